@@ -1,0 +1,366 @@
+"""What a run records: its outcome, its certificate, its events and its trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Outcome(StrEnum):
+    """How a run ended, as the words that a person reads."""
+
+    CONVERGED = "converged"
+    COMPLETED = "completed"
+    STALLED = "stalled at rounding"
+    SADDLE = "saddle"
+    FLAT = "flat"
+    UNBOUNDED = "unbounded"
+    NO_FINITE_OPTIMUM = "no finite optimum"
+    DIVERGED = "diverged"
+    NON_FINITE = "non-finite"
+    WRONG_GRADIENT = "wrong gradient"
+    ITERATION_LIMIT = "iteration limit"
+    EVALUATION_LIMIT = "evaluation limit"
+    TIME_LIMIT = "time limit"
+    CALLBACK = "stopped by callback"
+    INTERRUPTED = "interrupted"
+    RAISED = "function raised"
+
+    @property
+    def status(self) -> int:
+        """The outcome as an integer that never changes between versions (0 is converged)."""
+        return _STATUS[self]
+
+    @property
+    def success(self) -> bool:
+        """True where the run did what was asked: converged, or completed the count given."""
+        return self in (Outcome.CONVERGED, Outcome.COMPLETED)
+
+
+# Append only: a stored status must keep its meaning.
+_STATUS = {
+    Outcome.CONVERGED: 0,
+    Outcome.COMPLETED: 1,
+    Outcome.STALLED: 2,
+    Outcome.SADDLE: 3,
+    Outcome.FLAT: 4,
+    Outcome.UNBOUNDED: 5,
+    Outcome.NO_FINITE_OPTIMUM: 6,
+    Outcome.DIVERGED: 7,
+    Outcome.NON_FINITE: 8,
+    Outcome.WRONG_GRADIENT: 9,
+    Outcome.ITERATION_LIMIT: 10,
+    Outcome.EVALUATION_LIMIT: 11,
+    Outcome.TIME_LIMIT: 12,
+    Outcome.CALLBACK: 13,
+    Outcome.INTERRUPTED: 14,
+    Outcome.RAISED: 15,
+}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How far above the minimum the answer may lie, and how much that number can be trusted.
+
+    Parameters
+    ----------
+    kind : {"certified", "audited", "estimated", "none"}
+        "certified" is a proven bound; "audited" comes from the Hessian at the answer;
+        "estimated" comes from the curvature seen along the way; "none" claims nothing.
+    gap : float
+        f(x) - f*, as bounded, audited or estimated; NaN where nothing is claimed.
+    tolerance : float
+        What the gap was asked to be at the most, in the units of f; NaN where nothing was asked.
+    curvature : tuple of float
+        Smallest and largest eigenvalue of the Hessian at the answer, where it was looked at.
+
+    Examples
+    --------
+    >>> Certificate("audited", gap=1e-18, tolerance=1e-8)
+    Certificate(kind='audited', gap=1e-18, tolerance=1e-08, curvature=())
+    """
+
+    kind: str = "none"
+    gap: float = float("nan")
+    tolerance: float = float("nan")
+    curvature: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened between two rows of a trace.
+
+    Parameters
+    ----------
+    iteration : int
+        The iteration in which it happened.
+    kind : str
+        "rejected", "reset", "non-finite", "differences", "thinned", "audit" or "retraced".
+    detail : str
+        One plain sentence.
+    count : int
+        How often, where it was counted.
+
+    Examples
+    --------
+    >>> Event(3, "rejected", "2 trial steps rejected", 2).kind
+    'rejected'
+    """
+
+    iteration: int
+    kind: str
+    detail: str = ""
+    count: int = 1
+
+
+SCALARS = ("iteration", "evaluations", "value", "gradient_norm", "step_size", "seconds", "epoch", "validation")
+MOST_NUMBERS = 10_000_000
+LEAST_ROWS = 100_000
+MOST_COORDINATES = 1_000
+SKETCH = 16
+
+
+@dataclass(eq=False)
+class Trace:
+    """The rows that a run recorded: row 0 is the start, then one row an accepted iteration.
+
+    Parameters
+    ----------
+    columns : mapping of str to array
+        One entry a row: ``iteration``, ``evaluations``, ``value``, ``gradient_norm``, ``step_size``
+        (the step that led to the row), ``seconds``; for fits ``epoch`` and ``validation``.
+    x : array of shape (rows, parameters)
+        The points, in the user's units and the order of the parameters. For points of more than
+        1,000 coordinates a fixed sketch: the first 16 coordinates and 16 random projections.
+    names : sequence of str
+        What the columns of ``x`` are called.
+    stored_events : list of Event
+        What happened beside the rows; `events` adds the rejected trials to them.
+    stride : int
+        Every how many iterations a row was kept; above 1 where the trace has thinned itself.
+
+    Examples
+    --------
+    >>> import steepest as st
+    >>> run = st.gradient_descent(lambda x, y: x**2 + y**2, (9, 9), learning_rate=0.1, iterations=2)
+    >>> run.trace.x
+    array([[9.  , 9.  ],
+           [7.2 , 7.2 ],
+           [5.76, 5.76]])
+    >>> run.trace.value
+    array([162.    , 103.68  ,  66.3552])
+    """
+
+    columns: dict[str, np.ndarray]
+    x: np.ndarray
+    names: Sequence[str]
+    stored_events: list[Event] = field(default_factory=list)
+    stride: int = 1
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        try:
+            return self.__dict__["columns"][name]
+        except KeyError:
+            raise AttributeError(f"a trace has no column {name!r}; it has {', '.join(SCALARS[:6])} and x") from None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Trace):
+            return NotImplemented
+        return (
+            self.columns.keys() == other.columns.keys()
+            and all(np.array_equal(self.columns[k], other.columns[k], equal_nan=True) for k in self.columns)
+            and np.array_equal(self.x, other.x, equal_nan=True)
+            and list(self.names) == list(other.names)
+            and self.stored_events == other.stored_events
+            and self.stride == other.stride
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Trace({len(self)} rows, x: {', '.join(self.names[:4])}{', …' if len(self.names) > 4 else ''})"
+
+    @property
+    def rejected(self) -> np.ndarray:
+        """How many trial steps were rejected on the way to each row (whole numbers)."""
+        if self.stride > 1 or not len(self):
+            return np.zeros(len(self), dtype=int)
+        spent = np.diff(self.columns["evaluations"], prepend=self.columns["evaluations"][:1] - 1)
+        return np.maximum(spent - 1, 0).astype(int)
+
+    @property
+    def events(self) -> list[Event]:
+        """Everything that happened beside the rows, in order, rejected trials with their counts."""
+        found = list(self.stored_events)
+        if "epoch" not in self.columns:
+            counts = self.rejected
+            found += [
+                Event(int(self.columns["iteration"][row]), "rejected", "trial steps rejected", int(counts[row]))
+                for row in np.flatnonzero(counts)
+            ]
+        return sorted(found, key=lambda event: event.iteration)
+
+    def at(self, *, epoch: int | None = None, iteration: int | None = None) -> dict[str, Any]:
+        """Return the row of an epoch or an iteration, or the nearest one kept before it.
+
+        Parameters
+        ----------
+        epoch : int, optional
+            The epoch, where the run is a fit.
+        iteration : int, optional
+            The iteration.
+
+        Returns
+        -------
+        dict
+            Column names to values, and ``x``.
+
+        Raises
+        ------
+        ValueError
+            Where neither or both are given, the trace has no such column, or it starts later.
+
+        Examples
+        --------
+        >>> import steepest as st
+        >>> run = st.gradient_descent(lambda x: x**2, 1.0, learning_rate=0.25, iterations=4)
+        >>> run.trace.at(iteration=2)["x"]
+        array([0.25])
+        """
+        if (epoch is None) == (iteration is None):
+            raise ValueError("at() takes one of epoch= and iteration=")
+        column, wanted = ("epoch", epoch) if iteration is None else ("iteration", iteration)
+        if column not in self.columns:
+            raise ValueError(f"this trace has no column {column!r}: it belongs to a function, so use iteration=")
+        row = int(np.searchsorted(self.columns[column], wanted, side="right")) - 1
+        if row < 0:
+            raise ValueError(f"{column}={wanted} lies before the first row, {self.columns[column][0]}")
+        return {name: values[row] for name, values in self.columns.items()} | {"x": self.x[row]}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the trace as a pandas DataFrame, one column a parameter.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of the trace, then the parameters by their names.
+
+        Examples
+        --------
+        >>> import steepest as st
+        >>> st.gradient_descent(lambda x: x**2, 1.0, learning_rate=0.25, iterations=1).trace.to_frame()["x"].tolist()
+        [1.0, 0.5]
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.columns | {name: self.x[:, k] for k, name in enumerate(self.names)})
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return everything numerical in the trace, by name, as `numpy.savez` takes it.
+
+        Returns
+        -------
+        dict of str to array
+            The columns and ``x``.
+        """
+        return self.columns | {"x": self.x}
+
+    def header(self) -> dict[str, Any]:
+        """Return everything in the trace that is not numerical, as JSON takes it.
+
+        Returns
+        -------
+        dict
+            Names, events and stride.
+        """
+        return {
+            "names": list(self.names),
+            "events": [asdict(event) for event in self.stored_events],
+            "stride": self.stride,
+        }
+
+    @classmethod
+    def rebuild(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trace:
+        """Put a trace together again from `header` and `arrays`.
+
+        Parameters
+        ----------
+        header : mapping
+            What `header` returned.
+        arrays : mapping of str to array
+            What `arrays` returned.
+
+        Returns
+        -------
+        Trace
+            An equal trace.
+        """
+        columns = {name: arrays[name] for name in SCALARS if name in arrays}
+        events = [Event(**event) for event in header["events"]]
+        return cls(columns, arrays["x"], list(header["names"]), events, header["stride"])
+
+
+class Recorder:
+    """Collects rows in blocks while a run goes on, and thins them evenly past a limit."""
+
+    def __init__(self, names: Sequence[str], columns: Iterable[str], rng: np.random.Generator) -> None:
+        self.names = list(names)
+        self.scalars = tuple(columns)
+        self.events: list[Event] = []
+        self.stride = 1
+        self._blocks: list[np.ndarray] = []
+        self._rows = 0
+        self._width = len(self.names)
+        self._projection: np.ndarray | None = None
+        if self._width > MOST_COORDINATES:
+            self._projection = rng.standard_normal((self._width, SKETCH)) / np.sqrt(self._width)
+            self.names = self.names[:SKETCH] + [f"projection {k}" for k in range(SKETCH)]
+        width = len(self.scalars) + len(self.names)
+        self._limit = max(LEAST_ROWS, MOST_NUMBERS // width) if width <= 100 else max(1_000, MOST_NUMBERS // width)
+
+    def append(self, scalars: np.ndarray, points: np.ndarray) -> None:
+        """Add rows: their scalar columns, in the order given at first, and their points."""
+        if self._projection is not None:
+            points = np.hstack([points[:, :SKETCH], points @ self._projection])
+        rows = np.hstack([scalars, points])
+        if self.stride > 1:
+            rows = rows[scalars[:, 0] % self.stride == 0]
+        if not len(rows):
+            return
+        self._blocks.append(rows)
+        self._rows += len(rows)
+        while self._rows > self._limit:
+            self._thin()
+
+    def _thin(self) -> None:
+        self.stride *= 2
+        rows = np.concatenate(self._blocks)
+        rows = rows[rows[:, 0] % self.stride == 0]
+        if self.stride == 2:
+            self.events.append(Event(int(rows[-1, 0]), "thinned", "the trace keeps fewer rows from here on"))
+        self._blocks, self._rows = [rows], len(rows)
+
+    def trace(self) -> Trace:
+        """Return what was collected."""
+        width = len(self.scalars) + len(self.names)
+        rows = np.concatenate(self._blocks) if self._blocks else np.empty((0, width))
+        columns = {name: rows[:, k].copy() for k, name in enumerate(self.scalars)}
+        for whole in {"iteration", "evaluations", "epoch"} & columns.keys():
+            columns[whole] = columns[whole].astype(np.int64)
+        return Trace(columns, rows[:, len(self.scalars) :].copy(), self.names, self.events, self.stride)
+
+
+def dumps(record: Mapping[str, Any]) -> str:
+    """Return a record as JSON, floats to the last bit, NaN and infinities by name."""
+    return json.dumps(record, indent=1, ensure_ascii=False)
