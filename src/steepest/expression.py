@@ -1,0 +1,381 @@
+"""A formula typed on a command line, as a Python function of plain NumPy code.
+
+Nothing that is typed is ever executed. Its words are checked one by one, so that a mistake is
+explained where it was made; `ast` then gives the tree, of which each node becomes an operation
+listed here or is refused.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import functools
+import inspect
+import keyword
+import math
+import operator as op
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+LONGEST = 10_000
+DEEPEST = 100
+MOST_NODES = 2_000
+LARGEST_WHOLE_EXPONENT = 64
+
+# A number, the name of a variable, or an operation followed by what it is applied to.
+Tree = float | str | tuple[Any, ...]
+
+
+class ExpressionError(ValueError):
+    """A formula or a start that cannot be read; the message is one line, for the person who typed it."""
+
+
+def _smallest(*values: Any) -> Any:
+    return functools.reduce(np.minimum, values)
+
+
+def _largest(*values: Any) -> Any:
+    return functools.reduce(np.maximum, values)
+
+
+# No floor, ceil or round: their derivative is zero wherever it exists.
+_NUMPY = (
+    "sin cos tan sinh cosh tanh arcsin arccos arctan arctan2 arcsinh arccosh arctanh asin acos atan atan2 "
+    "asinh acosh atanh exp expm1 log log1p log2 log10 sqrt cbrt abs sign hypot where"
+)
+_EXTREMES = {"min": _smallest, "minimum": _smallest, "max": _largest, "maximum": _largest}
+_FUNCTIONS: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY.split()} | _EXTREMES
+_CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
+_RESERVED = _FUNCTIONS.keys() | _CONSTANTS.keys()
+_OPERATORS = {ast.Add: op.add, ast.Sub: op.sub, ast.Mult: op.mul, ast.Div: op.truediv}
+_COMPARISONS = {ast.Lt: op.lt, ast.LtE: op.le, ast.Gt: op.gt, ast.GtE: op.ge, ast.Eq: op.eq, ast.NotEq: op.ne}
+_WORD = re.compile(
+    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)|(?P<name>[a-z_]\w*)"
+    r"|(?P<sign>\*\*|//|<<|>>|[<>=!]=|[-+*/<>(),])|(?P<space> +)|(?P<other>.)",
+    re.ASCII | re.IGNORECASE,
+)
+_INSTEAD = (
+    {"^": "** for a power", "²": "**2", "³": "**3", "√": "sqrt(x)", "π": "pi", "τ": "tau", "÷": "/"}
+    | dict.fromkeys("−–—‐‑", "-")
+    | dict.fromkeys("×·⋅∙•∗", "*")
+    | dict.fromkeys("[]{}", "( and ), the only brackets of a formula")
+    | {"≤": "<=", "≥": ">=", "≠": "!=", ".": "functions bare: sin(x), not np.sin(x)"}
+    | {"=": "only what stands to the right of it (or ==, in a where)"}
+)
+_ALLOWED = "a formula has only numbers, names, + - * / ** ( ) and functions"
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A formula that was read: a function of its variables in alphabetical order.
+
+    Parameters
+    ----------
+    text : str
+        The formula as typed, each white space as one blank.
+    names : tuple of str
+        The variables, in alphabetical order: one positional argument each.
+    tree : float, str or tuple
+        What `parse` made of the text.
+
+    Examples
+    --------
+    >>> f = parse("x**2 + sin(y)")
+    >>> f.names
+    ('x', 'y')
+    >>> f(3.0, 0.0)
+    9.0
+    """
+
+    text: str
+    names: tuple[str, ...]
+    tree: Tree = field(repr=False)
+    # On the instance alone: as a property it would also be found, and be wrong, on the class.
+    __signature__: inspect.Signature = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in self.names]
+        object.__setattr__(self, "__signature__", inspect.Signature(parameters))
+
+    def __call__(self, *values: Any) -> Any:
+        """Return the formula's value: a float for floats, else what NumPy makes of the values."""
+        if len(values) != len(self.names):
+            raise TypeError(
+                f"{_quoted(self.text)} takes ({', '.join(self.names)}), and was given {len(values)}"
+            )
+        # `where` computes both branches, so a warning would often be about the one not taken.
+        with np.errstate(all="ignore"):
+            return _evaluate(self.tree, dict(zip(self.names, map(_real, values), strict=True)))
+
+
+def parse(text: str) -> Expression:
+    """Read a formula, and return the function that it stands for.
+
+    Parameters
+    ----------
+    text : str
+        Numbers, variables, ``pi``, ``e``, ``tau``, ``+ - * / **``, brackets, and functions by their
+        NumPy names; ``where(x < 0, a, b)`` is a where the comparison holds and b elsewhere.
+
+    Returns
+    -------
+    Expression
+        A function of the variables in alphabetical order. It computes in floating point: an
+        overflow is infinite, and what is not defined is NaN.
+
+    Raises
+    ------
+    ExpressionError
+        If the text is anything else; the message says what, where, and what to write instead.
+
+    Examples
+    --------
+    >>> parse("(1 - x)**2 + 100*(y - x**2)**2")(1, 2)
+    100.0
+    >>> parse("2x")
+    Traceback (most recent call last):
+    steepest.expression.ExpressionError: 'x' at column 2: no operator before it; for a product write 2*x
+    """
+    text = re.sub(r"\s", " ", text).strip()
+    if not text:
+        raise ExpressionError("the formula is empty; write one such as x**2 + y**2")
+    if len(text) > LONGEST:
+        raise ExpressionError(f"{_quoted(text)} has {len(text):,} characters; shorten it to {LONGEST:,}")
+    _check_words(text)
+    too_deep = ExpressionError(
+        f"{_quoted(text)} is nested more than {DEEPEST} deep, each term of a sum or product being one level; "
+        "split it with brackets, as in (a + b) + (c + d)"
+    )
+    try:
+        root = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # What passed as words, in an order that makes sense, fails here by its depth alone.
+        raise too_deep from None
+    depth, nodes = _measure(root)
+    if depth > DEEPEST:
+        raise too_deep
+    if nodes > MOST_NODES:
+        raise ExpressionError(f"{_quoted(text)} has {nodes:,} numbers and operations; keep to {MOST_NODES:,}")
+    tree = _read(root, text)
+    names = {node.id for node in ast.walk(root) if isinstance(node, ast.Name)} - _RESERVED
+    if not names:
+        raise ExpressionError(f"{_quoted(text)} has no variable to descend along; name one, as in x**2")
+    return Expression(text, tuple(sorted(names)), tree)
+
+
+def parse_point(text: str, names: Sequence[str]) -> dict[str, float]:
+    """Read where to start: "x=9,y=9", or "9,9" in the order of the names.
+
+    Parameters
+    ----------
+    text : str
+        One finite number for each name, separated by commas.
+    names : sequence of str
+        The variables that a start must give, as in `Expression.names`.
+
+    Returns
+    -------
+    dict of str to float
+        The numbers by name, in the order of `names`.
+
+    Raises
+    ------
+    ExpressionError
+        If a name is unknown, missing or repeated, the count is wrong, or a number is not finite.
+
+    Examples
+    --------
+    >>> parse_point("y=2, x=-1", ["x", "y"])
+    {'x': -1.0, 'y': 2.0}
+    >>> parse_point("-1, 2", ["x", "y"])
+    {'x': -1.0, 'y': 2.0}
+    """
+    example = "write " + ",".join(f"{name}=1" for name in names)
+    parts = [part.strip() for part in text.split(",")]
+    if "=" not in text:
+        count = len(parts) if text.strip() else 0
+        if count != len(names):
+            raise ExpressionError(f"{_quoted(text)} has {count} of {len(names)} numbers: {example}")
+        parts = [f"{name}={part}" for name, part in zip(names, parts, strict=True)]
+    point: dict[str, float] = {}
+    for part in parts:
+        name, equals, number = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise ExpressionError(f"{_quoted(part)} has no name where others have one: {example}")
+        if name not in names:
+            raise ExpressionError(f"{_quoted(name)} is not a variable of the formula: {example}")
+        if name in point:
+            raise ExpressionError(f"{_quoted(name)} is given twice: {example}")
+        point[name] = _finite(name, number)
+    missing = [name for name in names if name not in point]
+    if missing:
+        raise ExpressionError(f"{_quoted(text)} has no {', '.join(missing)}: {example}")
+    return {name: point[name] for name in names}
+
+
+def _finite(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise ExpressionError(f"{_quoted(text)} for {name} is not a number: write one such as -1.5") from None
+    if not math.isfinite(number):
+        raise ExpressionError(f"{_quoted(text)} for {name} is not finite: write a number of at most 1.8e308")
+    return number
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _quoted(text: str) -> str:
+    # repr escapes line breaks and what cannot be printed: a message stays one line.
+    return repr(_short(text))
+
+
+def _refusal(word: str, column: int, problem: str) -> ExpressionError:
+    return ExpressionError(f"{_quoted(word)} at column {column}: {problem}")
+
+
+def _check_words(text: str) -> None:
+    opened: list[int] = []
+    before, value_next = "", True
+    for match in _WORD.finditer(text):
+        kind, word, column = str(match.lastgroup), match.group(), match.start() + 1
+        if kind == "space":
+            continue
+        problem = _word_problem(kind, word) or _order_problem(before, value_next, kind, word)
+        if word == "(":
+            opened.append(column)
+        elif word == ")" and not (opened and opened.pop()):
+            problem = problem or "no bracket is open here; leave it out"
+        if len(opened) > DEEPEST:
+            problem = f"nested more than {DEEPEST} deep; leave brackets out"
+        if problem:
+            raise _refusal(word, column, problem)
+        before, value_next = word, kind == "sign" and word != ")"
+    if value_next:
+        raise _refusal(before, len(text) - len(before) + 1, "the formula ends too early; add a value")
+    if opened:
+        raise _refusal("(", opened[-1], "never closed; add a )")
+
+
+def _word_problem(kind: str, word: str) -> str:
+    if kind == "other":
+        if word in _INSTEAD:
+            return f"write {_INSTEAD[word]}"
+        return "write names in the letters a to z" if word.isalpha() else _ALLOWED
+    if keyword.iskeyword(word):
+        return "a word of Python's; rename a variable, or nest where(x < 0, a, b) for conditions"
+    if word.startswith("_"):
+        return "a name begins with a letter; leave out the underscore"
+    if kind == "number" and math.isinf(float(word)):
+        return "too large; the largest number is about 1.8e308"
+    if word.isdigit() and word.startswith("0") and len(word) > 1:
+        return "write it without the leading zeros"
+    return ""
+
+
+def _order_problem(before: str, value_next: bool, kind: str, word: str) -> str:
+    is_value = kind != "sign" or word == "("
+    if value_next:
+        return "" if is_value or word in ("+", "-") else "a number, a name or a ( must stand here"
+    if not is_value or (word == "(" and before.isidentifier()):
+        return ""
+    if before in _FUNCTIONS:
+        return f"brackets are missing; write {before}({_short(word)})"
+    return f"no operator before it; for a product write {_short(before)}*{_short(word)}"
+
+
+def _measure(root: ast.expr) -> tuple[int, int]:
+    # Level by level: what is measured here may be too deep for a recursion.
+    level: list[ast.expr] = [root]
+    depth = nodes = 0
+    while level:
+        depth, nodes = depth + 1, nodes + len(level)
+        level = [n for node in level for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
+    return depth, nodes
+
+
+def _read(node: ast.expr, text: str) -> Tree:
+    read = functools.partial(_read, text=text)
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            # Python's integers are exact at any size: 9**9**9**9 would never end.
+            return float(number)
+        case ast.Name(id=name) if name not in _FUNCTIONS:
+            return _CONSTANTS.get(name, name)
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return read(operand)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return op.neg, read(operand)
+        case ast.BinOp(left=base, op=ast.Pow(), right=exponent):
+            whole = _whole_number(exponent)
+            return op.pow, read(base), read(exponent) if whole is None else whole
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _OPERATORS:
+            return _OPERATORS[type(sign)], read(left), read(right)
+        case ast.Call(func=ast.Name(id="where"), args=[ast.Compare(ops=[sign]) as test, a, b], keywords=[]):
+            if type(sign) in _COMPARISONS:
+                condition = _COMPARISONS[type(sign)], read(test.left), read(test.comparators[0])
+                return np.where, condition, read(a), read(b)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if _takes(name, len(args)):
+            return _FUNCTIONS[name], *map(read, args)
+    word = text[node.col_offset : node.end_col_offset]
+    raise _refusal(word, node.col_offset + 1, _node_problem(node))
+
+
+def _whole_number(exponent: ast.expr) -> int | None:
+    # A small whole exponent stays an integer, for a derivative of x**2 that is exact at 0.
+    match exponent:
+        case ast.Constant(value=int(n)) if n <= LARGEST_WHOLE_EXPONENT:
+            return n
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(n))) if n <= LARGEST_WHOLE_EXPONENT:
+            return -n
+    return None
+
+
+def _takes(name: str, count: int) -> bool:
+    if name in _EXTREMES:
+        return count >= 2
+    # `where`, which is no ufunc, is read on its own.
+    return count == getattr(_FUNCTIONS.get(name), "nin", None)
+
+
+def _node_problem(node: ast.expr) -> str:
+    match node:
+        case ast.Name(id=name):
+            return f"a function, not a variable; write {name}(x)"
+        case ast.Compare() | ast.Call(func=ast.Name(id="where")):
+            return "a comparison is the first of three arguments of where: nest where(x < 0, a, b)"
+        case ast.Call(func=ast.Name(id=name), args=args) if name in _FUNCTIONS:
+            count = "two or more" if name in _EXTREMES else _FUNCTIONS[name].nin
+            return f"{len(args)} given where {name} takes {count}; separate them by commas"
+        case ast.Call(func=ast.Name(id=name)):
+            near = difflib.get_close_matches(name.lower(), _FUNCTIONS, n=1)
+            known = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_FUNCTIONS))}"
+            return f"not a function; for a product write {_short(name)}*(...); {known}"
+    return _ALLOWED
+
+
+def _real(value: Any) -> Any:
+    # NumPy's integers wrap round, and refuse negative powers.
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.astype(float) if value.dtype.kind in "iub" else value
+    return float(value) if isinstance(value, int) else value
+
+
+def _evaluate(tree: Tree, values: dict[str, Any]) -> Any:
+    if isinstance(tree, str):
+        return values[tree]
+    if not isinstance(tree, tuple):
+        return tree
+    operation, *operands = tree
+    operands = [_evaluate(operand, values) for operand in operands]
+    if all(isinstance(operand, (int, float)) for operand in operands):
+        # Python's floats raise on 1/0 and turn complex on (-8)**0.5: NumPy's do as arrays do. The result is
+        # Python's again, so that it leaves the precision of an array that it meets later alone.
+        return float(operation(*map(np.float64, operands)))
+    return operation(*operands)

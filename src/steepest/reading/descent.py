@@ -1,0 +1,149 @@
+"""The descent itself: how far the value still was above the best one, and how steep it was there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steepest.reading import style
+from steepest.reading.window import HUGE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SPAN = 100  # positive numbers that span more than this are drawn on a logarithmic axis
+
+
+class DescentDisplay:
+    """Value and gradient norm of a run, one above the other, by evaluation or by epoch.
+
+    The upper axes show ``value - min(value)``, or ``max(value) - value`` for a run that was maximised.
+    Past a span of a factor of 100 an axis is logarithmic; a zero has no place on it, so the best value
+    is a star at its foot. Numbers that are not finite are left out.
+
+    Parameters
+    ----------
+    evaluations : array of shape (rows,)
+        What the rows are drawn against.
+    value : array of shape (rows,)
+        The value of each row, in the sign of the user's function.
+    gradient_norm : array of shape (rows,)
+        The norm of the gradient at each row.
+    counted : str, optional
+        What ``evaluations`` counts: "evaluations" or, for a fit, "epoch".
+    maximized : bool, optional
+        Whether the best value is the largest.
+    title : str, optional
+        What is written above.
+
+    Attributes
+    ----------
+    figure_ : matplotlib.figure.Figure
+        What was drawn on.
+    axes_ : tuple of matplotlib.axes.Axes
+        The upper and the lower axes; ``ax_`` is the upper one.
+
+    Examples
+    --------
+    >>> DescentDisplay([1, 2, 3], [4.0, 3.0, 2.5], [2.0, 1.0, 0.5]).gap
+    array([1.5, 0.5, 0. ])
+    """
+
+    def __init__(
+        self,
+        evaluations: Sequence[int] | np.ndarray,
+        value: Sequence[float] | np.ndarray,
+        gradient_norm: Sequence[float] | np.ndarray,
+        *,
+        counted: str = "evaluations",
+        maximized: bool = False,
+        title: str = "",
+    ) -> None:
+        self.evaluations = np.asarray(evaluations)
+        self.value = np.asarray(value, dtype=float)
+        self.gradient_norm = np.asarray(gradient_norm, dtype=float)
+        self.counted, self.maximized, self.title = counted, maximized, title
+
+    @classmethod
+    def from_run(cls, run: Any) -> DescentDisplay:
+        """Read the columns off a run.
+
+        Parameters
+        ----------
+        run : run or fit
+            What was descended; a fit is drawn by epoch, anything else by evaluation.
+
+        Returns
+        -------
+        DescentDisplay
+            Not drawn yet.
+        """
+        trace = run.trace
+        epoch = getattr(trace, "epoch", None)
+        counted, by = ("evaluations", trace.evaluations) if epoch is None else ("epoch", epoch)
+        columns = by, trace.value, trace.gradient_norm
+        return cls(*columns, counted=counted, maximized=run.maximized, title=run.title)
+
+    @property
+    def gap(self) -> np.ndarray:
+        """The distance of each value from the best finite one."""
+        finite = self.value[np.isfinite(self.value)]
+        if not finite.size:
+            return np.full(self.value.shape, np.nan)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return finite.max() - self.value if self.maximized else self.value - finite.min()
+
+    def plot(self, ax: Axes | Sequence[Axes] | None = None) -> DescentDisplay:
+        """Draw value and gradient norm.
+
+        Parameters
+        ----------
+        ax : axes or two axes, optional
+            Where to draw: two axes, or one whose room is shared; a new figure where left out.
+
+        Returns
+        -------
+        DescentDisplay
+            This display.
+        """
+        self.axes_ = style.stacked_axes(ax)
+        self.ax_, lower = self.axes_
+        self.figure_ = self.ax_.figure
+        self._draw(lower, self.gradient_norm, 1)
+        if self._draw(self.ax_, self.gap, 0):
+            self._mark_best(self.ax_)
+        drawn = "best value − value" if self.maximized else "value − best value"
+        style.words(self.ax_, title=self.title, y=drawn)
+        style.words(lower, x=self.counted, y="gradient norm")
+        lower.locator_params(axis="x", integer=True)
+        if len(self.evaluations) == 1:
+            lower.set_xlim(self.evaluations[0] - 1, self.evaluations[0] + 1)
+        return self
+
+    def _draw(self, ax: Axes, numbers: np.ndarray, k: int) -> bool:
+        finite = np.isfinite(numbers)
+        by, numbers = self.evaluations[finite], numbers[finite]
+        if not numbers.size:
+            ax.text(0.5, 0.5, "no finite number", color=style.GREY, transform=ax.transAxes, ha="center")
+            return False
+        numbers = np.minimum(numbers, HUGE)
+        positive = numbers > 0
+        log = bool(positive.any() and numbers.max() > SPAN * numbers[positive].min())
+        if log:
+            ax.set_yscale("log")
+            by, numbers = by[positive], np.maximum(numbers[positive], 1 / HUGE)
+        rows = style.thinned(numbers)
+        ax.plot(by[rows], numbers[rows], **style.series(k, len(rows)))
+        return log
+
+    def _mark_best(self, ax: Axes) -> None:
+        ax.margins(y=0.12)  # room for the word beside the star
+        best = self.evaluations[np.flatnonzero(self.gap == 0)[0]]
+        foot = ax.get_xaxis_transform()
+        ax.plot(best, 0, "*", markersize=11, color=style.BLUE, transform=foot, clip_on=False, label="best")
+        late = best > np.mean(ax.get_xlim())
+        beside: dict[str, Any] = {"textcoords": "offset points", "color": ax.yaxis.label.get_color()}
+        beside |= {"xytext": (-8, 2), "ha": "right"} if late else {"xytext": (8, 2), "ha": "left"}
+        ax.annotate("best", (best, 0), xycoords=foot, fontsize=9, **beside)
