@@ -121,7 +121,16 @@ class Event:
     count: int = 1
 
 
-SCALARS = ("iteration", "evaluations", "value", "gradient_norm", "step_size", "seconds", "epoch", "validation")
+SCALARS = (
+    "iteration",
+    "evaluations",
+    "value",
+    "gradient_norm",
+    "step_size",
+    "seconds",
+    "epoch",
+    "validation",
+)
 MOST_NUMBERS = 10_000_000
 LEAST_ROWS = 100_000
 MOST_COORDINATES = 1_000
@@ -169,7 +178,9 @@ class Trace:
         try:
             return self.__dict__["columns"][name]
         except KeyError:
-            raise AttributeError(f"a trace has no column {name!r}; it has {', '.join(SCALARS[:6])} and x") from None
+            raise AttributeError(
+                f"a trace has no column {name!r}; it has {', '.join(SCALARS[:6])} and x"
+            ) from None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -189,7 +200,8 @@ class Trace:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Trace({len(self)} rows, x: {', '.join(self.names[:4])}{', …' if len(self.names) > 4 else ''})"
+        shown = [*self.names[:4], "…"] if len(self.names) > 4 else self.names
+        return f"Trace({len(self)} rows, x: {', '.join(shown)})"
 
     @property
     def rejected(self) -> np.ndarray:
@@ -204,9 +216,9 @@ class Trace:
         """Everything that happened beside the rows, in order, rejected trials with their counts."""
         found = list(self.stored_events)
         if "epoch" not in self.columns:
-            counts = self.rejected
+            counts, iterations = self.rejected, self.columns["iteration"]
             found += [
-                Event(int(self.columns["iteration"][row]), "rejected", "trial steps rejected", int(counts[row]))
+                Event(int(iterations[row]), "rejected", "trial steps rejected", int(counts[row]))
                 for row in np.flatnonzero(counts)
             ]
         return sorted(found, key=lambda event: event.iteration)
@@ -238,11 +250,14 @@ class Trace:
         >>> run.trace.at(iteration=2)["x"]
         array([0.25])
         """
+        given = {"epoch": epoch, "iteration": iteration}
+        column, wanted = next(((name, k) for name, k in given.items() if k is not None), ("", 0))
         if (epoch is None) == (iteration is None):
             raise ValueError("at() takes one of epoch= and iteration=")
-        column, wanted = ("epoch", epoch) if iteration is None else ("iteration", iteration)
         if column not in self.columns:
-            raise ValueError(f"this trace has no column {column!r}: it belongs to a function, so use iteration=")
+            raise ValueError(
+                f"this trace has no column {column!r}: a function's has iterations, a fit's epochs"
+            )
         row = int(np.searchsorted(self.columns[column], wanted, side="right")) - 1
         if row < 0:
             raise ValueError(f"{column}={wanted} lies before the first row, {self.columns[column][0]}")
@@ -259,7 +274,8 @@ class Trace:
         Examples
         --------
         >>> import steepest as st
-        >>> st.gradient_descent(lambda x: x**2, 1.0, learning_rate=0.25, iterations=1).trace.to_frame()["x"].tolist()
+        >>> run = st.gradient_descent(lambda x: x**2, 1.0, learning_rate=0.25, iterations=1)
+        >>> run.trace.to_frame()["x"].tolist()
         [1.0, 0.5]
         """
         import pandas as pd
@@ -327,7 +343,7 @@ class Recorder:
             self._projection = rng.standard_normal((self._width, SKETCH)) / np.sqrt(self._width)
             self.names = self.names[:SKETCH] + [f"projection {k}" for k in range(SKETCH)]
         width = len(self.scalars) + len(self.names)
-        self._limit = max(LEAST_ROWS, MOST_NUMBERS // width) if width <= 100 else max(1_000, MOST_NUMBERS // width)
+        self._limit = max(LEAST_ROWS if width <= 100 else 1_000, MOST_NUMBERS // width)
 
     def append(self, scalars: np.ndarray, points: np.ndarray) -> None:
         """Add rows: their scalar columns, in the order given at first, and their points."""

@@ -1,0 +1,406 @@
+"""How a function is served: traced and compiled, traced eagerly, or by values alone."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from steepest.derivatives.differences import EPS, central_gradient, noise_level, scale_of
+from steepest.derivatives.fingerprint import Fingerprint
+from steepest.derivatives.precision import double_precision
+from steepest.derivatives.structure import Calling, Leaf
+from steepest.derivatives.tracing import Budget, Traced, stack
+
+MOST_COMPILED = 128
+Slope = tuple[float, np.ndarray]
+
+
+class Compiled:
+    """A pure JAX function ``(x, arrays) -> (value, gradient)`` and what was compiled from it."""
+
+    def __init__(self, pure: Callable[[Any, Any], tuple[Any, Any]]) -> None:
+        self.pure = pure
+        self.jitted = jax.jit(pure)
+        self.loops: dict[Hashable, Any] = {}
+
+    def __call__(self, x: np.ndarray, arrays: Sequence[Any]) -> Slope:
+        with double_precision():
+            value, gradient = self.jitted(x, arrays)
+        return float(value), np.array(gradient)
+
+
+@dataclass
+class Objective:
+    """A function of one flat vector, with the best gradient that could be had for it.
+
+    Attributes
+    ----------
+    size : int
+        The number of coordinates.
+    value : callable
+        The plain value at a point, by calling the user's code.
+    slope : callable
+        ``x -> (value, gradient)`` in plain Python, as the tier serves it.
+    kind : str
+        "traced", "eager", "differences" or "given".
+    why : str
+        One sentence on how it is served, and why not better.
+    compiled : Compiled or None
+        The first tier, for the compiled loop; `arrays` are its data.
+    cost : int
+        How many values of f one slope costs.
+    """
+
+    size: int
+    value: Callable[[np.ndarray], float]
+    slope: Callable[[np.ndarray], Slope]
+    kind: str
+    why: str
+    compiled: Compiled | None = None
+    arrays: Sequence[Any] = ()
+    cost: int = 1
+    key: Hashable = None
+    notes: list[str] = field(default_factory=list)
+
+
+_cache: OrderedDict[Hashable, Compiled] = OrderedDict()
+
+
+def forget() -> None:
+    """Drop everything that was compiled."""
+    _cache.clear()
+
+
+def number(returned: Any) -> float:
+    """Return what a function returned as a float, or say what is wrong with it."""
+    if isinstance(returned, (tuple, list)) or np.size(returned) != 1:
+        shape = getattr(returned, "shape", None)
+        seen = (
+            f"an array of shape {shape}"
+            if shape is not None
+            else f"{type(returned).__name__} {returned!r:.60}"
+        )
+        raise ValueError(f"the function returned {seen}: it must return one number")
+    try:
+        value = np.asarray(returned).reshape(()).item()
+        if isinstance(value, complex):
+            raise TypeError("complex")
+        return float(value)
+    except (TypeError, ValueError):
+        seen = f"{returned!r:.60} ({type(returned).__name__})"
+        raise ValueError(f"the function returned {seen}: it must return one real number") from None
+
+
+@dataclass
+class Caller:
+    """The user's function, called plainly on flat vectors."""
+
+    f: Callable[..., Any]
+    calling: Calling
+    paired: bool = False
+    native: bool = False
+
+    def __call__(self, x: np.ndarray) -> float:
+        return number(self.raw(x)[0])
+
+    def raw(self, x: np.ndarray) -> tuple[Any, Any]:
+        """Return the value and, where f returns a pair, the gradient as the user wrote them."""
+        # A fresh copy each time: code that writes into its argument must not move the run's point.
+        with np.errstate(all="ignore"):
+            if self.native:
+                with double_precision():
+                    returned = self.calling(self.f, jnp.asarray(x))
+            else:
+                returned = self.calling(self.f, x.copy())
+                if isinstance(returned, jax.Array):
+                    # Code written for JAX: outside the 64-bit context it would round to 32 bits.
+                    self.native = True
+                    return self.raw(x)
+        if not self.paired:
+            return returned, None
+        try:
+            value, gradient = returned
+        except (TypeError, ValueError):
+            raise ValueError("gradient=True: the function must return a pair, (value, gradient)") from None
+        return value, gradient
+
+
+def serve(
+    f: Callable[..., Any],
+    calling: Calling,
+    start: np.ndarray,
+    gradient: Callable[..., Any] | bool | None = None,
+) -> Objective:
+    """Return the best way to have values and gradients of f, tried at `start` in this order.
+
+    Traced and compiled; traced eagerly; differences of plain values. A compiled answer is used only
+    where plain calls agree with it at the start and at a point nearby.
+    """
+    caller = Caller(f, calling, paired=gradient is True)
+    given = gradient if callable(gradient) else None
+    probes = _probes(caller, start)
+    why = ""
+    for trial in _trials(f, given, calling, paired=gradient is True):
+        for fresh in (False, True):
+            try:
+                compiled = None if fresh else _cache.get(trial.key)
+                if compiled is None:
+                    compiled, fresh = Compiled(trial.pure), True
+                arrays = tuple(trial.print.arrays)
+                if not _agrees(partial(_compiled_slope, compiled, arrays), probes):
+                    why = why or _IMPURE
+                    _cache.pop(trial.key, None)
+                    if fresh:
+                        break
+                    continue
+            except Exception as error:  # noqa: BLE001 - any failure to trace means the next way
+                why = why or _reason(error)
+                break
+            _remember(trial.key, compiled)
+            kind = "given" if gradient else "traced"
+            sentence = (
+                "the gradient given, compiled" if gradient else "exact: the code was traced and compiled"
+            )
+            slope = partial(_compiled_slope, compiled, arrays)
+            return Objective(start.size, caller, slope, kind, sentence, compiled, arrays, key=trial.key)
+    if gradient:
+        return _plainly_given(caller, given, start, why)
+    return _eager(f, calling, caller, start, probes, why) or _by_differences(caller, start, why)
+
+
+_IMPURE = "plain calls and the traced code disagree (does it depend on something that changes?)"
+
+
+def _remember(key: Hashable, compiled: Compiled) -> None:
+    _cache[key] = compiled
+    _cache.move_to_end(key)
+    while len(_cache) > MOST_COMPILED:
+        _cache.popitem(last=False)
+
+
+@dataclass
+class _Trial:
+    """One way to trace: NumPy code on `Traced`, or JAX code on JAX's own arrays."""
+
+    print: Fingerprint
+    calling: Calling
+    native: bool
+    given: bool
+    paired: bool
+
+    @property
+    def key(self) -> Hashable:
+        return (
+            self.print.key,
+            self.calling.structure,
+            self.calling.spread,
+            self.native,
+            self.given,
+            self.paired,
+        )
+
+    def pure(self, x: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
+        """Return the value and the gradient as JAX computes them; this is what is compiled."""
+        Budget.spent = 0
+        f, gradient, *args = self.print.rebuild(arrays)
+
+        def call(f: Callable[..., Any], x: Any) -> Any:
+            return self.calling(f, x if self.native else Traced(x), tuple(args))
+
+        if self.paired:
+            value, slope = call(f, x)
+            return scalar(value), self._flat(slope)
+        if self.given:
+            return scalar(call(f, x)), self._flat(call(gradient, x))
+        return jax.value_and_grad(lambda x: scalar(call(f, x)))(x)
+
+    def _flat(self, gradient: Any) -> Any:
+        layout = (
+            Leaf((self.calling.structure.size,), 0) if self.calling.spread else self.calling.structure.layout
+        )
+        pieces = [jnp.ravel(jnp.asarray(stack(piece))) for piece in leaves_of(layout, gradient)]
+        flat = jnp.concatenate(pieces).astype(jnp.float64)
+        if flat.size != self.calling.structure.size:
+            taken = self.calling.structure.size
+            raise ValueError(f"the gradient has {flat.size} numbers where the function takes {taken}")
+        return flat
+
+
+def _compiled_slope(compiled: Compiled, arrays: Sequence[Any], x: np.ndarray) -> Slope:
+    return compiled(x, arrays)
+
+
+def _trials(f: Any, given: Any, calling: Calling, paired: bool) -> Iterator[_Trial]:
+    values = [f, given, *calling.args]
+    moving = Fingerprint(values)
+    yield _Trial(moving, calling, False, given is not None, paired)
+    fixed = Fingerprint(values, constants=True)
+    if moving.arrays:
+        yield _Trial(fixed, calling, False, given is not None, paired)
+    yield _Trial(fixed, calling, True, given is not None, paired)
+
+
+def scalar(returned: Any) -> Any:
+    """Return what traced code returned as one JAX number."""
+    value = jnp.asarray(stack(returned))
+    if value.size != 1:
+        raise ValueError(f"the function returned an array of shape {value.shape}: it must return one number")
+    return value.reshape(()).astype(jnp.float64)
+
+
+def leaves_of(layout: Any, node: Any) -> Iterator[Any]:
+    """Yield the arrays of a user's tree in the order of a layout."""
+    if isinstance(layout, Leaf):
+        yield node
+    else:
+        kind, children = layout
+        inner = (
+            [(child, node[key]) for key, child in children]
+            if kind == "dict"
+            else zip(children, node, strict=True)
+        )
+        for child, value in inner:
+            yield from leaves_of(child, value)
+
+
+def _probes(caller: Caller, start: np.ndarray) -> list[tuple[np.ndarray, float]]:
+    """Return plain values at the start and at a point near it; the start must have one."""
+    try:
+        value = caller(start)
+    except Exception as error:
+        if isinstance(error, ValueError) and str(error).startswith(
+            ("the function returned", "gradient=True")
+        ):
+            raise
+        error.add_note(f"raised by the function at the start, {_short(start)}")
+        raise
+    if not math.isfinite(value):
+        raise ValueError(f"the function is {value} at the start, {_short(start)}: start where it is finite")
+    nudge = np.random.default_rng(1).uniform(0.5, 1.0, start.size) * 1e-3
+    nearby = start + nudge * np.where(start == 0, 1.0, np.abs(start))
+    try:
+        return [(start, value), (nearby, caller(nearby))]
+    except Exception:  # noqa: BLE001 - near a wall the start alone must do
+        return [(start, value)]
+
+
+def agree(served: float, plain: float, slack: float) -> bool:
+    """Tell whether two values of one function are the same up to rounding."""
+    if not (math.isfinite(served) and math.isfinite(plain)):
+        return math.isnan(served) == math.isnan(plain)
+    return abs(served - plain) <= slack
+
+
+def slack_of(values: Sequence[float], x: np.ndarray, gradient: np.ndarray) -> float:
+    """Return how far rounding may set two evaluation orders of one function apart."""
+    largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
+    inputs = float(np.nansum(np.abs(gradient * x)))
+    return 1e-9 * largest + 1e3 * EPS * inputs + 1e-300
+
+
+def _agrees(slope: Callable[[np.ndarray], Slope], probes: list[tuple[np.ndarray, float]]) -> bool:
+    plain = [value for _, value in probes]
+    served = [slope(x) for x, _ in probes]
+    for (x, value), (seen, gradient) in zip(probes, served, strict=True):
+        if not agree(seen, value, slack_of(plain, x, gradient)):
+            return False
+    silent = all(not np.any(gradient) for _, gradient in served)
+    return not (silent and len(plain) == 2 and plain[0] != plain[1])
+
+
+def _eager(
+    f: Any,
+    calling: Calling,
+    caller: Caller,
+    start: np.ndarray,
+    probes: list[tuple[np.ndarray, float]],
+    why: str,
+) -> Objective | None:
+    def slope(x: np.ndarray) -> Slope:
+        Budget.spent = 0
+        with double_precision(), np.errstate(all="ignore"):
+            rebuilt, *args = Fingerprint([f, *calling.args], constants=True).rebuild(())
+            value, gradient = jax.value_and_grad(lambda x: scalar(calling(rebuilt, Traced(x), tuple(args))))(
+                jnp.asarray(x)
+            )
+        return float(value), np.array(gradient)
+
+    try:
+        if not _agrees(slope, probes):
+            return None
+    except Exception:  # noqa: BLE001 - any failure to trace means the next way
+        return None
+    return Objective(start.size, caller, slope, "eager", f"exact, traced anew at each point, as {why}")
+
+
+def _by_differences(caller: Caller, start: np.ndarray, why: str) -> Objective:
+    noise: list[float] = []
+
+    def slope(x: np.ndarray) -> Slope:
+        value = caller(x)
+        if not math.isfinite(value):
+            return value, np.full(x.size, math.nan)
+        if not noise:
+            level = noise_level(caller, x, value)
+            noise.append(level / abs(value) if value and level else EPS)
+        return value, central_gradient(caller, x, scale_of(x, start), noise[0])
+
+    sentence = f"central differences of plain values, as {why}"
+    return Objective(start.size, caller, slope, "differences", sentence, cost=2 * start.size + 1)
+
+
+def _plainly_given(
+    caller: Caller, given: Callable[..., Any] | None, start: np.ndarray, why: str
+) -> Objective:
+    calling = caller.calling
+
+    def slope(x: np.ndarray) -> Slope:
+        value, gradient = caller.raw(x)
+        if given is not None:
+            with np.errstate(all="ignore"):
+                gradient = calling(given, x.copy())
+        return number(value), _flat_plain(calling, gradient)
+
+    slope(start)
+    return Objective(start.size, caller, slope, "given", f"the gradient given, called plainly, as {why}")
+
+
+def _flat_plain(calling: Calling, gradient: Any) -> np.ndarray:
+    size = calling.structure.size
+    layout = Leaf((size,), 0) if calling.spread else calling.structure.layout
+    try:
+        flat = np.concatenate(
+            [np.ravel(np.asarray(piece, dtype=float)) for piece in leaves_of(layout, gradient)]
+        )
+    except (TypeError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"the gradient returned {gradient!r:.60}, which does not fit the point: {error}"
+        ) from None
+    if flat.size != size:
+        raise ValueError(f"the gradient returned {flat.size} numbers where the function takes {size}")
+    return flat
+
+
+def differences_at(objective: Objective, x: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Return the gradient by central differences at a point where the exact one is NaN."""
+    return central_gradient(objective.value, x, scale_of(x, start), EPS)
+
+
+def _reason(error: Exception) -> str:
+    first = str(error).strip().splitlines() or [type(error).__name__]
+    name = type(error).__name__
+    if "Concretization" in name or "TracerBool" in name or "NonConcrete" in name:
+        return "the code branches on values"
+    return first[0][:160]
+
+
+def _short(x: np.ndarray) -> str:
+    return np.array2string(x, threshold=6, precision=6)
