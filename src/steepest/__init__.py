@@ -1,0 +1,71 @@
+"""Gradient descent that needs no learning rate, says what went wrong and shows the way down.
+
+The names below are loaded when they are first used, so that importing steepest costs next to
+nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steepest.derivatives.differences import difference_quotient, partial_derivative
+    from steepest.derivatives.gradient import gradient, value_and_gradient
+    from steepest.descent import directions, steps
+    from steepest.descent.minimize import gradient_descent, maximize, minimize
+    from steepest.descent.run import Run, load
+    from steepest.trace import Certificate, Event, Outcome, Trace
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Certificate": "steepest.trace",
+    "Event": "steepest.trace",
+    "Outcome": "steepest.trace",
+    "Run": "steepest.descent.run",
+    "Trace": "steepest.trace",
+    "difference_quotient": "steepest.derivatives.differences",
+    "directions": "steepest.descent",
+    "gradient": "steepest.derivatives.gradient",
+    "gradient_descent": "steepest.descent.minimize",
+    "load": "steepest.descent.run",
+    "maximize": "steepest.descent.minimize",
+    "minimize": "steepest.descent.minimize",
+    "partial_derivative": "steepest.derivatives.differences",
+    "steps": "steepest.descent",
+    "value_and_gradient": "steepest.derivatives.gradient",
+}
+
+__all__ = [
+    "Certificate",
+    "Event",
+    "Outcome",
+    "Run",
+    "Trace",
+    "difference_quotient",
+    "directions",
+    "gradient",
+    "gradient_descent",
+    "load",
+    "maximize",
+    "minimize",
+    "partial_derivative",
+    "steps",
+    "value_and_gradient",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'steepest' has no attribute {name!r}")
+    home = _HOMES[name]
+    if name in ("directions", "steps"):
+        return importlib.import_module(f"{home}.{name}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -155,6 +155,8 @@ class Trace:
         What happened beside the rows; `events` adds the rejected trials to them.
     stride : int
         Every how many iterations a row was kept; above 1 where the trace has thinned itself.
+    cost : int
+        How many values of the function one trial step takes; above 1 with difference quotients.
 
     Examples
     --------
@@ -173,6 +175,7 @@ class Trace:
     names: Sequence[str]
     stored_events: list[Event] = field(default_factory=list)
     stride: int = 1
+    cost: int = 1
 
     def __getattr__(self, name: str) -> np.ndarray:
         try:
@@ -194,7 +197,7 @@ class Trace:
             and np.array_equal(self.x, other.x, equal_nan=True)
             and list(self.names) == list(other.names)
             and self.stored_events == other.stored_events
-            and self.stride == other.stride
+            and (self.stride, self.cost) == (other.stride, other.cost)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -208,7 +211,7 @@ class Trace:
         """How many trial steps were rejected on the way to each row (whole numbers)."""
         if self.stride > 1 or not len(self):
             return np.zeros(len(self), dtype=int)
-        spent = np.diff(self.columns["evaluations"], prepend=self.columns["evaluations"][:1] - 1)
+        spent = np.diff(self.columns["evaluations"] // self.cost, prepend=0)
         return np.maximum(spent - 1, 0).astype(int)
 
     @property
@@ -304,6 +307,7 @@ class Trace:
             "names": list(self.names),
             "events": [asdict(event) for event in self.stored_events],
             "stride": self.stride,
+            "cost": self.cost,
         }
 
     @classmethod
@@ -324,7 +328,7 @@ class Trace:
         """
         columns = {name: arrays[name] for name in SCALARS if name in arrays}
         events = [Event(**event) for event in header["events"]]
-        return cls(columns, arrays["x"], list(header["names"]), events, header["stride"])
+        return cls(columns, arrays["x"], list(header["names"]), events, header["stride"], header["cost"])
 
 
 class Recorder:

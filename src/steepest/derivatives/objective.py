@@ -404,3 +404,8 @@ def _reason(error: Exception) -> str:
 
 def _short(x: np.ndarray) -> str:
     return np.array2string(x, threshold=6, precision=6)
+
+
+def distrust(objective: Objective) -> None:
+    """Forget what was compiled for an objective, so that the next run traces it anew."""
+    _cache.pop(objective.key, None)

@@ -1,0 +1,143 @@
+"""From the words in `step=` and `direction=` to a pair of rules, refused early where it makes no sense."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from steepest.descent import directions, steps
+from steepest.descent.loop import Rules
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RIVALS = {
+    "x0": "start",
+    "initial_point": "start",
+    "params": "start",
+    "jac": "gradient",
+    "grad": "gradient",
+    "fprime": "gradient",
+    "method": "direction",
+    "optimizer": "direction",
+    "lr": "step",
+    "learning_rate": "step",
+    "eta": "step",
+    "step_size": "step",
+    "tol": "tolerance",
+    "gtol": "tolerance",
+    "ftol": "tolerance",
+    "maxiter": "iterations",
+    "max_iter": "iterations",
+    "n_iter": "iterations",
+    "num_iterations": "iterations",
+    "n_epochs": "epochs",
+    "max_epochs": "epochs",
+    "maxfev": "evaluations",
+    "maxfun": "evaluations",
+    "timeout": "seconds",
+    "seed": "rng",
+    "random_state": "rng",
+    "disp": "progress",
+    "verbose": "progress",
+    "weights": "sample_weight",
+    "regularization": "penalty",
+}
+
+
+def our_words(function: F) -> F:
+    """Answer a keyword that the function lacks with the word that it has for it."""
+    parameters = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def answered(*args: Any, **kwargs: Any) -> Any:
+        for word in kwargs:
+            if word not in parameters:
+                raise TypeError(f"{function.__name__}() has no argument {word!r}{hint(word, parameters)}")
+        return function(*args, **kwargs)
+
+    return answered  # type: ignore[return-value]
+
+
+def hint(word: str, ours: Any) -> str:
+    """Return what to write instead of a word, as the tail of a sentence."""
+    known = RIVALS.get(word.lower())
+    if known in ours:
+        return f": here it is called {known}="
+    near = difflib.get_close_matches(word.lower(), list(ours), n=1)
+    return f": did you mean {near[0]}=?" if near else f"; it takes {', '.join(f'{name}=' for name in ours)}"
+
+
+def choose(direction: Any, step: Any, noisy: bool = False) -> Rules:
+    """Return the rules that `direction=` and `step=` name; what is not given is chosen."""
+    if is_optax(direction) or is_optax(step):
+        return _optax(direction, step)
+    automatic = isinstance(step, str) and step == "auto"
+    way = _direction(direction, automatic)
+    if automatic:
+        return Rules(way, steps.Wolfe() if way.metric else steps.Armijo())
+    size = _step(step)
+    if noisy and getattr(size, "searches", False):
+        raise ValueError(
+            f"{type(size).__name__} needs exact values, and a batch gives noisy ones: "
+            "leave batch_size= out, or give a learning rate such as step=0.01"
+        )
+    return Rules(way, size, tabled=isinstance(size, steps.Schedule))
+
+
+def is_optax(rule: Any) -> bool:
+    """Tell whether a rule is an ``optax.GradientTransformation``."""
+    return isinstance(rule, tuple) and hasattr(rule, "init") and hasattr(rule, "update")
+
+
+def _optax(direction: Any, step: Any) -> Rules:
+    if is_optax(step) and direction is not None:
+        raise ValueError("an optax transformation is direction and step in one: leave direction= out")
+    if is_optax(direction) and not (isinstance(step, str) and step == "auto"):
+        raise ValueError(f"an optax transformation brings its own step size: leave step={step!r} out")
+    return Rules(directions.Optax(step if is_optax(step) else direction), None, optax=True)
+
+
+def _direction(direction: Any, automatic: bool) -> Any:
+    if direction is None:
+        return directions.LBFGS() if automatic else directions.Plain()
+    if isinstance(direction, str):
+        return _named(direction, directions.NAMED, "direction")()
+    if isinstance(direction, type):
+        raise TypeError(f"direction={direction.__name__} is a class: write {direction.__name__}()")
+    if not (hasattr(direction, "start") and callable(direction)):
+        raise TypeError(
+            f"direction={direction!r}: give one of {', '.join(directions.NAMED)}, "
+            "an object of steepest.directions, or an optax transformation"
+        )
+    return direction
+
+
+def _step(step: Any) -> Any:
+    if isinstance(step, bool) or step is None:
+        raise TypeError(f"step={step!r}: give a number, a name, a function of the iteration, or an object")
+    if isinstance(step, (int, float)) or (hasattr(step, "dtype") and getattr(step, "ndim", 1) == 0):
+        return steps.Constant(float(step))
+    if isinstance(step, str):
+        return _named(step, steps.NAMED, "step")()
+    if isinstance(step, type):
+        raise TypeError(f"step={step.__name__} is a class: write {step.__name__}(…)")
+    if hasattr(step, "searches"):
+        return step
+    if callable(step):
+        return steps.Schedule(step)
+    raise TypeError(
+        f"step={step!r}: give a number, one of auto, {', '.join(steps.NAMED)}, a function of the iteration, "
+        "an object of steepest.steps, or an optax transformation"
+    )
+
+
+def _named(name: str, known: dict[str, Any], what: str) -> Any:
+    if name in known:
+        return known[name]
+    names = [*known, "auto"] if what == "step" else list(known)
+    near = difflib.get_close_matches(name.lower(), names, n=1)
+    guess = f": did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{what}={name!r} is not known{guess} (known: {', '.join(names)})")

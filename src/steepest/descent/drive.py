@@ -1,0 +1,366 @@
+"""From chunk to chunk: recording, stopping, auditing and naming how a run ended."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from steepest.derivatives.differences import EPS, central_gradient, scale_of
+from steepest.derivatives.objective import Objective, agree, distrust, slack_of
+from steepest.derivatives.structure import Calling
+from steepest.descent.loop import (
+    CANDIDATE,
+    COLUMNS,
+    NON_FINITE,
+    RUNNING,
+    STALLED,
+    UNBOUNDED,
+    Engine,
+    Rules,
+    chunk_sizes,
+)
+from steepest.descent.run import Run
+from steepest.descent.verdict import LARGEST_AUDIT, Audit, audit, message
+from steepest.trace import Certificate, Event, Outcome, Recorder
+
+MOST_ITERATIONS = 10_000
+MOST_AUDITS = 8
+DEFAULT_TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run may spend, and how near it must come."""
+
+    tolerance: float | None
+    iterations: int | None
+    evaluations: int | None
+    seconds: float | None
+
+    @classmethod
+    def of(cls, tolerance: Any, iterations: Any, evaluations: Any, seconds: Any) -> Budget:
+        """Check what the user gave."""
+        for name, value in {"iterations": iterations, "evaluations": evaluations}.items():
+            if value is not None and (isinstance(value, bool) or value != int(value) or value < 0):
+                raise ValueError(f"{name}={value!r}: give a whole number, 0 or more")
+        for name, value in {"tolerance": tolerance, "seconds": seconds}.items():
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{name}={value!r}: give a positive number")
+        return cls(tolerance, iterations, evaluations, seconds)
+
+    def counts(self, rules: Rules) -> bool:
+        """Tell whether exactly the iterations given are to be done."""
+        return not rules.searches and self.iterations is not None and self.tolerance is None
+
+
+@dataclass
+class Ending:
+    """How a run ended, with the evidence."""
+
+    outcome: Outcome
+    facts: str
+    certificate: Certificate
+
+
+def descend(
+    objective: Objective,
+    calling: Calling,
+    x: np.ndarray,
+    rules: Rules,
+    sign: float,
+    budget: Budget,
+    callback: Callable[..., Any] | None,
+    progress: bool | None,
+) -> Run:
+    """Run a descent to its end, whatever that is, and return it."""
+    counted = budget.counts(rules)
+    tolerance = -1.0 if counted else (budget.tolerance or DEFAULT_TOLERANCE)
+    engine = Engine.at(objective, rules, sign, tolerance, x)
+    names = list(calling.structure.names)
+    recorder = Recorder(names, (*COLUMNS, "seconds"), np.random.default_rng(0))
+    drive = _Drive(engine, calling, budget, recorder, callback, counted)
+    ending = drive.go()
+    return _finish(drive, ending, x)
+
+
+class _Drive:
+    def __init__(
+        self,
+        engine: Engine,
+        calling: Calling,
+        budget: Budget,
+        recorder: Recorder,
+        callback: Any,
+        counted: bool,
+    ) -> None:
+        self.engine, self.calling, self.budget = engine, calling, budget
+        self.recorder, self.callback, self.counted = recorder, callback, counted
+        self.began = time.perf_counter()
+        self.audits = 0
+        self.audit_cost = 0
+        self.last_value = float(engine.state.value)
+        self.record(engine.first_row(), 0.0)
+
+    @property
+    def iterations(self) -> int:
+        return MOST_ITERATIONS if self.budget.iterations is None else int(self.budget.iterations)
+
+    @property
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.began
+
+    def spent(self) -> int:
+        return int(self.engine.state.evaluations) * self.engine.objective.cost + self.audit_cost
+
+    def record(self, rows: np.ndarray, since: float) -> None:
+        """Keep rows, their values in the user's sign; times inside a chunk are spread evenly."""
+        if not len(rows):
+            return
+        rows = rows.copy()
+        self.last_value = float(rows[-1, 2])
+        rows[:, 1] *= self.engine.objective.cost
+        rows[:, 2] *= self.engine.sign
+        seconds = np.linspace(since, self.elapsed, len(rows) + 1)[1:, None]
+        width = len(COLUMNS)
+        self.recorder.append(np.hstack([rows[:, :width], seconds]), rows[:, width:])
+
+    def go(self) -> Ending:
+        sizes = chunk_sizes(time.perf_counter)
+        try:
+            while True:
+                ending = self.verdict()
+                if ending is not None:
+                    return ending
+                since = self.elapsed
+                self.record(self.engine.run(*self.allowance(next(sizes))), since)
+                if self.callback is not None and self.called_back():
+                    return self.plain(Outcome.CALLBACK, "the callback raised StopIteration")
+        except KeyboardInterrupt:
+            return self.plain(Outcome.INTERRUPTED, "stopped from the keyboard; this is the best point so far")
+        except Exception as error:
+            if self.engine.objective.compiled is not None:
+                raise
+            at = np.array2string(np.asarray(self.engine.state.x), precision=6, threshold=6)
+            return self.plain(Outcome.RAISED, f"{type(error).__name__}: {error}, on the way from {at}")
+
+    def allowance(self, size: int) -> tuple[int, int]:
+        rows = 1 if self.callback is not None else self.iterations - int(self.engine.state.iteration)
+        if self.budget.evaluations is not None:
+            left = (self.budget.evaluations - self.spent()) // self.engine.objective.cost
+            size = min(size, max(left, 1))
+        return rows, size
+
+    def called_back(self) -> bool:
+        state = self.engine.state
+        result = SimpleNamespace(
+            x=self.calling.point(np.asarray(state.x)),
+            fun=self.engine.sign * float(state.value),
+            nit=int(state.iteration),
+            nfev=self.spent(),
+        )
+        try:
+            assert self.callback is not None
+            self.callback(result)
+        except StopIteration:
+            return True
+        return False
+
+    def plain(self, outcome: Outcome, facts: str) -> Ending:
+        return Ending(outcome, facts, Certificate())
+
+    def verdict(self) -> Ending | None:
+        """Return how the run ended, or None while it goes on."""
+        state, budget = self.engine.state, self.budget
+        code, done = int(state.code), int(state.iteration)
+        if code in (CANDIDATE, STALLED):
+            return self.examined(code)
+        if code == UNBOUNDED:
+            return self.plain(
+                Outcome.UNBOUNDED, f"the value fell below {float(state.best_value):.3g} and still falls"
+            )
+        if code == NON_FINITE:
+            return self.broken_off()
+        if done >= self.iterations:
+            if self.counted:
+                return self.completed(done)
+            return self.plain(Outcome.ITERATION_LIMIT, f"{done:,} iterations done, the value still falling")
+        if budget.evaluations is not None and self.spent() + self.engine.objective.cost > budget.evaluations:
+            return self.plain(
+                Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, the value still falling"
+            )
+        if budget.seconds is not None and self.elapsed >= budget.seconds:
+            return self.plain(Outcome.TIME_LIMIT, f"{self.elapsed:.2g} s spent, {done:,} iterations done")
+        return None
+
+    def completed(self, done: int) -> Ending:
+        first = float(self.engine.state.first_value)
+        if self.last_value > first:
+            return self.diverged(self.last_value)
+        return self.plain(Outcome.COMPLETED, f"{done:,} iterations done as asked; no claim of convergence")
+
+    def broken_off(self) -> Ending:
+        state = self.engine.state
+        if float(state.value) > float(state.first_value):
+            return self.diverged(float(state.value))
+        return self.plain(
+            Outcome.NON_FINITE,
+            f"after iteration {int(state.iteration):,} the step led to a value that is not finite",
+        )
+
+    def diverged(self, last: float) -> Ending:
+        state, sign = self.engine.state, self.engine.sign
+        first = float(state.first_value)
+        moved = "rose" if sign > 0 else "fell"
+        facts = f"the value {moved} from {sign * first:.4g} to {sign * last:.4g} in {int(state.iteration):,} iterations"
+        steepest = float(state.steepest)
+        if steepest > 0:
+            facts += (
+                f"; the curvature seen is up to {steepest:.3g}, so keep the step below {2 / steepest:.3g}"
+            )
+        return self.plain(Outcome.DIVERGED, facts)
+
+    def examined(self, code: int) -> Ending | None:
+        """Judge a point that looks like a minimum: audit it, and go on where it is none yet."""
+        engine, state = self.engine, self.engine.state
+        x = np.asarray(state.best_x)
+        wanted = self.budget.tolerance or DEFAULT_TOLERANCE
+        asked = wanted * (float(state.first_value) - float(state.best_value))
+        report: Audit | None = None
+        if x.size <= LARGEST_AUDIT and engine.objective.kind != "differences":
+            report = audit(engine.objective, x, engine.start, engine.sign)
+        if report is None:
+            return self.estimated(code, asked)
+        self.audits += 1
+        self.audit_cost += report.cost
+        bound = max(asked, report.floor)
+        curvature = (report.smallest, report.largest)
+        certificate = Certificate("audited", report.decrement, bound, curvature)
+        if report.is_saddle:
+            facts = f"the slope is flat, but the curvature is {report.smallest:.3g} along one direction"
+            return Ending(Outcome.SADDLE, facts, certificate)
+        if report.is_flat:
+            return Ending(Outcome.FLAT, "neither slope nor curvature here", replace(certificate, kind="none"))
+        if report.decrement <= bound:
+            facts = (
+                f"the value is within {_gap(report.decrement)} of the {self.extreme}, {_gap(bound)} was asked"
+            )
+            return Ending(Outcome.CONVERGED, facts, certificate)
+        if code == STALLED or self.audits >= MOST_AUDITS:
+            facts = f"about {_gap(report.decrement)} from the {self.extreme}, {_gap(bound)} was asked"
+            return Ending(Outcome.STALLED, facts, certificate)
+        engine.tolerance *= min(0.1, bound / report.decrement)
+        engine.state = state._replace(code=np.int64(RUNNING))
+        self.recorder.events.append(
+            Event(int(state.iteration), "audit", f"{report.decrement:.2g} still to go: the descent goes on")
+        )
+        return None
+
+    def estimated(self, code: int, asked: float) -> Ending:
+        state = self.engine.state
+        gap = float(state.estimate) if int(state.iteration) else 0.0
+        bound = max(asked, 4 * EPS * abs(float(state.best_value)))
+        certificate = Certificate("estimated", gap, bound)
+        if not int(state.iteration) and not np.any(state.gradient):
+            return Ending(Outcome.FLAT, "no slope at the start", Certificate())
+        if gap <= bound:
+            facts = f"the value is within about {_gap(gap)} of the {self.extreme}, {_gap(bound)} was asked"
+            return Ending(Outcome.CONVERGED, facts, certificate)
+        facts = f"about {_gap(gap)} from the {self.extreme}, {_gap(bound)} was asked"
+        return Ending(Outcome.STALLED, facts, certificate)
+
+    @property
+    def extreme(self) -> str:
+        return "minimum" if self.engine.sign > 0 else "maximum"
+
+
+def _gap(gap: float) -> str:
+    return "rounding" if gap < 1e-300 else f"{gap:.2g}"
+
+
+def _finish(drive: _Drive, ending: Ending, start: np.ndarray) -> Run:
+    engine, calling, objective = drive.engine, drive.calling, drive.engine.objective
+    state = engine.state
+    best = np.array(state.best_x)
+    value, gradient = engine.sign * float(state.best_value), _gradient_at(engine, best)
+    ending = _checked(engine, ending, best, gradient, start)
+    for count, kind, detail in (
+        (int(state.resets), "reset", "the direction lost descent and began anew"),
+        (int(state.non_finite), "non-finite", "trial points where the function is not finite"),
+        (engine.gaps, "differences", "points with a finite value and no exact gradient"),
+    ):
+        if count:
+            drive.recorder.events.append(Event(int(state.iteration), kind, detail, count))
+    trace = drive.recorder.trace()
+    trace.cost = objective.cost
+    evaluations = drive.spent()
+    return Run(
+        x=calling.point(best),
+        fun=value,
+        jac=calling.point(gradient),
+        nit=int(state.iteration),
+        nfev=evaluations,
+        njev=evaluations // objective.cost,
+        outcome=ending.outcome,
+        message=message(ending.outcome, ending.facts, ending.certificate),
+        certificate=ending.certificate,
+        trace=trace,
+        kind=objective.kind,
+        why=objective.why,
+        maximized=engine.sign < 0,
+        objective=objective,
+        calling=calling,
+    )
+
+
+def _gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
+    if np.array_equal(x, np.asarray(engine.state.x)):
+        return engine.sign * np.asarray(engine.state.gradient)
+    try:
+        return engine.objective.slope(x)[1]
+    except Exception:  # noqa: BLE001 - a function that raised before may raise here again
+        return np.full(x.size, np.nan)
+
+
+def _checked(
+    engine: Engine, ending: Ending, x: np.ndarray, gradient: np.ndarray, start: np.ndarray
+) -> Ending:
+    """Hold the answer against plain calls: the value it should have, and the gradient that was given."""
+    objective = engine.objective
+    try:
+        plain = objective.value(x)
+        if objective.compiled is not None:
+            seen = engine.sign * float(engine.state.best_value)
+            if not agree(seen, plain, slack_of([plain, float(engine.state.first_value)], x, gradient)):
+                distrust(objective)
+                facts = f"compiled code gives {seen:.6g} here and a plain call {plain:.6g}: does f change between calls?"
+                return Ending(Outcome.WRONG_GRADIENT, facts, Certificate())
+        if objective.kind == "given" and ending.outcome is not Outcome.RAISED:
+            wrong = _wrong_along(objective, start, start)
+            if wrong:
+                return Ending(Outcome.WRONG_GRADIENT, wrong, Certificate())
+    except Exception as error:  # noqa: BLE001 - the user's function may raise anything
+        if ending.outcome is Outcome.RAISED:
+            return ending
+        return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point", Certificate())
+    return ending
+
+
+def _wrong_along(objective: Objective, x: np.ndarray, start: np.ndarray) -> str:
+    """Return what is wrong with a gradient that was given, or nothing: each coordinate for few, else a probe."""
+    given = objective.slope(x)[1]
+    if x.size > LARGEST_AUDIT:
+        return ""
+    measured = central_gradient(objective.value, x, scale_of(x, start), EPS)
+    value = abs(objective.value(x))
+    slack = 1e-3 * np.abs(measured).max() + 1e-6 * value / scale_of(x, start)
+    off = np.flatnonzero(np.abs(given - measured) > slack)
+    if not off.size:
+        return ""
+    k = off[0]
+    return f"coordinate {k} of the gradient given is {given[k]:.6g} at the start, differences give {measured[k]:.6g}"

@@ -1,0 +1,83 @@
+"""How a run ended, in plain words, and how far from the minimum its answer may lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.derivatives.differences import EPS, scale_of
+from steepest.derivatives.objective import Objective
+from steepest.trace import Certificate, Outcome
+
+LARGEST_AUDIT = 200
+
+_ADVICE = {
+    Outcome.ITERATION_LIMIT: "give more with iterations=",
+    Outcome.EVALUATION_LIMIT: "give more with evaluations=",
+    Outcome.TIME_LIMIT: "give more with seconds=",
+    Outcome.STALLED: "no step lowers the value beyond rounding; a larger tolerance= would accept this point",
+    Outcome.SADDLE: "start elsewhere, off the ridge",
+    Outcome.FLAT: "the function does not change here: start elsewhere",
+    Outcome.UNBOUNDED: "there is no minimum to find: check the sign, or use maximize",
+    Outcome.NON_FINITE: "start elsewhere, or take a smaller step",
+    Outcome.RAISED: "mend the function there, or start elsewhere",
+    Outcome.WRONG_GRADIENT: "leave gradient= out, or mend it",
+}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The Hessian at a point: what it says of the distance to the minimum."""
+
+    decrement: float
+    floor: float
+    smallest: float
+    largest: float
+    cost: int
+
+    @property
+    def is_saddle(self) -> bool:
+        return self.smallest < -1e-6 * max(self.largest, abs(self.smallest))
+
+    @property
+    def is_flat(self) -> bool:
+        return self.largest == 0 == self.smallest
+
+
+def audit(objective: Objective, x: np.ndarray, start: np.ndarray, sign: float) -> Audit | None:
+    """Look at the Hessian by differences of the gradient: the Newton decrement ½ gᵀH⁻¹g and its floor.
+
+    Rounding the coordinates alone moves the value by about ½ δᵀ|H|δ with δ = eps·|x|: no point can be
+    known to be better than that.
+    """
+    value, gradient = objective.slope(x)
+    steps = scale_of(x, start) * EPS ** (1 / 3)
+    hessian = np.empty((x.size, x.size))
+    for k, h in enumerate(steps):
+        up, down = x.copy(), x.copy()
+        up[k] += h
+        down[k] -= h
+        hessian[k] = (objective.slope(up)[1] - objective.slope(down)[1]) / (up[k] - down[k])
+    if not (np.all(np.isfinite(hessian)) and np.all(np.isfinite(gradient))):
+        return None
+    # Scaled so that coordinates in other units weigh alike in the eigenvalues.
+    hessian, gradient = sign * (hessian + hessian.T) / 2, sign * gradient
+    scaled = hessian * np.outer(steps, steps)
+    eigenvalues, vectors = np.linalg.eigh(scaled)
+    slopes = vectors.T @ (gradient * steps)
+    solid = eigenvalues > EPS * max(abs(eigenvalues[0]), abs(eigenvalues[-1]))
+    decrement = float(np.sum(slopes[solid] ** 2 / eigenvalues[solid]) / 2)
+    rounding = EPS * np.abs(x)
+    floor = 4 * EPS * abs(value) + float(rounding @ np.abs(hessian) @ rounding)
+    curvature = np.linalg.eigvalsh(hessian)
+    spread = 1e-9 * abs(eigenvalues[-1])
+    smallest = float(curvature[0]) if eigenvalues[0] < -spread or eigenvalues[0] > 0 else 0.0
+    return Audit(decrement, floor, smallest, float(curvature[-1]), 2 * x.size * objective.cost)
+
+
+def message(outcome: Outcome, facts: str, certificate: Certificate) -> str:
+    """Return the sentence that a person reads: outcome, evidence, and what to try next."""
+    head = f"{outcome} ({certificate.kind})" if outcome is Outcome.CONVERGED else str(outcome)
+    advice = _ADVICE.get(outcome)
+    return f"{head}: {facts}" + (f"; {advice}" if advice else "")
