@@ -104,9 +104,7 @@ class Expression:
     def __call__(self, *values: Any) -> Any:
         """Return the formula's value: a float for floats, else what NumPy makes of the values."""
         if len(values) != len(self.names):
-            raise TypeError(
-                f"{_quoted(self.text)} takes ({', '.join(self.names)}), and was given {len(values)}"
-            )
+            raise TypeError(f"{_quoted(self.text)} takes ({', '.join(self.names)}), and was given {len(values)}")
         # `where` computes both branches, so a warning would often be about the one not taken.
         with np.errstate(all="ignore"):
             return _evaluate(self.tree, dict(zip(self.names, map(_real, values), strict=True)))

@@ -181,9 +181,7 @@ class Trace:
         try:
             return self.__dict__["columns"][name]
         except KeyError:
-            raise AttributeError(
-                f"a trace has no column {name!r}; it has {', '.join(SCALARS[:6])} and x"
-            ) from None
+            raise AttributeError(f"a trace has no column {name!r}; it has {', '.join(SCALARS[:6])} and x") from None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -258,9 +256,7 @@ class Trace:
         if (epoch is None) == (iteration is None):
             raise ValueError("at() takes one of epoch= and iteration=")
         if column not in self.columns:
-            raise ValueError(
-                f"this trace has no column {column!r}: a function's has iterations, a fit's epochs"
-            )
+            raise ValueError(f"this trace has no column {column!r}: a function's has iterations, a fit's epochs")
         row = int(np.searchsorted(self.columns[column], wanted, side="right")) - 1
         if row < 0:
             raise ValueError(f"{column}={wanted} lies before the first row, {self.columns[column][0]}")

@@ -199,9 +199,7 @@ def test_contour_shows_the_valley_of_rosenbrock():
     def rosenbrock(p):
         return float((1 - p[0]) ** 2 + 100 * (p[1] - p[0] ** 2) ** 2)
 
-    display = ContourDisplay.from_run(
-        make_run(rosenbrock, [[-1.2, 1], [1, 1]]), window=((-2, 2), (-1, 3))
-    ).plot()
+    display = ContourDisplay.from_run(make_run(rosenbrock, [[-1.2, 1], [1, 1]]), window=((-2, 2), (-1, 3))).plot()
     lines = contour_lines(display)
     assert len(lines) == 12
     inner = lines[0].vertices  # it follows the parabola y = x², where the valley is
@@ -278,9 +276,7 @@ def test_contour_refuses_an_empty_window(window):
 
 
 def test_pictures_refuse_runs_that_they_cannot_show():
-    with pytest.raises(
-        ValueError, match=r"the run has 2 parameters \(x, y\) and this picture needs exactly 1: use"
-    ):
+    with pytest.raises(ValueError, match=r"the run has 2 parameters \(x, y\) and this picture needs exactly 1: use"):
         CurveDisplay.from_run(textbook())
     with pytest.raises(ValueError, match=r"3 rows and none is a finite point"):
         ContourDisplay.from_run(make_run(bowl, np.full((3, 2), np.nan)))
@@ -346,9 +342,7 @@ def test_line_takes_names_from_the_data():
 def test_line_refuses_what_is_no_line():
     fit = line_fit()
     fit.data = np.ones((300, 2)), np.ones(300)
-    with pytest.raises(
-        ValueError, match=r"float64 \(300, 2\) and float64 \(300,\), and a line needs one column"
-    ):
+    with pytest.raises(ValueError, match=r"float64 \(300, 2\) and float64 \(300,\), and a line needs one column"):
         LineDisplay.from_run(fit)
     for run in (line_fit(), textbook()):
         run.data = None
@@ -437,9 +431,7 @@ def test_save_figure_refuses_other_formats_and_missing_folders(tmp_path):
     display = DescentDisplay.from_run(textbook())
     with pytest.raises(ValueError, match=r"'path.jpg' ends in none of .png, .svg, .pdf"):
         save_figure(display, tmp_path / "path.jpg")
-    with pytest.raises(
-        FileNotFoundError, match=r"no folder '.*nowhere' to write 'path.png' to: make it first"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"no folder '.*nowhere' to write 'path.png' to: make it first"):
         save_figure(display, tmp_path / "nowhere" / "path.png")
 
 

@@ -120,7 +120,8 @@ def value_and_gradient(f: Callable[..., Any]) -> Gradient:
 
     Examples
     --------
-    >>> value_and_gradient(lambda x: x**3)(2.0)
+    >>> value, slope = value_and_gradient(lambda x: x**3)(2.0)
+    >>> float(value), float(slope)
     (8.0, 12.0)
     """
     return Gradient(f, with_value=True)

@@ -26,9 +26,7 @@ def _array(values: Any, dtype: Any = None, **options: Any) -> Any:
     if not holds_traced(values):
         return np.array(values, dtype, **options)
     if not _is_real(dtype):
-        raise UntraceableError(
-            f"an array of {np.dtype(dtype)} made from a traced value would lose its derivative"
-        )
+        raise UntraceableError(f"an array of {np.dtype(dtype)} made from a traced value would lose its derivative")
     Budget.spend()
     return Traced(jnp.asarray(stack(values)))
 

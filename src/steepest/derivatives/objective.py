@@ -83,11 +83,7 @@ def number(returned: Any) -> float:
     """Return what a function returned as a float, or say what is wrong with it."""
     if isinstance(returned, (tuple, list)) or np.size(returned) != 1:
         shape = getattr(returned, "shape", None)
-        seen = (
-            f"an array of shape {shape}"
-            if shape is not None
-            else f"{type(returned).__name__} {returned!r:.60}"
-        )
+        seen = f"an array of shape {shape}" if shape is not None else f"{type(returned).__name__} {returned!r:.60}"
         raise ValueError(f"the function returned {seen}: it must return one number")
     try:
         value = np.asarray(returned).reshape(()).item()
@@ -155,7 +151,7 @@ def serve(
                 if compiled is None:
                     compiled, fresh = Compiled(trial.pure), True
                 arrays = tuple(trial.print.arrays)
-                if not _agrees(partial(_compiled_slope, compiled, arrays), probes):
+                if not _agrees(partial(_compiled_slope, compiled, arrays), probes, caller):
                     why = why or _IMPURE
                     _cache.pop(trial.key, None)
                     if fresh:
@@ -166,9 +162,7 @@ def serve(
                 break
             _remember(trial.key, compiled)
             kind = "given" if gradient else "traced"
-            sentence = (
-                "the gradient given, compiled" if gradient else "exact: the code was traced and compiled"
-            )
+            sentence = "the gradient given, compiled" if gradient else "exact: the code was traced and compiled"
             slope = partial(_compiled_slope, compiled, arrays)
             return Objective(start.size, caller, slope, kind, sentence, compiled, arrays, key=trial.key)
     if gradient:
@@ -223,9 +217,7 @@ class _Trial:
         return jax.value_and_grad(lambda x: scalar(call(f, x)))(x)
 
     def _flat(self, gradient: Any) -> Any:
-        layout = (
-            Leaf((self.calling.structure.size,), 0) if self.calling.spread else self.calling.structure.layout
-        )
+        layout = Leaf((self.calling.structure.size,), 0) if self.calling.spread else self.calling.structure.layout
         pieces = [jnp.ravel(jnp.asarray(stack(piece))) for piece in leaves_of(layout, gradient)]
         flat = jnp.concatenate(pieces).astype(jnp.float64)
         if flat.size != self.calling.structure.size:
@@ -262,11 +254,7 @@ def leaves_of(layout: Any, node: Any) -> Iterator[Any]:
         yield node
     else:
         kind, children = layout
-        inner = (
-            [(child, node[key]) for key, child in children]
-            if kind == "dict"
-            else zip(children, node, strict=True)
-        )
+        inner = [(child, node[key]) for key, child in children] if kind == "dict" else zip(children, node, strict=True)
         for child, value in inner:
             yield from leaves_of(child, value)
 
@@ -276,9 +264,7 @@ def _probes(caller: Caller, start: np.ndarray) -> list[tuple[np.ndarray, float]]
     try:
         value = caller(start)
     except Exception as error:
-        if isinstance(error, ValueError) and str(error).startswith(
-            ("the function returned", "gradient=True")
-        ):
+        if isinstance(error, ValueError) and str(error).startswith(("the function returned", "gradient=True")):
             raise
         error.add_note(f"raised by the function at the start, {_short(start)}")
         raise
@@ -306,14 +292,38 @@ def slack_of(values: Sequence[float], x: np.ndarray, gradient: np.ndarray) -> fl
     return 1e-9 * largest + 1e3 * EPS * inputs + 1e-300
 
 
-def _agrees(slope: Callable[[np.ndarray], Slope], probes: list[tuple[np.ndarray, float]]) -> bool:
-    plain = [value for _, value in probes]
+def _agrees(
+    slope: Callable[[np.ndarray], Slope], probes: list[tuple[np.ndarray, float]], plain: Callable[[np.ndarray], float]
+) -> bool:
+    """Tell whether what is served has the plain values, and slopes that account for how they change.
+
+    Code that reads the point through comparisons alone (a bisection, say) has right values and a
+    derivative that no trace can see: between the probes the values would then change more than the
+    slopes say. A kink does that too, so the slope is put to a finer test before it is refused.
+    """
+    values = [value for _, value in probes]
     served = [slope(x) for x, _ in probes]
     for (x, value), (seen, gradient) in zip(probes, served, strict=True):
-        if not agree(seen, value, slack_of(plain, x, gradient)):
+        if not agree(seen, value, slack_of(values, x, gradient)):
             return False
-    silent = all(not np.any(gradient) for _, gradient in served)
-    return not (silent and len(plain) == 2 and plain[0] != plain[1])
+    if len(probes) < 2 or not all(math.isfinite(value) for value in values):
+        return True
+    (a, f_a), (b, f_b) = probes
+    g_a, g_b = served[0][1], served[1][1]
+    rise = float((g_a + g_b) @ (b - a)) / 2
+    if abs(f_b - f_a - rise) <= 1e-3 * float(np.abs(g_a + g_b) @ (b - a)) / 2 + 1e-9 * max(map(abs, values)):
+        return True
+    return _is_slope(g_b, b, (b - a) / 100, plain)
+
+
+def _is_slope(gradient: np.ndarray, x: np.ndarray, step: np.ndarray, plain: Callable[[np.ndarray], float]) -> bool:
+    try:
+        up, down = plain(x + step), plain(x - step)
+    except Exception:  # noqa: BLE001 - a wall this close says nothing of the slope
+        return True
+    noise = 1e-12 * max(abs(up), abs(down))
+    off = abs(up - down - 2 * float(gradient @ step))
+    return not off > 1e-3 * 2 * float(np.abs(gradient) @ np.abs(step)) + noise
 
 
 def _eager(
@@ -334,7 +344,7 @@ def _eager(
         return float(value), np.array(gradient)
 
     try:
-        if not _agrees(slope, probes):
+        if not _agrees(slope, probes, caller):
             return None
     except Exception:  # noqa: BLE001 - any failure to trace means the next way
         return None
@@ -357,9 +367,7 @@ def _by_differences(caller: Caller, start: np.ndarray, why: str) -> Objective:
     return Objective(start.size, caller, slope, "differences", sentence, cost=2 * start.size + 1)
 
 
-def _plainly_given(
-    caller: Caller, given: Callable[..., Any] | None, start: np.ndarray, why: str
-) -> Objective:
+def _plainly_given(caller: Caller, given: Callable[..., Any] | None, start: np.ndarray, why: str) -> Objective:
     calling = caller.calling
 
     def slope(x: np.ndarray) -> Slope:
@@ -377,13 +385,9 @@ def _flat_plain(calling: Calling, gradient: Any) -> np.ndarray:
     size = calling.structure.size
     layout = Leaf((size,), 0) if calling.spread else calling.structure.layout
     try:
-        flat = np.concatenate(
-            [np.ravel(np.asarray(piece, dtype=float)) for piece in leaves_of(layout, gradient)]
-        )
+        flat = np.concatenate([np.ravel(np.asarray(piece, dtype=float)) for piece in leaves_of(layout, gradient)])
     except (TypeError, ValueError, KeyError) as error:
-        raise ValueError(
-            f"the gradient returned {gradient!r:.60}, which does not fit the point: {error}"
-        ) from None
+        raise ValueError(f"the gradient returned {gradient!r:.60}, which does not fit the point: {error}") from None
     if flat.size != size:
         raise ValueError(f"the gradient returned {flat.size} numbers where the function takes {size}")
     return flat

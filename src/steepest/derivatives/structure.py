@@ -71,9 +71,7 @@ class Structure:
             array = _numbers(node, name)
             leaf = Leaf(array.shape, sum(piece.size for piece in pieces))
             pieces.append(array.ravel())
-            names.extend(
-                [name] if not array.shape else [name + _subscript(k) for k in np.ndindex(array.shape)]
-            )
+            names.extend([name] if not array.shape else [name + _subscript(k) for k in np.ndindex(array.shape)])
             return leaf
 
         layout = read(start, "" if isinstance(start, dict) else root)
@@ -82,9 +80,7 @@ class Structure:
             raise ValueError("the start is empty: it needs at least one number")
         wrong = np.flatnonzero(~np.isfinite(vector))
         if wrong.size:
-            raise ValueError(
-                f"the start has {names[wrong[0]]} = {vector[wrong[0]]}: every coordinate must be finite"
-            )
+            raise ValueError(f"the start has {names[wrong[0]]} = {vector[wrong[0]]}: every coordinate must be finite")
         return cls(layout, vector.size, tuple(names)), vector
 
     def build(self, vector: Any) -> Any:
@@ -159,16 +155,12 @@ def read_call(f: Callable[..., Any], start: Any, args: tuple[Any, ...] = ()) -> 
         names = names[: len(names) - len(args)] if len(names) > len(args) else names[:1]
     if names is None or len(names) <= 1:
         if names == []:
-            raise TypeError(
-                "the function takes no argument: give it one parameter for the point, or one a coordinate"
-            )
+            raise TypeError("the function takes no argument: give it one parameter for the point, or one a coordinate")
         structure, vector = Structure.of(start)
         return Calling(structure, spread=False, args=args), vector
     if isinstance(start, dict):
         if set(start) != set(names):
-            raise ValueError(
-                f"the start names {', '.join(map(str, start))}; the function takes {', '.join(names)}"
-            )
+            raise ValueError(f"the start names {', '.join(map(str, start))}; the function takes {', '.join(names)}")
         start = [start[name] for name in names]
     array = _numbers(start, "x")
     if array.ndim != 1 or array.size != len(names):

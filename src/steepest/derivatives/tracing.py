@@ -149,9 +149,7 @@ class Traced:
             return wrap(twin(*arguments, **options))
         except TypeError:
             # JAX refuses lists of numbers where NumPy takes them as arrays.
-            return wrap(
-                twin(*[jnp.asarray(stack(a)) if isinstance(a, list) else a for a in arguments], **options)
-            )
+            return wrap(twin(*[jnp.asarray(stack(a)) if isinstance(a, list) else a for a in arguments], **options))
 
     def __getitem__(self, index: Any) -> Any:
         Budget.spend()

@@ -181,9 +181,7 @@ class _Drive:
         if code in (CANDIDATE, STALLED):
             return self.examined(code)
         if code == UNBOUNDED:
-            return self.plain(
-                Outcome.UNBOUNDED, f"the value fell below {float(state.best_value):.3g} and still falls"
-            )
+            return self.plain(Outcome.UNBOUNDED, f"the value fell below {float(state.best_value):.3g} and still falls")
         if code == NON_FINITE:
             return self.broken_off()
         if done >= self.iterations:
@@ -191,9 +189,7 @@ class _Drive:
                 return self.completed(done)
             return self.plain(Outcome.ITERATION_LIMIT, f"{done:,} iterations done, the value still falling")
         if budget.evaluations is not None and self.spent() + self.engine.objective.cost > budget.evaluations:
-            return self.plain(
-                Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, the value still falling"
-            )
+            return self.plain(Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, the value still falling")
         if budget.seconds is not None and self.elapsed >= budget.seconds:
             return self.plain(Outcome.TIME_LIMIT, f"{self.elapsed:.2g} s spent, {done:,} iterations done")
         return None
@@ -220,9 +216,7 @@ class _Drive:
         facts = f"the value {moved} from {sign * first:.4g} to {sign * last:.4g} in {int(state.iteration):,} iterations"
         steepest = float(state.steepest)
         if steepest > 0:
-            facts += (
-                f"; the curvature seen is up to {steepest:.3g}, so keep the step below {2 / steepest:.3g}"
-            )
+            facts += f"; the curvature seen is up to {steepest:.3g}, so keep the step below {2 / steepest:.3g}"
         return self.plain(Outcome.DIVERGED, facts)
 
     def examined(self, code: int) -> Ending | None:
@@ -247,9 +241,7 @@ class _Drive:
         if report.is_flat:
             return Ending(Outcome.FLAT, "neither slope nor curvature here", replace(certificate, kind="none"))
         if report.decrement <= bound:
-            facts = (
-                f"the value is within {_gap(report.decrement)} of the {self.extreme}, {_gap(bound)} was asked"
-            )
+            facts = f"the value is within {_gap(report.decrement)} of the {self.extreme}, {_gap(bound)} was asked"
             return Ending(Outcome.CONVERGED, facts, certificate)
         if code == STALLED or self.audits >= MOST_AUDITS:
             facts = f"about {_gap(report.decrement)} from the {self.extreme}, {_gap(bound)} was asked"
@@ -327,9 +319,7 @@ def _gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
         return np.full(x.size, np.nan)
 
 
-def _checked(
-    engine: Engine, ending: Ending, x: np.ndarray, gradient: np.ndarray, start: np.ndarray
-) -> Ending:
+def _checked(engine: Engine, ending: Ending, x: np.ndarray, gradient: np.ndarray, start: np.ndarray) -> Ending:
     """Hold the answer against plain calls: the value it should have, and the gradient that was given."""
     objective = engine.objective
     try:
@@ -338,7 +328,9 @@ def _checked(
             seen = engine.sign * float(engine.state.best_value)
             if not agree(seen, plain, slack_of([plain, float(engine.state.first_value)], x, gradient)):
                 distrust(objective)
-                facts = f"compiled code gives {seen:.6g} here and a plain call {plain:.6g}: does f change between calls?"
+                facts = (
+                    f"compiled code gives {seen:.6g} here and a plain call {plain:.6g}: does f change between calls?"
+                )
                 return Ending(Outcome.WRONG_GRADIENT, facts, Certificate())
         if objective.kind == "given" and ending.outcome is not Outcome.RAISED:
             wrong = _wrong_along(objective, start, start)

@@ -127,9 +127,7 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     slope = gradient @ state.direction
     trial = Trial(state.t, state.low, state.high, state.value, state.slope, value, slope, rounding)
     verdict = rules.step.judge(trial)
-    return jax.lax.cond(
-        verdict.accepted & finite, accept, partial(_reject, rules, state, value, verdict, limits)
-    )
+    return jax.lax.cond(verdict.accepted & finite, accept, partial(_reject, rules, state, value, verdict, limits))
 
 
 def _accept(rules: Rules, state: State, value: Array, gradient: Array, limits: Limits, first: Array) -> State:
@@ -287,9 +285,7 @@ class Engine:
     def run(self, rows: int, evaluations: int) -> np.ndarray:
         """Go on for at most so many rows and evaluations, and return the rows."""
         rows = min(rows, self.capacity)
-        return (
-            self._compiled(rows, evaluations) if self.objective.compiled else self._plain(rows, evaluations)
-        )
+        return self._compiled(rows, evaluations) if self.objective.compiled else self._plain(rows, evaluations)
 
     def _compiled(self, rows: int, evaluations: int) -> np.ndarray:
         assert self.objective.compiled is not None

@@ -81,7 +81,7 @@ def minimize(
     Examples
     --------
     >>> run = minimize(lambda x, y: (x - 1) ** 2 + 100 * (y - x**2) ** 2, start=(-1.2, 1))
-    >>> run.x.round(6)
+    >>> run.x.round(3)
     array([1., 1.])
     >>> run.outcome
     <Outcome.CONVERGED: 'converged'>
@@ -163,9 +163,7 @@ def maximize(
     )  # fmt: skip
 
 
-def gradient_descent(
-    f: Callable[..., Any], initial_point: Any, *, learning_rate: float, iterations: int
-) -> Run:
+def gradient_descent(f: Callable[..., Any], initial_point: Any, *, learning_rate: float, iterations: int) -> Run:
     """Descend as the textbook does: x ← x - learning rate · ∇f(x), so many times.
 
     Parameters

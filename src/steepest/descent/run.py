@@ -88,9 +88,7 @@ class Run:
             f"  {'work':>10}  {self.nit:,} iterations, {self.nfev:,} values, {self.njev:,} gradients ({self.kind})",
         ]
         if np.isfinite(self.certificate.gap):
-            lines.append(
-                f"  {'gap':>10}  {self.certificate.gap:.2g} or less from the best, {self.certificate.kind}"
-            )
+            lines.append(f"  {'gap':>10}  {self.certificate.gap:.2g} or less from the best, {self.certificate.kind}")
         return "\n".join(lines)
 
     def __eq__(self, other: object) -> bool:
@@ -245,9 +243,7 @@ class Run:
 
     def _at_hand(self) -> Objective:
         if self.objective is None:
-            raise RuntimeError(
-                "function not at hand: this run was loaded from disk, and functions are not saved"
-            )
+            raise RuntimeError("function not at hand: this run was loaded from disk, and functions are not saved")
         return self.objective
 
     def _flat(self, x: Any) -> np.ndarray:

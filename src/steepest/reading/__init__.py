@@ -125,9 +125,7 @@ def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise ValueError(
-            f"{path.name!r} ends in none of {', '.join(FORMATS)}, which figures are written as: rename it"
-        )
+        raise ValueError(f"{path.name!r} ends in none of {', '.join(FORMATS)}, which figures are written as: rename it")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to: make it first")
     if isinstance(display, Display) and not hasattr(display, "figure_"):

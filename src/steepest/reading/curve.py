@@ -45,9 +45,7 @@ class CurveDisplay:
     array([0.5 , 0.25])
     """
 
-    def __init__(
-        self, x: Any, value: Any, path: Any, *, best: int = -1, name: str = "x", title: str = ""
-    ) -> None:
+    def __init__(self, x: Any, value: Any, path: Any, *, best: int = -1, name: str = "x", title: str = "") -> None:
         self.x = np.asarray(x, dtype=float)
         self.value = None if value is None else np.asarray(value, dtype=float)
         self.path = np.asarray(path, dtype=float)

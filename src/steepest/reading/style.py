@@ -115,9 +115,7 @@ def stacked_axes(ax: Axes | Sequence[Axes] | None) -> tuple[Axes, Axes]:
         top, bottom = (dress(each) for each in pair)
     elif isinstance(ax, Sequence | np.ndarray):
         if len(ax) != 2:
-            raise ValueError(
-                f"got {len(ax)} axes, and a descent is drawn on 2: give ax=(upper, lower) or one axes"
-            )
+            raise ValueError(f"got {len(ax)} axes, and a descent is drawn on 2: give ax=(upper, lower) or one axes")
         top, bottom = ax
     else:
         spec, box = ax.get_subplotspec(), ax.get_position()
