@@ -127,6 +127,14 @@ def _refuse_lost(taken: np.ndarray, x: np.ndarray, h: float) -> None:
         raise ValueError(f"h={h!r} is lost in rounding beside x = {at}: take a larger h")
 
 
+def tentative(value: Callable[[np.ndarray], float], x: np.ndarray) -> float:
+    """Return a value near a point of interest, NaN where the function raises."""
+    try:
+        return value(x)
+    except Exception:  # noqa: BLE001 - beyond a wall the user's function may raise anything
+        return math.nan
+
+
 def noise_level(value: Callable[[np.ndarray], float], x: np.ndarray, f0: float) -> float:
     """Estimate the noise in f near x from a table of differences along one direction.
 
@@ -136,7 +144,7 @@ def noise_level(value: Callable[[np.ndarray], float], x: np.ndarray, f0: float) 
     floor = EPS * abs(f0)
     direction = np.random.default_rng(0).standard_normal(x.size)
     direction *= np.where(x == 0, 1.0, np.abs(x)) / np.linalg.norm(direction)
-    row = np.array([f0 if k == 0 else value(x + k * 1e-9 * direction) for k in range(7)])
+    row = np.array([f0 if k == 0 else tentative(value, x + k * 1e-9 * direction) for k in range(7)])
     if not np.all(np.isfinite(row)):
         return floor
     levels = []
@@ -156,7 +164,7 @@ def central_gradient(
     """Return the gradient by central differences, 2n values, each step from the scale and the noise.
 
     The error h²f‴/6 + noise/h is least at h = (3 noise / f‴)^(1/3); f‴ is taken to be f/scale³.
-    Beyond a wall (a non-finite value) the difference is taken one-sidedly.
+    Beyond a wall (a value that is not finite, or an exception) the difference is taken one-sidedly.
     """
     steps = scale * min(max((3 * relative_noise) ** (1 / 3), EPS ** (1 / 3)), 0.1)
     gradient = np.empty(x.size)
@@ -165,7 +173,7 @@ def central_gradient(
         up, down = x.copy(), x.copy()
         up[k] += h
         down[k] -= h
-        f_up, f_down = value(up), value(down)
+        f_up, f_down = tentative(value, up), tentative(value, down)
         if not (math.isfinite(f_up) and math.isfinite(f_down)):
             centre = value(x) if centre is None else centre
             up, f_up = (up, f_up) if math.isfinite(f_up) else (x, centre)

@@ -203,7 +203,12 @@ class _Trial:
 
     def pure(self, x: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
         """Return the value and the gradient as JAX computes them; this is what is compiled."""
-        Budget.spent = 0
+        Budget.renew()
+        result = self._both(x, arrays)
+        Budget.settle()
+        return result
+
+    def _both(self, x: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
         f, gradient, *args = self.print.rebuild(arrays)
 
         def call(f: Callable[..., Any], x: Any) -> Any:
@@ -271,11 +276,15 @@ def _probes(caller: Caller, start: np.ndarray) -> list[tuple[np.ndarray, float]]
     if not math.isfinite(value):
         raise ValueError(f"the function is {value} at the start, {_short(start)}: start where it is finite")
     nudge = np.random.default_rng(1).uniform(0.5, 1.0, start.size) * 1e-3
-    nearby = start + nudge * np.where(start == 0, 1.0, np.abs(start))
-    try:
-        return [(start, value), (nearby, caller(nearby))]
-    except Exception:  # noqa: BLE001 - near a wall the start alone must do
-        return [(start, value)]
+    step = nudge * np.where(start == 0, 1.0, np.abs(start))
+    for nearby in (start + step, start - step):
+        try:
+            seen = caller(nearby)
+        except Exception:  # noqa: BLE001 - a wall on this side; the start alone must do if on both
+            continue
+        if math.isfinite(seen):
+            return [(start, value), (nearby, seen)]
+    return [(start, value)]
 
 
 def agree(served: float, plain: float, slack: float) -> bool:
@@ -311,9 +320,9 @@ def _agrees(
     (a, f_a), (b, f_b) = probes
     g_a, g_b = served[0][1], served[1][1]
     rise = float((g_a + g_b) @ (b - a)) / 2
-    if abs(f_b - f_a - rise) <= 1e-3 * float(np.abs(g_a + g_b) @ (b - a)) / 2 + 1e-9 * max(map(abs, values)):
+    if abs(f_b - f_a - rise) <= 1e-3 * float(np.abs(g_a + g_b) @ np.abs(b - a)) / 2 + 64 * EPS * max(map(abs, values)):
         return True
-    return _is_slope(g_b, b, (b - a) / 100, plain)
+    return _is_slope(g_b, b, (b - a) / 10, plain)
 
 
 def _is_slope(gradient: np.ndarray, x: np.ndarray, step: np.ndarray, plain: Callable[[np.ndarray], float]) -> bool:
@@ -335,12 +344,13 @@ def _eager(
     why: str,
 ) -> Objective | None:
     def slope(x: np.ndarray) -> Slope:
-        Budget.spent = 0
+        Budget.renew()
         with double_precision(), np.errstate(all="ignore"):
             rebuilt, *args = Fingerprint([f, *calling.args], constants=True).rebuild(())
             value, gradient = jax.value_and_grad(lambda x: scalar(calling(rebuilt, Traced(x), tuple(args))))(
                 jnp.asarray(x)
             )
+            Budget.settle()
         return float(value), np.array(gradient)
 
     try:

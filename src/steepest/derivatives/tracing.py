@@ -18,9 +18,23 @@ class UntraceableError(TypeError):
 
 
 class Budget:
-    """Counts traced operations, so that a Python loop over a million rows is left to plain calls."""
+    """What one trace has spent, and whether it was refused something.
+
+    Operations are counted so that a Python loop over a million rows is left to plain calls. A
+    refusal is kept, because the user's code may catch the exception and go on without a derivative.
+    """
 
     spent = 0
+    refused = ""
+
+    @classmethod
+    def renew(cls) -> None:
+        cls.spent, cls.refused = 0, ""
+
+    @classmethod
+    def settle(cls) -> None:
+        if cls.refused:
+            raise UntraceableError(cls.refused)
 
     @classmethod
     def spend(cls) -> None:
@@ -70,9 +84,18 @@ def stack(value: Any) -> Any:
     return unwrap(value)
 
 
+def _arrays(argument: Any) -> Any:
+    if not isinstance(argument, (list, tuple)):
+        return argument
+    if any(isinstance(v, (jax.Array, np.ndarray)) for v in argument):
+        return [jnp.asarray(stack(v)) for v in argument]
+    return jnp.asarray(stack(argument)) if isinstance(argument, list) else argument
+
+
 def _forbidden(what: str) -> Callable[..., Any]:
     def refuse(self: Traced, *_: Any, **__: Any) -> Any:
-        raise UntraceableError(f"{what} of a traced value would lose its derivative")
+        Budget.refused = f"{what} of a traced value would lose its derivative"
+        raise UntraceableError(Budget.refused)
 
     return refuse
 
@@ -80,9 +103,7 @@ def _forbidden(what: str) -> Callable[..., Any]:
 def _binary(operation: str) -> Callable[[Traced, Any], Any]:
     def operate(self: Traced, other: Any) -> Any:
         Budget.spend()
-        other = unwrap(other)
-        if isinstance(other, list):
-            return NotImplemented
+        other = jnp.asarray(stack(other)) if isinstance(other, (list, tuple)) else unwrap(other)
         result = getattr(self.value, operation)(other)
         return result if result is NotImplemented else wrap(result)
 
@@ -149,10 +170,11 @@ class Traced:
             return wrap(twin(*arguments, **options))
         except TypeError:
             # JAX refuses lists of numbers where NumPy takes them as arrays.
-            return wrap(twin(*[jnp.asarray(stack(a)) if isinstance(a, list) else a for a in arguments], **options))
+            return wrap(twin(*map(_arrays, arguments), **options))
 
     def __getitem__(self, index: Any) -> Any:
         Budget.spend()
+        index = _listless(index)
         plain = unwrap(index)
         if not holds_traced(index) and not isinstance(index, Traced):
             # JAX clamps an index that is out of bounds; NumPy raises, and so must this.
@@ -164,6 +186,7 @@ class Traced:
         new = stack(new) if isinstance(new, (list, tuple)) else unwrap(new)
         if self.value.dtype.kind not in "fc" and np.result_type(new).kind in "fc":
             raise UntraceableError("a float written into an array of whole numbers loses its derivative")
+        index = _listless(index)
         if not holds_traced(index):
             np.broadcast_to(False, self.shape)[index]
         self.value = self.value.at[unwrap(index)].set(new)
@@ -280,6 +303,13 @@ _METHODS = frozenset(
         "ptp",
     ]
 )
+
+
+def _listless(index: Any) -> Any:
+    """Return an index with arrays where NumPy allows lists and JAX does not."""
+    if isinstance(index, list):
+        return index if holds_traced(index) else np.asarray(index)
+    return tuple(map(_listless, index)) if isinstance(index, tuple) else index
 
 
 def _call_method(array: Traced, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
