@@ -53,6 +53,8 @@ class Objective:
         "traced", "eager", "differences" or "given".
     why : str
         One sentence on how it is served, and why not better.
+    noise : list of float
+        The relative noise measured in f, once it has been.
     compiled : Compiled or None
         The first tier, for the compiled loop; `arrays` are its data.
     cost : int
@@ -68,7 +70,12 @@ class Objective:
     arrays: Sequence[Any] = ()
     cost: int = 1
     key: Hashable = None
-    notes: list[str] = field(default_factory=list)
+    noise: list[float] = field(default_factory=list)
+
+    @property
+    def relative_noise(self) -> float:
+        """How far two values that should be one may lie apart, relative to their size."""
+        return self.noise[0] if self.noise else EPS
 
 
 _cache: OrderedDict[Hashable, Compiled] = OrderedDict()
@@ -374,7 +381,7 @@ def _by_differences(caller: Caller, start: np.ndarray, why: str) -> Objective:
         return value, central_gradient(caller, x, scale_of(x, start), noise[0])
 
     sentence = f"central differences of plain values, as {why}"
-    return Objective(start.size, caller, slope, "differences", sentence, cost=2 * start.size + 1)
+    return Objective(start.size, caller, slope, "differences", sentence, cost=2 * start.size + 1, noise=noise)
 
 
 def _plainly_given(caller: Caller, given: Callable[..., Any] | None, start: np.ndarray, why: str) -> Objective:

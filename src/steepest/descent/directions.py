@@ -7,12 +7,12 @@ moves to x + t d, with the step size t from `steepest.descent.steps`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
-from jax.tree_util import register_dataclass
 
 from steepest.derivatives.fingerprint import Fingerprint
 
@@ -22,8 +22,26 @@ Array = Any
 
 @dataclass_transform(frozen_default=True)
 def rule(cls: type) -> type:
-    """Make a class a frozen record that JAX takes as an argument: its numbers never recompile."""
-    return register_dataclass(dataclass(frozen=True)(cls))
+    """Make a class a frozen record that JAX takes as an argument: its numbers never recompile.
+
+    The class is part of the static data: JAX compares two dataclasses by their fields alone, and
+    would run what it compiled for one rule with the numbers of another.
+    """
+    cls = dataclass(frozen=True)(cls)
+    moving = [f.name for f in fields(cls) if not f.metadata.get("static")]
+    static = [f.name for f in fields(cls) if f.metadata.get("static")]
+
+    def flatten(record: Any) -> tuple[list[Any], tuple[Any, ...]]:
+        return [getattr(record, n) for n in moving], (cls, *(getattr(record, n) for n in static))
+
+    def unflatten(data: tuple[Any, ...], values: Iterable[Any]) -> Any:
+        record = object.__new__(cls)
+        for name, value in [*zip(moving, values, strict=True), *zip(static, data[1:], strict=True)]:
+            object.__setattr__(record, name, value)
+        return record
+
+    jax.tree_util.register_pytree_node(cls, flatten, unflatten)
+    return cls
 
 
 @rule

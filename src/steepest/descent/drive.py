@@ -26,7 +26,7 @@ from steepest.descent.loop import (
     chunk_sizes,
 )
 from steepest.descent.run import Run
-from steepest.descent.verdict import LARGEST_AUDIT, Audit, audit, message
+from steepest.descent.verdict import LARGEST_AUDIT, Audit, audit, auditable, message
 from steepest.trace import Certificate, Event, Outcome, Recorder
 
 MOST_ITERATIONS = 10_000
@@ -226,7 +226,7 @@ class _Drive:
         wanted = self.budget.tolerance or DEFAULT_TOLERANCE
         asked = wanted * (float(state.first_value) - float(state.best_value))
         report: Audit | None = None
-        if x.size <= LARGEST_AUDIT and engine.objective.kind != "differences":
+        if auditable(engine.objective):
             report = audit(engine.objective, x, engine.start, engine.sign)
         if report is None:
             return self.estimated(code, asked)
@@ -279,8 +279,8 @@ def _finish(drive: _Drive, ending: Ending, start: np.ndarray) -> Run:
     engine, calling, objective = drive.engine, drive.calling, drive.engine.objective
     state = engine.state
     best = np.array(state.best_x)
-    value, gradient = engine.sign * float(state.best_value), _gradient_at(engine, best)
-    ending = _checked(engine, ending, best, gradient, start)
+    gradient = _gradient_at(engine, best)
+    ending, value = _checked(engine, ending, best, gradient, start)
     for count, kind, detail in (
         (int(state.resets), "reset", "the direction lost descent and began anew"),
         (int(state.non_finite), "non-finite", "trial points where the function is not finite"),
@@ -319,28 +319,27 @@ def _gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
         return np.full(x.size, np.nan)
 
 
-def _checked(engine: Engine, ending: Ending, x: np.ndarray, gradient: np.ndarray, start: np.ndarray) -> Ending:
-    """Hold the answer against plain calls: the value it should have, and the gradient that was given."""
-    objective = engine.objective
+def _checked(
+    engine: Engine, ending: Ending, x: np.ndarray, gradient: np.ndarray, start: np.ndarray
+) -> tuple[Ending, float]:
+    """Hold the answer against a plain call, whose value is returned, and a given gradient against differences."""
+    objective, seen = engine.objective, engine.sign * float(engine.state.best_value)
+    none = Certificate()
     try:
-        plain = objective.value(x)
-        if objective.compiled is not None:
-            seen = engine.sign * float(engine.state.best_value)
-            if not agree(seen, plain, slack_of([plain, float(engine.state.first_value)], x, gradient)):
-                distrust(objective)
-                facts = (
-                    f"compiled code gives {seen:.6g} here and a plain call {plain:.6g}: does f change between calls?"
-                )
-                return Ending(Outcome.WRONG_GRADIENT, facts, Certificate())
-        if objective.kind == "given" and ending.outcome is not Outcome.RAISED:
-            wrong = _wrong_along(objective, start, start)
-            if wrong:
-                return Ending(Outcome.WRONG_GRADIENT, wrong, Certificate())
+        value = objective.value(x)
+        wrong = _wrong_along(objective, start, start) if objective.kind == "given" else ""
     except Exception as error:  # noqa: BLE001 - the user's function may raise anything
         if ending.outcome is Outcome.RAISED:
-            return ending
-        return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point", Certificate())
-    return ending
+            return ending, seen
+        return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point", none), seen
+    if wrong:
+        return Ending(Outcome.WRONG_GRADIENT, wrong, none), value
+    slack = slack_of([value, float(engine.state.first_value)], x, gradient)
+    if objective.compiled is not None and not agree(seen, value, slack):
+        distrust(objective)
+        facts = f"compiled code gives {seen:.6g} here and a plain call {value:.6g}: does f change between calls?"
+        return Ending(Outcome.WRONG_GRADIENT, facts, none), value
+    return ending, value
 
 
 def _wrong_along(objective: Objective, x: np.ndarray, start: np.ndarray) -> str:

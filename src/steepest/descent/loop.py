@@ -27,6 +27,7 @@ COLUMNS = ("iteration", "evaluations", "value", "gradient_norm", "step_size")
 MOST_TRIALS = 60
 CAUTIOUS = 200
 CHUNK_SECONDS = 0.1
+MOST_EVALUATIONS = 2**30
 
 Array = Any
 
@@ -346,6 +347,6 @@ def chunk_sizes(clock: Callable[[], float]) -> Iterator[int]:
         yield size
         lasted = clock() - began
         if lasted < CHUNK_SECONDS / 4:
-            size *= 4
+            size = min(4 * size, MOST_EVALUATIONS)
         elif lasted > 2 * CHUNK_SECONDS:
             size = max(1, size // 2)

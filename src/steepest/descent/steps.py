@@ -236,9 +236,8 @@ class Wolfe:
         return Verdict(enough & flat, jnp.where(open_ended, far, near), low, high)
 
 
-def _positive(rule_name: str, field: str, value: Any) -> None:
-    # Traced values pass: JAX rebuilds a rule around them.
-    if isinstance(value, (int, float)) and not (math.isfinite(value) and value > 0):
+def _positive(rule_name: str, field: str, value: float) -> None:
+    if not (math.isfinite(value) and value > 0):
         raise ValueError(f"{rule_name}({field}={value!r}): a step size must be a positive finite number")
 
 

@@ -11,6 +11,7 @@ from steepest.derivatives.objective import Objective
 from steepest.trace import Certificate, Outcome
 
 LARGEST_AUDIT = 200
+LARGEST_AUDIT_BY_VALUES = 20
 
 _ADVICE = {
     Outcome.ITERATION_LIMIT: "give more with iterations=",
@@ -52,7 +53,9 @@ def audit(objective: Objective, x: np.ndarray, start: np.ndarray, sign: float) -
     known to be better than that.
     """
     value, gradient = objective.slope(x)
-    steps = scale_of(x, start) * EPS ** (1 / 3)
+    by_values = objective.kind == "differences"
+    noise = objective.relative_noise
+    steps = scale_of(x, start) * min(noise ** (1 / 4) if by_values else EPS ** (1 / 3), 0.1)
     hessian = np.empty((x.size, x.size))
     for k, h in enumerate(steps):
         up, down = x.copy(), x.copy()
@@ -69,11 +72,16 @@ def audit(objective: Objective, x: np.ndarray, start: np.ndarray, sign: float) -
     solid = eigenvalues > EPS * max(abs(eigenvalues[0]), abs(eigenvalues[-1]))
     decrement = float(np.sum(slopes[solid] ** 2 / eigenvalues[solid]) / 2)
     rounding = EPS * np.abs(x)
-    floor = 4 * EPS * abs(value) + float(rounding @ np.abs(hessian) @ rounding)
+    floor = 4 * noise * abs(value) + float(rounding @ np.abs(hessian) @ rounding)
     curvature = np.linalg.eigvalsh(hessian)
     spread = 1e-9 * abs(eigenvalues[-1])
     smallest = float(curvature[0]) if eigenvalues[0] < -spread or eigenvalues[0] > 0 else 0.0
     return Audit(decrement, floor, smallest, float(curvature[-1]), 2 * x.size * objective.cost)
+
+
+def auditable(objective: Objective) -> bool:
+    """Tell whether a Hessian costs little enough: 2n gradients, each 2n + 1 values if by differences."""
+    return objective.size <= (LARGEST_AUDIT_BY_VALUES if objective.kind == "differences" else LARGEST_AUDIT)
 
 
 def message(outcome: Outcome, facts: str, certificate: Certificate) -> str:

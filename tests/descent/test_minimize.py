@@ -1,0 +1,461 @@
+"""Descents of functions, held against closed forms, optax, SciPy and the properties that must hold."""
+
+import itertools
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import optax
+import pytest
+import scipy.optimize
+
+import steepest as st
+from steepest.trace import Outcome
+
+
+def bowl(x, y):
+    return x**2 + y**2
+
+
+def rosenbrock(x):
+    return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def rosenbrock_by_values(x):
+    """The same, in code that can't be traced."""
+    return sum(100 * (float(b) - float(a) ** 2) ** 2 + (1 - float(a)) ** 2 for a, b in itertools.pairwise(x))
+
+
+def rosenbrock_by_branches(x):
+    """The same, in code that branches on values and is traced eagerly."""
+    total = 0.0
+    for a, b in itertools.pairwise(x):
+        total = total + 100 * (b - a**2) ** 2 + ((1 - a) if a < 1 else (a - 1)) ** 2
+    return total
+
+
+ENGINES = {"traced": rosenbrock, "eager": rosenbrock_by_branches, "differences": rosenbrock_by_values}
+
+
+class TestTextbook:
+    def test_path_is_the_closed_form(self):
+        run = st.gradient_descent(bowl, (9, 9), learning_rate=0.1, iterations=50)
+        np.testing.assert_allclose(run.trace.x, 9 * 0.8 ** np.arange(51)[:, None] * np.ones(2), rtol=1e-14)
+        np.testing.assert_allclose(run.trace.value, 162 * 0.64 ** np.arange(51), rtol=1e-13)
+        np.testing.assert_allclose(run.trace.gradient_norm, 2 * np.sqrt(162) * 0.8 ** np.arange(51), rtol=1e-13)
+        assert run.trace.step_size.tolist() == [0] + [0.1] * 50
+        assert (run.outcome, run.success, run.nit, run.nfev) == ("completed", True, 50, 51)
+
+    def test_shrinking_steps_are_the_formula(self):
+        run = st.minimize(bowl, (9, 9), step=st.steps.Shrinking(0.3, decay=0.5, power=0.5), iterations=20)
+        sizes = 0.3 / np.sqrt(1 + 0.5 * np.arange(20))
+        np.testing.assert_allclose(run.trace.step_size[1:], sizes, rtol=1e-14)
+        np.testing.assert_allclose(run.trace.x[1:, 0], 9 * np.cumprod(1 - 2 * sizes), rtol=1e-11)
+
+    @pytest.mark.parametrize("chunked_by", ["one chunk", "a callback an iteration"])
+    def test_a_function_of_the_iteration(self, chunked_by):
+        def size(k):
+            return 0.2 if k < 3 else 0.05
+
+        callback = None if chunked_by == "one chunk" else (lambda intermediate_result: None)
+        run = st.minimize(bowl, (9, 9), step=size, iterations=8, callback=callback)
+        np.testing.assert_allclose(run.trace.step_size[1:], [0.2] * 3 + [0.05] * 5)
+        np.testing.assert_allclose(run.trace.x[-1], 9 * 0.6**3 * 0.9**5, rtol=1e-13)
+
+    def test_long_runs_cross_chunks_without_a_seam(self):
+        run = st.minimize(lambda x: 0.5 * x**2, 1.0, step=1e-3, iterations=9_000)
+        assert len(run.trace) == 9_001
+        np.testing.assert_array_equal(run.trace.iteration, np.arange(9_001))
+        np.testing.assert_allclose(run.trace.x[:, 0], 0.999 ** np.arange(9_001), rtol=1e-11)
+        assert np.all(np.diff(run.trace.seconds) >= 0)
+
+
+RULES = {
+    "plain": (st.directions.Plain(), optax.sgd(0.001)),
+    "momentum": (st.directions.Momentum(0.8), optax.sgd(0.001, momentum=0.8)),
+    "nesterov": (st.directions.Nesterov(0.8), optax.sgd(0.001, momentum=0.8, nesterov=True)),
+    "adam": (st.directions.Adam(), optax.adam(0.001)),
+}
+
+
+def optax_path(transformation, x, iterations):
+    import jax
+    import jax.numpy as jnp
+
+    def f(x):
+        return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    with jax.enable_x64(True):
+        x = jnp.asarray(x)
+        state, path = transformation.init(x), [np.asarray(x)]
+        for _ in range(iterations):
+            updates, state = transformation.update(jax.grad(f)(x), state, x)
+            x = optax.apply_updates(x, updates)
+            path.append(np.asarray(x))
+    return np.stack(path)
+
+
+@pytest.mark.parametrize("rule", RULES)
+class TestOptax:
+    start = (-1.2, 1.0, 0.5)
+
+    def test_rule_walks_the_path_of_optax(self, rule):
+        direction, theirs = RULES[rule]
+        run = st.minimize(rosenbrock, self.start, direction=direction, step=0.001, iterations=40)
+        np.testing.assert_allclose(run.trace.x, optax_path(theirs, self.start, 40), rtol=1e-12, atol=1e-12)
+
+    @pytest.mark.parametrize("engine", ["eager", "differences"])
+    def test_plain_loop_walks_it_too(self, rule, engine):
+        direction, theirs = RULES[rule]
+        run = st.minimize(ENGINES[engine], self.start, direction=direction, step=0.001, iterations=15)
+        assert run.kind == engine
+        tolerance = 1e-12 if engine == "eager" else 1e-6
+        np.testing.assert_allclose(run.trace.x, optax_path(theirs, self.start, 15), rtol=tolerance, atol=tolerance)
+
+    def test_transformation_itself_is_a_rule(self, rule):
+        theirs = RULES[rule][1]
+        run = st.minimize(rosenbrock, self.start, step=theirs, iterations=40)
+        np.testing.assert_allclose(run.trace.x, optax_path(theirs, self.start, 40), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "rule",
+    [{}, {"direction": "plain"}, {"step": "armijo"}, {"step": "wolfe"}, {"direction": "nesterov", "step": "wolfe"}],
+    ids=str,
+)
+def test_searches_find_the_minimum_of_rosenbrock(rule, engine):
+    run = st.minimize(ENGINES[engine], (-1.2, 1.0), tolerance=1e-5, iterations=20_000, **rule)
+    assert run.outcome is Outcome.CONVERGED, run.message
+    assert run.kind == engine
+    assert run.fun <= 1e-5 * 24.2
+    assert run.fun == rosenbrock(run.x)
+    falls = np.diff(run.trace.value)
+    assert np.all(falls <= 1e-12)
+
+
+def test_armijo_rows_keep_the_condition():
+    run = st.minimize(rosenbrock, (-1.2, 1.0), step=st.steps.Armijo(fraction=0.1), tolerance=1e-3)
+    value, gnorm, t = run.trace.value, run.trace.gradient_norm, run.trace.step_size
+    assert np.all(value[1:] <= value[:-1] - 0.1 * t[1:] * gnorm[:-1] ** 2 * (1 - 1e-12))
+    assert run.trace.rejected.sum() == run.trace.evaluations[-1] - len(run.trace)
+    assert sum(e.count for e in run.events if e.kind == "rejected") == run.trace.rejected.sum()
+
+
+def test_scipy_agrees_on_the_minimum():
+    def energy(x):
+        return np.sum(np.cosh(x - 0.3)) + 0.1 * np.sum(x[:-1] * x[1:])
+
+    theirs = scipy.optimize.minimize(energy, np.zeros(8), tol=1e-12)
+    run = st.minimize(energy, np.zeros(8), tolerance=1e-14)
+    assert run.outcome is Outcome.CONVERGED
+    assert run.fun <= theirs.fun + 1e-12
+    np.testing.assert_allclose(run.x, theirs.x, atol=1e-5)
+
+
+def test_the_same_call_gives_the_same_answer_bit_for_bit():
+    first, second = (st.minimize(rosenbrock, (-1.2, 1.0, 3.0)) for _ in range(2))
+    np.testing.assert_array_equal(first.trace.x, second.trace.x)
+
+
+def test_maximize_keeps_the_users_sign():
+    run = st.maximize(lambda x, y: 7 - (x - 1) ** 2 - 2 * (y + 2) ** 2, (5, 5))
+    assert run.outcome is Outcome.CONVERGED
+    np.testing.assert_allclose(run.x, [1, -2], atol=1e-3)
+    assert run.fun == pytest.approx(7)
+    assert run.trace.value[0] == 7 - 16 - 98
+    np.testing.assert_allclose(run.gradient_at((5, 5)), [-8, -28])
+    assert "maximum" in str(run)
+
+
+class TestStarts:
+    def test_trees_keep_their_layout_and_order(self):
+        def f(p):
+            return (
+                (p["slope"] - 3) ** 2 + np.sum((p["bias"] - np.arange(2)) ** 2) + (p["a"][1] + 1) ** 2 + p["a"][0] ** 2
+            )
+
+        run = st.minimize(f, {"slope": 0.0, "bias": np.ones(2), "a": (1.0, 1.0)})
+        assert list(run.x) == ["slope", "bias", "a"]
+        assert run.trace.names[:3] == ["slope", "bias[0]", "bias[1]"]
+        assert float(run.x["slope"]) == pytest.approx(3, abs=1e-3)
+        np.testing.assert_allclose(run.x["bias"], [0, 1], atol=1e-3)
+
+    def test_a_scalar_is_a_scalar(self):
+        run = st.minimize(lambda x: (x - 2) ** 2, 5)
+        assert np.ndim(run.x) == 0
+        assert float(run.x) == pytest.approx(2)
+
+    def test_scalars_by_name(self):
+        run = st.minimize(bowl, {"y": 1.0, "x": 9.0}, step=0.1, iterations=1)
+        assert run.trace.names == ["x", "y"]
+        assert run.trace.x[0].tolist() == [9, 1]
+
+    def test_args_follow_the_point(self):
+        run = st.minimize(lambda x, a, b: a * (x - b) ** 2, 0.0, args=(3.0, 4.0))
+        assert float(run.x) == pytest.approx(4)
+
+
+class TestGradientGiven:
+    def test_as_a_function(self):
+        run = st.minimize(rosenbrock, (-1.2, 1.0), gradient=scipy.optimize.rosen_der)
+        assert run.outcome is Outcome.CONVERGED
+        assert run.kind == "given"
+
+    def test_in_a_pair(self):
+        run = st.minimize(lambda x: (np.sum(x**2), 2 * x), np.ones(3), gradient=True)
+        assert run.outcome is Outcome.CONVERGED
+        assert run.fun == pytest.approx(0, abs=1e-12)
+
+    def test_wrong_ones_are_named(self):
+        run = st.minimize(rosenbrock, (-1.2, 1.0), gradient=lambda x: -scipy.optimize.rosen_der(x))
+        assert run.outcome is Outcome.WRONG_GRADIENT
+        assert "coordinate 0" in run.message
+        assert not run.success
+
+    def test_of_another_length(self):
+        with pytest.raises(ValueError, match="gradient returned 3 numbers where the function takes 2"):
+            st.minimize(rosenbrock, (-1.2, 1.0), gradient=lambda x: np.ones(3))
+
+
+class TestOutcomes:
+    def outcome(self, f, start, **options):
+        run = st.minimize(f, start, **options)
+        assert run.message.startswith(str(run.outcome))
+        assert "\n" not in run.message
+        assert run.fun <= run.trace.value.min()
+        return run
+
+    def test_unbounded(self):
+        run = self.outcome(lambda x: -(x**2), 1.0)
+        assert run.outcome is Outcome.UNBOUNDED
+        assert run.fun < -1e30
+
+    def test_saddle(self):
+        assert self.outcome(lambda x, y: x**2 - y**2, (1.0, 0.0)).outcome is Outcome.SADDLE
+
+    def test_flat(self):
+        assert self.outcome(lambda x: 3 + 0 * x, 1.0).outcome is Outcome.FLAT
+
+    def test_diverged_names_the_largest_step(self):
+        run = self.outcome(lambda x: 5 * x**2, 1.0, step=0.3, iterations=40)
+        assert run.outcome is Outcome.DIVERGED
+        assert "below 0.2" in run.message
+        assert run.fun == 5
+        assert float(run.x) == 1
+
+    def test_a_wall_of_nan_ends_a_fixed_step_and_not_a_search(self):
+        def f(x):
+            return x - np.log(x)
+
+        run = self.outcome(lambda x: -np.sqrt(x) + (x + 1) ** 2, 4.0, step=1.0)
+        assert run.outcome is Outcome.NON_FINITE
+        assert "not finite" in run.message
+        searched = self.outcome(f, 30.0)
+        assert searched.outcome is Outcome.CONVERGED
+        assert float(searched.x) == pytest.approx(1, abs=1e-3)
+
+    def test_function_that_raises_on_the_way(self):
+        calls = []
+
+        def f(x):
+            calls.append(float(x[0]))
+            if len(calls) > 60:
+                raise RuntimeError("the instrument is gone")
+            return float(x[0]) ** 2 + float(x[1]) ** 4
+
+        run = st.minimize(f, (3.0, 2.0), step=0.01)
+        assert run.outcome is Outcome.RAISED
+        assert "the instrument is gone" in run.message
+        assert run.fun < 25
+        assert not run.success
+
+    def test_limits(self):
+        assert st.minimize(rosenbrock, (-1.2, 1.0), iterations=3).outcome is Outcome.ITERATION_LIMIT
+        run = st.minimize(rosenbrock, (-1.2, 1.0), evaluations=10)
+        assert run.outcome is Outcome.EVALUATION_LIMIT
+        assert run.nfev <= 10
+        run = st.minimize(rosenbrock_by_values, (-1.2, 1.0), evaluations=23)
+        assert run.nfev <= 23
+
+    def test_time(self):
+        def slow(x):
+            time.sleep(0.01)
+            return float(x) ** 2
+
+        began = time.perf_counter()
+        run = st.minimize(slow, 100.0, step=1e-5, seconds=0.5)
+        assert run.outcome is Outcome.TIME_LIMIT
+        assert time.perf_counter() - began < 10
+
+    def test_callback_stops_at_its_row(self):
+        seen = []
+
+        def callback(intermediate_result):
+            seen.append((intermediate_result.nit, intermediate_result.fun, tuple(intermediate_result.x)))
+            if intermediate_result.nit == 4:
+                raise StopIteration
+
+        run = st.minimize(bowl, (9, 9), step=0.1, callback=callback)
+        assert run.outcome is Outcome.CALLBACK
+        assert [nit for nit, _, _ in seen] == [1, 2, 3, 4]
+        assert run.nit == 4
+        assert seen[-1][1] == run.fun
+        assert seen[-1][2] == tuple(run.trace.x[-1])
+
+    def test_zero_iterations(self):
+        run = st.minimize(bowl, (9, 9), step=0.1, iterations=0)
+        assert (run.nit, run.fun, len(run.trace)) == (0, 162, 1)
+
+    def test_a_warm_start_converges_at_once(self):
+        run = st.minimize(rosenbrock, (-1.2, 1.0), tolerance=1e-14)
+        again = st.minimize(rosenbrock, run.x)
+        assert again.outcome is Outcome.CONVERGED
+        assert again.nit <= 5
+
+    def test_no_constant_is_called_converged_far_from_the_minimum(self):
+        hessian = np.diag([1.0, 1e4, 1e6])
+        run = st.minimize(lambda x: x @ hessian @ x / 2, np.ones(3), step=1e-6, iterations=2_000, tolerance=1e-8)
+        assert run.outcome is Outcome.ITERATION_LIMIT
+
+
+@pytest.mark.parametrize("engine", ["compiled", "plain"])
+def test_ctrl_c_returns_the_best_so_far(engine, tmp_path):
+    body = "float(x[0])**2 + float(x[1])**2" if engine == "plain" else "np.sum(x**2)"
+    script = textwrap.dedent(f"""
+        import numpy as np, steepest as st
+        f = lambda x: {body}
+        run = st.minimize(f, np.ones(2), step=1e-9, iterations=10**9, tolerance=1e-14,
+                          callback=lambda r: print("going", flush=True) if r.nit == 3 else None)
+        print(run.outcome, run.nit, run.fun < 2, run.success)
+    """)
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "going\n"
+    time.sleep(0.3)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    outcome, nit, better, success = out.split()
+    assert (outcome, better, success) == ("interrupted", "True", "False")
+    assert int(nit) >= 3
+
+
+class TestReuse:
+    def test_a_changed_global_is_noticed(self):
+        scope = {"np": np, "a": 1.0}
+        exec("def f(x): return a * np.sum((x - 1)**2)", scope)  # noqa: S102 - a notebook's global scope
+        assert st.minimize(scope["f"], np.zeros(2)).outcome is Outcome.CONVERGED
+        scope["a"] = -1.0
+        assert st.minimize(scope["f"], np.zeros(2)).outcome is Outcome.UNBOUNDED
+
+    def test_new_data_behind_a_name_is_used(self):
+        def fit(y):
+            return st.minimize(lambda m: np.mean((m - y) ** 2), 0.0)
+
+        assert float(fit(np.array([1.0, 3.0])).x) == pytest.approx(2)
+        assert float(fit(np.array([5.0, 7.0])).x) == pytest.approx(6)
+
+    def test_state_that_changes_under_the_run_is_not_believed(self):
+        class Box:
+            target = 1.0
+
+        box = Box()
+        f = lambda x: (x - box.target) ** 2  # noqa: E731
+        assert float(st.minimize(f, 0.0).x) == pytest.approx(1)
+        box.target = 5.0
+        assert float(st.minimize(f, 0.0).x) == pytest.approx(5)
+
+
+class TestSaved:
+    def test_loads_back_equal(self, tmp_path):
+        run = st.minimize(rosenbrock, (-1.2, 1.0))
+        run.save(tmp_path / "run")
+        again = st.load(tmp_path / "run")
+        assert again == run
+        assert again.outcome is run.outcome
+        assert again.trace == run.trace
+        np.testing.assert_array_equal(again.x, run.x)
+        with pytest.raises(RuntimeError, match="function not at hand"):
+            again.evaluate([1, 1])
+        assert st.minimize(rosenbrock, (-1.2, 1.1)) != run
+
+    def test_trees_come_back(self, tmp_path):
+        run = st.minimize(lambda p: p["b"] ** 2 + np.sum(p["a"] ** 2), {"b": 1.0, "a": np.ones(2)})
+        run.save(tmp_path)
+        assert list(st.load(tmp_path).x) == ["b", "a"]
+
+    def test_a_folder_without_a_run(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="no run is saved"):
+            st.load(tmp_path)
+        (tmp_path / "run.json").write_text("{}")
+        with pytest.raises(ValueError, match="does not hold a run"):
+            st.load(tmp_path)
+
+
+BAD = {
+    "misspelt option": ({"toleranse": 1}, TypeError, "did you mean tolerance="),
+    "a rival's word": ({"lr": 0.1}, TypeError, "here it is called step="),
+    "misspelt step": ({"step": "armiho"}, ValueError, "did you mean 'armijo'"),
+    "misspelt direction": ({"direction": "adan"}, ValueError, "did you mean 'adam'"),
+    "negative rate": ({"step": -0.1}, ValueError, "must be a positive finite number"),
+    "rate of NaN": ({"step": float("nan")}, ValueError, "must be a positive finite number"),
+    "class": ({"direction": st.directions.Momentum}, TypeError, r"write Momentum\(\)"),
+    "no step": ({"step": None}, TypeError, "give a number"),
+    "fraction of iterations": ({"iterations": 1.5}, ValueError, "whole number"),
+    "negative seconds": ({"seconds": -1}, ValueError, "positive number"),
+    "two rules in one": ({"step": optax.sgd(0.1), "direction": "plain"}, ValueError, "leave direction= out"),
+    "optax and a rate": ({"step": 0.1, "direction": optax.sgd(0.1)}, ValueError, "leave step=0.1 out"),
+    "gradient": ({"gradient": 3}, TypeError, "give a function, or True"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_options(case):
+    options, error, words = BAD[case]
+    with pytest.raises(error, match=words) as caught:
+        st.minimize(bowl, (9, 9), **options)
+    assert "\n" not in str(caught.value)
+
+
+STARTS = {
+    "too long": ((1, 2, 3), ValueError, "3 numbers; the function takes 2: x, y"),
+    "too short": ((1,), ValueError, "1 number; the function takes 2"),
+    "NaN": ((1, np.nan), ValueError, "must be finite"),
+    "infinite": ((np.inf, 1), ValueError, r"x\[0\] = inf"),
+    "text": (("a", "b"), TypeError, "real numbers"),
+    "other names": ({"x": 1, "z": 2}, ValueError, "the function takes x, y"),
+    "complex": ((1j, 2), TypeError, "real numbers"),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_bad_starts(case):
+    start, error, words = STARTS[case]
+    with pytest.raises(error, match=words) as caught:
+        st.minimize(bowl, start)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_functions():
+    with pytest.raises(ValueError, match=r"returned an array of shape \(2,\): it must return one number"):
+        st.minimize(lambda x: x**2, np.ones(2))
+    with pytest.raises(ValueError, match="must return one real number"):
+        st.minimize(lambda x: None, 1.0)
+    with pytest.raises(ValueError, match="nan at the start"):
+        st.minimize(lambda x: np.nan * x, 1.0)
+    with pytest.raises(ZeroDivisionError) as caught:
+        st.minimize(lambda x: 1 / 0, 1.0)
+    assert "at the start" in caught.value.__notes__[0]
+    with pytest.raises(TypeError, match="must be callable"):
+        st.minimize(3, 1.0)
+
+
+def test_process_wide_settings_stay_as_they_were():
+    import jax
+
+    st.minimize(bowl, (9, 9))
+    assert not jax.config.jax_enable_x64
