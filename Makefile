@@ -2,7 +2,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint clean
 
 demo: $(READY)
 	$(PY) examples/demo.py
@@ -16,11 +16,6 @@ lint: $(READY)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
 	$(PY) -m numpydoc.hooks.validate_docstrings $$(find src -name '*.py')
-
-bench: $(READY)
-	$(PY) benchmarks/tutorial.py
-	$(PY) benchmarks/functions.py
-	$(PY) benchmarks/flights.py
 
 # Byte code is compiled here, whatever PYTHONDONTWRITEBYTECODE says: without it importing JAX takes 3 s instead of 1 s.
 $(READY): pyproject.toml constraints.txt

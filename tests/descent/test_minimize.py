@@ -459,3 +459,10 @@ def test_process_wide_settings_stay_as_they_were():
 
     st.minimize(bowl, (9, 9))
     assert not jax.config.jax_enable_x64
+
+
+def test_rules_with_the_same_numbers_are_not_taken_for_one_another():
+    import jax
+
+    structures = [jax.tree_util.tree_structure(rule(0.8)) for rule in (st.directions.Momentum, st.directions.Nesterov)]
+    assert structures[0] != structures[1]

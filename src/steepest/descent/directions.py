@@ -35,7 +35,7 @@ def rule(cls: type) -> type:
         return [getattr(record, n) for n in moving], (cls, *(getattr(record, n) for n in static))
 
     def unflatten(data: tuple[Any, ...], values: Iterable[Any]) -> Any:
-        record = object.__new__(cls)
+        record: Any = object.__new__(cls)
         for name, value in [*zip(moving, values, strict=True), *zip(static, data[1:], strict=True)]:
             object.__setattr__(record, name, value)
         return record
