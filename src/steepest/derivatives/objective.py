@@ -30,8 +30,11 @@ class Compiled:
         self.pure = pure
         self.jitted = jax.jit(pure)
         self.loops: dict[Hashable, Any] = {}
+        # For fits in batches: an epoch of updates, each on its batch, and how many there are in it.
+        self.epoch: Callable[..., Any] | None = None
+        self.updates = 1
 
-    def __call__(self, x: np.ndarray, arrays: Sequence[Any]) -> Slope:
+    def __call__(self, x: np.ndarray, arrays: Any) -> Slope:
         with double_precision():
             value, gradient = self.jitted(x, arrays)
         return float(value), np.array(gradient)
@@ -59,6 +62,8 @@ class Objective:
         The first tier, for the compiled loop; `arrays` are its data.
     cost : int
         How many values of f one slope costs.
+    heavy : bool
+        Whether a single slope may take so long that progress is wanted after each.
     """
 
     size: int
@@ -67,10 +72,16 @@ class Objective:
     kind: str
     why: str
     compiled: Compiled | None = None
-    arrays: Sequence[Any] = ()
+    arrays: Any = ()
     cost: int = 1
     key: Hashable = None
+    heavy: bool = False
     noise: list[float] = field(default_factory=list)
+
+    @property
+    def updates(self) -> int:
+        """How many updates an iteration of the loop makes: 1, or the batches of an epoch."""
+        return self.compiled.updates if self.compiled else 1
 
     @property
     def relative_noise(self) -> float:

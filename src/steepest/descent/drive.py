@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +14,6 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS, central_gradient, scale_of
 from steepest.derivatives.objective import Objective, agree, distrust, slack_of
-from steepest.derivatives.structure import Calling
 from steepest.descent.loop import (
     CANDIDATE,
     COLUMNS,
@@ -27,36 +27,46 @@ from steepest.descent.loop import (
 )
 from steepest.descent.run import Run
 from steepest.descent.verdict import LARGEST_AUDIT, Audit, audit, auditable, message
+from steepest.descent.view import View
+from steepest.reading.progress import Progress
 from steepest.trace import Certificate, Event, Outcome, Recorder
 
-MOST_ITERATIONS = 10_000
 MOST_AUDITS = 8
-DEFAULT_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run may spend, and how near it must come."""
+    """What a run may spend, and how near it must come: a default, or what was `asked` for."""
 
-    tolerance: float | None
-    iterations: int | None
-    evaluations: int | None
-    seconds: float | None
+    tolerance: float
+    iterations: int | None = None
+    evaluations: int | None = None
+    seconds: float | None = None
+    most: int = 10_000
+    asked: bool = False
 
     @classmethod
-    def of(cls, tolerance: Any, iterations: Any, evaluations: Any, seconds: Any) -> Budget:
-        """Check what the user gave."""
-        for name, value in {"iterations": iterations, "evaluations": evaluations}.items():
-            if value is not None and (isinstance(value, bool) or value != int(value) or value < 0):
-                raise ValueError(f"{name}={value!r}: give a whole number, 0 or more")
-        for name, value in {"tolerance": tolerance, "seconds": seconds}.items():
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name}={value!r}: give a positive number")
-        return cls(tolerance, iterations, evaluations, seconds)
+    def of(
+        cls, tolerance: Any, default: float, seconds: Any, evaluations: Any = None, most: int = 10_000, **count: Any
+    ) -> Budget:
+        """Check what the user gave: ``iterations=`` or ``epochs=`` is the count."""
+        ((name, iterations),) = count.items()
+        for word, value in {name: iterations, "evaluations": evaluations}.items():
+            if value is not None and not (_is_number(value) and value == int(value) and value >= 0):
+                raise ValueError(f"{word}={value!r}: give a whole number, 0 or more")
+        for word, value in {"tolerance": tolerance, "seconds": seconds}.items():
+            if value is not None and not (_is_number(value) and value > 0):
+                raise ValueError(f"{word}={value!r}: give a positive number")
+        asked = tolerance is not None
+        return cls(float(tolerance) if asked else default, iterations, evaluations, seconds, most, asked)
 
     def counts(self, rules: Rules) -> bool:
         """Tell whether exactly the iterations given are to be done."""
-        return not rules.searches and self.iterations is not None and self.tolerance is None
+        return not rules.searches and self.iterations is not None and not self.asked
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass
@@ -70,7 +80,7 @@ class Ending:
 
 def descend(
     objective: Objective,
-    calling: Calling,
+    view: View,
     x: np.ndarray,
     rules: Rules,
     sign: float,
@@ -80,27 +90,22 @@ def descend(
 ) -> Run:
     """Run a descent to its end, whatever that is, and return it."""
     counted = budget.counts(rules)
-    tolerance = -1.0 if counted else (budget.tolerance or DEFAULT_TOLERANCE)
-    engine = Engine.at(objective, rules, sign, tolerance, x)
-    names = list(calling.structure.names)
-    recorder = Recorder(names, (*COLUMNS, "seconds"), np.random.default_rng(0))
-    drive = _Drive(engine, calling, budget, recorder, callback, counted)
-    ending = drive.go()
-    return _finish(drive, ending, x)
+    engine = Engine.at(objective, rules, sign, -1.0 if counted else budget.tolerance, x)
+    with Progress.of(progress, view.counted, view.names) as shown:
+        drive = _Drive(engine, view, budget, callback, counted, shown)
+        run = _finish(drive, drive.go(), x)
+        shown.finish(run.trace)
+    return run
 
 
 class _Drive:
     def __init__(
-        self,
-        engine: Engine,
-        calling: Calling,
-        budget: Budget,
-        recorder: Recorder,
-        callback: Any,
-        counted: bool,
+        self, engine: Engine, view: View, budget: Budget, callback: Any, counted: bool, progress: Progress
     ) -> None:
-        self.engine, self.calling, self.budget = engine, calling, budget
-        self.recorder, self.callback, self.counted = recorder, callback, counted
+        self.engine, self.view, self.budget = engine, view, budget
+        self.callback, self.counted, self.progress = callback, counted, progress
+        epoch = ("epoch",) if view.counted == "epoch" else ()
+        self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch), np.random.default_rng(0))
         self.began = time.perf_counter()
         self.audits = 0
         self.audit_cost = 0
@@ -109,7 +114,7 @@ class _Drive:
 
     @property
     def iterations(self) -> int:
-        return MOST_ITERATIONS if self.budget.iterations is None else int(self.budget.iterations)
+        return self.budget.most if self.budget.iterations is None else int(self.budget.iterations)
 
     @property
     def elapsed(self) -> float:
@@ -127,11 +132,14 @@ class _Drive:
         rows[:, 1] *= self.engine.objective.cost
         rows[:, 2] *= self.engine.sign
         seconds = np.linspace(since, self.elapsed, len(rows) + 1)[1:, None]
-        width = len(COLUMNS)
-        self.recorder.append(np.hstack([rows[:, :width], seconds]), rows[:, width:])
+        scalars, points = rows[:, : len(COLUMNS)], self.view.rows(rows[:, len(COLUMNS) :])
+        epochs = scalars[:, :1].copy() if self.view.counted == "epoch" else scalars[:, :0]
+        scalars[:, 0] *= self.engine.objective.updates
+        self.recorder.append(np.hstack([scalars, seconds, epochs]), points)
+        self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.elapsed)
 
     def go(self) -> Ending:
-        sizes = chunk_sizes(time.perf_counter)
+        sizes = chunk_sizes(time.perf_counter, self.engine.objective.heavy)
         try:
             while True:
                 ending = self.verdict()
@@ -159,7 +167,7 @@ class _Drive:
     def called_back(self) -> bool:
         state = self.engine.state
         result = SimpleNamespace(
-            x=self.calling.point(np.asarray(state.x)),
+            x=self.view.point(np.asarray(state.x)),
             fun=self.engine.sign * float(state.value),
             nit=int(state.iteration),
             nfev=self.spent(),
@@ -187,18 +195,19 @@ class _Drive:
         if done >= self.iterations:
             if self.counted:
                 return self.completed(done)
-            return self.plain(Outcome.ITERATION_LIMIT, f"{done:,} iterations done, the value still falling")
+            facts = f"{done:,} {self.counted_in} done, the value still falling"
+            return self.plain(Outcome.ITERATION_LIMIT, facts)
         if budget.evaluations is not None and self.spent() + self.engine.objective.cost > budget.evaluations:
             return self.plain(Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, the value still falling")
         if budget.seconds is not None and self.elapsed >= budget.seconds:
-            return self.plain(Outcome.TIME_LIMIT, f"{self.elapsed:.2g} s spent, {done:,} iterations done")
+            return self.plain(Outcome.TIME_LIMIT, f"{self.elapsed:.2g} s spent, {done:,} {self.counted_in} done")
         return None
 
     def completed(self, done: int) -> Ending:
         first = float(self.engine.state.first_value)
         if self.last_value > first:
             return self.diverged(self.last_value)
-        return self.plain(Outcome.COMPLETED, f"{done:,} iterations done as asked; no claim of convergence")
+        return self.plain(Outcome.COMPLETED, f"{done:,} {self.counted_in} done as asked; no claim of convergence")
 
     def broken_off(self) -> Ending:
         state = self.engine.state
@@ -206,14 +215,14 @@ class _Drive:
             return self.diverged(float(state.value))
         return self.plain(
             Outcome.NON_FINITE,
-            f"after iteration {int(state.iteration):,} the step led to a value that is not finite",
+            f"after {self.view.counted} {int(state.iteration):,} the step led to a value that is not finite",
         )
 
     def diverged(self, last: float) -> Ending:
         state, sign = self.engine.state, self.engine.sign
         first = float(state.first_value)
         moved = "rose" if sign > 0 else "fell"
-        facts = f"the value {moved} from {sign * first:.4g} to {sign * last:.4g} in {int(state.iteration):,} iterations"
+        facts = f"the value {moved} from {sign * first:.4g} to {sign * last:.4g} in {int(state.iteration):,} {self.counted_in}"
         steepest = float(state.steepest)
         if steepest > 0:
             facts += f"; the curvature seen is up to {steepest:.3g}, so keep the step below {2 / steepest:.3g}"
@@ -223,8 +232,7 @@ class _Drive:
         """Judge a point that looks like a minimum: audit it, and go on where it is none yet."""
         engine, state = self.engine, self.engine.state
         x = np.asarray(state.best_x)
-        wanted = self.budget.tolerance or DEFAULT_TOLERANCE
-        asked = wanted * (float(state.first_value) - float(state.best_value))
+        asked = self.budget.tolerance * (float(state.first_value) - float(state.best_value))
         report: Audit | None = None
         if auditable(engine.objective):
             report = audit(engine.objective, x, engine.start, engine.sign)
@@ -267,6 +275,10 @@ class _Drive:
         return Ending(Outcome.STALLED, facts, certificate)
 
     @property
+    def counted_in(self) -> str:
+        return f"{self.view.counted}s"
+
+    @property
     def extreme(self) -> str:
         return "minimum" if self.engine.sign > 0 else "maximum"
 
@@ -276,7 +288,7 @@ def _gap(gap: float) -> str:
 
 
 def _finish(drive: _Drive, ending: Ending, start: np.ndarray) -> Run:
-    engine, calling, objective = drive.engine, drive.calling, drive.engine.objective
+    engine, view, objective = drive.engine, drive.view, drive.engine.objective
     state = engine.state
     best = np.array(state.best_x)
     gradient = _gradient_at(engine, best)
@@ -292,21 +304,21 @@ def _finish(drive: _Drive, ending: Ending, start: np.ndarray) -> Run:
     trace.cost = objective.cost
     evaluations = drive.spent()
     return Run(
-        x=calling.point(best),
+        x=view.point(best),
         fun=value,
-        jac=calling.point(gradient),
-        nit=int(state.iteration),
+        jac=view.gradient(gradient),
+        nit=int(state.iteration) * objective.updates,
         nfev=evaluations,
         njev=evaluations // objective.cost,
         outcome=ending.outcome,
-        message=message(ending.outcome, ending.facts, ending.certificate),
+        message=message(ending.outcome, ending.facts, ending.certificate, view.counted),
         certificate=ending.certificate,
         trace=trace,
         kind=objective.kind,
         why=objective.why,
         maximized=engine.sign < 0,
         objective=objective,
-        calling=calling,
+        view=view,
     )
 
 

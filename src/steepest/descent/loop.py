@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.derivatives.differences import EPS
-from steepest.derivatives.objective import Objective, differences_at
+from steepest.derivatives.objective import Compiled, Objective, differences_at
 from steepest.derivatives.precision import double_precision
 from steepest.descent.steps import Trial
 
@@ -28,6 +28,7 @@ MOST_TRIALS = 60
 CAUTIOUS = 200
 CHUNK_SECONDS = 0.1
 MOST_EVALUATIONS = 2**30
+MOST_TABLED = 2**16
 
 Array = Any
 
@@ -82,11 +83,17 @@ class Rules:
     def searches(self) -> bool:
         return getattr(self.step, "searches", False)
 
-    def size(self, k: Array, limits: Limits, first: Array) -> Array:
-        """Return the fixed size of step k."""
+    def size(self, k: Array, sizes: Array, first: Array) -> Array:
+        """Return the fixed size of step k; a table of sizes begins at step `first`."""
         if self.optax:
             return jnp.asarray(1.0)
-        return jnp.asarray(limits.sizes[k - first] if self.tabled else self.step.at(k), float)
+        return jnp.asarray(sizes[k - first] if self.tabled else self.step.at(k), float)
+
+    def turn(self, g: Array, memory: Any, x: Array, value: Array) -> tuple[Array, Any]:
+        """Return the direction at x, and what it remembers."""
+        if self.optax:
+            return self.direction(g, memory, x, value=value, grad=g)
+        return self.direction(g, memory, x)
 
 
 jax.tree_util.register_dataclass(Rules, ["direction", "step"], ["tabled", "optax"])
@@ -95,12 +102,12 @@ jax.tree_util.register_dataclass(Rules, ["direction", "step"], ["tabled", "optax
 def begin(rules: Rules, x: Array, value: Array, gradient: Array, limits: Limits) -> State:
     """Return the state at the start: the first direction and the first step to try."""
     memory = rules.direction.start(x)
-    direction, memory = _turn(rules, gradient, memory, x, value)
+    direction, memory = rules.turn(gradient, memory, x, value)
     zero, none = jnp.zeros((), int), jnp.asarray(0.0)
     gnorm = jnp.linalg.norm(gradient)
     size = jnp.linalg.norm(x)
     size = jnp.where(size == 0, 1.0, size)
-    t = rules.step.begin(gnorm, size) if rules.searches else rules.size(zero, limits, zero)
+    t = rules.step.begin(gnorm, size) if rules.searches else rules.size(zero, limits.sizes, zero)
     code = jnp.where((gnorm == 0) & (limits.tolerance >= 0), CANDIDATE, RUNNING)
     return State(
         x, value, gradient, direction, gradient @ direction, jnp.asarray(t, float), none, jnp.asarray(jnp.inf), memory,
@@ -133,38 +140,66 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
 
 def _accept(rules: Rules, state: State, value: Array, gradient: Array, limits: Limits, first: Array) -> State:
     x = state.x + state.t * state.direction
-    s, y = x - state.x, gradient - state.gradient
-    curvature = (s @ y) / (s @ s)
-    curved = curvature > 0
-    flattest = jnp.where(curved, jnp.minimum(state.flattest, curvature), state.flattest)
-    steepest = jnp.where(curved, jnp.maximum(state.steepest, curvature), state.steepest)
-    direction, memory = _turn(rules, gradient, state.memory, x, value)
+    direction, memory = rules.turn(gradient, state.memory, x, value)
     slope, fresh, resets = gradient @ direction, jnp.asarray(False), state.resets
     if rules.searches:
         lost = ~(slope < 0)
         direction, memory = jax.lax.cond(
             lost,
-            lambda: _turn(rules, gradient, rules.direction.start(x), x, value),
+            lambda: rules.turn(gradient, rules.direction.start(x), x, value),
             lambda: (direction, memory),
         )
         slope, fresh, resets = gradient @ direction, lost, resets + lost
         t = rules.step.again(state.t, rules.direction.metric)
     else:
-        t = rules.size(state.iteration + 1, limits, first)
+        t = rules.size(state.iteration + 1, limits.sizes, first)
+    settled = _settle(state, x, value, gradient, limits, -slope / 2 if rules.direction.metric else None)
+    return settled._replace(
+        direction=direction, slope=slope, memory=memory, fresh=fresh, resets=resets, t=jnp.asarray(t, float),
+        low=jnp.asarray(0.0), high=jnp.asarray(jnp.inf), trials=jnp.zeros((), int),
+    )  # fmt: skip
+
+
+def _settle(
+    state: State, x: Array, value: Array, gradient: Array, limits: Limits, decrement: Array | None = None
+) -> State:
+    """Move to x: note the curvature on the way there, and judge whether it is near enough to a minimum.
+
+    `decrement` is ½ gᵀBg where the direction has a metric B: its own estimate of f - f*.
+    """
+    s, y = x - state.x, gradient - state.gradient
+    curvature = (s @ y) / (s @ s)
+    curved = curvature > 0
+    flattest = jnp.where(curved, jnp.minimum(state.flattest, curvature), state.flattest)
+    steepest = jnp.where(curved, jnp.maximum(state.steepest, curvature), state.steepest)
     squared = gradient @ gradient
-    plainly = squared / (2 * flattest)
-    estimate = plainly
-    if rules.direction.metric:
-        estimate = jnp.maximum(-slope / 2, plainly) if x.size > CAUTIOUS else -slope / 2
+    estimate = squared / (2 * flattest)
+    if decrement is not None:
+        estimate = jnp.maximum(decrement, estimate) if x.size > CAUTIOUS else decrement
     target = jnp.maximum(limits.tolerance * (state.first_value - value), 4 * EPS * jnp.abs(value))
     near = (limits.tolerance >= 0) & ((estimate <= target) | (squared == 0))
     stuck = (limits.tolerance >= 0) & jnp.all(x == state.x)
-    return State(
-        x, value, gradient, direction, slope, jnp.asarray(t, float), jnp.asarray(0.0), jnp.asarray(jnp.inf), memory,
-        fresh, state.iteration + 1, state.evaluations, jnp.zeros((), int), state.first_value,
-        state.best_x, state.best_value, flattest, steepest, estimate, resets, state.non_finite,
-        jnp.where(near, CANDIDATE, jnp.where(stuck, STALLED, RUNNING)),
+    return state._replace(
+        x=x, value=value, gradient=gradient, iteration=state.iteration + 1,
+        flattest=flattest, steepest=steepest, estimate=estimate,
+        code=jnp.where(near, CANDIDATE, jnp.where(stuck, STALLED, RUNNING)),
     )  # fmt: skip
+
+
+def _after_epoch(state: State, x: Array, value: Array, gradient: Array, limits: Limits) -> State:
+    """Take in where an epoch of updates led to, with the value and gradient over all rows there."""
+    finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
+    better = finite & (value < state.best_value)
+    # An epoch is two passes over the rows: one of updates, one to know the value.
+    state = state._replace(
+        evaluations=state.evaluations + 2,
+        non_finite=state.non_finite + ~finite,
+        best_x=jnp.where(better, x, state.best_x),
+        best_value=jnp.where(better, value, state.best_value),
+    )
+    fail = jnp.where(value == -jnp.inf, UNBOUNDED, NON_FINITE)
+    settle = partial(_settle, state, x, value, gradient, limits)
+    return jax.lax.cond(finite, settle, lambda: state._replace(code=fail))
 
 
 def _reject(rules: Rules, state: State, value: Array, verdict: Any, limits: Limits) -> State:
@@ -176,7 +211,7 @@ def _reject(rules: Rules, state: State, value: Array, verdict: Any, limits: Limi
     stays = state._replace(t=t, low=verdict.low, high=high, trials=state.trials + 1)
 
     def restart() -> State:
-        direction, memory = _turn(rules, state.gradient, rules.direction.start(state.x), state.x, state.value)
+        direction, memory = rules.turn(state.gradient, rules.direction.start(state.x), state.x, state.value)
         gnorm, size = jnp.linalg.norm(state.gradient), jnp.linalg.norm(state.x)
         t = rules.step.begin(gnorm, jnp.where(size == 0, 1.0, size))
         return state._replace(
@@ -190,12 +225,6 @@ def _reject(rules: Rules, state: State, value: Array, verdict: Any, limits: Limi
     return jax.lax.cond(again, restart, lambda: stays._replace(code=code))
 
 
-def _turn(rules: Rules, g: Array, memory: Any, x: Array, value: Array) -> tuple[Array, Any]:
-    if rules.optax:
-        return rules.direction(g, memory, x, value=value, grad=g)
-    return rules.direction(g, memory, x)
-
-
 def _row(state: State, t: Array) -> Array:
     head = [state.iteration, state.evaluations, state.value, jnp.linalg.norm(state.gradient), t]
     return jnp.concatenate([jnp.stack([jnp.asarray(h, float) for h in head]), state.x])
@@ -204,11 +233,30 @@ def _row(state: State, t: Array) -> Array:
 Chunk = tuple[State, np.ndarray]
 _begin = jax.jit(begin)
 _advance = jax.jit(advance)
+_fresh_memory = jax.jit(lambda rules, x: rules.direction.start(x))
 _first_row = jax.jit(lambda state: _row(state, jnp.asarray(0.0)))
 
 
-def compiled_chunk(pure: Callable[[Array, Any], tuple[Array, Array]], capacity: int) -> Callable[..., Any]:
+def compiled_chunk(compiled: Compiled, capacity: int) -> Callable[..., Any]:
     """Compile the loop around a function: (rules, state, arrays, limits) -> (state, rows, how many)."""
+    pure, epoch = compiled.pure, compiled.epoch
+
+    def trial(rules: Rules, state: State, arrays: Any, limits: Limits, first: Array) -> State:
+        value, gradient = pure(state.x + state.t * state.direction, arrays)
+        value, gradient = limits.sign * value, limits.sign * gradient
+        missing = jnp.isfinite(value) & ~jnp.all(jnp.isfinite(gradient))
+        return jax.lax.cond(
+            missing,
+            lambda: state._replace(code=jnp.asarray(NO_GRADIENT)),
+            lambda: advance(rules, state, value, gradient, limits, first),
+        )
+
+    def updates(rules: Rules, state: State, arrays: Any, limits: Limits, first: Array) -> State:
+        assert epoch is not None
+        x, memory, t = epoch(rules, state.x, state.memory, state.iteration, arrays, limits.sizes, first)
+        return _after_epoch(state._replace(memory=memory, t=t), x, *pure(x, arrays), limits)
+
+    go = updates if epoch else trial
 
     def chunk(rules: Rules, state: State, arrays: Any, limits: Limits) -> tuple[State, Array, Array]:
         rows = jnp.zeros((capacity, len(COLUMNS) + state.x.size))
@@ -221,16 +269,10 @@ def compiled_chunk(pure: Callable[[Array, Any], tuple[Array, Array]], capacity: 
 
         def body(carry: tuple[State, Array]) -> tuple[State, Array]:
             state, rows = carry
-            value, gradient = pure(state.x + state.t * state.direction, arrays)
-            value, gradient = limits.sign * value, limits.sign * gradient
-            missing = jnp.isfinite(value) & ~jnp.all(jnp.isfinite(gradient))
-            new = jax.lax.cond(
-                missing,
-                lambda: state._replace(code=jnp.asarray(NO_GRADIENT)),
-                lambda: advance(rules, state, value, gradient, limits, first),
-            )
+            new = go(rules, state, arrays, limits, first)
             # A rejected trial writes the row of its iteration too; the accepted one overwrites it.
-            return new, rows.at[new.iteration - first - 1].set(_row(new, state.t), mode="drop")
+            t = new.t if epoch else state.t
+            return new, rows.at[new.iteration - first - 1].set(_row(new, t), mode="drop")
 
         state, rows = jax.lax.while_loop(going, body, (state, rows))
         return state, rows, state.iteration - first
@@ -260,16 +302,25 @@ class Engine:
             engine.state = _begin(
                 engine._bare, jnp.asarray(x), sign * value, sign * gradient, engine.limits(0, 0, 0, 1)
             )
+            if objective.updates > 1:
+                # Only the updates of an epoch, each on its batch, may teach the direction.
+                memory = _fresh_memory(engine._bare, jnp.asarray(x))
+                engine.state = engine.state._replace(memory=memory)
         return engine
 
     @property
     def capacity(self) -> int:
-        return int(np.clip(2**18 // (len(COLUMNS) + self.start.size), 16, 4096))
+        rows = 2**18 // (len(COLUMNS) + self.start.size)
+        if self.rules.tabled:
+            rows = min(rows, MOST_TABLED // self.objective.updates)
+        return int(np.clip(rows, 1 if self.rules.tabled else 16, 4096))
 
     def limits(self, rows: int, evaluations: int, k: int, count: int) -> Limits:
+        """Return the limits of a chunk of `count` rows that begins with row k."""
         sizes: Any = ()
         if self.rules.tabled:
-            sizes = np.resize(self.rules.step.table(k, count + 1), self.capacity + 1)
+            updates = self.objective.updates
+            sizes = np.resize(self.rules.step.table(k * updates, count * updates + 1), self.capacity * updates + 1)
         return Limits(rows, evaluations, self.tolerance, self.sign, sizes)
 
     def mended(self, x: np.ndarray, value: float, gradient: np.ndarray) -> np.ndarray:
@@ -292,7 +343,7 @@ class Engine:
         assert self.objective.compiled is not None
         loops, capacity = self.objective.compiled.loops, self.capacity
         if capacity not in loops:
-            loops[capacity] = compiled_chunk(self.objective.compiled.pure, capacity)
+            loops[capacity] = compiled_chunk(self.objective.compiled, capacity)
         limits = self.limits(rows, evaluations, int(self.state.iteration) if self.rules.tabled else 0, rows)
         with double_precision():
             state, recorded, count = loops[capacity](self._bare, self.state, self.objective.arrays, limits)
@@ -339,9 +390,9 @@ class Engine:
         return np.stack(recorded) if recorded else np.empty((0, width))
 
 
-def chunk_sizes(clock: Callable[[], float]) -> Iterator[int]:
+def chunk_sizes(clock: Callable[[], float], heavy: bool) -> Iterator[int]:
     """Yield how many evaluations the next chunk may take: more, until one lasts about 0.1 s."""
-    size = 64
+    size = 1 if heavy else 64
     while True:
         began = clock()
         yield size

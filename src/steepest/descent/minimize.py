@@ -12,6 +12,7 @@ from steepest.derivatives.structure import read_call
 from steepest.descent.choose import choose, our_words
 from steepest.descent.drive import Budget, descend
 from steepest.descent.run import Run
+from steepest.descent.view import View
 
 
 @our_words
@@ -88,7 +89,7 @@ def minimize(
     """
     return _optimize(
         f, start, 1.0, args, gradient, direction, step, callback, progress,
-        Budget.of(tolerance, iterations, evaluations, seconds),
+        Budget.of(tolerance, 1e-8, seconds, evaluations, iterations=iterations),
     )  # fmt: skip
 
 
@@ -159,7 +160,7 @@ def maximize(
     """
     return _optimize(
         f, start, -1.0, args, gradient, direction, step, callback, progress,
-        Budget.of(tolerance, iterations, evaluations, seconds),
+        Budget.of(tolerance, 1e-8, seconds, evaluations, iterations=iterations),
     )  # fmt: skip
 
 
@@ -211,4 +212,5 @@ def _optimize(
     rules = choose(direction, step)
     calling, x = read_call(f, start, args)
     objective = serve(f, calling, x, gradient)
-    return descend(objective, calling, np.array(x), rules, sign, budget, callback, progress)
+    view = View(calling, calling.structure.names)
+    return descend(objective, view, np.array(x), rules, sign, budget, callback, progress)

@@ -16,7 +16,7 @@ from steepest.trace import Certificate, Event, Outcome, Trace, dumps
 
 if TYPE_CHECKING:
     from steepest.derivatives.objective import Objective
-    from steepest.derivatives.structure import Calling
+    from steepest.descent.view import View
 
 FORMAT = 1
 
@@ -62,7 +62,7 @@ class Run:
     maximized: bool = False
     title: str = ""
     objective: Objective | None = field(default=None, repr=False)
-    calling: Calling | None = field(default=None, repr=False)
+    view: View | None = field(default=None, repr=False)
 
     @property
     def success(self) -> bool:
@@ -122,8 +122,8 @@ class Run:
         >>> st.minimize(lambda x, y: x**2 + y**2, (9, 9)).evaluate([3, 4])
         25.0
         """
-        objective = self._at_hand()
-        return objective.value(self._flat(x))
+        objective, view = self._at_hand()
+        return objective.value(view.flat(x))
 
     def gradient_at(self, x: Any) -> np.ndarray:
         """Return the gradient of the function that was descended, at a point.
@@ -151,7 +151,8 @@ class Run:
         """
         from steepest.derivatives.gradient import slope_at
 
-        return slope_at(self._at_hand(), self._flat(x))[1]
+        objective, view = self._at_hand()
+        return view.slope(slope_at(objective, view.flat(x))[1])
 
     def curvature(self, x: Any, v: Any) -> np.ndarray:
         """Return the Hessian of the function times a vector, by a central difference of the gradient.
@@ -182,7 +183,8 @@ class Run:
         >>> run.curvature([0, 0], [0, 1]).round(6)
         array([0., 6.])
         """
-        x, v = self._flat(x), np.asarray(v, dtype=float)
+        _, view = self._at_hand()
+        x, v = view.rows(view.flat(x)), np.asarray(v, dtype=float)
         size = np.linalg.norm(v)
         if not size:
             return np.zeros(x.size)
@@ -241,20 +243,10 @@ class Run:
             "trace": self.trace.header(),
         }
 
-    def _at_hand(self) -> Objective:
-        if self.objective is None:
+    def _at_hand(self) -> tuple[Objective, View]:
+        if self.objective is None or self.view is None:
             raise RuntimeError("function not at hand: this run was loaded from disk, and functions are not saved")
-        return self.objective
-
-    def _flat(self, x: Any) -> np.ndarray:
-        assert self.calling is not None
-        flat = np.asarray(x, dtype=float).ravel() if not isinstance(x, dict) else None
-        if flat is None:
-            return self.calling.structure.flatten(x, "the point")
-        if flat.size != self.calling.structure.size:
-            taken = self.calling.structure.size
-            raise ValueError(f"the point has {flat.size} numbers where the function takes {taken}")
-        return flat
+        return self.objective, self.view
 
 
 def load(folder: str | os.PathLike[str]) -> Run:

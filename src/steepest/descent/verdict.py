@@ -14,7 +14,7 @@ LARGEST_AUDIT = 200
 LARGEST_AUDIT_BY_VALUES = 20
 
 _ADVICE = {
-    Outcome.ITERATION_LIMIT: "give more with iterations=",
+    Outcome.ITERATION_LIMIT: "give more with {counted}s=",
     Outcome.EVALUATION_LIMIT: "give more with evaluations=",
     Outcome.TIME_LIMIT: "give more with seconds=",
     Outcome.STALLED: "no step lowers the value beyond rounding; a larger tolerance= would accept this point",
@@ -84,8 +84,8 @@ def auditable(objective: Objective) -> bool:
     return objective.size <= (LARGEST_AUDIT_BY_VALUES if objective.kind == "differences" else LARGEST_AUDIT)
 
 
-def message(outcome: Outcome, facts: str, certificate: Certificate) -> str:
+def message(outcome: Outcome, facts: str, certificate: Certificate, counted: str = "iteration") -> str:
     """Return the sentence that a person reads: outcome, evidence, and what to try next."""
     head = f"{outcome} ({certificate.kind})" if outcome is Outcome.CONVERGED else str(outcome)
     advice = _ADVICE.get(outcome)
-    return f"{head}: {facts}" + (f"; {advice}" if advice else "")
+    return f"{head}: {facts}" + (f"; {advice.format(counted=counted)}" if advice else "")

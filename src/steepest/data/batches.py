@@ -1,0 +1,100 @@
+"""Rows in batches: the tutorial's generator, and the layout that the compiled loop runs over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+SHUFFLES = ("batches", "rows", False)
+MANY_ROWS = 100_000
+SHUFFLED_ROWS = 256
+BLOCK_NUMBERS = 2**16
+
+
+def minibatches(dataset: Any, batch_size: int, shuffle: bool = True, rng: Any = None) -> Iterator[Any]:
+    """Yield contiguous slices of the rows, the order of the slices shuffled.
+
+    Parameters
+    ----------
+    dataset : array
+        One row an entry along the first axis.
+    batch_size : int
+        Rows a slice; the last one may be shorter.
+    shuffle : bool
+        Whether the starts of the slices are shuffled. Rows inside a slice stay in order.
+    rng : int, numpy.random.Generator or None
+        What shuffles; the same seed gives the same order.
+
+    Yields
+    ------
+    array
+        The rows of a batch, as a view.
+
+    Raises
+    ------
+    ValueError
+        If the batch size is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [len(batch) for batch in minibatches(np.arange(7), 3, shuffle=False)]
+    [3, 3, 1]
+    """
+    if batch_size != int(batch_size) or batch_size < 1:
+        raise ValueError(f"batch_size={batch_size!r}: give a whole number of rows, 1 or more")
+    starts = np.arange(0, len(dataset), int(batch_size))
+    if shuffle:
+        np.random.default_rng(rng).shuffle(starts)
+    for start in starts:
+        yield dataset[start : start + int(batch_size)]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How n rows lie in memory: one after another, padded so that whole blocks can be read.
+
+    A full pass reads `blocks` blocks of `block` rows each; an epoch of updates visits the `batches`
+    batches of `size` rows in the order that `shuffle` says, `together` neighbours at a time.
+    """
+
+    rows: int
+    size: int
+    block: int
+    shuffle: Any = False
+    together: int = 1
+
+    @classmethod
+    def of(cls, rows: int, width: int, size: int | None, shuffle: Any) -> Layout:
+        """Choose the blocks for rows of `width` numbers, in batches of `size` (None: all rows at once)."""
+        most = int(np.clip(BLOCK_NUMBERS // max(width, 1), 256, 16_384))
+        if size is None or size >= rows:
+            return cls(rows, rows, math.ceil(rows / math.ceil(rows / most)))
+        together = max(SHUFFLED_ROWS // size, 1) if rows >= MANY_ROWS and shuffle == "batches" else 1
+        block = size * min(max(most // size, 1), math.ceil(rows / size))
+        return cls(rows, size, block, shuffle, together)
+
+    @property
+    def batches(self) -> int:
+        """How many updates an epoch makes."""
+        return math.ceil(self.rows / self.size)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks a full pass reads."""
+        return math.ceil(self.rows / self.block)
+
+    def arrange(self, array: np.ndarray, order: np.ndarray | None, fill: Any = None) -> np.ndarray:
+        """Return the rows, in an order if one is given, padded by `fill` or by copies of the last row."""
+        arranged = np.empty((self.blocks * self.block, *array.shape[1:]), array.dtype)
+        if order is None:
+            arranged[: self.rows] = array
+        else:
+            np.take(array, order, axis=0, out=arranged[: self.rows])
+        # A copy of a real row can't make a model overflow where no real row does; its weight is 0.
+        arranged[self.rows :] = arranged[self.rows - 1] if fill is None else fill
+        return arranged

@@ -1,0 +1,60 @@
+"""How the flat points of the loop look to the user: laid out, named, and in the user's own units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from steepest.derivatives.structure import Calling
+
+
+@dataclass(frozen=True)
+class View:
+    """The view of a function's run, in which the loop's points are the user's own.
+
+    Parameters
+    ----------
+    calling : Calling
+        How the user's points are laid out.
+    names : sequence of str
+        What the coordinates are called.
+    counted : str
+        What a row of the trace is: "iteration" or "epoch".
+    """
+
+    calling: Calling
+    names: Sequence[str]
+    counted: str = "iteration"
+
+    def rows(self, points: np.ndarray) -> np.ndarray:
+        """Return points of the loop in the user's coordinates, flat."""
+        return points
+
+    def inward(self, point: np.ndarray) -> np.ndarray:
+        """Return a user's flat point in the loop's coordinates."""
+        return point
+
+    def slope(self, gradient: np.ndarray) -> np.ndarray:
+        """Return a gradient of the loop's as one by the user's coordinates."""
+        return gradient
+
+    def point(self, x: np.ndarray) -> Any:
+        """Return a point of the loop as the user sees it."""
+        return self.calling.point(self.rows(x))
+
+    def gradient(self, gradient: np.ndarray) -> Any:
+        """Return a gradient of the loop as the user sees it, laid out like the point."""
+        return self.calling.point(self.slope(gradient))
+
+    def flat(self, point: Any) -> np.ndarray:
+        """Read a point of the user's, flat or laid out like the start, into the loop's coordinates."""
+        structure = self.calling.structure
+        if isinstance(point, dict):
+            return self.inward(structure.flatten(point, "the point"))
+        flat = np.asarray(point, dtype=float).ravel()
+        if flat.size != structure.size:
+            raise ValueError(f"the point has {flat.size} numbers where the function takes {structure.size}")
+        return self.inward(flat)

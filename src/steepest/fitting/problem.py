@@ -1,0 +1,180 @@
+"""The objective of a fit, Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty, over rows in blocks.
+
+The loss of one block is traced once, from plain NumPy code like any function; the full pass scans
+the blocks, so that X is read from memory once a gradient, and an epoch of updates visits them as
+batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from steepest.data.batches import Layout
+from steepest.derivatives.objective import Compiled, Objective, serve
+from steepest.derivatives.precision import double_precision
+from steepest.derivatives.structure import Calling, Structure
+from steepest.descent.loop import Rules
+
+SAMPLE_ROWS = 500
+
+Total = Callable[..., Any]
+Penalty = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The data of a fit as its layout has them; what is padded has weight 0."""
+
+    layout: Layout
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+
+    @classmethod
+    def arranged(cls, layout: Layout, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Rows:
+        """Copy the rows into place, in random order where batches are to be shuffled."""
+        shuffled = layout.shuffle == "batches" and layout.batches > 1
+        order = np.random.default_rng(seed).permutation(len(y)) if shuffled else None
+        arrange = layout.arrange
+        return cls(layout, arrange(X, order), arrange(y, order), arrange(weight, order, 0.0))
+
+    @property
+    def mass(self) -> float:
+        """The sum of the weights."""
+        return float(self.weight.sum())
+
+    def first(self, count: int) -> tuple[np.ndarray, ...]:
+        """Return the first rows, or all where there are no more."""
+        count = min(count, self.layout.rows)
+        return self.X[:count], self.y[:count], self.weight[:count]
+
+
+def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, seed: int) -> tuple[Objective, Calling]:
+    """Serve the objective of a fit.
+
+    Parameters
+    ----------
+    total : callable
+        ``(parameters, X, y, weight)`` to the weighted sum of losses over these rows, in NumPy.
+    penalty : callable or None
+        Parameters to their penalty, in NumPy.
+    start : array or dict
+        Where the parameters start; their layout.
+    rows : Rows
+        The data.
+    seed : int
+        What shuffles the batches.
+
+    Returns
+    -------
+    Objective, Calling
+        The objective over all rows, and how its parameters are laid out.
+    """
+    structure, x = Structure.of(start)
+    calling = Calling(structure, spread=False)
+    mass = rows.mass
+
+    def plain(x: np.ndarray) -> float:
+        parameters = structure.build(x.copy())
+        with np.errstate(all="ignore"):
+            value = float(total(parameters, *rows.first(rows.layout.rows))) / mass
+            return value + (float(penalty(parameters)) if penalty else 0.0)
+
+    sample = rows.first(SAMPLE_ROWS)
+    few = serve(total, Calling(structure, spread=False, args=sample), x)
+    push = serve(penalty, calling, x) if penalty else None
+    if few.compiled is None or (push and push.compiled is None):
+        why = few.why if few.compiled is None or push is None else push.why
+        if rows.layout.batches > 1:
+            raise ValueError(f"batches need a model that can be traced, and this one can't be: {why}")
+        return serve(lambda parameters: plain(structure.flatten(parameters, "the point")), calling, x), calling
+    extra = push.compiled if push else None
+    known = few.compiled.loops.setdefault((rows.layout, extra), _over_blocks(few.compiled, extra, rows.layout))
+    closed = few.arrays[: len(few.arrays) - len(sample)]
+    arrays = _placed(rows, closed, push.arrays if push else (), seed)
+    sentence = "exact: the model was traced and compiled"
+    objective = Objective(x.size, plain, lambda x: known(x, arrays), "traced", sentence, known, arrays, key=few.key)
+    return objective, calling
+
+
+def _placed(rows: Rows, closed: Any, penalty: Any, seed: int) -> dict[str, Any]:
+    with double_precision():
+        return {
+            "closed": tuple(jnp.asarray(a) for a in closed),
+            "penalty": tuple(jnp.asarray(a) for a in penalty),
+            "data": tuple(jnp.asarray(a) for a in (rows.X, rows.y, rows.weight)),
+            "mass": jnp.asarray(rows.mass),
+            # A short batch divides by the full size: each row weighs alike over an epoch.
+            "batch_mass": jnp.asarray(rows.mass * rows.layout.size / rows.layout.rows),
+            "key": jax.random.key(seed),
+        }
+
+
+def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compiled:
+    """Return the objective over all rows, as a pure function of parameters and placed arrays."""
+
+    def part(x: Any, data: tuple[Any, ...], mass: Any, arrays: dict[str, Any]) -> tuple[Any, Any]:
+        value, gradient = few.pure(x, (*arrays["closed"], *data))
+        cost, push = extra.pure(x, arrays["penalty"]) if extra else (0.0, 0.0)
+        return value / mass + cost, gradient / mass + push
+
+    def whole(x: Any, arrays: dict[str, Any]) -> tuple[Any, Any]:
+        if layout.blocks == 1:
+            return part(x, arrays["data"], arrays["mass"], arrays)
+
+        def add(sums: tuple[Any, Any], block: tuple[Any, ...]) -> tuple[tuple[Any, Any], None]:
+            value, gradient = few.pure(x, (*arrays["closed"], *block))
+            return (sums[0] + value, sums[1] + gradient), None
+
+        blocks = tuple(a.reshape(layout.blocks, layout.block, *a.shape[1:]) for a in arrays["data"])
+        (value, gradient), _ = jax.lax.scan(add, (jnp.asarray(0.0), jnp.zeros_like(x)), blocks)
+        cost, push = extra.pure(x, arrays["penalty"]) if extra else (0.0, 0.0)
+        return value / arrays["mass"] + cost, gradient / arrays["mass"] + push
+
+    def epoch(rules: Rules, x: Any, memory: Any, number: Any, arrays: Any, sizes: Any, first: Any) -> Any:
+        """Go through the batches once; return the point, the memory and the last step size."""
+        order = _order(layout, jax.random.fold_in(arrays["key"], number))
+
+        def update(i: Any, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+            x, memory, _ = carry
+            value, gradient = part(x, _batch(layout, arrays["data"], order, i), arrays["batch_mass"], arrays)
+            direction, memory = rules.turn(gradient, memory, x, value)
+            t = rules.size(number * layout.batches + i, sizes, first * layout.batches)
+            return x + t * direction, memory, t
+
+        start = (x, memory, jnp.asarray(0.0))
+        return jax.lax.fori_loop(0, layout.batches, update, start)
+
+    compiled = Compiled(whole)
+    if layout.batches > 1:
+        compiled.epoch, compiled.updates = epoch, layout.batches
+    return compiled
+
+
+def _order(layout: Layout, key: Any) -> Any:
+    """Return the order of an epoch: of batches, or of rows where `shuffle` is "rows"."""
+    if layout.shuffle is False:
+        return None
+    if layout.shuffle == "rows":
+        order = jax.random.permutation(key, layout.rows)
+        padding = layout.blocks * layout.block - layout.rows
+        return jnp.concatenate([order, jnp.arange(layout.rows, layout.rows + padding)])
+    groups = -(-layout.batches // layout.together)
+    starts = jax.random.permutation(key, groups) * layout.together
+    order = (starts[:, None] + jnp.arange(layout.together)).ravel()
+    # Batches that the last group lacks go to the end, where no update reaches.
+    return order[jnp.argsort(order >= layout.batches, stable=True)]
+
+
+def _batch(layout: Layout, data: tuple[Any, ...], order: Any, i: Any) -> tuple[Any, ...]:
+    if layout.shuffle == "rows":
+        rows = jax.lax.dynamic_slice(order, (i * layout.size,), (layout.size,))
+        return tuple(a[rows] for a in data)
+    k = i if order is None else order[i]
+    return tuple(jax.lax.dynamic_slice_in_dim(a, k * layout.size, layout.size) for a in data)

@@ -1,0 +1,104 @@
+"""Other coordinates for the parameters of a linear model: the path changes, the answer does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+WIDEST_GRAM = 500
+CHOICES = ("auto", "whiten", "scale", "none")
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """The change from the coordinates θ that are descended in to coefficients in the user's units.
+
+    With X centred by `mean`, the columns divided by `scale`, and coef = basis u / scale:
+    θ = (u, b) and X coef + intercept = ((X - mean) / scale) basis u + b.
+
+    Parameters
+    ----------
+    mean, scale : array of shape (columns,)
+        What the columns are centred and divided by.
+    basis : array of shape (columns, directions)
+        Directions in which the scaled columns vary independently.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    basis: np.ndarray
+
+    def columns(self, X: np.ndarray) -> np.ndarray:
+        """Return the centred and scaled columns, a copy."""
+        scaled = X - self.mean.astype(X.dtype)
+        scaled /= self.scale.astype(X.dtype)
+        return scaled
+
+    def to_user(self, theta: np.ndarray) -> np.ndarray:
+        """Return (coef, intercept) in the user's units, for each row of θ."""
+        coef = theta[..., :-1] @ self.basis.T / self.scale
+        intercept = theta[..., -1] - coef @ self.mean
+        return np.concatenate([coef, intercept[..., None]], axis=-1)
+
+    def from_user(self, point: np.ndarray) -> np.ndarray:
+        """Return the θ of (coef, intercept); what the data can't tell apart is left out."""
+        coef, intercept = point[:-1], point[-1]
+        u = np.linalg.lstsq(self.basis, coef * self.scale, rcond=None)[0]
+        return np.append(u, intercept + coef @ self.mean)
+
+    def weights(self, theta: Any) -> Any:
+        """Return the coefficients in the user's units, in traced code too."""
+        return (self.basis @ theta[:-1]) / self.scale
+
+    @property
+    def identity(self) -> bool:
+        """Whether nothing is changed."""
+        return not self.mean.any() and bool((self.scale == 1).all())
+
+
+def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str) -> Coordinates:
+    """Choose coordinates in which a linear model on these columns is well conditioned.
+
+    "scale" centres the columns and divides them by their standard deviations; "whiten" turns them,
+    further, into uncorrelated directions by an eigendecomposition of their Gram matrix, leaving out
+    directions in which they do not vary at all.
+
+    Parameters
+    ----------
+    X : array of shape (rows, columns)
+        The columns.
+    weight : array of shape (rows,) or None
+        Row weights.
+    how : {"whiten", "scale", "none"}
+        Which.
+
+    Returns
+    -------
+    Coordinates
+        The change of coordinates.
+    """
+    columns = X.shape[1]
+    if how == "none":
+        return Coordinates(np.zeros(columns), np.ones(columns), np.eye(columns))
+    mean = np.average(X, axis=0, weights=weight).astype(float)
+    spread, gram = _moments(X, mean, weight, full=how == "whiten")
+    scale = np.where(spread > 0, np.sqrt(spread), 1.0)
+    if how == "scale":
+        return Coordinates(mean, scale, np.eye(columns))
+    eigenvalues, vectors = np.linalg.eigh(gram / np.outer(scale, scale))
+    kept = eigenvalues > 8 * np.finfo(float).eps * columns * max(eigenvalues[-1], 1e-300)
+    return Coordinates(mean, scale, vectors[:, kept] / np.sqrt(eigenvalues[kept]))
+
+
+def _moments(X: np.ndarray, mean: np.ndarray, weight: np.ndarray | None, full: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variances and, where asked, the covariances of the columns, in blocks of rows."""
+    total = float(len(X)) if weight is None else float(weight.sum())
+    gram = np.zeros((X.shape[1], X.shape[1]) if full else X.shape[1])
+    for start in range(0, len(X), 8192):
+        centred = X[start : start + 8192] - mean
+        weighted = centred if weight is None else centred * weight[start : start + 8192, None]
+        gram += centred.T @ weighted if full else np.einsum("ij,ij->j", centred, weighted)
+    gram /= total
+    return (np.diag(gram).copy(), gram) if full else (gram, gram)

@@ -1,0 +1,86 @@
+"""A function of the user's as a model: data first, then parameters by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from steepest.models.losses import Loss, squared
+
+
+@dataclass(frozen=True)
+class Custom:
+    """A model given as a function, ``model(X, *named)``.
+
+    Parameters
+    ----------
+    function : callable
+        Gets the whole batch X first, then one argument a parameter; returns one prediction a row.
+
+    Examples
+    --------
+    >>> Custom(lambda x, m, b: m * x + b).names
+    ['m', 'b']
+    """
+
+    function: Callable[..., Any]
+    loss: ClassVar[Loss] = staticmethod(squared)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the parameters, in the order of the signature."""
+        try:
+            parameters = list(inspect.signature(self.function).parameters.values())
+        except (TypeError, ValueError):
+            raise TypeError(f"the signature of the model {self.function!r} can't be read: wrap it in a def") from None
+        if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+            raise TypeError("the model takes *args or **kwargs: name each parameter in its signature")
+        names = [p.name for p in parameters if p.default is p.empty]
+        if len(names) < 2:
+            raise TypeError(f"the model takes {len(names)} argument(s): it needs X and at least one parameter")
+        return names[1:]
+
+    def start_from(self, start: Any) -> dict[str, Any]:
+        """Return named starting values in the order of the signature; 1 for each that is not given.
+
+        Parameters
+        ----------
+        start : mapping, sequence or None
+            What the user gave.
+
+        Returns
+        -------
+        dict
+            Name to value.
+        """
+        names = self.names
+        if start is None:
+            return dict.fromkeys(names, 1.0)
+        if not isinstance(start, Mapping):
+            values = list(start)
+            if len(values) != len(names):
+                raise ValueError(f"the start has {len(values)} values; the model takes {', '.join(names)}")
+            return dict(zip(names, values, strict=True))
+        if set(start) != set(names):
+            raise ValueError(f"the start names {', '.join(map(str, start))}; the model takes {', '.join(names)}")
+        return {name: start[name] for name in names}
+
+    def __call__(self, X: Any, *parameters: Any) -> Any:
+        return self.function(X, *parameters)
+
+    def response(self, z: Any) -> Any:
+        """Return what is predicted: the output itself.
+
+        Parameters
+        ----------
+        z : array
+            Outputs of the model.
+
+        Returns
+        -------
+        array
+            The same.
+        """
+        return z

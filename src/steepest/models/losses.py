@@ -1,0 +1,102 @@
+"""What a prediction costs: each loss is a formula of the model's output z and the target y.
+
+They are written in NumPy and differentiated like any user's function. A loss knows nothing of the
+model or the data.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Loss = Callable[[Any, Any], Any]
+
+
+def squared(z: Any, y: Any) -> Any:
+    """Return the squared error, (z - y)², without a factor ½.
+
+    Parameters
+    ----------
+    z : array
+        Predictions.
+    y : array
+        Targets, in the same units.
+
+    Returns
+    -------
+    array
+        The loss of each row.
+
+    Examples
+    --------
+    >>> squared(3.0, 1.0)
+    4.0
+    """
+    return (z - y) ** 2
+
+
+def log_loss(z: Any, y: Any) -> Any:
+    """Return minus the log likelihood of a class, log(1 + eᶻ) - y z, with z the log odds of class 1.
+
+    Parameters
+    ----------
+    z : array
+        Log odds of class 1.
+    y : array
+        0 or 1, or a probability between them.
+
+    Returns
+    -------
+    array
+        The loss of each row, in nats.
+
+    Examples
+    --------
+    >>> round(float(log_loss(0.0, 1.0)), 6)
+    0.693147
+    >>> float(log_loss(-1e4, 1.0))
+    10000.0
+    """
+    return np.logaddexp(0.0, z) - y * z
+
+
+NAMED: dict[str, Loss] = {"squared": squared, "log loss": log_loss}
+
+
+def named(loss: str | Loss) -> Loss:
+    """Return the loss that a name stands for, or the function given.
+
+    Parameters
+    ----------
+    loss : str or callable
+        "squared", "log loss", or a function of (z, y) that returns the loss of each row.
+
+    Returns
+    -------
+    callable
+        The loss.
+
+    Raises
+    ------
+    ValueError
+        If no loss has that name.
+    TypeError
+        If it is neither a name nor callable.
+
+    Examples
+    --------
+    >>> named("squared") is squared
+    True
+    """
+    if callable(loss):
+        return loss
+    if not isinstance(loss, str):
+        raise TypeError(f"loss={loss!r}: give one of {', '.join(NAMED)}, or a function of (z, y)")
+    if loss not in NAMED:
+        near = difflib.get_close_matches(loss.lower(), NAMED, n=1)
+        guess = f": did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"loss={loss!r} is not known{guess} (known: {', '.join(NAMED)})")
+    return NAMED[loss]

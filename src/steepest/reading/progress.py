@@ -1,0 +1,158 @@
+"""What is shown of a run while it goes on: a live table on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from steepest.trace import Trace
+
+PATIENCE = 2.0
+PAUSE = 0.5
+MOST_ROWS = 11
+MOST_PARAMETERS = 4
+COLUMN = 14
+
+
+class Progress:
+    """Shows nothing: what a run gets where nobody watches it."""
+
+    @staticmethod
+    def of(wanted: bool | None, counted: str, names: Sequence[str]) -> Progress:
+        """Return what `progress=` asks for: by default a table on a terminal, after 2 seconds.
+
+        Parameters
+        ----------
+        wanted : bool or None
+            Whether to show anything; None leaves it to the terminal.
+        counted : str
+            What is counted: "iteration" or "epoch".
+        names : sequence of str
+            The names of the parameters, of which the first few are shown.
+
+        Returns
+        -------
+        Progress
+            A context manager.
+
+        Raises
+        ------
+        TypeError
+            If `wanted` is something else.
+        """
+        if wanted not in (None, True, False):
+            raise TypeError(f"progress={wanted!r}: give True or False, or leave it out")
+        if wanted is None:
+            return Live(counted, names, PATIENCE) if sys.stderr.isatty() else Progress()
+        return Live(counted, names, 0.0) if wanted else Progress()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave the screen as it was found."""
+
+    def show(self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float) -> None:
+        """Take in a row of the run.
+
+        Parameters
+        ----------
+        count : float
+            The iteration or epoch.
+        value, gradient_norm : float
+            The value and gradient norm there.
+        x : array
+            The parameters there.
+        seconds : float
+            Since the start.
+        """
+
+    def finish(self, trace: Trace) -> None:
+        """Show the whole run, in rows spread evenly over it.
+
+        Parameters
+        ----------
+        trace : Trace
+            What was recorded.
+        """
+
+
+class Live(Progress):
+    """A table on the terminal that grows while a run goes on.
+
+    Parameters
+    ----------
+    counted : str
+        "iteration" or "epoch".
+    names : sequence of str
+        The parameters.
+    patience : float
+        Seconds before anything is shown.
+    """
+
+    def __init__(self, counted: str, names: Sequence[str], patience: float) -> None:
+        # Count, value, slope and seconds always fit; parameters as the terminal is wide.
+        fitting = max(0, min(MOST_PARAMETERS, shutil.get_terminal_size().columns // COLUMN - 3))
+        self.counted, self.names, self.patience = counted, list(names)[:fitting], patience
+        self.rows: deque[list[str]] = deque(maxlen=MOST_ROWS)
+        self._due = patience
+        self._live: Any = None
+        self._began = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float) -> None:
+        if time.perf_counter() - self._began < self._due:
+            return
+        self._due = time.perf_counter() - self._began + PAUSE
+        self.rows.append(self._row(count, value, gradient_norm, x, seconds))
+        self._refresh()
+
+    def finish(self, trace: Trace) -> None:
+        if self._live is None and self.patience:
+            return
+        count = getattr(trace, self.counted)
+        picked = np.unique(np.linspace(0, len(trace) - 1, MOST_ROWS).round().astype(int))
+        self.rows.clear()
+        for k in picked:
+            self.rows.append(
+                self._row(count[k], trace.value[k], trace.gradient_norm[k], trace.x[k], trace.seconds[k])
+            )
+        self._refresh()
+
+    def _row(self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float) -> list[str]:
+        shown = [f"{number:.6g}" for number in x[: len(self.names)]]
+        return [f"{int(count):,}", *shown, f"{value:.6g}", f"{gradient_norm:.1e}", f"{seconds:.3g}"]
+
+    def _refresh(self) -> None:
+        if self._live is None:
+            from rich.console import Console
+            from rich.live import Live as RichLive
+
+            # Rich shows the last state alone where there is no terminal.
+            self._live = RichLive(console=Console(stderr=True), auto_refresh=False)
+            self._live.start()
+        self._live.update(self._table(), refresh=True)
+
+    def _table(self) -> Table:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+
+        loss = "loss" if self.counted == "epoch" else "value"
+        table = Table(box=SIMPLE_HEAD)
+        for name in (self.counted, *self.names, loss, "slope", "seconds"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*row)
+        return table
