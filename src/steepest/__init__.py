@@ -10,11 +10,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from steepest import models
+    from steepest.data.batches import minibatches
     from steepest.derivatives.differences import difference_quotient, partial_derivative
     from steepest.derivatives.gradient import gradient, value_and_gradient
     from steepest.descent import directions, steps
     from steepest.descent.minimize import gradient_descent, maximize, minimize
-    from steepest.descent.run import Run, load
+    from steepest.descent.run import Run
+    from steepest.fitting.fit import fit, linear_gradient
+    from steepest.fitting.result import Fit, load
+    from steepest.models import losses, penalties
     from steepest.trace import Certificate, Event, Outcome, Trace
 
 __version__ = "0.1.0"
@@ -22,17 +27,24 @@ __version__ = "0.1.0"
 _HOMES = {
     "Certificate": "steepest.trace",
     "Event": "steepest.trace",
+    "Fit": "steepest.fitting.result",
     "Outcome": "steepest.trace",
     "Run": "steepest.descent.run",
     "Trace": "steepest.trace",
     "difference_quotient": "steepest.derivatives.differences",
     "directions": "steepest.descent",
+    "fit": "steepest.fitting.fit",
     "gradient": "steepest.derivatives.gradient",
     "gradient_descent": "steepest.descent.minimize",
-    "load": "steepest.descent.run",
+    "linear_gradient": "steepest.fitting.fit",
+    "load": "steepest.fitting.result",
+    "losses": "steepest.models",
     "maximize": "steepest.descent.minimize",
+    "minibatches": "steepest.data.batches",
     "minimize": "steepest.descent.minimize",
+    "models": "steepest",
     "partial_derivative": "steepest.derivatives.differences",
+    "penalties": "steepest.models",
     "steps": "steepest.descent",
     "value_and_gradient": "steepest.derivatives.gradient",
 }
@@ -40,17 +52,24 @@ _HOMES = {
 __all__ = [
     "Certificate",
     "Event",
+    "Fit",
     "Outcome",
     "Run",
     "Trace",
     "difference_quotient",
     "directions",
+    "fit",
     "gradient",
     "gradient_descent",
+    "linear_gradient",
     "load",
+    "losses",
     "maximize",
+    "minibatches",
     "minimize",
+    "models",
     "partial_derivative",
+    "penalties",
     "steps",
     "value_and_gradient",
 ]
@@ -60,7 +79,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     home = _HOMES[name]
-    if name in ("directions", "steps"):
+    if name in ("directions", "losses", "models", "penalties", "steps"):
         return importlib.import_module(f"{home}.{name}")
     value = getattr(importlib.import_module(home), name)
     globals()[name] = value

@@ -6,6 +6,7 @@ compiled for the old one. The same code with another value behind a name must no
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import sys
 import sysconfig
@@ -73,6 +74,10 @@ class Fingerprint:
             return (type(value), value), lambda _: value
         if isinstance(value, (float, np.generic)):
             return (type(value), np.asarray(value).tobytes()), lambda _: value
+        if _is_record(value):
+            kind, names = type(value), [f.name for f in dataclasses.fields(value)]
+            key, make = self._items([getattr(value, name) for name in names])
+            return ("record", kind, key), lambda arrays: _record(kind, names, make(arrays))
         # Anything else is known by identity; the rebuild keeps it alive, so its id is not used again.
         return ("object", id(value)), lambda _: faced(value)
 
@@ -124,6 +129,19 @@ class Fingerprint:
         if _is_library(f) and not (cells or defaults or options):
             return ("object", id(f)), lambda _: faced(f)
         return ("function", f.__code__, tuple(names), tuple(options), key), rebuild
+
+
+def _is_record(value: Any) -> bool:
+    """Tell whether a value is a plain frozen dataclass: all that it is stands in its fields."""
+    parameters = getattr(type(value), "__dataclass_params__", None)
+    return parameters is not None and parameters.frozen and set(vars(value)) <= set(value.__dataclass_fields__)
+
+
+def _record(kind: type, names: list[str], values: list[Any]) -> Any:
+    made = object.__new__(kind)
+    for name, value in zip(names, values, strict=True):
+        object.__setattr__(made, name, value)
+    return made
 
 
 def _is_full(cell: types.CellType) -> bool:

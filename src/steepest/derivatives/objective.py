@@ -64,6 +64,10 @@ class Objective:
         How many values of f one slope costs.
     heavy : bool
         Whether a single slope may take so long that progress is wanted after each.
+    hessian : callable or None
+        ``x -> matrix``, where it costs less than differences of slopes.
+    quadratic : bool
+        Whether that Hessian is the same everywhere, so that it tells the minimum exactly.
     """
 
     size: int
@@ -76,6 +80,8 @@ class Objective:
     cost: int = 1
     key: Hashable = None
     heavy: bool = False
+    hessian: Callable[[np.ndarray], np.ndarray] | None = None
+    quadratic: bool = False
     noise: list[float] = field(default_factory=list)
 
     @property

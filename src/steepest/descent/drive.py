@@ -195,10 +195,10 @@ class _Drive:
         if done >= self.iterations:
             if self.counted:
                 return self.completed(done)
-            facts = f"{done:,} {self.counted_in} done, the value still falling"
+            facts = f"{done:,} {self.counted_in} done, not within the tolerance yet"
             return self.plain(Outcome.ITERATION_LIMIT, facts)
         if budget.evaluations is not None and self.spent() + self.engine.objective.cost > budget.evaluations:
-            return self.plain(Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, the value still falling")
+            return self.plain(Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, not within the tolerance yet")
         if budget.seconds is not None and self.elapsed >= budget.seconds:
             return self.plain(Outcome.TIME_LIMIT, f"{self.elapsed:.2g} s spent, {done:,} {self.counted_in} done")
         return None
@@ -242,7 +242,8 @@ class _Drive:
         self.audit_cost += report.cost
         bound = max(asked, report.floor)
         curvature = (report.smallest, report.largest)
-        certificate = Certificate("audited", report.decrement, bound, curvature)
+        kind = "certified" if engine.objective.quadratic else "audited"
+        certificate = Certificate(kind, report.decrement, bound, curvature)
         if report.is_saddle:
             facts = f"the slope is flat, but the curvature is {report.smallest:.3g} along one direction"
             return Ending(Outcome.SADDLE, facts, certificate)

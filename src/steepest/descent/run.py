@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.trace import Certificate, Event, Outcome, Trace, dumps
+from steepest.descent.storage import plain, revived, staged, write_record
+from steepest.trace import Certificate, Event, Outcome, Trace
 
 if TYPE_CHECKING:
     from steepest.derivatives.objective import Objective
     from steepest.descent.view import View
-
-FORMAT = 1
 
 
 @dataclass(eq=False)
@@ -226,15 +222,16 @@ class Run:
         OSError
             If the folder can't be written.
         """
-        arrays = {f"trace_{name}": array for name, array in self.trace.arrays().items()}
-        return write_folder(folder, {"run.json": dumps(self._header())}, {"run.npz": arrays})
+        with staged(folder) as room:
+            write_record(room, self._header(), self.trace.arrays())
+        return Path(folder)
 
     def _header(self) -> dict[str, Any]:
         return {
-            "format": FORMAT,
-            "x": _plain(self.x),
+            "result": "run",
+            "x": plain(self.x),
             "fun": self.fun,
-            "jac": _plain(self.jac),
+            "jac": plain(self.jac),
             **{name: getattr(self, name) for name in ("nit", "nfev", "njev", "message", "kind", "why")},
             "outcome": str(self.outcome),
             "certificate": asdict(self.certificate) | {"curvature": list(self.certificate.curvature)},
@@ -243,94 +240,25 @@ class Run:
             "trace": self.trace.header(),
         }
 
+    @classmethod
+    def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Run:
+        """Make a run of what `_header` and the trace were saved as."""
+        record = dict(record)
+        certificate = record.pop("certificate")
+        certificate["curvature"] = tuple(certificate["curvature"])
+        return cls(
+            x=revived(record.pop("x")),
+            jac=revived(record.pop("jac")),
+            outcome=Outcome(record.pop("outcome")),
+            certificate=Certificate(**certificate),
+            trace=Trace.rebuild(record.pop("trace"), arrays),
+            **record,
+        )
+
     def _at_hand(self) -> tuple[Objective, View]:
         if self.objective is None or self.view is None:
             raise RuntimeError("function not at hand: this run was loaded from disk, and functions are not saved")
         return self.objective, self.view
-
-
-def load(folder: str | os.PathLike[str]) -> Run:
-    """Read a run back from the folder that `Run.save` wrote; the function is not in it.
-
-    Parameters
-    ----------
-    folder : path
-        The folder.
-
-    Returns
-    -------
-    Run
-        Equal to the one saved.
-
-    Raises
-    ------
-    FileNotFoundError
-        If no run is saved there.
-    ValueError
-        If the files are not of a run that this version can read.
-    """
-    folder = Path(folder)
-    if not (folder / "run.json").is_file():
-        raise FileNotFoundError(f"no run is saved in {folder}: it holds no run.json")
-    try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        if record.pop("format") != FORMAT:
-            raise ValueError("another format")
-        with np.load(folder / "run.npz", allow_pickle=False) as stored:
-            arrays = {name.removeprefix("trace_"): stored[name] for name in stored.files}
-        trace = Trace.rebuild(record.pop("trace"), arrays)
-        certificate = record.pop("certificate")
-        certificate["curvature"] = tuple(certificate["curvature"])
-        return Run(
-            x=_revived(record.pop("x")),
-            jac=_revived(record.pop("jac")),
-            outcome=Outcome(record.pop("outcome")),
-            certificate=Certificate(**certificate),
-            trace=trace,
-            **record,
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder} does not hold a run that this version can read: {error}") from None
-
-
-def write_folder(
-    folder: str | os.PathLike[str], texts: dict[str, str], arrays: dict[str, dict[str, np.ndarray]]
-) -> Path:
-    """Write files beside one another so that a reader finds the old ones or the new, never a half."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-    try:
-        for name, text in texts.items():
-            (made / name).write_text(text, encoding="utf-8")
-        for name, columns in arrays.items():
-            np.savez_compressed(made / name, allow_pickle=False, **columns)
-        for path in sorted(made.iterdir(), key=lambda path: path.suffix == ".json"):
-            path.replace(folder / path.name)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return folder
-
-
-def _plain(x: Any) -> Any:
-    """Return a point as JSON takes it; trees keep their kinds."""
-    if isinstance(x, dict):
-        return {"dict": [[key, _plain(value)] for key, value in x.items()]}
-    if isinstance(x, tuple):
-        return {"tuple": [_plain(value) for value in x]}
-    if isinstance(x, list):
-        return {"list": [_plain(value) for value in x]}
-    return {"array": np.asarray(x, dtype=float).tolist()}
-
-
-def _revived(record: dict[str, Any]) -> Any:
-    ((kind, content),) = record.items()
-    if kind == "dict":
-        return {key: _revived(value) for key, value in content}
-    if kind in ("tuple", "list"):
-        return (tuple if kind == "tuple" else list)(_revived(value) for value in content)
-    array = np.asarray(content, dtype=float)
-    return array if array.ndim else np.float64(array)
 
 
 def _same(a: Run, b: Run) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,12 +57,7 @@ def audit(objective: Objective, x: np.ndarray, start: np.ndarray, sign: float) -
     by_values = objective.kind == "differences"
     noise = objective.relative_noise
     steps = scale_of(x, start) * min(noise ** (1 / 4) if by_values else EPS ** (1 / 3), 0.1)
-    hessian = np.empty((x.size, x.size))
-    for k, h in enumerate(steps):
-        up, down = x.copy(), x.copy()
-        up[k] += h
-        down[k] -= h
-        hessian[k] = (objective.slope(up)[1] - objective.slope(down)[1]) / (up[k] - down[k])
+    hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
     if not (np.all(np.isfinite(hessian)) and np.all(np.isfinite(gradient))):
         return None
     # Scaled so that coordinates in other units weigh alike in the eigenvalues.
@@ -76,11 +72,32 @@ def audit(objective: Objective, x: np.ndarray, start: np.ndarray, sign: float) -
     curvature = np.linalg.eigvalsh(hessian)
     spread = 1e-9 * abs(eigenvalues[-1])
     smallest = float(curvature[0]) if eigenvalues[0] < -spread or eigenvalues[0] > 0 else 0.0
-    return Audit(decrement, floor, smallest, float(curvature[-1]), 2 * x.size * objective.cost)
+    return Audit(decrement, floor, smallest, float(curvature[-1]), _cost(objective))
+
+
+def hessian_by_differences(
+    slope: Callable[[np.ndarray], tuple[float, np.ndarray]], x: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    """Return the Hessian at x by central differences of the gradient, one step size a coordinate."""
+    hessian = np.empty((x.size, x.size))
+    for k, h in enumerate(steps):
+        up, down = x.copy(), x.copy()
+        up[k] += h
+        down[k] -= h
+        hessian[k] = (slope(up)[1] - slope(down)[1]) / (up[k] - down[k])
+    return hessian
+
+
+def _cost(objective: Objective) -> int:
+    if objective.hessian:
+        return 0 if objective.quadratic else 1
+    return 2 * objective.size * objective.cost
 
 
 def auditable(objective: Objective) -> bool:
     """Tell whether a Hessian costs little enough: 2n gradients, each 2n + 1 values if by differences."""
+    if objective.quadratic:
+        return True
     return objective.size <= (LARGEST_AUDIT_BY_VALUES if objective.kind == "differences" else LARGEST_AUDIT)
 
 

@@ -22,6 +22,7 @@ from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.loop import Rules
 
 SAMPLE_ROWS = 500
+HEAVY = 2**22
 
 Total = Callable[..., Any]
 Penalty = Callable[[Any], Any]
@@ -100,7 +101,25 @@ def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, 
     arrays = _placed(rows, closed, push.arrays if push else (), seed)
     sentence = "exact: the model was traced and compiled"
     objective = Objective(x.size, plain, lambda x: known(x, arrays), "traced", sentence, known, arrays, key=few.key)
+    objective.heavy = rows.X.size > HEAVY
+    if objective.heavy:
+        objective.hessian = _Second(hessian_over_blocks(few.compiled, extra, rows.layout), arrays)
     return objective, calling
+
+
+@dataclass(frozen=True)
+class _Second:
+    """The Hessian at a point, NaN where the model can't be differentiated twice."""
+
+    compiled: Callable[..., Any]
+    arrays: Any
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        try:
+            with double_precision():
+                return np.array(self.compiled(x, self.arrays))
+        except Exception:  # noqa: BLE001 - the user's code may have no second derivative in JAX
+            return np.full((x.size, x.size), np.nan)
 
 
 def _placed(rows: Rows, closed: Any, penalty: Any, seed: int) -> dict[str, Any]:
@@ -155,6 +174,21 @@ def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compi
     if layout.batches > 1:
         compiled.epoch, compiled.updates = epoch, layout.batches
     return compiled
+
+
+def hessian_over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Callable[..., Any]:
+    """Return the Hessian over all rows, by forward differentiation of the gradient, block by block."""
+
+    def second(x: Any, arrays: dict[str, Any]) -> Any:
+        def add(total: Any, block: tuple[Any, ...]) -> tuple[Any, None]:
+            return total + jax.jacfwd(lambda x: few.pure(x, (*arrays["closed"], *block))[1])(x), None
+
+        blocks = tuple(a.reshape(layout.blocks, layout.block, *a.shape[1:]) for a in arrays["data"])
+        total, _ = jax.lax.scan(add, jnp.zeros((x.size, x.size)), blocks)
+        bent = jax.jacfwd(lambda x: extra.pure(x, arrays["penalty"])[1])(x) if extra else 0.0
+        return total / arrays["mass"] + bent
+
+    return jax.jit(second)
 
 
 def _order(layout: Layout, key: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 WIDEST_GRAM = 500
+BLOCK_ROWS = 4096
 CHOICES = ("auto", "whiten", "scale", "none")
 
 
@@ -22,40 +23,59 @@ class Coordinates:
     ----------
     mean, scale : array of shape (columns,)
         What the columns are centred and divided by.
-    basis : array of shape (columns, directions)
-        Directions in which the scaled columns vary independently.
+    basis : array of shape (columns, directions) or None
+        Directions in which the scaled columns vary independently; None: the columns themselves.
     """
 
     mean: np.ndarray
     scale: np.ndarray
-    basis: np.ndarray
+    basis: np.ndarray | None = None
+
+    @property
+    def turn(self) -> np.ndarray:
+        """The matrix that makes coefficients of u."""
+        return np.diag(1 / self.scale) if self.basis is None else self.basis / self.scale[:, None]
+
+    @property
+    def directions(self) -> int:
+        """How many numbers u holds."""
+        return len(self.scale) if self.basis is None else self.basis.shape[1]
 
     def columns(self, X: np.ndarray) -> np.ndarray:
-        """Return the centred and scaled columns, a copy."""
-        scaled = X - self.mean.astype(X.dtype)
-        scaled /= self.scale.astype(X.dtype)
-        return scaled
+        """Return the columns that belong to u, a copy in X's own precision."""
+        made = np.empty((len(X), self.directions), X.dtype)
+        for start in range(0, len(X), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            scaled = (X[rows] - self.mean) / self.scale
+            made[rows] = scaled if self.basis is None else scaled @ self.basis
+        return made
 
     def to_user(self, theta: np.ndarray) -> np.ndarray:
         """Return (coef, intercept) in the user's units, for each row of θ."""
-        coef = theta[..., :-1] @ self.basis.T / self.scale
+        u = theta[..., :-1]
+        coef = (u if self.basis is None else u @ self.basis.T) / self.scale
         intercept = theta[..., -1] - coef @ self.mean
         return np.concatenate([coef, intercept[..., None]], axis=-1)
 
     def from_user(self, point: np.ndarray) -> np.ndarray:
         """Return the θ of (coef, intercept); what the data can't tell apart is left out."""
         coef, intercept = point[:-1], point[-1]
-        u = np.linalg.lstsq(self.basis, coef * self.scale, rcond=None)[0]
+        u = coef * self.scale
+        if self.basis is not None:
+            u = np.linalg.lstsq(self.basis, u, rcond=None)[0]
         return np.append(u, intercept + coef @ self.mean)
 
     def weights(self, theta: Any) -> Any:
         """Return the coefficients in the user's units, in traced code too."""
-        return (self.basis @ theta[:-1]) / self.scale
+        u = theta[:-1]
+        return (u if self.basis is None else self.basis @ u) / self.scale
 
-    @property
-    def identity(self) -> bool:
-        """Whether nothing is changed."""
-        return not self.mean.any() and bool((self.scale == 1).all())
+    def slope(self, gradient: np.ndarray) -> np.ndarray:
+        """Return a gradient by θ as one by (coef, intercept)."""
+        by_scaled = gradient[:-1]
+        if self.basis is not None:
+            by_scaled = np.linalg.lstsq(self.basis.T, by_scaled, rcond=None)[0]
+        return np.append(self.scale * by_scaled + self.mean * gradient[-1], gradient[-1])
 
 
 def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str) -> Coordinates:
@@ -81,12 +101,14 @@ def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str) -> Coordinat
     """
     columns = X.shape[1]
     if how == "none":
-        return Coordinates(np.zeros(columns), np.ones(columns), np.eye(columns))
+        return Coordinates(np.zeros(columns), np.ones(columns))
     mean = np.average(X, axis=0, weights=weight).astype(float)
     spread, gram = _moments(X, mean, weight, full=how == "whiten")
+    if not np.isfinite(gram).all():
+        raise ValueError("X varies too widely to take squares of it (beyond 1e150): divide its columns first")
     scale = np.where(spread > 0, np.sqrt(spread), 1.0)
     if how == "scale":
-        return Coordinates(mean, scale, np.eye(columns))
+        return Coordinates(mean, scale)
     eigenvalues, vectors = np.linalg.eigh(gram / np.outer(scale, scale))
     kept = eigenvalues > 8 * np.finfo(float).eps * columns * max(eigenvalues[-1], 1e-300)
     return Coordinates(mean, scale, vectors[:, kept] / np.sqrt(eigenvalues[kept]))
@@ -96,9 +118,9 @@ def _moments(X: np.ndarray, mean: np.ndarray, weight: np.ndarray | None, full: b
     """Return the variances and, where asked, the covariances of the columns, in blocks of rows."""
     total = float(len(X)) if weight is None else float(weight.sum())
     gram = np.zeros((X.shape[1], X.shape[1]) if full else X.shape[1])
-    for start in range(0, len(X), 8192):
-        centred = X[start : start + 8192] - mean
-        weighted = centred if weight is None else centred * weight[start : start + 8192, None]
+    for start in range(0, len(X), BLOCK_ROWS):
+        centred = X[start : start + BLOCK_ROWS] - mean
+        weighted = centred if weight is None else centred * weight[start : start + BLOCK_ROWS, None]
         gram += centred.T @ weighted if full else np.einsum("ij,ij->j", centred, weighted)
     gram /= total
     return (np.diag(gram).copy(), gram) if full else (gram, gram)

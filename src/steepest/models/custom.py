@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from steepest.models.losses import Loss, squared
 
 
@@ -42,30 +44,54 @@ class Custom:
             raise TypeError(f"the model takes {len(names)} argument(s): it needs X and at least one parameter")
         return names[1:]
 
-    def start_from(self, start: Any) -> dict[str, Any]:
-        """Return named starting values in the order of the signature; 1 for each that is not given.
+    def start(self, X: np.ndarray, given: Any = None) -> dict[str, Any]:
+        """Return named starting values in the order of the signature, 1 where none are given.
 
         Parameters
         ----------
-        start : mapping, sequence or None
-            What the user gave.
+        X : array
+            The rows, which a function's parameters do not depend on.
+        given : mapping, sequence or None
+            Values by name or in order; each a number, an array or a tree of arrays.
 
         Returns
         -------
         dict
             Name to value.
+
+        Raises
+        ------
+        ValueError
+            If names or their number do not fit the signature.
         """
         names = self.names
-        if start is None:
+        if given is None:
             return dict.fromkeys(names, 1.0)
-        if not isinstance(start, Mapping):
-            values = list(start)
+        if not isinstance(given, Mapping):
+            values = list(given) if np.iterable(given) else [given]
             if len(values) != len(names):
                 raise ValueError(f"the start has {len(values)} values; the model takes {', '.join(names)}")
             return dict(zip(names, values, strict=True))
-        if set(start) != set(names):
-            raise ValueError(f"the start names {', '.join(map(str, start))}; the model takes {', '.join(names)}")
-        return {name: start[name] for name in names}
+        if set(given) != set(names):
+            raise ValueError(f"the start names {', '.join(map(str, given))}; the model takes {', '.join(names)}")
+        return {name: given[name] for name in names}
+
+    def shaped(self, X: np.ndarray, params: Mapping[str, Any] | None = None) -> np.ndarray:
+        """Return X as it is: only the function knows what it takes.
+
+        Parameters
+        ----------
+        X : array
+            The rows.
+        params : mapping, optional
+            Fitted parameters.
+
+        Returns
+        -------
+        array
+            The same.
+        """
+        return X
 
     def __call__(self, X: Any, *parameters: Any) -> Any:
         return self.function(X, *parameters)

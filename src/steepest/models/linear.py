@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -26,20 +27,65 @@ class Linear:
 
     loss: ClassVar[Loss] = staticmethod(squared)
 
-    def start(self, columns: int) -> dict[str, Any]:
-        """Return the zero model.
+    def start(self, X: np.ndarray, given: Any = None) -> dict[str, Any]:
+        """Return the parameters to start from, zero where none are given.
 
         Parameters
         ----------
-        columns : int
-            How many columns X has.
+        X : array of shape (rows, columns)
+            The rows.
+        given : mapping, array or None
+            ``coef`` and ``intercept`` by name, or one after the other.
 
         Returns
         -------
         dict
-            ``coef`` and ``intercept``, all zero.
+            ``coef`` and ``intercept``.
+
+        Raises
+        ------
+        ValueError
+            If the start does not fit X.
         """
-        return {"coef": np.zeros(columns), "intercept": 0.0}
+        columns = X.shape[1]
+        if given is None:
+            return {"coef": np.zeros(columns), "intercept": 0.0}
+        if isinstance(given, Mapping):
+            if set(given) != {"coef", "intercept"}:
+                raise ValueError(f"the start names {', '.join(map(str, given))}; the model takes coef, intercept")
+            given = [*np.ravel(given["coef"]), given["intercept"]]
+        flat = np.asarray(given, dtype=float).ravel()
+        if flat.size != columns + 1:
+            raise ValueError(f"the start has {flat.size} numbers; the model takes {columns} in coef and an intercept")
+        return {"coef": flat[:-1], "intercept": flat[-1]}
+
+    def shaped(self, X: np.ndarray, params: Mapping[str, Any] | None = None) -> np.ndarray:
+        """Return X as a matrix, a single column from one dimension.
+
+        Parameters
+        ----------
+        X : array
+            The rows.
+        params : mapping, optional
+            Fitted parameters that X must suit.
+
+        Returns
+        -------
+        array of shape (rows, columns)
+            The same numbers.
+
+        Raises
+        ------
+        ValueError
+            If X is no matrix, or not as wide as in the fit.
+        """
+        if X.ndim == 1 and (params is None or np.size(params["coef"]) == 1):
+            X = X[:, None]
+        if X.ndim != 2:
+            raise ValueError(f"X has the shape {X.shape}: a linear model takes (rows, columns)")
+        if params is not None and X.shape[1] != np.size(params["coef"]):
+            raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {np.size(params['coef'])}")
+        return X
 
     def __call__(self, X: Any, coef: Any, intercept: Any) -> Any:
         return X @ coef + intercept
@@ -67,7 +113,8 @@ class Logistic(Linear):
     Examples
     --------
     >>> import numpy as np, steepest as st
-    >>> fit = st.fit(Logistic(), np.array([[0.0], [1.0], [1.0], [2.0]]), np.array([0, 0, 1, 1]))
+    >>> fit = st.fit(Logistic(), np.array([[0.0], [1.0], [1.0], [2.0]]), np.array([0, 0, 1, 1]),
+    ...     penalty=st.penalties.L2(0.1))
     >>> float(fit.predict(np.array([[1.0]]))[0]).__round__(3)
     0.5
     """

@@ -100,3 +100,28 @@ def named(loss: str | Loss) -> Loss:
         guess = f": did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"loss={loss!r} is not known{guess} (known: {', '.join(NAMED)})")
     return NAMED[loss]
+
+
+def check_targets(loss: Loss, y: np.ndarray) -> None:
+    """Raise where a loss can't take a target.
+
+    Parameters
+    ----------
+    loss : callable
+        The loss.
+    y : array of shape (rows,)
+        The targets.
+
+    Raises
+    ------
+    ValueError
+        If a target lies outside of what the loss takes.
+
+    Examples
+    --------
+    >>> check_targets(log_loss, np.array([0.0, 1.0]))
+    """
+    if loss is log_loss:
+        wrong = np.flatnonzero((y < 0) | (y > 1))
+        if wrong.size:
+            raise ValueError(f"log loss takes targets of 0 and 1, and row {wrong[0]} has {y[wrong[0]]:g}: recode them")

@@ -1,0 +1,93 @@
+"""Runs on disk: a folder with one JSON file and the ``.npz`` that it names, replaced together or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steepest.trace import dumps
+
+FORMAT = 1
+RECORD = "run.json"
+
+
+@contextmanager
+def staged(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a room to write files in; they move into the folder when all are whole, the record last."""
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file: give a folder to write into")
+    folder.mkdir(parents=True, exist_ok=True)
+    room = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    try:
+        yield room
+        before = set(folder.glob("arrays-*.npz"))
+        kept = {folder / path.name for path in room.iterdir()}
+        for path in sorted(room.iterdir(), key=lambda path: path.name == RECORD):
+            path.replace(folder / path.name)
+        for old in before - kept:
+            old.unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def write_record(room: Path, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a record and its arrays; the record names the arrays by their content."""
+    draft = room / "arrays.npz"
+    np.savez_compressed(draft, allow_pickle=False, **arrays)
+    digest = hashlib.sha256(draft.read_bytes()).hexdigest()[:12]
+    named = draft.rename(room / f"arrays-{digest}.npz")
+    text = dumps({"format": FORMAT, "arrays": named.name, **record})
+    (room / RECORD).write_text(text, encoding="utf-8")
+
+
+def read_record(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read what `write_record` wrote; whatever is wrong with it is one line."""
+    folder = Path(folder)
+    if not (folder / RECORD).is_file():
+        raise FileNotFoundError(f"no run is saved in {folder}: it holds no {RECORD}")
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        if record.pop("format") != FORMAT:
+            raise ValueError("it was written by another version")
+        with np.load(folder / record.pop("arrays"), allow_pickle=False) as stored:
+            return record, {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise unreadable(folder, error) from None
+
+
+def unreadable(folder: str | os.PathLike[str], error: Exception) -> ValueError:
+    """Return the error for a folder whose files can't be understood."""
+    why = f"{type(error).__name__}: {error}".splitlines()[0]
+    return ValueError(f"{folder} does not hold a run that this version can read ({why}): save it again")
+
+
+def plain(x: Any) -> Any:
+    """Return a point as JSON takes it; trees keep their kinds."""
+    if isinstance(x, dict):
+        return {"dict": [[key, plain(value)] for key, value in x.items()]}
+    if isinstance(x, tuple):
+        return {"tuple": [plain(value) for value in x]}
+    if isinstance(x, list):
+        return {"list": [plain(value) for value in x]}
+    return {"array": np.asarray(x, dtype=float).tolist()}
+
+
+def revived(record: Mapping[str, Any]) -> Any:
+    """Return the point that `plain` made a record of."""
+    ((kind, content),) = record.items()
+    if kind == "dict":
+        return {key: revived(value) for key, value in content}
+    if kind in ("tuple", "list"):
+        return (tuple if kind == "tuple" else list)(revived(value) for value in content)
+    array = np.asarray(content, dtype=float)
+    return array if array.ndim else np.float64(array)

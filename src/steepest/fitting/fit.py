@@ -1,0 +1,242 @@
+"""`fit`: the parameters of a model that make its loss least over the rows of a table."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from steepest.data.arrays import read_features, read_target, read_weight
+from steepest.data.batches import SHUFFLES, Layout
+from steepest.derivatives.structure import Structure
+from steepest.descent.choose import choose, is_optax, our_words
+from steepest.descent.drive import Budget, descend
+from steepest.descent.loop import Rules
+from steepest.fitting.custom import CustomProblem
+from steepest.fitting.linear import LinearProblem
+from steepest.fitting.problem import Rows, objective_of
+from steepest.fitting.result import Fit
+from steepest.fitting.scaling import CHOICES, WIDEST_GRAM
+from steepest.models import Custom, Linear, losses
+
+MOST_EPOCHS = 10_000
+MOST_BATCHED_EPOCHS = 100
+
+
+@our_words
+def fit(
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    start: Any = None,
+    loss: Any = None,
+    penalty: Callable[..., Any] | None = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    epochs: int | None = None,
+    direction: Any = None,
+    step: Any = "auto",
+    shuffle: str | bool = "batches",
+    rescale: str = "auto",
+    tolerance: float | None = None,
+    dtype: Any = None,
+    seconds: float | None = None,
+    rng: Any = None,
+    callback: Callable[..., Any] | None = None,
+    progress: bool | None = None,
+) -> Fit:
+    """Fit a model to rows by descent: least Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty over its parameters.
+
+    Full batch, mini-batch and stochastic descent differ in `batch_size` alone. Linear models are
+    centred and scaled inside, and their coefficients mapped back, unless you give a learning rate:
+    that changes the path and never the answer.
+
+    Parameters
+    ----------
+    model : model or callable
+        A model such as ``models.Linear()``, or a function ``model(X, *named)`` that gets the whole
+        batch first and then its parameters by name.
+    X : array or DataFrame of shape (rows,) or (rows, columns)
+        What predictions are made from.
+    y : array of shape (rows,)
+        Targets; 0 and 1 for two classes.
+    start : dict or sequence, optional
+        Parameters to start from, by name or in order; zeros for linear models, ones for functions.
+    loss : str or callable, optional
+        "squared", "log loss", or a function of predictions and targets that returns one number a row;
+        the model's own by default.
+    penalty : callable, optional
+        Such as ``penalties.L2(1e-3)``, of the weights in your units; a linear model's intercept is
+        free, and of a function's parameters every one is penalised.
+    sample_weight : array of shape (rows,), optional
+        How often each row counts.
+    batch_size : int, optional
+        Rows for each update; all by default. A last short batch counts by its rows.
+    epochs : int, optional
+        Passes through the rows, at most; with a fixed step and no tolerance, exactly.
+    direction : str, object or optax transformation, optional
+        As for `minimize`.
+    step : float, str, callable, object or optax transformation
+        As for `minimize`; a function gets the number of the update. "auto" is L-BFGS with a Wolfe
+        search over all rows and, with batches, DoWG.
+    shuffle : {"batches", "rows", False}
+        What each epoch shuffles: the order of the batches, of rows that were permuted once; the rows
+        themselves, which is slower; or nothing.
+    rescale : {"auto", "whiten", "scale", "none"}
+        What is done to the columns of a linear model; a function's are left alone.
+    tolerance : float, optional
+        The loss may be this part of its whole descent above the least; 1e-6 by default.
+    dtype : dtype, optional
+        float32 or float64, to hold the rows in; X's own by default. Parameters are float64.
+    seconds : float, optional
+        At most so long.
+    rng : int, numpy.random.Generator or None
+        What shuffles; the same seed gives the same fit.
+    callback : callable, optional
+        As for `minimize`, after each epoch.
+    progress : bool, optional
+        Whether to show a live table; by default on a terminal after 2 seconds.
+
+    Returns
+    -------
+    Fit
+        Parameters in your units, predictions, outcome and trace.
+
+    Raises
+    ------
+    ValueError
+        If the rows, the start or an option make no sense.
+    TypeError
+        If an argument is of the wrong kind or has another name here.
+
+    Notes
+    -----
+    DoWG: Khaled, Mishchenko and Jin, "DoWG unleashed" (2023). A batch divides its sum of losses by
+    the full batch size, the last short one too, so that every row weighs alike over an epoch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.arange(5.0)
+    >>> fitted = fit(lambda x, m, b: m * x + b, x, 3 * x + 1)
+    >>> {name: round(float(value), 6) for name, value in fitted.params.items()}
+    {'m': 3.0, 'b': 1.0}
+    """
+    array, names = read_features(X, dtype)
+    target = read_target(y, len(array))
+    weight = read_weight(sample_weight, len(array))
+    size = _batch(batch_size, len(array))
+    rules = _rules(direction, step, size is not None)
+    most = MOST_EPOCHS if size is None else MOST_BATCHED_EPOCHS
+    budget = Budget.of(tolerance, 1e-6, seconds, most=most, epochs=epochs)
+    if shuffle not in SHUFFLES or shuffle is True:
+        raise ValueError(f'shuffle={shuffle!r}: give "batches", "rows" or False')
+    if penalty is not None and not callable(penalty):
+        raise TypeError(f"penalty={penalty!r}: give an object such as penalties.L2(1e-3), or a function of the weights")
+    model = _model(model)
+    cost = losses.named(model.loss if loss is None else loss)
+    losses.check_targets(cost, target)
+    finds_its_own = rules.searches or (isinstance(step, str) and not is_optax(direction))
+    how = _rescaling(rescale, model, array, finds_its_own)
+    problem: LinearProblem | CustomProblem
+    if isinstance(model, Linear):
+        problem = LinearProblem.of(model, array, start, weight, cost, penalty, how, names)
+    else:
+        problem = CustomProblem.of(model, array, target, start, cost, penalty)
+    seed = int(np.random.default_rng(rng).integers(2**31))
+    columns = problem.columns()
+    layout = Layout.of(len(columns), columns[0].size, size, shuffle)
+    rows = Rows.arranged(layout, columns, target, weight, seed)
+    objective, calling = objective_of(problem.total(), problem.penalty(), problem.start, rows, seed)
+    problem.sharpen(objective)
+    _, x = Structure.of(problem.start)
+    run = descend(objective, problem.view(calling), x, rules, 1.0, budget, callback, progress)
+    fitted = Fit(**{f.name: getattr(run, f.name) for f in fields(run)}, model=model, columns=names, data=(X, y))
+    problem.annotate(fitted, target, weight)
+    return fitted
+
+
+def linear_gradient(xs: Any, ys: Any, params: Any) -> list[float]:
+    """Return the gradient of the squared error of a line m x + b at one point, or its mean over several.
+
+    ∂/∂m = 2 x (m x + b - y) and ∂/∂b = 2 (m x + b - y).
+
+    Parameters
+    ----------
+    xs, ys : float or array
+        The points.
+    params : (float, float)
+        m and b.
+
+    Returns
+    -------
+    list of float
+        The derivatives by m and by b.
+
+    Raises
+    ------
+    ValueError
+        If `params` are not two numbers, or there are not as many ys as xs.
+
+    Examples
+    --------
+    >>> linear_gradient(2.0, 5.0, (1.0, 1.0))
+    [-8.0, -4.0]
+    """
+    if np.shape(params) != (2,):
+        raise ValueError(f"params={params!r}: give two numbers, (m, b)")
+    if np.shape(xs) != np.shape(ys) or not np.size(xs):
+        raise ValueError(f"xs and ys have the shapes {np.shape(xs)} and {np.shape(ys)}: give one y for each x")
+    (m, b), x = params, np.asarray(xs, dtype=float)
+    error = m * x + b - np.asarray(ys, dtype=float)
+    return [float(np.mean(2 * error * x)), float(np.mean(2 * error))]
+
+
+def _model(model: Any) -> Any:
+    if isinstance(model, type):
+        raise TypeError(f"model={model.__name__} is a class: write {model.__name__}()")
+    if isinstance(model, (Linear, Custom)):
+        return model
+    if not callable(model):
+        raise TypeError(f"model={model!r}: give models.Linear(), models.Logistic(), or a function of (X, *parameters)")
+    return Custom(model)
+
+
+def _batch(size: Any, rows: int) -> int | None:
+    """Return the rows of a batch, or None where one batch is all."""
+    if size is None:
+        return None
+    if isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 1:
+        raise ValueError(f"batch_size={size!r}: give a whole number of rows, 1 or more")
+    return int(size) if size < rows else None
+
+
+def _rules(direction: Any, step: Any, batched: bool) -> Rules:
+    if batched and isinstance(step, str) and step == "auto" and not is_optax(direction):
+        if direction is not None:
+            raise ValueError(
+                f"direction={direction!r} on batches needs a learning rate, such as step=0.01: "
+                "leave both out for a step that finds its own"
+            )
+        import optax
+
+        return choose(None, optax.contrib.dowg())
+    return choose(direction, step, noisy=batched)
+
+
+def _rescaling(rescale: str, model: Any, X: np.ndarray, finds_its_own: bool) -> str:
+    if rescale not in CHOICES:
+        raise ValueError(f"rescale={rescale!r} is not known (known: {', '.join(CHOICES)})")
+    if not isinstance(model, Linear):
+        if rescale not in ("auto", "none"):
+            raise ValueError(f"rescale={rescale!r}: the columns of a function of your own are never rescaled")
+        return "none"
+    if rescale != "auto":
+        return rescale
+    if not finds_its_own:
+        return "none"
+    return "whiten" if X[0].size <= WIDEST_GRAM else "scale"

@@ -1,0 +1,156 @@
+"""The result of a fit: a run whose point is a model's parameters, in the user's own units."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from steepest import models
+from steepest.data.arrays import read_features
+from steepest.derivatives.precision import double_precision
+from steepest.descent.run import Run
+from steepest.descent.storage import read_record, unreadable
+
+NAMED = {"linear": models.Linear, "logistic": models.Logistic}
+
+
+@dataclass(eq=False)
+class Fit(Run):
+    """A model fitted to data.
+
+    Attributes
+    ----------
+    model : model
+        What was fitted.
+    columns : list of str or None
+        The names of the columns of X, where it had any.
+    data : (X, y) or None
+        The rows that were fitted; None where the fit was loaded from disk.
+
+    Notes
+    -----
+    A fit has all that a run has: `outcome`, `message`, `trace` and the rest; `x` is `params`.
+    """
+
+    model: Any = None
+    columns: list[str] | None = None
+    data: tuple[Any, Any] | None = field(default=None, repr=False)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters by name, in the user's units."""
+        return self.x
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return what the model predicts.
+
+        Parameters
+        ----------
+        X : array or DataFrame of shape (rows, columns)
+            Laid out as in the fit; a DataFrame's columns are taken by name.
+
+        Returns
+        -------
+        array of shape (rows,)
+            Predictions: in the units of y, or probabilities of class 1 from a logistic model.
+
+        Raises
+        ------
+        ValueError
+            If the columns are not those of the fit.
+        RuntimeError
+            If the model was a function and the fit was loaded from disk.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> fit = st.fit(lambda x, m, b: m * x + b, np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0]))
+        >>> fit.predict(np.array([10.0])).round(6)
+        array([21.])
+        """
+        if self.model is None:
+            raise RuntimeError("function not at hand: this fit was loaded from disk, and functions are not saved")
+        if self.columns and hasattr(X, "columns"):
+            missing = [name for name in self.columns if name not in map(str, X.columns)]
+            if missing:
+                raise ValueError(f"X lacks the column {missing[0]!r}, which the model was fitted on")
+            X = X[self.columns]
+        array, _ = read_features(X)
+        array = self.model.shaped(array, self.params)
+        with double_precision(), np.errstate(all="ignore"):
+            return np.asarray(self.model.response(self.model(array, *self.params.values())))
+
+    def __str__(self) -> str:
+        lines = [self.message, f"  {'loss':>10}  {self.fun:.10g}"]
+        width = max(10, *(len(name) for name in self._named))
+        lines += [f"  {name:>{width}}  {value:.8g}" for name, value in self._named.items()]
+        passes = f"{self.nfev:,} passes over the rows ({self.kind})"
+        lines.append(f"  {'work':>10}  {int(self.trace.epoch[-1]):,} epochs, {passes}")
+        if np.isfinite(self.certificate.gap):
+            lines.append(f"  {'gap':>10}  {self.certificate.gap:.2g} or less from the best, {self.certificate.kind}")
+        return "\n".join(lines)
+
+    @property
+    def _named(self) -> Mapping[str, float]:
+        flat = np.concatenate([np.ravel(value) for value in _leaves(self.params)])
+        names = list(self.trace.names)
+        return dict(list(zip(names, flat, strict=False))[:20])
+
+    def _header(self) -> dict[str, Any]:
+        name = next((name for name, kind in NAMED.items() if type(self.model) is kind), None)
+        return super()._header() | {"result": "fit", "model": name, "columns": self.columns}
+
+    @classmethod
+    def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
+        model = record.pop("model")
+        return super()._revive(record | {"model": NAMED[model]() if model else None}, arrays)  # type: ignore[return-value]
+
+
+def _leaves(params: Any) -> list[Any]:
+    if isinstance(params, dict):
+        return [leaf for value in params.values() for leaf in _leaves(value)]
+    if isinstance(params, (list, tuple)):
+        return [leaf for value in params for leaf in _leaves(value)]
+    return [params]
+
+
+def load(folder: str | os.PathLike[str]) -> Run:
+    """Read a run or a fit back from the folder that its `save` wrote.
+
+    Functions are not saved: the run of a function can't be evaluated again, and a fit predicts where
+    its model is one of `steepest.models`.
+
+    Parameters
+    ----------
+    folder : path
+        The folder.
+
+    Returns
+    -------
+    Run or Fit
+        Equal to the one saved.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no run is saved there.
+    ValueError
+        If the files are not of a run that this version can read.
+
+    Examples
+    --------
+    >>> import tempfile, steepest as st
+    >>> run = st.minimize(lambda x: (x - 1) ** 2, 0.0)
+    >>> load(run.save(tempfile.mkdtemp())) == run
+    True
+    """
+    record, arrays = read_record(folder)
+    try:
+        kind: type[Run] = {"run": Run, "fit": Fit}[record.pop("result")]
+        return kind._revive(record, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise unreadable(folder, error) from None
