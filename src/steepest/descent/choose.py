@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from steepest.descent import directions, steps
-from steepest.descent.loop import Rules
+from steepest.descent.state import Rules
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -14,18 +14,9 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS, central_gradient, scale_of
 from steepest.derivatives.objective import Objective, agree, distrust, slack_of
-from steepest.descent.loop import (
-    CANDIDATE,
-    COLUMNS,
-    NON_FINITE,
-    RUNNING,
-    STALLED,
-    UNBOUNDED,
-    Engine,
-    Rules,
-    chunk_sizes,
-)
+from steepest.descent.engine import Engine, chunk_sizes
 from steepest.descent.run import Run
+from steepest.descent.state import CANDIDATE, COLUMNS, NON_FINITE, RUNNING, STALLED, UNBOUNDED, Rules
 from steepest.descent.verdict import LARGEST_AUDIT, Audit, audit, auditable, message
 from steepest.descent.view import View
 from steepest.reading.progress import Progress
@@ -110,7 +101,7 @@ class _Drive:
         self.audits = 0
         self.audit_cost = 0
         self.last_value = float(engine.state.value)
-        self.record(engine.first_row(), 0.0)
+        self.record(engine.row()[None], 0.0)
 
     @property
     def iterations(self) -> int:
@@ -146,7 +137,8 @@ class _Drive:
                 if ending is not None:
                     return ending
                 since = self.elapsed
-                self.record(self.engine.run(*self.allowance(next(sizes))), since)
+                size, together = next(sizes)
+                self.record(self.engine.run(*self.allowance(size), together), since)
                 if self.callback is not None and self.called_back():
                     return self.plain(Outcome.CALLBACK, "the callback raised StopIteration")
         except KeyboardInterrupt:
@@ -222,7 +214,8 @@ class _Drive:
         state, sign = self.engine.state, self.engine.sign
         first = float(state.first_value)
         moved = "rose" if sign > 0 else "fell"
-        facts = f"the value {moved} from {sign * first:.4g} to {sign * last:.4g} in {int(state.iteration):,} {self.counted_in}"
+        count = f"{int(state.iteration):,} {self.counted_in}"
+        facts = f"the value {moved} from {sign * first:.4g} to {sign * last:.4g} in {count}"
         steepest = float(state.steepest)
         if steepest > 0:
             facts += f"; the curvature seen is up to {steepest:.3g}, so keep the step below {2 / steepest:.3g}"

@@ -41,10 +41,11 @@ class CustomProblem:
                 error.add_note("raised by the model at the start")
                 raise
             each = np.asarray(loss(z, y))
-        if z.shape not in (y.shape, ()):
-            raise ValueError(f"the model returned the shape {z.shape} for {len(y):,} rows: it must return one number a row")
-        if each.shape != y.shape:
-            raise ValueError(f"the loss returned the shape {each.shape} for {len(y):,} rows: it must return one number a row")
+        for what, shape, allowed in (("model", z.shape, (y.shape, ())), ("loss", each.shape, (y.shape,))):
+            if shape not in allowed:
+                raise ValueError(
+                    f"the {what} returned the shape {shape} for {len(y):,} rows: it must be one number a row"
+                )
         return cls(model, X, params, loss, penalty)
 
     def columns(self) -> np.ndarray:

@@ -14,7 +14,7 @@ from steepest.data.batches import SHUFFLES, Layout
 from steepest.derivatives.structure import Structure
 from steepest.descent.choose import choose, is_optax, our_words
 from steepest.descent.drive import Budget, descend
-from steepest.descent.loop import Rules
+from steepest.descent.state import Rules
 from steepest.fitting.custom import CustomProblem
 from steepest.fitting.linear import LinearProblem
 from steepest.fitting.problem import Rows, objective_of
@@ -160,8 +160,8 @@ def fit(
     return fitted
 
 
-def linear_gradient(xs: Any, ys: Any, params: Any) -> list[float]:
-    """Return the gradient of the squared error of a line m x + b at one point, or its mean over several.
+def linear_gradient(xs: Any, ys: Any, params: Any) -> list[Any]:
+    """Return the gradient of the squared error of a line m x + b, at a point or at each of several.
 
     ∂/∂m = 2 x (m x + b - y) and ∂/∂b = 2 (m x + b - y).
 
@@ -174,8 +174,9 @@ def linear_gradient(xs: Any, ys: Any, params: Any) -> list[float]:
 
     Returns
     -------
-    list of float
-        The derivatives by m and by b.
+    list
+        The derivatives by m and by b, each of the shape of `xs`; their means are the gradient of the
+        mean squared error.
 
     Raises
     ------
@@ -189,11 +190,13 @@ def linear_gradient(xs: Any, ys: Any, params: Any) -> list[float]:
     """
     if np.shape(params) != (2,):
         raise ValueError(f"params={params!r}: give two numbers, (m, b)")
-    if np.shape(xs) != np.shape(ys) or not np.size(xs):
+    if np.shape(xs) != np.shape(ys):
         raise ValueError(f"xs and ys have the shapes {np.shape(xs)} and {np.shape(ys)}: give one y for each x")
-    (m, b), x = params, np.asarray(xs, dtype=float)
-    error = m * x + b - np.asarray(ys, dtype=float)
-    return [float(np.mean(2 * error * x)), float(np.mean(2 * error))]
+    slope, intercept = params
+    xs, ys = np.asarray(xs, dtype=float)[()], np.asarray(ys, dtype=float)[()]
+    error = slope * xs + intercept - ys
+    gradient = [2 * error * xs, 2 * error]
+    return gradient if np.ndim(xs) else [float(part) for part in gradient]
 
 
 def _model(model: Any) -> Any:

@@ -105,7 +105,9 @@ class LinearProblem:
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data: columns without news, and classes that separate."""
         if self.how == "whiten" and (lost := self.X.shape[1] - self.coordinates.directions):
-            detail = f"{lost} of {self.X.shape[1]} columns say nothing new: of the coefficients that fit alike, short ones"
+            detail = (
+                f"{lost} of {self.X.shape[1]} columns say nothing new: many coefficients fit alike, these are short"
+            )
             fitted.trace.stored_events.append(Event(0, "collinear", detail))
         if self.loss is log_loss and self.user_penalty is None:
             margin = (2 * y - 1) * self.model(self.X, *fitted.params.values())

@@ -19,7 +19,7 @@ from steepest.data.batches import Layout
 from steepest.derivatives.objective import Compiled, Objective, serve
 from steepest.derivatives.precision import double_precision
 from steepest.derivatives.structure import Calling, Structure
-from steepest.descent.loop import Rules
+from steepest.descent.state import Rules
 
 SAMPLE_ROWS = 500
 HEAVY = 2**22
@@ -124,15 +124,17 @@ class _Second:
 
 def _placed(rows: Rows, closed: Any, penalty: Any, seed: int) -> dict[str, Any]:
     with double_precision():
-        return {
-            "closed": tuple(jnp.asarray(a) for a in closed),
-            "penalty": tuple(jnp.asarray(a) for a in penalty),
-            "data": tuple(jnp.asarray(a) for a in (rows.X, rows.y, rows.weight)),
-            "mass": jnp.asarray(rows.mass),
-            # A short batch divides by the full size: each row weighs alike over an epoch.
-            "batch_mass": jnp.asarray(rows.mass * rows.layout.size / rows.layout.rows),
-            "key": jax.random.key(seed),
-        }
+        return jax.device_put(
+            {
+                "closed": tuple(closed),
+                "penalty": tuple(penalty),
+                "data": (rows.X, rows.y, rows.weight),
+                "mass": rows.mass,
+                # A short batch divides by the full size: each row weighs alike over an epoch.
+                "batch_mass": rows.mass * rows.layout.size / rows.layout.rows,
+                "seed": seed,
+            }
+        )
 
 
 def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compiled:
@@ -158,17 +160,19 @@ def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compi
 
     def epoch(rules: Rules, x: Any, memory: Any, number: Any, arrays: Any, sizes: Any, first: Any) -> Any:
         """Go through the batches once; return the point, the memory and the last step size."""
-        order = _order(layout, jax.random.fold_in(arrays["key"], number))
+        order = _order(layout, jax.random.fold_in(jax.random.key(arrays["seed"]), number))
 
-        def update(i: Any, carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-            x, memory, _ = carry
+        def size(i: Any) -> Any:
+            return rules.size(number * layout.batches + i, sizes, first * layout.batches)
+
+        def update(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+            x, memory = carry
             value, gradient = part(x, _batch(layout, arrays["data"], order, i), arrays["batch_mass"], arrays)
             direction, memory = rules.turn(gradient, memory, x, value)
-            t = rules.size(number * layout.batches + i, sizes, first * layout.batches)
-            return x + t * direction, memory, t
+            return x + size(i) * direction, memory
 
-        start = (x, memory, jnp.asarray(0.0))
-        return jax.lax.fori_loop(0, layout.batches, update, start)
+        x, memory = jax.lax.fori_loop(0, layout.batches, update, (x, memory))
+        return x, memory, size(layout.batches - 1)
 
     compiled = Compiled(whole)
     if layout.batches > 1:

@@ -85,13 +85,15 @@ class Fit(Run):
             return np.asarray(self.model.response(self.model(array, *self.params.values())))
 
     def __str__(self) -> str:
-        lines = [self.message, f"  {'loss':>10}  {self.fun:.10g}"]
         width = max(10, *(len(name) for name in self._named))
+        lines = [self.message, f"  {'loss':>{width}}  {self.fun:.10g}"]
         lines += [f"  {name:>{width}}  {value:.8g}" for name, value in self._named.items()]
         passes = f"{self.nfev:,} passes over the rows ({self.kind})"
-        lines.append(f"  {'work':>10}  {int(self.trace.epoch[-1]):,} epochs, {passes}")
+        epochs = int(self.trace.epoch[-1])
+        lines.append(f"  {'work':>{width}}  {epochs:,} epoch{'s' * (epochs != 1)}, {passes}")
         if np.isfinite(self.certificate.gap):
-            lines.append(f"  {'gap':>10}  {self.certificate.gap:.2g} or less from the best, {self.certificate.kind}")
+            gap = f"{self.certificate.gap:.2g} or less from the best, {self.certificate.kind}"
+            lines.append(f"  {'gap':>{width}}  {gap}")
         return "\n".join(lines)
 
     @property

@@ -126,9 +126,7 @@ class Live(Progress):
         picked = np.unique(np.linspace(0, len(trace) - 1, MOST_ROWS).round().astype(int))
         self.rows.clear()
         for k in picked:
-            self.rows.append(
-                self._row(count[k], trace.value[k], trace.gradient_norm[k], trace.x[k], trace.seconds[k])
-            )
+            self.rows.append(self._row(count[k], trace.value[k], trace.gradient_norm[k], trace.x[k], trace.seconds[k]))
         self._refresh()
 
     def _row(self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float) -> list[str]:

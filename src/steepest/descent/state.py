@@ -1,0 +1,190 @@
+"""Where a descent stands, and what a step along its path teaches: shared by every loop and every rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from steepest.derivatives.differences import EPS
+
+RUNNING, CANDIDATE, STALLED, NON_FINITE, UNBOUNDED, NO_GRADIENT = range(6)
+COLUMNS = ("iteration", "evaluations", "value", "gradient_norm", "step_size")
+CAUTIOUS = 200
+
+Array = Any
+
+
+class State(NamedTuple):
+    """Where a descent stands: the accepted point, the way from it, and what was seen so far."""
+
+    x: Array
+    value: Array
+    gradient: Array
+    direction: Array
+    slope: Array
+    t: Array
+    low: Array
+    high: Array
+    memory: Any
+    fresh: Array
+    iteration: Array
+    evaluations: Array
+    trials: Array
+    first_value: Array
+    best_x: Array
+    best_value: Array
+    flattest: Array
+    steepest: Array
+    estimate: Array
+    resets: Array
+    non_finite: Array
+    code: Array
+
+
+class Limits(NamedTuple):
+    """What a chunk may spend and when it is near enough: numbers, so that none recompiles.
+
+    At most `together` fixed steps are judged at a time, and wasted where the first is the last.
+    """
+
+    rows: Any
+    evaluations: Any
+    tolerance: Any
+    sign: Any
+    together: Any = 1
+    sizes: Any = ()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A direction and a step size, with what the loop must know about them when it is compiled."""
+
+    direction: Any
+    step: Any
+    tabled: bool = False
+    optax: bool = False
+
+    @property
+    def searches(self) -> bool:
+        return getattr(self.step, "searches", False)
+
+    def size(self, k: Array, sizes: Array, first: Array) -> Array:
+        """Return the fixed size of step k; a table of sizes begins at step `first`."""
+        if self.optax:
+            return jnp.asarray(1.0)
+        return jnp.asarray(sizes[k - first] if self.tabled else self.step.at(k), float)
+
+    def turn(self, g: Array, memory: Any, x: Array, value: Array) -> tuple[Array, Any]:
+        """Return the direction at x, and what it remembers."""
+        if self.optax:
+            return self.direction(g, memory, x, value=value, grad=g)
+        return self.direction(g, memory, x)
+
+
+jax.tree_util.register_dataclass(Rules, ["direction", "step"], ["tabled", "optax"])
+
+
+def begin(rules: Rules, x: Array, value: Array, gradient: Array, limits: Limits) -> State:
+    """Return the state at the start: the first direction and the first step to try."""
+    memory = rules.direction.start(x)
+    direction, memory = rules.turn(gradient, memory, x, value)
+    zero, none = jnp.zeros((), int), jnp.asarray(0.0)
+    gnorm = jnp.linalg.norm(gradient)
+    size = jnp.linalg.norm(x)
+    size = jnp.where(size == 0, 1.0, size)
+    t = rules.step.begin(gnorm, size) if rules.searches else rules.size(zero, limits.sizes, zero)
+    code = jnp.where((gnorm == 0) & (limits.tolerance >= 0), CANDIDATE, RUNNING)
+    return State(
+        x, value, gradient, direction, gradient @ direction, jnp.asarray(t, float), none, jnp.asarray(jnp.inf), memory,
+        jnp.asarray(True), zero, zero + 1, zero, value, x, value, jnp.asarray(jnp.inf), none,
+        jnp.asarray(jnp.inf), zero, zero, code,
+    )  # fmt: skip
+
+
+class Path(NamedTuple):
+    """Points reached one after another by fixed steps, a row each; `t` led to the row, `next_t` leads on."""
+
+    x: Array
+    value: Array
+    gradient: Array
+    direction: Array
+    t: Array
+    next_t: Array
+    memory: Any
+
+
+def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits, cost: int = 1) -> tuple[State, Array]:
+    """Go along a path as far as it is sound: return the state there, and how many of its rows were kept.
+
+    The curvature of each step, sᵀy / sᵀs, bounds what is left to gain by ‖g‖² / 2μ, with μ the
+    flattest seen; a direction with a metric B has its own estimate, ½ gᵀBg. The path ends at the
+    first row that is near enough to a minimum, or that no longer moves, or before the first that
+    is not finite. `cost` is the evaluations that a row took.
+    """
+    x, g = path.x, path.gradient
+    s = jnp.diff(x, axis=0, prepend=state.x[None])
+    y = jnp.diff(g, axis=0, prepend=state.gradient[None])
+    curvature = _dots(s, y) / _dots(s, s)
+    rows = jnp.arange(len(x))
+    upto = rows[:, None] >= rows
+    flattest = jnp.where(upto & (curvature > 0), curvature, jnp.inf).min(axis=1, initial=jnp.inf)
+    flattest = jnp.minimum(flattest, state.flattest)
+    steepest = jnp.maximum(jnp.where(upto & (curvature > 0), curvature, 0.0).max(axis=1), state.steepest)
+    squared = _dots(g, g)
+    estimate = squared / (2 * flattest)
+    if rules.direction.metric:
+        decrement = -_dots(g, path.direction) / 2
+        estimate = jnp.maximum(decrement, estimate) if x.shape[1] > CAUTIOUS else decrement
+    target = jnp.maximum(limits.tolerance * (state.first_value - path.value), 4 * EPS * jnp.abs(path.value))
+    near = (limits.tolerance >= 0) & ((estimate <= target) | (squared == 0))
+    stuck = (limits.tolerance >= 0) & jnp.all(s == 0, axis=1)
+    broken = ~(jnp.isfinite(path.value) & jnp.all(jnp.isfinite(g), axis=1))
+
+    arrived = _first(near | stuck) + 1
+    wall = _first(broken)
+    kept = jnp.minimum(jnp.minimum(arrived, wall), reach)
+    last = jnp.maximum(kept - 1, 0)
+    trial = path.value[jnp.minimum(wall, len(x) - 1)]
+    fail = jnp.where(jnp.isfinite(trial), NO_GRADIENT, jnp.where(trial == -jnp.inf, UNBOUNDED, NON_FINITE))
+    fell = (wall < arrived) & (wall < reach)
+    code = jnp.where(near[last], CANDIDATE, STALLED)
+    code = jnp.where(fell, fail, jnp.where(arrived == kept, code, RUNNING))
+    # A finite value without a gradient is evaluated again, and counted then.
+    counted = kept + (fell & (code != NO_GRADIENT))
+
+    seen = jnp.where(rows < kept, path.value, jnp.inf)
+    best = jnp.argmin(seen)
+    better = seen[best] < state.best_value
+
+    def at(old: Array, new: Array) -> Array:
+        return jnp.where(kept > 0, new[last], old)
+
+    return state._replace(
+        x=at(state.x, x), value=at(state.value, path.value), gradient=at(state.gradient, g),
+        direction=at(state.direction, path.direction), t=at(state.t, path.next_t),
+        memory=jax.tree.map(at, state.memory, path.memory),
+        iteration=state.iteration + kept, evaluations=state.evaluations + cost * counted,
+        best_x=jnp.where(better, x[best], state.best_x), best_value=jnp.where(better, seen[best], state.best_value),
+        flattest=at(state.flattest, flattest), steepest=at(state.steepest, steepest),
+        estimate=at(state.estimate, estimate), non_finite=state.non_finite + (fell & (code != NO_GRADIENT)), code=code,
+    ), kept  # fmt: skip
+
+
+def table(state: State, path: Path, cost: int = 1) -> Array:
+    """Return the rows of the trace for a path that begins at a state."""
+    steps = jnp.arange(1, len(path.x) + 1)
+    norms = jnp.sqrt(_dots(path.gradient, path.gradient))
+    head = [state.iteration + steps, state.evaluations + cost * steps, path.value, norms, path.t]
+    return jnp.concatenate([jnp.stack([jnp.asarray(column, float) for column in head], axis=1), path.x], axis=1)
+
+
+def _dots(a: Array, b: Array) -> Array:
+    return (a * b).sum(axis=1)
+
+
+def _first(condition: Array) -> Array:
+    """Return the first row where a condition holds, or how many rows there are."""
+    return jnp.where(condition.any(), jnp.argmax(condition), len(condition))
