@@ -339,7 +339,8 @@ class Encoding:
         """
         parts = []
         for record in stored["parts"]:
-            kind, *values = ((key, tuple(value) if isinstance(value, list) else value) for key, value in record.items())
+            fields = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+            parts.append(_PARTS[fields.pop("kind")](**fields))
         return cls(tuple(parts), stored["missing"], tuple(stored["notes"]))
 
 
@@ -602,7 +603,8 @@ def _allowed(argument: str, word: str, words: Sequence[str]) -> None:
 
 def _is_text(kind: Any) -> bool:
     types = arrow().types
-    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_dictionary(kind)
+    texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_dictionary)
+    return any(holds(kind) for holds in texts)
 
 
 def _family(kind: Any) -> str:
