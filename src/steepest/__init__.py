@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from steepest.descent.minimize import gradient_descent, maximize, minimize
     from steepest.descent.run import Run
     from steepest.fitting.fit import fit, linear_gradient
-    from steepest.fitting.result import Fit, load
+    from steepest.fitting.load import load
+    from steepest.fitting.result import Fit
+    from steepest.fitting.table import TableFit, fit_table
     from steepest.models import losses, penalties
     from steepest.trace import Certificate, Event, Outcome, Trace
 
@@ -30,14 +32,16 @@ _HOMES = {
     "Fit": "steepest.fitting.result",
     "Outcome": "steepest.trace",
     "Run": "steepest.descent.run",
+    "TableFit": "steepest.fitting.table",
     "Trace": "steepest.trace",
     "difference_quotient": "steepest.derivatives.differences",
     "directions": "steepest.descent",
     "fit": "steepest.fitting.fit",
+    "fit_table": "steepest.fitting.table",
     "gradient": "steepest.derivatives.gradient",
     "gradient_descent": "steepest.descent.minimize",
     "linear_gradient": "steepest.fitting.fit",
-    "load": "steepest.fitting.result",
+    "load": "steepest.fitting.load",
     "losses": "steepest.models",
     "maximize": "steepest.descent.minimize",
     "minibatches": "steepest.data.batches",
@@ -55,10 +59,12 @@ __all__ = [
     "Fit",
     "Outcome",
     "Run",
+    "TableFit",
     "Trace",
     "difference_quotient",
     "directions",
     "fit",
+    "fit_table",
     "gradient",
     "gradient_descent",
     "linear_gradient",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,7 @@ SHUFFLES = ("batches", "rows", False)
 MANY_ROWS = 100_000
 SHUFFLED_ROWS = 256
 BLOCK_NUMBERS = 2**16
+ALIGNMENT = 64
 
 
 def minibatches(dataset: Any, batch_size: int, shuffle: bool = True, rng: Any = None) -> Iterator[Any]:
@@ -88,13 +89,57 @@ class Layout:
         """How many blocks a full pass reads."""
         return math.ceil(self.rows / self.block)
 
-    def arrange(self, array: np.ndarray, order: np.ndarray | None, fill: Any = None) -> np.ndarray:
-        """Return the rows, in an order if one is given, padded by `fill` or by copies of the last row."""
-        arranged = np.empty((self.blocks * self.block, *array.shape[1:]), array.dtype)
-        if order is None:
-            arranged[: self.rows] = array
-        else:
-            np.take(array, order, axis=0, out=arranged[: self.rows])
+    def arrange(self, columns: Columns, order: np.ndarray | None, fill: Any = None) -> np.ndarray:
+        """Return rows, in an order if one is given, padded by `fill` or by copies of the last; not to be written."""
+        arranged = _aligned((self.blocks * self.block, *columns.shape[1:]), columns.dtype)
+        columns.write(arranged[: self.rows], order)
         # A copy of a real row can't make a model overflow where no real row does; its weight is 0.
         arranged[self.rows :] = arranged[self.rows - 1] if fill is None else fill
+        arranged.flags.writeable = False
         return arranged
+
+
+class Columns(Protocol):
+    """Rows that can be written where they are needed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows first."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype:
+        """What they are made of."""
+        ...
+
+    def write(self, out: np.ndarray, order: np.ndarray | None) -> None:
+        """Write the rows into `out`, in an order if one is given."""
+
+
+@dataclass(frozen=True)
+class AsTheyAre:
+    """Rows of an array, unchanged."""
+
+    array: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.array.dtype
+
+    def write(self, out: np.ndarray, order: np.ndarray | None) -> None:
+        if order is None:
+            out[...] = self.array
+        else:
+            np.take(self.array, order, axis=0, out=out)
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return an array that JAX can read in place: it copies what does not begin at a multiple of 64 bytes."""
+    size = math.prod(shape) * dtype.itemsize
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size].view(dtype).reshape(shape)

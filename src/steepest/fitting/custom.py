@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from steepest.data.batches import AsTheyAre, Columns
 from steepest.derivatives.objective import Objective, leaves_of
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.view import View
@@ -48,9 +49,9 @@ class CustomProblem:
                 )
         return cls(model, X, params, loss, penalty)
 
-    def columns(self) -> np.ndarray:
+    def columns(self) -> Columns:
         """Return the columns that the loop sees."""
-        return self.X
+        return AsTheyAre(self.X)
 
     def total(self) -> Function:
         """Return the weighted sum of losses as NumPy code of the parameters."""

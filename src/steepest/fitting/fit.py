@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable
 from dataclasses import fields
@@ -149,7 +150,7 @@ def fit(
         problem = CustomProblem.of(model, array, target, start, cost, penalty)
     seed = int(np.random.default_rng(rng).integers(2**31))
     columns = problem.columns()
-    layout = Layout.of(len(columns), columns[0].size, size, shuffle)
+    layout = Layout.of(len(target), math.prod(columns.shape[1:]), size, shuffle)
     rows = Rows.arranged(layout, columns, target, weight, seed)
     objective, calling = objective_of(problem.total(), problem.penalty(), problem.start, rows, seed)
     problem.sharpen(objective)

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from steepest.data.batches import AsTheyAre, Columns
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.view import View
 from steepest.fitting.result import Fit
-from steepest.fitting.scaling import Coordinates, coordinates
+from steepest.fitting.scaling import Changed, Coordinates, coordinates
 from steepest.models import Linear
 from steepest.models.losses import log_loss, squared
 from steepest.models.penalties import L2
@@ -67,9 +68,9 @@ class LinearProblem:
         """Where the loop starts."""
         return self.coordinates.from_user(np.append(self.params["coef"], self.params["intercept"]))
 
-    def columns(self) -> np.ndarray:
+    def columns(self) -> Columns:
         """Return the columns that the loop sees."""
-        return self.X if self.how == "none" else self.coordinates.columns(self.X)
+        return AsTheyAre(self.X) if self.how == "none" else Changed(self.X, self.coordinates)
 
     def total(self) -> Function:
         """Return the weighted sum of losses as NumPy code of the loop's point."""
@@ -105,9 +106,7 @@ class LinearProblem:
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data: columns without news, and classes that separate."""
         if self.how == "whiten" and (lost := self.X.shape[1] - self.coordinates.directions):
-            detail = (
-                f"{lost} of {self.X.shape[1]} columns say nothing new: many coefficients fit alike, these are short"
-            )
+            detail = f"{lost} of {self.X.shape[1]} columns say nothing new: of many coefficients, short ones"
             fitted.trace.stored_events.append(Event(0, "collinear", detail))
         if self.loss is log_loss and self.user_penalty is None:
             margin = (2 * y - 1) * self.model(self.X, *fitted.params.values())

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.data.batches import Layout
+from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.derivatives.objective import Compiled, Objective, serve
 from steepest.derivatives.precision import double_precision
 from steepest.derivatives.structure import Calling, Structure
@@ -38,12 +38,12 @@ class Rows:
     weight: np.ndarray
 
     @classmethod
-    def arranged(cls, layout: Layout, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Rows:
+    def arranged(cls, layout: Layout, columns: Columns, y: np.ndarray, weight: np.ndarray, seed: int) -> Rows:
         """Copy the rows into place, in random order where batches are to be shuffled."""
         shuffled = layout.shuffle == "batches" and layout.batches > 1
         order = np.random.default_rng(seed).permutation(len(y)) if shuffled else None
-        arrange = layout.arrange
-        return cls(layout, arrange(X, order), arrange(y, order), arrange(weight, order, 0.0))
+        X, arrange = layout.arrange(columns, order), layout.arrange
+        return cls(layout, X, arrange(AsTheyAre(y), order), arrange(AsTheyAre(weight), order, 0.0))
 
     @property
     def mass(self) -> float:

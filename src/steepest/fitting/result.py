@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,6 @@ from steepest import models
 from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
-from steepest.descent.storage import read_record, unreadable
 
 NAMED = {"linear": models.Linear, "logistic": models.Logistic}
 
@@ -118,41 +116,3 @@ def _leaves(params: Any) -> list[Any]:
     if isinstance(params, (list, tuple)):
         return [leaf for value in params for leaf in _leaves(value)]
     return [params]
-
-
-def load(folder: str | os.PathLike[str]) -> Run:
-    """Read a run or a fit back from the folder that its `save` wrote.
-
-    Functions are not saved: the run of a function can't be evaluated again, and a fit predicts where
-    its model is one of `steepest.models`.
-
-    Parameters
-    ----------
-    folder : path
-        The folder.
-
-    Returns
-    -------
-    Run or Fit
-        Equal to the one saved.
-
-    Raises
-    ------
-    FileNotFoundError
-        If no run is saved there.
-    ValueError
-        If the files are not of a run that this version can read.
-
-    Examples
-    --------
-    >>> import tempfile, steepest as st
-    >>> run = st.minimize(lambda x: (x - 1) ** 2, 0.0)
-    >>> load(run.save(tempfile.mkdtemp())) == run
-    True
-    """
-    record, arrays = read_record(folder)
-    try:
-        kind: type[Run] = {"run": Run, "fit": Fit}[record.pop("result")]
-        return kind._revive(record, arrays)
-    except (KeyError, TypeError, ValueError) as error:
-        raise unreadable(folder, error) from None

@@ -41,15 +41,6 @@ class Coordinates:
         """How many numbers u holds."""
         return len(self.scale) if self.basis is None else self.basis.shape[1]
 
-    def columns(self, X: np.ndarray) -> np.ndarray:
-        """Return the columns that belong to u, a copy in X's own precision."""
-        made = np.empty((len(X), self.directions), X.dtype)
-        for start in range(0, len(X), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            scaled = (X[rows] - self.mean) / self.scale
-            made[rows] = scaled if self.basis is None else scaled @ self.basis
-        return made
-
     def to_user(self, theta: np.ndarray) -> np.ndarray:
         """Return (coef, intercept) in the user's units, for each row of θ."""
         u = theta[..., :-1]
@@ -112,6 +103,29 @@ def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str) -> Coordinat
     eigenvalues, vectors = np.linalg.eigh(gram / np.outer(scale, scale))
     kept = eigenvalues > 8 * np.finfo(float).eps * columns * max(eigenvalues[-1], 1e-300)
     return Coordinates(mean, scale, vectors[:, kept] / np.sqrt(eigenvalues[kept]))
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The columns of X that belong to u, written a block of rows at a time in X's own precision."""
+
+    X: np.ndarray
+    coordinates: Coordinates
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return len(self.X), self.coordinates.directions
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.X.dtype
+
+    def write(self, out: np.ndarray, order: np.ndarray | None) -> None:
+        mean, scale, basis = self.coordinates.mean, self.coordinates.scale, self.coordinates.basis
+        for start in range(0, len(out), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            scaled = (self.X[rows if order is None else order[rows]] - mean) / scale
+            out[rows] = scaled if basis is None else scaled @ basis
 
 
 def _moments(X: np.ndarray, mean: np.ndarray, weight: np.ndarray | None, full: bool) -> tuple[np.ndarray, np.ndarray]:
