@@ -1,0 +1,69 @@
+"""The command line: `steepest minimize`, `fit`, `predict` and `show`."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from steepest.cli.descend import minimize
+from steepest.cli.saved import show
+from steepest.cli.tables import fit, predict
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], self.commands, n=1)
+            guess = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(self.commands))}"
+            raise click.UsageError(f"there is no command {args[0]!r}: {guess}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="steepest")
+def app() -> None:
+    """Gradient descent that needs no learning rate.
+
+    Exit codes: 0 where the run did what was asked, 1 where it ended otherwise and says how, 2 for bad
+    input, 130 when interrupted before there was anything to keep.
+    """
+
+
+for command in (minimize, fit, predict, show):
+    app.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; whatever is wrong with the input is one line, without a traceback.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What was typed after the program's name; ``sys.argv`` by default.
+    """
+    try:
+        code = app.main(arguments, prog_name="steepest", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(BAD_INPUT)
+    except click.ClickException as error:
+        _refuse(error.format_message())
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("steepest: interrupted; nothing was written", err=True)
+        sys.exit(INTERRUPTED)
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
+        _refuse(str(error))
+    sys.exit(code or 0)
+
+
+def _refuse(message: str) -> None:
+    click.echo(f"steepest: {' '.join(message.split())}", err=True)
+    sys.exit(BAD_INPUT)

@@ -13,6 +13,7 @@ from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
 
+MOST_SHOWN = 100
 NAMED = {"linear": models.Linear, "logistic": models.Logistic}
 
 
@@ -86,6 +87,8 @@ class Fit(Run):
         width = max(10, *(len(name) for name in self._named))
         lines = [self.message, f"  {'loss':>{width}}  {self.fun:.10g}"]
         lines += [f"  {name:>{width}}  {value:.8g}" for name, value in self._named.items()]
+        if (left := len(self.trace.names) - len(self._named)) > 0:
+            lines.append(f"  {'…':>{width}}  and {left:,} more, in params")
         passes = f"{self.nfev:,} passes over the rows ({self.kind})"
         epochs = int(self.trace.epoch[-1])
         lines.append(f"  {'work':>{width}}  {epochs:,} epoch{'s' * (epochs != 1)}, {passes}")
@@ -98,7 +101,7 @@ class Fit(Run):
     def _named(self) -> Mapping[str, float]:
         flat = np.concatenate([np.ravel(value) for value in _leaves(self.params)])
         names = list(self.trace.names)
-        return dict(list(zip(names, flat, strict=False))[:20])
+        return dict(list(zip(names, flat, strict=False))[:MOST_SHOWN])
 
     def _header(self) -> dict[str, Any]:
         name = next((name for name, kind in NAMED.items() if type(self.model) is kind), None)

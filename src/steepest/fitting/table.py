@@ -168,13 +168,13 @@ class TableFit(Fit):
         labels[np.isnan(outputs)] = None
         return labels
 
-    def write(self, path: str | os.PathLike[str], outputs: np.ndarray, held_out: HeldOut | None = None) -> None:
+    def write(self, file: Any, outputs: np.ndarray, held_out: HeldOut | None = None) -> None:
         """Write predictions as CSV, a line a row: its number from 1, the truth if known, the prediction.
 
         Parameters
         ----------
-        path : path
-            The file.
+        file : path or binary stream
+            Where; a path is replaced when all is written.
         outputs : array
             What the model returned.
         held_out : HeldOut, optional
@@ -189,7 +189,17 @@ class TableFit(Fit):
         columns["predicted"] = pyarrow.array(self.labels(outputs), from_pandas=True)
         if self.classes is not None:
             columns[f"probability of {self.classes[1]}"] = pyarrow.array(outputs, from_pandas=True)
-        pyarrow.csv.write_csv(pyarrow.table(columns), str(path))
+        table, plainly = pyarrow.table(columns), pyarrow.csv.WriteOptions(quoting_style="needed")
+        if hasattr(file, "write"):
+            pyarrow.csv.write_csv(table, file, plainly)
+            return
+        path = Path(file)
+        draft = path.with_name(f".writing-{path.name}")
+        try:
+            pyarrow.csv.write_csv(table, str(draft), plainly)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write model, preprocessing, trace, held-out predictions and a picture: all of it, or nothing.

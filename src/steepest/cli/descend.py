@@ -1,0 +1,67 @@
+"""`steepest minimize`: a typed formula, descended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from steepest.cli.options import Command, check_figure, check_folder
+
+
+@click.command(cls=Command)
+@click.argument("formula")
+@click.option("--start", metavar="x=9,y=9", help="Where to start: by name, or in alphabetical order as 9,9.")
+@click.option("--learning-rate", type=float, help="A constant learning rate; chosen in each step unless given.")
+@click.option("--step", help="A rule for the step size instead: auto, armijo or wolfe.")
+@click.option("--direction", help="plain, momentum, nesterov, adam or l-bfgs.")
+@click.option("--iterations", type=int, help="How many steps at most; exactly, with a learning rate.")
+@click.option("--evaluations", type=int, help="How many values of the formula at most.")
+@click.option("--seconds", type=float, help="How long at most.")
+@click.option("--tolerance", type=float, help="What part of the whole descent may be left to gain.")
+@click.option("--maximize", "upwards", is_flag=True, help="Climb instead.")
+@click.option("--plot", "picture", metavar="FILE", help="Draw the run into a .png, .svg or .pdf.")
+@click.option("--out", metavar="FOLDER", help="Keep the run, for `steepest show`.")
+def minimize(
+    formula: str,
+    start: str | None,
+    learning_rate: float | None,
+    step: str | None,
+    upwards: bool,
+    picture: str | None,
+    out: str | None,
+    **chosen: Any,
+) -> int:
+    """Descend FORMULA, such as "x**2 + sin(y)", from a start to its minimum.
+
+    It may use + - * / **, brackets, numbers, pi, e, functions such as exp, log, sqrt, abs, sin, and
+    where(x < 0, a, b). Nothing in it is executed as code.
+    """
+    from steepest.expression import parse, parse_point
+
+    function = parse(formula)
+    if start is None:
+        example = ",".join(f"{name}=1" for name in function.names)
+        raise click.UsageError(f"there is no start: add --start {example}")
+    point = parse_point(start, function.names)
+    if learning_rate is not None and step is not None:
+        raise click.UsageError("--learning-rate and --step are two step sizes: give one of them")
+    figure = check_figure(picture) if picture else None
+    folder = check_folder(out, "--out") if out else None
+
+    from steepest.descent.minimize import maximize as climb
+    from steepest.descent.minimize import minimize as descend
+
+    rule: Any = learning_rate if learning_rate is not None else step or "auto"
+    values = list(point.values())
+    run = (climb if upwards else descend)(function, values if len(values) > 1 else values[0], step=rule, **chosen)
+    run.title = function.text
+    click.echo(f"{function.text} from {', '.join(f'{name} = {value:g}' for name, value in point.items())}")
+    click.echo(str(run))
+    if figure:
+        from steepest.reading import overview, save_figure
+
+        click.echo(f"picture: {save_figure(overview(run), figure)}")
+    if folder:
+        click.echo(f"kept in: {run.save(folder)}")
+    return 0 if run.success else 1

@@ -1,0 +1,27 @@
+"""`steepest show`: what is kept in a folder, in plain words."""
+
+from __future__ import annotations
+
+import click
+
+from steepest.cli.options import Command, check_figure
+
+
+@click.command(cls=Command)
+@click.argument("folder")
+@click.option("--plot", "picture", metavar="FILE", help="Draw its descent into a .png, .svg or .pdf.")
+def show(folder: str, picture: str | None) -> int:
+    """Print the run or the fit that is kept in FOLDER."""
+    figure = check_figure(picture) if picture else None
+
+    from steepest.fitting.load import load
+
+    run = load(folder)
+    if run.title:
+        click.echo(run.title)
+    click.echo(str(run))
+    if figure:
+        from steepest.reading import DescentDisplay, save_figure
+
+        click.echo(f"picture: {save_figure(DescentDisplay.from_run(run), figure)}")
+    return 0

@@ -1,0 +1,75 @@
+"""`steepest fit` and `steepest predict`: a table in, coefficients and predictions out."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from steepest.cli.options import Command, check_file, check_folder
+
+if TYPE_CHECKING:
+    pass
+
+
+def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+@click.command(cls=Command)
+@click.argument("file")
+@click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
+@click.option("--out", required=True, metavar="FOLDER", help="Where to keep model, trace, predictions and picture.")
+@click.option("--features", metavar="A,B", callback=_names, help="The columns to predict from; all others by default.")
+@click.option("--drop", metavar="A,B", callback=_names, help="Columns to leave out.")
+@click.option(
+    "--missing", default="mean", show_default=True, help="What missing values become: mean, or drop the row, or error."
+)
+@click.option("--task", help="regression or classification; told from the target by default.")
+@click.option("--held-out", type=float, default=0.2, show_default=True, help="The part of the rows kept for the score.")
+@click.option("--max-categories", type=int, default=50, show_default=True, help="How many texts a column may have.")
+@click.option("--ridge", type=float, help="λ of the penalty λ/2 ‖w‖² on the coefficients; none by default.")
+@click.option("--seconds", type=float, help="How long to descend at most.")
+@click.option("--seed", type=int, default=0, show_default=True, help="What draws the held-out rows.")
+def fit(file: str, target: str, out: str, drop: list[str] | None, ridge: float | None, seed: int, **chosen: Any) -> int:
+    """Fit a linear model to a column of FILE: a CSV (also .gz or .zip) or a Parquet file.
+
+    Numbers make a regression, two different values a classification.
+    """
+    folder = check_folder(out, "--out")
+
+    from steepest.fitting.table import fit_table
+    from steepest.models.penalties import L2
+
+    penalty = None if ridge is None else L2(ridge)
+    fitted = fit_table(file, target, drop=drop or (), penalty=penalty, rng=seed, **chosen)
+    click.echo(str(fitted))
+    fitted.save(folder)
+    click.echo(f"kept in: {folder} (model and preprocessing, trace, predictions.csv, descent.png)")
+    return 0 if fitted.success else 1
+
+
+@click.command(cls=Command)
+@click.argument("folder")
+@click.argument("file")
+@click.option("--out", metavar="FILE", help="Where to write the predictions as CSV; the screen by default.")
+def predict(folder: str, file: str, out: str | None) -> int:
+    """Predict each row of FILE with the fit that is kept in FOLDER."""
+    from steepest.data.tables import TableError
+    from steepest.fitting.load import load
+    from steepest.fitting.table import TableFit
+
+    path = check_file(out, "--out") if out else None
+    fitted = load(folder)
+    if not isinstance(fitted, TableFit):
+        raise TableError(f"{folder} holds the run of a function, which predicts nothing: give the folder of a fit")
+    outputs, notes = fitted.outputs(file)
+    if path is None:
+        fitted.write(sys.stdout.buffer, outputs)
+        return 0
+    fitted.write(path, outputs)
+    for note in notes:
+        click.echo(note)
+    click.echo(f"wrote {len(outputs):,} predictions of {fitted.target} to {path}")
+    return 0
