@@ -340,7 +340,8 @@ class Encoding:
         parts = []
         for record in stored["parts"]:
             fields = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
-            parts.append(_PARTS[fields.pop("kind")](**fields))
+            del fields["kind"]
+            parts.append(_PARTS[record["kind"]](**fields))
         return cls(tuple(parts), stored["missing"], tuple(stored["notes"]))
 
 

@@ -153,10 +153,11 @@ def read_table(source: Any) -> tuple[pa.Table, list[str]]:
     if not isinstance(source, str | os.PathLike):
         return _named(_from_memory(source), "the table")[0], []
     path = Path(source)
+    notes: list[str] = []
     with _readable(path.name):
         ending = _ending(path)
         if ending == ".parquet":
-            table, label, notes = _read_parquet(path), path.name, []
+            table, label = _read_parquet(path), path.name
         else:
             file = _csv_file(path, ending)
             label = file.label

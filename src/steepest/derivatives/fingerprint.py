@@ -75,9 +75,9 @@ class Fingerprint:
         if isinstance(value, (float, np.generic)):
             return (type(value), np.asarray(value).tobytes()), lambda _: value
         if _is_record(value):
-            kind, names = type(value), [f.name for f in dataclasses.fields(value)]
-            key, make = self._items([getattr(value, name) for name in names])
-            return ("record", kind, key), lambda arrays: _record(kind, names, make(arrays))
+            kind, fields = type(value), [f.name for f in dataclasses.fields(value)]
+            key, make = self._items([getattr(value, field) for field in fields])
+            return ("record", kind, key), lambda arrays: _record(kind, fields, make(arrays))
         # Anything else is known by identity; the rebuild keeps it alive, so its id is not used again.
         return ("object", id(value)), lambda _: faced(value)
 
@@ -117,13 +117,13 @@ class Fingerprint:
             closure = tuple(types.CellType() for _ in f.__closure__ or ())
             new = types.FunctionType(f.__code__, scope, f.__name__, None, closure)
             self._made[number] = new
-            made = iter(make(arrays))
-            scope.update({n: next(made) for n in names})
+            values = iter(make(arrays))
+            scope.update({n: next(values) for n in names})
             for old, cell in zip(f.__closure__ or (), closure, strict=True):
                 if _is_full(old):
-                    cell.cell_contents = next(made)
-            new.__defaults__ = tuple(next(made) for _ in defaults) or None
-            new.__kwdefaults__ = {n: next(made) for n in options} or None
+                    cell.cell_contents = next(values)
+            new.__defaults__ = tuple(next(values) for _ in defaults) or None
+            new.__kwdefaults__ = {n: next(values) for n in options} or None
             return new
 
         if _is_library(f) and not (cells or defaults or options):
@@ -138,7 +138,7 @@ def _is_record(value: Any) -> bool:
 
 
 def _record(kind: type, names: list[str], values: list[Any]) -> Any:
-    made = object.__new__(kind)
+    made: Any = object.__new__(kind)
     for name, value in zip(names, values, strict=True):
         object.__setattr__(made, name, value)
     return made

@@ -41,12 +41,9 @@ class CustomProblem:
             except Exception as error:
                 error.add_note("raised by the model at the start")
                 raise
-            each = np.asarray(loss(z, y))
-        for what, shape, allowed in (("model", z.shape, (y.shape, ())), ("loss", each.shape, (y.shape,))):
-            if shape not in allowed:
-                raise ValueError(
-                    f"the {what} returned the shape {shape} for {len(y):,} rows: it must be one number a row"
-                )
+            if z.shape != ():
+                _check_rows("model", z, y)
+            _check_rows("loss", np.asarray(loss(z, y)), y)
         return cls(model, X, params, loss, penalty)
 
     def columns(self) -> Columns:
@@ -84,3 +81,10 @@ class CustomProblem:
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Add nothing."""
+
+
+def _check_rows(what: str, values: np.ndarray, y: np.ndarray) -> None:
+    if values.shape != y.shape:
+        raise ValueError(
+            f"the {what} returned the shape {values.shape} for {len(y):,} rows: it must be one number a row"
+        )

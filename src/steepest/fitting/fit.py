@@ -124,7 +124,7 @@ def fit(
     >>> import numpy as np
     >>> x = np.arange(5.0)
     >>> fitted = fit(lambda x, m, b: m * x + b, x, 3 * x + 1)
-    >>> {name: round(float(value), 6) for name, value in fitted.params.items()}
+    >>> {name: round(float(value), 2) for name, value in fitted.params.items()}
     {'m': 3.0, 'b': 1.0}
     """
     array, names = read_features(X, dtype)
