@@ -6,28 +6,33 @@ to learn), names the columns of the matrix that it makes, and fills them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from steepest.data.columns import (
+    DAY,
+    allowed,
+    as_codes,
+    as_flags,
+    as_microseconds,
+    as_numbers,
+    column_of,
+    family_of,
+    is_text,
+    stray_hint,
+    unit_of,
+)
 from steepest.data.tables import TableError, arrow, counted, nearest
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     Missing = Literal["mean", "drop", "error"]
-    Task = Literal["regression", "classification"]
 
 Rows = np.ndarray | slice
-
-_NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
-_FLAG = r"^(?i:true|false|0|1)$"
-_MOMENT = r"^\d{4}-\d{2}-\d{2}"
-_HOUR = 3_600_000_000
-_DAY = 24 * _HOUR
-_LARGEST = 1e300
 
 
 class Part(Protocol):
@@ -69,7 +74,7 @@ class Number:
 
     @classmethod
     def learn(cls, column: str, data: Any, rows: Rows, most: int) -> tuple[Number | None, str]:
-        numbers = _numbers(column, data)[rows]
+        numbers = as_numbers(column, data)[rows]
         if useless := _useless(column, numbers):
             return None, useless
         part = cls(column, float(np.nanmean(numbers)))
@@ -80,7 +85,7 @@ class Number:
         return (self.column,)
 
     def fill(self, out: np.ndarray, data: Any, rows: Rows) -> str:
-        numbers = _numbers(self.column, data)[rows]
+        numbers = as_numbers(self.column, data)[rows]
         out[:, 0] = np.where(np.isnan(numbers), self.mean, numbers)
         return _filled(self.column, numbers, self.mean)
 
@@ -102,7 +107,7 @@ class Flag:
 
     @classmethod
     def learn(cls, column: str, data: Any, rows: Rows, most: int) -> tuple[Flag | None, str]:
-        flags = _flags(column, data)[rows]
+        flags = as_flags(column, data)[rows]
         if useless := _useless(column, flags):
             return None, useless
         part = cls(column, float(np.nanmean(flags)))
@@ -113,7 +118,7 @@ class Flag:
         return (self.column,)
 
     def fill(self, out: np.ndarray, data: Any, rows: Rows) -> str:
-        flags = _flags(self.column, data)[rows]
+        flags = as_flags(self.column, data)[rows]
         out[:, 0] = np.where(np.isnan(flags), self.mean, flags)
         return _filled(self.column, flags, self.mean)
 
@@ -141,12 +146,12 @@ class Moment:
 
     @classmethod
     def learn(cls, column: str, data: Any, rows: Rows, most: int) -> tuple[Moment | None, str]:
-        family = _family(data.type)
-        ticks = _microseconds(column, data, family)[rows]
+        family = family_of(data.type)
+        ticks = as_microseconds(column, data, family)[rows]
         if useless := _useless(column, ticks):
             return None, useless
-        origin = int(np.nanmin(ticks) // _DAY * _DAY) if family in ("date", "instant") else 0
-        part = cls(column, family, origin, float(np.nanmean((ticks - origin) / _unit(family))))
+        origin = int(np.nanmin(ticks) // DAY * DAY) if family in ("date", "instant") else 0
+        part = cls(column, family, origin, float(np.nanmean((ticks - origin) / unit_of(family))))
         return part, _filled(part.names[0], ticks, part.mean)
 
     @property
@@ -161,8 +166,8 @@ class Moment:
         return (f"{self.column} ({units[self.family]})",)
 
     def fill(self, out: np.ndarray, data: Any, rows: Rows) -> str:
-        ticks = _microseconds(self.column, data, self.family)[rows]
-        out[:, 0] = np.where(np.isnan(ticks), self.mean, (ticks - self.origin) / _unit(self.family))
+        ticks = as_microseconds(self.column, data, self.family)[rows]
+        out[:, 0] = np.where(np.isnan(ticks), self.mean, (ticks - self.origin) / unit_of(self.family))
         return _filled(self.names[0], ticks, self.mean)
 
 
@@ -186,13 +191,13 @@ class Category:
 
     @classmethod
     def learn(cls, column: str, data: Any, rows: Rows, most: int) -> tuple[Category | None, str]:
-        codes, texts = _codes(data)
+        codes, texts = as_codes(data)
         missing, *counts = np.bincount(codes[rows] + 1, minlength=len(texts) + 1).tolist()
         seen = {text: count for text, count in zip(texts, counts, strict=True) if count}
         if not seen:
             return None, f"{column}: no value in any row, so dropped"
         if len(seen) > most:
-            how = f"raise max_categories, or encode it yourself{_hint(data)}"
+            how = f"raise max_categories, or encode it yourself{stray_hint(data)}"
             return None, f"{column}: {len(seen):,} different values, more than {most}, so dropped; {how}"
         if len(seen) == 1 and not missing:
             return None, f"{column}: {next(iter(seen))!r} in every row, so dropped"
@@ -207,7 +212,7 @@ class Category:
         return tuple(f"{self.column}={'(missing)' if text is None else text}" for text in self.categories)
 
     def fill(self, out: np.ndarray, data: Any, rows: Rows) -> str:
-        codes, texts = _codes(data)
+        codes, texts = as_codes(data)
         place = {text: k for k, text in enumerate(self.categories)} | {self.baseline: -1}
         # The last entry answers to code -1, a missing value.
         places = np.array([place.get(text, -2) for text in [*texts, None]])[codes[rows]]
@@ -301,7 +306,7 @@ class Encoding:
             Where a column is missing, holds what can't be read as it was learned, holds an infinity, or
             has missing values although ``missing="error"``.
         """
-        data = {part.column: _column(table, part.column) for part in self.parts}
+        data = {part.column: column_of(table, part.column) for part in self.parts}
         kept, notes = _complete(data, np.ones(table.num_rows, dtype=bool), self.missing)
         rows: Rows = slice(None) if kept.all() else kept
         X = np.empty((np.count_nonzero(kept), len(self.names)), dtype)
@@ -403,8 +408,8 @@ def learn_encoding(
     >>> print(*encoding.notes, sep="; ")
     plan: 1 column against the baseline plan=b, the commonest; id: 3 different values, more than 2, so dropped; ...
     """
-    _allowed("missing", missing, ("mean", "drop", "error"))
-    data = {name: _column(table, name) for name in _chosen(table.column_names, target, features, drop)}
+    allowed("missing", missing, ("mean", "drop", "error"))
+    data = {name: column_of(table, name) for name in _chosen(table.column_names, target, features, drop)}
     learnt = np.zeros(table.num_rows, dtype=bool)
     learnt[slice(None) if rows is None else rows] = True
     if not learnt.any():
@@ -436,9 +441,9 @@ def _learn(name: str, data: Any, rows: Rows, most: int) -> tuple[Part | None, st
         return Number.learn(name, data, rows, most)
     if types.is_boolean(kind):
         return Flag.learn(name, data, rows, most)
-    if _family(kind):
+    if family_of(kind):
         return Moment.learn(name, data, rows, most)
-    if _is_text(kind):
+    if is_text(kind):
         return Category.learn(name, data, rows, most)
     return None, f"{name}: a column of type {kind} can't be made numbers, so dropped"
 
@@ -476,239 +481,6 @@ def _complete(data: Mapping[str, Any], rows: np.ndarray, missing: str) -> tuple[
     complete = rows & ~np.logical_or.reduce(list(gaps.values()))
     lost = int(np.count_nonzero(rows & ~complete))
     return complete, [f"{counted(lost, 'row')} with missing values dropped ({which})"]
-
-
-@dataclass(frozen=True, eq=False)
-class Target:
-    """The column to predict, as numbers.
-
-    Parameters
-    ----------
-    y : array of shape (rows kept,)
-        The values; for two classes 0.0 and 1.0.
-    kept : array of bool of shape (rows,)
-        Which rows of the table have a value.
-    task : {"regression", "classification"}
-        What there is to learn.
-    classes : tuple or None
-        The two labels, of which the second is 1.0 in `y`; None for a regression.
-    notes : tuple of str
-        Plain sentences on how the column was understood.
-    """
-
-    y: np.ndarray
-    kept: np.ndarray
-    task: Task
-    classes: tuple[Any, Any] | None = None
-    notes: tuple[str, ...] = ()
-
-
-def read_target(table: pa.Table, target: str, task: Task | None = None) -> Target:
-    """Read the column to predict, and tell from its values what there is to learn.
-
-    Two different values (numbers, texts, or true and false) are two classes; more numbers are a
-    regression.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        The table, as `read_table` returns it.
-    target : str
-        The name of the column.
-    task : {"regression", "classification"}, optional
-        What to learn, where it shall not be told from the values.
-
-    Returns
-    -------
-    Target
-        The values, the rows that have one, the task and the classes.
-
-    Raises
-    ------
-    TableError
-        Where there is no such column, or it can't be learned: fewer than two different values, more than
-        two texts, dates, an infinity, or values that do not suit the task.
-    ValueError
-        Where `task` is another word.
-
-    Examples
-    --------
-    >>> from steepest.data.tables import read_table
-    >>> table, _ = read_table({"ill": ["no", "yes", None, "no"]})
-    >>> answer = read_target(table, "ill")
-    >>> answer.y, answer.classes
-    (array([0., 1., 0.]), ('no', 'yes'))
-    >>> print(*answer.notes, sep="; ")
-    ill: 3 rows with a value, 1 without one dropped; two values, so classification: 'yes' is 1, 'no' is 0
-    """
-    if task is not None:
-        _allowed("task", task, ("regression", "classification"))
-    values, label = _target_values(target, _column(table, target), task)
-    kept = ~np.isnan(values)
-    values = values[kept]
-    distinct, lost = np.unique(values), len(kept) - len(values)
-    if len(distinct) < 2:
-        seen = f"is always {label(distinct[0])!r}" if len(distinct) else "has no value in any row"
-        raise TableError(f"the target {target!r} {seen}, so there is nothing to predict: give another column")
-    size = f"{target}: {counted(len(values), 'row')} with a value" + f", {lost:,} without one dropped" * bool(lost)
-    chosen = task or ("classification" if len(distinct) == 2 else "regression")
-    if chosen == "regression":
-        why = "regression, as asked" if task else "numbers, so regression"
-        return Target(values, kept, chosen, notes=(f"{size}; {why}",))
-    if len(distinct) > 2:
-        what = f"the target {target!r} has {len(distinct):,} different values and a classification needs two"
-        raise TableError(f"{what}: use task='regression', or make two classes of it")
-    classes = label(distinct[0]), label(distinct[1])
-    why = "classification, as asked" if task else "two values, so classification"
-    note = f"{size}; {why}: {classes[1]!r} is 1, {classes[0]!r} is 0"
-    if not task and not isinstance(classes[0], str):
-        note += " (task='regression' to override)"
-    return Target((values == distinct[1]).astype(float), kept, chosen, classes, (note,))
-
-
-def _target_values(target: str, data: Any, task: str | None) -> tuple[np.ndarray, Callable[[float], Any]]:
-    """The target as numbers, NaN where it is missing, and what turns each into the label that the table has."""
-    types = arrow().types
-    if types.is_boolean(data.type):
-        return _flags(target, data), bool
-    if _family(data.type):
-        raise TableError(f"the target {target!r} holds {data.type}: give a number instead, such as days since a day")
-    if not _is_text(data.type):
-        return _numbers(target, data), int if types.is_integer(data.type) else float
-    codes, texts = _codes(data)
-    ordered = sorted(texts)
-    rank = {text: float(k) for k, text in enumerate(ordered)}
-    values = np.array([*(rank[text] for text in texts), np.nan])[codes]
-    seen = np.unique(values[codes >= 0])
-    if len(seen) > 2:
-        some = ", ".join(repr(ordered[int(k)]) for k in seen[:3])
-        what = f"the target {target!r} has {len(seen):,} different texts, such as {some}"
-        raise TableError(f"{what}: give a column of two classes or of numbers{_hint(data)}")
-    if task == "regression":
-        raise TableError(
-            f"the target {target!r} holds texts, and a regression needs numbers: use task='classification'"
-        )
-    return values, lambda k: ordered[int(k)]
-
-
-def _column(table: Any, name: str) -> Any:
-    if name not in table.column_names:
-        raise TableError(f"there is no column {name!r} in the table: {nearest(name, table.column_names)}")
-    return table.column(name)
-
-
-def _allowed(argument: str, word: str, words: Sequence[str]) -> None:
-    if word not in words:
-        raise ValueError(f"{argument}={word!r} is unknown: {nearest(str(word), words)}")
-
-
-def _is_text(kind: Any) -> bool:
-    types = arrow().types
-    texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_dictionary)
-    return any(holds(kind) for holds in texts)
-
-
-def _family(kind: Any) -> str:
-    types = arrow().types
-    if types.is_timestamp(kind):
-        return "instant" if kind.tz else "date"
-    families = {"date": types.is_date, "time": types.is_time, "duration": types.is_duration}
-    return next((family for family, holds in families.items() if holds(kind)), "")
-
-
-def _unit(family: str) -> int:
-    return _DAY if family in ("date", "instant") else _HOUR
-
-
-def _texts(data: Any) -> Any:
-    pyarrow = arrow()
-    if pyarrow.types.is_dictionary(data.type):
-        data = data.cast(data.type.value_type)
-    return data.cast(pyarrow.large_string())
-
-
-def _codes(data: Any) -> tuple[np.ndarray, list[str]]:
-    """The different texts in order of appearance, and for each row the place of its own, -1 where it is missing."""
-    coded = _texts(data).dictionary_encode().combine_chunks()
-    return coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
-
-
-def _numbers(column: str, data: Any) -> np.ndarray:
-    pyarrow = arrow()
-    if _family(data.type):
-        raise _unlike(column, data, "numbers")
-    data = _parsed(column, data, pyarrow.float64(), _NUMBER, "a number")
-    # Whole numbers past 2**53 are rounded, as everywhere in floating point.
-    numbers = _cast(column, data, pyarrow.float64(), "numbers", safe=False).to_numpy()
-    if (wild := np.abs(numbers) > _LARGEST).any():
-        row = int(np.argmax(wild))
-        what = f"{column}: the value in row {row + 1:,} is {numbers[row]:g}, beyond ±{_LARGEST:g}"
-        raise TableError(f"{what}: mend it, or leave it empty")
-    return numbers
-
-
-def _flags(column: str, data: Any) -> np.ndarray:
-    flags = _numbers(column, _parsed(column, data, arrow().bool_(), _FLAG, "true or false"))
-    if not np.isin(flags[~np.isnan(flags)], (0, 1)).all():
-        raise _unlike(column, data, "true and false")
-    return flags
-
-
-def _microseconds(column: str, data: Any, family: str) -> np.ndarray:
-    pyarrow = arrow()
-    kind, what = {
-        "date": (pyarrow.timestamp("us"), "dates without a time zone"),
-        "instant": (pyarrow.timestamp("us", "UTC"), "instants with a time zone"),
-        "time": (pyarrow.time64("us"), "times of day"),
-        "duration": (pyarrow.duration("us"), "durations"),
-    }[family]
-    data = _parsed(column, data, kind, _MOMENT, f"one of {what}")
-    if _family(data.type) != family and not pyarrow.types.is_null(data.type):
-        raise _unlike(column, data, what)
-    # Unchecked for nanoseconds, which are cut off; the others could overflow.
-    ticks = _cast(column, data, kind, what, safe=getattr(data.type, "unit", "") != "ns")
-    return ticks.cast(pyarrow.int64()).cast(pyarrow.float64(), safe=False).to_numpy()
-
-
-def _parsed(column: str, data: Any, kind: Any, pattern: str, what: str) -> Any:
-    """A column of texts as another kind, where all can be read so; a column of no texts as it is."""
-    pyarrow = arrow()
-    if not _is_text(data.type):
-        return data
-    texts = pyarrow.compute.utf8_trim_whitespace(_texts(data))
-    try:
-        return texts.cast(kind)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
-        value, row = _stray(texts, pattern)
-        raise TableError(f"{column}: {value!r} in row {row:,} is not {what}: mend it, or leave it empty") from None
-
-
-def _stray(texts: Any, pattern: str) -> tuple[str, int]:
-    """The first text that doesn't fit the pattern, else the first of all, and its row, the first row being 1."""
-    compute = arrow().compute
-    place = max(compute.index(compute.match_substring_regex(texts, pattern), False).as_py(), 0)
-    return texts[place].as_py(), place + 1
-
-
-def _hint(data: Any) -> str:
-    """What to add about a column of texts that looks like numbers with a stray word among them."""
-    compute = arrow().compute
-    texts = compute.utf8_trim_whitespace(_texts(data))
-    if compute.mean(compute.match_substring_regex(texts, _NUMBER)).as_py() <= 0.5:
-        return ""
-    value, row = _stray(texts, _NUMBER)
-    return f" (most of its values are numbers; the first that is not is {value!r} in row {row:,})"
-
-
-def _cast(column: str, data: Any, kind: Any, what: str, safe: bool) -> Any:
-    try:
-        return data.cast(kind, safe=safe)
-    except arrow().ArrowException:
-        raise _unlike(column, data, what) from None
-
-
-def _unlike(column: str, data: Any, what: str) -> TableError:
-    return TableError(f"{column}: the column holds {data.type} and not {what}: give {what}")
 
 
 def _useless(column: str, numbers: np.ndarray) -> str:

@@ -257,13 +257,14 @@ def _read_csv(file: _CsvFile) -> tuple[pa.Table, list[str]]:
             if _numbers(commas) > _numbers(table):
                 table = commas
                 notes.append("decimal commas are read as points")
+        names = table.column_names
     except UnicodeDecodeError:
         raise _not_utf8(file) from None
     except pyarrow.ArrowInvalid as error:
         raise _ragged(file, separator, error) from None
     if any(pyarrow.types.is_binary(kind) for kind in table.schema.types):
         raise _not_utf8(file)
-    if all(re.fullmatch(r"[-+]?\d*\.?\d+", name.strip()) for name in table.column_names):
+    if all(re.fullmatch(r"[-+]?\d*\.?\d+", name.strip()) for name in names):
         notes.append("every column has a number for a name: is the first line of the file a row rather than a header?")
     return table, notes
 
@@ -287,14 +288,46 @@ def _separator(header: str, expected: str) -> str:
 def _parse(file: _CsvFile, separator: str, decimal_point: str = ".") -> pa.Table:
     reader = arrow().csv
     with file.open() as stream:
-        return reader.read_csv(
-            stream,
+        counting = _Quotes(stream)
+        table = reader.read_csv(
+            counting,
             read_options=reader.ReadOptions(block_size=_BLOCK),
             parse_options=reader.ParseOptions(delimiter=separator, newlines_in_values=True),
             convert_options=reader.ConvertOptions(
                 null_values=NULLS, strings_can_be_null=True, decimal_point=decimal_point
             ),
         )
+    if counting.number % 2 and (line := _open_quote(file, separator)):
+        raise TableError(f"line {line:,} of {file.label} opens a quote that nothing closes: close it or take it out")
+    return table
+
+
+class _Quotes(io.RawIOBase):
+    """A stream that counts the quotes read from it: an odd number may mean that one is left open."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream, self.number = stream, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.stream.read(size)
+        self.number += data.count(b'"')
+        return data
+
+
+def _open_quote(file: _CsvFile, separator: str) -> int:
+    """Return the line where a text begins that never ends, which pyarrow reads as the last row; 0 for none."""
+    start = 1
+    with file.open() as stream:
+        lines = csv.reader(io.TextIOWrapper(stream, errors="replace", newline=""), delimiter=separator, strict=True)
+        try:
+            for _ in lines:
+                start = lines.line_num + 1
+        except csv.Error as error:
+            return start if "unexpected end" in str(error) else 0
+    return 0
 
 
 def _numbers(table: pa.Table) -> set[int]:

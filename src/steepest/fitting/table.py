@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.encoding import Encoding, learn_encoding, read_target
+from steepest.data.encoding import Encoding, learn_encoding
 from steepest.data.tables import TableError, arrow, counted, read_table
+from steepest.data.target import learn_target
 from steepest.descent.choose import our_words
 from steepest.descent.storage import staged, write_record
 from steepest.fitting.fit import fit
@@ -322,13 +323,13 @@ def fit_table(
     >>> {name: round(value, 3) for name, value in fitted.coefficients.items()}
     {'age': 7.071, 'sex=m': 2.429}
     >>> fitted.predict({"age": [5], "sex": ["m"]}).round(2)
-    array([109.96])
+    array([110.07])
     """
     if isinstance(held_out, bool) or not isinstance(held_out, numbers.Real) or not 0 <= held_out < 1:
         raise ValueError(f"held_out={held_out!r}: give the part of the rows to hold out, such as 0.2; 0 for none")
     generator = np.random.default_rng(rng)
     read, notes = read_table(table)
-    answer = read_target(read, target, task)
+    answer = learn_target(read, target, task)
     places = np.flatnonzero(answer.kept)
     if len(places) < read.num_rows:
         read = read.filter(arrow().array(answer.kept))

