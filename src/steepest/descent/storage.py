@@ -30,23 +30,34 @@ def staged(folder: str | os.PathLike[str]) -> Iterator[Path]:
     room = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
     try:
         yield room
-        before = set(folder.glob("arrays-*.npz"))
-        kept = {folder / path.name for path in room.iterdir()}
-        for path in sorted(room.iterdir(), key=lambda path: path.name == RECORD):
-            path.replace(folder / path.name)
-        for old in before - kept:
-            old.unlink(missing_ok=True)
+        before = {path.name for path in folder.glob("arrays-*.npz")} | _written(folder)
+        kept = {path.name for path in room.iterdir()}
+        for name in sorted(kept, key=RECORD.__eq__):
+            (room / name).replace(folder / name)
+        for name in before - kept:
+            (folder / name).unlink(missing_ok=True)
     finally:
         shutil.rmtree(room, ignore_errors=True)
 
 
+def _written(folder: Path) -> set[str]:
+    """Return the names of the files that were written beside the record that is there."""
+    try:
+        names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    # Whatever a record says, nothing outside the folder is touched.
+    return {name for name in names if isinstance(name, str) and Path(name).name == name}
+
+
 def write_record(room: Path, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a record and its arrays; the record names the arrays by their content."""
+    """Write a record and its arrays, last; the record names the arrays by their content, and every file."""
     draft = room / "arrays.npz"
     np.savez_compressed(draft, allow_pickle=False, **arrays)
     digest = hashlib.sha256(draft.read_bytes()).hexdigest()[:12]
     named = draft.rename(room / f"arrays-{digest}.npz")
-    text = dumps({"format": FORMAT, "arrays": named.name, **record})
+    files = sorted(path.name for path in room.iterdir())
+    text = dumps({"format": FORMAT, "arrays": named.name, "files": files, **record})
     (room / RECORD).write_text(text, encoding="utf-8")
 
 
@@ -59,6 +70,7 @@ def read_record(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[st
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         if record.pop("format") != FORMAT:
             raise ValueError("it was written by another version")
+        del record["files"]
         with np.load(folder / record.pop("arrays"), allow_pickle=False) as stored:
             return record, {name: stored[name] for name in stored.files}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
