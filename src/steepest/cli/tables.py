@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from steepest.cli.options import Command, check_file, check_folder
-
-if TYPE_CHECKING:
-    pass
 
 
 def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
@@ -30,9 +27,29 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
 @click.option("--held-out", type=float, default=0.2, show_default=True, help="The part of the rows kept for the score.")
 @click.option("--max-categories", type=int, default=50, show_default=True, help="How many texts a column may have.")
 @click.option("--ridge", type=float, help="λ of the penalty λ/2 ‖w‖² on the coefficients; none by default.")
+@click.option("--batch-size", type=int, metavar="ROWS", help="Rows for each update; all by default.")
+@click.option("--epochs", type=int, help="Passes through the rows, at most; exactly, with a learning rate.")
+@click.option("--learning-rate", type=float, help="A constant learning rate; chosen in each step unless given.")
+@click.option("--direction", help="plain, momentum, nesterov, adam or l-bfgs.")
+@click.option("--tolerance", type=float, help="What part of the whole descent may be left to gain; 1e-6 by default.")
 @click.option("--seconds", type=float, help="How long to descend at most.")
-@click.option("--seed", type=int, default=0, show_default=True, help="What draws the held-out rows.")
-def fit(file: str, target: str, out: str, drop: list[str] | None, ridge: float | None, seed: int, **chosen: Any) -> int:
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="What draws the held-out rows and shuffles.",
+)
+def fit(
+    file: str,
+    target: str,
+    out: str,
+    drop: list[str] | None,
+    ridge: float | None,
+    learning_rate: float | None,
+    seed: int,
+    **chosen: Any,
+) -> int:
     """Fit a linear model to a column of FILE: a CSV (also .gz or .zip) or a Parquet file.
 
     Numbers make a regression, two different values a classification.
@@ -43,7 +60,8 @@ def fit(file: str, target: str, out: str, drop: list[str] | None, ridge: float |
     from steepest.models.penalties import L2
 
     penalty = None if ridge is None else L2(ridge)
-    fitted = fit_table(file, target, drop=drop or (), penalty=penalty, rng=seed, **chosen)
+    step = "auto" if learning_rate is None else learning_rate
+    fitted = fit_table(file, target, drop=drop or (), penalty=penalty, step=step, rng=seed, **chosen)
     click.echo(str(fitted))
     fitted.save(folder)
     click.echo(f"kept in: {folder} (model and preprocessing, trace, predictions.csv, descent.png)")

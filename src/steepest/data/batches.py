@@ -38,7 +38,7 @@ def minibatches(dataset: Any, batch_size: int, shuffle: bool = True, rng: Any = 
     Raises
     ------
     ValueError
-        If the batch size is below 1.
+        If the batch size is below 1, or nothing can be drawn from `rng`.
 
     Examples
     --------
@@ -50,9 +50,33 @@ def minibatches(dataset: Any, batch_size: int, shuffle: bool = True, rng: Any = 
         raise ValueError(f"batch_size={batch_size!r}: give a whole number of rows, 1 or more")
     starts = np.arange(0, len(dataset), int(batch_size))
     if shuffle:
-        np.random.default_rng(rng).shuffle(starts)
+        generator(rng).shuffle(starts)
     for start in starts:
         yield dataset[start : start + int(batch_size)]
+
+
+def generator(rng: Any) -> np.random.Generator:
+    """Return what draws random numbers.
+
+    Parameters
+    ----------
+    rng : int, numpy.random.Generator or None
+        A seed, what shall draw, or None for another draw each time.
+
+    Returns
+    -------
+    numpy.random.Generator
+        What draws.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise ValueError(f"rng={rng!r}: give a whole number from 0 as the seed, a Generator, or None") from None
 
 
 @dataclass(frozen=True)

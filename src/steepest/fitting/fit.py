@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
-from steepest.data.batches import SHUFFLES, Layout
+from steepest.data.batches import SHUFFLES, Layout, generator
 from steepest.derivatives.structure import Structure
 from steepest.descent.choose import choose, is_optax, our_words
 from steepest.descent.drive import Budget, descend
@@ -148,7 +148,7 @@ def fit(
         problem = LinearProblem.of(model, array, start, weight, cost, penalty, how, names)
     else:
         problem = CustomProblem.of(model, array, target, start, cost, penalty)
-    seed = int(np.random.default_rng(rng).integers(2**31))
+    seed = int(generator(rng).integers(2**31))
     columns = problem.columns()
     layout = Layout.of(len(target), math.prod(columns.shape[1:]), size, shuffle)
     rows = Rows.arranged(layout, columns, target, weight, seed)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from steepest.data.batches import generator
 from steepest.data.encoding import Encoding, learn_encoding
 from steepest.data.tables import TableError, arrow, counted, read_table
 from steepest.data.target import learn_target
@@ -327,13 +328,13 @@ def fit_table(
     """
     if isinstance(held_out, bool) or not isinstance(held_out, numbers.Real) or not 0 <= held_out < 1:
         raise ValueError(f"held_out={held_out!r}: give the part of the rows to hold out, such as 0.2; 0 for none")
-    generator = np.random.default_rng(rng)
+    draws = generator(rng)
     read, notes = read_table(table)
     answer = learn_target(read, target, task)
     places = np.flatnonzero(answer.kept)
     if len(places) < read.num_rows:
         read = read.filter(arrow().array(answer.kept))
-    seen = _split(answer.y, float(held_out), answer.classes is not None, generator)
+    seen = _split(answer.y, float(held_out), answer.classes is not None, draws)
     encoding = learn_encoding(
         read, target, features=features, drop=drop, missing=missing, max_categories=max_categories, rows=seen,
     )  # fmt: skip
@@ -346,7 +347,7 @@ def fit_table(
     model = Linear() if answer.classes is None else Logistic()
     fitted = fit(
         model, encoded.X[seen], y[seen], penalty=penalty, batch_size=batch_size, epochs=epochs, direction=direction,
-        step=step, tolerance=tolerance, seconds=seconds, rng=generator, callback=callback, progress=progress,
+        step=step, tolerance=tolerance, seconds=seconds, rng=draws, callback=callback, progress=progress,
     )  # fmt: skip
     fitted.columns = list(encoding.names)
     fitted.trace.names = [*encoding.names, "intercept"]
@@ -365,11 +366,11 @@ def fit_table(
     )
 
 
-def _split(y: np.ndarray, part: float, by_class: bool, generator: np.random.Generator) -> np.ndarray:
+def _split(y: np.ndarray, part: float, by_class: bool, draws: np.random.Generator) -> np.ndarray:
     """Return which rows to learn from: the rest is drawn at random, from each class alike."""
     seen = np.ones(len(y), dtype=bool)
     for rows in [np.flatnonzero(y == label) for label in (0, 1)] if by_class else [np.arange(len(y))]:
-        seen[generator.permutation(rows)[: round(part * len(rows))]] = False
+        seen[draws.permutation(rows)[: round(part * len(rows))]] = False
     return seen
 
 

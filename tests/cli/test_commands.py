@@ -1,0 +1,300 @@
+"""The command line, used as its users do, with every input that must be refused in one line."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+
+import steepest as st
+from steepest.cli import main
+
+TABLE = "age,colour,height\n2,red,86\n4,blue,103\n6,red,116\n8,red,128\n10,blue,141\n12,red,151\n,red,110\n5,blue,\n"
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Run a command line in an empty folder; give its exit code and what it printed on both streams."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*words):
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    return command
+
+
+@pytest.fixture
+def refused(run):
+    """Run a command line that must be refused; give its one line."""
+
+    def command(*words):
+        before = sorted(Path().rglob("*"))
+        code, out, err = run(*words)
+        assert code == 2
+        assert out == ""
+        assert err.startswith("steepest: ")
+        assert err.count("\n") == 1
+        assert sorted(Path().rglob("*")) == before
+        return err
+
+    return command
+
+
+class TestMinimize:
+    def test_a_formula_from_a_named_start(self, run):
+        code, out, _ = run("minimize", "x**2 + y**2", "--start", "y=4,x=3", "--learning-rate", 0.1, "--iterations", 50)
+        assert code == 0
+        assert "from x = 3, y = 4" in out
+        assert f"{25 * 0.8**100:.10g}" in out
+        assert "completed" in out
+
+    @pytest.mark.parametrize("start", [("--start", "-1,2"), ("--start=-1,2",), ("--start", "x=-1,y=2")])
+    def test_a_start_may_begin_with_a_minus(self, run, start):
+        code, out, _ = run("minimize", "(x+1)**2 + (y-2)**2 + 1", *start)
+        assert code == 0
+        assert "from x = -1, y = 2" in out
+
+    def test_a_formula_may_begin_with_a_minus(self, run):
+        code, out, _ = run("minimize", "-x**2 + 2*x", "--start", "5", "--maximize")
+        assert code == 0
+        assert "maximum  1\n" in out
+
+    def test_pictures_and_a_folder(self, run):
+        code, out, _ = run("minimize", "x**2+y**2", "--start", "9,9", "--plot", "p.png", "--out", "kept")
+        assert code == 0
+        assert Path("p.png").read_bytes()[:4] == b"\x89PNG"
+        kept = run("show", "kept", "--plot", "again.svg")
+        assert kept[0] == 0
+        assert kept[1].splitlines()[1:-1] == out.splitlines()[1:-2]
+        assert "<svg" in Path("again.svg").read_text()
+
+    def test_an_end_that_is_no_success_says_how(self, run):
+        code, out, _ = run("minimize", "-x**2", "--start", "1")
+        assert code == 1
+        assert "unbounded" in out
+
+    @pytest.mark.parametrize(
+        ("words", "line"),
+        [
+            (["x**2", "--start", "1", "--learnin-rate", "1"], "did you mean --learning-rate?"),
+            (["x**2", "--start", "1", "--step", "amrijo"], "did you mean"),
+            (["x**2", "--start", "1", "--direction", "nestrov"], "did you mean"),
+            (["x**2", "--start", "1", "--step", "armijo", "--learning-rate", "1"], "give one of them"),
+            (["x**2"], "add --start x=1"),
+            (["x**2+y", "--start", "1"], "write x=1,y=1"),
+            (["x**2", "--start", "1,2"], "write x=1"),
+            (["x**2", "--start", "nan"], "nan"),
+            (["x**2", "--start", "inf"], "inf"),
+            (["x**2", "--start", "z=1"], "z"),
+            (["log(x)", "--start", "-1"], "start"),
+            (["__import__('os').system('ls')", "--start", "1"], "__import__"),
+            (["x.y", "--start", "1"], "'.' at column 2"),
+            (["x**", "--start", "1"], "'**' at column 2: the formula ends too early"),
+            (["9**9**9**9*x", "--start", "1"], "the function is inf at the start"),
+            (["(" * 500 + "x" + ")" * 500, "--start", "1"], "deep"),
+            (["x**2", "--start", "1", "--iterations", "-4"], "-4"),
+            (["x**2", "--start", "1", "--iterations", "many"], "many"),
+            (["x**2", "--start", "1", "--plot", "p.gif"], ".png"),
+            (["x**2", "--start", "1", "--plot", "no/p.png"], "there is no folder no"),
+            (["x**2", "--start", "1", "--out", "/dev/null/x"], "/dev/null"),
+        ],
+    )
+    def test_refusals(self, refused, words, line):
+        assert line in refused("minimize", *words)
+
+
+class TestFit:
+    @pytest.fixture(autouse=True)
+    def table(self, tmp_path):
+        (tmp_path / "t.csv").write_text(TABLE)
+
+    def test_a_table_from_file_to_predictions(self, run):
+        code, out, _ = run("fit", "t.csv", "--target", "height", "--out", "kept/here", "--held-out", 0)
+        assert code == 0
+        for words in (
+            "read 8 rows and 3 columns from t.csv",
+            "7 rows with a value, 1 without one dropped",
+            "age: 1 missing value filled with the mean, 7",
+            "colour: 1 column against the baseline colour=red",
+            "converged",
+            "kept in: kept/here",
+        ):
+            assert words in out
+        X = np.array([[2, 0], [4, 1], [6, 0], [8, 0], [10, 1], [12, 0], [7, 0]])
+        known = LinearRegression().fit(X, [86, 103, 116, 128, 141, 151, 110])
+        fitted = st.load("kept/here")
+        np.testing.assert_allclose(list(fitted.coefficients.values()), known.coef_, rtol=1e-2)
+        assert run("show", "kept/here")[1] in out
+
+        code, out, _ = run("predict", "kept/here", "t.csv", "--out", "new.csv")
+        assert code == 0
+        assert "wrote 8 predictions of height to new.csv" in out
+        with Path("new.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [row["row"] for row in rows] == [str(k) for k in range(1, 9)]
+        np.testing.assert_array_equal([float(row["predicted"]) for row in rows], fitted.predict("t.csv"))
+        np.testing.assert_allclose([float(row["predicted"]) for row in rows[:7]], known.predict(X), atol=0.2)
+
+    def test_predictions_go_to_the_screen(self, run):
+        run("fit", "t.csv", "--target", "height", "--out", "kept")
+        command = [sys.executable, "-c", "from steepest.cli import main; main()", "predict", "kept", "t.csv"]
+        out = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+        assert len(list(csv.DictReader(out.splitlines()))) == 8
+
+    def test_two_values_make_a_classification(self, run):
+        Path("c.csv").write_text("n,won\n" + "".join(f"{n},{'yes' if n % 7 > 3 else 'no'}\n" for n in range(200)))
+        code, out, _ = run("fit", "c.csv", "--target", "won", "--out", "kept")
+        assert code == 0
+        assert "two values, so classification: 'yes' is 1, 'no' is 0" in out
+        assert "told rightly (the commonest class: " in out
+        assert "probability of yes" in run("predict", "kept", "c.csv", "--out", "p.csv")[1] + Path("p.csv").read_text()
+
+    def test_a_learning_rate_and_batches(self, run):
+        options = ["--learning-rate", 0.001, "--epochs", 20, "--batch-size", 2, "--features", "age", "--held-out", 0]
+        code, out, _ = run("fit", "t.csv", "--target", "height", "--out", "kept", *options)
+        assert code == 0
+        assert "completed" in out
+        assert len(st.load("kept").trace) == 21
+
+    def test_a_learning_rate_too_large_says_so(self, run):
+        code, out, _ = run("fit", "t.csv", "--target", "height", "--out", "kept", "--learning-rate", 3, "--epochs", 500)
+        assert code == 1
+        assert "diverged" in out
+
+    @pytest.mark.parametrize(
+        ("content", "words", "line"),
+        [
+            (None, [], "there is no file u.csv"),
+            ("age,height\n", [], "no rows"),
+            ("", [], "empty"),
+            ("age,heigth\n1,2\n", [], "did you mean 'heigth'?"),
+            ("age,height\n1,5\n2,5\n", [], "always 5"),
+            ("age,age,height\n1,2,3\n", [], "more than one column named 'age'"),
+            ("age,height\n" + "".join(f"{k},text{k}\n" for k in range(5000)), [], "5,000 different texts"),
+            ("age,height\n1,2\n1,2,3\n", [], "line 3 of u.csv has 3 fields"),
+            (b"age,height\n1,\xff\n", [], "line 2 of u.csv holds the byte 0xFF"),
+            (TABLE, ["--features", "agee"], "did you mean 'age'?"),
+            (TABLE, ["--drop", "none"], "there is no column 'none'"),
+            (TABLE, ["--missing", "zero"], "missing='zero'"),
+            (TABLE, ["--missing", "error"], "values are missing (age 1)"),
+            (TABLE, ["--task", "classification"], "needs two"),
+            (TABLE, ["--held-out", "2"], "held_out=2.0"),
+            (TABLE, ["--targt", "height"], "did you mean --target?"),
+            (TABLE, ["--ridge", "-1"], "-1"),
+            (TABLE, ["--batch-size", "0"], "batch_size=0"),
+            (TABLE, ["--direction", "adma"], "did you mean"),
+            (TABLE, ["--seed", "-1"], "seed"),
+        ],
+    )
+    def test_refusals(self, refused, content, words, line):
+        if content is not None:
+            Path("u.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+        assert line in refused("fit", "u.csv", "--target", "height", "--out", "kept", *words)
+
+    def test_options_that_are_missing(self, refused):
+        assert "--target" in refused("fit", "t.csv", "--out", "kept")
+        assert "--out" in refused("fit", "t.csv", "--target", "height")
+
+    def test_a_semicolon_separated_file(self, run):
+        Path("s.csv").write_text(TABLE.replace(",", ";"))
+        code, out, _ = run("fit", "s.csv", "--target", "height", "--out", "kept")
+        assert code == 0
+        assert "the columns are separated by semicolons" in out
+
+    def test_folders_that_cannot_be_written(self, refused):
+        assert "is a file, not a folder" in refused("fit", "t.csv", "--target", "height", "--out", "t.csv")
+        # A kind of folder that takes no files even from the superuser.
+        assert "can't be written to" in refused("fit", "t.csv", "--target", "height", "--out", "/proc/kept")
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+    def test_a_folder_without_permission(self, refused):
+        Path("shut").mkdir(mode=0o500)
+        assert "can't be written to" in refused("fit", "t.csv", "--target", "height", "--out", "shut/kept")
+
+    def test_predict_and_show_refuse_what_they_cannot_use(self, run, refused):
+        run("fit", "t.csv", "--target", "height", "--out", "kept")
+        run("minimize", "x**2", "--start", "1", "--out", "function")
+        Path("o.csv").write_text("colour\nred\n")
+        assert "did you mean" in refused("predict", "kept", "tt.csv")
+        assert "no column 'age'" in refused("predict", "kept", "o.csv")
+        assert "predicts nothing" in refused("predict", "function", "t.csv")
+        assert "no run is saved in nowhere" in refused("predict", "nowhere", "t.csv")
+        assert "no run is saved in nowhere" in refused("show", "nowhere")
+        assert "there is no folder" in refused("predict", "kept", "t.csv", "--out", "no/p.csv")
+        Path("kept/run.json").write_text("{")
+        assert "does not hold a run" in refused("show", "kept")
+
+
+def test_commands_that_are_none(refused):
+    assert "did you mean minimize?" in refused("minimise", "x")
+    assert "there are" in refused("train", "x")
+
+
+def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5_000, 3))
+    np.savetxt(tmp_path / "t.csv", np.c_[X, X.sum(axis=1)], delimiter=",", header="a,b,c,y", comments="", fmt="%.4f")
+    options = ["--learning-rate", "1e-9", "--epochs", "1000000000"]
+    code, out, err = interrupted(
+        tmp_path,
+        "callback",
+        options,
+        """
+        told = []
+        def spy(*words, real=table.fit, **options):
+            return real(*words, **(options | {"callback": callback}))
+        def callback(_):
+            told or print("going", flush=True)
+            told.append(1)
+        table.fit = spy
+    """,
+    )
+    assert code == 1, err
+    assert "interrupted" in out
+    kept = st.load(tmp_path / "kept")
+    assert kept.outcome == "interrupted"
+    assert kept.trace.epoch[-1] > 0
+    assert not list((tmp_path / "kept").glob(".writing*"))
+
+
+@pytest.mark.parametrize("when", ["fit", "write_record"])
+def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, when):
+    (tmp_path / "t.csv").write_text(TABLE)
+    code, _, err = interrupted(
+        tmp_path,
+        when,
+        [],
+        f"""
+        def wait(*_, **__):
+            print("going", flush=True)
+            time.sleep(60)
+        table.{when} = wait
+    """,
+    )
+    assert (code, err.strip()) == (130, "steepest: interrupted; nothing was written")
+    assert not list(tmp_path.glob("kept/*"))
+
+
+def interrupted(folder, when, options, patch):
+    """Run a fit in a child that is patched to say when it is under way, and then interrupted."""
+    script = "import sys, time, steepest.fitting.table as table, steepest.cli as cli\n" + textwrap.dedent(patch)
+    words = ["fit", "t.csv", "--target", "y" if when == "callback" else "height", "--out", "kept", *options]
+    child = subprocess.Popen(
+        [sys.executable, "-c", script + "\ncli.main()", *words],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert "going\n" in iter(child.stdout.readline, "")
+    time.sleep(0.3)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    return child.returncode, out, err
