@@ -330,7 +330,7 @@ class Trace:
 class Recorder:
     """Collects rows in blocks while a run goes on, and thins them evenly past a limit."""
 
-    def __init__(self, names: Sequence[str], columns: Iterable[str], rng: np.random.Generator) -> None:
+    def __init__(self, names: Sequence[str], columns: Iterable[str]) -> None:
         self.names = list(names)
         self.scalars = tuple(columns)
         self.events: list[Event] = []
@@ -340,7 +340,8 @@ class Recorder:
         self._width = len(self.names)
         self._projection: np.ndarray | None = None
         if self._width > MOST_COORDINATES:
-            self._projection = rng.standard_normal((self._width, SKETCH)) / np.sqrt(self._width)
+            draws = np.random.default_rng(0)
+            self._projection = draws.standard_normal((self._width, SKETCH)) / np.sqrt(self._width)
             self.names = self.names[:SKETCH] + [f"projection {k}" for k in range(SKETCH)]
         width = len(self.scalars) + len(self.names)
         self._limit = max(LEAST_ROWS if width <= 100 else 1_000, MOST_NUMBERS // width)

@@ -299,7 +299,8 @@ def _probes(caller: Caller, start: np.ndarray) -> list[tuple[np.ndarray, float]]
         raise
     if not math.isfinite(value):
         raise ValueError(f"the function is {value} at the start, {_short(start)}: start where it is finite")
-    nudge = np.random.default_rng(1).uniform(0.5, 1.0, start.size) * 1e-3
+    # Uneven, so that no symmetry of f hides what the nearby point is to show.
+    nudge = 1e-3 * (0.75 + 0.25 * np.sin(np.arange(start.size) ** 2 + 1.0))
     step = nudge * np.where(start == 0, 1.0, np.abs(start))
     for nearby in (start + step, start - step):
         try:

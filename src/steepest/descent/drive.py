@@ -81,7 +81,7 @@ def descend(
 ) -> Run:
     """Run a descent to its end, whatever that is, and return it."""
     counted = budget.counts(rules)
-    engine = Engine.at(objective, rules, sign, -1.0 if counted else budget.tolerance, x)
+    engine = Engine(objective, rules, sign, -1.0 if counted else budget.tolerance, x)
     with Progress.of(progress, view.counted, view.names) as shown:
         drive = _Drive(engine, view, budget, callback, counted, shown)
         run = _finish(drive, drive.go(), x)
@@ -96,7 +96,7 @@ class _Drive:
         self.engine, self.view, self.budget = engine, view, budget
         self.callback, self.counted, self.progress = callback, counted, progress
         epoch = ("epoch",) if view.counted == "epoch" else ()
-        self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch), np.random.default_rng(0))
+        self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch))
         self.began = time.perf_counter()
         self.audits = 0
         self.audit_cost = 0
@@ -249,7 +249,7 @@ class _Drive:
             facts = f"about {_gap(report.decrement)} from the {self.extreme}, {_gap(bound)} was asked"
             return Ending(Outcome.STALLED, facts, certificate)
         engine.tolerance *= min(0.1, bound / report.decrement)
-        engine.state = state._replace(code=np.int64(RUNNING))
+        engine.mark(RUNNING)
         self.recorder.events.append(
             Event(int(state.iteration), "audit", f"{report.decrement:.2g} still to go: the descent goes on")
         )

@@ -8,55 +8,86 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.precision import double_precision
 from steepest.descent.loop import PATH_ROWS, advance, compiled_chunk
-from steepest.descent.state import COLUMNS, NO_GRADIENT, NON_FINITE, RUNNING, Limits, Rules, State, begin
+from steepest.descent.state import (
+    CODE,
+    COLUMNS,
+    NO_GRADIENT,
+    NON_FINITE,
+    RUNNING,
+    Limits,
+    Packed,
+    Rules,
+    begin,
+    pack,
+    seen,
+    unpack,
+)
 
 CHUNK_SECONDS = 0.1
 CHEAP_SECONDS = 1e-3
 MOST_EVALUATIONS = 2**30
+FASTEST_GROWTH = 64
 MOST_TABLED = 2**16
 
-_begin = jax.jit(begin)
-_advance = jax.jit(advance)
+
+@jax.jit
+def _begin(rules: Rules, x: Any, value: Any, gradient: Any, numbers: Any, sizes: Any) -> Packed:
+    return pack(begin(rules, x, value, gradient, Limits.unpack(numbers, sizes)))
+
+
+@jax.jit
+def _advance(
+    rules: Rules, packed: Packed, value: Any, gradient: Any, numbers: Any, sizes: Any, first: Any
+) -> Packed:  # fmt: skip
+    return pack(advance(rules, unpack(packed), value, gradient, Limits.unpack(numbers, sizes), first))
+
+
 _fresh_memory = jax.jit(lambda rules, x: rules.direction.start(x))
 
 
-@dataclass
 class Engine:
-    """One descent under way: where it stands, and how it goes on for a chunk."""
+    """One descent under way: where it stands, and how it goes on for a chunk.
 
-    objective: Objective
-    rules: Rules
-    sign: float
-    tolerance: float
-    start: np.ndarray
-    state: State = None  # type: ignore[assignment]
-    gaps: int = 0
+    Attributes
+    ----------
+    state : State
+        Where it stands, to read from.
+    tolerance : float
+        How near is near enough, which an audit may sharpen.
+    gaps : int
+        How often a gradient had to be had by differences.
+    """
 
-    @classmethod
-    def at(cls, objective: Objective, rules: Rules, sign: float, tolerance: float, x: np.ndarray) -> Engine:
-        """Evaluate the start and get ready."""
-        value, gradient = objective.slope(x)
-        engine = cls(objective, rules, sign, tolerance, x)
-        gradient = engine.mended(x, value, gradient)
+    def __init__(self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray) -> None:
+        self.objective, self.rules, self.sign = objective, rules, sign
+        self.tolerance, self.start, self.gaps = tolerance, start, 0
+        value, gradient = objective.slope(start)
+        gradient = self.mended(start, value, gradient)
         with double_precision():
-            engine.state = _begin(
-                engine._bare, jnp.asarray(x), sign * value, sign * gradient, engine.limits(0, 0, 0, 1)
-            )
+            packed = _begin(self._bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1))
             if objective.updates > 1:
                 # Only the updates of an epoch, each on its batch, may teach the direction.
-                memory = _fresh_memory(engine._bare, jnp.asarray(x))
-                engine.state = engine.state._replace(memory=memory)
-        return engine
+                packed = packed._replace(memory=_fresh_memory(self._bare, start))
+        self.stand(packed)
+
+    def stand(self, packed: Packed) -> None:
+        """Stand at a state."""
+        self.packed = packed._replace(numbers=np.asarray(packed.numbers))
+        self.state = seen(self.packed)
+
+    def mark(self, code: int) -> None:
+        """Change what is said of the point where the descent stands."""
+        numbers = self.packed.numbers.copy()
+        numbers[CODE] = code
+        self.stand(self.packed._replace(numbers=numbers))
 
     @property
     def capacity(self) -> int:
@@ -65,13 +96,13 @@ class Engine:
             rows = min(rows, MOST_TABLED // self.objective.updates)
         return int(np.clip(rows, 1 if self.rules.tabled else 16, 4096))
 
-    def limits(self, rows: int, evaluations: int, k: int, count: int, together: int = 1) -> Limits:
-        """Return the limits of a chunk of `count` rows that begins with row k."""
+    def limits(self, rows: int, evaluations: int, k: int, count: int, together: int = 1) -> tuple[np.ndarray, Any]:
+        """Return the limits of a chunk of `count` rows that begins with row k, as compiled code takes them."""
         sizes: Any = ()
         if self.rules.tabled:
             updates = self.objective.updates
             sizes = np.resize(self.rules.step.table(k * updates, count * updates + 1), self.capacity * updates + 1)
-        return Limits(rows, evaluations, self.tolerance, self.sign, together, sizes)
+        return np.array([rows, evaluations, self.tolerance, self.sign, together]), sizes
 
     def mended(self, x: np.ndarray, value: float, gradient: np.ndarray) -> np.ndarray:
         """Return the gradient, by differences where the value is finite and the gradient is not."""
@@ -83,9 +114,8 @@ class Engine:
     def row(self, t: float = 0.0) -> np.ndarray:
         """Return where the descent stands as a row of the trace; t is the step that led there."""
         state = self.state
-        gradient = np.asarray(state.gradient)
-        head = [state.iteration, state.evaluations, state.value, np.sqrt((gradient * gradient).sum()), t]
-        return np.concatenate([[float(number) for number in head], np.asarray(state.x)])
+        norm = np.sqrt((state.gradient * state.gradient).sum())
+        return np.concatenate([[state.iteration, state.evaluations, state.value, norm, t], state.x])
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         """Go on for at most so many rows and evaluations, and return the rows."""
@@ -99,45 +129,46 @@ class Engine:
         loops, capacity = self.objective.compiled.loops, self.capacity
         if capacity not in loops:
             loops[capacity] = compiled_chunk(self.objective.compiled, capacity)
-        k = int(self.state.iteration) if self.rules.tabled else 0
-        limits = self.limits(rows, evaluations, k, rows, together)
+        before, packed = self.state, self.packed
+        limits = self.limits(rows, evaluations, int(before.iteration), rows, together)
         with double_precision():
-            self.state, recorded, count = loops[capacity](self._bare, self.state, self.objective.arrays, limits)
-        kept = np.asarray(recorded)[: int(count)]
-        if int(self.state.code) != NO_GRADIENT:
-            return kept.copy()
+            packed, recorded = loops[capacity](self._bare, packed, self.objective.arrays, *limits)
+        self.stand(packed)
+        kept = np.asarray(recorded)[: int(self.state.iteration - before.iteration)]
+        if self.state.code != NO_GRADIENT:
+            return kept
         if self.objective.updates > 1:
-            self.state = self.state._replace(code=np.asarray(NON_FINITE))
-            return kept.copy()
+            self.mark(NON_FINITE)
+            return kept
+        self.mark(RUNNING)
         before = self.state
-        at = np.asarray(before.x + before.t * before.direction)
-        gradient = self.mended(at, self.objective.value(at), np.full(at.size, np.nan))
-        self.state = self._absorb(before._replace(code=np.asarray(RUNNING)), self.objective.value(at), gradient)
-        moved = int(self.state.iteration) > int(before.iteration)
-        return np.vstack([kept, self.row(float(before.t))]) if moved else kept.copy()
+        at = before.x + before.t * before.direction
+        value = self.objective.value(at)
+        self._absorb(value, self.mended(at, value, np.full(at.size, np.nan)))
+        return np.vstack([kept, self.row(before.t)]) if self.state.iteration > before.iteration else kept
 
     @property
     def _bare(self) -> Rules:
         # A table of sizes stands in for the user's function, which must not enter the cache key.
         return Rules(self.rules.direction, None, tabled=True) if self.rules.tabled else self.rules
 
-    def _absorb(self, state: State, value: float, gradient: np.ndarray) -> State:
-        k = int(state.iteration)
+    def _absorb(self, value: float, gradient: np.ndarray) -> None:
+        k = int(self.state.iteration)
         limits = self.limits(1, 1, k, 1)
         with double_precision():
-            return _advance(self._bare, state, self.sign * value, self.sign * gradient, limits, np.asarray(k))
+            self.stand(_advance(self._bare, self.packed, self.sign * value, self.sign * gradient, *limits, k))
 
     def _plain(self, rows: int, evaluations: int) -> np.ndarray:
         recorded: list[np.ndarray] = []
-        stop = int(self.state.evaluations) + evaluations
+        stop = self.state.evaluations + evaluations
         until = time.perf_counter() + CHUNK_SECONDS
-        while len(recorded) < rows and int(self.state.evaluations) < stop and int(self.state.code) == RUNNING:
-            before, t = self.state, float(self.state.t)
-            at = np.asarray(before.x) + t * np.asarray(before.direction)
+        while len(recorded) < rows and self.state.evaluations < stop and self.state.code == RUNNING:
+            before = self.state
+            at = before.x + before.t * before.direction
             value, gradient = self.objective.slope(at)
-            self.state = self._absorb(before, value, self.mended(at, value, gradient))
-            if int(self.state.iteration) > int(before.iteration):
-                recorded.append(self.row(t))
+            self._absorb(value, self.mended(at, value, gradient))
+            if self.state.iteration > before.iteration:
+                recorded.append(self.row(before.t))
             if time.perf_counter() > until:
                 break
         width = len(COLUMNS) + self.start.size
@@ -153,6 +184,6 @@ def chunk_sizes(clock: Callable[[], float], heavy: bool) -> Iterator[tuple[int, 
         lasted = clock() - began
         together = PATH_ROWS if lasted / size < CHEAP_SECONDS else 1
         if lasted < CHUNK_SECONDS / 4:
-            size = min(4 * size, MOST_EVALUATIONS)
+            size = min(int(size * min(CHUNK_SECONDS / 2 / lasted, FASTEST_GROWTH)), MOST_EVALUATIONS)
         elif lasted > 2 * CHUNK_SECONDS:
             size = max(1, size // 2)

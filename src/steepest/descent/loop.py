@@ -23,16 +23,19 @@ from steepest.descent.state import (
     UNBOUNDED,
     Array,
     Limits,
+    Packed,
     Path,
     Rules,
     State,
     follow,
+    pack,
     table,
+    unpack,
 )
 from steepest.descent.steps import Trial
 
 MOST_TRIALS = 60
-PATH_ROWS = 16
+PATH_ROWS = 32
 MARCHED = 1_000
 
 
@@ -107,9 +110,10 @@ def _reject(rules: Rules, state: State, value: Array, verdict: Any, limits: Limi
 
 
 def compiled_chunk(compiled: Compiled, capacity: int) -> Callable[..., Any]:
-    """Compile the loop around a function: (rules, state, arrays, limits) -> (state, rows, how many)."""
+    """Compile the loop around a function: (rules, packed state, arrays, limits) -> (packed state, rows)."""
 
-    def chunk(rules: Rules, state: State, arrays: Any, limits: Limits) -> tuple[State, Array, Array]:
+    def chunk(rules: Rules, packed: Packed, arrays: Any, numbers: Array, sizes: Array) -> tuple[Packed, Array]:
+        state, limits = unpack(packed), Limits.unpack(numbers, sizes)
         first, stop = state.iteration, state.evaluations + limits.evaluations
         go = (_search if rules.searches else _march)(compiled, rules, arrays, limits, first)
 
@@ -127,7 +131,7 @@ def compiled_chunk(compiled: Compiled, capacity: int) -> Callable[..., Any]:
 
         rows = jnp.zeros((capacity + PATH_ROWS, len(COLUMNS) + state.x.size))
         state, rows = jax.lax.while_loop(going, body, (state, rows))
-        return state, rows[:capacity], state.iteration - first
+        return pack(state), rows
 
     return jax.jit(chunk)
 

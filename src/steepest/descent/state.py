@@ -44,6 +44,40 @@ class State(NamedTuple):
     code: Array
 
 
+class Packed(NamedTuple):
+    """A state as it comes into compiled code and out of it: each array that crosses costs as much as a few steps."""
+
+    numbers: Array
+    memory: Any
+
+
+_VECTORS = ("x", "gradient", "direction", "best_x")
+_WHOLE = {"iteration", "evaluations", "trials", "resets", "non_finite", "code"}
+_SCALARS = tuple(name for name in State._fields if name not in (*_VECTORS, "memory"))
+CODE = _SCALARS.index("code") - len(_SCALARS)
+
+
+def pack(state: State) -> Packed:
+    """Return a state as one vector and what its direction remembers."""
+    scalars = jnp.stack([jnp.asarray(getattr(state, name), float) for name in _SCALARS])
+    return Packed(jnp.concatenate([*(getattr(state, name) for name in _VECTORS), scalars]), state.memory)
+
+
+def unpack(packed: Packed) -> State:
+    """Return the state for compiled code."""
+    state = seen(packed)
+    whole = {name: getattr(state, name).astype(int) for name in _WHOLE}
+    return state._replace(fresh=state.fresh.astype(bool), **whole)
+
+
+def seen(packed: Packed) -> State:
+    """Return the state to read from: every number in it is a float."""
+    numbers, memory = packed
+    n = (numbers.size - len(_SCALARS)) // len(_VECTORS)
+    vectors = {name: numbers[k * n : (k + 1) * n] for k, name in enumerate(_VECTORS)}
+    return State(**vectors, **dict(zip(_SCALARS, numbers[-len(_SCALARS) :], strict=True)), memory=memory)
+
+
 class Limits(NamedTuple):
     """What a chunk may spend and when it is near enough: numbers, so that none recompiles.
 
@@ -54,8 +88,14 @@ class Limits(NamedTuple):
     evaluations: Any
     tolerance: Any
     sign: Any
-    together: Any = 1
-    sizes: Any = ()
+    together: Any
+    sizes: Any
+
+    @classmethod
+    def unpack(cls, numbers: Array, sizes: Array) -> Limits:
+        """Return the limits for compiled code, which gets their numbers as one vector."""
+        rows, evaluations, tolerance, sign, together = numbers
+        return cls(rows.astype(int), evaluations.astype(int), tolerance, sign, together.astype(int), sizes)
 
 
 @dataclass(frozen=True)

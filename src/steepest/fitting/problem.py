@@ -23,6 +23,8 @@ from steepest.descent.state import Rules
 
 SAMPLE_ROWS = 500
 HEAVY = 2**22
+# With few rows, turning the loop costs as much as an update; each copy of the update is compiled, though.
+FEW_ROWS, UNROLLED = 8, 4
 
 Total = Callable[..., Any]
 Penalty = Callable[[Any], Any]
@@ -96,7 +98,10 @@ def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, 
             raise ValueError(f"batches need a model that can be traced, and this one can't be: {why}")
         return serve(lambda parameters: plain(structure.flatten(parameters, "the point")), calling, x), calling
     extra = push.compiled if push else None
-    known = few.compiled.loops.setdefault((rows.layout, extra), _over_blocks(few.compiled, extra, rows.layout))
+    place = (rows.layout, extra)
+    known = few.compiled.loops.get(place)
+    if known is None:
+        known = few.compiled.loops[place] = _over_blocks(few.compiled, extra, rows.layout)
     closed = few.arrays[: len(few.arrays) - len(sample)]
     arrays = _placed(rows, closed, push.arrays if push else (), seed)
     sentence = "exact: the model was traced and compiled"
@@ -124,17 +129,16 @@ class _Second:
 
 def _placed(rows: Rows, closed: Any, penalty: Any, seed: int) -> dict[str, Any]:
     with double_precision():
-        return jax.device_put(
-            {
-                "closed": tuple(closed),
-                "penalty": tuple(penalty),
-                "data": (rows.X, rows.y, rows.weight),
-                "mass": rows.mass,
-                # A short batch divides by the full size: each row weighs alike over an epoch.
-                "batch_mass": rows.mass * rows.layout.size / rows.layout.rows,
-                "seed": seed,
-            }
-        )
+        data = jax.device_put((rows.X, rows.y, rows.weight))
+    return {
+        "closed": tuple(closed),
+        "penalty": tuple(penalty),
+        "data": data,
+        "mass": rows.mass,
+        # A short batch divides by the full size: each row weighs alike over an epoch.
+        "batch_mass": rows.mass * rows.layout.size / rows.layout.rows,
+        "seed": seed,
+    }
 
 
 def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compiled:
@@ -171,7 +175,8 @@ def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compi
             direction, memory = rules.turn(gradient, memory, x, value)
             return x + size(i) * direction, memory
 
-        x, memory = jax.lax.fori_loop(0, layout.batches, update, (x, memory))
+        unroll = UNROLLED if layout.size <= FEW_ROWS else 1
+        x, memory = jax.lax.fori_loop(0, layout.batches, update, (x, memory), unroll=unroll)
         return x, memory, size(layout.batches - 1)
 
     compiled = Compiled(whole)
