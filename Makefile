@@ -2,13 +2,18 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 
 demo: $(READY)
 	$(PY) examples/demo.py
 
 test: lint
 	$(PY) -m pytest -n 2
+
+bench: $(READY)
+	$(PY) benchmarks/tutorial.py
+	$(PY) benchmarks/functions.py
+	$(PY) benchmarks/flights.py
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

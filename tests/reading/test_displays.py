@@ -466,3 +466,12 @@ def test_every_series_has_its_own_colour_line_and_marker():
     drawn = [style.series(k, points=5) for k in range(4)]
     for what in ("color", "linestyle", "marker"):
         assert len({each[what] for each in drawn}) == 4
+
+
+def test_both_axes_of_a_saved_descent_look_alike(tmp_path):
+    display = DescentDisplay([1, 2, 3], [4.0, 3.0, 2.5], [2.0, 1.0, 0.5])
+    save_figure(display, tmp_path / "d.png")
+    upper, lower = display.axes_
+    assert lower.yaxis.label.get_color() == upper.yaxis.label.get_color() != "black"
+    assert [s.get_visible() for s in lower.spines.values()] == [s.get_visible() for s in upper.spines.values()]
+    assert lower.get_facecolor() == upper.get_facecolor()

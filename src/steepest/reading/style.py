@@ -127,8 +127,20 @@ def stacked_axes(ax: Axes | Sequence[Axes] | None) -> tuple[Axes, Axes]:
             ax.set_position((box.x0, box.y0 + 0.55 * box.height, box.width, 0.45 * box.height))
             room = (box.x0, box.y0, box.width, 0.45 * box.height)
             top, bottom = ax, ax.figure.add_axes(room, sharex=ax)
+        _dress_alike(top, bottom)
     top.tick_params(labelbottom=False)
     return top, bottom
+
+
+def _dress_alike(model: Axes, ax: Axes) -> None:
+    ax.set_facecolor(model.get_facecolor())
+    for side, spine in model.spines.items():
+        ax.spines[side].set_visible(spine.get_visible())
+        ax.spines[side].set_color(spine.get_edgecolor())
+    colours = {name: value for name, value in model.yaxis.get_tick_params().items() if name.endswith("color")}
+    ax.tick_params(which="both", **colours)
+    for text in (ax.xaxis.label, ax.yaxis.label):
+        text.set_color(model.yaxis.label.get_color())
 
 
 def words(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = "", legend: int = 0) -> None:
