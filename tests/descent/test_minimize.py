@@ -92,7 +92,9 @@ def optax_path(transformation, x, iterations):
         x = jnp.asarray(x)
         state, path = transformation.init(x), [np.asarray(x)]
         for _ in range(iterations):
-            updates, state = transformation.update(jax.grad(f)(x), state, x)
+            value, slope = jax.value_and_grad(f)(x)
+            extra = {"value": value, "grad": slope, "value_fn": f}
+            updates, state = optax.with_extra_args_support(transformation).update(slope, state, x, **extra)
             x = optax.apply_updates(x, updates)
             path.append(np.asarray(x))
     return np.stack(path)
@@ -119,6 +121,26 @@ class TestOptax:
         theirs = RULES[rule][1]
         run = st.minimize(rosenbrock, self.start, step=theirs, iterations=40)
         np.testing.assert_allclose(run.trace.x, optax_path(theirs, self.start, 40), rtol=1e-12, atol=1e-12)
+
+
+SEARCHES = {
+    "zoom": optax.lbfgs(),
+    "backtracking": optax.chain(optax.sgd(1.0), optax.scale_by_backtracking_linesearch(40)),
+}
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_optax_that_calls_the_function_walks_its_path(search):
+    theirs, start = SEARCHES[search], (-1.2, 1.0, 0.5)
+    run = st.minimize(rosenbrock, start, direction=theirs, iterations=25)
+    np.testing.assert_allclose(run.trace.x, optax_path(theirs, start, 25), rtol=1e-9, atol=1e-9)
+    mirrored = st.maximize(lambda x: -rosenbrock(x), start, direction=theirs, iterations=25)
+    np.testing.assert_allclose(mirrored.trace.x, run.trace.x, rtol=1e-12)
+
+
+def test_optax_that_calls_a_function_that_cannot_be_traced():
+    with pytest.raises(ValueError, match="calls the function by itself, and this function can't be traced"):
+        st.minimize(ENGINES["differences"], (-1.2, 1.0), direction=optax.lbfgs())
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -28,7 +28,8 @@ class Compiled:
 
     def __init__(self, pure: Callable[[Any, Any], tuple[Any, Any]]) -> None:
         self.pure = pure
-        self.jitted = jax.jit(pure)
+        # One vector for both, as each array that leaves compiled code costs as much as a small function.
+        self.jitted = jax.jit(lambda x, arrays: jnp.append(*reversed(pure(x, arrays))))
         self.loops: dict[Hashable, Any] = {}
         # For fits in batches: an epoch of updates, each on its batch, and how many there are in it.
         self.epoch: Callable[..., Any] | None = None
@@ -36,8 +37,8 @@ class Compiled:
 
     def __call__(self, x: np.ndarray, arrays: Any) -> Slope:
         with double_precision():
-            value, gradient = self.jitted(x, arrays)
-        return float(value), np.array(gradient)
+            both = np.array(self.jitted(x, arrays))
+        return float(both[-1]), both[:-1]
 
 
 @dataclass

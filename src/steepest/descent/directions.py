@@ -7,7 +7,7 @@ moves to x + t d, with the step size t from `steepest.descent.steps`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, dataclass_transform
 
@@ -234,7 +234,8 @@ class Optax:
     Parameters
     ----------
     transformation : optax.GradientTransformation
-        It brings its own step size, so no ``step=`` goes with it.
+        It brings its own step size, so no ``step=`` goes with it. Where it searches along the line,
+        as `optax.lbfgs` does, its trials are its own: the run can neither count nor record them.
 
     Examples
     --------
@@ -255,18 +256,22 @@ class Optax:
     def start(self, x: Array) -> State:
         return self.transformation.init(x)
 
-    def __call__(self, g: Array, state: State, x: Array, **extra: Any) -> tuple[Array, State]:
+    def __call__(
+        self, g: Array, state: State, x: Array, value: Array = None, f: Callable[[Array], Array] | None = None
+    ) -> tuple[Array, State]:
         import optax
 
-        # What was written without value= in mind takes no more than these three.
+        known = {"value": value, "grad": g, "value_fn": f}
+        extra = {name: what for name, what in known.items() if what is not None}
+        # What was written without these in mind takes the first three alone.
         try:
             return optax.with_extra_args_support(self.transformation).update(g, state, x, **extra)
         except TypeError as error:
-            if "value_fn" not in str(error):
+            if f is not None or "value_fn" not in str(error):
                 raise
             raise ValueError(
-                "this optax transformation searches along the line by itself, calling the function; "
-                "take step='auto' or step='wolfe', whose trials the run can count and record"
+                "this optax transformation calls the function by itself, and this function can't be traced: "
+                "take step='auto' or step='wolfe', which work on any"
             ) from None
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.precision import double_precision
-from steepest.descent.loop import PATH_ROWS, advance, compiled_chunk
+from steepest.descent.loop import PATH_ROWS, advance, compiled_begin, compiled_chunk
 from steepest.descent.state import (
     CODE,
     COLUMNS,
@@ -72,7 +72,8 @@ class Engine:
         value, gradient = objective.slope(start)
         gradient = self.mended(start, value, gradient)
         with double_precision():
-            packed = _begin(self._bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1))
+            here = (self._bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1))
+            packed = self._begun(*here) if rules.optax and objective.compiled else _begin(*here)
             if objective.updates > 1:
                 # Only the updates of an epoch, each on its batch, may teach the direction.
                 packed = packed._replace(memory=_fresh_memory(self._bare, start))
@@ -88,6 +89,13 @@ class Engine:
         numbers = self.packed.numbers.copy()
         numbers[CODE] = code
         self.stand(self.packed._replace(numbers=numbers))
+
+    def _begun(self, *here: Any) -> Packed:
+        compiled = self.objective.compiled
+        assert compiled is not None
+        if "begin" not in compiled.loops:
+            compiled.loops["begin"] = compiled_begin(compiled)
+        return compiled.loops["begin"](*here, self.objective.arrays)
 
     @property
     def capacity(self) -> int:

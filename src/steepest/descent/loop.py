@@ -27,6 +27,7 @@ from steepest.descent.state import (
     Path,
     Rules,
     State,
+    begin,
     follow,
     pack,
     table,
@@ -136,6 +137,18 @@ def compiled_chunk(compiled: Compiled, capacity: int) -> Callable[..., Any]:
     return jax.jit(chunk)
 
 
+def compiled_begin(compiled: Compiled) -> Callable[..., Packed]:
+    """Compile the start for a rule that makes trials of its own, as it must call the function."""
+
+    def start(
+        rules: Rules, x: Array, value: Array, gradient: Array, numbers: Array, sizes: Array, arrays: Any
+    ) -> Packed:
+        limits = Limits.unpack(numbers, sizes)
+        return pack(begin(rules, x, value, gradient, limits, lambda x: _signed(compiled, x, arrays, limits)[0]))
+
+    return jax.jit(start)
+
+
 Go = Callable[[State, Array], tuple[State, Array]]
 
 
@@ -161,6 +174,9 @@ def _march(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first:
     """Return how to take several fixed steps, or epochs of them, and judge them together."""
     cost = 2 if compiled.epoch else 1
 
+    def f(x: Array) -> Array:
+        return _signed(compiled, x, arrays, limits)[0]
+
     def step(here: Path, k: Array) -> Path:
         if compiled.epoch:
             x, memory, t = compiled.epoch(rules, here.x, here.memory, k, arrays, limits.sizes, first)
@@ -168,7 +184,7 @@ def _march(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first:
             return Path(x, value, gradient, here.direction, t, t, memory)
         x = here.x + here.next_t * here.direction
         value, gradient = _signed(compiled, x, arrays, limits)
-        direction, memory = rules.turn(gradient, here.memory, x, value)
+        direction, memory = rules.turn(gradient, here.memory, x, value, f)
         t = jnp.asarray(rules.size(k + 1, limits.sizes, first), float)
         return Path(x, value, gradient, direction, here.next_t, t, memory)
 

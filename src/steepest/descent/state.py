@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ COLUMNS = ("iteration", "evaluations", "value", "gradient_norm", "step_size")
 CAUTIOUS = 200
 
 Array = Any
+Function = Callable[[Any], Any]
 
 
 class State(NamedTuple):
@@ -117,20 +119,22 @@ class Rules:
             return jnp.asarray(1.0)
         return jnp.asarray(sizes[k - first] if self.tabled else self.step.at(k), float)
 
-    def turn(self, g: Array, memory: Any, x: Array, value: Array) -> tuple[Array, Any]:
-        """Return the direction at x, and what it remembers."""
+    def turn(self, g: Array, memory: Any, x: Array, value: Array, f: Function | None = None) -> tuple[Array, Any]:
+        """Return the direction at x, and what it remembers; f is for a rule that makes trials of its own."""
         if self.optax:
-            return self.direction(g, memory, x, value=value, grad=g)
+            return self.direction(g, memory, x, value, f)
         return self.direction(g, memory, x)
 
 
 jax.tree_util.register_dataclass(Rules, ["direction", "step"], ["tabled", "optax"])
 
 
-def begin(rules: Rules, x: Array, value: Array, gradient: Array, limits: Limits) -> State:
+def begin(
+    rules: Rules, x: Array, value: Array, gradient: Array, limits: Limits, f: Function | None = None
+) -> State:  # fmt: skip
     """Return the state at the start: the first direction and the first step to try."""
     memory = rules.direction.start(x)
-    direction, memory = rules.turn(gradient, memory, x, value)
+    direction, memory = rules.turn(gradient, memory, x, value, f)
     zero, none = jnp.zeros((), int), jnp.asarray(0.0)
     gnorm = jnp.linalg.norm(gradient)
     size = jnp.linalg.norm(x)

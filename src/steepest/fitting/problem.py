@@ -171,8 +171,13 @@ def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compi
 
         def update(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
             x, memory = carry
-            value, gradient = part(x, _batch(layout, arrays["data"], order, i), arrays["batch_mass"], arrays)
-            direction, memory = rules.turn(gradient, memory, x, value)
+            batch = _batch(layout, arrays["data"], order, i)
+
+            def on_batch(x: Any) -> Any:
+                return part(x, batch, arrays["batch_mass"], arrays)
+
+            value, gradient = on_batch(x)
+            direction, memory = rules.turn(gradient, memory, x, value, lambda x: on_batch(x)[0])
             return x + size(i) * direction, memory
 
         unroll = UNROLLED if layout.size <= FEW_ROWS else 1
