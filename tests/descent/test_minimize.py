@@ -77,7 +77,13 @@ RULES = {
     "plain": (st.directions.Plain(), optax.sgd(0.001)),
     "momentum": (st.directions.Momentum(0.8), optax.sgd(0.001, momentum=0.8)),
     "nesterov": (st.directions.Nesterov(0.8), optax.sgd(0.001, momentum=0.8, nesterov=True)),
+    "adagrad": (st.directions.AdaGrad(), optax.adagrad(0.001)),
+    "rmsprop": (st.directions.RMSProp(), optax.rmsprop(0.001)),
+    "adadelta": (st.directions.Adadelta(), optax.adadelta(0.001)),
     "adam": (st.directions.Adam(), optax.adam(0.001)),
+    "adamw": (st.directions.AdamW(weight_decay=0.1), optax.adamw(0.001, weight_decay=0.1)),
+    "nadam": (st.directions.NAdam(), optax.nadam(0.001)),
+    "amsgrad": (st.directions.AMSGrad(b2=0.9), optax.amsgrad(0.001, b2=0.9)),
 }
 
 
