@@ -129,6 +129,40 @@ class TestOptax:
         np.testing.assert_allclose(run.trace.x, optax_path(theirs, self.start, 40), rtol=1e-12, atol=1e-12)
 
 
+def test_nesterov_with_restart_ends_sooner_and_never_swings_back():
+    """On an ill-conditioned quadratic the velocity swings; O'Donoghue and Candès drop it there."""
+    weights = np.array([1.0, 1000.0])
+
+    def values(restart):
+        rule = st.directions.Nesterov(0.99, restart=restart)
+        f = lambda x: 0.5 * np.sum(weights * x * x)  # noqa: E731
+        return st.minimize(f, (1.0, 1.0), direction=rule, step=0.0009, iterations=400).trace.value
+
+    swinging, restarted = values(False), values(True)
+    assert restarted[-1] < 1e-6 * swinging[-1]
+    # A restart drops the velocity as soon as it leads uphill, so the value rises by one step's worth at most.
+    assert np.diff(restarted).max() <= 0.01 * np.diff(swinging).max()
+
+
+HYPER = {
+    "decay of one": (
+        lambda: st.directions.Momentum(1.0),
+        r"Momentum\(decay=1.0\): it must be a number, 0 or more and below 1",
+    ),
+    "negative mean": (lambda: st.directions.Adam(b2=-0.1), r"Adam\(b2=-0.1\)"),
+    "eps of NaN": (lambda: st.directions.RMSProp(eps=np.nan), "finite"),
+    "text": (lambda: st.directions.AdaGrad("a"), r"AdaGrad\(initial='a'\)"),
+    "no memory": (lambda: st.directions.LBFGS(0), "1 or more"),
+}
+
+
+@pytest.mark.parametrize("case", HYPER)
+def test_bad_hyper_parameters(case):
+    make, words = HYPER[case]
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
 SEARCHES = {
     "zoom": optax.lbfgs(),
     "backtracking": optax.chain(optax.sgd(1.0), optax.scale_by_backtracking_linesearch(40)),

@@ -7,6 +7,7 @@ moves to x + t d, with the step size t from `steepest.descent.steps`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, dataclass_transform
@@ -44,8 +45,22 @@ def rule(cls: type) -> type:
     return cls
 
 
+class _FirstOrder:
+    """What rules share that see one gradient after another and know nothing of the curvature."""
+
+    metric: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for f in fields(self):  # type: ignore[arg-type]
+            value, fades = getattr(self, f.name), f.name in ("decay", "b1", "b2")
+            if f.type != "float" or (isinstance(value, (int, float)) and 0 <= value < (1 if fades else math.inf)):
+                continue
+            wanted = "0 or more and below 1" if fades else "0 or more, and finite"
+            raise ValueError(f"{type(self).__name__}({f.name}={value!r}): it must be a number, {wanted}")
+
+
 @rule
-class Plain:
+class Plain(_FirstOrder):
     """Plain gradient descent: straight down, d = -g.
 
     Examples
@@ -53,8 +68,6 @@ class Plain:
     >>> Plain()(2.0, (), 1.0)
     (-2.0, ())
     """
-
-    metric: ClassVar[bool] = False
 
     def start(self, x: Array) -> State:
         return ()
@@ -64,7 +77,7 @@ class Plain:
 
 
 @rule
-class Momentum:
+class Momentum(_FirstOrder):
     """The heavy ball: v ← μ v + g, d = -v.
 
     Parameters
@@ -84,7 +97,6 @@ class Momentum:
     """
 
     decay: float = 0.9
-    metric: ClassVar[bool] = False
 
     def start(self, x: Array) -> State:
         return jnp.zeros_like(x)
@@ -95,7 +107,7 @@ class Momentum:
 
 
 @rule
-class Nesterov:
+class Nesterov(_FirstOrder):
     """Nesterov's momentum: v ← μ v + g, d = -(g + μ v), the heavy ball looking one step ahead.
 
     Parameters
@@ -119,20 +131,19 @@ class Nesterov:
 
     decay: float = 0.9
     restart: bool = field(default=False, metadata={"static": True})
-    metric: ClassVar[bool] = False
 
     def start(self, x: Array) -> State:
         return jnp.zeros_like(x)
 
     def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
-        if self.restart:
-            state = jnp.where(jnp.sum(g * state) < 0, 0.0, state)
         velocity = self.decay * state + g
+        if self.restart:
+            velocity = jnp.where(jnp.sum(g * velocity) < 0, g, velocity)
         return -(g + self.decay * velocity), velocity
 
 
 @rule
-class AdaGrad:
+class AdaGrad(_FirstOrder):
     """Adaptive gradients: G ← G + g², d = -g / √(G + ε), so that rare slopes count for more.
 
     Parameters
@@ -156,7 +167,6 @@ class AdaGrad:
 
     initial: float = 0.1
     eps: float = 1e-7
-    metric: ClassVar[bool] = False
 
     def start(self, x: Array) -> State:
         return jnp.full_like(x, self.initial)
@@ -167,7 +177,7 @@ class AdaGrad:
 
 
 @rule
-class RMSProp:
+class RMSProp(_FirstOrder):
     """Root mean squares: v ← β v + (1-β) g², d = -g / √(v + ε), AdaGrad with a memory that fades.
 
     Parameters
@@ -191,7 +201,6 @@ class RMSProp:
 
     decay: float = 0.9
     eps: float = 1e-8
-    metric: ClassVar[bool] = False
 
     def start(self, x: Array) -> State:
         return jnp.zeros_like(x)
@@ -202,7 +211,7 @@ class RMSProp:
 
 
 @rule
-class Adadelta:
+class Adadelta(_FirstOrder):
     """Steps in the units of x: d = -g √(u + ε) / √(v + ε), with u and v fading means of d² and g².
 
     Parameters
@@ -225,7 +234,6 @@ class Adadelta:
 
     decay: float = 0.9
     eps: float = 1e-6
-    metric: ClassVar[bool] = False
 
     def start(self, x: Array) -> State:
         return jnp.zeros_like(x), jnp.zeros_like(x)
@@ -237,7 +245,7 @@ class Adadelta:
         return d, (self.decay * u + (1 - self.decay) * d * d, v)
 
 
-class _Moments:
+class _Moments(_FirstOrder):
     """What the rules of Adam's family share: fading means of g and g², and what undoes their zero start."""
 
     b1: float
@@ -280,7 +288,6 @@ class Adam(_Moments):
     b1: float = 0.9
     b2: float = 0.999
     eps: float = 1e-8
-    metric: ClassVar[bool] = False
 
     def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
         m, v, k = self.fade(g, state)
@@ -322,7 +329,6 @@ class AdamW(_Moments):
     b2: float = 0.999
     eps: float = 1e-8
     weight_decay: float = 1e-4
-    metric: ClassVar[bool] = False
 
     def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
         m, v, k = self.fade(g, state)
@@ -358,7 +364,6 @@ class NAdam(_Moments):
     b1: float = 0.9
     b2: float = 0.999
     eps: float = 1e-8
-    metric: ClassVar[bool] = False
 
     def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
         m, v, k = self.fade(g, state)
@@ -395,7 +400,6 @@ class AMSGrad(_Moments):
     b1: float = 0.9
     b2: float = 0.999
     eps: float = 1e-8
-    metric: ClassVar[bool] = False
 
     def start(self, x: Array) -> State:
         return *super().start(x), jnp.zeros_like(x)
@@ -430,6 +434,10 @@ class LBFGS:
 
     memory: int = field(default=10, metadata={"static": True})
     metric: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.memory, int) and self.memory >= 1):
+            raise ValueError(f"LBFGS(memory={self.memory!r}): it must be a whole number, 1 or more")
 
     def start(self, x: Array) -> State:
         pairs = jnp.zeros((self.memory, x.size), x.dtype)
