@@ -2,16 +2,15 @@
 
 import csv
 import os
-import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
+from tests.interrupts import interrupted
 
 import steepest as st
 from steepest.cli import main
@@ -245,7 +244,7 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
     X = rng.standard_normal((5_000, 3))
     np.savetxt(tmp_path / "t.csv", np.c_[X, X.sum(axis=1)], delimiter=",", header="a,b,c,y", comments="", fmt="%.4f")
     options = ["--learning-rate", "1e-9", "--epochs", "1000000000"]
-    code, out, err = interrupted(
+    code, out, err = interrupted_fit(
         tmp_path,
         "callback",
         options,
@@ -270,7 +269,7 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
 @pytest.mark.parametrize("when", ["fit", "write_record"])
 def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, when):
     (tmp_path / "t.csv").write_text(TABLE)
-    code, _, err = interrupted(
+    code, _, err = interrupted_fit(
         tmp_path,
         when,
         [],
@@ -285,16 +284,8 @@ def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, whe
     assert not list(tmp_path.glob("kept/*"))
 
 
-def interrupted(folder, when, options, patch):
+def interrupted_fit(folder, when, options, patch):
     """Run a fit in a child that is patched to say when it is under way, and then interrupted."""
     script = "import sys, time, steepest.fitting.table as table, steepest.cli as cli\n" + textwrap.dedent(patch)
     words = ["fit", "t.csv", "--target", "y" if when == "callback" else "height", "--out", "kept", *options]
-    child = subprocess.Popen(
-        [sys.executable, "-c", script + "\ncli.main()", *words],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert "going\n" in iter(child.stdout.readline, "")
-    time.sleep(0.3)
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
-    return child.returncode, out, err
+    return interrupted(script + "\ncli.main()", *words, folder=folder)

@@ -1,9 +1,6 @@
 """Descents of functions, held against closed forms, optax, SciPy and the properties that must hold."""
 
 import itertools
-import signal
-import subprocess
-import sys
 import textwrap
 import time
 
@@ -11,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 import scipy.optimize
+from tests.interrupts import interrupted
 
 import steepest as st
 from steepest.trace import Outcome
@@ -309,6 +307,32 @@ class TestOutcomes:
         assert run.fun == 5
         assert float(run.x) == 1
 
+    @pytest.mark.parametrize("f", [abs, lambda x: x + 0.0, lambda x: np.where(x > 1, x, 2 * x - 1)])
+    def test_a_slope_without_curvature_is_not_flat(self, f):
+        run = st.minimize(f, 9.0, step=0.1, tolerance=1e-8, iterations=50)
+        assert run.outcome is Outcome.ITERATION_LIMIT
+        assert run.x == pytest.approx(4.0)
+
+    @pytest.mark.parametrize("step", ["auto", "armijo"])
+    def test_one_coordinate_without_curvature_is_no_minimum(self, step):
+        run = st.minimize(lambda x, y: x * x + 1e-3 * y, (1.0, 1.0), step=step)
+        assert run.outcome in (Outcome.UNBOUNDED, Outcome.STALLED)
+
+    def test_where_the_value_is_infinite(self):
+        run = st.minimize(lambda x: np.where(x > 0, x, -np.inf), 9.0)
+        assert run.outcome is Outcome.UNBOUNDED
+        assert "the value is -inf one step from [9.]" in run.message
+        run = st.maximize(lambda x: x, 9.0)
+        assert run.outcome is Outcome.UNBOUNDED
+        assert "rose above" in run.message
+
+    @pytest.mark.parametrize("f", [lambda x: x, lambda x: x * (x - 1.5), lambda x: np.log(x - 0.5)])
+    def test_a_search_comes_to_the_wall_and_says_so(self, f):
+        run = st.minimize(lambda x: np.where(x >= 1, f(x), np.nan), 9.0)
+        assert run.x == pytest.approx(1.0, abs=1e-12)
+        assert run.outcome is Outcome.STALLED
+        assert "edge" in run.message
+
     def test_a_wall_of_nan_ends_a_fixed_step_and_not_a_search(self):
         def f(x):
             return x - np.log(x)
@@ -385,7 +409,7 @@ class TestOutcomes:
 
 
 @pytest.mark.parametrize("engine", ["compiled", "plain"])
-def test_ctrl_c_returns_the_best_so_far(engine, tmp_path):
+def test_ctrl_c_returns_the_best_so_far(engine):
     body = "float(x[0])**2 + float(x[1])**2" if engine == "plain" else "np.sum(x**2)"
     script = textwrap.dedent(f"""
         import numpy as np, steepest as st
@@ -394,13 +418,8 @@ def test_ctrl_c_returns_the_best_so_far(engine, tmp_path):
                           callback=lambda r: print("going", flush=True) if r.nit == 3 else None)
         print(run.outcome, run.nit, run.fun < 2, run.success)
     """)
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    assert child.stdout.readline() == "going\n"
-    time.sleep(0.3)
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
-    assert child.returncode == 0, err
+    code, out, err = interrupted(script)
+    assert code == 0, err
     outcome, nit, better, success = out.split()
     assert (outcome, better, success) == ("interrupted", "True", "False")
     assert int(nit) >= 3

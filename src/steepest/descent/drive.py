@@ -16,7 +16,7 @@ from steepest.derivatives.differences import EPS, central_gradient, scale_of
 from steepest.derivatives.objective import Objective, agree, distrust, slack_of
 from steepest.descent.engine import Engine, chunk_sizes
 from steepest.descent.run import Run
-from steepest.descent.state import CANDIDATE, COLUMNS, NON_FINITE, RUNNING, STALLED, UNBOUNDED, Rules
+from steepest.descent.state import BOTTOMLESS, CANDIDATE, COLUMNS, NON_FINITE, RUNNING, STALLED, UNBOUNDED, Rules
 from steepest.descent.verdict import LARGEST_AUDIT, Audit, audit, auditable, message
 from steepest.descent.view import View
 from steepest.reading.progress import Progress
@@ -146,8 +146,8 @@ class _Drive:
         except Exception as error:
             if self.engine.objective.compiled is not None:
                 raise
-            at = np.array2string(np.asarray(self.engine.state.x), precision=6, threshold=6)
-            return self.plain(Outcome.RAISED, f"{type(error).__name__}: {error}, on the way from {at}")
+            facts = f"{type(error).__name__}: {error}, on the way from {_point(self.engine.state.x)}"
+            return self.plain(Outcome.RAISED, facts)
 
     def allowance(self, size: int) -> tuple[int, int]:
         rows = 1 if self.callback is not None else self.iterations - int(self.engine.state.iteration)
@@ -181,7 +181,12 @@ class _Drive:
         if code in (CANDIDATE, STALLED):
             return self.examined(code)
         if code == UNBOUNDED:
-            return self.plain(Outcome.UNBOUNDED, f"the value fell below {float(state.best_value):.3g} and still falls")
+            beyond = ("fell below", "falls") if self.engine.sign > 0 else ("rose above", "rises")
+            facts = f"the value {beyond[0]} {self.engine.sign * float(state.best_value):.3g} and still {beyond[1]}"
+            return self.plain(Outcome.UNBOUNDED, facts)
+        if code == BOTTOMLESS:
+            facts = f"the value is {-self.engine.sign * math.inf:+} one step from {_point(state.x)}"
+            return self.plain(Outcome.UNBOUNDED, facts)
         if code == NON_FINITE:
             return self.broken_off()
         if done >= self.iterations:
@@ -246,8 +251,7 @@ class _Drive:
             facts = f"the value is within {_gap(report.decrement)} of the {self.extreme}, {_gap(bound)} was asked"
             return Ending(Outcome.CONVERGED, facts, certificate)
         if code == STALLED or self.audits >= MOST_AUDITS:
-            facts = f"about {_gap(report.decrement)} from the {self.extreme}, {_gap(bound)} was asked"
-            return Ending(Outcome.STALLED, facts, certificate)
+            return self.stalled(report.decrement, bound, certificate)
         engine.tolerance *= min(0.1, bound / report.decrement)
         engine.mark(RUNNING)
         self.recorder.events.append(
@@ -257,7 +261,7 @@ class _Drive:
 
     def estimated(self, code: int, asked: float) -> Ending:
         state = self.engine.state
-        gap = float(state.estimate) if int(state.iteration) else 0.0
+        gap = float(state.estimate)
         bound = max(asked, 4 * EPS * abs(float(state.best_value)))
         certificate = Certificate("estimated", gap, bound)
         if not int(state.iteration) and not np.any(state.gradient):
@@ -265,7 +269,14 @@ class _Drive:
         if gap <= bound:
             facts = f"the value is within about {_gap(gap)} of the {self.extreme}, {_gap(bound)} was asked"
             return Ending(Outcome.CONVERGED, facts, certificate)
+        return self.stalled(gap, bound, certificate)
+
+    def stalled(self, gap: float, bound: float, certificate: Certificate) -> Ending:
         facts = f"about {_gap(gap)} from the {self.extreme}, {_gap(bound)} was asked"
+        if math.isinf(gap):
+            facts = f"how far the {self.extreme} lies can't be told from here"
+        if int(self.engine.state.non_finite):
+            facts += "; steps from here led to where the function is not finite, so the best may lie at that edge"
         return Ending(Outcome.STALLED, facts, certificate)
 
     @property
@@ -275,6 +286,10 @@ class _Drive:
     @property
     def extreme(self) -> str:
         return "minimum" if self.engine.sign > 0 else "maximum"
+
+
+def _point(x: Any) -> str:
+    return np.array2string(np.asarray(x), precision=6, threshold=6)
 
 
 def _gap(gap: float) -> str:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Compiled
 from steepest.descent.state import (
+    BOTTOMLESS,
     COLUMNS,
     NO_GRADIENT,
     RUNNING,
@@ -92,7 +93,8 @@ def _reject(rules: Rules, state: State, value: Array, verdict: Any, limits: Limi
     high = jnp.where(jnp.isfinite(value), verdict.high, state.t)
     lost = jnp.all(state.x + t * state.direction == state.x) | (state.trials >= MOST_TRIALS)
     lost = lost | (jnp.isfinite(high) & (high - verdict.low <= 4 * EPS * high))
-    falls_forever = (value == -jnp.inf) | (lost & jnp.isinf(high) & (verdict.low > 0))
+    falls_forever = lost & jnp.isinf(high) & (verdict.low > 0)
+    bottomless = value == -jnp.inf
     stays = state._replace(t=t, low=verdict.low, high=high, trials=state.trials + 1)
 
     def restart() -> State:
@@ -106,7 +108,8 @@ def _reject(rules: Rules, state: State, value: Array, verdict: Any, limits: Limi
         )  # fmt: skip
 
     code = jnp.where(falls_forever, UNBOUNDED, jnp.where(lost, STALLED, RUNNING))
-    again = lost & ~state.fresh & ~falls_forever
+    code = jnp.where(bottomless, BOTTOMLESS, code)
+    again = lost & ~state.fresh & ~falls_forever & ~bottomless
     return jax.lax.cond(again, restart, lambda: stays._replace(code=code))
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from steepest.derivatives.differences import EPS
 
-RUNNING, CANDIDATE, STALLED, NON_FINITE, UNBOUNDED, NO_GRADIENT = range(6)
+RUNNING, CANDIDATE, STALLED, NON_FINITE, UNBOUNDED, BOTTOMLESS, NO_GRADIENT = range(7)
 COLUMNS = ("iteration", "evaluations", "value", "gradient_norm", "step_size")
 CAUTIOUS = 200
 
@@ -178,7 +178,9 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     flattest = jnp.minimum(flattest, state.flattest)
     steepest = jnp.maximum(jnp.where(upto & (curvature > 0), curvature, 0.0).max(axis=1), state.steepest)
     squared = _dots(g, g)
-    estimate = squared / (2 * flattest)
+    # Where no curvature was seen, nothing bounds the gain.
+    unknown = jnp.where(squared > 0, jnp.inf, 0.0)
+    estimate = jnp.where(jnp.isinf(flattest), unknown, squared / (2 * flattest))
     if rules.direction.metric:
         decrement = -_dots(g, path.direction) / 2
         estimate = jnp.maximum(decrement, estimate) if x.shape[1] > CAUTIOUS else decrement
@@ -192,7 +194,7 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     kept = jnp.minimum(jnp.minimum(arrived, wall), reach)
     last = jnp.maximum(kept - 1, 0)
     trial = path.value[jnp.minimum(wall, len(x) - 1)]
-    fail = jnp.where(jnp.isfinite(trial), NO_GRADIENT, jnp.where(trial == -jnp.inf, UNBOUNDED, NON_FINITE))
+    fail = jnp.where(jnp.isfinite(trial), NO_GRADIENT, jnp.where(trial == -jnp.inf, BOTTOMLESS, NON_FINITE))
     fell = (wall < arrived) & (wall < reach)
     code = jnp.where(near[last], CANDIDATE, STALLED)
     code = jnp.where(fell, fail, jnp.where(arrived == kept, code, RUNNING))

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from steepest.descent.directions import rule
 
 Array = Any
+AGAINST = 1e-10
 
 
 class Trial(NamedTuple):
@@ -191,7 +192,8 @@ class Wolfe:
     """The weak Wolfe conditions by bracketing: enough fall, and a slope that has flattened.
 
     f(x + t d) ≤ f(x) + c₁ t gᵀd and g(x + t d)ᵀd ≥ c₂ gᵀd; the next trial is the secant's zero of
-    the slope, kept inside the bracket. Where values differ by rounding alone, the slope decides.
+    the slope, or the middle of the bracket where that lies outside. Where values differ by rounding
+    alone, the slope decides.
 
     Parameters
     ----------
@@ -226,14 +228,17 @@ class Wolfe:
         fell = trial.new_value <= trial.value + self.fall * t * slope
         level = (trial.new_value <= trial.value + trial.rounding) & (new_slope <= (2 * self.fall - 1) * slope)
         enough, flat = fell | level, new_slope >= self.flatten * slope
+        # Against a wall or a kink the slope never flattens: be content with the last step before it.
+        against = enough & (trial.high - t <= AGAINST * t)
         low = jnp.where(enough & ~flat, t, trial.low)
         high = jnp.where(enough, trial.high, t)
         secant = t * slope / (slope - new_slope)
         open_ended = jnp.isinf(high)
         width = high - low
         far = jnp.where(secant > 0, jnp.clip(secant, 2 * t, 100 * t), 10 * t)
-        near = jnp.clip(jnp.where(jnp.isfinite(secant), secant, low), low + 0.1 * width, high - 0.1 * width)
-        return Verdict(enough & flat, jnp.where(open_ended, far, near), low, high)
+        inside = (low < secant) & (secant < high)
+        near = jnp.where(inside, jnp.clip(secant, low + 0.1 * width, high - 0.1 * width), low + 0.5 * width)
+        return Verdict((enough & flat) | against, jnp.where(open_ended, far, near), low, high)
 
 
 def _positive(rule_name: str, field: str, value: float) -> None:

@@ -21,7 +21,7 @@ _ADVICE = {
     Outcome.STALLED: "no step lowers the value beyond rounding; a larger tolerance= would accept this point",
     Outcome.SADDLE: "start elsewhere, off the ridge",
     Outcome.FLAT: "the function does not change here: start elsewhere",
-    Outcome.UNBOUNDED: "there is no minimum to find: check the sign, or use maximize",
+    Outcome.UNBOUNDED: "there is no best value: check the sign, or whether minimize or maximize is meant",
     Outcome.NON_FINITE: "start elsewhere, or take a smaller step",
     Outcome.RAISED: "mend the function there, or start elsewhere",
     Outcome.WRONG_GRADIENT: "leave gradient= out, or mend it",
@@ -30,21 +30,25 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class Audit:
-    """The Hessian at a point: what it says of the distance to the minimum."""
+    """The Hessian at a point: what it says of the distance to the minimum.
+
+    `ridge` is how far away the slope is flat along directions of negative curvature, in units of the point.
+    """
 
     decrement: float
     floor: float
     smallest: float
     largest: float
+    ridge: float
     cost: int
 
     @property
     def is_saddle(self) -> bool:
-        return self.smallest < -1e-6 * max(self.largest, abs(self.smallest))
+        return self.smallest < -1e-6 * max(self.largest, abs(self.smallest)) and self.ridge < 1e-3
 
     @property
     def is_flat(self) -> bool:
-        return self.largest == 0 == self.smallest
+        return self.largest == 0 == self.smallest and self.decrement == 0
 
 
 def audit(objective: Objective, x: np.ndarray, start: np.ndarray, sign: float) -> Audit | None:
@@ -56,7 +60,8 @@ def audit(objective: Objective, x: np.ndarray, start: np.ndarray, sign: float) -
     value, gradient = objective.slope(x)
     by_values = objective.kind == "differences"
     noise = objective.relative_noise
-    steps = scale_of(x, start) * min(noise ** (1 / 4) if by_values else EPS ** (1 / 3), 0.1)
+    scale = scale_of(x, start)
+    steps = scale * min(noise ** (1 / 4) if by_values else EPS ** (1 / 3), 0.1)
     hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
     if not (np.all(np.isfinite(hessian)) and np.all(np.isfinite(gradient))):
         return None
@@ -67,12 +72,18 @@ def audit(objective: Objective, x: np.ndarray, start: np.ndarray, sign: float) -
     slopes = vectors.T @ (gradient * steps)
     solid = eigenvalues > EPS * max(abs(eigenvalues[0]), abs(eigenvalues[-1]))
     decrement = float(np.sum(slopes[solid] ** 2 / eigenvalues[solid]) / 2)
+    # Along a direction without curvature nothing bounds the gain but a step as long as the point is.
+    noise_of_slopes = 64 * EPS * np.abs(vectors.T) @ (steps * (np.abs(hessian) @ np.abs(x)))
+    loose = ~solid & (np.abs(slopes) > noise_of_slopes)
+    decrement += float(np.abs(slopes[loose]) @ np.abs(vectors.T @ (scale / steps))[loose])
     rounding = EPS * np.abs(x)
+    down = eigenvalues < 0
+    ridge = np.max(np.abs(slopes[down] / eigenvalues[down]) * np.min(steps / scale), initial=0.0)
     floor = 4 * noise * abs(value) + float(rounding @ np.abs(hessian) @ rounding)
     curvature = np.linalg.eigvalsh(hessian)
     spread = 1e-9 * abs(eigenvalues[-1])
     smallest = float(curvature[0]) if eigenvalues[0] < -spread or eigenvalues[0] > 0 else 0.0
-    return Audit(decrement, floor, smallest, float(curvature[-1]), _cost(objective))
+    return Audit(decrement, floor, smallest, float(curvature[-1]), float(ridge), _cost(objective))
 
 
 def hessian_by_differences(
