@@ -76,13 +76,16 @@ def choose(direction: Any, step: Any, noisy: bool = False) -> Rules:
         return _optax(direction, step)
     automatic = isinstance(step, str) and step == "auto"
     way = _direction(direction, automatic)
-    if automatic:
-        return Rules(way, steps.Wolfe() if way.metric else steps.Armijo())
-    size = _step(step)
+    size = (steps.Wolfe() if way.metric else steps.Armijo()) if automatic else _step(step)
     if noisy and getattr(size, "searches", False):
         raise ValueError(
             f"{type(size).__name__} needs exact values, and a batch gives noisy ones: "
             "leave batch_size= out, or give a learning rate such as step=0.01"
+        )
+    if isinstance(way, directions.AdamW) and getattr(size, "searches", False):
+        raise ValueError(
+            f"AdamW shrinks the point on the way, so that {type(size).__name__} would search where f need not fall: "
+            "give a learning rate such as step=0.01, or direction='adam'"
         )
     return Rules(way, size, tabled=isinstance(size, steps.Schedule))
 

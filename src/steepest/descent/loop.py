@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Compiled
+from steepest.descent.searches import Trial
 from steepest.descent.state import (
     BOTTOMLESS,
     COLUMNS,
@@ -34,7 +35,6 @@ from steepest.descent.state import (
     table,
     unpack,
 )
-from steepest.descent.steps import Trial
 
 MOST_TRIALS = 60
 PATH_ROWS = 32
@@ -58,7 +58,7 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     )
     rounding = 4 * EPS * jnp.abs(state.value)
     slope = gradient @ state.direction
-    trial = Trial(state.t, state.low, state.high, state.value, state.slope, value, slope, rounding)
+    trial = Trial(state.t, state.low, state.high, state.value, state.slope, value, slope, rounding, state.search)
     verdict = rules.step.judge(trial)
     accept = partial(_accept, rules, state, value, gradient, limits)
     return jax.lax.cond(verdict.accepted & finite, accept, partial(_reject, rules, state, value, verdict, limits))
@@ -84,7 +84,7 @@ def _accept(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     reached, _ = follow(rules, state, _step(state, value, gradient, direction, t, memory), 1, limits, cost=0)
     return reached._replace(
         slope=gradient @ direction, fresh=lost, resets=state.resets + lost,
-        low=jnp.asarray(0.0), high=jnp.asarray(jnp.inf), trials=jnp.zeros((), int),
+        low=jnp.asarray(0.0), high=jnp.asarray(jnp.inf), trials=jnp.zeros((), int), search=rules.remember(),
     )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def _reject(rules: Rules, state: State, value: Array, verdict: Any, limits: Limi
     lost = lost | (jnp.isfinite(high) & (high - verdict.low <= 4 * EPS * high))
     falls_forever = lost & jnp.isinf(high) & (verdict.low > 0)
     bottomless = value == -jnp.inf
-    stays = state._replace(t=t, low=verdict.low, high=high, trials=state.trials + 1)
+    stays = state._replace(t=t, low=verdict.low, high=high, trials=state.trials + 1, search=verdict.memory)
 
     def restart() -> State:
         direction, memory = rules.turn(state.gradient, rules.direction.start(state.x), state.x, state.value)
@@ -104,7 +104,7 @@ def _reject(rules: Rules, state: State, value: Array, verdict: Any, limits: Limi
         return state._replace(
             direction=direction, memory=memory, slope=state.gradient @ direction, t=jnp.asarray(t, float),
             low=jnp.asarray(0.0), high=jnp.asarray(jnp.inf), trials=jnp.zeros((), int),
-            fresh=jnp.asarray(True), resets=state.resets + 1,
+            fresh=jnp.asarray(True), resets=state.resets + 1, search=rules.remember(),
         )  # fmt: skip
 
     code = jnp.where(falls_forever, UNBOUNDED, jnp.where(lost, STALLED, RUNNING))

@@ -31,6 +31,7 @@ class State(NamedTuple):
     low: Array
     high: Array
     memory: Any
+    search: Any
     fresh: Array
     iteration: Array
     evaluations: Array
@@ -51,18 +52,19 @@ class Packed(NamedTuple):
 
     numbers: Array
     memory: Any
+    search: Any
 
 
 _VECTORS = ("x", "gradient", "direction", "best_x")
 _WHOLE = {"iteration", "evaluations", "trials", "resets", "non_finite", "code"}
-_SCALARS = tuple(name for name in State._fields if name not in (*_VECTORS, "memory"))
+_SCALARS = tuple(name for name in State._fields if name not in (*_VECTORS, "memory", "search"))
 CODE = _SCALARS.index("code") - len(_SCALARS)
 
 
 def pack(state: State) -> Packed:
-    """Return a state as one vector and what its direction remembers."""
+    """Return a state as one vector and what its rules remember."""
     scalars = jnp.stack([jnp.asarray(getattr(state, name), float) for name in _SCALARS])
-    return Packed(jnp.concatenate([*(getattr(state, name) for name in _VECTORS), scalars]), state.memory)
+    return Packed(jnp.concatenate([*(getattr(state, name) for name in _VECTORS), scalars]), state.memory, state.search)
 
 
 def unpack(packed: Packed) -> State:
@@ -74,10 +76,11 @@ def unpack(packed: Packed) -> State:
 
 def seen(packed: Packed) -> State:
     """Return the state to read from: every number in it is a float."""
-    numbers, memory = packed
+    numbers, memory, search = packed
     n = (numbers.size - len(_SCALARS)) // len(_VECTORS)
     vectors = {name: numbers[k * n : (k + 1) * n] for k, name in enumerate(_VECTORS)}
-    return State(**vectors, **dict(zip(_SCALARS, numbers[-len(_SCALARS) :], strict=True)), memory=memory)
+    scalars = dict(zip(_SCALARS, numbers[-len(_SCALARS) :], strict=True))
+    return State(**vectors, **scalars, memory=memory, search=search)
 
 
 class Limits(NamedTuple):
@@ -113,6 +116,10 @@ class Rules:
     def searches(self) -> bool:
         return getattr(self.step, "searches", False)
 
+    def remember(self) -> Any:
+        """Return what a search remembers before its first trial along a direction."""
+        return self.step.remember() if self.searches else ()
+
     def size(self, k: Array, sizes: Array, first: Array) -> Array:
         """Return the fixed size of step k; a table of sizes begins at step `first`."""
         if self.optax:
@@ -143,7 +150,7 @@ def begin(
     code = jnp.where((gnorm == 0) & (limits.tolerance >= 0), CANDIDATE, RUNNING)
     return State(
         x, value, gradient, direction, gradient @ direction, jnp.asarray(t, float), none, jnp.asarray(jnp.inf), memory,
-        jnp.asarray(True), zero, zero + 1, zero, value, x, value, jnp.asarray(jnp.inf), none,
+        rules.remember(), jnp.asarray(True), zero, zero + 1, zero, value, x, value, jnp.asarray(jnp.inf), none,
         jnp.asarray(jnp.inf), zero, zero, code,
     )  # fmt: skip
 
