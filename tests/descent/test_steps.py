@@ -136,7 +136,7 @@ def test_every_pair_of_rules_on_every_problem_in_both_engines(way, size):
             st.minimize(PROBLEMS["bowl"][0], PROBLEMS["bowl"][1], direction=way, step=step)
         return
     for name, (f, start) in PROBLEMS.items():
-        gone = dict(direction=way, step=step, iterations=30)
+        gone = {"direction": way, "step": step, "iterations": 30}
         compiled = st.minimize(f, start, **gone)
         assert compiled.fun < f(start)
         if name != "valley":
