@@ -33,7 +33,7 @@ def check(record: Any, **largest: float) -> None:
     """Refuse a rule whose numbers make no sense: each is finite, positive, and at most as large as given."""
     for name, most in largest.items():
         value, least = getattr(record, name), "0 or more" if name in _MAY_BE_ZERO else "positive"
-        fine = isinstance(value, numbers.Real) and math.isfinite(value) and 0 <= value <= most
+        fine = isinstance(value, numbers.Real) and math.isfinite(value) and 0 <= float(value) <= most
         if not fine or (value == 0 and name not in _MAY_BE_ZERO):
             wanted = f"{least}, at most {most:g}" if math.isfinite(most) else f"{least} and finite"
             raise ValueError(f"{type(record).__name__}({name}={value!r}): it must be a number, {wanted}")

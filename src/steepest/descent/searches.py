@@ -136,6 +136,9 @@ class _Bracketing(_Search):
     def steep(self, slope: Array, new_slope: Array) -> Array:
         return new_slope < self.flatten * slope
 
+    def flat(self, slope: Array, new_slope: Array) -> Array:
+        raise NotImplementedError
+
 
 @rule
 class Wolfe(_Bracketing):
