@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from steepest import models
     from steepest.data.batches import minibatches
+    from steepest.derivatives.check import GradientCheck, check_gradient
     from steepest.derivatives.differences import difference_quotient, partial_derivative
+    from steepest.derivatives.finite import FiniteDifference, finite_difference
     from steepest.derivatives.gradient import gradient, value_and_gradient
+    from steepest.derivatives.higher import directional_derivative, hessian, jacobian
     from steepest.descent import directions, steps
     from steepest.descent.minimize import gradient_descent, maximize, minimize
     from steepest.descent.run import Run
@@ -29,17 +32,24 @@ __version__ = "0.1.0"
 _HOMES = {
     "Certificate": "steepest.trace",
     "Event": "steepest.trace",
+    "FiniteDifference": "steepest.derivatives.finite",
     "Fit": "steepest.fitting.result",
+    "GradientCheck": "steepest.derivatives.check",
     "Outcome": "steepest.trace",
     "Run": "steepest.descent.run",
     "TableFit": "steepest.fitting.table",
     "Trace": "steepest.trace",
+    "check_gradient": "steepest.derivatives.check",
     "difference_quotient": "steepest.derivatives.differences",
+    "directional_derivative": "steepest.derivatives.higher",
     "directions": "steepest.descent",
+    "finite_difference": "steepest.derivatives.finite",
     "fit": "steepest.fitting.fit",
     "fit_table": "steepest.fitting.table",
     "gradient": "steepest.derivatives.gradient",
     "gradient_descent": "steepest.descent.minimize",
+    "hessian": "steepest.derivatives.higher",
+    "jacobian": "steepest.derivatives.higher",
     "linear_gradient": "steepest.fitting.fit",
     "load": "steepest.fitting.load",
     "losses": "steepest.models",
@@ -56,17 +66,24 @@ _HOMES = {
 __all__ = [
     "Certificate",
     "Event",
+    "FiniteDifference",
     "Fit",
+    "GradientCheck",
     "Outcome",
     "Run",
     "TableFit",
     "Trace",
+    "check_gradient",
     "difference_quotient",
+    "directional_derivative",
     "directions",
+    "finite_difference",
     "fit",
     "fit_table",
     "gradient",
     "gradient_descent",
+    "hessian",
+    "jacobian",
     "linear_gradient",
     "load",
     "losses",

@@ -110,7 +110,7 @@ class Expression:
             return _evaluate(self.tree, dict(zip(self.names, map(_real, values), strict=True)))
 
 
-def parse(text: str) -> Expression:
+def parse(text: str, names: Sequence[str] | None = None) -> Expression:
     """Read a formula, and return the function that it stands for.
 
     Parameters
@@ -118,6 +118,9 @@ def parse(text: str) -> Expression:
     text : str
         Numbers, variables, ``pi``, ``e``, ``tau``, ``+ - * / **``, brackets, and functions by their
         NumPy names; ``where(x < 0, a, b)`` is a where the comparison holds and b elsewhere.
+    names : sequence of str, optional
+        The variables to be taken, of which the formula may use some or none; those that it uses by
+        default.
 
     Returns
     -------
@@ -159,10 +162,15 @@ def parse(text: str) -> Expression:
     if nodes > MOST_NODES:
         raise ExpressionError(f"{_quoted(text)} has {nodes:,} numbers and operations; keep to {MOST_NODES:,}")
     tree = _read(root, text)
-    names = {node.id for node in ast.walk(root) if isinstance(node, ast.Name)} - _RESERVED
-    if not names:
+    used = {node.id for node in ast.walk(root) if isinstance(node, ast.Name)} - _RESERVED
+    if names is not None:
+        strange = sorted(used - set(names))
+        if strange:
+            raise ExpressionError(f"{_quoted(text)} has {strange[0]!r}, and the variables are {', '.join(names)}")
+        return Expression(text, tuple(names), tree)
+    if not used:
         raise ExpressionError(f"{_quoted(text)} has no variable to descend along; name one, as in x**2")
-    return Expression(text, tuple(sorted(names)), tree)
+    return Expression(text, tuple(sorted(used)), tree)
 
 
 def parse_point(text: str, names: Sequence[str]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The command line: `steepest minimize`, `fit`, `predict` and `show`."""
+"""The command line: `steepest minimize`, `check`, `fit`, `predict` and `show`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from steepest.cli.check import check
 from steepest.cli.descend import minimize
 from steepest.cli.saved import show
 from steepest.cli.tables import fit, predict
@@ -37,7 +38,7 @@ def app() -> None:
     """
 
 
-for command in (minimize, fit, predict, show):
+for command in (minimize, check, fit, predict, show):
     app.add_command(command)
 
 

@@ -13,8 +13,11 @@ from steepest.cli.options import Command, check_figure, check_folder
 @click.argument("formula")
 @click.option("--start", metavar="x=9,y=9", help="Where to start: by name, or in alphabetical order as 9,9.")
 @click.option("--learning-rate", type=float, help="A constant learning rate; chosen in each step unless given.")
-@click.option("--step", help="A rule for the step size instead: auto, armijo or wolfe.")
-@click.option("--direction", help="plain, momentum, nesterov, adam or l-bfgs.")
+@click.option("--step", help="A rule for the step size instead: auto, armijo, wolfe, strong-wolfe or exact.")
+@click.option(
+    "--direction",
+    help="plain, momentum, nesterov, adagrad, rmsprop, adam, amsgrad, nadam, adamw, adadelta or l-bfgs.",
+)
 @click.option("--iterations", type=int, help="How many steps at most; exactly, with a learning rate.")
 @click.option("--evaluations", type=int, help="How many values of the formula at most.")
 @click.option("--seconds", type=float, help="How long at most.")

@@ -411,13 +411,13 @@ def _plainly_given(caller: Caller, given: Callable[..., Any] | None, start: np.n
         if given is not None:
             with np.errstate(all="ignore"):
                 gradient = calling(given, x.copy())
-        return number(value), _flat_plain(calling, gradient)
+        return number(value), flat_plain(calling, gradient)
 
     slope(start)
     return Objective(start.size, caller, slope, "given", f"the gradient given, called plainly, as {why}")
 
 
-def _flat_plain(calling: Calling, gradient: Any) -> np.ndarray:
+def flat_plain(calling: Calling, gradient: Any) -> np.ndarray:
     size = calling.structure.size
     layout = Leaf((size,), 0) if calling.spread else calling.structure.layout
     try:

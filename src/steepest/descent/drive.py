@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest.derivatives.differences import EPS, central_gradient, scale_of
+from steepest.derivatives.check import Verdict, check_slope
+from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Objective, agree, distrust, slack_of
 from steepest.descent.engine import Engine, chunk_sizes
 from steepest.descent.run import Run
@@ -100,6 +101,7 @@ class _Drive:
         self.began = time.perf_counter()
         self.audits = 0
         self.audit_cost = 0
+        self.checks = 0
         self.last_value = float(engine.state.value)
         self.record(engine.row()[None], 0.0)
 
@@ -301,7 +303,7 @@ def _finish(drive: _Drive, ending: Ending, start: np.ndarray) -> Run:
     state = engine.state
     best = np.array(state.best_x)
     gradient = _gradient_at(engine, best)
-    ending, value = _checked(engine, ending, best, gradient, start)
+    ending, value = _checked(drive, ending, best, gradient, start)
     for count, kind, detail in (
         (int(state.resets), "reset", "the direction lost descent and began anew"),
         (int(state.non_finite), "non-finite", "trial points where the function is not finite"),
@@ -317,7 +319,7 @@ def _finish(drive: _Drive, ending: Ending, start: np.ndarray) -> Run:
         fun=value,
         jac=view.gradient(gradient),
         nit=int(state.iteration) * objective.updates,
-        nfev=evaluations,
+        nfev=evaluations + drive.checks,
         njev=evaluations // objective.cost,
         outcome=ending.outcome,
         message=message(ending.outcome, ending.facts, ending.certificate, view.counted),
@@ -341,14 +343,15 @@ def _gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
 
 
 def _checked(
-    engine: Engine, ending: Ending, x: np.ndarray, gradient: np.ndarray, start: np.ndarray
+    drive: _Drive, ending: Ending, x: np.ndarray, gradient: np.ndarray, start: np.ndarray
 ) -> tuple[Ending, float]:
     """Hold the answer against a plain call, whose value is returned, and a given gradient against differences."""
+    engine = drive.engine
     objective, seen = engine.objective, engine.sign * float(engine.state.best_value)
     none = Certificate()
     try:
         value = objective.value(x)
-        wrong = _wrong_along(objective, start, start) if objective.kind == "given" else ""
+        wrong = _wrong_slope(drive, {"start": start, "end": x}) if objective.kind == "given" else ""
     except Exception as error:  # noqa: BLE001 - the user's function may raise anything
         if ending.outcome is Outcome.RAISED:
             return ending, seen
@@ -363,16 +366,16 @@ def _checked(
     return ending, value
 
 
-def _wrong_along(objective: Objective, x: np.ndarray, start: np.ndarray) -> str:
-    """Return what is wrong with a gradient that was given, or nothing: each coordinate for few, else a probe."""
-    given = objective.slope(x)[1]
-    if x.size > LARGEST_AUDIT:
-        return ""
-    measured = central_gradient(objective.value, x, scale_of(x, start), EPS)
-    value = abs(objective.value(x))
-    slack = 1e-3 * np.abs(measured).max() + 1e-6 * value / scale_of(x, start)
-    off = np.flatnonzero(np.abs(given - measured) > slack)
-    if not off.size:
-        return ""
-    k = off[0]
-    return f"coordinate {k} of the gradient given is {given[k]:.6g} at the start, differences give {measured[k]:.6g}"
+def _wrong_slope(drive: _Drive, points: dict[str, np.ndarray]) -> str:
+    """Return what is wrong with a gradient that was given, where that is sure at one of the points, else nothing."""
+    objective = drive.engine.objective
+    for place, x in points.items():
+        value, given = objective.slope(x)
+        if not math.isfinite(value):
+            continue
+        check = check_slope(objective.value, given, x, drive.view.names, most_named=LARGEST_AUDIT)
+        drive.checks += check.evaluations
+        if check.verdict is Verdict.WRONG:
+            slip = f" ({check.slip})" if check.slip else ""
+            return f"at the {place}{slip}, {check.evidence}"
+    return ""

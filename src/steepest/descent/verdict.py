@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from steepest.derivatives.differences import EPS, scale_of
+from steepest.derivatives.higher import hessian_by_differences
 from steepest.derivatives.objective import Objective
 from steepest.trace import Certificate, Outcome
 
@@ -84,19 +84,6 @@ def audit(objective: Objective, x: np.ndarray, start: np.ndarray, sign: float) -
     spread = 1e-9 * abs(eigenvalues[-1])
     smallest = float(curvature[0]) if eigenvalues[0] < -spread or eigenvalues[0] > 0 else 0.0
     return Audit(decrement, floor, smallest, float(curvature[-1]), float(ridge), _cost(objective))
-
-
-def hessian_by_differences(
-    slope: Callable[[np.ndarray], tuple[float, np.ndarray]], x: np.ndarray, steps: np.ndarray
-) -> np.ndarray:
-    """Return the Hessian at x by central differences of the gradient, one step size a coordinate."""
-    hessian = np.empty((x.size, x.size))
-    for k, h in enumerate(steps):
-        up, down = x.copy(), x.copy()
-        up[k] += h
-        down[k] -= h
-        hessian[k] = (slope(up)[1] - slope(down)[1]) / (up[k] - down[k])
-    return hessian
 
 
 def _cost(objective: Objective) -> int:

@@ -37,6 +37,10 @@ class View:
         """Return a user's flat point in the loop's coordinates."""
         return point
 
+    def along(self, direction: np.ndarray) -> np.ndarray:
+        """Return a user's flat direction in the loop's coordinates."""
+        return direction
+
     def slope(self, gradient: np.ndarray) -> np.ndarray:
         """Return a gradient of the loop's as one by the user's coordinates."""
         return gradient

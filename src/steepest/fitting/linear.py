@@ -36,6 +36,9 @@ class LinearView(View):
         assert self.coordinates is not None
         return self.coordinates.from_user(point)
 
+    def along(self, direction: np.ndarray) -> np.ndarray:
+        return self.inward(direction) - self.inward(np.zeros_like(direction))
+
     def slope(self, gradient: np.ndarray) -> np.ndarray:
         assert self.coordinates is not None
         return self.coordinates.slope(gradient)

@@ -1,0 +1,268 @@
+"""Finite differences with their error: forward, central and complex-step, extrapolated where asked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from steepest.derivatives.differences import EPS, noise_level, scale_of
+from steepest.derivatives.structure import Calling, Leaf, read_call
+
+METHODS = ("forward", "central", "complex")
+MOST_LEVELS = 8
+LARGEST_STEP = 0.1
+PROBES = 2
+
+
+@dataclass(frozen=True)
+class FiniteDifference:
+    """A derivative from values alone, with what is known of its error.
+
+    Attributes
+    ----------
+    derivative : float or array
+        The derivative at the point: laid out like the point where f returns one number, else the
+        Jacobian matrix, a row an output.
+    error : like derivative
+        The absolute error, as estimated: what the noise of f makes of it, and what a test along
+        random directions showed.
+    step : array
+        The step of each coordinate, in its units.
+    evaluations : int
+        How many values of f it took.
+    noise : float
+        The noise in f that was measured or given, in the units of f.
+    method : str
+        "forward", "central" or "complex".
+    """
+
+    derivative: Any
+    error: Any
+    step: np.ndarray
+    evaluations: int
+    noise: float
+    method: str
+
+
+def finite_difference(
+    f: Callable[..., Any],
+    at: Any,
+    *,
+    method: str = "central",
+    h: float | np.ndarray | None = None,
+    richardson: int = 0,
+    noise: float | None = None,
+) -> FiniteDifference:
+    """Return the derivative of f at a point from values alone, with an estimate of its error.
+
+    Forward, (f(x + h) - f(x)) / h: n + 1 values. Central, (f(x + h) - f(x - h)) / 2h: 2n values.
+    Complex-step, Im f(x + ih) / h: n values, exact but for rounding where f is analytic and takes
+    complex numbers. A few more values, whatever n, measure the noise of f and the error.
+
+    Parameters
+    ----------
+    f : callable
+        A function of one point (scalar, array, dict or tree) or of several scalars. It returns one
+        number, or an array for a Jacobian.
+    at : float, array, dict or tree
+        Where to take the derivative.
+    method : {"central", "forward", "complex"}
+        Which quotient.
+    h : float or array, optional
+        The step in the units of each coordinate. By default from the size of the coordinate (1 at 0)
+        and the noise of f, so that rounding and curvature err about equally.
+    richardson : int
+        How often to halve the step and extrapolate to h = 0; each costs as many values again.
+    noise : float, optional
+        How far two values of f that should be one may lie apart, in the units of f; measured by default.
+
+    Returns
+    -------
+    FiniteDifference
+        `derivative`, `error`, `step`, `evaluations`, `noise` and `method`.
+
+    Raises
+    ------
+    ValueError
+        If an argument makes no sense, f is not finite at the point, or f is not analytic for a
+        complex step.
+
+    References
+    ----------
+    Gill, Murray, Saunders and Wright (1983), "Computing forward-difference intervals for numerical
+    optimization", SIAM J. Sci. Stat. Comput. 4; Squire and Trapp (1998), "Using complex variables to
+    estimate derivatives of real functions", SIAM Review 40.
+
+    Examples
+    --------
+    >>> slope = finite_difference(lambda x, y: x**2 * y, (3.0, 2.0))
+    >>> slope.derivative.round(8)
+    array([12.,  9.])
+    >>> bool((abs(slope.derivative - [12, 9]) < slope.error).all())
+    True
+    >>> finite_difference(np.exp, 1.0, method="complex").derivative == np.exp(1.0)
+    np.True_
+    """
+    if method not in METHODS:
+        raise ValueError(f"method={method!r}: give one of {', '.join(METHODS)}")
+    if isinstance(richardson, bool) or not isinstance(richardson, int) or not 0 <= richardson <= MOST_LEVELS:
+        raise ValueError(f"richardson={richardson!r}: give a whole number from 0 to {MOST_LEVELS}")
+    if richardson and method == "complex":
+        raise ValueError("richardson= with a complex step: its error has nothing left to extrapolate; leave it out")
+    if noise is not None and not (math.isfinite(noise) and noise >= 0):
+        raise ValueError(f"noise={noise!r}: give a number, 0 or more, in the units of f")
+    calling, x = read_call(f, at)
+    return _Quotients(f, calling, x, method, richardson).answer(h, noise)
+
+
+class _Quotients:
+    """The quotients of one function at one point, with what they cost."""
+
+    def __init__(self, f: Callable[..., Any], calling: Calling, x: np.ndarray, method: str, levels: int) -> None:
+        self.f, self.calling, self.x, self.method, self.levels = f, calling, x, method, levels
+        self.evaluations = 0
+        self.centre = self.value(x)
+        self.shape = self.centre.shape
+        if not np.all(np.isfinite(self.centre)):
+            raise ValueError(f"the function is {self.centre} at the point: differences need a finite value there")
+
+    def value(self, x: np.ndarray) -> np.ndarray:
+        self.evaluations += 1
+        with np.errstate(all="ignore"):
+            returned = np.asarray(self.calling(self.f, x.copy()))
+        if returned.dtype.kind not in "fiubc":
+            raise ValueError(f"the function returned {returned!r:.60}: it must return numbers")
+        return returned
+
+    def near(self, x: np.ndarray) -> np.ndarray:
+        """Return a value beside the point, NaN where the function raises."""
+        try:
+            return self.value(x)
+        except Exception:  # noqa: BLE001 - beyond a wall the user's function may raise anything
+            return np.full(self.shape, math.nan)
+
+    def answer(self, h: Any, noise: float | None) -> FiniteDifference:
+        scale = scale_of(self.x, self.x)
+        size = float(np.linalg.norm(self.centre))
+        if noise is None:
+            noise = max(noise_level(self._length, self.x, size), EPS * size)
+        step = self._given(h) if h is not None else scale * self._relative_step(noise, size)
+        if self.method == "complex":
+            step = np.full(self.x.size, 1e-20) * scale if h is None else step
+            derivative = np.stack([self._complex(unit * step) / step.max() for unit in np.eye(self.x.size)], axis=-1)
+            derivative *= step.max() / step
+            error = 4 * EPS * np.abs(derivative)
+            self._refuse_unanalytic(derivative, scale, noise)
+        else:
+            columns = [self._along(unit * step) / step.max() for unit in np.eye(self.x.size)]
+            derivative = np.stack(columns, axis=-1) * (step.max() / step)
+            # The noise is that of the whole vector of outputs, and bounds the noise of each.
+            shortest = step / 2**self.levels
+            error = np.broadcast_to(noise / shortest * (2 if self.method == "forward" else 1), derivative.shape)
+            error = error + 4 * EPS * np.abs(derivative) + self._missed(derivative, step) / step
+        built = self._laid_out(derivative), self._laid_out(error)
+        return FiniteDifference(*built, step, self.evaluations, noise, self.method)
+
+    def _laid_out(self, columns: np.ndarray) -> Any:
+        """Return the slopes by coordinate as the user reads them."""
+        layout = self.calling.structure.layout
+        if self.calling.spread:
+            return columns
+        if self.shape == ():
+            return self.calling.structure.build(columns)
+        return columns[..., 0] if isinstance(layout, Leaf) and layout.shape == () else columns
+
+    def _length(self, x: np.ndarray) -> float:
+        """Return one number that carries the noise of all outputs."""
+        return float(np.linalg.norm(self.value(x)))
+
+    def _given(self, h: Any) -> np.ndarray:
+        step = np.broadcast_to(np.asarray(h, dtype=float), self.x.shape).copy()
+        if not np.all(np.isfinite(step)) or np.any(step <= 0):
+            raise ValueError(f"h={h!r}: the step must be positive and finite")
+        if self.method != "complex" and np.any(self.x + step == self.x):
+            k = int(np.argmax(self.x + step == self.x))
+            raise ValueError(f"h={h!r} is lost in rounding beside {self.x[k]:g}: take a larger h")
+        return step
+
+    def _relative_step(self, noise: float, size: float) -> float:
+        """Return where noise / h and the first power of h that is left over err alike, f‴ being f / scale³."""
+        relative = max(noise / size if size else EPS, EPS)
+        order = (1 if self.method == "forward" else 2) * (self.levels + 1)
+        if self.levels:
+            # The step is halved again and again: begin that much farther out.
+            return min(max(relative ** (1 / (order + 1)), 2**self.levels * relative ** (1 / 3)), LARGEST_STEP)
+        return min((order + 1) ** (1 / (order + 1)) * relative ** (1 / (order + 1)), LARGEST_STEP)
+
+    def _complex(self, step: np.ndarray) -> np.ndarray:
+        returned = self.value(self.x + 1j * step)
+        if returned.dtype.kind != "c":
+            raise ValueError("a complex step needs a function that returns complex numbers for complex points")
+        return returned.imag
+
+    def _refuse_unanalytic(self, derivative: np.ndarray, scale: np.ndarray, noise: float) -> None:
+        way = np.random.default_rng(0).uniform(0.5, 1.0, self.x.size) * scale
+        t = 1e-4
+        up, down = self.near(self.x + t * way), self.near(self.x - t * way)
+        seen, said = (up - down) / (2 * t), derivative @ way
+        slack = 1e-2 * (np.abs(derivative) @ way) + 10 * np.abs(up - 2 * self.centre + down) / t + 10 * noise / t
+        if np.any(np.abs(seen - said) > slack):
+            raise ValueError(
+                "the complex step and a plain difference disagree: the code is not analytic (abs, conj, real, "
+                "a comparison?); take method='central'"
+            )
+
+    def _along(self, step: np.ndarray) -> np.ndarray:
+        """Return the change of f per `step`, extrapolated as often as asked."""
+        order = 1 if self.method == "forward" else 2
+        row = [self._change(step)]
+        for level in range(1, self.levels + 1):
+            new = [self._change(step / 2**level) * 2**level]
+            for column, older in enumerate(row, start=1):
+                factor = 2 ** (order * column)
+                new.append((factor * new[-1] - older) / (factor - 1))
+            row = new
+        return row[-1]
+
+    def _change(self, step: np.ndarray) -> np.ndarray:
+        up, down = self.x + step, self.x - step
+        f_up = self.near(up)
+        if self.method == "forward" and np.all(np.isfinite(f_up)):
+            return (f_up - self.centre) / _taken(up - self.x, step)
+        f_down = self.near(down)
+        if self.method == "forward":
+            return (f_down - self.centre) / _taken(down - self.x, step)
+        if np.all(np.isfinite(f_up)) and np.all(np.isfinite(f_down)):
+            return (f_up - f_down) / _taken(up - down, step)
+        # Against a wall: three values on the side that has them, which err by h² as well.
+        side = step if np.all(np.isfinite(f_up)) else -step
+        one, two = (f_up, f_down)[int(side is not step)], self.near(self.x + 2 * side)
+        return (4 * one - two - 3 * self.centre) / (2 * _taken(self.x + side - self.x, step))
+
+    def _missed(self, derivative: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Measure what the quotients miss: along random directions the derivative is had more exactly."""
+        missed = np.zeros((*self.shape, 1))
+        for way in np.random.default_rng(0).choice([-1.0, 1.0], (PROBES, self.x.size)):
+            d = way * step
+            # A step half as long and one order more.
+            finer = self._extrapolated(d / 2) * 2
+            off = np.abs(derivative @ d - finer)[..., None]
+            missed = np.maximum(missed, np.where(np.isfinite(off), off, 0.0))
+            if self.x.size == 1:
+                break
+        return 2 * missed
+
+    def _extrapolated(self, d: np.ndarray) -> np.ndarray:
+        one = self.near(self.x + d) - self.near(self.x - d)
+        two = self.near(self.x + 2 * d) - self.near(self.x - 2 * d)
+        return (8 * one - two) / 12
+
+
+def _taken(difference: np.ndarray, step: np.ndarray) -> float:
+    """Return how often `step` fits in the difference that rounding left of it."""
+    k = int(np.argmax(np.abs(step)))
+    return float(difference[k] / step[k])

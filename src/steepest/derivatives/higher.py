@@ -1,0 +1,294 @@
+"""`jacobian(f)`, `hessian(f)` and slopes along a direction, exact where the code can be traced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from steepest.derivatives.differences import EPS, scale_of
+from steepest.derivatives.finite import finite_difference
+from steepest.derivatives.gradient import slope_at
+from steepest.derivatives.objective import Objective, serve
+from steepest.derivatives.precision import double_precision
+from steepest.derivatives.structure import Calling, Leaf, Structure, read_call
+
+
+class Derivative:
+    """A derivative of a function, as a function of what the function takes.
+
+    Attributes
+    ----------
+    kind : str
+        How the last call was served: "traced", "eager" or "differences"; "not called" before.
+    why : str
+        One sentence on that.
+    """
+
+    name = "derivative"
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        if not callable(f):
+            raise TypeError(f"{self.name}() takes a function, not {type(f).__name__}")
+        self.f = f
+        self.kind = "not called"
+        self.why = f"the {self.name} has not been asked for yet"
+
+    def __repr__(self) -> str:
+        return f"<{self.name} of {getattr(self.f, '__name__', self.f)!s}: {self.kind}>"
+
+    def __call__(self, *point: Any) -> Any:
+        if not point:
+            raise TypeError(f"the {self.name} takes what the function takes: give it a point")
+        calling, x = read_call(self.f, point[0] if len(point) == 1 else point)
+        matrix = self.at(calling, x)
+        layout = calling.structure.layout
+        scalar = not calling.spread and isinstance(layout, Leaf) and layout.shape == ()
+        return self.of_a_scalar(matrix) if scalar else matrix
+
+    def at(self, calling: Calling, x: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def of_a_scalar(self, matrix: np.ndarray) -> Any:
+        raise NotImplementedError
+
+
+class Jacobian(Derivative):
+    """The Jacobian matrix of a function, as a function of what the function takes."""
+
+    name = "jacobian"
+
+    def at(self, calling: Calling, x: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            shape = np.shape(calling(self.f, x.copy()))
+        outputs = int(np.prod(shape))
+        weights = 1.0 + 0.5 * np.sin(np.arange(outputs) ** 2 + 1.0)
+        objective = serve(_weighted, _Weighing(calling, self.f), np.concatenate([x, weights]))
+        self.kind, self.why = objective.kind, objective.why
+        if objective.compiled is None:
+            self.kind = "differences"
+            self.why = f"central differences of plain values, as {objective.why.split(', as ')[-1]}"
+            return np.asarray(finite_difference(lambda v: calling(self.f, v), x).derivative)
+        if "jacobian" not in objective.compiled.loops:
+            objective.compiled.loops["jacobian"] = jax.jit(_jacobian(objective.compiled.pure, x.size, outputs))
+        with double_precision():
+            matrix = np.array(objective.compiled.loops["jacobian"](x, objective.arrays))
+        if not np.all(np.isfinite(matrix)):
+            self.kind, self.why = "differences", "central differences: the exact derivative is not finite here"
+            return np.asarray(finite_difference(lambda v: calling(self.f, v), x).derivative)
+        return matrix.reshape(*shape, x.size)
+
+    def of_a_scalar(self, matrix: np.ndarray) -> Any:
+        return matrix[..., 0]
+
+
+def _weighted(x: Any, weights: Any, calling: Any, f: Any) -> Any:
+    """Return Σ wₖ fₖ(x), which has the Jacobian in its gradients and passes every guard of a gradient."""
+    return np.sum(np.asarray(calling(f, x), dtype=float).ravel() * weights)
+
+
+class _Weighing(Calling):
+    """How `_weighted` takes its point: the function's own, with the weights behind it."""
+
+    def __init__(self, calling: Calling, f: Callable[..., Any]) -> None:
+        object.__setattr__(self, "inner", calling)
+        super().__init__(Structure(calling.structure.layout, calling.structure.size, ()), False, (f,))
+
+    def __call__(self, f: Callable[..., Any], vector: Any, args: tuple[Any, ...] | None = None) -> Any:
+        inner, (user,) = self.inner, self.args if args is None else args  # type: ignore[attr-defined]
+        n = inner.structure.size
+        return f(vector[:n], vector[n:], inner, user)
+
+
+def _jacobian(pure: Callable[..., Any], n: int, outputs: int) -> Callable[..., Any]:
+    def forward(x: Any, arrays: Any) -> Any:
+        # By the weights the gradient is f itself.
+        return jax.jacfwd(lambda x: pure(jnp.append(x, jnp.ones(outputs)), arrays)[1][n:])(x)
+
+    def reverse(x: Any, arrays: Any) -> Any:
+        return jax.vmap(lambda w: pure(jnp.append(x, w), arrays)[1][:n])(jnp.eye(outputs))
+
+    return forward if n <= outputs else reverse
+
+
+class Hessian(Derivative):
+    """The Hessian matrix of a function, as a function of what the function takes."""
+
+    name = "hessian"
+
+    def at(self, calling: Calling, x: np.ndarray) -> np.ndarray:
+        objective = serve(self.f, calling, x)
+        self.kind, self.why = objective.kind, objective.why
+        matrix = hessian_at(objective, x)
+        if objective.compiled is not None and not np.all(np.isfinite(matrix)):
+            self.kind, self.why = "differences", "differences of values: the exact curvature is not finite here"
+            matrix = hessian_by_values(objective.value, x, scale_of(x, x) * EPS**0.25)
+        return matrix
+
+    def of_a_scalar(self, matrix: np.ndarray) -> Any:
+        return matrix[0, 0]
+
+
+def hessian_at(objective: Objective, x: np.ndarray) -> np.ndarray:
+    """Return the Hessian as well as the objective's tier has it: exact, from slopes, or from values."""
+    if objective.compiled is not None:
+        loops = objective.compiled.loops
+        if "hessian" not in loops:
+            pure = objective.compiled.pure
+            loops["hessian"] = jax.jit(lambda x, arrays: jax.jacfwd(lambda x: pure(x, arrays)[1])(x))
+        with double_precision():
+            matrix = np.array(loops["hessian"](x, objective.arrays))
+    elif objective.kind == "differences":
+        noise = max(objective.relative_noise, EPS)
+        return hessian_by_values(objective.value, x, scale_of(x, x) * min(noise**0.25, 0.1))
+    else:
+        matrix = hessian_by_differences(objective.slope, x, scale_of(x, x) * EPS ** (1 / 3))
+    return (matrix + matrix.T) / 2
+
+
+def hessian_by_differences(
+    slope: Callable[[np.ndarray], tuple[float, np.ndarray]], x: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    """Return the Hessian at x by central differences of the gradient, one step size a coordinate."""
+    hessian = np.empty((x.size, x.size))
+    for k, h in enumerate(steps):
+        up, down = x.copy(), x.copy()
+        up[k] += h
+        down[k] -= h
+        hessian[k] = (slope(up)[1] - slope(down)[1]) / (up[k] - down[k])
+    return hessian
+
+
+def hessian_by_values(value: Callable[[np.ndarray], float], x: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return the Hessian at x from n² + n + 1 values of f, by central second differences."""
+    centre, moves = value(x), np.diag(steps)
+    up, down = [value(x + move) for move in moves], [value(x - move) for move in moves]
+    hessian = np.diag([(a - 2 * centre + b) / h**2 for a, b, h in zip(up, down, steps, strict=True)])
+    for i in range(x.size):
+        for j in range(i):
+            both = value(x + moves[i] + moves[j]) + value(x - moves[i] - moves[j])
+            mixed = both - up[i] - up[j] - down[i] - down[j] + 2 * centre
+            hessian[i, j] = hessian[j, i] = mixed / (2 * steps[i] * steps[j])
+    return hessian
+
+
+def hessian_product(objective: Objective, x: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return the Hessian at x times a vector: exact where compiled, else by a central difference of slopes."""
+    if objective.compiled is not None and objective.compiled.epoch is None:
+        loops = objective.compiled.loops
+        if "curvature" not in loops:
+            pure = objective.compiled.pure
+            loops["curvature"] = jax.jit(lambda x, v, arrays: jax.jvp(lambda x: pure(x, arrays)[1], (x,), (v,))[1])
+        with double_precision():
+            product = np.array(loops["curvature"](x, v, objective.arrays))
+        if np.all(np.isfinite(product)):
+            return product
+    size = np.linalg.norm(v)
+    if not size:
+        return np.zeros(x.size)
+    h = max(objective.relative_noise, EPS) ** (1 / 3) * max(float(np.linalg.norm(x)), 1.0) / size
+    return (slope_at(objective, x + h * v)[1] - slope_at(objective, x - h * v)[1]) / (2 * h)
+
+
+def jacobian(f: Callable[..., Any]) -> Jacobian:
+    """Return the Jacobian of f, as a function that takes what f takes.
+
+    J[k, i] = ∂fₖ/∂xᵢ: exact, forward or reverse, whichever is shorter, where the code of f, plain
+    NumPy included, can be traced; central differences elsewhere.
+
+    Parameters
+    ----------
+    f : callable
+        A function of one point (scalar, array, dict or tree) or of several scalars. It returns an
+        array or a list of numbers.
+
+    Returns
+    -------
+    Jacobian
+        Call it as f is called. It returns an array with the shape of what f returns and one axis
+        more, the coordinates of the point; for a scalar point without that axis.
+
+    Raises
+    ------
+    TypeError
+        If f is not callable.
+
+    Examples
+    --------
+    >>> j = jacobian(lambda x, y: [x * y, x + y, y**2])
+    >>> j(3.0, 2.0)
+    array([[2., 3.],
+           [1., 1.],
+           [0., 4.]])
+    >>> j.kind
+    'traced'
+    """
+    return Jacobian(f)
+
+
+def hessian(f: Callable[..., Any]) -> Hessian:
+    """Return the Hessian of f, as a function that takes what f takes.
+
+    H[i, j] = ∂²f / ∂xᵢ∂xⱼ: exact where the code of f can be traced; from differences of gradients or
+    of values elsewhere, n² + n + 1 of them.
+
+    Parameters
+    ----------
+    f : callable
+        A function of one point (scalar, array, dict or tree) or of several scalars.
+
+    Returns
+    -------
+    Hessian
+        Call it as f is called. It returns a symmetric matrix over the coordinates of the point, one
+        number for a scalar point.
+
+    Raises
+    ------
+    TypeError
+        If f is not callable.
+
+    Examples
+    --------
+    >>> hessian(lambda x, y: x**2 * y)(3.0, 2.0)
+    array([[4., 6.],
+           [6., 0.]])
+    """
+    return Hessian(f)
+
+
+def directional_derivative(f: Callable[..., Any], at: Any, along: Any) -> float:
+    """Return the slope of f at a point along a direction.
+
+    ∇f(x) · v: how fast f changes as x moves with velocity v. v is taken as it is, not normalised.
+
+    Parameters
+    ----------
+    f : callable
+        A function of one point or of several scalars, as for `gradient`.
+    at : float, array, dict or tree
+        The point.
+    along : like at
+        The direction v, flat or laid out like the point.
+
+    Returns
+    -------
+    float
+        The slope, in units of f per unit of v.
+
+    Raises
+    ------
+    ValueError
+        If the direction has another number of coordinates than the point, or is not finite.
+
+    Examples
+    --------
+    >>> directional_derivative(lambda x, y: x**2 + 3 * y, (1.0, 2.0), along=(1, 1))
+    5.0
+    """
+    calling, x = read_call(f, at)
+    v = calling.structure.flatten(along, "the direction")
+    return float(slope_at(serve(f, calling, x), x)[1] @ v)
