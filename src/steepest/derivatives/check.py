@@ -19,10 +19,10 @@ from steepest.derivatives.objective import Caller, flat_plain
 from steepest.derivatives.structure import read_call
 
 # Steps relative to the size of the point: the first suits smooth functions, the others kinks, noise and other scales.
-STEPS = (1e-3, 3e-5, 1e-6, 3e-2, 3e-8, 2e-1)
+STEPS = (1e-4, 3e-3, 3e-6, 3e-2, 3e-8, 2e-1)
 DIRECTIONS = 2
 RIGHT = 3e-7
-RESOLVED = 1e-4
+RESOLVED = 1e-5
 UNRESOLVED = 1e-2
 SURE = 8.0
 ALIKE = 1e-3
@@ -215,7 +215,7 @@ class _Probe:
             error, measured = min(_errors(tried))
             seen = max(abs(measured), abs(expected))
             # Where both are zero, as at a minimum, what matters is that f is known well enough to say so.
-            if error <= RESOLVED / 100 * seen or seen <= error <= FLAT * self.largest:
+            if error <= RESOLVED * seen or seen <= error <= FLAT * self.largest:
                 break
         return Slope(way, measured, error, expected)
 
