@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from steepest.derivatives.objective import forget
+from steepest.derivatives.compiled import forget
 
 
 @pytest.fixture(autouse=True, scope="module")

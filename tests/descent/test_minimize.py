@@ -273,7 +273,7 @@ class TestGradientGiven:
     def test_wrong_ones_are_named(self):
         run = st.minimize(rosenbrock, (-1.2, 1.0), gradient=lambda x: -scipy.optimize.rosen_der(x))
         assert run.outcome is Outcome.WRONG_GRADIENT
-        assert "coordinate 0" in run.message
+        assert "at the start (sign), x[0], x[1] are wrong" in run.message
         assert not run.success
 
     def test_of_another_length(self):

@@ -72,10 +72,10 @@ class Jacobian(Derivative):
             self.kind = "differences"
             self.why = f"central differences of plain values, as {objective.why.split(', as ')[-1]}"
             return np.asarray(finite_difference(lambda v: calling(self.f, v), x).derivative)
-        if "jacobian" not in objective.compiled.loops:
-            objective.compiled.loops["jacobian"] = jax.jit(_jacobian(objective.compiled.pure, x.size, outputs))
+        pure = objective.compiled.pure
+        jitted = objective.compiled.loop("jacobian", lambda: jax.jit(_jacobian(pure, x.size, outputs)))
         with double_precision():
-            matrix = np.array(objective.compiled.loops["jacobian"](x, objective.arrays))
+            matrix = np.array(jitted(x, objective.arrays))
         if not np.all(np.isfinite(matrix)):
             self.kind, self.why = "differences", "central differences: the exact derivative is not finite here"
             return np.asarray(finite_difference(lambda v: calling(self.f, v), x).derivative)
@@ -135,18 +135,24 @@ class Hessian(Derivative):
 def hessian_at(objective: Objective, x: np.ndarray) -> np.ndarray:
     """Return the Hessian as well as the objective's tier has it: exact, from slopes, or from values."""
     if objective.compiled is not None:
-        loops = objective.compiled.loops
-        if "hessian" not in loops:
-            pure = objective.compiled.pure
-            loops["hessian"] = jax.jit(lambda x, arrays: jax.jacfwd(lambda x: pure(x, arrays)[1])(x))
+        pure = objective.compiled.pure
+        jitted = objective.compiled.loop("hessian", lambda: jax.jit(_hessian(pure)))
         with double_precision():
-            matrix = np.array(loops["hessian"](x, objective.arrays))
+            matrix = np.array(jitted(x, objective.arrays))
     elif objective.kind == "differences":
         noise = max(objective.relative_noise, EPS)
         return hessian_by_values(objective.value, x, scale_of(x, x) * min(noise**0.25, 0.1))
     else:
         matrix = hessian_by_differences(objective.slope, x, scale_of(x, x) * EPS ** (1 / 3))
     return (matrix + matrix.T) / 2
+
+
+def _hessian(pure: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x, arrays: jax.jacfwd(lambda x: pure(x, arrays)[1])(x)
+
+
+def _product(pure: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x, v, arrays: jax.jvp(lambda x: pure(x, arrays)[1], (x,), (v,))[1]
 
 
 def hessian_by_differences(
@@ -178,12 +184,10 @@ def hessian_by_values(value: Callable[[np.ndarray], float], x: np.ndarray, steps
 def hessian_product(objective: Objective, x: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Return the Hessian at x times a vector: exact where compiled, else by a central difference of slopes."""
     if objective.compiled is not None and objective.compiled.epoch is None:
-        loops = objective.compiled.loops
-        if "curvature" not in loops:
-            pure = objective.compiled.pure
-            loops["curvature"] = jax.jit(lambda x, v, arrays: jax.jvp(lambda x: pure(x, arrays)[1], (x,), (v,))[1])
+        pure = objective.compiled.pure
+        jitted = objective.compiled.loop("curvature", lambda: jax.jit(_product(pure)))
         with double_precision():
-            product = np.array(loops["curvature"](x, v, objective.arrays))
+            product = np.array(jitted(x, v, objective.arrays))
         if np.all(np.isfinite(product)):
             return product
     size = np.linalg.norm(v)

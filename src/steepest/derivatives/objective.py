@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,32 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.derivatives.compiled import Compiled, Slope, drop, recalled, remember
 from steepest.derivatives.differences import EPS, central_gradient, noise_level, scale_of
 from steepest.derivatives.fingerprint import Fingerprint
 from steepest.derivatives.precision import double_precision
 from steepest.derivatives.structure import Calling, Leaf
 from steepest.derivatives.tracing import Budget, Traced, stack
-
-MOST_COMPILED = 128
-Slope = tuple[float, np.ndarray]
-
-
-class Compiled:
-    """A pure JAX function ``(x, arrays) -> (value, gradient)`` and what was compiled from it."""
-
-    def __init__(self, pure: Callable[[Any, Any], tuple[Any, Any]]) -> None:
-        self.pure = pure
-        # One vector for both, as each array that leaves compiled code costs as much as a small function.
-        self.jitted = jax.jit(lambda x, arrays: jnp.append(*reversed(pure(x, arrays))))
-        self.loops: dict[Hashable, Any] = {}
-        # For fits in batches: an epoch of updates, each on its batch, and how many there are in it.
-        self.epoch: Callable[..., Any] | None = None
-        self.updates = 1
-
-    def __call__(self, x: np.ndarray, arrays: Any) -> Slope:
-        with double_precision():
-            both = np.array(self.jitted(x, arrays))
-        return float(both[-1]), both[:-1]
 
 
 @dataclass
@@ -94,14 +73,6 @@ class Objective:
     def relative_noise(self) -> float:
         """How far two values that should be one may lie apart, relative to their size."""
         return self.noise[0] if self.noise else EPS
-
-
-_cache: OrderedDict[Hashable, Compiled] = OrderedDict()
-
-
-def forget() -> None:
-    """Drop everything that was compiled."""
-    _cache.clear()
 
 
 def number(returned: Any) -> float:
@@ -172,20 +143,20 @@ def serve(
     for trial in _trials(f, given, calling, paired=gradient is True):
         for fresh in (False, True):
             try:
-                compiled = None if fresh else _cache.get(trial.key)
+                compiled = None if fresh else recalled(trial.key)
                 if compiled is None:
                     compiled, fresh = Compiled(trial.pure), True
                 arrays = tuple(trial.print.arrays)
                 if not _agrees(partial(_compiled_slope, compiled, arrays), probes, caller):
                     why = why or _IMPURE
-                    _cache.pop(trial.key, None)
+                    drop(trial.key)
                     if fresh:
                         break
                     continue
             except Exception as error:  # noqa: BLE001 - any failure to trace means the next way
                 why = why or _reason(error)
                 break
-            _remember(trial.key, compiled)
+            remember(trial.key, compiled)
             kind = "given" if gradient else "traced"
             sentence = "the gradient given, compiled" if gradient else "exact: the code was traced and compiled"
             slope = partial(_compiled_slope, compiled, arrays)
@@ -196,13 +167,6 @@ def serve(
 
 
 _IMPURE = "plain calls and the traced code disagree (does it depend on something that changes?)"
-
-
-def _remember(key: Hashable, compiled: Compiled) -> None:
-    _cache[key] = compiled
-    _cache.move_to_end(key)
-    while len(_cache) > MOST_COMPILED:
-        _cache.popitem(last=False)
 
 
 @dataclass
@@ -444,8 +408,3 @@ def _reason(error: Exception) -> str:
 
 def _short(x: np.ndarray) -> str:
     return np.array2string(x, threshold=6, precision=6)
-
-
-def distrust(objective: Objective) -> None:
-    """Forget what was compiled for an objective, so that the next run traces it anew."""
-    _cache.pop(objective.key, None)

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from steepest.derivatives.check import Verdict, check_slope
+from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import EPS
-from steepest.derivatives.objective import Objective, agree, distrust, slack_of
+from steepest.derivatives.objective import Objective, agree, slack_of
 from steepest.descent.engine import Engine, chunk_sizes
 from steepest.descent.run import Run
 from steepest.descent.state import BOTTOMLESS, CANDIDATE, COLUMNS, NON_FINITE, RUNNING, STALLED, UNBOUNDED, Rules
@@ -360,7 +361,7 @@ def _checked(
         return Ending(Outcome.WRONG_GRADIENT, wrong, none), value
     slack = slack_of([value, float(engine.state.first_value)], x, gradient)
     if objective.compiled is not None and not agree(seen, value, slack):
-        distrust(objective)
+        drop(objective.key)
         facts = f"compiled code gives {seen:.6g} here and a plain call {value:.6g}: does f change between calls?"
         return Ending(Outcome.WRONG_GRADIENT, facts, none), value
     return ending, value

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from steepest.derivatives.compiled import shared
 from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.precision import double_precision
 from steepest.descent.loop import PATH_ROWS, advance, compiled_begin, compiled_chunk
@@ -38,19 +39,19 @@ FASTEST_GROWTH = 64
 MOST_TABLED = 2**16
 
 
-@jax.jit
+@shared
 def _begin(rules: Rules, x: Any, value: Any, gradient: Any, numbers: Any, sizes: Any) -> Packed:
     return pack(begin(rules, x, value, gradient, Limits.unpack(numbers, sizes)))
 
 
-@jax.jit
+@shared
 def _advance(
     rules: Rules, packed: Packed, value: Any, gradient: Any, numbers: Any, sizes: Any, first: Any
 ) -> Packed:  # fmt: skip
     return pack(advance(rules, unpack(packed), value, gradient, Limits.unpack(numbers, sizes), first))
 
 
-_fresh_memory = jax.jit(lambda rules, x: rules.direction.start(x))
+_fresh_memory = shared(lambda rules, x: rules.direction.start(x))
 
 
 class Engine:
@@ -69,6 +70,8 @@ class Engine:
     def __init__(self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray) -> None:
         self.objective, self.rules, self.sign = objective, rules, sign
         self.tolerance, self.start, self.gaps = tolerance, start, 0
+        # A table of sizes stands in for the user's function, which must not enter the cache key.
+        self._bare = Rules(rules.direction, None, tabled=True) if rules.tabled else rules
         value, gradient = objective.slope(start)
         gradient = self.mended(start, value, gradient)
         with double_precision():
@@ -93,9 +96,7 @@ class Engine:
     def _begun(self, *here: Any) -> Packed:
         compiled = self.objective.compiled
         assert compiled is not None
-        if "begin" not in compiled.loops:
-            compiled.loops["begin"] = compiled_begin(compiled)
-        return compiled.loops["begin"](*here, self.objective.arrays)
+        return compiled.loop("begin", lambda: compiled_begin(compiled))(*here, self.objective.arrays)
 
     @property
     def capacity(self) -> int:
@@ -133,14 +134,13 @@ class Engine:
         return self._plain(rows, evaluations)
 
     def _compiled(self, rows: int, evaluations: int, together: int) -> np.ndarray:
-        assert self.objective.compiled is not None
-        loops, capacity = self.objective.compiled.loops, self.capacity
-        if capacity not in loops:
-            loops[capacity] = compiled_chunk(self.objective.compiled, capacity)
+        compiled, capacity = self.objective.compiled, self.capacity
+        assert compiled is not None
+        chunk = compiled.loop((capacity, jax.tree.structure(self._bare)), lambda: compiled_chunk(compiled, capacity))
         before, packed = self.state, self.packed
         limits = self.limits(rows, evaluations, int(before.iteration), rows, together)
         with double_precision():
-            packed, recorded = loops[capacity](self._bare, packed, self.objective.arrays, *limits)
+            packed, recorded = chunk(self._bare, packed, self.objective.arrays, *limits)
         self.stand(packed)
         kept = np.asarray(recorded)[: int(self.state.iteration - before.iteration)]
         if self.state.code != NO_GRADIENT:
@@ -154,11 +154,6 @@ class Engine:
         value = self.objective.value(at)
         self._absorb(value, self.mended(at, value, np.full(at.size, np.nan)))
         return np.vstack([kept, self.row(before.t)]) if self.state.iteration > before.iteration else kept
-
-    @property
-    def _bare(self) -> Rules:
-        # A table of sizes stands in for the user's function, which must not enter the cache key.
-        return Rules(self.rules.direction, None, tabled=True) if self.rules.tabled else self.rules
 
     def _absorb(self, value: float, gradient: np.ndarray) -> None:
         k = int(self.state.iteration)

@@ -13,8 +13,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS
-from steepest.derivatives.objective import Compiled
 from steepest.descent.searches import Trial
 from steepest.descent.state import (
     BOTTOMLESS,

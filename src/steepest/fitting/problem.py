@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.batches import AsTheyAre, Columns, Layout
-from steepest.derivatives.objective import Compiled, Objective, serve
+from steepest.derivatives.compiled import Compiled
+from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import double_precision
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.state import Rules
@@ -98,10 +99,8 @@ def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, 
             raise ValueError(f"batches need a model that can be traced, and this one can't be: {why}")
         return serve(lambda parameters: plain(structure.flatten(parameters, "the point")), calling, x), calling
     extra = push.compiled if push else None
-    place = (rows.layout, extra)
-    known = few.compiled.loops.get(place)
-    if known is None:
-        known = few.compiled.loops[place] = _over_blocks(few.compiled, extra, rows.layout)
+    base = few.compiled
+    known = base.loop((rows.layout, extra), lambda: _over_blocks(base, extra, rows.layout))
     closed = few.arrays[: len(few.arrays) - len(sample)]
     arrays = _placed(rows, closed, push.arrays if push else (), seed)
     sentence = "exact: the model was traced and compiled"
