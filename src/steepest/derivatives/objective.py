@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Compiled, Slope, drop, recalled, remember
 from steepest.derivatives.differences import EPS, central_gradient, noise_level, scale_of
 from steepest.derivatives.fingerprint import Fingerprint
@@ -99,9 +100,14 @@ class Caller:
     calling: Calling
     paired: bool = False
     native: bool = False
+    box: Box | None = None
 
     def __call__(self, x: np.ndarray) -> float:
-        return number(self.raw(x)[0])
+        return number(self.raw(x)[0]) if self.allows(x) else math.nan
+
+    def allows(self, x: np.ndarray) -> bool:
+        """Tell whether the function may be called at a point."""
+        return self.box is None or self.box.contains(x)
 
     def raw(self, x: np.ndarray) -> tuple[Any, Any]:
         """Return the value and, where f returns a pair, the gradient as the user wrote them."""
@@ -130,13 +136,14 @@ def serve(
     calling: Calling,
     start: np.ndarray,
     gradient: Callable[..., Any] | bool | None = None,
+    box: Box | None = None,
 ) -> Objective:
     """Return the best way to have values and gradients of f, tried at `start` in this order.
 
     Traced and compiled; traced eagerly; differences of plain values. A compiled answer is used only
-    where plain calls agree with it at the start and at a point nearby.
+    where plain calls agree with it at the start and at a point nearby. Outside of the box f is never called.
     """
-    caller = Caller(f, calling, paired=gradient is True)
+    caller = Caller(f, calling, paired=gradient is True, box=box)
     given = gradient if callable(gradient) else None
     probes = _probes(caller, start)
     why = ""
@@ -267,7 +274,8 @@ def _probes(caller: Caller, start: np.ndarray) -> list[tuple[np.ndarray, float]]
     # Uneven, so that no symmetry of f hides what the nearby point is to show.
     nudge = 1e-3 * (0.75 + 0.25 * np.sin(np.arange(start.size) ** 2 + 1.0))
     step = nudge * np.where(start == 0, 1.0, np.abs(start))
-    for nearby in (start + step, start - step):
+    box = caller.box
+    for nearby in (start + step, start - step) if box is None else (box.beside(start, step),):
         try:
             seen = caller(nearby)
         except Exception:  # noqa: BLE001 - a wall on this side; the start alone must do if on both
@@ -371,6 +379,8 @@ def _plainly_given(caller: Caller, given: Callable[..., Any] | None, start: np.n
     calling = caller.calling
 
     def slope(x: np.ndarray) -> Slope:
+        if not caller.allows(x):
+            return math.nan, np.full(x.size, math.nan)
         value, gradient = caller.raw(x)
         if given is not None:
             with np.errstate(all="ignore"):

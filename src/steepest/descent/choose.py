@@ -70,17 +70,25 @@ def hint(word: str, ours: Any) -> str:
     return f": did you mean {near[0]}=?" if near else f"; it takes {', '.join(f'{name}=' for name in ours)}"
 
 
-def choose(direction: Any, step: Any, noisy: bool = False) -> Rules:
-    """Return the rules that `direction=` and `step=` name; what is not given is chosen."""
+def choose(direction: Any, step: Any, noisy: bool = False, boxed: bool = False) -> Rules:
+    """Return the rules that `direction=` and `step=` name; what is not given is chosen.
+
+    With batches values are noisy; with bounds the way is bent where it meets an edge.
+    """
     if is_optax(direction) or is_optax(step):
         return _optax(direction, step)
     automatic = isinstance(step, str) and step == "auto"
     way = _direction(direction, automatic)
-    size = (steps.Wolfe() if way.metric else steps.Armijo()) if automatic else _step(step)
+    size = (steps.Wolfe() if way.metric and not boxed else steps.Armijo()) if automatic else _step(step)
     if noisy and getattr(size, "searches", False):
         raise ValueError(
             f"{type(size).__name__} needs exact values, and a batch gives noisy ones: "
             "leave batch_size= out, or give a learning rate such as step=0.01"
+        )
+    if boxed and getattr(size, "searches", False) and not isinstance(size, steps.Armijo):
+        raise ValueError(
+            f"{type(size).__name__} searches along a straight line, which bounds bend at their edges: "
+            "take step='armijo', which follows the bend, or a learning rate such as step=0.01"
         )
     if isinstance(way, directions.AdamW) and getattr(size, "searches", False):
         raise ValueError(

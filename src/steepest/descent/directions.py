@@ -444,9 +444,17 @@ class LBFGS:
         return {"s": pairs, "y": pairs, "rho": jnp.zeros(self.memory, x.dtype), "gamma": jnp.ones((), x.dtype),
                 "k": jnp.zeros((), int), "x": x, "g": jnp.full_like(x, jnp.nan)}  # fmt: skip
 
-    def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
+    def __call__(self, g: Array, state: State, x: Array, held: Array | None = None) -> tuple[Array, State]:
         state = self._remember(g, state, x)
-        s, y, rho, newest = state["s"], state["y"], state["rho"], state["k"] - 1
+        s, y, rho, gamma, newest = state["s"], state["y"], state["rho"], state["gamma"], state["k"] - 1
+        if held is not None:
+            # On a face of a box the pairs teach what their free coordinates tell.
+            g, s, y = (jnp.where(held, 0.0, array) for array in (g, s, y))
+            sy, yy = (s * y).sum(axis=1), (y * y).sum(axis=1)
+            good = sy > 1e-12 * jnp.sqrt((s * s).sum(axis=1) * yy)
+            rho = jnp.where(good, 1 / sy, 0.0)
+            last = newest % self.memory
+            gamma = jnp.where(good[last], sy[last] / yy[last], gamma)
 
         def backward(i: Any, carry: Any) -> Any:
             q, alphas = carry
@@ -459,7 +467,7 @@ class LBFGS:
             return r + (alphas[row] - rho[row] * (y[row] @ r)) * s[row]
 
         q, alphas = jax.lax.fori_loop(0, self.memory, backward, (g, jnp.zeros(self.memory, g.dtype)))
-        return -jax.lax.fori_loop(0, self.memory, forward, state["gamma"] * q), state
+        return -jax.lax.fori_loop(0, self.memory, forward, gamma * q), state
 
     def _remember(self, g: Array, state: State, x: Array) -> State:
         s, y = x - state["x"], g - state["g"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.check import Verdict, check_slope
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import EPS
@@ -71,40 +72,54 @@ class Ending:
     certificate: Certificate
 
 
-def descend(
-    objective: Objective,
-    view: View,
-    x: np.ndarray,
-    rules: Rules,
-    sign: float,
-    budget: Budget,
-    callback: Callable[..., Any] | None,
-    progress: bool | None,
-) -> Run:
+@dataclass(frozen=True)
+class Plan:
+    """What is descended, by which rules, and within which budget; from where is another matter."""
+
+    objective: Objective
+    view: View
+    rules: Rules
+    sign: float
+    budget: Budget
+    box: Box | None = None
+
+    def drive(self, start: np.ndarray, callback: Callable[..., Any] | None = None, shown: Any = None) -> Drive:
+        """Return a descent that stands at a start."""
+        return Drive(self, start, callback, shown or Progress())
+
+    def progress(self, wanted: bool | None) -> Progress:
+        """Return what shows a run while it goes on."""
+        return Progress.of(wanted, self.view.counted, self.view.names)
+
+
+def descend(plan: Plan, start: np.ndarray, callback: Callable[..., Any] | None, progress: bool | None) -> Run:
     """Run a descent to its end, whatever that is, and return it."""
-    counted = budget.counts(rules)
-    engine = Engine(objective, rules, sign, -1.0 if counted else budget.tolerance, x)
-    with Progress.of(progress, view.counted, view.names) as shown:
-        drive = _Drive(engine, view, budget, callback, counted, shown)
-        run = _finish(drive, drive.go(), x)
+    with plan.progress(progress) as shown:
+        drive = plan.drive(start, callback, shown)
+        run = drive.finish(drive.go())
         shown.finish(run.trace)
     return run
 
 
-class _Drive:
+class Drive:
+    """One descent on its way from chunk to chunk: its engine, what it records, and how it is judged."""
+
     def __init__(
-        self, engine: Engine, view: View, budget: Budget, callback: Any, counted: bool, progress: Progress
-    ) -> None:
-        self.engine, self.view, self.budget = engine, view, budget
-        self.callback, self.counted, self.progress = callback, counted, progress
-        epoch = ("epoch",) if view.counted == "epoch" else ()
-        self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch))
+        self, plan: Plan, start: np.ndarray, callback: Callable[..., Any] | None, progress: Progress
+    ) -> None:  # fmt: skip
+        self.view, self.budget, self.start = plan.view, plan.budget, start
+        self.callback, self.progress = callback, progress
+        self.counted = plan.budget.counts(plan.rules)
+        tolerance = -1.0 if self.counted else plan.budget.tolerance
+        self.engine = Engine(plan.objective, plan.rules, plan.sign, tolerance, start, plan.box)
+        epoch = ("epoch",) if self.view.counted == "epoch" else ()
+        self.recorder = Recorder(self.view.names, (*COLUMNS, "seconds", *epoch))
         self.began = time.perf_counter()
         self.audits = 0
         self.audit_cost = 0
         self.checks = 0
-        self.last_value = float(engine.state.value)
-        self.record(engine.row()[None], 0.0)
+        self.last_value = float(self.engine.state.value)
+        self.record(self.engine.row()[None], 0.0)
 
     @property
     def iterations(self) -> int:
@@ -145,12 +160,15 @@ class _Drive:
                 if self.callback is not None and self.called_back():
                     return self.plain(Outcome.CALLBACK, "the callback raised StopIteration")
         except KeyboardInterrupt:
-            return self.plain(Outcome.INTERRUPTED, "stopped from the keyboard; this is the best point so far")
+            return self.interrupted()
         except Exception as error:
             if self.engine.objective.compiled is not None:
                 raise
             facts = f"{type(error).__name__}: {error}, on the way from {_point(self.engine.state.x)}"
             return self.plain(Outcome.RAISED, facts)
+
+    def interrupted(self) -> Ending:
+        return self.plain(Outcome.INTERRUPTED, "stopped from the keyboard; this is the best point so far")
 
     def allowance(self, size: int) -> tuple[int, int]:
         rows = 1 if self.callback is not None else self.iterations - int(self.engine.state.iteration)
@@ -236,15 +254,14 @@ class _Drive:
         asked = self.budget.tolerance * (float(state.first_value) - float(state.best_value))
         report: Audit | None = None
         if auditable(engine.objective):
-            report = audit(engine.objective, x, engine.start, engine.sign)
+            report = audit(engine.objective, x, engine.start, engine.sign, engine.box)
         if report is None:
             return self.estimated(code, asked)
         self.audits += 1
         self.audit_cost += report.cost
         bound = max(asked, report.floor)
-        curvature = (report.smallest, report.largest)
         kind = "certified" if engine.objective.quadratic else "audited"
-        certificate = Certificate(kind, report.decrement, bound, curvature)
+        certificate = Certificate(kind, report.decrement, bound, report.curvature)
         if report.is_saddle:
             facts = f"the slope is flat, but the curvature is {report.smallest:.3g} along one direction"
             return Ending(Outcome.SADDLE, facts, certificate)
@@ -290,6 +307,41 @@ class _Drive:
     def extreme(self) -> str:
         return "minimum" if self.engine.sign > 0 else "maximum"
 
+    def finish(self, ending: Ending) -> Run:
+        """Return the run that ended so, its answer held against a plain call."""
+        engine, view, objective = self.engine, self.view, self.engine.objective
+        state = engine.state
+        best = np.array(state.best_x)
+        gradient = _gradient_at(engine, best)
+        ending, value = _checked(self, ending, best, gradient)
+        for count, kind, detail in (
+            (int(state.resets), "reset", "the direction lost descent and began anew"),
+            (int(state.non_finite), "non-finite", "trial points where the function is not finite"),
+            (engine.gaps, "differences", "points with a finite value and no exact gradient"),
+        ):
+            if count:
+                self.recorder.events.append(Event(int(state.iteration), kind, detail, count))
+        trace = self.recorder.trace()
+        trace.cost = objective.cost
+        evaluations = self.spent()
+        return Run(
+            x=view.point(best),
+            fun=value,
+            jac=view.gradient(gradient),
+            nit=int(state.iteration) * objective.updates,
+            nfev=evaluations + self.checks,
+            njev=evaluations // objective.cost,
+            outcome=ending.outcome,
+            message=message(ending.outcome, ending.facts, ending.certificate, view.counted),
+            certificate=ending.certificate,
+            trace=trace,
+            kind=objective.kind,
+            why=objective.why,
+            maximized=engine.sign < 0,
+            objective=objective,
+            view=view,
+        )
+
 
 def _point(x: Any) -> str:
     return np.array2string(np.asarray(x), precision=6, threshold=6)
@@ -297,41 +349,6 @@ def _point(x: Any) -> str:
 
 def _gap(gap: float) -> str:
     return "rounding" if gap < 1e-300 else f"{gap:.2g}"
-
-
-def _finish(drive: _Drive, ending: Ending, start: np.ndarray) -> Run:
-    engine, view, objective = drive.engine, drive.view, drive.engine.objective
-    state = engine.state
-    best = np.array(state.best_x)
-    gradient = _gradient_at(engine, best)
-    ending, value = _checked(drive, ending, best, gradient, start)
-    for count, kind, detail in (
-        (int(state.resets), "reset", "the direction lost descent and began anew"),
-        (int(state.non_finite), "non-finite", "trial points where the function is not finite"),
-        (engine.gaps, "differences", "points with a finite value and no exact gradient"),
-    ):
-        if count:
-            drive.recorder.events.append(Event(int(state.iteration), kind, detail, count))
-    trace = drive.recorder.trace()
-    trace.cost = objective.cost
-    evaluations = drive.spent()
-    return Run(
-        x=view.point(best),
-        fun=value,
-        jac=view.gradient(gradient),
-        nit=int(state.iteration) * objective.updates,
-        nfev=evaluations + drive.checks,
-        njev=evaluations // objective.cost,
-        outcome=ending.outcome,
-        message=message(ending.outcome, ending.facts, ending.certificate, view.counted),
-        certificate=ending.certificate,
-        trace=trace,
-        kind=objective.kind,
-        why=objective.why,
-        maximized=engine.sign < 0,
-        objective=objective,
-        view=view,
-    )
 
 
 def _gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
@@ -343,16 +360,14 @@ def _gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
         return np.full(x.size, np.nan)
 
 
-def _checked(
-    drive: _Drive, ending: Ending, x: np.ndarray, gradient: np.ndarray, start: np.ndarray
-) -> tuple[Ending, float]:
+def _checked(drive: Drive, ending: Ending, x: np.ndarray, gradient: np.ndarray) -> tuple[Ending, float]:
     """Hold the answer against a plain call, whose value is returned, and a given gradient against differences."""
     engine = drive.engine
     objective, seen = engine.objective, engine.sign * float(engine.state.best_value)
     none = Certificate()
     try:
         value = objective.value(x)
-        wrong = _wrong_slope(drive, {"start": start, "end": x}) if objective.kind == "given" else ""
+        wrong = _wrong_slope(drive, {"start": drive.start, "end": x}) if objective.kind == "given" else ""
     except Exception as error:  # noqa: BLE001 - the user's function may raise anything
         if ending.outcome is Outcome.RAISED:
             return ending, seen
@@ -367,7 +382,7 @@ def _checked(
     return ending, value
 
 
-def _wrong_slope(drive: _Drive, points: dict[str, np.ndarray]) -> str:
+def _wrong_slope(drive: Drive, points: dict[str, np.ndarray]) -> str:
     """Return what is wrong with a gradient that was given, where that is sure at one of the points, else nothing."""
     objective = drive.engine.objective
     for place, x in points.items():

@@ -13,10 +13,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.precision import double_precision
-from steepest.descent.loop import PATH_ROWS, advance, compiled_begin, compiled_chunk
+from steepest.descent.loop import PATH_ROWS, advance, begin_of, chunk_of
 from steepest.descent.state import (
     CODE,
     COLUMNS,
@@ -40,15 +41,17 @@ MOST_TABLED = 2**16
 
 
 @shared
-def _begin(rules: Rules, x: Any, value: Any, gradient: Any, numbers: Any, sizes: Any) -> Packed:
-    return pack(begin(rules, x, value, gradient, Limits.unpack(numbers, sizes)))
+def _begin(
+    rules: Rules, x: Any, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | None
+) -> Packed:  # fmt: skip
+    return pack(begin(rules, x, value, gradient, Limits.unpack(numbers, sizes, box)))
 
 
 @shared
 def _advance(
-    rules: Rules, packed: Packed, value: Any, gradient: Any, numbers: Any, sizes: Any, first: Any
+    rules: Rules, packed: Packed, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | None, first: Any
 ) -> Packed:  # fmt: skip
-    return pack(advance(rules, unpack(packed), value, gradient, Limits.unpack(numbers, sizes), first))
+    return pack(advance(rules, unpack(packed), value, gradient, Limits.unpack(numbers, sizes, box), first))
 
 
 _fresh_memory = shared(lambda rules, x: rules.direction.start(x))
@@ -65,21 +68,26 @@ class Engine:
         How near is near enough, which an audit may sharpen.
     gaps : int
         How often a gradient had to be had by differences.
+    lanes : int
+        How many descents share a chunk: the rows of a chunk are theirs together.
     """
 
-    def __init__(self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray) -> None:
-        self.objective, self.rules, self.sign = objective, rules, sign
-        self.tolerance, self.start, self.gaps = tolerance, start, 0
+    def __init__(
+        self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
+        box: Box | None = None,
+    ) -> None:  # fmt: skip
+        self.objective, self.rules, self.sign, self.box = objective, rules, sign, box
+        self.tolerance, self.start, self.gaps, self.lanes = tolerance, start, 0, 1
         # A table of sizes stands in for the user's function, which must not enter the cache key.
-        self._bare = Rules(rules.direction, None, tabled=True) if rules.tabled else rules
+        self.bare = Rules(rules.direction, None, tabled=True) if rules.tabled else rules
         value, gradient = objective.slope(start)
         gradient = self.mended(start, value, gradient)
         with double_precision():
-            here = (self._bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1))
+            here = (self.bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1), box)
             packed = self._begun(*here) if rules.optax and objective.compiled else _begin(*here)
             if objective.updates > 1:
                 # Only the updates of an epoch, each on its batch, may teach the direction.
-                packed = packed._replace(memory=_fresh_memory(self._bare, start))
+                packed = packed._replace(memory=_fresh_memory(self.bare, start))
         self.stand(packed)
 
     def stand(self, packed: Packed) -> None:
@@ -96,11 +104,11 @@ class Engine:
     def _begun(self, *here: Any) -> Packed:
         compiled = self.objective.compiled
         assert compiled is not None
-        return compiled.loop("begin", lambda: compiled_begin(compiled))(*here, self.objective.arrays)
+        return compiled.loop("begin", lambda: jax.jit(begin_of(compiled)))(*here, self.objective.arrays)
 
     @property
     def capacity(self) -> int:
-        rows = 2**18 // (len(COLUMNS) + self.start.size)
+        rows = 2**18 // (len(COLUMNS) + self.start.size) // self.lanes
         if self.rules.tabled:
             rows = min(rows, MOST_TABLED // self.objective.updates)
         return int(np.clip(rows, 1 if self.rules.tabled else 16, 4096))
@@ -123,8 +131,14 @@ class Engine:
     def row(self, t: float = 0.0) -> np.ndarray:
         """Return where the descent stands as a row of the trace; t is the step that led there."""
         state = self.state
-        norm = np.sqrt((state.gradient * state.gradient).sum())
+        free = state.gradient if self.box is None else state.gradient * ~self.box.held(state.x, state.gradient)
+        norm = np.sqrt((free * free).sum())
         return np.concatenate([[state.iteration, state.evaluations, state.value, norm, t], state.x])
+
+    def trial_point(self) -> np.ndarray:
+        """Return where the function is evaluated next."""
+        at = self.state.x + self.state.t * self.state.direction
+        return at if self.box is None else np.clip(at, self.box.low, self.box.high)
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         """Go on for at most so many rows and evaluations, and return the rows."""
@@ -136,13 +150,17 @@ class Engine:
     def _compiled(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         compiled, capacity = self.objective.compiled, self.capacity
         assert compiled is not None
-        chunk = compiled.loop((capacity, jax.tree.structure(self._bare)), lambda: compiled_chunk(compiled, capacity))
-        before, packed = self.state, self.packed
-        limits = self.limits(rows, evaluations, int(before.iteration), rows, together)
+        chunk = compiled.loop((capacity, jax.tree.structure(self.bare)), lambda: jax.jit(chunk_of(compiled, capacity)))
+        limits = self.limits(rows, evaluations, int(self.state.iteration), rows, together)
         with double_precision():
-            packed, recorded = chunk(self._bare, packed, self.objective.arrays, *limits)
+            packed, recorded = chunk(self.bare, self.packed, self.objective.arrays, *limits, self.box)
+        return self.reach(packed, np.asarray(recorded))
+
+    def reach(self, packed: Packed, recorded: np.ndarray) -> np.ndarray:
+        """Stand where a chunk ended, mend a gradient that it lacked, and return its rows."""
+        before = self.state
         self.stand(packed)
-        kept = np.asarray(recorded)[: int(self.state.iteration - before.iteration)]
+        kept = recorded[: int(self.state.iteration - before.iteration)]
         if self.state.code != NO_GRADIENT:
             return kept
         if self.objective.updates > 1:
@@ -150,7 +168,7 @@ class Engine:
             return kept
         self.mark(RUNNING)
         before = self.state
-        at = before.x + before.t * before.direction
+        at = self.trial_point()
         value = self.objective.value(at)
         self._absorb(value, self.mended(at, value, np.full(at.size, np.nan)))
         return np.vstack([kept, self.row(before.t)]) if self.state.iteration > before.iteration else kept
@@ -159,7 +177,7 @@ class Engine:
         k = int(self.state.iteration)
         limits = self.limits(1, 1, k, 1)
         with double_precision():
-            self.stand(_advance(self._bare, self.packed, self.sign * value, self.sign * gradient, *limits, k))
+            self.stand(_advance(self.bare, self.packed, self.sign * value, self.sign * gradient, *limits, self.box, k))
 
     def _plain(self, rows: int, evaluations: int) -> np.ndarray:
         recorded: list[np.ndarray] = []
@@ -167,7 +185,7 @@ class Engine:
         until = time.perf_counter() + CHUNK_SECONDS
         while len(recorded) < rows and self.state.evaluations < stop and self.state.code == RUNNING:
             before = self.state
-            at = before.x + before.t * before.direction
+            at = self.trial_point()
             value, gradient = self.objective.slope(at)
             self._absorb(value, self.mended(at, value, gradient))
             if self.state.iteration > before.iteration:

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS
 from steepest.descent.searches import Trial
@@ -43,45 +44,47 @@ MARCHED = 1_000
 
 def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: Limits, first: Array) -> State:
     """Take in the value and gradient at the trial point x + t d: accept it and turn, or try another t."""
+    x = limits.inside(state.x + state.t * state.direction)
     if not rules.searches:
-        direction, memory = rules.turn(gradient, state.memory, state.x + state.t * state.direction, value)
+        direction, memory = rules.turn(gradient, state.memory, x, value)
         t = rules.size(state.iteration + 1, limits.sizes, first)
-        return follow(rules, state, _step(state, value, gradient, direction, t, memory), 1, limits)[0]
+        return follow(rules, state, _step(x, state.t, value, gradient, direction, t, memory), 1, limits)[0]
     finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
     # A trial that is rejected can still be the best point seen.
     better = finite & (value < state.best_value)
     state = state._replace(
         evaluations=state.evaluations + 1,
         non_finite=state.non_finite + ~finite,
-        best_x=jnp.where(better, state.x + state.t * state.direction, state.best_x),
+        best_x=jnp.where(better, x, state.best_x),
         best_value=jnp.where(better, value, state.best_value),
     )
     rounding = 4 * EPS * jnp.abs(state.value)
     slope = gradient @ state.direction
-    trial = Trial(state.t, state.low, state.high, state.value, state.slope, value, slope, rounding, state.search)
+    # An edge of the box bends the way, and what may be expected of it.
+    fall = state.slope if limits.box is None else state.gradient @ (x - state.x) / state.t
+    trial = Trial(state.t, state.low, state.high, state.value, fall, value, slope, rounding, state.search)
     verdict = rules.step.judge(trial)
-    accept = partial(_accept, rules, state, value, gradient, limits)
+    accept = partial(_accept, rules, state, x, value, gradient, limits)
     return jax.lax.cond(verdict.accepted & finite, accept, partial(_reject, rules, state, value, verdict, limits))
 
 
-def _step(state: State, value: Array, gradient: Array, direction: Array, next_t: Array, memory: Any) -> Path:
-    """Return the path of one step, along the direction of the state."""
-    x = state.x + state.t * state.direction
-    path = Path(x, value, gradient, direction, state.t, jnp.asarray(next_t, float), memory)
+def _step(x: Array, t: Array, value: Array, gradient: Array, direction: Array, next_t: Array, memory: Any) -> Path:
+    """Return the path of one step of size t that led to x."""
+    path = Path(x, value, gradient, direction, t, jnp.asarray(next_t, float), memory)
     return jax.tree.map(lambda array: jnp.asarray(array)[None], path)
 
 
-def _accept(rules: Rules, state: State, value: Array, gradient: Array, limits: Limits) -> State:
-    x = state.x + state.t * state.direction
-    direction, memory = rules.turn(gradient, state.memory, x, value)
+def _accept(rules: Rules, state: State, x: Array, value: Array, gradient: Array, limits: Limits) -> State:
+    direction, memory = rules.turn(gradient, state.memory, x, value, box=limits.box)
     lost = ~(gradient @ direction < 0)
     direction, memory = jax.lax.cond(
         lost,
-        lambda: rules.turn(gradient, rules.direction.start(x), x, value),
+        lambda: rules.turn(gradient, rules.direction.start(x), x, value, box=limits.box),
         lambda: (direction, memory),
     )
     t = rules.step.again(state.t, rules.direction.metric)
-    reached, _ = follow(rules, state, _step(state, value, gradient, direction, t, memory), 1, limits, cost=0)
+    path = _step(x, state.t, value, gradient, direction, t, memory)
+    reached, _ = follow(rules, state, path, 1, limits, cost=0)
     return reached._replace(
         slope=gradient @ direction, fresh=lost, resets=state.resets + lost,
         low=jnp.asarray(0.0), high=jnp.asarray(jnp.inf), trials=jnp.zeros((), int), search=rules.remember(),
@@ -91,15 +94,16 @@ def _accept(rules: Rules, state: State, value: Array, gradient: Array, limits: L
 def _reject(rules: Rules, state: State, value: Array, verdict: Any, limits: Limits) -> State:
     t = jnp.where(jnp.isfinite(value), verdict.t, verdict.low + 0.1 * (state.t - verdict.low))
     high = jnp.where(jnp.isfinite(value), verdict.high, state.t)
-    lost = jnp.all(state.x + t * state.direction == state.x) | (state.trials >= MOST_TRIALS)
+    lost = jnp.all(limits.inside(state.x + t * state.direction) == state.x) | (state.trials >= MOST_TRIALS)
     lost = lost | (jnp.isfinite(high) & (high - verdict.low <= 4 * EPS * high))
     falls_forever = lost & jnp.isinf(high) & (verdict.low > 0)
     bottomless = value == -jnp.inf
     stays = state._replace(t=t, low=verdict.low, high=high, trials=state.trials + 1, search=verdict.memory)
 
     def restart() -> State:
-        direction, memory = rules.turn(state.gradient, rules.direction.start(state.x), state.x, state.value)
-        gnorm, size = jnp.linalg.norm(state.gradient), jnp.linalg.norm(state.x)
+        memory = rules.direction.start(state.x)
+        direction, memory = rules.turn(state.gradient, memory, state.x, state.value, box=limits.box)
+        gnorm, size = jnp.linalg.norm(limits.free(state.x, state.gradient)), jnp.linalg.norm(state.x)
         t = rules.step.begin(gnorm, jnp.where(size == 0, 1.0, size))
         return state._replace(
             direction=direction, memory=memory, slope=state.gradient @ direction, t=jnp.asarray(t, float),
@@ -113,11 +117,13 @@ def _reject(rules: Rules, state: State, value: Array, verdict: Any, limits: Limi
     return jax.lax.cond(again, restart, lambda: stays._replace(code=code))
 
 
-def compiled_chunk(compiled: Compiled, capacity: int) -> Callable[..., Any]:
-    """Compile the loop around a function: (rules, packed state, arrays, limits) -> (packed state, rows)."""
+def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, Array]]:
+    """Return the loop around a function: (rules, packed state, arrays, limits) -> (packed state, rows)."""
 
-    def chunk(rules: Rules, packed: Packed, arrays: Any, numbers: Array, sizes: Array) -> tuple[Packed, Array]:
-        state, limits = unpack(packed), Limits.unpack(numbers, sizes)
+    def chunk(
+        rules: Rules, packed: Packed, arrays: Any, numbers: Array, sizes: Array, box: Box | None
+    ) -> tuple[Packed, Array]:
+        state, limits = unpack(packed), Limits.unpack(numbers, sizes, box)
         first, stop = state.iteration, state.evaluations + limits.evaluations
         go = (_search if rules.searches else _march)(compiled, rules, arrays, limits, first)
 
@@ -137,19 +143,19 @@ def compiled_chunk(compiled: Compiled, capacity: int) -> Callable[..., Any]:
         state, rows = jax.lax.while_loop(going, body, (state, rows))
         return pack(state), rows
 
-    return jax.jit(chunk)
+    return chunk
 
 
-def compiled_begin(compiled: Compiled) -> Callable[..., Packed]:
-    """Compile the start for a rule that makes trials of its own, as it must call the function."""
+def begin_of(compiled: Compiled) -> Callable[..., Packed]:
+    """Return the start for a rule that makes trials of its own, as it must call the function."""
 
     def start(
-        rules: Rules, x: Array, value: Array, gradient: Array, numbers: Array, sizes: Array, arrays: Any
+        rules: Rules, x: Array, value: Array, gradient: Array, numbers: Array, sizes: Array, box: Any, arrays: Any
     ) -> Packed:
-        limits = Limits.unpack(numbers, sizes)
+        limits = Limits.unpack(numbers, sizes, box)
         return pack(begin(rules, x, value, gradient, limits, lambda x: _signed(compiled, x, arrays, limits)[0]))
 
-    return jax.jit(start)
+    return start
 
 
 Go = Callable[[State, Array], tuple[State, Array]]
@@ -159,7 +165,7 @@ def _search(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first
     """Return how to make one trial; the row of a rejected one is overwritten by the next."""
 
     def go(state: State, left: Array) -> tuple[State, Array]:
-        x, t = state.x + state.t * state.direction, state.t
+        x, t = limits.inside(state.x + state.t * state.direction), state.t
         value, gradient = _signed(compiled, x, arrays, limits)
         missing = jnp.isfinite(value) & ~jnp.all(jnp.isfinite(gradient))
         new = jax.lax.cond(
@@ -168,7 +174,7 @@ def _search(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first
             lambda: advance(rules, state, value, gradient, limits, first),
         )
         path = Path(new.x[None], new.value[None], new.gradient[None], new.x[None], t[None], t[None], ())
-        return new, table(state._replace(evaluations=new.evaluations - 1), path)
+        return new, table(state._replace(evaluations=new.evaluations - 1), path, limits)
 
     return go
 
@@ -185,7 +191,7 @@ def _march(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first:
             x, memory, t = compiled.epoch(rules, here.x, here.memory, k, arrays, limits.sizes, first)
             value, gradient = _signed(compiled, x, arrays, limits)
             return Path(x, value, gradient, here.direction, t, t, memory)
-        x = here.x + here.next_t * here.direction
+        x = limits.inside(here.x + here.next_t * here.direction)
         value, gradient = _signed(compiled, x, arrays, limits)
         direction, memory = rules.turn(gradient, here.memory, x, value, f)
         t = jnp.asarray(rules.size(k + 1, limits.sizes, first), float)
@@ -216,7 +222,7 @@ def _march(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first:
         _, rows = jax.lax.fori_loop(0, reach, record, (start, rows))
         path = unpacked(*rows)
         new, _ = follow(rules, state, path, reach, limits, cost)
-        return new, table(state, path, cost)
+        return new, table(state, path, limits, cost)
 
     return go
 

@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from steepest.derivatives.objective import serve
-from steepest.derivatives.structure import read_call
+from steepest.data.batches import generator
+from steepest.derivatives.bounds import check_inside, read_bounds
+from steepest.derivatives.objective import Caller, serve
+from steepest.derivatives.structure import Calling, read_call
 from steepest.descent.choose import choose, our_words
-from steepest.descent.drive import Budget, descend
+from steepest.descent.drive import Budget, Plan, descend
+from steepest.descent.restarts import RANDOM, best_of, drawn, read_restarts, template
 from steepest.descent.run import Run
+from steepest.descent.state import Rules
 from steepest.descent.view import View
 
 
@@ -24,10 +28,13 @@ def minimize(
     gradient: Callable[..., Any] | bool | None = None,
     direction: Any = None,
     step: Any = "auto",
+    bounds: Any = None,
     tolerance: float | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
     seconds: float | None = None,
+    restarts: Any = 0,
+    rng: Any = None,
     callback: Callable[..., Any] | None = None,
     progress: bool | None = None,
 ) -> Run:
@@ -41,8 +48,8 @@ def minimize(
     f : callable
         With one required parameter f gets the point, laid out like `start`; with several it gets one
         scalar each. It returns one number.
-    start : float, array, dict or tree
-        Where to start.
+    start : float, array, dict, tree or "random"
+        Where to start; "random" draws inside the bounds.
     args : tuple
         Fixed further arguments of f.
     gradient : callable or True, optional
@@ -52,6 +59,9 @@ def minimize(
     step : float, str, callable, object or optax transformation
         A learning rate, "auto", "armijo", "wolfe", a function of the iteration, or an object of
         `steepest.steps`. A learning rate without a direction means plain descent.
+    bounds : pairs, dict or scipy.optimize.Bounds, optional
+        ``(low, high)`` for each coordinate, None where there is none; by name where the point has
+        names. Each step is projected into this box, and f is never called outside of it.
     tolerance : float, optional
         f - f* may be this part of the whole descent, f₀ - f; 1e-8 by default. With a fixed step and
         `iterations` given, there is no such stop unless it is given too.
@@ -61,6 +71,12 @@ def minimize(
         At most so many values of f.
     seconds : float, optional
         At most so long.
+    restarts : int or array of starts
+        How many more starts to draw at random, inside the bounds or else within max(1, abs(x)) of each
+        coordinate x of the start; or the starts themselves, one a row. The best run is returned, and
+        has all in `runs`; they share `evaluations` and `seconds`.
+    rng : int, numpy.random.Generator or None
+        What draws random starts; the same seed gives the same run, None another each time.
     callback : callable, optional
         Called as ``callback(intermediate_result)`` after each iteration, with SciPy's fields x, fun,
         nit; raising StopIteration ends the run there.
@@ -88,7 +104,7 @@ def minimize(
     <Outcome.CONVERGED: 'converged'>
     """
     return _optimize(
-        f, start, 1.0, args, gradient, direction, step, callback, progress,
+        f, start, 1.0, args, gradient, direction, step, bounds, restarts, rng, callback, progress,
         Budget.of(tolerance, 1e-8, seconds, evaluations, iterations=iterations),
     )  # fmt: skip
 
@@ -102,10 +118,13 @@ def maximize(
     gradient: Callable[..., Any] | bool | None = None,
     direction: Any = None,
     step: Any = "auto",
+    bounds: Any = None,
     tolerance: float | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
     seconds: float | None = None,
+    restarts: Any = 0,
+    rng: Any = None,
     callback: Callable[..., Any] | None = None,
     progress: bool | None = None,
 ) -> Run:
@@ -127,6 +146,8 @@ def maximize(
         As for `minimize`.
     step : float, str, callable, object or optax transformation
         As for `minimize`.
+    bounds : pairs, dict or scipy.optimize.Bounds, optional
+        As for `minimize`.
     tolerance : float, optional
         As for `minimize`.
     iterations : int, optional
@@ -135,6 +156,10 @@ def maximize(
         At most so many values of f.
     seconds : float, optional
         At most so long.
+    restarts : int or array of starts
+        As for `minimize`.
+    rng : int, numpy.random.Generator or None
+        What draws random starts.
     callback : callable, optional
         As for `minimize`.
     progress : bool, optional
@@ -159,7 +184,7 @@ def maximize(
     (2.0, 5.0)
     """
     return _optimize(
-        f, start, -1.0, args, gradient, direction, step, callback, progress,
+        f, start, -1.0, args, gradient, direction, step, bounds, restarts, rng, callback, progress,
         Budget.of(tolerance, 1e-8, seconds, evaluations, iterations=iterations),
     )  # fmt: skip
 
@@ -200,17 +225,35 @@ def gradient_descent(f: Callable[..., Any], initial_point: Any, *, learning_rate
 
 
 def _optimize(
-    f: Any, start: Any, sign: float, args: Any, gradient: Any, direction: Any, step: Any, callback: Any,
-    progress: bool | None, budget: Budget,
+    f: Any, start: Any, sign: float, args: Any, gradient: Any, direction: Any, step: Any, bounds: Any, restarts: Any,
+    rng: Any, callback: Any, progress: bool | None, budget: Budget,
 ) -> Run:  # fmt: skip
+    draws = generator(rng)
+    rules = choose(direction, step, boxed=bounds is not None)
+    plan, calling, x = planned(f, start, sign, args, gradient, rules, bounds, budget, draws)
+    starts = read_restarts(restarts, plan, x, draws, calling)
+    return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
+
+
+def planned(
+    f: Any, start: Any, sign: float, args: Any, gradient: Any, rules: Rules, bounds: Any, budget: Budget,
+    draws: np.random.Generator,
+) -> tuple[Plan, Calling, np.ndarray]:  # fmt: skip
+    """Read what is to be descended and where: the plan, how f takes its point, and the flat start."""
     if gradient is False:
         gradient = None
     if gradient is not None and gradient is not True and not callable(gradient):
         raise TypeError(f"gradient={gradient!r}: give a function, or True where f returns (value, gradient)")
     if not isinstance(args, tuple):
         args = (args,)
-    rules = choose(direction, step)
-    calling, x = read_call(f, start, args)
-    objective = serve(f, calling, x, gradient)
-    view = View(calling, calling.structure.names)
-    return descend(objective, view, np.array(x), rules, sign, budget, callback, progress)
+    random = isinstance(start, str)
+    if random and start != RANDOM:
+        raise ValueError(f"start={start!r}: give a point, or 'random' with bounds=")
+    calling, x = read_call(f, template(bounds) if random else start, args)
+    box = None if bounds is None else read_bounds(bounds, calling)
+    if random:
+        x = drawn(Caller(f, calling, paired=gradient is True), x, box, draws)
+    if box is not None:
+        check_inside(box, x, calling.structure.names)
+    objective = serve(f, calling, x, gradient, box)
+    return Plan(objective, View(calling, calling.structure.names), rules, sign, budget, box), calling, np.array(x)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from steepest.derivatives.objective import Objective
     from steepest.descent.view import View
 
+ALIKE = 1e-6
+
 
 @dataclass(eq=False)
 class Run:
@@ -41,6 +43,8 @@ class Run:
         One row an iteration.
     kind, why : str
         How the gradient was served.
+    runs : tuple of Run
+        The runs from all starts, in order, where there were several; this one is the best of them.
     """
 
     x: Any
@@ -57,6 +61,7 @@ class Run:
     why: str
     maximized: bool = False
     title: str = ""
+    runs: tuple[Run, ...] = field(default=(), repr=False)
     objective: Objective | None = field(default=None, repr=False)
     view: View | None = field(default=None, repr=False)
 
@@ -85,13 +90,23 @@ class Run:
         ]
         if np.isfinite(self.certificate.gap):
             lines.append(f"  {'gap':>10}  {self.certificate.gap:.2g} or less from the best, {self.certificate.kind}")
+        if self.runs:
+            lines.append(f"  {'starts':>10}  {self._agreement()}")
         return "\n".join(lines)
+
+    def _agreement(self) -> str:
+        values = np.array([run.fun for run in self.runs])
+        descent = np.nanmax([abs(run.trace.value[0] - self.fun) for run in self.runs])
+        alike = np.abs(values - self.fun) <= ALIKE * descent
+        spent = sum(run.nfev for run in self.runs)
+        return f"{len(values):,}, of which {np.count_nonzero(alike):,} came to this value, in {spent:,} values"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Run):
             return NotImplemented
         # As they would be saved: there a NaN equals a NaN.
-        return dumps(self._header()) == dumps(other._header()) and self.trace == other.trace
+        same = dumps(self._header()) == dumps(other._header()) and self.trace == other.trace
+        return same and all(mine.trace == theirs.trace for mine, theirs in zip(self.runs, other.runs, strict=True))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -222,12 +237,17 @@ class Run:
             If the folder can't be written.
         """
         with staged(folder) as room:
-            write_record(room, self._header(), self.trace.arrays())
+            write_record(room, self._header(), self._arrays())
         return Path(folder)
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        others = {f"{k}/{name}": array for k, run in enumerate(self.runs) for name, array in run.trace.arrays().items()}
+        return self.trace.arrays() | others
 
     def _header(self) -> dict[str, Any]:
         return {
             "result": "run",
+            "runs": [run._header() for run in self.runs],
             "x": plain(self.x),
             "fun": self.fun,
             "jac": plain(self.jac),
@@ -243,6 +263,10 @@ class Run:
     def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Run:
         """Make a run of what `_header` and the trace were saved as."""
         record = dict(record)
+        runs = []
+        for k, one in enumerate(record.pop("runs")):
+            own = {name.removeprefix(f"{k}/"): array for name, array in arrays.items() if name.startswith(f"{k}/")}
+            runs.append(cls._revive({name: what for name, what in one.items() if name != "result"}, own))
         certificate = record.pop("certificate")
         certificate["curvature"] = tuple(certificate["curvature"])
         return cls(
@@ -251,6 +275,7 @@ class Run:
             outcome=Outcome(record.pop("outcome")),
             certificate=Certificate(**certificate),
             trace=Trace.rebuild(record.pop("trace"), arrays),
+            runs=tuple(runs),
             **record,
         )
 

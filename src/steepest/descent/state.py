@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS
 
 RUNNING, CANDIDATE, STALLED, NON_FINITE, UNBOUNDED, BOTTOMLESS, NO_GRADIENT = range(7)
@@ -95,12 +96,21 @@ class Limits(NamedTuple):
     sign: Any
     together: Any
     sizes: Any
+    box: Box | None = None
 
     @classmethod
-    def unpack(cls, numbers: Array, sizes: Array) -> Limits:
+    def unpack(cls, numbers: Array, sizes: Array, box: Box | None) -> Limits:
         """Return the limits for compiled code, which gets their numbers as one vector."""
         rows, evaluations, tolerance, sign, together = numbers
-        return cls(rows.astype(int), evaluations.astype(int), tolerance, sign, together.astype(int), sizes)
+        return cls(rows.astype(int), evaluations.astype(int), tolerance, sign, together.astype(int), sizes, box)
+
+    def inside(self, x: Array) -> Array:
+        """Return the nearest point of the box."""
+        return x if self.box is None else jnp.clip(x, self.box.low, self.box.high)
+
+    def free(self, x: Array, gradient: Array) -> Array:
+        """Return the gradient without what only pushes against an edge of the box."""
+        return gradient if self.box is None else jnp.where(self.box.held(x, gradient), 0.0, gradient)
 
 
 @dataclass(frozen=True)
@@ -126,11 +136,30 @@ class Rules:
             return jnp.asarray(1.0)
         return jnp.asarray(sizes[k - first] if self.tabled else self.step.at(k), float)
 
-    def turn(self, g: Array, memory: Any, x: Array, value: Array, f: Function | None = None) -> tuple[Array, Any]:
-        """Return the direction at x, and what it remembers; f is for a rule that makes trials of its own."""
+    def turn(
+        self, g: Array, memory: Any, x: Array, value: Array, f: Function | None = None, box: Box | None = None
+    ) -> tuple[Array, Any]:
+        """Return the direction at x, and what it remembers; f is for a rule that makes trials of its own.
+
+        A search in a box goes along its face: coordinates held by an edge stay there.
+        """
         if self.optax:
             return self.direction(g, memory, x, value, f)
-        return self.direction(g, memory, x)
+        if box is None or not self.searches:
+            return self.direction(g, memory, x)
+        if self.direction.metric:
+            return self._along_face(g, memory, x, box)
+        direction, memory = self.direction(g, memory, x)
+        return jnp.where(box.held(x, g), 0.0, direction), memory
+
+    def _along_face(self, g: Array, memory: Any, x: Array, box: Box) -> tuple[Array, Any]:
+        """Send coordinates that the direction would carry across an edge to that edge, and turn the rest anew."""
+        held = box.held(x, g)
+        ahead, memory = self.direction(g, memory, x, held)
+        edge = jnp.clip(x + ahead, box.low, box.high)
+        crosses = (edge != x + ahead) & ((ahead < 0) == (g > 0))
+        direction, _ = self.direction(g, memory, x, held | crosses)
+        return jnp.where(held, 0.0, jnp.where(crosses, edge - x, direction)), memory
 
 
 jax.tree_util.register_dataclass(Rules, ["direction", "step"], ["tabled", "optax"])
@@ -141,9 +170,9 @@ def begin(
 ) -> State:  # fmt: skip
     """Return the state at the start: the first direction and the first step to try."""
     memory = rules.direction.start(x)
-    direction, memory = rules.turn(gradient, memory, x, value, f)
+    direction, memory = rules.turn(gradient, memory, x, value, f, limits.box)
     zero, none = jnp.zeros((), int), jnp.asarray(0.0)
-    gnorm = jnp.linalg.norm(gradient)
+    gnorm = jnp.linalg.norm(limits.free(x, gradient))
     size = jnp.linalg.norm(x)
     size = jnp.where(size == 0, 1.0, size)
     t = rules.step.begin(gnorm, size) if rules.searches else rules.size(zero, limits.sizes, zero)
@@ -184,7 +213,8 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     flattest = jnp.where(upto & (curvature > 0), curvature, jnp.inf).min(axis=1, initial=jnp.inf)
     flattest = jnp.minimum(flattest, state.flattest)
     steepest = jnp.maximum(jnp.where(upto & (curvature > 0), curvature, 0.0).max(axis=1), state.steepest)
-    squared = _dots(g, g)
+    free = limits.free(x, g)
+    squared = _dots(free, free)
     # Where no curvature was seen, nothing bounds the gain.
     unknown = jnp.where(squared > 0, jnp.inf, 0.0)
     estimate = jnp.where(jnp.isinf(flattest), unknown, squared / (2 * flattest))
@@ -226,10 +256,11 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     ), kept  # fmt: skip
 
 
-def table(state: State, path: Path, cost: int = 1) -> Array:
+def table(state: State, path: Path, limits: Limits, cost: int = 1) -> Array:
     """Return the rows of the trace for a path that begins at a state."""
     steps = jnp.arange(1, len(path.x) + 1)
-    norms = jnp.sqrt(_dots(path.gradient, path.gradient))
+    free = limits.free(path.x, path.gradient)
+    norms = jnp.sqrt(_dots(free, free))
     head = [state.iteration + steps, state.evaluations + cost * steps, path.value, norms, path.t]
     return jnp.concatenate([jnp.stack([jnp.asarray(column, float) for column in head], axis=1), path.x], axis=1)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, scale_of
-from steepest.derivatives.higher import hessian_by_differences
+from steepest.derivatives.higher import hessian_at, hessian_by_differences
 from steepest.derivatives.objective import Objective
 from steepest.trace import Certificate, Outcome
 
@@ -43,6 +45,11 @@ class Audit:
     cost: int
 
     @property
+    def curvature(self) -> tuple[float, ...]:
+        """The smallest and the largest eigenvalue; none in a corner of the box."""
+        return () if math.isnan(self.smallest) else (self.smallest, self.largest)
+
+    @property
     def is_saddle(self) -> bool:
         return self.smallest < -1e-6 * max(self.largest, abs(self.smallest)) and self.ridge < 1e-3
 
@@ -51,11 +58,13 @@ class Audit:
         return self.largest == 0 == self.smallest and self.decrement == 0
 
 
-def audit(objective: Objective, x: np.ndarray, start: np.ndarray, sign: float) -> Audit | None:
+def audit(
+    objective: Objective, x: np.ndarray, start: np.ndarray, sign: float, box: Box | None = None
+) -> Audit | None:  # fmt: skip
     """Look at the Hessian by differences of the gradient: the Newton decrement ½ gᵀH⁻¹g and its floor.
 
     Rounding the coordinates alone moves the value by about ½ δᵀ|H|δ with δ = eps·|x|: no point can be
-    known to be better than that.
+    known to be better than that. Coordinates that an edge of the box holds are left out.
     """
     value, gradient = objective.slope(x)
     by_values = objective.kind == "differences"
@@ -63,10 +72,19 @@ def audit(objective: Objective, x: np.ndarray, start: np.ndarray, sign: float) -
     scale = scale_of(x, start)
     steps = scale * min(noise ** (1 / 4) if by_values else EPS ** (1 / 3), 0.1)
     hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
+    hessian, gradient = sign * (hessian + hessian.T) / 2, sign * gradient
+    if box is not None:
+        if objective.compiled is not None and not np.all(np.isfinite(hessian)):
+            # Differences look beyond the edge, where there may be nothing to see.
+            hessian = sign * hessian_at(objective, x)
+        free = ~box.held(x, gradient)
+        hessian, gradient = hessian[np.ix_(free, free)], gradient[free]
+        x, scale, steps = x[free], scale[free], steps[free]
+        if not x.size:
+            return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, _cost(objective))
     if not (np.all(np.isfinite(hessian)) and np.all(np.isfinite(gradient))):
         return None
     # Scaled so that coordinates in other units weigh alike in the eigenvalues.
-    hessian, gradient = sign * (hessian + hessian.T) / 2, sign * gradient
     scaled = hessian * np.outer(steps, steps)
     eigenvalues, vectors = np.linalg.eigh(scaled)
     slopes = vectors.T @ (gradient * steps)

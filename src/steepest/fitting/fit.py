@@ -14,7 +14,7 @@ from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import SHUFFLES, Layout, generator
 from steepest.derivatives.structure import Structure
 from steepest.descent.choose import choose, is_optax, our_words
-from steepest.descent.drive import Budget, descend
+from steepest.descent.drive import Budget, Plan, descend
 from steepest.descent.state import Rules
 from steepest.fitting.custom import CustomProblem
 from steepest.fitting.linear import LinearProblem
@@ -155,7 +155,7 @@ def fit(
     objective, calling = objective_of(problem.total(), problem.penalty(), problem.start, rows, seed)
     problem.sharpen(objective)
     _, x = Structure.of(problem.start)
-    run = descend(objective, problem.view(calling), x, rules, 1.0, budget, callback, progress)
+    run = descend(Plan(objective, problem.view(calling), rules, 1.0, budget), x, callback, progress)
     fitted = Fit(**{f.name: getattr(run, f.name) for f in fields(run)}, model=model, columns=names, data=(X, y))
     problem.annotate(fitted, target, weight)
     return fitted
