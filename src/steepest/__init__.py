@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from steepest.derivatives.gradient import gradient, value_and_gradient
     from steepest.derivatives.higher import directional_derivative, hessian, jacobian
     from steepest.descent import directions, steps
+    from steepest.descent.basins import Basins, basins
     from steepest.descent.minimize import gradient_descent, maximize, minimize
+    from steepest.descent.race import Race, race
     from steepest.descent.run import Run
     from steepest.fitting.fit import fit, linear_gradient
     from steepest.fitting.load import load
@@ -30,15 +32,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Basins": "steepest.descent.basins",
     "Certificate": "steepest.trace",
     "Event": "steepest.trace",
     "FiniteDifference": "steepest.derivatives.finite",
     "Fit": "steepest.fitting.result",
     "GradientCheck": "steepest.derivatives.check",
     "Outcome": "steepest.trace",
+    "Race": "steepest.descent.race",
     "Run": "steepest.descent.run",
     "TableFit": "steepest.fitting.table",
     "Trace": "steepest.trace",
+    "basins": "steepest.descent.basins",
     "check_gradient": "steepest.derivatives.check",
     "difference_quotient": "steepest.derivatives.differences",
     "directional_derivative": "steepest.derivatives.higher",
@@ -59,20 +64,24 @@ _HOMES = {
     "models": "steepest",
     "partial_derivative": "steepest.derivatives.differences",
     "penalties": "steepest.models",
+    "race": "steepest.descent.race",
     "steps": "steepest.descent",
     "value_and_gradient": "steepest.derivatives.gradient",
 }
 
 __all__ = [
+    "Basins",
     "Certificate",
     "Event",
     "FiniteDifference",
     "Fit",
     "GradientCheck",
     "Outcome",
+    "Race",
     "Run",
     "TableFit",
     "Trace",
+    "basins",
     "check_gradient",
     "difference_quotient",
     "directional_derivative",
@@ -93,6 +102,7 @@ __all__ = [
     "models",
     "partial_derivative",
     "penalties",
+    "race",
     "steps",
     "value_and_gradient",
 ]

@@ -87,6 +87,10 @@ class Plan:
         """Return a descent that stands at a start."""
         return Drive(self, start, callback, shown or Progress())
 
+    def by(self, rules: Rules) -> Plan:
+        """Return the same plan by other rules."""
+        return replace(self, rules=rules)
+
     def progress(self, wanted: bool | None) -> Progress:
         """Return what shows a run while it goes on."""
         return Progress.of(wanted, self.view.counted, self.view.names)

@@ -21,6 +21,7 @@ from steepest.descent.state import (
     BOTTOMLESS,
     COLUMNS,
     NO_GRADIENT,
+    NON_FINITE,
     RUNNING,
     STALLED,
     UNBOUNDED,
@@ -156,6 +157,26 @@ def begin_of(compiled: Compiled) -> Callable[..., Packed]:
         return pack(begin(rules, x, value, gradient, limits, lambda x: _signed(compiled, x, arrays, limits)[0]))
 
     return start
+
+
+def settle_of(compiled: Compiled) -> Callable[..., Array]:
+    """Return a descent without a trace: (rules, start, arrays, limits) -> x, value, code and iterations."""
+
+    def settle(rules: Rules, x: Array, arrays: Any, numbers: Array, sizes: Array) -> Array:
+        limits = Limits.unpack(numbers, sizes, None)
+        value, gradient = _signed(compiled, x, arrays, limits)
+        state = begin(rules, x, value, gradient, limits)
+        sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
+        state = state._replace(code=jnp.where(sound, state.code, NON_FINITE))
+        go = (_search if rules.searches else _march)(compiled, rules, arrays, limits, jnp.zeros((), int))
+
+        def going(state: State) -> Array:
+            return (state.iteration < limits.rows) & (state.code == RUNNING)
+
+        state = jax.lax.while_loop(going, lambda state: go(state, limits.rows - state.iteration)[0], state)
+        return jnp.concatenate([state.best_x, jnp.stack([state.best_value, state.code, state.iteration])])
+
+    return settle
 
 
 Go = Callable[[State, Array], tuple[State, Array]]
