@@ -10,30 +10,44 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.reading import style
+from steepest.reading.basins import BasinDisplay
 from steepest.reading.contour import ContourDisplay
 from steepest.reading.curve import CurveDisplay
 from steepest.reading.descent import DescentDisplay
 from steepest.reading.line import LineDisplay, one_column
+from steepest.reading.quiver import QuiverDisplay
+from steepest.reading.race import RaceDisplay
+from steepest.reading.slopes import SlopesDisplay
+from steepest.reading.surface import SurfaceDisplay
+from steepest.reading.training import TrainingDisplay
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
+    "BasinDisplay",
     "ContourDisplay",
     "CurveDisplay",
     "DescentDisplay",
     "LineDisplay",
+    "QuiverDisplay",
+    "RaceDisplay",
+    "SlopesDisplay",
+    "SurfaceDisplay",
+    "TrainingDisplay",
     "overview",
     "plot_run",
     "save_figure",
 ]
 
-Display = ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay
+Picture = ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay
+Paired = RaceDisplay | SurfaceDisplay | TrainingDisplay
+Display = Picture | Paired | BasinDisplay | QuiverDisplay | SlopesDisplay
 FORMATS = (".png", ".svg", ".pdf")
 
 
-def _picture(run: Any) -> Display | None:
+def _picture(run: Any) -> Picture | None:
     """Return what shows a run best, or None where that is the descent alone."""
     if hasattr(run, "predict"):
         return LineDisplay.from_run(run) if one_column(run.data) else None
@@ -45,7 +59,7 @@ def _picture(run: Any) -> Display | None:
     return ContourDisplay.from_run(run) if x.shape[1] == 2 else None
 
 
-def plot_run(run: Any, ax: Axes | None = None) -> Display:
+def plot_run(run: Any, ax: Axes | None = None) -> Picture:
     """Draw a run as what shows it best.
 
     A fit on one column is drawn as its line; a function of one parameter as its curve and of two as its
@@ -129,7 +143,10 @@ def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to: make it first")
     if isinstance(display, Display) and not hasattr(display, "figure_"):
-        display.plot(style.dress(style.blank().add_subplot()))
+        if isinstance(display, Paired):
+            display.plot([ax for ax in display.room(style.blank) if ax is not None])
+        else:
+            display.plot(style.dress(style.blank().add_subplot()))
     figure = display.figure_ if isinstance(display, Display) else display
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".steepest-") as room:
         draft = Path(room) / path.name

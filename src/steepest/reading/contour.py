@@ -24,7 +24,7 @@ class ContourDisplay:
     values : array of shape (size, size)
         ``values[i, j]`` is f(grid_x[j], grid_y[i]), NaN where f has none; None where f is not at hand.
     path : array of shape (rows, 2)
-        The points of the run.
+        The points of the run; None where there is none.
     best : int, optional
         The row of the best point.
     maximized : bool, optional
@@ -61,7 +61,7 @@ class ContourDisplay:
     ) -> None:
         self.grid_x, self.grid_y = np.asarray(grid_x, dtype=float), np.asarray(grid_y, dtype=float)
         self.values = None if values is None else np.asarray(values, dtype=float)
-        self.path = np.asarray(path, dtype=float)
+        self.path = None if path is None else np.asarray(path, dtype=float)
         self.best = best
         self.maximized = maximized
         self.names = names
@@ -129,7 +129,8 @@ class ContourDisplay:
             levels = levels_of(height.compressed())
             if levels.size:
                 ax.contour(self.grid_x, self.grid_y, height, levels, colors=style.BLUE, linewidths=0.8)
-        draw_path(ax, self.path, self.best)
+        if self.path is not None:
+            draw_path(ax, self.path, self.best)
         note = NOT_AT_HAND if self.values is None else ""
         style.words(ax, title=self.title, note=note, x=self.names[0], y=self.names[1], legend=3)
         return self

@@ -40,6 +40,33 @@ def one_column(data: Any) -> bool:
     return column and y.size == len(X) and X.dtype.kind in NUMBERS and y.dtype.kind in NUMBERS
 
 
+def curve_of(fit: Any, x: np.ndarray, params: dict[str, Any] | None = None) -> np.ndarray:
+    """Return what a fit on one column predicts at x, with its own parameters or others.
+
+    Parameters
+    ----------
+    fit : fit
+        A fit on one column, laid out as in ``fit.data``.
+    x : array of shape (points,)
+        Where.
+    params : dict, optional
+        Parameters laid out as ``fit.params``; the fit's own where left out.
+
+    Returns
+    -------
+    array of shape (points,)
+        The predictions.
+    """
+    X = x.reshape(-1, 1) if np.ndim(fit.data[0]) == 2 else x
+    model = getattr(fit, "model", None)
+    if model is None:
+        return np.ravel(fit.predict(X))
+    # The model itself: what was fitted to a table predicts from tables alone.
+    params = fit.params if params is None else params
+    with np.errstate(all="ignore"):
+        return np.ravel(np.asarray(model.response(model(model.shaped(X, params), *params.values())), dtype=float))
+
+
 class LineDisplay:
     """The data of a fit on one column, and the fitted curve over their range.
 
@@ -114,11 +141,8 @@ class LineDisplay:
             raise ValueError(f"none of {len(x)} rows is finite and a line needs one: look into the data")
         x, y = x[finite], y[finite]
         line_x = np.linspace(x.min(), x.max(), size)
-        line_y = np.ravel(run.predict(line_x.reshape(-1, 1) if X.ndim == 2 else line_x))
-        if names is None:
-            column = getattr(data[0], "name", None) or next(iter(getattr(data[0], "columns", [])), "x")
-            names = (str(column), str(getattr(data[1], "name", None) or "y"))
-        return cls(x, y, line_x, line_y, names=names, title=run.title)
+        line_y = curve_of(run, line_x)
+        return cls(x, y, line_x, line_y, names=names or _names_of(run), title=run.title)
 
     def plot(self, ax: Axes | None = None) -> LineDisplay:
         """Draw the data and the curve.
@@ -144,3 +168,11 @@ class LineDisplay:
         ax.plot(self.line_x, self.line_y, label="fit", **(style.series(1) | {"linestyle": "-"}))
         style.words(ax, title=self.title, x=self.names[0], y=self.names[1], legend=2)
         return self
+
+
+def _names_of(run: Any) -> tuple[str, str]:
+    X, y = run.data
+    columns = getattr(X, "columns", None)
+    columns = getattr(run, "columns", None) if columns is None else columns
+    column = getattr(X, "name", None) or next(iter(columns if columns is not None else []), "x")
+    return str(column), str(getattr(y, "name", None) or getattr(run, "target", None) or "y")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from steepest.reading import style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def path_of(run: Any, parameters: int) -> tuple[np.ndarray, np.ndarray, int]:
@@ -53,15 +50,18 @@ def path_of(run: Any, parameters: int) -> tuple[np.ndarray, np.ndarray, int]:
     return x[finite], value, int(np.argmin(height))
 
 
-def draw_path(ax: Axes, path: np.ndarray, best: int) -> None:
-    """Draw a path into axes whose limits are set: its start a hollow square and its best point a star."""
+def draw_path(ax: Any, path: np.ndarray, best: int, look: dict[str, Any] | None = None) -> None:
+    """Draw a path into axes whose limits are set: its start a hollow square and its best point a star.
+
+    A path of three columns goes into three-dimensional axes. One of several gets the `look` of its line.
+    """
     solid = np.where(np.isnan(path), path[best], path)
-    rows = np.union1d(style.thinned(solid[:, 0]), style.thinned(solid[:, 1]))
+    rows = np.unique(np.concatenate([style.thinned(column) for column in solid.T]))
     dots = "." if len(rows) <= style.FEW else ""
+    look = {"color": style.ORANGE, "linewidth": 1.4, "marker": dots, "label": "path"} | (look or {})
     if len(path) > 1:
-        x, y = path[rows].T
-        ax.plot(x, y, color=style.ORANGE, linewidth=1.4, marker=dots, label="path")
-    mark: dict[str, Any] = {"color": style.ORANGE, "zorder": 3}
-    x, y = path[[0, best]].T
-    ax.plot(x[0], y[0], "s", markersize=12, fillstyle="none", markeredgewidth=1.8, label="start", **mark)
-    ax.plot(x[1], y[1], "*", markersize=11, label="best", **mark)
+        ax.plot(*path[rows].T, **look)
+    mark: dict[str, Any] = {"color": look["color"], "zorder": 3}
+    start, end = path[:1].T, path[[best]].T
+    ax.plot(*start, "s", markersize=12, fillstyle="none", markeredgewidth=1.8, label="start", **mark)
+    ax.plot(*end, "*", markersize=11, label="best", **mark)

@@ -18,9 +18,11 @@ GREY = "#7d7d7d"  # text, ticks and spines: contrast 4.1 on white and 4.0 on #1e
 BLUE, ORANGE, GREEN, PURPLE = COLOURS = ("#1580c4", "#d55e00", "#009e73", "#cc79a7")
 LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D")
+SHAPES = (*MARKERS, "v", "P", "X", "<", ">", "p", "h", "d")
 
 FEW = 30  # up to so many points each gets a marker
 MOST = 2_000  # more points than this cannot be told apart in a figure
+WIDE = (11, 4.8)  # inches: two pictures side by side
 
 
 def series(k: int, points: int = MOST) -> dict[str, Any]:
@@ -46,6 +48,50 @@ def series(k: int, points: int = MOST) -> dict[str, Any]:
     k %= len(COLOURS)
     marker = MARKERS[k] if points <= FEW else ""
     return {"color": COLOURS[k], "linestyle": LINES[k], "marker": marker, "markersize": 4, "linewidth": 1.6}
+
+
+def distinct(k: int) -> dict[str, Any]:
+    """Return how line number k of many is drawn: after four, the same colours come with other lines.
+
+    Parameters
+    ----------
+    k : int
+        The number of the line, from 0; the first 48 all differ, and 16 differ in colour and line alone.
+
+    Returns
+    -------
+    dict
+        Keyword arguments of `matplotlib.axes.Axes.plot`.
+
+    Examples
+    --------
+    >>> [distinct(k)["linestyle"] for k in (0, 4, 8)], distinct(4)["color"] == distinct(0)["color"]
+    (['-', '--', '-.'], True)
+    """
+    colour, line = COLOURS[k % 4], LINES[(k + k // 4) % 4]
+    return {"color": colour, "linestyle": line, "marker": SHAPES[k % 12], "markersize": 5, "linewidth": 1.6}
+
+
+def another(k: int) -> dict[str, Any]:
+    """Return how line number k beside series 0 and 1 is drawn: in neither's colour, and never solid.
+
+    Parameters
+    ----------
+    k : int
+        The number of the line, from 0; the first nine differ in colour and line.
+
+    Returns
+    -------
+    dict
+        Keyword arguments of `matplotlib.axes.Axes.plot`.
+
+    Examples
+    --------
+    >>> [another(k)["linestyle"] for k in (0, 3, 6)], another(3)["color"] == another(0)["color"]
+    (['--', '-.', ':'], True)
+    """
+    colour, line = (GREEN, PURPLE, GREY)[k % 3], LINES[1 + (k + k // 3) % 3]
+    return {"color": colour, "linestyle": line, "marker": SHAPES[(k + 1) % 12], "markersize": 5, "linewidth": 1.4}
 
 
 def thinned(values: np.ndarray, most: int = MOST) -> np.ndarray:
@@ -82,12 +128,26 @@ def thinned(values: np.ndarray, most: int = MOST) -> np.ndarray:
 def dress(ax: Axes) -> Axes:
     """Give new axes no background, and a grey for text, ticks and spines that reads on every page."""
     ax.set_facecolor("none")
+    if is_solid(ax):
+        _dress_solid(ax)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(GREY)
     ax.tick_params(which="both", colors=GREY)
     for text in (ax.title, ax.xaxis.label, ax.yaxis.label):
         text.set_color(GREY)
     return ax
+
+
+def is_solid(ax: Any) -> bool:
+    """Return whether axes are three-dimensional."""
+    return getattr(ax, "name", "") == "3d"
+
+
+def _dress_solid(ax: Any) -> None:
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        axis.set_pane_color((0, 0, 0, 0))
+        axis.line.set_color(GREY)
+    ax.zaxis.label.set_color(GREY)
 
 
 def blank(width: float = 6.4, height: float = 4.8) -> Figure:
@@ -97,25 +157,39 @@ def blank(width: float = 6.4, height: float = 4.8) -> Figure:
     return Figure(figsize=(width, height), facecolor="none", layout="constrained")
 
 
-def one_axes(ax: Axes | None) -> Axes:
-    """Return the axes given, as they are, or those of a new pyplot figure, which a notebook shows."""
-    if ax is not None:
-        return ax
+def pyplot_figure(width: float = 6.4, height: float = 4.8) -> Figure:
+    """Return an empty, transparent figure that pyplot knows, and so a notebook shows."""
     from matplotlib import pyplot as plt
 
-    return dress(plt.subplots(figsize=(6.4, 4.8), facecolor="none", layout="constrained")[1])
+    return plt.figure(figsize=(width, height), facecolor="none", layout="constrained")
 
 
-def stacked_axes(ax: Axes | Sequence[Axes] | None) -> tuple[Axes, Axes]:
+def beside(figure: Figure, projection: str | None = None) -> tuple[Axes, Axes]:
+    """Fill a figure with two dressed axes side by side, the left one of a projection of its own."""
+    left, right = figure.add_subplot(1, 2, 1, projection=projection), figure.add_subplot(1, 2, 2)
+    return dress(left), dress(right)
+
+
+def one_or_two(ax: Axes | Sequence[Axes], what: str) -> tuple[Axes, Axes | None]:
+    """Return the axes of a picture and those of what stands beside it, None where one alone was given."""
+    given = np.ravel(np.asarray(ax, dtype=object))
+    if len(given) > 2 or not len(given):
+        raise ValueError(f"got {len(given)} axes, and {what} is drawn on 2 side by side: give ax=(left, right) or one")
+    return given[0], given[1] if len(given) == 2 else None
+
+
+def one_axes(ax: Axes | None) -> Axes:
+    """Return the axes given, as they are, or those of a new pyplot figure, which a notebook shows."""
+    return dress(pyplot_figure().add_subplot()) if ax is None else ax
+
+
+def stacked_axes(ax: Axes | Sequence[Axes] | None, what: str = "a descent") -> tuple[Axes, Axes]:
     """Return two axes, one above the other: both as given, or the room of one shared, or a new figure's."""
     if ax is None:
-        from matplotlib import pyplot as plt
-
-        _, pair = plt.subplots(2, 1, sharex=True, figsize=(6.4, 4.8), facecolor="none", layout="constrained")
-        top, bottom = (dress(each) for each in pair)
+        top, bottom = (dress(each) for each in pyplot_figure().subplots(2, 1, sharex=True))
     elif isinstance(ax, Sequence | np.ndarray):
         if len(ax) != 2:
-            raise ValueError(f"got {len(ax)} axes, and a descent is drawn on 2: give ax=(upper, lower) or one axes")
+            raise ValueError(f"got {len(ax)} axes, and {what} is drawn on 2: give ax=(upper, lower) or one axes")
         top, bottom = ax
     else:
         spec, box = ax.get_subplotspec(), ax.get_position()
@@ -145,14 +219,20 @@ def _dress_alike(model: Axes, ax: Axes) -> None:
 
 def words(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = "", legend: int = 0) -> None:
     """Write title, note, labels and, above the axes, a legend of so many columns; a $ in a name stays a $."""
+    handles, labels = ax.get_legend_handles_labels() if legend else ([], [])
+    rows = -(-len(handles) // (legend or 1))
     title = " ".join(title.split())
     room = 60 - len(note)
     title = title if len(title) <= room else title[: room - 1] + "…"
     title = f"{title} ({note})" if note else title
-    ax.set_title(title, fontsize=11, pad=26 if legend else 8, parse_math=False)
+    ax.set_title(title, fontsize=11, pad=12 + 14 * rows if rows else 8, parse_math=False)
     ax.set_xlabel(x, parse_math=False)
     ax.set_ylabel(y, parse_math=False)
-    if legend:
+    if rows:
         place: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.3}
         ink = ax.xaxis.label.get_color()
-        ax.legend(**place, ncols=legend, frameon=False, fontsize=9, columnspacing=1.5, labelcolor=ink)
+        look: dict[str, Any] = {"frameon": False, "fontsize": 9, "columnspacing": 1.5, "labelcolor": ink}
+        shown = ax.legend(handles, ["·" for _ in labels], ncols=legend, **place, **look)
+        # Set afterwards, so that a leading underscore hides no line and a $ begins no formula.
+        for text, label in zip(shown.get_texts(), labels, strict=True):
+            text.set(parse_math=False, text=label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,41 @@ def values_at(run: Any, points: np.ndarray) -> np.ndarray | None:
             except Exception as error:  # noqa: BLE001 - f is the user's, and off its domain may raise anything
                 if isinstance(error, RuntimeError) and NOT_AT_HAND in str(error):
                     return None
+    return values
+
+
+def sampled(f: Callable[[Any], Any], points: np.ndarray, shape: tuple[int, ...] = ()) -> np.ndarray:
+    """Return f of each point, NaN where it raises; where it raises at every point, so does this.
+
+    Parameters
+    ----------
+    f : callable
+        Of one row of the points.
+    points : array of shape (points, ...)
+        Where.
+    shape : tuple of int, optional
+        The shape of what f returns; a number's where left out.
+
+    Returns
+    -------
+    array of shape (points, *shape)
+        What f returned; infinities stay.
+
+    Examples
+    --------
+    >>> sampled(lambda x: 1 / x, np.array([4.0, 2.0]))
+    array([0.25, 0.5 ])
+    """
+    values = np.full((len(points), *shape), np.nan)
+    problems = []
+    with np.errstate(all="ignore"):
+        for row, point in enumerate(points):
+            try:
+                values[row] = np.reshape(np.asarray(f(point), dtype=float), shape)
+            except Exception as error:  # noqa: BLE001 - f is the user's, and off its domain may raise anything
+                problems.append(error)
+    if len(problems) == len(points):
+        raise problems[0]
     return values
 
 

@@ -1,0 +1,208 @@
+"""Which minimum a descent reaches from where: the basins of a function of two variables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steepest.reading import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito (2008), lighter: areas are larger than lines, and what stands on them is black.
+FILLS = ("#74b9e3", "#f2b233", "#4cc5a2", "#dca3c4", "#f0e76b", "#e58a4d", "#9b9bd9", "#b9b9b9")
+INK = "#000000"
+SIGNS = 9  # numbers written across the map each way, so that it reads without colour
+
+
+class BasinDisplay:
+    """A map of which minimum is reached from each start, with the minima, their values and their shares.
+
+    Parameters
+    ----------
+    grid_x : array of shape (nx,)
+        The first coordinates of the starts, increasing.
+    grid_y : array of shape (ny,)
+        The second ones.
+    labels : array of int of shape (ny, nx)
+        ``labels[i, j]`` is the number of the minimum that is reached from (grid_x[j], grid_y[i]); -1 for none.
+    minima : array of shape (k, 2)
+        Where the minima are.
+    values : array of shape (k,)
+        Their values.
+    counts : array of shape (k,)
+        From how many starts each is reached.
+    names : pair of str, optional
+        What the variables are called.
+    title : str, optional
+        What is written above.
+
+    Attributes
+    ----------
+    figure_ : matplotlib.figure.Figure
+        What was drawn on.
+    ax_ : matplotlib.axes.Axes
+        The axes.
+
+    Examples
+    --------
+    >>> BasinDisplay([-1, 1], [0], [[0, 1]], [[-1, 0], [1, 0]], [0.0, 0.0], [1, 1]).shares
+    array([0.5, 0.5])
+    """
+
+    def __init__(
+        self,
+        grid_x: Any,
+        grid_y: Any,
+        labels: Any,
+        minima: Any,
+        values: Any,
+        counts: Any,
+        *,
+        names: tuple[str, str] = ("x", "y"),
+        title: str = "",
+    ) -> None:
+        self.grid_x, self.grid_y = np.asarray(grid_x, dtype=float), np.asarray(grid_y, dtype=float)
+        self.labels = np.asarray(labels, dtype=int)
+        self.minima = np.asarray(minima, dtype=float).reshape(-1, 2)
+        self.values, self.counts = np.asarray(values, dtype=float), np.asarray(counts, dtype=int)
+        self.names, self.title = names, title
+        shape, known = (self.grid_y.size, self.grid_x.size), len(self.minima)
+        if self.labels.shape != shape:
+            raise ValueError(f"labels have the shape {self.labels.shape} on a grid of {shape}: give labels[y, x]")
+        if self.labels.size and not -1 <= self.labels.min() <= self.labels.max() < known:
+            low, high = self.labels.min(), self.labels.max()
+            raise ValueError(
+                f"labels go from {low} to {high} with {known} minima: give -1 for none, else 0 to {known - 1}"
+            )
+        if len(self.values) != known or len(self.counts) != known:
+            numbers = f"{known} minima, {len(self.values)} values and {len(self.counts)} counts"
+            raise ValueError(f"there are {numbers}, and each minimum has one of both: give as many of each")
+
+    @classmethod
+    def from_basins(cls, basins: Any) -> BasinDisplay:
+        """Take the map of a basins record.
+
+        Parameters
+        ----------
+        basins : basins
+            With ``grid_x``, ``grid_y``, ``labels``, ``minima``, ``values``, ``counts``, ``names`` and ``title``.
+
+        Returns
+        -------
+        BasinDisplay
+            Not drawn yet.
+
+        Raises
+        ------
+        ValueError
+            Where the parts of the record do not fit together.
+        """
+        found = basins.minima, basins.values, basins.counts
+        return cls(basins.grid_x, basins.grid_y, basins.labels, *found, names=tuple(basins.names), title=basins.title)
+
+    @property
+    def lost(self) -> int:
+        """From how many starts no minimum is reached."""
+        return int((self.labels < 0).sum())
+
+    @property
+    def shares(self) -> np.ndarray:
+        """From which part of all starts each minimum is reached."""
+        return self.counts / max(1, self.counts.sum() + self.lost)
+
+    def plot(self, ax: Axes | None = None) -> BasinDisplay:
+        """Draw the map.
+
+        Parameters
+        ----------
+        ax : axes, optional
+            Where to draw; a new figure where left out.
+
+        Returns
+        -------
+        BasinDisplay
+            This display.
+        """
+        self.ax_ = ax = style.one_axes(ax)
+        self.figure_ = ax.figure
+        edges = _edges(self.grid_x), _edges(self.grid_y)
+        ax.set(xlim=edges[0][[0, -1]], ylim=edges[1][[0, -1]])
+        if 1 / 2 <= np.ptp(edges[0]) / np.ptp(edges[1]) <= 3:
+            ax.set_aspect("equal")
+        self._fill(ax, edges)
+        self._draw_boundaries(ax, edges)
+        self._number(ax)
+        self._tell(ax)
+        note = f"colours repeat after {len(FILLS)}" if len(self.minima) > len(FILLS) else ""
+        if not len(self.minima):
+            note = "no minimum reached"
+        style.words(ax, title=self.title, note=note, x=self.names[0], y=self.names[1], legend=3)
+        return self
+
+    def _fill(self, ax: Axes, edges: tuple[np.ndarray, np.ndarray]) -> None:
+        from matplotlib.colors import ListedColormap
+
+        if self.lost:
+            from matplotlib.patches import Rectangle
+
+            hatched: dict[str, Any] = {"facecolor": "none", "edgecolor": style.GREY, "hatch": "////", "linewidth": 0}
+            (x, y), (width, height) = (edge[0] for edge in edges), (np.ptp(edge) for edge in edges)
+            ax.add_patch(
+                Rectangle((x, y), width, height, label=f"none ({self._percent(self.lost)})", zorder=0, **hatched)
+            )
+        fills = np.ma.masked_less(self.labels, 0) % len(FILLS)
+        # As pixels in vector files too: a viewer needs minutes for tens of thousands of cells.
+        look: dict[str, Any] = {"cmap": ListedColormap(FILLS), "vmin": 0, "vmax": len(FILLS) - 1, "rasterized": True}
+        ax.pcolormesh(*edges, fills, zorder=0.5, **look)
+
+    def _draw_boundaries(self, ax: Axes, edges: tuple[np.ndarray, np.ndarray]) -> None:
+        from matplotlib.collections import LineCollection
+
+        x, y = edges
+        rows, columns = np.nonzero(np.diff(self.labels, axis=1))
+        upright = np.stack([x[columns + 1], y[rows], x[columns + 1], y[rows + 1]], axis=-1)
+        rows, columns = np.nonzero(np.diff(self.labels, axis=0))
+        level = np.stack([x[columns], y[rows + 1], x[columns + 1], y[rows + 1]], axis=-1)
+        lines = np.concatenate([upright, level]).reshape(-1, 2, 2)
+        ax.add_collection(LineCollection(list(lines), colors=INK, linewidths=0.6), autolim=False)
+
+    def _number(self, ax: Axes) -> None:
+        """Write the number of each basin across the map, and at its minimum."""
+        centred: dict[str, Any] = {"ha": "center", "va": "center", "color": INK, "clip_on": True}
+        rows, columns = (
+            np.unique(np.linspace(0, n - 1, 2 * SIGNS + 1).round().astype(int)[1::2]) for n in self.labels.shape
+        )
+        for row in rows:
+            for column in columns:
+                label = self.labels[row, column]
+                if label >= 0:
+                    ax.text(self.grid_x[column], self.grid_y[row], f"{label + 1}", fontsize=6, alpha=0.7, **centred)
+        for number, (x, y) in enumerate(self.minima, start=1):
+            ax.plot(x, y, "o", markersize=13, color="white", markeredgecolor=INK, zorder=3)
+            ax.text(x, y, f"{number}", fontsize=9, weight="bold", zorder=4, **centred)
+
+    def _tell(self, ax: Axes) -> None:
+        """Say of each minimum its value and its share; of many, of those that are reached most."""
+        most = np.sort(np.argsort(-self.counts, kind="stable")[: len(FILLS)])
+        square: dict[str, Any] = {"linestyle": "", "marker": "s", "markersize": 9, "markeredgecolor": INK}
+        for k in most:
+            label = f"{k + 1}: {self.values[k]:.4g} ({self._percent(self.counts[k])})"
+            ax.plot([], [], color=FILLS[k % len(FILLS)], label=label, **square)
+        if len(self.minima) > len(most):
+            rest = self.counts.sum() - self.counts[most].sum()
+            label = f"{len(self.minima) - len(most)} more ({self._percent(rest)})"
+            ax.plot([], [], color="none", label=label, **(square | {"markeredgecolor": style.GREY}))
+
+    def _percent(self, count: Any) -> str:
+        return f"{100 * count / max(1, self.counts.sum() + self.lost):.3g} %"
+
+
+def _edges(grid: np.ndarray) -> np.ndarray:
+    """Return where the cells around the points of a grid end: half-way to the next."""
+    if grid.size < 2:
+        return np.array([grid[0] - 0.5, grid[0] + 0.5])
+    middles = (grid[1:] + grid[:-1]) / 2
+    return np.array([2 * grid[0] - middles[0], *middles, 2 * grid[-1] - middles[-1]])
