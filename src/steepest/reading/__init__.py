@@ -42,8 +42,8 @@ __all__ = [
 ]
 
 Picture = ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay
-Paired = RaceDisplay | SurfaceDisplay | TrainingDisplay
-Display = Picture | Paired | BasinDisplay | QuiverDisplay | SlopesDisplay
+Paired = RaceDisplay | SlopesDisplay | SurfaceDisplay | TrainingDisplay
+Display = Picture | Paired | BasinDisplay | QuiverDisplay
 FORMATS = (".png", ".svg", ".pdf")
 
 

@@ -139,7 +139,14 @@ class BasinDisplay:
         note = f"colours repeat after {len(FILLS)}" if len(self.minima) > len(FILLS) else ""
         if not len(self.minima):
             note = "no minimum reached"
-        style.words(ax, title=self.title, note=note, x=self.names[0], y=self.names[1], legend=3)
+        style.words(
+            ax,
+            title=self.title,
+            note=note,
+            x=self.names[0],
+            y=self.names[1],
+            legend=style.columns(ax.get_legend_handles_labels()[1]),
+        )
         return self
 
     def _fill(self, ax: Axes, edges: tuple[np.ndarray, np.ndarray]) -> None:
@@ -172,21 +179,32 @@ class BasinDisplay:
     def _number(self, ax: Axes) -> None:
         """Write the number of each basin across the map, and at its minimum."""
         centred: dict[str, Any] = {"ha": "center", "va": "center", "color": INK, "clip_on": True}
-        rows, columns = (
-            np.unique(np.linspace(0, n - 1, 2 * SIGNS + 1).round().astype(int)[1::2]) for n in self.labels.shape
-        )
-        for row in rows:
-            for column in columns:
-                label = self.labels[row, column]
-                if label >= 0:
-                    ax.text(self.grid_x[column], self.grid_y[row], f"{label + 1}", fontsize=6, alpha=0.7, **centred)
+        for row, column in self._inside():
+            label = f"{self.labels[row, column] + 1}"
+            ax.text(self.grid_x[column], self.grid_y[row], label, fontsize=6, alpha=0.7, **centred)
         for number, (x, y) in enumerate(self.minima, start=1):
             ax.plot(x, y, "o", markersize=13, color="white", markeredgecolor=INK, zorder=3)
             ax.text(x, y, f"{number}", fontsize=9, weight="bold", zorder=4, **centred)
 
+    def _inside(self) -> list[tuple[int, int]]:
+        """Return cells spread over the map that a number can stand in: none at a boundary or at a minimum."""
+        ny, nx = self.labels.shape
+        spread = [np.unique(np.linspace(0, n - 1, 2 * SIGNS + 1).round().astype(int)[1::2]) for n in (ny, nx)]
+        up, across = ny // 40, nx // 40  # about the size of a figure
+        cells = []
+        for row, column in np.stack(np.meshgrid(*spread, indexing="ij"), axis=-1).reshape(-1, 2):
+            label = self.labels[row, column]
+            around = self.labels[max(0, row - up) : row + up + 1, max(0, column - across) : column + across + 1]
+            here = np.array([self.grid_x[column], self.grid_y[row]])
+            size = [np.ptp(self.grid_x) or 1.0, np.ptp(self.grid_y) or 1.0]
+            near = (np.abs((self.minima - here) / size) < 1 / 20).all(axis=1).any()
+            if label >= 0 and (around == label).all() and not near:
+                cells.append((int(row), int(column)))
+        return cells
+
     def _tell(self, ax: Axes) -> None:
         """Say of each minimum its value and its share; of many, of those that are reached most."""
-        most = np.sort(np.argsort(-self.counts, kind="stable")[: len(FILLS)])
+        most = np.sort(np.lexsort((self.values, -self.counts))[: len(FILLS)])
         square: dict[str, Any] = {"linestyle": "", "marker": "s", "markersize": 9, "markeredgecolor": INK}
         for k in most:
             label = f"{k + 1}: {self.values[k]:.4g} ({self._percent(self.counts[k])})"

@@ -22,7 +22,8 @@ class QuiverDisplay:
 
     The arrow at (x, y) is c · (∂f/∂x, ∂f/∂y), in the units of the axes and with the same c everywhere, so that
     its length is proportional to the slope. c, the `length` of a slope of 1, is such that the longest arrow is
-    0.9 cells long.
+    0.9 cells long. Where steep slopes dwarf the others, a `power` p below 1 makes lengths proportional to
+    slope^p: directions stay, and with p = 0 all arrows are the arrows of a slope of 1.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ class QuiverDisplay:
     values : array of shape (size, size)
         ``values[i, j]`` is f(grid_x[j], grid_y[i]), NaN where f has none.
     arrow_x, arrow_y : array of shape (arrows,)
-        Where the arrows begin: every pair of them.
+        Where the middles of the arrows are: every pair of them.
     slopes : array of shape (arrows, arrows, 2)
         ``slopes[i, j]`` is the gradient of f at (arrow_x[j], arrow_y[i]): uphill.
     path : array of shape (rows, 2), optional
@@ -42,6 +43,8 @@ class QuiverDisplay:
         Whether the best value is the largest.
     downhill : bool, optional
         Whether the arrows are turned round, as a descent goes.
+    power : float, optional
+        Lengths are proportional to this power of the slope.
     names : pair of str, optional
         What the variables are called.
     title : str, optional
@@ -74,6 +77,7 @@ class QuiverDisplay:
         best: int = -1,
         maximized: bool = False,
         downhill: bool = False,
+        power: float = 1.0,
         names: tuple[str, str] = ("x", "y"),
         title: str = "",
     ) -> None:
@@ -82,7 +86,7 @@ class QuiverDisplay:
         self.arrow_x, self.arrow_y = np.asarray(arrow_x, dtype=float), np.asarray(arrow_y, dtype=float)
         self.slopes = np.asarray(slopes, dtype=float)
         self.path = None if path is None else np.asarray(path, dtype=float)
-        self.best, self.maximized, self.downhill = best, maximized, downhill
+        self.best, self.maximized, self.downhill, self.power = best, maximized, downhill, power
         self.names, self.title = names, title
 
     @classmethod
@@ -95,6 +99,7 @@ class QuiverDisplay:
         *,
         arrows: int = 15,
         downhill: bool = False,
+        power: float = 1.0,
         names: tuple[str, str] = ("x", "y"),
         title: str = "",
     ) -> QuiverDisplay:
@@ -114,6 +119,8 @@ class QuiverDisplay:
             How many arrows there are each way.
         downhill : bool, optional
             Whether to turn the arrows round, as a descent goes.
+        power : float, optional
+            Lengths are proportional to this power of the slope.
         names : pair of str, optional
             What the variables are called.
         title : str, optional
@@ -133,11 +140,18 @@ class QuiverDisplay:
         grid_x, grid_y = (np.linspace(low, high, size) for low, high in look)
         values = sampled(lambda p: f(float(p[0]), float(p[1])), _pairs(grid_x, grid_y)).reshape(size, size)
         field = _field(lambda p: gradient(float(p[0]), float(p[1])), look, arrows)
-        return cls(grid_x, grid_y, values, *field, downhill=downhill, names=names, title=title)
+        return cls(grid_x, grid_y, values, *field, downhill=downhill, power=power, names=names, title=title)
 
     @classmethod
     def from_run(
-        cls, run: Any, window: Any = None, size: int = 100, *, arrows: int = 15, downhill: bool = False
+        cls,
+        run: Any,
+        window: Any = None,
+        size: int = 100,
+        *,
+        arrows: int = 15,
+        downhill: bool = False,
+        power: float = 1.0,
     ) -> QuiverDisplay:
         """Evaluate the function of a run and its gradient around the path.
 
@@ -153,6 +167,8 @@ class QuiverDisplay:
             How many arrows there are each way.
         downhill : bool, optional
             Whether to turn the arrows round, as a descent goes.
+        power : float, optional
+            Lengths are proportional to this power of the slope.
 
         Returns
         -------
@@ -171,18 +187,26 @@ class QuiverDisplay:
                 "the run was loaded without its function, and arrows need its gradient: "
                 "use ContourDisplay.from_run(run), which draws the path"
             )
-        arrow_x, arrow_y, slopes = _field(run.gradient_at, np.array([flat.grid_x[[0, -1]], flat.grid_y[[0, -1]]]), arrows)
-        look: dict[str, Any] = {"best": flat.best, "maximized": flat.maximized, "downhill": downhill}
-        names: dict[str, Any] = {"names": flat.names, "title": flat.title}
-        grid = flat.grid_x, flat.grid_y
-        return cls(*grid, flat.values, arrow_x, arrow_y, slopes, path=flat.path, **look, **names)
+        look = np.array([flat.grid_x[[0, -1]], flat.grid_y[[0, -1]]])
+        return cls(
+            flat.grid_x,
+            flat.grid_y,
+            flat.values,
+            *_field(run.gradient_at, look, arrows),
+            path=flat.path,
+            best=flat.best,
+            maximized=flat.maximized,
+            downhill=downhill,
+            power=power,
+            names=flat.names,
+            title=flat.title,
+        )
 
     @property
     def length(self) -> float:
         """How long the arrow of a slope of 1 is, in the units of the axes; 0 where no slope is finite and not 0."""
-        cells = self._cell()
-        slopes = self.slopes[(np.abs(self.slopes) <= HUGE).all(axis=2)]
-        longest = np.hypot(*(slopes / cells).T).max(initial=0.0)
+        arrows = (self._arrows() / self._cell()).reshape(-1, 2)
+        longest = np.hypot(*arrows[np.isfinite(arrows).all(axis=1)].T).max(initial=0.0)
         return float(REACH / longest) if longest else 0.0
 
     def plot(self, ax: Axes | None = None) -> QuiverDisplay:
@@ -203,18 +227,23 @@ class QuiverDisplay:
         self.ax_, self.figure_ = flat.ax_, flat.figure_
         if self.length:
             self._draw_arrows(self.ax_)
+        labels = self.ax_.get_legend_handles_labels()[1]
+        style.words(self.ax_, title=self.title, x=self.names[0], y=self.names[1], legend=min(4, len(labels)))
         return self
 
     def _draw_arrows(self, ax: Axes) -> None:
-        drawable = np.where((np.abs(self.slopes) <= HUGE).all(axis=2, keepdims=True), self.slopes, np.nan)
-        across, up = np.moveaxis(-drawable if self.downhill else drawable, 2, 0)
-        look: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1 / self.length}
-        look |= {"color": style.GREEN, "width": 0.004, "zorder": 2.5}
-        arrows = ax.quiver(self.arrow_x, self.arrow_y, across, up, **look)
-        slope = _round(REACH * self._cell()[0] / self.length)
-        label = f"{'downhill' if self.downhill else 'uphill'}, slope {slope:g}"
-        ink = ax.xaxis.label.get_color()
-        ax.quiverkey(arrows, 1, -0.09, slope, label, labelpos="W", labelcolor=ink, fontproperties={"size": 9})
+        across, up = np.moveaxis(-self._arrows() if self.downhill else self._arrows(), 2, 0)
+        look: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1 / self.length, "pivot": "middle"}
+        ax.quiver(self.arrow_x, self.arrow_y, across, up, color=style.GREEN, width=0.004, zorder=2.5, **look)
+        slopes = np.hypot(*_finite(self.slopes).T)
+        label = f"{'downhill' if self.downhill else 'uphill'}, slopes up to {np.nanmax(slopes):,.4g}"
+        ax.plot([], [], color=style.GREEN, marker=">", label=label)
+
+    def _arrows(self) -> np.ndarray:
+        """Return the arrows for a length of 1: the slopes, their lengths raised to the power."""
+        slopes = _finite(self.slopes)
+        steepness = np.hypot(slopes[..., 0], slopes[..., 1])[..., None]
+        return np.where(steepness > 0, slopes * np.where(steepness > 0, steepness, 1.0) ** (self.power - 1), slopes)
 
     def _cell(self) -> np.ndarray:
         ends = np.array([self.grid_x[[0, -1]], self.grid_y[[0, -1]]])
@@ -240,7 +269,6 @@ def _field(gradient: Callable[[Any], Any], look: np.ndarray, arrows: int) -> tup
     return x, y, sampled(two, _pairs(x, y), (2,)).reshape(arrows, arrows, 2)
 
 
-def _round(number: float) -> float:
-    """Return the largest of 1, 2 and 5 times a power of ten that is no larger."""
-    power = 10.0 ** np.floor(np.log10(number))
-    return float(power * max(digit for digit in (1, 2, 5) if digit * power <= number * (1 + 1e-9)))
+def _finite(slopes: np.ndarray) -> np.ndarray:
+    """Return slopes with NaN where either is too large to be drawn, or has no value."""
+    return np.where((np.abs(slopes) <= HUGE).all(axis=-1, keepdims=True), slopes, np.nan)

@@ -145,7 +145,11 @@ class RaceDisplay:
         tuple of matplotlib.axes.Axes
             The axes of the gaps and, where there are paths to draw, those of the paths.
         """
-        return (style.dress(make().add_subplot()), None) if self.contour is None else style.beside(make(*style.WIDE))
+        labels = self._labels()
+        taller = 0.19 * max(0, -(-len(labels) // style.columns(labels)) - 2)  # so many inches for a long legend
+        if self.contour is None:
+            return style.dress(make(6.4, 4.8 + taller).add_subplot()), None
+        return style.beside(make(style.WIDE[0], style.WIDE[1] + taller))
 
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> RaceDisplay:
         """Draw the gaps and, where there are two parameters, the paths.
@@ -191,20 +195,23 @@ class RaceDisplay:
         ends = [by[-1] for by in self.evaluations if len(by)]
         if ends and max(ends) > SPAN * min(ends):
             ax.set_xscale("log")
-        for k, (name, by, gap) in enumerate(zip(self.names, self.evaluations, self.gaps, strict=True)):
+        labels = self._labels()
+        for k, (label, by, gap) in enumerate(zip(labels, self.evaluations, self.gaps, strict=True)):
             kept = np.isfinite(gap) & ((gap > 0) | (not log))
             kept &= (by > 0) | (ax.get_xscale() == "linear")
             by_kept, height = by[kept], np.clip(gap[kept], 1 / HUGE if log else 0, HUGE)
             rows = style.thinned(height)
             every = (0.02 + 0.01 * (k % 12), 0.15)  # of the diagonal; shifted, so that markers do not meet
             look = style.distinct(k) | ({"markevery": every} if len(rows) > 2 else {})
-            ax.plot(by_kept[rows], height[rows], label=self._label(name, self.outcomes[k]), **look)
+            ax.plot(by_kept[rows], height[rows], label=label, **look)
             if log and (gap == 0).any():
                 foot: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False}
                 ax.plot(by[gap == 0][0], 0, "*", markersize=11, color=look["color"], **foot)
         self._set_height(ax, shown, positive, log)
         drawn = "best value − value" if self.maximized else "value − best value"
-        style.words(ax, title=self.title, x="evaluations", y=drawn, legend=self._columns())
+        style.words(ax, title=self.title, x="evaluations", y=drawn, legend=style.columns(labels))
+        if ax.get_xscale() == "linear":
+            ax.locator_params(axis="x", integer=True)
 
     def _set_height(self, ax: Axes, shown: np.ndarray, positive: np.ndarray, log: bool) -> None:
         if log:
@@ -218,19 +225,20 @@ class RaceDisplay:
     def _draw_paths(self, ax: Axes) -> None:
         assert self.contour is not None
         self.contour.plot(ax)
+        for lines in ax.collections:
+            lines.set(edgecolor=style.GREY, alpha=0.6)  # their blue is a run's here
         for k, (path, best) in enumerate(zip(self.paths or [], self.bests, strict=True)):
             if len(path):
                 draw_path(ax, path, best, style.distinct(k) | {"markevery": 0.15, "linewidth": 1.4})
 
-    @staticmethod
-    def _label(name: str, outcome: str) -> str:
-        name = name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"
-        name = f" {name}" if name.startswith("_") else name  # matplotlib hides what begins with an underscore
-        return f"{name} ({outcome})" if outcome in BLOWN_UP else name
+    def _labels(self) -> list[str]:
+        return [_label(name, outcome) for name, outcome in zip(self.names, self.outcomes, strict=True)]
 
-    def _columns(self) -> int:
-        labels = [self._label(*each) for each in zip(self.names, self.outcomes, strict=True)]
-        return min(4, len(labels), max(1, 75 // (max(map(len, labels)) + 8)))
+
+def _label(name: str, outcome: str) -> str:
+    name = name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"
+    name = f" {name}" if name.startswith("_") else name  # matplotlib hides what begins with an underscore
+    return f"{name} ({outcome})" if outcome in BLOWN_UP else name
 
 
 def _paths(runs: list[Any], columns: list[np.ndarray], window: Any, size: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from steepest.reading.window import HUGE, sampled, window_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class SlopesDisplay:
@@ -108,7 +109,7 @@ class SlopesDisplay:
         h : sequence of float, optional
             The steps; a negative one looks to the left.
         window : (low, high), optional
-            Where to look; twice the longest step to both sides of `at` where left out.
+            Where to look; one and a half times the longest step to both sides of `at` where left out.
         size : int, optional
             How many points the curves have.
         name : str, optional
@@ -133,7 +134,7 @@ class SlopesDisplay:
                 f"h={h!r} and each step must be finite and not zero: give one or more, such as h=(1.0, 0.1)"
             )
         at = float(at)
-        reach = 2 * np.abs(steps).max()
+        reach = 1.5 * np.abs(steps).max()
         low, high = window_given((at - reach, at + reach) if window is None else window, 1)[0]
         if not low <= at <= high:
             raise ValueError(f"at={at} is outside the window ({low:g}, {high:g}): give a window around it")
@@ -172,7 +173,7 @@ class SlopesDisplay:
         h : sequence of float, optional
             The steps; a negative one looks to the left.
         window : (low, high), optional
-            Where to look; twice the longest step to both sides of `at` where left out.
+            Where to look; one and a half times the longest step to both sides of `at` where left out.
         size : int, optional
             How many points the curves have.
 
@@ -198,6 +199,21 @@ class SlopesDisplay:
 
         return cls.from_function(value, slope, at, h, window, size, name=run.trace.names[0], title=run.title)
 
+    def room(self, make: Callable[..., Figure]) -> tuple[Axes, Axes]:
+        """Make a figure with the axes of this picture.
+
+        Parameters
+        ----------
+        make : callable
+            Width and height in inches to an empty figure, such as ``style.blank``.
+
+        Returns
+        -------
+        tuple of matplotlib.axes.Axes
+            The upper and the lower axes.
+        """
+        return style.stacked(make(6.4, 6.4))
+
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> SlopesDisplay:
         """Draw the function with tangent and secants, and its derivative with the difference quotients below.
 
@@ -211,14 +227,14 @@ class SlopesDisplay:
         SlopesDisplay
             This display.
         """
-        self.axes_ = style.stacked_axes(ax, "a derivative")
+        pair = self.room(style.pyplot_figure) if ax is None else ax
+        self.axes_ = style.stacked_axes(pair, "a derivative")
         self.ax_, lower = self.axes_
         self.figure_ = self.ax_.figure
         self._draw_function(self.ax_)
         self._draw_slopes(lower)
-        columns = min(4, len(self.h) + 1)
         style.words(self.ax_, title=self.title, y="value", legend=min(3, len(self.h) + 2))
-        style.words(lower, x=self.name, y="slope", legend=columns)
+        style.words(lower, x=self.name, y="slope", legend=min(4, len(self.h) + 1))
         return self
 
     def _draw_function(self, ax: Axes) -> None:
@@ -228,9 +244,9 @@ class SlopesDisplay:
             # The marker is where the secant meets the curve again.
             through = np.array([ends[0], self.at + h, ends[1]])
             height = self.value_at + slope * (through - self.at)
-            ax.plot(through, height, label=f"h = {h:g}: slope {slope:.4g}", markevery=[1], **style.another(k))
+            ax.plot(through, height, label=_typeset(f"h = {h:g}: slope {slope:.4g}"), markevery=[1], **style.another(k))
         tangent = self.value_at + self.tangent_slope * (ends - self.at)
-        ax.plot(ends, tangent, label=f"tangent: slope {self.tangent_slope:.4g}", **TANGENT)
+        ax.plot(ends, tangent, label=_typeset(f"tangent: slope {self.tangent_slope:.4g}"), **TANGENT)
         ax.plot(self.at, self.value_at, "o", color=TANGENT["color"], markersize=7)
         _fit_height(ax, self.value)
         ax.set_xlim(*ends)
@@ -238,7 +254,7 @@ class SlopesDisplay:
     def _draw_slopes(self, ax: Axes) -> None:
         for k, quotient in enumerate(self.quotients):
             look = style.another(k)
-            ax.plot(self.x, _drawable(quotient), label=f"h = {self.h[k]:g}", **(look | {"marker": ""}))
+            ax.plot(self.x, _drawable(quotient), label=_typeset(f"h = {self.h[k]:g}"), **(look | {"marker": ""}))
             ax.plot(self.at, self.secant_slopes[k], **look)
         ax.plot(self.x, _drawable(self.derivative), label="derivative", **TANGENT)
         ax.plot(self.at, self.tangent_slope, "o", color=TANGENT["color"], markersize=7)
@@ -247,6 +263,11 @@ class SlopesDisplay:
 
 # The derivative is the slope of the tangent, and so is drawn like it.
 TANGENT: dict[str, Any] = style.series(1) | {"linestyle": "-"}
+
+
+def _typeset(words: str) -> str:
+    """Return words with the minus that the ticks have."""
+    return words.replace("-", "−")
 
 
 def _drawable(numbers: np.ndarray) -> np.ndarray:
@@ -259,5 +280,5 @@ def _fit_height(ax: Axes, *curves: np.ndarray) -> None:
     seen = seen[np.isfinite(seen)]
     if seen.size:
         low, high = seen.min(), seen.max()
-        room = 0.08 * (high - low) or max(1.0, abs(low))
+        room = 0.12 * (high - low) or max(1.0, abs(low))
         ax.set_ylim(low - room, high + room)

@@ -145,8 +145,9 @@ def is_solid(ax: Any) -> bool:
 
 def _dress_solid(ax: Any) -> None:
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
-        axis.set_pane_color((0, 0, 0, 0))
+        axis.pane.set(facecolor="none", edgecolor=GREY, alpha=None)
         axis.line.set_color(GREY)
+    ax.grid(False)  # its colour is that of rcParams and no other, and glares on dark pages
     ax.zaxis.label.set_color(GREY)
 
 
@@ -183,11 +184,17 @@ def one_axes(ax: Axes | None) -> Axes:
     return dress(pyplot_figure().add_subplot()) if ax is None else ax
 
 
+def stacked(figure: Figure) -> tuple[Axes, Axes]:
+    """Fill a figure with two dressed axes, one above the other."""
+    top, bottom = (dress(each) for each in figure.subplots(2, 1, sharex=True))
+    return top, bottom
+
+
 def stacked_axes(ax: Axes | Sequence[Axes] | None, what: str = "a descent") -> tuple[Axes, Axes]:
     """Return two axes, one above the other: both as given, or the room of one shared, or a new figure's."""
     if ax is None:
-        top, bottom = (dress(each) for each in pyplot_figure().subplots(2, 1, sharex=True))
-    elif isinstance(ax, Sequence | np.ndarray):
+        return stacked(pyplot_figure())
+    if isinstance(ax, Sequence | np.ndarray):
         if len(ax) != 2:
             raise ValueError(f"got {len(ax)} axes, and {what} is drawn on 2: give ax=(upper, lower) or one axes")
         top, bottom = ax
@@ -217,6 +224,11 @@ def _dress_alike(model: Axes, ax: Axes) -> None:
         text.set_color(model.yaxis.label.get_color())
 
 
+def columns(labels: Sequence[str]) -> int:
+    """Return in how many columns these labels of a legend fit over axes 5.5 inches wide, four at the most."""
+    return max(1, min(4, len(labels), 84 // (max(map(len, labels), default=0) + 8)))
+
+
 def words(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = "", legend: int = 0) -> None:
     """Write title, note, labels and, above the axes, a legend of so many columns; a $ in a name stays a $."""
     handles, labels = ax.get_legend_handles_labels() if legend else ([], [])
@@ -233,6 +245,6 @@ def words(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = ""
         ink = ax.xaxis.label.get_color()
         look: dict[str, Any] = {"frameon": False, "fontsize": 9, "columnspacing": 1.5, "labelcolor": ink}
         shown = ax.legend(handles, ["·" for _ in labels], ncols=legend, **place, **look)
-        # Set afterwards, so that a leading underscore hides no line and a $ begins no formula.
+        # Set afterwards, so that a $ begins no formula.
         for text, label in zip(shown.get_texts(), labels, strict=True):
             text.set(parse_math=False, text=label)
