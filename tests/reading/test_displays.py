@@ -1,17 +1,11 @@
 """Displays against closed forms, and what is promised of every figure: transparent and legible."""
 
-import copy
-from types import SimpleNamespace
-
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from tests.reading.runs import bowl, make_run, not_at_hand
 
 from steepest.reading import (
     ContourDisplay,
@@ -23,29 +17,7 @@ from steepest.reading import (
     save_figure,
     style,
 )
-from steepest.trace import Outcome, Trace
-
-
-def make_run(f, points, *, names="xy", gradient_norm=None, outcome=Outcome.COMPLETED, **more):
-    """Return what a display asks of a run, from points known in closed form."""
-    points = np.asarray(points, dtype=float).reshape(len(points), -1)
-    rows = np.arange(len(points))
-    with np.errstate(all="ignore"):
-        value = np.array([f(point) for point in points])
-    slope = np.ones(len(rows)) if gradient_norm is None else gradient_norm
-    columns = {"iteration": rows, "evaluations": 2 * rows + 1, "value": value, "gradient_norm": slope}
-    columns |= {name: more.pop(name) for name in ("epoch",) if name in more}
-    trace = Trace(columns, points, list(names)[: points.shape[1]])
-    run = {"trace": trace, "evaluate": f, "maximized": False, "title": "a title", "outcome": outcome}
-    return SimpleNamespace(**run | more)
-
-
-def bowl(point):
-    return float(point[0] ** 2 + point[1] ** 2)
-
-
-def not_at_hand(point):
-    raise RuntimeError("function not at hand: this run was loaded")
+from steepest.trace import Outcome
 
 
 def textbook(rows=51):
@@ -74,14 +46,6 @@ def line_fit(rows=300, epochs=5, shape=(-1,)):
 
 def curve_run(**more):
     return make_run(lambda p: float(p[0] ** 2), 0.5 ** np.arange(5), names="x", **more)
-
-
-@pytest.fixture(autouse=True)
-def nothing_left():
-    before = copy.deepcopy(dict(mpl.rcParams))
-    yield
-    plt.close("all")
-    assert dict(mpl.rcParams) == before
 
 
 def test_descent_holds_the_columns_of_the_trace():

@@ -136,6 +136,8 @@ class BasinDisplay:
         self._draw_boundaries(ax, edges)
         self._number(ax)
         self._tell(ax)
+        if self.lost:
+            self._hatch(ax, edges)
         note = f"colours repeat after {len(FILLS)}" if len(self.minima) > len(FILLS) else ""
         if not len(self.minima):
             note = "no minimum reached"
@@ -152,18 +154,18 @@ class BasinDisplay:
     def _fill(self, ax: Axes, edges: tuple[np.ndarray, np.ndarray]) -> None:
         from matplotlib.colors import ListedColormap
 
-        if self.lost:
-            from matplotlib.patches import Rectangle
-
-            hatched: dict[str, Any] = {"facecolor": "none", "edgecolor": style.GREY, "hatch": "////", "linewidth": 0}
-            (x, y), (width, height) = (edge[0] for edge in edges), (np.ptp(edge) for edge in edges)
-            ax.add_patch(
-                Rectangle((x, y), width, height, label=f"none ({self._percent(self.lost)})", zorder=0, **hatched)
-            )
         fills = np.ma.masked_less(self.labels, 0) % len(FILLS)
         # As pixels in vector files too: a viewer needs minutes for tens of thousands of cells.
         look: dict[str, Any] = {"cmap": ListedColormap(FILLS), "vmin": 0, "vmax": len(FILLS) - 1, "rasterized": True}
         ax.pcolormesh(*edges, fills, zorder=0.5, **look)
+
+    def _hatch(self, ax: Axes, edges: tuple[np.ndarray, np.ndarray]) -> None:
+        """Hatch the whole map, below the cells: it is seen where there are none."""
+        from matplotlib.patches import Rectangle
+
+        hatched: dict[str, Any] = {"facecolor": "none", "edgecolor": style.GREY, "hatch": "////", "linewidth": 0}
+        (x, y), (width, height) = (edge[0] for edge in edges), (np.ptp(edge) for edge in edges)
+        ax.add_patch(Rectangle((x, y), width, height, label=f"none ({self._percent(self.lost)})", zorder=0, **hatched))
 
     def _draw_boundaries(self, ax: Axes, edges: tuple[np.ndarray, np.ndarray]) -> None:
         from matplotlib.collections import LineCollection

@@ -1,0 +1,38 @@
+"""What is promised of every figure: it leaves nothing behind, and its file has no background."""
+
+import copy
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import pytest
+from matplotlib import pyplot as plt
+
+from steepest.reading import save_figure
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    before = copy.deepcopy(dict(mpl.rcParams))
+    yield
+    plt.close("all")
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Return a function that saves a display that was not drawn, and looks at every corner of its picture."""
+
+    def save(display):
+        assert not hasattr(display, "figure_")
+        known = plt.get_fignums()
+        pixels = plt.imread(save_figure(display, tmp_path / "picture.png"))
+        assert plt.get_fignums() == known
+        corners = pixels[[0, 0, -1, -1], [0, -1, 0, -1], 3]
+        assert corners.max() == 0
+        assert pixels[..., 3].max() == 1
+        assert all(ax.get_facecolor()[3] == 0 for ax in display.figure_.axes)
+        return pixels
+
+    return save

@@ -1,0 +1,36 @@
+"""Runs of known paths, as displays ask for them."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from steepest.trace import Outcome, Trace
+
+
+def make_run(f, points, *, names="xy", gradient_norm=None, outcome=Outcome.COMPLETED, **more):
+    """Return what a display asks of a run, from points known in closed form."""
+    points = np.asarray(points, dtype=float).reshape(len(points), -1)
+    rows = np.arange(len(points))
+    with np.errstate(all="ignore"):
+        value = np.array([f(point) for point in points])
+    slope = np.ones(len(rows)) if gradient_norm is None else gradient_norm
+    columns = {"iteration": rows, "evaluations": 2 * rows + 1, "value": value, "gradient_norm": slope}
+    columns |= {name: more.pop(name) for name in ("epoch",) if name in more}
+    trace = Trace(columns, points, list(names)[: points.shape[1]])
+    run = {"trace": trace, "evaluate": f, "maximized": False, "title": "a title", "outcome": outcome}
+    return SimpleNamespace(**run | more)
+
+
+def bowl(point):
+    return float(point[0] ** 2 + point[1] ** 2)
+
+
+def not_at_hand(point):
+    raise RuntimeError("function not at hand: this run was loaded")
+
+
+def halving(rows=11, start=(9, 4), t=0.25, **more):
+    """Return plain descent on x² + y²: point k is the start times (1 - 2t)^k, its value the first times (1 - 2t)^2k."""
+    shrink = (1 - 2 * t) ** np.arange(rows)
+    with np.errstate(over="ignore"):
+        return make_run(bowl, np.outer(shrink, start), gradient_at=lambda p: 2 * np.asarray(p), **more)

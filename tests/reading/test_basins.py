@@ -1,0 +1,134 @@
+"""Maps of basins against maps known beforehand: which side of a ridge a start is on."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
+
+from steepest.reading import BasinDisplay
+from steepest.reading.basins import FILLS
+
+
+def double_well(nx=40, ny=30):
+    """Return the basins of (x² - 1)² + y², where x < 0 falls to (-1, 0) and x > 0 to (1, 0); none for |y| > 1.5."""
+    grid_x, grid_y = np.linspace(-2, 2, nx), np.linspace(-2, 2, ny)
+    labels = np.where(np.abs(grid_y)[:, None] > 1.5, -1, (grid_x > 0).astype(int) * np.ones((ny, 1), int))
+    counts = np.bincount(labels[labels >= 0])
+    record = {"minima": [[-1, 0], [1, 0]], "values": [0.0, 0.25], "names": ("$u", "v"), "title": "two wells"}
+    return SimpleNamespace(grid_x=grid_x, grid_y=grid_y, labels=labels, counts=counts, **record)
+
+
+def checks(count):
+    """Return a row of basins, one cell each, the last ones reached from two starts."""
+    labels = np.repeat(np.arange(count), 2)[None, :]
+    minima = np.column_stack([np.arange(count), np.zeros(count)])
+    grid_x = np.arange(2 * count) / 2 - 0.25
+    return BasinDisplay(grid_x, [0.0], labels, minima, np.arange(count) / 4, np.arange(count) + 1)
+
+
+def legend(display):
+    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
+
+
+def mesh(display):
+    return next(each for each in display.ax_.collections if hasattr(each, "get_coordinates"))
+
+
+def test_basins_hold_the_record_and_the_share_of_each():
+    record = double_well()
+    display = BasinDisplay.from_basins(record)
+    np.testing.assert_array_equal(display.labels, record.labels)
+    np.testing.assert_array_equal(display.counts, [20 * 22, 20 * 22])
+    np.testing.assert_allclose(display.shares, [440 / 1200] * 2)
+    assert display.lost == 40 * 8
+    assert display.shares.sum() + display.lost / 1200 == pytest.approx(1)
+
+
+def test_every_start_is_a_cell_of_its_basins_colour_and_no_minimum_is_transparent():
+    display = BasinDisplay.from_basins(double_well()).plot()
+    cells = mesh(display)
+    drawn = np.ma.masked_array(cells.get_array()).reshape(30, 40)
+    np.testing.assert_array_equal(drawn.mask, display.labels < 0)
+    np.testing.assert_array_equal(drawn.compressed(), display.labels[display.labels >= 0])
+    assert [to_hex(cells.cmap(cells.norm(k))) for k in (0, 1)] == list(FILLS[:2])
+    corners = cells.get_coordinates()
+    np.testing.assert_allclose(corners[0, [0, -1], 0], [-2 - 2 / 39, 2 + 2 / 39])
+    (hatched,) = [patch for patch in display.ax_.patches if isinstance(patch, Rectangle)]
+    assert hatched.get_hatch()
+    assert hatched.get_zorder() < cells.get_zorder()
+
+
+def test_boundaries_run_between_the_cells_whose_labels_differ():
+    display = BasinDisplay.from_basins(double_well()).plot()
+    lines = next(each for each in display.ax_.collections if each is not mesh(display))
+    ends = np.array(lines.get_segments())
+    upright = ends[ends[:, 0, 0] == ends[:, 1, 0]]
+    level = ends[ends[:, 0, 1] == ends[:, 1, 1]]
+    assert len(upright) == 22  # the ridge x = 0, in each row in which something was reached
+    np.testing.assert_allclose(upright[..., 0], 0, atol=1e-12)
+    assert len(level) == 2 * 40
+    assert (np.abs(level[..., 1]) > 1.4).all()
+    assert len(lines.get_segments()) == len(upright) + len(level)
+
+
+def test_minima_carry_their_numbers_and_the_map_too():
+    display = BasinDisplay.from_basins(double_well()).plot()
+    bold = {text.get_text(): text.get_position() for text in display.ax_.texts if text.get_weight() == "bold"}
+    assert bold == {"1": (-1, 0), "2": (1, 0)}
+    small = [text for text in display.ax_.texts if text.get_weight() != "bold"]
+    assert len(small) > 20
+    for text in small:
+        x, y = text.get_position()
+        assert text.get_text() == ("1" if x < 0 else "2")
+        assert abs(y) < 1.5
+        assert abs(x) > 4 / 80
+
+
+def test_legend_tells_value_and_share():
+    display = BasinDisplay.from_basins(double_well()).plot()
+    assert legend(display) == ["1: 0 (36.7 %)", "2: 0.25 (36.7 %)", "none (26.7 %)"]
+    assert (display.ax_.get_xlabel(), display.ax_.get_title()) == ("$u", "two wells")
+
+
+def test_many_basins_repeat_their_colours_and_say_so(saved):
+    display = checks(11)
+    saved(display)
+    drawn = np.asarray(mesh(display).get_array()).ravel()
+    np.testing.assert_array_equal(drawn, np.repeat(np.arange(11) % 8, 2))
+    assert "colours repeat after 8" in display.ax_.get_title()
+    told = legend(display)
+    assert told[:8] == [f"{k}: {(k - 1) / 4:.4g} ({100 * k / 66:.3g} %)" for k in range(4, 12)]
+    assert told[8:] == [f"3 more ({100 * 6 / 66:.3g} %)"]
+
+
+def test_one_basin_and_none(saved):
+    alone = checks(1)
+    saved(alone)
+    assert legend(alone) == ["1: 0 (100 %)"]
+    assert not alone.ax_.patches
+    empty = BasinDisplay([0, 1, 2], [0, 1], -np.ones((2, 3), dtype=int), [], [], [], title="nothing")
+    saved(empty)
+    assert empty.ax_.get_title() == "nothing (no minimum reached)"
+    assert legend(empty) == ["none (100 %)"]
+    assert empty.shares.size == 0
+
+
+def test_basins_are_drawn_on_the_axes_given_and_saved_transparently(saved):
+    figure, ax = plt.subplots()
+    display = BasinDisplay.from_basins(double_well()).plot(ax)
+    assert (display.ax_, display.figure_) == (ax, figure)
+    pixels = saved(BasinDisplay.from_basins(double_well()))
+    assert (pixels[..., 3] == 0).mean() > 0.1
+
+
+def test_basins_refuse_what_does_not_fit_together():
+    grid = [0, 1, 2], [0, 1]
+    with pytest.raises(ValueError, match=r"labels have the shape \(3, 2\) on a grid of \(2, 3\): give labels\[y, x\]"):
+        BasinDisplay(*grid, np.zeros((3, 2), int), [[0, 0]], [0], [6])
+    with pytest.raises(ValueError, match=r"labels go from 0 to 1 with 1 minima: give -1 for none, else 0 to 0"):
+        BasinDisplay(*grid, np.eye(2, 3, dtype=int), [[0, 0]], [0], [6])
+    with pytest.raises(ValueError, match=r"1 minima, 2 values and 1 counts, and each minimum has one of both"):
+        BasinDisplay(*grid, np.zeros((2, 3), int), [[0, 0]], [0, 1], [6])
