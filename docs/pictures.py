@@ -1,0 +1,157 @@
+"""Draw the pictures of the tutorial into docs/pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+import steepest as st
+from steepest.reading import (
+    BasinDisplay,
+    ContourDisplay,
+    CurveDisplay,
+    QuiverDisplay,
+    RaceDisplay,
+    SlopesDisplay,
+    SurfaceDisplay,
+    TrainingDisplay,
+    style,
+)
+
+FOLDER = Path(__file__).parent / "pictures"
+DPI = 100
+COLOURS = 128  # with their opacities; more make larger files that look the same
+
+
+def bowl(x, y):
+    return x**2 + y**2
+
+
+def oval(x, y):
+    return x**2 + 10 * y**2
+
+
+def wavy(x):
+    return x**2 / 10 + np.sin(3 * x)
+
+
+def himmelblau(x, y):
+    return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
+
+
+def line(x, m, b):
+    return m * x + b
+
+
+def surface() -> SurfaceDisplay:
+    """Draw the bowl with its textbook descent."""
+    run = st.gradient_descent(bowl, (9, 9), learning_rate=0.1, iterations=50)
+    display = SurfaceDisplay.from_run(run, window=((-10, 10), (-10, 10)))
+    display.title = "x² + y²"
+    display.plot(display.room(style.blank))
+    display.ax_.set(xticks=range(-10, 11, 5), yticks=range(-10, 11, 5), zticks=range(0, 201, 50))
+    for ax in display.axes_:
+        # The steps themselves are what this picture is about.
+        next(path for path in ax.lines if path.get_label() == "path").set(marker="o", markersize=3)
+    return display
+
+
+def slopes() -> SlopesDisplay:
+    """Draw a parabola with its tangent and secants."""
+    display = SlopesDisplay.from_function(
+        lambda x: x**2, lambda x: 2 * x, at=3.0, h=(4, 2, 0.5), window=(-10, 10), title="x²"
+    )
+    return display.plot(style.dress(style.blank(6.4, 6.4).add_subplot()))
+
+
+def quiver() -> QuiverDisplay:
+    """Draw the partial derivatives of the bowl."""
+    window = (-10, 10), (-10, 10)
+    display = QuiverDisplay.from_function(bowl, lambda x, y: (2 * x, 2 * y), window, title="x² + y²")
+    return display.plot(style.dress(style.blank(5.6, 5.2).add_subplot()))
+
+
+def rates() -> RaceDisplay:
+    """Race four learning rates on the bowl."""
+    rules = {f"step {rate}": rate for rate in (0.01, 0.1, 0.95, 1.1)}
+    display = RaceDisplay.from_race(st.race(bowl, (9, 9), rules, iterations=30), best=0.0)
+    # All paths lie on one line: the values tell them apart.
+    return display.plot(style.dress(style.blank(6.4, 4.2).add_subplot()))
+
+
+def zigzag() -> ContourDisplay:
+    """Draw the way of the exact search down a long valley."""
+    run = st.minimize(oval, (10, 1), step="exact")
+    display = ContourDisplay.from_run(run, window=((-1, 11), (-1.5, 1.5)))
+    display.title = 'x² + 10 y², step="exact"'
+    display.plot(style.dress(style.blank(9, 3.2).add_subplot()))
+    display.ax_.set_aspect("equal")  # else its right angles are none
+    return display
+
+
+def momentum() -> Figure:
+    """Draw plain descent and the heavy ball on the same curve."""
+    figure = style.blank(11, 4)
+    for k, (title, kept) in enumerate({"no momentum": 0.0, "momentum 0.95": 0.95}.items()):
+        run = st.minimize(wavy, 4.8, direction=st.directions.Momentum(kept), step=0.05, iterations=300)
+        display = CurveDisplay.from_run(run, window=(-3, 5.5))
+        display.title = title
+        display.plot(style.dress(figure.add_subplot(1, 2, k + 1)))
+    return figure
+
+
+def basins() -> BasinDisplay:
+    """Map the basins of Himmelblau's function."""
+    display = BasinDisplay.from_basins(st.basins(himmelblau, ((-6, 6), (-6, 6)), step=0.003, size=300))
+    display.values = display.values.round(9)
+    display.title = "Himmelblau's function"
+    return display.plot(style.dress(style.blank(5.6, 5.6).add_subplot()))
+
+
+def race() -> RaceDisplay:
+    """Race four rules down the long valley."""
+    rules = {
+        "fixed": 0.05,
+        "momentum": {"direction": st.directions.Momentum(0.5), "step": 0.05},
+        "exact": "exact",
+        "auto": "auto",
+    }
+    display = RaceDisplay.from_race(st.race(oval, (10, 1), rules, evaluations=50))
+    return display.plot(display.room(style.blank))
+
+
+def fitted() -> TrainingDisplay:
+    """Draw the line as it learns."""
+    xs = np.arange(-50, 50)
+    start = {"m": 49.79222779, "b": -0.12864659}
+    fit = st.fit(line, xs, 30 * xs + 7, start=start, step=0.001, epochs=5000)
+    display = TrainingDisplay.from_run(fit)
+    return display.plot(display.room(style.blank))
+
+
+def pictures() -> Iterator[tuple[str, Figure]]:
+    """Yield the name and the figure of each picture."""
+    for draw in (surface, slopes, quiver, rates, zigzag, momentum, basins, race, fitted):
+        drawn = draw()
+        figure = drawn if isinstance(drawn, Figure) else drawn.figure_
+        yield draw.__name__.replace("fitted", "line"), figure
+
+
+def main() -> None:
+    """Write them all, transparent and small."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, figure in pictures():
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=DPI, transparent=True, bbox_inches="tight")
+        with Image.open(drawn) as picture:
+            few = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            few.save(FOLDER / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
