@@ -28,7 +28,7 @@ from steepest.reading.window import window_given
 
 TILE = 4096
 MOST_BY_VALUES = 50
-CELLS = 2.0
+NEAR = 0.01
 ALIKE = 1e-8
 UNSETTLED = -1
 
@@ -115,8 +115,8 @@ def basins(
 ) -> Basins:
     """Tell which minimum descent reaches from each of size × size starts in a window.
 
-    All starts descend side by side in one compiled loop. Ends that lie within two cells of the grid of
-    one another are one minimum, which is then descended to once more and audited.
+    All starts descend side by side in one compiled loop. Ends that lie within a hundredth of the
+    window of one another are one minimum, which is then descended to once more and audited.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def basins(
     plan = Plan(objective, View(calling, names, "start"), rules, -1.0 if maximize else 1.0, budget)
     grid_x, grid_y = (np.linspace(low, high, int(size)) for low, high in look)
     ends, interrupted = _ends(plan, np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2), progress)
-    labels, minima, values = _gathered(plan, ends, np.diff(look)[:, 0] / (size - 1) * CELLS, value(sound))
+    labels, minima, values = _gathered(plan, ends, np.diff(look)[:, 0] * NEAR, value(sound))
     return Basins(
         grid_x, grid_y, labels.reshape(size, size), minima, values,
         np.bincount(labels[labels >= 0], minlength=len(minima)), ends[:, 4].astype(int).reshape(size, size),
@@ -247,13 +247,22 @@ def _gathered(
         points = list(ends[seeds[first : first + MOST_LANES], :2])
         together = plan.objective.compiled is not None
         runs += descend_together(plan, points, False) if together else [descend(plan, x, None, False) for x in points]
-    kept = [k for k, run in enumerate(runs) if run.success]
-    best = min((plan.sign * runs[k].fun for k in kept), default=0.0)
+    best = min((plan.sign * run.fun for run in runs if run.success), default=0.0)
     grain = ALIKE * (abs(plan.sign * usual - best) + abs(best)) or 1.0
-    # Those of one value stand in the order of their coordinates.
-    order = sorted(kept, key=lambda k: (round((plan.sign * runs[k].fun - best) / grain), *np.ravel(runs[k].x)))
+
+    def rank(k: int) -> tuple[float, ...]:
+        # Those of one value stand in the order of their coordinates.
+        return round((plan.sign * runs[k].fun - best) / grain), *np.round(np.ravel(runs[k].x) / radius)
+
     # The last place is for ends without a minimum.
     place = np.full(len(seeds) + 1, UNSETTLED)
-    place[order] = np.arange(len(order))
-    minima = np.array([np.ravel(runs[k].x) for k in order]).reshape(-1, 2)
-    return place[groups], minima, np.array([runs[k].fun for k in order])
+    minima, values = np.empty((0, 2)), []
+    for k in sorted((k for k, run in enumerate(runs) if run.success), key=rank):
+        same = np.flatnonzero((np.abs(minima - np.ravel(runs[k].x)) <= radius).all(axis=1))
+        if same.size:
+            place[k] = same[0]
+            continue
+        place[k] = len(minima)
+        minima = np.vstack([minima, np.ravel(runs[k].x)])
+        values.append(runs[k].fun)
+    return place[groups], minima, np.array(values)

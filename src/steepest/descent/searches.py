@@ -68,7 +68,8 @@ class Armijo(_Search):
     first : float
         The first step tried.
     fraction : float
-        c, how much of the fall that the slope promises must be had; below 1.
+        c, how much of the fall that the slope promises must be had; below 1. On a quadratic of curvature
+        L plain descent accepts t ≤ 2 (1 - c) / L: with a tiny c it may go back and forth at 2 / L.
     shrink : float
         What a rejected step is multiplied by, below 1; 0.1 where the value was not finite.
 
@@ -83,7 +84,7 @@ class Armijo(_Search):
     """
 
     first: float = 1.0
-    fraction: float = 1e-4
+    fraction: float = 0.2
     shrink: float = 0.5
 
     def __post_init__(self) -> None:

@@ -1,0 +1,91 @@
+"""Basin maps: minima known in closed form, counts that symmetry dictates, and each start as it would go alone."""
+
+import numpy as np
+import pytest
+
+import steepest as st
+
+FOUR = np.array([[-3.779310, -3.283186], [-2.805118, 3.131312], [3, 2], [3.584428, -1.848126]])
+
+
+def himmelblau(x, y):
+    return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
+
+
+def wells(x, y):
+    return (x**2 - 1) ** 2 + (y**2 - 1) ** 2
+
+
+def test_himmelblau_has_four_basins():
+    found = st.basins(himmelblau, ((-5, 5), (-5, 5)), size=60)
+    np.testing.assert_allclose(found.minima, FOUR, atol=1e-5)
+    np.testing.assert_allclose(found.values, 0, atol=1e-10)
+    assert found.counts.sum() == 3600
+    assert found.labels.shape == (60, 60)
+    np.testing.assert_array_equal(np.bincount(found.labels.ravel()), found.counts)
+    # Some starts, each descended alone.
+    for i, j in [(0, 0), (59, 59), (5, 50), (50, 5), (30, 12), (44, 31)]:
+        start = (found.grid_x[j], found.grid_y[i])
+        alone = st.minimize(himmelblau, start, direction="plain", tolerance=1e-10)
+        np.testing.assert_allclose(found.minima[found.labels[i, j]], alone.x, atol=1e-3)
+    assert "4 reached from 3,600 starts" in str(found)
+
+
+@pytest.mark.parametrize("rule", [{}, {"direction": "l-bfgs"}, {"step": 0.02}])
+def test_symmetry_makes_the_counts_equal(rule):
+    found = st.basins(wells, ((-2, 2), (-2, 2)), size=20, **rule)
+    assert found.minima.round(3).tolist() == [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    assert found.counts.tolist() == [100] * 4
+    # Short steps straight down never cross the axes, where the slope is along them.
+    if "step" in rule:
+        expected = (found.grid_x > 0) * 2 + (found.grid_y > 0)[:, None]
+        np.testing.assert_array_equal(found.labels, expected)
+
+
+def test_a_saddle_and_a_ridge_are_no_minimum():
+    found = st.basins(wells, ((-2, 2), (-2, 2)), size=21)
+    middle = 10
+    assert found.labels[middle, middle] == -1
+    assert np.all(found.labels[middle] == -1)
+    assert found.counts.tolist() == [100] * 4
+    assert "none" in str(found)
+
+
+def test_maxima_are_best_first():
+    found = st.basins(lambda x, y: np.cos(x) - x / 20 - y**2, ((-8, 8), (-1, 1)), size=20, maximize=True)
+    assert len(found.minima) == 3
+    np.testing.assert_allclose(found.minima[:, 0], [-2 * np.pi - 0.05, -0.05, 2 * np.pi - 0.05], atol=1e-3)
+    assert np.all(np.diff(found.values) < 0)
+
+
+def test_where_the_function_is_not_finite():
+    found = st.basins(lambda x, y: x - np.log(x) + y**2, ((-1, 3), (-1, 1)), size=16)
+    np.testing.assert_allclose(found.minima, [[1, 0]], atol=1e-4)
+    assert np.all(found.labels[:, found.grid_x < 0] == -1)
+    assert np.all(found.labels[:, found.grid_x > 0] == 0)
+
+
+def test_code_that_cannot_be_traced():
+    def by_values(x):
+        return (float(x[0]) ** 2 - 1) ** 2 + float(x[1]) ** 2
+
+    found = st.basins(by_values, ((-2, 2), (-1, 1)), size=4)
+    assert found.counts.tolist() == [8, 8]
+    with pytest.raises(ValueError, match="costs a run in plain Python; give size=50 or less"):
+        st.basins(by_values, ((-2, 2), (-1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: st.basins(wells, ((2, -2), (-2, 2))), "low < high"),
+        (lambda: st.basins(wells, ((-2, 2), (-2, 2)), size=1), "2 or more"),
+        (lambda: st.basins(lambda x, y, z: x, ((-2, 2), (-2, 2))), "the function takes 3"),
+        (lambda: st.basins(wells, ((-2, 2), (-2, 2)), step=lambda k: 0.1), "takes a rule of this library"),
+        (lambda: st.basins(lambda x, y: x * np.nan, ((-2, 2), (-2, 2))), "not finite at any"),
+        (lambda: st.basins(wells, ((-2, 2), (-2, 2)), direction="plane"), "did you mean 'plain'"),
+    ],
+)
+def test_bad_input_has_one_line(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
