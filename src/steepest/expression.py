@@ -201,26 +201,67 @@ def parse_point(text: str, names: Sequence[str]) -> dict[str, float]:
     {'x': -1.0, 'y': 2.0}
     """
     example = "write " + ",".join(f"{name}=1" for name in names)
+    given = _by_name(text, names, "numbers", example)
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise ExpressionError(f"{_quoted(text)} has no {', '.join(missing)}: {example}")
+    return {name: _finite(name, given[name]) for name in names}
+
+
+def parse_bounds(text: str, names: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
+    """Read between which numbers variables stay: "x=-5:5,y=0:", or "-5:5,0:" in the order of the names.
+
+    Parameters
+    ----------
+    text : str
+        The lowest and the highest of a variable around a colon; either may be left out.
+    names : sequence of str
+        The variables of the formula; one that is not named is free.
+
+    Returns
+    -------
+    dict of str to (low, high)
+        The bounds by name, None where there is none.
+
+    Raises
+    ------
+    ExpressionError
+        If a name is unknown or repeated, the count is wrong, or a side is not a finite number.
+
+    Examples
+    --------
+    >>> parse_bounds("y=0:", ["x", "y"])
+    {'y': (0.0, None)}
+    """
+    example = "write " + ",".join(f"{name}=-1:1" for name in names)
+    bounds: dict[str, tuple[float | None, float | None]] = {}
+    for name, pair in _by_name(text, names, "pairs", example).items():
+        low, colon, high = (piece.strip() for piece in pair.partition(":"))
+        if not colon:
+            raise ExpressionError(f"{_quoted(pair)} for {name} has no colon: {example}")
+        bounds[name] = (_finite(name, low) if low else None, _finite(name, high) if high else None)
+    return bounds
+
+
+def _by_name(text: str, names: Sequence[str], what: str, example: str) -> dict[str, str]:
+    """Return what is given for each name, or for all of them in their order."""
     parts = [part.strip() for part in text.split(",")]
     if "=" not in text:
         count = len(parts) if text.strip() else 0
         if count != len(names):
-            raise ExpressionError(f"{_quoted(text)} has {count} of {len(names)} numbers: {example}")
-        parts = [f"{name}={part}" for name, part in zip(names, parts, strict=True)]
-    point: dict[str, float] = {}
+            raise ExpressionError(f"{_quoted(text)} has {count} of {len(names)} {what}: {example}")
+        return dict(zip(names, parts, strict=True))
+    given: dict[str, str] = {}
     for part in parts:
-        name, equals, number = (piece.strip() for piece in part.partition("="))
+        name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             raise ExpressionError(f"{_quoted(part)} has no name where others have one: {example}")
         if name not in names:
             raise ExpressionError(f"{_quoted(name)} is not a variable of the formula: {example}")
-        if name in point:
+        if name in given:
             raise ExpressionError(f"{_quoted(name)} is given twice: {example}")
-        point[name] = _finite(name, number)
-    missing = [name for name in names if name not in point]
-    if missing:
-        raise ExpressionError(f"{_quoted(text)} has no {', '.join(missing)}: {example}")
-    return {name: point[name] for name in names}
+        given[name] = value
+    return given
 
 
 def _finite(name: str, text: str) -> float:

@@ -68,6 +68,17 @@ class TestMinimize:
         assert code == 0
         assert "maximum  1\n" in out
 
+    def test_bounds_restarts_and_a_random_start(self, run):
+        code, out, _ = run("minimize", "x**2 + y**2", "--start", "9,9", "--bounds", "x=1:,y=-3:20")
+        assert code == 0
+        assert "minimum  1\n" in out
+        words = ("minimize", "cos(3*x) + x**2/9", "--start", "random", "--bounds=-9:9", "--restarts", 20, "--seed", 4)
+        code, out, _ = run(*words)
+        assert code == 0
+        assert "minimum  -0.8805" in out
+        assert "starts  21" in out
+        assert run(*words)[1] == out
+
     def test_pictures_and_a_folder(self, run):
         code, out, _ = run("minimize", "x**2+y**2", "--start", "9,9", "--plot", "p.png", "--out", "kept")
         assert code == 0
@@ -106,6 +117,15 @@ class TestMinimize:
             (["x**2", "--start", "1", "--plot", "p.gif"], ".png"),
             (["x**2", "--start", "1", "--plot", "no/p.png"], "there is no folder no"),
             (["x**2", "--start", "1", "--out", "/dev/null/x"], "/dev/null"),
+            (["x**2", "--start", "1", "--bounds", "y=1:2"], "'y' is not a variable"),
+            (["x**2", "--start", "1", "--bounds", "1,2"], "has 2 of 1 pairs"),
+            (["x**2", "--start", "1", "--bounds", "3"], "no colon"),
+            (["x**2", "--start", "1", "--bounds", "2:0"], "low must not exceed high"),
+            (["x**2", "--start", "1", "--bounds", "2:3"], "outside its bounds"),
+            (["x**2", "--start", "random"], "add --bounds x=-5:5"),
+            (["x**2", "--start", "1", "--bounds", "0:3", "--step", "wolfe"], "step='armijo'"),
+            (["x**2", "--start", "1", "--restarts", "-1"], "-1"),
+            (["x**2", "--start", "1", "--seed", "x"], "x"),
         ],
     )
     def test_refusals(self, refused, words, line):

@@ -121,9 +121,17 @@ SIZES = {
     "strong-wolfe": steps.StrongWolfe(),
     "exact": steps.ExactSearch(),
 }
+
+
+def bent(numbers):
+    """Return a function of two variables; all share their code, so that a rule is compiled once for them."""
+    c = np.array(numbers)
+    return lambda x: (c[0] - x[0]) ** 2 + c[1] * (x[1] - c[2] * x[0] ** 2) ** 2 + c[3] * x[0] * x[1]
+
+
 PROBLEMS = {
-    "bowl": (lambda x: x[0] ** 2 + 4 * x[1] ** 2 + x[0] * x[1], np.array([3.0, -2.0])),
-    "valley": (lambda x: (1 - x[0]) ** 2 + 10 * (x[1] - x[0] ** 2) ** 2, np.array([-0.5, 1.0])),
+    "bowl": (bent([0.0, 4.0, 0.0, 1.0]), np.array([3.0, -2.0])),
+    "valley": (bent([1.0, 10.0, 1.0, 0.0]), np.array([-0.5, 1.0])),
 }
 
 

@@ -46,14 +46,21 @@ def drawn(
     low, high = x - reach, x + reach
     if box is not None:
         low, high = np.where(np.isfinite(box.low), box.low, low), np.where(np.isfinite(box.high), box.high, high)
+    seen = ""
     for _ in range(MOST_DRAWS):
         start = draws.uniform(np.minimum(low, high), np.maximum(low, high))
         try:
-            if math.isfinite(value(start)):
-                return start
-        except Exception:  # noqa: BLE001 - off its domain the user's function may raise anything
+            found = value(start)
+        except Exception as error:  # noqa: BLE001 - off its domain the user's function may raise anything
+            seen = f"{type(error).__name__}: {error}"
             continue
-    raise ValueError(f"the function is not finite at any of {MOST_DRAWS} random starts: give bounds= where it is")
+        if math.isfinite(found):
+            return start
+        seen = f"{found}"
+    raise ValueError(
+        f"the function is not finite at any of {MOST_DRAWS} random starts ({seen} at the last): "
+        "give bounds= where it is"
+    )
 
 
 def read_restarts(
