@@ -75,7 +75,7 @@ class TestMinimize:
         words = ("minimize", "cos(3*x) + x**2/9", "--start", "random", "--bounds=-9:9", "--restarts", 20, "--seed", 4)
         code, out, _ = run(*words)
         assert code == 0
-        assert "minimum  -0.8805" in out
+        assert "minimum  -0.88109047" in out
         assert "starts  21" in out
         assert run(*words)[1] == out
 
