@@ -1,8 +1,9 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+DOCS := $(VENV)/.docs-ready
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench docs lint clean
 
 demo: $(READY)
 	$(PY) examples/demo.py
@@ -14,6 +15,11 @@ bench: $(READY)
 	$(PY) benchmarks/tutorial.py
 	$(PY) benchmarks/functions.py
 	$(PY) benchmarks/flights.py
+
+# The site is docs/_build/html/index.html; a warning fails the build.
+docs: $(DOCS)
+	$(PY) docs/pictures.py
+	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs docs/_build/html
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
@@ -29,5 +35,10 @@ $(READY): pyproject.toml constraints.txt
 	env -u PYTHONDONTWRITEBYTECODE $(PY) -m compileall -q -j 0 src $(VENV)/lib > /dev/null || true
 	touch $(READY)
 
+# Apart from the rest, so that the tests do not wait for what makes the site.
+$(DOCS): $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
+	touch $(DOCS)
+
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist docs/_build

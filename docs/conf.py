@@ -1,0 +1,98 @@
+"""How Sphinx makes a site of this folder: run `make docs`."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from importlib import metadata
+from typing import Any
+
+project = "steepest"
+release = version = metadata.version(project)
+html_title = f"{project} {release}"
+
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
+exclude_patterns = ["_build"]
+
+html_theme = "furo"
+html_copy_source = False
+html_show_sphinx = False
+html_show_copyright = False
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
+
+myst_heading_anchors = 3
+
+# A name in single backticks is a link where it is one of ours, and plain code elsewhere.
+default_role = "py:obj"
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autosummary_generate = False
+numpydoc_show_class_members = False
+python_maximum_signature_line_length = 80
+
+# `steepest.steps` and the like are attributes that load a module when they are first asked for.
+RULES = ("directions", "steps", "losses", "penalties", "models")
+BARS = re.compile(r"(``.*?``)|\|")
+# Doctest wants an empty line before the fence, and a reader none.
+ENDS = re.compile(r"(```python\n.*?)\n+```$", flags=re.DOTALL | re.MULTILINE)
+
+
+def setup(app: Any) -> None:
+    """Tell Sphinx of what is done here beside its own work."""
+    app.connect("source-read", fill_in)
+    app.connect("autodoc-process-docstring", keep_bars, priority=900)  # when numpydoc has done its part
+    app.connect("env-check-consistency", miss_none)
+
+
+def module_of(home: str) -> Any:
+    """Return a module by the name that users know it by."""
+    parent, _, name = home.rpartition(".")
+    return getattr(importlib.import_module(parent), name) if name in RULES else importlib.import_module(home)
+
+
+def public(home: str) -> list[str]:
+    """Return the public names of a module, in the order that it lists them or of its source."""
+    module = module_of(home)
+    if hasattr(module, "__all__"):
+        return [name for name in module.__all__ if name != "NAMED"]
+    known = getattr(module, "NAMED", {}).values()
+    here = {name: what for name, what in vars(module).items() if getattr(what, "__module__", "") == module.__name__}
+    return [name for name, what in here.items() if name[0] != "_" and (isinstance(what, type) or what in known)]
+
+
+def fill_in(app: Any, page: str, source: list[str]) -> None:
+    """Write an entry for each public name of a module in the place of a line `.. public:: module`; tidy code."""
+
+    def entries(line: re.Match[str]) -> str:
+        home = line[1]
+        parts = [f".. module:: {home}\n\n.. autosummary::\n   :nosignatures:\n"]
+        parts += [f"   {name}" for name in public(home)]
+        for name in public(home):
+            whole = isinstance(getattr(module_of(home), name), type)
+            parts.append(f"\n.. autoclass:: {name}\n   :members:" if whole else f"\n.. autofunction:: {name}")
+        return "\n".join(parts)
+
+    source[0] = ENDS.sub(r"\1\n```", source[0])
+    source[0] = re.sub(r"^\.\. public:: (\S+)$", entries, source[0], flags=re.MULTILINE)
+
+
+def keep_bars(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Let the bars of a formula, as in |x|, be bars: to Sphinx they are markup."""
+    example = False
+    for k, line in enumerate(lines):
+        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
+        if not example:
+            lines[k] = BARS.sub(lambda bar: bar[1] or r"\|", line)
+
+
+def miss_none(app: Any, env: Any) -> None:
+    """Warn of a public name that no page describes."""
+    from sphinx.util import logging
+
+    described = env.get_domain("py").objects
+    for name in public(project):
+        if name not in RULES and f"{project}.{name}" not in described:
+            logging.getLogger(__name__).warning(
+                "%s.%s is public and in no page of docs/api: add it there", project, name
+            )
