@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from tests.reading.runs import halving, make_run
 
-from steepest.reading import SlopesDisplay
+from steepest.reading import SlopesDisplay, style
 
 
 def square(**more):
@@ -132,3 +132,15 @@ def test_a_point_without_a_tangent_is_refused():
         SlopesDisplay.from_function(lambda x: np.inf, lambda x: 1.0, at=0)
     with pytest.raises(NameError, match="mistaken"):
         SlopesDisplay.from_function(lambda x: mistaken, lambda x: 1.0, at=0)  # noqa: F821
+
+
+def test_a_legend_takes_the_columns_that_narrow_axes_have_room_for():
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    narrow, *_ = figure.subplots(1, 4)
+    display = square().plot(narrow)
+    figure.canvas.draw()
+    assert display.axes_[1].get_window_extent().width > 0.7 * 12 / 4 * figure.dpi
+    assert display.ax_.get_legend().get_window_extent().x1 < 12 / 3 * figure.dpi
+    assert style.columns(["abc"] * 9, inches=5.5) == 4
+    assert style.columns(["a" * 30] * 2, inches=5.5) == 2
+    assert style.columns(["a" * 80], inches=1) == style.columns([], inches=1) == 1

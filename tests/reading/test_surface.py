@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 from tests.reading.runs import bowl, halving, make_run, not_at_hand
@@ -89,6 +89,7 @@ def test_surface_has_transparent_panes_and_grey_words(saved):
     saved(display)
     for axis in (display.ax_.xaxis, display.ax_.yaxis, display.ax_.zaxis):
         assert axis.pane.get_facecolor()[3] == 0
+        assert axis.pane.get_edgecolor() == to_rgba(style.GREY)
         assert to_rgb(axis.label.get_color()) == to_rgb(axis.line.get_color()) == to_rgb(style.GREY)
         assert {to_rgb(text.get_color()) for text in axis.get_ticklabels()} == {to_rgb(style.GREY)}
 

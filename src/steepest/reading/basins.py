@@ -141,14 +141,7 @@ class BasinDisplay:
         note = f"colours repeat after {len(FILLS)}" if len(self.minima) > len(FILLS) else ""
         if not len(self.minima):
             note = "no minimum reached"
-        style.words(
-            ax,
-            title=self.title,
-            note=note,
-            x=self.names[0],
-            y=self.names[1],
-            legend=style.columns(ax.get_legend_handles_labels()[1]),
-        )
+        style.words(ax, title=self.title, note=note, x=self.names[0], y=self.names[1], legend=4)
         return self
 
     def _fill(self, ax: Axes, edges: tuple[np.ndarray, np.ndarray]) -> None:

@@ -227,8 +227,7 @@ class QuiverDisplay:
         self.ax_, self.figure_ = flat.ax_, flat.figure_
         if self.length:
             self._draw_arrows(self.ax_)
-        labels = self.ax_.get_legend_handles_labels()[1]
-        style.words(self.ax_, title=self.title, x=self.names[0], y=self.names[1], legend=min(4, len(labels)))
+        style.words(self.ax_, title=self.title, x=self.names[0], y=self.names[1], legend=4)
         return self
 
     def _draw_arrows(self, ax: Axes) -> None:

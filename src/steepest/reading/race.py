@@ -146,7 +146,8 @@ class RaceDisplay:
             The axes of the gaps and, where there are paths to draw, those of the paths.
         """
         labels = self._labels()
-        taller = 0.19 * max(0, -(-len(labels) // style.columns(labels)) - 2)  # so many inches for a long legend
+        rows = -(-len(labels) // style.columns(labels, inches=4.8))
+        taller = 0.19 * max(0, rows - 2)  # so many inches for a long legend
         if self.contour is None:
             return style.dress(make(6.4, 4.8 + taller).add_subplot()), None
         return style.beside(make(style.WIDE[0], style.WIDE[1] + taller))
@@ -209,7 +210,7 @@ class RaceDisplay:
                 ax.plot(by[gap == 0][0], 0, "*", markersize=11, color=look["color"], **foot)
         self._set_height(ax, shown, positive, log)
         drawn = "best value − value" if self.maximized else "value − best value"
-        style.words(ax, title=self.title, x="evaluations", y=drawn, legend=style.columns(labels))
+        style.words(ax, title=self.title, x="evaluations", y=drawn, legend=4)
         if ax.get_xscale() == "linear":
             ax.locator_params(axis="x", integer=True)
 

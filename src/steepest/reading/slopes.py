@@ -233,8 +233,8 @@ class SlopesDisplay:
         self.figure_ = self.ax_.figure
         self._draw_function(self.ax_)
         self._draw_slopes(lower)
-        style.words(self.ax_, title=self.title, y="value", legend=min(3, len(self.h) + 2))
-        style.words(lower, x=self.name, y="slope", legend=min(4, len(self.h) + 1))
+        style.words(self.ax_, title=self.title, y="value", legend=3)
+        style.words(lower, x=self.name, y="slope", legend=4)
         return self
 
     def _draw_function(self, ax: Axes) -> None:

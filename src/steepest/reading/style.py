@@ -22,6 +22,8 @@ SHAPES = (*MARKERS, "v", "P", "X", "<", ">", "p", "h", "d")
 
 FEW = 30  # up to so many points each gets a marker
 MOST = 2_000  # more points than this cannot be told apart in a figure
+LETTERS, HANDLE = 15.3, 8  # how many letters of a legend an inch holds, and how many a line beside a label takes
+ROOMIER = 1.12  # a layout makes axes about so much wider than they are at first
 WIDE = (11, 4.8)  # inches: two pictures side by side
 
 
@@ -224,15 +226,21 @@ def _dress_alike(model: Axes, ax: Axes) -> None:
         text.set_color(model.yaxis.label.get_color())
 
 
-def columns(labels: Sequence[str]) -> int:
-    """Return in how many columns these labels of a legend fit over axes 5.5 inches wide, four at the most."""
-    return max(1, min(4, len(labels), 84 // (max(map(len, labels), default=0) + 8)))
+def columns(labels: Sequence[str], inches: float, most: int = 4) -> int:
+    """Return in how many columns a legend with these labels fits over axes so wide."""
+    for count in range(min(most, len(labels)), 1, -1):
+        parts = np.array_split(np.array([len(label) for label in labels]), count)  # as a legend parts them
+        if sum(part.max() + HANDLE for part in parts) <= LETTERS * inches:
+            return count
+    return 1
 
 
 def words(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = "", legend: int = 0) -> None:
-    """Write title, note, labels and, above the axes, a legend of so many columns; a $ in a name stays a $."""
+    """Write title, note, labels and, above the axes, a legend of at most so many columns; a $ in a name stays a $."""
     handles, labels = ax.get_legend_handles_labels() if legend else ([], [])
-    rows = -(-len(handles) // (legend or 1))
+    wide = ROOMIER * ax.get_window_extent().width / ax.figure.dpi
+    legend = columns(labels, wide, legend)
+    rows = -(-len(handles) // legend)
     title = " ".join(title.split())
     room = 60 - len(note)
     title = title if len(title) <= room else title[: room - 1] + "…"

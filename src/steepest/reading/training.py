@@ -152,8 +152,7 @@ class TrainingDisplay:
         # A line far off at the start must not press the data flat.
         low, high = max(seen.min(), low - room), min(seen.max(), high + room)
         ax.set_ylim(low - 0.05 * room, high + 0.05 * room)
-        columns = min(4, len(self.epochs) + 2)
-        style.words(ax, title=line.title, x=line.names[0], y=line.names[1], legend=columns)
+        style.words(ax, title=line.title, x=line.names[0], y=line.names[1], legend=4)
 
     def _mark_epochs(self, ax: Axes) -> None:
         rows = np.searchsorted(self.descent.evaluations, self.epochs)
