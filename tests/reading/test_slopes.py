@@ -139,8 +139,8 @@ def test_a_legend_takes_the_columns_that_narrow_axes_have_room_for():
     narrow, *_ = figure.subplots(1, 4)
     display = square().plot(narrow)
     figure.canvas.draw()
-    assert display.axes_[1].get_window_extent().width > 0.7 * 12 / 4 * figure.dpi
-    assert display.ax_.get_legend().get_window_extent().x1 < 12 / 3 * figure.dpi
+    for ax in display.axes_:
+        assert ax.get_legend().get_window_extent().width < 1.2 * ax.get_window_extent().width
     assert style.columns(["abc"] * 9, inches=5.5) == 4
     assert style.columns(["a" * 30] * 2, inches=5.5) == 2
     assert style.columns(["a" * 80], inches=1) == style.columns([], inches=1) == 1
