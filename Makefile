@@ -14,6 +14,7 @@ test: lint
 bench: $(READY)
 	$(PY) benchmarks/tutorial.py
 	$(PY) benchmarks/functions.py
+	$(PY) benchmarks/textbook.py
 	$(PY) benchmarks/flights.py
 
 # The site is docs/_build/html/index.html; a warning fails the build.

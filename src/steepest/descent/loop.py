@@ -65,8 +65,11 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     fall = state.slope if limits.box is None else state.gradient @ (x - state.x) / state.t
     trial = Trial(state.t, state.low, state.high, state.value, fall, value, slope, rounding, state.search)
     verdict = rules.step.judge(trial)
-    accept = partial(_accept, rules, state, x, value, gradient, limits)
-    return jax.lax.cond(verdict.accepted & finite, accept, partial(_reject, rules, state, value, verdict, limits))
+    accepted = verdict.accepted & finite
+    stays, again = _rejected(rules, state, value, verdict, limits)
+    return jax.lax.cond(
+        accepted | again, partial(_turn, rules, state, accepted, x, value, gradient, limits), lambda: stays
+    )
 
 
 def _step(x: Array, t: Array, value: Array, gradient: Array, direction: Array, next_t: Array, memory: Any) -> Path:
@@ -75,47 +78,68 @@ def _step(x: Array, t: Array, value: Array, gradient: Array, direction: Array, n
     return jax.tree.map(lambda array: jnp.asarray(array)[None], path)
 
 
-def _accept(rules: Rules, state: State, x: Array, value: Array, gradient: Array, limits: Limits) -> State:
-    direction, memory = rules.turn(gradient, state.memory, x, value, box=limits.box)
-    lost = ~(gradient @ direction < 0)
-    direction, memory = jax.lax.cond(
-        lost,
-        lambda: rules.turn(gradient, rules.direction.start(x), x, value, box=limits.box),
-        lambda: (direction, memory),
-    )
-    t = rules.step.again(state.t, rules.direction.metric)
-    path = _step(x, state.t, value, gradient, direction, t, memory)
-    reached, _ = follow(rules, state, path, 1, limits, cost=0)
-    return reached._replace(
-        slope=gradient @ direction, fresh=lost, resets=state.resets + lost,
-        low=jnp.asarray(0.0), high=jnp.asarray(jnp.inf), trials=jnp.zeros((), int), search=rules.remember(),
-    )  # fmt: skip
-
-
-def _reject(rules: Rules, state: State, value: Array, verdict: Any, limits: Limits) -> State:
+def _rejected(rules: Rules, state: State, value: Array, verdict: Any, limits: Limits) -> tuple[State, Array]:
+    """Return the state with the next step to try, and whether to begin anew instead, as none is left to try."""
     t = jnp.where(jnp.isfinite(value), verdict.t, verdict.low + 0.1 * (state.t - verdict.low))
     high = jnp.where(jnp.isfinite(value), verdict.high, state.t)
     lost = jnp.all(limits.inside(state.x + t * state.direction) == state.x) | (state.trials >= MOST_TRIALS)
     lost = lost | (jnp.isfinite(high) & (high - verdict.low <= 4 * EPS * high))
     falls_forever = lost & jnp.isinf(high) & (verdict.low > 0)
     bottomless = value == -jnp.inf
-    stays = state._replace(t=t, low=verdict.low, high=high, trials=state.trials + 1, search=verdict.memory)
-
-    def restart() -> State:
-        memory = rules.direction.start(state.x)
-        direction, memory = rules.turn(state.gradient, memory, state.x, state.value, box=limits.box)
-        gnorm, size = jnp.linalg.norm(limits.free(state.x, state.gradient)), jnp.linalg.norm(state.x)
-        t = rules.step.begin(gnorm, jnp.where(size == 0, 1.0, size))
-        return state._replace(
-            direction=direction, memory=memory, slope=state.gradient @ direction, t=jnp.asarray(t, float),
-            low=jnp.asarray(0.0), high=jnp.asarray(jnp.inf), trials=jnp.zeros((), int),
-            fresh=jnp.asarray(True), resets=state.resets + 1, search=rules.remember(),
-        )  # fmt: skip
-
     code = jnp.where(falls_forever, UNBOUNDED, jnp.where(lost, STALLED, RUNNING))
     code = jnp.where(bottomless, BOTTOMLESS, code)
-    again = lost & ~state.fresh & ~falls_forever & ~bottomless
-    return jax.lax.cond(again, restart, lambda: stays._replace(code=code))
+    stays = state._replace(
+        t=t, low=verdict.low, high=high, trials=state.trials + 1, search=verdict.memory, code=code
+    )  # fmt: skip
+    return stays, lost & ~state.fresh & ~falls_forever & ~bottomless
+
+
+def _turn(
+    rules: Rules, state: State, accepted: Array, x: Array, value: Array, gradient: Array, limits: Limits
+) -> State:
+    """Turn at the trial point where it was accepted; else begin anew at the old one, with nothing remembered."""
+    here, f, g = (
+        jnp.where(accepted, new, old) for new, old in ((x, state.x), (value, state.value), (gradient, state.gradient))
+    )
+    direction, memory, tries = _downhill(rules, here, f, g, state.memory, jnp.where(accepted, 0, 1), limits)
+    anew = tries == 2
+
+    def onward() -> State:
+        t = rules.step.again(state.t, rules.direction.metric)
+        path = _step(x, state.t, value, gradient, direction, t, memory)
+        return follow(rules, state, path, 1, limits, cost=0)[0]
+
+    def stay() -> State:
+        gnorm, size = jnp.linalg.norm(limits.free(here, g)), jnp.linalg.norm(here)
+        t = rules.step.begin(gnorm, jnp.where(size == 0, 1.0, size))
+        return state._replace(direction=direction, memory=memory, t=jnp.asarray(t, float))
+
+    return jax.lax.cond(accepted, onward, stay)._replace(
+        slope=g @ direction, fresh=anew, resets=state.resets + anew,
+        low=jnp.asarray(0.0), high=jnp.asarray(jnp.inf), trials=jnp.zeros((), int), search=rules.remember(),
+    )  # fmt: skip
+
+
+def _downhill(
+    rules: Rules, x: Array, value: Array, gradient: Array, memory: Any, tries: Array, limits: Limits
+) -> tuple[Array, Any, Array]:
+    """Return a direction at x, what it remembers, and 2 where that begins anew, as what was known leads uphill.
+
+    A loop, because compiling a direction twice would take twice as long.
+    """
+    start = rules.direction.start(x)
+
+    def turn(carry: tuple[Array, Any, Array]) -> tuple[Array, Any, Array]:
+        _, memory, tries = carry
+        memory = jax.tree.map(lambda old, new: jnp.where(tries == 0, old, new), memory, start)
+        direction, memory = rules.turn(gradient, memory, x, value, box=limits.box)
+        return direction, memory, tries + 1
+
+    def uphill(carry: tuple[Array, Any, Array]) -> Array:
+        direction, _, tries = carry
+        return (tries < 2) & ~(gradient @ direction < 0)
+
+    return jax.lax.while_loop(uphill, turn, (jnp.zeros_like(x), memory, tries))
 
 
 def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, Array]]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
-from steepest.descent.directions import rule
+from steepest.descent.rule import rule
 from steepest.descent.schedules import check
 
 Array = Any
@@ -114,8 +114,7 @@ class _Bracketing(_Search):
     def __post_init__(self) -> None:
         check(self, fall=1, flatten=1)
         if self.fall > self.flatten:
-            text = f"{type(self).__name__}(fall={self.fall!r}, flatten={self.flatten!r})"
-            raise ValueError(f"{text}: fall must not exceed flatten, or no step may satisfy both")
+            raise ValueError(f"{self}: fall must not exceed flatten, or no step may satisfy both")
 
     def judge(self, trial: Trial) -> Verdict:
         t, slope, new_slope = trial.t, trial.slope, trial.new_slope
