@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from importlib import metadata
 from typing import Any
@@ -52,13 +53,21 @@ def module_of(home: str) -> Any:
 
 
 def public(home: str) -> list[str]:
-    """Return the public names of a module, in the order that it lists them or of its source."""
+    """Return the public names of a module: rules in the order of their source, others as they are listed."""
     module = module_of(home)
-    if hasattr(module, "__all__"):
-        return [name for name in module.__all__ if name != "NAMED"]
     known = getattr(module, "NAMED", {}).values()
     here = {name: what for name, what in vars(module).items() if getattr(what, "__module__", "") == module.__name__}
-    return [name for name, what in here.items() if name[0] != "_" and (isinstance(what, type) or what in known)]
+    own = [name for name, what in here.items() if name[0] != "_" and (isinstance(what, type) or what in known)]
+    names = [name for name in getattr(module, "__all__", own) if name != "NAMED"]
+    if home.rpartition(".")[2] not in RULES:
+        return names
+    # What is simple comes first there.
+    return sorted(names, key=lambda name: place(getattr(module, name)))
+
+
+def place(thing: Any) -> tuple[str, int]:
+    """Return the file of a class or a function, and the line."""
+    return inspect.getsourcefile(thing) or "", inspect.getsourcelines(thing)[1]
 
 
 def fill_in(app: Any, page: str, source: list[str]) -> None:
@@ -66,7 +75,7 @@ def fill_in(app: Any, page: str, source: list[str]) -> None:
 
     def entries(line: re.Match[str]) -> str:
         home = line[1]
-        parts = [f".. module:: {home}\n\n.. autosummary::\n   :nosignatures:\n"]
+        parts = [f".. currentmodule:: {home}\n\n.. autosummary::\n   :nosignatures:\n"]
         parts += [f"   {name}" for name in public(home)]
         for name in public(home):
             whole = isinstance(getattr(module_of(home), name), type)
