@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.derivatives.namespaces import faced
+from steepest.derivatives.namespaces import BUILTINS, faced
 from steepest.derivatives.tracing import Traced
 
 LONGEST = 1_000
@@ -103,6 +103,8 @@ class Fingerprint:
         return ("constant", value.shape, value.dtype.str, value.tobytes()), lambda _: value
 
     def _function(self, f: types.FunctionType) -> tuple[Hashable, Rebuild]:
+        if faced(f) is not f:
+            return ("object", id(f)), lambda _: faced(f)
         if id(f) in self._seen:
             number = self._seen[id(f)]
             return ("again", number), lambda _: self._made[number]
@@ -113,7 +115,7 @@ class Fingerprint:
         key, make = self._items([*(f.__globals__[n] for n in names), *cells, *defaults, *options.values()])
 
         def rebuild(arrays: Iterator[Any]) -> Any:
-            scope = dict(f.__globals__)
+            scope = f.__globals__.copy() if _is_library(f) else BUILTINS | f.__globals__
             closure = tuple(types.CellType() for _ in f.__closure__ or ())
             new = types.FunctionType(f.__code__, scope, f.__name__, None, closure)
             self._made[number] = new

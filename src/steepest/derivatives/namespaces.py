@@ -1,55 +1,123 @@
-"""What `np` and `math` stand for while a function is traced.
+"""What `np`, `math`, SciPy and a few builtins stand for while a function is traced.
 
-NumPy's protocols do not reach array constructors (`np.array`, `np.zeros`) nor the `math` module;
-a traced function therefore sees these two modules through a thin face that serves traced values
-and passes everything else on.
+NumPy's protocols do not reach array constructors (`np.array`, `np.zeros`), the `math` module, `max`
+or SciPy's Python code; a traced function therefore sees these through a thin face that serves
+traced values and passes everything else on.
 """
 
 from __future__ import annotations
 
+import builtins
+import cmath
 import math
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.derivatives.tracing import Budget, Traced, UntraceableError, holds_traced, stack, unwrap, wrap
+from steepest.derivatives.scientific import scientific
+from steepest.derivatives.tracing import Traced, apply, branching, depends, refuse, stack, stacked, unwrap, wrap
+
+Function = Callable[..., Any]
 
 
 def _is_real(dtype: Any) -> bool:
     return dtype is None or np.dtype(dtype).kind in "fc"
 
 
-def _array(values: Any, dtype: Any = None, **options: Any) -> Any:
-    if not holds_traced(values):
-        return np.array(values, dtype, **options)
+def _array(values: Any, dtype: Any = None, *args: Any, **options: Any) -> Any:
+    if not depends(values):
+        return wrap(np.array(unwrap(values), dtype, *args, **options))
     if not _is_real(dtype):
-        raise UntraceableError(f"an array of {np.dtype(dtype)} made from a traced value would lose its derivative")
-    Budget.spend()
-    return Traced(jnp.asarray(stack(values)))
+        refuse(f"an array of {np.dtype(dtype)} made from a traced value would lose its derivative")
+    return apply(np.array, lambda values: jnp.asarray(stack(values)).copy(), (values,), {})
 
 
 def _asarray(values: Any, dtype: Any = None, *args: Any, **options: Any) -> Any:
-    if isinstance(values, Traced) and _is_real(dtype):
+    if isinstance(values, Traced) and (dtype is None or (_is_real(dtype) and values.dtype.kind in "fc")):
         return values
-    return _array(values, dtype) if holds_traced(values) else np.asarray(values, dtype, *args, **options)
+    return _array(values, dtype, *args, **options)
 
 
-def _filled(plain: Callable[..., np.ndarray]) -> Callable[..., Any]:
+def _filled(plain: Function) -> Function:
+    """Return a constructor whose arrays can be written into: they are traced from birth."""
+
     def make(*args: Any, **options: Any) -> Any:
-        if holds_traced(args):
-            return Traced(jnp.full(args[0], unwrap(args[1])))
-        made = plain(*args, **options)
-        # Traced from birth, so that `out[i] = x[i]` can write into it.
-        return Traced(jnp.asarray(made)) if made.dtype == np.float64 else made
+        if depends(args) or depends(options):
+            # Only the value that a full array is filled with may depend on the point.
+            shape, value = args
+            return wrap(jnp.full(shape, unwrap(value)))
+        return wrap(plain(*unwrap(args), **options))
 
     return make
 
 
-def _float64(value: Any = 0.0) -> Any:
-    return value if isinstance(value, Traced) and not value.ndim else np.float64(value)
+def _like(plain: Function) -> Function:
+    def make(prototype: Any, *args: Any, **options: Any) -> Any:
+        # The values of the prototype play no part.
+        return wrap(
+            plain(np.empty(prototype.shape, prototype.dtype) if depends(prototype) else prototype, *args, **options)
+        )
+
+    return make
+
+
+def _fromiter(values: Any, dtype: Any, *args: Any, **options: Any) -> Any:
+    return _array(list(values), dtype)
+
+
+def _arange(*args: Any, **options: Any) -> Any:
+    if not depends(args):
+        return wrap(np.arange(*args, **options))
+    start, stop, step = (0, *args, 1) if len(args) == 1 else (*args, 1)[:3]
+    # How many there are is a branch on values.
+    with branching():
+        count = int(np.ceil((stop - start) / step).value)
+    return start + step * np.arange(count)
+
+
+class _Vectorized:
+    """`np.vectorize` of a function of scalars, called on each element of what depends on the point."""
+
+    def __init__(self, pyfunc: Function, *args: Any, **options: Any) -> None:
+        self.pyfunc = pyfunc
+        self.plain = np.vectorize(pyfunc, *args, **options)
+        self.is_scalar = not (self.plain.signature or self.plain.excluded)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if options or not self.is_scalar or not depends(args):
+            return self.plain(*args, **options)
+        shape = np.broadcast_shapes(*map(np.shape, args))
+        columns = [np.ravel(np.broadcast_to(_asarray(arg), shape)) for arg in args]
+        return np.reshape(_array([self.pyfunc(*row) for row in zip(*columns, strict=True)]), shape)
+
+
+class _Float64Type(type):
+    """The type of the face of `np.float64`, so that nothing but a call tells the two apart."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, np.float64)
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return issubclass(other, np.float64)
+
+    def __eq__(cls, other: Any) -> bool:
+        return other is cls or other is np.float64
+
+    def __hash__(cls) -> int:
+        return hash(np.float64)
+
+
+class _Float64(np.float64, metaclass=_Float64Type):
+    dtype = np.dtype(float)  # type: ignore[assignment]
+
+    def __new__(cls, value: Any = 0.0) -> Any:
+        if not isinstance(value, Traced):
+            return np.float64(value)
+        return value if value.dtype.kind == "f" else np.multiply(value, 1.0)
 
 
 _NUMPY: dict[Any, Any] = {
@@ -57,91 +125,146 @@ _NUMPY: dict[Any, Any] = {
     np.asarray: _asarray,
     np.asanyarray: _asarray,
     np.ascontiguousarray: _asarray,
+    np.asfortranarray: _asarray,
+    np.fromiter: _fromiter,
+    np.arange: _arange,
     np.zeros: _filled(np.zeros),
     np.ones: _filled(np.ones),
     np.empty: _filled(np.zeros),
     np.full: _filled(np.full),
-    np.float64: _float64,
+    np.eye: _filled(np.eye),
+    np.identity: _filled(np.identity),
+    np.zeros_like: _like(np.zeros_like),
+    np.ones_like: _like(np.ones_like),
+    np.empty_like: _like(np.zeros_like),
+    np.isscalar: lambda value: np.ndim(value) == 0 if isinstance(value, Traced) else np.isscalar(value),
+    np.vectorize: _Vectorized,
+    np.float64: _Float64,
 }
 
-_MATH_TWINS: dict[str, Callable[..., Any]] = {
-    "acos": jnp.arccos,
-    "acosh": jnp.arccosh,
-    "asin": jnp.arcsin,
-    "asinh": jnp.arcsinh,
-    "atan": jnp.arctan,
-    "atan2": jnp.arctan2,
-    "atanh": jnp.arctanh,
-    "dist": lambda p, q: jnp.linalg.norm(jnp.asarray(stack(p)) - jnp.asarray(stack(q))),
+
+def _listed(values: Any) -> Any:
+    return jnp.asarray(stack(list(values)))
+
+
+def _log(x: Any, base: Any = None) -> Any:
+    return jnp.log(x) if base is None else jnp.log(x) / jnp.log(base)
+
+
+# Those that are ufuncs of NumPy by the same name need no row.
+_MATH_TWINS: dict[str, Function] = {
+    "dist": lambda p, q: jnp.linalg.norm(_listed(p) - _listed(q)),
     "erf": jax.scipy.special.erf,
     "erfc": jax.scipy.special.erfc,
-    "fabs": jnp.abs,
-    "fsum": lambda values: jnp.sum(jnp.asarray(stack(list(values)))),
+    "fsum": lambda values: jnp.sum(_listed(values)),
+    "gamma": jax.scipy.special.gamma,
     "hypot": lambda *xs: jnp.sqrt(sum(x * x for x in xs)),
+    "isclose": lambda x, y, *, rel_tol=1e-9, abs_tol=0.0: jnp.isclose(x, y, rel_tol, abs_tol),
     "lgamma": jax.scipy.special.gammaln,
-    "log": lambda x, base=None: jnp.log(x) if base is None else jnp.log(x) / jnp.log(base),
-    "pow": jnp.power,
-    "prod": lambda values: jnp.prod(jnp.asarray(stack(list(values)))),
-    "sumprod": lambda p, q: jnp.dot(jnp.asarray(stack(list(p))), jnp.asarray(stack(list(q)))),
+    "log": _log,
+    "phase": jnp.angle,
+    "prod": lambda values, start=1: start * jnp.prod(_listed(values)),
+    "remainder": lambda x, y: x - y * jnp.round(x / y),
+    "sumprod": lambda p, q: jnp.dot(_listed(p), _listed(q)),
 }
-_SAME_NAME = frozenset(
-    [
-        "sin",
-        "cos",
-        "tan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "exp",
-        "expm1",
-        "exp2",
-        "log1p",
-        "log2",
-        "log10",
-        "sqrt",
-        "cbrt",
-        "degrees",
-        "radians",
-    ]
-)
 
 
-def _math(function: Callable[..., Any]) -> Callable[..., Any]:
+def _scalar(function: Function, prepare: Function = lambda x: x) -> Function:
     name = function.__name__
-    twin = getattr(jnp, name) if name in _SAME_NAME else _MATH_TWINS.get(name)
+    twin = _MATH_TWINS.get(name) or (getattr(jnp, name) if isinstance(getattr(np, name, None), np.ufunc) else None)
 
-    def call(*args: Any) -> Any:
+    def call(*args: Any, **options: Any) -> Any:
         args = tuple(list(a) if hasattr(a, "__next__") else a for a in args)
-        if twin is None or not holds_traced(args):
-            return function(*args)
-        Budget.spend()
-        return wrap(twin(*[a if isinstance(a, (list, tuple)) else unwrap(a) for a in args]))
+        if twin is None or not depends(args):
+            return function(*args, **options)
+        return apply(function, lambda *args, **options: twin(*map(prepare, args), **options), args, options)
 
     return call
 
 
-_MATH: dict[Any, Any] = {f: _math(f) for f in vars(math).values() if callable(f) and hasattr(f, "__name__")}
-_FACES: dict[Any, Any] = _NUMPY | _MATH
+def _complex(value: Any) -> Any:
+    return value + 0j
+
+
+def _functions(module: ModuleType) -> list[Any]:
+    return [f for f in vars(module).values() if callable(f) and hasattr(f, "__name__") and not isinstance(f, type)]
+
+
+def _extreme(plain: Function, pick: Function, reduce: Function) -> Function:
+    """Return `max` or `min` that picks among numbers without asking which is larger."""
+
+    def choose(*args: Any, **options: Any) -> Any:
+        values = list(args[0]) if len(args) == 1 else list(args)
+        if options or not depends(values) or any(map(np.ndim, values)):
+            return plain(*([values] if len(args) == 1 else args), **options)
+        return apply(plain, pick, values, {}) if len(values) == 2 else apply(plain, reduce, (values,), {})
+
+    return choose
+
+
+def _sorted(values: Any, *, key: Any = None, reverse: bool = False) -> list[Any]:
+    values = list(values)
+    if key is not None or not depends(values) or any(map(np.ndim, values)):
+        return sorted(values, key=key, reverse=reverse)
+    ordered = list(np.sort(_array(values)))
+    return ordered[::-1] if reverse else ordered
+
+
+BUILTINS: dict[str, Any] = {
+    "max": _extreme(max, jnp.maximum, lambda values: jnp.max(_listed(values))),
+    "min": _extreme(min, jnp.minimum, lambda values: jnp.min(_listed(values))),
+    "sorted": _sorted,
+}
+
+_FACES: dict[Any, Any] = {
+    **_NUMPY,
+    **{f: _scalar(f) for f in _functions(math)},
+    **{f: _scalar(f, _complex) for f in _functions(cmath)},
+    **{getattr(builtins, name): face for name, face in BUILTINS.items()},
+}
+_ROOTS = frozenset(["numpy", "math", "cmath", "scipy"])
+
+
+class _Call:
+    """A function of NumPy that takes lists of traced numbers, and whose arrays can be written into."""
+
+    def __init__(self, plain: Function) -> None:
+        self._plain = plain
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        called = self._plain(*map(_joined, args), **{name: _joined(option) for name, option in options.items()})
+        return wrap(called)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plain, name)
+
+
+def _joined(value: Any) -> Any:
+    """Return nested lists of traced numbers as one array; NumPy finds arrays in a list itself."""
+    return stacked(value) if isinstance(value, (list, tuple)) and _are_numbers(value) else value
+
+
+def _are_numbers(values: Any) -> bool:
+    return all(_are_numbers(v) if isinstance(v, (list, tuple)) else not np.ndim(v) for v in values)
 
 
 class Face:
     """A module as traced code sees it."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: ModuleType) -> None:
         self._module = module
 
     def __getattr__(self, name: str) -> Any:
         return faced(getattr(self._module, name))
 
 
-_MODULES = {id(np): Face(np), id(math): Face(math)}
-
-
 def faced(value: Any) -> Any:
     """Return what stands for a value while tracing: the value itself in nearly every case."""
-    if id(value) in _MODULES:
-        return _MODULES[id(value)]
+    if isinstance(value, ModuleType):
+        return Face(value) if value.__name__.partition(".")[0] in _ROOTS else value
     try:
-        return _FACES.get(value, value) if callable(value) else value
+        face = _FACES.get(value, value) if callable(value) else value
     except TypeError:
-        return value
+        face = value
+    face = scientific(value) if face is value else face
+    return _Call(value) if face is value and isinstance(value, (np.ufunc, type(np.sum))) else face

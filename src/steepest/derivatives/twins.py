@@ -1,0 +1,139 @@
+"""Which function of JAX stands for which function of NumPy: the same name, or a row in a table here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Function = Callable[..., Any]
+
+
+def _choose(index: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
+    if mode == "raise":
+        # JAX can't raise on values; a plain index is held to the bounds by NumPy here.
+        np.choose(index, range(len(choices)))
+        mode = "clip"
+    return jnp.choose(jnp.asarray(index), list(choices), mode=mode)
+
+
+def _bincount(index: Any, weights: Any = None, minlength: int = 0) -> Any:
+    index = np.asarray(index)
+    return jnp.bincount(index, weights, length=max(int(index.max(initial=-1)) + 1, minlength))
+
+
+def _compress(condition: Any, array: Any, axis: int | None = None) -> Any:
+    return jnp.take(array, np.flatnonzero(condition), axis)
+
+
+FUNCTIONS: dict[Function, Function] = {
+    np.bincount: _bincount,
+    np.choose: _choose,
+    np.compress: _compress,
+    np.fix: jnp.trunc,
+}
+_HOMES: dict[str, Any] = {"numpy": jnp, "numpy.linalg": jnp.linalg, "numpy.fft": jnp.fft}
+
+# Functions that give a view of their first argument where they can.
+VIEWS = frozenset(
+    [
+        np.expand_dims,
+        np.flip,
+        np.fliplr,
+        np.flipud,
+        np.moveaxis,
+        np.ravel,
+        np.reshape,
+        np.rollaxis,
+        np.rot90,
+        np.squeeze,
+        np.swapaxes,
+        np.transpose,
+    ]
+)
+
+
+def _copyto(target: Any, source: Any, casting: str = "same_kind", where: Any = True) -> None:
+    target[...] = source if where is True else np.where(where, source, target)
+
+
+def _putmask(target: Any, mask: Any, values: Any) -> None:
+    target[...] = np.where(mask, np.resize(values, target.shape), target)
+
+
+def _put(target: Any, index: Any, values: Any, mode: str = "raise") -> None:
+    flat = np.ravel(target)
+    flat[index] = values if np.ndim(values) == 0 else np.resize(values, np.shape(index))
+    target[...] = np.reshape(flat, target.shape)
+
+
+def _fill_diagonal(target: Any, value: Any, wrap: bool = False) -> None:
+    if target.ndim != 2 or wrap:
+        raise NotImplementedError("np.fill_diagonal is traced for matrices without wrap")
+    index = np.arange(min(target.shape))
+    target[index, index] = value if np.ndim(value) == 0 else np.resize(value, index.shape)
+
+
+# Functions that write into their first argument, by what an array can do itself.
+WRITERS: dict[Function, Function] = {
+    np.copyto: _copyto,
+    np.putmask: _putmask,
+    np.put: _put,
+    np.fill_diagonal: _fill_diagonal,
+}
+
+
+def _where_not_zero(x: Any, at_zero: float, elsewhere: Function) -> Any:
+    # The branch not taken must be finite, or its derivative spoils that of the other.
+    return jnp.where(x == 0, at_zero, elsewhere(jnp.where(x == 0, 1.0, x)))
+
+
+def _huber(delta: Any, r: Any) -> Any:
+    size = jnp.abs(r)
+    return jnp.where(size <= delta, r**2 / 2, delta * (size - delta / 2))
+
+
+# Functions of SciPy that JAX has under another name or not at all, and that are plain formulas.
+SPECIAL: dict[str, Function] = {
+    "cosm1": lambda x: -2 * jnp.sin(x / 2) ** 2,
+    "exp10": lambda x: jnp.exp(x * jnp.log(10.0)),
+    "exprel": lambda x: _where_not_zero(x, 1.0, lambda x: jnp.expm1(x) / x) + 0.5 * jnp.where(x == 0, x, 0.0),
+    "huber": _huber,
+    "inv_boxcox": lambda y, a: jnp.where(a == 0, jnp.exp(y), (1 + a * y) ** (1 / jnp.where(a == 0, 1.0, a))),
+    "log_expit": jax.nn.log_sigmoid,
+    "pseudo_huber": lambda delta, r: delta**2 * (jnp.sqrt(1 + (r / delta) ** 2) - 1),
+    "psi": jax.scipy.special.digamma,
+    "rgamma": lambda x: 1 / jax.scipy.special.gamma(x),
+    "_zeta": jax.scipy.special.zeta,
+}
+
+
+def ufunc_twin(ufunc: np.ufunc, method: str = "__call__") -> Function | None:
+    """Return JAX's counterpart of a ufunc of NumPy or SciPy, or of its `reduce`, `at` and the like."""
+    twin = _called(ufunc)
+    if method == "__call__" or twin is None:
+        return twin
+    traced = twin if isinstance(twin, jnp.ufunc) else jnp.frompyfunc(twin, ufunc.nin, ufunc.nout)
+    return partial(traced.at, inplace=False) if method == "at" else getattr(traced, method)
+
+
+def _called(ufunc: np.ufunc) -> Function | None:
+    name = ufunc.__name__
+    if getattr(np, name, None) is ufunc:
+        return getattr(jnp, name, None)
+    special = sys.modules.get("scipy.special")
+    if special is None or getattr(special, name, getattr(special._basic, name, None)) is not ufunc:
+        return None
+    return SPECIAL.get(name) or getattr(jax.scipy.special, name, None) or getattr(jnp, name, None)
+
+
+def function_twin(function: Function) -> Function | None:
+    """Return JAX's counterpart of a function that NumPy dispatches."""
+    if function in FUNCTIONS:
+        return FUNCTIONS[function]
+    return getattr(_HOMES.get(getattr(function, "__module__", "")), function.__name__, None)
