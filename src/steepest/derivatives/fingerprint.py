@@ -50,6 +50,8 @@ class Fingerprint:
         return self._rebuild(iter(arrays))
 
     def _walk(self, value: Any) -> tuple[Hashable, Rebuild]:
+        if isinstance(value, (types.FunctionType, types.MethodType)) and faced(value) is not value:
+            return ("object", id(value)), lambda _: faced(value)
         if isinstance(value, types.FunctionType):
             return self._function(value)
         if isinstance(value, types.MethodType):
@@ -103,8 +105,6 @@ class Fingerprint:
         return ("constant", value.shape, value.dtype.str, value.tobytes()), lambda _: value
 
     def _function(self, f: types.FunctionType) -> tuple[Hashable, Rebuild]:
-        if faced(f) is not f:
-            return ("object", id(f)), lambda _: faced(f)
         if id(f) in self._seen:
             number = self._seen[id(f)]
             return ("again", number), lambda _: self._made[number]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import cmath
 import math
+import random
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.derivatives.scientific import scientific
-from steepest.derivatives.tracing import Traced, apply, branching, depends, refuse, stack, stacked, unwrap, wrap
+from steepest.derivatives.tracing import Budget, Traced, apply, branching, depends, refuse, stack, stacked, unwrap, wrap
 
 Function = Callable[..., Any]
 
@@ -120,6 +121,27 @@ class _Float64(np.float64, metaclass=_Float64Type):
         return value if value.dtype.kind == "f" else np.multiply(value, 1.0)
 
 
+# What draws random numbers; the functions of `np.random` and `random` are methods of such an object.
+_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
+
+
+def _drawn(draw: Function) -> Function:
+    """Refuse what a generator draws that outlives the call, unless the function has seeded it."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        if draw.__name__ == "seed" and args:
+            Budget.seeded = True
+        if not Budget.seeded:
+            refuse("random numbers differ from call to call")
+        return draw(*args, **options)
+
+    return call
+
+
+def _default_rng(seed: Any = None) -> Any:
+    return refuse("random numbers differ from call to call") if seed is None else np.random.default_rng(seed)
+
+
 _NUMPY: dict[Any, Any] = {
     np.array: _array,
     np.asarray: _asarray,
@@ -140,6 +162,8 @@ _NUMPY: dict[Any, Any] = {
     np.isscalar: lambda value: np.ndim(value) == 0 if isinstance(value, Traced) else np.isscalar(value),
     np.vectorize: _Vectorized,
     np.float64: _Float64,
+    np.random.default_rng: _default_rng,
+    **{f: _drawn(f) for f in (np.random.seed, np.random.sample, np.random.ranf)},
 }
 
 
@@ -222,7 +246,7 @@ _FACES: dict[Any, Any] = {
     **{f: _scalar(f, _complex) for f in _functions(cmath)},
     **{getattr(builtins, name): face for name, face in BUILTINS.items()},
 }
-_ROOTS = frozenset(["numpy", "math", "cmath", "scipy"])
+_ROOTS = frozenset(["numpy", "math", "cmath", "random", "scipy"])
 
 
 class _Call:
@@ -249,19 +273,23 @@ def _are_numbers(values: Any) -> bool:
 
 
 class Face:
-    """A module as traced code sees it."""
+    """A module, or a generator of random numbers, as traced code sees it."""
 
-    def __init__(self, module: ModuleType) -> None:
-        self._module = module
+    def __init__(self, plain: Any) -> None:
+        self._plain = plain
 
     def __getattr__(self, name: str) -> Any:
-        return faced(getattr(self._module, name))
+        return faced(getattr(self._plain, name))
 
 
 def faced(value: Any) -> Any:
     """Return what stands for a value while tracing: the value itself in nearly every case."""
     if isinstance(value, ModuleType):
         return Face(value) if value.__name__.partition(".")[0] in _ROOTS else value
+    if isinstance(value, _GENERATORS):
+        return Face(value)
+    if isinstance(getattr(value, "__self__", None), _GENERATORS):
+        return _drawn(value)
     try:
         face = _FACES.get(value, value) if callable(value) else value
     except TypeError:

@@ -22,7 +22,7 @@ class UntraceableError(TypeError):
 
 
 class Budget:
-    """What one trace has spent, and whether it was refused something.
+    """What one trace has spent, whether it was refused something, and whether it seeded random numbers.
 
     Operations are counted so that a Python loop over a million rows is left to plain calls. A
     refusal is kept, because the user's code may catch the exception and go on without a derivative.
@@ -30,10 +30,11 @@ class Budget:
 
     spent = 0
     refused = ""
+    seeded = False
 
     @classmethod
     def renew(cls) -> None:
-        cls.spent, cls.refused = 0, ""
+        cls.spent, cls.refused, cls.seeded = 0, "", False
 
     @classmethod
     def settle(cls) -> None:
