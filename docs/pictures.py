@@ -53,12 +53,7 @@ def surface() -> SurfaceDisplay:
     run = st.gradient_descent(bowl, (9, 9), learning_rate=0.1, iterations=50)
     display = SurfaceDisplay.from_run(run, window=((-10, 10), (-10, 10)))
     display.title = "x² + y²"
-    display.plot(display.room(style.blank))
-    display.ax_.set(xticks=range(-10, 11, 5), yticks=range(-10, 11, 5), zticks=range(0, 201, 50))
-    for ax in display.axes_:
-        # The steps themselves are what this picture is about.
-        next(path for path in ax.lines if path.get_label() == "path").set(marker="o", markersize=3)
-    return display
+    return display.plot(display.room(style.blank))
 
 
 def slopes() -> SlopesDisplay:

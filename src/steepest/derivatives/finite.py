@@ -164,7 +164,8 @@ class _Quotients:
             shortest = step / 2**self.levels
             error = np.broadcast_to(noise / shortest * (2 if self.method == "forward" else 1), derivative.shape)
             error = error + 4 * EPS * np.abs(derivative) + self._missed(derivative, step) / step
-        built = self._laid_out(derivative), self._laid_out(error)
+        built = [self._laid_out(slopes) for slopes in (derivative, error)]
+        built = [float(slope) if isinstance(slope, np.floating) else slope for slope in built]
         return FiniteDifference(*built, step, self.evaluations, noise, self.method)
 
     def _laid_out(self, columns: np.ndarray) -> Any:

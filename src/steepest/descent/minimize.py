@@ -55,10 +55,11 @@ def minimize(
     gradient : callable or True, optional
         The gradient as a function of what f takes; True where f returns ``(value, gradient)``.
     direction : str, object or optax transformation, optional
-        "plain", "momentum", "nesterov", "adam", "l-bfgs", or an object of `steepest.directions`.
+        "plain", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam",
+        "amsgrad", "l-bfgs", or an object of `steepest.directions`.
     step : float, str, callable, object or optax transformation
-        A learning rate, "auto", "armijo", "wolfe", a function of the iteration, or an object of
-        `steepest.steps`. A learning rate without a direction means plain descent.
+        A learning rate, "auto", "armijo", "wolfe", "strong-wolfe", "exact", a function of the iteration,
+        or an object of `steepest.steps`. A learning rate without a direction means plain descent.
     bounds : pairs, dict or scipy.optimize.Bounds, optional
         ``(low, high)`` for each coordinate, None where there is none; by name where the point has
         names. Each step is projected into this box, and f is never called outside of it.
@@ -136,8 +137,8 @@ def maximize(
     ----------
     f : callable
         As for `minimize`.
-    start : float, array, dict or tree
-        Where to start.
+    start : float, array, dict, tree or "random"
+        As for `minimize`.
     args : tuple
         Fixed further arguments of f.
     gradient : callable or True, optional

@@ -20,7 +20,7 @@ LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D")
 SHAPES = (*MARKERS, "v", "P", "X", "<", ">", "p", "h", "d")
 
-FEW = 30  # up to so many points each gets a marker
+FEW = 60  # up to so many points each gets a marker
 MOST = 2_000  # more points than this cannot be told apart in a figure
 LETTERS, HANDLE = 15.3, 8  # how many letters of a legend an inch holds, and how many a line beside a label takes
 ROOMIER = 1.12  # a layout makes axes about so much wider than they are at first

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROWS = 50  # more facets each way take long to draw and show no more
+TICKS = 4
 
 
 class SurfaceDisplay:
@@ -173,3 +174,5 @@ class SurfaceDisplay:
         note = NOT_AT_HAND if self.values is None else ""
         style.words(ax, title=self.title, note=note, x=self.names[0], y=self.names[1], legend=3)
         ax.set_zlabel("value")
+        # More would collide where two edges of the box meet.
+        ax.locator_params(nbins=TICKS)
