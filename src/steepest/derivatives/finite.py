@@ -164,9 +164,9 @@ class _Quotients:
             shortest = step / 2**self.levels
             error = np.broadcast_to(noise / shortest * (2 if self.method == "forward" else 1), derivative.shape)
             error = error + 4 * EPS * np.abs(derivative) + self._missed(derivative, step) / step
-        built = [self._laid_out(slopes) for slopes in (derivative, error)]
-        built = [float(slope) if isinstance(slope, np.floating) else slope for slope in built]
-        return FiniteDifference(*built, step, self.evaluations, noise, self.method)
+        return FiniteDifference(
+            self._laid_out(derivative), self._laid_out(error), step, self.evaluations, noise, self.method
+        )
 
     def _laid_out(self, columns: np.ndarray) -> Any:
         """Return the slopes by coordinate as the user reads them."""
@@ -174,7 +174,8 @@ class _Quotients:
         if self.calling.spread:
             return columns
         if self.shape == ():
-            return self.calling.structure.build(columns)
+            built = self.calling.structure.build(columns)
+            return float(built) if np.ndim(built) == 0 and not isinstance(built, dict) else built
         return columns[..., 0] if isinstance(layout, Leaf) and layout.shape == () else columns
 
     def _length(self, x: np.ndarray) -> float:
