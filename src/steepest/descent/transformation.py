@@ -24,7 +24,7 @@ class Optax:
 
     Examples
     --------
-    >>> import optax
+    >>> import jax.numpy as jnp, optax
     >>> Optax(optax.sgd(0.5))(jnp.array([2.0]), optax.sgd(0.5).init(jnp.array([1.0])), jnp.array([1.0]))[0]
     Array([-1.], dtype=float32)
     """

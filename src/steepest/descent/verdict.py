@@ -34,7 +34,8 @@ _ADVICE = {
 class Audit:
     """The Hessian at a point: what it says of the distance to the minimum.
 
-    `ridge` is how far away the slope is flat along directions of negative curvature, in units of the point.
+    `ridge` is how far away the slope is flat along directions of negative curvature, in units of the point; `held`
+    tells whether an edge of the box holds a coordinate, of which the Hessian says nothing.
     """
 
     decrement: float
@@ -43,6 +44,7 @@ class Audit:
     largest: float
     ridge: float
     cost: int
+    held: bool = False
 
     @property
     def curvature(self) -> tuple[float, ...]:
@@ -55,7 +57,7 @@ class Audit:
 
     @property
     def is_flat(self) -> bool:
-        return self.largest == 0 == self.smallest and self.decrement == 0
+        return self.largest == 0 == self.smallest and self.decrement == 0 and not self.held
 
 
 def audit(
@@ -73,15 +75,17 @@ def audit(
     steps = scale * min(noise ** (1 / 4) if by_values else EPS ** (1 / 3), 0.1)
     hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
     hessian, gradient = sign * (hessian + hessian.T) / 2, sign * gradient
+    held = False
     if box is not None:
         if objective.compiled is not None and not np.all(np.isfinite(hessian)):
             # Differences look beyond the edge, where there may be nothing to see.
             hessian = sign * hessian_at(objective, x)
         free = ~box.held(x, gradient)
+        held = not free.all()
         hessian, gradient = hessian[np.ix_(free, free)], gradient[free]
         x, scale, steps = x[free], scale[free], steps[free]
         if not x.size:
-            return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, _cost(objective))
+            return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, _cost(objective), held)
     if not (np.all(np.isfinite(hessian)) and np.all(np.isfinite(gradient))):
         return None
     # Scaled so that coordinates in other units weigh alike in the eigenvalues.
@@ -101,7 +105,7 @@ def audit(
     curvature = np.linalg.eigvalsh(hessian)
     spread = 1e-9 * abs(eigenvalues[-1])
     smallest = float(curvature[0]) if eigenvalues[0] < -spread or eigenvalues[0] > 0 else 0.0
-    return Audit(decrement, floor, smallest, float(curvature[-1]), float(ridge), _cost(objective))
+    return Audit(decrement, floor, smallest, float(curvature[-1]), float(ridge), _cost(objective), held)
 
 
 def _cost(objective: Objective) -> int:
