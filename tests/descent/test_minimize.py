@@ -92,14 +92,18 @@ def optax_path(transformation, x, iterations):
     def f(x):
         return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
+    @jax.jit
+    def step(x, state):
+        value, slope = jax.value_and_grad(f)(x)
+        extra = {"value": value, "grad": slope, "value_fn": f}
+        updates, state = optax.with_extra_args_support(transformation).update(slope, state, x, **extra)
+        return optax.apply_updates(x, updates), state
+
     with jax.enable_x64(True):
         x = jnp.asarray(x)
         state, path = transformation.init(x), [np.asarray(x)]
         for _ in range(iterations):
-            value, slope = jax.value_and_grad(f)(x)
-            extra = {"value": value, "grad": slope, "value_fn": f}
-            updates, state = optax.with_extra_args_support(transformation).update(slope, state, x, **extra)
-            x = optax.apply_updates(x, updates)
+            x, state = step(x, state)
             path.append(np.asarray(x))
     return np.stack(path)
 
