@@ -133,6 +133,7 @@ MORE = """
 | views of views | `z = A * x; z.T[0][1] = x[0]; z[1:, 1:] *= x[2]; z[1:][0][0] = 2; np.sum(z**2)` | traced |
 | a reshaped transpose is a copy | `z = A * x; y = z.T.reshape(-1); y[1] = 5.0; np.sum(z**2) + np.sum(y**3)` | traced |
 | a reshaped array is a view | `z = A * x; y = z.reshape(-1); y[1] = 5.0; np.sum(z**2) + np.sum(y**3)` | traced |
+| a transpose written over its array | `y = A * x; y[None] = y.T; np.sum(y * x) + y[0, 1] ** 2` | traced |
 | rows unpacked | `y = np.outer(x, x); a, c, d = y; a[0] = 3.0; c += x; np.sum(y**2)` | traced |
 | rows sorted in place | `z = A * x; [row.sort() for row in z]; z[:, 0] @ b` | traced |
 | two names of one array | `y = np.zeros(3); z = y; z[0] = x[0]; y += z; np.sum(y**2)` | traced |

@@ -153,6 +153,10 @@ def written(array: Any, index: Any, new: Any) -> Any:
     return changed
 
 
+# What stands for the index of a view that was reshaped or transposed: None is an index to NumPy.
+_NO_INDEX = object()
+
+
 class _Lens(NamedTuple):
     """Where a view looks: the array that it is a view of, how to read it there, and by which index."""
 
@@ -272,7 +276,7 @@ class Traced:
         result = apply(func, twin, args, options)
         return result if out is None else _target((out,), func).store(result)
 
-    def view_by(self, look: Function, index: Any = None) -> Any:
+    def view_by(self, look: Function, index: Any = _NO_INDEX) -> Any:
         """Return what a look at this array gives: a view of it where NumPy would give one, else a copy."""
         Budget.spend()
         shadow = self.shadow()
