@@ -421,7 +421,7 @@ def _evaluate(tree: Tree, values: dict[str, Any]) -> Any:
         return tree
     operation, *operands = tree
     operands = [_evaluate(operand, values) for operand in operands]
-    if all(isinstance(operand, (int, float)) for operand in operands):
+    if all(type(operand) in (int, float, np.float64) for operand in operands):
         # Python's floats raise on 1/0 and turn complex on (-8)**0.5: NumPy's do as arrays do. The result is
         # Python's again, so that it leaves the precision of an array that it meets later alone.
         return float(operation(*map(np.float64, operands)))

@@ -63,6 +63,10 @@ class TestMinimize:
         assert code == 0
         assert "from x = -1, y = 2" in out
 
+    @pytest.mark.parametrize("formula", ["cos(x) + x**2/9", "where(x < 0, -x, sqrt(x + 1)) + exp(x)", "log(x + 9)*x"])
+    def test_formulas_with_functions_are_traced(self, run, formula):
+        assert "(traced)" in run("minimize", formula, "--start", "2")[1]
+
     def test_a_formula_may_begin_with_a_minus(self, run):
         code, out, _ = run("minimize", "-x**2 + 2*x", "--start", "5", "--maximize")
         assert code == 0

@@ -152,6 +152,7 @@ def test_a_kink_is_told_from_a_wrong_gradient():
     kink = st.check_gradient(f, lambda x, y: (1.0, 2 * y), (0.0, 2.0))
     assert kink.verdict is Verdict.KINK
     assert "-1 on one side and 1 on the other" in str(kink)
+    assert st.check_gradient(abs, lambda x: 0.0, 0.0).verdict is Verdict.KINK
     wrong = st.check_gradient(f, lambda x, y: (3.0, 2 * y), (0.0, 2.0))
     assert (wrong.verdict, wrong.wrong) == (Verdict.WRONG, (0,))
     assert st.check_gradient(f, lambda x, y: (np.sign(x), 2 * y), (1e-3, 2.0))

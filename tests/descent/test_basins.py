@@ -80,6 +80,8 @@ def test_code_that_cannot_be_traced():
     [
         (lambda: st.basins(wells, ((2, -2), (-2, 2))), "low < high"),
         (lambda: st.basins(wells, ((-2, 2), (-2, 2)), size=1), "2 or more"),
+        (lambda: st.basins(wells, ((-2, 2), (-2, 2)), size=6.0), "a whole number"),
+        (lambda: st.basins(wells, ((-2, 2), (-2, 2)), iterations=0), "1 or more"),
         (lambda: st.basins(lambda x, y, z: x, ((-2, 2), (-2, 2))), "the function takes 3"),
         (lambda: st.basins(wells, ((-2, 2), (-2, 2)), step=lambda k: 0.1), "takes a rule of this library"),
         (lambda: st.basins(lambda x, y: x * np.nan, ((-2, 2), (-2, 2))), "not finite at any"),

@@ -128,3 +128,76 @@ def test_one_pair_for_a_scalar_and_scipys_bounds():
     assert st.minimize(lambda x: (x - 5) ** 2, 1.0, bounds=(0, 3)).x == 3
     run = st.minimize(bowl, (9, 9), bounds=optimize.Bounds([1, 2], np.inf))
     np.testing.assert_allclose(run.x, [1, 2])
+
+
+class TestEdges:
+    def test_a_wrong_gradient_is_found_out_at_a_corner(self):
+        def f(x, y):
+            return (x - 1) ** 2 + (y - 6) ** 2
+
+        box = [(0, 5), (0, 5)]
+        for start in [(0.0, 0.0), (0.5, 0.0)]:
+            run = st.minimize(f, start, gradient=lambda x, y: (2 * (x - 1), -2 * (y - 6)), bounds=box)
+            assert run.outcome is Outcome.WRONG_GRADIENT
+            assert "(sign)" in run.message
+            right = st.minimize(f, start, gradient=lambda x, y: (2 * (x - 1), 2 * (y - 6)), bounds=box)
+            assert right.x.tolist() == [1, 5]
+            assert right.success
+
+    @pytest.mark.parametrize(
+        ("f", "edge"), [(np.sin, np.pi / 2), (lambda x: -((x - 0.1 - 0.2) ** 2), 0.3), (lambda x: np.cos(x), 0.0)]
+    )
+    def test_a_maximum_at_an_edge_is_no_minimum(self, f, edge):
+        assert not st.minimize(f, edge, bounds=(edge, 10)).success
+
+    def test_a_minimum_at_an_edge_without_a_slope_is_one(self):
+        assert st.minimize(lambda x: x**3, 1.0, bounds=(0, 2)).outcome is Outcome.CONVERGED
+        run = st.minimize(lambda x, y: x * x + y * y + 4 * x * y, (1.0, 1.0), bounds=[(0, 2)] * 2)
+        assert (run.outcome, run.fun) == (Outcome.CONVERGED, 0)
+
+    def test_a_fixed_variable_stays_and_says_nothing(self):
+        run = st.minimize(lambda x, y: x**2 - y**2, (1.0, 0.0), bounds=[(-2, 2), (0, 0)])
+        assert run.outcome is Outcome.CONVERGED
+        for edges in [(0, 0), (0, 1e-7)]:
+            run = st.minimize(by_values, (1.0, 0.0), bounds=[(0, 2), edges])
+            assert run.success
+            assert run.x[0] == 2
+
+    def test_differences_at_an_edge_look_the_right_way(self):
+        run = st.minimize(lambda x: (1e3 * float(x) - 2e-3) ** 2, 0.0, bounds=(0, 1))
+        assert run.x == pytest.approx(2e-6, rel=1e-3)
+
+    @pytest.mark.parametrize(
+        ("f", "start", "box", "answer"),
+        [
+            (lambda x: 1e-3 * x, 50.0, (0, 100), 0),
+            (np.log, 5e5, (1, 1e6), 1),
+            (lambda x, y: x - y, (0.0, 0.0), [(-1e5, 1e5)] * 2, [-1e5, 1e5]),
+        ],
+    )
+    def test_slopes_without_curvature_are_gone_down_in_few_steps(self, f, start, box, answer):
+        run = st.minimize(f, start, bounds=box)
+        assert np.array_equal(run.x, answer)
+        assert run.success
+        assert run.nit < 50
+
+    def test_a_side_without_an_edge_may_have_no_bottom(self):
+        assert st.minimize(lambda x: x + 0.0, 5.0, bounds=(None, 10)).outcome is Outcome.UNBOUNDED
+
+    @pytest.mark.parametrize("rule", ["momentum", "nesterov"])
+    def test_a_velocity_that_presses_against_an_edge_turns_round(self, rule):
+        run = st.minimize(lambda x: (x - 1) ** 2, 9.0, bounds=(0.5, 10), direction=rule, step=0.1)
+        assert run.x == pytest.approx(1, abs=1e-2)
+        assert run.success
+
+    def test_random_starts_are_drawn_inside_a_single_edge(self):
+        CALLED.clear()
+        run = st.minimize(lambda x: (float(x) - 7) ** 2 + 0 * by_values((x, x)), "random", bounds=(5, None), rng=0)
+        assert run.x == pytest.approx(7)
+        assert np.all(np.array(CALLED) >= 5)
+        assert st.minimize(lambda x: (x + 7) ** 2, "random", bounds=(None, -5), rng=0).x == pytest.approx(-7)
+
+
+def test_a_kink_beside_a_tiny_coordinate_is_no_minimum():
+    run = st.minimize(lambda x, y: np.abs(x - 1) + np.abs(y), (1e-16, 1e-16))
+    assert not (run.success and run.fun > 1e-6)

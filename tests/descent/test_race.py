@@ -72,6 +72,7 @@ def test_a_race_uphill_in_a_box_from_a_random_start():
         ({"b": {"step": "armijo", "lr": 1}}, "b: 'lr' is not known in a rule"),
         ({"c": {"direction": "adamw", "step": "armijo"}}, "c: AdamW shrinks"),
         ({"d": -0.1}, "d: Constant"),
+        ({1: 0.1, "1": 0.2}, "two rules have one name"),
     ],
 )
 def test_bad_rules_are_named(rules, words):

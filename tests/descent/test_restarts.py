@@ -74,6 +74,17 @@ def test_starts_given_as_rows():
     assert [float(each.trace.x[0, 0]) for each in named.runs] == [0, 3, 5]
 
 
+def test_starts_by_name_come_in_any_order():
+    def f(p):
+        return (p["a"] - 1) ** 2 + p["b"] ** 2
+
+    run = st.minimize(f, {"a": 0.0, "b": 0.0}, restarts=[{"b": 5.0, "a": 2.0}])
+    assert run.runs[1].trace.x[0].tolist() == [2, 5]
+    assert run.evaluate({"b": 3.0, "a": 1.0}) == 9
+    with pytest.raises(ValueError, match=r"restarts\[0\] names q, a; it must name a, b"):
+        st.minimize(f, {"a": 0.0, "b": 0.0}, restarts=[{"q": 5.0, "a": 2.0}])
+
+
 def test_a_random_start():
     run = st.minimize(himmelblau, "random", bounds=[(-5, 5), (-4, 4)], rng=3)
     assert np.all(np.abs(run.trace.x[0]) <= [5, 4])
@@ -100,6 +111,9 @@ def test_code_that_cannot_be_traced_goes_one_by_one():
 def test_limits_are_shared():
     run = st.minimize(rastrigin, np.full(2, 4.2), restarts=9, rng=0, evaluations=100)
     assert sum(each.trace.evaluations[-1] for each in run.runs) <= 100
+    with pytest.raises(ValueError, match="less than one for each of 10 starts"):
+        st.minimize(rastrigin, np.full(2, 4.2), restarts=9, rng=0, evaluations=5)
+    assert st.minimize(himmelblau, (0, 0), restarts=3, rng=0, seconds=1e-9).outcome is Outcome.TIME_LIMIT
     seen = []
     run = st.minimize(himmelblau, (0, 0), restarts=3, rng=0, callback=lambda r: seen.append(r.nit), iterations=3)
     assert seen == [1, 2, 3] * 4

@@ -74,10 +74,10 @@ def minimize(
         edges = None if box is None else box.get(name, (None, None))
     run = (climb if upwards else descend)(function, here, step=rule, bounds=edges, rng=seed, **chosen)
     run.title = function.text
-    at = run.trace.x[0] if not run.runs else run.runs[0].trace.x[0]
-    click.echo(
-        f"{function.text} from {', '.join(f'{name} = {x:g}' for name, x in zip(function.names, at, strict=True))}"
-    )
+    at = (run.runs or (run,))[0].trace.x[0]
+    where = ", ".join(f"{name} = {x:g}" for name, x in zip(function.names, at, strict=True))
+    more = f" and {len(run.runs) - 1} more starts" if run.runs else ""
+    click.echo(f"{function.text} from {where}{more}")
     click.echo(str(run))
     if figure:
         from steepest.reading import overview, save_figure

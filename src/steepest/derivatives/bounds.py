@@ -21,8 +21,18 @@ class Box(NamedTuple):
         return bool(np.all((x >= self.low) & (x <= self.high)))
 
     def held(self, x: Any, gradient: Any) -> Any:
-        """Tell which coordinates descent would push out of the box: at an edge, with the slope against it."""
-        return ((x <= self.low) & (gradient > 0)) | ((x >= self.high) & (gradient < 0))
+        """Tell which coordinates descent would push out of the box: at an edge, with the slope against it; or fixed."""
+        return ((x <= self.low) & (gradient > 0)) | ((x >= self.high) & (gradient < 0)) | (self.low == self.high)
+
+    @property
+    def fixed(self) -> np.ndarray:
+        """Which coordinates have no room at all."""
+        return self.low == self.high
+
+    def within(self, x: np.ndarray, margin: np.ndarray) -> np.ndarray:
+        """Return the point moved away from the edges by a margin, or by a quarter of the room where there is less."""
+        margin = np.minimum(margin, (self.high - self.low) / 4)
+        return np.clip(x, self.low + margin, self.high - margin)
 
     def beside(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
         """Return a point a step away that is inside: a coordinate that would leave goes the other way."""
@@ -38,8 +48,9 @@ def read_bounds(bounds: Any, calling: Calling) -> Box:
     """
     structure = calling.structure
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        low, high = (np.broadcast_to(np.asarray(side, dtype=float), structure.size) for side in (bounds.lb, bounds.ub))
-        pairs = list(zip(low, high, strict=True))
+        low, high = np.broadcast_arrays(bounds.lb, bounds.ub)
+        pairs = list(zip(np.ravel(low), np.ravel(high), strict=True))
+        pairs = pairs * structure.size if len(pairs) == 1 else _pairs(pairs, structure)
     else:
         pairs = _pairs(bounds, structure)
     sides = [_sides(pair, name) for pair, name in zip(pairs, structure.names, strict=True)]

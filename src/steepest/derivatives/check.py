@@ -143,7 +143,9 @@ def check_slope(
     slopes = [probe.slope(way, float(given @ way)) for way in _ways(given, x)]
     if all(_agrees(slope, given) for slope in slopes):
         found = _right(slopes, given, probe)
-        if found or not any(probe.kink(slope.way) for slope in slopes):
+        # Slopes that cancel on both sides of a kink look like the zero of a minimum.
+        sure = bool(found) and bool(given.any())
+        if sure or not any(probe.kink(slope.way) for slope in slopes):
             return found
     if x.size > most_named:
         sure = any(slope.off > SURE * slope.error for slope in slopes)

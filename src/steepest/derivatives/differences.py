@@ -159,27 +159,42 @@ def noise_level(value: Callable[[np.ndarray], float], x: np.ndarray, f0: float) 
 
 
 def central_gradient(
-    value: Callable[[np.ndarray], float], x: np.ndarray, scale: np.ndarray, relative_noise: float
+    value: Callable[[np.ndarray], float],
+    x: np.ndarray,
+    scale: np.ndarray,
+    relative_noise: float,
+    room: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Return the gradient by central differences, 2n values, each step from the scale and the noise.
 
     The error h²f‴/6 + noise/h is least at h = (3 noise / f‴)^(1/3); f‴ is taken to be f/scale³.
-    Beyond a wall (a value that is not finite, or an exception) the difference is taken one-sidedly.
+    Beyond a wall (a value that is not finite, or an exception) three values on this side of it serve.
+    `room` is how far each coordinate may go down and up; one that may go nowhere has no slope.
     """
     steps = scale * min(max((3 * relative_noise) ** (1 / 3), EPS ** (1 / 3)), 0.1)
-    gradient = np.empty(x.size)
-    centre: float | None = None
-    for k, h in enumerate(steps):
-        up, down = x.copy(), x.copy()
-        up[k] += h
-        down[k] -= h
+    if room is not None:
+        steps = np.minimum(steps, np.maximum(*room) / 2)
+    gradient = np.zeros(x.size)
+    for k in map(int, np.flatnonzero(steps)):
+        unit = np.zeros(x.size)
+        unit[k] = steps[k]
+        up, down = x + unit, x - unit
         f_up, f_down = tentative(value, up), tentative(value, down)
-        if not (math.isfinite(f_up) and math.isfinite(f_down)):
-            centre = value(x) if centre is None else centre
-            up, f_up = (up, f_up) if math.isfinite(f_up) else (x, centre)
-            down, f_down = (down, f_down) if math.isfinite(f_down) else (x, centre)
-        gradient[k] = (f_up - f_down) / (up[k] - down[k]) if up[k] != down[k] else math.nan
+        if math.isfinite(f_up) and math.isfinite(f_down):
+            gradient[k] = (f_up - f_down) / (up[k] - down[k]) if up[k] != down[k] else math.nan
+        else:
+            side, f_side = (unit, f_up) if math.isfinite(f_up) else (-unit, f_down)
+            gradient[k] = _one_sided(value, x, side, f_side, k)
     return gradient
+
+
+def _one_sided(value: Callable[[np.ndarray], float], x: np.ndarray, step: np.ndarray, one: float, k: int) -> float:
+    """Return the slope along coordinate k from f at 0, 1 and 2 steps, or from two of them before another wall."""
+    centre, two = value(x), tentative(value, x + 2 * step)
+    taken = float((x + step)[k] - x[k])
+    if not taken:
+        return math.nan
+    return (4 * one - two - 3 * centre) / (2 * taken) if math.isfinite(two) else (one - centre) / taken
 
 
 def scale_of(x: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -164,7 +164,8 @@ def hessian_by_differences(
         up, down = x.copy(), x.copy()
         up[k] += h
         down[k] -= h
-        hessian[k] = (slope(up)[1] - slope(down)[1]) / (up[k] - down[k])
+        with np.errstate(invalid="ignore"):
+            hessian[k] = (slope(up)[1] - slope(down)[1]) / (up[k] - down[k])
     return hessian
 
 

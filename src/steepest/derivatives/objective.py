@@ -391,7 +391,8 @@ def _by_differences(caller: Caller, start: np.ndarray, why: str) -> Objective:
         if not noise:
             level = noise_level(caller, x, value)
             noise.append(level / abs(value) if value and level else EPS)
-        return value, central_gradient(caller, x, scale_of(x, start), noise[0])
+        room = None if caller.box is None else (x - caller.box.low, caller.box.high - x)
+        return value, central_gradient(caller, x, scale_of(x, start), noise[0], room)
 
     sentence = f"central differences of plain values, as {why}"
     return Objective(start.size, caller, slope, "differences", sentence, cost=2 * start.size + 1, noise=noise)

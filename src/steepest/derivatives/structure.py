@@ -94,14 +94,26 @@ class Structure:
         return _build(self.layout, vector)
 
     def flatten(self, point: Any, what: str) -> np.ndarray:
-        """Return a point of this layout as a flat vector; `what` names it in an error."""
+        """Return a point of this layout as a flat vector, dicts by their names; `what` names it in an error."""
+        named = isinstance(self.layout, Leaf) and isinstance(point, dict)
+        layout = ("dict", tuple((name, None) for name in self.names)) if named else self.layout
         try:
-            _, vector = Structure.of(point)
+            _, vector = Structure.of(_ordered(layout, point, what))
         except ValueError as error:
             raise ValueError(str(error).replace("the start", what)) from None
         if vector.size != self.size:
             raise ValueError(f"{what} has {vector.size} numbers where the function takes {self.size}")
         return vector
+
+
+def _ordered(layout: Any, point: Any, what: str) -> Any:
+    """Return a point with its dicts in the order of a layout; their names must be the same."""
+    if not (isinstance(layout, tuple) and layout[0] == "dict" and isinstance(point, dict)):
+        return point
+    names = [name for name, _ in layout[1]]
+    if set(point) != set(names):
+        raise ValueError(f"{what} names {', '.join(map(str, point))}; it must name {', '.join(map(str, names))}")
+    return {name: _ordered(child, point[name], what) for name, child in layout[1]}
 
 
 def _joined(name: str, key: Any) -> str:

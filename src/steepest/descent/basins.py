@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from steepest.descent.restarts import drawn
 from steepest.descent.state import CANDIDATE, STALLED
 from steepest.descent.view import View
 from steepest.reading.window import window_given
+from steepest.trace import Outcome
 
 TILE = 4096
 MOST_BY_VALUES = 50
@@ -78,7 +80,8 @@ class Basins:
             lines.append(f"  {count / self.labels.size:>6.1%}  {value:<12.6g} at {at}")
         left = np.count_nonzero(self.labels == UNSETTLED)
         if left:
-            lines.append(f"  {left / self.labels.size:>6.1%}  none" + ", as it was interrupted" * self.interrupted)
+            why = ", as it was interrupted" if self.interrupted else " within the iterations given"
+            lines.append(f"  {left / self.labels.size:>6.1%}  none{why}")
         return "\n".join(lines)
 
     def plot(self, ax: Any = None) -> Any:
@@ -160,8 +163,10 @@ def basins(
     [100, 100, 100, 100]
     """
     look = window_given(window, 2)
-    if isinstance(size, bool) or size != int(size) or size < 2:
-        raise ValueError(f"size={size!r}: give how many starts there are each way, 2 or more")
+    if isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 2:
+        raise ValueError(f"size={size!r}: give how many starts there are each way, a whole number, 2 or more")
+    if iterations is None or iterations == 0:
+        raise ValueError(f"iterations={iterations!r}: give how many steps a start may take, 1 or more")
     rules = choose(direction, step)
     if rules.tabled or rules.optax:
         raise ValueError("basins takes a rule of this library: a number or an object of steepest.steps, not code")
@@ -226,6 +231,8 @@ def _one(plan: Plan, start: np.ndarray) -> np.ndarray:
     if not math.isfinite(tentative(plan.objective.value, start)):
         return np.array([*start, np.inf, UNSETTLED, 0])
     run = descend(plan, start, None, False)
+    if run.outcome is Outcome.INTERRUPTED:
+        raise KeyboardInterrupt
     code = CANDIDATE if run.success else UNSETTLED
     return np.array([*np.ravel(run.x), plan.sign * run.fun, code, run.nit])
 

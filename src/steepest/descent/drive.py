@@ -15,7 +15,7 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.check import Verdict, check_slope
 from steepest.derivatives.compiled import drop
-from steepest.derivatives.differences import EPS
+from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.objective import Objective, agree, slack_of
 from steepest.descent.engine import Engine, chunk_sizes
 from steepest.descent.run import Run
@@ -26,6 +26,7 @@ from steepest.reading.progress import Progress
 from steepest.trace import Certificate, Event, Outcome, Recorder
 
 MOST_AUDITS = 8
+ASIDE = 0.1
 
 
 @dataclass(frozen=True)
@@ -388,12 +389,23 @@ def _checked(drive: Drive, ending: Ending, x: np.ndarray, gradient: np.ndarray) 
 
 def _wrong_slope(drive: Drive, points: dict[str, np.ndarray]) -> str:
     """Return what is wrong with a gradient that was given, where that is sure at one of the points, else nothing."""
-    objective = drive.engine.objective
+    objective, box = drive.engine.objective, drive.engine.box
     for place, x in points.items():
+        free = np.ones(x.size, dtype=bool)
+        if box is not None:
+            # At an edge nothing can be seen of what lies beyond.
+            x, free = box.within(x, ASIDE * scale_of(x, x)), ~box.fixed
         value, given = objective.slope(x)
-        if not math.isfinite(value):
+        if not (math.isfinite(value) and free.any()):
             continue
-        check = check_slope(objective.value, given, x, drive.view.names, most_named=LARGEST_AUDIT)
+
+        def seen(part: np.ndarray, x: np.ndarray = x, free: np.ndarray = free) -> float:
+            whole = x.copy()
+            whole[free] = part
+            return objective.value(whole)
+
+        names = [name for name, kept in zip(drive.view.names, free, strict=True) if kept]
+        check = check_slope(seen, given[free], x[free], names, most_named=LARGEST_AUDIT)
         drive.checks += check.evaluations
         if check.verdict is Verdict.WRONG:
             slip = f" ({check.slip})" if check.slip else ""

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from steepest.descent.rule import Array, State, rule
 
 FLAT = 1e-12
+GROWTH = 4.0
 
 
 class Pairs(NamedTuple):
@@ -73,7 +74,9 @@ def _remembered(pairs: Pairs, g: Array, x: Array) -> Pairs:
     def keep(old: Array, new: Array) -> Array:
         return old.at[row].set(jnp.where(good, new, old[row]))
 
-    gamma = jnp.where(good, sy / yy, pairs.gamma)
+    # Where no step has met a curvature that would bound the next, the next is longer.
+    longer = jnp.where((pairs.k == 0) & (s @ s > 0), GROWTH * pairs.gamma, pairs.gamma)
+    gamma = jnp.where(good, sy / yy, longer)
     return Pairs(keep(pairs.s, s), keep(pairs.y, y), keep(pairs.rho, 1 / sy), gamma, pairs.k + good, x, g)
 
 

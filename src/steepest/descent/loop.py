@@ -41,6 +41,7 @@ from steepest.descent.state import (
 MOST_TRIALS = 60
 PATH_ROWS = 32
 MARCHED = 1_000
+ENDLESS = 1e50
 
 
 def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: Limits, first: Array) -> State:
@@ -107,7 +108,9 @@ def _turn(
     def onward() -> State:
         t = rules.step.again(state.t, rules.direction.metric)
         path = _step(x, state.t, value, gradient, direction, t, memory)
-        return follow(rules, state, path, 1, limits, cost=0)[0]
+        reached, _ = follow(rules, state, path, 1, limits, cost=0)
+        endless = (reached.code == RUNNING) & (jnp.max(jnp.abs(x - state.x)) > ENDLESS)
+        return reached._replace(code=jnp.where(endless, UNBOUNDED, reached.code))
 
     def stay() -> State:
         gnorm, size = jnp.linalg.norm(limits.free(here, g)), jnp.linalg.norm(here)

@@ -190,6 +190,7 @@ def maximize(
     )  # fmt: skip
 
 
+@our_words
 def gradient_descent(f: Callable[..., Any], initial_point: Any, *, learning_rate: float, iterations: int) -> Run:
     """Descend as the textbook does: x ← x - learning rate · ∇f(x), so many times.
 
@@ -253,7 +254,7 @@ def planned(
     calling, x = read_call(f, template(bounds) if random else start, args)
     box = None if bounds is None else read_bounds(bounds, calling)
     if random:
-        x = drawn(Caller(f, calling, paired=gradient is True), x, box, draws)
+        x = drawn(Caller(f, calling, paired=gradient is True, box=box), x, box, draws)
     if box is not None:
         check_inside(box, x, calling.structure.names)
     objective = serve(f, calling, x, gradient, box)

@@ -16,6 +16,7 @@ from steepest.descent.drive import Budget, descend
 from steepest.descent.minimize import planned
 from steepest.descent.run import Run
 from steepest.descent.state import Rules
+from steepest.trace import Outcome
 
 LAPS = 500
 WORDS = ("direction", "step")
@@ -163,6 +164,8 @@ def race(
     """
     if not isinstance(rules, Mapping) or not rules:
         raise ValueError(f"rules={rules!r}: give at least one, by name, such as {{'plain': 0.1}}")
+    if len({str(name) for name in rules}) < len(rules):
+        raise ValueError(f"two rules have one name in {', '.join(map(repr, rules))}: give each its own")
     chosen = {str(name): _entered(name, rule, bounds is not None) for name, rule in rules.items()}
     if (iterations, evaluations, seconds) == (None, None, None):
         evaluations = LAPS
@@ -174,6 +177,8 @@ def race(
             plan, _, x = planned(f, start, sign, args, gradient, rule, bounds, budget, generator(rng))
         runs[name] = descend(plan.by(rule), x, None, progress)
         runs[name].title = name
+        if runs[name].outcome is Outcome.INTERRUPTED:
+            break
     return Race(runs)
 
 

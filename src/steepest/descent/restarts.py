@@ -31,7 +31,10 @@ def template(bounds: Any) -> Any:
         return np.zeros(np.broadcast(bounds.lb, bounds.ub).shape)
     if isinstance(bounds, Mapping):
         return dict.fromkeys(bounds, 0.0)
-    pairs = list(bounds)
+    try:
+        pairs = list(bounds)
+    except TypeError:
+        raise TypeError(f"bounds={bounds!r}: give pairs (low, high), one a coordinate") from None
     return 0.0 if len(pairs) == 2 and all(np.ndim(side) == 0 for side in pairs) else np.zeros(len(pairs))
 
 
@@ -42,13 +45,15 @@ def drawn(
 
     An edge that is missing is x ± max(1, |x|).
     """
+    x = x if box is None else np.clip(x, box.low, box.high)
     reach = np.maximum(1.0, np.abs(x))
     low, high = x - reach, x + reach
     if box is not None:
         low, high = np.where(np.isfinite(box.low), box.low, low), np.where(np.isfinite(box.high), box.high, high)
     seen = ""
     for _ in range(MOST_DRAWS):
-        start = draws.uniform(np.minimum(low, high), np.maximum(low, high))
+        part = draws.random(x.size)
+        start = np.clip((1 - part) * low + part * high, low, high)
         try:
             found = value(start)
         except Exception as error:  # noqa: BLE001 - off its domain the user's function may raise anything
@@ -89,17 +94,26 @@ def best_of(
 ) -> Run:  # fmt: skip
     """Descend from every start, side by side where the function was compiled, and return the best run with all."""
     if plan.budget.evaluations is not None:
-        plan = replace(plan, budget=replace(plan.budget, evaluations=max(1, plan.budget.evaluations // len(starts))))
+        share = plan.budget.evaluations // len(starts)
+        if not share:
+            raise ValueError(f"evaluations={plan.budget.evaluations} is less than one for each of {len(starts)} starts")
+        plan = replace(plan, budget=replace(plan.budget, evaluations=share))
     together = plan.objective.compiled is not None and callback is None
     size = MOST_LANES if together else 1
-    began, runs = time.perf_counter(), []
+    began = time.perf_counter()
+    runs: list[Run] = []
     for first in range(0, len(starts), size):
-        group = starts[first : first + size]
-        left = _left(plan, began)
+        group, left = starts[first : first + size], _left(plan, began) if runs else plan
         if left.budget.seconds is not None and left.budget.seconds <= 0:
             break
-        runs += descend_together(left, group, progress) if together else [descend(left, group[0], callback, progress)]
-        if runs[-1].outcome in STOPPED:
+        try:
+            new = descend_together(left, group, progress) if together else [descend(left, group[0], callback, progress)]
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            break
+        runs += new
+        if any(run.outcome in STOPPED for run in new):
             break
     best = min(runs, key=lambda run: math.inf if math.isnan(run.fun) else plan.sign * run.fun)
     return replace(best, runs=tuple(runs))

@@ -223,7 +223,9 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
         estimate = jnp.maximum(decrement, estimate) if x.shape[1] > CAUTIOUS else decrement
     target = jnp.maximum(limits.tolerance * (state.first_value - path.value), 4 * EPS * jnp.abs(path.value))
     near = (limits.tolerance >= 0) & ((estimate <= target) | (squared == 0))
-    stuck = (limits.tolerance >= 0) & jnp.all(s == 0, axis=1)
+    # A velocity that presses against an edge may yet turn round.
+    pressed = limits.box is not None and not rules.searches
+    stuck = (limits.tolerance >= 0) & jnp.all(s == 0, axis=1) & (not pressed)
     broken = ~(jnp.isfinite(path.value) & jnp.all(jnp.isfinite(g), axis=1))
 
     arrived = _first(near | stuck) + 1

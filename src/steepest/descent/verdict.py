@@ -80,7 +80,13 @@ def audit(
         if objective.compiled is not None and not np.all(np.isfinite(hessian)):
             # Differences look beyond the edge, where there may be nothing to see.
             hessian = sign * hessian_at(objective, x)
-        free = ~box.held(x, gradient)
+        unsure = noise ** (2 / 3) * abs(value) / scale if by_values else np.zeros(x.size)
+        slack = 64 * EPS * np.abs(hessian) @ np.abs(x) + unsure
+        faint = ((x <= box.low) | (x >= box.high)) & ~box.fixed & ~(np.abs(gradient) > slack)
+        free = ~box.held(x, gradient) & ~faint
+        bend = _inward(hessian, free, faint, np.where(x <= box.low, 1.0, -1.0))
+        if bend < 0:
+            return Audit(0.0, 0.0, bend, float(np.abs(np.diag(hessian)).max()), 0.0, _cost(objective), True)
         held = not free.all()
         hessian, gradient = hessian[np.ix_(free, free)], gradient[free]
         x, scale, steps = x[free], scale[free], steps[free]
@@ -89,7 +95,10 @@ def audit(
     if not (np.all(np.isfinite(hessian)) and np.all(np.isfinite(gradient))):
         return None
     # Scaled so that coordinates in other units weigh alike in the eigenvalues.
-    scaled = hessian * np.outer(steps, steps)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = hessian * np.outer(steps, steps)
+    if not np.all(np.isfinite(scaled)):
+        return None
     eigenvalues, vectors = np.linalg.eigh(scaled)
     slopes = vectors.T @ (gradient * steps)
     solid = eigenvalues > EPS * max(abs(eigenvalues[0]), abs(eigenvalues[-1]))
@@ -97,7 +106,7 @@ def audit(
     # Along a direction without curvature nothing bounds the gain but a step as long as the point is.
     noise_of_slopes = 64 * EPS * np.abs(vectors.T) @ (steps * (np.abs(hessian) @ np.abs(x)))
     loose = ~solid & (np.abs(slopes) > noise_of_slopes)
-    decrement += float(np.abs(slopes[loose]) @ np.abs(vectors.T @ (scale / steps))[loose])
+    decrement += float(np.abs(slopes[loose]) @ np.abs(vectors.T @ (np.maximum(scale, 1.0) / steps))[loose])
     rounding = EPS * np.abs(x)
     down = eigenvalues < 0
     ridge = np.max(np.abs(slopes[down] / eigenvalues[down]) * np.min(steps / scale), initial=0.0)
@@ -106,6 +115,27 @@ def audit(
     spread = 1e-9 * abs(eigenvalues[-1])
     smallest = float(curvature[0]) if eigenvalues[0] < -spread or eigenvalues[0] > 0 else 0.0
     return Audit(decrement, floor, smallest, float(curvature[-1]), float(ridge), _cost(objective), held)
+
+
+def _inward(hessian: np.ndarray, free: np.ndarray, faint: np.ndarray, inside: np.ndarray) -> float:
+    """Return the lowest curvature that was found along ways into the box, 0 where none is negative.
+
+    `faint` coordinates lie at an edge without a slope: they may move to the inside alone.
+    """
+    if not faint.any():
+        return 0.0
+    movable = np.flatnonzero(free | faint)
+    part, bent = hessian[np.ix_(movable, movable)], faint[movable]
+    if not np.all(np.isfinite(part)):
+        return 0.0
+    eigenvalues, vectors = np.linalg.eigh(part)
+    ways = [*vectors.T[eigenvalues < 0], *-vectors.T[eigenvalues < 0], *np.diag(inside[movable])[bent]]
+    lowest = 0.0
+    for way in ways:
+        allowed = np.where(bent & (way * inside[movable] < 0), 0.0, way)
+        size = float(allowed @ allowed)
+        lowest = min(lowest, float(allowed @ part @ allowed) / size if size else 0.0)
+    return lowest if lowest < -1e-6 * float(np.abs(eigenvalues).max()) else 0.0
 
 
 def _cost(objective: Objective) -> int:
