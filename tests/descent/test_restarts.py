@@ -148,6 +148,52 @@ def test_interrupted_returns_what_there_is():
     assert last == "interrupted"
 
 
+SLOW = """
+import time, steepest as st
+calls = []
+def slow(x, y=0.0):
+    calls.append(1)
+    if len(calls) == 60:
+        print("going", flush=True)
+    time.sleep(0.01)
+    return (float(x) - 3) ** 4 + float(y) ** 2
+"""
+
+
+def test_a_race_ends_with_the_rule_that_was_interrupted():
+    code, out, err = interrupted(
+        SLOW + "race = st.race(slow, 0.0, {'a': 1e-3, 'b': 1e-4, 'c': 1e-5}, iterations=2000)\n"
+        "print(list(race.runs), race.runs['a'].outcome)"
+    )
+    assert code == 0, err
+    assert out.split("\n")[0] == "['a'] interrupted"
+
+
+def test_a_map_of_basins_says_that_it_was_interrupted():
+    code, out, err = interrupted(
+        SLOW + "found = st.basins(lambda x: slow(x[0], x[1]), ((-9, 9), (-9, 9)), size=40)\n"
+        "print(found.interrupted, (found.labels == -1).sum() > 1500)"
+    )
+    assert code == 0, err
+    assert out.split("\n")[0] == "True True"
+
+
+def test_no_group_of_restarts_begins_after_an_interrupt():
+    # The last lane of the first group is at its minimum from the start, and so has ended before the others.
+    code, out, err = interrupted(
+        "import numpy as np, steepest as st\n"
+        "f = lambda x: 1e-6 * x**2\n"
+        "starts = np.full(70, 1e6)\n"
+        "starts[30] = 0.0\n"
+        "st.minimize(f, 1e6, restarts=starts, step=1e-3, iterations=10, tolerance=1e-12)\n"
+        "print('going', flush=True)\n"
+        "run = st.minimize(f, 1e6, restarts=starts, step=1e-3, iterations=10**9, tolerance=1e-12)\n"
+        "print(len(run.runs), run.runs[0].outcome)"
+    )
+    assert code == 0, err
+    assert out.split("\n")[0] == "32 interrupted"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
