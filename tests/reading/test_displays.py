@@ -126,15 +126,10 @@ def test_contour_evaluates_the_box_of_the_path_widened_by_a_quarter():
     assert display.best == 50
 
 
-def test_contour_tells_rows_from_columns_and_asks_for_many_points_at_once():
+def test_contour_tells_rows_from_columns():
     run = make_run(lambda p: float(p[0] + 10 * p[1]), [[0, 0], [1, 2]])
     want = ContourDisplay.from_run(run, window=((0, 1), (0, 2)), size=3).values
     np.testing.assert_array_equal(want, [[0, 0.5, 1], [10, 10.5, 11], [20, 20.5, 21]])
-    calls = []
-    run.evaluate_many = lambda points: calls.append(len(points)) or points @ [1, 10]
-    run.evaluate = not_at_hand
-    np.testing.assert_array_equal(ContourDisplay.from_run(run, ((0, 1), (0, 2)), size=3).values, want)
-    assert calls == [9]
 
 
 def test_contour_masks_where_the_function_raises_or_is_not_finite(tmp_path):
@@ -143,10 +138,7 @@ def test_contour_masks_where_the_function_raises_or_is_not_finite(tmp_path):
             raise ZeroDivisionError
         return float(np.log(point[1]) + point[0])
 
-    def never(points):
-        raise ZeroDivisionError
-
-    run = make_run(f, [[1, 1], [0.5, 0.5]], evaluate_many=never)
+    run = make_run(f, [[1, 1], [0.5, 0.5]])
     display = ContourDisplay.from_run(run, window=((-1, 1), (-1, 1)), size=11)
     assert np.isnan(display.values[:, display.grid_x < 0]).all()
     assert not np.isfinite(display.values[display.grid_y <= 0]).any()

@@ -109,6 +109,9 @@ def _turn(
         t = rules.step.again(state.t, rules.direction.metric)
         path = _step(x, state.t, value, gradient, direction, t, memory)
         reached, _ = follow(rules, state, path, 1, limits, cost=0)
+        if limits.box is None:
+            return reached
+        # Where an edge forbids to search along a line, the steps alone tell of a slope that never ends.
         endless = (reached.code == RUNNING) & (jnp.max(jnp.abs(x - state.x)) > ENDLESS)
         return reached._replace(code=jnp.where(endless, UNBOUNDED, reached.code))
 

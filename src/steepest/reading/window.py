@@ -92,7 +92,7 @@ def values_at(run: Any, points: np.ndarray) -> np.ndarray | None:
     Parameters
     ----------
     run : run or fit
-        Whose ``evaluate_many`` is asked where it has one, else ``evaluate``, point by point.
+        Whose ``evaluate`` is asked, point by point.
     points : array of shape (points, parameters)
         Where.
 
@@ -102,11 +102,6 @@ def values_at(run: Any, points: np.ndarray) -> np.ndarray | None:
         The values; infinities stay.
     """
     with np.errstate(all="ignore"):
-        if hasattr(run, "evaluate_many"):
-            try:
-                return np.asarray(run.evaluate_many(points), dtype=float).reshape(len(points))
-            except Exception:  # noqa: BLE001 - one bad point fails them all: below, each stands alone
-                pass
         values = np.full(len(points), np.nan)
         for row, point in enumerate(points):
             try:
