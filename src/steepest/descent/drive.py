@@ -83,6 +83,7 @@ class Plan:
     sign: float
     budget: Budget
     box: Box | None = None
+    engine: Callable[..., Any] = Engine
 
     def drive(self, start: np.ndarray, callback: Callable[..., Any] | None = None, shown: Any = None) -> Drive:
         """Return a descent that stands at a start."""
@@ -116,7 +117,7 @@ class Drive:
         self.callback, self.progress = callback, progress
         self.counted = plan.budget.counts(plan.rules)
         tolerance = -1.0 if self.counted else plan.budget.tolerance
-        self.engine = Engine(plan.objective, plan.rules, plan.sign, tolerance, start, plan.box)
+        self.engine = plan.engine(plan.objective, plan.rules, plan.sign, tolerance, start, plan.box)
         epoch = ("epoch",) if self.view.counted == "epoch" else ()
         self.recorder = Recorder(self.view.names, (*COLUMNS, "seconds", *epoch))
         self.began = time.perf_counter()
