@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from steepest.descent import directions, steps
+from steepest.descent.searches import Backtracking
 from steepest.descent.state import Rules
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -79,13 +80,23 @@ def choose(direction: Any, step: Any, noisy: bool = False, boxed: bool = False) 
         return _optax(direction, step)
     automatic = isinstance(step, str) and step == "auto"
     way = _direction(direction, automatic)
-    size = (steps.Wolfe() if way.metric and not boxed else steps.Armijo()) if automatic else _step(step)
+    size = _automatic(way, boxed) if automatic else _step(step)
+    if getattr(size, "plain_only", False) and not isinstance(way, directions.Plain):
+        raise ValueError(
+            f"{type(size).__name__} is a size for plain descent: leave direction= out, "
+            f"or give {type(way).__name__} a step of its own, such as 'armijo' or 0.01"
+        )
+    if noisy and getattr(size, "exact", False) and not getattr(size, "searches", False):
+        raise ValueError(
+            f"{type(size).__name__} needs exact gradients, and a batch gives noisy ones: "
+            "leave batch_size= out, or take step='dowg', which bears them"
+        )
     if noisy and getattr(size, "searches", False):
         raise ValueError(
             f"{type(size).__name__} needs exact values, and a batch gives noisy ones: "
             "leave batch_size= out, or give a learning rate such as step=0.01"
         )
-    if boxed and getattr(size, "searches", False) and not isinstance(size, steps.Armijo):
+    if boxed and getattr(size, "searches", False) and not isinstance(size, Backtracking):
         raise ValueError(
             f"{type(size).__name__} searches along a straight line, which bounds bend at their edges: "
             "take step='armijo', which follows the bend, or a learning rate such as step=0.01"
@@ -96,6 +107,12 @@ def choose(direction: Any, step: Any, noisy: bool = False, boxed: bool = False) 
             "give a learning rate such as step=0.01, or direction='adam'"
         )
     return Rules(way, size, tabled=isinstance(size, steps.Schedule))
+
+
+def _automatic(way: Any, boxed: bool) -> Any:
+    if isinstance(way, directions.Plain):
+        return steps.BarzilaiBorwein()
+    return steps.Wolfe() if way.metric and not boxed else steps.Armijo()
 
 
 def is_optax(rule: Any) -> bool:

@@ -57,7 +57,7 @@ class Budget:
 
     def counts(self, rules: Rules) -> bool:
         """Tell whether exactly the iterations given are to be done."""
-        return not rules.searches and self.iterations is not None and not self.asked
+        return not (rules.searches or rules.adapts) and self.iterations is not None and not self.asked
 
 
 def _is_number(value: Any) -> bool:

@@ -54,7 +54,7 @@ def _advance(
     return pack(advance(rules, unpack(packed), value, gradient, Limits.unpack(numbers, sizes, box), first))
 
 
-_fresh_memory = shared(lambda rules, x: rules.direction.start(x))
+_fresh_memory = shared(lambda rules, x: rules.start(x))
 
 
 class Engine:

@@ -49,7 +49,7 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     x = limits.inside(state.x + state.t * state.direction)
     if not rules.searches:
         direction, memory = rules.turn(gradient, state.memory, x, value)
-        t = rules.size(state.iteration + 1, limits.sizes, first)
+        t = rules.size(state.iteration + 1, limits.sizes, first, memory)
         return follow(rules, state, _step(x, state.t, value, gradient, direction, t, memory), 1, limits)[0]
     finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
     # A trial that is rejected can still be the best point seen.
@@ -64,7 +64,8 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     slope = gradient @ state.direction
     # An edge of the box bends the way, and what may be expected of it.
     fall = state.slope if limits.box is None else state.gradient @ (x - state.x) / state.t
-    trial = Trial(state.t, state.low, state.high, state.value, fall, value, slope, rounding, state.search)
+    reference = rules.reference(state.value, state.memory)
+    trial = Trial(state.t, state.low, state.high, reference, fall, value, slope, rounding, state.search)
     verdict = rules.step.judge(trial)
     accepted = verdict.accepted & finite
     stays, again = _rejected(rules, state, value, verdict, limits)
@@ -106,7 +107,7 @@ def _turn(
     anew = tries == 2
 
     def onward() -> State:
-        t = rules.step.again(state.t, rules.direction.metric)
+        t = rules.tried_first(state.t, memory)
         path = _step(x, state.t, value, gradient, direction, t, memory)
         reached, _ = follow(rules, state, path, 1, limits, cost=0)
         if limits.box is None:
@@ -133,7 +134,7 @@ def _downhill(
 
     A loop, because compiling a direction twice would take twice as long.
     """
-    start = rules.direction.start(x)
+    start = rules.start(x)
 
     def turn(carry: tuple[Array, Any, Array]) -> tuple[Array, Any, Array]:
         _, memory, tries = carry
@@ -245,7 +246,7 @@ def _march(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first:
         x = limits.inside(here.x + here.next_t * here.direction)
         value, gradient = _signed(compiled, x, arrays, limits)
         direction, memory = rules.turn(gradient, here.memory, x, value, f)
-        t = jnp.asarray(rules.size(k + 1, limits.sizes, first), float)
+        t = jnp.asarray(rules.size(k + 1, limits.sizes, first, memory), float)
         return Path(x, value, gradient, direction, here.next_t, t, memory)
 
     def go(state: State, left: Array) -> tuple[State, Array]:

@@ -58,8 +58,9 @@ def minimize(
         "plain", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam",
         "amsgrad", "l-bfgs", or an object of `steepest.directions`.
     step : float, str, callable, object or optax transformation
-        A learning rate, "auto", "armijo", "wolfe", "strong-wolfe", "exact", a function of the iteration,
-        or an object of `steepest.steps`. A learning rate without a direction means plain descent.
+        A learning rate, "auto", "armijo", "wolfe", "strong-wolfe", "exact", "barzilai-borwein", "polyak",
+        "adgd", "dog", "dowg", a function of the iteration, or an object of `steepest.steps`. A learning
+        rate without a direction means plain descent.
     bounds : pairs, dict or scipy.optimize.Bounds, optional
         ``(low, high)`` for each coordinate, None where there is none; by name where the point has
         names. Each step is projected into this box, and f is never called outside of it.
@@ -231,7 +232,7 @@ def _optimize(
     rng: Any, callback: Any, progress: bool | None, budget: Budget,
 ) -> Run:  # fmt: skip
     draws = generator(rng)
-    rules = choose(direction, step, boxed=bounds is not None)
+    rules = choose(direction, step, boxed=bounds is not None).signed(sign)
     plan, calling, x = planned(f, start, sign, args, gradient, rules, bounds, budget, draws)
     starts = read_restarts(restarts, plan, x, draws, calling)
     return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)

@@ -57,8 +57,19 @@ class _Search:
         return jnp.asarray(1.0) if metric else t
 
 
+class Backtracking(_Search):
+    """Enough fall, or a shorter step."""
+
+    fraction: float
+    shrink: float
+
+    def judge(self, trial: Trial) -> Verdict:
+        enough = trial.new_value <= trial.value + self.fraction * trial.t * trial.slope
+        return Verdict(enough, self.shrink * trial.t, trial.low, trial.high)
+
+
 @rule
-class Armijo(_Search):
+class Armijo(Backtracking):
     """Backtracking until the value falls enough: f(x + t d) ≤ f(x) + c t gᵀd, else t ← shrink · t.
 
     Each iteration begins at twice the step accepted before, so that the size follows the function.
@@ -95,10 +106,6 @@ class Armijo(_Search):
 
     def again(self, t: Array, metric: bool) -> Array:
         return jnp.asarray(1.0) if metric else 2 * t
-
-    def judge(self, trial: Trial) -> Verdict:
-        enough = trial.new_value <= trial.value + self.fraction * trial.t * trial.slope
-        return Verdict(enough, self.shrink * trial.t, trial.low, trial.high)
 
 
 class _Bracketing(_Search):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS
+from steepest.descent.adaptive import Seen
 
 RUNNING, CANDIDATE, STALLED, NON_FINITE, UNBOUNDED, BOTTOMLESS, NO_GRADIENT = range(7)
 COLUMNS = ("iteration", "evaluations", "value", "gradient_norm", "step_size")
@@ -126,20 +127,55 @@ class Rules:
     def searches(self) -> bool:
         return getattr(self.step, "searches", False)
 
+    @property
+    def adapts(self) -> bool:
+        """Whether the step size learns from point to point."""
+        return getattr(self.step, "adapts", False)
+
+    def signed(self, sign: float) -> Rules:
+        """Return the rules for the values that the loop sees."""
+        return replace(self, step=self.step.signed(sign)) if hasattr(self.step, "signed") else self
+
+    def start(self, x: Array) -> Any:
+        """Return what the rules remember before the first step."""
+        way = self.direction.start(x)
+        return (way, self.step.start(x)) if self.adapts else way
+
     def remember(self) -> Any:
         """Return what a search remembers before its first trial along a direction."""
         return self.step.remember() if self.searches else ()
 
-    def size(self, k: Array, sizes: Array, first: Array) -> Array:
-        """Return the fixed size of step k; a table of sizes begins at step `first`."""
+    def size(self, k: Array, sizes: Array, first: Array, memory: Any) -> Array:
+        """Return the size of step k without trials; a table of sizes begins at step `first`."""
         if self.optax:
             return jnp.asarray(1.0)
+        if self.adapts:
+            return memory[1].t
         return jnp.asarray(sizes[k - first] if self.tabled else self.step.at(k), float)
+
+    def tried_first(self, t: Array, memory: Any) -> Array:
+        """Return the first size that a search tries after a step of size t was accepted."""
+        return memory[1].t if self.adapts else self.step.again(t, self.direction.metric)
+
+    def reference(self, value: Array, memory: Any) -> Array:
+        """Return the value that a search compares with."""
+        return self.step.reference(memory[1]) if self.adapts else value
 
     def turn(
         self, g: Array, memory: Any, x: Array, value: Array, f: Function | None = None, box: Box | None = None
     ) -> tuple[Array, Any]:
-        """Return the direction at x, and what it remembers; f is for a rule that makes trials of its own.
+        """Return the direction at x, and what the rules remember; f is for a rule that makes trials of its own."""
+        if not self.adapts:
+            return self._way(g, memory, x, value, f, box)
+        way, seen = memory
+        direction, way = self._way(g, way, x, value, f, box)
+        free = g if box is None else jnp.where(box.held(x, g), 0.0, g)
+        return direction, (way, self.step.learn(seen, Seen(x, value, free, direction)))
+
+    def _way(
+        self, g: Array, memory: Any, x: Array, value: Array, f: Function | None, box: Box | None
+    ) -> tuple[Array, Any]:
+        """Return the direction at x and what it remembers.
 
         A search in a box goes along its face: coordinates held by an edge stay there.
         """
@@ -169,13 +205,13 @@ def begin(
     rules: Rules, x: Array, value: Array, gradient: Array, limits: Limits, f: Function | None = None
 ) -> State:  # fmt: skip
     """Return the state at the start: the first direction and the first step to try."""
-    memory = rules.direction.start(x)
+    memory = rules.start(x)
     direction, memory = rules.turn(gradient, memory, x, value, f, limits.box)
     zero, none = jnp.zeros((), int), jnp.asarray(0.0)
     gnorm = jnp.linalg.norm(limits.free(x, gradient))
     size = jnp.linalg.norm(x)
     size = jnp.where(size == 0, 1.0, size)
-    t = rules.step.begin(gnorm, size) if rules.searches else rules.size(zero, limits.sizes, zero)
+    t = rules.step.begin(gnorm, size) if rules.searches else rules.size(zero, limits.sizes, zero, memory)
     code = jnp.where((gnorm == 0) & (limits.tolerance >= 0), CANDIDATE, RUNNING)
     return State(
         x, value, gradient, direction, gradient @ direction, jnp.asarray(t, float), none, jnp.asarray(jnp.inf), memory,

@@ -165,8 +165,8 @@ def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compi
         """Go through the batches once; return the point, the memory and the last step size."""
         order = _order(layout, jax.random.fold_in(jax.random.key(arrays["seed"]), number))
 
-        def size(i: Any) -> Any:
-            return rules.size(number * layout.batches + i, sizes, first * layout.batches)
+        def size(i: Any, memory: Any) -> Any:
+            return rules.size(number * layout.batches + i, sizes, first * layout.batches, memory)
 
         def update(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
             x, memory = carry
@@ -177,11 +177,11 @@ def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compi
 
             value, gradient = on_batch(x)
             direction, memory = rules.turn(gradient, memory, x, value, lambda x: on_batch(x)[0])
-            return x + size(i) * direction, memory
+            return x + size(i, memory) * direction, memory
 
         unroll = UNROLLED if layout.size <= FEW_ROWS else 1
         x, memory = jax.lax.fori_loop(0, layout.batches, update, (x, memory), unroll=unroll)
-        return x, memory, size(layout.batches - 1)
+        return x, memory, size(layout.batches - 1, memory)
 
     compiled = Compiled(whole)
     if layout.batches > 1:

@@ -1,0 +1,328 @@
+"""How far to go, from what the descent has seen: sizes that need neither a rate nor trials.
+
+A size learns at each point: `learn` takes in the point, its value, its gradient and the direction, and
+returns what it remembers, in which `t` is the size of the next step.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from dataclasses import field
+from typing import Any, ClassVar, NamedTuple
+
+import jax.numpy as jnp
+
+from steepest.descent.rule import rule
+from steepest.descent.schedules import check
+from steepest.descent.searches import Backtracking
+
+Array = Any
+FIRST = 0.01
+LONGER = 10.0
+
+
+class Seen(NamedTuple):
+    """A point that a descent has reached: what a size may learn from."""
+
+    x: Array
+    value: Array
+    gradient: Array
+    direction: Array
+
+
+class _Adaptive:
+    """What sizes share that follow the descent without trials of their own."""
+
+    searches: ClassVar[bool] = False
+    adapts: ClassVar[bool] = True
+    plain_only: ClassVar[bool] = True
+    exact: ClassVar[bool] = True
+
+
+def first_size(here: Seen) -> Array:
+    """Return a step that moves the point by a hundredth of itself, or by 0.01 at the origin."""
+    return FIRST * _scale(here.x) / jnp.linalg.norm(here.gradient)
+
+
+def _scale(x: Array) -> Array:
+    size = jnp.linalg.norm(x)
+    return jnp.where(size == 0, 1.0, size)
+
+
+class Lately(NamedTuple):
+    """The last values and short sizes, the newest in row k mod the length; the last point and its gradient."""
+
+    t: Array
+    values: Array
+    short: Array
+    k: Array
+    x: Array
+    g: Array
+
+
+BB_KINDS = ("bb1", "bb2", "abbmin")
+ALTERNATE = 0.8
+LOOK_BACK = 5
+
+
+@rule
+class BarzilaiBorwein(Backtracking):
+    """The size that would make the last change of the gradient: t ≈ ‖s‖ / ‖y‖, with a nonmonotone search.
+
+    With the last step s and the change y of the gradient along it, the long size is BB1 = sᵀs / sᵀy and the
+    short one BB2 = sᵀy / yᵀy. ABBmin takes the shortest BB2 of the last few where BB2 < 0.8 BB1, else
+    BB1. The size is halved until f falls enough below the largest of the last values.
+
+    Parameters
+    ----------
+    kind : {"abbmin", "bb1", "bb2"}
+        Which size.
+    fraction : float
+        How much of the fall that the slope promises must be had, below 1.
+    shrink : float
+        What a rejected step is multiplied by, below 1.
+    history : int
+        How many values may be looked back to; with 1 every step must lower the value.
+
+    Notes
+    -----
+    Barzilai and Borwein, "Two-point step size gradient methods" (1988); Frassoldati, Zanghirati and
+    Zanni, "New adaptive stepsize selections in gradient methods" (2008); the search is that of Grippo,
+    Lampariello and Lucidi (1986), as in Raydan, "The Barzilai and Borwein gradient method for the large
+    scale unconstrained minimization problem" (1997).
+
+    Examples
+    --------
+    >>> import steepest as st
+    >>> run = st.minimize(lambda x, y: x**2 + 100 * y**2, (1.0, 1.0), step=BarzilaiBorwein())
+    >>> run.success, run.nfev < 60
+    (True, True)
+    """
+
+    kind: str = field(default="abbmin", metadata={"static": True})
+    fraction: float = 1e-4
+    shrink: float = 0.5
+    history: int = field(default=10, metadata={"static": True})
+    adapts: ClassVar[bool] = True
+    plain_only: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check(self, fraction=1, shrink=1)
+        if self.kind not in BB_KINDS:
+            raise ValueError(f"BarzilaiBorwein(kind={self.kind!r}): it must be one of {', '.join(BB_KINDS)}")
+        if not (isinstance(self.history, int) and self.history >= 1):
+            raise ValueError(f"BarzilaiBorwein(history={self.history!r}): it must be a whole number, 1 or more")
+
+    def start(self, x: Array) -> Lately:
+        values, short = jnp.full(self.history, -jnp.inf), jnp.full(LOOK_BACK, jnp.inf)
+        return Lately(jnp.asarray(jnp.nan), values, short, jnp.zeros((), int), x, jnp.full_like(x, jnp.nan))
+
+    def learn(self, memory: Lately, here: Seen) -> Lately:
+        s, y = here.x - memory.x, here.gradient - memory.g
+        ss, sy, yy = s @ s, s @ y, y @ y
+        bb1, bb2 = ss / sy, sy / yy
+        short = memory.short.at[memory.k % LOOK_BACK].set(jnp.where(sy > 0, bb2, jnp.inf))
+        alternate = jnp.where(bb2 < ALTERNATE * bb1, short.min(), bb1)
+        size = {"bb1": bb1, "bb2": bb2, "abbmin": alternate}[self.kind]
+        # Where the curvature along the last step was not positive, nothing bounds the next but trials.
+        longer = LONGER * jnp.sqrt(ss) / jnp.linalg.norm(here.gradient)
+        t = jnp.where(sy > 0, size, jnp.where(ss > 0, longer, first_size(here)))
+        values = memory.values.at[memory.k % self.history].set(here.value)
+        return Lately(t, values, short, memory.k + 1, here.x, here.gradient)
+
+    def reference(self, memory: Lately) -> Array:
+        """Return the value that the next must fall below."""
+        return memory.values.max()
+
+
+class Wary(NamedTuple):
+    """The last size, by how much it grew, and the last point and its gradient."""
+
+    t: Array
+    growth: Array
+    x: Array
+    g: Array
+
+
+@rule
+class AdGD(_Adaptive):
+    """Adaptive gradient descent: the size grows until the curvature seen bounds it.
+
+    With L = ‖y‖ / ‖s‖ on the last step and θ the last growth of the size,
+    t ← min(√(2/3 + θ) t, t / √(2 t² L² - 1)₊).
+
+    Notes
+    -----
+    Malitsky and Mishchenko, "Adaptive proximal gradient method for convex optimization" (2023),
+    algorithm 1. It is proved for convex functions, needs no trial and may raise the value in between.
+
+    Examples
+    --------
+    >>> import steepest as st
+    >>> run = st.minimize(lambda x, y: x**2 + 10 * y**2, (1.0, 1.0), step=AdGD())
+    >>> run.success
+    True
+    """
+
+    def start(self, x: Array) -> Wary:
+        return Wary(jnp.asarray(jnp.nan), jnp.asarray(1 / 3), x, jnp.full_like(x, jnp.nan))
+
+    def learn(self, memory: Wary, here: Seen) -> Wary:
+        s, y = here.x - memory.x, here.gradient - memory.g
+        bend = 2 * memory.t**2 * (y @ y) / (s @ s) - 1
+        bounded = jnp.where(bend > 0, memory.t / jnp.sqrt(bend), jnp.inf)
+        t = jnp.minimum(jnp.sqrt(2 / 3 + memory.growth) * memory.t, bounded)
+        begins = jnp.isnan(memory.t)
+        return Wary(
+            jnp.where(begins, first_size(here), t),
+            jnp.where(begins, memory.growth, t / memory.t),
+            here.x,
+            here.gradient,
+        )
+
+
+class Target(NamedTuple):
+    """The size, the value when a target was last reached, and how far below it the next one lies."""
+
+    t: Array
+    record: Array
+    below: Array
+
+
+GROW, DECAY = 2.0, 0.9
+
+
+@rule
+class Polyak(_Adaptive):
+    """Polyak's size: t = (f(x) - f*) / |gᵀd|, which for plain descent is (f(x) - f*) / ‖g‖².
+
+    Where f* is not known, a target stands in for it: the value of the last success, minus δ. A step that
+    comes half-way to the target is a success and sets the next, with a larger δ; any other shrinks δ.
+
+    Parameters
+    ----------
+    optimum : float, optional
+        f*, the least value of f (the greatest, for `maximize`), where it is known.
+
+    Notes
+    -----
+    Polyak, "Introduction to optimization" (1987), section 5.3; the moving target is the dynamic rule of
+    Nedić and Bertsekas, "Incremental subgradient methods for nondifferentiable optimization" (2001).
+
+    Examples
+    --------
+    >>> import steepest as st
+    >>> run = st.minimize(lambda x, y: abs(x) + abs(y), (3.0, 1.0), step=Polyak(optimum=0.0), iterations=50)
+    >>> bool(run.fun < 1e-6)
+    True
+    """
+
+    optimum: float = math.nan
+    plain_only: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.optimum, numbers.Real) or math.isinf(self.optimum):
+            raise ValueError(f"Polyak(optimum={self.optimum!r}): it must be a finite number, or left out")
+
+    def signed(self, sign: float) -> Polyak:
+        """Return the rule for the values that the loop sees, which are minus those to be maximised."""
+        return Polyak(sign * self.optimum)
+
+    def start(self, x: Array) -> Target:
+        return Target(*(jnp.asarray(jnp.nan) for _ in range(3)))
+
+    def learn(self, memory: Target, here: Seen) -> Target:
+        promised = jnp.abs(here.gradient @ here.direction)
+        begins = jnp.isnan(memory.below)
+        reached = begins | (here.value <= memory.record - memory.below / 2)
+        record = jnp.where(reached, here.value, memory.record)
+        below = jnp.where(begins, first_size(here) * promised, memory.below * jnp.where(reached, GROW, DECAY))
+        goal = jnp.where(jnp.isnan(self.optimum), record - below, self.optimum)
+        return Target(jnp.maximum(here.value - goal, 0.0) / promised, record, below)
+
+
+class Travelled(NamedTuple):
+    """The size, where the descent began, how far it came at the most, and the gradients' squares summed."""
+
+    t: Array
+    x: Array
+    far: Array
+    squares: Array
+
+
+class _Distance(_Adaptive):
+    """Distance over gradients: what both forms share."""
+
+    first: float
+    exact: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check(self, first=math.inf)
+
+    def start(self, x: Array) -> Travelled:
+        far = jnp.asarray(self.first * (1 + jnp.linalg.norm(x)), float)
+        return Travelled(jnp.asarray(jnp.nan), x, far, jnp.asarray(0.0))
+
+
+@rule
+class DoG(_Distance):
+    """Distance over gradients: t = max ‖xᵢ - x₀‖ / √Σ‖gᵢ‖².
+
+    Parameters
+    ----------
+    first : float
+        The first distance is this times 1 + ‖x₀‖; small.
+
+    Notes
+    -----
+    Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). It bears noisy gradients, as batches give;
+    the authors recommend to average the iterates.
+
+    Examples
+    --------
+    >>> import steepest as st
+    >>> run = st.minimize(lambda x: (x - 1) ** 2, 0.0, step=DoG(first=0.01))
+    >>> run.success
+    True
+    """
+
+    first: float = 1e-6
+
+    def learn(self, memory: Travelled, here: Seen) -> Travelled:
+        far = jnp.maximum(memory.far, jnp.linalg.norm(here.x - memory.x))
+        squares = memory.squares + here.gradient @ here.gradient
+        return Travelled(far / jnp.sqrt(squares), memory.x, far, squares)
+
+
+@rule
+class DoWG(_Distance):
+    """Distance over weighted gradients: t = r² / √Σ rᵢ²‖gᵢ‖², with r the largest distance so far.
+
+    Parameters
+    ----------
+    first : float
+        The first distance is this times 1 + ‖x₀‖; small.
+
+    Notes
+    -----
+    Khaled, Mishchenko and Jin, "DoWG unleashed: an efficient universal parameter-free gradient descent
+    method" (2023). It bears noisy gradients, as batches give.
+
+    Examples
+    --------
+    >>> import steepest as st
+    >>> run = st.minimize(lambda x: (x - 1) ** 2, 0.0, step=DoWG(first=0.01))
+    >>> run.success
+    True
+    """
+
+    first: float = 1e-4
+
+    def learn(self, memory: Travelled, here: Seen) -> Travelled:
+        far = jnp.maximum(memory.far, jnp.linalg.norm(here.x - memory.x))
+        squares = memory.squares + far**2 * (here.gradient @ here.gradient)
+        return Travelled(far**2 / jnp.sqrt(squares), memory.x, far, squares)
+
+
+NAMED = {"barzilai-borwein": BarzilaiBorwein, "polyak": Polyak, "adgd": AdGD, "dog": DoG, "dowg": DoWG}
