@@ -51,7 +51,9 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
         direction, memory = rules.turn(gradient, state.memory, x, value)
         t = rules.size(state.iteration + 1, limits.sizes, first, memory)
         return follow(rules, state, _step(x, state.t, value, gradient, direction, t, memory), 1, limits)[0]
-    finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
+    slopes = jnp.all(jnp.isfinite(gradient))
+    finite, missing = jnp.isfinite(value) & slopes, jnp.isfinite(value) & ~slopes
+    before = state
     # A trial that is rejected can still be the best point seen.
     better = finite & (value < state.best_value)
     state = state._replace(
@@ -69,9 +71,15 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     verdict = rules.step.judge(trial)
     accepted = verdict.accepted & finite
     stays, again = _rejected(rules, state, value, verdict, limits)
-    return jax.lax.cond(
-        accepted | again, partial(_turn, rules, state, accepted, x, value, gradient, limits), lambda: stays
-    )
+    steps, rest = rules.learn(state.memory, gradient, x, accepted)
+    # Where a gradient is lacking nothing moves until it is had otherwise.
+    lacking = before._replace(code=jnp.asarray(NO_GRADIENT))
+    stays = jax.tree.map(partial(jnp.where, missing), lacking._replace(memory=()), stays._replace(memory=()))
+    stays = stays._replace(memory=rest)
+    turn = partial(_turn, rules, state._replace(memory=rest), steps, accepted, x, value, gradient, limits)
+    # The steps stay outside, as a branch would copy them.
+    new = jax.lax.cond((accepted | again) & ~missing, turn, lambda: stays)
+    return new._replace(memory=(steps, new.memory)) if rules.learns else new
 
 
 def _step(x: Array, t: Array, value: Array, gradient: Array, direction: Array, next_t: Array, memory: Any) -> Path:
@@ -97,19 +105,20 @@ def _rejected(rules: Rules, state: State, value: Array, verdict: Any, limits: Li
 
 
 def _turn(
-    rules: Rules, state: State, accepted: Array, x: Array, value: Array, gradient: Array, limits: Limits
-) -> State:
+    rules: Rules, state: State, steps: Any, accepted: Array, x: Array, value: Array, gradient: Array, limits: Limits
+) -> State:  # fmt: skip
     """Turn at the trial point where it was accepted; else begin anew at the old one, with nothing remembered."""
     here, f, g = (
         jnp.where(accepted, new, old) for new, old in ((x, state.x), (value, state.value), (gradient, state.gradient))
     )
-    direction, memory, tries = _downhill(rules, here, f, g, state.memory, jnp.where(accepted, 0, 1), limits)
+    direction, memory, tries = _downhill(rules, here, f, g, steps, state.memory, jnp.where(accepted, 0, 1), limits)
     anew = tries == 2
 
     def onward() -> State:
         t = rules.tried_first(state.t, memory)
-        path = _step(x, state.t, value, gradient, direction, t, memory)
-        reached, _ = follow(rules, state, path, 1, limits, cost=0)
+        path = _step(x, state.t, value, gradient, direction, t, ())
+        reached, _ = follow(rules, state._replace(memory=()), path, 1, limits, cost=0)
+        reached = reached._replace(memory=memory)
         if limits.box is None:
             return reached
         # Where an edge forbids to search along a line, the steps alone tell of a slope that never ends.
@@ -128,25 +137,25 @@ def _turn(
 
 
 def _downhill(
-    rules: Rules, x: Array, value: Array, gradient: Array, memory: Any, tries: Array, limits: Limits
+    rules: Rules, x: Array, value: Array, gradient: Array, steps: Any, rest: Any, tries: Array, limits: Limits
 ) -> tuple[Array, Any, Array]:
     """Return a direction at x, what it remembers, and 2 where that begins anew, as what was known leads uphill.
 
     A loop, because compiling a direction twice would take twice as long.
     """
-    start = rules.start(x)
+    anew = rules.anew(rest, x)
 
     def turn(carry: tuple[Array, Any, Array]) -> tuple[Array, Any, Array]:
-        _, memory, tries = carry
-        memory = jax.tree.map(lambda old, new: jnp.where(tries == 0, old, new), memory, start)
-        direction, memory = rules.turn(gradient, memory, x, value, box=limits.box)
-        return direction, memory, tries + 1
+        _, rest, tries = carry
+        rest = jax.tree.map(lambda old, new: jnp.where(tries == 0, old, new), rest, anew)
+        direction, rest = rules.way(steps, rest, gradient, x, value, limits.box)
+        return direction, rest, tries + 1
 
     def uphill(carry: tuple[Array, Any, Array]) -> Array:
         direction, _, tries = carry
         return (tries < 2) & ~(gradient @ direction < 0)
 
-    return jax.lax.while_loop(uphill, turn, (jnp.zeros_like(x), memory, tries))
+    return jax.lax.while_loop(uphill, turn, (jnp.zeros_like(x), rest, tries))
 
 
 def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, Array]]:
@@ -219,12 +228,7 @@ def _search(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first
     def go(state: State, left: Array) -> tuple[State, Array]:
         x, t = limits.inside(state.x + state.t * state.direction), state.t
         value, gradient = _signed(compiled, x, arrays, limits)
-        missing = jnp.isfinite(value) & ~jnp.all(jnp.isfinite(gradient))
-        new = jax.lax.cond(
-            missing,
-            lambda: state._replace(code=jnp.asarray(NO_GRADIENT)),
-            lambda: advance(rules, state, value, gradient, limits, first),
-        )
+        new = advance(rules, state, value, gradient, limits, first)
         path = Path(new.x[None], new.value[None], new.gradient[None], new.x[None], t[None], t[None], ())
         return new, table(state._replace(evaluations=new.evaluations - 1), path, limits)
 

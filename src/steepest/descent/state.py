@@ -141,6 +141,33 @@ class Rules:
         way = self.direction.start(x)
         return (way, self.step.start(x)) if self.adapts else way
 
+    @property
+    def learns(self) -> bool:
+        """Whether the direction keeps its steps apart from what it makes of them.
+
+        A search then holds the steps outside of its branches, which would copy them at every trial.
+        """
+        return hasattr(self.direction, "learn")
+
+    def learn(self, memory: Any, g: Array, x: Array, accepted: Array) -> tuple[Any, Any]:
+        """Take in the point that a search has reached, if it has: return the steps and the rest of the memory."""
+        return self.direction.learn(*memory, g, x, accepted) if self.learns else ((), memory)
+
+    def anew(self, rest: Any, x: Array) -> Any:
+        """Return the rest of a memory in which nothing is known."""
+        return self.direction.anew(rest, x) if self.learns else self.start(x)
+
+    def way(self, steps: Any, rest: Any, g: Array, x: Array, value: Array, box: Box | None) -> tuple[Array, Any]:
+        """Return the direction of a search at x, and the rest of the memory.
+
+        In a box it goes along a face: coordinates held by an edge stay there.
+        """
+        if not self.learns:
+            return self.turn(g, rest, x, value, box=box)
+        if box is None:
+            return self.direction.way(steps, rest, g)
+        return self._along_face(steps, rest, g, x, box)
+
     def remember(self) -> Any:
         """Return what a search remembers before its first trial along a direction."""
         return self.step.remember() if self.searches else ()
@@ -175,27 +202,21 @@ class Rules:
     def _way(
         self, g: Array, memory: Any, x: Array, value: Array, f: Function | None, box: Box | None
     ) -> tuple[Array, Any]:
-        """Return the direction at x and what it remembers.
-
-        A search in a box goes along its face: coordinates held by an edge stay there.
-        """
         if self.optax:
             return self.direction(g, memory, x, value, f)
-        if box is None or not self.searches:
-            return self.direction(g, memory, x)
-        if self.direction.metric:
-            return self._along_face(g, memory, x, box)
         direction, memory = self.direction(g, memory, x)
+        if box is None or not self.searches:
+            return direction, memory
         return jnp.where(box.held(x, g), 0.0, direction), memory
 
-    def _along_face(self, g: Array, memory: Any, x: Array, box: Box) -> tuple[Array, Any]:
+    def _along_face(self, steps: Any, rest: Any, g: Array, x: Array, box: Box) -> tuple[Array, Any]:
         """Send coordinates that the direction would carry across an edge to that edge, and turn the rest anew."""
         held = box.held(x, g)
-        ahead, memory = self.direction(g, memory, x, held)
+        ahead, rest = self.direction.way(steps, rest, g, held)
         edge = jnp.clip(x + ahead, box.low, box.high)
         crosses = (edge != x + ahead) & ((ahead < 0) == (g > 0))
-        direction, _ = self.direction(g, memory, x, held | crosses)
-        return jnp.where(held, 0.0, jnp.where(crosses, edge - x, direction)), memory
+        direction, _ = self.direction.way(steps, rest, g, held | crosses)
+        return jnp.where(held, 0.0, jnp.where(crosses, edge - x, direction)), rest
 
 
 jax.tree_util.register_dataclass(Rules, ["direction", "step"], ["tabled", "optax"])
@@ -206,7 +227,12 @@ def begin(
 ) -> State:  # fmt: skip
     """Return the state at the start: the first direction and the first step to try."""
     memory = rules.start(x)
-    direction, memory = rules.turn(gradient, memory, x, value, f, limits.box)
+    if rules.searches and rules.learns:
+        steps, rest = memory
+        direction, rest = rules.way(steps, rest._replace(g=gradient), gradient, x, value, limits.box)
+        memory = steps, rest
+    else:
+        direction, memory = rules.turn(gradient, memory, x, value, f, limits.box)
     zero, none = jnp.zeros((), int), jnp.asarray(0.0)
     gnorm = jnp.linalg.norm(limits.free(x, gradient))
     size = jnp.linalg.norm(x)
