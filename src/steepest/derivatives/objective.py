@@ -52,6 +52,12 @@ class Objective:
         ``x -> matrix``, where it costs less than differences of slopes.
     quadratic : bool
         Whether that Hessian is the same everywhere, so that it tells the minimum exactly.
+    certify : callable or None
+        ``x -> Audit``, a proven bound on f(x) - f*, infinite where there is none yet, or None.
+    audit : callable or None
+        ``x -> Audit or None``, where more is known of the Hessian than differences of slopes tell.
+    smooth : bool
+        Whether the function has no kinks, so that a Hessian tells of its minimum.
     """
 
     size: int
@@ -66,6 +72,9 @@ class Objective:
     heavy: bool = False
     hessian: Callable[[np.ndarray], np.ndarray] | None = None
     quadratic: bool = False
+    certify: Callable[[np.ndarray], Any] | None = None
+    audit: Callable[[np.ndarray], Any] | None = None
+    smooth: bool = True
     noise: list[float] = field(default_factory=list)
 
     @property

@@ -258,16 +258,18 @@ class Drive:
         engine, state = self.engine, self.engine.state
         x = np.asarray(state.best_x)
         asked = self.budget.tolerance * (float(state.first_value) - float(state.best_value))
-        report: Audit | None = None
-        if auditable(engine.objective):
+        report, kind = self.certified(x, code), "certified"
+        if report is None and auditable(engine.objective):
             report = audit(engine.objective, x, engine.start, engine.sign, engine.box)
+            kind = "certified" if engine.objective.quadratic else "audited"
         if report is None:
             return self.estimated(code, asked)
         self.audits += 1
         self.audit_cost += report.cost
         bound = max(asked, report.floor)
-        kind = "certified" if engine.objective.quadratic else "audited"
         certificate = Certificate(kind, report.decrement, bound, report.curvature)
+        if report.endless:
+            return self.plain(Outcome.NO_FINITE_OPTIMUM, report.endless)
         if report.is_saddle:
             facts = f"the slope is flat, but the curvature is {report.smallest:.3g} along one direction"
             return Ending(Outcome.SADDLE, facts, certificate)
@@ -278,12 +280,20 @@ class Drive:
             return Ending(Outcome.CONVERGED, facts, certificate)
         if code == STALLED or self.audits >= MOST_AUDITS:
             return self.stalled(report.decrement, bound, certificate)
-        engine.tolerance *= min(0.1, bound / report.decrement)
+        engine.tolerance *= min(0.1, bound / report.decrement) or 0.01
         engine.mark(RUNNING)
         self.recorder.events.append(
-            Event(int(state.iteration), "audit", f"{report.decrement:.2g} still to go: the descent goes on")
+            Event(int(state.iteration), "audit", f"{self.left(report.decrement)}: the descent goes on")
         )
         return None
+
+    def certified(self, x: np.ndarray, code: int) -> Audit | None:
+        """Return what a certificate says of a point: None where there is none and no more steps could bring one."""
+        certify = self.engine.objective.certify
+        report = certify(x) if certify else None
+        if report is None or math.isfinite(report.decrement) or report.endless or not self.engine.objective.smooth:
+            return report
+        return None if code == STALLED or self.audits + 1 >= MOST_AUDITS else report
 
     def estimated(self, code: int, asked: float) -> Ending:
         state = self.engine.state
@@ -296,6 +306,9 @@ class Drive:
             facts = f"the value is within about {_gap(gap)} of the {self.extreme}, {_gap(bound)} was asked"
             return Ending(Outcome.CONVERGED, facts, certificate)
         return self.stalled(gap, bound, certificate)
+
+    def left(self, gap: float) -> str:
+        return f"{gap:.2g} still to go" if math.isfinite(gap) else "no certificate yet"
 
     def stalled(self, gap: float, bound: float, certificate: Certificate) -> Ending:
         facts = f"about {_gap(gap)} from the {self.extreme}, {_gap(bound)} was asked"

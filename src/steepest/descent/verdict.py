@@ -24,6 +24,7 @@ _ADVICE = {
     Outcome.SADDLE: "start elsewhere, off the ridge",
     Outcome.FLAT: "the function does not change here: start elsewhere",
     Outcome.UNBOUNDED: "there is no best value: check the sign, or whether minimize or maximize is meant",
+    Outcome.NO_FINITE_OPTIMUM: "add penalty=L2(1e-3), or so",
     Outcome.NON_FINITE: "start elsewhere, or take a smaller step",
     Outcome.RAISED: "mend the function there, or start elsewhere",
     Outcome.WRONG_GRADIENT: "leave gradient= out, or mend it",
@@ -35,7 +36,8 @@ class Audit:
     """The Hessian at a point: what it says of the distance to the minimum.
 
     `ridge` is how far away the slope is flat along directions of negative curvature, in units of the point; `held`
-    tells whether an edge of the box holds a coordinate, of which the Hessian says nothing.
+    tells whether an edge of the box holds a coordinate, of which the Hessian says nothing. `endless` says why there is
+    no minimum, where that is known.
     """
 
     decrement: float
@@ -45,6 +47,7 @@ class Audit:
     ridge: float
     cost: int
     held: bool = False
+    endless: str = ""
 
     @property
     def curvature(self) -> tuple[float, ...]:
@@ -68,6 +71,8 @@ def audit(
     Rounding the coordinates alone moves the value by about ½ δᵀ|H|δ with δ = eps·|x|: no point can be
     known to be better than that. Coordinates that an edge of the box holds are left out.
     """
+    if objective.audit is not None:
+        return objective.audit(x)
     value, gradient = objective.slope(x)
     by_values = objective.kind == "differences"
     noise = objective.relative_noise
@@ -146,8 +151,8 @@ def _cost(objective: Objective) -> int:
 
 def auditable(objective: Objective) -> bool:
     """Tell whether a Hessian costs little enough: 2n gradients, each 2n + 1 values if by differences."""
-    if objective.quadratic:
-        return True
+    if objective.quadratic or not objective.smooth:
+        return objective.smooth
     return objective.size <= (LARGEST_AUDIT_BY_VALUES if objective.kind == "differences" else LARGEST_AUDIT)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,14 @@ import numpy as np
 from steepest.data.batches import AsTheyAre, Columns
 from steepest.derivatives.objective import Objective, leaves_of
 from steepest.derivatives.structure import Calling, Structure
+from steepest.descent.engine import Engine
+from steepest.descent.least_squares import LeastSquares
 from steepest.descent.view import View
+from steepest.fitting.problem import Rows
 from steepest.fitting.result import Fit
+from steepest.fitting.residuals import residuals_of
 from steepest.models import Custom
+from steepest.models.penalties import L2
 
 Function = Callable[..., Any]
 
@@ -76,8 +82,19 @@ class CustomProblem:
         """Return how the loop's points look: by name."""
         return View(calling, calling.structure.names, "epoch")
 
-    def sharpen(self, objective: Objective) -> None:
+    def sharpen(self, objective: Objective, rows: Rows) -> None:
         """Add nothing: of a function only its slope is known."""
+
+    def engine(self, objective: Objective) -> Callable[..., Any]:
+        """Return what descends when nothing was asked for."""
+        return Engine
+
+    def by_residuals(self, objective: Objective, rows: Rows, thorough: bool) -> tuple[Objective, Callable[..., Any]]:
+        """Return the objective as its residuals serve it, and what descends by them."""
+        penalty = self.user_penalty
+        ridge = penalty.strength if isinstance(penalty, L2) else 0.0
+        residuals, objective = residuals_of(self.model.function, self.start, rows, ridge, objective)
+        return objective, partial(LeastSquares, residuals=residuals, thorough=thorough)
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Add nothing."""

@@ -15,10 +15,14 @@ from steepest.data.batches import SHUFFLES, Layout, generator
 from steepest.derivatives.structure import Structure
 from steepest.descent.choose import choose, is_optax, our_words
 from steepest.descent.drive import Budget, Plan, descend
+from steepest.descent.engine import Engine
+from steepest.descent.levenberg import NAME as LEVENBERG
+from steepest.descent.levenberg import LevenbergMarquardt
 from steepest.descent.state import Rules
 from steepest.fitting.custom import CustomProblem
 from steepest.fitting.linear import LinearProblem
 from steepest.fitting.problem import Rows, objective_of
+from steepest.fitting.residuals import MOST_WORK, hindrance
 from steepest.fitting.result import Fit
 from steepest.fitting.scaling import CHOICES, WIDEST_GRAM
 from steepest.models import Custom, Linear, losses
@@ -145,7 +149,7 @@ def fit(
     how = _rescaling(rescale, model, array, finds_its_own)
     problem: LinearProblem | CustomProblem
     if isinstance(model, Linear):
-        problem = LinearProblem.of(model, array, start, weight, cost, penalty, how, names)
+        problem = LinearProblem.of(model, array, target, start, weight, cost, penalty, how, names)
     else:
         problem = CustomProblem.of(model, array, target, start, cost, penalty)
     seed = int(generator(rng).integers(2**31))
@@ -153,9 +157,17 @@ def fit(
     layout = Layout.of(len(target), math.prod(columns.shape[1:]), size, shuffle)
     rows = Rows.arranged(layout, columns, target, weight, seed)
     objective, calling = objective_of(problem.total(), problem.penalty(), problem.start, rows, seed)
-    problem.sharpen(objective)
+    problem.sharpen(objective, rows)
+    automatic = direction is None and isinstance(step, str) and step == "auto"
+    engine = problem.engine(objective) if automatic else Engine
+    unfit = hindrance(model, cost, penalty, objective.size, size is not None)
+    if unfit and direction == LEVENBERG:
+        raise ValueError(f"direction={direction!r}: {unfit}; leave direction= out")
+    if direction == LEVENBERG or (automatic and not unfit and len(target) * objective.size**2 <= MOST_WORK):
+        rules = Rules(LevenbergMarquardt(), LevenbergMarquardt())
+        objective, engine = problem.by_residuals(objective, rows, thorough=not budget.asked)  # type: ignore[union-attr]
     _, x = Structure.of(problem.start)
-    run = descend(Plan(objective, problem.view(calling), rules, 1.0, budget), x, callback, progress)
+    run = descend(Plan(objective, problem.view(calling), rules, 1.0, budget, engine=engine), x, callback, progress)
     fitted = Fit(**{f.name: getattr(run, f.name) for f in fields(run)}, model=model, columns=names, data=(X, y))
     problem.annotate(fitted, target, weight)
     return fitted
@@ -220,6 +232,10 @@ def _batch(size: Any, rows: int) -> int | None:
 
 
 def _rules(direction: Any, step: Any, batched: bool) -> Rules:
+    if isinstance(direction, str) and direction == LEVENBERG:
+        if not (isinstance(step, str) and step == "auto"):
+            raise ValueError(f"direction={direction!r} finds how far it may go: leave step={step!r} out")
+        return Rules(LevenbergMarquardt(), LevenbergMarquardt())
     if batched and isinstance(step, str) and step == "auto" and not is_optax(direction):
         if direction is not None:
             raise ValueError(

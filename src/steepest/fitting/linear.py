@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 
 from steepest.data.batches import AsTheyAre, Columns
 from steepest.derivatives.objective import Objective
+from steepest.derivatives.precision import double_precision
 from steepest.derivatives.structure import Calling, Structure
+from steepest.descent.engine import Engine
+from steepest.descent.verdict import message
 from steepest.descent.view import View
+from steepest.fitting.certificate import ENDLESS, Certifier
+from steepest.fitting.engine import PlaneEngine
+from steepest.fitting.glm import CONVEX, Glm
+from steepest.fitting.problem import Rows
 from steepest.fitting.result import Fit
 from steepest.fitting.scaling import Changed, Coordinates, coordinates
 from steepest.models import Linear
-from steepest.models.losses import log_loss, squared
+from steepest.models.losses import log_loss, poisson, squared
 from steepest.models.penalties import L2
 from steepest.trace import Certificate, Event, Outcome
 
 Function = Callable[..., Any]
+
+# Half the digits are lost beyond it, and all of them in a Gram matrix.
+ILL = 1e7
 
 
 @dataclass(frozen=True)
@@ -55,16 +68,19 @@ class LinearProblem:
     user_penalty: Function | None
     how: str
     coordinates: Coordinates
+    curvature: float
     names: Sequence[str] | None
 
     @classmethod
     def of(
-        cls, model: Linear, X: np.ndarray, start: Any, weight: np.ndarray, loss: Function, penalty: Function | None,
-        how: str, names: Sequence[str] | None,
+        cls, model: Linear, X: np.ndarray, y: np.ndarray, start: Any, weight: np.ndarray, loss: Function,
+        penalty: Function | None, how: str, names: Sequence[str] | None,
     ) -> LinearProblem:  # fmt: skip
         """Choose the coordinates for a model on these rows."""
         X = model.shaped(X)
-        return cls(model, X, model.start(X, start), loss, penalty, how, coordinates(X, weight, how), names)
+        bend = curvature(loss, float(np.average(y, weights=weight)))
+        where = coordinates(X, weight, how, ridge_of(penalty) / bend)
+        return cls(model, X, model.start(X, start), loss, penalty, how, where, bend, names)
 
     @property
     def start(self) -> np.ndarray:
@@ -95,25 +111,53 @@ class LinearProblem:
         names = structure.names if self.names is None else (*self.names, "intercept")
         return LinearView(Calling(structure, spread=False), names, "epoch", self.coordinates)
 
-    def sharpen(self, objective: Objective) -> None:
-        """Give least squares its Hessian, which whitening makes 2 I, and a ridge's beside it."""
-        ridge = isinstance(self.user_penalty, L2)
-        if self.loss is not squared or self.how != "whiten" or not (ridge or self.user_penalty is None):
-            return
-        hessian = 2 * np.eye(objective.size)
-        if ridge:
-            turn = self.coordinates.turn
-            hessian[:-1, :-1] += self.user_penalty.strength * turn.T @ turn  # type: ignore[union-attr]
-        objective.hessian, objective.quadratic = lambda _: hessian, True
+    def sharpen(self, objective: Objective, rows: Rows) -> None:
+        """Give a convex objective over all rows its certificate."""
+        if self.is_convex and objective.compiled and rows.layout.batches == 1:
+            objective.certify = Certifier(self.glm(objective, rows))
+
+    def engine(self, objective: Objective) -> Function:
+        """Return what descends when nothing was asked for."""
+        if not isinstance(objective.certify, Certifier):
+            return Engine
+        return partial(PlaneEngine, objective.certify.glm, self.curvature)
+
+    @property
+    def is_convex(self) -> bool:
+        return self.loss in CONVEX and (self.user_penalty is None or isinstance(self.user_penalty, L2))
+
+    def glm(self, objective: Objective, rows: Rows) -> Glm:
+        """Return the products with the rows, where the objective has them."""
+        ridge = ridge_of(self.user_penalty)
+        with double_precision():
+            turn = jax.device_put(self.coordinates.turn) if ridge else None
+        X, y, weight = objective.arrays["data"]
+        return Glm(X, y, weight, rows.mass, ridge, turn, self.loss, rows.layout.block)
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data: columns without news, and classes that separate."""
         if self.how == "whiten" and (lost := self.X.shape[1] - self.coordinates.directions):
             detail = f"{lost} of {self.X.shape[1]} columns say nothing new: of many coefficients, short ones"
             fitted.trace.stored_events.append(Event(0, "collinear", detail))
+        if (condition := self.coordinates.condition) > ILL:
+            digits = f"of 16 digits the coefficients lose about {math.log10(condition):.0f}"
+            detail = f"the columns are nearly dependent, with a condition number of {condition:.1e}: {digits}"
+            fitted.trace.stored_events.append(Event(0, "ill-conditioned", detail))
+            fitted.message += f"; ill-conditioned: {detail}"
         if self.loss is log_loss and self.user_penalty is None:
             margin = (2 * y - 1) * self.model(self.X, *fitted.params.values())
             if np.all(margin[weight > 0] > 0) and set(np.unique(y)) == {0, 1}:
-                facts = "a plane separates the classes without error, so the loss falls for ever as coefficients grow"
                 fitted.outcome, fitted.certificate = Outcome.NO_FINITE_OPTIMUM, Certificate()
-                fitted.message = f"{fitted.outcome}: {facts}; add penalty=L2(1e-3), or so"
+                fitted.message = message(fitted.outcome, ENDLESS, fitted.certificate)
+
+
+def curvature(loss: Function, mean: float) -> float:
+    """Return ℓ″ where every prediction is the mean of y, which is what a model without columns predicts."""
+    if loss is squared:
+        return 2.0
+    return max({log_loss: mean * (1 - mean), poisson: mean}.get(loss, 1.0), 1e-6)
+
+
+def ridge_of(penalty: Function | None) -> float:
+    """Return the strength of the quadratic part of a penalty."""
+    return float(penalty.strength) if isinstance(penalty, L2) else 0.0

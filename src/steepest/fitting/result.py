@@ -14,7 +14,7 @@ from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
 
 MOST_SHOWN = 100
-NAMED = {"linear": models.Linear, "logistic": models.Logistic}
+NAMED = {"linear": models.Linear, "logistic": models.Logistic, "poisson": models.Poisson}
 
 
 @dataclass(eq=False)

@@ -10,6 +10,9 @@ import numpy as np
 WIDEST_GRAM = 500
 BLOCK_ROWS = 4096
 CHOICES = ("auto", "whiten", "scale", "none")
+EPS = float(np.finfo(float).eps)
+# Below it, as a part of the largest, an eigenvalue of a Gram matrix is mostly rounding.
+BLURRED = 1e-10
 
 
 @dataclass(frozen=True)
@@ -25,16 +28,19 @@ class Coordinates:
         What the columns are centred and divided by.
     basis : array of shape (columns, directions) or None
         Directions in which the scaled columns vary independently; None: the columns themselves.
+    condition : float
+        The condition number of the scaled columns, where it was looked at.
     """
 
     mean: np.ndarray
     scale: np.ndarray
     basis: np.ndarray | None = None
+    condition: float = 1.0
 
     @property
     def turn(self) -> np.ndarray:
-        """The matrix that makes coefficients of u."""
-        return np.diag(1 / self.scale) if self.basis is None else self.basis / self.scale[:, None]
+        """The matrix that makes coefficients of u, or the diagonal that it is."""
+        return 1 / self.scale if self.basis is None else self.basis / self.scale[:, None]
 
     @property
     def directions(self) -> int:
@@ -69,12 +75,13 @@ class Coordinates:
         return np.append(self.scale * by_scaled + self.mean * gradient[-1], gradient[-1])
 
 
-def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str) -> Coordinates:
+def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str, ridge: float = 0.0) -> Coordinates:
     """Choose coordinates in which a linear model on these columns is well conditioned.
 
-    "scale" centres the columns and divides them by their standard deviations; "whiten" turns them,
-    further, into uncorrelated directions by an eigendecomposition of their Gram matrix, leaving out
-    directions in which they do not vary at all.
+    "scale" centres the columns and divides them by √(variance + ρ), rounded to a power of two: then
+    columns in units that are powers of two apart give the same fit, bit for bit. "whiten" turns
+    them, further, into directions in which C + ρ I is the identity, C being their covariance, and
+    leaves out those in which they do not vary beyond rounding.
 
     Parameters
     ----------
@@ -84,6 +91,8 @@ def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str) -> Coordinat
         Row weights.
     how : {"whiten", "scale", "none"}
         Which.
+    ridge : float
+        ρ, the strength of an L2 penalty beside the curvature of the loss.
 
     Returns
     -------
@@ -97,12 +106,44 @@ def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str) -> Coordinat
     spread, gram = _moments(X, mean, weight, full=how == "whiten")
     if not np.isfinite(gram).all():
         raise ValueError("X varies too widely to take squares of it (beyond 1e150): divide its columns first")
-    scale = np.where(spread > 0, np.sqrt(spread), 1.0)
+    spread = np.where(spread > (8 * EPS * mean) ** 2, spread, 0.0)
+    scale = _power_of_two(np.sqrt(spread + ridge))
     if how == "scale":
         return Coordinates(mean, scale)
-    eigenvalues, vectors = np.linalg.eigh(gram / np.outer(scale, scale))
-    kept = eigenvalues > 8 * np.finfo(float).eps * columns * max(eigenvalues[-1], 1e-300)
-    return Coordinates(mean, scale, vectors[:, kept] / np.sqrt(eigenvalues[kept]))
+    penalty = np.sqrt(ridge) / scale
+    values, vectors = np.linalg.eigh(gram / np.outer(scale, scale) + np.diag(penalty**2))
+    if values[0] < BLURRED * values[-1]:
+        singular, vectors = _triangular(X, mean, scale, weight, penalty)
+    else:
+        singular = np.sqrt(values)
+    # Centring leaves a part of the mean's rounding in each column.
+    floor = 8 * EPS * columns * (1 + np.max(np.abs(mean) / scale, where=spread > 0, initial=0.0))
+    kept = singular > floor * max(singular.max(initial=0.0), 1e-300)
+    condition = singular[kept].max() / singular[kept].min() if kept.any() else 1.0
+    return Coordinates(mean, scale, vectors[:, kept] / singular[kept], float(condition))
+
+
+def _power_of_two(scale: np.ndarray) -> np.ndarray:
+    """Return the powers of two nearest to positive numbers, and 1 for 0."""
+    fraction, exponent = np.frexp(np.where(scale > 0, scale, 1.0))
+    return np.ldexp(1.0, exponent - (fraction < np.sqrt(0.5)))
+
+
+def _triangular(
+    X: np.ndarray, mean: np.ndarray, scale: np.ndarray, weight: np.ndarray | None, penalty: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the singular values and right vectors of the scaled rows, above those of the penalty.
+
+    By QR, a block of rows at a time: the eigenvalues of their Gram matrix would square the condition number.
+    """
+    total = float(len(X)) if weight is None else float(weight.sum())
+    R: np.ndarray = np.diag(penalty)
+    for start in range(0, len(X), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        part = np.sqrt((1.0 if weight is None else weight[rows, None]) / total)
+        R = np.asarray(np.linalg.qr(np.vstack([R, (X[rows] - mean) / scale * part]), mode="r"))
+    _, singular, vectors = np.linalg.svd(R)
+    return singular, vectors.T
 
 
 @dataclass(frozen=True)

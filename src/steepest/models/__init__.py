@@ -1,6 +1,6 @@
 """What is fitted: models, and the losses and penalties that they are fitted with."""
 
 from steepest.models.custom import Custom
-from steepest.models.linear import Linear, Logistic
+from steepest.models.linear import Linear, Logistic, Poisson
 
-__all__ = ["Custom", "Linear", "Logistic"]
+__all__ = ["Custom", "Linear", "Logistic", "Poisson"]

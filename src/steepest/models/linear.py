@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.losses import Loss, log_loss, squared
+from steepest.models.losses import Loss, log_loss, poisson, squared
 
 
 @dataclass(frozen=True)
@@ -135,3 +135,33 @@ class Logistic(Linear):
             Probabilities.
         """
         return np.exp(-np.logaddexp(0.0, -z))
+
+
+@dataclass(frozen=True)
+class Poisson(Linear):
+    """Poisson regression of counts: the logarithm of the mean is X w + b.
+
+    Examples
+    --------
+    >>> import numpy as np, steepest as st
+    >>> fit = st.fit(Poisson(), np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([1, 3, 5, 7]))
+    >>> fit.predict(np.array([[0.0], [1.0]])).round(3)
+    array([2., 6.])
+    """
+
+    loss: ClassVar[Loss] = staticmethod(poisson)
+
+    def response(self, z: Any) -> Any:
+        """Return the mean, eᶻ.
+
+        Parameters
+        ----------
+        z : array
+            Logarithms of means.
+
+        Returns
+        -------
+        array
+            Means, in counts.
+        """
+        return np.exp(z)

@@ -63,7 +63,32 @@ def log_loss(z: Any, y: Any) -> Any:
     return np.logaddexp(0.0, z) - y * z
 
 
-NAMED: dict[str, Loss] = {"squared": squared, "log loss": log_loss}
+def poisson(z: Any, y: Any) -> Any:
+    """Return minus the log likelihood of a count, eᶻ - y z, with eᶻ its mean, up to a constant of y.
+
+    Half the deviance differs from it by y log y - y alone, which no parameter moves.
+
+    Parameters
+    ----------
+    z : array
+        Logarithms of the means.
+    y : array
+        Counts, or other numbers from 0 up.
+
+    Returns
+    -------
+    array
+        The loss of each row.
+
+    Examples
+    --------
+    >>> float(poisson(0.0, 3.0))
+    1.0
+    """
+    return np.exp(z) - y * z
+
+
+NAMED: dict[str, Loss] = {"squared": squared, "log loss": log_loss, "poisson": poisson}
 
 
 def named(loss: str | Loss) -> Loss:
@@ -72,7 +97,7 @@ def named(loss: str | Loss) -> Loss:
     Parameters
     ----------
     loss : str or callable
-        "squared", "log loss", or a function of (z, y) that returns the loss of each row.
+        "squared", "log loss", "poisson", or a function of (z, y) that returns the loss of each row.
 
     Returns
     -------
@@ -125,3 +150,7 @@ def check_targets(loss: Loss, y: np.ndarray) -> None:
         wrong = np.flatnonzero((y < 0) | (y > 1))
         if wrong.size:
             raise ValueError(f"log loss takes targets of 0 and 1, and row {wrong[0]} has {y[wrong[0]]:g}: recode them")
+    if loss is poisson:
+        wrong = np.flatnonzero(y < 0)
+        if wrong.size:
+            raise ValueError(f"the Poisson loss takes targets from 0 up, and row {wrong[0]} has {y[wrong[0]]:g}")

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class L2:
@@ -26,8 +28,66 @@ class L2:
     strength: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.strength) and self.strength >= 0):
-            raise ValueError(f"L2({self.strength!r}): the strength must be a finite number, 0 or more")
+        _check("L2", strength=self.strength)
 
     def __call__(self, weights: Any) -> Any:
         return self.strength / 2 * (weights**2).sum()
+
+
+@dataclass(frozen=True)
+class L1:
+    """The lasso penalty, λ ‖w‖₁, which sets weights to exactly 0.
+
+    Parameters
+    ----------
+    strength : float
+        λ, in units of loss per weight.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(L1(0.5)(np.array([2.0, -4.0])))
+    3.0
+    """
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        _check("L1", strength=self.strength)
+
+    def __call__(self, weights: Any) -> Any:
+        return self.strength * np.abs(weights).sum()
+
+
+@dataclass(frozen=True)
+class ElasticNet:
+    """Both penalties, λ₁ ‖w‖₁ + λ₂/2 ‖w‖²: exact zeros, and like weights for columns that go together.
+
+    Parameters
+    ----------
+    l1, l2 : float
+        λ₁ and λ₂, as in `L1` and `L2`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> weights = np.array([2.0, -4.0])
+    >>> float(ElasticNet(l1=0.5, l2=0.1)(weights)) == float(L1(0.5)(weights) + L2(0.1)(weights))
+    True
+    """
+
+    l1: float
+    l2: float
+
+    def __post_init__(self) -> None:
+        _check("ElasticNet", l1=self.l1, l2=self.l2)
+
+    def __call__(self, weights: Any) -> Any:
+        return self.l1 * np.abs(weights).sum() + self.l2 / 2 * (weights**2).sum()
+
+
+def _check(name: str, **strengths: Any) -> None:
+    for word, value in strengths.items():
+        if not (math.isfinite(value) and value >= 0):
+            shown = repr(value) if len(strengths) == 1 else f"{word}={value!r}"
+            raise ValueError(f"{name}({shown}): the strength must be a finite number, 0 or more")
