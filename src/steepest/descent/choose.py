@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from steepest.descent import directions, steps
+from steepest.descent.levenberg import NAME as LEVENBERG
 from steepest.descent.searches import Backtracking
 from steepest.descent.state import Rules
 
@@ -78,6 +79,11 @@ def choose(direction: Any, step: Any, noisy: bool = False, boxed: bool = False) 
     """
     if is_optax(direction) or is_optax(step):
         return _optax(direction, step)
+    if direction == LEVENBERG:
+        raise ValueError(
+            f"direction={direction!r} is for fits of a function of your own by the squared loss: "
+            "a function that returns one number has no residuals; leave direction= out"
+        )
     automatic = isinstance(step, str) and step == "auto"
     way = _direction(direction, automatic)
     size = _automatic(way, boxed) if automatic else _step(step)

@@ -16,8 +16,8 @@ from steepest.descent.engine import Engine
 from steepest.descent.least_squares import LeastSquares
 from steepest.descent.view import View
 from steepest.fitting.problem import Rows
-from steepest.fitting.result import Fit
 from steepest.fitting.residuals import residuals_of
+from steepest.fitting.result import Fit
 from steepest.models import Custom
 from steepest.models.penalties import L2
 

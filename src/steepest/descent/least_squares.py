@@ -1,0 +1,207 @@
+"""A descent of a sum of squares under way, by Levenberg-Marquardt steps."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Protocol
+
+import numpy as np
+
+from steepest.derivatives.bounds import Box
+from steepest.derivatives.differences import EPS, scale_of
+from steepest.derivatives.objective import Objective
+from steepest.descent.engine import CHUNK_SECONDS
+from steepest.descent.levenberg import LevenbergMarquardt, Linear
+from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, STALLED, Rules, State
+from steepest.descent.verdict import Audit
+
+ENOUGH = 1e-4
+NEAR = 4.0
+
+
+class Residuals(Protocol):
+    """The residuals ρ of an objective ‖ρ‖², with their Jacobian J.
+
+    `size` is the length of what ρ is the difference of, whose rounding ρ bears; `gaps` counts the
+    points where J had to be had by differences although the code is traced.
+    """
+
+    size: float
+    gaps: int
+
+    def triangle(self, x: np.ndarray) -> np.ndarray:
+        """Return the R of a QR decomposition of [J ρ]; values that are not finite where ρ has some."""
+
+    def bend(self, x: np.ndarray) -> np.ndarray | None:
+        """Return Σ ρᵢ ∇²ρᵢ, which the Hessian has beside JᵀJ, or None where that is not to be had."""
+
+
+class LeastSquares:
+    """One descent of ‖ρ‖² under way: where it stands, and how it goes on for a chunk.
+
+    It stops where the Gauss-Newton step would gain no more than was asked or, if `thorough`, only
+    where rounding hides what is left: the last steps double the digits, and cost next to nothing.
+
+    Attributes
+    ----------
+    state : State
+        Where it stands, to read from.
+    tolerance : float
+        How near is near enough, which an audit may sharpen.
+    lanes : int
+        How many descents share a chunk: one.
+    """
+
+    def __init__(
+        self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
+        box: Box | None, *, residuals: Residuals, thorough: bool,
+    ) -> None:  # fmt: skip
+        self.objective, self.rules, self.sign, self.box = objective, rules, sign, box
+        self.tolerance, self.start, self.lanes = tolerance, start, 1
+        self.residuals, self.thorough = residuals, thorough
+        self.rule: LevenbergMarquardt = rules.direction
+        self.x, self.triangle = start, residuals.triangle(start)
+        self.value = _value(self.triangle)
+        if not math.isfinite(self.value):
+            raise ValueError(f"the loss is {self.value} at the start: start where the model is finite for every row")
+        norms = _norms(self.triangle)
+        # A parameter without influence yet is measured in its own units.
+        self.scale = np.where(norms > 0, norms, 1.0)
+        self.region = self.rule.reach * (float(np.linalg.norm(self.scale * start)) or 1.0)
+        self.linear = Linear.of(self.triangle, self.scale)
+        self.first_value, self.taken, self.code = self.value, 1.0, RUNNING
+        self.iteration, self.evaluations, self.non_finite = 0, 1, 0
+        self.enough()
+
+    @property
+    def gaps(self) -> int:
+        """How often a Jacobian had to be had by differences."""
+        return self.residuals.gaps
+
+    @property
+    def state(self) -> State:
+        """Where the descent stands: its best point, as values may rise by rounding alone."""
+        here = {"x": self.x, "value": self.value, "gradient": 2 * self.triangle[:, :-1].T @ self.triangle[:, -1]}
+        counts = {"iteration": self.iteration, "evaluations": self.evaluations, "non_finite": self.non_finite}
+        best = {"first_value": self.first_value, "best_x": self.x, "best_value": self.value}
+        seen = {"estimate": self.linear.decrement, "t": self.taken, "code": self.code}
+        return State(**(dict.fromkeys(State._fields, 0.0) | here | counts | best | seen))
+
+    def mark(self, code: int) -> None:
+        """Change what is said of the point where the descent stands."""
+        self.code = code
+
+    def row(self) -> np.ndarray:
+        """Return where the descent stands as a row of the trace; its step size is the part of a Gauss-Newton step."""
+        norm = float(np.linalg.norm(self.state.gradient))
+        return np.concatenate([[self.iteration, self.evaluations, self.value, norm, self.taken], self.x])
+
+    def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
+        """Go on for at most so many rows and evaluations, and return the rows."""
+        recorded: list[np.ndarray] = []
+        stop, until = self.evaluations + evaluations, time.perf_counter() + CHUNK_SECONDS
+        while len(recorded) < rows and self.evaluations < stop and self.code == RUNNING:
+            if self.advance():
+                recorded.append(self.row())
+            if time.perf_counter() > until:
+                break
+        return np.stack(recorded) if recorded else np.empty((0, len(COLUMNS) + self.x.size))
+
+    @property
+    def noise(self) -> float:
+        """How far rounding alone may move the value: each residual by eps times what it is the difference of."""
+        length = math.sqrt(self.value)
+        return EPS * (4 * self.value + 2 * length * self.residuals.size) + (EPS * self.residuals.size) ** 2
+
+    def enough(self) -> None:
+        """Stop where the Gauss-Newton step would gain no more than was asked."""
+        asked = 0.0 if self.thorough else self.tolerance * (self.first_value - self.value)
+        if self.tolerance >= 0 and self.linear.decrement <= asked:
+            self.code = CANDIDATE
+
+    def advance(self) -> bool:
+        """Try one step, and tell whether it was accepted."""
+        step = self.linear.step(self.region)
+        x = self.x + step.p
+        triangle = self.residuals.triangle(x)
+        self.evaluations += 1
+        value = _value(triangle)
+        if not math.isfinite(value):
+            self.non_finite += 1
+            self.region = step.length / 10
+            return self.rejected(step.length)
+        if step.damping == 0 and step.foretold <= NEAR * self.noise:
+            return self.polished(x, triangle, value)
+        fall = self.value - value
+        ratio = fall / step.foretold
+        self.region = self.rule.next_region(self.region, step, ratio, fall)
+        if ratio <= ENOUGH:
+            return self.rejected(step.length)
+        full = float(np.linalg.norm(self.linear.damped(0.0)))
+        self.stand(x, triangle, step.length / full if full else 1.0)
+        self.enough()
+        return True
+
+    def polished(self, x: np.ndarray, triangle: np.ndarray, value: float) -> bool:
+        """Judge a step too short to be seen in the value by what it leaves to gain; stop once that falls no more."""
+        left = Linear.of(triangle, self.scale).decrement
+        if left >= self.linear.decrement or value > self.value + NEAR * self.noise:
+            self.code = CANDIDATE
+            return False
+        self.stand(x, triangle, 1.0)
+        return True
+
+    def stand(self, x: np.ndarray, triangle: np.ndarray, taken: float) -> None:
+        """Stand at a point."""
+        self.x, self.triangle, self.value, self.taken = x, triangle, _value(triangle), taken
+        self.iteration += 1
+        self.scale = np.maximum(self.scale, _norms(triangle))
+        self.linear = Linear.of(triangle, self.scale)
+
+    def rejected(self, length: float) -> bool:
+        """Stop where steps are lost in rounding."""
+        if length <= EPS * float(np.linalg.norm(self.scale * self.x)) or not length:
+            self.code = STALLED
+        return False
+
+
+def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Audit | None:
+    """Look at the whole Hessian of ‖ρ‖², 2 (JᵀJ + Σ ρᵢ ∇²ρᵢ), in coordinates in which JᵀJ is the identity.
+
+    There its eigenvalues are right however ill-conditioned J is; directions in which J is lost in
+    rounding are judged in the coordinates of x.
+    """
+    triangle, bend = residuals.triangle(x), residuals.bend(x)
+    if bend is None or not (np.all(np.isfinite(bend)) and np.all(np.isfinite(triangle))):
+        return None
+    norms = _norms(triangle)
+    linear = Linear.of(triangle, np.where(norms > 0, norms, 1.0))
+    turn = linear.turned.T / linear.singular / linear.scale[:, None]
+    eigenvalues, vectors = np.linalg.eigh(np.eye(linear.singular.size) + turn.T @ bend @ turn)
+    slopes = vectors.T @ linear.c
+    up, down = eigenvalues > 0, eigenvalues < 0
+    decrement = float(np.sum(slopes[up] ** 2 / eigenvalues[up]))
+    far = turn @ vectors[:, down] * (slopes[down] / eigenvalues[down]) / scale_of(x, start)[:, None]
+    hessian = 2 * (triangle[:, :-1].T @ triangle[:, :-1] + bend)
+    smallest, largest = np.linalg.eigvalsh(hessian)[[0, -1]]
+    if down.any():
+        smallest = min(smallest, eigenvalues[0] * largest)
+    elif linear.singular.size == x.size:
+        # The largest eigenvalue of the inverse is exact where the smallest of the matrix is rounding.
+        smallest = 1 / np.linalg.norm(turn @ vectors / np.sqrt(2 * eigenvalues), 2) ** 2
+    elif smallest > -1e-9 * largest:
+        smallest = 0.0
+    rounding = EPS * np.abs(x)
+    floor = NEAR * EPS * _value(triangle) + rounding @ np.abs(hessian) @ rounding + (EPS * residuals.size) ** 2
+    ridge = np.abs(far).max(initial=0.0)
+    return Audit(decrement, float(floor), float(smallest), float(largest), float(ridge), 1)
+
+
+def _value(triangle: np.ndarray) -> float:
+    with np.errstate(over="ignore"):
+        return float(triangle[:, -1] @ triangle[:, -1])
+
+
+def _norms(triangle: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(triangle[:, :-1], axis=0)

@@ -1,0 +1,237 @@
+"""The residuals of a model of the user's own, with their Jacobian: traced from NumPy code, or by differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from steepest.data.batches import Layout
+from steepest.derivatives.compiled import Compiled
+from steepest.derivatives.differences import EPS, noise_level, scale_of
+from steepest.derivatives.objective import Objective, serve
+from steepest.derivatives.precision import double_precision
+from steepest.derivatives.structure import Calling, Structure
+from steepest.descent.least_squares import audit_squares
+from steepest.fitting.problem import SAMPLE_ROWS, Rows
+from steepest.models import Custom
+from steepest.models.losses import squared
+from steepest.models.penalties import L2
+
+MOST_PARAMETERS = 200
+# How many multiplications an iteration may take before cheaper steps are chosen.
+MOST_WORK = 2**32
+
+Function = Callable[..., Any]
+
+
+@dataclass
+class ModelResiduals:
+    """ρᵢ = √(wᵢ / Σw) (zᵢ - yᵢ), and a row √(λ/2) θ for each parameter under a ridge penalty.
+
+    The squares add up to the objective of the fit. Rows are taken a block at a time, and only the
+    triangle of a QR decomposition is kept of them.
+    """
+
+    plain: Callable[[np.ndarray], np.ndarray]
+    start: np.ndarray
+    size: float
+    ridge: float
+    noise: float = EPS
+    exact: _Exact | None = None
+    gaps: int = field(default=0, init=False)
+
+    def triangle(self, x: np.ndarray) -> np.ndarray:
+        """Return the R of a QR decomposition of [J ρ]; NaN where ρ is not finite."""
+        reduced: Any = np.empty((0, x.size + 1))
+        for columns in self.blocks(x):
+            if not np.all(np.isfinite(columns)):
+                return np.full((1, x.size + 1), math.nan)
+            reduced = np.linalg.qr(np.vstack([reduced, columns]), mode="r")
+        if self.ridge:
+            root = math.sqrt(self.ridge / 2)
+            rows = root * np.column_stack([np.eye(x.size), x])
+            reduced = np.linalg.qr(np.vstack([reduced, rows]), mode="r")
+        return reduced
+
+    def bend(self, x: np.ndarray) -> np.ndarray | None:
+        """Return Σ ρᵢ ∇²ρᵢ, or None where it would have to be had by differences."""
+        return None if self.exact is None else self.exact.bend(x)
+
+    def blocks(self, x: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield [J ρ] for a block of rows after another."""
+        if self.exact is None:
+            yield self.by_differences(x)
+            return
+        blocks = list(self.exact.columns(x))
+        if all(np.all(np.isfinite(b[:, -1])) for b in blocks) and not all(np.all(np.isfinite(b)) for b in blocks):
+            self.gaps += 1
+            blocks = [self.by_differences(x)]
+        yield from blocks
+
+    def by_differences(self, x: np.ndarray) -> np.ndarray:
+        """Return [J ρ] by central differences, one-sided beside a wall."""
+        residuals = self.plain(x)
+        columns = np.empty((residuals.size, x.size + 1))
+        columns[:, -1] = residuals
+        if not np.all(np.isfinite(residuals)):
+            return columns
+        steps = scale_of(x, self.start) * min(max((3 * self.noise) ** (1 / 3), EPS ** (1 / 3)), 0.1)
+        for k, h in enumerate(steps):
+            up, down = x.copy(), x.copy()
+            up[k], down[k] = x[k] + h, x[k] - h
+            above, below = self.tentative(up), self.tentative(down)
+            if not np.all(np.isfinite(above)):
+                up, above = x, residuals
+            if not np.all(np.isfinite(below)):
+                down, below = x, residuals
+            columns[:, k] = (above - below) / (up[k] - down[k]) if up[k] != down[k] else math.nan
+        return columns
+
+    def tentative(self, x: np.ndarray) -> np.ndarray:
+        """Return the residuals near a point of interest, NaN where the model raises."""
+        try:
+            return self.plain(x)
+        except Exception:  # noqa: BLE001 - beyond a wall the user's function may raise anything
+            return np.array([math.nan])
+
+
+@dataclass(frozen=True)
+class _Exact:
+    """The traced model: Σ uᵢ (zᵢ - yᵢ) with its gradient, whose weights u pick what is wanted."""
+
+    few: Compiled
+    closed: tuple[Any, ...]
+    blocks: list[tuple[Any, ...]]
+
+    def columns(self, x: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield [J ρ] for each block: by the weights the gradient is z - y."""
+        jitted = self.few.loop("residuals", lambda: jax.jit(_columns(self.few.pure)))
+        with double_precision():
+            for block in self.blocks:
+                yield np.asarray(jitted(x, self.closed, *block))
+
+    def bend(self, x: np.ndarray) -> np.ndarray | None:
+        """Return Σ ρᵢ ∇²ρᵢ, or None where the code can't be differentiated twice."""
+        jitted = self.few.loop("bend", lambda: jax.jit(_bend(self.few.pure)))
+        try:
+            with double_precision():
+                return np.asarray(sum(np.asarray(jitted(x, self.closed, *block)) for block in self.blocks))
+        except Exception:  # noqa: BLE001 - the user's code may have no second derivative in JAX
+            return None
+
+
+def _errors(pure: Function, x: Any, closed: Any, X: Any, y: Any) -> Any:
+    return jax.grad(lambda u: pure(x, (*closed, X, y, u))[0])(jnp.zeros_like(y))
+
+
+def _columns(pure: Function) -> Function:
+    def columns(x: Any, closed: Any, X: Any, y: Any, root: Any) -> Any:
+        def residuals(x: Any) -> Any:
+            return root * _errors(pure, x, closed, X, y)
+
+        return jnp.column_stack([jax.jacfwd(residuals)(x), residuals(x)])
+
+    return columns
+
+
+def _bend(pure: Function) -> Function:
+    def bend(x: Any, closed: Any, X: Any, y: Any, root: Any) -> Any:
+        weights = root**2 * _errors(pure, x, closed, X, y)
+        return jax.jacfwd(lambda x: pure(x, (*closed, X, y, weights))[1])(x)
+
+    return bend
+
+
+def residuals_of(
+    function: Function, start: Any, rows: Rows, ridge: float, objective: Objective
+) -> tuple[ModelResiduals, Objective]:
+    """Serve the residuals of ``function(X, *parameters)``, traced where they can be.
+
+    Parameters
+    ----------
+    function : callable
+        The user's model.
+    start : dict
+        Where the parameters start; their layout.
+    rows : Rows
+        The data.
+    ridge : float
+        The strength λ of a penalty λ/2 ‖θ‖², 0 for none.
+    objective : Objective
+        The objective of the fit.
+
+    Returns
+    -------
+    ModelResiduals, Objective
+        The residuals, and the objective as they serve it.
+    """
+    structure, x = Structure.of(start)
+    X, y, weight = rows.first(rows.layout.rows)
+    root = np.sqrt(weight / rows.mass)
+
+    def weighted(parameters: Any, X: Any, y: Any, u: Any) -> Any:
+        return (u * (function(X, *parameters.values()) - y)).sum()
+
+    def plain(x: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.asarray(root * (function(X, *structure.build(x.copy()).values()) - y), dtype=float)
+
+    residuals = ModelResiduals(plain, x, float(np.linalg.norm(root * y)), ridge)
+    sample = (*rows.first(SAMPLE_ROWS)[:2], 1.0 + 0.5 * np.sin(np.arange(min(SAMPLE_ROWS, len(y))) ** 2 + 1.0))
+    few = serve(weighted, Calling(structure, spread=False, args=sample), x)
+    if few.compiled is not None and len(few.arrays) >= len(sample):
+        closed = tuple(few.arrays[: len(few.arrays) - len(sample)])
+        residuals.exact = _Exact(few.compiled, closed, _blocks(rows))
+        return residuals, replace(objective, audit=lambda at: audit_squares(residuals, at, x))
+    value = objective.value(x)
+    residuals.noise = max(EPS, noise_level(objective.value, x, value) / abs(value) if value else EPS)
+    why = f"central differences of residuals, as {few.why.split(', as ')[-1]}"
+    return residuals, replace(objective, kind="differences", why=why, cost=2 * x.size + 1, compiled=None)
+
+
+def _blocks(rows: Rows) -> list[tuple[Any, ...]]:
+    layout: Layout = rows.layout
+    root = np.sqrt(rows.weight / rows.mass)
+    with double_precision():
+        return [
+            jax.device_put(tuple(a[k * layout.block : (k + 1) * layout.block] for a in (rows.X, rows.y, root)))
+            for k in range(layout.blocks)
+        ]
+
+
+def hindrance(model: Any, loss: Any, penalty: Any, parameters: int, batched: bool) -> str:
+    """Return why a fit can't go by its residuals, or nothing where it can.
+
+    Parameters
+    ----------
+    model : model
+        What is fitted.
+    loss, penalty : callable
+        What its predictions and its parameters cost.
+    parameters : int
+        How many there are.
+    batched : bool
+        Whether an update sees only some rows.
+
+    Returns
+    -------
+    str
+        The end of a sentence, or nothing.
+    """
+    if not isinstance(model, Custom):
+        return "it is for functions of your own, and a linear model needs no such steps"
+    if loss is not squared:
+        return "it is for the squared loss, whose square roots are residuals"
+    if penalty is not None and not isinstance(penalty, L2):
+        return "of the penalties only L2 is a sum of squares"
+    if batched:
+        return "it needs all rows at once, without batch_size="
+    if parameters > MOST_PARAMETERS:
+        return f"it factors a matrix over all {parameters:,} parameters, and takes at most {MOST_PARAMETERS}"
+    return ""
