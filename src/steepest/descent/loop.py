@@ -73,9 +73,16 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     stays, again = _rejected(rules, state, value, verdict, limits)
     steps, rest = rules.learn(state.memory, gradient, x, accepted)
     # Where a gradient is lacking nothing moves until it is had otherwise.
+    moving = ("evaluations", "non_finite", "t", "low", "high", "trials", "search")
     lacking = before._replace(code=jnp.asarray(NO_GRADIENT))
-    stays = jax.tree.map(partial(jnp.where, missing), lacking._replace(memory=()), stays._replace(memory=()))
-    stays = stays._replace(memory=rest)
+    stays = stays._replace(
+        code=jnp.where(missing, lacking.code, stays.code),
+        memory=rest,
+        **{
+            name: jax.tree.map(partial(jnp.where, missing), getattr(before, name), getattr(stays, name))
+            for name in moving
+        },
+    )
     turn = partial(_turn, rules, state._replace(memory=rest), steps, accepted, x, value, gradient, limits)
     # The steps stay outside, as a branch would copy them.
     new = jax.lax.cond((accepted | again) & ~missing, turn, lambda: stays)

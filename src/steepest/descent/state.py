@@ -267,8 +267,8 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     is not finite. `cost` is the evaluations that a row took.
     """
     x, g = path.x, path.gradient
-    s = jnp.diff(x, axis=0, prepend=state.x[None])
-    y = jnp.diff(g, axis=0, prepend=state.gradient[None])
+    s = x - jnp.concatenate([state.x[None], x[:-1]])
+    y = g - jnp.concatenate([state.gradient[None], g[:-1]])
     curvature = _dots(s, y) / _dots(s, s)
     rows = jnp.arange(len(x))
     upto = rows[:, None] >= rows
