@@ -17,7 +17,7 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import double_precision
 from steepest.descent.verdict import Audit
-from steepest.fitting.glm import Glm
+from steepest.fitting.glm import Glm, whitened
 from steepest.fitting.recession import falls_forever, separates
 from steepest.models.losses import squared
 
@@ -70,19 +70,12 @@ def gap(decrement: float, radius: float, straight: bool) -> float:
 def _measured(glm: Glm, theta: Array) -> dict[str, Array]:
     """Return what the bound is made of: one reading of X for H and the gradient, one for R and the noise."""
     value, gradient, z = glm.slope(theta)
-    hessian = glm.hessian(theta)
-    scale = jnp.sqrt(jnp.diag(hessian))
-    # Of unit diagonal, so that its condition says what is lost to rounding.
-    scaled = hessian / jnp.outer(scale, scale)
-    factor = jnp.linalg.cholesky(scaled)
-    inverse = jax.scipy.linalg.solve_triangular(factor, jnp.eye(theta.size), lower=True)
-    condition = (factor**2).sum() * (inverse**2).sum()
-    turned = inverse @ (gradient / scale)
-    newton = -(inverse.T @ turned) / scale
-    to_unit = inverse / scale
+    metric, condition = whitened(glm.hessian(theta))
+    turned = metric.T @ gradient
+    newton = -metric @ turned
 
     def part(X: Array, p: Array, y: Array, z: Array) -> tuple[Array, Array]:
-        rows = X @ to_unit[:, :-1].T + to_unit[:, -1]
+        rows = X @ metric[:-1] + metric[-1]
         length = jnp.where(p > 0, jnp.sqrt((rows**2).sum(axis=1)), 0.0)
         # How large the terms are that z is the sum of.
         terms = jnp.abs(X) @ jnp.abs(theta[:-1]) + jnp.abs(theta[-1])
@@ -93,26 +86,36 @@ def _measured(glm: Glm, theta: Array) -> dict[str, Array]:
     (slope_noise, value_noise), lengths = glm.over_blocks(part, jnp.zeros(2), glm.y, z)
     return {
         "value": value, "decrement": jnp.sqrt(turned @ turned), "radius": jnp.max(lengths), "condition": condition,
-        "slope_noise": slope_noise, "value_noise": value_noise, "newton": newton,
+        "slope_noise": slope_noise, "value_noise": value_noise, "metric": metric,
         "endless": separates(glm, z) | falls_forever(glm, newton),
     }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass
 class Certifier:
     """The certificate of a smooth generalised linear model.
 
-    It costs two readings of X, as much as one evaluation, though the arithmetic of a Hessian.
+    It costs two readings of X, as much as one evaluation, though the arithmetic of two Hessians.
+
+    Attributes
+    ----------
+    glm : Glm
+        The model on its rows.
+    metric : array or None
+        M with Mᵀ H M = I at the last point looked at, with which descent may go on.
     """
 
     glm: Glm
+    metric: Any = None
 
     def __call__(self, theta: np.ndarray) -> Audit | None:
         """Return the bound at θ, infinite where there is none yet; None where there can be none."""
         if theta.size > WIDEST:
             return None
         with double_precision():
-            seen = jax.device_get(_measured(self.glm, theta))
+            seen = _measured(self.glm, theta)
+            self.metric = seen.pop("metric")
+            seen = jax.device_get(seen)
         if seen["endless"]:
             return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1, endless=ENDLESS)
         lost = ROUNDINGS * EPS * seen["condition"]

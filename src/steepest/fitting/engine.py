@@ -1,7 +1,9 @@
 """L-BFGS with an exact search in the plane of the direction and the last step, for generalised linear models.
 
 A step costs two readings of X, one for A d and one for the gradient, which is one evaluation: the
-search goes along vectors that are carried.
+search goes along vectors that are carried. Where the curvature has changed so much that L-BFGS has
+not arrived after a number of steps, the Hessian is formed, and descent goes on in coordinates in
+which it is the identity; its reading of X counts as an evaluation.
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import double_precision
 from steepest.descent.directions import LBFGS
 from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, STALLED, Rules
-from steepest.fitting.glm import Glm
+from steepest.fitting.glm import Glm, whitened
 from steepest.fitting.plane import search
 from steepest.fitting.recession import separates
+from steepest.fitting.scaling import WIDEST_GRAM
 
 Array = Any
 
@@ -29,10 +32,16 @@ MOST_ROWS = 64
 MOST_NUMBERS = 2**18
 MOST_IDLE = 4
 CAUTIOUS = 200
+# The arithmetic of a Hessian is that of half as many gradients as there are columns: it must not be the most of it.
+RENEWED_AFTER = 6
+COLUMNS_A_STEP = 16
 
 
 class Stand(NamedTuple):
-    """Where the descent stands: the point, the way from it, the last step with its product, and what was seen."""
+    """Where the descent stands: the point, the way from it, the last step with its product, and what was seen.
+
+    L-BFGS sees θ = M q, where `metric` is M, absent for the identity; it has been so for `since` steps.
+    """
 
     x: Array
     value: Array
@@ -41,7 +50,12 @@ class Stand(NamedTuple):
     direction: Array
     step: Array
     along_step: Array
+    metric: Any
+    q: Array
+    way: Array
+    last: Array
     pairs: Any
+    since: Array
     iteration: Array
     evaluations: Array
     first_value: Array
@@ -68,18 +82,53 @@ class Stand(NamedTuple):
         return 0
 
 
-def begin(glm: Glm, x: Array, curvature: Array) -> Stand:
-    """Stand at a start, where the loss's curvature is all that is known."""
+def begin(glm: Glm, x: Array, metric: Any) -> Stand:
+    """Stand at a start."""
     value, gradient, z = glm.slope(x)
-    zero, none = jnp.zeros((), int), jnp.asarray(0.0)
-    direction, pairs = LBFGS()(gradient, LBFGS().start(x), x)
-    direction = direction / curvature
-    estimate = -(gradient @ direction) / 2
-    code = jnp.where(estimate <= 4 * EPS * jnp.abs(value), CANDIDATE, RUNNING)
-    return Stand(
-        x, value, gradient, z, direction, jnp.zeros_like(x), jnp.zeros_like(z), pairs, zero, zero + 1, value, estimate,
-        jnp.asarray(jnp.inf), none, zero, zero, code,
-    )  # fmt: skip
+    zero, none, q = jnp.zeros((), int), jnp.asarray(0.0), jnp.zeros_like(x)
+    here = faced(Stand(
+        x, value, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero, zero, zero + 1, value,
+        none, jnp.asarray(jnp.inf), none, zero, zero, zero,
+    ))  # fmt: skip
+    code = jnp.where(here.estimate <= 4 * EPS * jnp.abs(value), CANDIDATE, RUNNING)
+    return here._replace(resets=zero, code=code)
+
+
+def pushed(metric: Any, q: Array) -> Array:
+    """Return M q."""
+    return metric @ q if metric.ndim == 2 else metric * q
+
+
+def pulled(metric: Any, g: Array) -> Array:
+    """Return Mᵀ g, the gradient by q."""
+    return metric.T @ g if metric.ndim == 2 else metric * g
+
+
+def patience(size: int) -> int:
+    """Return after how many steps a metric is renewed."""
+    return max(RENEWED_AFTER, size // COLUMNS_A_STEP)
+
+
+def renewed(here: Stand, metric: Array) -> Stand:
+    """Return the stand in coordinates of another metric, with no step remembered; the same where that is not finite."""
+    none = jnp.zeros_like(here.x)
+    there = here._replace(
+        metric=metric, q=none, last=none, step=none, along_step=jnp.zeros_like(here.z), pairs=LBFGS().start(none)
+    )
+    sound = jnp.all(jnp.isfinite(metric))
+    there = jax.tree.map(lambda new, old: jnp.where(sound, new, old), there, here)
+    return there._replace(since=jnp.zeros_like(here.since))
+
+
+def faced(here: Stand) -> Stand:
+    """Return the stand with its next direction, and with what that promises: half the decrement."""
+    pull = pulled(here.metric, here.gradient)
+    way, pairs = LBFGS()(pull, here.pairs, here.q)
+    lost = ~(pull @ way < 0)
+    way = jnp.where(lost, -pull, way)
+    return here._replace(
+        way=way, pairs=pairs, direction=pushed(here.metric, way), estimate=-(pull @ way) / 2, resets=here.resets + lost
+    )
 
 
 def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
@@ -91,25 +140,29 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     step = a[0] * d + a[1] * s
     x = here.x + step
     value, gradient, z = glm.slope(x)
-    way, pairs = LBFGS()(gradient, here.pairs, x)
-    lost = ~(gradient @ way < 0)
-    way = jnp.where(lost, -gradient, way)
-
     y = gradient - here.gradient
     curvature = (step @ y) / (step @ step)
-    flattest = jnp.where(curvature > 0, jnp.minimum(here.flattest, curvature), here.flattest)
-    steepest = jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest)
-    estimate = -(gradient @ way) / 2
-    if x.size > CAUTIOUS:
-        estimate = jnp.maximum(estimate, gradient @ gradient / (2 * flattest))
     rounding = 4 * EPS * jnp.abs(value)
-    near = estimate <= jnp.maximum(tolerance * (here.first_value - value), rounding)
-    idle = jnp.where(value < here.value - rounding, 0, here.idle + 1)
-    code = jnp.where(near | separates(glm, z), CANDIDATE, jnp.where(idle >= MOST_IDLE, STALLED, RUNNING))
-    there = Stand(
-        x, value, gradient, z, way, step, a[0] * along + a[1] * here.along_step, pairs, here.iteration + 1,
-        here.evaluations + 1, here.first_value, estimate, flattest, steepest, here.resets + lost, idle, code,
+    there = here._replace(
+        x=x, value=value, gradient=gradient, z=z, step=step, along_step=a[0] * along + a[1] * here.along_step,
+        q=here.q + a[0] * here.way + a[1] * here.last, last=a[0] * here.way + a[1] * here.last, since=here.since + 1,
+        iteration=here.iteration + 1, evaluations=here.evaluations + 1,
+        flattest=jnp.where(curvature > 0, jnp.minimum(here.flattest, curvature), here.flattest),
+        steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest),
+        idle=jnp.where(value < here.value - rounding, 0, here.idle + 1),
     )  # fmt: skip
+    if here.metric.ndim == 2:
+        late = there.since >= patience(x.size)
+        there = jax.lax.cond(late, lambda: renewed(there, whitened(glm.hessian(x))[0]), lambda: there)
+        there = there._replace(evaluations=there.evaluations + late)
+    there = faced(there)
+    estimate = there.estimate
+    if x.size > CAUTIOUS and here.metric.ndim == 1:
+        estimate = jnp.maximum(estimate, gradient @ gradient / (2 * there.flattest))
+    near = estimate <= jnp.maximum(tolerance * (here.first_value - value), rounding)
+    idle = there.idle >= MOST_IDLE
+    code = jnp.where(near | separates(glm, z), CANDIDATE, jnp.where(idle, STALLED, RUNNING))
+    there = there._replace(estimate=estimate, code=code)
     worse = ~(value <= here.value + rounding) | jnp.all(step == 0)
     stays = here._replace(evaluations=there.evaluations, code=jnp.asarray(STALLED))
     return jax.tree.map(lambda old, new: jnp.where(worse, old, new), stays, there), a[0]
@@ -121,8 +174,11 @@ def capacity_of(size: int) -> int:
 
 
 @shared
-def _begin(glm: Glm, x: Array, curvature: Array) -> Stand:
-    return begin(glm, x, curvature)
+def _begin(glm: Glm, x: Array, metric: Array) -> Stand:
+    return begin(glm, x, metric)
+
+
+_renewed = shared(lambda stand, metric: faced(renewed(stand, metric)))
 
 
 @shared
@@ -172,8 +228,9 @@ class PlaneEngine:
     ) -> None:  # fmt: skip
         self.glm, self.objective, self.sign, self.box = glm, objective, sign, box
         self.tolerance, self.start, self.gaps = tolerance, start, 0
+        root = np.full(start.size, 1 / np.sqrt(curvature))
         with double_precision():
-            self.stand(self.begin(glm, start, curvature))
+            self.stand(self.begin(glm, start, np.diag(root) if start.size <= WIDEST_GRAM + 1 else root))
 
     def stand(self, stand: Any) -> None:
         """Stand at a state; what the driver reads of it becomes NumPy's."""
@@ -182,10 +239,11 @@ class PlaneEngine:
         self.state = stand._replace(**jax.device_get(small))
 
     def mark(self, code: int) -> None:
-        """Change what is said of the point where the descent stands."""
+        """Change what is said of the point where the descent stands; with what a certificate has learnt, go on."""
+        metric = getattr(self.objective.certify, "metric", None)
         with double_precision():
-            self._stand = self._stand._replace(code=jnp.asarray(code))
-        self.state = self.state._replace(code=code)
+            stand = self._stand._replace(code=jnp.asarray(code))
+            self.stand(stand if metric is None or stand.metric.ndim < 2 else _renewed(stand, metric))
 
     def row(self, t: float = 0.0) -> np.ndarray:
         """Return where the descent stands as a row of the trace."""
@@ -202,4 +260,4 @@ class PlaneEngine:
             return np.array(recorded)[: int(self.state.iteration) - before]
 
 
-_CARRIED = ("z", "along_step", "pairs")
+_CARRIED = ("z", "along_step", "metric", "pairs")

@@ -120,4 +120,15 @@ class Glm:
         return total.at[:-1, :-1].add(self.ridge * bend)
 
 
+def whitened(hessian: Array) -> tuple[Array, Array]:
+    """Return M with Mᵀ H M = I, by Cholesky, and the condition number of H scaled to a unit diagonal.
+
+    Neither is finite where H is not positive definite.
+    """
+    scale = jnp.sqrt(jnp.diag(hessian))
+    factor = jnp.linalg.cholesky(hessian / jnp.outer(scale, scale))
+    inverse = jax.scipy.linalg.solve_triangular(factor, jnp.eye(len(hessian)), lower=True)
+    return (inverse / scale).T, (factor**2).sum() * (inverse**2).sum()
+
+
 jax.tree_util.register_dataclass(Glm, ["X", "y", "weight", "mass", "ridge", "turn"], ["loss", "block"])
