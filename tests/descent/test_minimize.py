@@ -198,8 +198,10 @@ def test_searches_find_the_minimum_of_rosenbrock(rule, engine):
     assert run.kind == engine
     assert run.fun <= 1e-5 * 24.2
     assert run.fun == rosenbrock(run.x)
-    falls = np.diff(run.trace.value)
-    assert np.all(falls <= 1e-12)
+    # Straight down the size may raise the value for a while.
+    back = 10 if rule == {"direction": "plain"} else 1
+    highest = [run.trace.value[max(k - back, 0) : k].max() for k in range(1, len(run.trace))]
+    assert np.all(run.trace.value[1:] - highest <= 1e-12)
 
 
 def test_armijo_rows_keep_the_condition():
@@ -552,3 +554,42 @@ def test_rules_with_the_same_numbers_are_not_taken_for_one_another():
 
     structures = [jax.tree_util.tree_structure(rule(0.8)) for rule in (st.directions.Momentum, st.directions.Nesterov)]
     assert structures[0] != structures[1]
+
+
+RIDGES = {
+    # f, start, value and how many minima share it
+    "two valleys": (lambda x, y: x**2 - y**2 + y**4, (1.0, 0.0), -0.25),
+    "at the very top": (lambda x: x**4 - x**2, 0.0, -0.25),
+    "four valleys": (lambda x, y: (x**2 - 1) ** 2 + (y**2 - 1) ** 2, (0.0, 0.0), 0.0),
+    "waves": (lambda x, y: np.cos(x) + np.cos(y), (0.0, 0.0), -2.0),
+    "other units": (lambda x, y: (x / 1e3) ** 2 - (y * 1e3) ** 2 + (y * 1e3) ** 4, (1e3, 0.0), -0.25),
+}
+
+
+@pytest.mark.parametrize("name", RIDGES)
+def test_a_saddle_is_left_along_its_negative_curvature(name):
+    f, start, least = RIDGES[name]
+    run = st.minimize(f, start)
+    assert run.outcome is Outcome.CONVERGED, run.message
+    assert run.fun == pytest.approx(least, abs=2e-8)
+    assert "saddle" in {event.kind for event in run.events}
+    assert run.certificate.curvature[0] > 0
+    up = st.maximize(lambda *x: -f(*x), start)
+    np.testing.assert_allclose(up.x, run.x)
+
+
+def test_a_saddle_stays_where_the_way_down_never_ends_or_the_step_was_the_users():
+    run = st.minimize(lambda x, y: x**2 - y**2, (1.0, 0.0))
+    assert run.outcome is Outcome.SADDLE
+    assert "along which the value falls without end" in run.message
+    f, start, _ = RIDGES["two valleys"]
+    run = st.minimize(f, start, step=0.1, tolerance=1e-8)
+    assert run.outcome is Outcome.SADDLE
+    assert abs(run.x[1]) < 1e-12
+
+
+def test_a_saddle_is_left_inside_the_box():
+    f, start, _ = RIDGES["two valleys"]
+    run = st.minimize(f, start, bounds=[(-2, 2), (-0.5, 0.3)])
+    np.testing.assert_allclose(run.x, [0, -0.5], atol=1e-6)
+    assert run.success

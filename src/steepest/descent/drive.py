@@ -18,6 +18,7 @@ from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.objective import Objective, agree, slack_of
 from steepest.descent.engine import Engine, chunk_sizes
+from steepest.descent.leaving import Left, along_ridge, by_newton
 from steepest.descent.run import Run
 from steepest.descent.state import BOTTOMLESS, CANDIDATE, COLUMNS, NON_FINITE, RUNNING, STALLED, UNBOUNDED, Rules
 from steepest.descent.verdict import LARGEST_AUDIT, Audit, audit, auditable, message
@@ -25,7 +26,7 @@ from steepest.descent.view import View
 from steepest.reading.progress import Progress
 from steepest.trace import Certificate, Event, Outcome, Recorder
 
-MOST_AUDITS = 8
+MOST_AUDITS = 12
 ASIDE = 0.1
 
 
@@ -75,7 +76,10 @@ class Ending:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is descended, by which rules, and within which budget; from where is another matter."""
+    """What is descended, by which rules, and within which budget; from where is another matter.
+
+    Where the rules were not chosen by the user, what the Hessian says at the end may help them on.
+    """
 
     objective: Objective
     view: View
@@ -84,6 +88,7 @@ class Plan:
     budget: Budget
     box: Box | None = None
     engine: Callable[..., Any] = Engine
+    helped: bool = False
 
     def drive(self, start: np.ndarray, callback: Callable[..., Any] | None = None, shown: Any = None) -> Drive:
         """Return a descent that stands at a start."""
@@ -113,7 +118,7 @@ class Drive:
     def __init__(
         self, plan: Plan, start: np.ndarray, callback: Callable[..., Any] | None, progress: Progress
     ) -> None:  # fmt: skip
-        self.view, self.budget, self.start = plan.view, plan.budget, start
+        self.view, self.budget, self.start, self.helped = plan.view, plan.budget, start, plan.helped
         self.callback, self.progress = callback, progress
         self.counted = plan.budget.counts(plan.rules)
         tolerance = -1.0 if self.counted else plan.budget.tolerance
@@ -272,12 +277,22 @@ class Drive:
             return self.plain(Outcome.NO_FINITE_OPTIMUM, report.endless)
         if report.is_saddle:
             facts = f"the slope is flat, but the curvature is {report.smallest:.3g} along one direction"
+            left = self.leave(along_ridge, x, report.way, report.floor)
+            if left.x is not None:
+                self.go_on(left.x, "saddle", f"{facts}: the descent leaves along it")
+                return None
+            if left.endless:
+                facts += f", along which the value {'falls' if self.engine.sign > 0 else 'rises'} without end"
             return Ending(Outcome.SADDLE, facts, certificate)
         if report.is_flat:
             return Ending(Outcome.FLAT, "neither slope nor curvature here", replace(certificate, kind="none"))
         if report.decrement <= bound:
             facts = f"the value is within {_gap(report.decrement)} of the {self.extreme}, {_gap(bound)} was asked"
             return Ending(Outcome.CONVERGED, facts, certificate)
+        left = self.leave(by_newton, x, report.step, report.floor)
+        if left.x is not None:
+            self.go_on(left.x, "newton", f"{self.left(report.decrement)}: a step by the Hessian")
+            return self.engine.mark(CANDIDATE)
         if code == STALLED or self.audits >= MOST_AUDITS:
             return self.stalled(report.decrement, bound, certificate)
         engine.tolerance *= min(0.1, bound / report.decrement) or 0.01
@@ -286,6 +301,26 @@ class Drive:
             Event(int(state.iteration), "audit", f"{self.left(report.decrement)}: the descent goes on")
         )
         return None
+
+    def leave(self, by: Callable[..., Left], x: np.ndarray, way: np.ndarray | None, least: float) -> Left:
+        """Look for a lower point from one where the descent rests."""
+        if not self.helped or way is None or self.audits >= MOST_AUDITS:
+            return Left(None, 0)
+        engine = self.engine
+
+        def f(x: np.ndarray) -> float:
+            return engine.sign * engine.objective.value(x if engine.box is None else np.clip(x, *engine.box))
+
+        left = by(f, x, float(engine.state.best_value), way, least)
+        self.audit_cost += left.calls
+        return left
+
+    def go_on(self, x: np.ndarray, kind: str, detail: str) -> None:
+        """Go on from a point that lies off the descent's own way."""
+        engine = self.engine
+        engine.begin_at(x if engine.box is None else np.clip(x, *engine.box))
+        self.recorder.events.append(Event(int(engine.state.iteration), kind, detail))
+        self.record(engine.row()[None], self.elapsed)
 
     def certified(self, x: np.ndarray, code: int) -> Audit | None:
         """Return what a certificate says of a point: None where there is none and no more steps could bring one."""

@@ -95,6 +95,25 @@ class Engine:
         self.packed = packed._replace(numbers=np.asarray(packed.numbers))
         self.state = seen(self.packed)
 
+    def begin_at(self, x: np.ndarray) -> None:
+        """Go on from another point with nothing remembered but the counts, the best point, and where all began."""
+        before = self.state
+        value, gradient = self.objective.slope(x)
+        gradient = self.mended(x, value, gradient)
+        with double_precision():
+            fresh = _begin(self.bare, x, self.sign * value, self.sign * gradient, *self.limits(0, 0, 0, 1), self.box)
+            packed = fresh._replace(numbers=np.asarray(fresh.numbers))
+            better = self.sign * value < before.best_value
+            carried = {name: getattr(before, name) for name in ("first_value", "steepest", "resets", "non_finite")}
+            state = seen(packed)._replace(
+                iteration=before.iteration + 1,
+                evaluations=before.evaluations + 1,
+                best_x=x if better else before.best_x,
+                best_value=self.sign * value if better else before.best_value,
+                **carried,
+            )
+            self.stand(pack(state))
+
     def mark(self, code: int) -> None:
         """Change what is said of the point where the descent stands."""
         numbers = self.packed.numbers.copy()

@@ -106,7 +106,8 @@ class LBFGS:
         return -_product(steps, metric, known, g), metric
 
     def __call__(self, g: Array, state: State, x: Array, held: Array | None = None) -> tuple[Array, State]:
-        steps, metric = self.learn(*state, g, x)
+        steps, metric = state
+        steps, metric = self.learn(steps, metric, g, x)
         direction, metric = self.way(steps, metric, g, held)
         return direction, (steps, metric)
 

@@ -18,6 +18,7 @@ from steepest.descent.verdict import Audit
 
 ENOUGH = 1e-4
 NEAR = 4.0
+LOOSE = 1e-3
 
 
 class Residuals(Protocol):
@@ -196,6 +197,19 @@ def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Aud
     floor = NEAR * EPS * _value(triangle) + rounding @ np.abs(hessian) @ rounding + (EPS * residuals.size) ** 2
     ridge = np.abs(far).max(initial=0.0)
     return Audit(decrement, float(floor), float(smallest), float(largest), float(ridge), 1)
+
+
+def undetermined(residuals: Residuals, x: np.ndarray) -> np.ndarray:
+    """Return which parameters can move without a residual changing by more than rounding, alone or together.
+
+    Each is measured by what it does when it changes by its own size, or where it is 0 by its column of J.
+    """
+    triangle = residuals.triangle(x)
+    norms = _norms(triangle)
+    idle = norms * np.abs(x) <= np.where(x == 0, norms - 1e-300, EPS * residuals.size)
+    _, singular, V = np.linalg.svd(triangle[:, :-1] / np.where(norms > 0, norms, 1.0))
+    sure = int(np.sum(singular > EPS * max(triangle.shape) * max(singular[0], 1e-300)))
+    return idle | (np.abs(V[sure:]).max(axis=0, initial=0.0) > LOOSE)
 
 
 def _value(triangle: np.ndarray) -> float:

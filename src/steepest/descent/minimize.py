@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -234,6 +235,7 @@ def _optimize(
     draws = generator(rng)
     rules = choose(direction, step, boxed=bounds is not None).signed(sign)
     plan, calling, x = planned(f, start, sign, args, gradient, rules, bounds, budget, draws)
+    plan = replace(plan, helped=direction is None and isinstance(step, str) and step == "auto")
     starts = read_restarts(restarts, plan, x, draws, calling)
     return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
 

@@ -15,6 +15,7 @@ from steepest.trace import Certificate, Outcome
 
 LARGEST_AUDIT = 200
 LARGEST_AUDIT_BY_VALUES = 20
+SADDLED = 1e-6
 
 _ADVICE = {
     Outcome.ITERATION_LIMIT: "give more with {counted}s=",
@@ -37,7 +38,8 @@ class Audit:
 
     `ridge` is how far away the slope is flat along directions of negative curvature, in units of the point; `held`
     tells whether an edge of the box holds a coordinate, of which the Hessian says nothing. `endless` says why there is
-    no minimum, where that is known.
+    no minimum, where that is known. `bend` is the lowest curvature as a part of the largest, each coordinate in its
+    own scale, and `way` leads along it; `step` is Newton's, turned downhill.
     """
 
     decrement: float
@@ -48,6 +50,9 @@ class Audit:
     cost: int
     held: bool = False
     endless: str = ""
+    bend: float = 0.0
+    way: np.ndarray | None = None
+    step: np.ndarray | None = None
 
     @property
     def curvature(self) -> tuple[float, ...]:
@@ -56,7 +61,7 @@ class Audit:
 
     @property
     def is_saddle(self) -> bool:
-        return self.smallest < -1e-6 * max(self.largest, abs(self.smallest)) and self.ridge < 1e-3
+        return self.bend < -SADDLED and self.ridge < 1e-3
 
     @property
     def is_flat(self) -> bool:
@@ -80,7 +85,7 @@ def audit(
     steps = scale * min(noise ** (1 / 4) if by_values else EPS ** (1 / 3), 0.1)
     hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
     hessian, gradient = sign * (hessian + hessian.T) / 2, sign * gradient
-    held = False
+    held, free = False, np.ones(x.size, dtype=bool)
     if box is not None:
         if objective.compiled is not None and not np.all(np.isfinite(hessian)):
             # Differences look beyond the edge, where there may be nothing to see.
@@ -91,7 +96,8 @@ def audit(
         free = ~box.held(x, gradient) & ~faint
         bend = _inward(hessian, free, faint, np.where(x <= box.low, 1.0, -1.0))
         if bend < 0:
-            return Audit(0.0, 0.0, bend, float(np.abs(np.diag(hessian)).max()), 0.0, _cost(objective), True)
+            largest = float(np.abs(np.diag(hessian)).max())
+            return Audit(0.0, 0.0, bend, largest, 0.0, _cost(objective), True, bend=-1.0)
         held = not free.all()
         hessian, gradient = hessian[np.ix_(free, free)], gradient[free]
         x, scale, steps = x[free], scale[free], steps[free]
@@ -106,7 +112,8 @@ def audit(
         return None
     eigenvalues, vectors = np.linalg.eigh(scaled)
     slopes = vectors.T @ (gradient * steps)
-    solid = eigenvalues > EPS * max(abs(eigenvalues[0]), abs(eigenvalues[-1]))
+    noisy = EPS * max(abs(eigenvalues[0]), abs(eigenvalues[-1]))
+    solid = eigenvalues > noisy
     decrement = float(np.sum(slopes[solid] ** 2 / eigenvalues[solid]) / 2)
     # Along a direction without curvature nothing bounds the gain but a step as long as the point is.
     noise_of_slopes = 64 * EPS * np.abs(vectors.T) @ (steps * (np.abs(hessian) @ np.abs(x)))
@@ -119,7 +126,15 @@ def audit(
     curvature = np.linalg.eigvalsh(hessian)
     spread = 1e-9 * abs(eigenvalues[-1])
     smallest = float(curvature[0]) if eigenvalues[0] < -spread or eigenvalues[0] > 0 else 0.0
-    return Audit(decrement, floor, smallest, float(curvature[-1]), float(ridge), _cost(objective), held)
+    bend = float(eigenvalues[0] / np.abs(eigenvalues).max()) if eigenvalues[0] < 0 else 0.0
+    way, step = np.zeros(free.size), np.zeros(free.size)
+    way[free] = steps * vectors[:, 0]
+    turned = np.divide(slopes, np.abs(eigenvalues), out=np.zeros_like(slopes), where=np.abs(eigenvalues) > noisy)
+    step[free] = -steps * (vectors @ turned)
+    return Audit(
+        decrement, floor, smallest, float(curvature[-1]), float(ridge), _cost(objective), held,
+        bend=bend, way=way, step=step,
+    )  # fmt: skip
 
 
 def _inward(hessian: np.ndarray, free: np.ndarray, faint: np.ndarray, inside: np.ndarray) -> float:
