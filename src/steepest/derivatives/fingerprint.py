@@ -32,22 +32,32 @@ class Fingerprint:
 
     `key` compares equal for those that would trace alike. `arrays` are handed to compiled code
     as arguments, so that new data in them costs no new compilation. With `constants=True` they are
-    part of the key instead.
+    part of the key instead, but for those in the last values, as many as `moving` says.
     """
 
     values: Sequence[Any]
     constants: bool = False
+    moving: int = 0
     arrays: list[np.ndarray] = field(default_factory=list)
     key: Hashable = None
 
     def __post_init__(self) -> None:
         self._seen: dict[int, int] = {}
-        self.key, self._rebuild = self._items(list(self.values))
+        self._baked = self.constants
+        split = len(self.values) - self.moving
+        key, make = self._items(list(self.values[:split]))
+        self._baked = False
+        last, make_last = self._items(list(self.values[split:]))
+        self.key = (*key, *last)
+        self._rebuild: Rebuild = lambda arrays: make(arrays) + make_last(arrays)
 
-    def rebuild(self, arrays: Sequence[Any]) -> list[Any]:
-        """Return the values with traced arrays where they had plain ones, and `np` and `math` faced."""
+    def rebuild(self, arrays: Sequence[Any], native: bool = False) -> list[Any]:
+        """Return the values with traced arrays where they had plain ones, and `np` and `math` faced.
+
+        Code that is `native` to JAX gets its arrays as they are.
+        """
         self._made: dict[int, Any] = {}
-        return self._rebuild(iter(arrays))
+        return self._rebuild(iter(arrays) if native else map(Traced, arrays))
 
     def _walk(self, value: Any) -> tuple[Hashable, Rebuild]:
         if isinstance(value, (types.FunctionType, types.MethodType)) and faced(value) is not value:
@@ -83,7 +93,7 @@ class Fingerprint:
         # Anything else is known by identity; the rebuild keeps it alive, so its id is not used again.
         return ("object", id(value)), lambda _: faced(value)
 
-    def _items(self, values: list[Any]) -> tuple[Hashable, Callable[[Iterator[Any]], list[Any]]]:
+    def _items(self, values: list[Any]) -> tuple[tuple[Hashable, ...], Callable[[Iterator[Any]], list[Any]]]:
         walked = [self._walk(value) for value in values]
         return tuple(key for key, _ in walked), lambda arrays: [make(arrays) for _, make in walked]
 
@@ -99,9 +109,9 @@ class Fingerprint:
     def _array(self, value: np.ndarray) -> tuple[Hashable, Rebuild]:
         if type(value) is not np.ndarray or value.dtype == object:
             return ("object", id(value)), lambda _: value
-        if value.ndim and value.dtype.kind == "f" and not self.constants:
+        if value.ndim and value.dtype.kind == "f" and not self._baked:
             self.arrays.append(value)
-            return ("array", value.shape, value.dtype.str), lambda arrays: Traced(next(arrays))
+            return ("array", value.shape, value.dtype.str), lambda arrays: next(arrays)
         return ("constant", value.shape, value.dtype.str, value.tobytes()), lambda _: value
 
     def _function(self, f: types.FunctionType) -> tuple[Hashable, Rebuild]:

@@ -217,7 +217,7 @@ class _Trial:
         return result
 
     def _both(self, x: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
-        f, gradient, *args = self.print.rebuild(arrays)
+        f, gradient, *args = self.print.rebuild(arrays, self.native)
 
         def call(f: Callable[..., Any], x: Any) -> Any:
             return self.calling(f, x if self.native else Traced(x), tuple(args))
@@ -250,7 +250,10 @@ def _trials(f: Any, given: Any, calling: Calling, paired: bool) -> Iterator[_Tri
     fixed = Fingerprint(values, constants=True)
     if moving.arrays:
         yield _Trial(fixed, calling, False, given is not None, paired)
-    yield _Trial(fixed, calling, True, given is not None, paired)
+    data = Fingerprint(values, constants=True, moving=len(calling.args))
+    yield _Trial(data, calling, True, given is not None, paired)
+    if data.arrays:
+        yield _Trial(fixed, calling, True, given is not None, paired)
 
 
 def scalar(returned: Any) -> Any:

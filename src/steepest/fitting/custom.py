@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,16 @@ from steepest.data.batches import AsTheyAre, Columns
 from steepest.derivatives.objective import Objective, leaves_of
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.engine import Engine
-from steepest.descent.least_squares import LeastSquares
+from steepest.descent.least_squares import undetermined
 from steepest.descent.view import View
 from steepest.fitting.problem import Rows
-from steepest.fitting.residuals import residuals_of
+from steepest.fitting.residuals import ModelResiduals, residuals_of
 from steepest.fitting.result import Fit
 from steepest.models import Custom
 from steepest.models.penalties import L2
+from steepest.trace import Event
+
+MOST_NAMED = 8
 
 Function = Callable[..., Any]
 
@@ -89,12 +91,21 @@ class CustomProblem:
         """Return what descends when nothing was asked for."""
         return Engine
 
-    def by_residuals(self, objective: Objective, rows: Rows, thorough: bool) -> tuple[Objective, Callable[..., Any]]:
-        """Return the objective as its residuals serve it, and what descends by them."""
+    def residuals(self, objective: Objective, rows: Rows) -> tuple[ModelResiduals, Objective]:
+        """Return the residuals, and the objective as they serve it."""
         penalty = self.user_penalty
         ridge = penalty.strength if isinstance(penalty, L2) else 0.0
-        residuals, objective = residuals_of(self.model.function, self.start, rows, ridge, objective)
-        return objective, partial(LeastSquares, residuals=residuals, thorough=thorough)
+        return residuals_of(self.model.function, self.start, rows, ridge, objective)
+
+    def tell(self, fitted: Fit, residuals: ModelResiduals) -> None:
+        """Say which parameters the rows do not determine."""
+        structure, _ = Structure.of(self.start)
+        loose = undetermined(residuals, structure.flatten(fitted.x, "the answer"))
+        names = [name for name, free in zip(structure.names, loose, strict=True) if free]
+        if names:
+            shown = ", ".join(names[:MOST_NAMED]) + ", …" * (len(names) > MOST_NAMED)
+            detail = f"the rows do not determine {shown}: other values fit as well"
+            fitted.trace.stored_events.append(Event(fitted.nit, "rank-deficient", detail))
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Add nothing."""

@@ -6,6 +6,7 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from steepest.derivatives.structure import Structure
 from steepest.descent.choose import choose, is_optax, our_words
 from steepest.descent.drive import Budget, Plan, descend
 from steepest.descent.engine import Engine
+from steepest.descent.least_squares import LeastSquares
 from steepest.descent.levenberg import NAME as LEVENBERG
 from steepest.descent.levenberg import LevenbergMarquardt
 from steepest.descent.state import Rules
@@ -84,17 +86,19 @@ def fit(
     epochs : int, optional
         Passes through the rows, at most; with a fixed step and no tolerance, exactly.
     direction : str, object or optax transformation, optional
-        As for `minimize`.
+        As for `minimize`, or "levenberg-marquardt" for a function with the squared loss.
     step : float, str, callable, object or optax transformation
-        As for `minimize`; a function gets the number of the update. "auto" is L-BFGS with a Wolfe
-        search over all rows and, with batches, DoWG.
+        As for `minimize`; a function gets the number of the update. "auto" is, over all rows,
+        Levenberg-Marquardt for a function of at most 200 parameters with the squared loss, and L-BFGS
+        for the rest; with batches, DoWG.
     shuffle : {"batches", "rows", False}
         What each epoch shuffles: the order of the batches, of rows that were permuted once; the rows
         themselves, which is slower; or nothing.
     rescale : {"auto", "whiten", "scale", "none"}
         What is done to the columns of a linear model; a function's are left alone.
     tolerance : float, optional
-        The loss may be this part of its whole descent above the least; 1e-6 by default.
+        The loss may be this part of its whole descent above the least; 1e-6 by default. If it is not
+        given, Levenberg-Marquardt goes on until rounding hides what is left.
     dtype : dtype, optional
         float32 or float64, to hold the rows in; X's own by default. Parameters are float64.
     seconds : float, optional
@@ -122,6 +126,10 @@ def fit(
     -----
     DoWG: Khaled, Mishchenko and Jin, "DoWG unleashed" (2023). A batch divides its sum of losses by
     the full batch size, the last short one too, so that every row weighs alike over an epoch.
+
+    Levenberg-Marquardt: Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978),
+    on residuals whose Jacobian is traced from the model, or had by central differences. Parameters
+    that the rows do not determine are named in an event of the trace.
 
     Examples
     --------
@@ -163,13 +171,18 @@ def fit(
     unfit = hindrance(model, cost, penalty, objective.size, size is not None)
     if unfit and direction == LEVENBERG:
         raise ValueError(f"direction={direction!r}: {unfit}; leave direction= out")
-    if direction == LEVENBERG or (automatic and not unfit and len(target) * objective.size**2 <= MOST_WORK):
+    residuals = None
+    light = len(target) * objective.size**2 <= MOST_WORK
+    if isinstance(problem, CustomProblem) and not unfit and (direction == LEVENBERG or (automatic and light)):
         rules = Rules(LevenbergMarquardt(), LevenbergMarquardt())
-        objective, engine = problem.by_residuals(objective, rows, thorough=not budget.asked)  # type: ignore[union-attr]
+        residuals, objective = problem.residuals(objective, rows)
+        engine = partial(LeastSquares, residuals=residuals, thorough=not budget.asked)
     _, x = Structure.of(problem.start)
     run = descend(Plan(objective, problem.view(calling), rules, 1.0, budget, engine=engine), x, callback, progress)
     fitted = Fit(**{f.name: getattr(run, f.name) for f in fields(run)}, model=model, columns=names, data=(X, y))
     problem.annotate(fitted, target, weight)
+    if isinstance(problem, CustomProblem) and residuals is not None:
+        problem.tell(fitted, residuals)
     return fitted
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.objective import Objective, serve
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import double_precision, precisely
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.state import Rules
 
@@ -85,16 +85,16 @@ def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, 
     mass = rows.mass
 
     def plain(x: np.ndarray) -> float:
-        parameters = structure.build(x.copy())
-        with np.errstate(all="ignore"):
-            value = float(total(parameters, *rows.first(rows.layout.rows))) / mass
-            return value + (float(penalty(parameters)) if penalty else 0.0)
+        data = rows.first(rows.layout.rows)
+        value = float(precisely(lambda x: total(structure.build(x), *data), x)) / mass
+        return value + (float(precisely(lambda x: penalty(structure.build(x)), x)) if penalty else 0.0)
 
     sample = rows.first(SAMPLE_ROWS)
     few = serve(total, Calling(structure, spread=False, args=sample), x)
     push = serve(penalty, calling, x) if penalty else None
-    if few.compiled is None or (push and push.compiled is None):
-        why = few.why if few.compiled is None or push is None else push.why
+    # Data that had to be constants can't be exchanged for other rows.
+    if few.compiled is None or len(few.arrays) < len(sample) or (push and push.compiled is None):
+        why = push.why if push and push.compiled is None else few.why
         if rows.layout.batches > 1:
             raise ValueError(f"batches need a model that can be traced, and this one can't be: {why}")
         return serve(lambda parameters: plain(structure.flatten(parameters, "the point")), calling, x), calling

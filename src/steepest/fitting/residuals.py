@@ -15,7 +15,7 @@ from steepest.data.batches import Layout
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS, noise_level, scale_of
 from steepest.derivatives.objective import Objective, serve
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import double_precision, precisely
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.least_squares import audit_squares
 from steepest.fitting.problem import SAMPLE_ROWS, Rows
@@ -179,8 +179,8 @@ def residuals_of(
         return (u * (function(X, *parameters.values()) - y)).sum()
 
     def plain(x: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return np.asarray(root * (function(X, *structure.build(x.copy()).values()) - y), dtype=float)
+        z = precisely(lambda x: function(X, *structure.build(x).values()), x)
+        return np.asarray(root * (z - y), dtype=float)
 
     residuals = ModelResiduals(plain, x, float(np.linalg.norm(root * y)), ridge)
     sample = (*rows.first(SAMPLE_ROWS)[:2], 1.0 + 0.5 * np.sin(np.arange(min(SAMPLE_ROWS, len(y))) ** 2 + 1.0))
