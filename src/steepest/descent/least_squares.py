@@ -12,7 +12,7 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.objective import Objective
 from steepest.descent.engine import CHUNK_SECONDS
-from steepest.descent.levenberg import LevenbergMarquardt, Linear
+from steepest.descent.levenberg import LevenbergMarquardt, Linear, rank
 from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, STALLED, Rules, State
 from steepest.descent.verdict import Audit
 
@@ -69,7 +69,7 @@ class LeastSquares:
         norms = _norms(self.triangle)
         # A parameter without influence yet is measured in its own units.
         self.scale = np.where(norms > 0, norms, 1.0)
-        self.region = self.rule.reach * (float(np.linalg.norm(self.scale * start)) or 1.0)
+        self.region = self.first_region()
         self.linear = Linear.of(self.triangle, self.scale)
         self.first_value, self.taken, self.code = self.value, 1.0, RUNNING
         self.iteration, self.evaluations, self.non_finite = 0, 1, 0
@@ -88,6 +88,16 @@ class LeastSquares:
         best = {"first_value": self.first_value, "best_x": self.x, "best_value": self.value}
         seen = {"estimate": self.linear.decrement, "t": self.taken, "code": self.code}
         return State(**(dict.fromkeys(State._fields, 0.0) | here | counts | best | seen))
+
+    def begin_at(self, x: np.ndarray) -> None:
+        """Go on from another point, in a region of the first size."""
+        self.evaluations += 1
+        self.stand(x, self.residuals.triangle(x), 1.0)
+        self.region, self.code = self.first_region(), RUNNING
+
+    def first_region(self) -> float:
+        """Return the Δ to begin with."""
+        return self.rule.reach * (float(np.linalg.norm(self.scale * self.x)) or 1.0)
 
     def mark(self, code: int) -> None:
         """Change what is said of the point where the descent stands."""
@@ -170,33 +180,45 @@ class LeastSquares:
 def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Audit | None:
     """Look at the whole Hessian of ‖ρ‖², 2 (JᵀJ + Σ ρᵢ ∇²ρᵢ), in coordinates in which JᵀJ is the identity.
 
-    There its eigenvalues are right however ill-conditioned J is; directions in which J is lost in
-    rounding are judged in the coordinates of x.
+    There its eigenvalues are right however ill-conditioned J is. Directions in which J is lost in
+    rounding are as long there as the one in which it is largest.
     """
-    triangle, bend = residuals.triangle(x), residuals.bend(x)
-    if bend is None or not (np.all(np.isfinite(bend)) and np.all(np.isfinite(triangle))):
+    triangle, curved = residuals.triangle(x), residuals.bend(x)
+    if curved is None or not (np.all(np.isfinite(curved)) and np.all(np.isfinite(triangle))):
         return None
-    norms = _norms(triangle)
-    linear = Linear.of(triangle, np.where(norms > 0, norms, 1.0))
-    turn = linear.turned.T / linear.singular / linear.scale[:, None]
-    eigenvalues, vectors = np.linalg.eigh(np.eye(linear.singular.size) + turn.T @ bend @ turn)
-    slopes = vectors.T @ linear.c
-    up, down = eigenvalues > 0, eigenvalues < 0
-    decrement = float(np.sum(slopes[up] ** 2 / eigenvalues[up]))
-    far = turn @ vectors[:, down] * (slopes[down] / eigenvalues[down]) / scale_of(x, start)[:, None]
-    hessian = 2 * (triangle[:, :-1].T @ triangle[:, :-1] + bend)
+    J, norms = triangle[:, :-1], _norms(triangle)
+    scale, size = np.where(norms > 0, norms, 1.0), scale_of(x, start)
+    U, singular, V = np.linalg.svd(J / scale)
+    sure = rank(singular, x.size)
+    length = np.full(x.size, singular[0] or 1.0)
+    length[:sure] = singular[:sure]
+    turn = V.T / length / scale[:, None]
+    eigenvalues, vectors = np.linalg.eigh(np.diag(np.arange(x.size) < sure) + turn.T @ curved @ turn)
+    slopes = vectors[:sure].T @ (U.T[:sure] @ triangle[:, -1])
+    solid = np.abs(eigenvalues) > EPS * x.size * np.abs(eigenvalues).max()
+    up, down = solid & (eigenvalues > 0), solid & (eigenvalues < 0)
+    onward = np.divide(-slopes, np.abs(eigenvalues), out=np.zeros_like(slopes), where=solid)
+    way = turn @ vectors[:, 0]
+    hessian = 2 * (J.T @ J + curved)
     smallest, largest = np.linalg.eigvalsh(hessian)[[0, -1]]
-    if down.any():
-        smallest = min(smallest, eigenvalues[0] * largest)
-    elif linear.singular.size == x.size:
+    if up.all():
         # The largest eigenvalue of the inverse is exact where the smallest of the matrix is rounding.
         smallest = 1 / np.linalg.norm(turn @ vectors / np.sqrt(2 * eigenvalues), 2) ** 2
-    elif smallest > -1e-9 * largest:
+    elif not down.any():
         smallest = 0.0
     rounding = EPS * np.abs(x)
     floor = NEAR * EPS * _value(triangle) + rounding @ np.abs(hessian) @ rounding + (EPS * residuals.size) ** 2
-    ridge = np.abs(far).max(initial=0.0)
-    return Audit(decrement, float(floor), float(smallest), float(largest), float(ridge), 1)
+    return Audit(
+        decrement=float(-slopes[up] @ onward[up]),
+        floor=float(floor),
+        smallest=float(smallest),
+        largest=float(largest),
+        ridge=float(np.abs(turn @ vectors[:, down] * onward[down] / size[:, None]).max(initial=0.0)),
+        cost=1,
+        bend=float(eigenvalues[0] / np.abs(eigenvalues).max()) if down.any() else 0.0,
+        way=way * EPS ** (1 / 3) / np.abs(way / size).max(),
+        step=turn @ vectors @ onward,
+    )
 
 
 def undetermined(residuals: Residuals, x: np.ndarray) -> np.ndarray:
@@ -208,7 +230,7 @@ def undetermined(residuals: Residuals, x: np.ndarray) -> np.ndarray:
     norms = _norms(triangle)
     idle = norms * np.abs(x) <= np.where(x == 0, norms - 1e-300, EPS * residuals.size)
     _, singular, V = np.linalg.svd(triangle[:, :-1] / np.where(norms > 0, norms, 1.0))
-    sure = int(np.sum(singular > EPS * max(triangle.shape) * max(singular[0], 1e-300)))
+    sure = rank(singular, x.size)
     return idle | (np.abs(V[sure:]).max(axis=0, initial=0.0) > LOOSE)
 
 

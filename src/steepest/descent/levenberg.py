@@ -78,8 +78,8 @@ class Linear:
     def of(cls, triangle: np.ndarray, scale: np.ndarray) -> Linear:
         """Decompose [J ρ], of which `triangle` is the R of a QR decomposition; `scale` is the diagonal of D."""
         U, singular, V = np.linalg.svd(triangle[:, :-1] / scale, full_matrices=False)
-        sure = singular > EPS * scale.size * max(singular[0], 1e-300)
-        return cls(singular[sure], V[sure], U.T[sure] @ triangle[:, -1], scale)
+        sure = rank(singular, scale.size)
+        return cls(singular[:sure], V[:sure], U.T[:sure] @ triangle[:, -1], scale)
 
     @property
     def decrement(self) -> float:
@@ -114,3 +114,8 @@ class Linear:
             if not low < mu < high:
                 mu = max(1e-3 * high, math.sqrt(low * high))
         return mu
+
+
+def rank(singular: np.ndarray, size: int) -> int:
+    """Return how many singular values, in falling order, are more than rounding beside the first."""
+    return int(np.sum(singular > EPS * size * max(singular[0], 1e-300)))

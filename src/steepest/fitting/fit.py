@@ -178,7 +178,8 @@ def fit(
         residuals, objective = problem.residuals(objective, rows)
         engine = partial(LeastSquares, residuals=residuals, thorough=not budget.asked)
     _, x = Structure.of(problem.start)
-    run = descend(Plan(objective, problem.view(calling), rules, 1.0, budget, engine=engine), x, callback, progress)
+    plan = Plan(objective, problem.view(calling), rules, 1.0, budget, engine=engine, helped=residuals is not None)
+    run = descend(plan, x, callback, progress)
     fitted = Fit(**{f.name: getattr(run, f.name) for f in fields(run)}, model=model, columns=names, data=(X, y))
     problem.annotate(fitted, target, weight)
     if isinstance(problem, CustomProblem) and residuals is not None:

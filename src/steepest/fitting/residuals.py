@@ -182,17 +182,20 @@ def residuals_of(
         z = precisely(lambda x: function(X, *structure.build(x).values()), x)
         return np.asarray(root * (z - y), dtype=float)
 
+    def look(at: np.ndarray) -> Any:
+        return audit_squares(residuals, at, x)
+
     residuals = ModelResiduals(plain, x, float(np.linalg.norm(root * y)), ridge)
     sample = (*rows.first(SAMPLE_ROWS)[:2], 1.0 + 0.5 * np.sin(np.arange(min(SAMPLE_ROWS, len(y))) ** 2 + 1.0))
     few = serve(weighted, Calling(structure, spread=False, args=sample), x)
     if few.compiled is not None and len(few.arrays) >= len(sample):
         closed = tuple(few.arrays[: len(few.arrays) - len(sample)])
         residuals.exact = _Exact(few.compiled, closed, _blocks(rows))
-        return residuals, replace(objective, audit=lambda at: audit_squares(residuals, at, x))
+        return residuals, replace(objective, audit=look)
     value = objective.value(x)
     residuals.noise = max(EPS, noise_level(objective.value, x, value) / abs(value) if value else EPS)
     why = f"central differences of residuals, as {few.why.split(', as ')[-1]}"
-    return residuals, replace(objective, kind="differences", why=why, cost=2 * x.size + 1, compiled=None)
+    return residuals, replace(objective, kind="differences", why=why, cost=2 * x.size + 1, compiled=None, audit=look)
 
 
 def _blocks(rows: Rows) -> list[tuple[Any, ...]]:
