@@ -19,7 +19,7 @@ from steepest.derivatives.precision import double_precision
 from steepest.descent.verdict import Audit
 from steepest.fitting.glm import Glm, whitened
 from steepest.fitting.recession import falls_forever, separates
-from steepest.models.losses import squared
+from steepest.models.losses import Loss, squared
 
 Array = Any
 
@@ -74,21 +74,40 @@ def _measured(glm: Glm, theta: Array) -> dict[str, Array]:
     turned = metric.T @ gradient
     newton = -metric @ turned
 
+    radius, slope_noise, value_noise = radius_and_noise(glm, theta, z, metric)
+    return {
+        "value": value, "decrement": jnp.linalg.norm(turned), "radius": radius, "condition": condition,
+        "slope_noise": slope_noise, "value_noise": value_noise, "metric": metric,
+        "endless": separates(glm, z) | falls_forever(glm, newton),
+    }  # fmt: skip
+
+
+def radius_and_noise(glm: Glm, theta: Array, z: Array, metric: Array) -> tuple[Array, Array, Array]:
+    """Return R, and in units of eps how far rounding moves the gradient, as H⁻¹ measures it, and the value."""
+
     def part(X: Array, p: Array, y: Array, z: Array) -> tuple[Array, Array]:
         rows = X @ metric[:-1] + metric[-1]
         length = jnp.where(p > 0, jnp.sqrt((rows**2).sum(axis=1)), 0.0)
         # How large the terms are that z is the sum of.
         terms = jnp.abs(X) @ jnp.abs(theta[:-1]) + jnp.abs(theta[-1])
         _, first, second = glm.losses(z, y, p)
+        # ‖error of g‖ ≤ Σ pᵢ |error of ℓ′ᵢ| ‖aᵢ‖.
         noise = jnp.abs(first) + second * terms + 2 * p * jnp.abs(y)
         return jnp.stack([noise @ length, jnp.abs(first) @ terms]), length
 
-    (slope_noise, value_noise), lengths = glm.over_blocks(part, jnp.zeros(2), glm.y, z)
-    return {
-        "value": value, "decrement": jnp.sqrt(turned @ turned), "radius": jnp.max(lengths), "condition": condition,
-        "slope_noise": slope_noise, "value_noise": value_noise, "metric": metric,
-        "endless": separates(glm, z) | falls_forever(glm, newton),
-    }  # fmt: skip
+    noises, lengths = glm.over_blocks(part, jnp.zeros(2), glm.y, z)
+    return jnp.max(lengths), noises[0], noises[1]
+
+
+def bounded(seen: dict[str, Any], loss: Loss) -> Audit | None:
+    """Return the bound of what was measured, with what rounding may hide; None where H is singular to rounding."""
+    lost = ROUNDINGS * EPS * seen["condition"]
+    if not lost < 0.1:
+        return None
+    decrement = (seen["decrement"] + ROUNDINGS * EPS * seen["slope_noise"]) * (1 + lost)
+    slack = ROUNDINGS * EPS * (abs(seen["value"]) + seen["value_noise"])
+    bound = gap(decrement, seen["radius"] * (1 + lost), loss is squared) + slack
+    return Audit(float(bound), 4 * float(slack), math.nan, math.nan, 0.0, 1)
 
 
 @dataclass
@@ -118,11 +137,4 @@ class Certifier:
             seen = jax.device_get(seen)
         if seen["endless"]:
             return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1, endless=ENDLESS)
-        lost = ROUNDINGS * EPS * seen["condition"]
-        if not lost < 0.1:
-            return None
-        # ‖error of g‖ ≤ Σ pᵢ |error of ℓ′ᵢ| ‖aᵢ‖, as H⁻¹ measures them.
-        decrement = (seen["decrement"] + ROUNDINGS * EPS * seen["slope_noise"]) * (1 + lost)
-        bound = gap(decrement, seen["radius"] * (1 + lost), self.glm.loss is squared)
-        slack = ROUNDINGS * EPS * (abs(seen["value"]) + seen["value_noise"])
-        return Audit(float(bound + slack), 4 * float(slack), math.nan, math.nan, 0.0, 1)
+        return bounded(seen, self.glm.loss)

@@ -8,6 +8,7 @@ which it is the identity; its reading of X counts as an evaluation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +22,7 @@ from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import double_precision
 from steepest.descent.directions import LBFGS
 from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, STALLED, Rules
+from steepest.fitting import proximal
 from steepest.fitting.glm import Glm, whitened
 from steepest.fitting.plane import search
 from steepest.fitting.recession import separates
@@ -173,31 +175,26 @@ def capacity_of(size: int) -> int:
     return int(np.clip(MOST_NUMBERS // (len(COLUMNS) + size), 1, MOST_ROWS))
 
 
-@shared
-def _begin(glm: Glm, x: Array, metric: Array) -> Stand:
-    return begin(glm, x, metric)
+def chunk_of(step: Callable[..., tuple[Any, Array]]) -> Callable[..., tuple[Any, Array]]:
+    """Return the loop around a step: (data, stand, limits of rows, evaluations and tolerance) -> (stand, rows)."""
 
+    def chunk(data: tuple[Any, ...], stand: Any, limits: Array) -> tuple[Any, Array]:
+        first, stop = stand.iteration, stand.evaluations + limits[1]
 
-_renewed = shared(lambda stand, metric: faced(renewed(stand, metric)))
+        def going(carry: tuple[Any, Array]) -> Array:
+            here = carry[0]
+            return (here.code == RUNNING) & (here.iteration - first < limits[0]) & (here.evaluations < stop)
 
+        def body(carry: tuple[Any, Array]) -> tuple[Any, Array]:
+            here, rows = carry
+            there, t = step(*data, here, limits[2])
+            # The row of a step that was not taken is overwritten, or cut off with the rest.
+            return there, rows.at[here.iteration - first].set(row_of(there, t))
 
-@shared
-def _chunk(glm: Glm, stand: Stand, limits: Array) -> tuple[Stand, Array]:
-    """Take steps until a limit of (rows, evaluations, tolerance); return them as rows of the trace."""
-    first, stop = stand.iteration, stand.evaluations + limits[1]
+        rows = jnp.zeros((capacity_of(stand.x.size), len(COLUMNS) + stand.x.size))
+        return jax.lax.while_loop(going, body, (stand, rows))
 
-    def going(carry: tuple[Stand, Array]) -> Array:
-        here = carry[0]
-        return (here.code == RUNNING) & (here.iteration - first < limits[0]) & (here.evaluations < stop)
-
-    def body(carry: tuple[Stand, Array]) -> tuple[Stand, Array]:
-        here, rows = carry
-        there, t = turn(glm, here, limits[2])
-        # The row of a step that was not taken is cut off with the rest.
-        return there, rows.at[here.iteration - first].set(row_of(there, t))
-
-    rows = jnp.zeros((capacity_of(stand.x.size), len(COLUMNS) + stand.x.size))
-    return jax.lax.while_loop(going, body, (stand, rows))
+    return shared(chunk)
 
 
 def row_of(stand: Any, t: Array) -> Array:
@@ -207,30 +204,28 @@ def row_of(stand: Any, t: Array) -> Array:
     return jnp.concatenate([jnp.stack([jnp.asarray(number, float) for number in head]), stand.x])
 
 
-class PlaneEngine:
-    """One descent under way, as the driver sees it.
+class LinearEngine:
+    """One descent of a generalised linear model under way, as the driver sees it.
 
     Parameters
     ----------
-    glm : Glm
-        What is descended.
-    curvature : float
-        The loss's second derivative, as it is on the whole.
+    data : tuple
+        What is descended, as the compiled functions take it.
     objective, rules, sign, tolerance, start, box
-        As for `steepest.descent.engine.Engine`; no rules but its own are needed, and no box.
+        As for `steepest.descent.engine.Engine`; the rules are its own, and there is no box.
     """
 
-    begin, chunk = staticmethod(_begin), staticmethod(_chunk)
+    begin: Callable[..., Any]
+    chunk: Callable[..., tuple[Any, Array]]
 
     def __init__(
-        self, glm: Glm, curvature: float, objective: Objective, rules: Rules, sign: float, tolerance: float,
+        self, data: tuple[Any, ...], first: Any, objective: Objective, rules: Rules, sign: float, tolerance: float,
         start: np.ndarray, box: Box | None = None,
     ) -> None:  # fmt: skip
-        self.glm, self.objective, self.sign, self.box = glm, objective, sign, box
+        self.data, self.objective, self.sign, self.box = data, objective, sign, box
         self.tolerance, self.start, self.gaps = tolerance, start, 0
-        root = np.full(start.size, 1 / np.sqrt(curvature))
         with double_precision():
-            self.stand(self.begin(glm, start, np.diag(root) if start.size <= WIDEST_GRAM + 1 else root))
+            self.stand(self.begin(*data, start, first))
 
     def stand(self, stand: Any) -> None:
         """Stand at a state; what the driver reads of it becomes NumPy's."""
@@ -239,11 +234,9 @@ class PlaneEngine:
         self.state = stand._replace(**jax.device_get(small))
 
     def mark(self, code: int) -> None:
-        """Change what is said of the point where the descent stands; with what a certificate has learnt, go on."""
-        metric = getattr(self.objective.certify, "metric", None)
+        """Change what is said of the point where the descent stands."""
         with double_precision():
-            stand = self._stand._replace(code=jnp.asarray(code))
-            self.stand(stand if metric is None or stand.metric.ndim < 2 else _renewed(stand, metric))
+            self.stand(self._stand._replace(code=jnp.asarray(code)))
 
     def row(self, t: float = 0.0) -> np.ndarray:
         """Return where the descent stands as a row of the trace."""
@@ -255,9 +248,52 @@ class PlaneEngine:
         rows = min(rows, capacity_of(self.start.size))
         before = int(self.state.iteration)
         with double_precision():
-            stand, recorded = self.chunk(self.glm, self._stand, np.array([rows, evaluations, self.tolerance]))
+            stand, recorded = self.chunk(self.data, self._stand, np.array([rows, evaluations, self.asked]))
             self.stand(stand)
             return np.array(recorded)[: int(self.state.iteration) - before]
 
+    @property
+    def asked(self) -> float:
+        """How near is near enough, as a part of the descent."""
+        return self.tolerance
 
+
+class PlaneEngine(LinearEngine):
+    """L-BFGS with the search in the plane; `first` is what the loss's second derivative is on the whole."""
+
+    begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(turn))
+
+    def __init__(self, glm: Glm, first: float, exact: bool, *arguments: Any) -> None:
+        # In coordinates that whiten it, least squares is solved to rounding by a step or two.
+        self.exact = exact
+        size = glm.X.shape[1] + 1
+        root = np.full(size, 1 / np.sqrt(first))
+        super().__init__((glm,), np.diag(root) if size <= WIDEST_GRAM + 1 else root, *arguments)
+
+    @property
+    def asked(self) -> float:
+        return 0.0 if self.exact else self.tolerance
+
+    def mark(self, code: int) -> None:
+        """Change what is said of the point; go on with what a certificate has learnt."""
+        metric = getattr(self.objective.certify, "metric", None)
+        if metric is not None and self._stand.metric.ndim == 2:
+            with double_precision():
+                self.stand(_renewed(self._stand, metric))
+        super().mark(code)
+
+
+class NewtonEngine(LinearEngine):
+    """Proximal Newton steps, for an L1 penalty."""
+
+    begin, chunk = staticmethod(shared(proximal.begin)), staticmethod(chunk_of(proximal.newton))
+
+
+class SpectralEngine(LinearEngine):
+    """Proximal Barzilai-Borwein steps, for an L1 penalty of more columns than a Hessian is formed for."""
+
+    begin, chunk = staticmethod(NewtonEngine.begin), staticmethod(chunk_of(proximal.spectral))
+
+
+_renewed = shared(lambda stand, metric: faced(renewed(stand, metric)))
 _CARRIED = ("z", "along_step", "metric", "pairs")

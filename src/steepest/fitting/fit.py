@@ -22,7 +22,7 @@ from steepest.descent.levenberg import NAME as LEVENBERG
 from steepest.descent.levenberg import LevenbergMarquardt
 from steepest.descent.state import Rules
 from steepest.fitting.custom import CustomProblem
-from steepest.fitting.linear import LinearProblem
+from steepest.fitting.linear import LinearProblem, kink_of, unfit_for
 from steepest.fitting.problem import Rows, objective_of
 from steepest.fitting.residuals import MOST_WORK, hindrance
 from steepest.fitting.result import Fit
@@ -77,8 +77,9 @@ def fit(
         "squared", "log loss", or a function of predictions and targets that returns one number a row;
         the model's own by default.
     penalty : callable, optional
-        Such as ``penalties.L2(1e-3)``, of the weights in your units; a linear model's intercept is
-        free, and of a function's parameters every one is penalised.
+        Such as ``penalties.L2(1e-3)``, or ``penalties.L1(1e-3)`` for exact zeros, of the weights in
+        your units; a linear model's intercept is free, and of a function's parameters every one is
+        penalised.
     sample_weight : array of shape (rows,), optional
         How often each row counts.
     batch_size : int, optional
@@ -154,7 +155,9 @@ def fit(
     cost = losses.named(model.loss if loss is None else loss)
     losses.check_targets(cost, target)
     finds_its_own = rules.searches or (isinstance(step, str) and not is_optax(direction))
-    how = _rescaling(rescale, model, array, finds_its_own)
+    if why := unfit_for(penalty, model, size is not None, direction, step, rescale):
+        raise ValueError(f"penalty={penalty!r}: {why}")
+    how = _rescaling("scale" if kink_of(penalty) and finds_its_own else rescale, model, array, finds_its_own)
     problem: LinearProblem | CustomProblem
     if isinstance(model, Linear):
         problem = LinearProblem.of(model, array, target, start, weight, cost, penalty, how, names)

@@ -123,12 +123,15 @@ class Glm:
 def whitened(hessian: Array) -> tuple[Array, Array]:
     """Return M with Mᵀ H M = I, by Cholesky, and the condition number of H scaled to a unit diagonal.
 
-    Neither is finite where H is not positive definite.
+    Neither is finite where H is not positive definite. A column of zeros is left out of both.
     """
-    scale = jnp.sqrt(jnp.diag(hessian))
-    factor = jnp.linalg.cholesky(hessian / jnp.outer(scale, scale))
+    diagonal = jnp.diag(hessian)
+    alive = diagonal != 0
+    scale = jnp.where(alive, jnp.sqrt(diagonal), 1.0)
+    factor = jnp.linalg.cholesky(hessian / jnp.outer(scale, scale) + jnp.diag(jnp.where(alive, 0.0, 1.0)))
     inverse = jax.scipy.linalg.solve_triangular(factor, jnp.eye(len(hessian)), lower=True)
-    return (inverse / scale).T, (factor**2).sum() * (inverse**2).sum()
+    metric = jnp.where(alive[:, None], (inverse / scale).T, 0.0)
+    return metric, (factor**2).sum() * (inverse**2).sum()
 
 
 jax.tree_util.register_dataclass(Glm, ["X", "y", "weight", "mass", "ridge", "turn"], ["loss", "block"])

@@ -19,14 +19,16 @@ from steepest.descent.engine import Engine
 from steepest.descent.verdict import message
 from steepest.descent.view import View
 from steepest.fitting.certificate import ENDLESS, Certifier
-from steepest.fitting.engine import PlaneEngine
+from steepest.fitting.engine import NewtonEngine, PlaneEngine, SpectralEngine
 from steepest.fitting.glm import CONVEX, Glm
 from steepest.fitting.problem import Rows
+from steepest.fitting.proximal import WIDEST_MODEL
 from steepest.fitting.result import Fit
 from steepest.fitting.scaling import Changed, Coordinates, coordinates
+from steepest.fitting.sparse_certificate import SparseCertifier
 from steepest.models import Linear
 from steepest.models.losses import log_loss, poisson, squared
-from steepest.models.penalties import L2
+from steepest.models.penalties import L1, L2, ElasticNet
 from steepest.trace import Certificate, Event, Outcome
 
 Function = Callable[..., Any]
@@ -113,26 +115,42 @@ class LinearProblem:
 
     def sharpen(self, objective: Objective, rows: Rows) -> None:
         """Give a convex objective over all rows its certificate."""
-        if self.is_convex and objective.compiled and rows.layout.batches == 1:
+        objective.smooth = not kink_of(self.user_penalty)
+        if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
+            return
+        if objective.smooth:
             objective.certify = Certifier(self.glm(objective, rows))
+        elif self.how != "whiten":
+            objective.certify = SparseCertifier(self.glm(objective, rows), self.kinks)
 
     def engine(self, objective: Objective) -> Function:
         """Return what descends when nothing was asked for."""
-        if not isinstance(objective.certify, Certifier):
-            return Engine
-        return partial(PlaneEngine, objective.certify.glm, self.curvature)
+        certify = objective.certify
+        if isinstance(certify, Certifier):
+            exact = self.loss is squared and self.how == "whiten"
+            return partial(PlaneEngine, certify.glm, self.curvature, exact)
+        if isinstance(certify, SparseCertifier):
+            engine = NewtonEngine if len(self.kinks) <= WIDEST_MODEL else SpectralEngine
+            return partial(engine, (certify.glm, certify.lam), self.curvature)
+        return Engine
 
     @property
     def is_convex(self) -> bool:
-        return self.loss in CONVEX and (self.user_penalty is None or isinstance(self.user_penalty, L2))
+        """Whether objective is one that certificates and steps of its own are known for."""
+        return self.loss in CONVEX and isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None)))
+
+    @property
+    def kinks(self) -> np.ndarray:
+        """λⱼ, what |θⱼ| is multiplied by in the penalty."""
+        return np.append(kink_of(self.user_penalty) / self.coordinates.scale, 0.0)
 
     def glm(self, objective: Objective, rows: Rows) -> Glm:
         """Return the products with the rows, where the objective has them."""
-        ridge = ridge_of(self.user_penalty)
+        free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
         with double_precision():
-            turn = jax.device_put(self.coordinates.turn) if ridge else None
+            turn = None if free else jax.device_put(self.coordinates.turn)
         X, y, weight = objective.arrays["data"]
-        return Glm(X, y, weight, rows.mass, ridge, turn, self.loss, rows.layout.block)
+        return Glm(X, y, weight, rows.mass, ridge_of(self.user_penalty), turn, self.loss, rows.layout.block)
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data: columns without news, and classes that separate."""
@@ -144,7 +162,8 @@ class LinearProblem:
             detail = f"the columns are nearly dependent, with a condition number of {condition:.1e}: {digits}"
             fitted.trace.stored_events.append(Event(0, "ill-conditioned", detail))
             fitted.message += f"; ill-conditioned: {detail}"
-        if self.loss is log_loss and self.user_penalty is None:
+        free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
+        if self.loss is log_loss and free and self.is_convex:
             margin = (2 * y - 1) * self.model(self.X, *fitted.params.values())
             if np.all(margin[weight > 0] > 0) and set(np.unique(y)) == {0, 1}:
                 fitted.outcome, fitted.certificate = Outcome.NO_FINITE_OPTIMUM, Certificate()
@@ -160,4 +179,27 @@ def curvature(loss: Function, mean: float) -> float:
 
 def ridge_of(penalty: Function | None) -> float:
     """Return the strength of the quadratic part of a penalty."""
+    if isinstance(penalty, ElasticNet):
+        return float(penalty.l2)
     return float(penalty.strength) if isinstance(penalty, L2) else 0.0
+
+
+def unfit_for(penalty: Function | None, model: Any, batched: bool, direction: Any, step: Any, how: str) -> str:
+    """Return why a penalty with kinks can't be descended on with these words, or nothing where it can."""
+    if not kink_of(penalty):
+        return ""
+    if how == "whiten":
+        return "rescale='whiten' mixes the coefficients that it sets to 0: leave rescale= out"
+    if isinstance(step, str) and (batched or direction is not None or not isinstance(model, Linear) or step != "auto"):
+        return (
+            "its kinks at 0 need proximal steps, which a linear model takes on all rows, with batch_size=, direction= "
+            "and step= left out: leave them out, take penalties.L2, or give a learning rate such as step=0.01"
+        )
+    return ""
+
+
+def kink_of(penalty: Function | None) -> float:
+    """Return the strength of the part of a penalty that has kinks, λ ‖w‖₁."""
+    if isinstance(penalty, ElasticNet):
+        return float(penalty.l1)
+    return float(penalty.strength) if isinstance(penalty, L1) else 0.0

@@ -1,0 +1,212 @@
+"""Proximal Newton steps for L1 penalties: the quadratic model with its kinks is solved, and exact zeros come of it.
+
+F(θ) = f(θ) + Σ λⱼ |θⱼ|, with f smooth. Lee, Sun and Saunders, "Proximal Newton-type methods for
+minimizing composite functions" (2014); coordinate descent for the model: Friedman, Hastie and
+Tibshirani, "Regularization paths for generalized linear models" (2010).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from steepest.derivatives.differences import EPS
+from steepest.descent.state import CANDIDATE, RUNNING, STALLED
+from steepest.fitting.glm import Glm
+from steepest.fitting.recession import separates
+
+Array = Any
+
+# As many columns as a quadratic model is solved for.
+WIDEST_MODEL = 1_000
+SUFFICIENT = 1e-4
+MOST_HALVINGS = 60
+MOST_ROUNDS = 20
+SWEEPS = 8
+MODEL_LEFT = 1e-20
+MOST_IDLE = 3
+# How many values the search of `spectral` looks back on.
+RECENT = 5
+
+
+class Sparse(NamedTuple):
+    """Where a proximal descent stands; `smooth` is ∇f and `gradient` the shortest subgradient of F."""
+
+    x: Array
+    value: Array
+    smooth: Array
+    gradient: Array
+    z: Array
+    curvature: Array
+    recent: Array
+    iteration: Array
+    evaluations: Array
+    first_value: Array
+    estimate: Array
+    flattest: Array
+    steepest: Array
+    best_x: Array
+    best_value: Array
+    idle: Array
+    code: Array
+
+    @property
+    def resets(self) -> int:
+        """How often the direction began anew: never."""
+        return 0
+
+    @property
+    def non_finite(self) -> int:
+        """How many points were evaluated where f is not finite."""
+        return 0
+
+
+def soft(x: Array, threshold: Array) -> Array:
+    """Return x moved towards 0 by a threshold, and 0 where it would pass it: the proximal step of λ|x|."""
+    return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
+
+
+def shortest(g: Array, x: Array, lam: Array) -> Array:
+    """Return the shortest subgradient of f + Σ λⱼ |xⱼ| where f has the gradient g."""
+    return jnp.where(x != 0, g + lam * jnp.sign(x), soft(g, lam))
+
+
+def least(H: Array, g: Array, x: Array, lam: Array) -> Array:
+    """Return the y that makes gᵀ(y - x) + ½ (y - x)ᵀ H (y - x) + Σ λⱼ |yⱼ| least.
+
+    Coordinate descent finds which coordinates are 0; a Newton step among the others, as far as none
+    changes its sign, then arrives where columns go together and coordinates alone would creep.
+    """
+    h = jnp.diag(H)
+    bent = h > 0
+    width = jnp.where(bent, h, 1.0)
+
+    def coordinate(j: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        y, r = carry
+        ahead = soft(y[j] - r[j] / width[j], lam[j] / width[j])
+        new = jnp.where(bent[j], ahead, jnp.where(lam[j] > 0, 0.0, y[j]))
+        return y.at[j].set(new), r + H[j] * (new - y[j])
+
+    def among(y: Array, r: Array) -> tuple[Array, Array]:
+        free = bent & ((y != 0) | (lam == 0))
+        part = jnp.where(free[:, None] & free, H, 0.0) + jnp.diag(jnp.where(free, 1e-14 * h, 1.0))
+        step = -jax.scipy.linalg.cho_solve(
+            (jnp.linalg.cholesky(part), True), jnp.where(free, r + lam * jnp.sign(y), 0.0)
+        )
+        crosses = (lam > 0) & free & (y * (y + step) < 0)
+        reach = jnp.where(crosses, -y / jnp.where(crosses, step, 1.0), jnp.inf)
+        t = jnp.minimum(1.0, jnp.min(reach))
+        new = jnp.where(crosses & (reach == t), 0.0, y + t * step)
+        new = jnp.where(jnp.all(jnp.isfinite(new)), new, y)
+        return new, r + H @ (new - y)
+
+    def left(y: Array, r: Array) -> Array:
+        return jnp.sum(shortest(r, y, lam) ** 2 / width)
+
+    def going(carry: tuple[Array, Array, Array]) -> Array:
+        y, r, rounds = carry
+        rounding = jnp.sum((8 * EPS * (jnp.abs(H) @ jnp.abs(y - x) + jnp.abs(g))) ** 2 / width)
+        return (rounds < MOST_ROUNDS) & (left(y, r) > MODEL_LEFT * left(x, g) + rounding)
+
+    def body(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        y, r, rounds = carry
+        y, r = jax.lax.fori_loop(0, SWEEPS, lambda _, carry: jax.lax.fori_loop(0, x.size, coordinate, carry), (y, r))
+        return *among(y, r), rounds + 1
+
+    return jax.lax.while_loop(going, body, (x, g, jnp.asarray(0)))[0]
+
+
+def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Sparse:
+    """Stand at a start."""
+    f, g, z = glm.slope(x)
+    value, none, zero = f + lam @ jnp.abs(x), jnp.asarray(0.0), jnp.zeros((), int)
+    v = shortest(g, x, lam)
+    estimate = v @ v / (2 * curvature)
+    code = jnp.where(estimate <= 4 * EPS * jnp.abs(value), CANDIDATE, RUNNING)
+    recent = jnp.full(RECENT, value)
+    return Sparse(
+        x, value, g, v, z, jnp.asarray(curvature, float), recent, zero, zero + 1, value, estimate,
+        jnp.asarray(jnp.inf), none, x, value, zero, code,
+    )  # fmt: skip
+
+
+def newton(glm: Glm, lam: Array, here: Sparse, tolerance: Array) -> tuple[Sparse, Array]:
+    """Take one proximal Newton step, halved until F falls enough.
+
+    It reads X three times, for the Hessian, along the step and for the gradient, which counts as two evaluations.
+    """
+    H = glm.hessian(here.x)
+    d = least(H, here.smooth, here.x, lam) - here.x
+    along, p = glm.along(d), glm.weight / glm.mass
+    w, W = glm.weights(here.x[:-1]), glm.weights(d[:-1])
+    fall = here.smooth @ d + lam @ (jnp.abs(here.x + d) - jnp.abs(here.x))
+
+    def height(t: Array) -> Array:
+        weights = w + t * W
+        loss = glm.losses(here.z + t * along, glm.y, p)[0].sum()
+        return loss + glm.ridge / 2 * (weights @ weights) + lam @ jnp.abs(here.x + t * d)
+
+    def short(carry: tuple[Array, Array]) -> Array:
+        t, halvings = carry
+        enough = here.value + SUFFICIENT * t * fall + 4 * EPS * jnp.abs(here.value)
+        return ~(height(t) <= enough) & (halvings < MOST_HALVINGS)
+
+    t, halvings = jax.lax.while_loop(short, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.asarray(1.0), 0))
+    there = arrived(glm, lam, here, here.x + t * d, 2)
+    v = there.gradient
+    free = (there.x != 0) | (lam == 0) | (v != 0)
+    part = jnp.where(free[:, None] & free, H, 0.0) + jnp.diag(jnp.where(free, 1e-14 * jnp.diag(H), 1.0))
+    estimate = v @ jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(part), True), v) / 2
+    estimate = jnp.where(jnp.isnan(estimate), jnp.inf, estimate)
+    return judged(glm, here, there, estimate, tolerance, halvings >= MOST_HALVINGS), t
+
+
+def spectral(glm: Glm, lam: Array, here: Sparse, tolerance: Array) -> tuple[Sparse, Array]:
+    """Try one proximal step of the Barzilai-Borwein size; one that leads up is tried again at half the size.
+
+    SpaRSA: Wright, Nowak and Figueiredo, "Sparse reconstruction by separable approximation" (2009).
+    """
+    a = here.curvature
+    x = soft(here.x - here.smooth / a, lam / a)
+    there = arrived(glm, lam, here, x, 1)
+    s, y = x - here.x, there.smooth - here.smooth
+    ss, sy = s @ s, s @ y
+    enough = jnp.max(here.recent) - SUFFICIENT / 2 * a * ss + 4 * EPS * jnp.abs(here.value)
+    taken = there.value <= enough
+    bb = jnp.where(sy > 0, sy / ss, a / 2)
+    flattest = jnp.where(sy > 0, jnp.minimum(here.flattest, bb), here.flattest)
+    there = there._replace(
+        curvature=jnp.clip(bb, 1e-8 * a, 1e8 * a),
+        flattest=flattest,
+        recent=jnp.roll(here.recent, 1).at[0].set(there.value),
+    )
+    v = there.gradient
+    there = judged(glm, here, there, v @ v / (2 * flattest), tolerance, ss == 0)
+    stays = here._replace(curvature=2 * a, evaluations=there.evaluations, code=jnp.where(ss == 0, STALLED, RUNNING))
+    return jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, stays), 1 / a
+
+
+def arrived(glm: Glm, lam: Array, here: Sparse, x: Array, cost: int) -> Sparse:
+    """Return the stand at a new point."""
+    f, g, z = glm.slope(x)
+    s, y = x - here.x, g - here.smooth
+    curvature, value = (s @ y) / (s @ s), f + lam @ jnp.abs(x)
+    better = value < here.best_value
+    return here._replace(
+        x=x, value=value, smooth=g, best_x=jnp.where(better, x, here.best_x),
+        best_value=jnp.where(better, value, here.best_value), gradient=shortest(g, x, lam), z=z,
+        steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest),
+        iteration=here.iteration + 1, evaluations=here.evaluations + cost,
+    )  # fmt: skip
+
+
+def judged(glm: Glm, here: Sparse, there: Sparse, estimate: Array, tolerance: Array, stuck: Array) -> Sparse:
+    """Return the stand with what is said of it: near, stuck, or on the way."""
+    rounding = 4 * EPS * jnp.abs(there.value)
+    near = estimate <= jnp.maximum(tolerance * (here.first_value - there.value), rounding)
+    idle = jnp.where(there.value < here.value - rounding, 0, here.idle + 1)
+    code = jnp.where(near | separates(glm, there.z), CANDIDATE, jnp.where(idle >= MOST_IDLE, STALLED, RUNNING))
+    code = jnp.where(stuck & ~near, STALLED, code)
+    return there._replace(estimate=estimate, idle=idle, code=code)
