@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import optimize
+from tests.interrupts import interrupted
+from tests.oracles.nist import NonLinear
 
 import steepest as st
 from steepest.descent.levenberg import LevenbergMarquardt, Linear
-from tests.interrupts import interrupted
-from tests.oracles.nist import NonLinear
 
 NAME = "levenberg-marquardt"
 X = np.linspace(0, 3, 60)
