@@ -81,6 +81,11 @@ def tried(method, problem, start):
     return digits, *seconds
 
 
+def shown(digits):
+    """Return a number of digits, in red where they are too few."""
+    return f"{digits:4.1f}" if digits >= ENOUGH else f"[red]{digits:4.1f}[/]"
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
@@ -95,25 +100,16 @@ if __name__ == "__main__":
         for method, solve in METHODS.items():
             both = [tried(solve, problem, start) for start in problem.starts]
             seen[method] += both
-            line.append(
-                "  ".join(f"{right:4.1f}" if right >= ENOUGH else f"[red]{right:4.1f}[/]" for right, *_ in both)
-            )
+            line.append("  ".join(shown(right) for right, *_ in both))
         digits.add_row(name, *line)
     console.print(digits)
     table = Table(title=f"of {2 * len(NonLinear.names)} runs", title_justify="left")
-    for column in (
-        "",
-        f"≥ {ENOUGH:g} digits",
-        "median digits",
-        "median ms, first call",
-        "median ms, again",
-        "slowest ms, again",
-    ):
-        table.add_column(column, justify="left" if not column else "right")
+    table.add_column("")
+    for column in (f"≥ {ENOUGH:g} digits", "median digits", "ms, first call", "ms, again", "slowest, again"):
+        table.add_column(column, justify="right")
     for method, runs in seen.items():
         right, first, again = zip(*runs, strict=True)
-        times = [
-            f"{1e3 * value:,.1f}" for value in (statistics.median(first[::2]), statistics.median(again), max(again))
-        ]
-        table.add_row(method, str(sum(r >= ENOUGH for r in right)), f"{statistics.median(right):.1f}", *times)
+        times = (statistics.median(first[::2]), statistics.median(again), max(again))
+        shares = str(sum(r >= ENOUGH for r in right)), f"{statistics.median(right):.1f}"
+        table.add_row(method, *shares, *(f"{1e3 * seconds:,.1f}" for seconds in times))
     console.print(table)
