@@ -1,0 +1,54 @@
+"""The standard functions of `tests.functions`, each as a problem with the minima that were found below its start.
+
+All 35 of Moré, Garbow and Hillstrom are among them. Left out are those with a kink where the minimum is, those
+without a minimum, and the second way of writing a function that is there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from tests.functions import STANDARD, Standard
+from tests.problems.problem import Problem
+
+KINKED = {"ackley", "cross_in_tray", "drop_wave", "eggholder", "fermat_weber", "salomon", "schwefel"}
+ENDLESS = {"adjiman", "nested_logs"}
+TWICE = {"rosenbrock_of_scalars", "rosenbrock_chain", "helical_valley", "logistic_loss_by_rows", "huber_by_rows"}
+
+
+def of_a_vector(case: Standard) -> Callable[[Any], Any]:
+    """Return a function of one vector."""
+    f = case.f
+    return (lambda x: f(*x)) if case.scalars else f
+
+
+def helical_valley(x):
+    """Return number 7 of Moré, Garbow and Hillstrom, the half turn where x₁ < 0 told by the arctangent of both.
+
+    Their angle runs from -1/4 to 3/4 of a turn, and that of the arctangent from -1/2 to 1/2.
+    """
+    turn = np.arctan2(x[1], x[0]) / (2 * np.pi)
+    turn = np.where((x[0] < 0) & (x[1] < 0), turn + 1, turn)
+    return 100 * ((x[2] - 10 * turn) ** 2 + (np.hypot(x[0], x[1]) - 1) ** 2) + x[2] ** 2
+
+
+def classics() -> list[Problem]:
+    """Return the standard functions as problems, in the order of `STANDARD`."""
+    skipped = KINKED | ENDLESS | TWICE
+    found = [
+        Problem(
+            case.name,
+            of_a_vector(case),
+            np.array(case.start),
+            (case.minimum or 0.0, *case.also, *MORE.get(case.name, ())),
+        )
+        for case in STANDARD
+        if case.name not in skipped
+    ]
+    return [Problem("helical_valley", helical_valley, np.array([-1.0, 0.0, 0.0]), (0.0,)), *found]
+
+
+# Values of local minima that a descent from the start may end in, beside those in `STANDARD`.
+MORE: dict[str, tuple[float, ...]] = {}

@@ -1,0 +1,121 @@
+"""Generalised linear models on raw columns, as plain functions of the intercept and the coefficients.
+
+The least value of each is computed by another way than descent: Newton's method on standardised columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from tests.problems.problem import Problem
+
+Table = tuple[np.ndarray, np.ndarray]
+
+
+def logistic(z: Any, y: Any) -> Any:
+    """Return the log loss of scores z for labels 0 and 1."""
+    return np.logaddexp(0, z) - y * z
+
+
+def poisson(z: Any, y: Any) -> Any:
+    """Return the loss of log rates z for counts, up to what counts alone add."""
+    return np.exp(z) - y * z
+
+
+def squared(z: Any, y: Any) -> Any:
+    """Return the squared error."""
+    return (z - y) ** 2
+
+
+def chance(z: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-z))."""
+    return 0.5 * (1 + np.tanh(z / 2))
+
+
+# First and second derivatives of the losses by z, for the reference alone.
+SLOPES = {
+    logistic: (lambda z, y: chance(z) - y, lambda z, y: chance(z) * chance(-z)),
+    poisson: (lambda z, y: np.exp(z) - y, lambda z, y: np.exp(z)),
+    squared: (lambda z, y: 2 * (z - y), lambda z, y: np.full_like(z, 2.0)),
+}
+
+
+def objective(loss: Callable[[Any, Any], Any], X: np.ndarray, y: np.ndarray, ridge: float) -> Callable[[Any], Any]:
+    """Return mean loss + ridge/2 ‖w‖², with the intercept first in the point and free of the penalty."""
+
+    def value(point: Any) -> Any:
+        return np.mean(loss(point[0] + X @ point[1:], y)) + 0.5 * ridge * np.sum(point[1:] ** 2)
+
+    return value
+
+
+def least(loss: Callable[[Any, Any], Any], X: np.ndarray, y: np.ndarray, ridge: float) -> float:
+    """Return the minimum by Newton's method with halved steps, on columns of mean 0 and deviation 1."""
+    slope, bend = SLOPES[loss]
+    deviation = X.std(axis=0)
+    table = np.column_stack([np.ones(len(y)), (X - X.mean(axis=0)) / deviation])
+    penalty = np.concatenate([[0.0], ridge / deviation**2])
+
+    def value(point: np.ndarray) -> float:
+        return float(np.mean(loss(table @ point, y)) + 0.5 * penalty @ point**2)
+
+    point = np.zeros(table.shape[1])
+    for _ in range(200):
+        z = table @ point
+        gradient = table.T @ slope(z, y) / len(y) + penalty * point
+        hessian = (table.T * bend(z, y)) @ table / len(y) + np.diag(penalty)
+        step, t = np.linalg.solve(hessian, gradient), 1.0
+        while t > 1e-10 and not value(point - t * step) < value(point):
+            t /= 2
+        if gradient @ step < 1e-16 * max(1.0, abs(value(point))):
+            break
+        point = point - t * step
+    return value(point)
+
+
+def counts(table: Table) -> Table:
+    """Return a table whose target is counted in tens, as whole numbers."""
+    return table[0], np.round(table[1] / 10)
+
+
+def first_class(table: Table) -> Table:
+    """Return a table whose target is whether a row is of the first class."""
+    return table[0], (table[1] == 0).astype(float)
+
+
+def in_all_scales(kind: str) -> Table:
+    """Return 400 rows of columns with scales 1e-3 to 1e4 and means of their own, correlated in part."""
+    draws = np.random.default_rng(len(kind))
+    rows = draws.standard_normal((400, 8)) @ (np.eye(8) + 0.4 * draws.standard_normal((8, 8)))
+    score = rows @ draws.uniform(-0.5, 0.5, 8)
+    X = (rows + draws.uniform(-2, 2, 8)) * 10.0 ** np.arange(-3, 5)
+    targets = {
+        "logistic": lambda: (draws.uniform(size=400) < chance(score)).astype(float),
+        "poisson": lambda: draws.poisson(np.exp(score)).astype(float),
+        "squared": lambda: score + 0.1 * draws.standard_normal(400),
+    }
+    return X, targets[kind]()
+
+
+def glms() -> list[Problem]:
+    """Return nine models: three losses on bundled tables and on made ones, with weak and strong penalties."""
+    cancer, wine = load_breast_cancer(return_X_y=True), load_wine(return_X_y=True)
+    diabetes = load_diabetes(return_X_y=True, scaled=False)
+    models: dict[str, tuple[Callable[[Any, Any], Any], Table, float]] = {
+        "cancer_logistic_weak": (logistic, (cancer[0], cancer[1].astype(float)), 1e-4),
+        "cancer_logistic_strong": (logistic, (cancer[0], cancer[1].astype(float)), 1e-1),
+        "wine_logistic": (logistic, first_class(wine), 1e-3),
+        "diabetes_squared_weak": (squared, diabetes, 1e-6),
+        "diabetes_squared_strong": (squared, diabetes, 1e1),
+        "diabetes_poisson": (poisson, counts(diabetes), 1e-3),
+        "scales_logistic": (logistic, in_all_scales("logistic"), 1e-6),
+        "scales_poisson": (poisson, in_all_scales("poisson"), 1e-6),
+        "scales_squared": (squared, in_all_scales("squared"), 1e-8),
+    }
+    return [
+        Problem(name, objective(loss, *table, ridge), np.zeros(1 + table[0].shape[1]), (least(loss, *table, ridge),))
+        for name, (loss, table, ridge) in models.items()
+    ]

@@ -1,0 +1,64 @@
+"""A problem to descend: a function of one vector, its usual start, and the values of its known minima."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+ENOUGH = 1e-6
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A function, where to start, and the minima that a descent from there may end in, in any order.
+
+    `units` and `factor` are what it is seen through: z stands for the point `units * z`, and the value is
+    `factor` times that of f. A function's plain face has ones there, so both share what was compiled.
+    """
+
+    name: str
+    f: Callable[[Any], Any]
+    start: np.ndarray
+    minima: tuple[float, ...]
+    units: np.ndarray = field(default_factory=lambda: np.ones(1))
+    factor: float = 1.0
+
+    @property
+    def objective(self) -> Callable[[Any], Any]:
+        """The function as a method is given it."""
+        return _seen(self.f, np.broadcast_to(self.units, self.start.shape).copy(), np.array([self.factor]))
+
+    @property
+    def x0(self) -> np.ndarray:
+        """The start as a method is given it."""
+        return self.start / self.units
+
+    def through_other_units(self) -> Problem:
+        """Return the same with coordinates scaled by 1e-3 to 1e3 and values by 1e-6 to 1e6."""
+        draws = np.random.default_rng(zlib.crc32(self.name.encode()))
+        units = 10 ** draws.uniform(-3, 3, self.start.size)
+        return Problem(self.name, self.f, self.start, self.minima, units, 10 ** draws.uniform(-6, 6))
+
+    def target(self, best: float) -> tuple[float, float, float]:
+        """Return f*, f₀ - f* and the value that solves it, for a descent whose least value was `best`.
+
+        f* is the highest known minimum that is not above `best`: a descent is held to the minimum of the
+        basin that it went into, and one that stopped on the way to a minimum is held to the one below it.
+        """
+        first = self.factor * float(self.f(self.start.copy()))
+        minima = self.factor * np.sort(self.minima)
+        reached = [m for m in minima if m <= best + ROUNDING * max(abs(m), first - m)]
+        least = reached[-1] if reached else minima[0]
+        return least, first - least, least + ENOUGH * (first - least)
+
+
+def _seen(f: Callable[[Any], Any], units: np.ndarray, factor: np.ndarray) -> Callable[[Any], Any]:
+    def objective(z: Any) -> Any:
+        return factor[0] * f(units * z)
+
+    return objective
