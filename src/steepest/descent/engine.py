@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -19,7 +20,6 @@ from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.precision import double_precision
 from steepest.descent.loop import PATH_ROWS, advance, begin_of, chunk_of
 from steepest.descent.state import (
-    CODE,
     COLUMNS,
     NO_GRADIENT,
     NON_FINITE,
@@ -29,7 +29,6 @@ from steepest.descent.state import (
     Rules,
     begin,
     pack,
-    seen,
     unpack,
 )
 
@@ -51,10 +50,14 @@ def _begin(
 def _advance(
     rules: Rules, packed: Packed, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | None, first: Any
 ) -> Packed:  # fmt: skip
-    return pack(advance(rules, unpack(packed), value, gradient, Limits.unpack(numbers, sizes, box), first))
+    return pack(advance(rules, unpack(rules, packed), value, gradient, Limits.unpack(numbers, sizes, box), first))
 
 
-_fresh_memory = shared(lambda rules, x: rules.start(x))
+@shared
+def _unlearned(rules: Rules, packed: Packed) -> Packed:
+    """Return a state whose rules remember nothing of where it stands."""
+    state = unpack(rules, packed)
+    return pack(state._replace(memory=rules.start(state.x)))
 
 
 class Engine:
@@ -87,13 +90,13 @@ class Engine:
             packed = self._begun(*here) if rules.optax and objective.compiled else _begin(*here)
             if objective.updates > 1:
                 # Only the updates of an epoch, each on its batch, may teach the direction.
-                packed = packed._replace(memory=_fresh_memory(self.bare, start))
+                packed = _unlearned(self.bare, packed)
         self.stand(packed)
 
     def stand(self, packed: Packed) -> None:
         """Stand at a state."""
-        self.packed = packed._replace(numbers=np.asarray(packed.numbers))
-        self.state = seen(self.packed)
+        self.packed = replace(packed, numbers=np.asarray(packed.numbers))
+        self.state = self.packed.state
 
     def begin_at(self, x: np.ndarray) -> None:
         """Go on from another point with nothing remembered but the counts, the best point, and where all began."""
@@ -101,24 +104,16 @@ class Engine:
         value, gradient = self.objective.slope(x)
         gradient = self.mended(x, value, gradient)
         with double_precision():
-            fresh = _begin(self.bare, x, self.sign * value, self.sign * gradient, *self.limits(0, 0, 0, 1), self.box)
-            packed = fresh._replace(numbers=np.asarray(fresh.numbers))
-            better = self.sign * value < before.best_value
-            carried = {name: getattr(before, name) for name in ("first_value", "steepest", "resets", "non_finite")}
-            state = seen(packed)._replace(
-                iteration=before.iteration + 1,
-                evaluations=before.evaluations + 1,
-                best_x=x if better else before.best_x,
-                best_value=self.sign * value if better else before.best_value,
-                **carried,
-            )
-            self.stand(pack(state))
+            packed = _begin(self.bare, x, self.sign * value, self.sign * gradient, *self.limits(0, 0, 0, 1), self.box)
+        carried = {name: getattr(before, name) for name in ("first_value", "steepest", "resets", "non_finite")}
+        if not self.sign * value < before.best_value:
+            carried |= {"best_x": before.best_x, "best_value": before.best_value}
+        counts = {"iteration": before.iteration + 1, "evaluations": before.evaluations + 1}
+        self.stand(packed.amended(**carried, **counts))
 
     def mark(self, code: int) -> None:
         """Change what is said of the point where the descent stands."""
-        numbers = self.packed.numbers.copy()
-        numbers[CODE] = code
-        self.stand(self.packed._replace(numbers=numbers))
+        self.stand(self.packed.amended(code=code))
 
     def _begun(self, *here: Any) -> Packed:
         compiled = self.objective.compiled
@@ -130,7 +125,7 @@ class Engine:
         rows = 2**18 // (len(COLUMNS) + self.start.size) // self.lanes
         if self.rules.tabled:
             rows = min(rows, MOST_TABLED // self.objective.updates)
-        return int(np.clip(rows, 1 if self.rules.tabled else 16, 4096))
+        return int(np.clip(rows, 1 if self.rules.tabled else 16, 256 if self.rules.searches else 4096))
 
     def limits(self, rows: int, evaluations: int, k: int, count: int, together: int = 1) -> tuple[np.ndarray, Any]:
         """Return the limits of a chunk of `count` rows that begins with row k, as compiled code takes them."""

@@ -171,25 +171,31 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
     def chunk(
         rules: Rules, packed: Packed, arrays: Any, numbers: Array, sizes: Array, box: Box | None
     ) -> tuple[Packed, Array]:
-        state, limits = unpack(packed), Limits.unpack(numbers, sizes, box)
+        state, limits = unpack(rules, packed), Limits.unpack(numbers, sizes, box)
         first, stop = state.iteration, state.evaluations + limits.evaluations
         go = (_search if rules.searches else _march)(compiled, rules, arrays, limits, first)
 
-        def going(carry: tuple[State, Array]) -> Array:
-            state, _ = carry
+        # On a small point, each array that the loop carries costs as much as all that it computes.
+        whole = state.x.size > MARCHED
+        stand: Callable[[Any], Any] = (lambda state: state) if whole else pack
+        standing: Callable[[Any], State] = (lambda state: state) if whole else partial(unpack, rules)
+        here: Any = state if whole else packed
+
+        def going(carry: tuple[Any, Array]) -> Array:
+            state = carry[0] if whole else carry[0].state
             within = (state.iteration - first < limits.rows) & (state.evaluations < stop)
             return within & (state.code == RUNNING)
 
-        def body(carry: tuple[State, Array]) -> tuple[State, Array]:
-            state, rows = carry
+        def body(carry: tuple[Any, Array]) -> tuple[Any, Array]:
+            state, rows = standing(carry[0]), carry[1]
             left = jnp.minimum(first + limits.rows - state.iteration, stop - state.evaluations)
             new, written = go(state, left)
             # What lies beyond the rows kept is overwritten by the rows that follow.
-            return new, jax.lax.dynamic_update_slice(rows, written, (state.iteration - first, 0))
+            return stand(new), jax.lax.dynamic_update_slice(rows, written, (state.iteration - first, 0))
 
         rows = jnp.zeros((capacity + PATH_ROWS, len(COLUMNS) + state.x.size))
-        state, rows = jax.lax.while_loop(going, body, (state, rows))
-        return pack(state), rows
+        here, rows = jax.lax.while_loop(going, body, (here, rows))
+        return (pack(here) if whole else here), rows
 
     return chunk
 

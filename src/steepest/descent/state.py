@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS
@@ -49,40 +50,77 @@ class State(NamedTuple):
     code: Array
 
 
-class Packed(NamedTuple):
-    """A state as it comes into compiled code and out of it: each array that crosses costs as much as a few steps."""
-
-    numbers: Array
-    memory: Any
-    search: Any
-
-
 _VECTORS = ("x", "gradient", "direction", "best_x")
 _WHOLE = {"iteration", "evaluations", "trials", "resets", "non_finite", "code"}
 _SCALARS = tuple(name for name in State._fields if name not in (*_VECTORS, "memory", "search"))
-CODE = _SCALARS.index("code") - len(_SCALARS)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A state as it crosses into compiled code and out of it: one vector, as each array costs as much as a few steps.
+
+    First come the scalars, then the vectors of `size` numbers, then what the rules remember; what of that is no
+    real number is left in `others`.
+    """
+
+    numbers: Array
+    others: tuple[Array, ...]
+    size: int
+
+    @property
+    def state(self) -> State:
+        """The state to read from, but for what the rules remember; every number in it is a float."""
+        scalars = dict(zip(_SCALARS, self.numbers, strict=False))
+        vectors = {name: self.numbers[self._place(name)] for name in _VECTORS}
+        return State(**vectors, **scalars, memory=(), search=())
+
+    def _place(self, name: str) -> Any:
+        if name in _SCALARS:
+            return _SCALARS.index(name)
+        first = len(_SCALARS) + _VECTORS.index(name) * self.size
+        return slice(first, first + self.size)
+
+    def amended(self, **changes: Any) -> Packed:
+        """Return the state with other scalars or vectors."""
+        numbers = np.array(self.numbers)
+        for name, value in changes.items():
+            numbers[self._place(name)] = value
+        return replace(self, numbers=numbers)
+
+
+jax.tree_util.register_dataclass(Packed, ["numbers", "others"], ["size"])
 
 
 def pack(state: State) -> Packed:
-    """Return a state as one vector and what its rules remember."""
+    """Return a state for the way out of compiled code."""
     scalars = jnp.stack([jnp.asarray(getattr(state, name), float) for name in _SCALARS])
-    return Packed(jnp.concatenate([*(getattr(state, name) for name in _VECTORS), scalars]), state.memory, state.search)
+    remembered = jax.tree.leaves((state.memory, state.search))
+    real = [jnp.ravel(leaf).astype(float) for leaf in remembered if _is_real(leaf)]
+    others = tuple(leaf for leaf in remembered if not _is_real(leaf))
+    vectors = [getattr(state, name) for name in _VECTORS]
+    return Packed(jnp.concatenate([scalars, *vectors, *real]), others, state.x.size)
 
 
-def unpack(packed: Packed) -> State:
+def unpack(rules: Rules, packed: Packed) -> State:
     """Return the state for compiled code."""
-    state = seen(packed)
+    state, others = packed.state, iter(packed.others)
     whole = {name: getattr(state, name).astype(int) for name in _WHOLE}
-    return state._replace(fresh=state.fresh.astype(bool), **whole)
+    layout = jax.eval_shape(rules.remembered, state.x)
+    leaves, first = [], len(_SCALARS) + len(_VECTORS) * packed.size
+    for leaf in jax.tree.leaves(layout):
+        if _is_real(leaf):
+            numbers = packed.numbers[first : first + leaf.size]
+            leaves.append(numbers.reshape(leaf.shape).astype(leaf.dtype))
+            first += leaf.size
+        else:
+            leaves.append(next(others))
+    memory, search = jax.tree.unflatten(jax.tree.structure(layout), leaves)
+    return state._replace(fresh=state.fresh.astype(bool), memory=memory, search=search, **whole)
 
 
-def seen(packed: Packed) -> State:
-    """Return the state to read from: every number in it is a float."""
-    numbers, memory, search = packed
-    n = (numbers.size - len(_SCALARS)) // len(_VECTORS)
-    vectors = {name: numbers[k * n : (k + 1) * n] for k, name in enumerate(_VECTORS)}
-    scalars = dict(zip(_SCALARS, numbers[-len(_SCALARS) :], strict=True))
-    return State(**vectors, **scalars, memory=memory, search=search)
+def _is_real(leaf: Any) -> bool:
+    kind = jnp.asarray(leaf).dtype if isinstance(leaf, (bool, int, float)) else leaf.dtype
+    return any(jnp.issubdtype(kind, known) for known in (jnp.bool_, jnp.integer, jnp.floating))
 
 
 class Limits(NamedTuple):
@@ -168,6 +206,11 @@ class Rules:
             return self.direction.way(steps, rest, g)
         return self._along_face(steps, rest, g, x, box)
 
+    def remembered(self, x: Array) -> tuple[Any, Any]:
+        """Return what the rules and the search remember once they have seen a point, for its layout."""
+        seen = self.turn(x, self.start(x), x, x.sum(), jnp.sum)[1]
+        return seen, self.remember()
+
     def remember(self) -> Any:
         """Return what a search remembers before its first trial along a direction."""
         return self.step.remember() if self.searches else ()
@@ -228,9 +271,9 @@ def begin(
     """Return the state at the start: the first direction and the first step to try."""
     memory = rules.start(x)
     if rules.searches and rules.learns:
+        # Of what knows of no step yet only the way straight down can come.
         steps, rest = memory
-        direction, rest = rules.way(steps, rest._replace(g=gradient), gradient, x, value, limits.box)
-        memory = steps, rest
+        direction, memory = -limits.free(x, gradient), (steps, rest._replace(g=gradient))
     else:
         direction, memory = rules.turn(gradient, memory, x, value, f, limits.box)
     zero, none = jnp.zeros((), int), jnp.asarray(0.0)
