@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from steepest.fitting.linear import LinearProblem, kink_of, unfit_for
 from steepest.fitting.problem import Rows, objective_of
 from steepest.fitting.residuals import MOST_WORK, hindrance
 from steepest.fitting.result import Fit
+from steepest.fitting.saga import SagaEngine
 from steepest.fitting.scaling import CHOICES, WIDEST_GRAM
 from steepest.models import Custom, Linear, losses
 
@@ -91,7 +92,8 @@ def fit(
     step : float, str, callable, object or optax transformation
         As for `minimize`; a function gets the number of the update. "auto" is, over all rows,
         Levenberg-Marquardt for a function of at most 200 parameters with the squared loss, and L-BFGS
-        for the rest; with batches, DoWG.
+        for the rest; with batches, two epochs of SAGA and then L-BFGS over all rows for linear and
+        logistic models, and DoWG for the rest.
     shuffle : {"batches", "rows", False}
         What each epoch shuffles: the order of the batches, of rows that were permuted once; the rows
         themselves, which is slower; or nothing.
@@ -125,7 +127,8 @@ def fit(
 
     Notes
     -----
-    DoWG: Khaled, Mishchenko and Jin, "DoWG unleashed" (2023). A batch divides its sum of losses by
+    SAGA: Defazio, Bach and Lacoste-Julien (2014), in coordinates chosen for the rows, with the step of
+    Gazagnadou, Gower and Salmon (2019). DoWG: Khaled, Mishchenko and Jin, "DoWG unleashed" (2023). A batch divides its sum of losses by
     the full batch size, the last short one too, so that every row weighs alike over an epoch.
 
     Levenberg-Marquardt: Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978),
@@ -167,10 +170,16 @@ def fit(
     columns = problem.columns()
     layout = Layout.of(len(target), math.prod(columns.shape[1:]), size, shuffle)
     rows = Rows.arranged(layout, columns, target, weight, seed)
+    automatic = direction is None and isinstance(step, str) and step == "auto"
+    hybrid = automatic and size is not None and isinstance(problem, LinearProblem) and problem.bears_saga
+    if hybrid:
+        # The batches are those of its first epochs alone.
+        rules, rows = choose(None, "auto"), replace(rows, layout=replace(layout, size=layout.rows, shuffle=False))
     objective, calling = objective_of(problem.total(), problem.penalty(), problem.start, rows, seed)
     problem.sharpen(objective, rows)
-    automatic = direction is None and isinstance(step, str) and step == "auto"
     engine = problem.engine(objective) if automatic else Engine
+    if hybrid and isinstance(engine, partial):
+        engine = partial(SagaEngine, layout, seed, *engine.args)
     unfit = hindrance(model, cost, penalty, objective.size, size is not None)
     if unfit and direction == LEVENBERG:
         raise ValueError(f"direction={direction!r}: {unfit}; leave direction= out")

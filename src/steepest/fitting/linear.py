@@ -24,6 +24,7 @@ from steepest.fitting.glm import CONVEX, Glm
 from steepest.fitting.problem import Rows
 from steepest.fitting.proximal import WIDEST_MODEL
 from steepest.fitting.result import Fit
+from steepest.fitting.saga import STEEPEST
 from steepest.fitting.scaling import Changed, Coordinates, coordinates
 from steepest.fitting.sparse_certificate import SparseCertifier
 from steepest.models import Linear
@@ -138,6 +139,11 @@ class LinearProblem:
     def is_convex(self) -> bool:
         """Whether objective is one that certificates and steps of its own are known for."""
         return self.loss in CONVEX and isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None)))
+
+    @property
+    def bears_saga(self) -> bool:
+        """Whether batches can begin the descent: a smooth objective, no steeper than some curvature anywhere."""
+        return self.is_convex and self.loss in STEEPEST and not kink_of(self.user_penalty)
 
     @property
     def kinks(self) -> np.ndarray:

@@ -163,14 +163,14 @@ def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compi
 
     def epoch(rules: Rules, x: Any, memory: Any, number: Any, arrays: Any, sizes: Any, first: Any) -> Any:
         """Go through the batches once; return the point, the memory and the last step size."""
-        order = _order(layout, jax.random.fold_in(jax.random.key(arrays["seed"]), number))
+        order = order_of(layout, jax.random.fold_in(jax.random.key(arrays["seed"]), number))
 
         def size(i: Any, memory: Any) -> Any:
             return rules.size(number * layout.batches + i, sizes, first * layout.batches, memory)
 
         def update(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
             x, memory = carry
-            batch = _batch(layout, arrays["data"], order, i)
+            _, batch = batch_of(layout, arrays["data"], order, i)
 
             def on_batch(x: Any) -> Any:
                 return part(x, batch, arrays["batch_mass"], arrays)
@@ -204,7 +204,7 @@ def hessian_over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -
     return jax.jit(second)
 
 
-def _order(layout: Layout, key: Any) -> Any:
+def order_of(layout: Layout, key: Any) -> Any:
     """Return the order of an epoch: of batches, or of rows where `shuffle` is "rows"."""
     if layout.shuffle is False:
         return None
@@ -219,9 +219,10 @@ def _order(layout: Layout, key: Any) -> Any:
     return order[jnp.argsort(order >= layout.batches, stable=True)]
 
 
-def _batch(layout: Layout, data: tuple[Any, ...], order: Any, i: Any) -> tuple[Any, ...]:
+def batch_of(layout: Layout, data: tuple[Any, ...], order: Any, i: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return which rows batch i holds, and those rows of each array."""
     if layout.shuffle == "rows":
         rows = jax.lax.dynamic_slice(order, (i * layout.size,), (layout.size,))
-        return tuple(a[rows] for a in data)
-    k = i if order is None else order[i]
-    return tuple(jax.lax.dynamic_slice_in_dim(a, k * layout.size, layout.size) for a in data)
+        return rows, tuple(a[rows] for a in data)
+    first = (i if order is None else order[i]) * layout.size
+    return first + jnp.arange(layout.size), tuple(jax.lax.dynamic_slice_in_dim(a, first, layout.size) for a in data)

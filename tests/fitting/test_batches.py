@@ -1,0 +1,103 @@
+"""Batches with nothing to tune: SAGA against a plain loop of its paper, answers against full batch and closed forms."""
+
+import numpy as np
+import pytest
+from sklearn import datasets
+
+import steepest as st
+from steepest.fitting.saga import POWERS
+
+
+def table(name):
+    data = getattr(datasets, f"load_{name}")()
+    y = data.target.astype(float)
+    if name == "diabetes":
+        return st.models.Linear(), datasets.load_diabetes(scaled=False).data, y
+    return st.models.Logistic(), data.data, (y == 0).astype(float)
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "wine", "diabetes"])
+@pytest.mark.parametrize("size", [8, 100])
+def test_raw_tables_end_certified_where_full_batch_ends(name, size):
+    model, X, y = table(name)
+    penalty = st.penalties.L2(1e-3)
+    whole = st.fit(model, X, y, penalty=penalty, tolerance=1e-10)
+    fit = st.fit(model, X, y, penalty=penalty, batch_size=size, rng=0)
+    assert (fit.outcome, fit.certificate.kind) == ("converged", "certified")
+    assert fit.fun - whole.fun <= 1e-6 * (fit.trace.value[0] - whole.fun)
+    assert fit.fun - whole.fun <= fit.certificate.gap + 1e-12
+    # The epochs in batches lower the value too.
+    assert np.all(np.diff(fit.trace.value[:3]) < 0)
+    np.testing.assert_array_equal(np.diff(fit.trace.evaluations[:3]), [2, 2])
+
+
+def saga(A, y, size, epochs):
+    """SAGA for least squares with its batches in order, in NumPy alone; yields the point after each epoch."""
+    n, d = A.shape
+    m = -(-n // size)
+    batches = [np.arange(k * size, min((k + 1) * size, n)) for k in range(m)]
+    v = np.ones(d)
+    for _ in range(POWERS):
+        v = A.T @ (A @ v) / n / np.linalg.norm(v)
+    rest = size * (n - 1)
+    largest = 1 + (A[:, :-1] ** 2).sum(axis=1).max()
+    steepness = 2 * ((n - size) / rest * largest + n * (size - 1) / rest * np.linalg.norm(v) + 1)
+    theta = np.zeros(d)
+
+    def gradient(rows, theta):
+        return 2 * A[rows].T @ (A[rows] @ theta - y[rows]) / n
+
+    known = [gradient(rows, theta) for rows in batches]
+    for _ in range(epochs):
+        # The engine begins each epoch with the gradients of the point where it stands.
+        known = [gradient(rows, theta) for rows in batches]
+        for j, rows in enumerate(batches):
+            new = gradient(rows, theta)
+            theta = theta - (m * (new - known[j]) + sum(known)) / (3 * steepness)
+            known[j] = new
+        yield theta
+
+
+@pytest.mark.parametrize("size", [1, 7, 32])
+def test_its_epochs_are_saga(size):
+    rng = np.random.default_rng(2)
+    X, y = rng.standard_normal((100, 3)), rng.standard_normal(100)
+    fit = st.fit(st.models.Linear(), X, y, batch_size=size, shuffle=False, rescale="none")
+    expected = list(saga(np.c_[X, np.ones(100)], y, size, 2))
+    np.testing.assert_allclose(fit.trace.x[1:3], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shuffle", ["batches", "rows", False])
+def test_every_way_to_shuffle_and_weights(shuffle):
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((203, 4)) * [1, 1e3, 1e-3, 10] + [5, 1e4, 0, 0]
+    y = X @ [1, 2e-3, 300, 0.1] + rng.standard_normal(203)
+    weight = rng.integers(0, 3, 203).astype(float)
+    fit = st.fit(st.models.Linear(), X, y, sample_weight=weight, batch_size=10, shuffle=shuffle, rng=1)
+    root = np.sqrt(weight)[:, None]
+    exact = np.linalg.lstsq(root * np.c_[X, np.ones(203)], root[:, 0] * y, rcond=None)[0]
+    np.testing.assert_allclose([*fit.params["coef"], fit.params["intercept"]], exact, rtol=1e-7)
+    again = st.fit(st.models.Linear(), X, y, sample_weight=weight, batch_size=10, shuffle=shuffle, rng=1)
+    np.testing.assert_array_equal(fit.trace.x, again.trace.x)
+
+
+def test_an_epoch_that_rises_is_given_up():
+    # Batches in order that have nothing in common, one of them with all the leverage.
+    X = np.r_[np.ones(99) * 1e-3, 1e3][:, None]
+    y = np.r_[np.ones(99), -1e6]
+    fit = st.fit(st.models.Linear(), X, y, batch_size=1, shuffle=False)
+    exact = np.linalg.lstsq(np.c_[X, np.ones(100)], y, rcond=None)[0]
+    np.testing.assert_allclose([*fit.params["coef"], fit.params["intercept"]], exact, rtol=1e-6)
+    assert np.all(np.diff(fit.trace.value) <= 0)
+
+
+def test_epochs_are_a_limit_and_poisson_goes_its_own_way():
+    model, X, y = table("breast_cancer")
+    fit = st.fit(model, X, y, penalty=st.penalties.L2(1e-3), batch_size=8, epochs=2, rng=0)
+    assert (fit.outcome, len(fit.trace)) == ("iteration limit", 3)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 2))
+    y = rng.poisson(np.exp(X @ [0.3, -0.2] + 1)).astype(float)
+    whole = st.fit(st.models.Poisson(), X, y)
+    fit = st.fit(st.models.Poisson(), X, y, batch_size=30, rng=0)
+    assert fit.fun <= whole.fun + 0.05 * (whole.trace.value[0] - whole.fun)
