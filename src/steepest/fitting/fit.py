@@ -128,8 +128,9 @@ def fit(
     Notes
     -----
     SAGA: Defazio, Bach and Lacoste-Julien (2014), in coordinates chosen for the rows, with the step of
-    Gazagnadou, Gower and Salmon (2019). DoWG: Khaled, Mishchenko and Jin, "DoWG unleashed" (2023). A batch divides its sum of losses by
-    the full batch size, the last short one too, so that every row weighs alike over an epoch.
+    Gazagnadou, Gower and Salmon (2019). DoWG: Khaled, Mishchenko and Jin, "DoWG unleashed" (2023). A
+    batch divides its sum of losses by the full batch size, the last short one too, so that every row
+    weighs alike over an epoch.
 
     Levenberg-Marquardt: Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978),
     on residuals whose Jacobian is traced from the model, or had by central differences. Parameters
