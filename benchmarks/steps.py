@@ -3,107 +3,146 @@
 A call is one evaluation of the function, or of it and its gradient. A problem is solved at the first call with
 f - f* <= 1e-6 (f₀ - f*), where f* is the minimum of the basin that the method went into: the highest known
 minimum that is not above its least value. "False" is a method that said it succeeded and had not solved it.
+The best constant step is the best of 20 around 2/L, L the largest curvature at the start; its search is not charged.
 
 Run it as `python benchmarks/steps.py`, with `--ours` for steepest alone, `--only NAME` for the problems with
-NAME in theirs, `--quick` for the small ones among them.
+NAME in theirs, `--quick` for those of at most 12 variables.
 """
 
 import argparse
-import math
+import multiprocessing
+import os
 import sys
-import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
-import steepest as st
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.problems import ENOUGH, Problem, every_problem
+from attempt import Attempt, Slope
+from peers import PEERS, Race, peers
+from tests.problems import Problem, every_problem
+
+import steepest as st
+from steepest.descent.run import Run
 
 OURS = "steepest"
+VIEWS = ("plain", "other units")
+Row = dict[str, Attempt]
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """What a method made of a problem.
-
-    `calls` is how many it had spent when the problem was solved, None where it never was; `spent` is how many in
-    all. `gap` is (f - f*) / (f₀ - f*) at the end.
-    """
-
-    calls: int | None
-    spent: int
-    gap: float
-    success: bool
-    words: str = ""
-    seconds: float = field(default=0.0, compare=False)
-
-    @property
-    def solved(self) -> bool:
-        return self.calls is not None
-
-    @property
-    def false(self) -> bool:
-        return self.success and not self.solved
+def judged(problem: Problem, run: Run, plain: Slope) -> Attempt:
+    """Return what `minimize` made of a problem, by its trace."""
+    bound = run.certificate.gap / (run.trace.value[0] - run.fun)
+    words = f"{run.outcome} ({run.certificate.kind}, gap {bound:.1e}), {run.kind}"
+    values, calls = np.append(run.trace.value, run.fun), np.append(run.trace.evaluations, run.nfev)
+    return Attempt.of(problem, values, calls, (run.fun, run.x), run.success, plain, words)
 
 
-def ours(problem: Problem) -> Attempt:
-    """Run `minimize` with nothing but the function and its start."""
-    began = time.perf_counter()
-    run = st.minimize(problem.objective, problem.x0)
-    least, descent, target = problem.target(run.fun)
-    reached = np.flatnonzero(run.trace.value <= target)
-    calls = int(run.trace.evaluations[reached[0]]) if reached.size else run.nfev if run.fun <= target else None
-    gap = (run.fun - least) / descent
-    bound = run.certificate.gap / descent
-    words = f"{run.outcome} ({run.certificate.kind}, gap {bound:.1e}) {run.kind}"
-    return Attempt(calls, run.nfev, gap, run.success, words, time.perf_counter() - began)
+@cache
+def by_name() -> dict[str, Problem]:
+    """Return all problems by their names, made once a process."""
+    return {problem.name: problem for problem in every_problem()}
 
 
-def only_ours(problems: list[Problem]) -> None:
-    """Print a line a run as it ends, then what failed."""
-    print(f"{'problem':32}{'n':>4}{'solved at':>10}{'calls':>7}{'true gap':>10}  outcome")
-    failed: list[str] = []
-    attempts: dict[str, list[Attempt]] = {"plain": [], "other units": []}
-    for problem in problems:
-        for way, seen in (("plain", problem), ("other units", problem.through_other_units())):
-            attempt = ours(seen)
-            attempts[way].append(attempt)
-            calls = "never" if attempt.calls is None else str(attempt.calls)
-            mark = " FALSE" if attempt.false else "" if attempt.solved else " FAILED"
-            name = problem.name + (" *" if way != "plain" else "")
-            line = f"{name:32}{problem.start.size:>4}{calls:>10}{attempt.spent:>7}{attempt.gap:>10.1e}  "
-            line += f"{attempt.words} {attempt.seconds:.1f} s{mark}"
-            print(line, flush=True)
-            if mark:
-                failed.append(line)
-    print("\nnot solved (* through other units):", *failed, sep="\n")
-    for way, each in attempts.items():
-        solved = [a.calls for a in each if a.calls is not None]
-        false = sum(a.false for a in each)
-        print(f"{way}: {len(solved)} of {len(each)} solved, median {np.median(solved):.0f} calls, false {false}")
+def attempted(name: str, alone: bool) -> tuple[str, int, list[Row]]:
+    """Return what each method makes of a problem, plain and through other units."""
+    problem, rows, race, plain = by_name()[name], [], None, None
+    for seen in (problem, problem.through_other_units()):
+        run = st.minimize(seen.objective, seen.x0)
+        plain = plain or run.objective.slope
+        row = {OURS: judged(seen, run, plain)}
+        if not alone:
+            race = race or (Race(problem, run.objective) if run.objective.compiled else None)
+            row |= peers(seen, run.objective, plain, race if run.objective.compiled else None)
+        rows.append(row)
+    return name, problem.start.size, rows
 
 
-def chosen(arguments: argparse.Namespace) -> list[Problem]:
-    """Return the problems that were asked for."""
-    names = [problem for problem in every_problem() if arguments.only in problem.name]
-    return [problem for problem in names if problem.start.size <= 12] if arguments.quick else names
+def results(names: list[str], alone: bool, jobs: int) -> Iterator[tuple[str, int, list[Row]]]:
+    """Yield the rows of each problem in order, worked out by several processes, each renewed before it is full."""
+    if jobs == 1:
+        yield from map(partial(attempted, alone=alone), names)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, max_tasks_per_child=40) as pool:
+        yield from pool.map(partial(attempted, alone=alone), names)
 
 
-def main() -> None:
-    """Read the options and print the tables."""
+def line(name: str, size: int, row: Row) -> str:
+    """Return a problem's row: the calls until it was solved, then in what state steepest left it."""
+    cells = [
+        "—" if attempt is None else str(attempt.calls) if attempt.solved else "FALSE" if attempt.false else "never"
+        for attempt in map(row.get, (OURS, *PEERS) if len(row) > 1 else (OURS,))
+    ]
+    own = row[OURS]
+    mark = "" if own.solved else "  <-- false" if own.false else "  <-- not solved"
+    return f"{name:30}{size:>4}" + "".join(f"{cell:>15}" for cell in cells) + f"  {own.gap:8.1e} {own.words}{mark}"
+
+
+def summary(view: str, rows: list[Row]) -> str:
+    """Return how many problems each method solved, and steepest's calls beside those of the best constant."""
+    solvable = [row for row in rows if any(attempt.solved for attempt in row.values())]
+    own = sum(row[OURS].solved for row in solvable)
+    lines = [f"\n{view}: {len(rows)} problems, {len(solvable)} of them solved by one of the methods or more"]
+    share = own / max(len(solvable), 1)
+    lines.append(f"  solved by steepest            {own} of {len(solvable)}, {share:.1%} (goal: 98 % or more)")
+    beside = [(row[OURS].calls, row["best constant"].calls) for row in rows if solved_by(row, "best constant")]
+    if beside:
+        ratios = np.array([np.inf if mine is None else mine / theirs for mine, theirs in beside])
+        lines += [
+            f"  calls / best constant         median {np.median(ratios):.3f} (goal: 0.06 or less), on {len(beside)}",
+            f"  at most 1.0x of it            {np.mean(ratios <= 1):.1%} (goal: 95 % or more)",
+        ]
+    for method in (OURS, *PEERS):
+        tried = [row[method] for row in rows if method in row]
+        if tried:
+            calls = [attempt.calls for attempt in tried if attempt.solved]
+            middle = f"{np.median(calls):,.0f}" if calls else "—"
+            false = sum(attempt.false for attempt in tried)
+            lines.append(
+                f"  {method:18}solved {len(calls):>4} of {len(tried)}, median calls {middle:>6}, false {false:>3}"
+            )
+    return "\n".join(lines)
+
+
+def solved_by(row: Row, method: str) -> bool:
+    """Tell whether a method was tried and solved it."""
+    return method in row and row[method].solved
+
+
+def read_arguments() -> argparse.Namespace:
+    """Read the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", metavar="NAME", help="only problems with NAME in theirs")
     parser.add_argument("--quick", action="store_true", help="only problems of at most 12 variables")
-    parser.add_argument("--ours", action="store_true", help="steepest alone, a line a run")
-    arguments = parser.parse_args()
-    problems = chosen(arguments)
-    if not problems:
-        parser.error(f"--only {arguments.only}: no problem has that in its name")
-    only_ours(problems)
+    parser.add_argument("--ours", action="store_true", help="steepest alone")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many processes share the work")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print a row a problem and view as it is worked out, then what was not solved, then the summaries."""
+    arguments = read_arguments()
+    names = [name for name, problem in by_name().items() if arguments.only in name]
+    names = [name for name in names if not arguments.quick or by_name()[name].start.size <= 12]
+    methods = (OURS,) if arguments.ours else (OURS, *PEERS)
+    print(f"{'calls until solved':30}{'n':>4}" + "".join(f"{m:>15}" for m in methods) + "  true gap, outcome")
+    rows: dict[str, list[Row]] = {view: [] for view in VIEWS}
+    failed = []
+    for name, size, both in results(names, arguments.ours, arguments.jobs):
+        for view, label, row in zip(VIEWS, (name, f"{name} *"), both, strict=True):
+            rows[view].append(row)
+            text = line(label, size, row)
+            print(text, flush=True)
+            if not row[OURS].solved:
+                failed.append(text)
+    print("\nnot solved by steepest (* through other units):", *failed, sep="\n")
+    for view in VIEWS:
+        print(summary(view, rows[view]))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from tests.problems.classics import classics
 from tests.problems.glm import glms
 from tests.problems.larger import larger
+from tests.problems.polish import basin
 from tests.problems.problem import ENOUGH, Problem
 from tests.problems.quadratics import quadratics
 
-__all__ = ["ENOUGH", "Problem", "every_problem"]
+__all__ = ["ENOUGH", "Problem", "basin", "every_problem"]
 
 
 def every_problem() -> list[Problem]:

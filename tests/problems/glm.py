@@ -116,6 +116,6 @@ def glms() -> list[Problem]:
         "scales_squared": (squared, in_all_scales("squared"), 1e-8),
     }
     return [
-        Problem(name, objective(loss, *table, ridge), np.zeros(1 + table[0].shape[1]), (least(loss, *table, ridge),))
+        Problem(name, objective(loss, *table, ridge), np.zeros(1 + table[0].shape[1]), [least(loss, *table, ridge)])
         for name, (loss, table, ridge) in models.items()
     ]

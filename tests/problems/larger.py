@@ -84,23 +84,31 @@ def tridia(x: Any) -> Any:
     return (x[0] - 1) ** 2 + np.sum(np.arange(2, len(x) + 1) * (2 * x[1:] - x[:-1]) ** 2)
 
 
+def watson(x: Any) -> Any:
+    """Return number 20 of Moré, Garbow and Hillstrom, all its residuals at once."""
+    powers = (np.arange(1, 30) / 29)[:, None] ** np.arange(len(x))
+    slopes = powers[:, :-1] @ (np.arange(1, len(x)) * x[1:])
+    return x[0] ** 2 + (x[1] - x[0] ** 2 - 1) ** 2 + np.sum((slopes - (powers @ x) ** 2 - 1) ** 2)
+
+
 def larger() -> list[Problem]:
     """Return the problems, those known from Moré, Garbow and Hillstrom first."""
 
     def again(name: str, start: Any, *minima: float) -> Problem:
         start = np.array(start, dtype=float)
-        return Problem(f"{name}_{start.size}", BY_NAME[name], start, minima)
+        return Problem(f"{name}_{start.size}", BY_NAME[name], start, [*minima])
 
-    def cute(f: Any, start: Any, *minima: float) -> Problem:
+    def named(f: Any, start: Any, *minima: float) -> Problem:
         start = np.array(start, dtype=float)
-        return Problem(f"{f.__name__}_{start.size}", f, start, minima)
+        return Problem(f"{f.__name__}_{start.size}", f, start, [*minima])
 
     def counted(n: int) -> np.ndarray:
         return np.arange(1, n + 1)
 
     return [
-        again("watson", np.zeros(9), 1.399760138e-6),
-        again("watson", np.zeros(12), 4.722381e-10),
+        named(watson, np.zeros(6), 0.0022876700535524),
+        named(watson, np.zeros(9), 1.399760138e-6),
+        named(watson, np.zeros(12), 4.722381e-10),
         again("extended_rosenbrock", (-1.2, 1) * 50, 0.0),
         again("extended_powell", (3, -1, 0, 1) * 10, 0.0),
         again("penalty_1", counted(10), 7.087651467e-5),
@@ -119,17 +127,17 @@ def larger() -> list[Problem]:
         again("brown", (-1, 1) * 5, 0.0),
         again("log_sum_exp", counted(10) / 3, float(np.log(10))),
         again("ill_conditioned_ellipsoid", np.ones(20), 0.0),
-        cute(arwhead, np.ones(50), 0.0),
-        cute(cragglvy, [1.0, *np.full(49, 2.0)]),
-        cute(cube, (-1.2, 1), 0.0),
-        cute(dixmaana, np.full(30, 2.0), 1.0),
-        cute(dqdrtic, np.full(50, 3.0), 0.0),
-        cute(engval1, np.full(50, 2.0)),
-        cute(exponential_chain, np.full(10, 1.0)),
-        cute(liarwhd, np.full(36, 4.0), 0.0),
-        cute(nondia, np.full(50, -1.0), 0.0),
-        cute(power, np.ones(20), 0.0),
-        cute(quartic, np.full(20, 2.0), 0.0),
-        cute(tquartic, np.full(50, 0.1), 0.0),
-        cute(tridia, np.ones(50), 0.0),
+        named(arwhead, np.ones(50), 0.0),
+        named(cragglvy, [1.0, *np.full(49, 2.0)]),
+        named(cube, (-1.2, 1), 0.0),
+        named(dixmaana, np.full(30, 2.0), 1.0),
+        named(dqdrtic, np.full(50, 3.0), 0.0),
+        named(engval1, np.full(50, 2.0)),
+        named(exponential_chain, np.full(10, 1.0)),
+        named(liarwhd, np.full(36, 4.0), 0.0),
+        named(nondia, np.full(50, -1.0), 0.0),
+        named(power, np.ones(20), 0.0),
+        named(quartic, np.full(20, 2.0), 0.0),
+        named(tquartic, np.full(50, 0.1), 0.0),
+        named(tridia, np.ones(50), 0.0),
     ]

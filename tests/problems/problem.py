@@ -5,17 +5,21 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 ENOUGH = 1e-6
-ROUNDING = 1e-12
+# Minima are known to this part of what is enough, at least.
+KNOWN = 0.1
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A function, where to start, and the minima that a descent from there may end in, in any order.
+    """A function, where to start, and the values of the minima that a descent from there may end in, in any order.
+
+    Minima that are found later are added to the list, which all views of the problem share.
 
     `units` and `factor` are what it is seen through: z stands for the point `units * z`, and the value is
     `factor` times that of f. A function's plain face has ones there, so both share what was compiled.
@@ -24,7 +28,7 @@ class Problem:
     name: str
     f: Callable[[Any], Any]
     start: np.ndarray
-    minima: tuple[float, ...]
+    minima: list[float]
     units: np.ndarray = field(default_factory=lambda: np.ones(1))
     factor: float = 1.0
 
@@ -44,17 +48,26 @@ class Problem:
         units = 10 ** draws.uniform(-3, 3, self.start.size)
         return Problem(self.name, self.f, self.start, self.minima, units, 10 ** draws.uniform(-6, 6))
 
+    @cached_property
+    def first(self) -> float:
+        """The value at the start."""
+        return self.factor * float(self.f(self.start.copy()))
+
+    def targets(self) -> np.ndarray:
+        """Return, for each minimum from the lowest on, the value that solves it: f* + 1e-6 (f₀ - f*)."""
+        minima = self.factor * np.sort(self.minima)
+        return minima + ENOUGH * (self.first - minima)
+
     def target(self, best: float) -> tuple[float, float, float]:
         """Return f*, f₀ - f* and the value that solves it, for a descent whose least value was `best`.
 
         f* is the highest known minimum that is not above `best`: a descent is held to the minimum of the
         basin that it went into, and one that stopped on the way to a minimum is held to the one below it.
         """
-        first = self.factor * float(self.f(self.start.copy()))
-        minima = self.factor * np.sort(self.minima)
-        reached = [m for m in minima if m <= best + ROUNDING * max(abs(m), first - m)]
-        least = reached[-1] if reached else minima[0]
-        return least, first - least, least + ENOUGH * (first - least)
+        minima, targets = self.factor * np.sort(self.minima), self.targets()
+        allowed = KNOWN * (targets - minima)
+        k = max(int(np.sum(minima - allowed <= best)) - 1, 0)
+        return float(minima[k]), float(self.first - minima[k]), float(targets[k])
 
 
 def _seen(f: Callable[[Any], Any], units: np.ndarray, factor: np.ndarray) -> Callable[[Any], Any]:

@@ -36,5 +36,5 @@ def quadratics() -> list[Problem]:
         for condition in CONDITIONS:
             draws = np.random.default_rng([size, int(condition)])
             f = quadratic(turned(size, condition, draws), draws.standard_normal(size))
-            problems.append(Problem(f"quadratic_{size}_{condition:.0e}".replace("+0", ""), f, np.zeros(size), (0.0,)))
+            problems.append(Problem(f"quadratic_{size}_{condition:.0e}".replace("+0", ""), f, np.zeros(size), [0.0]))
     return problems

@@ -1,0 +1,66 @@
+"""What a method made of a problem, and the calls that it took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tests.problems import Problem, basin
+
+Slope = Callable[[np.ndarray], tuple[float, np.ndarray]]
+MOST_POLISHED = 100
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of one method.
+
+    `calls` is how many it had spent when the problem was solved, None where it never was; `spent` is how many in
+    all. `gap` is (f - f*) / (f₀ - f*) at the end.
+    """
+
+    calls: int | None
+    spent: int
+    gap: float
+    success: bool = False
+    words: str = ""
+
+    @property
+    def solved(self) -> bool:
+        """Whether it came to within 1e-6 of the descent of the minimum of the basin that it went into."""
+        return self.calls is not None
+
+    @property
+    def false(self) -> bool:
+        """Whether it said that it succeeded and had not."""
+        return self.success and not self.solved
+
+    @classmethod
+    def of(
+        cls, problem: Problem, values: np.ndarray, calls: np.ndarray, end: tuple[float, np.ndarray],
+        success: bool, slope: Slope, words: str = "",
+    ) -> Attempt:  # fmt: skip
+        """Judge a method by the values that it saw, the calls at each, and the value and point that it returned.
+
+        Where it ended in no known minimum, `slope`, the value and gradient in the function's own units, tells
+        whether it ended in one that was not known yet.
+        """
+        for again in (False, True):
+            least, descent, target = problem.target(end[0])
+            met = np.flatnonzero(values <= target)
+            if met.size or again or problem.start.size > MOST_POLISHED:
+                break
+            found = basin(slope, end[1] * problem.units)
+            if found is None:
+                break
+            problem.minima.append(found)
+        reached = int(calls[met[0]]) if met.size else int(calls[-1]) if end[0] <= target else None
+        return cls(reached, int(calls[-1]), (end[0] - least) / descent, success, words)
+
+    @classmethod
+    def at_targets(cls, problem: Problem, best: float, spent: int, met: Sequence[int]) -> Attempt:
+        """Judge a method by its least value and the calls at which it met the target of each minimum."""
+        least, descent, target = problem.target(float(best))
+        calls = int(met[list(problem.targets()).index(target)])
+        return cls(calls or None, int(spent), (float(best) - least) / descent)
