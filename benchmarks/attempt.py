@@ -54,7 +54,7 @@ class Attempt:
             found = basin(slope, end[1] * problem.units)
             if found is None:
                 break
-            problem.minima.append(found)
+            problem.learn(found)
         reached = int(calls[met[0]]) if met.size else int(calls[-1]) if end[0] <= target else None
         return cls(reached, int(calls[-1]), (end[0] - least) / descent, success, words)
 

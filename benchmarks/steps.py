@@ -32,6 +32,7 @@ from steepest.descent.run import Run
 OURS = "steepest"
 VIEWS = ("plain", "other units")
 Row = dict[str, Attempt]
+Result = tuple[str, int, list[Row], list[float]]
 
 
 def judged(problem: Problem, run: Run, plain: Slope) -> Attempt:
@@ -48,9 +49,10 @@ def by_name() -> dict[str, Problem]:
     return {problem.name: problem for problem in every_problem()}
 
 
-def attempted(name: str, alone: bool) -> tuple[str, int, list[Row]]:
-    """Return what each method makes of a problem, plain and through other units."""
+def attempted(name: str, alone: bool) -> Result:
+    """Return what each method makes of a problem, plain and through other units, and minima that no list names."""
     problem, rows, race, plain = by_name()[name], [], None, None
+    listed = len(problem.minima)
     for seen in (problem, problem.through_other_units()):
         run = st.minimize(seen.objective, seen.x0)
         plain = plain or run.objective.slope
@@ -59,10 +61,10 @@ def attempted(name: str, alone: bool) -> tuple[str, int, list[Row]]:
             race = race or (Race(problem, run.objective) if run.objective.compiled else None)
             row |= peers(seen, run.objective, plain, race if run.objective.compiled else None)
         rows.append(row)
-    return name, problem.start.size, rows
+    return name, problem.start.size, rows, problem.minima[listed:]
 
 
-def results(names: list[str], alone: bool, jobs: int) -> Iterator[tuple[str, int, list[Row]]]:
+def results(names: list[str], alone: bool, jobs: int) -> Iterator[Result]:
     """Yield the rows of each problem in order, worked out by several processes, each renewed before it is full."""
     if jobs == 1:
         yield from map(partial(attempted, alone=alone), names)
@@ -132,14 +134,17 @@ def main() -> None:
     methods = (OURS,) if arguments.ours else (OURS, *PEERS)
     print(f"{'calls until solved':30}{'n':>4}" + "".join(f"{m:>15}" for m in methods) + "  true gap, outcome")
     rows: dict[str, list[Row]] = {view: [] for view in VIEWS}
-    failed = []
-    for name, size, both in results(names, arguments.ours, arguments.jobs):
+    failed, found = [], []
+    for name, size, both, minima in results(names, arguments.ours, arguments.jobs):
         for view, label, row in zip(VIEWS, (name, f"{name} *"), both, strict=True):
             rows[view].append(row)
             text = line(label, size, row)
             print(text, flush=True)
             if not row[OURS].solved:
                 failed.append(text)
+        if minima:
+            found.append(f"{name}: {', '.join(map(repr, minima))}")
+    print("\nminima that no list names:", *found, sep="\n")
     print("\nnot solved by steepest (* through other units):", *failed, sep="\n")
     for view in VIEWS:
         print(summary(view, rows[view]))

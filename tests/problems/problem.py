@@ -69,6 +69,12 @@ class Problem:
         k = max(int(np.sum(minima - allowed <= best)) - 1, 0)
         return float(minima[k]), float(self.first - minima[k]), float(targets[k])
 
+    def learn(self, minimum: float) -> None:
+        """Add a minimum of f that was found, unless it is known."""
+        first = self.first / self.factor
+        if all(abs(minimum - known) > KNOWN * ENOUGH * (first - known) for known in self.minima):
+            self.minima.append(minimum)
+
 
 def _seen(f: Callable[[Any], Any], units: np.ndarray, factor: np.ndarray) -> Callable[[Any], Any]:
     def objective(z: Any) -> Any:
