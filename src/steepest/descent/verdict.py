@@ -16,6 +16,7 @@ from steepest.trace import Certificate, Outcome
 LARGEST_AUDIT = 200
 LARGEST_AUDIT_BY_VALUES = 20
 SADDLED = 1e-6
+FLAT_RIDGE = 1e-3
 
 _ADVICE = {
     Outcome.ITERATION_LIMIT: "give more with {counted}s=",
@@ -25,7 +26,6 @@ _ADVICE = {
     Outcome.SADDLE: "start elsewhere, off the ridge",
     Outcome.FLAT: "the function does not change here: start elsewhere",
     Outcome.UNBOUNDED: "there is no best value: check the sign, or whether minimize or maximize is meant",
-    Outcome.NO_FINITE_OPTIMUM: "add penalty=L2(1e-3), or so",
     Outcome.NON_FINITE: "start elsewhere, or take a smaller step",
     Outcome.RAISED: "mend the function there, or start elsewhere",
     Outcome.WRONG_GRADIENT: "leave gradient= out, or mend it",
@@ -60,8 +60,13 @@ class Audit:
         return () if math.isnan(self.smallest) else (self.smallest, self.largest)
 
     @property
+    def bends(self) -> bool:
+        """Whether the curvature is negative along some way, beyond what differences leave unsure."""
+        return self.bend < -SADDLED
+
+    @property
     def is_saddle(self) -> bool:
-        return self.bend < -SADDLED and self.ridge < 1e-3
+        return self.bends and self.ridge < FLAT_RIDGE
 
     @property
     def is_flat(self) -> bool:
@@ -127,6 +132,9 @@ def audit(
     spread = 1e-9 * abs(eigenvalues[-1])
     smallest = float(curvature[0]) if eigenvalues[0] < -spread or eigenvalues[0] > 0 else 0.0
     bend = float(eigenvalues[0] / np.abs(eigenvalues).max()) if eigenvalues[0] < 0 else 0.0
+    if bend < -SADDLED and ridge >= FLAT_RIDGE:
+        # Where the slope still falls along a way that bends down, nothing bounds the gain.
+        decrement = math.inf
     way, step = np.zeros(free.size), np.zeros(free.size)
     way[free] = steps * vectors[:, 0]
     turned = np.divide(slopes, np.abs(eigenvalues), out=np.zeros_like(slopes), where=np.abs(eigenvalues) > noisy)

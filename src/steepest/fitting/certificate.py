@@ -17,8 +17,9 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import double_precision
 from steepest.descent.verdict import Audit
-from steepest.fitting.glm import Glm, whitened
+from steepest.fitting.glm import Glm, length, whitened
 from steepest.fitting.recession import falls_forever, separates
+from steepest.fitting.scaling import Coordinates
 from steepest.models.losses import Loss, squared
 
 Array = Any
@@ -26,7 +27,10 @@ Array = Any
 WIDEST = 2_000
 # Sums of n terms, each rounded: what they are off by, in units of eps times the sum of their sizes.
 ROUNDINGS = 16
-ENDLESS = "the loss falls for ever as coefficients grow"
+# How far rounding may move an output for the slope and the curvature to say what that does to the loss.
+FINE = 0.5
+ENDLESS = "the loss falls for ever as coefficients grow; add penalty=L2(1e-3), or so"
+ALIKE = "every target that counts is alike, so that the loss falls for ever as the intercept grows"
 
 
 def gap(decrement: float, radius: float, straight: bool) -> float:
@@ -56,10 +60,8 @@ def gap(decrement: float, radius: float, straight: bool) -> float:
     inf
     """
     u = radius * decrement
-    if straight:
-        return decrement**2 / 2
-    if not u < 1:
-        return math.inf
+    if straight or not u < 1:
+        return decrement**2 / 2 if straight else math.inf
     if u < 1e-4:
         # The series of the bracket, u²/2 + u³/6 + …, whose rest is below u⁴/6.
         return decrement**2 * (1 / 2 + u / 6 + u**2 / 6)
@@ -71,43 +73,58 @@ def _measured(glm: Glm, theta: Array) -> dict[str, Array]:
     """Return what the bound is made of: one reading of X for H and the gradient, one for R and the noise."""
     value, gradient, z = glm.slope(theta)
     metric, condition = whitened(glm.hessian(theta))
-    turned = metric.T @ gradient
-    newton = -metric @ turned
+    newton = -metric @ (metric.T @ gradient)
 
-    radius, slope_noise, value_noise = radius_and_noise(glm, theta, z, metric)
     return {
-        "value": value, "decrement": jnp.linalg.norm(turned), "radius": radius, "condition": condition,
-        "slope_noise": slope_noise, "value_noise": value_noise, "metric": metric,
-        "endless": separates(glm, z) | falls_forever(glm, newton),
+        "value": value, "decrement": length(metric, gradient), "condition": condition, "metric": metric,
+        "lean": jnp.abs(gradient[-1]), "endless": separates(glm, z) | falls_forever(glm, newton),
+        **radius_and_noise(glm, theta, z, metric),
     }  # fmt: skip
 
 
-def radius_and_noise(glm: Glm, theta: Array, z: Array, metric: Array) -> tuple[Array, Array, Array]:
-    """Return R, and in units of eps how far rounding moves the gradient, as H⁻¹ measures it, and the value."""
+def radius_and_noise(glm: Glm, theta: Array, z: Array, metric: Array) -> dict[str, Array]:
+    """Return R, and what says how far rounding moves the gradient, as H⁻¹ measures it, and the value."""
 
-    def part(X: Array, p: Array, y: Array, z: Array) -> tuple[Array, Array]:
+    def part(X: Array, p: Array, y: Array, z: Array) -> tuple[dict[str, Array], Array]:
         rows = X @ metric[:-1] + metric[-1]
-        length = jnp.where(p > 0, jnp.sqrt((rows**2).sum(axis=1)), 0.0)
+        lengths = jnp.where(p > 0, jnp.sqrt((rows**2).sum(axis=1)), 0.0)
         # How large the terms are that z is the sum of.
         terms = jnp.abs(X) @ jnp.abs(theta[:-1]) + jnp.abs(theta[-1])
         _, first, second = glm.losses(z, y, p)
         # ‖error of g‖ ≤ Σ pᵢ |error of ℓ′ᵢ| ‖aᵢ‖.
         noise = jnp.abs(first) + second * terms + 2 * p * jnp.abs(y)
-        return jnp.stack([noise @ length, jnp.abs(first) @ terms]), length
+        pull = jnp.abs(first)
+        sums = {"slope_noise": noise @ lengths, "value_noise": pull @ terms, "pull": pull.sum(), "bend": second.sum()}
+        return sums, lengths
 
-    noises, lengths = glm.over_blocks(part, jnp.zeros(2), glm.y, z)
-    return jnp.max(lengths), noises[0], noises[1]
+    sums, lengths = glm.over_blocks(
+        part, dict.fromkeys(("slope_noise", "value_noise", "pull", "bend"), jnp.asarray(0.0)), glm.y, z
+    )
+    return sums | {"radius": jnp.max(lengths)}
 
 
-def bounded(seen: dict[str, Any], loss: Loss) -> Audit | None:
-    """Return the bound of what was measured, with what rounding may hide; None where H is singular to rounding."""
+def bounded(seen: dict[str, Any], blur: tuple[float, float], loss: Loss, precision: float) -> Audit | None:
+    """Return the bound of what was measured, with what rounding may hide; None where H is singular to rounding.
+
+    `blur` is what the user's coefficients round, and `precision` the eps of the rows.
+    """
+    seen = {name: float(number) for name, number in seen.items() if name not in ("endless", "metric")}
     lost = ROUNDINGS * EPS * seen["condition"]
     if not lost < 0.1:
         return None
     decrement = (seen["decrement"] + ROUNDINGS * EPS * seen["slope_noise"]) * (1 + lost)
-    slack = ROUNDINGS * EPS * (abs(seen["value"]) + seen["value_noise"])
+    uneven, shift = ROUNDINGS * blur[0], ROUNDINGS * blur[1]
+    if uneven + shift > FINE and loss is not squared:
+        return None
+    slack = ROUNDINGS * EPS * abs(seen["value"]) + (ROUNDINGS * EPS + precision) * seen["value_noise"]
+    slack += seen["pull"] * uneven + seen["lean"] * shift + seen["bend"] * (uneven + shift) ** 2
     bound = gap(decrement, seen["radius"] * (1 + lost), loss is squared) + slack
-    return Audit(float(bound), 4 * float(slack), math.nan, math.nan, 0.0, 1)
+    return Audit(bound, 4 * slack, math.nan, math.nan, 0.0, 1)
+
+
+def precision(glm: Glm) -> float:
+    """Return the eps of the numbers that the rows are made of."""
+    return float(jnp.finfo(glm.X.dtype).eps)
 
 
 @dataclass
@@ -120,11 +137,14 @@ class Certifier:
     ----------
     glm : Glm
         The model on its rows.
+    coordinates : Coordinates
+        What its θ are in the user's units.
     metric : array or None
         M with Mᵀ H M = I at the last point looked at, with which descent may go on.
     """
 
     glm: Glm
+    coordinates: Coordinates
     metric: Any = None
 
     def __call__(self, theta: np.ndarray) -> Audit | None:
@@ -136,5 +156,6 @@ class Certifier:
             self.metric = seen.pop("metric")
             seen = jax.device_get(seen)
         if seen["endless"]:
-            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1, endless=ENDLESS)
-        return bounded(seen, self.glm.loss)
+            facts = ENDLESS if self.glm.turn is None else ALIKE
+            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1, endless=facts)
+        return bounded(seen, self.coordinates.blur(theta), self.glm.loss, precision(self.glm))

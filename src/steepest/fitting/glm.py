@@ -123,7 +123,7 @@ class Glm:
 def whitened(hessian: Array) -> tuple[Array, Array]:
     """Return M with Mᵀ H M = I, by Cholesky, and the condition number of H scaled to a unit diagonal.
 
-    Neither is finite where H is not positive definite. A column of zeros is left out of both.
+    Neither is finite where H is not positive definite. What H has no curvature along is left out of both.
     """
     diagonal = jnp.diag(hessian)
     alive = diagonal != 0
@@ -132,6 +132,12 @@ def whitened(hessian: Array) -> tuple[Array, Array]:
     inverse = jax.scipy.linalg.solve_triangular(factor, jnp.eye(len(hessian)), lower=True)
     metric = jnp.where(alive[:, None], (inverse / scale).T, 0.0)
     return metric, (factor**2).sum() * (inverse**2).sum()
+
+
+def length(metric: Array, g: Array) -> Array:
+    """Return ‖g‖ as H⁻¹ = M Mᵀ measures it, infinite where there is slope without curvature."""
+    flat = jnp.all(metric == 0, axis=1)
+    return jnp.where(jnp.any(flat & (g != 0)), jnp.inf, jnp.linalg.norm(metric.T @ g))
 
 
 jax.tree_util.register_dataclass(Glm, ["X", "y", "weight", "mass", "ridge", "turn"], ["loss", "block"])

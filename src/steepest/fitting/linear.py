@@ -120,9 +120,9 @@ class LinearProblem:
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return
         if objective.smooth:
-            objective.certify = Certifier(self.glm(objective, rows))
+            objective.certify = Certifier(self.glm(objective, rows), self.coordinates)
         elif self.how != "whiten":
-            objective.certify = SparseCertifier(self.glm(objective, rows), self.kinks)
+            objective.certify = SparseCertifier(self.glm(objective, rows), self.kinks, self.coordinates)
 
     def engine(self, objective: Objective) -> Function:
         """Return what descends when nothing was asked for."""

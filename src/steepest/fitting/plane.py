@@ -35,6 +35,10 @@ def search(glm: Glm, z: Array, V: Array, w: Array, W: Array, value: Array) -> tu
     w = T u and W = (T d, T s).
     """
     p = glm.weight / glm.mass
+    # In units in which an output changes by 1 at the most, so that nothing overflows.
+    size = jnp.max(jnp.abs(V), axis=1)
+    unit = 1 / jnp.where(size > 0, size, 1.0)
+    V, W = V * unit[:, None], W * unit[:, None]
 
     def look(a: Array, trials: Array) -> Corner:
         loss, first, second = glm.losses(z + a @ V, glm.y, p)
@@ -57,7 +61,7 @@ def search(glm: Glm, z: Array, V: Array, w: Array, W: Array, value: Array) -> tu
         return jax.tree.map(lambda new, old: jnp.where(finite & (there.value <= enough), new, old), there, shorter)
 
     found = jax.lax.while_loop(going, body, look(jnp.zeros(2), jnp.asarray(0)))
-    return found.a, found.value
+    return found.a * unit, found.value
 
 
 def _newton(a: Array, slope: Array, bend: Array) -> Array:

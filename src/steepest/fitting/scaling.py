@@ -28,6 +28,8 @@ class Coordinates:
         What the columns are centred and divided by.
     basis : array of shape (columns, directions) or None
         Directions in which the scaled columns vary independently; None: the columns themselves.
+    reach : array of shape (columns,)
+        The largest entry of each centred and scaled column.
     condition : float
         The condition number of the scaled columns, where it was looked at.
     """
@@ -35,6 +37,7 @@ class Coordinates:
     mean: np.ndarray
     scale: np.ndarray
     basis: np.ndarray | None = None
+    reach: np.ndarray | None = None
     condition: float = 1.0
 
     @property
@@ -61,6 +64,18 @@ class Coordinates:
         if self.basis is not None:
             u = np.linalg.lstsq(self.basis, u, rcond=None)[0]
         return np.append(u, intercept + coef @ self.mean)
+
+    def blur(self, theta: np.ndarray) -> tuple[float, float]:
+        """Return what writing θ as coefficients in the user's units may add to an output: row by row, and to all alike.
+
+        Where directions are nearly dependent the coefficients are small differences of large numbers,
+        and far from 0 the intercept is one of b and coef · mean.
+        """
+        u = np.abs(theta[:-1])
+        summed = u if self.basis is None else np.abs(self.basis) @ u
+        reach = 0.0 if self.reach is None else self.reach
+        shift = np.abs(self.mean / self.scale) @ summed + abs(theta[-1])
+        return EPS * float((reach * summed).sum()), EPS * float(shift)
 
     def weights(self, theta: Any) -> Any:
         """Return the coefficients in the user's units, in traced code too."""
@@ -101,15 +116,16 @@ def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str, ridge: float
     """
     columns = X.shape[1]
     if how == "none":
-        return Coordinates(np.zeros(columns), np.ones(columns))
+        return Coordinates(np.zeros(columns), np.ones(columns), reach=_reach(X, np.zeros(columns)))
     mean = np.average(X, axis=0, weights=weight).astype(float)
     spread, gram = _moments(X, mean, weight, full=how == "whiten")
     if not np.isfinite(gram).all():
         raise ValueError("X varies too widely to take squares of it (beyond 1e150): divide its columns first")
     spread = np.where(spread > (8 * EPS * mean) ** 2, spread, 0.0)
     scale = _power_of_two(np.sqrt(spread + ridge))
+    reach = _reach(X, mean) / scale
     if how == "scale":
-        return Coordinates(mean, scale)
+        return Coordinates(mean, scale, reach=reach)
     penalty = np.sqrt(ridge) / scale
     values, vectors = np.linalg.eigh(gram / np.outer(scale, scale) + np.diag(penalty**2))
     if values[0] < BLURRED * values[-1]:
@@ -120,7 +136,12 @@ def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str, ridge: float
     floor = 8 * EPS * columns * (1 + np.max(np.abs(mean) / scale, where=spread > 0, initial=0.0))
     kept = singular > floor * max(singular.max(initial=0.0), 1e-300)
     condition = singular[kept].max() / singular[kept].min() if kept.any() else 1.0
-    return Coordinates(mean, scale, vectors[:, kept] / singular[kept], float(condition))
+    return Coordinates(mean, scale, vectors[:, kept] / singular[kept], reach, float(condition))
+
+
+def _reach(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return how far from their means the columns go."""
+    return np.maximum(X.max(axis=0) - mean, mean - X.min(axis=0)).astype(float)
 
 
 def _power_of_two(scale: np.ndarray) -> np.ndarray:

@@ -19,10 +19,11 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import double_precision
 from steepest.descent.verdict import Audit
-from steepest.fitting.certificate import ENDLESS, ROUNDINGS, WIDEST, bounded, radius_and_noise
-from steepest.fitting.glm import Glm, whitened
+from steepest.fitting.certificate import ALIKE, ROUNDINGS, WIDEST, bounded, precision, radius_and_noise
+from steepest.fitting.glm import Glm, length, whitened
 from steepest.fitting.proximal import least
 from steepest.fitting.recession import falls_forever
+from steepest.fitting.scaling import Coordinates
 from steepest.models.losses import Loss, log_loss, squared
 
 Array = Any
@@ -43,10 +44,9 @@ def _measured(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
     none, sound = jnp.zeros_like(theta), ROUNDINGS * EPS * condition < 1
     d = jax.lax.cond(sound, lambda: least(H, g + fixed, none, free), lambda: none)
     v = jnp.clip(-(H @ d), g + fixed - free, g + fixed + free)
-    radius, slope_noise, value_noise = radius_and_noise(glm, theta, z, metric)
     return {
-        "value": f + lam @ jnp.abs(theta), "decrement": jnp.linalg.norm(metric.T @ v), "radius": radius,
-        "condition": condition, "slope_noise": slope_noise, "value_noise": value_noise,
+        "value": f + lam @ jnp.abs(theta), "decrement": length(metric, v), "condition": condition,
+        "lean": jnp.abs(g[-1]), **radius_and_noise(glm, theta, z, metric),
     }  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def _dual(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
     dual = -jnp.where(p > 0, p * conjugate(glm.loss, shrink * residuals, glm.y), 0.0).sum() - penalty
     value = f + lam @ jnp.abs(theta)
     unbalanced = jnp.abs(p @ residuals) * (1 + jnp.max(jnp.abs(z)))
-    terms = jnp.abs(p * residuals) @ (jnp.abs(z) + jnp.abs(glm.y) + 1)
+    terms = jnp.abs(p * residuals) @ (jnp.abs(z) + jnp.abs(glm.y) + 1 + jnp.abs(glm.X) @ jnp.abs(theta[:-1]))
     ones = jnp.zeros_like(theta).at[-1].set(1.0)
     return {
         "value": value, "gap": value - dual, "unbalanced": unbalanced, "terms": terms,
@@ -103,18 +103,20 @@ class SparseCertifier:
 
     glm: Glm
     lam: np.ndarray
+    coordinates: Coordinates
 
     def __call__(self, theta: np.ndarray) -> Audit | None:
         """Return the bound at θ, infinite where there is none yet."""
         with double_precision():
             if theta.size <= WIDEST:
-                report = bounded(jax.device_get(_measured(self.glm, self.lam, theta)), self.glm.loss)
+                seen = jax.device_get(_measured(self.glm, self.lam, theta))
+                report = bounded(seen, self.coordinates.blur(theta), self.glm.loss, precision(self.glm))
                 if report is not None and math.isfinite(report.decrement):
                     return report
             seen = jax.device_get(_dual(self.glm, self.lam, theta))
         cost = 1 + (theta.size <= WIDEST)
         if seen["endless"]:
-            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=ENDLESS)
-        slack = ROUNDINGS * EPS * (abs(seen["value"]) + seen["terms"]) + seen["unbalanced"]
+            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=ALIKE)
+        slack = (ROUNDINGS * EPS + precision(self.glm)) * (abs(seen["value"]) + seen["terms"]) + seen["unbalanced"]
         found = max(float(seen["gap"]), 0.0) + float(slack)
         return Audit(found if math.isfinite(found) else math.inf, 4 * float(slack), math.nan, math.nan, 0.0, cost)

@@ -1,0 +1,272 @@
+"""Random convex problems, whose certificates are held against a Newton's method in extended precision.
+
+Run as a program (`make nightly`), it makes 100,000 of them or as many as it is told.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from steepest.derivatives.precision import double_precision
+from steepest.fitting import certificate, sparse_certificate
+from steepest.fitting.glm import Glm
+from steepest.fitting.scaling import Changed, Coordinates, coordinates
+from steepest.models.losses import log_loss, poisson, squared
+
+LOSSES = (squared, log_loss, poisson)
+SIZES = ((8, 1), (12, 2), (20, 3), (16, 5), (30, 5), (24, 8), (40, 8))
+BATCH = 500
+EXACT = np.longdouble
+STEPS, HALVINGS, SWEEPS = 60, 40, 60
+
+
+@dataclass
+class Problems:
+    """A batch of problems of one size: rows in raw units, targets, weights, and penalties."""
+
+    loss: object
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    ridge: np.ndarray
+    kink: np.ndarray
+
+
+def drawn(rng: np.random.Generator, loss: object, rows: int, columns: int, sparse: bool) -> Problems:
+    """Draw a batch: means up to 10⁶ standard deviations, units from 10⁻³ to 10⁴, some columns alike, some weights 0."""
+    shape = (BATCH, rows, columns)
+    turn = rng.standard_normal((BATCH, columns, columns))
+    alike = (rng.random(BATCH) < 0.5)[:, None, None]
+    X = rng.standard_normal(shape)
+    X = np.where(alike, X @ turn, X)
+    scale = 10 ** rng.uniform(-3, 4, (BATCH, 1, columns))
+    centre = 10 ** rng.uniform(-1, 6, (BATCH, 1, columns)) * rng.choice([-1, 1], (BATCH, 1, columns))
+    signal = np.einsum("bij,bj->bi", X, rng.standard_normal((BATCH, columns))) * 10 ** rng.uniform(
+        -1.5, 0.5, (BATCH, 1)
+    )
+    X = (X + centre) * scale
+    if loss is squared:
+        y = (signal + rng.standard_normal((BATCH, rows)) * 10 ** rng.uniform(-3, 1, (BATCH, 1))) * scale[:, :, 0]
+    elif loss is log_loss:
+        y = (rng.random((BATCH, rows)) < 1 / (1 + np.exp(-signal))).astype(float)
+    else:
+        y = rng.poisson(np.exp(np.clip(signal + rng.uniform(-1, 4, (BATCH, 1)), -5, 8))).astype(float)
+    y[:, :2] = [0, 1]
+    weight = np.where(rng.random((BATCH, 1)) < 0.5, 1.0, rng.uniform(0, 3, (BATCH, rows)))
+    weight[:, 2:] *= rng.random((BATCH, rows - 2)) < 0.95
+    usual = np.exp(np.log(scale[:, 0]).mean(axis=1))
+    size = np.abs(y).mean(axis=1) + 1
+    ridge = np.where(rng.random(BATCH) < 0.3, 0.0, 10 ** rng.uniform(-8, 2, BATCH) * usual**2)
+    kink = 10 ** rng.uniform(-4, 0, BATCH) * usual * size if sparse else np.zeros(BATCH)
+    return Problems(loss, X, y, weight, ridge, kink)
+
+
+class Exact:
+    """The problems of a batch in extended precision, in centred and scaled coordinates, the intercept last."""
+
+    def __init__(self, given: Problems) -> None:
+        self.loss, self.y = given.loss, given.y.astype(EXACT)
+        self.p = given.weight.astype(EXACT) / given.weight.astype(EXACT).sum(axis=1, keepdims=True)
+        X = given.X.astype(EXACT)
+        self.mean = (self.p[:, :, None] * X).sum(axis=1, keepdims=True)
+        self.scale = np.sqrt((self.p[:, :, None] * (X - self.mean) ** 2).sum(axis=1, keepdims=True))
+        self.A = np.concatenate([(X - self.mean) / self.scale, np.ones_like(X[:, :, :1])], axis=2)
+        none = np.zeros((len(X), 1), EXACT)
+        self.ridge = np.hstack([given.ridge.astype(EXACT)[:, None] / self.scale[:, 0] ** 2, none])
+        self.kink = np.hstack([given.kink.astype(EXACT)[:, None] / self.scale[:, 0], none])
+
+    def terms(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return ℓ, ℓ′ and ℓ″ from their textbook formulas."""
+        with np.errstate(all="ignore"):
+            if self.loss is squared:
+                return (z - self.y) ** 2, 2 * (z - self.y), np.full_like(z, 2)
+            if self.loss is log_loss:
+                e = np.exp(-np.abs(z))
+                share = np.where(z > 0, 1, e) / (1 + e)
+                return np.maximum(z, 0) + np.log1p(e) - self.y * z, share - self.y, e / (1 + e) ** 2
+            return np.exp(z) - self.y * z, np.exp(z) - self.y, np.exp(z)
+
+    def smooth(self, v: np.ndarray) -> np.ndarray:
+        """Return the value without kinks."""
+        z = np.einsum("bij,bj->bi", self.A, v)
+        return (self.p * self.terms(z)[0]).sum(axis=1) + (self.ridge * v**2).sum(axis=1) / 2
+
+    def value(self, v: np.ndarray) -> np.ndarray:
+        """Return the value at coordinates v."""
+        with np.errstate(all="ignore"):
+            return self.smooth(v) + (self.kink * np.abs(v)).sum(axis=1)
+
+    def value_at(self, point: np.ndarray) -> np.ndarray:
+        """Return the value at (coef, intercept) in the user's units.
+
+        By way of the centred columns: products of the user's own, at 10⁶ standard deviations, would round too much.
+        """
+        coef, intercept = point[:, :-1].astype(EXACT), point[:, -1:].astype(EXACT)
+        shift = (coef * self.mean[:, 0]).sum(axis=1, keepdims=True)
+        return self.value(np.hstack([coef * self.scale[:, 0], intercept + shift]))
+
+    def slopes(self, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient and the Hessian without kinks."""
+        _, first, second = self.terms(np.einsum("bij,bj->bi", self.A, v))
+        g = np.einsum("bij,bi->bj", self.A, self.p * first) + self.ridge * v
+        H = np.einsum("bij,bi,bik->bjk", self.A, self.p * second, self.A)
+        k = np.arange(v.shape[1])
+        H[:, k, k] += self.ridge
+        return g, H
+
+    def step(self, v: np.ndarray) -> np.ndarray:
+        """Return the step to the least point of the quadratic model, with its kinks."""
+        g, H = self.slopes(v)
+        if not self.kink.any():
+            return solved(H, -g)
+        w, r = v.copy(), g.copy()
+        for _ in range(SWEEPS):
+            for j in range(v.shape[1]):
+                ahead, h = w[:, j] - r[:, j] / H[:, j, j], H[:, j, j]
+                new = np.sign(ahead) * np.maximum(np.abs(ahead) - self.kink[:, j] / h, 0)
+                r += H[:, j] * (new - w[:, j])[:, None]
+                w[:, j] = new
+        return w - v
+
+    def optimum(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the optimum of each problem and its value, by Newton steps that are halved until they descend."""
+        v = np.zeros(self.A.shape[::2], EXACT)
+        best, done = self.value(v), np.zeros(len(v), bool)
+        for _ in range(STEPS):
+            step = self.step(v)
+            step = np.where(np.isfinite(step).all(axis=1, keepdims=True), step, 0)
+            t, moved = np.ones((len(v), 1), EXACT), done.copy()
+            for _ in range(HALVINGS):
+                there = np.where(moved[:, None], v, v + t * step)
+                value = self.value(there)
+                better = ~moved & (value < best)
+                v, best = np.where(better[:, None], there, v), np.where(better, value, best)
+                moved |= better
+                if moved.all():
+                    break
+                t = np.where(moved[:, None], t, t / 2)
+            # Where no part of a step leads down there is nothing left but rounding.
+            done |= ~moved
+            if done.all():
+                break
+        return v, best
+
+
+def solved(H: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return H⁻¹ b for a batch by Cholesky, which NumPy has not in extended precision."""
+    L, x = root(H), b.copy()
+    size = b.shape[1]
+    with np.errstate(all="ignore"):
+        for j in range(size):
+            x[:, j] = (x[:, j] - (L[:, j, :j] * x[:, :j]).sum(axis=1)) / L[:, j, j]
+        for j in reversed(range(size)):
+            x[:, j] = (x[:, j] - (L[:, j + 1 :, j] * x[:, j + 1 :]).sum(axis=1)) / L[:, j, j]
+    return x
+
+
+def root(H: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factor of a batch."""
+    L = np.zeros_like(H)
+    with np.errstate(all="ignore"):
+        for j in range(H.shape[1]):
+            rest = H[:, j:, j] - np.einsum("bik,bk->bi", L[:, j:, :j], L[:, j, :j])
+            L[:, j:, j] = rest / np.sqrt(rest[:, :1])
+    return L
+
+
+def points(rng: np.random.Generator, exact: Exact, optimum: np.ndarray, given: Problems) -> np.ndarray:
+    """Return points in the user's units, at any distance from the optimum, as the Hessian there measures it."""
+    noise = rng.standard_normal(optimum.shape).astype(EXACT) * 10 ** rng.uniform(-9, 1, (len(optimum), 1))
+    L = root(exact.slopes(optimum)[1])
+    with np.errstate(all="ignore"):
+        # L⁻ᵀ times the noise.
+        for j in reversed(range(noise.shape[1])):
+            noise[:, j] = (noise[:, j] - (L[:, j + 1 :, j] * noise[:, j + 1 :]).sum(axis=1)) / L[:, j, j]
+    noise = np.where(np.isfinite(noise), noise, 0)
+    v = np.where((exact.kink > 0) & (optimum == 0) & (rng.random(noise.shape) < 0.7), 0, optimum + noise)
+    coef = v[:, :-1] / exact.scale[:, 0]
+    return np.hstack([coef, v[:, -1:] - (coef * exact.mean[:, 0]).sum(axis=1, keepdims=True)]).astype(float)
+
+
+def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points as the library writes them and its bounds there; NaN where it has none."""
+    where: list[Coordinates] = []
+    A = np.empty_like(given.X)
+    for k, X in enumerate(given.X):
+        bend = certificate_curvature(given, k)
+        found = coordinates(X, given.weight[k], how, given.ridge[k] / bend)
+        where.append(found)
+        if found.directions == X.shape[1]:
+            Changed(X, found).write(A[k], None)
+    whole = np.array([found.directions == given.X.shape[2] for found in where])
+    theta = np.stack([found.from_user(x) if full else 0 * x for found, x, full in zip(where, near, whole, strict=True)])
+    at = np.stack(
+        [found.to_user(t) if full else x for found, t, x, full in zip(where, theta, near, whole, strict=True)]
+    )
+    turns = np.stack([found.turn if full else where[0].turn for found, full in zip(where, whole, strict=True)])
+    mass = given.weight.sum(axis=1)
+    lam = np.stack([np.append(kink / found.scale, 0.0) for kink, found in zip(given.kink, where, strict=True)])
+    with double_precision():
+        glm = Glm(A, given.y, given.weight, mass, given.ridge, turns, given.loss, given.X.shape[1])
+        if given.kink.any():
+            seen = jax.device_get(jax.vmap(sparse_certificate._measured)(glm, lam, theta))
+        else:
+            seen = jax.device_get(jax.vmap(certificate._measured)(glm, theta))
+    bounds = np.full(len(near), np.nan)
+    for k in np.flatnonzero(whole):
+        one = {name: values[k] for name, values in seen.items()}
+        report = certificate.bounded(one, where[k].blur(theta[k]), given.loss, np.finfo(float).eps)
+        bounds[k] = np.nan if report is None else report.decrement
+    return at, bounds
+
+
+def certificate_curvature(given: Problems, k: int) -> float:
+    """Return ℓ″ where all predictions are the mean."""
+    mean = np.average(given.y[k], weights=given.weight[k])
+    return {squared: 2.0, log_loss: mean * (1 - mean)}.get(given.loss, mean) or 1.0
+
+
+def trials(count: int, seed: int) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield batches as (what, bounds, true gaps, values), until so many problems were made."""
+    made, batch = 0, 0
+    while made < count:
+        rng = np.random.default_rng([seed, batch])
+        loss = LOSSES[batch % 3]
+        rows, columns = SIZES[batch // 3 % len(SIZES)]
+        sparse, how = batch % 5 == 4, "scale" if batch % 2 else "whiten"
+        given = drawn(rng, loss, rows, columns, sparse)
+        exact = Exact(given)
+        v, best = exact.optimum()
+        at, bounds = certified(given, points(rng, exact, v, given), "scale" if sparse else how)
+        value = exact.value_at(at)
+        what = f"{loss.__name__}{', L1' if sparse else ''}"
+        yield what, bounds, (value - best).astype(float), value.astype(float)
+        made, batch = made + BATCH, batch + 1
+
+
+def main(count: int, seed: int) -> int:
+    """Print what was found; return how many certificates lay below the truth."""
+    wrong = made = finite = 0
+    tight: dict[str, list[np.ndarray]] = {}
+    for what, bounds, gaps, values in trials(count, seed):
+        known = np.isfinite(bounds) & np.isfinite(gaps)
+        wrong += int(np.sum(bounds[known] < gaps[known]))
+        made, finite = made + len(bounds), finite + int(known.sum())
+        large = known & (gaps > 1e-12 * np.abs(values))
+        tight.setdefault(what, []).append(bounds[large] / gaps[large])
+    print(f"{made:,} problems, {finite:,} certificates, {wrong} below the truth")  # noqa: T201
+    for what, several in sorted(tight.items()):
+        ratio = np.concatenate(several)
+        cuts = ", ".join(f"{q:.0%} {np.quantile(ratio, q):.3g}" for q in (0.5, 0.9, 0.99))
+        print(f"  {what}: certificate / truth {cuts}; least {ratio.min():.6g}, of {len(ratio):,}")  # noqa: T201
+    return wrong
+
+
+if __name__ == "__main__":
+    asked = [int(word) for word in sys.argv[1:]]
+    sys.exit(main(*(asked + [100_000, 0][len(asked) :])) > 0)
