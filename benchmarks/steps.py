@@ -37,7 +37,7 @@ Result = tuple[str, int, list[Row], list[float]]
 
 def judged(problem: Problem, run: Run, plain: Slope) -> Attempt:
     """Return what `minimize` made of a problem, by its trace."""
-    bound = run.certificate.gap / (run.trace.value[0] - run.fun)
+    bound = run.certificate.gap / problem.target(run.fun)[1]
     words = f"{run.outcome} ({run.certificate.kind}, gap {bound:.1e}), {run.kind}"
     values, calls = np.append(run.trace.value, run.fun), np.append(run.trace.evaluations, run.nfev)
     return Attempt.of(problem, values, calls, (run.fun, run.x), run.success, plain, words)

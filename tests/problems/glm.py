@@ -13,6 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from tests.problems.problem import Problem
 
 Table = tuple[np.ndarray, np.ndarray]
+Loss = Callable[[Any, Any], Any]
 
 
 def logistic(z: Any, y: Any) -> Any:
@@ -43,7 +44,7 @@ SLOPES = {
 }
 
 
-def objective(loss: Callable[[Any, Any], Any], X: np.ndarray, y: np.ndarray, ridge: float) -> Callable[[Any], Any]:
+def objective(loss: Loss, X: np.ndarray, y: np.ndarray, ridge: float) -> Callable[[Any], Any]:
     """Return mean loss + ridge/2 ‖w‖², with the intercept first in the point and free of the penalty."""
 
     def value(point: Any) -> Any:
@@ -52,7 +53,7 @@ def objective(loss: Callable[[Any, Any], Any], X: np.ndarray, y: np.ndarray, rid
     return value
 
 
-def least(loss: Callable[[Any, Any], Any], X: np.ndarray, y: np.ndarray, ridge: float) -> float:
+def least(loss: Loss, X: np.ndarray, y: np.ndarray, ridge: float) -> float:
     """Return the minimum by Newton's method with halved steps, on columns of mean 0 and deviation 1."""
     slope, bend = SLOPES[loss]
     deviation = X.std(axis=0)
@@ -100,11 +101,11 @@ def in_all_scales(kind: str) -> Table:
     return X, targets[kind]()
 
 
-def glms() -> list[Problem]:
-    """Return nine models: three losses on bundled tables and on made ones, with weak and strong penalties."""
+def models() -> dict[str, tuple[Loss, Table, float]]:
+    """Return nine models by name: loss, table and ridge, on bundled tables and on made ones."""
     cancer, wine = load_breast_cancer(return_X_y=True), load_wine(return_X_y=True)
     diabetes = load_diabetes(return_X_y=True, scaled=False)
-    models: dict[str, tuple[Callable[[Any, Any], Any], Table, float]] = {
+    return {
         "cancer_logistic_weak": (logistic, (cancer[0], cancer[1].astype(float)), 1e-4),
         "cancer_logistic_strong": (logistic, (cancer[0], cancer[1].astype(float)), 1e-1),
         "wine_logistic": (logistic, first_class(wine), 1e-3),
@@ -115,7 +116,11 @@ def glms() -> list[Problem]:
         "scales_poisson": (poisson, in_all_scales("poisson"), 1e-6),
         "scales_squared": (squared, in_all_scales("squared"), 1e-8),
     }
+
+
+def glms() -> list[Problem]:
+    """Return the models as problems, from 0."""
     return [
-        Problem(name, objective(loss, *table, ridge), np.zeros(1 + table[0].shape[1]), [least(loss, *table, ridge)])
-        for name, (loss, table, ridge) in models.items()
+        Problem(name, objective(loss, X, y, ridge), np.zeros(1 + X.shape[1]), [least(loss, X, y, ridge)])
+        for name, (loss, (X, y), ridge) in models().items()
     ]

@@ -9,7 +9,7 @@ import numpy as np
 from tests.problems.problem import Problem
 
 SIZES = (10, 50, 200)
-CONDITIONS = (1e2, 1e3, 1e4, 1e6)
+POWERS = (2, 3, 4, 6)
 
 
 def quadratic(matrix: np.ndarray, centre: np.ndarray) -> Callable[[Any], Any]:
@@ -22,19 +22,18 @@ def quadratic(matrix: np.ndarray, centre: np.ndarray) -> Callable[[Any], Any]:
     return value
 
 
-def turned(size: int, condition: float, draws: np.random.Generator) -> np.ndarray:
-    """Return a matrix with eigenvalues 1 to `condition`, evenly spread on a log scale, its axes at random."""
+def drawn(size: int, condition: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return A, with eigenvalues 1 to `condition` evenly spread on a log scale and axes at random, and a centre."""
+    draws = np.random.default_rng([size, int(condition)])
     axes, _ = np.linalg.qr(draws.standard_normal((size, size)))
     matrix = (axes * np.geomspace(1, condition, size)) @ axes.T
-    return (matrix + matrix.T) / 2
+    return (matrix + matrix.T) / 2, draws.standard_normal(size)
 
 
 def quadratics() -> list[Problem]:
     """Return one problem a size and condition, from 0."""
-    problems = []
-    for size in SIZES:
-        for condition in CONDITIONS:
-            draws = np.random.default_rng([size, int(condition)])
-            f = quadratic(turned(size, condition, draws), draws.standard_normal(size))
-            problems.append(Problem(f"quadratic_{size}_{condition:.0e}".replace("+0", ""), f, np.zeros(size), [0.0]))
-    return problems
+    return [
+        Problem(f"quadratic_{size}_1e{power}", quadratic(*drawn(size, 10.0**power)), np.zeros(size), [0.0])
+        for size in SIZES
+        for power in POWERS
+    ]
