@@ -119,21 +119,25 @@ class BarzilaiBorwein(Backtracking):
         return Lately(jnp.asarray(jnp.nan), values, short, jnp.zeros((), int), x, jnp.full_like(x, jnp.nan))
 
     def learn(self, memory: Lately, here: Seen) -> Lately:
-        s, y = here.x - memory.x, here.gradient - memory.g
-        ss, sy, yy = s @ s, s @ y, y @ y
-        bb1, bb2 = ss / sy, sy / yy
-        short = memory.short.at[memory.k % LOOK_BACK].set(jnp.where(sy > 0, bb2, jnp.inf))
-        alternate = jnp.where(bb2 < ALTERNATE * bb1, short.min(), bb1)
-        size = {"bb1": bb1, "bb2": bb2, "abbmin": alternate}[self.kind]
-        # Where the curvature along the last step was not positive, nothing bounds the next but trials.
-        longer = LONGER * jnp.sqrt(ss) / jnp.linalg.norm(here.gradient)
-        t = jnp.where(sy > 0, size, jnp.where(ss > 0, longer, first_size(here)))
+        t, short = _spectral(memory, here, self.kind)
         values = memory.values.at[memory.k % self.history].set(here.value)
         return Lately(t, values, short, memory.k + 1, here.x, here.gradient)
 
     def reference(self, memory: Lately) -> Array:
-        """Return the value that the next must fall below."""
         return memory.values.max()
+
+
+def _spectral(memory: Lately, here: Seen, kind: str) -> tuple[Array, Array]:
+    """Return the size that the last step suggests, and the last short sizes."""
+    s, y = here.x - memory.x, here.gradient - memory.g
+    ss, sy, yy = s @ s, s @ y, y @ y
+    bb1, bb2 = ss / sy, sy / yy
+    short = memory.short.at[memory.k % LOOK_BACK].set(jnp.where(sy > 0, bb2, jnp.inf))
+    abbmin = jnp.where(bb2 < ALTERNATE * bb1, short.min(), bb1)
+    size = {"bb1": bb1, "bb2": bb2, "abbmin": abbmin}[kind]
+    # Where the curvature along the last step was not positive, nothing bounds the next but trials.
+    longer = LONGER * jnp.sqrt(ss) / jnp.linalg.norm(here.gradient)
+    return jnp.where(sy > 0, size, jnp.where(ss > 0, longer, first_size(here))), short
 
 
 class Wary(NamedTuple):

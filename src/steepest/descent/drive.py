@@ -18,7 +18,7 @@ from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.objective import Objective, agree, slack_of
 from steepest.descent.engine import Engine, chunk_sizes
-from steepest.descent.leaving import Left, along_ridge, by_newton
+from steepest.descent.leaving import Left, along_ridge, by_newton, scales
 from steepest.descent.run import Run
 from steepest.descent.state import BOTTOMLESS, CANDIDATE, COLUMNS, NON_FINITE, RUNNING, STALLED, UNBOUNDED, Rules
 from steepest.descent.verdict import LARGEST_AUDIT, Audit, audit, auditable, message
@@ -26,7 +26,9 @@ from steepest.descent.view import View
 from steepest.reading.progress import Progress
 from steepest.trace import Certificate, Event, Outcome, Recorder
 
-MOST_AUDITS = 12
+MOST_AUDITS = 24
+MOST_POLISHED = 8
+PATIENCE = 4
 ASIDE = 0.1
 
 
@@ -127,6 +129,9 @@ class Drive:
         self.recorder = Recorder(self.view.names, (*COLUMNS, "seconds", *epoch))
         self.began = time.perf_counter()
         self.audits = 0
+        self.polished = 0
+        helped = self.helped and self.engine.rules.learns and auditable(plan.objective)
+        self.probe_after = PATIENCE * (start.size + 10) if helped else math.inf
         self.audit_cost = 0
         self.checks = 0
         self.last_value = float(self.engine.state.value)
@@ -182,7 +187,8 @@ class Drive:
         return self.plain(Outcome.INTERRUPTED, "stopped from the keyboard; this is the best point so far")
 
     def allowance(self, size: int) -> tuple[int, int]:
-        rows = 1 if self.callback is not None else self.iterations - int(self.engine.state.iteration)
+        done = int(self.engine.state.iteration)
+        rows = 1 if self.callback is not None else int(min(self.iterations, self.probe_after)) - done
         if self.budget.evaluations is not None:
             left = (self.budget.evaluations - self.spent()) // self.engine.objective.cost
             size = min(size, max(left, 1))
@@ -230,7 +236,24 @@ class Drive:
             return self.plain(Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, not within the tolerance yet")
         if budget.seconds is not None and self.elapsed >= budget.seconds:
             return self.plain(Outcome.TIME_LIMIT, f"{self.elapsed:.2g} s spent, {done:,} {self.counted_in} done")
+        if done >= self.probe_after:
+            self.probe()
         return None
+
+    def probe(self) -> None:
+        """Look at the curvature of each coordinate, and go on in coordinates in which they are alike."""
+        self.probe_after = math.inf
+        engine = self.engine
+        x = np.asarray(engine.state.best_x)
+        steps = scale_of(x, engine.start) * EPS ** (1 / 3)
+        found = scales(lambda x: engine.objective.slope(x)[1], x, steps)
+        self.audit_cost += 2 * x.size * engine.objective.cost
+        if found is None:
+            return
+        engine.begin_at(x, found)
+        detail = f"the curvatures of coordinates differ {found.max() / found.min():.2g}-fold, which is made up for"
+        self.recorder.events.append(Event(int(engine.state.iteration), "probe", detail))
+        self.record(engine.row()[None], self.elapsed)
 
     def completed(self, done: int) -> Ending:
         first = float(self.engine.state.first_value)
@@ -289,11 +312,16 @@ class Drive:
         if report.decrement <= bound:
             facts = f"the value is within {_gap(report.decrement)} of the {self.extreme}, {_gap(bound)} was asked"
             return Ending(Outcome.CONVERGED, facts, certificate)
-        left = self.leave(by_newton, x, report.step, report.floor)
-        if left.x is not None:
+        if code == STALLED:
+            left = self.leave(by_newton, x, report.step, report.floor)
+            if left.x is None:
+                return self.stalled(report.decrement, bound, certificate)
             self.go_on(left.x, "newton", f"{self.left(report.decrement)}: a step by the Hessian")
-            return self.engine.mark(CANDIDATE)
-        if code == STALLED or self.audits >= MOST_AUDITS:
+            # A few such steps come to the end where one is near; elsewhere the descent is the better guide.
+            self.polished += 1
+            engine.mark(RUNNING if self.polished % MOST_POLISHED == 0 else STALLED)
+            return None
+        if self.audits >= MOST_AUDITS:
             return self.stalled(report.decrement, bound, certificate)
         engine.tolerance *= min(0.1, bound / report.decrement) or 0.01
         engine.mark(RUNNING)

@@ -41,9 +41,9 @@ MOST_TABLED = 2**16
 
 @shared
 def _begin(
-    rules: Rules, x: Any, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | None
+    rules: Rules, x: Any, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | None, scale: Any = None
 ) -> Packed:  # fmt: skip
-    return pack(begin(rules, x, value, gradient, Limits.unpack(numbers, sizes, box)))
+    return pack(begin(rules, x, value, gradient, Limits.unpack(numbers, sizes, box), scale=scale))
 
 
 @shared
@@ -98,13 +98,17 @@ class Engine:
         self.packed = replace(packed, numbers=np.asarray(packed.numbers))
         self.state = self.packed.state
 
-    def begin_at(self, x: np.ndarray) -> None:
-        """Go on from another point with nothing remembered but the counts, the best point, and where all began."""
+    def begin_at(self, x: np.ndarray, scale: np.ndarray | None = None) -> None:
+        """Go on from another point with nothing remembered but the counts, the best point, and where all began.
+
+        `scale` is the inverse of the curvature of each coordinate, as a probe has found it.
+        """
         before = self.state
         value, gradient = self.objective.slope(x)
         gradient = self.mended(x, value, gradient)
         with double_precision():
-            packed = _begin(self.bare, x, self.sign * value, self.sign * gradient, *self.limits(0, 0, 0, 1), self.box)
+            here = (x, self.sign * value, self.sign * gradient, *self.limits(0, 0, 0, 1), self.box)
+            packed = _begin(self.bare, *here, scale)
         carried = {name: getattr(before, name) for name in ("first_value", "steepest", "resets", "non_finite")}
         if not self.sign * value < before.best_value:
             carried |= {"best_x": before.best_x, "best_value": before.best_value}

@@ -22,10 +22,15 @@ class Steps(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """What the last k steps say of the curvature: their products sᵢᵀyⱼ and yᵢᵀyⱼ; where the last one ended."""
+    """What the last k steps say of the curvature: their products sᵢᵀyⱼ and yᵢᵀDyⱼ; where the last one ended.
+
+    γ D stands for the inverse of a Hessian of which nothing is known; D, the diagonal `scale`, is 1 but where a
+    probe has found the coordinates to be of unlike curvature.
+    """
 
     sy: Array
     yy: Array
+    scale: Array
     gamma: Array
     k: Array
     x: Array
@@ -62,60 +67,69 @@ class LBFGS:
 
     def start(self, x: Array) -> State:
         rows, square = jnp.zeros((self.memory, x.size), x.dtype), jnp.zeros((self.memory, self.memory), x.dtype)
-        one = jnp.ones((), x.dtype)
-        return Steps(rows, rows), self.anew(Metric(square, square, one, jnp.zeros((), int), x, x), x)
+        metric = Metric(square, square, jnp.ones_like(x), jnp.ones((), x.dtype), jnp.zeros((), int), x, x)
+        return Steps(rows, rows), self.anew(metric, x)
 
     def anew(self, metric: Metric, x: Array) -> Metric:
-        """Return the metric that knows of no step."""
         one, none = jnp.ones_like(metric.gamma), jnp.zeros_like(metric.k)
         return metric._replace(gamma=one, k=none, x=x, g=jnp.full_like(x, jnp.nan))
 
     def learn(self, steps: Steps, metric: Metric, g: Array, x: Array, accepted: Any = True) -> tuple[Steps, Metric]:
-        """Take in the last step, in place of the oldest, if it was accepted and its curvature is positive."""
-        s, y = x - metric.x, g - metric.g
-        ss, sy, yy = s @ s, s @ y, y @ y
-        good = accepted & (sy > FLAT * jnp.sqrt(ss) * jnp.sqrt(yy))
-        row = metric.k % self.memory
-
-        def keep(old: Array, new: Array) -> Array:
-            return old.at[row].set(jnp.where(good, new, old[row]))
-
-        # Where no step has met a curvature that would bound the next, the next is longer.
-        longer = jnp.where(accepted & (metric.k == 0) & (ss > 0), GROWTH * metric.gamma, metric.gamma)
-        metric = metric._replace(
-            gamma=jnp.where(good, sy / yy, longer),
-            k=metric.k + good,
-            x=jnp.where(accepted, x, metric.x),
-            g=jnp.where(accepted, g, metric.g),
-        )
-        return Steps(keep(steps.s, s), keep(steps.y, y)), metric
+        return _learned(steps, metric, g, x, accepted)
 
     def way(self, steps: Steps, metric: Metric, g: Array, held: Array | None = None) -> tuple[Array, Metric]:
-        """Return -H g, on the face of a box where `held` tells which coordinates its edges hold."""
         known = jnp.arange(self.memory) < metric.k
-        if held is not None:
-            steps, on_face, known = _on_face(steps, metric, held, known)
-            return -_product(steps, on_face, known, jnp.where(held, 0.0, g)), metric
-        newest = (metric.k - 1) % self.memory
-        s, y = steps.s[newest], steps.y[newest]
-        by_s, by_y = steps.y @ s, jnp.stack([steps.s @ y, steps.y @ y])
-        metric = metric._replace(
-            sy=metric.sy.at[newest].set(by_s).at[:, newest].set(by_y[0]),
-            yy=metric.yy.at[newest].set(by_y[1]).at[:, newest].set(by_y[1]),
-        )
-        return -_product(steps, metric, known, g), metric
+        return _way(steps, metric, known, g) if held is None else _way_on_face(steps, metric, known, g, held)
 
-    def __call__(self, g: Array, state: State, x: Array, held: Array | None = None) -> tuple[Array, State]:
-        steps, metric = state
-        steps, metric = self.learn(steps, metric, g, x)
-        direction, metric = self.way(steps, metric, g, held)
+    def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
+        steps, metric = self.learn(*state, g, x)  # type: ignore[call-arg]
+        direction, metric = self.way(steps, metric, g)
         return direction, (steps, metric)
 
 
-def _product(steps: Steps, metric: Metric, known: Array, g: Array) -> Array:
-    """Return H g = γ g + S a + Y b, from the products of the known pairs in the order of their age.
+def _learned(steps: Steps, metric: Metric, g: Array, x: Array, accepted: Any) -> tuple[Steps, Metric]:
+    """Take in the last step, in place of the oldest, if it was accepted and its curvature is positive."""
+    s, y = x - metric.x, g - metric.g
+    ss, sy, yy = s @ s, s @ y, y @ y
+    good = accepted & (sy > FLAT * jnp.sqrt(ss) * jnp.sqrt(yy))
+    row = metric.k % len(steps.s)
 
-    With R the upper triangle of SᵀY and D its diagonal: p = R⁻¹Sᵀg, a = R⁻ᵀ((D + γ YᵀY) p - γ Yᵀg), b = -γ p.
+    def keep(old: Array, new: Array) -> Array:
+        return old.at[row].set(jnp.where(good, new, old[row]))
+
+    # Where no step has met a curvature that would bound the next, the next is longer.
+    longer = jnp.where(accepted & (metric.k == 0) & (ss > 0), GROWTH * metric.gamma, metric.gamma)
+    metric = metric._replace(
+        gamma=jnp.where(good, sy / (y @ (metric.scale * y)), longer),
+        k=metric.k + good,
+        x=jnp.where(accepted, x, metric.x),
+        g=jnp.where(accepted, g, metric.g),
+    )
+    return Steps(keep(steps.s, s), keep(steps.y, y)), metric
+
+
+def _way(steps: Steps, metric: Metric, known: Array, g: Array) -> tuple[Array, Metric]:
+    """Return -H g, and the metric with the products of the newest pair."""
+    newest = (metric.k - 1) % len(known)
+    s, y = steps.s[newest], steps.y[newest]
+    by_s, by_y = steps.y @ s, jnp.stack([steps.s @ y, steps.y @ (metric.scale * y)])
+    metric = metric._replace(
+        sy=metric.sy.at[newest].set(by_s).at[:, newest].set(by_y[0]),
+        yy=metric.yy.at[newest].set(by_y[1]).at[:, newest].set(by_y[1]),
+    )
+    return -_product(steps, metric, known, g), metric
+
+
+def _way_on_face(steps: Steps, metric: Metric, known: Array, g: Array, held: Array) -> tuple[Array, Metric]:
+    """Return -H g on a face of a box, whose edges hold some coordinates."""
+    free, on_face, known = _on_face(steps, metric, held, known)
+    return -_product(free, on_face, known, jnp.where(held, 0.0, g)), metric
+
+
+def _product(steps: Steps, metric: Metric, known: Array, g: Array) -> Array:
+    """Return H g = γ D (g - Y p) + S a, from the products of the known pairs in the order of their age.
+
+    With R the upper triangle of SᵀY and C its diagonal: p = R⁻¹Sᵀg and a = R⁻ᵀ((C + γ YᵀDY) p - γ YᵀD g).
     """
     memory, gamma = len(known), metric.gamma
     by_age = (metric.k + jnp.arange(memory)) % memory
@@ -123,18 +137,19 @@ def _product(steps: Steps, metric: Metric, known: Array, g: Array) -> Array:
     both = known[:, None] & known
     sy, yy = metric.sy[by_age][:, by_age], jnp.where(both, metric.yy[by_age][:, by_age], 0.0)
     r = jnp.where(both, jnp.triu(sy), jnp.eye(memory, dtype=g.dtype))
-    along_s, along_y = (jnp.where(known, (rows @ g)[by_age], 0.0) for rows in steps)
+    along_s, along_y = steps.s @ g, steps.y @ (metric.scale * g)
+    along_s, along_y = (jnp.where(known, along[by_age], 0.0) for along in (along_s, along_y))
     p = solve_triangular(r, along_s)
     a = solve_triangular(r, jnp.diag(r) * p + gamma * (yy @ p - along_y), trans=1)
     back = jnp.argsort(by_age)
-    return gamma * g + a[back] @ steps.s - gamma * p[back] @ steps.y
+    return gamma * metric.scale * (g - p[back] @ steps.y) + a[back] @ steps.s
 
 
 def _on_face(steps: Steps, metric: Metric, held: Array, known: Array) -> tuple[Steps, Metric, Array]:
     """Return what the steps teach on a face of a box, by their free coordinates alone, and which of them do."""
     s, y = jnp.where(held, 0.0, steps.s), jnp.where(held, 0.0, steps.y)
-    sy, yy = s @ y.T, y @ y.T
-    along, across = jnp.diag(sy), jnp.sqrt((s * s).sum(axis=1) * jnp.diag(yy))
+    sy, yy = s @ y.T, (y * metric.scale) @ y.T
+    along, across = jnp.diag(sy), jnp.sqrt((s * s).sum(axis=1) * (y * y).sum(axis=1))
     known = known & (along > FLAT * across)
     last = (metric.k - 1) % len(s)
     gamma = jnp.where(known[last], along[last] / yy[last, last], metric.gamma)

@@ -1,4 +1,4 @@
-"""How to go on from a point where a descent came to rest, by what the Hessian there says."""
+"""How to go on where a descent came to rest or makes its way too slowly, by what the Hessian there says."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 SHORTEST = 1 / 64
 GROWTH = 4.0
 FARTHEST = 1e12
+ALIKE = 100.0
+FAINT = 1e-14
 
 Function = Callable[[np.ndarray], float]
 
@@ -55,3 +57,18 @@ def along_ridge(f: Function, x: np.ndarray, value: float, way: np.ndarray, least
         if best > 0:
             ends.append((lowest, sign * best))
     return Left(x + min(ends)[1] * way, calls) if ends else Left(None, calls)
+
+
+def scales(slope: Callable[[np.ndarray], np.ndarray], x: np.ndarray, steps: np.ndarray) -> np.ndarray | None:
+    """Return the inverse of the curvature of each coordinate, None where all are alike or one can't be had.
+
+    They are central differences of the gradient: 2n of them.
+    """
+    moves = np.diag(steps)
+    bends = [(slope(x + move)[k] - slope(x - move)[k]) / (2 * steps[k]) for k, move in enumerate(moves)]
+    curvature = np.abs(np.array(bends))
+    largest = curvature.max()
+    if not (np.isfinite(largest) and largest > ALIKE * curvature.min()):
+        return None
+    # A coordinate of hardly any curvature says nothing of its scale: no more is made of it than differences bear.
+    return largest / np.maximum(curvature, FAINT * largest)

@@ -133,8 +133,8 @@ def _turn(
         return reached._replace(code=jnp.where(endless, UNBOUNDED, reached.code))
 
     def stay() -> State:
-        gnorm, size = jnp.linalg.norm(limits.free(here, g)), jnp.linalg.norm(here)
-        t = rules.step.begin(gnorm, jnp.where(size == 0, 1.0, size))
+        length, size = jnp.linalg.norm(direction), jnp.linalg.norm(here)
+        t = rules.step.begin(length, jnp.where(size == 0, 1.0, size))
         return state._replace(direction=direction, memory=memory, t=jnp.asarray(t, float))
 
     return jax.lax.cond(accepted, onward, stay)._replace(

@@ -50,8 +50,8 @@ class _Search:
     def remember(self) -> Any:
         return ()
 
-    def begin(self, gnorm: Array, size: Array) -> Array:
-        return 0.01 * size / gnorm
+    def begin(self, length: Array, size: Array) -> Array:
+        return 0.01 * size / length
 
     def again(self, t: Array, metric: bool) -> Array:
         return jnp.asarray(1.0) if metric else t
@@ -101,7 +101,7 @@ class Armijo(Backtracking):
     def __post_init__(self) -> None:
         check(self, first=math.inf, fraction=1, shrink=1)
 
-    def begin(self, gnorm: Array, size: Array) -> Array:
+    def begin(self, length: Array, size: Array) -> Array:
         return jnp.asarray(self.first)
 
     def again(self, t: Array, metric: bool) -> Array:

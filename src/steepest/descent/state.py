@@ -266,21 +266,30 @@ jax.tree_util.register_dataclass(Rules, ["direction", "step"], ["tabled", "optax
 
 
 def begin(
-    rules: Rules, x: Array, value: Array, gradient: Array, limits: Limits, f: Function | None = None
+    rules: Rules, x: Array, value: Array, gradient: Array, limits: Limits, f: Function | None = None,
+    scale: Array | None = None,
 ) -> State:  # fmt: skip
-    """Return the state at the start: the first direction and the first step to try."""
+    """Return the state at the start: the first direction and the first step to try.
+
+    `scale` is the inverse of the curvature of each coordinate, where it was looked for.
+    """
     memory = rules.start(x)
     if rules.searches and rules.learns:
         # Of what knows of no step yet only the way straight down can come.
         steps, rest = memory
-        direction, memory = -limits.free(x, gradient), (steps, rest._replace(g=gradient))
+        rest = rest._replace(g=gradient) if scale is None else rest._replace(g=gradient, scale=scale)
+        direction, memory = -rest.scale * limits.free(x, gradient), (steps, rest)
     else:
         direction, memory = rules.turn(gradient, memory, x, value, f, limits.box)
     zero, none = jnp.zeros((), int), jnp.asarray(0.0)
     gnorm = jnp.linalg.norm(limits.free(x, gradient))
     size = jnp.linalg.norm(x)
     size = jnp.where(size == 0, 1.0, size)
-    t = rules.step.begin(gnorm, size) if rules.searches else rules.size(zero, limits.sizes, zero, memory)
+    t = (
+        rules.step.begin(jnp.linalg.norm(direction), size)
+        if rules.searches
+        else rules.size(zero, limits.sizes, zero, memory)
+    )
     code = jnp.where((gnorm == 0) & (limits.tolerance >= 0), CANDIDATE, RUNNING)
     return State(
         x, value, gradient, direction, gradient @ direction, jnp.asarray(t, float), none, jnp.asarray(jnp.inf), memory,

@@ -60,13 +60,8 @@ class Audit:
         return () if math.isnan(self.smallest) else (self.smallest, self.largest)
 
     @property
-    def bends(self) -> bool:
-        """Whether the curvature is negative along some way, beyond what differences leave unsure."""
-        return self.bend < -SADDLED
-
-    @property
     def is_saddle(self) -> bool:
-        return self.bends and self.ridge < FLAT_RIDGE
+        return self.bend < -SADDLED and self.ridge < FLAT_RIDGE
 
     @property
     def is_flat(self) -> bool:

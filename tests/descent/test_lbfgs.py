@@ -1,0 +1,62 @@
+"""L-BFGS by products of matrices is that of the two loops, and a probe tells it of coordinates of unlike curvature."""
+
+import jax
+import numpy as np
+import pytest
+
+import steepest as st
+from steepest.derivatives.precision import double_precision
+from steepest.descent import directions
+
+
+def two_loops(pairs, scale, g):
+    """Return H g by the recursion of Nocedal (1980), from γ D for the inverse of an unknown Hessian."""
+    q, alphas = g.copy(), []
+    for s, y in reversed(pairs):
+        alphas.append(s @ q / (s @ y))
+        q = q - alphas[-1] * y
+    s, y = pairs[-1] if pairs else (g, g / scale)
+    r = s @ y / (y @ (scale * y)) * scale * q
+    for (s, y), alpha in zip(pairs, reversed(alphas), strict=True):
+        r = r + (alpha - y @ r / (s @ y)) * s
+    return r
+
+
+@pytest.mark.parametrize("spread", [0, 3])
+def test_lbfgs_is_the_two_loops(spread):
+    draws = np.random.default_rng(0)
+    n, kept = 9, 4
+    root = draws.standard_normal((n, n))
+    hessian = root @ root.T + np.eye(n)
+    scale = 10.0 ** draws.uniform(-spread, spread, n)
+    rule = directions.LBFGS(memory=kept)
+    with double_precision():
+        x = draws.standard_normal(n)
+        steps, metric = rule.start(jax.numpy.asarray(x))
+        memory, pairs = (steps, metric._replace(scale=jax.numpy.asarray(scale))), []
+        for _ in range(3 * kept):
+            g = hessian @ x
+            direction, memory = rule(g, memory, x)
+            if pairs:
+                np.testing.assert_allclose(direction, -two_loops(pairs, scale, g), rtol=1e-9)
+            new = x + 0.1 * np.asarray(direction) / np.abs(direction).max() + 0.05 * draws.standard_normal(n)
+            pairs = [*pairs, (new - x, hessian @ (new - x))][-kept:]
+            x = new
+
+
+def test_coordinates_of_unlike_curvature_are_probed_once():
+    scales = np.logspace(-3, 3, 12)
+
+    def valley(x):
+        z = x * scales
+        return (100 * (z[1:] - z[:-1] ** 2) ** 2 + (1 - z[:-1]) ** 2).sum()
+
+    run = st.minimize(valley, np.zeros(12))
+    assert run.success
+    assert [event.kind for event in run.events].count("probe") == 1
+    np.testing.assert_allclose(run.x * scales, np.ones(12), rtol=1e-2)
+    # By coordinates as they are it takes some 4,000.
+    assert run.nfev < 800
+    given = st.minimize(valley, np.zeros(12), direction="l-bfgs", iterations=400)
+    assert not given.success
+    assert "probe" not in {event.kind for event in given.events}
