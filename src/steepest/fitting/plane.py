@@ -12,7 +12,7 @@ from steepest.fitting.glm import Glm
 
 Array = Any
 
-MOST_TRIALS = 60
+MOST_TRIALS = 100
 SUFFICIENT = 1e-4
 PART_LEFT = 1e-6
 
@@ -57,7 +57,7 @@ def search(glm: Glm, z: Array, V: Array, w: Array, W: Array, value: Array) -> tu
         there = look(here.a + here.step, here.trials + 1)
         finite = jnp.isfinite(there.value) & jnp.all(jnp.isfinite(there.slope)) & jnp.all(jnp.isfinite(there.bend))
         enough = here.value + SUFFICIENT * (here.slope @ here.step) + 4 * EPS * jnp.abs(here.value)
-        shorter = here._replace(step=here.step * jnp.where(finite, 0.5, 0.1), trials=there.trials)
+        shorter = here._replace(step=here.step * jnp.where(finite, 0.5, 0.01), trials=there.trials)
         return jax.tree.map(lambda new, old: jnp.where(finite & (there.value <= enough), new, old), there, shorter)
 
     found = jax.lax.while_loop(going, body, look(jnp.zeros(2), jnp.asarray(0)))

@@ -116,32 +116,34 @@ def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str, ridge: float
     """
     columns = X.shape[1]
     if how == "none":
-        return Coordinates(np.zeros(columns), np.ones(columns), reach=_reach(X, np.zeros(columns)))
-    mean = np.average(X, axis=0, weights=weight).astype(float)
+        return Coordinates(np.zeros(columns), np.ones(columns), reach=np.abs(_edges(X)).max(axis=0))
+    low, high = _edges(X)
+    # The mean of a column of one value is that value, and not what a sum of many rounds to.
+    mean = np.where(low == high, low, np.average(X, axis=0, weights=weight))
     spread, gram = _moments(X, mean, weight, full=how == "whiten")
     if not np.isfinite(gram).all():
         raise ValueError("X varies too widely to take squares of it (beyond 1e150): divide its columns first")
+    reach = np.maximum(high - mean, mean - low)
     spread = np.where(spread > (8 * EPS * mean) ** 2, spread, 0.0)
     scale = _power_of_two(np.sqrt(spread + ridge))
-    reach = _reach(X, mean) / scale
     if how == "scale":
-        return Coordinates(mean, scale, reach=reach)
+        return Coordinates(mean, scale, reach=reach / scale)
     penalty = np.sqrt(ridge) / scale
     values, vectors = np.linalg.eigh(gram / np.outer(scale, scale) + np.diag(penalty**2))
     if values[0] < BLURRED * values[-1]:
         singular, vectors = _triangular(X, mean, scale, weight, penalty)
     else:
         singular = np.sqrt(values)
-    # Centring leaves a part of the mean's rounding in each column.
-    floor = 8 * EPS * columns * (1 + np.max(np.abs(mean) / scale, where=spread > 0, initial=0.0))
-    kept = singular > floor * max(singular.max(initial=0.0), 1e-300)
+    # Centring leaves a part of its mean's rounding in each column, and so in each direction.
+    blurred = 8 * EPS * np.sqrt((mean / scale) ** 2 @ vectors**2)
+    kept = singular > 8 * EPS * columns * max(singular.max(initial=0.0), 1e-300) + blurred
     condition = singular[kept].max() / singular[kept].min() if kept.any() else 1.0
-    return Coordinates(mean, scale, vectors[:, kept] / singular[kept], reach, float(condition))
+    return Coordinates(mean, scale, vectors[:, kept] / singular[kept], reach / scale, float(condition))
 
 
-def _reach(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Return how far from their means the columns go."""
-    return np.maximum(X.max(axis=0) - mean, mean - X.min(axis=0)).astype(float)
+def _edges(X: np.ndarray) -> np.ndarray:
+    """Return the least and the largest of each column."""
+    return np.stack([X.min(axis=0), X.max(axis=0)]).astype(float)
 
 
 def _power_of_two(scale: np.ndarray) -> np.ndarray:
