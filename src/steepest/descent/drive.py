@@ -165,6 +165,7 @@ class Drive:
 
     def go(self) -> Ending:
         sizes = chunk_sizes(time.perf_counter, self.engine.objective.heavy)
+        since = self.elapsed
         try:
             while True:
                 ending = self.verdict()
@@ -176,12 +177,19 @@ class Drive:
                 if self.callback is not None and self.called_back():
                     return self.plain(Outcome.CALLBACK, "the callback raised StopIteration")
         except KeyboardInterrupt:
+            self.rescue(since)
             return self.interrupted()
         except Exception as error:
             if self.engine.objective.compiled is not None:
                 raise
+            self.rescue(since)
             facts = f"{type(error).__name__}: {error}, on the way from {_point(self.engine.state.x)}"
             return self.plain(Outcome.RAISED, facts)
+
+    def rescue(self, since: float) -> None:
+        """Record what a chunk has done that was cut short."""
+        if isinstance(self.engine, Engine):
+            self.record(self.engine.rescued(), since)
 
     def interrupted(self) -> Ending:
         return self.plain(Outcome.INTERRUPTED, "stopped from the keyboard; this is the best point so far")

@@ -81,6 +81,7 @@ class Engine:
     ) -> None:  # fmt: skip
         self.objective, self.rules, self.sign, self.box = objective, rules, sign, box
         self.tolerance, self.start, self.gaps, self.lanes = tolerance, start, 0, 1
+        self._recorded: list[np.ndarray] = []
         # A table of sizes stands in for the user's function, which must not enter the cache key.
         self.bare = Rules(rules.direction, None, tabled=True) if rules.tabled else rules
         value, gradient = objective.slope(start)
@@ -198,20 +199,25 @@ class Engine:
             self.stand(_advance(self.bare, self.packed, self.sign * value, self.sign * gradient, *limits, self.box, k))
 
     def _plain(self, rows: int, evaluations: int) -> np.ndarray:
-        recorded: list[np.ndarray] = []
+        self._recorded = []
         stop = self.state.evaluations + evaluations
         until = time.perf_counter() + CHUNK_SECONDS
-        while len(recorded) < rows and self.state.evaluations < stop and self.state.code == RUNNING:
+        while len(self._recorded) < rows and self.state.evaluations < stop and self.state.code == RUNNING:
             before = self.state
             at = self.trial_point()
             value, gradient = self.objective.slope(at)
             self._absorb(value, self.mended(at, value, gradient))
             if self.state.iteration > before.iteration:
-                recorded.append(self.row(before.t))
+                self._recorded.append(self.row(before.t))
             if time.perf_counter() > until:
                 break
+        return self.rescued()
+
+    def rescued(self) -> np.ndarray:
+        """Return the rows of a chunk in plain Python that the user's function or Ctrl-C may have cut short."""
         width = len(COLUMNS) + self.start.size
-        return np.stack(recorded) if recorded else np.empty((0, width))
+        rows, self._recorded = self._recorded, []
+        return np.stack(rows) if rows else np.empty((0, width))
 
 
 def chunk_sizes(clock: Callable[[], float], heavy: bool) -> Iterator[tuple[int, int]]:

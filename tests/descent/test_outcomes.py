@@ -1,0 +1,109 @@
+"""Every outcome by a real case: its name, its sentence, and the best point seen, whose value a plain call gives."""
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+from tests.interrupts import interrupted
+
+import steepest as st
+from steepest import Outcome
+
+
+def raising_later(calls):
+    count = itertools.count(1)
+
+    def f(x):
+        if next(count) > calls:
+            raise RuntimeError("the instrument is gone")
+        return float(x) ** 2
+
+    return f
+
+
+def wall(x, y):
+    # Beyond x = 2 there is no number, and the way down leads there.
+    return -x + y**2 + 0 * math.sqrt(2 - x) if x <= 2 else math.nan
+
+
+def stop(intermediate_result):
+    raise StopIteration
+
+
+XS = np.linspace(-2, 2, 20)
+CASES = {
+    Outcome.CONVERGED: lambda: st.minimize(lambda x, y: (x - 1) ** 2 + 100 * (y - x**2) ** 2, (-1.2, 1)),
+    Outcome.COMPLETED: lambda: st.gradient_descent(lambda x: x**2, 9.0, learning_rate=0.1, iterations=20),
+    Outcome.STALLED: lambda: st.minimize(wall, (0.0, 1.0)),
+    Outcome.SADDLE: lambda: st.minimize(lambda x, y: x**2 - y**2, (1.0, 0.0)),
+    Outcome.FLAT: lambda: st.minimize(lambda x: 3 + 0 * x, 1.0),
+    Outcome.UNBOUNDED: lambda: st.minimize(lambda x: -(x**2), 1.0),
+    Outcome.NO_FINITE_OPTIMUM: lambda: st.fit(st.models.Logistic(), XS, XS > 0.3),
+    Outcome.DIVERGED: lambda: st.minimize(lambda x: 5 * x**2, 1.0, step=0.3, iterations=40),
+    Outcome.NON_FINITE: lambda: st.minimize(lambda x: np.where(x < 2, -x, np.nan), 0.0, step=0.5, iterations=40),
+    Outcome.WRONG_GRADIENT: lambda: st.minimize(lambda x, y: x**2 + y**2, (3.0, 2.0), gradient=lambda x, y: (2 * x, y)),
+    Outcome.ITERATION_LIMIT: lambda: st.minimize(lambda x: x**4 - x, 9.0, iterations=2),
+    Outcome.EVALUATION_LIMIT: lambda: st.minimize(lambda x: x**4 - x, 9.0, evaluations=4),
+    Outcome.TIME_LIMIT: lambda: st.minimize(raising_later(10**9), 100.0, step=1e-7, seconds=0.2),
+    Outcome.CALLBACK: lambda: st.minimize(lambda x: x**4 - x, 9.0, callback=stop),
+    Outcome.RAISED: lambda: st.minimize(raising_later(60), 9.0, step=0.001),
+    Outcome.INTERRUPTED: None,
+}
+SUCCESS = {Outcome.CONVERGED, Outcome.COMPLETED}
+
+
+def test_every_outcome_is_among_the_cases():
+    assert set(CASES) == set(Outcome)
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome, case in CASES.items() if case])
+def test_outcome(outcome):
+    run = CASES[outcome]()
+    assert run.outcome is outcome, run.message
+    assert run.success == (outcome in SUCCESS)
+    assert run.message.startswith(str(outcome))
+    if outcome is not Outcome.RAISED:
+        # The coefficients of a fit are mapped back to its own coordinates, which rounds.
+        assert run.evaluate(run.x) == pytest.approx(run.fun, rel=1e-12 if isinstance(run, st.Fit) else 0)
+    least = np.nanmin(run.trace.value)
+    assert run.fun <= least + 1e-12 * abs(least)
+    assert (run.certificate.gap <= run.certificate.tolerance) or outcome is not Outcome.CONVERGED
+
+
+def test_the_best_point_is_kept_when_the_function_raises():
+    run = CASES[Outcome.RAISED]()
+    assert "the instrument is gone" in run.message
+    assert 15 <= run.nit < 25
+    assert len(run.trace) == run.nit + 1
+    assert run.fun == float(run.x) ** 2 == run.trace.value.min() < 81
+
+
+def test_the_wall_is_named():
+    run = CASES[Outcome.STALLED]()
+    assert run.x[0] == pytest.approx(2, abs=1e-6)
+    assert "where the function is not finite" in run.message
+
+
+CHILD = """
+import itertools, json, time
+import steepest as st
+
+def f(x):
+    if x[0] < 8.9:
+        print("going", flush=True)
+        time.sleep(0.01)
+    return float(x[0]) ** 2 + float(x[1]) ** 2
+
+run = st.minimize(f, (9.0, 9.0), step=1e-4)
+print(json.dumps([str(run.outcome), run.fun, list(run.x), run.success]))
+"""
+
+
+def test_interrupted_by_a_real_signal():
+    code, out, err = interrupted(CHILD)
+    assert code == 0, err
+    outcome, value, x, success = json.loads(out.splitlines()[-1])
+    assert (outcome, success) == ("interrupted", False)
+    assert value == x[0] ** 2 + x[1] ** 2 < 162
