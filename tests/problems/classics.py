@@ -55,7 +55,8 @@ def minima_of(case: Standard) -> Iterator[float]:
 
 # Minima that `STANDARD` does not name: closed forms, and what Newton's steps end in from where descents ended.
 ALSO: dict[str, tuple[float, ...]] = {
-    # As its first variable goes to -∞.
+    # As one of the variables goes to -∞.
     "compliance": (4.25,),
+    "jennrich_sampson": (259.58019013425337,),
     "log_determinant": (3 + float(np.linalg.slogdet(SPREAD)[1]),),
 }
