@@ -26,9 +26,11 @@ from steepest.fitting.linear import LinearProblem, kink_of, unfit_for
 from steepest.fitting.problem import Rows, objective_of
 from steepest.fitting.residuals import MOST_WORK, hindrance
 from steepest.fitting.result import Fit
-from steepest.fitting.saga import SagaEngine
+from steepest.fitting.saga import STEEPEST, SagaEngine
 from steepest.fitting.scaling import CHOICES, WIDEST_GRAM
+from steepest.fitting.stream import BATCH, Stream, blocks_of, fit_stream
 from steepest.models import Custom, Linear, losses
+from steepest.models.penalties import L2
 
 MOST_EPOCHS = 10_000
 MOST_BATCHED_EPOCHS = 100
@@ -38,7 +40,7 @@ MOST_BATCHED_EPOCHS = 100
 def fit(
     model: Any,
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     start: Any = None,
     loss: Any = None,
@@ -68,10 +70,11 @@ def fit(
     model : model or callable
         A model such as ``models.Linear()``, or a function ``model(X, *named)`` that gets the whole
         batch first and then its parameters by name.
-    X : array or DataFrame of shape (rows,) or (rows, columns)
-        What predictions are made from.
+    X : array or DataFrame of shape (rows,) or (rows, columns), or iterator
+        What predictions are made from. For linear models also an iterator of blocks, (X, y) or
+        (X, y, weight), in random order of the rows, each of which is read once and let go.
     y : array of shape (rows,)
-        Targets; 0 and 1 for two classes.
+        Targets; 0 and 1 for two classes. The blocks of an iterator bring their own.
     start : dict or sequence, optional
         Parameters to start from, by name or in order; zeros for linear models, ones for functions.
     loss : str or callable, optional
@@ -132,6 +135,10 @@ def fit(
     batch divides its sum of losses by the full batch size, the last short one too, so that every row
     weighs alike over an epoch.
 
+    A stream is centred and whitened by running moments, and learnt from by distance over gradients with
+    averaging: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). Its trace has a row a block,
+    whose value is the loss before it was learnt from.
+
     Levenberg-Marquardt: Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978),
     on residuals whose Jacobian is traced from the model, or had by central differences. Parameters
     that the rows do not determine are named in an event of the trace.
@@ -144,6 +151,12 @@ def fit(
     >>> {name: round(float(value), 2) for name, value in fitted.params.items()}
     {'m': 3.0, 'b': 1.0}
     """
+    if hasattr(X, "__next__"):
+        asked = {"y": y, "sample_weight": sample_weight, "direction": direction, "tolerance": tolerance}
+        words = {"epochs": epochs, "step": step, "rescale": rescale, "shuffle": shuffle, "batch_size": batch_size}
+        return _streamed(model, X, start, loss, penalty, asked, words, dtype, seconds, rng, callback, progress)
+    if y is None:
+        raise TypeError("y is missing: give one target a row, or as X an iterator of (X, y) blocks")
     array, names = read_features(X, dtype)
     target = read_target(y, len(array))
     weight = read_weight(sample_weight, len(array))
@@ -249,13 +262,51 @@ def _model(model: Any) -> Any:
     return Custom(model)
 
 
-def _batch(size: Any, rows: int) -> int | None:
-    """Return the rows of a batch, or None where one batch is all."""
+def _streamed(
+    model: Any, X: Any, start: Any, loss: Any, penalty: Any, asked: dict[str, Any], how: dict[str, Any], dtype: Any,
+    seconds: Any, rng: Any, callback: Any, progress: Any,
+) -> Fit:  # fmt: skip
+    """Fit a stream, for which only some of the words have a meaning."""
+    model = _model(model)
+    if not isinstance(model, Linear):
+        raise TypeError("X is an iterator, which only linear models learn from: give arrays, or models.Linear()")
+    epochs, step, rescale, shuffle = how["epochs"], how["step"], how["rescale"], how["shuffle"]
+    given = [word for word, value in asked.items() if value is not None]
+    if given or not (isinstance(step, str) and step == "auto"):
+        word = (given or ["step"])[0]
+        raise ValueError(f"X is an iterator: {word}= has no meaning for a single reading of its blocks; leave it out")
+    if epochs not in (None, 1):
+        raise ValueError(f"epochs={epochs!r}: X is an iterator, which can be read only once; give arrays for more")
+    if not (penalty is None or isinstance(penalty, L2)):
+        raise ValueError(f"penalty={penalty!r}: X is an iterator, for which only penalties.L2 is known")
+    if rescale not in CHOICES:
+        raise ValueError(f"rescale={rescale!r} is not known (known: {', '.join(CHOICES)})")
+    if shuffle not in SHUFFLES or shuffle is True:
+        raise ValueError(f'shuffle={shuffle!r}: give "batches", "rows" or False')
+    Budget.of(None, 1e-6, seconds, epochs=epochs)
+    cost = losses.named(model.loss if loss is None else loss)
+    if cost not in STEEPEST:
+        raise ValueError(
+            "X is an iterator: a single reading takes the squared loss or log loss; give arrays for others"
+        )
+    size, draws = _rows(how["batch_size"]), generator(rng) if shuffle else None
+    student = partial(Stream, model, cost, penalty.strength if penalty else 0.0, rescale, size or BATCH, draws)
+    return fit_stream(student, model, blocks_of(X, model, cost, dtype), start, seconds, callback, progress)
+
+
+def _rows(size: Any) -> int | None:
+    """Return the rows of a batch that are asked for."""
     if size is None:
         return None
     if isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 1:
         raise ValueError(f"batch_size={size!r}: give a whole number of rows, 1 or more")
-    return int(size) if size < rows else None
+    return int(size)
+
+
+def _batch(size: Any, rows: int) -> int | None:
+    """Return the rows of a batch, or None where one batch is all."""
+    size = _rows(size)
+    return None if size is None or size >= rows else size
 
 
 def _rules(direction: Any, step: Any, batched: bool) -> Rules:

@@ -1,0 +1,331 @@
+"""A linear model on a stream: each block of rows is read once, learnt from, and let go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from steepest.data.arrays import read_features, read_target, read_weight
+from steepest.derivatives.compiled import shared
+from steepest.derivatives.precision import double_precision
+from steepest.derivatives.structure import Calling, Structure
+from steepest.derivatives.tracing import Traced, stack
+from steepest.descent.state import COLUMNS
+from steepest.descent.verdict import message
+from steepest.descent.view import View
+from steepest.fitting.result import Fit
+from steepest.fitting.scaling import EPS, WIDEST_GRAM, Coordinates
+from steepest.models import Linear, losses
+from steepest.reading.progress import Progress
+from steepest.trace import Certificate, Outcome, Recorder
+
+Array = Any
+
+BATCH = 16
+# Both are in units of standard deviations, so that they suit any table.
+FIRST_DISTANCE = 0.3
+DECAY = 3.0
+SURPRISE = 10.0
+ADVICE = "all rows at once, where memory holds them, give the exact one"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of a stream, checked."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    names: list[str] | None
+
+
+def blocks_of(stream: Iterator[Any], model: Linear, loss: Any, dtype: Any) -> Iterator[Block]:
+    """Yield the blocks of a stream that have rows; all must have the same columns."""
+    first: Block | None = None
+    for k, pieces in enumerate(stream):
+        if not (isinstance(pieces, (tuple, list)) and len(pieces) in (2, 3)):
+            raise TypeError(f"block {k} of the stream is {type(pieces).__name__}: give (X, y) or (X, y, weight)")
+        if not len(pieces[0]):
+            continue
+        X, names = read_features(pieces[0], dtype, f"X of block {k}")
+        X = model.shaped(X)
+        y = read_target(pieces[1], len(X), f"y of block {k}", f"X of block {k}")
+        losses.check_targets(loss, y)
+        block = Block(X, y, read_weight(pieces[2] if len(pieces) == 3 else None, len(X)), names)
+        first = first or block
+        if X.shape[1] != first.X.shape[1]:
+            raise ValueError(f"block {k} has {X.shape[1]} columns, and those before it {first.X.shape[1]}")
+        if names != first.names:
+            raise ValueError(f"block {k} has the columns {names}, and those before it {first.names}")
+        yield block
+
+
+@dataclass
+class Moments:
+    """Mean and covariance of the rows so far, block by block.
+
+    Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983), which is
+    Welford's (1962) for more than one row at a time.
+    """
+
+    full: bool
+    rows: int = 0
+    mass: float = 0.0
+    mean: Any = 0.0
+    squares: Any = 0.0
+
+    def add(self, X: np.ndarray, weight: np.ndarray) -> None:
+        """Take in the rows of a block."""
+        mass = float(weight.sum())
+        # From the first row on, so that a column of equal numbers has no variance at all.
+        mean = X[0] + weight @ (X - X[0]) / mass
+        centred = X - mean
+        weighted = centred * weight.reshape(-1, *[1] * (X.ndim - 1))
+        moved, both = mean - self.mean, self.mass + mass
+        new = weighted.T @ centred if self.full else (weighted * centred).sum(axis=0)
+        jump = np.outer(moved, moved) if self.full else moved**2
+        self.squares = self.squares + new + jump * (self.mass * mass / both)
+        self.mean, self.mass, self.rows = self.mean + moved * (mass / both), both, self.rows + len(X)
+
+    @property
+    def scale(self) -> Any:
+        """The standard deviations, 1 where a column has not varied yet."""
+        spread = (np.diag(self.squares) if self.full else self.squares) / self.mass
+        return np.where(spread > (8 * EPS * self.mean) ** 2, np.sqrt(spread), 1.0)
+
+    def coordinates(self) -> Coordinates:
+        """Return coordinates in which the columns so far are centred and uncorrelated, or at least of one size.
+
+        Correlations are shrunk by columns / rows, as those of few rows are mostly chance.
+        """
+        scale = self.scale
+        if not self.full:
+            return Coordinates(self.mean, scale)
+        values, vectors = np.linalg.eigh(self.squares / self.mass / np.outer(scale, scale))
+        return Coordinates(self.mean, scale, vectors / np.sqrt(np.maximum(values, 0) + len(scale) / self.rows))
+
+
+class Learnt(NamedTuple):
+    """A point, the average of those before it, and what the step size follows: how far, and squared gradients."""
+
+    theta: Array
+    average: Array
+    far: Array
+    squares: Array
+    updates: Array
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A block in batches, in coordinates of its own; batches without rows teach nothing."""
+
+    X: Array
+    y: Array
+    weight: Array
+    start: Array
+    turn: Array
+    ridge: Array
+    loss: losses.Loss
+
+
+jax.tree_util.register_dataclass(Lesson, ["X", "y", "weight", "start", "turn", "ridge"], ["loss"])
+
+
+def _learn(lesson: Lesson, learnt: Learnt) -> tuple[Learnt, Array, Array]:
+    """Go through the batches of a block once: distance over gradients, with averaging that forgets.
+
+    θ ← θ - t g with t = max ‖θᵢ - θ₀‖ / √Σ‖gᵢ‖²: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). The
+    average gives step k the part (1 + γ) / (k + γ): Shamir and Zhang, "Stochastic gradient descent for
+    non-smooth optimization" (2013), section 4. Also returns the last step size and the mean gradient.
+    """
+
+    def push(u: Array) -> Array:
+        turn = lesson.turn
+        return lesson.ridge * (turn.T @ (turn @ u) if turn.ndim == 2 else turn**2 * u)
+
+    def update(learnt: Learnt, batch: tuple[Array, Array, Array]) -> tuple[Learnt, tuple[Array, Array]]:
+        X, y, weight = batch
+        theta = learnt.theta
+        z = X @ theta[:-1] + theta[-1]
+        slope = jax.jvp(lambda z: stack(lesson.loss(Traced(z), Traced(y))), (z,), (jnp.ones_like(z),))[1]
+        pull = jnp.where(weight > 0, weight * slope, 0.0)
+        g = jnp.append(pull @ X + push(theta[:-1]), pull.sum())
+        far = jnp.maximum(learnt.far, jnp.linalg.norm(theta - lesson.start))
+        squares = learnt.squares + g @ g
+        t = jnp.where(squares > 0, far / jnp.sqrt(squares), 0.0)
+        k = learnt.updates + 1
+        theta = theta - t * g
+        average = learnt.average + (1 + DECAY) / (k + DECAY) * (theta - learnt.average)
+        new = Learnt(theta, average, far, squares, k)
+        taught = (weight > 0).any()
+        return jax.tree.map(lambda new, old: jnp.where(taught, new, old), new, learnt), (t, jnp.where(taught, g, 0.0))
+
+    after, (t, g) = jax.lax.scan(update, learnt, (lesson.X, lesson.y, lesson.weight))
+    return after, t[-1], g.sum(axis=0) / (after.updates - learnt.updates)
+
+
+_learn_from = shared(_learn)
+
+
+@dataclass
+class Stream:
+    """A linear model that learns from one block after another; between blocks its points are in the user's units."""
+
+    model: Linear
+    loss: losses.Loss
+    ridge: float
+    how: str
+    size: int
+    rng: np.random.Generator | None
+    point: np.ndarray
+    start: np.ndarray = field(init=False)
+    average: np.ndarray = field(init=False)
+    columns: Moments = field(init=False)
+    target: Moments = field(init=False)
+    far: float = FIRST_DISTANCE
+    squares: float = 0.0
+    updates: int = 0
+    t: float = 0.0
+    slope: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start = self.average = self.point
+        self.slope = np.full_like(self.point, np.nan)
+        self.columns = Moments(self.how == "whiten" or (self.how == "auto" and len(self.point) <= WIDEST_GRAM))
+        self.target = Moments(False)
+
+    def cost(self, block: Block, point: np.ndarray) -> float:
+        """Return the mean loss of a block."""
+        with np.errstate(all="ignore"):
+            z = self.model(block.X, point[:-1], point[-1])
+            return float(np.average(self.loss(z, block.y), weights=block.weight))
+
+    def begin(self, block: Block) -> None:
+        """Start where the targets of the first block are: the way there is the longest of all."""
+        if self.loss is losses.squared:
+            middle = float(np.average(block.y, weights=block.weight))
+            self.point = self.start = self.average = np.append(self.point[:-1], middle)
+
+    def gains(self, block: Block) -> bool:
+        """Tell whether the answer is better on a block than the start."""
+        return self.cost(block, self.average) < self.cost(block, self.start)
+
+    def learn(self, block: Block) -> None:
+        """Learn from a block."""
+        before = self.columns.scale if self.columns.rows else None
+        self.columns.add(block.X.astype(float), block.weight)
+        if before is not None:
+            self.calm(before)
+        self.target.add(block.y, block.weight)
+        at = self.coordinates()
+        # Only the squared loss lets its targets be rescaled.
+        middle, unit = (self.target.mean, float(self.target.scale)) if self.loss is losses.squared else (0.0, 1.0)
+
+        def inward(point: np.ndarray) -> np.ndarray:
+            return at.from_user(np.append(point[:-1], point[-1] - middle) / unit)
+
+        def outward(theta: np.ndarray) -> np.ndarray:
+            point = at.to_user(theta) * unit
+            return np.append(point[:-1], point[-1] + middle)
+
+        order = np.arange(len(block.y)) if self.rng is None else self.rng.permutation(len(block.y))
+        scaled = (block.X[order] - at.mean) / at.scale
+        scaled = scaled if at.basis is None else scaled @ at.basis
+        share = block.weight[order] * (self.columns.rows / self.columns.mass / self.size)
+        X, y, share = (self.batches(a) for a in (scaled, (block.y[order] - middle) / unit, share))
+        with double_precision():
+            known = Learnt(inward(self.point), inward(self.average), self.far, self.squares, self.updates)
+            lesson = Lesson(X, y, share, inward(self.start), at.turn, self.ridge, self.loss)
+            learnt, t, slope = jax.device_get(_learn_from(lesson, Learnt(*(jnp.asarray(a, float) for a in known))))
+        self.point, self.average = outward(learnt.theta), outward(learnt.average)
+        self.far, self.squares = float(learnt.far), float(learnt.squares)
+        self.updates, self.t, self.slope = int(learnt.updates), float(t), unit * at.slope(slope)
+
+    def row(self, block: int, value: float, seconds: float) -> np.ndarray:
+        """Return a row of the trace."""
+        norm = float(np.linalg.norm(self.slope))
+        return np.array([[self.updates, block, value, norm, self.t, seconds, min(block, 1)]])
+
+    def calm(self, before: np.ndarray) -> None:
+        """Shrink coefficients of columns that vary far more than when they were learnt."""
+        kept = np.minimum(1.0, SURPRISE * before / self.columns.scale)
+        for name in ("point", "average"):
+            coef, intercept = getattr(self, name)[:-1], getattr(self, name)[-1]
+            setattr(self, name, np.append(kept * coef, intercept + ((1 - kept) * coef) @ self.columns.mean))
+
+    def coordinates(self) -> Coordinates:
+        """Return the coordinates to learn in."""
+        if self.how == "none":
+            size = len(self.point) - 1
+            return Coordinates(np.zeros(size), np.ones(size))
+        return self.columns.coordinates()
+
+    def batches(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows in batches, padded by rows of zeros to a power of two of them, as each number is compiled for."""
+        count = 1 << (-(-len(rows) // self.size) - 1).bit_length()
+        padded = np.zeros((count * self.size, *rows.shape[1:]))
+        padded[: len(rows)] = rows
+        return padded.reshape(count, self.size, *rows.shape[1:])
+
+
+def fit_stream(
+    learner: Callable[[np.ndarray], Stream], model: Linear, blocks: Iterator[Block], start: Any,
+    seconds: float | None, callback: Callable[..., Any] | None, progress: bool | None,
+) -> Fit:  # fmt: skip
+    """Fit a linear model to a stream of blocks, and say that the answer is approximate."""
+    began = time.perf_counter()
+    first = next(blocks, None)
+    if first is None:
+        raise ValueError("the stream brought no rows: give an iterator of (X, y) blocks that was not read before")
+    params = model.start(first.X, start)
+    structure, _ = Structure.of(params)
+    names = structure.names if first.names is None else (*first.names, "intercept")
+    view = View(Calling(structure, spread=False), names)
+    student = learner(np.append(params["coef"], params["intercept"]))
+    if start is None:
+        student.begin(first)
+    recorder = Recorder(view.names, (*COLUMNS, "seconds", "epoch"))
+    value = student.cost(first, student.average)
+    recorder.append(student.row(0, value, 0.0), student.average[None])
+    outcome, count, rows = Outcome.COMPLETED, 0, 0
+    with Progress.of(progress, "iteration", view.names) as shown:
+        try:
+            for block in chain([first], blocks):
+                # Of rows that it has not learnt from yet, the loss is an honest one.
+                before, value = student.average, student.cost(block, student.average)
+                student.learn(block)
+                if not np.all(np.isfinite(student.average)):
+                    student.average, outcome = before, Outcome.NON_FINITE
+                    break
+                count, rows, elapsed = count + 1, rows + len(block.y), time.perf_counter() - began
+                row = student.row(count, value, elapsed)
+                recorder.append(row, student.average[None])
+                shown.show(student.updates, value, row[0, 3], student.average, elapsed)
+                if callback is not None:
+                    seen = {"x": view.point(student.average), "fun": value, "nit": student.updates, "nfev": 1}
+                    callback(SimpleNamespace(**seen))
+                if seconds is not None and elapsed >= seconds:
+                    outcome = Outcome.TIME_LIMIT
+                    break
+        except StopIteration:
+            outcome = Outcome.CALLBACK
+        except KeyboardInterrupt:
+            outcome = Outcome.INTERRUPTED
+        trace = recorder.trace()
+        shown.finish(trace)
+    worse = "" if student.gains(block) else "on the last block it is no better than the start; "
+    read = f"{rows:,} rows in {count:,} block{'s' * (count != 1)} read once, so that the answer is approximate"
+    return Fit(
+        x=view.point(student.average), fun=value, jac=view.point(student.slope), nit=student.updates, nfev=1, njev=1,
+        outcome=outcome, message=message(outcome, f"{read}; {worse}{ADVICE}", Certificate(), "epoch"),
+        certificate=Certificate(), trace=trace, kind="traced", why="exact: the loss was traced and compiled",
+        model=model, columns=first.names,
+    )  # fmt: skip
