@@ -284,7 +284,8 @@ def _streamed(
     if shuffle not in SHUFFLES or shuffle is True:
         raise ValueError(f'shuffle={shuffle!r}: give "batches", "rows" or False')
     Budget.of(None, 1e-6, seconds, epochs=epochs)
-    cost = losses.named(model.loss if loss is None else loss)
+    own: Any = model.loss
+    cost = losses.named(own if loss is None else loss)
     if cost not in STEEPEST:
         raise ValueError(
             "X is an iterator: a single reading takes the squared loss or log loss; give arrays for others"
