@@ -3,13 +3,17 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 DOCS := $(VENV)/.docs-ready
 
-.PHONY: demo test bench docs lint clean
+.PHONY: demo test nightly bench docs lint clean
 
 demo: $(READY)
 	$(PY) examples/demo.py
 
 test: lint
 	$(PY) -m pytest -n 2
+
+# 100,000 random convex problems: no certificate may lie below the truth.
+nightly: $(READY)
+	$(PY) -m tests.convex
 
 bench: $(READY)
 	$(PY) benchmarks/tutorial.py

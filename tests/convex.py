@@ -244,8 +244,10 @@ def trials(count: int, seed: int) -> Iterator[tuple[str, np.ndarray, np.ndarray,
         v, best = exact.optimum()
         at, bounds = certified(given, points(rng, exact, v, given), "scale" if sparse else how)
         value = exact.value_at(at)
+        with np.errstate(over="ignore", invalid="ignore"):
+            gaps, values = (value - best).astype(float), value.astype(float)
         what = f"{loss.__name__}{', L1' if sparse else ''}"
-        yield what, bounds, (value - best).astype(float), value.astype(float)
+        yield what, bounds, gaps, values
         made, batch = made + BATCH, batch + 1
 
 
