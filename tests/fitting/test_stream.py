@@ -9,6 +9,7 @@ import pytest
 from tests.interrupts import interrupted
 
 import steepest as st
+from steepest.fitting.stream import Moments
 
 
 def raw(rows, columns=5, seed=0, kind="linear"):
@@ -90,6 +91,19 @@ def test_a_ridge_is_in_the_users_units():
     fit = st.fit(st.models.Linear(), blocks(X, y), penalty=ridge, rng=0)
     np.testing.assert_allclose(fit.params["coef"], whole.params["coef"], rtol=0.05)
     assert abs(whole.params["coef"][0] - 30) > 5
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_running_moments_are_those_of_all_rows(full):
+    X, _ = raw(1_000, 3)
+    X[300:] += [1e4, 0, 7]
+    weight = np.random.default_rng(0).uniform(0.5, 2, 1_000)
+    moments = Moments(full)
+    for rows in (slice(0, 300), slice(300, 301), slice(301, 1_000)):
+        moments.add(X[rows], weight[rows])
+    covariance = np.cov(X.T, aweights=weight, ddof=0)
+    np.testing.assert_allclose(moments.mean, np.average(X, axis=0, weights=weight))
+    np.testing.assert_allclose(moments.squares / moments.mass, covariance if full else np.diag(covariance))
 
 
 def test_blocks_are_let_go():
