@@ -20,6 +20,9 @@ bench: $(READY)
 	$(PY) benchmarks/functions.py
 	$(PY) benchmarks/textbook.py
 	$(PY) benchmarks/flights.py
+	$(PY) benchmarks/least_squares.py
+	$(PY) benchmarks/glms.py
+	$(PY) benchmarks/steps.py
 
 # The site is docs/_build/html/index.html; a warning fails the build.
 docs: $(DOCS)

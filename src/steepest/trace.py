@@ -103,7 +103,8 @@ class Event:
     iteration : int
         The iteration in which it happened.
     kind : str
-        "rejected", "reset", "non-finite", "differences", "thinned", "audit" or "retraced".
+        "rejected", "reset", "non-finite", "differences", "thinned", "audit", "retraced", "probe", "newton",
+        "saddle", "collinear", "ill-conditioned" or "rank-deficient".
     detail : str
         One plain sentence.
     count : int
