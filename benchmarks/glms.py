@@ -99,7 +99,5 @@ if __name__ == "__main__":
                 row = [""] * len(row)
     Console(width=130).print(shown)
     print(f"passes to 1e-6: median {np.median(near):g}, most {max(near)}")
-    print(
-        f"passes when certified, its own among them: {np.median(late):.2f} times as many at the median,"
-    )
+    print(f"passes when certified, its own among them: {np.median(late):.2f} times as many at the median,")
     print(f"{max(late):.2f} at the most; steps more: median {np.median(steps):g}, most {max(steps)}")
