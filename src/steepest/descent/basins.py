@@ -18,8 +18,9 @@ from steepest.derivatives.differences import tentative
 from steepest.derivatives.objective import Caller, serve
 from steepest.derivatives.precision import double_precision
 from steepest.derivatives.structure import read_call
+from steepest.descent.budget import Budget
 from steepest.descent.choose import choose, our_words
-from steepest.descent.drive import Budget, Plan, descend
+from steepest.descent.drive import Plan, descend
 from steepest.descent.lanes import MOST_LANES, descend_together
 from steepest.descent.loop import settle_of
 from steepest.descent.restarts import drawn

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from steepest.derivatives.check import Verdict, check_slope
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.objective import Objective, agree, slack_of
+from steepest.descent.budget import Budget
 from steepest.descent.engine import Engine, chunk_sizes
 from steepest.descent.leaving import Left, along_ridge, by_newton, scales
 from steepest.descent.run import Run
@@ -30,41 +30,6 @@ MOST_AUDITS = 24
 MOST_POLISHED = 8
 PATIENCE = 4
 ASIDE = 0.1
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a run may spend, and how near it must come: a default, or what was `asked` for."""
-
-    tolerance: float
-    iterations: int | None = None
-    evaluations: int | None = None
-    seconds: float | None = None
-    most: int = 10_000
-    asked: bool = False
-
-    @classmethod
-    def of(
-        cls, tolerance: Any, default: float, seconds: Any, evaluations: Any = None, most: int = 10_000, **count: Any
-    ) -> Budget:
-        """Check what the user gave: ``iterations=`` or ``epochs=`` is the count."""
-        ((name, iterations),) = count.items()
-        for word, value in {name: iterations, "evaluations": evaluations}.items():
-            if value is not None and not (_is_number(value) and value == int(value) and value >= 0):
-                raise ValueError(f"{word}={value!r}: give a whole number, 0 or more")
-        for word, value in {"tolerance": tolerance, "seconds": seconds}.items():
-            if value is not None and not (_is_number(value) and value > 0):
-                raise ValueError(f"{word}={value!r}: give a positive number")
-        asked = tolerance is not None
-        return cls(float(tolerance) if asked else default, iterations, evaluations, seconds, most, asked)
-
-    def counts(self, rules: Rules) -> bool:
-        """Tell whether exactly the iterations given are to be done."""
-        return not (rules.searches or rules.adapts) and self.iterations is not None and not self.asked
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass

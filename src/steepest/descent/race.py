@@ -11,8 +11,9 @@ import numpy as np
 
 from steepest.data.batches import generator
 from steepest.descent import directions, steps
+from steepest.descent.budget import Budget
 from steepest.descent.choose import choose, is_optax, our_words
-from steepest.descent.drive import Budget, descend
+from steepest.descent.drive import descend
 from steepest.descent.minimize import planned
 from steepest.descent.run import Run
 from steepest.descent.state import Rules

@@ -14,8 +14,9 @@ import numpy as np
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import SHUFFLES, Layout, generator
 from steepest.derivatives.structure import Structure
+from steepest.descent.budget import Budget
 from steepest.descent.choose import choose, is_optax, our_words
-from steepest.descent.drive import Budget, Plan, descend
+from steepest.descent.drive import Plan, descend
 from steepest.descent.engine import Engine
 from steepest.descent.least_squares import LeastSquares
 from steepest.descent.levenberg import NAME as LEVENBERG
