@@ -22,6 +22,8 @@ from steepest.derivatives.tracing import Budget, Traced, stack
 
 # How many coordinates with a slope of 0 are looked at before they are believed.
 MOST_FLAT = 8
+# The parts of a step across which a slope is put to the test, until one is short enough for it.
+SHORTER = (1.0, 0.1, 0.01, 0.001)
 
 
 @dataclass
@@ -340,13 +342,20 @@ def _agrees(
 
 
 def _is_slope(gradient: np.ndarray, x: np.ndarray, step: np.ndarray, plain: Callable[[np.ndarray], float]) -> bool:
-    try:
-        up, down = plain(x + step), plain(x - step)
-    except Exception:  # noqa: BLE001 - a wall this close says nothing of the slope
-        return True
-    noise = 1e-12 * max(abs(up), abs(down))
-    off = abs(up - down - 2 * float(gradient @ step))
-    return not off > 1e-3 * 2 * float(np.abs(gradient) @ np.abs(step)) + noise
+    """Tell whether a gradient accounts for how f changes across a step, or across a shorter one.
+
+    A slope that was lost stays what it is in a shorter step; what the curvature brings shrinks faster.
+    """
+    for part in SHORTER:
+        try:
+            up, down = plain(x + part * step), plain(x - part * step)
+        except Exception:  # noqa: BLE001 - a wall this close says nothing of the slope
+            return True
+        noise = 1e-12 * max(abs(up), abs(down))
+        off = abs(up - down - 2 * part * float(gradient @ step))
+        if not off > 1e-3 * 2 * part * float(np.abs(gradient) @ np.abs(step)) + noise:
+            return True
+    return False
 
 
 def _is_flat(x: np.ndarray, k: int, h: float, plain: Callable[[np.ndarray], float]) -> bool:

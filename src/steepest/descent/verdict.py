@@ -125,7 +125,9 @@ def audit(
     floor = 4 * noise * abs(value) + float(rounding @ np.abs(hessian) @ rounding)
     curvature = np.linalg.eigvalsh(hessian)
     spread = 1e-9 * abs(eigenvalues[-1])
-    smallest = float(curvature[0]) if eigenvalues[0] < -spread or eigenvalues[0] > 0 else 0.0
+    # Rounding may turn the sign of what is smallest in the user's units; in scale it can be told.
+    lowest = max(float(curvature[0]), 0.0) if eigenvalues[0] > 0 else float(curvature[0])
+    smallest = lowest if eigenvalues[0] < -spread or eigenvalues[0] > 0 else 0.0
     bend = float(eigenvalues[0] / np.abs(eigenvalues).max()) if eigenvalues[0] < 0 else 0.0
     if bend < -SADDLED and ridge >= FLAT_RIDGE:
         # Where the slope still falls along a way that bends down, nothing bounds the gain.
