@@ -133,7 +133,7 @@ class TestRefusals:
         assert "a text of several lines" in refusal(PLAIN)
 
     def test_damaged_archives(self, tmp_path):
-        whole = gzip.compress(PLAIN.encode(, mtime=0) * 100)
+        whole = gzip.compress(PLAIN.encode() * 100)
         assert "is damaged" in refusal(write(tmp_path, whole[:-20], "t.csv.gz"))
         assert "is damaged" in refusal(write(tmp_path, b"PK nonsense", "t.zip"))
         assert "no sound Parquet file" in refusal(write(tmp_path, b"PAR1 nonsense", "t.parquet"))
