@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from pathlib import Path
 
@@ -66,13 +65,12 @@ def attempted(name: str, alone: bool) -> Result:
 
 
 def results(names: list[str], alone: bool, jobs: int) -> Iterator[Result]:
-    """Yield the rows of each problem in order, worked out by several processes, each renewed before it is full."""
+    """Yield the results in order, worked out by several processes, each renewed before what it compiled fills it."""
     if jobs == 1:
         yield from map(partial(attempted, alone=alone), names)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, max_tasks_per_child=40) as pool:
-        yield from pool.map(partial(attempted, alone=alone), names)
+    with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=40) as pool:
+        yield from pool.imap(partial(attempted, alone=alone), names)
 
 
 def line(name: str, size: int, row: Row) -> str:
