@@ -229,6 +229,25 @@ class TestNoFiniteOptimum:
         assert (fit.outcome, fit.success, fit.certificate.kind) == ("no finite optimum", False, "none")
         assert fit.nfev < 30
 
+    @pytest.mark.parametrize(
+        ("model", "y", "options"),
+        [
+            (LOGISTIC, [1, 1, 1, 1], {}),
+            (LOGISTIC, [0, 0, 0, 0], {}),
+            (LOGISTIC, [0, 1, 1, 1], {"sample_weight": [0, 1, 1, 1]}),
+            (POISSON, [0, 0, 0, 0], {}),
+            (LOGISTIC, [1, 1, 1, 1], {"step": 0.1, "epochs": 5}),
+        ],
+    )
+    def test_no_penalty_is_advised_for_targets_that_are_all_alike(self, model, y, options):
+        fit = st.fit(model, np.array([0.0, 1, 2, 5]), np.array(y), **options)
+        assert fit.outcome == "no finite optimum"
+        assert "every target that counts is alike" in fit.message
+        assert "penalty" not in fit.message
+
+    def test_a_penalty_is_advised_for_classes_that_separate(self):
+        assert "add penalty=L2" in st.fit(LOGISTIC, np.array([-2.0, -1, 1, 3]), np.array([0, 0, 1, 1])).message
+
     def test_not_said_where_one_row_is_on_the_other_side(self):
         x = np.r_[np.linspace(-2, -1, 20), np.linspace(1, 2, 20), 0.99]
         y = np.r_[np.zeros(20), np.ones(20), 0]
@@ -246,7 +265,15 @@ class TestWords:
             ("its kinks at 0 need proximal steps", {"batch_size": 2}),
             ("its kinks at 0 need proximal steps", {"direction": "l-bfgs"}),
             ("its kinks at 0 need proximal steps", {"step": "wolfe"}),
-            ("its kinks at 0 need proximal steps", {"model": lambda X, m: X[:, 0] * m}),
+            ("its kinks at 0 need proximal steps", {"step": st.steps.AdGD()}),
+            ("take penalties.L2, or models.Linear() as the model", {"model": lambda X, m: X[:, 0] * m}),
+            ("take penalties.L2 instead", {"loss": lambda z, y: np.logaddexp(z - y, y - z)}),
+            (
+                "take penalties.L2 instead",
+                {"penalty": st.penalties.ElasticNet(0.1, 0.1), "loss": lambda z, y: np.sqrt(1 + (z - y) ** 2)},
+            ),
+            ("columns of one size", {"rescale": "none"}),
+            ("rescale='nonsense' is not known", {"rescale": "nonsense"}),
             ("mixes the coefficients", {"rescale": "whiten"}),
             ("the Poisson loss takes targets from 0 up, and row 0", {"y": -np.ones(6), "loss": "poisson"}),
         ],
@@ -266,6 +293,10 @@ class TestWords:
     def test_a_learning_rate_takes_subgradients_and_claims_nothing(self):
         fit = st.fit(LINEAR, self.X, self.y, penalty=st.penalties.L1(0.1), step=1e-4, epochs=10)
         assert fit.outcome == "completed"
+
+    def test_a_step_by_name_and_as_an_object_are_the_same_fit(self):
+        named, made = (st.fit(LINEAR, self.X, self.y, step=step, epochs=20) for step in ("dog", st.steps.DoG()))
+        np.testing.assert_array_equal(named.trace.x, made.trace.x)
 
     def test_an_elastic_net_without_kinks_is_a_ridge(self):
         penalties = st.penalties.ElasticNet(0, 0.3), st.penalties.L2(0.3)

@@ -74,10 +74,12 @@ def _measured(glm: Glm, theta: Array) -> dict[str, Array]:
     value, gradient, z = glm.slope(theta)
     metric, condition = whitened(glm.hessian(theta))
     newton = -metric @ (metric.T @ gradient)
+    intercept = jnp.zeros_like(theta).at[-1].set(1.0)
+    alike = falls_forever(glm, intercept) | falls_forever(glm, -intercept)
 
     return {
         "value": value, "decrement": length(metric, gradient), "condition": condition, "metric": metric,
-        "lean": jnp.abs(gradient[-1]), "endless": separates(glm, z) | falls_forever(glm, newton),
+        "lean": jnp.abs(gradient[-1]), "endless": separates(glm, z) | falls_forever(glm, newton), "alike": alike,
         **radius_and_noise(glm, theta, z, metric),
     }  # fmt: skip
 
@@ -108,7 +110,7 @@ def bounded(seen: dict[str, Any], blur: tuple[float, float], loss: Loss, precisi
 
     `blur` is what the user's coefficients round, and `precision` the eps of the rows.
     """
-    seen = {name: float(number) for name, number in seen.items() if name not in ("endless", "metric")}
+    seen = {name: float(number) for name, number in seen.items() if name not in ("endless", "alike", "metric")}
     lost = ROUNDINGS * EPS * seen["condition"]
     if not lost < 0.1:
         return None
@@ -156,6 +158,6 @@ class Certifier:
             self.metric = seen.pop("metric")
             seen = jax.device_get(seen)
         if seen["endless"]:
-            facts = ENDLESS if self.glm.turn is None else ALIKE
+            facts = ALIKE if seen["alike"] else ENDLESS
             return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1, endless=facts)
         return bounded(seen, self.coordinates.blur(theta), self.glm.loss, precision(self.glm))

@@ -172,10 +172,14 @@ def fit(
     model = _model(model)
     cost = losses.named(model.loss if loss is None else loss)
     losses.check_targets(cost, target)
-    finds_its_own = rules.searches or (isinstance(step, str) and not is_optax(direction))
-    if why := unfit_for(penalty, model, size is not None, direction, step, rescale):
+    finds_its_own = rules.searches or rules.adapts or (isinstance(step, str) and not is_optax(direction))
+    automatic = direction is None and isinstance(step, str) and step == "auto"
+    how = _rescaling(rescale, model, array, finds_its_own)
+    settled = not (finds_its_own or isinstance(step, str))
+    if why := unfit_for(penalty, model, cost, size is not None or not automatic, settled, rescale):
         raise ValueError(f"penalty={penalty!r}: {why}")
-    how = _rescaling("scale" if kink_of(penalty) and finds_its_own else rescale, model, array, finds_its_own)
+    if kink_of(penalty) and finds_its_own:
+        how = "scale"
     problem: LinearProblem | CustomProblem
     if isinstance(model, Linear):
         problem = LinearProblem.of(model, array, target, start, weight, cost, penalty, how, names)
@@ -185,7 +189,6 @@ def fit(
     columns = problem.columns()
     layout = Layout.of(len(target), math.prod(columns.shape[1:]), size, shuffle)
     rows = Rows.arranged(layout, columns, target, weight, seed)
-    automatic = direction is None and isinstance(step, str) and step == "auto"
     hybrid = automatic and size is not None and isinstance(problem, LinearProblem) and problem.bears_saga
     if hybrid:
         # The batches are those of its first epochs alone.

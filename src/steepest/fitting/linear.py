@@ -18,7 +18,7 @@ from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.engine import Engine
 from steepest.descent.verdict import message
 from steepest.descent.view import View
-from steepest.fitting.certificate import ENDLESS, Certifier
+from steepest.fitting.certificate import ALIKE, ENDLESS, Certifier
 from steepest.fitting.engine import NewtonEngine, PlaneEngine, SpectralEngine
 from steepest.fitting.glm import CONVEX, Glm
 from steepest.fitting.problem import Rows
@@ -170,10 +170,11 @@ class LinearProblem:
             fitted.message += f"; ill-conditioned: {detail}"
         free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
         if self.loss is log_loss and free and self.is_convex:
-            margin = (2 * y - 1) * self.model(self.X, *fitted.params.values())
-            if np.all(margin[weight > 0] > 0) and set(np.unique(y)) == {0, 1}:
+            margin, classes = (2 * y - 1) * self.model(self.X, *fitted.params.values()), set(y[weight > 0])
+            alike = classes in ({0}, {1})
+            if alike or (np.all(margin[weight > 0] > 0) and classes == {0, 1}):
                 fitted.outcome, fitted.certificate = Outcome.NO_FINITE_OPTIMUM, Certificate()
-                fitted.message = message(fitted.outcome, ENDLESS, fitted.certificate)
+                fitted.message = message(fitted.outcome, ALIKE if alike else ENDLESS, fitted.certificate)
 
 
 def curvature(loss: Function, mean: float) -> float:
@@ -190,17 +191,32 @@ def ridge_of(penalty: Function | None) -> float:
     return float(penalty.strength) if isinstance(penalty, L2) else 0.0
 
 
-def unfit_for(penalty: Function | None, model: Any, batched: bool, direction: Any, step: Any, how: str) -> str:
-    """Return why a penalty with kinks can't be descended on with these words, or nothing where it can."""
+def unfit_for(penalty: Function | None, model: Any, loss: Function, asked: bool, settled: bool, rescale: str) -> str:
+    """Return why a penalty with kinks can't be descended on with these words, or nothing where it can.
+
+    `asked` tells whether batches, a direction or a step were asked for, and `settled` whether learning
+    rates were: those make no claim of convergence, so that they may go with any loss and model.
+    """
     if not kink_of(penalty):
         return ""
-    if how == "whiten":
+    if rescale == "whiten":
         return "rescale='whiten' mixes the coefficients that it sets to 0: leave rescale= out"
-    if isinstance(step, str) and (batched or direction is not None or not isinstance(model, Linear) or step != "auto"):
+    if settled:
+        return ""
+    if not isinstance(model, Linear):
+        return (
+            "its kinks at 0 need proximal steps, which a function of your own does not take: "
+            "take penalties.L2, or models.Linear() as the model"
+        )
+    if loss not in CONVEX:
+        return "L1 and elastic net need the squared loss, the log loss or Poisson's: take penalties.L2 instead"
+    if asked:
         return (
             "its kinks at 0 need proximal steps, which a linear model takes on all rows, with batch_size=, direction= "
             "and step= left out: leave them out, take penalties.L2, or give a learning rate such as step=0.01"
         )
+    if rescale == "none":
+        return "rescale='none' can't be had, as its proximal steps are taken in columns of one size: leave rescale= out"
     return ""
 
 
