@@ -10,7 +10,9 @@ from tests.interrupts import interrupted
 from tests.oracles.nist import NonLinear
 
 import steepest as st
+from steepest.descent.least_squares import LeastSquares
 from steepest.descent.levenberg import LevenbergMarquardt, Linear
+from steepest.descent.state import Rules
 
 NAME = "levenberg-marquardt"
 X = np.linspace(0, 3, 60)
@@ -326,3 +328,49 @@ print(fit.outcome, fit.fun <= fit.trace.value[0])
     def test_the_same_twice(self):
         one, two = st.fit(decay, X, Y), st.fit(decay, X, Y)
         np.testing.assert_array_equal(one.trace.x, two.trace.x)
+
+
+class FailsAfter:
+    """The decay in code that can't be traced, which raises from some call on."""
+
+    def __init__(self, calls):
+        self.left = calls
+
+    def __call__(self, x, a, b, c):
+        self.left -= 1
+        if self.left < 0:
+            raise OSError("the instrument is gone")
+        return branching(x, a, b, c)
+
+
+def test_a_model_that_raises_once_the_run_is_over_says_nothing_of_its_parameters():
+    whole = FailsAfter(10**9)
+    complete = st.fit(whole, X, Y)
+    used = 10**9 - whole.left
+    for last in (1, 7):
+        fit = st.fit(FailsAfter(used - last), X, Y)
+        assert fit.outcome == complete.outcome == "converged"
+        np.testing.assert_allclose(values(fit), values(complete), rtol=1e-6)
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_rows_of_a_chunk_that_was_cut_short_are_rescued(error):
+    class Line:
+        """Rosenbrock's residuals, which raise at the tenth point."""
+
+        size, gaps, calls = 1.0, 0, 0
+
+        def triangle(self, x):
+            self.calls += 1
+            if self.calls == 10:
+                raise error
+            return np.array([[-20 * x[0], 10.0, 10 * (x[1] - x[0] ** 2)], [-1.0, 0.0, 1 - x[0]]])
+
+    rules = Rules(LevenbergMarquardt(), LevenbergMarquardt())
+    engine = LeastSquares(None, rules, 1.0, 1e-9, np.array([-1.2, 1.0]), None, residuals=Line(), thorough=True)
+    with pytest.raises(error):
+        engine.run(100, 100, 1)
+    rows = engine.rescued()
+    assert len(rows) == engine.iteration > 2
+    np.testing.assert_array_equal(rows[-1, 5:], engine.x)
+    assert not len(engine.rescued())

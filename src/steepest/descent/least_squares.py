@@ -61,6 +61,7 @@ class LeastSquares:
         self.objective, self.rules, self.sign, self.box = objective, rules, sign, box
         self.tolerance, self.start, self.lanes = tolerance, start, 1
         self.residuals, self.thorough = residuals, thorough
+        self._recorded: list[np.ndarray] = []
         self.rule: LevenbergMarquardt = rules.direction
         self.x, self.triangle = start, residuals.triangle(start)
         self.value = _value(self.triangle)
@@ -110,14 +111,19 @@ class LeastSquares:
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         """Go on for at most so many rows and evaluations, and return the rows."""
-        recorded: list[np.ndarray] = []
+        self._recorded = []
         stop, until = self.evaluations + evaluations, time.perf_counter() + CHUNK_SECONDS
-        while len(recorded) < rows and self.evaluations < stop and self.code == RUNNING:
+        while len(self._recorded) < rows and self.evaluations < stop and self.code == RUNNING:
             if self.advance():
-                recorded.append(self.row())
+                self._recorded.append(self.row())
             if time.perf_counter() > until:
                 break
-        return np.stack(recorded) if recorded else np.empty((0, len(COLUMNS) + self.x.size))
+        return self.rescued()
+
+    def rescued(self) -> np.ndarray:
+        """Return the rows of a chunk that the user's function or Ctrl-C may have cut short."""
+        rows, self._recorded = self._recorded, []
+        return np.stack(rows) if rows else np.empty((0, len(COLUMNS) + self.x.size))
 
     @property
     def noise(self) -> float:

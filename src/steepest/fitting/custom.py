@@ -100,7 +100,10 @@ class CustomProblem:
     def tell(self, fitted: Fit, residuals: ModelResiduals) -> None:
         """Say which parameters the rows do not determine."""
         structure, _ = Structure.of(self.start)
-        loose = undetermined(residuals, structure.flatten(fitted.x, "the answer"))
+        try:
+            loose = undetermined(residuals, structure.flatten(fitted.x, "the answer"))
+        except Exception:  # noqa: BLE001 - the run is over, whatever the user's function raises now
+            return
         names = [name for name, free in zip(structure.names, loose, strict=True) if free]
         if names:
             shown = ", ".join(names[:MOST_NAMED]) + ", …" * (len(names) > MOST_NAMED)
