@@ -290,6 +290,30 @@ class TestWords:
         with pytest.raises(ValueError, match="must be a finite number, 0 or more"):
             make()
 
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: st.penalties.L1("a"), lambda: st.penalties.L2("a"), lambda: st.penalties.L2([1.0]),
+            lambda: st.penalties.L2(True), lambda: st.penalties.ElasticNet(0.1, None),
+        ],
+    )  # fmt: skip
+    def test_strengths_that_are_no_number(self, make):
+        with pytest.raises(TypeError, match="the strength must be a finite number, 0 or more"):
+            make()
+
+    @pytest.mark.parametrize("given", [(np.ones(2), 3.0), [1, 1, 3], {"coef": [1, 1], "intercept": 3}, ([1, 1], [3])])
+    def test_a_start_by_name_or_in_order(self, given):
+        fit = st.fit(LINEAR, self.X, self.y, start=given, step=1e-9, epochs=1)
+        np.testing.assert_array_equal(fit.trace.x[0], [1, 1, 3])
+
+    @pytest.mark.parametrize(
+        ("words", "given"),
+        [("has 4 numbers", (np.ones(3), 0.0)), ("no number", "abc"), ("no number", (np.ones(2), "b"))],
+    )
+    def test_a_start_that_does_not_fit(self, words, given):
+        with pytest.raises(ValueError, match=words):
+            st.fit(LINEAR, self.X, self.y, start=given)
+
     def test_a_learning_rate_takes_subgradients_and_claims_nothing(self):
         fit = st.fit(LINEAR, self.X, self.y, penalty=st.penalties.L1(0.1), step=1e-4, epochs=10)
         assert fit.outcome == "completed"

@@ -35,7 +35,7 @@ class Linear:
         X : array of shape (rows, columns)
             The rows.
         given : mapping, array or None
-            ``coef`` and ``intercept`` by name, or one after the other.
+            ``coef`` and ``intercept`` by name, or in order: as a pair, or as numbers one after the other.
 
         Returns
         -------
@@ -53,8 +53,13 @@ class Linear:
         if isinstance(given, Mapping):
             if set(given) != {"coef", "intercept"}:
                 raise ValueError(f"the start names {', '.join(map(str, given))}; the model takes coef, intercept")
-            given = [*np.ravel(given["coef"]), given["intercept"]]
-        flat = np.asarray(given, dtype=float).ravel()
+            given = (given["coef"], given["intercept"])
+        parts = [np.ravel(part) for part in given] if isinstance(given, (tuple, list)) else [np.ravel(given)]
+        try:
+            flat = np.concatenate([*parts, []]).astype(float)
+        except (TypeError, ValueError):
+            what = type(given).__name__
+            raise ValueError(f"the start, a {what}, holds what is no number: give coef and intercept") from None
         if flat.size != columns + 1:
             raise ValueError(f"the start has {flat.size} numbers; the model takes {columns} in coef and an intercept")
         return {"coef": flat[:-1], "intercept": flat[-1]}

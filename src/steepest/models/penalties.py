@@ -88,6 +88,9 @@ class ElasticNet:
 
 def _check(name: str, **strengths: Any) -> None:
     for word, value in strengths.items():
+        shown = repr(value) if len(strengths) == 1 else f"{word}={value!r}"
+        # NumPy's and JAX's numbers, too, are strengths.
+        if isinstance(value, (bool, str)) or not hasattr(value, "__float__") or np.ndim(value):
+            raise TypeError(f"{name}({shown}): the strength must be a finite number, 0 or more")
         if not (math.isfinite(value) and value >= 0):
-            shown = repr(value) if len(strengths) == 1 else f"{word}={value!r}"
             raise ValueError(f"{name}({shown}): the strength must be a finite number, 0 or more")
