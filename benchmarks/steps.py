@@ -6,7 +6,8 @@ minimum that is not above its least value. "False" is a method that said it succ
 The best constant step is the best of 20 around 2/L, L the largest curvature at the start; its search is not charged.
 
 Run it as `python benchmarks/steps.py`, with `--ours` for steepest alone, `--only NAME` for the problems with
-NAME in theirs, `--quick` for those of at most 12 variables. The whole takes about ten minutes on two free cores.
+NAME in theirs, `--quick` for those of at most 12 variables. The whole takes about a quarter of an hour on two
+free cores, most of it compiling.
 """
 
 import argparse
