@@ -281,7 +281,7 @@ class Run:
 
     def _at_hand(self) -> tuple[Objective, View]:
         if self.objective is None or self.view is None:
-            raise RuntimeError("function not at hand: this run was loaded from disk, and functions are not saved")
+            raise RuntimeError("function not at hand: this run was loaded from disk, or its rows were read only once")
         return self.objective, self.view
 
 

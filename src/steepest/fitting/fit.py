@@ -29,7 +29,7 @@ from steepest.fitting.residuals import MOST_WORK, hindrance
 from steepest.fitting.result import Fit
 from steepest.fitting.saga import STEEPEST, SagaEngine
 from steepest.fitting.scaling import CHOICES, WIDEST_GRAM
-from steepest.fitting.stream import BATCH, Stream, blocks_of, fit_stream
+from steepest.fitting.stream import BATCH, Blocks, Stream, fit_stream
 from steepest.models import Custom, Linear, losses
 from steepest.models.penalties import L2
 
@@ -138,7 +138,8 @@ def fit(
 
     A stream is centred and whitened by running moments, and learnt from by distance over gradients with
     averaging: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). Its trace has a row a block,
-    whose value is the loss before it was learnt from.
+    whose value is the loss before it was learnt from, with the penalty; `fun` is that of the last block,
+    and `nfev` counts blocks. A later block that can't be read ends it, with what was learnt before.
 
     Levenberg-Marquardt: Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978),
     on residuals whose Jacobian is traced from the model, or had by central differences. Parameters
@@ -157,7 +158,7 @@ def fit(
         words = {"epochs": epochs, "step": step, "rescale": rescale, "shuffle": shuffle, "batch_size": batch_size}
         return _streamed(model, X, start, loss, penalty, asked, words, dtype, seconds, rng, callback, progress)
     if y is None:
-        raise TypeError("y is missing: give one target a row, or as X an iterator of (X, y) blocks")
+        raise TypeError("y is missing: give one target a row, or as X an iterator of (X, y) blocks: iter(blocks)")
     array, names = read_features(X, dtype)
     target = read_target(y, len(array))
     weight = read_weight(sample_weight, len(array))
@@ -296,7 +297,7 @@ def _streamed(
         )
     size, draws = _rows(how["batch_size"]), generator(rng) if shuffle else None
     student = partial(Stream, model, cost, penalty.strength if penalty else 0.0, rescale, size or BATCH, draws)
-    return fit_stream(student, model, blocks_of(X, model, cost, dtype), start, seconds, callback, progress)
+    return fit_stream(student, model, Blocks(X, model, cost, dtype), start, seconds, callback, progress)
 
 
 def _rows(size: Any) -> int | None:

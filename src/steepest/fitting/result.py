@@ -89,8 +89,10 @@ class Fit(Run):
         lines += [f"  {name:>{width}}  {value:.8g}" for name, value in self._named.items()]
         if (left := len(self.trace.names) - len(self._named)) > 0:
             lines.append(f"  {'…':>{width}}  and {left:,} more, in params")
-        passes = f"{self.nfev:,} passes over the rows ({self.kind})"
         epochs = int(self.trace.epoch[-1])
+        # Only a stream has more rows than epochs.
+        work = "blocks read once" if len(self.trace) > epochs + 1 else "passes over the rows"
+        passes = f"{self.nfev:,} {work} ({self.kind})"
         lines.append(f"  {'work':>{width}}  {epochs:,} epoch{'s' * (epochs != 1)}, {passes}")
         if np.isfinite(self.certificate.gap):
             gap = f"{self.certificate.gap:.2g} or less from the best, {self.certificate.kind}"

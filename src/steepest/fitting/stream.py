@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -47,25 +46,53 @@ class Block:
     names: list[str] | None
 
 
-def blocks_of(stream: Iterator[Any], model: Linear, loss: Any, dtype: Any) -> Iterator[Block]:
-    """Yield the blocks of a stream that have rows; all must have the same columns."""
-    first: Block | None = None
-    for k, pieces in enumerate(stream):
+@dataclass
+class Blocks:
+    """The blocks of a stream that have rows which count; all must have the same columns.
+
+    Attributes
+    ----------
+    number : int
+        Which block of the stream was read last, or could not be read.
+    """
+
+    stream: Iterator[Any]
+    model: Linear
+    loss: losses.Loss
+    dtype: Any
+    number: int = field(default=-1, init=False)
+    layout: tuple[int, list[str] | None] | None = field(default=None, init=False)
+
+    def __iter__(self) -> Iterator[Block]:
+        return self
+
+    def __next__(self) -> Block:
+        while True:
+            self.number += 1
+            block = self.read(next(self.stream))
+            if block is not None:
+                return block
+
+    def read(self, pieces: Any) -> Block | None:
+        """Return what the stream brought as a block, or None where it has no rows that count."""
+        k = self.number
         if not (isinstance(pieces, (tuple, list)) and len(pieces) in (2, 3)):
             raise TypeError(f"block {k} of the stream is {type(pieces).__name__}: give (X, y) or (X, y, weight)")
         if not len(pieces[0]):
-            continue
-        X, names = read_features(pieces[0], dtype, f"X of block {k}")
-        X = model.shaped(X)
+            return None
+        X, names = read_features(pieces[0], self.dtype, f"X of block {k}")
+        X = self.model.shaped(X)
         y = read_target(pieces[1], len(X), f"y of block {k}", f"X of block {k}")
-        losses.check_targets(loss, y)
-        block = Block(X, y, read_weight(pieces[2] if len(pieces) == 3 else None, len(X)), names)
-        first = first or block
-        if X.shape[1] != first.X.shape[1]:
-            raise ValueError(f"block {k} has {X.shape[1]} columns, and those before it {first.X.shape[1]}")
-        if names != first.names:
-            raise ValueError(f"block {k} has the columns {names}, and those before it {first.names}")
-        yield block
+        losses.check_targets(self.loss, y)
+        weight = pieces[2] if len(pieces) == 3 else None
+        idle = weight is not None and np.shape(weight) == y.shape and not np.any(weight)
+        self.layout = self.layout or (X.shape[1], names)
+        width, known = self.layout
+        if X.shape[1] != width:
+            raise ValueError(f"block {k} has {X.shape[1]} columns, and those before it {width}")
+        if names != known:
+            raise ValueError(f"block {k} has the columns {names}, and those before it {known}")
+        return None if idle else Block(X, y, read_weight(weight, len(X)), names)
 
 
 @dataclass
@@ -208,6 +235,10 @@ class Stream:
             z = self.model(block.X, point[:-1], point[-1])
             return float(np.average(self.loss(z, block.y), weights=block.weight))
 
+    def value(self, block: Block) -> float:
+        """Return the mean loss of a block at the answer so far, and the penalty."""
+        return self.cost(block, self.average) + self.ridge / 2 * float(self.average[:-1] @ self.average[:-1])
+
     def begin(self, block: Block) -> None:
         """Start where the targets of the first block are: the way there is the longest of all."""
         if self.loss is losses.squared:
@@ -277,10 +308,14 @@ class Stream:
 
 
 def fit_stream(
-    learner: Callable[[np.ndarray], Stream], model: Linear, blocks: Iterator[Block], start: Any,
+    learner: Callable[[np.ndarray], Stream], model: Linear, blocks: Blocks, start: Any,
     seconds: float | None, callback: Callable[..., Any] | None, progress: bool | None,
 ) -> Fit:  # fmt: skip
-    """Fit a linear model to a stream of blocks, and say that the answer is approximate."""
+    """Fit a linear model to a stream of blocks, and say that the answer is approximate.
+
+    What was learnt is kept when a later block can't be read. `fun` of the fit is the loss of the last
+    block before it was learnt from, and the penalty there.
+    """
     began = time.perf_counter()
     first = next(blocks, None)
     if first is None:
@@ -293,39 +328,53 @@ def fit_stream(
     if start is None:
         student.begin(first)
     recorder = Recorder(view.names, (*COLUMNS, "seconds", "epoch"))
-    value = student.cost(first, student.average)
-    recorder.append(student.row(0, value, 0.0), student.average[None])
-    outcome, count, rows = Outcome.COMPLETED, 0, 0
+    fun = student.value(first)
+    recorder.append(student.row(0, fun, 0.0), student.average[None])
+    outcome, count, rows, cause, block = Outcome.COMPLETED, 0, 0, "", first
+    x, slope, nit = student.average, student.slope, 0
+
+    def readable() -> Iterator[Block]:
+        nonlocal outcome, cause
+        yield first
+        try:
+            yield from blocks
+        except Exception as error:  # noqa: BLE001 - a stream may raise anything, and what was learnt is kept
+            outcome, cause = Outcome.RAISED, f"block {blocks.number} raised {type(error).__name__}: {error}; "
+
     with Progress.of(progress, "iteration", view.names) as shown:
         try:
-            for block in chain([first], blocks):
+            for block in readable():
                 # Of rows that it has not learnt from yet, the loss is an honest one.
-                before, value = student.average, student.cost(block, student.average)
+                value = student.value(block)
                 student.learn(block)
                 if not np.all(np.isfinite(student.average)):
-                    student.average, outcome = before, Outcome.NON_FINITE
+                    student.average, outcome = x, Outcome.NON_FINITE
                     break
-                count, rows, elapsed = count + 1, rows + len(block.y), time.perf_counter() - began
-                row = student.row(count, value, elapsed)
+                elapsed = time.perf_counter() - began
+                row = student.row(count + 1, value, elapsed)
                 recorder.append(row, student.average[None])
-                shown.show(student.updates, value, row[0, 3], student.average, elapsed)
+                x, slope, nit, fun = student.average, student.slope, student.updates, value
+                count, rows = count + 1, rows + len(block.y)
+                shown.show(nit, value, row[0, 3], x, elapsed)
                 if callback is not None:
-                    seen = {"x": view.point(student.average), "fun": value, "nit": student.updates, "nfev": 1}
-                    callback(SimpleNamespace(**seen))
+                    callback(SimpleNamespace(x=view.point(x), fun=value, nit=nit, nfev=count))
                 if seconds is not None and elapsed >= seconds:
                     outcome = Outcome.TIME_LIMIT
                     break
         except StopIteration:
             outcome = Outcome.CALLBACK
         except KeyboardInterrupt:
-            outcome = Outcome.INTERRUPTED
+            # It may have come amid a block.
+            outcome, student.average, cause = Outcome.INTERRUPTED, x, f"stopped at block {blocks.number}; "
         trace = recorder.trace()
         shown.finish(trace)
     worse = "" if student.gains(block) else "on the last block it is no better than the start; "
     read = f"{rows:,} rows in {count:,} block{'s' * (count != 1)} read once, so that the answer is approximate"
+    facts = f"{cause}{read}; {worse}{ADVICE}"
+    # Where the stream is broken, no other start would help.
+    said = f"{outcome}: {facts}" if outcome is Outcome.RAISED else message(outcome, facts, Certificate(), "epoch")
     return Fit(
-        x=view.point(student.average), fun=value, jac=view.point(student.slope), nit=student.updates, nfev=1, njev=1,
-        outcome=outcome, message=message(outcome, f"{read}; {worse}{ADVICE}", Certificate(), "epoch"),
+        x=view.point(x), fun=fun, jac=view.point(slope), nit=nit, nfev=count, njev=count, outcome=outcome, message=said,
         certificate=Certificate(), trace=trace, kind="traced", why="exact: the loss was traced and compiled",
         model=model, columns=first.names,
     )  # fmt: skip
