@@ -195,7 +195,7 @@ def unfit_for(penalty: Function | None, model: Any, loss: Function, asked: bool,
     """Return why a penalty with kinks can't be descended on with these words, or nothing where it can.
 
     `asked` tells whether batches, a direction or a step were asked for, and `settled` whether learning
-    rates were: those make no claim of convergence, so that they may go with any loss and model.
+    rates were: those take subgradients, which at a kink never look near enough, with any loss and model.
     """
     if not kink_of(penalty):
         return ""
