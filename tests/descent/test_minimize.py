@@ -593,3 +593,74 @@ def test_a_saddle_is_left_inside_the_box():
     run = st.minimize(f, start, bounds=[(-2, 2), (-0.5, 0.3)])
     np.testing.assert_allclose(run.x, [0, -0.5], atol=1e-6)
     assert run.success
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-3, 1e3])
+@pytest.mark.parametrize("start", [0.0, 1e-9])
+def test_a_saddle_shows_whatever_the_unit(unit, start):
+    run = st.minimize(lambda x, y: (x - 1) ** 2 - (unit * y) ** 2 + (unit * y) ** 4, (3.0, start))
+    assert run.success, run.message
+    assert run.fun == pytest.approx(-0.25, abs=1e-7)
+
+
+DEGENERATE = [(lambda x: x**3, 1.0), (lambda x, y: x**2 + y**3, (1.0, 1.0)), (lambda x, y: x**2 - y**4, (1.0, 0.0))]
+
+
+@pytest.mark.parametrize("case", range(len(DEGENERATE)))
+@pytest.mark.parametrize("rule", [{}, {"step": "armijo", "tolerance": 1e-3}], ids=str)
+def test_a_flat_place_on_the_way_down_is_no_minimum(case, rule):
+    run = st.minimize(*DEGENERATE[case], **rule)
+    assert run.outcome is Outcome.UNBOUNDED, run.message
+
+
+def test_a_flat_minimum_is_one():
+    run = st.minimize(lambda x, y: x**4 + y**4, (1.0, 2.0))
+    assert run.success
+    assert run.fun <= 1.7e-7
+
+
+def two_wells(x, y):
+    return (x - 1) ** 2 + (y**2 - 1) ** 2
+
+
+@pytest.mark.parametrize("most", [3, 4, 6, 10, 14, 20, 30, 40])
+def test_values_for_audits_and_saddles_count_too(most):
+    run = st.minimize(two_wells, (3.0, 0.0), evaluations=most)
+    assert run.outcome is Outcome.EVALUATION_LIMIT, run.message
+    assert run.nfev <= most
+
+
+def test_a_probe_keeps_to_the_limit():
+    units = np.logspace(-3, 3, 9)
+    run = st.minimize(lambda x: (100 * np.diff(x * units) ** 2).sum() + ((x * units - 1) ** 4).sum(), np.zeros(9),
+        evaluations=85)  # fmt: skip
+    assert run.nfev <= 85
+
+
+def test_no_saddle_is_left_past_the_iterations_asked_for():
+    run = st.minimize(two_wells, (3.0, 0.0), iterations=1)
+    assert (run.outcome, run.nit) == (Outcome.SADDLE, 1)
+
+
+def test_a_callback_sees_each_iteration_once():
+    seen = []
+    run = st.minimize(two_wells, (3.0, 0.0), callback=lambda result: seen.append(result.nit))
+    assert "saddle" in {event.kind for event in run.events}
+    assert seen == list(range(1, run.nit + 1))
+
+
+def test_a_function_that_raises_far_from_a_saddle_ends_in_a_run():
+    def f(x, y):
+        if isinstance(y, (float, np.floating)) and abs(y) > 3:
+            raise ValueError("outside")
+        return (x - 1) ** 2 - y**2 + (y / 10) ** 4
+
+    run = st.minimize(f, (3.0, 0.0))
+    assert run.outcome is Outcome.RAISED
+    assert "outside" in run.message
+
+
+def test_an_optimum_that_is_none_is_named():
+    run = st.minimize(lambda x, y: x * x + 9 * y * y, (1.0, 1.0), step=st.steps.Polyak(optimum=1.0))
+    assert "the optimum given, 1, has been reached and is not the minimum" in run.message
+    assert not run.success

@@ -13,7 +13,11 @@ from steepest.cli.options import Command, check_figure, check_folder
 @click.argument("formula")
 @click.option("--start", metavar="x=9,y=9", help="By name, or in alphabetical order as 9,9; or random.")
 @click.option("--learning-rate", type=float, help="A constant learning rate; chosen in each step unless given.")
-@click.option("--step", help="A rule for the step size instead: auto, armijo, wolfe, strong-wolfe or exact.")
+@click.option(
+    "--step",
+    help="A rule for the step size instead: auto, armijo, wolfe, strong-wolfe, exact, barzilai-borwein, polyak, adgd, "
+    "dog or dowg.",
+)
 @click.option(
     "--direction",
     help="plain, momentum, nesterov, adagrad, rmsprop, adam, amsgrad, nadam, adamw, adadelta or l-bfgs.",

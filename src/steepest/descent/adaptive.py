@@ -222,16 +222,17 @@ class Polyak(_Adaptive):
     True
     """
 
-    optimum: float = math.nan
+    optimum: float | None = None
     plain_only: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.optimum, numbers.Real) or math.isinf(self.optimum):
+        known = self.optimum is None or (isinstance(self.optimum, numbers.Real) and math.isfinite(self.optimum))
+        if not known or isinstance(self.optimum, bool):
             raise ValueError(f"Polyak(optimum={self.optimum!r}): it must be a finite number, or left out")
 
     def signed(self, sign: float) -> Polyak:
         """Return the rule for the values that the loop sees, which are minus those to be maximised."""
-        return Polyak(sign * self.optimum)
+        return self if self.optimum is None else Polyak(sign * self.optimum)
 
     def start(self, x: Array) -> Target:
         return Target(*(jnp.asarray(jnp.nan) for _ in range(3)))
@@ -242,7 +243,7 @@ class Polyak(_Adaptive):
         reached = begins | (here.value <= memory.record - memory.below / 2)
         record = jnp.where(reached, here.value, memory.record)
         below = jnp.where(begins, first_size(here) * promised, memory.below * jnp.where(reached, GROW, DECAY))
-        goal = jnp.where(jnp.isnan(self.optimum), record - below, self.optimum)
+        goal = record - below if self.optimum is None else self.optimum
         return Target(jnp.maximum(here.value - goal, 0.0) / promised, record, below)
 
 

@@ -21,7 +21,7 @@ from steepest.descent.engine import Engine, chunk_sizes
 from steepest.descent.leaving import Left, along_ridge, by_newton, scales
 from steepest.descent.run import Run
 from steepest.descent.state import BOTTOMLESS, CANDIDATE, COLUMNS, NON_FINITE, RUNNING, STALLED, UNBOUNDED, Rules
-from steepest.descent.verdict import LARGEST_AUDIT, Audit, audit, auditable, message
+from steepest.descent.verdict import LARGEST_AUDIT, Audit, audit, auditable, cost_of_audit, message
 from steepest.descent.view import View
 from steepest.reading.progress import Progress
 from steepest.trace import Certificate, Event, Outcome, Recorder
@@ -93,6 +93,7 @@ class Drive:
         epoch = ("epoch",) if self.view.counted == "epoch" else ()
         self.recorder = Recorder(self.view.names, (*COLUMNS, "seconds", *epoch))
         self.began = time.perf_counter()
+        self.called = 0
         self.audits = 0
         self.polished = 0
         helped = self.helped and self.engine.rules.learns and auditable(plan.objective)
@@ -136,10 +137,12 @@ class Drive:
                 ending = self.verdict()
                 if ending is not None:
                     return ending
+                if self.called_back():
+                    return self.plain(Outcome.CALLBACK, "the callback raised StopIteration")
                 since = self.elapsed
                 size, together = next(sizes)
                 self.record(self.engine.run(*self.allowance(size), together), since)
-                if self.callback is not None and self.called_back():
+                if self.called_back():
                     return self.plain(Outcome.CALLBACK, "the callback raised StopIteration")
         except KeyboardInterrupt:
             self.rescue(since)
@@ -153,7 +156,7 @@ class Drive:
 
     def rescue(self, since: float) -> None:
         """Record what a chunk has done that was cut short."""
-        if isinstance(self.engine, Engine):
+        if hasattr(self.engine, "rescued"):
             self.record(self.engine.rescued(), since)
 
     def interrupted(self) -> Ending:
@@ -164,11 +167,15 @@ class Drive:
         rows = 1 if self.callback is not None else int(min(self.iterations, self.probe_after)) - done
         if self.budget.evaluations is not None:
             left = (self.budget.evaluations - self.spent()) // self.engine.objective.cost
-            size = min(size, max(left, 1))
+            size = min(size, max(left, 0))
         return rows, size
 
     def called_back(self) -> bool:
+        """Call back where an iteration was done since, and tell whether that ends the run."""
         state = self.engine.state
+        if self.callback is None or int(state.iteration) == self.called:
+            return False
+        self.called = int(state.iteration)
         result = SimpleNamespace(
             x=self.view.point(np.asarray(state.x)),
             fun=self.engine.sign * float(state.value),
@@ -176,7 +183,6 @@ class Drive:
             nfev=self.spent(),
         )
         try:
-            assert self.callback is not None
             self.callback(result)
         except StopIteration:
             return True
@@ -203,12 +209,12 @@ class Drive:
         if done >= self.iterations:
             if self.counted:
                 return self.completed(done)
-            facts = f"{done:,} {self.counted_in} done, not within the tolerance yet"
+            facts = f"{self.count(done)} done, not within the tolerance yet"
             return self.plain(Outcome.ITERATION_LIMIT, facts)
         if budget.evaluations is not None and self.spent() + self.engine.objective.cost > budget.evaluations:
             return self.plain(Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, not within the tolerance yet")
         if budget.seconds is not None and self.elapsed >= budget.seconds:
-            return self.plain(Outcome.TIME_LIMIT, f"{self.elapsed:.2g} s spent, {done:,} {self.counted_in} done")
+            return self.plain(Outcome.TIME_LIMIT, f"{self.elapsed:.2g} s spent, {self.count(done)} done")
         if done >= self.probe_after:
             self.probe()
         return None
@@ -217,6 +223,8 @@ class Drive:
         """Look at the curvature of each coordinate, and go on in coordinates in which they are alike."""
         self.probe_after = math.inf
         engine = self.engine
+        if not self.affords((2 * self.start.size + 1) * engine.objective.cost):
+            return
         x = np.asarray(engine.state.best_x)
         steps = scale_of(x, engine.start) * EPS ** (1 / 3)
         found = scales(lambda x: engine.objective.slope(x)[1], x, steps)
@@ -232,7 +240,7 @@ class Drive:
         first = float(self.engine.state.first_value)
         if self.last_value > first:
             return self.diverged(self.last_value)
-        return self.plain(Outcome.COMPLETED, f"{done:,} {self.counted_in} done as asked; no claim of convergence")
+        return self.plain(Outcome.COMPLETED, f"{self.count(done)} done as asked; no claim of convergence")
 
     def broken_off(self) -> Ending:
         state = self.engine.state
@@ -247,7 +255,7 @@ class Drive:
         state, sign = self.engine.state, self.engine.sign
         first = float(state.first_value)
         moved = "rose" if sign > 0 else "fell"
-        count = f"{int(state.iteration):,} {self.counted_in}"
+        count = self.count(int(state.iteration))
         facts = f"the value {moved} from {sign * first:.4g} to {sign * last:.4g} in {count}"
         steepest = float(state.steepest)
         if steepest > 0:
@@ -261,6 +269,9 @@ class Drive:
         asked = self.budget.tolerance * (float(state.first_value) - float(state.best_value))
         report, kind = self.certified(x, code), "certified"
         if report is None and auditable(engine.objective):
+            if not self.affords(cost_of_audit(engine.objective)):
+                facts = f"{self.spent():,} values taken, and too few are left to look at the curvature"
+                return self.plain(Outcome.EVALUATION_LIMIT, facts)
             report = audit(engine.objective, x, engine.start, engine.sign, engine.box)
             kind = "certified" if engine.objective.quadratic else "audited"
         if report is None:
@@ -282,6 +293,16 @@ class Drive:
             return Ending(Outcome.SADDLE, facts, certificate)
         if report.is_flat:
             return Ending(Outcome.FLAT, "neither slope nor curvature here", replace(certificate, kind="none"))
+        if report.decrement <= bound and kind == "audited":
+            left = self.lower(x, report, bound)
+            if left.endless:
+                way = "falls" if engine.sign > 0 else "rises"
+                return self.plain(Outcome.UNBOUNDED, f"slope and curvature are flat, but the value {way} without end")
+            if left.x is not None:
+                if self.helped and int(state.iteration) < self.iterations:
+                    self.go_on(left.x, "audit", "a lower value lies near: the descent goes on from there")
+                    return None
+                report = replace(report, decrement=math.inf)
         if report.decrement <= bound:
             facts = f"the value is within {_gap(report.decrement)} of the {self.extreme}, {_gap(bound)} was asked"
             return Ending(Outcome.CONVERGED, facts, certificate)
@@ -304,17 +325,39 @@ class Drive:
         return None
 
     def leave(self, by: Callable[..., Left], x: np.ndarray, way: np.ndarray | None, least: float) -> Left:
-        """Look for a lower point from one where the descent rests."""
-        if not self.helped or way is None or self.audits >= MOST_AUDITS:
-            return Left(None, 0)
+        """Look for a lower point from one where the descent rests, if its rules were not the user's."""
+        state = self.engine.state
+        if not self.helped or way is None or self.audits >= MOST_AUDITS or int(state.iteration) >= self.iterations:
+            return Left(None)
+        return by(self.trial, x, float(state.best_value), way, least)
+
+    def trial(self, x: np.ndarray) -> float:
+        """Return the value to be made least at a point off the descent's way, NaN where no more may be asked for."""
         engine = self.engine
-
-        def f(x: np.ndarray) -> float:
+        late = self.budget.seconds is not None and self.elapsed >= self.budget.seconds
+        if late or not self.affords(1 + engine.objective.cost):
+            return math.nan
+        self.audit_cost += 1
+        try:
             return engine.sign * engine.objective.value(x if engine.box is None else np.clip(x, *engine.box))
+        except Exception:  # noqa: BLE001 - far away the user's function may raise anything
+            return math.nan
 
-        left = by(f, x, float(engine.state.best_value), way, least)
-        self.audit_cost += left.calls
-        return left
+    def affords(self, values: int) -> bool:
+        """Tell whether so many more values may be taken."""
+        return self.budget.evaluations is None or self.spent() + values <= self.budget.evaluations
+
+    def lower(self, x: np.ndarray, report: Audit, bound: float) -> Left:
+        """Look for values that contradict the audit: along Newton's step, and where there is hardly any curvature."""
+        value, endless = float(self.engine.state.best_value), False
+        for way in (report.step, *report.soft):
+            if way is None or not np.any(way):
+                continue
+            left = along_ridge(self.trial, x, value, way, report.floor)
+            endless = endless or left.endless
+            if left.x is not None and self.trial(left.x) < value - bound:
+                return left
+        return Left(None, endless)
 
     def go_on(self, x: np.ndarray, kind: str, detail: str) -> None:
         """Go on from a point that lies off the descent's own way."""
@@ -350,13 +393,15 @@ class Drive:
         facts = f"about {_gap(gap)} from the {self.extreme}, {_gap(bound)} was asked"
         if math.isinf(gap):
             facts = f"how far the {self.extreme} lies can't be told from here"
+        optimum = getattr(self.engine.rules.step, "optimum", None)
+        if optimum is not None and float(self.engine.state.best_value) <= optimum:
+            facts = f"the optimum given, {self.engine.sign * optimum:g}, has been reached and is not the {self.extreme}"
         if int(self.engine.state.non_finite):
             facts += "; steps from here led to where the function is not finite, so the best may lie at that edge"
         return Ending(Outcome.STALLED, facts, certificate)
 
-    @property
-    def counted_in(self) -> str:
-        return f"{self.view.counted}s"
+    def count(self, done: int) -> str:
+        return f"{done:,} {self.view.counted}{'s' * (done != 1)}"
 
     @property
     def extreme(self) -> str:

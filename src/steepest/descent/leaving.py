@@ -18,22 +18,20 @@ Function = Callable[[np.ndarray], float]
 
 
 class Left(NamedTuple):
-    """Where a way led, None where it led nowhere; how often f was called; whether f fell as far as one could see."""
+    """Where a way led, None where it led nowhere, and whether f fell as far as one could see."""
 
     x: np.ndarray | None
-    calls: int
     endless: bool = False
 
 
 def by_newton(f: Function, x: np.ndarray, value: float, step: np.ndarray, least: float) -> Left:
     """Take Newton's step, or half of it, or half of that, where it lowers f by more than `least`."""
-    t, calls = 1.0, 0
+    t = 1.0
     while t >= SHORTEST:
-        calls += 1
         if f(x + t * step) < value - least:
-            return Left(x + t * step, calls)
+            return Left(x + t * step)
         t /= 2
-    return Left(None, calls)
+    return Left(None)
 
 
 def along_ridge(f: Function, x: np.ndarray, value: float, way: np.ndarray, least: float) -> Left:
@@ -41,11 +39,10 @@ def along_ridge(f: Function, x: np.ndarray, value: float, way: np.ndarray, least
 
     Where f falls for ever that way, no minimum lies there, and the point stays where it is.
     """
-    calls, ends = 0, []
+    ends, farthest = [], FARTHEST * (1 + np.abs(x).max()) / np.abs(way).max()
     for sign in (1.0, -1.0):
         t, best, lowest = 1.0, 0.0, value
-        while t < FARTHEST:
-            calls += 1
+        while t < farthest:
             new = f(x + sign * t * way)
             if math.isnan(new) or (new >= lowest and best > 0) or (new > value + least and best == 0):
                 break
@@ -53,10 +50,10 @@ def along_ridge(f: Function, x: np.ndarray, value: float, way: np.ndarray, least
                 best, lowest = t, new
             t *= GROWTH
         else:
-            return Left(None, calls, endless=best > 0)
+            return Left(None, endless=best > 0)
         if best > 0:
             ends.append((lowest, sign * best))
-    return Left(x + min(ends)[1] * way, calls) if ends else Left(None, calls)
+    return Left(x + min(ends)[1] * way) if ends else Left(None)
 
 
 def scales(slope: Callable[[np.ndarray], np.ndarray], x: np.ndarray, steps: np.ndarray) -> np.ndarray | None:

@@ -17,6 +17,8 @@ LARGEST_AUDIT = 200
 LARGEST_AUDIT_BY_VALUES = 20
 SADDLED = 1e-6
 FLAT_RIDGE = 1e-3
+SOFT = 1e-6
+MOST_SOFT = 4
 
 _ADVICE = {
     Outcome.ITERATION_LIMIT: "give more with {counted}s=",
@@ -39,7 +41,8 @@ class Audit:
     `ridge` is how far away the slope is flat along directions of negative curvature, in units of the point; `held`
     tells whether an edge of the box holds a coordinate, of which the Hessian says nothing. `endless` says why there is
     no minimum, where that is known. `bend` is the lowest curvature as a part of the largest, each coordinate in its
-    own scale, and `way` leads along it; `step` is Newton's, turned downhill.
+    own scale, and `way` leads along it; `step` is Newton's, turned downhill. Along `soft` ways the curvature is so
+    small beside that of the others that values must tell whether f rises.
     """
 
     decrement: float
@@ -53,6 +56,7 @@ class Audit:
     bend: float = 0.0
     way: np.ndarray | None = None
     step: np.ndarray | None = None
+    soft: tuple[np.ndarray, ...] = ()
 
     @property
     def curvature(self) -> tuple[float, ...]:
@@ -97,12 +101,12 @@ def audit(
         bend = _inward(hessian, free, faint, np.where(x <= box.low, 1.0, -1.0))
         if bend < 0:
             largest = float(np.abs(np.diag(hessian)).max())
-            return Audit(0.0, 0.0, bend, largest, 0.0, _cost(objective), True, bend=-1.0)
+            return Audit(0.0, 0.0, bend, largest, 0.0, cost_of_audit(objective), True, bend=-1.0)
         held = not free.all()
         hessian, gradient = hessian[np.ix_(free, free)], gradient[free]
         x, scale, steps = x[free], scale[free], steps[free]
         if not x.size:
-            return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, _cost(objective), held)
+            return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, cost_of_audit(objective), held)
     if not (np.all(np.isfinite(hessian)) and np.all(np.isfinite(gradient))):
         return None
     # Scaled so that coordinates in other units weigh alike in the eigenvalues.
@@ -137,9 +141,26 @@ def audit(
     turned = np.divide(slopes, np.abs(eigenvalues), out=np.zeros_like(slopes), where=np.abs(eigenvalues) > noisy)
     step[free] = -steps * (vectors @ turned)
     return Audit(
-        decrement, floor, smallest, float(curvature[-1]), float(ridge), _cost(objective), held,
-        bend=bend, way=way, step=step,
+        decrement, floor, smallest, float(curvature[-1]), float(ridge), cost_of_audit(objective), held,
+        bend=bend, way=way, step=step, soft=_soft(hessian, steps, free),
     )  # fmt: skip
+
+
+def _soft(hessian: np.ndarray, steps: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the ways of least curvature, each coordinate measured by its own, as long as a step of the differences."""
+    diagonal = np.abs(np.diag(hessian))
+    units = np.divide(1.0, np.sqrt(diagonal), out=steps.copy(), where=diagonal > 0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        alike = hessian * np.outer(units, units)
+    if not np.all(np.isfinite(alike)):
+        return ()
+    eigenvalues, vectors = np.linalg.eigh(alike)
+    ways = []
+    for vector in vectors.T[eigenvalues < SOFT * np.abs(eigenvalues).max()][:MOST_SOFT]:
+        way = np.zeros(free.size)
+        way[free] = vector * units
+        ways.append(way / np.max(np.abs(way[free]) / steps))
+    return tuple(ways)
 
 
 def _inward(hessian: np.ndarray, free: np.ndarray, faint: np.ndarray, inside: np.ndarray) -> float:
@@ -163,7 +184,8 @@ def _inward(hessian: np.ndarray, free: np.ndarray, faint: np.ndarray, inside: np
     return lowest if lowest < -1e-6 * float(np.abs(eigenvalues).max()) else 0.0
 
 
-def _cost(objective: Objective) -> int:
+def cost_of_audit(objective: Objective) -> int:
+    """Return how many values the Hessian at a point takes."""
     if objective.hessian:
         return 0 if objective.quadratic else 1
     return 2 * objective.size * objective.cost
