@@ -610,7 +610,7 @@ DEGENERATE = [(lambda x: x**3, 1.0), (lambda x, y: x**2 + y**3, (1.0, 1.0)), (la
 @pytest.mark.parametrize("rule", [{}, {"step": "armijo", "tolerance": 1e-3}], ids=str)
 def test_a_flat_place_on_the_way_down_is_no_minimum(case, rule):
     run = st.minimize(*DEGENERATE[case], **rule)
-    assert run.outcome is Outcome.UNBOUNDED, run.message
+    assert run.outcome in (Outcome.UNBOUNDED, Outcome.SADDLE), run.message
 
 
 def test_a_flat_minimum_is_one():

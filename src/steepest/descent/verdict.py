@@ -110,22 +110,23 @@ def audit(
     if not (np.all(np.isfinite(hessian)) and np.all(np.isfinite(gradient))):
         return None
     # Scaled so that coordinates in other units weigh alike in the eigenvalues.
+    units = _units(hessian, gradient, x, steps)
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = hessian * np.outer(steps, steps)
+        scaled = hessian * np.outer(units, units)
     if not np.all(np.isfinite(scaled)):
         return None
     eigenvalues, vectors = np.linalg.eigh(scaled)
-    slopes = vectors.T @ (gradient * steps)
+    slopes = vectors.T @ (gradient * units)
     noisy = EPS * max(abs(eigenvalues[0]), abs(eigenvalues[-1]))
     solid = eigenvalues > noisy
     decrement = float(np.sum(slopes[solid] ** 2 / eigenvalues[solid]) / 2)
     # Along a direction without curvature nothing bounds the gain but a step as long as the point is.
-    noise_of_slopes = 64 * EPS * np.abs(vectors.T) @ (steps * (np.abs(hessian) @ np.abs(x)))
+    noise_of_slopes = 64 * EPS * np.abs(vectors.T) @ (units * (np.abs(hessian) @ np.abs(x)))
     loose = ~solid & (np.abs(slopes) > noise_of_slopes)
-    decrement += float(np.abs(slopes[loose]) @ np.abs(vectors.T @ (np.maximum(scale, 1.0) / steps))[loose])
+    decrement += float(np.abs(slopes[loose]) @ np.abs(vectors.T @ (np.maximum(scale, 1.0) / units))[loose])
     rounding = EPS * np.abs(x)
     down = eigenvalues < 0
-    ridge = np.max(np.abs(slopes[down] / eigenvalues[down]) * np.min(steps / scale), initial=0.0)
+    ridge = np.max(np.abs(slopes[down] / eigenvalues[down]) * np.min(units / scale), initial=0.0)
     floor = 4 * noise * abs(value) + float(rounding @ np.abs(hessian) @ rounding)
     curvature = np.linalg.eigvalsh(hessian)
     spread = 1e-9 * abs(eigenvalues[-1])
@@ -137,17 +138,29 @@ def audit(
         # Where the slope still falls along a way that bends down, nothing bounds the gain.
         decrement = math.inf
     way, step = np.zeros(free.size), np.zeros(free.size)
-    way[free] = steps * vectors[:, 0]
+    way[free] = _as_long(units * vectors[:, 0], steps)
     turned = np.divide(slopes, np.abs(eigenvalues), out=np.zeros_like(slopes), where=np.abs(eigenvalues) > noisy)
-    step[free] = -steps * (vectors @ turned)
+    step[free] = -units * (vectors @ turned)
     return Audit(
         decrement, floor, smallest, float(curvature[-1]), float(ridge), cost_of_audit(objective), held,
         bend=bend, way=way, step=step, soft=_soft(hessian, steps, free),
     )  # fmt: skip
 
 
+def _units(hessian: np.ndarray, gradient: np.ndarray, x: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return the length of each coordinate in which its own curvature is 1, or a step where it has none to be seen."""
+    diagonal = np.abs(np.diag(hessian))
+    unsure = 512 * EPS * (np.abs(hessian) @ np.abs(x) + np.abs(gradient)) / steps
+    return np.divide(1.0, np.sqrt(diagonal), out=steps.copy(), where=diagonal > unsure)
+
+
+def _as_long(way: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return a way that moves no coordinate by more than its step."""
+    return way / np.max(np.abs(way) / steps)
+
+
 def _soft(hessian: np.ndarray, steps: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the ways of least curvature, each coordinate measured by its own, as long as a step of the differences."""
+    """Return the ways of least curvature, each coordinate measured by its own."""
     diagonal = np.abs(np.diag(hessian))
     units = np.divide(1.0, np.sqrt(diagonal), out=steps.copy(), where=diagonal > 0)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -158,8 +171,8 @@ def _soft(hessian: np.ndarray, steps: np.ndarray, free: np.ndarray) -> tuple[np.
     ways = []
     for vector in vectors.T[eigenvalues < SOFT * np.abs(eigenvalues).max()][:MOST_SOFT]:
         way = np.zeros(free.size)
-        way[free] = vector * units
-        ways.append(way / np.max(np.abs(way[free]) / steps))
+        way[free] = _as_long(vector * units, steps)
+        ways.append(way)
     return tuple(ways)
 
 
