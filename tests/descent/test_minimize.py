@@ -664,3 +664,9 @@ def test_an_optimum_that_is_none_is_named():
     run = st.minimize(lambda x, y: x * x + 9 * y * y, (1.0, 1.0), step=st.steps.Polyak(optimum=1.0))
     assert "the optimum given, 1, has been reached and is not the minimum" in run.message
     assert not run.success
+
+
+def test_a_value_that_falls_for_ever_by_less_than_was_asked_is_converged():
+    run = st.minimize(lambda x: np.exp(-x), 0.0)
+    assert run.success, run.message
+    assert run.fun <= 1e-8

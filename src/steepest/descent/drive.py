@@ -349,15 +349,13 @@ class Drive:
 
     def lower(self, x: np.ndarray, report: Audit, bound: float) -> Left:
         """Look for values that contradict the audit: along Newton's step, and where there is hardly any curvature."""
-        value, endless = float(self.engine.state.best_value), False
+        value = float(self.engine.state.best_value)
         for way in (report.step, *report.soft):
-            if way is None or not np.any(way):
-                continue
-            left = along_ridge(self.trial, x, value, way, report.floor)
-            endless = endless or left.endless
-            if left.x is not None and self.trial(left.x) < value - bound:
-                return left
-        return Left(None, endless)
+            if way is not None and np.any(way):
+                left = along_ridge(self.trial, x, value, way, report.floor)
+                if left.value < value - bound:
+                    return left
+        return Left(None)
 
     def go_on(self, x: np.ndarray, kind: str, detail: str) -> None:
         """Go on from a point that lies off the descent's own way."""

@@ -18,9 +18,10 @@ Function = Callable[[np.ndarray], float]
 
 
 class Left(NamedTuple):
-    """Where a way led, None where it led nowhere, and whether f fell as far as one could see."""
+    """Where a way led, None where it led nowhere; the least value on it; whether f fell as far as one could see."""
 
     x: np.ndarray | None
+    value: float = math.inf
     endless: bool = False
 
 
@@ -50,10 +51,10 @@ def along_ridge(f: Function, x: np.ndarray, value: float, way: np.ndarray, least
                 best, lowest = t, new
             t *= GROWTH
         else:
-            return Left(None, endless=best > 0)
+            return Left(None, lowest, endless=best > 0)
         if best > 0:
             ends.append((lowest, sign * best))
-    return Left(x + min(ends)[1] * way) if ends else Left(None)
+    return Left(x + min(ends)[1] * way, min(ends)[0]) if ends else Left(None)
 
 
 def scales(slope: Callable[[np.ndarray], np.ndarray], x: np.ndarray, steps: np.ndarray) -> np.ndarray | None:
