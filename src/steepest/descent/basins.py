@@ -111,7 +111,7 @@ def basins(
     size: int = 200,
     args: tuple[Any, ...] = (),
     direction: Any = "plain",
-    step: Any = "auto",
+    step: Any = "armijo",
     maximize: bool = False,
     tolerance: float | None = None,
     iterations: int = 1_000,
@@ -135,7 +135,7 @@ def basins(
     direction : str or object
         As for `minimize`; "l-bfgs" shows what `minimize` does unless it is told otherwise.
     step : float, str or object
-        As for `minimize`.
+        As for `minimize`; "auto" takes longer steps, which may leap into another basin.
     maximize : bool
         Whether to climb.
     tolerance : float, optional

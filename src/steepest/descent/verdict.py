@@ -110,7 +110,8 @@ def audit(
     if not (np.all(np.isfinite(hessian)) and np.all(np.isfinite(gradient))):
         return None
     # Scaled so that coordinates in other units weigh alike in the eigenvalues.
-    units = _units(hessian, gradient, x, steps)
+    # Second differences of values say too little of a coordinate that has hardly moved.
+    units = steps if by_values else _units(hessian, gradient, x, steps)
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = hessian * np.outer(units, units)
     if not np.all(np.isfinite(scaled)):
