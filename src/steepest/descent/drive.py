@@ -293,7 +293,8 @@ class Drive:
             return Ending(Outcome.SADDLE, facts, certificate)
         if report.is_flat:
             return Ending(Outcome.FLAT, "neither slope nor curvature here", replace(certificate, kind="none"))
-        if report.decrement <= bound and kind == "audited":
+        sure = self.helped or engine.objective.kind != "differences"
+        if report.decrement <= bound and kind == "audited" and sure:
             left = self.lower(x, report, bound)
             if left.endless:
                 way = "falls" if engine.sign > 0 else "rises"
