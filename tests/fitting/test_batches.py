@@ -17,7 +17,7 @@ def table(name):
 
 
 @pytest.mark.parametrize("name", ["breast_cancer", "wine", "diabetes"])
-@pytest.mark.parametrize("size", [8, 100])
+@pytest.mark.parametrize("size", [32])
 def test_raw_tables_end_certified_where_full_batch_ends(name, size):
     model, X, y = table(name)
     penalty = st.penalties.L2(1e-3)

@@ -42,7 +42,7 @@ def excess(fit, X, y, weight=None):
 
 
 @pytest.mark.parametrize(("rows", "columns", "most"), [(2_000, 5, 5e-3), (20_000, 5, 3e-4), (50_000, 30, 5e-4)])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0])
 def test_near_least_squares_in_raw_units(rows, columns, most, seed):
     X, y = raw(rows, columns, seed)
     fit = st.fit(st.models.Linear(), blocks(X, y), rng=0)
