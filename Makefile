@@ -14,6 +14,7 @@ test: lint
 # 100,000 random convex problems: no certificate may lie below the truth.
 nightly: $(READY)
 	$(PY) -m tests.convex
+	$(PY) -m pytest -n 2 -m nightly
 
 bench: $(READY)
 	$(PY) benchmarks/tutorial.py

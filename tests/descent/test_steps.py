@@ -152,8 +152,17 @@ PROBLEMS = {
 FEW = {"polyak": ("plain", "momentum", "adam", "l-bfgs"), "polyak known": ("plain", "l-bfgs")}
 
 
+PAIRS = [(way, size) for way in DIRECTIONS for size in SIZES if way in FEW.get(size, DIRECTIONS)]
+
+
+def core(way, size):
+    """Tell whether a pair stands in the row of a direction or in the column of a size that all are tried with."""
+    return way in ("plain", "l-bfgs") or size in ("constant", "armijo")
+
+
 @pytest.mark.parametrize(
-    ("way", "size"), [(way, size) for way in DIRECTIONS for size in SIZES if way in FEW.get(size, DIRECTIONS)]
+    ("way", "size"),
+    [pytest.param(*pair, marks=() if core(*pair) else pytest.mark.nightly) for pair in PAIRS],
 )
 def test_every_pair_of_rules_on_every_problem_in_both_engines(way, size):
     step = SIZES[size]

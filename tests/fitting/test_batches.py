@@ -16,7 +16,9 @@ def table(name):
     return st.models.Logistic(), data.data, (y == 0).astype(float)
 
 
-@pytest.mark.parametrize("name", ["breast_cancer", "wine", "diabetes"])
+@pytest.mark.parametrize(
+    "name", ["wine", *(pytest.param(n, marks=pytest.mark.nightly) for n in ("breast_cancer", "diabetes"))]
+)
 @pytest.mark.parametrize("size", [32])
 def test_raw_tables_end_certified_where_full_batch_ends(name, size):
     model, X, y = table(name)
