@@ -270,6 +270,10 @@ class _Distance(_Adaptive):
         return Travelled(jnp.asarray(jnp.nan), x, far, jnp.asarray(0.0))
 
 
+def _farthest(memory: Travelled, here: Seen) -> Array:
+    return jnp.maximum(memory.far, jnp.linalg.norm(here.x - memory.x))
+
+
 @rule
 class DoG(_Distance):
     """Distance over gradients: t = max ‖xᵢ - x₀‖ / √Σ‖gᵢ‖².
@@ -295,7 +299,7 @@ class DoG(_Distance):
     first: float = 1e-6
 
     def learn(self, memory: Travelled, here: Seen) -> Travelled:
-        far = jnp.maximum(memory.far, jnp.linalg.norm(here.x - memory.x))
+        far = _farthest(memory, here)
         squares = memory.squares + here.gradient @ here.gradient
         return Travelled(far / jnp.sqrt(squares), memory.x, far, squares)
 
@@ -325,7 +329,7 @@ class DoWG(_Distance):
     first: float = 1e-4
 
     def learn(self, memory: Travelled, here: Seen) -> Travelled:
-        far = jnp.maximum(memory.far, jnp.linalg.norm(here.x - memory.x))
+        far = _farthest(memory, here)
         squares = memory.squares + far**2 * (here.gradient @ here.gradient)
         return Travelled(far**2 / jnp.sqrt(squares), memory.x, far, squares)
 

@@ -16,7 +16,7 @@ import numpy as np
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import double_precision
-from steepest.descent.verdict import Audit
+from steepest.descent.audit import Audit
 from steepest.fitting.glm import Glm, length, whitened
 from steepest.fitting.recession import falls_forever, separates
 from steepest.fitting.scaling import Coordinates

@@ -18,7 +18,7 @@ from jax.scipy.special import xlogy
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import double_precision
-from steepest.descent.verdict import Audit
+from steepest.descent.audit import Audit
 from steepest.fitting.certificate import ALIKE, ROUNDINGS, WIDEST, bounded, precision, radius_and_noise
 from steepest.fitting.glm import Glm, length, whitened
 from steepest.fitting.proximal import least

@@ -1,0 +1,78 @@
+"""The answer of a descent held against plain calls of the user's own code, before it is handed over."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from steepest.derivatives.check import Verdict, check_slope
+from steepest.derivatives.compiled import drop
+from steepest.derivatives.differences import scale_of
+from steepest.derivatives.objective import agree, slack_of
+from steepest.descent.audit import LARGEST_AUDIT
+from steepest.descent.engine import Engine
+from steepest.descent.verdict import Ending
+from steepest.trace import Outcome
+
+if TYPE_CHECKING:
+    from steepest.descent.drive import Drive
+
+ASIDE = 0.1
+
+
+def gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
+    if np.array_equal(x, np.asarray(engine.state.x)):
+        return engine.sign * np.asarray(engine.state.gradient)
+    try:
+        return engine.objective.slope(x)[1]
+    except Exception:  # noqa: BLE001 - a function that raised before may raise here again
+        return np.full(x.size, np.nan)
+
+
+def checked(drive: Drive, ending: Ending, x: np.ndarray, gradient: np.ndarray) -> tuple[Ending, float]:
+    """Hold the answer against a plain call, whose value is returned, and a given gradient against differences."""
+    engine = drive.engine
+    objective, seen = engine.objective, engine.sign * float(engine.state.best_value)
+    try:
+        value = objective.value(x)
+        wrong = _wrong_slope(drive, {"start": drive.start, "end": x}) if objective.kind == "given" else ""
+    except Exception as error:  # noqa: BLE001 - the user's function may raise anything
+        if ending.outcome is Outcome.RAISED:
+            return ending, seen
+        return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point"), seen
+    if wrong:
+        return Ending(Outcome.WRONG_GRADIENT, wrong), value
+    slack = slack_of([value, float(engine.state.first_value)], x, gradient)
+    if objective.compiled is not None and not agree(seen, value, slack):
+        drop(objective.key)
+        facts = f"compiled code gives {seen:.6g} here and a plain call {value:.6g}: does f change between calls?"
+        return Ending(Outcome.WRONG_GRADIENT, facts), value
+    return ending, value
+
+
+def _wrong_slope(drive: Drive, points: dict[str, np.ndarray]) -> str:
+    """Return what is wrong with a gradient that was given, where that is sure at one of the points, else nothing."""
+    objective, box = drive.engine.objective, drive.engine.box
+    for place, x in points.items():
+        free = np.ones(x.size, dtype=bool)
+        if box is not None:
+            # At an edge nothing can be seen of what lies beyond.
+            x, free = box.within(x, ASIDE * scale_of(x, x)), ~box.fixed
+        value, given = objective.slope(x)
+        if not (math.isfinite(value) and free.any()):
+            continue
+
+        def seen(part: np.ndarray, x: np.ndarray = x, free: np.ndarray = free) -> float:
+            whole = x.copy()
+            whole[free] = part
+            return objective.value(whole)
+
+        names = [name for name, kept in zip(drive.view.names, free, strict=True) if kept]
+        check = check_slope(seen, given[free], x[free], names, most_named=LARGEST_AUDIT)
+        drive.checks += check.evaluations
+        if check.verdict is Verdict.WRONG:
+            slip = f" ({check.slip})" if check.slip else ""
+            return f"at the {place}{slip}, {check.evidence}"
+    return ""

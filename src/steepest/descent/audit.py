@@ -1,0 +1,226 @@
+"""The Hessian at a point where a descent rests: how far from the minimum it may lie, or why it is none."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from steepest.derivatives.bounds import Box
+from steepest.derivatives.differences import EPS, scale_of
+from steepest.derivatives.higher import hessian_at, hessian_by_differences
+from steepest.derivatives.objective import Objective
+
+LARGEST_AUDIT = 200
+LARGEST_AUDIT_BY_VALUES = 20
+SADDLED = 1e-6
+FLAT_RIDGE = 1e-3
+SOFT = 1e-6
+MOST_SOFT = 4
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The Hessian at a point: what it says of the distance to the minimum.
+
+    `ridge` is how far away the slope is flat along directions of negative curvature, in units of the point; `held`
+    tells whether an edge of the box holds a coordinate, of which the Hessian says nothing. `endless` says why there is
+    no minimum, where that is known. `bend` is the lowest curvature as a part of the largest, each coordinate in its
+    own scale, and `way` leads along it; `step` is Newton's, turned downhill. Along `soft` ways the curvature is so
+    small beside that of the others that values must tell whether f rises.
+    """
+
+    decrement: float
+    floor: float
+    smallest: float
+    largest: float
+    ridge: float
+    cost: int
+    held: bool = False
+    endless: str = ""
+    bend: float = 0.0
+    way: np.ndarray | None = None
+    step: np.ndarray | None = None
+    soft: tuple[np.ndarray, ...] = ()
+
+    @property
+    def curvature(self) -> tuple[float, ...]:
+        """The smallest and the largest eigenvalue; none in a corner of the box."""
+        return () if math.isnan(self.smallest) else (self.smallest, self.largest)
+
+    @property
+    def is_saddle(self) -> bool:
+        return self.bend < -SADDLED and self.ridge < FLAT_RIDGE
+
+    @property
+    def is_flat(self) -> bool:
+        return self.largest == 0 == self.smallest and self.decrement == 0 and not self.held
+
+
+class Bowl(NamedTuple):
+    """What is looked at: the Hessian and the gradient by the coordinates that are free, their places and steps."""
+
+    hessian: np.ndarray
+    gradient: np.ndarray
+    x: np.ndarray
+    scale: np.ndarray
+    steps: np.ndarray
+    free: np.ndarray
+
+
+def audit(
+    objective: Objective, x: np.ndarray, start: np.ndarray, sign: float, box: Box | None = None
+) -> Audit | None:  # fmt: skip
+    """Look at the Hessian by differences of the gradient: the Newton decrement ½ gᵀH⁻¹g and its floor.
+
+    Coordinates that an edge of the box holds are left out. None where something is not finite.
+    """
+    if objective.audit is not None:
+        return objective.audit(x)
+    value, gradient = objective.slope(x)
+    by_values = objective.kind == "differences"
+    noise, cost = objective.relative_noise, cost_of_audit(objective)
+    scale = scale_of(x, start)
+    steps = scale * min(noise ** (1 / 4) if by_values else EPS ** (1 / 3), 0.1)
+    hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
+    if box is not None and objective.compiled is not None and not np.all(np.isfinite(hessian)):
+        # Differences look beyond the edge, where there may be nothing to see.
+        hessian = hessian_at(objective, x)
+    whole = np.ones(x.size, dtype=bool)
+    bowl = Bowl(sign * (hessian + hessian.T) / 2, sign * gradient, x, scale, steps, whole)
+    if box is not None:
+        unsure = noise ** (2 / 3) * abs(value) / scale if by_values else np.zeros(x.size)
+        bowl, bend = _within(box, bowl, unsure)
+        if bend < 0:
+            largest = float(np.abs(np.diag(hessian)).max())
+            return Audit(0.0, 0.0, bend, largest, 0.0, cost, True, bend=-1.0)
+        if not bowl.x.size:
+            return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, cost, True)
+    return _looked_at(bowl, 4 * noise * abs(value), cost, by_values)
+
+
+def _within(box: Box, bowl: Bowl, unsure: np.ndarray) -> tuple[Bowl, float]:
+    """Return what is free inside a box, and the curvature of ways into it where that is negative, else 0."""
+    hessian, gradient, x, scale, steps, _ = bowl
+    slack = 64 * EPS * np.abs(hessian) @ np.abs(x) + unsure
+    faint = ((x <= box.low) | (x >= box.high)) & ~box.fixed & ~(np.abs(gradient) > slack)
+    free = ~box.held(x, gradient) & ~faint
+    bend = _inward(hessian, free, faint, np.where(x <= box.low, 1.0, -1.0))
+    return Bowl(hessian[np.ix_(free, free)], gradient[free], x[free], scale[free], steps[free], free), bend
+
+
+def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | None:
+    """Return what the eigenvalues say; `noise` is how far rounding may move the value.
+
+    Rounding the coordinates alone moves the value by about ½ δᵀ|H|δ with δ = eps·|x|: no point can be
+    known to be better than that.
+    """
+    hessian, gradient, x, scale, steps, free = bowl
+    # Scaled so that coordinates in other units weigh alike in the eigenvalues.
+    # Second differences of values say too little of a coordinate that has hardly moved.
+    units = steps if by_values else _units(hessian, gradient, x, steps)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = hessian * np.outer(units, units)
+    if not (np.all(np.isfinite(scaled)) and np.all(np.isfinite(gradient))):
+        return None
+    eigenvalues, vectors = np.linalg.eigh(scaled)
+    size, slopes = np.abs(eigenvalues), vectors.T @ (gradient * units)
+    solid = eigenvalues > EPS * size.max()
+    decrement = float(np.sum(slopes[solid] ** 2 / eigenvalues[solid]) / 2)
+    # Along a direction without curvature nothing bounds the gain but a step as long as the point is.
+    noise_of_slopes = 64 * EPS * np.abs(vectors.T) @ (units * (np.abs(hessian) @ np.abs(x)))
+    loose = ~solid & (np.abs(slopes) > noise_of_slopes)
+    decrement += float(np.abs(slopes[loose]) @ np.abs(vectors.T @ (np.maximum(scale, 1.0) / units))[loose])
+    down = eigenvalues < 0
+    ridge = float(np.max(np.abs(slopes[down] / eigenvalues[down]) * np.min(units / scale), initial=0.0))
+    bend = float(eigenvalues[0] / size.max()) if down.any() else 0.0
+    if bend < -SADDLED and ridge >= FLAT_RIDGE:
+        # Where the slope still falls along a way that bends down, nothing bounds the gain.
+        decrement = math.inf
+    turned = np.divide(slopes, size, out=np.zeros_like(slopes), where=size > EPS * size.max())
+    rounding = EPS * np.abs(x)
+    floor = noise + float(rounding @ np.abs(hessian) @ rounding)
+    way, step = (_placed(free, part) for part in (_as_long(units * vectors[:, 0], steps), -units * (vectors @ turned)))
+    return Audit(
+        decrement, floor, *_extremes(hessian, eigenvalues), ridge, cost, not free.all(),
+        bend=bend, way=way, step=step, soft=_soft(hessian, steps, free),
+    )  # fmt: skip
+
+
+def _extremes(hessian: np.ndarray, scaled: np.ndarray) -> tuple[float, float]:
+    """Return the smallest and the largest eigenvalue in the user's units; the scaled ones tell the sign."""
+    curvature = np.linalg.eigvalsh(hessian)
+    lowest, highest = float(curvature[0]), float(curvature[-1])
+    if -1e-9 * abs(scaled[-1]) <= scaled[0] <= 0:
+        return 0.0, highest
+    # Rounding may turn the sign of what is smallest in the user's units.
+    return max(lowest, 0.0) if scaled[0] > 0 else lowest, highest
+
+
+def _placed(free: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Return a vector of all coordinates from its part in the free ones."""
+    whole = np.zeros(free.size)
+    whole[free] = part
+    return whole
+
+
+def _units(hessian: np.ndarray, gradient: np.ndarray, x: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return the length of each coordinate in which its own curvature is 1, or a step where it has none to be seen."""
+    diagonal = np.abs(np.diag(hessian))
+    unsure = 512 * EPS * (np.abs(hessian) @ np.abs(x) + np.abs(gradient)) / steps
+    return np.divide(1.0, np.sqrt(diagonal), out=steps.copy(), where=diagonal > unsure)
+
+
+def _as_long(way: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return a way that moves no coordinate by more than its step."""
+    return way / np.max(np.abs(way) / steps)
+
+
+def _soft(hessian: np.ndarray, steps: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the ways of least curvature, each coordinate measured by its own."""
+    diagonal = np.abs(np.diag(hessian))
+    units = np.divide(1.0, np.sqrt(diagonal), out=steps.copy(), where=diagonal > 0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        alike = hessian * np.outer(units, units)
+    if not np.all(np.isfinite(alike)):
+        return ()
+    eigenvalues, vectors = np.linalg.eigh(alike)
+    soft = vectors.T[eigenvalues < SOFT * np.abs(eigenvalues).max()][:MOST_SOFT]
+    return tuple(_placed(free, _as_long(vector * units, steps)) for vector in soft)
+
+
+def _inward(hessian: np.ndarray, free: np.ndarray, faint: np.ndarray, inside: np.ndarray) -> float:
+    """Return the lowest curvature that was found along ways into the box, 0 where none is negative.
+
+    `faint` coordinates lie at an edge without a slope: they may move to the inside alone.
+    """
+    if not faint.any():
+        return 0.0
+    movable = np.flatnonzero(free | faint)
+    part, bent = hessian[np.ix_(movable, movable)], faint[movable]
+    if not np.all(np.isfinite(part)):
+        return 0.0
+    eigenvalues, vectors = np.linalg.eigh(part)
+    ways = [*vectors.T[eigenvalues < 0], *-vectors.T[eigenvalues < 0], *np.diag(inside[movable])[bent]]
+    lowest = 0.0
+    for way in ways:
+        allowed = np.where(bent & (way * inside[movable] < 0), 0.0, way)
+        size = float(allowed @ allowed)
+        lowest = min(lowest, float(allowed @ part @ allowed) / size if size else 0.0)
+    return lowest if lowest < -1e-6 * float(np.abs(eigenvalues).max()) else 0.0
+
+
+def cost_of_audit(objective: Objective) -> int:
+    """Return how many values the Hessian at a point takes."""
+    if objective.hessian:
+        return 0 if objective.quadratic else 1
+    return 2 * objective.size * objective.cost
+
+
+def auditable(objective: Objective) -> bool:
+    """Tell whether a Hessian costs little enough: 2n gradients, each 2n + 1 values if by differences."""
+    if objective.quadratic or not objective.smooth:
+        return objective.smooth
+    return objective.size <= (LARGEST_AUDIT_BY_VALUES if objective.kind == "differences" else LARGEST_AUDIT)
