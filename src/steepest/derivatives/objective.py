@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.derivatives.agreement import agrees
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Compiled, Slope, drop, recalled, remember
 from steepest.derivatives.differences import EPS, central_gradient, noise_level, scale_of
@@ -19,11 +20,6 @@ from steepest.derivatives.fingerprint import Fingerprint
 from steepest.derivatives.precision import double_precision
 from steepest.derivatives.structure import Calling, Leaf
 from steepest.derivatives.tracing import Budget, Traced, stack
-
-# How many coordinates with a slope of 0 are looked at before they are believed.
-MOST_FLAT = 8
-# The parts of a step across which a slope is put to the test, until one is short enough for it.
-SHORTER = (1.0, 0.1, 0.01, 0.001)
 
 
 @dataclass
@@ -168,7 +164,7 @@ def serve(
                 if compiled is None:
                     compiled, fresh = Compiled(trial.pure), True
                 arrays = tuple(trial.print.arrays)
-                if not _agrees(partial(_compiled_slope, compiled, arrays), probes, caller):
+                if not agrees(partial(_compiled_slope, compiled, arrays), probes, caller):
                     why = why or _IMPURE
                     drop(trial.key)
                     if fresh:
@@ -302,80 +298,6 @@ def _probes(caller: Caller, start: np.ndarray) -> list[tuple[np.ndarray, float]]
     return [(start, value)]
 
 
-def agree(served: float, plain: float, slack: float) -> bool:
-    """Tell whether two values of one function are the same up to rounding."""
-    if not (math.isfinite(served) and math.isfinite(plain)):
-        return math.isnan(served) == math.isnan(plain)
-    return abs(served - plain) <= slack
-
-
-def slack_of(values: Sequence[float], x: np.ndarray, gradient: np.ndarray) -> float:
-    """Return how far rounding may set two evaluation orders of one function apart."""
-    largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
-    inputs = float(np.nansum(np.abs(gradient * x)))
-    return 1e-9 * largest + 1e3 * EPS * inputs + 1e-300
-
-
-def _agrees(
-    slope: Callable[[np.ndarray], Slope], probes: list[tuple[np.ndarray, float]], plain: Callable[[np.ndarray], float]
-) -> bool:
-    """Tell whether what is served has the plain values, and slopes that account for how they change.
-
-    Code that reads the point through comparisons alone (a bisection, say) has right values and a
-    derivative that no trace can see: between the probes the values would then change more than the
-    slopes say. A kink does that too, so the slope is put to a finer test before it is refused.
-    """
-    values = [value for _, value in probes]
-    served = [slope(x) for x, _ in probes]
-    for (x, value), (seen, gradient) in zip(probes, served, strict=True):
-        if not agree(seen, value, slack_of(values, x, gradient)):
-            return False
-    if len(probes) < 2 or not all(math.isfinite(value) for value in values):
-        return True
-    (a, f_a), (b, f_b) = probes
-    g_a, g_b = served[0][1], served[1][1]
-    rise = float((g_a + g_b) @ (b - a)) / 2
-    allowed = 1e-3 * float(np.abs(g_a + g_b) @ np.abs(b - a)) / 2 + 64 * EPS * max(map(abs, values))
-    if abs(f_b - f_a - rise) > allowed and not _is_slope(g_b, b, (b - a) / 10, plain):
-        return False
-    return all(_is_flat(b, k, (b - a)[k] / 10, plain) for k in np.flatnonzero(g_b == 0)[:MOST_FLAT])
-
-
-def _is_slope(gradient: np.ndarray, x: np.ndarray, step: np.ndarray, plain: Callable[[np.ndarray], float]) -> bool:
-    """Tell whether a gradient accounts for how f changes across a step, or across a shorter one.
-
-    A slope that was lost stays what it is in a shorter step; what the curvature brings shrinks faster.
-    """
-    for part in SHORTER:
-        try:
-            up, down = plain(x + part * step), plain(x - part * step)
-        except Exception:  # noqa: BLE001 - a wall this close says nothing of the slope
-            return True
-        noise = 1e-12 * max(abs(up), abs(down))
-        off = abs(up - down - 2 * part * float(gradient @ step))
-        if not off > 1e-3 * 2 * part * float(np.abs(gradient) @ np.abs(step)) + noise:
-            return True
-    return False
-
-
-def _is_flat(x: np.ndarray, k: int, h: float, plain: Callable[[np.ndarray], float]) -> bool:
-    """Tell whether f has no slope along a coordinate where what is served has none.
-
-    A slope that was lost there stays what it is in a smaller step; what the step itself brings shrinks with it.
-    """
-    direction = np.eye(1, x.size, k)[0]
-    slopes = []
-    for step in (h, h / 10):
-        try:
-            up, down = plain(x + step * direction), plain(x - step * direction)
-        except Exception:  # noqa: BLE001 - a wall this close says nothing of the slope
-            return True
-        if not abs(up - down) > 1e-12 * max(abs(up), abs(down)):
-            return True
-        slopes.append(abs(up - down) / abs(step))
-    return slopes[1] < slopes[0] / 2
-
-
 def _eager(
     f: Any,
     calling: Calling,
@@ -395,7 +317,7 @@ def _eager(
         return float(value), np.array(gradient)
 
     try:
-        if not _agrees(slope, probes, caller):
+        if not agrees(slope, probes, caller):
             return None
     except Exception:  # noqa: BLE001 - any failure to trace means the next way
         return None

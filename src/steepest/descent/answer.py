@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.derivatives.agreement import agree, slack_of
 from steepest.derivatives.check import Verdict, check_slope
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import scale_of
-from steepest.derivatives.objective import agree, slack_of
 from steepest.descent.audit import LARGEST_AUDIT
 from steepest.descent.engine import Engine
 from steepest.descent.verdict import Ending
