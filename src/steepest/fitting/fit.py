@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
-from dataclasses import fields, replace
-from functools import partial
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
-from steepest.data.batches import SHUFFLES, Layout, generator
+from steepest.data.batches import Layout, generator
 from steepest.derivatives.structure import Structure
 from steepest.descent.budget import Budget
-from steepest.descent.choose import choose, is_optax, our_words
-from steepest.descent.drive import Plan, descend
-from steepest.descent.engine import Engine
-from steepest.descent.least_squares import LeastSquares
-from steepest.descent.levenberg import NAME as LEVENBERG
-from steepest.descent.levenberg import LevenbergMarquardt
-from steepest.descent.state import Rules
+from steepest.descent.choose import is_optax, our_words
+from steepest.descent.drive import descend
 from steepest.fitting.custom import CustomProblem
 from steepest.fitting.linear import LinearProblem, kink_of, unfit_for
-from steepest.fitting.problem import Rows, objective_of
-from steepest.fitting.residuals import MOST_WORK, hindrance
+from steepest.fitting.problem import Rows
 from steepest.fitting.result import Fit
-from steepest.fitting.saga import STEEPEST, SagaEngine
-from steepest.fitting.scaling import CHOICES, WIDEST_GRAM
-from steepest.fitting.stream import BATCH, Blocks, Stream, fit_stream
-from steepest.models import Custom, Linear, losses
-from steepest.models.penalties import L2
+from steepest.fitting.streamed import fit_blocks
+from steepest.fitting.way import planned
+from steepest.fitting.words import check_shuffle, read_batch, read_model, read_rescaling, read_rules
+from steepest.models import Linear, losses
 
 MOST_EPOCHS = 10_000
 MOST_BATCHED_EPOCHS = 100
@@ -156,26 +147,25 @@ def fit(
     if hasattr(X, "__next__"):
         asked = {"y": y, "sample_weight": sample_weight, "direction": direction, "tolerance": tolerance}
         words = {"epochs": epochs, "step": step, "rescale": rescale, "shuffle": shuffle, "batch_size": batch_size}
-        return _streamed(model, X, start, loss, penalty, asked, words, dtype, seconds, rng, callback, progress)
+        return fit_blocks(model, X, start, loss, penalty, asked, words, dtype, seconds, rng, callback, progress)
     if y is None:
         raise TypeError("y is missing: give one target a row, or as X an iterator of (X, y) blocks: iter(blocks)")
     array, names = read_features(X, dtype)
     target = read_target(y, len(array))
     weight = read_weight(sample_weight, len(array))
-    size = _batch(batch_size, len(array))
-    rules = _rules(direction, step, size is not None)
+    size = read_batch(batch_size, len(array))
+    rules = read_rules(direction, step, size is not None)
     most = MOST_EPOCHS if size is None else MOST_BATCHED_EPOCHS
     budget = Budget.of(tolerance, 1e-6, seconds, most=most, epochs=epochs)
-    if shuffle not in SHUFFLES or shuffle is True:
-        raise ValueError(f'shuffle={shuffle!r}: give "batches", "rows" or False')
+    check_shuffle(shuffle)
     if penalty is not None and not callable(penalty):
         raise TypeError(f"penalty={penalty!r}: give an object such as penalties.L2(1e-3), or a function of the weights")
-    model = _model(model)
+    model = read_model(model)
     cost = losses.named(model.loss if loss is None else loss)
     losses.check_targets(cost, target)
     finds_its_own = rules.searches or rules.adapts or (isinstance(step, str) and not is_optax(direction))
     automatic = direction is None and isinstance(step, str) and step == "auto"
-    how = _rescaling(rescale, model, array, finds_its_own)
+    how = read_rescaling(rescale, model, array, finds_its_own)
     settled = not (finds_its_own or isinstance(step, str))
     if why := unfit_for(penalty, model, cost, size is not None or not automatic, settled, rescale):
         raise ValueError(f"penalty={penalty!r}: {why}")
@@ -190,26 +180,8 @@ def fit(
     columns = problem.columns()
     layout = Layout.of(len(target), math.prod(columns.shape[1:]), size, shuffle)
     rows = Rows.arranged(layout, columns, target, weight, seed)
-    hybrid = automatic and size is not None and isinstance(problem, LinearProblem) and problem.bears_saga
-    if hybrid:
-        # The batches are those of its first epochs alone.
-        rules, rows = choose(None, "auto"), replace(rows, layout=replace(layout, size=layout.rows, shuffle=False))
-    objective, calling = objective_of(problem.total(), problem.penalty(), problem.start, rows, seed)
-    problem.sharpen(objective, rows)
-    engine = problem.engine(objective) if automatic else Engine
-    if hybrid and isinstance(engine, partial):
-        engine = partial(SagaEngine, layout, seed, *engine.args)
-    unfit = hindrance(model, cost, penalty, objective.size, size is not None)
-    if unfit and direction == LEVENBERG:
-        raise ValueError(f"direction={direction!r}: {unfit}; leave direction= out")
-    residuals = None
-    light = len(target) * objective.size**2 <= MOST_WORK
-    if isinstance(problem, CustomProblem) and not unfit and (direction == LEVENBERG or (automatic and light)):
-        rules = Rules(LevenbergMarquardt(), LevenbergMarquardt())
-        residuals, objective = problem.residuals(objective, rows)
-        engine = partial(LeastSquares, residuals=residuals, thorough=not budget.asked)
+    plan, residuals = planned(problem, rows, rules, budget, seed, direction=direction, automatic=automatic)
     _, x = Structure.of(problem.start)
-    plan = Plan(objective, problem.view(calling), rules, 1.0, budget, engine=engine, helped=residuals is not None)
     run = descend(plan, x, callback, progress)
     fitted = Fit(**{f.name: getattr(run, f.name) for f in fields(run)}, model=model, columns=names, data=(X, y))
     problem.annotate(fitted, target, weight)
@@ -255,92 +227,3 @@ def linear_gradient(xs: Any, ys: Any, params: Any) -> list[Any]:
     error = slope * xs + intercept - ys
     gradient = [2 * error * xs, 2 * error]
     return gradient if np.ndim(xs) else [float(part) for part in gradient]
-
-
-def _model(model: Any) -> Any:
-    if isinstance(model, type):
-        raise TypeError(f"model={model.__name__} is a class: write {model.__name__}()")
-    if isinstance(model, (Linear, Custom)):
-        return model
-    if not callable(model):
-        raise TypeError(f"model={model!r}: give models.Linear(), models.Logistic(), or a function of (X, *parameters)")
-    return Custom(model)
-
-
-def _streamed(
-    model: Any, X: Any, start: Any, loss: Any, penalty: Any, asked: dict[str, Any], how: dict[str, Any], dtype: Any,
-    seconds: Any, rng: Any, callback: Any, progress: Any,
-) -> Fit:  # fmt: skip
-    """Fit a stream, for which only some of the words have a meaning."""
-    model = _model(model)
-    if not isinstance(model, Linear):
-        raise TypeError("X is an iterator, which only linear models learn from: give arrays, or models.Linear()")
-    epochs, step, rescale, shuffle = how["epochs"], how["step"], how["rescale"], how["shuffle"]
-    given = [word for word, value in asked.items() if value is not None]
-    if given or not (isinstance(step, str) and step == "auto"):
-        word = (given or ["step"])[0]
-        raise ValueError(f"X is an iterator: {word}= has no meaning for a single reading of its blocks; leave it out")
-    if epochs not in (None, 1):
-        raise ValueError(f"epochs={epochs!r}: X is an iterator, which can be read only once; give arrays for more")
-    if not (penalty is None or isinstance(penalty, L2)):
-        raise ValueError(f"penalty={penalty!r}: X is an iterator, for which only penalties.L2 is known")
-    if rescale not in CHOICES:
-        raise ValueError(f"rescale={rescale!r} is not known (known: {', '.join(CHOICES)})")
-    if shuffle not in SHUFFLES or shuffle is True:
-        raise ValueError(f'shuffle={shuffle!r}: give "batches", "rows" or False')
-    Budget.of(None, 1e-6, seconds, epochs=epochs)
-    own: Any = model.loss
-    cost = losses.named(own if loss is None else loss)
-    if cost not in STEEPEST:
-        raise ValueError(
-            "X is an iterator: a single reading takes the squared loss or log loss; give arrays for others"
-        )
-    size, draws = _rows(how["batch_size"]), generator(rng) if shuffle else None
-    student = partial(Stream, model, cost, penalty.strength if penalty else 0.0, rescale, size or BATCH, draws)
-    return fit_stream(student, model, Blocks(X, model, cost, dtype), start, seconds, callback, progress)
-
-
-def _rows(size: Any) -> int | None:
-    """Return the rows of a batch that are asked for."""
-    if size is None:
-        return None
-    if isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 1:
-        raise ValueError(f"batch_size={size!r}: give a whole number of rows, 1 or more")
-    return int(size)
-
-
-def _batch(size: Any, rows: int) -> int | None:
-    """Return the rows of a batch, or None where one batch is all."""
-    size = _rows(size)
-    return None if size is None or size >= rows else size
-
-
-def _rules(direction: Any, step: Any, batched: bool) -> Rules:
-    if isinstance(direction, str) and direction == LEVENBERG:
-        if not (isinstance(step, str) and step == "auto"):
-            raise ValueError(f"direction={direction!r} finds how far it may go: leave step={step!r} out")
-        return Rules(LevenbergMarquardt(), LevenbergMarquardt())
-    if batched and isinstance(step, str) and step == "auto" and not is_optax(direction):
-        if direction is not None:
-            raise ValueError(
-                f"direction={direction!r} on batches needs a learning rate, such as step=0.01: "
-                "leave both out for a step that finds its own"
-            )
-        import optax
-
-        return choose(None, optax.contrib.dowg())
-    return choose(direction, step, noisy=batched)
-
-
-def _rescaling(rescale: str, model: Any, X: np.ndarray, finds_its_own: bool) -> str:
-    if rescale not in CHOICES:
-        raise ValueError(f"rescale={rescale!r} is not known (known: {', '.join(CHOICES)})")
-    if not isinstance(model, Linear):
-        if rescale not in ("auto", "none"):
-            raise ValueError(f"rescale={rescale!r}: the columns of a function of your own are never rescaled")
-        return "none"
-    if rescale != "auto":
-        return rescale
-    if not finds_its_own:
-        return "none"
-    return "whiten" if X[0].size <= WIDEST_GRAM else "scale"

@@ -1,0 +1,49 @@
+"""Which way a fit is descended: by an engine made for the problem where nothing was asked for, else by the rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from steepest.descent.budget import Budget
+from steepest.descent.choose import choose
+from steepest.descent.drive import Plan
+from steepest.descent.engine import Engine
+from steepest.descent.least_squares import LeastSquares
+from steepest.descent.levenberg import NAME as LEVENBERG
+from steepest.descent.levenberg import LevenbergMarquardt
+from steepest.descent.state import Rules
+from steepest.fitting.custom import CustomProblem
+from steepest.fitting.linear import LinearProblem
+from steepest.fitting.problem import Rows, objective_of
+from steepest.fitting.residuals import MOST_WORK, hindrance
+from steepest.fitting.saga import SagaEngine
+
+
+def planned(
+    problem: LinearProblem | CustomProblem, rows: Rows, rules: Rules, budget: Budget, seed: int, *, direction: Any,
+    automatic: bool,
+) -> tuple[Plan, Any]:  # fmt: skip
+    """Return how a problem is descended, and its residuals where that is by Levenberg and Marquardt's steps."""
+    layout, batched = rows.layout, rows.layout.batches > 1
+    hybrid = automatic and batched and isinstance(problem, LinearProblem) and problem.bears_saga
+    if hybrid:
+        # The batches are those of its first epochs alone.
+        rules, rows = choose(None, "auto"), replace(rows, layout=replace(layout, size=layout.rows, shuffle=False))
+    objective, calling = objective_of(problem.total(), problem.penalty(), problem.start, rows, seed)
+    problem.sharpen(objective, rows)
+    plan = Plan(objective, problem.view(calling), rules, 1.0, budget)
+    unfit = hindrance(problem.model, problem.loss, problem.user_penalty, objective.size, batched)
+    if unfit and direction == LEVENBERG:
+        raise ValueError(f"direction={direction!r}: {unfit}; leave direction= out")
+    light = layout.rows * objective.size**2 <= MOST_WORK
+    if isinstance(problem, CustomProblem) and not unfit and (direction == LEVENBERG or (automatic and light)):
+        residuals, objective = problem.residuals(objective, rows)
+        engine = partial(LeastSquares, residuals=residuals, thorough=not budget.asked)
+        rules = Rules(LevenbergMarquardt(), LevenbergMarquardt())
+        return replace(plan, objective=objective, rules=rules, engine=engine, helped=True), residuals
+    own: Any = problem.engine(objective) if automatic else Engine
+    if hybrid and isinstance(own, partial):
+        own = partial(SagaEngine, layout, seed, *own.args)
+    return replace(plan, engine=own), None
