@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import compiled_code
 
 MOST_COMPILED = 128
 CROWDED = 0.4
@@ -34,7 +34,7 @@ class Compiled:
         self.updates = 1
 
     def __call__(self, x: np.ndarray, arrays: Any) -> Slope:
-        with double_precision():
+        with compiled_code():
             both = np.array(self.jitted(x, arrays))
         return float(both[-1]), both[:-1]
 

@@ -13,7 +13,7 @@ from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.finite import finite_difference
 from steepest.derivatives.gradient import slope_at
 from steepest.derivatives.objective import Objective, serve
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Leaf, Structure, read_call
 
 
@@ -74,7 +74,7 @@ class Jacobian(Derivative):
             return np.asarray(finite_difference(lambda v: calling(self.f, v), x).derivative)
         pure = objective.compiled.pure
         jitted = objective.compiled.loop("jacobian", lambda: jax.jit(_jacobian(pure, x.size, outputs)))
-        with double_precision():
+        with compiled_code():
             matrix = np.array(jitted(x, objective.arrays))
         if not np.all(np.isfinite(matrix)):
             self.kind, self.why = "differences", "central differences: the exact derivative is not finite here"
@@ -137,7 +137,7 @@ def hessian_at(objective: Objective, x: np.ndarray) -> np.ndarray:
     if objective.compiled is not None:
         pure = objective.compiled.pure
         jitted = objective.compiled.loop("hessian", lambda: jax.jit(_hessian(pure)))
-        with double_precision():
+        with compiled_code():
             matrix = np.array(jitted(x, objective.arrays))
     elif objective.kind == "differences":
         noise = max(objective.relative_noise, EPS)
@@ -187,7 +187,7 @@ def hessian_product(objective: Objective, x: np.ndarray, v: np.ndarray) -> np.nd
     if objective.compiled is not None and objective.compiled.epoch is None:
         pure = objective.compiled.pure
         jitted = objective.compiled.loop("curvature", lambda: jax.jit(_product(pure)))
-        with double_precision():
+        with compiled_code():
             product = np.array(jitted(x, v, objective.arrays))
         if np.all(np.isfinite(product)):
             return product

@@ -16,7 +16,7 @@ from steepest.data.batches import generator
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import tentative
 from steepest.derivatives.objective import Caller, serve
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import read_call
 from steepest.descent.budget import Budget
 from steepest.descent.choose import choose, our_words
@@ -224,8 +224,9 @@ def _descents(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]
     for first in range(0, len(starts), TILE):
         tile = starts[first : first + TILE]
         whole = np.resize(tile, (min(TILE, len(starts)), 2))
-        with double_precision():
-            yield first, np.asarray(loop(plan.rules, whole, plan.objective.arrays, numbers, ()))[: len(tile)]
+        with compiled_code():
+            ends = np.asarray(loop(plan.rules, whole, plan.objective.arrays, numbers, ()))
+        yield first, ends[: len(tile)]
 
 
 def _one(plan: Plan, start: np.ndarray) -> np.ndarray:

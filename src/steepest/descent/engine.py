@@ -17,7 +17,7 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.objective import Objective, differences_at
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop import PATH_ROWS, advance, begin_of, chunk_of
 from steepest.descent.state import (
     COLUMNS,
@@ -86,7 +86,7 @@ class Engine:
         self.bare = Rules(rules.direction, None, tabled=True) if rules.tabled else rules
         value, gradient = objective.slope(start)
         gradient = self.mended(start, value, gradient)
-        with double_precision():
+        with compiled_code():
             here = (self.bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1), box)
             packed = self._begun(*here) if rules.optax and objective.compiled else _begin(*here)
             if objective.updates > 1:
@@ -107,7 +107,7 @@ class Engine:
         before = self.state
         value, gradient = self.objective.slope(x)
         gradient = self.mended(x, value, gradient)
-        with double_precision():
+        with compiled_code():
             here = (x, self.sign * value, self.sign * gradient, *self.limits(0, 0, 0, 1), self.box)
             packed = _begin(self.bare, *here, scale)
         carried = {name: getattr(before, name) for name in ("first_value", "steepest", "resets", "non_finite")}
@@ -127,7 +127,7 @@ class Engine:
 
     @property
     def capacity(self) -> int:
-        rows = 2**18 // (len(COLUMNS) + self.start.size) // self.lanes
+        rows = 2**20 // (len(COLUMNS) + self.start.size) // self.lanes
         if self.rules.tabled:
             rows = min(rows, MOST_TABLED // self.objective.updates)
         return int(np.clip(rows, 1 if self.rules.tabled else 16, 256 if self.rules.searches else 4096))
@@ -171,7 +171,7 @@ class Engine:
         assert compiled is not None
         chunk = compiled.loop((capacity, jax.tree.structure(self.bare)), lambda: jax.jit(chunk_of(compiled, capacity)))
         limits = self.limits(rows, evaluations, int(self.state.iteration), rows, together)
-        with double_precision():
+        with compiled_code():
             packed, recorded = chunk(self.bare, self.packed, self.objective.arrays, *limits, self.box)
         return self.reach(packed, np.asarray(recorded))
 
@@ -195,7 +195,7 @@ class Engine:
     def _absorb(self, value: float, gradient: np.ndarray) -> None:
         k = int(self.state.iteration)
         limits = self.limits(1, 1, k, 1)
-        with double_precision():
+        with compiled_code():
             self.stand(_advance(self.bare, self.packed, self.sign * value, self.sign * gradient, *limits, self.box, k))
 
     def _plain(self, rows: int, evaluations: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import compiled_code
 from steepest.descent.drive import Drive, Ending, Plan
 from steepest.descent.engine import Engine, chunk_sizes
 from steepest.descent.loop import chunk_of
@@ -77,7 +77,7 @@ def _chunk(
     ]
     packed = jax.tree.map(lambda *parts: np.stack(parts), *(engines[k].packed for k in lanes))
     numbers, sizes = jax.tree.map(lambda *parts: np.stack(parts), *limits)
-    with double_precision():
+    with compiled_code():
         packed, recorded = loop(model.bare, packed, model.objective.arrays, numbers, sizes, model.box)
     packed, recorded = jax.tree.map(np.asarray, packed), np.asarray(recorded)
     return [engines[k].reach(_lane(packed, k), recorded[k]) for k in going]

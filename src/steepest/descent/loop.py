@@ -41,6 +41,7 @@ from steepest.descent.state import (
 MOST_TRIALS = 60
 PATH_ROWS = 32
 MARCHED = 1_000
+SMALL = 48
 ENDLESS = 1e50
 
 
@@ -176,7 +177,7 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
         go = (_search if rules.searches else _march)(compiled, rules, arrays, limits, first)
 
         # On a small point, each array that the loop carries costs as much as all that it computes.
-        whole = state.x.size > MARCHED
+        whole = state.x.size > SMALL
         stand: Callable[[Any], Any] = (lambda state: state) if whole else pack
         standing: Callable[[Any], State] = (lambda state: state) if whole else partial(unpack, rules)
         here: Any = state if whole else packed

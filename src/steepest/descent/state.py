@@ -382,7 +382,8 @@ def table(state: State, path: Path, limits: Limits, cost: int = 1) -> Array:
 
 
 def _dots(a: Array, b: Array) -> Array:
-    return (a * b).sum(axis=1)
+    # A sum goes term after term, a product of vectors by several at once.
+    return (a[0] @ b[0])[None] if len(a) == 1 else (a * b).sum(axis=1)
 
 
 def _first(condition: Array) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import compiled_code
 from steepest.descent.audit import Audit
 from steepest.fitting.glm import Glm, length, whitened
 from steepest.fitting.recession import falls_forever, separates
@@ -153,7 +153,7 @@ class Certifier:
         """Return the bound at θ, infinite where there is none yet; None where there can be none."""
         if theta.size > WIDEST:
             return None
-        with double_precision():
+        with compiled_code():
             seen = _measured(self.glm, theta)
             self.metric = seen.pop("metric")
             seen = jax.device_get(seen)

@@ -19,7 +19,7 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Objective
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import compiled_code
 from steepest.descent.directions import LBFGS
 from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, STALLED, Rules
 from steepest.fitting import proximal
@@ -224,7 +224,7 @@ class LinearEngine:
     ) -> None:  # fmt: skip
         self.data, self.objective, self.sign, self.box = data, objective, sign, box
         self.tolerance, self.start, self.gaps = tolerance, start, 0
-        with double_precision():
+        with compiled_code():
             self.stand(self.begin(*data, start, first))
 
     def stand(self, stand: Any) -> None:
@@ -235,19 +235,19 @@ class LinearEngine:
 
     def mark(self, code: int) -> None:
         """Change what is said of the point where the descent stands."""
-        with double_precision():
+        with compiled_code():
             self.stand(self._stand._replace(code=jnp.asarray(code)))
 
     def row(self, t: float = 0.0) -> np.ndarray:
         """Return where the descent stands as a row of the trace."""
-        with double_precision():
+        with compiled_code():
             return np.array(row_of(self._stand, t))
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         """Go on for at most so many rows and evaluations, and return the rows."""
         rows = min(rows, capacity_of(self.start.size))
         before = int(self.state.iteration)
-        with double_precision():
+        with compiled_code():
             stand, recorded = self.chunk(self.data, self._stand, np.array([rows, evaluations, self.asked]))
             self.stand(stand)
             return np.array(recorded)[: int(self.state.iteration) - before]
@@ -278,7 +278,7 @@ class PlaneEngine(LinearEngine):
         """Change what is said of the point; go on with what a certificate has learnt."""
         metric = getattr(self.objective.certify, "metric", None)
         if metric is not None and self._stand.metric.ndim == 2:
-            with double_precision():
+            with compiled_code():
                 self.stand(_renewed(self._stand, metric))
         super().mark(code)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from steepest.data.batches import AsTheyAre, Columns
 from steepest.derivatives.objective import Objective
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.engine import Engine
 from steepest.descent.verdict import message
@@ -153,7 +153,7 @@ class LinearProblem:
     def glm(self, objective: Objective, rows: Rows) -> Glm:
         """Return the products with the rows, where the objective has them."""
         free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
-        with double_precision():
+        with compiled_code():
             turn = None if free else jax.device_put(self.coordinates.turn)
         X, y, weight = objective.arrays["data"]
         return Glm(X, y, weight, rows.mass, ridge_of(self.user_penalty), turn, self.loss, rows.layout.block)

@@ -18,7 +18,7 @@ import numpy as np
 from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.objective import Objective, serve
-from steepest.derivatives.precision import double_precision, precisely
+from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.state import Rules
 
@@ -120,14 +120,14 @@ class _Second:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         try:
-            with double_precision():
+            with compiled_code():
                 return np.array(self.compiled(x, self.arrays))
         except Exception:  # noqa: BLE001 - the user's code may have no second derivative in JAX
             return np.full((x.size, x.size), np.nan)
 
 
 def _placed(rows: Rows, closed: Any, penalty: Any, seed: int) -> dict[str, Any]:
-    with double_precision():
+    with compiled_code():
         data = jax.device_put((rows.X, rows.y, rows.weight))
     return {
         "closed": tuple(closed),

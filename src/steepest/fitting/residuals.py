@@ -15,7 +15,7 @@ from steepest.data.batches import Layout
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS, noise_level, scale_of
 from steepest.derivatives.objective import Objective, serve
-from steepest.derivatives.precision import double_precision, precisely
+from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.least_squares import audit_squares
 from steepest.fitting.problem import SAMPLE_ROWS, Rows
@@ -112,7 +112,7 @@ class _Exact:
     def columns(self, x: np.ndarray) -> Iterator[np.ndarray]:
         """Yield [J ρ] for each block: by the weights the gradient is z - y."""
         jitted = self.few.loop("residuals", lambda: jax.jit(_columns(self.few.pure)))
-        with double_precision():
+        with compiled_code():
             for block in self.blocks:
                 yield np.asarray(jitted(x, self.closed, *block))
 
@@ -120,7 +120,7 @@ class _Exact:
         """Return Σ ρᵢ ∇²ρᵢ, or None where the code can't be differentiated twice."""
         jitted = self.few.loop("bend", lambda: jax.jit(_bend(self.few.pure)))
         try:
-            with double_precision():
+            with compiled_code():
                 return np.asarray(sum(np.asarray(jitted(x, self.closed, *block)) for block in self.blocks))
         except Exception:  # noqa: BLE001 - the user's code may have no second derivative in JAX
             return None
@@ -201,7 +201,7 @@ def residuals_of(
 def _blocks(rows: Rows) -> list[tuple[Any, ...]]:
     layout: Layout = rows.layout
     root = np.sqrt(rows.weight / rows.mass)
-    with double_precision():
+    with compiled_code():
         return [
             jax.device_put(tuple(a[k * layout.block : (k + 1) * layout.block] for a in (rows.X, rows.y, root)))
             for k in range(layout.blocks)

@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.data.batches import Layout
 from steepest.derivatives.compiled import shared
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import compiled_code
 from steepest.descent.state import RUNNING
 from steepest.fitting.engine import PlaneEngine
 from steepest.fitting.glm import Glm
@@ -89,7 +89,7 @@ class SagaEngine(PlaneEngine):
     def __init__(self, layout: Layout, seed: int, glm: Glm, *arguments: Any) -> None:
         super().__init__(glm, *arguments)
         self.layout, self.seed, self.left = layout, seed, EPOCHS
-        with double_precision():
+        with compiled_code():
             self.t = 1 / (3 * smoothness(glm, layout.size, layout.rows))
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
@@ -98,7 +98,7 @@ class SagaEngine(PlaneEngine):
             return super().run(rows, evaluations, together)
         self.left -= 1
         (glm,), here = self.data, self._stand
-        with double_precision():
+        with compiled_code():
             key = jax.random.fold_in(jax.random.key(self.seed), self.left)
             x = _go_through(glm, self.layout, here.x, here.z, here.gradient, self.t, key)
             there = self.begin(glm, x, here.metric)

@@ -17,7 +17,7 @@ from jax.scipy.special import xlogy
 
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import compiled_code
 from steepest.descent.audit import Audit
 from steepest.fitting.certificate import ALIKE, ROUNDINGS, WIDEST, bounded, precision, radius_and_noise
 from steepest.fitting.glm import Glm, length, whitened
@@ -107,7 +107,7 @@ class SparseCertifier:
 
     def __call__(self, theta: np.ndarray) -> Audit | None:
         """Return the bound at θ, infinite where there is none yet."""
-        with double_precision():
+        with compiled_code():
             if theta.size <= WIDEST:
                 seen = jax.device_get(_measured(self.glm, self.lam, theta))
                 report = bounded(seen, self.coordinates.blur(theta), self.glm.loss, precision(self.glm))

@@ -14,7 +14,7 @@ import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.derivatives.compiled import shared
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
 from steepest.derivatives.tracing import Traced, stack
 from steepest.descent.state import COLUMNS
@@ -272,7 +272,7 @@ class Stream:
         scaled = scaled if at.basis is None else scaled @ at.basis
         share = block.weight[order] * (self.columns.rows / self.columns.mass / self.size)
         X, y, share = (self.batches(a) for a in (scaled, (block.y[order] - middle) / unit, share))
-        with double_precision():
+        with compiled_code():
             known = Learnt(inward(self.point), inward(self.average), self.far, self.squares, self.updates)
             lesson = Lesson(X, y, share, inward(self.start), at.turn, self.ridge, self.loss)
             learnt, t, slope = jax.device_get(_learn_from(lesson, Learnt(*(jnp.asarray(a, float) for a in known))))
