@@ -670,3 +670,17 @@ def test_a_value_that_falls_for_ever_by_less_than_was_asked_is_converged():
     run = st.minimize(lambda x: np.exp(-x), 0.0)
     assert run.success, run.message
     assert run.fun <= 1e-8
+
+
+@pytest.mark.parametrize("start", [(1.0, 1e-9), (1.0000001, 1e-8), (1.0, 0.0)])
+def test_a_start_beside_the_minimum_converges_at_once(start):
+    run = st.minimize(lambda x, y: x - np.log(x) + y**2, start, tolerance=1e-10)
+    assert run.success, run.message
+    assert run.nit <= 3
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e3, 3e3])
+def test_a_right_slope_is_believed_where_a_step_is_long(unit):
+    run = st.minimize(lambda x: np.cos(unit * x) + x**2, 0.5 / unit)
+    assert run.kind == "traced", run.why
+    assert run.success
