@@ -347,6 +347,12 @@ class Recorder:
         width = len(self.scalars) + len(self.names)
         self._limit = max(LEAST_ROWS if width <= 100 else 1_000, MOST_NUMBERS // width)
 
+    def resume(self, trace: Trace, events: int) -> None:
+        """Go on after the rows of a trace and so many of its events."""
+        self.stride, self.events = trace.stride, trace.stored_events[:events]
+        columns = [trace.columns[name] for name in self.scalars]
+        self._blocks, self._rows = [np.column_stack([*columns, trace.x]).astype(float)], len(trace)
+
     def append(self, scalars: np.ndarray, points: np.ndarray) -> None:
         """Add rows: their scalar columns, in the order given at first, and their points."""
         if self._projection is not None:

@@ -367,7 +367,7 @@ def test_rows_of_a_chunk_that_was_cut_short_are_rescued(error):
             return np.array([[-20 * x[0], 10.0, 10 * (x[1] - x[0] ** 2)], [-1.0, 0.0, 1 - x[0]]])
 
     rules = Rules(LevenbergMarquardt(), LevenbergMarquardt())
-    engine = LeastSquares(None, rules, 1.0, 1e-9, np.array([-1.2, 1.0]), None, residuals=Line(), thorough=True)
+    engine = LeastSquares(None, rules, 1.0, 0.0, np.array([-1.2, 1.0]), None, residuals=Line())
     with pytest.raises(error):
         engine.run(100, 100, 1)
     rows = engine.rescued()

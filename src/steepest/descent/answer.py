@@ -31,10 +31,15 @@ def gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
         return np.full(x.size, np.nan)
 
 
-def checked(drive: Drive, ending: Ending, x: np.ndarray, gradient: np.ndarray) -> tuple[Ending, float]:
-    """Hold the answer against a plain call, whose value is returned, and a given gradient against differences."""
+def checked(
+    drive: Drive, ending: Ending, x: np.ndarray, seen: float, gradient: np.ndarray
+) -> tuple[Ending, float]:  # fmt: skip
+    """Hold the answer, and the value seen there, against a plain call, and a given gradient against differences.
+
+    The value of the plain call is returned.
+    """
     engine = drive.engine
-    objective, seen = engine.objective, engine.sign * float(engine.state.best_value)
+    objective, seen = engine.objective, engine.sign * seen
     try:
         value = objective.value(x)
         wrong = _wrong_slope(drive, {"start": drive.start, "end": x}) if objective.kind == "given" else ""

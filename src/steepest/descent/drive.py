@@ -16,20 +16,23 @@ from steepest.derivatives.objective import Objective
 from steepest.descent.answer import checked, gradient_at
 from steepest.descent.budget import Budget
 from steepest.descent.engine import Engine, chunk_sizes
+from steepest.descent.halt import Halt
 from steepest.descent.judge import Judge
 from steepest.descent.run import Run
 from steepest.descent.state import BOTTOMLESS, CANDIDATE, COLUMNS, NON_FINITE, STALLED, UNBOUNDED, Rules
 from steepest.descent.verdict import Ending, message
 from steepest.descent.view import View
+from steepest.descent.watch import Best, Watch
 from steepest.reading.progress import Progress
-from steepest.trace import Event, Outcome, Recorder
+from steepest.trace import Event, Outcome, Recorder, Trace
 
 
 @dataclass(frozen=True)
 class Plan:
     """What is descended, by which rules, and within which budget; from where is another matter.
 
-    Where the rules were not chosen by the user, what the Hessian says at the end may help them on.
+    Where the rules were not chosen by the user, what the Hessian says at the end may help them on. Where the
+    descent is `thorough`, it goes on to rounding unless a tolerance was asked for.
     """
 
     objective: Objective
@@ -40,10 +43,28 @@ class Plan:
     box: Box | None = None
     engine: Callable[..., Any] = Engine
     helped: bool = False
+    thorough: bool = False
+    watch: Watch | None = None
 
     def drive(self, start: np.ndarray, callback: Callable[..., Any] | None = None, shown: Any = None) -> Drive:
         """Return a descent that stands at a start."""
         return Drive(self, start, callback, shown or Progress())
+
+    @property
+    def counted(self) -> bool:
+        """Whether exactly the iterations given are to be done."""
+        return self.budget.counts(self.rules)
+
+    @property
+    def near(self) -> float:
+        """How near is near enough for the engine; below 0, nothing is."""
+        if self.counted:
+            return -1.0
+        return 0.0 if self.thorough and not self.budget.asked else self.budget.tolerance
+
+    def begun(self, start: np.ndarray) -> Any:
+        """Return an engine that stands at a start."""
+        return self.engine(self.objective, self.rules, self.sign, self.near, start, self.box)
 
     def by(self, rules: Rules) -> Plan:
         """Return the same plan by other rules."""
@@ -51,7 +72,7 @@ class Plan:
 
     def progress(self, wanted: bool | None) -> Progress:
         """Return what shows a run while it goes on."""
-        return Progress.of(wanted, self.view.counted, self.view.names)
+        return Progress.of(wanted, self.view.counted, self.view.names, validated=self.watch is not None)
 
 
 def descend(plan: Plan, start: np.ndarray, callback: Callable[..., Any] | None, progress: bool | None) -> Run:
@@ -64,25 +85,36 @@ def descend(plan: Plan, start: np.ndarray, callback: Callable[..., Any] | None, 
 
 
 class Drive:
-    """One descent on its way from chunk to chunk: its engine, what it records, and how it is judged."""
+    """One descent on its way from chunk to chunk: its engine, what it records, and how it is judged.
+
+    It begins at a start, or goes on from where another has come to a halt, after the trace of that one.
+    """
 
     def __init__(
-        self, plan: Plan, start: np.ndarray, callback: Callable[..., Any] | None, progress: Progress
+        self, plan: Plan, start: np.ndarray, callback: Callable[..., Any] | None, progress: Progress,
+        halt: Halt | None = None, trace: Trace | None = None,
     ) -> None:  # fmt: skip
         self.view, self.budget, self.rules, self.start = plan.view, plan.budget, plan.rules, start
-        self.helped = plan.helped
+        self.helped, self.watch, self.near, self.counted = plan.helped, plan.watch, plan.near, plan.counted
         self.callback, self.progress = callback, progress
-        self.counted = plan.budget.counts(plan.rules)
-        tolerance = -1.0 if self.counted else plan.budget.tolerance
-        self.engine = plan.engine(plan.objective, plan.rules, plan.sign, tolerance, start, plan.box)
-        epoch = ("epoch",) if self.view.counted == "epoch" else ()
-        self.recorder = Recorder(self.view.names, (*COLUMNS, "seconds", *epoch))
+        self.engine = plan.begun(start) if halt is None else halt.engine_for(self.near)
+        # What a longer run would have known before the last word on this one.
+        self.halt: Halt | None = None
+        self.checks, self.best, self.before = 0, Best(), 0.0
         self.began = time.perf_counter()
-        self.called = 0
         self.judge = Judge(self)
-        self.checks = 0
+        self.called = int(self.engine.state.iteration)
         self.last_value = float(self.engine.state.value)
-        self.record(self.engine.row()[None], 0.0)
+        epoch = ("epoch",) if self.view.counted == "epoch" else ()
+        watched = ("validation",) if self.watch else ()
+        self.recorder = Recorder(self.view.names, (*COLUMNS, "seconds", *epoch, *watched))
+        if halt is None:
+            self.record(self.engine.row()[None], 0.0)
+            return
+        assert trace is not None
+        self.recorder.resume(trace, halt.events)
+        self.best, self.before, self.began = halt.best, halt.seconds, self.began - halt.seconds
+        self.judge.audits, self.judge.polished, self.judge.cost = halt.audits, halt.polished, halt.cost
 
     @property
     def iterations(self) -> int:
@@ -91,6 +123,14 @@ class Drive:
     @property
     def elapsed(self) -> float:
         return time.perf_counter() - self.began
+
+    def halted(self) -> Halt:
+        """Return where the descent stands, for another to go on from."""
+        judge = self.judge
+        return Halt(
+            self.engine, self.near, float(self.engine.tolerance), judge.audits, judge.polished, judge.cost,
+            len(self.recorder.events), self.elapsed, self.best,
+        )  # fmt: skip
 
     def spent(self) -> int:
         return int(self.engine.state.evaluations) * self.engine.objective.cost + self.judge.cost
@@ -101,14 +141,26 @@ class Drive:
             return
         rows = rows.copy()
         self.last_value = float(rows[-1, 2])
+        losses = self.validated(rows)
         rows[:, 1] *= self.engine.objective.cost
         rows[:, 2] *= self.engine.sign
         seconds = np.linspace(since, self.elapsed, len(rows) + 1)[1:, None]
         scalars, points = rows[:, : len(COLUMNS)], self.view.rows(rows[:, len(COLUMNS) :])
         epochs = scalars[:, :1].copy() if self.view.counted == "epoch" else scalars[:, :0]
         scalars[:, 0] *= self.engine.objective.updates
-        self.recorder.append(np.hstack([scalars, seconds, epochs]), points)
-        self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.elapsed)
+        self.recorder.append(np.hstack([scalars, seconds, epochs, losses]), points)
+        self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.elapsed, *losses[-1])
+
+    def validated(self, rows: np.ndarray) -> np.ndarray:
+        """Return the validation loss of each row, in a column, and remember the best; no column where none is asked."""
+        if self.watch is None:
+            return rows[:, :0]
+        losses = []
+        for row in rows:
+            x = row[len(COLUMNS) :]
+            losses.append(self.watch.loss(x))
+            self.best = self.best.beside(losses[-1], int(row[0]), float(row[2]), x)
+        return np.array(losses)[:, None]
 
     def go(self) -> Ending:
         sizes = chunk_sizes(time.perf_counter, self.engine.objective.heavy)
@@ -145,7 +197,8 @@ class Drive:
 
     def allowance(self, size: int) -> tuple[int, int]:
         done = int(self.engine.state.iteration)
-        rows = 1 if self.callback is not None else int(min(self.iterations, self.judge.probe_after)) - done
+        watched = self.callback is not None or self.watch is not None
+        rows = 1 if watched else int(min(self.iterations, self.judge.probe_after)) - done
         if self.budget.evaluations is not None:
             left = (self.budget.evaluations - self.spent()) // self.engine.objective.cost
             size = min(size, max(left, 0))
@@ -179,14 +232,18 @@ class Drive:
 
     def late(self) -> bool:
         """Tell whether the time is over."""
-        return self.budget.seconds is not None and self.elapsed >= self.budget.seconds
+        return self.budget.seconds is not None and self.elapsed - self.before >= self.budget.seconds
 
     def verdict(self) -> Ending | None:
         """Return how the run ended, or None while it goes on."""
         state = self.engine.state
         code, done = int(state.code), int(state.iteration)
         if code in (CANDIDATE, STALLED):
-            return self.judge.examined(code)
+            before = self.halted()
+            ending = self.judge.examined(code)
+            if ending is not None:
+                self.halt = before
+            return ending or self.overfitted(done)
         if code == UNBOUNDED:
             beyond = ("fell below", "falls") if self.engine.sign > 0 else ("rose above", "rises")
             facts = f"the value {beyond[0]} {self.engine.sign * float(state.best_value):.3g} and still {beyond[1]}"
@@ -196,6 +253,8 @@ class Drive:
             return Ending(Outcome.UNBOUNDED, facts)
         if code == NON_FINITE:
             return self.broken_off()
+        if ending := self.overfitted(done):
+            return ending
         if self.done():
             if self.counted:
                 return self.completed(done)
@@ -204,10 +263,17 @@ class Drive:
         if not self.affords(self.engine.objective.cost):
             return Ending(Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, not within the tolerance yet")
         if self.late():
-            return Ending(Outcome.TIME_LIMIT, f"{self.elapsed:.2g} s spent, {self.count(done)} done")
+            spent = self.elapsed - self.before
+            return Ending(Outcome.TIME_LIMIT, f"{spent:.2g} s spent, {self.count(done)} done")
         if done >= self.judge.probe_after:
             self.judge.probe()
         return None
+
+    def overfitted(self, done: int) -> Ending | None:
+        """Return the end of a descent that has not lowered the validation loss for as long as that may be."""
+        if self.watch is None or done - self.best.epoch < self.watch.patience:
+            return None
+        return Ending(Outcome.COMPLETED, f"the validation loss has not fallen for {self.count(self.watch.patience)}")
 
     def completed(self, done: int) -> Ending:
         first = float(self.engine.state.first_value)
@@ -242,9 +308,14 @@ class Drive:
         """Return the run that ended so, its answer held against a plain call."""
         engine, view, objective = self.engine, self.view, self.engine.objective
         state = engine.state
-        best = np.array(state.best_x)
+        self.halt = self.halt or self.halted()
+        if self.watch is None:
+            best, seen = np.array(state.best_x), float(state.best_value)
+        else:
+            best, seen = self.best.among(state)
+            ending = self.best.told(ending, int(state.iteration))
         gradient = gradient_at(engine, best)
-        ending, value = checked(self, ending, best, gradient)
+        ending, value = checked(self, ending, best, seen, gradient)
         for count, kind, detail in (
             (int(state.resets), "reset", "the direction lost descent and began anew"),
             (int(state.non_finite), "non-finite", "trial points where the function is not finite"),

@@ -41,7 +41,7 @@ class Residuals(Protocol):
 class LeastSquares:
     """One descent of ‖ρ‖² under way: where it stands, and how it goes on for a chunk.
 
-    It stops where the Gauss-Newton step would gain no more than was asked or, if `thorough`, only
+    It stops where the Gauss-Newton step would gain no more than was asked or, with a tolerance of 0, only
     where rounding hides what is left: the last steps double the digits, and cost next to nothing.
 
     Attributes
@@ -56,11 +56,11 @@ class LeastSquares:
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
-        box: Box | None, *, residuals: Residuals, thorough: bool,
+        box: Box | None, *, residuals: Residuals,
     ) -> None:  # fmt: skip
         self.objective, self.rules, self.sign, self.box = objective, rules, sign, box
         self.tolerance, self.start, self.lanes = tolerance, start, 1
-        self.residuals, self.thorough = residuals, thorough
+        self.residuals = residuals
         self._recorded: list[np.ndarray] = []
         self.rule: LevenbergMarquardt = rules.direction
         self.x, self.triangle = start, residuals.triangle(start)
@@ -133,7 +133,7 @@ class LeastSquares:
 
     def enough(self) -> None:
         """Stop where the Gauss-Newton step would gain no more than was asked."""
-        asked = 0.0 if self.thorough else self.tolerance * (self.first_value - self.value)
+        asked = self.tolerance * (self.first_value - self.value)
         if self.tolerance >= 0 and self.linear.decrement <= asked:
             self.code = CANDIDATE
 

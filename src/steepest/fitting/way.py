@@ -40,9 +40,9 @@ def planned(
     light = layout.rows * objective.size**2 <= MOST_WORK
     if isinstance(problem, CustomProblem) and not unfit and (direction == LEVENBERG or (automatic and light)):
         residuals, objective = problem.residuals(objective, rows)
-        engine = partial(LeastSquares, residuals=residuals, thorough=not budget.asked)
+        engine = partial(LeastSquares, residuals=residuals)
         rules = Rules(LevenbergMarquardt(), LevenbergMarquardt())
-        return replace(plan, objective=objective, rules=rules, engine=engine, helped=True), residuals
+        return replace(plan, objective=objective, rules=rules, engine=engine, helped=True, thorough=True), residuals
     own: Any = problem.engine(objective) if automatic else Engine
     if hybrid and isinstance(own, partial):
         own = partial(SagaEngine, layout, seed, *own.args)

@@ -27,7 +27,7 @@ class Progress:
     """Shows nothing: what a run gets where nobody watches it."""
 
     @staticmethod
-    def of(wanted: bool | None, counted: str, names: Sequence[str]) -> Progress:
+    def of(wanted: bool | None, counted: str, names: Sequence[str], validated: bool = False) -> Progress:
         """Return what `progress=` asks for: by default a table on a terminal, after 2 seconds.
 
         Parameters
@@ -38,6 +38,8 @@ class Progress:
             What is counted: "iteration" or "epoch".
         names : sequence of str
             The names of the parameters, of which the first few are shown.
+        validated : bool
+            Whether there is a validation loss to show.
 
         Returns
         -------
@@ -52,8 +54,8 @@ class Progress:
         if wanted not in (None, True, False):
             raise TypeError(f"progress={wanted!r}: give True or False, or leave it out")
         if wanted is None:
-            return Live(counted, names, PATIENCE) if sys.stderr.isatty() else Progress()
-        return Live(counted, names, 0.0) if wanted else Progress()
+            return Live(counted, names, PATIENCE, validated) if sys.stderr.isatty() else Progress()
+        return Live(counted, names, 0.0, validated) if wanted else Progress()
 
     def __enter__(self) -> Progress:
         return self
@@ -61,7 +63,9 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         """Leave the screen as it was found."""
 
-    def show(self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float) -> None:
+    def show(
+        self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float, *validation: float
+    ) -> None:  # fmt: skip
         """Take in a row of the run.
 
         Parameters
@@ -74,6 +78,8 @@ class Progress:
             The parameters there.
         seconds : float
             Since the start.
+        *validation : float
+            The validation loss there, where there is one.
         """
 
     def finish(self, trace: Trace) -> None:
@@ -97,11 +103,14 @@ class Live(Progress):
         The parameters.
     patience : float
         Seconds before anything is shown.
+    validated : bool
+        Whether there is a validation loss.
     """
 
-    def __init__(self, counted: str, names: Sequence[str], patience: float) -> None:
-        # Count, value, slope and seconds always fit; parameters as the terminal is wide.
-        fitting = max(0, min(MOST_PARAMETERS, shutil.get_terminal_size().columns // COLUMN - 3))
+    def __init__(self, counted: str, names: Sequence[str], patience: float, validated: bool = False) -> None:
+        # Count, values, slope and seconds always fit; parameters as the terminal is wide.
+        self.validated = validated
+        fitting = max(0, min(MOST_PARAMETERS, shutil.get_terminal_size().columns // COLUMN - 3 - validated))
         self.counted, self.names, self.patience = counted, list(names)[:fitting], patience
         self.rows: deque[list[str]] = deque(maxlen=MOST_ROWS)
         self._due = patience
@@ -112,11 +121,13 @@ class Live(Progress):
         if self._live is not None:
             self._live.stop()
 
-    def show(self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float) -> None:
+    def show(
+        self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float, *validation: float
+    ) -> None:  # fmt: skip
         if time.perf_counter() - self._began < self._due:
             return
         self._due = time.perf_counter() - self._began + PAUSE
-        self.rows.append(self._row(count, value, gradient_norm, x, seconds))
+        self.rows.append(self._row(count, value, gradient_norm, x, seconds, *validation))
         self._refresh()
 
     def finish(self, trace: Trace) -> None:
@@ -126,12 +137,16 @@ class Live(Progress):
         picked = np.unique(np.linspace(0, len(trace) - 1, MOST_ROWS).round().astype(int))
         self.rows.clear()
         for k in picked:
-            self.rows.append(self._row(count[k], trace.value[k], trace.gradient_norm[k], trace.x[k], trace.seconds[k]))
+            validation = (trace.validation[k],) if self.validated else ()
+            numbers = trace.value[k], trace.gradient_norm[k], trace.x[k], trace.seconds[k]
+            self.rows.append(self._row(count[k], *numbers, *validation))
         self._refresh()
 
-    def _row(self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float) -> list[str]:
-        shown = [f"{number:.6g}" for number in x[: len(self.names)]]
-        return [f"{int(count):,}", *shown, f"{value:.6g}", f"{gradient_norm:.1e}", f"{seconds:.3g}"]
+    def _row(
+        self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float, *validation: float
+    ) -> list[str]:  # fmt: skip
+        shown = [f"{number:.6g}" for number in (*x[: len(self.names)], value, *validation)]
+        return [f"{int(count):,}", *shown, f"{gradient_norm:.1e}", f"{seconds:.3g}"]
 
     def _refresh(self) -> None:
         if self._live is None:
@@ -149,7 +164,8 @@ class Live(Progress):
 
         loss = "loss" if self.counted == "epoch" else "value"
         table = Table(box=SIMPLE_HEAD)
-        for name in (self.counted, *self.names, loss, "slope", "seconds"):
+        validation = ("validation",) if self.validated else ()
+        for name in (self.counted, *self.names, loss, *validation, "slope", "seconds"):
             table.add_column(name, justify="right", no_wrap=True)
         for row in self.rows:
             table.add_row(*row)
