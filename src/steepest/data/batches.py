@@ -14,6 +14,7 @@ MANY_ROWS = 100_000
 SHUFFLED_ROWS = 256
 BLOCK_NUMBERS = 2**16
 ALIGNMENT = 64
+FEW_ROWS = 4096
 
 
 def minibatches(dataset: Any, batch_size: int, shuffle: bool = True, rng: Any = None) -> Iterator[Any]:
@@ -94,10 +95,16 @@ class Layout:
     together: int = 1
 
     @classmethod
-    def of(cls, rows: int, width: int, size: int | None, shuffle: Any) -> Layout:
-        """Choose the blocks for rows of `width` numbers, in batches of `size` (None: all rows at once)."""
+    def of(cls, rows: int, width: int, size: int | None, shuffle: Any, rounded: bool = False) -> Layout:
+        """Choose the blocks for rows of `width` numbers, in batches of `size` (None: all rows at once).
+
+        A few rows may be rounded up to a power of two, so that tables of about one size share compiled code.
+        """
         most = int(np.clip(BLOCK_NUMBERS // max(width, 1), 256, 16_384))
         if size is None or size >= rows:
+            if rounded and rows <= FEW_ROWS:
+                power = 1 << (rows - 1).bit_length()
+                return cls(rows, rows, min(power, 1 << (most.bit_length() - 1)))
             return cls(rows, rows, math.ceil(rows / math.ceil(rows / most)))
         together = max(SHUFFLED_ROWS // size, 1) if rows >= MANY_ROWS and shuffle == "batches" else 1
         block = size * min(max(most // size, 1), math.ceil(rows / size))
@@ -113,9 +120,11 @@ class Layout:
         """How many blocks a full pass reads."""
         return math.ceil(self.rows / self.block)
 
-    def arrange(self, columns: Columns, order: np.ndarray | None, fill: Any = None) -> np.ndarray:
+    def arrange(self, columns: Columns, order: np.ndarray | None, fill: Any = None) -> Any:
         """Return rows, in an order if one is given, padded by `fill` or by copies of the last; not to be written."""
-        arranged = _aligned((self.blocks * self.block, *columns.shape[1:]), columns.dtype)
+        if hasattr(columns, "arranged"):
+            return columns.arranged(self, order)
+        arranged = aligned((self.blocks * self.block, *columns.shape[1:]), columns.dtype)
         columns.write(arranged[: self.rows], order)
         # A copy of a real row can't make a model overflow where no real row does; its weight is 0.
         arranged[self.rows :] = arranged[self.rows - 1] if fill is None else fill
@@ -161,7 +170,7 @@ class AsTheyAre:
             np.take(self.array, order, axis=0, out=out)
 
 
-def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return an array that JAX can read in place: it copies what does not begin at a multiple of 64 bytes."""
     size = math.prod(shape) * dtype.itemsize
     raw = np.empty(size + ALIGNMENT, np.uint8)

@@ -91,7 +91,7 @@ def radius_and_noise(glm: Glm, theta: Array, z: Array, metric: Array) -> dict[st
         rows = X @ metric[:-1] + metric[-1]
         lengths = jnp.where(p > 0, jnp.sqrt((rows**2).sum(axis=1)), 0.0)
         # How large the terms are that z is the sum of.
-        terms = jnp.abs(X) @ jnp.abs(theta[:-1]) + jnp.abs(theta[-1])
+        terms = abs(X) @ jnp.abs(theta[:-1]) + jnp.abs(theta[-1])
         _, first, second = glm.losses(z, y, p)
         # ‖error of g‖ ≤ Σ pᵢ |error of ℓ′ᵢ| ‖aᵢ‖.
         noise = jnp.abs(first) + second * terms + 2 * p * jnp.abs(y)

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from steepest.data.sparse import dense, rows_of
 from steepest.derivatives.tracing import Traced, stack
 from steepest.models.losses import Loss, log_loss, poisson, squared
 
@@ -52,15 +53,16 @@ class Glm:
     def over_blocks(self, part: Callable[..., tuple[Any, Any]], sums: Any, *columns: Array) -> tuple[Any, Any]:
         """Return the sums and the stacked rows of ``part(X, p, *columns)``, a block of rows at a time."""
 
-        def add(total: Any, block: tuple[Array, ...]) -> tuple[Any, Any]:
-            new, rows = part(*block)
-            return jax.tree.map(jnp.add, total, new), rows
-
         arrays = (self.X, self.weight / self.mass, *columns)
         if len(self.y) == self.block:
-            return add(sums, arrays)
-        blocks = tuple(a.reshape(-1, self.block, *a.shape[1:]) for a in arrays)
-        total, rows = jax.lax.scan(add, sums, blocks)
+            new, rows = part(*arrays)
+            return jax.tree.map(jnp.add, sums, new), rows
+
+        def add(total: Any, k: Array) -> tuple[Any, Any]:
+            new, rows = part(*(rows_of(a, k * self.block, self.block) for a in arrays))
+            return jax.tree.map(jnp.add, total, new), rows
+
+        total, rows = jax.lax.scan(add, sums, jnp.arange(len(self.y) // self.block))
         return total, jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), rows)
 
     def along(self, d: Array) -> Array:
@@ -110,7 +112,7 @@ class Glm:
 
         def part(X: Array, p: Array, y: Array) -> tuple[Array, tuple[()]]:
             second = self.losses(X @ theta[:-1] + theta[-1], y, p)[2]
-            A = jnp.c_[X, jnp.ones(len(X))]
+            A = jnp.c_[dense(X), jnp.ones(len(X))]
             return A.T @ (second[:, None] * A), ()
 
         total, _ = self.over_blocks(part, jnp.zeros((theta.size, theta.size)), self.y)

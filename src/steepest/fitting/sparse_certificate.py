@@ -75,7 +75,7 @@ def _dual(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
     dual = -jnp.where(p > 0, p * conjugate(glm.loss, shrink * residuals, glm.y), 0.0).sum() - penalty
     value = f + lam @ jnp.abs(theta)
     unbalanced = jnp.abs(p @ residuals) * (1 + jnp.max(jnp.abs(z)))
-    terms = jnp.abs(p * residuals) @ (jnp.abs(z) + jnp.abs(glm.y) + 1 + jnp.abs(glm.X) @ jnp.abs(theta[:-1]))
+    terms = jnp.abs(p * residuals) @ (jnp.abs(z) + jnp.abs(glm.y) + 1 + abs(glm.X) @ jnp.abs(theta[:-1]))
     ones = jnp.zeros_like(theta).at[-1].set(1.0)
     return {
         "value": value, "gap": value - dual, "unbalanced": unbalanced, "terms": terms,
