@@ -103,7 +103,7 @@ class Drive:
         self.checks, self.best, self.before = 0, Best(), 0.0
         self.began = time.perf_counter()
         self.judge = Judge(self)
-        self.called = int(self.engine.state.iteration)
+        self.called = self.begun_at = int(self.engine.state.iteration)
         self.last_value = float(self.engine.state.value)
         epoch = ("epoch",) if self.view.counted == "epoch" else ()
         watched = ("validation",) if self.watch else ()
@@ -118,7 +118,7 @@ class Drive:
 
     @property
     def iterations(self) -> int:
-        return self.budget.most if self.budget.iterations is None else int(self.budget.iterations)
+        return self.begun_at + (self.budget.most if self.budget.iterations is None else int(self.budget.iterations))
 
     @property
     def elapsed(self) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -73,7 +73,11 @@ class Engine:
         How often a gradient had to be had by differences.
     lanes : int
         How many descents share a chunk: the rows of a chunk are theirs together.
+    carried : tuple of str
+        What it knows beside where it stands.
     """
+
+    carried: ClassVar[tuple[str, ...]] = ("gaps",)
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
@@ -93,6 +97,11 @@ class Engine:
                 # Only the updates of an epoch, each on its batch, may teach the direction.
                 packed = _unlearned(self.bare, packed)
         self.stand(packed)
+
+    @property
+    def standing(self) -> Packed:
+        """All that `stand` takes."""
+        return self.packed
 
     def stand(self, packed: Packed) -> None:
         """Stand at a state."""

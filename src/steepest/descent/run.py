@@ -237,8 +237,12 @@ class Run:
             If the folder can't be written.
         """
         with staged(folder) as room:
-            write_record(room, self._header(), self._arrays())
+            write_record(room, *self._saved())
         return Path(folder)
+
+    def _saved(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return what is written: the record, and the arrays."""
+        return self._header(), self._arrays()
 
     def _arrays(self) -> dict[str, np.ndarray]:
         others = {f"{k}/{name}": array for k, run in enumerate(self.runs) for name, array in run.trace.arrays().items()}

@@ -9,7 +9,7 @@ which it is the identity; its reading of X counts as an evaluation.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -217,6 +217,7 @@ class LinearEngine:
 
     begin: Callable[..., Any]
     chunk: Callable[..., tuple[Any, Array]]
+    carried: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self, data: tuple[Any, ...], first: Any, objective: Objective, rules: Rules, sign: float, tolerance: float,
@@ -226,6 +227,11 @@ class LinearEngine:
         self.tolerance, self.start, self.gaps = tolerance, start, 0
         with compiled_code():
             self.stand(self.begin(*data, start, first))
+
+    @property
+    def standing(self) -> Any:
+        """All that `stand` takes."""
+        return self._stand
 
     def stand(self, stand: Any) -> None:
         """Stand at a state; what the driver reads of it becomes NumPy's."""
@@ -249,8 +255,10 @@ class LinearEngine:
         before = int(self.state.iteration)
         with compiled_code():
             stand, recorded = self.chunk(self.data, self._stand, np.array([rows, evaluations, self.asked]))
-            self.stand(stand)
-            return np.array(recorded)[: int(self.state.iteration) - before]
+            recorded = np.array(recorded)
+        # Only here, as what Ctrl-C held back is raised before, and the rows would be lost.
+        self.stand(stand)
+        return recorded[: int(self.state.iteration) - before]
 
     @property
     def asked(self) -> float:

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from steepest.data.arrays import read_features, read_target, read_weight
-from steepest.data.batches import Layout, generator
-from steepest.derivatives.structure import Structure
+from steepest.data.batches import generator
 from steepest.descent.budget import Budget
-from steepest.descent.choose import is_optax, our_words
-from steepest.descent.drive import descend
-from steepest.fitting.custom import CustomProblem
-from steepest.fitting.linear import LinearProblem, kink_of, unfit_for
-from steepest.fitting.problem import Rows
+from steepest.descent.choose import our_words
+from steepest.fitting.onward import Onward
 from steepest.fitting.result import Fit
 from steepest.fitting.streamed import fit_blocks
-from steepest.fitting.way import planned
-from steepest.fitting.words import check_shuffle, read_batch, read_model, read_rescaling, read_rules
-from steepest.models import Linear, losses
-
-MOST_EPOCHS = 10_000
-MOST_BATCHED_EPOCHS = 100
+from steepest.fitting.task import Asked, Given, Task
+from steepest.fitting.words import read_model
+from steepest.models import losses
 
 
 @our_words
@@ -44,6 +34,7 @@ def fit(
     step: Any = "auto",
     shuffle: str | bool = "batches",
     rescale: str = "auto",
+    validation: Any = None,
     tolerance: float | None = None,
     dtype: Any = None,
     seconds: float | None = None,
@@ -94,6 +85,10 @@ def fit(
         themselves, which is slower; or nothing.
     rescale : {"auto", "whiten", "scale", "none"}
         What is done to the columns of a linear model; a function's are left alone.
+    validation : float, (X, y) or (X, y, weight), optional
+        Rows that are not learnt from: a part of these, drawn by `rng`, or others. Their mean loss, without
+        the penalty, is recorded after each epoch, and the fit stops where it has not fallen for 10 epochs,
+        or 5 in batches. What is returned is the epoch at which it was least.
     tolerance : float, optional
         The loss may be this part of its whole descent above the least; 1e-6 by default. If it is not
         given, Levenberg-Marquardt goes on until rounding hides what is left.
@@ -102,7 +97,7 @@ def fit(
     seconds : float, optional
         At most so long.
     rng : int, numpy.random.Generator or None
-        What shuffles; the same seed gives the same fit.
+        What draws and shuffles; the same seed gives the same fit.
     callback : callable, optional
         As for `minimize`, after each epoch.
     progress : bool, optional
@@ -146,47 +141,22 @@ def fit(
     """
     if hasattr(X, "__next__"):
         asked = {"y": y, "sample_weight": sample_weight, "direction": direction, "tolerance": tolerance}
+        asked |= {"validation": validation}
         words = {"epochs": epochs, "step": step, "rescale": rescale, "shuffle": shuffle, "batch_size": batch_size}
         return fit_blocks(model, X, start, loss, penalty, asked, words, dtype, seconds, rng, callback, progress)
     if y is None:
         raise TypeError("y is missing: give one target a row, or as X an iterator of (X, y) blocks: iter(blocks)")
-    array, names = read_features(X, dtype)
-    target = read_target(y, len(array))
-    weight = read_weight(sample_weight, len(array))
-    size = read_batch(batch_size, len(array))
-    rules = read_rules(direction, step, size is not None)
-    most = MOST_EPOCHS if size is None else MOST_BATCHED_EPOCHS
-    budget = Budget.of(tolerance, 1e-6, seconds, most=most, epochs=epochs)
-    check_shuffle(shuffle)
     if penalty is not None and not callable(penalty):
         raise TypeError(f"penalty={penalty!r}: give an object such as penalties.L2(1e-3), or a function of the weights")
+    given = Given.read(X, y, sample_weight, validation, dtype)
     model = read_model(model)
-    cost = losses.named(model.loss if loss is None else loss)
-    losses.check_targets(cost, target)
-    finds_its_own = rules.searches or rules.adapts or (isinstance(step, str) and not is_optax(direction))
-    automatic = direction is None and isinstance(step, str) and step == "auto"
-    how = read_rescaling(rescale, model, array, finds_its_own)
-    settled = not (finds_its_own or isinstance(step, str))
-    if why := unfit_for(penalty, model, cost, size is not None or not automatic, settled, rescale):
-        raise ValueError(f"penalty={penalty!r}: {why}")
-    if kink_of(penalty) and finds_its_own:
-        how = "scale"
-    problem: LinearProblem | CustomProblem
-    if isinstance(model, Linear):
-        problem = LinearProblem.of(model, array, target, start, weight, cost, penalty, how, names)
-    else:
-        problem = CustomProblem.of(model, array, target, start, cost, penalty)
-    seed = int(generator(rng).integers(2**31))
-    columns = problem.columns()
-    layout = Layout.of(len(target), math.prod(columns.shape[1:]), size, shuffle)
-    rows = Rows.arranged(layout, columns, target, weight, seed)
-    plan, residuals = planned(problem, rows, rules, budget, seed, direction=direction, automatic=automatic)
-    _, x = Structure.of(problem.start)
-    run = descend(plan, x, callback, progress)
-    fitted = Fit(**{f.name: getattr(run, f.name) for f in fields(run)}, model=model, columns=names, data=(X, y))
-    problem.annotate(fitted, target, weight)
-    if isinstance(problem, CustomProblem) and residuals is not None:
-        problem.tell(fitted, residuals)
+    cost, draws = losses.named(model.loss if loss is None else loss), generator(rng)
+    drawn = int(draws.integers(2**31)) if isinstance(given.validation, float) else None
+    words = {"direction": direction, "step": step, "shuffle": shuffle, "rescale": rescale, "dtype": dtype}
+    setting = Asked(model, cost, penalty, start, batch_size, **words, drawn=drawn, seed=int(draws.integers(2**31)))
+    task = Task.of(setting, given, Budget.of(tolerance, 1e-6, seconds, epochs=epochs))
+    fitted, halt = task.go(callback, progress)
+    fitted.onward = Onward(task, halt)
     return fitted
 
 

@@ -6,6 +6,7 @@ import os
 
 from steepest.descent.run import Run
 from steepest.descent.storage import read_record, unreadable
+from steepest.fitting.onward import Stored
 from steepest.fitting.result import Fit
 from steepest.fitting.table import TableFit
 
@@ -43,6 +44,9 @@ def load(folder: str | os.PathLike[str]) -> Run:
     record, arrays = read_record(folder)
     try:
         kind: type[Run] = {"run": Run, "fit": Fit, "table": TableFit}[record.pop("result")]
-        return kind._revive(record, arrays)
+        run = kind._revive(record, arrays)
+        if isinstance(run, Fit) and run.onward is not None:
+            run.onward = Stored.of(run.onward, arrays)
+        return run
     except (KeyError, TypeError, ValueError) as error:
         raise unreadable(folder, error) from None

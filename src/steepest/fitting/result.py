@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from steepest import models
 from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
+from steepest.descent.choose import our_words
 from steepest.descent.run import Run
 
 MOST_SHOWN = 100
@@ -29,6 +30,8 @@ class Fit(Run):
         The names of the columns of X, where it had any.
     data : (X, y) or None
         The rows that were fitted; None where the fit was loaded from disk.
+    onward : object or None
+        What `more` goes on with; None where the rows came as a stream.
 
     Notes
     -----
@@ -38,6 +41,7 @@ class Fit(Run):
     model: Any = None
     columns: list[str] | None = None
     data: tuple[Any, Any] | None = field(default=None, repr=False)
+    onward: Any = field(default=None, repr=False)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -83,6 +87,66 @@ class Fit(Run):
         with double_precision(), np.errstate(all="ignore"):
             return np.asarray(self.model.response(self.model(array, *self.params.values())))
 
+    @our_words
+    def more(
+        self,
+        X: Any = None,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        validation: Any = None,
+        epochs: int | None = None,
+        tolerance: float | None = None,
+        seconds: float | None = None,
+        callback: Callable[..., Any] | None = None,
+        progress: bool | None = None,
+    ) -> Fit:
+        """Go on from where this fit stopped, as if it had not.
+
+        3 epochs and then 3 more are 6 epochs, bit for bit: what the rules remember, the order in which
+        batches come and the step size are kept, in memory and on disk. So a fit that has converged, or that
+        its validation loss has stopped, stays as it is, unless a smaller tolerance is given.
+
+        Parameters
+        ----------
+        X, y : array or DataFrame, array
+            The rows of the fit, where it was loaded: they are not saved with it.
+        sample_weight, validation : optional
+            As they were given to `fit`, where it was loaded; a part for validation is known.
+        epochs : int, optional
+            How many more, at most; with a fixed step and no tolerance, exactly. As many as it takes by default.
+        tolerance : float, optional
+            Another than that of the fit.
+        seconds : float, optional
+            At most so much longer.
+        callback, progress : optional
+            As for `fit`.
+
+        Returns
+        -------
+        Fit
+            Another fit, whose trace continues that of this one.
+
+        Raises
+        ------
+        ValueError
+            If the rows are not those of the fit.
+        RuntimeError
+            If the rows must be given again, or the fit was loaded and its model was a function.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> x = np.arange(5.0)
+        >>> fit = st.fit(lambda x, m, b: m * x + b, x, 3 * x + 1, step=0.01, epochs=3)
+        >>> fit.more(epochs=3).trace.epoch
+        array([0, 1, 2, 3, 4, 5, 6])
+        """
+        if self.onward is None:
+            raise RuntimeError("this fit can't go on: the rows of a stream are read only once; begin with start=params")
+        how = {"tolerance": tolerance, "seconds": seconds, "epochs": epochs}
+        return self.onward.more(self, (X, y, sample_weight, validation), how, callback, progress)
+
     def __str__(self) -> str:
         width = max(10, *(len(name) for name in self._named))
         lines = [self.message, f"  {'loss':>{width}}  {self.fun:.10g}"]
@@ -104,6 +168,11 @@ class Fit(Run):
         flat = np.concatenate([np.ravel(value) for value in _leaves(self.params)])
         names = list(self.trace.names)
         return dict(list(zip(names, flat, strict=False))[:MOST_SHOWN])
+
+    def _saved(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        record, arrays = super()._saved()
+        onward, kept = self.onward.saved() if self.onward else (None, {})
+        return record | {"onward": onward}, arrays | kept
 
     def _header(self) -> dict[str, Any]:
         name = next((name for name, kind in NAMED.items() if type(self.model) is kind), None)

@@ -87,6 +87,8 @@ class SagaEngine(PlaneEngine):
     """Two epochs in batches, as long as they lower the value, and then the search in the plane over all rows."""
 
     def __init__(self, layout: Layout, seed: int, glm: Glm, *arguments: Any) -> None:
+    carried = ("left",)
+
         super().__init__(glm, *arguments)
         self.layout, self.seed, self.left = layout, seed, EPOCHS
         with compiled_code():
@@ -96,18 +98,19 @@ class SagaEngine(PlaneEngine):
         """Go on for at most so many rows and evaluations, and return the rows."""
         if not self.left:
             return super().run(rows, evaluations, together)
-        self.left -= 1
-        (glm,), here = self.data, self._stand
+        left, (glm,), here = self.left - 1, self.data, self._stand
         with compiled_code():
-            key = jax.random.fold_in(jax.random.key(self.seed), self.left)
+            key = jax.random.fold_in(jax.random.key(self.seed), left)
             x = _go_through(glm, self.layout, here.x, here.z, here.gradient, self.t, key)
             there = self.begin(glm, x, here.metric)
             # An epoch reads the rows once, and the new value once more.
             counts = {"evaluations": here.evaluations + 2}
-            if not float(there.value) < float(here.value):
-                self.left = 0
-                self.stand(here._replace(**counts))
-                return np.empty((0, self.row().size))
-            counts |= {"iteration": here.iteration + 1, "first_value": here.first_value}
-            self.stand(there._replace(**counts, code=jnp.asarray(RUNNING)))
-        return self.row(float(self.t))[None]
+            fell = float(there.value) < float(here.value)
+            if fell:
+                counts |= {"iteration": here.iteration + 1, "first_value": here.first_value}
+                here = there._replace(code=jnp.asarray(RUNNING))
+            here = here._replace(**counts)
+        # Only here, as what Ctrl-C held back is raised before, and the epoch is done anew.
+        self.left = left if fell else 0
+        self.stand(here)
+        return self.row(float(self.t))[None] if fell else np.empty((0, self.row().size))

@@ -1,0 +1,142 @@
+"""How a fit goes on from where it stopped, at once or after it was loaded from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from steepest.descent.budget import Budget
+from steepest.descent.halt import Halt
+from steepest.descent.storage import plain, revived
+from steepest.descent.watch import Best
+from steepest.fitting.linear import LinearProblem
+from steepest.fitting.named import UnnamedError, named, worded
+from steepest.fitting.result import NAMED, Fit
+from steepest.fitting.task import Asked, Given, Task
+
+PLACE = "onward/"
+ELSE = "more() goes on with the same rows; for others begin anew from here, fit(model, X, y, start=fit.params)"
+FUNCTION = "function not at hand: the model of this fit is a function, and functions are not saved"
+
+Arrays = dict[str, np.ndarray]
+Rows = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Onward:
+    """A fit whose rows are at hand: how it was set up, and where it came to a halt."""
+
+    task: Task
+    halt: Halt
+
+    def more(self, fit: Fit, rows: Rows, how: dict[str, Any], callback: Any, progress: Any) -> Fit:
+        """Go on by a budget for what is to come, with the rows that are at hand; a tolerance asked for before stays."""
+        X, y, weight, validation = rows
+        if any(part is not None for part in rows):
+            if X is None or y is None:
+                raise TypeError("give both X and y, or neither: the rows of this fit are at hand")
+            known = self.task.given
+            weight = known.seen.weight if weight is None else weight
+            given = Given.read(X, y, weight, validation, self.task.asked.dtype)
+            given = given if validation is not None else replace(given, validation=known.validation)
+            check_same(given, known.fingerprint(), known.seen.X.shape)
+        before = self.task.plan.budget
+        budget = Budget.of(default=before.tolerance, most=before.most, **how)
+        budget = replace(budget, asked=budget.asked or before.asked)
+        task = replace(self.task, plan=replace(self.task.plan, budget=budget))
+        fitted, halt = task.go(callback, progress, self.halt, fit.trace)
+        fitted.onward = Onward(task, halt)
+        return fitted
+
+    def saved(self) -> tuple[dict[str, Any], Arrays]:
+        """Return all that it takes to go on but the rows, as JSON and arrays, or why that can't be."""
+        task, halt, asked, engine = self.task, self.halt, self.task.asked, self.halt.engine
+        if not isinstance(task.problem, LinearProblem) or type(asked.model) not in NAMED.values():
+            return {"why": FUNCTION}, {}
+        words = {f.name: getattr(asked, f.name) for f in fields(asked) if f.name not in ("model", "start", "dtype")}
+        try:
+            words = {name: worded(word) for name, word in words.items()}
+        except UnnamedError as error:
+            return {"why": str(error)}, {}
+        words["start"] = None if asked.start is None else plain(task.problem.params)
+        words["dtype"] = None if asked.dtype is None else np.dtype(asked.dtype).name
+        best = {name: value for name, value in asdict(halt.best).items() if name != "x"}
+        record = {
+            "asked": words,
+            "rows": task.given.fingerprint(),
+            "shape": list(task.given.seen.X.shape),
+            "budget": {name: getattr(task.plan.budget, name) for name in ("tolerance", "asked")},
+            "halt": {f.name: getattr(halt, f.name) for f in fields(halt) if f.name not in ("engine", "best")},
+            "engine": {name: getattr(engine, name) for name in engine.carried},
+            "best": best,
+        }
+        arrays = {f"state/{k}": leaf for k, leaf in enumerate(jax.tree.leaves(engine.standing))}
+        if halt.best.x is not None:
+            arrays["best"] = halt.best.x
+        known = vars(task.problem.coordinates)
+        arrays |= {f"coordinates/{name}": value for name, value in known.items() if value is not None}
+        return record, {PLACE + name: np.asarray(value) for name, value in arrays.items()}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was saved of how a fit goes on: all but the rows."""
+
+    record: dict[str, Any]
+    arrays: Arrays
+
+    @classmethod
+    def of(cls, record: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Stored:
+        """Take from the arrays of a fit what is needed to go on."""
+        return cls(record, {name: array for name, array in arrays.items() if name.startswith(PLACE)})
+
+    def saved(self) -> tuple[dict[str, Any], Arrays]:
+        """Return what was saved, to be saved again."""
+        return self.record, self.arrays
+
+    def more(self, fit: Fit, rows: Rows, how: dict[str, Any], callback: Any, progress: Any) -> Fit:
+        """Go on, with rows that must be those of the fit."""
+        if "why" in self.record:
+            raise RuntimeError(self.record["why"])
+        if rows[0] is None or rows[1] is None:
+            raise RuntimeError("the rows of a fit are not saved with it: give them again, fit.more(X, y, …)")
+        return self.awake(fit.model, rows).more(fit, (None,) * 4, how, callback, progress)
+
+    def awake(self, model: Any, rows: Rows) -> Onward:
+        """Set the fit up again, and stand where it came to a halt."""
+        X, y, weight, validation = rows
+        record = self.record
+        words = {name: named(word) for name, word in record["asked"].items() if name != "start"}
+        start = record["asked"]["start"]
+        asked = Asked(model=model, start=None if start is None else revived(start), **words)
+        if validation is None and asked.drawn is not None:
+            validation = float(record["rows"]["validation"])
+        given = Given.read(X, y, weight, validation, asked.dtype)
+        check_same(given, record["rows"], record["shape"])
+        known = self.under("coordinates/")
+        task = Task.of(asked, given, Budget(**record["budget"]), known)
+        engine = task.plan.begun(task.start)
+        for name, value in record["engine"].items():
+            setattr(engine, name, value)
+        leaves = [array for _, array in sorted(self.under("state/").items(), key=lambda item: int(item[0]))]
+        engine.stand(jax.tree.unflatten(jax.tree.structure(engine.standing), leaves))
+        best = Best(**record["best"], x=self.arrays.get(f"{PLACE}best"))
+        return Onward(task, Halt(engine=engine, best=best, **record["halt"]))
+
+    def under(self, name: str) -> Arrays:
+        """Return the arrays under a name."""
+        place = PLACE + name
+        return {key.removeprefix(place): array for key, array in self.arrays.items() if key.startswith(place)}
+
+
+def check_same(given: Given, known: Mapping[str, str], shape: Any) -> None:
+    """Refuse rows that are not those of the fit."""
+    if list(given.seen.X.shape) != list(shape):
+        raise ValueError(f"X has the shape {given.seen.X.shape} and had {tuple(shape)} in the fit: {ELSE}")
+    for what, digest in given.fingerprint().items():
+        if digest != known[what]:
+            raise ValueError(f"{what} is not what it was in the fit: {ELSE}")

@@ -1,0 +1,121 @@
+"""Rows to hold a fit against while it learns from others, given or drawn."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from steepest.data.arrays import read_features, read_target, read_weight
+from steepest.data.batches import AsTheyAre, Layout
+from steepest.derivatives.precision import compiled_code
+from steepest.descent.view import View
+from steepest.descent.watch import Watch
+from steepest.fitting.problem import Rows, objective_of
+
+# For how many epochs the validation loss may stay as it is.
+PATIENCE, PATIENCE_IN_BATCHES = 10, 5
+
+
+class Observed(NamedTuple):
+    """Rows as they were read: features, targets, weights."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+
+    def at(self, rows: np.ndarray) -> Observed:
+        """Return some of the rows."""
+        return Observed(self.X[rows], self.y[rows], self.weight[rows])
+
+
+def read_validation(validation: Any, X: np.ndarray, names: list[str] | None, dtype: Any) -> float | Observed | None:
+    """Return the part of the rows to draw, or the rows that were given, checked as those to learn from are.
+
+    Parameters
+    ----------
+    validation : float, (X, y), (X, y, weight) or None
+        What the user gave.
+    X : array
+        The rows to learn from.
+    names : list of str or None
+        The names of its columns.
+    dtype : dtype or None
+        What to hold rows in.
+
+    Returns
+    -------
+    float, Observed or None
+        A part between 0 and 1, or rows.
+
+    Raises
+    ------
+    TypeError
+        If it is of another kind.
+    ValueError
+        If the part is none, or the rows are not like those to learn from.
+    """
+    if validation is None:
+        return None
+    if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
+        if not 0 < float(validation) < 1:
+            raise ValueError(f"validation={validation!r}: give a part of the rows between 0 and 1, such as 0.2")
+        return float(validation)
+    if not (isinstance(validation, (tuple, list)) and len(validation) in (2, 3)):
+        kind = type(validation).__name__
+        raise TypeError(f"validation is a {kind}: give a part of the rows such as 0.2, (X, y) or (X, y, weight)")
+    features, y, *weight = validation
+    if names and hasattr(features, "columns"):
+        missing = [name for name in names if name not in map(str, features.columns)]
+        if missing:
+            raise ValueError(f"the X of validation lacks the column {missing[0]!r}, which X has")
+        features = features[names]
+    array, _ = read_features(features, dtype, "the X of validation")
+    if array.shape[1:] != X.shape[1:]:
+        raise ValueError(f"the X of validation has the shape {array.shape} and X has {X.shape}: give the same columns")
+    target = read_target(y, len(array), "the y of validation", "the X of validation")
+    return Observed(array, target, read_weight(weight[0] if weight else None, len(array)))
+
+
+def drawn(seen: Observed, part: float, seed: int) -> tuple[Observed, Observed]:
+    """Return the rows to learn from, and a part of all to hold them against; both keep their order."""
+    rows = len(seen.y)
+    count = min(max(round(part * rows), 1), rows - 1)
+    if not count:
+        raise ValueError(f"validation={part:g}: there is one row, which can't be shared out; give validation=(X, y)")
+    held = np.zeros(rows, dtype=bool)
+    held[np.random.default_rng(seed).permutation(rows)[:count]] = True
+    learnt, unseen = seen.at(~held), seen.at(held)
+    for what, chosen in (("to learn from", learnt), ("for validation", unseen)):
+        if not chosen.weight.any():
+            raise ValueError(f"validation={part:g} leaves no row with a weight {what}: give validation=(X, y)")
+    return learnt, unseen
+
+
+def watch(model: Any, loss: Callable[..., Any], held: Observed, view: View, start: np.ndarray, batched: bool) -> Watch:
+    """Return the mean loss of the rows held back at a point of the loop's, and how long it may stay as it is.
+
+    It is that of the parameters in the user's units on the columns as they are, without the penalty.
+    """
+    params, X = view.point(start), model.shaped(held.X)
+    layout = Layout.of(len(held.y), math.prod(X.shape[1:]), None, False)
+    rows = Rows.arranged(layout, AsTheyAre(X), held.y, held.weight, 0)
+
+    def total(parameters: Any, X: Any, y: Any, weight: Any) -> Any:
+        return (weight * loss(model(X, *parameters.values()), y)).sum()
+
+    objective, _ = objective_of(total, None, params, rows, 0)
+    compiled = objective.compiled
+    if compiled is None:
+        return Watch(lambda x: objective.value(view.rows(x)), PATIENCE_IN_BATCHES if batched else PATIENCE)
+    value = compiled.loop("value", lambda: jax.jit(lambda x, arrays: compiled.pure(x, arrays)[0]))
+
+    def mean(x: np.ndarray) -> float:
+        with compiled_code():
+            return float(value(view.rows(x), objective.arrays))
+
+    return Watch(mean, PATIENCE_IN_BATCHES if batched else PATIENCE)
