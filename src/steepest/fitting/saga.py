@@ -86,9 +86,9 @@ _go_through = shared(_epoch)
 class SagaEngine(PlaneEngine):
     """Two epochs in batches, as long as they lower the value, and then the search in the plane over all rows."""
 
-    def __init__(self, layout: Layout, seed: int, glm: Glm, *arguments: Any) -> None:
     carried = ("left",)
 
+    def __init__(self, layout: Layout, seed: int, glm: Glm, *arguments: Any) -> None:
         super().__init__(glm, *arguments)
         self.layout, self.seed, self.left = layout, seed, EPOCHS
         with compiled_code():
