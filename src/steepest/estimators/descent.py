@@ -1,0 +1,221 @@
+"""What both estimators are: the words of `fit` as parameters, one fit an output, and its results as attributes."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from steepest.data.arrays import read_weight
+from steepest.estimators.rows import checked
+from steepest.estimators.words import linear_model, loss_of, named_model, penalty_of
+from steepest.fitting.fit import fit
+from steepest.fitting.onward import Stored
+from steepest.fitting.result import Fit
+from steepest.fitting.stream import BATCH, Blocks, Stream, fit_stream
+from steepest.models import Custom, losses
+from steepest.models.penalties import L2
+
+STAYS = "this fit can't go on: its rows were not kept; fit its estimator again with warm_start=True"
+# Their slopes grow exponentially, which no step of a single reading bears.
+STEEP = (losses.poisson, losses.gamma)
+
+
+class Descent(BaseEstimator):
+    """A model fitted by descent, one fit an output."""
+
+    _usual: ClassVar[dict[str, str]]
+    _classes: ClassVar[bool]
+
+    runs_: list[Fit]
+    coef_: np.ndarray
+    intercept_: Any
+
+    @property
+    def _cost(self) -> Any:
+        """The loss."""
+        return loss_of(self.loss, named_model(self.model, self._usual), self._usual, self._classes)
+
+    @property
+    def _is_linear(self) -> bool:
+        return isinstance(self.model, str)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "runs_")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Compiled code and rows stay behind; what was found goes along.
+        state = dict(super().__getstate__())
+        if "runs_" in state:
+            state["runs_"] = [at_rest(run) for run in state["runs_"]]
+        return state
+
+    @property
+    def run_(self) -> Fit:
+        """The fit, with its outcome and trace; of several, the first that did not succeed, else the first."""
+        if not hasattr(self, "runs_"):
+            raise AttributeError(f"this {type(self).__name__} has no run_ before it is fitted")
+        return next((run for run in self.runs_ if not run.success), self.runs_[0])
+
+    def _weighed(self, X: Any, y: np.ndarray, weight: Any) -> tuple[Any, np.ndarray, np.ndarray]:
+        """Return the rows that count, with their weights: a weight of 0 is a row that is not there."""
+        weight = read_weight(weight, X.shape[0])
+        kept = weight > 0
+        return (X, y, weight) if kept.all() else (X[kept], y[kept], weight[kept])
+
+    def _fit_outputs(self, X: Any, targets: np.ndarray, weight: np.ndarray, strata: np.ndarray | None) -> None:
+        """Fit an output after another, over all epochs."""
+        starts = self._starts(X, targets.shape[1], warm=self.warm_start and hasattr(self, "runs_"))
+        draws = check_random_state(self.random_state)
+        words: dict[str, Any] = {}
+        if self.early_stopping:
+            learn, held = train_test_split(
+                np.arange(len(targets)), test_size=self.validation_fraction, random_state=draws, stratify=strata
+            )
+            words["validation"] = [(X[held], target[held], weight[held]) for target in targets.T]
+            X, targets, weight = X[learn], targets[learn], weight[learn]
+        seed = draws.randint(2**31 - 1)
+        runs = [
+            self._fit_one(X, target, weight, start, seed, epochs=self.max_epochs, tolerance=self.tol,
+                          **{word: each[k] for word, each in words.items()})
+            for k, (target, start) in enumerate(zip(targets.T, starts, strict=True))
+        ]  # fmt: skip
+        self._students: list[Stream] | None = None
+        self._conclude(runs, max(int(run.trace.epoch[-1]) for run in runs))
+        for run in self.runs_:
+            if not run.success:
+                warnings.warn(run.message, ConvergenceWarning, stacklevel=3)
+
+    def _learn_outputs(self, X: Any, targets: np.ndarray, weight: np.ndarray) -> None:
+        """Go once through the rows, for each output, from where the last call ended."""
+        if self.early_stopping:
+            raise ValueError("early_stopping=True needs all rows at once: partial_fit can't have it")
+        fitted = hasattr(self, "runs_")
+        starts = self._starts(X, targets.shape[1], warm=fitted)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        if self._is_linear and self.direction is None and isinstance(self.step, str) and self.step == "auto":
+            runs = self._read_once(X, targets, weight, starts, seed)
+        else:
+            self._students = None
+            runs = [
+                self._fit_one(X, target, weight, start, seed, epochs=1)
+                for target, start in zip(targets.T, starts, strict=True)
+            ]
+        self._conclude(runs, self.n_iter_ + 1 if fitted else 1)
+
+    def _read_once(self, X: Any, targets: np.ndarray, weight: np.ndarray, starts: list[Any], seed: int) -> list[Fit]:
+        """Learn from a block of rows as from the next of a stream, which each output's student remembers."""
+        cost = self._cost
+        penalty = penalty_of(self.penalty, self.alpha, self.l1_ratio)
+        if not isinstance(penalty, (L2, type(None))):
+            raise ValueError(f"penalty={self.penalty!r}: partial_fit takes 'l2' or None, as it reads rows only once")
+        if cost in STEEP:
+            raise ValueError(f"loss={self.loss!r}: partial_fit needs a learning rate for it, such as step=0.01")
+        model, runs = linear_model(cost), []
+        students = getattr(self, "_students", None) or [None] * len(starts)
+        learnt = []
+        for student, start, target in zip(students, starts, targets.T, strict=True):
+            if student is None:
+                start = self._from_the_middle(X, target, weight) if start is None else start
+                point = np.append(*start)
+                strength = penalty.strength if penalty else 0.0
+                size = self.batch_size or BATCH
+                student = Stream(model, cost, strength, "auto", size, np.random.default_rng(seed), point)
+            blocks = Blocks(iter([(X, target, weight)]), model, cost, None)
+            runs.append(fit_stream(partial(_again, student), model, blocks, start, None, None, self._shown))
+            learnt.append(student)
+        self._students = learnt
+        return runs
+
+    def _from_the_middle(self, X: Any, target: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return a start that predicts the mean: the way there is the longest of all."""
+        return np.zeros(X.shape[1]), 0.0 if self._classes else float(np.average(target, weights=weight))
+
+    @property
+    def _shown(self) -> bool:
+        return bool(self.verbose)
+
+    def _fit_one(self, X: Any, target: np.ndarray, weight: np.ndarray, start: Any, seed: int, **words: Any) -> Fit:
+        cost = self._cost
+        model = linear_model(cost) if self._is_linear else Custom(self.model)
+        return fit(
+            model, X, target, start=start, loss=cost, penalty=penalty_of(self.penalty, self.alpha, self.l1_ratio),
+            sample_weight=weight, batch_size=self.batch_size, direction=self.direction, step=self.step, rng=seed,
+            progress=self._shown, **words,
+        )  # fmt: skip
+
+    def _starts(self, X: Any, outputs: int, warm: bool) -> list[Any]:
+        """Return where each output's fit starts: where its last one ended, or where it was asked to."""
+        if not warm:
+            if self._is_linear and self.start is not None:
+                raise ValueError("start= is for a model of your own: a linear one starts from 0, or by warm_start=True")
+            return [self.start(X) if callable(self.start) else self.start] * outputs
+        if not self._is_linear:
+            starts: list[Any] = [run.params for run in self.runs_]
+        else:
+            coef, intercept = np.atleast_2d(self.coef_), np.ravel(self.intercept_)
+            if coef.shape[1] != X.shape[1]:
+                raise ValueError(f"warm_start=True: X has {X.shape[1]} columns, and had {coef.shape[1]} before")
+            starts = list(zip(coef, intercept, strict=True))
+        if len(starts) != outputs:
+            raise ValueError(f"warm_start=True: y asks for {outputs} fits, and did for {len(starts)} before")
+        return starts
+
+    def _conclude(self, runs: list[Fit], epochs: int) -> None:
+        """Keep what was found."""
+        names = getattr(self, "feature_names_in_", None)
+        for run in runs:
+            if names is not None and self._is_linear:
+                run.columns = list(names)
+                run.trace.names = [*names, "intercept"]
+        # Each of many would hold rows of its own.
+        self.runs_ = runs if len(runs) == 1 else [at_rest(run) for run in runs]
+        self.n_iter_ = epochs
+        if self._is_linear:
+            self.coef_ = np.stack([run.params["coef"] for run in runs])
+            self.intercept_ = np.array([float(run.params["intercept"]) for run in runs])
+        else:
+            for name in ("coef_", "intercept_"):
+                self.__dict__.pop(name, None)
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """Return z, a column an output."""
+        check_is_fitted(self)
+        X = checked(self, X, reset=False)
+        if hasattr(self, "coef_"):
+            return X @ np.atleast_2d(self.coef_).T + np.ravel(self.intercept_)
+        return np.stack([run.predict(X) for run in self.runs_], axis=1)
+
+
+def _again(student: Stream, point: np.ndarray) -> Stream:
+    """Return the one who learnt from the blocks before, wherever it would start."""
+    return student
+
+
+def at_rest(run: Fit) -> Fit:
+    """Return a fit as it is when loaded from disk: without its rows and compiled code, but with its model.
+
+    Parameters
+    ----------
+    run : Fit
+        The fit.
+
+    Returns
+    -------
+    Fit
+        What can be pickled of it, and takes little room.
+    """
+    return replace(run, objective=None, view=None, data=None, onward=Stored({"why": STAYS}, {}))

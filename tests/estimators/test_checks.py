@@ -1,0 +1,20 @@
+"""scikit-learn's own checks of what an estimator must be."""
+
+import pytest
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+
+from tests.estimators.kinds import QUICK, SLOW, excused
+
+
+# In one test, so that one process compiles what all of the checks share.
+@pytest.mark.parametrize("estimator", QUICK, ids=repr)
+@pytest.mark.filterwarnings("ignore")
+def test_conforms(estimator):
+    check_estimator(estimator, on_skip=None)
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks(QUICK + SLOW, expected_failed_checks=excused)
+def test_every_kind_conforms(estimator, check):
+    check(estimator)

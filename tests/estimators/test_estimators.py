@@ -1,0 +1,322 @@
+"""The estimators, held against scikit-learn's exact solvers on raw tables, and to scikit-learn's habits."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import ElasticNet, LinearRegression, LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from steepest import losses
+from steepest.estimators import DescentClassifier, DescentRegressor
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    return load_diabetes(return_X_y=True, scaled=False)
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    return load_breast_cancer(return_X_y=True)
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    return X[order], y[order]
+
+
+@pytest.fixture(scope="module")
+def regressor(diabetes):
+    return DescentRegressor().fit(*diabetes)
+
+
+@pytest.fixture(scope="module")
+def classifier(cancer):
+    return DescentClassifier().fit(*cancer)
+
+
+@pytest.fixture(scope="module")
+def of_iris(iris):
+    return DescentClassifier().fit(*iris)
+
+
+class TestAnswers:
+    def test_least_squares(self, diabetes, regressor):
+        X, y = diabetes
+        exact = LinearRegression().fit(X, y)
+        least = np.mean((exact.predict(X) - y) ** 2)
+        assert np.mean((regressor.predict(X) - y) ** 2) == pytest.approx(least, rel=1e-6)
+        np.testing.assert_allclose(regressor.coef_, exact.coef_, rtol=1e-4)
+        assert regressor.run_.success
+        assert regressor.score(X, y) == pytest.approx(exact.score(X, y), rel=1e-9)
+
+    def test_ridge_and_elastic_net(self, diabetes):
+        X, y = diabetes
+        ridge = DescentRegressor(alpha=0.2).fit(X, y)
+        exact = Ridge(alpha=0.2 * len(y) / 2, solver="cholesky", tol=1e-12).fit(X, y)
+        assert cost(ridge, X, y) == pytest.approx(cost(exact, X, y, 0.2), rel=1e-6)
+        net = DescentRegressor(penalty="elasticnet", alpha=2.0, l1_ratio=0.5).fit(X, y)
+        exact = ElasticNet(alpha=1.0, l1_ratio=0.5, tol=1e-12, max_iter=100_000).fit(X, y)
+        assert cost(net, X, y, 1.0, 1.0) == pytest.approx(cost(exact, X, y, 1.0, 1.0), rel=1e-4)
+        np.testing.assert_array_equal(net.coef_ == 0, exact.coef_ == 0)
+
+    def test_logistic_regression(self, cancer, classifier):
+        X, y = cancer
+        exact = LogisticRegression(C=1 / (1e-4 * len(y)), solver="newton-cholesky", tol=1e-12, max_iter=1000).fit(X, y)
+        assert cost(classifier, X, y) == pytest.approx(cost(exact, X, y, 1e-4), rel=1e-6)
+        np.testing.assert_allclose(classifier.predict_proba(X), exact.predict_proba(X), atol=2e-3)
+        assert (classifier.coef_.shape, classifier.intercept_.shape) == ((1, X.shape[1]), (1,))
+
+    def test_units_leave_the_score_as_it_was(self, diabetes, regressor):
+        X, y = diabetes
+        scaled = DescentRegressor().fit(X * 1e6, y)
+        assert scaled.score(X * 1e6, y) == pytest.approx(regressor.score(X, y), rel=1e-9)
+
+    def test_columns_in_another_order_give_coefficients_in_that_order(self, diabetes, regressor):
+        X, y = diabetes
+        order = np.random.default_rng(0).permutation(X.shape[1])
+        turned = DescentRegressor().fit(X[:, order], y)
+        np.testing.assert_allclose(turned.coef_, regressor.coef_[order], rtol=1e-7)
+        np.testing.assert_allclose(turned.intercept_, regressor.intercept_, rtol=1e-7)
+
+    def test_the_intercept_is_added(self, diabetes, regressor, classifier):
+        X, y = diabetes
+        assert regressor.predict(np.zeros((1, 10)))[0] == regressor.intercept_ < -100
+        shifted = DescentRegressor().fit(X, y + 1000)
+        assert shifted.intercept_ == pytest.approx(regressor.intercept_ + 1000)
+        np.testing.assert_allclose(shifted.predict(X), regressor.predict(X) + 1000)
+        at_zero = classifier.decision_function(np.zeros((1, 30)))
+        np.testing.assert_array_equal(at_zero, classifier.intercept_)
+
+    def test_weights_are_repetitions(self, diabetes, cancer):
+        times = np.random.default_rng(1).integers(0, 3, 442)
+        for estimator, (X, y) in (
+            (DescentRegressor(), diabetes),
+            (DescentClassifier(), (cancer[0][:442], cancer[1][:442])),
+        ):
+            weighted = clone(estimator).fit(X, y, sample_weight=times)
+            repeated = clone(estimator).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+            assert weighted.run_.fun == pytest.approx(repeated.run_.fun, rel=1e-5)
+
+    def test_several_outputs_are_several_fits(self, diabetes, regressor):
+        X, y = diabetes
+        both = DescentRegressor().fit(X, np.c_[y, -2 * y])
+        assert (both.coef_.shape, both.intercept_.shape, both.predict(X).shape) == ((2, 10), (2,), (442, 2))
+        np.testing.assert_allclose(both.coef_, np.outer([1, -2], regressor.coef_), rtol=1e-6)
+        assert len(both.runs_) == 2
+
+    def test_more_than_two_classes(self, iris, of_iris):
+        X, y = iris
+        assert of_iris.score(X, y) > 0.95
+        assert of_iris.decision_function(X).shape == (150, 3)
+        np.testing.assert_allclose(of_iris.predict_proba(X).sum(axis=1), 1)
+        named = DescentClassifier().fit(X, np.array(["setosa", "versicolor", "virginica"])[y])
+        assert named.classes_.tolist() == ["setosa", "versicolor", "virginica"]
+        np.testing.assert_array_equal(named.predict(X), named.classes_[of_iris.predict(X)])
+
+    def test_balanced_classes_are_weighted_ones(self, cancer):
+        X, y = cancer
+        count = np.bincount(y)
+        weight = len(y) / (2 * count)
+        fits = [
+            DescentClassifier(class_weight="balanced").fit(X, y),
+            DescentClassifier(class_weight=dict(enumerate(weight))).fit(X, y),
+            DescentClassifier().fit(X, y, sample_weight=weight[y]),
+        ]
+        for other in fits[1:]:
+            np.testing.assert_allclose(other.coef_, fits[0].coef_, rtol=1e-9)
+
+    def test_a_class_of_weight_0_is_not_there(self, iris):
+        X, y = iris
+        fitted = DescentClassifier().fit(X, y, sample_weight=(y != 1).astype(float))
+        assert fitted.classes_.tolist() == [0, 2]
+
+
+def cost(fitted, X, y, alpha=None, l1=0.0):
+    """The objective at the coefficients of an estimator."""
+    alpha = fitted.alpha if alpha is None else alpha
+    w = np.ravel(fitted.coef_)
+    z = X @ w + fitted.intercept_
+    loss = losses.log_loss if hasattr(fitted, "classes_") else losses.squared
+    return loss(z, y).mean() + alpha / 2 * w @ w + l1 * np.abs(w).sum()
+
+
+class TestOwnModel:
+    @staticmethod
+    def curve(X, rate, level):
+        return level * np.exp(-rate * X[:, 0])
+
+    def test_a_curve(self):
+        x = np.linspace(0, 3, 50)[:, None]
+        fitted = DescentRegressor(self.curve, start={"rate": 0.5, "level": 1.0}).fit(x, 2.5 * np.exp(-1.3 * x[:, 0]))
+        assert fitted.run_.params == pytest.approx({"rate": 1.3, "level": 2.5})
+        assert fitted.predict(x[:1]) == pytest.approx([2.5])
+        assert not hasattr(fitted, "coef_")
+        again = pickle.loads(pickle.dumps(fitted))
+        np.testing.assert_array_equal(again.predict(x), fitted.predict(x))
+
+    def test_of_the_wrong_arity_or_shape(self):
+        X, y = np.ones((4, 2)), np.arange(4.0)
+        with pytest.raises(TypeError, match="the model takes 1 argument"):
+            DescentRegressor(lambda X: X[:, 0]).fit(X, y)
+        with pytest.raises(ValueError, match=r"the model returned the shape \(4, 2\) for 4 rows"):
+            DescentRegressor(lambda X, w: X * w).fit(X, y)
+
+
+class TestPartialFit:
+    def test_it_goes_on_from_call_to_call(self, diabetes, regressor):
+        X, y = diabetes
+        order = np.random.default_rng(0).permutation(len(y))
+        streamed = DescentRegressor(random_state=0)
+        for _ in range(20):
+            for rows in np.array_split(order, 2):
+                streamed.partial_fit(X[rows], y[rows])
+        assert streamed.score(X, y) > 0.95 * regressor.score(X, y)
+        assert streamed.n_iter_ == 40
+
+    def test_with_a_learning_rate_it_is_a_plain_epoch(self):
+        rng = np.random.default_rng(0)
+        X, y = rng.standard_normal((8, 2)), rng.standard_normal(8)
+        fitted = DescentRegressor(step=0.1).partial_fit(X, y).partial_fit(X, y)
+        A, theta = np.c_[X, np.ones(8)], np.zeros(3)
+        for _ in range(2):
+            theta = theta - 0.1 * 2 * A.T @ (A @ theta - y) / 8
+        np.testing.assert_allclose([*fitted.coef_, fitted.intercept_], theta)
+
+    def test_a_class_may_be_missing_from_a_batch(self, iris):
+        X, y = iris
+        fitted = DescentClassifier(random_state=0)
+        fitted.partial_fit(X[y == 0], y[y == 0], classes=[0, 1, 2])
+        for rows in np.array_split(np.arange(150), 3) * 10:
+            fitted.partial_fit(X[rows], y[rows])
+        assert fitted.score(X, y) > 0.85
+
+    def test_labels_that_were_not_named(self, iris):
+        X, y = iris
+        with pytest.raises(ValueError, match="classes= must be given"):
+            DescentClassifier().partial_fit(X, y)
+        with pytest.raises(ValueError, match=r"the label 2, and the classes are \[0, 1\]"):
+            DescentClassifier().partial_fit(X, y, classes=[0, 1])
+
+
+class TestHabits:
+    def test_frames_of_pandas_and_polars(self, diabetes, regressor):
+        X, y = diabetes
+        names = load_diabetes().feature_names
+        for frame in pd.DataFrame(X, columns=names), pl.DataFrame(X, schema=names):
+            fitted = DescentRegressor().fit(frame, y)
+            assert fitted.feature_names_in_.tolist() == names
+            assert fitted.run_.trace.names == [*names, "intercept"]
+            np.testing.assert_allclose(fitted.coef_, regressor.coef_, rtol=1e-9)
+            with pytest.raises(ValueError, match="feature names"):
+                fitted.predict(frame[names[::-1]])
+
+    def test_a_fit_travels(self, iris, of_iris, classifier, cancer):
+        again = pickle.loads(pickle.dumps(of_iris))
+        np.testing.assert_array_equal(again.predict_proba(iris[0]), of_iris.predict_proba(iris[0]))
+        assert again.run_ == of_iris.run_
+        again = pickle.loads(pickle.dumps(classifier))
+        assert (again.run_.outcome, len(again.run_.trace)) == ("converged", len(classifier.run_.trace))
+        assert len(pickle.dumps(classifier)) < cancer[0].nbytes / 2
+
+    def test_searches_and_pipelines(self, diabetes, cancer):
+        X, y = diabetes
+        search = GridSearchCV(DescentRegressor(), {"alpha": [0.0, 1.0]}, cv=2).fit(X, y)
+        assert search.best_score_ > 0.45
+        assert cross_val_score(make_pipeline(StandardScaler(), DescentClassifier()), *cancer, cv=2).mean() > 0.95
+        names = load_diabetes().feature_names
+        pipeline = make_pipeline(PolynomialFeatures(degree=1, include_bias=False), DescentRegressor())
+        pipeline.set_output(transform="pandas").fit(pd.DataFrame(X, columns=names), y)
+        assert pipeline[-1].feature_names_in_.tolist() == names
+
+    def test_a_warm_start_starts_where_the_last_fit_ended(self, cancer, classifier):
+        X, y = cancer
+        again = DescentClassifier(warm_start=True).fit(X, y)
+        again.fit(X, y)
+        assert again.run_.trace.value[0] == pytest.approx(classifier.run_.fun)
+        assert again.n_iter_ < classifier.n_iter_
+        with pytest.raises(ValueError, match="X has 29 columns, and had 30"):
+            again.fit(X[:, 1:], y)
+
+    def test_probabilities_of_the_log_loss_alone(self, classifier):
+        assert hasattr(DescentClassifier(), "predict_proba")
+        assert not hasattr(DescentClassifier(model="svm"), "predict_proba")
+        assert not hasattr(DescentClassifier(loss="squared hinge"), "predict_log_proba")
+        far = np.zeros((1, 30))
+        far[0, 0] = -1e4
+        assert 0 < classifier.predict_proba(far).min() < 1e-300 or classifier.predict_log_proba(far).min() == -np.inf
+
+    def test_a_run_that_does_not_succeed_warns_in_its_own_words(self, cancer):
+        with pytest.warns(ConvergenceWarning, match="no finite optimum.*add penalty"):
+            fitted = DescentClassifier(penalty=None).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+        assert not fitted.run_.success
+
+    def test_the_same_seed_gives_the_same_fit(self, diabetes):
+        fits = [DescentRegressor(batch_size=32, max_epochs=2, random_state=seed) for seed in (0, 0, 1)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            first, same, other = (fit.fit(*diabetes).coef_ for fit in fits)
+        np.testing.assert_array_equal(first, same)
+        assert not np.array_equal(first, other)
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("words", "error", "message"),
+        [
+            ({"model": "liner"}, ValueError, "model='liner' is not known"),
+            ({"model": 3}, TypeError, "model=3: give one of"),
+            ({"loss": "hinge"}, ValueError, "one of classes: take DescentClassifier"),
+            ({"loss": "squard"}, ValueError, "did you mean 'squared'"),
+            ({"penalty": "L2"}, ValueError, "penalty='L2' is not known"),
+            ({"penalty": "l1"}, ValueError, "with alpha=0 sets no coefficient to 0"),
+            ({"alpha": -1}, ValueError, "alpha=-1: give a number from 0 up"),
+            ({"l1_ratio": 2}, ValueError, "l1_ratio=2: give a number from 0 to 1"),
+            ({"batch_size": 0}, ValueError, "batch_size=0: give a whole number"),
+            ({"max_epochs": -1}, ValueError, "epochs=-1: give a whole number"),
+            ({"start": [1.0]}, ValueError, "start= is for a model of your own"),
+        ],
+    )
+    def test_words(self, diabetes, words, error, message):
+        with pytest.raises(error, match=message):
+            DescentRegressor(**words).fit(*diabetes)
+
+    def test_rows(self, diabetes):
+        X, y = diabetes
+        frame = pd.DataFrame(X, columns=load_diabetes().feature_names)
+        hole = frame.copy()
+        hole.loc[3, "bmi"] = np.nan
+        text = frame.assign(city="Oslo")
+        for wrong, message in (hole, "X contains NaN, in row 3, column bmi"), (text, "columns city do not: encode"):
+            with pytest.raises(ValueError, match=message):
+                DescentRegressor().fit(wrong, y)
+        with pytest.raises(ValueError, match="sample_weight has -1 in row 0"):
+            DescentRegressor().fit(X, y, sample_weight=np.r_[-1.0, np.ones(441)])
+        with pytest.raises(ValueError, match="sample_weight is zero in every row"):
+            DescentRegressor().fit(X, y, sample_weight=np.zeros(442))
+        with pytest.raises(NotFittedError):
+            DescentRegressor().predict(X)
+
+    def test_labels(self, diabetes):
+        X, y = diabetes
+        with pytest.raises(ValueError, match="continuous"):
+            DescentClassifier().fit(X, y + 0.5)
+        with pytest.raises(ValueError, match="y has one class in the rows that count, 1"):
+            DescentClassifier().fit(X, np.ones(442, dtype=int))
+        with pytest.raises(ValueError, match="one of numbers: take DescentRegressor"):
+            DescentClassifier(loss="squared").fit(X, y > 100)
+
+    def test_a_batch_larger_than_the_table_is_the_table(self, diabetes, regressor):
+        np.testing.assert_array_equal(DescentRegressor(batch_size=1000).fit(*diabetes).coef_, regressor.coef_)
