@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from steepest.data.batches import AsTheyAre, Columns
+from steepest.data.batches import AsTheyAre, Columns, Layout
+from steepest.data.csr import is_sparse
 from steepest.derivatives.objective import Objective, leaves_of
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.engine import Engine
 from steepest.descent.least_squares import undetermined
 from steepest.descent.view import View
-from steepest.fitting.problem import Rows
+from steepest.fitting.problem import Rows, objective_of
 from steepest.fitting.residuals import ModelResiduals, residuals_of
 from steepest.fitting.result import Fit
 from steepest.models import Custom
@@ -41,6 +43,10 @@ class CustomProblem:
         cls, model: Custom, X: np.ndarray, y: np.ndarray, start: Any, loss: Function, penalty: Function | None
     ) -> CustomProblem:
         """Try the model at its start: it must return a prediction for each row."""
+        if is_sparse(X):
+            raise TypeError(
+                "X is sparse, which functions of your own do not take: give X.toarray(), or models.Linear()"
+            )
         params = model.start(X, start)
         Structure.of(params)
         with np.errstate(all="ignore"):
@@ -79,6 +85,14 @@ class CustomProblem:
             return penalty(np.concatenate([np.ravel(leaf) for leaf in leaves_of(layout, parameters)]))
 
         return penalized
+
+    def layout(self, size: int | None, shuffle: Any) -> Layout:
+        """Return how the rows lie in memory, for batches of a size."""
+        return Layout.of(len(self.X), math.prod(self.X.shape[1:]), size, shuffle)
+
+    def objective(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
+        """Return the objective, and how its parameters are laid out."""
+        return objective_of(self.total(), self.penalty(), self.start, rows, seed)
 
     def view(self, calling: Calling) -> View:
         """Return how the loop's points look: by name."""

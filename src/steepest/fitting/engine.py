@@ -87,10 +87,10 @@ class Stand(NamedTuple):
 def begin(glm: Glm, x: Array, metric: Any) -> Stand:
     """Stand at a start."""
     value, gradient, z = glm.slope(x)
-    zero, none, q = jnp.zeros((), int), jnp.asarray(0.0), jnp.zeros_like(x)
+    zero, none, q = jnp.zeros((), int), jnp.zeros(()), jnp.zeros_like(x)
     here = faced(Stand(
         x, value, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero, zero, zero + 1, value,
-        none, jnp.asarray(jnp.inf), none, zero, zero, zero,
+        none, none + jnp.inf, none, zero, zero, zero,
     ))  # fmt: skip
     code = jnp.where(here.estimate <= 4 * EPS * jnp.abs(value), CANDIDATE, RUNNING)
     return here._replace(resets=zero, code=code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,24 +11,26 @@ from typing import Any
 import jax
 import numpy as np
 
-from steepest.data.batches import AsTheyAre, Columns
+from steepest.data.batches import AsTheyAre, Columns, Layout
+from steepest.data.csr import SparseColumns, is_sparse
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.engine import Engine
 from steepest.descent.verdict import message
 from steepest.descent.view import View
-from steepest.fitting.certificate import ALIKE, ENDLESS, Certifier
+from steepest.fitting.certificate import ALIKE, ENDLESS, WIDEST, Certifier
+from steepest.fitting.direct import direct
 from steepest.fitting.engine import NewtonEngine, PlaneEngine, SpectralEngine
 from steepest.fitting.glm import CONVEX, Glm
-from steepest.fitting.problem import Rows
+from steepest.fitting.problem import Rows, objective_of
 from steepest.fitting.proximal import WIDEST_MODEL
 from steepest.fitting.result import Fit
 from steepest.fitting.saga import STEEPEST
 from steepest.fitting.scaling import Changed, Coordinates, coordinates
 from steepest.fitting.sparse_certificate import SparseCertifier
 from steepest.models import Linear
-from steepest.models.losses import log_loss, poisson, squared
+from steepest.models.losses import Loss, log_loss, squared
 from steepest.models.penalties import L1, L2, ElasticNet
 from steepest.trace import Certificate, Event, Outcome
 
@@ -73,6 +75,8 @@ class LinearProblem:
     coordinates: Coordinates
     curvature: float
     names: Sequence[str] | None
+    y: np.ndarray
+    weight: np.ndarray
 
     @classmethod
     def of(
@@ -83,7 +87,7 @@ class LinearProblem:
         X = model.shaped(X)
         bend = curvature(loss, float(np.average(y, weights=weight)))
         where = coordinates(X, weight, how, ridge_of(penalty) / bend)
-        return cls(model, X, model.start(X, start), loss, penalty, how, where, bend, names)
+        return cls(model, X, model.start(X, start), loss, penalty, how, where, bend, names, y, weight)
 
     @property
     def start(self) -> np.ndarray:
@@ -92,7 +96,32 @@ class LinearProblem:
 
     def columns(self) -> Columns:
         """Return the columns that the loop sees."""
-        return AsTheyAre(self.X) if self.how == "none" else Changed(self.X, self.coordinates)
+        where = self.coordinates
+        if is_sparse(self.X):
+            return SparseColumns(self.X) if self.how == "none" else SparseColumns(self.X, where.mean, where.turn)
+        return AsTheyAre(self.X) if self.how == "none" else Changed(self.X, where)
+
+    def layout(self, size: int | None, shuffle: Any) -> Layout:
+        """Return how the rows lie in memory, for batches of a size."""
+        columns = self.columns()
+        width = columns.shape[1]
+        if isinstance(columns, SparseColumns) and width > WIDEST:
+            # Else a block of them is made dense for a Hessian.
+            width = columns.width
+        return Layout.of(columns.shape[0], width, size, shuffle, rounded=True)
+
+    def objective(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
+        """Return the objective, and how its parameters are laid out."""
+        if found := direct(self, rows, seed):
+            return found
+        if is_sparse(self.X):
+            kind = "loss" if not isinstance(self.loss, Loss) else "penalty"
+            raise ValueError(f"the {kind} given can't be had on sparse rows: take a named one, or give X.toarray()")
+        return objective_of(self.total(), self.penalty(), self.start, rows, seed)
+
+    def plain_rows(self, rows: Rows) -> Iterable[tuple[Any, ...]]:
+        """Return the rows for plain calls, some at a time."""
+        return [(self.columns(), self.y, self.weight)] if is_sparse(self.X) else rows.blocks()
 
     def total(self) -> Function:
         """Return the weighted sum of losses as NumPy code of the loop's point."""
@@ -119,10 +148,11 @@ class LinearProblem:
         objective.smooth = not kink_of(self.user_penalty)
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return
+        glm = objective.arrays["direct"].glm
         if objective.smooth:
-            objective.certify = Certifier(self.glm(objective, rows), self.coordinates)
+            objective.certify = Certifier(glm, self.coordinates)
         elif self.how != "whiten":
-            objective.certify = SparseCertifier(self.glm(objective, rows), self.kinks, self.coordinates)
+            objective.certify = SparseCertifier(glm, self.kinks, self.coordinates)
 
     def engine(self, objective: Objective) -> Function:
         """Return what descends when nothing was asked for."""
@@ -150,13 +180,19 @@ class LinearProblem:
         """λⱼ, what |θⱼ| is multiplied by in the penalty."""
         return np.append(kink_of(self.user_penalty) / self.coordinates.scale, 0.0)
 
-    def glm(self, objective: Objective, rows: Rows) -> Glm:
-        """Return the products with the rows, where the objective has them."""
+    @property
+    def knows_its_penalty(self) -> bool:
+        """Whether the penalty is one that the objective need not trace."""
+        return isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None))) and not (
+            kink_of(self.user_penalty) and self.how == "whiten"
+        )
+
+    def glm(self, data: tuple[Any, Any, Any], rows: Rows) -> Glm:
+        """Return the products with rows that compiled code has, and the quadratic part of the penalty."""
         free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
         with compiled_code():
             turn = None if free else jax.device_put(self.coordinates.turn)
-        X, y, weight = objective.arrays["data"]
-        return Glm(X, y, weight, rows.mass, ridge_of(self.user_penalty), turn, self.loss, rows.layout.block)
+        return Glm(*data, rows.mass, ridge_of(self.user_penalty), turn, self.loss, rows.layout.block)
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data: columns without news, and classes that separate."""
@@ -179,9 +215,7 @@ class LinearProblem:
 
 def curvature(loss: Function, mean: float) -> float:
     """Return ℓ″ where every prediction is the mean of y, which is what a model without columns predicts."""
-    if loss is squared:
-        return 2.0
-    return max({log_loss: mean * (1 - mean), poisson: mean}.get(loss, 1.0), 1e-6)
+    return loss.curvature(mean) if isinstance(loss, Loss) else 1.0
 
 
 def ridge_of(penalty: Function | None) -> float:

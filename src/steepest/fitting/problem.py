@@ -7,7 +7,7 @@ batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.batches import AsTheyAre, Columns, Layout
+from steepest.data.sparse import picked_from, rows_of
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely
@@ -36,7 +37,7 @@ class Rows:
     """The data of a fit as its layout has them; what is padded has weight 0."""
 
     layout: Layout
-    X: np.ndarray
+    X: Any
     y: np.ndarray
     weight: np.ndarray
 
@@ -57,6 +58,12 @@ class Rows:
         """Return the first rows, or all where there are no more."""
         count = min(count, self.layout.rows)
         return self.X[:count], self.y[:count], self.weight[:count]
+
+    def blocks(self) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield the rows that there are, a block at a time."""
+        for start in range(0, self.layout.rows, self.layout.block):
+            place = slice(start, min(start + self.layout.block, self.layout.rows))
+            yield self.X[place], self.y[place], self.weight[place]
 
 
 def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, seed: int) -> tuple[Objective, Calling]:
@@ -107,12 +114,12 @@ def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, 
     objective = Objective(x.size, plain, lambda x: known(x, arrays), "traced", sentence, known, arrays, key=few.key)
     objective.heavy = rows.X.size > HEAVY
     if objective.heavy:
-        objective.hessian = _Second(hessian_over_blocks(few.compiled, extra, rows.layout), arrays)
+        objective.hessian = Second(hessian_over_blocks(few.compiled, extra, rows.layout), arrays)
     return objective, calling
 
 
 @dataclass(frozen=True)
-class _Second:
+class Second:
     """The Hessian at a point, NaN where the model can't be differentiated twice."""
 
     compiled: Callable[..., Any]
@@ -134,10 +141,14 @@ def _placed(rows: Rows, closed: Any, penalty: Any, seed: int) -> dict[str, Any]:
         "penalty": tuple(penalty),
         "data": data,
         "mass": rows.mass,
-        # A short batch divides by the full size: each row weighs alike over an epoch.
-        "batch_mass": rows.mass * rows.layout.size / rows.layout.rows,
+        "batch_mass": batch_mass(rows),
         "seed": seed,
     }
+
+
+def batch_mass(rows: Rows) -> float:
+    """Return what the sum of a batch is divided by: a short one's too, so that each row weighs alike over an epoch."""
+    return rows.mass * rows.layout.size / rows.layout.rows
 
 
 def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compiled:
@@ -161,6 +172,18 @@ def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compi
         cost, push = extra.pure(x, arrays["penalty"]) if extra else (0.0, 0.0)
         return value / arrays["mass"] + cost, gradient / arrays["mass"] + push
 
+    def on_batch(x: Any, i: Any, order: Any, arrays: dict[str, Any]) -> tuple[Any, Any]:
+        return part(x, batch_of(layout, arrays["data"], order, i)[1], arrays["batch_mass"], arrays)
+
+    compiled = Compiled(whole)
+    if layout.batches > 1:
+        compiled.epoch, compiled.updates = epoch_of(layout, on_batch), layout.batches
+    return compiled
+
+
+def epoch_of(layout: Layout, on_batch: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
+    """Return an epoch of updates, by the value and gradient that ``on_batch(x, i, order, arrays)`` has on batch i."""
+
     def epoch(rules: Rules, x: Any, memory: Any, number: Any, arrays: Any, sizes: Any, first: Any) -> Any:
         """Go through the batches once; return the point, the memory and the last step size."""
         order = order_of(layout, jax.random.fold_in(jax.random.key(arrays["seed"]), number))
@@ -170,23 +193,15 @@ def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compi
 
         def update(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
             x, memory = carry
-            _, batch = batch_of(layout, arrays["data"], order, i)
-
-            def on_batch(x: Any) -> Any:
-                return part(x, batch, arrays["batch_mass"], arrays)
-
-            value, gradient = on_batch(x)
-            direction, memory = rules.turn(gradient, memory, x, value, lambda x: on_batch(x)[0])
+            value, gradient = on_batch(x, i, order, arrays)
+            direction, memory = rules.turn(gradient, memory, x, value, lambda x: on_batch(x, i, order, arrays)[0])
             return x + size(i, memory) * direction, memory
 
         unroll = UNROLLED if layout.size <= FEW_ROWS else 1
         x, memory = jax.lax.fori_loop(0, layout.batches, update, (x, memory), unroll=unroll)
         return x, memory, size(layout.batches - 1, memory)
 
-    compiled = Compiled(whole)
-    if layout.batches > 1:
-        compiled.epoch, compiled.updates = epoch, layout.batches
-    return compiled
+    return epoch
 
 
 def hessian_over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Callable[..., Any]:
@@ -223,6 +238,6 @@ def batch_of(layout: Layout, data: tuple[Any, ...], order: Any, i: Any) -> tuple
     """Return which rows batch i holds, and those rows of each array."""
     if layout.shuffle == "rows":
         rows = jax.lax.dynamic_slice(order, (i * layout.size,), (layout.size,))
-        return rows, tuple(a[rows] for a in data)
+        return rows, tuple(picked_from(a, rows) for a in data)
     first = (i if order is None else order[i]) * layout.size
-    return first + jnp.arange(layout.size), tuple(jax.lax.dynamic_slice_in_dim(a, first, layout.size) for a in data)
+    return first + jnp.arange(layout.size), tuple(rows_of(a, first, layout.size) for a in data)

@@ -121,14 +121,14 @@ def least(H: Array, g: Array, x: Array, lam: Array) -> Array:
 def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Sparse:
     """Stand at a start."""
     f, g, z = glm.slope(x)
-    value, none, zero = f + lam @ jnp.abs(x), jnp.asarray(0.0), jnp.zeros((), int)
+    value, none, zero = f + lam @ jnp.abs(x), jnp.zeros(()), jnp.zeros((), int)
     v = shortest(g, x, lam)
     estimate = v @ v / (2 * curvature)
     code = jnp.where(estimate <= 4 * EPS * jnp.abs(value), CANDIDATE, RUNNING)
     recent = jnp.full(RECENT, value)
     return Sparse(
         x, value, g, v, z, jnp.asarray(curvature, float), recent, zero, zero + 1, value, estimate,
-        jnp.asarray(jnp.inf), none, x, value, zero, code,
+        none + jnp.inf, none, x, value, zero, code,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.batches import Layout
+from steepest.data.sparse import squares
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.state import RUNNING
@@ -40,7 +41,7 @@ def smoothness(glm: Glm, size: int, rows: int) -> float:
 
 def _norms(glm: Glm, rows: Array) -> tuple[Array, Array]:
     """Return the largest n pᵢ ‖aᵢ‖², and the largest eigenvalue of Σ pᵢ aᵢaᵢᵀ by a few steps of the power method."""
-    norms = glm.over_blocks(lambda X, p: ((), p * (1 + (X**2).sum(axis=1))), ())[1]
+    norms = glm.over_blocks(lambda X, p: ((), p * (1 + squares(X))), ())[1]
 
     def pull(_: Any, v: Array) -> Array:
         def part(X: Array, p: Array) -> tuple[Array, tuple[()]]:

@@ -16,7 +16,7 @@ from steepest.descent.levenberg import LevenbergMarquardt
 from steepest.descent.state import Rules
 from steepest.fitting.custom import CustomProblem
 from steepest.fitting.linear import LinearProblem
-from steepest.fitting.problem import Rows, objective_of
+from steepest.fitting.problem import Rows
 from steepest.fitting.residuals import MOST_WORK, hindrance
 from steepest.fitting.saga import SagaEngine
 
@@ -31,7 +31,7 @@ def planned(
     if hybrid:
         # The batches are those of its first epochs alone.
         rules, rows = choose(None, "auto"), replace(rows, layout=replace(layout, size=layout.rows, shuffle=False))
-    objective, calling = objective_of(problem.total(), problem.penalty(), problem.start, rows, seed)
+    objective, calling = problem.objective(rows, seed)
     problem.sharpen(objective, rows)
     plan = Plan(objective, problem.view(calling), rules, 1.0, budget)
     unfit = hindrance(problem.model, problem.loss, problem.user_penalty, objective.size, batched)

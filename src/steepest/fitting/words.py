@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import Any
 
@@ -71,7 +72,7 @@ def read_rescaling(rescale: str, model: Any, X: np.ndarray, finds_its_own: bool)
         return rescale
     if not finds_its_own:
         return "none"
-    return "whiten" if X[0].size <= WIDEST_GRAM else "scale"
+    return "whiten" if math.prod(X.shape[1:]) <= WIDEST_GRAM else "scale"
 
 
 def check_shuffle(shuffle: Any) -> None:
