@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.losses import Loss, squared
+from steepest.models.loss import Loss
+from steepest.models.losses import squared
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Custom:
     """
 
     function: Callable[..., Any]
-    loss: ClassVar[Loss] = staticmethod(squared)
+    loss: ClassVar[Loss] = squared
 
     @property
     def names(self) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.losses import Loss, log_loss, poisson, squared
+from steepest.models.loss import Loss
+from steepest.models.losses import gamma, log_loss, poisson, squared
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Linear:
     (array([2.]), 1.0)
     """
 
-    loss: ClassVar[Loss] = staticmethod(squared)
+    loss: ClassVar[Loss] = squared
 
     def start(self, X: np.ndarray, given: Any = None) -> dict[str, Any]:
         """Return the parameters to start from, zero where none are given.
@@ -124,7 +125,7 @@ class Logistic(Linear):
     0.5
     """
 
-    loss: ClassVar[Loss] = staticmethod(log_loss)
+    loss: ClassVar[Loss] = log_loss
 
     def response(self, z: Any) -> Any:
         """Return the probability of class 1, 1 / (1 + e⁻ᶻ).
@@ -154,7 +155,7 @@ class Poisson(Linear):
     array([2., 6.])
     """
 
-    loss: ClassVar[Loss] = staticmethod(poisson)
+    loss: ClassVar[Loss] = poisson
 
     def response(self, z: Any) -> Any:
         """Return the mean, eᶻ.
@@ -168,5 +169,35 @@ class Poisson(Linear):
         -------
         array
             Means, in counts.
+        """
+        return np.exp(z)
+
+
+@dataclass(frozen=True)
+class Gamma(Linear):
+    """Regression of sizes above 0 that spread as their mean: the logarithm of the mean is X w + b.
+
+    Examples
+    --------
+    >>> import numpy as np, steepest as st
+    >>> fit = st.fit(Gamma(), np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([1.0, 3.0, 5.0, 7.0]))
+    >>> fit.predict(np.array([[0.0], [1.0]])).round(2)
+    array([2., 6.])
+    """
+
+    loss: ClassVar[Loss] = gamma
+
+    def response(self, z: Any) -> Any:
+        """Return the mean, eᶻ.
+
+        Parameters
+        ----------
+        z : array
+            Logarithms of means.
+
+        Returns
+        -------
+        array
+            Means, in the units of y.
         """
         return np.exp(z)

@@ -1,8 +1,4 @@
-"""What a prediction costs: each loss is a formula of the model's output z and the target y.
-
-They are written in NumPy and differentiated like any user's function. A loss knows nothing of the
-model or the data.
-"""
+"""What a prediction costs: each loss is a formula of the model's output z and the target y."""
 
 from __future__ import annotations
 
@@ -12,92 +8,55 @@ from typing import Any
 
 import numpy as np
 
-Loss = Callable[[Any, Any], Any]
+from steepest.models.kinked import Absolute, EpsilonInsensitive, Hinge, Kinked, Quantile
+from steepest.models.loss import Loss
+from steepest.models.smooth import Gamma, Huber, LogLoss, Poisson, Squared, SquaredHinge
+
+__all__ = [
+    "NAMED",
+    "EpsilonInsensitive",
+    "Huber",
+    "Kinked",
+    "Loss",
+    "Quantile",
+    "absolute",
+    "check_targets",
+    "gamma",
+    "hinge",
+    "log_loss",
+    "named",
+    "poisson",
+    "squared",
+    "squared_hinge",
+]
+
+squared, absolute, log_loss = Squared(), Absolute(), LogLoss()
+hinge, squared_hinge = Hinge(), SquaredHinge()
+poisson, gamma = Poisson(), Gamma()
+
+NAMED: dict[str, Loss] = {
+    "squared": squared,
+    "absolute": absolute,
+    "huber": Huber(),
+    "quantile": Quantile(),
+    "epsilon-insensitive": EpsilonInsensitive(),
+    "log loss": log_loss,
+    "hinge": hinge,
+    "squared hinge": squared_hinge,
+    "poisson": poisson,
+    "gamma": gamma,
+}
+WITH_PARAMETERS = (Huber, Quantile, EpsilonInsensitive)
 
 
-def squared(z: Any, y: Any) -> Any:
-    """Return the squared error, (z - y)², without a factor ½.
-
-    Parameters
-    ----------
-    z : array
-        Predictions.
-    y : array
-        Targets, in the same units.
-
-    Returns
-    -------
-    array
-        The loss of each row.
-
-    Examples
-    --------
-    >>> squared(3.0, 1.0)
-    4.0
-    """
-    return (z - y) ** 2
-
-
-def log_loss(z: Any, y: Any) -> Any:
-    """Return minus the log likelihood of a class, log(1 + eᶻ) - y z, with z the log odds of class 1.
-
-    Parameters
-    ----------
-    z : array
-        Log odds of class 1.
-    y : array
-        0 or 1, or a probability between them.
-
-    Returns
-    -------
-    array
-        The loss of each row, in nats.
-
-    Examples
-    --------
-    >>> round(float(log_loss(0.0, 1.0)), 6)
-    0.693147
-    >>> float(log_loss(-1e4, 1.0))
-    10000.0
-    """
-    return np.logaddexp(0.0, z) - y * z
-
-
-def poisson(z: Any, y: Any) -> Any:
-    """Return minus the log likelihood of a count, eᶻ - y z, with eᶻ its mean, up to a constant of y.
-
-    Half the deviance differs from it by y log y - y alone, which no parameter moves.
-
-    Parameters
-    ----------
-    z : array
-        Logarithms of the means.
-    y : array
-        Counts, or other numbers from 0 up.
-
-    Returns
-    -------
-    array
-        The loss of each row.
-
-    Examples
-    --------
-    >>> float(poisson(0.0, 3.0))
-    1.0
-    """
-    return np.exp(z) - y * z
-
-
-NAMED: dict[str, Loss] = {"squared": squared, "log loss": log_loss, "poisson": poisson}
-
-
-def named(loss: str | Loss) -> Loss:
+def named(loss: str | Callable[..., Any]) -> Callable[..., Any]:
     """Return the loss that a name stands for, or the function given.
 
     Parameters
     ----------
     loss : str or callable
-        "squared", "log loss", "poisson", or a function of (z, y) that returns the loss of each row.
+        A name such as "squared" or "huber", a loss with its parameter such as ``losses.Huber(1.5)``, or a
+        function of (z, y) that returns the loss of each row.
 
     Returns
     -------
@@ -116,6 +75,8 @@ def named(loss: str | Loss) -> Loss:
     >>> named("squared") is squared
     True
     """
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        raise TypeError(f"loss={loss.__name__} is a class: write losses.{loss.__name__}()")
     if callable(loss):
         return loss
     if not isinstance(loss, str):
@@ -127,7 +88,7 @@ def named(loss: str | Loss) -> Loss:
     return NAMED[loss]
 
 
-def check_targets(loss: Loss, y: np.ndarray) -> None:
+def check_targets(loss: Callable[..., Any], y: np.ndarray) -> None:
     """Raise where a loss can't take a target.
 
     Parameters
@@ -146,11 +107,5 @@ def check_targets(loss: Loss, y: np.ndarray) -> None:
     --------
     >>> check_targets(log_loss, np.array([0.0, 1.0]))
     """
-    if loss is log_loss:
-        wrong = np.flatnonzero((y < 0) | (y > 1))
-        if wrong.size:
-            raise ValueError(f"log loss takes targets of 0 and 1, and row {wrong[0]} has {y[wrong[0]]:g}: recode them")
-    if loss is poisson:
-        wrong = np.flatnonzero(y < 0)
-        if wrong.size:
-            raise ValueError(f"the Poisson loss takes targets from 0 up, and row {wrong[0]} has {y[wrong[0]]:g}")
+    if isinstance(loss, Loss):
+        loss.check(y)

@@ -1,0 +1,212 @@
+"""Losses whose slope jumps: sums of c max(0, s) with s straight in the output z.
+
+They are descended on through softplus functions of a softness μ > 0, which lie above them by μ log 2 at
+the most: max(0, s) ≤ μ log(1 + e^(s/μ)) ≤ max(0, s) + μ log 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from steepest.models.loss import Loss
+from steepest.models.smooth import positive, two_classes
+
+
+class Kinked(Loss):
+    """A loss Σ c max(0, σ z - k), whose parts c, σ and k depend on the target."""
+
+    kinked: ClassVar[bool] = True
+    curved: ClassVar[bool] = False
+
+    def parts(self, y: Any) -> tuple[tuple[Any, Any, Any], ...]:
+        """Return (c, σ, k) of each part."""
+        raise NotImplementedError
+
+    def __call__(self, z: Any, y: Any) -> Any:
+        return sum(c * np.maximum(side * z - knot, 0.0) for c, side, knot in self.parts(y))
+
+    def softened(self, z: Any, y: Any, softness: Any) -> Any:
+        """Return Σ c μ log(1 + e^((σ z - k) / μ)).
+
+        Parameters
+        ----------
+        z, y : array
+            Outputs and targets.
+        softness : float
+            μ, in units of z.
+
+        Returns
+        -------
+        array
+            The softened loss of each row.
+        """
+        return sum(c * softness * np.logaddexp(0.0, (side * z - knot) / softness) for c, side, knot in self.parts(y))
+
+    def softened_shortfall(self, z: Any, y: Any, t: Any, softness: Any) -> Any:
+        """Return Σ c (max(0, s) - q s), by which lines of slopes q = p + p (1 - p) σ t / μ lie below the loss.
+
+        Parameters
+        ----------
+        z, y : array
+            Outputs and targets.
+        t : array
+            How far the outputs would move.
+        softness : float
+            μ.
+
+        Returns
+        -------
+        array
+            Numbers of 0 or more, infinite where a slope leaves its range from 0 to 1.
+        """
+        total: Any = 0.0
+        for c, side, knot in self.parts(y):
+            s = side * z - knot
+            p, rest = np.exp(-np.logaddexp(0.0, -s / softness)), np.exp(-np.logaddexp(0.0, s / softness))
+            move = side * t / softness
+            # q and 1 - q, each to its own last digit.
+            up, down = p * (1 + rest * move), rest * (1 - p * move)
+            short = np.where(s > 0, down * s, -up * s)
+            total = total + c * np.where((up >= 0) & (down >= 0), short, np.inf)
+        return total
+
+    def softness(self, y: np.ndarray, weight: np.ndarray) -> float:
+        """Return the softness to begin with: the spread of the targets.
+
+        Parameters
+        ----------
+        y, weight : array of shape (rows,)
+            Targets and row weights.
+
+        Returns
+        -------
+        float
+            μ.
+        """
+        mean = np.average(y, weights=weight)
+        return float(np.sqrt(np.average((y - mean) ** 2, weights=weight))) or 1.0
+
+
+@dataclass(frozen=True, repr=False)
+class Absolute(Kinked):
+    """The absolute error, |z - y|, least at a median.
+
+    Examples
+    --------
+    >>> float(Absolute()(3.0, 1.0))
+    2.0
+    """
+
+    name: ClassVar[str] = "absolute"
+
+    def parts(self, y: Any) -> tuple[tuple[Any, Any, Any], ...]:
+        return (1.0, 1.0, y), (1.0, -1.0, -y)
+
+
+@dataclass(frozen=True)
+class Quantile(Kinked):
+    """The pinball loss, τ (y - z) where z is below y and (1 - τ) (z - y) above, least at the τ quantile.
+
+    Koenker and Bassett, "Regression quantiles" (1978).
+
+    Parameters
+    ----------
+    level : float
+        τ, between 0 and 1.
+
+    Examples
+    --------
+    >>> Quantile(0.75)(np.array([0.0, 2.0]), 1.0)
+    array([0.75, 0.25])
+    """
+
+    level: float = 0.5
+
+    name: ClassVar[str] = "quantile"
+
+    def __post_init__(self) -> None:
+        positive("Quantile", level=self.level)
+        if not self.level < 1:
+            raise ValueError(f"losses.Quantile(level={self.level!r}): give a number between 0 and 1")
+
+    def parts(self, y: Any) -> tuple[tuple[Any, Any, Any], ...]:
+        return (1 - self.level, 1.0, y), (self.level, -1.0, -y)
+
+
+@dataclass(frozen=True)
+class EpsilonInsensitive(Kinked):
+    """The loss of support vector regression, max(0, |z - y| - ε).
+
+    Parameters
+    ----------
+    epsilon : float
+        ε, in units of y: errors up to it cost nothing.
+
+    Examples
+    --------
+    >>> EpsilonInsensitive(0.5)(np.array([1.25, 3.0]), 1.0)
+    array([0. , 1.5])
+    """
+
+    epsilon: float = 0.1
+
+    name: ClassVar[str] = "epsilon-insensitive"
+
+    def __post_init__(self) -> None:
+        if self.epsilon != 0:
+            positive("EpsilonInsensitive", epsilon=self.epsilon)
+
+    def parts(self, y: Any) -> tuple[tuple[Any, Any, Any], ...]:
+        return (1.0, 1.0, y + self.epsilon), (1.0, -1.0, self.epsilon - y)
+
+
+@dataclass(frozen=True, repr=False)
+class Hinge(Kinked):
+    """The hinge, max(0, 1 - s z) with s = 2 y - 1: the loss of the support vector machine.
+
+    Examples
+    --------
+    >>> Hinge()(np.array([2.0, -1.0]), 1.0)
+    array([0., 2.])
+    """
+
+    name: ClassVar[str] = "hinge"
+    least: ClassVar[float] = 0.0
+    most: ClassVar[float] = 1.0
+    classes: ClassVar[bool] = True
+
+    def parts(self, y: Any) -> tuple[tuple[Any, Any, Any], ...]:
+        return ((1.0, 1 - 2 * y, -1.0),)
+
+    def check(self, y: np.ndarray) -> None:
+        """Raise where a target is neither 0 nor 1.
+
+        Parameters
+        ----------
+        y : array of shape (rows,)
+            The targets.
+
+        Raises
+        ------
+        ValueError
+            If one is not.
+        """
+        two_classes(self.name, y)
+
+    def softness(self, y: np.ndarray, weight: np.ndarray) -> float:
+        """Return the softness to begin with: the margin, which is 1.
+
+        Parameters
+        ----------
+        y, weight : array of shape (rows,)
+            Targets and row weights.
+
+        Returns
+        -------
+        float
+            μ.
+        """
+        return 1.0

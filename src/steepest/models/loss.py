@@ -1,0 +1,97 @@
+"""What every loss tells of itself; the formulas are in `smooth` and `kinked`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+
+class Loss:
+    """A loss, ℓ(z, y) of a model's output z and a target y, convex in z.
+
+    Written in NumPy and differentiated like any user's function; it knows nothing of the model or the data.
+
+    Attributes
+    ----------
+    name : str
+        What users call it.
+    least, most : float
+        Between what its targets lie.
+    steepest : float
+        The largest ℓ″, infinite where there is none.
+    curved : bool
+        Whether ℓ″ says how ℓ′ changes, everywhere; else it jumps.
+    kinked : bool
+        Whether ℓ′ jumps.
+    classes : bool
+        Whether targets are classes, and z a score of class 1.
+    """
+
+    name: ClassVar[str]
+    least: ClassVar[float] = -math.inf
+    most: ClassVar[float] = math.inf
+    steepest: ClassVar[float] = math.inf
+    curved: ClassVar[bool] = True
+    kinked: ClassVar[bool] = False
+    classes: ClassVar[bool] = False
+
+    def __call__(self, z: Any, y: Any) -> Any:
+        raise NotImplementedError
+
+    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+        """Return ℓ(z) + ℓ*(a) - a z at a = ℓ′(z) + ℓ″(z) t, by which the tangent of slope a at ℓ lies below ℓ(z).
+
+        Parameters
+        ----------
+        z, y : array
+            Outputs and targets.
+        t : array
+            How far the outputs would move.
+
+        Returns
+        -------
+        array
+            Numbers of 0 or more, infinite where ℓ has no tangent of that slope.
+        """
+        raise NotImplementedError
+
+    def curvature(self, mean: float) -> float:
+        """Return ℓ″ where every prediction is the mean of the targets.
+
+        Parameters
+        ----------
+        mean : float
+            Their mean.
+
+        Returns
+        -------
+        float
+            ℓ″, not below 1e-6.
+        """
+        return 2.0
+
+    def check(self, y: np.ndarray) -> None:
+        """Raise where a target lies outside of what the loss takes.
+
+        Parameters
+        ----------
+        y : array of shape (rows,)
+            The targets.
+
+        Raises
+        ------
+        ValueError
+            If one does.
+        """
+        wrong = np.flatnonzero((y < self.least) | (y > self.most))
+        if wrong.size:
+            row, value = wrong[0], y[wrong[0]]
+            if self.classes:
+                raise ValueError(f"the {self.name} takes targets of 0 and 1, and row {row} has {value:g}: recode them")
+            span = "from 0 up" if self.least == 0 else "above 0"
+            raise ValueError(f"the {self.name} loss takes targets {span}, and row {row} has {value:g}")
+
+    def __repr__(self) -> str:
+        return f"losses.{self.name.lower().replace(' ', '_')}"

@@ -1,0 +1,243 @@
+"""Losses that have a slope everywhere."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from steepest.models.loss import Loss
+
+TINY = float(np.finfo(float).smallest_subnormal)
+
+
+@dataclass(frozen=True, repr=False)
+class Squared(Loss):
+    """The squared error, (z - y)², without a factor ½.
+
+    Examples
+    --------
+    >>> Squared()(3.0, 1.0)
+    4.0
+    """
+
+    name: ClassVar[str] = "squared"
+    steepest: ClassVar[float] = 2.0
+
+    def __call__(self, z: Any, y: Any) -> Any:
+        return (z - y) ** 2
+
+    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+        """Return t²."""
+        return t**2
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Huber's loss of r = z - y: r² up to |r| = δ, and 2 δ |r| - δ² beyond, so that outliers pull with a bounded force.
+
+    Parameters
+    ----------
+    delta : float
+        δ, in units of y.
+
+    Examples
+    --------
+    >>> Huber(1.0)(np.array([0.5, 3.0]), 0.0)
+    array([0.25, 5.  ])
+    """
+
+    delta: float = 1.0
+
+    name: ClassVar[str] = "huber"
+    steepest: ClassVar[float] = 2.0
+    curved: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        positive("Huber", delta=self.delta)
+
+    def __call__(self, z: Any, y: Any) -> Any:
+        inner = np.clip(z - y, -self.delta, self.delta)
+        return inner * (2 * (z - y) - inner)
+
+    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+        """Return t² where |r| is at most δ, as far as the slope stays within ±2δ, and 0 beyond."""
+        r = z - y
+        held = np.abs(r) > self.delta
+        return np.where(held, 0.0, np.where(np.abs(r + t) <= self.delta, t**2, math.inf))
+
+
+@dataclass(frozen=True, repr=False)
+class LogLoss(Loss):
+    """Minus the log likelihood of a class, log(1 + eᶻ) - y z, with z the log odds of class 1.
+
+    Examples
+    --------
+    >>> round(float(LogLoss()(0.0, 1.0)), 6)
+    0.693147
+    >>> float(LogLoss()(-1e4, 1.0))
+    10000.0
+    """
+
+    name: ClassVar[str] = "log loss"
+    least: ClassVar[float] = 0.0
+    most: ClassVar[float] = 1.0
+    steepest: ClassVar[float] = 0.25
+    classes: ClassVar[bool] = True
+
+    def __call__(self, z: Any, y: Any) -> Any:
+        return np.logaddexp(0.0, z) - y * z
+
+    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+        """Return the divergence of Kullback and Leibler between probabilities q = p + p (1 - p) t and p."""
+        p, rest = np.exp(-np.logaddexp(0.0, -z)), np.exp(-np.logaddexp(0.0, z))
+        up, down = 1 + rest * t, 1 - p * t
+        inside = (up > 0) & (down > 0)
+        up, down = np.where(inside, rest * t, 0.0), np.where(inside, -p * t, 0.0)
+        apart = p * (1 + up) * np.log1p(up) + rest * (1 + down) * np.log1p(down)
+        return np.where(inside, apart, math.inf)
+
+    def curvature(self, mean: float) -> float:
+        """Return p (1 - p)."""
+        return max(mean * (1 - mean), 1e-6)
+
+
+@dataclass(frozen=True, repr=False)
+class SquaredHinge(Loss):
+    """The squared hinge, max(0, 1 - s z)² with s = 2 y - 1: nothing for a row on its own side by a margin of 1.
+
+    Examples
+    --------
+    >>> SquaredHinge()(np.array([2.0, -1.0]), 1.0)
+    array([0., 4.])
+    """
+
+    name: ClassVar[str] = "squared hinge"
+    least: ClassVar[float] = 0.0
+    most: ClassVar[float] = 1.0
+    steepest: ClassVar[float] = 2.0
+    curved: ClassVar[bool] = False
+    classes: ClassVar[bool] = True
+
+    def __call__(self, z: Any, y: Any) -> Any:
+        return np.maximum(1 - (2 * y - 1) * z, 0.0) ** 2
+
+    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+        """Return t² where the row has a loss, as far as it keeps one, and 0 elsewhere."""
+        s = 2 * y - 1
+        return np.where(s * z >= 1, 0.0, np.where(s * (z + t) <= 1, t**2, math.inf))
+
+    def check(self, y: np.ndarray) -> None:
+        """Raise where a target is neither 0 nor 1.
+
+        Parameters
+        ----------
+        y : array of shape (rows,)
+            The targets.
+
+        Raises
+        ------
+        ValueError
+            If one is not.
+        """
+        two_classes(self.name, y)
+
+
+@dataclass(frozen=True, repr=False)
+class Poisson(Loss):
+    """Minus the log likelihood of a count, eᶻ - y z, with eᶻ its mean, up to a constant of y.
+
+    Half the deviance differs from it by y log y - y alone, which no parameter moves.
+
+    Examples
+    --------
+    >>> float(Poisson()(0.0, 3.0))
+    1.0
+    """
+
+    name: ClassVar[str] = "Poisson"
+    least: ClassVar[float] = 0.0
+
+    def __call__(self, z: Any, y: Any) -> Any:
+        return np.exp(z) - y * z
+
+    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+        """Return m ((1 + t) log(1 + t) - t) with the mean m = eᶻ."""
+        inside = t > -1
+        moved = np.where(inside, t, 0.0)
+        return np.where(inside, np.exp(z) * ((1 + moved) * np.log1p(moved) - moved), math.inf)
+
+    def curvature(self, mean: float) -> float:
+        """Return the mean."""
+        return max(mean, 1e-6)
+
+
+@dataclass(frozen=True, repr=False)
+class Gamma(Loss):
+    """Minus the log likelihood of a size above 0, z + y e⁻ᶻ, with eᶻ its mean, up to a constant of y.
+
+    Half the deviance differs from it by log y + 1 alone, which no parameter moves.
+
+    Examples
+    --------
+    >>> float(Gamma()(0.0, 3.0))
+    3.0
+    """
+
+    name: ClassVar[str] = "Gamma"
+    least: ClassVar[float] = TINY
+
+    def __call__(self, z: Any, y: Any) -> Any:
+        return z + y * np.exp(-z)
+
+    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+        """Return m ((1 - t) log(1 - t) + t) with m = y e⁻ᶻ."""
+        inside = t < 1
+        moved = np.where(inside, -t, 0.0)
+        return np.where(inside, y * np.exp(-z) * ((1 + moved) * np.log1p(moved) - moved), math.inf)
+
+    def curvature(self, mean: float) -> float:
+        """Return 1, as in the middle y is eᶻ."""
+        return 1.0
+
+
+def positive(name: str, **numbers: Any) -> None:
+    """Raise where a parameter of a loss is no positive finite number.
+
+    Parameters
+    ----------
+    name : str
+        The loss.
+    **numbers : float
+        Its parameters by name.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
+    """
+    for word, value in numbers.items():
+        if isinstance(value, (bool, str)) or not np.isscalar(value) or not 0 < value < math.inf:  # type: ignore[operator]
+            raise ValueError(f"losses.{name}({word}={value!r}): give a finite number above 0")
+
+
+def two_classes(name: str, y: np.ndarray) -> None:
+    """Raise where a target is neither 0 nor 1.
+
+    Parameters
+    ----------
+    name : str
+        The loss.
+    y : array of shape (rows,)
+        The targets.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
+    """
+    wrong = np.flatnonzero((y != 0) & (y != 1))
+    if wrong.size:
+        raise ValueError(f"the {name} takes targets of 0 and 1, and row {wrong[0]} has {y[wrong[0]]:g}: recode them")
