@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-FLOATS = (np.float32, np.float64)
+from steepest.data.csr import is_sparse, read_dtype, read_rows
 
 
-def read_features(X: Any, dtype: Any = None, what: str = "X") -> tuple[np.ndarray, list[str] | None]:
-    """Return X as an array of floats, and the names of its columns where it has any.
+def read_features(X: Any, dtype: Any = None, what: str = "X") -> tuple[Any, list[str] | None]:
+    """Return X as an array of floats, sparse where it is, and the names of its columns where it has any.
 
     Parameters
     ----------
-    X : array or DataFrame of shape (rows,) or (rows, columns, …)
+    X : array, DataFrame or sparse array of shape (rows,) or (rows, columns, …)
         What predictions are made from.
     dtype : float32, float64 or None
         What to compute with; None keeps a float X as it is and takes float64 for the rest.
@@ -23,27 +23,30 @@ def read_features(X: Any, dtype: Any = None, what: str = "X") -> tuple[np.ndarra
 
     Returns
     -------
-    array, list of str or None
+    array or csr_array, list of str or None
         The numbers, not copied where they need no change, and the names.
 
     Raises
     ------
     TypeError
-        If X is sparse or not numbers.
+        If X is not numbers.
     ValueError
         If it has no rows, or values that are not finite.
     """
-    if hasattr(X, "tocsr"):
-        raise TypeError(f"{what} is sparse, which fits do not take yet: give {what}.toarray()")
     columns = getattr(X, "columns", None)
     names = None if columns is None or callable(columns) else [str(name) for name in columns]
+    if is_sparse(X):
+        return read_rows(X, dtype, what, names), names
+    if names and hasattr(X, "sparse"):
+        # A frame whose columns are all sparse.
+        return read_rows(X.sparse.to_coo(), dtype, what, names), names
     array = np.asarray(X)
     if array.dtype.kind not in "fiub":
         found = f"columns {', '.join(_not_numbers(X))}" if names else f"values such as {_first_text(array)!r}"
         raise TypeError(f"{what} must hold numbers, and has {found}: encode them, or use fit_table")
     if not array.ndim or not len(array):
         raise ValueError(f"{what} has no rows (its shape is {array.shape}): give one row an observation")
-    array = array.astype(_dtype(dtype, array), copy=False)
+    array = array.astype(read_dtype(dtype, array.dtype), copy=False)
     require_finite(array, what, names)
     return array, names
 
@@ -143,14 +146,6 @@ def require_finite(array: np.ndarray, what: str, names: list[str] | None) -> Non
         row, *column = wrong[0].tolist()
         where = f", column {names[column[0]] if names else column[0]}" if column else ""
         raise ValueError(f"{what} has {array[tuple(wrong[0])]} in row {row}{where}: fill it in or leave the row out")
-
-
-def _dtype(dtype: Any, array: np.ndarray) -> Any:
-    if dtype is None:
-        return array.dtype if array.dtype in FLOATS else np.float64
-    if np.dtype(dtype) not in FLOATS:
-        raise ValueError(f"dtype={dtype!r}: give float32 or float64")
-    return np.dtype(dtype)
 
 
 def _not_numbers(X: Any) -> list[str]:

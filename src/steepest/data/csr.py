@@ -17,17 +17,80 @@ from steepest.data.batches import Layout, aligned
 if TYPE_CHECKING:
     from steepest.data.sparse import SparseRows
 
+FLOATS = (np.float32, np.float64)
 BLOCK_ENTRIES = 2**20
 # By how much segments may enlarge the rows: wide ones are faster.
 ENLARGED = 1.15
 # Up to so many segments their number is rounded up, so that tables of much the same size share compiled code.
 FEW_SEGMENTS = 2**14
-MOST_SEGMENTS = 2**31 - 1
+MOST_SEGMENTS = MOST_COLUMNS = 2**31 - 1
 
 
 def is_sparse(X: Any) -> bool:
     """Tell whether rows are sparse."""
     return hasattr(X, "tocsr")
+
+
+def read_rows(X: Any, dtype: Any, what: str, names: list[str] | None) -> csr_array:
+    """Return sparse rows as CSR of floats, with one entry a place; what needs no change is not copied.
+
+    Parameters
+    ----------
+    X : sparse array or matrix of shape (rows, columns)
+        The rows, in any of SciPy's formats, or whatever has ``tocsr``.
+    dtype : dtype or None
+        What to compute with; None keeps floats as they are and takes float64 for the rest.
+    what : str
+        What it is called in an error.
+    names : list of str or None
+        The names of the columns.
+
+    Returns
+    -------
+    csr_array
+        The rows.
+
+    Raises
+    ------
+    TypeError
+        If they are not numbers.
+    ValueError
+        If there are none, they are not two-dimensional, or some are not finite.
+    """
+    shape = tuple(getattr(X, "shape", ()))
+    if len(shape) != 2:
+        raise ValueError(f"{what} is sparse with the shape {shape}: a sparse {what} needs (rows, columns)")
+    if not shape[0]:
+        raise ValueError(f"{what} has no rows (its shape is {shape}): give one row an observation")
+    kind = np.dtype(X.dtype)
+    if kind.kind not in "fiub":
+        raise TypeError(f"{what} must hold numbers, and is sparse of dtype {kind}: encode it, or give floats")
+    rows = csr_array(X.tocsr())
+    if shape[1] > MOST_COLUMNS:
+        raise ValueError(f"{what} has {shape[1]:,} columns, more than can be counted in four bytes: hash them to fewer")
+    # Sorting in place, or summing, would change what is the caller's.
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    rows = rows.astype(read_dtype(dtype, kind), copy=False)
+    for place, block in blocks(rows):
+        wrong = np.flatnonzero(~np.isfinite(block.data))
+        if wrong.size:
+            entry = int(wrong[0])
+            row = place.start + int(np.searchsorted(block.indptr, entry, side="right")) - 1
+            column = int(block.indices[entry])
+            where = f"in row {row}, column {names[column] if names else column}"
+            raise ValueError(f"{what} has {block.data[entry]} {where}: fill it in or leave the row out")
+    return rows
+
+
+def read_dtype(dtype: Any, kind: np.dtype) -> Any:
+    """Return what numbers of a kind are computed with."""
+    if dtype is None:
+        return kind if kind in FLOATS else np.float64
+    if np.dtype(dtype) not in FLOATS:
+        raise ValueError(f"dtype={dtype!r}: give float32 or float64")
+    return np.dtype(dtype)
 
 
 def blocks(X: csr_array, order: np.ndarray | None = None) -> Iterator[tuple[slice, csr_array]]:

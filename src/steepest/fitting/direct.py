@@ -5,7 +5,7 @@ Dense and sparse rows share it, and so do all the rows at once and in batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 

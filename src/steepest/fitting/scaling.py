@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from steepest.data import csr
+
 WIDEST_GRAM = 500
 BLOCK_ROWS = 4096
 CHOICES = ("auto", "whiten", "scale", "none")
@@ -90,7 +92,7 @@ class Coordinates:
         return np.append(self.scale * by_scaled + self.mean * gradient[-1], gradient[-1])
 
 
-def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str, ridge: float = 0.0) -> Coordinates:
+def coordinates(X: Any, weight: np.ndarray | None, how: str, ridge: float = 0.0) -> Coordinates:
     """Choose coordinates in which a linear model on these columns is well conditioned.
 
     "scale" centres the columns and divides them by √(variance + ρ), rounded to a power of two: then
@@ -100,8 +102,8 @@ def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str, ridge: float
 
     Parameters
     ----------
-    X : array of shape (rows, columns)
-        The columns.
+    X : array or csr_array of shape (rows, columns)
+        The columns; of sparse ones a block of rows at a time is made dense, where they are whitened.
     weight : array of shape (rows,) or None
         Row weights.
     how : {"whiten", "scale", "none"}
@@ -119,7 +121,7 @@ def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str, ridge: float
         return Coordinates(np.zeros(columns), np.ones(columns), reach=np.abs(_edges(X)).max(axis=0))
     low, high = _edges(X)
     # The mean of a column of one value is that value, and not what a sum of many rounds to.
-    mean = np.where(low == high, low, np.average(X, axis=0, weights=weight))
+    mean = np.where(low == high, low, _mean(X, weight))
     spread, gram = _moments(X, mean, weight, full=how == "whiten")
     if not np.isfinite(gram).all():
         raise ValueError("X varies too widely to take squares of it (beyond 1e150): divide its columns first")
@@ -141,8 +143,20 @@ def coordinates(X: np.ndarray, weight: np.ndarray | None, how: str, ridge: float
     return Coordinates(mean, scale, vectors[:, kept] / singular[kept], reach / scale, float(condition))
 
 
-def _edges(X: np.ndarray) -> np.ndarray:
+def _mean(X: Any, weight: np.ndarray | None) -> np.ndarray:
+    """Return the mean of each column."""
+    return csr.moments(X, weight) if csr.is_sparse(X) else np.average(X, axis=0, weights=weight)
+
+
+def _dense(rows: Any) -> np.ndarray:
+    """Return a block of rows as an array."""
+    return rows.toarray() if csr.is_sparse(rows) else rows
+
+
+def _edges(X: Any) -> np.ndarray:
     """Return the least and the largest of each column."""
+    if csr.is_sparse(X):
+        return csr.edges(X)
     return np.stack([X.min(axis=0), X.max(axis=0)]).astype(float)
 
 
@@ -153,18 +167,18 @@ def _power_of_two(scale: np.ndarray) -> np.ndarray:
 
 
 def _triangular(
-    X: np.ndarray, mean: np.ndarray, scale: np.ndarray, weight: np.ndarray | None, penalty: np.ndarray
+    X: Any, mean: np.ndarray, scale: np.ndarray, weight: np.ndarray | None, penalty: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the singular values and right vectors of the scaled rows, above those of the penalty.
 
     By QR, a block of rows at a time: the eigenvalues of their Gram matrix would square the condition number.
     """
-    total = float(len(X)) if weight is None else float(weight.sum())
+    total = float(X.shape[0]) if weight is None else float(weight.sum())
     R: np.ndarray = np.diag(penalty)
-    for start in range(0, len(X), BLOCK_ROWS):
+    for start in range(0, X.shape[0], BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
         part = np.sqrt((1.0 if weight is None else weight[rows, None]) / total)
-        R = np.asarray(np.linalg.qr(np.vstack([R, (X[rows] - mean) / scale * part]), mode="r"))
+        R = np.asarray(np.linalg.qr(np.vstack([R, (_dense(X[rows]) - mean) / scale * part]), mode="r"))
     _, singular, vectors = np.linalg.svd(R)
     return singular, vectors.T
 
@@ -192,12 +206,15 @@ class Changed:
             out[rows] = scaled if basis is None else scaled @ basis
 
 
-def _moments(X: np.ndarray, mean: np.ndarray, weight: np.ndarray | None, full: bool) -> tuple[np.ndarray, np.ndarray]:
+def _moments(X: Any, mean: np.ndarray, weight: np.ndarray | None, full: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return the variances and, where asked, the covariances of the columns, in blocks of rows."""
-    total = float(len(X)) if weight is None else float(weight.sum())
+    if csr.is_sparse(X) and not full:
+        spread = csr.moments(X, weight, mean)
+        return spread, spread
+    total = float(X.shape[0]) if weight is None else float(weight.sum())
     gram = np.zeros((X.shape[1], X.shape[1]) if full else X.shape[1])
-    for start in range(0, len(X), BLOCK_ROWS):
-        centred = X[start : start + BLOCK_ROWS] - mean
+    for start in range(0, X.shape[0], BLOCK_ROWS):
+        centred = _dense(X[start : start + BLOCK_ROWS]) - mean
         weighted = centred if weight is None else centred * weight[start : start + BLOCK_ROWS, None]
         gram += centred.T @ weighted if full else np.einsum("ij,ij->j", centred, weighted)
     gram /= total

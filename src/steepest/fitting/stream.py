@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
+from steepest.data.csr import is_sparse
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
@@ -80,6 +81,8 @@ class Blocks:
             raise TypeError(f"block {k} of the stream is {type(pieces).__name__}: give (X, y) or (X, y, weight)")
         if not len(pieces[0]):
             return None
+        if is_sparse(pieces[0]):
+            raise TypeError(f"X of block {k} is sparse, and streams take arrays: give it .toarray()")
         X, names = read_features(pieces[0], self.dtype, f"X of block {k}")
         X = self.model.shaped(X)
         y = read_target(pieces[1], len(X), f"y of block {k}", f"X of block {k}")

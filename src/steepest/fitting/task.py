@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
+from steepest.data.csr import is_sparse
 from steepest.derivatives.structure import Structure
 from steepest.descent.budget import Budget
 from steepest.descent.choose import is_optax
@@ -145,7 +146,9 @@ class Task:
         return fitted, drive.halt
 
 
-def _digest(array: np.ndarray) -> str:
+def _digest(array: Any) -> str:
+    if is_sparse(array):
+        return "".join(map(_digest, (array.indptr, array.indices, array.data)))
     seen = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
     for rows in np.array_split(array, max(1, array.nbytes >> 24)):
         seen.update(np.ascontiguousarray(rows).data)

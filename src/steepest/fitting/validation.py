@@ -12,6 +12,7 @@ import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import AsTheyAre, Layout
+from steepest.data.csr import is_sparse
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.view import View
 from steepest.descent.watch import Watch
@@ -77,8 +78,9 @@ def read_validation(validation: Any, X: np.ndarray, names: list[str] | None, dty
     array, _ = read_features(features, dtype, "the X of validation")
     if array.shape[1:] != X.shape[1:]:
         raise ValueError(f"the X of validation has the shape {array.shape} and X has {X.shape}: give the same columns")
-    target = read_target(y, len(array), "the y of validation", "the X of validation")
-    return Observed(array, target, read_weight(weight[0] if weight else None, len(array)))
+    rows = array.shape[0]
+    target = read_target(y, rows, "the y of validation", "the X of validation")
+    return Observed(array, target, read_weight(weight[0] if weight else None, rows))
 
 
 def drawn(seen: Observed, part: float, seed: int) -> tuple[Observed, Observed]:
@@ -102,12 +104,16 @@ def watch(model: Any, loss: Callable[..., Any], held: Observed, view: View, star
     It is that of the parameters in the user's units on the columns as they are, without the penalty.
     """
     params, X = view.point(start), model.shaped(held.X)
-    layout = Layout.of(len(held.y), math.prod(X.shape[1:]), None, False)
-    rows = Rows.arranged(layout, AsTheyAre(X), held.y, held.weight, 0)
 
     def total(parameters: Any, X: Any, y: Any, weight: Any) -> Any:
         return (weight * loss(model(X, *parameters.values()), y)).sum()
 
+    if is_sparse(X):
+        mass = float(held.weight.sum())
+        plain = lambda x: float(total(view.point(x), X, held.y, held.weight)) / mass  # noqa: E731
+        return Watch(plain, PATIENCE_IN_BATCHES if batched else PATIENCE)
+    layout = Layout.of(len(held.y), math.prod(X.shape[1:]), None, False)
+    rows = Rows.arranged(layout, AsTheyAre(X), held.y, held.weight, 0)
     objective, _ = objective_of(total, None, params, rows, 0)
     compiled = objective.compiled
     if compiled is None:
