@@ -55,8 +55,12 @@ class Coordinates:
     def to_user(self, theta: np.ndarray) -> np.ndarray:
         """Return (coef, intercept) in the user's units, for each row of θ."""
         u = theta[..., :-1]
-        coef = (u if self.basis is None else u @ self.basis.T) / self.scale
-        intercept = theta[..., -1] - coef @ self.mean
+        if self.basis is not None:
+            # One product a row: a product of matrices rounds by how many rows there are.
+            rows = [self.basis @ row for row in u.reshape(-1, u.shape[-1])]
+            u = np.reshape(rows, (*u.shape[:-1], len(self.basis)))
+        coef = u / self.scale
+        intercept = theta[..., -1] - (coef * self.mean).sum(axis=-1)
         return np.concatenate([coef, intercept[..., None]], axis=-1)
 
     def from_user(self, point: np.ndarray) -> np.ndarray:
