@@ -52,11 +52,9 @@ class Glm:
 
     def over_blocks(self, part: Callable[..., tuple[Any, Any]], sums: Any, *columns: Array) -> tuple[Any, Any]:
         """Return the sums and the stacked rows of ``part(X, p, *columns)``, a block of rows at a time."""
-
         arrays = (self.X, self.weight / self.mass, *columns)
         if len(self.y) == self.block:
-            new, rows = part(*arrays)
-            return jax.tree.map(jnp.add, sums, new), rows
+            return part(*arrays)
 
         def add(total: Any, k: Array) -> tuple[Any, Any]:
             new, rows = part(*(rows_of(a, k * self.block, self.block) for a in arrays))
@@ -103,9 +101,11 @@ class Glm:
             loss, first, _ = self.losses(z, y, p)
             return (loss.sum(), jnp.append(first @ X, first.sum())), z
 
-        (value, gradient), z = self.over_blocks(part, (jnp.asarray(0.0), jnp.zeros_like(theta)), self.y)
+        (value, gradient), z = self.over_blocks(part, (jnp.zeros(()), jnp.zeros_like(theta)), self.y)
+        if self.turn is None:
+            return value, gradient, z
         w = self.weights(u)
-        return value + self.ridge / 2 * (w @ w), gradient.at[:-1].add(self.push(u)), z
+        return value + self.ridge / 2 * (w @ w), gradient + jnp.append(self.push(u), 0.0), z
 
     def hessian(self, theta: Array) -> Array:
         """Return the Hessian of f, Aᵀ diag(p ℓ″) A + λ Tᵀ T."""

@@ -73,8 +73,10 @@ def _epoch(glm: Glm, layout: Layout, theta: Array, z: Array, gradient: Array, t:
         new = glm.losses(X @ theta[:-1] + theta[-1], y, share)[1]
         change = new - old
         moved = jnp.append(change @ X, change.sum())
-        theta = theta - t * (layout.batches * moved + total).at[:-1].add(glm.push(theta[:-1]))
-        return theta, known.at[at].set(new), total + moved
+        pull = layout.batches * moved + total
+        if glm.turn is not None:
+            pull = pull + jnp.append(glm.push(theta[:-1]), 0.0)
+        return theta - t * pull, known.at[at].set(new), total + moved
 
     losses_alone = gradient.at[:-1].add(-glm.push(theta[:-1]))
     return jax.lax.fori_loop(0, layout.batches, update, (theta, known, losses_alone))[0]
