@@ -205,7 +205,8 @@ class LinearProblem:
             fitted.trace.stored_events.append(Event(0, "ill-conditioned", detail))
             fitted.message += f"; ill-conditioned: {detail}"
         free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
-        if self.loss is log_loss and free and self.is_convex:
+        # Where validation stops the descent, coefficients stay finite all the same.
+        if self.loss is log_loss and free and self.is_convex and "validation" not in fitted.trace.columns:
             margin, classes = (2 * y - 1) * self.model(self.X, *fitted.params.values()), set(y[weight > 0])
             alike = classes in ({0}, {1})
             if alike or (np.all(margin[weight > 0] > 0) and classes == {0, 1}):
