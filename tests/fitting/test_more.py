@@ -13,7 +13,7 @@ from steepest.models import losses
 DRAWS = np.random.default_rng(5)
 X = DRAWS.normal(size=(120, 3)) * [1, 10, 0.1] + [0, 5, 1]
 Y = X @ [1, 0.2, 5] + DRAWS.normal(size=120)
-C = (Y > Y.mean() + DRAWS.normal(size=120)) * 1.0
+C = (Y.mean() + DRAWS.normal(size=120) < Y) * 1.0
 WEIGHT = DRAWS.uniform(0.5, 2, 120)
 LINEAR, LOGISTIC = st.models.Linear(), st.models.Logistic()
 
@@ -112,6 +112,7 @@ class TestWhereItStopped:
         assert len(finer.trace) > len(fit.trace)
         assert finer.certificate.gap < 1e-10
         assert fit.certificate.gap > 1e-8
+        assert_same(finer.more(epochs=1), finer)
 
     def test_held_against_its_own_rows_a_fit_shows_its_own_loss(self):
         fit = st.fit(LOGISTIC, X, C, sample_weight=WEIGHT, validation=(X, C, WEIGHT))

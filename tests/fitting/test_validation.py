@@ -167,7 +167,7 @@ class TestOutcome:
         ((XV,), TypeError, r"\(X, y\) or \(X, y, weight\)"),
         ((XV[:, :3], YV), ValueError, r"shape \(200, 3\) and X has \(20, 15\)"),
         ((XV, YV[:3]), ValueError, "the X of validation has 200 rows and the y of validation has 3"),
-        ((np.where(XV == XV[4, 2], np.nan, XV), YV), ValueError, "the X of validation has nan in row 4, column 2"),
+        ((np.where(XV[4, 2] == XV, np.nan, XV), YV), ValueError, "the X of validation has nan in row 4, column 2"),
         ((XV, YV, -WEIGHT), ValueError, "the weight of validation has"),
     ],
 )
