@@ -1,6 +1,8 @@
 """The estimators, held against scikit-learn's exact solvers on raw tables, and to scikit-learn's habits."""
 
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -296,6 +298,16 @@ class TestHabits:
             first, same, other = (fit.fit(*diabetes).coef_ for fit in fits)
         np.testing.assert_array_equal(first, same)
         assert not np.array_equal(first, other)
+
+
+def test_a_missing_scikit_learn_is_one_line():
+    script = "import sys; sys.modules['sklearn'] = None; import steepest.estimators"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False).stderr
+    assert said.splitlines()[-1].endswith('needs scikit-learn: pip install "steepest[sklearn]"')
+    script = "import sys, steepest, steepest.fitting.fit; print('sklearn' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
+    )
 
 
 class TestBadInput:

@@ -217,8 +217,8 @@ class Descent(BaseEstimator):
         self.runs_ = runs if len(runs) == 1 else [at_rest(run) for run in runs]
         self.n_iter_ = epochs
         if self._is_linear:
-            self.coef_ = np.stack([run.params["coef"] for run in runs])
-            self.intercept_ = np.array([float(run.params["intercept"]) for run in runs])
+            self.coef_ = np.vstack([run.params["coef"] for run in runs])
+            self.intercept_ = np.hstack([run.params["intercept"] for run in runs])
         else:
             for name in ("coef_", "intercept_"):
                 self.__dict__.pop(name, None)

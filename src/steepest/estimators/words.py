@@ -83,7 +83,7 @@ def loss_of(loss: Any, model: Any, usual: dict[str, str], classes: bool) -> Call
     Examples
     --------
     >>> loss_of(None, "linear", {"linear": "squared"}, classes=False)
-    losses.Squared
+    losses.squared
     """
     cost = losses.named(usual[model if isinstance(model, str) else "linear"] if loss is None else loss)
     if isinstance(cost, losses.Loss) and cost.classes is not classes:
