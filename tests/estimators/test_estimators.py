@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from steepest import losses
+from steepest import fit, losses, models
 from steepest.estimators import DescentClassifier, DescentRegressor
 
 
@@ -178,15 +178,18 @@ class TestOwnModel:
 
 
 class TestPartialFit:
-    def test_it_goes_on_from_call_to_call(self, diabetes, regressor):
+    def test_it_is_a_stream_cut_into_calls(self, diabetes, regressor):
         X, y = diabetes
         order = np.random.default_rng(0).permutation(len(y))
-        streamed = DescentRegressor(random_state=0)
-        for _ in range(20):
-            for rows in np.array_split(order, 2):
-                streamed.partial_fit(X[rows], y[rows])
-        assert streamed.score(X, y) > 0.95 * regressor.score(X, y)
-        assert streamed.n_iter_ == 40
+        parts = [(X[rows], y[rows]) for rows in np.array_split(order, 2)] * 20
+        parted = DescentRegressor(random_state=0)
+        for part in parts:
+            parted.partial_fit(*part)
+        seed = np.random.RandomState(0).randint(2**31 - 1)
+        whole = fit(models.Linear(), iter(parts), rng=seed)
+        np.testing.assert_array_equal(parted.coef_, whole.params["coef"])
+        assert parted.score(X, y) > 0.95 * regressor.score(X, y)
+        assert parted.n_iter_ == 40
 
     def test_with_a_learning_rate_it_is_a_plain_epoch(self):
         rng = np.random.default_rng(0)
@@ -295,7 +298,7 @@ class TestHabits:
         fits = [DescentRegressor(batch_size=32, max_epochs=2, random_state=seed) for seed in (0, 0, 1)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            first, same, other = (fit.fit(*diabetes).coef_ for fit in fits)
+            first, same, other = (each.fit(*diabetes).coef_ for each in fits)
         np.testing.assert_array_equal(first, same)
         assert not np.array_equal(first, other)
 
