@@ -87,16 +87,33 @@ def three():
 
 
 class TestWhereItStopped:
-    def test_a_callback_stops_a_fit_that_goes_on(self, three):
+    @pytest.mark.parametrize("error", [StopIteration, KeyboardInterrupt])
+    def test_whatever_stopped_it(self, three, error):
         def stop(state):
             if state.nit == 2:
-                raise StopIteration
+                raise error
 
         seen = []
         stopped = st.fit(LINEAR, X, Y, epochs=3, rng=1, batch_size=50, step=1e-3, direction="adam", callback=stop)
         assert len(stopped.trace) == 3
+        assert not stopped.success
         assert_same(stopped.more(epochs=1, callback=lambda state: seen.append(state.nit)), three)
         assert seen == [3], "what was called back is not called back again"
+
+    def test_a_model_that_raised_is_asked_again(self):
+        calls = []
+
+        def broken(X, a, b):
+            calls.append(1)
+            if len(calls) == 60:
+                raise RuntimeError("once")
+            return np.array([float(a) * np.exp(-float(b) * v**2) for v in X[:, 0]])
+
+        part = st.fit(broken, X, Y)
+        assert str(part.outcome) == "function raised"
+        more = part.more()
+        assert more.success
+        assert list(more.trace.iteration) == list(range(len(more.trace)))
 
     def test_seconds_are_those_from_here(self, three):
         more = three.more(seconds=30, epochs=1)

@@ -50,6 +50,8 @@ class LeastSquares:
         Where it stands, to read from.
     tolerance : float
         How near is near enough, which an audit may sharpen.
+    gaps : int
+        How often a Jacobian had to be had by differences.
     lanes : int
         How many descents share a chunk: one.
     """
@@ -63,7 +65,8 @@ class LeastSquares:
         self.residuals = residuals
         self._recorded: list[np.ndarray] = []
         self.rule: LevenbergMarquardt = rules.direction
-        self.x, self.triangle = start, residuals.triangle(start)
+        self.gaps = 0
+        self.x, self.triangle = start, self.look(start)
         self.value = _value(self.triangle)
         if not math.isfinite(self.value):
             raise ValueError(f"the loss is {self.value} at the start: start where the model is finite for every row")
@@ -76,10 +79,12 @@ class LeastSquares:
         self.iteration, self.evaluations, self.non_finite = 0, 1, 0
         self.enough()
 
-    @property
-    def gaps(self) -> int:
-        """How often a Jacobian had to be had by differences."""
-        return self.residuals.gaps
+    def look(self, x: np.ndarray) -> np.ndarray:
+        """Return the triangle at a point, and count where its Jacobian had to be had by differences."""
+        before = self.residuals.gaps
+        triangle = self.residuals.triangle(x)
+        self.gaps += self.residuals.gaps - before
+        return triangle
 
     @property
     def state(self) -> State:
@@ -93,7 +98,7 @@ class LeastSquares:
     def begin_at(self, x: np.ndarray) -> None:
         """Go on from another point, in a region of the first size."""
         self.evaluations += 1
-        self.stand(x, self.residuals.triangle(x), 1.0)
+        self.stand(x, self.look(x), 1.0)
         self.region, self.code = self.first_region(), RUNNING
 
     def first_region(self) -> float:
@@ -141,7 +146,7 @@ class LeastSquares:
         """Try one step, and tell whether it was accepted."""
         step = self.linear.step(self.region)
         x = self.x + step.p
-        triangle = self.residuals.triangle(x)
+        triangle = self.look(x)
         self.evaluations += 1
         value = _value(triangle)
         if not math.isfinite(value):

@@ -19,64 +19,11 @@ from steepest.descent.choose import our_words
 from steepest.descent.storage import staged, write_record
 from steepest.fitting.fit import fit
 from steepest.fitting.result import Fit
+from steepest.fitting.score import HeldOut, Score, score_of
 from steepest.models import Linear, Logistic
 
 PREDICTIONS = "predictions.csv"
 PICTURE = "descent.png"
-
-
-@dataclass(frozen=True)
-class Score:
-    """How good predictions are on rows that the fit has not seen, beside the simplest guess.
-
-    Parameters
-    ----------
-    rows : int
-        How many rows were held out.
-    loss, baseline_loss : float
-        The mean loss of the model, and of guessing the training mean or the training share.
-    value, baseline : float
-        R² of the model and of the training mean; or the part of rows whose class is told rightly, by
-        the model and by naming the commonest class.
-    """
-
-    rows: int
-    loss: float
-    baseline_loss: float
-    value: float
-    baseline: float
-
-    def words(self, classification: bool) -> str:
-        """Return the score in plain words.
-
-        Parameters
-        ----------
-        classification : bool
-            Whether classes are told, rather than numbers.
-
-        Returns
-        -------
-        str
-            One sentence.
-        """
-        on = f"on {counted(self.rows, 'held-out row')}"
-        if classification:
-            return (
-                f"{on}: {self.value:.2%} told rightly (the commonest class: {self.baseline:.2%}), "
-                f"log loss {self.loss:.4f} (the share: {self.baseline_loss:.4f})"
-            )
-        error, guess = self.loss**0.5, self.baseline_loss**0.5
-        return f"{on}: R² {self.value:.4f}, off by {error:.4g} in root mean square (the mean alone: {guess:.4g})"
-
-
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """The rows that the fit has not seen: their numbers in the table from 0, the truth, the predictions, and X."""
-
-    rows: np.ndarray
-    truth: np.ndarray
-    predicted: np.ndarray
-    X: np.ndarray
 
 
 @dataclass(eq=False)
@@ -229,7 +176,7 @@ class TableFit(Fit):
         known["columns"], fitted.trace.names = self.columns, self.trace.names
         if held is not None and fitted.data is not None:
             held = replace(held, predicted=Fit.predict(fitted, held.X))
-            known["score"] = _score(held, fitted.data[1], self.model)
+            known["score"] = score_of(held, fitted.data[1], self.model)
         return replace(self, **known, held_out=held)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
@@ -396,7 +343,7 @@ def fit_table(
         encoding=encoding,
         target=target,
         classes=answer.classes,
-        score=unseen and _score(unseen, y[seen], model),
+        score=unseen and score_of(unseen, y[seen], model),
         notes=[*notes[:1], *answer.notes, *notes[1:], *encoding.notes],
         held_out=unseen,
     )
@@ -408,19 +355,3 @@ def _split(y: np.ndarray, part: float, by_class: bool, draws: np.random.Generato
     for rows in [np.flatnonzero(y == label) for label in (0, 1)] if by_class else [np.arange(len(y))]:
         seen[draws.permutation(rows)[: round(part * len(rows))]] = False
     return seen
-
-
-def _score(held_out: HeldOut, learned: np.ndarray, model: Linear) -> Score:
-    y, z = held_out.truth, held_out.predicted
-    middle = learned.mean()
-    if isinstance(model, Logistic):
-        tiny = np.finfo(float).tiny
-        loss = -np.log(np.maximum(np.where(y == 1, z, 1 - z), tiny)).mean()
-        guess = -np.log(np.maximum(np.where(y == 1, middle, 1 - middle), tiny)).mean()
-        return Score(
-            len(y), float(loss), float(guess), float(((z > 0.5) == y).mean()), float(((middle > 0.5) == y).mean())
-        )
-    loss, guess, spread = ((y - z) ** 2).mean(), ((y - middle) ** 2).mean(), y.var()
-    # Without spread there is nothing to explain.
-    explained = [float(1 - each / spread) if spread else float("nan") for each in (loss, guess)]
-    return Score(len(y), float(loss), float(guess), *explained)
