@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,21 +21,23 @@ from steepest.descent.verdict import message
 from steepest.descent.view import View
 from steepest.fitting.certificate import ALIKE, ENDLESS, WIDEST, Certifier
 from steepest.fitting.direct import direct
-from steepest.fitting.engine import NewtonEngine, PlaneEngine, SpectralEngine
-from steepest.fitting.glm import CONVEX, Glm
+from steepest.fitting.engine import NewtonEngine, PlaneEngine, ProximalEngine, SpectralEngine
+from steepest.fitting.glm import Glm
 from steepest.fitting.problem import Rows, objective_of
 from steepest.fitting.proximal import WIDEST_MODEL
 from steepest.fitting.result import Fit
-from steepest.fitting.saga import STEEPEST
 from steepest.fitting.scaling import Changed, Coordinates, coordinates
 from steepest.fitting.sparse_certificate import SparseCertifier
 from steepest.models import Linear
-from steepest.models.losses import Loss, log_loss, squared
+from steepest.models.losses import Kinked, Loss, log_loss, squared
 from steepest.models.penalties import L1, L2, ElasticNet
 from steepest.trace import Certificate, Event, Outcome
 
 Function = Callable[..., Any]
 
+# So many coefficients that Hessians cost little beside gradients; and, for losses whose slopes bend suddenly, that
+# they are worth it.
+NARROW, NARROW_IF_BENT = 65, 501
 # Half the digits are lost beyond it, and all of them in a Gram matrix.
 ILL = 1e7
 
@@ -145,11 +147,13 @@ class LinearProblem:
 
     def sharpen(self, objective: Objective, rows: Rows) -> None:
         """Give a convex objective over all rows its certificate."""
-        objective.smooth = not kink_of(self.user_penalty)
+        objective.smooth = not (kink_of(self.user_penalty) or isinstance(self.loss, Kinked))
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return
         glm = objective.arrays["direct"].glm
-        if objective.smooth:
+        if isinstance(self.loss, Kinked):
+            glm = replace(glm, softness=np.asarray(self.loss.softness(self.y, self.weight)))
+        if not kink_of(self.user_penalty):
             objective.certify = Certifier(glm, self.coordinates)
         elif self.how != "whiten":
             objective.certify = SparseCertifier(glm, self.kinks, self.coordinates)
@@ -159,21 +163,23 @@ class LinearProblem:
         certify = objective.certify
         if isinstance(certify, Certifier):
             exact = self.loss is squared and self.how == "whiten"
-            return partial(PlaneEngine, certify.glm, self.curvature, exact)
+            most = NARROW if isinstance(self.loss, Loss) and self.loss.curved else NARROW_IF_BENT
+            kind = NewtonEngine if exact or self.start.size <= most else PlaneEngine
+            return partial(kind, certify.glm, self.curvature)
         if isinstance(certify, SparseCertifier):
-            engine = NewtonEngine if len(self.kinks) <= WIDEST_MODEL else SpectralEngine
+            engine = ProximalEngine if len(self.kinks) <= WIDEST_MODEL else SpectralEngine
             return partial(engine, (certify.glm, certify.lam), self.curvature)
         return Engine
 
     @property
     def is_convex(self) -> bool:
         """Whether objective is one that certificates and steps of its own are known for."""
-        return self.loss in CONVEX and isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None)))
+        return isinstance(self.loss, Loss) and isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None)))
 
     @property
     def bears_saga(self) -> bool:
         """Whether batches can begin the descent: a smooth objective, no steeper than some curvature anywhere."""
-        return self.is_convex and self.loss in STEEPEST and not kink_of(self.user_penalty)
+        return self.is_convex and math.isfinite(self.loss.steepest) and not kink_of(self.user_penalty)  # type: ignore[attr-defined]
 
     @property
     def kinks(self) -> np.ndarray:
@@ -192,7 +198,8 @@ class LinearProblem:
         free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
         with compiled_code():
             turn = None if free else jax.device_put(self.coordinates.turn)
-        return Glm(*data, rows.mass, ridge_of(self.user_penalty), turn, self.loss, rows.layout.block)
+        white = self.how == "whiten"
+        return Glm(*data, rows.mass, ridge_of(self.user_penalty), turn, None, self.loss, rows.layout.block, white)
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data: columns without news, and classes that separate."""
@@ -242,8 +249,8 @@ def unfit_for(penalty: Function | None, model: Any, loss: Function, asked: bool,
             "its kinks at 0 need proximal steps, which a function of your own does not take: "
             "take penalties.L2, or models.Linear() as the model"
         )
-    if loss not in CONVEX:
-        return "L1 and elastic net need the squared loss, the log loss or Poisson's: take penalties.L2 instead"
+    if not isinstance(loss, Loss):
+        return "L1 and elastic net need a loss of the library's own, from losses: take penalties.L2 instead"
     if asked:
         return (
             "its kinks at 0 need proximal steps, which a linear model takes on all rows, with batch_size=, direction= "
