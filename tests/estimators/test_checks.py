@@ -2,7 +2,6 @@
 
 import pytest
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
-
 from tests.estimators.kinds import QUICK, SLOW, excused
 
 

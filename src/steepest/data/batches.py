@@ -12,7 +12,7 @@ import numpy as np
 SHUFFLES = ("batches", "rows", False)
 MANY_ROWS = 100_000
 SHUFFLED_ROWS = 256
-BLOCK_NUMBERS = 2**16
+BLOCK_NUMBERS = 2**19
 ALIGNMENT = 64
 FEW_ROWS = 4096
 
@@ -120,7 +120,7 @@ class Layout:
         """How many blocks a full pass reads."""
         return math.ceil(self.rows / self.block)
 
-    def arrange(self, columns: Columns, order: np.ndarray | None, fill: Any = None) -> Any:
+    def arrange(self, columns: Any, order: np.ndarray | None, fill: Any = None) -> Any:
         """Return rows, in an order if one is given, padded by `fill` or by copies of the last; not to be written."""
         if hasattr(columns, "arranged"):
             return columns.arranged(self, order)

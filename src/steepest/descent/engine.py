@@ -98,10 +98,13 @@ class Engine:
                 packed = _unlearned(self.bare, packed)
         self.stand(packed)
 
-    @property
-    def standing(self) -> Packed:
-        """All that `stand` takes."""
-        return self.packed
+    def kept(self) -> list[np.ndarray]:
+        """Return where it stands as arrays that a file can hold."""
+        return [np.asarray(leaf) for leaf in jax.tree.leaves(self.packed)]
+
+    def regain(self, kept: list[np.ndarray]) -> None:
+        """Stand where another stood that has kept this."""
+        self.stand(jax.tree.unflatten(jax.tree.structure(self.packed), kept))
 
     def stand(self, packed: Packed) -> None:
         """Stand at a state."""

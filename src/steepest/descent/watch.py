@@ -60,4 +60,7 @@ class Best:
         outcome = ending.outcome
         if outcome in (Outcome.CONVERGED, Outcome.NO_FINITE_OPTIMUM):
             facts, outcome = f"at epoch {last:,} the descent had ended, {outcome}: {facts}", Outcome.COMPLETED
+        if outcome is Outcome.COMPLETED and not self.epoch:
+            # The start may be worse than any guess.
+            return Ending(Outcome.DIVERGED, f"the validation loss rose from the start on: {facts}")
         return Ending(outcome, facts, Certificate())

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from steepest.estimators.descent import Descent
+from steepest.estimators.descent import Descent, learns_from_parts
 from steepest.estimators.rows import checked
 from steepest.models import Logistic, losses
 
@@ -172,6 +172,7 @@ class DescentClassifier(ClassifierMixin, Descent):
         self._fit_outputs(X, self._targets(labels), weight, labels)
         return self
 
+    @available_if(learns_from_parts)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> DescentClassifier:
         """Learn from further rows, which are read once.
 

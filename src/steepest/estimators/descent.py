@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -18,15 +19,44 @@ from steepest.data.arrays import read_weight
 from steepest.estimators.rows import checked
 from steepest.estimators.words import linear_model, loss_of, named_model, penalty_of
 from steepest.fitting.fit import fit
+from steepest.fitting.linear import kink_of, ridge_of
 from steepest.fitting.onward import Stored
 from steepest.fitting.result import Fit
 from steepest.fitting.stream import BATCH, Blocks, Stream, fit_stream
 from steepest.models import Custom, losses
-from steepest.models.penalties import L2
 
 STAYS = "this fit can't go on: its rows were not kept; fit its estimator again with warm_start=True"
 # Their slopes grow exponentially, which no step of a single reading bears.
 STEEP = (losses.poisson, losses.gamma)
+
+
+def learns_from_parts(estimator: Descent) -> bool:
+    """Tell whether an estimator can learn from rows that come in parts, or raise with the reason.
+
+    Parameters
+    ----------
+    estimator : Descent
+        The estimator; what its parameters lack otherwise is for the call to say.
+
+    Returns
+    -------
+    bool
+        True.
+
+    Raises
+    ------
+    AttributeError
+        If it can't.
+    """
+    try:
+        cost, penalty = estimator._cost, penalty_of(estimator.penalty, estimator.alpha, estimator.l1_ratio)
+    except (TypeError, ValueError):
+        return True
+    if estimator._streams and kink_of(penalty):
+        raise AttributeError(f"penalty={estimator.penalty!r} needs all rows at once: take penalty='l2' for partial_fit")
+    if estimator._streams and cost in STEEP:
+        raise AttributeError(f"partial_fit needs a learning rate for {cost!r}, such as step=0.01")
+    return True
 
 
 class Descent(BaseEstimator):
@@ -50,7 +80,7 @@ class Descent(BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = False
+        tags.input_tags.sparse = self._is_linear
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -106,7 +136,7 @@ class Descent(BaseEstimator):
         fitted = hasattr(self, "runs_")
         starts = self._starts(X, targets.shape[1], warm=fitted)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        if self._is_linear and self.direction is None and isinstance(self.step, str) and self.step == "auto":
+        if self._streams:
             runs = self._read_once(X, targets, weight, starts, seed)
         else:
             self._students = None
@@ -116,24 +146,25 @@ class Descent(BaseEstimator):
             ]
         self._conclude(runs, self.n_iter_ + 1 if fitted else 1)
 
+    @property
+    def _streams(self) -> bool:
+        """Whether partial_fit learns as from a stream: a learning rate and a function are for plain epochs."""
+        return self._is_linear and self.direction is None and isinstance(self.step, str) and self.step == "auto"
+
     def _read_once(self, X: Any, targets: np.ndarray, weight: np.ndarray, starts: list[Any], seed: int) -> list[Fit]:
         """Learn from a block of rows as from the next of a stream, which each output's student remembers."""
+        if issparse(X):
+            raise TypeError("X is sparse: partial_fit takes arrays, X.toarray(), or a learning rate, such as step=0.01")
         cost = self._cost
         penalty = penalty_of(self.penalty, self.alpha, self.l1_ratio)
-        if not isinstance(penalty, (L2, type(None))):
-            raise ValueError(f"penalty={self.penalty!r}: partial_fit takes 'l2' or None, as it reads rows only once")
-        if cost in STEEP:
-            raise ValueError(f"loss={self.loss!r}: partial_fit needs a learning rate for it, such as step=0.01")
-        model, runs = linear_model(cost), []
-        students = getattr(self, "_students", None) or [None] * len(starts)
-        learnt = []
+        model, strength = linear_model(cost), ridge_of(penalty)
+        students = self._students if hasattr(self, "_students") and self._students else [None] * len(starts)
+        runs, learnt = [], []
         for student, start, target in zip(students, starts, targets.T, strict=True):
             if student is None:
                 start = self._from_the_middle(X, target, weight) if start is None else start
-                point = np.append(*start)
-                strength = penalty.strength if penalty else 0.0
-                size = self.batch_size or BATCH
-                student = Stream(model, cost, strength, "auto", size, np.random.default_rng(seed), point)
+                size, draws = self.batch_size or BATCH, np.random.default_rng(seed)
+                student = Stream(model, cost, strength, "auto", size, draws, np.append(*start))
             blocks = Blocks(iter([(X, target, weight)]), model, cost, None)
             runs.append(fit_stream(partial(_again, student), model, blocks, start, None, None, self._shown))
             learnt.append(student)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
 
-from steepest.estimators.descent import Descent
+from steepest.estimators.descent import Descent, learns_from_parts
 from steepest.estimators.rows import checked
 from steepest.estimators.words import linear_model
 
@@ -151,6 +152,7 @@ class DescentRegressor(RegressorMixin, Descent):
         self._fit_outputs(X, targets, weight, None)
         return self._shaped()
 
+    @available_if(learns_from_parts)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> DescentRegressor:
         """Learn from further rows, which are read once.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -18,8 +19,20 @@ from steepest.derivatives.compiled import Compiled, recalled, remember
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.structure import Calling, Structure
+from steepest.descent.state import Rules
+from steepest.fitting import lazy
 from steepest.fitting.glm import Glm
-from steepest.fitting.problem import HEAVY, Rows, Second, batch_mass, batch_of, epoch_of
+from steepest.fitting.problem import (
+    HEAVY,
+    Rows,
+    Second,
+    batch_mass,
+    batch_of,
+    epoch_of,
+    key_of,
+    order_of,
+    sizes_of,
+)
 from steepest.models.losses import Loss
 
 if TYPE_CHECKING:
@@ -64,12 +77,29 @@ class Direct:
         return self.glm.hessian(x) + bend
 
     def on(self, rows: tuple[Array, Array, Array], mass: Array, size: int) -> Direct:
-        """Return the objective on other rows."""
+        """Return the objective on a batch of rows, the products with which are as precise as they are."""
         X, y, weight = rows
+        X = X if X.dtype == jnp.float64 else AsPrecise(X)
         return replace(self, glm=replace(self.glm, X=X, y=y, weight=weight, mass=mass, block=size))
 
 
 jax.tree_util.register_dataclass(Direct, ["glm", "kinks", "own"], [])
+
+
+@dataclass(frozen=True)
+class AsPrecise:
+    """Rows whose products are computed in their own precision: what batches differ by is far above its rounding."""
+
+    rows: Array
+
+    # NumPy's arrays leave products with these rows to them.
+    __array_ufunc__ = None
+
+    def __matmul__(self, u: Array) -> Array:
+        return (self.rows @ u.astype(self.rows.dtype)).astype(u.dtype)
+
+    def __rmatmul__(self, r: Array) -> Array:
+        return (r.astype(self.rows.dtype) @ self.rows).astype(r.dtype)
 
 
 def direct(problem: LinearProblem, rows: Rows, seed: int) -> tuple[Objective, Calling] | None:
@@ -119,9 +149,9 @@ class Plain:
 
     def __call__(self, x: np.ndarray) -> float:
         total, penalty = self.problem.total(), self.problem.penalty()
-        value = sum(
-            float(precisely(lambda x, block=block: total(x, *block), x)) for block in self.problem.plain_rows(self.rows)
-        )
+        value = 0.0
+        for block in self.problem.plain_rows(self.rows):
+            value += float(precisely(partial(total, X=block[0], y=block[1], weight=block[2]), x))
         return value / self.rows.mass + (float(precisely(penalty, x)) if penalty else 0.0)
 
 
@@ -134,7 +164,19 @@ def _compiled(push: Compiled | None, layout: Layout) -> Compiled:
             batch = batch_of(layout, (glm.X, glm.y, glm.weight), order, i)[1]
             return arrays["direct"].on(batch, arrays["batch_mass"], layout.size).slope(x, push)
 
-        compiled.epoch, compiled.updates = epoch_of(layout, on_batch), layout.batches
+        whole = epoch_of(layout, on_batch)
+
+        def epoch(rules: Rules, x: Array, memory: Any, number: Array, arrays: Any, sizes: Array, first: Array) -> Any:
+            """Go through the batches once; return the point, the memory and the last step size."""
+            here = arrays["direct"]
+            if push is not None or here.kinks is not None or not lazy.bears(rules, here.glm):
+                return whole(rules, x, memory, number, arrays, sizes, first)
+            size = sizes_of(layout, rules, number, sizes, first)
+            order = order_of(layout, key_of(arrays, number))
+            x = lazy.epoch(here.glm, layout, arrays["batch_mass"], x, order, lambda i: size(i, memory))
+            return x, memory, size(layout.batches - 1, memory)
+
+        compiled.epoch, compiled.updates = epoch, layout.batches
     return compiled
 
 

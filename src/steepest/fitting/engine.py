@@ -85,10 +85,31 @@ class LinearEngine:
         with compiled_code():
             self.stand(self.begin(*data, start, first))
 
-    @property
-    def standing(self) -> Any:
-        """All that `stand` takes."""
-        return self._stand
+    def kept(self) -> list[np.ndarray]:
+        """Return where it stands as arrays that a file can hold.
+
+        A product of the rows is left out where it is had again bit for bit, and where the descent has ended.
+        """
+        stand = self._stand
+        ended = int(self.state.code) != RUNNING
+        for name, of in _PRODUCTS.items():
+            known = getattr(stand, name, None)
+            if known is not None and (ended or np.array_equal(self.product(getattr(stand, of)), known)):
+                stand = stand._replace(**{name: np.empty(0)})
+        return [np.asarray(leaf) for leaf in jax.tree.leaves(stand)]
+
+    def regain(self, kept: list[np.ndarray]) -> None:
+        """Stand where another stood that has kept this."""
+        stand = jax.tree.unflatten(jax.tree.structure(self._stand), kept)
+        for name, of in _PRODUCTS.items():
+            if hasattr(stand, name) and not getattr(stand, name).size:
+                stand = stand._replace(**{name: self.product(getattr(stand, of))})
+        self.stand(stand)
+
+    def product(self, d: Array) -> Array:
+        """Return A d."""
+        with compiled_code():
+            return _along(self.data[0], d)
 
     def stand(self, stand: Any) -> None:
         """Stand at a state; what the driver reads of it becomes NumPy's."""
@@ -182,5 +203,8 @@ class SpectralEngine(LinearEngine):
     begin, chunk = staticmethod(shared(proximal.begin)), staticmethod(chunk_of(proximal.spectral))
 
 
+# What is a product of the rows, and with what.
+_PRODUCTS = {"z": "x", "along_step": "step"}
+_along = shared(lambda glm, d: glm.along(d))
 _renewed = shared(lambda stand, metric: quasi_newton.faced(quasi_newton.renewed(stand, metric)))
 _CARRIED = ("z", "along_step", "metric", "pairs", "H", "moved")

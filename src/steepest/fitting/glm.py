@@ -64,11 +64,9 @@ class Glm:
 
     def over_blocks(self, part: Callable[..., tuple[Any, Any]], sums: Any, *columns: Array) -> tuple[Any, Any]:
         """Return the sums and the stacked rows of ``part(X, p, *columns)``, a block of rows at a time."""
-
         arrays = (self.X, self.weight / self.mass, *columns)
         if len(self.y) == self.block:
-            new, rows = part(*arrays)
-            return jax.tree.map(jnp.add, sums, new), rows
+            return part(*arrays)
 
         def add(total: Any, k: Array) -> tuple[Any, Any]:
             new, rows = part(*(rows_of(a, k * self.block, self.block) for a in arrays))
@@ -168,12 +166,12 @@ class Glm:
             return (loss.sum(), gradient, self._gram(X, second) if bent else ()), z
 
         none = jnp.zeros((size, size)) if bent else ()
-        (value, gradient, gram), z = self.over_blocks(part, (jnp.asarray(0.0), jnp.zeros_like(theta), none), self.y)
+        (value, gradient, gram), z = self.over_blocks(part, (jnp.zeros(()), jnp.zeros_like(theta), none), self.y)
+        if self.turn is None:
+            return value, gradient, z, gram
         w = self.weights(theta)
         value, gradient = value + self.ridge / 2 * (w @ w), gradient + self.push(theta)
-        if bent and self.turn is not None:
-            gram = gram + jax.jacfwd(self.push)(theta)
-        return value, gradient, z, gram
+        return value, gradient, z, gram + jax.jacfwd(self.push)(theta) if bent else gram
 
     def _gram(self, X: Array, second: Array) -> Array:
         A = jnp.c_[dense(X), jnp.ones(len(X))]

@@ -96,7 +96,7 @@ class LinearProblem:
         """Where the loop starts."""
         return self.coordinates.from_user(np.append(self.params["coef"], self.params["intercept"]))
 
-    def columns(self) -> Columns:
+    def columns(self) -> Columns | SparseColumns:
         """Return the columns that the loop sees."""
         where = self.coordinates
         if is_sparse(self.X):
@@ -199,7 +199,7 @@ class LinearProblem:
         with compiled_code():
             turn = None if free else jax.device_put(self.coordinates.turn)
         white = self.how == "whiten"
-        return Glm(*data, rows.mass, ridge_of(self.user_penalty), turn, None, self.loss, rows.layout.block, white)
+        return Glm(*data, rows.mass, ridge_of(self.user_penalty), turn, None, self.loss, rows.layout.block, white)  # type: ignore[arg-type]
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data: columns without news, and classes that separate."""

@@ -51,7 +51,7 @@ def worded(thing: Any) -> Any:
     if isinstance(thing, numbers.Real) or (hasattr(thing, "dtype") and np.ndim(thing) == 0):
         return float(thing)
     for name, loss in losses.NAMED.items():
-        if loss is thing:
+        if type(loss) is type(thing) and loss == thing:
             return {"loss": name}
     kind = type(thing).__name__
     for name, room in ROOMS.items():

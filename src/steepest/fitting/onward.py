@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-import jax
 import numpy as np
 
 from steepest.descent.budget import Budget
@@ -74,7 +73,7 @@ class Onward:
             "engine": {name: getattr(engine, name) for name in engine.carried},
             "best": best,
         }
-        arrays = {f"state/{k}": leaf for k, leaf in enumerate(jax.tree.leaves(engine.standing))}
+        arrays = {f"state/{k}": array for k, array in enumerate(engine.kept())}
         if halt.best.x is not None:
             arrays["best"] = halt.best.x
         known = vars(task.problem.coordinates)
@@ -123,7 +122,7 @@ class Stored:
         for name, value in record["engine"].items():
             setattr(engine, name, value)
         leaves = [array for _, array in sorted(self.under("state/").items(), key=lambda item: int(item[0]))]
-        engine.stand(jax.tree.unflatten(jax.tree.structure(engine.standing), leaves))
+        engine.regain(leaves)
         best = Best(**record["best"], x=self.arrays.get(f"{PLACE}best"))
         return Onward(task, Halt(engine=engine, best=best, **record["halt"]))
 

@@ -25,8 +25,6 @@ from steepest.descent.state import Rules
 
 SAMPLE_ROWS = 500
 HEAVY = 2**22
-# With few rows, turning the loop costs as much as an update; each copy of the update is compiled, though.
-FEW_ROWS, UNROLLED = 8, 4
 
 Total = Callable[..., Any]
 Penalty = Callable[[Any], Any]
@@ -42,7 +40,7 @@ class Rows:
     weight: np.ndarray
 
     @classmethod
-    def arranged(cls, layout: Layout, columns: Columns, y: np.ndarray, weight: np.ndarray, seed: int) -> Rows:
+    def arranged(cls, layout: Layout, columns: Any, y: np.ndarray, weight: np.ndarray, seed: int) -> Rows:
         """Copy the rows into place, in random order where batches are to be shuffled."""
         shuffled = layout.shuffle == "batches" and layout.batches > 1
         order = np.random.default_rng(seed).permutation(len(y)) if shuffled else None
@@ -186,10 +184,8 @@ def epoch_of(layout: Layout, on_batch: Callable[..., tuple[Any, Any]]) -> Callab
 
     def epoch(rules: Rules, x: Any, memory: Any, number: Any, arrays: Any, sizes: Any, first: Any) -> Any:
         """Go through the batches once; return the point, the memory and the last step size."""
-        order = order_of(layout, jax.random.fold_in(jax.random.key(arrays["seed"]), number))
-
-        def size(i: Any, memory: Any) -> Any:
-            return rules.size(number * layout.batches + i, sizes, first * layout.batches, memory)
+        order = order_of(layout, key_of(arrays, number))
+        size = sizes_of(layout, rules, number, sizes, first)
 
         def update(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
             x, memory = carry
@@ -197,11 +193,20 @@ def epoch_of(layout: Layout, on_batch: Callable[..., tuple[Any, Any]]) -> Callab
             direction, memory = rules.turn(gradient, memory, x, value, lambda x: on_batch(x, i, order, arrays)[0])
             return x + size(i, memory) * direction, memory
 
-        unroll = UNROLLED if layout.size <= FEW_ROWS else 1
-        x, memory = jax.lax.fori_loop(0, layout.batches, update, (x, memory), unroll=unroll)
+        x, memory = jax.lax.fori_loop(0, layout.batches, update, (x, memory))
         return x, memory, size(layout.batches - 1, memory)
 
     return epoch
+
+
+def key_of(arrays: dict[str, Any], number: Any) -> Any:
+    """Return what shuffles an epoch."""
+    return jax.random.fold_in(jax.random.key(arrays["seed"]), number)
+
+
+def sizes_of(layout: Layout, rules: Rules, number: Any, sizes: Any, first: Any) -> Callable[[Any, Any], Any]:
+    """Return the step size of update i in an epoch, given what the rules remember."""
+    return lambda i, memory: rules.size(number * layout.batches + i, sizes, first * layout.batches, memory)
 
 
 def hessian_over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Callable[..., Any]:
@@ -230,8 +235,12 @@ def order_of(layout: Layout, key: Any) -> Any:
     groups = -(-layout.batches // layout.together)
     starts = jax.random.permutation(key, groups) * layout.together
     order = (starts[:, None] + jnp.arange(layout.together)).ravel()
-    # Batches that the last group lacks go to the end, where no update reaches.
-    return order[jnp.argsort(order >= layout.batches, stable=True)]
+    if not (lacking := order.size - layout.batches):
+        return order
+    # The last group, wherever it has come to, lacks some batches: those after them move up.
+    whole = jnp.argmax(starts) * layout.together + layout.together - lacking
+    place = jnp.arange(layout.batches)
+    return order[jnp.where(place < whole, place, place + lacking)]
 
 
 def batch_of(layout: Layout, data: tuple[Any, ...], order: Any, i: Any) -> tuple[Any, tuple[Any, ...]]:

@@ -71,8 +71,10 @@ def _epoch(glm: Glm, layout: Layout, theta: Array, z: Array, gradient: Array, t:
         new = glm.losses(X @ shaped[:-1] + shaped[-1], y, share)[1]
         change = new - old
         moved = jnp.concatenate([(change.T @ X).T.ravel(), change.sum(axis=0).reshape(-1)])
-        theta = theta - t * (layout.batches * moved + total + glm.push(theta))
-        return theta, known.at[at].set(new), total + moved
+        pull = layout.batches * moved + total
+        if glm.turn is not None:
+            pull = pull + glm.push(theta)
+        return theta - t * pull, known.at[at].set(new), total + moved
 
     losses_alone = gradient - glm.push(theta)
     return jax.lax.fori_loop(0, layout.batches, update, (theta, known, losses_alone))[0]

@@ -57,7 +57,7 @@ class Coordinates:
         u = theta[..., :-1]
         if self.basis is not None:
             # One product a row: a product of matrices rounds by how many rows there are.
-            rows = [self.basis @ row for row in u.reshape(-1, u.shape[-1])]
+            rows = [self.basis @ row[:-1] for row in theta.reshape(-1, theta.shape[-1])]
             u = np.reshape(rows, (*u.shape[:-1], len(self.basis)))
         coef = u / self.scale
         intercept = theta[..., -1] - (coef * self.mean).sum(axis=-1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +71,12 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """The rows that the fit has not seen: their numbers in the table from 0, the truth, the predictions."""
+    """The rows that the fit has not seen: their numbers in the table from 0, the truth, the predictions, and X."""
 
     rows: np.ndarray
     truth: np.ndarray
     predicted: np.ndarray
+    X: np.ndarray
 
 
 @dataclass(eq=False)
@@ -203,6 +204,34 @@ class TableFit(Fit):
         finally:
             draft.unlink(missing_ok=True)
 
+    def more(self, *rows: Any, **how: Any) -> TableFit:
+        """Go on from where this fit stopped, while the table is at hand; the score is told anew.
+
+        Parameters
+        ----------
+        *rows, **how : optional
+            As for `Fit.more`; the rows are at hand.
+
+        Returns
+        -------
+        TableFit
+            Another fit, whose trace continues that of this one.
+
+        Raises
+        ------
+        RuntimeError
+            If the fit was loaded: the table is not saved with it.
+        """
+        if self.onward is None:
+            raise RuntimeError("this fit was loaded, and its table is not saved with it: call fit_table again")
+        fitted, held = super().more(*rows, **how), self.held_out
+        known = {f.name: getattr(fitted, f.name) for f in fields(Fit)}
+        known["columns"], fitted.trace.names = self.columns, self.trace.names
+        if held is not None and fitted.data is not None:
+            held = replace(held, predicted=Fit.predict(fitted, held.X))
+            known["score"] = _score(held, fitted.data[1], self.model)
+        return replace(self, **known, held_out=held)
+
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write model, preprocessing, trace, held-out predictions and a picture: all of it, or nothing.
 
@@ -270,6 +299,7 @@ def fit_table(
     epochs: int | None = None,
     direction: Any = None,
     step: Any = "auto",
+    validation: float | None = None,
     tolerance: float | None = None,
     seconds: float | None = None,
     rng: Any = 0,
@@ -302,6 +332,8 @@ def fit_table(
         The part of the rows kept back for the score, drawn at random; 0 for none.
     penalty, batch_size, epochs, direction, step, tolerance, seconds, callback, progress : optional
         As for `fit`.
+    validation : float, optional
+        The part of the rows to learn from that early stopping looks at instead; the score is on others.
     rng : int, numpy.random.Generator or None
         What draws the held-out rows and shuffles; the same seed gives the same fit.
 
@@ -328,6 +360,8 @@ def fit_table(
     """
     if isinstance(held_out, bool) or not isinstance(held_out, numbers.Real) or not 0 <= held_out < 1:
         raise ValueError(f"held_out={held_out!r}: give the part of the rows to hold out, such as 0.2; 0 for none")
+    if isinstance(validation, (tuple, list)):
+        raise TypeError("validation= takes a part of the table's rows here, such as 0.2")
     draws = generator(rng)
     read, notes = read_table(table)
     answer = learn_target(read, target, task)
@@ -347,13 +381,15 @@ def fit_table(
     model = Linear() if answer.classes is None else Logistic()
     fitted = fit(
         model, encoded.X[seen], y[seen], penalty=penalty, batch_size=batch_size, epochs=epochs, direction=direction,
-        step=step, tolerance=tolerance, seconds=seconds, rng=draws, callback=callback, progress=progress,
+        step=step, validation=validation, tolerance=tolerance, seconds=seconds, rng=draws, callback=callback,
+        progress=progress,
     )  # fmt: skip
     fitted.columns = list(encoding.names)
     fitted.trace.names = [*encoding.names, "intercept"]
     unseen = None
     if not seen.all():
-        unseen = HeldOut(places[~seen], y[~seen], Fit.predict(fitted, encoded.X[~seen]))
+        X = encoded.X[~seen]
+        unseen = HeldOut(places[~seen], y[~seen], Fit.predict(fitted, X), X)
         notes = [*notes, f"{counted(int((~seen).sum()), 'row')} held out, {seen.sum():,} to learn from"]
     return TableFit(
         **{f.name: getattr(fitted, f.name) for f in fields(fitted)},

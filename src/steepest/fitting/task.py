@@ -102,7 +102,7 @@ class Task:
         check_shuffle(asked.shuffle)
         losses.check_targets(loss, y)
         if held is not None:
-            losses.check_targets(loss, held.y)
+            _check_held(loss, held)
         finds_its_own = rules.searches or rules.adapts or (isinstance(step, str) and not is_optax(direction))
         automatic = direction is None and isinstance(step, str) and step == "auto"
         how = read_rescaling(asked.rescale, model, X, finds_its_own)
@@ -144,6 +144,13 @@ class Task:
             self.problem.tell(fitted, self.residuals)
         assert drive.halt is not None
         return fitted, drive.halt
+
+
+def _check_held(loss: Any, held: Observed) -> None:
+    try:
+        losses.check_targets(loss, held.y)
+    except ValueError as error:
+        raise ValueError(f"in the rows for validation, {error}") from None
 
 
 def _digest(array: Any) -> str:

@@ -80,7 +80,10 @@ def read_validation(validation: Any, X: np.ndarray, names: list[str] | None, dty
         raise ValueError(f"the X of validation has the shape {array.shape} and X has {X.shape}: give the same columns")
     rows = array.shape[0]
     target = read_target(y, rows, "the y of validation", "the X of validation")
-    return Observed(array, target, read_weight(weight[0] if weight else None, rows))
+    try:
+        return Observed(array, target, read_weight(weight[0] if weight else None, rows))
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error).replace("sample_weight", "the weight of validation")) from None
 
 
 def drawn(seen: Observed, part: float, seed: int) -> tuple[Observed, Observed]:
@@ -108,20 +111,20 @@ def watch(model: Any, loss: Callable[..., Any], held: Observed, view: View, star
     def total(parameters: Any, X: Any, y: Any, weight: Any) -> Any:
         return (weight * loss(model(X, *parameters.values()), y)).sum()
 
+    patience = PATIENCE_IN_BATCHES if batched else PATIENCE
     if is_sparse(X):
         mass = float(held.weight.sum())
-        plain = lambda x: float(total(view.point(x), X, held.y, held.weight)) / mass  # noqa: E731
-        return Watch(plain, PATIENCE_IN_BATCHES if batched else PATIENCE)
+        return Watch(lambda x: float(total(view.point(x), X, held.y, held.weight)) / mass, patience)
     layout = Layout.of(len(held.y), math.prod(X.shape[1:]), None, False)
     rows = Rows.arranged(layout, AsTheyAre(X), held.y, held.weight, 0)
     objective, _ = objective_of(total, None, params, rows, 0)
     compiled = objective.compiled
     if compiled is None:
-        return Watch(lambda x: objective.value(view.rows(x)), PATIENCE_IN_BATCHES if batched else PATIENCE)
+        return Watch(lambda x: objective.value(view.rows(x)), patience)
     value = compiled.loop("value", lambda: jax.jit(lambda x, arrays: compiled.pure(x, arrays)[0]))
 
     def mean(x: np.ndarray) -> float:
         with compiled_code():
             return float(value(view.rows(x), objective.arrays))
 
-    return Watch(mean, PATIENCE_IN_BATCHES if batched else PATIENCE)
+    return Watch(mean, patience)

@@ -23,6 +23,8 @@ class DescentDisplay:
     Past a span of a factor of 100 an axis is logarithmic; a zero has no place on it, so the best value
     is a star at its foot. Numbers that are not finite are left out.
 
+    Where there is a validation loss, the upper axes show it beside the loss itself, with a star where it is least.
+
     Parameters
     ----------
     evaluations : array of shape (rows,)
@@ -37,6 +39,8 @@ class DescentDisplay:
         Whether the best value is the largest.
     title : str, optional
         What is written above.
+    validation : array of shape (rows,), optional
+        The loss on rows that a fit did not learn from.
 
     Attributes
     ----------
@@ -60,7 +64,9 @@ class DescentDisplay:
         counted: str = "evaluations",
         maximized: bool = False,
         title: str = "",
+        validation: Sequence[float] | np.ndarray | None = None,
     ) -> None:
+        self.validation = None if validation is None else np.asarray(validation, dtype=float)
         self.evaluations = np.asarray(evaluations)
         self.value = np.asarray(value, dtype=float)
         self.gradient_norm = np.asarray(gradient_norm, dtype=float)
@@ -84,7 +90,8 @@ class DescentDisplay:
         epoch = getattr(trace, "epoch", None)
         counted, by = ("evaluations", trace.evaluations) if epoch is None else ("epoch", epoch)
         columns = by, trace.value, trace.gradient_norm
-        return cls(*columns, counted=counted, maximized=run.maximized, title=run.title)
+        validation = getattr(trace, "validation", None)
+        return cls(*columns, counted=counted, maximized=run.maximized, title=run.title, validation=validation)
 
     @property
     def gap(self) -> np.ndarray:
@@ -94,6 +101,11 @@ class DescentDisplay:
             return np.full(self.value.shape, np.nan)
         with np.errstate(over="ignore", invalid="ignore"):
             return finite.max() - self.value if self.maximized else self.value - finite.min()
+
+    @property
+    def height(self) -> np.ndarray:
+        """How high each row is drawn in the upper axes."""
+        return self.gap if self.validation is None else self.value
 
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> DescentDisplay:
         """Draw value and gradient norm.
@@ -112,15 +124,33 @@ class DescentDisplay:
         self.ax_, lower = self.axes_
         self.figure_ = self.ax_.figure
         self._draw(lower, self.gradient_norm, 1)
-        if self._draw(self.ax_, self.gap, 0):
+        if self.validation is not None:
+            self._draw_losses(self.ax_, self.validation)
+        elif self._draw(self.ax_, self.gap, 0):
             self._mark_best(self.ax_)
         drawn = "best value − value" if self.maximized else "value − best value"
-        style.words(self.ax_, title=self.title, y=drawn)
+        drawn = drawn if self.validation is None else "loss"
+        style.words(self.ax_, title=self.title, y=drawn, legend=0 if self.validation is None else 3)
         style.words(lower, x=self.counted, y="gradient norm")
         lower.locator_params(axis="x", integer=True)
         if len(self.evaluations) == 1:
             lower.set_xlim(self.evaluations[0] - 1, self.evaluations[0] + 1)
         return self
+
+    def _draw_losses(self, ax: Axes, validation: np.ndarray) -> None:
+        both = np.concatenate([self.value, validation])
+        both = both[np.isfinite(both)]
+        if both.size and both.min() > 0 and both.max() > SPAN * both.min():
+            ax.set_yscale("log")
+        for k, (name, losses) in enumerate({"loss": self.value, "validation": validation}.items()):
+            seen = np.isfinite(losses)
+            by, height = self.evaluations[seen], np.clip(losses[seen], -HUGE, HUGE)
+            rows = style.thinned(height) if height.size else np.arange(0)
+            ax.plot(by[rows], height[rows], label=name, **style.series(k, len(rows)))
+        if np.isfinite(validation).any():
+            best = int(np.nanargmin(np.where(np.isfinite(validation), validation, np.nan)))
+            epoch = self.evaluations[best]
+            ax.plot(epoch, validation[best], "*", markersize=11, color=style.BLUE, label=f"best, epoch {epoch:,}")
 
     def _draw(self, ax: Axes, numbers: np.ndarray, k: int) -> bool:
         finite = np.isfinite(numbers)

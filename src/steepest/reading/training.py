@@ -136,6 +136,7 @@ class TrainingDisplay:
                 self.descent.gradient_norm,
                 counted=self.descent.counted,
                 maximized=self.descent.maximized,
+                validation=self.descent.validation,
             ).plot(right)
             self.axes_ += shown.axes_
             self._mark_epochs(shown.ax_)
@@ -157,9 +158,9 @@ class TrainingDisplay:
     def _mark_epochs(self, ax: Axes) -> None:
         rows = np.searchsorted(self.descent.evaluations, self.epochs)
         for k, row in enumerate(rows):
-            gap = self.descent.gap[row]
-            if np.isfinite(gap) and (gap > 0 or ax.get_yscale() == "linear"):
-                ax.plot(self.epochs[k], gap, **(style.another(k) | {"markersize": 8}))
+            height = self.descent.height[row]
+            if np.isfinite(height) and (height > 0 or ax.get_yscale() == "linear"):
+                ax.plot(self.epochs[k], height, **(style.another(k) | {"markersize": 8}))
 
 
 def _telling(descent: DescentDisplay) -> np.ndarray:

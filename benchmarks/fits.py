@@ -1,0 +1,193 @@
+"""What fits to tables cost, beside their peers in the same run: an epoch, a full gradient, sparse rows, memory.
+
+    python benchmarks/fits.py                  all parts, at their full size (a few GB of memory)
+    python benchmarks/fits.py epoch --rows 200000
+
+Rounds take turns between the peers, as other work on the machine comes and goes; what is printed are
+medians of the rounds, and of the ratios within a round.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.sparse import csr_array
+from sklearn.linear_model import SGDClassifier, SGDRegressor
+
+import steepest as st
+from steepest.derivatives.precision import double_precision
+from steepest.descent.choose import choose
+
+COLUMNS, WIDE, HELD = 100, 47_000, 75
+RATE = 1e-4
+# An epoch of a peer is what two more of them cost.
+FEW, MORE = 1, 3
+
+Clock = Callable[[], float]
+
+
+def main() -> None:
+    """Run the parts that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
+    parser.add_argument("--rows", type=int, help="rows, 1,000,000 by default, and 200,000 where they are sparse")
+    parser.add_argument("--rounds", type=int, default=5)
+    asked = parser.parse_args()
+    for part in asked.parts or PARTS:
+        PARTS[part](asked.rows or (200_000 if part == "sparse" else 1_000_000), asked.rounds)
+
+
+def epoch(rows: int, rounds: int) -> None:
+    """Time one epoch of squared loss on dense rows in single precision."""
+    X, y = table(rows)
+    clocks: dict[str, Clock] = {"scikit-learn, row by row": by_sklearn(SGDRegressor(eta0=RATE, **CONSTANT), X, y)}
+    for size in (1, 32):
+        clocks[f"steepest, batches of {size}"] = ours(st.models.Linear(), X, y, size, RATE)
+    compare(f"an epoch of {rows:,} x {COLUMNS} in float32", clocks, rounds)
+
+
+def sparse(rows: int, rounds: int) -> None:
+    """Time one epoch of log loss on sparse rows."""
+    for uneven in (False, True):
+        X, y = sparse_table(rows, uneven)
+        clocks = {"scikit-learn, row by row": by_sklearn(SGDClassifier(loss="log_loss", eta0=1e-2, **CONSTANT), X, y)}
+        for size in (1, 32, 64, 256):
+            clocks[f"steepest, batches of {size}"] = ours(st.models.Logistic(), X, y, size, 1e-2)
+        kind = "of 75 on the whole, uneven" if uneven else "of 75"
+        compare(f"an epoch of {rows:,} x {WIDE:,} sparse rows {kind}", clocks, rounds)
+
+
+def gradient(rows: int, rounds: int) -> None:
+    """Time the gradient of a least-squares loss over all rows."""
+    X, y = table(rows)
+    w, narrow = np.zeros(COLUMNS, np.float32), y.astype(np.float32)
+    fitted = st.fit(st.models.Linear(), X, y, step=RATE, epochs=1)
+    objective, theta = fitted.objective, np.zeros(COLUMNS + 1)
+    assert objective is not None
+    half = X.size // 2
+    flat = X.ravel()
+    clocks = {
+        "NumPy, X.T @ (X @ w - y)": lambda: timed(lambda: X.T @ (X @ w - narrow)),
+        "steepest, with the loss": lambda: timed(lambda: objective.slope(theta)),
+        "X read once": lambda: timed(lambda: flat[:half] @ flat[half:]),
+    }
+    times = compare(f"a gradient of {rows:,} x {COLUMNS} in float32", clocks, rounds)
+    speed = X.nbytes / 1e9 / times["X read once"]
+    part = times["X read once"] / times["steepest, with the loss"]
+    print(f"  memory is read at {speed:.1f} GB/s, and the gradient reads it at {part:.0%} of that\n")
+
+
+def memory(rows: int, rounds: int) -> None:
+    """Measure the peak memory of whole fits, each in a process of its own."""
+    print("peak memory beyond the caller's X")
+    for kind in ("dense", "batches", "sparse", "uneven"):
+        command = [sys.executable, __file__, "peak", "--rows", str(rows)]
+        done = subprocess.run([*command, "--kind", kind], capture_output=True, text=True, check=True)
+        print(f"  {kind:<28} {done.stdout.strip()}")
+    print()
+
+
+def peak(rows: int, kind: str) -> None:
+    """Print by how much a fit raises the memory that this process has taken, as a part of its data."""
+    sizes = {"step": RATE, "epochs": 1, "batch_size": 32 if kind == "batches" else None}
+    if kind in ("dense", "batches"):
+        X, y = table(rows)
+        model, held = st.models.Linear(), X.nbytes
+        few = X[:1000]
+    else:
+        X, y = sparse_table(rows // 5, kind == "uneven")
+        model, held = st.models.Logistic(), X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
+        few = X[:1000]
+    st.fit(model, few, y[:1000], **sizes)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    now = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() // 1024  # noqa: SIM115
+    st.fit(model, X, y, **sizes)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{(after - now) * 1024 / held:.2f} x ({held / 1e6:.0f} MB of rows; {'' if after > before else 'hidden'})")
+
+
+CONSTANT = {"penalty": None, "learning_rate": "constant", "tol": None}
+PARTS = {"epoch": epoch, "gradient": gradient, "sparse": sparse, "memory": memory}
+
+
+def table(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows in single precision, and targets."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((rows, COLUMNS), dtype=np.float32)
+    return X, X @ rng.normal(size=COLUMNS) + rng.normal(size=rows)
+
+
+def sparse_table(rows: int, uneven: bool) -> tuple[csr_array, np.ndarray]:
+    """Return sparse rows of 75 entries, or of a log-normal number with that mean, and their classes."""
+    rng = np.random.default_rng(0)
+    lengths = np.full(rows, HELD)
+    if uneven:
+        lengths = np.clip(rng.lognormal(np.log(HELD) - 0.32, 0.8, rows), 1, WIDE).astype(int)
+    starts = np.append(0, np.cumsum(lengths)).astype(np.int32)
+    columns = rng.integers(0, WIDE, starts[-1], dtype=np.int32)
+    X = csr_array((rng.standard_normal(starts[-1]), columns, starts), shape=(rows, WIDE))
+    X.sum_duplicates()
+    return X, (X @ rng.normal(size=WIDE) > 0).astype(float)
+
+
+def by_sklearn(model: SGDRegressor | SGDClassifier, X: object, y: np.ndarray) -> Clock:
+    """Return what times an epoch of scikit-learn's, without what its `fit` does once."""
+
+    def seconds() -> float:
+        few = timed(lambda: model.set_params(max_iter=FEW).fit(X, y))
+        return (timed(lambda: model.set_params(max_iter=MORE).fit(X, y)) - few) / (MORE - FEW)
+
+    return seconds
+
+
+def ours(model: object, X: object, y: np.ndarray, size: int, rate: float) -> Clock:
+    """Return what times the updates of an epoch, as a fit compiles them; its trace adds the loss over all rows."""
+    fitted = st.fit(model, X, y, batch_size=size, step=rate, epochs=1, rng=0)
+    objective, rules = fitted.objective, choose(None, rate, noisy=True)
+    assert objective is not None and objective.compiled is not None and objective.compiled.epoch is not None
+    go = objective.compiled.epoch
+    with double_precision():
+        x = jnp.zeros(objective.size)
+        run = jax.jit(lambda x, k, arrays: go(rules, x, rules.start(x), k, arrays, (), 0)[0])
+        run = run.lower(x, 0, objective.arrays).compile()
+        run(x, 0, objective.arrays).block_until_ready()
+
+    def seconds() -> float:
+        with double_precision():
+            return timed(lambda: run(x, 1, objective.arrays).block_until_ready())
+
+    return seconds
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return how long work takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def compare(what: str, clocks: dict[str, Clock], rounds: int) -> dict[str, float]:
+    """Print the medians of some rounds, and the ratios to the first within a round; return the medians."""
+    print(what)
+    seen = {name: np.array([0.0] * rounds) for name in clocks}
+    for k in range(rounds):
+        for name, clock in clocks.items():
+            seen[name][k] = clock()
+    first = next(iter(seen.values()))
+    for name, times in seen.items():
+        print(f"  {name:<28} {np.median(times):8.4f} s   {np.median(first / times):5.2f} x")
+    print()
+    return {name: float(np.median(times)) for name, times in seen.items()}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["peak"]:
+        peak(int(sys.argv[3]), sys.argv[5])
+    else:
+        main()
