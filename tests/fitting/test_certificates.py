@@ -5,13 +5,13 @@ import pytest
 from tests import convex
 
 import steepest as st
-from steepest.models.smooth import Softmax
+from steepest.models.smooth import Contrasted
 
 losses = st.losses
 
 
 class TestTangents:
-    """A tangent of slope a lies below the loss by ℓ(z) + max over z' of a z' - ℓ(z') - a z, here by search on a grid."""
+    """Of slope a it lies below the loss by ℓ(z) + max over z' of a z' - ℓ(z') - a z, here by search on a grid."""
 
     grid = np.linspace(-30, 30, 600_001)
 
@@ -50,7 +50,7 @@ class TestTangents:
         assert np.all(found <= apart + 1e-4 + softness)
 
     def test_of_several_classes(self):
-        loss, rng = Softmax(3), np.random.default_rng(0)
+        loss, rng = Contrasted(3), np.random.default_rng(0)
         v, y = rng.standard_normal((1, 2)), np.array([2.0])
         t = 0.2 * rng.standard_normal((1, 2))
         scores = v @ loss.contrasts.T

@@ -174,7 +174,7 @@ class NewtonEngine(LinearEngine):
 
     @property
     def asked(self) -> float:
-        """How near is near enough: least squares in coordinates that whiten it is solved to rounding by a step or two."""
+        """How near is near enough: least squares that is whitened is solved to rounding by a step or two."""
         (glm,) = self.data
         return 0.0 if glm.white and glm.loss is squared and self.tolerance >= 0 else self.tolerance
 

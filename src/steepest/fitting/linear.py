@@ -20,6 +20,7 @@ from steepest.descent.engine import Engine
 from steepest.descent.verdict import message
 from steepest.descent.view import View
 from steepest.fitting.certificate import ALIKE, ENDLESS, WIDEST, Certifier
+from steepest.fitting.classes import ClassCoordinates
 from steepest.fitting.direct import direct
 from steepest.fitting.engine import NewtonEngine, PlaneEngine, ProximalEngine, SpectralEngine
 from steepest.fitting.glm import Glm
@@ -28,9 +29,10 @@ from steepest.fitting.proximal import WIDEST_MODEL
 from steepest.fitting.result import Fit
 from steepest.fitting.scaling import Changed, Coordinates, coordinates
 from steepest.fitting.sparse_certificate import SparseCertifier
-from steepest.models import Linear
-from steepest.models.losses import Kinked, Loss, log_loss, squared
+from steepest.models import Linear, Multinomial
+from steepest.models.losses import Kinked, Loss, softmax, squared
 from steepest.models.penalties import L1, L2, ElasticNet
+from steepest.models.smooth import Contrasted, LogLoss
 from steepest.trace import Certificate, Event, Outcome
 
 Function = Callable[..., Any]
@@ -46,7 +48,7 @@ ILL = 1e7
 class LinearView(View):
     """Points of the loop as coefficients in the user's units."""
 
-    coordinates: Coordinates | None = None
+    coordinates: Coordinates | ClassCoordinates | None = None
 
     def rows(self, points: np.ndarray) -> np.ndarray:
         assert self.coordinates is not None
@@ -87,6 +89,14 @@ class LinearProblem:
     ) -> LinearProblem:  # fmt: skip
         """Choose the coordinates for a model on these rows."""
         X = model.shaped(X)
+        if isinstance(model, Multinomial):
+            if loss is not softmax:
+                raise ValueError(f"loss={loss!r}: Multinomial is fitted by softmax alone; leave loss= out")
+            model = model.told(y)
+            assert model.classes is not None
+            loss = Contrasted(model.classes)
+        elif loss is softmax:
+            raise ValueError("loss='softmax' needs a score a class: take models.Multinomial() as the model")
         bend = curvature(loss, float(np.average(y, weights=weight)))
         where = coordinates(X, weight, how, ridge_of(penalty) / bend)
         return cls(model, X, model.start(X, start), loss, penalty, how, where, bend, names, y, weight)
@@ -94,7 +104,17 @@ class LinearProblem:
     @property
     def start(self) -> np.ndarray:
         """Where the loop starts."""
-        return self.coordinates.from_user(np.append(self.params["coef"], self.params["intercept"]))
+        return self.frame.from_user(np.append(self.params["coef"], self.params["intercept"]))
+
+    @property
+    def frame(self) -> Coordinates | ClassCoordinates:
+        """The coordinates of the parameters: those of the columns, for each output."""
+        return ClassCoordinates(self.coordinates, self.loss.contrasts) if self.outputs else self.coordinates  # type: ignore[attr-defined]
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a row has, 0 where it is one number."""
+        return getattr(self.loss, "outputs", 0)
 
     def columns(self) -> Columns | SparseColumns:
         """Return the columns that the loop sees."""
@@ -127,23 +147,24 @@ class LinearProblem:
 
     def total(self) -> Function:
         """Return the weighted sum of losses as NumPy code of the loop's point."""
-        loss = self.loss
+        loss, outputs = self.loss, self.outputs
 
         def total(theta: Any, X: Any, y: Any, weight: Any) -> Any:
+            theta = theta.reshape(-1, outputs) if outputs else theta
             return (weight * loss(X @ theta[:-1] + theta[-1], y)).sum()
 
         return total
 
     def penalty(self) -> Function | None:
         """Return the penalty of the weights as NumPy code of the loop's point; the intercept is free."""
-        penalty, coordinates = self.user_penalty, self.coordinates
-        return None if penalty is None else lambda theta: penalty(coordinates.weights(theta))
+        penalty, frame = self.user_penalty, self.frame
+        return None if penalty is None else lambda theta: penalty(frame.weights(theta))
 
     def view(self, calling: Calling) -> LinearView:
         """Return how the loop's points look as coefficients."""
         structure, _ = Structure.of(self.params)
-        names = structure.names if self.names is None else (*self.names, "intercept")
-        return LinearView(Calling(structure, spread=False), names, "epoch", self.coordinates)
+        names = structure.names if self.names is None else named(self.names, self.outputs)
+        return LinearView(Calling(structure, spread=False), names, "epoch", self.frame)
 
     def sharpen(self, objective: Objective, rows: Rows) -> None:
         """Give a convex objective over all rows its certificate."""
@@ -184,7 +205,8 @@ class LinearProblem:
     @property
     def kinks(self) -> np.ndarray:
         """λⱼ, what |θⱼ| is multiplied by in the penalty."""
-        return np.append(kink_of(self.user_penalty) / self.coordinates.scale, 0.0)
+        each = np.append(kink_of(self.user_penalty) / self.coordinates.scale, 0.0)
+        return np.repeat(each, self.outputs) if self.outputs else each
 
     @property
     def knows_its_penalty(self) -> bool:
@@ -212,12 +234,22 @@ class LinearProblem:
             fitted.trace.stored_events.append(Event(0, "ill-conditioned", detail))
             fitted.message += f"; ill-conditioned: {detail}"
         free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
-        if self.loss is log_loss and free and self.is_convex:
-            margin, classes = (2 * y - 1) * self.model(self.X, *fitted.params.values()), set(y[weight > 0])
-            alike = classes in ({0}, {1})
-            if alike or (np.all(margin[weight > 0] > 0) and classes == {0, 1}):
+        if isinstance(self.loss, (LogLoss, Contrasted)) and free and self.is_convex:
+            z = self.model(self.X, *fitted.params.values())
+            margin = self.loss.margin(z @ self.loss.contrasts if isinstance(self.loss, Contrasted) else z, y)
+            seen = set(y[weight > 0])
+            alike = len(seen) == 1 and seen <= set(range(max(2, self.outputs + 1)))
+            if alike or np.all(margin[weight > 0] > 0):
                 fitted.outcome, fitted.certificate = Outcome.NO_FINITE_OPTIMUM, Certificate()
                 fitted.message = message(fitted.outcome, ALIKE if alike else ENDLESS, fitted.certificate)
+
+
+def named(columns: Sequence[str], outputs: int) -> tuple[str, ...]:
+    """Return the names of the parameters, for each class where there are several outputs."""
+    if not outputs:
+        return (*columns, "intercept")
+    told = range(outputs + 1)
+    return (*(f"{name}, class {k}" for k in told for name in columns), *(f"intercept, class {k}" for k in told))
 
 
 def curvature(loss: Function, mean: float) -> float:
@@ -242,6 +274,8 @@ def unfit_for(penalty: Function | None, model: Any, loss: Function, asked: bool,
         return ""
     if rescale == "whiten":
         return "rescale='whiten' mixes the coefficients that it sets to 0: leave rescale= out"
+    if isinstance(model, Multinomial):
+        return "several classes at once take no penalty but L2: take that, or fit each class against the rest"
     if settled:
         return ""
     if not isinstance(model, Linear):

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.data.batches import AsTheyAre, Columns, Layout
+from steepest.data.batches import AsTheyAre, Layout
 from steepest.data.sparse import picked_from, rows_of
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.objective import Objective, serve

@@ -84,8 +84,8 @@ def begin(glm: Glm, x: Array, metric: Any) -> Stand:
     value = height if glm.softness is None else glm.actual(x, z)
     zero, none, q = jnp.zeros((), int), jnp.zeros(()), jnp.zeros_like(x)
     here = faced(Stand(
-        x, value, height, glm.softness, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero, zero, zero + 1, glm.first(value),
-        none, none + jnp.inf, none, zero, zero, zero,
+        x, value, height, glm.softness, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero,
+        zero, zero + 1, glm.first(value), none, none + jnp.inf, none, zero, zero, zero,
     ))  # fmt: skip
     code = jnp.where(here.estimate <= 4 * EPS * jnp.abs(value), CANDIDATE, RUNNING)
     return here._replace(resets=zero, code=code)

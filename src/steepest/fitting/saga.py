@@ -89,8 +89,9 @@ class SagaEngine(LinearEngine):
 
     carried = ("left",)
 
-    def __init__(self, layout: Layout, seed: int, glm: Glm, *arguments: Any) -> None:
-        super().__init__(glm, *arguments)
+    def __init__(self, layout: Layout, seed: int, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        (glm,) = self.data
         self.layout, self.seed, self.left = layout, seed, EPOCHS
         with compiled_code():
             self.t = 1 / (3 * smoothness(glm, layout.size, layout.rows))

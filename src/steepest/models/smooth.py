@@ -215,12 +215,49 @@ class Gamma(Loss):
         return 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Softmax(Loss):
-    """Minus the log likelihood of one class of several, log Σ e^zₖ - z_y, as a function of K - 1 contrasts of z.
+    """Minus the log likelihood of one class of several, log Σ e^zₖ - z_y, with a score z a class.
 
-    A score added to all classes changes nothing; with z = Q v, whose columns are orthonormal and sum to 0,
-    v has just what does.
+    Examples
+    --------
+    >>> Softmax()(np.array([[1e4, 0.0, 0.0]]), np.array([1.0]))
+    array([10000.])
+    """
+
+    name: ClassVar[str] = "softmax"
+    least: ClassVar[float] = 0.0
+    classes: ClassVar[bool] = True
+
+    def __call__(self, z: Any, y: Any) -> Any:
+        top = z.max(axis=-1)
+        return top + np.log(np.exp(z - top[..., None]).sum(axis=-1)) - chosen(z, y)
+
+    def check(self, y: np.ndarray) -> None:
+        """Raise where a target is no whole number from 0 up.
+
+        Parameters
+        ----------
+        y : array of shape (rows,)
+            The targets.
+
+        Raises
+        ------
+        ValueError
+            If one is not.
+        """
+        wrong = np.flatnonzero((y < 0) | (y != np.floor(y)))
+        if wrong.size:
+            row = wrong[0]
+            raise ValueError(f"softmax takes classes numbered from 0, and row {row} has {y[row]:g}: recode them")
+
+
+@dataclass(frozen=True)
+class Contrasted(Loss):
+    """The loss of `Softmax` as a function of K - 1 contrasts of the scores.
+
+    What is added to the scores of all classes changes nothing; with z = Q v, the columns of Q orthonormal and of sum
+    0, v has just what does.
 
     Parameters
     ----------
@@ -229,7 +266,7 @@ class Softmax(Loss):
 
     Examples
     --------
-    >>> round(float(Softmax(3)(np.zeros((1, 2)), np.array([2]))[0]), 6)
+    >>> round(float(Contrasted(3)(np.zeros((1, 2)), np.array([2]))[0]), 6)
     1.098612
     """
 
@@ -254,8 +291,7 @@ class Softmax(Loss):
         return columns / np.sqrt(rank * (rank + 1))
 
     def __call__(self, z: Any, y: Any) -> Any:
-        scores = z @ self.contrasts.T
-        return softmax(scores, y)
+        return Softmax()(z @ self.contrasts.T, y)
 
     def shortfall(self, z: Any, y: Any, t: Any) -> Any:
         """Return the divergence of Kullback and Leibler between q = p + (diag p - p pᵀ) t and the probabilities p."""
@@ -283,26 +319,6 @@ class Softmax(Loss):
         """Return 1 / K, the curvature where all classes are alike."""
         return 1 / self.classes_told
 
-    def check(self, y: np.ndarray) -> None:
-        """Raise where a target is no class from 0 to K - 1.
-
-        Parameters
-        ----------
-        y : array of shape (rows,)
-            The targets.
-
-        Raises
-        ------
-        ValueError
-            If one is not.
-        """
-        wrong = np.flatnonzero((y < 0) | (y > self.classes_told - 1) | (y != np.floor(y)))
-        if wrong.size:
-            raise ValueError(
-                f"softmax takes classes numbered from 0 to {self.classes_told - 1}, "
-                f"and row {wrong[0]} has {y[wrong[0]]:g}: recode them"
-            )
-
 
 def chosen(scores: Any, y: Any) -> Any:
     """Return the score of each row's own class.
@@ -321,30 +337,6 @@ def chosen(scores: Any, y: Any) -> Any:
     """
     own = y[..., None] == np.arange(scores.shape[-1])
     return np.where(own, scores, 0.0).sum(axis=-1)
-
-
-def softmax(z: Any, y: Any) -> Any:
-    """Return minus the log likelihood of a class, log Σ e^zₖ - z_y, with a score z a class.
-
-    Parameters
-    ----------
-    z : array of shape (rows, classes)
-        Scores: log likelihoods of the classes, up to a constant of the row.
-    y : array of shape (rows,)
-        Classes, numbered from 0.
-
-    Returns
-    -------
-    array of shape (rows,)
-        The loss of each row, in nats.
-
-    Examples
-    --------
-    >>> softmax(np.array([[1e4, 0.0, 0.0]]), np.array([1.0]))
-    array([10000.])
-    """
-    top = z.max(axis=-1)
-    return top + np.log(np.exp(z - top[..., None]).sum(axis=-1)) - chosen(z, y)
 
 
 def positive(name: str, **numbers: Any) -> None:
