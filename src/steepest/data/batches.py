@@ -12,7 +12,7 @@ import numpy as np
 SHUFFLES = ("batches", "rows", False)
 MANY_ROWS = 100_000
 SHUFFLED_ROWS = 256
-BLOCK_NUMBERS = 2**19
+BLOCK_NUMBERS = 2**20
 ALIGNMENT = 64
 FEW_ROWS = 4096
 

@@ -188,7 +188,7 @@ class SparseColumns:
             array.flags.writeable = False
         return SparseRows(
             values, columns, owner, starts.astype(np.int32), np.int32(0), None, self.mean, self.turn, len(counts),
-            self.X.shape[1],
+            self.X.shape[1], 1 << (max(int(counts.max()), 1) - 1).bit_length(),
         )  # fmt: skip
 
 

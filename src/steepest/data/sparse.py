@@ -17,7 +17,7 @@ import jax.numpy as jnp
 Array = Any
 
 # Segments are multiplied some at a time, as many as fit in a core's cache with what they are multiplied by.
-TOGETHER, NUMBERS = 64, 2**14
+TOGETHER, NUMBERS = 64, 2**13
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class SparseRows:
         How many rows.
     wide : int
         How many columns X has.
+    most : int
+        As many segments as a row has at the most, or more.
     each : callable
         What the entries are read through.
     """
@@ -60,6 +62,7 @@ class SparseRows:
     turn: Array | None
     count: int
     wide: int
+    most: int
     each: Callable[[Array], Array] = jnp.asarray
 
     # NumPy's arrays leave products with these rows to them.
@@ -105,12 +108,13 @@ class SparseRows:
     def scattered(self, sums: Array, r: Array) -> Array:
         """Return sums with r X added to them, one row of r for each of X."""
 
-        def add(sums: Array, segment: Array, row: Array) -> Array:
-            entries = self.each(self.values[segment])
-            share = entries * r[row] if r.ndim == 1 else entries[:, None] * r[row]
-            return sums.at[self.columns[segment]].add(share, mode="promise_in_bounds")
+        def add(sums: Array, values: Array, columns: Array, row: Array) -> Array:
+            # A row past the last pulls nothing.
+            entries, pull = self.each(values), r.at[row].get(mode="fill", fill_value=0.0)[:, None]
+            share = entries * pull if r.ndim == 1 else entries[..., None] * pull
+            return sums.at[columns].add(share, mode="promise_in_bounds")
 
-        return self._over(add, sums)
+        return self._over(add, sums, r[0].size)
 
     def squares(self) -> Array:
         """Return the square of the length of each row."""
@@ -133,9 +137,8 @@ class SparseRows:
     def dense(self) -> Array:
         """Return the rows with their zeros."""
 
-        def put(out: Array, segment: Array, row: Array) -> Array:
-            entries = self.each(self.values[segment])
-            return out.at[row, self.columns[segment]].add(entries, mode="promise_in_bounds")
+        def put(out: Array, values: Array, columns: Array, row: Array) -> Array:
+            return out.at[row[:, None], columns].add(self.each(values), mode="drop")
 
         out = self._over(put, jnp.zeros((self.count, self.wide), self.dtype))
         if self.mean is not None:
@@ -153,43 +156,52 @@ class SparseRows:
 
     def _times(self, v: Array) -> Array:
         """Return X v, with the entries as they are read."""
+
+        def add(z: Array, values: Array, columns: Array, row: Array) -> Array:
+            entries, taken = self.each(values), v.at[columns].get(mode="promise_in_bounds")
+            sums = (entries * taken).sum(axis=-1) if v.ndim == 1 else (entries[..., None] * taken).sum(axis=-2)
+            return z.at[row].add(sums, mode="drop")
+
         z = jnp.zeros((self.count, *v.shape[1:]), jnp.result_type(v, self.dtype))
-        if self.picked is not None:
+        return self._over(add, z, v[0].size)
 
-            def add(z: Array, segment: Array, row: Array) -> Array:
-                return z.at[row].add(self._product(self.values[segment], self.columns[segment], v))
+    def _over(self, part: Callable[[Any, Array, Array, Array], Any], carry: Any, each: int = 1) -> Any:
+        """Return what comes of a carry that ``part(carry, values, columns, rows)`` takes on, some segments at a time.
 
-            return self._over(add, z)
+        `each` numbers are made of an entry. Segments that are not of these rows are given a row past the last.
+        """
         total, width = self.values.shape
-        some = max(min(TOGETHER, NUMBERS // (width * max(v[0].size, 1)), total, self.count), 1)
+        if self.picked is not None:
+            return self._over_picked(part, carry)
+        likely = self.count * total // (self.starts.size - 1)
+        some = max(min(TOGETHER, NUMBERS // (width * each), total, -(-likely // 2)), 1)
+        if self.count * self.most <= min(TOGETHER, total):
+            some = self.count * self.most
         begin, end = self.starts[self.first], self.starts[self.first + self.count]
 
-        def add_some(k: Array, z: Array) -> Array:
+        def go_on(k: Array, carry: Any) -> Any:
             at = begin + k * some
             here = jnp.minimum(at, total - some)
-            values, columns, owner = (
-                jax.lax.dynamic_slice_in_dim(a, here, some) for a in (self.values, self.columns, self.owner)
-            )
+            arrays = (jax.lax.dynamic_slice_in_dim(a, here, some) for a in (self.values, self.columns, self.owner))
+            values, columns, owner = arrays
             segment = here + jnp.arange(some)
-            row = jnp.where((segment >= at) & (segment < end), owner - self.first, self.count)
-            return z.at[row].add(self._product(values, columns, v), mode="drop")
+            ours = (segment >= at) & (segment < end)
+            return part(carry, values, columns, jnp.where(ours, owner - self.first, self.count))
 
-        return jax.lax.fori_loop(0, (end - begin + some - 1) // some, add_some, z)
+        if self.count * self.most <= some:
+            return go_on(jnp.zeros((), begin.dtype), carry)
+        return jax.lax.fori_loop(0, (end - begin + some - 1) // some, go_on, carry)
 
-    def _product(self, values: Array, columns: Array, v: Array) -> Array:
-        entries = self.each(values)
-        taken = v.at[columns].get(mode="promise_in_bounds")
-        return (entries * taken).sum(axis=-1) if v.ndim == 1 else (entries[..., None] * taken).sum(axis=-2)
-
-    def _over(self, part: Callable[[Any, Array, Array], Any], carry: Any) -> Any:
-        """Return what comes of a carry that ``part(carry, segment, row)`` takes from segment to segment."""
-        if self.picked is None:
-            begin, end = self.starts[self.first], self.starts[self.first + self.count]
-            return jax.lax.fori_loop(begin, end, lambda i, c: part(c, i, self.owner[i] - self.first), carry)
+    def _over_picked(self, part: Callable[[Any, Array, Array, Array], Any], carry: Any) -> Any:
+        """Go over the segments of rows that do not follow one another."""
 
         def of_row(k: Array, carry: Any) -> Any:
             row = self.picked[k]  # type: ignore[index]
-            return jax.lax.fori_loop(self.starts[row], self.starts[row + 1], lambda i, c: part(c, i, k), carry)
+
+            def of_segment(i: Array, carry: Any) -> Any:
+                return part(carry, self.values[i][None], self.columns[i][None], jnp.full(1, k))
+
+            return jax.lax.fori_loop(self.starts[row], self.starts[row + 1], of_segment, carry)
 
         return jax.lax.fori_loop(0, self.count, of_row, carry)
 
@@ -197,7 +209,7 @@ class SparseRows:
 jax.tree_util.register_dataclass(
     SparseRows,
     ["values", "columns", "owner", "starts", "first", "picked", "mean", "turn"],
-    ["count", "wide", "each"],
+    ["count", "wide", "most", "each"],
 )
 
 

@@ -57,9 +57,11 @@ class Best:
         facts += f"; validation loss least at epoch {self.epoch:,} of {last:,}, whose parameters these are"
         if self.epoch == last:
             return replace(ending, facts=facts)
-        outcome = ending.outcome
-        if outcome in (Outcome.CONVERGED, Outcome.NO_FINITE_OPTIMUM):
-            facts, outcome = f"at epoch {last:,} the descent had ended, {outcome}: {facts}", Outcome.COMPLETED
+        ended, outcome = f"at epoch {last:,} the descent had ended, {ending.outcome}: {facts}", ending.outcome
+        if outcome is Outcome.NO_FINITE_OPTIMUM and self.epoch:
+            return Ending(Outcome.COMPLETED, ended)
+        if outcome is Outcome.CONVERGED:
+            outcome, facts = Outcome.COMPLETED, ended
         if outcome is Outcome.COMPLETED and not self.epoch:
             # The start may be worse than any guess.
             return Ending(Outcome.DIVERGED, f"the validation loss rose from the start on: {facts}")

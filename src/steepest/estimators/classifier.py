@@ -90,12 +90,11 @@ class DescentClassifier(ClassifierMixin, Descent):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_breast_cancer
     >>> from steepest.estimators import DescentClassifier
-    >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> classifier = DescentClassifier().fit(X, y)
-    >>> round(classifier.score(X, y), 2), str(classifier.run_.outcome)
-    (0.97, 'converged')
+    >>> heights, kinds = [[1550.0], [1650.0], [1630.0], [1750.0]], ["small", "small", "large", "large"]
+    >>> classifier = DescentClassifier(alpha=1e-6).fit(heights, kinds)
+    >>> classifier.predict([[1500.0], [1800.0]]).tolist(), str(classifier.run_.outcome)
+    (['small', 'large'], 'converged')
     """
 
     _usual: ClassVar[dict[str, str]] = {"linear": "log loss", "svm": "hinge"}

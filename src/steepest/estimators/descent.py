@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from steepest.data.arrays import read_weight
 from steepest.estimators.rows import checked
-from steepest.estimators.words import linear_model, loss_of, named_model, penalty_of
+from steepest.estimators.words import check_limits, linear_model, loss_of, named_model, penalty_of
 from steepest.fitting.fit import fit
 from steepest.fitting.linear import kink_of, ridge_of
 from steepest.fitting.onward import Stored
@@ -108,6 +108,7 @@ class Descent(BaseEstimator):
 
     def _fit_outputs(self, X: Any, targets: np.ndarray, weight: np.ndarray, strata: np.ndarray | None) -> None:
         """Fit an output after another, over all epochs."""
+        check_limits(self.max_epochs, self.tol)
         starts = self._starts(X, targets.shape[1], warm=self.warm_start and hasattr(self, "runs_"))
         draws = check_random_state(self.random_state)
         words: dict[str, Any] = {}
@@ -216,8 +217,8 @@ class Descent(BaseEstimator):
         self.runs_ = runs if len(runs) == 1 else [at_rest(run) for run in runs]
         self.n_iter_ = epochs
         if self._is_linear:
-            self.coef_ = np.stack([run.params["coef"] for run in runs])
-            self.intercept_ = np.array([float(run.params["intercept"]) for run in runs])
+            self.coef_ = np.vstack([run.params["coef"] for run in runs])
+            self.intercept_ = np.hstack([run.params["intercept"] for run in runs])
         else:
             for name in ("coef_", "intercept_"):
                 self.__dict__.pop(name, None)

@@ -83,7 +83,7 @@ def loss_of(loss: Any, model: Any, usual: dict[str, str], classes: bool) -> Call
     Examples
     --------
     >>> loss_of(None, "linear", {"linear": "squared"}, classes=False)
-    losses.Squared
+    losses.squared
     """
     cost = losses.named(usual[model if isinstance(model, str) else "linear"] if loss is None else loss)
     if isinstance(cost, losses.Loss) and cost.classes is not classes:
@@ -150,6 +150,34 @@ def linear_model(loss: Callable[..., Any]) -> models.Linear:
     Poisson()
     """
     return next((kind() for kind in WITH_RESPONSE if kind.loss == loss), models.Linear())
+
+
+def check_limits(max_epochs: Any, tol: Any) -> None:
+    """Raise where what a fit may spend, or how near it must come, makes no sense.
+
+    Parameters
+    ----------
+    max_epochs : int or None
+        Passes through the rows, at most.
+    tol : float or None
+        The part of the whole descent that the answer may be above the least.
+
+    Raises
+    ------
+    ValueError
+        If one is no such number.
+
+    Examples
+    --------
+    >>> check_limits(10, None)
+    """
+    whole = isinstance(max_epochs, numbers.Integral) and not isinstance(max_epochs, bool)
+    if max_epochs is not None and not (whole and max_epochs > 0):
+        raise ValueError(f"max_epochs={max_epochs!r}: give a whole number, 1 or more, or None")
+    if tol is not None:
+        _check_number("tol", tol, math.inf)
+        if tol == 0:
+            raise ValueError("tol=0: rounding hides what is left long before; give a number above 0, such as 1e-12")
 
 
 def _check_number(name: str, value: Any, most: float) -> None:

@@ -234,7 +234,9 @@ class LinearProblem:
             fitted.trace.stored_events.append(Event(0, "ill-conditioned", detail))
             fitted.message += f"; ill-conditioned: {detail}"
         free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
-        if isinstance(self.loss, (LogLoss, Contrasted)) and free and self.is_convex:
+        watched = "validation" in fitted.trace.columns
+        # Where validation stops the descent, coefficients stay finite all the same.
+        if isinstance(self.loss, (LogLoss, Contrasted)) and free and self.is_convex and not watched:
             z = self.model(self.X, *fitted.params.values())
             margin = self.loss.margin(z @ self.loss.contrasts if isinstance(self.loss, Contrasted) else z, y)
             seen = set(y[weight > 0])

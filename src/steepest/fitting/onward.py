@@ -39,9 +39,11 @@ class Onward:
             if X is None or y is None:
                 raise TypeError("give both X and y, or neither: the rows of this fit are at hand")
             known = self.task.given
-            weight = known.seen.weight if weight is None else weight
             given = Given.read(X, y, weight, validation, self.task.asked.dtype)
-            given = given if validation is not None else replace(given, validation=known.validation)
+            if weight is None:
+                given = replace(given, seen=given.seen._replace(weight=known.seen.weight))
+            if validation is None:
+                given = replace(given, validation=known.validation)
             check_same(given, known.fingerprint(), known.seen.X.shape)
         before = self.task.plan.budget
         budget = Budget.of(default=before.tolerance, most=before.most, **how)

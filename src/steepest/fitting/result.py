@@ -20,6 +20,7 @@ NAMED = {
     "logistic": models.Logistic,
     "multinomial": models.Multinomial,
     "poisson": models.Poisson,
+    "gamma": models.Gamma,
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import AsTheyAre, Layout
 from steepest.data.csr import is_sparse
-from steepest.derivatives.precision import compiled_code
+from steepest.derivatives.precision import compiled_code, precisely
 from steepest.descent.view import View
 from steepest.descent.watch import Watch
 from steepest.fitting.problem import Rows, objective_of
@@ -111,10 +111,14 @@ def watch(model: Any, loss: Callable[..., Any], held: Observed, view: View, star
     def total(parameters: Any, X: Any, y: Any, weight: Any) -> Any:
         return (weight * loss(model(X, *parameters.values()), y)).sum()
 
+    def plain(x: np.ndarray) -> float:
+        mass = held.weight.sum()
+        return float(precisely(lambda x: total(view.point(x), X, held.y, held.weight), x)) / mass
+
     patience = PATIENCE_IN_BATCHES if batched else PATIENCE
-    if is_sparse(X):
-        mass = float(held.weight.sum())
-        return Watch(lambda x: float(total(view.point(x), X, held.y, held.weight)) / mass, patience)
+    # Code is traced and held against plain calls where those are finite.
+    if is_sparse(X) or not math.isfinite(plain(start)):
+        return Watch(plain, patience)
     layout = Layout.of(len(held.y), math.prod(X.shape[1:]), None, False)
     rows = Rows.arranged(layout, AsTheyAre(X), held.y, held.weight, 0)
     objective, _ = objective_of(total, None, params, rows, 0)
