@@ -5,6 +5,7 @@ Run as a program (`make nightly`), it makes 100,000 of them or as many as it is 
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -212,15 +213,17 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
     mass = given.weight.sum(axis=1)
     lam = np.stack([np.append(kink / found.scale, 0.0) for kink, found in zip(given.kink, where, strict=True)])
     with double_precision():
-        glm = Glm(A, given.y, given.weight, mass, given.ridge, turns, given.loss, given.X.shape[1])
-        if given.kink.any():
-            seen = jax.device_get(jax.vmap(sparse_certificate._measured)(glm, lam, theta))
-        else:
-            seen = jax.device_get(jax.vmap(certificate._measured)(glm, theta))
+        glm = Glm(A, given.y, given.weight, mass, given.ridge, turns, None, given.loss, given.X.shape[1])
+        sparse = given.kink.any()
+        measured = sparse_certificate._measured if sparse else certificate._measured
+        seen, beside = jax.device_get(jax.vmap(measured)(*([glm, lam] if sparse else [glm]), theta))
     bounds = np.full(len(near), np.nan)
     for k in np.flatnonzero(whole):
-        one = {name: values[k] for name, values in seen.items()}
-        report = certificate.bounded(one, where[k].blur(theta[k]), given.loss, np.finfo(float).eps)
+        one = jax.tree.map(operator.itemgetter(k), seen)
+        if sparse:
+            report = sparse_certificate.bounded(one, beside[k], theta[k], where[k], glm)
+        else:
+            report = certificate.bounded(one, beside[k], theta[k], where[k], glm)
         bounds[k] = np.nan if report is None else report.decrement
     return at, bounds
 
@@ -246,7 +249,7 @@ def trials(count: int, seed: int) -> Iterator[tuple[str, np.ndarray, np.ndarray,
         value = exact.value_at(at)
         with np.errstate(over="ignore", invalid="ignore"):
             gaps, values = (value - best).astype(float), value.astype(float)
-        what = f"{loss.__name__}{', L1' if sparse else ''}"
+        what = f"{loss.name}{', L1' if sparse else ''}"
         yield what, bounds, gaps, values
         made, batch = made + BATCH, batch + 1
 

@@ -164,10 +164,11 @@ class TestPasses:
         script = """
 import sys
 import numpy as np, steepest as st
-X = np.random.default_rng(0).standard_normal((20_000, 200)) * np.logspace(-6, 6, 200)
+X = np.random.default_rng(0).standard_normal((40_000, 200)) * np.logspace(-6, 6, 200)
 def tell(row):
     print("going", flush=True)
-fit = st.fit(st.models.Logistic(), X, X[:, 0] > 1e-7 * X[:, 99], rescale="none", callback=tell)
+y = X[:, 0] + 1e-7 * X[:, 99] > 1e-6 * np.random.default_rng(1).standard_normal(40_000)
+fit = st.fit(st.models.Logistic(), X, y, rescale="none", callback=tell)
 sys.exit(fit.outcome)
 """
         code, _, err = interrupted(script)

@@ -1,4 +1,4 @@
-"""How far a generalised linear model is from its optimum at the most: a bound that is proven, for any convex penalty.
+"""How far a linear model is from its optimum at the most: a bound that is proven, for any convex loss and penalty.
 
 The derivation is in docs/certificates.md.
 """
@@ -6,21 +6,22 @@ The derivation is in docs/certificates.md.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.data.sparse import SparseRows
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.audit import Audit
-from steepest.fitting.glm import Glm, length, whitened
+from steepest.fitting.glm import Glm, whitened
 from steepest.fitting.recession import falls_forever, separates
 from steepest.fitting.scaling import Coordinates
-from steepest.models.losses import Loss, squared
+from steepest.models.losses import squared
 
 Array = Any
 
@@ -33,107 +34,125 @@ ENDLESS = "the loss falls for ever as coefficients grow; add penalty=L2(1e-3), o
 ALIKE = "every target that counts is alike, so that the loss falls for ever as the intercept grows"
 
 
-def gap(decrement: float, radius: float, straight: bool) -> float:
-    """Return the bound on f - f*: [u + (1 - u) ln(1 - u)] / R² with u = R λ_N < 1, or λ_N²/2 for a quadratic f.
+class Seen(NamedTuple):
+    """What a bound is made of: sums over the rows at θ, and along Newton's step d from it.
 
-    Parameters
-    ----------
-    decrement : float
-        λ_N, the length of the gradient as H⁻¹ measures it.
-    radius : float
-        R, the length of the longest row in that measure.
-    straight : bool
-        Whether ℓ‴ = 0.
-
-    Returns
-    -------
-    float
-        The bound; infinite where u is 1 or more.
-
-    Examples
-    --------
-    >>> gap(1e-3, 2.0, straight=True)
-    5e-07
-    >>> round(gap(1e-3, 2.0, straight=False) / 5e-7, 3)
-    1.001
-    >>> gap(1.0, 2.0, straight=False)
-    inf
+    `gap` is the bound without rounding; `condition` is that of the Hessian, infinite where d is not its step.
     """
-    u = radius * decrement
-    if straight or not u < 1:
-        return decrement**2 / 2 if straight else math.inf
-    if u < 1e-4:
-        # The series of the bracket, u²/2 + u³/6 + …, whose rest is below u⁴/6.
-        return decrement**2 * (1 / 2 + u / 6 + u**2 / 6)
-    return (u + (1 - u) * math.log1p(-u)) / radius**2
+
+    gap: Array
+    value: Array
+    pull: Array
+    bend: Array
+    size: Array
+    lean: Array
+    endless: Array
+    alike: Array
+    condition: Array
+
+
+def look(
+    glm: Glm, theta: Array, value: Array, gradient: Array, z: Array, d: Array, along: Array, condition: Array
+) -> Seen:  # fmt: skip
+    """Return what the bound is made of, at the price of no reading of X.
+
+    By tangents of slopes ℓ′ + ℓ″ A d, f* ≥ f - Σ p shortfall - λ/2 ‖T d‖². Where d is not Newton's step, by
+    those of slopes ℓ′, less half the decrement, which is no proof.
+    """
+    sharp = jnp.isfinite(condition)
+    short = glm.shortfall(z, jnp.where(sharp, along, 0.0))
+    W = glm.weights(d)
+    rest = jnp.where(sharp, glm.ridge / 2 * (W @ W), -(gradient @ d) / 2)
+    return sums(glm, theta, short + rest, value, gradient, z, d, along, condition)
+
+
+def sums(
+    glm: Glm, theta: Array, gap: Array, value: Array, gradient: Array, z: Array, d: Array, along: Array,
+    condition: Array,
+) -> Seen:  # fmt: skip
+    """Return a bound with what tells how rounding may have changed it."""
+    p = glm.weight / glm.mass
+    _, first, second = glm.losses(z, glm.y, p)
+    alike = jnp.asarray(False)
+    if not glm.loss.outputs:
+        intercept, ones = jnp.zeros_like(theta).at[-1].set(1.0), jnp.ones_like(z)
+        alike = falls_forever(glm, intercept, ones) | falls_forever(glm, -intercept, -ones)
+    return Seen(
+        gap=gap, value=value, pull=jnp.abs(first).sum(), bend=jnp.abs(second).sum(), size=p @ jnp.abs(glm.y),
+        lean=jnp.abs(glm.shaped(gradient)[-1]).max(), endless=separates(glm, z) | falls_forever(glm, d, along),
+        alike=alike, condition=condition,
+    )  # fmt: skip
 
 
 @shared
-def _measured(glm: Glm, theta: Array) -> dict[str, Array]:
-    """Return what the bound is made of: one reading of X for H and the gradient, one for R and the noise."""
-    value, gradient, z = glm.slope(theta)
-    metric, condition = whitened(glm.hessian(theta))
-    newton = -metric @ (metric.T @ gradient)
-    intercept = jnp.zeros_like(theta).at[-1].set(1.0)
-    alike = falls_forever(glm, intercept) | falls_forever(glm, -intercept)
-
-    return {
-        "value": value, "decrement": length(metric, gradient), "condition": condition, "metric": metric,
-        "lean": jnp.abs(gradient[-1]), "endless": separates(glm, z) | falls_forever(glm, newton), "alike": alike,
-        **radius_and_noise(glm, theta, z, metric),
-    }  # fmt: skip
+def _measured(glm: Glm, theta: Array) -> tuple[Seen, Array]:
+    """Return what the bound is made of and M with Mᵀ H M = I, in two readings of X."""
+    value, gradient, z, H = glm.curved(theta)
+    metric, condition = whitened(H, gradient)
+    d = -metric @ (metric.T @ gradient)
+    value = value if glm.softness is None else glm.actual(theta, z)
+    return look(glm, theta, value, gradient, z, d, glm.along(d), condition), metric
 
 
-def radius_and_noise(glm: Glm, theta: Array, z: Array, metric: Array) -> dict[str, Array]:
-    """Return R, and what says how far rounding moves the gradient, as H⁻¹ measures it, and the value."""
-
-    def part(X: Array, p: Array, y: Array, z: Array) -> tuple[dict[str, Array], Array]:
-        rows = X @ metric[:-1] + metric[-1]
-        lengths = jnp.where(p > 0, jnp.sqrt((rows**2).sum(axis=1)), 0.0)
-        # How large the terms are that z is the sum of.
-        terms = abs(X) @ jnp.abs(theta[:-1]) + jnp.abs(theta[-1])
-        _, first, second = glm.losses(z, y, p)
-        # ‖error of g‖ ≤ Σ pᵢ |error of ℓ′ᵢ| ‖aᵢ‖.
-        noise = jnp.abs(first) + second * terms + 2 * p * jnp.abs(y)
-        pull = jnp.abs(first)
-        sums = {"slope_noise": noise @ lengths, "value_noise": pull @ terms, "pull": pull.sum(), "bend": second.sum()}
-        return sums, lengths
-
-    sums, lengths = glm.over_blocks(
-        part, dict.fromkeys(("slope_noise", "value_noise", "pull", "bend"), jnp.asarray(0.0)), glm.y, z
-    )
-    return sums | {"radius": jnp.max(lengths)}
-
-
-def bounded(seen: dict[str, Any], blur: tuple[float, float], loss: Loss, precision: float) -> Audit | None:
-    """Return the bound of what was measured, with what rounding may hide; None where H is singular to rounding.
-
-    `blur` is what the user's coefficients round, and `precision` the eps of the rows.
-    """
-    seen = {name: float(number) for name, number in seen.items() if name not in ("endless", "alike", "metric")}
-    lost = ROUNDINGS * EPS * seen["condition"]
+def bounded(
+    seen: Seen, metric: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm, measured: bool = True
+) -> Audit | None:
+    """Return the bound of what was seen, with what rounding may hide; None where H is singular to rounding."""
+    numbers = Seen(*map(float, seen))
+    # Of a Hessian that is known without being formed, columns that are nearly dependent say how exact that is.
+    blurred = coordinates.condition if coordinates.condition > 1e5 else coordinates.condition**2
+    lost = ROUNDINGS * EPS * (numbers.condition if measured else blurred)
     if not lost < 0.1:
         return None
-    decrement = (seen["decrement"] + ROUNDINGS * EPS * seen["slope_noise"]) * (1 + lost)
-    uneven, shift = ROUNDINGS * blur[0], ROUNDINGS * blur[1]
-    if uneven + shift > FINE and loss is not squared:
+    known = Rounding.at(numbers, theta, coordinates, glm)
+    if known is None:
         return None
-    slack = ROUNDINGS * EPS * abs(seen["value"]) + (ROUNDINGS * EPS + precision) * seen["value_noise"]
-    slack += seen["pull"] * uneven + seen["lean"] * shift + seen["bend"] * (uneven + shift) ** 2
-    bound = gap(decrement, seen["radius"] * (1 + lost), loss is squared) + slack
-    return Audit(bound, 4 * slack, math.nan, math.nan, 0.0, 1)
+    pulled = np.where(np.isfinite(metric), np.abs(metric), 0.0).T @ known.slope
+    # ‖Mᵀ error of g‖ is added to the decrement that a gap of ½ λ² stands for.
+    gap = (math.sqrt(2 * max(numbers.gap, 0.0)) + float(np.linalg.norm(pulled))) ** 2 / 2 * (1 + lost) ** 2
+    return Audit(gap + known.value, 4 * known.value, math.nan, math.nan, 0.0, 1)
 
 
-def precision(glm: Glm) -> float:
-    """Return the eps of the numbers that the rows are made of."""
-    return float(jnp.finfo(glm.X.dtype).eps)
+@dataclass(frozen=True)
+class Rounding:
+    """How far rounding may have moved each part of the gradient, and the value."""
+
+    slope: np.ndarray
+    value: float
+
+    @classmethod
+    def at(cls, seen: Seen, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Rounding | None:
+        """Return what it may hide at θ; None where it may move outputs too far to say."""
+        shaped = theta.reshape(-1, max(glm.loss.outputs, 1))
+        reach = np.append(reach_of(glm, coordinates), 1.0)
+        # How large the terms are, at the most, that an output is the sum of.
+        terms = float((reach @ np.abs(shaped)).max())
+        uneven, shift = (ROUNDINGS * max(blur) for blur in zip(*map(coordinates.blur, shaped.T), strict=True))
+        if uneven + shift > FINE and glm.loss is not squared:
+            return None
+        each = seen.pull + seen.bend * terms + (2 * seen.size if glm.loss is squared else 0.0)
+        precision = float(np.finfo(np.dtype(glm.X.dtype)).eps)
+        value = ROUNDINGS * EPS * abs(seen.value) + (ROUNDINGS * EPS + precision) * seen.pull * terms
+        value += seen.pull * uneven + seen.lean * shift + seen.bend * (uneven + shift) ** 2
+        return cls(ROUNDINGS * EPS * each * np.repeat(reach, shaped.shape[1]), value)
+
+
+def reach_of(glm: Glm, coordinates: Coordinates) -> np.ndarray:
+    """Return the largest entry of each column that is descended in, or more."""
+    if coordinates.basis is None:
+        return np.zeros(len(coordinates.scale)) if coordinates.reach is None else coordinates.reach
+    if isinstance(glm.X, SparseRows):
+        return coordinates.reach @ np.abs(coordinates.basis)
+    X = np.asarray(glm.X)
+    return np.maximum(X.max(axis=0), -X.min(axis=0))
 
 
 @dataclass
 class Certifier:
-    """The certificate of a smooth generalised linear model.
+    """The certificate of a linear model with a convex loss and a quadratic penalty.
 
-    It costs two readings of X, as much as one evaluation, though the arithmetic of two Hessians.
+    Where a descent has seen at a point what the bound is made of, it costs nothing; else two readings of X, as
+    much as one evaluation.
 
     Attributes
     ----------
@@ -148,16 +167,28 @@ class Certifier:
     glm: Glm
     coordinates: Coordinates
     metric: Any = None
+    _known: tuple[np.ndarray, Seen, Any] | None = None
+
+    def learn(self, x: Any, seen: Seen, metric: Any, softness: Any) -> None:
+        """Remember what a descent has seen where it stands."""
+        self._known = np.asarray(x), jax.device_get(seen), metric
+        self.glm = replace(self.glm, softness=softness)
 
     def __call__(self, theta: np.ndarray) -> Audit | None:
         """Return the bound at θ, infinite where there is none yet; None where there can be none."""
         if theta.size > WIDEST:
             return None
-        with compiled_code():
-            seen = _measured(self.glm, theta)
-            self.metric = seen.pop("metric")
-            seen = jax.device_get(seen)
-        if seen["endless"]:
-            facts = ALIKE if seen["alike"] else ENDLESS
-            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1, endless=facts)
-        return bounded(seen, self.coordinates.blur(theta), self.glm.loss, precision(self.glm))
+        known = self._known is not None and np.array_equal(self._known[0], theta)
+        if known:
+            assert self._known is not None
+            _, seen, self.metric = self._known
+        else:
+            with compiled_code():
+                seen, self.metric = jax.device_get(_measured(self.glm, theta))
+        cost = 0 if known else 1
+        if seen.endless or seen.alike:
+            facts = ALIKE if seen.alike else ENDLESS
+            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=facts)
+        measured = not (known and self.glm.white and self.glm.loss is squared)
+        report = bounded(seen, np.asarray(self.metric), theta, self.coordinates, self.glm, measured)
+        return report and replace(report, cost=cost)

@@ -20,6 +20,7 @@ from steepest.fitting.problem import Rows, objective_of
 from steepest.fitting.residuals import ModelResiduals, residuals_of
 from steepest.fitting.result import Fit
 from steepest.models import Custom
+from steepest.models.losses import softmax
 from steepest.models.penalties import L2
 from steepest.trace import Event
 
@@ -55,7 +56,9 @@ class CustomProblem:
             except Exception as error:
                 error.add_note("raised by the model at the start")
                 raise
-            if z.shape != ():
+            if loss is softmax:
+                check_scores(z, y)
+            elif z.shape != ():
                 _check_rows("model", z, y)
             _check_rows("loss", np.asarray(loss(z, y)), y)
         return cls(model, X, params, loss, penalty)
@@ -126,6 +129,15 @@ class CustomProblem:
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Add nothing."""
+
+
+def check_scores(z: np.ndarray, y: np.ndarray) -> None:
+    """Refuse what is no score a row and class."""
+    if z.ndim != 2 or len(z) != len(y) or z.shape[1] <= y.max():
+        raise ValueError(
+            f"the model returned the shape {z.shape} for {len(y):,} rows: softmax takes a score a row and class, "
+            f"and y has classes up to {y.max():g}"
+        )
 
 
 def _check_rows(what: str, values: np.ndarray, y: np.ndarray) -> None:

@@ -11,19 +11,17 @@ import jax.numpy as jnp
 
 from steepest.data.sparse import dense, rows_of
 from steepest.derivatives.tracing import Traced, stack
-from steepest.models.losses import Loss, log_loss, poisson, squared
+from steepest.models.loss import Loss
 
 Array = Any
-
-# Convex and self-concordant along lines, |ℓ‴| ≤ ℓ″, on which the search and the certificate rest.
-CONVEX = (squared, log_loss, poisson)
 
 
 @dataclass(frozen=True)
 class Glm:
     """The objective f(θ) = Σ pᵢ ℓ(aᵢᵀθ, yᵢ) + λ/2 ‖T u‖² in coordinates θ = (u, b), with aᵢ = (xᵢ, 1) and Σ pᵢ = 1.
 
-    Rows lie in blocks, so that X is read once for a product with it.
+    Rows lie in blocks, so that X is read once for a product with it. Where a row has several outputs,
+    θ is a matrix with a column for each, as one vector.
 
     Attributes
     ----------
@@ -35,10 +33,14 @@ class Glm:
         λ.
     turn : array or None
         T, which makes coefficients in the user's units of u: a matrix, or the diagonal of one; None where λ = 0.
-    loss : callable
+    softness : float or None
+        How softly a kinked loss is taken.
+    loss : Loss
         ℓ, in NumPy.
     block : int
         Rows a block.
+    white : bool
+        Whether the columns are such that the Hessian of the squared loss is 2 I.
     """
 
     X: Array
@@ -47,8 +49,18 @@ class Glm:
     mass: Array
     ridge: Array
     turn: Array | None
+    softness: Array | None
     loss: Loss
     block: int
+    white: bool = False
+
+    def shaped(self, theta: Array) -> Array:
+        """Return θ with a row a column of X and one for the intercept, and a column an output."""
+        return theta.reshape(-1, self.loss.outputs) if self.loss.outputs else theta
+
+    def row(self, numbers: Array) -> Array:
+        """Return one number a row in the shape of outputs."""
+        return numbers[:, None] if self.loss.outputs else numbers
 
     def over_blocks(self, part: Callable[..., tuple[Any, Any]], sums: Any, *columns: Array) -> tuple[Any, Any]:
         """Return the sums and the stacked rows of ``part(X, p, *columns)``, a block of rows at a time."""
@@ -64,68 +76,116 @@ class Glm:
         return total, jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), rows)
 
     def along(self, d: Array) -> Array:
-        """Return A d, one number a row."""
+        """Return A d, the outputs of each row."""
+        d = self.shaped(d)
         return self.over_blocks(lambda X, p: ((), X @ d[:-1] + d[-1]), ())[1]
 
     def losses(self, z: Array, y: Array, p: Array) -> tuple[Array, Array, Array]:
-        """Return p ℓ, p ℓ′ and p ℓ″ of each row; a row of weight 0 is none, whatever its loss."""
-        one = jnp.ones_like(z)
+        """Return p ℓ, p ℓ′ and p ℓ″ of each row; a row of weight 0 is none, whatever its loss.
+
+        With several outputs ℓ″ is a matrix a row.
+        """
 
         def value(z: Array) -> Array:
-            return stack(self.loss(Traced(z), Traced(y)))
+            if self.softness is None:
+                return stack(self.loss(Traced(z), Traced(y)))
+            return stack(self.loss.softened(Traced(z), Traced(y), Traced(self.softness)))  # type: ignore[attr-defined]
 
-        def slope(z: Array) -> tuple[Array, Array]:
-            return jax.jvp(value, (z,), (one,))
-
-        (loss, first), (_, second) = jax.jvp(slope, (z,), (one,))
+        if self.loss.outputs:
+            slope = jax.grad(lambda z: value(z).sum())
+            ways = jnp.eye(self.loss.outputs)
+            second = jax.vmap(lambda way: jax.jvp(slope, (z,), (jnp.broadcast_to(way, z.shape),))[1], out_axes=-1)(ways)
+            parts = (value(z), p), (slope(z), p[:, None]), (second, p[:, None, None])
+            return tuple(jnp.where(p > 0, p * part, 0.0) for part, p in parts)  # type: ignore[return-value]
+        one = jnp.ones_like(z)
+        (loss, first), (_, second) = jax.jvp(lambda z: jax.jvp(value, (z,), (one,)), (z,), (one,))
         return tuple(jnp.where(p > 0, p * part, 0.0) for part in (loss, first, second))  # type: ignore[return-value]
 
-    def weights(self, u: Array) -> Array:
-        """Return T u, of no length where nothing is penalised."""
-        if self.turn is None:
-            return jnp.zeros(0)
-        return self.turn @ u if self.turn.ndim == 2 else self.turn * u
+    def bent(self, second: Array, along: Array) -> Array:
+        """Return p ℓ″ A d, from p ℓ″ and A d."""
+        return jnp.einsum("nkl,nl->nk", second, along) if self.loss.outputs else second * along
 
-    def push(self, u: Array) -> Array:
-        """Return the gradient of the penalty, λ Tᵀ T u."""
+    def actual(self, theta: Array, z: Array) -> Array:
+        """Return f with a kinked loss as it is."""
+        loss = stack(self.loss(Traced(z), Traced(self.y)))
+        w = self.weights(theta)
+        return jnp.where(self.weight > 0, self.weight / self.mass * loss, 0.0).sum() + self.ridge / 2 * (w @ w)
+
+    def first(self, value: Array) -> Array:
+        """Return from where a descent is counted: the value at its start, or that of no model if a start is worse."""
+        nothing = jnp.zeros((len(self.y), self.loss.outputs) if self.loss.outputs else len(self.y))
+        return jnp.minimum(value, self.actual(jnp.zeros((self.X.shape[1] + 1) * max(self.loss.outputs, 1)), nothing))
+
+    def shortfall(self, z: Array, along: Array) -> Array:
+        """Return Σ pᵢ by which the tangents of slope ℓ′ + ℓ″ A d lie below ℓ."""
+        here = Traced(z), Traced(self.y), Traced(along)
+        if self.softness is None:
+            short = self.loss.shortfall(*here)
+        else:
+            short = self.loss.softened_shortfall(*here, Traced(self.softness))  # type: ignore[attr-defined]
+        return jnp.where(self.weight > 0, self.weight / self.mass * stack(short), 0.0).sum()
+
+    def weights(self, theta: Array) -> Array:
+        """Return T u as one vector, of no length where nothing is penalised."""
+        return jnp.zeros(0) if self.turn is None else self._turned(self.shaped(theta)[:-1]).ravel()
+
+    def push(self, theta: Array) -> Array:
+        """Return the gradient of the penalty, λ (Tᵀ T u, 0)."""
         if self.turn is None:
-            return jnp.zeros_like(u)
-        return self.ridge * (self.turn.T @ self.weights(u)) if self.turn.ndim == 2 else self.ridge * self.turn**2 * u
+            return jnp.zeros_like(theta)
+        u = self.shaped(theta)[:-1]
+        pull = self.turn.T @ self._turned(u) if self.turn.ndim == 2 else self._turned(self._turned(u))
+        return self.ridge * jnp.concatenate([pull.ravel(), jnp.zeros(max(self.loss.outputs, 1))])
+
+    def _turned(self, u: Array) -> Array:
+        assert self.turn is not None
+        if self.turn.ndim == 2:
+            return self.turn @ u
+        return self.turn[:, None] * u if u.ndim == 2 else self.turn * u
 
     def slope(self, theta: Array) -> tuple[Array, Array, Array]:
         """Return f, its gradient and z = A θ, in one reading of X."""
-        u, b = theta[:-1], theta[-1]
+        return self._read(theta, False)[:3]
 
-        def part(X: Array, p: Array, y: Array) -> tuple[Any, Array]:
-            z = X @ u + b
-            loss, first, _ = self.losses(z, y, p)
-            return (loss.sum(), jnp.append(first @ X, first.sum())), z
-
-        (value, gradient), z = self.over_blocks(part, (jnp.zeros(()), jnp.zeros_like(theta)), self.y)
-        if self.turn is None:
-            return value, gradient, z
-        w = self.weights(u)
-        return value + self.ridge / 2 * (w @ w), gradient + jnp.append(self.push(u), 0.0), z
+    def curved(self, theta: Array) -> tuple[Array, Array, Array, Array]:
+        """Return f, its gradient, z = A θ and the Hessian, in one reading of X."""
+        return self._read(theta, True)
 
     def hessian(self, theta: Array) -> Array:
         """Return the Hessian of f, Aᵀ diag(p ℓ″) A + λ Tᵀ T."""
+        return self._read(theta, True)[3]
 
-        def part(X: Array, p: Array, y: Array) -> tuple[Array, tuple[()]]:
-            second = self.losses(X @ theta[:-1] + theta[-1], y, p)[2]
-            A = jnp.c_[dense(X), jnp.ones(len(X))]
-            return A.T @ (second[:, None] * A), ()
+    def _read(self, theta: Array, bent: bool) -> tuple[Array, Array, Array, Array]:
+        shaped = self.shaped(theta)
+        u, b, size = shaped[:-1], shaped[-1], theta.size
 
-        total, _ = self.over_blocks(part, jnp.zeros((theta.size, theta.size)), self.y)
+        def part(X: Array, p: Array, y: Array) -> tuple[Any, Array]:
+            z = X @ u + b
+            loss, first, second = self.losses(z, y, p)
+            gradient = jnp.concatenate([(first.T @ X).T.ravel(), first.sum(axis=0).reshape(-1)])
+            return (loss.sum(), gradient, self._gram(X, second) if bent else ()), z
+
+        none = jnp.zeros((size, size)) if bent else ()
+        (value, gradient, gram), z = self.over_blocks(part, (jnp.zeros(()), jnp.zeros_like(theta), none), self.y)
         if self.turn is None:
-            return total
-        bend = self.turn.T @ self.turn if self.turn.ndim == 2 else jnp.diag(self.turn**2)
-        return total.at[:-1, :-1].add(self.ridge * bend)
+            return value, gradient, z, gram
+        w = self.weights(theta)
+        value, gradient = value + self.ridge / 2 * (w @ w), gradient + self.push(theta)
+        return value, gradient, z, gram + jax.jacfwd(self.push)(theta) if bent else gram
+
+    def _gram(self, X: Array, second: Array) -> Array:
+        A = jnp.c_[dense(X), jnp.ones(len(X))]
+        if not self.loss.outputs:
+            return A.T @ (second[:, None] * A)
+        size = A.shape[1] * self.loss.outputs
+        return jnp.einsum("ni,nkl,nj->ikjl", A, second, A, optimize=[(0, 1), (0, 1)]).reshape(size, size)
 
 
-def whitened(hessian: Array) -> tuple[Array, Array]:
+def whitened(hessian: Array, gradient: Array) -> tuple[Array, Array]:
     """Return M with Mᵀ H M = I, by Cholesky, and the condition number of H scaled to a unit diagonal.
 
-    Neither is finite where H is not positive definite. What H has no curvature along is left out of both.
+    The number is infinite where H is not positive definite. A coordinate along which there is neither curvature
+    nor slope is left out of both.
     """
     diagonal = jnp.diag(hessian)
     alive = diagonal != 0
@@ -133,13 +193,10 @@ def whitened(hessian: Array) -> tuple[Array, Array]:
     factor = jnp.linalg.cholesky(hessian / jnp.outer(scale, scale) + jnp.diag(jnp.where(alive, 0.0, 1.0)))
     inverse = jax.scipy.linalg.solve_triangular(factor, jnp.eye(len(hessian)), lower=True)
     metric = jnp.where(alive[:, None], (inverse / scale).T, 0.0)
-    return metric, (factor**2).sum() * (inverse**2).sum()
+    sound = jnp.all(jnp.isfinite(metric)) & ~jnp.any(~alive & (gradient != 0))
+    return metric, jnp.where(sound, (factor**2).sum() * (inverse**2).sum(), jnp.inf)
 
 
-def length(metric: Array, g: Array) -> Array:
-    """Return ‖g‖ as H⁻¹ = M Mᵀ measures it, infinite where there is slope without curvature."""
-    flat = jnp.all(metric == 0, axis=1)
-    return jnp.where(jnp.any(flat & (g != 0)), jnp.inf, jnp.linalg.norm(metric.T @ g))
-
-
-jax.tree_util.register_dataclass(Glm, ["X", "y", "weight", "mass", "ridge", "turn"], ["loss", "block"])
+jax.tree_util.register_dataclass(
+    Glm, ["X", "y", "weight", "mass", "ridge", "turn", "softness"], ["loss", "block", "white"]
+)

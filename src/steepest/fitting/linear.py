@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,22 +20,26 @@ from steepest.descent.engine import Engine
 from steepest.descent.verdict import message
 from steepest.descent.view import View
 from steepest.fitting.certificate import ALIKE, ENDLESS, WIDEST, Certifier
+from steepest.fitting.classes import ClassCoordinates
 from steepest.fitting.direct import direct
-from steepest.fitting.engine import NewtonEngine, PlaneEngine, SpectralEngine
-from steepest.fitting.glm import CONVEX, Glm
+from steepest.fitting.engine import NewtonEngine, PlaneEngine, ProximalEngine, SpectralEngine
+from steepest.fitting.glm import Glm
 from steepest.fitting.problem import Rows, objective_of
 from steepest.fitting.proximal import WIDEST_MODEL
 from steepest.fitting.result import Fit
-from steepest.fitting.saga import STEEPEST
 from steepest.fitting.scaling import Changed, Coordinates, coordinates
 from steepest.fitting.sparse_certificate import SparseCertifier
-from steepest.models import Linear
-from steepest.models.losses import Loss, log_loss, squared
+from steepest.models import Linear, Multinomial
+from steepest.models.losses import Kinked, Loss, softmax, squared
 from steepest.models.penalties import L1, L2, ElasticNet
+from steepest.models.smooth import Contrasted, LogLoss
 from steepest.trace import Certificate, Event, Outcome
 
 Function = Callable[..., Any]
 
+# So many coefficients that Hessians cost little beside gradients; and, for losses whose slopes bend suddenly, that
+# they are worth it.
+NARROW, NARROW_IF_BENT = 65, 501
 # Half the digits are lost beyond it, and all of them in a Gram matrix.
 ILL = 1e7
 
@@ -44,7 +48,7 @@ ILL = 1e7
 class LinearView(View):
     """Points of the loop as coefficients in the user's units."""
 
-    coordinates: Coordinates | None = None
+    coordinates: Coordinates | ClassCoordinates | None = None
 
     def rows(self, points: np.ndarray) -> np.ndarray:
         assert self.coordinates is not None
@@ -85,6 +89,14 @@ class LinearProblem:
     ) -> LinearProblem:  # fmt: skip
         """Choose the coordinates for a model on these rows."""
         X = model.shaped(X)
+        if isinstance(model, Multinomial):
+            if loss is not softmax:
+                raise ValueError(f"loss={loss!r}: Multinomial is fitted by softmax alone; leave loss= out")
+            model = model.told(y)
+            assert model.classes is not None
+            loss = Contrasted(model.classes)
+        elif loss is softmax:
+            raise ValueError("loss='softmax' needs a score a class: take models.Multinomial() as the model")
         bend = curvature(loss, float(np.average(y, weights=weight)))
         where = coordinates(X, weight, how, ridge_of(penalty) / bend)
         return cls(model, X, model.start(X, start), loss, penalty, how, where, bend, names, y, weight)
@@ -92,7 +104,17 @@ class LinearProblem:
     @property
     def start(self) -> np.ndarray:
         """Where the loop starts."""
-        return self.coordinates.from_user(np.append(self.params["coef"], self.params["intercept"]))
+        return self.frame.from_user(np.append(self.params["coef"], self.params["intercept"]))
+
+    @property
+    def frame(self) -> Coordinates | ClassCoordinates:
+        """The coordinates of the parameters: those of the columns, for each output."""
+        return ClassCoordinates(self.coordinates, self.loss.contrasts) if self.outputs else self.coordinates  # type: ignore[attr-defined]
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a row has, 0 where it is one number."""
+        return getattr(self.loss, "outputs", 0)
 
     def columns(self) -> Columns | SparseColumns:
         """Return the columns that the loop sees."""
@@ -125,31 +147,34 @@ class LinearProblem:
 
     def total(self) -> Function:
         """Return the weighted sum of losses as NumPy code of the loop's point."""
-        loss = self.loss
+        loss, outputs = self.loss, self.outputs
 
         def total(theta: Any, X: Any, y: Any, weight: Any) -> Any:
+            theta = theta.reshape(-1, outputs) if outputs else theta
             return (weight * loss(X @ theta[:-1] + theta[-1], y)).sum()
 
         return total
 
     def penalty(self) -> Function | None:
         """Return the penalty of the weights as NumPy code of the loop's point; the intercept is free."""
-        penalty, coordinates = self.user_penalty, self.coordinates
-        return None if penalty is None else lambda theta: penalty(coordinates.weights(theta))
+        penalty, frame = self.user_penalty, self.frame
+        return None if penalty is None else lambda theta: penalty(frame.weights(theta))
 
     def view(self, calling: Calling) -> LinearView:
         """Return how the loop's points look as coefficients."""
         structure, _ = Structure.of(self.params)
-        names = structure.names if self.names is None else (*self.names, "intercept")
-        return LinearView(Calling(structure, spread=False), names, "epoch", self.coordinates)
+        names = structure.names if self.names is None else named(self.names, self.outputs)
+        return LinearView(Calling(structure, spread=False), names, "epoch", self.frame)
 
     def sharpen(self, objective: Objective, rows: Rows) -> None:
         """Give a convex objective over all rows its certificate."""
-        objective.smooth = not kink_of(self.user_penalty)
+        objective.smooth = not (kink_of(self.user_penalty) or isinstance(self.loss, Kinked))
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return
         glm = objective.arrays["direct"].glm
-        if objective.smooth:
+        if isinstance(self.loss, Kinked):
+            glm = replace(glm, softness=np.asarray(self.loss.softness(self.y, self.weight)))
+        if not kink_of(self.user_penalty):
             objective.certify = Certifier(glm, self.coordinates)
         elif self.how != "whiten":
             objective.certify = SparseCertifier(glm, self.kinks, self.coordinates)
@@ -159,26 +184,29 @@ class LinearProblem:
         certify = objective.certify
         if isinstance(certify, Certifier):
             exact = self.loss is squared and self.how == "whiten"
-            return partial(PlaneEngine, certify.glm, self.curvature, exact)
+            most = NARROW if isinstance(self.loss, Loss) and self.loss.curved else NARROW_IF_BENT
+            kind = NewtonEngine if exact or self.start.size <= most else PlaneEngine
+            return partial(kind, certify.glm, self.curvature)
         if isinstance(certify, SparseCertifier):
-            engine = NewtonEngine if len(self.kinks) <= WIDEST_MODEL else SpectralEngine
+            engine = ProximalEngine if len(self.kinks) <= WIDEST_MODEL else SpectralEngine
             return partial(engine, (certify.glm, certify.lam), self.curvature)
         return Engine
 
     @property
     def is_convex(self) -> bool:
         """Whether objective is one that certificates and steps of its own are known for."""
-        return self.loss in CONVEX and isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None)))
+        return isinstance(self.loss, Loss) and isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None)))
 
     @property
     def bears_saga(self) -> bool:
         """Whether batches can begin the descent: a smooth objective, no steeper than some curvature anywhere."""
-        return self.is_convex and self.loss in STEEPEST and not kink_of(self.user_penalty)
+        return self.is_convex and math.isfinite(self.loss.steepest) and not kink_of(self.user_penalty)  # type: ignore[attr-defined]
 
     @property
     def kinks(self) -> np.ndarray:
         """λⱼ, what |θⱼ| is multiplied by in the penalty."""
-        return np.append(kink_of(self.user_penalty) / self.coordinates.scale, 0.0)
+        each = np.append(kink_of(self.user_penalty) / self.coordinates.scale, 0.0)
+        return np.repeat(each, self.outputs) if self.outputs else each
 
     @property
     def knows_its_penalty(self) -> bool:
@@ -192,7 +220,8 @@ class LinearProblem:
         free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
         with compiled_code():
             turn = None if free else jax.device_put(self.coordinates.turn)
-        return Glm(*data, rows.mass, ridge_of(self.user_penalty), turn, self.loss, rows.layout.block)  # type: ignore[arg-type]
+        white = self.how == "whiten"
+        return Glm(*data, rows.mass, ridge_of(self.user_penalty), turn, None, self.loss, rows.layout.block, white)  # type: ignore[arg-type]
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data: columns without news, and classes that separate."""
@@ -205,13 +234,24 @@ class LinearProblem:
             fitted.trace.stored_events.append(Event(0, "ill-conditioned", detail))
             fitted.message += f"; ill-conditioned: {detail}"
         free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
+        watched = "validation" in fitted.trace.columns
         # Where validation stops the descent, coefficients stay finite all the same.
-        if self.loss is log_loss and free and self.is_convex and "validation" not in fitted.trace.columns:
-            margin, classes = (2 * y - 1) * self.model(self.X, *fitted.params.values()), set(y[weight > 0])
-            alike = classes in ({0}, {1})
-            if alike or (np.all(margin[weight > 0] > 0) and classes == {0, 1}):
+        if isinstance(self.loss, (LogLoss, Contrasted)) and free and self.is_convex and not watched:
+            z = self.model(self.X, *fitted.params.values())
+            margin = self.loss.margin(z @ self.loss.contrasts if isinstance(self.loss, Contrasted) else z, y)
+            seen = set(y[weight > 0])
+            alike = len(seen) == 1 and seen <= set(range(max(2, self.outputs + 1)))
+            if alike or np.all(margin[weight > 0] > 0):
                 fitted.outcome, fitted.certificate = Outcome.NO_FINITE_OPTIMUM, Certificate()
                 fitted.message = message(fitted.outcome, ALIKE if alike else ENDLESS, fitted.certificate)
+
+
+def named(columns: Sequence[str], outputs: int) -> tuple[str, ...]:
+    """Return the names of the parameters, for each class where there are several outputs."""
+    if not outputs:
+        return (*columns, "intercept")
+    told = range(outputs + 1)
+    return (*(f"{name}, class {k}" for k in told for name in columns), *(f"intercept, class {k}" for k in told))
 
 
 def curvature(loss: Function, mean: float) -> float:
@@ -236,6 +276,8 @@ def unfit_for(penalty: Function | None, model: Any, loss: Function, asked: bool,
         return ""
     if rescale == "whiten":
         return "rescale='whiten' mixes the coefficients that it sets to 0: leave rescale= out"
+    if isinstance(model, Multinomial):
+        return "several classes at once take no penalty but L2: take that, or fit each class against the rest"
     if settled:
         return ""
     if not isinstance(model, Linear):
@@ -243,8 +285,8 @@ def unfit_for(penalty: Function | None, model: Any, loss: Function, asked: bool,
             "its kinks at 0 need proximal steps, which a function of your own does not take: "
             "take penalties.L2, or models.Linear() as the model"
         )
-    if loss not in CONVEX:
-        return "L1 and elastic net need the squared loss, the log loss or Poisson's: take penalties.L2 instead"
+    if not isinstance(loss, Loss):
+        return "L1 and elastic net need a loss of the library's own, from losses: take penalties.L2 instead"
     if asked:
         return (
             "its kinks at 0 need proximal steps, which a linear model takes on all rows, with batch_size=, direction= "

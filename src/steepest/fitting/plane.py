@@ -36,16 +36,19 @@ def search(glm: Glm, z: Array, V: Array, w: Array, W: Array, value: Array) -> tu
     """
     p = glm.weight / glm.mass
     # In units in which an output changes by 1 at the most, so that nothing overflows.
-    size = jnp.max(jnp.abs(V), axis=1)
+    flat = V.reshape(2, -1)
+    size = jnp.max(jnp.abs(flat), axis=1)
     unit = 1 / jnp.where(size > 0, size, 1.0)
-    V, W = V * unit[:, None], W * unit[:, None]
+    flat, W = flat * unit[:, None], W * unit[:, None]
+    V = flat.reshape(V.shape)
 
     def look(a: Array, trials: Array) -> Corner:
-        loss, first, second = glm.losses(z + a @ V, glm.y, p)
+        loss, first, second = glm.losses(z + jnp.tensordot(a, V, 1), glm.y, p)
         weights = w + a @ W
         f = loss.sum() + glm.ridge / 2 * (weights @ weights)
-        slope = V @ first + glm.ridge * (W @ weights)
-        bend = (V * second) @ V.T + glm.ridge * (W @ W.T)
+        slope = flat @ first.ravel() + glm.ridge * (W @ weights)
+        bent = jnp.stack([glm.bent(second, v).ravel() for v in V])
+        bend = bent @ flat.T + glm.ridge * (W @ W.T)
         return Corner(a, f, slope, bend, _newton(a, slope, bend), trials)
 
     def going(here: Corner) -> Array:

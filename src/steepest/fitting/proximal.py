@@ -1,8 +1,7 @@
-"""Proximal Newton steps for L1 penalties: the quadratic model with its kinks is solved, and exact zeros come of it.
+"""Proximal steps for L1 penalties, F(θ) = f(θ) + Σ λⱼ |θⱼ|: the Barzilai-Borwein kind, and the model of Newton's.
 
-F(θ) = f(θ) + Σ λⱼ |θⱼ|, with f smooth. Lee, Sun and Saunders, "Proximal Newton-type methods for
-minimizing composite functions" (2014); coordinate descent for the model: Friedman, Hastie and
-Tibshirani, "Regularization paths for generalized linear models" (2010).
+The model is solved by coordinate descent: Friedman, Hastie and Tibshirani, "Regularization paths for
+generalized linear models" (2010).
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ Array = Any
 # As many columns as a quadratic model is solved for.
 WIDEST_MODEL = 1_000
 SUFFICIENT = 1e-4
-MOST_HALVINGS = 60
 MOST_ROUNDS = 20
 SWEEPS = 8
 MODEL_LEFT = 1e-20
@@ -127,40 +125,9 @@ def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Sparse:
     code = jnp.where(estimate <= 4 * EPS * jnp.abs(value), CANDIDATE, RUNNING)
     recent = jnp.full(RECENT, value)
     return Sparse(
-        x, value, g, v, z, jnp.asarray(curvature, float), recent, zero, zero + 1, value, estimate,
+        x, value, g, v, z, jnp.asarray(curvature, float), recent, zero, zero + 1, glm.first(value), estimate,
         none + jnp.inf, none, x, value, zero, code,
     )  # fmt: skip
-
-
-def newton(glm: Glm, lam: Array, here: Sparse, tolerance: Array) -> tuple[Sparse, Array]:
-    """Take one proximal Newton step, halved until F falls enough.
-
-    It reads X three times, for the Hessian, along the step and for the gradient, which counts as two evaluations.
-    """
-    H = glm.hessian(here.x)
-    d = least(H, here.smooth, here.x, lam) - here.x
-    along, p = glm.along(d), glm.weight / glm.mass
-    w, W = glm.weights(here.x[:-1]), glm.weights(d[:-1])
-    fall = here.smooth @ d + lam @ (jnp.abs(here.x + d) - jnp.abs(here.x))
-
-    def height(t: Array) -> Array:
-        weights = w + t * W
-        loss = glm.losses(here.z + t * along, glm.y, p)[0].sum()
-        return loss + glm.ridge / 2 * (weights @ weights) + lam @ jnp.abs(here.x + t * d)
-
-    def short(carry: tuple[Array, Array]) -> Array:
-        t, halvings = carry
-        enough = here.value + SUFFICIENT * t * fall + 4 * EPS * jnp.abs(here.value)
-        return ~(height(t) <= enough) & (halvings < MOST_HALVINGS)
-
-    t, halvings = jax.lax.while_loop(short, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.asarray(1.0), 0))
-    there = arrived(glm, lam, here, here.x + t * d, 2)
-    v = there.gradient
-    free = (there.x != 0) | (lam == 0) | (v != 0)
-    part = jnp.where(free[:, None] & free, H, 0.0) + jnp.diag(jnp.where(free, 1e-14 * jnp.diag(H), 1.0))
-    estimate = v @ jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(part), True), v) / 2
-    estimate = jnp.where(jnp.isnan(estimate), jnp.inf, estimate)
-    return judged(glm, here, there, estimate, tolerance, halvings >= MOST_HALVINGS), t
 
 
 def spectral(glm: Glm, lam: Array, here: Sparse, tolerance: Array) -> tuple[Sparse, Array]:
@@ -170,7 +137,7 @@ def spectral(glm: Glm, lam: Array, here: Sparse, tolerance: Array) -> tuple[Spar
     """
     a = here.curvature
     x = soft(here.x - here.smooth / a, lam / a)
-    there = arrived(glm, lam, here, x, 1)
+    there = arrived(glm, lam, here, x)
     s, y = x - here.x, there.smooth - here.smooth
     ss, sy = s @ s, s @ y
     enough = jnp.max(here.recent) - SUFFICIENT / 2 * a * ss + 4 * EPS * jnp.abs(here.value)
@@ -188,7 +155,7 @@ def spectral(glm: Glm, lam: Array, here: Sparse, tolerance: Array) -> tuple[Spar
     return jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, stays), 1 / a
 
 
-def arrived(glm: Glm, lam: Array, here: Sparse, x: Array, cost: int) -> Sparse:
+def arrived(glm: Glm, lam: Array, here: Sparse, x: Array) -> Sparse:
     """Return the stand at a new point."""
     f, g, z = glm.slope(x)
     s, y = x - here.x, g - here.smooth
@@ -198,7 +165,7 @@ def arrived(glm: Glm, lam: Array, here: Sparse, x: Array, cost: int) -> Sparse:
         x=x, value=value, smooth=g, best_x=jnp.where(better, x, here.best_x),
         best_value=jnp.where(better, value, here.best_value), gradient=shortest(g, x, lam), z=z,
         steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest),
-        iteration=here.iteration + 1, evaluations=here.evaluations + cost,
+        iteration=here.iteration + 1, evaluations=here.evaluations + 1,
     )  # fmt: skip
 
 

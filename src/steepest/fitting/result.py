@@ -15,7 +15,13 @@ from steepest.descent.choose import our_words
 from steepest.descent.run import Run
 
 MOST_SHOWN = 100
-NAMED = {"linear": models.Linear, "logistic": models.Logistic, "poisson": models.Poisson}
+NAMED = {
+    "linear": models.Linear,
+    "logistic": models.Logistic,
+    "multinomial": models.Multinomial,
+    "poisson": models.Poisson,
+    "gamma": models.Gamma,
+}
 
 
 @dataclass(eq=False)

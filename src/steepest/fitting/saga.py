@@ -1,4 +1,4 @@
-"""Mini-batches for a generalised linear model: two epochs of SAGA, then L-BFGS over all rows."""
+"""Mini-batches for a linear model: two epochs of SAGA, then descent over all rows."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ from steepest.data.sparse import squares
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.state import RUNNING
-from steepest.fitting.engine import PlaneEngine
+from steepest.fitting.engine import LinearEngine, NewtonEngine, PlaneEngine
 from steepest.fitting.glm import Glm
 from steepest.fitting.problem import batch_of, order_of
-from steepest.models.losses import Loss, log_loss, squared
 
 Array = Any
 
-# The largest ℓ″ of each loss that has one.
-STEEPEST: dict[Loss, float] = {squared: 2.0, log_loss: 0.25}
 EPOCHS = 2
 POWERS = 4
 
@@ -33,7 +30,7 @@ def smoothness(glm: Glm, size: int, rows: int) -> float:
     "Optimal mini-batch and step sizes for SAGA" (2019); a ridge is no steeper than the loss in coordinates
     chosen for both.
     """
-    bend = STEEPEST[glm.loss]
+    bend = glm.loss.steepest
     largest, together = _lengths(glm, rows)
     rest = size * max(rows - 1, 1)
     return bend * float((rows - size) / rest * largest + rows * (size - 1) / rest * together + 1)
@@ -70,15 +67,16 @@ def _epoch(glm: Glm, layout: Layout, theta: Array, z: Array, gradient: Array, t:
     def update(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         theta, known, total = carry
         at, (X, y, share, old) = batch_of(layout, (glm.X, glm.y, p, known), order, i)
-        new = glm.losses(X @ theta[:-1] + theta[-1], y, share)[1]
+        shaped = glm.shaped(theta)
+        new = glm.losses(X @ shaped[:-1] + shaped[-1], y, share)[1]
         change = new - old
-        moved = jnp.append(change @ X, change.sum())
+        moved = jnp.concatenate([(change.T @ X).T.ravel(), change.sum(axis=0).reshape(-1)])
         pull = layout.batches * moved + total
         if glm.turn is not None:
-            pull = pull + jnp.append(glm.push(theta[:-1]), 0.0)
+            pull = pull + glm.push(theta)
         return theta - t * pull, known.at[at].set(new), total + moved
 
-    losses_alone = gradient.at[:-1].add(-glm.push(theta[:-1]))
+    losses_alone = gradient - glm.push(theta)
     return jax.lax.fori_loop(0, layout.batches, update, (theta, known, losses_alone))[0]
 
 
@@ -86,13 +84,14 @@ jax.tree_util.register_static(Layout)
 _go_through = shared(_epoch)
 
 
-class SagaEngine(PlaneEngine):
-    """Two epochs in batches, as long as they lower the value, and then the search in the plane over all rows."""
+class SagaEngine(LinearEngine):
+    """Two epochs in batches, as long as they lower the value, and then another engine's way over all rows."""
 
     carried = ("left",)
 
-    def __init__(self, layout: Layout, seed: int, glm: Glm, *arguments: Any) -> None:
-        super().__init__(glm, *arguments)
+    def __init__(self, layout: Layout, seed: int, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        (glm,) = self.data
         self.layout, self.seed, self.left = layout, seed, EPOCHS
         with compiled_code():
             self.t = 1 / (3 * smoothness(glm, layout.size, layout.rows))
@@ -117,3 +116,14 @@ class SagaEngine(PlaneEngine):
         self.left = left if fell else 0
         self.stand(here)
         return self.row(float(self.t))[None] if fell else np.empty((0, self.row().size))
+
+
+class SagaThenNewton(SagaEngine, NewtonEngine):
+    """Batches, and then Newton's method."""
+
+
+class SagaThenPlane(SagaEngine, PlaneEngine):
+    """Batches, and then L-BFGS."""
+
+
+AFTER: dict[Any, type[SagaEngine]] = {NewtonEngine: SagaThenNewton, PlaneEngine: SagaThenPlane}

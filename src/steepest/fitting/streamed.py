@@ -8,7 +8,6 @@ from typing import Any
 from steepest.data.batches import generator
 from steepest.descent.budget import Budget
 from steepest.fitting.result import Fit
-from steepest.fitting.saga import STEEPEST
 from steepest.fitting.stream import BATCH, Blocks, Stream, fit_stream
 from steepest.fitting.words import check_rescaling, check_shuffle, read_model, read_rows
 from steepest.models import Linear, losses
@@ -37,7 +36,7 @@ def fit_blocks(
     Budget.of(None, 1e-6, seconds, epochs=epochs)
     own: Any = model.loss
     cost = losses.named(own if loss is None else loss)
-    if cost not in STEEPEST:
+    if cost not in (losses.squared, losses.log_loss):
         raise ValueError(
             "X is an iterator: a single reading takes the squared loss or log loss; give arrays for others"
         )

@@ -18,7 +18,7 @@ from steepest.fitting.custom import CustomProblem
 from steepest.fitting.linear import LinearProblem
 from steepest.fitting.problem import Rows
 from steepest.fitting.residuals import MOST_WORK, hindrance
-from steepest.fitting.saga import SagaEngine
+from steepest.fitting.saga import AFTER
 
 
 def planned(
@@ -45,5 +45,5 @@ def planned(
         return replace(plan, objective=objective, rules=rules, engine=engine, helped=True, thorough=True), residuals
     own: Any = problem.engine(objective) if automatic else Engine
     if hybrid and isinstance(own, partial):
-        own = partial(SagaEngine, layout, seed, *own.args)
+        own = partial(AFTER[own.func], layout, seed, *own.args)
     return replace(plan, engine=own), None

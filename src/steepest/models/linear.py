@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from steepest.models.loss import Loss
-from steepest.models.losses import gamma, log_loss, poisson, squared
+from steepest.models.losses import gamma, log_loss, poisson, softmax, squared
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,13 @@ class Linear:
         ValueError
             If X is no matrix, or not as wide as in the fit.
         """
-        if X.ndim == 1 and (params is None or np.size(params["coef"]) == 1):
+        wide = None if params is None else np.shape(params["coef"])[-1]
+        if X.ndim == 1 and wide in (None, 1):
             X = X[:, None]
         if X.ndim != 2:
             raise ValueError(f"X has the shape {X.shape}: a linear model takes (rows, columns)")
-        if params is not None and X.shape[1] != np.size(params["coef"]):
-            raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {np.size(params['coef'])}")
+        if wide is not None and X.shape[1] != wide:
+            raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {wide}")
         return X
 
     def __call__(self, X: Any, coef: Any, intercept: Any) -> Any:
@@ -201,3 +202,106 @@ class Gamma(Linear):
             Means, in the units of y.
         """
         return np.exp(z)
+
+
+@dataclass(frozen=True)
+class Multinomial(Linear):
+    """Logistic regression of several classes: the log likelihood of class k is, up to a constant of the row, X wₖ + bₖ.
+
+    Its parameters are ``coef``, a row a class, and ``intercept``, a number a class; they sum to 0 over the classes,
+    which the penalty makes least and the predictions do not tell.
+
+    Parameters
+    ----------
+    classes : int, optional
+        How many classes there are; by default one more than the largest target.
+
+    Examples
+    --------
+    >>> import numpy as np, steepest as st
+    >>> x, y = np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([0, 1, 1, 2])
+    >>> fit = st.fit(Multinomial(), x, y, penalty=st.penalties.L2(1e-2))
+    >>> fit.predict(np.array([[0.0], [1.0]])).round(2)
+    array([[0.49, 0.5 , 0.01],
+           [0.01, 0.5 , 0.49]])
+    """
+
+    classes: int | None = None
+
+    loss: ClassVar[Loss] = softmax
+
+    def told(self, y: np.ndarray) -> Multinomial:
+        """Return the model with its number of classes, as these targets tell it.
+
+        Parameters
+        ----------
+        y : array of shape (rows,)
+            Classes, numbered from 0.
+
+        Returns
+        -------
+        Multinomial
+            The same model.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two classes, or a target is beyond the last.
+        """
+        softmax.check(y)
+        most = int(y.max()) + 1
+        classes = most if self.classes is None else self.classes
+        if classes < 2:
+            raise ValueError(f"Multinomial needs 2 classes or more, and the targets tell of {classes}")
+        if most > classes:
+            raise ValueError(f"Multinomial({classes}) takes classes from 0 to {classes - 1}, and y has {most - 1}")
+        return Multinomial(classes)
+
+    def start(self, X: np.ndarray, given: Any = None) -> dict[str, Any]:
+        """Return the parameters to start from, zero where none are given.
+
+        Parameters
+        ----------
+        X : array of shape (rows, columns)
+            The rows.
+        given : mapping or None
+            ``coef`` of shape (classes, columns) and ``intercept`` of shape (classes,).
+
+        Returns
+        -------
+        dict
+            ``coef`` and ``intercept``.
+
+        Raises
+        ------
+        ValueError
+            If the start does not fit X.
+        """
+        shape = (self.classes or 0, X.shape[1])
+        if given is None:
+            return {"coef": np.zeros(shape), "intercept": np.zeros(shape[0])}
+        if not isinstance(given, Mapping) or set(given) != {"coef", "intercept"}:
+            raise ValueError("the start of a Multinomial model is a dict of coef and intercept")
+        coef, intercept = (np.asarray(given[name], dtype=float) for name in ("coef", "intercept"))
+        if coef.shape != shape or intercept.shape != shape[:1]:
+            raise ValueError(f"the start has coef {coef.shape} and intercept {intercept.shape}; here {shape} is needed")
+        return {"coef": coef, "intercept": intercept}
+
+    def __call__(self, X: Any, coef: Any, intercept: Any) -> Any:
+        return X @ coef.T + intercept
+
+    def response(self, z: Any) -> Any:
+        """Return the probabilities of the classes.
+
+        Parameters
+        ----------
+        z : array of shape (rows, classes)
+            Scores.
+
+        Returns
+        -------
+        array of shape (rows, classes)
+            Probabilities.
+        """
+        likely = np.exp(z - z.max(axis=1, keepdims=True))
+        return likely / likely.sum(axis=1, keepdims=True)

@@ -27,6 +27,8 @@ class Loss:
         Whether ℓ′ jumps.
     classes : bool
         Whether targets are classes, and z a score of class 1.
+    outputs : int
+        How many outputs a row has; 0 where z is one number a row.
     """
 
     name: ClassVar[str]
@@ -36,6 +38,7 @@ class Loss:
     curved: ClassVar[bool] = True
     kinked: ClassVar[bool] = False
     classes: ClassVar[bool] = False
+    outputs: int = 0
 
     def __call__(self, z: Any, y: Any) -> Any:
         raise NotImplementedError
@@ -71,6 +74,36 @@ class Loss:
             ℓ″, not below 1e-6.
         """
         return 2.0
+
+    def asymptote(self, v: Any, y: Any) -> Any:
+        """Return the limit of ℓ(s v, y) / s for large s, or None where ℓ has a least value for every y.
+
+        Parameters
+        ----------
+        v, y : array
+            Outputs, as a way, and targets.
+
+        Returns
+        -------
+        array or None
+            The limit: the loss falls for ever along v where that of no row is above 0.
+        """
+        return None
+
+    def margin(self, z: Any, y: Any) -> Any:
+        """Return by how much each row is on its own class's side, or None where no classes are told apart for ever.
+
+        Parameters
+        ----------
+        z, y : array
+            Outputs and targets.
+
+        Returns
+        -------
+        array or None
+            Margins: where all are above 0 the loss falls for ever.
+        """
+        return None
 
     def check(self, y: np.ndarray) -> None:
         """Raise where a target lies outside of what the loss takes.

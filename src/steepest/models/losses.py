@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.models.kinked import Absolute, EpsilonInsensitive, Hinge, Kinked, Quantile
 from steepest.models.loss import Loss
-from steepest.models.smooth import Gamma, Huber, LogLoss, Poisson, Squared, SquaredHinge
+from steepest.models.smooth import Gamma, Huber, LogLoss, Poisson, Softmax, Squared, SquaredHinge
 
 __all__ = [
     "NAMED",
@@ -26,13 +26,14 @@ __all__ = [
     "log_loss",
     "named",
     "poisson",
+    "softmax",
     "squared",
     "squared_hinge",
 ]
 
 squared, absolute, log_loss = Squared(), Absolute(), LogLoss()
 hinge, squared_hinge = Hinge(), SquaredHinge()
-poisson, gamma = Poisson(), Gamma()
+poisson, gamma, softmax = Poisson(), Gamma(), Softmax()
 
 NAMED: dict[str, Loss] = {
     "squared": squared,
@@ -41,6 +42,7 @@ NAMED: dict[str, Loss] = {
     "quantile": Quantile(),
     "epsilon-insensitive": EpsilonInsensitive(),
     "log loss": log_loss,
+    "softmax": softmax,
     "hinge": hinge,
     "squared hinge": squared_hinge,
     "poisson": poisson,

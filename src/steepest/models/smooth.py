@@ -103,6 +103,14 @@ class LogLoss(Loss):
         """Return p (1 - p)."""
         return max(mean * (1 - mean), 1e-6)
 
+    def asymptote(self, v: Any, y: Any) -> Any:
+        """Return max(v, 0) - y v."""
+        return np.maximum(v, 0.0) - y * v
+
+    def margin(self, z: Any, y: Any) -> Any:
+        """Return ±z, and minus infinity for a target between the classes."""
+        return np.where(y == 1, z, np.where(y == 0, -z, -math.inf))
+
 
 @dataclass(frozen=True, repr=False)
 class SquaredHinge(Loss):
@@ -173,6 +181,10 @@ class Poisson(Loss):
         """Return the mean."""
         return max(mean, 1e-6)
 
+    def asymptote(self, v: Any, y: Any) -> Any:
+        """Return -y v, infinite where v > 0."""
+        return np.where(v > 0, math.inf, 0.0) - y * v
+
 
 @dataclass(frozen=True, repr=False)
 class Gamma(Loss):
@@ -201,6 +213,130 @@ class Gamma(Loss):
     def curvature(self, mean: float) -> float:
         """Return 1, as in the middle y is eᶻ."""
         return 1.0
+
+
+@dataclass(frozen=True, repr=False)
+class Softmax(Loss):
+    """Minus the log likelihood of one class of several, log Σ e^zₖ - z_y, with a score z a class.
+
+    Examples
+    --------
+    >>> Softmax()(np.array([[1e4, 0.0, 0.0]]), np.array([1.0]))
+    array([10000.])
+    """
+
+    name: ClassVar[str] = "softmax"
+    least: ClassVar[float] = 0.0
+    classes: ClassVar[bool] = True
+
+    def __call__(self, z: Any, y: Any) -> Any:
+        top = z.max(axis=-1)
+        return top + np.log(np.exp(z - top[..., None]).sum(axis=-1)) - chosen(z, y)
+
+    def check(self, y: np.ndarray) -> None:
+        """Raise where a target is no whole number from 0 up.
+
+        Parameters
+        ----------
+        y : array of shape (rows,)
+            The targets.
+
+        Raises
+        ------
+        ValueError
+            If one is not.
+        """
+        wrong = np.flatnonzero((y < 0) | (y != np.floor(y)))
+        if wrong.size:
+            row = wrong[0]
+            raise ValueError(f"softmax takes classes numbered from 0, and row {row} has {y[row]:g}: recode them")
+
+
+@dataclass(frozen=True)
+class Contrasted(Loss):
+    """The loss of `Softmax` as a function of K - 1 contrasts of the scores.
+
+    What is added to the scores of all classes changes nothing; with z = Q v, the columns of Q orthonormal and of sum
+    0, v has just what does.
+
+    Parameters
+    ----------
+    classes_told : int
+        K.
+
+    Examples
+    --------
+    >>> round(float(Contrasted(3)(np.zeros((1, 2)), np.array([2]))[0]), 6)
+    1.098612
+    """
+
+    classes_told: int
+
+    name: ClassVar[str] = "softmax"
+    least: ClassVar[float] = 0.0
+    steepest: ClassVar[float] = 0.5
+    classes: ClassVar[bool] = True
+
+    @property
+    def outputs(self) -> int:  # type: ignore[override]
+        """How many contrasts there are."""
+        return self.classes_told - 1
+
+    @property
+    def contrasts(self) -> np.ndarray:
+        """The matrix Q, of shape (K, K - 1), by Helmert: column k sets class k against those before it."""
+        rank = np.arange(1, self.classes_told)
+        columns = np.triu(np.ones((self.classes_told, self.classes_told - 1)))
+        columns[rank, rank - 1] = -rank
+        return columns / np.sqrt(rank * (rank + 1))
+
+    def __call__(self, z: Any, y: Any) -> Any:
+        return Softmax()(z @ self.contrasts.T, y)
+
+    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+        """Return the divergence of Kullback and Leibler between q = p + (diag p - p pᵀ) t and the probabilities p."""
+        scores, moves = z @ self.contrasts.T, t @ self.contrasts.T
+        top = scores.max(axis=-1, keepdims=True)
+        p = np.exp(scores - top)
+        p = p / p.sum(axis=-1, keepdims=True)
+        apart = moves - (p * moves).sum(axis=-1, keepdims=True)
+        inside = (apart > -1).all(axis=-1)
+        held = np.where(apart > -1, apart, 0.0)
+        return np.where(inside, (p * (1 + held) * np.log1p(held)).sum(axis=-1), math.inf)
+
+    def asymptote(self, v: Any, y: Any) -> Any:
+        """Return max vₖ - v_y."""
+        scores = v @ self.contrasts.T
+        return scores.max(axis=-1) - chosen(scores, y)
+
+    def margin(self, z: Any, y: Any) -> Any:
+        """Return by how much the score of a row's own class is above those of the others."""
+        scores = z @ self.contrasts.T
+        own = y[..., None] == np.arange(self.classes_told)
+        return chosen(scores, y) - np.where(own, -math.inf, scores).max(axis=-1)
+
+    def curvature(self, mean: float) -> float:
+        """Return 1 / K, the curvature where all classes are alike."""
+        return 1 / self.classes_told
+
+
+def chosen(scores: Any, y: Any) -> Any:
+    """Return the score of each row's own class.
+
+    Parameters
+    ----------
+    scores : array of shape (rows, classes)
+        A score a class.
+    y : array of shape (rows,)
+        Classes from 0.
+
+    Returns
+    -------
+    array of shape (rows,)
+        The scores.
+    """
+    own = y[..., None] == np.arange(scores.shape[-1])
+    return np.where(own, scores, 0.0).sum(axis=-1)
 
 
 def positive(name: str, **numbers: Any) -> None:

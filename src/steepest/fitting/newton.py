@@ -1,0 +1,143 @@
+"""Newton's method with an exact search in the plane of its direction and the last step, for few coefficients.
+
+The Hessian is formed in the reading of X that the gradient takes, and the product with its step, which
+the search needs, also bounds how far the optimum is: to know that the descent is over costs nothing.
+
+A loss with kinks is softened, and the softness taken back as the descent follows: the tangents that
+bound the softened loss also bound the loss itself, so that what is said is said of the loss that was asked
+for. As for following a path of smooth problems: Fiacco and McCormick, "Nonlinear programming" (1968).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from steepest.derivatives.differences import EPS
+from steepest.descent.state import CANDIDATE, RUNNING, STALLED
+from steepest.fitting.certificate import Seen, look
+from steepest.fitting.glm import Glm, whitened
+from steepest.fitting.plane import search
+from steepest.models.losses import squared
+
+Array = Any
+
+MOST_IDLE = 4
+# How a softness is taken back, once this part of the gap is due to not being at the softened optimum.
+HARDER, CENTRED = 0.2, 0.1
+
+
+class Stand(NamedTuple):
+    """Where the descent stands: `value` is the objective, and `height` what is descended, softened.
+
+    M is `metric`, with Mᵀ H M = I where `condition` is finite, and else what it was before.
+    """
+
+    x: Array
+    value: Array
+    height: Array
+    gradient: Array
+    z: Array
+    metric: Array
+    condition: Array
+    softness: Any
+    step: Array
+    along_step: Array
+    seen: Seen
+    iteration: Array
+    evaluations: Array
+    first_value: Array
+    steepest: Array
+    idle: Array
+    code: Array
+
+    @property
+    def best_x(self) -> Array:
+        """The point itself: the search never goes up."""
+        return self.x
+
+    @property
+    def best_value(self) -> Array:
+        """The value there."""
+        return self.value
+
+    @property
+    def estimate(self) -> Array:
+        """How far the optimum may be."""
+        return self.seen.gap
+
+    @property
+    def resets(self) -> int:
+        """How often the direction began anew: never."""
+        return 0
+
+    @property
+    def non_finite(self) -> int:
+        """How many points were evaluated where f is not finite; the search meets them in its plane alone."""
+        return 0
+
+
+def begin(glm: Glm, x: Array, metric: Array) -> Stand:
+    """Stand at a start."""
+    zero, none = jnp.zeros((), int), jnp.zeros(())
+    height, value, gradient, z, metric, condition = bottom(glm, x, metric)
+    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none != 0, condition)
+    return Stand(
+        x, value, height, gradient, z, metric, condition, glm.softness, jnp.zeros_like(x), jnp.zeros_like(z), numbers,
+        zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,
+    )  # fmt: skip
+
+
+def bottom(glm: Glm, x: Array, metric: Array) -> tuple[Array, ...]:
+    """Return the height, the value, the gradient, the outputs, the metric and its condition number at a point."""
+    if glm.white and glm.loss is squared:
+        height, gradient, z = glm.slope(x)
+        condition = jnp.asarray(1.0)
+    else:
+        height, gradient, z, H = glm.curved(x)
+        new, condition = whitened(H, gradient)
+        metric = jnp.where(jnp.isfinite(condition), new, metric)
+    value = height if glm.softness is None else glm.actual(x, z)
+    return height, value, gradient, z, metric, condition
+
+
+def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
+    """Take one step, unless the product with it shows that none is needed; also return the part along it."""
+    glm = replace(glm, softness=here.softness)
+    d = -here.metric @ (here.metric.T @ here.gradient)
+    along = glm.along(d)
+    seen = look(glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)
+    rounding = 4 * EPS * jnp.abs(here.value)
+    asked = jnp.maximum(tolerance * (here.first_value - here.value), rounding)
+    here = here._replace(seen=seen)
+    over = (seen.gap <= asked) | seen.endless | seen.alike
+    rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
+    return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: moved(glm, here, d, along, rounding))
+
+
+def moved(glm: Glm, here: Stand, d: Array, along: Array, rounding: Array) -> tuple[Stand, Array]:
+    """Go to the least point of the plane, where the loss may be taken harder."""
+    s = here.step
+    w, W = glm.weights(here.x), jnp.stack([glm.weights(d), glm.weights(s)])
+    a, height = search(glm, here.z, jnp.stack([along, here.along_step]), w, W, here.height)
+    step = a[0] * d + a[1] * s
+    if here.softness is not None:
+        centred = jnp.isfinite(here.seen.gap) & (-(here.gradient @ d) / 2 <= CENTRED * here.seen.gap)
+        glm = replace(glm, softness=here.softness * jnp.where(centred, HARDER, 1.0))
+    stuck = ~(height <= here.height + rounding) | (jnp.all(step == 0) & (glm.softness is None))
+    x = here.x + step
+    height, value, gradient, z, metric, condition = bottom(glm, x, here.metric)
+    curvature = (step @ (gradient - here.gradient)) / (step @ step)
+    idle = jnp.where(height < here.height - rounding, 0, here.idle + 1)
+    there = here._replace(
+        x=x, value=value, height=height, gradient=gradient, z=z, metric=metric, condition=condition,
+        softness=glm.softness, step=step, along_step=a[0] * along + a[1] * here.along_step,
+        iteration=here.iteration + 1, evaluations=here.evaluations + 1,
+        steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest), idle=idle,
+        code=jnp.where(idle >= MOST_IDLE, STALLED, RUNNING).astype(here.code.dtype),
+    )  # fmt: skip
+    stays = here._replace(evaluations=there.evaluations, code=jnp.full_like(here.code, STALLED))
+    return jax.tree.map(lambda old, new: jnp.where(stuck, old, new), stays, there), a[0]

@@ -1,0 +1,138 @@
+"""Proximal Newton steps for L1 penalties: the quadratic model with its kinks is solved, and exact zeros come of it.
+
+F(θ) = f(θ) + Σ λⱼ |θⱼ|. Lee, Sun and Saunders, "Proximal Newton-type methods for minimizing composite
+functions" (2014). As in `newton`, the product with the step bounds how far the optimum is, and a kinked
+loss is softened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from steepest.derivatives.differences import EPS
+from steepest.descent.state import CANDIDATE, RUNNING, STALLED
+from steepest.fitting.certificate import Seen
+from steepest.fitting.glm import Glm
+from steepest.fitting.newton import CENTRED, HARDER
+from steepest.fitting.proximal import MOST_IDLE, SUFFICIENT, least, shortest
+from steepest.fitting.sparse_certificate import look
+
+Array = Any
+
+MOST_HALVINGS = 60
+
+
+class Stand(NamedTuple):
+    """Where the descent stands; `smooth` is ∇f, `gradient` the shortest subgradient of F, and `height` F softened."""
+
+    x: Array
+    value: Array
+    height: Array
+    smooth: Array
+    gradient: Array
+    z: Array
+    H: Array
+    softness: Any
+    seen: Seen
+    moved: Array
+    iteration: Array
+    evaluations: Array
+    first_value: Array
+    steepest: Array
+    idle: Array
+    code: Array
+
+    @property
+    def best_x(self) -> Array:
+        """The point itself: no step goes up."""
+        return self.x
+
+    @property
+    def best_value(self) -> Array:
+        """The value there."""
+        return self.value
+
+    @property
+    def estimate(self) -> Array:
+        """How far the optimum may be."""
+        return self.seen.gap
+
+    @property
+    def resets(self) -> int:
+        """How often the direction began anew: never."""
+        return 0
+
+    @property
+    def non_finite(self) -> int:
+        """How many points were evaluated where f is not finite: steps that lead there are halved."""
+        return 0
+
+
+def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Stand:
+    """Stand at a start; the Hessian says what the curvature is."""
+    zero, none = jnp.zeros((), int), jnp.zeros(())
+    height, value, smooth, z, H = bottom(glm, lam, x)
+    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none != 0, none)
+    return Stand(
+        x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.softness, numbers, jnp.abs(x), zero, zero + 1,
+        glm.first(value), none, zero, zero + RUNNING,
+    )  # fmt: skip
+
+
+def bottom(glm: Glm, lam: Array, x: Array) -> tuple[Array, ...]:
+    """Return the height, the value, the gradient of f, the outputs and the Hessian at a point."""
+    height, smooth, z, H = glm.curved(x)
+    kinks = lam @ jnp.abs(x)
+    value = height if glm.softness is None else glm.actual(x, z)
+    return height + kinks, value + kinks, smooth, z, H
+
+
+def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
+    """Take one step, unless the product with it shows that none is needed; also return how much of it was taken."""
+    glm = replace(glm, softness=here.softness)
+    d = least(here.H, here.smooth, here.x, lam) - here.x
+    along = glm.along(d)
+    seen, moved = look(glm, lam, here.x, here.value, here.smooth, here.z, here.H, d, along)
+    rounding = 4 * EPS * jnp.abs(here.value)
+    asked = jnp.maximum(tolerance * (here.first_value - here.value), rounding)
+    here = here._replace(seen=seen, moved=moved)
+    over = (seen.gap <= asked) | seen.endless | seen.alike
+    rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
+    return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: stepped(glm, lam, here, d, along, rounding))
+
+
+def stepped(glm: Glm, lam: Array, here: Stand, d: Array, along: Array, rounding: Array) -> tuple[Stand, Array]:
+    """Go along the step, halved until F falls enough; the loss may be taken harder there."""
+    w, W, p = glm.weights(here.x), glm.weights(d), glm.weight / glm.mass
+    fall = here.smooth @ d + lam @ (jnp.abs(here.x + d) - jnp.abs(here.x))
+
+    def height(t: Array) -> Array:
+        weights = w + t * W
+        loss = glm.losses(here.z + t * along, glm.y, p)[0].sum()
+        return loss + glm.ridge / 2 * (weights @ weights) + lam @ jnp.abs(here.x + t * d)
+
+    def short(carry: tuple[Array, Array]) -> Array:
+        t, halvings = carry
+        return ~(height(t) <= here.height + SUFFICIENT * t * fall + rounding) & (halvings < MOST_HALVINGS)
+
+    t, halvings = jax.lax.while_loop(short, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.ones(()), 0))
+    if here.softness is not None:
+        centred = jnp.isfinite(here.seen.gap) & (-fall / 2 <= CENTRED * here.seen.gap)
+        glm = replace(glm, softness=here.softness * jnp.where(centred, HARDER, 1.0))
+    x = here.x + t * d
+    above, value, smooth, z, H = bottom(glm, lam, x)
+    s = x - here.x
+    curvature = (s @ (smooth - here.smooth)) / (s @ s)
+    idle = jnp.where(above < here.height - rounding, 0, here.idle + 1)
+    there = here._replace(
+        x=x, value=value, height=above, smooth=smooth, gradient=shortest(smooth, x, lam), z=z, H=H,
+        softness=glm.softness, iteration=here.iteration + 1, evaluations=here.evaluations + 1,
+        steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest), idle=idle,
+        code=jnp.where(idle >= MOST_IDLE, STALLED, RUNNING).astype(here.code.dtype),
+    )  # fmt: skip
+    stays = here._replace(evaluations=there.evaluations, code=jnp.full_like(here.code, STALLED))
+    return jax.tree.map(lambda old, new: jnp.where(halvings >= MOST_HALVINGS, old, new), stays, there), t
