@@ -8,7 +8,6 @@ medians of the rounds, and of the ratios within a round.
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
@@ -111,11 +110,17 @@ def peak(rows: int, kind: str) -> None:
         model, held = st.models.Logistic(), X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
         few = X[:1000]
     st.fit(model, few, y[:1000], **sizes)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    now = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() // 1024
+    # From here on the peak is counted anew.
+    Path("/proc/self/clear_refs").write_text("5")
+    before = resident("VmRSS")
     st.fit(model, X, y, **sizes)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{(after - now) * 1024 / held:.2f} x ({held / 1e6:.0f} MB of rows; {'' if after > before else 'hidden'})")
+    print(f"{(resident('VmHWM') - before) / held:.2f} x the {held / 1e6:.0f} MB of rows")
+
+
+def resident(what: str) -> int:
+    """Return how many bytes of memory this process has, or has had at the most."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(what))
 
 
 CONSTANT = {"penalty": None, "learning_rate": "constant", "tol": None}

@@ -167,7 +167,8 @@ class AsTheyAre:
         if order is None:
             out[...] = self.array
         else:
-            np.take(self.array, order, axis=0, out=out)
+            # Checked, it would be gathered into another array first.
+            np.take(self.array, order, axis=0, out=out, mode="clip")
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

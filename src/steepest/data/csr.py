@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from steepest.data.sparse import SparseRows
 
 FLOATS = (np.float32, np.float64)
-BLOCK_ENTRIES = 2**20
+BLOCK_ENTRIES = 2**18
 # By how much segments may enlarge the rows: wide ones are faster.
 ENLARGED = 1.15
 # Up to so many segments their number is rounded up, so that tables of much the same size share compiled code.
