@@ -45,9 +45,7 @@ class CustomProblem:
     ) -> CustomProblem:
         """Try the model at its start: it must return a prediction for each row."""
         if is_sparse(X):
-            raise TypeError(
-                "X is sparse, which functions of your own do not take: give X.toarray(), or models.Linear()"
-            )
+            raise TypeError("X is sparse, and functions of your own take arrays: give X.toarray(), or models.Linear()")
         params = model.start(X, start)
         Structure.of(params)
         with np.errstate(all="ignore"):

@@ -79,10 +79,10 @@ class Blocks:
         k = self.number
         if not (isinstance(pieces, (tuple, list)) and len(pieces) in (2, 3)):
             raise TypeError(f"block {k} of the stream is {type(pieces).__name__}: give (X, y) or (X, y, weight)")
-        if not len(pieces[0]):
-            return None
         if is_sparse(pieces[0]):
             raise TypeError(f"X of block {k} is sparse, and streams take arrays: give it .toarray()")
+        if not len(pieces[0]):
+            return None
         X, names = read_features(pieces[0], self.dtype, f"X of block {k}")
         X = self.model.shaped(X)
         y = read_target(pieces[1], len(X), f"y of block {k}", f"X of block {k}")
