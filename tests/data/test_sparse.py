@@ -23,7 +23,9 @@ def table() -> sp.csr_array:
 
 
 @pytest.mark.parametrize("turned", ["as they are", "scaled", "mixed"])
-def test_products_are_those_of_dense_rows(table, turned):
+def test_products_are_those_of_dense_rows(table, turned, monkeypatch):
+    # So that the last segments are read together with some that were read before.
+    monkeypatch.setattr(csr, "FEW_SEGMENTS", 0)
     rng = np.random.default_rng(1)
     mean, turn = rng.normal(size=WIDE), rng.random(WIDE) + 0.5
     turn = rng.normal(size=(WIDE, 4)) if turned == "mixed" else turn

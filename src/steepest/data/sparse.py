@@ -168,7 +168,7 @@ class SparseRows:
     def _over(self, part: Callable[[Any, Array, Array, Array], Any], carry: Any, each: int = 1) -> Any:
         """Return what comes of a carry that ``part(carry, values, columns, rows)`` takes on, some segments at a time.
 
-        `each` numbers are made of an entry. Segments that are not of these rows are given a row past the last.
+        `each` numbers are made of an entry. Segments of other rows, and those seen before, are given rows past the last.
         """
         total, width = self.values.shape
         if self.picked is not None:
@@ -184,9 +184,8 @@ class SparseRows:
             here = jnp.minimum(at, total - some)
             arrays = (jax.lax.dynamic_slice_in_dim(a, here, some) for a in (self.values, self.columns, self.owner))
             values, columns, owner = arrays
-            segment = here + jnp.arange(some)
-            ours = (segment >= at) & (segment < end)
-            return part(carry, values, columns, jnp.where(ours, owner - self.first, self.count))
+            fresh = here + jnp.arange(some) >= at
+            return part(carry, values, columns, jnp.where(fresh, owner - self.first, self.count))
 
         if self.count * self.most <= some:
             return go_on(jnp.zeros((), begin.dtype), carry)
