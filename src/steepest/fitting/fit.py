@@ -15,7 +15,7 @@ from steepest.fitting.result import Fit
 from steepest.fitting.streamed import fit_blocks
 from steepest.fitting.task import Asked, Given, Task
 from steepest.fitting.words import read_model
-from steepest.models import losses
+from steepest.models import Linear, losses
 
 
 @our_words
@@ -150,6 +150,9 @@ def fit(
         raise TypeError(f"penalty={penalty!r}: give an object such as penalties.L2(1e-3), or a function of the weights")
     given = Given.read(X, y, sample_weight, validation, dtype)
     model = read_model(model)
+    if isinstance(model, Linear):
+        model = model.learnt(given.seen.X, given.seen.y)
+        penalty = model.own_penalty(float(given.seen.weight.sum())) if penalty is None else penalty
     cost, draws = losses.named(model.loss if loss is None else loss), generator(rng)
     drawn = int(draws.integers(2**31)) if isinstance(given.validation, float) else None
     words = {"direction": direction, "step": step, "shuffle": shuffle, "rescale": rescale, "dtype": dtype}

@@ -88,11 +88,9 @@ class LinearProblem:
         penalty: Function | None, how: str, names: Sequence[str] | None,
     ) -> LinearProblem:  # fmt: skip
         """Choose the coordinates for a model on these rows."""
-        X = model.shaped(X)
         if isinstance(model, Multinomial):
             if loss is not softmax:
                 raise ValueError(f"loss={loss!r}: Multinomial is fitted by softmax alone; leave loss= out")
-            model = model.told(y)
             assert model.classes is not None
             loss = Contrasted(model.classes)
         elif loss is softmax:
@@ -225,7 +223,12 @@ class LinearProblem:
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data: columns without news, and classes that separate."""
-        if self.how == "whiten" and (lost := self.X.shape[1] - self.coordinates.directions):
+        features = getattr(self.model, "map", None)
+        if features is not None:
+            detail = f"{features.size} {features.kind} features make the kernel but for {features.error:.2g} of it"
+            fitted.trace.stored_events.append(Event(0, "features", detail))
+            fitted.message += f"; {detail}"
+        if self.how == "whiten" and features is None and (lost := self.X.shape[1] - self.coordinates.directions):
             detail = f"{lost} of {self.X.shape[1]} columns say nothing new: of many coefficients, short ones"
             fitted.trace.stored_events.append(Event(0, "collinear", detail))
         if (condition := self.coordinates.condition) > ILL:

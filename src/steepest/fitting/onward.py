@@ -12,9 +12,10 @@ from steepest.descent.budget import Budget
 from steepest.descent.halt import Halt
 from steepest.descent.storage import plain, revived
 from steepest.descent.watch import Best
+from steepest.fitting.kept import NAMED
 from steepest.fitting.linear import LinearProblem
 from steepest.fitting.named import UnnamedError, named, worded
-from steepest.fitting.result import NAMED, Fit
+from steepest.fitting.result import Fit
 from steepest.fitting.task import Asked, Given, Task
 
 PLACE = "onward/"

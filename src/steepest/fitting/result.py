@@ -8,20 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from steepest import models
 from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.choose import our_words
 from steepest.descent.run import Run
+from steepest.fitting.kept import kept, regained
 
 MOST_SHOWN = 100
-NAMED = {
-    "linear": models.Linear,
-    "logistic": models.Logistic,
-    "multinomial": models.Multinomial,
-    "poisson": models.Poisson,
-    "gamma": models.Gamma,
-}
 
 
 @dataclass(eq=False)
@@ -177,17 +170,16 @@ class Fit(Run):
 
     def _saved(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         record, arrays = super()._saved()
-        onward, kept = self.onward.saved() if self.onward else (None, {})
-        return record | {"onward": onward}, arrays | kept
+        onward, going = self.onward.saved() if self.onward else (None, {})
+        return record | {"onward": onward}, arrays | going | kept(self.model)[1]
 
     def _header(self) -> dict[str, Any]:
-        name = next((name for name, kind in NAMED.items() if type(self.model) is kind), None)
-        return super()._header() | {"result": "fit", "model": name, "columns": self.columns}
+        return super()._header() | {"result": "fit", "model": kept(self.model)[0], "columns": self.columns}
 
     @classmethod
     def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
         model = record.pop("model")
-        return super()._revive(record | {"model": NAMED[model]() if model else None}, arrays)  # type: ignore[return-value]
+        return super()._revive(record | {"model": regained(model, arrays)}, arrays)  # type: ignore[return-value]
 
 
 def _leaves(params: Any) -> list[Any]:

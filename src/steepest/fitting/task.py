@@ -105,6 +105,10 @@ class Task:
             _check_held(loss, held)
         finds_its_own = rules.searches or rules.adapts or (isinstance(step, str) and not is_optax(direction))
         automatic = direction is None and isinstance(step, str) and step == "auto"
+        names = given.names
+        if isinstance(model, Linear):
+            X = model.shaped(X)
+            names = None if X.shape[1] != len(names or ()) else names
         how = read_rescaling(asked.rescale, model, X, finds_its_own)
         settled = not (finds_its_own or isinstance(step, str))
         if why := unfit_for(penalty, model, loss, size is not None or not automatic, settled, asked.rescale):
@@ -113,7 +117,7 @@ class Task:
             how = "scale"
         problem: LinearProblem | CustomProblem
         if isinstance(model, Linear):
-            problem = LinearProblem.of(model, X, y, asked.start, weight, loss, penalty, how, given.names)
+            problem = LinearProblem.of(model, X, y, asked.start, weight, loss, penalty, how, names)
             if coordinates is not None:
                 # Chosen anew they could differ by rounding, or by the order of directions that are alike.
                 known: dict[str, Any] = {name: a if a.ndim else float(a) for name, a in coordinates.items()}

@@ -2,5 +2,6 @@
 
 from steepest.models.custom import Custom
 from steepest.models.linear import Gamma, Linear, Logistic, Multinomial, Poisson
+from steepest.models.svm import SVM, SVR
 
-__all__ = ["Custom", "Gamma", "Linear", "Logistic", "Multinomial", "Poisson"]
+__all__ = ["SVM", "SVR", "Custom", "Gamma", "Linear", "Logistic", "Multinomial", "Poisson"]

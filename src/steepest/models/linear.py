@@ -65,6 +65,38 @@ class Linear:
             raise ValueError(f"the start has {flat.size} numbers; the model takes {columns} in coef and an intercept")
         return {"coef": flat[:-1], "intercept": flat[-1]}
 
+    def learnt(self, X: Any, y: np.ndarray) -> Linear:
+        """Return the model with what it has to know of the rows before it is fitted: here nothing.
+
+        Parameters
+        ----------
+        X : array or CSR of shape (rows, columns)
+            The rows.
+        y : array of shape (rows,)
+            The targets.
+
+        Returns
+        -------
+        Linear
+            The same model.
+        """
+        return self
+
+    def own_penalty(self, rows: float) -> Any:
+        """Return the penalty that is meant where none is given: here none.
+
+        Parameters
+        ----------
+        rows : float
+            The sum of the row weights.
+
+        Returns
+        -------
+        penalty or None
+            The penalty.
+        """
+        return None
+
     def shaped(self, X: np.ndarray, params: Mapping[str, Any] | None = None) -> np.ndarray:
         """Return X as a matrix, a single column from one dimension.
 
@@ -230,11 +262,13 @@ class Multinomial(Linear):
 
     loss: ClassVar[Loss] = softmax
 
-    def told(self, y: np.ndarray) -> Multinomial:
+    def learnt(self, X: Any, y: np.ndarray) -> Multinomial:
         """Return the model with its number of classes, as these targets tell it.
 
         Parameters
         ----------
+        X : array or CSR
+            The rows, which do not matter.
         y : array of shape (rows,)
             Classes, numbered from 0.
 

@@ -1,0 +1,188 @@
+"""Support vector machines, linear and with a Gaussian kernel by features that stand for it."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from steepest.models.features import KINDS, Features, learned
+from steepest.models.kinked import EpsilonInsensitive
+from steepest.models.linear import Linear
+from steepest.models.loss import Loss
+from steepest.models.losses import hinge
+from steepest.models.penalties import L2
+
+KERNELS = ("linear", "rbf")
+
+
+@dataclass(frozen=True)
+class SVM(Linear):
+    """A support vector machine that tells class 1 from class 0 by the sign of z = φ(x)·w + b.
+
+    Its own loss is the hinge, and its own penalty L2(1/n), which scikit-learn calls C = 1. With the kernel "rbf",
+    φ stands for exp(-γ ‖x - x'‖²) on standardised columns, and the fit tells how far from it its products are.
+
+    Parameters
+    ----------
+    kernel : {"linear", "rbf"}
+        Whether φ is the columns themselves, or features of a Gaussian kernel.
+    gamma : float, optional
+        γ, in units of the standardised columns; one over their number by default.
+    components : int
+        How many features; the rows take 8 bytes each for one.
+    features : {"nystroem", "fourier"}
+        From landmarks among the rows, or from random frequencies.
+    seed : int
+        What draws them.
+    map : Features, optional
+        The features, which a fit learns.
+
+    Examples
+    --------
+    >>> import numpy as np, steepest as st
+    >>> x = np.linspace(-2, 2, 40)
+    >>> fit = st.fit(SVM("rbf", components=20), x, np.abs(x) < 1)
+    >>> fit.predict(np.array([-1.5, 0.0, 1.5]))
+    array([0, 1, 0])
+    """
+
+    kernel: str = "linear"
+    gamma: float | None = None
+    components: int = 300
+    features: str = "nystroem"
+    seed: int = 0
+    map: Features | None = None
+
+    loss: ClassVar[Loss] = hinge
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        for word, value, known in (("kernel", self.kernel, KERNELS), ("features", self.features, tuple(KINDS))):
+            if value not in known:
+                raise ValueError(f"{name}({word}={value!r}) is not known (known: {', '.join(known)})")
+        if (
+            isinstance(self.components, bool)
+            or not isinstance(self.components, numbers.Integral)
+            or self.components < 1
+        ):
+            raise ValueError(f"{name}(components={self.components!r}): give a whole number of features, 1 or more")
+        if self.gamma is not None and not (isinstance(self.gamma, numbers.Real) and 0 < self.gamma < math.inf):
+            raise ValueError(f"{name}(gamma={self.gamma!r}): give a finite number above 0")
+
+    def learnt(self, X: Any, y: np.ndarray) -> SVM:
+        """Return the model with features of the rows, where its kernel asks for them.
+
+        Parameters
+        ----------
+        X : array or CSR of shape (rows, columns)
+            The rows.
+        y : array of shape (rows,)
+            Targets, of which features know nothing.
+
+        Returns
+        -------
+        SVM
+            The same model.
+        """
+        if self.kernel == "linear":
+            return self
+        X = super().shaped(X)
+        return replace(self, map=learned(X, self.features, self.components, self.gamma, self.seed))
+
+    def own_penalty(self, rows: float) -> L2:
+        """Return the penalty that is meant where none is given, 1/n.
+
+        Parameters
+        ----------
+        rows : float
+            The sum of the row weights.
+
+        Returns
+        -------
+        L2
+            λ = 1/n.
+        """
+        return L2(1 / rows)
+
+    def shaped(self, X: Any, params: Mapping[str, Any] | None = None) -> Any:
+        """Return the columns that the model is linear in.
+
+        Parameters
+        ----------
+        X : array or CSR
+            The rows.
+        params : mapping, optional
+            Fitted parameters that X must suit.
+
+        Returns
+        -------
+        array of shape (rows, columns)
+            X as a matrix, or its features.
+
+        Raises
+        ------
+        ValueError
+            If X is no matrix, or not as wide as in the fit.
+        """
+        if self.map is None:
+            return super().shaped(X, params)
+        X = super().shaped(X)
+        if X.shape[1] != len(self.map.mean):
+            raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {len(self.map.mean)}")
+        return self.map(X)
+
+    def response(self, z: Any) -> Any:
+        """Return the class, 1 where z > 0.
+
+        Parameters
+        ----------
+        z : array
+            Scores.
+
+        Returns
+        -------
+        array of int
+            0 or 1.
+        """
+        return (np.asarray(z) > 0).astype(int)
+
+
+@dataclass(frozen=True)
+class SVR(SVM):
+    """Support vector regression, z = φ(x)·w + b, by the ε-insensitive loss; its parameters are those of `SVM`.
+
+    Parameters
+    ----------
+    kernel, gamma, components, features, seed, map : optional
+        As for `SVM`.
+
+    Examples
+    --------
+    >>> import numpy as np, steepest as st
+    >>> x = np.linspace(-3, 3, 60)
+    >>> fit = st.fit(SVR("rbf", components=30), x, np.sin(x), penalty=st.penalties.L2(1e-4))
+    >>> bool(np.abs(fit.predict(x) - np.sin(x)).max() < 0.15)
+    True
+    """
+
+    loss: ClassVar[Loss] = EpsilonInsensitive()
+
+    def response(self, z: Any) -> Any:
+        """Return the prediction, z itself.
+
+        Parameters
+        ----------
+        z : array
+            Outputs.
+
+        Returns
+        -------
+        array
+            Predictions in the units of y.
+        """
+        return z
