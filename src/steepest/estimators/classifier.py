@@ -43,6 +43,13 @@ class DescentClassifier(ClassifierMixin, Descent):
         any units, and enough that classes which a plane separates have a best answer at all.
     l1_ratio : float
         The part of λ that an elastic net gives to L1.
+    kernel : {"linear", "rbf"}
+        Of a support vector machine: the columns themselves, or exp(-γ ‖x - x'‖²) on standardised columns, for
+        which Nyström's features stand; an event of the run tells how nearly. "rbf" needs a penalty.
+    gamma : float, optional
+        γ; one over the number of columns by default.
+    n_components : int
+        How many features stand for a kernel.
     batch_size : int, optional
         Rows for each update; all by default, and where there are no more than that.
     step, direction : float, str, callable, object, optional
@@ -71,7 +78,8 @@ class DescentClassifier(ClassifierMixin, Descent):
     classes_ : array of shape (classes,)
         The labels.
     coef_ : array of shape (1, columns) or (classes, columns)
-        Weights in the units of the columns. A function has none: see ``run_.params``.
+        Weights in the units of the columns. A function and a kernel have none: see
+        ``run_.params``.
     intercept_ : array of shape (1,) or (classes,)
         Intercepts.
     n_iter_ : int
@@ -108,6 +116,9 @@ class DescentClassifier(ClassifierMixin, Descent):
         penalty: str | None = "l2",
         alpha: float = 1e-4,
         l1_ratio: float = 0.15,
+        kernel: str = "linear",
+        gamma: float | None = None,
+        n_components: int = 300,
         batch_size: int | None = None,
         step: Any = "auto",
         direction: Any = None,
@@ -126,6 +137,9 @@ class DescentClassifier(ClassifierMixin, Descent):
         self.penalty = penalty
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.kernel = kernel
+        self.gamma = gamma
+        self.n_components = n_components
         self.batch_size = batch_size
         self.step = step
         self.direction = direction

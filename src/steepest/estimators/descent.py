@@ -16,8 +16,9 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from steepest.data.arrays import read_weight
+from steepest.derivatives.precision import double_precision
 from steepest.estimators.rows import checked
-from steepest.estimators.words import check_limits, linear_model, loss_of, named_model, penalty_of
+from steepest.estimators.words import check_limits, linear_model, loss_of, machine, named_model, penalty_of
 from steepest.fitting.fit import fit
 from steepest.fitting.linear import kink_of, ridge_of
 from steepest.fitting.onward import Stored
@@ -52,6 +53,8 @@ def learns_from_parts(estimator: Descent) -> bool:
         cost, penalty = estimator._cost, penalty_of(estimator.penalty, estimator.alpha, estimator.l1_ratio)
     except (TypeError, ValueError):
         return True
+    if estimator.kernel != "linear":
+        raise AttributeError(f"kernel={estimator.kernel!r} needs all rows at once, to learn its features from")
     if estimator._streams and kink_of(penalty):
         raise AttributeError(f"penalty={estimator.penalty!r} needs all rows at once: take penalty='l2' for partial_fit")
     if estimator._streams and cost in STEEP:
@@ -72,15 +75,16 @@ class Descent(BaseEstimator):
     @property
     def _cost(self) -> Any:
         """The loss."""
-        return loss_of(self.loss, named_model(self.model, self._usual), self._usual, self._classes)
+        return loss_of(self.loss, named_model(self.model, self._usual, self.kernel), self._usual, self._classes)
 
     @property
     def _is_linear(self) -> bool:
-        return isinstance(self.model, str)
+        """Whether it is linear in the columns, so that it has a coefficient for each."""
+        return isinstance(self.model, str) and self.kernel == "linear"
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self._is_linear
+        tags.input_tags.sparse = isinstance(self.model, str)
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -181,18 +185,27 @@ class Descent(BaseEstimator):
         return bool(self.verbose)
 
     def _fit_one(self, X: Any, target: np.ndarray, weight: np.ndarray, start: Any, seed: int, **words: Any) -> Fit:
-        cost = self._cost
-        model = linear_model(cost) if self._is_linear else Custom(self.model)
+        cost, penalty = self._cost, penalty_of(self.penalty, self.alpha, self.l1_ratio)
+        model: Any
+        if self._is_linear:
+            model = linear_model(cost)
+        elif isinstance(self.model, str):
+            model = machine(self.kernel, self.gamma, self.n_components, seed, self._classes, penalty is not None)
+        else:
+            model = Custom(self.model)
         return fit(
-            model, X, target, start=start, loss=cost, penalty=penalty_of(self.penalty, self.alpha, self.l1_ratio),
+            model, X, target, start=start, loss=cost, penalty=penalty,
             sample_weight=weight, batch_size=self.batch_size, direction=self.direction, step=self.step, rng=seed,
             progress=self._shown, **words,
         )  # fmt: skip
 
     def _starts(self, X: Any, outputs: int, warm: bool) -> list[Any]:
         """Return where each output's fit starts: where its last one ended, or where it was asked to."""
+        named = isinstance(self.model, str)
+        if warm and named and not self._is_linear:
+            raise ValueError(f"warm_start=True: kernel={self.kernel!r} learns its features anew in each fit")
         if not warm:
-            if self._is_linear and self.start is not None:
+            if named and self.start is not None:
                 raise ValueError("start= is for a model of your own: a linear one starts from 0, or by warm_start=True")
             return [self.start(X) if callable(self.start) else self.start] * outputs
         if not self._is_linear:
@@ -229,12 +242,31 @@ class Descent(BaseEstimator):
         X = checked(self, X, reset=False)
         if hasattr(self, "coef_"):
             return X @ np.atleast_2d(self.coef_).T + np.ravel(self.intercept_)
-        return np.stack([run.predict(X) for run in self.runs_], axis=1)
+        return np.stack([output(run, X) for run in self.runs_], axis=1)
 
 
 def _again(student: Stream, point: np.ndarray) -> Stream:
     """Return the one who learnt from the blocks before, wherever it would start."""
     return student
+
+
+def output(run: Fit, X: Any) -> np.ndarray:
+    """Return z, the output of a fitted model, whatever its predictions are.
+
+    Parameters
+    ----------
+    run : Fit
+        The fit.
+    X : array of shape (rows, columns)
+        Rows.
+
+    Returns
+    -------
+    array of shape (rows,)
+        Outputs.
+    """
+    with double_precision(), np.errstate(all="ignore"):
+        return np.asarray(run.model(run.model.shaped(X, run.params), *run.params.values()))
 
 
 def at_rest(run: Fit) -> Fit:

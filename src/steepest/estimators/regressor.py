@@ -35,6 +35,13 @@ class DescentRegressor(RegressorMixin, Descent):
         elastic net need one that is larger.
     l1_ratio : float
         The part of λ that an elastic net gives to L1.
+    kernel : {"linear", "rbf"}
+        Of a support vector machine: the columns themselves, or exp(-γ ‖x - x'‖²) on standardised columns, for
+        which Nyström's features stand; an event of the run tells how nearly. "rbf" needs a penalty.
+    gamma : float, optional
+        γ; one over the number of columns by default.
+    n_components : int
+        How many features stand for a kernel.
     batch_size : int, optional
         Rows for each update; all by default, and where there are no more than that.
     step, direction : float, str, callable, object, optional
@@ -59,7 +66,8 @@ class DescentRegressor(RegressorMixin, Descent):
     Attributes
     ----------
     coef_ : array of shape (columns,) or (outputs, columns)
-        Weights in the units of the columns. A function has none: see ``run_.params``.
+        Weights in the units of the columns. A function and a kernel have none: see
+        ``run_.params``.
     intercept_ : float or array of shape (outputs,)
         Intercepts.
     n_iter_ : int
@@ -97,6 +105,9 @@ class DescentRegressor(RegressorMixin, Descent):
         penalty: str | None = "l2",
         alpha: float = 0.0,
         l1_ratio: float = 0.15,
+        kernel: str = "linear",
+        gamma: float | None = None,
+        n_components: int = 300,
         batch_size: int | None = None,
         step: Any = "auto",
         direction: Any = None,
@@ -114,6 +125,9 @@ class DescentRegressor(RegressorMixin, Descent):
         self.penalty = penalty
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.kernel = kernel
+        self.gamma = gamma
+        self.n_components = n_components
         self.batch_size = batch_size
         self.step = step
         self.direction = direction

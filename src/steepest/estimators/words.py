@@ -11,6 +11,7 @@ from steepest import models
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet
 
+KERNELS = ("linear", "rbf")
 PENALTIES = ("l2", "l1", "elasticnet", None)
 # Models whose predictions are not their outputs, each found by its loss.
 WITH_RESPONSE = (models.Logistic, models.Poisson)
@@ -93,7 +94,7 @@ def loss_of(loss: Any, model: Any, usual: dict[str, str], classes: bool) -> Call
     return cost
 
 
-def named_model(model: Any, known: dict[str, str]) -> Any:
+def named_model(model: Any, known: dict[str, str], kernel: Any = "linear") -> Any:
     """Return the model that is fitted, before its loss is known: a name that is known, or a function.
 
     Parameters
@@ -102,6 +103,8 @@ def named_model(model: Any, known: dict[str, str]) -> Any:
         What was asked for.
     known : dict
         The names.
+    kernel : str
+        The kernel, which a support vector machine alone may have.
 
     Returns
     -------
@@ -120,14 +123,16 @@ def named_model(model: Any, known: dict[str, str]) -> Any:
     >>> named_model("linear", {"linear": "squared"})
     'linear'
     """
+    names = ", ".join(map(repr, known))
     if isinstance(model, str):
         if model not in known:
-            names = ", ".join(map(repr, known))
             raise ValueError(f"model={model!r} is not known (known: {names}, or a function of (X, *parameters))")
     elif isinstance(model, type) or not callable(model):
-        raise TypeError(
-            f"model={model!r}: give one of {', '.join(map(repr, known))}, or a function of (X, *parameters)"
-        )
+        raise TypeError(f"model={model!r}: give one of {names}, or a function of (X, *parameters)")
+    if kernel not in KERNELS:
+        raise ValueError(f"kernel={kernel!r} is not known (known: {', '.join(map(repr, KERNELS))})")
+    if kernel != "linear" and model != "svm":
+        raise ValueError(f"kernel={kernel!r} is for model='svm', and the model is {model!r}")
     return model
 
 
@@ -150,6 +155,44 @@ def linear_model(loss: Callable[..., Any]) -> models.Linear:
     Poisson()
     """
     return next((kind() for kind in WITH_RESPONSE if kind.loss == loss), models.Linear())
+
+
+def machine(kernel: Any, gamma: Any, components: Any, seed: int, classes: bool, penalized: bool) -> models.SVM:
+    """Return the support vector machine with a kernel that an estimator's parameters describe.
+
+    Parameters
+    ----------
+    kernel : str
+        Its kernel.
+    gamma : float or None
+        γ, in units of standardised columns.
+    components : int
+        How many features stand for the kernel.
+    seed : int
+        What draws them.
+    classes : bool
+        Whether targets are classes.
+    penalized : bool
+        Whether there is a penalty.
+
+    Returns
+    -------
+    SVM
+        The model.
+
+    Raises
+    ------
+    ValueError
+        If there is no penalty, or a word makes no sense.
+
+    Examples
+    --------
+    >>> machine("rbf", None, 50, 0, classes=True, penalized=True).components
+    50
+    """
+    if not penalized:
+        raise ValueError(f"kernel={kernel!r} without a penalty follows every row: give alpha=, such as 0.001")
+    return (models.SVM if classes else models.SVR)(kernel, gamma=gamma, components=components, seed=seed)
 
 
 def check_limits(max_epochs: Any, tol: Any) -> None:
