@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -221,9 +221,9 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
     for k in np.flatnonzero(whole):
         one = jax.tree.map(operator.itemgetter(k), seen)
         if sparse:
-            report = sparse_certificate.bounded(one, beside[k], theta[k], where[k], glm)
+            report = sparse_certificate.bounded(one, beside[k], theta[k], where[k], replace(glm, X=A[k]))
         else:
-            report = certificate.bounded(one, beside[k], theta[k], where[k], glm)
+            report = certificate.bounded(one, beside[k], theta[k], where[k], replace(glm, X=A[k]))
         bounds[k] = np.nan if report is None else report.decrement
     return at, bounds
 

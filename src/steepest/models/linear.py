@@ -254,8 +254,8 @@ class Multinomial(Linear):
     >>> x, y = np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([0, 1, 1, 2])
     >>> fit = st.fit(Multinomial(), x, y, penalty=st.penalties.L2(1e-2))
     >>> fit.predict(np.array([[0.0], [1.0]])).round(2)
-    array([[0.49, 0.5 , 0.01],
-           [0.01, 0.5 , 0.49]])
+    array([[0.45, 0.5 , 0.05],
+           [0.05, 0.5 , 0.45]])
     """
 
     classes: int | None = None
