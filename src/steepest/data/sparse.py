@@ -168,7 +168,7 @@ class SparseRows:
     def _over(self, part: Callable[[Any, Array, Array, Array], Any], carry: Any, each: int = 1) -> Any:
         """Return what comes of a carry that ``part(carry, values, columns, rows)`` takes on, some segments at a time.
 
-        `each` numbers are made of an entry. Segments of other rows, and those seen before, are given rows past the last.
+        `each` numbers are made of an entry. Segments of other rows, and such as were seen, have rows past the last.
         """
         total, width = self.values.shape
         if self.picked is not None:

@@ -44,7 +44,7 @@ def epoch(glm: Glm, layout: Layout, mass: Array, x: Array, order: Array, size: C
         if glm.turn is not None:
             kept = 1 - t * glm.ridge
             s = s * jnp.where(jnp.abs(kept) < SMALLEST, SMALLEST, kept)
-        return X.scattered(v, -t / s * first), b - t * first.sum(), s
+        return X.scattered(v, -t / s * first), b - t * first.sum(axis=0), s
 
     def some(k: Array, here: tuple[Array, Array]) -> tuple[Array, Array]:
         v, b = here
@@ -52,8 +52,9 @@ def epoch(glm: Glm, layout: Layout, mass: Array, x: Array, order: Array, size: C
         v, b, s = jax.lax.fori_loop(k * TOGETHER, last, update, (v, b, jnp.ones(())))
         return s * v, b
 
+    v, b = glm.shaped(x)[:-1], glm.shaped(x)[-1]
     if glm.turn is None:
-        v, b, _ = jax.lax.fori_loop(0, layout.batches, update, (x[:-1], x[-1], jnp.ones(())))
+        v, b, _ = jax.lax.fori_loop(0, layout.batches, update, (v, b, jnp.ones(())))
     else:
-        v, b = jax.lax.fori_loop(0, -(-layout.batches // TOGETHER), some, (x[:-1], x[-1]))
-    return jnp.append(v, b)
+        v, b = jax.lax.fori_loop(0, -(-layout.batches // TOGETHER), some, (v, b))
+    return jnp.concatenate([v, b[None]]).ravel()
