@@ -31,6 +31,7 @@ def fitted(estimator, X, y):
     [
         {},
         {"model": "svm"},
+        {"model": "svm", "kernel": "rbf", "alpha": 1e-3, "n_components": 100},
         {"loss": "squared hinge"},
         {"penalty": "l1", "alpha": 1e-3},
         {"penalty": None},

@@ -13,12 +13,14 @@ from sklearn.utils.validation import column_or_1d
 
 from steepest.estimators.descent import Descent, learns_from_parts
 from steepest.estimators.rows import checked
+from steepest.estimators.words import penalty_of
+from steepest.fitting.linear import kink_of
 from steepest.models import Logistic, losses
 
 
 def _is_calibrated(classifier: DescentClassifier) -> bool:
     """Tell whether outputs are log odds."""
-    if (cost := classifier._cost) != losses.log_loss:
+    if (cost := classifier._cost) not in (losses.log_loss, losses.softmax):
         raise AttributeError(f"{cost!r} tells no probabilities: take loss='log loss'")
     return True
 
@@ -26,8 +28,9 @@ def _is_calibrated(classifier: DescentClassifier) -> bool:
 class DescentClassifier(ClassifierMixin, Descent):
     """Classification by gradient descent that needs no learning rate and no scaling.
 
-    It makes Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty least, where z = X w + b or any function of yours; of more than two
-    classes, each against the rest.
+    It makes Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty least, where z = X w + b or any function of yours. Of more than two
+    classes, the log loss is softmax, the likelihood of all of them; with L1, other losses and functions each class
+    is fitted against the rest.
 
     Parameters
     ----------
@@ -35,7 +38,8 @@ class DescentClassifier(ClassifierMixin, Descent):
         "svm" is a linear model with the hinge loss. A function ``model(X, *named)`` gets all rows first
         and then its parameters by name, and returns a score a row, above 0 for the second class.
     loss : str or callable, optional
-        "log loss", "hinge", "squared hinge", or a function of (z, y) with y 0 or 1.
+        "log loss", "hinge", "squared hinge", "softmax" for a function that returns a score a row and class, or
+        a function of (z, y) with y 0 or 1.
     penalty : {"l2", "l1", "elasticnet", None}
         λ/2 ‖w‖², λ ‖w‖₁, or both; the intercept is free, and of a function every parameter is penalised.
     alpha : float
@@ -87,7 +91,7 @@ class DescentClassifier(ClassifierMixin, Descent):
     run_ : Fit
         The fit, with its outcome and trace; of several, the first that did not succeed, else the first.
     runs_ : list of Fit
-        Of two classes the fit; of more, that of each class.
+        The fit; of more than two classes, that of each where each is fitted against the rest.
     n_features_in_, feature_names_in_ : int, array of str
         What columns were fitted; names where they all are text.
 
@@ -182,6 +186,7 @@ class DescentClassifier(ClassifierMixin, Descent):
                 f"y has one class in the rows that count, {classes.tolist()[0]!r}: give rows of at least two classes"
             )
         self.classes_ = classes
+        self._joint = self._is_joint
         self._fit_outputs(X, self._targets(labels), weight, labels)
         return self
 
@@ -221,6 +226,7 @@ class DescentClassifier(ClassifierMixin, Descent):
         X, labels, weight = self._weighed(X, labels, sample_weight)
         weight = weight * self._class_weights(known, labels, weight)[labels]
         self.classes_ = known
+        self._joint = self._is_joint and not self._streams
         self._learn_outputs(X, self._targets(labels), weight)
         return self
 
@@ -238,7 +244,9 @@ class DescentClassifier(ClassifierMixin, Descent):
             Of two classes, the score of the second; of more, that of each.
         """
         z = self._outputs(X)
-        return z if len(self.classes_) > 2 else z[:, 0]
+        if len(self.classes_) > 2:
+            return z
+        return z[:, 1] - z[:, 0] if self._joint else z[:, 0]
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the label of the class with the highest score.
@@ -271,6 +279,9 @@ class DescentClassifier(ClassifierMixin, Descent):
             Probabilities that add up to 1.
         """
         z = self.decision_function(X)
+        if self._joint and z.ndim == 2:
+            p = np.exp(z - z.max(axis=1, keepdims=True))
+            return p / p.sum(axis=1, keepdims=True)
         # 1 - p would lose the digits of a small probability.
         p = Logistic().response(np.stack([-z, z], axis=1) if z.ndim == 1 else z)
         return p / p.sum(axis=1, keepdims=True)
@@ -291,6 +302,20 @@ class DescentClassifier(ClassifierMixin, Descent):
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    @property
+    def _cost(self) -> Any:
+        """The loss; of a linear model softmax is the log loss, whatever the number of classes."""
+        cost = super()._cost
+        return losses.log_loss if cost == losses.softmax and isinstance(self.model, str) else cost
+
+    @property
+    def _is_joint(self) -> bool:
+        """Whether one fit is to have a score for each class."""
+        if self._is_linear:
+            plain = not kink_of(penalty_of(self.penalty, self.alpha, self.l1_ratio))
+            return plain and self._cost == losses.log_loss and len(self.classes_) > 2
+        return self._cost == losses.softmax
 
     def _read(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = checked(self, X, y, reset=reset)
@@ -325,6 +350,8 @@ class DescentClassifier(ClassifierMixin, Descent):
         return known
 
     def _targets(self, labels: np.ndarray) -> np.ndarray:
-        """Return 0 or 1 for each fit: is it the second class, or of more than two each of them."""
+        """Return the number of the class, or 0 or 1 for each fit: is it the second class, or of more each of them."""
+        if self._joint:
+            return labels[:, None].astype(float)
         count = len(self.classes_)
         return (labels[:, None] == (np.arange(count) if count > 2 else [1])).astype(float)

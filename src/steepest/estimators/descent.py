@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from steepest import models
 from steepest.data.arrays import read_weight
 from steepest.derivatives.precision import double_precision
 from steepest.estimators.rows import checked
@@ -67,6 +68,9 @@ class Descent(BaseEstimator):
 
     _usual: ClassVar[dict[str, str]]
     _classes: ClassVar[bool]
+
+    # Whether one fit has a score for each class.
+    _joint: bool = False
 
     runs_: list[Fit]
     coef_: np.ndarray
@@ -187,8 +191,10 @@ class Descent(BaseEstimator):
     def _fit_one(self, X: Any, target: np.ndarray, weight: np.ndarray, start: Any, seed: int, **words: Any) -> Fit:
         cost, penalty = self._cost, penalty_of(self.penalty, self.alpha, self.l1_ratio)
         model: Any
+        if self._joint:
+            cost = losses.softmax
         if self._is_linear:
-            model = linear_model(cost)
+            model = models.Multinomial(len(self.classes_)) if self._joint else linear_model(cost)
         elif isinstance(self.model, str):
             model = machine(self.kernel, self.gamma, self.n_components, seed, self._classes, penalty is not None)
         else:
@@ -215,6 +221,8 @@ class Descent(BaseEstimator):
             if coef.shape[1] != X.shape[1]:
                 raise ValueError(f"warm_start=True: X has {X.shape[1]} columns, and had {coef.shape[1]} before")
             starts = list(zip(coef, intercept, strict=True))
+            if self._joint and len(starts) == len(self.classes_):
+                starts = [{"coef": coef, "intercept": intercept}]
         if len(starts) != outputs:
             raise ValueError(f"warm_start=True: y asks for {outputs} fits, and did for {len(starts)} before")
         return starts
@@ -223,7 +231,7 @@ class Descent(BaseEstimator):
         """Keep what was found."""
         names = getattr(self, "feature_names_in_", None)
         for run in runs:
-            if names is not None and self._is_linear:
+            if names is not None and self._is_linear and not self._joint:
                 run.columns = list(names)
                 run.trace.names = [*names, "intercept"]
         # Each of many would hold rows of its own.
@@ -242,7 +250,7 @@ class Descent(BaseEstimator):
         X = checked(self, X, reset=False)
         if hasattr(self, "coef_"):
             return X @ np.atleast_2d(self.coef_).T + np.ravel(self.intercept_)
-        return np.stack([output(run, X) for run in self.runs_], axis=1)
+        return np.column_stack([output(run, X) for run in self.runs_])
 
 
 def _again(student: Stream, point: np.ndarray) -> Stream:
@@ -262,7 +270,7 @@ def output(run: Fit, X: Any) -> np.ndarray:
 
     Returns
     -------
-    array of shape (rows,)
+    array of shape (rows,) or (rows, classes)
         Outputs.
     """
     with double_precision(), np.errstate(all="ignore"):
