@@ -41,6 +41,7 @@ def table() -> tuple[sp.csr_array, dict[type, np.ndarray]]:
         pytest.param(Linear(), {"penalty": L1(0.01)}, marks=NIGHTLY),
         pytest.param(Linear(), {"batch_size": 16}, marks=NIGHTLY),
         pytest.param(Linear(), {"loss": "huber"}, marks=NIGHTLY),
+        pytest.param(Linear(), {"loss": lambda z, y: np.log(np.cosh(z - y)), "tolerance": 1e-12}, marks=NIGHTLY),
         pytest.param(Logistic(), {"penalty": ElasticNet(0.01, 0.01)}, marks=NIGHTLY),
         pytest.param(Logistic(), {"penalty": lambda w: 0.1 * (w**4).sum(), **FIXED}, marks=NIGHTLY),
         pytest.param(Poisson(), {"penalty": L2(0.1)}, marks=NIGHTLY),

@@ -15,13 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.batches import Layout
+from steepest.data.csr import is_sparse
 from steepest.derivatives.compiled import Compiled, recalled, remember
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.state import Rules
-from steepest.fitting import lazy
+from steepest.fitting import lazy, own
 from steepest.fitting.glm import Glm
+from steepest.fitting.own import OwnGlm
 from steepest.fitting.problem import (
     HEAVY,
     Rows,
@@ -105,10 +107,15 @@ class AsPrecise:
 def direct(problem: LinearProblem, rows: Rows, seed: int) -> tuple[Objective, Calling] | None:
     """Return the objective of a linear model and how its parameters are laid out; None where it must be traced whole.
 
-    A loss of the user's own is traced with the model, and a penalty that can't be traced takes all with it.
+    On dense rows a loss of the user's own is traced with the model. A penalty that can't be traced takes all with it.
     """
+    few = None
     if not isinstance(problem.loss, Loss):
-        return None
+        if not is_sparse(problem.X):
+            return None
+        few = own.served(problem)
+        if few.compiled is None or len(few.arrays) < 3:
+            return None
     structure, x = Structure.of(problem.start)
     calling = Calling(structure, spread=False)
     penalty = None if problem.knows_its_penalty else problem.penalty()
@@ -117,7 +124,8 @@ def direct(problem: LinearProblem, rows: Rows, seed: int) -> tuple[Objective, Ca
         return None
     layout, push = rows.layout, extra.compiled if extra else None
     batched = layout.batches > 1
-    key = ("direct", problem.loss, layout if batched else layout.block, extra.key if extra else None)
+    loss = few.key if few else problem.loss
+    key = ("direct", loss, layout if batched else layout.block, extra.key if extra else None)
     compiled = recalled(key)
     if compiled is None or compiled.loops.get("penalty") is not push:
         compiled = _compiled(push, layout)
@@ -126,8 +134,9 @@ def direct(problem: LinearProblem, rows: Rows, seed: int) -> tuple[Objective, Ca
     with compiled_code():
         data = jax.device_put((rows.X, rows.y, rows.weight))
         kinks = jax.device_put(problem.kinks) if problem.kinks.any() else None
+    glm = problem.glm(data, rows)
     arrays = {
-        "direct": Direct(problem.glm(data, rows), kinks, tuple(extra.arrays) if extra else ()),
+        "direct": Direct(OwnGlm.of(glm, few) if few else glm, kinks, tuple(extra.arrays) if extra else ()),
         "batch_mass": batch_mass(rows),
         "seed": seed,
     }

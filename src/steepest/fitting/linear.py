@@ -136,7 +136,7 @@ class LinearProblem:
             return found
         if is_sparse(self.X):
             kind = "loss" if not isinstance(self.loss, Loss) else "penalty"
-            raise ValueError(f"the {kind} given can't be had on sparse rows: take a named one, or give X.toarray()")
+            raise ValueError(f"the {kind} given can't be traced, which sparse rows need: take a named one, or give X.toarray()")
         return objective_of(self.total(), self.penalty(), self.start, rows, seed)
 
     def plain_rows(self, rows: Rows) -> Iterable[tuple[Any, ...]]:
