@@ -78,6 +78,12 @@ class TestAnswers:
         np.testing.assert_allclose(classifier.predict_proba(X), exact.predict_proba(X), atol=2e-3)
         assert (classifier.coef_.shape, classifier.intercept_.shape) == ((1, X.shape[1]), (1,))
 
+    def test_what_a_loss_predicts_is_in_the_units_of_y(self, diabetes):
+        X, y = diabetes
+        for loss in "poisson", "gamma":
+            predicted = DescentRegressor(loss=loss).fit(X, y).predict(X)
+            assert predicted.mean() == pytest.approx(y.mean(), rel=0.05)
+
     def test_units_leave_the_score_as_it_was(self, diabetes, regressor):
         X, y = diabetes
         scaled = DescentRegressor().fit(X * 1e6, y)

@@ -14,7 +14,7 @@ from steepest.models.penalties import L1, L2, ElasticNet
 KERNELS = ("linear", "rbf")
 PENALTIES = ("l2", "l1", "elasticnet", None)
 # Models whose predictions are not their outputs, each found by its loss.
-WITH_RESPONSE = (models.Logistic, models.Poisson)
+WITH_RESPONSE = (models.Logistic, models.Poisson, models.Gamma)
 
 
 def penalty_of(penalty: Any, alpha: Any, l1_ratio: Any) -> L1 | L2 | ElasticNet | None:
