@@ -403,12 +403,6 @@ class TestRefusals:
         with pytest.raises(KeyError, match="mine"):
             st.fit(broken, self.X, self.y)
 
-    def test_sparse_columns_are_refused_in_words(self):
-        from scipy.sparse import csr_matrix
-
-        with pytest.raises(TypeError, match="sparse"):
-            st.fit(self.linear, csr_matrix(self.X), self.y)
-
     def test_predicting_other_columns(self):
         fit = st.fit(self.linear, self.X, self.y)
         with pytest.raises(ValueError, match="X has 3 columns and the model was fitted on 2"):
