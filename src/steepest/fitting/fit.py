@@ -53,8 +53,8 @@ def fit(
     model : model or callable
         A model such as ``models.Linear()``, or a function ``model(X, *named)`` that gets the whole
         batch first and then its parameters by name.
-    X : array or DataFrame of shape (rows,) or (rows, columns), or iterator
-        What predictions are made from. For linear models also an iterator of blocks, (X, y) or
+    X : array, DataFrame or sparse array of shape (rows,) or (rows, columns), or iterator
+        What predictions are made from; sparse for linear models. For those also an iterator of blocks, (X, y) or
         (X, y, weight), in random order of the rows, each of which is read once and let go.
     y : array of shape (rows,)
         Targets; 0 and 1 for two classes. The blocks of an iterator bring their own.
