@@ -210,7 +210,7 @@ class TestFit:
             (TABLE, ["--drop", "none"], "there is no column 'none'"),
             (TABLE, ["--missing", "zero"], "missing='zero'"),
             (TABLE, ["--missing", "error"], "values are missing (age 1)"),
-            (TABLE, ["--task", "classification"], "needs two"),
+            (TABLE, ["--task", "classification"], "another in each row"),
             (TABLE, ["--held-out", "2"], "held_out=2.0"),
             (TABLE, ["--targt", "height"], "did you mean --target?"),
             (TABLE, ["--ridge", "-1"], "-1"),

@@ -171,6 +171,10 @@ class TestTarget:
         )
         assert "3 rows with a value, 1 without one dropped" in answer.notes[0]
         assert self.of([3, 5, 3], "regression").y.tolist() == [3, 5, 3]
+        answer = self.of(["b", "c", "a", "c"])
+        assert (answer.task, answer.classes, answer.y.tolist()) == ("classification", ("a", "b", "c"), [1, 2, 0, 2])
+        assert self.of([7, 9, 8, 9], "classification").classes == (7, 8, 9)
+        assert "tell its 3 values apart" in self.of([7, 9, 8, 9]).notes[0]
 
     @pytest.mark.parametrize(
         ("values", "task", "words"),
@@ -180,7 +184,10 @@ class TestTarget:
             ([None, float("nan")], None, "has no value in any row"),
             ([f"v{i}" for i in range(5000)], None, "has 5,000 different texts, such as 'v0', 'v1', 'v10'"),
             (["1", "2", "3", "x"], None, "the first that is not is 'x' in row 4"),
-            ([1, 2, 3], "classification", "a classification needs two"),
+            ([1, 2, 3], "classification", "another in each row"),
+            (["1", "2", "x", "2", "1"], None, "the first that is not is 'x' in row 3"),
+            ([1.5, 2, 3, 3], "classification", "labels are texts or whole numbers"),
+            ([k % 60 for k in range(120)], "classification", "50 classes are the most"),
             (["a", "b"], "regression", "a regression needs numbers"),
             ([datetime.date(2020, 1, 1), datetime.date(2020, 1, 2)], None, "give a number instead"),
             ([1.0, np.inf, 2.0], None, "the value in row 2 is inf"),

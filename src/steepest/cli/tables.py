@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from steepest.cli.options import Command, check_file, check_folder
+from steepest.cli.words import read_loss, read_penalty
 
 
 def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
@@ -26,9 +27,23 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
 @click.option("--task", help="regression or classification; told from the target by default.")
 @click.option("--held-out", type=float, default=0.2, show_default=True, help="The part of the rows kept for the score.")
 @click.option("--max-categories", type=int, default=50, show_default=True, help="How many texts a column may have.")
-@click.option("--ridge", type=float, help="λ of the penalty λ/2 ‖w‖² on the coefficients; none by default.")
+@click.option("--model", default="linear", show_default=True, help="linear, or svm: a support vector machine.")
+@click.option("--kernel", default="linear", show_default=True, help="That of a machine: linear or rbf.")
+@click.option("--gamma", type=float, help="γ of the kernel rbf, exp(-γ ‖x - x'‖²), of standardised columns.")
+@click.option("--components", type=int, metavar="COUNT", help="Features that stand for the kernel rbf; 300 by default.")
+@click.option(
+    "--loss",
+    metavar="NAME",
+    help="squared, absolute, huber:20, quantile:0.9, epsilon-insensitive:0.1, poisson, gamma; log-loss, softmax, "
+    "hinge or squared-hinge. Told from model and target by default.",
+)
+@click.option("--penalty", help="l2, l1, elasticnet or none; l2 if there is an --alpha.")
+@click.option("--alpha", type=float, help="λ, the strength: λ/2 ‖w‖² for l2, λ ‖w‖₁ for l1.")
+@click.option("--l1-ratio", type=float, help="The part of λ that an elastic net gives to l1; 0.5 by default.")
+@click.option("--ridge", type=float, help="The same as --penalty l2 --alpha.")
 @click.option("--batch-size", type=int, metavar="ROWS", help="Rows for each update; all by default.")
 @click.option("--epochs", type=int, help="Passes through the rows, at most; exactly, with a learning rate.")
+@click.option("--validation", type=float, help="The part of the rows to learn from that early stopping looks at.")
 @click.option("--learning-rate", type=float, help="A constant learning rate; chosen in each step unless given.")
 @click.option("--direction", help="plain, momentum, nesterov, adam or l-bfgs.")
 @click.option("--tolerance", type=float, help="What part of the whole descent may be left to gain; 1e-6 by default.")
@@ -45,23 +60,27 @@ def fit(
     target: str,
     out: str,
     drop: list[str] | None,
+    loss: str | None,
+    penalty: str | None,
+    alpha: float | None,
+    l1_ratio: float | None,
     ridge: float | None,
     learning_rate: float | None,
     seed: int,
     **chosen: Any,
 ) -> int:
-    """Fit a linear model to a column of FILE: a CSV (also .gz or .zip) or a Parquet file.
+    """Fit a model to a column of FILE: a CSV (also .gz or .zip) or a Parquet file.
 
-    Numbers make a regression, two different values a classification.
+    Numbers make a regression; two different values, or several texts, a classification.
     """
+    cost = read_loss(loss)
+    weighed = read_penalty(penalty, alpha, l1_ratio, ridge)
     folder = check_folder(out, "--out")
 
     from steepest.fitting.table import fit_table
-    from steepest.models.penalties import L2
 
-    penalty = None if ridge is None else L2(ridge)
     step = "auto" if learning_rate is None else learning_rate
-    fitted = fit_table(file, target, drop=drop or (), penalty=penalty, step=step, rng=seed, **chosen)
+    fitted = fit_table(file, target, drop=drop or (), loss=cost, penalty=weighed, step=step, rng=seed, **chosen)
     click.echo(str(fitted))
     fitted.save(folder)
     click.echo(f"kept in: {folder} (model and preprocessing, trace, predictions.csv, descent.png)")

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 Task = Literal["regression", "classification"]
 
+MOST_CLASSES = 50
+MOST_SHOWN = 5
+# So few whole numbers may well be labels.
+FEW = 10
+
 
 @dataclass(frozen=True, eq=False)
 class Target:
@@ -24,13 +29,13 @@ class Target:
     Parameters
     ----------
     y : array of shape (rows kept,)
-        The values; for two classes 0.0 and 1.0.
+        The values; for classes the place of each in `classes`, from 0.0.
     kept : array of bool of shape (rows,)
         Which rows of the table have a value.
     task : {"regression", "classification"}
         What there is to learn.
     classes : tuple or None
-        The two labels, of which the second is 1.0 in `y`; None for a regression.
+        The labels, in order; None for a regression.
     notes : tuple of str
         Plain sentences on how the column was understood.
     """
@@ -38,15 +43,15 @@ class Target:
     y: np.ndarray
     kept: np.ndarray
     task: Task
-    classes: tuple[Any, Any] | None = None
+    classes: tuple[Any, ...] | None = None
     notes: tuple[str, ...] = ()
 
 
 def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Target:
     """Read the column to predict, and tell from its values what there is to learn.
 
-    Two different values (numbers, texts, or true and false) are two classes; more numbers are a
-    regression.
+    Two different values (numbers, texts, or true and false), or more texts, are classes; more numbers
+    are a regression.
 
     Parameters
     ----------
@@ -66,7 +71,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
     ------
     TableError
         Where there is no such column, or it can't be learned: fewer than two different values, more than
-        two texts, dates, an infinity, or values that do not suit the task.
+        50 classes, dates, an infinity, or values that do not suit the task.
     ValueError
         Where `task` is another word.
 
@@ -82,30 +87,67 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
     """
     if task is not None:
         allowed("task", task, ("regression", "classification"))
-    values, label = _target_values(target, column_of(table, target), task)
+    data = column_of(table, target)
+    values, label = _target_values(target, data)
     kept = ~np.isnan(values)
     values = values[kept]
-    distinct, lost = np.unique(values), len(kept) - len(values)
+    distinct, places = np.unique(values, return_inverse=True)
+    lost = len(kept) - len(values)
     if len(distinct) < 2:
         seen = f"is always {label(distinct[0])!r}" if len(distinct) else "has no value in any row"
         raise TableError(f"the target {target!r} {seen}, so there is nothing to predict: give another column")
+    texts = isinstance(label(distinct[0]), str)
     size = f"{target}: {counted(len(values), 'row')} with a value" + f", {lost:,} without one dropped" * bool(lost)
-    chosen = task or ("classification" if len(distinct) == 2 else "regression")
+    chosen = task or ("classification" if texts or len(distinct) == 2 else "regression")
     if chosen == "regression":
+        if texts:
+            what = f"the target {target!r} holds texts, and a regression needs numbers"
+            raise TableError(f"{what}: use task='classification', and a loss of classes if any")
         why = "regression, as asked" if task else "numbers, so regression"
+        if not task and len(distinct) <= FEW and _whole(distinct):
+            why += f" (task='classification' to tell its {len(distinct)} values apart)"
         return Target(values, kept, chosen, notes=(f"{size}; {why}",))
-    if len(distinct) > 2:
-        what = f"the target {target!r} has {len(distinct):,} different values and a classification needs two"
-        raise TableError(f"{what}: use task='regression', or make two classes of it")
-    classes = label(distinct[0]), label(distinct[1])
-    why = "classification, as asked" if task else "two values, so classification"
-    note = f"{size}; {why}: {classes[1]!r} is 1, {classes[0]!r} is 0"
-    if not task and not isinstance(classes[0], str):
-        note += " (task='regression' to override)"
-    return Target((values == distinct[1]).astype(float), kept, chosen, classes, (note,))
+    _check_classes(target, data, distinct, len(values), label, task)
+    classes = tuple(label(value) for value in distinct)
+    if len(classes) == 2:
+        why = "classification, as asked" if task else "two values, so classification"
+        note = f"{size}; {why}: {classes[1]!r} is 1, {classes[0]!r} is 0"
+        if not task and not texts:
+            note += " (task='regression' to override)"
+    else:
+        some = ", ".join(map(repr, classes[:MOST_SHOWN])) + ", …" * (len(classes) > MOST_SHOWN)
+        why = "classification, as asked," if task else "texts, so classification"
+        note = f"{size}; {why} of {len(classes)} classes: {some}"
+    return Target(places.ravel().astype(float), kept, chosen, classes, (note,))
 
 
-def _target_values(target: str, data: Any, task: str | None) -> tuple[np.ndarray, Callable[[float], Any]]:
+def _check_classes(
+    target: str, data: Any, distinct: np.ndarray, rows: int, label: Callable[[float], Any], task: str | None
+) -> None:
+    """Refuse more than two values that are no labels."""
+    count = len(distinct)
+    if count == 2:
+        return
+    texts = isinstance(label(distinct[0]), str)
+    some = ", ".join(repr(label(value)) for value in distinct[:3])
+    what = f"the target {target!r} has {count:,} different {'texts' if texts else 'values'}, such as {some}"
+    stray = stray_hint(data) if texts else ""
+    if stray and not task:
+        raise TableError(f"{what}{stray}: mend it, or use task='classification'")
+    if not (texts or _whole(distinct)):
+        raise TableError(f"{what}, and labels are texts or whole numbers: use task='regression', or recode it")
+    other = "one of numbers" if texts else "use task='regression'"
+    if count > MOST_CLASSES:
+        raise TableError(f"{what}, and {MOST_CLASSES} classes are the most: give a column of fewer, or {other}{stray}")
+    if count == rows:
+        raise TableError(f"{what}, another in each row, and a class has several rows: give another column, or {other}")
+
+
+def _whole(numbers: np.ndarray) -> bool:
+    return bool((numbers == np.floor(numbers)).all())
+
+
+def _target_values(target: str, data: Any) -> tuple[np.ndarray, Callable[[float], Any]]:
     """The target as numbers, NaN where it is missing, and what turns each into the label that the table has."""
     types = arrow().types
     if types.is_boolean(data.type):
@@ -117,14 +159,4 @@ def _target_values(target: str, data: Any, task: str | None) -> tuple[np.ndarray
     codes, texts = as_codes(data)
     ordered = sorted(texts)
     rank = {text: float(k) for k, text in enumerate(ordered)}
-    values = np.array([*(rank[text] for text in texts), np.nan])[codes]
-    seen = np.unique(values[codes >= 0])
-    if len(seen) > 2:
-        some = ", ".join(repr(ordered[int(k)]) for k in seen[:3])
-        what = f"the target {target!r} has {len(seen):,} different texts, such as {some}"
-        raise TableError(f"{what}: give a column of two classes or of numbers{stray_hint(data)}")
-    if task == "regression":
-        raise TableError(
-            f"the target {target!r} holds texts, and a regression needs numbers: use task='classification'"
-        )
-    return values, lambda k: ordered[int(k)]
+    return np.array([*(rank[text] for text in texts), np.nan])[codes], lambda k: ordered[int(k)]

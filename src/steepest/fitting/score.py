@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from steepest.data.tables import counted
-from steepest.models import Linear, Logistic
+from steepest.fitting.confusion import Confusion
+from steepest.models.losses import Loss, Quantile
+from steepest.models.smooth import Gamma, LogLoss, Poisson, Softmax, Squared
+
+TINY = np.finfo(float).tiny
 
 
 @dataclass(frozen=True)
@@ -19,10 +25,17 @@ class Score:
     rows : int
         How many rows were held out.
     loss, baseline_loss : float
-        The mean loss of the model, and of guessing the training mean or the training share.
+        The mean loss of the model, and of the simplest guess. With the Poisson and Gamma losses the mean
+        deviance, which is 0 where every row is predicted.
     value, baseline : float
-        R² of the model and of the training mean; or the part of rows whose class is told rightly, by
-        the model and by naming the commonest class.
+        R² of the model and of the guess; or the part of rows whose class is told rightly, by the model
+        and by naming the commonest class.
+    measure, guess : str
+        What `loss` is, and what the simplest guess is.
+    below : float or None
+        The part of rows at or below their prediction, where that is a quantile.
+    confusion : Confusion or None
+        Which classes are taken for which; None for a regression.
     """
 
     rows: int
@@ -30,28 +43,50 @@ class Score:
     baseline_loss: float
     value: float
     baseline: float
+    measure: str
+    guess: str
+    below: float | None = None
+    confusion: Confusion | None = None
 
-    def words(self, classification: bool) -> str:
-        """Return the score in plain words.
-
-        Parameters
-        ----------
-        classification : bool
-            Whether classes are told, rather than numbers.
+    def words(self) -> str:
+        """Return the score in plain words, with the confusion of classes as a table.
 
         Returns
         -------
         str
-            One sentence.
+            One sentence, and the table.
         """
         on = f"on {counted(self.rows, 'held-out row')}"
-        if classification:
+        if self.confusion is not None:
             return (
                 f"{on}: {self.value:.2%} told rightly (the commonest class: {self.baseline:.2%}), "
-                f"log loss {self.loss:.4f} (the share: {self.baseline_loss:.4f})"
+                f"{self.measure} {self.loss:.4f} ({self.guess}: {self.baseline_loss:.4f})\n\n{self.confusion}"
             )
-        error, guess = self.loss**0.5, self.baseline_loss**0.5
-        return f"{on}: R² {self.value:.4f}, off by {error:.4g} in root mean square (the mean alone: {guess:.4g})"
+        loss, guess = self.loss, self.baseline_loss
+        if self.measure == Squared.name:
+            error, alone = loss**0.5, guess**0.5
+            return f"{on}: R² {self.value:.4f}, off by {error:.4g} in root mean square (the mean alone: {alone:.4g})"
+        below = "" if self.below is None else f"; {self.below:.2%} of the rows are at or below their prediction"
+        return f"{on}: R² {self.value:.4f}, mean {self.measure} {loss:.4g} ({self.guess} alone: {guess:.4g}){below}"
+
+    @classmethod
+    def revived(cls, record: Mapping[str, Any]) -> Score:
+        """Make a score again of what it was saved as.
+
+        Parameters
+        ----------
+        record : mapping
+            The fields, as JSON has them.
+
+        Returns
+        -------
+        Score
+            An equal score.
+        """
+        known = {f.name: record[f.name] for f in fields(cls)}
+        if (counts := record["confusion"]) is not None:
+            known["confusion"] = Confusion(tuple(counts["labels"]), tuple(map(tuple, counts["counts"])))
+        return cls(**known)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +99,32 @@ class HeldOut:
     X: np.ndarray
 
 
-def score_of(held_out: HeldOut, learned: np.ndarray, model: Linear) -> Score:
+def tells_probabilities(loss: Loss) -> bool:
+    """Return whether a model fitted by a loss predicts probabilities of classes, rather than scores or numbers."""
+    return isinstance(loss, (LogLoss, Softmax))
+
+
+def told(outputs: np.ndarray, loss: Loss) -> np.ndarray:
+    """Return which class each row is told to be of.
+
+    Parameters
+    ----------
+    outputs : array of shape (rows,) or (rows, classes)
+        Probabilities or scores, of the second class or of each.
+    loss : Loss
+        What the model was fitted by.
+
+    Returns
+    -------
+    array of int of shape (rows,)
+        The places of the classes.
+    """
+    if outputs.ndim == 2:
+        return outputs.argmax(axis=1)
+    return (outputs > (0.5 if tells_probabilities(loss) else 0.0)).astype(int)
+
+
+def score_of(held_out: HeldOut, learned: np.ndarray, loss: Loss, classes: Sequence[Any] | None) -> Score:
     """Return how good predictions of a model are that was fitted to other targets.
 
     Parameters
@@ -73,24 +133,63 @@ def score_of(held_out: HeldOut, learned: np.ndarray, model: Linear) -> Score:
         The rows.
     learned : array of shape (rows,)
         The targets that the model was fitted to.
-    model : Linear
-        The model.
+    loss : Loss
+        What it was fitted by.
+    classes : sequence or None
+        The labels of a classification.
 
     Returns
     -------
     Score
         Beside the simplest guess.
     """
+    if classes is not None:
+        return _of_classes(held_out, learned, loss, classes)
     y, z = held_out.truth, held_out.predicted
-    middle = learned.mean()
-    if isinstance(model, Logistic):
-        tiny = np.finfo(float).tiny
-        loss = -np.log(np.maximum(np.where(y == 1, z, 1 - z), tiny)).mean()
-        guess = -np.log(np.maximum(np.where(y == 1, middle, 1 - middle), tiny)).mean()
-        return Score(
-            len(y), float(loss), float(guess), float(((z > 0.5) == y).mean()), float(((middle > 0.5) == y).mean())
-        )
-    loss, guess, spread = ((y - z) ** 2).mean(), ((y - middle) ** 2).mean(), y.var()
+    guess, what = _simplest(learned, loss)
     # Without spread there is nothing to explain.
-    explained = [float(1 - each / spread) if spread else float("nan") for each in (loss, guess)]
-    return Score(len(y), float(loss), float(guess), *explained)
+    spread = y.var()
+    value, baseline = (float(1 - ((y - each) ** 2).mean() / spread) if spread else float("nan") for each in (z, guess))
+    cost, alone = (float(_cost(np.broadcast_to(each, y.shape), y, loss).mean()) for each in (z, guess))
+    below = float(np.mean(y <= z)) if isinstance(loss, Quantile) else None
+    return Score(len(y), cost, alone, value, baseline, _measure(loss), what, below)
+
+
+def _of_classes(held_out: HeldOut, learned: np.ndarray, loss: Loss, classes: Sequence[Any]) -> Score:
+    y, outputs = held_out.truth.astype(int), held_out.predicted
+    shares = np.bincount(learned.astype(int), minlength=len(classes)) / len(learned)
+    commonest, named = int(shares.argmax()), told(outputs, loss)
+    if tells_probabilities(loss):
+        likely = outputs if outputs.ndim == 2 else np.stack([1 - outputs, outputs], axis=1)
+        costs = [-np.log(np.maximum(each, TINY)) for each in (likely[np.arange(len(y)), y], shares[y])]
+        measure, guess = LogLoss.name, "the share" if len(classes) == 2 else "the shares"
+    else:
+        costs = [loss(z, y.astype(float)) for z in (outputs, np.full(len(y), 2.0 * commonest - 1))]
+        measure, guess = f"mean {loss.name}", "the commonest class"
+    value, baseline = (float(np.mean(each == y)) for each in (named, commonest))
+    cost, alone = (float(cost.mean()) for cost in costs)
+    return Score(len(y), cost, alone, value, baseline, measure, guess, None, Confusion.of(classes, y, named))
+
+
+def _cost(z: np.ndarray, y: np.ndarray, loss: Loss) -> np.ndarray:
+    """Return the loss of predictions in the units of y: of means, the deviance."""
+    if isinstance(loss, Poisson):
+        return 2 * (y * np.log(np.where(y > 0, y, 1.0) / np.maximum(z, TINY)) - y + z)
+    if isinstance(loss, Gamma):
+        return 2 * (np.log(np.maximum(z, TINY) / y) + y / np.maximum(z, TINY) - 1)
+    return np.asarray(loss(z, y))
+
+
+def _measure(loss: Loss) -> str:
+    if isinstance(loss, Squared):
+        return loss.name
+    return f"{loss.name} {'deviance' if isinstance(loss, (Poisson, Gamma)) else 'loss'}"
+
+
+def _simplest(learned: np.ndarray, loss: Loss) -> tuple[float, str]:
+    """Return the one number that is best for a loss of targets, or near it, and what it is called."""
+    if isinstance(loss, (Squared, Poisson, Gamma)):
+        return float(learned.mean()), "the mean"
+    if isinstance(loss, Quantile):
+        return float(np.quantile(learned, loss.level)), f"the {loss.level:g} quantile"
+    return float(np.median(learned)), "the median"

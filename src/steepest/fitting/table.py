@@ -1,34 +1,42 @@
-"""`fit_table`: from a file or a DataFrame to a fitted linear model, its honest score, and a folder to keep it in."""
+"""`fit_table`: from a file or a DataFrame to a fitted model, its honest score, and a folder to keep it in."""
 
 from __future__ import annotations
 
 import numbers
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from steepest.data.batches import generator
-from steepest.data.encoding import Encoding, learn_encoding
-from steepest.data.tables import TableError, arrow, counted, read_table
-from steepest.data.target import learn_target
+from steepest.data.encoding import Encoding
+from steepest.data.tables import read_table
 from steepest.descent.choose import our_words
 from steepest.descent.storage import staged, write_record
 from steepest.fitting.fit import fit
+from steepest.fitting.kept import kept
+from steepest.fitting.method import Method, described, outputs_of, parameter_names
+from steepest.fitting.named import named, worded
+from steepest.fitting.predictions import columns_of, write_csv
+from steepest.fitting.prepared import check_numbers, prepare
 from steepest.fitting.result import Fit
-from steepest.fitting.score import HeldOut, Score, score_of
-from steepest.models import Linear, Logistic
+from steepest.fitting.score import HeldOut, Score, score_of, tells_probabilities, told
+from steepest.models import SVM, losses
+from steepest.models.penalties import L2
+from steepest.trace import Outcome
 
 PREDICTIONS = "predictions.csv"
 PICTURE = "descent.png"
+NEEDED = ", taken as without one the coefficients would grow for ever"
 
 
 @dataclass(eq=False)
 class TableFit(Fit):
-    """A linear model fitted to a table, with everything that turns a new table into predictions.
+    """A model fitted to a table, with everything that turns a new table into predictions.
 
     Attributes
     ----------
@@ -37,7 +45,9 @@ class TableFit(Fit):
     target : str
         The column that is predicted.
     classes : tuple or None
-        The two labels of a classification, the second being 1; None for a regression.
+        The labels of a classification; None for a regression.
+    loss : Loss
+        What the model was fitted by.
     score : Score or None
         On held-out rows; None where none were held out.
     notes : list of str
@@ -48,15 +58,26 @@ class TableFit(Fit):
 
     encoding: Encoding = field(default_factory=lambda: Encoding(()))
     target: str = ""
-    classes: tuple[Any, Any] | None = None
+    classes: tuple[Any, ...] | None = None
+    loss: losses.Loss = losses.squared
     score: Score | None = None
     notes: list[str] = field(default_factory=list)
     held_out: HeldOut | None = field(default=None, repr=False)
 
     @property
-    def coefficients(self) -> dict[str, float]:
-        """Each coefficient by the name of its column or category, in the column's own units."""
-        return dict(zip(self.encoding.names, self.params["coef"].tolist(), strict=True))
+    def coefficients(self) -> dict[Any, Any]:
+        """Each coefficient by the name of its column or category, in the column's own units.
+
+        Of more than two classes by class first. A machine with a kernel has none, as its coefficients are of
+        features.
+        """
+        if self._has_features:
+            raise AttributeError(f"{self.model.kernel!r} is a kernel: its coefficients are of features, in params")
+        coef, columns = self.params["coef"], self.encoding.names
+        if coef.ndim == 1:
+            return dict(zip(columns, coef.tolist(), strict=True))
+        each = [dict(zip(columns, row, strict=True)) for row in coef.tolist()]
+        return dict(zip(self.classes or (), each, strict=True))
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict each row of a table.
@@ -88,19 +109,21 @@ class TableFit(Fit):
 
         Returns
         -------
-        outputs : array
-            Numbers in the target's units, or probabilities of the second class.
+        outputs : array of shape (rows,) or (rows, classes)
+            Numbers in the target's units; or probabilities of the second class, or of each where there are
+            more; or the scores of a machine, above 0 for the second class.
         notes : list of str
             What was read, filled in, and not known.
         """
         read, notes = read_table(table)
         encoded = self.encoding.transform(read)
-        outputs = np.full(read.num_rows, np.nan)
-        outputs[encoded.kept] = super().predict(encoded.X)
+        found = outputs_of(self, encoded.X)
+        outputs = np.full((read.num_rows, *found.shape[1:]), np.nan)
+        outputs[encoded.kept] = found
         return outputs, [*notes, *encoded.notes]
 
     def labels(self, outputs: np.ndarray) -> np.ndarray:
-        """Return predictions for outputs of the model: the same numbers, or the likelier class.
+        """Return predictions for outputs of the model: the same numbers, or the likeliest class.
 
         Parameters
         ----------
@@ -114,8 +137,8 @@ class TableFit(Fit):
         """
         if self.classes is None:
             return outputs
-        labels = np.array(self.classes, dtype=object)[(outputs > 0.5).astype(int)]
-        labels[np.isnan(outputs)] = None
+        labels = self._labels_at(told(outputs, self.loss))
+        labels[np.isnan(outputs if outputs.ndim == 1 else outputs[:, 0])] = None
         return labels
 
     def write(self, file: Any, outputs: np.ndarray, held_out: HeldOut | None = None) -> None:
@@ -130,26 +153,11 @@ class TableFit(Fit):
         held_out : HeldOut, optional
             Which rows these are, and their truth.
         """
-        pyarrow = arrow()
-        rows = np.arange(len(outputs)) if held_out is None else held_out.rows
-        columns: dict[str, Any] = {"row": rows + 1}
+        rows, truth = np.arange(len(outputs)), None
         if held_out is not None:
-            truth = held_out.truth
-            columns[self.target] = truth if self.classes is None else self.labels(truth)
-        columns["predicted"] = pyarrow.array(self.labels(outputs), from_pandas=True)
-        if self.classes is not None:
-            columns[f"probability of {self.classes[1]}"] = pyarrow.array(outputs, from_pandas=True)
-        table, plainly = pyarrow.table(columns), pyarrow.csv.WriteOptions(quoting_style="needed")
-        if hasattr(file, "write"):
-            pyarrow.csv.write_csv(table, file, plainly)
-            return
-        path = Path(file)
-        draft = path.with_name(f".writing-{path.name}")
-        try:
-            pyarrow.csv.write_csv(table, str(draft), plainly)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+            rows, truth = held_out.rows, held_out.truth
+            truth = truth if self.classes is None else self._labels_at(truth.astype(int))
+        write_csv(file, columns_of(rows, self.target, truth, self.labels(outputs), self._beside(outputs)))
 
     def more(self, *rows: Any, **how: Any) -> TableFit:
         """Go on from where this fit stopped, while the table is at hand; the score is told anew.
@@ -175,8 +183,8 @@ class TableFit(Fit):
         known = {f.name: getattr(fitted, f.name) for f in fields(Fit)}
         known["columns"], fitted.trace.names = self.columns, self.trace.names
         if held is not None and fitted.data is not None:
-            held = replace(held, predicted=Fit.predict(fitted, held.X))
-            known["score"] = score_of(held, fitted.data[1], self.model)
+            held = replace(held, predicted=outputs_of(fitted, held.X))
+            known["score"] = score_of(held, fitted.data[1], self.loss, self.classes)
         return replace(self, **known, held_out=held)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
@@ -203,12 +211,35 @@ class TableFit(Fit):
             save_figure(DescentDisplay.from_run(self), room / PICTURE)
             if self.held_out is not None:
                 self.write(room / PREDICTIONS, self.held_out.predicted, self.held_out)
-            write_record(room, self._header(), self.trace.arrays())
+            write_record(room, self._header(), self.trace.arrays() | kept(self.model)[1])
         return Path(folder)
 
     def __str__(self) -> str:
-        told = self.score.words(self.classes is not None) if self.score else "no rows were held out, so no honest score"
-        return "\n".join([*self.notes, "", super().__str__(), "", told])
+        score = self.score.words() if self.score else "no rows were held out, so no honest score"
+        return "\n".join([*self.notes, "", super().__str__(), "", score])
+
+    @property
+    def _has_features(self) -> bool:
+        return isinstance(self.model, SVM) and self.model.kernel != "linear"
+
+    @property
+    def _named(self) -> Mapping[str, float]:
+        # Coefficients of features tell a reader nothing.
+        return {"intercept": float(self.params["intercept"])} if self._has_features else super()._named
+
+    def _labels_at(self, places: np.ndarray) -> np.ndarray:
+        labels = np.empty(len(self.classes or ()), dtype=object)
+        labels[:] = self.classes
+        return labels[places]
+
+    def _beside(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what a file has beside predictions: the outputs that tell the classes, by name."""
+        if self.classes is None:
+            return {}
+        what = "probability" if tells_probabilities(self.loss) else "score"
+        if outputs.ndim == 1:
+            return {f"{what} of {self.classes[1]}": outputs}
+        return {f"{what} of {label}": column for label, column in zip(self.classes, outputs.T, strict=True)}
 
     def _header(self) -> dict[str, Any]:
         return super()._header() | {
@@ -216,6 +247,7 @@ class TableFit(Fit):
             "encoding": self.encoding.to_dict(),
             "target": self.target,
             "classes": self.classes and list(self.classes),
+            "loss": worded(self.loss),
             "score": self.score and asdict(self.score),
             "notes": self.notes,
         }
@@ -225,7 +257,8 @@ class TableFit(Fit):
         known = {
             "encoding": Encoding.from_dict(record["encoding"]),
             "classes": record["classes"] and tuple(record["classes"]),
-            "score": record["score"] and Score(**record["score"]),
+            "loss": named(record["loss"]),
+            "score": record["score"] and Score.revived(record["score"]),
         }
         return super()._revive(record | known, arrays)  # type: ignore[return-value]
 
@@ -241,6 +274,11 @@ def fit_table(
     max_categories: int = 50,
     task: str | None = None,
     held_out: float = 0.2,
+    model: str = "linear",
+    loss: Any = None,
+    kernel: str = "linear",
+    gamma: float | None = None,
+    components: int | None = None,
     penalty: Callable[..., Any] | None = None,
     batch_size: int | None = None,
     epochs: int | None = None,
@@ -253,11 +291,11 @@ def fit_table(
     callback: Callable[..., Any] | None = None,
     progress: bool | None = None,
 ) -> TableFit:
-    """Fit a linear model to a column of a table, with all that it takes to make numbers of the others.
+    """Fit a model to a column of a table, with all that it takes to make numbers of the others.
 
     Numbers, true and false, dates and texts of few values are used; what can't help is dropped, and
-    named in `notes`. Two different values in the target make a classification (log loss), more
-    numbers a regression (squared loss).
+    named in `notes`. Two different values in the target, or several texts, make a classification (log
+    loss, and softmax for more than two), more numbers a regression (squared loss).
 
     Parameters
     ----------
@@ -274,10 +312,25 @@ def fit_table(
     max_categories : int
         How many values a column of texts may have.
     task : {"regression", "classification"}, optional
-        Overrides what the target suggests.
+        Overrides what the target suggests: whole numbers, too, can be classes.
     held_out : float
-        The part of the rows kept back for the score, drawn at random; 0 for none.
-    penalty, batch_size, epochs, direction, step, tolerance, seconds, callback, progress : optional
+        The part of the rows kept back for the score, drawn at random, of each class alike; 0 for none.
+    model : {"linear", "svm"}
+        A linear model, or a support vector machine, which tells two classes apart or numbers.
+    loss : str or Loss, optional
+        A name such as "huber", or an object such as ``losses.Quantile(0.9)``; by default that of the model,
+        which for a machine is the hinge, or the ε-insensitive loss of numbers. A loss of classes makes a
+        classification and any other a regression; by "poisson" and "gamma" means are predicted.
+    kernel : {"linear", "rbf"}
+        That of a machine.
+    gamma : float, optional
+        γ of the kernel exp(-γ ‖x - x'‖²), of standardised columns; one over their number by default.
+    components : int, optional
+        How many features stand for that kernel; 300 by default.
+    penalty : callable, optional
+        As for `fit`. Where none is given and the classes can be told apart without error, so that there is
+        no best fit without one, L2(1/n) is taken, and said in `notes`.
+    batch_size, epochs, direction, step, tolerance, seconds, callback, progress : optional
         As for `fit`.
     validation : float, optional
         The part of the rows to learn from that early stopping looks at instead; the score is on others.
@@ -309,49 +362,39 @@ def fit_table(
         raise ValueError(f"held_out={held_out!r}: give the part of the rows to hold out, such as 0.2; 0 for none")
     if isinstance(validation, (tuple, list)):
         raise TypeError("validation= takes a part of the table's rows here, such as 0.2")
+    method = Method.read(model, loss, kernel, gamma, components)
+    wanted = method.task(task)
     draws = generator(rng)
-    read, notes = read_table(table)
-    answer = learn_target(read, target, task)
-    places = np.flatnonzero(answer.kept)
-    if len(places) < read.num_rows:
-        read = read.filter(arrow().array(answer.kept))
-    seen = _split(answer.y, float(held_out), answer.classes is not None, draws)
-    encoding = learn_encoding(
-        read, target, features=features, drop=drop, missing=missing, max_categories=max_categories, rows=seen,
+    ready = prepare(
+        table, target, wanted, float(held_out), draws,
+        features=features, drop=drop, missing=missing, max_categories=max_categories,
     )  # fmt: skip
-    encoded = encoding.transform(read)
-    y, seen, places = answer.y[encoded.kept], seen[encoded.kept], places[encoded.kept]
-    if np.unique(y[seen]).size < 2:
-        raise TableError(
-            f"the target {target!r} has one value in the {seen.sum():,} rows to learn from: give more rows"
-        )
-    model = Linear() if answer.classes is None else Logistic()
-    fitted = fit(
-        model, encoded.X[seen], y[seen], penalty=penalty, batch_size=batch_size, epochs=epochs, direction=direction,
-        step=step, validation=validation, tolerance=tolerance, seconds=seconds, rng=draws, callback=callback,
-        progress=progress,
+    X, y, seen, classes, names = ready.X, ready.y, ready.seen, ready.classes, ready.encoding.names
+    chosen, cost = method.chosen(target, len(classes or ()), penalty, draws)
+    if classes is None:
+        check_numbers(target, ready, cost)
+    descend = partial(
+        fit, chosen, X[seen], y[seen], loss=cost, batch_size=batch_size, epochs=epochs, direction=direction, step=step,
+        validation=validation, tolerance=tolerance, seconds=seconds, rng=draws, callback=callback, progress=progress,
     )  # fmt: skip
-    fitted.columns = list(encoding.names)
-    fitted.trace.names = [*encoding.names, "intercept"]
+    fitted, why = descend(penalty=penalty), ""
+    if penalty is None and fitted.outcome is Outcome.NO_FINITE_OPTIMUM:
+        penalty = L2(float(f"{1 / seen.sum():.3g}"))
+        fitted, why = descend(penalty=penalty), NEEDED
+    fitted.columns = list(names)
+    if kernel == "linear":
+        fitted.trace.names = parameter_names(names, classes)
     unseen = None
     if not seen.all():
-        X = encoded.X[~seen]
-        unseen = HeldOut(places[~seen], y[~seen], Fit.predict(fitted, X), X)
-        notes = [*notes, f"{counted(int((~seen).sum()), 'row')} held out, {seen.sum():,} to learn from"]
+        held = X[~seen]
+        unseen = HeldOut(ready.places[~seen], y[~seen], outputs_of(fitted, held), held)
     return TableFit(
         **{f.name: getattr(fitted, f.name) for f in fields(fitted)},
-        encoding=encoding,
+        encoding=ready.encoding,
         target=target,
-        classes=answer.classes,
-        score=unseen and score_of(unseen, y[seen], model),
-        notes=[*notes[:1], *answer.notes, *notes[1:], *encoding.notes],
+        classes=classes,
+        loss=cost,
+        score=unseen and score_of(unseen, y[seen], cost, classes),
+        notes=[*ready.notes, f"fitted: {described(chosen, cost, penalty)}{why}"],
         held_out=unseen,
     )
-
-
-def _split(y: np.ndarray, part: float, by_class: bool, draws: np.random.Generator) -> np.ndarray:
-    """Return which rows to learn from: the rest is drawn at random, from each class alike."""
-    seen = np.ones(len(y), dtype=bool)
-    for rows in [np.flatnonzero(y == label) for label in (0, 1)] if by_class else [np.arange(len(y))]:
-        seen[draws.permutation(rows)[: round(part * len(rows))]] = False
-    return seen

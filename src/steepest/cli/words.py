@@ -1,0 +1,115 @@
+"""What is typed after --loss and --penalty, as the objects that are meant."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import click
+
+PENALTIES = ("l2", "l1", "elasticnet", "none")
+
+
+def read_loss(text: str | None) -> Any:
+    """Return the loss that was typed, such as "huber:20", with its parameter after a colon.
+
+    Parameters
+    ----------
+    text : str or None
+        What was typed.
+
+    Returns
+    -------
+    Loss or None
+        None where nothing was.
+
+    Raises
+    ------
+    click.UsageError
+        If there is no such loss, or its parameter makes no sense.
+
+    Examples
+    --------
+    >>> read_loss("quantile:0.9")
+    Quantile(level=0.9)
+    """
+    if text is None:
+        return None
+    from steepest.models import losses
+
+    known = {name.replace(" ", "-"): loss for name, loss in losses.NAMED.items()}
+    name, colon, number = text.partition(":")
+    loss = known.get(name.strip().lower().replace(" ", "-").replace("_", "-"))
+    if loss is None:
+        raise click.UsageError(f"--loss {text}: {_nearest(name, known)}")
+    if not colon:
+        return loss
+    if not isinstance(loss, losses.WITH_PARAMETERS):
+        raise click.UsageError(f"--loss {text}: the {name} loss takes no number; write --loss {name}")
+    try:
+        return type(loss)(float(number))
+    except ValueError as error:
+        why = f"{number!r} is no number" if "convert" in str(error) else str(error)
+        raise click.UsageError(f"--loss {text}: {why}") from None
+
+
+def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, ridge: float | None) -> Any:
+    """Return the penalty that was typed.
+
+    Parameters
+    ----------
+    kind : str or None
+        "l2", "l1", "elasticnet" or "none".
+    alpha : float or None
+        λ, its strength.
+    l1_ratio : float or None
+        The part of λ that an elastic net gives to L1.
+    ridge : float or None
+        λ of an L2 penalty.
+
+    Returns
+    -------
+    penalty or None
+        None where nothing was typed.
+
+    Raises
+    ------
+    click.UsageError
+        If the options contradict each other, or one is missing.
+
+    Examples
+    --------
+    >>> read_penalty("elasticnet", 0.1, None, None)
+    ElasticNet(l1=0.05, l2=0.05)
+    """
+    from steepest.models.penalties import L1, L2, ElasticNet
+
+    if kind is not None and kind not in PENALTIES:
+        raise click.UsageError(f"--penalty {kind}: {_nearest(kind, PENALTIES)}")
+    if ridge is not None:
+        if kind is not None or alpha is not None:
+            raise click.UsageError("--ridge is --penalty l2 --alpha in one word: leave it out beside them")
+        alpha = ridge
+    if l1_ratio is not None:
+        if kind != "elasticnet":
+            raise click.UsageError("--l1-ratio is for --penalty elasticnet")
+        if not 0 <= l1_ratio <= 1:
+            raise click.UsageError(f"--l1-ratio {l1_ratio:g}: give a number from 0 to 1")
+    if kind == "none":
+        if alpha is not None:
+            raise click.UsageError("--penalty none has no --alpha: leave one of them out")
+        # Some models have a penalty of their own where none is given.
+        return L2(0.0)
+    if alpha is None:
+        if kind is None:
+            return None
+        raise click.UsageError(f"--penalty {kind} needs its strength: add --alpha 0.001, or so")
+    if kind == "elasticnet":
+        part = 0.5 if l1_ratio is None else l1_ratio
+        return ElasticNet(l1=alpha * part, l2=alpha * (1 - part))
+    return (L1 if kind == "l1" else L2)(alpha)
+
+
+def _nearest(word: str, known: Any) -> str:
+    near = difflib.get_close_matches(word.lower(), known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

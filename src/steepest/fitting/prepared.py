@@ -1,0 +1,148 @@
+"""A table made ready for a fit: its numbers, its target, and which rows are learnt from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from steepest.data.encoding import Encoding, learn_encoding
+from steepest.data.tables import TableError, arrow, counted, read_table
+from steepest.data.target import Task, learn_target
+from steepest.fitting.method import worded
+from steepest.models.losses import Loss
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What is left of a table.
+
+    Parameters
+    ----------
+    X, y : array of shape (rows, columns), array of shape (rows,)
+        Features and target as numbers.
+    seen : array of bool of shape (rows,)
+        Which rows to learn from; the others are held out.
+    places : array of int of shape (rows,)
+        The number of each row in the table, from 0.
+    classes : tuple or None
+        The labels, of which y holds the places; None for numbers.
+    encoding : Encoding
+        How columns became numbers.
+    notes : list of str
+        What was done, in plain sentences.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    seen: np.ndarray
+    places: np.ndarray
+    classes: tuple[Any, ...] | None
+    encoding: Encoding
+    notes: list[str]
+
+
+def prepare(
+    table: Any, target: str, task: Task | None, held_out: float, draws: np.random.Generator, **encode: Any
+) -> Prepared:
+    """Read a table, hold rows out, and make numbers of it as the rows that remain teach.
+
+    Parameters
+    ----------
+    table : path, DataFrame, pyarrow.Table or dict
+        The table.
+    target : str
+        The column to predict.
+    task : {"regression", "classification"} or None
+        What to learn; None where the target tells.
+    held_out : float
+        The part of the rows to hold out.
+    draws : numpy.random.Generator
+        What draws them.
+    **encode : object
+        As for `learn_encoding`.
+
+    Returns
+    -------
+    Prepared
+        The numbers.
+
+    Raises
+    ------
+    TableError
+        Where the table must be mended first.
+    """
+    read, notes = read_table(table)
+    answer = learn_target(read, target, task)
+    places = np.flatnonzero(answer.kept)
+    if len(places) < read.num_rows:
+        read = read.filter(arrow().array(answer.kept))
+    seen = split(answer.y, held_out, len(answer.classes or ()), draws)
+    encoding = learn_encoding(read, target, rows=seen, **encode)
+    encoded = encoding.transform(read)
+    X, y, seen, places = encoded.X, answer.y[encoded.kept], seen[encoded.kept], places[encoded.kept]
+    notes = [*notes[:1], *answer.notes, *notes[1:]]
+    classes, present = answer.classes, np.unique(y[seen])
+    if len(present) < 2:
+        raise TableError(
+            f"the target {target!r} has one value in the {seen.sum():,} rows to learn from: give more rows"
+        )
+    if classes is not None and len(present) < len(classes):
+        there = np.isin(y, present)
+        X, y, seen, places = X[there], np.searchsorted(present, y[there]).astype(float), seen[there], places[there]
+        absent = ", ".join(repr(label) for k, label in enumerate(classes) if k not in present)
+        notes.append(f"{target}: no row is left to learn {absent} from, so it is left out")
+        classes = tuple(classes[int(k)] for k in present)
+    if not seen.all():
+        notes.append(f"{counted(int((~seen).sum()), 'row')} held out, {seen.sum():,} to learn from")
+    return Prepared(X, y, seen, places, classes, encoding, [*notes, *encoding.notes])
+
+
+def split(y: np.ndarray, part: float, classes: int, draws: np.random.Generator) -> np.ndarray:
+    """Return which rows to learn from: the rest is drawn at random, from each class alike, but never all of one.
+
+    Parameters
+    ----------
+    y : array of shape (rows,)
+        Numbers, or the places of classes.
+    part : float
+        The part of the rows to hold out.
+    classes : int
+        How many classes there are; 0 for numbers.
+    draws : numpy.random.Generator
+        What draws.
+
+    Returns
+    -------
+    array of bool of shape (rows,)
+        True for the rows to learn from.
+    """
+    seen = np.ones(len(y), dtype=bool)
+    for rows in [np.flatnonzero(y == k) for k in range(classes)] or [np.arange(len(y))]:
+        seen[draws.permutation(rows)[: min(round(part * len(rows)), len(rows) - 1)]] = False
+    return seen
+
+
+def check_numbers(target: str, ready: Prepared, loss: Loss) -> None:
+    """Refuse a number that a loss does not take, by its row in the table.
+
+    Parameters
+    ----------
+    target : str
+        The column to predict.
+    ready : Prepared
+        The rows.
+    loss : Loss
+        What the fit is to be by.
+
+    Raises
+    ------
+    TableError
+        If there is one.
+    """
+    wrong = np.flatnonzero((ready.y < loss.least) | (ready.y > loss.most))
+    if wrong.size:
+        span = "from 0 up" if loss.least == 0 else "above 0"
+        what = f"{target}: the value in row {ready.places[wrong[0]] + 1:,} is {ready.y[wrong[0]]:g}"
+        raise TableError(f"{what}, and the {worded(loss)} takes numbers {span}: mend it, or take another loss")
