@@ -89,7 +89,7 @@ class Glm:
         def value(z: Array) -> Array:
             if self.softness is None:
                 return stack(self.loss(Traced(z), Traced(y)))
-            return stack(self.loss.softened(Traced(z), Traced(y), Traced(self.softness)))  # type: ignore[attr-defined]
+            return stack(self.loss.softened(Traced(z), Traced(y), Traced(self.softness)))
 
         if self.loss.outputs:
             slope = jax.grad(lambda z: value(z).sum())
@@ -112,9 +112,18 @@ class Glm:
         return jnp.where(self.weight > 0, self.weight / self.mass * loss, 0.0).sum() + self.ridge / 2 * (w @ w)
 
     def first(self, value: Array) -> Array:
-        """Return from where a descent is counted: the value at its start, or that of no model if a start is worse."""
+        """Return from where a descent is counted: the value at its start, or of 0 or the mean where that is less.
+
+        Far from the targets a start would make any part of the descent a large number.
+        """
         nothing = jnp.zeros((len(self.y), self.loss.outputs) if self.loss.outputs else len(self.y))
-        return jnp.minimum(value, self.actual(jnp.zeros((self.X.shape[1] + 1) * max(self.loss.outputs, 1)), nothing))
+        levels = [nothing]
+        if not self.loss.outputs:
+            mean = self.weight / self.mass @ self.y
+            levels.append(nothing + stack(self.loss.link(Traced(mean))))
+        origin = jnp.zeros((self.X.shape[1] + 1) * max(self.loss.outputs, 1))
+        values = jnp.stack([value, *(self.actual(origin, level) for level in levels)])
+        return jnp.min(values, where=jnp.isfinite(values), initial=jnp.inf)
 
     def shortfall(self, z: Array, along: Array) -> Array:
         """Return Σ pᵢ by which the tangents of slope ℓ′ + ℓ″ A d lie below ℓ."""
@@ -122,7 +131,7 @@ class Glm:
         if self.softness is None:
             short = self.loss.shortfall(*here)
         else:
-            short = self.loss.softened_shortfall(*here, Traced(self.softness))  # type: ignore[attr-defined]
+            short = self.loss.softened_shortfall(*here, Traced(self.softness))
         return jnp.where(self.weight > 0, self.weight / self.mass * stack(short), 0.0).sum()
 
     def weights(self, theta: Array) -> Array:

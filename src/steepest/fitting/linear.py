@@ -136,7 +136,9 @@ class LinearProblem:
             return found
         if is_sparse(self.X):
             kind = "loss" if not isinstance(self.loss, Loss) else "penalty"
-            raise ValueError(f"the {kind} given can't be traced, which sparse rows need: take a named one, or give X.toarray()")
+            raise ValueError(
+                f"the {kind} given can't be traced, which sparse rows need: take a named one, or give X.toarray()"
+            )
         return objective_of(self.total(), self.penalty(), self.start, rows, seed)
 
     def plain_rows(self, rows: Rows) -> Iterable[tuple[Any, ...]]:
@@ -166,12 +168,12 @@ class LinearProblem:
 
     def sharpen(self, objective: Objective, rows: Rows) -> None:
         """Give a convex objective over all rows its certificate."""
-        objective.smooth = not (kink_of(self.user_penalty) or isinstance(self.loss, Kinked))
+        objective.smooth = not kink_of(self.user_penalty) and getattr(self.loss, "curved", True)
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return
-        glm = objective.arrays["direct"].glm
-        if isinstance(self.loss, Kinked):
-            glm = replace(glm, softness=np.asarray(self.loss.softness(self.y, self.weight)))
+        glm = self.softened(objective.arrays["direct"].glm)
+        if glm.softness is not None and glm.loss.hardest:
+            glm = replace(glm, softness=np.asarray(glm.loss.hardest))
         if not kink_of(self.user_penalty):
             objective.certify = Certifier(glm, self.coordinates)
         elif self.how != "whiten":
@@ -184,11 +186,22 @@ class LinearProblem:
             exact = self.loss is squared and self.how == "whiten"
             most = NARROW if isinstance(self.loss, Loss) and self.loss.curved else NARROW_IF_BENT
             kind = NewtonEngine if exact or self.start.size <= most else PlaneEngine
-            return partial(kind, certify.glm, self.curvature)
+            return partial(kind, self.softened(certify.glm), self.curvature)
         if isinstance(certify, SparseCertifier):
-            engine = ProximalEngine if len(self.kinks) <= WIDEST_MODEL else SpectralEngine
-            return partial(engine, (certify.glm, certify.lam), self.curvature)
+            if len(self.kinks) > WIDEST_MODEL:
+                if isinstance(self.loss, Kinked):
+                    raise ValueError(
+                        f"penalty={self.user_penalty!r}: with the {self.loss.name} loss, which has kinks of its own, "
+                        f"it takes {WIDEST_MODEL - 1:,} columns at most, and X has {self.X.shape[1]:,}: take penalties.L2"
+                    )
+                return partial(SpectralEngine, (certify.glm, certify.lam), self.curvature)
+            return partial(ProximalEngine, (self.softened(certify.glm), certify.lam), self.curvature)
         return Engine
+
+    def softened(self, glm: Glm) -> Glm:
+        """Return the model with its loss as a descent begins with it."""
+        soft = glm.loss.softness(self.y, self.weight)
+        return glm if soft is None else replace(glm, softness=np.asarray(soft))
 
     @property
     def is_convex(self) -> bool:

@@ -126,12 +126,12 @@ def moved(glm: Glm, here: Stand, d: Array, along: Array, rounding: Array) -> tup
     step = a[0] * d + a[1] * s
     if here.softness is not None:
         centred = jnp.isfinite(here.seen.gap) & (-(here.gradient @ d) / 2 <= CENTRED * here.seen.gap)
-        glm = replace(glm, softness=here.softness * jnp.where(centred, HARDER, 1.0))
+        glm = hardened(glm, centred, along)
     stuck = ~(height <= here.height + rounding) | (jnp.all(step == 0) & (glm.softness is None))
     x = here.x + step
     height, value, gradient, z, metric, condition = bottom(glm, x, here.metric)
     curvature = (step @ (gradient - here.gradient)) / (step @ step)
-    idle = jnp.where(height < here.height - rounding, 0, here.idle + 1)
+    idle = rested(glm, here, height, rounding)
     there = here._replace(
         x=x, value=value, height=height, gradient=gradient, z=z, metric=metric, condition=condition,
         softness=glm.softness, step=step, along_step=a[0] * along + a[1] * here.along_step,
@@ -141,3 +141,23 @@ def moved(glm: Glm, here: Stand, d: Array, along: Array, rounding: Array) -> tup
     )  # fmt: skip
     stays = here._replace(evaluations=there.evaluations, code=jnp.full_like(here.code, STALLED))
     return jax.tree.map(lambda old, new: jnp.where(stuck, old, new), stays, there), a[0]
+
+
+def hardened(glm: Glm, centred: Array, along: Array) -> Glm:
+    """Return the model with its loss taken harder, where the descent has followed.
+
+    Beyond its softness a loss without kinks is straight, and tells no way if outputs are still to move that far.
+    """
+    assert glm.softness is not None
+    if not glm.loss.kinked:
+        centred &= jnp.max(jnp.abs(along), where=glm.weight > 0, initial=0.0) <= HARDER * glm.softness
+    harder = jnp.maximum(HARDER * glm.softness, glm.loss.hardest)
+    return replace(glm, softness=jnp.where(centred, harder, glm.softness))
+
+
+def rested(glm: Glm, here: Any, height: Array, rounding: Array) -> Array:
+    """Return for how many steps the height has not fallen; a loss without kinks is higher where it is harder."""
+    fell = height < here.height - rounding
+    if here.softness is not None and not glm.loss.kinked:
+        fell |= glm.softness < here.softness
+    return jnp.where(fell, 0, here.idle + 1)

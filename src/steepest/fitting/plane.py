@@ -15,6 +15,8 @@ Array = Any
 MOST_TRIALS = 100
 SUFFICIENT = 1e-4
 PART_LEFT = 1e-6
+# A step that would lead so many times as far as all steps before, in units of an output, has little curvature to tell.
+FARTHEST = 1e6
 
 
 class Corner(NamedTuple):
@@ -69,11 +71,12 @@ def search(glm: Glm, z: Array, V: Array, w: Array, W: Array, value: Array) -> tu
 
 def _newton(a: Array, slope: Array, bend: Array) -> Array:
     """Return -bend⁻¹ slope; where one vector has no curvature, or both say the same, what is left of it."""
-    curved = jnp.diag(bend) > 0
+    steep = jnp.abs(slope) > FARTHEST * jnp.maximum(jnp.abs(a), 1.0) * jnp.diag(bend)
+    curved = (jnp.diag(bend) > 0) & ~steep
     unit = jnp.where(curved, 1 / jnp.sqrt(jnp.where(curved, jnp.diag(bend), 1.0)), 0.0)
     both = unit[0] * unit[1] * bend[0, 1] * (1 - 1e-10)
     g = unit * slope
     newton = -unit * jnp.array([g[0] - both * g[1], g[1] - both * g[0]]) / (1 - both**2)
-    # Where a loss is straight to rounding, steps that double lead on.
+    # Where a loss is straight, or nearly so, steps that double lead on.
     straight = -jnp.sign(slope) * jnp.maximum(jnp.abs(a), 1.0)
-    return jnp.where(curved.any(), newton, straight)
+    return jnp.where(curved | (curved.any() & ~steep), newton, straight)

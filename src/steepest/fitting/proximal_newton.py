@@ -17,7 +17,7 @@ from steepest.derivatives.differences import EPS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.certificate import Seen
 from steepest.fitting.glm import Glm
-from steepest.fitting.newton import CENTRED, HARDER
+from steepest.fitting.newton import CENTRED, hardened, rested
 from steepest.fitting.proximal import MOST_IDLE, SUFFICIENT, least, shortest
 from steepest.fitting.sparse_certificate import look
 
@@ -122,12 +122,12 @@ def stepped(glm: Glm, lam: Array, here: Stand, d: Array, along: Array, rounding:
     t, halvings = jax.lax.while_loop(short, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.ones(()), 0))
     if here.softness is not None:
         centred = jnp.isfinite(here.seen.gap) & (-fall / 2 <= CENTRED * here.seen.gap)
-        glm = replace(glm, softness=here.softness * jnp.where(centred, HARDER, 1.0))
+        glm = hardened(glm, centred, along)
     x = here.x + t * d
     above, value, smooth, z, H = bottom(glm, lam, x)
     s = x - here.x
     curvature = (s @ (smooth - here.smooth)) / (s @ s)
-    idle = jnp.where(above < here.height - rounding, 0, here.idle + 1)
+    idle = rested(glm, here, above, rounding)
     there = here._replace(
         x=x, value=value, height=above, smooth=smooth, gradient=shortest(smooth, x, lam), z=z, H=H,
         softness=glm.softness, iteration=here.iteration + 1, evaluations=here.evaluations + 1,

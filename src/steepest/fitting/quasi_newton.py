@@ -19,7 +19,7 @@ from steepest.derivatives.differences import EPS
 from steepest.descent.directions import LBFGS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.glm import Glm, whitened
-from steepest.fitting.newton import CENTRED, HARDER, MOST_IDLE
+from steepest.fitting.newton import CENTRED, MOST_IDLE, hardened, rested
 from steepest.fitting.plane import search
 from steepest.fitting.recession import separates
 
@@ -139,7 +139,7 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     x = here.x + step
     if here.softness is not None:
         centred = -(here.gradient @ d) / 2 <= CENTRED * kinks_gap(glm, here.z)
-        glm = replace(glm, softness=here.softness * jnp.where(centred, HARDER, 1.0))
+        glm = hardened(glm, centred, along)
     height, gradient, z = glm.slope(x)
     value = height if glm.softness is None else glm.actual(x, z)
     y = gradient - here.gradient
@@ -152,7 +152,7 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
         iteration=here.iteration + 1, evaluations=here.evaluations + 1,
         flattest=jnp.where(curvature > 0, jnp.minimum(here.flattest, curvature), here.flattest),
         steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest),
-        idle=jnp.where(height < here.height - rounding, 0, here.idle + 1),
+        idle=rested(glm, here, height, rounding),
     )  # fmt: skip
     if here.metric.ndim == 2:
         late = there.since >= patience(x.size)

@@ -30,6 +30,8 @@ from steepest.models.smooth import LogLoss, Poisson, Squared
 Array = Any
 
 CENTRINGS = 30
+# What a model may be left unsolved by, beside the slopes of losses and penalties.
+UNSOLVED = 1e-8
 CONJUGATES = (Squared, LogLoss, Poisson)
 
 
@@ -39,14 +41,19 @@ def look(
     """Return what the bound is made of, and how far coefficients may differ, at the price of no reading of X.
 
     With d the step that makes the model with kinks least, v = -(g + H d) is a subgradient of Σ λⱼ |θⱼ| at
-    θ + d, and f* ≥ f - Σ p shortfall - λ/2 ‖T d‖² - Σ (λⱼ |θⱼ| - vⱼ θⱼ).
+    θ + d, and f* ≥ f - Σ p shortfall - λ/2 ‖T d‖² - Σ (λⱼ |θⱼ| - vⱼ θⱼ). Where the model was not solved,
+    as where it is straight along the intercept, v is no subgradient and there is no bound.
     """
     pull = -(g + H @ d)
     v = jnp.clip(pull, -lam, lam)
-    W, moved = glm.weights(d), jnp.abs(theta) + jnp.abs(theta + d)
+    # What has no penalty is no nearer to its best for being near 0.
+    free = jnp.abs(d) + jnp.abs(value) / jnp.abs(glm.losses(z, glm.y, glm.weight / glm.mass)[1]).sum()
+    W, moved = glm.weights(d), jnp.where(lam > 0, jnp.abs(theta) + jnp.abs(theta + d), free)
     beside = (lam * jnp.abs(theta) - v * theta).sum() + jnp.abs(pull - v) @ moved
     gap = glm.shortfall(z, along) + glm.ridge / 2 * (W @ W) + beside
-    return sums(glm, theta, gap, value, g, z, d, along, jnp.asarray(1.0)), moved
+    seen = sums(glm, theta, gap, value, g, z, d, along, jnp.asarray(1.0))
+    solved = jnp.all(jnp.abs(pull - v) <= UNSOLVED * (lam + seen.pull + seen.bend * jnp.abs(z).max()))
+    return seen._replace(gap=jnp.where(solved, gap, jnp.inf)), moved
 
 
 @shared

@@ -74,7 +74,7 @@ class Kinked(Loss):
         return total
 
     def softness(self, y: np.ndarray, weight: np.ndarray) -> float:
-        """Return the softness to begin with: the spread of the targets.
+        """Return the softness to begin with: the size of the targets, so that the loss is curved from 0 to them.
 
         Parameters
         ----------
@@ -86,8 +86,7 @@ class Kinked(Loss):
         float
             μ.
         """
-        mean = np.average(y, weights=weight)
-        return float(np.sqrt(np.average((y - mean) ** 2, weights=weight))) or 1.0
+        return float(np.average(np.abs(y), weights=weight)) or 1.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -195,6 +194,10 @@ class Hinge(Kinked):
             If one is not.
         """
         two_classes(self.name, y)
+
+    def link(self, mean: Any) -> Any:
+        """Return the side of the more frequent class."""
+        return np.where(mean > 0.5, 1.0, -1.0)
 
     def softness(self, y: np.ndarray, weight: np.ndarray) -> float:
         """Return the softness to begin with: the margin, which is 1.

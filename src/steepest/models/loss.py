@@ -60,6 +60,62 @@ class Loss:
         """
         raise NotImplementedError
 
+    def softened(self, z: Any, y: Any, softness: Any) -> Any:
+        """Return a loss that is less sudden than ℓ, on which it is descended first.
+
+        Parameters
+        ----------
+        z, y : array
+            Outputs and targets.
+        softness : float
+            μ, in units of z.
+
+        Returns
+        -------
+        array
+            The softened loss of each row.
+        """
+        raise NotImplementedError
+
+    def softened_shortfall(self, z: Any, y: Any, t: Any, softness: Any) -> Any:
+        """Return by how much the tangent of ℓ whose slope is that of the softened loss, moved by t, lies below ℓ(z).
+
+        Parameters
+        ----------
+        z, y : array
+            Outputs and targets.
+        t : array
+            How far the outputs would move.
+        softness : float
+            μ.
+
+        Returns
+        -------
+        array
+            Numbers of 0 or more, infinite where ℓ has no tangent of that slope.
+        """
+        raise NotImplementedError
+
+    def softness(self, y: np.ndarray, weight: np.ndarray) -> float | None:
+        """Return the softness to begin with, or None for a loss that is descended on as it is.
+
+        Parameters
+        ----------
+        y, weight : array of shape (rows,)
+            Targets and row weights.
+
+        Returns
+        -------
+        float or None
+            μ.
+        """
+        return None
+
+    @property
+    def hardest(self) -> float:
+        """The least softness, at which the softened loss is ℓ itself."""
+        return 0.0
+
     def curvature(self, mean: float) -> float:
         """Return ℓ″ where every prediction is the mean of the targets.
 
@@ -74,6 +130,21 @@ class Loss:
             ℓ″, not below 1e-6.
         """
         return 2.0
+
+    def link(self, mean: Any) -> Any:
+        """Return the output that stands for a prediction of the mean of the targets.
+
+        Parameters
+        ----------
+        mean : float
+            Their mean.
+
+        Returns
+        -------
+        float
+            z, which is infinite where no output stands for it.
+        """
+        return mean
 
     def asymptote(self, v: Any, y: Any) -> Any:
         """Return the limit of ℓ(s v, y) / s for large s, or None where ℓ has a least value for every y.

@@ -68,6 +68,70 @@ class Huber(Loss):
         held = np.abs(r) > self.delta
         return np.where(held, 0.0, np.where(np.abs(r + t) <= self.delta, t**2, math.inf))
 
+    def softened(self, z: Any, y: Any, softness: Any) -> Any:
+        """Return δ / μ times the loss of μ instead of δ, whose slopes are no steeper, ±2 δ.
+
+        Parameters
+        ----------
+        z, y : array
+            Outputs and targets.
+        softness : float
+            μ, δ or more.
+
+        Returns
+        -------
+        array
+            The softened loss of each row.
+        """
+        inner = np.clip(z - y, -softness, softness)
+        return self.delta / softness * inner * (2 * (z - y) - inner)
+
+    def softened_shortfall(self, z: Any, y: Any, t: Any, softness: Any) -> Any:
+        """Return (|r| - |e|)² up to |r| = δ, and beyond what more the loss has, with e = a / 2 and a the slope.
+
+        A slope a within ±2 δ is that of the loss at e, whose tangent lies r² - (2 r e - e²) below r².
+
+        Parameters
+        ----------
+        z, y : array
+            Outputs and targets.
+        t : array
+            How far the outputs would move.
+        softness : float
+            μ.
+
+        Returns
+        -------
+        array
+            Numbers of 0 or more, infinite where a slope leaves its range of ±2 δ.
+        """
+        r = z - y
+        held = np.abs(r) > softness
+        e = np.where(held, self.delta * np.sign(r), self.delta / softness * (r + np.where(held, 0.0, t)))
+        inner = np.clip(r, -self.delta, self.delta)
+        short = (inner - e) ** 2 + 2 * (r - inner) * (inner - e)
+        return np.where(np.abs(e) <= self.delta, short, math.inf)
+
+    def softness(self, y: np.ndarray, weight: np.ndarray) -> float:
+        """Return the size of the targets, so that the loss is curved from 0 to them.
+
+        Parameters
+        ----------
+        y, weight : array of shape (rows,)
+            Targets and row weights.
+
+        Returns
+        -------
+        float
+            μ, δ or more.
+        """
+        return max(self.delta, float(np.average(np.abs(y), weights=weight)))
+
+    @property
+    def hardest(self) -> float:
+        """δ."""
+        return self.delta
+
 
 @dataclass(frozen=True, repr=False)
 class LogLoss(Loss):
@@ -103,6 +167,10 @@ class LogLoss(Loss):
         """Return p (1 - p)."""
         return max(mean * (1 - mean), 1e-6)
 
+    def link(self, mean: Any) -> Any:
+        """Return the log odds."""
+        return np.log(mean) - np.log1p(-mean)
+
     def asymptote(self, v: Any, y: Any) -> Any:
         """Return max(v, 0) - y v."""
         return np.maximum(v, 0.0) - y * v
@@ -136,6 +204,10 @@ class SquaredHinge(Loss):
         """Return t² where the row has a loss, as far as it keeps one, and 0 elsewhere."""
         s = 2 * y - 1
         return np.where(s * z >= 1, 0.0, np.where(s * (z + t) <= 1, t**2, math.inf))
+
+    def link(self, mean: Any) -> Any:
+        """Return the least of all constants, 2 p - 1."""
+        return 2 * mean - 1
 
     def check(self, y: np.ndarray) -> None:
         """Raise where a target is neither 0 nor 1.
@@ -181,6 +253,10 @@ class Poisson(Loss):
         """Return the mean."""
         return max(mean, 1e-6)
 
+    def link(self, mean: Any) -> Any:
+        """Return its logarithm."""
+        return np.log(mean)
+
     def asymptote(self, v: Any, y: Any) -> Any:
         """Return -y v, infinite where v > 0."""
         return np.where(v > 0, math.inf, 0.0) - y * v
@@ -213,6 +289,10 @@ class Gamma(Loss):
     def curvature(self, mean: float) -> float:
         """Return 1, as in the middle y is eᶻ."""
         return 1.0
+
+    def link(self, mean: Any) -> Any:
+        """Return its logarithm."""
+        return np.log(mean)
 
 
 @dataclass(frozen=True, repr=False)
