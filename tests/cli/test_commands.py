@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LinearRegression
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import confusion_matrix
 from tests.interrupts import interrupted
 
 import steepest as st
@@ -182,6 +184,33 @@ class TestFit:
         assert "told rightly (the commonest class: " in out
         assert "probability of yes" in run("predict", "kept", "c.csv", "--out", "p.csv")[1] + Path("p.csv").read_text()
 
+    def test_several_classes(self, run):
+        bunch = load_iris(as_frame=True)
+        names = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+        frame = bunch.data.set_axis(names, axis=1).assign(species=[str(bunch.target_names[k]) for k in bunch.target])
+        frame.to_csv("iris.csv", index=False)
+        code, out, _ = run("fit", "iris.csv", "--target", "species", "--out", "kept")
+        assert code == 0
+        assert "classification of 3 classes: 'setosa', 'versicolor', 'virginica'" in out
+        assert "penalty L2(0.00833), taken as without one the coefficients would grow for ever" in out
+        assert "setosa: petal_width" in out
+        assert "(the commonest class: 33.33%), log loss" in out
+        with Path("kept/predictions.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        seen = frame.drop(index=[int(row["row"]) - 1 for row in rows])
+        known = LogisticRegression(C=1 / (0.00833 * 120), tol=1e-8, max_iter=10_000)
+        known.fit(seen[names].to_numpy(), seen["species"])
+        truth, told = [row["species"] for row in rows], [row["predicted"] for row in rows]
+        for label, counts in zip(known.classes_, confusion_matrix(truth, told), strict=True):
+            assert [label, *map(str, counts)] in [line.split() for line in out.splitlines()]
+        assert run("show", "kept")[1] in out
+        run("predict", "kept", "iris.csv", "--out", "p.csv")
+        with Path("p.csv").open() as file:
+            found = [
+                [float(row[f"probability of {label}"]) for label in known.classes_] for row in csv.DictReader(file)
+            ]
+        np.testing.assert_allclose(found, known.predict_proba(frame[names].to_numpy()), atol=0.01)
+
     def test_a_learning_rate_and_batches(self, run):
         options = ["--learning-rate", 0.001, "--epochs", 20, "--batch-size", 2, "--features", "age", "--held-out", 0]
         code, out, _ = run("fit", "t.csv", "--target", "height", "--out", "kept", *options)
@@ -214,6 +243,18 @@ class TestFit:
             (TABLE, ["--held-out", "2"], "held_out=2.0"),
             (TABLE, ["--targt", "height"], "did you mean --target?"),
             (TABLE, ["--ridge", "-1"], "-1"),
+            (TABLE, ["--ridge", "1", "--alpha", "1"], "--ridge is --penalty l2 --alpha in one word"),
+            (TABLE, ["--penalty", "l1"], "add --alpha"),
+            (TABLE, ["--penalty", "elastic-net", "--alpha", "1"], "did you mean elasticnet?"),
+            (TABLE, ["--penalty", "none", "--alpha", "1"], "leave one of them out"),
+            (TABLE, ["--alpha", "1", "--l1-ratio", "0.5"], "--l1-ratio is for --penalty elasticnet"),
+            (TABLE, ["--loss", "hubr:20"], "did you mean huber?"),
+            (TABLE, ["--loss", "quantile:ninety"], "'ninety' is no number"),
+            (TABLE, ["--loss", "quantile:90"], "between 0 and 1"),
+            (TABLE, ["--loss", "squared:2"], "takes no number"),
+            (TABLE, ["--loss", "log-loss"], "another in each row"),
+            (TABLE, ["--model", "svn"], "did you mean 'svm'?"),
+            (TABLE, ["--kernel", "rbf"], "is for model='svm'"),
             (TABLE, ["--batch-size", "0"], "batch_size=0"),
             (TABLE, ["--direction", "adma"], "did you mean"),
             (TABLE, ["--seed", "-1"], "seed"),

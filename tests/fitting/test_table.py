@@ -9,13 +9,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import metrics
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor
 from sklearn.metrics import log_loss, mean_squared_error, r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
 
 import steepest as st
+from steepest.fitting.confusion import Confusion
+from steepest.fitting.prepared import prepare
+from steepest.fitting.score import HeldOut, score_of
 
 NUMBERS, TEXTS = ["dep_delay", "distance", "month", "hour"], ["carrier", "origin"]
 
@@ -85,6 +91,151 @@ class TestFlights:
         assert fitted.score.value == pytest.approx(known.score(held, held["late"]))
         commonest = held["late"].value_counts(normalize=True).max()
         assert fitted.score.baseline == pytest.approx(commonest)
+
+
+@pytest.fixture(scope="module")
+def iris():
+    bunch = load_iris(as_frame=True)
+    frame = bunch.data.rename(columns=lambda name: name.removesuffix(" (cm)"))
+    return frame.assign(species=[str(bunch.target_names[k]) for k in bunch.target])
+
+
+def parts(frame, fitted, target):
+    """Features and target of the rows that were learnt from, and of those held out."""
+    rest, held = frame.drop(index=fitted.held_out.rows), frame.iloc[fitted.held_out.rows]
+    return rest.drop(columns=target), rest[target], held.drop(columns=target), held[target]
+
+
+class TestClasses:
+    def test_softmax_as_scikit_learn_fits_it(self, iris, tmp_path):
+        species = st.fit_table(iris, "species", penalty=st.penalties.L2(0.01), tolerance=1e-12)
+        X, y, new, truth = parts(iris, species, "species")
+        known = LogisticRegression(C=1 / (0.01 * len(y)), tol=1e-10, max_iter=10_000).fit(X.to_numpy(), y)
+        likely = known.predict_proba(new.to_numpy())
+        assert truth.value_counts().tolist() == [10, 10, 10]
+        np.testing.assert_allclose(species.outputs(new)[0], likely, atol=1e-5)
+        told = species.predict(new)
+        np.testing.assert_array_equal(told, known.predict(new.to_numpy()))
+        assert species.score.value == pytest.approx(metrics.accuracy_score(truth, told))
+        assert species.score.loss == pytest.approx(log_loss(truth, likely), rel=1e-4)
+        assert species.score.baseline_loss == pytest.approx(np.log(3))
+        assert species.score.confusion.counts == tuple(map(tuple, metrics.confusion_matrix(truth, told)))
+        names, each = list(X.columns), dict(zip(known.classes_, known.coef_, strict=True))
+        assert list(species.coefficients) == ["setosa", "versicolor", "virginica"]
+        for label, row in each.items():
+            assert list(species.coefficients[label]) == names
+            np.testing.assert_allclose(list(species.coefficients[label].values()), row, atol=1e-3)
+        assert species._named["virginica: intercept"] == species.params["intercept"][2]
+        assert "virginica: petal width" in str(species)
+        again = st.load(species.save(tmp_path))
+        assert (again == species, str(again)) == (True, str(species))
+        np.testing.assert_array_equal(again.predict(iris), species.predict(iris))
+        with (tmp_path / "predictions.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [row["predicted"] for row in rows] == told.tolist()
+        assert [float(row["probability of virginica"]) for row in rows] == species.held_out.predicted[:, 2].tolist()
+
+    def test_each_class_against_the_rest(self, iris, tmp_path):
+        machines = st.fit_table(iris, "species", model="svm", tolerance=1e-9)
+        X, y, new, _ = parts(iris, machines, "species")
+        assert "each of 3 classes against the rest" in machines.message
+        assert machines.success
+        scores = machines.outputs(new)[0]
+        for k, label in enumerate(machines.classes):
+            # The hinge of 1/n a row and L2(1/n) are C = 1.
+            known = SVC(kernel="linear", C=1, tol=1e-8).fit(X.to_numpy(), y == label)
+            np.testing.assert_allclose(machines.params["coef"][k], known.coef_[0], atol=1e-3)
+            np.testing.assert_allclose(scores[:, k], known.decision_function(new.to_numpy()), atol=5e-3)
+        # The point of the trace is that of the parameters, by the same names.
+        np.testing.assert_allclose(machines.trace.x[-1], list(machines._named.values()), atol=1e-2)
+        assert machines.more(tolerance=1e-9).score == machines.score
+        again = st.load(machines.save(tmp_path))
+        assert again == machines
+        np.testing.assert_array_equal(again.outputs(new)[0], scores)
+
+    @pytest.mark.nightly
+    def test_a_kernel(self, iris, tmp_path):
+        fitted = st.fit_table(
+            iris, "species", features=["petal length", "petal width"], model="svm", kernel="rbf", components=20
+        )
+        again = st.load(fitted.save(tmp_path))
+        np.testing.assert_array_equal(again.predict(iris), fitted.predict(iris))
+        assert fitted.score.value > 0.85
+        assert "Nyström features make the kernel" in str(again)
+        with pytest.raises(AttributeError, match="coefficients are of features"):
+            _ = again.coefficients
+
+    def test_a_class_without_a_row_to_learn_from_is_left_out(self):
+        table = {"a": [1.0, 2.0, 3.0, 4.0, None], "b": list("uvuvu"), "y": list("ppqqr")}
+        options = {"features": None, "drop": (), "missing": "drop", "max_categories": 9}
+        ready = prepare(table, "y", None, 0.0, np.random.default_rng(0), **options)
+        assert (ready.classes, ready.y.tolist()) == (("p", "q"), [0, 0, 1, 1])
+        assert any("no row is left to learn 'r' from" in note for note in ready.notes)
+        # However many are held out, a row of each class stays.
+        table["a"][4] = 5.0
+        ready = prepare(table, "y", None, 0.9, np.random.default_rng(0), **options)
+        assert sorted(ready.y[ready.seen]) == [0, 1, 2]
+
+
+class TestScores:
+    """Scores of made-up predictions, as scikit-learn has them."""
+
+    truth, told = np.array([1.0, 4.0, 2.0, 8.0, 3.0]), np.array([1.5, 3.0, 2.5, 6.0, 5.0])
+
+    def of(self, loss, classes=None, truth=None, told=None):
+        truth, told = self.truth if truth is None else truth, self.told if told is None else told
+        return score_of(HeldOut(np.arange(len(truth)), truth, told, None), truth, loss, classes)
+
+    @pytest.mark.parametrize(
+        ("loss", "metric", "guess"),
+        [
+            (st.losses.absolute, metrics.mean_absolute_error, 3.0),
+            (st.losses.Quantile(0.75), lambda y, z: metrics.mean_pinball_loss(y, z, alpha=0.75), 4.0),
+            (st.losses.poisson, metrics.mean_poisson_deviance, 3.6),
+            (st.losses.gamma, metrics.mean_gamma_deviance, 3.6),
+            (st.losses.squared, mean_squared_error, 3.6),
+        ],
+    )
+    def test_numbers(self, loss, metric, guess):
+        score = self.of(loss)
+        assert score.loss == pytest.approx(metric(self.truth, self.told))
+        assert score.baseline_loss == pytest.approx(metric(self.truth, np.full(5, guess)))
+        assert score.value == pytest.approx(r2_score(self.truth, self.told))
+
+    def test_a_quantile_tells_how_many_are_below(self):
+        score = self.of(st.losses.Quantile(0.75))
+        assert score.below == 0.6
+        assert "60.00% of the rows are at or below their prediction" in score.words()
+
+    def test_hinges(self):
+        truth, z = np.array([0.0, 1.0, 1.0, 0.0, 1.0]), np.array([-2.0, 0.3, 2.0, 0.4, -1.0])
+        score = self.of(st.losses.hinge, ("n", "y"), truth, z)
+        assert score.loss == pytest.approx(metrics.hinge_loss(truth, z))
+        assert score.baseline_loss == pytest.approx(metrics.hinge_loss(truth, np.ones(5)))
+        assert (score.value, score.baseline) == (0.6, 0.6)
+        assert score.confusion.counts == tuple(map(tuple, metrics.confusion_matrix(truth, z > 0)))
+
+    def test_a_table_of_many_classes_stays_narrow(self):
+        counts = np.random.default_rng(0).integers(1_000, 100_000, (30, 30))
+        table = Confusion(tuple(f"quite a long name {k}" for k in range(30)), tuple(map(tuple, counts)))
+        lines = str(table).split("\n")
+        assert len({len(line) for line in lines}) == 1
+        assert len(lines[0]) <= 100
+        assert lines[0].endswith("27 others")
+        numbers = [int(word.replace(",", "")) for line in lines[1:] for word in line.split() if "," in word]
+        assert sum(numbers) == counts.sum()
+
+
+@pytest.mark.nightly
+def test_counts_as_scikit_learn_predicts_them():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.uniform(0, 3, 300), "b": rng.normal(size=300)})
+    frame["count"] = rng.poisson(np.exp(0.3 + 0.5 * frame["a"]))
+    fitted = st.fit_table(frame, "count", loss="poisson", tolerance=1e-10)
+    X, y, new, truth = parts(frame, fitted, "count")
+    known = PoissonRegressor(alpha=0, tol=1e-10, max_iter=1000).fit(X, y)
+    np.testing.assert_allclose(fitted.predict(new), known.predict(new), rtol=1e-4)
+    assert fitted.score.loss == pytest.approx(metrics.mean_poisson_deviance(truth, known.predict(new)), rel=1e-4)
 
 
 class TestKept:
@@ -166,6 +317,20 @@ class TestRefusals:
             ({"missing": "zero"}, "missing='zero' is unknown"),
             ({"task": "clustering"}, "task='clustering' is unknown"),
             ({"step": "amrijo"}, "did you mean"),
+            ({"model": "smv"}, "did you mean 'svm'?"),
+            ({"kernel": "rbf"}, "kernel='rbf' is for model='svm'"),
+            ({"gamma": 1.0}, "gamma=1.0 is for kernel='rbf'"),
+            ({"loss": "hubr"}, "did you mean 'huber'?"),
+            ({"loss": lambda z, y: z - y}, "a table takes one of squared"),
+            ({"loss": "hinge", "task": "regression"}, "contradict each other"),
+            ({"loss": "squared", "target": "tall"}, "a regression needs numbers"),
+            ({"loss": "poisson", "model": "svm"}, "is for model='linear'"),
+            ({"loss": "gamma", "target": "less"}, "less: the value in row 3 is -5"),
+            ({"task": "classification"}, "labels are texts or whole numbers"),
+            (
+                {"target": "tall", "model": "svm", "kernel": "rbf", "penalty": st.penalties.L2(0)},
+                "without a penalty follows every row",
+            ),
             ({"max_categories": 1}, "no feature is left"),
             ({"max_categorys": 1}, "max_categories"),
         ],
@@ -173,6 +338,6 @@ class TestRefusals:
     def test_in_one_line(self, options, words):
         options = {"features": ["colour"], "target": "size"} | options
         with pytest.raises((ValueError, TypeError)) as error:
-            st.fit_table(sizes(), **options)
+            st.fit_table(sizes().assign(less=lambda frame: np.where(frame.index == 2, -5, frame.index + 1)), **options)
         assert words in str(error.value)
         assert "\n" not in str(error.value)

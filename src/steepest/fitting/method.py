@@ -114,13 +114,11 @@ class Method:
             raise ValueError(f"task={asked!r} and loss={self.loss} contradict each other: take loss= one of {others}")
         return asked or own
 
-    def chosen(self, target: str, classes: int, penalty: Any, draws: np.random.Generator) -> tuple[models.Linear, Loss]:
+    def chosen(self, classes: int, penalty: Any, draws: np.random.Generator) -> tuple[models.Linear, Loss]:
         """Return the model and the loss for a target.
 
         Parameters
         ----------
-        target : str
-            Its name, for messages.
         classes : int
             How many classes it has; 0 for numbers.
         penalty : penalty or None
@@ -136,7 +134,7 @@ class Method:
         Raises
         ------
         ValueError
-            If the target has too many classes, or a kernel no penalty.
+            If a kernel has no penalty.
         """
         loss = self.loss
         if loss is None:
@@ -146,11 +144,6 @@ class Method:
         if loss in (losses.log_loss, losses.softmax):
             # The same loss, of one score where there are two classes.
             loss = losses.softmax if classes > 2 else losses.log_loss
-        elif classes > 2:
-            raise ValueError(
-                f"the {worded(loss)} tells two classes apart and {target!r} has {classes}: leave model= and loss= out, "
-                "or take estimators.DescentClassifier(model='svm'), which fits each against the rest"
-            )
         if self.name == "linear":
             if loss == losses.softmax:
                 return models.Multinomial(classes), loss
@@ -232,9 +225,10 @@ def outputs_of(fitted: Fit, X: np.ndarray) -> np.ndarray:
         The outputs.
     """
     model = fitted.model
-    if isinstance(model, models.SVM):
-        # Its own response is the class alone.
-        return np.asarray(model(model.shaped(X, fitted.params), *fitted.params.values()))
+    if isinstance(model, models.SVM) or (np.ndim(fitted.params["coef"]) == 2 and type(model) is models.Linear):
+        # A machine's own response is the class alone; and of several classes each has an output.
+        coef, intercept = fitted.params.values()
+        return np.asarray(model(model.shaped(X, fitted.params), np.transpose(coef), intercept))
     return Fit.predict(fitted, X)
 
 

@@ -164,7 +164,10 @@ def _of_classes(held_out: HeldOut, learned: np.ndarray, loss: Loss, classes: Seq
         costs = [-np.log(np.maximum(each, TINY)) for each in (likely[np.arange(len(y)), y], shares[y])]
         measure, guess = LogLoss.name, "the share" if len(classes) == 2 else "the shares"
     else:
-        costs = [loss(z, y.astype(float)) for z in (outputs, np.full(len(y), 2.0 * commonest - 1))]
+        # A column a class that is told from the rest.
+        own = (y[:, None] == (np.arange(len(classes)) if outputs.ndim == 2 else [1])).astype(float)
+        always = np.where(np.arange(own.shape[1]) == (commonest if outputs.ndim == 2 else commonest - 1), 1.0, -1.0)
+        costs = [loss(z, own).sum(axis=1) for z in (outputs.reshape(own.shape), np.broadcast_to(always, own.shape))]
         measure, guess = f"mean {loss.name}", "the commonest class"
     value, baseline = (float(np.mean(each == y)) for each in (named, commonest))
     cost, alone = (float(cost.mean()) for cost in costs)

@@ -17,6 +17,7 @@ from steepest.data.encoding import Encoding
 from steepest.data.tables import read_table
 from steepest.descent.choose import our_words
 from steepest.descent.storage import staged, write_record
+from steepest.fitting.against_rest import against_rest
 from steepest.fitting.fit import fit
 from steepest.fitting.kept import kept
 from steepest.fitting.method import Method, described, outputs_of, parameter_names
@@ -66,11 +67,7 @@ class TableFit(Fit):
 
     @property
     def coefficients(self) -> dict[Any, Any]:
-        """Each coefficient by the name of its column or category, in the column's own units.
-
-        Of more than two classes by class first. A machine with a kernel has none, as its coefficients are of
-        features.
-        """
+        """Each coefficient by the name of its column or category, in its units; of several classes by class."""
         if self._has_features:
             raise AttributeError(f"{self.model.kernel!r} is a kernel: its coefficients are of features, in params")
         coef, columns = self.params["coef"], self.encoding.names
@@ -110,8 +107,8 @@ class TableFit(Fit):
         Returns
         -------
         outputs : array of shape (rows,) or (rows, classes)
-            Numbers in the target's units; or probabilities of the second class, or of each where there are
-            more; or the scores of a machine, above 0 for the second class.
+            Numbers in the target's units, or probabilities of the second class, or the scores of a machine, above
+            0 for the second class; of each class where there are more than two.
         notes : list of str
             What was read, filled in, and not known.
         """
@@ -225,21 +222,19 @@ class TableFit(Fit):
     @property
     def _named(self) -> Mapping[str, float]:
         # Coefficients of features tell a reader nothing.
-        return {"intercept": float(self.params["intercept"])} if self._has_features else super()._named
+        if not self._has_features:
+            return super()._named
+        intercepts = np.ravel(self.params["intercept"])
+        return dict(zip(self.trace.names[-len(intercepts) :], intercepts.tolist(), strict=True))
 
     def _labels_at(self, places: np.ndarray) -> np.ndarray:
-        labels = np.empty(len(self.classes or ()), dtype=object)
-        labels[:] = self.classes
-        return labels[places]
+        return np.array(self.classes, dtype=object)[places]
 
     def _beside(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Return what a file has beside predictions: the outputs that tell the classes, by name."""
-        if self.classes is None:
-            return {}
         what = "probability" if tells_probabilities(self.loss) else "score"
-        if outputs.ndim == 1:
-            return {f"{what} of {self.classes[1]}": outputs}
-        return {f"{what} of {label}": column for label, column in zip(self.classes, outputs.T, strict=True)}
+        labels = (self.classes or ())[outputs.ndim == 1 :]
+        return {f"{what} of {label}": column for label, column in zip(labels, np.atleast_2d(outputs.T), strict=False)}
 
     def _header(self) -> dict[str, Any]:
         return super()._header() | {
@@ -316,7 +311,8 @@ def fit_table(
     held_out : float
         The part of the rows kept back for the score, drawn at random, of each class alike; 0 for none.
     model : {"linear", "svm"}
-        A linear model, or a support vector machine, which tells two classes apart or numbers.
+        A linear model, or a support vector machine. By the hinge and the squared hinge more than two classes
+        are each told from the rest, as much as that costs: `seconds` are for each.
     loss : str or Loss, optional
         A name such as "huber", or an object such as ``losses.Quantile(0.9)``; by default that of the model,
         which for a machine is the hinge, or the ε-insensitive loss of numbers. A loss of classes makes a
@@ -370,20 +366,21 @@ def fit_table(
         features=features, drop=drop, missing=missing, max_categories=max_categories,
     )  # fmt: skip
     X, y, seen, classes, names = ready.X, ready.y, ready.seen, ready.classes, ready.encoding.names
-    chosen, cost = method.chosen(target, len(classes or ()), penalty, draws)
+    chosen, cost = method.chosen(len(classes or ()), penalty, draws)
     if classes is None:
         check_numbers(target, ready, cost)
     descend = partial(
-        fit, chosen, X[seen], y[seen], loss=cost, batch_size=batch_size, epochs=epochs, direction=direction, step=step,
+        fit, chosen, loss=cost, batch_size=batch_size, epochs=epochs, direction=direction, step=step,
         validation=validation, tolerance=tolerance, seconds=seconds, rng=draws, callback=callback, progress=progress,
     )  # fmt: skip
-    fitted, why = descend(penalty=penalty), ""
+    if classes is not None and len(classes) > 2 and cost != losses.softmax:
+        descend = partial(against_rest, descend, labels=classes)
+    fitted, why = descend(X[seen], y[seen], penalty=penalty), ""
     if penalty is None and fitted.outcome is Outcome.NO_FINITE_OPTIMUM:
         penalty = L2(float(f"{1 / seen.sum():.3g}"))
-        fitted, why = descend(penalty=penalty), NEEDED
+        fitted, why = descend(X[seen], y[seen], penalty=penalty), NEEDED
     fitted.columns = list(names)
-    if kernel == "linear":
-        fitted.trace.names = parameter_names(names, classes)
+    fitted.trace.names = parameter_names(names if kernel == "linear" else fitted.trace.names[:-1], classes)
     unseen = None
     if not seen.all():
         held = X[~seen]
