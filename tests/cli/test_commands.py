@@ -189,16 +189,16 @@ class TestFit:
         names = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
         frame = bunch.data.set_axis(names, axis=1).assign(species=[str(bunch.target_names[k]) for k in bunch.target])
         frame.to_csv("iris.csv", index=False)
-        code, out, _ = run("fit", "iris.csv", "--target", "species", "--out", "kept")
+        code, out, _ = run("fit", "iris.csv", "--target", "species", "--out", "kept", "--alpha", 0.01)
         assert code == 0
         assert "classification of 3 classes: 'setosa', 'versicolor', 'virginica'" in out
-        assert "penalty L2(0.00833), taken as without one the coefficients would grow for ever" in out
+        assert "a linear model by the softmax, penalty L2(0.01)" in out
         assert "setosa: petal_width" in out
         assert "(the commonest class: 33.33%), log loss" in out
         with Path("kept/predictions.csv").open() as file:
             rows = list(csv.DictReader(file))
         seen = frame.drop(index=[int(row["row"]) - 1 for row in rows])
-        known = LogisticRegression(C=1 / (0.00833 * 120), tol=1e-8, max_iter=10_000)
+        known = LogisticRegression(C=1 / (0.01 * 120), tol=1e-8, max_iter=10_000)
         known.fit(seen[names].to_numpy(), seen["species"])
         truth, told = [row["species"] for row in rows], [row["predicted"] for row in rows]
         for label, counts in zip(known.classes_, confusion_matrix(truth, told), strict=True):

@@ -154,6 +154,15 @@ class TestClasses:
         np.testing.assert_array_equal(again.outputs(new)[0], scores)
 
     @pytest.mark.nightly
+    def test_a_penalty_is_taken_where_there_is_no_finite_optimum(self, iris):
+        two = iris[iris["species"] != "virginica"]
+        fitted = st.fit_table(two, "species", features=["sepal length", "petal length"])
+        assert fitted.success
+        assert "penalty L2(0.0125), taken as without one the coefficients would grow for ever" in fitted.notes[-1]
+        bare = st.fit_table(two, "species", features=["sepal length", "petal length"], penalty=st.penalties.L2(0))
+        assert bare.outcome == "no finite optimum"
+
+    @pytest.mark.nightly
     def test_a_kernel(self, iris, tmp_path):
         fitted = st.fit_table(
             iris, "species", features=["petal length", "petal width"], model="svm", kernel="rbf", components=20
