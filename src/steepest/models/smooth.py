@@ -310,8 +310,8 @@ class Softmax(Loss):
     classes: ClassVar[bool] = True
 
     def __call__(self, z: Any, y: Any) -> Any:
-        top = z.max(axis=-1)
-        return top + np.log(np.exp(z - top[..., None]).sum(axis=-1)) - chosen(z, y)
+        below = z - z.max(axis=-1)[..., None]
+        return np.log(np.exp(below).sum(axis=-1)) - chosen(below, y)
 
     def check(self, y: np.ndarray) -> None:
         """Raise where a target is no whole number from 0 up.
