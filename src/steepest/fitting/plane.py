@@ -15,7 +15,7 @@ Array = Any
 MOST_TRIALS = 100
 SUFFICIENT = 1e-4
 PART_LEFT = 1e-6
-# A step that would lead so many times as far as all steps before, in units of an output, has little curvature to tell.
+# A step that would lead so many times as far as what was asked, or as all before, has little curvature to tell.
 FARTHEST = 1e6
 
 
@@ -51,7 +51,7 @@ def search(glm: Glm, z: Array, V: Array, w: Array, W: Array, value: Array) -> tu
         slope = flat @ first.ravel() + glm.ridge * (W @ weights)
         bent = jnp.stack([glm.bent(second, v).ravel() for v in V])
         bend = bent @ flat.T + glm.ridge * (W @ W.T)
-        return Corner(a, f, slope, bend, _newton(a, slope, bend), trials)
+        return Corner(a, f, slope, bend, _newton(a, slope, bend, jnp.maximum(size, 1.0)), trials)
 
     def going(here: Corner) -> Array:
         left = -here.slope @ here.step / 2
@@ -69,9 +69,12 @@ def search(glm: Glm, z: Array, V: Array, w: Array, W: Array, value: Array) -> tu
     return found.a * unit, found.value
 
 
-def _newton(a: Array, slope: Array, bend: Array) -> Array:
-    """Return -bend⁻¹ slope; where one vector has no curvature, or both say the same, what is left of it."""
-    steep = jnp.abs(slope) > FARTHEST * jnp.maximum(jnp.abs(a), 1.0) * jnp.diag(bend)
+def _newton(a: Array, slope: Array, bend: Array, whole: Array) -> Array:
+    """Return -bend⁻¹ slope; where one vector has no curvature, or both say the same, what is left of it.
+
+    `whole` is how far each vector goes as it was given.
+    """
+    steep = jnp.abs(slope) > FARTHEST * jnp.maximum(jnp.abs(a), whole) * jnp.diag(bend)
     curved = (jnp.diag(bend) > 0) & ~steep
     unit = jnp.where(curved, 1 / jnp.sqrt(jnp.where(curved, jnp.diag(bend), 1.0)), 0.0)
     both = unit[0] * unit[1] * bend[0, 1] * (1 - 1e-10)
