@@ -125,7 +125,7 @@ class TestClasses:
         for label, row in each.items():
             assert list(species.coefficients[label]) == names
             np.testing.assert_allclose(list(species.coefficients[label].values()), row, atol=1e-3)
-        assert species._named["virginica: intercept"] == species.params["intercept"][2]
+        assert species._named["setosa: intercept"] == species.params["intercept"][0]
         assert "virginica: petal width" in str(species)
         again = st.load(species.save(tmp_path))
         assert (again == species, str(again)) == (True, str(species))
@@ -217,11 +217,11 @@ class TestScores:
         assert "60.00% of the rows are at or below their prediction" in score.words()
 
     def test_hinges(self):
-        truth, z = np.array([0.0, 1.0, 1.0, 0.0, 1.0]), np.array([-2.0, 0.3, 2.0, 0.4, -1.0])
+        truth, z = np.array([0.0, 1.0, 1.0, 0.0, 1.0]), np.array([-2.0, 0.3, 2.0, -0.4, -1.0])
         score = self.of(st.losses.hinge, ("n", "y"), truth, z)
         assert score.loss == pytest.approx(metrics.hinge_loss(truth, z))
         assert score.baseline_loss == pytest.approx(metrics.hinge_loss(truth, np.ones(5)))
-        assert (score.value, score.baseline) == (0.6, 0.6)
+        assert (score.value, score.baseline) == (0.8, 0.6)
         assert score.confusion.counts == tuple(map(tuple, metrics.confusion_matrix(truth, z > 0)))
 
     def test_a_table_of_many_classes_stays_narrow(self):
