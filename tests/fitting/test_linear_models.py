@@ -187,6 +187,17 @@ class TestPowersOfTwo:
         assert one.params["intercept"] == other.params["intercept"]
 
 
+class TestTheMeanAlone:
+    @pytest.mark.parametrize("loss", ["squared", "log loss"])
+    def test_steps_that_lead_to_less_than_the_mean_tells_are_no_success(self, table, loss):
+        X, targets = table
+        y, scaled = targets[loss] + (loss == "squared") * 50, (X - X.mean(axis=0)) / X.std(axis=0)
+        few = st.fit(LINEAR, scaled, y, loss=loss, step=1e-3, epochs=1, start=np.ones(5))
+        many = st.fit(LINEAR, scaled, y, loss=loss, step=0.1, epochs=200, start=np.ones(5))
+        assert (few.success, few.outcome, many.success, many.outcome) == (False, "iteration limit", True, "completed")
+        assert "above that of the mean alone" in few.message
+
+
 class TestCoordinates:
     def test_whitening_makes_the_ridge_and_the_covariance_one(self, table):
         X, _ = table

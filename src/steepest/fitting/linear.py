@@ -17,31 +17,28 @@ from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.engine import Engine
-from steepest.descent.verdict import message
 from steepest.descent.view import View
-from steepest.fitting.certificate import ALIKE, ENDLESS, WIDEST, Certifier
+from steepest.fitting.certificate import WIDEST, Certifier
 from steepest.fitting.classes import ClassCoordinates
 from steepest.fitting.direct import direct
 from steepest.fitting.engine import NewtonEngine, PlaneEngine, ProximalEngine, SpectralEngine
 from steepest.fitting.glm import Glm
 from steepest.fitting.problem import Rows, objective_of
 from steepest.fitting.proximal import WIDEST_MODEL
+from steepest.fitting.remarks import remark
 from steepest.fitting.result import Fit
 from steepest.fitting.scaling import Changed, Coordinates, coordinates
 from steepest.fitting.sparse_certificate import SparseCertifier
 from steepest.models import Linear, Multinomial
 from steepest.models.losses import Kinked, Loss, softmax, squared
 from steepest.models.penalties import L1, L2, ElasticNet
-from steepest.models.smooth import Contrasted, LogLoss
-from steepest.trace import Certificate, Event, Outcome
+from steepest.models.smooth import Contrasted
 
 Function = Callable[..., Any]
 
 # So many coefficients that Hessians cost little beside gradients; and, for losses whose slopes bend suddenly, that
 # they are worth it.
 NARROW, NARROW_IF_BENT = 65, 501
-# Half the digits are lost beyond it, and all of them in a Gram matrix.
-ILL = 1e7
 
 
 @dataclass(frozen=True)
@@ -192,7 +189,7 @@ class LinearProblem:
                 if isinstance(self.loss, Kinked):
                     raise ValueError(
                         f"penalty={self.user_penalty!r}: with the {self.loss.name} loss, which has kinks of its own, "
-                        f"it takes {WIDEST_MODEL - 1:,} columns at most, and X has {self.X.shape[1]:,}: take penalties.L2"
+                        f"it takes {WIDEST_MODEL - 1:,} columns, and X has {self.X.shape[1]:,}: take penalties.L2"
                     )
                 return partial(SpectralEngine, (certify.glm, certify.lam), self.curvature)
             return partial(ProximalEngine, (self.softened(certify.glm), certify.lam), self.curvature)
@@ -207,6 +204,11 @@ class LinearProblem:
     def is_convex(self) -> bool:
         """Whether objective is one that certificates and steps of its own are known for."""
         return isinstance(self.loss, Loss) and isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None)))
+
+    @property
+    def is_penalised(self) -> bool:
+        """Whether the penalty is one of strength."""
+        return bool(ridge_of(self.user_penalty) or kink_of(self.user_penalty))
 
     @property
     def bears_saga(self) -> bool:
@@ -228,38 +230,14 @@ class LinearProblem:
 
     def glm(self, data: tuple[Any, Any, Any], rows: Rows) -> Glm:
         """Return the products with rows that compiled code has, and the quadratic part of the penalty."""
-        free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
         with compiled_code():
-            turn = None if free else jax.device_put(self.coordinates.turn)
+            turn = None if not self.is_penalised else jax.device_put(self.coordinates.turn)
         white = self.how == "whiten"
         return Glm(*data, rows.mass, ridge_of(self.user_penalty), turn, None, self.loss, rows.layout.block, white)  # type: ignore[arg-type]
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
-        """Say what the user should know of the data: columns without news, and classes that separate."""
-        features = getattr(self.model, "map", None)
-        if features is not None:
-            detail = f"{features.size} {features.kind} features make the kernel but for {features.error:.2g} of it"
-            fitted.trace.stored_events.append(Event(0, "features", detail))
-            fitted.message += f"; {detail}"
-        if self.how == "whiten" and features is None and (lost := self.X.shape[1] - self.coordinates.directions):
-            detail = f"{lost} of {self.X.shape[1]} columns say nothing new: of many coefficients, short ones"
-            fitted.trace.stored_events.append(Event(0, "collinear", detail))
-        if (condition := self.coordinates.condition) > ILL:
-            digits = f"of 16 digits the coefficients lose about {math.log10(condition):.0f}"
-            detail = f"the columns are nearly dependent, with a condition number of {condition:.1e}: {digits}"
-            fitted.trace.stored_events.append(Event(0, "ill-conditioned", detail))
-            fitted.message += f"; ill-conditioned: {detail}"
-        free = not (ridge_of(self.user_penalty) or kink_of(self.user_penalty))
-        watched = "validation" in fitted.trace.columns
-        # Where validation stops the descent, coefficients stay finite all the same.
-        if isinstance(self.loss, (LogLoss, Contrasted)) and free and self.is_convex and not watched:
-            z = self.model(self.X, *fitted.params.values())
-            margin = self.loss.margin(z @ self.loss.contrasts if isinstance(self.loss, Contrasted) else z, y)
-            seen = set(y[weight > 0])
-            alike = len(seen) == 1 and seen <= set(range(max(2, self.outputs + 1)))
-            if alike or np.all(margin[weight > 0] > 0):
-                fitted.outcome, fitted.certificate = Outcome.NO_FINITE_OPTIMUM, Certificate()
-                fitted.message = message(fitted.outcome, ALIKE if alike else ENDLESS, fitted.certificate)
+        """Say what the user should know of the data."""
+        remark(self, fitted, y, weight)
 
 
 def named(columns: Sequence[str], outputs: int) -> tuple[str, ...]:

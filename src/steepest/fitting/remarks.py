@@ -1,0 +1,81 @@
+"""What a user should know of a linear fit beside its numbers: of columns, features, classes, and the mean alone."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from steepest.descent.verdict import message
+from steepest.fitting.certificate import ALIKE, ENDLESS
+from steepest.fitting.result import Fit
+from steepest.models.loss import Loss
+from steepest.models.smooth import Contrasted, LogLoss
+from steepest.trace import Certificate, Event, Outcome
+
+if TYPE_CHECKING:
+    from steepest.fitting.linear import LinearProblem
+
+# Half the digits are lost beyond it, and all of them in a Gram matrix.
+ILL = 1e7
+
+
+def remark(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
+    """Add events and words to a fit, and take success from one that has come to nothing."""
+    of_columns(problem, fitted)
+    # Where validation stops the descent, coefficients stay finite all the same.
+    if problem.is_convex and not problem.is_penalised and "validation" not in fitted.trace.columns:
+        of_classes(problem, fitted, y, weight)
+    if fitted.outcome is Outcome.COMPLETED and isinstance(problem.loss, Loss):
+        of_the_mean(problem, fitted, y, weight)
+
+
+def of_columns(problem: LinearProblem, fitted: Fit) -> None:
+    """Tell of features that stand for a kernel, and of columns that are dependent, or nearly so."""
+    features, where, events = getattr(problem.model, "map", None), problem.coordinates, fitted.trace.stored_events
+    if features is not None:
+        detail = f"{features.size} {features.kind} features make the kernel but for {features.error:.2g} of it"
+        events.append(Event(0, "features", detail))
+        fitted.message += f"; {detail}"
+        return
+    if problem.how == "whiten" and (lost := problem.X.shape[1] - where.directions):
+        detail = f"{lost} of {problem.X.shape[1]} columns say nothing new: of many coefficients, short ones"
+        events.append(Event(0, "collinear", detail))
+    if where.condition > ILL:
+        digits = f"of 16 digits the coefficients lose about {math.log10(where.condition):.0f}"
+        detail = f"the columns are nearly dependent, with a condition number of {where.condition:.1e}: {digits}"
+        events.append(Event(0, "ill-conditioned", detail))
+        fitted.message += f"; ill-conditioned: {detail}"
+
+
+def of_classes(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
+    """Tell of classes that separate, whose coefficients have no finite best."""
+    loss = problem.loss
+    if not isinstance(loss, (LogLoss, Contrasted)):
+        return
+    z = problem.model(problem.X, *fitted.params.values())
+    margin = loss.margin(z @ loss.contrasts if isinstance(loss, Contrasted) else z, y)
+    seen = set(y[weight > 0])
+    alike = len(seen) == 1 and seen <= set(range(max(2, problem.outputs + 1)))
+    if alike or np.all(margin[weight > 0] > 0):
+        fitted.outcome, fitted.certificate = Outcome.NO_FINITE_OPTIMUM, Certificate()
+        fitted.message = message(fitted.outcome, ALIKE if alike else ENDLESS, fitted.certificate)
+
+
+def of_the_mean(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
+    """Take success from steps that were done as asked, and have led to less than the mean, or the share, tells."""
+    with np.errstate(all="ignore"):
+        if problem.outputs:
+            shares = np.bincount(y.astype(int), weights=weight) / weight.sum()
+            guess = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
+        else:
+            level = problem.loss.link(np.average(y, weights=weight))  # type: ignore[attr-defined]
+            guess = float(np.average(problem.loss(np.full(len(y), level), y), weights=weight))
+        z = problem.model(problem.X, *fitted.params.values())
+        z = z @ problem.loss.contrasts if problem.outputs else z  # type: ignore[attr-defined]
+        loss = float(np.average(problem.loss(z, y), weights=weight))
+    if loss > guess + 1e-9 * abs(guess):
+        facts = f"{fitted.nit:,} updates done as asked, and the loss of {loss:.4g} is above that of the mean alone"
+        fitted.outcome = Outcome.ITERATION_LIMIT
+        fitted.message = message(fitted.outcome, f"{facts}, {guess:.4g}", fitted.certificate, "epoch")
