@@ -23,6 +23,8 @@ bench: $(READY)
 	$(PY) benchmarks/flights.py
 	$(PY) benchmarks/least_squares.py
 	$(PY) benchmarks/glms.py
+	$(PY) benchmarks/fits.py
+	$(PY) benchmarks/tables.py
 	$(PY) benchmarks/steps.py
 
 # The site is docs/_build/html/index.html; a warning fails the build.
