@@ -212,11 +212,11 @@ class TestFit:
         np.testing.assert_allclose(found, known.predict_proba(frame[names].to_numpy()), atol=0.01)
 
     def test_a_learning_rate_and_batches(self, run):
-        options = ["--learning-rate", 0.001, "--epochs", 20, "--batch-size", 2, "--features", "age", "--held-out", 0]
+        options = ["--learning-rate", 0.005, "--epochs", 400, "--batch-size", 2, "--features", "age", "--held-out", 0]
         code, out, _ = run("fit", "t.csv", "--target", "height", "--out", "kept", *options)
         assert code == 0
         assert "completed" in out
-        assert len(st.load("kept").trace) == 21
+        assert len(st.load("kept").trace) == 401
 
     def test_a_learning_rate_too_large_says_so(self, run):
         code, out, _ = run("fit", "t.csv", "--target", "height", "--out", "kept", "--learning-rate", 3, "--epochs", 500)

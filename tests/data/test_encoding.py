@@ -174,7 +174,7 @@ class TestTarget:
         answer = self.of(["b", "c", "a", "c"])
         assert (answer.task, answer.classes, answer.y.tolist()) == ("classification", ("a", "b", "c"), [1, 2, 0, 2])
         assert self.of([7, 9, 8, 9], "classification").classes == (7, 8, 9)
-        assert "tell its 3 values apart" in self.of([7, 9, 8, 9]).notes[0]
+        assert "tell its 3 values apart" in self.of([7, 9, 8, 9, 8, 7]).notes[0]
 
     @pytest.mark.parametrize(
         ("values", "task", "words"),

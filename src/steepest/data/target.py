@@ -104,7 +104,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
             what = f"the target {target!r} holds texts, and a regression needs numbers"
             raise TableError(f"{what}: use task='classification', and a loss of classes if any")
         why = "regression, as asked" if task else "numbers, so regression"
-        if not task and len(distinct) <= FEW and _whole(distinct):
+        if not task and len(distinct) <= min(FEW, len(values) // 2) and _whole(distinct):
             why += f" (task='classification' to tell its {len(distinct)} values apart)"
         return Target(values, kept, chosen, notes=(f"{size}; {why}",))
     _check_classes(target, data, distinct, len(values), label, task)
