@@ -109,8 +109,9 @@ def bounded(
         return None
     pulled = np.where(np.isfinite(metric), np.abs(metric), 0.0).T @ known.slope
     # ‖Mᵀ error of g‖ is added to the decrement that a gap of ½ λ² stands for.
-    gap = (math.sqrt(2 * max(numbers.gap, 0.0)) + float(np.linalg.norm(pulled))) ** 2 / 2 * (1 + lost) ** 2
-    return Audit(gap + known.value, 4 * known.value, math.nan, math.nan, 0.0, 1)
+    error = float(np.linalg.norm(pulled))
+    gap = (math.sqrt(2 * max(numbers.gap, 0.0)) + error) ** 2 / 2 * (1 + lost) ** 2
+    return Audit(gap + known.value, 4 * (error**2 / 2 + known.value), math.nan, math.nan, 0.0, 1)
 
 
 @dataclass(frozen=True)

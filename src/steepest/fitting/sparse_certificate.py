@@ -46,9 +46,11 @@ def look(
     """
     pull = -(g + H @ d)
     v = jnp.clip(pull, -lam, lam)
-    # What has no penalty is no nearer to its best for being near 0.
-    free = jnp.abs(d) + jnp.abs(value) / jnp.abs(glm.losses(z, glm.y, glm.weight / glm.mass)[1]).sum()
-    W, moved = glm.weights(d), jnp.where(lam > 0, jnp.abs(theta) + jnp.abs(theta + d), free)
+    W, moved = glm.weights(d), jnp.abs(theta) + jnp.abs(theta + d)
+    # An intercept far from 0 is as near to its best: it moves outputs by what is left of the loss, or so.
+    pulls = jnp.abs(glm.losses(z, glm.y, glm.weight / glm.mass)[1]).sum()
+    left = jnp.where(pulls > 0, jnp.abs(value) / jnp.where(pulls > 0, pulls, 1.0), 0.0)
+    moved = jnp.where(lam > 0, moved, jnp.minimum(moved, jnp.abs(d) + left))
     beside = (lam * jnp.abs(theta) - v * theta).sum() + jnp.abs(pull - v) @ moved
     gap = glm.shortfall(z, along) + glm.ridge / 2 * (W @ W) + beside
     seen = sums(glm, theta, gap, value, g, z, d, along, jnp.asarray(1.0))
