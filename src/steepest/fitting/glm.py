@@ -116,7 +116,10 @@ class Glm:
 
         Far from the targets a start would make any part of the descent a large number.
         """
-        nothing = jnp.zeros((len(self.y), self.loss.outputs) if self.loss.outputs else len(self.y))
+        # Not a constant, which would be worked out while compiling, row by row.
+        nothing = 0.0 * self.y
+        if self.loss.outputs:
+            nothing = jnp.tile(nothing[:, None], self.loss.outputs)
         levels = [nothing]
         if not self.loss.outputs:
             mean = self.weight / self.mass @ self.y

@@ -113,7 +113,8 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     rounding = 4 * EPS * jnp.abs(here.value)
     asked = jnp.maximum(tolerance * (here.first_value - here.value), rounding)
     here = here._replace(seen=seen)
-    over = (seen.gap <= asked) | seen.endless | seen.alike
+    # The start itself is no answer, also where a way without an end leads from it.
+    over = (seen.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
     rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
     return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: moved(glm, here, d, along, rounding))
 

@@ -100,7 +100,8 @@ def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Ar
     rounding = 4 * EPS * jnp.abs(here.value)
     asked = jnp.maximum(tolerance * (here.first_value - here.value), rounding)
     here = here._replace(seen=seen, moved=moved)
-    over = (seen.gap <= asked) | seen.endless | seen.alike
+    # The start itself is no answer, also where a way without an end leads from it.
+    over = (seen.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
     rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
     return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: stepped(glm, lam, here, d, along, rounding))
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from steepest.models.loss import Loss
 
+# How far rounding may lead beyond the end of a range.
+EDGE = 1e-9
 TINY = float(np.finfo(float).smallest_subnormal)
 
 
@@ -157,11 +159,7 @@ class LogLoss(Loss):
     def shortfall(self, z: Any, y: Any, t: Any) -> Any:
         """Return the divergence of Kullback and Leibler between probabilities q = p + p (1 - p) t and p."""
         p, rest = np.exp(-np.logaddexp(0.0, -z)), np.exp(-np.logaddexp(0.0, z))
-        up, down = 1 + rest * t, 1 - p * t
-        inside = (up > 0) & (down > 0)
-        up, down = np.where(inside, rest * t, 0.0), np.where(inside, -p * t, 0.0)
-        apart = p * (1 + up) * np.log1p(up) + rest * (1 + down) * np.log1p(down)
-        return np.where(inside, apart, math.inf)
+        return p * entropic(rest * t) + rest * entropic(-p * t)
 
     def curvature(self, mean: float) -> float:
         """Return p (1 - p)."""
@@ -245,9 +243,7 @@ class Poisson(Loss):
 
     def shortfall(self, z: Any, y: Any, t: Any) -> Any:
         """Return m ((1 + t) log(1 + t) - t) with the mean m = eᶻ."""
-        inside = t > -1
-        moved = np.where(inside, t, 0.0)
-        return np.where(inside, np.exp(z) * ((1 + moved) * np.log1p(moved) - moved), math.inf)
+        return np.exp(z) * (entropic(t) - t)
 
     def curvature(self, mean: float) -> float:
         """Return the mean."""
@@ -282,9 +278,7 @@ class Gamma(Loss):
 
     def shortfall(self, z: Any, y: Any, t: Any) -> Any:
         """Return m ((1 - t) log(1 - t) + t) with m = y e⁻ᶻ."""
-        inside = t < 1
-        moved = np.where(inside, -t, 0.0)
-        return np.where(inside, y * np.exp(-z) * ((1 + moved) * np.log1p(moved) - moved), math.inf)
+        return y * np.exp(-z) * (entropic(-t) + t)
 
     def curvature(self, mean: float) -> float:
         """Return 1, as in the middle y is eᶻ."""
@@ -379,10 +373,7 @@ class Contrasted(Loss):
         top = scores.max(axis=-1, keepdims=True)
         p = np.exp(scores - top)
         p = p / p.sum(axis=-1, keepdims=True)
-        apart = moves - (p * moves).sum(axis=-1, keepdims=True)
-        inside = (apart > -1).all(axis=-1)
-        held = np.where(apart > -1, apart, 0.0)
-        return np.where(inside, (p * (1 + held) * np.log1p(held)).sum(axis=-1), math.inf)
+        return (p * entropic(moves - (p * moves).sum(axis=-1, keepdims=True))).sum(axis=-1)
 
     def asymptote(self, v: Any, y: Any) -> Any:
         """Return max vₖ - v_y."""
@@ -398,6 +389,30 @@ class Contrasted(Loss):
     def curvature(self, mean: float) -> float:
         """Return 1 / K, the curvature where all classes are alike."""
         return 1 / self.classes_told
+
+
+def entropic(x: Any) -> Any:
+    """Return (1 + x) log(1 + x), which is 0 at -1, and infinite below.
+
+    Where a loss falls for ever Newton's steps lead just there, to rounding.
+
+    Parameters
+    ----------
+    x : array
+        By how much a share changes, as a part of it.
+
+    Returns
+    -------
+    array
+        The values.
+
+    Examples
+    --------
+    >>> entropic(np.array([-2.0, -1.0, 0.0]))
+    array([inf,  0.,  0.])
+    """
+    inner = np.where(x > -1, x, 0.0)
+    return np.where(x > -1, (1 + inner) * np.log1p(inner), np.where(x >= -1 - EDGE, 0.0, math.inf))
 
 
 def chosen(scores: Any, y: Any) -> Any:
