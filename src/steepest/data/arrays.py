@@ -153,4 +153,5 @@ def _not_numbers(X: Any) -> list[str]:
 
 
 def _first_text(array: np.ndarray) -> Any:
-    return next((v for v in array.flat if not isinstance(v, (int, float))), array.flat[0] if array.size else "nothing")
+    first = next((v for v in array.flat if not isinstance(v, (int, float))), array.flat[0] if array.size else "nothing")
+    return first.item() if isinstance(first, np.generic) else first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -262,6 +263,12 @@ class Multinomial(Linear):
 
     loss: ClassVar[Loss] = softmax
 
+    def __post_init__(self) -> None:
+        classes = self.classes
+        whole = isinstance(classes, numbers.Integral) and not isinstance(classes, bool)
+        if classes is not None and not (whole and classes >= 2):
+            raise ValueError(f"Multinomial(classes={classes!r}): give a whole number of classes, 2 or more")
+
     def learnt(self, X: Any, y: np.ndarray) -> Multinomial:
         """Return the model with its number of classes, as these targets tell it.
 
@@ -286,7 +293,7 @@ class Multinomial(Linear):
         most = int(y.max()) + 1
         classes = most if self.classes is None else self.classes
         if classes < 2:
-            raise ValueError(f"Multinomial needs 2 classes or more, and the targets tell of {classes}")
+            raise ValueError("Multinomial needs 2 classes or more, and every target is 0: give Multinomial(classes=2)")
         if most > classes:
             raise ValueError(f"Multinomial({classes}) takes classes from 0 to {classes - 1}, and y has {most - 1}")
         return Multinomial(classes)

@@ -71,6 +71,8 @@ class SVM(Linear):
             or self.components < 1
         ):
             raise ValueError(f"{name}(components={self.components!r}): give a whole number of features, 1 or more")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, numbers.Integral) or self.seed < 0:
+            raise ValueError(f"{name}(seed={self.seed!r}): give a whole number, 0 or more")
         if self.gamma is not None and not (isinstance(self.gamma, numbers.Real) and 0 < self.gamma < math.inf):
             raise ValueError(f"{name}(gamma={self.gamma!r}): give a finite number above 0")
 
