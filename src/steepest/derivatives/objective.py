@@ -56,6 +56,8 @@ class Objective:
         ``x -> Audit or None``, where more is known of the Hessian than differences of slopes tell.
     smooth : bool
         Whether the function has no kinks, so that a Hessian tells of its minimum.
+    known : float
+        A value that is had without any descent, which is no part of what a descent is measured by.
     """
 
     size: int
@@ -73,6 +75,7 @@ class Objective:
     certify: Callable[[np.ndarray], Any] | None = None
     audit: Callable[[np.ndarray], Any] | None = None
     smooth: bool = True
+    known: float = math.inf
     noise: list[float] = field(default_factory=list)
 
     @property

@@ -54,7 +54,8 @@ class Judge:
         """Judge a point that looks like a minimum: how the run ended there, or None where it goes on."""
         state, objective = self.engine.state, self.engine.objective
         x = np.asarray(state.best_x)
-        asked = self.drive.budget.tolerance * (float(state.first_value) - float(state.best_value))
+        first = min(float(state.first_value), objective.known)
+        asked = self.drive.budget.tolerance * (first - float(state.best_value))
         report, kind = self.certified(x, code), "certified"
         if report is None and auditable(objective):
             if not self.drive.affords(cost_of_audit(objective)):

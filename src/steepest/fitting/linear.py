@@ -166,6 +166,7 @@ class LinearProblem:
     def sharpen(self, objective: Objective, rows: Rows) -> None:
         """Give a convex objective over all rows its certificate."""
         objective.smooth = not kink_of(self.user_penalty) and getattr(self.loss, "curved", True)
+        objective.known = self.without_columns
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return
         glm = self.softened(objective.arrays["direct"].glm)
@@ -175,6 +176,16 @@ class LinearProblem:
             objective.certify = Certifier(glm, self.coordinates)
         elif self.how != "whiten":
             objective.certify = SparseCertifier(glm, self.kinks, self.coordinates)
+
+    @property
+    def without_columns(self) -> float:
+        """The value where every prediction is the mean of the targets, infinite where that is not known."""
+        if not isinstance(self.loss, Loss) or self.outputs or not self.knows_its_penalty:
+            return math.inf
+        with np.errstate(all="ignore"):
+            z = self.loss.link(np.average(self.y, weights=self.weight))
+            value = float(np.average(self.loss(z, self.y), weights=self.weight))
+        return value if math.isfinite(value) else math.inf
 
     def engine(self, objective: Objective) -> Function:
         """Return what descends when nothing was asked for."""
