@@ -286,3 +286,37 @@ def test_weights_are_repetitions(loss):
     assert fit.fun == pytest.approx(
         objective(loss, L2(1e-3), X, y, fit.params["coef"], fit.params["intercept"], weight), rel=1e-10
     )
+
+
+class TestFaces:
+    """A fit with its rows sparse or in a frame, saved and loaded."""
+
+    X, y = rows(losses.hinge)
+
+    @pytest.mark.parametrize("model", [st.models.SVM("rbf", components=20), st.models.Multinomial()], ids=str)
+    def test_saved_and_loaded(self, model, tmp_path):
+        fit = st.fit(model, self.X, self.y, penalty=L2(1e-2))
+        again = st.load(fit.save(tmp_path / "fit"))
+        np.testing.assert_array_equal(again.predict(self.X), fit.predict(self.X))
+        assert repr(again.model.loss) == repr(fit.model.loss)
+
+    def test_a_frame_by_names(self):
+        import pandas as pd
+
+        frame = pd.DataFrame(self.X, columns=["a", "b", "c"])
+        fit = st.fit(st.models.SVM("rbf", components=20), frame, self.y, penalty=L2(1e-2))
+        np.testing.assert_array_equal(fit.predict(frame[["c", "a", "b"]]), fit.predict(self.X))
+
+    @pytest.mark.parametrize(
+        "name", ["hinge", NIGHTLY("huber"), NIGHTLY("quantile"), NIGHTLY("Gamma"), NIGHTLY("softmax")]
+    )
+    def test_sparse_rows_are_dense_ones(self, name):
+        if name == "softmax":
+            (X, y), words, model = rows(losses.hinge), {}, st.models.Multinomial()
+        else:
+            loss = losses.named(name.lower())
+            (X, y), words, model = rows(loss), {"loss": loss}, LINEAR
+        X = np.where(np.abs(X - X.mean(axis=0)) < X.std(axis=0), 0, X)
+        dense, thin = (st.fit(model, A, y, penalty=L2(1e-2), **words) for A in (X, sparse.csr_array(X)))
+        assert thin.success
+        assert thin.fun == pytest.approx(dense.fun, abs=2 * (thin.certificate.gap + dense.certificate.gap))

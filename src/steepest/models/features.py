@@ -191,7 +191,7 @@ def learned(X: Any, how: str, size: int, gamma: float | None, seed: int) -> Feat
     Examples
     --------
     >>> X = np.random.default_rng(0).standard_normal((300, 2))
-    >>> learned(X, "nystroem", 100, None, seed=0).error < 1e-3
+    >>> learned(X, "nystroem", 100, None, seed=0).error < 1e-2
     True
     """
     rows, columns = X.shape
