@@ -196,8 +196,8 @@ class Hinge(Kinked):
         two_classes(self.name, y)
 
     def link(self, mean: Any) -> Any:
-        """Return the side of the more frequent class."""
-        return np.where(mean > 0.5, 1.0, -1.0)
+        """Return 0: of one class alone the loss at a constant may be none, and nothing would be a part of that."""
+        return 0.0 * mean
 
     def softness(self, y: np.ndarray, weight: np.ndarray) -> float:
         """Return the softness to begin with: the margin, which is 1.

@@ -204,8 +204,8 @@ class SquaredHinge(Loss):
         return np.where(s * z >= 1, 0.0, np.where(s * (z + t) <= 1, t**2, math.inf))
 
     def link(self, mean: Any) -> Any:
-        """Return the least of all constants, 2 p - 1."""
-        return 2 * mean - 1
+        """Return 0: of one class alone the loss at a constant may be none, and nothing would be a part of that."""
+        return 0.0 * mean
 
     def check(self, y: np.ndarray) -> None:
         """Raise where a target is neither 0 nor 1.
