@@ -73,7 +73,7 @@ class TestColumnsAndRows:
 
     def test_six_rows_eight_times(self, loss, penalty):
         y = targets(loss, self.z)[:6]
-        X, words = self.X[:6], {"loss": loss, "penalty": penalty, "tolerance": 1e-9}
+        X, words = self.X[:6], {"loss": loss, "penalty": penalty, "tolerance": 1e-6 if loss.kinked else 1e-9}
         fit = fitted(np.repeat(X, 8, axis=0), np.repeat(y, 8), **words)
         if not fit.success:
             assert (fit.outcome, penalty) == ("no finite optimum", None)
@@ -82,7 +82,7 @@ class TestColumnsAndRows:
         again = fitted(
             np.vstack([X, self.X[6:]]), np.append(y, targets(loss, self.z)[6:]), sample_weight=weight, **words
         )
-        assert fit.fun == pytest.approx(again.fun, rel=1e-6, abs=1e-9)
+        assert fit.fun == pytest.approx(again.fun, rel=1e-5, abs=1e-9)
 
     def test_targets_that_are_all_alike(self, loss, penalty):
         if loss.classes:
