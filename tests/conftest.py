@@ -1,5 +1,10 @@
 """What all tests share."""
 
+import os
+
+# Nearly all of their time is spent on compiling what runs once, which need not be done with care.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
 import jax
 import pytest
 

@@ -270,7 +270,7 @@ ALL = [loss for loss in losses.NAMED.values() if loss is not losses.softmax]
 IDS = [loss.name for loss in ALL]
 
 
-OFTEN = ("absolute", "huber", "hinge", "Gamma")
+OFTEN = ("huber", "hinge")
 
 
 @pytest.mark.parametrize("loss", [loss if loss.name in OFTEN else NIGHTLY(loss) for loss in ALL], ids=IDS)
