@@ -28,6 +28,7 @@ Array = Any
 WIDEST = 2_000
 # Sums of n terms, each rounded: what they are off by, in units of eps times the sum of their sizes.
 ROUNDINGS = 16
+MOST_LOST = 0.1
 # How far rounding may move an output for the slope and the curvature to say what that does to the loss.
 FINE = 0.5
 ENDLESS = "the loss falls for ever as coefficients grow; add penalty=L2(1e-3), or so"
@@ -57,13 +58,15 @@ def look(
     """Return what the bound is made of, at the price of no reading of X.
 
     By tangents of slopes ℓ′ + ℓ″ A d, f* ≥ f - Σ p shortfall - λ/2 ‖T d‖². Where d is not Newton's step, by
-    those of slopes ℓ′, less half the decrement, which is no proof.
+    those of slopes ℓ′, less half the decrement, which is no proof. Where H is nearly singular there is none: along
+    what it is singular a loss may fall for ever, which further steps show.
     """
-    sharp = jnp.isfinite(condition)
+    sharp, blurred = jnp.isfinite(condition), jnp.isfinite(condition) & (ROUNDINGS * EPS * condition >= MOST_LOST)
     short = glm.shortfall(z, jnp.where(sharp, along, 0.0))
     W = glm.weights(d)
     rest = jnp.where(sharp, glm.ridge / 2 * (W @ W), -(gradient @ d) / 2)
-    return sums(glm, theta, short + rest, value, gradient, z, d, along, condition)
+    gap = jnp.where(blurred, jnp.inf, short + rest)
+    return sums(glm, theta, gap, value, gradient, z, d, along, condition)
 
 
 def sums(
@@ -102,7 +105,7 @@ def bounded(
     # Of a Hessian that is known without being formed, columns that are nearly dependent say how exact that is.
     blurred = coordinates.condition if coordinates.condition > 1e5 else coordinates.condition**2
     lost = ROUNDINGS * EPS * (numbers.condition if measured else blurred)
-    if not lost < 0.1:
+    if not lost < MOST_LOST:
         return None
     known = Rounding.at(numbers, theta, coordinates, glm)
     if known is None:

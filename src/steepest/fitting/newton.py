@@ -112,6 +112,8 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     seen = look(glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)
     rounding = 4 * EPS * jnp.abs(here.value)
     asked = jnp.maximum(tolerance * (here.first_value - here.value), rounding)
+    # A way without an end is one from everywhere.
+    seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
     here = here._replace(seen=seen)
     # The start itself is no answer, also where a way without an end leads from it.
     over = (seen.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
