@@ -24,7 +24,10 @@ from steepest.descent.verdict import Ending, message
 from steepest.descent.view import View
 from steepest.descent.watch import Best, Watch
 from steepest.reading.progress import Progress
-from steepest.trace import Event, Outcome, Recorder, Trace
+from steepest.trace import Certificate, Event, Outcome, Recorder, Trace
+
+# More evaluations without an iteration than any search makes.
+MOST_IDLE = 2_000
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class Drive:
         self.checks, self.best, self.before = 0, Best(), 0.0
         self.began = time.perf_counter()
         self.judge = Judge(self)
+        self.moved = 0, 0
         self.called = self.begun_at = int(self.engine.state.iteration)
         self.last_value = float(self.engine.state.value)
         epoch = ("epoch",) if self.view.counted == "epoch" else ()
@@ -265,9 +269,19 @@ class Drive:
         if self.late():
             spent = self.elapsed - self.before
             return Ending(Outcome.TIME_LIMIT, f"{spent:.2g} s spent, {self.count(done)} done")
+        if self.rules.searches and self.idle(done) > MOST_IDLE:
+            asked = self.budget.tolerance * (float(state.first_value) - float(state.best_value))
+            return self.judge.stalled(float(state.estimate), Certificate("estimated", tolerance=asked))
         if done >= self.judge.probe_after:
             self.judge.probe()
         return None
+
+    def idle(self, done: int) -> int:
+        """Return how many evaluations were made since the last iteration."""
+        evaluations = int(self.engine.state.evaluations)
+        if done != self.moved[0]:
+            self.moved = done, evaluations
+        return evaluations - self.moved[1]
 
     def overfitted(self, done: int) -> Ending | None:
         """Return the end of a descent that has not lowered the validation loss for as long as that may be."""

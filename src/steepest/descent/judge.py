@@ -118,6 +118,10 @@ class Judge:
             return None
         if self.audits >= MOST_AUDITS:
             return self.stalled(report.decrement, certificate)
+        if self.drive.helped and not self.drive.done() and not np.array_equal(x, np.asarray(self.engine.state.x)):
+            # A trial that was rejected was the best so far: to go on from elsewhere would lead nowhere.
+            self.go_on(x, "audit", f"{_left(report.decrement)} at the best trial: the descent goes on from there")
+            return None
         self.engine.tolerance *= min(0.1, certificate.tolerance / report.decrement) or 0.01
         self.engine.mark(RUNNING)
         self.tell("audit", f"{_left(report.decrement)}: the descent goes on")
