@@ -138,9 +138,7 @@ def adam(classes: bool, X: np.ndarray, y: np.ndarray) -> Solver:
 
 def main() -> None:
     """Print how long each method takes on each table."""
-    shown = Table(
-        title="Seconds to within 1e-4 of the least objective, raw units", title_justify="left"
-    )
+    shown = Table(title="Seconds to within 1e-4 of the least objective, raw units", title_justify="left")
     for column in ("table", "method", "setting", "left", "seconds", "against steepest"):
         shown.add_column(column, justify="left" if column in ("table", "method") else "right")
     for name, classes, X, y in tables():
