@@ -26,7 +26,8 @@ from steepest.descent.watch import Best, Watch
 from steepest.reading.progress import Progress
 from steepest.trace import Certificate, Event, Outcome, Recorder, Trace
 
-# More evaluations without an iteration than any search makes.
+# More evaluations without an iteration than any search makes. Compiled code may work a value out twice and round it in
+# two ways, so that a trial that moves nothing is taken for accepted here and for rejected there, for ever.
 MOST_IDLE = 2_000
 
 

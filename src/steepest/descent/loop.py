@@ -225,7 +225,9 @@ def settle_of(compiled: Compiled) -> Callable[..., Array]:
         go = (_search if rules.searches else _march)(compiled, rules, arrays, limits, jnp.zeros((), int))
 
         def going(state: State) -> Array:
-            return (state.iteration < limits.rows) & (state.code == RUNNING)
+            # The second for a trial that rounding has both accepted and rejected, over and over.
+            within = (state.iteration < limits.rows) & (state.evaluations < MOST_TRIALS * limits.rows)
+            return within & (state.code == RUNNING)
 
         state = jax.lax.while_loop(going, lambda state: go(state, limits.rows - state.iteration)[0], state)
         return jnp.concatenate([state.best_x, jnp.stack([state.best_value, state.code, state.iteration])])
