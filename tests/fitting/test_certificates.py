@@ -5,7 +5,7 @@ import pytest
 from tests import convex
 
 import steepest as st
-from steepest.models.smooth import Contrasted
+from steepest.models.softmax import Contrasted
 
 losses = st.losses
 

@@ -9,7 +9,7 @@ from sklearn import metrics
 from steepest.derivatives.precision import double_precision
 from steepest.fitting.glm import Glm
 from steepest.models import losses
-from steepest.models.smooth import Contrasted
+from steepest.models.softmax import Contrasted
 
 
 def each(metric, **words):
@@ -100,26 +100,34 @@ class TestEach:
         chord = t * loss(a, y) + (1 - t) * loss(b, y)
         assert np.all(loss(t * a + (1 - t) * b, y) <= chord + 1e-12 * (1 + np.abs(chord)))
 
-    def test_is_least_among_constants_near_its_link(self, loss, y, outside, endless):
-        y = np.array(y)
-        if loss.name not in ("squared", "log loss", "Poisson", "Gamma"):
-            pytest.skip("its link need not be the best of all constants")
-        z = loss.link(y.mean())
-        assert all(loss(z, y).mean() < loss(z + step, y).mean() for step in (-1e-3, 1e-3))
 
-    def test_softened_it_nears_the_loss(self, loss, y, outside, endless):
-        y = np.array(y)
-        soft = loss.softness(y, np.ones(4))
-        if soft is None:
-            pytest.skip("it is descended on as it is")
-        z, apart = np.linspace(-4, 4, 4), []
-        hardest = loss.hardest or 1e-9
-        for softness in (soft, (soft + hardest) / 2, hardest):
-            value, slope, _ = of_rows(loss, z, y, softness)
-            apart.append(np.abs(value - outside(z, y)).max())
-            assert np.all(np.abs(slope) <= 1.4 + 1e-12)
-        assert apart[0] >= apart[1] > apart[2]
-        assert apart[2] < 1e-8
+def of(chosen):
+    """Return the lines of the table whose losses are chosen."""
+    return pytest.mark.parametrize(
+        ("loss", "y", "outside"),
+        [line[:3] for line in TABLE if chosen(line[0])],
+        ids=[loss.name for loss, *_ in TABLE if chosen(loss)],
+    )
+
+
+@of(lambda loss: loss.name in ("squared", "log loss", "Poisson", "Gamma"))
+def test_its_link_is_the_best_of_all_constants(loss, y, outside):
+    y = np.array(y)
+    z = loss.link(y.mean())
+    assert all(outside(np.full(4, z), y).mean() < outside(np.full(4, z + step), y).mean() for step in (-1e-3, 1e-3))
+
+
+@of(lambda loss: loss.softness(np.arange(4.0), np.ones(4)) is not None)
+def test_softened_it_nears_the_loss(loss, y, outside):
+    y = np.array(y)
+    z, apart, soft = np.linspace(-4, 4, 4), [], loss.softness(y, np.ones(4))
+    hardest = loss.hardest or 1e-9
+    for softness in (soft, (soft + hardest) / 2, hardest):
+        value, slope, _ = of_rows(loss, z, y, softness)
+        apart.append(np.abs(value - outside(z, y)).max())
+        assert np.all(np.abs(slope) <= 1.4 + 1e-12)
+    assert apart[0] >= apart[1] > apart[2]
+    assert apart[2] < 1e-8
 
 
 class TestSoftmax:
@@ -178,7 +186,7 @@ class TestWords:
 
     @pytest.mark.parametrize("loss", [losses.squared, losses.absolute, losses.Huber(), losses.Quantile(0.1)])
     def test_any_number_is_a_target(self, loss):
-        losses.check_targets(loss, np.array([-1e300, 0.0, 1e300]))
+        assert losses.check_targets(loss, np.array([-1e300, 0.0, 1e300])) is None
 
     def test_names(self):
         assert [losses.named(name) for name in losses.NAMED] == list(losses.NAMED.values())

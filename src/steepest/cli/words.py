@@ -82,7 +82,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
     >>> read_penalty("elasticnet", 0.1, None, None)
     ElasticNet(l1=0.05, l2=0.05)
     """
-    from steepest.models.penalties import L1, L2, ElasticNet
+    from steepest.models.penalties import L2, named
 
     if kind is not None and kind not in PENALTIES:
         raise click.UsageError(f"--penalty {kind}: {_nearest(kind, PENALTIES)}")
@@ -104,10 +104,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
         if kind is None:
             return None
         raise click.UsageError(f"--penalty {kind} needs its strength: add --alpha 0.001, or so")
-    if kind == "elasticnet":
-        part = 0.5 if l1_ratio is None else l1_ratio
-        return ElasticNet(l1=alpha * part, l2=alpha * (1 - part))
-    return (L1 if kind == "l1" else L2)(alpha)
+    return named(kind or "l2", alpha, 0.5 if l1_ratio is None else l1_ratio)
 
 
 def _nearest(word: str, known: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from steepest import models
 from steepest.models import losses
-from steepest.models.penalties import L1, L2, ElasticNet
+from steepest.models.penalties import L1, L2, ElasticNet, named
 
 KERNELS = ("linear", "rbf")
 PENALTIES = ("l2", "l1", "elasticnet", None)
@@ -50,11 +50,11 @@ def penalty_of(penalty: Any, alpha: Any, l1_ratio: Any) -> L1 | L2 | ElasticNet 
     _check_number("l1_ratio", l1_ratio, 1)
     if penalty is None:
         return None
-    if penalty == "l2":
-        return L2(alpha) if alpha else None
+    if penalty == "l2" and not alpha:
+        return None
     if not alpha:
         raise ValueError(f"penalty={penalty!r} with alpha=0 sets no coefficient to 0: give alpha=, such as 0.01")
-    return L1(alpha) if penalty == "l1" else ElasticNet(l1=alpha * l1_ratio, l2=alpha * (1 - l1_ratio))
+    return named(penalty, alpha, l1_ratio)
 
 
 def loss_of(loss: Any, model: Any, usual: dict[str, str], classes: bool) -> Callable[..., Any]:

@@ -32,7 +32,7 @@ from steepest.fitting.sparse_certificate import SparseCertifier
 from steepest.models import Linear, Multinomial
 from steepest.models.losses import Kinked, Loss, softmax, squared
 from steepest.models.penalties import L1, L2, ElasticNet
-from steepest.models.smooth import Contrasted
+from steepest.models.softmax import Contrasted
 
 Function = Callable[..., Any]
 

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from steepest.derivatives.differences import EPS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.certificate import Seen, look
+from steepest.fitting.downhill import Downhill
 from steepest.fitting.glm import Glm, whitened
 from steepest.fitting.plane import search
 from steepest.models.losses import squared
@@ -30,12 +31,7 @@ MOST_IDLE = 4
 HARDER, CENTRED = 0.2, 0.1
 
 
-class Stand(NamedTuple):
-    """Where the descent stands: `value` is the objective, and `height` what is descended, softened.
-
-    M is `metric`, with Mᵀ H M = I where `condition` is finite, and else what it was before.
-    """
-
+class _Fields(NamedTuple):
     x: Array
     value: Array
     height: Array
@@ -54,30 +50,14 @@ class Stand(NamedTuple):
     idle: Array
     code: Array
 
-    @property
-    def best_x(self) -> Array:
-        """The point itself: the search never goes up."""
-        return self.x
 
-    @property
-    def best_value(self) -> Array:
-        """The value there."""
-        return self.value
+class Stand(Downhill, _Fields):
+    """Where the descent stands: `value` is the objective, and `height` what is descended, softened.
 
-    @property
-    def estimate(self) -> Array:
-        """How far the optimum may be."""
-        return self.seen.gap
+    M is `metric`, with Mᵀ H M = I where `condition` is finite, and else what it was before.
+    """
 
-    @property
-    def resets(self) -> int:
-        """How often the direction began anew: never."""
-        return 0
-
-    @property
-    def non_finite(self) -> int:
-        """How many points were evaluated where f is not finite; the search meets them in its plane alone."""
-        return 0
+    __slots__ = ()
 
 
 def begin(glm: Glm, x: Array, metric: Array) -> Stand:

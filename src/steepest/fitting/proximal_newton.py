@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from steepest.derivatives.differences import EPS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.certificate import Seen
+from steepest.fitting.downhill import Downhill
 from steepest.fitting.glm import Glm
 from steepest.fitting.newton import CENTRED, hardened, rested
 from steepest.fitting.proximal import MOST_IDLE, SUFFICIENT, least, shortest
@@ -26,9 +27,7 @@ Array = Any
 MOST_HALVINGS = 60
 
 
-class Stand(NamedTuple):
-    """Where the descent stands; `smooth` is ∇f, `gradient` the shortest subgradient of F, and `height` F softened."""
-
+class _Fields(NamedTuple):
     x: Array
     value: Array
     height: Array
@@ -46,30 +45,11 @@ class Stand(NamedTuple):
     idle: Array
     code: Array
 
-    @property
-    def best_x(self) -> Array:
-        """The point itself: no step goes up."""
-        return self.x
 
-    @property
-    def best_value(self) -> Array:
-        """The value there."""
-        return self.value
+class Stand(Downhill, _Fields):
+    """Where the descent stands; `smooth` is ∇f, `gradient` the shortest subgradient of F, and `height` F softened."""
 
-    @property
-    def estimate(self) -> Array:
-        """How far the optimum may be."""
-        return self.seen.gap
-
-    @property
-    def resets(self) -> int:
-        """How often the direction began anew: never."""
-        return 0
-
-    @property
-    def non_finite(self) -> int:
-        """How many points were evaluated where f is not finite: steps that lead there are halved."""
-        return 0
+    __slots__ = ()
 
 
 def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Stand:

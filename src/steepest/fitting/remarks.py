@@ -11,7 +11,8 @@ from steepest.descent.verdict import message
 from steepest.fitting.certificate import ALIKE, ENDLESS
 from steepest.fitting.result import Fit
 from steepest.models.loss import Loss
-from steepest.models.smooth import Contrasted, LogLoss
+from steepest.models.smooth import LogLoss
+from steepest.models.softmax import Contrasted
 from steepest.trace import Certificate, Event, Outcome
 
 if TYPE_CHECKING:

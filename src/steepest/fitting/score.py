@@ -11,7 +11,8 @@ import numpy as np
 from steepest.data.tables import counted
 from steepest.fitting.confusion import Confusion
 from steepest.models.losses import Loss, Quantile
-from steepest.models.smooth import Gamma, LogLoss, Poisson, Softmax, Squared
+from steepest.models.smooth import Gamma, LogLoss, Poisson, Squared
+from steepest.models.softmax import Softmax
 
 TINY = np.finfo(float).tiny
 

@@ -38,13 +38,12 @@ class Features:
 
     kind: ClassVar[str]
 
-    def of(self, scaled: np.ndarray) -> np.ndarray:
-        """Return the features of standardised rows."""
+    def _of(self, scaled: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
     def __call__(self, X: Any) -> np.ndarray:
         """Return the features of rows, which may be sparse, a block at a time."""
-        return np.concatenate([self.of((rows - self.mean) / self.scale) for rows in _blocks(X, self.size)])
+        return np.concatenate([self._of((rows - self.mean) / self.scale) for rows in _blocks(X, self.size)])
 
     @property
     def size(self) -> int:
@@ -65,7 +64,7 @@ class Features:
             The relative error.
         """
         kernel = gaussian(scaled, scaled, self.gamma)
-        phi = self.of(scaled)
+        phi = self._of(scaled)
         return float(np.linalg.norm(kernel - phi @ phi.T) / np.linalg.norm(kernel))
 
 
@@ -102,19 +101,7 @@ class Nystroem(Features):
         """How many features there are."""
         return int(self.root.shape[1])
 
-    def of(self, scaled: np.ndarray) -> np.ndarray:
-        """Return the features of standardised rows.
-
-        Parameters
-        ----------
-        scaled : array of shape (rows, columns)
-            The rows.
-
-        Returns
-        -------
-        array of shape (rows, size)
-            φ of each.
-        """
+    def _of(self, scaled: np.ndarray) -> np.ndarray:
         return gaussian(scaled, self.landmarks, self.gamma) @ self.root
 
 
@@ -148,19 +135,7 @@ class Fourier(Features):
         """How many features there are."""
         return len(self.phases)
 
-    def of(self, scaled: np.ndarray) -> np.ndarray:
-        """Return the features of standardised rows.
-
-        Parameters
-        ----------
-        scaled : array of shape (rows, columns)
-            The rows.
-
-        Returns
-        -------
-        array of shape (rows, size)
-            φ of each.
-        """
+    def _of(self, scaled: np.ndarray) -> np.ndarray:
         return math.sqrt(2 / self.size) * np.cos(scaled @ self.frequencies + self.phases)
 
 

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.loss import Loss
-from steepest.models.smooth import positive, two_classes
+from steepest.models.loss import Loss, positive
 
 
 class Kinked(Loss):
@@ -173,27 +172,14 @@ class Hinge(Kinked):
     """
 
     name: ClassVar[str] = "hinge"
+    targets: ClassVar[str] = "targets of 0 and 1"
+    whole: ClassVar[bool] = True
     least: ClassVar[float] = 0.0
     most: ClassVar[float] = 1.0
     classes: ClassVar[bool] = True
 
     def parts(self, y: Any) -> tuple[tuple[Any, Any, Any], ...]:
         return ((1.0, 1 - 2 * y, -1.0),)
-
-    def check(self, y: np.ndarray) -> None:
-        """Raise where a target is neither 0 nor 1.
-
-        Parameters
-        ----------
-        y : array of shape (rows,)
-            The targets.
-
-        Raises
-        ------
-        ValueError
-            If one is not.
-        """
-        two_classes(self.name, y)
 
     def link(self, mean: Any) -> Any:
         """Return 0: of one class alone the loss at a constant may be none, and nothing would be a part of that."""

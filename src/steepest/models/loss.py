@@ -1,4 +1,4 @@
-"""What every loss tells of itself; the formulas are in `smooth` and `kinked`."""
+"""What every loss tells of itself; the formulas are in `smooth`, `kinked` and `softmax`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ class Loss:
     ----------
     name : str
         What users call it.
+    targets : str
+        What its targets are, in words.
     least, most : float
-        Between what its targets lie.
+        Between what they lie.
+    whole : bool
+        Whether they are whole numbers.
     steepest : float
         The largest ℓ″, infinite where there is none.
     curved : bool
@@ -32,8 +36,10 @@ class Loss:
     """
 
     name: ClassVar[str]
+    targets: ClassVar[str] = "numbers"
     least: ClassVar[float] = -math.inf
     most: ClassVar[float] = math.inf
+    whole: ClassVar[bool] = False
     steepest: ClassVar[float] = math.inf
     curved: ClassVar[bool] = True
     kinked: ClassVar[bool] = False
@@ -189,13 +195,31 @@ class Loss:
         ValueError
             If one does.
         """
-        wrong = np.flatnonzero((y < self.least) | (y > self.most))
+        wrong = np.flatnonzero((y < self.least) | (y > self.most) | (self.whole & (y != np.floor(y))))
         if wrong.size:
-            row, value = wrong[0], y[wrong[0]]
-            if self.classes:
-                raise ValueError(f"the {self.name} takes targets of 0 and 1, and row {row} has {value:g}: recode them")
-            span = "from 0 up" if self.least == 0 else "above 0"
-            raise ValueError(f"the {self.name} loss takes targets {span}, and row {row} has {value:g}")
+            told = self.name if self.name == "softmax" else f"the {self.name}" + " loss" * (not self.classes)
+            remedy = ": recode them" * self.classes
+            raise ValueError(f"{told} takes {self.targets}, and row {wrong[0]} has {y[wrong[0]]:g}{remedy}")
 
     def __repr__(self) -> str:
         return f"losses.{self.name.lower().replace(' ', '_')}"
+
+
+def positive(name: str, **numbers: Any) -> None:
+    """Raise where a parameter of a loss is no positive finite number.
+
+    Parameters
+    ----------
+    name : str
+        The loss.
+    **numbers : float
+        Its parameters by name.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
+    """
+    for word, value in numbers.items():
+        if isinstance(value, (bool, str)) or not np.isscalar(value) or not 0 < value < math.inf:  # type: ignore[operator]
+            raise ValueError(f"losses.{name}({word}={value!r}): give a finite number above 0")

@@ -10,7 +10,8 @@ import numpy as np
 
 from steepest.models.kinked import Absolute, EpsilonInsensitive, Hinge, Kinked, Quantile
 from steepest.models.loss import Loss
-from steepest.models.smooth import Gamma, Huber, LogLoss, Poisson, Softmax, Squared, SquaredHinge
+from steepest.models.smooth import Gamma, Huber, LogLoss, Poisson, Squared, SquaredHinge
+from steepest.models.softmax import Softmax
 
 __all__ = [
     "NAMED",

@@ -86,6 +86,33 @@ class ElasticNet:
         return self.l1 * np.abs(weights).sum() + self.l2 / 2 * (weights**2).sum()
 
 
+def named(kind: str, strength: float, l1_ratio: float = 0.5) -> L1 | L2 | ElasticNet:
+    """Return the penalty of a name and a strength λ, of which an elastic net gives a part to L1.
+
+    Parameters
+    ----------
+    kind : {"l2", "l1", "elasticnet"}
+        Which.
+    strength : float
+        λ.
+    l1_ratio : float
+        The part, from 0 to 1.
+
+    Returns
+    -------
+    penalty
+        The object.
+
+    Examples
+    --------
+    >>> named("elasticnet", 0.1)
+    ElasticNet(l1=0.05, l2=0.05)
+    """
+    if kind == "elasticnet":
+        return ElasticNet(l1=strength * l1_ratio, l2=strength * (1 - l1_ratio))
+    return L1(strength) if kind == "l1" else L2(strength)
+
+
 def _check(name: str, **strengths: Any) -> None:
     for word, value in strengths.items():
         shown = repr(value) if len(strengths) == 1 else f"{word}={value!r}"

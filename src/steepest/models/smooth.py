@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.loss import Loss
+from steepest.models.loss import Loss, positive
 
 # How far rounding may lead beyond the end of a range.
 EDGE = 1e-9
@@ -148,6 +148,7 @@ class LogLoss(Loss):
     """
 
     name: ClassVar[str] = "log loss"
+    targets: ClassVar[str] = "targets of 0 and 1"
     least: ClassVar[float] = 0.0
     most: ClassVar[float] = 1.0
     steepest: ClassVar[float] = 0.25
@@ -189,6 +190,8 @@ class SquaredHinge(Loss):
     """
 
     name: ClassVar[str] = "squared hinge"
+    targets: ClassVar[str] = "targets of 0 and 1"
+    whole: ClassVar[bool] = True
     least: ClassVar[float] = 0.0
     most: ClassVar[float] = 1.0
     steepest: ClassVar[float] = 2.0
@@ -207,21 +210,6 @@ class SquaredHinge(Loss):
         """Return 0: of one class alone the loss at a constant may be none, and nothing would be a part of that."""
         return 0.0 * mean
 
-    def check(self, y: np.ndarray) -> None:
-        """Raise where a target is neither 0 nor 1.
-
-        Parameters
-        ----------
-        y : array of shape (rows,)
-            The targets.
-
-        Raises
-        ------
-        ValueError
-            If one is not.
-        """
-        two_classes(self.name, y)
-
 
 @dataclass(frozen=True, repr=False)
 class Poisson(Loss):
@@ -236,6 +224,7 @@ class Poisson(Loss):
     """
 
     name: ClassVar[str] = "Poisson"
+    targets: ClassVar[str] = "targets from 0 up"
     least: ClassVar[float] = 0.0
 
     def __call__(self, z: Any, y: Any) -> Any:
@@ -271,6 +260,7 @@ class Gamma(Loss):
     """
 
     name: ClassVar[str] = "Gamma"
+    targets: ClassVar[str] = "targets above 0"
     least: ClassVar[float] = TINY
 
     def __call__(self, z: Any, y: Any) -> Any:
@@ -287,108 +277,6 @@ class Gamma(Loss):
     def link(self, mean: Any) -> Any:
         """Return its logarithm."""
         return np.log(mean)
-
-
-@dataclass(frozen=True, repr=False)
-class Softmax(Loss):
-    """Minus the log likelihood of one class of several, log Σ e^zₖ - z_y, with a score z a class.
-
-    Examples
-    --------
-    >>> Softmax()(np.array([[1e4, 0.0, 0.0]]), np.array([1.0]))
-    array([10000.])
-    """
-
-    name: ClassVar[str] = "softmax"
-    least: ClassVar[float] = 0.0
-    classes: ClassVar[bool] = True
-
-    def __call__(self, z: Any, y: Any) -> Any:
-        below = z - z.max(axis=-1)[..., None]
-        return np.log(np.exp(below).sum(axis=-1)) - chosen(below, y)
-
-    def check(self, y: np.ndarray) -> None:
-        """Raise where a target is no whole number from 0 up.
-
-        Parameters
-        ----------
-        y : array of shape (rows,)
-            The targets.
-
-        Raises
-        ------
-        ValueError
-            If one is not.
-        """
-        wrong = np.flatnonzero((y < 0) | (y != np.floor(y)))
-        if wrong.size:
-            row = wrong[0]
-            raise ValueError(f"softmax takes classes numbered from 0, and row {row} has {y[row]:g}: recode them")
-
-
-@dataclass(frozen=True)
-class Contrasted(Loss):
-    """The loss of `Softmax` as a function of K - 1 contrasts of the scores.
-
-    What is added to the scores of all classes changes nothing; with z = Q v, the columns of Q orthonormal and of sum
-    0, v has just what does.
-
-    Parameters
-    ----------
-    classes_told : int
-        K.
-
-    Examples
-    --------
-    >>> round(float(Contrasted(3)(np.zeros((1, 2)), np.array([2]))[0]), 6)
-    1.098612
-    """
-
-    classes_told: int
-
-    name: ClassVar[str] = "softmax"
-    least: ClassVar[float] = 0.0
-    steepest: ClassVar[float] = 0.5
-    classes: ClassVar[bool] = True
-
-    @property
-    def outputs(self) -> int:  # type: ignore[override]
-        """How many contrasts there are."""
-        return self.classes_told - 1
-
-    @property
-    def contrasts(self) -> np.ndarray:
-        """The matrix Q, of shape (K, K - 1), by Helmert: column k sets class k against those before it."""
-        rank = np.arange(1, self.classes_told)
-        columns = np.triu(np.ones((self.classes_told, self.classes_told - 1)))
-        columns[rank, rank - 1] = -rank
-        return columns / np.sqrt(rank * (rank + 1))
-
-    def __call__(self, z: Any, y: Any) -> Any:
-        return Softmax()(z @ self.contrasts.T, y)
-
-    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
-        """Return the divergence of Kullback and Leibler between q = p + (diag p - p pᵀ) t and the probabilities p."""
-        scores, moves = z @ self.contrasts.T, t @ self.contrasts.T
-        top = scores.max(axis=-1, keepdims=True)
-        p = np.exp(scores - top)
-        p = p / p.sum(axis=-1, keepdims=True)
-        return (p * entropic(moves - (p * moves).sum(axis=-1, keepdims=True))).sum(axis=-1)
-
-    def asymptote(self, v: Any, y: Any) -> Any:
-        """Return max vₖ - v_y."""
-        scores = v @ self.contrasts.T
-        return scores.max(axis=-1) - chosen(scores, y)
-
-    def margin(self, z: Any, y: Any) -> Any:
-        """Return by how much the score of a row's own class is above those of the others."""
-        scores = z @ self.contrasts.T
-        own = y[..., None] == np.arange(self.classes_told)
-        return chosen(scores, y) - np.where(own, -math.inf, scores).max(axis=-1)
-
-    def curvature(self, mean: float) -> float:
-        """Return 1 / K, the curvature where all classes are alike."""
-        return 1 / self.classes_told
 
 
 def entropic(x: Any) -> Any:
@@ -413,62 +301,3 @@ def entropic(x: Any) -> Any:
     """
     inner = np.where(x > -1, x, 0.0)
     return np.where(x > -1, (1 + inner) * np.log1p(inner), np.where(x >= -1 - EDGE, 0.0, math.inf))
-
-
-def chosen(scores: Any, y: Any) -> Any:
-    """Return the score of each row's own class.
-
-    Parameters
-    ----------
-    scores : array of shape (rows, classes)
-        A score a class.
-    y : array of shape (rows,)
-        Classes from 0.
-
-    Returns
-    -------
-    array of shape (rows,)
-        The scores.
-    """
-    own = y[..., None] == np.arange(scores.shape[-1])
-    return np.where(own, scores, 0.0).sum(axis=-1)
-
-
-def positive(name: str, **numbers: Any) -> None:
-    """Raise where a parameter of a loss is no positive finite number.
-
-    Parameters
-    ----------
-    name : str
-        The loss.
-    **numbers : float
-        Its parameters by name.
-
-    Raises
-    ------
-    ValueError
-        If one is not.
-    """
-    for word, value in numbers.items():
-        if isinstance(value, (bool, str)) or not np.isscalar(value) or not 0 < value < math.inf:  # type: ignore[operator]
-            raise ValueError(f"losses.{name}({word}={value!r}): give a finite number above 0")
-
-
-def two_classes(name: str, y: np.ndarray) -> None:
-    """Raise where a target is neither 0 nor 1.
-
-    Parameters
-    ----------
-    name : str
-        The loss.
-    y : array of shape (rows,)
-        The targets.
-
-    Raises
-    ------
-    ValueError
-        If one is not.
-    """
-    wrong = np.flatnonzero((y != 0) & (y != 1))
-    if wrong.size:
-        raise ValueError(f"the {name} takes targets of 0 and 1, and row {wrong[0]} has {y[wrong[0]]:g}: recode them")
