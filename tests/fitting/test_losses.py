@@ -48,14 +48,14 @@ def objective(loss, penalty, X, y, coef, intercept, weight=None):
     return np.average(loss(z, y), weights=weight) + (penalty(np.ravel(coef)) if penalty else 0.0)
 
 
-def held(fit, loss, penalty, X, y, coef, intercept, within):
+def held(fit, loss, penalty, X, y, coef, intercept, within, kind="certified"):
     """Hold a fit to what an exact solver's coefficients make of its objective, and its certificate to the truth."""
     theirs = objective(loss, penalty, X, y, coef, intercept)
     ours = objective(loss, penalty, X, y, fit.params["coef"], fit.params["intercept"])
     assert fit.success, fit.message
     assert fit.fun == pytest.approx(ours, rel=1e-9)
     assert ours <= theirs + within * abs(theirs)
-    assert fit.certificate.kind == "certified"
+    assert fit.certificate.kind == kind
     assert fit.certificate.gap >= ours - theirs - 1e-12 * abs(theirs)
     return ours, theirs
 
@@ -148,7 +148,9 @@ class TestRegression:
         start = np.append(np.linalg.lstsq(X, y - y.mean(), rcond=None)[0], y.mean())
         found = optimize.minimize(fun, start, jac=True, method="BFGS", options={"maxiter": 5_000, "gtol": 1e-9})
         fit = st.fit(LINEAR, X, y, loss=loss)
-        held(fit, loss, None, X, y, found.x[:-1], found.x[-1], SMOOTH)
+        # With δ far below the errors hardly a row has curvature, and there is no bound.
+        kind = "certified" if unit == 1 else "estimated"
+        held(fit, loss, None, X, y, found.x[:-1], found.x[-1], SMOOTH, kind)
 
     def test_huber_as_scikit_learn_has_it(self, tables):
         X, y = tables["diabetes"]
