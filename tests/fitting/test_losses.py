@@ -56,7 +56,8 @@ def held(fit, loss, penalty, X, y, coef, intercept, within, kind="certified"):
     assert fit.fun == pytest.approx(ours, rel=1e-9)
     assert ours <= theirs + within * abs(theirs)
     assert fit.certificate.kind == kind
-    assert fit.certificate.gap >= ours - theirs - 1e-12 * abs(theirs)
+    # An estimate is no bound.
+    assert kind != "certified" or fit.certificate.gap >= ours - theirs - 1e-12 * abs(theirs)
     return ours, theirs
 
 
