@@ -152,6 +152,21 @@ class Loss:
         """
         return mean
 
+    def lowest(self, y: Any) -> Any:
+        """Return the least that ℓ can be for a target, over all outputs.
+
+        Parameters
+        ----------
+        y : array
+            Targets.
+
+        Returns
+        -------
+        array
+            The least losses, or what lies below them.
+        """
+        return 0 * y
+
     def asymptote(self, v: Any, y: Any) -> Any:
         """Return the limit of ℓ(s v, y) / s for large s, or None where ℓ has a least value for every y.
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from steepest.models.loss import Loss, positive
 
-# How far rounding may lead beyond the end of a range.
-EDGE = 1e-9
+# How far rounding may lead beyond the end of a range; and how large a change of a share is too large for its rounding.
+EDGE, FAR = 1e-13, 100.0
 TINY = float(np.finfo(float).smallest_subnormal)
 
 
@@ -238,6 +238,10 @@ class Poisson(Loss):
         """Return the mean."""
         return max(mean, 1e-6)
 
+    def lowest(self, y: Any) -> Any:
+        """Return y - y log y."""
+        return y - y * np.log(np.where(y > 0, y, 1.0))
+
     def link(self, mean: Any) -> Any:
         """Return its logarithm."""
         return np.log(mean)
@@ -274,6 +278,10 @@ class Gamma(Loss):
         """Return 1, as in the middle y is eᶻ."""
         return 1.0
 
+    def lowest(self, y: Any) -> Any:
+        """Return 1 + log y."""
+        return 1 + np.log(np.where(y > 0, y, 1.0))
+
     def link(self, mean: Any) -> Any:
         """Return its logarithm."""
         return np.log(mean)
@@ -282,7 +290,8 @@ class Gamma(Loss):
 def entropic(x: Any) -> Any:
     """Return (1 + x) log(1 + x), which is 0 at -1, and infinite below.
 
-    Where a loss falls for ever Newton's steps lead just there, to rounding.
+    Where a loss falls for ever Newton's steps lead just there, to rounding. Beyond a hundredfold it counts as
+    infinite, too: such a step multiplies what ℓ″ is off by.
 
     Parameters
     ----------
@@ -299,5 +308,6 @@ def entropic(x: Any) -> Any:
     >>> entropic(np.array([-2.0, -1.0, 0.0]))
     array([inf,  0.,  0.])
     """
-    inner = np.where(x > -1, x, 0.0)
-    return np.where(x > -1, (1 + inner) * np.log1p(inner), np.where(x >= -1 - EDGE, 0.0, math.inf))
+    near = (x > -1) & (x < FAR)
+    inner = np.where(near, x, 0.0)
+    return np.where(near, (1 + inner) * np.log1p(inner), np.where((x <= -1) & (x >= -1 - EDGE), 0.0, math.inf))
