@@ -106,3 +106,15 @@ def test_interrupted_by_a_real_signal():
     outcome, value, x, success = json.loads(out.splitlines()[-1])
     assert (outcome, success) == ("interrupted", False)
     assert value == x[0] ** 2 + x[1] ** 2 < 162
+
+
+@pytest.mark.parametrize("start", [7.98, -5.86, 7.72, 8.5])
+def test_a_rejected_trial_that_was_the_best_is_where_the_descent_goes_on(start):
+    """From these a first step jumps into a deeper basin and is rejected, as it falls less than the slope promised."""
+    run = st.minimize(lambda x: np.cos(3 * x) + x**2 / 9, start, bounds=(-9, 9))
+    (jump,) = [event for event in run.events if "best trial" in event.detail]
+    # The minimum of the best basin seen, and not of the one that the descent rested in before.
+    assert run.outcome == "converged"
+    assert run.fun == pytest.approx(-0.88109047, abs=1e-6)
+    assert run.trace.value[jump.iteration] < run.trace.value[: jump.iteration].min()
+    assert run.nfev < 60
