@@ -17,6 +17,7 @@ from steepest.data.sparse import SparseRows
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
+from steepest.derivatives.tracing import Traced, stack
 from steepest.descent.audit import Audit
 from steepest.fitting.glm import Glm, whitened
 from steepest.fitting.recession import falls_forever, separates
@@ -32,6 +33,7 @@ MOST_LOST = 0.1
 # How far rounding may move an output for the slope and the curvature to say what that does to the loss.
 FINE = 0.5
 ENDLESS = "the loss falls for ever as coefficients grow; add penalty=L2(1e-3), or so"
+UNSEEN = "no row is of some class, so that the loss falls for ever as its intercept does"
 ALIKE = "every target that counts is alike, so that the loss falls for ever as the intercept grows"
 
 
@@ -76,12 +78,12 @@ def sums(
     """Return a bound with what tells how rounding may have changed it."""
     p = glm.weight / glm.mass
     _, first, second = glm.losses(z, glm.y, p)
-    alike = jnp.asarray(False)
+    alike, terms = jnp.asarray(False), stack(glm.loss.terms(Traced(glm.y)))
     if not glm.loss.outputs:
         intercept, ones = jnp.zeros_like(theta).at[-1].set(1.0), jnp.ones_like(z)
         alike = falls_forever(glm, intercept, ones) | falls_forever(glm, -intercept, -ones)
     return Seen(
-        gap=gap, value=value, pull=jnp.abs(first).sum(), bend=jnp.abs(second).sum(), size=p @ jnp.abs(glm.y),
+        gap=gap, value=value, pull=jnp.abs(first).sum(), bend=jnp.abs(second).sum(), size=p @ terms,
         lean=jnp.abs(glm.shaped(gradient)[-1]).max(), endless=separates(glm, z) | falls_forever(glm, d, along),
         alike=alike, condition=condition,
     )  # fmt: skip
@@ -134,7 +136,7 @@ class Rounding:
         uneven, shift = (ROUNDINGS * max(blur) for blur in zip(*map(coordinates.blur, shaped.T), strict=True))
         if uneven + shift > FINE and glm.loss is not squared:
             return None
-        each = seen.pull + seen.bend * terms + (2 * seen.size if glm.loss is squared else 0.0)
+        each = seen.pull + seen.bend * terms + seen.size
         precision = float(np.finfo(np.dtype(glm.X.dtype)).eps)
         value = ROUNDINGS * EPS * abs(seen.value) + (ROUNDINGS * EPS + precision) * seen.pull * terms
         value += seen.pull * uneven + seen.lean * shift + seen.bend * (uneven + shift) ** 2
@@ -191,7 +193,8 @@ class Certifier:
                 seen, self.metric = jax.device_get(_measured(self.glm, theta))
         cost = 0 if known else 1
         if seen.endless or seen.alike:
-            facts = ALIKE if seen.alike else ENDLESS
+            # A penalty leaves free the intercepts alone.
+            facts = ALIKE if seen.alike else ENDLESS if self.glm.turn is None else UNSEEN
             return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=facts)
         measured = not (known and self.glm.white and self.glm.loss is squared)
         report = bounded(seen, np.asarray(self.metric), theta, self.coordinates, self.glm, measured)

@@ -19,7 +19,7 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.audit import Audit
-from steepest.fitting.certificate import ALIKE, ROUNDINGS, WIDEST, Rounding, Seen, sums
+from steepest.fitting.certificate import ALIKE, ROUNDINGS, UNSEEN, WIDEST, Rounding, Seen, sums
 from steepest.fitting.glm import Glm
 from steepest.fitting.proximal import least
 from steepest.fitting.recession import falls_forever
@@ -62,7 +62,7 @@ def look(
 def _measured(glm: Glm, lam: Array, theta: Array) -> tuple[Seen, Array]:
     """Return what the bound is made of, in two readings of X."""
     f, g, z, H = glm.curved(theta)
-    d = least(H, g, theta, lam) - theta
+    d = glm.told(least(H, g, theta, lam) - theta)
     value = (f if glm.softness is None else glm.actual(theta, z)) + lam @ jnp.abs(theta)
     return look(glm, lam, theta, value, g, z, H, d, glm.along(d))
 
@@ -113,6 +113,8 @@ def conjugate(loss: Loss, a: Array, y: Array) -> Array:
 
 def bounded(seen: Seen, moved: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Audit | None:
     """Return the bound of what was seen, with what rounding may hide; None where that is too much to say."""
+    if not math.isfinite(seen.gap):
+        return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1)
     rounding = Rounding.at(seen, theta, coordinates, glm)
     if rounding is None:
         return None
@@ -150,8 +152,9 @@ class SparseCertifier:
             with compiled_code():
                 seen, moved = jax.device_get(_measured(self.glm, self.lam, theta))
         cost = 0 if known else 1
-        if seen.alike:
-            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=ALIKE)
+        if seen.alike or seen.endless:
+            facts = ALIKE if seen.alike else UNSEEN
+            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=facts)
         report = bounded(seen, np.asarray(moved), theta, self.coordinates, self.glm)
         return report and replace(report, cost=cost)
 

@@ -167,6 +167,21 @@ class Loss:
         """
         return 0 * y
 
+    def terms(self, y: Any) -> Any:
+        """Return how large the numbers are that ℓ′ is a difference of, beside z: what it may be rounded by, over eps.
+
+        Parameters
+        ----------
+        y : array
+            Targets.
+
+        Returns
+        -------
+        array
+            Their sizes: 1 where ℓ′ is one of shares.
+        """
+        return 0 * y + 1
+
     def asymptote(self, v: Any, y: Any) -> Any:
         """Return the limit of ℓ(s v, y) / s for large s, or None where ℓ has a least value for every y.
 

@@ -31,6 +31,10 @@ class Squared(Loss):
     def __call__(self, z: Any, y: Any) -> Any:
         return (z - y) ** 2
 
+    def terms(self, y: Any) -> Any:
+        """Return 2 |y|."""
+        return 2 * np.abs(y)
+
     def shortfall(self, z: Any, y: Any, t: Any) -> Any:
         """Return t²."""
         return t**2
@@ -63,6 +67,10 @@ class Huber(Loss):
     def __call__(self, z: Any, y: Any) -> Any:
         inner = np.clip(z - y, -self.delta, self.delta)
         return inner * (2 * (z - y) - inner)
+
+    def terms(self, y: Any) -> Any:
+        """Return 2 |y|."""
+        return 2 * np.abs(y)
 
     def shortfall(self, z: Any, y: Any, t: Any) -> Any:
         """Return t² where |r| is at most δ, as far as the slope stays within ±2δ, and 0 beyond."""
@@ -201,6 +209,10 @@ class SquaredHinge(Loss):
     def __call__(self, z: Any, y: Any) -> Any:
         return np.maximum(1 - (2 * y - 1) * z, 0.0) ** 2
 
+    def terms(self, y: Any) -> Any:
+        """Return 2."""
+        return 0 * y + 2
+
     def shortfall(self, z: Any, y: Any, t: Any) -> Any:
         """Return t² where the row has a loss, as far as it keeps one, and 0 elsewhere."""
         s = 2 * y - 1
@@ -229,6 +241,10 @@ class Poisson(Loss):
 
     def __call__(self, z: Any, y: Any) -> Any:
         return np.exp(z) - y * z
+
+    def terms(self, y: Any) -> Any:
+        """Return y."""
+        return y
 
     def shortfall(self, z: Any, y: Any, t: Any) -> Any:
         """Return m ((1 + t) log(1 + t) - t) with the mean m = eᶻ."""
