@@ -146,14 +146,17 @@ class TestBadInput:
             ("takes classes from 0 to 1, and y has 2", {"model": st.models.Multinomial(2), "y": y}),
             ("needs a score a class: take models.Multinomial()", {"loss": "softmax"}),
             ("fitted by softmax alone", {"model": st.models.Multinomial(), "loss": "squared"}),
-            ("several classes at once take no penalty but L2", {"model": st.models.Multinomial(), "penalty": L1(0.1)}),
+            (
+                "the softmax loss with 3 classes takes it with 332 columns at the most, and X has 400",
+                {"X": np.eye(12, 400), "model": st.models.Multinomial(), "penalty": L1(0.1)},
+            ),
             ("the hinge takes targets of 0 and 1, and row 2 has 2", {"model": st.models.SVM()}),
             ("the Gamma loss takes targets above 0, and row 0 has 0", {"model": st.models.Gamma()}),
             ("the squared loss or log loss", {"X": iter([(X, y % 2)]), "y": None, "loss": "hinge"}),
             ("the squared loss or log loss", {"X": iter([(X, y)]), "y": None, "loss": losses.absolute}),
             ("the squared loss or log loss", {"X": iter([(X, y)]), "y": None, "model": st.models.Multinomial()}),
             (
-                "it takes 999 columns, and X has 1,000",
+                "the absolute loss, which has kinks of its own, takes it with 999 columns at the most, and X has 1,000",
                 {"X": np.eye(12, 1000), "loss": "absolute", "penalty": L1(1)},
             ),
         ],
@@ -202,6 +205,13 @@ class TestBadInput:
         fit = st.fit(model, self.X, y, penalty=L2(1e-2))
         assert np.all(np.isfinite(fit.predict(self.X)))
         assert fit.predict(self.X)[:, 3].max() < 0.01
+
+    @pytest.mark.parametrize("penalty", [L1(0.1), L2(0.1)], ids=str)
+    def test_a_class_that_every_row_has(self, penalty):
+        """A penalty leaves the intercepts free, which grow for ever."""
+        fit = st.fit(st.models.Multinomial(2), self.X, 0 * self.y, penalty=penalty)
+        assert fit.outcome == "no finite optimum"
+        assert "no row is of some class" in fit.message
 
 
 TABLES = {"numbers": load_diabetes(return_X_y=True, scaled=False), "classes": load_breast_cancer(return_X_y=True)}

@@ -197,6 +197,31 @@ class TestClasses:
         np.testing.assert_allclose(fit.predict(X), peer.predict_proba(X), atol=5e-3)
         np.testing.assert_allclose(fit.params["coef"].sum(axis=0), 0, atol=1e-9)
 
+    @pytest.mark.parametrize("penalty", [L1(0.01), st.penalties.ElasticNet(0.01, 0.01)], ids=str)
+    @pytest.mark.parametrize("name", ["iris", NIGHTLY("wine")])
+    def test_softmax_with_kinks(self, tables, name, penalty):
+        X, y = tables[name]
+        X = StandardScaler().fit_transform(X)
+        l1, l2 = (penalty.l1, penalty.l2) if penalty != L1(0.01) else (0.01, 0.0)
+        words = {"solver": "saga", "tol": 1e-8, "max_iter": 20_000, "l1_ratio": l1 / (l1 + l2)}
+        peer = LogisticRegression(C=1 / ((l1 + l2) * len(y)), **words).fit(X, y)
+        fit = st.fit(st.models.Multinomial(), X, y, penalty=penalty)
+        held(fit, losses.softmax, penalty, X, y, peer.coef_, peer.intercept_, SMOOTH)
+        coef = fit.params["coef"]
+        np.testing.assert_array_equal(coef != 0, peer.coef_ != 0)
+        # Where a coefficient is not 0 the slope of the loss is λ, and at most that elsewhere.
+        slope = (np.eye(3)[y] - fit.predict(X)).T @ X / len(y) - l2 * coef
+        np.testing.assert_allclose(slope[coef != 0], l1 * np.sign(coef[coef != 0]), atol=2e-3 * l1)
+        assert np.abs(slope).max() < 1.002 * l1
+        assert abs(fit.params["intercept"].sum()) < 1e-12
+
+    def test_sparse_rows_of_several_classes_with_kinks(self, tables):
+        X, y = tables["digits"]
+        X, y, words = X[:300, :20], y[:300] % 4, {"penalty": L1(0.01), "tolerance": 1e-10}
+        dense, thin = (st.fit(st.models.Multinomial(), rows, y, **words) for rows in (X, sparse.csr_array(X)))
+        assert thin.fun == pytest.approx(dense.fun, rel=1e-9)
+        assert thin.certificate.kind == "certified"
+
     @pytest.mark.parametrize("name", [NIGHTLY("cancer"), "two wines"])
     def test_squared_hinge(self, tables, name):
         X, y = tables[name]

@@ -12,13 +12,15 @@ from steepest.fitting.scaling import Coordinates
 
 @dataclass(frozen=True)
 class ClassCoordinates:
-    """The change from θ, a column of it a contrast, to coefficients and intercepts in the user's units, a row a class.
+    """The change from θ, a column of it an output, to coefficients and intercepts in the user's units, a row a class.
+
+    Intercepts sum to 0 over the classes, as what is added to all of them alike changes nothing.
 
     Parameters
     ----------
     columns : Coordinates
         Those of the columns.
-    contrasts : array of shape (classes, classes - 1)
+    contrasts : array of shape (classes, outputs)
         Q: the scores are Q times the outputs.
     """
 
@@ -48,6 +50,7 @@ class ClassCoordinates:
         return (self.contrasts @ coef.T).ravel()
 
     def _spread(self, each: np.ndarray) -> np.ndarray:
-        """Return what is known of each contrast as coefficients and intercepts, those of all classes together."""
+        """Return what is known of each output as coefficients and intercepts, those of all classes together."""
         full = self.contrasts @ each
-        return np.concatenate([full[..., :-1].reshape(*full.shape[:-2], -1), full[..., -1]], axis=-1)
+        intercepts = full[..., -1] - full[..., -1].mean(axis=-1, keepdims=True)
+        return np.concatenate([full[..., :-1].reshape(*full.shape[:-2], -1), intercepts], axis=-1)

@@ -111,6 +111,13 @@ class Glm:
         w = self.weights(theta)
         return jnp.where(self.weight > 0, self.weight / self.mass * loss, 0.0).sum() + self.ridge / 2 * (w @ w)
 
+    def told(self, d: Array) -> Array:
+        """Return a step without what it adds to the intercepts of all classes alike, which changes nothing."""
+        if not getattr(self.loss, "apart", False):
+            return d
+        shaped = self.shaped(d)
+        return shaped.at[-1].add(-shaped[-1].mean()).ravel()
+
     def first(self, value: Array) -> Array:
         """Return from where a descent is counted: the value at its start, or of 0 or the mean where that is less.
 

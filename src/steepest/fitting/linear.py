@@ -89,7 +89,7 @@ class LinearProblem:
             if loss is not softmax:
                 raise ValueError(f"loss={loss!r}: Multinomial is fitted by softmax alone; leave loss= out")
             assert model.classes is not None
-            loss = Contrasted(model.classes)
+            loss = Contrasted(model.classes, apart=bool(kink_of(penalty)))
         elif loss is softmax:
             raise ValueError("loss='softmax' needs a score a class: take models.Multinomial() as the model")
         bend = curvature(loss, float(np.average(y, weights=weight)))
@@ -160,7 +160,11 @@ class LinearProblem:
     def view(self, calling: Calling) -> LinearView:
         """Return how the loop's points look as coefficients."""
         structure, _ = Structure.of(self.params)
-        names = structure.names if self.names is None else named(self.names, self.outputs)
+        names = (
+            structure.names
+            if self.names is None
+            else named(self.names, len(self.params["coef"]) if self.outputs else 0)
+        )
         return LinearView(Calling(structure, spread=False), names, "epoch", self.frame)
 
     def sharpen(self, objective: Objective, rows: Rows) -> None:
@@ -197,10 +201,13 @@ class LinearProblem:
             return partial(kind, self.softened(certify.glm), self.curvature)
         if isinstance(certify, SparseCertifier):
             if len(self.kinks) > WIDEST_MODEL:
-                if isinstance(self.loss, Kinked):
+                assert isinstance(self.loss, Loss)
+                if isinstance(self.loss, Kinked) or self.outputs:
+                    most = WIDEST_MODEL // max(self.outputs, 1) - 1
+                    what = f" with {self.outputs} classes" if self.outputs else ", which has kinks of its own,"
                     raise ValueError(
-                        f"penalty={self.user_penalty!r}: with the {self.loss.name} loss, which has kinks of its own, "
-                        f"it takes {WIDEST_MODEL - 1:,} columns, and X has {self.X.shape[1]:,}: take penalties.L2"
+                        f"penalty={self.user_penalty!r}: the {self.loss.name} loss{what} takes it with {most:,} "
+                        f"columns at the most, and X has {self.X.shape[1]:,}: take penalties.L2"
                     )
                 return partial(SpectralEngine, (certify.glm, certify.lam), self.curvature)
             return partial(ProximalEngine, (self.softened(certify.glm), certify.lam), self.curvature)
@@ -251,11 +258,11 @@ class LinearProblem:
         remark(self, fitted, y, weight)
 
 
-def named(columns: Sequence[str], outputs: int) -> tuple[str, ...]:
-    """Return the names of the parameters, for each class where there are several outputs."""
-    if not outputs:
+def named(columns: Sequence[str], classes: int) -> tuple[str, ...]:
+    """Return the names of the parameters, for each class where there are several."""
+    if not classes:
         return (*columns, "intercept")
-    told = range(outputs + 1)
+    told = range(classes)
     return (*(f"{name}, class {k}" for k in told for name in columns), *(f"intercept, class {k}" for k in told))
 
 
@@ -281,8 +288,6 @@ def unfit_for(penalty: Function | None, model: Any, loss: Function, asked: bool,
         return ""
     if rescale == "whiten":
         return "rescale='whiten' mixes the coefficients that it sets to 0: leave rescale= out"
-    if isinstance(model, Multinomial):
-        return "several classes at once take no penalty but L2: take that, or fit each class against the rest"
     if settled:
         return ""
     if not isinstance(model, Linear):

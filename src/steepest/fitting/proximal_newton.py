@@ -74,7 +74,7 @@ def bottom(glm: Glm, lam: Array, x: Array) -> tuple[Array, ...]:
 def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     """Take one step, unless the product with it shows that none is needed; also return how much of it was taken."""
     glm = replace(glm, softness=here.softness)
-    d = least(here.H, here.smooth, here.x, lam) - here.x
+    d = glm.told(least(here.H, here.smooth, here.x, lam) - here.x)
     along = glm.along(d)
     seen, moved = look(glm, lam, here.x, here.value, here.smooth, here.z, here.H, d, along)
     rounding = 4 * EPS * jnp.abs(here.value)

@@ -35,15 +35,17 @@ class Softmax(Loss):
 
 @dataclass(frozen=True)
 class Contrasted(Loss):
-    """The loss of `Softmax` as a function of K - 1 contrasts of the scores.
+    """The loss of `Softmax` as a function of K - 1 contrasts of the scores, or of the scores themselves.
 
     What is added to the scores of all classes changes nothing; with z = Q v, the columns of Q orthonormal and of sum
-    0, v has just what does.
+    0, v has just what does. An L1 penalty sets coefficients of single classes to 0, for which each has its own v.
 
     Parameters
     ----------
     classes_told : int
         K.
+    apart : bool
+        Whether v is z.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class Contrasted(Loss):
     """
 
     classes_told: int
+    apart: bool = False
 
     name: ClassVar[str] = "softmax"
     targets: ClassVar[str] = Softmax.targets
@@ -62,12 +65,14 @@ class Contrasted(Loss):
 
     @property
     def outputs(self) -> int:  # type: ignore[override]
-        """How many contrasts there are."""
-        return self.classes_told - 1
+        """How many numbers v holds."""
+        return self.classes_told - (not self.apart)
 
     @property
     def contrasts(self) -> np.ndarray:
-        """The matrix Q, of shape (K, K - 1), by Helmert: column k sets class k against those before it."""
+        """The matrix Q, of shape (K, K - 1), by Helmert: column k sets class k against those before it; or I."""
+        if self.apart:
+            return np.eye(self.classes_told)
         rank = np.arange(1, self.classes_told)
         columns = np.triu(np.ones((self.classes_told, self.classes_told - 1)))
         columns[rank, rank - 1] = -rank
