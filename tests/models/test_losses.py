@@ -60,7 +60,7 @@ IDS = [loss.name for loss, *_ in TABLE]
 def of_rows(loss, z, y, softness=None):
     """Return values, slopes and curvatures as the engine has them."""
     one = np.ones(len(y))
-    glm = Glm(np.zeros((len(y), 1)), y, one, 1.0, 0.0, None, softness, loss, len(y))
+    glm = Glm(np.zeros((len(y), 1)), y, one, 1.0, 0.0, None, softness, 0.0, loss, len(y))
     with double_precision():
         return [np.asarray(a) for a in glm.losses(jax.numpy.asarray(z), jax.numpy.asarray(y), jax.numpy.asarray(one))]
 

@@ -14,7 +14,7 @@ Array = Any
 
 MOST_TRIALS = 100
 SUFFICIENT = 1e-4
-PART_LEFT = 1e-6
+PART_LEFT = 1e-4
 # A step that would lead so many times as far as what was asked, or as all before, has little curvature to tell.
 FARTHEST = 1e6
 
@@ -30,7 +30,7 @@ class Corner(NamedTuple):
     trials: Array
 
 
-def search(glm: Glm, z: Array, V: Array, w: Array, W: Array, value: Array) -> tuple[Array, Array]:
+def search(glm: Glm, z: Array, V: tuple[Array, Array], w: Array, W: Array, value: Array) -> tuple[Array, Array]:
     """Return the least point a of φ(a) = f(θ + a₁ d + a₂ s), by Newton's method with halved steps, and its value.
 
     The problem is convex and its data are vectors: z = A θ and V = (A d, A s), and for the penalty
@@ -38,19 +38,20 @@ def search(glm: Glm, z: Array, V: Array, w: Array, W: Array, value: Array) -> tu
     """
     p = glm.weight / glm.mass
     # In units in which an output changes by 1 at the most, so that nothing overflows.
-    flat = V.reshape(2, -1)
-    size = jnp.max(jnp.abs(flat), axis=1)
+    size = jnp.stack([jnp.max(jnp.abs(v)) for v in V])
     unit = 1 / jnp.where(size > 0, size, 1.0)
-    flat, W = flat * unit[:, None], W * unit[:, None]
-    V = flat.reshape(V.shape)
+    u, v = (along * one for along, one in zip(V, unit, strict=True))
+    W = W * unit[:, None]
 
     def look(a: Array, trials: Array) -> Corner:
-        loss, first, second = glm.losses(z + jnp.tensordot(a, V, 1), glm.y, p)
+        loss, first, second = glm.losses(z + a[0] * u + a[1] * v, glm.y, p)
         weights = w + a @ W
         f = loss.sum() + glm.ridge / 2 * (weights @ weights)
-        slope = flat @ first.ravel() + glm.ridge * (W @ weights)
-        bent = jnp.stack([glm.bent(second, v).ravel() for v in V])
-        bend = bent @ flat.T + glm.ridge * (W @ W.T)
+        # As products of vectors: for one of matrices so narrow no code is fast.
+        slope = jnp.stack([jnp.vdot(u, first), jnp.vdot(v, first)]) + glm.ridge * (W @ weights)
+        bent = glm.bent(second, u)
+        uu, uv, vv = jnp.vdot(u, bent), jnp.vdot(v, bent), jnp.vdot(v, glm.bent(second, v))
+        bend = jnp.array([[uu, uv], [uv, vv]]) + glm.ridge * (W @ W.T)
         return Corner(a, f, slope, bend, _newton(a, slope, bend, jnp.maximum(size, 1.0)), trials)
 
     def going(here: Corner) -> Array:

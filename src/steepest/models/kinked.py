@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.loss import Loss, positive
+from steepest.models.loss import Loss, positive, shares, softplus
 
 
 class Kinked(Loss):
@@ -42,7 +42,7 @@ class Kinked(Loss):
         array
             The softened loss of each row.
         """
-        return sum(c * softness * np.logaddexp(0.0, (side * z - knot) / softness) for c, side, knot in self.parts(y))
+        return sum(c * softness * softplus((side * z - knot) / softness) for c, side, knot in self.parts(y))
 
     def softened_shortfall(self, z: Any, y: Any, t: Any, softness: Any) -> Any:
         """Return Σ c (max(0, s) - q s), by which lines of slopes q = p + p (1 - p) σ t / μ lie below the loss.
@@ -64,7 +64,7 @@ class Kinked(Loss):
         total: Any = 0.0
         for c, side, knot in self.parts(y):
             s = side * z - knot
-            p, rest = np.exp(-np.logaddexp(0.0, -s / softness)), np.exp(-np.logaddexp(0.0, s / softness))
+            p, rest = shares(s / softness)
             move = side * t / softness
             # q and 1 - q, each to its own last digit.
             up, down = p * (1 + rest * move), rest * (1 - p * move)

@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.loss import Loss
+from steepest.models.loss import Loss, shares
 from steepest.models.losses import gamma, log_loss, poisson, softmax, squared
+
+BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class Linear:
         return X
 
     def __call__(self, X: Any, coef: Any, intercept: Any) -> Any:
-        return X @ coef + intercept
+        return outputs(X, coef) + intercept
 
     def response(self, z: Any) -> Any:
         """Return what is predicted at an output z: here z itself.
@@ -174,7 +176,7 @@ class Logistic(Linear):
         array
             Probabilities.
         """
-        return np.exp(-np.logaddexp(0.0, -z))
+        return shares(z)[0]
 
 
 @dataclass(frozen=True)
@@ -329,7 +331,7 @@ class Multinomial(Linear):
         return {"coef": coef, "intercept": intercept}
 
     def __call__(self, X: Any, coef: Any, intercept: Any) -> Any:
-        return X @ coef.T + intercept
+        return outputs(X, coef.T) + intercept
 
     def response(self, z: Any) -> Any:
         """Return the probabilities of the classes.
@@ -346,3 +348,23 @@ class Multinomial(Linear):
         """
         likely = np.exp(z - z.max(axis=1, keepdims=True))
         return likely / likely.sum(axis=1, keepdims=True)
+
+
+def outputs(X: Any, coef: Any) -> Any:
+    """Return X coef; of rows in another precision a block at a time, as NumPy makes a copy of what it multiplies.
+
+    Parameters
+    ----------
+    X : array or CSR of shape (rows, columns)
+        The rows.
+    coef : array
+        Coefficients, a row a column of X.
+
+    Returns
+    -------
+    array
+        The product.
+    """
+    if not isinstance(X, np.ndarray) or X.dtype == coef.dtype or len(X) <= BLOCK_ROWS:
+        return X @ coef
+    return np.concatenate([X[first : first + BLOCK_ROWS] @ coef for first in range(0, len(X), BLOCK_ROWS)])

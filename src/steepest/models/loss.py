@@ -253,3 +253,48 @@ def positive(name: str, **numbers: Any) -> None:
     for word, value in numbers.items():
         if isinstance(value, (bool, str)) or not np.isscalar(value) or not 0 < value < math.inf:  # type: ignore[operator]
             raise ValueError(f"losses.{name}({word}={value!r}): give a finite number above 0")
+
+
+def softplus(s: Any) -> Any:
+    """Return log(1 + eˢ), by one exponential of a number not above 0.
+
+    Parameters
+    ----------
+    s : array
+        Numbers of any size.
+
+    Returns
+    -------
+    array
+        The values.
+
+    Examples
+    --------
+    >>> softplus(np.array([-1e4, 0.0, 1e4])).round(6)
+    array([0.00000e+00, 6.93147e-01, 1.00000e+04])
+    """
+    return np.where(s > 0, s, 0.0) + np.log1p(np.exp(np.where(s > 0, -s, s)))
+
+
+def shares(s: Any) -> tuple[Any, Any]:
+    """Return p = 1 / (1 + e⁻ˢ) and 1 - p, each to all its digits.
+
+    Parameters
+    ----------
+    s : array
+        Log odds.
+
+    Returns
+    -------
+    p, rest : array
+        Both shares.
+
+    Examples
+    --------
+    >>> p, rest = shares(np.array([0.0, 100.0]))
+    >>> p, rest.round(46)
+    (array([0.5, 1. ]), array([5.00e-01, 3.72e-44]))
+    """
+    small = np.exp(np.where(s > 0, -s, s))
+    large = 1 / (1 + small)
+    return np.where(s > 0, large, small * large), np.where(s > 0, small * large, large)

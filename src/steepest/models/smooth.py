@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.loss import Loss, positive
+from steepest.models.loss import Loss, positive, shares
 
 # How far rounding may lead beyond the end of a range; and how large a change of a share is too large for its rounding.
 EDGE, FAR = 1e-13, 100.0
@@ -163,11 +163,12 @@ class LogLoss(Loss):
     classes: ClassVar[bool] = True
 
     def __call__(self, z: Any, y: Any) -> Any:
-        return np.logaddexp(0.0, z) - y * z
+        # As z - y z is a difference, (1 - y) z is not.
+        return np.where(z > 0, 1 - y, -y) * z + np.log1p(np.exp(np.where(z > 0, -z, z)))
 
     def shortfall(self, z: Any, y: Any, t: Any) -> Any:
         """Return the divergence of Kullback and Leibler between probabilities q = p + p (1 - p) t and p."""
-        p, rest = np.exp(-np.logaddexp(0.0, -z)), np.exp(-np.logaddexp(0.0, z))
+        p, rest = shares(z)
         return p * entropic(rest * t) + rest * entropic(-p * t)
 
     def curvature(self, mean: float) -> float:
