@@ -1,6 +1,9 @@
 """Fits, held against the tutorial's printed tables, plain loops, NumPy, scikit-learn and optax."""
 
+import gc
+import tracemalloc
 import warnings
+import weakref
 
 import numpy as np
 import optax
@@ -161,6 +164,29 @@ class TestBatches:
 
 
 class TestLinear:
+    @pytest.mark.parametrize("words", [{}, {"step": 0.01, "epochs": 1, "batch_size": 100}], ids=str)
+    def test_beyond_the_rows_memory_holds_one_copy_of_them(self, words):
+        X = np.random.default_rng(0).standard_normal((200_000, 40), dtype=np.float32)
+        y = X @ np.arange(40.0) + 1
+        tracemalloc.start()
+        fit = st.fit(st.models.Linear(), X, y, **words)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert fit.success
+        # Beside it there are targets and weights in double precision, and a block of rows.
+        assert most < 1.2 * X.nbytes + 4 * y.nbytes + 2**23
+
+    def test_rows_are_let_go_of_with_the_fit(self, raw):
+        """Without waiting for garbage to be collected."""
+        gc.disable()
+        try:
+            fit = st.fit(st.models.Linear(), *raw)
+            held = weakref.ref(fit.objective)
+            del fit
+            assert held() is None
+        finally:
+            gc.enable()
+
     def test_least_squares_in_raw_units(self, raw):
         X, y = raw
         fit = st.fit(st.models.Linear(), X, y)

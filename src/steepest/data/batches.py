@@ -107,7 +107,9 @@ class Layout:
                 return cls(rows, rows, min(power, 1 << (most.bit_length() - 1)))
             return cls(rows, rows, math.ceil(rows / math.ceil(rows / most)))
         together = max(SHUFFLED_ROWS // size, 1) if rows >= MANY_ROWS and shuffle == "batches" else 1
-        block = size * min(max(most // size, 1), math.ceil(rows / size))
+        batches = math.ceil(rows / size)
+        blocks = math.ceil(batches / max(most // size, 1))
+        block = size * math.ceil(batches / blocks)
         return cls(rows, size, block, shuffle, together)
 
     @property
