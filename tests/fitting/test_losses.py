@@ -230,9 +230,8 @@ class TestClasses:
         words = {"tol": 1e-8, "max_iter": 200_000, "intercept_scaling": 100.0, "dual": False}
         peer = LinearSVC(C=1 / (1e-2 * len(y)), **words).fit(X, y)
         fit = st.fit(LINEAR, X, y, loss="squared hinge", penalty=L2(1e-2))
-        # Of a value so near 0 the tolerance, a part of the descent from 1, is a larger part.
-        found, part = (peer.coef_[0], peer.intercept_[0]), SMOOTH / fit.fun
-        ours, theirs = held(fit, losses.squared_hinge, L2(1e-2), X, y, *found, part)
+        found = peer.coef_[0], peer.intercept_[0]
+        ours, theirs = held(fit, losses.squared_hinge, L2(1e-2), X, y, *found, SMOOTH)
         assert ours == pytest.approx(theirs, rel=1e-4)
 
     @pytest.mark.parametrize("name", [NIGHTLY("cancer"), "two wines"])

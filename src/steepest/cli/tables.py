@@ -46,7 +46,11 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
 @click.option("--validation", type=float, help="The part of the rows to learn from that early stopping looks at.")
 @click.option("--learning-rate", type=float, help="A constant learning rate; chosen in each step unless given.")
 @click.option("--direction", help="plain, momentum, nesterov, adam or l-bfgs.")
-@click.option("--tolerance", type=float, help="What part of the whole descent may be left to gain; 1e-6 by default.")
+@click.option(
+    "--tolerance",
+    type=float,
+    help="What part of the loss, or of its whole descent, may be left to gain; 1e-6 by default.",
+)
 @click.option("--seconds", type=float, help="How long to descend at most.")
 @click.option(
     "--seed",

@@ -21,6 +21,9 @@ from steepest.derivatives.precision import double_precision
 from steepest.derivatives.structure import Calling, Leaf
 from steepest.derivatives.tracing import Budget, Traced, stack
 
+# So small a part of the descent may be left at the least: nothing comes within a part of 0.
+LEAST_PART = 1e-3
+
 
 @dataclass
 class Objective:
@@ -58,6 +61,8 @@ class Objective:
         Whether the function has no kinks, so that a Hessian tells of its minimum.
     known : float
         A value that is had without any descent, which is no part of what a descent is measured by.
+    lowest : float
+        What no value is below.
     """
 
     size: int
@@ -76,7 +81,16 @@ class Objective:
     audit: Callable[[np.ndarray], Any] | None = None
     smooth: bool = True
     known: float = math.inf
+    lowest: float = -math.inf
     noise: list[float] = field(default_factory=list)
+
+    def scale(self, first: float, value: float) -> float:
+        """Return what a tolerance is a part of, after a descent from a first value to another.
+
+        It is the descent; or what is left above the lowest, where that is less, but for `LEAST_PART` of the descent.
+        """
+        descent = min(first, self.known) - value
+        return float(np.clip(value - self.lowest, LEAST_PART * descent, descent))
 
     @property
     def updates(self) -> int:

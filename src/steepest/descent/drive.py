@@ -271,7 +271,8 @@ class Drive:
             spent = self.elapsed - self.before
             return Ending(Outcome.TIME_LIMIT, f"{spent:.2g} s spent, {self.count(done)} done")
         if self.rules.searches and self.idle(done) > MOST_IDLE:
-            asked = self.budget.tolerance * (float(state.first_value) - float(state.best_value))
+            scale = self.engine.objective.scale(float(state.first_value), float(state.best_value))
+            asked = self.budget.tolerance * scale
             return self.judge.stalled(float(state.estimate), Certificate("estimated", tolerance=asked))
         if done >= self.judge.probe_after:
             self.judge.probe()

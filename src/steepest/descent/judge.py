@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -31,7 +32,8 @@ class Judge:
     """
 
     def __init__(self, drive: Drive) -> None:
-        self.drive, self.engine = drive, drive.engine
+        # In a circle the two, and the rows of a fit with them, would stay in memory until garbage is collected.
+        self.drive, self.engine = weakref.proxy(drive), drive.engine
         self.audits = self.polished = self.cost = 0
         probes = drive.helped and drive.rules.learns and auditable(self.engine.objective)
         self.probe_after = PATIENCE * (drive.start.size + 10) if probes else math.inf
@@ -54,8 +56,7 @@ class Judge:
         """Judge a point that looks like a minimum: how the run ended there, or None where it goes on."""
         state, objective = self.engine.state, self.engine.objective
         x = np.asarray(state.best_x)
-        first = min(float(state.first_value), objective.known)
-        asked = self.drive.budget.tolerance * (first - float(state.best_value))
+        asked = self.drive.budget.tolerance * objective.scale(float(state.first_value), float(state.best_value))
         report, kind = self.certified(x, code), "certified"
         if report is None and auditable(objective):
             if not self.drive.affords(cost_of_audit(objective)):

@@ -49,7 +49,8 @@ class DescentRegressor(RegressorMixin, Descent):
     max_epochs : int, optional
         Passes through the rows, at most; with a fixed step and no `tol`, exactly.
     tol : float, optional
-        The objective may be this part of its whole descent above the least; 1e-6 by default.
+        What part of the objective, or of its whole descent where that is less, it may be above the least; 1e-6
+        by default.
     early_stopping : bool
         Whether to hold rows out and to keep the epoch that is best on them.
     validation_fraction : float

@@ -21,7 +21,7 @@ from steepest.derivatives.tracing import Traced, stack
 from steepest.descent.audit import Audit
 from steepest.fitting.glm import Glm, whitened
 from steepest.fitting.recession import falls_forever, separates
-from steepest.fitting.scaling import Coordinates
+from steepest.fitting.scaling import Coordinates, edges
 from steepest.models.losses import squared
 
 Array = Any
@@ -149,8 +149,8 @@ def reach_of(glm: Glm, coordinates: Coordinates) -> np.ndarray:
         return np.zeros(len(coordinates.scale)) if coordinates.reach is None else coordinates.reach
     if isinstance(glm.X, SparseRows):
         return coordinates.reach @ np.abs(coordinates.basis)
-    X = np.asarray(glm.X)
-    return np.maximum(X.max(axis=0), -X.min(axis=0))
+    low, high = edges(np.asarray(glm.X))
+    return np.maximum(high, -low)
 
 
 @dataclass

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from steepest.data.sparse import dense, rows_of
+from steepest.derivatives.objective import LEAST_PART
 from steepest.derivatives.tracing import Traced, stack
 from steepest.models.loss import Loss
 
@@ -35,6 +36,8 @@ class Glm:
         T, which makes coefficients in the user's units of u: a matrix, or the diagonal of one; None where λ = 0.
     softness : float or None
         How softly a kinked loss is taken.
+    lowest : float
+        What no value of f is below.
     loss : Loss
         ℓ, in NumPy.
     block : int
@@ -50,6 +53,7 @@ class Glm:
     ridge: Array
     turn: Array | None
     softness: Array | None
+    lowest: Array
     loss: Loss
     block: int
     white: bool = False
@@ -135,6 +139,11 @@ class Glm:
         values = jnp.stack([value, *(self.actual(origin, level) for level in levels)])
         return jnp.min(values, where=jnp.isfinite(values), initial=jnp.inf)
 
+    def asked(self, tolerance: Array, first: Array, value: Array) -> Array:
+        """Return how near the optimum is near enough, after a descent from a first value: see `Objective.scale`."""
+        descent = first - value
+        return tolerance * jnp.clip(value - self.lowest, LEAST_PART * descent, descent)
+
     def shortfall(self, z: Array, along: Array) -> Array:
         """Return Σ pᵢ by which the tangents of slope ℓ′ + ℓ″ A d lie below ℓ."""
         here = Traced(z), Traced(self.y), Traced(along)
@@ -217,5 +226,5 @@ def whitened(hessian: Array, gradient: Array) -> tuple[Array, Array]:
 
 
 jax.tree_util.register_dataclass(
-    Glm, ["X", "y", "weight", "mass", "ridge", "turn", "softness"], ["loss", "block", "white"]
+    Glm, ["X", "y", "weight", "mass", "ridge", "turn", "softness", "lowest"], ["loss", "block", "white"]
 )

@@ -170,7 +170,7 @@ class LinearProblem:
     def sharpen(self, objective: Objective, rows: Rows) -> None:
         """Give a convex objective over all rows its certificate."""
         objective.smooth = not kink_of(self.user_penalty) and getattr(self.loss, "curved", True)
-        objective.known = self.without_columns
+        objective.known, objective.lowest = self.without_columns, self.lowest
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return
         glm = self.softened(objective.arrays["direct"].glm)
@@ -190,6 +190,12 @@ class LinearProblem:
             z = self.loss.link(np.average(self.y, weights=self.weight))
             value = float(np.average(self.loss(z, self.y), weights=self.weight))
         return value if math.isfinite(value) else math.inf
+
+    @property
+    def lowest(self) -> float:
+        """What no parameters make the value less than, minus infinity where that is not known."""
+        known = isinstance(self.loss, Loss) and self.knows_its_penalty
+        return float(np.average(self.loss.lowest(self.y), weights=self.weight)) if known else -math.inf  # type: ignore[attr-defined]
 
     def engine(self, objective: Objective) -> Function:
         """Return what descends when nothing was asked for."""
@@ -251,7 +257,8 @@ class LinearProblem:
         with compiled_code():
             turn = None if not self.is_penalised else jax.device_put(self.coordinates.turn)
         white = self.how == "whiten"
-        return Glm(*data, rows.mass, ridge_of(self.user_penalty), turn, None, self.loss, rows.layout.block, white)  # type: ignore[arg-type]
+        arrays = (*data, rows.mass, ridge_of(self.user_penalty), turn, None, self.lowest)
+        return Glm(*arrays, self.loss, rows.layout.block, white)  # type: ignore[arg-type]
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data."""

@@ -91,7 +91,7 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     along = glm.along(d)
     seen = look(glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)
     rounding = 4 * EPS * jnp.abs(here.value)
-    asked = jnp.maximum(tolerance * (here.first_value - here.value), rounding)
+    asked = jnp.maximum(glm.asked(tolerance, here.first_value, here.value), rounding)
     # A way without an end is one from everywhere.
     seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
     here = here._replace(seen=seen)
@@ -105,7 +105,7 @@ def moved(glm: Glm, here: Stand, d: Array, along: Array, rounding: Array) -> tup
     """Go to the least point of the plane, where the loss may be taken harder."""
     s = here.step
     w, W = glm.weights(here.x), jnp.stack([glm.weights(d), glm.weights(s)])
-    a, height = search(glm, here.z, jnp.stack([along, here.along_step]), w, W, here.height)
+    a, height = search(glm, here.z, (along, here.along_step), w, W, here.height)
     step = a[0] * d + a[1] * s
     if here.softness is not None:
         centred = jnp.isfinite(here.seen.gap) & (-(here.gradient @ d) / 2 <= CENTRED * here.seen.gap)

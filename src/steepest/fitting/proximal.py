@@ -172,7 +172,7 @@ def arrived(glm: Glm, lam: Array, here: Sparse, x: Array) -> Sparse:
 def judged(glm: Glm, here: Sparse, there: Sparse, estimate: Array, tolerance: Array, stuck: Array) -> Sparse:
     """Return the stand with what is said of it: near, stuck, or on the way."""
     rounding = 4 * EPS * jnp.abs(there.value)
-    near = estimate <= jnp.maximum(tolerance * (here.first_value - there.value), rounding)
+    near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, there.value), rounding)
     idle = jnp.where(there.value < here.value - rounding, 0, here.idle + 1)
     code = jnp.where(near | separates(glm, there.z), CANDIDATE, jnp.where(idle >= MOST_IDLE, STALLED, RUNNING))
     code = jnp.where(stuck & ~near, STALLED, code)

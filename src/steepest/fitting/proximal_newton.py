@@ -78,7 +78,7 @@ def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Ar
     along = glm.along(d)
     seen, moved = look(glm, lam, here.x, here.value, here.smooth, here.z, here.H, d, along)
     rounding = 4 * EPS * jnp.abs(here.value)
-    asked = jnp.maximum(tolerance * (here.first_value - here.value), rounding)
+    asked = jnp.maximum(glm.asked(tolerance, here.first_value, here.value), rounding)
     seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
     here = here._replace(seen=seen, moved=moved)
     # The start itself is no answer, also where a way without an end leads from it.

@@ -134,7 +134,7 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     d, s = here.direction, here.step
     along = glm.along(d)
     w, W = glm.weights(here.x), jnp.stack([glm.weights(d), glm.weights(s)])
-    a, found = search(glm, here.z, jnp.stack([along, here.along_step]), w, W, here.height)
+    a, found = search(glm, here.z, (along, here.along_step), w, W, here.height)
     step = a[0] * d + a[1] * s
     x = here.x + step
     if here.softness is not None:
@@ -164,7 +164,7 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
         estimate = jnp.maximum(estimate, gradient @ gradient / (2 * there.flattest))
     if glm.softness is not None:
         estimate = estimate + kinks_gap(glm, z)
-    near = estimate <= jnp.maximum(tolerance * (here.first_value - value), rounding)
+    near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, value), rounding)
     idle = there.idle >= MOST_IDLE
     code = jnp.where(near | separates(glm, z), CANDIDATE, jnp.where(idle, STALLED, RUNNING))
     there = there._replace(estimate=estimate, code=code)
