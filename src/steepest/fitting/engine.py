@@ -11,6 +11,7 @@ import numpy as np
 
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import shared
+from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, Rules
@@ -24,6 +25,8 @@ from steepest.models.losses import squared
 Array = Any
 
 MOST_ROWS = 64
+# What part of a descent is lost in rounding, that of outputs being squared in it.
+ROUNDED = EPS**1.5
 MOST_NUMBERS = 2**18
 
 
@@ -176,7 +179,7 @@ class NewtonEngine(LinearEngine):
     def asked(self) -> float:
         """How near is near enough: least squares that is whitened is solved to rounding by a step or two."""
         (glm,) = self.data
-        return 0.0 if glm.white and glm.loss is squared and self.tolerance >= 0 else self.tolerance
+        return min(ROUNDED, self.tolerance) if glm.white and glm.loss is squared else self.tolerance
 
     def stand(self, stand: Any) -> None:
         """Stand at a state, of which the certificate learns."""

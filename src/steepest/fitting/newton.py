@@ -139,8 +139,11 @@ def hardened(glm: Glm, centred: Array, along: Array) -> Glm:
 
 
 def rested(glm: Glm, here: Any, height: Array, rounding: Array) -> Array:
-    """Return for how many steps the height has not fallen; a loss without kinks is higher where it is harder."""
+    """Return for how many steps the height has not fallen; a loss without kinks is higher where it is harder.
+
+    Where rounding lets it rise and fall in turn, rises count for more.
+    """
     fell = height < here.height - rounding
     if here.softness is not None and not glm.loss.kinked:
         fell |= glm.softness < here.softness
-    return jnp.where(fell, 0, here.idle + 1)
+    return jnp.where(fell, jnp.maximum(here.idle - 1, 0), here.idle + 1 + (height > here.height + rounding))
