@@ -213,7 +213,8 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
     mass = given.weight.sum(axis=1)
     lam = np.stack([np.append(kink / found.scale, 0.0) for kink, found in zip(given.kink, where, strict=True)])
     with double_precision():
-        glm = Glm(A, given.y, given.weight, mass, given.ridge, turns, None, np.full(BATCH, -np.inf), given.loss, given.X.shape[1])
+        lowest = np.full(BATCH, -np.inf)
+        glm = Glm(A, given.y, given.weight, mass, given.ridge, turns, None, lowest, given.loss, given.X.shape[1])
         sparse = given.kink.any()
         measured = sparse_certificate._measured if sparse else certificate._measured
         seen, beside = jax.device_get(jax.vmap(measured)(*([glm, lam] if sparse else [glm]), theta))

@@ -153,6 +153,29 @@ class TestClasses:
         assert again == machines
         np.testing.assert_array_equal(again.outputs(new)[0], scores)
 
+    @pytest.mark.parametrize("model", ["linear", "svm"])
+    def test_a_loaded_fit_goes_on_with_its_table(self, iris, tmp_path, model):
+        two = iris[iris["species"] != "setosa"].reset_index(drop=True)
+        two.loc[[3, 60], "species"], two.loc[[5, 70], "sepal width"] = None, np.nan
+        words = {"model": model, "batch_size": 8, "step": 0.01, "rng": 3, "penalty": st.penalties.L2(0.1)}
+        whole, part = (st.fit_table(two, "species", epochs=count, **words) for count in (6, 3))
+        loaded = st.load(part.save(tmp_path))
+        with pytest.raises(RuntimeError, match="give it again"):
+            loaded.more(epochs=3)
+        with pytest.raises(ValueError, match="is not what it was"):
+            loaded.more(two.assign(**{"petal width": 1.0}), epochs=3)
+        on = loaded.more(two, epochs=3)
+        np.testing.assert_array_equal(on.trace.x, whole.trace.x)
+        assert (on.score, on.coefficients) == (whole.score, whole.coefficients)
+        np.testing.assert_array_equal(on.held_out.rows, whole.held_out.rows)
+        np.testing.assert_array_equal(on.held_out.predicted, whole.held_out.predicted)
+        np.testing.assert_array_equal(part.more(epochs=3).trace.x, whole.trace.x)
+
+    def test_machines_do_not_go_on_once_they_are_saved(self, iris, tmp_path):
+        loaded = st.load(st.fit_table(iris, "species", model="svm", tolerance=1e-2).save(tmp_path))
+        with pytest.raises(RuntimeError, match="against the rest do not go on once they are saved"):
+            loaded.more(iris)
+
     @pytest.mark.nightly
     def test_a_penalty_is_taken_where_there_is_no_finite_optimum(self, iris):
         two = iris[iris["species"] != "virginica"]

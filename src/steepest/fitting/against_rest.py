@@ -12,6 +12,8 @@ import numpy as np
 from steepest.fitting.result import Fit
 from steepest.trace import Certificate, Outcome, Trace
 
+ONCE = "fits of each class against the rest do not go on once they are saved: call fit_table again"
+
 
 @dataclass(frozen=True)
 class Machines:
@@ -27,6 +29,10 @@ class Machines:
         how = how | {"callback": callback, "progress": progress}
         assert fit.data is not None
         return as_one(self.labels, (machine.more(**how) for machine in self.fits), fit.data)
+
+    def saved(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return why they do not go on once they are saved: of each only what it comes to is kept."""
+        return {"why": ONCE}, {}
 
 
 def against_rest(descend: Callable[..., Fit], X: np.ndarray, y: np.ndarray, labels: Sequence[Any], **how: Any) -> Fit:

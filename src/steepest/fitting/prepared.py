@@ -42,6 +42,14 @@ class Prepared:
     encoding: Encoding
     notes: list[str]
 
+    @property
+    def learnt(self) -> np.ndarray:
+        """Which rows of the table are learnt from, as far as the last of them."""
+        rows = self.places[self.seen]
+        learnt = np.zeros(int(rows.max(initial=-1)) + 1, bool)
+        learnt[rows] = True
+        return learnt
+
 
 def prepare(
     table: Any, target: str, task: Task | None, held_out: float, draws: np.random.Generator, **encode: Any
@@ -97,6 +105,48 @@ def prepare(
     if not seen.all():
         notes.append(f"{counted(int((~seen).sum()), 'row')} held out, {seen.sum():,} to learn from")
     return Prepared(X, y, seen, places, classes, encoding, [*notes, *encoding.notes])
+
+
+def prepared_again(
+    table: Any, target: str, classes: tuple[Any, ...] | None, encoding: Encoding, learnt: np.ndarray
+) -> Prepared:
+    """Make a table ready as it was for a fit.
+
+    Parameters
+    ----------
+    table : path, DataFrame, pyarrow.Table or dict
+        The table.
+    target : str
+        The column to predict.
+    classes : tuple or None
+        The labels that the fit tells apart; None for numbers.
+    encoding : Encoding
+        How columns become numbers.
+    learnt : array of bool
+        Which rows were learnt from.
+
+    Returns
+    -------
+    Prepared
+        The numbers.
+
+    Raises
+    ------
+    TableError
+        Where it is another table, whose columns do not suit.
+    """
+    read, notes = read_table(table)
+    answer = learn_target(read, target, "regression" if classes is None else "classification")
+    y, places = answer.y, np.flatnonzero(answer.kept)
+    if classes is not None:
+        known = [classes.index(label) if label in classes else -1 for label in answer.classes or ()]
+        y = np.array(known, dtype=float)[y.astype(int)]
+    encoded = encoding.transform(read.filter(arrow().array(answer.kept)))
+    X, y, places = encoded.X, y[encoded.kept], places[encoded.kept]
+    told = y >= 0 if classes is not None else np.ones(len(y), bool)
+    X, y, places = X[told], y[told], places[told]
+    seen = np.isin(places, np.flatnonzero(learnt))
+    return Prepared(X, y, seen, places, classes, encoding, notes)
 
 
 def split(y: np.ndarray, part: float, classes: int, draws: np.random.Generator) -> np.ndarray:

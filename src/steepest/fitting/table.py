@@ -19,11 +19,10 @@ from steepest.descent.choose import our_words
 from steepest.descent.storage import staged, write_record
 from steepest.fitting.against_rest import against_rest
 from steepest.fitting.fit import fit
-from steepest.fitting.kept import kept
 from steepest.fitting.method import Method, described, outputs_of, parameter_names
 from steepest.fitting.named import named, worded
 from steepest.fitting.predictions import columns_of, write_csv
-from steepest.fitting.prepared import check_numbers, prepare
+from steepest.fitting.prepared import Prepared, check_numbers, prepare, prepared_again
 from steepest.fitting.result import Fit
 from steepest.fitting.score import HeldOut, Score, score_of, tells_probabilities, told
 from steepest.models import SVM, losses
@@ -53,6 +52,8 @@ class TableFit(Fit):
         On held-out rows; None where none were held out.
     notes : list of str
         What was read, made of the columns, filled in and dropped, in plain sentences.
+    learnt : array of bool
+        Which rows of the table it was fitted to.
     held_out : HeldOut or None
         The held-out rows; None where the fit was loaded.
     """
@@ -63,6 +64,7 @@ class TableFit(Fit):
     loss: losses.Loss = losses.squared
     score: Score | None = None
     notes: list[str] = field(default_factory=list)
+    learnt: np.ndarray = field(default_factory=lambda: np.zeros(0, bool), repr=False)
     held_out: HeldOut | None = field(default=None, repr=False)
 
     @property
@@ -156,13 +158,15 @@ class TableFit(Fit):
             truth = truth if self.classes is None else self._labels_at(truth.astype(int))
         write_csv(file, columns_of(rows, self.target, truth, self.labels(outputs), self._beside(outputs)))
 
-    def more(self, *rows: Any, **how: Any) -> TableFit:
-        """Go on from where this fit stopped, while the table is at hand; the score is told anew.
+    def more(self, table: Any = None, **how: Any) -> TableFit:  # type: ignore[override]
+        """Go on from where this fit stopped; the score is told anew.
 
         Parameters
         ----------
-        *rows, **how : optional
-            As for `Fit.more`; the rows are at hand.
+        table : path, DataFrame, pyarrow.Table or dict, optional
+            The table of the fit, where it was loaded: it is not saved with it.
+        **how : optional
+            ``epochs``, ``tolerance``, ``seconds``, ``callback`` and ``progress``, as for `Fit.more`.
 
         Returns
         -------
@@ -171,12 +175,19 @@ class TableFit(Fit):
 
         Raises
         ------
+        ValueError
+            If the table is not that of the fit.
         RuntimeError
-            If the fit was loaded: the table is not saved with it.
+            If the table must be given again, or a loaded fit is one of each class against the rest.
         """
-        if self.onward is None:
-            raise RuntimeError("this fit was loaded, and its table is not saved with it: call fit_table again")
-        fitted, held = super().more(*rows, **how), self.held_out
+        if table is None and self.data is None:
+            raise RuntimeError("the table of a fit is not saved with it: give it again, fit.more(table, …)")
+        rows: tuple[Any, ...] = ()
+        held = self.held_out
+        if table is not None:
+            ready = prepared_again(table, self.target, self.classes, self.encoding, self.learnt)
+            rows, held = (ready.X[ready.seen], ready.y[ready.seen]), held_out_of(self, ready)
+        fitted = super().more(*rows, **how)
         known = {f.name: getattr(fitted, f.name) for f in fields(Fit)}
         known["columns"], fitted.trace.names = self.columns, self.trace.names
         if held is not None and fitted.data is not None:
@@ -208,7 +219,7 @@ class TableFit(Fit):
             save_figure(DescentDisplay.from_run(self), room / PICTURE)
             if self.held_out is not None:
                 self.write(room / PREDICTIONS, self.held_out.predicted, self.held_out)
-            write_record(room, self._header(), self.trace.arrays() | kept(self.model)[1])
+            write_record(room, *self._saved())
         return Path(folder)
 
     def __str__(self) -> str:
@@ -236,6 +247,10 @@ class TableFit(Fit):
         labels = (self.classes or ())[outputs.ndim == 1 :]
         return {f"{what} of {label}": column for label, column in zip(labels, np.atleast_2d(outputs.T), strict=False)}
 
+    def _saved(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        record, arrays = super()._saved()
+        return record, arrays | {"learnt": self.learnt}
+
     def _header(self) -> dict[str, Any]:
         return super()._header() | {
             "result": "table",
@@ -254,6 +269,7 @@ class TableFit(Fit):
             "classes": record["classes"] and tuple(record["classes"]),
             "loss": named(record["loss"]),
             "score": record["score"] and Score.revived(record["score"]),
+            "learnt": arrays["learnt"],
         }
         return super()._revive(record | known, arrays)  # type: ignore[return-value]
 
@@ -381,10 +397,7 @@ def fit_table(
         fitted, why = descend(X[seen], y[seen], penalty=penalty), NEEDED
     fitted.columns = list(names)
     fitted.trace.names = parameter_names(names if kernel == "linear" else fitted.trace.names[:-1], classes)
-    unseen = None
-    if not seen.all():
-        held = X[~seen]
-        unseen = HeldOut(ready.places[~seen], y[~seen], outputs_of(fitted, held), held)
+    unseen = held_out_of(fitted, ready)
     return TableFit(
         **{f.name: getattr(fitted, f.name) for f in fields(fitted)},
         encoding=ready.encoding,
@@ -393,5 +406,14 @@ def fit_table(
         loss=cost,
         score=unseen and score_of(unseen, y[seen], cost, classes),
         notes=[*ready.notes, f"fitted: {described(chosen, cost, penalty)}{why}"],
+        learnt=ready.learnt,
         held_out=unseen,
     )
+
+
+def held_out_of(fitted: Fit, ready: Prepared) -> HeldOut | None:
+    """Return the rows that a fit was not told of, with what it makes of them; None where there are none."""
+    if ready.seen.all():
+        return None
+    rest = ~ready.seen
+    return HeldOut(ready.places[rest], ready.y[rest], outputs_of(fitted, ready.X[rest]), ready.X[rest])
