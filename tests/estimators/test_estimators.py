@@ -227,13 +227,21 @@ class TestPartialFit:
         with pytest.raises(ValueError, match=r"the label 2, and the classes are \[0, 1\]"):
             DescentClassifier().partial_fit(X, y, classes=[0, 1])
 
+    def test_sparse_rows(self):
+        rng = np.random.default_rng(0)
+        X = sparse.random_array((3_000, 600), density=0.02, rng=rng, format="csr")
+        y = (X @ rng.normal(size=600) > 0).astype(int)
+        learner = DescentClassifier(random_state=0)
+        for rows in (slice(k, k + 500) for k in range(0, 3_000, 500)):
+            learner.partial_fit(X[rows], y[rows], classes=[0, 1])
+        assert learner.score(X, y) > 0.85
+        assert learner.coef_.shape == (1, 600)
+
     def test_where_it_can_not_be_had(self):
         assert not hasattr(DescentRegressor(penalty="l1", alpha=1.0), "partial_fit")
         assert not hasattr(DescentRegressor(loss="poisson"), "partial_fit")
         assert hasattr(DescentRegressor(loss="poisson", step=0.01), "partial_fit")
         X, y = np.eye(3), np.arange(3.0)
-        with pytest.raises(TypeError, match="X is sparse: partial_fit takes arrays"):
-            DescentRegressor().partial_fit(sparse.csr_array(X), y)
         with pytest.raises(ValueError, match="early_stopping=True needs all rows at once"):
             DescentRegressor(early_stopping=True).partial_fit(X, y)
         with pytest.raises(ValueError, match="class_weight='balanced' needs all rows at once"):

@@ -100,12 +100,36 @@ def test_many_columns_converge():
     assert fitted.fun <= least + 1e-6
 
 
-def test_functions_and_streams_say_that_they_take_arrays(table):
+def blocks_of(X, y, dense):
+    for first in range(0, ROWS, 60):
+        rows = slice(first, first + 60)
+        yield X[rows].toarray() if dense(first) else X[rows], y[rows], 1.0 + np.arange(len(y[rows])) % 3
+
+
+@pytest.mark.parametrize("model", [Linear(), Logistic()], ids=str)
+def test_a_stream_of_sparse_blocks_is_that_of_dense_ones_scaled(table, model):
+    X, targets = table
+    words = {"rng": 0, "penalty": L2(0.01)}
+    thin = st.fit(model, blocks_of(X, targets[type(model)], lambda first: False), **words)
+    wide = st.fit(model, blocks_of(X, targets[type(model)], lambda first: True), rescale="scale", **words)
+    np.testing.assert_allclose(thin.params["coef"], wide.params["coef"], rtol=1e-9)
+    np.testing.assert_allclose(thin.trace.value, wide.trace.value, rtol=1e-9)
+    assert thin.fun < thin.trace.value[0]
+
+
+def test_blocks_of_a_stream_may_be_sparse_and_dense_in_turn(table):
+    X, targets = table
+    fit = st.fit(Linear(), blocks_of(X, targets[Linear], lambda first: first % 120 == 0), rng=0)
+    assert fit.fun < 0.9 * fit.trace.value[0]
+    refused = st.fit(Linear(), blocks_of(X, targets[Linear], lambda first: not first), rescale="whiten", rng=0)
+    assert (refused.outcome, refused.success) == ("function raised", False)
+    assert "rescale='whiten' is not for a stream of sparse rows" in refused.message
+
+
+def test_functions_say_that_they_take_arrays(table):
     X, targets = table
     with pytest.raises(TypeError, match=r"functions of your own take arrays: give X.toarray\(\)"):
         st.fit(lambda X, w: X @ w, X, targets[Linear], start={"w": np.zeros(WIDE)})
-    with pytest.raises(TypeError, match=r"X of block 0 is sparse.*toarray"):
-        st.fit(Linear(), iter([(X, targets[Linear])]))
 
 
 def _resident(what: str) -> int:

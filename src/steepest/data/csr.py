@@ -132,12 +132,14 @@ class SparseColumns:
     """Sparse rows as the loop sees them, (X - mean) turn, which is not formed.
 
     The copy that compiled code reads takes as many bytes as a CSR of four-byte indices where rows are of even
-    length, and at most 1.5 times as many (1⅓ times in double precision) however uneven they are.
+    length, and at most 1.5 times as many (1⅓ times in double precision) however uneven they are. Where it is
+    `rounded`, powers of two hold them, so that blocks of much the same size share compiled code.
     """
 
     X: csr_array
     mean: np.ndarray | None = None
     turn: np.ndarray | None = None
+    rounded: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -167,6 +169,8 @@ class SparseColumns:
 
         lengths = np.diff(self.X.indptr)
         width = segment_width(lengths, self.dtype.itemsize)
+        if self.rounded:
+            width = 1 << (width - 1).bit_length()
         ordered = lengths if order is None else lengths[order]
         counts = np.zeros(layout.blocks * layout.block, np.int64)
         counts[: len(ordered)] = -(-ordered // width)
@@ -174,7 +178,7 @@ class SparseColumns:
         total = max(int(starts[-1]), 1)
         if total > MOST_SEGMENTS:
             raise ValueError(f"X has {self.X.nnz:,} entries, more than can be counted in four bytes: give fewer rows")
-        if total <= FEW_SEGMENTS:
+        if total <= FEW_SEGMENTS or self.rounded:
             total = 1 << (total - 1).bit_length()
         values, columns = aligned((total, width), self.dtype), aligned((total, width), np.dtype(np.int32))
         owner = aligned((total,), np.dtype(np.int32))

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -162,8 +161,6 @@ class Descent(BaseEstimator):
 
     def _read_once(self, X: Any, targets: np.ndarray, weight: np.ndarray, starts: list[Any], seed: int) -> list[Fit]:
         """Learn from a block of rows as from the next of a stream, which each output's student remembers."""
-        if issparse(X):
-            raise TypeError("X is sparse: partial_fit takes arrays, X.toarray(), or a learning rate, such as step=0.01")
         cost = self._cost
         penalty = penalty_of(self.penalty, self.alpha, self.l1_ratio)
         model, strength = linear_model(cost), ridge_of(penalty)

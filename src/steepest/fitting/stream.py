@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -13,7 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
-from steepest.data.csr import is_sparse
+from steepest.data.batches import Layout
+from steepest.data.csr import SparseColumns, is_sparse, moments
+from steepest.data.sparse import rows_of
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
@@ -39,9 +41,9 @@ ADVICE = "all rows at once, where memory holds them, give the exact one"
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of a stream, checked."""
+    """Rows of a stream, checked; X may be sparse."""
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray
     weight: np.ndarray
     names: list[str] | None
@@ -53,6 +55,8 @@ class Blocks:
 
     Attributes
     ----------
+    whitened : bool
+        Whether columns are to be mixed, which sparse ones can't be.
     number : int
         Which block of the stream was read last, or could not be read.
     """
@@ -61,6 +65,7 @@ class Blocks:
     model: Linear
     loss: losses.Loss
     dtype: Any
+    whitened: bool = False
     number: int = field(default=-1, init=False)
     layout: tuple[int, list[str] | None] | None = field(default=None, init=False)
 
@@ -79,13 +84,13 @@ class Blocks:
         k = self.number
         if not (isinstance(pieces, (tuple, list)) and len(pieces) in (2, 3)):
             raise TypeError(f"block {k} of the stream is {type(pieces).__name__}: give (X, y) or (X, y, weight)")
-        if is_sparse(pieces[0]):
-            raise TypeError(f"X of block {k} is sparse, and streams take arrays: give it .toarray()")
-        if not len(pieces[0]):
+        if self.whitened and is_sparse(pieces[0]):
+            raise ValueError("rescale='whiten' is not for a stream of sparse rows: take rescale='scale'")
+        if not (pieces[0].shape[0] if is_sparse(pieces[0]) else len(pieces[0])):
             return None
         X, names = read_features(pieces[0], self.dtype, f"X of block {k}")
         X = self.model.shaped(X)
-        y = read_target(pieces[1], len(X), f"y of block {k}", f"X of block {k}")
+        y = read_target(pieces[1], X.shape[0], f"y of block {k}", f"X of block {k}")
         losses.check_targets(self.loss, y)
         weight = pieces[2] if len(pieces) == 3 else None
         idle = weight is not None and np.shape(weight) == y.shape and not np.any(weight)
@@ -95,7 +100,7 @@ class Blocks:
             raise ValueError(f"block {k} has {X.shape[1]} columns, and those before it {width}")
         if names != known:
             raise ValueError(f"block {k} has the columns {names}, and those before it {known}")
-        return None if idle else Block(X, y, read_weight(weight, len(X)), names)
+        return None if idle else Block(X, y, read_weight(weight, len(y)), names)
 
 
 @dataclass
@@ -112,18 +117,27 @@ class Moments:
     mean: Any = 0.0
     squares: Any = 0.0
 
-    def add(self, X: np.ndarray, weight: np.ndarray) -> None:
-        """Take in the rows of a block."""
+    def add(self, X: Any, weight: np.ndarray) -> None:
+        """Take in the rows of a block; of sparse ones the zeros are not formed."""
         mass = float(weight.sum())
-        # From the first row on, so that a column of equal numbers has no variance at all.
-        mean = X[0] + weight @ (X - X[0]) / mass
-        centred = X - mean
-        weighted = centred * weight.reshape(-1, *[1] * (X.ndim - 1))
+        if is_sparse(X):
+            mean = moments(X, weight)
+            new = mass * moments(X, weight, mean)
+        else:
+            X = X.astype(float)
+            # From the first row on, so that a column of equal numbers has no variance at all.
+            mean = X[0] + weight @ (X - X[0]) / mass
+            centred = X - mean
+            weighted = centred * weight.reshape(-1, *[1] * (X.ndim - 1))
+            new = weighted.T @ centred if self.full else (weighted * centred).sum(axis=0)
         moved, both = mean - self.mean, self.mass + mass
-        new = weighted.T @ centred if self.full else (weighted * centred).sum(axis=0)
         jump = np.outer(moved, moved) if self.full else moved**2
         self.squares = self.squares + new + jump * (self.mass * mass / both)
-        self.mean, self.mass, self.rows = self.mean + moved * (mass / both), both, self.rows + len(X)
+        self.mean, self.mass, self.rows = self.mean + moved * (mass / both), both, self.rows + len(weight)
+
+    def alone(self) -> Moments:
+        """Return what is known of each column by itself."""
+        return replace(self, full=False, squares=np.diag(self.squares) if self.rows else 0.0)
 
     @property
     def scale(self) -> Any:
@@ -155,7 +169,7 @@ class Learnt(NamedTuple):
 
 @dataclass(frozen=True)
 class Lesson:
-    """A block in batches, in coordinates of its own; batches without rows teach nothing."""
+    """A block in batches of some rows, in coordinates of its own; batches without rows teach nothing."""
 
     X: Array
     y: Array
@@ -164,9 +178,10 @@ class Lesson:
     turn: Array
     ridge: Array
     loss: losses.Loss
+    size: int
 
 
-jax.tree_util.register_dataclass(Lesson, ["X", "y", "weight", "start", "turn", "ridge"], ["loss"])
+jax.tree_util.register_dataclass(Lesson, ["X", "y", "weight", "start", "turn", "ridge"], ["loss", "size"])
 
 
 def _learn(lesson: Lesson, learnt: Learnt) -> tuple[Learnt, Array, Array]:
@@ -181,8 +196,8 @@ def _learn(lesson: Lesson, learnt: Learnt) -> tuple[Learnt, Array, Array]:
         turn = lesson.turn
         return lesson.ridge * (turn.T @ (turn @ u) if turn.ndim == 2 else turn**2 * u)
 
-    def update(learnt: Learnt, batch: tuple[Array, Array, Array]) -> tuple[Learnt, tuple[Array, Array]]:
-        X, y, weight = batch
+    def update(learnt: Learnt, k: Array) -> tuple[Learnt, tuple[Array, Array]]:
+        X, y, weight = (rows_of(a, k * lesson.size, lesson.size) for a in (lesson.X, lesson.y, lesson.weight))
         theta = learnt.theta
         z = X @ theta[:-1] + theta[-1]
         slope = jax.jvp(lambda z: stack(lesson.loss(Traced(z), Traced(y))), (z,), (jnp.ones_like(z),))[1]
@@ -198,7 +213,7 @@ def _learn(lesson: Lesson, learnt: Learnt) -> tuple[Learnt, Array, Array]:
         taught = (weight > 0).any()
         return jax.tree.map(lambda new, old: jnp.where(taught, new, old), new, learnt), (t, jnp.where(taught, g, 0.0))
 
-    after, (t, g) = jax.lax.scan(update, learnt, (lesson.X, lesson.y, lesson.weight))
+    after, (t, g) = jax.lax.scan(update, learnt, jnp.arange(len(lesson.y) // lesson.size))
     return after, t[-1], g.sum(axis=0) / (after.updates - learnt.updates)
 
 
@@ -255,7 +270,9 @@ class Stream:
     def learn(self, block: Block) -> None:
         """Learn from a block."""
         before = self.columns.scale if self.columns.rows else None
-        self.columns.add(block.X.astype(float), block.weight)
+        if is_sparse(block.X) and self.columns.full:
+            self.columns = self.columns.alone()
+        self.columns.add(block.X, block.weight)
         if before is not None:
             self.calm(before)
         self.target.add(block.y, block.weight)
@@ -271,13 +288,11 @@ class Stream:
             return np.append(point[:-1], point[-1] + middle)
 
         order = np.arange(len(block.y)) if self.rng is None else self.rng.permutation(len(block.y))
-        scaled = (block.X[order] - at.mean) / at.scale
-        scaled = scaled if at.basis is None else scaled @ at.basis
         share = block.weight[order] * (self.columns.rows / self.columns.mass / self.size)
-        X, y, share = (self.batches(a) for a in (scaled, (block.y[order] - middle) / unit, share))
+        X, y, share = self.rows(block.X, order, at), *map(self.padded, ((block.y[order] - middle) / unit, share))
         with compiled_code():
             known = Learnt(inward(self.point), inward(self.average), self.far, self.squares, self.updates)
-            lesson = Lesson(X, y, share, inward(self.start), at.turn, self.ridge, self.loss)
+            lesson = Lesson(X, y, share, inward(self.start), at.turn, self.ridge, self.loss, self.size)
             learnt, t, slope = jax.device_get(_learn_from(lesson, Learnt(*(jnp.asarray(a, float) for a in known))))
         self.point, self.average = outward(learnt.theta), outward(learnt.average)
         self.far, self.squares = float(learnt.far), float(learnt.squares)
@@ -302,12 +317,23 @@ class Stream:
             return Coordinates(np.zeros(size), np.ones(size))
         return self.columns.coordinates()
 
-    def batches(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows in batches, padded by rows of zeros to a power of two of them, as each number is compiled for."""
-        count = 1 << (-(-len(rows) // self.size) - 1).bit_length()
-        padded = np.zeros((count * self.size, *rows.shape[1:]))
+    def rows(self, X: Any, order: np.ndarray, at: Coordinates) -> Any:
+        """Return rows in an order and in coordinates, padded."""
+        if is_sparse(X):
+            layout = Layout(len(order), self.size, self.whole(len(order)))
+            return SparseColumns(X.astype(float), at.mean, at.turn, rounded=True).arranged(layout, order)
+        scaled = (X[order] - at.mean) / at.scale
+        return self.padded(scaled if at.basis is None else scaled @ at.basis)
+
+    def padded(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows with rows of zeros behind them."""
+        padded = np.zeros((self.whole(len(rows)), *rows.shape[1:]))
         padded[: len(rows)] = rows
-        return padded.reshape(count, self.size, *rows.shape[1:])
+        return padded
+
+    def whole(self, rows: int) -> int:
+        """Return how many rows a power of two of batches has that holds these: each number is compiled for."""
+        return self.size << (-(-rows // self.size) - 1).bit_length()
 
 
 def fit_stream(

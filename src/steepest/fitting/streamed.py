@@ -42,4 +42,4 @@ def fit_blocks(
         )
     size, draws = read_rows(how["batch_size"]), generator(rng) if shuffle else None
     student = partial(Stream, model, cost, penalty.strength if penalty else 0.0, rescale, size or BATCH, draws)
-    return fit_stream(student, model, Blocks(X, model, cost, dtype), start, seconds, callback, progress)
+    return fit_stream(student, model, Blocks(X, model, cost, dtype, rescale == "whiten"), start, seconds, callback, progress)
