@@ -222,9 +222,11 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
     for k in np.flatnonzero(whole):
         one = jax.tree.map(operator.itemgetter(k), seen)
         if sparse:
-            report = sparse_certificate.bounded(one, beside[k], theta[k], where[k], replace(glm, X=A[k]))
+            report = sparse_certificate.bounded(
+                one, beside[k], theta[k], where[k], replace(glm, X=A[k], lowest=-np.inf)
+            )
         else:
-            report = certificate.bounded(one, beside[k], theta[k], where[k], replace(glm, X=A[k]))
+            report = certificate.bounded(one, beside[k], theta[k], where[k], replace(glm, X=A[k], lowest=-np.inf))
         bounds[k] = np.nan if report is None else report.decrement
     return at, bounds
 

@@ -24,11 +24,13 @@ class Origin:
 plane, origin = Plane(), Origin()
 
 
+def unequal(why):
+    return {f"check_sample_weight_equivalence_on_{kind}_data": why for kind in ("dense", "sparse")}
+
+
 # scikit-learn excuses its own SGD from the same two.
-BATCHES = {
-    f"check_sample_weight_equivalence_on_{kind}_data": "a batch of rows is not a batch of other rows that weigh more"
-    for kind in ("dense", "sparse")
-}
+BATCHES = unequal("a batch of rows is not a batch of other rows that weigh more")
+FEATURES = unequal("the features of a kernel are drawn from the rows, of which there are others where rows repeat")
 # The checks want coefficients of the same rows, told in two ways, to agree to 7 digits.
 NEAR = 1e-14
 # Those that compile least.
@@ -42,8 +44,8 @@ SLOW = [
     DescentClassifier(tol=NEAR),
     DescentClassifier(model="svm", alpha=0.01, tol=NEAR),
     DescentClassifier(loss="squared hinge", tol=NEAR),
-    DescentRegressor(model="svm", kernel="rbf", n_components=10, alpha=0.01, tol=NEAR),
-    DescentClassifier(model="svm", kernel="rbf", n_components=10, alpha=0.01, tol=NEAR),
+    DescentRegressor(model="svm", kernel="rbf", n_components=50, alpha=1e-3),
+    DescentClassifier(model="svm", kernel="rbf", n_components=50, alpha=1e-3),
     DescentClassifier(penalty="elasticnet", alpha=0.001, tol=NEAR),
     DescentClassifier(plane, start=origin, tol=NEAR),
     DescentClassifier(batch_size=8),
@@ -52,4 +54,6 @@ SLOW = [
 
 def excused(estimator):
     """Which checks may fail, and why."""
+    if estimator.kernel != "linear":
+        return FEATURES
     return BATCHES if estimator.batch_size and isinstance(estimator, DescentClassifier) else {}

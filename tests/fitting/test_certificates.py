@@ -88,6 +88,16 @@ def test_a_fit_stops_by_its_certificate_and_keeps_what_it_promises(loss, penalty
     assert fit.fun - best.fun <= fit.certificate.gap <= fit.certificate.tolerance
 
 
+@pytest.mark.parametrize("loss", ["hinge", "squared hinge", "absolute", "epsilon-insensitive"])
+def test_where_all_targets_are_met_nothing_is_better(loss):
+    X = np.random.default_rng(1).standard_normal((20, 40))
+    fit = st.fit(st.models.Linear(), X, (X[:, 0] > 0).astype(float), loss=loss)
+    assert (fit.outcome, fit.certificate.kind) == ("converged", "certified")
+    assert fit.nit < 20
+    assert fit.fun <= 1e-8
+    assert fit.certificate.gap <= 1e-8
+
+
 def test_other_rules_are_certified_too():
     rng = np.random.default_rng(12)
     X = rng.standard_normal((80, 3))

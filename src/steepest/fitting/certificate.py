@@ -78,6 +78,8 @@ def sums(
     """Return a bound with what tells how rounding may have changed it."""
     p = glm.weight / glm.mass
     _, first, second = glm.losses(z, glm.y, p)
+    left = value - glm.lowest
+    gap = jnp.where(left <= glm.rounding(value), left, gap)
     alike, terms = jnp.asarray(False), stack(glm.loss.terms(Traced(glm.y)))
     if not glm.loss.outputs:
         intercept, ones = jnp.zeros_like(theta).at[-1].set(1.0), jnp.ones_like(z)
@@ -104,6 +106,8 @@ def bounded(
 ) -> Audit | None:
     """Return the bound of what was seen, with what rounding may hide; None where H is singular to rounding."""
     numbers = Seen(*map(float, seen))
+    if (least := at_the_lowest(numbers, glm)) is not None:
+        return least
     # Of a Hessian that is known without being formed, columns that are nearly dependent say how exact that is.
     blurred = coordinates.condition if coordinates.condition > 1e5 else coordinates.condition**2
     lost = ROUNDINGS * EPS * (numbers.condition if measured else blurred)
@@ -117,6 +121,15 @@ def bounded(
     error = float(np.linalg.norm(pulled))
     gap = (math.sqrt(2 * max(numbers.gap, 0.0)) + error) ** 2 / 2 * (1 + lost) ** 2
     return Audit(gap + known.value, 4 * (error**2 / 2 + known.value), math.nan, math.nan, 0.0, 1)
+
+
+def at_the_lowest(seen: Seen, glm: Glm) -> Audit | None:
+    """Return the bound where the value is, to rounding, what none is below, as where all targets are met; else None."""
+    value, lowest = float(seen.value), float(glm.lowest)
+    slack = ROUNDINGS * EPS * (abs(value) + abs(lowest)) + (ROUNDINGS * EPS * float(seen.size)) ** 2
+    if math.isinf(lowest) or value - lowest > slack:
+        return None
+    return Audit(max(value - lowest, 0.0) + slack, 4 * slack, math.nan, math.nan, 0.0, 1)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from steepest.data.sparse import dense, rows_of
+from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import LEAST_PART
 from steepest.derivatives.tracing import Traced, stack
 from steepest.models.loss import Loss
@@ -143,6 +144,11 @@ class Glm:
         """Return how near the optimum is near enough, after a descent from a first value: see `Objective.scale`."""
         descent = first - value
         return tolerance * jnp.clip(value - self.lowest, LEAST_PART * descent, descent)
+
+    def rounding(self, value: Array) -> Array:
+        """Return by how much rounding may change a value: a part of it, and what rounded slopes are squared."""
+        slope = self.weight / self.mass @ stack(self.loss.terms(Traced(self.y)))
+        return 4 * EPS * jnp.abs(value) + (4 * EPS * slope) ** 2
 
     def shortfall(self, z: Array, along: Array) -> Array:
         """Return Σ pᵢ by which the tangents of slope ℓ′ + ℓ″ A d lie below ℓ."""

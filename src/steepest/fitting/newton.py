@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from steepest.derivatives.differences import EPS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.certificate import Seen, look
 from steepest.fitting.downhill import Downhill
@@ -90,7 +89,7 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     d = -here.metric @ (here.metric.T @ here.gradient)
     along = glm.along(d)
     seen = look(glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)
-    rounding = 4 * EPS * jnp.abs(here.value)
+    rounding = glm.rounding(here.value)
     asked = jnp.maximum(glm.asked(tolerance, here.first_value, here.value), rounding)
     # A way without an end is one from everywhere.
     seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)

@@ -122,7 +122,7 @@ def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Sparse:
     value, none, zero = f + lam @ jnp.abs(x), jnp.zeros(()), jnp.zeros((), int)
     v = shortest(g, x, lam)
     estimate = v @ v / (2 * curvature)
-    code = jnp.where(estimate <= 4 * EPS * jnp.abs(value), CANDIDATE, RUNNING)
+    code = jnp.where(estimate <= glm.rounding(value), CANDIDATE, RUNNING)
     recent = jnp.full(RECENT, value)
     return Sparse(
         x, value, g, v, z, jnp.asarray(curvature, float), recent, zero, zero + 1, glm.first(value), estimate,
@@ -171,7 +171,7 @@ def arrived(glm: Glm, lam: Array, here: Sparse, x: Array) -> Sparse:
 
 def judged(glm: Glm, here: Sparse, there: Sparse, estimate: Array, tolerance: Array, stuck: Array) -> Sparse:
     """Return the stand with what is said of it: near, stuck, or on the way."""
-    rounding = 4 * EPS * jnp.abs(there.value)
+    rounding = glm.rounding(there.value)
     near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, there.value), rounding)
     idle = jnp.where(there.value < here.value - rounding, 0, here.idle + 1)
     code = jnp.where(near | separates(glm, there.z), CANDIDATE, jnp.where(idle >= MOST_IDLE, STALLED, RUNNING))

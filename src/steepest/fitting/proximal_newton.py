@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from steepest.derivatives.differences import EPS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.certificate import Seen
 from steepest.fitting.downhill import Downhill
@@ -77,7 +76,7 @@ def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Ar
     d = glm.told(least(here.H, here.smooth, here.x, lam) - here.x)
     along = glm.along(d)
     seen, moved = look(glm, lam, here.x, here.value, here.smooth, here.z, here.H, d, along)
-    rounding = 4 * EPS * jnp.abs(here.value)
+    rounding = glm.rounding(here.value)
     asked = jnp.maximum(glm.asked(tolerance, here.first_value, here.value), rounding)
     seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
     here = here._replace(seen=seen, moved=moved)

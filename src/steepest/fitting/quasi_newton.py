@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from steepest.derivatives.differences import EPS
 from steepest.descent.directions import LBFGS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.glm import Glm, whitened
@@ -87,7 +86,7 @@ def begin(glm: Glm, x: Array, metric: Any) -> Stand:
         x, value, height, glm.softness, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero,
         zero, zero + 1, glm.first(value), none, none + jnp.inf, none, zero, zero, zero,
     ))  # fmt: skip
-    code = jnp.where(here.estimate <= 4 * EPS * jnp.abs(value), CANDIDATE, RUNNING)
+    code = jnp.where(here.estimate <= glm.rounding(value), CANDIDATE, RUNNING)
     return here._replace(resets=zero, code=code)
 
 
@@ -144,7 +143,7 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     value = height if glm.softness is None else glm.actual(x, z)
     y = gradient - here.gradient
     curvature = (step @ y) / (step @ step)
-    rounding = 4 * EPS * jnp.abs(value)
+    rounding = glm.rounding(value)
     there = here._replace(
         x=x, value=value, height=height, softness=glm.softness, gradient=gradient, z=z, step=step,
         along_step=a[0] * along + a[1] * here.along_step,

@@ -19,7 +19,7 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.audit import Audit
-from steepest.fitting.certificate import ALIKE, ROUNDINGS, UNSEEN, WIDEST, Rounding, Seen, sums
+from steepest.fitting.certificate import ALIKE, ROUNDINGS, UNSEEN, WIDEST, Rounding, Seen, at_the_lowest, sums
 from steepest.fitting.glm import Glm
 from steepest.fitting.proximal import least
 from steepest.fitting.recession import falls_forever
@@ -55,7 +55,8 @@ def look(
     gap = glm.shortfall(z, along) + glm.ridge / 2 * (W @ W) + beside
     seen = sums(glm, theta, gap, value, g, z, d, along, jnp.asarray(1.0))
     solved = jnp.all(jnp.abs(pull - v) <= UNSOLVED * (lam + seen.pull + seen.bend * jnp.abs(z).max()))
-    return seen._replace(gap=jnp.where(solved, gap, jnp.inf)), moved
+    solved |= value - glm.lowest <= glm.rounding(value)
+    return seen._replace(gap=jnp.where(solved, seen.gap, jnp.inf)), moved
 
 
 @shared
@@ -113,6 +114,8 @@ def conjugate(loss: Loss, a: Array, y: Array) -> Array:
 
 def bounded(seen: Seen, moved: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Audit | None:
     """Return the bound of what was seen, with what rounding may hide; None where that is too much to say."""
+    if (least := at_the_lowest(seen, glm)) is not None:
+        return least
     if not math.isfinite(seen.gap):
         return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1)
     rounding = Rounding.at(seen, theta, coordinates, glm)

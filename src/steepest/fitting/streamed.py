@@ -42,4 +42,5 @@ def fit_blocks(
         )
     size, draws = read_rows(how["batch_size"]), generator(rng) if shuffle else None
     student = partial(Stream, model, cost, penalty.strength if penalty else 0.0, rescale, size or BATCH, draws)
-    return fit_stream(student, model, Blocks(X, model, cost, dtype, rescale == "whiten"), start, seconds, callback, progress)
+    blocks = Blocks(X, model, cost, dtype, whitened=rescale == "whiten")
+    return fit_stream(student, model, blocks, start, seconds, callback, progress)

@@ -12,7 +12,7 @@ from steepest.models.loss import Loss, positive, shares
 
 # How far rounding may lead beyond the end of a range; and how large a change of a share is too large for its rounding.
 EDGE, FAR = 1e-13, 100.0
-TINY = float(np.finfo(float).smallest_subnormal)
+TINY, EPS = float(np.finfo(float).smallest_subnormal), float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,8 +69,8 @@ class Huber(Loss):
         return inner * (2 * (z - y) - inner)
 
     def terms(self, y: Any) -> Any:
-        """Return 2 |y|."""
-        return 2 * np.abs(y)
+        """Return 2 |y|, but no more than makes a slope uncertain altogether."""
+        return 2 * np.minimum(np.abs(y), self.delta / EPS)
 
     def shortfall(self, z: Any, y: Any, t: Any) -> Any:
         """Return t² where |r| is at most δ, as far as the slope stays within ±2δ, and 0 beyond."""
