@@ -7,6 +7,7 @@ import math
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,8 @@ class Structure:
             array = _numbers(node, name)
             leaf = Leaf(array.shape, sum(piece.size for piece in pieces))
             pieces.append(array.ravel())
-            names.extend([name] if not array.shape else [name + _subscript(k) for k in np.ndindex(array.shape)])
+            places = product(*map(range, array.shape))
+            names.extend([name + _subscript(k) for k in places] if array.shape else [name])
             return leaf
 
         layout = read(start, "" if isinstance(start, dict) else root)

@@ -68,7 +68,7 @@ class Coordinates:
         coef, intercept = point[:-1], point[-1]
         u = coef * self.scale
         if self.basis is not None:
-            u = np.linalg.lstsq(self.basis, u, rcond=None)[0]
+            u = np.linalg.lstsq(self.basis, u, rcond=None)[0] if u.any() else np.zeros(self.directions)
         return np.append(u, intercept + coef @ self.mean)
 
     def blur(self, theta: np.ndarray) -> tuple[float, float]:
