@@ -196,8 +196,12 @@ def test_a_table_goes_on_and_is_scored_anew(tmp_path):
     assert_same(more, whole)
     assert more.score == whole.score != part.score
     assert str(more) == str(whole)
-    with pytest.raises(RuntimeError, match="call fit_table again"):
-        load(part.save(tmp_path)).more(epochs=3)
+    loaded = load(part.save(tmp_path))
+    with pytest.raises(RuntimeError, match="give it again"):
+        loaded.more(epochs=3)
+    again = loaded.more(table, epochs=3)
+    assert_same(again, whole)
+    assert again.score == whole.score
 
 
 @pytest.mark.parametrize("room", [directions, steps])
