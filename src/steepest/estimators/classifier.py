@@ -15,7 +15,8 @@ from steepest.estimators.descent import Descent, learns_from_parts
 from steepest.estimators.rows import checked
 from steepest.estimators.words import penalty_of
 from steepest.fitting.linear import kink_of
-from steepest.models import Logistic, losses
+from steepest.models import losses
+from steepest.models.loss import softplus
 
 
 def _is_calibrated(classifier: DescentClassifier) -> bool:
@@ -283,8 +284,9 @@ class DescentClassifier(ClassifierMixin, Descent):
         if self._joint and z.ndim == 2:
             p = np.exp(z - z.max(axis=1, keepdims=True))
             return p / p.sum(axis=1, keepdims=True)
-        # 1 - p would lose the digits of a small probability.
-        p = Logistic().response(np.stack([-z, z], axis=1) if z.ndim == 1 else z)
+        # 1 - p would lose the digits of a small probability, and of many small ones each may be 0.
+        logs = -softplus(-(np.stack([-z, z], axis=1) if z.ndim == 1 else z))
+        p = np.exp(logs - logs.max(axis=1, keepdims=True))
         return p / p.sum(axis=1, keepdims=True)
 
     @available_if(_is_calibrated)
@@ -332,6 +334,8 @@ class DescentClassifier(ClassifierMixin, Descent):
             return weight.sum() / (len(classes) * np.bincount(labels, weight))
         if not isinstance(given, Mapping):
             raise ValueError(f'class_weight={given!r}: give a dict of weights by label, "balanced" or None')
+        if strange := [label for label in given if label not in classes.tolist()]:
+            raise ValueError(f"class_weight has the label {strange[0]!r}, and the classes are {classes.tolist()}")
         weights = np.array([given.get(label, 1.0) for label in classes.tolist()], dtype=float)
         if not (np.isfinite(weights) & (weights >= 0)).all():
             raise ValueError(f"class_weight={given!r}: weights must be finite, and 0 or more")

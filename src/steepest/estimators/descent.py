@@ -18,12 +18,21 @@ from steepest import models
 from steepest.data.arrays import read_weight
 from steepest.derivatives.precision import double_precision
 from steepest.estimators.rows import checked
-from steepest.estimators.words import check_limits, linear_model, loss_of, machine, named_model, penalty_of
+from steepest.estimators.words import (
+    check_limits,
+    check_part,
+    linear_model,
+    loss_of,
+    machine,
+    named_model,
+    penalty_of,
+)
 from steepest.fitting.fit import fit
 from steepest.fitting.linear import kink_of, ridge_of
 from steepest.fitting.onward import Stored
 from steepest.fitting.result import Fit
 from steepest.fitting.stream import BATCH, Blocks, Stream, fit_stream
+from steepest.fitting.words import read_rows
 from steepest.models import Custom, losses
 
 STAYS = "this fit can't go on: its rows were not kept; fit its estimator again with warm_start=True"
@@ -120,6 +129,7 @@ class Descent(BaseEstimator):
         draws = check_random_state(self.random_state)
         words: dict[str, Any] = {}
         if self.early_stopping:
+            check_part("validation_fraction", self.validation_fraction)
             learn, held = train_test_split(
                 np.arange(len(targets)), test_size=self.validation_fraction, random_state=draws, stratify=strata
             )
@@ -133,14 +143,13 @@ class Descent(BaseEstimator):
         ]  # fmt: skip
         self._students: list[Stream] | None = None
         self._conclude(runs, max(int(run.trace.epoch[-1]) for run in runs))
-        for run in self.runs_:
-            if not run.success:
-                warnings.warn(run.message, ConvergenceWarning, stacklevel=3)
+        self._warn()
 
     def _learn_outputs(self, X: Any, targets: np.ndarray, weight: np.ndarray) -> None:
         """Go once through the rows, for each output, from where the last call ended."""
         if self.early_stopping:
             raise ValueError("early_stopping=True needs all rows at once: partial_fit can't have it")
+        check_limits(self.max_epochs, self.tol)
         fitted = hasattr(self, "runs_")
         starts = self._starts(X, targets.shape[1], warm=fitted)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -153,6 +162,12 @@ class Descent(BaseEstimator):
                 for target, start in zip(targets.T, starts, strict=True)
             ]
         self._conclude(runs, self.n_iter_ + 1 if fitted else 1)
+        self._warn()
+
+    def _warn(self) -> None:
+        for run in self.runs_:
+            if not run.success:
+                warnings.warn(run.message, ConvergenceWarning, stacklevel=4)
 
     @property
     def _streams(self) -> bool:
@@ -166,11 +181,12 @@ class Descent(BaseEstimator):
         model, strength = linear_model(cost), ridge_of(penalty)
         students = self._students if hasattr(self, "_students") and self._students else [None] * len(starts)
         runs, learnt = [], []
+        size = read_rows(self.batch_size) or BATCH
         for student, start, target in zip(students, starts, targets.T, strict=True):
-            if student is None:
+            if student is None or student.loss != cost:
                 start = self._from_the_middle(X, target, weight) if start is None else start
-                size, draws = self.batch_size or BATCH, np.random.default_rng(seed)
-                student = Stream(model, cost, strength, "auto", size, draws, np.append(*start))
+                student = Stream(model, cost, strength, "auto", size, np.random.default_rng(seed), np.append(*start))
+            student.ridge, student.size = strength, size
             blocks = Blocks(iter([(X, target, weight)]), model, cost, None)
             runs.append(fit_stream(partial(_again, student), model, blocks, start, None, None, self._shown))
             learnt.append(student)
@@ -271,7 +287,8 @@ def output(run: Fit, X: Any) -> np.ndarray:
         Outputs.
     """
     with double_precision(), np.errstate(all="ignore"):
-        return np.asarray(run.model(run.model.shaped(X, run.params), *run.params.values()))
+        z = np.asarray(run.model(run.model.shaped(X, run.params), *run.params.values()))
+        return z if z.ndim else np.full(X.shape[0], z)
 
 
 def at_rest(run: Fit) -> Fit:

@@ -41,7 +41,7 @@ def checked(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *, reset
     formats = "csr" if estimator.__sklearn_tags__().input_tags.sparse else False
     try:
         return validate_data(estimator, X, y, reset=reset, accept_sparse=formats, dtype=list(FLOATS), **asked)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         if (where := _trouble(X)) and not hasattr(error, "columns"):
             raise ValueError(where) from error
         raise
@@ -51,13 +51,16 @@ def _trouble(X: Any) -> str:
     """Return which column of a table holds no number, or one that is not finite."""
     names = [str(name) for name in X.columns] if hasattr(X, "columns") and not callable(X.columns) else None
     if names:
-        texts = [name for name in names if _is_text(X[name])]
+        # By place, as a name may be a number, or be there twice.
+        numbers = [_numbers(_column(X, k)) for k in range(len(names))]
+        texts = [name for name, column in zip(names, numbers, strict=True) if column is None]
         if texts:
             return f"X must hold numbers, and the columns {', '.join(texts[:5])} do not: encode them, or use fit_table"
     if sparse.issparse(X):
         return ""
     try:
-        values = np.asarray(X, dtype=float)
+        told = np.column_stack([column for column in numbers if column is not None]) if names else X
+        values = np.asarray(told, dtype=float)
     except (TypeError, ValueError):
         return ""
     wrong = np.argwhere(~np.isfinite(values))
@@ -69,12 +72,16 @@ def _trouble(X: Any) -> str:
     return f"Input X contains {what}, in row {row}, column {where}: fill it in or leave the row out"
 
 
-def _is_text(column: Any) -> bool:
-    values = np.asarray(column)
-    if values.dtype.kind in "fiub":
-        return False
-    try:
-        values.astype(float)
-    except (TypeError, ValueError):
-        return True
-    return False
+def _column(X: Any, place: int) -> Any:
+    return X.iloc[:, place] if hasattr(X, "iloc") else X[:, place]
+
+
+def _numbers(column: Any) -> np.ndarray | None:
+    """Return a column as floats, with NaN for what it lacks; None where it holds something else."""
+    for read in (np.asarray, lambda column: column.to_numpy(dtype=float, na_value=np.nan)):
+        try:
+            values = read(column)
+            return None if values.dtype.kind not in "fiubO" else values.astype(float)
+        except (AttributeError, TypeError, ValueError):
+            continue
+    return None

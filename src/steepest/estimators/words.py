@@ -223,6 +223,30 @@ def check_limits(max_epochs: Any, tol: Any) -> None:
             raise ValueError("tol=0: rounding hides what is left long before; give a number above 0, such as 1e-12")
 
 
+def check_part(name: str, value: Any) -> None:
+    """Raise where a number is no part of the rows.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    value : float
+        The part.
+
+    Raises
+    ------
+    ValueError
+        If it is not above 0 and below 1.
+
+    Examples
+    --------
+    >>> check_part("validation_fraction", 0.1)
+    """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not 0 < float(value) < 1:
+        raise ValueError(f"{name}={value!r}: give the part of the rows to hold out, above 0 and below 1")
+
+
 def _check_number(name: str, value: Any, most: float) -> None:
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not is_number or not 0 <= float(value) <= most or math.isinf(value):

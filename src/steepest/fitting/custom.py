@@ -54,6 +54,8 @@ class CustomProblem:
             except Exception as error:
                 error.add_note("raised by the model at the start")
                 raise
+            if z.dtype.kind not in "fiub":
+                raise TypeError(f"the model returned {z.dtype} at the start: it must be one number a row")
             if loss is softmax:
                 check_scores(z, y)
             elif z.shape != ():

@@ -175,7 +175,7 @@ class LinearProblem:
             return
         glm = self.softened(objective.arrays["direct"].glm)
         if glm.softness is not None and glm.loss.hardest:
-            glm = replace(glm, softness=np.asarray(glm.loss.hardest))
+            glm = replace(glm, softness=np.asarray(glm.loss.hardest, float))
         if not kink_of(self.user_penalty):
             objective.certify = Certifier(glm, self.coordinates)
         elif self.how != "whiten":
@@ -222,7 +222,7 @@ class LinearProblem:
     def softened(self, glm: Glm) -> Glm:
         """Return the model with its loss as a descent begins with it."""
         soft = glm.loss.softness(self.y, self.weight)
-        return glm if soft is None else replace(glm, softness=np.asarray(soft))
+        return glm if soft is None else replace(glm, softness=np.asarray(soft, float))
 
     @property
     def is_convex(self) -> bool:

@@ -71,8 +71,10 @@ def of_the_mean(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.n
             shares = np.bincount(y.astype(int), weights=weight) / weight.sum()
             guess = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
         else:
-            level = problem.loss.link(np.average(y, weights=weight))  # type: ignore[attr-defined]
-            guess = float(np.average(problem.loss(np.full(len(y), level), y), weights=weight))
+            mean = np.average(y, weights=weight)
+            # Of losses of classes, scores of -1 and 1 are those of one class for all.
+            levels = [problem.loss.link(mean), *((-1.0, 1.0, 2 * mean - 1) if problem.loss.classes else ())]  # type: ignore[attr-defined]
+            guess = min(float(np.average(problem.loss(np.full(len(y), level), y), weights=weight)) for level in levels)
         z = problem.model(problem.X, *fitted.params.values())
         z = z @ problem.loss.contrasts if problem.outputs else z  # type: ignore[attr-defined]
         loss = float(np.average(problem.loss(z, y), weights=weight))

@@ -84,7 +84,9 @@ class Fit(Run):
         array, _ = read_features(X)
         array = self.model.shaped(array, self.params)
         with double_precision(), np.errstate(all="ignore"):
-            return np.asarray(self.model.response(self.model(array, *self.params.values())))
+            z = np.asarray(self.model(array, *self.params.values()))
+            # A function of the parameters alone says the same of every row.
+            return np.asarray(self.model.response(z if z.ndim else np.full(array.shape[0], z)))
 
     @our_words
     def more(

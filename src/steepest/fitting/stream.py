@@ -36,6 +36,8 @@ BATCH = 16
 FIRST_DISTANCE = 0.3
 DECAY = 3.0
 SURPRISE = 10.0
+# So many rows tell whether an answer is of use.
+TELLING = 100
 ADVICE = "all rows at once, where memory holds them, give the exact one"
 
 
@@ -145,15 +147,16 @@ class Moments:
         spread = (np.diag(self.squares) if self.full else self.squares) / self.mass
         return np.where(spread > (8 * EPS * self.mean) ** 2, np.sqrt(spread), 1.0)
 
-    def coordinates(self) -> Coordinates:
+    def coordinates(self, ridge: float) -> Coordinates:
         """Return coordinates in which the columns so far are centred and uncorrelated, or at least of one size.
 
-        Correlations are shrunk by columns / rows, as those of few rows are mostly chance.
+        As in a fit, ρ, the strength of a penalty beside the curvature of the loss, counts as variance, so that both
+        are curved alike. Correlations are shrunk by columns / rows, as those of few rows are mostly chance.
         """
-        scale = self.scale
+        scale = np.sqrt(self.scale**2 + ridge)
         if not self.full:
             return Coordinates(self.mean, scale)
-        values, vectors = np.linalg.eigh(self.squares / self.mass / np.outer(scale, scale))
+        values, vectors = np.linalg.eigh(self.squares / self.mass / np.outer(scale, scale) + np.diag(ridge / scale**2))
         return Coordinates(self.mean, scale, vectors / np.sqrt(np.maximum(values, 0) + len(scale) / self.rows))
 
 
@@ -264,8 +267,8 @@ class Stream:
             self.point = self.start = self.average = np.append(self.point[:-1], middle)
 
     def gains(self, block: Block) -> bool:
-        """Tell whether the answer is better on a block than the start."""
-        return self.cost(block, self.average) < self.cost(block, self.start)
+        """Tell whether the answer, with its penalty, is better on a block than the start, which predicts the mean."""
+        return self.value(block) < self.cost(block, self.start)
 
     def learn(self, block: Block) -> None:
         """Learn from a block."""
@@ -315,7 +318,7 @@ class Stream:
         if self.how == "none":
             size = len(self.point) - 1
             return Coordinates(np.zeros(size), np.ones(size))
-        return self.columns.coordinates()
+        return self.columns.coordinates(self.ridge / self.loss.curvature(float(self.target.mean)))
 
     def rows(self, X: Any, order: np.ndarray, at: Coordinates) -> Any:
         """Return rows in an order and in coordinates, padded."""
@@ -397,11 +400,15 @@ def fit_stream(
             outcome, student.average, cause = Outcome.INTERRUPTED, x, f"stopped at block {blocks.number}; "
         trace = recorder.trace()
         shown.finish(trace)
-    worse = "" if student.gains(block) else "on the last block it is no better than the start; "
+    gains = student.gains(block)
+    worse = "" if gains else "on the last block it is no better than the start; "
+    if outcome is Outcome.COMPLETED and not gains and len(block.y) >= TELLING:
+        outcome = Outcome.ITERATION_LIMIT
     read = f"{rows:,} rows in {count:,} block{'s' * (count != 1)} read once, so that the answer is approximate"
     facts = f"{cause}{read}; {worse}{ADVICE}"
-    # Where the stream is broken, no other start would help.
-    said = f"{outcome}: {facts}" if outcome is Outcome.RAISED else message(outcome, facts, Certificate(), "epoch")
+    # Where the stream is broken no other start would help, and one that was read through has no more epochs.
+    plainly = outcome in (Outcome.RAISED, Outcome.ITERATION_LIMIT)
+    said = f"{outcome}: {facts}" if plainly else message(outcome, facts, Certificate(), "epoch")
     return Fit(
         x=view.point(x), fun=fun, jac=view.point(slope), nit=nit, nfev=count, njev=count, outcome=outcome, message=said,
         certificate=Certificate(), trace=trace, kind="traced", why="exact: the loss was traced and compiled",

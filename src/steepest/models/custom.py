@@ -40,6 +40,8 @@ class Custom:
             raise TypeError(f"the signature of the model {self.function!r} can't be read: wrap it in a def") from None
         if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
             raise TypeError("the model takes *args or **kwargs: name each parameter in its signature")
+        if named := [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:
+            raise TypeError(f"the model takes {named[0]} by name alone: its parameters come in order, after X")
         names = [p.name for p in parameters if p.default is p.empty]
         if len(names) < 2:
             raise TypeError(f"the model takes {len(names)} argument(s): it needs X and at least one parameter")
