@@ -156,9 +156,17 @@ class Drive:
         self.recorder.append(np.hstack([scalars, seconds, epochs, losses]), points)
         self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.elapsed, *losses[-1])
 
+    @property
+    def rises(self) -> bool:
+        """Whether the descent may lead up, as where a loss with kinks is taken softly and then harder."""
+        return getattr(self.engine.state, "softness", None) is not None
+
     def validated(self, rows: np.ndarray) -> np.ndarray:
         """Return the validation loss of each row, in a column, and remember the best; no column where none is asked."""
         if self.watch is None:
+            if self.rises and np.isfinite(rows[:, 2]).any():
+                row = rows[np.nanargmin(rows[:, 2])]
+                self.best = self.best.beside(float(row[2]), int(row[0]), float(row[2]), row[len(COLUMNS) :])
             return rows[:, :0]
         losses = []
         for row in rows:
@@ -327,6 +335,8 @@ class Drive:
         self.halt = self.halt or self.halted()
         if self.watch is None:
             best, seen = np.array(state.best_x), float(state.best_value)
+            if self.best.x is not None and self.best.value < seen and ending.outcome is not Outcome.CONVERGED:
+                best, seen = self.best.x, self.best.value
         else:
             best, seen = self.best.among(state)
             ending = self.best.told(ending, int(state.iteration))
