@@ -42,6 +42,8 @@ class _Fields(NamedTuple):
     step: Array
     along_step: Array
     seen: Seen
+    floor: Array
+    sharpest: Seen
     iteration: Array
     evaluations: Array
     first_value: Array
@@ -66,7 +68,7 @@ def begin(glm: Glm, x: Array, metric: Array) -> Stand:
     numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none != 0, condition)
     return Stand(
         x, value, height, gradient, z, metric, condition, glm.softness, jnp.zeros_like(x), jnp.zeros_like(z), numbers,
-        zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,
+        none - jnp.inf, numbers, zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,
     )  # fmt: skip
 
 
@@ -95,8 +97,12 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
     here = here._replace(seen=seen)
     # The start itself is no answer, also where a way without an end leads from it.
-    over = (seen.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
-    rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
+    # What was below the optimum once is so for ever, and where a loss is harder rounding may hide more.
+    floor = here.value - seen.gap
+    here = raised(here, floor, {"sharpest": seen})
+    over = (here.value - here.floor <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
+    told = here.sharpest._replace(gap=here.value - here.floor, endless=seen.endless, alike=seen.alike)
+    rests = here._replace(seen=told, code=jnp.full_like(here.code, CANDIDATE))
     return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: moved(glm, here, d, along, rounding))
 
 
@@ -123,6 +129,14 @@ def moved(glm: Glm, here: Stand, d: Array, along: Array, rounding: Array) -> tup
     )  # fmt: skip
     stays = here._replace(evaluations=there.evaluations, code=jnp.full_like(here.code, STALLED))
     return jax.tree.map(lambda old, new: jnp.where(stuck, old, new), stays, there), a[0]
+
+
+def raised(here: Any, floor: Array, seen: dict[str, Any]) -> Any:
+    """Return the stand with a floor of the optimum and what it was seen by, where it is higher than that before."""
+    higher = floor > here.floor
+    new = {"floor": floor, **seen}
+    old = {name: getattr(here, name) for name in new}
+    return here._replace(**jax.tree.map(lambda new, old: jnp.where(higher, new, old), new, old))
 
 
 def hardened(glm: Glm, centred: Array, along: Array) -> Glm:

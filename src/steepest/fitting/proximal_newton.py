@@ -17,7 +17,7 @@ from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.certificate import Seen
 from steepest.fitting.downhill import Downhill
 from steepest.fitting.glm import Glm
-from steepest.fitting.newton import CENTRED, hardened, rested
+from steepest.fitting.newton import CENTRED, hardened, raised, rested
 from steepest.fitting.proximal import MOST_IDLE, SUFFICIENT, least, shortest
 from steepest.fitting.sparse_certificate import look
 
@@ -36,7 +36,10 @@ class _Fields(NamedTuple):
     H: Array
     softness: Any
     seen: Seen
+    floor: Array
+    sharpest: Seen
     moved: Array
+    farthest: Array
     iteration: Array
     evaluations: Array
     first_value: Array
@@ -57,8 +60,8 @@ def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Stand:
     height, value, smooth, z, H = bottom(glm, lam, x)
     numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none != 0, none)
     return Stand(
-        x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.softness, numbers, jnp.abs(x), zero, zero + 1,
-        glm.first(value), none, zero, zero + RUNNING,
+        x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.softness, numbers, none - jnp.inf, numbers,
+        jnp.abs(x), jnp.abs(x), zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,
     )  # fmt: skip
 
 
@@ -81,8 +84,12 @@ def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Ar
     seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
     here = here._replace(seen=seen, moved=moved)
     # The start itself is no answer, also where a way without an end leads from it.
-    over = (seen.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
-    rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
+    # What was below the optimum once is so for ever, and where a loss is harder rounding may hide more.
+    floor = here.value - seen.gap
+    here = raised(here, floor, {"sharpest": seen, "farthest": moved})
+    over = (here.value - here.floor <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
+    told = here.sharpest._replace(gap=here.value - here.floor, endless=seen.endless, alike=seen.alike)
+    rests = here._replace(seen=told, code=jnp.full_like(here.code, CANDIDATE), moved=here.farthest)
     return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: stepped(glm, lam, here, d, along, rounding))
 
 
