@@ -78,8 +78,7 @@ def sums(
     """Return a bound with what tells how rounding may have changed it."""
     p = glm.weight / glm.mass
     _, first, second = glm.losses(z, glm.y, p)
-    left = value - glm.lowest
-    gap = jnp.where(left <= glm.rounding(value), left, gap)
+    gap = jnp.where(glm.at_the_lowest(value), value - glm.lowest, gap)
     alike, terms = jnp.asarray(False), stack(glm.loss.terms(Traced(glm.y)))
     if not glm.loss.outputs:
         intercept, ones = jnp.zeros_like(theta).at[-1].set(1.0), jnp.ones_like(z)
@@ -106,15 +105,13 @@ def bounded(
 ) -> Audit | None:
     """Return the bound of what was seen, with what rounding may hide; None where H is singular to rounding."""
     numbers = Seen(*map(float, seen))
-    if (least := at_the_lowest(numbers, glm)) is not None:
+    known = Rounding.at(numbers, theta, coordinates, glm)
+    if known is not None and (least := at_the_lowest(numbers, known, glm)) is not None:
         return least
     # Of a Hessian that is known without being formed, columns that are nearly dependent say how exact that is.
     blurred = coordinates.condition if coordinates.condition > 1e5 else coordinates.condition**2
     lost = ROUNDINGS * EPS * (numbers.condition if measured else blurred)
-    if not lost < MOST_LOST:
-        return None
-    known = Rounding.at(numbers, theta, coordinates, glm)
-    if known is None:
+    if known is None or not lost < MOST_LOST:
         return None
     pulled = np.where(np.isfinite(metric), np.abs(metric), 0.0).T @ known.slope
     # ‖Mᵀ error of g‖ is added to the decrement that a gap of ½ λ² stands for.
@@ -123,21 +120,24 @@ def bounded(
     return Audit(gap + known.value, 4 * (error**2 / 2 + known.value), math.nan, math.nan, 0.0, 1)
 
 
-def at_the_lowest(seen: Seen, glm: Glm) -> Audit | None:
+def at_the_lowest(seen: Seen, known: Rounding, glm: Glm) -> Audit | None:
     """Return the bound where the value is, to rounding, what none is below, as where all targets are met; else None."""
-    value, lowest = float(seen.value), float(glm.lowest)
-    slack = ROUNDINGS * EPS * (abs(value) + abs(lowest)) + (ROUNDINGS * EPS * float(seen.size)) ** 2
-    if math.isinf(lowest) or value - lowest > slack:
+    value = float(seen.value) - float(glm.lowest)
+    # Rows without a loss have neither slope nor curvature, and may have both where outputs are rounded.
+    hidden = known.outputs if glm.loss.kinked else glm.loss.steepest * known.outputs**2
+    slack = known.value + hidden
+    if not (glm.loss.vanishes and value <= slack < math.inf):
         return None
-    return Audit(max(value - lowest, 0.0) + slack, 4 * slack, math.nan, math.nan, 0.0, 1)
+    return Audit(max(value, 0.0) + slack, 4 * slack, math.nan, math.nan, 0.0, 1)
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """How far rounding may have moved each part of the gradient, and the value."""
+    """How far rounding may have moved each part of the gradient, the value, and outputs."""
 
     slope: np.ndarray
     value: float
+    outputs: float
 
     @classmethod
     def at(cls, seen: Seen, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Rounding | None:
@@ -151,9 +151,11 @@ class Rounding:
             return None
         each = seen.pull + seen.bend * terms + seen.size
         precision = float(np.finfo(np.dtype(glm.X.dtype)).eps)
-        value = ROUNDINGS * EPS * abs(seen.value) + (ROUNDINGS * EPS + precision) * seen.pull * terms
-        value += seen.pull * uneven + seen.lean * shift + seen.bend * (uneven + shift) ** 2
-        return cls(ROUNDINGS * EPS * each * np.repeat(reach, shaped.shape[1]), value)
+        summed = (ROUNDINGS * EPS + precision) * terms
+        outputs = summed + uneven + shift
+        value = ROUNDINGS * EPS * abs(seen.value) + seen.pull * (summed + uneven)
+        value += seen.lean * shift + seen.bend * outputs**2
+        return cls(ROUNDINGS * EPS * each * np.repeat(reach, shaped.shape[1]), value, outputs)
 
 
 def reach_of(glm: Glm, coordinates: Coordinates) -> np.ndarray:

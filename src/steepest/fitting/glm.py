@@ -150,6 +150,10 @@ class Glm:
         slope = self.weight / self.mass @ stack(self.loss.terms(Traced(self.y)))
         return 4 * EPS * jnp.abs(value) + (4 * EPS * slope) ** 2
 
+    def at_the_lowest(self, value: Array) -> Array:
+        """Tell whether a value is, to rounding, the least that any can be."""
+        return jnp.asarray(self.loss.vanishes) & (value - self.lowest <= self.rounding(value))
+
     def shortfall(self, z: Array, along: Array) -> Array:
         """Return Σ pᵢ by which the tangents of slope ℓ′ + ℓ″ A d lie below ℓ."""
         here = Traced(z), Traced(self.y), Traced(along)

@@ -99,9 +99,10 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     # The start itself is no answer, also where a way without an end leads from it.
     # What was below the optimum once is so for ever, and where a loss is harder rounding may hide more.
     floor = here.value - seen.gap
-    here = raised(here, floor, {"sharpest": seen})
-    over = (here.value - here.floor <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
-    told = here.sharpest._replace(gap=here.value - here.floor, endless=seen.endless, alike=seen.alike)
+    here = raised(glm, here, floor, {"sharpest": seen})
+    gap = jnp.where(here.floor > floor, here.value - here.floor, seen.gap)
+    over = (gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
+    told = here.sharpest._replace(gap=gap, endless=seen.endless, alike=seen.alike)
     rests = here._replace(seen=told, code=jnp.full_like(here.code, CANDIDATE))
     return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: moved(glm, here, d, along, rounding))
 
@@ -131,9 +132,12 @@ def moved(glm: Glm, here: Stand, d: Array, along: Array, rounding: Array) -> tup
     return jax.tree.map(lambda old, new: jnp.where(stuck, old, new), stays, there), a[0]
 
 
-def raised(here: Any, floor: Array, seen: dict[str, Any]) -> Any:
-    """Return the stand with a floor of the optimum and what it was seen by, where it is higher than that before."""
-    higher = floor > here.floor
+def raised(glm: Glm, here: Any, floor: Array, seen: dict[str, Any]) -> Any:
+    """Return the stand with a floor of the optimum and what it was seen by, where it is higher than that before.
+
+    Values whose parts cancel differ by too much rounding for one to be held against another.
+    """
+    higher = (floor > here.floor) | ~jnp.asarray(glm.loss.vanishes)
     new = {"floor": floor, **seen}
     old = {name: getattr(here, name) for name in new}
     return here._replace(**jax.tree.map(lambda new, old: jnp.where(higher, new, old), new, old))

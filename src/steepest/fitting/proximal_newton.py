@@ -86,9 +86,10 @@ def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Ar
     # The start itself is no answer, also where a way without an end leads from it.
     # What was below the optimum once is so for ever, and where a loss is harder rounding may hide more.
     floor = here.value - seen.gap
-    here = raised(here, floor, {"sharpest": seen, "farthest": moved})
-    over = (here.value - here.floor <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
-    told = here.sharpest._replace(gap=here.value - here.floor, endless=seen.endless, alike=seen.alike)
+    here = raised(glm, here, floor, {"sharpest": seen, "farthest": moved})
+    gap = jnp.where(here.floor > floor, here.value - here.floor, seen.gap)
+    over = (gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
+    told = here.sharpest._replace(gap=gap, endless=seen.endless, alike=seen.alike)
     rests = here._replace(seen=told, code=jnp.full_like(here.code, CANDIDATE), moved=here.farthest)
     return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: stepped(glm, lam, here, d, along, rounding))
 

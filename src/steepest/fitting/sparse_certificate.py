@@ -55,7 +55,7 @@ def look(
     gap = glm.shortfall(z, along) + glm.ridge / 2 * (W @ W) + beside
     seen = sums(glm, theta, gap, value, g, z, d, along, jnp.asarray(1.0))
     solved = jnp.all(jnp.abs(pull - v) <= UNSOLVED * (lam + seen.pull + seen.bend * jnp.abs(z).max()))
-    solved |= value - glm.lowest <= glm.rounding(value)
+    solved |= glm.at_the_lowest(value)
     return seen._replace(gap=jnp.where(solved, seen.gap, jnp.inf)), moved
 
 
@@ -114,13 +114,13 @@ def conjugate(loss: Loss, a: Array, y: Array) -> Array:
 
 def bounded(seen: Seen, moved: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Audit | None:
     """Return the bound of what was seen, with what rounding may hide; None where that is too much to say."""
-    if (least := at_the_lowest(seen, glm)) is not None:
-        return least
     if not math.isfinite(seen.gap):
         return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1)
     rounding = Rounding.at(seen, theta, coordinates, glm)
     if rounding is None:
         return None
+    if (least := at_the_lowest(seen, rounding, glm)) is not None:
+        return least
     slack = rounding.value + float(rounding.slope @ moved)
     return Audit(max(float(seen.gap), 0.0) + slack, 4 * slack, math.nan, math.nan, 0.0, 1)
 

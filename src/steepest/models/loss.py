@@ -31,6 +31,8 @@ class Loss:
         Whether ℓ′ jumps.
     classes : bool
         Whether targets are classes, and z a score of class 1.
+    vanishes : bool
+        Whether ℓ is 0 at its least, and no difference of what is larger.
     outputs : int
         How many outputs a row has; 0 where z is one number a row.
     """
@@ -44,6 +46,7 @@ class Loss:
     curved: ClassVar[bool] = True
     kinked: ClassVar[bool] = False
     classes: ClassVar[bool] = False
+    vanishes: ClassVar[bool] = True
     outputs: int = 0
 
     def __call__(self, z: Any, y: Any) -> Any:

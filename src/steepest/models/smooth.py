@@ -239,6 +239,7 @@ class Poisson(Loss):
     name: ClassVar[str] = "Poisson"
     targets: ClassVar[str] = "targets from 0 up"
     least: ClassVar[float] = 0.0
+    vanishes: ClassVar[bool] = False
 
     def __call__(self, z: Any, y: Any) -> Any:
         return np.exp(z) - y * z
@@ -283,6 +284,7 @@ class Gamma(Loss):
     name: ClassVar[str] = "Gamma"
     targets: ClassVar[str] = "targets above 0"
     least: ClassVar[float] = TINY
+    vanishes: ClassVar[bool] = False
 
     def __call__(self, z: Any, y: Any) -> Any:
         return z + y * np.exp(-z)
