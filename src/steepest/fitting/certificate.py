@@ -120,6 +120,15 @@ def bounded(
     return Audit(gap + known.value, 4 * (error**2 / 2 + known.value), math.nan, math.nan, 0.0, 1)
 
 
+def or_unseen(report: Audit | None, glm: Glm) -> Audit | None:
+    """Return a bound, or where there is none that a class which no row is of lets the loss fall for ever."""
+    if not glm.loss.outputs or (report is not None and math.isfinite(report.decrement)):
+        return report
+    seen = np.unique(np.asarray(glm.y)[np.asarray(glm.weight) > 0]).size
+    told = glm.loss.contrasts.shape[0]  # type: ignore[attr-defined]
+    return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1, endless=UNSEEN) if seen < told else report
+
+
 def at_the_lowest(seen: Seen, known: Rounding, glm: Glm) -> Audit | None:
     """Return the bound where the value is, to rounding, what none is below, as where all targets are met; else None."""
     value = float(seen.value) - float(glm.lowest)
@@ -213,4 +222,4 @@ class Certifier:
             return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=facts)
         measured = not (known and self.glm.white and self.glm.loss is squared)
         report = bounded(seen, np.asarray(self.metric), theta, self.coordinates, self.glm, measured)
-        return report and replace(report, cost=cost)
+        return or_unseen(report and replace(report, cost=cost), self.glm)

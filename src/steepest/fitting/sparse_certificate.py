@@ -19,7 +19,17 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.audit import Audit
-from steepest.fitting.certificate import ALIKE, ROUNDINGS, UNSEEN, WIDEST, Rounding, Seen, at_the_lowest, sums
+from steepest.fitting.certificate import (
+    ALIKE,
+    ROUNDINGS,
+    UNSEEN,
+    WIDEST,
+    Rounding,
+    Seen,
+    at_the_lowest,
+    or_unseen,
+    sums,
+)
 from steepest.fitting.glm import Glm
 from steepest.fitting.proximal import least
 from steepest.fitting.recession import falls_forever
@@ -159,7 +169,7 @@ class SparseCertifier:
             facts = ALIKE if seen.alike else UNSEEN
             return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=facts)
         report = bounded(seen, np.asarray(moved), theta, self.coordinates, self.glm)
-        return report and replace(report, cost=cost)
+        return or_unseen(report and replace(report, cost=cost), self.glm)
 
     def by_duality(self, theta: np.ndarray) -> Audit:
         """Return the duality gap, at the price of one evaluation: loose, but without a Hessian."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import Layout
-from steepest.data.csr import SparseColumns, is_sparse, moments
+from steepest.data.csr import SparseColumns, edges, is_sparse, moments
 from steepest.data.sparse import rows_of
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
@@ -86,11 +86,11 @@ class Blocks:
         k = self.number
         if not (isinstance(pieces, (tuple, list)) and len(pieces) in (2, 3)):
             raise TypeError(f"block {k} of the stream is {type(pieces).__name__}: give (X, y) or (X, y, weight)")
-        if self.whitened and is_sparse(pieces[0]):
-            raise ValueError("rescale='whiten' is not for a stream of sparse rows: take rescale='scale'")
         if not (pieces[0].shape[0] if is_sparse(pieces[0]) else len(pieces[0])):
             return None
         X, names = read_features(pieces[0], self.dtype, f"X of block {k}")
+        if self.whitened and is_sparse(X):
+            raise ValueError("rescale='whiten' is not for a stream of sparse rows: take rescale='scale'")
         X = self.model.shaped(X)
         y = read_target(pieces[1], X.shape[0], f"y of block {k}", f"X of block {k}")
         losses.check_targets(self.loss, y)
@@ -123,8 +123,10 @@ class Moments:
         """Take in the rows of a block; of sparse ones the zeros are not formed."""
         mass = float(weight.sum())
         if is_sparse(X):
-            mean = moments(X, weight)
-            new = mass * moments(X, weight, mean)
+            low, high = edges(X)
+            # A column of equal numbers has no variance at all.
+            mean = np.where(low == high, low, moments(X, weight))
+            new = np.where(low == high, 0.0, mass * moments(X, weight, mean))
         else:
             X = X.astype(float)
             # From the first row on, so that a column of equal numbers has no variance at all.
