@@ -34,6 +34,7 @@ from steepest.fitting.result import Fit
 from steepest.fitting.stream import BATCH, Blocks, Stream, fit_stream
 from steepest.fitting.words import read_rows
 from steepest.models import Custom, losses
+from steepest.trace import Outcome
 
 STAYS = "this fit can't go on: its rows were not kept; fit its estimator again with warm_start=True"
 # Their slopes grow exponentially, which no step of a single reading bears.
@@ -162,11 +163,12 @@ class Descent(BaseEstimator):
                 for target, start in zip(targets.T, starts, strict=True)
             ]
         self._conclude(runs, self.n_iter_ + 1 if fitted else 1)
-        self._warn()
+        # Of one epoch of many no more can be asked than that it leads somewhere.
+        self._warn(borne=Outcome.ITERATION_LIMIT)
 
-    def _warn(self) -> None:
+    def _warn(self, borne: Outcome | None = None) -> None:
         for run in self.runs_:
-            if not run.success:
+            if not run.success and run.outcome is not borne:
                 warnings.warn(run.message, ConvergenceWarning, stacklevel=4)
 
     @property
