@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import log_loss
@@ -384,3 +384,60 @@ class TestBadInput:
 
     def test_a_batch_larger_than_the_table_is_the_table(self, diabetes, regressor):
         np.testing.assert_array_equal(DescentRegressor(batch_size=1000).fit(*diabetes).coef_, regressor.coef_)
+
+
+class TestWhatUsersMeet:
+    def test_columns_named_by_numbers(self, diabetes):
+        X, y = diabetes
+        frame = pd.DataFrame(X)
+        frame.iloc[3, 2] = np.nan
+        with pytest.raises(ValueError, match="contains NaN, in row 3, column 2"):
+            DescentRegressor().fit(frame, y)
+        named = frame.rename(columns="c{}".format).convert_dtypes()
+        with pytest.raises(ValueError, match="contains NaN, in row 3, column c2"):
+            DescentRegressor().fit(named, y)
+        with pytest.raises(ValueError, match="the columns when do not"):
+            DescentRegressor().fit(frame.fillna(0).assign(when=pd.Timestamp("2020-01-01")).rename(columns=str), y)
+
+    def test_labels_that_class_weight_names_and_y_has_not(self, iris):
+        with pytest.raises(ValueError, match="class_weight has the label 7, and the classes are"):
+            DescentClassifier(class_weight={7: 2.0}).fit(*iris)
+
+    def test_functions_of_odd_shapes(self, diabetes):
+        X, y = diabetes
+        level = DescentRegressor(lambda X, w: w).fit(X, y)
+        np.testing.assert_allclose(level.predict(X), np.full(len(y), y.mean()))
+        with pytest.raises(TypeError, match="the model returned object at the start"):
+            DescentRegressor(lambda X, w: None).fit(X, y)
+        with pytest.raises(TypeError, match="takes w by name alone"):
+            DescentRegressor(lambda X, *, w: X[:, 0] * w).fit(X, y)
+
+    def test_a_part_that_is_none(self, diabetes):
+        with pytest.raises(ValueError, match=r"validation_fraction=2.0: give the part"):
+            DescentRegressor(early_stopping=True, validation_fraction=2.0).fit(*diabetes)
+
+    def test_partial_fit_heeds_what_was_changed(self, diabetes):
+        X, y = diabetes
+        same, other = (DescentRegressor(random_state=0).partial_fit(X[:200], y[:200]) for _ in range(2))
+        same.partial_fit(X[200:], y[200:])
+        other.set_params(alpha=100.0).partial_fit(X[200:], y[200:])
+        assert np.abs(other.coef_).sum() < np.abs(same.coef_).sum()
+        for words in ({"batch_size": 0}, {"batch_size": 2.7}, {"max_epochs": -1}):
+            with pytest.raises(ValueError, match="give a whole number"):
+                DescentRegressor(**words).partial_fit(X, y)
+
+    @pytest.mark.parametrize("alpha", [1.0, 100.0])
+    def test_partial_fit_with_a_penalty_comes_near_the_best(self, alpha):
+        X, y = load_breast_cancer(return_X_y=True)
+        learner = DescentClassifier(alpha=alpha, random_state=0)
+        for rows in np.array_split(np.random.default_rng(0).permutation(len(y)), 10):
+            learner.partial_fit(X[rows], y[rows], classes=[0, 1])
+        w, z = learner.coef_[0], learner.decision_function(X)
+        least = DescentClassifier(alpha=alpha).fit(X, y).run_.fun
+        assert np.mean(np.logaddexp(0, z) - y * z) + alpha / 2 * w @ w < 1.4 * least
+
+    def test_probabilities_far_out(self):
+        X, y = load_wine(return_X_y=True)
+        fitted = DescentClassifier(penalty="l1", alpha=1e-3).fit(X, y)
+        far = fitted.predict_proba(1e4 * np.random.default_rng(0).normal(size=(200, 13)) * X.std(axis=0))
+        np.testing.assert_allclose(far.sum(axis=1), 1)

@@ -88,6 +88,31 @@ def test_a_fit_stops_by_its_certificate_and_keeps_what_it_promises(loss, penalty
     assert fit.fun - best.fun <= fit.certificate.gap <= fit.certificate.tolerance
 
 
+def exact(fit, X):
+    """Return outputs in extended precision."""
+    return X.astype(np.longdouble) @ fit.params["coef"].astype(np.longdouble) + np.longdouble(fit.params["intercept"])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("centre", [0.0, 1e3, 1e6])
+def test_a_perfect_fit_is_no_nearer_than_rounding_lets_it_be(dtype, centre):
+    rng = np.random.default_rng(1)
+    X, y = (rng.normal(size=(20, 3)) + centre).astype(dtype), np.zeros(20)
+    y = X.astype(float) @ [1.0, -2.0, 0.3]
+    fit = st.fit(st.models.Linear(), X, y)
+    assert fit.success
+    assert fit.certificate.gap >= float(((exact(fit, X) - y) ** 2).mean())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_losses_whose_parts_cancel_are_not_proven_by_their_values(seed):
+    rng, X = np.random.default_rng(seed), np.array([[0.0], [1.0]] * 2)
+    y = np.exp([[-2.0, 0, -2, 0], [1, -1, 1, -1], [-1, 0.3, -1, 0.3]][seed % 3])
+    fit = st.fit(st.models.Gamma(), X, y, start={"coef": rng.normal(size=1), "intercept": rng.normal()})
+    d = exact(fit, X) - np.log(y.astype(np.longdouble))
+    assert fit.certificate.gap >= float((np.expm1(-d) + d).mean())
+
+
 @pytest.mark.parametrize("loss", ["hinge", "squared hinge", "absolute", "epsilon-insensitive"])
 def test_where_all_targets_are_met_nothing_is_better(loss):
     X = np.random.default_rng(1).standard_normal((20, 40))

@@ -206,6 +206,22 @@ class TestBadInput:
         assert np.all(np.isfinite(fit.predict(self.X)))
         assert fit.predict(self.X)[:, 3].max() < 0.01
 
+    def test_a_class_in_the_middle_that_no_row_has(self):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(60, 2))
+        y = (X @ rng.normal(size=(2, 3)) + rng.gumbel(size=(60, 3))).argmax(axis=1)
+        fit = st.fit(st.models.Multinomial(3), X, np.where(y == 1, 0, y), penalty=L1(0.01))
+        assert fit.outcome in {"converged", "no finite optimum"}
+
+    def test_several_classes_with_kinks_and_columns_that_are_nearly_one(self):
+        rng = np.random.default_rng(1)
+        X = rng.normal(size=(100, 6))
+        X[:, 1] = X[:, 0] + 1e-6 * rng.normal(size=100)
+        y = (X @ rng.normal(size=(6, 4)) + rng.gumbel(size=(100, 4))).argmax(axis=1)
+        fit = st.fit(st.models.Multinomial(4), X, y, penalty=L1(3e-3), tolerance=1e-8)
+        assert fit.success
+        assert fit.nit < 100
+
     @pytest.mark.parametrize("penalty", [L1(0.1), L2(0.1)], ids=str)
     def test_a_class_that_every_row_has(self, penalty):
         """A penalty leaves the intercepts free, which grow for ever."""

@@ -136,6 +136,28 @@ class TestRegression:
             ours, theirs = held(fit, losses.absolute, L1(strength), X, y + shift, coef, intercept + shift, KINKED)
             assert ours >= theirs * (1 - 1e-9)
 
+    def test_kinks_in_loss_and_penalty_of_more_columns_than_rows(self):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(40, 60))
+        y = 3 * X[:, 0] + X[:, 1] + rng.normal(size=40)
+        fit = st.fit(LINEAR, X, y, loss="absolute", penalty=L1(0.1))
+        coef, intercept = program(X, y, 1, 1, 0.0, 0.1)
+        ours, theirs = held(fit, losses.absolute, L1(0.1), X, y, coef, intercept, KINKED)
+        assert ours >= theirs * (1 - 1e-9)
+
+    @pytest.mark.parametrize("epochs", [1, 3, 5])
+    def test_an_early_end_returns_the_best_point_that_was_seen(self, tables, epochs):
+        X, y = tables["diabetes"]
+        near = st.fit(LINEAR, X, y, loss="absolute")
+        fit = st.fit(LINEAR, X, y, loss="absolute", start=near.params, epochs=epochs)
+        assert fit.fun == pytest.approx(np.abs(fit.predict(X) - y).mean(), rel=1e-12)
+        assert fit.fun <= min(near.fun, fit.trace.value.min()) * (1 + 1e-12)
+
+    def test_huber_of_a_whole_number(self, tables):
+        X, y = tables["diabetes"]
+        whole, real = (st.fit(LINEAR, X, 1e-3 * y, loss=losses.Huber(delta)) for delta in (1, 1.0))
+        assert whole.fun == real.fun
+
     @pytest.mark.parametrize(("delta", "unit"), [(1.0, 1.0), (50.0, 1.0), (1.0, 1e5)])
     def test_huber(self, tables, delta, unit):
         X, y = tables["diabetes"]
@@ -243,6 +265,12 @@ class TestClasses:
         ours, theirs = held(fit, losses.hinge, L2(1 / len(y)), X, y, peer.coef_[0], peer.intercept_[0], KINKED)
         assert ours == pytest.approx(theirs, rel=1e-4)
         assert np.mean(fit.predict(X) == peer.predict(X)) > 0.99
+
+    @pytest.mark.parametrize("loss", ["hinge", "squared hinge"])
+    def test_less_than_the_commonest_class_is_no_success(self, tables, loss):
+        fit = st.fit(LINEAR, *tables["cancer"], loss=loss, step=1e-7, epochs=3)
+        assert not fit.success
+        assert "above that of the mean alone" in fit.message
 
     def test_hinge_with_an_l1_penalty(self, tables):
         X, y = tables["two wines"]

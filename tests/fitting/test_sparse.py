@@ -116,6 +116,15 @@ def test_a_stream_of_sparse_blocks_is_that_of_dense_ones_scaled(table, model):
     np.testing.assert_allclose(thin.trace.value, wide.trace.value, rtol=1e-9)
 
 
+def test_a_column_of_one_number_in_a_sparse_stream_has_no_coefficient():
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.normal(size=(2_000, 2)), np.full(2_000, 0.1)]
+    y = X[:, 0] + 2 + 0.1 * rng.normal(size=2_000)
+    fit = st.fit(Linear(), iter([(sp.csr_array(X), y)]), rng=0)
+    assert abs(fit.params["coef"][2]) < 1e-9
+    assert fit.params["intercept"] == pytest.approx(2, abs=0.05)
+
+
 def test_blocks_of_a_stream_may_be_sparse_and_dense_in_turn(table):
     X, targets = table
     fit = st.fit(Linear(), blocks_of(X, targets[Linear], lambda first: first % 120 == 0), rng=0)

@@ -97,12 +97,8 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
     here = here._replace(seen=seen)
     # The start itself is no answer, also where a way without an end leads from it.
-    # What was below the optimum once is so for ever, and where a loss is harder rounding may hide more.
-    floor = here.value - seen.gap
-    here = raised(glm, here, floor, {"sharpest": seen})
-    gap = jnp.where(here.floor > floor, here.value - here.floor, seen.gap)
-    over = (gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
-    told = here.sharpest._replace(gap=gap, endless=seen.endless, alike=seen.alike)
+    here, told, _ = floored(glm, here, seen)
+    over = (told.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
     rests = here._replace(seen=told, code=jnp.full_like(here.code, CANDIDATE))
     return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: moved(glm, here, d, along, rounding))
 
@@ -132,15 +128,21 @@ def moved(glm: Glm, here: Stand, d: Array, along: Array, rounding: Array) -> tup
     return jax.tree.map(lambda old, new: jnp.where(stuck, old, new), stays, there), a[0]
 
 
-def raised(glm: Glm, here: Any, floor: Array, seen: dict[str, Any]) -> Any:
-    """Return the stand with a floor of the optimum and what it was seen by, where it is higher than that before.
+def floored(glm: Glm, here: Any, seen: Seen, **beside: Array) -> tuple[Any, Seen, Array]:
+    """Return the stand with the highest floor of the optimum, what is seen with its bound, and whether an older one.
 
-    Values whose parts cancel differ by too much rounding for one to be held against another.
+    What was below the optimum once is so for ever, and where a loss is harder rounding may hide more. It must have been
+    proven, which without a Hessian it is not, by values whose parts do not cancel.
     """
-    higher = (floor > here.floor) | ~jnp.asarray(glm.loss.vanishes)
-    new = {"floor": floor, **seen}
+    sure = jnp.isfinite(seen.condition) & glm.loss.vanishes
+    new = {"floor": jnp.where(sure, here.value - seen.gap, -jnp.inf), "sharpest": seen, **beside}
     old = {name: getattr(here, name) for name in new}
-    return here._replace(**jax.tree.map(lambda new, old: jnp.where(higher, new, old), new, old))
+    higher = new["floor"] > here.floor
+    here = here._replace(**jax.tree.map(lambda new, old: jnp.where(higher, new, old), new, old))
+    left = here.value - here.floor
+    older = left < seen.gap
+    told = here.sharpest._replace(gap=left, endless=seen.endless, alike=seen.alike)
+    return here, jax.tree.map(lambda told, seen: jnp.where(older, told, seen), told, seen), older
 
 
 def hardened(glm: Glm, centred: Array, along: Array) -> Glm:

@@ -146,6 +146,8 @@ def prepared_again(
     told = y >= 0 if classes is not None else np.ones(len(y), bool)
     X, y, places = X[told], y[told], places[told]
     seen = np.isin(places, np.flatnonzero(learnt))
+    if lost := int(learnt.sum() - seen.sum()):
+        raise TableError(f"{counted(lost, 'row')} of the fit not in this table, or of other labels: give the same table")
     return Prepared(X, y, seen, places, classes, encoding, notes)
 
 

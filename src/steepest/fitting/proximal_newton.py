@@ -17,7 +17,7 @@ from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.certificate import Seen
 from steepest.fitting.downhill import Downhill
 from steepest.fitting.glm import Glm
-from steepest.fitting.newton import CENTRED, hardened, raised, rested
+from steepest.fitting.newton import CENTRED, floored, hardened, rested
 from steepest.fitting.proximal import MOST_IDLE, SUFFICIENT, least, shortest
 from steepest.fitting.sparse_certificate import look
 
@@ -84,13 +84,10 @@ def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Ar
     seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
     here = here._replace(seen=seen, moved=moved)
     # The start itself is no answer, also where a way without an end leads from it.
-    # What was below the optimum once is so for ever, and where a loss is harder rounding may hide more.
-    floor = here.value - seen.gap
-    here = raised(glm, here, floor, {"sharpest": seen, "farthest": moved})
-    gap = jnp.where(here.floor > floor, here.value - here.floor, seen.gap)
-    over = (gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
-    told = here.sharpest._replace(gap=gap, endless=seen.endless, alike=seen.alike)
-    rests = here._replace(seen=told, code=jnp.full_like(here.code, CANDIDATE), moved=here.farthest)
+    here, told, older = floored(glm, here, seen, farthest=moved)
+    over = (told.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
+    moved = jnp.where(older, here.farthest, moved)
+    rests = here._replace(seen=told, moved=moved, code=jnp.full_like(here.code, CANDIDATE))
     return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: stepped(glm, lam, here, d, along, rounding))
 
 
