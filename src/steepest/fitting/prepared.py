@@ -147,7 +147,7 @@ def prepared_again(
     X, y, places = X[told], y[told], places[told]
     seen = np.isin(places, np.flatnonzero(learnt))
     if lost := int(learnt.sum() - seen.sum()):
-        raise TableError(f"{counted(lost, 'row')} of the fit not in this table, or of other labels: give the same table")
+        raise TableError(f"{counted(lost, 'row')} of the fit not in this table, or otherwise labelled: give the same")
     return Prepared(X, y, seen, places, classes, encoding, notes)
 
 
