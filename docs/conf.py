@@ -66,7 +66,8 @@ def public(home: str) -> list[str]:
 
 
 def place(thing: Any) -> tuple[str, int]:
-    """Return the file of a class or a function, and the line."""
+    """Return the file of a class, a function or what an object is made by, and the line."""
+    thing = thing if isinstance(thing, type) or inspect.isroutine(thing) else type(thing)
     return inspect.getsourcefile(thing) or "", inspect.getsourcelines(thing)[1]
 
 
@@ -78,8 +79,13 @@ def fill_in(app: Any, page: str, source: list[str]) -> None:
         parts = [f".. currentmodule:: {home}\n\n.. autosummary::\n   :nosignatures:\n"]
         parts += [f"   {name}" for name in public(home)]
         for name in public(home):
-            whole = isinstance(getattr(module_of(home), name), type)
-            parts.append(f"\n.. autoclass:: {name}\n   :members:" if whole else f"\n.. autofunction:: {name}")
+            thing = getattr(module_of(home), name)
+            if isinstance(thing, type):
+                parts.append(f"\n.. autoclass:: {name}\n   :members:")
+            elif inspect.isroutine(thing):
+                parts.append(f"\n.. autofunction:: {name}")
+            else:
+                parts.append(f"\n.. autodata:: {name}\n   :no-value:")
         return "\n".join(parts)
 
     source[0] = ENDS.sub(r"\1\n```", source[0])
