@@ -335,7 +335,9 @@ class Drive:
         self.halt = self.halt or self.halted()
         if self.watch is None:
             best, seen = np.array(state.best_x), float(state.best_value)
-            if self.best.x is not None and self.best.value < seen and ending.outcome is not Outcome.CONVERGED:
+            # Of values that differ by rounding the last is that of the hardest loss.
+            risen = self.best.value < seen - 1e-9 * abs(seen)
+            if self.best.x is not None and risen and ending.outcome is not Outcome.CONVERGED:
                 best, seen = self.best.x, self.best.value
         else:
             best, seen = self.best.among(state)

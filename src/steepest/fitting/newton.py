@@ -42,8 +42,6 @@ class _Fields(NamedTuple):
     step: Array
     along_step: Array
     seen: Seen
-    floor: Array
-    sharpest: Seen
     iteration: Array
     evaluations: Array
     first_value: Array
@@ -68,7 +66,7 @@ def begin(glm: Glm, x: Array, metric: Array) -> Stand:
     numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none != 0, condition)
     return Stand(
         x, value, height, gradient, z, metric, condition, glm.softness, jnp.zeros_like(x), jnp.zeros_like(z), numbers,
-        none - jnp.inf, numbers, zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,
+        zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,
     )  # fmt: skip
 
 
@@ -97,9 +95,8 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
     here = here._replace(seen=seen)
     # The start itself is no answer, also where a way without an end leads from it.
-    here, told, _ = floored(glm, here, seen)
-    over = (told.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
-    rests = here._replace(seen=told, code=jnp.full_like(here.code, CANDIDATE))
+    over = (seen.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
+    rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
     return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: moved(glm, here, d, along, rounding))
 
 
@@ -126,23 +123,6 @@ def moved(glm: Glm, here: Stand, d: Array, along: Array, rounding: Array) -> tup
     )  # fmt: skip
     stays = here._replace(evaluations=there.evaluations, code=jnp.full_like(here.code, STALLED))
     return jax.tree.map(lambda old, new: jnp.where(stuck, old, new), stays, there), a[0]
-
-
-def floored(glm: Glm, here: Any, seen: Seen, **beside: Array) -> tuple[Any, Seen, Array]:
-    """Return the stand with the highest floor of the optimum, what is seen with its bound, and whether an older one.
-
-    What was below the optimum once is so for ever, and where a loss is harder rounding may hide more. It must have been
-    proven, which without a Hessian it is not, by values whose parts do not cancel.
-    """
-    sure = jnp.isfinite(seen.condition) & glm.loss.vanishes
-    new = {"floor": jnp.where(sure, here.value - seen.gap, -jnp.inf), "sharpest": seen, **beside}
-    old = {name: getattr(here, name) for name in new}
-    higher = new["floor"] > here.floor
-    here = here._replace(**jax.tree.map(lambda new, old: jnp.where(higher, new, old), new, old))
-    left = here.value - here.floor
-    older = left < seen.gap
-    told = here.sharpest._replace(gap=left, endless=seen.endless, alike=seen.alike)
-    return here, jax.tree.map(lambda told, seen: jnp.where(older, told, seen), told, seen), older
 
 
 def hardened(glm: Glm, centred: Array, along: Array) -> Glm:

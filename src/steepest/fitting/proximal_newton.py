@@ -17,7 +17,7 @@ from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.certificate import Seen
 from steepest.fitting.downhill import Downhill
 from steepest.fitting.glm import Glm
-from steepest.fitting.newton import CENTRED, floored, hardened, rested
+from steepest.fitting.newton import CENTRED, hardened, rested
 from steepest.fitting.proximal import MOST_IDLE, SUFFICIENT, least, shortest
 from steepest.fitting.sparse_certificate import look
 
@@ -89,6 +89,23 @@ def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Ar
     moved = jnp.where(older, here.farthest, moved)
     rests = here._replace(seen=told, moved=moved, code=jnp.full_like(here.code, CANDIDATE))
     return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: stepped(glm, lam, here, d, along, rounding))
+
+
+def floored(glm: Glm, here: Any, seen: Seen, **beside: Array) -> tuple[Any, Seen, Array]:
+    """Return the stand with the highest floor of the optimum, what is seen with its bound, and whether an older one.
+
+    What was below the optimum once is so for ever, and where a loss is harder rounding may hide more. It must have been
+    proven, which without a Hessian it is not, by values whose parts do not cancel.
+    """
+    sure = jnp.isfinite(seen.condition) & glm.loss.vanishes
+    new = {"floor": jnp.where(sure, here.value - seen.gap, -jnp.inf), "sharpest": seen, **beside}
+    old = {name: getattr(here, name) for name in new}
+    higher = new["floor"] > here.floor
+    here = here._replace(**jax.tree.map(lambda new, old: jnp.where(higher, new, old), new, old))
+    left = here.value - here.floor
+    older = left < seen.gap
+    told = here.sharpest._replace(gap=left, endless=seen.endless, alike=seen.alike)
+    return here, jax.tree.map(lambda told, seen: jnp.where(older, told, seen), told, seen), older
 
 
 def stepped(glm: Glm, lam: Array, here: Stand, d: Array, along: Array, rounding: Array) -> tuple[Stand, Array]:
