@@ -164,6 +164,10 @@ class TestClasses:
             loaded.more(epochs=3)
         with pytest.raises(ValueError, match="is not what it was"):
             loaded.more(two.assign(**{"petal width": 1.0}), epochs=3)
+        with pytest.raises(ValueError, match="the table has 200 rows, and had 100"):
+            loaded.more(pd.concat([two, two]), epochs=3)
+        with pytest.raises(ValueError, match="otherwise labelled"):
+            loaded.more(two.assign(species=two["species"].map({"virginica": "a", "versicolor": "b"})), epochs=3)
         on = loaded.more(two, epochs=3)
         np.testing.assert_array_equal(on.trace.x, whole.trace.x)
         assert (on.score, on.coefficients) == (whole.score, whole.coefficients)

@@ -146,6 +146,8 @@ class Drive:
             return
         rows = rows.copy()
         self.last_value = float(rows[-1, 2])
+        if self.watch is None and self.rises:
+            self.remember(rows)
         losses = self.validated(rows)
         rows[:, 1] *= self.engine.objective.cost
         rows[:, 2] *= self.engine.sign
@@ -161,12 +163,14 @@ class Drive:
         """Whether the descent may lead up, as where a loss with kinks is taken softly and then harder."""
         return getattr(self.engine.state, "softness", None) is not None
 
+    def remember(self, rows: np.ndarray) -> None:
+        """Remember the least value with its point, of a descent that itself remembers where it stands alone."""
+        row = rows[np.argmin(np.where(np.isnan(rows[:, 2]), np.inf, rows[:, 2]))]
+        self.best = self.best.beside(float(row[2]), int(row[0]), float(row[2]), row[len(COLUMNS) :])
+
     def validated(self, rows: np.ndarray) -> np.ndarray:
         """Return the validation loss of each row, in a column, and remember the best; no column where none is asked."""
         if self.watch is None:
-            if self.rises and np.isfinite(rows[:, 2]).any():
-                row = rows[np.nanargmin(rows[:, 2])]
-                self.best = self.best.beside(float(row[2]), int(row[0]), float(row[2]), row[len(COLUMNS) :])
             return rows[:, :0]
         losses = []
         for row in rows:

@@ -106,7 +106,7 @@ def bounded(
     """Return the bound of what was seen, with what rounding may hide; None where H is singular to rounding."""
     numbers = Seen(*map(float, seen))
     known = Rounding.at(numbers, theta, coordinates, glm)
-    if known is not None and (least := at_the_lowest(numbers, known, glm)) is not None:
+    if known is not None and (least := lowest_of(numbers, known, glm)) is not None:
         return least
     # Of a Hessian that is known without being formed, columns that are nearly dependent say how exact that is.
     blurred = coordinates.condition if coordinates.condition > 1e5 else coordinates.condition**2
@@ -129,7 +129,7 @@ def or_unseen(report: Audit | None, glm: Glm) -> Audit | None:
     return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1, endless=UNSEEN) if seen < told else report
 
 
-def at_the_lowest(seen: Seen, known: Rounding, glm: Glm) -> Audit | None:
+def lowest_of(seen: Seen, known: Rounding, glm: Glm) -> Audit | None:
     """Return the bound where the value is, to rounding, what none is below, as where all targets are met; else None."""
     value = float(seen.value) - float(glm.lowest)
     # Rows without a loss have neither slope nor curvature, and may have both where outputs are rounded.

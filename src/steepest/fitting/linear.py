@@ -160,11 +160,8 @@ class LinearProblem:
     def view(self, calling: Calling) -> LinearView:
         """Return how the loop's points look as coefficients."""
         structure, _ = Structure.of(self.params)
-        names = (
-            structure.names
-            if self.names is None
-            else named(self.names, len(self.params["coef"]) if self.outputs else 0)
-        )
+        classes = len(self.params["coef"]) if self.outputs else 0
+        names = structure.names if self.names is None else named(self.names, classes)
         return LinearView(Calling(structure, spread=False), names, "epoch", self.frame)
 
     def sharpen(self, objective: Objective, rows: Rows) -> None:

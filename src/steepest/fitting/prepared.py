@@ -32,6 +32,8 @@ class Prepared:
         How columns became numbers.
     notes : list of str
         What was done, in plain sentences.
+    rows : int
+        How many rows the table has.
     """
 
     X: np.ndarray
@@ -41,13 +43,13 @@ class Prepared:
     classes: tuple[Any, ...] | None
     encoding: Encoding
     notes: list[str]
+    rows: int
 
     @property
     def learnt(self) -> np.ndarray:
-        """Which rows of the table are learnt from, as far as the last of them."""
-        rows = self.places[self.seen]
-        learnt = np.zeros(int(rows.max(initial=-1)) + 1, bool)
-        learnt[rows] = True
+        """Which rows of the table are learnt from."""
+        learnt = np.zeros(self.rows, bool)
+        learnt[self.places[self.seen]] = True
         return learnt
 
 
@@ -82,9 +84,10 @@ def prepare(
         Where the table must be mended first.
     """
     read, notes = read_table(table)
+    rows = read.num_rows
     answer = learn_target(read, target, task)
     places = np.flatnonzero(answer.kept)
-    if len(places) < read.num_rows:
+    if len(places) < rows:
         read = read.filter(arrow().array(answer.kept))
     seen = split(answer.y, held_out, len(answer.classes or ()), draws)
     encoding = learn_encoding(read, target, rows=seen, **encode)
@@ -104,7 +107,7 @@ def prepare(
         classes = tuple(classes[int(k)] for k in present)
     if not seen.all():
         notes.append(f"{counted(int((~seen).sum()), 'row')} held out, {seen.sum():,} to learn from")
-    return Prepared(X, y, seen, places, classes, encoding, [*notes, *encoding.notes])
+    return Prepared(X, y, seen, places, classes, encoding, [*notes, *encoding.notes], rows)
 
 
 def prepared_again(
@@ -133,9 +136,13 @@ def prepared_again(
     Raises
     ------
     TableError
-        Where it is another table, whose columns do not suit.
+        Where it is another table: of other columns, rows or labels.
     """
     read, notes = read_table(table)
+    if read.num_rows != len(learnt):
+        raise TableError(
+            f"the table has {counted(read.num_rows, 'row')}, and had {len(learnt):,}: give that of the fit"
+        )
     answer = learn_target(read, target, "regression" if classes is None else "classification")
     y, places = answer.y, np.flatnonzero(answer.kept)
     if classes is not None:
@@ -148,7 +155,7 @@ def prepared_again(
     seen = np.isin(places, np.flatnonzero(learnt))
     if lost := int(learnt.sum() - seen.sum()):
         raise TableError(f"{counted(lost, 'row')} of the fit not in this table, or otherwise labelled: give the same")
-    return Prepared(X, y, seen, places, classes, encoding, notes)
+    return Prepared(X, y, seen, places, classes, encoding, notes, read.num_rows)
 
 
 def split(y: np.ndarray, part: float, classes: int, draws: np.random.Generator) -> np.ndarray:

@@ -26,7 +26,7 @@ from steepest.fitting.certificate import (
     WIDEST,
     Rounding,
     Seen,
-    at_the_lowest,
+    lowest_of,
     or_unseen,
     sums,
 )
@@ -129,7 +129,7 @@ def bounded(seen: Seen, moved: np.ndarray, theta: np.ndarray, coordinates: Coord
     rounding = Rounding.at(seen, theta, coordinates, glm)
     if rounding is None:
         return None
-    if (least := at_the_lowest(seen, rounding, glm)) is not None:
+    if (least := lowest_of(seen, rounding, glm)) is not None:
         return least
     slack = rounding.value + float(rounding.slope @ moved)
     return Audit(max(float(seen.gap), 0.0) + slack, 4 * slack, math.nan, math.nan, 0.0, 1)
