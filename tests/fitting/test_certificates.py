@@ -5,6 +5,7 @@ import pytest
 from tests import convex
 
 import steepest as st
+from steepest.fitting.glm import Glm
 from steepest.models.softmax import Contrasted
 
 losses = st.losses
@@ -86,6 +87,15 @@ def test_a_fit_stops_by_its_certificate_and_keeps_what_it_promises(loss, penalty
     best = st.fit(st.models.Linear(), X, y[loss], tolerance=1e-13, **words)
     assert (fit.outcome, fit.certificate.kind, best.certificate.kind) == ("converged", "certified", "certified")
     assert fit.fun - best.fun <= fit.certificate.gap <= fit.certificate.tolerance
+
+
+def test_what_is_added_to_all_scores_alike_is_no_step():
+    """Else it could look like a way along which the loss falls for ever."""
+    d, loss = np.random.default_rng(0).normal(size=12), Contrasted(3, apart=True)
+    glm = Glm(np.zeros((4, 3)), np.arange(4) % 3, np.ones(4), 4.0, 0.0, None, None, 0.0, loss, 4)
+    told = np.asarray(glm.told(d)).reshape(4, 3)
+    np.testing.assert_array_equal(told[:-1], d.reshape(4, 3)[:-1])
+    np.testing.assert_allclose(told[-1], d[-3:] - d[-3:].mean(), rtol=1e-6)
 
 
 def exact(fit, X):
