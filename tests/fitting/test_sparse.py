@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 import steepest as st
+from steepest.fitting.stream import Moments
 from steepest.models import Linear, Logistic, Poisson
 from steepest.models.penalties import L1, L2, ElasticNet
 
@@ -114,6 +115,18 @@ def test_a_stream_of_sparse_blocks_is_that_of_dense_ones_scaled(table, model):
     wide = st.fit(model, blocks_of(X, targets[type(model)], lambda first: True), rescale="scale", **words)
     np.testing.assert_allclose(thin.params["coef"], wide.params["coef"], rtol=1e-9)
     np.testing.assert_allclose(thin.trace.value, wide.trace.value, rtol=1e-9)
+
+
+def test_moments_go_on_from_dense_rows_to_sparse_ones(table):
+    X, weight = table[0], 1.0 + np.arange(ROWS) % 3
+    moments = Moments(True)
+    moments.add(X[:120].toarray(), weight[:120])
+    moments = moments.alone()
+    moments.add(X[120:], weight[120:])
+    mean = np.average(X.toarray(), axis=0, weights=weight)
+    np.testing.assert_allclose(moments.mean, mean, rtol=1e-12)
+    spread = np.sqrt(np.average((X.toarray() - mean) ** 2, axis=0, weights=weight))
+    np.testing.assert_allclose(moments.scale, spread, rtol=1e-12)
 
 
 def test_a_column_of_one_number_in_a_sparse_stream_has_no_coefficient():
