@@ -124,8 +124,8 @@ class Moments:
         mass = float(weight.sum())
         if is_sparse(X):
             low, high = edges(X)
+            mean = moments(X, weight)
             # A column of equal numbers has no variance at all.
-            mean = np.where(low == high, low, moments(X, weight))
             new = np.where(low == high, 0.0, mass * moments(X, weight, mean))
         else:
             X = X.astype(float)
