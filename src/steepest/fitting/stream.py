@@ -402,17 +402,22 @@ def fit_stream(
             outcome, student.average, cause = Outcome.INTERRUPTED, x, f"stopped at block {blocks.number}; "
         trace = recorder.trace()
         shown.finish(trace)
-    gains = student.gains(block)
-    worse = "" if gains else "on the last block it is no better than the start; "
-    if outcome is Outcome.COMPLETED and not gains and len(block.y) >= TELLING:
-        outcome = Outcome.ITERATION_LIMIT
-    read = f"{rows:,} rows in {count:,} block{'s' * (count != 1)} read once, so that the answer is approximate"
-    facts = f"{cause}{read}; {worse}{ADVICE}"
-    # Where the stream is broken no other start would help, and one that was read through has no more epochs.
-    plainly = outcome in (Outcome.RAISED, Outcome.ITERATION_LIMIT)
-    said = f"{outcome}: {facts}" if plainly else message(outcome, facts, Certificate(), "epoch")
+    outcome, said = concluded(outcome, cause, student.gains(block), block, rows, count)
     return Fit(
         x=view.point(x), fun=fun, jac=view.point(slope), nit=nit, nfev=count, njev=count, outcome=outcome, message=said,
         certificate=Certificate(), trace=trace, kind="traced", why="exact: the loss was traced and compiled",
         model=model, columns=first.names,
     )  # fmt: skip
+
+
+def concluded(outcome: Outcome, cause: str, gains: bool, block: Block, rows: int, count: int) -> tuple[Outcome, str]:
+    """Return how a stream ended, in words too: no success where its last block says that nothing was learnt."""
+    if outcome is Outcome.COMPLETED and not gains and len(block.y) >= TELLING:
+        outcome = Outcome.ITERATION_LIMIT
+    worse = "" if gains else "on the last block it is no better than the start; "
+    read = f"{rows:,} rows in {count:,} block{'s' * (count != 1)} read once, so that the answer is approximate"
+    facts = f"{cause}{read}; {worse}{ADVICE}"
+    # Where the stream is broken no other start would help, and one that was read through has no more epochs.
+    if outcome in (Outcome.RAISED, Outcome.ITERATION_LIMIT):
+        return outcome, f"{outcome}: {facts}"
+    return outcome, message(outcome, facts, Certificate(), "epoch")
