@@ -237,24 +237,26 @@ def certificate_curvature(given: Problems, k: int) -> float:
     return {squared: 2.0, log_loss: mean * (1 - mean)}.get(given.loss, mean) or 1.0
 
 
+def trial(batch: int, seed: int) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
+    """Return a batch as (what, bounds, true gaps, values)."""
+    rng = np.random.default_rng([seed, batch])
+    loss = LOSSES[batch % 3]
+    rows, columns = SIZES[batch // 3 % len(SIZES)]
+    sparse, how = batch % 5 == 4, "scale" if batch % 2 else "whiten"
+    given = drawn(rng, loss, rows, columns, sparse)
+    exact = Exact(given)
+    v, best = exact.optimum()
+    at, bounds = certified(given, points(rng, exact, v, given), "scale" if sparse else how)
+    value = exact.value_at(at)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gaps, values = (value - best).astype(float), value.astype(float)
+    return f"{loss.name}{', L1' if sparse else ''}", bounds, gaps, values
+
+
 def trials(count: int, seed: int) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield batches as (what, bounds, true gaps, values), until so many problems were made."""
-    made, batch = 0, 0
-    while made < count:
-        rng = np.random.default_rng([seed, batch])
-        loss = LOSSES[batch % 3]
-        rows, columns = SIZES[batch // 3 % len(SIZES)]
-        sparse, how = batch % 5 == 4, "scale" if batch % 2 else "whiten"
-        given = drawn(rng, loss, rows, columns, sparse)
-        exact = Exact(given)
-        v, best = exact.optimum()
-        at, bounds = certified(given, points(rng, exact, v, given), "scale" if sparse else how)
-        value = exact.value_at(at)
-        with np.errstate(over="ignore", invalid="ignore"):
-            gaps, values = (value - best).astype(float), value.astype(float)
-        what = f"{loss.name}{', L1' if sparse else ''}"
-        yield what, bounds, gaps, values
-        made, batch = made + BATCH, batch + 1
+    """Yield batches until so many problems were made."""
+    for batch in range(-(-count // BATCH)):
+        yield trial(batch, seed)
 
 
 def main(count: int, seed: int) -> int:

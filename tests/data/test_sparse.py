@@ -117,3 +117,11 @@ def test_a_frame_of_sparse_columns_stays_sparse():
 def test_what_can_not_be_had_is_said(X, words):
     with pytest.raises((TypeError, ValueError), match=words):
         read_features(X)
+
+
+@pytest.mark.parametrize(("rows", "size"), [(100_000, 100), (16_500, 1), (200_000, 32), (7, 3), (5, 100)])
+def test_blocks_hold_the_rows_and_hardly_more(rows, size):
+    layout = Layout.of(rows, 30, size, "batches")
+    padding = layout.blocks * layout.block - rows
+    assert 0 <= padding < size * (layout.blocks + 1)
+    assert layout.block % min(size, rows) == 0

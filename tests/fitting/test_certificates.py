@@ -90,6 +90,13 @@ def test_a_fit_stops_by_its_certificate_and_keeps_what_it_promises(loss, penalty
     assert fit.fun - best.fun <= fit.certificate.gap <= fit.certificate.tolerance
 
 
+def test_slopes_of_shares_are_rounded_as_the_shares_are():
+    """A nearly separate class, of whose slopes p - 1 little is left."""
+    _, bounds, gaps, _ = convex.trial(178, 0)
+    known = np.isfinite(bounds) & np.isfinite(gaps)
+    assert np.all(bounds[known] >= gaps[known])
+
+
 def test_what_is_added_to_all_scores_alike_is_no_step():
     """Else it could look like a way along which the loss falls for ever."""
     d, loss = np.random.default_rng(0).normal(size=12), Contrasted(3, apart=True)
@@ -142,6 +149,12 @@ def test_a_mean_of_nothing_is_no_loss_of_nothing(coef, intercept):
     fit = st.fit(st.models.Gamma(), X, y, start={"coef": [coef], "intercept": intercept})
     d = exact(fit, X) - np.log(y.astype(np.longdouble))
     assert fit.certificate.gap >= float((np.expm1(-d) + d).mean())
+    # Where it began, too, and beside.
+    for step in (0.0, 1e-9, 1e-8):
+        at = np.array([coef + step, intercept])
+        d = X[:, 0] * np.longdouble(at[0]) + np.longdouble(at[1]) - np.log(y.astype(np.longdouble))
+        report = fit.objective.certify(fit.view.inward(at))
+        assert report is None or report.decrement >= float((np.expm1(-d) + d).mean())
 
 
 @pytest.mark.parametrize("seed", range(12))
