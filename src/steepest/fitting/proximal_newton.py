@@ -36,10 +36,7 @@ class _Fields(NamedTuple):
     H: Array
     softness: Any
     seen: Seen
-    floor: Array
-    sharpest: Seen
     moved: Array
-    farthest: Array
     iteration: Array
     evaluations: Array
     first_value: Array
@@ -60,8 +57,8 @@ def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Stand:
     height, value, smooth, z, H = bottom(glm, lam, x)
     numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none != 0, none)
     return Stand(
-        x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.softness, numbers, none - jnp.inf, numbers,
-        jnp.abs(x), jnp.abs(x), zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,
+        x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.softness, numbers, jnp.abs(x), zero, zero + 1,
+        glm.first(value), none, zero, zero + RUNNING,
     )  # fmt: skip
 
 
@@ -84,28 +81,9 @@ def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Ar
     seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
     here = here._replace(seen=seen, moved=moved)
     # The start itself is no answer, also where a way without an end leads from it.
-    here, told, older = floored(glm, here, seen, farthest=moved)
-    over = (told.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
-    moved = jnp.where(older, here.farthest, moved)
-    rests = here._replace(seen=told, moved=moved, code=jnp.full_like(here.code, CANDIDATE))
+    over = (seen.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
+    rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
     return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: stepped(glm, lam, here, d, along, rounding))
-
-
-def floored(glm: Glm, here: Any, seen: Seen, **beside: Array) -> tuple[Any, Seen, Array]:
-    """Return the stand with the highest floor of the optimum, what is seen with its bound, and whether an older one.
-
-    What was below the optimum once is so for ever, and where a loss is harder rounding may hide more. It must have been
-    proven, which without a Hessian it is not, by values whose parts do not cancel.
-    """
-    sure = jnp.isfinite(seen.condition) & glm.loss.vanishes
-    new = {"floor": jnp.where(sure, here.value - seen.gap, -jnp.inf), "sharpest": seen, **beside}
-    old = {name: getattr(here, name) for name in new}
-    higher = new["floor"] > here.floor
-    here = here._replace(**jax.tree.map(lambda new, old: jnp.where(higher, new, old), new, old))
-    left = here.value - here.floor
-    older = left < seen.gap
-    told = here.sharpest._replace(gap=left, endless=seen.endless, alike=seen.alike)
-    return here, jax.tree.map(lambda told, seen: jnp.where(older, told, seen), told, seen), older
 
 
 def stepped(glm: Glm, lam: Array, here: Stand, d: Array, along: Array, rounding: Array) -> tuple[Stand, Array]:
