@@ -81,17 +81,22 @@ class Certificate:
         What the gap was asked to be at the most, in the units of f; NaN where nothing was asked.
     curvature : tuple of float
         Smallest and largest eigenvalue of the Hessian at the answer, where it was looked at.
+    x_error : tuple of float
+        How far each parameter may lie from the minimiser, in its own units and in the order of the
+        parameters: a bound where certified, measured where audited, infinite where the Hessian is
+        singular; empty where nothing is claimed.
 
     Examples
     --------
-    >>> Certificate("audited", gap=1e-18, tolerance=1e-8)
-    Certificate(kind='audited', gap=1e-18, tolerance=1e-08, curvature=())
+    >>> Certificate("audited", gap=1e-18, tolerance=1e-16, x_error=(1e-9,))
+    Certificate(kind='audited', gap=1e-18, tolerance=1e-16, curvature=(), x_error=(1e-09,))
     """
 
     kind: str = "none"
     gap: float = float("nan")
     tolerance: float = float("nan")
     curvature: tuple[float, ...] = ()
+    x_error: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class Audit:
     way: np.ndarray | None = None
     step: np.ndarray | None = None
     soft: tuple[np.ndarray, ...] = ()
+    error: np.ndarray | None = None
 
     @property
     def curvature(self) -> tuple[float, ...]:

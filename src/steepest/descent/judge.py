@@ -68,7 +68,8 @@ class Judge:
             return self.estimated(asked)
         self.audits += 1
         self.cost += report.cost
-        certificate = Certificate(kind, report.decrement, max(asked, report.floor), report.curvature)
+        error = () if report.error is None else tuple(map(float, report.error))
+        certificate = Certificate(kind, report.decrement, max(asked, report.floor), report.curvature, error)
         if report.endless:
             return Ending(Outcome.NO_FINITE_OPTIMUM, report.endless)
         if report.is_saddle:

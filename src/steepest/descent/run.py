@@ -257,7 +257,10 @@ class Run:
             "jac": plain(self.jac),
             **{name: getattr(self, name) for name in ("nit", "nfev", "njev", "message", "kind", "why")},
             "outcome": str(self.outcome),
-            "certificate": asdict(self.certificate) | {"curvature": list(self.certificate.curvature)},
+            "certificate": {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in asdict(self.certificate).items()
+            },
             "maximized": self.maximized,
             "title": self.title,
             "trace": self.trace.header(),
@@ -271,8 +274,10 @@ class Run:
         for k, one in enumerate(record.pop("runs")):
             own = {name.removeprefix(f"{k}/"): array for name, array in arrays.items() if name.startswith(f"{k}/")}
             runs.append(cls._revive({name: what for name, what in one.items() if name != "result"}, own))
-        certificate = record.pop("certificate")
-        certificate["curvature"] = tuple(certificate["curvature"])
+        certificate = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in record.pop("certificate").items()
+        }
         return cls(
             x=revived(record.pop("x")),
             jac=revived(record.pop("jac")),
