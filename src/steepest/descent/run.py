@@ -274,7 +274,7 @@ class Run:
         for k, one in enumerate(record.pop("runs")):
             own = {name.removeprefix(f"{k}/"): array for name, array in arrays.items() if name.startswith(f"{k}/")}
             runs.append(cls._revive({name: what for name, what in one.items() if name != "result"}, own))
-        certificate = {
+        certificate: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in record.pop("certificate").items()
         }
