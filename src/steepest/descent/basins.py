@@ -171,7 +171,7 @@ def basins(
     rules = choose(direction, step)
     if rules.tabled or rules.optax:
         raise ValueError("basins takes a rule of this library: a number or an object of steepest.steps, not code")
-    budget = Budget.of(tolerance, 1e-10, None, None, iterations=iterations)
+    budget = Budget.of(1e-10 if tolerance is None else tolerance, None, iterations=iterations)
     calling, middle = read_call(f, look.mean(axis=1), args if isinstance(args, tuple) else (args,))
     value = Caller(f, calling)
     sound = middle if math.isfinite(tentative(value, middle)) else drawn(value, middle, Box(*look.T), generator(0))

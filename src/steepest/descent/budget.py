@@ -12,19 +12,16 @@ from steepest.descent.state import Rules
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run may spend, and how near it must come: a default, or what was `asked` for."""
+    """What a run may spend, and how near it must come; with a tolerance of 0, as near as rounding lets it."""
 
-    tolerance: float
+    tolerance: float = 0.0
     iterations: int | None = None
     evaluations: int | None = None
     seconds: float | None = None
     most: int = 10_000
-    asked: bool = False
 
     @classmethod
-    def of(
-        cls, tolerance: Any, default: float, seconds: Any, evaluations: Any = None, most: int = 10_000, **count: Any
-    ) -> Budget:
+    def of(cls, tolerance: Any, seconds: Any, evaluations: Any = None, most: int = 10_000, **count: Any) -> Budget:
         """Check what the user gave: ``iterations=`` or ``epochs=`` is the count."""
         ((name, iterations),) = count.items()
         for word, value in {name: iterations, "evaluations": evaluations}.items():
@@ -33,8 +30,13 @@ class Budget:
         for word, value in {"tolerance": tolerance, "seconds": seconds}.items():
             if value is not None and not (_is_number(value) and value > 0):
                 raise ValueError(f"{word}={value!r}: give a positive number")
-        asked = tolerance is not None
-        return cls(float(tolerance) if asked else default, iterations, evaluations, seconds, most, asked)
+        near = 0.0 if tolerance is None else float(tolerance)
+        return cls(near, iterations, evaluations, seconds, most)
+
+    @property
+    def asked(self) -> bool:
+        """Whether a tolerance was asked for."""
+        return self.tolerance > 0
 
     def counts(self, rules: Rules) -> bool:
         """Tell whether exactly the iterations given are to be done."""

@@ -35,8 +35,7 @@ MOST_IDLE = 2_000
 class Plan:
     """What is descended, by which rules, and within which budget; from where is another matter.
 
-    Where the rules were not chosen by the user, what the Hessian says at the end may help them on. Where the
-    descent is `thorough`, it goes on to rounding unless a tolerance was asked for.
+    Where the rules were not chosen by the user, what the Hessian says at the end may help them on.
     """
 
     objective: Objective
@@ -47,7 +46,6 @@ class Plan:
     box: Box | None = None
     engine: Callable[..., Any] = Engine
     helped: bool = False
-    thorough: bool = False
     watch: Watch | None = None
 
     def drive(self, start: np.ndarray, callback: Callable[..., Any] | None = None, shown: Any = None) -> Drive:
@@ -62,9 +60,7 @@ class Plan:
     @property
     def near(self) -> float:
         """How near is near enough for the engine; below 0, nothing is."""
-        if self.counted:
-            return -1.0
-        return 0.0 if self.thorough and not self.budget.asked else self.budget.tolerance
+        return -1.0 if self.counted else self.budget.tolerance
 
     def begun(self, start: np.ndarray) -> Any:
         """Return an engine that stands at a start."""

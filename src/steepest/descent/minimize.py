@@ -109,7 +109,7 @@ def minimize(
     """
     return _optimize(
         f, start, 1.0, args, gradient, direction, step, bounds, restarts, rng, callback, progress,
-        Budget.of(tolerance, 1e-8, seconds, evaluations, iterations=iterations),
+        Budget.of(tolerance, seconds, evaluations, iterations=iterations),
     )  # fmt: skip
 
 
@@ -189,7 +189,7 @@ def maximize(
     """
     return _optimize(
         f, start, -1.0, args, gradient, direction, step, bounds, restarts, rng, callback, progress,
-        Budget.of(tolerance, 1e-8, seconds, evaluations, iterations=iterations),
+        Budget.of(tolerance, seconds, evaluations, iterations=iterations),
     )  # fmt: skip
 
 

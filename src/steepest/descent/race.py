@@ -170,7 +170,7 @@ def race(
     chosen = {str(name): _entered(name, rule, bounds is not None) for name, rule in rules.items()}
     if (iterations, evaluations, seconds) == (None, None, None):
         evaluations = LAPS
-    budget = Budget.of(tolerance, 1e-8, seconds, evaluations, iterations=iterations)
+    budget = Budget.of(tolerance, seconds, evaluations, iterations=iterations)
     sign = -1.0 if maximize else 1.0
     runs: dict[str, Run] = {}
     for name, rule in chosen.items():

@@ -159,7 +159,7 @@ def fit(
     drawn = int(draws.integers(2**31)) if isinstance(given.validation, float) else None
     words = {"direction": direction, "step": step, "shuffle": shuffle, "rescale": rescale, "dtype": dtype}
     setting = Asked(model, cost, penalty, start, batch_size, **words, drawn=drawn, seed=int(draws.integers(2**31)))
-    task = Task.of(setting, given, Budget.of(tolerance, 1e-6, seconds, epochs=epochs))
+    task = Task.of(setting, given, Budget.of(tolerance, seconds, epochs=epochs))
     fitted, halt = task.go(callback, progress)
     fitted.onward = Onward(task, halt)
     return fitted

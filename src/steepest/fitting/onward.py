@@ -47,8 +47,8 @@ class Onward:
                 given = replace(given, validation=known.validation)
             check_same(given, known.fingerprint(), known.seen.X.shape)
         before = self.task.plan.budget
-        budget = Budget.of(default=before.tolerance, most=before.most, **how)
-        budget = replace(budget, asked=budget.asked or before.asked)
+        budget = Budget.of(most=before.most, **how)
+        budget = budget if budget.asked else replace(budget, tolerance=before.tolerance)
         task = replace(self.task, plan=replace(self.task.plan, budget=budget))
         fitted, halt = task.go(callback, progress, self.halt, fit.trace)
         fitted.onward = Onward(task, halt)
@@ -71,7 +71,7 @@ class Onward:
             "asked": words,
             "rows": task.given.fingerprint(),
             "shape": list(task.given.seen.X.shape),
-            "budget": {name: getattr(task.plan.budget, name) for name in ("tolerance", "asked")},
+            "budget": {"tolerance": task.plan.budget.tolerance},
             "halt": {f.name: getattr(halt, f.name) for f in fields(halt) if f.name not in ("engine", "best")},
             "engine": {name: getattr(engine, name) for name in engine.carried},
             "best": best,
@@ -120,7 +120,10 @@ class Stored:
         given = Given.read(X, y, weight, validation, asked.dtype)
         check_same(given, record["rows"], record["shape"])
         known = self.under("coordinates/")
-        task = Task.of(asked, given, Budget(**record["budget"]), known)
+        budget = record["budget"]
+        # Folders of version 0.1.0 hold the default of its time where no tolerance was asked for.
+        near = budget["tolerance"] if budget.get("asked", True) else 0.0
+        task = Task.of(asked, given, Budget(near), known)
         engine = task.plan.begun(task.start)
         for name, value in record["engine"].items():
             setattr(engine, name, value)

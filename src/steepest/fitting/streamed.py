@@ -33,7 +33,7 @@ def fit_blocks(
         raise ValueError(f"penalty={penalty!r}: X is an iterator, for which only penalties.L2 is known")
     check_rescaling(rescale)
     check_shuffle(shuffle)
-    Budget.of(None, 1e-6, seconds, epochs=epochs)
+    Budget.of(None, seconds, epochs=epochs)
     own: Any = model.loss
     cost = losses.named(own if loss is None else loss)
     if cost not in (losses.squared, losses.log_loss):

@@ -42,7 +42,7 @@ def planned(
         residuals, objective = problem.residuals(objective, rows)
         engine = partial(LeastSquares, residuals=residuals)
         rules = Rules(LevenbergMarquardt(), LevenbergMarquardt())
-        return replace(plan, objective=objective, rules=rules, engine=engine, helped=True, thorough=True), residuals
+        return replace(plan, objective=objective, rules=rules, engine=engine, helped=True), residuals
     own: Any = problem.engine(objective) if automatic else Engine
     if hybrid and isinstance(own, partial):
         own = partial(AFTER[own.func], layout, seed, *own.args)
