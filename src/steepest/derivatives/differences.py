@@ -201,3 +201,11 @@ def scale_of(x: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Return the size that each coordinate has shown, 1 where it has shown none."""
     size = np.maximum(np.abs(x), np.abs(start))
     return np.where(size == 0, 1.0, size)
+
+
+def least_size(start: np.ndarray) -> np.ndarray:
+    """Return the size below which each coordinate counts as 0: that of the start, but not more than 1.
+
+    The minimum may lie at 0, where no size of its own tells when a coordinate has arrived.
+    """
+    return np.minimum(np.abs(start), 1.0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from steepest.derivatives.bounds import Box
-from steepest.derivatives.differences import EPS, scale_of
+from steepest.derivatives.differences import EPS, least_size, scale_of
 from steepest.derivatives.higher import hessian_at, hessian_by_differences
 from steepest.derivatives.objective import Objective
 
@@ -19,17 +19,50 @@ SADDLED = 1e-6
 FLAT_RIDGE = 1e-3
 SOFT = 1e-6
 MOST_SOFT = 4
+# Negative curvature is claimed only beyond so many times the error of the Hessian.
+SURE = 8.0
+# How many roundings a gradient bears, in units of what rounding the point alone does to it.
+ROUNDINGS = 16
+# A part of an eigenvector that is less than this is rounding.
+FAINT = 1e-6
 
 
 @dataclass(frozen=True)
 class Audit:
     """The Hessian at a point: what it says of the distance to the minimum.
 
-    `ridge` is how far away the slope is flat along directions of negative curvature, in units of the point; `held`
-    tells whether an edge of the box holds a coordinate, of which the Hessian says nothing. `endless` says why there is
-    no minimum, where that is known. `bend` is the lowest curvature as a part of the largest, each coordinate in its
-    own scale, and `way` leads along it; `step` is Newton's, turned downhill. Along `soft` ways the curvature is so
-    small beside that of the others that values must tell whether f rises.
+    Attributes
+    ----------
+    decrement : float
+        What Newton's step gains, ½ gᵀH⁻¹g: an estimate of f - f*, or a bound where the audit is a certificate.
+    floor : float
+        How far rounding may move the value: less can't be told from nothing.
+    smallest, largest : float
+        The extreme eigenvalues, in the user's units.
+    ridge : float
+        How far away the slope is flat along directions of negative curvature, in units of the point.
+    cost : int
+        How many values it took.
+    held : bool
+        Whether an edge of the box holds a coordinate, of which the Hessian says nothing.
+    endless : str
+        Why there is no minimum, where that is known.
+    bend : float
+        The lowest curvature as a part of the largest, each coordinate in its own scale; 0 unless it is negative
+        beyond the error of the Hessian.
+    way : array or None
+        The direction of that curvature.
+    step : array or None
+        Newton's step, turned downhill.
+    soft : tuple of array
+        Directions of so little curvature, beside that of the others, that values must tell whether f rises there.
+    error : array or None
+        How far each parameter, in the user's units, may lie from the minimiser: a bound where the audit is a
+        certificate, infinite where the Hessian is singular, None where nothing is known.
+    inverse : array or None
+        The inverse of the Hessian among the coordinates that are free, 0 along directions without curvature.
+    slack : array or None
+        How far rounding may move each entry of the gradient.
     """
 
     decrement: float
@@ -45,6 +78,8 @@ class Audit:
     step: np.ndarray | None = None
     soft: tuple[np.ndarray, ...] = ()
     error: np.ndarray | None = None
+    inverse: np.ndarray | None = None
+    slack: np.ndarray | None = None
 
     @property
     def curvature(self) -> tuple[float, ...]:
@@ -59,16 +94,38 @@ class Audit:
     def is_flat(self) -> bool:
         return self.largest == 0 == self.smallest and self.decrement == 0 and not self.held
 
+    def at(self, gradient: np.ndarray) -> Audit:
+        """Return the audit of a point nearby, where the gradient is another and the Hessian as good as the same."""
+        assert self.inverse is not None
+        assert self.error is not None
+        step = -self.inverse @ gradient
+        error = np.where(np.isinf(self.error), np.inf, np.abs(step) + np.abs(self.inverse) @ self.slack)
+        return replace(self, decrement=float(-gradient @ step) / 2, step=step, error=error)
+
 
 class Bowl(NamedTuple):
-    """What is looked at: the Hessian and the gradient by the coordinates that are free, their places and steps."""
+    """What is looked at: the Hessian and the gradient by the coordinates that are free, their places and steps.
+
+    `blur` is how far the Hessian is from symmetric, which tells how exact it is, and `slack` how far each entry of
+    the gradient may be off.
+    """
 
     hessian: np.ndarray
+    blur: np.ndarray
     gradient: np.ndarray
+    slack: np.ndarray
     x: np.ndarray
     scale: np.ndarray
     steps: np.ndarray
     free: np.ndarray
+
+    def among(self, free: np.ndarray) -> Bowl:
+        """Return what is seen of some of the coordinates."""
+        square = np.ix_(free, free)
+        gradient, slack, x, scale, steps = (
+            part[free] for part in (self.gradient, self.slack, self.x, self.scale, self.steps)
+        )
+        return Bowl(self.hessian[square], self.blur[square], gradient, slack, x, scale, steps, free)
 
 
 def audit(
@@ -89,8 +146,9 @@ def audit(
     if box is not None and objective.compiled is not None and not np.all(np.isfinite(hessian)):
         # Differences look beyond the edge, where there may be nothing to see.
         hessian = hessian_at(objective, x)
-    whole = np.ones(x.size, dtype=bool)
-    bowl = Bowl(sign * (hessian + hessian.T) / 2, sign * gradient, x, scale, steps, whole)
+    even, odd = (hessian + hessian.T) / 2, np.abs(hessian - hessian.T) / 2
+    slack = ROUNDINGS * EPS * np.abs(even) @ np.maximum(np.abs(x), least_size(start))
+    bowl = Bowl(sign * even, odd, sign * gradient, slack, x, scale, steps, np.ones(x.size, dtype=bool))
     if box is not None:
         unsure = noise ** (2 / 3) * abs(value) / scale if by_values else np.zeros(x.size)
         bowl, bend = _within(box, bowl, unsure)
@@ -104,12 +162,12 @@ def audit(
 
 def _within(box: Box, bowl: Bowl, unsure: np.ndarray) -> tuple[Bowl, float]:
     """Return what is free inside a box, and the curvature of ways into it where that is negative, else 0."""
-    hessian, gradient, x, scale, steps, _ = bowl
+    hessian, gradient, x = bowl.hessian, bowl.gradient, bowl.x
     slack = 64 * EPS * np.abs(hessian) @ np.abs(x) + unsure
     faint = ((x <= box.low) | (x >= box.high)) & ~box.fixed & ~(np.abs(gradient) > slack)
     free = ~box.held(x, gradient) & ~faint
     bend = _inward(hessian, free, faint, np.where(x <= box.low, 1.0, -1.0))
-    return Bowl(hessian[np.ix_(free, free)], gradient[free], x[free], scale[free], steps[free], free), bend
+    return bowl.among(free), bend
 
 
 def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | None:
@@ -118,23 +176,24 @@ def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | 
     Rounding the coordinates alone moves the value by about ½ δᵀ|H|δ with δ = eps·|x|: no point can be
     known to be better than that.
     """
-    hessian, gradient, x, scale, steps, free = bowl
+    hessian, blur, gradient, slack, x, scale, steps, free = bowl
     # Scaled so that coordinates in other units weigh alike in the eigenvalues.
     # Second differences of values say too little of a coordinate that has hardly moved.
     units = steps if by_values else _units(hessian, gradient, x, steps)
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = hessian * np.outer(units, units)
+        scaled, blurred = hessian * np.outer(units, units), blur * np.outer(units, units)
     if not (np.all(np.isfinite(scaled)) and np.all(np.isfinite(gradient))):
         return None
     eigenvalues, vectors = np.linalg.eigh(scaled)
     size, slopes = np.abs(eigenvalues), vectors.T @ (gradient * units)
+    unsure = float(np.linalg.norm(blurred)) + x.size * EPS * float(size.max())
     solid = eigenvalues > EPS * size.max()
     decrement = float(np.sum(slopes[solid] ** 2 / eigenvalues[solid]) / 2)
     # Along a direction without curvature nothing bounds the gain but a step as long as the point is.
     noise_of_slopes = 64 * EPS * np.abs(vectors.T) @ (units * (np.abs(hessian) @ np.abs(x)))
     loose = ~solid & (np.abs(slopes) > noise_of_slopes)
     decrement += float(np.abs(slopes[loose]) @ np.abs(vectors.T @ (np.maximum(scale, 1.0) / units))[loose])
-    down = eigenvalues < 0
+    down = eigenvalues < -SURE * unsure
     ridge = float(np.max(np.abs(slopes[down] / eigenvalues[down]) * np.min(units / scale), initial=0.0))
     bend = float(eigenvalues[0] / size.max()) if down.any() else 0.0
     if bend < -SADDLED and ridge >= FLAT_RIDGE:
@@ -143,10 +202,17 @@ def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | 
     turned = np.divide(slopes, size, out=np.zeros_like(slopes), where=size > EPS * size.max())
     rounding = EPS * np.abs(x)
     floor = noise + float(rounding @ np.abs(hessian) @ rounding)
-    way, step = (_placed(free, part) for part in (_as_long(units * vectors[:, 0], steps), -units * (vectors @ turned)))
+    inverse = (vectors[:, solid] / eigenvalues[solid]) @ vectors[:, solid].T * np.outer(units, units)
+    step = -units * (vectors @ turned)
+    error = np.abs(step) + np.abs(inverse) @ slack
+    error[np.any(np.abs(vectors[:, eigenvalues <= SURE * unsure]) > FAINT, axis=1)] = math.inf
+    whole = np.zeros((free.size, free.size))
+    whole[np.ix_(free, free)] = inverse
     return Audit(
-        decrement, floor, *_extremes(hessian, eigenvalues), ridge, cost, not free.all(),
-        bend=bend, way=way, step=step, soft=_soft(hessian, steps, free),
+        decrement, floor, *_extremes(hessian, eigenvalues), ridge, cost, not free.all(), bend=bend,
+        way=_placed(free, _as_long(units * vectors[:, 0], steps)), step=_placed(free, step),
+        soft=_soft(hessian, steps, free), error=_placed(free, error), inverse=whole,
+        slack=_placed(free, slack),
     )  # fmt: skip
 
 

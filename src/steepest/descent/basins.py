@@ -14,7 +14,7 @@ import numpy as np
 
 from steepest.data.batches import generator
 from steepest.derivatives.bounds import Box
-from steepest.derivatives.differences import tentative
+from steepest.derivatives.differences import EPS, tentative
 from steepest.derivatives.objective import Caller, serve
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import read_call
@@ -220,7 +220,7 @@ def _descents(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]
         ("settle", jax.tree.structure(plan.rules)),
         lambda: jax.jit(jax.vmap(settle_of(compiled), in_axes=(None, 0, None, None, None))),
     )
-    numbers = np.array([plan.budget.iterations, 2**30, plan.budget.tolerance, plan.sign, 2**30], dtype=float)
+    numbers = np.array([plan.budget.iterations, 2**30, plan.budget.tolerance, plan.sign, 2**30, EPS], dtype=float)
     for first in range(0, len(starts), TILE):
         tile = starts[first : first + TILE]
         whole = np.resize(tile, (min(TILE, len(starts)), 2))

@@ -17,7 +17,7 @@ from steepest.descent.answer import checked, gradient_at
 from steepest.descent.budget import Budget
 from steepest.descent.engine import Engine, chunk_sizes
 from steepest.descent.halt import Halt
-from steepest.descent.judge import Judge
+from steepest.descent.judge import FEW_VARIABLES, Judge
 from steepest.descent.run import Run
 from steepest.descent.state import BOTTOMLESS, CANDIDATE, COLUMNS, NON_FINITE, STALLED, UNBOUNDED, Rules
 from steepest.descent.verdict import Ending, message
@@ -29,6 +29,9 @@ from steepest.trace import Certificate, Event, Outcome, Recorder, Trace
 # More evaluations without an iteration than any search makes. Compiled code may work a value out twice and round it in
 # two ways, so that a trial that moves nothing is taken for accepted here and for rejected there, for ever.
 MOST_IDLE = 2_000
+# The part of the descent that may be left when the judge first looks at the curvature, where that costs little: its
+# steps by the Hessian come to the end sooner than the descent does.
+EARLY = 1e-8
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,10 @@ class Plan:
     @property
     def near(self) -> float:
         """How near is near enough for the engine; below 0, nothing is."""
-        return -1.0 if self.counted else self.budget.tolerance
+        if self.counted:
+            return -1.0
+        early = self.helped and self.engine is Engine and self.objective.size <= FEW_VARIABLES
+        return self.budget.tolerance or (EARLY if early else 0.0)
 
     def begun(self, start: np.ndarray) -> Any:
         """Return an engine that stands at a start."""
@@ -258,6 +264,8 @@ class Drive:
                 self.halt = before
             return ending or self.overfitted(done)
         if code == UNBOUNDED:
+            if ending := self.judge.far_out():
+                return ending
             beyond = ("fell below", "falls") if self.engine.sign > 0 else ("rose above", "rises")
             facts = f"the value {beyond[0]} {self.engine.sign * float(state.best_value):.3g} and still {beyond[1]}"
             return Ending(Outcome.UNBOUNDED, facts)
@@ -271,10 +279,12 @@ class Drive:
         if self.done():
             if self.counted:
                 return self.completed(done)
-            facts = f"{self.count(done)} done, not within the tolerance yet"
+            facts = f"{self.count(done)} done, and the descent was still going on"
             return Ending(Outcome.ITERATION_LIMIT, facts)
         if not self.affords(self.engine.objective.cost):
-            return Ending(Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, not within the tolerance yet")
+            return Ending(
+                Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, and the descent was still going on"
+            )
         if self.late():
             spent = self.elapsed - self.before
             return Ending(Outcome.TIME_LIMIT, f"{spent:.2g} s spent, {self.count(done)} done")

@@ -16,6 +16,7 @@ import numpy as np
 
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import shared
+from steepest.derivatives.differences import least_size
 from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop import PATH_ROWS, advance, begin_of, chunk_of
@@ -85,6 +86,7 @@ class Engine:
     ) -> None:  # fmt: skip
         self.objective, self.rules, self.sign, self.box = objective, rules, sign, box
         self.tolerance, self.start, self.gaps, self.lanes = tolerance, start, 0, 1
+        self.least = least_size(start)
         self._recorded: list[np.ndarray] = []
         # A table of sizes stands in for the user's function, which must not enter the cache key.
         self.bare = Rules(rules.direction, None, tabled=True) if rules.tabled else rules
@@ -111,13 +113,16 @@ class Engine:
         self.packed = replace(packed, numbers=np.asarray(packed.numbers))
         self.state = self.packed.state
 
-    def begin_at(self, x: np.ndarray, scale: np.ndarray | None = None) -> None:
+    def begin_at(
+        self, x: np.ndarray, scale: np.ndarray | None = None, known: tuple[float, np.ndarray] | None = None
+    ) -> None:  # fmt: skip
         """Go on from another point with nothing remembered but the counts, the best point, and where all began.
 
-        `scale` is the inverse of the curvature of each coordinate, as a probe has found it.
+        `scale` is the inverse of the curvature of each coordinate, as a probe has found it; `known` are the value and
+        the gradient there, where they were had before.
         """
         before = self.state
-        value, gradient = self.objective.slope(x)
+        value, gradient = known or self.objective.slope(x)
         gradient = self.mended(x, value, gradient)
         with compiled_code():
             here = (x, self.sign * value, self.sign * gradient, *self.limits(0, 0, 0, 1), self.box)
@@ -125,7 +130,7 @@ class Engine:
         carried = {name: getattr(before, name) for name in ("first_value", "steepest", "resets", "non_finite")}
         if not self.sign * value < before.best_value:
             carried |= {"best_x": before.best_x, "best_value": before.best_value}
-        counts = {"iteration": before.iteration + 1, "evaluations": before.evaluations + 1}
+        counts = {"iteration": before.iteration + 1, "evaluations": before.evaluations + (known is None)}
         self.stand(packed.amended(**carried, **counts))
 
     def mark(self, code: int) -> None:
@@ -150,7 +155,8 @@ class Engine:
         if self.rules.tabled:
             updates = self.objective.updates
             sizes = np.resize(self.rules.step.table(k * updates, count * updates + 1), self.capacity * updates + 1)
-        return np.array([rows, evaluations, self.tolerance, self.sign, together]), sizes
+        numbers = [rows, evaluations, self.tolerance, self.sign, together, self.objective.relative_noise]
+        return np.concatenate([numbers, self.least]), sizes
 
     def mended(self, x: np.ndarray, value: float, gradient: np.ndarray) -> np.ndarray:
         """Return the gradient, by differences where the value is finite and the gradient is not."""

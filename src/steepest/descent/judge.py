@@ -6,13 +6,16 @@ import math
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.derivatives.differences import EPS, scale_of
+from steepest.derivatives.differences import EPS, least_size, noise_level, scale_of
 from steepest.descent.audit import Audit, audit, auditable, cost_of_audit
-from steepest.descent.leaving import Left, along_ridge, by_newton, scales
+from steepest.descent.engine import Engine
+from steepest.descent.kink import WIDEST, settle
+from steepest.descent.leaving import Left, Tail, along_ray, along_ridge, bends_down, by_newton, scales
+from steepest.descent.plateau import described
 from steepest.descent.state import RUNNING, STALLED
 from steepest.descent.verdict import Ending
 from steepest.trace import Certificate, Event, Outcome
@@ -23,6 +26,16 @@ if TYPE_CHECKING:
 MOST_AUDITS = 24
 MOST_POLISHED = 8
 PATIENCE = 4
+# Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what an exact one leaves.
+MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 0.01
+# How many Hessians a point may be polished by, where one costs little and where it costs much.
+ROUNDS, FEW_ROUNDS, FEW_VARIABLES = 6, 3, 20
+# A Newton step longer than this part of the point, where hardly anything is left to gain, may lead to infinity.
+LONG = 1e-3
+# How much farther than the start a point without a slope must lie to have been driven there.
+DRIVEN = 1e6
+# The part of a value that planes at a kink may leave to gain, where no tolerance was asked for.
+AT_KINK = 1e-8
 
 
 class Judge:
@@ -35,6 +48,9 @@ class Judge:
         # In a circle the two, and the rows of a fit with them, would stay in memory until garbage is collected.
         self.drive, self.engine = weakref.proxy(drive), drive.engine
         self.audits = self.polished = self.cost = 0
+        self.least = least_size(drive.start)
+        # Engines of fits have their own ways to come near.
+        self.helps = drive.helped and type(drive.engine) is Engine
         probes = drive.helped and drive.rules.learns and auditable(self.engine.objective)
         self.probe_after = PATIENCE * (drive.start.size + 10) if probes else math.inf
 
@@ -54,34 +70,154 @@ class Judge:
 
     def examined(self, code: int) -> Ending | None:
         """Judge a point that looks like a minimum: how the run ended there, or None where it goes on."""
-        state, objective = self.engine.state, self.engine.objective
-        x = np.asarray(state.best_x)
-        asked = self.drive.budget.tolerance * objective.scale(float(state.first_value), float(state.best_value))
-        report, kind = self.certified(x, code), "certified"
-        if report is None and auditable(objective):
-            if not self.drive.affords(cost_of_audit(objective)):
-                facts = f"{self.drive.spent():,} values taken, and too few are left to look at the curvature"
-                return Ending(Outcome.EVALUATION_LIMIT, facts)
-            report = audit(objective, x, self.engine.start, self.engine.sign, self.engine.box)
-            kind = "certified" if objective.quadratic else "audited"
+        objective = self.engine.objective
+        x = np.asarray(self.engine.state.best_x)
+        report = self.certified(x, code)
+        if report is not None:
+            self.audits += 1
+            self.cost += report.cost
+            return self.judged(code, x, report, "certified")
+        if not auditable(objective):
+            return self.estimated(code)
+        if not self.drive.affords(cost_of_audit(objective)):
+            facts = f"{self.drive.spent():,} values taken, and too few are left to look at the curvature"
+            return Ending(Outcome.EVALUATION_LIMIT, facts)
+        report = self.looked_at(x)
         if report is None:
-            return self.estimated(asked)
-        self.audits += 1
-        self.cost += report.cost
-        error = () if report.error is None else tuple(map(float, report.error))
-        certificate = Certificate(kind, report.decrement, max(asked, report.floor), report.curvature, error)
+            return self.estimated(code)
+        kind = "certified" if objective.quadratic else "audited"
+        return self.judged(code, np.asarray(self.engine.state.best_x), report, kind)
+
+    def judged(self, code: int, x: np.ndarray, report: Audit, kind: str) -> Ending | None:
+        """Judge a point by what is known of the Hessian there."""
+        certificate = self.certificate(kind, report)
         if report.endless:
             return Ending(Outcome.NO_FINITE_OPTIMUM, report.endless)
         if report.is_saddle:
             return self.off_the_ridge(x, report, certificate)
+        if kind == "audited" and (ending := self.endless(x, report)):
+            return ending
         if report.is_flat:
-            return Ending(Outcome.FLAT, "neither slope nor curvature here", replace(certificate, kind="none"))
+            return self.flat(x, replace(certificate, kind="none"))
         if report.decrement <= certificate.tolerance:
             return self.near(x, report, certificate)
         return self.onward(code, x, report, certificate)
 
+    def certificate(self, kind: str, report: Audit) -> Certificate:
+        """Return what a report says of the answer, beside what was asked for."""
+        error = () if report.error is None else tuple(map(float, report.error))
+        return Certificate(kind, report.decrement, max(self.asked, report.floor), report.curvature, error)
+
+    @property
+    def asked(self) -> float:
+        """What may be left to gain, in the units of f; 0 where the descent is to go on to rounding."""
+        state = self.engine.state
+        scale = self.engine.objective.scale(float(state.first_value), float(state.best_value))
+        return self.drive.budget.tolerance * scale
+
+    def looked_at(self, x: np.ndarray) -> Audit | None:
+        """Return an audit of the best point, after Newton's steps have brought it as near as they can."""
+        engine = self.engine
+        rounds = ROUNDS if x.size <= FEW_VARIABLES else FEW_ROUNDS
+        report: Audit | None = None
+        for _ in range(rounds):
+            new = audit(engine.objective, x, engine.start, engine.sign, engine.box)
+            self.audits += 1
+            self.cost += cost_of_audit(engine.objective)
+            if new is None:
+                return report
+            report, left = self.polish(x, new)
+            x = np.asarray(engine.state.best_x)
+            # A step that the Hessian foretold needs no other Hessian; one that it did not may have changed much.
+            if not EXACT < left < 1 or not self.drive.affords(cost_of_audit(engine.objective)):
+                break
+        return report
+
+    def polish(self, x: np.ndarray, report: Audit) -> tuple[Audit, float]:
+        """Take Newton's steps by one Hessian while each leaves a quarter of what is to gain, or less.
+
+        Return the audit of the point that they lead to, and what the last has left, as a part; 1 without any.
+        """
+        engine, taken, left = self.engine, 0, 1.0
+        if not self.helps or report.inverse is None or report.bend < 0:
+            return report, left
+        value, gradient = float(engine.state.best_value), None
+        while taken < MOST_CHORDS and report.decrement > 0 and self.goes_on():
+            assert report.step is not None
+            new = x + report.step if engine.box is None else np.clip(x + report.step, *engine.box)
+            if np.array_equal(new, x):
+                break
+            seen, slope = self.slope(new)
+            ahead = report.at(slope) if np.all(np.isfinite(slope)) else report
+            part = ahead.decrement / report.decrement
+            if not (part <= CONTRACTED and seen <= value + report.floor):
+                break
+            x, value, gradient, report, taken, left = new, seen, slope, ahead, taken + 1, part
+        if gradient is not None:
+            detail = f"{taken} of Newton's steps by the Hessian" if taken > 1 else "a step of Newton's by the Hessian"
+            self.go_on(x, "newton", detail, known=(value, gradient))
+        return report, left
+
+    def goes_on(self) -> bool:
+        """Tell whether another gradient may be had."""
+        drive = self.drive
+        return not drive.done() and not drive.late() and drive.affords(self.engine.objective.cost)
+
+    def slope(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the value to be made least and its gradient at a point off the descent's way, NaN where f raises."""
+        engine = self.engine
+        self.cost += engine.objective.cost
+        try:
+            value, gradient = engine.objective.slope(x)
+        except Exception:  # noqa: BLE001 - off the way the user's function may raise anything
+            return math.nan, np.full(x.size, math.nan)
+        return engine.sign * value, engine.sign * gradient
+
+    def endless(self, x: np.ndarray, report: Audit) -> Ending | None:
+        """Say that there is no minimum where f falls for ever on the way that the descent was on."""
+        size = np.maximum(np.abs(x), self.least)
+        ways = []
+        if report.step is not None and np.any(np.abs(report.step) > LONG * size):
+            ways.append(report.step)
+        start = self.drive.start
+        if np.any(np.abs(x) > DRIVEN * np.maximum(np.abs(start), 1.0)):
+            ways.append(x - start)
+        for way in ways:
+            left = along_ray(self.trial, x, float(self.engine.state.best_value), way, 0.0)
+            if left.endless:
+                return self.without_end(left)
+        return None
+
+    def far_out(self) -> Ending | None:
+        """Say what becomes of a value that has fallen as far as one can go, or None where that can't be told."""
+        x = np.asarray(self.engine.state.best_x)
+        left = along_ray(self.trial, x, float(self.engine.state.best_value), x - self.drive.start, 0.0)
+        return self.without_end(left) if left.endless else None
+
+    def without_end(self, left: Left) -> Ending:
+        """Say that f falls for ever, and whether that is towards a limit."""
+        falls, value = self.falls, f"{self.engine.sign * left.value:.6g}"
+        if left.tail is Tail.FALLS:
+            return Ending(Outcome.UNBOUNDED, f"the value {falls} without end: it is {value} far out, and still {falls}")
+        if left.tail is Tail.LEVELS:
+            facts = f"the value {falls} towards {value} as the point goes to infinity, and never gets there"
+        else:
+            facts = f"the value still {falls}, ever more slowly, as far out as it was followed, to {value}"
+        return Ending(Outcome.NO_FINITE_OPTIMUM, facts)
+
+    def flat(self, x: np.ndarray, certificate: Certificate) -> Ending:
+        """Say what kind of flatness it is."""
+        state = self.engine.state
+        values = float(state.best_value), float(state.first_value)
+        facts = described(self.trial, x, *values, self.engine.sign, self.engine.objective.relative_noise)
+        return Ending(Outcome.FLAT, facts, certificate)
+
     def off_the_ridge(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Leave a saddle along its negative curvature, where that leads to a lower point."""
+        assert report.way is not None
+        value = float(self.engine.state.best_value)
+        if not bends_down(self.trial, x, value, report.way, report.floor):
+            return self.unconfirmed(x, certificate)
         facts = f"the slope is flat, but the curvature is {report.smallest:.3g} along one direction"
         left = self.leave(along_ridge, x, report.way, report.floor)
         if left.x is not None:
@@ -91,35 +227,73 @@ class Judge:
             facts += f", along which the value {self.falls} without end"
         return Ending(Outcome.SADDLE, facts, certificate)
 
+    def unconfirmed(self, x: np.ndarray, certificate: Certificate) -> Ending | None:
+        """Judge a point whose Hessian has a negative eigenvalue that plain values do not confirm: a kink, or noise."""
+        certificate = Certificate("estimated", tolerance=certificate.tolerance)
+        return self.at_kink(x) or self.stalled(math.inf, certificate)
+
+    def at_kink(self, x: np.ndarray) -> Ending | None:
+        """Look for the minimum at a kink by planes; None where there is none."""
+        engine, state = self.engine, self.engine.state
+        if not self.helps or x.size > WIDEST or engine.box is not None or self.drive.done():
+            return None
+        value = float(state.best_value)
+        size = np.maximum(np.abs(x), np.where(self.least > 0, self.least, 1.0))
+        enough = max(self.asked, 4 * engine.objective.relative_noise * abs(value))
+        gradient = self.slope(x)[1]
+
+        def slope(x: np.ndarray) -> tuple[float, np.ndarray]:
+            return self.slope(x) if self.goes_on() else (math.nan, np.full(x.size, math.nan))
+
+        found = settle(slope, x, value, gradient, size, enough)
+        if found.value < value:
+            self.go_on(found.x, "kink", "the planes of slopes around a kink lead to a lower point", known=found[1:3])
+        if not found.kinked:
+            return None
+        spread = EPS * float(np.abs(found.gradient) @ size)
+        certificate = Certificate("audited", found.gap, max(enough, AT_KINK * abs(found.value), 64 * spread))
+        if found.gap <= certificate.tolerance:
+            facts = (
+                f"the value is within {_gap(found.gap)} of the {self.extreme}, which lies at a kink: "
+                "the slopes around it cancel"
+            )
+            return Ending(Outcome.CONVERGED, facts, certificate)
+        facts = "the function has a kink here, where slopes and curvature tell nothing"
+        if math.isfinite(found.gap):
+            facts += f"; planes around it leave up to {_gap(found.gap)} to gain"
+        return Ending(Outcome.STALLED, facts, replace(certificate, kind="estimated", gap=math.nan))
+
     def near(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Say that the run has converged, unless values contradict the audit."""
         sure = self.drive.helped or self.engine.objective.kind != "differences"
         left = self.lower(x, report, certificate.tolerance) if certificate.kind == "audited" and sure else Left(None)
         if left.endless:
-            return Ending(Outcome.UNBOUNDED, f"slope and curvature are flat, but the value {self.falls} without end")
+            return self.without_end(left)
         if left.x is None:
-            gap, asked = _gap(certificate.gap), _gap(certificate.tolerance)
-            return Ending(
-                Outcome.CONVERGED, f"the value is within {gap} of the {self.extreme}, {asked} was asked", certificate
-            )
+            return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
         if self.drive.helped and not self.drive.done():
             self.go_on(left.x, "audit", "a lower value lies near: the descent goes on from there")
             return None
         return self.stalled(float(self.engine.state.best_value) - left.value, certificate)
 
+    def within(self, certificate: Certificate) -> str:
+        """Say how near the answer is."""
+        gap = f"the value is within {_gap(certificate.gap)} of the {self.extreme}"
+        if self.asked >= certificate.tolerance > 0:
+            return f"{gap}, {_gap(certificate.tolerance)} was asked"
+        return f"{gap}: rounding hides the rest"
+
     def onward(self, code: int, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Go on from a point that is no minimum yet: by Newton's steps where the descent stalls, else as it was."""
-        if code == STALLED:
+        if code == STALLED or self.audits >= MOST_AUDITS:
             left = self.leave(by_newton, x, report.step, report.floor)
             if left.x is None:
-                return self.stalled(report.decrement, certificate)
+                return self.rests(x, report, certificate)
             self.go_on(left.x, "newton", f"{_left(report.decrement)}: a step by the Hessian")
             # A few such steps come to the end where one is near; elsewhere the descent is the better guide.
             self.polished += 1
             self.engine.mark(RUNNING if self.polished % MOST_POLISHED == 0 else STALLED)
             return None
-        if self.audits >= MOST_AUDITS:
-            return self.stalled(report.decrement, certificate)
         if self.drive.helped and not self.drive.done() and not np.array_equal(x, np.asarray(self.engine.state.x)):
             # A trial that was rejected was the best so far: to go on from elsewhere would lead nowhere.
             self.go_on(x, "audit", f"{_left(report.decrement)} at the best trial: the descent goes on from there")
@@ -128,6 +302,18 @@ class Judge:
         self.engine.mark(RUNNING)
         self.tell("audit", f"{_left(report.decrement)}: the descent goes on")
         return None
+
+    def rests(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending:
+        """Say why no step leads on: the noise of f hides what is left, or a kink, or something unknown."""
+        value = float(self.engine.state.best_value)
+        if self.helps:
+            noise = noise_level(self.trial, x, value)
+            if report.decrement <= 4 * noise:
+                certificate = replace(certificate, tolerance=max(certificate.tolerance, 4 * noise))
+                return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
+            if (ending := self.at_kink(x)) is not None:
+                return ending
+        return self.stalled(report.decrement, certificate)
 
     def leave(self, by: Callable[..., Left], x: np.ndarray, way: np.ndarray | None, least: float) -> Left:
         """Look for a lower point from one where the descent rests, if its rules were not the user's."""
@@ -156,12 +342,18 @@ class Judge:
                     return left
         return Left(None)
 
-    def go_on(self, x: np.ndarray, kind: str, detail: str, scale: np.ndarray | None = None) -> None:
-        """Go on from a point that lies off the descent's own way."""
-        known = {} if scale is None else {"scale": scale}
-        self.engine.begin_at(x if self.engine.box is None else np.clip(x, *self.engine.box), **known)
+    def go_on(
+        self, x: np.ndarray, kind: str, detail: str, scale: np.ndarray | None = None,
+        known: tuple[float, np.ndarray] | None = None,
+    ) -> None:  # fmt: skip
+        """Go on from a point off the descent's own way; `known` are the value to be made least and its slope."""
+        engine = self.engine
+        more: dict[str, Any] = {} if scale is None else {"scale": scale}
+        if known is not None:
+            more["known"] = (engine.sign * known[0], engine.sign * known[1])
+        engine.begin_at(x if engine.box is None else np.clip(x, *engine.box), **more)
         self.tell(kind, detail)
-        self.drive.record(self.engine.row()[None], self.drive.elapsed)
+        self.drive.record(engine.row()[None], self.drive.elapsed)
 
     def tell(self, kind: str, detail: str) -> None:
         """Add an event to the trace."""
@@ -175,21 +367,22 @@ class Judge:
             return report
         return None if code == STALLED or self.audits + 1 >= MOST_AUDITS else report
 
-    def estimated(self, asked: float) -> Ending:
+    def estimated(self, code: int) -> Ending | None:
         """Say how the run ended by what the steps alone have shown."""
         state = self.engine.state
-        gap, bound = float(state.estimate), max(asked, 4 * EPS * abs(float(state.best_value)))
+        x, value, gradient = np.asarray(state.best_x), float(state.best_value), np.asarray(state.gradient)
+        hidden = EPS * float(np.abs(gradient) @ np.maximum(np.abs(x), self.least))
+        gap, bound = float(state.estimate), max(self.asked, 4 * EPS * abs(value), hidden)
         certificate = Certificate("estimated", gap, bound)
-        if not int(state.iteration) and not np.any(state.gradient):
-            return Ending(Outcome.FLAT, "no slope at the start")
+        if not np.any(gradient) and not int(state.iteration):
+            return self.flat(x, Certificate())
         if gap <= bound:
-            facts = f"the value is within about {_gap(gap)} of the {self.extreme}, {_gap(bound)} was asked"
-            return Ending(Outcome.CONVERGED, facts, certificate)
-        return self.stalled(gap, certificate)
+            return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
+        return (self.at_kink(x) if code == STALLED else None) or self.stalled(gap, certificate)
 
     def stalled(self, gap: float, certificate: Certificate) -> Ending:
-        """Say that no step lowers the value, and how much there is still to gain."""
-        facts = f"about {_gap(gap)} from the {self.extreme}, {_gap(certificate.tolerance)} was asked"
+        """Say that no step lowers the value; how much there is still to gain is not known."""
+        facts = f"rounding hides the way on, though by the curvature {_gap(gap)} may be left to gain"
         if math.isinf(gap):
             facts = f"how far the {self.extreme} lies can't be told from here"
         optimum = getattr(self.drive.rules.step, "optimum", None)

@@ -63,7 +63,7 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
         best_x=jnp.where(better, x, state.best_x),
         best_value=jnp.where(better, value, state.best_value),
     )
-    rounding = 4 * EPS * jnp.abs(state.value)
+    rounding = limits.rounding(state.value)
     slope = gradient @ state.direction
     # An edge of the box bends the way, and what may be expected of it.
     fall = state.slope if limits.box is None else state.gradient @ (x - state.x) / state.t
@@ -102,6 +102,8 @@ def _rejected(rules: Rules, state: State, value: Array, verdict: Any, limits: Li
     high = jnp.where(jnp.isfinite(value), verdict.high, state.t)
     lost = jnp.all(limits.inside(state.x + t * state.direction) == state.x) | (state.trials >= MOST_TRIALS)
     lost = lost | (jnp.isfinite(high) & (high - verdict.low <= 4 * EPS * high))
+    # No value can tell a step that promises less than rounding.
+    lost = lost | (jnp.isfinite(high) & (verdict.low == 0) & (t * jnp.abs(state.slope) <= limits.rounding(state.value)))
     falls_forever = lost & jnp.isinf(high) & (verdict.low > 0)
     bottomless = value == -jnp.inf
     code = jnp.where(falls_forever, UNBOUNDED, jnp.where(lost, STALLED, RUNNING))

@@ -17,6 +17,8 @@ from steepest.descent.adaptive import Seen
 RUNNING, CANDIDATE, STALLED, NON_FINITE, UNBOUNDED, BOTTOMLESS, NO_GRADIENT = range(7)
 COLUMNS = ("iteration", "evaluations", "value", "gradient_norm", "step_size")
 CAUTIOUS = 200
+# How many limits are single numbers; the size of each coordinate follows them in one vector.
+LIMITS = 6
 
 Array = Any
 Function = Callable[[Any], Any]
@@ -126,7 +128,8 @@ def _is_real(leaf: Any) -> bool:
 class Limits(NamedTuple):
     """What a chunk may spend and when it is near enough: numbers, so that none recompiles.
 
-    At most `together` fixed steps are judged at a time, and wasted where the first is the last.
+    At most `together` fixed steps are judged at a time, and wasted where the first is the last. `noise` is the
+    rounding of f, relative to its value; `least` is the size below which a coordinate counts as 0.
     """
 
     rows: Any
@@ -134,14 +137,26 @@ class Limits(NamedTuple):
     tolerance: Any
     sign: Any
     together: Any
+    noise: Any
+    least: Any
     sizes: Any
     box: Box | None = None
 
     @classmethod
     def unpack(cls, numbers: Array, sizes: Array, box: Box | None) -> Limits:
         """Return the limits for compiled code, which gets their numbers as one vector."""
-        rows, evaluations, tolerance, sign, together = numbers
-        return cls(rows.astype(int), evaluations.astype(int), tolerance, sign, together.astype(int), sizes, box)
+        rows, evaluations, tolerance, sign, together, noise = numbers[:LIMITS]
+        least = numbers[LIMITS:] if len(numbers) > LIMITS else 0.0
+        whole = rows.astype(int), evaluations.astype(int)
+        return cls(*whole, tolerance, sign, together.astype(int), noise, least, sizes, box)
+
+    def rounding(self, value: Array) -> Array:
+        """Return how far rounding may move a value of f."""
+        return 4 * self.noise * jnp.abs(value)
+
+    def hidden(self, x: Array, gradient: Array) -> Array:
+        """Return how far f moves where each coordinate is rounded: what is less can't be told from a minimum."""
+        return EPS * (jnp.abs(gradient) * jnp.maximum(jnp.abs(x), self.least)).sum(axis=-1)
 
     def inside(self, x: Array) -> Array:
         """Return the nearest point of the box."""
@@ -335,7 +350,8 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     if rules.direction.metric:
         decrement = -_dots(g, path.direction) / 2
         estimate = jnp.maximum(decrement, estimate) if x.shape[1] > CAUTIOUS else decrement
-    target = jnp.maximum(limits.tolerance * (state.first_value - path.value), 4 * EPS * jnp.abs(path.value))
+    rounding = jnp.maximum(limits.rounding(path.value), limits.hidden(x, free))
+    target = jnp.maximum(limits.tolerance * (state.first_value - path.value), rounding)
     near = (limits.tolerance >= 0) & ((estimate <= target) | (squared == 0))
     # A velocity that presses against an edge may yet turn round.
     pressed = limits.box is not None and not rules.searches

@@ -1,0 +1,111 @@
+"""The minimum at a kink, found and proven by planes.
+
+Each gradient gives a plane that a convex function never lies below. The least value of all planes together, in a box
+around the best point, is a linear programme: it bounds how much lower f can be, and its point is tried next.
+Kelley, "The cutting-plane method for solving convex programs" (1960), in a box that follows the progress.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from steepest.derivatives.differences import EPS
+
+WIDEST = 50
+# The first box, in units of the point, and what it is multiplied by where its planes told the truth, or did not.
+REACH, GROWTH, SHRINK = 1e-2, 4.0, 0.25
+# The part of the fall foretold that a step must bring to be taken.
+ENOUGH = 0.1
+MOST_PLANES = 40
+# Planes that come so near to the best point, and whose slopes differ by such a part of the largest, meet at a kink.
+BESIDE, JUMP = 1e-8, 0.1
+
+Slope = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+
+class Settled(NamedTuple):
+    """The best point among the planes, its value and gradient, and a bound on what is left to gain.
+
+    The bound is infinite where the planes do not lie below f, which then is not convex there.
+    """
+
+    x: np.ndarray
+    value: float
+    gradient: np.ndarray
+    gap: float
+    kinked: bool
+
+
+def settle(slope: Slope, x: np.ndarray, value: float, gradient: np.ndarray, size: np.ndarray, enough: float) -> Settled:
+    """Descend by planes until what they leave to gain is `enough` or no more can be told; `size` is that of x."""
+    places, values, slopes = [x], [value], [gradient]
+    best, reach, gap = 0, REACH, math.inf
+    most = MOST_PLANES + 10 * x.size
+    while len(values) <= most:
+        step, foretold = _least(places, values, slopes, best, reach * size)
+        if step is None:
+            break
+        gap = max(values[best] - foretold, 0.0)
+        new = places[best] + step
+        if gap <= enough or np.array_equal(new, places[best]):
+            break
+        f, g = slope(new)
+        if not (math.isfinite(f) and np.all(np.isfinite(g))):
+            reach *= SHRINK
+            continue
+        places.append(new)
+        values.append(f)
+        slopes.append(g)
+        fell = values[best] - f
+        inside = np.max(np.abs(step) / size) < 0.99 * reach
+        reach *= SHRINK if fell < 0 else GROWTH if fell > ENOUGH * gap and not inside else 1.0
+        best = int(np.argmin(values))
+    P, f, G = np.array(places), np.array(values), np.array(slopes)
+    if np.any(_heights(f, G, P) > f + _noise(f, G, P)):
+        gap = math.inf
+    return Settled(places[best], values[best], slopes[best], gap, _kinked(P, f, G, best, size))
+
+
+def _least(
+    places: list[np.ndarray], values: list[float], slopes: list[np.ndarray], best: int, reach: np.ndarray
+) -> tuple[np.ndarray | None, float]:
+    """Return the step from the best point to where the planes are least in a box, and their value there."""
+    from scipy.optimize import linprog
+
+    here, G = places[best], np.array(slopes)
+    heights = np.array([f + g @ (here - x) for f, g, x in zip(values, slopes, places, strict=True)])
+    # In units of the box and of the slopes, so that the solver's tolerances suit.
+    unit = float(np.abs(G * reach).sum(axis=1).max()) or 1.0
+    scaled = G * reach / unit
+    found = linprog(
+        np.append(np.zeros(here.size), 1.0), A_ub=np.column_stack([scaled, -np.ones(len(G))]),
+        b_ub=(values[best] - heights) / unit, bounds=[(-1, 1)] * here.size + [(None, None)], method="highs",
+    )  # fmt: skip
+    if found.x is None:
+        return None, -math.inf
+    step = found.x[:-1] * reach
+    return step, float(np.max(heights + G @ step))
+
+
+def _noise(values: np.ndarray, slopes: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return how far rounding may move the height of each plane at each place."""
+    own = np.abs(values) + np.sum(np.abs(slopes * places), axis=1)
+    return 64 * EPS * (own[:, None] + np.abs(values) + np.abs(slopes) @ np.abs(places).T)
+
+
+def _heights(values: np.ndarray, slopes: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return the height of each plane at each place."""
+    return (values - np.sum(slopes * places, axis=1))[:, None] + slopes @ places.T
+
+
+def _kinked(places: np.ndarray, values: np.ndarray, slopes: np.ndarray, best: int, size: np.ndarray) -> bool:
+    """Tell whether planes of unlike slopes meet at the best point, as they do at a kink."""
+    short = values[best] - _heights(values, slopes, places)[:, best]
+    G = slopes * size
+    largest = float(np.linalg.norm(G, axis=1).max())
+    meets = short <= _noise(values, slopes, places)[:, best] + BESIDE * largest
+    return bool(np.any(meets & (np.linalg.norm(G - G[best], axis=1) > JUMP * largest)))

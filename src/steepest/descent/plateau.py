@@ -1,0 +1,65 @@
+"""What kind of flatness a descent has come to: a constant, a plateau, a floor, or the rounding of single precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+# How far to look, in units of the point.
+RADII = (1e-6, 1e-3, 1e-1, 1.0, 1e1, 1e3)
+WAYS = 2
+SINGLE = 1e-10
+
+
+def described(
+    f: Callable[[np.ndarray], float], x: np.ndarray, value: float, first: float, sign: float, noise: float
+) -> str:  # fmt: skip
+    """Return what values around a point without slope say of it, and what to do.
+
+    Parameters
+    ----------
+    f : callable
+        The value to be made least, NaN where there is none.
+    x : array
+        The point.
+    value, first : float
+        The values there and at the start.
+    sign : float
+        -1 where the function is maximised.
+    noise : float
+        The relative rounding of f.
+
+    Returns
+    -------
+    str
+        One sentence and a half.
+    """
+    size = np.where(x == 0, 1.0, np.abs(x))
+    draws = np.random.default_rng(x.size)
+    ways = [side * draws.choice([-1.0, 1.0], x.size) * size for _ in range(WAYS) for side in (1.0, -1.0)]
+    still, lowest, changes = 0.0, value, False
+    for radius in RADII:
+        seen = [f(x + radius * way) for way in ways]
+        found = [new for new in seen if math.isfinite(new)]
+        lowest = min([lowest, *found])
+        changes = changes or any(new != value for new in found)
+        still = still if changes else radius
+    better, fell = ("lower", "fell") if sign > 0 else ("higher", "rose")
+    if noise > SINGLE:
+        return (
+            f"the function is computed in single precision, whose rounding, {noise * abs(value):.1g}, hides all slopes "
+            "here; compute it in double precision"
+        )
+    if not changes:
+        return f"the function is constant, {sign * value:.6g}, as far as it was looked at; does it use its argument?"
+    within = f"the value does not change within {still:g} times the size of the point" if still else "no slope here"
+    if lowest < value:
+        return f"a plateau: {within}, and is {better} beyond it, {sign * lowest:.6g}; start there, or elsewhere"
+    if first > value:
+        return (
+            f"a floor: the value {fell} from {sign * first:.6g} to {sign * value:.6g} and stays there, with nothing "
+            f"{better} seen around; if that is as expected, this is the answer"
+        )
+    return f"a plateau: {within}, and no {better} value was seen beyond it; start elsewhere"
