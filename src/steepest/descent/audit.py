@@ -115,6 +115,7 @@ class Bowl(NamedTuple):
     gradient: np.ndarray
     slack: np.ndarray
     x: np.ndarray
+    size: np.ndarray
     scale: np.ndarray
     steps: np.ndarray
     free: np.ndarray
@@ -122,18 +123,20 @@ class Bowl(NamedTuple):
     def among(self, free: np.ndarray) -> Bowl:
         """Return what is seen of some of the coordinates."""
         square = np.ix_(free, free)
-        gradient, slack, x, scale, steps = (
-            part[free] for part in (self.gradient, self.slack, self.x, self.scale, self.steps)
+        gradient, slack, x, size, scale, steps = (
+            part[free] for part in (self.gradient, self.slack, self.x, self.size, self.scale, self.steps)
         )
-        return Bowl(self.hessian[square], self.blur[square], gradient, slack, x, scale, steps, free)
+        return Bowl(self.hessian[square], self.blur[square], gradient, slack, x, size, scale, steps, free)
 
 
 def audit(
-    objective: Objective, x: np.ndarray, start: np.ndarray, sign: float, box: Box | None = None
+    objective: Objective, x: np.ndarray, start: np.ndarray, sign: float, box: Box | None = None,
+    reach: np.ndarray | None = None,
 ) -> Audit | None:  # fmt: skip
     """Look at the Hessian by differences of the gradient: the Newton decrement ½ gᵀH⁻¹g and its floor.
 
-    Coordinates that an edge of the box holds are left out. None where something is not finite.
+    Coordinates that an edge of the box holds are left out. `reach` is over how much of each coordinate the Hessian
+    is wanted, where that is less than it is had from by default. None where something is not finite.
     """
     if objective.audit is not None:
         return objective.audit(x)
@@ -142,13 +145,16 @@ def audit(
     noise, cost = objective.relative_noise, cost_of_audit(objective)
     scale = scale_of(x, start)
     steps = scale * min(noise ** (1 / 4) if by_values else EPS ** (1 / 3), 0.1)
+    if reach is not None:
+        steps = np.minimum(steps, np.maximum(reach, math.sqrt(EPS) * np.where(x == 0, steps, np.abs(x))))
     hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
     if box is not None and objective.compiled is not None and not np.all(np.isfinite(hessian)):
         # Differences look beyond the edge, where there may be nothing to see.
         hessian = hessian_at(objective, x)
     even, odd = (hessian + hessian.T) / 2, np.abs(hessian - hessian.T) / 2
-    slack = ROUNDINGS * EPS * np.abs(even) @ np.maximum(np.abs(x), least_size(start))
-    bowl = Bowl(sign * even, odd, sign * gradient, slack, x, scale, steps, np.ones(x.size, dtype=bool))
+    size = np.maximum(np.abs(x), least_size(start))
+    slack = ROUNDINGS * EPS * np.abs(even) @ size
+    bowl = Bowl(sign * even, odd, sign * gradient, slack, x, size, scale, steps, np.ones(x.size, dtype=bool))
     if box is not None:
         unsure = noise ** (2 / 3) * abs(value) / scale if by_values else np.zeros(x.size)
         bowl, bend = _within(box, bowl, unsure)
@@ -176,7 +182,7 @@ def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | 
     Rounding the coordinates alone moves the value by about ½ δᵀ|H|δ with δ = eps·|x|: no point can be
     known to be better than that.
     """
-    hessian, blur, gradient, slack, x, scale, steps, free = bowl
+    hessian, blur, gradient, slack, x, size, scale, steps, free = bowl
     # Scaled so that coordinates in other units weigh alike in the eigenvalues.
     # Second differences of values say too little of a coordinate that has hardly moved.
     units = steps if by_values else _units(hessian, gradient, x, steps)
@@ -185,9 +191,9 @@ def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | 
     if not (np.all(np.isfinite(scaled)) and np.all(np.isfinite(gradient))):
         return None
     eigenvalues, vectors = np.linalg.eigh(scaled)
-    size, slopes = np.abs(eigenvalues), vectors.T @ (gradient * units)
-    unsure = float(np.linalg.norm(blurred)) + x.size * EPS * float(size.max())
-    solid = eigenvalues > EPS * size.max()
+    bends, slopes = np.abs(eigenvalues), vectors.T @ (gradient * units)
+    unsure = float(np.linalg.norm(blurred)) + x.size * EPS * float(bends.max())
+    solid = eigenvalues > EPS * bends.max()
     decrement = float(np.sum(slopes[solid] ** 2 / eigenvalues[solid]) / 2)
     # Along a direction without curvature nothing bounds the gain but a step as long as the point is.
     noise_of_slopes = 64 * EPS * np.abs(vectors.T) @ (units * (np.abs(hessian) @ np.abs(x)))
@@ -195,12 +201,12 @@ def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | 
     decrement += float(np.abs(slopes[loose]) @ np.abs(vectors.T @ (np.maximum(scale, 1.0) / units))[loose])
     down = eigenvalues < -SURE * unsure
     ridge = float(np.max(np.abs(slopes[down] / eigenvalues[down]) * np.min(units / scale), initial=0.0))
-    bend = float(eigenvalues[0] / size.max()) if down.any() else 0.0
+    bend = float(eigenvalues[0] / bends.max()) if down.any() else 0.0
     if bend < -SADDLED and ridge >= FLAT_RIDGE:
         # Where the slope still falls along a way that bends down, nothing bounds the gain.
         decrement = math.inf
-    turned = np.divide(slopes, size, out=np.zeros_like(slopes), where=size > EPS * size.max())
-    rounding = EPS * np.abs(x)
+    turned = np.divide(slopes, bends, out=np.zeros_like(slopes), where=bends > EPS * bends.max())
+    rounding = EPS * size
     floor = noise + float(rounding @ np.abs(hessian) @ rounding)
     inverse = (vectors[:, solid] / eigenvalues[solid]) @ vectors[:, solid].T * np.outer(units, units)
     step = -units * (vectors @ turned)

@@ -29,7 +29,12 @@ PATIENCE = 4
 # Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what an exact one leaves.
 MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 0.01
 # How many Hessians a point may be polished by, where one costs little and where it costs much.
-ROUNDS, FEW_ROUNDS, FEW_VARIABLES = 6, 3, 20
+ROUNDS, FEW_ROUNDS, FEW_VARIABLES = 12, 3, 20
+# Where Newton's step fails, the curvature is looked at again over such a part of its length.
+REACH = 0.1
+# Newton's steps that are each such a part of the one before, in the same direction, are those towards a minimum
+# without curvature.
+LEAST_Q, MOST_Q, STRAIGHT = 0.3, 0.97, 0.99
 # A Newton step longer than this part of the point, where hardly anything is left to gain, may lead to infinity.
 LONG = 1e-3
 # How much farther than the start a point without a slope must lie to have been driven there.
@@ -117,35 +122,68 @@ class Judge:
 
     def looked_at(self, x: np.ndarray) -> Audit | None:
         """Return an audit of the best point, after Newton's steps have brought it as near as they can."""
-        engine = self.engine
-        rounds = ROUNDS if x.size <= FEW_VARIABLES else FEW_ROUNDS
         report: Audit | None = None
-        for _ in range(rounds):
-            new = audit(engine.objective, x, engine.start, engine.sign, engine.box)
-            self.audits += 1
-            self.cost += cost_of_audit(engine.objective)
+        before = reach = None
+        for _ in range(ROUNDS if x.size <= FEW_VARIABLES else FEW_ROUNDS):
+            new = self.audit(x, reach)
             if new is None:
                 return report
-            report, left = self.polish(x, new)
-            x = np.asarray(engine.state.best_x)
-            # A step that the Hessian foretold needs no other Hessian; one that it did not may have changed much.
-            if not EXACT < left < 1 or not self.drive.affords(cost_of_audit(engine.objective)):
+            if before is not None and self.stretch(x, before, new):
+                before, x = None, np.asarray(self.engine.state.best_x)
+                continue
+            report, left, taken = self.polish(x, new)
+            near = report.decrement <= max(self.asked, report.floor) or not report.bend >= 0
+            if (near and (not taken or left <= EXACT)) or not self.drive.affords(cost_of_audit(self.engine.objective)):
                 break
+            if (not taken and reach is not None) or not self.helps:
+                break
+            # The curvature may change over less than the differences that it was had from.
+            assert report.step is not None
+            reach = REACH * np.abs(report.step)
+            before, x = new.step if taken == 1 else None, np.asarray(self.engine.state.best_x)
         return report
 
-    def polish(self, x: np.ndarray, report: Audit) -> tuple[Audit, float]:
+    def audit(self, x: np.ndarray, reach: np.ndarray | None) -> Audit | None:
+        """Return an audit of a point, and count what it costs."""
+        engine = self.engine
+        self.audits += 1
+        self.cost += cost_of_audit(engine.objective)
+        return audit(engine.objective, x, engine.start, engine.sign, engine.box, reach)
+
+    def stretch(self, x: np.ndarray, before: np.ndarray, report: Audit) -> bool:
+        """Take a longer step where Newton's are each a part q of the one before: they add up to step / (1 - q).
+
+        So they do where the curvature is 0 at the minimum: for the p-th power q = (p - 2) / (p - 1).
+        """
+        step, size = report.step, np.maximum(np.abs(x), np.where(self.least > 0, self.least, 1.0))
+        if step is None or not self.helps or not self.goes_on():
+            return False
+        first, second = before / size, step / size
+        lengths = float(np.linalg.norm(first)), float(np.linalg.norm(second))
+        q = lengths[1] / lengths[0]
+        if not (LEAST_Q < q < MOST_Q and first @ second > STRAIGHT * lengths[0] * lengths[1]):
+            return False
+        new = x + step / (1 - q)
+        value, gradient = self.slope(new if self.engine.box is None else np.clip(new, *self.engine.box))
+        if not (value < float(self.engine.state.best_value) and np.all(np.isfinite(gradient))):
+            return False
+        self.go_on(new, "newton", "a step of Newton's, made longer as the curvature vanishes", known=(value, gradient))
+        return True
+
+    def polish(self, x: np.ndarray, report: Audit) -> tuple[Audit, float, int]:
         """Take Newton's steps by one Hessian while each leaves a quarter of what is to gain, or less.
 
-        Return the audit of the point that they lead to, and what the last has left, as a part; 1 without any.
+        Return the audit of the point that they lead to, what the last has left, as a part, 1 without any, and how
+        many were taken.
         """
         engine, taken, left = self.engine, 0, 1.0
         if not self.helps or report.inverse is None or report.bend < 0:
-            return report, left
+            return report, left, taken
         value, gradient = float(engine.state.best_value), None
         while taken < MOST_CHORDS and report.decrement > 0 and self.goes_on():
             assert report.step is not None
             new = x + report.step if engine.box is None else np.clip(x + report.step, *engine.box)
-            if np.array_equal(new, x):
+            if self.is_rounding(x, report.step) or np.array_equal(new, x):
                 break
             seen, slope = self.slope(new)
             ahead = report.at(slope) if np.all(np.isfinite(slope)) else report
@@ -156,7 +194,11 @@ class Judge:
         if gradient is not None:
             detail = f"{taken} of Newton's steps by the Hessian" if taken > 1 else "a step of Newton's by the Hessian"
             self.go_on(x, "newton", detail, known=(value, gradient))
-        return report, left
+        return report, left, taken
+
+    def is_rounding(self, x: np.ndarray, step: np.ndarray) -> bool:
+        """Tell whether a step is lost in the rounding of the point."""
+        return bool(np.all(np.abs(step) <= EPS * np.maximum(np.abs(x), self.least)))
 
     def goes_on(self) -> bool:
         """Tell whether another gradient may be had."""
@@ -336,9 +378,9 @@ class Judge:
         """Look for values that contradict the audit: along Newton's step, and where there is hardly any curvature."""
         value = float(self.engine.state.best_value)
         for way in (report.step, *report.soft):
-            if way is not None and np.any(way):
+            if way is not None and not self.is_rounding(x, way):
                 left = along_ridge(self.trial, x, value, way, report.floor)
-                if left.value < value - bound:
+                if left.value < value - max(bound, 2 * report.decrement):
                     return left
         return Left(None)
 

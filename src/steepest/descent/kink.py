@@ -64,10 +64,10 @@ def settle(slope: Slope, x: np.ndarray, value: float, gradient: np.ndarray, size
         inside = np.max(np.abs(step) / size) < 0.99 * reach
         reach *= SHRINK if fell < 0 else GROWTH if fell > ENOUGH * gap and not inside else 1.0
         best = int(np.argmin(values))
-    P, f, G = np.array(places), np.array(values), np.array(slopes)
-    if np.any(_heights(f, G, P) > f + _noise(f, G, P)):
+    P, heights, G = np.array(places), np.array(values), np.array(slopes)
+    if np.any(_heights(heights, G, P) > heights + _noise(heights, G, P)):
         gap = math.inf
-    return Settled(places[best], values[best], slopes[best], gap, _kinked(P, f, G, best, size))
+    return Settled(places[best], values[best], slopes[best], gap, _kinked(P, heights, G, best, size))
 
 
 def _least(
