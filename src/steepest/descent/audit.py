@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from steepest.derivatives.objective import Objective
 
 LARGEST_AUDIT = 200
 LARGEST_AUDIT_BY_VALUES = 20
+Slope = Callable[[np.ndarray], np.ndarray]
+
 SADDLED = 1e-6
 FLAT_RIDGE = 1e-3
 SOFT = 1e-6
@@ -23,6 +26,8 @@ MOST_SOFT = 4
 SURE = 8.0
 # How many roundings a gradient bears, in units of what rounding the point alone does to it.
 ROUNDINGS = 16
+# Over such a part of the point a curvature must hold that was had over a longer way.
+NARROW = math.sqrt(EPS)
 # A part of an eigenvector that is less than this is rounding.
 FAINT = 1e-6
 
@@ -63,6 +68,13 @@ class Audit:
         The inverse of the Hessian among the coordinates that are free, 0 along directions without curvature.
     slack : array or None
         How far rounding may move each entry of the gradient.
+    modes, bends, ways : array or None
+        Directions w, a column each, in which the Hessian is diagonal; the curvature wᵀHw along each, 0 unless it is
+        positive beyond the error of the Hessian; and the length of w over which it was had.
+    gap : float or None
+        f - f*, where it may be more than the decrement.
+    vanishes : bool
+        Whether the curvature is far less right beside the point.
     """
 
     decrement: float
@@ -80,6 +92,11 @@ class Audit:
     error: np.ndarray | None = None
     inverse: np.ndarray | None = None
     slack: np.ndarray | None = None
+    modes: np.ndarray | None = None
+    bends: np.ndarray | None = None
+    ways: np.ndarray | None = None
+    gap: float | None = None
+    vanishes: bool = False
 
     @property
     def curvature(self) -> tuple[float, ...]:
@@ -94,13 +111,46 @@ class Audit:
     def is_flat(self) -> bool:
         return self.largest == 0 == self.smallest and self.decrement == 0 and not self.held
 
+    def beside(self, x: np.ndarray, gradient: np.ndarray, slope: Slope, size: np.ndarray) -> Audit:
+        """Return the audit with what one gradient right beside x says of the curvature there.
+
+        The Hessian is had from differences over a part of the point. Where the curvature vanishes at the minimum, as
+        that of x⁴ does, it is far less over a shorter way: what is left to gain then is no more than the slope times
+        the way that was looked at. The same holds where rounding hides the curvature over the shorter way.
+        """
+        if self.modes is None or self.bends is None or not self.modes.any():
+            return self
+        signs = np.where(np.arange(self.bends.size) % 2, -1.0, 1.0)
+        way = self.modes @ signs
+        t = NARROW * float(np.min(size[way != 0] / np.abs(way[way != 0])))
+        if not 0 < t < math.inf:
+            return self
+        found = signs * (self.modes.T @ (slope(x + t * way) - gradient)) / t
+        hidden = 8 * np.abs(self.modes).T @ self.slack / t >= self.bends / 2
+        vanishing = ~(found >= self.bends / 2) & ~hidden & (self.bends > 0)
+        assert self.error is not None
+        error = self.error + (np.abs(self.modes) * self.ways)[:, hidden & (self.bends > 0)].sum(axis=1)
+        error[_touched(self.modes[:, vanishing], self.modes)] = math.inf
+        gap = self.decrement + self.beyond(gradient, hidden | vanishing | (self.bends == 0))
+        return replace(self, gap=gap, error=error, vanishes=bool(vanishing.any()))
+
+    def beyond(self, gradient: np.ndarray, loose: np.ndarray) -> float:
+        """Return what may be left to gain along some modes, whose curvature is known over the whole way alone."""
+        assert self.modes is not None
+        assert self.ways is not None
+        slopes = np.abs(self.modes.T @ gradient) + np.abs(self.modes).T @ self.slack
+        return float((slopes * self.ways)[loose].sum())
+
     def at(self, gradient: np.ndarray) -> Audit:
         """Return the audit of a point nearby, where the gradient is another and the Hessian as good as the same."""
         assert self.inverse is not None
         assert self.error is not None
         step = -self.inverse @ gradient
         error = np.where(np.isinf(self.error), np.inf, np.abs(step) + np.abs(self.inverse) @ self.slack)
-        return replace(self, decrement=float(-gradient @ step) / 2, step=step, error=error)
+        decrement = float(-gradient @ step) / 2
+        assert self.bends is not None
+        gap = decrement + self.beyond(gradient, self.bends == 0)
+        return replace(self, decrement=decrement, step=step, error=error, gap=gap)
 
 
 class Bowl(NamedTuple):
@@ -211,15 +261,25 @@ def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | 
     inverse = (vectors[:, solid] / eigenvalues[solid]) @ vectors[:, solid].T * np.outer(units, units)
     step = -units * (vectors @ turned)
     error = np.abs(step) + np.abs(inverse) @ slack
-    error[np.any(np.abs(vectors[:, eigenvalues <= SURE * unsure]) > FAINT, axis=1)] = math.inf
+    sure = eigenvalues > SURE * unsure
+    error[_touched(vectors[:, ~sure], vectors)] = math.inf
     whole = np.zeros((free.size, free.size))
     whole[np.ix_(free, free)] = inverse
-    return Audit(
+    modes = np.zeros((free.size, eigenvalues.size))
+    modes[free] = units[:, None] * vectors
+    longest = np.max(np.abs(modes[free]) / steps[:, None], axis=0)
+    report = Audit(
         decrement, floor, *_extremes(hessian, eigenvalues), ridge, cost, not free.all(), bend=bend,
         way=_placed(free, _as_long(units * vectors[:, 0], steps)), step=_placed(free, step),
         soft=_soft(hessian, steps, free), error=_placed(free, error), inverse=whole,
-        slack=_placed(free, slack),
+        slack=_placed(free, slack), modes=modes, bends=np.where(sure, eigenvalues, 0.0), ways=1 / longest,
     )  # fmt: skip
+    return replace(report, gap=decrement + report.beyond(_placed(free, gradient), ~sure))
+
+
+def _touched(some: np.ndarray, every: np.ndarray) -> np.ndarray:
+    """Return which coordinates some of the directions move by more than rounding."""
+    return np.any(np.abs(some) > FAINT * np.abs(every).max(axis=1, keepdims=True), axis=1)
 
 
 def _extremes(hessian: np.ndarray, scaled: np.ndarray) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.derivatives.differences import EPS, least_size, noise_level, scale_of
-from steepest.descent.audit import Audit, audit, auditable, cost_of_audit
+from steepest.descent.audit import NARROW, Audit, audit, auditable, cost_of_audit
 from steepest.descent.engine import Engine
 from steepest.descent.kink import WIDEST, settle
 from steepest.descent.leaving import Left, Tail, along_ray, along_ridge, bends_down, by_newton, scales
@@ -111,7 +111,8 @@ class Judge:
     def certificate(self, kind: str, report: Audit) -> Certificate:
         """Return what a report says of the answer, beside what was asked for."""
         error = () if report.error is None else tuple(map(float, report.error))
-        return Certificate(kind, report.decrement, max(self.asked, report.floor), report.curvature, error)
+        gap = report.decrement if report.gap is None else report.gap
+        return Certificate(kind, gap, max(self.asked, report.floor, gap - report.decrement), report.curvature, error)
 
     @property
     def asked(self) -> float:
@@ -122,26 +123,33 @@ class Judge:
 
     def looked_at(self, x: np.ndarray) -> Audit | None:
         """Return an audit of the best point, after Newton's steps have brought it as near as they can."""
-        report: Audit | None = None
+        report, wide = None, None
         before = reach = None
         for _ in range(ROUNDS if x.size <= FEW_VARIABLES else FEW_ROUNDS):
             new = self.audit(x, reach)
             if new is None:
-                return report
+                break
             if before is not None and self.stretch(x, before, new):
-                before, x = None, np.asarray(self.engine.state.best_x)
+                before, report, wide, x = None, None, None, np.asarray(self.engine.state.best_x)
                 continue
             report, left, taken = self.polish(x, new)
+            if wide is not None and not taken:
+                # Over a shorter way nothing better can be had either.
+                return wide
+            x = np.asarray(self.engine.state.best_x)
             near = report.decrement <= max(self.asked, report.floor) or not report.bend >= 0
-            if (near and (not taken or left <= EXACT)) or not self.drive.affords(cost_of_audit(self.engine.objective)):
-                break
-            if (not taken and reach is not None) or not self.helps:
+            affords = self.helps and self.drive.affords(cost_of_audit(self.engine.objective))
+            sure = taken > 0 and left <= EXACT
+            if near and not sure and affords:
+                report = report.beside(x, self.slope(x)[1], lambda x: self.slope(x)[1], self.size(x))
+            wide = report if report.vanishes else None
+            if not affords or (near and (sure or (not taken and not wide))) or not (near or taken or reach is None):
                 break
             # The curvature may change over less than the differences that it was had from.
             assert report.step is not None
-            reach = REACH * np.abs(report.step)
-            before, x = new.step if taken == 1 else None, np.asarray(self.engine.state.best_x)
-        return report
+            reach = NARROW * self.size(x) if wide else REACH * np.abs(report.step)
+            before = new.step if taken == 1 else None
+        return report or self.audit(x, reach)
 
     def audit(self, x: np.ndarray, reach: np.ndarray | None) -> Audit | None:
         """Return an audit of a point, and count what it costs."""
@@ -150,12 +158,16 @@ class Judge:
         self.cost += cost_of_audit(engine.objective)
         return audit(engine.objective, x, engine.start, engine.sign, engine.box, reach)
 
+    def size(self, x: np.ndarray) -> np.ndarray:
+        """Return the size of each coordinate of a point, 1 where nothing tells it."""
+        return np.maximum(np.abs(x), np.where(self.least > 0, self.least, 1.0))
+
     def stretch(self, x: np.ndarray, before: np.ndarray, report: Audit) -> bool:
         """Take a longer step where Newton's are each a part q of the one before: they add up to step / (1 - q).
 
         So they do where the curvature is 0 at the minimum: for the p-th power q = (p - 2) / (p - 1).
         """
-        step, size = report.step, np.maximum(np.abs(x), np.where(self.least > 0, self.least, 1.0))
+        step, size = report.step, self.size(x)
         if step is None or not self.helps or not self.goes_on():
             return False
         first, second = before / size, step / size
@@ -280,7 +292,7 @@ class Judge:
         if not self.helps or x.size > WIDEST or engine.box is not None or self.drive.done():
             return None
         value = float(state.best_value)
-        size = np.maximum(np.abs(x), np.where(self.least > 0, self.least, 1.0))
+        size = self.size(x)
         enough = max(self.asked, 4 * engine.objective.relative_noise * abs(value))
         gradient = self.slope(x)[1]
 
