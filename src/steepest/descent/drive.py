@@ -66,6 +66,7 @@ class Plan:
         if self.counted:
             return -1.0
         early = self.helped and self.engine is Engine and self.objective.size <= FEW_VARIABLES
+        early = early or bool(self.budget.wishes)
         return self.budget.tolerance or (EARLY if early else 0.0)
 
     def begun(self, start: np.ndarray) -> Any:
@@ -291,7 +292,7 @@ class Drive:
         if self.rules.searches and self.idle(done) > MOST_IDLE:
             scale = self.engine.objective.scale(float(state.first_value), float(state.best_value))
             asked = self.budget.tolerance * scale
-            return self.judge.stalled(float(state.estimate), Certificate("estimated", tolerance=asked))
+            return self.judge.stalled(Certificate(tolerance=asked))
         if done >= self.judge.probe_after:
             self.judge.probe()
         return None

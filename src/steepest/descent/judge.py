@@ -104,7 +104,7 @@ class Judge:
             return ending
         if report.is_flat:
             return self.flat(x, replace(certificate, kind="none"))
-        if report.decrement <= certificate.tolerance:
+        if report.decrement <= certificate.tolerance and not self.missed(report):
             return self.near(x, report, certificate)
         return self.onward(code, x, report, certificate)
 
@@ -112,14 +112,28 @@ class Judge:
         """Return what a report says of the answer, beside what was asked for."""
         error = () if report.error is None else tuple(map(float, report.error))
         gap = report.decrement if report.gap is None else report.gap
-        return Certificate(kind, gap, max(self.asked, report.floor, gap - report.decrement), report.curvature, error)
+        # A gap that is wider than the decrement is all that can be said where the curvature vanishes.
+        asked = max(self.asked if math.isfinite(self.asked) else gap, report.floor, gap - report.decrement)
+        return Certificate(kind, gap, asked, report.curvature, error)
 
     @property
     def asked(self) -> float:
         """What may be left to gain, in the units of f; 0 where the descent is to go on to rounding."""
-        state = self.engine.state
+        state, budget = self.engine.state, self.drive.budget
         scale = self.engine.objective.scale(float(state.first_value), float(state.best_value))
-        return self.drive.budget.tolerance * scale
+        by_descent = budget.tolerance * scale
+        if not budget.wishes:
+            return by_descent
+        by_value = budget.wishes.value * abs(float(state.best_value)) if budget.wishes.value < math.inf else math.inf
+        return min(by_descent or math.inf, by_value)
+
+    def missed(self, report: Audit) -> str:
+        """Return which wish of the user's the best point does not meet, or nothing."""
+        wishes = self.drive.budget.wishes
+        if not wishes:
+            return ""
+        error = () if report.error is None else tuple(map(float, report.error))
+        return wishes.missed(error, self.drive.view.slope(self.slope(np.asarray(self.engine.state.best_x))[1]))
 
     def looked_at(self, x: np.ndarray) -> Audit | None:
         """Return an audit of the best point, after Newton's steps have brought it as near as they can."""
@@ -138,6 +152,7 @@ class Judge:
                 return wide
             x = np.asarray(self.engine.state.best_x)
             near = report.decrement <= max(self.asked, report.floor) or not report.bend >= 0
+            near = near and not (taken and self.missed(report))
             affords = self.helps and self.drive.affords(cost_of_audit(self.engine.objective))
             sure = taken > 0 and left <= EXACT
             if near and not sure and affords:
@@ -193,6 +208,8 @@ class Judge:
             return report, left, taken
         value, gradient = float(engine.state.best_value), None
         while taken < MOST_CHORDS and report.decrement > 0 and self.goes_on():
+            if taken and report.decrement <= CONTRACTED * self.asked and not self.missed(report):
+                break
             assert report.step is not None
             new = x + report.step if engine.box is None else np.clip(x + report.step, *engine.box)
             if self.is_rounding(x, report.step) or np.array_equal(new, x):
@@ -283,8 +300,7 @@ class Judge:
 
     def unconfirmed(self, x: np.ndarray, certificate: Certificate) -> Ending | None:
         """Judge a point whose Hessian has a negative eigenvalue that plain values do not confirm: a kink, or noise."""
-        certificate = Certificate("estimated", tolerance=certificate.tolerance)
-        return self.at_kink(x) or self.stalled(math.inf, certificate)
+        return self.at_kink(x) or self.stalled(replace(certificate, kind="none"))
 
     def at_kink(self, x: np.ndarray) -> Ending | None:
         """Look for the minimum at a kink by planes; None where there is none."""
@@ -315,7 +331,7 @@ class Judge:
         facts = "the function has a kink here, where slopes and curvature tell nothing"
         if math.isfinite(found.gap):
             facts += f"; planes around it leave up to {_gap(found.gap)} to gain"
-        return Ending(Outcome.STALLED, facts, replace(certificate, kind="estimated", gap=math.nan))
+        return Ending(Outcome.STALLED, facts, Certificate(tolerance=certificate.tolerance))
 
     def near(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Say that the run has converged, unless values contradict the audit."""
@@ -328,18 +344,21 @@ class Judge:
         if self.drive.helped and not self.drive.done():
             self.go_on(left.x, "audit", "a lower value lies near: the descent goes on from there")
             return None
-        return self.stalled(float(self.engine.state.best_value) - left.value, certificate)
+        return self.stalled(certificate)
 
     def within(self, certificate: Certificate) -> str:
         """Say how near the answer is."""
         gap = f"the value is within {_gap(certificate.gap)} of the {self.extreme}"
-        if self.asked >= certificate.tolerance > 0:
+        if math.inf > self.asked >= certificate.tolerance > 0:
             return f"{gap}, {_gap(certificate.tolerance)} was asked"
+        if self.drive.budget.wishes:
+            return f"{gap}, as near as was asked"
         return f"{gap}: rounding hides the rest"
 
     def onward(self, code: int, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Go on from a point that is no minimum yet: by Newton's steps where the descent stalls, else as it was."""
-        if code == STALLED or self.audits >= MOST_AUDITS:
+        missed = self.helps and report.decrement <= report.floor
+        if code == STALLED or missed or self.audits >= MOST_AUDITS:
             left = self.leave(by_newton, x, report.step, report.floor)
             if left.x is None:
                 return self.rests(x, report, certificate)
@@ -360,14 +379,16 @@ class Judge:
     def rests(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending:
         """Say why no step leads on: the noise of f hides what is left, or a kink, or something unknown."""
         value = float(self.engine.state.best_value)
+        if report.decrement <= certificate.tolerance and (missed := self.missed(report)):
+            return Ending(Outcome.STALLED, f"{missed}: rounding hides more", certificate)
         if self.helps:
             noise = noise_level(self.trial, x, value)
-            if report.decrement <= 4 * noise:
+            if report.decrement <= 4 * noise and not self.missed(report):
                 certificate = replace(certificate, tolerance=max(certificate.tolerance, 4 * noise))
                 return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
             if (ending := self.at_kink(x)) is not None:
                 return ending
-        return self.stalled(report.decrement, certificate)
+        return self.stalled(certificate)
 
     def leave(self, by: Callable[..., Left], x: np.ndarray, way: np.ndarray | None, least: float) -> Left:
         """Look for a lower point from one where the descent rests, if its rules were not the user's."""
@@ -432,19 +453,21 @@ class Judge:
             return self.flat(x, Certificate())
         if gap <= bound:
             return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
-        return (self.at_kink(x) if code == STALLED else None) or self.stalled(gap, certificate)
+        return (self.at_kink(x) if code == STALLED else None) or self.stalled(certificate)
 
-    def stalled(self, gap: float, certificate: Certificate) -> Ending:
-        """Say that no step lowers the value; how much there is still to gain is not known."""
-        facts = f"rounding hides the way on, though by the curvature {_gap(gap)} may be left to gain"
-        if math.isinf(gap):
-            facts = f"how far the {self.extreme} lies can't be told from here"
+    def stalled(self, certificate: Certificate) -> Ending:
+        """Say that no step lowers the value; how far the minimum lies is said only where it is proven."""
+        facts = f"no step lowers the value, and how far the {self.extreme} lies can't be told from here"
+        if certificate.kind == "certified" and math.isfinite(certificate.gap):
+            facts = f"no step lowers the value, which is within {_gap(certificate.gap)} of the {self.extreme}"
+        else:
+            certificate = Certificate(tolerance=certificate.tolerance, curvature=certificate.curvature)
         optimum = getattr(self.drive.rules.step, "optimum", None)
         if optimum is not None and float(self.engine.state.best_value) <= optimum:
             facts = f"the optimum given, {self.engine.sign * optimum:g}, has been reached and is not the {self.extreme}"
         if int(self.engine.state.non_finite):
             facts += "; steps from here led to where the function is not finite, so the best may lie at that edge"
-        return Ending(Outcome.STALLED, facts, replace(certificate, gap=gap))
+        return Ending(Outcome.STALLED, facts, certificate)
 
     @property
     def falls(self) -> str:

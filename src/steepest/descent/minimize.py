@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +31,7 @@ def minimize(
     direction: Any = None,
     step: Any = "auto",
     bounds: Any = None,
-    tolerance: float | None = None,
+    tolerance: float | Mapping[str, float] | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
     seconds: float | None = None,
@@ -66,9 +66,12 @@ def minimize(
     bounds : pairs, dict or scipy.optimize.Bounds, optional
         ``(low, high)`` for each coordinate, None where there is none; by name where the point has
         names. Each step is projected into this box, and f is never called outside of it.
-    tolerance : float, optional
-        f - f* may be this part of the whole descent, f₀ - f; 1e-8 by default. With a fixed step and
-        `iterations` given, there is no such stop unless it is given too.
+    tolerance : float or mapping, optional
+        By default the descent goes on until rounding hides what is left. A number: f - f* may be this
+        part of the whole descent, f₀ - f. A mapping says what else may be left, all of it at once:
+        "x", the error of each coordinate, in its own units; "gradient", the largest entry of the
+        gradient; "value", f - f* as a part of abs(f); "descent", what a number says. With a fixed step
+        and `iterations` given, there is no such stop unless it is given too.
     iterations : int, optional
         At most so many steps; 10,000 by default. With a fixed step and no tolerance: exactly so many.
     evaluations : int, optional
@@ -123,7 +126,7 @@ def maximize(
     direction: Any = None,
     step: Any = "auto",
     bounds: Any = None,
-    tolerance: float | None = None,
+    tolerance: float | Mapping[str, float] | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
     seconds: float | None = None,
@@ -152,7 +155,7 @@ def maximize(
         As for `minimize`.
     bounds : pairs, dict or scipy.optimize.Bounds, optional
         As for `minimize`.
-    tolerance : float, optional
+    tolerance : float or mapping, optional
         As for `minimize`.
     iterations : int, optional
         At most so many steps.
