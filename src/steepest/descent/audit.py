@@ -74,7 +74,7 @@ class Audit:
     gap : float or None
         f - f*, where it may be more than the decrement.
     vanishes : bool
-        Whether the curvature is far less right beside the point.
+        Whether the curvature is another right beside the point.
     """
 
     decrement: float
@@ -115,7 +115,7 @@ class Audit:
         """Return the audit with what one gradient right beside x says of the curvature there.
 
         The Hessian is had from differences over a part of the point. Where the curvature vanishes at the minimum, as
-        that of x⁴ does, it is far less over a shorter way: what is left to gain then is no more than the slope times
+        that of x⁴ does, it is another over a shorter way: what is left to gain then is no more than the slope times
         the way that was looked at. The same holds where rounding hides the curvature over the shorter way.
         """
         if self.modes is None or self.bends is None or not self.modes.any():
@@ -127,12 +127,14 @@ class Audit:
             return self
         found = signs * (self.modes.T @ (slope(x + t * way) - gradient)) / t
         hidden = 8 * np.abs(self.modes).T @ self.slack / t >= self.bends / 2
-        vanishing = ~(found >= self.bends / 2) & ~hidden & (self.bends > 0)
+        vanishing = ~((found >= self.bends / 2) & (found <= 2 * self.bends)) & ~hidden & (self.bends > 0)
         assert self.error is not None
         error = self.error + (np.abs(self.modes) * self.ways)[:, hidden & (self.bends > 0)].sum(axis=1)
         error[_touched(self.modes[:, vanishing], self.modes)] = math.inf
         gap = self.decrement + self.beyond(gradient, hidden | vanishing | (self.bends == 0))
-        return replace(self, gap=gap, error=error, vanishes=bool(vanishing.any()))
+        # Values must tell whether f rises along these.
+        soft = (*self.soft, *(self.modes * self.ways)[:, vanishing].T[:MOST_SOFT])
+        return replace(self, gap=gap, error=error, soft=soft, vanishes=bool(vanishing.any()))
 
     def beyond(self, gradient: np.ndarray, loose: np.ndarray) -> float:
         """Return what may be left to gain along some modes, whose curvature is known over the whole way alone."""

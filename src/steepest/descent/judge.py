@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MOST_AUDITS = 24
 MOST_POLISHED = 8
 PATIENCE = 4
+MOST_KINKS = 3
 # Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what an exact one leaves.
 MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 0.01
 # How many Hessians a point may be polished by, where one costs little and where it costs much.
@@ -37,8 +38,8 @@ REACH = 0.1
 LEAST_Q, MOST_Q, STRAIGHT = 0.3, 0.97, 0.99
 # A Newton step longer than this part of the point, where hardly anything is left to gain, may lead to infinity.
 LONG = 1e-3
-# How much farther than the start a point without a slope must lie to have been driven there.
-DRIVEN = 1e6
+# How much farther than the start a point must lie to have been driven there, and the first step on the ray to it.
+DRIVEN, FIRST = 1e6, 4.0**-8
 # The part of a value that planes at a kink may leave to gain, where no tolerance was asked for.
 AT_KINK = 1e-8
 
@@ -52,7 +53,7 @@ class Judge:
     def __init__(self, drive: Drive) -> None:
         # In a circle the two, and the rows of a fit with them, would stay in memory until garbage is collected.
         self.drive, self.engine = weakref.proxy(drive), drive.engine
-        self.audits = self.polished = self.cost = 0
+        self.audits = self.polished = self.kinks = self.cost = 0
         self.least = least_size(drive.start)
         # Engines of fits have their own ways to come near.
         self.helps = drive.helped and type(drive.engine) is Engine
@@ -87,6 +88,7 @@ class Judge:
         if not self.drive.affords(cost_of_audit(objective)):
             facts = f"{self.drive.spent():,} values taken, and too few are left to look at the curvature"
             return Ending(Outcome.EVALUATION_LIMIT, facts)
+        self.audits += 1
         report = self.looked_at(x)
         if report is None:
             return self.estimated(code)
@@ -98,12 +100,12 @@ class Judge:
         certificate = self.certificate(kind, report)
         if report.endless:
             return Ending(Outcome.NO_FINITE_OPTIMUM, report.endless)
-        if report.is_saddle:
-            return self.off_the_ridge(x, report, certificate)
         if kind == "audited" and (ending := self.endless(x, report)):
             return ending
+        if report.is_saddle:
+            return self.off_the_ridge(x, report, certificate)
         if report.is_flat:
-            return self.flat(x, replace(certificate, kind="none"))
+            return self.flat(x)
         if report.decrement <= certificate.tolerance and not self.missed(report):
             return self.near(x, report, certificate)
         return self.onward(code, x, report, certificate)
@@ -169,7 +171,6 @@ class Judge:
     def audit(self, x: np.ndarray, reach: np.ndarray | None) -> Audit | None:
         """Return an audit of a point, and count what it costs."""
         engine = self.engine
-        self.audits += 1
         self.cost += cost_of_audit(engine.objective)
         return audit(engine.objective, x, engine.start, engine.sign, engine.box, reach)
 
@@ -246,23 +247,21 @@ class Judge:
 
     def endless(self, x: np.ndarray, report: Audit) -> Ending | None:
         """Say that there is no minimum where f falls for ever on the way that the descent was on."""
-        size = np.maximum(np.abs(x), self.least)
-        ways = []
-        if report.step is not None and np.any(np.abs(report.step) > LONG * size):
-            ways.append(report.step)
-        start = self.drive.start
-        if np.any(np.abs(x) > DRIVEN * np.maximum(np.abs(start), 1.0)):
-            ways.append(x - start)
-        for way in ways:
-            left = along_ray(self.trial, x, float(self.engine.state.best_value), way, 0.0)
+        if report.step is not None and np.any(np.abs(report.step) > LONG * np.maximum(np.abs(x), self.least)):
+            left = along_ray(self.trial, x, float(self.engine.state.best_value), report.step, 0.0)
             if left.endless:
                 return self.without_end(left)
-        return None
+        far = np.any(np.abs(x) > DRIVEN * np.maximum(np.abs(self.drive.start), 1.0))
+        return self.far_out() if far or report.is_flat else None
 
     def far_out(self) -> Ending | None:
-        """Say what becomes of a value that has fallen as far as one can go, or None where that can't be told."""
-        x = np.asarray(self.engine.state.best_x)
-        left = along_ray(self.trial, x, float(self.engine.state.best_value), x - self.drive.start, 0.0)
+        """Say what becomes of the value on the ray from the start through the best point, where it never turns up."""
+        state, start = self.engine.state, self.drive.start
+        way = np.asarray(state.best_x) - start
+        if not np.any(way):
+            return None
+        # From the start, as near the end rounding may hide how the value fell.
+        left = along_ray(self.trial, start, float(state.first_value), way * FIRST, 0.0)
         return self.without_end(left) if left.endless else None
 
     def without_end(self, left: Left) -> Ending:
@@ -276,12 +275,13 @@ class Judge:
             facts = f"the value still {falls}, ever more slowly, as far out as it was followed, to {value}"
         return Ending(Outcome.NO_FINITE_OPTIMUM, facts)
 
-    def flat(self, x: np.ndarray, certificate: Certificate) -> Ending:
+    def flat(self, x: np.ndarray) -> Ending:
         """Say what kind of flatness it is."""
         state = self.engine.state
         values = float(state.best_value), float(state.first_value)
-        facts = described(self.trial, x, *values, self.engine.sign, self.engine.objective.relative_noise)
-        return Ending(Outcome.FLAT, facts, certificate)
+        size = scale_of(x, self.drive.start)
+        facts = described(self.trial, x, size, *values, self.engine.sign, self.engine.objective.relative_noise)
+        return Ending(Outcome.FLAT, facts)
 
     def off_the_ridge(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Leave a saddle along its negative curvature, where that leads to a lower point."""
@@ -300,7 +300,7 @@ class Judge:
 
     def unconfirmed(self, x: np.ndarray, certificate: Certificate) -> Ending | None:
         """Judge a point whose Hessian has a negative eigenvalue that plain values do not confirm: a kink, or noise."""
-        return self.at_kink(x) or self.stalled(replace(certificate, kind="none"))
+        return self.far_out() or self.at_kink(x) or self.stalled(replace(certificate, kind="none"))
 
     def at_kink(self, x: np.ndarray) -> Ending | None:
         """Look for the minimum at a kink by planes; None where there is none."""
@@ -358,6 +358,11 @@ class Judge:
     def onward(self, code: int, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Go on from a point that is no minimum yet: by Newton's steps where the descent stalls, else as it was."""
         missed = self.helps and report.decrement <= report.floor
+        if self.suspects(code, x, report):
+            self.kinks += 1
+            if (ending := self.at_kink(x)) is not None:
+                return ending
+            x = np.asarray(self.engine.state.best_x)
         if code == STALLED or missed or self.audits >= MOST_AUDITS:
             left = self.leave(by_newton, x, report.step, report.floor)
             if left.x is None:
@@ -376,6 +381,14 @@ class Judge:
         self.tell("audit", f"{_left(report.decrement)}: the descent goes on")
         return None
 
+    def suspects(self, code: int, x: np.ndarray, report: Audit) -> bool:
+        """Tell whether the point may lie at a kink: the descent stalls, or right beside it there is no curvature."""
+        if not self.helps or self.kinks >= MOST_KINKS or not self.goes_on():
+            return False
+        if code == STALLED:
+            return self.kinks == 0
+        return report.beside(x, self.slope(x)[1], lambda x: self.slope(x)[1], self.size(x)).vanishes
+
     def rests(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending:
         """Say why no step leads on: the noise of f hides what is left, or a kink, or something unknown."""
         value = float(self.engine.state.best_value)
@@ -386,7 +399,7 @@ class Judge:
             if report.decrement <= 4 * noise and not self.missed(report):
                 certificate = replace(certificate, tolerance=max(certificate.tolerance, 4 * noise))
                 return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
-            if (ending := self.at_kink(x)) is not None:
+            if (ending := self.far_out() or self.at_kink(x)) is not None:
                 return ending
         return self.stalled(certificate)
 
@@ -450,7 +463,7 @@ class Judge:
         gap, bound = float(state.estimate), max(self.asked, 4 * EPS * abs(value), hidden)
         certificate = Certificate("estimated", gap, bound)
         if not np.any(gradient) and not int(state.iteration):
-            return self.flat(x, Certificate())
+            return self.flat(x)
         if gap <= bound:
             return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
         return (self.at_kink(x) if code == STALLED else None) or self.stalled(certificate)

@@ -18,6 +18,8 @@ FAINT = 1e-14
 APPROACHED = 4
 # Each step is four times the last. What falls less each time, by such a part, has a limit; what falls as much has none.
 LIMITED, STEADY = 0.9, 0.999
+# The part of the whole fall that the last may be where f has come to its limit.
+SETTLED = 1e-9
 
 Function = Callable[[np.ndarray], float]
 
@@ -78,6 +80,9 @@ def along_ray(f: Function, x: np.ndarray, value: float, way: np.ndarray, least: 
         new = f(x + t * way)
         if new == -math.inf:
             return Left(None, new, Tail.FALLS)
+        if math.isnan(new) and falls and falls[-1] <= SETTLED * sum(falls) and tail_of(falls) is Tail.LEVELS:
+            # An overflow far out, where f had come to its limit.
+            return Left(None, lowest, Tail.LEVELS)
         if math.isnan(new) or new > (lowest if best else value + least):
             break
         if best or new < value - least:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import numpy as np
 
 # How far to look, in units of the point.
-RADII = (1e-6, 1e-3, 1e-1, 1.0, 1e1, 1e3)
-WAYS = 2
+RADII = (1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3)
 SINGLE = 1e-10
 
 
 def described(
-    f: Callable[[np.ndarray], float], x: np.ndarray, value: float, first: float, sign: float, noise: float
+    f: Callable[[np.ndarray], float], x: np.ndarray, size: np.ndarray, value: float, first: float, sign: float,
+    noise: float,
 ) -> str:  # fmt: skip
     """Return what values around a point without slope say of it, and what to do.
 
@@ -22,8 +22,8 @@ def described(
     ----------
     f : callable
         The value to be made least, NaN where there is none.
-    x : array
-        The point.
+    x, size : array
+        The point, and the size of each of its coordinates.
     value, first : float
         The values there and at the start.
     sign : float
@@ -36,12 +36,10 @@ def described(
     str
         One sentence and a half.
     """
-    size = np.where(x == 0, 1.0, np.abs(x))
-    draws = np.random.default_rng(x.size)
-    ways = [side * draws.choice([-1.0, 1.0], x.size) * size for _ in range(WAYS) for side in (1.0, -1.0)]
+    way = np.random.default_rng(x.size).choice([-1.0, 1.0], x.size) * size
     still, lowest, changes = 0.0, value, False
     for radius in RADII:
-        seen = [f(x + radius * way) for way in ways]
+        seen = [f(x + side * way) for side in (radius, -radius)]
         found = [new for new in seen if math.isfinite(new)]
         lowest = min([lowest, *found])
         changes = changes or any(new != value for new in found)
