@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 MOST_AUDITS = 24
 MOST_POLISHED = 8
 PATIENCE = 4
-MOST_KINKS = 3
+# How often a kink is looked for, and after how many audits without an end it is without another sign of one.
+MOST_KINKS, STEADY_AUDITS = 3, 2
 # Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what an exact one leaves.
 MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 0.01
 # How many Hessians a point may be polished by, where one costs little and where it costs much.
@@ -255,14 +256,22 @@ class Judge:
         return self.far_out() if far or report.is_flat else None
 
     def far_out(self) -> Ending | None:
-        """Say what becomes of the value on the ray from the start through the best point, where it never turns up."""
-        state, start = self.engine.state, self.drive.start
-        way = np.asarray(state.best_x) - start
-        if not np.any(way):
+        """Say what becomes of the value on the rays that the descent followed, where it never turns up on one.
+
+        They begin on the way, as near the end rounding may hide how the value fell.
+        """
+        state = self.engine.state
+        trace = self.drive.recorder.trace()
+        if trace.x.shape[1] != self.drive.start.size or not len(trace):
             return None
-        # From the start, as near the end rounding may hide how the value fell.
-        left = along_ray(self.trial, start, float(state.first_value), way * FIRST, 0.0)
-        return self.without_end(left) if left.endless else None
+        for row in {0, len(trace) // 2}:
+            start, value = self.drive.view.inward(trace.x[row]), self.engine.sign * float(trace.value[row])
+            way = np.asarray(state.best_x) - start
+            if np.any(way):
+                left = along_ray(self.trial, start, value, way * FIRST, 0.0)
+                if left.endless:
+                    return self.without_end(left)
+        return None
 
     def without_end(self, left: Left) -> Ending:
         """Say that f falls for ever, and whether that is towards a limit."""
@@ -382,10 +391,10 @@ class Judge:
         return None
 
     def suspects(self, code: int, x: np.ndarray, report: Audit) -> bool:
-        """Tell whether the point may lie at a kink: the descent stalls, or right beside it there is no curvature."""
+        """Tell whether the point may lie at a kink: the descent makes no way, or beside it there is no curvature."""
         if not self.helps or self.kinks >= MOST_KINKS or not self.goes_on():
             return False
-        if code == STALLED:
+        if code == STALLED or self.audits == STEADY_AUDITS:
             return self.kinks == 0
         return report.beside(x, self.slope(x)[1], lambda x: self.slope(x)[1], self.size(x)).vanishes
 

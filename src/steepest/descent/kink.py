@@ -21,6 +21,8 @@ REACH, GROWTH, SHRINK = 1e-2, 4.0, 0.25
 # The part of the fall foretold that a step must bring to be taken.
 ENOUGH = 0.1
 MOST_PLANES = 40
+# A plane whose weight is such a part of the largest has none.
+UNUSED = 1e-6
 # Planes that come so near to the best point, and whose slopes differ by such a part of the largest, meet at a kink.
 BESIDE, JUMP = 1e-8, 0.1
 
@@ -73,7 +75,7 @@ def settle(slope: Slope, x: np.ndarray, value: float, gradient: np.ndarray, size
 def _least(
     places: list[np.ndarray], values: list[float], slopes: list[np.ndarray], best: int, reach: np.ndarray
 ) -> tuple[np.ndarray | None, float]:
-    """Return the step from the best point to where the planes are least in a box, and their value there."""
+    """Return the step from the best point to where the planes are least in a box, and a bound on their value there."""
     from scipy.optimize import linprog
 
     here, G = places[best], np.array(slopes)
@@ -87,8 +89,31 @@ def _least(
     )  # fmt: skip
     if found.x is None:
         return None, -math.inf
-    step = found.x[:-1] * reach
-    return step, float(np.max(heights + G @ step))
+    weights = np.maximum(-found.ineqlin.marginals, 0.0)
+    bound = max(_bound(w, heights, G, reach) for w in (weights, _sharpened(weights, G * reach)))
+    return found.x[:-1] * reach, bound
+
+
+def _bound(weights: np.ndarray, heights: np.ndarray, G: np.ndarray, reach: np.ndarray) -> float:
+    """Return what no point of the box makes all planes less than: a mean of planes, for any weights."""
+    if not weights.sum() > 0:
+        return -math.inf
+    weights = weights / weights.sum()
+    return float(weights @ heights - np.abs(weights @ G) @ reach)
+
+
+def _sharpened(weights: np.ndarray, G: np.ndarray) -> np.ndarray:
+    """Return weights of the same planes whose slopes cancel to rounding, where such there are."""
+    from scipy.optimize import nnls
+
+    used = np.flatnonzero(weights > UNUSED * weights.max(initial=0.0))
+    if not used.size:
+        return weights
+    unit = np.abs(G[used]).max() or 1.0
+    rows = np.vstack([G[used].T / unit, np.ones(used.size)])
+    sharp = np.zeros_like(weights)
+    sharp[used] = nnls(rows, np.append(np.zeros(G.shape[1]), 1.0))[0]
+    return sharp
 
 
 def _noise(values: np.ndarray, slopes: np.ndarray, places: np.ndarray) -> np.ndarray:
