@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MOST_AUDITS = 24
 MOST_POLISHED = 8
 PATIENCE = 4
+# What is less than so many times the noise of f can't be told from nothing.
+NOISES = 4.0
 # How often a kink is looked for, and after how many audits without an end it is without another sign of one.
 MOST_KINKS, STEADY_AUDITS = 3, 2
 # Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what an exact one leaves.
@@ -348,12 +350,22 @@ class Judge:
         left = self.lower(x, report, certificate.tolerance) if certificate.kind == "audited" and sure else Left(None)
         if left.endless:
             return self.without_end(left)
-        if left.x is None:
-            return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
-        if self.drive.helped and not self.drive.done():
+        value = float(self.engine.state.best_value)
+        if left.x is not None and (noise := self.noise(x)) < value - left.value:
+            if not self.drive.helped or self.drive.done() or self.audits >= MOST_AUDITS:
+                return self.stalled(certificate)
             self.go_on(left.x, "audit", "a lower value lies near: the descent goes on from there")
-            return None
-        return self.stalled(certificate)
+            if float(self.engine.state.best_value) < value:
+                return None
+            # Compiled code rounds in its own way, and sees no lower value there.
+            noise = value - left.value
+        if left.x is not None:
+            certificate = replace(certificate, tolerance=max(certificate.tolerance, noise))
+        return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
+
+    def noise(self, x: np.ndarray) -> float:
+        """Return how far the function's own noise, as measured right beside a point, may move its value."""
+        return NOISES * noise_level(self.trial, x, float(self.engine.state.best_value))
 
     def within(self, certificate: Certificate) -> str:
         """Say how near the answer is."""
@@ -400,13 +412,12 @@ class Judge:
 
     def rests(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending:
         """Say why no step leads on: the noise of f hides what is left, or a kink, or something unknown."""
-        value = float(self.engine.state.best_value)
         if report.decrement <= certificate.tolerance and (missed := self.missed(report)):
             return Ending(Outcome.STALLED, f"{missed}: rounding hides more", certificate)
         if self.helps:
-            noise = noise_level(self.trial, x, value)
-            if report.decrement <= 4 * noise and not self.missed(report):
-                certificate = replace(certificate, tolerance=max(certificate.tolerance, 4 * noise))
+            noise = self.noise(x)
+            if report.decrement <= noise and not self.missed(report):
+                certificate = replace(certificate, tolerance=max(certificate.tolerance, noise))
                 return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
             if (ending := self.far_out() or self.at_kink(x)) is not None:
                 return ending

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from steepest.descent.view import View
 
 ALIKE = 1e-6
+MOST_NAMED = 6
 
 
 @dataclass(eq=False)
@@ -90,9 +91,24 @@ class Run:
         ]
         if np.isfinite(self.certificate.gap):
             lines.append(f"  {'gap':>10}  {self.certificate.gap:.2g} or less from the best, {self.certificate.kind}")
+        if self.certificate.x_error:
+            lines.append(f"  {'error':>10}  {self._error()}")
         if self.runs:
             lines.append(f"  {'starts':>10}  {self._agreement()}")
         return "\n".join(lines)
+
+    def _error(self) -> str:
+        """Return how far the parameters may lie from the minimiser, in words."""
+        error, names = np.array(self.certificate.x_error), list(self.trace.names)
+        known = np.isfinite(error)
+        said = []
+        if known.any():
+            most = f"{error[known].max():.2g} or less"
+            said.append(f"{most} in each parameter" if error.size > 1 else most)
+        if not known.all():
+            loose = [names[k] if len(names) == error.size else f"parameter {k}" for k in np.flatnonzero(~known)]
+            said.append(f"not determined: {', '.join(loose[:MOST_NAMED])}" + ", …" * (len(loose) > MOST_NAMED))
+        return "; ".join(said)
 
     def _agreement(self) -> str:
         values = np.array([run.fun for run in self.runs])
