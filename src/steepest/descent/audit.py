@@ -137,11 +137,17 @@ class Audit:
         return replace(self, gap=gap, error=error, soft=soft, vanishes=bool(vanishing.any()))
 
     def beyond(self, gradient: np.ndarray, loose: np.ndarray) -> float:
-        """Return what may be left to gain along some modes, whose curvature is known over the whole way alone."""
+        """Return what may be left to gain beside the decrement.
+
+        That is what rounding of the gradient hides, ½ δᵀ|H⁻¹|δ, and the slope times the way along modes whose
+        curvature is known over the whole way alone.
+        """
         assert self.modes is not None
         assert self.ways is not None
+        assert self.inverse is not None
         slopes = np.abs(self.modes.T @ gradient) + np.abs(self.modes).T @ self.slack
-        return float((slopes * self.ways)[loose].sum())
+        hidden = float(self.slack @ np.abs(self.inverse) @ self.slack) / 2
+        return hidden + float((slopes * self.ways)[loose].sum())
 
     def at(self, gradient: np.ndarray) -> Audit:
         """Return the audit of a point nearby, where the gradient is another and the Hessian as good as the same."""

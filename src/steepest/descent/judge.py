@@ -30,8 +30,8 @@ PATIENCE = 4
 NOISES = 4.0
 # How often a kink is looked for, and after how many audits without an end it is without another sign of one.
 MOST_KINKS, STEADY_AUDITS = 3, 2
-# Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what an exact one leaves.
-MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 0.01
+# Newton's steps with one Hessian: how many, and what each must leave of the gain at the most.
+MOST_CHORDS, CONTRACTED = 8, 0.25
 # How many Hessians a point may be polished by, where one costs little and where it costs much.
 ROUNDS, FEW_ROUNDS, FEW_VARIABLES = 12, 3, 20
 # Where Newton's step fails, the curvature is looked at again over such a part of its length.
@@ -151,7 +151,7 @@ class Judge:
             if before is not None and self.stretch(x, before, new):
                 before, report, wide, x = None, None, None, np.asarray(self.engine.state.best_x)
                 continue
-            report, left, taken = self.polish(x, new)
+            report, taken = self.polish(x, new)
             if wide is not None and not taken:
                 # Over a shorter way nothing better can be had either.
                 return wide
@@ -159,11 +159,10 @@ class Judge:
             near = report.decrement <= max(self.asked, report.floor) or not report.bend >= 0
             near = near and not (taken and self.missed(report))
             affords = self.helps and self.drive.affords(cost_of_audit(self.engine.objective))
-            sure = taken > 0 and left <= EXACT
-            if near and not sure and affords:
+            if near and not taken and affords:
                 report = report.beside(x, self.slope(x)[1], lambda x: self.slope(x)[1], self.size(x))
             wide = report if report.vanishes else None
-            if not affords or (near and (sure or (not taken and not wide))) or not (near or taken or reach is None):
+            if not affords or (near and not wide) or not (near or taken or reach is None):
                 break
             # The curvature may change over less than the differences that it was had from.
             assert report.step is not None
@@ -201,15 +200,14 @@ class Judge:
         self.go_on(new, "newton", "a step of Newton's, made longer as the curvature vanishes", known=(value, gradient))
         return True
 
-    def polish(self, x: np.ndarray, report: Audit) -> tuple[Audit, float, int]:
+    def polish(self, x: np.ndarray, report: Audit) -> tuple[Audit, int]:
         """Take Newton's steps by one Hessian while each leaves a quarter of what is to gain, or less.
 
-        Return the audit of the point that they lead to, what the last has left, as a part, 1 without any, and how
-        many were taken.
+        Return the audit of the point that they lead to, and how many were taken.
         """
-        engine, taken, left = self.engine, 0, 1.0
+        engine, taken = self.engine, 0
         if not self.helps or report.inverse is None or report.bend < 0:
-            return report, left, taken
+            return report, taken
         value, gradient = float(engine.state.best_value), None
         while taken < MOST_CHORDS and report.decrement > 0 and self.goes_on():
             if taken and report.decrement <= CONTRACTED * self.asked and not self.missed(report):
@@ -220,14 +218,13 @@ class Judge:
                 break
             seen, slope = self.slope(new)
             ahead = report.at(slope) if np.all(np.isfinite(slope)) else report
-            part = ahead.decrement / report.decrement
-            if not (part <= CONTRACTED and seen <= value + report.floor):
+            if not (ahead.decrement <= CONTRACTED * report.decrement and seen <= value + report.floor):
                 break
-            x, value, gradient, report, taken, left = new, seen, slope, ahead, taken + 1, part
+            x, value, gradient, report, taken = new, seen, slope, ahead, taken + 1
         if gradient is not None:
             detail = f"{taken} of Newton's steps by the Hessian" if taken > 1 else "a step of Newton's by the Hessian"
             self.go_on(x, "newton", detail, known=(value, gradient))
-        return report, left, taken
+        return report, taken
 
     def is_rounding(self, x: np.ndarray, step: np.ndarray) -> bool:
         """Tell whether a step is lost in the rounding of the point."""
@@ -444,7 +441,8 @@ class Judge:
         """Look for values that contradict the audit: along Newton's step, and where there is hardly any curvature."""
         value = float(self.engine.state.best_value)
         for way in (report.step, *report.soft):
-            if way is not None and not self.is_rounding(x, way):
+            # A shorter step was put to the test by the gradient at its end.
+            if way is not None and np.any(np.abs(way) > NARROW * self.size(x)):
                 left = along_ridge(self.trial, x, value, way, report.floor)
                 if left.value < value - max(bound, 2 * report.decrement):
                     return left
