@@ -1,0 +1,165 @@
+"""By default a descent goes on until rounding hides what is left, and says truly how near it came."""
+
+import numpy as np
+import pytest
+from tests.functions import STANDARD
+
+import steepest as st
+
+BY_NAME = {case.name: case for case in STANDARD}
+# Published minimisers of smooth functions, well conditioned and not.
+SOLVED = [
+    "rosenbrock", "beale", "wood", "himmelblau", "branin", "trid", "powell_singular", "discrete_boundary_value",
+    "matyas", "dixon_price",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_published_minima_to_rounding(name):
+    case = BY_NAME[name]
+    run = st.minimize(case.f, tuple(case.start) if case.scalars else np.array(case.start, float))
+    assert run.outcome == "converged", run.message
+    gap = run.fun - case.minimum
+    assert gap <= 1e-14 * max(1, abs(case.minimum)), run.message
+    assert gap <= 2 * run.certificate.gap + 1e-15 * abs(case.minimum)
+    if case.minimiser is not None and name != "powell_singular":
+        off = np.abs(np.ravel(run.x) - case.minimiser)
+        assert np.all(off <= 1e-7 * np.maximum(1, np.abs(case.minimiser))), run.x
+        # Minimisers are published to some digits only.
+        assert np.all(off <= np.array(run.certificate.x_error) + 1e-6)
+
+
+def scaled(factor):
+    data = np.array([factor])
+    return lambda x: data[0] * ((x - 3) ** 2 + (x - 3) ** 4)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e12, 1e-12])
+@pytest.mark.parametrize("start", [0.0, 1e4])
+def test_the_answer_does_not_depend_on_units_or_start(factor, start):
+    run = st.minimize(scaled(factor), start)
+    assert run.outcome == "converged", run.message
+    assert abs(float(run.x) - 3) <= max(run.certificate.x_error) <= 1e-12
+    assert run.fun <= 1e-20 * factor
+
+
+def test_a_steep_start_is_judged_by_where_the_descent_stands():
+    run = st.minimize(lambda x, y: np.exp(x) + (x + 2) ** 2 + (y - 3) ** 2, (40.0, 0.0))
+    # The zero of exp(x) + 2 (x + 2), by the Lambert function.
+    from scipy.special import lambertw
+
+    x = -2 - float(lambertw(np.exp(-2) / 2).real)
+    assert run.outcome == "converged"
+    assert abs(run.x[0] - x) <= run.certificate.x_error[0] <= 1e-12
+    assert run.fun == pytest.approx(np.exp(x) + (x + 2) ** 2, rel=1e-15)
+
+
+def test_a_steep_start_in_many_variables():
+    run = st.minimize(lambda x: np.sum(x**4) + 0.01 * np.sum((x - 3) ** 2), np.full(300, 1000.0))
+    # Each coordinate is the real root of 4 x³ + 0.02 (x - 3).
+    (x,) = (root.real for root in np.roots([4, 0, 0.02, -0.06]) if abs(root.imag) < 1e-12)
+    assert run.outcome == "converged"
+    assert run.fun == pytest.approx(300 * (x**4 + 0.01 * (x - 3) ** 2), rel=1e-14)
+    np.testing.assert_allclose(run.x, x, rtol=1e-6)
+
+
+def test_where_the_curvature_vanishes_nothing_is_said_of_x_and_the_gap_is_a_bound():
+    run = st.minimize(lambda x: np.sum((x - 1.0) ** 4), np.array([2.0, 0.5]))
+    assert run.outcome == "converged"
+    assert run.fun <= run.certificate.gap <= 1e-20
+    assert run.nfev < 150
+
+
+@pytest.mark.parametrize(
+    ("wish", "met"),
+    [
+        ({"x": 1e-3}, lambda run, off: off <= max(run.certificate.x_error) <= 1e-3),
+        ({"gradient": 1e-5}, lambda run, off: np.abs(run.jac).max() <= 1e-5),
+        ({"value": 1e-4}, lambda run, off: run.certificate.gap <= 1e-4 * abs(run.fun)),
+        ({"descent": 1e-6}, lambda run, off: run.certificate.gap <= 1e-6 * 24.2),
+    ],
+    ids=str,
+)
+def test_wishes(wish, met):
+    def f(x, y):
+        return (1 - x) ** 2 + 100 * (y - x**2) ** 2 + 1
+
+    run = st.minimize(f, (-1.2, 1.0), tolerance=wish)
+    assert run.outcome == "converged", run.message
+    assert met(run, np.abs(run.x - 1).max())
+
+
+def test_a_wish_beyond_rounding_is_no_success():
+    run = st.minimize(lambda x, y: np.cosh(x - 1) + (y - x) ** 2, (3.0, 1.0), tolerance={"x": 1e-30})
+    assert (run.outcome, run.success) == ("stalled at rounding", False)
+    assert "x is known to" in run.message
+    np.testing.assert_allclose(run.x, 1, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "said"),
+    [({"xtol": 1e-3}, "'xtol'"), ({"x": -1}, "x"), ({"x": "a"}, "x"), ({"descent": 0}, "positive"), ("small", "small")],
+    ids=str,
+)
+def test_a_wish_that_makes_no_sense(tolerance, said):
+    with pytest.raises(ValueError, match=said):
+        st.minimize(lambda x: x**2, 1.0, tolerance=tolerance)
+
+
+def exponentials(draws, size=3, rows=5):
+    """Return a random convex function Σ wᵢ exp(aᵢᵀx) + ½ xᵀQx - cᵀx, and its minimiser in extended precision."""
+    A, w = draws.normal(size=(rows, size)) * 10 ** draws.uniform(-1, 1), 10 ** draws.uniform(-3, 3, rows)
+    root = draws.normal(size=(size, size)) * 10 ** draws.uniform(-2, 1, size)
+    Q, c = root @ root.T + 1e-3 * np.eye(size), draws.normal(size=size) * 10 ** draws.uniform(-2, 2)
+
+    def f(x):
+        return w @ np.exp(A @ x) + x @ Q @ x / 2 - c @ x
+
+    return f, (A, w, Q, c)
+
+
+def minimiser(A, w, Q, c, x):
+    """Return x and f there by Newton's method in extended precision, from near the minimum."""
+    A, w, Q, c, x = (np.array(a, dtype=np.longdouble) for a in (A, w, Q, c, x))
+    for _ in range(60):
+        e = w * np.exp(A @ x)
+        gradient, hessian = A.T @ e + Q @ x - c, A.T @ (e[:, None] * A) + Q
+        step = np.linalg.solve(hessian.astype(float), gradient.astype(float))
+        x = x - step
+    e = w * np.exp(A @ x)
+    return x, e.sum() + x @ Q @ x / 2 - c @ x
+
+
+def audited(seed, count):
+    """Return, for random convex functions, how much the truth is above the gap and above the error, as factors."""
+    draws, factors = np.random.default_rng(seed), []
+    for _ in range(count):
+        f, data = exponentials(draws)
+        start = draws.normal(size=3) * 10 ** draws.uniform(-1, 0.5)
+        run = st.minimize(f, start, tolerance=[None, 1e-4][int(draws.integers(2))])
+        assert run.outcome != "saddle", run.message
+        if run.outcome != "converged":
+            continue
+        x, least = minimiser(*data, run.x)
+        A, w, Q, c = (np.array(a, dtype=np.longdouble) for a in data)
+        here = run.x.astype(np.longdouble)
+        value = (w * np.exp(A @ here)).sum() + here @ Q @ here / 2 - c @ here
+        gap = float(value - least) / (run.certificate.gap + 1e-300)
+        error = np.abs((here - x).astype(float)) / np.maximum(run.certificate.x_error, 1e-300)
+        factors.append((gap, error.max()))
+    return np.array(factors)
+
+
+def test_truth_is_not_above_what_an_audit_says():
+    factors = audited(0, 60)
+    assert len(factors) >= 58
+    assert factors[:, 0].max() <= 2
+    assert factors[:, 1].max() <= 2
+
+
+@pytest.mark.nightly
+def test_truth_is_not_above_what_any_of_many_audits_says():
+    factors = audited(1, 10_000)
+    assert len(factors) >= 9_800
+    assert factors[:, 0].max() <= 2
+    assert factors[:, 1].max() <= 2
