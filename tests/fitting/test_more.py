@@ -1,5 +1,7 @@
 """A fit that goes on: 2 epochs and then 3 more are 5 epochs, bit for bit, in memory and from disk."""
 
+import json
+
 import numpy as np
 import optax
 import pytest
@@ -148,6 +150,19 @@ class TestWhereItStopped:
         part = st.fit(LOGISTIC, X, C, sample_weight=WEIGHT, epochs=1)
         assert str(part.outcome) == "iteration limit"
         assert str(part.more().outcome) == "converged"
+
+    @pytest.mark.parametrize(
+        ("tolerance", "budget"),
+        [(None, {"tolerance": 1e-6, "asked": False}), (1e-3, {"tolerance": 1e-3, "asked": True})],
+    )
+    def test_a_folder_that_holds_the_default_of_its_time(self, tolerance, budget, tmp_path):
+        part = st.fit(LOGISTIC, X, C, tolerance=tolerance, epochs=1)
+        folder = part.save(tmp_path)
+        record = json.loads((folder / "run.json").read_text())
+        assert record["onward"]["budget"] == {"tolerance": tolerance or 0.0}
+        record["onward"]["budget"] = budget
+        (folder / "run.json").write_text(json.dumps(record))
+        assert_same(load(folder).more(X, C), part.more())
 
 
 class TestRows:

@@ -28,7 +28,11 @@ from steepest.cli.options import Command, check_figure, check_folder
 @click.option("--iterations", type=int, help="How many steps at most; exactly, with a learning rate.")
 @click.option("--evaluations", type=int, help="How many values of the formula at most.")
 @click.option("--seconds", type=float, help="How long at most.")
-@click.option("--tolerance", type=float, help="What part of the whole descent may be left to gain.")
+@click.option(
+    "--tolerance",
+    type=float,
+    help="What part of the whole descent may be left to gain; by default no more than rounding hides.",
+)
 @click.option("--maximize", "upwards", is_flag=True, help="Climb instead.")
 @click.option("--plot", "picture", metavar="FILE", help="Draw the run into a .png, .svg or .pdf.")
 @click.option("--out", metavar="FOLDER", help="Keep the run, for `steepest show`.")

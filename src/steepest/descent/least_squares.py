@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,25 +18,46 @@ from steepest.descent.levenberg import LevenbergMarquardt, Linear, rank
 from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, STALLED, Rules, State
 
 ENOUGH = 1e-4
-NEAR = 4.0
 LOOSE = 1e-3
+# How many times its usual size an error by rounding may have.
+SAFELY = 8.0
+# What part of a value its slopes' rounding may hide at the most where a descent is said to have converged.
+FAINT = 1e-9
+
+
+class Bend(NamedTuple):
+    """Σ ρᵢ ∇²ρᵢ, which the Hessian has beside JᵀJ; its error; and that of Jᵀρ where J itself is had by differences."""
+
+    curved: np.ndarray
+    error: np.ndarray
+    slopes: np.ndarray
 
 
 class Residuals(Protocol):
     """The residuals ρ of an objective ‖ρ‖², with their Jacobian J.
 
-    `size` is the length of what ρ is the difference of, whose rounding ρ bears; `gaps` counts the
-    points where J had to be had by differences although the code is traced.
+    `size` is the length of the data that ρ is the difference of, `rows` how many of them count, and
+    `precision` tells how precisely a prediction is known, relative to its size; `traced` whether derivatives
+    are exact; `cost` how many values of ‖ρ‖² an audit takes. `gaps` counts the points where J had to be had
+    by differences although the code is traced.
     """
 
     size: float
+    rows: float
+    precision: float
     gaps: int
+
+    @property
+    def traced(self) -> bool: ...
+
+    @property
+    def cost(self) -> int: ...
 
     def triangle(self, x: np.ndarray) -> np.ndarray:
         """Return the R of a QR decomposition of [J ρ]; values that are not finite where ρ has some."""
 
-    def bend(self, x: np.ndarray) -> np.ndarray | None:
-        """Return Σ ρᵢ ∇²ρᵢ, which the Hessian has beside JᵀJ, or None where that is not to be had."""
+    def bend(self, x: np.ndarray) -> Bend | None:
+        """Return what the Hessian has beside JᵀJ, or None where that is not finite."""
 
 
 class LeastSquares:
@@ -50,6 +72,8 @@ class LeastSquares:
         Where it stands, to read from.
     tolerance : float
         How near is near enough, which an audit may sharpen.
+    noise : float
+        How far rounding alone may move the value.
     gaps : int
         How often a Jacobian had to be had by differences.
     lanes : int
@@ -66,6 +90,7 @@ class LeastSquares:
         self._recorded: list[np.ndarray] = []
         self.rule: LevenbergMarquardt = rules.direction
         self.gaps = 0
+        self.hessian: Hessian | None = None
         self.x, self.triangle = start, self.look(start)
         self.value = _value(self.triangle)
         if not math.isfinite(self.value):
@@ -75,6 +100,7 @@ class LeastSquares:
         self.scale = np.where(norms > 0, norms, 1.0)
         self.region = self.first_region()
         self.linear = Linear.of(self.triangle, self.scale)
+        self.noise = rounding(residuals, self.triangle, start)
         self.first_value, self.taken, self.code = self.value, 1.0, RUNNING
         self.iteration, self.evaluations, self.non_finite = 0, 1, 0
         self.enough()
@@ -130,12 +156,6 @@ class LeastSquares:
         rows, self._recorded = self._recorded, []
         return np.stack(rows) if rows else np.empty((0, len(COLUMNS) + self.x.size))
 
-    @property
-    def noise(self) -> float:
-        """How far rounding alone may move the value: each residual by eps times what it is the difference of."""
-        length = math.sqrt(self.value)
-        return EPS * (4 * self.value + 2 * length * self.residuals.size) + (EPS * self.residuals.size) ** 2
-
     def enough(self) -> None:
         """Stop where the Gauss-Newton step would gain no more than was asked."""
         asked = self.tolerance * (self.first_value - self.value)
@@ -144,6 +164,8 @@ class LeastSquares:
 
     def advance(self) -> bool:
         """Try one step, and tell whether it was accepted."""
+        if self.linear.decrement <= self.noise:
+            return self.polished()
         step = self.linear.step(self.region)
         x = self.x + step.p
         triangle = self.look(x)
@@ -153,8 +175,6 @@ class LeastSquares:
             self.non_finite += 1
             self.region = step.length / 10
             return self.rejected(step.length)
-        if step.damping == 0 and step.foretold <= NEAR * self.noise:
-            return self.polished(x, triangle, value)
         fall = self.value - value
         ratio = fall / step.foretold
         self.region = self.rule.next_region(self.region, step, ratio, fall)
@@ -165,21 +185,38 @@ class LeastSquares:
         self.enough()
         return True
 
-    def polished(self, x: np.ndarray, triangle: np.ndarray, value: float) -> bool:
-        """Judge a step too short to be seen in the value by what it leaves to gain; stop once that falls no more."""
-        left = Linear.of(triangle, self.scale).decrement
-        if left >= self.linear.decrement or value > self.value + NEAR * self.noise:
+    def look_closely(self, x: np.ndarray, triangle: np.ndarray) -> Hessian:
+        """Return the Hessian at a point; JᵀJ alone by differences, and where the rest turns down beside a valley."""
+        whole = Hessian.at(self.residuals, triangle, x, self.residuals.bend(x) if self.residuals.traced else None)
+        return Hessian.at(self.residuals, triangle, x, None) if whole.down.any() else whole
+
+    def polished(self) -> bool:
+        """Try Newton's step where values no longer tell steps apart; stop once what is left to gain falls no more.
+
+        By differences second derivatives cost more than they bring here: the step is that of Gauss and Newton.
+        """
+        here = self.hessian or self.look_closely(self.x, self.triangle)
+        x = self.x + here.step
+        triangle = self.look(x)
+        self.evaluations += 1
+        value = _value(triangle)
+        if not value <= self.value + self.noise:
+            self.code = CANDIDATE
+            return False
+        there = self.look_closely(x, triangle)
+        if not there.decrement < here.decrement:
             self.code = CANDIDATE
             return False
         self.stand(x, triangle, 1.0)
+        self.hessian = there
         return True
 
     def stand(self, x: np.ndarray, triangle: np.ndarray, taken: float) -> None:
         """Stand at a point."""
         self.x, self.triangle, self.value, self.taken = x, triangle, _value(triangle), taken
         self.iteration += 1
-        self.scale = np.maximum(self.scale, _norms(triangle))
-        self.linear = Linear.of(triangle, self.scale)
+        self.scale, self.hessian = np.maximum(self.scale, _norms(triangle)), None
+        self.linear, self.noise = Linear.of(triangle, self.scale), rounding(self.residuals, triangle, x)
 
     def rejected(self, length: float) -> bool:
         """Stop where steps are lost in rounding."""
@@ -188,61 +225,149 @@ class LeastSquares:
         return False
 
 
-def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Audit | None:
-    """Look at the whole Hessian of ‖ρ‖², 2 (JᵀJ + Σ ρᵢ ∇²ρᵢ), in coordinates in which JᵀJ is the identity.
+@dataclass(frozen=True)
+class Hessian:
+    """The Hessian of ‖ρ‖², 2 (JᵀJ + Σ ρᵢ ∇²ρᵢ), in coordinates q in which JᵀJ is the identity and the rest diagonal.
 
-    There its eigenvalues are right however ill-conditioned J is. Directions in which J is lost in
-    rounding are as long there as the one in which it is largest.
+    There the curvatures λ are right however ill-conditioned J is; x = W q, and the slopes are (J W)ᵀρ. Directions in
+    which J is lost in rounding are as long there as the one in which it is largest. Curvatures and slopes that are
+    no more than `unsure` and `blur` may be rounding alone.
     """
-    triangle, curved = residuals.triangle(x), residuals.bend(x)
-    if curved is None or not (np.all(np.isfinite(curved)) and np.all(np.isfinite(triangle))):
+
+    W: np.ndarray
+    curvatures: np.ndarray
+    slopes: np.ndarray
+    unsure: np.ndarray
+    blur: np.ndarray
+    norms: np.ndarray
+
+    @classmethod
+    def at(cls, residuals: Residuals, triangle: np.ndarray, x: np.ndarray, bend: Bend | None) -> Hessian:
+        """Decompose it at a point where [J ρ] has been reduced to a triangle; without Σ ρᵢ ∇²ρᵢ it is 2 JᵀJ."""
+        nothing = np.zeros((x.size, x.size))
+        curved, error, sloped = bend or Bend(nothing, nothing, nothing[0])
+        norms = _norms(triangle)
+        scale = np.where(norms > 0, norms, 1.0)
+        U, singular, V = np.linalg.svd(triangle[:, :-1] / scale)
+        sure = rank(singular, x.size)
+        length = np.full(x.size, singular[0] or 1.0)
+        length[:sure] = singular[:sure]
+        turn = V.T / length / scale[:, None]
+        curvatures, vectors = np.linalg.eigh(np.diag(np.arange(x.size) < sure) + turn.T @ curved @ turn)
+        slopes = vectors[:sure].T @ (U.T[:sure] @ triangle[:, -1])
+        W = turn @ vectors
+        unsure = SAFELY * EPS * x.size * np.abs(curvatures).max() + np.sum(np.abs(W) * (error @ np.abs(W)), axis=0)
+        # The columns of J W are of length 1, and a prediction's rounding has no direction: a row bears its part of it.
+        part = SAFELY / math.sqrt(residuals.rows)
+        sloped = sloped + part * EPS * math.sqrt(_value(triangle)) * norms
+        blur = part * residuals.precision * _size(residuals, triangle, x) + sloped @ np.abs(W)
+        return cls(W, curvatures, slopes, unsure, blur, norms)
+
+    @property
+    def up(self) -> np.ndarray:
+        return self.curvatures > self.unsure
+
+    @property
+    def down(self) -> np.ndarray:
+        return self.curvatures < -self.unsure
+
+    @property
+    def onward(self) -> np.ndarray:
+        """Newton's step in q, turned downhill."""
+        solid = self.up | self.down
+        return np.divide(-self.slopes, np.abs(self.curvatures), out=np.zeros_like(self.slopes), where=solid)
+
+    @property
+    def step(self) -> np.ndarray:
+        return self.W @ self.onward
+
+    @property
+    def decrement(self) -> float:
+        """What Newton's step gains, and at the most a step where the curvature may be rounding and the slope is not."""
+        up, level = self.up, ~(self.up | self.down) & (np.abs(self.slopes) > self.blur)
+        gain = self.slopes[up] ** 2 @ (1 / self.curvatures[up]) + self.slopes[level] ** 2 @ (1 / self.unsure[level])
+        return float(gain)
+
+    @property
+    def hidden(self) -> float:
+        """What Newton's step may gain by slopes that are rounding alone."""
+        return float(self.blur[self.up] ** 2 @ (1 / self.curvatures[self.up]))
+
+    def error(self, x: np.ndarray) -> np.ndarray:
+        """Return how far each parameter may lie from the minimiser: by Newton's step, and by what rounding may do.
+
+        Infinite where a parameter may move along a direction of no curvature.
+        """
+        up = self.up
+        moved = self.W[:, up] * (self.blur[up] / self.curvatures[up])
+        level = np.abs(self.W[:, ~up]) * np.where(self.norms > 0, self.norms, 1.0)[:, None]
+        free = (level > LOOSE * np.linalg.norm(level, axis=0)).any(axis=1)
+        return np.where(free, math.inf, np.abs(self.step) + np.linalg.norm(moved, axis=1) + EPS * np.abs(x))
+
+
+def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Audit | None:
+    """Look at the whole Hessian of ‖ρ‖² at a point where a descent rests; None where it is not finite."""
+    triangle, bend = residuals.triangle(x), residuals.bend(x)
+    if bend is None or not np.all(np.isfinite(triangle)):
         return None
-    J, norms = triangle[:, :-1], _norms(triangle)
-    scale, size = np.where(norms > 0, norms, 1.0), scale_of(x, start)
-    U, singular, V = np.linalg.svd(J / scale)
-    sure = rank(singular, x.size)
-    length = np.full(x.size, singular[0] or 1.0)
-    length[:sure] = singular[:sure]
-    turn = V.T / length / scale[:, None]
-    eigenvalues, vectors = np.linalg.eigh(np.diag(np.arange(x.size) < sure) + turn.T @ curved @ turn)
-    slopes = vectors[:sure].T @ (U.T[:sure] @ triangle[:, -1])
-    solid = np.abs(eigenvalues) > EPS * x.size * np.abs(eigenvalues).max()
-    up, down = solid & (eigenvalues > 0), solid & (eigenvalues < 0)
-    onward = np.divide(-slopes, np.abs(eigenvalues), out=np.zeros_like(slopes), where=solid)
-    way = turn @ vectors[:, 0]
-    hessian = 2 * (J.T @ J + curved)
-    smallest, largest = np.linalg.eigvalsh(hessian)[[0, -1]]
+    hessian = Hessian.at(residuals, triangle, x, bend)
+    W, curvatures, up, down = hessian.W, hessian.curvatures, hessian.up, hessian.down
+    whole = 2 * (triangle[:, :-1].T @ triangle[:, :-1] + bend.curved)
+    smallest, largest = np.linalg.eigvalsh(whole)[[0, -1]]
     if up.all():
         # The largest eigenvalue of the inverse is exact where the smallest of the matrix is rounding.
-        smallest = 1 / np.linalg.norm(turn @ vectors / np.sqrt(2 * eigenvalues), 2) ** 2
+        smallest = 1 / np.linalg.norm(W / np.sqrt(2 * curvatures), 2) ** 2
     elif not down.any():
         smallest = 0.0
-    rounding = EPS * np.abs(x)
-    floor = NEAR * EPS * _value(triangle) + rounding @ np.abs(hessian) @ rounding + (EPS * residuals.size) ** 2
+    size, way = scale_of(x, start), W[:, np.argmin(np.where(down, curvatures, math.inf))]
     return Audit(
-        decrement=float(-slopes[up] @ onward[up]),
-        floor=float(floor),
+        decrement=hessian.decrement,
+        floor=max(rounding(residuals, triangle, x), min(hessian.hidden, FAINT * _value(triangle))),
         smallest=float(smallest),
         largest=float(largest),
-        ridge=float(np.abs(turn @ vectors[:, down] * onward[down] / size[:, None]).max(initial=0.0)),
-        cost=1,
-        bend=float(eigenvalues[0] / np.abs(eigenvalues).max()) if down.any() else 0.0,
+        ridge=float(np.abs(W[:, down] * hessian.onward[down] / size[:, None]).max(initial=0.0)),
+        cost=residuals.cost,
+        bend=float(curvatures[down].min() / np.abs(curvatures).max()) if down.any() else 0.0,
         way=way * EPS ** (1 / 3) / np.abs(way / size).max(),
-        step=turn @ vectors @ onward,
+        # Where all slopes may be rounding alone there is no way to go.
+        step=hessian.step if np.any(np.abs(hessian.slopes) > hessian.blur) else np.zeros(x.size),
+        error=np.where(idle(residuals, triangle, x, hessian), math.inf, hessian.error(x)),
     )
 
 
 def undetermined(residuals: Residuals, x: np.ndarray) -> np.ndarray:
-    """Return which parameters can move without a residual changing by more than rounding, alone or together.
-
-    Each is measured by what it does when it changes by its own size, or where it is 0 by its column of J.
-    """
+    """Return which parameters can move without the value changing by more than rounding, alone or together."""
     triangle = residuals.triangle(x)
-    norms = _norms(triangle)
-    idle = norms * np.abs(x) <= np.where(x == 0, norms - 1e-300, EPS * residuals.size)
-    _, singular, V = np.linalg.svd(triangle[:, :-1] / np.where(norms > 0, norms, 1.0))
-    sure = rank(singular, x.size)
-    return idle | (np.abs(V[sure:]).max(axis=0, initial=0.0) > LOOSE)
+    hessian = Hessian.at(residuals, triangle, x, residuals.bend(x))
+    return np.isinf(hessian.error(x)) | idle(residuals, triangle, x, hessian)
+
+
+def idle(residuals: Residuals, triangle: np.ndarray, x: np.ndarray, hessian: Hessian) -> np.ndarray:
+    """Return which parameters, moved far enough for the value to rise by the Hessian, leave it as it is.
+
+    Those alone are looked at which may be wrong by all of their size.
+    """
+    value, floor = _value(triangle), rounding(residuals, triangle, x)
+    found, error = np.zeros(x.size, dtype=bool), hessian.error(x)
+    for k in np.flatnonzero(np.isfinite(error) & (error > np.abs(x))):
+        lengths = 10 * math.sqrt(floor) / hessian.norms[k] * np.eye(x.size)[k]
+        found[k] = any(abs(_value(residuals.triangle(x + way)) - value) < 10 * floor for way in (lengths, -lengths))
+    return found
+
+
+def rounding(residuals: Residuals, triangle: np.ndarray, x: np.ndarray) -> float:
+    """Return how far rounding alone may set two values of ‖ρ‖² apart: v = ‖ρ‖², its rows off by ε s / √n at random.
+
+    ε (v + 2 √(v / n) s) + (ε s)², where s is the length of what ρ is the difference of.
+    """
+    value, size = _value(triangle), residuals.precision * _size(residuals, triangle, x)
+    return SAFELY * (EPS * value + 2 * math.sqrt(value / residuals.rows) * size + size**2)
+
+
+def _size(residuals: Residuals, triangle: np.ndarray, x: np.ndarray) -> float:
+    """Return the length of what ρ is the difference of: the data, and what each parameter adds to the predictions."""
+    with np.errstate(over="ignore"):
+        return float(np.hypot(residuals.size, np.linalg.norm(_norms(triangle) * x)))
 
 
 def _value(triangle: np.ndarray) -> float:

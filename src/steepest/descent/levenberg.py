@@ -12,6 +12,8 @@ from steepest.derivatives.differences import EPS
 
 NAME = "levenberg-marquardt"
 MOST_SEARCHED = 30
+# How many times eps what is exactly singular may come out by a QR decomposition of many rows.
+ROUNDED = 8.0
 
 
 @dataclass(frozen=True)
@@ -118,4 +120,4 @@ class Linear:
 
 def rank(singular: np.ndarray, size: int) -> int:
     """Return how many singular values, in falling order, are more than rounding beside the first."""
-    return int(np.sum(singular > EPS * size * max(singular[0], 1e-300)))
+    return int(np.sum(singular > ROUNDED * EPS * size * max(singular[0], 1e-300)))

@@ -90,10 +90,9 @@ def fit(
         the penalty, is recorded after each epoch, and the fit stops where it has not fallen for 10 epochs,
         or 5 in batches. What is returned is the epoch at which it was least.
     tolerance : float, optional
-        The loss may be above the least by this part of its whole descent; with a linear model and a loss of
-        the library's, by this part of what is left of it, where that is less (but for a thousandth of the
-        descent). 1e-6 by default; if it is not given, Levenberg-Marquardt goes on until rounding hides
-        what is left.
+        The loss may be above the least by this part of its whole descent, or by what rounding hides; with a
+        linear model and a loss of the library's, by this part of what is left of it, where that is less (but
+        for a thousandth of the descent). If it is not given, the fit goes on until rounding hides what is left.
     dtype : dtype, optional
         float32 or float64, to hold the rows in; X's own by default. Parameters are float64.
     seconds : float, optional

@@ -17,7 +17,7 @@ from steepest.derivatives.differences import EPS, noise_level, scale_of
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.structure import Calling, Structure
-from steepest.descent.least_squares import audit_squares
+from steepest.descent.least_squares import SAFELY, Bend, audit_squares, rounding
 from steepest.fitting.problem import SAMPLE_ROWS, Rows
 from steepest.models import Custom
 from steepest.models.losses import squared
@@ -26,6 +26,10 @@ from steepest.models.penalties import L2
 MOST_PARAMETERS = 200
 # How many multiplications an iteration may take before cheaper steps are chosen.
 MOST_WORK = 2**32
+# How many times rounding is drawn to see what it does to second derivatives.
+DRAWS = 4
+# How many times longer a step must be to be worth another try.
+FARTHER = 4.0
 
 Function = Callable[..., Any]
 
@@ -41,8 +45,9 @@ class ModelResiduals:
     plain: Callable[[np.ndarray], np.ndarray]
     start: np.ndarray
     size: float
+    rows: float
     ridge: float
-    noise: float = EPS
+    precision: float = EPS
     exact: _Exact | None = None
     gaps: int = field(default=0, init=False)
 
@@ -59,9 +64,47 @@ class ModelResiduals:
             reduced = np.linalg.qr(np.vstack([reduced, rows]), mode="r")
         return reduced
 
-    def bend(self, x: np.ndarray) -> np.ndarray | None:
-        """Return Σ ρᵢ ∇²ρᵢ, or None where it would have to be had by differences."""
-        return None if self.exact is None else self.exact.bend(x)
+    @property
+    def traced(self) -> bool:
+        """Whether derivatives are exact."""
+        return self.exact is not None
+
+    def reach(self, effects: np.ndarray) -> np.ndarray:
+        """Return the step of a central difference, as a part of a parameter that has an effect of so much.
+
+        Rounding of the data, over the step, and what the step squared leaves out err alike.
+        """
+        above = np.fmax(1.0, self.size / np.fmax(effects, 1e-300))
+        return np.minimum(np.cbrt(3 * self.precision * above), 0.1)
+
+    @property
+    def cost(self) -> int:
+        """How many values of all rows an audit takes."""
+        size = self.start.size
+        return 1 if self.traced else 3 * (2 * size + 1) + size * (size + 3) // 2 + 1
+
+    def bend(self, x: np.ndarray) -> Bend | None:
+        """Return what the Hessian has beside JᵀJ, by differences where it can't be exact; None where not finite."""
+        found = (self.exact.bend(x) if self.exact else None) or self.bend_by_differences(x)
+        return found if all(np.all(np.isfinite(part)) for part in found) else None
+
+    def bend_by_differences(self, x: np.ndarray) -> Bend:
+        """Return Σ ρᵢ ∇²ρᵢ by second differences along each pair of parameters, with errors."""
+        fine, coarse = self.by_differences(x), self.by_differences(x, 2.0)
+        here, size, scale = fine[:, -1], x.size, scale_of(x, self.start)
+        part = self.reach(np.linalg.norm(fine[:, :-1], axis=0) * scale)
+        steps = scale * part
+        moves = np.diag(steps)
+        once = [here @ self.tentative(x + move, here.size) for move in moves]
+        curved, length = np.zeros((size, size)), math.sqrt(here @ here)
+        for j, k in zip(*np.triu_indices(size), strict=True):
+            twice = here @ self.tentative(x + moves[j] + moves[k], here.size)
+            curved[j, k] = curved[k, j] = (twice - once[j] - once[k] + here @ here) / (steps[j] * steps[k])
+        rounded = self.precision * length * (self.size + length) / math.sqrt(self.rows) / np.outer(steps, steps)
+        # Twice the step leaves out four times as much; what is left lies in no direction.
+        lacks = (coarse - fine)[:, :-1] / 3
+        slopes = np.abs(lacks.T @ here) + np.linalg.norm(lacks, axis=0) * length / math.sqrt(self.rows)
+        return Bend(curved, SAFELY * (np.add.outer(part, part) * np.abs(curved) + rounded), SAFELY * slopes)
 
     def blocks(self, x: np.ndarray) -> Iterator[np.ndarray]:
         """Yield [J ρ] for a block of rows after another."""
@@ -74,31 +117,41 @@ class ModelResiduals:
             blocks = [self.by_differences(x)]
         yield from blocks
 
-    def by_differences(self, x: np.ndarray) -> np.ndarray:
-        """Return [J ρ] by central differences, one-sided beside a wall."""
+    def by_differences(self, x: np.ndarray, longer: float = 1.0) -> np.ndarray:
+        """Return [J ρ] by central differences, of steps so many times longer than is best."""
         residuals = self.plain(x)
         columns = np.empty((residuals.size, x.size + 1))
         columns[:, -1] = residuals
         if not np.all(np.isfinite(residuals)):
             return columns
-        steps = scale_of(x, self.start) * min(max((3 * self.noise) ** (1 / 3), EPS ** (1 / 3)), 0.1)
-        for k, h in enumerate(steps):
-            up, down = x.copy(), x.copy()
-            up[k], down[k] = x[k] + h, x[k] - h
-            above, below = self.tentative(up), self.tentative(down)
-            if not np.all(np.isfinite(above)):
-                up, above = x, residuals
-            if not np.all(np.isfinite(below)):
-                down, below = x, residuals
-            columns[:, k] = (above - below) / (up[k] - down[k]) if up[k] != down[k] else math.nan
+        scale = longer * scale_of(x, self.start)
+        least = self.reach(np.full(x.size, math.inf))
+        for k in range(x.size):
+            columns[:, k] = self.slope(x, residuals, k, least[k] * scale[k])
+        # Beside large data a short step of a parameter of little effect is lost in rounding.
+        with np.errstate(over="ignore", invalid="ignore"):
+            reach = self.reach(np.linalg.norm(columns[:, :-1], axis=0) * scale)
+        for k in map(int, np.flatnonzero(reach > FARTHER * least)):
+            columns[:, k] = self.slope(x, residuals, k, reach[k] * scale[k])
         return columns
 
-    def tentative(self, x: np.ndarray) -> np.ndarray:
+    def slope(self, x: np.ndarray, residuals: np.ndarray, k: int, h: float) -> np.ndarray:
+        """Return a column of J by central differences, one-sided beside a wall."""
+        up, down = x.copy(), x.copy()
+        up[k], down[k] = x[k] + h, x[k] - h
+        above, below = self.tentative(up, residuals.size), self.tentative(down, residuals.size)
+        if not np.all(np.isfinite(above)):
+            up, above = x, residuals
+        if not np.all(np.isfinite(below)):
+            down, below = x, residuals
+        return (above - below) / (up[k] - down[k]) if up[k] != down[k] else np.full(residuals.size, math.nan)
+
+    def tentative(self, x: np.ndarray, rows: int) -> np.ndarray:
         """Return the residuals near a point of interest, NaN where the model raises."""
         try:
             return self.plain(x)
         except Exception:  # noqa: BLE001 - beyond a wall the user's function may raise anything
-            return np.array([math.nan])
+            return np.full(rows, math.nan)
 
 
 @dataclass(frozen=True)
@@ -116,14 +169,18 @@ class _Exact:
             for block in self.blocks:
                 yield np.asarray(jitted(x, self.closed, *block))
 
-    def bend(self, x: np.ndarray) -> np.ndarray | None:
-        """Return Σ ρᵢ ∇²ρᵢ, or None where the code can't be differentiated twice."""
+    def bend(self, x: np.ndarray) -> Bend | None:
+        """Return Σ ρᵢ ∇²ρᵢ and its error, or None where the code can't be differentiated twice.
+
+        The error is what comes out where rounding alone, drawn at random, stands in for ρ.
+        """
         jitted = self.few.loop("bend", lambda: jax.jit(_bend(self.few.pure)))
         try:
             with compiled_code():
-                return np.asarray(sum(np.asarray(jitted(x, self.closed, *block)) for block in self.blocks))
+                bend, *drawn = np.sum([jitted(x, self.closed, *block) for block in self.blocks], axis=0)
         except Exception:  # noqa: BLE001 - the user's code may have no second derivative in JAX
             return None
+        return Bend(bend, SAFELY * (np.linalg.norm(drawn, axis=0) + EPS * np.abs(bend)), np.zeros(x.size))
 
 
 def _errors(pure: Function, x: Any, closed: Any, X: Any, y: Any) -> Any:
@@ -142,8 +199,11 @@ def _columns(pure: Function) -> Function:
 
 def _bend(pure: Function) -> Function:
     def bend(x: Any, closed: Any, X: Any, y: Any, root: Any) -> Any:
-        weights = root**2 * _errors(pure, x, closed, X, y)
-        return jax.jacfwd(lambda x: pure(x, (*closed, X, y, weights))[1])(x)
+        errors = _errors(pure, x, closed, X, y)
+        drawn = jnp.sin(jnp.outer(jnp.arange(1.0, DRAWS + 1), jnp.arange(1.0, y.size + 1) ** 2))
+        rounded = EPS * (jnp.abs(y) + jnp.abs(errors)) * drawn
+        weights = root**2 * jnp.vstack([errors, rounded])
+        return jax.vmap(lambda u: jax.jacfwd(lambda x: pure(x, (*closed, X, y, u))[1])(x))(weights)
 
     return bend
 
@@ -185,7 +245,7 @@ def residuals_of(
     def look(at: np.ndarray) -> Any:
         return audit_squares(residuals, at, x)
 
-    residuals = ModelResiduals(plain, x, float(np.linalg.norm(root * y)), ridge)
+    residuals = ModelResiduals(plain, x, float(np.linalg.norm(root * y)), float(1 / (root**4).sum()), ridge)
     sample = (*rows.first(SAMPLE_ROWS)[:2], 1.0 + 0.5 * np.sin(np.arange(min(SAMPLE_ROWS, len(y))) ** 2 + 1.0))
     few = serve(weighted, Calling(structure, spread=False, args=sample), x)
     if few.compiled is not None and len(few.arrays) >= len(sample):
@@ -193,7 +253,8 @@ def residuals_of(
         residuals.exact = _Exact(few.compiled, closed, _blocks(rows))
         return residuals, replace(objective, audit=look)
     value = objective.value(x)
-    residuals.noise = max(EPS, noise_level(objective.value, x, value) / abs(value) if value else EPS)
+    usual = rounding(residuals, residuals.triangle(x), x) / SAFELY
+    residuals.precision *= max(1.0, noise_level(objective.value, x, value) / usual)
     why = f"central differences of residuals, as {few.why.split(', as ')[-1]}"
     return residuals, replace(objective, kind="differences", why=why, cost=2 * x.size + 1, compiled=None, audit=look)
 
