@@ -18,6 +18,8 @@ LARGEST_AUDIT = 200
 LARGEST_AUDIT_BY_VALUES = 20
 Slope = Callable[[np.ndarray], np.ndarray]
 
+# The part of itself that a step of Newton's may leave for the sum of those to come to be known.
+MOST_LEFT = 0.9
 SADDLED = 1e-6
 FLAT_RIDGE = 1e-3
 SOFT = 1e-6
@@ -75,6 +77,10 @@ class Audit:
         f - f*, where it may be more than the decrement.
     vanishes : bool
         Whether the curvature is another right beside the point.
+    holds : bool
+        Whether the Hessian has foretold what Newton's step finds at its end, or that step is too short to matter.
+    left : float
+        What that step has left of the gain, as a part.
     """
 
     decrement: float
@@ -97,6 +103,8 @@ class Audit:
     ways: np.ndarray | None = None
     gap: float | None = None
     vanishes: bool = False
+    holds: bool = True
+    left: float = 0.0
 
     @property
     def curvature(self) -> tuple[float, ...]:
@@ -150,15 +158,22 @@ class Audit:
         return hidden + float((slopes * self.ways)[loose].sum())
 
     def at(self, gradient: np.ndarray) -> Audit:
-        """Return the audit of a point nearby, where the gradient is another and the Hessian as good as the same."""
+        """Return the audit of the end of Newton's step, by the same Hessian.
+
+        Where that step has left a part q of itself, as the Hessian is another there, so will those to come: together
+        they are 1 / (1 - q) times as long as the first.
+        """
         assert self.inverse is not None
         assert self.error is not None
         step = -self.inverse @ gradient
         error = np.where(np.isinf(self.error), np.inf, np.abs(step) + np.abs(self.inverse) @ self.slack)
         decrement = float(-gradient @ step) / 2
         assert self.bends is not None
-        gap = decrement + self.beyond(gradient, self.bends == 0)
-        return replace(self, decrement=decrement, step=step, error=error, gap=gap)
+        left = max(decrement, 0.0) / self.decrement
+        longer = 1 / (1 - min(math.sqrt(left), MOST_LEFT))
+        error = np.where(np.isinf(error), np.inf, error + (longer - 1) * np.abs(step))
+        gap = longer**2 * decrement + self.beyond(gradient, self.bends == 0)
+        return replace(self, decrement=decrement, step=step, error=error, gap=gap, left=left)
 
 
 class Bowl(NamedTuple):

@@ -30,8 +30,9 @@ PATIENCE = 4
 NOISES = 4.0
 # How often a kink is looked for, and after how many audits without an end it is without another sign of one.
 MOST_KINKS, STEADY_AUDITS = 3, 2
-# Newton's steps with one Hessian: how many, and what each must leave of the gain at the most.
-MOST_CHORDS, CONTRACTED = 8, 0.25
+# Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what one leaves that
+# shows the Hessian to be right.
+MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 0.02
 # How many Hessians a point may be polished by, where one costs little and where it costs much.
 ROUNDS, FEW_ROUNDS, FEW_VARIABLES = 12, 3, 20
 # Where Newton's step fails, the curvature is looked at again over such a part of its length.
@@ -109,7 +110,7 @@ class Judge:
             return self.off_the_ridge(x, report, certificate)
         if report.is_flat:
             return self.flat(x)
-        if report.decrement <= certificate.tolerance and not self.missed(report):
+        if report.holds and report.decrement <= certificate.tolerance and not self.missed(report):
             return self.near(x, report, certificate)
         return self.onward(code, x, report, certificate)
 
@@ -156,12 +157,14 @@ class Judge:
                 # Over a shorter way nothing better can be had either.
                 return wide
             x = np.asarray(self.engine.state.best_x)
-            near = report.decrement <= max(self.asked, report.floor) or not report.bend >= 0
-            near = near and not (taken and self.missed(report))
+            near = report.decrement <= (self.asked if report.left <= EXACT else 0.0) or report.decrement <= report.floor
+            near = (near and not (taken and self.missed(report))) or report.bend < 0
             affords = self.helps and self.drive.affords(cost_of_audit(self.engine.objective))
             if near and not taken and affords:
                 report = report.beside(x, self.slope(x)[1], lambda x: self.slope(x)[1], self.size(x))
             wide = report if report.vanishes else None
+            if not taken and affords and report.step is not None and self.is_long(x, report.step):
+                report = replace(report, holds=False)
             if not affords or (near and not wide) or not (near or taken or reach is None):
                 break
             # The curvature may change over less than the differences that it was had from.
@@ -210,7 +213,7 @@ class Judge:
             return report, taken
         value, gradient = float(engine.state.best_value), None
         while taken < MOST_CHORDS and report.decrement > 0 and self.goes_on():
-            if taken and report.decrement <= CONTRACTED * self.asked and not self.missed(report):
+            if taken and report.left <= EXACT and report.decrement <= self.asked and not self.missed(report):
                 break
             assert report.step is not None
             new = x + report.step if engine.box is None else np.clip(x + report.step, *engine.box)
@@ -229,6 +232,10 @@ class Judge:
     def is_rounding(self, x: np.ndarray, step: np.ndarray) -> bool:
         """Tell whether a step is lost in the rounding of the point."""
         return bool(np.all(np.abs(step) <= EPS * np.maximum(np.abs(x), self.least)))
+
+    def is_long(self, x: np.ndarray, step: np.ndarray) -> bool:
+        """Tell whether the curvature may change over a step."""
+        return bool(np.any(np.abs(step) > NARROW * self.size(x)))
 
     def goes_on(self) -> bool:
         """Tell whether another gradient may be had."""
@@ -442,7 +449,7 @@ class Judge:
         value = float(self.engine.state.best_value)
         for way in (report.step, *report.soft):
             # A shorter step was put to the test by the gradient at its end.
-            if way is not None and np.any(np.abs(way) > NARROW * self.size(x)):
+            if way is not None and self.is_long(x, way):
                 left = along_ridge(self.trial, x, value, way, report.floor)
                 if left.value < value - max(bound, 2 * report.decrement):
                     return left
