@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,13 +12,10 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, least_size, scale_of
 from steepest.derivatives.higher import hessian_at, hessian_by_differences
 from steepest.derivatives.objective import Objective
+from steepest.descent.modes import Modes, Slope
 
 LARGEST_AUDIT = 200
 LARGEST_AUDIT_BY_VALUES = 20
-Slope = Callable[[np.ndarray], np.ndarray]
-
-# The part of itself that a step of Newton's may leave for the sum of those to come to be known.
-MOST_LEFT = 0.9
 SADDLED = 1e-6
 FLAT_RIDGE = 1e-3
 SOFT = 1e-6
@@ -28,10 +24,6 @@ MOST_SOFT = 4
 SURE = 8.0
 # How many roundings a gradient bears, in units of what rounding the point alone does to it.
 ROUNDINGS = 16
-# Over such a part of the point a curvature must hold that was had over a longer way.
-NARROW = math.sqrt(EPS)
-# A part of an eigenvector that is less than this is rounding.
-FAINT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -66,17 +58,10 @@ class Audit:
     error : array or None
         How far each parameter, in the user's units, may lie from the minimiser: a bound where the audit is a
         certificate, infinite where the Hessian is singular, None where nothing is known.
-    inverse : array or None
-        The inverse of the Hessian among the coordinates that are free, 0 along directions without curvature.
-    slack : array or None
-        How far rounding may move each entry of the gradient.
-    modes, bends, ways : array or None
-        Directions w, a column each, in which the Hessian is diagonal; the curvature wᵀHw along each, 0 unless it is
-        positive beyond the error of the Hessian; and the length of w over which it was had.
+    modes : Modes or None
+        The directions in which the Hessian is diagonal.
     gap : float or None
         f - f*, where it may be more than the decrement.
-    vanishes : bool
-        Whether the curvature is another right beside the point.
     holds : bool
         Whether the Hessian has foretold what Newton's step finds at its end, or that step is too short to matter.
     left : float
@@ -96,13 +81,8 @@ class Audit:
     step: np.ndarray | None = None
     soft: tuple[np.ndarray, ...] = ()
     error: np.ndarray | None = None
-    inverse: np.ndarray | None = None
-    slack: np.ndarray | None = None
-    modes: np.ndarray | None = None
-    bends: np.ndarray | None = None
-    ways: np.ndarray | None = None
+    modes: Modes | None = None
     gap: float | None = None
-    vanishes: bool = False
     holds: bool = True
     left: float = 0.0
 
@@ -119,61 +99,34 @@ class Audit:
     def is_flat(self) -> bool:
         return self.largest == 0 == self.smallest and self.decrement == 0 and not self.held
 
-    def beside(self, x: np.ndarray, gradient: np.ndarray, slope: Slope, size: np.ndarray) -> Audit:
-        """Return the audit with what one gradient right beside x says of the curvature there.
+    @property
+    def vanishes(self) -> bool:
+        """Whether the curvature is another right beside the point."""
+        return self.modes is not None and bool(self.modes.vanishing.any())
 
-        The Hessian is had from differences over a part of the point. Where the curvature vanishes at the minimum, as
-        that of x⁴ does, it is another over a shorter way: what is left to gain then is no more than the slope times
-        the way that was looked at. The same holds where rounding hides the curvature over the shorter way.
-        """
-        if self.modes is None or self.bends is None or not self.modes.any():
-            return self
-        signs = np.where(np.arange(self.bends.size) % 2, -1.0, 1.0)
-        way = self.modes @ signs
-        t = NARROW * float(np.min(size[way != 0] / np.abs(way[way != 0])))
-        if not 0 < t < math.inf:
-            return self
-        found = signs * (self.modes.T @ (slope(x + t * way) - gradient)) / t
-        hidden = 8 * np.abs(self.modes).T @ self.slack / t >= self.bends / 2
-        vanishing = ~((found >= self.bends / 2) & (found <= 2 * self.bends)) & ~hidden & (self.bends > 0)
-        assert self.error is not None
-        error = self.error + (np.abs(self.modes) * self.ways)[:, hidden & (self.bends > 0)].sum(axis=1)
-        error[_touched(self.modes[:, vanishing], self.modes)] = math.inf
-        gap = self.decrement + self.beyond(gradient, hidden | vanishing | (self.bends == 0))
-        # Values must tell whether f rises along these.
-        soft = (*self.soft, *(self.modes * self.ways)[:, vanishing].T[:MOST_SOFT])
-        return replace(self, gap=gap, error=error, soft=soft, vanishes=bool(vanishing.any()))
+    @property
+    def loose(self) -> float:
+        """What may be left to gain along modes whose curvature is not known beside the point."""
+        return 0.0 if self.modes is None else self.modes.left_along(self.modes.loose)
 
-    def beyond(self, gradient: np.ndarray, loose: np.ndarray) -> float:
-        """Return what may be left to gain beside the decrement.
-
-        That is what rounding of the gradient hides, ½ δᵀ|H⁻¹|δ, and the slope times the way along modes whose
-        curvature is known over the whole way alone.
-        """
-        assert self.modes is not None
-        assert self.ways is not None
-        assert self.inverse is not None
-        slopes = np.abs(self.modes.T @ gradient) + np.abs(self.modes).T @ self.slack
-        hidden = float(self.slack @ np.abs(self.inverse) @ self.slack) / 2
-        return hidden + float((slopes * self.ways)[loose].sum())
+    def seen(self, modes: Modes) -> Audit:
+        """Return the audit by what is known of its modes now."""
+        return replace(self, modes=modes, error=modes.error, gap=modes.gap)
 
     def at(self, gradient: np.ndarray) -> Audit:
-        """Return the audit of the end of Newton's step, by the same Hessian.
+        """Return the audit of the end of Newton's step, by the same Hessian."""
+        assert self.modes is not None
+        modes = self.modes.at(gradient)
+        left = modes.decrement / self.decrement
+        return replace(self, decrement=modes.decrement, step=modes.step, left=left).seen(modes)
 
-        Where that step has left a part q of itself, as the Hessian is another there, so will those to come: together
-        they are 1 / (1 - q) times as long as the first.
-        """
-        assert self.inverse is not None
-        assert self.error is not None
-        step = -self.inverse @ gradient
-        error = np.where(np.isinf(self.error), np.inf, np.abs(step) + np.abs(self.inverse) @ self.slack)
-        decrement = float(-gradient @ step) / 2
-        assert self.bends is not None
-        left = max(decrement, 0.0) / self.decrement
-        longer = 1 / (1 - min(math.sqrt(left), MOST_LEFT))
-        error = np.where(np.isinf(error), np.inf, error + (longer - 1) * np.abs(step))
-        gap = longer**2 * decrement + self.beyond(gradient, self.bends == 0)
-        return replace(self, decrement=decrement, step=step, error=error, gap=gap, left=left)
+    def beside(self, x: np.ndarray, slope: Slope, size: np.ndarray) -> Audit:
+        """Return the audit with what one gradient right beside x says of the curvature there."""
+        assert self.modes is not None
+        modes = self.modes.beside(x, slope, size)
+        report = self.seen(modes)
+        # Values must tell whether f rises where the curvature vanishes.
+        return replace(report, soft=(*self.soft, *(modes.ways * modes.reach)[:, modes.vanishing].T[:MOST_SOFT]))
 
 
 class Bowl(NamedTuple):
@@ -204,12 +157,13 @@ class Bowl(NamedTuple):
 
 def audit(
     objective: Objective, x: np.ndarray, start: np.ndarray, sign: float, box: Box | None = None,
-    reach: np.ndarray | None = None,
+    reach: np.ndarray | None = None, exact: bool = False,
 ) -> Audit | None:  # fmt: skip
     """Look at the Hessian by differences of the gradient: the Newton decrement ½ gᵀH⁻¹g and its floor.
 
     Coordinates that an edge of the box holds are left out. `reach` is over how much of each coordinate the Hessian
-    is wanted, where that is less than it is had from by default. None where something is not finite.
+    is wanted, where that is less than it is had from by default; `exact` asks for it by traced code, which is compiled
+    first. None where something is not finite.
     """
     if objective.audit is not None:
         return objective.audit(x)
@@ -220,7 +174,10 @@ def audit(
     steps = scale * min(noise ** (1 / 4) if by_values else EPS ** (1 / 3), 0.1)
     if reach is not None:
         steps = np.minimum(steps, np.maximum(reach, math.sqrt(EPS) * np.where(x == 0, steps, np.abs(x))))
-    hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
+    if exact:
+        hessian = hessian_at(objective, x)
+    else:
+        hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
     if box is not None and objective.compiled is not None and not np.all(np.isfinite(hessian)):
         # Differences look beyond the edge, where there may be nothing to see.
         hessian = hessian_at(objective, x)
@@ -281,28 +238,17 @@ def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | 
     turned = np.divide(slopes, bends, out=np.zeros_like(slopes), where=bends > EPS * bends.max())
     rounding = EPS * size
     floor = noise + float(rounding @ np.abs(hessian) @ rounding)
-    inverse = (vectors[:, solid] / eigenvalues[solid]) @ vectors[:, solid].T * np.outer(units, units)
     step = -units * (vectors @ turned)
-    error = np.abs(step) + np.abs(inverse) @ slack
-    sure = eigenvalues > SURE * unsure
-    error[_touched(vectors[:, ~sure], vectors)] = math.inf
-    whole = np.zeros((free.size, free.size))
-    whole[np.ix_(free, free)] = inverse
-    modes = np.zeros((free.size, eigenvalues.size))
-    modes[free] = units[:, None] * vectors
-    longest = np.max(np.abs(modes[free]) / steps[:, None], axis=0)
-    report = Audit(
+    ways = np.zeros((free.size, eigenvalues.size))
+    ways[free] = units[:, None] * vectors
+    reach = 1 / np.max(np.abs(ways[free]) / steps[:, None], axis=0)
+    bends = np.where(solid, eigenvalues, 0.0)
+    modes = Modes.of(ways, bends, eigenvalues > SURE * unsure, reach, _placed(free, gradient), _placed(free, slack))
+    return Audit(
         decrement, floor, *_extremes(hessian, eigenvalues), ridge, cost, not free.all(), bend=bend,
         way=_placed(free, _as_long(units * vectors[:, 0], steps)), step=_placed(free, step),
-        soft=_soft(hessian, steps, free), error=_placed(free, error), inverse=whole,
-        slack=_placed(free, slack), modes=modes, bends=np.where(sure, eigenvalues, 0.0), ways=1 / longest,
-    )  # fmt: skip
-    return replace(report, gap=decrement + report.beyond(_placed(free, gradient), ~sure))
-
-
-def _touched(some: np.ndarray, every: np.ndarray) -> np.ndarray:
-    """Return which coordinates some of the directions move by more than rounding."""
-    return np.any(np.abs(some) > FAINT * np.abs(every).max(axis=1, keepdims=True), axis=1)
+        soft=_soft(hessian, steps, free),
+    ).seen(modes)  # fmt: skip
 
 
 def _extremes(hessian: np.ndarray, scaled: np.ndarray) -> tuple[float, float]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steepest.derivatives.differences import EPS, least_size, noise_level, scale_of
-from steepest.descent.audit import NARROW, Audit, audit, auditable, cost_of_audit
+from steepest.descent.audit import Audit, audit, auditable, cost_of_audit
 from steepest.descent.engine import Engine
 from steepest.descent.kink import WIDEST, settle
 from steepest.descent.leaving import Left, Tail, along_ray, along_ridge, bends_down, by_newton, scales
+from steepest.descent.modes import NARROW
 from steepest.descent.plateau import described
 from steepest.descent.state import RUNNING, STALLED
 from steepest.descent.verdict import Ending
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 MOST_AUDITS = 24
 MOST_POLISHED = 8
 PATIENCE = 4
+# How far to move, in roundings of the point, to see how a gradient is rounded.
+ROUGH = 8
 # What is less than so many times the noise of f can't be told from nothing.
 NOISES = 4.0
 # How often a kink is looked for, and after how many audits without an end it is without another sign of one.
@@ -58,6 +61,8 @@ class Judge:
         # In a circle the two, and the rows of a fit with them, would stay in memory until garbage is collected.
         self.drive, self.engine = weakref.proxy(drive), drive.engine
         self.audits = self.polished = self.kinks = self.cost = 0
+        # The value at the last audit without an end, and whether the Hessian comes from traced code since.
+        self.anchor, self.exact = float(drive.engine.state.first_value), False
         self.least = least_size(drive.start)
         # Engines of fits have their own ways to come near.
         self.helps = drive.helped and type(drive.engine) is Engine
@@ -93,11 +98,15 @@ class Judge:
             facts = f"{self.drive.spent():,} values taken, and too few are left to look at the curvature"
             return Ending(Outcome.EVALUATION_LIMIT, facts)
         self.audits += 1
-        report = self.looked_at(x)
+        # Far from a minimum curvatures may overflow.
+        with np.errstate(all="ignore"):
+            report = self.looked_at(x)
         if report is None:
             return self.estimated(code)
         kind = "certified" if objective.quadratic else "audited"
-        return self.judged(code, np.asarray(self.engine.state.best_x), report, kind)
+        ending = self.judged(code, np.asarray(self.engine.state.best_x), report, kind)
+        self.anchor = float(self.engine.state.best_value)
+        return ending
 
     def judged(self, code: int, x: np.ndarray, report: Audit, kind: str) -> Ending | None:
         """Judge a point by what is known of the Hessian there."""
@@ -152,32 +161,58 @@ class Judge:
             if before is not None and self.stretch(x, before, new):
                 before, report, wide, x = None, None, None, np.asarray(self.engine.state.best_x)
                 continue
+            if self.doubts(new):
+                self.exact = True
+                continue
             report, taken = self.polish(x, new)
             if wide is not None and not taken:
                 # Over a shorter way nothing better can be had either.
                 return wide
             x = np.asarray(self.engine.state.best_x)
             near = report.decrement <= (self.asked if report.left <= EXACT else 0.0) or report.decrement <= report.floor
+            near = near and report.loose <= max(self.asked, self.unseen, report.floor)
             near = (near and not (taken and self.missed(report))) or report.bend < 0
             affords = self.helps and self.drive.affords(cost_of_audit(self.engine.objective))
             if near and not taken and affords:
-                report = report.beside(x, self.slope(x)[1], lambda x: self.slope(x)[1], self.size(x))
+                report = report.beside(x, lambda x: self.slope(x)[1], self.size(x))
             wide = report if report.vanishes else None
-            if not taken and affords and report.step is not None and self.is_long(x, report.step):
-                report = replace(report, holds=False)
+            long = not taken and report.step is not None and self.is_long(x, report.step)
+            report = replace(report, holds=not affords or (near and not long))
             if not affords or (near and not wide) or not (near or taken or reach is None):
                 break
             # The curvature may change over less than the differences that it was had from.
             assert report.step is not None
             reach = NARROW * self.size(x) if wide else REACH * np.abs(report.step)
             before = new.step if taken == 1 else None
-        return report or self.audit(x, reach)
+        return self.roughened(x, report or self.audit(x, reach))
+
+    def roughened(self, x: np.ndarray, report: Audit | None) -> Audit | None:
+        """Return an audit by the rounding that the gradient shows where the point moves by hardly more than its own."""
+        if report is None or report.modes is None or not self.helps or not self.goes_on():
+            return report
+        modes = report.modes
+        way = ROUGH * EPS * self.size(x) * np.where(np.arange(x.size) % 2, -1.0, 1.0)
+        seen = self.slope(x + way)[1] - modes.gradient - modes.product(way)
+        return report.seen(modes.roughened(2 * np.abs(seen))) if np.all(np.isfinite(seen)) else report
 
     def audit(self, x: np.ndarray, reach: np.ndarray | None) -> Audit | None:
         """Return an audit of a point, and count what it costs."""
         engine = self.engine
         self.cost += cost_of_audit(engine.objective)
-        return audit(engine.objective, x, engine.start, engine.sign, engine.box, reach)
+        return audit(engine.objective, x, engine.start, engine.sign, engine.box, reach, self.exact)
+
+    def doubts(self, report: Audit) -> bool:
+        """Tell whether the Hessian by differences says too little, and traced code may say more."""
+        objective = self.engine.objective
+        if self.exact or not self.helps or objective.compiled is None or objective.kind != "traced":
+            return False
+        return report.bend < 0 or report.loose > self.unseen
+
+    @property
+    def unseen(self) -> float:
+        """How small a gain can't be seen any more in values as large as those on the way since the last audit."""
+        value = float(self.engine.state.best_value)
+        return EPS * max(abs(value), self.anchor - value)
 
     def size(self, x: np.ndarray) -> np.ndarray:
         """Return the size of each coordinate of a point, 1 where nothing tells it."""
@@ -209,11 +244,11 @@ class Judge:
         Return the audit of the point that they lead to, and how many were taken.
         """
         engine, taken = self.engine, 0
-        if not self.helps or report.inverse is None or report.bend < 0:
+        if not self.helps or report.modes is None or report.bend < 0:
             return report, taken
         value, gradient = float(engine.state.best_value), None
         while taken < MOST_CHORDS and report.decrement > 0 and self.goes_on():
-            if taken and report.left <= EXACT and report.decrement <= self.asked and not self.missed(report):
+            if taken > 1 and report.left <= EXACT and report.decrement <= self.asked and not self.missed(report):
                 break
             assert report.step is not None
             new = x + report.step if engine.box is None else np.clip(x + report.step, *engine.box)
@@ -412,7 +447,7 @@ class Judge:
             return False
         if code == STALLED or self.audits == STEADY_AUDITS:
             return self.kinks == 0
-        return report.beside(x, self.slope(x)[1], lambda x: self.slope(x)[1], self.size(x)).vanishes
+        return report.beside(x, lambda x: self.slope(x)[1], self.size(x)).vanishes
 
     def rests(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending:
         """Say why no step leads on: the noise of f hides what is left, or a kink, or something unknown."""

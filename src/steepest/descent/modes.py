@@ -1,0 +1,147 @@
+"""The directions in which a Hessian is diagonal, and what they say of the distance to the minimum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from steepest.derivatives.differences import EPS
+
+Slope = Callable[[np.ndarray], np.ndarray]
+
+# Over such a part of the point a curvature must hold that was had over a longer way.
+NARROW = math.sqrt(EPS)
+# A part of a direction that is less than this is rounding.
+FAINT = 1e-6
+# The part of itself that a step may leave for the sum of those to come to be known.
+MOST_LEFT = 0.9
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Directions w, a column each, with the curvature wᵀHw along each, at a point with a gradient.
+
+    Attributes
+    ----------
+    ways : array of shape (coordinates, modes)
+        The directions.
+    bends : array
+        The curvatures, 0 where one is not positive beyond rounding.
+    sure : array of bool
+        Which curvatures are positive beyond the error of the Hessian.
+    reach : array
+        The length along each over which its curvature was had.
+    gradient, slack : array
+        The gradient, and how far rounding may move each entry of it.
+    longer : array
+        How much longer the steps to come are together than the next.
+    unseen, vanishing : array of bool
+        Along which rounding hides whether the curvature is the same right beside the point, and along which it is not.
+    """
+
+    ways: np.ndarray
+    bends: np.ndarray
+    sure: np.ndarray
+    reach: np.ndarray
+    gradient: np.ndarray
+    slack: np.ndarray
+    longer: np.ndarray
+    unseen: np.ndarray
+    vanishing: np.ndarray
+
+    @classmethod
+    def of(
+        cls, ways: np.ndarray, bends: np.ndarray, sure: np.ndarray, reach: np.ndarray, gradient: np.ndarray,
+        slack: np.ndarray,
+    ) -> Modes:  # fmt: skip
+        """Return modes of which nothing else is known."""
+        none = np.zeros(bends.size, dtype=bool)
+        return cls(ways, bends, sure, reach, gradient, slack, np.ones(bends.size), none, none)
+
+    @cached_property
+    def inverse(self) -> np.ndarray:
+        """The inverse of the Hessian, 0 along directions without curvature."""
+        solid = self.bends > 0
+        return (self.ways[:, solid] / self.bends[solid]) @ self.ways[:, solid].T
+
+    def product(self, way: np.ndarray) -> np.ndarray:
+        """Return the Hessian times a vector."""
+        back = np.linalg.pinv(self.ways)
+        return back.T @ (self.bends * (back @ way))
+
+    @property
+    def step(self) -> np.ndarray:
+        """Newton's step, along the modes that have a curvature."""
+        return -self.inverse @ self.gradient
+
+    @property
+    def decrement(self) -> float:
+        """What that step gains, ½ gᵀH⁻¹g."""
+        return float(self.gradient @ self.inverse @ self.gradient) / 2
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """How far the minimum lies along each mode."""
+        slopes = np.abs(self.ways.T @ self.gradient)
+        return self.longer * np.divide(slopes, self.bends, out=np.zeros_like(slopes), where=self.bends > 0)
+
+    @property
+    def loose(self) -> np.ndarray:
+        """The modes whose curvature is known over their reach alone, or not at all."""
+        return ~self.sure | self.unseen | self.vanishing
+
+    @property
+    def error(self) -> np.ndarray:
+        """How far each coordinate may lie from the minimiser; infinite where a curvature vanishes, or nearly."""
+        size = np.abs(self.ways)
+        error = size @ self.lengths + np.abs(self.inverse) @ self.slack
+        error += (size * self.reach)[:, self.unseen & self.sure].sum(axis=1)
+        lost = size[:, self.vanishing | ~self.sure] > FAINT * size.max(axis=1, initial=0.0, keepdims=True)
+        error[lost.any(axis=1)] = math.inf
+        return error
+
+    @property
+    def gap(self) -> float:
+        """What may be left to gain: by the steps to come, by the rounding of the gradient, and along loose modes."""
+        hidden = self.slack @ np.abs(self.inverse) @ self.slack / 2
+        return float(self.bends @ self.lengths**2 / 2 + hidden) + self.left_along(self.loose)
+
+    def left_along(self, some: np.ndarray) -> float:
+        """Return what may be left to gain along some modes, within the way over which their curvature was had."""
+        slopes = np.abs(self.ways.T @ self.gradient) + np.abs(self.ways).T @ self.slack
+        return float((slopes * self.reach)[some].sum())
+
+    def at(self, gradient: np.ndarray) -> Modes:
+        """Return the modes at the end of Newton's step, by the same Hessian.
+
+        Where that step has left a part q of itself along a mode, as the curvature is another there, so will those to
+        come: together they are 1 / (1 - q) times as long as the next.
+        """
+        before, now = (np.abs(self.ways.T @ g) for g in (self.gradient, gradient))
+        left = np.divide(now, before, out=np.zeros_like(now), where=before > 0)
+        return replace(self, gradient=gradient, longer=1 / (1 - np.minimum(left, MOST_LEFT)))
+
+    def beside(self, x: np.ndarray, slope: Slope, size: np.ndarray) -> Modes:
+        """Return what one gradient right beside x says of the curvature there; `size` is that of the point.
+
+        The Hessian is had from differences over a part of the point. Where the curvature vanishes at the minimum, as
+        that of x⁴ does, it is another over a shorter way: what is left to gain then is no more than the slope times
+        the way that was looked at. The same holds where rounding hides the curvature over the shorter way.
+        """
+        signs = np.where(np.arange(self.bends.size) % 2, -1.0, 1.0)
+        way = self.ways @ signs
+        t = NARROW * float(np.min(size[way != 0] / np.abs(way[way != 0]), initial=math.inf))
+        if not 0 < t < math.inf:
+            return self
+        found = signs * (self.ways.T @ (slope(x + t * way) - self.gradient)) / t
+        unseen = 8 * np.abs(self.ways).T @ self.slack / t >= self.bends / 2
+        holds = (found >= self.bends / 2) & (found <= 2 * self.bends)
+        return replace(self, unseen=unseen, vanishing=self.sure & ~holds & ~unseen)
+
+    def roughened(self, noise: np.ndarray) -> Modes:
+        """Return the modes where the gradient is known to be rounded by so much, or more."""
+        return replace(self, slack=np.maximum(self.slack, noise))
