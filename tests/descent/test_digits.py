@@ -78,7 +78,7 @@ def test_where_the_curvature_vanishes_nothing_is_said_of_x_and_the_gap_is_a_boun
         ({"value": 1e-4}, lambda run, off: run.certificate.gap <= 1e-4 * abs(run.fun)),
         ({"descent": 1e-6}, lambda run, off: run.certificate.gap <= 1e-6 * 24.2),
     ],
-    ids=str,
+    ids=["x", "gradient", "value", "descent"],
 )
 def test_wishes(wish, met):
     def f(x, y):

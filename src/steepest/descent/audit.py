@@ -105,9 +105,9 @@ class Audit:
         return self.modes is not None and bool(self.modes.vanishing.any())
 
     @property
-    def loose(self) -> float:
+    def unknown(self) -> float:
         """What may be left to gain along modes whose curvature is not known beside the point."""
-        return 0.0 if self.modes is None else self.modes.left_along(self.modes.loose)
+        return 0.0 if self.modes is None else self.modes.unknown
 
     def seen(self, modes: Modes) -> Audit:
         """Return the audit by what is known of its modes now."""
@@ -241,9 +241,11 @@ def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | 
     step = -units * (vectors @ turned)
     ways = np.zeros((free.size, eigenvalues.size))
     ways[free] = units[:, None] * vectors
-    reach = 1 / np.max(np.abs(ways[free]) / steps[:, None], axis=0)
+    # A coordinate that is held does not move.
+    lengths = [_placed(free, length) + ~free for length in (steps, np.maximum(scale, 1.0))]
+    known = _placed(free, gradient), _placed(free, slack)
     bends = np.where(solid, eigenvalues, 0.0)
-    modes = Modes.of(ways, bends, eigenvalues > SURE * unsure, reach, _placed(free, gradient), _placed(free, slack))
+    modes = Modes.of(ways, bends, eigenvalues > SURE * unsure, (lengths[0], lengths[1]), *known)
     return Audit(
         decrement, floor, *_extremes(hessian, eigenvalues), ridge, cost, not free.all(), bend=bend,
         way=_placed(free, _as_long(units * vectors[:, 0], steps)), step=_placed(free, step),

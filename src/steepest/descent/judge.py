@@ -170,7 +170,7 @@ class Judge:
                 return wide
             x = np.asarray(self.engine.state.best_x)
             near = report.decrement <= (self.asked if report.left <= EXACT else 0.0) or report.decrement <= report.floor
-            near = near and report.loose <= max(self.asked, self.unseen, report.floor)
+            near = near and report.unknown <= max(self.asked, self.unseen, report.floor)
             near = (near and not (taken and self.missed(report))) or report.bend < 0
             affords = self.helps and self.drive.affords(cost_of_audit(self.engine.objective))
             if near and not taken and affords:
@@ -206,7 +206,7 @@ class Judge:
         objective = self.engine.objective
         if self.exact or not self.helps or objective.compiled is None or objective.kind != "traced":
             return False
-        return report.bend < 0 or report.loose > self.unseen
+        return report.bend < 0 or report.unknown > self.unseen
 
     @property
     def unseen(self) -> float:

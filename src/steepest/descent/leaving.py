@@ -73,7 +73,7 @@ def along_ridge(f: Function, x: np.ndarray, value: float, way: np.ndarray, least
 
 def along_ray(f: Function, x: np.ndarray, value: float, way: np.ndarray, least: float) -> Left:
     """Go along a ray in steps four times as long each time, until f turns up again; fall by `least` at first."""
-    farthest = FARTHEST * (1 + np.abs(x).max()) / np.abs(way).max()
+    farthest = FARTHEST * max(1.0, (1 + np.abs(x).max()) / np.abs(way).max())
     t, best, lowest = 1.0, 0.0, value
     falls: list[float] = []
     while t < farthest:

@@ -33,8 +33,8 @@ class Modes:
         The curvatures, 0 where one is not positive beyond rounding.
     sure : array of bool
         Which curvatures are positive beyond the error of the Hessian.
-    reach : array
-        The length along each over which its curvature was had.
+    reach, far : array
+        The length along each over which its curvature was had, and that at which a coordinate moves by its size.
     gradient, slack : array
         The gradient, and how far rounding may move each entry of it.
     longer : array
@@ -47,6 +47,7 @@ class Modes:
     bends: np.ndarray
     sure: np.ndarray
     reach: np.ndarray
+    far: np.ndarray
     gradient: np.ndarray
     slack: np.ndarray
     longer: np.ndarray
@@ -55,12 +56,13 @@ class Modes:
 
     @classmethod
     def of(
-        cls, ways: np.ndarray, bends: np.ndarray, sure: np.ndarray, reach: np.ndarray, gradient: np.ndarray,
-        slack: np.ndarray,
+        cls, ways: np.ndarray, bends: np.ndarray, sure: np.ndarray, lengths: tuple[np.ndarray, np.ndarray],
+        gradient: np.ndarray, slack: np.ndarray,
     ) -> Modes:  # fmt: skip
-        """Return modes of which nothing else is known."""
+        """Return modes of which nothing else is known; `lengths` of coordinates are a difference step and the size."""
         none = np.zeros(bends.size, dtype=bool)
-        return cls(ways, bends, sure, reach, gradient, slack, np.ones(bends.size), none, none)
+        reach, far = (1 / np.max(np.abs(ways) / length[:, None], axis=0, initial=0.0) for length in lengths)
+        return cls(ways, bends, sure, reach, far, gradient, slack, np.ones(bends.size), none, none)
 
     @cached_property
     def inverse(self) -> np.ndarray:
@@ -80,19 +82,26 @@ class Modes:
 
     @property
     def decrement(self) -> float:
-        """What that step gains, ½ gᵀH⁻¹g."""
-        return float(self.gradient @ self.inverse @ self.gradient) / 2
+        """What that step gains, ½ gᵀH⁻¹g, and a step as long as the point along directions without curvature."""
+        flat = float((self.steepness * self.far)[self.bends == 0].sum())
+        return float(self.gradient @ self.inverse @ self.gradient) / 2 + flat
+
+    @property
+    def steepness(self) -> np.ndarray:
+        """The slope along each mode, as far as it is more than rounding."""
+        return np.maximum(np.abs(self.ways.T @ self.gradient) - np.abs(self.ways).T @ self.slack, 0.0)
+
+    @property
+    def unknown(self) -> float:
+        """What may be left to gain along modes whose curvature is not known beside the point, beyond rounding."""
+        within = self.sure & (self.unseen | self.vanishing)
+        return float((self.steepness * self.reach)[within].sum() + (self.steepness * self.far)[~self.sure].sum())
 
     @property
     def lengths(self) -> np.ndarray:
         """How far the minimum lies along each mode."""
         slopes = np.abs(self.ways.T @ self.gradient)
         return self.longer * np.divide(slopes, self.bends, out=np.zeros_like(slopes), where=self.bends > 0)
-
-    @property
-    def loose(self) -> np.ndarray:
-        """The modes whose curvature is known over their reach alone, or not at all."""
-        return ~self.sure | self.unseen | self.vanishing
 
     @property
     def error(self) -> np.ndarray:
@@ -108,12 +117,9 @@ class Modes:
     def gap(self) -> float:
         """What may be left to gain: by the steps to come, by the rounding of the gradient, and along loose modes."""
         hidden = self.slack @ np.abs(self.inverse) @ self.slack / 2
-        return float(self.bends @ self.lengths**2 / 2 + hidden) + self.left_along(self.loose)
-
-    def left_along(self, some: np.ndarray) -> float:
-        """Return what may be left to gain along some modes, within the way over which their curvature was had."""
-        slopes = np.abs(self.ways.T @ self.gradient) + np.abs(self.ways).T @ self.slack
-        return float((slopes * self.reach)[some].sum())
+        rounding = np.abs(self.ways).T @ self.slack
+        loose = ~self.sure | self.unseen | self.vanishing
+        return float(self.bends @ self.lengths**2 / 2 + hidden + (rounding * self.reach)[loose].sum()) + self.unknown
 
     def at(self, gradient: np.ndarray) -> Modes:
         """Return the modes at the end of Newton's step, by the same Hessian.
