@@ -19,8 +19,9 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.tracing import Traced, stack
 from steepest.descent.audit import Audit
+from steepest.fitting.classes import ClassCoordinates
 from steepest.fitting.glm import Glm, whitened
-from steepest.fitting.recession import falls_forever, separates
+from steepest.fitting.recession import Recession, falls_forever, separates, tilt
 from steepest.fitting.scaling import Coordinates, edges
 from steepest.models.losses import squared
 
@@ -30,17 +31,17 @@ WIDEST = 2_000
 # Sums of n terms, each rounded: what they are off by, in units of eps times the sum of their sizes.
 ROUNDINGS = 16
 MOST_LOST = 0.1
+# A bound that is more of what a loss of changing curvature can gain says nothing of the distance.
+MOST_BENT = 0.9
 # How far rounding may move an output for the slope and the curvature to say what that does to the loss.
 FINE = 0.5
-ENDLESS = "the loss falls for ever as coefficients grow; add penalty=L2(1e-3), or so"
-UNSEEN = "no row is of some class, so that the loss falls for ever as its intercept does"
-ALIKE = "every target that counts is alike, so that the loss falls for ever as the intercept grows"
 
 
 class Seen(NamedTuple):
     """What a bound is made of: sums over the rows at θ, and along Newton's step d from it.
 
-    `gap` is the bound without rounding; `condition` is that of the Hessian, infinite where d is not its step.
+    `gap` is the bound without rounding; `condition` is that of the Hessian, infinite where d is not its step. The loss
+    may fall for ever where it looks `endless`, and does not where `tilt`, as far as outputs would move, is below 1.
     """
 
     gap: Array
@@ -50,7 +51,7 @@ class Seen(NamedTuple):
     size: Array
     lean: Array
     endless: Array
-    alike: Array
+    tilt: Array
     condition: Array
 
 
@@ -68,25 +69,20 @@ def look(
     W = glm.weights(d)
     rest = jnp.where(sharp, glm.ridge / 2 * (W @ W), -(gradient @ d) / 2)
     gap = jnp.where(blurred, jnp.inf, short + rest)
-    return sums(glm, theta, gap, value, gradient, z, d, along, condition)
+    seen = sums(glm, gap, value, gradient, z, condition)
+    endless = separates(glm, z) | falls_forever(glm, along)
+    return seen._replace(endless=endless, tilt=jnp.where(sharp & ~blurred, tilt(glm, along), jnp.inf))
 
 
-def sums(
-    glm: Glm, theta: Array, gap: Array, value: Array, gradient: Array, z: Array, d: Array, along: Array,
-    condition: Array,
-) -> Seen:  # fmt: skip
+def sums(glm: Glm, gap: Array, value: Array, gradient: Array, z: Array, condition: Array) -> Seen:
     """Return a bound with what tells how rounding may have changed it."""
     p = glm.weight / glm.mass
     _, first, second = glm.losses(z, glm.y, p)
     gap = jnp.where(glm.at_the_lowest(value), value - glm.lowest, gap)
-    alike, terms = jnp.asarray(False), stack(glm.loss.terms(Traced(glm.y)))
-    if not glm.loss.outputs:
-        intercept, ones = jnp.zeros_like(theta).at[-1].set(1.0), jnp.ones_like(z)
-        alike = falls_forever(glm, intercept, ones) | falls_forever(glm, -intercept, -ones)
     return Seen(
-        gap=gap, value=value, pull=jnp.abs(first).sum(), bend=jnp.abs(second).sum(), size=p @ terms,
-        lean=jnp.abs(glm.shaped(gradient)[-1]).max(), endless=separates(glm, z) | falls_forever(glm, d, along),
-        alike=alike, condition=condition,
+        gap=gap, value=value, pull=jnp.abs(first).sum(), bend=jnp.abs(second).sum(),
+        size=p @ stack(glm.loss.terms(Traced(glm.y))), lean=jnp.abs(glm.shaped(gradient)[-1]).max(),
+        endless=jnp.asarray(False), tilt=jnp.asarray(jnp.inf), condition=condition,
     )  # fmt: skip
 
 
@@ -108,9 +104,7 @@ def bounded(
     known = Rounding.at(numbers, theta, coordinates, glm)
     if known is not None and (least := lowest_of(numbers, known, glm)) is not None:
         return least
-    # Of a Hessian that is known without being formed, columns that are nearly dependent say how exact that is.
-    blurred = coordinates.condition if coordinates.condition > 1e5 else coordinates.condition**2
-    lost = ROUNDINGS * EPS * (numbers.condition if measured else blurred)
+    lost = rounded_of(numbers, coordinates, measured)
     if known is None or not lost < MOST_LOST:
         return None
     pulled = np.where(np.isfinite(metric), np.abs(metric), 0.0).T @ known.slope
@@ -120,13 +114,62 @@ def bounded(
     return Audit(gap + known.value, 4 * (error**2 / 2 + known.value), math.nan, math.nan, 0.0, 1)
 
 
-def or_unseen(report: Audit | None, glm: Glm) -> Audit | None:
-    """Return a bound, or where there is none that a class which no row is of lets the loss fall for ever."""
-    if not glm.loss.outputs or (report is not None and math.isfinite(report.decrement)):
-        return report
-    seen = np.unique(np.asarray(glm.y)[np.asarray(glm.weight) > 0]).size
-    told = glm.loss.contrasts.shape[0]  # type: ignore[attr-defined]
-    return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1, endless=UNSEEN) if seen < told else report
+def errors(
+    seen: Seen, metric: np.ndarray, theta: np.ndarray, frame: Coordinates | ClassCoordinates,
+    coordinates: Coordinates, glm: Glm, measured: bool = True,
+) -> np.ndarray | None:  # fmt: skip
+    """Return how far each parameter, in the user's units, may lie from the best; None where no bound is known.
+
+    With h² = eᵀ H e for the error e, f - f* ≥ [1 - (1 + w) e^(-w)] / R², w = R h, where |ℓ‴| ≤ M ℓ″ and R is M times the
+    length of the longest row as H⁻¹ measures it. So the bound of f - f* is one of h, and |cᵀe| ≤ h ‖Mᵀ c‖.
+    """
+    seen = Seen(*map(float, seen))
+    known = Rounding.at(seen, theta, coordinates, glm)
+    lost = rounded_of(seen, coordinates, measured)
+    if known is None or not (math.isfinite(glm.loss.unsteady) and lost < MOST_LOST and math.isfinite(seen.gap)):
+        return None
+    reach, precision = np.append(reach_of(glm, coordinates), 1.0), float(np.finfo(np.dtype(glm.X.dtype)).eps)
+    # Columns that were turned are rounded as the terms that they are sums of.
+    terms = reach if coordinates.basis is None else np.append(coordinates.reach @ np.abs(coordinates.basis), 1.0)
+    written = ROUNDINGS * precision * seen.pull * terms + seen.bend * known.outputs * reach
+    blurred = np.abs(metric).T @ (known.slope + np.repeat(written, max(glm.loss.outputs, 1)))
+    gap = (math.sqrt(2 * max(seen.gap, 0.0)) + float(np.linalg.norm(blurred))) ** 2 / 2 * (1 + lost) ** 2
+    gap += seen.bend * known.outputs**2
+    sizes = shaped(np.linalg.norm(metric, axis=1), glm)
+    longest = glm.loss.unsteady * float(np.linalg.norm(reach @ sizes)) * (1 + lost)
+    away = distance(gap, longest)
+    if not math.isfinite(away):
+        return None
+    found = away * (1 + lost) * np.linalg.norm(frame.to_user(metric.T), axis=0)
+    found += EPS * (len(reach) + ROUNDINGS) * frame.terms(theta)
+    if not metric.any(axis=1).all():
+        # A coordinate without curvature may be anything.
+        found[np.any(frame.to_user(np.eye(theta.size)[~metric.any(axis=1)]) != 0, axis=0)] = math.inf
+    return np.where(frame.undetermined, math.inf, found)
+
+
+def distance(gap: float, longest: float) -> float:
+    """Return the largest h with [1 - (1 + w) e^(-w)] / R² ≤ gap, w = R h; infinite where that is not known to be small."""
+    scaled = gap * longest**2
+    if scaled < 1e-8:
+        # 1 - (1 + w) e^(-w) is w² / 2 - w³ / 3 or more.
+        return math.sqrt(2 * gap) * (1 + math.sqrt(2 * scaled))
+    if scaled > MOST_BENT:
+        return math.inf
+    low, high = 0.0, 4.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if 1 - (1 + middle) * math.exp(-middle) <= scaled else (low, middle)
+    return high / longest
+
+
+def rounded_of(seen: Seen, coordinates: Coordinates, measured: bool) -> float:
+    """Return what part of H⁻¹ rounding hides.
+
+    Of a Hessian that is known without being formed, columns that are nearly dependent say how exact that is.
+    """
+    blurred = coordinates.condition if coordinates.condition > 1e5 else coordinates.condition**2
+    return ROUNDINGS * EPS * (seen.condition if measured else blurred)
 
 
 def lowest_of(seen: Seen, known: Rounding, glm: Glm) -> Audit | None:
@@ -167,6 +210,19 @@ class Rounding:
         return cls(ROUNDINGS * EPS * each * np.repeat(reach, shaped.shape[1]), value, outputs)
 
 
+def moved_by(known: Rounding | None, metric: np.ndarray, coordinates: Coordinates, glm: Glm) -> float:
+    """Return how far rounding of the gradient may move an output in Newton's step; infinite where that is unknown."""
+    if known is None or not np.all(np.isfinite(metric)):
+        return math.inf
+    step = np.abs(metric) @ (np.abs(metric).T @ known.slope)
+    return math.sqrt(2) * float((np.append(reach_of(glm, coordinates), 1.0) @ shaped(step, glm)).max())
+
+
+def shaped(theta: np.ndarray, glm: Glm) -> np.ndarray:
+    """Return θ with a column an output."""
+    return theta.reshape(-1, max(glm.loss.outputs, 1))
+
+
 def reach_of(glm: Glm, coordinates: Coordinates) -> np.ndarray:
     """Return the largest entry of each column that is descended in, or more."""
     if coordinates.basis is None:
@@ -189,23 +245,36 @@ class Certifier:
     glm : Glm
         The model on its rows.
     coordinates : Coordinates
-        What its θ are in the user's units.
+        What its columns are in the user's units.
+    recession : Recession
+        Whether the loss falls for ever.
+    near : float
+        What bound is near enough where no tolerance was given, if that is more than rounding.
     metric : array or None
         M with Mᵀ H M = I at the last point looked at, with which descent may go on.
     """
 
     glm: Glm
     coordinates: Coordinates
+    recession: Recession
+    near: float = 0.0
     metric: Any = None
     _known: tuple[np.ndarray, Seen, Any] | None = None
 
-    def learn(self, x: Any, seen: Seen, metric: Any, softness: Any) -> None:
+    @property
+    def frame(self) -> Coordinates | ClassCoordinates:
+        """What θ is in the user's units."""
+        contrasts = getattr(self.glm.loss, "contrasts", None)
+        return self.coordinates if contrasts is None else ClassCoordinates(self.coordinates, contrasts)
+
+    def learn(self, x: Any, seen: Seen, metric: Any) -> None:
         """Remember what a descent has seen where it stands."""
         self._known = np.asarray(x), jax.device_get(seen), metric
-        self.glm = replace(self.glm, softness=softness)
 
     def __call__(self, theta: np.ndarray) -> Audit | None:
         """Return the bound at θ, infinite where there is none yet; None where there can be none."""
+        if self.recession.endless:
+            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 0, endless=self.recession.decided().endless)
         if theta.size > WIDEST:
             return None
         known = self._known is not None and np.array_equal(self._known[0], theta)
@@ -216,10 +285,14 @@ class Certifier:
             with compiled_code():
                 seen, self.metric = jax.device_get(_measured(self.glm, theta))
         cost = 0 if known else 1
-        if seen.endless or seen.alike:
-            # A penalty leaves free the intercepts alone.
-            facts = ALIKE if seen.alike else ENDLESS if self.glm.turn is None else UNSEEN
-            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=facts)
         measured = not (known and self.glm.white and self.glm.loss is squared)
-        report = bounded(seen, np.asarray(self.metric), theta, self.coordinates, self.glm, measured)
-        return or_unseen(report and replace(report, cost=cost), self.glm)
+        metric, where = np.asarray(self.metric), self.coordinates
+        rounding = Rounding.at(seen, theta, where, self.glm)
+        if float(seen.tilt) + moved_by(rounding, metric, where, self.glm) < 1:
+            self.recession.exclude()
+        finding = self.recession.decided(self.frame.to_user(theta))
+        if finding.endless or not finding.sure:
+            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=finding.endless)
+        report = bounded(seen, metric, theta, where, self.glm, measured)
+        error = errors(seen, metric, theta, self.frame, where, self.glm, measured)
+        return report and replace(report, cost=cost, floor=max(report.floor, self.near), error=error)
