@@ -64,12 +64,18 @@ class TestTangents:
 
 def test_no_certificate_of_random_problems_lies_below_the_truth():
     made = tight = 0
-    for _, bounds, gaps, values in convex.trials(2_500, seed=7):
+    told = narrow = 0
+    for _, bounds, gaps, values, errors, away in convex.trials(2_500, seed=7):
+        sure = np.isfinite(errors) & np.isfinite(away) & np.isfinite(gaps)[:, None]
+        assert np.all(errors[sure] >= away[sure])
+        told, narrow = told + np.count_nonzero(sure), narrow + np.count_nonzero(errors[sure] < 100 * away[sure])
         known = np.isfinite(bounds) & np.isfinite(gaps)
         assert np.all(bounds[known] >= gaps[known])
         above_rounding = known & (gaps > 1e-10 * np.abs(values))
         tight += np.count_nonzero(bounds[above_rounding] < 1.2 * gaps[above_rounding])
         made += np.count_nonzero(above_rounding)
+    assert told > 2_000
+    assert narrow > 0.5 * told
     assert made > 500
     assert tight > 0.7 * made
 
@@ -92,7 +98,7 @@ def test_a_fit_stops_by_its_certificate_and_keeps_what_it_promises(loss, penalty
 
 def test_slopes_of_shares_are_rounded_as_the_shares_are():
     """A nearly separate class, of whose slopes p - 1 little is left."""
-    _, bounds, gaps, _ = convex.trial(178, 0)
+    _, bounds, gaps, *_ = convex.trial(178, 0)
     known = np.isfinite(bounds) & np.isfinite(gaps)
     assert np.all(bounds[known] >= gaps[known])
 

@@ -120,8 +120,8 @@ def errors(
 ) -> np.ndarray | None:  # fmt: skip
     """Return how far each parameter, in the user's units, may lie from the best; None where no bound is known.
 
-    With h² = eᵀ H e for the error e, f - f* ≥ [1 - (1 + w) e^(-w)] / R², w = R h, where |ℓ‴| ≤ M ℓ″ and R is M times the
-    length of the longest row as H⁻¹ measures it. So the bound of f - f* is one of h, and |cᵀe| ≤ h ‖Mᵀ c‖.
+    With h² = eᵀ H e for the error e, f - f* ≥ [1 - (1 + w) e^(-w)] / R² with w = R h, where |ℓ‴| ≤ M ℓ″ and R is M
+    times the length of the longest row as H⁻¹ measures it. So the bound of f - f* is one of h, and |cᵀe| ≤ h ‖Mᵀ c‖.
     """
     seen = Seen(*map(float, seen))
     known = Rounding.at(seen, theta, coordinates, glm)
@@ -149,7 +149,7 @@ def errors(
 
 
 def distance(gap: float, longest: float) -> float:
-    """Return the largest h with [1 - (1 + w) e^(-w)] / R² ≤ gap, w = R h; infinite where that is not known to be small."""
+    """Return the largest h with [1 - (1 + w) e^(-w)] / R² ≤ gap and w = R h; infinite where the gap is too large."""
     scaled = gap * longest**2
     if scaled < 1e-8:
         # 1 - (1 + w) e^(-w) is w² / 2 - w³ / 3 or more.

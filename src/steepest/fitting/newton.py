@@ -114,7 +114,7 @@ def closes(glm: Glm, here: Any, gap: Array, asked: Array, rounding: Array, toler
     The values there tell no more, but Newton's step squares its error: coefficients gain the other half of their
     digits. It is worth it as long as the last such step has gained much.
     """
-    if glm.loss.kinked:
+    if glm.loss.kinked or (glm.white and glm.loss is squared):
         return jnp.asarray(False)
     gained = (here.seen.gap > asked) | (gap < CLOSER * here.seen.gap)
     return (tolerance == 0) & (gap > EPS * rounding) & gained
