@@ -6,7 +6,7 @@ The derivation is in docs/certificates.md.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -42,6 +42,7 @@ class Seen(NamedTuple):
 
     `gap` is the bound without rounding; `condition` is that of the Hessian, infinite where d is not its step. The loss
     may fall for ever where it looks `endless`, and does not where `tilt`, as far as outputs would move, is below 1.
+    `stride` is the length of d.
     """
 
     gap: Array
@@ -52,6 +53,7 @@ class Seen(NamedTuple):
     lean: Array
     endless: Array
     tilt: Array
+    stride: Array
     condition: Array
 
 
@@ -69,12 +71,12 @@ def look(
     W = glm.weights(d)
     rest = jnp.where(sharp, glm.ridge / 2 * (W @ W), -(gradient @ d) / 2)
     gap = jnp.where(blurred, jnp.inf, short + rest)
-    seen = sums(glm, gap, value, gradient, z, condition)
+    seen = sums(glm, gap, value, gradient, z, d, condition)
     endless = separates(glm, z) | falls_forever(glm, along)
     return seen._replace(endless=endless, tilt=jnp.where(sharp & ~blurred, tilt(glm, along), jnp.inf))
 
 
-def sums(glm: Glm, gap: Array, value: Array, gradient: Array, z: Array, condition: Array) -> Seen:
+def sums(glm: Glm, gap: Array, value: Array, gradient: Array, z: Array, d: Array, condition: Array) -> Seen:
     """Return a bound with what tells how rounding may have changed it."""
     p = glm.weight / glm.mass
     _, first, second = glm.losses(z, glm.y, p)
@@ -82,7 +84,7 @@ def sums(glm: Glm, gap: Array, value: Array, gradient: Array, z: Array, conditio
     return Seen(
         gap=gap, value=value, pull=jnp.abs(first).sum(), bend=jnp.abs(second).sum(),
         size=p @ stack(glm.loss.terms(Traced(glm.y))), lean=jnp.abs(glm.shaped(gradient)[-1]).max(),
-        endless=jnp.asarray(False), tilt=jnp.asarray(jnp.inf), condition=condition,
+        endless=jnp.asarray(False), tilt=jnp.asarray(jnp.inf), stride=jnp.linalg.norm(d), condition=condition,
     )  # fmt: skip
 
 
@@ -201,7 +203,9 @@ class Rounding:
         uneven, shift = (ROUNDINGS * max(blur) for blur in zip(*map(coordinates.blur, shaped.T), strict=True))
         if uneven + shift > FINE and glm.loss is not squared:
             return None
-        each = seen.pull + seen.bend * terms + seen.size
+        # Tangents take the slopes that were computed, however z was rounded: at a kink the step alone changes them.
+        spread = min(terms, float(np.linalg.norm(reach)) * seen.stride) if glm.loss.kinked else terms
+        each = seen.pull + seen.bend * spread + seen.size
         precision = float(np.finfo(np.dtype(glm.X.dtype)).eps)
         summed = (ROUNDINGS * EPS + precision) * terms
         outputs = summed + uneven + shift
@@ -234,6 +238,26 @@ def reach_of(glm: Glm, coordinates: Coordinates) -> np.ndarray:
 
 
 @dataclass
+class Proven:
+    """What no value is below, by the bounds seen so far: where a later one is looser this is as good a proof."""
+
+    lowest: float = -math.inf
+    floor: float = 0.0
+
+    def tightened(self, report: Audit | None, seen: Seen, known: Rounding | None) -> Audit | None:
+        """Return the better of a bound and of what was proven before; remember it."""
+        if known is None:
+            return report
+        above = float(seen.value - self.lowest + known.value)
+        if report is not None and report.decrement <= above:
+            self.lowest, self.floor = float(seen.value) - report.decrement, report.floor
+            return report
+        if not math.isfinite(above):
+            return report
+        return Audit(max(above, 0.0), max(self.floor, 4 * known.value), math.nan, math.nan, 0.0, 1)
+
+
+@dataclass
 class Certifier:
     """The certificate of a linear model with a convex loss and a quadratic penalty.
 
@@ -250,6 +274,8 @@ class Certifier:
         Whether the loss falls for ever.
     near : float
         What bound is near enough where no tolerance was given, if that is more than rounding.
+    proven : Proven
+        What no value is below, by earlier bounds.
     metric : array or None
         M with Mᵀ H M = I at the last point looked at, with which descent may go on.
     """
@@ -258,6 +284,7 @@ class Certifier:
     coordinates: Coordinates
     recession: Recession
     near: float = 0.0
+    proven: Proven = field(default_factory=lambda: Proven())
     metric: Any = None
     _known: tuple[np.ndarray, Seen, Any] | None = None
 
@@ -293,6 +320,6 @@ class Certifier:
         finding = self.recession.decided(self.frame.to_user(theta))
         if finding.endless or not finding.sure:
             return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=finding.endless)
-        report = bounded(seen, metric, theta, where, self.glm, measured)
+        report = self.proven.tightened(bounded(seen, metric, theta, where, self.glm, measured), seen, rounding)
         error = errors(seen, metric, theta, self.frame, where, self.glm, measured)
         return report and replace(report, cost=cost, floor=max(report.floor, self.near), error=error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -30,7 +31,8 @@ ROUNDED = EPS**1.5
 MOST_NUMBERS = 2**18
 # How near is near enough where no tolerance was given: for losses with kinks, for those with an L1 penalty, and for an
 # L1 penalty of very many columns. What more would cost and bring was measured: see docs/certificates.md.
-NEAR_KINKS, NEAR_BOTH, NEAR_WIDE = 1e-9, 1e-8, 1e-8
+# Nearness that bounds of kinked losses reach in any case is certified first.
+NEAR_KINKS, NEAR_BOTH, NEAR_WIDE, NEAR_STATED = 1e-9, 1e-8, 1e-8, 1e-6
 
 
 def capacity_of(size: int) -> int:
@@ -93,6 +95,7 @@ class LinearEngine:
     ) -> None:  # fmt: skip
         self.data, self.objective, self.sign, self.box = data, objective, sign, box
         self.certify: Any = objective.certify
+        self.certified = False
         self._tolerance, self.start, self.gaps = tolerance, start, 0
         with compiled_code():
             self.stand(self.begin(*data, start, first))
@@ -155,6 +158,16 @@ class LinearEngine:
             recorded = np.array(recorded)
         # Only here, as what Ctrl-C held back is raised before, and the rows would be lost.
         self.stand(stand)
+        if (
+            int(self.state.code) == CANDIDATE
+            and self.tolerance == 0
+            and self.stated > self.nearest
+            and not self.certified
+        ):
+            report = self.certify(np.asarray(self.state.x))
+            self.certified = True
+            if report is not None and not report.endless:
+                LinearEngine.mark(self, RUNNING)
         return recorded[: int(self.state.iteration) - before]
 
     @property
@@ -169,19 +182,26 @@ class LinearEngine:
 
     def tell_floor(self) -> None:
         """Tell the certificate how near is near enough where no tolerance was given."""
-        state = self.state
-        scale = self.objective.scale(float(state.first_value), float(state.best_value)) if self.nearest else 0.0
-        self.certify.near = self.nearest * scale if self.tolerance == 0 else 0.0
+        value, lowest = float(self.state.best_value), self.objective.lowest
+        left = value - lowest if math.isfinite(lowest) else abs(value)
+        self.certify.near = self.stated * left if self.tolerance == 0 else 0.0
 
     @property
     def asked(self) -> float:
-        """How near is near enough, as a part of the descent."""
-        return self.nearest if self.tolerance == 0 else self.tolerance
+        """How near is near enough, as a part of the descent; below 0, as one of what is left of the loss."""
+        if self.tolerance:
+            return self.tolerance
+        return -max(self.nearest, 0.0 if self.certified else self.stated)
 
     @property
     def nearest(self) -> float:
         """How near is near enough where no tolerance was given: on kinks further steps prove little more."""
         return NEAR_KINKS if self.data[0].loss.kinked else 0.0
+
+    @property
+    def stated(self) -> float:
+        """What is near enough in any case where no tolerance was given, and certified before the descent goes on."""
+        return NEAR_STATED if self.data[0].loss.kinked else self.nearest
 
 
 class PlaneEngine(LinearEngine):

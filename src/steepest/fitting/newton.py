@@ -66,7 +66,7 @@ def begin(glm: Glm, x: Array, metric: Array) -> Stand:
     """Stand at a start."""
     zero, none = jnp.zeros((), int), jnp.zeros(())
     height, value, gradient, z, metric, condition = bottom(glm, x, metric)
-    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, condition)
+    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none, condition)
     return Stand(
         x, value, height, gradient, z, metric, condition, glm.softness, jnp.zeros_like(x), jnp.zeros_like(z), numbers,
         zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,

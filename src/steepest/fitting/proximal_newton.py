@@ -55,7 +55,7 @@ def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Stand:
     """Stand at a start; the Hessian says what the curvature is."""
     zero, none = jnp.zeros((), int), jnp.zeros(())
     height, value, smooth, z, H = bottom(glm, lam, x)
-    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none)
+    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none, none)
     return Stand(
         x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.softness, numbers, jnp.abs(x), zero, zero + 1,
         glm.first(value), none, zero, zero + RUNNING,

@@ -126,8 +126,8 @@ class Recession:
 
     @property
     def watch(self) -> int:
-        """Whether a descent is to stop where the loss looks as if it fell for ever: 2 where it is known to."""
-        return 2 if self.endless else int(self.found is None)
+        """Whether a descent is to stop where the loss looks as if it fell for ever; 2 where that is all there is."""
+        return 2 if self.found == Finding(ALIKE) else int(self.found is None)
 
     def exclude(self) -> None:
         """Remember a proof that there is no such way."""

@@ -7,7 +7,7 @@ is formed for, by the duality gap at the residuals. The derivations are in docs/
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -22,6 +22,7 @@ from steepest.descent.audit import Audit
 from steepest.fitting.certificate import (
     ROUNDINGS,
     WIDEST,
+    Proven,
     Rounding,
     Seen,
     lowest_of,
@@ -60,7 +61,7 @@ def look(
     moved = jnp.where(lam > 0, moved, jnp.minimum(moved, jnp.abs(d) + left))
     beside = (lam * jnp.abs(theta) - v * theta).sum() + jnp.abs(pull - v) @ moved
     gap = glm.shortfall(z, along) + glm.ridge / 2 * (W @ W) + beside
-    seen = sums(glm, gap, value, g, z, jnp.asarray(1.0))
+    seen = sums(glm, gap, value, g, z, d, jnp.asarray(1.0))
     solved = jnp.all(jnp.abs(pull - v) <= UNSOLVED * (lam + seen.pull + seen.bend * jnp.abs(z).max()))
     solved |= glm.at_the_lowest(value)
     return seen._replace(gap=jnp.where(solved, seen.gap, jnp.inf)), moved
@@ -141,6 +142,7 @@ class SparseCertifier:
     coordinates: Coordinates
     recession: Recession
     near: float = 0.0
+    proven: Proven = field(default_factory=Proven)
     _known: tuple[np.ndarray, Seen, Any] | None = None
 
     def learn(self, x: Any, seen: Seen, moved: Any) -> None:
@@ -162,6 +164,7 @@ class SparseCertifier:
                 seen, moved = jax.device_get(_measured(self.glm, self.lam, theta))
         cost = 0 if known else 1
         report = bounded(seen, np.asarray(moved), theta, self.coordinates, self.glm)
+        report = self.proven.tightened(report, seen, Rounding.at(seen, theta, self.coordinates, self.glm))
         return report and replace(report, cost=cost, floor=max(report.floor, self.near))
 
     def by_duality(self, theta: np.ndarray) -> Audit:
