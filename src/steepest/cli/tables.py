@@ -49,7 +49,7 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
 @click.option(
     "--tolerance",
     type=float,
-    help="What part of the loss, or of its descent, may be left; 1e-6 by default.",
+    help="What part of the loss, or of its descent, may be left; by default what rounding hides.",
 )
 @click.option("--seconds", type=float, help="How long to descend at most.")
 @click.option(

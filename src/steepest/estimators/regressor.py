@@ -50,7 +50,7 @@ class DescentRegressor(RegressorMixin, Descent):
         Passes through the rows, at most; with a fixed step and no `tol`, exactly.
     tol : float, optional
         What part of the objective, or of its whole descent where that is less, it may be above the least, but
-        for a thousandth of the descent; 1e-6 by default.
+        for a thousandth of the descent; by default what rounding hides.
     early_stopping : bool
         Whether to hold rows out and to keep the epoch that is best on them.
     validation_fraction : float
