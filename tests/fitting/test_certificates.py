@@ -177,7 +177,7 @@ def test_where_all_targets_are_met_nothing_is_better(loss):
     X = np.random.default_rng(1).standard_normal((20, 40))
     fit = st.fit(st.models.Linear(), X, (X[:, 0] > 0).astype(float), loss=loss)
     assert (fit.outcome, fit.certificate.kind) == ("converged", "certified")
-    assert fit.nit < 20
+    assert fit.nit < 40
     assert fit.fun <= 1e-8
     assert fit.certificate.gap <= 1e-8
 

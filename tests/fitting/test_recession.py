@@ -145,6 +145,18 @@ def test_a_factor_alone_has_no_finite_best_where_a_level_is_of_one_class(seed):
     assert bool(decided(D, count, losses.poisson).endless) == empty
 
 
+@pytest.mark.parametrize("overlap", [1e-1, 1e-3, 1e-6, 1e-9, 1e-12])
+def test_classes_that_hardly_overlap_have_a_finite_best(overlap):
+    """On a line each class reaches beyond the other, if by little: the plane that is tried first is none."""
+    x = np.array([-1.0, -0.5, overlap, 0.0, 0.5, 1.0])[:, None]
+    y = np.array([0.0, 0, 0, 1, 1, 1])
+    found = decided(x, y, losses.log_loss, point=np.array([1.0, -overlap / 2]))
+    # What is about as small as the programme's own tolerance may be left open.
+    assert (found.endless, found.sure or overlap < 1e-9) == ("", True)
+    x[2] = -overlap
+    assert decided(x, y, losses.log_loss).endless
+
+
 @pytest.mark.parametrize("rows", [30_000])
 def test_many_rows_are_decided_by_some(rows):
     """A plane that 1 % of the rows lie on, of both classes; and with one row on its other side."""
