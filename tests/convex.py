@@ -111,6 +111,11 @@ class Exact:
         shift = (coef * self.mean[:, 0]).sum(axis=1, keepdims=True)
         return self.value(np.hstack([coef * self.scale[:, 0], intercept + shift]))
 
+    def in_users_units(self, v: np.ndarray) -> np.ndarray:
+        """Return (coef, intercept) of coordinates v."""
+        coef = v[:, :-1] / self.scale[:, 0]
+        return np.hstack([coef, v[:, -1:] - (coef * self.mean[:, 0]).sum(axis=1, keepdims=True)])
+
     def slopes(self, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradient and the Hessian without kinks."""
         _, first, second = self.terms(np.einsum("bij,bj->bi", self.A, v))
@@ -155,6 +160,11 @@ class Exact:
             done |= ~moved
             if done.all():
                 break
+        if not self.kink.any():
+            # Values tell no more, but gradients do.
+            for _ in range(2):
+                step = self.step(v)
+                v = v + np.where(np.isfinite(step).all(axis=1, keepdims=True), step, 0)
         return v, best
 
 
@@ -190,12 +200,11 @@ def points(rng: np.random.Generator, exact: Exact, optimum: np.ndarray, given: P
             noise[:, j] = (noise[:, j] - (L[:, j + 1 :, j] * noise[:, j + 1 :]).sum(axis=1)) / L[:, j, j]
     noise = np.where(np.isfinite(noise), noise, 0)
     v = np.where((exact.kink > 0) & (optimum == 0) & (rng.random(noise.shape) < 0.7), 0, optimum + noise)
-    coef = v[:, :-1] / exact.scale[:, 0]
-    return np.hstack([coef, v[:, -1:] - (coef * exact.mean[:, 0]).sum(axis=1, keepdims=True)]).astype(float)
+    return exact.in_users_units(v).astype(float)
 
 
-def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the points as the library writes them and its bounds there; NaN where it has none."""
+def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the points as the library writes them, its bounds there and those of parameters; NaN where it has none."""
     where: list[Coordinates] = []
     A = np.empty_like(given.X)
     for k, X in enumerate(given.X):
@@ -218,7 +227,7 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
         sparse = given.kink.any()
         measured = sparse_certificate._measured if sparse else certificate._measured
         seen, beside = jax.device_get(jax.vmap(measured)(*([glm, lam] if sparse else [glm]), theta))
-    bounds = np.full(len(near), np.nan)
+    bounds, errors = np.full(len(near), np.nan), np.full(near.shape, np.nan)
     for k in np.flatnonzero(whole):
         one = jax.tree.map(operator.itemgetter(k), seen)
         if sparse:
@@ -226,9 +235,12 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
                 one, beside[k], theta[k], where[k], replace(glm, X=A[k], lowest=-np.inf)
             )
         else:
-            report = certificate.bounded(one, beside[k], theta[k], where[k], replace(glm, X=A[k], lowest=-np.inf))
+            alone = replace(glm, X=A[k], lowest=-np.inf)
+            report = certificate.bounded(one, beside[k], theta[k], where[k], alone)
+            found = certificate.errors(one, beside[k], theta[k], where[k], where[k], alone)
+            errors[k] = np.nan if found is None else found
         bounds[k] = np.nan if report is None else report.decrement
-    return at, bounds
+    return at, bounds, errors
 
 
 def certificate_curvature(given: Problems, k: int) -> float:
@@ -237,8 +249,11 @@ def certificate_curvature(given: Problems, k: int) -> float:
     return {squared: 2.0, log_loss: mean * (1 - mean)}.get(given.loss, mean) or 1.0
 
 
-def trial(batch: int, seed: int) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
-    """Return a batch as (what, bounds, true gaps, values)."""
+Trial = tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def trial(batch: int, seed: int) -> Trial:
+    """Return a batch as (what, bounds, true gaps, values, bounds of parameters, their true errors)."""
     rng = np.random.default_rng([seed, batch])
     loss = LOSSES[batch % 3]
     rows, columns = SIZES[batch // 3 % len(SIZES)]
@@ -246,14 +261,15 @@ def trial(batch: int, seed: int) -> tuple[str, np.ndarray, np.ndarray, np.ndarra
     given = drawn(rng, loss, rows, columns, sparse)
     exact = Exact(given)
     v, best = exact.optimum()
-    at, bounds = certified(given, points(rng, exact, v, given), "scale" if sparse else how)
+    at, bounds, errors = certified(given, points(rng, exact, v, given), "scale" if sparse else how)
     value = exact.value_at(at)
     with np.errstate(over="ignore", invalid="ignore"):
         gaps, values = (value - best).astype(float), value.astype(float)
-    return f"{loss.name}{', L1' if sparse else ''}", bounds, gaps, values
+    away = np.abs(at - exact.in_users_units(v)).astype(float)
+    return f"{loss.name}{', L1' if sparse else ''}", bounds, gaps, values, errors, away
 
 
-def trials(count: int, seed: int) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+def trials(count: int, seed: int) -> Iterator[Trial]:
     """Yield batches until so many problems were made."""
     for batch in range(-(-count // BATCH)):
         yield trial(batch, seed)
@@ -261,20 +277,23 @@ def trials(count: int, seed: int) -> Iterator[tuple[str, np.ndarray, np.ndarray,
 
 def main(count: int, seed: int) -> int:
     """Print what was found; return how many certificates lay below the truth."""
-    wrong = made = finite = 0
+    wrong = made = finite = known_errors = far = 0
     tight: dict[str, list[np.ndarray]] = {}
-    for what, bounds, gaps, values in trials(count, seed):
+    for what, bounds, gaps, values, errors, away in trials(count, seed):
+        told = np.isfinite(errors) & np.isfinite(away) & np.isfinite(gaps)[:, None]
+        known_errors, far = known_errors + int(told.sum()), far + int(np.sum(errors[told] < away[told]))
         known = np.isfinite(bounds) & np.isfinite(gaps)
         wrong += int(np.sum(bounds[known] < gaps[known]))
         made, finite = made + len(bounds), finite + int(known.sum())
         large = known & (gaps > 1e-12 * np.abs(values))
         tight.setdefault(what, []).append(bounds[large] / gaps[large])
     print(f"{made:,} problems, {finite:,} certificates, {wrong} below the truth")  # noqa: T201
+    print(f"{known_errors:,} errors of parameters, {far} below the truth")  # noqa: T201
     for what, several in sorted(tight.items()):
         ratio = np.concatenate(several)
         cuts = ", ".join(f"{q:.0%} {np.quantile(ratio, q):.3g}" for q in (0.5, 0.9, 0.99))
         print(f"  {what}: certificate / truth {cuts}; least {ratio.min():.6g}, of {len(ratio):,}")  # noqa: T201
-    return wrong
+    return wrong + far
 
 
 if __name__ == "__main__":

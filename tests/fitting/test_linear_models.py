@@ -152,7 +152,8 @@ class TestPasses:
         np.testing.assert_array_equal(whole.trace.value, steps.trace.value)
         np.testing.assert_array_equal(whole.trace.x, steps.trace.x)
         assert seen == list(range(1, whole.nit + 1))
-        assert np.all(np.diff(whole.trace.value) <= 0)
+        # The last step, which squares the error, changes the value by its rounding alone.
+        assert np.all(np.diff(whole.trace.value) <= 1e-15)
         assert whole.trace.evaluations[-1] <= whole.nfev
 
     def test_limits_and_the_keyboard(self, table):

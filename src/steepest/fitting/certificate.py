@@ -6,7 +6,7 @@ The derivation is in docs/certificates.md.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -19,8 +19,9 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.tracing import Traced, stack
 from steepest.descent.audit import Audit
+from steepest.fitting.classes import ClassCoordinates
 from steepest.fitting.glm import Glm, whitened
-from steepest.fitting.recession import falls_forever, separates
+from steepest.fitting.recession import Recession, falls_forever, separates, tilt
 from steepest.fitting.scaling import Coordinates, edges
 from steepest.models.losses import squared
 
@@ -30,17 +31,18 @@ WIDEST = 2_000
 # Sums of n terms, each rounded: what they are off by, in units of eps times the sum of their sizes.
 ROUNDINGS = 16
 MOST_LOST = 0.1
+# A bound that is more of what a loss of changing curvature can gain says nothing of the distance.
+MOST_BENT = 0.9
 # How far rounding may move an output for the slope and the curvature to say what that does to the loss.
 FINE = 0.5
-ENDLESS = "the loss falls for ever as coefficients grow; add penalty=L2(1e-3), or so"
-UNSEEN = "no row is of some class, so that the loss falls for ever as its intercept does"
-ALIKE = "every target that counts is alike, so that the loss falls for ever as the intercept grows"
 
 
 class Seen(NamedTuple):
     """What a bound is made of: sums over the rows at θ, and along Newton's step d from it.
 
-    `gap` is the bound without rounding; `condition` is that of the Hessian, infinite where d is not its step.
+    `gap` is the bound without rounding; `condition` is that of the Hessian, infinite where d is not its step. The loss
+    may fall for ever where it looks `endless`, and does not where `tilt`, as far as outputs would move, is below 1.
+    `stride` is the length of d.
     """
 
     gap: Array
@@ -50,7 +52,8 @@ class Seen(NamedTuple):
     size: Array
     lean: Array
     endless: Array
-    alike: Array
+    tilt: Array
+    stride: Array
     condition: Array
 
 
@@ -68,25 +71,20 @@ def look(
     W = glm.weights(d)
     rest = jnp.where(sharp, glm.ridge / 2 * (W @ W), -(gradient @ d) / 2)
     gap = jnp.where(blurred, jnp.inf, short + rest)
-    return sums(glm, theta, gap, value, gradient, z, d, along, condition)
+    seen = sums(glm, gap, value, gradient, z, d, condition)
+    endless = separates(glm, z) | falls_forever(glm, along)
+    return seen._replace(endless=endless, tilt=jnp.where(sharp & ~blurred, tilt(glm, along), jnp.inf))
 
 
-def sums(
-    glm: Glm, theta: Array, gap: Array, value: Array, gradient: Array, z: Array, d: Array, along: Array,
-    condition: Array,
-) -> Seen:  # fmt: skip
+def sums(glm: Glm, gap: Array, value: Array, gradient: Array, z: Array, d: Array, condition: Array) -> Seen:
     """Return a bound with what tells how rounding may have changed it."""
     p = glm.weight / glm.mass
     _, first, second = glm.losses(z, glm.y, p)
     gap = jnp.where(glm.at_the_lowest(value), value - glm.lowest, gap)
-    alike, terms = jnp.asarray(False), stack(glm.loss.terms(Traced(glm.y)))
-    if not glm.loss.outputs:
-        intercept, ones = jnp.zeros_like(theta).at[-1].set(1.0), jnp.ones_like(z)
-        alike = falls_forever(glm, intercept, ones) | falls_forever(glm, -intercept, -ones)
     return Seen(
-        gap=gap, value=value, pull=jnp.abs(first).sum(), bend=jnp.abs(second).sum(), size=p @ terms,
-        lean=jnp.abs(glm.shaped(gradient)[-1]).max(), endless=separates(glm, z) | falls_forever(glm, d, along),
-        alike=alike, condition=condition,
+        gap=gap, value=value, pull=jnp.abs(first).sum(), bend=jnp.abs(second).sum(),
+        size=p @ stack(glm.loss.terms(Traced(glm.y))), lean=jnp.abs(glm.shaped(gradient)[-1]).max(),
+        endless=jnp.asarray(False), tilt=jnp.asarray(jnp.inf), stride=jnp.linalg.norm(d), condition=condition,
     )  # fmt: skip
 
 
@@ -108,9 +106,7 @@ def bounded(
     known = Rounding.at(numbers, theta, coordinates, glm)
     if known is not None and (least := lowest_of(numbers, known, glm)) is not None:
         return least
-    # Of a Hessian that is known without being formed, columns that are nearly dependent say how exact that is.
-    blurred = coordinates.condition if coordinates.condition > 1e5 else coordinates.condition**2
-    lost = ROUNDINGS * EPS * (numbers.condition if measured else blurred)
+    lost = rounded_of(numbers, coordinates, measured)
     if known is None or not lost < MOST_LOST:
         return None
     pulled = np.where(np.isfinite(metric), np.abs(metric), 0.0).T @ known.slope
@@ -120,13 +116,62 @@ def bounded(
     return Audit(gap + known.value, 4 * (error**2 / 2 + known.value), math.nan, math.nan, 0.0, 1)
 
 
-def or_unseen(report: Audit | None, glm: Glm) -> Audit | None:
-    """Return a bound, or where there is none that a class which no row is of lets the loss fall for ever."""
-    if not glm.loss.outputs or (report is not None and math.isfinite(report.decrement)):
-        return report
-    seen = np.unique(np.asarray(glm.y)[np.asarray(glm.weight) > 0]).size
-    told = glm.loss.contrasts.shape[0]  # type: ignore[attr-defined]
-    return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1, endless=UNSEEN) if seen < told else report
+def errors(
+    seen: Seen, metric: np.ndarray, theta: np.ndarray, frame: Coordinates | ClassCoordinates,
+    coordinates: Coordinates, glm: Glm, measured: bool = True,
+) -> np.ndarray | None:  # fmt: skip
+    """Return how far each parameter, in the user's units, may lie from the best; None where no bound is known.
+
+    With h² = eᵀ H e for the error e, f - f* ≥ [1 - (1 + w) e^(-w)] / R² with w = R h, where |ℓ‴| ≤ M ℓ″ and R is M
+    times the length of the longest row as H⁻¹ measures it. So the bound of f - f* is one of h, and |cᵀe| ≤ h ‖Mᵀ c‖.
+    """
+    seen = Seen(*map(float, seen))
+    known = Rounding.at(seen, theta, coordinates, glm)
+    lost = rounded_of(seen, coordinates, measured)
+    if known is None or not (math.isfinite(glm.loss.unsteady) and lost < MOST_LOST and math.isfinite(seen.gap)):
+        return None
+    reach, precision = np.append(reach_of(glm, coordinates), 1.0), float(np.finfo(np.dtype(glm.X.dtype)).eps)
+    # Columns that were turned are rounded as the terms that they are sums of.
+    terms = reach if coordinates.basis is None else np.append(coordinates.reach @ np.abs(coordinates.basis), 1.0)
+    written = ROUNDINGS * precision * seen.pull * terms + seen.bend * known.outputs * reach
+    blurred = np.abs(metric).T @ (known.slope + np.repeat(written, max(glm.loss.outputs, 1)))
+    gap = (math.sqrt(2 * max(seen.gap, 0.0)) + float(np.linalg.norm(blurred))) ** 2 / 2 * (1 + lost) ** 2
+    gap += seen.bend * known.outputs**2
+    sizes = shaped(np.linalg.norm(metric, axis=1), glm)
+    longest = glm.loss.unsteady * float(np.linalg.norm(reach @ sizes)) * (1 + lost)
+    away = distance(gap, longest)
+    if not math.isfinite(away):
+        return None
+    found = away * (1 + lost) * np.linalg.norm(frame.to_user(metric.T), axis=0)
+    found += EPS * (len(reach) + ROUNDINGS) * frame.terms(theta)
+    if not metric.any(axis=1).all():
+        # A coordinate without curvature may be anything.
+        found[np.any(frame.to_user(np.eye(theta.size)[~metric.any(axis=1)]) != 0, axis=0)] = math.inf
+    return np.where(frame.undetermined, math.inf, found)
+
+
+def distance(gap: float, longest: float) -> float:
+    """Return the largest h with [1 - (1 + w) e^(-w)] / R² ≤ gap and w = R h; infinite where the gap is too large."""
+    scaled = gap * longest**2
+    if scaled < 1e-8:
+        # 1 - (1 + w) e^(-w) is w² / 2 - w³ / 3 or more.
+        return math.sqrt(2 * gap) * (1 + math.sqrt(2 * scaled))
+    if scaled > MOST_BENT:
+        return math.inf
+    low, high = 0.0, 4.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if 1 - (1 + middle) * math.exp(-middle) <= scaled else (low, middle)
+    return high / longest
+
+
+def rounded_of(seen: Seen, coordinates: Coordinates, measured: bool) -> float:
+    """Return what part of H⁻¹ rounding hides.
+
+    Of a Hessian that is known without being formed, columns that are nearly dependent say how exact that is.
+    """
+    blurred = coordinates.condition if coordinates.condition > 1e5 else coordinates.condition**2
+    return ROUNDINGS * EPS * (seen.condition if measured else blurred)
 
 
 def lowest_of(seen: Seen, known: Rounding, glm: Glm) -> Audit | None:
@@ -158,13 +203,28 @@ class Rounding:
         uneven, shift = (ROUNDINGS * max(blur) for blur in zip(*map(coordinates.blur, shaped.T), strict=True))
         if uneven + shift > FINE and glm.loss is not squared:
             return None
-        each = seen.pull + seen.bend * terms + seen.size
+        # Tangents take the slopes that were computed, however z was rounded: at a kink the step alone changes them.
+        spread = min(terms, float(np.linalg.norm(reach)) * seen.stride) if glm.loss.kinked else terms
+        each = seen.pull + seen.bend * spread + seen.size
         precision = float(np.finfo(np.dtype(glm.X.dtype)).eps)
         summed = (ROUNDINGS * EPS + precision) * terms
         outputs = summed + uneven + shift
         value = ROUNDINGS * EPS * abs(seen.value) + seen.pull * (summed + uneven)
         value += seen.lean * shift + seen.bend * outputs**2
         return cls(ROUNDINGS * EPS * each * np.repeat(reach, shaped.shape[1]), value, outputs)
+
+
+def moved_by(known: Rounding | None, metric: np.ndarray, coordinates: Coordinates, glm: Glm) -> float:
+    """Return how far rounding of the gradient may move an output in Newton's step; infinite where that is unknown."""
+    if known is None or not np.all(np.isfinite(metric)):
+        return math.inf
+    step = np.abs(metric) @ (np.abs(metric).T @ known.slope)
+    return math.sqrt(2) * float((np.append(reach_of(glm, coordinates), 1.0) @ shaped(step, glm)).max())
+
+
+def shaped(theta: np.ndarray, glm: Glm) -> np.ndarray:
+    """Return θ with a column an output."""
+    return theta.reshape(-1, max(glm.loss.outputs, 1))
 
 
 def reach_of(glm: Glm, coordinates: Coordinates) -> np.ndarray:
@@ -175,6 +235,26 @@ def reach_of(glm: Glm, coordinates: Coordinates) -> np.ndarray:
         return coordinates.reach @ np.abs(coordinates.basis)
     low, high = edges(np.asarray(glm.X))
     return np.maximum(high, -low)
+
+
+@dataclass
+class Proven:
+    """What no value is below, by the bounds seen so far: where a later one is looser this is as good a proof."""
+
+    lowest: float = -math.inf
+    floor: float = 0.0
+
+    def tightened(self, report: Audit | None, seen: Seen, known: Rounding | None) -> Audit | None:
+        """Return the better of a bound and of what was proven before; remember it."""
+        if known is None:
+            return report
+        above = float(seen.value - self.lowest + known.value)
+        if report is not None and report.decrement <= above:
+            self.lowest, self.floor = float(seen.value) - report.decrement, report.floor
+            return report
+        if not math.isfinite(above):
+            return report
+        return Audit(max(above, 0.0), max(self.floor, 4 * known.value), math.nan, math.nan, 0.0, 1)
 
 
 @dataclass
@@ -189,23 +269,39 @@ class Certifier:
     glm : Glm
         The model on its rows.
     coordinates : Coordinates
-        What its θ are in the user's units.
+        What its columns are in the user's units.
+    recession : Recession
+        Whether the loss falls for ever.
+    near : float
+        What bound is near enough where no tolerance was given, if that is more than rounding.
+    proven : Proven
+        What no value is below, by earlier bounds.
     metric : array or None
         M with Mᵀ H M = I at the last point looked at, with which descent may go on.
     """
 
     glm: Glm
     coordinates: Coordinates
+    recession: Recession
+    near: float = 0.0
+    proven: Proven = field(default_factory=lambda: Proven())
     metric: Any = None
     _known: tuple[np.ndarray, Seen, Any] | None = None
 
-    def learn(self, x: Any, seen: Seen, metric: Any, softness: Any) -> None:
+    @property
+    def frame(self) -> Coordinates | ClassCoordinates:
+        """What θ is in the user's units."""
+        contrasts = getattr(self.glm.loss, "contrasts", None)
+        return self.coordinates if contrasts is None else ClassCoordinates(self.coordinates, contrasts)
+
+    def learn(self, x: Any, seen: Seen, metric: Any) -> None:
         """Remember what a descent has seen where it stands."""
         self._known = np.asarray(x), jax.device_get(seen), metric
-        self.glm = replace(self.glm, softness=softness)
 
     def __call__(self, theta: np.ndarray) -> Audit | None:
         """Return the bound at θ, infinite where there is none yet; None where there can be none."""
+        if self.recession.endless:
+            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 0, endless=self.recession.decided().endless)
         if theta.size > WIDEST:
             return None
         known = self._known is not None and np.array_equal(self._known[0], theta)
@@ -216,10 +312,14 @@ class Certifier:
             with compiled_code():
                 seen, self.metric = jax.device_get(_measured(self.glm, theta))
         cost = 0 if known else 1
-        if seen.endless or seen.alike:
-            # A penalty leaves free the intercepts alone.
-            facts = ALIKE if seen.alike else ENDLESS if self.glm.turn is None else UNSEEN
-            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=facts)
         measured = not (known and self.glm.white and self.glm.loss is squared)
-        report = bounded(seen, np.asarray(self.metric), theta, self.coordinates, self.glm, measured)
-        return or_unseen(report and replace(report, cost=cost), self.glm)
+        metric, where = np.asarray(self.metric), self.coordinates
+        rounding = Rounding.at(seen, theta, where, self.glm)
+        if float(seen.tilt) + moved_by(rounding, metric, where, self.glm) < 1:
+            self.recession.exclude()
+        finding = self.recession.decided(self.frame.to_user(theta))
+        if finding.endless or not finding.sure:
+            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=finding.endless)
+        report = self.proven.tightened(bounded(seen, metric, theta, where, self.glm, measured), seen, rounding)
+        error = errors(seen, metric, theta, self.frame, where, self.glm, measured)
+        return report and replace(report, cost=cost, floor=max(report.floor, self.near), error=error)

@@ -43,6 +43,18 @@ class ClassCoordinates:
         outputs = self.contrasts.shape[1]
         return self._spread(np.stack([self.columns.slope(column) for column in gradient.reshape(-1, outputs).T]))
 
+    def terms(self, theta: np.ndarray) -> np.ndarray:
+        """Return how large the terms are, at the most, that coefficients and intercepts are summed of."""
+        each = np.stack([self.columns.terms(column) for column in theta.reshape(-1, self.contrasts.shape[1]).T])
+        full = np.abs(self.contrasts) @ each
+        return np.concatenate([full[:, :-1].ravel(), full[:, -1] + full[:, -1].mean()])
+
+    @property
+    def undetermined(self) -> np.ndarray:
+        """Which coefficients and intercepts the directions that are left out would change."""
+        of, classes = self.columns.undetermined, len(self.contrasts)
+        return np.append(np.tile(of[:-1], classes), np.repeat(of[-1], classes))
+
     def weights(self, theta: Any) -> Any:
         """Return the coefficients in the user's units, in traced code too."""
         u = theta.reshape(-1, self.contrasts.shape[1])[:-1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import jax
@@ -16,10 +18,9 @@ from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, Rules
 from steepest.fitting import newton, proximal, proximal_newton, quasi_newton
-from steepest.fitting.certificate import Certifier
+from steepest.fitting.certificate import WIDEST
 from steepest.fitting.glm import Glm
 from steepest.fitting.scaling import WIDEST_GRAM
-from steepest.fitting.sparse_certificate import SparseCertifier
 from steepest.models.losses import squared
 
 Array = Any
@@ -28,6 +29,10 @@ MOST_ROWS = 64
 # What part of a descent is lost in rounding, that of outputs being squared in it.
 ROUNDED = EPS**1.5
 MOST_NUMBERS = 2**18
+# How near is near enough where no tolerance was given: for losses with kinks, for those with an L1 penalty, and for an
+# L1 penalty of very many columns. What more would cost and bring was measured: see docs/certificates.md.
+# Nearness that bounds of kinked losses reach in any case is certified first.
+NEAR_KINKS, NEAR_BOTH, NEAR_WIDE, NEAR_STATED = 1e-9, 1e-8, 1e-8, 1e-6
 
 
 def capacity_of(size: int) -> int:
@@ -36,7 +41,11 @@ def capacity_of(size: int) -> int:
 
 
 def chunk_of(step: Callable[..., tuple[Any, Array]]) -> Callable[..., tuple[Any, Array]]:
-    """Return the loop around a step: (data, stand, limits of rows, evaluations and tolerance) -> (stand, rows)."""
+    """Return the loop around a step: (data, stand, limits) -> (stand, rows).
+
+    The limits are those of rows, evaluations and tolerance, and whether ways along which the loss falls for ever are
+    watched for.
+    """
 
     def chunk(data: tuple[Any, ...], stand: Any, limits: Array) -> tuple[Any, Array]:
         first, stop = stand.iteration, stand.evaluations + limits[1]
@@ -47,7 +56,7 @@ def chunk_of(step: Callable[..., tuple[Any, Array]]) -> Callable[..., tuple[Any,
 
         def body(carry: tuple[Any, Array]) -> tuple[Any, Array]:
             here, rows = carry
-            there, t = step(*data, here, limits[2])
+            there, t = step(*data, here, limits[2], limits[3])
             # The row of a step that was not taken is overwritten, or cut off with the rest.
             return there, rows.at[here.iteration - first].set(row_of(there, t))
 
@@ -78,13 +87,16 @@ class LinearEngine:
     begin: Callable[..., Any]
     chunk: Callable[..., tuple[Any, Array]]
     carried: ClassVar[tuple[str, ...]] = ()
+    seen_by: ClassVar[str] = ""
 
     def __init__(
         self, data: tuple[Any, ...], first: Any, objective: Objective, rules: Rules, sign: float, tolerance: float,
         start: np.ndarray, box: Box | None = None,
     ) -> None:  # fmt: skip
         self.data, self.objective, self.sign, self.box = data, objective, sign, box
-        self.tolerance, self.start, self.gaps = tolerance, start, 0
+        self.certify: Any = objective.certify
+        self.certified = False
+        self._tolerance, self.start, self.gaps = tolerance, start, 0
         with compiled_code():
             self.stand(self.begin(*data, start, first))
 
@@ -115,10 +127,16 @@ class LinearEngine:
             return _along(self.data[0], d)
 
     def stand(self, stand: Any) -> None:
-        """Stand at a state; what the driver reads of it becomes NumPy's."""
+        """Stand at a state, of which the certificate learns; what the driver reads of it becomes NumPy's."""
         self._stand = stand
         small = {name: value for name, value in stand._asdict().items() if name not in _CARRIED}
         self.state = stand._replace(**jax.device_get(small))
+        if int(self.state.code) != RUNNING:
+            self.tell_floor()
+            if hasattr(stand, "softness"):
+                self.certify.glm = replace(self.certify.glm, softness=stand.softness)
+            if int(self.state.code) == CANDIDATE and self.seen_by:
+                self.certify.learn(self.state.x, self.state.seen, getattr(stand, self.seen_by))
 
     def mark(self, code: int) -> None:
         """Change what is said of the point where the descent stands."""
@@ -135,16 +153,55 @@ class LinearEngine:
         rows = min(rows, capacity_of(self.start.size))
         before = int(self.state.iteration)
         with compiled_code():
-            stand, recorded = self.chunk(self.data, self._stand, np.array([rows, evaluations, self.asked]))
+            limits = np.array([rows, evaluations, self.asked, self.certify.recession.watch])
+            stand, recorded = self.chunk(self.data, self._stand, limits)
             recorded = np.array(recorded)
         # Only here, as what Ctrl-C held back is raised before, and the rows would be lost.
         self.stand(stand)
+        if (
+            int(self.state.code) == CANDIDATE
+            and self.tolerance == 0
+            and self.stated > self.nearest
+            and not self.certified
+        ):
+            report = self.certify(np.asarray(self.state.x))
+            self.certified = True
+            if report is not None and not report.endless:
+                LinearEngine.mark(self, RUNNING)
         return recorded[: int(self.state.iteration) - before]
 
     @property
+    def tolerance(self) -> float:
+        """What was asked for, as a part of the descent; 0 for as near as rounding lets it."""
+        return self._tolerance
+
+    @tolerance.setter
+    def tolerance(self, tolerance: float) -> None:
+        self._tolerance = tolerance
+        self.tell_floor()
+
+    def tell_floor(self) -> None:
+        """Tell the certificate how near is near enough where no tolerance was given."""
+        value, lowest = float(self.state.best_value), self.objective.lowest
+        left = value - lowest if math.isfinite(lowest) else abs(value)
+        self.certify.near = self.stated * left if self.tolerance == 0 else 0.0
+
+    @property
     def asked(self) -> float:
-        """How near is near enough, as a part of the descent."""
-        return self.tolerance
+        """How near is near enough, as a part of the descent; below 0, as one of what is left of the loss."""
+        if self.tolerance:
+            return self.tolerance
+        return -max(self.nearest, 0.0 if self.certified else self.stated)
+
+    @property
+    def nearest(self) -> float:
+        """How near is near enough where no tolerance was given: on kinks further steps prove little more."""
+        return NEAR_KINKS if self.data[0].loss.kinked else 0.0
+
+    @property
+    def stated(self) -> float:
+        """What is near enough in any case where no tolerance was given, and certified before the descent goes on."""
+        return NEAR_STATED if self.data[0].loss.kinked else self.nearest
 
 
 class PlaneEngine(LinearEngine):
@@ -156,6 +213,18 @@ class PlaneEngine(LinearEngine):
         size = (glm.X.shape[1] + 1) * max(glm.loss.outputs, 1)
         root = np.full(size, 1 / np.sqrt(first))
         super().__init__((glm,), np.diag(root) if size <= WIDEST_GRAM + 1 else root, *arguments)
+
+    def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
+        """Go on for at most so many rows and evaluations, and return the rows; close with a step of Newton's."""
+        recorded = super().run(rows, evaluations, together)
+        (glm,), state = self.data, self.state
+        near = int(state.code) == CANDIDATE and not self.certify.recession.endless
+        if near and self.tolerance == 0 and state.x.size <= WIDEST and not glm.loss.kinked and len(recorded) < rows:
+            with compiled_code():
+                self.stand(_closed(glm, self._stand))
+            if int(self.state.iteration) > int(state.iteration):
+                return np.concatenate([recorded, self.row(1.0)[None]])
+        return recorded
 
     def mark(self, code: int) -> None:
         """Change what is said of the point; go on with what a certificate has learnt."""
@@ -169,6 +238,8 @@ class PlaneEngine(LinearEngine):
 class NewtonEngine(LinearEngine):
     """Newton's method with the search in the plane; `first` as for `PlaneEngine`."""
 
+    seen_by = "metric"
+
     begin, chunk = staticmethod(shared(newton.begin)), staticmethod(chunk_of(newton.turn))
 
     def __init__(self, glm: Glm, first: float, *arguments: Any) -> None:
@@ -179,25 +250,19 @@ class NewtonEngine(LinearEngine):
     def asked(self) -> float:
         """How near is near enough: least squares that is whitened is solved to rounding by a step or two."""
         (glm,) = self.data
-        return min(ROUNDED, self.tolerance) if glm.white and glm.loss is squared else self.tolerance
-
-    def stand(self, stand: Any) -> None:
-        """Stand at a state, of which the certificate learns."""
-        super().stand(stand)
-        if int(self.state.code) == CANDIDATE and isinstance(certify := self.objective.certify, Certifier):
-            certify.learn(self.state.x, self.state.seen, stand.metric, stand.softness)
+        return min(ROUNDED, super().asked) if glm.white and glm.loss is squared else super().asked
 
 
 class ProximalEngine(LinearEngine):
     """Proximal Newton steps, for an L1 penalty."""
 
+    seen_by = "moved"
     begin, chunk = staticmethod(shared(proximal_newton.begin)), staticmethod(chunk_of(proximal_newton.turn))
 
-    def stand(self, stand: Any) -> None:
-        """Stand at a state, of which the certificate learns."""
-        super().stand(stand)
-        if int(self.state.code) == CANDIDATE and isinstance(certify := self.objective.certify, SparseCertifier):
-            certify.learn(self.state.x, self.state.seen, stand.moved, stand.softness)
+    @property
+    def nearest(self) -> float:
+        """Of a loss with kinks the certificate's own rounding is more than further steps bring."""
+        return NEAR_BOTH if self.data[0].loss.kinked else 0.0
 
 
 class SpectralEngine(LinearEngine):
@@ -205,9 +270,15 @@ class SpectralEngine(LinearEngine):
 
     begin, chunk = staticmethod(shared(proximal.begin)), staticmethod(chunk_of(proximal.spectral))
 
+    @property
+    def nearest(self) -> float:
+        """Without Hessians it is far to the last digits."""
+        return NEAR_WIDE
+
 
 # What is a product of the rows, and with what.
 _PRODUCTS = {"z": "x", "along_step": "step"}
 _along = shared(lambda glm, d: glm.along(d))
+_closed = shared(quasi_newton.closed)
 _renewed = shared(lambda stand, metric: quasi_newton.faced(quasi_newton.renewed(stand, metric)))
 _CARRIED = ("z", "along_step", "metric", "pairs", "H", "moved")

@@ -141,9 +141,13 @@ class Glm:
         return jnp.min(values, where=jnp.isfinite(values), initial=jnp.inf)
 
     def asked(self, tolerance: Array, first: Array, value: Array) -> Array:
-        """Return how near the optimum is near enough, after a descent from a first value: see `Objective.scale`."""
+        """Return how near the optimum is near enough, after a descent from a first value: see `Objective.scale`.
+
+        A tolerance below 0 is a part of what is left of the loss, wherever the descent began.
+        """
         descent = first - value
-        return tolerance * jnp.clip(value - self.lowest, LEAST_PART * descent, descent)
+        left = -tolerance * jnp.where(jnp.isfinite(self.lowest), value - self.lowest, jnp.abs(value))
+        return jnp.where(tolerance < 0, left, tolerance * jnp.clip(value - self.lowest, LEAST_PART * descent, descent))
 
     def rounding(self, value: Array) -> Array:
         """Return by how much rounding may change a value: a part of it, and what rounded slopes are squared."""

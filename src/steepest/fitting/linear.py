@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -25,6 +25,7 @@ from steepest.fitting.engine import NewtonEngine, PlaneEngine, ProximalEngine, S
 from steepest.fitting.glm import Glm
 from steepest.fitting.problem import Rows, objective_of
 from steepest.fitting.proximal import WIDEST_MODEL
+from steepest.fitting.recession import Recession
 from steepest.fitting.remarks import remark
 from steepest.fitting.result import Fit
 from steepest.fitting.scaling import Changed, Coordinates, coordinates
@@ -174,9 +175,15 @@ class LinearProblem:
         if glm.softness is not None and glm.loss.hardest:
             glm = replace(glm, softness=np.asarray(glm.loss.hardest, float))
         if not kink_of(self.user_penalty):
-            objective.certify = Certifier(glm, self.coordinates)
+            objective.certify = Certifier(glm, self.coordinates, self.recession)
         elif self.how != "whiten":
-            objective.certify = SparseCertifier(glm, self.kinks, self.coordinates)
+            objective.certify = SparseCertifier(glm, self.kinks, self.coordinates, self.recession)
+
+    @cached_property
+    def recession(self) -> Recession:
+        """Whether the loss, which is one of the library's own, falls for ever on these rows."""
+        assert isinstance(self.loss, Loss)
+        return Recession(self.X, self.y, self.weight, self.loss, not self.is_penalised, self.names)
 
     @property
     def without_columns(self) -> float:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from steepest.derivatives.differences import EPS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.certificate import Seen, look
 from steepest.fitting.downhill import Downhill
@@ -28,6 +29,8 @@ Array = Any
 MOST_IDLE = 4
 # How a softness is taken back, once this part of the gap is due to not being at the softened optimum.
 HARDER, CENTRED = 0.2, 0.1
+# A closing step gains much where the bound falls to this part.
+CLOSER = 1 / 16
 
 
 class _Fields(NamedTuple):
@@ -63,7 +66,7 @@ def begin(glm: Glm, x: Array, metric: Array) -> Stand:
     """Stand at a start."""
     zero, none = jnp.zeros((), int), jnp.zeros(())
     height, value, gradient, z, metric, condition = bottom(glm, x, metric)
-    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none != 0, condition)
+    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none, condition)
     return Stand(
         x, value, height, gradient, z, metric, condition, glm.softness, jnp.zeros_like(x), jnp.zeros_like(z), numbers,
         zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,
@@ -83,7 +86,7 @@ def bottom(glm: Glm, x: Array, metric: Array) -> tuple[Array, ...]:
     return height, value, gradient, z, metric, condition
 
 
-def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
+def turn(glm: Glm, here: Stand, tolerance: Array, watch: Array) -> tuple[Stand, Array]:
     """Take one step, unless the product with it shows that none is needed; also return the part along it."""
     glm = replace(glm, softness=here.softness)
     d = -here.metric @ (here.metric.T @ here.gradient)
@@ -91,20 +94,40 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
     seen = look(glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)
     rounding = glm.rounding(here.value)
     asked = jnp.maximum(glm.asked(tolerance, here.first_value, here.value), rounding)
-    # A way without an end is one from everywhere.
-    seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
-    here = here._replace(seen=seen)
+    near = seen.gap <= asked
+    last = closes(glm, here, seen.gap, asked, rounding, tolerance)
     # The start itself is no answer, also where a way without an end leads from it.
-    over = (seen.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
+    over = (near & ~last) | (suspect(seen.endless, watch) & (here.iteration > 0))
+    here = here._replace(seen=seen)
     rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
-    return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: moved(glm, here, d, along, rounding))
+    return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: moved(glm, here, d, along, rounding, near & last))
 
 
-def moved(glm: Glm, here: Stand, d: Array, along: Array, rounding: Array) -> tuple[Stand, Array]:
-    """Go to the least point of the plane, where the loss may be taken harder."""
+def suspect(endless: Array, watch: Array) -> Array:
+    """Tell whether the loss may fall for ever: it looks so, and that is watched for, or it is known."""
+    return (endless & (watch > 0)) | (watch > 1)
+
+
+def closes(glm: Glm, here: Any, gap: Array, asked: Array, rounding: Array, tolerance: Array) -> Array:
+    """Tell whether one more step is worth it where a bound is rounding already, and no tolerance was given.
+
+    The values there tell no more, but Newton's step squares its error: coefficients gain the other half of their
+    digits. It is worth it as long as the last such step has gained much.
+    """
+    if glm.loss.kinked or (glm.white and glm.loss is squared):
+        return jnp.asarray(False)
+    gained = (here.seen.gap > asked) | (gap < CLOSER * here.seen.gap)
+    return (tolerance == 0) & (gap > EPS * rounding) & gained
+
+
+def moved(
+    glm: Glm, here: Stand, d: Array, along: Array, rounding: Array, closing: Array
+) -> tuple[Stand, Array]:  # fmt: skip
+    """Go to the least point of the plane, where the loss may be taken harder; closing, go by Newton's step alone."""
     s = here.step
     w, W = glm.weights(here.x), jnp.stack([glm.weights(d), glm.weights(s)])
     a, height = search(glm, here.z, (along, here.along_step), w, W, here.height)
+    a, height = jnp.where(closing, jnp.array([1.0, 0.0]), a), jnp.where(closing, here.height, height)
     step = a[0] * d + a[1] * s
     if here.softness is not None:
         centred = jnp.isfinite(here.seen.gap) & (-(here.gradient @ d) / 2 <= CENTRED * here.seen.gap)

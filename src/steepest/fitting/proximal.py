@@ -14,7 +14,6 @@ import jax.numpy as jnp
 from steepest.derivatives.differences import EPS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.glm import Glm
-from steepest.fitting.recession import separates
 
 Array = Any
 
@@ -137,7 +136,7 @@ def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Sparse:
     )  # fmt: skip
 
 
-def spectral(glm: Glm, lam: Array, here: Sparse, tolerance: Array) -> tuple[Sparse, Array]:
+def spectral(glm: Glm, lam: Array, here: Sparse, tolerance: Array, watch: Array) -> tuple[Sparse, Array]:
     """Try one proximal step of the Barzilai-Borwein size; one that leads up is tried again at half the size.
 
     SpaRSA: Wright, Nowak and Figueiredo, "Sparse reconstruction by separable approximation" (2009).
@@ -157,7 +156,7 @@ def spectral(glm: Glm, lam: Array, here: Sparse, tolerance: Array) -> tuple[Spar
         recent=jnp.roll(here.recent, 1).at[0].set(there.value),
     )
     v = there.gradient
-    there = judged(glm, here, there, v @ v / (2 * flattest), tolerance, ss == 0)
+    there = judged(glm, here, there, v @ v / (2 * flattest), tolerance, ss == 0, watch)
     stays = here._replace(curvature=2 * a, evaluations=there.evaluations, code=jnp.where(ss == 0, STALLED, RUNNING))
     return jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, stays), 1 / a
 
@@ -176,11 +175,13 @@ def arrived(glm: Glm, lam: Array, here: Sparse, x: Array) -> Sparse:
     )  # fmt: skip
 
 
-def judged(glm: Glm, here: Sparse, there: Sparse, estimate: Array, tolerance: Array, stuck: Array) -> Sparse:
+def judged(
+    glm: Glm, here: Sparse, there: Sparse, estimate: Array, tolerance: Array, stuck: Array, watch: Array
+) -> Sparse:  # fmt: skip
     """Return the stand with what is said of it: near, stuck, or on the way."""
     rounding = glm.rounding(there.value)
     near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, there.value), rounding)
     idle = jnp.where(there.value < here.value - rounding, 0, here.idle + 1)
-    code = jnp.where(near | separates(glm, there.z), CANDIDATE, jnp.where(idle >= MOST_IDLE, STALLED, RUNNING))
+    code = jnp.where(near | (watch > 1), CANDIDATE, jnp.where(idle >= MOST_IDLE, STALLED, RUNNING))
     code = jnp.where(stuck & ~near, STALLED, code)
     return there._replace(estimate=estimate, idle=idle, code=code)

@@ -17,7 +17,7 @@ from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.certificate import Seen
 from steepest.fitting.downhill import Downhill
 from steepest.fitting.glm import Glm
-from steepest.fitting.newton import CENTRED, hardened, rested
+from steepest.fitting.newton import CENTRED, hardened, rested, suspect
 from steepest.fitting.proximal import MOST_IDLE, SUFFICIENT, least, shortest
 from steepest.fitting.sparse_certificate import look
 
@@ -55,7 +55,7 @@ def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Stand:
     """Stand at a start; the Hessian says what the curvature is."""
     zero, none = jnp.zeros((), int), jnp.zeros(())
     height, value, smooth, z, H = bottom(glm, lam, x)
-    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none != 0, none)
+    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none, none)
     return Stand(
         x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.softness, numbers, jnp.abs(x), zero, zero + 1,
         glm.first(value), none, zero, zero + RUNNING,
@@ -70,7 +70,7 @@ def bottom(glm: Glm, lam: Array, x: Array) -> tuple[Array, ...]:
     return height + kinks, value + kinks, smooth, z, H
 
 
-def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
+def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array, watch: Array) -> tuple[Stand, Array]:
     """Take one step, unless the product with it shows that none is needed; also return how much of it was taken."""
     glm = replace(glm, softness=here.softness)
     d = glm.told(least(here.H, here.smooth, here.x, lam) - here.x)
@@ -78,16 +78,22 @@ def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array) -> tuple[Stand, Ar
     seen, moved = look(glm, lam, here.x, here.value, here.smooth, here.z, here.H, d, along)
     rounding = glm.rounding(here.value)
     asked = jnp.maximum(glm.asked(tolerance, here.first_value, here.value), rounding)
-    seen = seen._replace(endless=seen.endless | here.seen.endless, alike=seen.alike | here.seen.alike)
-    here = here._replace(seen=seen, moved=moved)
+    near = seen.gap <= asked
+    # One more step where no tolerance was given, as in `newton`; the bound itself is a difference here.
+    last = (tolerance == 0) & (here.seen.gap > asked) & (not glm.loss.kinked)
     # The start itself is no answer, also where a way without an end leads from it.
-    over = (seen.gap <= asked) | ((seen.endless | seen.alike) & (here.iteration > 0))
+    over = (near & ~last) | (suspect(seen.endless, watch) & (here.iteration > 0))
+    here = here._replace(seen=seen, moved=moved)
     rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
-    return jax.lax.cond(over, lambda: (rests, jnp.zeros(())), lambda: stepped(glm, lam, here, d, along, rounding))
+    return jax.lax.cond(
+        over, lambda: (rests, jnp.zeros(())), lambda: stepped(glm, lam, here, d, along, rounding, near & last)
+    )
 
 
-def stepped(glm: Glm, lam: Array, here: Stand, d: Array, along: Array, rounding: Array) -> tuple[Stand, Array]:
-    """Go along the step, halved until F falls enough; the loss may be taken harder there."""
+def stepped(
+    glm: Glm, lam: Array, here: Stand, d: Array, along: Array, rounding: Array, closing: Array
+) -> tuple[Stand, Array]:  # fmt: skip
+    """Go along the step, halved until F falls enough unless it closes; the loss may be taken harder there."""
     w, W, p = glm.weights(here.x), glm.weights(d), glm.weight / glm.mass
     fall = here.smooth @ d + lam @ (jnp.abs(here.x + d) - jnp.abs(here.x))
 
@@ -98,7 +104,8 @@ def stepped(glm: Glm, lam: Array, here: Stand, d: Array, along: Array, rounding:
 
     def short(carry: tuple[Array, Array]) -> Array:
         t, halvings = carry
-        return ~(height(t) <= here.height + SUFFICIENT * t * fall + rounding) & (halvings < MOST_HALVINGS)
+        high = ~(height(t) <= here.height + SUFFICIENT * t * fall + rounding)
+        return high & ~closing & (halvings < MOST_HALVINGS)
 
     t, halvings = jax.lax.while_loop(short, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.ones(()), 0))
     if here.softness is not None:

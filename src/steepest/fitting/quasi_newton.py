@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from steepest.descent.directions import LBFGS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.glm import Glm, whitened
-from steepest.fitting.newton import CENTRED, MOST_IDLE, hardened, rested
+from steepest.fitting.newton import CENTRED, MOST_IDLE, hardened, rested, suspect
 from steepest.fitting.plane import search
 from steepest.fitting.recession import separates
 
@@ -127,7 +127,7 @@ def faced(here: Stand) -> Stand:
     )
 
 
-def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
+def turn(glm: Glm, here: Stand, tolerance: Array, watch: Array) -> tuple[Stand, Array]:
     """Take one step, and turn at its end; also return the part of it that went along the direction."""
     glm = replace(glm, softness=here.softness)
     d, s = here.direction, here.step
@@ -165,11 +165,31 @@ def turn(glm: Glm, here: Stand, tolerance: Array) -> tuple[Stand, Array]:
         estimate = estimate + kinks_gap(glm, z)
     near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, value), rounding)
     idle = there.idle >= MOST_IDLE
-    code = jnp.where(near | separates(glm, z), CANDIDATE, jnp.where(idle, STALLED, RUNNING))
+    code = jnp.where(near | suspect(separates(glm, z), watch), CANDIDATE, jnp.where(idle, STALLED, RUNNING))
     there = there._replace(estimate=estimate, code=code)
     worse = ~(found <= here.height + rounding) | jnp.all(step == 0)
     stays = here._replace(evaluations=there.evaluations, code=jnp.asarray(STALLED))
     return jax.tree.map(lambda old, new: jnp.where(worse, old, new), stays, there), a[0]
+
+
+def closed(glm: Glm, here: Stand) -> Stand:
+    """Take Newton's step from where L-BFGS can't tell values apart: it squares the error.
+
+    The stand stays as it is where the Hessian is singular, or a step would move outputs far.
+    """
+    glm = replace(glm, softness=here.softness)
+    metric, condition = whitened(glm.hessian(here.x), here.gradient)
+    d = -metric @ (metric.T @ here.gradient)
+    x = here.x + d
+    height, gradient, z = glm.slope(x)
+    value = height if glm.softness is None else glm.actual(x, z)
+    there = here._replace(
+        x=x, value=value, height=height, gradient=gradient, z=z, iteration=here.iteration + 1,
+        evaluations=here.evaluations + 2, step=d, along_step=z - here.z,
+    )  # fmt: skip
+    rounding = glm.rounding(here.value)
+    sound = jnp.isfinite(condition) & (here.estimate <= rounding) & (height <= here.height + 4 * rounding)
+    return jax.tree.map(lambda new, old: jnp.where(sound, new, old), there, here)
 
 
 def kinks_gap(glm: Glm, z: Array) -> Array:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from steepest.descent.verdict import message
-from steepest.fitting.certificate import ALIKE, ENDLESS
 from steepest.fitting.result import Fit
 from steepest.models.loss import Loss
-from steepest.models.smooth import LogLoss
-from steepest.models.softmax import Contrasted
 from steepest.trace import Certificate, Event, Outcome
 
 if TYPE_CHECKING:
     from steepest.fitting.linear import LinearProblem
 
+# Ends that were asked for, after which no programme is solved to tell whether there is a finite best.
+LEFT = (Outcome.COMPLETED, Outcome.CALLBACK, Outcome.INTERRUPTED, Outcome.TIME_LIMIT)
+OPEN = (
+    "whether finite coefficients are best could not be told: the loss may fall for ever as some of them grow; "
+    "add penalty=L2(1e-3), or so, with which there is a best"
+)
 # Half the digits are lost beyond it, and all of them in a Gram matrix.
 ILL = 1e7
 
@@ -26,8 +30,8 @@ def remark(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.ndarra
     """Add events and words to a fit, and take success from one that has come to nothing."""
     of_columns(problem, fitted)
     # Where validation stops the descent, coefficients stay finite all the same.
-    if problem.is_convex and not problem.is_penalised and "validation" not in fitted.trace.columns:
-        of_classes(problem, fitted, y, weight)
+    if problem.is_convex and "validation" not in fitted.trace.columns:
+        of_recession(problem, fitted)
     if fitted.outcome is Outcome.COMPLETED and isinstance(problem.loss, Loss):
         of_the_mean(problem, fitted, y, weight)
 
@@ -50,18 +54,25 @@ def of_columns(problem: LinearProblem, fitted: Fit) -> None:
         fitted.message += f"; ill-conditioned: {detail}"
 
 
-def of_classes(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
-    """Tell of classes that separate, whose coefficients have no finite best."""
-    loss = problem.loss
-    if not isinstance(loss, (LogLoss, Contrasted)):
-        return
-    z = problem.model(problem.X, *fitted.params.values())
-    margin = loss.margin(z @ loss.contrasts if isinstance(loss, Contrasted) else z, y)
-    seen = set(y[weight > 0])
-    alike = len(seen) == 1 and seen <= set(range(max(2, problem.outputs + 1)))
-    if alike or np.all(margin[weight > 0] > 0):
-        fitted.outcome, fitted.certificate = Outcome.NO_FINITE_OPTIMUM, Certificate()
-        fitted.message = message(fitted.outcome, ALIKE if alike else ENDLESS, fitted.certificate)
+def of_recession(problem: LinearProblem, fitted: Fit) -> None:
+    """Tell of a loss that falls for ever, whose coefficients have no finite best, however the descent ended.
+
+    A convex objective has no saddle either: what looks like one is rounding.
+    """
+    if fitted.certificate.kind != "certified":
+        point = np.concatenate([np.ravel(part) for part in fitted.params.values()])
+        finding = problem.recession.decided(point, brief=fitted.outcome in LEFT)
+        if finding.endless:
+            fitted.outcome, fitted.certificate = Outcome.NO_FINITE_OPTIMUM, Certificate()
+            fitted.message = message(fitted.outcome, finding.endless, fitted.certificate)
+            return
+        if not finding.sure and fitted.outcome in (Outcome.CONVERGED, Outcome.STALLED):
+            fitted.outcome = Outcome.STALLED
+            fitted.certificate = replace(fitted.certificate, kind="none", gap=math.nan)
+            fitted.message = message(fitted.outcome, OPEN, fitted.certificate)
+    if fitted.outcome is Outcome.SADDLE:
+        fitted.outcome, fitted.certificate = Outcome.STALLED, Certificate()
+        fitted.message = message(fitted.outcome, "rounding hides how far the minimum lies", fitted.certificate)
 
 
 def of_the_mean(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:

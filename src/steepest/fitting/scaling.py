@@ -15,6 +15,8 @@ CHOICES = ("auto", "whiten", "scale", "none")
 EPS = float(np.finfo(float).eps)
 # Below it, as a part of the largest, an eigenvalue of a Gram matrix is mostly rounding.
 BLURRED = 1e-10
+# What part of a coefficient may lie in directions that are left out, for rounding.
+LEFT_OUT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,23 @@ class Coordinates:
         reach = 0.0 if self.reach is None else self.reach
         shift = np.abs(self.mean / self.scale) @ summed + abs(theta[-1])
         return EPS * float((reach * summed).sum()), EPS * float(shift)
+
+    def terms(self, theta: np.ndarray) -> np.ndarray:
+        """Return how large the terms are, at the most, that coefficients and the intercept are summed of."""
+        u = np.abs(theta[:-1])
+        coef = (u if self.basis is None else np.abs(self.basis) @ u) / self.scale
+        return np.append(coef, abs(theta[-1]) + coef @ np.abs(self.mean))
+
+    @property
+    def undetermined(self) -> np.ndarray:
+        """Which of the coefficients, and whether the intercept, the directions that are left out would change."""
+        none = np.zeros(len(self.scale) + 1, bool)
+        if self.basis is None or self.directions == len(self.scale):
+            return none
+        V = self.basis / np.linalg.norm(self.basis, axis=0)
+        centre = self.mean / self.scale
+        beside = np.linalg.norm(centre - V @ (V.T @ centre))
+        return np.append((V**2).sum(axis=1) < 1 - LEFT_OUT, beside > LEFT_OUT * np.linalg.norm(centre))
 
     def weights(self, theta: Any) -> Any:
         """Return the coefficients in the user's units, in traced code too."""

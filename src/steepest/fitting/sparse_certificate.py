@@ -7,7 +7,7 @@ is formed for, by the duality gap at the residuals. The derivations are in docs/
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -20,19 +20,17 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.audit import Audit
 from steepest.fitting.certificate import (
-    ALIKE,
     ROUNDINGS,
-    UNSEEN,
     WIDEST,
+    Proven,
     Rounding,
     Seen,
     lowest_of,
-    or_unseen,
     sums,
 )
 from steepest.fitting.glm import Glm
 from steepest.fitting.proximal import least
-from steepest.fitting.recession import falls_forever
+from steepest.fitting.recession import Recession
 from steepest.fitting.scaling import Coordinates
 from steepest.models.loss import Loss
 from steepest.models.smooth import LogLoss, Poisson, Squared
@@ -63,7 +61,7 @@ def look(
     moved = jnp.where(lam > 0, moved, jnp.minimum(moved, jnp.abs(d) + left))
     beside = (lam * jnp.abs(theta) - v * theta).sum() + jnp.abs(pull - v) @ moved
     gap = glm.shortfall(z, along) + glm.ridge / 2 * (W @ W) + beside
-    seen = sums(glm, theta, gap, value, g, z, d, along, jnp.asarray(1.0))
+    seen = sums(glm, gap, value, g, z, d, jnp.asarray(1.0))
     solved = jnp.all(jnp.abs(pull - v) <= UNSOLVED * (lam + seen.pull + seen.bend * jnp.abs(z).max()))
     solved |= glm.at_the_lowest(value)
     return seen._replace(gap=jnp.where(solved, seen.gap, jnp.inf)), moved
@@ -104,11 +102,7 @@ def _dual(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
     value = f + lam @ jnp.abs(theta)
     unbalanced = jnp.abs(p @ residuals) * (1 + jnp.max(jnp.abs(z)))
     terms = jnp.abs(p * residuals) @ (jnp.abs(z) + jnp.abs(glm.y) + 1 + abs(glm.X) @ jnp.abs(theta[:-1]))
-    intercept, ones = jnp.zeros_like(theta).at[-1].set(1.0), jnp.ones_like(z)
-    return {
-        "value": value, "gap": value - dual, "unbalanced": unbalanced, "terms": terms,
-        "endless": falls_forever(glm, intercept, ones) | falls_forever(glm, -intercept, -ones),
-    }  # fmt: skip
+    return {"value": value, "gap": value - dual, "unbalanced": unbalanced, "terms": terms}
 
 
 def conjugate(loss: Loss, a: Array, y: Array) -> Array:
@@ -146,15 +140,19 @@ class SparseCertifier:
     glm: Glm
     lam: np.ndarray
     coordinates: Coordinates
+    recession: Recession
+    near: float = 0.0
+    proven: Proven = field(default_factory=Proven)
     _known: tuple[np.ndarray, Seen, Any] | None = None
 
-    def learn(self, x: Any, seen: Seen, moved: Any, softness: Any) -> None:
+    def learn(self, x: Any, seen: Seen, moved: Any) -> None:
         """Remember what a descent has seen where it stands."""
         self._known = np.asarray(x), jax.device_get(seen), moved
-        self.glm = replace(self.glm, softness=softness)
 
     def __call__(self, theta: np.ndarray) -> Audit | None:
         """Return the bound at θ, infinite where there is none yet; None where there can be none."""
+        if self.recession.endless:
+            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 0, endless=self.recession.decided().endless)
         if theta.size > WIDEST:
             return self.by_duality(theta) if type(self.glm.loss) in CONJUGATES else None
         known = self._known is not None and np.array_equal(self._known[0], theta)
@@ -165,19 +163,16 @@ class SparseCertifier:
             with compiled_code():
                 seen, moved = jax.device_get(_measured(self.glm, self.lam, theta))
         cost = 0 if known else 1
-        if seen.alike or seen.endless:
-            facts = ALIKE if seen.alike else UNSEEN
-            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=facts)
         report = bounded(seen, np.asarray(moved), theta, self.coordinates, self.glm)
-        return or_unseen(report and replace(report, cost=cost), self.glm)
+        report = self.proven.tightened(report, seen, Rounding.at(seen, theta, self.coordinates, self.glm))
+        return report and replace(report, cost=cost, floor=max(report.floor, self.near))
 
     def by_duality(self, theta: np.ndarray) -> Audit:
         """Return the duality gap, at the price of one evaluation: loose, but without a Hessian."""
         with compiled_code():
             seen = jax.device_get(_dual(self.glm, self.lam, theta))
-        if seen["endless"]:
-            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1, endless=ALIKE)
         precision = float(np.finfo(np.dtype(self.glm.X.dtype)).eps)
         slack = (ROUNDINGS * EPS + precision) * (abs(seen["value"]) + seen["terms"]) + seen["unbalanced"]
         found = max(float(seen["gap"]), 0.0) + float(slack)
-        return Audit(found if math.isfinite(found) else math.inf, 4 * float(slack), math.nan, math.nan, 0.0, 1)
+        floor = max(4 * float(slack), self.near)
+        return Audit(found if math.isfinite(found) else math.inf, floor, math.nan, math.nan, 0.0, 1)

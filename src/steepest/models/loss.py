@@ -25,6 +25,8 @@ class Loss:
         Whether they are whole numbers.
     steepest : float
         The largest ℓ″, infinite where there is none.
+    unsteady : float
+        M with |ℓ‴| ≤ M ℓ″, which bounds how soon ℓ″ changes; infinite where there is none.
     curved : bool
         Whether ℓ″ says how ℓ′ changes, everywhere; else it jumps.
     kinked : bool
@@ -43,6 +45,7 @@ class Loss:
     most: ClassVar[float] = math.inf
     whole: ClassVar[bool] = False
     steepest: ClassVar[float] = math.inf
+    unsteady: ClassVar[float] = math.inf
     curved: ClassVar[bool] = True
     kinked: ClassVar[bool] = False
     classes: ClassVar[bool] = False

@@ -26,6 +26,7 @@ class Squared(Loss):
     """
 
     name: ClassVar[str] = "squared"
+    unsteady: ClassVar[float] = 0.0
     steepest: ClassVar[float] = 2.0
 
     def __call__(self, z: Any, y: Any) -> Any:
@@ -156,6 +157,7 @@ class LogLoss(Loss):
     """
 
     name: ClassVar[str] = "log loss"
+    unsteady: ClassVar[float] = 1.0
     targets: ClassVar[str] = "targets of 0 and 1"
     least: ClassVar[float] = 0.0
     most: ClassVar[float] = 1.0
@@ -237,6 +239,7 @@ class Poisson(Loss):
     """
 
     name: ClassVar[str] = "Poisson"
+    unsteady: ClassVar[float] = 1.0
     targets: ClassVar[str] = "targets from 0 up"
     least: ClassVar[float] = 0.0
     vanishes: ClassVar[bool] = False
@@ -282,6 +285,7 @@ class Gamma(Loss):
     """
 
     name: ClassVar[str] = "Gamma"
+    unsteady: ClassVar[float] = 1.0
     targets: ClassVar[str] = "targets above 0"
     least: ClassVar[float] = TINY
     vanishes: ClassVar[bool] = False

@@ -61,6 +61,8 @@ class Contrasted(Loss):
     least: ClassVar[float] = 0.0
     whole: ClassVar[bool] = True
     steepest: ClassVar[float] = 0.5
+    # The third derivative is at most the widest change of a score times the second, and v moves scores by √2 ‖v‖ apart.
+    unsteady: ClassVar[float] = math.sqrt(2)
     classes: ClassVar[bool] = True
 
     @property
