@@ -14,10 +14,12 @@ import numpy as np
 
 from steepest.derivatives.agreement import agrees
 from steepest.derivatives.bounds import Box
+from steepest.derivatives.clock import Clock
 from steepest.derivatives.compiled import Compiled, Slope, drop, recalled, remember
-from steepest.derivatives.differences import EPS, central_gradient, noise_level, scale_of
+from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.fingerprint import Fingerprint
-from steepest.derivatives.precision import double_precision
+from steepest.derivatives.precision import coarseness, double_precision, rounding_of
+from steepest.derivatives.slopes import Differences
 from steepest.derivatives.structure import Calling, Leaf
 from steepest.derivatives.tracing import Budget, Traced, stack
 
@@ -41,8 +43,6 @@ class Objective:
         "traced", "eager", "differences" or "given".
     why : str
         One sentence on how it is served, and why not better.
-    noise : list of float
-        The relative noise measured in f, once it has been.
     compiled : Compiled or None
         The first tier, for the compiled loop; `arrays` are its data.
     cost : int
@@ -63,6 +63,14 @@ class Objective:
         A value that is had without any descent, which is no part of what a descent is measured by.
     lowest : float
         What no value is below.
+    differences : Differences or None
+        The last tier: how slopes are had from values, with their errors.
+    precision : float
+        The rounding of the coarsest type that the code computes in, as a part of a number.
+    clock : Clock
+        When the function may no longer be called.
+    pace : float
+        How many seconds one slope takes, as far as that is known.
     """
 
     size: int
@@ -82,7 +90,10 @@ class Objective:
     smooth: bool = True
     known: float = math.inf
     lowest: float = -math.inf
-    noise: list[float] = field(default_factory=list)
+    differences: Differences | None = None
+    precision: float = EPS
+    clock: Clock = field(default_factory=Clock)
+    pace: float = 0.0
 
     def scale(self, first: float, value: float) -> float:
         """Return what a tolerance is a part of, after a descent from a first value to another.
@@ -100,7 +111,33 @@ class Objective:
     @property
     def relative_noise(self) -> float:
         """How far two values that should be one may lie apart, relative to their size."""
-        return self.noise[0] if self.noise else EPS
+        return max(self.differences.relative if self.differences else EPS, self.precision)
+
+    @property
+    def overhead(self) -> int:
+        """How many values were taken beside the `cost` of each slope, to find the steps of differences."""
+        return self.differences.overhead if self.differences else 0
+
+    def slope_error(self, x: np.ndarray) -> np.ndarray | None:
+        """Return how far each entry of the gradient at a point may be off, infinite where nothing tells of it.
+
+        None where the gradient is exact but for rounding.
+        """
+        return self.differences.error(x) if self.differences else None
+
+    def slope_refined(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
+        """Return the value, the best gradient that can be had at a point, and its errors as in `slope_error`.
+
+        By differences it costs 6n more values, and is extrapolated from three steps.
+        """
+        return self.differences.refined(x) if self.differences else (*self.slope(x), None)
+
+    def scales(self, x: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """Return the length over which f changes along each coordinate, as far as differences have shown it.
+
+        Elsewhere it is the size that the coordinate has shown.
+        """
+        return self.differences.scales() if self.differences else scale_of(x, start)
 
 
 def number(returned: Any) -> float:
@@ -128,6 +165,8 @@ class Caller:
     paired: bool = False
     native: bool = False
     box: Box | None = None
+    clock: Clock = field(default_factory=Clock)
+    precision: float = EPS
 
     def __call__(self, x: np.ndarray) -> float:
         return number(self.raw(x)[0]) if self.allows(x) else math.nan
@@ -138,6 +177,7 @@ class Caller:
 
     def raw(self, x: np.ndarray) -> tuple[Any, Any]:
         """Return the value and, where f returns a pair, the gradient as the user wrote them."""
+        self.clock.check()
         # A fresh copy each time: code that writes into its argument must not move the run's point.
         with np.errstate(all="ignore"):
             if self.native:
@@ -149,12 +189,13 @@ class Caller:
                     # Code written for JAX: outside the 64-bit context it would round to 32 bits.
                     self.native = True
                     return self.raw(x)
-        if not self.paired:
-            return returned, None
-        try:
-            value, gradient = returned
-        except (TypeError, ValueError):
-            raise ValueError("gradient=True: the function must return a pair, (value, gradient)") from None
+        value, gradient = returned, None
+        if self.paired:
+            try:
+                value, gradient = returned
+            except (TypeError, ValueError):
+                raise ValueError("gradient=True: the function must return a pair, (value, gradient)") from None
+        self.precision = max(self.precision, rounding_of(value))
         return value, gradient
 
 
@@ -342,20 +383,12 @@ def _eager(
 
 
 def _by_differences(caller: Caller, start: np.ndarray, why: str) -> Objective:
-    noise: list[float] = []
-
-    def slope(x: np.ndarray) -> Slope:
-        value = caller(x)
-        if not math.isfinite(value):
-            return value, np.full(x.size, math.nan)
-        if not noise:
-            level = noise_level(caller, x, value)
-            noise.append(level / abs(value) if value and level else EPS)
-        room = None if caller.box is None else (x - caller.box.low, caller.box.high - x)
-        return value, central_gradient(caller, x, scale_of(x, start), noise[0], room)
-
+    slope = Differences(caller, start, caller.box, lambda: caller.precision)
     sentence = f"central differences of plain values, as {why}"
-    return Objective(start.size, caller, slope, "differences", sentence, cost=2 * start.size + 1, noise=noise)
+    return Objective(
+        start.size, caller, slope, "differences", sentence, cost=2 * start.size + 1, differences=slope,
+        precision=caller.precision, clock=caller.clock,
+    )  # fmt: skip
 
 
 def _plainly_given(caller: Caller, given: Callable[..., Any] | None, start: np.ndarray, why: str) -> Objective:
@@ -388,7 +421,7 @@ def flat_plain(calling: Calling, gradient: Any) -> np.ndarray:
 
 def differences_at(objective: Objective, x: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Return the gradient by central differences at a point where the exact one is NaN."""
-    return central_gradient(objective.value, x, scale_of(x, start), EPS)
+    return Differences(objective.value, start, getattr(objective.value, "box", None))(x)[1]
 
 
 def _reason(error: Exception) -> str:
