@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,17 +15,19 @@ import numpy as np
 
 from steepest.derivatives.agreement import agrees
 from steepest.derivatives.bounds import Box
-from steepest.derivatives.clock import Clock
+from steepest.derivatives.clock import Clock, OutOfTime
 from steepest.derivatives.compiled import Compiled, Slope, drop, recalled, remember
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.fingerprint import Fingerprint
-from steepest.derivatives.precision import coarseness, double_precision, rounding_of
+from steepest.derivatives.precision import double_precision, rounding_of
 from steepest.derivatives.slopes import Differences
 from steepest.derivatives.structure import Calling, Leaf
 from steepest.derivatives.tracing import Budget, Traced, stack
 
 # So small a part of the descent may be left at the least: nothing comes within a part of 0.
 LEAST_PART = 1e-3
+# The nearby point lies this part of the size of the start away, and nearer where f has changed by more than a part.
+NUDGE, NEARER, MOST_NUDGES, MUCH_THE_SAME = 1e-3, 1 / 32, 6, 0.25
 
 
 @dataclass
@@ -71,6 +74,8 @@ class Objective:
         When the function may no longer be called.
     pace : float
         How many seconds one slope takes, as far as that is known.
+    begun : float
+        The value at the start, as the function gave it.
     """
 
     size: int
@@ -94,6 +99,7 @@ class Objective:
     precision: float = EPS
     clock: Clock = field(default_factory=Clock)
     pace: float = 0.0
+    begun: float = math.nan
 
     def scale(self, first: float, value: float) -> float:
         """Return what a tolerance is a part of, after a descent from a first value to another.
@@ -205,24 +211,43 @@ def serve(
     start: np.ndarray,
     gradient: Callable[..., Any] | bool | None = None,
     box: Box | None = None,
+    seconds: float | None = None,
 ) -> Objective:
     """Return the best way to have values and gradients of f, tried at `start` in this order.
 
     Traced and compiled; traced eagerly; differences of plain values. A compiled answer is used only
     where plain calls agree with it at the start and at a point nearby. Outside of the box f is never called.
+    After `seconds` nothing more is tried.
     """
     caller = Caller(f, calling, paired=gradient is True, box=box)
     given = gradient if callable(gradient) else None
-    probes = _probes(caller, start)
+    until = math.inf if seconds is None else time.perf_counter() + seconds
+    probes = _probes(caller, start, until)
+    why = "the time was over before the code could be traced"
+    try:
+        with caller.clock.ends(until):
+            objective = _served(f, calling, start, gradient, given, caller, probes)
+    except OutOfTime:
+        objective = _untried(caller, given, start, why) if gradient else _by_differences(caller, start, why)
+    objective.clock, objective.begun = caller.clock, probes[0][1]
+    return objective
+
+
+def _served(
+    f: Callable[..., Any], calling: Calling, start: np.ndarray, gradient: Any, given: Any, caller: Caller,
+    probes: list[tuple[np.ndarray, float]],
+) -> Objective:  # fmt: skip
     why = ""
     for trial in _trials(f, given, calling, paired=gradient is True):
         for fresh in (False, True):
+            caller.clock.check()
             try:
                 compiled = None if fresh else recalled(trial.key)
                 if compiled is None:
                     compiled, fresh = Compiled(trial.pure), True
                 arrays = tuple(trial.print.arrays)
-                if not agrees(partial(_compiled_slope, compiled, arrays), probes, caller):
+                slope = _Timed(partial(_compiled_slope, compiled, arrays))
+                if not agrees(slope, probes, caller):
                     why = why or _IMPURE
                     drop(trial.key)
                     if fresh:
@@ -234,14 +259,27 @@ def serve(
             remember(trial.key, compiled)
             kind = "given" if gradient else "traced"
             sentence = "the gradient given, compiled" if gradient else "exact: the code was traced and compiled"
-            slope = partial(_compiled_slope, compiled, arrays)
-            return Objective(start.size, caller, slope, kind, sentence, compiled, arrays, key=trial.key)
+            pace = slope.lasted if len(probes) > 1 else 0.0
+            return Objective(start.size, caller, slope.f, kind, sentence, compiled, arrays, key=trial.key, pace=pace)
     if gradient:
         return _plainly_given(caller, given, start, why)
     return _eager(f, calling, caller, start, probes, why) or _by_differences(caller, start, why)
 
 
 _IMPURE = "plain calls and the traced code disagree (does it depend on something that changes?)"
+
+
+class _Timed:
+    """A function that knows how long its last call took."""
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self.f, self.lasted = f, 0.0
+
+    def __call__(self, x: np.ndarray) -> Any:
+        began = time.perf_counter()
+        returned = self.f(x)
+        self.lasted = time.perf_counter() - began
+        return returned
 
 
 @dataclass
@@ -331,8 +369,11 @@ def leaves_of(layout: Any, node: Any) -> Iterator[Any]:
             yield from leaves_of(child, value)
 
 
-def _probes(caller: Caller, start: np.ndarray) -> list[tuple[np.ndarray, float]]:
-    """Return plain values at the start and at a point near it; the start must have one."""
+def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.ndarray, float]]:
+    """Return plain values at the start and at a point near it, if there is time; the start must have one.
+
+    Near is where f is much the same: over a part of the size of the point a wave or a bump far from zero may be passed.
+    """
     try:
         value = caller(start)
     except Exception as error:
@@ -343,17 +384,27 @@ def _probes(caller: Caller, start: np.ndarray) -> list[tuple[np.ndarray, float]]
     if not math.isfinite(value):
         raise ValueError(f"the function is {value} at the start, {_short(start)}: start where it is finite")
     # Uneven, so that no symmetry of f hides what the nearby point is to show.
-    nudge = 1e-3 * (0.75 + 0.25 * np.sin(np.arange(start.size) ** 2 + 1.0))
+    nudge = NUDGE * (0.75 + 0.25 * np.sin(np.arange(start.size) ** 2 + 1.0))
     step = nudge * np.where(start == 0, 1.0, np.abs(start))
-    box = caller.box
-    for nearby in (start + step, start - step) if box is None else (box.beside(start, step),):
-        try:
-            seen = caller(nearby)
-        except Exception:  # noqa: BLE001 - a wall on this side; the start alone must do if on both
-            continue
-        if math.isfinite(seen):
-            return [(start, value), (nearby, seen)]
-    return [(start, value)]
+    probes = [(start, value)]
+    for part in NEARER ** np.arange(MOST_NUDGES):
+        for nearby in _beside(start, part * step, caller.box):
+            if time.perf_counter() > until:
+                return probes
+            try:
+                seen = caller(nearby)
+            except Exception:  # noqa: BLE001 - a wall on this side; the start alone must do if on both
+                continue
+            if math.isfinite(seen):
+                probes = [(start, value), (nearby, seen)]
+                break
+        if len(probes) == 1 or abs(probes[1][1] - value) <= MUCH_THE_SAME * max(abs(value), abs(probes[1][1])):
+            break
+    return probes
+
+
+def _beside(start: np.ndarray, step: np.ndarray, box: Box | None) -> tuple[np.ndarray, ...]:
+    return (start + step, start - step) if box is None else (box.beside(start, step),)
 
 
 def _eager(
@@ -365,6 +416,7 @@ def _eager(
     why: str,
 ) -> Objective | None:
     def slope(x: np.ndarray) -> Slope:
+        caller.clock.check()
         Budget.renew()
         with double_precision(), np.errstate(all="ignore"):
             rebuilt, *args = Fingerprint([f, *calling.args], constants=True).rebuild(())
@@ -392,6 +444,12 @@ def _by_differences(caller: Caller, start: np.ndarray, why: str) -> Objective:
 
 
 def _plainly_given(caller: Caller, given: Callable[..., Any] | None, start: np.ndarray, why: str) -> Objective:
+    objective = _untried(caller, given, start, why)
+    objective.slope(start)
+    return objective
+
+
+def _untried(caller: Caller, given: Callable[..., Any] | None, start: np.ndarray, why: str) -> Objective:
     calling = caller.calling
 
     def slope(x: np.ndarray) -> Slope:
@@ -399,11 +457,11 @@ def _plainly_given(caller: Caller, given: Callable[..., Any] | None, start: np.n
             return math.nan, np.full(x.size, math.nan)
         value, gradient = caller.raw(x)
         if given is not None:
+            caller.clock.check()
             with np.errstate(all="ignore"):
                 gradient = calling(given, x.copy())
         return number(value), flat_plain(calling, gradient)
 
-    slope(start)
     return Objective(start.size, caller, slope, "given", f"the gradient given, called plainly, as {why}")
 
 

@@ -25,7 +25,8 @@ SHORTEST, LONGEST = 2.0**-10, 2.0**6
 # The first check of the steps comes after so many gradients; then the pauses double.
 FIRST_CHECK = 6
 FAR, MUCH = 1e3, 1e9
-MOST_SHRUNK, MOST_RUNGS = 5, 16
+MOST_SHRUNK, MOST_RUNGS, MOST_LONGER = 5, 16, 8
+BLURRED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,12 @@ class Quotient:
 
 
 class Line:
-    """The values of f along one coordinate; none is asked for twice, and none outside of the box."""
+    """The values of f along one coordinate of a size; none is asked for twice, and none outside of the box."""
 
-    def __init__(self, value: Callable[[np.ndarray], float], x: np.ndarray, f0: float, k: int, box: Box | None) -> None:
-        self.value, self.x, self.k = value, x, k
+    def __init__(
+        self, value: Callable[[np.ndarray], float], x: np.ndarray, f0: float, k: int, size: float, box: Box | None
+    ) -> None:  # fmt: skip
+        self.value, self.x, self.k, self.size = value, x, k, size
         self.low, self.high = (-math.inf, math.inf) if box is None else (float(box.low[k]), float(box.high[k]))
         self.seen = {0.0: f0}
 
@@ -107,7 +110,7 @@ def consistent(near: Quotient, wide: Quotient, noise: float) -> bool:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search has found along a coordinate: a step, the slope by it, its error, and f‴/6 as the quotients tell."""
+    """What a search has found along a coordinate: a step, its slope, the error of that, and f‴/6."""
 
     h: float
     slope: float
@@ -190,15 +193,16 @@ class Differences:
         """Tell whether a point has nothing to do with the one where the steps were found."""
         assert self.noise is not None
         moved = np.abs(x - self.noise.x)
-        shrunk = abs(f0) * MUCH < self.noise.size or self.noise.size * MUCH < abs(f0)
-        return shrunk or bool(np.any(moved > FAR * np.maximum(self.scales(), np.abs(self.noise.x))))
+        grown = self.noise.size * MUCH < abs(f0)
+        return grown or bool(np.any(moved > FAR * np.maximum(self.scales(), np.abs(self.noise.x))))
 
     def noise_at(self, f0: float) -> float:
         assert self.noise is not None
         return self.noise.relative * abs(f0)
 
     def lines(self, x: np.ndarray, f0: float) -> list[Line]:
-        return [Line(self.value, x, f0, k, self.box) for k in range(x.size)]
+        size = scale_of(x, self.start)
+        return [Line(self.value, x, f0, k, size[k], self.box) for k in range(x.size)]
 
     def steady(self, x: np.ndarray, f0: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradient by the steps that were found, and its errors: |f‴/6| h² + noise / h."""
@@ -246,7 +250,8 @@ class Differences:
         size = scale_of(x, self.start) if self.noise is None else np.maximum(scale_of(x, x), self.scales())
         self.noise = measured(self.value, x, f0, size, self.box, self.coarse())
         first = size * min((3 * self.noise.relative) ** (1 / 3), 0.1)
-        lines, shrunk, found = self.lines(x, f0), 1.0, []
+        lines, shrunk = self.lines(x, f0), 1.0
+        found: list[Found] = []
         for _ in range(MOST_SHRUNK):
             found = []
             for line, h in zip(lines, first * shrunk, strict=True):
@@ -280,7 +285,7 @@ class Differences:
             near, wide = wide, near
         noise = self.noise_at(max(near.largest, wide.largest))
         if consistent(near, wide, noise):
-            return self.best(line, near, wide), shrunk
+            return self.best(line, *self.longer(line, near, wide)), shrunk
         ladder = [near]
         while ladder[-1].h / RUNG >= line.grain and len(ladder) < MOST_RUNGS:
             ladder.append(line.quotient(ladder[-1].h / RUNG))
@@ -294,6 +299,19 @@ class Differences:
                 self.noise = self.noise.louder(max(self.noise.level, abs(near.bend) / 2, abs(wide.bend) / 2))
                 return Found(wide.h, wide.slope, off, 0.0), shrunk
         return self.desperate(line, ladder, wide), shrunk
+
+    def longer(self, line: Line, near: Quotient, wide: Quotient) -> tuple[Quotient, Quotient]:
+        """Return consistent quotients of longer steps where noise blurs these: the function's scale may be far more."""
+        for _ in range(MOST_LONGER):
+            blur = wide.loud * self.noise_at(wide.largest) / wide.h
+            longest = min(line.room / 8, line.size)
+            if blur <= BLURRED * max(abs(wide.slope), abs(wide.bend) / wide.h) or RUNG * wide.h > longest:
+                break
+            farther = line.quotient(RUNG * wide.h)
+            if not consistent(wide, farther, self.noise_at(max(wide.largest, farther.largest))):
+                break
+            near, wide = wide, farther
+        return near, wide
 
     def best(self, line: Line, near: Quotient, wide: Quotient) -> Found:
         """Return the slope by the best step that two consistent quotients tell of."""
@@ -326,9 +344,9 @@ class Differences:
         # At a kink the second difference is the jump of the slope times h.
         for near, far in zip(sound[1:], sound, strict=False):
             jump, other = abs(near.bend) / near.h, abs(far.bend) / far.h
-            if abs(near.bend) > 100 * noise and abs(jump - other) <= ALIKE * jump:
-                if abs(near.slope - far.slope) <= ALIKE * (jump + abs(near.slope)):
-                    return Found(near.h, near.slope, jump / 2 + self.bar(near, 0.0), 0.0)
+            steady = abs(near.slope - far.slope) <= ALIKE * (jump + abs(near.slope))
+            if steady and abs(near.bend) > 100 * noise and abs(jump - other) <= ALIKE * jump:
+                return Found(near.h, near.slope, jump / 2 + self.bar(near, 0.0), 0.0)
         # What the values change by over the shortest steps is noise, as it does not shrink with the step.
         seen = sorted(abs(f - line.seen[0.0]) for t, f in line.seen.items() if abs(t) <= sound[-1].h * RUNG**2)
         louder = seen[-1] if seen and math.isfinite(seen[-1]) else 0.0

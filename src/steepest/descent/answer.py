@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.derivatives.agreement import agree, slack_of
 from steepest.derivatives.check import Verdict, check_slope
+from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import scale_of
 from steepest.descent.audit import LARGEST_AUDIT
@@ -27,7 +28,7 @@ def gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
         return engine.sign * np.asarray(engine.state.gradient)
     try:
         return engine.objective.slope(x)[1]
-    except Exception:  # noqa: BLE001 - a function that raised before may raise here again
+    except (Exception, OutOfTime):  # noqa: BLE001 - a function that raised before may raise here again
         return np.full(x.size, np.nan)
 
 
@@ -41,8 +42,16 @@ def checked(
     engine = drive.engine
     objective, seen = engine.objective, engine.sign * seen
     try:
-        value = objective.value(x)
+        if objective.compiled is None and objective.clock.over:
+            # The value came from a plain call already.
+            return ending, seen
+        with objective.clock.ends(math.inf):
+            value = objective.value(x)
         wrong = _wrong_slope(drive, {"start": drive.start, "end": x}) if objective.kind == "given" else ""
+    except OutOfTime:
+        if ending.outcome is not Outcome.CONVERGED:
+            return ending, value
+        return Ending(Outcome.TIME_LIMIT, "no time was left to check the gradient that was given"), value
     except Exception as error:  # noqa: BLE001 - the user's function may raise anything
         if ending.outcome is Outcome.RAISED:
             return ending, seen
