@@ -19,7 +19,7 @@ from steepest.derivatives.clock import Clock, OutOfTime
 from steepest.derivatives.compiled import Compiled, Slope, drop, recalled, remember
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.fingerprint import Fingerprint
-from steepest.derivatives.precision import double_precision, rounding_of
+from steepest.derivatives.precision import coarseness, double_precision, in_words, rounding_of
 from steepest.derivatives.slopes import Differences
 from steepest.derivatives.structure import Calling, Leaf
 from steepest.derivatives.tracing import Budget, Traced, stack
@@ -117,7 +117,9 @@ class Objective:
     @property
     def relative_noise(self) -> float:
         """How far two values that should be one may lie apart, relative to their size."""
-        return max(self.differences.relative if self.differences else EPS, self.precision)
+        if self.differences:
+            return max(self.differences.relative, self.differences.coarse())
+        return self.precision
 
     @property
     def overhead(self) -> int:
@@ -246,8 +248,12 @@ def _served(
                 if compiled is None:
                     compiled, fresh = Compiled(trial.pure), True
                 arrays = tuple(trial.print.arrays)
+                if fresh:
+                    code = compiled.trace(start, arrays)
+                    compiled.precision = max(trial.precision, coarseness(code))
+                precision = max(compiled.precision, caller.precision)
                 slope = _Timed(partial(_compiled_slope, compiled, arrays))
-                if not agrees(slope, probes, caller):
+                if not agrees(slope, probes, caller, precision):
                     why = why or _IMPURE
                     drop(trial.key)
                     if fresh:
@@ -259,8 +265,20 @@ def _served(
             remember(trial.key, compiled)
             kind = "given" if gradient else "traced"
             sentence = "the gradient given, compiled" if gradient else "exact: the code was traced and compiled"
+            sentence += in_words(precision)
             pace = slope.lasted if len(probes) > 1 else 0.0
-            return Objective(start.size, caller, slope.f, kind, sentence, compiled, arrays, key=trial.key, pace=pace)
+            return Objective(
+                start.size,
+                caller,
+                slope.f,
+                kind,
+                sentence,
+                compiled,
+                arrays,
+                key=trial.key,
+                pace=pace,
+                precision=precision,
+            )
     if gradient:
         return _plainly_given(caller, given, start, why)
     return _eager(f, calling, caller, start, probes, why) or _by_differences(caller, start, why)
@@ -291,6 +309,7 @@ class _Trial:
     native: bool
     given: bool
     paired: bool
+    precision: float = EPS
 
     @property
     def key(self) -> Hashable:
@@ -308,6 +327,7 @@ class _Trial:
         Budget.renew()
         result = self._both(x, arrays)
         Budget.settle()
+        self.precision = Budget.precision
         return result
 
     def _both(self, x: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:

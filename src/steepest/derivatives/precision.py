@@ -56,6 +56,14 @@ def rounding_of(value: Any) -> float:
     return float(np.finfo(dtype).eps) if dtype is not None and dtype.kind == "f" and dtype.itemsize < 8 else EPS
 
 
+def in_words(precision: float) -> str:
+    """Return what is said of code that computes in a coarser type than doubles, nothing of other code."""
+    if precision <= EPS:
+        return ""
+    name, digits = ("half", 3) if precision > 1e-5 else ("single", 7)
+    return f"; the code computes in {name} precision, so its values have about {digits} digits"
+
+
 def coarseness(jaxpr: Any, depends: list[bool] | None = None) -> float:
     """Return the coarsest rounding of what traced code computes from its first argument.
 

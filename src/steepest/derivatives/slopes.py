@@ -27,6 +27,8 @@ FIRST_CHECK = 6
 FAR, MUCH = 1e3, 1e9
 MOST_SHRUNK, MOST_RUNGS, MOST_LONGER = 5, 16, 8
 BLURRED = 1e-6
+# Noise is a standard deviation; an error bar is to hold more often than not.
+UNLUCKY = 1.5
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ class Differences:
         if quotient.order == 1:
             # Two values alone, between walls: nothing tells of the curvature.
             return math.inf
-        return cut + quotient.loud * noise / quotient.h
+        return cut + UNLUCKY * quotient.loud * noise / quotient.h
 
     def holds(self, x: np.ndarray, f0: float, gradient: np.ndarray, error: np.ndarray) -> bool:
         """Tell whether the steps still serve: three steps along all coordinates at once, f changes as foretold."""

@@ -58,7 +58,7 @@ def checked(
         return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point"), seen
     if wrong:
         return Ending(Outcome.WRONG_GRADIENT, wrong), value
-    slack = slack_of([value, float(engine.state.first_value)], x, gradient)
+    slack = slack_of([value, float(engine.state.first_value)], x, gradient, objective.precision)
     if objective.compiled is not None and not agree(seen, value, slack):
         drop(objective.key)
         facts = f"compiled code gives {seen:.6g} here and a plain call {value:.6g}: does f change between calls?"
