@@ -26,6 +26,7 @@ from steepest.derivatives.tracing import Budget, Traced, stack
 
 # So small a part of the descent may be left at the least: nothing comes within a part of 0.
 LEAST_PART = 1e-3
+MOST_BLURRED = 64.0
 # The nearby point lies this part of the size of the start away, and nearer where f has changed by more than a part.
 NUDGE, NEARER, MOST_NUDGES, MUCH_THE_SAME = 1e-3, 1 / 32, 6, 0.25
 
@@ -74,6 +75,8 @@ class Objective:
         When the function may no longer be called.
     pace : float
         How many seconds one slope takes, as far as that is known.
+    blur : float
+        How many roundings values differ by that should be one: those of the point move the value as well.
     begun : float
         The value at the start, as the function gave it.
     """
@@ -99,6 +102,7 @@ class Objective:
     precision: float = EPS
     clock: Clock = field(default_factory=Clock)
     pace: float = 0.0
+    blur: float = 1.0
     begun: float = math.nan
 
     def scale(self, first: float, value: float) -> float:
@@ -119,7 +123,7 @@ class Objective:
         """How far two values that should be one may lie apart, relative to their size."""
         if self.differences:
             return max(self.differences.relative, self.differences.coarse())
-        return self.precision
+        return self.precision * self.blur
 
     @property
     def overhead(self) -> int:
@@ -267,6 +271,7 @@ def _served(
             sentence = "the gradient given, compiled" if gradient else "exact: the code was traced and compiled"
             sentence += in_words(precision)
             pace = slope.lasted if len(probes) > 1 else 0.0
+            blur = 1.0 if precision == EPS else _blur(start, *slope.f(start))
             return Objective(
                 start.size,
                 caller,
@@ -278,6 +283,7 @@ def _served(
                 key=trial.key,
                 pace=pace,
                 precision=precision,
+                blur=blur,
             )
     if gradient:
         return _plainly_given(caller, given, start, why)
@@ -285,6 +291,12 @@ def _served(
 
 
 _IMPURE = "plain calls and the traced code disagree (does it depend on something that changes?)"
+
+
+def _blur(x: np.ndarray, value: float, gradient: np.ndarray) -> float:
+    """Return how many roundings of its own size a value may be off by, where those of the point move it as well."""
+    moved = float(np.abs(gradient) @ np.abs(x))
+    return min(1.0 + moved / abs(value), MOST_BLURRED) if value else 1.0
 
 
 class _Timed:
