@@ -54,7 +54,7 @@ class Compiled:
         return self.loops[key]
 
 
-_cache: OrderedDict[Hashable, Compiled] = OrderedDict()
+_cache: OrderedDict[Hashable, Any] = OrderedDict()
 _shared: list[Any] = []
 
 
@@ -65,12 +65,12 @@ def shared(function: Callable[..., Any]) -> Callable[..., Any]:
     return jitted
 
 
-def recalled(key: Hashable) -> Compiled | None:
+def recalled(key: Hashable) -> Any:
     """Return what was compiled under a key, if it is still there."""
     return _cache.get(key)
 
 
-def remember(key: Hashable, compiled: Compiled) -> None:
+def remember(key: Hashable, compiled: Any) -> None:
     """Keep what was compiled, and drop what was not used for longest."""
     _cache[key] = compiled
     _cache.move_to_end(key)

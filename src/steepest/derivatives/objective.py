@@ -15,6 +15,7 @@ import numpy as np
 
 from steepest.derivatives.agreement import agrees
 from steepest.derivatives.bounds import Box
+from steepest.derivatives.branches import LONGEST_PATH, Branches
 from steepest.derivatives.clock import Clock, OutOfTime
 from steepest.derivatives.compiled import Compiled, Slope, drop, recalled, remember
 from steepest.derivatives.differences import EPS, scale_of
@@ -27,6 +28,8 @@ from steepest.derivatives.tracing import Budget, Traced, stack
 # So small a part of the descent may be left at the least: nothing comes within a part of 0.
 LEAST_PART = 1e-3
 MOST_BLURRED = 64.0
+# Differences, which are less exact, are taken where tracing at each point costs so many times as much.
+DEARER = 10.0
 # The nearby point lies this part of the size of the start away, and nearer where f has changed by more than a part.
 NUDGE, NEARER, MOST_NUDGES, MUCH_THE_SAME = 1e-3, 1 / 32, 6, 0.25
 
@@ -447,23 +450,86 @@ def _eager(
     probes: list[tuple[np.ndarray, float]],
     why: str,
 ) -> Objective | None:
-    def slope(x: np.ndarray) -> Slope:
-        caller.clock.check()
-        Budget.renew()
-        with double_precision(), np.errstate(all="ignore"):
-            rebuilt, *args = Fingerprint([f, *calling.args], constants=True).rebuild(())
-            value, gradient = jax.value_and_grad(lambda x: scalar(calling(rebuilt, Traced(x), tuple(args))))(
-                jnp.asarray(x)
-            )
-            Budget.settle()
-        return float(value), np.array(gradient)
-
+    rebuilt, *args = (few := Fingerprint([f, *calling.args], constants=True)).rebuild(())
+    key = ("branches", few.key, calling.structure, calling.spread)
+    branches = recalled(key) or Branches(lambda x: scalar(calling(rebuilt, Traced(x), tuple(args))))
+    slope = _Eager(caller, branches, start)
     try:
         if not agrees(slope, probes, caller):
             return None
     except Exception:  # noqa: BLE001 - any failure to trace means the next way
         return None
-    return Objective(start.size, caller, slope, "eager", f"exact, traced anew at each point, as {why}")
+    if Budget.spent > LONGEST_PATH and not branches.paths and slope.is_dear():
+        return _by_differences(caller, start, slope.dear(why))
+    remember(key, branches)
+    slope.objective = Objective(start.size, caller, slope, "eager", f"exact, traced anew at each point, as {why}")
+    return slope.objective
+
+
+class _Eager:
+    """Slopes of code that branches on values: traced at the probes, and compiled for each path that is taken later.
+
+    Where there are too many paths, the tier that is the cheaper one by the clock is kept: tracing at each point, or
+    differences.
+    """
+
+    def __init__(self, caller: Caller, branches: Branches, start: np.ndarray) -> None:
+        self.caller, self.branches, self.start = caller, branches, start
+        self.compiles, self.lasted = True, 0.0
+        self.seen: dict[bytes, Slope] = {}
+        self.objective: Objective | None = None
+
+    def __call__(self, x: np.ndarray) -> Slope:
+        self.caller.clock.check()
+        objective = self.objective
+        if objective is not None and objective.differences is not None:
+            return objective.differences(x)
+        if x.tobytes() in self.seen:
+            value, gradient = self.seen[x.tobytes()]
+            return value, gradient.copy()
+        if objective is not None and self.compiles:
+            try:
+                slope = self.branches(x)
+                objective.why = (
+                    "exact: compiled for each way through its branches, as " + objective.why.split(", as ")[-1]
+                )
+                return slope
+            except Exception as error:  # noqa: BLE001 - what can't be compiled is traced at each point
+                self.compiles = False
+                if self.turned(objective, _reason(error)) and objective.differences is not None:
+                    return objective.differences(x)
+        began = time.perf_counter()
+        slope = self.traced(x)
+        self.lasted = time.perf_counter() - began
+        if objective is None:
+            self.seen[x.tobytes()] = slope[0], slope[1].copy()
+        return slope
+
+    def traced(self, x: np.ndarray) -> Slope:
+        Budget.renew()
+        with double_precision(), np.errstate(all="ignore"):
+            value, gradient = jax.value_and_grad(self.branches.f)(jnp.asarray(x))
+            Budget.settle()
+        return float(value), np.array(gradient)
+
+    def turned(self, objective: Objective, why: str) -> bool:
+        """Turn to differences where they cost much less than to trace at each point, and tell whether it did."""
+        if not self.is_dear():
+            return False
+        objective.differences = Differences(
+            self.caller, self.start, self.caller.box, lambda: self.caller.precision, paid=1
+        )
+        objective.kind, objective.why = "differences", f"central differences of plain values, as {self.dear(why)}"
+        return True
+
+    def is_dear(self) -> bool:
+        """Tell whether differences cost much less."""
+        began = time.perf_counter()
+        self.caller(self.start)
+        return self.lasted > DEARER * (2 * self.start.size + 1) * (time.perf_counter() - began)
+
+    def dear(self, why: str) -> str:
+        return f"{why}, and to trace it anew takes {self.lasted:.2g} s at each point"
 
 
 def _by_differences(caller: Caller, start: np.ndarray, why: str) -> Objective:

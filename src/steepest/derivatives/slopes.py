@@ -140,9 +140,11 @@ class Differences:
 
     def __init__(
         self, value: Callable[[np.ndarray], float], start: np.ndarray, box: Box | None = None,
-        coarse: Callable[[], float] = lambda: EPS,
+        coarse: Callable[[], float] = lambda: EPS, paid: int | None = None,
     ) -> None:  # fmt: skip
         self.plain, self.start, self.box, self.coarse = value, start, box, coarse
+        # How many values of each gradient are counted elsewhere.
+        self.paid = 2 * start.size + 1 if paid is None else paid
         self.noise: Noise | None = None
         self.steps, self.third = np.zeros(start.size), np.zeros(start.size)
         self.sure = np.ones(start.size, dtype=bool)
@@ -169,7 +171,7 @@ class Differences:
                 self.since, self.pause = 0, 2 * self.pause
                 if not self.holds(x, f0, gradient, error):
                     gradient, error = self.calibrated(x, f0)
-        self.overhead += max(self.calls - (2 * x.size + 1), 0)
+        self.overhead += max(self.calls - self.paid, 0)
         self.last = x.copy(), f0, gradient, error
         return f0, gradient.copy()
 

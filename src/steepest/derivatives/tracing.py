@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
@@ -55,6 +55,46 @@ class Budget:
         cls.spent += 1
         if cls.spent > MOST_OPERATIONS:
             refuse(f"the code makes more than {MOST_OPERATIONS:,} array operations, too many to compile")
+
+
+class Decisions:
+    """The answers to questions about traced values, `if x > 0`: as they fall, recorded, or as they fell before."""
+
+    answers: list[bool] | None = None
+    guards: list[Any] | None = None
+
+    @classmethod
+    @contextmanager
+    def recorded(cls) -> Iterator[list[bool]]:
+        """Record the answers of code that runs on numbers."""
+        cls.answers = []
+        try:
+            yield cls.answers
+        finally:
+            cls.answers = None
+
+    @classmethod
+    @contextmanager
+    def replayed(cls, answers: Sequence[bool]) -> Iterator[list[Any]]:
+        """Give code that is traced the answers that were recorded, and keep the questions."""
+        cls.answers, cls.guards = list(answers), []
+        try:
+            yield cls.guards
+        finally:
+            cls.answers = cls.guards = None
+
+    @classmethod
+    def answer(cls, value: Any) -> bool:
+        """Return whether a value is true."""
+        if cls.guards is not None:
+            if len(cls.guards) == len(cls.answers or ()):
+                refuse("the code asks other questions when it is traced")
+            cls.guards.append(jnp.asarray(value).reshape(()) != 0)
+            return (cls.answers or [])[len(cls.guards) - 1]
+        answer = bool(value)
+        if cls.answers is not None:
+            cls.answers.append(answer)
+        return answer
 
 
 def refuse(why: str) -> NoReturn:
@@ -347,7 +387,7 @@ class Traced:
 
     def __bool__(self) -> bool:
         with branching():
-            return bool(self.value)
+            return Decisions.answer(self.value)
 
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
