@@ -13,8 +13,8 @@ from steepest.derivatives.differences import EPS, scale_of, tentative
 
 ROWS = 7
 # Seven points, so many parts of the size of the point apart, and where those tell nothing: farther apart, or nearer.
-SPACING, WIDER, FARTHEST, NEAREST = 2.0**-30, 2.0**7, 2.0**-9, 2.0**-47
-SUSPECT = 100.0
+SPACING, WIDER, FARTHEST, NEARER = 2.0**-30, 2.0**7, 2.0**-9, (2.0**-36, 2.0**-42, 2.0**-47)
+SUSPECT, UNEVEN, BEYOND = 100.0, 0.7548776662466927, 8.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Noise:
         Where.
     along : array
         A way along which f was followed, and `rise` is how much it rose there.
+    stairs : bool
+        Whether f has one value at points close by: a short step shows no slope then.
     """
 
     level: float
@@ -38,6 +40,7 @@ class Noise:
     x: np.ndarray
     along: np.ndarray
     rise: float
+    stairs: bool = False
 
     @property
     def relative(self) -> float:
@@ -92,7 +95,8 @@ def measured(
     nearer to each other tell whether it is f itself that changes so fast.
     """
     direction = np.random.default_rng(0).standard_normal(x.size)
-    direction *= size / np.linalg.norm(direction)
+    # No round part of a round number, beside which f would round the same way each time.
+    direction *= UNEVEN * size / np.linalg.norm(direction)
     if box is not None:
         direction = np.where(x + 8 * FARTHEST * direction > box.high, -np.abs(direction), direction)
         direction = np.where(x + 8 * FARTHEST * direction < box.low, np.abs(direction), direction)
@@ -110,30 +114,41 @@ def measured(
                 return row if side > 0 else np.concatenate([row[:1], 2 * row[0] - row[1:]])
         return np.full(ROWS, math.nan)
 
-    spacing, row, seen = SPACING, table(SPACING), [f0]
-    stairs = False
+    spacing, row = SPACING, table(SPACING)
+    stairs, height = False, 0.0
     while _repeats(row) and spacing < FARTHEST and np.any(direction):
         stairs, spacing = True, spacing * WIDER
         row = table(spacing)
-    seen = list(row)
-    coarse = max(coarse, precision_of(seen))
+        height = height or _least(row)
+    if stairs and not _repeats(row):
+        # As far apart as the stairs are long, each point would be one stair on, and that without noise.
+        spacing *= BEYOND
+        row = table(spacing)
+    stairs = stairs and not _repeats(row)
+    coarse = max(coarse, precision_of(list(row)))
     told = _level(row)
-    finest = spacing
-    floor = coarse * _size(row, f0)
-    if not stairs and (told is None or told > SUSPECT * floor) and np.all(np.isfinite(row)):
-        # The points may lie too far apart for f: nearer to each other only noise stays what it is.
-        nearer = table(NEAREST if np.any(x) else NEAREST**1.5)
+    if stairs and not (told or 0.0) > SUSPECT * coarse * _size(row, f0):
+        # By chance the points lie whole stairs apart.
+        told = max(told or 0.0, height / math.sqrt(12))
+    for close in NEARER if np.any(x) else (part**1.5 for part in NEARER):
+        if stairs or (told is not None and told <= SUSPECT * coarse * _size(row, f0)) or not np.all(np.isfinite(row)):
+            break
+        # The points may lie too far apart for f: nearer to each other its slope is another, and only noise stays.
+        nearer = table(close)
         told_nearer = _level(nearer)
+        slopes = (row[-1] - row[0]) / spacing, (nearer[-1] - nearer[0]) / close
+        another = not abs(slopes[0] - slopes[1]) <= max(map(abs, slopes)) / 8
         if _repeats(nearer):
             told = told or 0.0
-        elif told is None or told_nearer is None or told_nearer < told / 8:
-            told, row, finest = told_nearer, nearer, NEAREST if np.any(x) else NEAREST**1.5
-        else:
-            told = max(told, told_nearer)
+            break
+        if told is not None and not (another and (told_nearer is None or told_nearer < told / 8)):
+            told = max(told, told_nearer or 0.0)
+            break
+        told, row, spacing = told_nearer, nearer, close
     level = max(told or 0.0, coarse * _size(row, f0))
     # f is followed along a parabola, so that its curvature does not pass for a slope.
-    along = (ROWS - 1) * ((x + finest * direction) - x)
-    return Noise(level, _size(row, f0), x.copy(), along, float(4 * row[ROWS // 2] - row[-1] - 3 * row[0]))
+    along = (ROWS - 1) * ((x + spacing * direction) - x)
+    return Noise(level, _size(row, f0), x.copy(), along, float(4 * row[ROWS // 2] - row[-1] - 3 * row[0]), stairs)
 
 
 def noise_level(value: Callable[[np.ndarray], float], x: np.ndarray, f0: float) -> float:
@@ -143,6 +158,12 @@ def noise_level(value: Callable[[np.ndarray], float], x: np.ndarray, f0: float) 
 
 def _size(row: np.ndarray, f0: float) -> float:
     return max(abs(f0), float(np.max(np.abs(row))) if np.all(np.isfinite(row)) else 0.0)
+
+
+def _least(row: np.ndarray) -> float:
+    """Return the least change between neighbours in a row, 0 where there is none."""
+    changes = np.abs(np.diff(row))
+    return float(np.min(changes[changes > 0], initial=math.inf)) if np.any(changes > 0) else 0.0
 
 
 def _repeats(row: np.ndarray) -> bool:

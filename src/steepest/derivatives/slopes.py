@@ -288,11 +288,14 @@ class Differences:
             wide = line.quotient(h / WIDER)
             near, wide = wide, near
         noise = self.noise_at(max(near.largest, wide.largest))
-        if consistent(near, wide, noise):
+        level = near.slope == 0 == near.bend
+        if consistent(near, wide, noise) and not (level and self.noise.stairs and shrunk < 1):
             return self.best(line, *self.longer(line, near, wide)), shrunk
         ladder = [near]
         while ladder[-1].h / RUNG >= line.grain and len(ladder) < MOST_RUNGS:
             ladder.append(line.quotient(ladder[-1].h / RUNG))
+            if self.noise.stairs and ladder[-1].slope == 0 == ladder[-1].bend:
+                break
             if consistent(ladder[-1], ladder[-2], self.noise_at(max(ladder[-1].largest, ladder[-2].largest))):
                 found = self.best(line, ladder[-1], ladder[-2])
                 off = abs(found.slope - wide.slope)
@@ -395,7 +398,7 @@ class Differences:
                 continue
             finer, coarser = (4 * one.slope - two.slope) / 3, (4 * two.slope - four.slope) / 3
             finest = (16 * finer - coarser) / 15
-            off = abs(finest - finer) + 2 * noise / h
+            off = abs(finest - finer) + 2 * UNLUCKY * noise / h
             if off < error[k] and abs(finest - gradient[k]) <= 3 * error[k]:
                 gradient[k], error[k] = finest, off
         self.overhead += self.calls
