@@ -228,9 +228,7 @@ class Drive:
         spent, given = self.elapsed - self.before, self.budget.seconds or 0.0
         facts = f"{spent:.2g} s spent, {self.count(int(self.engine.state.iteration))} done"
         if spent > given + 1:
-            compiled = self.engine.objective.compiled is not None
-            slow = "to compile the code" if compiled else "for single calls of the function"
-            facts += f", as it took longer than the {given:.2g} s given {slow}"
+            facts += f": a single call of the function, or its compilation, took longer than the {given:.2g} s given"
         return Ending(Outcome.TIME_LIMIT, facts)
 
     def interrupted(self) -> Ending:
