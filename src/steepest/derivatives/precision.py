@@ -80,7 +80,7 @@ def coarseness(jaxpr: Any, depends: list[bool] | None = None) -> float:
         if not any(taken):
             continue
         tainted.update(equation.outvars)
-        coarsest = max(coarsest, *(rounding_of(var.aval) for var in equation.outvars))
+        coarsest = max((coarsest, *(rounding_of(var.aval) for var in equation.outvars)))
         for inner in _inner(equation.params.values()):
             inputs = getattr(inner, "jaxpr", inner).invars
             # A loop's parts take other arguments than the loop: then all may depend on the point.
