@@ -20,6 +20,9 @@ from steepest.derivatives.structure import read_call
 
 # Steps relative to the size of the point: the first suits smooth functions, the others kinks, noise and other scales.
 STEPS = (1e-4, 3e-3, 3e-6, 3e-2, 3e-8, 2e-1)
+# What these show of noise is noise; over longer steps it may be the shape of f.
+FINE = (1e-12, 4e-12, 1.6e-11)
+SHORT = (*FINE, 1e-9, 3e-8, 3e-6)
 DIRECTIONS = 2
 RIGHT = 3e-7
 RESOLVED = 1e-5
@@ -27,6 +30,7 @@ UNRESOLVED = 1e-2
 SURE = 8.0
 ALIKE = 1e-3
 FLAT = 1e-9
+PARABOLIC = 0.25
 
 
 class Verdict(StrEnum):
@@ -172,23 +176,40 @@ class Slope(NamedTuple):
 
 
 class _Quotient(NamedTuple):
-    """A quotient of step h: the slope, the noise in its values, and how much the extrapolation changed it."""
+    """A quotient of step h: the slope, the noise in its values, and how much the extrapolation changed it.
+
+    It is `clean` where the second differences of its two steps are those of one parabola but for rounding: the step is
+    then short beside the scale of f. Where values repeat, it `repeats`.
+    """
 
     h: float
     slope: float
     noise: float
     changed: float
+    clean: bool = True
+    repeats: bool = False
 
 
 def _errors(quotients: Sequence[_Quotient]) -> list[tuple[float, float]]:
     """Return (error, slope) of each quotient.
 
-    One sample of noise may be small by chance, so what a shorter step shows counts for the longer ones:
-    that is no curvature.
+    One sample of noise may be small by chance, so what a shorter step shows counts for the longer ones: that is no
+    curvature. What looks like noise from some step on, and not over shorter ones, is the shape of f: a wave or a
+    narrow bump, of whose slope longer steps tell nothing. Values that repeat over a short step and not over a longer
+    one are the stairs of a coarse rounding, which have no slope to be seen.
     """
-    noise, pairs = 0.0, []
-    for quotient in sorted(quotients):
+    noise, pairs, shaped = 0.0, [], False
+    changes = max((quotient.h for quotient in quotients if not quotient.repeats), default=0.0)
+    stairs = [quotient.repeats and quotient.h < changes for quotient in sorted(quotients)]
+    shown = [q.noise for q, hidden in zip(sorted(quotients), stairs, strict=True) if q.h in FINE and not hidden]
+    fine = max(shown, default=None)
+    for quotient, hidden in zip(sorted(quotients), stairs, strict=True):
+        if fine is not None:
+            shaped = shaped or (not quotient.clean and quotient.noise > SURE * fine)
         noise = max(noise, quotient.noise)
+        if shaped or hidden:
+            pairs.append((math.inf, quotient.slope))
+            continue
         # Of a smooth f the extrapolation leaves little; across a kink it leaves as much as it changed.
         rough = quotient.changed * quotient.h > 4 * noise
         pairs.append((3 * noise / quotient.h + (quotient.changed / 2 if rough else 0.0), quotient.slope))
@@ -212,9 +233,17 @@ class _Probe:
     def slope(self, way: np.ndarray, expected: float) -> Slope:
         """Return the slope along a direction, from the step that has the least error, tried until one will do."""
         tried: list[_Quotient] = []
+        confirmed = False
         for h in STEPS:
+            if h in [quotient.h for quotient in tried]:
+                continue
             tried.append(self.quotient(way, h))
             error, measured = min(_errors(tried))
+            if not confirmed and abs(measured - expected) > error + RIGHT * abs(expected):
+                # Before the gradient is doubted, shorter steps must show the same.
+                confirmed = True
+                tried += [self.quotient(way, h) for h in SHORT if h not in [quotient.h for quotient in tried]]
+                error, measured = min(_errors(tried))
             seen = max(abs(measured), abs(expected))
             # Where both are zero, as at a minimum, what matters is that f is known well enough to say so.
             if error <= RESOLVED * seen or seen <= error <= FLAT * self.largest:
@@ -233,7 +262,10 @@ class _Probe:
         steepest = float(np.max(np.abs(np.diff(f)))) / h
         rounding = EPS * (max(map(abs, f)) + steepest * float(np.max(np.abs(self.x[moved] / way[moved]))))
         fourth = abs(f[0] - 4 * f[1] + 6 * f[2] - 4 * f[3] + f[4]) / math.sqrt(70)
-        return _Quotient(h, (4 * near - far) / 3, max(fourth, rounding), abs(far - near) / 3)
+        inner, outer = abs(f[1] - 2 * f[2] + f[3]), abs(f[0] - 2 * f[2] + f[4])
+        clean = fourth * math.sqrt(70) <= PARABOLIC * max(4 * inner, outer) or fourth <= SURE * rounding
+        repeats = bool(np.mean(np.diff(f) == 0) >= 0.5)
+        return _Quotient(h, (4 * near - far) / 3, max(fourth, rounding), abs(far - near) / 3, clean, repeats)
 
     def kink(self, way: np.ndarray) -> tuple[float, float] | None:
         """Return the slopes on both sides where they differ however near one comes, else None."""

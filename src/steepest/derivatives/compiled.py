@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 
 MOST_COMPILED = 128
@@ -29,6 +30,8 @@ class Compiled:
         # One vector for both, as each array that leaves compiled code costs as much as a small function.
         self.jitted = jax.jit(lambda x, arrays: jnp.append(*reversed(pure(x, arrays))))
         self.loops: dict[Hashable, Any] = {}
+        # The rounding of the coarsest type that the code computes in.
+        self.precision = EPS
         # For fits in batches: an epoch of updates, each on its batch, and how many there are in it.
         self.epoch: Callable[..., Any] | None = None
         self.updates = 1
@@ -38,6 +41,11 @@ class Compiled:
             both = np.array(self.jitted(x, arrays))
         return float(both[-1]), both[:-1]
 
+    def trace(self, x: np.ndarray, arrays: Any) -> Any:
+        """Return the traced code, which the first call compiles."""
+        with compiled_code():
+            return self.jitted.trace(x, arrays).jaxpr
+
     def loop(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was compiled under a key, made now where it is not there yet."""
         if key not in self.loops:
@@ -46,7 +54,7 @@ class Compiled:
         return self.loops[key]
 
 
-_cache: OrderedDict[Hashable, Compiled] = OrderedDict()
+_cache: OrderedDict[Hashable, Any] = OrderedDict()
 _shared: list[Any] = []
 
 
@@ -57,12 +65,12 @@ def shared(function: Callable[..., Any]) -> Callable[..., Any]:
     return jitted
 
 
-def recalled(key: Hashable) -> Compiled | None:
+def recalled(key: Hashable) -> Any:
     """Return what was compiled under a key, if it is still there."""
     return _cache.get(key)
 
 
-def remember(key: Hashable, compiled: Compiled) -> None:
+def remember(key: Hashable, compiled: Any) -> None:
     """Keep what was compiled, and drop what was not used for longest."""
     _cache[key] = compiled
     _cache.move_to_end(key)

@@ -1,4 +1,4 @@
-"""Slopes from values alone: difference quotients whose step follows the point's scale and the noise of f."""
+"""The textbook's difference quotients, and the sizes that steps begin with."""
 
 from __future__ import annotations
 
@@ -133,68 +133,6 @@ def tentative(value: Callable[[np.ndarray], float], x: np.ndarray) -> float:
         return value(x)
     except Exception:  # noqa: BLE001 - beyond a wall the user's function may raise anything
         return math.nan
-
-
-def noise_level(value: Callable[[np.ndarray], float], x: np.ndarray, f0: float) -> float:
-    """Estimate the noise in f near x from a table of differences along one direction.
-
-    Equally spaced values of a smooth function have tiny high differences: what is left is noise.
-    Moré and Wild, "Estimating computational noise", SIAM J. Sci. Comput. 33 (2011), with 7 values.
-    """
-    floor = EPS * abs(f0)
-    direction = np.random.default_rng(0).standard_normal(x.size)
-    direction *= np.where(x == 0, 1.0, np.abs(x)) / np.linalg.norm(direction)
-    row = np.array([f0 if k == 0 else tentative(value, x + k * 1e-9 * direction) for k in range(7)])
-    if not np.all(np.isfinite(row)):
-        return floor
-    levels = []
-    for k in range(1, 7):
-        row = np.diff(row)
-        factor = math.factorial(k) ** 2 / math.factorial(2 * k)
-        levels.append((math.sqrt(factor * float(np.mean(row**2))), np.min(row) * np.max(row) < 0))
-    for (a, _), (b, turns), (c, _) in zip(levels, levels[1:], levels[2:], strict=False):
-        if turns and max(a, b, c) <= 4 * min(a, b, c):
-            return max(b, floor)
-    return max(levels[-1][0], floor) if levels[-1][1] else floor
-
-
-def central_gradient(
-    value: Callable[[np.ndarray], float],
-    x: np.ndarray,
-    scale: np.ndarray,
-    relative_noise: float,
-    room: tuple[np.ndarray, np.ndarray] | None = None,
-) -> np.ndarray:
-    """Return the gradient by central differences, 2n values, each step from the scale and the noise.
-
-    The error h²f‴/6 + noise/h is least at h = (3 noise / f‴)^(1/3); f‴ is taken to be f/scale³.
-    Beyond a wall (a value that is not finite, or an exception) three values on this side of it serve.
-    `room` is how far each coordinate may go down and up; one that may go nowhere has no slope.
-    """
-    steps = scale * min(max((3 * relative_noise) ** (1 / 3), EPS ** (1 / 3)), 0.1)
-    if room is not None:
-        steps = np.minimum(steps, np.maximum(*room) / 2)
-    gradient = np.zeros(x.size)
-    for k in map(int, np.flatnonzero(steps)):
-        unit = np.zeros(x.size)
-        unit[k] = steps[k]
-        up, down = x + unit, x - unit
-        f_up, f_down = tentative(value, up), tentative(value, down)
-        if math.isfinite(f_up) and math.isfinite(f_down):
-            gradient[k] = (f_up - f_down) / (up[k] - down[k]) if up[k] != down[k] else math.nan
-        else:
-            side, f_side = (unit, f_up) if math.isfinite(f_up) else (-unit, f_down)
-            gradient[k] = _one_sided(value, x, side, f_side, k)
-    return gradient
-
-
-def _one_sided(value: Callable[[np.ndarray], float], x: np.ndarray, step: np.ndarray, one: float, k: int) -> float:
-    """Return the slope along coordinate k from f at 0, 1 and 2 steps, or from two of them before another wall."""
-    centre, two = value(x), tentative(value, x + 2 * step)
-    taken = float((x + step)[k] - x[k])
-    if not taken:
-        return math.nan
-    return (4 * one - two - 3 * centre) / (2 * taken) if math.isfinite(two) else (one - centre) / taken
 
 
 def scale_of(x: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest.derivatives.differences import EPS, noise_level, scale_of
+from steepest.derivatives.differences import EPS, scale_of
+from steepest.derivatives.noise import noise_level
 from steepest.derivatives.structure import Calling, Leaf, read_call
 
 METHODS = ("forward", "central", "complex")

@@ -34,11 +34,13 @@ def _array(values: Any, dtype: Any = None, *args: Any, **options: Any) -> Any:
         return wrap(np.array(unwrap(values), dtype, *args, **options))
     if not _is_real(dtype):
         refuse(f"an array of {np.dtype(dtype)} made from a traced value would lose its derivative")
+    Budget.ask(dtype)
     return apply(np.array, lambda values: jnp.asarray(stack(values)).copy(), (values,), {})
 
 
 def _asarray(values: Any, dtype: Any = None, *args: Any, **options: Any) -> Any:
     if isinstance(values, Traced) and (dtype is None or (_is_real(dtype) and values.dtype.kind in "fc")):
+        Budget.ask(dtype)
         return values
     return _array(values, dtype, *args, **options)
 
@@ -96,29 +98,34 @@ class _Vectorized:
         return np.reshape(_array([self.pyfunc(*row) for row in zip(*columns, strict=True)]), shape)
 
 
-class _Float64Type(type):
-    """The type of the face of `np.float64`, so that nothing but a call tells the two apart."""
+class _FloatType(type):
+    """The type of the face of a type of floating numbers, so that nothing but a call tells the two apart."""
+
+    plain: type
 
     def __instancecheck__(cls, value: Any) -> bool:
-        return isinstance(value, np.float64)
+        return isinstance(value, cls.plain)
 
     def __subclasscheck__(cls, other: type) -> bool:
-        return issubclass(other, np.float64)
+        return issubclass(other, cls.plain)
 
     def __eq__(cls, other: Any) -> bool:
-        return other is cls or other is np.float64
+        return other is cls or other is cls.plain
 
     def __hash__(cls) -> int:
-        return hash(np.float64)
+        return hash(cls.plain)
 
 
-class _Float64(np.float64, metaclass=_Float64Type):
-    dtype = np.dtype(float)  # type: ignore[assignment]
+def _float(kind: Any) -> Any:
+    """Return the face of a type of floating numbers, which passes traced values on as doubles."""
 
-    def __new__(cls, value: Any = 0.0) -> Any:
+    def new(cls: Any, value: Any = 0.0) -> Any:
         if not isinstance(value, Traced):
-            return np.float64(value)
+            return kind(value)
+        Budget.ask(kind)
         return value if value.dtype.kind == "f" else np.multiply(value, 1.0)
+
+    return _FloatType(kind.__name__, (kind,), {"plain": kind, "dtype": np.dtype(kind), "__new__": new})
 
 
 # What draws random numbers; the functions of `np.random` and `random` are methods of such an object.
@@ -161,7 +168,7 @@ _NUMPY: dict[Any, Any] = {
     np.empty_like: _like(np.zeros_like),
     np.isscalar: lambda value: np.ndim(value) == 0 if isinstance(value, Traced) else np.isscalar(value),
     np.vectorize: _Vectorized,
-    np.float64: _Float64,
+    **{kind: _float(kind) for kind in (np.float64, np.float32, np.float16)},
     np.random.default_rng: _default_rng,
     **{f: _drawn(f) for f in (np.random.seed, np.random.sample, np.random.ranf)},
 }

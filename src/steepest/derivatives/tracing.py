@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.derivatives.differences import EPS
 from steepest.derivatives.twins import VIEWS, WRITERS, function_twin, ufunc_twin
 
 MOST_OPERATIONS = 30_000
@@ -26,15 +27,23 @@ class Budget:
 
     Operations are counted so that a Python loop over a million rows is left to plain calls. A
     refusal is kept, because the user's code may catch the exception and go on without a derivative.
+    `precision` is the rounding of the coarsest type that the code asks for: the trace computes in doubles all the same.
     """
 
     spent = 0
     refused = ""
     seeded = False
+    precision = EPS
 
     @classmethod
     def renew(cls) -> None:
-        cls.spent, cls.refused, cls.seeded = 0, "", False
+        cls.spent, cls.refused, cls.seeded, cls.precision = 0, "", False, EPS
+
+    @classmethod
+    def ask(cls, dtype: Any) -> None:
+        """Remember that the code asks for a type of floating numbers."""
+        if dtype is not None and np.dtype(dtype).kind == "f" and np.dtype(dtype).itemsize < 8:
+            cls.precision = max(cls.precision, float(np.finfo(dtype).eps))
 
     @classmethod
     def settle(cls) -> None:
@@ -46,6 +55,46 @@ class Budget:
         cls.spent += 1
         if cls.spent > MOST_OPERATIONS:
             refuse(f"the code makes more than {MOST_OPERATIONS:,} array operations, too many to compile")
+
+
+class Decisions:
+    """The answers to questions about traced values, `if x > 0`: as they fall, recorded, or as they fell before."""
+
+    answers: list[bool] | None = None
+    guards: list[Any] | None = None
+
+    @classmethod
+    @contextmanager
+    def recorded(cls) -> Iterator[list[bool]]:
+        """Record the answers of code that runs on numbers."""
+        cls.answers = []
+        try:
+            yield cls.answers
+        finally:
+            cls.answers = None
+
+    @classmethod
+    @contextmanager
+    def replayed(cls, answers: Sequence[bool]) -> Iterator[list[Any]]:
+        """Give code that is traced the answers that were recorded, and keep the questions."""
+        cls.answers, cls.guards = list(answers), []
+        try:
+            yield cls.guards
+        finally:
+            cls.answers = cls.guards = None
+
+    @classmethod
+    def answer(cls, value: Any) -> bool:
+        """Return whether a value is true."""
+        if cls.guards is not None:
+            if len(cls.guards) == len(cls.answers or ()):
+                refuse("the code asks other questions when it is traced")
+            cls.guards.append(jnp.asarray(value).reshape(()) != 0)
+            return (cls.answers or [])[len(cls.guards) - 1]
+        answer = bool(value)
+        if cls.answers is not None:
+            cls.answers.append(answer)
+        return answer
 
 
 def refuse(why: str) -> NoReturn:
@@ -256,7 +305,7 @@ class Traced:
         out, where = options.pop("out", None), options.get("where", True)
         if options.get("dtype") is not None and np.dtype(options["dtype"]).kind not in "fc":
             refuse(f"dtype={options['dtype']} of {ufunc.__name__} would lose the derivative")
-        options.pop("dtype", None)
+        Budget.ask(options.pop("dtype", None))
         if method == "__call__" and options.pop("where", True) is not True:
             return _masked(ufunc, inputs, out, where)
         plain = ufunc if method == "__call__" else getattr(ufunc, method)
@@ -338,7 +387,7 @@ class Traced:
 
     def __bool__(self) -> bool:
         with branching():
-            return bool(self.value)
+            return Decisions.answer(self.value)
 
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
@@ -381,6 +430,7 @@ class Traced:
             return wrap(self.value.astype(dtype))
         if self.dtype.kind in "fc" and kind not in "fc":
             refuse(f"astype({np.dtype(dtype)}) of a traced value would lose its derivative")
+        Budget.ask(dtype)
         return Traced(self.value.astype(jnp.result_type(float) if kind == "f" else dtype))
 
     def fill(self, value: Any) -> None:

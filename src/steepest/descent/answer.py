@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.derivatives.agreement import agree, slack_of
 from steepest.derivatives.check import Verdict, check_slope
+from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import scale_of
 from steepest.descent.audit import LARGEST_AUDIT
@@ -27,7 +28,7 @@ def gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
         return engine.sign * np.asarray(engine.state.gradient)
     try:
         return engine.objective.slope(x)[1]
-    except Exception:  # noqa: BLE001 - a function that raised before may raise here again
+    except (Exception, OutOfTime):  # noqa: BLE001 - a function that raised before may raise here again
         return np.full(x.size, np.nan)
 
 
@@ -41,8 +42,16 @@ def checked(
     engine = drive.engine
     objective, seen = engine.objective, engine.sign * seen
     try:
-        value = objective.value(x)
+        if objective.compiled is None and objective.clock.over:
+            # The value came from a plain call already.
+            return ending, seen
+        with objective.clock.ends(math.inf):
+            value = objective.value(x)
         wrong = _wrong_slope(drive, {"start": drive.start, "end": x}) if objective.kind == "given" else ""
+    except OutOfTime:
+        if ending.outcome is not Outcome.CONVERGED:
+            return ending, value
+        return Ending(Outcome.TIME_LIMIT, "no time was left to check the gradient that was given"), value
     except Exception as error:  # noqa: BLE001 - the user's function may raise anything
         if ending.outcome is Outcome.RAISED:
             return ending, seen
@@ -50,7 +59,8 @@ def checked(
     if wrong:
         return Ending(Outcome.WRONG_GRADIENT, wrong), value
     # What rounding may do to small residuals of large numbers shows in none of these values.
-    slack = slack_of([value, float(engine.state.first_value)], x, gradient) + 100 * getattr(engine, "noise", 0.0)
+    slack = slack_of([value, float(engine.state.first_value)], x, gradient, objective.precision)
+    slack += 100 * getattr(engine, "noise", 0.0)
     if objective.compiled is not None and not agree(seen, value, slack):
         drop(objective.key)
         facts = f"compiled code gives {seen:.6g} here and a plain call {value:.6g}: does f change between calls?"

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from steepest.derivatives.bounds import Box
+from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.objective import Objective
 from steepest.descent.answer import checked, gradient_at
 from steepest.descent.budget import Budget
-from steepest.descent.engine import Engine, chunk_sizes
+from steepest.descent.engine import CHUNK_SECONDS, FIRST_CHUNK, Engine, chunk_sizes
 from steepest.descent.halt import Halt
 from steepest.descent.judge import FEW_VARIABLES, Judge
 from steepest.descent.run import Run
@@ -104,11 +105,13 @@ class Drive:
         self.view, self.budget, self.rules, self.start = plan.view, plan.budget, plan.rules, start
         self.helped, self.watch, self.near, self.counted = plan.helped, plan.watch, plan.near, plan.counted
         self.callback, self.progress = callback, progress
-        self.engine = plan.begun(start) if halt is None else halt.engine_for(self.near)
+        objective = plan.objective
+        self.began, self.known, self.before = objective.clock.begin(), objective.overhead, 0.0
+        with objective.clock.ends(self.until):
+            self.engine = plan.begun(start) if halt is None else halt.engine_for(self.near)
         # What a longer run would have known before the last word on this one.
         self.halt: Halt | None = None
-        self.checks, self.best, self.before = 0, Best(), 0.0
-        self.began = time.perf_counter()
+        self.checks, self.best = 0, Best()
         self.judge = Judge(self)
         self.moved = 0, 0
         self.called = self.begun_at = int(self.engine.state.iteration)
@@ -129,6 +132,11 @@ class Drive:
         return self.begun_at + (self.budget.most if self.budget.iterations is None else int(self.budget.iterations))
 
     @property
+    def until(self) -> float:
+        """When the time is over."""
+        return math.inf if self.budget.seconds is None else self.began + self.before + self.budget.seconds
+
+    @property
     def elapsed(self) -> float:
         return time.perf_counter() - self.began
 
@@ -141,7 +149,8 @@ class Drive:
         )  # fmt: skip
 
     def spent(self) -> int:
-        return int(self.engine.state.evaluations) * self.engine.objective.cost + self.judge.cost
+        searched = self.engine.objective.overhead - self.known
+        return int(self.engine.state.evaluations) * self.engine.objective.cost + self.judge.cost + searched
 
     def record(self, rows: np.ndarray, since: float) -> None:
         """Keep rows, their values in the user's sign; times inside a chunk are spread evenly."""
@@ -183,7 +192,13 @@ class Drive:
         return np.array(losses)[:, None]
 
     def go(self) -> Ending:
-        sizes = chunk_sizes(time.perf_counter, self.engine.objective.heavy)
+        with self.engine.objective.clock.ends(self.until):
+            return self.gone()
+
+    def gone(self) -> Ending:
+        """Go on to the end, and return it."""
+        objective = self.engine.objective
+        sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.pace > CHUNK_SECONDS / FIRST_CHUNK)
         since = self.elapsed
         try:
             while True:
@@ -200,6 +215,9 @@ class Drive:
         except KeyboardInterrupt:
             self.rescue(since)
             return self.interrupted()
+        except OutOfTime:
+            self.rescue(since)
+            return self.timed_out()
         except Exception as error:
             if self.engine.objective.compiled is not None:
                 raise
@@ -211,6 +229,14 @@ class Drive:
         """Record what a chunk has done that was cut short."""
         if hasattr(self.engine, "rescued"):
             self.record(self.engine.rescued(), since)
+
+    def timed_out(self) -> Ending:
+        """Say that the time is over, and what took longer than was given."""
+        spent, given = self.elapsed - self.before, self.budget.seconds or 0.0
+        facts = f"{spent:.2g} s spent, {self.count(int(self.engine.state.iteration))} done"
+        if spent > given + 1:
+            facts += f": a single call of the function, or its compilation, took longer than the {given:.2g} s given"
+        return Ending(Outcome.TIME_LIMIT, facts)
 
     def interrupted(self) -> Ending:
         return Ending(Outcome.INTERRUPTED, "stopped from the keyboard; this is the best point so far")
@@ -287,8 +313,7 @@ class Drive:
                 Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, and the descent was still going on"
             )
         if self.late():
-            spent = self.elapsed - self.before
-            return Ending(Outcome.TIME_LIMIT, f"{spent:.2g} s spent, {self.count(done)} done")
+            return self.timed_out()
         if self.rules.searches and self.idle(done) > MOST_IDLE:
             scale = self.engine.objective.scale(float(state.first_value), float(state.best_value))
             asked = self.budget.tolerance * scale
@@ -353,8 +378,9 @@ class Drive:
         else:
             best, seen = self.best.among(state)
             ending = self.best.told(ending, int(state.iteration))
-        gradient = gradient_at(engine, best)
-        ending, value = checked(self, ending, best, seen, gradient)
+        with objective.clock.ends(self.until):
+            gradient = gradient_at(engine, best)
+            ending, value = checked(self, ending, best, seen, gradient)
         for count, kind, detail in (
             (int(state.resets), "reset", "the direction lost descent and began anew"),
             (int(state.non_finite), "non-finite", "trial points where the function is not finite"),

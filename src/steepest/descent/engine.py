@@ -15,7 +15,8 @@ import jax
 import numpy as np
 
 from steepest.derivatives.bounds import Box
-from steepest.derivatives.compiled import shared
+from steepest.derivatives.clock import OutOfTime
+from steepest.derivatives.compiled import Slope, shared
 from steepest.derivatives.differences import least_size
 from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.precision import compiled_code
@@ -34,6 +35,7 @@ from steepest.descent.state import (
 )
 
 CHUNK_SECONDS = 0.1
+FIRST_CHUNK = 64
 CHEAP_SECONDS = 1e-3
 MOST_EVALUATIONS = 2**30
 FASTEST_GROWTH = 64
@@ -90,8 +92,7 @@ class Engine:
         self._recorded: list[np.ndarray] = []
         # A table of sizes stands in for the user's function, which must not enter the cache key.
         self.bare = Rules(rules.direction, None, tabled=True) if rules.tabled else rules
-        value, gradient = objective.slope(start)
-        gradient = self.mended(start, value, gradient)
+        value, gradient = self.first(start)
         with compiled_code():
             here = (self.bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1), box)
             packed = self._begun(*here) if rules.optax and objective.compiled else _begin(*here)
@@ -99,6 +100,14 @@ class Engine:
                 # Only the updates of an epoch, each on its batch, may teach the direction.
                 packed = _unlearned(self.bare, packed)
         self.stand(packed)
+
+    def first(self, start: np.ndarray) -> Slope:
+        """Return value and gradient at the start; the value alone, and NaN, where the time is over before."""
+        try:
+            value, gradient = self.objective.slope(start)
+            return value, self.mended(start, value, gradient)
+        except OutOfTime:
+            return self.objective.begun, np.full(start.size, np.nan)
 
     def kept(self) -> list[np.ndarray]:
         """Return where it stands as arrays that a file can hold."""
@@ -240,7 +249,7 @@ class Engine:
 
 def chunk_sizes(clock: Callable[[], float], heavy: bool) -> Iterator[tuple[int, int]]:
     """Yield how many evaluations the next chunk may take, and how many together: more, until it lasts about 0.1 s."""
-    size, together = (1, 1) if heavy else (64, PATH_ROWS)
+    size, together = (1, 1) if heavy else (FIRST_CHUNK, PATH_ROWS)
     while True:
         began = clock()
         yield size, together

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.derivatives.differences import EPS, least_size, noise_level, scale_of
+from steepest.derivatives.differences import EPS, least_size, scale_of
+from steepest.derivatives.noise import noise_level
 from steepest.descent.audit import Audit, audit, auditable, cost_of_audit
 from steepest.descent.engine import Engine
 from steepest.descent.kink import WIDEST, settle

@@ -264,5 +264,5 @@ def planned(
         x = drawn(Caller(f, calling, paired=gradient is True, box=box), x, box, draws)
     if box is not None:
         check_inside(box, x, calling.structure.names)
-    objective = serve(f, calling, x, gradient, box)
+    objective = serve(f, calling, x, gradient, box, budget.seconds)
     return Plan(objective, View(calling, calling.structure.names), rules, sign, budget, box), calling, np.array(x)

@@ -91,9 +91,10 @@ def fit(
         or 5 in batches. What is returned is the epoch at which it was least.
     tolerance : float, optional
         The loss may be above the least by this part of its whole descent, or by what rounding hides; with a
-        linear model and a loss of the library's, by this part of what is left of it, where that is less (but for a thousandth of the
-        descent). If it is not given, the fit goes on until rounding hides what is left; a linear model with
-        a loss with kinks, or an L1 penalty on very many columns, to 1e-9 or 1e-8 of what is left of the loss.
+        linear model and a loss of the library's, by this part of what is left of it, where that is less (but
+        for a thousandth of the descent). If it is not given, the fit goes on until rounding hides what is
+        left; a linear model with a loss with kinks, or an L1 penalty on very many columns, to 1e-9 or 1e-8
+        of what is left of the loss.
     dtype : dtype, optional
         float32 or float64, to hold the rows in; X's own by default. Parameters are float64.
     seconds : float, optional

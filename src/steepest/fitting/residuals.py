@@ -13,7 +13,8 @@ import numpy as np
 
 from steepest.data.batches import Layout
 from steepest.derivatives.compiled import Compiled
-from steepest.derivatives.differences import EPS, noise_level, scale_of
+from steepest.derivatives.differences import EPS, scale_of
+from steepest.derivatives.noise import noise_level
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.structure import Calling, Structure
