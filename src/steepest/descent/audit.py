@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from steepest.derivatives.bounds import Box
-from steepest.derivatives.differences import EPS, least_size, scale_of
+from steepest.derivatives.differences import EPS, least_size
 from steepest.derivatives.higher import hessian_at, hessian_by_differences
 from steepest.derivatives.objective import Objective
 from steepest.descent.modes import Modes, Slope
@@ -170,12 +170,15 @@ def audit(
     value, gradient = objective.slope(x)
     by_values = objective.kind == "differences"
     noise, cost = objective.relative_noise, cost_of_audit(objective)
-    scale = scale_of(x, start)
-    steps = scale * min(noise ** (1 / 4) if by_values else EPS ** (1 / 3), 0.1)
+    off = objective.slope_error(x)
+    scale, single = objective.scales(x, start), objective.precision
+    steps = scale * min(noise ** (1 / 4) if by_values else single ** (1 / 3), 0.1)
     if reach is not None:
         steps = np.minimum(steps, np.maximum(reach, math.sqrt(EPS) * np.where(x == 0, steps, np.abs(x))))
     if exact:
         hessian = hessian_at(objective, x)
+        # No difference over a short way has blurred it.
+        steps = np.maximum(scale, 1.0) * single ** (1 / 3)
     else:
         hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
     if box is not None and objective.compiled is not None and not np.all(np.isfinite(hessian)):
@@ -183,7 +186,10 @@ def audit(
         hessian = hessian_at(objective, x)
     even, odd = (hessian + hessian.T) / 2, np.abs(hessian - hessian.T) / 2
     size = np.maximum(np.abs(x), least_size(start))
-    slack = ROUNDINGS * EPS * np.abs(even) @ size
+    slack = ROUNDINGS * single * np.abs(even) @ size
+    if off is not None:
+        slack = np.maximum(slack, np.where(np.isfinite(off), off, np.abs(gradient)))
+    size = size * (single / EPS)
     bowl = Bowl(sign * even, odd, sign * gradient, slack, x, size, scale, steps, np.ones(x.size, dtype=bool))
     if box is not None:
         unsure = noise ** (2 / 3) * abs(value) / scale if by_values else np.zeros(x.size)
@@ -193,7 +199,11 @@ def audit(
             return Audit(0.0, 0.0, bend, largest, 0.0, cost, True, bend=-1.0)
         if not bowl.x.size:
             return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, cost, True)
-    return _looked_at(bowl, 4 * noise * abs(value), cost, by_values)
+    report = _looked_at(bowl, 4 * noise * abs(value), cost, by_values)
+    if report is None or report.modes is None or off is None or not np.all(np.isfinite(off)):
+        return report
+    # Slopes by differences hide more than the values do.
+    return replace(report, floor=report.floor + report.modes.hidden)
 
 
 def _within(box: Box, bowl: Bowl, unsure: np.ndarray) -> tuple[Bowl, float]:

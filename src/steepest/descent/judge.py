@@ -77,7 +77,7 @@ class Judge:
         if not self.drive.affords((2 * self.drive.start.size + 1) * engine.objective.cost):
             return
         x = np.asarray(engine.state.best_x)
-        steps = scale_of(x, engine.start) * EPS ** (1 / 3)
+        steps = engine.objective.scales(x, engine.start) * engine.objective.precision ** (1 / 3)
         found = scales(lambda x: engine.objective.slope(x)[1], x, steps)
         self.cost += 2 * x.size * engine.objective.cost
         if found is not None:
@@ -267,7 +267,8 @@ class Judge:
 
     def is_rounding(self, x: np.ndarray, step: np.ndarray) -> bool:
         """Tell whether a step is lost in the rounding of the point."""
-        return bool(np.all(np.abs(step) <= EPS * np.maximum(np.abs(x), self.least)))
+        size = np.maximum(np.abs(x), self.least)
+        return bool(np.all(np.abs(step) <= self.engine.objective.precision * size))
 
     def is_long(self, x: np.ndarray, step: np.ndarray) -> bool:
         """Tell whether the curvature may change over a step."""

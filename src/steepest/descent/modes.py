@@ -116,10 +116,15 @@ class Modes:
     @property
     def gap(self) -> float:
         """What may be left to gain: by the steps to come, by the rounding of the gradient, and along loose modes."""
-        hidden = self.slack @ np.abs(self.inverse) @ self.slack / 2
         rounding = np.abs(self.ways).T @ self.slack
         loose = ~self.sure | self.unseen | self.vanishing
-        return float(self.bends @ self.lengths**2 / 2 + hidden + (rounding * self.reach)[loose].sum()) + self.unknown
+        left = self.bends @ self.lengths**2 / 2 + (rounding * self.reach)[loose].sum()
+        return float(left) + self.hidden + self.unknown
+
+    @property
+    def hidden(self) -> float:
+        """What the rounding of the gradient may hide, ½ δᵀ|H⁻¹|δ."""
+        return float(self.slack @ np.abs(self.inverse) @ self.slack) / 2
 
     def at(self, gradient: np.ndarray) -> Modes:
         """Return the modes at the end of Newton's step, by the same Hessian.
