@@ -122,7 +122,8 @@ class Audit:
 
     def beside(self, x: np.ndarray, slope: Slope, size: np.ndarray) -> Audit:
         """Return the audit with what one gradient right beside x says of the curvature there."""
-        assert self.modes is not None
+        if self.modes is None:
+            return self
         modes = self.modes.beside(x, slope, size)
         report = self.seen(modes)
         # Values must tell whether f rises where the curvature vanishes.
@@ -198,7 +199,8 @@ def audit(
             largest = float(np.abs(np.diag(hessian)).max())
             return Audit(0.0, 0.0, bend, largest, 0.0, cost, True, bend=-1.0)
         if not bowl.x.size:
-            return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, cost, True)
+            corner = np.zeros(x.size)
+            return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, cost, True, error=corner)
     report = _looked_at(bowl, 4 * noise * abs(value), cost, by_values)
     if report is None or report.modes is None or off is None or not np.all(np.isfinite(off)):
         return report

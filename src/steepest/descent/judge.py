@@ -282,6 +282,8 @@ class Judge:
     def slope(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the value to be made least and its gradient at a point off the descent's way, NaN where f raises."""
         engine = self.engine
+        if engine.box is not None and not engine.box.contains(x):
+            return math.nan, np.full(x.size, math.nan)
         self.cost += engine.objective.cost
         try:
             value, gradient = engine.objective.slope(x)

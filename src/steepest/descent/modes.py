@@ -149,6 +149,8 @@ class Modes:
         if not 0 < t < math.inf:
             return self
         found = signs * (self.ways.T @ (slope(x + t * way) - self.gradient)) / t
+        if not np.all(np.isfinite(found)):
+            return self
         unseen = 8 * np.abs(self.ways).T @ self.slack / t >= self.bends / 2
         holds = (found >= self.bends / 2) & (found <= 2 * self.bends)
         return replace(self, unseen=unseen, vanishing=self.sure & ~holds & ~unseen)
