@@ -114,6 +114,8 @@ class Drive:
         self.checks, self.best = 0, Best()
         self.judge = Judge(self)
         self.moved = 0, 0
+        # Whether a callback has ended the run.
+        self.stopped = False
         self.called = self.begun_at = int(self.engine.state.iteration)
         self.last_value = float(self.engine.state.value)
         epoch = ("epoch",) if self.view.counted == "epoch" else ()
@@ -203,7 +205,7 @@ class Drive:
         try:
             while True:
                 ending = self.verdict()
-                if ending is not None:
+                if ending is not None and not self.stopped:
                     return ending
                 if self.called_back():
                     return Ending(Outcome.CALLBACK, "the callback raised StopIteration")
@@ -251,10 +253,10 @@ class Drive:
         return rows, size
 
     def called_back(self) -> bool:
-        """Call back where an iteration was done since, and tell whether that ends the run."""
+        """Call back where an iteration was done since, and tell whether that ends the run, or did before."""
         state = self.engine.state
-        if self.callback is None or int(state.iteration) == self.called:
-            return False
+        if self.stopped or self.callback is None or int(state.iteration) == self.called:
+            return self.stopped
         self.called = int(state.iteration)
         result = SimpleNamespace(
             x=self.view.point(np.asarray(state.x)),
@@ -265,8 +267,8 @@ class Drive:
         try:
             self.callback(result)
         except StopIteration:
-            return True
-        return False
+            self.stopped = True
+        return self.stopped
 
     def done(self) -> bool:
         """Tell whether all iterations are done that may be."""
@@ -308,12 +310,8 @@ class Drive:
                 return self.completed(done)
             facts = f"{self.count(done)} done, and the descent was still going on"
             return Ending(Outcome.ITERATION_LIMIT, facts)
-        if not self.affords(self.engine.objective.cost):
-            return Ending(
-                Outcome.EVALUATION_LIMIT, f"{self.spent():,} values taken, and the descent was still going on"
-            )
-        if self.late():
-            return self.timed_out()
+        if ending := self.spent_out(self.engine.objective.cost):
+            return ending
         if self.rules.searches and self.idle(done) > MOST_IDLE:
             scale = self.engine.objective.scale(float(state.first_value), float(state.best_value))
             asked = self.budget.tolerance * scale
@@ -321,6 +319,13 @@ class Drive:
         if done >= self.judge.probe_after:
             self.judge.probe()
         return None
+
+    def spent_out(self, values: int) -> Ending | None:
+        """Return the end of a run that may take no such number of values more, or has no time for them."""
+        if not self.affords(values):
+            facts = f"{self.spent():,} values taken, and the descent was still going on"
+            return Ending(Outcome.EVALUATION_LIMIT, facts)
+        return self.timed_out() if self.late() else None
 
     def idle(self, done: int) -> int:
         """Return how many evaluations were made since the last iteration."""

@@ -277,7 +277,8 @@ class Judge:
     def goes_on(self) -> bool:
         """Tell whether another gradient may be had."""
         drive = self.drive
-        return not drive.done() and not drive.late() and drive.affords(self.engine.objective.cost)
+        over = drive.done() or drive.late() or drive.stopped
+        return not over and drive.affords(self.engine.objective.cost)
 
     def slope(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the value to be made least and its gradient at a point off the descent's way, NaN where f raises."""
@@ -506,6 +507,7 @@ class Judge:
         engine.begin_at(x if engine.box is None else np.clip(x, *engine.box), **more)
         self.tell(kind, detail)
         self.drive.record(engine.row()[None], self.drive.elapsed)
+        self.drive.called_back()
 
     def tell(self, kind: str, detail: str) -> None:
         """Add an event to the trace."""
@@ -534,6 +536,8 @@ class Judge:
 
     def stalled(self, certificate: Certificate) -> Ending:
         """Say that no step lowers the value; how far the minimum lies is said only where it is proven."""
+        if ending := self.drive.spent_out(1 + self.engine.objective.cost):
+            return ending
         facts = f"no step lowers the value, and how far the {self.extreme} lies can't be told from here"
         if certificate.kind == "certified" and math.isfinite(certificate.gap):
             facts = f"no step lowers the value, which is within {_gap(certificate.gap)} of the {self.extreme}"
