@@ -281,9 +281,10 @@ class Judge:
         return not over and drive.affords(self.engine.objective.cost)
 
     def slope(self, x: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the value to be made least and its gradient at a point off the descent's way, NaN where f raises."""
+        """Return the value to be made least and its gradient off the descent's way, NaN where none may be had."""
         engine = self.engine
-        if engine.box is not None and not engine.box.contains(x):
+        outside = engine.box is not None and not engine.box.contains(x)
+        if outside or self.drive.late() or not self.drive.affords(engine.objective.cost):
             return math.nan, np.full(x.size, math.nan)
         self.cost += engine.objective.cost
         try:
@@ -366,6 +367,8 @@ class Judge:
         size = self.size(x)
         enough = max(self.asked, 4 * engine.objective.relative_noise * abs(value))
         gradient = self.slope(x)[1]
+        if not np.all(np.isfinite(gradient)):
+            return None
 
         def slope(x: np.ndarray) -> tuple[float, np.ndarray]:
             return self.slope(x) if self.goes_on() else (math.nan, np.full(x.size, math.nan))
