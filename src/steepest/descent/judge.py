@@ -178,7 +178,7 @@ class Judge:
                 report = report.beside(x, lambda x: self.slope(x)[1], self.size(x))
             wide = report if report.vanishes else None
             long = not taken and report.step is not None and self.is_long(x, report.step)
-            report = replace(report, holds=not affords or (near and not long))
+            report = replace(report, holds=not self.helps or (near and not long))
             if not affords or (near and not wide) or not (near or taken or reach is None):
                 break
             # The curvature may change over less than the differences that it was had from.
@@ -192,7 +192,7 @@ class Judge:
         if report is None or report.modes is None or not self.helps or not self.goes_on():
             return report
         modes = report.modes
-        way = ROUGH * EPS * self.size(x) * np.where(np.arange(x.size) % 2, -1.0, 1.0)
+        way = ROUGH * self.engine.objective.precision * self.size(x) * np.where(np.arange(x.size) % 2, -1.0, 1.0)
         seen = self.slope(x + way)[1] - modes.gradient - modes.product(way)
         return report.seen(modes.roughened(2 * np.abs(seen))) if np.all(np.isfinite(seen)) else report
 
@@ -206,6 +206,8 @@ class Judge:
         """Tell whether the Hessian by differences says too little, and traced code may say more."""
         objective = self.engine.objective
         if self.exact or not self.helps or objective.compiled is None or objective.kind != "traced":
+            return False
+        if not self.drive.affords(2 * cost_of_audit(objective)):
             return False
         return report.bend < 0 or report.unknown > self.unseen
 
