@@ -378,7 +378,7 @@ class Judge:
         found = settle(slope, x, value, gradient, size, enough)
         if found.value < value:
             self.go_on(found.x, "kink", "the planes of slopes around a kink lead to a lower point", known=found[1:3])
-        if not found.kinked:
+        if not found.kinked or not math.isfinite(found.gap):
             return None
         spread = EPS * float(np.abs(found.gradient) @ size)
         certificate = Certificate("audited", found.gap, max(enough, AT_KINK * abs(found.value), 64 * spread))
@@ -388,9 +388,10 @@ class Judge:
                 "the slopes around it cancel"
             )
             return Ending(Outcome.CONVERGED, facts, certificate)
-        facts = "the function has a kink here, where slopes and curvature tell nothing"
-        if math.isfinite(found.gap):
-            facts += f"; planes around it leave up to {_gap(found.gap)} to gain"
+        facts = (
+            "the function has a kink here, where slopes and curvature tell nothing; planes around it leave up to "
+            f"{_gap(found.gap)} to gain"
+        )
         return Ending(Outcome.STALLED, facts, Certificate(tolerance=certificate.tolerance))
 
     def near(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
