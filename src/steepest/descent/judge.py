@@ -343,9 +343,9 @@ class Judge:
 
     def off_the_ridge(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Leave a saddle along its negative curvature, where that leads to a lower point."""
-        assert report.way is not None
         value = float(self.engine.state.best_value)
-        if not bends_down(self.trial, x, value, report.way, report.floor):
+        # Where the way leads into the box from an edge, values lie on one side alone.
+        if report.way is not None and not bends_down(self.trial, x, value, report.way, report.floor):
             return self.unconfirmed(x, certificate)
         facts = f"the slope is flat, but the curvature is {report.smallest:.3g} along one direction"
         left = self.leave(along_ridge, x, report.way, report.floor)
@@ -354,7 +354,7 @@ class Judge:
             return None
         if left.endless:
             facts += f", along which the value {self.falls} without end"
-        return Ending(Outcome.SADDLE, facts, certificate)
+        return Ending(Outcome.SADDLE, facts, replace(certificate, gap=math.nan, x_error=()))
 
     def unconfirmed(self, x: np.ndarray, certificate: Certificate) -> Ending | None:
         """Judge a point whose Hessian has a negative eigenvalue that plain values do not confirm: a kink, or noise."""

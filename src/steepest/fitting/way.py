@@ -46,4 +46,6 @@ def planned(
     own: Any = problem.engine(objective) if automatic else Engine
     if hybrid and isinstance(own, partial):
         own = partial(AFTER[own.func], layout, seed, *own.args)
-    return replace(plan, engine=own), None
+    # The judge helps on what no engine of its own descends.
+    helped = automatic and own is Engine and isinstance(problem, CustomProblem) and not batched
+    return replace(plan, engine=own, helped=helped), None
