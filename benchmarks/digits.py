@@ -62,9 +62,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", metavar="NAME", help="only functions with NAME in theirs")
     only = parser.parse_args().only
-    print(
-        f"{'f - f*':28}{'n':>4}{'steepest':>10}{'BFGS':>10}{'L-BFGS-B':>10}{'calls':>8}{'BFGS':>6}{'in all':>8}  outcome"
-    )
+    heads = f"{'steepest':>10}{'BFGS':>10}{'L-BFGS-B':>10}{'calls':>8}{'BFGS':>6}{'in all':>8}"
+    print(f"{'f - f*':28}{'n':>4}{heads}  outcome")
     ratios, totals, digits, wrong, failed = [], [], [], [], []
     cases = [case for case in STANDARD if only in case.name]
     for case in cases:
@@ -88,12 +87,10 @@ def main() -> None:
             failed.append(f"{case.name} ({run.outcome})")
         row = "".join(f"{gap:>10.1e}" for gap in gaps) + f"{calls[0]:>8}{calls[1]:>6}{run.nfev:>8}"
         print(f"{case.name:28}{start.size:>4}{row}  {run.outcome} ({run.certificate.kind})", flush=True)
-    print(
-        f"\n{len(cases)} functions; as near as the better of the two, within {BETTER:.0f}x or rounding: {np.mean(digits):.1%}"
-    )
-    print(
-        f"calls to equal digits / BFGS: median {np.median(ratios):.2f}, quartiles {np.percentile(ratios, [25, 75]).round(2)}"
-    )
+    quartiles = np.percentile(ratios, [25, 75]).round(2)
+    print(f"\n{len(cases)} functions")
+    print(f"as near as the better of the two, within {BETTER:.0f}x or rounding: {np.mean(digits):.1%}")
+    print(f"calls to equal digits / BFGS: median {np.median(ratios):.2f}, quartiles {quartiles}")
     print(f"calls in all / BFGS in all: median {np.median(totals):.2f}")
     print(f"converged at no known minimum, where BFGS ends elsewhere: {', '.join(wrong) or 'none'}")
     print(f"without success: {', '.join(failed) or 'none'}")
