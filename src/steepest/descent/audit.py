@@ -187,7 +187,7 @@ def audit(
         hessian = hessian_at(objective, x)
     even, odd = (hessian + hessian.T) / 2, np.abs(hessian - hessian.T) / 2
     size = np.maximum(np.abs(x), least_size(start))
-    slack = ROUNDINGS * single * np.abs(even) @ size
+    slack = rounding_of(even, size, single)
     if off is not None:
         slack = np.maximum(slack, np.where(np.isfinite(off), off, np.abs(gradient)))
     size = size * (single / EPS)
@@ -201,7 +201,7 @@ def audit(
         if not bowl.x.size:
             corner = np.zeros(x.size)
             return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, cost, True, error=corner)
-    report = _looked_at(bowl, 4 * noise * abs(value), cost, by_values)
+    report = _looked_at(bowl, 4 * noise * abs(value), cost, by_values, exact)
     if report is None or report.modes is None or off is None or not np.all(np.isfinite(off)):
         return report
     # Slopes by differences hide more than the values do.
@@ -218,7 +218,7 @@ def _within(box: Box, bowl: Bowl, unsure: np.ndarray) -> tuple[Bowl, float]:
     return bowl.among(free), bend
 
 
-def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | None:
+def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool, exact: bool) -> Audit | None:
     """Return what the eigenvalues say; `noise` is how far rounding may move the value.
 
     Rounding the coordinates alone moves the value by about ½ δᵀ|H|δ with δ = eps·|x|: no point can be
@@ -227,7 +227,7 @@ def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool) -> Audit | 
     hessian, blur, gradient, slack, x, size, scale, steps, free = bowl
     # Scaled so that coordinates in other units weigh alike in the eigenvalues.
     # Second differences of values say too little of a coordinate that has hardly moved.
-    units = steps if by_values else _units(hessian, gradient, x, steps)
+    units = steps if by_values else _units(hessian, gradient, x, steps, exact)
     with np.errstate(over="ignore", invalid="ignore"):
         scaled, blurred = hessian * np.outer(units, units), blur * np.outer(units, units)
     if not (np.all(np.isfinite(scaled)) and np.all(np.isfinite(gradient))):
@@ -282,10 +282,13 @@ def _placed(free: np.ndarray, part: np.ndarray) -> np.ndarray:
     return whole
 
 
-def _units(hessian: np.ndarray, gradient: np.ndarray, x: np.ndarray, steps: np.ndarray) -> np.ndarray:
+def _units(
+    hessian: np.ndarray, gradient: np.ndarray, x: np.ndarray, steps: np.ndarray, exact: bool
+) -> np.ndarray:  # fmt: skip
     """Return the length of each coordinate in which its own curvature is 1, or a step where it has none to be seen."""
     diagonal = np.abs(np.diag(hessian))
-    unsure = 512 * EPS * (np.abs(hessian) @ np.abs(x) + np.abs(gradient)) / steps
+    # What rounding of the gradients does to their differences.
+    unsure = 0.0 if exact else 512 * EPS * (np.abs(hessian) @ np.abs(x) + np.abs(gradient)) / steps
     return np.divide(1.0, np.sqrt(diagonal), out=steps.copy(), where=diagonal > unsure)
 
 
@@ -326,6 +329,11 @@ def _inward(hessian: np.ndarray, free: np.ndarray, faint: np.ndarray, inside: np
         size = float(allowed @ allowed)
         lowest = min(lowest, float(allowed @ part @ allowed) / size if size else 0.0)
     return lowest if lowest < -1e-6 * float(np.abs(eigenvalues).max()) else 0.0
+
+
+def rounding_of(hessian: np.ndarray, size: np.ndarray, precision: float) -> np.ndarray:
+    """Return how far rounding of a point of some size may move each entry of the gradient, and a few roundings more."""
+    return ROUNDINGS * precision * np.abs(hessian) @ size
 
 
 def cost_of_audit(objective: Objective) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS, least_size, scale_of
 from steepest.derivatives.noise import noise_level
-from steepest.descent.audit import Audit, audit, auditable, cost_of_audit
+from steepest.descent.audit import Audit, audit, auditable, cost_of_audit, rounding_of
 from steepest.descent.engine import Engine
 from steepest.descent.kink import WIDEST, settle
 from steepest.descent.leaving import Left, Tail, along_ray, along_ridge, bends_down, by_newton, scales
@@ -193,7 +193,7 @@ class Judge:
             return report
         modes = report.modes
         way = ROUGH * self.engine.objective.precision * self.size(x) * np.where(np.arange(x.size) % 2, -1.0, 1.0)
-        seen = self.slope(x + way)[1] - modes.gradient - modes.product(way)
+        seen = self.slope(x + way)[1] - modes.gradient - modes.hessian @ way
         return report.seen(modes.roughened(2 * np.abs(seen))) if np.all(np.isfinite(seen)) else report
 
     def audit(self, x: np.ndarray, reach: np.ndarray | None) -> Audit | None:
@@ -265,6 +265,10 @@ class Judge:
         if gradient is not None:
             detail = f"{taken} of Newton's steps by the Hessian" if taken > 1 else "a step of Newton's by the Hessian"
             self.go_on(x, "newton", detail, known=(value, gradient))
+            assert report.modes is not None
+            # At the new point gradients are rounded as its size has it.
+            rounded = rounding_of(report.modes.hessian, np.maximum(np.abs(x), self.least), engine.objective.precision)
+            report = report.seen(report.modes.roughened(rounded))
         return report, taken
 
     def is_rounding(self, x: np.ndarray, step: np.ndarray) -> bool:

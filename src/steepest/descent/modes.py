@@ -70,10 +70,11 @@ class Modes:
         solid = self.bends > 0
         return (self.ways[:, solid] / self.bends[solid]) @ self.ways[:, solid].T
 
-    def product(self, way: np.ndarray) -> np.ndarray:
-        """Return the Hessian times a vector."""
+    @cached_property
+    def hessian(self) -> np.ndarray:
+        """The Hessian, as far as it has a positive curvature."""
         back = np.linalg.pinv(self.ways)
-        return back.T @ (self.bends * (back @ way))
+        return back.T @ (self.bends[:, None] * back)
 
     @property
     def step(self) -> np.ndarray:
