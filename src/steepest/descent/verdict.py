@@ -13,7 +13,6 @@ _ADVICE = {
     Outcome.STALLED: "a larger tolerance= would accept this point; other units or another start may lead on",
     Outcome.SADDLE: "start elsewhere, off the ridge",
     Outcome.UNBOUNDED: "there is no best value: check the sign, or whether minimize or maximize is meant",
-    Outcome.NO_FINITE_OPTIMUM: "no point is best: add a penalty, or bounds=",
     Outcome.NON_FINITE: "start elsewhere, or take a smaller step",
     Outcome.RAISED: "mend the function there, or start elsewhere",
     Outcome.WRONG_GRADIENT: "leave gradient= out, or mend it",
