@@ -18,7 +18,8 @@ from steepest.descent.answer import checked, gradient_at
 from steepest.descent.budget import Budget
 from steepest.descent.engine import CHUNK_SECONDS, FIRST_CHUNK, Engine, chunk_sizes
 from steepest.descent.halt import Halt
-from steepest.descent.judge import FEW_VARIABLES, Judge
+from steepest.descent.judge import Judge
+from steepest.descent.polish import FEW_VARIABLES
 from steepest.descent.run import Run
 from steepest.descent.state import BOTTOMLESS, CANDIDATE, COLUMNS, NON_FINITE, STALLED, UNBOUNDED, Rules
 from steepest.descent.verdict import Ending, message
@@ -127,7 +128,8 @@ class Drive:
         assert trace is not None
         self.recorder.resume(trace, halt.events)
         self.best, self.before, self.began = halt.best, halt.seconds, self.began - halt.seconds
-        self.judge.audits, self.judge.polished, self.judge.cost = halt.audits, halt.polished, halt.cost
+        self.judge.audits, self.judge.polished = halt.audits, halt.polished
+        self.judge.excursion.cost = halt.cost
 
     @property
     def iterations(self) -> int:
@@ -146,13 +148,13 @@ class Drive:
         """Return where the descent stands, for another to go on from."""
         judge = self.judge
         return Halt(
-            self.engine, self.near, float(self.engine.tolerance), judge.audits, judge.polished, judge.cost,
+            self.engine, self.near, float(self.engine.tolerance), judge.audits, judge.polished, judge.excursion.cost,
             len(self.recorder.events), self.elapsed, self.best,
         )  # fmt: skip
 
     def spent(self) -> int:
         searched = self.engine.objective.overhead - self.known
-        return int(self.engine.state.evaluations) * self.engine.objective.cost + self.judge.cost + searched
+        return int(self.engine.state.evaluations) * self.engine.objective.cost + self.judge.excursion.cost + searched
 
     def record(self, rows: np.ndarray, since: float) -> None:
         """Keep rows, their values in the user's sign; times inside a chunk are spread evenly."""

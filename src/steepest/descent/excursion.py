@@ -1,0 +1,127 @@
+"""Values and gradients off a descent's own way, within its budget, and how it goes on from points found there."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steepest.derivatives.differences import EPS, least_size
+from steepest.derivatives.noise import noise_level
+from steepest.descent.engine import Engine
+from steepest.descent.modes import NARROW
+from steepest.trace import Event
+
+if TYPE_CHECKING:
+    from steepest.descent.drive import Drive
+
+# A change of less than so many times the noise of f can't be told from none.
+NOISES = 4.0
+
+
+class Excursion:
+    """What the judge asks of the function off the descent's way; `cost` counts the values.
+
+    Values and gradients have the sign in which they are minimised. Where the budget allows no more of them, or the
+    function raises, they are NaN.
+    """
+
+    def __init__(self, drive: Drive) -> None:
+        # In a circle the two, and the rows of a fit with them, would stay in memory until garbage is collected.
+        self.drive, self.engine = weakref.proxy(drive), drive.engine
+        self.start, self.least = drive.start, least_size(drive.start)
+        # Engines made for a kind of fit have their own ways to come near.
+        self.helps = drive.helped and type(drive.engine) is Engine
+        self.cost = 0
+
+    @property
+    def best(self) -> np.ndarray:
+        """The best point so far."""
+        return np.asarray(self.engine.state.best_x)
+
+    @property
+    def best_value(self) -> float:
+        """The value there."""
+        return float(self.engine.state.best_value)
+
+    def affords(self, values: int) -> bool:
+        """Tell whether so many more values may be taken."""
+        return bool(self.drive.affords(values))
+
+    def goes_on(self) -> bool:
+        """Tell whether another gradient may be taken, and the descent may go on from there."""
+        over = self.drive.done() or self.drive.late() or self.drive.stopped
+        return not over and self.affords(self.engine.objective.cost)
+
+    def value(self, x: np.ndarray) -> float:
+        """Return the value at a point, or at the nearest point of the box."""
+        engine = self.engine
+        if self.drive.late() or not self.affords(1 + engine.objective.cost):
+            return math.nan
+        self.cost += 1
+        try:
+            return engine.sign * float(engine.objective.value(self.inside(x)))
+        except Exception:  # noqa: BLE001 - far away the user's function may raise anything
+            return math.nan
+
+    def slope(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the value and the gradient at a point inside the box."""
+        engine, nothing = self.engine, (math.nan, np.full(x.size, math.nan))
+        outside = engine.box is not None and not engine.box.contains(x)
+        if outside or self.drive.late() or not self.affords(engine.objective.cost):
+            return nothing
+        self.cost += engine.objective.cost
+        try:
+            value, gradient = engine.objective.slope(x)
+        except Exception:  # noqa: BLE001 - off the way the user's function may raise anything
+            return nothing
+        return engine.sign * value, engine.sign * gradient
+
+    def gradient(self, x: np.ndarray) -> np.ndarray:
+        """Return the gradient at a point inside the box."""
+        return self.slope(x)[1]
+
+    def noise(self, x: np.ndarray) -> float:
+        """Return how far the function's own noise, as measured right beside a point, may move its value."""
+        return NOISES * noise_level(self.value, x, self.best_value)
+
+    def unseen(self, anchor: float) -> float:
+        """Return how small a gain can't be seen in values as large as those from an earlier one down to the best."""
+        return EPS * max(abs(self.best_value), anchor - self.best_value)
+
+    def inside(self, x: np.ndarray) -> np.ndarray:
+        """Return the nearest point of the box."""
+        return x if self.engine.box is None else np.clip(x, *self.engine.box)
+
+    def size(self, x: np.ndarray) -> np.ndarray:
+        """Return the size of each coordinate of a point, 1 where nothing tells it."""
+        return np.maximum(np.abs(x), np.where(self.least > 0, self.least, 1.0))
+
+    def is_long(self, x: np.ndarray, step: np.ndarray | None) -> bool:
+        """Tell whether the curvature may change over a step."""
+        return step is not None and bool(np.any(np.abs(step) > NARROW * self.size(x)))
+
+    def is_rounding(self, x: np.ndarray, step: np.ndarray) -> bool:
+        """Tell whether a step is lost in the rounding of the point."""
+        size = np.maximum(np.abs(x), self.least)
+        return bool(np.all(np.abs(step) <= self.engine.objective.precision * size))
+
+    def go_on(
+        self, x: np.ndarray, kind: str, detail: str, scale: np.ndarray | None = None,
+        known: tuple[float, np.ndarray] | None = None,
+    ) -> None:  # fmt: skip
+        """Let the descent go on from a point; `known` are the value and the gradient there."""
+        engine = self.engine
+        more: dict[str, Any] = {} if scale is None else {"scale": scale}
+        if known is not None:
+            more["known"] = (engine.sign * known[0], engine.sign * known[1])
+        engine.begin_at(self.inside(x), **more)
+        self.tell(kind, detail)
+        self.drive.record(engine.row()[None], self.drive.elapsed)
+        self.drive.called_back()
+
+    def tell(self, kind: str, detail: str) -> None:
+        """Add an event to the trace."""
+        self.drive.recorder.events.append(Event(int(self.engine.state.iteration), kind, detail))

@@ -1,0 +1,45 @@
+"""How near a descent was asked to come, and whether it has."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.descent.budget import Budget
+from steepest.descent.excursion import Excursion
+from steepest.descent.view import View
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a tolerance means where a descent stands."""
+
+    budget: Budget
+    view: View
+    excursion: Excursion
+
+    @property
+    def asked(self) -> float:
+        """How far f may be above the minimum; 0 for rounding, infinite where other wishes alone were given."""
+        state, wishes = self.excursion.engine.state, self.budget.wishes
+        best = float(state.best_value)
+        by_descent = self.budget.tolerance * self.excursion.engine.objective.scale(float(state.first_value), best)
+        if not wishes:
+            return by_descent
+        by_value = wishes.value * abs(best) if math.isfinite(wishes.value) else math.inf
+        return min(by_descent or math.inf, by_value)
+
+    def missed(self, error: np.ndarray | None) -> str:
+        """Return which wish the best point does not meet whose x has such an error, or nothing where it meets all."""
+        wishes = self.budget.wishes
+        if not wishes:
+            return ""
+        gradient = np.zeros(0)
+        if math.isfinite(wishes.gradient):
+            x, box = self.excursion.best, self.excursion.engine.box
+            gradient = self.excursion.gradient(x)
+            # What only pushes against an edge of the box leads nowhere.
+            gradient = self.view.slope(gradient if box is None else gradient * ~box.held(x, gradient))
+        return wishes.missed(() if error is None else tuple(map(float, error)), gradient)
