@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import steepest as st
-from steepest.descent.verdict import Ending
-from steepest.descent.watch import Best
+from steepest.descent.verdict.ending import Ending
+from steepest.descent.verdict.watch import Best
 from steepest.fitting.load import load
 from steepest.reading import DescentDisplay
 from steepest.trace import Certificate, Outcome

@@ -15,15 +15,15 @@ import numpy as np
 
 from steepest.derivatives.agreement import agrees
 from steepest.derivatives.bounds import Box
-from steepest.derivatives.branches import LONGEST_PATH, Branches
 from steepest.derivatives.clock import Clock, OutOfTime
 from steepest.derivatives.compiled import Compiled, Slope, drop, recalled, remember
 from steepest.derivatives.differences import EPS, scale_of
-from steepest.derivatives.fingerprint import Fingerprint
 from steepest.derivatives.precision import coarseness, double_precision, in_words, rounding_of
 from steepest.derivatives.slopes import Differences
 from steepest.derivatives.structure import Calling, Leaf
-from steepest.derivatives.tracing import Budget, Traced, stack
+from steepest.derivatives.tracing.branches import LONGEST_PATH, Branches
+from steepest.derivatives.tracing.fingerprint import Fingerprint
+from steepest.derivatives.tracing.tracer import Budget, Traced, stack
 
 # So small a part of the descent may be left at the least: nothing comes within a part of 0.
 LEAST_PART = 1e-3

@@ -14,17 +14,17 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.objective import Objective
-from steepest.descent.answer import checked, gradient_at
 from steepest.descent.budget import Budget
 from steepest.descent.engine import CHUNK_SECONDS, FIRST_CHUNK, Engine, chunk_sizes
 from steepest.descent.halt import Halt
-from steepest.descent.judge import Judge
-from steepest.descent.polish import FEW_VARIABLES
 from steepest.descent.run import Run
 from steepest.descent.state import BOTTOMLESS, CANDIDATE, COLUMNS, NON_FINITE, STALLED, UNBOUNDED, Rules
-from steepest.descent.verdict import Ending, message
+from steepest.descent.verdict.answer import checked, gradient_at
+from steepest.descent.verdict.ending import Ending, message
+from steepest.descent.verdict.judge import Judge
+from steepest.descent.verdict.polish import FEW_VARIABLES
+from steepest.descent.verdict.watch import Best, Watch
 from steepest.descent.view import View
-from steepest.descent.watch import Best, Watch
 from steepest.reading.progress import Progress
 from steepest.trace import Certificate, Event, Outcome, Recorder, Trace
 

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from steepest.descent.watch import Best
+from steepest.descent.verdict.watch import Best
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import jax
 
-from steepest.derivatives.fingerprint import Fingerprint
+from steepest.derivatives.tracing.fingerprint import Fingerprint
 from steepest.descent.rule import Array, State
 
 

@@ -17,8 +17,8 @@ from steepest.data.sparse import SparseRows
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
-from steepest.derivatives.tracing import Traced, stack
-from steepest.descent.audit import Audit
+from steepest.derivatives.tracing.tracer import Traced, stack
+from steepest.descent.verdict.audit import Audit
 from steepest.fitting.classes import ClassCoordinates
 from steepest.fitting.glm import Glm, whitened
 from steepest.fitting.recession import Recession, falls_forever, separates, tilt

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from steepest.data.sparse import dense, rows_of
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import LEAST_PART
-from steepest.derivatives.tracing import Traced, stack
+from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.models.loss import Loss
 
 Array = Any

@@ -11,7 +11,7 @@ import numpy as np
 from steepest.descent.budget import Budget
 from steepest.descent.halt import Halt
 from steepest.descent.storage import plain, revived
-from steepest.descent.watch import Best
+from steepest.descent.verdict.watch import Best
 from steepest.fitting.kept import NAMED
 from steepest.fitting.linear import LinearProblem
 from steepest.fitting.named import UnnamedError, named, worded

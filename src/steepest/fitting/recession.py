@@ -24,7 +24,7 @@ import numpy as np
 
 from steepest.data.csr import is_sparse
 from steepest.derivatives.differences import EPS
-from steepest.derivatives.tracing import Traced, stack
+from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.fitting.glm import Glm
 from steepest.fitting.scaling import coordinates, edges
 from steepest.models.loss import Loss

@@ -18,7 +18,7 @@ from jax.scipy.special import xlogy
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
-from steepest.descent.audit import Audit
+from steepest.descent.verdict.audit import Audit
 from steepest.fitting.certificate import (
     ROUNDINGS,
     WIDEST,

@@ -19,9 +19,9 @@ from steepest.data.sparse import rows_of
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
-from steepest.derivatives.tracing import Traced, stack
+from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.descent.state import COLUMNS
-from steepest.descent.verdict import message
+from steepest.descent.verdict.ending import message
 from steepest.descent.view import View
 from steepest.fitting.result import Fit
 from steepest.fitting.scaling import EPS, WIDEST_GRAM, Coordinates

@@ -14,8 +14,8 @@ from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import AsTheyAre, Layout
 from steepest.data.csr import is_sparse
 from steepest.derivatives.precision import compiled_code, precisely
+from steepest.descent.verdict.watch import Watch
 from steepest.descent.view import View
-from steepest.descent.watch import Watch
 from steepest.fitting.problem import Rows, objective_of
 
 # For how many epochs the validation loss may stay as it is.

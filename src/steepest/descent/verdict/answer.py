@@ -12,9 +12,9 @@ from steepest.derivatives.check import Verdict, check_slope
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import scale_of
-from steepest.descent.audit import LARGEST_AUDIT
 from steepest.descent.engine import Engine
-from steepest.descent.verdict import Ending
+from steepest.descent.verdict.audit import LARGEST_AUDIT
+from steepest.descent.verdict.ending import Ending
 from steepest.trace import Outcome
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.derivatives.differences import EPS
-from steepest.derivatives.twins import VIEWS, WRITERS, function_twin, ufunc_twin
+from steepest.derivatives.tracing.numpy_twins import VIEWS, WRITERS, function_twin, ufunc_twin
 
 MOST_OPERATIONS = 30_000
 Function = Callable[..., Any]

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.derivatives.tracing import apply, depends, unwrap
+from steepest.derivatives.tracing.tracer import apply, depends, unwrap
 
 Function = Callable[..., Any]
 

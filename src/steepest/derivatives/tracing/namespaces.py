@@ -19,8 +19,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.derivatives.scientific import scientific
-from steepest.derivatives.tracing import Budget, Traced, apply, branching, depends, refuse, stack, stacked, unwrap, wrap
+from steepest.derivatives.tracing.scipy_twins import scientific
+from steepest.derivatives.tracing.tracer import (
+    Budget,
+    Traced,
+    apply,
+    branching,
+    depends,
+    refuse,
+    stack,
+    stacked,
+    unwrap,
+    wrap,
+)
 
 Function = Callable[..., Any]
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest.derivatives.namespaces import BUILTINS, faced
-from steepest.derivatives.tracing import Traced
+from steepest.derivatives.tracing.namespaces import BUILTINS, faced
+from steepest.derivatives.tracing.tracer import Traced
 
 LONGEST = 1_000
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})

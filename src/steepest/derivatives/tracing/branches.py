@@ -12,7 +12,7 @@ import numpy as np
 
 from steepest.derivatives.compiled import Slope, make_room
 from steepest.derivatives.precision import compiled_code, double_precision
-from steepest.derivatives.tracing import Budget, Decisions, UntraceableError
+from steepest.derivatives.tracing.tracer import Budget, Decisions, UntraceableError
 
 MOST_PATHS = 8
 # Compilers take some 10 ms for each array operation of a straight line, and more than in proportion for long ones.

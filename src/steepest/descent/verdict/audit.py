@@ -12,7 +12,7 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, least_size
 from steepest.derivatives.higher import hessian_at, hessian_by_differences
 from steepest.derivatives.objective import Objective
-from steepest.descent.modes import Modes, Slope
+from steepest.descent.verdict.modes import Modes, Slope
 
 LARGEST_AUDIT = 200
 LARGEST_AUDIT_BY_VALUES = 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.descent.budget import Budget
-from steepest.descent.excursion import Excursion
+from steepest.descent.verdict.excursion import Excursion
 from steepest.descent.view import View
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from steepest.derivatives.differences import EPS, least_size
 from steepest.derivatives.noise import noise_level
 from steepest.descent.engine import Engine
-from steepest.descent.modes import NARROW
+from steepest.descent.verdict.modes import NARROW
 from steepest.trace import Event
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.derivatives.differences import EPS, scale_of
-from steepest.descent.audit import Audit, auditable, cost_of_audit
-from steepest.descent.excursion import Excursion
-from steepest.descent.goal import Goal
-from steepest.descent.kink import WIDEST, settle
-from steepest.descent.leaving import Left, Tail, along_ray, along_ridge, bends_down, by_newton, scales
-from steepest.descent.plateau import described
-from steepest.descent.polish import Polish
 from steepest.descent.state import RUNNING, STALLED
-from steepest.descent.verdict import Ending
+from steepest.descent.verdict.audit import Audit, auditable, cost_of_audit
+from steepest.descent.verdict.ending import Ending
+from steepest.descent.verdict.escape import Left, Tail, along_ray, along_ridge, bends_down, by_newton, scales
+from steepest.descent.verdict.excursion import Excursion
+from steepest.descent.verdict.goal import Goal
+from steepest.descent.verdict.kink import WIDEST, settle
+from steepest.descent.verdict.plateau import described
+from steepest.descent.verdict.polish import Polish
 from steepest.trace import Certificate, Outcome
 
 if TYPE_CHECKING:

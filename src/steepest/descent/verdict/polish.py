@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from steepest.descent.audit import Audit, audit, cost_of_audit, rounding_of
-from steepest.descent.excursion import Excursion
-from steepest.descent.goal import Goal
-from steepest.descent.modes import NARROW
+from steepest.descent.verdict.audit import Audit, audit, cost_of_audit, rounding_of
+from steepest.descent.verdict.excursion import Excursion
+from steepest.descent.verdict.goal import Goal
+from steepest.descent.verdict.modes import NARROW
 
 # Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what one leaves that
 # shows the Hessian to be right.
