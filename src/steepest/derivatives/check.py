@@ -20,7 +20,7 @@ from steepest.derivatives.structure import read_call
 
 # Steps relative to the size of the point: the first suits smooth functions, the others kinks, noise and other scales.
 STEPS = (1e-4, 3e-3, 3e-6, 3e-2, 3e-8, 2e-1)
-# What these show of noise is noise; over longer steps it may be the shape of f.
+# Over steps as short as these, scatter in the values is noise; over longer ones it may be the shape of f.
 FINE = (1e-12, 4e-12, 1.6e-11)
 SHORT = (*FINE, 1e-9, 3e-8, 3e-6)
 DIRECTIONS = 2
@@ -34,7 +34,7 @@ PARABOLIC = 0.25
 
 
 class Verdict(StrEnum):
-    """What a check found."""
+    """The verdict of a check."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -44,7 +44,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What a check of a gradient found; it is true where the gradient is right.
+    """The result of a check of a gradient; it is true if the gradient is right.
 
     Attributes
     ----------
@@ -210,7 +210,7 @@ def _errors(quotients: Sequence[_Quotient]) -> list[tuple[float, float]]:
         if shaped or hidden:
             pairs.append((math.inf, quotient.slope))
             continue
-        # Of a smooth f the extrapolation leaves little; across a kink it leaves as much as it changed.
+        # Extrapolation cancels nearly all of the error if f is smooth, and hardly any of it across a kink.
         rough = quotient.changed * quotient.h > 4 * noise
         pairs.append((3 * noise / quotient.h + (quotient.changed / 2 if rough else 0.0), quotient.slope))
     return pairs
@@ -245,7 +245,7 @@ class _Probe:
                 tried += [self.quotient(way, h) for h in SHORT if h not in [quotient.h for quotient in tried]]
                 error, measured = min(_errors(tried))
             seen = max(abs(measured), abs(expected))
-            # Where both are zero, as at a minimum, what matters is that f is known well enough to say so.
+            # If both slopes are zero, as at a minimum, the error need only be small beside f itself.
             if error <= RESOLVED * seen or seen <= error <= FLAT * self.largest:
                 break
         return Slope(way, measured, error, expected)

@@ -1,4 +1,4 @@
-"""What was compiled, kept for the next call within what a process can hold."""
+"""The cache of compiled functions, kept within the memory maps that a process may have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where compiled code runs: in double precision, and through to its end."""
+"""Contexts for compiled code: double precision, and Ctrl-C held back until the code is through."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def consistent(near: Quotient, wide: Quotient, noise: float) -> bool:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search has found along a coordinate: a step, its slope, the error of that, and f‴/6."""
+    """The result of a search along a coordinate: a step, its slope, the error of that, and f‴/6."""
 
     h: float
     slope: float
@@ -354,7 +354,7 @@ class Differences:
             steady = abs(near.slope - far.slope) <= ALIKE * (jump + abs(near.slope))
             if steady and abs(near.bend) > 100 * noise and abs(jump - other) <= ALIKE * jump:
                 return Found(near.h, near.slope, jump / 2 + self.bar(near, 0.0), 0.0)
-        # What the values change by over the shortest steps is noise, as it does not shrink with the step.
+        # Over the shortest steps values differ by noise alone: their differences do not shrink with the step.
         seen = sorted(abs(f - line.seen[0.0]) for t, f in line.seen.items() if abs(t) <= sound[-1].h * RUNG**2)
         louder = seen[-1] if seen and math.isfinite(seen[-1]) else 0.0
         if louder > noise:

@@ -1,4 +1,4 @@
-"""What a run may spend, and how near it must come."""
+"""The budget of a run, and how near to the minimum it must come."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run may spend, and how near it must come; with neither tolerance nor wishes, as near as rounding lets it.
+    """The budget of a run, and how near it must come; with neither tolerance nor wishes, as near as rounding allows.
 
     The tolerance is a part of the descent, f₀ - f; 0 where none was given.
     """

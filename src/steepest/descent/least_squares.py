@@ -21,7 +21,7 @@ ENOUGH = 1e-4
 LOOSE = 1e-3
 # How many times its usual size an error by rounding may have.
 SAFELY = 8.0
-# What part of a value its slopes' rounding may hide at the most where a descent is said to have converged.
+# The largest part of a value that rounding of its slopes may hide in a descent that has converged.
 FAINT = 1e-9
 
 
@@ -283,14 +283,14 @@ class Hessian:
 
     @property
     def decrement(self) -> float:
-        """What Newton's step gains, and at the most a step where the curvature may be rounding and the slope is not."""
+        """The gain of Newton's step, at the most, if curvatures may be rounding and slopes are not."""
         up, level = self.up, ~(self.up | self.down) & (np.abs(self.slopes) > self.blur)
         gain = self.slopes[up] ** 2 @ (1 / self.curvatures[up]) + self.slopes[level] ** 2 @ (1 / self.unsure[level])
         return float(gain)
 
     @property
     def hidden(self) -> float:
-        """What Newton's step may gain by slopes that are rounding alone."""
+        """The gain of Newton's step by slopes that are rounding alone."""
         return float(self.blur[self.up] ** 2 @ (1 / self.curvatures[self.up]))
 
     def error(self, x: np.ndarray) -> np.ndarray:
@@ -329,7 +329,7 @@ def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Aud
         cost=residuals.cost,
         bend=float(curvatures[down].min() / np.abs(curvatures).max()) if down.any() else 0.0,
         way=way * EPS ** (1 / 3) / np.abs(way / size).max(),
-        # Where all slopes may be rounding alone there is no way to go.
+        # If all slopes may be rounding there is no step to take.
         step=hessian.step if np.any(np.abs(hessian.slopes) > hessian.blur) else np.zeros(x.size),
         error=np.where(idle(residuals, triangle, x, hessian), math.inf, hessian.error(x)),
     )

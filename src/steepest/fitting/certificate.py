@@ -239,7 +239,7 @@ def reach_of(glm: Glm, coordinates: Coordinates) -> np.ndarray:
 
 @dataclass
 class Proven:
-    """What no value is below, by the bounds seen so far: where a later one is looser this is as good a proof."""
+    """The best lower bound on the optimum so far; it holds at later points, too, where their own bound is looser."""
 
     lowest: float = -math.inf
     floor: float = 0.0
@@ -290,7 +290,7 @@ class Certifier:
 
     @property
     def frame(self) -> Coordinates | ClassCoordinates:
-        """What θ is in the user's units."""
+        """The coordinates in which the model is descended."""
         contrasts = getattr(self.glm.loss, "contrasts", None)
         return self.coordinates if contrasts is None else ClassCoordinates(self.coordinates, contrasts)
 

@@ -172,7 +172,7 @@ class LinearEngine:
 
     @property
     def tolerance(self) -> float:
-        """What was asked for, as a part of the descent; 0 for as near as rounding lets it."""
+        """The tolerance as a part of the descent; 0 to go on to rounding."""
         return self._tolerance
 
     @tolerance.setter
@@ -200,7 +200,7 @@ class LinearEngine:
 
     @property
     def stated(self) -> float:
-        """What is near enough in any case where no tolerance was given, and certified before the descent goes on."""
+        """The nearness that is certified first if no tolerance was given, before the descent goes on."""
         return NEAR_STATED if self.data[0].loss.kinked else self.nearest
 
 
@@ -261,7 +261,7 @@ class ProximalEngine(LinearEngine):
 
     @property
     def nearest(self) -> float:
-        """Of a loss with kinks the certificate's own rounding is more than further steps bring."""
+        """For a loss with kinks the rounding of the certificate exceeds the gain of further steps."""
         return NEAR_BOTH if self.data[0].loss.kinked else 0.0
 
 

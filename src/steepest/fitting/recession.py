@@ -31,9 +31,9 @@ from steepest.models.loss import Loss
 
 Array = Any
 
-# What is smaller, as a part of the largest, is taken for rounding on the way; a proof takes less.
+# Entries below this share of the largest count as rounding in a search; a proof is stricter.
 SMALL = 1e-8
-# Sums of n terms, each rounded: what they are off by, in units of eps times the sum of their sizes.
+# The rounding error of a sum of n terms, in units of eps times the sum of their sizes.
 ROUNDINGS = 64
 BLOCK_NUMBERS = 2**22
 # How many rows a linear programme begins with at least, how many are added at a time, and how often.

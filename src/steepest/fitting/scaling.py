@@ -15,7 +15,7 @@ CHOICES = ("auto", "whiten", "scale", "none")
 EPS = float(np.finfo(float).eps)
 # Below it, as a part of the largest, an eigenvalue of a Gram matrix is mostly rounding.
 BLURRED = 1e-10
-# What part of a coefficient may lie in directions that are left out, for rounding.
+# The part of a coefficient that may lie in directions left out as rounding.
 LEFT_OUT = 1e-9
 
 

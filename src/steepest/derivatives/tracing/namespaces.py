@@ -1,4 +1,4 @@
-"""What `np`, `math`, SciPy and a few builtins stand for while a function is traced.
+"""Stand-ins for `np`, `math`, SciPy and a few builtins while a function is traced.
 
 NumPy's protocols do not reach array constructors (`np.array`, `np.zeros`), the `math` module, `max`
 or SciPy's Python code; a traced function therefore sees these through a thin face that serves
@@ -139,7 +139,7 @@ def _float(kind: Any) -> Any:
     return _FloatType(kind.__name__, (kind,), {"plain": kind, "dtype": np.dtype(kind), "__new__": new})
 
 
-# What draws random numbers; the functions of `np.random` and `random` are methods of such an object.
+# Random generators; the functions of `np.random` and `random` are methods of such an object.
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 

@@ -23,7 +23,7 @@ class UntraceableError(TypeError):
 
 
 class Budget:
-    """What one trace has spent, whether it was refused something, and whether it seeded random numbers.
+    """The account of one trace: operations so far, a refusal, and whether it seeded random numbers.
 
     Operations are counted so that a Python loop over a million rows is left to plain calls. A
     refusal is kept, because the user's code may catch the exception and go on without a derivative.
@@ -202,12 +202,12 @@ def written(array: Any, index: Any, new: Any) -> Any:
     return changed
 
 
-# What stands for the index of a view that was reshaped or transposed: None is an index to NumPy.
+# The index of a view that was reshaped or transposed; None would be an index to NumPy.
 _NO_INDEX = object()
 
 
 class _Lens(NamedTuple):
-    """Where a view looks: the array that it is a view of, how to read it there, and by which index."""
+    """A view of another array: that array, how to read it, and the index."""
 
     base: Traced
     read: Function
@@ -290,7 +290,7 @@ class Traced:
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        # What `isinstance` is told, so that code which asks goes the way that it goes with NumPy.
+        # For `isinstance`: code that asks then takes the branch that it takes with NumPy.
         return np.ndarray if self.ndim else self.dtype.type
 
     def __repr__(self) -> str:

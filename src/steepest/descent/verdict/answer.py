@@ -58,7 +58,7 @@ def checked(
         return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point"), seen
     if wrong:
         return Ending(Outcome.WRONG_GRADIENT, wrong), value
-    # What rounding may do to small residuals of large numbers shows in none of these values.
+    # None of these values shows how much rounding changes small residuals of large numbers.
     slack = slack_of([value, float(engine.state.first_value)], x, gradient, objective.precision)
     slack += 100 * getattr(engine, "noise", 0.0)
     if objective.compiled is not None and not agree(seen, value, slack):

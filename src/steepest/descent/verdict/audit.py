@@ -106,7 +106,7 @@ class Audit:
 
     @property
     def unknown(self) -> float:
-        """What may be left to gain along modes whose curvature is not known beside the point."""
+        """The gain that may be left along modes whose curvature is not known beside the point."""
         return 0.0 if self.modes is None else self.modes.unknown
 
     def seen(self, modes: Modes) -> Audit:
@@ -131,7 +131,7 @@ class Audit:
 
 
 class Bowl(NamedTuple):
-    """What is looked at: the Hessian and the gradient by the coordinates that are free, their places and steps.
+    """The Hessian and the gradient among the coordinates that are free, with their places and steps.
 
     `blur` is how far the Hessian is from symmetric, which tells how exact it is, and `slack` how far each entry of
     the gradient may be off.
@@ -245,7 +245,7 @@ def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool, exact: bool
     ridge = float(np.max(np.abs(slopes[down] / eigenvalues[down]) * np.min(units / scale), initial=0.0))
     bend = float(eigenvalues[0] / bends.max()) if down.any() else 0.0
     if bend < -SADDLED and ridge >= FLAT_RIDGE:
-        # Where the slope still falls along a way that bends down, nothing bounds the gain.
+        # The function bends down and still falls along this mode, so nothing bounds the gain.
         decrement = math.inf
     turned = np.divide(slopes, bends, out=np.zeros_like(slopes), where=bends > EPS * bends.max())
     rounding = EPS * size
@@ -287,7 +287,7 @@ def _units(
 ) -> np.ndarray:  # fmt: skip
     """Return the length of each coordinate in which its own curvature is 1, or a step where it has none to be seen."""
     diagonal = np.abs(np.diag(hessian))
-    # What rounding of the gradients does to their differences.
+    # The error that rounding of the gradients leaves in their differences.
     unsure = 0.0 if exact else 512 * EPS * (np.abs(hessian) @ np.abs(x) + np.abs(gradient)) / steps
     return np.divide(1.0, np.sqrt(diagonal), out=steps.copy(), where=diagonal > unsure)
 

@@ -25,7 +25,7 @@ Function = Callable[[np.ndarray], float]
 
 
 class Tail(Enum):
-    """What a function does far out along a ray on which it never turns up."""
+    """The behaviour of a function far out along a ray."""
 
     TURNS = "turns up, or comes to a floor"
     FALLS = "falls without end"
@@ -34,7 +34,7 @@ class Tail(Enum):
 
 
 class Left(NamedTuple):
-    """Where a way led, None where it led nowhere; the least value on it, and what f does far out on it."""
+    """The end of a way, None if it led nowhere; the least value on it, and the behaviour of f far out."""
 
     x: np.ndarray | None
     value: float = math.inf

@@ -22,7 +22,7 @@ NOISES = 4.0
 
 
 class Excursion:
-    """What the judge asks of the function off the descent's way; `cost` counts the values.
+    """Values and gradients that the judge takes off the descent's way; `cost` counts the values.
 
     Values and gradients have the sign in which they are minimised. Where the budget allows no more of them, or the
     function raises, they are NaN.

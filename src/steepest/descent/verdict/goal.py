@@ -14,7 +14,7 @@ from steepest.descent.view import View
 
 @dataclass(frozen=True)
 class Goal:
-    """What a tolerance means where a descent stands."""
+    """The tolerance and the wishes of a run, in the units of where the descent stands."""
 
     budget: Budget
     view: View
@@ -40,6 +40,6 @@ class Goal:
         if math.isfinite(wishes.gradient):
             x, box = self.excursion.best, self.excursion.engine.box
             gradient = self.excursion.gradient(x)
-            # What only pushes against an edge of the box leads nowhere.
+            # A slope that only pushes against an edge of the box does not count.
             gradient = self.view.slope(gradient if box is None else gradient * ~box.held(x, gradient))
         return wishes.missed(() if error is None else tuple(map(float, error)), gradient)

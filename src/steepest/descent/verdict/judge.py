@@ -1,4 +1,4 @@
-"""What is said of a point where a descent rests, and how the descent goes on where that is no minimum yet."""
+"""The judge of a point where a descent rests: how the run ended, or how the descent goes on."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class Judge:
     def off_the_ridge(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Leave a saddle along its negative curvature, where that leads to a lower point."""
         value = self.excursion.best_value
-        # Where the way leads into the box from an edge, values lie on one side alone.
+        # From an edge of the box the way leads to one side alone, and no second difference can be had.
         if report.way is not None and not bends_down(self.excursion.value, x, value, report.way, report.floor):
             return self.unconfirmed(x, certificate)
         facts = f"the slope is flat, but the curvature is {report.smallest:.3g} along one direction"

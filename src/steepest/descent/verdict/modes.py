@@ -83,7 +83,7 @@ class Modes:
 
     @property
     def decrement(self) -> float:
-        """What that step gains, ½ gᵀH⁻¹g, and a step as long as the point along directions without curvature."""
+        """The gain of that step, ½ gᵀH⁻¹g, and of one as long as the point along directions without curvature."""
         flat = float((self.steepness * self.far)[self.bends == 0].sum())
         return float(self.gradient @ self.inverse @ self.gradient) / 2 + flat
 
@@ -94,7 +94,7 @@ class Modes:
 
     @property
     def unknown(self) -> float:
-        """What may be left to gain along modes whose curvature is not known beside the point, beyond rounding."""
+        """The gain that may be left along modes whose curvature is not known beside the point, beyond rounding."""
         within = self.sure & (self.unseen | self.vanishing)
         return float((self.steepness * self.reach)[within].sum() + (self.steepness * self.far)[~self.sure].sum())
 
@@ -116,7 +116,7 @@ class Modes:
 
     @property
     def gap(self) -> float:
-        """What may be left to gain: by the steps to come, by the rounding of the gradient, and along loose modes."""
+        """The gain that may be left: by the steps to come, by rounding of the gradient, and along loose modes."""
         rounding = np.abs(self.ways).T @ self.slack
         loose = ~self.sure | self.unseen | self.vanishing
         left = self.bends @ self.lengths**2 / 2 + (rounding * self.reach)[loose].sum()
@@ -124,7 +124,7 @@ class Modes:
 
     @property
     def hidden(self) -> float:
-        """What the rounding of the gradient may hide, ½ δᵀ|H⁻¹|δ."""
+        """The gain that rounding of the gradient may hide, ½ δᵀ|H⁻¹|δ."""
         return float(self.slack @ np.abs(self.inverse) @ self.slack) / 2
 
     def at(self, gradient: np.ndarray) -> Modes:

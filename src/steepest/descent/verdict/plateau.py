@@ -1,4 +1,4 @@
-"""What kind of flatness a descent has come to: a constant, a plateau, a floor, or the rounding of single precision."""
+"""The kind of a flat place: a constant, a plateau, a floor, or the rounding of single precision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def described(
     f: Callable[[np.ndarray], float], x: np.ndarray, size: np.ndarray, value: float, first: float, sign: float,
     noise: float,
 ) -> str:  # fmt: skip
-    """Return what values around a point without slope say of it, and what to do.
+    """Return in words what kind of flat place a point is, by values around it, and what to do.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from steepest.descent.verdict.modes import NARROW
 MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 0.02
 # How many Hessians a point may be polished by, where one costs little and where it costs much.
 ROUNDS, FEW_ROUNDS, FEW_VARIABLES = 12, 3, 20
-# Where Newton's step fails, the Hessian is taken again by differences over such a part of the step.
+# If Newton's step fails, the Hessian is taken again, by differences over this part of the step.
 REACH = 0.1
 # Newton's steps that are each such a part of the one before, in the same direction, are those towards a minimum
 # without curvature.
