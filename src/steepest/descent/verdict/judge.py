@@ -17,7 +17,7 @@ from steepest.descent.verdict.escape import Left, Tail, along_ray, along_ridge, 
 from steepest.descent.verdict.excursion import Excursion
 from steepest.descent.verdict.goal import Goal
 from steepest.descent.verdict.kink import WIDEST, settle
-from steepest.descent.verdict.plateau import described
+from steepest.descent.verdict.plateau import described, rises
 from steepest.descent.verdict.polish import Polish
 from steepest.trace import Certificate, Outcome
 
@@ -96,7 +96,7 @@ class Judge:
             return ending
         if report.is_saddle:
             return self.off_the_ridge(x, report, certificate)
-        if report.is_flat:
+        if report.is_flat and not rises(self.excursion.value, x, self.excursion.best_value, self.excursion.size(x)):
             return self.flat(x)
         if report.holds and report.decrement <= certificate.tolerance and not self.goal.missed(report.error):
             return self.near(x, report, certificate)

@@ -12,6 +12,22 @@ RADII = (1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3)
 SINGLE = 1e-10
 
 
+# How far to look on either side of each coordinate whether f rises, in units of the point.
+BESIDE = 1e-3
+
+
+def rises(f: Callable[[np.ndarray], float], x: np.ndarray, value: float, size: np.ndarray) -> bool:
+    """Tell whether f rises on both sides of each coordinate: then a point without slope and curvature is no flat one.
+
+    So it is at the minimum of the fourth power, once it is met exactly.
+    """
+    for k, length in enumerate(BESIDE * size):
+        way = length * np.eye(1, x.size, k)[0]
+        if not (f(x + way) > value and f(x - way) > value):
+            return False
+    return True
+
+
 def described(
     f: Callable[[np.ndarray], float], x: np.ndarray, size: np.ndarray, value: float, first: float, sign: float,
     noise: float,
