@@ -1,5 +1,7 @@
 """Each descent ends in the right word: kinds of functions whose minima, kinks and tails are known in closed form."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -139,6 +141,68 @@ def test_minima_far_from_the_start_and_in_any_units(f, start, minimiser):
     assert run.outcome == "converged", run.message
     np.testing.assert_allclose(np.ravel(run.x), minimiser, rtol=1e-7)
     assert np.all(np.abs(np.ravel(run.x) - minimiser) <= 2 * np.array(run.certificate.x_error))
+
+
+def scatter(x):
+    """Return a number between -1/2 and 1/2 that has nothing to do with those at points nearby, the same each time."""
+    digest = hashlib.md5(np.asarray(x, float).tobytes(), usedforsecurity=False).hexdigest()
+    return int(digest[:8], 16) / 2**32 - 0.5
+
+
+def noisy(f, level):
+    """Return f with noise of a level, in plain code that can't be traced."""
+    return lambda x: float(f(np.array(x, float))) + level * scatter(x)
+
+
+NOISY = {
+    "faint": (noisy(lambda x: (x - 3) ** 2, 1e-9), 0.0, 3.0, 1e-9),
+    "noise": (noisy(lambda x: (x - 3) ** 2, 1e-6), 0.0, 3.0, 1e-6),
+    "loud": (noisy(lambda x: (x - 3) ** 2, 1e-3), 0.0, 3.0, 1e-3),
+    "offset": (noisy(lambda x: 100 + (x - 3) ** 2, 1e-6), 0.0, 3.0, 1e-6),
+    "steep": (noisy(lambda x: np.exp(x) - 2 * x, 1e-7), 3.0, np.log(2), 1e-7),
+    "valley": (noisy(lambda x: (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2, 1e-8), np.array([-1.2, 1]), 1.0, 1e-8),
+    "relative": (lambda x: (1 + (float(x) - 3) ** 2) * (1 + 1e-5 * scatter(x)), 0.0, 3.0, 1e-5),
+    "three": (noisy(lambda x: np.sum((x - 1) ** 2), 1e-6), np.zeros(3), 1.0, 1e-6),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "start", "minimiser", "level"), cases(NOISY, 8))
+def test_noise_ends_a_descent_and_widens_its_error(f, start, minimiser, level):
+    run = st.minimize(f, start)
+    assert run.outcome == "converged", run.message
+    assert "noise" in run.message
+    off = np.abs(np.ravel(run.x) - minimiser)
+    assert np.all(off <= run.certificate.x_error)
+    assert off.max() <= 100 * np.sqrt(level)
+    assert run.certificate.gap <= 1e5 * level
+    assert run.nfev < 1_500
+
+
+def single(x):
+    return np.asarray(x, dtype=np.float32)
+
+
+SINGLE = {
+    "point": (lambda x: (single(x) - 2) ** 2 + 1, 10.0),
+    "result": (lambda x: single((x - 2) ** 2 + 1), 10.0),
+    "far": (lambda x: (single(x) - 2) ** 2 + 1, 1e4),
+    "by values": (lambda x: np.float32((float(x) - 2) ** 2 + 1), 10.0),
+    "middle": (lambda x: single((x - 2) ** 2) + 1.0, 10.0),
+    "half": (lambda x: np.asarray((x - 2) ** 2 + 1, dtype=np.float16), 10.0),
+    "vector": (lambda x: np.sum(single(x) ** 2 - 4 * single(x) + 5), np.full(2, 9.0)),
+    "cosh": (lambda x: np.cosh(single(x) - 2), 6.0),
+}
+
+
+@pytest.mark.parametrize(("f", "start"), cases(SINGLE, 4))
+def test_single_precision_is_told_and_met(f, start):
+    run = st.minimize(f, start)
+    eps = 1e-3 if np.asarray(f(np.array(start))).dtype == np.float16 else 1.2e-7
+    assert run.outcome == "converged", run.message
+    assert "precision" in run.message or "noise" in run.message
+    off = np.abs(np.ravel(run.x) - 2)
+    assert np.all(off <= run.certificate.x_error)
+    assert off.max() <= 30 * np.sqrt(eps)
 
 
 def test_a_true_saddle_is_left_or_named():

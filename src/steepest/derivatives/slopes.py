@@ -25,6 +25,8 @@ SHORTEST, LONGEST = 2.0**-10, 2.0**6
 # The first check of the steps comes after so many gradients; then the pauses double.
 FIRST_CHECK = 6
 FAR, MUCH = 1e3, 1e9
+# The noise is measured again where f has become so many times smaller.
+LESS = 1e4
 MOST_SHRUNK, MOST_RUNGS, MOST_LONGER = 5, 16, 8
 BLURRED = 1e-6
 # Noise is a standard deviation; an error bar is to hold more often than not.
@@ -165,6 +167,8 @@ class Differences:
         if self.noise is None or self.is_far(x, f0):
             gradient, error = self.calibrated(x, f0)
         else:
+            if abs(f0) < self.noise.size / LESS:
+                self.listen(x, f0)
             gradient, error = self.steady(x, f0)
             self.since += 1
             if self.since >= self.pause:
@@ -199,6 +203,14 @@ class Differences:
         moved = np.abs(x - self.noise.x)
         grown = self.noise.size * MUCH < abs(f0)
         return grown or bool(np.any(moved > FAR * np.maximum(self.scales(), np.abs(self.noise.x))))
+
+    def listen(self, x: np.ndarray, f0: float) -> None:
+        """Measure the noise again where f is far smaller: it may have fallen with f, or have stayed."""
+        assert self.noise is not None
+        before, size = self.noise.level, np.maximum(scale_of(x, x), self.scales())
+        self.noise = measured(self.value, x, f0, size, self.box, self.coarse())
+        longer = float(np.clip(np.cbrt(self.noise.level / before), SHORTEST, LONGEST)) if before else 1.0
+        self.steps = np.array([_power(h * longer) if h else 0.0 for h in self.steps])
 
     def noise_at(self, f0: float) -> float:
         assert self.noise is not None

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MOST_AUDITS = 24
 MOST_POLISHED = 8
 PATIENCE = 4
+# A function whose values scatter by such a part of their size is noisy, and not only rounded.
+NOISY = 1e-12
 # How much nearer the descent goes on where a wish is not met, and the last tolerance before it goes on to rounding.
 SHARPER, FINEST = 1e-4, 1e-20
 # A Newton step longer than this part of the point, where hardly anything is left to gain, may lead to infinity.
@@ -238,7 +240,12 @@ class Judge:
             return f"{gap}, {_gap(certificate.tolerance)} was asked"
         if self.drive.budget.wishes:
             return f"{gap}, as near as was asked"
-        return f"{gap}: rounding hides the rest"
+        objective = self.engine.objective
+        if objective.precision > EPS:
+            return f"{gap}: rounding in single or half precision hides the rest"
+        return (
+            f"{gap}: {'the noise of the function' if objective.relative_noise > NOISY else 'rounding'} hides the rest"
+        )
 
     def onward(self, code: int, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Go on from a point that is no minimum yet: by Newton's steps where the descent stalls, else as it was."""
