@@ -84,16 +84,6 @@ def test_slopes_and_their_errors(name):
     assert error <= 1e3 * part * abs(true)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_refined_slopes_and_their_errors(name):
-    f, slope, x, _ = CASES[name]
-    differences, at = Differences(f, np.array([x])), np.array([x])
-    plain = differences.error(at)[0]
-    _, (found,), (error,) = differences.refined(at)
-    assert error <= plain
-    assert abs(found - slope([x])) <= 3 * error
-
-
 @pytest.mark.parametrize("size", [1e-12, 1e-10, 1e-8, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2])
 def test_noise(size):
     x, good = 2.3, 0

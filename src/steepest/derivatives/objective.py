@@ -140,13 +140,6 @@ class Objective:
         """
         return self.differences.error(x) if self.differences else None
 
-    def slope_refined(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
-        """Return the value, the best gradient that can be had at a point, and its errors as in `slope_error`.
-
-        By differences it costs 6n more values, and is extrapolated from three steps.
-        """
-        return self.differences.refined(x) if self.differences else (*self.slope(x), None)
-
     def scales(self, x: np.ndarray, start: np.ndarray) -> np.ndarray:
         """Return the length over which f changes along each coordinate, as far as differences have shown it.
 

@@ -385,37 +385,6 @@ class Differences:
         chosen = sound[0] if best is None else best[0]
         return Found(chosen.h, chosen.slope, math.inf, 0.0)
 
-    # --- More digits ------------------------------------------------------------------------------------------
-
-    def refined(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return the value, the gradient extrapolated from three steps, and its errors: 6n more values.
-
-        (64 D(h) - 20 D(2h) + D(4h)) / 45 is off by O(h⁶) and noise / h, with h ~ noise^(1/7): eps^(6/7) in all. Where
-        that is no better than D(h) of the best step, it is that.
-        """
-        if self.last is None or not np.array_equal(self.last[0], x):
-            self(x)
-        if self.last is None or not np.array_equal(self.last[0], x):
-            return math.nan, np.full(x.size, math.nan), np.full(x.size, math.inf)
-        _, f0, gradient, error = self.last
-        gradient, error, self.calls = gradient.copy(), error.copy(), 0
-        longer = self.relative ** (1 / 7) / 4 / (3 * self.relative) ** (1 / 3)
-        for k, line in enumerate(self.lines(x, f0)):
-            h = _fitting(self.steps[k] * longer, line)
-            if h == 0 or not math.isfinite(error[k]):
-                continue
-            one, two, four = (line.quotient(factor * h) for factor in (1.0, 2.0, 4.0))
-            noise = self.noise_at(max(one.largest, two.largest, four.largest))
-            if not (consistent(one, two, noise) and consistent(two, four, noise)) or four.loud > 1 or one.loud > 1:
-                continue
-            finer, coarser = (4 * one.slope - two.slope) / 3, (4 * two.slope - four.slope) / 3
-            finest = (16 * finer - coarser) / 15
-            off = abs(finest - finer) + 2 * UNLUCKY * noise / h
-            if off < error[k] and abs(finest - gradient[k]) <= 3 * error[k]:
-                gradient[k], error[k] = finest, off
-        self.overhead += self.calls
-        return f0, gradient, error
-
 
 def _alike(near: Quotient, wide: Quotient) -> bool:
     """Tell whether two slopes are alike, and clearly seen."""
