@@ -315,12 +315,12 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
         options,
         """
         told = []
-        def spy(*words, real=table.fit, **options):
+        def spy(*words, real=table.fit_given, **options):
             return real(*words, **(options | {"callback": callback}))
         def callback(_):
             told or print("going", flush=True)
             told.append(1)
-        table.fit = spy
+        table.fit_given = spy
     """,
     )
     assert code == 1, err
@@ -331,7 +331,7 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
     assert not list((tmp_path / "kept").glob(".writing*"))
 
 
-@pytest.mark.parametrize("when", ["fit", "write_record"])
+@pytest.mark.parametrize("when", ["fit_given", "write_record"])
 def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, when):
     (tmp_path / "t.csv").write_text(TABLE)
     code, _, err = interrupted_fit(

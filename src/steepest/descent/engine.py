@@ -78,9 +78,12 @@ class Engine:
         How many descents share a chunk: the rows of a chunk are theirs together.
     carried : tuple of str
         What it knows beside where it stands.
+    noise : float
+        How much rounding may change the value, where that is more than the value itself shows.
     """
 
     carried: ClassVar[tuple[str, ...]] = ("gaps",)
+    noise = 0.0
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,

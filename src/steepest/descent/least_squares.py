@@ -331,7 +331,7 @@ def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Aud
         way=way * EPS ** (1 / 3) / np.abs(way / size).max(),
         # If all slopes may be rounding there is no step to take.
         step=hessian.step if np.any(np.abs(hessian.slopes) > hessian.blur) else np.zeros(x.size),
-        error=np.where(idle(residuals, triangle, x, hessian), math.inf, hessian.error(x)),
+        x_error=np.where(idle(residuals, triangle, x, hessian), math.inf, hessian.error(x)),
     )
 
 

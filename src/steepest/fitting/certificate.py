@@ -322,4 +322,4 @@ class Certifier:
             return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=finding.endless)
         report = self.proven.tightened(bounded(seen, metric, theta, where, self.glm, measured), seen, rounding)
         error = errors(seen, metric, theta, self.frame, where, self.glm, measured)
-        return report and replace(report, cost=cost, floor=max(report.floor, self.near), error=error)
+        return report and replace(report, cost=cost, floor=max(report.floor, self.near), x_error=error)

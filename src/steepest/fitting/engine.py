@@ -88,6 +88,7 @@ class LinearEngine:
     chunk: Callable[..., tuple[Any, Array]]
     carried: ClassVar[tuple[str, ...]] = ()
     seen_by: ClassVar[str] = ""
+    noise = 0.0
 
     def __init__(
         self, data: tuple[Any, ...], first: Any, objective: Objective, rules: Rules, sign: float, tolerance: float,

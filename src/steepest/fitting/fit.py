@@ -152,15 +152,41 @@ def fit(
     if penalty is not None and not callable(penalty):
         raise TypeError(f"penalty={penalty!r}: give an object such as penalties.L2(1e-3), or a function of the weights")
     given = Given.read(X, y, sample_weight, validation, dtype)
+    words = {"direction": direction, "step": step, "shuffle": shuffle, "rescale": rescale, "dtype": dtype}
+    budget = Budget.of(tolerance, seconds, epochs=epochs)
+    return fit_given(model, given, loss, penalty, start, batch_size, words, budget, rng, callback, progress)
+
+
+def fit_given(
+    model: Any, given: Given, loss: Any, penalty: Any, start: Any, batch_size: int | None, words: dict[str, Any],
+    budget: Budget, rng: Any, callback: Callable[..., Any] | None, progress: bool | None,
+) -> Fit:  # fmt: skip
+    """Fit a model to rows that were read.
+
+    Parameters
+    ----------
+    given : Given
+        The rows, what their columns are called, and what the fit is held against.
+    words : dict
+        The direction, the step, `shuffle`, `rescale` and `dtype`, as `fit` takes them.
+    budget : Budget
+        How near the descent has to come, and what it may take.
+    model, loss, penalty, start, batch_size, rng, callback, progress
+        As for `fit`.
+
+    Returns
+    -------
+    Fit
+        As `fit` returns it.
+    """
     model = read_model(model)
     if isinstance(model, Linear):
         model = model.learnt(given.seen.X, given.seen.y)
         penalty = model.own_penalty(float(given.seen.weight.sum())) if penalty is None else penalty
     cost, draws = losses.named(model.loss if loss is None else loss), generator(rng)
     drawn = int(draws.integers(2**31)) if isinstance(given.validation, float) else None
-    words = {"direction": direction, "step": step, "shuffle": shuffle, "rescale": rescale, "dtype": dtype}
     setting = Asked(model, cost, penalty, start, batch_size, **words, drawn=drawn, seed=int(draws.integers(2**31)))
-    task = Task.of(setting, given, Budget.of(tolerance, seconds, epochs=epochs))
+    task = Task.of(setting, given, budget)
     fitted, halt = task.go(callback, progress)
     fitted.onward = Onward(task, halt)
     return fitted

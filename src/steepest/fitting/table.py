@@ -15,23 +15,24 @@ import numpy as np
 from steepest.data.batches import generator
 from steepest.data.encoding import Encoding
 from steepest.data.tables import read_table
+from steepest.descent.budget import Budget
 from steepest.descent.choose import our_words
 from steepest.descent.storage import staged, write_record
 from steepest.fitting.against_rest import against_rest
-from steepest.fitting.fit import fit
+from steepest.fitting.fit import fit_given
 from steepest.fitting.method import Method, described, outputs_of, parameter_names
 from steepest.fitting.named import named, worded
 from steepest.fitting.predictions import columns_of, write_csv
 from steepest.fitting.prepared import Prepared, check_numbers, prepare, prepared_again
 from steepest.fitting.result import Fit
 from steepest.fitting.score import HeldOut, Score, score_of, tells_probabilities, told
+from steepest.fitting.task import Given
 from steepest.models import SVM, losses
 from steepest.models.penalties import L2
 from steepest.trace import Outcome
 
 PREDICTIONS = "predictions.csv"
 PICTURE = "descent.png"
-NEEDED = ", taken as without one the coefficients would grow for ever"
 
 
 @dataclass(eq=False)
@@ -385,16 +386,21 @@ def fit_table(
     chosen, cost = method.chosen(len(classes or ()), penalty, draws)
     if classes is None:
         check_numbers(target, ready, cost)
-    descend = partial(
-        fit, chosen, loss=cost, batch_size=batch_size, epochs=epochs, direction=direction, step=step,
-        validation=validation, tolerance=tolerance, seconds=seconds, rng=draws, callback=callback, progress=progress,
-    )  # fmt: skip
+    words = {"direction": direction, "step": step, "shuffle": "batches", "rescale": "auto", "dtype": None}
+    budget = Budget.of(tolerance, seconds, epochs=epochs)
+
+    def descend(X: np.ndarray, y: np.ndarray, *, penalty: Any) -> Fit:
+        given = Given.read(X, y, None, validation, None, list(names))
+        options = {"rng": draws, "callback": callback, "progress": progress}
+        return fit_given(chosen, given, cost, penalty, None, batch_size, words, budget, **options)
+
     if classes is not None and len(classes) > 2 and cost != losses.softmax:
         descend = partial(against_rest, descend, labels=classes)
     fitted, why = descend(X[seen], y[seen], penalty=penalty), ""
     if penalty is None and fitted.outcome is Outcome.NO_FINITE_OPTIMUM:
+        why = needed(fitted.message)
         penalty = L2(float(f"{1 / seen.sum():.3g}"))
-        fitted, why = descend(X[seen], y[seen], penalty=penalty), NEEDED
+        fitted = descend(X[seen], y[seen], penalty=penalty)
     fitted.columns = list(names)
     fitted.trace.names = parameter_names(names if kernel == "linear" else fitted.trace.names[:-1], classes)
     unseen = held_out_of(fitted, ready)
@@ -409,6 +415,12 @@ def fit_table(
         learnt=ready.learnt,
         held_out=unseen,
     )
+
+
+def needed(message: str) -> str:
+    """Return why a penalty was taken, from what the fit without one said; what to do, which follows there, is done."""
+    cause = message.partition("no finite optimum: ")[2].partition("; ")[0]
+    return f", taken as without one {cause}"
 
 
 def held_out_of(fitted: Fit, ready: Prepared) -> HeldOut | None:

@@ -57,9 +57,12 @@ class Given:
     data: tuple[Any, Any]
 
     @classmethod
-    def read(cls, X: Any, y: Any, sample_weight: Any, validation: Any, dtype: Any) -> Given:
-        """Check what the user gave."""
-        array, names = read_features(X, dtype)
+    def read(
+        cls, X: Any, y: Any, sample_weight: Any, validation: Any, dtype: Any, names: list[str] | None = None
+    ) -> Given:  # fmt: skip
+        """Check what the user gave; `names` are those of the columns where X itself has none."""
+        array, own = read_features(X, dtype)
+        names = own or names
         rows = array.shape[0]
         seen = Observed(array, read_target(y, rows), read_weight(sample_weight, rows))
         return cls(seen, names, read_validation(validation, array, names, dtype), (X, y))

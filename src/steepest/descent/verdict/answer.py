@@ -60,7 +60,7 @@ def checked(
         return Ending(Outcome.WRONG_GRADIENT, wrong), value
     # None of these values shows how much rounding changes small residuals of large numbers.
     slack = slack_of([value, float(engine.state.first_value)], x, gradient, objective.precision)
-    slack += 100 * getattr(engine, "noise", 0.0)
+    slack += 100 * engine.noise
     if objective.compiled is not None and not agree(seen, value, slack):
         drop(objective.key)
         facts = f"compiled code gives {seen:.6g} here and a plain call {value:.6g}: does f change between calls?"

@@ -55,13 +55,10 @@ class Audit:
         Newton's step, turned downhill.
     soft : tuple of array
         Directions of so little curvature, beside that of the others, that values must tell whether f rises there.
-    error : array or None
-        How far each parameter, in the user's units, may lie from the minimiser: a bound where the audit is a
-        certificate, infinite where the Hessian is singular, None where nothing is known.
+    x_error : array or None
+        How far each parameter, in the user's units, may lie from the minimiser, where a certificate bounds it.
     modes : Modes or None
         The directions in which the Hessian is diagonal.
-    gap : float or None
-        f - f*, where it may be more than the decrement.
     holds : bool
         Whether the Hessian has foretold what Newton's step finds at its end, or that step is too short to matter.
     left : float
@@ -80,9 +77,8 @@ class Audit:
     way: np.ndarray | None = None
     step: np.ndarray | None = None
     soft: tuple[np.ndarray, ...] = ()
-    error: np.ndarray | None = None
+    x_error: np.ndarray | None = None
     modes: Modes | None = None
-    gap: float | None = None
     holds: bool = True
     left: float = 0.0
 
@@ -90,6 +86,16 @@ class Audit:
     def curvature(self) -> tuple[float, ...]:
         """The smallest and the largest eigenvalue; none in a corner of the box."""
         return () if math.isnan(self.smallest) else (self.smallest, self.largest)
+
+    @property
+    def error(self) -> np.ndarray | None:
+        """How far each parameter may lie from the minimiser: infinite where H is singular, None where it is unknown."""
+        return self.x_error if self.modes is None else self.modes.error
+
+    @property
+    def gap(self) -> float:
+        """How far f may lie above the minimum."""
+        return self.decrement if self.modes is None else self.modes.gap
 
     @property
     def is_saddle(self) -> bool:
@@ -109,25 +115,22 @@ class Audit:
         """The gain that may be left along modes whose curvature is not known beside the point."""
         return 0.0 if self.modes is None else self.modes.unknown
 
-    def seen(self, modes: Modes) -> Audit:
-        """Return the audit by what is known of its modes now."""
-        return replace(self, modes=modes, error=modes.error, gap=modes.gap)
-
     def at(self, gradient: np.ndarray) -> Audit:
         """Return the audit of the end of Newton's step, by the same Hessian."""
         assert self.modes is not None
         modes = self.modes.at(gradient)
         left = modes.decrement / self.decrement
-        return replace(self, decrement=modes.decrement, step=modes.step, left=left).seen(modes)
+        return replace(self, decrement=modes.decrement, step=modes.step, left=left, modes=modes)
 
     def beside(self, x: np.ndarray, slope: Slope, size: np.ndarray) -> Audit:
         """Return the audit with what one gradient right beside x says of the curvature there."""
         if self.modes is None:
             return self
         modes = self.modes.beside(x, slope, size)
-        report = self.seen(modes)
         # Values must tell whether f rises where the curvature vanishes.
-        return replace(report, soft=(*self.soft, *(modes.ways * modes.reach)[:, modes.vanishing].T[:MOST_SOFT]))
+        return replace(
+            self, modes=modes, soft=(*self.soft, *(modes.ways * modes.reach)[:, modes.vanishing].T[:MOST_SOFT])
+        )
 
 
 class Bowl(NamedTuple):
@@ -200,7 +203,7 @@ def audit(
             return Audit(0.0, 0.0, bend, largest, 0.0, cost, True, bend=-1.0)
         if not bowl.x.size:
             corner = np.zeros(x.size)
-            return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, cost, True, error=corner)
+            return Audit(0.0, 4 * noise * abs(value), math.nan, math.nan, 0.0, cost, True, x_error=corner)
     report = _looked_at(bowl, 4 * noise * abs(value), cost, by_values, exact)
     if report is None or report.modes is None or off is None or not np.all(np.isfinite(off)):
         return report
@@ -261,8 +264,8 @@ def _looked_at(bowl: Bowl, noise: float, cost: int, by_values: bool, exact: bool
     return Audit(
         decrement, floor, *_extremes(hessian, eigenvalues), ridge, cost, not free.all(), bend=bend,
         way=_placed(free, _as_long(units * vectors[:, 0], steps)), step=_placed(free, step),
-        soft=_soft(hessian, steps, free),
-    ).seen(modes)  # fmt: skip
+        soft=_soft(hessian, steps, free), modes=modes,
+    )  # fmt: skip
 
 
 def _extremes(hessian: np.ndarray, scaled: np.ndarray) -> tuple[float, float]:

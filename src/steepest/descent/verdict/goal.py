@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.descent.budget import Budget
+from steepest.descent.verdict.audit import Audit
 from steepest.descent.verdict.excursion import Excursion
 from steepest.descent.view import View
 
@@ -31,8 +32,8 @@ class Goal:
         by_value = wishes.value * abs(best) if math.isfinite(wishes.value) else math.inf
         return min(by_descent or math.inf, by_value)
 
-    def missed(self, error: np.ndarray | None) -> str:
-        """Return which wish the best point does not meet whose x has such an error, or nothing where it meets all."""
+    def missed(self, report: Audit | None = None) -> str:
+        """Return which wish the best point does not meet by what is known of it, or nothing where it meets all."""
         wishes = self.budget.wishes
         if not wishes:
             return ""
@@ -42,4 +43,5 @@ class Goal:
             gradient = self.excursion.gradient(x)
             # A slope that only pushes against an edge of the box does not count.
             gradient = self.view.slope(gradient if box is None else gradient * ~box.held(x, gradient))
+        error = None if report is None else report.error
         return wishes.missed(() if error is None else tuple(map(float, error)), gradient)

@@ -100,14 +100,13 @@ class Judge:
             return self.off_the_ridge(x, report, certificate)
         if report.is_flat and not rises(self.excursion.value, x, self.excursion.best_value, self.excursion.size(x)):
             return self.flat(x)
-        if report.holds and report.decrement <= certificate.tolerance and not self.goal.missed(report.error):
+        if report.holds and report.decrement <= certificate.tolerance and not self.goal.missed(report):
             return self.near(x, report, certificate)
         return self.onward(code, x, report, certificate)
 
     def certificate(self, kind: str, report: Audit) -> Certificate:
         """Return what a report says of the answer, beside what was asked for."""
-        error = () if report.error is None else tuple(map(float, report.error))
-        gap = report.decrement if report.gap is None else report.gap
+        error, gap = () if report.error is None else tuple(map(float, report.error)), report.gap
         # A gap that is wider than the decrement is all that can be said where the curvature vanishes.
         asked = max(self.goal.asked if math.isfinite(self.goal.asked) else gap, report.floor, gap - report.decrement)
         return Certificate(kind, gap, asked, report.curvature, error)
@@ -200,7 +199,7 @@ class Judge:
             return None
         spread = EPS * float(np.abs(found.gradient) @ size)
         certificate = Certificate("audited", found.gap, max(enough, AT_KINK * abs(found.value), 64 * spread))
-        if found.gap <= certificate.tolerance and (missed := self.goal.missed(None)):
+        if found.gap <= certificate.tolerance and (missed := self.goal.missed()):
             return Ending(Outcome.STALLED, f"the minimum lies at a kink: {missed}, which can't be told there")
         if found.gap <= certificate.tolerance:
             facts = (
@@ -284,11 +283,11 @@ class Judge:
 
     def rests(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending:
         """Say why no step leads on: the noise of f hides what is left, or a kink, or something unknown."""
-        if report.decrement <= certificate.tolerance and (missed := self.goal.missed(report.error)):
+        if report.decrement <= certificate.tolerance and (missed := self.goal.missed(report)):
             return Ending(Outcome.STALLED, f"{missed}: rounding hides more", certificate)
         if self.helps:
             noise = self.excursion.noise(x)
-            if max(report.decrement, report.unknown) <= noise and not self.goal.missed(report.error):
+            if max(report.decrement, report.unknown) <= noise and not self.goal.missed(report):
                 certificate = replace(certificate, tolerance=max(certificate.tolerance, noise))
                 return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
             if (ending := self.far_out() or self.at_kink(x)) is not None:
@@ -329,7 +328,7 @@ class Judge:
         certificate = Certificate("estimated", gap, bound)
         if not np.any(gradient) and not int(state.iteration):
             return self.flat(x)
-        if gap <= bound and (missed := self.goal.missed(None)):
+        if gap <= bound and (missed := self.goal.missed()):
             if code == STALLED or not self.engine.tolerance:
                 return Ending(Outcome.STALLED, f"{missed}: rounding hides more, or it can't be told here")
             self.engine.tolerance *= SHARPER if self.engine.tolerance > FINEST else 0.0

@@ -87,24 +87,24 @@ class Modes:
         flat = float((self.steepness * self.far)[self.bends == 0].sum())
         return float(self.gradient @ self.inverse @ self.gradient) / 2 + flat
 
-    @property
+    @cached_property
     def steepness(self) -> np.ndarray:
         """The slope along each mode, as far as it is more than rounding."""
         return np.maximum(np.abs(self.ways.T @ self.gradient) - np.abs(self.ways).T @ self.slack, 0.0)
 
-    @property
+    @cached_property
     def unknown(self) -> float:
         """The gain that may be left along modes whose curvature is not known beside the point, beyond rounding."""
         within = self.sure & (self.unseen | self.vanishing)
         return float((self.steepness * self.reach)[within].sum() + (self.steepness * self.far)[~self.sure].sum())
 
-    @property
+    @cached_property
     def lengths(self) -> np.ndarray:
         """How far the minimum lies along each mode."""
         slopes = np.abs(self.ways.T @ self.gradient)
         return self.longer * np.divide(slopes, self.bends, out=np.zeros_like(slopes), where=self.bends > 0)
 
-    @property
+    @cached_property
     def error(self) -> np.ndarray:
         """How far each coordinate may lie from the minimiser; infinite where a curvature vanishes, or nearly."""
         size = np.abs(self.ways)
@@ -114,7 +114,7 @@ class Modes:
         error[lost.any(axis=1)] = math.inf
         return error
 
-    @property
+    @cached_property
     def gap(self) -> float:
         """The gain that may be left: by the steps to come, by rounding of the gradient, and along loose modes."""
         rounding = np.abs(self.ways).T @ self.slack
@@ -122,7 +122,7 @@ class Modes:
         left = self.bends @ self.lengths**2 / 2 + (rounding * self.reach)[loose].sum()
         return float(left) + self.hidden + self.unknown
 
-    @property
+    @cached_property
     def hidden(self) -> float:
         """The gain that rounding of the gradient may hide, ½ δᵀ|H⁻¹|δ."""
         return float(self.slack @ np.abs(self.inverse) @ self.slack) / 2

@@ -82,7 +82,7 @@ class Polish:
         asked = self.goal.asked
         within = report.decrement <= report.floor or (report.left <= EXACT and report.decrement <= asked)
         known = report.unknown <= max(asked, self.excursion.unseen(self.anchor), report.floor)
-        return within and known and not (taken and self.goal.missed(report.error))
+        return within and known and not (taken and self.goal.missed(report))
 
     def audited(self, x: np.ndarray, reach: np.ndarray | None) -> Audit | None:
         """Return an audit of a point, and count what it costs."""
@@ -127,9 +127,8 @@ class Polish:
             assert report.modes is not None
             # The gradient is rounded by the size of the new point.
             size = np.maximum(np.abs(x), self.excursion.least)
-            report = report.seen(
-                report.modes.roughened(rounding_of(report.modes.hessian, size, self.engine.objective.precision))
-            )
+            rounding = rounding_of(report.modes.hessian, size, self.engine.objective.precision)
+            report = replace(report, modes=report.modes.roughened(rounding))
         return report, taken
 
     def stretched(self, x: np.ndarray, before: np.ndarray, report: Audit) -> bool:
@@ -160,4 +159,4 @@ class Polish:
         modes, signs = report.modes, np.where(np.arange(x.size) % 2, -1.0, 1.0)
         way = ROUGH * self.engine.objective.precision * self.excursion.size(x) * signs
         seen = self.excursion.gradient(x + way) - modes.gradient - modes.hessian @ way
-        return report.seen(modes.roughened(2 * np.abs(seen))) if np.all(np.isfinite(seen)) else report
+        return replace(report, modes=modes.roughened(2 * np.abs(seen))) if np.all(np.isfinite(seen)) else report
