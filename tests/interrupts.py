@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 # A shell makes its background jobs deaf to Ctrl-C, and the tests may run in one.
@@ -15,11 +16,15 @@ def interrupted(script, *words, folder=None):
         [sys.executable, "-c", LISTEN + script, *words], cwd=folder, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as child:  # fmt: skip
+        # A child that never says so must not hold up the tests.
+        stop = threading.Timer(120, child.kill)
+        stop.start()
         try:
             assert "going\n" in iter(child.stdout.readline, "")
             time.sleep(0.3)
             child.send_signal(signal.SIGINT)
             out, err = child.communicate(timeout=60)
         finally:
+            stop.cancel()
             child.kill()
     return child.returncode, out, err

@@ -30,7 +30,7 @@ def test_room_is_made_before_the_memory_maps_run_out(monkeypatch):
 
     compiled.forget()
     st.minimize(lambda x: x @ x, np.ones(2))
-    room = 400
+    room = 100
     most = maps() + room
     monkeypatch.setattr(compiled, "_most_maps", lambda: int(most / compiled.CROWDED))
     for k, f in enumerate(bowls(3)):
