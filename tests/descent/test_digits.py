@@ -121,11 +121,23 @@ def exponentials(draws, size=3, rows=5):
 def truth(A, w, Q, c, here):
     """Return how far a point lies from the minimiser, and its value above the minimum, in extended precision."""
     A, w, Q, c, here = (np.array(a, dtype=np.longdouble) for a in (A, w, Q, c, here))
+
+    def value(x):
+        with np.errstate(over="ignore"):
+            return w @ np.exp(A @ x) + x @ Q @ x / 2 - c @ x
+
     x = here
-    for _ in range(60):
+    for _ in range(500):
         e = w * np.exp(A @ x)
         gradient, hessian = A.T @ e + Q @ x - c, A.T @ (e[:, None] * A) + Q
-        x = x - np.linalg.solve(hessian.astype(float), gradient.astype(float))
+        # Scaled, as entries of exponentials may differ by more than a double bears.
+        unit = np.sqrt(np.diag(hessian))
+        step = np.linalg.solve((hessian / np.outer(unit, unit)).astype(float), (gradient / unit).astype(float)) / unit
+        if np.all(np.abs(step) <= 1e-18 * np.abs(x)):
+            break
+        while value(x - step) > value(x) and np.any(np.abs(step) > 1e-12 * np.abs(x)):
+            step = step / 2
+        x = x - step
     # The slopes cancel at the minimum: what is left of each exponential is e^t - 1 - t, without loss of digits.
     off = here - x
     t = A @ off

@@ -130,8 +130,8 @@ class Engine:
     ) -> None:  # fmt: skip
         """Go on from another point with nothing remembered but the counts, the best point, and where all began.
 
-        `scale` is the inverse of the curvature of each coordinate, as a probe has found it; `known` are the value and
-        the gradient there, where they were had before.
+        `scale` is the inverse of the curvature of each coordinate, as a probe has found it. `known` are the value and
+        the gradient there, where they were had before: by them it is the best point, although noise may hide it.
         """
         before = self.state
         value, gradient = known or self.objective.slope(x)
@@ -140,7 +140,7 @@ class Engine:
             here = (x, self.sign * value, self.sign * gradient, *self.limits(0, 0, 0, 1), self.box)
             packed = _begin(self.bare, *here, scale)
         carried = {name: getattr(before, name) for name in ("first_value", "steepest", "resets", "non_finite")}
-        if not self.sign * value < before.best_value:
+        if known is None and not self.sign * value < before.best_value:
             carried |= {"best_x": before.best_x, "best_value": before.best_value}
         counts = {"iteration": before.iteration + 1, "evaluations": before.evaluations + (known is None)}
         self.stand(packed.amended(**carried, **counts))

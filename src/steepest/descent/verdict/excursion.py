@@ -112,7 +112,7 @@ class Excursion:
         self, x: np.ndarray, kind: str, detail: str, scale: np.ndarray | None = None,
         known: tuple[float, np.ndarray] | None = None,
     ) -> None:  # fmt: skip
-        """Let the descent go on from a point; `known` are the value and the gradient there."""
+        """Let the descent go on from a point, the best one where the value and the gradient there are `known`."""
         engine = self.engine
         more: dict[str, Any] = {} if scale is None else {"scale": scale}
         if known is not None:

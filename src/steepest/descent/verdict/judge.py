@@ -37,8 +37,8 @@ LONG = 1e-3
 DRIVEN, FIRST = 1e6, 4.0**-8
 # The part of a value that planes at a kink may leave to gain, where no tolerance was asked for.
 AT_KINK = 1e-8
-# How often a kink is looked for, and after how many audits without an end it is without another sign of one.
-MOST_KINKS, STEADY_AUDITS = 3, 2
+# How often a kink is looked for, at most, and where it is only suspected; after how many audits without an end it is.
+MOST_LOOKS, MOST_KINKS, STEADY_AUDITS = 8, 3, 2
 
 
 class Judge:
@@ -175,12 +175,19 @@ class Judge:
 
     def unconfirmed(self, x: np.ndarray, certificate: Certificate) -> Ending | None:
         """Judge a point whose Hessian has a negative eigenvalue that plain values do not confirm: a kink, or noise."""
-        return self.far_out() or self.at_kink(x) or self.stalled(replace(certificate, kind="none"))
+        return self.far_out() or self.at_kink(x, lambda: self.stalled(replace(certificate, kind="none")))
 
-    def at_kink(self, x: np.ndarray) -> Ending | None:
+    def at_kink(self, x: np.ndarray, otherwise: Callable[[], Ending | None]) -> Ending | None:
+        """Judge a point as the minimum at a kink; where it is none, go on from a lower one, or end `otherwise`."""
+        ending = self.by_planes(x)
+        return ending or (otherwise() if np.array_equal(x, self.excursion.best) else None)
+
+    def by_planes(self, x: np.ndarray) -> Ending | None:
         """Look for the minimum at a kink by planes; None where there is none."""
-        if not self.helps or x.size > WIDEST or self.engine.box is not None or self.drive.done():
+        unfit = x.size > WIDEST or self.engine.box is not None or self.kinks >= MOST_LOOKS
+        if not self.helps or unfit or self.drive.done():
             return None
+        self.kinks += 1
         value, size, asked = self.excursion.best_value, self.excursion.size(x), self.goal.asked
         rounding = 4 * self.engine.objective.relative_noise * abs(value)
         enough = max(asked, rounding) if math.isfinite(asked) else rounding
@@ -192,7 +199,7 @@ class Judge:
             return self.excursion.slope(x) if self.excursion.goes_on() else (math.nan, np.full(x.size, math.nan))
 
         found = settle(slope, x, value, gradient, size, enough)
-        if found.value < value:
+        if found.value < value and (found.kinked or found.value < value - self.excursion.noise(x)):
             detail = "the planes of slopes around a kink lead to a lower point"
             self.excursion.go_on(found.x, "kink", detail, known=found[1:3])
         if not found.kinked or not math.isfinite(found.gap):
@@ -247,14 +254,15 @@ class Judge:
         )
 
     def onward(self, code: int, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
-        """Go on from a point that is no minimum yet: by Newton's steps where the descent stalls, else as it was."""
-        hidden = report.decrement <= report.floor
+        """Go on from a point that is no minimum yet, unless it lies at a kink."""
         if self.suspects(code, x, report):
-            self.kinks += 1
-            if (ending := self.at_kink(x)) is not None:
-                return ending
-            x = self.excursion.best
-        if code == STALLED or hidden or self.audits >= MOST_AUDITS:
+            return self.at_kink(x, lambda: self.nearer(code, x, report, certificate))
+        return self.nearer(code, x, report, certificate)
+
+    def nearer(self, code: int, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
+        """Go on by a step of Newton's from where the descent stalls, else as it was."""
+        hidden = report.decrement <= report.floor
+        if code == STALLED or hidden:
             left = self.leave(by_newton, x, report.step, report.floor)
             if left.x is None:
                 return self.rests(x, report, certificate)
@@ -268,7 +276,9 @@ class Judge:
             detail = f"{_left(report.decrement)} at the best trial: the descent goes on from there"
             self.excursion.go_on(x, "audit", detail)
             return None
-        self.engine.tolerance *= min(0.1, certificate.tolerance / report.decrement) or 0.01
+        nearer = min(0.1, certificate.tolerance / report.decrement) or 0.01
+        # Where so many audits have led to no end, the descent goes on alone.
+        self.engine.tolerance *= nearer if self.audits < MOST_AUDITS else 0.0
         self.engine.mark(RUNNING)
         self.excursion.tell("audit", f"{_left(report.decrement)}: the descent goes on")
         return None
@@ -281,7 +291,7 @@ class Judge:
             return self.kinks == 0
         return report.beside(x, self.excursion.gradient, self.excursion.size(x)).vanishes
 
-    def rests(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending:
+    def rests(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Say why no step leads on: the noise of f hides what is left, or a kink, or something unknown."""
         if report.decrement <= certificate.tolerance and (missed := self.goal.missed(report)):
             return Ending(Outcome.STALLED, f"{missed}: rounding hides more", certificate)
@@ -290,8 +300,7 @@ class Judge:
             if max(report.decrement, report.unknown) <= noise and not self.goal.missed(report):
                 certificate = replace(certificate, tolerance=max(certificate.tolerance, noise))
                 return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
-            if (ending := self.far_out() or self.at_kink(x)) is not None:
-                return ending
+            return self.far_out() or self.at_kink(x, lambda: self.stalled(certificate))
         return self.stalled(certificate)
 
     def leave(self, by: Callable[..., Left], x: np.ndarray, way: np.ndarray | None, least: float) -> Left:
@@ -337,7 +346,9 @@ class Judge:
             return None
         if gap <= bound:
             return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
-        return (self.at_kink(x) if code == STALLED else None) or self.stalled(certificate)
+        if code != STALLED:
+            return self.stalled(certificate)
+        return self.at_kink(x, lambda: self.stalled(certificate))
 
     def stalled(self, certificate: Certificate) -> Ending:
         """Say that no step lowers the value; how far the minimum lies is said only where it is proven."""

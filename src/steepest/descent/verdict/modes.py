@@ -17,8 +17,10 @@ Slope = Callable[[np.ndarray], np.ndarray]
 NARROW = math.sqrt(EPS)
 # A part of a direction that is less than this is rounding.
 FAINT = 1e-6
-# The part of itself that a step may leave for the sum of those to come to be known.
+# The part of the curvature that may have gone over the last step for what is left of it to be known.
 MOST_LEFT = 0.9
+# The part of the slope along a mode that a step may leave where the curvature hardly changes over it.
+FORETOLD = 0.01
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Modes:
         The length along each over which its curvature was had, and that at which a coordinate moves by its size.
     gradient, slack : array
         The gradient, and how far rounding may move each entry of it.
-    longer : array
-        How much longer the steps to come are together than the next.
+    left : array
+        The part of the slope along each that the last of Newton's steps has left there.
     unseen, vanishing : array of bool
         Along which rounding hides whether the curvature is the same right beside the point, and along which it is not.
     """
@@ -50,7 +52,7 @@ class Modes:
     far: np.ndarray
     gradient: np.ndarray
     slack: np.ndarray
-    longer: np.ndarray
+    left: np.ndarray
     unseen: np.ndarray
     vanishing: np.ndarray
 
@@ -62,7 +64,7 @@ class Modes:
         """Return modes of which nothing else is known; `lengths` of coordinates are a difference step and the size."""
         none = np.zeros(bends.size, dtype=bool)
         reach, far = (1 / np.max(np.abs(ways) / length[:, None], axis=0, initial=0.0) for length in lengths)
-        return cls(ways, bends, sure, reach, far, gradient, slack, np.ones(bends.size), none, none)
+        return cls(ways, bends, sure, reach, far, gradient, slack, np.zeros(bends.size), none, none)
 
     @cached_property
     def inverse(self) -> np.ndarray:
@@ -93,16 +95,31 @@ class Modes:
         return np.maximum(np.abs(self.ways.T @ self.gradient) - np.abs(self.ways).T @ self.slack, 0.0)
 
     @cached_property
+    def foreign(self) -> np.ndarray:
+        """Along which a step has not done what the curvature foretold, so that this says nothing of the minimum."""
+        return (2 * self.left > MOST_LEFT) & (self.steepness > 0)
+
+    @property
+    def foretold(self) -> bool:
+        """Whether the last step has done what the curvature foretold along every mode."""
+        return not np.any((self.left > FORETOLD) & (self.steepness > 0))
+
+    @cached_property
     def unknown(self) -> float:
         """The gain that may be left along modes whose curvature is not known beside the point, beyond rounding."""
-        within = self.sure & (self.unseen | self.vanishing)
-        return float((self.steepness * self.reach)[within].sum() + (self.steepness * self.far)[~self.sure].sum())
+        within, lost = self.sure & (self.unseen | self.vanishing), ~self.sure | self.foreign
+        return float((self.steepness * self.reach)[within].sum() + (self.steepness * self.far)[lost].sum())
 
     @cached_property
     def lengths(self) -> np.ndarray:
-        """How far the minimum lies along each mode."""
+        """How far the minimum lies along each mode.
+
+        Where the last step has left a part q of the slope, the curvature over it was 1 - q of that at its beginning on
+        the average, and so about 1 - 2q of it at its end.
+        """
         slopes = np.abs(self.ways.T @ self.gradient)
-        return self.longer * np.divide(slopes, self.bends, out=np.zeros_like(slopes), where=self.bends > 0)
+        longer = 1 / (1 - np.minimum(2 * self.left, MOST_LEFT))
+        return longer * np.divide(slopes, self.bends, out=np.zeros_like(slopes), where=self.bends > 0)
 
     @cached_property
     def error(self) -> np.ndarray:
@@ -110,7 +127,9 @@ class Modes:
         size = np.abs(self.ways)
         error = size @ self.lengths + np.abs(self.inverse) @ self.slack
         error += (size * self.reach)[:, self.unseen & self.sure].sum(axis=1)
-        lost = size[:, self.vanishing | ~self.sure] > FAINT * size.max(axis=1, initial=0.0, keepdims=True)
+        lost = size[:, self.vanishing | self.foreign | ~self.sure] > FAINT * size.max(
+            axis=1, initial=0.0, keepdims=True
+        )
         error[lost.any(axis=1)] = math.inf
         return error
 
@@ -128,14 +147,9 @@ class Modes:
         return float(self.slack @ np.abs(self.inverse) @ self.slack) / 2
 
     def at(self, gradient: np.ndarray) -> Modes:
-        """Return the modes at the end of Newton's step, by the same Hessian.
-
-        Where that step has left a part q of itself along a mode, as the curvature is another there, so will those to
-        come: together they are 1 / (1 - q) times as long as the next.
-        """
+        """Return the modes at the end of Newton's step, by the same Hessian."""
         before, now = (np.abs(self.ways.T @ g) for g in (self.gradient, gradient))
-        left = np.divide(now, before, out=np.zeros_like(now), where=before > 0)
-        return replace(self, gradient=gradient, longer=1 / (1 - np.minimum(left, MOST_LEFT)))
+        return replace(self, gradient=gradient, left=np.divide(now, before, out=np.zeros_like(now), where=before > 0))
 
     def beside(self, x: np.ndarray, slope: Slope, size: np.ndarray) -> Modes:
         """Return what one gradient right beside x says of the curvature there; `size` is that of the point.

@@ -13,14 +13,14 @@ from steepest.descent.verdict.modes import NARROW
 
 # Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what one leaves that
 # shows the Hessian to be right.
-MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 0.02
+MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 1e-4
 # How many Hessians a point may be polished by, where one costs little and where it costs much.
 ROUNDS, FEW_ROUNDS, FEW_VARIABLES = 12, 3, 20
 # If Newton's step fails, the Hessian is taken again, by differences over this part of the step.
 REACH = 0.1
 # Newton's steps that are each such a part of the one before, in the same direction, are those towards a minimum
-# without curvature.
-LEAST_Q, MOST_Q, STRAIGHT = 0.3, 0.97, 0.99
+# without curvature. Those that hardly become shorter are followed, up to so many at once.
+LEAST_Q, MOST_Q, STRAIGHT, MOST_TIMES = 0.3, 0.97, 0.99, 1e6
 # How far to move, in roundings of the point, to see how a gradient is rounded.
 ROUGH = 8
 
@@ -73,14 +73,18 @@ class Polish:
             assert report.step is not None
             reach = NARROW * self.excursion.size(x) if wide else REACH * np.abs(report.step)
             before = new.step if taken == 1 else None
-        return self.roughened(x, report or self.audited(x, reach))
+        if report is None and (report := self.audited(x, reach)) is not None:
+            # No step has shown yet whether this Hessian holds over the way to the minimum.
+            report = replace(report, holds=not self.excursion.helps)
+        return self.roughened(x, report)
 
     def is_near(self, report: Audit, taken: int) -> bool:
         """Tell whether no more is left to gain than was asked, or than can be seen; also true of a possible saddle."""
         if report.bend < 0:
             return True
         asked = self.goal.asked
-        within = report.decrement <= report.floor or (report.left <= EXACT and report.decrement <= asked)
+        foretold = report.left <= EXACT and report.modes is not None and report.modes.foretold
+        within = report.decrement <= report.floor or (foretold and report.decrement <= asked)
         known = report.unknown <= max(asked, self.excursion.unseen(self.anchor), report.floor)
         return within and known and not (taken and self.goal.missed(report))
 
@@ -104,7 +108,7 @@ class Polish:
 
         Return the audit of the point that they lead to, and how many were taken.
         """
-        taken, value, gradient = 0, self.excursion.best_value, None
+        taken, value, gradient, slack = 0, self.excursion.best_value, None, report.floor
         if not self.excursion.helps or report.modes is None or report.bend < 0:
             return report, taken
         while taken < MOST_CHORDS and report.decrement > 0 and self.excursion.goes_on():
@@ -118,7 +122,12 @@ class Polish:
             if not np.all(np.isfinite(slope)):
                 break
             ahead = report.at(slope)
-            if not (ahead.decrement <= CONTRACTED * report.decrement and seen <= value + report.floor):
+            if not ahead.decrement <= CONTRACTED * report.decrement:
+                break
+            if seen > value + slack:
+                # Where large terms cancel, values are rounded by more than their own size tells.
+                slack = max(slack, self.excursion.noise(x))
+            if seen > value + slack:
                 break
             x, value, gradient, report, taken = new, seen, slope, ahead, taken + 1
         if gradient is not None:
@@ -132,9 +141,10 @@ class Polish:
         return report, taken
 
     def stretched(self, x: np.ndarray, before: np.ndarray, report: Audit) -> bool:
-        """Take a longer step where Newton's are each a part q of the one before: they add up to step / (1 - q).
+        """Take a longer step where Newton's are each a part q of the one before, as they add up to step / (1 - q).
 
-        So they do where the curvature is 0 at the minimum: for the p-th power q = (p - 2) / (p - 1).
+        They do so where the curvature is 0 at the minimum: for the p-th power q = (p - 2) / (p - 1). Down an
+        exponential q is 1, and the way is followed as far as f falls along it.
         """
         if report.step is None or not self.excursion.helps or not self.excursion.goes_on():
             return False
@@ -142,15 +152,23 @@ class Polish:
         first, second = before / size, report.step / size
         lengths = float(np.linalg.norm(first)), float(np.linalg.norm(second))
         q = lengths[1] / lengths[0]
-        if not (LEAST_Q < q < MOST_Q and first @ second > STRAIGHT * lengths[0] * lengths[1]):
+        if not (q > LEAST_Q and first @ second > STRAIGHT * lengths[0] * lengths[1]):
             return False
-        new = self.excursion.inside(x + report.step / (1 - q))
+        longer = 1 / (1 - q) if q < MOST_Q else self.farthest(x, report.step)
+        new = self.excursion.inside(x + longer * report.step)
         value, gradient = self.excursion.slope(new)
         if not (value < self.excursion.best_value and np.all(np.isfinite(gradient))):
             return False
-        detail = "a step of Newton's, made longer as the curvature vanishes"
+        detail = "a step of Newton's, made longer as the last ones went the same way"
         self.excursion.go_on(new, "newton", detail, known=(value, gradient))
         return True
+
+    def farthest(self, x: np.ndarray, step: np.ndarray) -> float:
+        """Return how many times a step may be taken at once: twice as many as long as f falls."""
+        times, value = 1.0, self.excursion.best_value
+        while times < MOST_TIMES and (new := self.excursion.value(x + 2 * times * step)) < value:
+            times, value = 2 * times, new
+        return times
 
     def roughened(self, x: np.ndarray, report: Audit | None) -> Audit | None:
         """Return the audit by the rounding that the gradient shows a few roundings of the point away."""
