@@ -108,6 +108,24 @@ def test_a_minimum_at_a_kink_is_one(f, start, least):
     assert run.nfev < 1_000
 
 
+def test_planes_prove_nothing_where_f_is_not_convex():
+    # The kink at 0 is a minimum beside deeper ones, at which f is -0.85.
+    run = st.minimize(lambda x: np.abs(x) - 0.6 * x**2 + 0.02 * x**4, 0.5)
+    assert run.outcome == "stalled at rounding"
+    assert np.isnan(run.certificate.gap)
+
+
+def test_a_bent_kink_is_no_saddle():
+    # Differences of gradients across the kink look like negative curvature, which values do not confirm.
+    run = st.minimize(lambda x, y: np.abs(x - 1) + 100 * np.abs(y - x**2), (-1.2, 1.0))
+    assert run.outcome == "stalled at rounding"
+
+
+def test_slopes_that_overflow_end_in_no_false_word():
+    run = st.minimize(lambda x: 1e250 * (np.abs(x - 1) + np.abs(x)), 3.0)
+    assert run.outcome == "stalled at rounding"
+
+
 FLAT = {
     "constant": (lambda x: 3 + 0 * x, 1.0, "constant"),
     "floor": (lambda w: np.maximum(w[0], 0) + np.maximum(w[1], 0), np.array([1.0, 2.0]), "floor"),

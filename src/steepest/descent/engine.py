@@ -181,7 +181,8 @@ class Engine:
         """Return where the descent stands as a row of the trace; t is the step that led there."""
         state = self.state
         free = state.gradient if self.box is None else state.gradient * ~self.box.held(state.x, state.gradient)
-        norm = np.sqrt((free * free).sum())
+        with np.errstate(over="ignore"):
+            norm = np.sqrt((free * free).sum())
         return np.concatenate([[state.iteration, state.evaluations, state.value, norm, t], state.x])
 
     def trial_point(self) -> np.ndarray:

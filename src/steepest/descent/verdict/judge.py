@@ -37,6 +37,8 @@ LONG = 1e-3
 DRIVEN, FIRST = 1e6, 4.0**-8
 # The part of a value that planes at a kink may leave to gain, where no tolerance was asked for.
 AT_KINK = 1e-8
+# The part of a value, or of the descent, that a gap may be for it to say that a minimum was found.
+TELLING = 1e-3
 # How often a kink is looked for, at most, and where it is only suspected; after how many audits without an end it is.
 MOST_LOOKS, MOST_KINKS, STEADY_AUDITS = 8, 3, 2
 
@@ -69,6 +71,8 @@ class Judge:
             unlike = f"the curvatures of coordinates differ {found.max() / found.min():.2g}-fold, which is made up for"
             self.excursion.go_on(x, "probe", unlike, found)
 
+    # Far from a minimum slopes and curvatures may overflow.
+    @np.errstate(all="ignore")
     def examined(self, code: int) -> Ending | None:
         """Judge a point that looks like a minimum: how the run ended there, or None where it goes on."""
         objective = self.engine.objective
@@ -100,9 +104,15 @@ class Judge:
             return self.off_the_ridge(x, report, certificate)
         if report.is_flat and not rises(self.excursion.value, x, self.excursion.best_value, self.excursion.size(x)):
             return self.flat(x)
-        if report.holds and report.decrement <= certificate.tolerance and not self.goal.missed(report):
+        small = kind == "certified" or report.gap <= max(self.goal.asked, report.floor) or self.tells(report.gap)
+        if report.holds and small and report.decrement <= certificate.tolerance and not self.goal.missed(report):
             return self.near(x, report, certificate)
         return self.onward(code, x, report, certificate)
+
+    def tells(self, gap: float) -> bool:
+        """Tell whether a gap is small beside the value or the descent, as one that is as large says nothing."""
+        value, first = self.excursion.best_value, float(self.engine.state.first_value)
+        return gap <= TELLING * max(abs(value), first - value)
 
     def certificate(self, kind: str, report: Audit) -> Certificate:
         """Return what a report says of the answer, beside what was asked for."""
@@ -297,7 +307,8 @@ class Judge:
             return Ending(Outcome.STALLED, f"{missed}: rounding hides more", certificate)
         if self.helps:
             noise = self.excursion.noise(x)
-            if max(report.decrement, report.unknown) <= noise and not self.goal.missed(report):
+            hidden = max(report.decrement, report.unknown) <= noise and self.tells(noise)
+            if hidden and not self.goal.missed(report):
                 certificate = replace(certificate, tolerance=max(certificate.tolerance, noise))
                 return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
             return self.far_out() or self.at_kink(x, lambda: self.stalled(certificate))

@@ -83,6 +83,8 @@ def _least(
     # In units of the box and of the slopes, so that the solver's tolerances suit.
     unit = float(np.abs(G * reach).sum(axis=1).max()) or 1.0
     scaled = G * reach / unit
+    if not (math.isfinite(unit) and np.all(np.isfinite(heights))):
+        return None, -math.inf
     found = linprog(
         np.append(np.zeros(here.size), 1.0), A_ub=np.column_stack([scaled, -np.ones(len(G))]),
         b_ub=(values[best] - heights) / unit, bounds=[(-1, 1)] * here.size + [(None, None)], method="highs",

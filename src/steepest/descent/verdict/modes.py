@@ -40,7 +40,7 @@ class Modes:
     gradient, slack : array
         The gradient, and how far rounding may move each entry of it.
     left : array
-        The part of the slope along each that the last of Newton's steps has left there.
+        The part of the slope along each that the last of Newton's steps has left there, before rounding hid it.
     unseen, vanishing : array of bool
         Along which rounding hides whether the curvature is the same right beside the point, and along which it is not.
     """
@@ -110,22 +110,26 @@ class Modes:
         within, lost = self.sure & (self.unseen | self.vanishing), ~self.sure | self.foreign
         return float((self.steepness * self.reach)[within].sum() + (self.steepness * self.far)[lost].sum())
 
-    @cached_property
-    def lengths(self) -> np.ndarray:
-        """How far the minimum lies along each mode.
+    @property
+    def longer(self) -> np.ndarray:
+        """How much longer the way along each mode is than by the curvature.
 
         Where the last step has left a part q of the slope, the curvature over it was 1 - q of that at its beginning on
         the average, and so about 1 - 2q of it at its end.
         """
+        return 1 / (1 - np.minimum(2 * self.left, MOST_LEFT))
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """How far the minimum lies along each mode."""
         slopes = np.abs(self.ways.T @ self.gradient)
-        longer = 1 / (1 - np.minimum(2 * self.left, MOST_LEFT))
-        return longer * np.divide(slopes, self.bends, out=np.zeros_like(slopes), where=self.bends > 0)
+        return self.longer * np.divide(slopes, self.bends, out=np.zeros_like(slopes), where=self.bends > 0)
 
     @cached_property
     def error(self) -> np.ndarray:
         """How far each coordinate may lie from the minimiser; infinite where a curvature vanishes, or nearly."""
         size = np.abs(self.ways)
-        error = size @ self.lengths + np.abs(self.inverse) @ self.slack
+        error = size @ self.lengths + float(self.longer.max(initial=1.0)) * np.abs(self.inverse) @ self.slack
         error += (size * self.reach)[:, self.unseen & self.sure].sum(axis=1)
         lost = size[:, self.vanishing | self.foreign | ~self.sure] > FAINT * size.max(
             axis=1, initial=0.0, keepdims=True
@@ -144,12 +148,14 @@ class Modes:
     @cached_property
     def hidden(self) -> float:
         """The gain that rounding of the gradient may hide, ½ δᵀ|H⁻¹|δ."""
-        return float(self.slack @ np.abs(self.inverse) @ self.slack) / 2
+        return float(self.longer.max(initial=1.0) * self.slack @ np.abs(self.inverse) @ self.slack) / 2
 
     def at(self, gradient: np.ndarray) -> Modes:
         """Return the modes at the end of Newton's step, by the same Hessian."""
         before, now = (np.abs(self.ways.T @ g) for g in (self.gradient, gradient))
-        return replace(self, gradient=gradient, left=np.divide(now, before, out=np.zeros_like(now), where=before > 0))
+        seen = (before > 0) & (now > np.abs(self.ways).T @ self.slack)
+        left = np.divide(now, before, out=self.left.copy(), where=seen)
+        return replace(self, gradient=gradient, left=left)
 
     def beside(self, x: np.ndarray, slope: Slope, size: np.ndarray) -> Modes:
         """Return what one gradient right beside x says of the curvature there; `size` is that of the point.

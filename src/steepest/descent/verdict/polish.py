@@ -35,9 +35,7 @@ class Polish:
 
     def __call__(self) -> Audit | None:
         """Return the audit of the best point, after Newton's steps have brought it as near as they can."""
-        # Far from a minimum curvatures may overflow.
-        with np.errstate(all="ignore"):
-            report = self.descended()
+        report = self.descended()
         self.anchor = self.excursion.best_value
         return report
 
@@ -127,7 +125,7 @@ class Polish:
             if seen > value + slack:
                 # Where large terms cancel, values are rounded by more than their own size tells.
                 slack = max(slack, self.excursion.noise(x))
-            if seen > value + slack:
+            if not seen <= value + slack:
                 break
             x, value, gradient, report, taken = new, seen, slope, ahead, taken + 1
         if gradient is not None:
