@@ -98,6 +98,11 @@ class Audit:
         return self.decrement if self.modes is None else self.modes.gap
 
     @property
+    def hidden(self) -> float:
+        """The part of the gap that rounding of the gradient hides."""
+        return 0.0 if self.modes is None else self.modes.hidden
+
+    @property
     def is_saddle(self) -> bool:
         return self.bend < -SADDLED and self.ridge < FLAT_RIDGE
 
@@ -190,7 +195,8 @@ def audit(
         hessian = hessian_at(objective, x)
     even, odd = (hessian + hessian.T) / 2, np.abs(hessian - hessian.T) / 2
     size = np.maximum(np.abs(x), least_size(start))
-    slack = rounding_of(even, size, single)
+    # Beyond an edge, along coordinates that are held, there may be no curvature to see.
+    slack = rounding_of(np.where(np.isfinite(even), even, 0.0), size, single)
     if off is not None:
         slack = np.maximum(slack, np.where(np.isfinite(off), off, np.abs(gradient)))
     size = size * (single / EPS)

@@ -104,7 +104,8 @@ class Judge:
             return self.off_the_ridge(x, report, certificate)
         if report.is_flat and not rises(self.excursion.value, x, self.excursion.best_value, self.excursion.size(x)):
             return self.flat(x)
-        small = kind == "certified" or report.gap <= max(self.goal.asked, report.floor) or self.tells(report.gap)
+        seen = report.gap - report.hidden
+        small = kind == "certified" or seen <= max(self.goal.asked, report.floor) or self.tells(seen)
         if report.holds and small and report.decrement <= certificate.tolerance and not self.goal.missed(report):
             return self.near(x, report, certificate)
         return self.onward(code, x, report, certificate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -149,7 +150,7 @@ class Polish:
         size = self.excursion.size(x)
         first, second = before / size, report.step / size
         lengths = float(np.linalg.norm(first)), float(np.linalg.norm(second))
-        q = lengths[1] / lengths[0]
+        q = lengths[1] / lengths[0] if lengths[0] else math.inf
         if not (q > LEAST_Q and first @ second > STRAIGHT * lengths[0] * lengths[1]):
             return False
         longer = 1 / (1 - q) if q < MOST_Q else self.farthest(x, report.step)
