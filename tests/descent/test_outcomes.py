@@ -9,6 +9,7 @@ from tests.interrupts import interrupted
 
 import steepest as st
 from steepest import Outcome
+from steepest.descent.verdict import judge
 
 
 def raising_later(calls):
@@ -69,6 +70,33 @@ def test_outcome(outcome):
     least = np.nanmin(run.trace.value)
     assert run.fun <= least + 1e-12 * abs(least)
     assert (run.certificate.gap <= run.certificate.tolerance) or outcome is not Outcome.CONVERGED
+
+
+@pytest.mark.parametrize("f", [lambda x: float(x) ** 2, lambda x: x**2], ids=["plain", "traced"])
+def test_an_error_of_a_callback_is_not_blamed_on_the_function(f):
+    def broken(run):
+        raise RuntimeError("the screen is gone")
+
+    with pytest.raises(RuntimeError, match="the screen is gone"):
+        st.minimize(f, 9.0, callback=broken)
+
+
+def test_an_error_inside_a_library_that_the_function_calls_is_its_own():
+    count = itertools.count(1)
+
+    def f(x):
+        matrix = np.eye(2) if next(count) < 30 else np.zeros((2, 2))
+        return float(np.linalg.inv(matrix)[0, 0]) * float(x) ** 2
+
+    run = st.minimize(f, 9.0, step=0.01, direction="plain")
+    assert run.outcome is Outcome.RAISED
+    assert "LinAlgError" in run.message
+
+
+def test_a_fault_of_our_own_is_not_blamed_on_the_function(monkeypatch):
+    monkeypatch.setattr(judge.Judge, "judged", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        st.minimize(lambda x: float(x) ** 2, 9.0)
 
 
 def test_the_best_point_is_kept_when_the_function_raises():

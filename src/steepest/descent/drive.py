@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -38,9 +39,9 @@ EARLY = 1e-8
 
 @dataclass(frozen=True)
 class Plan:
-    """What is descended, by which rules, and within which budget; from where is another matter.
+    """The function to descend, the rules, and the budget; descents from several starts share one plan.
 
-    Where the rules were not chosen by the user, what the Hessian says at the end may help them on.
+    Where the user chose no rules, `helped` allows the judge to take steps by the Hessian.
     """
 
     objective: Objective
@@ -110,7 +111,7 @@ class Drive:
         self.began, self.known, self.before = objective.clock.begin(), objective.overhead, 0.0
         with objective.clock.ends(self.until):
             self.engine = plan.begun(start) if halt is None else halt.engine_for(self.near)
-        # What a longer run would have known before the last word on this one.
+        # The state before the judge's last verdict: a longer run goes on from there.
         self.halt: Halt | None = None
         self.checks, self.best = 0, Best()
         self.judge = Judge(self)
@@ -128,8 +129,7 @@ class Drive:
         assert trace is not None
         self.recorder.resume(trace, halt.events)
         self.best, self.before, self.began = halt.best, halt.seconds, self.began - halt.seconds
-        self.judge.audits, self.judge.polished = halt.audits, halt.polished
-        self.judge.excursion.cost = halt.cost
+        self.judge.resume(halt)
 
     @property
     def iterations(self) -> int:
@@ -146,10 +146,9 @@ class Drive:
 
     def halted(self) -> Halt:
         """Return where the descent stands, for another to go on from."""
-        judge = self.judge
         return Halt(
-            self.engine, self.near, float(self.engine.tolerance), judge.audits, judge.polished, judge.excursion.cost,
-            len(self.recorder.events), self.elapsed, self.best,
+            self.engine, self.near, float(self.engine.tolerance), events=len(self.recorder.events),
+            seconds=self.elapsed, best=self.best, **self.judge.known(),
         )  # fmt: skip
 
     def spent(self) -> int:
@@ -223,7 +222,7 @@ class Drive:
             self.rescue(since)
             return self.timed_out()
         except Exception as error:
-            if self.engine.objective.compiled is not None:
+            if self.engine.objective.compiled is not None or not _of_function(error):
                 raise
             self.rescue(since)
             facts = f"{type(error).__name__}: {error}, on the way from {_point(self.engine.state.x)}"
@@ -378,7 +377,7 @@ class Drive:
         self.halt = self.halt or self.halted()
         if self.watch is None:
             best, seen = np.array(state.best_x), float(state.best_value)
-            # Of values that differ by rounding the last is that of the hardest loss.
+            # If values tie within rounding, keep the last one: it is the least smoothed.
             risen = self.best.value < seen - 1e-9 * abs(seen)
             if self.best.x is not None and risen and ending.outcome is not Outcome.CONVERGED:
                 best, seen = self.best.x, self.best.value
@@ -415,6 +414,13 @@ class Drive:
             objective=objective,
             view=view,
         )
+
+
+def _of_function(error: Exception) -> bool:
+    """Tell whether an error comes from a call of the user's function, and not from a callback or the descent itself."""
+    names = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [name for name in names if name.partition(".")[0] == "steepest"]
+    return not ours[-1].startswith("steepest.descent")
 
 
 def _point(x: Any) -> str:

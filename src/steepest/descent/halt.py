@@ -1,8 +1,9 @@
-"""Where a descent has come to a halt, so that it can go on as if it had not."""
+"""The state of a descent that has stopped, from which it can go on as if it had not."""
 
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,24 +12,30 @@ from steepest.descent.verdict.watch import Best
 
 @dataclass(frozen=True)
 class Halt:
-    """Where a descent stands, and what its driver knows there.
+    """The state of a descent: of its engine, its driver and its judge.
 
-    What the judge has counted is from before its last word, which a longer run says anew.
+    The judge's part is from before its last verdict, which a longer run makes anew.
 
     Attributes
     ----------
     engine : engine
-        What stands there.
+        The engine, which holds the point.
     near, tolerance : float
-        How near was near enough for the engine at first, and how near that has become.
+        The tolerance of the engine at first, and now.
     audits, polished, cost : int
-        What the judge has counted.
+        How many audits the judge has made, how many steps it has taken, and how many values these cost.
     events : int
         How many events had been recorded.
     seconds : float
         How long the descent has taken.
     best : Best
         The epoch with the least validation loss.
+    kinks : int
+        How often the judge has looked for a kink.
+    anchor : float
+        The value at the last audit.
+    exact : bool
+        Whether the judge takes Hessians from traced code.
     """
 
     engine: Any
@@ -40,9 +47,12 @@ class Halt:
     events: int
     seconds: float
     best: Best
+    kinks: int = 0
+    anchor: float = math.inf
+    exact: bool = False
 
     def engine_for(self, near: float) -> Any:
-        """Return an engine of its own that stands there; what was learnt of a tolerance holds for that one alone."""
+        """Return a copy of the engine; it keeps a sharpened tolerance only if the same one is asked for again."""
         engine = copy.copy(self.engine)
         engine.tolerance = self.tolerance if near == self.near else near
         return engine

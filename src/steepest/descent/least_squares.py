@@ -114,7 +114,7 @@ class LeastSquares:
 
     @property
     def state(self) -> State:
-        """Where the descent stands: its best point, as values may rise by rounding alone."""
+        """The state at the best point: steps are accepted only where they lower the value, but for rounding."""
         here = {"x": self.x, "value": self.value, "gradient": 2 * self.triangle[:, :-1].T @ self.triangle[:, -1]}
         counts = {"iteration": self.iteration, "evaluations": self.evaluations, "non_finite": self.non_finite}
         best = {"first_value": self.first_value, "best_x": self.x, "best_value": self.value}

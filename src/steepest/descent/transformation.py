@@ -48,7 +48,7 @@ class Optax:
 
         known = {"value": value, "grad": g, "value_fn": f}
         extra = {name: what for name, what in known.items() if what is not None}
-        # What was written without these in mind takes the first three alone.
+        # Transformations without support for extra arguments get the first three alone.
         try:
             return optax.with_extra_args_support(self.transformation).update(g, state, x, **extra)
         except TypeError as error:

@@ -38,7 +38,7 @@ FINE = 0.5
 
 
 class Seen(NamedTuple):
-    """What a bound is made of: sums over the rows at θ, and along Newton's step d from it.
+    """The sums over the rows that a bound needs, at θ and along Newton's step d from it.
 
     `gap` is the bound without rounding; `condition` is that of the Hessian, infinite where d is not its step. The loss
     may fall for ever where it looks `endless`, and does not where `tilt`, as far as outputs would move, is below 1.

@@ -26,7 +26,7 @@ from steepest.models.losses import squared
 Array = Any
 
 MOST_ROWS = 64
-# What part of a descent is lost in rounding, that of outputs being squared in it.
+# The tolerance, as a part of the descent, of least squares in whitened coordinates: a step or two get there.
 ROUNDED = EPS**1.5
 MOST_NUMBERS = 2**18
 # How near is near enough where no tolerance was given: for losses with kinks, for those with an L1 penalty, and for an
@@ -277,7 +277,7 @@ class SpectralEngine(LinearEngine):
         return NEAR_WIDE
 
 
-# What is a product of the rows, and with what.
+# Fields of a state that are products of the rows, each with the field that the rows are multiplied by.
 _PRODUCTS = {"z": "x", "along_step": "step"}
 _along = shared(lambda glm, d: glm.along(d))
 _closed = shared(quasi_newton.closed)

@@ -86,7 +86,7 @@ class Onward:
 
 @dataclass(frozen=True)
 class Stored:
-    """What was saved of how a fit goes on: all but the rows."""
+    """The saved state of a fit, without its rows, which must be given again to go on."""
 
     record: dict[str, Any]
     arrays: Arrays

@@ -1,4 +1,4 @@
-"""What a user should know of a linear fit beside its numbers: of columns, features, classes, and the mean alone."""
+"""Warnings about a linear fit: dependent columns, separable classes, a loss above that of the mean alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ILL = 1e7
 def remark(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
     """Add events and words to a fit, and take success from one that has come to nothing."""
     of_columns(problem, fitted)
-    # Where validation stops the descent, coefficients stay finite all the same.
+    # Early stopping by validation keeps coefficients finite, so that separable rows do no harm.
     if problem.is_convex and "validation" not in fitted.trace.columns:
         of_recession(problem, fitted)
     if fitted.outcome is Outcome.COMPLETED and isinstance(problem.loss, Loss):
@@ -83,7 +83,7 @@ def of_the_mean(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.n
             guess = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
         else:
             mean = np.average(y, weights=weight)
-            # Of losses of classes, scores of -1 and 1 are those of one class for all.
+            # A constant score of -1 or 1 predicts the same class for every row.
             levels = [problem.loss.link(mean), *((-1.0, 1.0, 2 * mean - 1) if problem.loss.classes else ())]  # type: ignore[attr-defined]
             guess = min(float(np.average(problem.loss(np.full(len(y), level), y), weights=weight)) for level in levels)
         z = problem.model(problem.X, *fitted.params.values())

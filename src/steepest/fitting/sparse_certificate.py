@@ -38,7 +38,7 @@ from steepest.models.smooth import LogLoss, Poisson, Squared
 Array = Any
 
 CENTRINGS = 30
-# What a model may be left unsolved by, beside the slopes of losses and penalties.
+# The quadratic model counts as solved where its slope is this part of those of losses and penalties, or less.
 UNSOLVED = 1e-8
 CONJUGATES = (Squared, LogLoss, Poisson)
 

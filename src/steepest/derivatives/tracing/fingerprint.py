@@ -1,4 +1,4 @@
-"""What a function is, told by its code and everything that it reads, never by its id.
+"""The fingerprint of a function: its code and all the values that the code reads, but not its id.
 
 A notebook cell run again makes a new function object with the same code: it must find what was
 compiled for the old one. The same code with another value behind a name must not.

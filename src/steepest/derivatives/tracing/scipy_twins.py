@@ -1,4 +1,4 @@
-"""What functions, distributions and sparse matrices of SciPy stand for while a function is traced."""
+"""JAX replacements for SciPy's functions, distributions and sparse matrices, used while a function is traced."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _lstsq(a: Any, b: Any, cond: float | None = None) -> Any:
     return jnp.linalg.lstsq(a, b, rcond=cond)
 
 
-# Where SciPy's functions live, and where JAX has those of the same name; then what differs in name or arguments.
+# SciPy's modules and the JAX modules with functions of the same names; below, those whose names or arguments differ.
 _HOMES = {"scipy.special": "jax.scipy.special", "scipy.linalg": "jax.scipy.linalg", "scipy.fft": "jax.numpy.fft"}
 _OTHERWISE: dict[str, Function] = {
     "scipy.linalg.eigvalsh": _eigvalsh,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from steepest.trace import Certificate, Outcome
 
 if TYPE_CHECKING:
     from steepest.descent.drive import Drive
+    from steepest.descent.halt import Halt
 
 MOST_AUDITS = 24
 MOST_POLISHED = 8
@@ -57,6 +58,17 @@ class Judge:
         self.audits = self.polished = self.kinks = 0
         probes = drive.helped and drive.rules.learns and auditable(self.engine.objective)
         self.probe_after = PATIENCE * (drive.start.size + 10) if probes else math.inf
+
+    def known(self) -> dict[str, Any]:
+        """Return what the judge knows, by the names that a `Halt` keeps it under."""
+        polish, cost = self.polish, self.excursion.cost
+        counts = {"audits": self.audits, "polished": self.polished, "kinks": self.kinks, "cost": cost}
+        return counts | {"anchor": polish.anchor, "exact": polish.exact}
+
+    def resume(self, halt: Halt) -> None:
+        """Go on with what was known at a halt."""
+        self.audits, self.polished, self.kinks, self.excursion.cost = halt.audits, halt.polished, halt.kinks, halt.cost
+        self.polish.anchor, self.polish.exact = halt.anchor, halt.exact
 
     def probe(self) -> None:
         """Look at the curvature of each coordinate, and go on in coordinates in which they are alike."""
@@ -104,11 +116,15 @@ class Judge:
             return self.off_the_ridge(x, report, certificate)
         if report.is_flat and not rises(self.excursion.value, x, self.excursion.best_value, self.excursion.size(x)):
             return self.flat(x)
-        seen = report.gap - report.hidden
-        small = kind == "certified" or seen <= max(self.goal.asked, report.floor) or self.tells(seen)
-        if report.holds and small and report.decrement <= certificate.tolerance and not self.goal.missed(report):
+        near = report.holds and report.decrement <= certificate.tolerance and not self.goal.missed(report)
+        if near and (kind == "certified" or self.convinces(report)):
             return self.near(x, report, certificate)
         return self.onward(code, x, report, certificate)
+
+    def convinces(self, report: Audit) -> bool:
+        """Tell whether the gap, but for what rounding of the gradient adds to it, is as small as that of a minimum."""
+        gap = report.gap - report.hidden
+        return gap <= max(self.goal.asked, report.floor) or self.tells(gap)
 
     def tells(self, gap: float) -> bool:
         """Tell whether a gap is small beside the value or the descent, as one that is as large says nothing."""
@@ -267,10 +283,10 @@ class Judge:
     def onward(self, code: int, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Go on from a point that is no minimum yet, unless it lies at a kink."""
         if self.suspects(code, x, report):
-            return self.at_kink(x, lambda: self.nearer(code, x, report, certificate))
-        return self.nearer(code, x, report, certificate)
+            return self.at_kink(x, lambda: self.go_nearer(code, x, report, certificate))
+        return self.go_nearer(code, x, report, certificate)
 
-    def nearer(self, code: int, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
+    def go_nearer(self, code: int, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Go on by a step of Newton's from where the descent stalls, else as it was."""
         hidden = report.decrement <= report.floor
         if code == STALLED or hidden:
@@ -287,9 +303,9 @@ class Judge:
             detail = f"{_left(report.decrement)} at the best trial: the descent goes on from there"
             self.excursion.go_on(x, "audit", detail)
             return None
-        nearer = min(0.1, certificate.tolerance / report.decrement) or 0.01
-        # Where so many audits have led to no end, the descent goes on alone.
-        self.engine.tolerance *= nearer if self.audits < MOST_AUDITS else 0.0
+        sharper = min(0.1, certificate.tolerance / report.decrement) or 0.01
+        # After many audits without a verdict, let the descent run to rounding before the next one.
+        self.engine.tolerance *= sharper if self.audits < MOST_AUDITS else 0.0
         self.engine.mark(RUNNING)
         self.excursion.tell("audit", f"{_left(report.decrement)}: the descent goes on")
         return None

@@ -124,7 +124,7 @@ class Polish:
             if not ahead.decrement <= CONTRACTED * report.decrement:
                 break
             if seen > value + slack:
-                # Where large terms cancel, values are rounded by more than their own size tells.
+                # If large terms cancel in f, its rounding is larger than its value suggests: measure it.
                 slack = max(slack, self.excursion.noise(x))
             if not seen <= value + slack:
                 break
