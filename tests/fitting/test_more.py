@@ -83,6 +83,23 @@ def test_parts_are_the_whole(model, y, how, savable, tmp_path):
     assert_same(loaded.more(X, y, sample_weight=how.get("sample_weight"), epochs=left), whole)
 
 
+@pytest.mark.parametrize("loss", ["huber", "absolute"])
+def test_parts_of_any_length_are_the_whole_where_the_judge_helps(loss):
+    draws = np.random.default_rng(0)
+    x = np.linspace(0, 3, 60)
+    y = 2 * np.exp(-1.3 * x) + 0.4 + 0.05 * draws.standard_t(2, 60)
+    how = {"loss": loss, "start": (1.0, 1.0, 0.0)}
+
+    def model(x, a, b, c):
+        return a * np.exp(-b * x) + c
+
+    whole = st.fit(model, x, y, epochs=300, **how)
+    assert whole.trace.events, "the judge takes steps here"
+    for epochs in range(1, len(whole.trace) - 1):
+        part = st.fit(model, x, y, epochs=epochs, **how)
+        assert_same(part.more(epochs=300 - epochs), whole)
+
+
 @pytest.fixture(scope="module")
 def three():
     return st.fit(LINEAR, X, Y, epochs=3, rng=1, batch_size=50, step=1e-3, direction="adam")

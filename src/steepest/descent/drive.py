@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 import traceback
@@ -147,7 +148,7 @@ class Drive:
     def halted(self) -> Halt:
         """Return where the descent stands, for another to go on from."""
         return Halt(
-            self.engine, self.near, float(self.engine.tolerance), events=len(self.recorder.events),
+            copy.copy(self.engine), self.near, float(self.engine.tolerance), events=len(self.recorder.events),
             seconds=self.elapsed, best=self.best, **self.judge.known(),
         )  # fmt: skip
 
@@ -288,9 +289,10 @@ class Drive:
         state = self.engine.state
         code, done = int(state.code), int(state.iteration)
         if code in (CANDIDATE, STALLED):
-            before = self.halted()
+            before, limited = self.halted(), self.done()
             ending = self.judge.examined(code)
-            if ending is not None:
+            if ending is not None or limited:
+                # At the limit the judge takes no steps, which a longer run would take.
                 self.halt = before
             return ending or self.overfitted(done)
         if code == UNBOUNDED:
