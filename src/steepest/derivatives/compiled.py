@@ -18,7 +18,34 @@ from steepest.derivatives.precision import compiled_code
 
 MOST_COMPILED = 128
 CROWDED = 0.4
+# By these options the compiler takes half the time, and its code for large arrays up to twice as long. Up to so many
+# numbers compiling takes longer than a descent does.
+QUICKLY, FEW_NUMBERS = {"xla_cpu_use_fusion_emitters": False}, 100_000
 Slope = tuple[float, np.ndarray]
+
+
+class Jitted:
+    """A function that JAX compiles at its first call: quickly where it takes few numbers, else to the fastest code."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.by_few: Any = None
+        self.by_many: Any = jax.jit(function)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.of(args)(*args)
+
+    def of(self, args: Any) -> Any:
+        """Return what is compiled for as many numbers."""
+        if sum(np.size(leaf) for leaf in jax.tree.leaves(args)) > FEW_NUMBERS:
+            return self.by_many
+        self.by_few = self.by_few or jax.jit(self.function, compiler_options=_options())
+        return self.by_few
+
+    def forget(self) -> None:
+        """Drop what was compiled."""
+        self.by_few = None
+        self.by_many.clear_cache()
 
 
 class Compiled:
@@ -28,7 +55,7 @@ class Compiled:
         make_room()
         self.pure = pure
         # One vector for both, as each array that leaves compiled code costs as much as a small function.
-        self.jitted = jax.jit(lambda x, arrays: jnp.append(*reversed(pure(x, arrays))))
+        self.jitted = Jitted(lambda x, arrays: jnp.append(*reversed(pure(x, arrays))))
         self.loops: dict[Hashable, Any] = {}
         # The rounding of the coarsest type that the code computes in.
         self.precision = EPS
@@ -44,23 +71,37 @@ class Compiled:
     def trace(self, x: np.ndarray, arrays: Any) -> Any:
         """Return the traced code, which the first call compiles."""
         with compiled_code():
-            return self.jitted.trace(x, arrays).jaxpr
+            return self.jitted.of((x, arrays)).trace(x, arrays).jaxpr
 
-    def loop(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what was compiled under a key, made now where it is not there yet."""
+    def kept(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what is kept under a key, made now where it is not there yet."""
         if key not in self.loops:
             make_room()
             self.loops[key] = make()
         return self.loops[key]
 
+    def loop(self, key: Hashable, make: Callable[[], Callable[..., Any]]) -> Any:
+        """Return what was compiled under a key, from the function that `make` returns where it is not there yet."""
+        return self.kept(key, lambda: Jitted(make()))
+
 
 _cache: OrderedDict[Hashable, Any] = OrderedDict()
-_shared: list[Any] = []
+_shared: list[Jitted] = []
+
+
+@cache
+def _options() -> dict[str, Any]:
+    """Return the options for quick compilation; none where this version of the compiler does not know them."""
+    try:
+        jax.jit(lambda: 0.0, compiler_options=QUICKLY).lower().compile()
+    except Exception:  # noqa: BLE001 - what an unknown option raises differs from version to version
+        return {}
+    return QUICKLY
 
 
 def shared(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that serves every objective, so that it is forgotten with the others."""
-    jitted = jax.jit(function)
+    jitted = Jitted(function)
     _shared.append(jitted)
     return jitted
 
@@ -88,7 +129,7 @@ def forget(part: float = 1.0) -> None:
     for _ in range(round(part * len(_cache))):
         _cache.popitem(last=False)
     for jitted in _shared:
-        jitted.clear_cache()
+        jitted.forget()
     # A loop refers to the function that it was compiled from, and that to its loops.
     gc.collect()
 

@@ -73,7 +73,7 @@ class Jacobian(Derivative):
             self.why = f"central differences of plain values, as {objective.why.split(', as ')[-1]}"
             return np.asarray(finite_difference(lambda v: calling(self.f, v), x).derivative)
         pure = objective.compiled.pure
-        jitted = objective.compiled.loop("jacobian", lambda: jax.jit(_jacobian(pure, x.size, outputs)))
+        jitted = objective.compiled.loop("jacobian", lambda: _jacobian(pure, x.size, outputs))
         with compiled_code():
             matrix = np.array(jitted(x, objective.arrays))
         if not np.all(np.isfinite(matrix)):
@@ -136,7 +136,7 @@ def hessian_at(objective: Objective, x: np.ndarray) -> np.ndarray:
     """Return the Hessian as well as the objective's tier has it: exact, from slopes, or from values."""
     if objective.compiled is not None:
         pure = objective.compiled.pure
-        jitted = objective.compiled.loop("hessian", lambda: jax.jit(_hessian(pure)))
+        jitted = objective.compiled.loop("hessian", lambda: _hessian(pure))
         with compiled_code():
             matrix = np.array(jitted(x, objective.arrays))
     elif objective.kind == "differences":
@@ -186,7 +186,7 @@ def hessian_product(objective: Objective, x: np.ndarray, v: np.ndarray) -> np.nd
     """Return the Hessian at x times a vector: exact where compiled, else by a central difference of slopes."""
     if objective.compiled is not None and objective.compiled.epoch is None:
         pure = objective.compiled.pure
-        jitted = objective.compiled.loop("curvature", lambda: jax.jit(_product(pure)))
+        jitted = objective.compiled.loop("curvature", lambda: _product(pure))
         with compiled_code():
             product = np.array(jitted(x, v, objective.arrays))
         if np.all(np.isfinite(product)):

@@ -218,7 +218,7 @@ def _descents(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]
         return
     loop = compiled.loop(
         ("settle", jax.tree.structure(plan.rules)),
-        lambda: jax.jit(jax.vmap(settle_of(compiled), in_axes=(None, 0, None, None, None))),
+        lambda: jax.vmap(settle_of(compiled), in_axes=(None, 0, None, None, None)),
     )
     numbers = np.array([plan.budget.iterations, 2**30, plan.budget.tolerance, plan.sign, 2**30, EPS], dtype=float)
     for first in range(0, len(starts), TILE):

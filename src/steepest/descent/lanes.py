@@ -64,7 +64,7 @@ def _chunk(
     assert compiled is not None
 
     def vectorised() -> Any:
-        return jax.jit(jax.vmap(chunk_of(compiled, capacity), in_axes=(None, 0, None, 0, 0, None)))
+        return jax.vmap(chunk_of(compiled, capacity), in_axes=(None, 0, None, 0, 0, None))
 
     loop = compiled.loop((capacity, jax.tree.structure(model.bare), width), vectorised)
     # Lanes without a descent stand still beside the others: the width is compiled in.

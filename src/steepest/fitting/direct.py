@@ -145,7 +145,7 @@ def direct(problem: LinearProblem, rows: Rows, seed: int) -> tuple[Objective, Ca
     objective = Objective(x.size, plain, lambda x: known(x, arrays), "traced", sentence, known, arrays, key=key)
     objective.heavy = rows.X.size > HEAVY
     if objective.heavy and x.size <= WIDEST_HESSIAN:
-        objective.hessian = Second(known.loop("bend", lambda: jax.jit(_bent(push))), arrays)
+        objective.hessian = Second(known.loop("bend", lambda: _bent(push)), arrays)
     return objective, calling
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from steepest.data.batches import AsTheyAre, Layout
 from steepest.data.sparse import picked_from, rows_of
-from steepest.derivatives.compiled import Compiled
+from steepest.derivatives.compiled import Compiled, Jitted
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.structure import Calling, Structure
@@ -105,7 +105,7 @@ def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, 
         return serve(lambda parameters: plain(structure.flatten(parameters, "the point")), calling, x), calling
     extra = push.compiled if push else None
     base = few.compiled
-    known = base.loop((rows.layout, extra), lambda: _over_blocks(base, extra, rows.layout))
+    known = base.kept((rows.layout, extra), lambda: _over_blocks(base, extra, rows.layout))
     closed = few.arrays[: len(few.arrays) - len(sample)]
     arrays = _placed(rows, closed, push.arrays if push else (), seed)
     sentence = "exact: the model was traced and compiled"
@@ -221,7 +221,7 @@ def hessian_over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -
         bent = jax.jacfwd(lambda x: extra.pure(x, arrays["penalty"])[1])(x) if extra else 0.0
         return total / arrays["mass"] + bent
 
-    return jax.jit(second)
+    return Jitted(second)
 
 
 def order_of(layout: Layout, key: Any) -> Any:

@@ -165,7 +165,7 @@ class _Exact:
 
     def columns(self, x: np.ndarray) -> Iterator[np.ndarray]:
         """Yield [J ρ] for each block: by the weights the gradient is z - y."""
-        jitted = self.few.loop("residuals", lambda: jax.jit(_columns(self.few.pure)))
+        jitted = self.few.loop("residuals", lambda: _columns(self.few.pure))
         with compiled_code():
             for block in self.blocks:
                 yield np.asarray(jitted(x, self.closed, *block))
@@ -175,7 +175,7 @@ class _Exact:
 
         The error is what comes out where rounding alone, drawn at random, stands in for ρ.
         """
-        jitted = self.few.loop("bend", lambda: jax.jit(_bend(self.few.pure)))
+        jitted = self.few.loop("bend", lambda: _bend(self.few.pure))
         try:
             with compiled_code():
                 bend, *drawn = np.sum([jitted(x, self.closed, *block) for block in self.blocks], axis=0)

@@ -7,7 +7,6 @@ import numbers
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
@@ -125,7 +124,7 @@ def watch(model: Any, loss: Callable[..., Any], held: Observed, view: View, star
     compiled = objective.compiled
     if compiled is None:
         return Watch(lambda x: objective.value(view.rows(x)), patience)
-    value = compiled.loop("value", lambda: jax.jit(lambda x, arrays: compiled.pure(x, arrays)[0]))
+    value = compiled.loop("value", lambda: lambda x, arrays: compiled.pure(x, arrays)[0])
 
     def mean(x: np.ndarray) -> float:
         with compiled_code():

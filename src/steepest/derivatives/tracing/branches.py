@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.derivatives.compiled import Slope, make_room
+from steepest.derivatives.compiled import Jitted, Slope, make_room
 from steepest.derivatives.precision import compiled_code, double_precision
 from steepest.derivatives.tracing.tracer import Budget, Decisions, UntraceableError
 
@@ -48,7 +48,7 @@ class Branches:
         path = tuple(recorded)
         make_room()
         began = time.perf_counter()
-        compiled = jax.jit(self.straight(path))
+        compiled = Jitted(self.straight(path))
         found = self.by(compiled, path, x)
         self.seconds += time.perf_counter() - began
         if found is None:
