@@ -44,6 +44,31 @@ def test_lbfgs_is_the_two_loops(spread):
             x = new
 
 
+@pytest.mark.parametrize(("n", "condition"), [(50, 1e4), (50, 1e6), (200, 1e6)])
+def test_a_slow_descent_is_helped_on_by_the_hessian(n, condition):
+    draws = np.random.default_rng(n)
+    turn = np.linalg.qr(draws.standard_normal((n, n)))[0]
+    hessian = turn * np.logspace(0, np.log10(condition), n) @ turn.T
+    least = draws.standard_normal(n)
+    run = st.minimize(lambda x: 0.5 * (x - least) @ hessian @ (x - least), np.zeros(n))
+    assert run.success
+    # Two looks come after 4 and 8 (n + 10) iterations; L-BFGS alone has not come to the end after 10,000.
+    assert run.nfev < 20 * n
+    error = np.abs(run.x - least)
+    assert error.max() < 1e-9
+    assert np.all(error <= 2 * np.array(run.certificate.x_error))
+
+
+def test_looks_at_the_hessian_cost_no_more_than_the_descent():
+    def valley(x):
+        return (100 * (x[1:] - x[:-1] ** 3) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+    start = np.tile([-1.2, 1.0], 30)
+    run, alone = st.minimize(valley, start), st.minimize(valley, start, direction="l-bfgs")
+    assert run.nit > 8 * (start.size + 10)
+    assert run.nfev < 2 * alone.nfev
+
+
 def test_coordinates_of_unlike_curvature_are_probed_once():
     scales = np.logspace(-3, 3, 12)
 

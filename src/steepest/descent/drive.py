@@ -24,7 +24,7 @@ from steepest.descent.state import BOTTOMLESS, CANDIDATE, COLUMNS, NON_FINITE, S
 from steepest.descent.verdict.answer import checked, gradient_at
 from steepest.descent.verdict.ending import Ending, message
 from steepest.descent.verdict.judge import Judge
-from steepest.descent.verdict.polish import FEW_VARIABLES
+from steepest.descent.verdict.polish import EARLY, FEW_VARIABLES
 from steepest.descent.verdict.watch import Best, Watch
 from steepest.descent.view import View
 from steepest.reading.progress import Progress
@@ -33,9 +33,6 @@ from steepest.trace import Certificate, Event, Outcome, Recorder, Trace
 # More evaluations without an iteration than any search makes. Compiled code may work a value out twice and round it in
 # two ways, so that a trial that moves nothing is taken for accepted here and for rejected there, for ever.
 MOST_IDLE = 2_000
-# The part of the descent that may be left when the judge first looks at the curvature, where that costs little: its
-# steps by the Hessian come to the end sooner than the descent does.
-EARLY = 1e-8
 
 
 @dataclass(frozen=True)

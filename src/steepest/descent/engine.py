@@ -80,10 +80,13 @@ class Engine:
         What it knows beside where it stands.
     noise : float
         How much rounding may change the value, where that is more than the value itself shows.
+    scale : array or None
+        The inverse of the curvature of each coordinate, where a probe has found them unlike.
     """
 
     carried: ClassVar[tuple[str, ...]] = ("gaps",)
     noise = 0.0
+    scale: np.ndarray | None = None
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
@@ -130,15 +133,17 @@ class Engine:
     ) -> None:  # fmt: skip
         """Go on from another point with nothing remembered but the counts, the best point, and where all began.
 
-        `scale` is the inverse of the curvature of each coordinate, as a probe has found it. `known` are the value and
-        the gradient there, where they were had before: by them it is the best point, although noise may hide it.
+        `scale` is the inverse of the curvature of each coordinate, as a probe has found it; without one, that of the
+        last probe holds. `known` are the value and the gradient there, where they were had before: by them it is the
+        best point, although noise may hide it.
         """
         before = self.state
+        self.scale = self.scale if scale is None else scale
         value, gradient = known or self.objective.slope(x)
         gradient = self.mended(x, value, gradient)
         with compiled_code():
             here = (x, self.sign * value, self.sign * gradient, *self.limits(0, 0, 0, 1), self.box)
-            packed = _begin(self.bare, *here, scale)
+            packed = _begin(self.bare, *here, self.scale)
         carried = {name: getattr(before, name) for name in ("first_value", "steepest", "resets", "non_finite")}
         if known is None and not self.sign * value < before.best_value:
             carried |= {"best_x": before.best_x, "best_value": before.best_value}
@@ -152,7 +157,7 @@ class Engine:
     def _begun(self, *here: Any) -> Packed:
         compiled = self.objective.compiled
         assert compiled is not None
-        return compiled.loop("begin", lambda: jax.jit(begin_of(compiled)))(*here, self.objective.arrays)
+        return compiled.loop("begin", lambda: begin_of(compiled))(*here, self.objective.arrays)
 
     @property
     def capacity(self) -> int:
@@ -200,7 +205,7 @@ class Engine:
     def _compiled(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         compiled, capacity = self.objective.compiled, self.capacity
         assert compiled is not None
-        chunk = compiled.loop((capacity, jax.tree.structure(self.bare)), lambda: jax.jit(chunk_of(compiled, capacity)))
+        chunk = compiled.loop((capacity, jax.tree.structure(self.bare)), lambda: chunk_of(compiled, capacity))
         limits = self.limits(rows, evaluations, int(self.state.iteration), rows, together)
         with compiled_code():
             packed, recorded = chunk(self.bare, self.packed, self.objective.arrays, *limits, self.box)

@@ -36,6 +36,8 @@ class Halt:
         The value at the last audit.
     exact : bool
         Whether the judge takes Hessians from traced code.
+    probe_after : float
+        After how many iterations the judge looks at the curvature next.
     """
 
     engine: Any
@@ -50,6 +52,7 @@ class Halt:
     kinks: int = 0
     anchor: float = math.inf
     exact: bool = False
+    probe_after: float = math.inf
 
     def engine_for(self, near: float) -> Any:
         """Return a copy of the engine; it keeps a sharpened tolerance only if the same one is asked for again."""

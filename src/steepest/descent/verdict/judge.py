@@ -57,22 +57,34 @@ class Judge:
         self.polish = Polish(self.excursion, self.goal)
         self.audits = self.polished = self.kinks = 0
         probes = drive.helped and drive.rules.learns and auditable(self.engine.objective)
-        self.probe_after = PATIENCE * (drive.start.size + 10) if probes else math.inf
+        self.first_probe = self.probe_after = PATIENCE * (drive.start.size + 10) if probes else math.inf
 
     def known(self) -> dict[str, Any]:
         """Return what the judge knows, by the names that a `Halt` keeps it under."""
         polish, cost = self.polish, self.excursion.cost
         counts = {"audits": self.audits, "polished": self.polished, "kinks": self.kinks, "cost": cost}
-        return counts | {"anchor": polish.anchor, "exact": polish.exact}
+        return counts | {"anchor": polish.anchor, "exact": polish.exact, "probe_after": self.probe_after}
 
     def resume(self, halt: Halt) -> None:
         """Go on with what was known at a halt."""
         self.audits, self.polished, self.kinks, self.excursion.cost = halt.audits, halt.polished, halt.kinks, halt.cost
-        self.polish.anchor, self.polish.exact = halt.anchor, halt.exact
+        self.polish.anchor, self.polish.exact, self.probe_after = halt.anchor, halt.exact, halt.probe_after
 
     def probe(self) -> None:
+        """Look at the curvature where the descent is slow: of each coordinate at first, later for Newton's steps.
+
+        The next look comes after twice as many iterations, so that all looks cost no more than the descent does.
+        """
+        first, self.probe_after = self.probe_after == self.first_probe, 2 * self.probe_after
+        if not self.excursion.affords(cost_of_audit(self.engine.objective)):
+            return
+        if first:
+            self.even_out()
+        else:
+            self.polish.ahead()
+
+    def even_out(self) -> None:
         """Look at the curvature of each coordinate, and go on in coordinates in which they are alike."""
-        self.probe_after = math.inf
         objective, x = self.engine.objective, self.excursion.best
         if not self.excursion.affords((2 * x.size + 1) * objective.cost):
             return

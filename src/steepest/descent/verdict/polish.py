@@ -15,6 +15,9 @@ from steepest.descent.verdict.modes import NARROW
 # Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what one leaves that
 # shows the Hessian to be right.
 MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 1e-4
+# The part of the descent that may be left when the judge first looks at the curvature, where that costs little: its
+# steps by the Hessian come to the end sooner than the descent does.
+EARLY = 1e-8
 # How many Hessians a point may be polished by, where one costs little and where it costs much.
 ROUNDS, FEW_ROUNDS, FEW_VARIABLES = 12, 3, 20
 # If Newton's step fails, the Hessian is taken again, by differences over this part of the step.
@@ -39,6 +42,18 @@ class Polish:
         report = self.descended()
         self.anchor = self.excursion.best_value
         return report
+
+    def ahead(self) -> None:
+        """Take Newton's steps from the best point as long as they lead on, up to a few Hessians."""
+        for _ in range(FEW_ROUNDS):
+            x = self.excursion.best
+            report = self.audited(x, None) if self.excursion.affords(cost_of_audit(self.engine.objective)) else None
+            if report is None:
+                break
+            report, taken = self.stepped(x, report)
+            descent = float(self.engine.state.first_value) - self.excursion.best_value
+            if not taken or report.decrement <= EARLY * descent:
+                break
 
     def descended(self) -> Audit | None:
         """Take Newton's steps by one Hessian after another; return the audit of where they end."""
