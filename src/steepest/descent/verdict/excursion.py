@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # A change of less than so many times the noise of f can't be told from none.
 NOISES = 4.0
+# The part of a value, or of the descent, that a gap may be for it to say that a minimum was found.
+TELLING = 1e-3
 
 
 class Excursion:
@@ -90,6 +92,11 @@ class Excursion:
     def unseen(self, anchor: float) -> float:
         """Return how small a gain can't be seen in values as large as those from an earlier one down to the best."""
         return EPS * max(abs(self.best_value), anchor - self.best_value)
+
+    def tells(self, gap: float) -> bool:
+        """Tell whether a gap is small beside the value or the descent, as one that is as large says nothing."""
+        first = float(self.engine.state.first_value)
+        return gap <= TELLING * max(abs(self.best_value), first - self.best_value)
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return the nearest point of the box."""

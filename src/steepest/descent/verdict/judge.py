@@ -14,6 +14,7 @@ from steepest.descent.state import RUNNING, STALLED
 from steepest.descent.verdict.audit import Audit, auditable, cost_of_audit
 from steepest.descent.verdict.ending import Ending
 from steepest.descent.verdict.escape import Left, Tail, along_ray, along_ridge, bends_down, by_newton, scales
+from steepest.descent.verdict.estimate import Estimate
 from steepest.descent.verdict.excursion import Excursion
 from steepest.descent.verdict.goal import Goal
 from steepest.descent.verdict.kink import WIDEST, settle
@@ -38,8 +39,6 @@ LONG = 1e-3
 DRIVEN, FIRST = 1e6, 4.0**-8
 # The part of a value that planes at a kink may leave to gain, where no tolerance was asked for.
 AT_KINK = 1e-8
-# The part of a value, or of the descent, that a gap may be for it to say that a minimum was found.
-TELLING = 1e-3
 # How often a kink is looked for, at most, and where it is only suspected; after how many audits without an end it is.
 MOST_LOOKS, MOST_KINKS, STEADY_AUDITS = 8, 3, 2
 
@@ -54,7 +53,7 @@ class Judge:
         self.excursion = Excursion(drive)
         self.drive, self.engine, self.helps = self.excursion.drive, drive.engine, self.excursion.helps
         self.goal = Goal(drive.budget, drive.view, self.excursion)
-        self.polish = Polish(self.excursion, self.goal)
+        self.polish, self.estimate = Polish(self.excursion, self.goal), Estimate(self.excursion, self.goal)
         self.audits = self.polished = self.kinks = 0
         probes = drive.helped and drive.rules.learns and auditable(self.engine.objective)
         self.first_probe = self.probe_after = PATIENCE * (drive.start.size + 10) if probes else math.inf
@@ -136,12 +135,7 @@ class Judge:
     def convinces(self, report: Audit) -> bool:
         """Tell whether the gap, but for what rounding of the gradient adds to it, is as small as that of a minimum."""
         gap = report.gap - report.hidden
-        return gap <= max(self.goal.asked, report.floor) or self.tells(gap)
-
-    def tells(self, gap: float) -> bool:
-        """Tell whether a gap is small beside the value or the descent, as one that is as large says nothing."""
-        value, first = self.excursion.best_value, float(self.engine.state.first_value)
-        return gap <= TELLING * max(abs(value), first - value)
+        return gap <= max(self.goal.asked, report.floor) or self.excursion.tells(gap)
 
     def certificate(self, kind: str, report: Audit) -> Certificate:
         """Return what a report says of the answer, beside what was asked for."""
@@ -336,7 +330,7 @@ class Judge:
             return Ending(Outcome.STALLED, f"{missed}: rounding hides more", certificate)
         if self.helps:
             noise = self.excursion.noise(x)
-            hidden = max(report.decrement, report.unknown) <= noise and self.tells(noise)
+            hidden = max(report.decrement, report.unknown) <= noise and self.excursion.tells(noise)
             if hidden and not self.goal.missed(report):
                 certificate = replace(certificate, tolerance=max(certificate.tolerance, noise))
                 return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
@@ -369,26 +363,22 @@ class Judge:
         return None if code == STALLED or self.audits + 1 >= MOST_AUDITS else report
 
     def estimated(self, code: int) -> Ending | None:
-        """Say how the run ended by what the steps alone have shown."""
+        """Say how the run ended where no Hessian can be had."""
         state = self.engine.state
-        x, value, gradient = self.excursion.best, self.excursion.best_value, np.asarray(state.gradient)
-        hidden = EPS * float(np.abs(gradient) @ np.maximum(np.abs(x), self.excursion.least))
-        gap, bound = float(state.estimate), max(self.goal.asked, 4 * EPS * abs(value), hidden)
-        certificate = Certificate("estimated", gap, bound)
-        if not np.any(gradient) and not int(state.iteration):
-            return self.flat(x)
-        if gap <= bound and (missed := self.goal.missed()):
-            if code == STALLED or not self.engine.tolerance:
-                return Ending(Outcome.STALLED, f"{missed}: rounding hides more, or it can't be told here")
+        if not np.any(np.asarray(state.gradient)) and not int(state.iteration):
+            return self.flat(self.excursion.best)
+        certificate = self.estimate(code == STALLED)
+        missed = _left(certificate.gap) if certificate.gap > certificate.tolerance else self.goal.missed()
+        if not missed:
+            return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
+        if code != STALLED and self.engine.tolerance:
             self.engine.tolerance *= SHARPER if self.engine.tolerance > FINEST else 0.0
             self.engine.mark(RUNNING)
             self.excursion.tell("audit", f"{missed}: the descent goes on")
             return None
-        if gap <= bound:
-            return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
-        if code != STALLED:
-            return self.stalled(certificate)
-        return self.at_kink(x, lambda: self.stalled(certificate))
+        if certificate.gap <= certificate.tolerance:
+            return Ending(Outcome.STALLED, f"{missed}: rounding hides more, or it can't be told here")
+        return self.at_kink(self.excursion.best, lambda: self.stalled(certificate))
 
     def stalled(self, certificate: Certificate) -> Ending:
         """Say that no step lowers the value; how far the minimum lies is said only where it is proven."""
