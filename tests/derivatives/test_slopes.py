@@ -318,3 +318,12 @@ class TestTime:
         run = st.minimize(f, np.zeros(20), gradient=slope, seconds=0.4)
         assert time.perf_counter() - began < 0.4 + 1.0 + 0.1
         assert run.outcome is st.Outcome.TIME_LIMIT
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e306, -1e306])
+def test_the_largest_values_that_doubles_have_are_no_noise(scale):
+    # float() keeps the code from being traced; squares of such values overflow.
+    run = st.minimize(lambda x, y: scale * (math.sin(float(x)) + math.cos(float(y))), (1.0, 2.0))
+    assert run.kind == "differences"
+    assert run.outcome == "converged", run.message
+    assert run.fun == pytest.approx(-2 * abs(scale), rel=1e-12)

@@ -83,6 +83,7 @@ def _bits(value: float) -> int:
     return 53 - (mantissa & -mantissa).bit_length() + 1 if mantissa else 0
 
 
+@np.errstate(all="ignore")
 def measured(
     value: Callable[[np.ndarray], float], x: np.ndarray, f0: float, size: np.ndarray, box: Box | None = None,
     coarse: float = EPS,
@@ -175,15 +176,19 @@ def _level(row: np.ndarray) -> float | None:
     """Return the noise that a row of values shows, None where it is not noise that makes them differ."""
     if not np.all(np.isfinite(row)):
         return None
-    levels, size = [], float(np.max(np.abs(row)))
+    size = float(np.max(np.abs(row)))
+    if not size:
+        return 0.0
+    # As parts of their size, as squares of large values overflow.
+    row, levels = row / size, []
     for k in range(1, ROWS):
         row = np.diff(row)
         factor = math.factorial(k) ** 2 / math.factorial(2 * k)
         levels.append((math.sqrt(factor * float(np.mean(row**2))), bool(np.min(row) * np.max(row) < 0)))
     for (a, _), (b, turns), (c, _) in zip(levels, levels[1:], levels[2:], strict=False):
         if turns and max(a, b, c) <= 4 * min(a, b, c):
-            return b
+            return b * size
     sizes = [level for level, _ in levels]
     if sizes[-1] > sizes[0] / 8:
-        return float(np.median(sizes))
-    return 0.0 if sizes[-1] <= SUSPECT * EPS * size else None
+        return float(np.median(sizes)) * size
+    return 0.0 if sizes[-1] <= SUSPECT * EPS else None

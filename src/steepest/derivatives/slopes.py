@@ -158,6 +158,8 @@ class Differences:
         self.calls += 1
         return self.plain(x)
 
+    # Differences of the largest values that doubles have may overflow.
+    @np.errstate(all="ignore")
     def __call__(self, x: np.ndarray) -> Slope:
         """Return the value and the gradient at a point."""
         self.calls = 0
