@@ -23,7 +23,7 @@ from sklearn.linear_model import SGDClassifier, SGDRegressor
 
 import steepest as st
 from steepest.derivatives.precision import double_precision
-from steepest.descent.choose import choose
+from steepest.rules.choose import choose
 
 COLUMNS, WIDE, HELD = 100, 47_000, 75
 RATE = 1e-4

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from steepest.derivatives.finite import FiniteDifference, finite_difference
     from steepest.derivatives.gradient import gradient, value_and_gradient
     from steepest.derivatives.higher import directional_derivative, hessian, jacobian
-    from steepest.descent import directions, steps
     from steepest.descent.basins import Basins, basins
     from steepest.descent.minimize import gradient_descent, maximize, minimize
     from steepest.descent.race import Race, race
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from steepest.fitting.result import Fit
     from steepest.fitting.table import TableFit, fit_table
     from steepest.models import losses, penalties
+    from steepest.rules import directions, steps
     from steepest.trace import Certificate, Event, Outcome, Trace
 
 __version__ = "0.1.0"
@@ -47,7 +47,7 @@ _HOMES = {
     "check_gradient": "steepest.derivatives.check",
     "difference_quotient": "steepest.derivatives.differences",
     "directional_derivative": "steepest.derivatives.higher",
-    "directions": "steepest.descent",
+    "directions": "steepest.rules",
     "finite_difference": "steepest.derivatives.finite",
     "fit": "steepest.fitting.fit",
     "fit_table": "steepest.fitting.table",
@@ -65,7 +65,7 @@ _HOMES = {
     "partial_derivative": "steepest.derivatives.differences",
     "penalties": "steepest.models",
     "race": "steepest.descent.race",
-    "steps": "steepest.descent",
+    "steps": "steepest.rules",
     "value_and_gradient": "steepest.derivatives.gradient",
 }
 

@@ -6,7 +6,7 @@ from scipy import optimize
 from tests.functions import STANDARD
 
 import steepest as st
-from steepest.descent import directions
+from steepest.rules import directions
 from steepest.trace import Outcome
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import steepest as st
 from steepest.derivatives.precision import double_precision
-from steepest.descent import directions
+from steepest.rules import directions
 
 
 def two_loops(pairs, scale, g):

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from steepest.descent import directions, steps
+from steepest.rules import directions, steps
 
 LONGEST = 25
 # Optax hands over to rules that are written elsewhere.

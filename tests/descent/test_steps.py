@@ -9,7 +9,7 @@ from scipy import optimize
 
 import steepest as st
 from steepest.derivatives.precision import double_precision
-from steepest.descent import directions, steps
+from steepest.rules import directions, steps
 
 SCHEDULES = {
     "exponential": (steps.Exponential(0.3, 0.7, 20), optax.exponential_decay(0.3, 20, 0.7)),

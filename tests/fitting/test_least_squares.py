@@ -14,7 +14,7 @@ from tests.oracles.nist import NonLinear
 import steepest as st
 from steepest.descent.least_squares import LeastSquares, rounding
 from steepest.descent.levenberg import LevenbergMarquardt, Linear
-from steepest.descent.state import Rules
+from steepest.rules.pair import Rules
 
 NAME = "levenberg-marquardt"
 X = np.linspace(0, 3, 60)

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from steepest.arguments import generator
+
 SHUFFLES = ("batches", "rows", False)
 MANY_ROWS = 100_000
 SHUFFLED_ROWS = 256
@@ -54,30 +56,6 @@ def minibatches(dataset: Any, batch_size: int, shuffle: bool = True, rng: Any = 
         generator(rng).shuffle(starts)
     for start in starts:
         yield dataset[start : start + int(batch_size)]
-
-
-def generator(rng: Any) -> np.random.Generator:
-    """Return what draws random numbers.
-
-    Parameters
-    ----------
-    rng : int, numpy.random.Generator or None
-        A seed, what shall draw, or None for another draw each time.
-
-    Returns
-    -------
-    numpy.random.Generator
-        What draws.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these.
-    """
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError):
-        raise ValueError(f"rng={rng!r}: give a whole number from 0 as the seed, a Generator, or None") from None
 
 
 @dataclass(frozen=True)

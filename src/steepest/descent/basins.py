@@ -12,14 +12,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from steepest.data.batches import generator
+from steepest.arguments import generator, our_words
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, tentative
 from steepest.derivatives.objective import Caller, serve
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import read_call
 from steepest.descent.budget import Budget
-from steepest.descent.choose import choose, our_words
 from steepest.descent.drive import Plan, descend
 from steepest.descent.lanes import MOST_LANES, descend_together
 from steepest.descent.loop import settle_of
@@ -27,6 +26,7 @@ from steepest.descent.restarts import drawn
 from steepest.descent.state import CANDIDATE, STALLED
 from steepest.descent.view import View
 from steepest.reading.window import window_given
+from steepest.rules.choose import choose
 from steepest.trace import Outcome
 
 TILE = 4096

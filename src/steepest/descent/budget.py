@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.descent.state import Rules
+from steepest.rules.pair import Rules
 
 WISHES = ("descent", "value", "x", "gradient")
 

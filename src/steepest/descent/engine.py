@@ -21,18 +21,8 @@ from steepest.derivatives.differences import least_size
 from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop import PATH_ROWS, advance, begin_of, chunk_of
-from steepest.descent.state import (
-    COLUMNS,
-    NO_GRADIENT,
-    NON_FINITE,
-    RUNNING,
-    Limits,
-    Packed,
-    Rules,
-    begin,
-    pack,
-    unpack,
-)
+from steepest.descent.state import COLUMNS, NO_GRADIENT, NON_FINITE, RUNNING, Limits, Packed, begin, pack, unpack
+from steepest.rules.pair import Rules
 
 CHUNK_SECONDS = 0.1
 FIRST_CHUNK = 64

@@ -10,7 +10,6 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS
 
-NAME = "levenberg-marquardt"
 MOST_SEARCHED = 30
 # How many times eps what is exactly singular may come out by a QR decomposition of many rows.
 ROUNDED = 8.0

@@ -16,7 +16,6 @@ import jax.numpy as jnp
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS
-from steepest.descent.searches import Trial
 from steepest.descent.state import (
     BOTTOMLESS,
     COLUMNS,
@@ -29,7 +28,6 @@ from steepest.descent.state import (
     Limits,
     Packed,
     Path,
-    Rules,
     State,
     begin,
     follow,
@@ -37,6 +35,8 @@ from steepest.descent.state import (
     table,
     unpack,
 )
+from steepest.rules.pair import Rules
+from steepest.rules.steps.searches import Trial
 
 MOST_TRIALS = 60
 PATH_ROWS = 32

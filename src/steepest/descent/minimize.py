@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.batches import generator
+from steepest.arguments import generator, our_words
 from steepest.derivatives.bounds import check_inside, read_bounds
 from steepest.derivatives.objective import Caller, serve
 from steepest.derivatives.structure import Calling, read_call
 from steepest.descent.budget import Budget
-from steepest.descent.choose import choose, our_words
 from steepest.descent.drive import Plan, descend
 from steepest.descent.restarts import RANDOM, best_of, drawn, read_restarts, template
 from steepest.descent.run import Run
-from steepest.descent.state import Rules
 from steepest.descent.view import View
+from steepest.rules.choose import choose
+from steepest.rules.pair import Rules
 
 
 @our_words

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.batches import generator
-from steepest.descent import directions, steps
+from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
-from steepest.descent.choose import choose, is_optax, our_words
 from steepest.descent.drive import descend
 from steepest.descent.minimize import planned
 from steepest.descent.run import Run
-from steepest.descent.state import Rules
+from steepest.rules import directions, steps
+from steepest.rules.choose import choose, is_optax
+from steepest.rules.pair import Rules
 from steepest.trace import Outcome
 
 LAPS = 500

@@ -20,7 +20,6 @@ from steepest.derivatives.compiled import Compiled, recalled, remember
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.structure import Calling, Structure
-from steepest.descent.state import Rules
 from steepest.fitting import lazy, own
 from steepest.fitting.glm import Glm
 from steepest.fitting.own import OwnGlm
@@ -36,6 +35,7 @@ from steepest.fitting.problem import (
     sizes_of,
 )
 from steepest.models.losses import Loss
+from steepest.rules.pair import Rules
 
 if TYPE_CHECKING:
     from steepest.fitting.linear import LinearProblem

@@ -16,12 +16,13 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code
-from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, Rules
+from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING
 from steepest.fitting import newton, proximal, proximal_newton, quasi_newton
 from steepest.fitting.certificate import WIDEST
 from steepest.fitting.glm import Glm
 from steepest.fitting.scaling import WIDEST_GRAM
 from steepest.models.losses import squared
+from steepest.rules.pair import Rules
 
 Array = Any
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.batches import generator
+from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
-from steepest.descent.choose import our_words
 from steepest.fitting.onward import Onward
 from steepest.fitting.result import Fit
 from steepest.fitting.streamed import fit_blocks

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 
 from steepest.data.batches import Layout
 from steepest.data.sparse import SparseRows
-from steepest.descent.directions import Plain
-from steepest.descent.state import Rules
 from steepest.fitting.problem import batch_of
+from steepest.rules.directions import Plain
+from steepest.rules.pair import Rules
 
 if TYPE_CHECKING:
     from steepest.fitting.glm import Glm

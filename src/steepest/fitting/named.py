@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest.descent import directions, steps
 from steepest.models import losses, penalties
+from steepest.rules import directions, steps
 
 ROOMS = {"directions": directions, "steps": steps, "penalties": penalties, "losses": losses}
 

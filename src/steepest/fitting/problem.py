@@ -21,7 +21,7 @@ from steepest.derivatives.compiled import Compiled, Jitted
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.structure import Calling, Structure
-from steepest.descent.state import Rules
+from steepest.rules.pair import Rules
 
 SAMPLE_ROWS = 500
 HEAVY = 2**22

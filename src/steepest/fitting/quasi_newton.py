@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from steepest.descent.directions import LBFGS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.glm import Glm, whitened
 from steepest.fitting.newton import CENTRED, MOST_IDLE, hardened, rested, suspect
 from steepest.fitting.plane import search
 from steepest.fitting.recession import separates
+from steepest.rules.directions import LBFGS
 
 Array = Any
 

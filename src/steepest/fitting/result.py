@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from steepest.arguments import our_words
 from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
-from steepest.descent.choose import our_words
 from steepest.descent.run import Run
 from steepest.fitting.kept import kept, regained
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from steepest.data.batches import generator
+from steepest.arguments import generator
 from steepest.descent.budget import Budget
 from steepest.fitting.result import Fit
 from steepest.fitting.stream import BATCH, Blocks, Stream, fit_stream

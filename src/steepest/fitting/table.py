@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.batches import generator
+from steepest.arguments import generator, our_words
 from steepest.data.encoding import Encoding
 from steepest.data.tables import read_table
 from steepest.descent.budget import Budget
-from steepest.descent.choose import our_words
 from steepest.descent.storage import staged, write_record
 from steepest.fitting.against_rest import against_rest
 from steepest.fitting.fit import fit_given

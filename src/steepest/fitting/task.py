@@ -13,7 +13,6 @@ from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.csr import is_sparse
 from steepest.derivatives.structure import Structure
 from steepest.descent.budget import Budget
-from steepest.descent.choose import is_optax
 from steepest.descent.drive import Drive, Plan
 from steepest.descent.halt import Halt
 from steepest.fitting.custom import CustomProblem
@@ -24,6 +23,7 @@ from steepest.fitting.validation import Observed, drawn, read_validation, watch
 from steepest.fitting.way import planned
 from steepest.fitting.words import check_shuffle, read_batch, read_rescaling, read_rules
 from steepest.models import Linear, losses
+from steepest.rules.choose import is_optax
 from steepest.trace import Trace
 
 MOST_BATCHED_EPOCHS = 100

@@ -7,18 +7,17 @@ from functools import partial
 from typing import Any
 
 from steepest.descent.budget import Budget
-from steepest.descent.choose import choose
 from steepest.descent.drive import Plan
 from steepest.descent.engine import Engine
 from steepest.descent.least_squares import LeastSquares
-from steepest.descent.levenberg import NAME as LEVENBERG
 from steepest.descent.levenberg import LevenbergMarquardt
-from steepest.descent.state import Rules
 from steepest.fitting.custom import CustomProblem
 from steepest.fitting.linear import LinearProblem
 from steepest.fitting.problem import Rows
 from steepest.fitting.residuals import MOST_WORK, hindrance
 from steepest.fitting.saga import AFTER
+from steepest.rules.choose import LEVENBERG, choose
+from steepest.rules.pair import Rules
 
 
 def planned(

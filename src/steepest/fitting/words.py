@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from steepest.data.batches import SHUFFLES
-from steepest.descent.choose import choose, is_optax
-from steepest.descent.levenberg import NAME as LEVENBERG
 from steepest.descent.levenberg import LevenbergMarquardt
-from steepest.descent.state import Rules
 from steepest.fitting.scaling import CHOICES, WIDEST_GRAM
 from steepest.models import Custom, Linear
+from steepest.rules.choose import LEVENBERG, choose, is_optax
+from steepest.rules.pair import Rules
 
 
 def read_model(model: Any) -> Any:

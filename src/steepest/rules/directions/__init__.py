@@ -2,10 +2,10 @@
 
 A rule is a frozen record of its hyper-parameters. `start(x)` is its state before the first step;
 calling it with a gradient, its state and the point gives the direction and the next state. The loop
-moves to x + t d, with the step size t from `steepest.descent.steps`.
+moves to x + t d, with the step size t from `steepest.rules.steps`.
 """
 
-from steepest.descent.first_order import (
+from steepest.rules.directions.first_order import (
     Adadelta,
     AdaGrad,
     Adam,
@@ -17,8 +17,8 @@ from steepest.descent.first_order import (
     Plain,
     RMSProp,
 )
-from steepest.descent.lbfgs import LBFGS
-from steepest.descent.transformation import Optax
+from steepest.rules.directions.lbfgs import LBFGS
+from steepest.rules.directions.transformation import Optax
 
 __all__ = [
     "LBFGS",

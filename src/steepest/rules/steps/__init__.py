@@ -1,9 +1,9 @@
 """How far to go: every step size under one name, fixed beforehand, following the descent, or searched for by trial."""
 
-from steepest.descent import adaptive, searches
-from steepest.descent.adaptive import AdGD, BarzilaiBorwein, DoG, DoWG, Polyak
-from steepest.descent.schedules import Constant, Cosine, Exponential, OneCycle, Schedule, Shrinking, Staircase
-from steepest.descent.searches import Armijo, ExactSearch, StrongWolfe, Wolfe
+from steepest.rules.steps import adaptive, searches
+from steepest.rules.steps.adaptive import AdGD, BarzilaiBorwein, DoG, DoWG, Polyak
+from steepest.rules.steps.schedules import Constant, Cosine, Exponential, OneCycle, Schedule, Shrinking, Staircase
+from steepest.rules.steps.searches import Armijo, ExactSearch, StrongWolfe, Wolfe
 
 __all__ = [
     "NAMED",

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from steepest.descent.rule import rule
+from steepest.rules.rule import rule
 
 Array = Any
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import jax.numpy as jnp
 
-from steepest.descent.rule import Array, State, rule
+from steepest.rules.rule import Array, State, rule
 
 
 class _FirstOrder:

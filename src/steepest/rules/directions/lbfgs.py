@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
-from steepest.descent.rule import Array, State, rule
+from steepest.rules.rule import Array, State, rule
 
 FLAT = 1e-12
 GROWTH = 4.0

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import jax
 
 from steepest.derivatives.tracing.fingerprint import Fingerprint
-from steepest.descent.rule import Array, State
+from steepest.rules.rule import Array, State
 
 
 @dataclass(frozen=True)

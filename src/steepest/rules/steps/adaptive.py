@@ -13,9 +13,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
-from steepest.descent.rule import rule
-from steepest.descent.schedules import check
-from steepest.descent.searches import Backtracking
+from steepest.rules.rule import rule
+from steepest.rules.steps.schedules import check
+from steepest.rules.steps.searches import Backtracking
 
 Array = Any
 FIRST = 0.01

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
-from steepest.descent.rule import rule
-from steepest.descent.schedules import check
+from steepest.rules.rule import rule
+from steepest.rules.steps.schedules import check
 
 Array = Any
 AGAINST = 1e-10
