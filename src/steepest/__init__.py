@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from steepest.derivatives.finite import FiniteDifference, finite_difference
     from steepest.derivatives.gradient import gradient, value_and_gradient
     from steepest.derivatives.higher import directional_derivative, hessian, jacobian
-    from steepest.descent.basins import Basins, basins
-    from steepest.descent.minimize import gradient_descent, maximize, minimize
-    from steepest.descent.race import Race, race
     from steepest.descent.run import Run
     from steepest.fitting.fit import fit, linear_gradient
     from steepest.fitting.load import load
     from steepest.fitting.result import Fit
     from steepest.fitting.table import TableFit, fit_table
+    from steepest.minimizing.basins import Basins, basins
+    from steepest.minimizing.minimize import gradient_descent, maximize, minimize
+    from steepest.minimizing.race import Race, race
     from steepest.models import losses, penalties
     from steepest.rules import directions, steps
     from steepest.trace import Certificate, Event, Outcome, Trace
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Basins": "steepest.descent.basins",
+    "Basins": "steepest.minimizing.basins",
     "Certificate": "steepest.trace",
     "Event": "steepest.trace",
     "FiniteDifference": "steepest.derivatives.finite",
     "Fit": "steepest.fitting.result",
     "GradientCheck": "steepest.derivatives.check",
     "Outcome": "steepest.trace",
-    "Race": "steepest.descent.race",
+    "Race": "steepest.minimizing.race",
     "Run": "steepest.descent.run",
     "TableFit": "steepest.fitting.table",
     "Trace": "steepest.trace",
-    "basins": "steepest.descent.basins",
+    "basins": "steepest.minimizing.basins",
     "check_gradient": "steepest.derivatives.check",
     "difference_quotient": "steepest.derivatives.differences",
     "directional_derivative": "steepest.derivatives.higher",
@@ -52,19 +52,19 @@ _HOMES = {
     "fit": "steepest.fitting.fit",
     "fit_table": "steepest.fitting.table",
     "gradient": "steepest.derivatives.gradient",
-    "gradient_descent": "steepest.descent.minimize",
+    "gradient_descent": "steepest.minimizing.minimize",
     "hessian": "steepest.derivatives.higher",
     "jacobian": "steepest.derivatives.higher",
     "linear_gradient": "steepest.fitting.fit",
     "load": "steepest.fitting.load",
     "losses": "steepest.models",
-    "maximize": "steepest.descent.minimize",
+    "maximize": "steepest.minimizing.minimize",
     "minibatches": "steepest.data.batches",
-    "minimize": "steepest.descent.minimize",
+    "minimize": "steepest.minimizing.minimize",
     "models": "steepest",
     "partial_derivative": "steepest.derivatives.differences",
     "penalties": "steepest.models",
-    "race": "steepest.descent.race",
+    "race": "steepest.minimizing.race",
     "steps": "steepest.rules",
     "value_and_gradient": "steepest.derivatives.gradient",
 }

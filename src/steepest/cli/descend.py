@@ -69,8 +69,8 @@ def minimize(
     figure = check_figure(picture) if picture else None
     folder = check_folder(out, "--out") if out else None
 
-    from steepest.descent.minimize import maximize as climb
-    from steepest.descent.minimize import minimize as descend
+    from steepest.minimizing.minimize import maximize as climb
+    from steepest.minimizing.minimize import minimize as descend
 
     rule: Any = learning_rate if learning_rate is not None else step or "auto"
     here: Any = point

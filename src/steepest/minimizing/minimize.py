@@ -14,9 +14,9 @@ from steepest.derivatives.objective import Caller, serve
 from steepest.derivatives.structure import Calling, read_call
 from steepest.descent.budget import Budget
 from steepest.descent.drive import Plan, descend
-from steepest.descent.restarts import RANDOM, best_of, drawn, read_restarts, template
 from steepest.descent.run import Run
 from steepest.descent.view import View
+from steepest.minimizing.restarts import RANDOM, best_of, drawn, read_restarts, template
 from steepest.rules.choose import choose
 from steepest.rules.pair import Rules
 

@@ -20,11 +20,11 @@ from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import read_call
 from steepest.descent.budget import Budget
 from steepest.descent.drive import Plan, descend
-from steepest.descent.lanes import MOST_LANES, descend_together
 from steepest.descent.loop import settle_of
-from steepest.descent.restarts import drawn
 from steepest.descent.state import CANDIDATE, STALLED
 from steepest.descent.view import View
+from steepest.minimizing.lanes import MOST_LANES, descend_together
+from steepest.minimizing.restarts import drawn
 from steepest.reading.window import window_given
 from steepest.rules.choose import choose
 from steepest.trace import Outcome

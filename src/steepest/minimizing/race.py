@@ -12,8 +12,8 @@ import numpy as np
 from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
 from steepest.descent.drive import descend
-from steepest.descent.minimize import planned
 from steepest.descent.run import Run
+from steepest.minimizing.minimize import planned
 from steepest.rules import directions, steps
 from steepest.rules.choose import choose, is_optax
 from steepest.rules.pair import Rules
