@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from steepest.data import csr
 from steepest.data.arrays import read_features
 from steepest.data.batches import Layout
-from steepest.data.csr import SparseColumns, segment_width
+from steepest.data.sparse import csr
+from steepest.data.sparse.csr import SparseColumns, segment_width
 from steepest.derivatives.precision import double_precision
 
 ROWS, WIDE = 40, 9

@@ -7,7 +7,7 @@ from tests import convex
 
 import steepest as st
 from steepest.fitting.glm import Glm
-from steepest.models.softmax import Contrasted
+from steepest.models.losses.softmax import Contrasted
 
 losses = st.losses
 

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression, PoissonRegressor
 
 import steepest as st
 from steepest.fitting.recession import Recession
-from steepest.models.softmax import Contrasted
+from steepest.models.losses.softmax import Contrasted
 
 LOGISTIC, POISSON = st.models.Logistic(), st.models.Poisson()
 losses = st.losses

@@ -9,7 +9,7 @@ from sklearn import metrics
 from steepest.derivatives.precision import double_precision
 from steepest.fitting.glm import Glm
 from steepest.models import losses
-from steepest.models.softmax import Contrasted
+from steepest.models.losses.softmax import Contrasted
 
 
 def each(metric, **words):

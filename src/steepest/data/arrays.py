@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.csr import is_sparse, read_dtype, read_rows
+from steepest.data.sparse.csr import is_sparse, read_dtype, read_rows
 
 
 def read_features(X: Any, dtype: Any = None, what: str = "X") -> tuple[Any, list[str] | None]:

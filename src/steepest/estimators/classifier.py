@@ -16,7 +16,7 @@ from steepest.estimators.rows import checked
 from steepest.estimators.words import penalty_of
 from steepest.fitting.linear import kink_of
 from steepest.models import losses
-from steepest.models.loss import softplus
+from steepest.models.losses.base import softplus
 
 
 def _is_calibrated(classifier: DescentClassifier) -> bool:

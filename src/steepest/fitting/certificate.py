@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.data.sparse import SparseRows
+from steepest.data.sparse.segments import SparseRows
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from steepest.data.batches import AsTheyAre, Columns, Layout
-from steepest.data.csr import is_sparse
+from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective, leaves_of
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.engine import Engine

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.batches import Layout
-from steepest.data.csr import is_sparse
+from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.compiled import Compiled, recalled, remember
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely

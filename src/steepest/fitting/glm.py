@@ -9,11 +9,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from steepest.data.sparse import dense, rows_of
+from steepest.data.sparse.segments import dense, rows_of
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import LEAST_PART
 from steepest.derivatives.tracing.tracer import Traced, stack
-from steepest.models.loss import Loss
+from steepest.models.losses.base import Loss
 
 Array = Any
 

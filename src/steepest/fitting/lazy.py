@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from steepest.data.batches import Layout
-from steepest.data.sparse import SparseRows
+from steepest.data.sparse.segments import SparseRows
 from steepest.fitting.problem import batch_of
 from steepest.rules.directions import Plain
 from steepest.rules.pair import Rules

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from steepest.data.batches import AsTheyAre, Columns, Layout
-from steepest.data.csr import SparseColumns, is_sparse
+from steepest.data.sparse.csr import SparseColumns, is_sparse
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
@@ -32,8 +32,8 @@ from steepest.fitting.scaling import Changed, Coordinates, coordinates
 from steepest.fitting.sparse_certificate import SparseCertifier
 from steepest.models import Linear, Multinomial
 from steepest.models.losses import Kinked, Loss, softmax, squared
+from steepest.models.losses.softmax import Contrasted
 from steepest.models.penalties import L1, L2, ElasticNet
-from steepest.models.softmax import Contrasted
 
 Function = Callable[..., Any]
 

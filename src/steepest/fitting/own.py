@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.data.csr import SparseColumns
+from steepest.data.sparse.csr import SparseColumns
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.structure import Calling, Structure

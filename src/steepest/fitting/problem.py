@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.batches import AsTheyAre, Layout
-from steepest.data.sparse import picked_from, rows_of
+from steepest.data.sparse.segments import picked_from, rows_of
 from steepest.derivatives.compiled import Compiled, Jitted
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely

@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.data.csr import is_sparse
+from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.fitting.glm import Glm
 from steepest.fitting.scaling import coordinates, edges
-from steepest.models.loss import Loss
+from steepest.models.losses.base import Loss
 
 Array = Any
 

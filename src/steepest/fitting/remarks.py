@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.descent.verdict.ending import message
 from steepest.fitting.result import Fit
-from steepest.models.loss import Loss
+from steepest.models.losses.base import Loss
 from steepest.trace import Certificate, Event, Outcome
 
 if TYPE_CHECKING:

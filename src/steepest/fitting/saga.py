@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.batches import Layout
-from steepest.data.sparse import squares
+from steepest.data.sparse.segments import squares
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.state import RUNNING

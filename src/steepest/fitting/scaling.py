@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data import csr
+from steepest.data.sparse import csr
 
 WIDEST_GRAM = 500
 BLOCK_ROWS, ABREAST = 4096, 64

@@ -11,8 +11,8 @@ import numpy as np
 from steepest.data.tables import counted
 from steepest.fitting.confusion import Confusion
 from steepest.models.losses import Loss, Quantile
-from steepest.models.smooth import Gamma, LogLoss, Poisson, Squared
-from steepest.models.softmax import Softmax
+from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
+from steepest.models.losses.softmax import Softmax
 
 TINY = np.finfo(float).tiny
 

@@ -32,8 +32,8 @@ from steepest.fitting.glm import Glm
 from steepest.fitting.proximal import least
 from steepest.fitting.recession import Recession
 from steepest.fitting.scaling import Coordinates
-from steepest.models.loss import Loss
-from steepest.models.smooth import LogLoss, Poisson, Squared
+from steepest.models.losses.base import Loss
+from steepest.models.losses.smooth import LogLoss, Poisson, Squared
 
 Array = Any
 

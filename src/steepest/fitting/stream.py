@@ -14,8 +14,8 @@ import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import Layout
-from steepest.data.csr import SparseColumns, edges, is_sparse, moments
-from steepest.data.sparse import rows_of
+from steepest.data.sparse.csr import SparseColumns, edges, is_sparse, moments
+from steepest.data.sparse.segments import rows_of
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
-from steepest.data.csr import is_sparse
+from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.structure import Structure
 from steepest.descent.budget import Budget
 from steepest.descent.drive import Drive, Plan

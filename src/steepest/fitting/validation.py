@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import AsTheyAre, Layout
-from steepest.data.csr import is_sparse
+from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.descent.verdict.watch import Watch
 from steepest.descent.view import View

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.loss import Loss
 from steepest.models.losses import squared
+from steepest.models.losses.base import Loss
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.loss import Loss, shares
 from steepest.models.losses import gamma, log_loss, poisson, softmax, squared
+from steepest.models.losses.base import Loss, shares
 
 BLOCK_ROWS = 4096
 

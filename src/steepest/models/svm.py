@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from steepest.models.features import KINDS, Features, learned
-from steepest.models.kinked import EpsilonInsensitive
 from steepest.models.linear import Linear
-from steepest.models.loss import Loss
 from steepest.models.losses import hinge
+from steepest.models.losses.base import Loss
+from steepest.models.losses.kinked import EpsilonInsensitive
 from steepest.models.penalties import L2
 
 KERNELS = ("linear", "rbf")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.loss import Loss, positive, shares
+from steepest.models.losses.base import Loss, positive, shares
 
 # How far rounding may lead beyond the end of a range; and how large a change of a share is too large for its rounding.
 EDGE, FAR = 1e-13, 100.0

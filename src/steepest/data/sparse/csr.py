@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from steepest.data.batches import Layout, aligned
 
 if TYPE_CHECKING:
-    from steepest.data.sparse import SparseRows
+    from steepest.data.sparse.segments import SparseRows
 
 FLOATS = (np.float32, np.float64)
 BLOCK_ENTRIES = 2**18
@@ -165,7 +165,7 @@ class SparseColumns:
 
     def arranged(self, layout: Layout, order: np.ndarray | None) -> SparseRows:
         """Return the rows in an order, with rows without entries behind them, as a layout has them."""
-        from steepest.data.sparse import SparseRows
+        from steepest.data.sparse.segments import SparseRows
 
         lengths = np.diff(self.X.indptr)
         width = segment_width(lengths, self.dtype.itemsize)

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.loss import Loss
-from steepest.models.smooth import entropic
+from steepest.models.losses.base import Loss
+from steepest.models.losses.smooth import entropic
 
 
 @dataclass(frozen=True, repr=False)

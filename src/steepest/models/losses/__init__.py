@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from steepest.models.kinked import Absolute, EpsilonInsensitive, Hinge, Kinked, Quantile
-from steepest.models.loss import Loss
-from steepest.models.smooth import Gamma, Huber, LogLoss, Poisson, Squared, SquaredHinge
-from steepest.models.softmax import Softmax
+from steepest.models.losses.base import Loss
+from steepest.models.losses.kinked import Absolute, EpsilonInsensitive, Hinge, Kinked, Quantile
+from steepest.models.losses.smooth import Gamma, Huber, LogLoss, Poisson, Squared, SquaredHinge
+from steepest.models.losses.softmax import Softmax
 
 __all__ = [
     "NAMED",

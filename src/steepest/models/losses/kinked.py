@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from steepest.models.loss import Loss, positive, shares, softplus
+from steepest.models.losses.base import Loss, positive, shares, softplus
 
 
 class Kinked(Loss):
