@@ -23,9 +23,9 @@ from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier, SGDRe
 from stopwatch import timed
 
 import steepest as st
-from steepest.data.encoding import learn_encoding
-from steepest.data.tables import read_table
-from steepest.data.target import learn_target
+from steepest.tabular.encoding import learn_encoding
+from steepest.tabular.files import read_table
+from steepest.tabular.target import learn_target
 
 FILE = package.replace("__init__.py", "data/flights.csv.zip")
 FEATURES = ["dep_delay", "distance", "carrier", "origin", "month", "hour"]

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from steepest.derivatives.higher import directional_derivative, hessian, jacobian
     from steepest.descent.run import Run
     from steepest.fitting.fit import fit, linear_gradient
-    from steepest.fitting.load import load
     from steepest.fitting.result import Fit
-    from steepest.fitting.table import TableFit, fit_table
+    from steepest.loading import load
     from steepest.minimizing.basins import Basins, basins
     from steepest.minimizing.minimize import gradient_descent, maximize, minimize
     from steepest.minimizing.race import Race, race
     from steepest.models import losses, penalties
     from steepest.rules import directions, steps
+    from steepest.tabular.fit import TableFit, fit_table
     from steepest.trace import Certificate, Event, Outcome, Trace
 
 __version__ = "0.1.0"
@@ -41,7 +41,7 @@ _HOMES = {
     "Outcome": "steepest.trace",
     "Race": "steepest.minimizing.race",
     "Run": "steepest.descent.run",
-    "TableFit": "steepest.fitting.table",
+    "TableFit": "steepest.tabular.fit",
     "Trace": "steepest.trace",
     "basins": "steepest.minimizing.basins",
     "check_gradient": "steepest.derivatives.check",
@@ -50,13 +50,13 @@ _HOMES = {
     "directions": "steepest.rules",
     "finite_difference": "steepest.derivatives.finite",
     "fit": "steepest.fitting.fit",
-    "fit_table": "steepest.fitting.table",
+    "fit_table": "steepest.tabular.fit",
     "gradient": "steepest.derivatives.gradient",
     "gradient_descent": "steepest.minimizing.minimize",
     "hessian": "steepest.derivatives.higher",
     "jacobian": "steepest.derivatives.higher",
     "linear_gradient": "steepest.fitting.fit",
-    "load": "steepest.fitting.load",
+    "load": "steepest.loading",
     "losses": "steepest.models",
     "maximize": "steepest.minimizing.minimize",
     "minibatches": "steepest.data.batches",

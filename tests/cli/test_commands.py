@@ -351,6 +351,6 @@ def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, whe
 
 def interrupted_fit(folder, when, options, patch):
     """Run a fit in a child that is patched to say when it is under way, and then interrupted."""
-    script = "import sys, time, steepest.fitting.table as table, steepest.cli as cli\n" + textwrap.dedent(patch)
+    script = "import sys, time, steepest.tabular.fit as table, steepest.cli as cli\n" + textwrap.dedent(patch)
     words = ["fit", "t.csv", "--target", "y" if when == "callback" else "height", "--out", "kept", *options]
     return interrupted(script + "\ncli.main()", *words, folder=folder)

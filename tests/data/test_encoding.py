@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from steepest.data.encoding import Encoding, learn_encoding
-from steepest.data.tables import TableError, read_table
-from steepest.data.target import learn_target
+from steepest.tabular.encoding import Encoding, learn_encoding
+from steepest.tabular.files import TableError, read_table
+from steepest.tabular.target import learn_target
 
 
 def encode(columns, **options):

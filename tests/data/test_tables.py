@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from steepest.data.tables import TableError, read_table
+from steepest.tabular.files import TableError, read_table
 
 PLAIN = "a,b,c\n1,2.5,red\n2,,blue\n3,4.5,red\n"
 

@@ -7,8 +7,8 @@ import optax
 import pytest
 
 import steepest as st
-from steepest.fitting.load import load
 from steepest.fitting.named import named, worded
+from steepest.loading import load
 from steepest.models import losses
 from steepest.rules import directions, steps
 

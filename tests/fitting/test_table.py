@@ -19,9 +19,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 import steepest as st
-from steepest.fitting.confusion import Confusion
-from steepest.fitting.prepared import prepare
-from steepest.fitting.score import HeldOut, score_of
+from steepest.tabular.confusion import Confusion
+from steepest.tabular.prepare import prepare
+from steepest.tabular.score import HeldOut, score_of
 
 NUMBERS, TEXTS = ["dep_delay", "distance", "month", "hour"], ["carrier", "origin"]
 

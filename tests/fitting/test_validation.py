@@ -6,7 +6,7 @@ import pytest
 import steepest as st
 from steepest.descent.verdict.ending import Ending
 from steepest.descent.verdict.watch import Best
-from steepest.fitting.load import load
+from steepest.loading import load
 from steepest.reading import DescentDisplay
 from steepest.trace import Certificate, Outcome
 

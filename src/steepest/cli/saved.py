@@ -14,7 +14,7 @@ def show(folder: str, picture: str | None) -> int:
     """Print the run or the fit that is kept in FOLDER."""
     figure = check_figure(picture) if picture else None
 
-    from steepest.fitting.load import load
+    from steepest.loading import load
 
     run = load(folder)
     if run.title:

@@ -81,7 +81,7 @@ def fit(
     weighed = read_penalty(penalty, alpha, l1_ratio, ridge)
     folder = check_folder(out, "--out")
 
-    from steepest.fitting.table import fit_table
+    from steepest.tabular.fit import fit_table
 
     step = "auto" if learning_rate is None else learning_rate
     fitted = fit_table(file, target, drop=drop or (), loss=cost, penalty=weighed, step=step, rng=seed, **chosen)
@@ -97,9 +97,9 @@ def fit(
 @click.option("--out", metavar="FILE", help="Where to write the predictions as CSV; the screen by default.")
 def predict(folder: str, file: str, out: str | None) -> int:
     """Predict each row of FILE with the fit that is kept in FOLDER."""
-    from steepest.data.tables import TableError
-    from steepest.fitting.load import load
-    from steepest.fitting.table import TableFit
+    from steepest.loading import load
+    from steepest.tabular.files import TableError
+    from steepest.tabular.fit import TableFit
 
     path = check_file(out, "--out") if out else None
     fitted = load(folder)

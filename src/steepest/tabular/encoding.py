@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from steepest.data.columns import (
+from steepest.tabular.columns import (
     allowed,
     column_of,
 )
-from steepest.data.parts import PARTS, Part, Rows, learn_part
-from steepest.data.tables import TableError, arrow, counted, nearest
+from steepest.tabular.encoders import PARTS, Part, Rows, learn_part
+from steepest.tabular.files import TableError, arrow, counted, nearest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,7 @@ class Encoding:
 
     Examples
     --------
-    >>> from steepest.data.tables import read_table
+    >>> from steepest.tabular.files import read_table
     >>> table, _ = read_table({"size": [1.0, None, 5.0], "colour": ["red", "blue", "red"]})
     >>> encoding = learn_encoding(table)
     >>> encoding.names
@@ -192,7 +192,7 @@ def learn_encoding(
 
     Examples
     --------
-    >>> from steepest.data.tables import read_table
+    >>> from steepest.tabular.files import read_table
     >>> table, _ = read_table({"plan": ["a", "b", "b"], "age": [31, 42, 53], "id": ["u", "v", "w"], "y": [1, 2, 3]})
     >>> encoding = learn_encoding(table, "y", max_categories=2)
     >>> encoding.names

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from steepest.data.columns import allowed, as_codes, as_flags, as_numbers, column_of, family_of, is_text, stray_hint
-from steepest.data.tables import TableError, arrow, counted
+from steepest.tabular.columns import allowed, as_codes, as_flags, as_numbers, column_of, family_of, is_text, stray_hint
+from steepest.tabular.files import TableError, arrow, counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,7 +77,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
 
     Examples
     --------
-    >>> from steepest.data.tables import read_table
+    >>> from steepest.tabular.files import read_table
     >>> table, _ = read_table({"ill": ["no", "yes", None, "no"]})
     >>> answer = learn_target(table, "ill")
     >>> answer.y, answer.classes

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from steepest.data.columns import (
+from steepest.tabular.columns import (
     DAY,
     as_codes,
     as_flags,
@@ -22,7 +22,7 @@ from steepest.data.columns import (
     stray_hint,
     unit_of,
 )
-from steepest.data.tables import arrow, counted
+from steepest.tabular.files import arrow, counted
 
 Rows = np.ndarray | slice
 

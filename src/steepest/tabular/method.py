@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from steepest import models
-from steepest.data.target import Task
 from steepest.fitting.result import Fit
 from steepest.models import losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2
+from steepest.tabular.target import Task
 
 MODELS = {"linear": "a linear model", "svm": "a support vector machine"}
 KERNELS = ("linear", "rbf")

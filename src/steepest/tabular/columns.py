@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.tables import TableError, arrow, nearest
+from steepest.tabular.files import TableError, arrow, nearest
 
 DAY = 24 * 3_600_000_000
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.tables import arrow
+from steepest.tabular.files import arrow
 
 
 def columns_of(

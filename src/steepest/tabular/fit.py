@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 
 from steepest.arguments import generator, our_words
-from steepest.data.encoding import Encoding
-from steepest.data.tables import read_table
 from steepest.descent.budget import Budget
 from steepest.descent.storage import staged, write_record
-from steepest.fitting.against_rest import against_rest
 from steepest.fitting.fit import fit_given
-from steepest.fitting.method import Method, described, outputs_of, parameter_names
 from steepest.fitting.named import named, worded
-from steepest.fitting.predictions import columns_of, write_csv
-from steepest.fitting.prepared import Prepared, check_numbers, prepare, prepared_again
 from steepest.fitting.result import Fit
-from steepest.fitting.score import HeldOut, Score, score_of, tells_probabilities, told
 from steepest.fitting.task import Given
 from steepest.models import SVM, losses
 from steepest.models.penalties import L2
+from steepest.tabular.encoding import Encoding
+from steepest.tabular.files import read_table
+from steepest.tabular.method import Method, described, outputs_of, parameter_names
+from steepest.tabular.one_vs_rest import against_rest
+from steepest.tabular.predictions import columns_of, write_csv
+from steepest.tabular.prepare import Prepared, check_numbers, prepare, prepared_again
+from steepest.tabular.score import HeldOut, Score, score_of, tells_probabilities, told
 from steepest.trace import Outcome
 
 PREDICTIONS = "predictions.csv"

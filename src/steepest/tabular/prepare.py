@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.encoding import Encoding, learn_encoding
-from steepest.data.tables import TableError, arrow, counted, read_table
-from steepest.data.target import Task, learn_target
-from steepest.fitting.method import worded
 from steepest.models.losses import Loss
+from steepest.tabular.encoding import Encoding, learn_encoding
+from steepest.tabular.files import TableError, arrow, counted, read_table
+from steepest.tabular.method import worded
+from steepest.tabular.target import Task, learn_target
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from steepest.descent.run import Run
 from steepest.descent.storage import read_record, unreadable
 from steepest.fitting.onward import Stored
 from steepest.fitting.result import Fit
-from steepest.fitting.table import TableFit
+from steepest.tabular.fit import TableFit
 
 
 def load(folder: str | os.PathLike[str]) -> Run:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from steepest.data.tables import counted
-from steepest.fitting.confusion import Confusion
 from steepest.models.losses import Loss, Quantile
 from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
 from steepest.models.losses.softmax import Softmax
+from steepest.tabular.confusion import Confusion
+from steepest.tabular.files import counted
 
 TINY = np.finfo(float).tiny
 
