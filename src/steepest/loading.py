@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from steepest.descent.run import Run
-from steepest.descent.storage import read_record, unreadable
 from steepest.fitting.onward import Stored
 from steepest.fitting.result import Fit
+from steepest.saving.folder import read_record, unreadable
 from steepest.tabular.fit import TableFit
 
 

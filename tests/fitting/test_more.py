@@ -7,10 +7,10 @@ import optax
 import pytest
 
 import steepest as st
-from steepest.fitting.named import named, worded
 from steepest.loading import load
 from steepest.models import losses
 from steepest.rules import directions, steps
+from steepest.saving.objects import named, worded
 
 DRAWS = np.random.default_rng(5)
 X = DRAWS.normal(size=(120, 3)) * [1, 10, 0.1] + [0, 5, 1]

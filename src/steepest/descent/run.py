@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.descent.storage import plain, revived, staged, write_record
+from steepest.saving.folder import plain, revived, staged, write_record
 from steepest.trace import Certificate, Event, Outcome, Trace, dumps
 
 if TYPE_CHECKING:

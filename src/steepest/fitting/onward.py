@@ -10,13 +10,13 @@ import numpy as np
 
 from steepest.descent.budget import Budget
 from steepest.descent.halt import Halt
-from steepest.descent.storage import plain, revived
 from steepest.descent.verdict.watch import Best
-from steepest.fitting.kept import NAMED
 from steepest.fitting.linear import LinearProblem
-from steepest.fitting.named import UnnamedError, named, worded
 from steepest.fitting.result import Fit
 from steepest.fitting.task import Asked, Given, Task
+from steepest.saving.folder import plain, revived
+from steepest.saving.models import NAMED
+from steepest.saving.objects import UnnamedError, named, worded
 
 PLACE = "onward/"
 ELSE = "more() goes on with the same rows; for others begin anew from here, fit(model, X, y, start=fit.params)"

@@ -12,7 +12,7 @@ from steepest.arguments import our_words
 from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
-from steepest.fitting.kept import kept, regained
+from steepest.saving.models import kept, regained
 
 MOST_SHOWN = 100
 

@@ -14,13 +14,13 @@ import numpy as np
 
 from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
-from steepest.descent.storage import staged, write_record
 from steepest.fitting.fit import fit_given
-from steepest.fitting.named import named, worded
 from steepest.fitting.result import Fit
 from steepest.fitting.task import Given
 from steepest.models import SVM, losses
 from steepest.models.penalties import L2
+from steepest.saving.folder import staged, write_record
+from steepest.saving.objects import named, worded
 from steepest.tabular.encoding import Encoding
 from steepest.tabular.files import read_table
 from steepest.tabular.method import Method, described, outputs_of, parameter_names
