@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import steepest as st
-from steepest.reading import (
+from steepest.inspection import (
     BasinDisplay,
     ContourDisplay,
     CurveDisplay,
@@ -20,8 +20,8 @@ from steepest.reading import (
     SlopesDisplay,
     SurfaceDisplay,
     TrainingDisplay,
-    style,
 )
+from steepest.inspection.plots import style
 
 FOLDER = Path(__file__).parent / "pictures"
 DPI = 100

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import steepest as st
-from steepest.reading import overview, save_figure
+from steepest.inspection import overview, save_figure
 
 FEATURES = ["dep_delay", "distance", "carrier", "origin", "month", "hour"]
 RUNS = Path("runs")

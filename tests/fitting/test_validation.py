@@ -6,8 +6,8 @@ import pytest
 import steepest as st
 from steepest.descent.verdict.ending import Ending
 from steepest.descent.verdict.watch import Best
+from steepest.inspection import DescentDisplay
 from steepest.loading import load
-from steepest.reading import DescentDisplay
 from steepest.trace import Certificate, Outcome
 
 DRAWS = np.random.default_rng(3)

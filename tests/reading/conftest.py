@@ -9,7 +9,7 @@ mpl.use("Agg")
 import pytest
 from matplotlib import pyplot as plt
 
-from steepest.reading import save_figure
+from steepest.inspection import save_figure
 
 
 @pytest.fixture(autouse=True)

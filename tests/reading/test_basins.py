@@ -8,8 +8,8 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
-from steepest.reading import BasinDisplay
-from steepest.reading.basins import FILLS
+from steepest.inspection import BasinDisplay
+from steepest.inspection.plots.basins import FILLS
 
 
 def double_well(nx=40, ny=30):

@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from tests.reading.runs import bowl, make_run, not_at_hand
 
-from steepest.reading import (
+from steepest.inspection import (
     ContourDisplay,
     CurveDisplay,
     DescentDisplay,
@@ -15,8 +15,8 @@ from steepest.reading import (
     overview,
     plot_run,
     save_figure,
-    style,
 )
+from steepest.inspection.plots import style
 from steepest.trace import Outcome
 
 

@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 from matplotlib.quiver import Quiver
 from tests.reading.runs import bowl, halving, make_run, not_at_hand
 
-from steepest.reading import QuiverDisplay
+from steepest.inspection import QuiverDisplay
 
 WINDOW = ((-3, 3), (-2, 2))
 

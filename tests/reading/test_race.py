@@ -8,7 +8,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from tests.reading.runs import bowl, halving, make_run, not_at_hand
 
-from steepest.reading import RaceDisplay, style
+from steepest.inspection import RaceDisplay
+from steepest.inspection.plots import style
 from steepest.trace import Outcome
 
 

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 from tests.reading.runs import halving, make_run
 
-from steepest.reading import SlopesDisplay, style
+from steepest.inspection import SlopesDisplay
+from steepest.inspection.plots import style
 
 
 def square(**more):

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 from tests.reading.runs import bowl, halving, make_run, not_at_hand
 
-from steepest.reading import SurfaceDisplay, plot_run, style
+from steepest.inspection import SurfaceDisplay, plot_run
+from steepest.inspection.plots import style
 from steepest.trace import Outcome
 
 

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from tests.reading.runs import make_run
 
 import steepest as st
+from steepest.inspection import TrainingDisplay, plot_run
 from steepest.models import Custom, Linear
-from steepest.reading import TrainingDisplay, plot_run
 
 
 def learning(epochs=9, model=None, params=None, shape=(-1,), **more):

@@ -88,7 +88,7 @@ def minimize(
     click.echo(f"{function.text} from {where}{more}")
     click.echo(str(run))
     if figure:
-        from steepest.reading import overview, save_figure
+        from steepest.inspection import overview, save_figure
 
         click.echo(f"picture: {save_figure(overview(run), figure)}")
     if folder:

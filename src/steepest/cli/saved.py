@@ -21,7 +21,7 @@ def show(folder: str, picture: str | None) -> int:
         click.echo(run.title)
     click.echo(str(run))
     if figure:
-        from steepest.reading import DescentDisplay, save_figure
+        from steepest.inspection import DescentDisplay, save_figure
 
         click.echo(f"picture: {save_figure(DescentDisplay.from_run(run), figure)}")
     return 0

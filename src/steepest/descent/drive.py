@@ -19,6 +19,7 @@ from steepest.derivatives.objective import Objective
 from steepest.descent.budget import Budget
 from steepest.descent.engine import CHUNK_SECONDS, FIRST_CHUNK, Engine, chunk_sizes
 from steepest.descent.halt import Halt
+from steepest.descent.progress import Progress
 from steepest.descent.run import Run
 from steepest.descent.state import BOTTOMLESS, CANDIDATE, COLUMNS, NON_FINITE, STALLED, UNBOUNDED
 from steepest.descent.verdict.answer import checked, gradient_at
@@ -27,7 +28,6 @@ from steepest.descent.verdict.judge import Judge
 from steepest.descent.verdict.polish import EARLY, FEW_VARIABLES
 from steepest.descent.verdict.watch import Best, Watch
 from steepest.descent.view import View
-from steepest.reading.progress import Progress
 from steepest.rules.pair import Rules
 from steepest.trace import Certificate, Event, Outcome, Recorder, Trace
 

@@ -230,7 +230,7 @@ class Run:
         display
             The Display object, with its figure, axes and numbers as attributes.
         """
-        from steepest.reading import plot_run
+        from steepest.inspection import plot_run
 
         return plot_run(self, ax=ax)
 

@@ -20,13 +20,13 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
 from steepest.derivatives.tracing.tracer import Traced, stack
+from steepest.descent.progress import Progress
 from steepest.descent.state import COLUMNS
 from steepest.descent.verdict.ending import message
 from steepest.descent.view import View
 from steepest.fitting.result import Fit
 from steepest.fitting.scaling import EPS, WIDEST_GRAM, Coordinates
 from steepest.models import Linear, losses
-from steepest.reading.progress import Progress
 from steepest.trace import Certificate, Outcome, Recorder
 
 Array = Any

@@ -23,9 +23,9 @@ from steepest.descent.drive import Plan, descend
 from steepest.descent.loop import settle_of
 from steepest.descent.state import CANDIDATE, STALLED
 from steepest.descent.view import View
+from steepest.inspection.window import window_given
 from steepest.minimizing.lanes import MOST_LANES, descend_together
 from steepest.minimizing.restarts import drawn
-from steepest.reading.window import window_given
 from steepest.rules.choose import choose
 from steepest.trace import Outcome
 
@@ -98,7 +98,7 @@ class Basins:
         BasinDisplay
             The display, with its figure, axes and numbers as attributes.
         """
-        from steepest.reading import BasinDisplay
+        from steepest.inspection import BasinDisplay
 
         return BasinDisplay.from_basins(self).plot(ax)
 

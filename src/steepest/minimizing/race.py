@@ -88,7 +88,7 @@ class Race:
         RaceDisplay
             The display, with its figure, axes and numbers as attributes.
         """
-        from steepest.reading import RaceDisplay
+        from steepest.inspection import RaceDisplay
 
         return RaceDisplay.from_race(self).plot(ax)
 

@@ -213,7 +213,7 @@ class TableFit(Fit):
         OSError
             If the folder can't be written.
         """
-        from steepest.reading import DescentDisplay, save_figure
+        from steepest.inspection import DescentDisplay, save_figure
 
         with staged(folder) as room:
             save_figure(DescentDisplay.from_run(self), room / PICTURE)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.reading import style
-from steepest.reading.descent import DescentDisplay
-from steepest.reading.line import LineDisplay, curve_of
+from steepest.inspection.plots import style
+from steepest.inspection.plots.descent import DescentDisplay
+from steepest.inspection.plots.line import LineDisplay, curve_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.reading import style
-from steepest.reading.contour import ContourDisplay
-from steepest.reading.path import draw_path, path_of
-from steepest.reading.window import HUGE, NOT_AT_HAND
+from steepest.inspection.plots import style
+from steepest.inspection.plots.contour import ContourDisplay
+from steepest.inspection.plots.path import draw_path, path_of
+from steepest.inspection.window import HUGE, NOT_AT_HAND
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

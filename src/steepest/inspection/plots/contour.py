@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.reading import style
-from steepest.reading.path import draw_path, path_of
-from steepest.reading.window import HUGE, NOT_AT_HAND, levels_of, values_at, window_around, window_given
+from steepest.inspection.plots import style
+from steepest.inspection.plots.path import draw_path, path_of
+from steepest.inspection.window import HUGE, NOT_AT_HAND, levels_of, values_at, window_around, window_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

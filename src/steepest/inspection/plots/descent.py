@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.reading import style
-from steepest.reading.window import HUGE
+from steepest.inspection.plots import style
+from steepest.inspection.window import HUGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.reading import style
+from steepest.inspection.plots import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.reading import style
+from steepest.inspection.plots import style
 
 
 def path_of(run: Any, parameters: int) -> tuple[np.ndarray, np.ndarray, int]:

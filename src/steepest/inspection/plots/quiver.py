@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.reading import style
-from steepest.reading.contour import ContourDisplay
-from steepest.reading.window import HUGE, sampled, window_given
+from steepest.inspection.plots import style
+from steepest.inspection.plots.contour import ContourDisplay
+from steepest.inspection.window import HUGE, sampled, window_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

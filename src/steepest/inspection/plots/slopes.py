@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.reading import style
-from steepest.reading.path import path_of
-from steepest.reading.window import HUGE, sampled, window_given
+from steepest.inspection.plots import style
+from steepest.inspection.plots.path import path_of
+from steepest.inspection.window import HUGE, sampled, window_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.reading import style
-from steepest.reading.contour import ContourDisplay
-from steepest.reading.descent import SPAN
-from steepest.reading.path import draw_path
-from steepest.reading.window import BLOWN_UP, HUGE, window_around
+from steepest.inspection.plots import style
+from steepest.inspection.plots.contour import ContourDisplay
+from steepest.inspection.plots.descent import SPAN
+from steepest.inspection.plots.path import draw_path
+from steepest.inspection.window import BLOWN_UP, HUGE, window_around
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,67 @@
+"""What can be read off a run: displays of its descent, of its function and of its fit.
+
+The names below are loaded when they are first used, so that one display does not load the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steepest.inspection.file import save_figure
+    from steepest.inspection.overview import overview, plot_run
+    from steepest.inspection.plots.basins import BasinDisplay
+    from steepest.inspection.plots.contour import ContourDisplay
+    from steepest.inspection.plots.curve import CurveDisplay
+    from steepest.inspection.plots.descent import DescentDisplay
+    from steepest.inspection.plots.line import LineDisplay
+    from steepest.inspection.plots.quiver import QuiverDisplay
+    from steepest.inspection.plots.race import RaceDisplay
+    from steepest.inspection.plots.slopes import SlopesDisplay
+    from steepest.inspection.plots.surface import SurfaceDisplay
+    from steepest.inspection.plots.training import TrainingDisplay
+
+_HOMES = {
+    "BasinDisplay": "plots.basins",
+    "ContourDisplay": "plots.contour",
+    "CurveDisplay": "plots.curve",
+    "DescentDisplay": "plots.descent",
+    "LineDisplay": "plots.line",
+    "QuiverDisplay": "plots.quiver",
+    "RaceDisplay": "plots.race",
+    "SlopesDisplay": "plots.slopes",
+    "SurfaceDisplay": "plots.surface",
+    "TrainingDisplay": "plots.training",
+    "overview": "overview",
+    "plot_run": "overview",
+    "save_figure": "file",
+}
+
+__all__ = [
+    "BasinDisplay",
+    "ContourDisplay",
+    "CurveDisplay",
+    "DescentDisplay",
+    "LineDisplay",
+    "QuiverDisplay",
+    "RaceDisplay",
+    "SlopesDisplay",
+    "SurfaceDisplay",
+    "TrainingDisplay",
+    "overview",
+    "plot_run",
+    "save_figure",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'steepest.inspection' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"steepest.inspection.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
