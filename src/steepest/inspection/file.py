@@ -49,7 +49,7 @@ def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path
         raise ValueError(f"{path.name!r} ends in none of {', '.join(FORMATS)}, which figures are written as: rename it")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to: make it first")
-    figure = display if hasattr(display, "savefig") else _drawn(display)
+    figure: Any = display if hasattr(display, "savefig") else _drawn(display)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".steepest-") as room:
         draft = Path(room) / path.name
         # A display may live on a part of a figure: what is written is the whole.
