@@ -14,9 +14,10 @@ import jax
 import numpy as np
 
 from steepest.derivatives.precision import double_precision
-from steepest.fitting import certificate, sparse_certificate
-from steepest.fitting.glm import Glm
-from steepest.fitting.scaling import Changed, Coordinates, coordinates
+from steepest.fitting.linear.certificates import smooth as smooth_certificate
+from steepest.fitting.linear.certificates import sparse as sparse_certificate
+from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
+from steepest.fitting.linear.glm import Glm
 from steepest.models.losses import log_loss, poisson, squared
 
 LOSSES = (squared, log_loss, poisson)
@@ -225,7 +226,7 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
         lowest = np.full(BATCH, -np.inf)
         glm = Glm(A, given.y, given.weight, mass, given.ridge, turns, None, lowest, given.loss, given.X.shape[1])
         sparse = given.kink.any()
-        measured = sparse_certificate._measured if sparse else certificate._measured
+        measured = sparse_certificate._measured if sparse else smooth_certificate._measured
         seen, beside = jax.device_get(jax.vmap(measured)(*([glm, lam] if sparse else [glm]), theta))
     bounds, errors = np.full(len(near), np.nan), np.full(near.shape, np.nan)
     for k in np.flatnonzero(whole):
@@ -236,8 +237,8 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
             )
         else:
             alone = replace(glm, X=A[k], lowest=-np.inf)
-            report = certificate.bounded(one, beside[k], theta[k], where[k], alone)
-            found = certificate.errors(one, beside[k], theta[k], where[k], where[k], alone)
+            report = smooth_certificate.bounded(one, beside[k], theta[k], where[k], alone)
+            found = smooth_certificate.errors(one, beside[k], theta[k], where[k], where[k], alone)
             errors[k] = np.nan if found is None else found
         bounds[k] = np.nan if report is None else report.decrement
     return at, bounds, errors

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from steepest.descent.run import Run
-from steepest.fitting.onward import Stored
 from steepest.fitting.result import Fit
+from steepest.fitting.resume import Stored
 from steepest.saving.folder import read_record, unreadable
 from steepest.tabular.fit import TableFit
 

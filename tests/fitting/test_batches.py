@@ -5,7 +5,7 @@ import pytest
 from sklearn import datasets
 
 import steepest as st
-from steepest.fitting.saga import POWERS
+from steepest.fitting.linear.solvers.saga import POWERS
 
 
 def table(name):

@@ -6,7 +6,7 @@ import pytest
 from tests import convex
 
 import steepest as st
-from steepest.fitting.glm import Glm
+from steepest.fitting.linear.glm import Glm
 from steepest.models.losses.softmax import Contrasted
 
 losses = st.losses

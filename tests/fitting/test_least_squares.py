@@ -12,8 +12,8 @@ from tests.interrupts import interrupted
 from tests.oracles.nist import NonLinear
 
 import steepest as st
-from steepest.descent.least_squares import LeastSquares, rounding
-from steepest.descent.levenberg import LevenbergMarquardt, Linear
+from steepest.fitting.function.least_squares import LeastSquares, rounding
+from steepest.fitting.function.levenberg import LevenbergMarquardt, Linear
 from steepest.rules.pair import Rules
 
 NAME = "levenberg-marquardt"

@@ -14,7 +14,7 @@ from sklearn.linear_model import (
 from tests.interrupts import interrupted
 
 import steepest as st
-from steepest.fitting.scaling import coordinates
+from steepest.fitting.linear.coordinates import coordinates
 
 LINEAR, LOGISTIC, POISSON = st.models.Linear(), st.models.Logistic(), st.models.Poisson()
 

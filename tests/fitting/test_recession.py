@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression, PoissonRegressor
 
 import steepest as st
-from steepest.fitting.recession import Recession
+from steepest.fitting.linear.certificates.recession import Recession
 from steepest.models.losses.softmax import Contrasted
 
 LOGISTIC, POISSON = st.models.Logistic(), st.models.Poisson()

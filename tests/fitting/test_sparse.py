@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 import steepest as st
-from steepest.fitting.stream import Moments
+from steepest.fitting.stream.learner import Moments
 from steepest.models import Linear, Logistic, Poisson
 from steepest.models.penalties import L1, L2, ElasticNet
 

@@ -9,7 +9,7 @@ import pytest
 from tests.interrupts import interrupted
 
 import steepest as st
-from steepest.fitting.stream import Moments, Stream
+from steepest.fitting.stream.learner import Moments, Stream
 
 
 def raw(rows, columns=5, seed=0, kind="linear"):

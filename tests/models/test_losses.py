@@ -7,7 +7,7 @@ from scipy import special
 from sklearn import metrics
 
 from steepest.derivatives.precision import double_precision
-from steepest.fitting.glm import Glm
+from steepest.fitting.linear.glm import Glm
 from steepest.models import losses
 from steepest.models.losses.softmax import Contrasted
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import column_or_1d
 from steepest.estimators.descent import Descent, learns_from_parts
 from steepest.estimators.rows import checked
 from steepest.estimators.words import penalty_of
-from steepest.fitting.linear import kink_of
+from steepest.fitting.linear.problem import kink_of
 from steepest.models import losses
 from steepest.models.losses.base import softplus
 

@@ -28,11 +28,11 @@ from steepest.estimators.words import (
     penalty_of,
 )
 from steepest.fitting.fit import fit
-from steepest.fitting.linear import kink_of, ridge_of
-from steepest.fitting.onward import Stored
+from steepest.fitting.linear.problem import kink_of, ridge_of
+from steepest.fitting.options import read_rows
 from steepest.fitting.result import Fit
-from steepest.fitting.stream import BATCH, Blocks, Stream, fit_stream
-from steepest.fitting.words import read_rows
+from steepest.fitting.resume import Stored
+from steepest.fitting.stream.learner import BATCH, Blocks, Stream, fit_stream
 from steepest.models import Custom, losses
 from steepest.trace import Outcome
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
-from steepest.fitting.onward import Onward
+from steepest.fitting.options import read_model
 from steepest.fitting.result import Fit
-from steepest.fitting.streamed import fit_blocks
-from steepest.fitting.task import Asked, Given, Task
-from steepest.fitting.words import read_model
+from steepest.fitting.resume import Onward
+from steepest.fitting.setup import Asked, Given, Task
+from steepest.fitting.stream.fit import fit_blocks
 from steepest.models import Linear, losses
 
 

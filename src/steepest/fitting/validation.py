@@ -15,7 +15,7 @@ from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.descent.verdict.watch import Watch
 from steepest.descent.view import View
-from steepest.fitting.problem import Rows, objective_of
+from steepest.fitting.objective import Rows, objective_of
 
 # For how many epochs the validation loss may stay as it is.
 PATIENCE, PATIENCE_IN_BATCHES = 10, 5

@@ -16,7 +16,7 @@ from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
 from steepest.fitting.fit import fit_given
 from steepest.fitting.result import Fit
-from steepest.fitting.task import Given
+from steepest.fitting.setup import Given
 from steepest.models import SVM, losses
 from steepest.models.penalties import L2
 from steepest.saving.folder import staged, write_record

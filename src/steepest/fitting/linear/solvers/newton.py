@@ -18,10 +18,10 @@ import jax.numpy as jnp
 
 from steepest.derivatives.differences import EPS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.certificate import Seen, look
-from steepest.fitting.downhill import Downhill
-from steepest.fitting.glm import Glm, whitened
-from steepest.fitting.plane import search
+from steepest.fitting.linear.certificates.smooth import Seen, look
+from steepest.fitting.linear.glm import Glm, whitened
+from steepest.fitting.linear.solvers.plane_search import search
+from steepest.fitting.linear.solvers.stand import Downhill
 from steepest.models.losses import squared
 
 Array = Any

@@ -14,10 +14,10 @@ from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective, leaves_of
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.engine import Engine
-from steepest.descent.least_squares import undetermined
 from steepest.descent.view import View
-from steepest.fitting.problem import Rows, objective_of
-from steepest.fitting.residuals import ModelResiduals, residuals_of
+from steepest.fitting.function.least_squares import undetermined
+from steepest.fitting.function.residuals import ModelResiduals, residuals_of
+from steepest.fitting.objective import Rows, objective_of
 from steepest.fitting.result import Fit
 from steepest.models import Custom
 from steepest.models.losses import softmax

@@ -14,7 +14,7 @@ from steepest.models.losses.base import Loss
 from steepest.trace import Certificate, Event, Outcome
 
 if TYPE_CHECKING:
-    from steepest.fitting.linear import LinearProblem
+    from steepest.fitting.linear.problem import LinearProblem
 
 # Ends that were asked for, after which no programme is solved to tell whether there is a finite best.
 LEFT = (Outcome.COMPLETED, Outcome.CALLBACK, Outcome.INTERRUPTED, Outcome.TIME_LIMIT)

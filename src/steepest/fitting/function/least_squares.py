@@ -13,9 +13,9 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.objective import Objective
 from steepest.descent.engine import CHUNK_SECONDS
-from steepest.descent.levenberg import LevenbergMarquardt, Linear, rank
 from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, STALLED, State
 from steepest.descent.verdict.audit import Audit
+from steepest.fitting.function.levenberg import LevenbergMarquardt, Linear, rank
 from steepest.rules.pair import Rules
 
 ENOUGH = 1e-4

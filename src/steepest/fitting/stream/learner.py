@@ -24,8 +24,8 @@ from steepest.descent.progress import Progress
 from steepest.descent.state import COLUMNS
 from steepest.descent.verdict.ending import message
 from steepest.descent.view import View
+from steepest.fitting.linear.coordinates import EPS, WIDEST_GRAM, Coordinates
 from steepest.fitting.result import Fit
-from steepest.fitting.scaling import EPS, WIDEST_GRAM, Coordinates
 from steepest.models import Linear, losses
 from steepest.trace import Certificate, Outcome, Recorder
 

@@ -17,10 +17,10 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING
-from steepest.fitting import newton, proximal, proximal_newton, quasi_newton
-from steepest.fitting.certificate import WIDEST
-from steepest.fitting.glm import Glm
-from steepest.fitting.scaling import WIDEST_GRAM
+from steepest.fitting.linear.certificates.smooth import WIDEST
+from steepest.fitting.linear.coordinates import WIDEST_GRAM
+from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.solvers import newton, proximal_newton, quasi_newton, spectral
 from steepest.models.losses import squared
 from steepest.rules.pair import Rules
 
@@ -270,7 +270,7 @@ class ProximalEngine(LinearEngine):
 class SpectralEngine(LinearEngine):
     """Proximal Barzilai-Borwein steps, for an L1 penalty of more columns than a Hessian is formed for."""
 
-    begin, chunk = staticmethod(shared(proximal.begin)), staticmethod(chunk_of(proximal.spectral))
+    begin, chunk = staticmethod(shared(spectral.begin)), staticmethod(chunk_of(spectral.spectral))
 
     @property
     def nearest(self) -> float:

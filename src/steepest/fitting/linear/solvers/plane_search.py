@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from steepest.derivatives.differences import EPS
-from steepest.fitting.glm import Glm
+from steepest.fitting.linear.glm import Glm
 
 Array = Any
 

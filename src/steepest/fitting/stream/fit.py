@@ -7,9 +7,9 @@ from typing import Any
 
 from steepest.arguments import generator
 from steepest.descent.budget import Budget
+from steepest.fitting.options import check_rescaling, check_shuffle, read_model, read_rows
 from steepest.fitting.result import Fit
-from steepest.fitting.stream import BATCH, Blocks, Stream, fit_stream
-from steepest.fitting.words import check_rescaling, check_shuffle, read_model, read_rows
+from steepest.fitting.stream.learner import BATCH, Blocks, Stream, fit_stream
 from steepest.models import Linear, losses
 from steepest.models.penalties import L2
 

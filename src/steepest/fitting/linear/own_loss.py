@@ -13,12 +13,12 @@ from steepest.data.sparse.csr import SparseColumns
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.structure import Calling, Structure
-from steepest.fitting.glm import Glm
-from steepest.fitting.problem import SAMPLE_ROWS
+from steepest.fitting.linear.glm import Glm
+from steepest.fitting.objective import SAMPLE_ROWS
 from steepest.models.losses import Loss
 
 if TYPE_CHECKING:
-    from steepest.fitting.linear import LinearProblem
+    from steepest.fitting.linear.problem import LinearProblem
 
 Array = Any
 

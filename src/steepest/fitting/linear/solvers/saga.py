@@ -13,9 +13,9 @@ from steepest.data.sparse.segments import squares
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.state import RUNNING
-from steepest.fitting.engine import LinearEngine, NewtonEngine, PlaneEngine
-from steepest.fitting.glm import Glm
-from steepest.fitting.problem import batch_of, order_of
+from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.solvers.base import LinearEngine, NewtonEngine, PlaneEngine
+from steepest.fitting.objective import batch_of, order_of
 
 Array = Any
 

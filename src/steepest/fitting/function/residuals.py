@@ -18,8 +18,8 @@ from steepest.derivatives.noise import noise_level
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.structure import Calling, Structure
-from steepest.descent.least_squares import SAFELY, Bend, audit_squares, rounding
-from steepest.fitting.problem import SAMPLE_ROWS, Rows
+from steepest.fitting.function.least_squares import SAFELY, Bend, audit_squares, rounding
+from steepest.fitting.objective import SAMPLE_ROWS, Rows
 from steepest.models import Custom
 from steepest.models.losses import squared
 from steepest.models.penalties import L2

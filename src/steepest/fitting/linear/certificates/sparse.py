@@ -19,7 +19,8 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.verdict.audit import Audit
-from steepest.fitting.certificate import (
+from steepest.fitting.linear.certificates.recession import Recession
+from steepest.fitting.linear.certificates.smooth import (
     ROUNDINGS,
     WIDEST,
     Proven,
@@ -28,10 +29,9 @@ from steepest.fitting.certificate import (
     lowest_of,
     sums,
 )
-from steepest.fitting.glm import Glm
-from steepest.fitting.proximal import least
-from steepest.fitting.recession import Recession
-from steepest.fitting.scaling import Coordinates
+from steepest.fitting.linear.coordinates import Coordinates
+from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.solvers.spectral import least
 from steepest.models.losses.base import Loss
 from steepest.models.losses.smooth import LogLoss, Poisson, Squared
 

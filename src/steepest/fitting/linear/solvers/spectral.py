@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from steepest.derivatives.differences import EPS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.glm import Glm
+from steepest.fitting.linear.glm import Glm
 
 Array = Any
 

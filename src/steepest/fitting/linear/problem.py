@@ -18,18 +18,18 @@ from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.engine import Engine
 from steepest.descent.view import View
-from steepest.fitting.certificate import WIDEST, Certifier
-from steepest.fitting.classes import ClassCoordinates
-from steepest.fitting.direct import direct
-from steepest.fitting.engine import NewtonEngine, PlaneEngine, ProximalEngine, SpectralEngine
-from steepest.fitting.glm import Glm
-from steepest.fitting.problem import Rows, objective_of
-from steepest.fitting.proximal import WIDEST_MODEL
-from steepest.fitting.recession import Recession
-from steepest.fitting.remarks import remark
+from steepest.fitting.linear.certificates.recession import Recession
+from steepest.fitting.linear.certificates.smooth import WIDEST, Certifier
+from steepest.fitting.linear.certificates.sparse import SparseCertifier
+from steepest.fitting.linear.classes import ClassCoordinates
+from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
+from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.objective import direct
+from steepest.fitting.linear.remarks import remark
+from steepest.fitting.linear.solvers.base import NewtonEngine, PlaneEngine, ProximalEngine, SpectralEngine
+from steepest.fitting.linear.solvers.spectral import WIDEST_MODEL
+from steepest.fitting.objective import Rows, objective_of
 from steepest.fitting.result import Fit
-from steepest.fitting.scaling import Changed, Coordinates, coordinates
-from steepest.fitting.sparse_certificate import SparseCertifier
 from steepest.models import Linear, Multinomial
 from steepest.models.losses import Kinked, Loss, softmax, squared
 from steepest.models.losses.softmax import Contrasted

@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.certificate import Seen
-from steepest.fitting.downhill import Downhill
-from steepest.fitting.glm import Glm
-from steepest.fitting.newton import CENTRED, hardened, rested, suspect
-from steepest.fitting.proximal import MOST_IDLE, SUFFICIENT, least, shortest
-from steepest.fitting.sparse_certificate import look
+from steepest.fitting.linear.certificates.smooth import Seen
+from steepest.fitting.linear.certificates.sparse import look
+from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.solvers.newton import CENTRED, hardened, rested, suspect
+from steepest.fitting.linear.solvers.spectral import MOST_IDLE, SUFFICIENT, least, shortest
+from steepest.fitting.linear.solvers.stand import Downhill
 
 Array = Any
 

@@ -20,10 +20,10 @@ from steepest.derivatives.compiled import Compiled, recalled, remember
 from steepest.derivatives.objective import Objective, serve
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.structure import Calling, Structure
-from steepest.fitting import lazy, own
-from steepest.fitting.glm import Glm
-from steepest.fitting.own import OwnGlm
-from steepest.fitting.problem import (
+from steepest.fitting.linear import own_loss, sparse_epoch
+from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.own_loss import OwnGlm
+from steepest.fitting.objective import (
     HEAVY,
     Rows,
     Second,
@@ -38,7 +38,7 @@ from steepest.models.losses import Loss
 from steepest.rules.pair import Rules
 
 if TYPE_CHECKING:
-    from steepest.fitting.linear import LinearProblem
+    from steepest.fitting.linear.problem import LinearProblem
 
 WIDEST_HESSIAN = 2_000
 
@@ -113,7 +113,7 @@ def direct(problem: LinearProblem, rows: Rows, seed: int) -> tuple[Objective, Ca
     if not isinstance(problem.loss, Loss):
         if not is_sparse(problem.X):
             return None
-        few = own.served(problem)
+        few = own_loss.served(problem)
         if few.compiled is None or len(few.arrays) < 3:
             return None
     structure, x = Structure.of(problem.start)
@@ -178,11 +178,11 @@ def _compiled(push: Compiled | None, layout: Layout) -> Compiled:
         def epoch(rules: Rules, x: Array, memory: Any, number: Array, arrays: Any, sizes: Array, first: Array) -> Any:
             """Go through the batches once; return the point, the memory and the last step size."""
             here = arrays["direct"]
-            if push is not None or here.kinks is not None or not lazy.bears(rules, here.glm):
+            if push is not None or here.kinks is not None or not sparse_epoch.bears(rules, here.glm):
                 return whole(rules, x, memory, number, arrays, sizes, first)
             size = sizes_of(layout, rules, number, sizes, first)
             order = order_of(layout, key_of(arrays, number))
-            x = lazy.epoch(here.glm, layout, arrays["batch_mass"], x, order, lambda i: size(i, memory))
+            x = sparse_epoch.epoch(here.glm, layout, arrays["batch_mass"], x, order, lambda i: size(i, memory))
             return x, memory, size(layout.batches - 1, memory)
 
         compiled.epoch, compiled.updates = epoch, layout.batches

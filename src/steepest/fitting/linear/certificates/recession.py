@@ -25,8 +25,8 @@ import numpy as np
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.tracing.tracer import Traced, stack
-from steepest.fitting.glm import Glm
-from steepest.fitting.scaling import coordinates, edges
+from steepest.fitting.linear.coordinates import coordinates, edges
+from steepest.fitting.linear.glm import Glm
 from steepest.models.losses.base import Loss
 
 Array = Any

@@ -9,13 +9,13 @@ from typing import Any
 from steepest.descent.budget import Budget
 from steepest.descent.drive import Plan
 from steepest.descent.engine import Engine
-from steepest.descent.least_squares import LeastSquares
-from steepest.descent.levenberg import LevenbergMarquardt
-from steepest.fitting.custom import CustomProblem
-from steepest.fitting.linear import LinearProblem
-from steepest.fitting.problem import Rows
-from steepest.fitting.residuals import MOST_WORK, hindrance
-from steepest.fitting.saga import AFTER
+from steepest.fitting.function.least_squares import LeastSquares
+from steepest.fitting.function.levenberg import LevenbergMarquardt
+from steepest.fitting.function.problem import CustomProblem
+from steepest.fitting.function.residuals import MOST_WORK, hindrance
+from steepest.fitting.linear.problem import LinearProblem
+from steepest.fitting.linear.solvers.saga import AFTER
+from steepest.fitting.objective import Rows
 from steepest.rules.choose import LEVENBERG, choose
 from steepest.rules.pair import Rules
 

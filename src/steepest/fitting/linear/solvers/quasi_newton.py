@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.glm import Glm, whitened
-from steepest.fitting.newton import CENTRED, MOST_IDLE, hardened, rested, suspect
-from steepest.fitting.plane import search
-from steepest.fitting.recession import separates
+from steepest.fitting.linear.certificates.recession import separates
+from steepest.fitting.linear.glm import Glm, whitened
+from steepest.fitting.linear.solvers.newton import CENTRED, MOST_IDLE, hardened, rested, suspect
+from steepest.fitting.linear.solvers.plane_search import search
 from steepest.rules.directions import LBFGS
 
 Array = Any

@@ -11,9 +11,9 @@ import numpy as np
 from steepest.descent.budget import Budget
 from steepest.descent.halt import Halt
 from steepest.descent.verdict.watch import Best
-from steepest.fitting.linear import LinearProblem
+from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.result import Fit
-from steepest.fitting.task import Asked, Given, Task
+from steepest.fitting.setup import Asked, Given, Task
 from steepest.saving.folder import plain, revived
 from steepest.saving.models import NAMED
 from steepest.saving.objects import UnnamedError, named, worded

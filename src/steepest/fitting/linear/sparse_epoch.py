@@ -14,12 +14,12 @@ import jax.numpy as jnp
 
 from steepest.data.batches import Layout
 from steepest.data.sparse.segments import SparseRows
-from steepest.fitting.problem import batch_of
+from steepest.fitting.objective import batch_of
 from steepest.rules.directions import Plain
 from steepest.rules.pair import Rules
 
 if TYPE_CHECKING:
-    from steepest.fitting.glm import Glm
+    from steepest.fitting.linear.glm import Glm
 
 Array = Any
 

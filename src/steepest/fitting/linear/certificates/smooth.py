@@ -19,10 +19,10 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.descent.verdict.audit import Audit
-from steepest.fitting.classes import ClassCoordinates
-from steepest.fitting.glm import Glm, whitened
-from steepest.fitting.recession import Recession, falls_forever, separates, tilt
-from steepest.fitting.scaling import Coordinates, edges
+from steepest.fitting.linear.certificates.recession import Recession, falls_forever, separates, tilt
+from steepest.fitting.linear.classes import ClassCoordinates
+from steepest.fitting.linear.coordinates import Coordinates, edges
+from steepest.fitting.linear.glm import Glm, whitened
 from steepest.models.losses import squared
 
 Array = Any

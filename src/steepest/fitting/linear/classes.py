@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.fitting.scaling import Coordinates
+from steepest.fitting.linear.coordinates import Coordinates
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from steepest.data.batches import SHUFFLES
-from steepest.descent.levenberg import LevenbergMarquardt
-from steepest.fitting.scaling import CHOICES, WIDEST_GRAM
+from steepest.fitting.function.levenberg import LevenbergMarquardt
+from steepest.fitting.linear.coordinates import CHOICES, WIDEST_GRAM
 from steepest.models import Custom, Linear
 from steepest.rules.choose import LEVENBERG, choose, is_optax
 from steepest.rules.pair import Rules
