@@ -14,9 +14,9 @@ from sklearn.utils.validation import column_or_1d
 from steepest.estimators.descent import Descent, learns_from_parts
 from steepest.estimators.rows import checked
 from steepest.estimators.words import penalty_of
-from steepest.fitting.linear.problem import kink_of
 from steepest.models import losses
 from steepest.models.losses.base import softplus
+from steepest.models.penalties import kink_of
 
 
 def _is_calibrated(classifier: DescentClassifier) -> bool:

@@ -28,12 +28,12 @@ from steepest.estimators.words import (
     penalty_of,
 )
 from steepest.fitting.fit import fit
-from steepest.fitting.linear.problem import kink_of, ridge_of
 from steepest.fitting.options import read_rows
 from steepest.fitting.result import Fit
 from steepest.fitting.resume import Stored
 from steepest.fitting.stream.learner import BATCH, Blocks, Stream, fit_stream
 from steepest.models import Custom, losses
+from steepest.models.penalties import kink_of, ridge_of
 from steepest.trace import Outcome
 
 STAYS = "this fit can't go on: its rows were not kept; fit its estimator again with warm_start=True"

@@ -12,6 +12,8 @@ from steepest.data.batches import SHUFFLES
 from steepest.fitting.function.levenberg import LevenbergMarquardt
 from steepest.fitting.linear.coordinates import CHOICES, WIDEST_GRAM
 from steepest.models import Custom, Linear
+from steepest.models.losses import Loss
+from steepest.models.penalties import Function, kink_of
 from steepest.rules.choose import LEVENBERG, choose, is_optax
 from steepest.rules.pair import Rules
 
@@ -84,3 +86,32 @@ def check_rescaling(rescale: Any) -> None:
     """Refuse a way to scale columns that is not known."""
     if rescale not in CHOICES:
         raise ValueError(f"rescale={rescale!r} is not known (known: {', '.join(CHOICES)})")
+
+
+def unfit_for(penalty: Function | None, model: Any, loss: Function, asked: bool, settled: bool, rescale: str) -> str:
+    """Return why a penalty with kinks can't be descended on with these words, or nothing where it can.
+
+    `asked` tells whether batches, a direction or a step were asked for, and `settled` whether learning
+    rates were: those take subgradients, which at a kink never look near enough, with any loss and model.
+    """
+    if not kink_of(penalty):
+        return ""
+    if rescale == "whiten":
+        return "rescale='whiten' mixes the coefficients that it sets to 0: leave rescale= out"
+    if settled:
+        return ""
+    if not isinstance(model, Linear):
+        return (
+            "its kinks at 0 need proximal steps, which a function of your own does not take: "
+            "take penalties.L2, or models.Linear() as the model"
+        )
+    if not isinstance(loss, Loss):
+        return "L1 and elastic net need a loss of the library's own, from losses: take penalties.L2 instead"
+    if asked:
+        return (
+            "its kinks at 0 need proximal steps, which a linear model takes on all rows, with batch_size=, direction= "
+            "and step= left out: leave them out, take penalties.L2, or give a learning rate such as step=0.01"
+        )
+    if rescale == "none":
+        return "rescale='none' can't be had, as its proximal steps are taken in columns of one size: leave rescale= out"
+    return ""

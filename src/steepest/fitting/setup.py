@@ -16,13 +16,14 @@ from steepest.descent.budget import Budget
 from steepest.descent.drive import Drive, Plan
 from steepest.descent.halt import Halt
 from steepest.fitting.function.problem import CustomProblem
-from steepest.fitting.linear.problem import LinearProblem, kink_of, unfit_for
+from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.objective import Rows
-from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules
+from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules, unfit_for
 from steepest.fitting.plan import planned
 from steepest.fitting.result import Fit
 from steepest.fitting.validation import Observed, drawn, read_validation, watch
 from steepest.models import Linear, losses
+from steepest.models.penalties import kink_of
 from steepest.rules.choose import is_optax
 from steepest.trace import Trace
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -121,3 +124,17 @@ def _check(name: str, **strengths: Any) -> None:
             raise TypeError(f"{name}({shown}): the strength must be a finite number, 0 or more")
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{name}({shown}): the strength must be a finite number, 0 or more")
+
+
+def ridge_of(penalty: Function | None) -> float:
+    """Return the strength of the quadratic part of a penalty."""
+    if isinstance(penalty, ElasticNet):
+        return float(penalty.l2)
+    return float(penalty.strength) if isinstance(penalty, L2) else 0.0
+
+
+def kink_of(penalty: Function | None) -> float:
+    """Return the strength of the part of a penalty that has kinks, λ ‖w‖₁."""
+    if isinstance(penalty, ElasticNet):
+        return float(penalty.l1)
+    return float(penalty.strength) if isinstance(penalty, L1) else 0.0

@@ -38,7 +38,7 @@ from steepest.models.losses import Loss
 from steepest.rules.pair import Rules
 
 if TYPE_CHECKING:
-    from steepest.fitting.linear.problem import LinearProblem
+    from steepest.fitting.linear.spec import LinearSpec
 
 WIDEST_HESSIAN = 2_000
 
@@ -104,7 +104,7 @@ class AsPrecise:
         return (r.astype(self.rows.dtype) @ self.rows).astype(r.dtype)
 
 
-def direct(problem: LinearProblem, rows: Rows, seed: int) -> tuple[Objective, Calling] | None:
+def direct(problem: LinearSpec, rows: Rows, seed: int) -> tuple[Objective, Calling] | None:
     """Return the objective of a linear model and how its parameters are laid out; None where it must be traced whole.
 
     On dense rows a loss of the user's own is traced with the model. A penalty that can't be traced takes all with it.
@@ -153,7 +153,7 @@ def direct(problem: LinearProblem, rows: Rows, seed: int) -> tuple[Objective, Ca
 class Plain:
     """The value at a point in NumPy, by calling the loss and the penalty as they are."""
 
-    problem: LinearProblem
+    problem: LinearSpec
     rows: Rows
 
     def __call__(self, x: np.ndarray) -> float:

@@ -18,7 +18,7 @@ from steepest.fitting.objective import SAMPLE_ROWS
 from steepest.models.losses import Loss
 
 if TYPE_CHECKING:
-    from steepest.fitting.linear.problem import LinearProblem
+    from steepest.fitting.linear.spec import LinearSpec
 
 Array = Any
 
@@ -67,7 +67,7 @@ jax.tree_util.register_dataclass(
 )
 
 
-def served(problem: LinearProblem) -> Objective:
+def served(problem: LinearSpec) -> Objective:
     """Serve F for the outputs of some rows at the start."""
     some, theta, columns, loss = slice(0, SAMPLE_ROWS), problem.start, problem.columns(), problem.loss
     assert isinstance(columns, SparseColumns)

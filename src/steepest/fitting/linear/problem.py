@@ -1,41 +1,29 @@
-"""A linear model as a problem for the loop: descended in coordinates in which it is well conditioned."""
+"""A linear model as a problem for the loop: its objective, its certificate, and the solver that serves it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 
-from steepest.data.batches import AsTheyAre, Columns, Layout
-from steepest.data.sparse.csr import SparseColumns, is_sparse
+from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective
-from steepest.derivatives.precision import compiled_code
-from steepest.derivatives.structure import Calling, Structure
+from steepest.derivatives.structure import Calling
 from steepest.descent.engine import Engine
-from steepest.descent.view import View
-from steepest.fitting.linear.certificates.recession import Recession
-from steepest.fitting.linear.certificates.smooth import WIDEST, Certifier
+from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.certificates.sparse import SparseCertifier
-from steepest.fitting.linear.classes import ClassCoordinates
-from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
-from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.objective import direct
 from steepest.fitting.linear.remarks import remark
 from steepest.fitting.linear.solvers.base import NewtonEngine, PlaneEngine, ProximalEngine, SpectralEngine
 from steepest.fitting.linear.solvers.spectral import WIDEST_MODEL
+from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.objective import Rows, objective_of
 from steepest.fitting.result import Fit
-from steepest.models import Linear, Multinomial
-from steepest.models.losses import Kinked, Loss, softmax, squared
-from steepest.models.losses.softmax import Contrasted
-from steepest.models.penalties import L1, L2, ElasticNet
-
-Function = Callable[..., Any]
+from steepest.models.losses import Kinked, Loss, squared
+from steepest.models.penalties import kink_of
 
 # So many coefficients that Hessians cost little beside gradients; and, for losses whose slopes bend suddenly, that
 # they are worth it.
@@ -43,90 +31,8 @@ NARROW, NARROW_IF_BENT = 65, 501
 
 
 @dataclass(frozen=True)
-class LinearView(View):
-    """Points of the loop as coefficients in the user's units."""
-
-    coordinates: Coordinates | ClassCoordinates | None = None
-
-    def rows(self, points: np.ndarray) -> np.ndarray:
-        assert self.coordinates is not None
-        return self.coordinates.to_user(points)
-
-    def inward(self, point: np.ndarray) -> np.ndarray:
-        assert self.coordinates is not None
-        return self.coordinates.from_user(point)
-
-    def along(self, direction: np.ndarray) -> np.ndarray:
-        return self.inward(direction) - self.inward(np.zeros_like(direction))
-
-    def slope(self, gradient: np.ndarray) -> np.ndarray:
-        assert self.coordinates is not None
-        return self.coordinates.slope(gradient)
-
-
-@dataclass(frozen=True)
-class LinearProblem:
-    """A linear model on its rows, in coordinates chosen for it."""
-
-    model: Linear
-    X: np.ndarray
-    params: dict[str, Any]
-    loss: Function
-    user_penalty: Function | None
-    how: str
-    coordinates: Coordinates
-    curvature: float
-    names: Sequence[str] | None
-    y: np.ndarray
-    weight: np.ndarray
-
-    @classmethod
-    def of(
-        cls, model: Linear, X: np.ndarray, y: np.ndarray, start: Any, weight: np.ndarray, loss: Function,
-        penalty: Function | None, how: str, names: Sequence[str] | None,
-    ) -> LinearProblem:  # fmt: skip
-        """Choose the coordinates for a model on these rows."""
-        if isinstance(model, Multinomial):
-            if loss is not softmax:
-                raise ValueError(f"loss={loss!r}: Multinomial is fitted by softmax alone; leave loss= out")
-            assert model.classes is not None
-            loss = Contrasted(model.classes, apart=bool(kink_of(penalty)))
-        elif loss is softmax:
-            raise ValueError("loss='softmax' needs a score a class: take models.Multinomial() as the model")
-        bend = curvature(loss, float(np.average(y, weights=weight)))
-        where = coordinates(X, weight, how, ridge_of(penalty) / bend)
-        return cls(model, X, model.start(X, start), loss, penalty, how, where, bend, names, y, weight)
-
-    @property
-    def start(self) -> np.ndarray:
-        """Where the loop starts."""
-        return self.frame.from_user(np.append(self.params["coef"], self.params["intercept"]))
-
-    @property
-    def frame(self) -> Coordinates | ClassCoordinates:
-        """The coordinates of the parameters: those of the columns, for each output."""
-        return ClassCoordinates(self.coordinates, self.loss.contrasts) if self.outputs else self.coordinates  # type: ignore[attr-defined]
-
-    @property
-    def outputs(self) -> int:
-        """How many outputs a row has, 0 where it is one number."""
-        return getattr(self.loss, "outputs", 0)
-
-    def columns(self) -> Columns | SparseColumns:
-        """Return the columns that the loop sees."""
-        where = self.coordinates
-        if is_sparse(self.X):
-            return SparseColumns(self.X) if self.how == "none" else SparseColumns(self.X, where.mean, where.turn)
-        return AsTheyAre(self.X) if self.how == "none" else Changed(self.X, where)
-
-    def layout(self, size: int | None, shuffle: Any) -> Layout:
-        """Return how the rows lie in memory, for batches of a size."""
-        columns = self.columns()
-        width = columns.shape[1]
-        if isinstance(columns, SparseColumns) and width > WIDEST:
-            # Else a block of them is made dense for a Hessian.
-            width = columns.width
-        return Layout.of(columns.shape[0], width, size, shuffle, rounded=True)
+class LinearProblem(LinearSpec):
+    """A linear model on its rows, with what descends on it."""
 
     def objective(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
         """Return the objective, and how its parameters are laid out."""
@@ -138,32 +44,6 @@ class LinearProblem:
                 f"the {kind} given can't be traced, which sparse rows need: take a named one, or give X.toarray()"
             )
         return objective_of(self.total(), self.penalty(), self.start, rows, seed)
-
-    def plain_rows(self, rows: Rows) -> Iterable[tuple[Any, ...]]:
-        """Return the rows for plain calls, some at a time."""
-        return [(self.columns(), self.y, self.weight)] if is_sparse(self.X) else rows.blocks()
-
-    def total(self) -> Function:
-        """Return the weighted sum of losses as NumPy code of the loop's point."""
-        loss, outputs = self.loss, self.outputs
-
-        def total(theta: Any, X: Any, y: Any, weight: Any) -> Any:
-            theta = theta.reshape(-1, outputs) if outputs else theta
-            return (weight * loss(X @ theta[:-1] + theta[-1], y)).sum()
-
-        return total
-
-    def penalty(self) -> Function | None:
-        """Return the penalty of the weights as NumPy code of the loop's point; the intercept is free."""
-        penalty, frame = self.user_penalty, self.frame
-        return None if penalty is None else lambda theta: penalty(frame.weights(theta))
-
-    def view(self, calling: Calling) -> LinearView:
-        """Return how the loop's points look as coefficients."""
-        structure, _ = Structure.of(self.params)
-        classes = len(self.params["coef"]) if self.outputs else 0
-        names = structure.names if self.names is None else named(self.names, classes)
-        return LinearView(Calling(structure, spread=False), names, "epoch", self.frame)
 
     def sharpen(self, objective: Objective, rows: Rows) -> None:
         """Give a convex objective over all rows its certificate."""
@@ -179,29 +59,7 @@ class LinearProblem:
         elif self.how != "whiten":
             objective.certify = SparseCertifier(glm, self.kinks, self.coordinates, self.recession)
 
-    @cached_property
-    def recession(self) -> Recession:
-        """Whether the loss, which is one of the library's own, falls for ever on these rows."""
-        assert isinstance(self.loss, Loss)
-        return Recession(self.X, self.y, self.weight, self.loss, not self.is_penalised, self.names)
-
-    @property
-    def without_columns(self) -> float:
-        """The value where every prediction is the mean of the targets, infinite where that is not known."""
-        if not isinstance(self.loss, Loss) or self.outputs or not self.knows_its_penalty:
-            return math.inf
-        with np.errstate(all="ignore"):
-            z = self.loss.link(np.average(self.y, weights=self.weight))
-            value = float(np.average(self.loss(z, self.y), weights=self.weight))
-        return value if math.isfinite(value) else math.inf
-
-    @property
-    def lowest(self) -> float:
-        """What no parameters make the value less than, minus infinity where that is not known."""
-        known = isinstance(self.loss, Loss) and self.knows_its_penalty
-        return float(np.average(self.loss.lowest(self.y), weights=self.weight)) if known else -math.inf  # type: ignore[attr-defined]
-
-    def engine(self, objective: Objective) -> Function:
+    def engine(self, objective: Objective) -> Callable[..., Any]:
         """Return what descends when nothing was asked for."""
         certify = objective.certify
         if isinstance(certify, Certifier):
@@ -223,103 +81,6 @@ class LinearProblem:
             return partial(ProximalEngine, (self.softened(certify.glm), certify.lam), self.curvature)
         return Engine
 
-    def softened(self, glm: Glm) -> Glm:
-        """Return the model with its loss as a descent begins with it."""
-        soft = glm.loss.softness(self.y, self.weight)
-        return glm if soft is None else replace(glm, softness=np.asarray(soft, float))
-
-    @property
-    def is_convex(self) -> bool:
-        """Whether objective is one that certificates and steps of its own are known for."""
-        return isinstance(self.loss, Loss) and isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None)))
-
-    @property
-    def is_penalised(self) -> bool:
-        """Whether the penalty is one of strength."""
-        return bool(ridge_of(self.user_penalty) or kink_of(self.user_penalty))
-
-    @property
-    def bears_saga(self) -> bool:
-        """Whether batches can begin the descent: a smooth objective, no steeper than some curvature anywhere."""
-        return self.is_convex and math.isfinite(self.loss.steepest) and not kink_of(self.user_penalty)  # type: ignore[attr-defined]
-
-    @property
-    def kinks(self) -> np.ndarray:
-        """λⱼ, what |θⱼ| is multiplied by in the penalty."""
-        each = np.append(kink_of(self.user_penalty) / self.coordinates.scale, 0.0)
-        return np.repeat(each, self.outputs) if self.outputs else each
-
-    @property
-    def knows_its_penalty(self) -> bool:
-        """Whether the penalty is one that the objective need not trace."""
-        return isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None))) and not (
-            kink_of(self.user_penalty) and self.how == "whiten"
-        )
-
-    def glm(self, data: tuple[Any, Any, Any], rows: Rows) -> Glm:
-        """Return the products with rows that compiled code has, and the quadratic part of the penalty."""
-        with compiled_code():
-            turn = None if not self.is_penalised else jax.device_put(self.coordinates.turn)
-        white = self.how == "whiten"
-        arrays = (*data, rows.mass, ridge_of(self.user_penalty), turn, None, self.lowest)
-        return Glm(*arrays, self.loss, rows.layout.block, white)  # type: ignore[arg-type]
-
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data."""
         remark(self, fitted, y, weight)
-
-
-def named(columns: Sequence[str], classes: int) -> tuple[str, ...]:
-    """Return the names of the parameters, for each class where there are several."""
-    if not classes:
-        return (*columns, "intercept")
-    told = range(classes)
-    return (*(f"{name}, class {k}" for k in told for name in columns), *(f"intercept, class {k}" for k in told))
-
-
-def curvature(loss: Function, mean: float) -> float:
-    """Return ℓ″ where every prediction is the mean of y, which is what a model without columns predicts."""
-    return loss.curvature(mean) if isinstance(loss, Loss) else 1.0
-
-
-def ridge_of(penalty: Function | None) -> float:
-    """Return the strength of the quadratic part of a penalty."""
-    if isinstance(penalty, ElasticNet):
-        return float(penalty.l2)
-    return float(penalty.strength) if isinstance(penalty, L2) else 0.0
-
-
-def unfit_for(penalty: Function | None, model: Any, loss: Function, asked: bool, settled: bool, rescale: str) -> str:
-    """Return why a penalty with kinks can't be descended on with these words, or nothing where it can.
-
-    `asked` tells whether batches, a direction or a step were asked for, and `settled` whether learning
-    rates were: those take subgradients, which at a kink never look near enough, with any loss and model.
-    """
-    if not kink_of(penalty):
-        return ""
-    if rescale == "whiten":
-        return "rescale='whiten' mixes the coefficients that it sets to 0: leave rescale= out"
-    if settled:
-        return ""
-    if not isinstance(model, Linear):
-        return (
-            "its kinks at 0 need proximal steps, which a function of your own does not take: "
-            "take penalties.L2, or models.Linear() as the model"
-        )
-    if not isinstance(loss, Loss):
-        return "L1 and elastic net need a loss of the library's own, from losses: take penalties.L2 instead"
-    if asked:
-        return (
-            "its kinks at 0 need proximal steps, which a linear model takes on all rows, with batch_size=, direction= "
-            "and step= left out: leave them out, take penalties.L2, or give a learning rate such as step=0.01"
-        )
-    if rescale == "none":
-        return "rescale='none' can't be had, as its proximal steps are taken in columns of one size: leave rescale= out"
-    return ""
-
-
-def kink_of(penalty: Function | None) -> float:
-    """Return the strength of the part of a penalty that has kinks, λ ‖w‖₁."""
-    if isinstance(penalty, ElasticNet):
-        return float(penalty.l1)
-    return float(penalty.strength) if isinstance(penalty, L1) else 0.0

@@ -14,7 +14,7 @@ from steepest.models.losses.base import Loss
 from steepest.trace import Certificate, Event, Outcome
 
 if TYPE_CHECKING:
-    from steepest.fitting.linear.problem import LinearProblem
+    from steepest.fitting.linear.spec import LinearSpec
 
 # Ends that were asked for, after which no programme is solved to tell whether there is a finite best.
 LEFT = (Outcome.COMPLETED, Outcome.CALLBACK, Outcome.INTERRUPTED, Outcome.TIME_LIMIT)
@@ -26,7 +26,7 @@ OPEN = (
 ILL = 1e7
 
 
-def remark(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
+def remark(problem: LinearSpec, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
     """Add events and words to a fit, and take success from one that has come to nothing."""
     of_columns(problem, fitted)
     # Early stopping by validation keeps coefficients finite, so that separable rows do no harm.
@@ -36,7 +36,7 @@ def remark(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.ndarra
         of_the_mean(problem, fitted, y, weight)
 
 
-def of_columns(problem: LinearProblem, fitted: Fit) -> None:
+def of_columns(problem: LinearSpec, fitted: Fit) -> None:
     """Tell of features that stand for a kernel, and of columns that are dependent, or nearly so."""
     features, where, events = getattr(problem.model, "map", None), problem.coordinates, fitted.trace.stored_events
     if features is not None:
@@ -54,7 +54,7 @@ def of_columns(problem: LinearProblem, fitted: Fit) -> None:
         fitted.message += f"; ill-conditioned: {detail}"
 
 
-def of_recession(problem: LinearProblem, fitted: Fit) -> None:
+def of_recession(problem: LinearSpec, fitted: Fit) -> None:
     """Tell of a loss that falls for ever, whose coefficients have no finite best, however the descent ended.
 
     A convex objective has no saddle either: what looks like one is rounding.
@@ -75,7 +75,7 @@ def of_recession(problem: LinearProblem, fitted: Fit) -> None:
         fitted.message = message(fitted.outcome, "rounding hides how far the minimum lies", fitted.certificate)
 
 
-def of_the_mean(problem: LinearProblem, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
+def of_the_mean(problem: LinearSpec, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
     """Take success from steps that were done as asked, and have led to less than the mean, or the share, tells."""
     with np.errstate(all="ignore"):
         if problem.outputs:
