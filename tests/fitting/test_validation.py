@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import steepest as st
-from steepest.descent.verdict.ending import Ending
-from steepest.descent.verdict.watch import Best
+from steepest.descent.early_stopping import Best
+from steepest.descent.ending import Ending
 from steepest.inspection import DescentDisplay
 from steepest.loading import load
 from steepest.trace import Certificate, Outcome

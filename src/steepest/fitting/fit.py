@@ -186,8 +186,8 @@ def fit_given(
     drawn = int(draws.integers(2**31)) if isinstance(given.validation, float) else None
     setting = Asked(model, cost, penalty, start, batch_size, **words, drawn=drawn, seed=int(draws.integers(2**31)))
     task = Task.of(setting, given, budget)
-    fitted, halt = task.go(callback, progress)
-    fitted.onward = Onward(task, halt)
+    fitted, checkpoint = task.go(callback, progress)
+    fitted.onward = Onward(task, checkpoint)
     return fitted
 
 

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from steepest.descent.budget import Budget
-from steepest.descent.drive import Plan
 from steepest.descent.engine import Engine
+from steepest.descent.plan import Plan
 from steepest.fitting.function.least_squares import LeastSquares
 from steepest.fitting.function.levenberg import LevenbergMarquardt
 from steepest.fitting.function.problem import CustomProblem

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from steepest.descent.budget import Budget
-from steepest.descent.halt import Halt
-from steepest.descent.verdict.watch import Best
+from steepest.descent.checkpoint import Checkpoint
+from steepest.descent.early_stopping import Best
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import Asked, Given, Task
@@ -28,10 +28,10 @@ Rows = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Onward:
-    """A fit whose rows are at hand: how it was set up, and where it came to a halt."""
+    """A fit whose rows are at hand: how it was set up, and where it stopped."""
 
     task: Task
-    halt: Halt
+    checkpoint: Checkpoint
 
     def more(self, fit: Fit, rows: Rows, how: dict[str, Any], callback: Any, progress: Any) -> Fit:
         """Go on by a budget for what is to come, with the rows that are at hand; a tolerance asked for before stays."""
@@ -50,13 +50,13 @@ class Onward:
         budget = Budget.of(most=before.most, **how)
         budget = budget if budget.asked else replace(budget, tolerance=before.tolerance)
         task = replace(self.task, plan=replace(self.task.plan, budget=budget))
-        fitted, halt = task.go(callback, progress, self.halt, fit.trace)
-        fitted.onward = Onward(task, halt)
+        fitted, checkpoint = task.go(callback, progress, self.checkpoint, fit.trace)
+        fitted.onward = Onward(task, checkpoint)
         return fitted
 
     def saved(self) -> tuple[dict[str, Any], Arrays]:
         """Return all that it takes to go on but the rows, as JSON and arrays, or why that can't be."""
-        task, halt, asked, engine = self.task, self.halt, self.task.asked, self.halt.engine
+        task, checkpoint, asked, engine = self.task, self.checkpoint, self.task.asked, self.checkpoint.engine
         if not isinstance(task.problem, LinearProblem) or type(asked.model) not in NAMED.values():
             return {"why": FUNCTION}, {}
         words = {f.name: getattr(asked, f.name) for f in fields(asked) if f.name not in ("model", "start", "dtype")}
@@ -66,19 +66,21 @@ class Onward:
             return {"why": str(error)}, {}
         words["start"] = None if asked.start is None else plain(task.problem.params)
         words["dtype"] = None if asked.dtype is None else np.dtype(asked.dtype).name
-        best = {name: value for name, value in asdict(halt.best).items() if name != "x"}
+        best = {name: value for name, value in asdict(checkpoint.best).items() if name != "x"}
         record = {
             "asked": words,
             "rows": task.given.fingerprint(),
             "shape": list(task.given.seen.X.shape),
             "budget": {"tolerance": task.plan.budget.tolerance},
-            "halt": {f.name: getattr(halt, f.name) for f in fields(halt) if f.name not in ("engine", "best")},
+            "halt": {
+                f.name: getattr(checkpoint, f.name) for f in fields(checkpoint) if f.name not in ("engine", "best")
+            },
             "engine": {name: getattr(engine, name) for name in engine.carried},
             "best": best,
         }
         arrays = {f"state/{k}": array for k, array in enumerate(engine.kept())}
-        if halt.best.x is not None:
-            arrays["best"] = halt.best.x
+        if checkpoint.best.x is not None:
+            arrays["best"] = checkpoint.best.x
         known = vars(task.problem.coordinates)
         arrays |= {f"coordinates/{name}": value for name, value in known.items() if value is not None}
         return record, {PLACE + name: np.asarray(value) for name, value in arrays.items()}
@@ -109,7 +111,7 @@ class Stored:
         return self.awake(fit.model, rows).more(fit, (None,) * 4, how, callback, progress)
 
     def awake(self, model: Any, rows: Rows) -> Onward:
-        """Set the fit up again, and stand where it came to a halt."""
+        """Set the fit up again, and stand where it stopped."""
         X, y, weight, validation = rows
         record = self.record
         words = {name: named(word) for name, word in record["asked"].items() if name != "start"}
@@ -130,7 +132,7 @@ class Stored:
         leaves = [array for _, array in sorted(self.under("state/").items(), key=lambda item: int(item[0]))]
         engine.regain(leaves)
         best = Best(**record["best"], x=self.arrays.get(f"{PLACE}best"))
-        return Onward(task, Halt(engine=engine, best=best, **record["halt"]))
+        return Onward(task, Checkpoint(engine=engine, best=best, **record["halt"]))
 
     def under(self, name: str) -> Arrays:
         """Return the arrays under a name."""

@@ -13,8 +13,9 @@ from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.structure import Structure
 from steepest.descent.budget import Budget
-from steepest.descent.drive import Drive, Plan
-from steepest.descent.halt import Halt
+from steepest.descent.checkpoint import Checkpoint
+from steepest.descent.driver import Driver
+from steepest.descent.plan import Plan
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.objective import Rows
@@ -137,21 +138,21 @@ class Task:
         return cls(asked, given, learnt, problem, plan, start, residuals)
 
     def go(
-        self, callback: Callable[..., Any] | None, progress: bool | None, halt: Halt | None = None,
+        self, callback: Callable[..., Any] | None, progress: bool | None, checkpoint: Checkpoint | None = None,
         trace: Trace | None = None,
-    ) -> tuple[Fit, Halt]:  # fmt: skip
-        """Descend from the start, or go on from a halt after its trace, and return the fit and where it halted."""
+    ) -> tuple[Fit, Checkpoint]:  # fmt: skip
+        """Descend from the start, or go on from a checkpoint after its trace, and return the fit and its checkpoint."""
         with self.plan.progress(progress) as shown:
-            drive = Drive(self.plan, self.start, callback, shown, halt, trace)
-            run = drive.finish(drive.go())
+            driver = Driver(self.plan, self.start, callback, shown, checkpoint, trace)
+            run = driver.finish(driver.go())
             shown.finish(run.trace)
         known = {f.name: getattr(run, f.name) for f in fields(run)}
         fitted = Fit(**known, model=self.asked.model, columns=self.given.names, data=self.given.data)
         self.problem.annotate(fitted, self.learnt.y, self.learnt.weight)
         if isinstance(self.problem, CustomProblem) and self.residuals is not None:
             self.problem.tell(fitted, self.residuals)
-        assert drive.halt is not None
-        return fitted, drive.halt
+        assert driver.checkpoint is not None
+        return fitted, driver.checkpoint
 
 
 def _check_held(loss: Any, held: Observed) -> None:

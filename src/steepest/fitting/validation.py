@@ -13,7 +13,7 @@ from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import AsTheyAre, Layout
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.precision import compiled_code, precisely
-from steepest.descent.verdict.watch import Watch
+from steepest.descent.early_stopping import Watch
 from steepest.descent.view import View
 from steepest.fitting.objective import Rows, objective_of
 

@@ -10,9 +10,11 @@ import jax
 import numpy as np
 
 from steepest.derivatives.precision import compiled_code
-from steepest.descent.drive import Drive, Ending, Plan
+from steepest.descent.driver import Driver
+from steepest.descent.ending import Ending
 from steepest.descent.engine import Engine, chunk_sizes
 from steepest.descent.loop import chunk_of
+from steepest.descent.plan import Plan
 from steepest.descent.run import Run
 from steepest.descent.state import Packed
 
@@ -23,36 +25,36 @@ MOST_LANES = WIDTHS[-1]
 def descend_together(plan: Plan, starts: Sequence[np.ndarray], progress: bool | None) -> list[Run]:
     """Run a descent from each of a few starts, all in one compiled loop, and return them in order."""
     with plan.progress(progress) as shown:
-        drives = [plan.drive(start) for start in starts]
-        endings = _go(drives, shown)
-        return [drive.finish(ending) for drive, ending in zip(drives, endings, strict=True)]
+        drivers = [Driver(plan, start) for start in starts]
+        endings = _go(drivers, shown)
+        return [driver.finish(ending) for driver, ending in zip(drivers, endings, strict=True)]
 
 
-def _go(drives: list[Drive], shown: Any) -> list[Ending]:
-    engines = [drive.engine for drive in drives]
+def _go(drivers: list[Driver], shown: Any) -> list[Ending]:
+    engines = [driver.engine for driver in drivers]
     width = next(width for width in WIDTHS if width >= len(engines))
     for engine in engines:
         engine.lanes = width
-    endings: list[Ending | None] = [None] * len(drives)
+    endings: list[Ending | None] = [None] * len(drivers)
     sizes = chunk_sizes(time.perf_counter, heavy=False)
     try:
         while True:
-            endings = [ending or drive.verdict() for drive, ending in zip(drives, endings, strict=True)]
+            endings = [ending or driver.verdict() for driver, ending in zip(drivers, endings, strict=True)]
             going = [k for k, ending in enumerate(endings) if ending is None]
             if not going:
                 return endings  # type: ignore[return-value]
-            since = [drive.elapsed for drive in drives]
+            since = [driver.meter.elapsed for driver in drivers]
             size, together = next(sizes)
-            allowances = [drives[k].allowance(size) if k in going else (0, 0) for k in range(len(drives))]
+            allowances = [drivers[k].allowance(size) if k in going else (0, 0) for k in range(len(drivers))]
             for k, rows in zip(going, _chunk(engines, width, allowances, together, going), strict=True):
-                drives[k].record(rows, since[k])
-            ahead = min((drives[k] for k in going), key=lambda drive: float(drive.engine.state.best_value))
+                drivers[k].log.record(rows, since[k])
+            ahead = min((drivers[k] for k in going), key=lambda driver: float(driver.engine.state.best_value))
             state = ahead.engine.state
             norm = float(np.linalg.norm(state.gradient))
-            point = ahead.view.rows(np.asarray(state.x)[None])[0]
-            shown.show(int(state.iteration), ahead.engine.sign * float(state.value), norm, point, ahead.elapsed)
+            point = ahead.plan.view.rows(np.asarray(state.x)[None])[0]
+            shown.show(int(state.iteration), ahead.engine.sign * float(state.value), norm, point, ahead.meter.elapsed)
     except KeyboardInterrupt:
-        return [ending or drive.interrupted() for drive, ending in zip(drives, endings, strict=True)]
+        return [ending or driver.interrupted() for driver, ending in zip(drivers, endings, strict=True)]
 
 
 def _chunk(

@@ -13,7 +13,8 @@ from steepest.derivatives.bounds import check_inside, read_bounds
 from steepest.derivatives.objective import Caller, serve
 from steepest.derivatives.structure import Calling, read_call
 from steepest.descent.budget import Budget
-from steepest.descent.drive import Plan, descend
+from steepest.descent.driver import descend
+from steepest.descent.plan import Plan
 from steepest.descent.run import Run
 from steepest.descent.view import View
 from steepest.minimizing.restarts import RANDOM, best_of, drawn, read_restarts, template

@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
-from steepest.descent.drive import descend
+from steepest.descent.driver import descend
 from steepest.descent.run import Run
 from steepest.minimizing.minimize import planned
 from steepest.rules import directions, steps

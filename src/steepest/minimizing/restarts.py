@@ -13,7 +13,8 @@ import numpy as np
 
 from steepest.derivatives.bounds import Box, check_inside
 from steepest.derivatives.structure import Calling
-from steepest.descent.drive import Plan, descend
+from steepest.descent.driver import descend
+from steepest.descent.plan import Plan
 from steepest.descent.run import Run
 from steepest.minimizing.lanes import MOST_LANES, descend_together
 from steepest.trace import Outcome

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,13 +12,10 @@ from steepest.derivatives.check import Verdict, check_slope
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import scale_of
+from steepest.descent.ending import Ending
 from steepest.descent.engine import Engine
 from steepest.descent.verdict.audit import LARGEST_AUDIT
-from steepest.descent.verdict.ending import Ending
 from steepest.trace import Outcome
-
-if TYPE_CHECKING:
-    from steepest.descent.drive import Drive
 
 ASIDE = 0.1
 
@@ -33,44 +30,49 @@ def gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
 
 
 def checked(
-    drive: Drive, ending: Ending, x: np.ndarray, seen: float, gradient: np.ndarray
-) -> tuple[Ending, float]:  # fmt: skip
+    engine: Engine, names: Sequence[str], start: np.ndarray, ending: Ending, x: np.ndarray, seen: float,
+    gradient: np.ndarray,
+) -> tuple[Ending, float, int]:  # fmt: skip
     """Hold the answer, and the value seen there, against a plain call, and a given gradient against differences.
 
-    The value of the plain call is returned.
+    Return how the run ended by that, the value of the plain call, and how many values the gradient's check took.
     """
-    engine = drive.engine
-    objective, seen = engine.objective, engine.sign * seen
+    objective, seen, spent = engine.objective, engine.sign * seen, 0
     try:
         if objective.compiled is None and objective.clock.over:
             # The value came from a plain call already.
-            return ending, seen
+            return ending, seen, spent
         with objective.clock.ends(math.inf):
             value = objective.value(x)
-        wrong = _wrong_slope(drive, {"start": drive.start, "end": x}) if objective.kind == "given" else ""
+        wrong = ""
+        if objective.kind == "given":
+            wrong, spent = _wrong_slope(engine, names, {"start": start, "end": x})
     except OutOfTime:
         if ending.outcome is not Outcome.CONVERGED:
-            return ending, value
-        return Ending(Outcome.TIME_LIMIT, "no time was left to check the gradient that was given"), value
+            return ending, value, spent
+        return Ending(Outcome.TIME_LIMIT, "no time was left to check the gradient that was given"), value, spent
     except Exception as error:  # noqa: BLE001 - the user's function may raise anything
         if ending.outcome is Outcome.RAISED:
-            return ending, seen
-        return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point"), seen
+            return ending, seen, spent
+        return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point"), seen, spent
     if wrong:
-        return Ending(Outcome.WRONG_GRADIENT, wrong), value
+        return Ending(Outcome.WRONG_GRADIENT, wrong), value, spent
     # None of these values shows how much rounding changes small residuals of large numbers.
     slack = slack_of([value, float(engine.state.first_value)], x, gradient, objective.precision)
     slack += 100 * engine.noise
     if objective.compiled is not None and not agree(seen, value, slack):
         drop(objective.key)
         facts = f"compiled code gives {seen:.6g} here and a plain call {value:.6g}: does f change between calls?"
-        return Ending(Outcome.WRONG_GRADIENT, facts), value
-    return ending, value
+        return Ending(Outcome.WRONG_GRADIENT, facts), value, spent
+    return ending, value, spent
 
 
-def _wrong_slope(drive: Drive, points: dict[str, np.ndarray]) -> str:
-    """Return what is wrong with a gradient that was given, where that is sure at one of the points, else nothing."""
-    objective, box = drive.engine.objective, drive.engine.box
+def _wrong_slope(engine: Engine, coordinates: Sequence[str], points: dict[str, np.ndarray]) -> tuple[str, int]:
+    """Return what is wrong with a gradient that was given, where that is sure at one of the points, else nothing.
+
+    Beside it stands how many values that took.
+    """
+    objective, box, spent = engine.objective, engine.box, 0
     for place, x in points.items():
         free = np.ones(x.size, dtype=bool)
         if box is not None:
@@ -85,10 +87,10 @@ def _wrong_slope(drive: Drive, points: dict[str, np.ndarray]) -> str:
             whole[free] = part
             return objective.value(whole)
 
-        names = [name for name, kept in zip(drive.view.names, free, strict=True) if kept]
+        names = [name for name, kept in zip(coordinates, free, strict=True) if kept]
         check = check_slope(seen, given[free], x[free], names, most_named=LARGEST_AUDIT)
-        drive.checks += check.evaluations
+        spent += check.evaluations
         if check.verdict is Verdict.WRONG:
             slip = f" ({check.slip})" if check.slip else ""
-            return f"at the {place}{slip}, {check.evidence}"
-    return ""
+            return f"at the {place}{slip}, {check.evidence}", spent
+    return "", spent

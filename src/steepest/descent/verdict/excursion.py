@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from steepest.derivatives.differences import EPS, least_size
 from steepest.derivatives.noise import noise_level
 from steepest.descent.engine import Engine
+from steepest.descent.log import Log
+from steepest.descent.meter import Meter
 from steepest.descent.verdict.modes import NARROW
-from steepest.trace import Event
-
-if TYPE_CHECKING:
-    from steepest.descent.drive import Drive
 
 # A change of less than so many times the noise of f can't be told from none.
 NOISES = 4.0
@@ -24,19 +21,17 @@ TELLING = 1e-3
 
 
 class Excursion:
-    """Values and gradients that the judge takes off the descent's way; `cost` counts the values.
+    """Values and gradients that the judge takes off the descent's way; the meter counts the values.
 
     Values and gradients have the sign in which they are minimised. Where the budget allows no more of them, or the
     function raises, they are NaN.
     """
 
-    def __init__(self, drive: Drive) -> None:
-        # In a circle the two, and the rows of a fit with them, would stay in memory until garbage is collected.
-        self.drive, self.engine = weakref.proxy(drive), drive.engine
-        self.start, self.least = drive.start, least_size(drive.start)
+    def __init__(self, engine: Engine, start: np.ndarray, helped: bool, meter: Meter, log: Log) -> None:
+        self.engine, self.meter, self.log = engine, meter, log
+        self.start, self.least = start, least_size(start)
         # Engines made for a kind of fit have their own ways to come near.
-        self.helps = drive.helped and type(drive.engine) is Engine
-        self.cost = 0
+        self.helps = helped and type(engine) is Engine
 
     @property
     def best(self) -> np.ndarray:
@@ -50,19 +45,19 @@ class Excursion:
 
     def affords(self, values: int) -> bool:
         """Tell whether so many more values may be taken."""
-        return bool(self.drive.affords(values))
+        return self.meter.affords(values)
 
     def goes_on(self) -> bool:
         """Tell whether another gradient may be taken, and the descent may go on from there."""
-        over = self.drive.done() or self.drive.late() or self.drive.stopped
+        over = self.meter.done or self.meter.late or self.log.stopped
         return not over and self.affords(self.engine.objective.cost)
 
     def value(self, x: np.ndarray) -> float:
         """Return the value at a point, or at the nearest point of the box."""
         engine = self.engine
-        if self.drive.late() or not self.affords(1 + engine.objective.cost):
+        if self.meter.late or not self.affords(1 + engine.objective.cost):
             return math.nan
-        self.cost += 1
+        self.meter.aside += 1
         try:
             return engine.sign * float(engine.objective.value(self.inside(x)))
         except Exception:  # noqa: BLE001 - far away the user's function may raise anything
@@ -72,9 +67,9 @@ class Excursion:
         """Return the value and the gradient at a point inside the box."""
         engine, nothing = self.engine, (math.nan, np.full(x.size, math.nan))
         outside = engine.box is not None and not engine.box.contains(x)
-        if outside or self.drive.late() or not self.affords(engine.objective.cost):
+        if outside or self.meter.late or not self.affords(engine.objective.cost):
             return nothing
-        self.cost += engine.objective.cost
+        self.meter.aside += engine.objective.cost
         try:
             value, gradient = engine.objective.slope(x)
         except Exception:  # noqa: BLE001 - off the way the user's function may raise anything
@@ -126,9 +121,9 @@ class Excursion:
             more["known"] = (engine.sign * known[0], engine.sign * known[1])
         engine.begin_at(self.inside(x), **more)
         self.tell(kind, detail)
-        self.drive.record(engine.row()[None], self.drive.elapsed)
-        self.drive.called_back()
+        self.log.record(engine.row()[None], self.meter.elapsed)
+        self.log.called_back()
 
     def tell(self, kind: str, detail: str) -> None:
         """Add an event to the trace."""
-        self.drive.recorder.events.append(Event(int(self.engine.state.iteration), kind, detail))
+        self.log.tell(kind, detail)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from steepest.derivatives.differences import EPS, scale_of
+from steepest.descent.checkpoint import Checkpoint
+from steepest.descent.ending import Ending
+from steepest.descent.engine import Engine
+from steepest.descent.log import Log
+from steepest.descent.meter import Meter
+from steepest.descent.plan import Plan
 from steepest.descent.state import RUNNING, STALLED
 from steepest.descent.verdict.audit import Audit, auditable, cost_of_audit
-from steepest.descent.verdict.ending import Ending
 from steepest.descent.verdict.escape import Left, Tail, along_ray, along_ridge, bends_down, by_newton, scales
 from steepest.descent.verdict.estimate import Estimate
 from steepest.descent.verdict.excursion import Excursion
@@ -21,10 +26,6 @@ from steepest.descent.verdict.kink import WIDEST, settle
 from steepest.descent.verdict.plateau import described, rises
 from steepest.descent.verdict.polish import Polish
 from steepest.trace import Certificate, Outcome
-
-if TYPE_CHECKING:
-    from steepest.descent.drive import Drive
-    from steepest.descent.halt import Halt
 
 MOST_AUDITS = 24
 MOST_POLISHED = 8
@@ -49,25 +50,27 @@ class Judge:
     Where the rules are the user's it only judges.
     """
 
-    def __init__(self, drive: Drive) -> None:
-        self.excursion = Excursion(drive)
-        self.drive, self.engine, self.helps = self.excursion.drive, drive.engine, self.excursion.helps
-        self.goal = Goal(drive.budget, drive.view, self.excursion)
+    def __init__(self, engine: Engine, plan: Plan, start: np.ndarray, meter: Meter, log: Log) -> None:
+        self.engine, self.plan, self.start, self.meter, self.log = engine, plan, start, meter, log
+        self.excursion = Excursion(engine, start, plan.helped, meter, log)
+        self.helps = self.excursion.helps
+        self.goal = Goal(plan.budget, plan.view, self.excursion)
         self.polish, self.estimate = Polish(self.excursion, self.goal), Estimate(self.excursion, self.goal)
         self.audits = self.polished = self.kinks = 0
-        probes = drive.helped and drive.rules.learns and auditable(self.engine.objective)
-        self.first_probe = self.probe_after = PATIENCE * (drive.start.size + 10) if probes else math.inf
+        probes = plan.helped and plan.rules.learns and auditable(engine.objective)
+        self.first_probe = self.probe_after = PATIENCE * (start.size + 10) if probes else math.inf
 
     def known(self) -> dict[str, Any]:
-        """Return what the judge knows, by the names that a `Halt` keeps it under."""
-        polish, cost = self.polish, self.excursion.cost
+        """Return what the judge knows, by the names that a `Checkpoint` keeps it under."""
+        polish, cost = self.polish, self.meter.aside
         counts = {"audits": self.audits, "polished": self.polished, "kinks": self.kinks, "cost": cost}
         return counts | {"anchor": polish.anchor, "exact": polish.exact, "probe_after": self.probe_after}
 
-    def resume(self, halt: Halt) -> None:
-        """Go on with what was known at a halt."""
-        self.audits, self.polished, self.kinks, self.excursion.cost = halt.audits, halt.polished, halt.kinks, halt.cost
-        self.polish.anchor, self.polish.exact, self.probe_after = halt.anchor, halt.exact, halt.probe_after
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on with what was known at a checkpoint."""
+        self.audits, self.polished, self.kinks = checkpoint.audits, checkpoint.polished, checkpoint.kinks
+        self.polish.anchor, self.polish.exact = checkpoint.anchor, checkpoint.exact
+        self.probe_after, self.meter.aside = checkpoint.probe_after, checkpoint.cost
 
     def probe(self) -> None:
         """Look at the curvature where the descent is slow: of each coordinate at first, later for Newton's steps.
@@ -89,7 +92,7 @@ class Judge:
             return
         steps = objective.scales(x, self.excursion.start) * objective.precision ** (1 / 3)
         found = scales(lambda x: objective.slope(x)[1], x, steps)
-        self.excursion.cost += 2 * x.size * objective.cost
+        self.meter.aside += 2 * x.size * objective.cost
         if found is not None:
             unlike = f"the curvatures of coordinates differ {found.max() / found.min():.2g}-fold, which is made up for"
             self.excursion.go_on(x, "probe", unlike, found)
@@ -103,12 +106,12 @@ class Judge:
         report = self.certified(x, code)
         if report is not None:
             self.audits += 1
-            self.excursion.cost += report.cost
+            self.meter.aside += report.cost
             return self.judged(code, x, report, "certified")
         if not auditable(objective):
             return self.estimated(code)
-        if not self.drive.affords(cost_of_audit(objective)):
-            facts = f"{self.drive.spent():,} values taken, and too few are left to look at the curvature"
+        if not self.meter.affords(cost_of_audit(objective)):
+            facts = f"{self.meter.spent:,} values taken, and too few are left to look at the curvature"
             return Ending(Outcome.EVALUATION_LIMIT, facts)
         self.audits += 1
         report = self.polish()
@@ -150,7 +153,7 @@ class Judge:
             left = along_ray(self.excursion.value, x, self.excursion.best_value, report.step, 0.0)
             if left.endless:
                 return self.without_end(left)
-        far = np.any(np.abs(x) > DRIVEN * np.maximum(np.abs(self.drive.start), 1.0))
+        far = np.any(np.abs(x) > DRIVEN * np.maximum(np.abs(self.start), 1.0))
         return self.far_out() if far or report.is_flat else None
 
     def far_out(self) -> Ending | None:
@@ -159,11 +162,11 @@ class Judge:
         They begin on the way, as near the end rounding may hide how the value fell.
         """
         state = self.engine.state
-        trace = self.drive.recorder.trace()
-        if trace.x.shape[1] != self.drive.start.size or not len(trace):
+        trace = self.log.trace()
+        if trace.x.shape[1] != self.start.size or not len(trace):
             return None
         for row in {0, len(trace) // 2}:
-            start, value = self.drive.view.inward(trace.x[row]), self.engine.sign * float(trace.value[row])
+            start, value = self.plan.view.inward(trace.x[row]), self.engine.sign * float(trace.value[row])
             way = np.asarray(state.best_x) - start
             if np.any(way):
                 left = along_ray(self.excursion.value, start, value, way * FIRST, 0.0)
@@ -186,7 +189,7 @@ class Judge:
         """Say what kind of flatness it is."""
         state = self.engine.state
         values = float(state.best_value), float(state.first_value)
-        size = scale_of(x, self.drive.start)
+        size = scale_of(x, self.start)
         noise = self.engine.objective.relative_noise
         facts = described(self.excursion.value, x, size, *values, self.engine.sign, noise)
         return Ending(Outcome.FLAT, facts)
@@ -218,7 +221,7 @@ class Judge:
     def by_planes(self, x: np.ndarray) -> Ending | None:
         """Look for the minimum at a kink by planes; None where there is none."""
         unfit = x.size > WIDEST or self.engine.box is not None or self.kinks >= MOST_LOOKS
-        if not self.helps or unfit or self.drive.done():
+        if not self.helps or unfit or self.meter.done:
             return None
         self.kinks += 1
         value, size, asked = self.excursion.best_value, self.excursion.size(x), self.goal.asked
@@ -255,13 +258,13 @@ class Judge:
 
     def near(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Say that the run has converged, unless values contradict the audit."""
-        sure = self.drive.helped or self.engine.objective.kind != "differences"
+        sure = self.plan.helped or self.engine.objective.kind != "differences"
         left = self.lower(x, report, certificate.tolerance) if certificate.kind == "audited" and sure else Left(None)
         if left.endless:
             return self.without_end(left)
         value = self.excursion.best_value
         if left.x is not None and (noise := self.excursion.noise(x)) < value - left.value:
-            if not self.drive.helped or self.drive.done() or self.audits >= MOST_AUDITS:
+            if not self.plan.helped or self.meter.done or self.audits >= MOST_AUDITS:
                 return self.stalled(certificate)
             self.excursion.go_on(left.x, "audit", "a lower value lies near: the descent goes on from there")
             if self.excursion.best_value < value:
@@ -277,7 +280,7 @@ class Judge:
         gap = f"the value is within {_gap(certificate.gap)} of the {self.extreme}"
         if math.inf > self.goal.asked >= certificate.tolerance > 0:
             return f"{gap}, {_gap(certificate.tolerance)} was asked"
-        if self.drive.budget.wishes:
+        if self.plan.budget.wishes:
             return f"{gap}, as near as was asked"
         objective = self.engine.objective
         if objective.precision > EPS:
@@ -304,7 +307,7 @@ class Judge:
             self.polished += 1
             self.engine.mark(RUNNING if self.polished % MOST_POLISHED == 0 else STALLED)
             return None
-        if self.drive.helped and not self.drive.done() and not np.array_equal(x, np.asarray(self.engine.state.x)):
+        if self.plan.helped and not self.meter.done and not np.array_equal(x, np.asarray(self.engine.state.x)):
             # A trial that was rejected was the best so far: to go on from elsewhere would lead nowhere.
             detail = f"{_left(report.decrement)} at the best trial: the descent goes on from there"
             self.excursion.go_on(x, "audit", detail)
@@ -339,7 +342,7 @@ class Judge:
 
     def leave(self, by: Callable[..., Left], x: np.ndarray, way: np.ndarray | None, least: float) -> Left:
         """Look for a lower point from one where the descent rests, if its rules were not the user's."""
-        if not self.drive.helped or way is None or self.audits >= MOST_AUDITS or self.drive.done():
+        if not self.plan.helped or way is None or self.audits >= MOST_AUDITS or self.meter.done:
             return Left(None)
         return by(self.excursion.value, x, self.excursion.best_value, way, least)
 
@@ -382,14 +385,14 @@ class Judge:
 
     def stalled(self, certificate: Certificate) -> Ending:
         """Say that no step lowers the value; how far the minimum lies is said only where it is proven."""
-        if ending := self.drive.spent_out(1 + self.engine.objective.cost):
+        if ending := self.meter.over(1 + self.engine.objective.cost):
             return ending
         facts = f"no step lowers the value, and how far the {self.extreme} lies can't be told from here"
         if certificate.kind == "certified" and math.isfinite(certificate.gap):
             facts = f"no step lowers the value, which is within {_gap(certificate.gap)} of the {self.extreme}"
         else:
             certificate = Certificate(tolerance=certificate.tolerance, curvature=certificate.curvature)
-        optimum = getattr(self.drive.rules.step, "optimum", None)
+        optimum = getattr(self.plan.rules.step, "optimum", None)
         if optimum is not None and self.excursion.best_value <= optimum:
             facts = f"the optimum given, {self.engine.sign * optimum:g}, has been reached and is not the {self.extreme}"
         if int(self.engine.state.non_finite):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from steepest.descent.plan import EARLY, FEW_VARIABLES
 from steepest.descent.verdict.audit import Audit, audit, cost_of_audit, rounding_of
 from steepest.descent.verdict.excursion import Excursion
 from steepest.descent.verdict.goal import Goal
@@ -15,11 +16,8 @@ from steepest.descent.verdict.modes import NARROW
 # Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what one leaves that
 # shows the Hessian to be right.
 MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 1e-4
-# The part of the descent that may be left when the judge first looks at the curvature, where that costs little: its
-# steps by the Hessian come to the end sooner than the descent does.
-EARLY = 1e-8
 # How many Hessians a point may be polished by, where one costs little and where it costs much.
-ROUNDS, FEW_ROUNDS, FEW_VARIABLES = 12, 3, 20
+ROUNDS, FEW_ROUNDS = 12, 3
 # If Newton's step fails, the Hessian is taken again, by differences over this part of the step.
 REACH = 0.1
 # Newton's steps that are each such a part of the one before, in the same direction, are those towards a minimum
@@ -105,7 +103,7 @@ class Polish:
     def audited(self, x: np.ndarray, reach: np.ndarray | None) -> Audit | None:
         """Return an audit of a point, and count what it costs."""
         engine = self.engine
-        self.excursion.cost += cost_of_audit(engine.objective)
+        self.excursion.meter.aside += cost_of_audit(engine.objective)
         return audit(engine.objective, x, engine.start, engine.sign, engine.box, reach, self.exact)
 
     def doubts(self, report: Audit) -> bool:

@@ -16,9 +16,9 @@ from steepest.descent.engine import Engine
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.objective import direct
+from steepest.fitting.linear.quadratic_l1 import WIDEST_MODEL
 from steepest.fitting.linear.remarks import remark
 from steepest.fitting.linear.solvers.base import NewtonEngine, PlaneEngine, ProximalEngine, SpectralEngine
-from steepest.fitting.linear.solvers.spectral import WIDEST_MODEL
 from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.objective import Rows, objective_of
 from steepest.fitting.result import Fit

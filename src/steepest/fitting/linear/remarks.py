@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.descent.verdict.ending import message
+from steepest.descent.ending import message
 from steepest.fitting.result import Fit
 from steepest.models.losses.base import Loss
 from steepest.trace import Certificate, Event, Outcome

@@ -20,9 +20,9 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
 from steepest.derivatives.tracing.tracer import Traced, stack
+from steepest.descent.ending import message
 from steepest.descent.progress import Progress
 from steepest.descent.state import COLUMNS
-from steepest.descent.verdict.ending import message
 from steepest.descent.view import View
 from steepest.fitting.linear.coordinates import EPS, WIDEST_GRAM, Coordinates
 from steepest.fitting.result import Fit

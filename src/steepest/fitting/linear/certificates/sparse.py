@@ -31,7 +31,7 @@ from steepest.fitting.linear.certificates.smooth import (
 )
 from steepest.fitting.linear.coordinates import Coordinates
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.solvers.spectral import least
+from steepest.fitting.linear.quadratic_l1 import least
 from steepest.models.losses.base import Loss
 from steepest.models.losses.smooth import LogLoss, Poisson, Squared
 

@@ -17,8 +17,9 @@ from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.certificates.smooth import Seen
 from steepest.fitting.linear.certificates.sparse import look
 from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.quadratic_l1 import least, shortest
 from steepest.fitting.linear.solvers.newton import CENTRED, hardened, rested, suspect
-from steepest.fitting.linear.solvers.spectral import MOST_IDLE, SUFFICIENT, least, shortest
+from steepest.fitting.linear.solvers.spectral import MOST_IDLE, SUFFICIENT
 from steepest.fitting.linear.solvers.stand import Downhill
 
 Array = Any

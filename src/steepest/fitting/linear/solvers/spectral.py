@@ -1,8 +1,4 @@
-"""Proximal steps for L1 penalties, F(θ) = f(θ) + Σ λⱼ |θⱼ|: the Barzilai-Borwein kind, and the model of Newton's.
-
-The model is solved by coordinate descent: Friedman, Hastie and Tibshirani, "Regularization paths for
-generalized linear models" (2010).
-"""
+"""Proximal steps of Barzilai and Borwein's size for L1 penalties, F(θ) = f(θ) + Σ λⱼ |θⱼ|."""
 
 from __future__ import annotations
 
@@ -14,17 +10,11 @@ import jax.numpy as jnp
 from steepest.derivatives.differences import EPS
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.quadratic_l1 import shortest, soft
 
 Array = Any
 
-# As many columns as a quadratic model is solved for.
-WIDEST_MODEL = 1_000
 SUFFICIENT = 1e-4
-MOST_ROUNDS = 20
-SWEEPS = 8
-# How many coordinates may be set to 0 one after another: fewer where there are more, as each costs a Cholesky factor.
-CROSSED = 2_000
-MODEL_LEFT = 1e-20
 MOST_IDLE = 3
 # How many values the search of `spectral` looks back on.
 RECENT = 5
@@ -60,66 +50,6 @@ class Sparse(NamedTuple):
     def non_finite(self) -> int:
         """How many points were evaluated where f is not finite."""
         return 0
-
-
-def soft(x: Array, threshold: Array) -> Array:
-    """Return x moved towards 0 by a threshold, and 0 where it would pass it: the proximal step of λ|x|."""
-    return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
-
-
-def shortest(g: Array, x: Array, lam: Array) -> Array:
-    """Return the shortest subgradient of f + Σ λⱼ |xⱼ| where f has the gradient g."""
-    return jnp.where(x != 0, g + lam * jnp.sign(x), soft(g, lam))
-
-
-def least(H: Array, g: Array, x: Array, lam: Array) -> Array:
-    """Return the y that makes gᵀ(y - x) + ½ (y - x)ᵀ H (y - x) + Σ λⱼ |yⱼ| least.
-
-    Coordinate descent finds which coordinates are 0; a Newton step among the others, as far as none
-    changes its sign, then arrives where columns go together and coordinates alone would creep.
-    """
-    h = jnp.diag(H)
-    bent = h > 0
-    width = jnp.where(bent, h, 1.0)
-
-    def coordinate(j: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        y, r = carry
-        ahead = soft(y[j] - r[j] / width[j], lam[j] / width[j])
-        new = jnp.where(bent[j], ahead, jnp.where(lam[j] > 0, 0.0, y[j]))
-        return y.at[j].set(new), r + H[j] * (new - y[j])
-
-    def among(carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        y, r, _, steps = carry
-        free = bent & ((y != 0) | (lam == 0))
-        part = jnp.where(free[:, None] & free, H, 0.0) + jnp.diag(jnp.where(free, 1e-14 * h, 1.0))
-        step = -jax.scipy.linalg.cho_solve(
-            (jnp.linalg.cholesky(part), True), jnp.where(free, r + lam * jnp.sign(y), 0.0)
-        )
-        crosses = (lam > 0) & free & (y * (y + step) < 0)
-        reach = jnp.where(crosses, -y / jnp.where(crosses, step, 1.0), jnp.inf)
-        t = jnp.minimum(1.0, jnp.min(reach))
-        new = jnp.where(crosses & (reach == t), 0.0, y + t * step)
-        new = jnp.where(jnp.all(jnp.isfinite(new)), new, y)
-        return new, r + H @ (new - y), t < 1, steps + 1
-
-    def left(y: Array, r: Array) -> Array:
-        return jnp.sum(shortest(r, y, lam) ** 2 / width)
-
-    def going(carry: tuple[Array, Array, Array]) -> Array:
-        y, r, rounds = carry
-        rounding = jnp.sum((8 * EPS * (jnp.abs(H) @ jnp.abs(y - x) + jnp.abs(g))) ** 2 / width)
-        return (rounds < MOST_ROUNDS) & (left(y, r) > MODEL_LEFT * left(x, g) + rounding)
-
-    def body(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        y, r, rounds = carry
-        y, r = jax.lax.fori_loop(0, SWEEPS, lambda _, carry: jax.lax.fori_loop(0, x.size, coordinate, carry), (y, r))
-        # Each step but the last sets a coordinate to 0.
-        most = min(max(CROSSED // x.size, 2), 50)
-        again = (y, r, jnp.asarray(True), jnp.asarray(0))
-        y, r, _, _ = jax.lax.while_loop(lambda carry: carry[2] & (carry[3] < most), among, again)
-        return y, r, rounds + 1
-
-    return jax.lax.while_loop(going, body, (x, g, jnp.asarray(0)))[0]
 
 
 def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Sparse:

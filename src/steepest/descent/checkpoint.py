@@ -7,11 +7,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from steepest.descent.verdict.watch import Best
+from steepest.descent.early_stopping import Best
 
 
 @dataclass(frozen=True)
-class Halt:
+class Checkpoint:
     """The state of a descent: of its engine, its driver and its judge.
 
     The judge's part is from before its last verdict, which a longer run makes anew.

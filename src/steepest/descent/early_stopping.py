@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.descent.verdict.ending import Ending
+from steepest.descent.ending import Ending
 from steepest.trace import Certificate, Outcome
 
 
