@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from tests.reading.runs import halving, make_run
+from tests.inspection.runs import halving, make_run
 
 from steepest.inspection import SlopesDisplay
 from steepest.inspection.plots import style

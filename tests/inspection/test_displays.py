@@ -5,7 +5,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from tests.reading.runs import bowl, make_run, not_at_hand
+from tests.inspection.runs import bowl, make_run, not_at_hand
 
 from steepest.inspection import (
     ContourDisplay,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.quiver import Quiver
-from tests.reading.runs import bowl, halving, make_run, not_at_hand
+from tests.inspection.runs import bowl, halving, make_run, not_at_hand
 
 from steepest.inspection import QuiverDisplay
 

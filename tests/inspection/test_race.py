@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from tests.reading.runs import bowl, halving, make_run, not_at_hand
+from tests.inspection.runs import bowl, halving, make_run, not_at_hand
 
 from steepest.inspection import RaceDisplay
 from steepest.inspection.plots import style

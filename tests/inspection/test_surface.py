@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
-from tests.reading.runs import bowl, halving, make_run, not_at_hand
+from tests.inspection.runs import bowl, halving, make_run, not_at_hand
 
 from steepest.inspection import SurfaceDisplay, plot_run
 from steepest.inspection.plots import style

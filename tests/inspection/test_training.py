@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from tests.reading.runs import make_run
+from tests.inspection.runs import make_run
 
 import steepest as st
 from steepest.inspection import TrainingDisplay, plot_run
