@@ -146,3 +146,25 @@ def test_a_rejected_trial_that_was_the_best_is_where_the_descent_goes_on(start):
     assert run.fun == pytest.approx(-0.88109047, abs=1e-6)
     assert run.trace.value[jump.iteration] < run.trace.value[: jump.iteration].min()
     assert run.nfev < 60
+
+
+def test_a_value_without_any_slope_is_stepped_back_from():
+    # A step leads to a value of 1.7e308, whose slope, by differences too, is more than doubles hold.
+    powers = np.array([
+        [1.10261502, -3.20284003, -3.11041238], [-1.72188717, -0.67430243, -4.96071264],
+        [-2.56426585, -1.42824499, -0.05628449], [-1.39821643, -3.10248514, 1.82877779],
+        [1.4159148, -0.01350523, -1.74435859],
+    ])  # fmt: skip
+    weights = np.array([0.0357130960, 0.239068107, 0.0292778526, 54.0456821, 10.6485107])
+    bowl = np.array([
+        [1.04544966, -0.80992279, 0.47293614], [-0.80992279, 0.6546237, -0.44611194],
+        [0.47293614, -0.44611194, 0.46984381],
+    ])  # fmt: skip
+    pull = np.array([-20.78139616, 34.9266759, 8.77458943])
+
+    def f(x):
+        return weights @ np.exp(powers @ x) + x @ bowl @ x / 2 - pull @ x
+
+    run = st.minimize(f, np.array([-0.96352813, -0.34961144, 0.69129732]), tolerance=1e-4, evaluations=5_000)
+    assert run.outcome == "converged", run.message
+    assert np.abs(run.jac).max() < 1e-2

@@ -6,6 +6,7 @@ Both loops share `advance`, in which every rule lives. A chunk is as many evalua
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -219,6 +220,9 @@ class Engine:
         return np.vstack([kept, self.row(before.t)]) if self.state.iteration > before.iteration else kept
 
     def _absorb(self, value: float, gradient: np.ndarray) -> None:
+        if not np.all(np.isfinite(gradient)):
+            # Without a slope, by differences neither, nothing leads on from there.
+            value = math.nan
         k = int(self.state.iteration)
         limits = self.limits(1, 1, k, 1)
         with compiled_code():
