@@ -29,6 +29,8 @@ class Fit(Run):
         The names of the columns of X, where it had any.
     data : (X, y) or None
         The rows that were fitted; None where the fit was loaded from disk.
+    solver : str
+        What descended, and what it serves.
     onward : object or None
         What `more` goes on with; None where the rows came as a stream.
 
@@ -40,6 +42,7 @@ class Fit(Run):
     model: Any = None
     columns: list[str] | None = None
     data: tuple[Any, Any] | None = field(default=None, repr=False)
+    solver: str = ""
     onward: Any = field(default=None, repr=False)
 
     @property
@@ -159,6 +162,8 @@ class Fit(Run):
         work = "blocks read once" if len(self.trace) > epochs + 1 else "passes over the rows"
         passes = f"{self.nfev:,} {work} ({self.kind})"
         lines.append(f"  {'work':>{width}}  {epochs:,} epoch{'s' * (epochs != 1)}, {passes}")
+        if self.solver:
+            lines.append(f"  {'solver':>{width}}  {self.solver}")
         if np.isfinite(self.certificate.gap):
             gap = f"{self.certificate.gap:.2g} or less from the best, {self.certificate.kind}"
             lines.append(f"  {'gap':>{width}}  {gap}")
@@ -176,7 +181,12 @@ class Fit(Run):
         return record | {"onward": onward}, arrays | going | kept(self.model)[1]
 
     def _header(self) -> dict[str, Any]:
-        return super()._header() | {"result": "fit", "model": kept(self.model)[0], "columns": self.columns}
+        return super()._header() | {
+            "result": "fit",
+            "model": kept(self.model)[0],
+            "columns": self.columns,
+            "solver": self.solver,
+        }
 
     @classmethod
     def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:

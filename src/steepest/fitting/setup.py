@@ -20,8 +20,8 @@ from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.objective import Rows
 from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules, unfit_for
-from steepest.fitting.plan import planned
 from steepest.fitting.result import Fit
+from steepest.fitting.solvers import Solver, choose_solver
 from steepest.fitting.validation import Observed, drawn, read_validation, watch
 from steepest.models import Linear, losses
 from steepest.models.penalties import kink_of
@@ -90,6 +90,7 @@ class Task:
     plan: Plan
     start: np.ndarray
     residuals: Any
+    solver: Solver
 
     @classmethod
     def of(cls, asked: Asked, given: Given, budget: Budget, coordinates: dict[str, np.ndarray] | None = None) -> Task:
@@ -131,11 +132,12 @@ class Task:
             problem = CustomProblem.of(model, X, y, asked.start, loss, penalty)
         layout = problem.layout(size, asked.shuffle)
         rows = Rows.arranged(layout, problem.columns(), y, weight, asked.seed)
-        plan, residuals = planned(problem, rows, rules, budget, asked.seed, direction=direction, automatic=automatic)
+        words = {"direction": direction, "automatic": automatic}
+        plan, residuals, solver = choose_solver(problem, rows, rules, budget, asked.seed, **words)
         _, start = Structure.of(problem.start)
         if held is not None:
             plan = replace(plan, watch=watch(model, loss, held, plan.view, start, size is not None))
-        return cls(asked, given, learnt, problem, plan, start, residuals)
+        return cls(asked, given, learnt, problem, plan, start, residuals, solver)
 
     def go(
         self, callback: Callable[..., Any] | None, progress: bool | None, checkpoint: Checkpoint | None = None,
@@ -147,7 +149,9 @@ class Task:
             run = driver.finish(driver.go())
             shown.finish(run.trace)
         known = {f.name: getattr(run, f.name) for f in fields(run)}
-        fitted = Fit(**known, model=self.asked.model, columns=self.given.names, data=self.given.data)
+        fitted = Fit(
+            **known, model=self.asked.model, columns=self.given.names, data=self.given.data, solver=str(self.solver)
+        )
         self.problem.annotate(fitted, self.learnt.y, self.learnt.weight)
         if isinstance(self.problem, CustomProblem) and self.residuals is not None:
             self.problem.tell(fitted, self.residuals)

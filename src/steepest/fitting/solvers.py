@@ -1,50 +1,243 @@
-"""Which way a fit is descended: by an engine made for the problem where nothing was asked for, else by the rules."""
+"""Which solver fits what: one table, whose rows are tried in their order."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from steepest.data.batches import Layout
+from steepest.derivatives.objective import Objective
 from steepest.descent.budget import Budget
-from steepest.descent.engine import Engine
 from steepest.descent.plan import Plan
 from steepest.fitting.function.least_squares import LeastSquares
 from steepest.fitting.function.levenberg import LevenbergMarquardt
 from steepest.fitting.function.problem import CustomProblem
-from steepest.fitting.function.residuals import MOST_WORK, hindrance
+from steepest.fitting.function.residuals import MOST_PARAMETERS, MOST_WORK, ModelResiduals, hindrance
+from steepest.fitting.linear.certificates.smooth import Certifier
+from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.problem import LinearProblem
-from steepest.fitting.linear.solvers.saga import AFTER
+from steepest.fitting.linear.quadratic_l1 import WIDEST_MODEL
+from steepest.fitting.linear.solvers.base import NewtonEngine, PlaneEngine, ProximalEngine, SpectralEngine
+from steepest.fitting.linear.solvers.saga import SagaThenNewton, SagaThenPlane
 from steepest.fitting.objective import Rows
+from steepest.models.losses import Loss, squared
 from steepest.rules.choose import LEVENBERG, choose
 from steepest.rules.pair import Rules
 
+# Up to so many coefficients Hessians cost little beside gradients; and, for losses whose slopes bend suddenly, they are
+# worth it (`benchmarks/glms.py` and `tables.py`, on both sides of each).
+NARROW, NARROW_IF_BENT = 65, 501
 
-def planned(
+Planned = tuple[Plan, ModelResiduals | None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem on its rows, with what was asked of its fit.
+
+    Attributes
+    ----------
+    problem : LinearProblem or CustomProblem
+        A model with its loss and its penalty.
+    objective : Objective
+        The value to descend, with its certificate where it has one.
+    rows : Rows
+        All rows.
+    layout : Layout
+        The batches that were asked for.
+    seed : int
+        What shuffles them.
+    direction : object
+        What was given as direction=.
+    automatic : bool
+        Whether direction= and step= were both left out.
+    """
+
+    problem: LinearProblem | CustomProblem
+    objective: Objective
+    rows: Rows
+    layout: Layout
+    seed: int
+    direction: Any
+    automatic: bool
+
+    @property
+    def in_batches(self) -> bool:
+        return self.layout.batches > 1
+
+    @property
+    def by_residuals(self) -> bool:
+        """Whether Levenberg and Marquardt's steps were asked for, or serve best."""
+        light = self.layout.rows * self.objective.size**2 <= MOST_WORK
+        wanted = self.direction == LEVENBERG or (self.automatic and light)
+        return isinstance(self.problem, CustomProblem) and wanted and not self.hindrance
+
+    @property
+    def hindrance(self) -> str:
+        """Why the problem can't be fitted by its residuals, or nothing."""
+        problem = self.problem
+        return hindrance(problem.model, problem.loss, problem.user_penalty, self.objective.size, self.in_batches)
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether a linear model has the certificate of a loss without an L1 penalty."""
+        return self.automatic and isinstance(self.objective.certify, Certifier)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether a linear model has the certificate of an L1 penalty."""
+        return self.automatic and isinstance(self.objective.certify, SparseCertifier)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the coefficients are few enough for Newton's method."""
+        loss, how = self.problem.loss, getattr(self.problem, "how", "")
+        most = NARROW if isinstance(loss, Loss) and loss.curved else NARROW_IF_BENT
+        return (loss is squared and how == "whiten") or self.objective.size <= most
+
+    @property
+    def descended(self) -> tuple[Any, ...]:
+        """What an engine of linear models descends on: the products with rows, and λ or the mean curvature."""
+        problem, certify = self.problem, self.objective.certify
+        assert isinstance(problem, LinearProblem)
+        if isinstance(certify, SparseCertifier):
+            wide = len(problem.kinks) > WIDEST_MODEL
+            return (certify.glm if wide else problem.softened(certify.glm), certify.lam), problem.curvature
+        return problem.softened(certify.glm), problem.curvature  # type: ignore[union-attr]
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A row of the table: its name, what it serves, why, and how it is set up.
+
+    Attributes
+    ----------
+    name, serves, why : str
+        What `fit.solver` and the docs say.
+    takes : callable
+        Tells of a case whether the row serves it.
+    planned : callable
+        Returns the plan by this solver, and the residuals where it goes by them.
+    """
+
+    name: str
+    serves: str
+    why: str
+    takes: Callable[[Case], bool]
+    planned: Callable[[Case, Plan], Planned]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.serves}"
+
+
+def _by(engine: Callable[..., Any]) -> Callable[[Case, Plan], Planned]:
+    """Return what plans by an engine of linear models."""
+    return lambda case, plan: (replace(plan, engine=partial(engine, *case.descended)), None)
+
+
+def _in_batches(engine: Callable[..., Any]) -> Callable[[Case, Plan], Planned]:
+    """Return what plans by an engine that begins in batches."""
+    return lambda case, plan: (
+        replace(plan, engine=partial(engine, case.layout, case.seed, *case.descended)), None,
+    )  # fmt: skip
+
+
+def _by_residuals(case: Case, plan: Plan) -> Planned:
+    assert isinstance(case.problem, CustomProblem)
+    residuals, objective = case.problem.residuals(case.objective, case.rows)
+    engine, rules = partial(LeastSquares, residuals=residuals), Rules(LevenbergMarquardt(), LevenbergMarquardt())
+    return replace(plan, objective=objective, rules=rules, engine=engine, helped=True), residuals
+
+
+def _by_rules(case: Case, plan: Plan) -> Planned:
+    # The judge helps on what no engine of its own descends.
+    helped = case.automatic and isinstance(case.problem, CustomProblem) and not case.in_batches
+    return replace(plan, helped=helped), None
+
+
+TABLE = (
+    Solver(
+        "Levenberg-Marquardt",
+        f"a function with the squared loss, up to {MOST_PARAMETERS} parameters, all rows at once",
+        "residuals show the curvature without second derivatives",
+        lambda case: case.by_residuals, _by_residuals,
+    ),
+    Solver(
+        "SAGA, then Newton's method",
+        f"a linear model in batches, up to {NARROW} coefficients, or {NARROW_IF_BENT} where slopes bend suddenly",
+        "two epochs in batches come near, and all rows give the last digits with a certificate",
+        lambda case: case.is_smooth and case.in_batches and case.is_narrow, _in_batches(SagaThenNewton),
+    ),
+    Solver(
+        "SAGA, then L-BFGS",
+        "a linear model in batches, of more coefficients than Newton's method takes",
+        "the same, without Hessians",
+        lambda case: case.is_smooth and case.in_batches, _in_batches(SagaThenPlane),
+    ),
+    Solver(
+        "Newton's method",
+        f"a linear model of up to {NARROW} coefficients, or {NARROW_IF_BENT} where slopes bend suddenly",
+        "a Hessian costs little beside a reading of the rows",
+        lambda case: case.is_smooth and case.is_narrow, _by(NewtonEngine),
+    ),
+    Solver(
+        "L-BFGS with a search in a plane",
+        "a linear model of more coefficients than Newton's method takes",
+        "it needs gradients alone, and the plane costs no reading of the rows",
+        lambda case: case.is_smooth, _by(PlaneEngine),
+    ),
+    Solver(
+        "proximal Newton",
+        f"a linear model with an L1 penalty, up to {WIDEST_MODEL:,} coefficients",
+        "coefficients become exactly 0, and the last digits come at once",
+        lambda case: case.is_sparse and len(case.problem.kinks) <= WIDEST_MODEL,  # type: ignore[union-attr]
+        _by(ProximalEngine),
+    ),
+    Solver(
+        "proximal gradient",
+        f"a linear model with an L1 penalty, of more than {WIDEST_MODEL:,} coefficients",
+        "no Hessian is formed",
+        lambda case: case.is_sparse, _by(SpectralEngine),
+    ),
+    Solver(
+        "L-BFGS",
+        "any other problem, on all rows at once",
+        "it needs gradients alone",
+        lambda case: case.automatic and not case.in_batches, _by_rules,
+    ),
+    Solver(
+        "DoWG",
+        "any other problem, in batches",
+        "it finds its step from noisy gradients, and claims no convergence",
+        lambda case: case.automatic, _by_rules,
+    ),
+    Solver(
+        "the rules given",
+        "a direction or a step that you name",
+        "you asked for it",
+        lambda case: True, _by_rules,
+    ),
+)  # fmt: skip
+
+
+def choose_solver(
     problem: LinearProblem | CustomProblem, rows: Rows, rules: Rules, budget: Budget, seed: int, *, direction: Any,
     automatic: bool,
-) -> tuple[Plan, Any]:  # fmt: skip
-    """Return how a problem is descended, and its residuals where that is by Levenberg and Marquardt's steps."""
-    layout, batched = rows.layout, rows.layout.batches > 1
-    hybrid = automatic and batched and isinstance(problem, LinearProblem) and problem.bears_saga
-    if hybrid:
-        # The batches are those of its first epochs alone.
+) -> tuple[Plan, ModelResiduals | None, Solver]:  # fmt: skip
+    """Return the plan of a problem, its residuals where it is descended by them, and the row of the table it is by."""
+    layout = rows.layout
+    if automatic and layout.batches > 1 and isinstance(problem, LinearProblem) and problem.bears_saga:
+        # The batches are those of the first epochs alone.
         rules, rows = choose(None, "auto"), replace(rows, layout=replace(layout, size=layout.rows, shuffle=False))
     objective, calling = problem.objective(rows, seed)
     problem.sharpen(objective, rows)
-    plan = Plan(objective, problem.view(calling), rules, 1.0, budget)
-    unfit = hindrance(problem.model, problem.loss, problem.user_penalty, objective.size, batched)
-    if unfit and direction == LEVENBERG:
-        raise ValueError(f"direction={direction!r}: {unfit}; leave direction= out")
-    light = layout.rows * objective.size**2 <= MOST_WORK
-    if isinstance(problem, CustomProblem) and not unfit and (direction == LEVENBERG or (automatic and light)):
-        residuals, objective = problem.residuals(objective, rows)
-        engine = partial(LeastSquares, residuals=residuals)
-        rules = Rules(LevenbergMarquardt(), LevenbergMarquardt())
-        return replace(plan, objective=objective, rules=rules, engine=engine, helped=True), residuals
-    own: Any = problem.engine(objective) if automatic else Engine
-    if hybrid and isinstance(own, partial):
-        own = partial(AFTER[own.func], layout, seed, *own.args)
-    # The judge helps on what no engine of its own descends.
-    helped = automatic and own is Engine and isinstance(problem, CustomProblem) and not batched
-    return replace(plan, engine=own, helped=helped), None
+    case = Case(problem, objective, rows, layout, seed, direction, automatic)
+    if direction == LEVENBERG and case.hindrance:
+        raise ValueError(f"direction={direction!r}: {case.hindrance}; leave direction= out")
+    if case.is_sparse and isinstance(problem, LinearProblem):
+        problem.check_width()
+    solver = next(row for row in TABLE if row.takes(case))
+    plan, residuals = solver.planned(case, Plan(objective, problem.view(calling), rules, 1.0, budget))
+    return plan, residuals, solver

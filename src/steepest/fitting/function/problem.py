@@ -13,7 +13,6 @@ from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective, leaves_of
 from steepest.derivatives.structure import Calling, Structure
-from steepest.descent.engine import Engine
 from steepest.descent.view import View
 from steepest.fitting.function.least_squares import undetermined
 from steepest.fitting.function.residuals import ModelResiduals, residuals_of
@@ -103,10 +102,6 @@ class CustomProblem:
 
     def sharpen(self, objective: Objective, rows: Rows) -> None:
         """Add nothing: of a function only its slope is known."""
-
-    def engine(self, objective: Objective) -> Callable[..., Any]:
-        """Return what descends when nothing was asked for."""
-        return Engine
 
     def residuals(self, objective: Objective, rows: Rows) -> tuple[ModelResiduals, Objective]:
         """Return the residuals, and the objective as they serve it."""

@@ -1,33 +1,24 @@
-"""A linear model as a problem for the loop: its objective, its certificate, and the solver that serves it."""
+"""A linear model as a problem for the loop: its objective and its certificate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
 
 import numpy as np
 
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling
-from steepest.descent.engine import Engine
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.objective import direct
 from steepest.fitting.linear.quadratic_l1 import WIDEST_MODEL
 from steepest.fitting.linear.remarks import remark
-from steepest.fitting.linear.solvers.base import NewtonEngine, PlaneEngine, ProximalEngine, SpectralEngine
 from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.objective import Rows, objective_of
 from steepest.fitting.result import Fit
-from steepest.models.losses import Kinked, Loss, squared
+from steepest.models.losses import Kinked, Loss
 from steepest.models.penalties import kink_of
-
-# So many coefficients that Hessians cost little beside gradients; and, for losses whose slopes bend suddenly, that
-# they are worth it.
-NARROW, NARROW_IF_BENT = 65, 501
 
 
 @dataclass(frozen=True)
@@ -59,27 +50,17 @@ class LinearProblem(LinearSpec):
         elif self.how != "whiten":
             objective.certify = SparseCertifier(glm, self.kinks, self.coordinates, self.recession)
 
-    def engine(self, objective: Objective) -> Callable[..., Any]:
-        """Return what descends when nothing was asked for."""
-        certify = objective.certify
-        if isinstance(certify, Certifier):
-            exact = self.loss is squared and self.how == "whiten"
-            most = NARROW if isinstance(self.loss, Loss) and self.loss.curved else NARROW_IF_BENT
-            kind = NewtonEngine if exact or self.start.size <= most else PlaneEngine
-            return partial(kind, self.softened(certify.glm), self.curvature)
-        if isinstance(certify, SparseCertifier):
-            if len(self.kinks) > WIDEST_MODEL:
-                assert isinstance(self.loss, Loss)
-                if isinstance(self.loss, Kinked) or self.outputs:
-                    most = WIDEST_MODEL // max(self.outputs, 1) - 1
-                    what = f" with {self.outputs} classes" if self.outputs else ", which has kinks of its own,"
-                    raise ValueError(
-                        f"penalty={self.user_penalty!r}: the {self.loss.name} loss{what} takes it with {most:,} "
-                        f"columns at the most, and X has {self.X.shape[1]:,}: take penalties.L2"
-                    )
-                return partial(SpectralEngine, (certify.glm, certify.lam), self.curvature)
-            return partial(ProximalEngine, (self.softened(certify.glm), certify.lam), self.curvature)
-        return Engine
+    def check_width(self) -> None:
+        """Refuse an L1 penalty of more coefficients than proximal Newton takes, where no other solver serves it."""
+        assert isinstance(self.loss, Loss)
+        if len(self.kinks) <= WIDEST_MODEL or not (isinstance(self.loss, Kinked) or self.outputs):
+            return
+        most = WIDEST_MODEL // max(self.outputs, 1) - 1
+        what = f" with {self.outputs} classes" if self.outputs else ", which has kinks of its own,"
+        raise ValueError(
+            f"penalty={self.user_penalty!r}: the {self.loss.name} loss{what} takes it with {most:,} "
+            f"columns at the most, and X has {self.X.shape[1]:,}: take penalties.L2"
+        )
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
         """Say what the user should know of the data."""

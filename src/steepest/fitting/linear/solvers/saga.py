@@ -124,6 +124,3 @@ class SagaThenNewton(SagaEngine, NewtonEngine):
 
 class SagaThenPlane(SagaEngine, PlaneEngine):
     """Batches, and then L-BFGS."""
-
-
-AFTER: dict[Any, type[SagaEngine]] = {NewtonEngine: SagaThenNewton, PlaneEngine: SagaThenPlane}
