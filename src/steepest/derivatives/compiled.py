@@ -44,8 +44,9 @@ class Jitted:
 
     def forget(self) -> None:
         """Drop what was compiled."""
-        self.by_few = None
-        self.by_many.clear_cache()
+        for compiled in (self.by_few, self.by_many):
+            if compiled is not None:
+                compiled.clear_cache()
 
 
 class Compiled:
