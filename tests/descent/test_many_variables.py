@@ -76,3 +76,20 @@ def test_edges_hold_their_coordinates():
     slope = matrix @ run.x - 1e-3
     assert np.all((run.x > 0.0004) | (slope >= 0))
     assert np.abs(slope[run.x > 0.0004]).max() < 2e-8
+
+
+@pytest.mark.parametrize(("bend", "distance"), [(1e-6, 1e3), (1e-7, 1e4), (1e-8, 1e4)])
+def test_a_coordinate_of_little_curvature_is_seen_among_others(bend, distance):
+    def f(x):
+        near = x[:-1] - 1
+        return (
+            0.5 * (near**2 * np.linspace(1, 2, 299)).sum()
+            + 0.25 * (near**4).sum()
+            + 0.5 * bend * (x[-1] - distance) ** 2
+        )
+
+    start = np.zeros(300)
+    for tolerance in (1e-3, 1e-5, 1e-7):
+        run = st.minimize(f, start, tolerance=tolerance)
+        assert run.success
+        assert run.fun <= 1.01 * tolerance * f(start)

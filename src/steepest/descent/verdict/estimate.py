@@ -11,10 +11,11 @@ from steepest.descent.verdict.excursion import Excursion
 from steepest.descent.verdict.goal import Goal
 from steepest.trace import Certificate
 
-# How many conjugate gradients are taken at the least, and the part of those that the descent took.
+# How many conjugate gradients may be taken at the least, and the part of the gradients that the descent took.
 FEWEST, PART = 50, 0.25
-# The part of the first residual at which they are enough.
-SOLVED = 1e-3
+# The part of the first residual at which they are enough: coordinates of little curvature hide in what is left. At the
+# other part a curvature that is not positive may be rounding.
+SOLVED, MOSTLY_SOLVED = 1e-8, 1e-3
 # How many of Newton's steps are taken, and the part of the gradient that each may leave.
 MOST_STEPS, LEFT = 8, 0.5
 
@@ -75,8 +76,7 @@ class Estimate:
         box, size = self.engine.box, self.excursion.size(x)
         free = np.ones(x.size, dtype=bool) if box is None else ~box.held(x, gradient)
         length = self.engine.objective.precision ** (1 / 3) * float(np.linalg.norm(size))
-        spent = int(self.engine.state.evaluations)
-        most = min(spent, max(FEWEST, int(PART * spent)))
+        most = max(FEWEST, int(PART * int(self.engine.state.evaluations)))
         residual, step, gains = np.where(free, -gradient, 0.0), np.zeros(x.size), [0.0]
         squared = first = float(residual @ residual)
         direction = residual
@@ -85,7 +85,7 @@ class Estimate:
             product = np.where(free, self.excursion.gradient(x + t * direction) - gradient, 0.0) / t
             curvature = float(direction @ product)
             if not curvature > 0:
-                return math.inf, step
+                return (sum(gains) if squared <= MOSTLY_SOLVED**2 * first else math.inf), step
             along = squared / curvature
             gains.append(along * squared / 2)
             step, residual = step + along * direction, residual - along * product
