@@ -6,7 +6,7 @@ import os
 
 from steepest.descent.run import Run
 from steepest.fitting.result import Fit
-from steepest.fitting.resume import Stored
+from steepest.fitting.resume import SavedFit
 from steepest.saving.folder import read_record, unreadable
 from steepest.tabular.fit import TableFit
 
@@ -45,8 +45,8 @@ def load(folder: str | os.PathLike[str]) -> Run:
     try:
         kind: type[Run] = {"run": Run, "fit": Fit, "table": TableFit}[record.pop("result")]
         run = kind._revive(record, arrays)
-        if isinstance(run, Fit) and run.onward is not None:
-            run.onward = Stored.of(run.onward, arrays)
+        if isinstance(run, Fit) and run.resumable is not None:
+            run.resumable = SavedFit.of(run.resumable, arrays)
         return run
     except (KeyError, TypeError, ValueError) as error:
         raise unreadable(folder, error) from None

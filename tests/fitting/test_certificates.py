@@ -28,28 +28,28 @@ class TestTangents:
         curvature = (loss(z + h, y) - 2 * loss(z, y) + loss(z - h, y)) / h**2
         a = slope + curvature * t
         apart = loss(z, y) - a * z + (a * self.grid - loss(self.grid, y)).max()
-        found = loss.shortfall(np.float64(z), y, t)
+        found = loss.fenchel_young_gap(np.float64(z), y, t)
         if np.isfinite(found):
             np.testing.assert_allclose(found, apart, atol=3e-4)
         else:
             # The best lies at the end of the grid: there is no tangent of that slope.
             assert np.abs(self.grid[np.argmax(a * self.grid - loss(self.grid, y))]) > 29 or apart > found
 
-    @pytest.mark.parametrize("softness", [1.0, 1e-2])
+    @pytest.mark.parametrize("smoothing", [1.0, 1e-2])
     @pytest.mark.parametrize(
         "loss", [losses.absolute, losses.Quantile(0.9), losses.EpsilonInsensitive(0.5), losses.hinge]
     )
-    def test_of_softened_losses_bound_the_loss_itself(self, loss, softness):
-        y, z, t = 1.0, np.array([-1.0, 0.4, 0.999, 1.0, 1.6, 3.0]), 0.3 * softness
-        h = 1e-4 * softness
-        soft = [loss.softened(z + k * h, y, softness) for k in (-1, 0, 1)]
+    def test_of_softened_losses_bound_the_loss_itself(self, loss, smoothing):
+        y, z, t = 1.0, np.array([-1.0, 0.4, 0.999, 1.0, 1.6, 3.0]), 0.3 * smoothing
+        h = 1e-4 * smoothing
+        soft = [loss.smoothed(z + k * h, y, smoothing) for k in (-1, 0, 1)]
         assert np.all(loss(z, y) <= soft[1])
-        assert np.all(soft[1] <= loss(z, y) + 2 * softness * np.log(2))
+        assert np.all(soft[1] <= loss(z, y) + 2 * smoothing * np.log(2))
         a = (soft[2] - soft[0]) / (2 * h) + (soft[2] - 2 * soft[1] + soft[0]) / h**2 * t
         apart = loss(z, y) - a * z + (np.outer(a, self.grid) - loss(self.grid, y)).max(axis=1)
-        found = loss.softened_shortfall(z, y, t, softness)
+        found = loss.smoothed_fenchel_young_gap(z, y, t, smoothing)
         assert np.all(found >= apart - 1e-4)
-        assert np.all(found <= apart + 1e-4 + softness)
+        assert np.all(found <= apart + 1e-4 + smoothing)
 
     def test_of_several_classes(self):
         loss, rng = Contrasted(3), np.random.default_rng(0)
@@ -58,7 +58,7 @@ class TestTangents:
         scores = v @ loss.contrasts.T
         p = np.exp(scores) / np.exp(scores).sum()
         q = p + (np.diag(p[0]) - p.T @ p) @ (loss.contrasts @ t[0])
-        np.testing.assert_allclose(loss.shortfall(v, y, t), (q * np.log(q / p)).sum(), rtol=1e-10)
+        np.testing.assert_allclose(loss.fenchel_young_gap(v, y, t), (q * np.log(q / p)).sum(), rtol=1e-10)
         np.testing.assert_allclose(loss(v, y), -np.log(p[0, 2]), rtol=1e-12)
 
 

@@ -10,7 +10,7 @@ import steepest as st
 from steepest.loading import load
 from steepest.models import losses
 from steepest.rules import directions, steps
-from steepest.saving.objects import named, worded
+from steepest.saving.objects import from_json, to_json
 
 DRAWS = np.random.default_rng(5)
 X = DRAWS.normal(size=(120, 3)) * [1, 10, 0.1] + [0, 5, 1]
@@ -160,7 +160,7 @@ class TestWhereItStopped:
 
     def test_what_is_saved_does_not_grow_with_the_rows(self):
         fit = st.fit(LOGISTIC, X, C, sample_weight=WEIGHT)
-        _, arrays = fit.onward.saved()
+        _, arrays = fit.resumable.saved()
         assert max(array.size for array in arrays.values()) < len(X)
 
     def test_without_a_count_it_goes_on_to_the_end(self):
@@ -240,7 +240,7 @@ def test_a_table_goes_on_and_is_scored_anew(tmp_path):
 def test_every_rule_with_a_name_can_be_written_down(room):
     for kind in room.NAMED.values():
         rule = kind()
-        assert named(worded(rule)) == rule
+        assert from_json(to_json(rule)) == rule
 
 
 @pytest.mark.parametrize(
@@ -248,4 +248,4 @@ def test_every_rule_with_a_name_can_be_written_down(room):
     [None, True, 0.25, "batches", (1, 2), losses.squared, losses.Huber(2.0), st.penalties.ElasticNet(0.1, 0.2)],
 )
 def test_words_come_back(thing):
-    assert named(worded(thing)) == thing
+    assert from_json(to_json(thing)) == thing

@@ -57,10 +57,10 @@ TABLE = [
 IDS = [loss.name for loss, *_ in TABLE]
 
 
-def of_rows(loss, z, y, softness=None):
+def of_rows(loss, z, y, smoothing=None):
     """Return values, slopes and curvatures as the engine has them."""
     one = np.ones(len(y))
-    glm = Glm(np.zeros((len(y), 1)), y, one, 1.0, 0.0, None, softness, 0.0, loss, len(y))
+    glm = Glm(np.zeros((len(y), 1)), y, one, 1.0, 0.0, None, smoothing, 0.0, loss, len(y))
     with double_precision():
         return [np.asarray(a) for a in glm.losses(jax.numpy.asarray(z), jax.numpy.asarray(y), jax.numpy.asarray(one))]
 
@@ -117,13 +117,13 @@ def test_its_link_is_the_best_of_all_constants(loss, y, outside):
     assert all(outside(np.full(4, z), y).mean() < outside(np.full(4, z + step), y).mean() for step in (-1e-3, 1e-3))
 
 
-@of(lambda loss: loss.softness(np.arange(4.0), np.ones(4)) is not None)
+@of(lambda loss: loss.smoothing(np.arange(4.0), np.ones(4)) is not None)
 def test_softened_it_nears_the_loss(loss, y, outside):
     y = np.array(y)
-    z, apart, soft = np.linspace(-4, 4, 4), [], loss.softness(y, np.ones(4))
+    z, apart, soft = np.linspace(-4, 4, 4), [], loss.smoothing(y, np.ones(4))
     hardest = loss.hardest or 1e-9
-    for softness in (soft, (soft + hardest) / 2, hardest):
-        value, slope, _ = of_rows(loss, z, y, softness)
+    for smoothing in (soft, (soft + hardest) / 2, hardest):
+        value, slope, _ = of_rows(loss, z, y, smoothing)
         apart.append(np.abs(value - outside(z, y)).max())
         assert np.all(np.abs(slope) <= 1.4 + 1e-12)
     assert apart[0] >= apart[1] > apart[2]

@@ -7,28 +7,28 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from steepest.descent.early_stopping import Best
+from steepest.descent.early_stopping import BestEpoch
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a descent: of its engine, its driver and its judge.
+    """The state of a descent: of its solver, its driver and its judge.
 
     The judge's part is from before its last verdict, which a longer run makes anew.
 
     Attributes
     ----------
-    engine : engine
-        The engine, which holds the point.
+    solver : Solver
+        The solver, which holds the point.
     near, tolerance : float
-        The tolerance of the engine at first, and now.
+        The tolerance of the solver at first, and now.
     audits, polished, cost : int
         How many audits the judge has made, how many steps it has taken, and how many values these cost.
     events : int
         How many events had been recorded.
     seconds : float
         How long the descent has taken.
-    best : Best
+    best : BestEpoch
         The epoch with the least validation loss.
     kinks : int
         How often the judge has looked for a kink.
@@ -40,7 +40,7 @@ class Checkpoint:
         After how many iterations the judge looks at the curvature next.
     """
 
-    engine: Any
+    solver: Any
     near: float
     tolerance: float
     audits: int
@@ -48,14 +48,14 @@ class Checkpoint:
     cost: int
     events: int
     seconds: float
-    best: Best
+    best: BestEpoch
     kinks: int = 0
     anchor: float = math.inf
     exact: bool = False
     probe_after: float = math.inf
 
-    def engine_for(self, near: float) -> Any:
-        """Return a copy of the engine; it keeps a sharpened tolerance only if the same one is asked for again."""
-        engine = copy.copy(self.engine)
-        engine.tolerance = self.tolerance if near == self.near else near
-        return engine
+    def solver_for(self, near: float) -> Any:
+        """Return a copy of the solver; it keeps a sharpened tolerance only if the same one is asked for again."""
+        solver = copy.copy(self.solver)
+        solver.tolerance = self.tolerance if near == self.near else near
+        return solver

@@ -14,11 +14,11 @@ import numpy as np
 from steepest.derivatives.clock import OutOfTime
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.ending import Ending, message
-from steepest.descent.engine import CHUNK_SECONDS, FIRST_CHUNK, chunk_sizes
 from steepest.descent.log import Log
 from steepest.descent.meter import Meter
 from steepest.descent.plan import Plan
 from steepest.descent.progress import Progress
+from steepest.descent.rule_solver import CHUNK_SECONDS, FIRST_CHUNK, chunk_sizes
 from steepest.descent.run import Run
 from steepest.descent.state import BOTTOMLESS, CANDIDATE, NON_FINITE, STALLED, UNBOUNDED
 from steepest.descent.verdict.answer import checked, gradient_at
@@ -42,7 +42,7 @@ def descend(plan: Plan, start: np.ndarray, callback: Callable[..., Any] | None, 
 
 
 class Driver:
-    """One descent on its way from chunk to chunk: its engine, what it records, and how it is judged.
+    """One descent on its way from chunk to chunk: its solver, what it records, and how it is judged.
 
     It begins at a start, or goes on from a checkpoint, after the trace of the descent that left it.
     """
@@ -55,15 +55,15 @@ class Driver:
         self.plan, self.start = plan, start
         self.meter = Meter(plan.budget, objective, plan.view.counted, checkpoint.seconds if checkpoint else 0.0)
         with objective.clock.ends(self.meter.until):
-            self.engine = checkpoint.engine_for(plan.near) if checkpoint else plan.begun(start)
-        self.meter.attend(self.engine)
-        self.log = Log(self.engine, plan.view, plan.watch, self.meter, callback, progress or Progress())
-        self.judge = Judge(self.engine, plan, start, self.meter, self.log)
+            self.solver = checkpoint.solver_for(plan.near) if checkpoint else plan.begun(start)
+        self.meter.attend(self.solver)
+        self.log = Log(self.solver, plan.view, plan.watch, self.meter, callback, progress or Progress())
+        self.judge = Judge(self.solver, plan, start, self.meter, self.log)
         # The state before the judge's last verdict: a longer run goes on from there.
         self.checkpoint: Checkpoint | None = None
         self.moved = 0, 0
         if checkpoint is None:
-            self.log.record(self.engine.row()[None], 0.0)
+            self.log.record(self.solver.row()[None], 0.0)
             return
         assert trace is not None
         self.log.resume(trace, checkpoint.events, checkpoint.best)
@@ -72,17 +72,17 @@ class Driver:
     def stands(self) -> Checkpoint:
         """Return where the descent stands, for another to go on from."""
         return Checkpoint(
-            copy.copy(self.engine), self.plan.near, float(self.engine.tolerance), events=self.log.events,
+            copy.copy(self.solver), self.plan.near, float(self.solver.tolerance), events=self.log.events,
             seconds=self.meter.elapsed, best=self.log.best, **self.judge.known(),
         )  # fmt: skip
 
     def go(self) -> Ending:
-        with self.engine.objective.clock.ends(self.meter.until):
+        with self.solver.objective.clock.ends(self.meter.until):
             return self.gone()
 
     def gone(self) -> Ending:
         """Go on to the end, and return it."""
-        objective = self.engine.objective
+        objective = self.solver.objective
         sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.pace > CHUNK_SECONDS / FIRST_CHUNK)
         since = self.meter.elapsed
         try:
@@ -94,7 +94,7 @@ class Driver:
                     return Ending(Outcome.CALLBACK, "the callback raised StopIteration")
                 since = self.meter.elapsed
                 size, together = next(sizes)
-                self.log.record(self.engine.run(*self.allowance(size), together), since)
+                self.log.record(self.solver.run(*self.allowance(size), together), since)
                 if self.log.called_back():
                     return Ending(Outcome.CALLBACK, "the callback raised StopIteration")
         except KeyboardInterrupt:
@@ -104,32 +104,32 @@ class Driver:
             self.rescue(since)
             return self.meter.timed_out()
         except Exception as error:
-            if self.engine.objective.compiled is not None or not _of_function(error):
+            if self.solver.objective.compiled is not None or not _of_function(error):
                 raise
             self.rescue(since)
-            facts = f"{type(error).__name__}: {error}, on the way from {_point(self.engine.state.x)}"
+            facts = f"{type(error).__name__}: {error}, on the way from {_point(self.solver.state.x)}"
             return Ending(Outcome.RAISED, facts)
 
     def rescue(self, since: float) -> None:
         """Record what a chunk has done that was cut short."""
-        if hasattr(self.engine, "rescued"):
-            self.log.record(self.engine.rescued(), since)
+        if hasattr(self.solver, "rescued"):
+            self.log.record(self.solver.rescued(), since)
 
     def interrupted(self) -> Ending:
         return Ending(Outcome.INTERRUPTED, "stopped from the keyboard; this is the best point so far")
 
     def allowance(self, size: int) -> tuple[int, int]:
-        done = int(self.engine.state.iteration)
+        done = int(self.solver.state.iteration)
         watched = self.log.callback is not None or self.plan.watch is not None
         rows = 1 if watched else int(min(self.meter.iterations, self.judge.probe_after)) - done
         if self.plan.budget.evaluations is not None:
-            left = (self.plan.budget.evaluations - self.meter.spent) // self.engine.objective.cost
+            left = (self.plan.budget.evaluations - self.meter.spent) // self.solver.objective.cost
             size = min(size, max(left, 0))
         return rows, size
 
     def verdict(self) -> Ending | None:
         """Return how the run ended, or None while it goes on."""
-        state = self.engine.state
+        state = self.solver.state
         code, done = int(state.code), int(state.iteration)
         if code in (CANDIDATE, STALLED):
             before, limited = self.stands(), self.meter.done
@@ -141,11 +141,11 @@ class Driver:
         if code == UNBOUNDED:
             if ending := self.judge.far_out():
                 return ending
-            beyond = ("fell below", "falls") if self.engine.sign > 0 else ("rose above", "rises")
-            facts = f"the value {beyond[0]} {self.engine.sign * float(state.best_value):.3g} and still {beyond[1]}"
+            beyond = ("fell below", "falls") if self.solver.sign > 0 else ("rose above", "rises")
+            facts = f"the value {beyond[0]} {self.solver.sign * float(state.best_value):.3g} and still {beyond[1]}"
             return Ending(Outcome.UNBOUNDED, facts)
         if code == BOTTOMLESS:
-            facts = f"the value is {-self.engine.sign * math.inf:+} one step from {_point(state.x)}"
+            facts = f"the value is {-self.solver.sign * math.inf:+} one step from {_point(state.x)}"
             return Ending(Outcome.UNBOUNDED, facts)
         if code == NON_FINITE:
             return self.broken_off()
@@ -156,10 +156,10 @@ class Driver:
                 return self.completed(done)
             facts = f"{self.meter.count(done)} done, and the descent was still going on"
             return Ending(Outcome.ITERATION_LIMIT, facts)
-        if ending := self.meter.over(self.engine.objective.cost):
+        if ending := self.meter.over(self.solver.objective.cost):
             return ending
         if self.plan.rules.searches and self.idle(done) > MOST_IDLE:
-            scale = self.engine.objective.scale(float(state.first_value), float(state.best_value))
+            scale = self.solver.objective.scale(float(state.first_value), float(state.best_value))
             asked = self.plan.budget.tolerance * scale
             return self.judge.stalled(Certificate(tolerance=asked))
         if done >= self.judge.probe_after:
@@ -168,7 +168,7 @@ class Driver:
 
     def idle(self, done: int) -> int:
         """Return how many evaluations were made since the last iteration."""
-        evaluations = int(self.engine.state.evaluations)
+        evaluations = int(self.solver.state.evaluations)
         if done != self.moved[0]:
             self.moved = done, evaluations
         return evaluations - self.moved[1]
@@ -182,13 +182,13 @@ class Driver:
         return Ending(Outcome.COMPLETED, facts)
 
     def completed(self, done: int) -> Ending:
-        first = float(self.engine.state.first_value)
+        first = float(self.solver.state.first_value)
         if self.log.last_value > first:
             return self.diverged(self.log.last_value)
         return Ending(Outcome.COMPLETED, f"{self.meter.count(done)} done as asked; no claim of convergence")
 
     def broken_off(self) -> Ending:
-        state = self.engine.state
+        state = self.solver.state
         if float(state.value) > float(state.first_value):
             return self.diverged(float(state.value))
         return Ending(
@@ -197,7 +197,7 @@ class Driver:
         )
 
     def diverged(self, last: float) -> Ending:
-        state, sign = self.engine.state, self.engine.sign
+        state, sign = self.solver.state, self.solver.sign
         first = float(state.first_value)
         moved = "rose" if sign > 0 else "fell"
         count = self.meter.count(int(state.iteration))
@@ -209,8 +209,8 @@ class Driver:
 
     def finish(self, ending: Ending) -> Run:
         """Return the run that ended so, its answer held against a plain call."""
-        engine, view, objective = self.engine, self.plan.view, self.engine.objective
-        state = engine.state
+        solver, view, objective = self.solver, self.plan.view, self.solver.objective
+        state = solver.state
         self.checkpoint = self.checkpoint or self.stands()
         if self.plan.watch is None:
             best, seen = np.array(state.best_x), float(state.best_value)
@@ -222,12 +222,12 @@ class Driver:
             best, seen = self.log.best.among(state)
             ending = self.log.best.told(ending, int(state.iteration))
         with objective.clock.ends(self.meter.until):
-            gradient = gradient_at(engine, best)
-            ending, value, checks = checked(engine, view.names, self.start, ending, best, seen, gradient)
+            gradient = gradient_at(solver, best)
+            ending, value, checks = checked(solver, view.names, self.start, ending, best, seen, gradient)
         for count, kind, detail in (
             (int(state.resets), "reset", "the direction lost descent and began anew"),
             (int(state.non_finite), "non-finite", "trial points where the function is not finite"),
-            (engine.gaps, "differences", "points with a finite value and no exact gradient"),
+            (solver.gaps, "differences", "points with a finite value and no exact gradient"),
         ):
             if count:
                 self.log.tell(kind, detail, count)
@@ -247,7 +247,7 @@ class Driver:
             trace=trace,
             kind=objective.kind,
             why=objective.why,
-            maximized=engine.sign < 0,
+            maximized=solver.sign < 0,
             objective=objective,
             view=view,
         )

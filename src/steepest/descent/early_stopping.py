@@ -14,7 +14,7 @@ from steepest.trace import Certificate, Outcome
 
 
 @dataclass(frozen=True)
-class Watch:
+class EarlyStopping:
     """The loss on rows that are not learnt from, at a point of the loop's, and for how many epochs it may not fall."""
 
     loss: Callable[[np.ndarray], float]
@@ -22,7 +22,7 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Best:
+class BestEpoch:
     """The epoch with the least validation loss so far: that loss, the point, and the value that is descended there.
 
     `unseen` counts the epochs at which the loss was not finite.
@@ -34,11 +34,11 @@ class Best:
     x: np.ndarray | None = None
     unseen: int = 0
 
-    def beside(self, loss: float, epoch: int, value: float, x: np.ndarray) -> Best:
+    def beside(self, loss: float, epoch: int, value: float, x: np.ndarray) -> BestEpoch:
         """Return the better of this epoch and another; a loss that is not finite is none."""
         if not math.isfinite(loss):
             return replace(self, unseen=self.unseen + 1)
-        return Best(loss, epoch, value, x.copy(), self.unseen) if loss < self.loss else self
+        return BestEpoch(loss, epoch, value, x.copy(), self.unseen) if loss < self.loss else self
 
     def among(self, state: Any) -> tuple[np.ndarray, float]:
         """Return the best point with its value: that with the least value where no validation loss was finite."""

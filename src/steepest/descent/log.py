@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.descent.early_stopping import Best, Watch
+from steepest.descent.early_stopping import BestEpoch, EarlyStopping
 from steepest.descent.meter import Meter
 from steepest.descent.progress import Progress
 from steepest.descent.state import COLUMNS
@@ -21,24 +21,24 @@ class Log:
 
     Attributes
     ----------
-    best : Best
+    best : BestEpoch
         The epoch with the least validation loss; the least value of a descent that may lead up.
     stopped : bool
         Whether the callback has ended the descent.
     """
 
     def __init__(
-        self, engine: Any, view: View, watch: Watch | None, meter: Meter, callback: Callable[..., Any] | None,
+        self, solver: Any, view: View, watch: EarlyStopping | None, meter: Meter, callback: Callable[..., Any] | None,
         progress: Progress,
     ) -> None:  # fmt: skip
-        self.engine, self.view, self.watch, self.meter = engine, view, watch, meter
-        self.callback, self.progress, self.best, self.stopped = callback, progress, Best(), False
-        self.called, self.last_value = int(engine.state.iteration), float(engine.state.value)
+        self.solver, self.view, self.watch, self.meter = solver, view, watch, meter
+        self.callback, self.progress, self.best, self.stopped = callback, progress, BestEpoch(), False
+        self.called, self.last_value = int(solver.state.iteration), float(solver.state.value)
         epoch = ("epoch",) if view.counted == "epoch" else ()
         watched = ("validation",) if watch else ()
         self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch, *watched))
 
-    def resume(self, trace: Trace, events: int, best: Best) -> None:
+    def resume(self, trace: Trace, events: int, best: BestEpoch) -> None:
         """Go on after the rows of a trace, and so many of its events."""
         self.recorder.resume(trace, events)
         self.best = best
@@ -54,7 +54,7 @@ class Log:
 
     def tell(self, kind: str, detail: str, count: int = 1) -> None:
         """Add an event."""
-        self.recorder.events.append(Event(int(self.engine.state.iteration), kind, detail, count))
+        self.recorder.events.append(Event(int(self.solver.state.iteration), kind, detail, count))
 
     def record(self, rows: np.ndarray, since: float) -> None:
         """Keep rows, their values in the user's sign; times inside a chunk are spread evenly."""
@@ -65,19 +65,19 @@ class Log:
         if self.watch is None and self.rises:
             self.remember(rows)
         losses = self.validated(rows)
-        rows[:, 1] *= self.engine.objective.cost
-        rows[:, 2] *= self.engine.sign
+        rows[:, 1] *= self.solver.objective.cost
+        rows[:, 2] *= self.solver.sign
         seconds = np.linspace(since, self.meter.elapsed, len(rows) + 1)[1:, None]
         scalars, points = rows[:, : len(COLUMNS)], self.view.rows(rows[:, len(COLUMNS) :])
         epochs = scalars[:, :1].copy() if self.view.counted == "epoch" else scalars[:, :0]
-        scalars[:, 0] *= self.engine.objective.updates
+        scalars[:, 0] *= self.solver.objective.updates
         self.recorder.append(np.hstack([scalars, seconds, epochs, losses]), points)
         self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.meter.elapsed, *losses[-1])
 
     @property
     def rises(self) -> bool:
         """Whether the descent may lead up, as where a loss with kinks is taken softly and then harder."""
-        return getattr(self.engine.state, "softness", None) is not None
+        return getattr(self.solver.state, "smoothing", None) is not None
 
     def remember(self, rows: np.ndarray) -> None:
         """Remember the least value with its point, of a descent that itself remembers where it stands alone."""
@@ -97,13 +97,13 @@ class Log:
 
     def called_back(self) -> bool:
         """Call back where an iteration was done since, and tell whether that ends the run, or did before."""
-        state = self.engine.state
+        state = self.solver.state
         if self.stopped or self.callback is None or int(state.iteration) == self.called:
             return self.stopped
         self.called = int(state.iteration)
         result = SimpleNamespace(
             x=self.view.point(np.asarray(state.x)),
-            fun=self.engine.sign * float(state.value),
+            fun=self.solver.sign * float(state.value),
             nit=int(state.iteration),
             nfev=self.meter.spent,
         )

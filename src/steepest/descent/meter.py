@@ -25,11 +25,11 @@ class Meter:
         self.budget, self.objective, self.counted = budget, objective, counted
         self.began, self.before, self.searched = objective.clock.begin() - seconds, seconds, objective.overhead
         self.aside = self.begun_at = 0
-        self.engine: Any = None
+        self.solver: Any = None
 
-    def attend(self, engine: Any) -> None:
-        """Count what an engine does from now on."""
-        self.engine, self.begun_at = engine, int(engine.state.iteration)
+    def attend(self, solver: Any) -> None:
+        """Count what a solver does from now on."""
+        self.solver, self.begun_at = solver, int(solver.state.iteration)
 
     @property
     def iterations(self) -> int:
@@ -50,12 +50,12 @@ class Meter:
     def spent(self) -> int:
         """How many values were taken."""
         searched = self.objective.overhead - self.searched
-        return int(self.engine.state.evaluations) * self.objective.cost + self.aside + searched
+        return int(self.solver.state.evaluations) * self.objective.cost + self.aside + searched
 
     @property
     def done(self) -> bool:
         """Whether all iterations are done that may be."""
-        return int(self.engine.state.iteration) >= self.iterations
+        return int(self.solver.state.iteration) >= self.iterations
 
     @property
     def late(self) -> bool:
@@ -75,7 +75,7 @@ class Meter:
     def timed_out(self) -> Ending:
         """Say that the time is over, and what took longer than was given."""
         spent, given = self.elapsed - self.before, self.budget.seconds or 0.0
-        facts = f"{spent:.2g} s spent, {self.count(int(self.engine.state.iteration))} done"
+        facts = f"{spent:.2g} s spent, {self.count(int(self.solver.state.iteration))} done"
         if spent > given + 1:
             facts += f": a single call of the function, or its compilation, took longer than the {given:.2g} s given"
         return Ending(Outcome.TIME_LIMIT, facts)

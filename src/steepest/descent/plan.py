@@ -11,9 +11,9 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.objective import Objective
 from steepest.descent.budget import Budget
-from steepest.descent.early_stopping import Watch
-from steepest.descent.engine import Engine
+from steepest.descent.early_stopping import EarlyStopping
 from steepest.descent.progress import Progress
+from steepest.descent.rule_solver import RuleSolver
 from steepest.descent.view import View
 from steepest.rules.pair import Rules
 
@@ -37,9 +37,9 @@ class Plan:
     sign: float
     budget: Budget
     box: Box | None = None
-    engine: Callable[..., Any] = Engine
+    solver: Callable[..., Any] = RuleSolver
     helped: bool = False
-    watch: Watch | None = None
+    watch: EarlyStopping | None = None
 
     @property
     def counted(self) -> bool:
@@ -48,16 +48,16 @@ class Plan:
 
     @property
     def near(self) -> float:
-        """How near is near enough for the engine; below 0, nothing is."""
+        """How near is near enough for the solver; below 0, nothing is."""
         if self.counted:
             return -1.0
-        early = self.helped and self.engine is Engine and self.objective.size <= FEW_VARIABLES
+        early = self.helped and self.solver is RuleSolver and self.objective.size <= FEW_VARIABLES
         early = early or bool(self.budget.wishes)
         return self.budget.tolerance or (EARLY if early else 0.0)
 
     def begun(self, start: np.ndarray) -> Any:
-        """Return an engine that stands at a start."""
-        return self.engine(self.objective, self.rules, self.sign, self.near, start, self.box)
+        """Return a solver that stands at a start."""
+        return self.solver(self.objective, self.rules, self.sign, self.near, start, self.box)
 
     def by(self, rules: Rules) -> Plan:
         """Return the same plan by other rules."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.saving.folder import plain, revived, staged, write_record
+from steepest.saving.folder import point_from_json, point_to_json, staged, write_record
 from steepest.trace import Certificate, Event, Outcome, Trace, dumps
 
 if TYPE_CHECKING:
@@ -268,9 +268,9 @@ class Run:
         return {
             "result": "run",
             "runs": [run._header() for run in self.runs],
-            "x": plain(self.x),
+            "x": point_to_json(self.x),
             "fun": self.fun,
-            "jac": plain(self.jac),
+            "jac": point_to_json(self.jac),
             **{name: getattr(self, name) for name in ("nit", "nfev", "njev", "message", "kind", "why")},
             "outcome": str(self.outcome),
             "certificate": {
@@ -295,8 +295,8 @@ class Run:
             for name, value in record.pop("certificate").items()
         }
         return cls(
-            x=revived(record.pop("x")),
-            jac=revived(record.pop("jac")),
+            x=point_from_json(record.pop("x")),
+            jac=point_from_json(record.pop("jac")),
             outcome=Outcome(record.pop("outcome")),
             certificate=Certificate(**certificate),
             trace=Trace.rebuild(record.pop("trace"), arrays),

@@ -30,7 +30,7 @@ from steepest.estimators.words import (
 from steepest.fitting.fit import fit
 from steepest.fitting.options import read_rows
 from steepest.fitting.result import Fit
-from steepest.fitting.resume import Stored
+from steepest.fitting.resume import SavedFit
 from steepest.fitting.stream.learner import BATCH, Blocks, Stream, fit_stream
 from steepest.models import Custom, losses
 from steepest.models.penalties import kink_of, ridge_of
@@ -306,4 +306,4 @@ def at_rest(run: Fit) -> Fit:
     Fit
         What can be pickled of it, and takes little room.
     """
-    return replace(run, objective=None, view=None, data=None, onward=Stored({"why": STAYS}, {}))
+    return replace(run, objective=None, view=None, data=None, resumable=SavedFit({"why": STAYS}, {}))

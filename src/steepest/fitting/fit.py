@@ -11,8 +11,8 @@ from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
 from steepest.fitting.options import read_model
 from steepest.fitting.result import Fit
-from steepest.fitting.resume import Onward
-from steepest.fitting.setup import Asked, Given, Task
+from steepest.fitting.resume import LiveFit
+from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.stream.fit import fit_blocks
 from steepest.models import Linear, losses
 
@@ -150,21 +150,21 @@ def fit(
         raise TypeError("y is missing: give one target a row, or as X an iterator of (X, y) blocks: iter(blocks)")
     if penalty is not None and not callable(penalty):
         raise TypeError(f"penalty={penalty!r}: give an object such as penalties.L2(1e-3), or a function of the weights")
-    given = Given.read(X, y, sample_weight, validation, dtype)
+    given = TrainingData.read(X, y, sample_weight, validation, dtype)
     words = {"direction": direction, "step": step, "shuffle": shuffle, "rescale": rescale, "dtype": dtype}
     budget = Budget.of(tolerance, seconds, epochs=epochs)
     return fit_given(model, given, loss, penalty, start, batch_size, words, budget, rng, callback, progress)
 
 
 def fit_given(
-    model: Any, given: Given, loss: Any, penalty: Any, start: Any, batch_size: int | None, words: dict[str, Any],
+    model: Any, given: TrainingData, loss: Any, penalty: Any, start: Any, batch_size: int | None, words: dict[str, Any],
     budget: Budget, rng: Any, callback: Callable[..., Any] | None, progress: bool | None,
 ) -> Fit:  # fmt: skip
     """Fit a model to rows that were read.
 
     Parameters
     ----------
-    given : Given
+    given : TrainingData
         The rows, what their columns are called, and what the fit is held against.
     words : dict
         The direction, the step, `shuffle`, `rescale` and `dtype`, as `fit` takes them.
@@ -184,10 +184,10 @@ def fit_given(
         penalty = model.own_penalty(float(given.seen.weight.sum())) if penalty is None else penalty
     cost, draws = losses.named(model.loss if loss is None else loss), generator(rng)
     drawn = int(draws.integers(2**31)) if isinstance(given.validation, float) else None
-    setting = Asked(model, cost, penalty, start, batch_size, **words, drawn=drawn, seed=int(draws.integers(2**31)))
-    task = Task.of(setting, given, budget)
+    setting = FitOptions(model, cost, penalty, start, batch_size, **words, drawn=drawn, seed=int(draws.integers(2**31)))
+    task = FitSetup.of(setting, given, budget)
     fitted, checkpoint = task.go(callback, progress)
-    fitted.onward = Onward(task, checkpoint)
+    fitted.resumable = LiveFit(task, checkpoint)
     return fitted
 
 

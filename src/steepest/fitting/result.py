@@ -12,7 +12,7 @@ from steepest.arguments import our_words
 from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
-from steepest.saving.models import kept, regained
+from steepest.saving.models import model_from_json, model_to_json
 
 MOST_SHOWN = 100
 
@@ -31,7 +31,7 @@ class Fit(Run):
         The rows that were fitted; None where the fit was loaded from disk.
     solver : str
         What descended, and what it serves.
-    onward : object or None
+    resumable : object or None
         What `more` goes on with; None where the rows came as a stream.
 
     Notes
@@ -43,7 +43,7 @@ class Fit(Run):
     columns: list[str] | None = None
     data: tuple[Any, Any] | None = field(default=None, repr=False)
     solver: str = ""
-    onward: Any = field(default=None, repr=False)
+    resumable: Any = field(default=None, repr=False)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -146,10 +146,10 @@ class Fit(Run):
         >>> fit.more(epochs=3).trace.epoch
         array([0, 1, 2, 3, 4, 5, 6])
         """
-        if self.onward is None:
+        if self.resumable is None:
             raise RuntimeError("this fit can't go on: the rows of a stream are read only once; begin with start=params")
         how = {"tolerance": tolerance, "seconds": seconds, "epochs": epochs}
-        return self.onward.more(self, (X, y, sample_weight, validation), how, callback, progress)
+        return self.resumable.more(self, (X, y, sample_weight, validation), how, callback, progress)
 
     def __str__(self) -> str:
         width = max(10, *(len(name) for name in self._named))
@@ -177,21 +177,21 @@ class Fit(Run):
 
     def _saved(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         record, arrays = super()._saved()
-        onward, going = self.onward.saved() if self.onward else (None, {})
-        return record | {"onward": onward}, arrays | going | kept(self.model)[1]
+        onward, going = self.resumable.saved() if self.resumable else (None, {})
+        return record | {"onward": onward}, arrays | going | model_to_json(self.model)[1]
 
     def _header(self) -> dict[str, Any]:
         return super()._header() | {
             "result": "fit",
-            "model": kept(self.model)[0],
+            "model": model_to_json(self.model)[0],
             "columns": self.columns,
             "solver": self.solver,
         }
 
     @classmethod
     def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
-        model = record.pop("model")
-        return super()._revive(record | {"model": regained(model, arrays)}, arrays)  # type: ignore[return-value]
+        known = {"model": model_from_json(record.pop("model"), arrays), "resumable": record.pop("onward")}
+        return super()._revive(record | known, arrays)  # type: ignore[return-value]
 
 
 def _leaves(params: Any) -> list[Any]:

@@ -21,7 +21,7 @@ from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.objective import Rows
 from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules, unfit_for
 from steepest.fitting.result import Fit
-from steepest.fitting.solvers import Solver, choose_solver
+from steepest.fitting.solvers import Choice, choose_solver
 from steepest.fitting.validation import Observed, drawn, read_validation, watch
 from steepest.models import Linear, losses
 from steepest.models.penalties import kink_of
@@ -32,7 +32,7 @@ MOST_BATCHED_EPOCHS = 100
 
 
 @dataclass(frozen=True)
-class Asked:
+class FitOptions:
     """What was asked of a fit, but for its rows and what it may spend; `drawn` is what draws the validation rows."""
 
     model: Any
@@ -50,7 +50,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Given:
+class TrainingData:
     """The rows that a fit was given, as they were read, and what it is held against."""
 
     seen: Observed
@@ -61,7 +61,7 @@ class Given:
     @classmethod
     def read(
         cls, X: Any, y: Any, sample_weight: Any, validation: Any, dtype: Any, names: list[str] | None = None
-    ) -> Given:  # fmt: skip
+    ) -> TrainingData:  # fmt: skip
         """Check what the user gave; `names` are those of the columns where X itself has none."""
         array, own = read_features(X, dtype)
         names = own or names
@@ -80,20 +80,22 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Task:
+class FitSetup:
     """A fit that was set up."""
 
-    asked: Asked
-    given: Given
+    asked: FitOptions
+    given: TrainingData
     learnt: Observed
     problem: LinearProblem | CustomProblem
     plan: Plan
     start: np.ndarray
     residuals: Any
-    solver: Solver
+    solver: Choice
 
     @classmethod
-    def of(cls, asked: Asked, given: Given, budget: Budget, coordinates: dict[str, np.ndarray] | None = None) -> Task:
+    def of(
+        cls, asked: FitOptions, given: TrainingData, budget: Budget, coordinates: dict[str, np.ndarray] | None = None
+    ) -> FitSetup:
         """Choose coordinates, rules and the way down; coordinates are taken over where they are known."""
         learnt, held = given.seen, given.validation
         if isinstance(held, float):

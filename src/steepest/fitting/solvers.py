@@ -19,7 +19,7 @@ from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.linear.quadratic_l1 import WIDEST_MODEL
-from steepest.fitting.linear.solvers.base import NewtonEngine, PlaneEngine, ProximalEngine, SpectralEngine
+from steepest.fitting.linear.solvers.base import LbfgsSolver, NewtonSolver, ProximalGradientSolver, ProximalNewtonSolver
 from steepest.fitting.linear.solvers.saga import SagaThenNewton, SagaThenPlane
 from steepest.fitting.objective import Rows
 from steepest.models.losses import Loss, squared
@@ -99,17 +99,17 @@ class Case:
 
     @property
     def descended(self) -> tuple[Any, ...]:
-        """What an engine of linear models descends on: the products with rows, and λ or the mean curvature."""
+        """What a solver of linear models descends on: the products with rows, and λ or the mean curvature."""
         problem, certify = self.problem, self.objective.certify
         assert isinstance(problem, LinearProblem)
         if isinstance(certify, SparseCertifier):
             wide = len(problem.kinks) > WIDEST_MODEL
-            return (certify.glm if wide else problem.softened(certify.glm), certify.lam), problem.curvature
-        return problem.softened(certify.glm), problem.curvature  # type: ignore[union-attr]
+            return (certify.glm if wide else problem.smoothed(certify.glm), certify.lam), problem.curvature
+        return problem.smoothed(certify.glm), problem.curvature  # type: ignore[union-attr]
 
 
 @dataclass(frozen=True)
-class Solver:
+class Choice:
     """A row of the table: its name, what it serves, why, and how it is set up.
 
     Attributes
@@ -132,88 +132,88 @@ class Solver:
         return f"{self.name}: {self.serves}"
 
 
-def _by(engine: Callable[..., Any]) -> Callable[[Case, Plan], Planned]:
-    """Return what plans by an engine of linear models."""
-    return lambda case, plan: (replace(plan, engine=partial(engine, *case.descended)), None)
+def _by(solver: Callable[..., Any]) -> Callable[[Case, Plan], Planned]:
+    """Return what plans by a solver of linear models."""
+    return lambda case, plan: (replace(plan, solver=partial(solver, *case.descended)), None)
 
 
-def _in_batches(engine: Callable[..., Any]) -> Callable[[Case, Plan], Planned]:
-    """Return what plans by an engine that begins in batches."""
+def _in_batches(solver: Callable[..., Any]) -> Callable[[Case, Plan], Planned]:
+    """Return what plans by a solver that begins in batches."""
     return lambda case, plan: (
-        replace(plan, engine=partial(engine, case.layout, case.seed, *case.descended)), None,
+        replace(plan, solver=partial(solver, case.layout, case.seed, *case.descended)), None,
     )  # fmt: skip
 
 
 def _by_residuals(case: Case, plan: Plan) -> Planned:
     assert isinstance(case.problem, CustomProblem)
     residuals, objective = case.problem.residuals(case.objective, case.rows)
-    engine, rules = partial(LeastSquares, residuals=residuals), Rules(LevenbergMarquardt(), LevenbergMarquardt())
-    return replace(plan, objective=objective, rules=rules, engine=engine, helped=True), residuals
+    solver, rules = partial(LeastSquares, residuals=residuals), Rules(LevenbergMarquardt(), LevenbergMarquardt())
+    return replace(plan, objective=objective, rules=rules, solver=solver, helped=True), residuals
 
 
 def _by_rules(case: Case, plan: Plan) -> Planned:
-    # The judge helps on what no engine of its own descends.
+    # The judge helps on what no solver of its own descends.
     helped = case.automatic and isinstance(case.problem, CustomProblem) and not case.in_batches
     return replace(plan, helped=helped), None
 
 
 TABLE = (
-    Solver(
+    Choice(
         "Levenberg-Marquardt",
         f"a function with the squared loss, up to {MOST_PARAMETERS} parameters, all rows at once",
         "residuals show the curvature without second derivatives",
         lambda case: case.by_residuals, _by_residuals,
     ),
-    Solver(
+    Choice(
         "SAGA, then Newton's method",
         f"a linear model in batches, up to {NARROW} coefficients, or {NARROW_IF_BENT} where slopes bend suddenly",
         "two epochs in batches come near, and all rows give the last digits with a certificate",
         lambda case: case.is_smooth and case.in_batches and case.is_narrow, _in_batches(SagaThenNewton),
     ),
-    Solver(
+    Choice(
         "SAGA, then L-BFGS",
         "a linear model in batches, of more coefficients than Newton's method takes",
         "the same, without Hessians",
         lambda case: case.is_smooth and case.in_batches, _in_batches(SagaThenPlane),
     ),
-    Solver(
+    Choice(
         "Newton's method",
         f"a linear model of up to {NARROW} coefficients, or {NARROW_IF_BENT} where slopes bend suddenly",
         "a Hessian costs little beside a reading of the rows",
-        lambda case: case.is_smooth and case.is_narrow, _by(NewtonEngine),
+        lambda case: case.is_smooth and case.is_narrow, _by(NewtonSolver),
     ),
-    Solver(
+    Choice(
         "L-BFGS with a search in a plane",
         "a linear model of more coefficients than Newton's method takes",
         "it needs gradients alone, and the plane costs no reading of the rows",
-        lambda case: case.is_smooth, _by(PlaneEngine),
+        lambda case: case.is_smooth, _by(LbfgsSolver),
     ),
-    Solver(
+    Choice(
         "proximal Newton",
         f"a linear model with an L1 penalty, up to {WIDEST_MODEL:,} coefficients",
         "coefficients become exactly 0, and the last digits come at once",
         lambda case: case.is_sparse and len(case.problem.kinks) <= WIDEST_MODEL,  # type: ignore[union-attr]
-        _by(ProximalEngine),
+        _by(ProximalNewtonSolver),
     ),
-    Solver(
+    Choice(
         "proximal gradient",
         f"a linear model with an L1 penalty, of more than {WIDEST_MODEL:,} coefficients",
         "no Hessian is formed",
-        lambda case: case.is_sparse, _by(SpectralEngine),
+        lambda case: case.is_sparse, _by(ProximalGradientSolver),
     ),
-    Solver(
+    Choice(
         "L-BFGS",
         "any other problem, on all rows at once",
         "it needs gradients alone",
         lambda case: case.automatic and not case.in_batches, _by_rules,
     ),
-    Solver(
+    Choice(
         "DoWG",
         "any other problem, in batches",
         "it finds its step from noisy gradients, and claims no convergence",
         lambda case: case.automatic, _by_rules,
     ),
-    Solver(
+    Choice(
         "the rules given",
         "a direction or a step that you name",
         "you asked for it",
@@ -225,7 +225,7 @@ TABLE = (
 def choose_solver(
     problem: LinearProblem | CustomProblem, rows: Rows, rules: Rules, budget: Budget, seed: int, *, direction: Any,
     automatic: bool,
-) -> tuple[Plan, ModelResiduals | None, Solver]:  # fmt: skip
+) -> tuple[Plan, ModelResiduals | None, Choice]:  # fmt: skip
     """Return the plan of a problem, its residuals where it is descended by them, and the row of the table it is by."""
     layout = rows.layout
     if automatic and layout.batches > 1 and isinstance(problem, LinearProblem) and problem.bears_saga:

@@ -13,7 +13,7 @@ from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import AsTheyAre, Layout
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.precision import compiled_code, precisely
-from steepest.descent.early_stopping import Watch
+from steepest.descent.early_stopping import EarlyStopping
 from steepest.descent.view import View
 from steepest.fitting.objective import Rows, objective_of
 
@@ -100,7 +100,9 @@ def drawn(seen: Observed, part: float, seed: int) -> tuple[Observed, Observed]:
     return learnt, unseen
 
 
-def watch(model: Any, loss: Callable[..., Any], held: Observed, view: View, start: np.ndarray, batched: bool) -> Watch:
+def watch(
+    model: Any, loss: Callable[..., Any], held: Observed, view: View, start: np.ndarray, batched: bool
+) -> EarlyStopping:
     """Return the mean loss of the rows held back at a point of the loop's, and how long it may stay as it is.
 
     It is that of the parameters in the user's units on the columns as they are, without the penalty.
@@ -117,17 +119,17 @@ def watch(model: Any, loss: Callable[..., Any], held: Observed, view: View, star
     patience = PATIENCE_IN_BATCHES if batched else PATIENCE
     # Code is traced and held against plain calls where those are finite.
     if is_sparse(X) or not math.isfinite(plain(start)):
-        return Watch(plain, patience)
+        return EarlyStopping(plain, patience)
     layout = Layout.of(len(held.y), math.prod(X.shape[1:]), None, False)
     rows = Rows.arranged(layout, AsTheyAre(X), held.y, held.weight, 0)
     objective, _ = objective_of(total, None, params, rows, 0)
     compiled = objective.compiled
     if compiled is None:
-        return Watch(lambda x: objective.value(view.rows(x)), patience)
+        return EarlyStopping(lambda x: objective.value(view.rows(x)), patience)
     value = compiled.loop("value", lambda: lambda x, arrays: compiled.pure(x, arrays)[0])
 
     def mean(x: np.ndarray) -> float:
         with compiled_code():
             return float(value(view.rows(x), objective.arrays))
 
-    return Watch(mean, patience)
+    return EarlyStopping(mean, patience)

@@ -25,7 +25,7 @@ from steepest.descent.plan import Plan
 from steepest.descent.state import CANDIDATE, STALLED
 from steepest.descent.view import View
 from steepest.inspection.window import window_given
-from steepest.minimizing.lanes import MOST_LANES, descend_together
+from steepest.minimizing.parallel import MOST_LANES, descend_together
 from steepest.minimizing.restarts import drawn
 from steepest.rules.choose import choose
 from steepest.trace import Outcome

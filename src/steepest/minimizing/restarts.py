@@ -16,7 +16,7 @@ from steepest.derivatives.structure import Calling
 from steepest.descent.driver import descend
 from steepest.descent.plan import Plan
 from steepest.descent.run import Run
-from steepest.minimizing.lanes import MOST_LANES, descend_together
+from steepest.minimizing.parallel import MOST_LANES, descend_together
 from steepest.trace import Outcome
 
 RANDOM = "random"

@@ -83,23 +83,23 @@ def unreadable(folder: str | os.PathLike[str], error: Exception) -> ValueError:
     return ValueError(f"{folder} does not hold a run that this version can read ({why}): save it again")
 
 
-def plain(x: Any) -> Any:
+def point_to_json(x: Any) -> Any:
     """Return a point as JSON takes it; trees keep their kinds."""
     if isinstance(x, dict):
-        return {"dict": [[key, plain(value)] for key, value in x.items()]}
+        return {"dict": [[key, point_to_json(value)] for key, value in x.items()]}
     if isinstance(x, tuple):
-        return {"tuple": [plain(value) for value in x]}
+        return {"tuple": [point_to_json(value) for value in x]}
     if isinstance(x, list):
-        return {"list": [plain(value) for value in x]}
+        return {"list": [point_to_json(value) for value in x]}
     return {"array": np.asarray(x, dtype=float).tolist()}
 
 
-def revived(record: Mapping[str, Any]) -> Any:
-    """Return the point that `plain` made a record of."""
+def point_from_json(record: Mapping[str, Any]) -> Any:
+    """Return the point that `point_to_json` made a record of."""
     ((kind, content),) = record.items()
     if kind == "dict":
-        return {key: revived(value) for key, value in content}
+        return {key: point_from_json(value) for key, value in content}
     if kind in ("tuple", "list"):
-        return (tuple if kind == "tuple" else list)(revived(value) for value in content)
+        return (tuple if kind == "tuple" else list)(point_from_json(value) for value in content)
     array = np.asarray(content, dtype=float)
     return array if array.ndim else np.float64(array)

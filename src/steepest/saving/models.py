@@ -23,7 +23,7 @@ NAMED: dict[str, type[models.Linear]] = {
 PLACE = "model/"
 
 
-def kept(model: Any) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
+def model_to_json(model: Any) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
     """Return a model as JSON and arrays; None for a function, which is not saved.
 
     Parameters
@@ -34,11 +34,11 @@ def kept(model: Any) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
     Returns
     -------
     record, arrays : dict or None, dict
-        What `regained` makes the same of.
+        What `model_from_json` makes the same of.
 
     Examples
     --------
-    >>> kept(models.Multinomial(3))
+    >>> model_to_json(models.Multinomial(3))
     ({'kind': 'multinomial', 'with': {'classes': 3}}, {})
     """
     name = next((name for name, kind in NAMED.items() if type(model) is kind), None)
@@ -50,8 +50,8 @@ def kept(model: Any) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
     return {"kind": name, "with": words}, arrays
 
 
-def regained(record: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarray]) -> Any:
-    """Return the model that `kept` made a record of.
+def model_from_json(record: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarray]) -> Any:
+    """Return the model that `model_to_json` made a record of.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def regained(record: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarray])
 
     Examples
     --------
-    >>> regained({"kind": "multinomial", "with": {"classes": 3}}, {})
+    >>> model_from_json({"kind": "multinomial", "with": {"classes": 3}}, {})
     Multinomial(classes=3)
     """
     if record is None:

@@ -19,7 +19,7 @@ class UnnamedError(TypeError):
     """Said of what no file can hold: functions, and objects that are not the library's own."""
 
 
-def worded(thing: Any) -> Any:
+def to_json(thing: Any) -> Any:
     """Return a name, a number or an object of the library's own as JSON takes it.
 
     Parameters
@@ -30,7 +30,7 @@ def worded(thing: Any) -> Any:
     Returns
     -------
     object
-        What `named` makes the same of.
+        What `from_json` makes the same of.
 
     Raises
     ------
@@ -39,13 +39,13 @@ def worded(thing: Any) -> Any:
 
     Examples
     --------
-    >>> worded(penalties.L2(0.5))
+    >>> to_json(penalties.L2(0.5))
     {'of': 'penalties', 'kind': 'L2', 'with': {'strength': 0.5}}
     """
     if thing is None or isinstance(thing, (bool, str)):
         return thing
     if isinstance(thing, (tuple, list)):
-        return {"tuple": [worded(part) for part in thing]}
+        return {"tuple": [to_json(part) for part in thing]}
     if isinstance(thing, numbers.Integral):
         return int(thing)
     if isinstance(thing, numbers.Real) or (hasattr(thing, "dtype") and np.ndim(thing) == 0):
@@ -56,12 +56,12 @@ def worded(thing: Any) -> Any:
     kind = type(thing).__name__
     for name, room in ROOMS.items():
         if is_dataclass(thing) and getattr(room, kind, None) is type(thing):
-            return {"of": name, "kind": kind, "with": {f.name: worded(getattr(thing, f.name)) for f in fields(thing)}}
+            return {"of": name, "kind": kind, "with": {f.name: to_json(getattr(thing, f.name)) for f in fields(thing)}}
     raise UnnamedError(f"function not at hand: {thing!r:.80} is not the library's own, and so was not saved")
 
 
-def named(word: Any) -> Any:
-    """Return what `worded` made words of.
+def from_json(word: Any) -> Any:
+    """Return what `to_json` made words of.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ def named(word: Any) -> Any:
 
     Examples
     --------
-    >>> named({"of": "penalties", "kind": "L2", "with": {"strength": 0.5}})
+    >>> from_json({"of": "penalties", "kind": "L2", "with": {"strength": 0.5}})
     L2(strength=0.5)
     """
     if not isinstance(word, Mapping):
         return word
     if "tuple" in word:
-        return tuple(named(part) for part in word["tuple"])
+        return tuple(from_json(part) for part in word["tuple"])
     if "loss" in word:
         return losses.NAMED[word["loss"]]
     kind = getattr(ROOMS[word["of"]], word["kind"])
-    return kind(**{name: named(value) for name, value in word["with"].items()})
+    return kind(**{name: from_json(value) for name, value in word["with"].items()})

@@ -16,15 +16,15 @@ from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
 from steepest.fitting.fit import fit_given
 from steepest.fitting.result import Fit
-from steepest.fitting.setup import Given
+from steepest.fitting.setup import TrainingData
 from steepest.models import SVM, losses
 from steepest.models.penalties import L2
 from steepest.saving.folder import staged, write_record
-from steepest.saving.objects import named, worded
+from steepest.saving.objects import from_json, to_json
 from steepest.tabular.encoding import Encoding
 from steepest.tabular.files import read_table
 from steepest.tabular.method import Method, described, outputs_of, parameter_names
-from steepest.tabular.one_vs_rest import against_rest
+from steepest.tabular.one_vs_rest import fit_one_vs_rest
 from steepest.tabular.predictions import columns_of, write_csv
 from steepest.tabular.prepare import Prepared, check_numbers, prepare, prepared_again
 from steepest.tabular.score import HeldOut, Score, score_of, tells_probabilities, told
@@ -257,7 +257,7 @@ class TableFit(Fit):
             "encoding": self.encoding.to_dict(),
             "target": self.target,
             "classes": self.classes and list(self.classes),
-            "loss": worded(self.loss),
+            "loss": to_json(self.loss),
             "score": self.score and asdict(self.score),
             "notes": self.notes,
         }
@@ -267,8 +267,8 @@ class TableFit(Fit):
         known = {
             "encoding": Encoding.from_dict(record["encoding"]),
             "classes": record["classes"] and tuple(record["classes"]),
-            "loss": named(record["loss"]),
-            "score": record["score"] and Score.revived(record["score"]),
+            "loss": from_json(record["loss"]),
+            "score": record["score"] and Score.from_json(record["score"]),
             "learnt": arrays["learnt"],
         }
         return super()._revive(record | known, arrays)  # type: ignore[return-value]
@@ -389,12 +389,12 @@ def fit_table(
     budget = Budget.of(tolerance, seconds, epochs=epochs)
 
     def descend(X: np.ndarray, y: np.ndarray, *, penalty: Any) -> Fit:
-        given = Given.read(X, y, None, validation, None, list(names))
+        given = TrainingData.read(X, y, None, validation, None, list(names))
         options = {"rng": draws, "callback": callback, "progress": progress}
         return fit_given(chosen, given, cost, penalty, None, batch_size, words, budget, **options)
 
     if classes is not None and len(classes) > 2 and cost != losses.softmax:
-        descend = partial(against_rest, descend, labels=classes)
+        descend = partial(fit_one_vs_rest, descend, labels=classes)
     fitted, why = descend(X[seen], y[seen], penalty=penalty), ""
     if penalty is None and fitted.outcome is Outcome.NO_FINITE_OPTIMUM:
         why = needed(fitted.message)

@@ -188,10 +188,10 @@ def described(model: models.Linear, loss: Loss, penalty: Any) -> str:
         cost = f"penalty {type(penalty).__name__}({penalty.strength:.4g})" if penalty.strength else "no penalty"
     elif penalty is not None:
         cost = f"penalty {penalty}"
-    return f"{what} by the {worded(loss)}, {cost}"
+    return f"{what} by the {named_loss(loss)}, {cost}"
 
 
-def worded(loss: Loss) -> str:
+def named_loss(loss: Loss) -> str:
     """Return the name of a loss with its parameter.
 
     Parameters

@@ -16,7 +16,7 @@ ONCE = "fits of each class against the rest do not go on once they are saved: ca
 
 
 @dataclass(frozen=True)
-class Machines:
+class OneVsRestFit:
     """The fits of each class against the rest, as what a fit goes on with."""
 
     labels: tuple[Any, ...]
@@ -35,7 +35,9 @@ class Machines:
         return {"why": ONCE}, {}
 
 
-def against_rest(descend: Callable[..., Fit], X: np.ndarray, y: np.ndarray, labels: Sequence[Any], **how: Any) -> Fit:
+def fit_one_vs_rest(
+    descend: Callable[..., Fit], X: np.ndarray, y: np.ndarray, labels: Sequence[Any], **how: Any
+) -> Fit:
     """Fit a model of two classes to several, each against the rest.
 
     Parameters
@@ -106,7 +108,7 @@ def as_one(labels: tuple[Any, ...], descents: Iterable[Fit], data: tuple[Any, An
         objective=None,
         view=None,
         data=data,
-        onward=Machines(labels, tuple(fits)),
+        resumable=OneVsRestFit(labels, tuple(fits)),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from steepest.models.losses import Loss
 from steepest.tabular.encoding import Encoding, learn_encoding
 from steepest.tabular.files import TableError, arrow, counted, read_table
-from steepest.tabular.method import worded
+from steepest.tabular.method import named_loss
 from steepest.tabular.target import Task, learn_target
 
 
@@ -204,4 +204,4 @@ def check_numbers(target: str, ready: Prepared, loss: Loss) -> None:
     if wrong.size:
         span = "from 0 up" if loss.least == 0 else "above 0"
         what = f"{target}: the value in row {ready.places[wrong[0]] + 1:,} is {ready.y[wrong[0]]:g}"
-        raise TableError(f"{what}, and the {worded(loss)} takes numbers {span}: mend it, or take another loss")
+        raise TableError(f"{what}, and the {named_loss(loss)} takes numbers {span}: mend it, or take another loss")

@@ -71,7 +71,7 @@ class Score:
         return f"{on}: R² {self.value:.4f}, mean {self.measure} {loss:.4g} ({self.guess} alone: {guess:.4g}){below}"
 
     @classmethod
-    def revived(cls, record: Mapping[str, Any]) -> Score:
+    def from_json(cls, record: Mapping[str, Any]) -> Score:
         """Make a score again of what it was saved as.
 
         Parameters

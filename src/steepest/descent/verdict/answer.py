@@ -13,31 +13,31 @@ from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import scale_of
 from steepest.descent.ending import Ending
-from steepest.descent.engine import Engine
+from steepest.descent.rule_solver import RuleSolver
 from steepest.descent.verdict.audit import LARGEST_AUDIT
 from steepest.trace import Outcome
 
 ASIDE = 0.1
 
 
-def gradient_at(engine: Engine, x: np.ndarray) -> np.ndarray:
-    if np.array_equal(x, np.asarray(engine.state.x)):
-        return engine.sign * np.asarray(engine.state.gradient)
+def gradient_at(solver: RuleSolver, x: np.ndarray) -> np.ndarray:
+    if np.array_equal(x, np.asarray(solver.state.x)):
+        return solver.sign * np.asarray(solver.state.gradient)
     try:
-        return engine.objective.slope(x)[1]
+        return solver.objective.slope(x)[1]
     except (Exception, OutOfTime):  # noqa: BLE001 - a function that raised before may raise here again
         return np.full(x.size, np.nan)
 
 
 def checked(
-    engine: Engine, names: Sequence[str], start: np.ndarray, ending: Ending, x: np.ndarray, seen: float,
+    solver: RuleSolver, names: Sequence[str], start: np.ndarray, ending: Ending, x: np.ndarray, seen: float,
     gradient: np.ndarray,
 ) -> tuple[Ending, float, int]:  # fmt: skip
     """Hold the answer, and the value seen there, against a plain call, and a given gradient against differences.
 
     Return how the run ended by that, the value of the plain call, and how many values the gradient's check took.
     """
-    objective, seen, spent = engine.objective, engine.sign * seen, 0
+    objective, seen, spent = solver.objective, solver.sign * seen, 0
     try:
         if objective.compiled is None and objective.clock.over:
             # The value came from a plain call already.
@@ -46,7 +46,7 @@ def checked(
             value = objective.value(x)
         wrong = ""
         if objective.kind == "given":
-            wrong, spent = _wrong_slope(engine, names, {"start": start, "end": x})
+            wrong, spent = _wrong_slope(solver, names, {"start": start, "end": x})
     except OutOfTime:
         if ending.outcome is not Outcome.CONVERGED:
             return ending, value, spent
@@ -58,8 +58,8 @@ def checked(
     if wrong:
         return Ending(Outcome.WRONG_GRADIENT, wrong), value, spent
     # None of these values shows how much rounding changes small residuals of large numbers.
-    slack = slack_of([value, float(engine.state.first_value)], x, gradient, objective.precision)
-    slack += 100 * engine.noise
+    slack = slack_of([value, float(solver.state.first_value)], x, gradient, objective.precision)
+    slack += 100 * solver.noise
     if objective.compiled is not None and not agree(seen, value, slack):
         drop(objective.key)
         facts = f"compiled code gives {seen:.6g} here and a plain call {value:.6g}: does f change between calls?"
@@ -67,12 +67,12 @@ def checked(
     return ending, value, spent
 
 
-def _wrong_slope(engine: Engine, coordinates: Sequence[str], points: dict[str, np.ndarray]) -> tuple[str, int]:
+def _wrong_slope(solver: RuleSolver, coordinates: Sequence[str], points: dict[str, np.ndarray]) -> tuple[str, int]:
     """Return what is wrong with a gradient that was given, where that is sure at one of the points, else nothing.
 
     Beside it stands how many values that took.
     """
-    objective, box, spent = engine.objective, engine.box, 0
+    objective, box, spent = solver.objective, solver.box, 0
     for place, x in points.items():
         free = np.ones(x.size, dtype=bool)
         if box is not None:

@@ -24,11 +24,11 @@ class Estimate:
     """Estimates the gap of the best point, and takes Newton's steps where values show no way down any more."""
 
     def __init__(self, excursion: Excursion, goal: Goal) -> None:
-        self.excursion, self.goal, self.engine = excursion, goal, excursion.engine
+        self.excursion, self.goal, self.solver = excursion, goal, excursion.solver
 
     def __call__(self, stalled: bool) -> Certificate:
         """Return what is known of the best point, after the steps that led there."""
-        state, x = self.engine.state, self.excursion.best
+        state, x = self.solver.state, self.excursion.best
         gap, bound = float(state.estimate), self.bound(x, np.asarray(state.gradient))
         if not (self.looks and (stalled or self.goal.asked >= bound)):
             return Certificate("estimated", gap, bound)
@@ -55,14 +55,14 @@ class Estimate:
     def floor(self, x: np.ndarray, gradient: np.ndarray) -> float:
         """Return how far the value may be off at the nearest point that doubles have, as by ½ δᵀ|H|δ."""
         signs = np.where(np.arange(x.size) % 2, -1.0, 1.0)
-        rounding = self.engine.objective.precision * np.maximum(np.abs(x), self.excursion.least) * signs
+        rounding = self.solver.objective.precision * np.maximum(np.abs(x), self.excursion.least) * signs
         moved = self.excursion.gradient(self.excursion.inside(x + rounding)) - gradient
         return float(np.abs(rounding) @ np.abs(moved)) if np.all(np.isfinite(moved)) else 0.0
 
     @property
     def looks(self) -> bool:
         """Whether gradients are exact enough for products with the Hessian."""
-        objective = self.engine.objective
+        objective = self.solver.objective
         return bool(objective.smooth and objective.kind != "differences" and objective.updates == 1)
 
     def conjugate(self, x: np.ndarray, gradient: np.ndarray) -> tuple[float, np.ndarray]:
@@ -73,10 +73,10 @@ class Estimate:
 
         Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems" (1952).
         """
-        box, size = self.engine.box, self.excursion.size(x)
+        box, size = self.solver.box, self.excursion.size(x)
         free = np.ones(x.size, dtype=bool) if box is None else ~box.held(x, gradient)
-        length = self.engine.objective.precision ** (1 / 3) * float(np.linalg.norm(size))
-        most = max(FEWEST, int(PART * int(self.engine.state.evaluations)))
+        length = self.solver.objective.precision ** (1 / 3) * float(np.linalg.norm(size))
+        most = max(FEWEST, int(PART * int(self.solver.state.evaluations)))
         residual, step, gains = np.where(free, -gradient, 0.0), np.zeros(x.size), [0.0]
         squared = first = float(residual @ residual)
         direction = residual
@@ -100,7 +100,7 @@ class Estimate:
             return False
         new = self.excursion.inside(x + step)
         value, slope = self.excursion.slope(new)
-        free = np.ones(x.size, dtype=bool) if self.engine.box is None else ~self.engine.box.held(x, gradient)
+        free = np.ones(x.size, dtype=bool) if self.solver.box is None else ~self.solver.box.held(x, gradient)
         least = LEFT * float(np.linalg.norm(gradient[free]))
         if not (value <= self.excursion.best_value + slack and float(np.linalg.norm(slope[free])) <= least):
             return False

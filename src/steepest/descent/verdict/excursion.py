@@ -9,9 +9,9 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS, least_size
 from steepest.derivatives.noise import noise_level
-from steepest.descent.engine import Engine
 from steepest.descent.log import Log
 from steepest.descent.meter import Meter
+from steepest.descent.rule_solver import RuleSolver
 from steepest.descent.verdict.modes import NARROW
 
 # A change of less than so many times the noise of f can't be told from none.
@@ -27,21 +27,21 @@ class Excursion:
     function raises, they are NaN.
     """
 
-    def __init__(self, engine: Engine, start: np.ndarray, helped: bool, meter: Meter, log: Log) -> None:
-        self.engine, self.meter, self.log = engine, meter, log
+    def __init__(self, solver: RuleSolver, start: np.ndarray, helped: bool, meter: Meter, log: Log) -> None:
+        self.solver, self.meter, self.log = solver, meter, log
         self.start, self.least = start, least_size(start)
         # Engines made for a kind of fit have their own ways to come near.
-        self.helps = helped and type(engine) is Engine
+        self.helps = helped and type(solver) is RuleSolver
 
     @property
     def best(self) -> np.ndarray:
         """The best point so far."""
-        return np.asarray(self.engine.state.best_x)
+        return np.asarray(self.solver.state.best_x)
 
     @property
     def best_value(self) -> float:
         """The value there."""
-        return float(self.engine.state.best_value)
+        return float(self.solver.state.best_value)
 
     def affords(self, values: int) -> bool:
         """Tell whether so many more values may be taken."""
@@ -50,31 +50,31 @@ class Excursion:
     def goes_on(self) -> bool:
         """Tell whether another gradient may be taken, and the descent may go on from there."""
         over = self.meter.done or self.meter.late or self.log.stopped
-        return not over and self.affords(self.engine.objective.cost)
+        return not over and self.affords(self.solver.objective.cost)
 
     def value(self, x: np.ndarray) -> float:
         """Return the value at a point, or at the nearest point of the box."""
-        engine = self.engine
-        if self.meter.late or not self.affords(1 + engine.objective.cost):
+        solver = self.solver
+        if self.meter.late or not self.affords(1 + solver.objective.cost):
             return math.nan
         self.meter.aside += 1
         try:
-            return engine.sign * float(engine.objective.value(self.inside(x)))
+            return solver.sign * float(solver.objective.value(self.inside(x)))
         except Exception:  # noqa: BLE001 - far away the user's function may raise anything
             return math.nan
 
     def slope(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the value and the gradient at a point inside the box."""
-        engine, nothing = self.engine, (math.nan, np.full(x.size, math.nan))
-        outside = engine.box is not None and not engine.box.contains(x)
-        if outside or self.meter.late or not self.affords(engine.objective.cost):
+        solver, nothing = self.solver, (math.nan, np.full(x.size, math.nan))
+        outside = solver.box is not None and not solver.box.contains(x)
+        if outside or self.meter.late or not self.affords(solver.objective.cost):
             return nothing
-        self.meter.aside += engine.objective.cost
+        self.meter.aside += solver.objective.cost
         try:
-            value, gradient = engine.objective.slope(x)
+            value, gradient = solver.objective.slope(x)
         except Exception:  # noqa: BLE001 - off the way the user's function may raise anything
             return nothing
-        return engine.sign * value, engine.sign * gradient
+        return solver.sign * value, solver.sign * gradient
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
         """Return the gradient at a point inside the box."""
@@ -90,12 +90,12 @@ class Excursion:
 
     def tells(self, gap: float) -> bool:
         """Tell whether a gap is small beside the value or the descent, as one that is as large says nothing."""
-        first = float(self.engine.state.first_value)
+        first = float(self.solver.state.first_value)
         return gap <= TELLING * max(abs(self.best_value), first - self.best_value)
 
     def inside(self, x: np.ndarray) -> np.ndarray:
         """Return the nearest point of the box."""
-        return x if self.engine.box is None else np.clip(x, *self.engine.box)
+        return x if self.solver.box is None else np.clip(x, *self.solver.box)
 
     def size(self, x: np.ndarray) -> np.ndarray:
         """Return the size of each coordinate of a point, 1 where nothing tells it."""
@@ -108,20 +108,20 @@ class Excursion:
     def is_rounding(self, x: np.ndarray, step: np.ndarray) -> bool:
         """Tell whether a step is lost in the rounding of the point."""
         size = np.maximum(np.abs(x), self.least)
-        return bool(np.all(np.abs(step) <= self.engine.objective.precision * size))
+        return bool(np.all(np.abs(step) <= self.solver.objective.precision * size))
 
     def go_on(
         self, x: np.ndarray, kind: str, detail: str, scale: np.ndarray | None = None,
         known: tuple[float, np.ndarray] | None = None,
     ) -> None:  # fmt: skip
         """Let the descent go on from a point, the best one where the value and the gradient there are `known`."""
-        engine = self.engine
+        solver = self.solver
         more: dict[str, Any] = {} if scale is None else {"scale": scale}
         if known is not None:
-            more["known"] = (engine.sign * known[0], engine.sign * known[1])
-        engine.begin_at(self.inside(x), **more)
+            more["known"] = (solver.sign * known[0], solver.sign * known[1])
+        solver.begin_at(self.inside(x), **more)
         self.tell(kind, detail)
-        self.log.record(engine.row()[None], self.meter.elapsed)
+        self.log.record(solver.row()[None], self.meter.elapsed)
         self.log.called_back()
 
     def tell(self, kind: str, detail: str) -> None:

@@ -24,9 +24,9 @@ class Goal:
     @property
     def asked(self) -> float:
         """How far f may be above the minimum; 0 for rounding, infinite where other wishes alone were given."""
-        state, wishes = self.excursion.engine.state, self.budget.wishes
+        state, wishes = self.excursion.solver.state, self.budget.wishes
         best = float(state.best_value)
-        by_descent = self.budget.tolerance * self.excursion.engine.objective.scale(float(state.first_value), best)
+        by_descent = self.budget.tolerance * self.excursion.solver.objective.scale(float(state.first_value), best)
         if not wishes:
             return by_descent
         by_value = wishes.value * abs(best) if math.isfinite(wishes.value) else math.inf
@@ -39,7 +39,7 @@ class Goal:
             return ""
         gradient = np.zeros(0)
         if math.isfinite(wishes.gradient):
-            x, box = self.excursion.best, self.excursion.engine.box
+            x, box = self.excursion.best, self.excursion.solver.box
             gradient = self.excursion.gradient(x)
             # A slope that only pushes against an edge of the box does not count.
             gradient = self.view.slope(gradient if box is None else gradient * ~box.held(x, gradient))

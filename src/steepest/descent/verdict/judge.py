@@ -12,10 +12,10 @@ import numpy as np
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.ending import Ending
-from steepest.descent.engine import Engine
 from steepest.descent.log import Log
 from steepest.descent.meter import Meter
 from steepest.descent.plan import Plan
+from steepest.descent.rule_solver import RuleSolver
 from steepest.descent.state import RUNNING, STALLED
 from steepest.descent.verdict.audit import Audit, auditable, cost_of_audit
 from steepest.descent.verdict.escape import Left, Tail, along_ray, along_ridge, bends_down, by_newton, scales
@@ -50,14 +50,14 @@ class Judge:
     Where the rules are the user's it only judges.
     """
 
-    def __init__(self, engine: Engine, plan: Plan, start: np.ndarray, meter: Meter, log: Log) -> None:
-        self.engine, self.plan, self.start, self.meter, self.log = engine, plan, start, meter, log
-        self.excursion = Excursion(engine, start, plan.helped, meter, log)
+    def __init__(self, solver: RuleSolver, plan: Plan, start: np.ndarray, meter: Meter, log: Log) -> None:
+        self.solver, self.plan, self.start, self.meter, self.log = solver, plan, start, meter, log
+        self.excursion = Excursion(solver, start, plan.helped, meter, log)
         self.helps = self.excursion.helps
         self.goal = Goal(plan.budget, plan.view, self.excursion)
         self.polish, self.estimate = Polish(self.excursion, self.goal), Estimate(self.excursion, self.goal)
         self.audits = self.polished = self.kinks = 0
-        probes = plan.helped and plan.rules.learns and auditable(engine.objective)
+        probes = plan.helped and plan.rules.learns and auditable(solver.objective)
         self.first_probe = self.probe_after = PATIENCE * (start.size + 10) if probes else math.inf
 
     def known(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Judge:
         The next look comes after twice as many iterations, so that all looks cost no more than the descent does.
         """
         first, self.probe_after = self.probe_after == self.first_probe, 2 * self.probe_after
-        if not self.excursion.affords(cost_of_audit(self.engine.objective)):
+        if not self.excursion.affords(cost_of_audit(self.solver.objective)):
             return
         if first:
             self.even_out()
@@ -87,7 +87,7 @@ class Judge:
 
     def even_out(self) -> None:
         """Look at the curvature of each coordinate, and go on in coordinates in which they are alike."""
-        objective, x = self.engine.objective, self.excursion.best
+        objective, x = self.solver.objective, self.excursion.best
         if not self.excursion.affords((2 * x.size + 1) * objective.cost):
             return
         steps = objective.scales(x, self.excursion.start) * objective.precision ** (1 / 3)
@@ -101,7 +101,7 @@ class Judge:
     @np.errstate(all="ignore")
     def examined(self, code: int) -> Ending | None:
         """Judge a point that looks like a minimum: how the run ended there, or None where it goes on."""
-        objective = self.engine.objective
+        objective = self.solver.objective
         x = self.excursion.best
         report = self.certified(x, code)
         if report is not None:
@@ -161,12 +161,12 @@ class Judge:
 
         They begin on the way, as near the end rounding may hide how the value fell.
         """
-        state = self.engine.state
+        state = self.solver.state
         trace = self.log.trace()
         if trace.x.shape[1] != self.start.size or not len(trace):
             return None
         for row in {0, len(trace) // 2}:
-            start, value = self.plan.view.inward(trace.x[row]), self.engine.sign * float(trace.value[row])
+            start, value = self.plan.view.inward(trace.x[row]), self.solver.sign * float(trace.value[row])
             way = np.asarray(state.best_x) - start
             if np.any(way):
                 left = along_ray(self.excursion.value, start, value, way * FIRST, 0.0)
@@ -176,7 +176,7 @@ class Judge:
 
     def without_end(self, left: Left) -> Ending:
         """Say that f falls for ever, and whether that is towards a limit."""
-        falls, value = self.falls, f"{self.engine.sign * left.value:.6g}"
+        falls, value = self.falls, f"{self.solver.sign * left.value:.6g}"
         if left.tail is Tail.FALLS:
             return Ending(Outcome.UNBOUNDED, f"the value {falls} without end: it is {value} far out, and still {falls}")
         if left.tail is Tail.LEVELS:
@@ -187,11 +187,11 @@ class Judge:
 
     def flat(self, x: np.ndarray) -> Ending:
         """Say what kind of flatness it is."""
-        state = self.engine.state
+        state = self.solver.state
         values = float(state.best_value), float(state.first_value)
         size = scale_of(x, self.start)
-        noise = self.engine.objective.relative_noise
-        facts = described(self.excursion.value, x, size, *values, self.engine.sign, noise)
+        noise = self.solver.objective.relative_noise
+        facts = described(self.excursion.value, x, size, *values, self.solver.sign, noise)
         return Ending(Outcome.FLAT, facts)
 
     def off_the_ridge(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
@@ -220,12 +220,12 @@ class Judge:
 
     def by_planes(self, x: np.ndarray) -> Ending | None:
         """Look for the minimum at a kink by planes; None where there is none."""
-        unfit = x.size > WIDEST or self.engine.box is not None or self.kinks >= MOST_LOOKS
+        unfit = x.size > WIDEST or self.solver.box is not None or self.kinks >= MOST_LOOKS
         if not self.helps or unfit or self.meter.done:
             return None
         self.kinks += 1
         value, size, asked = self.excursion.best_value, self.excursion.size(x), self.goal.asked
-        rounding = 4 * self.engine.objective.relative_noise * abs(value)
+        rounding = 4 * self.solver.objective.relative_noise * abs(value)
         enough = max(asked, rounding) if math.isfinite(asked) else rounding
         gradient = self.excursion.gradient(x)
         if not np.all(np.isfinite(gradient)):
@@ -258,7 +258,7 @@ class Judge:
 
     def near(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Say that the run has converged, unless values contradict the audit."""
-        sure = self.plan.helped or self.engine.objective.kind != "differences"
+        sure = self.plan.helped or self.solver.objective.kind != "differences"
         left = self.lower(x, report, certificate.tolerance) if certificate.kind == "audited" and sure else Left(None)
         if left.endless:
             return self.without_end(left)
@@ -282,7 +282,7 @@ class Judge:
             return f"{gap}, {_gap(certificate.tolerance)} was asked"
         if self.plan.budget.wishes:
             return f"{gap}, as near as was asked"
-        objective = self.engine.objective
+        objective = self.solver.objective
         if objective.precision > EPS:
             return f"{gap}: rounding in single or half precision hides the rest"
         return (
@@ -305,17 +305,17 @@ class Judge:
             self.excursion.go_on(left.x, "newton", f"{_left(report.decrement)}: a step by the Hessian")
             # A few such steps come to the end where one is near; elsewhere the descent is the better guide.
             self.polished += 1
-            self.engine.mark(RUNNING if self.polished % MOST_POLISHED == 0 else STALLED)
+            self.solver.mark(RUNNING if self.polished % MOST_POLISHED == 0 else STALLED)
             return None
-        if self.plan.helped and not self.meter.done and not np.array_equal(x, np.asarray(self.engine.state.x)):
+        if self.plan.helped and not self.meter.done and not np.array_equal(x, np.asarray(self.solver.state.x)):
             # A trial that was rejected was the best so far: to go on from elsewhere would lead nowhere.
             detail = f"{_left(report.decrement)} at the best trial: the descent goes on from there"
             self.excursion.go_on(x, "audit", detail)
             return None
         sharper = min(0.1, certificate.tolerance / report.decrement) or 0.01
         # After many audits without a verdict, let the descent run to rounding before the next one.
-        self.engine.tolerance *= sharper if self.audits < MOST_AUDITS else 0.0
-        self.engine.mark(RUNNING)
+        self.solver.tolerance *= sharper if self.audits < MOST_AUDITS else 0.0
+        self.solver.mark(RUNNING)
         self.excursion.tell("audit", f"{_left(report.decrement)}: the descent goes on")
         return None
 
@@ -359,24 +359,24 @@ class Judge:
 
     def certified(self, x: np.ndarray, code: int) -> Audit | None:
         """Return what a certificate says of a point: None where there is none and no more steps could bring one."""
-        certify = self.engine.objective.certify
+        certify = self.solver.objective.certify
         report = certify(x) if certify else None
-        if report is None or math.isfinite(report.decrement) or report.endless or not self.engine.objective.smooth:
+        if report is None or math.isfinite(report.decrement) or report.endless or not self.solver.objective.smooth:
             return report
         return None if code == STALLED or self.audits + 1 >= MOST_AUDITS else report
 
     def estimated(self, code: int) -> Ending | None:
         """Say how the run ended where no Hessian can be had."""
-        state = self.engine.state
+        state = self.solver.state
         if not np.any(np.asarray(state.gradient)) and not int(state.iteration):
             return self.flat(self.excursion.best)
         certificate = self.estimate(code == STALLED)
         missed = _left(certificate.gap) if certificate.gap > certificate.tolerance else self.goal.missed()
         if not missed:
             return Ending(Outcome.CONVERGED, self.within(certificate), certificate)
-        if code != STALLED and self.engine.tolerance:
-            self.engine.tolerance *= SHARPER if self.engine.tolerance > FINEST else 0.0
-            self.engine.mark(RUNNING)
+        if code != STALLED and self.solver.tolerance:
+            self.solver.tolerance *= SHARPER if self.solver.tolerance > FINEST else 0.0
+            self.solver.mark(RUNNING)
             self.excursion.tell("audit", f"{missed}: the descent goes on")
             return None
         if certificate.gap <= certificate.tolerance:
@@ -385,7 +385,7 @@ class Judge:
 
     def stalled(self, certificate: Certificate) -> Ending:
         """Say that no step lowers the value; how far the minimum lies is said only where it is proven."""
-        if ending := self.meter.over(1 + self.engine.objective.cost):
+        if ending := self.meter.over(1 + self.solver.objective.cost):
             return ending
         facts = f"no step lowers the value, and how far the {self.extreme} lies can't be told from here"
         if certificate.kind == "certified" and math.isfinite(certificate.gap):
@@ -394,18 +394,18 @@ class Judge:
             certificate = Certificate(tolerance=certificate.tolerance, curvature=certificate.curvature)
         optimum = getattr(self.plan.rules.step, "optimum", None)
         if optimum is not None and self.excursion.best_value <= optimum:
-            facts = f"the optimum given, {self.engine.sign * optimum:g}, has been reached and is not the {self.extreme}"
-        if int(self.engine.state.non_finite):
+            facts = f"the optimum given, {self.solver.sign * optimum:g}, has been reached and is not the {self.extreme}"
+        if int(self.solver.state.non_finite):
             facts += "; steps from here led to where the function is not finite, so the best may lie at that edge"
         return Ending(Outcome.STALLED, facts, certificate)
 
     @property
     def falls(self) -> str:
-        return "falls" if self.engine.sign > 0 else "rises"
+        return "falls" if self.solver.sign > 0 else "rises"
 
     @property
     def extreme(self) -> str:
-        return "minimum" if self.engine.sign > 0 else "maximum"
+        return "minimum" if self.solver.sign > 0 else "maximum"
 
 
 def _gap(gap: float) -> str:

@@ -31,9 +31,9 @@ class Polish:
     """Looks at the Hessian of the best point, and takes Newton's steps where the rules were not the user's."""
 
     def __init__(self, excursion: Excursion, goal: Goal) -> None:
-        self.excursion, self.goal, self.engine = excursion, goal, excursion.engine
+        self.excursion, self.goal, self.solver = excursion, goal, excursion.solver
         # The value at the last look, and whether Hessians come from traced code since.
-        self.anchor, self.exact = float(self.engine.state.first_value), False
+        self.anchor, self.exact = float(self.solver.state.first_value), False
 
     def __call__(self) -> Audit | None:
         """Return the audit of the best point, after Newton's steps have brought it as near as they can."""
@@ -45,11 +45,11 @@ class Polish:
         """Take Newton's steps from the best point as long as they lead on, up to a few Hessians."""
         for _ in range(FEW_ROUNDS):
             x = self.excursion.best
-            report = self.audited(x, None) if self.excursion.affords(cost_of_audit(self.engine.objective)) else None
+            report = self.audited(x, None) if self.excursion.affords(cost_of_audit(self.solver.objective)) else None
             if report is None:
                 break
             report, taken = self.stepped(x, report)
-            descent = float(self.engine.state.first_value) - self.excursion.best_value
+            descent = float(self.solver.state.first_value) - self.excursion.best_value
             if not taken or report.decrement <= EARLY * descent:
                 break
 
@@ -73,7 +73,7 @@ class Polish:
                 return wide
             x = self.excursion.best
             near = self.is_near(report, taken)
-            affords = self.excursion.helps and self.excursion.affords(cost_of_audit(self.engine.objective))
+            affords = self.excursion.helps and self.excursion.affords(cost_of_audit(self.solver.objective))
             if near and not taken and affords:
                 report = report.beside(x, self.excursion.gradient, self.excursion.size(x))
             wide = report if report.vanishes else None
@@ -102,13 +102,13 @@ class Polish:
 
     def audited(self, x: np.ndarray, reach: np.ndarray | None) -> Audit | None:
         """Return an audit of a point, and count what it costs."""
-        engine = self.engine
-        self.excursion.meter.aside += cost_of_audit(engine.objective)
-        return audit(engine.objective, x, engine.start, engine.sign, engine.box, reach, self.exact)
+        solver = self.solver
+        self.excursion.meter.aside += cost_of_audit(solver.objective)
+        return audit(solver.objective, x, solver.start, solver.sign, solver.box, reach, self.exact)
 
     def doubts(self, report: Audit) -> bool:
         """Tell whether the Hessian by differences says too little, and traced code may say more."""
-        objective = self.engine.objective
+        objective = self.solver.objective
         if self.exact or not self.excursion.helps or objective.compiled is None or objective.kind != "traced":
             return False
         if not self.excursion.affords(2 * cost_of_audit(objective)):
@@ -148,7 +148,7 @@ class Polish:
             assert report.modes is not None
             # The gradient is rounded by the size of the new point.
             size = np.maximum(np.abs(x), self.excursion.least)
-            rounding = rounding_of(report.modes.hessian, size, self.engine.objective.precision)
+            rounding = rounding_of(report.modes.hessian, size, self.solver.objective.precision)
             report = replace(report, modes=report.modes.roughened(rounding))
         return report, taken
 
@@ -187,6 +187,6 @@ class Polish:
         if report is None or report.modes is None or not self.excursion.helps or not self.excursion.goes_on():
             return report
         modes, signs = report.modes, np.where(np.arange(x.size) % 2, -1.0, 1.0)
-        way = ROUGH * self.engine.objective.precision * self.excursion.size(x) * signs
+        way = ROUGH * self.solver.objective.precision * self.excursion.size(x) * signs
         seen = self.excursion.gradient(x + way) - modes.gradient - modes.hessian @ way
         return replace(report, modes=modes.roughened(2 * np.abs(seen))) if np.all(np.isfinite(seen)) else report

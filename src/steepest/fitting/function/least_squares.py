@@ -12,7 +12,7 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.objective import Objective
-from steepest.descent.engine import CHUNK_SECONDS
+from steepest.descent.rule_solver import CHUNK_SECONDS
 from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, STALLED, State
 from steepest.descent.verdict.audit import Audit
 from steepest.fitting.function.levenberg import LevenbergMarquardt, Linear, rank

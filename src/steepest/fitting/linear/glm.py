@@ -35,7 +35,7 @@ class Glm:
         λ.
     turn : array or None
         T, which makes coefficients in the user's units of u: a matrix, or the diagonal of one; None where λ = 0.
-    softness : float or None
+    smoothing : float or None
         How softly a kinked loss is taken.
     lowest : float
         What no value of f is below.
@@ -53,7 +53,7 @@ class Glm:
     mass: Array
     ridge: Array
     turn: Array | None
-    softness: Array | None
+    smoothing: Array | None
     lowest: Array
     loss: Loss
     block: int
@@ -92,9 +92,9 @@ class Glm:
         """
 
         def value(z: Array) -> Array:
-            if self.softness is None:
+            if self.smoothing is None:
                 return stack(self.loss(Traced(z), Traced(y)))
-            return stack(self.loss.softened(Traced(z), Traced(y), Traced(self.softness)))
+            return stack(self.loss.smoothed(Traced(z), Traced(y), Traced(self.smoothing)))
 
         if self.loss.outputs:
             slope = jax.grad(lambda z: value(z).sum())
@@ -158,13 +158,13 @@ class Glm:
         """Tell whether a value is, to rounding, the least that any can be."""
         return jnp.asarray(self.loss.vanishes) & (value - self.lowest <= self.rounding(value))
 
-    def shortfall(self, z: Array, along: Array) -> Array:
+    def fenchel_young_gap(self, z: Array, along: Array) -> Array:
         """Return Σ pᵢ by which the tangents of slope ℓ′ + ℓ″ A d lie below ℓ."""
         here = Traced(z), Traced(self.y), Traced(along)
-        if self.softness is None:
-            short = self.loss.shortfall(*here)
+        if self.smoothing is None:
+            short = self.loss.fenchel_young_gap(*here)
         else:
-            short = self.loss.softened_shortfall(*here, Traced(self.softness))
+            short = self.loss.smoothed_fenchel_young_gap(*here, Traced(self.smoothing))
         return jnp.where(self.weight > 0, self.weight / self.mass * stack(short), 0.0).sum()
 
     def weights(self, theta: Array) -> Array:
@@ -240,5 +240,5 @@ def whitened(hessian: Array, gradient: Array) -> tuple[Array, Array]:
 
 
 jax.tree_util.register_dataclass(
-    Glm, ["X", "y", "weight", "mass", "ridge", "turn", "softness", "lowest"], ["loss", "block", "white"]
+    Glm, ["X", "y", "weight", "mass", "ridge", "turn", "smoothing", "lowest"], ["loss", "block", "white"]
 )

@@ -62,7 +62,7 @@ class OwnGlm(Glm):
 
 jax.tree_util.register_dataclass(
     OwnGlm,
-    ["X", "y", "weight", "mass", "ridge", "turn", "softness", "lowest", "closed"],
+    ["X", "y", "weight", "mass", "ridge", "turn", "smoothing", "lowest", "closed"],
     ["loss", "block", "white", "few"],
 )
 

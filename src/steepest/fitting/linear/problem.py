@@ -42,9 +42,9 @@ class LinearProblem(LinearSpec):
         objective.known, objective.lowest = self.without_columns, self.lowest
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return
-        glm = self.softened(objective.arrays["direct"].glm)
-        if glm.softness is not None and glm.loss.hardest:
-            glm = replace(glm, softness=np.asarray(glm.loss.hardest, float))
+        glm = self.smoothed(objective.arrays["direct"].glm)
+        if glm.smoothing is not None and glm.loss.hardest:
+            glm = replace(glm, smoothing=np.asarray(glm.loss.hardest, float))
         if not kink_of(self.user_penalty):
             objective.certify = Certifier(glm, self.coordinates, self.recession)
         elif self.how != "whiten":

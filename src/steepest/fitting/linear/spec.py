@@ -140,10 +140,10 @@ class LinearSpec:
         known = isinstance(self.loss, Loss) and self.knows_its_penalty
         return float(np.average(self.loss.lowest(self.y), weights=self.weight)) if known else -math.inf  # type: ignore[attr-defined]
 
-    def softened(self, glm: Glm) -> Glm:
+    def smoothed(self, glm: Glm) -> Glm:
         """Return the model with its loss as a descent begins with it."""
-        soft = glm.loss.softness(self.y, self.weight)
-        return glm if soft is None else replace(glm, softness=np.asarray(soft, float))
+        soft = glm.loss.smoothing(self.y, self.weight)
+        return glm if soft is None else replace(glm, smoothing=np.asarray(soft, float))
 
     @property
     def is_convex(self) -> bool:

@@ -162,7 +162,7 @@ class Moments:
         return Coordinates(self.mean, scale, vectors / np.sqrt(np.maximum(values, 0) + len(scale) / self.rows))
 
 
-class Learnt(NamedTuple):
+class DogState(NamedTuple):
     """A point, the average of those before it, and what the step size follows: how far, and squared gradients."""
 
     theta: Array
@@ -173,7 +173,7 @@ class Learnt(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lesson:
+class BlockBatches:
     """A block in batches of some rows, in coordinates of its own; batches without rows teach nothing."""
 
     X: Array
@@ -186,10 +186,10 @@ class Lesson:
     size: int
 
 
-jax.tree_util.register_dataclass(Lesson, ["X", "y", "weight", "start", "turn", "ridge"], ["loss", "size"])
+jax.tree_util.register_dataclass(BlockBatches, ["X", "y", "weight", "start", "turn", "ridge"], ["loss", "size"])
 
 
-def _learn(lesson: Lesson, learnt: Learnt) -> tuple[Learnt, Array, Array]:
+def _learn(lesson: BlockBatches, learnt: DogState) -> tuple[DogState, Array, Array]:
     """Go through the batches of a block once: distance over gradients, with averaging that forgets.
 
     θ ← θ - t g with t = max ‖θᵢ - θ₀‖ / √Σ‖gᵢ‖²: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). The
@@ -201,7 +201,7 @@ def _learn(lesson: Lesson, learnt: Learnt) -> tuple[Learnt, Array, Array]:
         turn = lesson.turn
         return lesson.ridge * (turn.T @ (turn @ u) if turn.ndim == 2 else turn**2 * u)
 
-    def update(learnt: Learnt, k: Array) -> tuple[Learnt, tuple[Array, Array]]:
+    def update(learnt: DogState, k: Array) -> tuple[DogState, tuple[Array, Array]]:
         X, y, weight = (rows_of(a, k * lesson.size, lesson.size) for a in (lesson.X, lesson.y, lesson.weight))
         theta = learnt.theta
         z = X @ theta[:-1] + theta[-1]
@@ -214,7 +214,7 @@ def _learn(lesson: Lesson, learnt: Learnt) -> tuple[Learnt, Array, Array]:
         k = learnt.updates + 1
         theta = theta - t * g
         average = learnt.average + (1 + DECAY) / (k + DECAY) * (theta - learnt.average)
-        new = Learnt(theta, average, far, squares, k)
+        new = DogState(theta, average, far, squares, k)
         taught = (weight > 0).any()
         return jax.tree.map(lambda new, old: jnp.where(taught, new, old), new, learnt), (t, jnp.where(taught, g, 0.0))
 
@@ -279,7 +279,7 @@ class Stream:
             self.columns = self.columns.alone()
         self.columns.add(block.X, block.weight)
         if before is not None:
-            self.calm(before)
+            self.rescale_after_drift(before)
         self.target.add(block.y, block.weight)
         at = self.coordinates()
         # Only the squared loss lets its targets be rescaled.
@@ -296,9 +296,9 @@ class Stream:
         share = block.weight[order] * (self.columns.rows / self.columns.mass / self.size)
         X, y, share = self.rows(block.X, order, at), *map(self.padded, ((block.y[order] - middle) / unit, share))
         with compiled_code():
-            known = Learnt(inward(self.point), inward(self.average), self.far, self.squares, self.updates)
-            lesson = Lesson(X, y, share, inward(self.start), at.turn, self.ridge, self.loss, self.size)
-            learnt, t, slope = jax.device_get(_learn_from(lesson, Learnt(*(jnp.asarray(a, float) for a in known))))
+            known = DogState(inward(self.point), inward(self.average), self.far, self.squares, self.updates)
+            lesson = BlockBatches(X, y, share, inward(self.start), at.turn, self.ridge, self.loss, self.size)
+            learnt, t, slope = jax.device_get(_learn_from(lesson, DogState(*(jnp.asarray(a, float) for a in known))))
         self.point, self.average = outward(learnt.theta), outward(learnt.average)
         self.far, self.squares = float(learnt.far), float(learnt.squares)
         self.updates, self.t, self.slope = int(learnt.updates), float(t), unit * at.slope(slope)
@@ -308,7 +308,7 @@ class Stream:
         norm = float(np.linalg.norm(self.slope))
         return np.array([[self.updates, block, value, norm, self.t, seconds, min(block, 1)]])
 
-    def calm(self, before: np.ndarray) -> None:
+    def rescale_after_drift(self, before: np.ndarray) -> None:
         """Shrink coefficients of columns that vary far more than when they were learnt."""
         kept = np.minimum(1.0, SURPRISE * before / self.columns.scale)
         for name in ("point", "average"):

@@ -55,7 +55,7 @@ class Loss:
     def __call__(self, z: Any, y: Any) -> Any:
         raise NotImplementedError
 
-    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
         """Return ℓ(z) + ℓ*(a) - a z at a = ℓ′(z) + ℓ″(z) t, by which the tangent of slope a at ℓ lies below ℓ(z).
 
         Parameters
@@ -72,25 +72,25 @@ class Loss:
         """
         raise NotImplementedError
 
-    def softened(self, z: Any, y: Any, softness: Any) -> Any:
+    def smoothed(self, z: Any, y: Any, smoothing: Any) -> Any:
         """Return a loss that is less sudden than ℓ, on which it is descended first.
 
         Parameters
         ----------
         z, y : array
             Outputs and targets.
-        softness : float
+        smoothing : float
             μ, in units of z.
 
         Returns
         -------
         array
-            The softened loss of each row.
+            The smoothed loss of each row.
         """
         raise NotImplementedError
 
-    def softened_shortfall(self, z: Any, y: Any, t: Any, softness: Any) -> Any:
-        """Return by how much the tangent of ℓ whose slope is that of the softened loss, moved by t, lies below ℓ(z).
+    def smoothed_fenchel_young_gap(self, z: Any, y: Any, t: Any, smoothing: Any) -> Any:
+        """Return by how much the tangent of ℓ whose slope is that of the smoothed loss, moved by t, lies below ℓ(z).
 
         Parameters
         ----------
@@ -98,7 +98,7 @@ class Loss:
             Outputs and targets.
         t : array
             How far the outputs would move.
-        softness : float
+        smoothing : float
             μ.
 
         Returns
@@ -108,8 +108,8 @@ class Loss:
         """
         raise NotImplementedError
 
-    def softness(self, y: np.ndarray, weight: np.ndarray) -> float | None:
-        """Return the softness to begin with, or None for a loss that is descended on as it is.
+    def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float | None:
+        """Return the smoothing to begin with, or None for a loss that is descended on as it is.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class Loss:
 
     @property
     def hardest(self) -> float:
-        """The least softness, at which the softened loss is ℓ itself."""
+        """The least smoothing, at which the smoothed loss is ℓ itself."""
         return 0.0
 
     def curvature(self, mean: float) -> float:

@@ -1,6 +1,6 @@
 """Losses whose slope jumps: sums of c max(0, s) with s straight in the output z.
 
-They are descended on through softplus functions of a softness μ > 0, which lie above them by μ log 2 at
+They are descended on through softplus functions of a smoothing μ > 0, which lie above them by μ log 2 at
 the most: max(0, s) ≤ μ log(1 + e^(s/μ)) ≤ max(0, s) + μ log 2.
 """
 
@@ -27,24 +27,24 @@ class Kinked(Loss):
     def __call__(self, z: Any, y: Any) -> Any:
         return sum(c * np.maximum(side * z - knot, 0.0) for c, side, knot in self.parts(y))
 
-    def softened(self, z: Any, y: Any, softness: Any) -> Any:
+    def smoothed(self, z: Any, y: Any, smoothing: Any) -> Any:
         """Return Σ c μ log(1 + e^((σ z - k) / μ)).
 
         Parameters
         ----------
         z, y : array
             Outputs and targets.
-        softness : float
+        smoothing : float
             μ, in units of z.
 
         Returns
         -------
         array
-            The softened loss of each row.
+            The smoothed loss of each row.
         """
-        return sum(c * softness * softplus((side * z - knot) / softness) for c, side, knot in self.parts(y))
+        return sum(c * smoothing * softplus((side * z - knot) / smoothing) for c, side, knot in self.parts(y))
 
-    def softened_shortfall(self, z: Any, y: Any, t: Any, softness: Any) -> Any:
+    def smoothed_fenchel_young_gap(self, z: Any, y: Any, t: Any, smoothing: Any) -> Any:
         """Return Σ c (max(0, s) - q s), by which lines of slopes q = p + p (1 - p) σ t / μ lie below the loss.
 
         Parameters
@@ -53,7 +53,7 @@ class Kinked(Loss):
             Outputs and targets.
         t : array
             How far the outputs would move.
-        softness : float
+        smoothing : float
             μ.
 
         Returns
@@ -64,16 +64,16 @@ class Kinked(Loss):
         total: Any = 0.0
         for c, side, knot in self.parts(y):
             s = side * z - knot
-            p, rest = shares(s / softness)
-            move = side * t / softness
+            p, rest = shares(s / smoothing)
+            move = side * t / smoothing
             # q and 1 - q, each to its own last digit.
             up, down = p * (1 + rest * move), rest * (1 - p * move)
             short = np.where(s > 0, down * s, -up * s)
             total = total + c * np.where((up >= 0) & (down >= 0), short, np.inf)
         return total
 
-    def softness(self, y: np.ndarray, weight: np.ndarray) -> float:
-        """Return the softness to begin with: the size of the targets, so that the loss is curved from 0 to them.
+    def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float:
+        """Return the smoothing to begin with: the size of the targets, so that the loss is curved from 0 to them.
 
         Parameters
         ----------
@@ -185,8 +185,8 @@ class Hinge(Kinked):
         """Return 0: of one class alone the loss at a constant may be none, and nothing would be a part of that."""
         return 0.0 * mean
 
-    def softness(self, y: np.ndarray, weight: np.ndarray) -> float:
-        """Return the softness to begin with: the margin, which is 1.
+    def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float:
+        """Return the smoothing to begin with: the margin, which is 1.
 
         Parameters
         ----------

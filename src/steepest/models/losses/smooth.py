@@ -36,7 +36,7 @@ class Squared(Loss):
         """Return 2 |y|."""
         return 2 * np.abs(y)
 
-    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
         """Return t²."""
         return t**2
 
@@ -73,31 +73,31 @@ class Huber(Loss):
         """Return 2 |y|, but no more than makes a slope uncertain altogether."""
         return 2 * np.minimum(np.abs(y), self.delta / EPS)
 
-    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
         """Return t² where |r| is at most δ, as far as the slope stays within ±2δ, and 0 beyond."""
         r = z - y
         held = np.abs(r) > self.delta
         return np.where(held, 0.0, np.where(np.abs(r + t) <= self.delta, t**2, math.inf))
 
-    def softened(self, z: Any, y: Any, softness: Any) -> Any:
+    def smoothed(self, z: Any, y: Any, smoothing: Any) -> Any:
         """Return δ / μ times the loss of μ instead of δ, whose slopes are no steeper, ±2 δ.
 
         Parameters
         ----------
         z, y : array
             Outputs and targets.
-        softness : float
+        smoothing : float
             μ, δ or more.
 
         Returns
         -------
         array
-            The softened loss of each row.
+            The smoothed loss of each row.
         """
-        inner = np.clip(z - y, -softness, softness)
-        return self.delta / softness * inner * (2 * (z - y) - inner)
+        inner = np.clip(z - y, -smoothing, smoothing)
+        return self.delta / smoothing * inner * (2 * (z - y) - inner)
 
-    def softened_shortfall(self, z: Any, y: Any, t: Any, softness: Any) -> Any:
+    def smoothed_fenchel_young_gap(self, z: Any, y: Any, t: Any, smoothing: Any) -> Any:
         """Return (|r| - |e|)² up to |r| = δ, and beyond what more the loss has, with e = a / 2 and a the slope.
 
         A slope a within ±2 δ is that of the loss at e, whose tangent lies r² - (2 r e - e²) below r².
@@ -108,7 +108,7 @@ class Huber(Loss):
             Outputs and targets.
         t : array
             How far the outputs would move.
-        softness : float
+        smoothing : float
             μ.
 
         Returns
@@ -117,13 +117,13 @@ class Huber(Loss):
             Numbers of 0 or more, infinite where a slope leaves its range of ±2 δ.
         """
         r = z - y
-        held = np.abs(r) > softness
-        e = np.where(held, self.delta * np.sign(r), self.delta / softness * (r + np.where(held, 0.0, t)))
+        held = np.abs(r) > smoothing
+        e = np.where(held, self.delta * np.sign(r), self.delta / smoothing * (r + np.where(held, 0.0, t)))
         inner = np.clip(r, -self.delta, self.delta)
         short = (inner - e) ** 2 + 2 * (r - inner) * (inner - e)
         return np.where(np.abs(e) <= self.delta, short, math.inf)
 
-    def softness(self, y: np.ndarray, weight: np.ndarray) -> float:
+    def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float:
         """Return the size of the targets, so that the loss is curved from 0 to them.
 
         Parameters
@@ -168,7 +168,7 @@ class LogLoss(Loss):
         # As z - y z is a difference, (1 - y) z is not.
         return np.where(z > 0, 1 - y, -y) * z + np.log1p(np.exp(np.where(z > 0, -z, z)))
 
-    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
         """Return the divergence of Kullback and Leibler between probabilities q = p + p (1 - p) t and p."""
         p, rest = shares(z)
         return p * entropic(rest * t) + rest * entropic(-p * t)
@@ -216,7 +216,7 @@ class SquaredHinge(Loss):
         """Return 2."""
         return 0 * y + 2
 
-    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
         """Return t² where the row has a loss, as far as it keeps one, and 0 elsewhere."""
         s = 2 * y - 1
         return np.where(s * z >= 1, 0.0, np.where(s * (z + t) <= 1, t**2, math.inf))
@@ -251,7 +251,7 @@ class Poisson(Loss):
         """Return y."""
         return y
 
-    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
         """Return m ((1 + t) log(1 + t) - t) with the mean m = eᶻ."""
         return np.exp(z) * (entropic(t) - t)
 
@@ -293,7 +293,7 @@ class Gamma(Loss):
     def __call__(self, z: Any, y: Any) -> Any:
         return z + y * np.exp(-z)
 
-    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
         """Return m ((1 - t) log(1 - t) + t) with m = y e⁻ᶻ."""
         return y * np.exp(-z) * (entropic(-t) + t)
 

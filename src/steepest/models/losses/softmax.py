@@ -83,7 +83,7 @@ class Contrasted(Loss):
     def __call__(self, z: Any, y: Any) -> Any:
         return Softmax()(z @ self.contrasts.T, y)
 
-    def shortfall(self, z: Any, y: Any, t: Any) -> Any:
+    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
         """Return the divergence of Kullback and Leibler between q = p + (diag p - p pᵀ) t and the probabilities p."""
         scores, moves = z @ self.contrasts.T, t @ self.contrasts.T
         top = scores.max(axis=-1, keepdims=True)

@@ -57,7 +57,7 @@ class Finding(NamedTuple):
 NONE, UNKNOWN = Finding(""), Finding("", sure=False)
 
 
-def separates(glm: Glm, z: Array) -> Array:
+def is_separated(glm: Glm, z: Array) -> Array:
     """Tell whether outputs z have every row of its own class on its side, with none on the plane."""
     margin = None if glm.turn is not None else glm.loss.margin(Traced(z), Traced(glm.y))
     if margin is None:

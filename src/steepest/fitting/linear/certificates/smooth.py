@@ -19,7 +19,7 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.descent.verdict.audit import Audit
-from steepest.fitting.linear.certificates.recession import Recession, falls_forever, separates, tilt
+from steepest.fitting.linear.certificates.recession import Recession, falls_forever, is_separated, tilt
 from steepest.fitting.linear.classes import ClassCoordinates
 from steepest.fitting.linear.coordinates import Coordinates, edges
 from steepest.fitting.linear.glm import Glm, whitened
@@ -67,12 +67,12 @@ def look(
     what it is singular a loss may fall for ever, which further steps show.
     """
     sharp, blurred = jnp.isfinite(condition), jnp.isfinite(condition) & (ROUNDINGS * EPS * condition >= MOST_LOST)
-    short = glm.shortfall(z, jnp.where(sharp, along, 0.0))
+    short = glm.fenchel_young_gap(z, jnp.where(sharp, along, 0.0))
     W = glm.weights(d)
     rest = jnp.where(sharp, glm.ridge / 2 * (W @ W), -(gradient @ d) / 2)
     gap = jnp.where(blurred, jnp.inf, short + rest)
     seen = sums(glm, gap, value, gradient, z, d, condition)
-    endless = separates(glm, z) | falls_forever(glm, along)
+    endless = is_separated(glm, z) | falls_forever(glm, along)
     return seen._replace(endless=endless, tilt=jnp.where(sharp & ~blurred, tilt(glm, along), jnp.inf))
 
 
@@ -94,7 +94,7 @@ def _measured(glm: Glm, theta: Array) -> tuple[Seen, Array]:
     value, gradient, z, H = glm.curved(theta)
     metric, condition = whitened(H, gradient)
     d = -metric @ (metric.T @ gradient)
-    value = value if glm.softness is None else glm.actual(theta, z)
+    value = value if glm.smoothing is None else glm.actual(theta, z)
     return look(glm, theta, value, gradient, z, d, glm.along(d), condition), metric
 
 

@@ -60,7 +60,7 @@ def look(
     left = jnp.where(pulls > 0, jnp.abs(value) / jnp.where(pulls > 0, pulls, 1.0), 0.0)
     moved = jnp.where(lam > 0, moved, jnp.minimum(moved, jnp.abs(d) + left))
     beside = (lam * jnp.abs(theta) - v * theta).sum() + jnp.abs(pull - v) @ moved
-    gap = glm.shortfall(z, along) + glm.ridge / 2 * (W @ W) + beside
+    gap = glm.fenchel_young_gap(z, along) + glm.ridge / 2 * (W @ W) + beside
     seen = sums(glm, gap, value, g, z, d, jnp.asarray(1.0))
     solved = jnp.all(jnp.abs(pull - v) <= UNSOLVED * (lam + seen.pull + seen.bend * jnp.abs(z).max()))
     solved |= glm.at_the_lowest(value)
@@ -72,7 +72,7 @@ def _measured(glm: Glm, lam: Array, theta: Array) -> tuple[Seen, Array]:
     """Return what the bound is made of, in two readings of X."""
     f, g, z, H = glm.curved(theta)
     d = glm.told(least(H, g, theta, lam) - theta)
-    value = (f if glm.softness is None else glm.actual(theta, z)) + lam @ jnp.abs(theta)
+    value = (f if glm.smoothing is None else glm.actual(theta, z)) + lam @ jnp.abs(theta)
     return look(glm, lam, theta, value, g, z, H, d, glm.along(d))
 
 

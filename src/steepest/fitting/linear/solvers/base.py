@@ -74,7 +74,7 @@ def row_of(stand: Any, t: Array) -> Array:
     return jnp.concatenate([jnp.stack([jnp.asarray(number, float) for number in head]), stand.x])
 
 
-class LinearEngine:
+class LinearSolver:
     """One descent of a generalised linear model under way, as the driver sees it.
 
     Parameters
@@ -82,7 +82,7 @@ class LinearEngine:
     data : tuple
         What is descended, as the compiled functions take it.
     objective, rules, sign, tolerance, start, box
-        As for `steepest.descent.engine.Engine`; the rules are its own, and there is no box.
+        As for `steepest.descent.rule_solver.RuleSolver`; the rules are its own, and there is no box.
     """
 
     begin: Callable[..., Any]
@@ -102,7 +102,7 @@ class LinearEngine:
         with compiled_code():
             self.stand(self.begin(*data, start, first))
 
-    def kept(self) -> list[np.ndarray]:
+    def arrays(self) -> list[np.ndarray]:
         """Return where it stands as arrays that a file can hold.
 
         A product of the rows is left out where it is had again bit for bit, and where the descent has ended.
@@ -115,9 +115,9 @@ class LinearEngine:
                 stand = stand._replace(**{name: np.empty(0)})
         return [np.asarray(leaf) for leaf in jax.tree.leaves(stand)]
 
-    def regain(self, kept: list[np.ndarray]) -> None:
+    def restore(self, arrays: list[np.ndarray]) -> None:
         """Stand where another stood that has kept this."""
-        stand = jax.tree.unflatten(jax.tree.structure(self._stand), kept)
+        stand = jax.tree.unflatten(jax.tree.structure(self._stand), arrays)
         for name, of in _PRODUCTS.items():
             if hasattr(stand, name) and not getattr(stand, name).size:
                 stand = stand._replace(**{name: self.product(getattr(stand, of))})
@@ -135,8 +135,8 @@ class LinearEngine:
         self.state = stand._replace(**jax.device_get(small))
         if int(self.state.code) != RUNNING:
             self.tell_floor()
-            if hasattr(stand, "softness"):
-                self.certify.glm = replace(self.certify.glm, softness=stand.softness)
+            if hasattr(stand, "smoothing"):
+                self.certify.glm = replace(self.certify.glm, smoothing=stand.smoothing)
             if int(self.state.code) == CANDIDATE and self.seen_by:
                 self.certify.learn(self.state.x, self.state.seen, getattr(stand, self.seen_by))
 
@@ -169,7 +169,7 @@ class LinearEngine:
             report = self.certify(np.asarray(self.state.x))
             self.certified = True
             if report is not None and not report.endless:
-                LinearEngine.mark(self, RUNNING)
+                LinearSolver.mark(self, RUNNING)
         return recorded[: int(self.state.iteration) - before]
 
     @property
@@ -206,7 +206,7 @@ class LinearEngine:
         return NEAR_STATED if self.data[0].loss.kinked else self.nearest
 
 
-class PlaneEngine(LinearEngine):
+class LbfgsSolver(LinearSolver):
     """L-BFGS with the search in the plane; `first` is what the loss's second derivative is on the whole."""
 
     begin, chunk = staticmethod(shared(quasi_newton.begin)), staticmethod(chunk_of(quasi_newton.turn))
@@ -237,7 +237,7 @@ class PlaneEngine(LinearEngine):
         super().mark(code)
 
 
-class NewtonEngine(LinearEngine):
+class NewtonSolver(LinearSolver):
     """Newton's method with the search in the plane; `first` as for `PlaneEngine`."""
 
     seen_by = "metric"
@@ -255,7 +255,7 @@ class NewtonEngine(LinearEngine):
         return min(ROUNDED, super().asked) if glm.white and glm.loss is squared else super().asked
 
 
-class ProximalEngine(LinearEngine):
+class ProximalNewtonSolver(LinearSolver):
     """Proximal Newton steps, for an L1 penalty."""
 
     seen_by = "moved"
@@ -267,7 +267,7 @@ class ProximalEngine(LinearEngine):
         return NEAR_BOTH if self.data[0].loss.kinked else 0.0
 
 
-class SpectralEngine(LinearEngine):
+class ProximalGradientSolver(LinearSolver):
     """Proximal Barzilai-Borwein steps, for an L1 penalty of more columns than a Hessian is formed for."""
 
     begin, chunk = staticmethod(shared(spectral.begin)), staticmethod(chunk_of(spectral.spectral))

@@ -3,8 +3,8 @@
 The Hessian is formed in the reading of X that the gradient takes, and the product with its step, which
 the search needs, also bounds how far the optimum is: to know that the descent is over costs nothing.
 
-A loss with kinks is softened, and the softness taken back as the descent follows: the tangents that
-bound the softened loss also bound the loss itself, so that what is said is said of the loss that was asked
+A loss with kinks is smoothed, and the smoothing taken back as the descent follows: the tangents that
+bound the smoothed loss also bound the loss itself, so that what is said is said of the loss that was asked
 for. As for following a path of smooth problems: Fiacco and McCormick, "Nonlinear programming" (1968).
 """
 
@@ -27,7 +27,7 @@ from steepest.models.losses import squared
 Array = Any
 
 MOST_IDLE = 4
-# How a softness is taken back, once this part of the gap is due to not being at the softened optimum.
+# How a smoothing is taken back, once this part of the gap is due to not being at the smoothed optimum.
 HARDER, CENTRED = 0.2, 0.1
 # A closing step gains much where the bound falls to this part.
 CLOSER = 1 / 16
@@ -41,7 +41,7 @@ class _Fields(NamedTuple):
     z: Array
     metric: Array
     condition: Array
-    softness: Any
+    smoothing: Any
     step: Array
     along_step: Array
     seen: Seen
@@ -54,7 +54,7 @@ class _Fields(NamedTuple):
 
 
 class Stand(Downhill, _Fields):
-    """Where the descent stands: `value` is the objective, and `height` what is descended, softened.
+    """Where the descent stands: `value` is the objective, and `height` what is descended, smoothed.
 
     M is `metric`, with Mᵀ H M = I where `condition` is finite, and else what it was before.
     """
@@ -68,7 +68,7 @@ def begin(glm: Glm, x: Array, metric: Array) -> Stand:
     height, value, gradient, z, metric, condition = bottom(glm, x, metric)
     numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none, condition)
     return Stand(
-        x, value, height, gradient, z, metric, condition, glm.softness, jnp.zeros_like(x), jnp.zeros_like(z), numbers,
+        x, value, height, gradient, z, metric, condition, glm.smoothing, jnp.zeros_like(x), jnp.zeros_like(z), numbers,
         zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,
     )  # fmt: skip
 
@@ -82,13 +82,13 @@ def bottom(glm: Glm, x: Array, metric: Array) -> tuple[Array, ...]:
         height, gradient, z, H = glm.curved(x)
         new, condition = whitened(H, gradient)
         metric = jnp.where(jnp.isfinite(condition), new, metric)
-    value = height if glm.softness is None else glm.actual(x, z)
+    value = height if glm.smoothing is None else glm.actual(x, z)
     return height, value, gradient, z, metric, condition
 
 
 def turn(glm: Glm, here: Stand, tolerance: Array, watch: Array) -> tuple[Stand, Array]:
     """Take one step, unless the product with it shows that none is needed; also return the part along it."""
-    glm = replace(glm, softness=here.softness)
+    glm = replace(glm, smoothing=here.smoothing)
     d = -here.metric @ (here.metric.T @ here.gradient)
     along = glm.along(d)
     seen = look(glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)
@@ -129,17 +129,17 @@ def moved(
     a, height = search(glm, here.z, (along, here.along_step), w, W, here.height)
     a, height = jnp.where(closing, jnp.array([1.0, 0.0]), a), jnp.where(closing, here.height, height)
     step = a[0] * d + a[1] * s
-    if here.softness is not None:
+    if here.smoothing is not None:
         centred = jnp.isfinite(here.seen.gap) & (-(here.gradient @ d) / 2 <= CENTRED * here.seen.gap)
-        glm = hardened(glm, centred, along)
-    stuck = ~(height <= here.height + rounding) | (jnp.all(step == 0) & (glm.softness is None))
+        glm = sharpened(glm, centred, along)
+    stuck = ~(height <= here.height + rounding) | (jnp.all(step == 0) & (glm.smoothing is None))
     x = here.x + step
     height, value, gradient, z, metric, condition = bottom(glm, x, here.metric)
     curvature = (step @ (gradient - here.gradient)) / (step @ step)
     idle = rested(glm, here, height, rounding)
     there = here._replace(
         x=x, value=value, height=height, gradient=gradient, z=z, metric=metric, condition=condition,
-        softness=glm.softness, step=step, along_step=a[0] * along + a[1] * here.along_step,
+        smoothing=glm.smoothing, step=step, along_step=a[0] * along + a[1] * here.along_step,
         iteration=here.iteration + 1, evaluations=here.evaluations + 1,
         steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest), idle=idle,
         code=jnp.where(idle >= MOST_IDLE, STALLED, RUNNING).astype(here.code.dtype),
@@ -148,16 +148,16 @@ def moved(
     return jax.tree.map(lambda old, new: jnp.where(stuck, old, new), stays, there), a[0]
 
 
-def hardened(glm: Glm, centred: Array, along: Array) -> Glm:
+def sharpened(glm: Glm, centred: Array, along: Array) -> Glm:
     """Return the model with its loss taken harder, where the descent has followed.
 
-    Beyond its softness a loss without kinks is straight, and tells no way if outputs are still to move that far.
+    Beyond its smoothing a loss without kinks is straight, and tells no way if outputs are still to move that far.
     """
-    assert glm.softness is not None
+    assert glm.smoothing is not None
     if not glm.loss.kinked:
-        centred &= jnp.max(jnp.abs(along), where=glm.weight > 0, initial=0.0) <= HARDER * glm.softness
-    harder = jnp.maximum(HARDER * glm.softness, glm.loss.hardest)
-    return replace(glm, softness=jnp.where(centred, harder, glm.softness))
+        centred &= jnp.max(jnp.abs(along), where=glm.weight > 0, initial=0.0) <= HARDER * glm.smoothing
+    harder = jnp.maximum(HARDER * glm.smoothing, glm.loss.hardest)
+    return replace(glm, smoothing=jnp.where(centred, harder, glm.smoothing))
 
 
 def rested(glm: Glm, here: Any, height: Array, rounding: Array) -> Array:
@@ -166,6 +166,6 @@ def rested(glm: Glm, here: Any, height: Array, rounding: Array) -> Array:
     Where rounding lets it rise and fall in turn, rises count for more.
     """
     fell = height < here.height - rounding
-    if here.softness is not None and not glm.loss.kinked:
-        fell |= glm.softness < here.softness
+    if here.smoothing is not None and not glm.loss.kinked:
+        fell |= glm.smoothing < here.smoothing
     return jnp.where(fell, jnp.maximum(here.idle - 1, 0), here.idle + 1 + (height > here.height + rounding))

@@ -2,7 +2,7 @@
 
 F(θ) = f(θ) + Σ λⱼ |θⱼ|. Lee, Sun and Saunders, "Proximal Newton-type methods for minimizing composite
 functions" (2014). As in `newton`, the product with the step bounds how far the optimum is, and a kinked
-loss is softened.
+loss is smoothed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from steepest.fitting.linear.certificates.smooth import Seen
 from steepest.fitting.linear.certificates.sparse import look
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic_l1 import least, shortest
-from steepest.fitting.linear.solvers.newton import CENTRED, hardened, rested, suspect
+from steepest.fitting.linear.solvers.newton import CENTRED, rested, sharpened, suspect
 from steepest.fitting.linear.solvers.spectral import MOST_IDLE, SUFFICIENT
 from steepest.fitting.linear.solvers.stand import Downhill
 
@@ -35,7 +35,7 @@ class _Fields(NamedTuple):
     gradient: Array
     z: Array
     H: Array
-    softness: Any
+    smoothing: Any
     seen: Seen
     moved: Array
     iteration: Array
@@ -47,7 +47,7 @@ class _Fields(NamedTuple):
 
 
 class Stand(Downhill, _Fields):
-    """Where the descent stands; `smooth` is ∇f, `gradient` the shortest subgradient of F, and `height` F softened."""
+    """Where the descent stands; `smooth` is ∇f, `gradient` the shortest subgradient of F, and `height` F smoothed."""
 
     __slots__ = ()
 
@@ -58,7 +58,7 @@ def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Stand:
     height, value, smooth, z, H = bottom(glm, lam, x)
     numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none, none)
     return Stand(
-        x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.softness, numbers, jnp.abs(x), zero, zero + 1,
+        x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.smoothing, numbers, jnp.abs(x), zero, zero + 1,
         glm.first(value), none, zero, zero + RUNNING,
     )  # fmt: skip
 
@@ -67,13 +67,13 @@ def bottom(glm: Glm, lam: Array, x: Array) -> tuple[Array, ...]:
     """Return the height, the value, the gradient of f, the outputs and the Hessian at a point."""
     height, smooth, z, H = glm.curved(x)
     kinks = lam @ jnp.abs(x)
-    value = height if glm.softness is None else glm.actual(x, z)
+    value = height if glm.smoothing is None else glm.actual(x, z)
     return height + kinks, value + kinks, smooth, z, H
 
 
 def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array, watch: Array) -> tuple[Stand, Array]:
     """Take one step, unless the product with it shows that none is needed; also return how much of it was taken."""
-    glm = replace(glm, softness=here.softness)
+    glm = replace(glm, smoothing=here.smoothing)
     d = glm.told(least(here.H, here.smooth, here.x, lam) - here.x)
     along = glm.along(d)
     seen, moved = look(glm, lam, here.x, here.value, here.smooth, here.z, here.H, d, along)
@@ -109,9 +109,9 @@ def stepped(
         return high & ~closing & (halvings < MOST_HALVINGS)
 
     t, halvings = jax.lax.while_loop(short, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.ones(()), 0))
-    if here.softness is not None:
+    if here.smoothing is not None:
         centred = jnp.isfinite(here.seen.gap) & (-fall / 2 <= CENTRED * here.seen.gap)
-        glm = hardened(glm, centred, along)
+        glm = sharpened(glm, centred, along)
     x = here.x + t * d
     above, value, smooth, z, H = bottom(glm, lam, x)
     s = x - here.x
@@ -119,7 +119,7 @@ def stepped(
     idle = rested(glm, here, above, rounding)
     there = here._replace(
         x=x, value=value, height=above, smooth=smooth, gradient=shortest(smooth, x, lam), z=z, H=H,
-        softness=glm.softness, iteration=here.iteration + 1, evaluations=here.evaluations + 1,
+        smoothing=glm.smoothing, iteration=here.iteration + 1, evaluations=here.evaluations + 1,
         steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest), idle=idle,
         code=jnp.where(idle >= MOST_IDLE, STALLED, RUNNING).astype(here.code.dtype),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 A step costs two readings of X, one for A d and one for the gradient, which is one evaluation: the
 search goes along vectors that are carried. Where the curvature has changed so much that L-BFGS has
 not arrived after a number of steps, the Hessian is formed, and descent goes on in coordinates in
-which it is the identity; its reading of X counts as an evaluation. A loss with kinks is softened as
+which it is the identity; its reading of X counts as an evaluation. A loss with kinks is smoothed as
 in `newton`.
 """
 
@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 
 from steepest.descent.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.linear.certificates.recession import separates
+from steepest.fitting.linear.certificates.recession import is_separated
 from steepest.fitting.linear.glm import Glm, whitened
-from steepest.fitting.linear.solvers.newton import CENTRED, MOST_IDLE, hardened, rested, suspect
+from steepest.fitting.linear.solvers.newton import CENTRED, MOST_IDLE, rested, sharpened, suspect
 from steepest.fitting.linear.solvers.plane_search import search
 from steepest.rules.directions import LBFGS
 
@@ -39,7 +39,7 @@ class Stand(NamedTuple):
     x: Array
     value: Array
     height: Array
-    softness: Any
+    smoothing: Any
     gradient: Array
     z: Array
     direction: Array
@@ -80,10 +80,10 @@ class Stand(NamedTuple):
 def begin(glm: Glm, x: Array, metric: Any) -> Stand:
     """Stand at a start."""
     height, gradient, z = glm.slope(x)
-    value = height if glm.softness is None else glm.actual(x, z)
+    value = height if glm.smoothing is None else glm.actual(x, z)
     zero, none, q = jnp.zeros((), int), jnp.zeros(()), jnp.zeros_like(x)
     here = faced(Stand(
-        x, value, height, glm.softness, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero,
+        x, value, height, glm.smoothing, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero,
         zero, zero + 1, glm.first(value), none, none + jnp.inf, none, zero, zero, zero,
     ))  # fmt: skip
     code = jnp.where(here.estimate <= glm.rounding(value), CANDIDATE, RUNNING)
@@ -129,23 +129,23 @@ def faced(here: Stand) -> Stand:
 
 def turn(glm: Glm, here: Stand, tolerance: Array, watch: Array) -> tuple[Stand, Array]:
     """Take one step, and turn at its end; also return the part of it that went along the direction."""
-    glm = replace(glm, softness=here.softness)
+    glm = replace(glm, smoothing=here.smoothing)
     d, s = here.direction, here.step
     along = glm.along(d)
     w, W = glm.weights(here.x), jnp.stack([glm.weights(d), glm.weights(s)])
     a, found = search(glm, here.z, (along, here.along_step), w, W, here.height)
     step = a[0] * d + a[1] * s
     x = here.x + step
-    if here.softness is not None:
+    if here.smoothing is not None:
         centred = -(here.gradient @ d) / 2 <= CENTRED * kinks_gap(glm, here.z)
-        glm = hardened(glm, centred, along)
+        glm = sharpened(glm, centred, along)
     height, gradient, z = glm.slope(x)
-    value = height if glm.softness is None else glm.actual(x, z)
+    value = height if glm.smoothing is None else glm.actual(x, z)
     y = gradient - here.gradient
     curvature = (step @ y) / (step @ step)
     rounding = glm.rounding(value)
     there = here._replace(
-        x=x, value=value, height=height, softness=glm.softness, gradient=gradient, z=z, step=step,
+        x=x, value=value, height=height, smoothing=glm.smoothing, gradient=gradient, z=z, step=step,
         along_step=a[0] * along + a[1] * here.along_step,
         q=here.q + a[0] * here.way + a[1] * here.last, last=a[0] * here.way + a[1] * here.last, since=here.since + 1,
         iteration=here.iteration + 1, evaluations=here.evaluations + 1,
@@ -161,11 +161,11 @@ def turn(glm: Glm, here: Stand, tolerance: Array, watch: Array) -> tuple[Stand, 
     estimate = there.estimate
     if x.size > CAUTIOUS and here.metric.ndim == 1:
         estimate = jnp.maximum(estimate, gradient @ gradient / (2 * there.flattest))
-    if glm.softness is not None:
+    if glm.smoothing is not None:
         estimate = estimate + kinks_gap(glm, z)
     near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, value), rounding)
     idle = there.idle >= MOST_IDLE
-    code = jnp.where(near | suspect(separates(glm, z), watch), CANDIDATE, jnp.where(idle, STALLED, RUNNING))
+    code = jnp.where(near | suspect(is_separated(glm, z), watch), CANDIDATE, jnp.where(idle, STALLED, RUNNING))
     there = there._replace(estimate=estimate, code=code)
     worse = ~(found <= here.height + rounding) | jnp.all(step == 0)
     stays = here._replace(evaluations=there.evaluations, code=jnp.asarray(STALLED))
@@ -177,12 +177,12 @@ def closed(glm: Glm, here: Stand) -> Stand:
 
     The stand stays as it is where the Hessian is singular, or a step would move outputs far.
     """
-    glm = replace(glm, softness=here.softness)
+    glm = replace(glm, smoothing=here.smoothing)
     metric, condition = whitened(glm.hessian(here.x), here.gradient)
     d = -metric @ (metric.T @ here.gradient)
     x = here.x + d
     height, gradient, z = glm.slope(x)
-    value = height if glm.softness is None else glm.actual(x, z)
+    value = height if glm.smoothing is None else glm.actual(x, z)
     there = here._replace(
         x=x, value=value, height=height, gradient=gradient, z=z, iteration=here.iteration + 1,
         evaluations=here.evaluations + 2, step=d, along_step=z - here.z,
@@ -193,5 +193,5 @@ def closed(glm: Glm, here: Stand) -> Stand:
 
 
 def kinks_gap(glm: Glm, z: Array) -> Array:
-    """Return how far tangents at the softened loss lie below the loss: no proof here, but what is left to harden."""
-    return glm.shortfall(z, jnp.zeros_like(z))
+    """Return how far tangents at the smoothed loss lie below the loss: no proof here, but what is left to harden."""
+    return glm.fenchel_young_gap(z, jnp.zeros_like(z))

@@ -14,7 +14,7 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.state import RUNNING
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.solvers.base import LinearEngine, NewtonEngine, PlaneEngine
+from steepest.fitting.linear.solvers.base import LbfgsSolver, LinearSolver, NewtonSolver
 from steepest.fitting.objective import batch_of, order_of
 
 Array = Any
@@ -84,8 +84,8 @@ jax.tree_util.register_static(Layout)
 _go_through = shared(_epoch)
 
 
-class SagaEngine(LinearEngine):
-    """Two epochs in batches, as long as they lower the value, and then another engine's way over all rows."""
+class SagaSolver(LinearSolver):
+    """Two epochs in batches, as long as they lower the value, and then another solver's way over all rows."""
 
     carried = ("left",)
 
@@ -118,9 +118,9 @@ class SagaEngine(LinearEngine):
         return self.row(float(self.t))[None] if fell else np.empty((0, self.row().size))
 
 
-class SagaThenNewton(SagaEngine, NewtonEngine):
+class SagaThenNewton(SagaSolver, NewtonSolver):
     """Batches, and then Newton's method."""
 
 
-class SagaThenPlane(SagaEngine, PlaneEngine):
+class SagaThenPlane(SagaSolver, LbfgsSolver):
     """Batches, and then L-BFGS."""

@@ -54,7 +54,7 @@ def _unlearned(rules: Rules, packed: Packed) -> Packed:
     return pack(state._replace(memory=rules.start(state.x)))
 
 
-class Engine:
+class RuleSolver:
     """One descent under way: where it stands, and how it goes on for a chunk.
 
     Attributes
@@ -106,13 +106,13 @@ class Engine:
         except OutOfTime:
             return self.objective.begun, np.full(start.size, np.nan)
 
-    def kept(self) -> list[np.ndarray]:
+    def arrays(self) -> list[np.ndarray]:
         """Return where it stands as arrays that a file can hold."""
         return [np.asarray(leaf) for leaf in jax.tree.leaves(self.packed)]
 
-    def regain(self, kept: list[np.ndarray]) -> None:
+    def restore(self, arrays: list[np.ndarray]) -> None:
         """Stand where another stood that has kept this."""
-        self.stand(jax.tree.unflatten(jax.tree.structure(self.packed), kept))
+        self.stand(jax.tree.unflatten(jax.tree.structure(self.packed), arrays))
 
     def stand(self, packed: Packed) -> None:
         """Stand at a state."""

@@ -12,9 +12,9 @@ import numpy as np
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.driver import Driver
 from steepest.descent.ending import Ending
-from steepest.descent.engine import Engine, chunk_sizes
 from steepest.descent.loop import chunk_of
 from steepest.descent.plan import Plan
+from steepest.descent.rule_solver import RuleSolver, chunk_sizes
 from steepest.descent.run import Run
 from steepest.descent.state import Packed
 
@@ -31,10 +31,10 @@ def descend_together(plan: Plan, starts: Sequence[np.ndarray], progress: bool | 
 
 
 def _go(drivers: list[Driver], shown: Any) -> list[Ending]:
-    engines = [driver.engine for driver in drivers]
-    width = next(width for width in WIDTHS if width >= len(engines))
-    for engine in engines:
-        engine.lanes = width
+    solvers = [driver.solver for driver in drivers]
+    width = next(width for width in WIDTHS if width >= len(solvers))
+    for solver in solvers:
+        solver.lanes = width
     endings: list[Ending | None] = [None] * len(drivers)
     sizes = chunk_sizes(time.perf_counter, heavy=False)
     try:
@@ -46,22 +46,22 @@ def _go(drivers: list[Driver], shown: Any) -> list[Ending]:
             since = [driver.meter.elapsed for driver in drivers]
             size, together = next(sizes)
             allowances = [drivers[k].allowance(size) if k in going else (0, 0) for k in range(len(drivers))]
-            for k, rows in zip(going, _chunk(engines, width, allowances, together, going), strict=True):
+            for k, rows in zip(going, _chunk(solvers, width, allowances, together, going), strict=True):
                 drivers[k].log.record(rows, since[k])
-            ahead = min((drivers[k] for k in going), key=lambda driver: float(driver.engine.state.best_value))
-            state = ahead.engine.state
+            ahead = min((drivers[k] for k in going), key=lambda driver: float(driver.solver.state.best_value))
+            state = ahead.solver.state
             norm = float(np.linalg.norm(state.gradient))
             point = ahead.plan.view.rows(np.asarray(state.x)[None])[0]
-            shown.show(int(state.iteration), ahead.engine.sign * float(state.value), norm, point, ahead.meter.elapsed)
+            shown.show(int(state.iteration), ahead.solver.sign * float(state.value), norm, point, ahead.meter.elapsed)
     except KeyboardInterrupt:
         return [ending or driver.interrupted() for driver, ending in zip(drivers, endings, strict=True)]
 
 
 def _chunk(
-    engines: list[Engine], width: int, allowances: list[tuple[int, int]], together: int, going: list[int]
+    solvers: list[RuleSolver], width: int, allowances: list[tuple[int, int]], together: int, going: list[int]
 ) -> list[np.ndarray]:
     """Go on for one chunk in all lanes, and return the rows of those still going."""
-    model = engines[0]
+    model = solvers[0]
     compiled, capacity = model.objective.compiled, model.capacity
     assert compiled is not None
 
@@ -70,19 +70,19 @@ def _chunk(
 
     loop = compiled.loop((capacity, jax.tree.structure(model.bare), width), vectorised)
     # Lanes without a descent stand still beside the others: the width is compiled in.
-    spare = [0] * (width - len(engines))
-    lanes = [*range(len(engines)), *spare]
+    spare = [0] * (width - len(solvers))
+    lanes = [*range(len(solvers)), *spare]
     granted = [(min(rows, capacity), evaluations) for rows, evaluations in allowances] + [(0, 0)] * len(spare)
     limits = [
-        engines[k].limits(rows, evaluations, int(engines[k].state.iteration), max(rows, 1), together)
+        solvers[k].limits(rows, evaluations, int(solvers[k].state.iteration), max(rows, 1), together)
         for k, (rows, evaluations) in zip(lanes, granted, strict=True)
     ]
-    packed = jax.tree.map(lambda *parts: np.stack(parts), *(engines[k].packed for k in lanes))
+    packed = jax.tree.map(lambda *parts: np.stack(parts), *(solvers[k].packed for k in lanes))
     numbers, sizes = jax.tree.map(lambda *parts: np.stack(parts), *limits)
     with compiled_code():
         packed, recorded = loop(model.bare, packed, model.objective.arrays, numbers, sizes, model.box)
     packed, recorded = jax.tree.map(np.asarray, packed), np.asarray(recorded)
-    return [engines[k].reach(_lane(packed, k), recorded[k]) for k in going]
+    return [solvers[k].reach(_lane(packed, k), recorded[k]) for k in going]
 
 
 def _lane(packed: Packed, k: int) -> Packed:
