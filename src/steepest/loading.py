@@ -44,9 +44,10 @@ def load(folder: str | os.PathLike[str]) -> Run:
     record, arrays = read_record(folder)
     try:
         kind: type[Run] = {"run": Run, "fit": Fit, "table": TableFit}[record.pop("result")]
+        state = record.pop("onward", None)
         run = kind._revive(record, arrays)
-        if isinstance(run, Fit) and run.resumable is not None:
-            run.resumable = SavedFit.of(run.resumable, arrays)
+        if isinstance(run, Fit) and state is not None:
+            run.resumable = SavedFit.of(state, arrays)
         return run
     except (KeyError, TypeError, ValueError) as error:
         raise unreadable(folder, error) from None

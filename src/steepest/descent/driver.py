@@ -130,6 +130,8 @@ class Driver:
         """Return how the run ended, or None while it goes on."""
         status = self.solver.status
         code, done = status.code, status.iteration
+        if self.solver.ending is not None:
+            return self.solver.ending
         if code in (CANDIDATE, STALLED):
             before, limited = self.stands(), self.meter.done
             ending = self.judge.examined(code)

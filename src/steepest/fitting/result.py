@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,8 +13,21 @@ from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
 from steepest.saving.models import model_from_json, model_to_json
+from steepest.types import Callback, Json
 
 MOST_SHOWN = 100
+
+
+class Resumable(Protocol):
+    """What a fit continues from: its set-up in memory, or what a folder holds of it."""
+
+    def more(
+        self, fit: Fit, rows: tuple[Any, ...], how: dict[str, Any], callback: Callback | None, progress: bool | None
+    ) -> Fit:
+        """Return the fit after more epochs on these rows."""
+
+    def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
+        """Return all that a folder can hold of it, as JSON and arrays."""
 
 
 @dataclass(eq=False)
@@ -31,7 +44,7 @@ class Fit(Run):
         The rows that were fitted; None where the fit was loaded from disk.
     solver : str
         What descended, and what it serves.
-    resumable : object or None
+    resumable : Resumable or None
         What `more` goes on with; None where the rows came as a stream.
 
     Notes
@@ -43,7 +56,7 @@ class Fit(Run):
     columns: list[str] | None = None
     data: tuple[Any, Any] | None = field(default=None, repr=False)
     solver: str = ""
-    resumable: Any = field(default=None, repr=False)
+    resumable: Resumable | None = field(default=None, repr=False)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -190,7 +203,7 @@ class Fit(Run):
 
     @classmethod
     def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
-        known = {"model": model_from_json(record.pop("model"), arrays), "resumable": record.pop("onward")}
+        known = {"model": model_from_json(record.pop("model"), arrays), "resumable": None}
         return super()._revive(record | known, arrays)  # type: ignore[return-value]
 
 
