@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import field, fields
-from typing import ClassVar
 
 import jax.numpy as jnp
 
+from steepest.rules.directions.direction import Direction
 from steepest.rules.rule import Array, State, rule
 
 
-class _FirstOrder:
+class _FirstOrder(Direction):
     """What rules share that see one gradient after another and know nothing of the curvature."""
-
-    metric: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]

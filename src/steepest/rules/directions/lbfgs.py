@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
+from steepest.rules.directions.direction import Direction
 from steepest.rules.rule import Array, State, rule
 
 FLAT = 1e-12
@@ -38,7 +39,7 @@ class Metric(NamedTuple):
 
 
 @rule
-class LBFGS:
+class LBFGS(Direction):
     """Limited-memory BFGS: d = -H g, with H made from the last steps s and gradient changes y.
 
     Parameters
@@ -60,6 +61,7 @@ class LBFGS:
 
     memory: int = field(default=10, metadata={"static": True})
     metric: ClassVar[bool] = True
+    learns: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not (isinstance(self.memory, int) and self.memory >= 1):

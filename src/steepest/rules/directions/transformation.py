@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 
 from steepest.derivatives.tracing.fingerprint import Fingerprint
+from steepest.rules.directions.direction import Direction
 from steepest.rules.rule import Array, State
 
 
 @dataclass(frozen=True)
-class Optax:
+class Optax(Direction):
     """Any ``optax.GradientTransformation`` as a rule of this library: x ← x + updates.
 
     Parameters
@@ -31,7 +32,6 @@ class Optax:
 
     transformation: Any = field(compare=False)
     key: Any = field(init=False, repr=False)
-    metric: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         # Two calls of optax.adam(0.1) make two objects that must find the same compiled loop.

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from steepest.rules.rule import rule
 from steepest.rules.steps.schedules import check
 from steepest.rules.steps.searches import Backtracking
+from steepest.rules.steps.step import StepSize
 
 Array = Any
 FIRST = 0.01
@@ -31,10 +32,9 @@ class Seen(NamedTuple):
     direction: Array
 
 
-class _Adaptive:
+class _Adaptive(StepSize):
     """What sizes share that follow the descent without trials of their own."""
 
-    searches: ClassVar[bool] = False
     adapts: ClassVar[bool] = True
     plain_only: ClassVar[bool] = True
     exact: ClassVar[bool] = True

@@ -6,19 +6,18 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any
 
 import jax.numpy as jnp
 
 from steepest.rules.rule import rule
+from steepest.rules.steps.step import StepSize
 
 Array = Any
 
 
-class _Fixed:
+class _Fixed(StepSize):
     """What all fixed sizes share: they never look at the function, and every number in them is checked."""
-
-    searches: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         limits = {f.name: 1.0 if f.name in _PARTS else math.inf for f in fields(self)}  # type: ignore[arg-type]
@@ -224,7 +223,7 @@ def _half_wave(first: Array, last: Array, part: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(StepSize):
     """A learning rate given as a function of the iteration, t = function(k), k from 0.
 
     Parameters
@@ -239,7 +238,6 @@ class Schedule:
     """
 
     function: Callable[[int], float]
-    searches: ClassVar[bool] = False
 
     def table(self, first: int, count: int) -> list[float]:
         """Return the sizes of steps first … first + count - 1.

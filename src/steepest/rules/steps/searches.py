@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from steepest.rules.rule import rule
 from steepest.rules.steps.schedules import check
+from steepest.rules.steps.step import StepSize
 
 Array = Any
 AGAINST = 1e-10
@@ -42,7 +43,7 @@ class Verdict(NamedTuple):
     memory: Any = ()
 
 
-class _Search:
+class _Search(StepSize):
     """What searches share: they begin small, go on from the step before, and remember nothing."""
 
     searches: ClassVar[bool] = True
