@@ -43,8 +43,8 @@ class LinearProblem(LinearSpec):
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return
         glm = self.smoothed(objective.arrays["direct"].glm)
-        if glm.smoothing is not None and glm.loss.hardest:
-            glm = replace(glm, smoothing=np.asarray(glm.loss.hardest, float))
+        if glm.smoothing is not None and glm.loss.least_smoothing:
+            glm = replace(glm, smoothing=np.asarray(glm.loss.least_smoothing, float))
         if not kink_of(self.user_penalty):
             objective.certify = Certifier(glm, self.coordinates, self.recession)
         elif self.how != "whiten":

@@ -156,7 +156,7 @@ def sharpened(glm: Glm, centred: Array, along: Array) -> Glm:
     assert glm.smoothing is not None
     if not glm.loss.kinked:
         centred &= jnp.max(jnp.abs(along), where=glm.weight > 0, initial=0.0) <= HARDER * glm.smoothing
-    harder = jnp.maximum(HARDER * glm.smoothing, glm.loss.hardest)
+    harder = jnp.maximum(HARDER * glm.smoothing, glm.loss.least_smoothing)
     return replace(glm, smoothing=jnp.where(centred, harder, glm.smoothing))
 
 
