@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from steepest.types import Tree
+
+# What a direction carries from one iteration to the next: a pytree of arrays.
+State = Tree
+
 
 class Direction:
     """A direction has `start(x)`, its first state, and maps (gradient, state, x) to (direction, next state).

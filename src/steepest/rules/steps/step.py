@@ -1,7 +1,9 @@
-"""The base of every step size: what the loop asks of it before it compiles."""
+"""The base of every step size: what the loop asks of it before it compiles, and the check of its numbers."""
 
 from __future__ import annotations
 
+import math
+import numbers
 from typing import ClassVar, Self
 
 
@@ -30,3 +32,17 @@ class StepSize:
     def signed(self, sign: float) -> Self:
         """Return the size for a loop that minimises `sign` times the user's function; most do not depend on it."""
         return self
+
+
+# Hyper-parameters that may be 0; all others must be positive.
+_MAY_BE_ZERO = {"decay", "power", "final", "warm"}
+
+
+def check(step: StepSize, **largest: float) -> None:
+    """Raise unless each hyper-parameter given is a positive finite number, at most as large as stated here."""
+    for name, most in largest.items():
+        value, least = getattr(step, name), "0 or more" if name in _MAY_BE_ZERO else "positive"
+        in_range = isinstance(value, numbers.Real) and math.isfinite(value) and 0 <= float(value) <= most
+        if not in_range or (value == 0 and name not in _MAY_BE_ZERO):
+            wanted = f"{least}, at most {most:g}" if math.isfinite(most) else f"{least} and finite"
+            raise ValueError(f"{type(step).__name__}({name}={value!r}): it must be a number, {wanted}")
