@@ -182,7 +182,7 @@ def test_optax_that_calls_the_function_walks_its_path(search):
 
 
 def test_optax_that_calls_a_function_that_cannot_be_traced():
-    with pytest.raises(ValueError, match="calls the function by itself, and this function can't be traced"):
+    with pytest.raises(ValueError, match="calls the function itself, and this function can't be traced"):
         st.minimize(ENGINES["differences"], (-1.2, 1.0), direction=optax.lbfgs())
 
 

@@ -47,8 +47,8 @@ class LinearProblem(LinearSpec):
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return None
         glm = self.smoothed(objective.arrays["direct"].glm)
-        if glm.smoothing is not None and glm.loss.hardest:
-            glm = replace(glm, smoothing=np.asarray(glm.loss.hardest, float))
+        if glm.smoothing is not None and glm.loss.least_smoothing:
+            glm = replace(glm, smoothing=np.asarray(glm.loss.least_smoothing, float))
         if not kink_of(self.user_penalty):
             return Certifier(glm, self.coordinates, self.recession)
         if self.how == "whiten":

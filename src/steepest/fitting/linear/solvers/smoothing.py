@@ -43,7 +43,7 @@ def sharpened(glm: Glm, centred: Array, along: Array) -> Glm:
     assert glm.smoothing is not None
     if not glm.loss.kinked:
         centred &= jnp.max(jnp.abs(along), where=glm.weight > 0, initial=0.0) <= SHARPER * glm.smoothing
-    sharper = jnp.maximum(SHARPER * glm.smoothing, glm.loss.hardest)
+    sharper = jnp.maximum(SHARPER * glm.smoothing, glm.loss.least_smoothing)
     return replace(glm, smoothing=jnp.where(centred, sharper, glm.smoothing))
 
 
