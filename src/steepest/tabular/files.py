@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import difflib
 import gzip
 import io
 import os
@@ -17,6 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from steepest.arguments import closest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,8 +114,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
     'there are dep_delay, carrier'
     """
     names = list(names)
-    if close := difflib.get_close_matches(name, names, n=1):
-        return f"did you mean {close[0]!r}?"
+    if near := closest(name, names):
+        return f"did you mean {near!r}?"
     return f"there are {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"
 
 
@@ -176,8 +177,8 @@ def _ending(path: Path) -> str:
         folder = path.parent
         if not folder.is_dir():
             raise TableError(f"there is no folder {folder}, so no file {path.name} in it: check the path")
-        close = difflib.get_close_matches(path.name, [file.name for file in folder.iterdir()], n=1)
-        remedy = f"did you mean {close[0]}?" if close else "check the name and the folder"
+        near = closest(path.name, [file.name for file in folder.iterdir()])
+        remedy = f"did you mean {near}?" if near else "check the name and the folder"
         raise TableError(f"there is no file {path.name} in {folder.absolute()}: {remedy}")
     name = path.name.lower()
     if not name.endswith(_ENDINGS):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from steepest import models
+from steepest.arguments import guess
 from steepest.fitting.result import Fit
 from steepest.models import losses
 from steepest.models.losses import Loss
@@ -67,9 +67,8 @@ class Method:
         """
         for word, value, known in (("model", model, tuple(MODELS)), ("kernel", kernel, KERNELS)):
             if value not in known:
-                near = difflib.get_close_matches(str(value), known, n=1)
-                guess = f": did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"{word}={value!r} is not known{guess} (known: {', '.join(map(repr, known))})")
+                names = ", ".join(map(repr, known))
+                raise ValueError(f"{word}={value!r} is not known{guess(str(value), known)} (known: {names})")
         if kernel != "linear" and model != "svm":
             raise ValueError(f"kernel={kernel!r} is for model='svm', and the model is {model!r}")
         for word, value in (("gamma", gamma), ("components", components)):
