@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import steepest as st
-from steepest.derivatives.objective import serve
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import read_call
 
 X32 = np.random.default_rng(0).standard_normal((20, 2)).astype(np.float32)

@@ -8,9 +8,9 @@ import pytest
 
 import steepest as st
 from steepest.derivatives.bounds import Box
-from steepest.derivatives.noise import measured
-from steepest.derivatives.objective import serve
-from steepest.derivatives.slopes import Differences
+from steepest.derivatives.differencing.slopes import Differences
+from steepest.derivatives.noise import measure_noise
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import read_call
 
 DAY, NOW = 86_400.0, 1.7e9
@@ -275,7 +275,7 @@ def test_noise_is_not_taken_for_none_where_values_repeat():
         (lambda x: float(np.float16(math.exp(x[0]))), 2e-3),
         (lambda x: round(math.exp(x[0]), 4), 3e-5),
     ):
-        assert level / 8 < measured(f, at, f(at), np.abs(at)).level < 8 * level
+        assert level / 8 < measure_noise(f, at, f(at), np.abs(at)).level < 8 * level
 
 
 class TestTime:

@@ -18,8 +18,9 @@ import numpy as np
 from steepest.data.batches import AsTheyAre, Layout
 from steepest.data.sparse.segments import picked_from, rows_of
 from steepest.derivatives.compiled import Compiled, Jitted
-from steepest.derivatives.objective import Objective, serve
+from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.rules.pair import Rules
 

@@ -39,7 +39,7 @@ class LinearProblem(LinearSpec):
     def sharpen(self, objective: Objective, rows: Rows) -> None:
         """Give a convex objective over all rows its certificate."""
         objective.smooth = not kink_of(self.user_penalty) and getattr(self.loss, "curved", True)
-        objective.known, objective.lowest = self.without_columns, self.lowest
+        objective.baseline, objective.lowest = self.without_columns, self.lowest
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return
         glm = self.smoothed(objective.arrays["direct"].glm)
