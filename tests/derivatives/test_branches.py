@@ -1,4 +1,4 @@
-"""Code that branches on values: exact along each path, and served by the cheaper tier where there are too many."""
+"""Code that branches on values: its slopes are exact on each path, and by differences if there are too many paths."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def test_long_loops_get_differences_where_those_are_cheaper():
     run = st.minimize(f, np.linspace(-1, 3, 10))
     assert run.kind == "differences"
     assert "tracing it anew takes" in run.why
-    # Newton's steps on the pieces lead to the minimum of a convex function.
+    # The function is convex, and Newton's steps on its pieces lead to the minimum.
     x = np.zeros(10)
     targets = np.arange(120).reshape(12, 10) / 60
     for _ in range(50):

@@ -15,7 +15,7 @@ from steepest.derivatives.noise import Noise
 # cross the scales, and may skip the only good step.
 WIDER = 4.0
 RUNG = 8.0
-# The most steps tried downwards and upwards: 8**16 and 8**8 times shorter and longer than the first.
+# How many steps are tried at most, each RUNG times as short or as long as the one before.
 MOST_RUNGS, MOST_LONGER = 16, 8
 # Longer steps are tried while noise makes up more than this part of the slope. Chosen, not measured: a smaller part
 # costs more values for more digits.

@@ -26,9 +26,9 @@ def differenced(caller: Caller, start: np.ndarray, start_value: float, obstacle:
 def given(
     caller: Caller, gradient: Function | None, start: np.ndarray, start_value: float, obstacle: str
 ) -> Objective:  # fmt: skip
-    """Return an objective whose gradients are those of the user, by plain calls.
+    """Return an objective with the user's own gradient, by plain calls.
 
-    Without a function for the gradient, f returns the value and the gradient.
+    If `gradient` is None, f returns the value and the gradient.
     """
     calling = caller.calling
 

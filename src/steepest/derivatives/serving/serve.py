@@ -26,8 +26,8 @@ from steepest.types import Function
 # more rounding of the point, and makes descents of functions with a large condition number end earlier.
 MOST_ROUNDINGS = 64.0
 # The second probe is this far from the start, as a part of its size. While f changes by more than MUCH_THE_SAME of its
-# size, the probe is moved nearer by NEARER, at most MOST_NUDGES times. Chosen, not measured: a probe that is far shows
-# slopes that a trace has lost; one that is too far may lie beyond a wave or a bump of f.
+# size, the probe is moved nearer by NEARER, at most MOST_NUDGES times. Chosen, not measured: a distant probe
+# shows more clearly that a trace has lost a slope; one that is too distant may lie beyond a wave or a bump of f.
 NUDGE, NEARER, MOST_NUDGES, MUCH_THE_SAME = 1e-3, 1 / 32, 6, 0.25
 IMPURE = "plain calls and the traced code disagree (does it depend on something that changes?)"
 TOO_LATE = "the time was over before the code could be traced"

@@ -16,7 +16,8 @@ from steepest.types import Array, Function
 # Chosen, not measured: each new path costs a compilation, and each point may try all paths.
 MOST_PATHS = 8
 # The most array operations of a path, and the most seconds spent compiling paths. A compiler takes about 10 ms for each
-# array operation of a path, and for long paths more than in proportion.
+# array operation of a path, and for long paths more than in proportion. The seconds are chosen, not measured: with
+# more of them, paths are compiled that a short descent does not take again.
 LONGEST_PATH, MOST_SECONDS = 300, 10.0
 
 
@@ -75,7 +76,7 @@ class Branches:
                 value = self.f(x)
                 Budget.settle()
             if len(guards) != len(path):
-                raise UntraceableError("the code asks other questions when it is traced")
+                raise UntraceableError("the code takes other branches when it is traced")
             return value, jnp.array(guards, dtype=float)
 
         def together(x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""What a trace keeps account of while the user's code runs: its operations, its refusals, and answers to questions."""
+"""The state of a running trace: its operations, its refusal, and the answers to questions about values."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import DTypeLike
 from steepest.derivatives.differences import EPS
 from steepest.types import Array
 
-# Chosen, not measured: JAX compiles each array operation that the code makes, so a Python loop over a million rows is
-# better left to plain calls.
+# Chosen, not measured: compilation takes time for each operation, so a Python loop over a million rows is better left
+# to plain calls.
 MOST_OPERATIONS = 30_000
 
 
@@ -24,7 +24,7 @@ class UntraceableError(TypeError):
 
 
 class Budget:
-    """The account of the trace that is running; a process runs one at a time.
+    """The account of the running trace; it is held by the class, so only one trace can run at a time.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class Decisions:
         """Return whether a value is true."""
         if cls.guards is not None:
             if len(cls.guards) == len(cls.answers or ()):
-                refuse("the code asks other questions when it is traced")
+                refuse("the code takes other branches when it is traced")
             cls.guards.append(jnp.asarray(value).reshape(()) != 0)
             return (cls.answers or [])[len(cls.guards) - 1]
         answer = bool(value)

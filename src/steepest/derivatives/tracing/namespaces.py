@@ -83,7 +83,7 @@ def _arange(*args: Array, **options: Argument) -> Array:
     if not depends(args):
         return wrap(np.arange(*args, **options))
     start, stop, step = (0, *args, 1) if len(args) == 1 else (*args, 1)[:3]
-    # The number of entries depends on values: JAX refuses it, as a branch.
+    # The number of entries depends on values, so JAX raises an error here, as it does for a branch.
     with branching():
         count = int(np.ceil((stop - start) / step).value)
     return start + step * np.arange(count)
@@ -135,12 +135,12 @@ def _float(kind: type) -> type:
     return _FloatType(kind.__name__, (kind,), {"plain": kind, "dtype": np.dtype(kind), "__new__": new})
 
 
-# Random number generators. The functions of `np.random` and `random` are methods of hidden ones.
+# Random number generators. The functions of `np.random` and `random` are methods of global generators.
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
 def _drawn(draw: Function) -> Function:
-    """Return a draw from a global generator that refuses the trace, unless the function has seeded the generator."""
+    """Return the stand-in for a generator's method: it refuses the trace unless the code has set a seed."""
 
     def call(*args: Argument, **options: Argument) -> Value:
         if draw.__name__ == "seed" and args:

@@ -30,7 +30,7 @@ def _compress(condition: Array, array: Array, axis: int | None = None) -> Array:
     return jnp.take(array, np.flatnonzero(condition), axis)
 
 
-# Functions that JAX has not, or that differ in their arguments.
+# Functions that JAX lacks, or has under another name or with other arguments.
 FUNCTIONS: dict[Function, Function] = {
     np.bincount: _bincount,
     np.choose: _choose,
@@ -98,7 +98,7 @@ def _huber(delta: Array, r: Array) -> Array:
     return jnp.where(size <= delta, r**2 / 2, delta * (size - delta / 2))
 
 
-# Functions of SciPy that JAX has under another name, or not at all but as a plain formula.
+# Functions of SciPy that JAX has under another name, or lacks although they are simple formulas.
 SPECIAL: dict[str, Function] = {
     "cosm1": lambda x: -2 * jnp.sin(x / 2) ** 2,
     "exp10": lambda x: jnp.exp(x * jnp.log(10.0)),

@@ -109,17 +109,17 @@ def written(array: Array, index: Argument, new: Array) -> Array:
     return changed
 
 
-# Stands for the index of a view that is not an index, but reshaped or transposed. None is an index for NumPy.
+# The `index` of a view that was made by reshaping or transposing. It is not None, since that is an index in NumPy.
 _NO_INDEX = object()
 
 
 class _Lens(NamedTuple):
-    """How a view shows another array.
+    """How a view reads and writes the array behind it.
 
     Attributes
     ----------
     base : Traced
-        The other array.
+        The array behind it.
     read : callable
         Returns the view of an array like the base.
     index : argument
@@ -376,14 +376,10 @@ class Traced:
     def copy(self, *_: Argument, **__: Argument) -> Traced:
         return Traced(self.value)
 
+    __copy__ = __deepcopy__ = copy
+
     def flatten(self, *_: Argument) -> Array:
         return np.ravel(self).copy()
-
-    def __copy__(self) -> Traced:
-        return self.copy()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Traced:
-        return self.copy()
 
     def __pos__(self) -> Traced:
         return Traced(self.value)
@@ -392,7 +388,7 @@ class Traced:
         return np.round(self, digits or 0)
 
 
-# Methods that make plain numbers or text, each with the word for it in the message.
+# Methods that return plain numbers or text, with their names in the error message.
 _FORBIDDEN = {
     "__float__": "float()",
     "__int__": "int()",
@@ -419,7 +415,7 @@ for _name in ["lt", "le", "gt", "ge", "eq", "ne"]:
     setattr(Traced, f"__{_name}__", _binary(f"__{_name}__"))
 
 _ATTRIBUTES = frozenset(["shape", "ndim", "size", "dtype", "mT", "real", "imag"])
-# Methods that do the same as the function of NumPy with this name, called on the array.
+# Methods that do the same as the NumPy function with this name.
 _METHODS = frozenset(
     name
     for name in dir(np.ndarray)
