@@ -38,7 +38,7 @@ class Box(NamedTuple):
         margin = np.minimum(margin, (self.high - self.low) / 4)
         return np.clip(x, self.low + margin, self.high - margin)
 
-    def beside(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
+    def neighbour(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
         """Return a point one step away, inside the box: a coordinate that would leave it steps the other way."""
         inward = np.where(x + step > self.high, -step, step)
         return np.clip(x + inward, self.low, self.high)

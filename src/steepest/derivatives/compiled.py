@@ -100,7 +100,7 @@ class Compiled:
         with compiled_code():
             return self.jitted.of((x, arrays)).trace(x, arrays).jaxpr
 
-    def kept(self, key: Hashable, make: Callable[[], Made]) -> Made:
+    def get_or_make(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """Return the object stored under a key; make and store it if there is none."""
         if key not in self.loops:
             make_room()
@@ -109,7 +109,7 @@ class Compiled:
 
     def loop(self, key: Hashable, make: Callable[[], Function]) -> Jitted:
         """Return the function compiled under a key; if there is none, compile the one that `make` returns."""
-        return self.kept(key, lambda: Jitted(make()))
+        return self.get_or_make(key, lambda: Jitted(make()))
 
 
 # The values are `Compiled`, or `Branches` of `tracing/branches.py`; the least recently used come first.

@@ -15,8 +15,8 @@ from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.differencing.slopes import Differences
 from steepest.types import Function, Tree
 
-# A relative tolerance is taken of at least this part of the descent. If the value reaches the lower bound, nothing is
-# left above it to take a part of.
+# A relative tolerance refers to at least this part of the descent. If the value reaches the lower bound, the rest above
+# it is 0, and no value is within a part of 0.
 LEAST_PART = 1e-3
 
 
@@ -109,7 +109,7 @@ class Objective:
     obstacle: str = ""
 
     def scale(self, first: float, value: float) -> float:
-        """Return what a relative tolerance is taken of, after a descent from a first value to another.
+        """Return the amount that a relative tolerance refers to, after a descent from a first value to another.
 
         It is the descent, or what is left above the lower bound if that is less, but at least `LEAST_PART` of the
         descent.

@@ -106,7 +106,7 @@ def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, 
         return serve(lambda parameters: plain(structure.flatten(parameters, "the point")), calling, x), calling
     extra = push.compiled if push else None
     base = few.compiled
-    known = base.kept((rows.layout, extra), lambda: _over_blocks(base, extra, rows.layout))
+    known = base.get_or_make((rows.layout, extra), lambda: _over_blocks(base, extra, rows.layout))
     closed = few.arrays[: len(few.arrays) - len(sample)]
     arrays = _placed(rows, closed, push.arrays if push else (), seed)
     sentence = "exact: the model was traced and compiled"

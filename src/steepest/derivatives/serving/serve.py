@@ -183,7 +183,7 @@ def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.nd
 
 
 def _neighbours(start: np.ndarray, step: np.ndarray, box: Box | None) -> tuple[np.ndarray, ...]:
-    return (start + step, start - step) if box is None else (box.beside(start, step),)
+    return (start + step, start - step) if box is None else (box.neighbour(start, step),)
 
 
 def _short(x: np.ndarray) -> str:
