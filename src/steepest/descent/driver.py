@@ -83,7 +83,7 @@ class Driver:
     def gone(self) -> Ending:
         """Go on to the end, and return it."""
         objective = self.solver.objective
-        sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.pace > CHUNK_SECONDS / FIRST_CHUNK)
+        sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.slope_seconds > CHUNK_SECONDS / FIRST_CHUNK)
         since = self.meter.elapsed
         try:
             while True:

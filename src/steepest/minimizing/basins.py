@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike
 from steepest.arguments import generator, our_words
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, tentative
-from steepest.derivatives.objective import Caller, serve
 from steepest.derivatives.precision import compiled_code
+from steepest.derivatives.serving.caller import Caller
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend

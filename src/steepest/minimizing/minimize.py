@@ -10,7 +10,8 @@ import numpy as np
 
 from steepest.arguments import generator, our_words
 from steepest.derivatives.bounds import check_inside, read_bounds
-from steepest.derivatives.objective import Caller, serve
+from steepest.derivatives.serving.caller import Caller
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend

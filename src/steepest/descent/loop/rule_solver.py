@@ -118,7 +118,7 @@ class RuleSolver:
             value, gradient = self.objective.slope(start)
             return value, self.mended(start, value, gradient)
         except OutOfTime:
-            return self.objective.begun, np.full(start.size, np.nan)
+            return self.objective.start_value, np.full(start.size, np.nan)
 
     def arrays(self) -> list[np.ndarray]:
         """Return the state as arrays that a file can hold."""

@@ -30,7 +30,7 @@ class LinearProblem(LinearSpec):
         """Return the objective, and how its parameters are laid out."""
         objective, calling = direct(self, rows, seed) or self.traced_whole(rows, seed)
         objective.smooth = not kink_of(self.user_penalty) and getattr(self.loss, "curved", True)
-        objective.known, objective.lowest = self.without_columns, self.lowest
+        objective.baseline, objective.lowest = self.without_columns, self.lowest
         return objective, calling
 
     def traced_whole(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
