@@ -148,9 +148,9 @@ class TestFit:
         assert code == 0
         for words in (
             "read 8 rows and 3 columns from t.csv",
-            "7 rows with a value, 1 without one dropped",
+            "7 rows with a value (1 without one dropped)",
             "age: 1 missing value filled with the mean, 7",
-            "colour: 1 column against the baseline colour=red",
+            "colour: 1 column against the baseline colour=red, the most frequent",
             "converged",
             "kept in: kept/here",
         ):
@@ -180,8 +180,8 @@ class TestFit:
         Path("c.csv").write_text("n,won\n" + "".join(f"{n},{'yes' if n % 7 > 3 else 'no'}\n" for n in range(200)))
         code, out, _ = run("fit", "c.csv", "--target", "won", "--out", "kept")
         assert code == 0
-        assert "two values, so classification: 'yes' is 1, 'no' is 0" in out
-        assert "told rightly (the commonest class: " in out
+        assert "two values, 'no' and 'yes' ('yes' is the positive class)" in out
+        assert "(always guessing the most frequent class: " in out
         assert "probability of yes" in run("predict", "kept", "c.csv", "--out", "p.csv")[1] + Path("p.csv").read_text()
 
     def test_several_classes(self, run):
@@ -191,10 +191,10 @@ class TestFit:
         frame.to_csv("iris.csv", index=False)
         code, out, _ = run("fit", "iris.csv", "--target", "species", "--out", "kept", "--alpha", 0.01)
         assert code == 0
-        assert "classification of 3 classes: 'setosa', 'versicolor', 'virginica'" in out
-        assert "a linear model by the softmax, penalty L2(0.01)" in out
+        assert "the target has 3 classes, 'setosa', 'versicolor', 'virginica'" in out
+        assert "a linear model with the softmax, penalty L2(0.01)" in out
         assert "setosa: petal_width" in out
-        assert "(the commonest class: 33.33%), log loss" in out
+        assert "(always guessing the most frequent class: 33.3 %), log loss" in out
         with Path("kept/predictions.csv").open() as file:
             rows = list(csv.DictReader(file))
         seen = frame.drop(index=[int(row["row"]) - 1 for row in rows])
@@ -239,7 +239,7 @@ class TestFit:
             (TABLE, ["--drop", "none"], "there is no column 'none'"),
             (TABLE, ["--missing", "zero"], "missing='zero'"),
             (TABLE, ["--missing", "error"], "values are missing (age 1)"),
-            (TABLE, ["--task", "classification"], "another in each row"),
+            (TABLE, ["--task", "classification"], "a different one in each row"),
             (TABLE, ["--held-out", "2"], "held_out=2.0"),
             (TABLE, ["--targt", "height"], "did you mean --target?"),
             (TABLE, ["--ridge", "-1"], "-1"),
@@ -252,7 +252,7 @@ class TestFit:
             (TABLE, ["--loss", "quantile:ninety"], "'ninety' is no number"),
             (TABLE, ["--loss", "quantile:90"], "between 0 and 1"),
             (TABLE, ["--loss", "squared:2"], "takes no number"),
-            (TABLE, ["--loss", "log-loss"], "another in each row"),
+            (TABLE, ["--loss", "log-loss"], "a different one in each row"),
             (TABLE, ["--model", "svn"], "did you mean 'svm'?"),
             (TABLE, ["--kernel", "rbf"], "is for model='svm'"),
             (TABLE, ["--batch-size", "0"], "batch_size=0"),
@@ -315,12 +315,12 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
         options,
         """
         told = []
-        def spy(*words, real=table.fit_given, **options):
+        def spy(*words, real=tabular.fit.fit_given, **options):
             return real(*words, **(options | {"callback": callback}))
         def callback(_):
             told or print("going", flush=True)
             told.append(1)
-        table.fit_given = spy
+        tabular.fit.fit_given = spy
     """,
     )
     assert code == 1, err
@@ -331,7 +331,7 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
     assert not list((tmp_path / "kept").glob(".writing*"))
 
 
-@pytest.mark.parametrize("when", ["fit_given", "write_record"])
+@pytest.mark.parametrize("when", ["fit.fit_given", "result.write_record"])
 def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, when):
     (tmp_path / "t.csv").write_text(TABLE)
     code, _, err = interrupted_fit(
@@ -342,7 +342,7 @@ def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, whe
         def wait(*_, **__):
             print("going", flush=True)
             time.sleep(60)
-        table.{when} = wait
+        tabular.{when} = wait
     """,
     )
     assert (code, err.strip()) == (130, "steepest: interrupted; nothing was written")
@@ -351,6 +351,7 @@ def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, whe
 
 def interrupted_fit(folder, when, options, patch):
     """Run a fit in a child that is patched to say when it is under way, and then interrupted."""
-    script = "import sys, time, steepest.tabular.fit as table, steepest.cli as cli\n" + textwrap.dedent(patch)
+    modules = "sys, time, steepest.tabular.fit, steepest.tabular.result, steepest.cli as cli"
+    script = f"import {modules}\nfrom steepest import tabular\n" + textwrap.dedent(patch)
     words = ["fit", "t.csv", "--target", "y" if when == "callback" else "height", "--out", "kept", *options]
     return interrupted(script + "\ncli.main()", *words, folder=folder)

@@ -152,22 +152,7 @@ class Fit(Run):
         return self.resumable.more(self, (X, y, sample_weight, validation), how, callback, progress)
 
     def __str__(self) -> str:
-        width = max(10, *(len(name) for name in self._named))
-        lines = [self.message, f"  {'loss':>{width}}  {self.fun:.10g}"]
-        lines += [f"  {name:>{width}}  {value:.8g}" for name, value in self._named.items()]
-        if (left := len(self.trace.names) - len(self._named)) > 0:
-            lines.append(f"  {'…':>{width}}  and {left:,} more, in params")
-        epochs = int(self.trace.epoch[-1])
-        # Only a stream has more rows than epochs.
-        work = "blocks read once" if len(self.trace) > epochs + 1 else "passes over the rows"
-        passes = f"{self.nfev:,} {work} ({self.kind})"
-        lines.append(f"  {'work':>{width}}  {epochs:,} epoch{'s' * (epochs != 1)}, {passes}")
-        if self.solver:
-            lines.append(f"  {'solver':>{width}}  {self.solver}")
-        if np.isfinite(self.certificate.gap):
-            gap = f"{self.certificate.gap:.2g} or less from the best, {self.certificate.kind}"
-            lines.append(f"  {'gap':>{width}}  {gap}")
-        return "\n".join(lines)
+        return described_fit(self, self._named)
 
     @property
     def _named(self) -> Mapping[str, float]:
@@ -200,3 +185,23 @@ def _leaves(params: Any) -> list[Any]:
     if isinstance(params, (list, tuple)):
         return [leaf for value in params for leaf in _leaves(value)]
     return [params]
+
+
+def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:
+    """Return a fit as text, with the parameters to show."""
+    width = max(10, *(len(name) for name in shown))
+    lines = [fit.message, f"  {'loss':>{width}}  {fit.fun:.10g}"]
+    lines += [f"  {name:>{width}}  {value:.8g}" for name, value in shown.items()]
+    if (left := len(fit.trace.names) - len(shown)) > 0:
+        lines.append(f"  {'…':>{width}}  and {left:,} more, in params")
+    epochs = int(fit.trace.epoch[-1])
+    # Only a stream has more rows than epochs.
+    work = "blocks read once" if len(fit.trace) > epochs + 1 else "passes over the rows"
+    passes = f"{fit.nfev:,} {work} ({fit.kind})"
+    lines.append(f"  {'work':>{width}}  {epochs:,} epoch{'s' * (epochs != 1)}, {passes}")
+    if fit.solver:
+        lines.append(f"  {'solver':>{width}}  {fit.solver}")
+    if np.isfinite(fit.certificate.gap):
+        gap = f"{fit.certificate.gap:.2g} or less from the best, {fit.certificate.kind}"
+        lines.append(f"  {'gap':>{width}}  {gap}")
+    return "\n".join(lines)

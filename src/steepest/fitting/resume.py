@@ -140,6 +140,14 @@ class SavedFit:
         return {key.removeprefix(place): array for key, array in self.arrays.items() if key.startswith(place)}
 
 
+def fit_from_record(record: dict[str, Any], arrays: Arrays, kind: type[Fit] = Fit) -> Fit:
+    """Rebuild a fit of some kind from what it was saved as, with what `more` needs to go on."""
+    fit = kind._revive(record, arrays)
+    if fit.resumable is not None:
+        fit.resumable = SavedFit.of(fit.resumable, arrays)
+    return fit
+
+
 def check_same(given: TrainingData, known: Mapping[str, str], shape: Any) -> None:
     """Refuse rows that are not those of the fit."""
     if list(given.seen.X.shape) != list(shape):
