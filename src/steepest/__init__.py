@@ -1,7 +1,6 @@
 """Gradient descent that needs no learning rate, says what went wrong and shows the way down.
 
-The names below are loaded when they are first used, so that importing steepest costs next to
-nothing.
+Each name below is loaded when it is first used, so that ``import steepest`` is quick.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading back what runs and fits have saved."""
+"""`load`: read a saved run or fit."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ READERS: dict[str, Callable[[dict[str, Json], dict[str, np.ndarray]], Run | Tabl
 
 
 def load(folder: str | os.PathLike[str]) -> Run | TableFit:
-    """Read a run or a fit back from the folder that its `save` wrote.
+    """Read a run or a fit from the folder in which its `save` method wrote it.
 
-    Functions are not saved: the run of a function can't be evaluated again, and a fit predicts where
+    Functions are not saved. So a loaded run cannot evaluate its function, and a loaded fit predicts only if
     its model is one of `steepest.models`.
 
     Parameters
     ----------
     folder : path
-        The folder.
+        The folder that was given to `save`.
 
     Returns
     -------
     Run, Fit or TableFit
-        Equal to the one saved.
+        A result equal to the saved one.
 
     Raises
     ------
     FileNotFoundError
-        If no run is saved there.
+        If the folder holds no saved run.
     ValueError
-        If the files are not of a run that this version can read.
+        If this version cannot read the files.
 
     Examples
     --------

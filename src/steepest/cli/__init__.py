@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Sequence
 
 import click
 
+from steepest.arguments import guess_or_list
 from steepest.cli.check import check
 from steepest.cli.descend import minimize
 from steepest.cli.saved import show
@@ -22,9 +22,8 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], self.commands, n=1)
-            guess = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(self.commands))}"
-            raise click.UsageError(f"there is no command {args[0]!r}: {guess}")
+            known = guess_or_list(args[0], sorted(self.commands))
+            raise click.UsageError(f"there is no command {args[0]!r}: {known}")
         return super().resolve_command(ctx, args)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tempfile
 from pathlib import Path
 
 import click
+
+from steepest.arguments import guess_or_list
 
 FIGURES = (".png", ".svg", ".pdf")
 
@@ -37,9 +38,7 @@ class Command(click.Command):
         for word in args:
             name = word.split("=")[0]
             if not valued and word.startswith("--") and word != "--" and name not in known and name != "--help":
-                near = difflib.get_close_matches(name, known, n=1)
-                guess = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
-                raise click.UsageError(f"there is no option {name}: {guess}", ctx)
+                raise click.UsageError(f"there is no option {name}: {guess_or_list(name, sorted(known))}", ctx)
             is_formula = not valued and word.startswith("-") and not word.startswith("--") and word not in ("-h", "-")
             (formulas if is_formula else rest).append(word)
             option = known.get(word)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import click
+
+from steepest.arguments import guess_or_list
 
 PENALTIES = ("l2", "l1", "elasticnet", "none")
 
@@ -41,7 +42,7 @@ def read_loss(text: str | None) -> Any:
     name, colon, number = text.partition(":")
     loss = known.get(name.strip().lower().replace(" ", "-").replace("_", "-"))
     if loss is None:
-        raise click.UsageError(f"--loss {text}: {_nearest(name, known)}")
+        raise click.UsageError(f"--loss {text}: {guess_or_list(name.lower(), known)}")
     if not colon:
         return loss
     if not isinstance(loss, losses.WITH_PARAMETERS):
@@ -85,7 +86,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
     from steepest.models.penalties import L2, named
 
     if kind is not None and kind not in PENALTIES:
-        raise click.UsageError(f"--penalty {kind}: {_nearest(kind, PENALTIES)}")
+        raise click.UsageError(f"--penalty {kind}: {guess_or_list(kind.lower(), PENALTIES)}")
     if ridge is not None:
         if kind is not None or alpha is not None:
             raise click.UsageError("--ridge is --penalty l2 --alpha in one word: leave it out beside them")
@@ -105,8 +106,3 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
             return None
         raise click.UsageError(f"--penalty {kind} needs its strength: add --alpha 0.001, or so")
     return named(kind or "l2", alpha, 0.5 if l1_ratio is None else l1_ratio)
-
-
-def _nearest(word: str, known: Any) -> str:
-    near = difflib.get_close_matches(word.lower(), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

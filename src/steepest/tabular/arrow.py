@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from types import ModuleType
+
+from steepest.arguments import closest
 
 # One class of a classification, as the table holds it.
 Label = str | bool | int | float
@@ -91,8 +92,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
     'there are dep_delay, carrier'
     """
     names = list(names)
-    if close := difflib.get_close_matches(name, names, n=1):
-        return f"did you mean {close[0]!r}?"
+    if near := closest(name, names):
+        return f"did you mean {near!r}?"
     return f"there are {', '.join(names[:MOST_NAMES])}{', …' if len(names) > MOST_NAMES else ''}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import gzip
 import os
 import re
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from steepest.arguments import closest
 from steepest.tabular.arrow import TableError, arrow, counted, first_line
 from steepest.tabular.csv_files import read_csv
 from steepest.types import Table
@@ -82,8 +82,8 @@ def _ending(path: Path) -> str:
         folder = path.parent
         if not folder.is_dir():
             raise TableError(f"there is no folder {folder}, so no file {path.name} in it: check the path")
-        close = difflib.get_close_matches(path.name, [file.name for file in folder.iterdir()], n=1)
-        remedy = f"did you mean {close[0]}?" if close else "check the name and the folder"
+        near = closest(path.name, [file.name for file in folder.iterdir()])
+        remedy = f"did you mean {near}?" if near else "check the name and the folder"
         raise TableError(f"there is no file {path.name} in {folder.absolute()}: {remedy}")
     name = path.name.lower()
     if not name.endswith(ENDINGS):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from steepest import models
+from steepest.arguments import guess
 from steepest.models import losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2
@@ -71,9 +71,8 @@ class Method:
         """
         for argument, value, known in (("model", model, tuple(MODELS)), ("kernel", kernel, KERNELS)):
             if value not in known:
-                near = difflib.get_close_matches(str(value), known, n=1)
-                guess = f": did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"{argument}={value!r} is not known{guess} (known: {', '.join(map(repr, known))})")
+                names = ", ".join(map(repr, known))
+                raise ValueError(f"{argument}={value!r} is not known{guess(str(value), known)} (known: {names})")
         if kernel != "linear" and model != "svm":
             raise ValueError(f"kernel={kernel!r} is for model='svm', and the model is {model!r}")
         for argument, setting in (("gamma", gamma), ("components", components)):
