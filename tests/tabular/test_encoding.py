@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from steepest.tabular.arrow import TableError
 from steepest.tabular.encoding import Encoding, learn_encoding
-from steepest.tabular.files import read_table
+from steepest.tabular.reading.arrow import TableError
+from steepest.tabular.reading.files import read_table
 from steepest.tabular.target import learn_target
 
 

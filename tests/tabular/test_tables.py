@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from steepest.tabular.arrow import TableError
-from steepest.tabular.files import read_table
+from steepest.tabular.reading.arrow import TableError
+from steepest.tabular.reading.files import read_table
 
 PLAIN = "a,b,c\n1,2.5,red\n2,,blue\n3,4.5,red\n"
 

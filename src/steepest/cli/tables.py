@@ -98,7 +98,7 @@ def fit(
 def predict(folder: str, file: str, out: str | None) -> int:
     """Predict each row of FILE with the fit that is kept in FOLDER."""
     from steepest.loading import load
-    from steepest.tabular.arrow import TableError
+    from steepest.tabular.reading.arrow import TableError
     from steepest.tabular.result import TableFit
 
     path = check_file(out, "--out") if out else None

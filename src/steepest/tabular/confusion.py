@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.tabular.arrow import Label
+from steepest.tabular.reading.arrow import Label
 
 # Longer labels are cut, and the classes with fewest rows are merged, so that the table fits a terminal.
 WIDEST_LABEL = 20

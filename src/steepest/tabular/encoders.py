@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from steepest.tabular.arrow import arrow, counted
-from steepest.tabular.columns import (
+from steepest.tabular.reading.arrow import arrow, counted
+from steepest.tabular.reading.columns import (
     DAY,
     almost_numeric,
     as_codes,

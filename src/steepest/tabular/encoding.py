@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from steepest.tabular.arrow import MOST_NAMES, TableError, arrow, counted, nearest
-from steepest.tabular.columns import check_choice, column_of
 from steepest.tabular.encoders import ENCODERS, Encoder, Selection, learn_encoder
+from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
+from steepest.tabular.reading.columns import check_choice, column_of
 from steepest.types import Json
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Encoding:
 
     Examples
     --------
-    >>> from steepest.tabular.files import read_table
+    >>> from steepest.tabular.reading.files import read_table
     >>> table, _ = read_table({"size": [1.0, None, 5.0], "colour": ["red", "blue", "red"]})
     >>> encoding = learn_encoding(table)
     >>> encoding.names
@@ -190,7 +190,7 @@ def learn_encoding(
 
     Examples
     --------
-    >>> from steepest.tabular.files import read_table
+    >>> from steepest.tabular.reading.files import read_table
     >>> table, _ = read_table({"plan": ["a", "b", "b"], "age": [31, 42, 53], "id": ["u", "v", "w"], "y": [1, 2, 3]})
     >>> encoding = learn_encoding(table, "y", max_categories=2)
     >>> encoding.names

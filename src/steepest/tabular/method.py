@@ -12,7 +12,7 @@ from steepest.arguments import guess
 from steepest.models import losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2
-from steepest.tabular.arrow import Label
+from steepest.tabular.reading.arrow import Label
 from steepest.tabular.target import Task
 from steepest.types import Function
 

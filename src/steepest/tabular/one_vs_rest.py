@@ -13,7 +13,7 @@ from steepest.data.arrays import read_features
 from steepest.fitting.result import Fit
 from steepest.models import SVM, losses
 from steepest.models.losses import Loss
-from steepest.tabular.arrow import Label
+from steepest.tabular.reading.arrow import Label
 from steepest.trace import Certificate, Outcome, Trace
 from steepest.types import Callback, Function, Json, Rows
 

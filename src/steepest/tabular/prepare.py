@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.models.losses import Loss
-from steepest.tabular.arrow import Label, TableError, arrow, counted
 from steepest.tabular.encoding import Encoding, Missing, learn_encoding
-from steepest.tabular.files import read_table
 from steepest.tabular.method import loss_name
+from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
+from steepest.tabular.reading.files import read_table
 from steepest.tabular.target import Task, learn_target
 from steepest.types import Table
 

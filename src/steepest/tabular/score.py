@@ -10,8 +10,8 @@ import numpy as np
 from steepest.models.losses import Loss, Quantile
 from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
 from steepest.models.losses.softmax import Softmax
-from steepest.tabular.arrow import Label, counted
 from steepest.tabular.confusion import Confusion
+from steepest.tabular.reading.arrow import Label, counted
 from steepest.types import Json
 
 # The smallest float above 0: probabilities and means below it would have an infinite logarithm.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from steepest.tabular.arrow import Label, TableError, arrow, counted
-from steepest.tabular.columns import (
+from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
+from steepest.tabular.reading.columns import (
     almost_numeric,
     as_codes,
     as_flags,
@@ -89,7 +89,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
 
     Examples
     --------
-    >>> from steepest.tabular.files import read_table
+    >>> from steepest.tabular.reading.files import read_table
     >>> table, _ = read_table({"ill": ["no", "yes", None, "no"]})
     >>> answer = learn_target(table, "ill")
     >>> answer.y, answer.classes

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from steepest.tabular.arrow import TableError, arrow, counted, first_line
+from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steepest.arguments import closest
-from steepest.tabular.arrow import TableError, arrow, counted, first_line
-from steepest.tabular.csv_files import read_csv
+from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
+from steepest.tabular.reading.csv_files import read_csv
 from steepest.types import Table
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.tabular.arrow import TableError, arrow, nearest
+from steepest.tabular.reading.arrow import TableError, arrow, nearest
 
 if TYPE_CHECKING:
     import pyarrow as pa
