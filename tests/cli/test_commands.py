@@ -152,7 +152,7 @@ class TestFit:
             "age: 1 missing value filled with the mean, 7",
             "colour: 1 column against the baseline colour=red, the most frequent",
             "converged",
-            "kept in: kept/here",
+            "saved in: kept/here",
         ):
             assert words in out
         X = np.array([[2, 0], [4, 1], [6, 0], [8, 0], [10, 1], [12, 0], [7, 0]])
@@ -243,13 +243,13 @@ class TestFit:
             (TABLE, ["--held-out", "2"], "held_out=2.0"),
             (TABLE, ["--targt", "height"], "did you mean --target?"),
             (TABLE, ["--ridge", "-1"], "-1"),
-            (TABLE, ["--ridge", "1", "--alpha", "1"], "--ridge is --penalty l2 --alpha in one word"),
+            (TABLE, ["--ridge", "1", "--alpha", "1"], "--ridge means --penalty l2 --alpha"),
             (TABLE, ["--penalty", "l1"], "add --alpha"),
             (TABLE, ["--penalty", "elastic-net", "--alpha", "1"], "did you mean elasticnet?"),
             (TABLE, ["--penalty", "none", "--alpha", "1"], "leave one of them out"),
             (TABLE, ["--alpha", "1", "--l1-ratio", "0.5"], "--l1-ratio is for --penalty elasticnet"),
             (TABLE, ["--loss", "hubr:20"], "did you mean huber?"),
-            (TABLE, ["--loss", "quantile:ninety"], "'ninety' is no number"),
+            (TABLE, ["--loss", "quantile:ninety"], "'ninety' is not a number"),
             (TABLE, ["--loss", "quantile:90"], "between 0 and 1"),
             (TABLE, ["--loss", "squared:2"], "takes no number"),
             (TABLE, ["--loss", "log-loss"], "a different one in each row"),
