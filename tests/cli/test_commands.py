@@ -1,4 +1,4 @@
-"""The command line, used as its users do, with every input that must be refused in one line."""
+"""The command line as users call it, and every input that it must refuse in one line."""
 
 import csv
 import os
@@ -22,7 +22,7 @@ TABLE = "age,colour,height\n2,red,86\n4,blue,103\n6,red,116\n8,red,128\n10,blue,
 
 @pytest.fixture
 def run(capsys, tmp_path, monkeypatch):
-    """Run a command line in an empty folder; give its exit code and what it printed on both streams."""
+    """Run a command line in an empty folder; return its exit code and the text of both streams."""
     monkeypatch.chdir(tmp_path)
 
     def command(*words):
@@ -36,7 +36,7 @@ def run(capsys, tmp_path, monkeypatch):
 
 @pytest.fixture
 def refused(run):
-    """Run a command line that must be refused; give its one line."""
+    """Run a command line that must be refused; return the message, which is one line."""
 
     def command(*words):
         before = sorted(Path().rglob("*"))
@@ -277,10 +277,10 @@ class TestFit:
 
     def test_folders_that_cannot_be_written(self, refused):
         assert "is a file, not a folder" in refused("fit", "t.csv", "--target", "height", "--out", "t.csv")
-        # A kind of folder that takes no files even from the superuser.
+        # No file can be created in /proc, not even by the superuser.
         assert "can't be written to" in refused("fit", "t.csv", "--target", "height", "--out", "/proc/kept")
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+    @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser can write anywhere")
     def test_a_folder_without_permission(self, refused):
         Path("shut").mkdir(mode=0o500)
         assert "can't be written to" in refused("fit", "t.csv", "--target", "height", "--out", "shut/kept")
@@ -314,12 +314,12 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
         "callback",
         options,
         """
-        told = []
+        printed = []
         def spy(*words, real=tabular.fit.fit_given, **options):
             return real(*words, **(options | {"callback": callback}))
         def callback(_):
-            told or print("going", flush=True)
-            told.append(1)
+            printed or print("going", flush=True)
+            printed.append(1)
         tabular.fit.fit_given = spy
     """,
     )
@@ -350,7 +350,7 @@ def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, whe
 
 
 def interrupted_fit(folder, when, options, patch):
-    """Run a fit in a child that is patched to say when it is under way, and then interrupted."""
+    """Run a fit in a child process that prints when it has begun, and interrupt it then."""
     modules = "sys, time, steepest.tabular.fit, steepest.tabular.result, steepest.cli as cli"
     script = f"import {modules}\nfrom steepest import tabular\n" + textwrap.dedent(patch)
     words = ["fit", "t.csv", "--target", "y" if when == "callback" else "height", "--out", "kept", *options]

@@ -1,4 +1,4 @@
-"""Columns as numbers, held against pandas, and the columns and targets that must be refused."""
+"""Columns as numbers, compared with pandas, and the columns and targets that must be refused."""
 
 import datetime
 import json

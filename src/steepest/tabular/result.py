@@ -82,15 +82,16 @@ class TableFit(TablePredictor):
         if table is None:
             if self.data is None:
                 raise RuntimeError("the table of a fit is not saved with it: give it again, fit.more(table, …)")
-            held_out, fitted = self.held_out, self.fit.more(**how)
+            fitted, held_out = self.fit.more(**how), self.held_out
+            if held_out is not None:
+                held_out = replace(held_out, predicted=outputs_of(fitted, held_out.X))
         else:
             ready = prepare_again(table, self.target, self.classes, self.encoding, self.learnt)
-            held_out = held_out_of(self.fit, ready.held_out)
             fitted = self.fit.more(ready.training.X, ready.training.y, **how)
+            held_out = held_out_of(fitted, ready.held_out)
         fitted.columns, fitted.trace.names = self.fit.columns, self.fit.trace.names
-        score = self.score
+        score = None
         if held_out is not None and fitted.data is not None:
-            held_out = replace(held_out, predicted=outputs_of(fitted, held_out.X))
             score = score_of(held_out, fitted.data[1], self.loss, self.classes)
         return replace(self, fit=fitted, score=score, held_out=held_out)
 
