@@ -8,7 +8,7 @@ from stopwatch import compare
 
 import steepest as st
 from steepest.tabular.encoding import learn_encoding
-from steepest.tabular.files import read_table
+from steepest.tabular.reading.files import read_table
 from steepest.tabular.target import learn_target
 
 FILE = package.replace("__init__.py", "data/flights.csv.zip")

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+
+import numpy as np
 
 from steepest.descent.run import Run
-from steepest.fitting.result import Fit
-from steepest.fitting.resume import SavedFit
+from steepest.fitting.resume import fit_from_record
 from steepest.saving.folder import read_record, unreadable
-from steepest.tabular.fit import TableFit
+from steepest.tabular.result import TableFit
+from steepest.types import Json
+
+READERS: dict[str, Callable[[dict[str, Json], dict[str, np.ndarray]], Run | TableFit]] = {
+    "run": Run._revive,
+    "fit": fit_from_record,
+    "table": TableFit.from_record,
+}
 
 
-def load(folder: str | os.PathLike[str]) -> Run:
+def load(folder: str | os.PathLike[str]) -> Run | TableFit:
     """Read a run or a fit from the folder in which its `save` method wrote it.
 
     Functions are not saved. So a loaded run cannot evaluate its function, and a loaded fit predicts only if
@@ -43,11 +52,6 @@ def load(folder: str | os.PathLike[str]) -> Run:
     """
     record, arrays = read_record(folder)
     try:
-        kind: type[Run] = {"run": Run, "fit": Fit, "table": TableFit}[record.pop("result")]
-        state = record.pop("onward", None)
-        run = kind._revive(record, arrays)
-        if isinstance(run, Fit) and state is not None:
-            run.resumable = SavedFit.of(state, arrays)
-        return run
+        return READERS[record.pop("result")](record, arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise unreadable(folder, error) from None

@@ -12,7 +12,7 @@ from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
 from steepest.fitting.linear.problem import LinearProblem
-from steepest.fitting.result import Fit
+from steepest.fitting.result import Fit, Limits
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.models import Linear
 from steepest.saving.folder import point_from_json, point_to_json
@@ -38,7 +38,7 @@ class LiveFit:
     setup: FitSetup
     checkpoint: Checkpoint
 
-    def more(self, fit: Fit, rows: Rows, how: dict[str, Any], callback: Callback | None, progress: bool | None) -> Fit:
+    def more(self, fit: Fit, rows: Rows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
         """Continue within another budget, with the rows in memory; a tolerance that was given before stays."""
         X, y, weight, validation = rows
         if any(part is not None for part in rows):
@@ -106,7 +106,7 @@ class SavedFit:
         """Return what was saved, to be saved again."""
         return self.record, self.arrays
 
-    def more(self, fit: Fit, rows: Rows, how: dict[str, Any], callback: Callback | None, progress: bool | None) -> Fit:
+    def more(self, fit: Fit, rows: Rows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
         """Continue with rows that must be those of the fit."""
         if "why" in self.record:
             raise RuntimeError(self.record["why"])
@@ -140,6 +140,15 @@ class SavedFit:
         """Return the arrays under a name."""
         place = PLACE + name
         return {key.removeprefix(place): array for key, array in self.arrays.items() if key.startswith(place)}
+
+
+def fit_from_record(record: dict[str, Json], arrays: Arrays, kind: type[Fit] = Fit) -> Fit:
+    """Return a fit of some kind as it was saved, with what `more` needs to continue."""
+    state = record.pop("onward", None)
+    fit = kind._revive(record, arrays)
+    if state is not None:
+        fit.resumable = SavedFit.of(state, arrays)
+    return fit
 
 
 def check_same(data: TrainingData, known: Mapping[str, str], shape: Sequence[int]) -> None:
