@@ -35,8 +35,8 @@ class Loss:
         Whether targets are classes, and z a score of class 1.
     vanishes : bool
         Whether ℓ is 0 at its least, and no difference of what is larger.
-    outputs : int
-        How many outputs a row has; 0 where z is one number a row.
+    apart : bool
+        Whether each class has an output of its own.
     """
 
     name: ClassVar[str]
@@ -50,7 +50,18 @@ class Loss:
     kinked: ClassVar[bool] = False
     classes: ClassVar[bool] = False
     vanishes: ClassVar[bool] = True
-    outputs: int = 0
+    # Whether each class has an output of its own, so that adding one number to all of them changes nothing.
+    apart: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a row's output holds: 0 if it is a single number, else one for each class or contrast."""
+        return 0
+
+    @property
+    def contrasts(self) -> np.ndarray | None:
+        """The matrix that makes the scores of all classes from a row's outputs; None if the output is one number."""
+        return None
 
     def __call__(self, z: Any, y: Any) -> Any:
         raise NotImplementedError

@@ -66,7 +66,7 @@ class Contrasted(Loss):
     classes: ClassVar[bool] = True
 
     @property
-    def outputs(self) -> int:  # type: ignore[override]
+    def outputs(self) -> int:
         """How many numbers v holds."""
         return self.classes_told - (not self.apart)
 

@@ -19,16 +19,13 @@ from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import CANDIDATE, COLUMNS, RUNNING
-from steepest.fitting.linear.certificates.smooth import WIDEST, Certifier, Measurement
-from steepest.fitting.linear.certificates.sparse import SparseCertifier
+from steepest.fitting.linear.certificates.base import WIDEST, LinearCertifier, Measurement
 from steepest.fitting.linear.coordinates import WIDEST_GRAM
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.solvers import newton, proximal_newton, quasi_newton, spectral
 from steepest.models.losses import squared
 from steepest.rules.pair import Rules
 from steepest.types import Array, Json
-
-LinearCertifier = Certifier | SparseCertifier
 
 MOST_ROWS = 64
 # The tolerance, as a part of the descent, of least squares in whitened coordinates: a step or two get there.
@@ -323,7 +320,7 @@ class LbfgsSolver(LinearSolver):
     def bound(self, x: np.ndarray) -> Bound | None:
         """Return the certificate at a point; its metric serves the descent, if that goes on."""
         known = self.certifier.measure(x, self.smoothing)
-        self.metric = None if known is None else known.beside
+        self.metric = None if known is None else known.sensitivity
         return self.certifier(x, known, self.near)
 
     def mark(self, code: int) -> None:
@@ -356,7 +353,7 @@ class NewtonSolver(LinearSolver):
     def asked(self) -> float:
         """The tolerance; least squares that is whitened is solved to rounding by a step or two."""
         (glm,) = self.data
-        return min(ROUNDED, super().asked) if glm.white and glm.loss is squared else super().asked
+        return min(ROUNDED, super().asked) if glm.is_whitened and glm.loss is squared else super().asked
 
 
 class ProximalNewtonSolver(LinearSolver):

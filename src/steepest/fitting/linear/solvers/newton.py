@@ -18,8 +18,9 @@ import jax.numpy as jnp
 
 from steepest.derivatives.differences import EPS
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.linear.certificates.smooth import Seen, look
-from steepest.fitting.linear.glm import Glm, whitened
+from steepest.fitting.linear.certificates.base import BoundParts
+from steepest.fitting.linear.certificates.smooth import bound_parts
+from steepest.fitting.linear.glm import Glm, whitening
 from steepest.fitting.linear.solvers.plane_search import search
 from steepest.models.losses import squared
 
@@ -48,7 +49,7 @@ class State(NamedTuple):
     smoothing: Any
     step: Array
     along_step: Array
-    seen: Seen
+    seen: BoundParts
     iteration: Array
     evaluations: Array
     first_value: Array
@@ -61,23 +62,23 @@ def begin(glm: Glm, x: Array, metric: Array) -> State:
     """State at a start."""
     zero, none = jnp.zeros((), int), jnp.zeros(())
     height, value, gradient, z, metric, condition = bottom(glm, x, metric)
-    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none, condition)
+    numbers = BoundParts(none + jnp.inf, value, none, none, none, none, none != 0, none, none, condition)
     return State(
         x, value, height, gradient, z, metric, condition, glm.smoothing, jnp.zeros_like(x), jnp.zeros_like(z), numbers,
-        zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,
+        zero, zero + 1, glm.reference_value(value), none, zero, zero + RUNNING,
     )  # fmt: skip
 
 
 def bottom(glm: Glm, x: Array, metric: Array) -> tuple[Array, ...]:
     """Return the height, the value, the gradient, the outputs, the metric and its condition number at a point."""
-    if glm.white and glm.loss is squared:
-        height, gradient, z = glm.slope(x)
+    if glm.is_whitened and glm.loss is squared:
+        height, gradient, z = glm.value_and_grad(x)
         condition = jnp.asarray(1.0)
     else:
-        height, gradient, z, H = glm.curved(x)
-        new, condition = whitened(H, gradient)
+        height, gradient, z, H = glm.value_grad_hessian(x)
+        new, condition = whitening(H, gradient)
         metric = jnp.where(jnp.isfinite(condition), new, metric)
-    value = height if glm.smoothing is None else glm.actual(x, z)
+    value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     return height, value, gradient, z, metric, condition
 
 
@@ -86,9 +87,9 @@ def turn(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, 
     glm = replace(glm, smoothing=here.smoothing)
     d = -here.metric @ (here.metric.T @ here.gradient)
     along = glm.along(d)
-    seen = look(glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)
+    seen = bound_parts(glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)
     rounding = glm.rounding(here.value)
-    asked = jnp.maximum(glm.asked(tolerance, here.first_value, here.value), rounding)
+    asked = jnp.maximum(glm.target_gap(tolerance, here.first_value, here.value), rounding)
     near = seen.gap <= asked
     last = closes(glm, here, seen.gap, asked, rounding, tolerance)
     # The start itself is no answer, also where a way without an end leads from it.
@@ -109,7 +110,7 @@ def closes(glm: Glm, here: Any, gap: Array, asked: Array, rounding: Array, toler
     The values there tell no more, but Newton's step squares its error: coefficients gain the other half of their
     digits. It is worth it as long as the last such step has gained much.
     """
-    if glm.loss.kinked or (glm.white and glm.loss is squared):
+    if glm.loss.kinked or (glm.is_whitened and glm.loss is squared):
         return jnp.asarray(False)
     gained = (here.seen.gap > asked) | (gap < CLOSER * here.seen.gap)
     return (tolerance == 0) & (gap > EPS * rounding) & gained

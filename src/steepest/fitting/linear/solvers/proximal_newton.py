@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.linear.certificates.smooth import Seen
-from steepest.fitting.linear.certificates.sparse import look
+from steepest.fitting.linear.certificates.base import BoundParts
+from steepest.fitting.linear.certificates.sparse import bound_parts
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic_l1 import least, shortest
+from steepest.fitting.linear.quadratic_l1 import min_norm_subgradient, minimize_quadratic_l1
 from steepest.fitting.linear.solvers.newton import CENTRED, rested, sharpened, suspect
 from steepest.fitting.linear.solvers.spectral import MOST_IDLE, SUFFICIENT
 
@@ -37,7 +37,7 @@ class State(NamedTuple):
     z: Array
     H: Array
     smoothing: Any
-    seen: Seen
+    seen: BoundParts
     moved: Array
     iteration: Array
     evaluations: Array
@@ -51,29 +51,29 @@ def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> State:
     """State at a start; the Hessian says what the curvature is."""
     zero, none = jnp.zeros((), int), jnp.zeros(())
     height, value, smooth, z, H = bottom(glm, lam, x)
-    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none, none)
+    numbers = BoundParts(none + jnp.inf, value, none, none, none, none, none != 0, none, none, none)
     return State(
-        x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.smoothing, numbers, jnp.abs(x), zero, zero + 1,
-        glm.first(value), none, zero, zero + RUNNING,
+        x, value, height, smooth, min_norm_subgradient(smooth, x, lam), z, H, glm.smoothing, numbers, jnp.abs(x), zero,
+        zero + 1, glm.reference_value(value), none, zero, zero + RUNNING,
     )  # fmt: skip
 
 
 def bottom(glm: Glm, lam: Array, x: Array) -> tuple[Array, ...]:
     """Return the height, the value, the gradient of f, the outputs and the Hessian at a point."""
-    height, smooth, z, H = glm.curved(x)
+    height, smooth, z, H = glm.value_grad_hessian(x)
     kinks = lam @ jnp.abs(x)
-    value = height if glm.smoothing is None else glm.actual(x, z)
+    value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     return height + kinks, value + kinks, smooth, z, H
 
 
 def turn(glm: Glm, lam: Array, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
     """Take one step, unless the product with it shows that none is needed; also return how much of it was taken."""
     glm = replace(glm, smoothing=here.smoothing)
-    d = glm.told(least(here.H, here.smooth, here.x, lam) - here.x)
+    d = glm.without_common_shift(minimize_quadratic_l1(here.H, here.smooth, here.x, lam) - here.x)
     along = glm.along(d)
-    seen, moved = look(glm, lam, here.x, here.value, here.smooth, here.z, here.H, d, along)
+    seen, moved = bound_parts(glm, lam, here.x, here.value, here.smooth, here.z, here.H, d, along)
     rounding = glm.rounding(here.value)
-    asked = jnp.maximum(glm.asked(tolerance, here.first_value, here.value), rounding)
+    asked = jnp.maximum(glm.target_gap(tolerance, here.first_value, here.value), rounding)
     near = seen.gap <= asked
     # One more step where no tolerance was given, as in `newton`; the bound itself is a difference here.
     last = (tolerance == 0) & (here.seen.gap > asked) & (not glm.loss.kinked)
@@ -113,7 +113,7 @@ def stepped(
     curvature = (s @ (smooth - here.smooth)) / (s @ s)
     idle = rested(glm, here, above, rounding)
     there = here._replace(
-        x=x, value=value, height=above, smooth=smooth, gradient=shortest(smooth, x, lam), z=z, H=H,
+        x=x, value=value, height=above, smooth=smooth, gradient=min_norm_subgradient(smooth, x, lam), z=z, H=H,
         smoothing=glm.smoothing, iteration=here.iteration + 1, evaluations=here.evaluations + 1,
         steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest), idle=idle,
         code=jnp.where(idle >= MOST_IDLE, STALLED, RUNNING).astype(here.code.dtype),

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.certificates.recession import is_separated
-from steepest.fitting.linear.glm import Glm, whitened
+from steepest.fitting.linear.glm import Glm, whitening
 from steepest.fitting.linear.solvers.newton import CENTRED, MOST_IDLE, rested, sharpened, suspect
 from steepest.fitting.linear.solvers.plane_search import search
 from steepest.rules.directions import LBFGS
@@ -64,12 +64,12 @@ class State(NamedTuple):
 
 def begin(glm: Glm, x: Array, metric: Any) -> State:
     """State at a start."""
-    height, gradient, z = glm.slope(x)
-    value = height if glm.smoothing is None else glm.actual(x, z)
+    height, gradient, z = glm.value_and_grad(x)
+    value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     zero, none, q = jnp.zeros((), int), jnp.zeros(()), jnp.zeros_like(x)
     here = faced(State(
         x, value, height, glm.smoothing, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero,
-        zero, zero + 1, glm.first(value), none, none + jnp.inf, none, zero, zero, zero,
+        zero, zero + 1, glm.reference_value(value), none, none + jnp.inf, none, zero, zero, zero,
     ))  # fmt: skip
     code = jnp.where(here.estimate <= glm.rounding(value), CANDIDATE, RUNNING)
     return here._replace(resets=zero, code=code)
@@ -124,8 +124,8 @@ def turn(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, 
     if here.smoothing is not None:
         centred = -(here.gradient @ d) / 2 <= CENTRED * kinks_gap(glm, here.z)
         glm = sharpened(glm, centred, along)
-    height, gradient, z = glm.slope(x)
-    value = height if glm.smoothing is None else glm.actual(x, z)
+    height, gradient, z = glm.value_and_grad(x)
+    value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     y = gradient - here.gradient
     curvature = (step @ y) / (step @ step)
     rounding = glm.rounding(value)
@@ -140,7 +140,7 @@ def turn(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, 
     )  # fmt: skip
     if here.metric.ndim == 2:
         late = there.since >= patience(x.size)
-        there = jax.lax.cond(late, lambda: renewed(there, whitened(glm.hessian(x), gradient)[0]), lambda: there)
+        there = jax.lax.cond(late, lambda: renewed(there, whitening(glm.hessian(x), gradient)[0]), lambda: there)
         there = there._replace(evaluations=there.evaluations + late)
     there = faced(there)
     estimate = there.estimate
@@ -148,7 +148,7 @@ def turn(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, 
         estimate = jnp.maximum(estimate, gradient @ gradient / (2 * there.flattest))
     if glm.smoothing is not None:
         estimate = estimate + kinks_gap(glm, z)
-    near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, value), rounding)
+    near = estimate <= jnp.maximum(glm.target_gap(tolerance, here.first_value, value), rounding)
     idle = there.idle >= MOST_IDLE
     code = jnp.where(near | suspect(is_separated(glm, z), watch), CANDIDATE, jnp.where(idle, STALLED, RUNNING))
     there = there._replace(estimate=estimate, code=code)
@@ -163,11 +163,11 @@ def closed(glm: Glm, here: State) -> State:
     The stand stays as it is where the Hessian is singular, or a step would move outputs far.
     """
     glm = replace(glm, smoothing=here.smoothing)
-    metric, condition = whitened(glm.hessian(here.x), here.gradient)
+    metric, condition = whitening(glm.hessian(here.x), here.gradient)
     d = -metric @ (metric.T @ here.gradient)
     x = here.x + d
-    height, gradient, z = glm.slope(x)
-    value = height if glm.smoothing is None else glm.actual(x, z)
+    height, gradient, z = glm.value_and_grad(x)
+    value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     there = here._replace(
         x=x, value=value, height=height, gradient=gradient, z=z, iteration=here.iteration + 1,
         evaluations=here.evaluations + 2, step=d, along_step=z - here.z,
