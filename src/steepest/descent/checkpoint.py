@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from steepest.descent.early_stopping import BestEpoch
+from steepest.descent.loop.solver import Solver
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Checkpoint:
         After how many iterations the judge looks at the curvature next.
     """
 
-    solver: Any
+    solver: Solver
     near: float
     tolerance: float
     audits: int
@@ -54,7 +54,7 @@ class Checkpoint:
     exact: bool = False
     probe_after: float = math.inf
 
-    def solver_for(self, near: float) -> Any:
+    def solver_for(self, near: float) -> Solver:
         """Return a copy of the solver; it keeps a sharpened tolerance only if the same one is asked for again."""
         solver = copy.copy(self.solver)
         solver.tolerance = self.tolerance if near == self.near else near

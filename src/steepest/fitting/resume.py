@@ -75,7 +75,7 @@ class LiveFit:
             "halt": {
                 f.name: getattr(checkpoint, f.name) for f in fields(checkpoint) if f.name not in ("solver", "best")
             },
-            "engine": {name: getattr(solver, name) for name in solver.carried},
+            "engine": solver.counters(),
             "best": best,
         }
         arrays = {f"state/{k}": array for k, array in enumerate(solver.arrays())}
@@ -127,10 +127,8 @@ class SavedFit:
         near = budget["tolerance"] if budget.get("asked", True) else 0.0
         task = FitSetup.of(asked, given, Budget(near), known)
         solver = task.plan.begun(task.start)
-        for name, value in record["engine"].items():
-            setattr(solver, name, value)
         leaves = [array for _, array in sorted(self.under("state/").items(), key=lambda item: int(item[0]))]
-        solver.restore(leaves)
+        solver.restore(leaves, record["engine"])
         best = BestEpoch(**record["best"], x=self.arrays.get(f"{PLACE}best"))
         return LiveFit(task, Checkpoint(solver=solver, best=best, **record["halt"]))
 

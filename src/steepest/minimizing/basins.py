@@ -20,9 +20,9 @@ from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
-from steepest.descent.loop import settle_of
+from steepest.descent.loop.loop import settle_of
+from steepest.descent.loop.state import CANDIDATE, STALLED
 from steepest.descent.plan import Plan
-from steepest.descent.state import CANDIDATE, STALLED
 from steepest.descent.view import View
 from steepest.inspection.window import window_given
 from steepest.minimizing.parallel import MOST_LANES, descend_together

@@ -14,7 +14,7 @@ from steepest.derivatives.objective import Caller, serve
 from steepest.derivatives.structure import Calling, read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
-from steepest.descent.plan import Plan
+from steepest.descent.plan import Help, Plan
 from steepest.descent.run import Run
 from steepest.descent.view import View
 from steepest.minimizing.restarts import RANDOM, best_of, drawn, read_restarts, template
@@ -240,7 +240,8 @@ def _optimize(
     draws = generator(rng)
     rules = choose(direction, step, boxed=bounds is not None).signed(sign)
     plan, calling, x = planned(f, start, sign, args, gradient, rules, bounds, budget, draws)
-    plan = replace(plan, helped=direction is None and isinstance(step, str) and step == "auto")
+    automatic = direction is None and isinstance(step, str) and step == "auto"
+    plan = replace(plan, help=Help.FULL if automatic else Help.NONE)
     starts = read_restarts(restarts, plan, x, draws, calling)
     return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
 

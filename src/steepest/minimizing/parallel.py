@@ -12,11 +12,11 @@ import numpy as np
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.driver import Driver
 from steepest.descent.ending import Ending
-from steepest.descent.loop import chunk_of
+from steepest.descent.loop.loop import chunk_of
+from steepest.descent.loop.rule_solver import RuleSolver, chunk_sizes
+from steepest.descent.loop.state import Packed
 from steepest.descent.plan import Plan
-from steepest.descent.rule_solver import RuleSolver, chunk_sizes
 from steepest.descent.run import Run
-from steepest.descent.state import Packed
 
 WIDTHS = (4, 8, 16, 32)
 MOST_LANES = WIDTHS[-1]
@@ -31,10 +31,10 @@ def descend_together(plan: Plan, starts: Sequence[np.ndarray], progress: bool | 
 
 
 def _go(drivers: list[Driver], shown: Any) -> list[Ending]:
-    solvers = [driver.solver for driver in drivers]
+    solvers = [driver.solver for driver in drivers if isinstance(driver.solver, RuleSolver)]
     width = next(width for width in WIDTHS if width >= len(solvers))
     for solver in solvers:
-        solver.lanes = width
+        solver.width = width
     endings: list[Ending | None] = [None] * len(drivers)
     sizes = chunk_sizes(time.perf_counter, heavy=False)
     try:
@@ -48,11 +48,11 @@ def _go(drivers: list[Driver], shown: Any) -> list[Ending]:
             allowances = [drivers[k].allowance(size) if k in going else (0, 0) for k in range(len(drivers))]
             for k, rows in zip(going, _chunk(solvers, width, allowances, together, going), strict=True):
                 drivers[k].log.record(rows, since[k])
-            ahead = min((drivers[k] for k in going), key=lambda driver: float(driver.solver.state.best_value))
-            state = ahead.solver.state
-            norm = float(np.linalg.norm(state.gradient))
-            point = ahead.plan.view.rows(np.asarray(state.x)[None])[0]
-            shown.show(int(state.iteration), ahead.solver.sign * float(state.value), norm, point, ahead.meter.elapsed)
+            ahead = min((drivers[k] for k in going), key=lambda driver: driver.solver.status.best_value)
+            status = ahead.solver.status
+            norm = float(np.linalg.norm(status.gradient))
+            point = ahead.plan.view.rows(status.x[None])[0]
+            shown.show(status.iteration, ahead.solver.sign * status.value, norm, point, ahead.meter.elapsed)
     except KeyboardInterrupt:
         return [ending or driver.interrupted() for driver, ending in zip(drivers, endings, strict=True)]
 

@@ -100,9 +100,6 @@ class CustomProblem:
         """Return how the loop's points look: by name."""
         return View(calling, calling.structure.names, "epoch")
 
-    def sharpen(self, objective: Objective, rows: Rows) -> None:
-        """Add nothing: of a function only its slope is known."""
-
     def residuals(self, objective: Objective, rows: Rows) -> tuple[ModelResiduals, Objective]:
         """Return the residuals, and the objective as they serve it."""
         penalty = self.user_penalty

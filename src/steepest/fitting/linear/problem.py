@@ -14,6 +14,7 @@ from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.objective import direct
 from steepest.fitting.linear.quadratic_l1 import WIDEST_MODEL
 from steepest.fitting.linear.remarks import remark
+from steepest.fitting.linear.solvers.base import LinearCertifier
 from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.objective import Rows, objective_of
 from steepest.fitting.result import Fit
@@ -27,8 +28,13 @@ class LinearProblem(LinearSpec):
 
     def objective(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
         """Return the objective, and how its parameters are laid out."""
-        if found := direct(self, rows, seed):
-            return found
+        objective, calling = direct(self, rows, seed) or self.traced_whole(rows, seed)
+        objective.smooth = not kink_of(self.user_penalty) and getattr(self.loss, "curved", True)
+        objective.known, objective.lowest = self.without_columns, self.lowest
+        return objective, calling
+
+    def traced_whole(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
+        """Return the objective traced with its rows, for a loss or a penalty that products do not serve."""
         if is_sparse(self.X):
             kind = "loss" if not isinstance(self.loss, Loss) else "penalty"
             raise ValueError(
@@ -36,19 +42,18 @@ class LinearProblem(LinearSpec):
             )
         return objective_of(self.total(), self.penalty(), self.start, rows, seed)
 
-    def sharpen(self, objective: Objective, rows: Rows) -> None:
-        """Give a convex objective over all rows its certificate."""
-        objective.smooth = not kink_of(self.user_penalty) and getattr(self.loss, "curved", True)
-        objective.known, objective.lowest = self.without_columns, self.lowest
+    def certifier(self, objective: Objective, rows: Rows) -> LinearCertifier | None:
+        """Return the certificate of a convex objective over all rows; None if it is not one."""
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
-            return
+            return None
         glm = self.smoothed(objective.arrays["direct"].glm)
         if glm.smoothing is not None and glm.loss.hardest:
             glm = replace(glm, smoothing=np.asarray(glm.loss.hardest, float))
         if not kink_of(self.user_penalty):
-            objective.certify = Certifier(glm, self.coordinates, self.recession)
-        elif self.how != "whiten":
-            objective.certify = SparseCertifier(glm, self.kinks, self.coordinates, self.recession)
+            return Certifier(glm, self.coordinates, self.recession)
+        if self.how == "whiten":
+            return None
+        return SparseCertifier(glm, self.kinks, self.coordinates, self.recession)
 
     def check_width(self) -> None:
         """Refuse an L1 penalty of more coefficients than proximal Newton takes, where no other solver serves it."""

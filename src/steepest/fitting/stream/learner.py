@@ -21,8 +21,8 @@ from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
 from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.descent.ending import message
+from steepest.descent.loop.state import COLUMNS
 from steepest.descent.progress import Progress
-from steepest.descent.state import COLUMNS
 from steepest.descent.view import View
 from steepest.fitting.linear.coordinates import EPS, WIDEST_GRAM, Coordinates
 from steepest.fitting.result import Fit

@@ -18,7 +18,7 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.tracing.tracer import Traced, stack
-from steepest.descent.verdict.audit import Audit
+from steepest.descent.loop.bound import Bound
 from steepest.fitting.linear.certificates.recession import Recession, falls_forever, is_separated, tilt
 from steepest.fitting.linear.classes import ClassCoordinates
 from steepest.fitting.linear.coordinates import Coordinates, edges
@@ -100,7 +100,7 @@ def _measured(glm: Glm, theta: Array) -> tuple[Seen, Array]:
 
 def bounded(
     seen: Seen, metric: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm, measured: bool = True
-) -> Audit | None:
+) -> Bound | None:
     """Return the bound of what was seen, with what rounding may hide; None where H is singular to rounding."""
     numbers = Seen(*map(float, seen))
     known = Rounding.at(numbers, theta, coordinates, glm)
@@ -113,7 +113,7 @@ def bounded(
     # ‖Mᵀ error of g‖ is added to the decrement that a gap of ½ λ² stands for.
     error = float(np.linalg.norm(pulled))
     gap = (math.sqrt(2 * max(numbers.gap, 0.0)) + error) ** 2 / 2 * (1 + lost) ** 2
-    return Audit(gap + known.value, 4 * (error**2 / 2 + known.value), math.nan, math.nan, 0.0, 1)
+    return Bound(gap + known.value, 4 * (error**2 / 2 + known.value), 1)
 
 
 def errors(
@@ -174,7 +174,7 @@ def rounded_of(seen: Seen, coordinates: Coordinates, measured: bool) -> float:
     return ROUNDINGS * EPS * (seen.condition if measured else blurred)
 
 
-def lowest_of(seen: Seen, known: Rounding, glm: Glm) -> Audit | None:
+def lowest_of(seen: Seen, known: Rounding, glm: Glm) -> Bound | None:
     """Return the bound where the value is, to rounding, what none is below, as where all targets are met; else None."""
     value = float(seen.value) - float(glm.lowest)
     # Rows without a loss have neither slope nor curvature, and may have both where outputs are rounded.
@@ -182,7 +182,7 @@ def lowest_of(seen: Seen, known: Rounding, glm: Glm) -> Audit | None:
     slack = known.value + hidden
     if not (glm.loss.vanishes and value <= slack < math.inf):
         return None
-    return Audit(max(value, 0.0) + slack, 4 * slack, math.nan, math.nan, 0.0, 1)
+    return Bound(max(value, 0.0) + slack, 4 * slack, 1)
 
 
 @dataclass(frozen=True)
@@ -244,25 +244,43 @@ class Proven:
     lowest: float = -math.inf
     floor: float = 0.0
 
-    def tightened(self, report: Audit | None, seen: Seen, known: Rounding | None) -> Audit | None:
+    def tightened(self, report: Bound | None, seen: Seen, known: Rounding | None) -> Bound | None:
         """Return the better of a bound and of what was proven before; remember it."""
         if known is None:
             return report
         above = float(seen.value - self.lowest + known.value)
-        if report is not None and report.decrement <= above:
-            self.lowest, self.floor = float(seen.value) - report.decrement, report.floor
+        if report is not None and report.gap <= above:
+            self.lowest, self.floor = float(seen.value) - report.gap, report.floor
             return report
         if not math.isfinite(above):
             return report
-        return Audit(max(above, 0.0), max(self.floor, 4 * known.value), math.nan, math.nan, 0.0, 1)
+        return Bound(max(above, 0.0), max(self.floor, 4 * known.value), 1)
+
+
+class Measurement(NamedTuple):
+    """The parts of a bound at a point: by the solver that stood there, or by two readings of X.
+
+    Attributes
+    ----------
+    x : array of shape (n,)
+        The point.
+    sums : Seen
+        The sums over the rows.
+    beside : array
+        M with Mᵀ H M = I for a smooth penalty; for an L1 penalty how far each coefficient may move.
+    cost : int
+        How many evaluations it took.
+    """
+
+    x: np.ndarray
+    sums: Seen
+    beside: np.ndarray
+    cost: int
 
 
 @dataclass
 class Certifier:
     """The certificate of a linear model with a convex loss and a quadratic penalty.
-
-    Where a descent has seen at a point what the bound is made of, it costs nothing; else two readings of X, as
-    much as one evaluation.
 
     Attributes
     ----------
@@ -272,21 +290,14 @@ class Certifier:
         What its columns are in the user's units.
     recession : Recession
         Whether the loss falls for ever.
-    near : float
-        What bound is near enough where no tolerance was given, if that is more than rounding.
     proven : Proven
-        What no value is below, by earlier bounds.
-    metric : array or None
-        M with Mᵀ H M = I at the last point looked at, with which descent may go on.
+        The best lower bound on the minimum so far.
     """
 
     glm: Glm
     coordinates: Coordinates
     recession: Recession
-    near: float = 0.0
     proven: Proven = field(default_factory=lambda: Proven())
-    metric: Any = None
-    _known: tuple[np.ndarray, Seen, Any] | None = None
 
     @property
     def frame(self) -> Coordinates | ClassCoordinates:
@@ -294,32 +305,34 @@ class Certifier:
         contrasts = getattr(self.glm.loss, "contrasts", None)
         return self.coordinates if contrasts is None else ClassCoordinates(self.coordinates, contrasts)
 
-    def learn(self, x: Any, seen: Seen, metric: Any) -> None:
-        """Remember what a descent has seen where it stands."""
-        self._known = np.asarray(x), jax.device_get(seen), metric
-
-    def __call__(self, theta: np.ndarray) -> Audit | None:
-        """Return the bound at θ, infinite where there is none yet; None where there can be none."""
-        if self.recession.endless:
-            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 0, endless=self.recession.decided().endless)
-        if theta.size > WIDEST:
+    def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:
+        """Return the parts of a bound at θ; None if a Hessian would be too large, or if there is no minimum."""
+        if theta.size > WIDEST or self.recession.endless:
             return None
-        known = self._known is not None and np.array_equal(self._known[0], theta)
-        if known:
-            assert self._known is not None
-            _, seen, self.metric = self._known
-        else:
-            with compiled_code():
-                seen, self.metric = jax.device_get(_measured(self.glm, theta))
-        cost = 0 if known else 1
-        measured = not (known and self.glm.white and self.glm.loss is squared)
-        metric, where = np.asarray(self.metric), self.coordinates
-        rounding = Rounding.at(seen, theta, where, self.glm)
-        if float(seen.tilt) + moved_by(rounding, metric, where, self.glm) < 1:
+        glm = self.glm if smoothing is None else replace(self.glm, smoothing=smoothing)
+        with compiled_code():
+            sums, metric = jax.device_get(_measured(glm, theta))
+        return Measurement(theta, sums, metric, 1)
+
+    def __call__(self, theta: np.ndarray, known: Measurement | None = None, near: float = 0.0) -> Bound | None:
+        """Return the bound at θ, infinite if there is none yet; None if there can be none.
+
+        `known` are its parts, if they were computed before. A gap up to `near` counts as rounding.
+        """
+        if self.recession.endless:
+            return Bound(math.inf, 0.0, 0, endless=self.recession.decided().endless)
+        known = known or self.measure(theta)
+        if known is None:
+            return None
+        sums, metric, where = known.sums, np.asarray(known.beside), self.coordinates
+        # The metric of whitened least squares is exact, and was not computed from the rows.
+        measured = known.cost > 0 or not (self.glm.white and self.glm.loss is squared)
+        rounding = Rounding.at(sums, theta, where, self.glm)
+        if float(sums.tilt) + moved_by(rounding, metric, where, self.glm) < 1:
             self.recession.exclude()
         finding = self.recession.decided(self.frame.to_user(theta))
         if finding.endless or not finding.sure:
-            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, cost, endless=finding.endless)
-        report = self.proven.tightened(bounded(seen, metric, theta, where, self.glm, measured), seen, rounding)
-        error = errors(seen, metric, theta, self.frame, where, self.glm, measured)
-        return report and replace(report, cost=cost, floor=max(report.floor, self.near), x_error=error)
+            return Bound(math.inf, 0.0, known.cost, endless=finding.endless)
+        report = self.proven.tightened(bounded(sums, metric, theta, where, self.glm, measured), sums, rounding)
+        error = errors(sums, metric, theta, self.frame, where, self.glm, measured)
+        return report and replace(report, cost=known.cost, floor=max(report.floor, near), x_error=error)

@@ -17,11 +17,10 @@ import jax
 import jax.numpy as jnp
 
 from steepest.derivatives.differences import EPS
-from steepest.descent.state import CANDIDATE, RUNNING, STALLED
+from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.certificates.smooth import Seen, look
 from steepest.fitting.linear.glm import Glm, whitened
 from steepest.fitting.linear.solvers.plane_search import search
-from steepest.fitting.linear.solvers.stand import Downhill
 from steepest.models.losses import squared
 
 Array = Any
@@ -33,7 +32,12 @@ HARDER, CENTRED = 0.2, 0.1
 CLOSER = 1 / 16
 
 
-class _Fields(NamedTuple):
+class State(NamedTuple):
+    """Where the descent stands: `value` is the objective, and `height` what is descended, smoothed.
+
+    M is `metric`, with Mᵀ H M = I where `condition` is finite, and else what it was before.
+    """
+
     x: Array
     value: Array
     height: Array
@@ -53,21 +57,12 @@ class _Fields(NamedTuple):
     code: Array
 
 
-class Stand(Downhill, _Fields):
-    """Where the descent stands: `value` is the objective, and `height` what is descended, smoothed.
-
-    M is `metric`, with Mᵀ H M = I where `condition` is finite, and else what it was before.
-    """
-
-    __slots__ = ()
-
-
-def begin(glm: Glm, x: Array, metric: Array) -> Stand:
-    """Stand at a start."""
+def begin(glm: Glm, x: Array, metric: Array) -> State:
+    """State at a start."""
     zero, none = jnp.zeros((), int), jnp.zeros(())
     height, value, gradient, z, metric, condition = bottom(glm, x, metric)
     numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none, condition)
-    return Stand(
+    return State(
         x, value, height, gradient, z, metric, condition, glm.smoothing, jnp.zeros_like(x), jnp.zeros_like(z), numbers,
         zero, zero + 1, glm.first(value), none, zero, zero + RUNNING,
     )  # fmt: skip
@@ -86,7 +81,7 @@ def bottom(glm: Glm, x: Array, metric: Array) -> tuple[Array, ...]:
     return height, value, gradient, z, metric, condition
 
 
-def turn(glm: Glm, here: Stand, tolerance: Array, watch: Array) -> tuple[Stand, Array]:
+def turn(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
     """Take one step, unless the product with it shows that none is needed; also return the part along it."""
     glm = replace(glm, smoothing=here.smoothing)
     d = -here.metric @ (here.metric.T @ here.gradient)
@@ -121,8 +116,8 @@ def closes(glm: Glm, here: Any, gap: Array, asked: Array, rounding: Array, toler
 
 
 def moved(
-    glm: Glm, here: Stand, d: Array, along: Array, rounding: Array, closing: Array
-) -> tuple[Stand, Array]:  # fmt: skip
+    glm: Glm, here: State, d: Array, along: Array, rounding: Array, closing: Array
+) -> tuple[State, Array]:  # fmt: skip
     """Go to the least point of the plane, where the loss may be taken harder; closing, go by Newton's step alone."""
     s = here.step
     w, W = glm.weights(here.x), jnp.stack([glm.weights(d), glm.weights(s)])

@@ -13,21 +13,22 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from steepest.descent.state import CANDIDATE, RUNNING, STALLED
+from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.certificates.smooth import Seen
 from steepest.fitting.linear.certificates.sparse import look
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic_l1 import least, shortest
 from steepest.fitting.linear.solvers.newton import CENTRED, rested, sharpened, suspect
 from steepest.fitting.linear.solvers.spectral import MOST_IDLE, SUFFICIENT
-from steepest.fitting.linear.solvers.stand import Downhill
 
 Array = Any
 
 MOST_HALVINGS = 60
 
 
-class _Fields(NamedTuple):
+class State(NamedTuple):
+    """Where the descent stands; `smooth` is ∇f, `gradient` the shortest subgradient of F, and `height` F smoothed."""
+
     x: Array
     value: Array
     height: Array
@@ -46,18 +47,12 @@ class _Fields(NamedTuple):
     code: Array
 
 
-class Stand(Downhill, _Fields):
-    """Where the descent stands; `smooth` is ∇f, `gradient` the shortest subgradient of F, and `height` F smoothed."""
-
-    __slots__ = ()
-
-
-def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Stand:
-    """Stand at a start; the Hessian says what the curvature is."""
+def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> State:
+    """State at a start; the Hessian says what the curvature is."""
     zero, none = jnp.zeros((), int), jnp.zeros(())
     height, value, smooth, z, H = bottom(glm, lam, x)
     numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none, none)
-    return Stand(
+    return State(
         x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.smoothing, numbers, jnp.abs(x), zero, zero + 1,
         glm.first(value), none, zero, zero + RUNNING,
     )  # fmt: skip
@@ -71,7 +66,7 @@ def bottom(glm: Glm, lam: Array, x: Array) -> tuple[Array, ...]:
     return height + kinks, value + kinks, smooth, z, H
 
 
-def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array, watch: Array) -> tuple[Stand, Array]:
+def turn(glm: Glm, lam: Array, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
     """Take one step, unless the product with it shows that none is needed; also return how much of it was taken."""
     glm = replace(glm, smoothing=here.smoothing)
     d = glm.told(least(here.H, here.smooth, here.x, lam) - here.x)
@@ -92,8 +87,8 @@ def turn(glm: Glm, lam: Array, here: Stand, tolerance: Array, watch: Array) -> t
 
 
 def stepped(
-    glm: Glm, lam: Array, here: Stand, d: Array, along: Array, rounding: Array, closing: Array
-) -> tuple[Stand, Array]:  # fmt: skip
+    glm: Glm, lam: Array, here: State, d: Array, along: Array, rounding: Array, closing: Array
+) -> tuple[State, Array]:  # fmt: skip
     """Go along the step, halved until F falls enough unless it closes; the loss may be taken harder there."""
     w, W, p = glm.weights(here.x), glm.weights(d), glm.weight / glm.mass
     fall = here.smooth @ d + lam @ (jnp.abs(here.x + d) - jnp.abs(here.x))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from steepest.descent.state import CANDIDATE, RUNNING, STALLED
+from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.certificates.recession import is_separated
 from steepest.fitting.linear.glm import Glm, whitened
 from steepest.fitting.linear.solvers.newton import CENTRED, MOST_IDLE, rested, sharpened, suspect
@@ -30,7 +30,7 @@ RENEWED_AFTER = 6
 COLUMNS_A_STEP = 16
 
 
-class Stand(NamedTuple):
+class State(NamedTuple):
     """Where the descent stands: the point, the way from it, the last step with its product, and what was seen.
 
     L-BFGS sees θ = M q, where `metric` is M, absent for the identity; it has been so for `since` steps.
@@ -61,28 +61,13 @@ class Stand(NamedTuple):
     idle: Array
     code: Array
 
-    @property
-    def best_x(self) -> Array:
-        """The point itself: the search never goes up."""
-        return self.x
 
-    @property
-    def best_value(self) -> Array:
-        """The value there."""
-        return self.value
-
-    @property
-    def non_finite(self) -> int:
-        """How many points were evaluated where f is not finite; the search meets them in its plane alone."""
-        return 0
-
-
-def begin(glm: Glm, x: Array, metric: Any) -> Stand:
-    """Stand at a start."""
+def begin(glm: Glm, x: Array, metric: Any) -> State:
+    """State at a start."""
     height, gradient, z = glm.slope(x)
     value = height if glm.smoothing is None else glm.actual(x, z)
     zero, none, q = jnp.zeros((), int), jnp.zeros(()), jnp.zeros_like(x)
-    here = faced(Stand(
+    here = faced(State(
         x, value, height, glm.smoothing, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero,
         zero, zero + 1, glm.first(value), none, none + jnp.inf, none, zero, zero, zero,
     ))  # fmt: skip
@@ -105,7 +90,7 @@ def patience(size: int) -> int:
     return max(RENEWED_AFTER, size // COLUMNS_A_STEP)
 
 
-def renewed(here: Stand, metric: Array) -> Stand:
+def renewed(here: State, metric: Array) -> State:
     """Return the stand in coordinates of another metric, with no step remembered; the same where that is not finite."""
     none = jnp.zeros_like(here.x)
     there = here._replace(
@@ -116,7 +101,7 @@ def renewed(here: Stand, metric: Array) -> Stand:
     return there._replace(since=jnp.zeros_like(here.since))
 
 
-def faced(here: Stand) -> Stand:
+def faced(here: State) -> State:
     """Return the stand with its next direction, and with what that promises: half the decrement."""
     pull = pulled(here.metric, here.gradient)
     way, pairs = LBFGS()(pull, here.pairs, here.q)
@@ -127,7 +112,7 @@ def faced(here: Stand) -> Stand:
     )
 
 
-def turn(glm: Glm, here: Stand, tolerance: Array, watch: Array) -> tuple[Stand, Array]:
+def turn(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
     """Take one step, and turn at its end; also return the part of it that went along the direction."""
     glm = replace(glm, smoothing=here.smoothing)
     d, s = here.direction, here.step
@@ -172,7 +157,7 @@ def turn(glm: Glm, here: Stand, tolerance: Array, watch: Array) -> tuple[Stand, 
     return jax.tree.map(lambda old, new: jnp.where(worse, old, new), stays, there), a[0]
 
 
-def closed(glm: Glm, here: Stand) -> Stand:
+def closed(glm: Glm, here: State) -> State:
     """Take Newton's step from where L-BFGS can't tell values apart: it squares the error.
 
     The stand stays as it is where the Hessian is singular, or a step would move outputs far.

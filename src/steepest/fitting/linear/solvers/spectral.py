@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from steepest.derivatives.differences import EPS
-from steepest.descent.state import CANDIDATE, RUNNING, STALLED
+from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic_l1 import shortest, soft
 
@@ -20,7 +20,7 @@ MOST_IDLE = 3
 RECENT = 5
 
 
-class Sparse(NamedTuple):
+class State(NamedTuple):
     """Where a proximal descent stands; `smooth` is ∇f and `gradient` the shortest subgradient of F."""
 
     x: Array
@@ -41,18 +41,8 @@ class Sparse(NamedTuple):
     idle: Array
     code: Array
 
-    @property
-    def resets(self) -> int:
-        """How often the direction began anew: never."""
-        return 0
 
-    @property
-    def non_finite(self) -> int:
-        """How many points were evaluated where f is not finite."""
-        return 0
-
-
-def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Sparse:
+def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> State:
     """Stand at a start."""
     f, g, z = glm.slope(x)
     value, none, zero = f + lam @ jnp.abs(x), jnp.zeros(()), jnp.zeros((), int)
@@ -60,16 +50,16 @@ def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> Sparse:
     estimate = v @ v / (2 * curvature)
     code = jnp.where(estimate <= glm.rounding(value), CANDIDATE, RUNNING)
     recent = jnp.full(RECENT, value)
-    return Sparse(
+    return State(
         x, value, g, v, z, jnp.asarray(curvature, float), recent, zero, zero + 1, glm.first(value), estimate,
         none + jnp.inf, none, x, value, zero, code,
     )  # fmt: skip
 
 
-def spectral(glm: Glm, lam: Array, here: Sparse, tolerance: Array, watch: Array) -> tuple[Sparse, Array]:
+def spectral(glm: Glm, lam: Array, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
     """Try one proximal step of the Barzilai-Borwein size; one that leads up is tried again at half the size.
 
-    SpaRSA: Wright, Nowak and Figueiredo, "Sparse reconstruction by separable approximation" (2009).
+    SpaRSA: Wright, Nowak and Figueiredo, "State reconstruction by separable approximation" (2009).
     """
     a = here.curvature
     x = soft(here.x - here.smooth / a, lam / a)
@@ -91,7 +81,7 @@ def spectral(glm: Glm, lam: Array, here: Sparse, tolerance: Array, watch: Array)
     return jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, stays), 1 / a
 
 
-def arrived(glm: Glm, lam: Array, here: Sparse, x: Array) -> Sparse:
+def arrived(glm: Glm, lam: Array, here: State, x: Array) -> State:
     """Return the stand at a new point."""
     f, g, z = glm.slope(x)
     s, y = x - here.x, g - here.smooth
@@ -106,8 +96,8 @@ def arrived(glm: Glm, lam: Array, here: Sparse, x: Array) -> Sparse:
 
 
 def judged(
-    glm: Glm, here: Sparse, there: Sparse, estimate: Array, tolerance: Array, stuck: Array, watch: Array
-) -> Sparse:  # fmt: skip
+    glm: Glm, here: State, there: State, estimate: Array, tolerance: Array, stuck: Array, watch: Array
+) -> State:  # fmt: skip
     """Return the stand with what is said of it: near, stuck, or on the way."""
     rounding = glm.rounding(there.value)
     near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, there.value), rounding)
