@@ -29,7 +29,7 @@ TOGETHER, SMALLEST = 16, 1e-15
 
 def bears(rules: Rules, glm: Glm) -> bool:
     """Tell whether steps by these rules leave alone what a batch has nothing of."""
-    plain = isinstance(rules.direction, Plain) and not (rules.optax or rules.adapts)
+    plain = isinstance(rules.direction, Plain) and not rules.adapts
     X = glm.X
     return plain and isinstance(X, SparseRows) and X.mean is None and X.turn is None
 
