@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-# The functions below import matplotlib themselves: it loads slowly, and a run can be read as text or numbers without it.
+# The functions below import matplotlib themselves: it loads slowly, and a run can be read as numbers without it.
 
 # Keyword arguments of matplotlib's plotting methods.
 Look = dict[str, Any]
