@@ -240,7 +240,7 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
             report = smooth_certificate.bounded(one, beside[k], theta[k], where[k], alone)
             found = smooth_certificate.errors(one, beside[k], theta[k], where[k], where[k], alone)
             errors[k] = np.nan if found is None else found
-        bounds[k] = np.nan if report is None else report.decrement
+        bounds[k] = np.nan if report is None else report.gap
     return at, bounds, errors
 
 

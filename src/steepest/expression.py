@@ -7,7 +7,6 @@ mistake. Then `ast` parses the text, and each node becomes an operation listed h
 from __future__ import annotations
 
 import ast
-import difflib
 import functools
 import inspect
 import keyword
@@ -20,6 +19,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from steepest.arguments import guess_or_list
 from steepest.types import Array, Function
 
 # Limits of a formula: characters, depth of nesting, and numbers and operations. Chosen, not measured: far more than a
@@ -412,8 +412,7 @@ def _node_problem(node: ast.expr) -> str:
             count = "two or more" if name in _EXTREMES else getattr(_FUNCTIONS[name], "nin", None)
             return f"{len(args)} given where {name} takes {count}; separate them by commas"
         case ast.Call(func=ast.Name(id=name)):
-            near = difflib.get_close_matches(name.lower(), _FUNCTIONS, n=1)
-            known = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_FUNCTIONS))}"
+            known = guess_or_list(name.lower(), sorted(_FUNCTIONS))
             return f"not a function; for a product write {_short(name)}*(...); {known}"
     return _ALLOWED
 

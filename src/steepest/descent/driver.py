@@ -15,12 +15,12 @@ from steepest.derivatives.clock import OutOfTime
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.ending import Ending, message
 from steepest.descent.log import Log
+from steepest.descent.loop.rule_solver import CHUNK_SECONDS, FIRST_CHUNK, chunk_sizes
+from steepest.descent.loop.state import BOTTOMLESS, CANDIDATE, NON_FINITE, STALLED, UNBOUNDED
 from steepest.descent.meter import Meter
 from steepest.descent.plan import Plan
 from steepest.descent.progress import Progress
-from steepest.descent.rule_solver import CHUNK_SECONDS, FIRST_CHUNK, chunk_sizes
 from steepest.descent.run import Run
-from steepest.descent.state import BOTTOMLESS, CANDIDATE, NON_FINITE, STALLED, UNBOUNDED
 from steepest.descent.verdict.answer import checked, gradient_at
 from steepest.descent.verdict.judge import Judge
 from steepest.trace import Certificate, Outcome, Trace
@@ -83,7 +83,7 @@ class Driver:
     def gone(self) -> Ending:
         """Go on to the end, and return it."""
         objective = self.solver.objective
-        sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.pace > CHUNK_SECONDS / FIRST_CHUNK)
+        sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.slope_seconds > CHUNK_SECONDS / FIRST_CHUNK)
         since = self.meter.elapsed
         try:
             while True:
@@ -107,19 +107,18 @@ class Driver:
             if self.solver.objective.compiled is not None or not _of_function(error):
                 raise
             self.rescue(since)
-            facts = f"{type(error).__name__}: {error}, on the way from {_point(self.solver.state.x)}"
+            facts = f"{type(error).__name__}: {error}, on the way from {_point(self.solver.status.x)}"
             return Ending(Outcome.RAISED, facts)
 
     def rescue(self, since: float) -> None:
         """Record what a chunk has done that was cut short."""
-        if hasattr(self.solver, "rescued"):
-            self.log.record(self.solver.rescued(), since)
+        self.log.record(self.solver.unfinished(), since)
 
     def interrupted(self) -> Ending:
         return Ending(Outcome.INTERRUPTED, "stopped from the keyboard; this is the best point so far")
 
     def allowance(self, size: int) -> tuple[int, int]:
-        done = int(self.solver.state.iteration)
+        done = self.solver.status.iteration
         watched = self.log.callback is not None or self.plan.watch is not None
         rows = 1 if watched else int(min(self.meter.iterations, self.judge.probe_after)) - done
         if self.plan.budget.evaluations is not None:
@@ -129,8 +128,10 @@ class Driver:
 
     def verdict(self) -> Ending | None:
         """Return how the run ended, or None while it goes on."""
-        state = self.solver.state
-        code, done = int(state.code), int(state.iteration)
+        status = self.solver.status
+        code, done = status.code, status.iteration
+        if self.solver.ending is not None:
+            return self.solver.ending
         if code in (CANDIDATE, STALLED):
             before, limited = self.stands(), self.meter.done
             ending = self.judge.examined(code)
@@ -142,10 +143,10 @@ class Driver:
             if ending := self.judge.far_out():
                 return ending
             beyond = ("fell below", "falls") if self.solver.sign > 0 else ("rose above", "rises")
-            facts = f"the value {beyond[0]} {self.solver.sign * float(state.best_value):.3g} and still {beyond[1]}"
+            facts = f"the value {beyond[0]} {self.solver.sign * status.best_value:.3g} and still {beyond[1]}"
             return Ending(Outcome.UNBOUNDED, facts)
         if code == BOTTOMLESS:
-            facts = f"the value is {-self.solver.sign * math.inf:+} one step from {_point(state.x)}"
+            facts = f"the value is {-self.solver.sign * math.inf:+} one step from {_point(status.x)}"
             return Ending(Outcome.UNBOUNDED, facts)
         if code == NON_FINITE:
             return self.broken_off()
@@ -159,7 +160,7 @@ class Driver:
         if ending := self.meter.over(self.solver.objective.cost):
             return ending
         if self.plan.rules.searches and self.idle(done) > MOST_IDLE:
-            scale = self.solver.objective.scale(float(state.first_value), float(state.best_value))
+            scale = self.solver.objective.scale(status.first_value, status.best_value)
             asked = self.plan.budget.tolerance * scale
             return self.judge.stalled(Certificate(tolerance=asked))
         if done >= self.judge.probe_after:
@@ -168,7 +169,7 @@ class Driver:
 
     def idle(self, done: int) -> int:
         """Return how many evaluations were made since the last iteration."""
-        evaluations = int(self.solver.state.evaluations)
+        evaluations = self.solver.status.evaluations
         if done != self.moved[0]:
             self.moved = done, evaluations
         return evaluations - self.moved[1]
@@ -182,27 +183,27 @@ class Driver:
         return Ending(Outcome.COMPLETED, facts)
 
     def completed(self, done: int) -> Ending:
-        first = float(self.solver.state.first_value)
+        first = self.solver.status.first_value
         if self.log.last_value > first:
             return self.diverged(self.log.last_value)
         return Ending(Outcome.COMPLETED, f"{self.meter.count(done)} done as asked; no claim of convergence")
 
     def broken_off(self) -> Ending:
-        state = self.solver.state
-        if float(state.value) > float(state.first_value):
-            return self.diverged(float(state.value))
+        status = self.solver.status
+        if status.value > status.first_value:
+            return self.diverged(status.value)
         return Ending(
             Outcome.NON_FINITE,
-            f"after {self.plan.view.counted} {int(state.iteration):,} the step led to a value that is not finite",
+            f"after {self.plan.view.counted} {status.iteration:,} the step led to a value that is not finite",
         )
 
     def diverged(self, last: float) -> Ending:
-        state, sign = self.solver.state, self.solver.sign
-        first = float(state.first_value)
+        status, sign = self.solver.status, self.solver.sign
+        first = status.first_value
         moved = "rose" if sign > 0 else "fell"
-        count = self.meter.count(int(state.iteration))
+        count = self.meter.count(status.iteration)
         facts = f"the value {moved} from {sign * first:.4g} to {sign * last:.4g} in {count}"
-        steepest = float(state.steepest)
+        steepest = status.steepest
         if steepest > 0:
             facts += f"; the curvature seen is up to {steepest:.3g}, so keep the step below {2 / steepest:.3g}"
         return Ending(Outcome.DIVERGED, facts)
@@ -210,23 +211,23 @@ class Driver:
     def finish(self, ending: Ending) -> Run:
         """Return the run that ended so, its answer held against a plain call."""
         solver, view, objective = self.solver, self.plan.view, self.solver.objective
-        state = solver.state
+        status = solver.status
         self.checkpoint = self.checkpoint or self.stands()
         if self.plan.watch is None:
-            best, seen = np.array(state.best_x), float(state.best_value)
+            best, seen = np.array(status.best_x), status.best_value
             # If values tie within rounding, keep the last one: it is the least smoothed.
             risen = self.log.best.value < seen - 1e-9 * abs(seen)
             if self.log.best.x is not None and risen and ending.outcome is not Outcome.CONVERGED:
                 best, seen = self.log.best.x, self.log.best.value
         else:
-            best, seen = self.log.best.among(state)
-            ending = self.log.best.told(ending, int(state.iteration))
+            best, seen = self.log.best.among(status)
+            ending = self.log.best.told(ending, status.iteration)
         with objective.clock.ends(self.meter.until):
             gradient = gradient_at(solver, best)
             ending, value, checks = checked(solver, view.names, self.start, ending, best, seen, gradient)
         for count, kind, detail in (
-            (int(state.resets), "reset", "the direction lost descent and began anew"),
-            (int(state.non_finite), "non-finite", "trial points where the function is not finite"),
+            (status.resets, "reset", "the direction lost descent and began anew"),
+            (status.non_finite, "non-finite", "trial points where the function is not finite"),
             (solver.gaps, "differences", "points with a finite value and no exact gradient"),
         ):
             if count:
@@ -238,7 +239,7 @@ class Driver:
             x=view.point(best),
             fun=value,
             jac=view.gradient(gradient),
-            nit=int(state.iteration) * objective.updates,
+            nit=status.iteration * objective.updates,
             nfev=evaluations + checks,
             njev=evaluations // objective.cost,
             outcome=ending.outcome,

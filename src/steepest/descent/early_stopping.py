@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from steepest.descent.ending import Ending
+from steepest.descent.loop.solver import Status
 from steepest.trace import Certificate, Outcome
 
 
@@ -40,9 +40,9 @@ class BestEpoch:
             return replace(self, unseen=self.unseen + 1)
         return BestEpoch(loss, epoch, value, x.copy(), self.unseen) if loss < self.loss else self
 
-    def among(self, state: Any) -> tuple[np.ndarray, float]:
+    def among(self, status: Status) -> tuple[np.ndarray, float]:
         """Return the best point with its value: that with the least value where no validation loss was finite."""
-        return (np.array(state.best_x), float(state.best_value)) if self.x is None else (self.x, self.value)
+        return (np.array(status.best_x), status.best_value) if self.x is None else (self.x, self.value)
 
     def told(self, ending: Ending, last: int) -> Ending:
         """Return how a descent of so many epochs ended whose answer is that of the best one.

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
 from steepest.descent.early_stopping import BestEpoch, EarlyStopping
+from steepest.descent.loop.solver import Solver
+from steepest.descent.loop.state import COLUMNS
 from steepest.descent.meter import Meter
 from steepest.descent.progress import Progress
-from steepest.descent.state import COLUMNS
 from steepest.descent.view import View
 from steepest.trace import Event, Recorder, Trace
+from steepest.types import Callback
 
 
 class Log:
@@ -28,12 +28,12 @@ class Log:
     """
 
     def __init__(
-        self, solver: Any, view: View, watch: EarlyStopping | None, meter: Meter, callback: Callable[..., Any] | None,
+        self, solver: Solver, view: View, watch: EarlyStopping | None, meter: Meter, callback: Callback | None,
         progress: Progress,
     ) -> None:  # fmt: skip
         self.solver, self.view, self.watch, self.meter = solver, view, watch, meter
         self.callback, self.progress, self.best, self.stopped = callback, progress, BestEpoch(), False
-        self.called, self.last_value = int(solver.state.iteration), float(solver.state.value)
+        self.called, self.last_value = solver.status.iteration, solver.status.value
         epoch = ("epoch",) if view.counted == "epoch" else ()
         watched = ("validation",) if watch else ()
         self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch, *watched))
@@ -54,7 +54,7 @@ class Log:
 
     def tell(self, kind: str, detail: str, count: int = 1) -> None:
         """Add an event."""
-        self.recorder.events.append(Event(int(self.solver.state.iteration), kind, detail, count))
+        self.recorder.events.append(Event(self.solver.status.iteration, kind, detail, count))
 
     def record(self, rows: np.ndarray, since: float) -> None:
         """Keep rows, their values in the user's sign; times inside a chunk are spread evenly."""
@@ -69,7 +69,7 @@ class Log:
         rows[:, 2] *= self.solver.sign
         seconds = np.linspace(since, self.meter.elapsed, len(rows) + 1)[1:, None]
         scalars, points = rows[:, : len(COLUMNS)], self.view.rows(rows[:, len(COLUMNS) :])
-        epochs = scalars[:, :1].copy() if self.view.counted == "epoch" else scalars[:, :0]
+        epochs = self.view.epochs(scalars)
         scalars[:, 0] *= self.solver.objective.updates
         self.recorder.append(np.hstack([scalars, seconds, epochs, losses]), points)
         self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.meter.elapsed, *losses[-1])
@@ -77,7 +77,7 @@ class Log:
     @property
     def rises(self) -> bool:
         """Whether the descent may lead up, as where a loss with kinks is taken softly and then harder."""
-        return getattr(self.solver.state, "smoothing", None) is not None
+        return self.solver.rises
 
     def remember(self, rows: np.ndarray) -> None:
         """Remember the least value with its point, of a descent that itself remembers where it stands alone."""
@@ -97,14 +97,14 @@ class Log:
 
     def called_back(self) -> bool:
         """Call back where an iteration was done since, and tell whether that ends the run, or did before."""
-        state = self.solver.state
-        if self.stopped or self.callback is None or int(state.iteration) == self.called:
+        status = self.solver.status
+        if self.stopped or self.callback is None or status.iteration == self.called:
             return self.stopped
-        self.called = int(state.iteration)
+        self.called = status.iteration
         result = SimpleNamespace(
-            x=self.view.point(np.asarray(state.x)),
-            fun=self.solver.sign * float(state.value),
-            nit=int(state.iteration),
+            x=self.view.point(status.x),
+            fun=self.solver.sign * status.value,
+            nit=status.iteration,
             nfev=self.meter.spent,
         )
         try:

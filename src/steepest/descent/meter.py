@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
 
 from steepest.derivatives.objective import Objective
 from steepest.descent.budget import Budget
 from steepest.descent.ending import Ending
+from steepest.descent.loop.solver import Solver
 from steepest.trace import Outcome
 
 
@@ -21,15 +21,16 @@ class Meter:
         How many values were taken off the way of the descent.
     """
 
+    solver: Solver
+
     def __init__(self, budget: Budget, objective: Objective, counted: str, seconds: float = 0.0) -> None:
         self.budget, self.objective, self.counted = budget, objective, counted
         self.began, self.before, self.searched = objective.clock.begin() - seconds, seconds, objective.overhead
         self.aside = self.begun_at = 0
-        self.solver: Any = None
 
-    def attend(self, solver: Any) -> None:
+    def attend(self, solver: Solver) -> None:
         """Count what a solver does from now on."""
-        self.solver, self.begun_at = solver, int(solver.state.iteration)
+        self.solver, self.begun_at = solver, solver.status.iteration
 
     @property
     def iterations(self) -> int:
@@ -50,12 +51,12 @@ class Meter:
     def spent(self) -> int:
         """How many values were taken."""
         searched = self.objective.overhead - self.searched
-        return int(self.solver.state.evaluations) * self.objective.cost + self.aside + searched
+        return self.solver.status.evaluations * self.objective.cost + self.aside + searched
 
     @property
     def done(self) -> bool:
         """Whether all iterations are done that may be."""
-        return int(self.solver.state.iteration) >= self.iterations
+        return self.solver.status.iteration >= self.iterations
 
     @property
     def late(self) -> bool:
@@ -75,7 +76,7 @@ class Meter:
     def timed_out(self) -> Ending:
         """Say that the time is over, and what took longer than was given."""
         spent, given = self.elapsed - self.before, self.budget.seconds or 0.0
-        facts = f"{spent:.2g} s spent, {self.count(int(self.solver.state.iteration))} done"
+        facts = f"{spent:.2g} s spent, {self.count(self.solver.status.iteration)} done"
         if spent > given + 1:
             facts += f": a single call of the function, or its compilation, took longer than the {given:.2g} s given"
         return Ending(Outcome.TIME_LIMIT, facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from enum import IntEnum
 
 import numpy as np
 
@@ -12,8 +12,9 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.objective import Objective
 from steepest.descent.budget import Budget
 from steepest.descent.early_stopping import EarlyStopping
+from steepest.descent.loop.rule_solver import RuleSolver
+from steepest.descent.loop.solver import Solver
 from steepest.descent.progress import Progress
-from steepest.descent.rule_solver import RuleSolver
 from steepest.descent.view import View
 from steepest.rules.pair import Rules
 
@@ -24,12 +25,19 @@ EARLY = 1e-8
 FEW_VARIABLES = 20
 
 
+class Help(IntEnum):
+    """What the judge may do beyond judging, if the rules are not the user's own."""
+
+    NONE = 0
+    # Take Newton's steps.
+    NEWTON = 1
+    # Also begin with them early, even out the coordinates, and look for a minimum at a kink.
+    FULL = 2
+
+
 @dataclass(frozen=True)
 class Plan:
-    """The function to descend, the rules, and the budget; descents from several starts share one plan.
-
-    Where the user chose no rules, `helped` allows the judge to take steps by the Hessian.
-    """
+    """The function to descend, the rules, the budget, and the judge's help; several starts can share one plan."""
 
     objective: Objective
     view: View
@@ -37,8 +45,8 @@ class Plan:
     sign: float
     budget: Budget
     box: Box | None = None
-    solver: Callable[..., Any] = RuleSolver
-    helped: bool = False
+    solver: Callable[..., Solver] = RuleSolver
+    help: Help = Help.NONE
     watch: EarlyStopping | None = None
 
     @property
@@ -51,11 +59,11 @@ class Plan:
         """How near is near enough for the solver; below 0, nothing is."""
         if self.counted:
             return -1.0
-        early = self.helped and self.solver is RuleSolver and self.objective.size <= FEW_VARIABLES
+        early = self.help is Help.FULL and self.objective.size <= FEW_VARIABLES
         early = early or bool(self.budget.wishes)
         return self.budget.tolerance or (EARLY if early else 0.0)
 
-    def begun(self, start: np.ndarray) -> Any:
+    def begun(self, start: np.ndarray) -> Solver:
         """Return a solver that stands at a start."""
         return self.solver(self.objective, self.rules, self.sign, self.near, start, self.box)
 

@@ -10,8 +10,9 @@ from typing import Any
 from steepest.data.batches import Layout
 from steepest.derivatives.objective import Objective
 from steepest.descent.budget import Budget
-from steepest.descent.plan import Plan
-from steepest.fitting.function.least_squares import LeastSquares
+from steepest.descent.loop.rule_solver import RuleSolver
+from steepest.descent.plan import Help, Plan
+from steepest.fitting.function.least_squares import LeastSquaresSolver
 from steepest.fitting.function.levenberg import LevenbergMarquardt
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import MOST_PARAMETERS, MOST_WORK, ModelResiduals, hindrance
@@ -19,8 +20,12 @@ from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.linear.quadratic_l1 import WIDEST_MODEL
-from steepest.fitting.linear.solvers.base import LbfgsSolver, NewtonSolver, ProximalGradientSolver, ProximalNewtonSolver
-from steepest.fitting.linear.solvers.saga import SagaThenNewton, SagaThenPlane
+from steepest.fitting.linear.solvers.base import LinearCertifier, LinearSolver
+from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
+from steepest.fitting.linear.solvers.newton import NewtonSolver
+from steepest.fitting.linear.solvers.proximal_gradient import ProximalGradientSolver
+from steepest.fitting.linear.solvers.proximal_newton import ProximalNewtonSolver
+from steepest.fitting.linear.solvers.saga import Saga
 from steepest.fitting.objective import Rows
 from steepest.models.losses import Loss, squared
 from steepest.rules.choose import LEVENBERG, choose
@@ -42,7 +47,9 @@ class Case:
     problem : LinearProblem or CustomProblem
         A model with its loss and its penalty.
     objective : Objective
-        The value to descend, with its certificate where it has one.
+        The value to descend.
+    certifier : Certifier, SparseCertifier or None
+        The certificate of a linear model, if it has one.
     rows : Rows
         All rows.
     layout : Layout
@@ -57,6 +64,7 @@ class Case:
 
     problem: LinearProblem | CustomProblem
     objective: Objective
+    certifier: LinearCertifier | None
     rows: Rows
     layout: Layout
     seed: int
@@ -83,29 +91,33 @@ class Case:
     @property
     def is_smooth(self) -> bool:
         """Whether a linear model has the certificate of a loss without an L1 penalty."""
-        return self.automatic and isinstance(self.objective.certify, Certifier)
+        return self.automatic and isinstance(self.certifier, Certifier)
 
     @property
     def is_sparse(self) -> bool:
         """Whether a linear model has the certificate of an L1 penalty."""
-        return self.automatic and isinstance(self.objective.certify, SparseCertifier)
+        return self.automatic and isinstance(self.certifier, SparseCertifier)
 
     @property
     def is_narrow(self) -> bool:
         """Whether the coefficients are few enough for Newton's method."""
-        loss, how = self.problem.loss, getattr(self.problem, "how", "")
+        loss, problem = self.problem.loss, self.problem
         most = NARROW if isinstance(loss, Loss) and loss.curved else NARROW_IF_BENT
-        return (loss is squared and how == "whiten") or self.objective.size <= most
+        whitened = isinstance(problem, LinearProblem) and problem.rescale == "whiten"
+        return (loss is squared and whitened) or self.objective.size <= most
 
-    @property
-    def descended(self) -> tuple[Any, ...]:
-        """What a solver of linear models descends on: the products with rows, and λ or the mean curvature."""
-        problem, certify = self.problem, self.objective.certify
+    def solved_by(self, solver: Callable[..., LinearSolver], opened: bool = False) -> Callable[..., LinearSolver]:
+        """Return how a solver of linear models is made: with the model, λ or the curvature, and the certificate."""
+        problem, certifier = self.problem, self.certifier
         assert isinstance(problem, LinearProblem)
-        if isinstance(certify, SparseCertifier):
-            wide = len(problem.kinks) > WIDEST_MODEL
-            return (certify.glm if wide else problem.smoothed(certify.glm), certify.lam), problem.curvature
-        return problem.smoothed(certify.glm), problem.curvature  # type: ignore[union-attr]
+        assert certifier is not None
+        glm = problem.smoothed(certifier.glm)
+        if isinstance(certifier, SparseCertifier):
+            # Without a Hessian there is no smoothing.
+            model = certifier.glm if len(problem.kinks) > WIDEST_MODEL else glm
+            return partial(solver, model, certifier.lam, problem.curvature, certifier)
+        opening = {"opening": Saga(glm, self.layout, self.seed)} if opened else {}
+        return partial(solver, glm, problem.curvature, certifier, **opening)
 
 
 @dataclass(frozen=True)
@@ -132,29 +144,23 @@ class Choice:
         return f"{self.name}: {self.serves}"
 
 
-def _by(solver: Callable[..., Any]) -> Callable[[Case, Plan], Planned]:
-    """Return what plans by a solver of linear models."""
-    return lambda case, plan: (replace(plan, solver=partial(solver, *case.descended)), None)
-
-
-def _in_batches(solver: Callable[..., Any]) -> Callable[[Case, Plan], Planned]:
-    """Return what plans by a solver that begins in batches."""
-    return lambda case, plan: (
-        replace(plan, solver=partial(solver, case.layout, case.seed, *case.descended)), None,
-    )  # fmt: skip
+def _by(solver: Callable[..., LinearSolver], *, opened: bool = False) -> Callable[[Case, Plan], Planned]:
+    """Return what plans by a solver of linear models, which epochs in batches may open."""
+    return lambda case, plan: (replace(plan, solver=case.solved_by(solver, opened)), None)
 
 
 def _by_residuals(case: Case, plan: Plan) -> Planned:
     assert isinstance(case.problem, CustomProblem)
     residuals, objective = case.problem.residuals(case.objective, case.rows)
-    solver, rules = partial(LeastSquares, residuals=residuals), Rules(LevenbergMarquardt(), LevenbergMarquardt())
-    return replace(plan, objective=objective, rules=rules, solver=solver, helped=True), residuals
+    solver, rules = partial(LeastSquaresSolver, residuals=residuals), Rules(LevenbergMarquardt(), LevenbergMarquardt())
+    return replace(plan, objective=objective, rules=rules, solver=solver, help=Help.NEWTON), residuals
 
 
 def _by_rules(case: Case, plan: Plan) -> Planned:
-    # The judge helps on what no solver of its own descends.
-    helped = case.automatic and isinstance(case.problem, CustomProblem) and not case.in_batches
-    return replace(plan, helped=helped), None
+    # A linear model is convex, and in batches no descent comes to rest: the judge has nothing to help with.
+    alone = not case.automatic or isinstance(case.problem, LinearProblem) or case.in_batches
+    solver = partial(RuleSolver, certifier=case.certifier)
+    return replace(plan, help=Help.NONE if alone else Help.FULL, solver=solver), None
 
 
 TABLE = (
@@ -168,13 +174,13 @@ TABLE = (
         "SAGA, then Newton's method",
         f"a linear model in batches, up to {NARROW} coefficients, or {NARROW_IF_BENT} where slopes bend suddenly",
         "two epochs in batches come near, and all rows give the last digits with a certificate",
-        lambda case: case.is_smooth and case.in_batches and case.is_narrow, _in_batches(SagaThenNewton),
+        lambda case: case.is_smooth and case.in_batches and case.is_narrow, _by(NewtonSolver, opened=True),
     ),
     Choice(
         "SAGA, then L-BFGS",
         "a linear model in batches, of more coefficients than Newton's method takes",
         "the same, without Hessians",
-        lambda case: case.is_smooth and case.in_batches, _in_batches(SagaThenPlane),
+        lambda case: case.is_smooth and case.in_batches, _by(LbfgsSolver, opened=True),
     ),
     Choice(
         "Newton's method",
@@ -228,12 +234,12 @@ def choose_solver(
 ) -> tuple[Plan, ModelResiduals | None, Choice]:  # fmt: skip
     """Return the plan of a problem, its residuals where it is descended by them, and the row of the table it is by."""
     layout = rows.layout
-    if automatic and layout.batches > 1 and isinstance(problem, LinearProblem) and problem.bears_saga:
+    if automatic and layout.batches > 1 and isinstance(problem, LinearProblem) and problem.allows_saga:
         # The batches are those of the first epochs alone.
         rules, rows = choose(None, "auto"), replace(rows, layout=replace(layout, size=layout.rows, shuffle=False))
     objective, calling = problem.objective(rows, seed)
-    problem.sharpen(objective, rows)
-    case = Case(problem, objective, rows, layout, seed, direction, automatic)
+    certifier = problem.certifier(objective, rows) if isinstance(problem, LinearProblem) else None
+    case = Case(problem, objective, certifier, rows, layout, seed, direction, automatic)
     if direction == LEVENBERG and case.hindrance:
         raise ValueError(f"direction={direction!r}: {case.hindrance}; leave direction= out")
     if case.is_sparse and isinstance(problem, LinearProblem):

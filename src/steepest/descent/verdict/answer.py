@@ -13,16 +13,16 @@ from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import scale_of
 from steepest.descent.ending import Ending
-from steepest.descent.rule_solver import RuleSolver
+from steepest.descent.loop.solver import Solver
 from steepest.descent.verdict.audit import LARGEST_AUDIT
 from steepest.trace import Outcome
 
 ASIDE = 0.1
 
 
-def gradient_at(solver: RuleSolver, x: np.ndarray) -> np.ndarray:
-    if np.array_equal(x, np.asarray(solver.state.x)):
-        return solver.sign * np.asarray(solver.state.gradient)
+def gradient_at(solver: Solver, x: np.ndarray) -> np.ndarray:
+    if np.array_equal(x, solver.status.x):
+        return solver.sign * solver.status.gradient
     try:
         return solver.objective.slope(x)[1]
     except (Exception, OutOfTime):  # noqa: BLE001 - a function that raised before may raise here again
@@ -30,7 +30,7 @@ def gradient_at(solver: RuleSolver, x: np.ndarray) -> np.ndarray:
 
 
 def checked(
-    solver: RuleSolver, names: Sequence[str], start: np.ndarray, ending: Ending, x: np.ndarray, seen: float,
+    solver: Solver, names: Sequence[str], start: np.ndarray, ending: Ending, x: np.ndarray, seen: float,
     gradient: np.ndarray,
 ) -> tuple[Ending, float, int]:  # fmt: skip
     """Hold the answer, and the value seen there, against a plain call, and a given gradient against differences.
@@ -58,7 +58,7 @@ def checked(
     if wrong:
         return Ending(Outcome.WRONG_GRADIENT, wrong), value, spent
     # None of these values shows how much rounding changes small residuals of large numbers.
-    slack = slack_of([value, float(solver.state.first_value)], x, gradient, objective.precision)
+    slack = slack_of([value, solver.status.first_value], x, gradient, objective.precision)
     slack += 100 * solver.noise
     if objective.compiled is not None and not agree(seen, value, slack):
         drop(objective.key)
@@ -67,7 +67,7 @@ def checked(
     return ending, value, spent
 
 
-def _wrong_slope(solver: RuleSolver, coordinates: Sequence[str], points: dict[str, np.ndarray]) -> tuple[str, int]:
+def _wrong_slope(solver: Solver, coordinates: Sequence[str], points: dict[str, np.ndarray]) -> tuple[str, int]:
     """Return what is wrong with a gradient that was given, where that is sure at one of the points, else nothing.
 
     Beside it stands how many values that took.

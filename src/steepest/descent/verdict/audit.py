@@ -12,6 +12,7 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, least_size
 from steepest.derivatives.higher import hessian_at, hessian_by_differences
 from steepest.derivatives.objective import Objective
+from steepest.descent.loop.bound import Bound
 from steepest.descent.verdict.modes import Modes, Slope
 
 LARGEST_AUDIT = 200
@@ -81,6 +82,13 @@ class Audit:
     modes: Modes | None = None
     holds: bool = True
     left: float = 0.0
+
+    @classmethod
+    def of(cls, bound: Bound) -> Audit:
+        """Return a certificate as an audit, which knows no curvature."""
+        nothing = math.nan
+        gap, floor, cost = bound.gap, bound.floor, bound.cost
+        return cls(gap, floor, nothing, nothing, 0.0, cost, endless=bound.endless, x_error=bound.x_error)
 
     @property
     def curvature(self) -> tuple[float, ...]:

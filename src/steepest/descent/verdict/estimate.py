@@ -28,8 +28,8 @@ class Estimate:
 
     def __call__(self, stalled: bool) -> Certificate:
         """Return what is known of the best point, after the steps that led there."""
-        state, x = self.solver.state, self.excursion.best
-        gap, bound = float(state.estimate), self.bound(x, np.asarray(state.gradient))
+        status, x = self.solver.status, self.excursion.best
+        gap, bound = status.estimate, self.bound(x, status.gradient)
         if not (self.looks and (stalled or self.goal.asked >= bound)):
             return Certificate("estimated", gap, bound)
         # The steps have seen only some of the curvatures.
@@ -76,7 +76,7 @@ class Estimate:
         box, size = self.solver.box, self.excursion.size(x)
         free = np.ones(x.size, dtype=bool) if box is None else ~box.held(x, gradient)
         length = self.solver.objective.precision ** (1 / 3) * float(np.linalg.norm(size))
-        most = max(FEWEST, int(PART * int(self.solver.state.evaluations)))
+        most = max(FEWEST, int(PART * self.solver.status.evaluations))
         residual, step, gains = np.where(free, -gradient, 0.0), np.zeros(x.size), [0.0]
         squared = first = float(residual @ residual)
         direction = residual

@@ -10,8 +10,8 @@ import numpy as np
 from steepest.derivatives.differences import EPS, least_size
 from steepest.derivatives.noise import noise_level
 from steepest.descent.log import Log
+from steepest.descent.loop.solver import Solver
 from steepest.descent.meter import Meter
-from steepest.descent.rule_solver import RuleSolver
 from steepest.descent.verdict.modes import NARROW
 
 # A change of less than so many times the noise of f can't be told from none.
@@ -27,21 +27,20 @@ class Excursion:
     function raises, they are NaN.
     """
 
-    def __init__(self, solver: RuleSolver, start: np.ndarray, helped: bool, meter: Meter, log: Log) -> None:
+    def __init__(self, solver: Solver, start: np.ndarray, helps: bool, meter: Meter, log: Log) -> None:
         self.solver, self.meter, self.log = solver, meter, log
         self.start, self.least = start, least_size(start)
-        # Engines made for a kind of fit have their own ways to come near.
-        self.helps = helped and type(solver) is RuleSolver
+        self.helps = helps
 
     @property
     def best(self) -> np.ndarray:
         """The best point so far."""
-        return np.asarray(self.solver.state.best_x)
+        return self.solver.status.best_x
 
     @property
     def best_value(self) -> float:
         """The value there."""
-        return float(self.solver.state.best_value)
+        return self.solver.status.best_value
 
     def affords(self, values: int) -> bool:
         """Tell whether so many more values may be taken."""
@@ -90,7 +89,7 @@ class Excursion:
 
     def tells(self, gap: float) -> bool:
         """Tell whether a gap is small beside the value or the descent, as one that is as large says nothing."""
-        first = float(self.solver.state.first_value)
+        first = self.solver.status.first_value
         return gap <= TELLING * max(abs(self.best_value), first - self.best_value)
 
     def inside(self, x: np.ndarray) -> np.ndarray:

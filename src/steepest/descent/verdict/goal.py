@@ -24,9 +24,9 @@ class Goal:
     @property
     def asked(self) -> float:
         """How far f may be above the minimum; 0 for rounding, infinite where other wishes alone were given."""
-        state, wishes = self.excursion.solver.state, self.budget.wishes
-        best = float(state.best_value)
-        by_descent = self.budget.tolerance * self.excursion.solver.objective.scale(float(state.first_value), best)
+        status, wishes = self.excursion.solver.status, self.budget.wishes
+        best = status.best_value
+        by_descent = self.budget.tolerance * self.excursion.solver.objective.scale(status.first_value, best)
         if not wishes:
             return by_descent
         by_value = wishes.value * abs(best) if math.isfinite(wishes.value) else math.inf

@@ -13,10 +13,11 @@ from steepest.derivatives.differences import EPS, scale_of
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.ending import Ending
 from steepest.descent.log import Log
+from steepest.descent.loop.bound import Bound
+from steepest.descent.loop.solver import Solver
+from steepest.descent.loop.state import RUNNING, STALLED
 from steepest.descent.meter import Meter
-from steepest.descent.plan import Plan
-from steepest.descent.rule_solver import RuleSolver
-from steepest.descent.state import RUNNING, STALLED
+from steepest.descent.plan import Help, Plan
 from steepest.descent.verdict.audit import Audit, auditable, cost_of_audit
 from steepest.descent.verdict.escape import Left, Tail, along_ray, along_ridge, bends_down, by_newton, scales
 from steepest.descent.verdict.estimate import Estimate
@@ -50,14 +51,14 @@ class Judge:
     Where the rules are the user's it only judges.
     """
 
-    def __init__(self, solver: RuleSolver, plan: Plan, start: np.ndarray, meter: Meter, log: Log) -> None:
+    def __init__(self, solver: Solver, plan: Plan, start: np.ndarray, meter: Meter, log: Log) -> None:
         self.solver, self.plan, self.start, self.meter, self.log = solver, plan, start, meter, log
-        self.excursion = Excursion(solver, start, plan.helped, meter, log)
+        self.excursion = Excursion(solver, start, plan.help is Help.FULL, meter, log)
         self.helps = self.excursion.helps
         self.goal = Goal(plan.budget, plan.view, self.excursion)
         self.polish, self.estimate = Polish(self.excursion, self.goal), Estimate(self.excursion, self.goal)
         self.audits = self.polished = self.kinks = 0
-        probes = plan.helped and plan.rules.learns and auditable(solver.objective)
+        probes = plan.help and plan.rules.learns and auditable(solver.objective)
         self.first_probe = self.probe_after = PATIENCE * (start.size + 10) if probes else math.inf
 
     def known(self) -> dict[str, Any]:
@@ -103,11 +104,11 @@ class Judge:
         """Judge a point that looks like a minimum: how the run ended there, or None where it goes on."""
         objective = self.solver.objective
         x = self.excursion.best
-        report = self.certified(x, code)
-        if report is not None:
+        bound = self.certified(x, code)
+        if bound is not None:
             self.audits += 1
-            self.meter.aside += report.cost
-            return self.judged(code, x, report, "certified")
+            self.meter.aside += bound.cost
+            return self.judged(code, x, Audit.of(bound), "certified")
         if not auditable(objective):
             return self.estimated(code)
         if not self.meter.affords(cost_of_audit(objective)):
@@ -161,13 +162,13 @@ class Judge:
 
         They begin on the way, as near the end rounding may hide how the value fell.
         """
-        state = self.solver.state
+        status = self.solver.status
         trace = self.log.trace()
         if trace.x.shape[1] != self.start.size or not len(trace):
             return None
         for row in {0, len(trace) // 2}:
             start, value = self.plan.view.inward(trace.x[row]), self.solver.sign * float(trace.value[row])
-            way = np.asarray(state.best_x) - start
+            way = status.best_x - start
             if np.any(way):
                 left = along_ray(self.excursion.value, start, value, way * FIRST, 0.0)
                 if left.endless:
@@ -187,8 +188,8 @@ class Judge:
 
     def flat(self, x: np.ndarray) -> Ending:
         """Say what kind of flatness it is."""
-        state = self.solver.state
-        values = float(state.best_value), float(state.first_value)
+        status = self.solver.status
+        values = status.best_value, status.first_value
         size = scale_of(x, self.start)
         noise = self.solver.objective.relative_noise
         facts = described(self.excursion.value, x, size, *values, self.solver.sign, noise)
@@ -258,13 +259,13 @@ class Judge:
 
     def near(self, x: np.ndarray, report: Audit, certificate: Certificate) -> Ending | None:
         """Say that the run has converged, unless values contradict the audit."""
-        sure = self.plan.helped or self.solver.objective.kind != "differences"
+        sure = self.plan.help or self.solver.objective.kind != "differences"
         left = self.lower(x, report, certificate.tolerance) if certificate.kind == "audited" and sure else Left(None)
         if left.endless:
             return self.without_end(left)
         value = self.excursion.best_value
         if left.x is not None and (noise := self.excursion.noise(x)) < value - left.value:
-            if not self.plan.helped or self.meter.done or self.audits >= MOST_AUDITS:
+            if not self.plan.help or self.meter.done or self.audits >= MOST_AUDITS:
                 return self.stalled(certificate)
             self.excursion.go_on(left.x, "audit", "a lower value lies near: the descent goes on from there")
             if self.excursion.best_value < value:
@@ -307,7 +308,7 @@ class Judge:
             self.polished += 1
             self.solver.mark(RUNNING if self.polished % MOST_POLISHED == 0 else STALLED)
             return None
-        if self.plan.helped and not self.meter.done and not np.array_equal(x, np.asarray(self.solver.state.x)):
+        if self.plan.help and not self.meter.done and not np.array_equal(x, self.solver.status.x):
             # A trial that was rejected was the best so far: to go on from elsewhere would lead nowhere.
             detail = f"{_left(report.decrement)} at the best trial: the descent goes on from there"
             self.excursion.go_on(x, "audit", detail)
@@ -342,7 +343,7 @@ class Judge:
 
     def leave(self, by: Callable[..., Left], x: np.ndarray, way: np.ndarray | None, least: float) -> Left:
         """Look for a lower point from one where the descent rests, if its rules were not the user's."""
-        if not self.plan.helped or way is None or self.audits >= MOST_AUDITS or self.meter.done:
+        if not self.plan.help or way is None or self.audits >= MOST_AUDITS or self.meter.done:
             return Left(None)
         return by(self.excursion.value, x, self.excursion.best_value, way, least)
 
@@ -357,18 +358,17 @@ class Judge:
                     return left
         return Left(None)
 
-    def certified(self, x: np.ndarray, code: int) -> Audit | None:
-        """Return what a certificate says of a point: None where there is none and no more steps could bring one."""
-        certify = self.solver.objective.certify
-        report = certify(x) if certify else None
-        if report is None or math.isfinite(report.decrement) or report.endless or not self.solver.objective.smooth:
-            return report
-        return None if code == STALLED or self.audits + 1 >= MOST_AUDITS else report
+    def certified(self, x: np.ndarray, code: int) -> Bound | None:
+        """Return the certificate at a point; None if there is none and further steps could not bring one."""
+        bound = self.solver.bound(x)
+        if bound is None or math.isfinite(bound.gap) or bound.endless or not self.solver.objective.smooth:
+            return bound
+        return None if code == STALLED or self.audits + 1 >= MOST_AUDITS else bound
 
     def estimated(self, code: int) -> Ending | None:
         """Say how the run ended where no Hessian can be had."""
-        state = self.solver.state
-        if not np.any(np.asarray(state.gradient)) and not int(state.iteration):
+        status = self.solver.status
+        if not np.any(status.gradient) and not status.iteration:
             return self.flat(self.excursion.best)
         certificate = self.estimate(code == STALLED)
         missed = _left(certificate.gap) if certificate.gap > certificate.tolerance else self.goal.missed()
@@ -395,7 +395,7 @@ class Judge:
         optimum = getattr(self.plan.rules.step, "optimum", None)
         if optimum is not None and self.excursion.best_value <= optimum:
             facts = f"the optimum given, {self.solver.sign * optimum:g}, has been reached and is not the {self.extreme}"
-        if int(self.solver.state.non_finite):
+        if self.solver.status.non_finite:
             facts += "; steps from here led to where the function is not finite, so the best may lie at that edge"
         return Ending(Outcome.STALLED, facts, certificate)
 

@@ -33,7 +33,7 @@ class Polish:
     def __init__(self, excursion: Excursion, goal: Goal) -> None:
         self.excursion, self.goal, self.solver = excursion, goal, excursion.solver
         # The value at the last look, and whether Hessians come from traced code since.
-        self.anchor, self.exact = float(self.solver.state.first_value), False
+        self.anchor, self.exact = self.solver.status.first_value, False
 
     def __call__(self) -> Audit | None:
         """Return the audit of the best point, after Newton's steps have brought it as near as they can."""
@@ -49,7 +49,7 @@ class Polish:
             if report is None:
                 break
             report, taken = self.stepped(x, report)
-            descent = float(self.solver.state.first_value) - self.excursion.best_value
+            descent = self.solver.status.first_value - self.excursion.best_value
             if not taken or report.decrement <= EARLY * descent:
                 break
 

@@ -12,11 +12,15 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.objective import Objective
-from steepest.descent.rule_solver import CHUNK_SECONDS
-from steepest.descent.state import CANDIDATE, COLUMNS, RUNNING, STALLED, State
+from steepest.descent.ending import Ending
+from steepest.descent.loop.bound import Bound
+from steepest.descent.loop.rule_solver import CHUNK_SECONDS
+from steepest.descent.loop.solver import Status
+from steepest.descent.loop.state import CANDIDATE, COLUMNS, RUNNING, STALLED
 from steepest.descent.verdict.audit import Audit
 from steepest.fitting.function.levenberg import LevenbergMarquardt, Linear, rank
 from steepest.rules.pair import Rules
+from steepest.types import Json
 
 ENOUGH = 1e-4
 LOOSE = 1e-3
@@ -24,6 +28,10 @@ LOOSE = 1e-3
 SAFELY = 8.0
 # The largest part of a value that rounding of its slopes may hide in a descent that has converged.
 FAINT = 1e-9
+# The numbers of a state that are no arrays.
+COUNTERS = (
+    "region", "taken", "first_value", "iteration", "evaluations", "non_finite", "gaps", "code",
+)  # fmt: skip
 
 
 class Bend(NamedTuple):
@@ -61,32 +69,22 @@ class Residuals(Protocol):
         """Return what the Hessian has beside JᵀJ, or None where that is not finite."""
 
 
-class LeastSquares:
+class LeastSquaresSolver:
     """One descent of ‖ρ‖² under way: where it stands, and how it goes on for a chunk.
 
     It stops where the Gauss-Newton step would gain no more than was asked or, with a tolerance of 0, only
     where rounding hides what is left: the last steps double the digits, and cost next to nothing.
-
-    Attributes
-    ----------
-    state : State
-        Where it stands, to read from.
-    tolerance : float
-        How near is near enough, which an audit may sharpen.
-    noise : float
-        How far rounding alone may move the value.
-    gaps : int
-        How often a Jacobian had to be had by differences.
-    lanes : int
-        How many descents share a chunk: one.
     """
+
+    rises = False
+    ending: Ending | None = None
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
         box: Box | None, *, residuals: Residuals,
     ) -> None:  # fmt: skip
         self.objective, self.rules, self.sign, self.box = objective, rules, sign, box
-        self.tolerance, self.start, self.lanes = tolerance, start, 1
+        self.tolerance, self.start = tolerance, start
         self.residuals = residuals
         self._recorded: list[np.ndarray] = []
         self.rule: LevenbergMarquardt = rules.direction
@@ -114,16 +112,36 @@ class LeastSquares:
         return triangle
 
     @property
-    def state(self) -> State:
-        """The state at the best point: steps are accepted only where they lower the value, but for rounding."""
-        here = {"x": self.x, "value": self.value, "gradient": 2 * self.triangle[:, :-1].T @ self.triangle[:, -1]}
-        counts = {"iteration": self.iteration, "evaluations": self.evaluations, "non_finite": self.non_finite}
-        best = {"first_value": self.first_value, "best_x": self.x, "best_value": self.value}
-        seen = {"estimate": self.linear.decrement, "t": self.taken, "code": self.code}
-        return State(**(dict.fromkeys(State._fields, 0.0) | here | counts | best | seen))
+    def status(self) -> Status:
+        """The progress so far: steps are accepted only if they lower the value, but for rounding."""
+        return Status(
+            x=self.x, gradient=2 * self.triangle[:, :-1].T @ self.triangle[:, -1], value=self.value,
+            iteration=self.iteration, evaluations=self.evaluations, first_value=self.first_value, best_x=self.x,
+            best_value=self.value, estimate=self.linear.decrement, code=self.code, non_finite=self.non_finite,
+        )  # fmt: skip
 
-    def begin_at(self, x: np.ndarray) -> None:
-        """Go on from another point, in a region of the first size."""
+    def bound(self, x: np.ndarray) -> Bound | None:
+        """Return None: a sum of squares of any functions has no certificate."""
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return the state as arrays that a file can hold."""
+        return [self.x, self.scale]
+
+    def counters(self) -> dict[str, Json]:
+        """Return the rest of the state."""
+        return {name: getattr(self, name) for name in COUNTERS}
+
+    def restore(self, arrays: list[np.ndarray], counters: dict[str, Json]) -> None:
+        """Continue from the state that `arrays` and `counters` returned."""
+        x, self.scale = arrays
+        self.stand(x, self.residuals.triangle(x), 1.0)
+        for name in COUNTERS:
+            setattr(self, name, counters[name])
+
+    def begin_at(
+        self, x: np.ndarray, scale: np.ndarray | None = None, known: tuple[float, np.ndarray] | None = None
+    ) -> None:
+        """Continue from another point, in a region of the first size; the Jacobian is computed there."""
         self.evaluations += 1
         self.stand(x, self.look(x), 1.0)
         self.region, self.code = self.first_region(), RUNNING
@@ -133,12 +151,12 @@ class LeastSquares:
         return self.rule.reach * (float(np.linalg.norm(self.scale * self.x)) or 1.0)
 
     def mark(self, code: int) -> None:
-        """Change what is said of the point where the descent stands."""
+        """Set the code of the status."""
         self.code = code
 
-    def row(self) -> np.ndarray:
-        """Return where the descent stands as a row of the trace; its step size is the part of a Gauss-Newton step."""
-        norm = float(np.linalg.norm(self.state.gradient))
+    def row(self, t: float = 0.0) -> np.ndarray:
+        """Return the current point as a row of the trace; its step size is the part of a Gauss-Newton step."""
+        norm = float(np.linalg.norm(self.status.gradient))
         return np.concatenate([[self.iteration, self.evaluations, self.value, norm, self.taken], self.x])
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
@@ -150,9 +168,9 @@ class LeastSquares:
                 self._recorded.append(self.row())
             if time.perf_counter() > until:
                 break
-        return self.rescued()
+        return self.unfinished()
 
-    def rescued(self) -> np.ndarray:
+    def unfinished(self) -> np.ndarray:
         """Return the rows of a chunk that the user's function or Ctrl-C may have cut short."""
         rows, self._recorded = self._recorded, []
         return np.stack(rows) if rows else np.empty((0, len(COLUMNS) + self.x.size))

@@ -9,6 +9,7 @@ import numpy as np
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling
+from steepest.fitting.linear.certificates.base import LinearCertifier
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.objective import direct
@@ -27,8 +28,14 @@ class LinearProblem(LinearSpec):
 
     def objective(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
         """Return the objective, and how its parameters are laid out."""
-        if found := direct(self, rows, seed):
-            return found
+        objective, calling = direct(self, rows, seed) or self.traced_whole(rows, seed)
+        loss_is_smooth = self.loss.curved if isinstance(self.loss, Loss) else True
+        objective.smooth = loss_is_smooth and not kink_of(self.user_penalty)
+        objective.baseline, objective.lowest = self.without_columns, self.lowest
+        return objective, calling
+
+    def traced_whole(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
+        """Return the objective traced with its rows, for a loss or a penalty that products do not serve."""
         if is_sparse(self.X):
             kind = "loss" if not isinstance(self.loss, Loss) else "penalty"
             raise ValueError(
@@ -36,19 +43,18 @@ class LinearProblem(LinearSpec):
             )
         return objective_of(self.total(), self.penalty(), self.start, rows, seed)
 
-    def sharpen(self, objective: Objective, rows: Rows) -> None:
-        """Give a convex objective over all rows its certificate."""
-        objective.smooth = not kink_of(self.user_penalty) and getattr(self.loss, "curved", True)
-        objective.known, objective.lowest = self.without_columns, self.lowest
+    def certifier(self, objective: Objective, rows: Rows) -> LinearCertifier | None:
+        """Return the certificate of a convex objective over all rows; None if it is not one."""
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
-            return
+            return None
         glm = self.smoothed(objective.arrays["direct"].glm)
         if glm.smoothing is not None and glm.loss.least_smoothing:
             glm = replace(glm, smoothing=np.asarray(glm.loss.least_smoothing, float))
         if not kink_of(self.user_penalty):
-            objective.certify = Certifier(glm, self.coordinates, self.recession)
-        elif self.how != "whiten":
-            objective.certify = SparseCertifier(glm, self.kinks, self.coordinates, self.recession)
+            return Certifier(glm, self.coordinates, self.recession)
+        if self.rescale == "whiten":
+            return None
+        return SparseCertifier(glm, self.kinks, self.coordinates, self.recession)
 
     def check_width(self) -> None:
         """Refuse an L1 penalty of more coefficients than proximal Newton takes, where no other solver serves it."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-
 import numpy as np
 
+from steepest.arguments import guess
 from steepest.models.losses.base import Loss
 from steepest.models.losses.kinked import Absolute, EpsilonInsensitive, Hinge, Kinked, Quantile
 from steepest.models.losses.smooth import Gamma, Huber, LogLoss, Poisson, Squared, SquaredHinge
@@ -84,9 +83,7 @@ def named(loss: str | Function) -> Function:
     if not isinstance(loss, str):
         raise TypeError(f"loss={loss!r}: give one of {', '.join(NAMED)}, or a function of (z, y)")
     if loss not in NAMED:
-        near = difflib.get_close_matches(loss.lower(), NAMED, n=1)
-        guess = f": did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"loss={loss!r} is not known{guess} (known: {', '.join(NAMED)})")
+        raise ValueError(f"loss={loss!r} is not known{guess(loss.lower(), NAMED)} (known: {', '.join(NAMED)})")
     return NAMED[loss]
 
 

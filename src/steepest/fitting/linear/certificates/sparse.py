@@ -18,20 +18,13 @@ from jax.scipy.special import xlogy
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
-from steepest.descent.verdict.audit import Audit
+from steepest.descent.loop.bound import Bound
+from steepest.fitting.linear.certificates.base import WIDEST, BoundParts, Measurement
 from steepest.fitting.linear.certificates.recession import Recession
-from steepest.fitting.linear.certificates.smooth import (
-    ROUNDINGS,
-    WIDEST,
-    Proven,
-    Rounding,
-    Seen,
-    lowest_of,
-    sums,
-)
+from steepest.fitting.linear.certificates.smooth import ROUNDINGS, Proven, Rounding, lowest_of, sums
 from steepest.fitting.linear.coordinates import Coordinates
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic_l1 import least
+from steepest.fitting.linear.quadratic_l1 import minimize_quadratic_l1
 from steepest.models.losses.base import Loss
 from steepest.models.losses.smooth import LogLoss, Poisson, Squared
 
@@ -43,9 +36,9 @@ UNSOLVED = 1e-8
 CONJUGATES = (Squared, LogLoss, Poisson)
 
 
-def look(
+def bound_parts(
     glm: Glm, lam: Array, theta: Array, value: Array, g: Array, z: Array, H: Array, d: Array, along: Array
-) -> tuple[Seen, Array]:  # fmt: skip
+) -> tuple[BoundParts, Array]:  # fmt: skip
     """Return what the bound is made of, and how far coefficients may differ, at the price of no reading of X.
 
     With d the step that makes the model with kinks least, v = -(g + H d) is a subgradient of Σ λⱼ |θⱼ| at
@@ -62,24 +55,24 @@ def look(
     beside = (lam * jnp.abs(theta) - v * theta).sum() + jnp.abs(pull - v) @ moved
     gap = glm.fenchel_young_gap(z, along) + glm.ridge / 2 * (W @ W) + beside
     seen = sums(glm, gap, value, g, z, d, jnp.asarray(1.0))
-    solved = jnp.all(jnp.abs(pull - v) <= UNSOLVED * (lam + seen.pull + seen.bend * jnp.abs(z).max()))
+    solved = jnp.all(jnp.abs(pull - v) <= UNSOLVED * (lam + seen.slope_sum + seen.curvature_sum * jnp.abs(z).max()))
     solved |= glm.at_the_lowest(value)
     return seen._replace(gap=jnp.where(solved, seen.gap, jnp.inf)), moved
 
 
 @shared
-def _measured(glm: Glm, lam: Array, theta: Array) -> tuple[Seen, Array]:
+def _measured(glm: Glm, lam: Array, theta: Array) -> tuple[BoundParts, Array]:
     """Return what the bound is made of, in two readings of X."""
-    f, g, z, H = glm.curved(theta)
-    d = glm.told(least(H, g, theta, lam) - theta)
-    value = (f if glm.smoothing is None else glm.actual(theta, z)) + lam @ jnp.abs(theta)
-    return look(glm, lam, theta, value, g, z, H, d, glm.along(d))
+    f, g, z, H = glm.value_grad_hessian(theta)
+    d = glm.without_common_shift(minimize_quadratic_l1(H, g, theta, lam) - theta)
+    value = (f if glm.smoothing is None else glm.unsmoothed(theta, z)) + lam @ jnp.abs(theta)
+    return bound_parts(glm, lam, theta, value, g, z, H, d, glm.along(d))
 
 
 @shared
 def _dual(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
     """Return F and the dual at the residuals, with an intercept that balances them, shrunk until they are feasible."""
-    f, _, z = glm.slope(theta)
+    f, _, z = glm.value_and_grad(theta)
     p = glm.weight / glm.mass
 
     def centre(_: Any, shift: Array) -> Array:
@@ -93,7 +86,7 @@ def _dual(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
         return (p * r) @ X, ()
 
     q, _ = glm.over_blocks(part, jnp.zeros(theta.size - 1), residuals)
-    bend = glm.ridge * (0.0 if glm.turn is None else glm.turn**2)
+    bend = glm.ridge * (0.0 if glm.transform is None else glm.transform**2)
     over = jnp.where(lam[:-1] > 0, lam[:-1] / jnp.where(q == 0, 1.0, jnp.abs(q)), jnp.where(q == 0, jnp.inf, 0.0))
     shrink = jnp.where(glm.ridge > 0, 1.0, jnp.minimum(1.0, jnp.min(over, where=q != 0, initial=jnp.inf)))
     beyond = jnp.maximum(jnp.abs(shrink * q) - lam[:-1], 0.0) ** 2
@@ -116,63 +109,67 @@ def conjugate(loss: Loss, a: Array, y: Array) -> Array:
     return xlogy(q, q) - q
 
 
-def bounded(seen: Seen, moved: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Audit | None:
+def bounded(seen: BoundParts, moved: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Bound | None:
     """Return the bound of what was seen, with what rounding may hide; None where that is too much to say."""
     if not math.isfinite(seen.gap):
-        return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 1)
+        return Bound(math.inf, 0.0, 1)
     rounding = Rounding.at(seen, theta, coordinates, glm)
     if rounding is None:
         return None
     if (least := lowest_of(seen, rounding, glm)) is not None:
         return least
     slack = rounding.value + float(rounding.slope @ moved)
-    return Audit(max(float(seen.gap), 0.0) + slack, 4 * slack, math.nan, math.nan, 0.0, 1)
+    return Bound(max(float(seen.gap), 0.0) + slack, 4 * slack, 1)
 
 
 @dataclass
 class SparseCertifier:
     """The certificate of a linear model with a convex loss and an L1 penalty, λⱼ |θⱼ| in its coordinates.
 
-    Where a descent has seen at a point what the bound is made of, it costs nothing; else two readings of X, as
-    much as one evaluation.
+    Attributes
+    ----------
+    glm, coordinates, recession, proven
+        As for `Certifier`.
+    lam : array of shape (n,)
+        λ.
     """
 
     glm: Glm
     lam: np.ndarray
     coordinates: Coordinates
     recession: Recession
-    near: float = 0.0
     proven: Proven = field(default_factory=Proven)
-    _known: tuple[np.ndarray, Seen, Any] | None = None
 
-    def learn(self, x: Any, seen: Seen, moved: Any) -> None:
-        """Remember what a descent has seen where it stands."""
-        self._known = np.asarray(x), jax.device_get(seen), moved
+    def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:
+        """Return the parts of a bound at θ; None if a Hessian would be too large, or if there is no minimum."""
+        if theta.size > WIDEST or self.recession.endless:
+            return None
+        glm = self.glm if smoothing is None else replace(self.glm, smoothing=smoothing)
+        with compiled_code():
+            sums, moved = jax.device_get(_measured(glm, self.lam, theta))
+        return Measurement(theta, sums, moved, 1)
 
-    def __call__(self, theta: np.ndarray) -> Audit | None:
-        """Return the bound at θ, infinite where there is none yet; None where there can be none."""
+    def __call__(self, theta: np.ndarray, known: Measurement | None = None, near: float = 0.0) -> Bound | None:
+        """Return the bound at θ, infinite if there is none yet; None if there can be none.
+
+        `known` are its parts, if they were computed before. A gap up to `near` counts as rounding.
+        """
         if self.recession.endless:
-            return Audit(math.inf, 0.0, math.nan, math.nan, 0.0, 0, endless=self.recession.decided().endless)
-        if theta.size > WIDEST:
-            return self.by_duality(theta) if type(self.glm.loss) in CONJUGATES else None
-        known = self._known is not None and np.array_equal(self._known[0], theta)
-        if known:
-            assert self._known is not None
-            _, seen, moved = self._known
-        else:
-            with compiled_code():
-                seen, moved = jax.device_get(_measured(self.glm, self.lam, theta))
-        cost = 0 if known else 1
-        report = bounded(seen, np.asarray(moved), theta, self.coordinates, self.glm)
-        report = self.proven.tightened(report, seen, Rounding.at(seen, theta, self.coordinates, self.glm))
-        return report and replace(report, cost=cost, floor=max(report.floor, self.near))
+            return Bound(math.inf, 0.0, 0, endless=self.recession.decided().endless)
+        known = known or self.measure(theta)
+        if known is None:
+            return self.by_duality(theta, near) if type(self.glm.loss) in CONJUGATES else None
+        report = bounded(known.parts, np.asarray(known.sensitivity), theta, self.coordinates, self.glm)
+        rounding = Rounding.at(known.parts, theta, self.coordinates, self.glm)
+        report = self.proven.tightened(report, known.parts, rounding)
+        return report and replace(report, cost=known.cost, floor=max(report.floor, near))
 
-    def by_duality(self, theta: np.ndarray) -> Audit:
+    def by_duality(self, theta: np.ndarray, near: float) -> Bound:
         """Return the duality gap, at the price of one evaluation: loose, but without a Hessian."""
         with compiled_code():
             seen = jax.device_get(_dual(self.glm, self.lam, theta))
         precision = float(np.finfo(np.dtype(self.glm.X.dtype)).eps)
         slack = (ROUNDINGS * EPS + precision) * (abs(seen["value"]) + seen["terms"]) + seen["unbalanced"]
         found = max(float(seen["gap"]), 0.0) + float(slack)
-        floor = max(4 * float(slack), self.near)
-        return Audit(found if math.isfinite(found) else math.inf, floor, math.nan, math.nan, 0.0, 1)
+        floor = max(4 * float(slack), near)
+        return Bound(found if math.isfinite(found) else math.inf, floor, 1)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from steepest.data.batches import Layout
 from steepest.data.sparse.segments import squares
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
-from steepest.descent.state import RUNNING
+from steepest.descent.loop.state import RUNNING
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.solvers.base import LbfgsSolver, LinearSolver, NewtonSolver
+from steepest.fitting.linear.solvers.base import S
 from steepest.fitting.objective import batch_of, order_of
-
-Array = Any
+from steepest.types import Array
 
 EPOCHS = 2
 POWERS = 4
@@ -67,16 +66,16 @@ def _epoch(glm: Glm, layout: Layout, theta: Array, z: Array, gradient: Array, t:
     def update(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         theta, known, total = carry
         at, (X, y, share, old) = batch_of(layout, (glm.X, glm.y, p, known), order, i)
-        shaped = glm.shaped(theta)
+        shaped = glm.reshape(theta)
         new = glm.losses(X @ shaped[:-1] + shaped[-1], y, share)[1]
         change = new - old
         moved = jnp.concatenate([(change.T @ X).T.ravel(), change.sum(axis=0).reshape(-1)])
         pull = layout.batches * moved + total
-        if glm.turn is not None:
-            pull = pull + glm.push(theta)
+        if glm.transform is not None:
+            pull = pull + glm.penalty_gradient(theta)
         return theta - t * pull, known.at[at].set(new), total + moved
 
-    losses_alone = gradient - glm.push(theta)
+    losses_alone = gradient - glm.penalty_gradient(theta)
     return jax.lax.fori_loop(0, layout.batches, update, (theta, known, losses_alone))[0]
 
 
@@ -84,43 +83,24 @@ jax.tree_util.register_static(Layout)
 _go_through = shared(_epoch)
 
 
-class SagaSolver(LinearSolver):
-    """Two epochs in batches, as long as they lower the value, and then another solver's way over all rows."""
+class Saga:
+    """Epochs of SAGA in batches, each of which has to lower the value: an `Opening` of the solvers over all rows."""
 
-    carried = ("left",)
+    epochs = EPOCHS
 
-    def __init__(self, layout: Layout, seed: int, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        (glm,) = self.data
-        self.layout, self.seed, self.left = layout, seed, EPOCHS
+    def __init__(self, glm: Glm, layout: Layout, seed: int) -> None:
+        self.layout, self.seed = layout, seed
         with compiled_code():
-            self.t = 1 / (3 * smoothness(glm, layout.size, layout.rows))
+            self.step_size = 1 / (3 * smoothness(glm, layout.size, layout.rows))
 
-    def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
-        """Go on for at most so many rows and evaluations, and return the rows."""
-        if not self.left:
-            return super().run(rows, evaluations, together)
-        left, (glm,), here = self.left - 1, self.data, self._stand
-        with compiled_code():
-            key = jax.random.fold_in(jax.random.key(self.seed), left)
-            x = _go_through(glm, self.layout, here.x, here.z, here.gradient, self.t, key)
-            there = self.begin(glm, x, here.metric)
-            # An epoch reads the rows once, and the new value once more.
-            counts = {"evaluations": here.evaluations + 2}
-            fell = float(there.value) < float(here.value)
-            if fell:
-                counts |= {"iteration": here.iteration + 1, "first_value": here.first_value}
-                here = there._replace(code=jnp.asarray(RUNNING))
-            here = here._replace(**counts)
-        # Only here, as what Ctrl-C held back is raised before, and the epoch is done anew.
-        self.left = left if fell else 0
-        self.stand(here)
-        return self.row(float(self.t))[None] if fell else np.empty((0, self.row().size))
-
-
-class SagaThenNewton(SagaSolver, NewtonSolver):
-    """Batches, and then Newton's method."""
-
-
-class SagaThenPlane(SagaSolver, LbfgsSolver):
-    """Batches, and then L-BFGS."""
+    def __call__(self, glm: Glm, state: S, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
+        """Return the state after one epoch, and whether it has lowered the value."""
+        key = jax.random.fold_in(jax.random.key(self.seed), left)
+        x = _go_through(glm, self.layout, state.x, state.z, state.gradient, self.step_size, key)
+        there = begin(x)
+        # An epoch reads the rows once, and the new value once more.
+        counts = {"evaluations": state.evaluations + 2}
+        if not float(there.value) < float(state.value):
+            return state._replace(**counts), False
+        counts |= {"iteration": state.iteration + 1, "first_value": state.first_value}
+        return there._replace(code=jnp.asarray(RUNNING), **counts), True

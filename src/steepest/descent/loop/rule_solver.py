@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,9 +21,13 @@ from steepest.derivatives.compiled import Slope, shared
 from steepest.derivatives.differences import least_size
 from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.precision import compiled_code
-from steepest.descent.loop import PATH_ROWS, advance, begin_of, chunk_of
-from steepest.descent.state import COLUMNS, NO_GRADIENT, NON_FINITE, RUNNING, Limits, Packed, begin, pack, unpack
+from steepest.descent.ending import Ending
+from steepest.descent.loop.bound import Bound
+from steepest.descent.loop.loop import PATH_ROWS, advance, begin_of, chunk_of
+from steepest.descent.loop.solver import Status
+from steepest.descent.loop.state import COLUMNS, NO_GRADIENT, NON_FINITE, RUNNING, Limits, Packed, begin, pack, unpack
 from steepest.rules.pair import Rules
+from steepest.types import Json
 
 CHUNK_SECONDS = 0.1
 FIRST_CHUNK = 64
@@ -55,36 +59,31 @@ def _unlearned(rules: Rules, packed: Packed) -> Packed:
 
 
 class RuleSolver:
-    """One descent under way: where it stands, and how it goes on for a chunk.
+    """A descent by a direction and a step size: in compiled code, or in plain Python if the function can't be traced.
 
     Attributes
     ----------
     state : State
-        Where it stands, to read from.
-    tolerance : float
-        How near is near enough, which an audit may sharpen.
-    gaps : int
-        How often a gradient had to be had by differences.
-    lanes : int
+        The state to read from.
+    width : int
         How many descents share a chunk: the rows of a chunk are theirs together.
-    carried : tuple of str
-        What it knows beside where it stands.
-    noise : float
-        How much rounding may change the value, where that is more than the value itself shows.
     scale : array or None
-        The inverse of the curvature of each coordinate, where a probe has found them unlike.
+        The inverse of the curvature of each coordinate, if a probe has found them unlike.
+    certifier : callable or None
+        The proof of how far a point is from the minimum, for problems that have one.
     """
 
-    carried: ClassVar[tuple[str, ...]] = ("gaps",)
     noise = 0.0
-    scale: np.ndarray | None = None
+    rises = False
+    ending: Ending | None = None
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
-        box: Box | None = None,
+        box: Box | None = None, *, certifier: Callable[[np.ndarray], Bound | None] | None = None,
     ) -> None:  # fmt: skip
-        self.objective, self.rules, self.sign, self.box = objective, rules, sign, box
-        self.tolerance, self.start, self.gaps, self.lanes = tolerance, start, 0, 1
+        self.objective, self.rules, self.sign, self.box, self.certifier = objective, rules, sign, box, certifier
+        self.tolerance, self.start, self.gaps, self.width = tolerance, start, 0, 1
+        self.scale: np.ndarray | None = None
         self.least = least_size(start)
         self._recorded: list[np.ndarray] = []
         # A table of sizes stands in for the user's function, which must not enter the cache key.
@@ -98,20 +97,40 @@ class RuleSolver:
                 packed = _unlearned(self.bare, packed)
         self.stand(packed)
 
+    @property
+    def status(self) -> Status:
+        """The progress so far."""
+        state = self.state
+        return Status(
+            x=state.x, gradient=state.gradient, value=float(state.value), iteration=int(state.iteration),
+            evaluations=int(state.evaluations), first_value=float(state.first_value), best_x=state.best_x,
+            best_value=float(state.best_value), estimate=float(state.estimate), code=int(state.code),
+            steepest=float(state.steepest), resets=int(state.resets), non_finite=int(state.non_finite),
+        )  # fmt: skip
+
+    def bound(self, x: np.ndarray) -> Bound | None:
+        """Return the certificate at a point, if the problem has one."""
+        return self.certifier(x) if self.certifier else None
+
     def first(self, start: np.ndarray) -> Slope:
         """Return value and gradient at the start; the value alone, and NaN, where the time is over before."""
         try:
             value, gradient = self.objective.slope(start)
             return value, self.mended(start, value, gradient)
         except OutOfTime:
-            return self.objective.begun, np.full(start.size, np.nan)
+            return self.objective.start_value, np.full(start.size, np.nan)
 
     def arrays(self) -> list[np.ndarray]:
-        """Return where it stands as arrays that a file can hold."""
+        """Return the state as arrays that a file can hold."""
         return [np.asarray(leaf) for leaf in jax.tree.leaves(self.packed)]
 
-    def restore(self, arrays: list[np.ndarray]) -> None:
-        """Stand where another stood that has kept this."""
+    def counters(self) -> dict[str, Json]:
+        """Return the rest of the state: how many gradients were computed by differences."""
+        return {"gaps": self.gaps}
+
+    def restore(self, arrays: list[np.ndarray], counters: dict[str, Json]) -> None:
+        """Continue from the state that `arrays` and `counters` returned."""
+        self.gaps = int(counters.get("gaps", 0))
         self.stand(jax.tree.unflatten(jax.tree.structure(self.packed), arrays))
 
     def stand(self, packed: Packed) -> None:
@@ -152,7 +171,7 @@ class RuleSolver:
 
     @property
     def capacity(self) -> int:
-        rows = 2**20 // (len(COLUMNS) + self.start.size) // self.lanes
+        rows = 2**20 // (len(COLUMNS) + self.start.size) // self.width
         if self.rules.tabled:
             rows = min(rows, MOST_TABLED // self.objective.updates)
         return int(np.clip(rows, 1 if self.rules.tabled else 16, 256 if self.rules.searches else 4096))
@@ -241,9 +260,9 @@ class RuleSolver:
                 self._recorded.append(self.row(before.t))
             if time.perf_counter() > until:
                 break
-        return self.rescued()
+        return self.unfinished()
 
-    def rescued(self) -> np.ndarray:
+    def unfinished(self) -> np.ndarray:
         """Return the rows of a chunk in plain Python that the user's function or Ctrl-C may have cut short."""
         width = len(COLUMNS) + self.start.size
         rows, self._recorded = self._recorded, []

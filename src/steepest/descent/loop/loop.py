@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS
-from steepest.descent.state import (
+from steepest.descent.loop.state import (
     BOTTOMLESS,
     COLUMNS,
     NO_GRADIENT,
