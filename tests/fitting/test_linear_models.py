@@ -288,7 +288,7 @@ class TestWords:
             ("columns of one size", {"rescale": "none"}),
             ("rescale='nonsense' is not known", {"rescale": "nonsense"}),
             ("mixes the coefficients", {"rescale": "whiten"}),
-            ("the Poisson loss takes targets from 0 up, and row 0", {"y": -np.ones(6), "loss": "poisson"}),
+            ("the Poisson loss takes targets of 0 or more, and row 0", {"y": -np.ones(6), "loss": "poisson"}),
         ],
     )
     def test_refused_in_one_line(self, words, changes):

@@ -76,6 +76,6 @@ def served(problem: LinearSpec) -> Objective:
     def shifted(shift: Any, z: Any, y: Any, weight: Any) -> Any:
         return (weight * loss(z + shift, y)).sum()
 
-    z = SparseColumns(columns.X[some], columns.mean, columns.turn) @ theta[:-1] + theta[-1]
+    z = SparseColumns(columns.X[some], columns.mean, columns.transform) @ theta[:-1] + theta[-1]
     structure, zero = Structure.of(np.zeros(1))
     return serve(shifted, Calling(structure, spread=False, args=(z, problem.y[some], problem.weight[some])), zero)

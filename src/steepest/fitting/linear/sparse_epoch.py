@@ -31,7 +31,7 @@ def bears(rules: Rules, glm: Glm) -> bool:
     """Tell whether steps by these rules leave alone what a batch has nothing of."""
     plain = isinstance(rules.direction, Plain) and not rules.adapts
     X = glm.X
-    return plain and isinstance(X, SparseRows) and X.mean is None and X.turn is None
+    return plain and isinstance(X, SparseRows) and X.mean is None and X.transform is None
 
 
 def epoch(glm: Glm, layout: Layout, mass: Array, x: Array, order: Array, size: Callable[[Array], Array]) -> Array:
