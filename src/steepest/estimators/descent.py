@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from steepest import models
 from steepest.data.arrays import read_weight
 from steepest.derivatives.precision import double_precision
+from steepest.descent.budget import Budget
 from steepest.estimators.rows import checked
 from steepest.estimators.words import (
     check_limits,
@@ -31,7 +31,9 @@ from steepest.fitting.fit import fit
 from steepest.fitting.options import read_rows
 from steepest.fitting.result import Fit
 from steepest.fitting.resume import SavedFit
-from steepest.fitting.stream.learner import BATCH, Blocks, Stream, fit_stream
+from steepest.fitting.stream.blocks import Blocks
+from steepest.fitting.stream.fit import ENDLESS, fit_stream
+from steepest.fitting.stream.learner import BATCH, StreamLearner
 from steepest.models import Custom, losses
 from steepest.models.penalties import kink_of, ridge_of
 from steepest.trace import Outcome
@@ -142,7 +144,7 @@ class Descent(BaseEstimator):
                           **{word: each[k] for word, each in words.items()})
             for k, (target, start) in enumerate(zip(targets.T, starts, strict=True))
         ]  # fmt: skip
-        self._students: list[Stream] | None = None
+        self._students: list[StreamLearner] | None = None
         self._conclude(runs, max(int(run.trace.epoch[-1]) for run in runs))
         self._warn()
 
@@ -185,12 +187,15 @@ class Descent(BaseEstimator):
         runs, learnt = [], []
         size = read_rows(self.batch_size) or BATCH
         for student, start, target in zip(students, starts, targets.T, strict=True):
+            start = self._from_the_middle(X, target, weight) if start is None else start
             if student is None or student.loss != cost:
-                start = self._from_the_middle(X, target, weight) if start is None else start
-                student = Stream(model, cost, strength, "auto", size, np.random.default_rng(seed), np.append(*start))
+                rng, point = np.random.default_rng(seed), np.append(*start)
+                student = StreamLearner(model, cost, strength, "auto", size, rng, point)
             student.ridge, student.size = strength, size
             blocks = Blocks(iter([(X, target, weight)]), model, cost, None)
-            runs.append(fit_stream(partial(_again, student), model, blocks, start, None, None, self._shown))
+            params, budget = model.start(X, start), Budget(most=ENDLESS)
+            run, student = fit_stream(student, blocks, next(blocks), params, budget, None, self._shown)
+            runs.append(run)
             learnt.append(student)
         self._students = learnt
         return runs
@@ -266,11 +271,6 @@ class Descent(BaseEstimator):
         if hasattr(self, "coef_"):
             return X @ np.atleast_2d(self.coef_).T + np.ravel(self.intercept_)
         return np.column_stack([output(run, X) for run in self.runs_])
-
-
-def _again(student: Stream, point: np.ndarray) -> Stream:
-    """Return the one who learnt from the blocks before, wherever it would start."""
-    return student
 
 
 def output(run: Fit, X: Any) -> np.ndarray:

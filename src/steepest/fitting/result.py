@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 
@@ -13,8 +13,29 @@ from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
 from steepest.saving.models import model_from_json, model_to_json
+from steepest.types import Callback, Json
 
 MOST_SHOWN = 100
+
+
+class Limits(TypedDict, total=False):
+    """How long a fit continues, as `Fit.more` takes it."""
+
+    epochs: int | None
+    tolerance: float | None
+    seconds: float | None
+
+
+class Resumable(Protocol):
+    """What a fit continues from: its set-up in memory, or what a folder holds of it."""
+
+    def more(
+        self, fit: Fit, rows: tuple[Any, ...], how: Limits, callback: Callback | None, progress: bool | None
+    ) -> Fit:
+        """Return the fit after more epochs on these rows."""
+
+    def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
+        """Return all that a folder can hold of it, as JSON and arrays."""
 
 
 @dataclass(eq=False)
@@ -31,7 +52,7 @@ class Fit(Run):
         The rows that were fitted; None where the fit was loaded from disk.
     solver : str
         What descended, and what it serves.
-    resumable : object or None
+    resumable : Resumable or None
         What `more` goes on with; None where the rows came as a stream.
 
     Notes
@@ -43,7 +64,7 @@ class Fit(Run):
     columns: list[str] | None = None
     data: tuple[Any, Any] | None = field(default=None, repr=False)
     solver: str = ""
-    resumable: Any = field(default=None, repr=False)
+    resumable: Resumable | None = field(default=None, repr=False)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -148,7 +169,7 @@ class Fit(Run):
         """
         if self.resumable is None:
             raise RuntimeError("this fit can't go on: the rows of a stream are read only once; begin with start=params")
-        how = {"tolerance": tolerance, "seconds": seconds, "epochs": epochs}
+        how: Limits = {"tolerance": tolerance, "seconds": seconds, "epochs": epochs}
         return self.resumable.more(self, (X, y, sample_weight, validation), how, callback, progress)
 
     def __str__(self) -> str:
@@ -175,7 +196,7 @@ class Fit(Run):
 
     @classmethod
     def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
-        known = {"model": model_from_json(record.pop("model"), arrays), "resumable": record.pop("onward")}
+        known = {"model": model_from_json(record.pop("model"), arrays), "resumable": None}
         return super()._revive(record | known, arrays)  # type: ignore[return-value]
 
 

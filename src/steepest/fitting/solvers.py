@@ -20,14 +20,11 @@ from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.linear.quadratic_l1 import WIDEST_MODEL
-from steepest.fitting.linear.solvers.base import (
-    LbfgsSolver,
-    LinearCertifier,
-    LinearSolver,
-    NewtonSolver,
-    ProximalGradientSolver,
-    ProximalNewtonSolver,
-)
+from steepest.fitting.linear.solvers.base import LinearCertifier, LinearSolver
+from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
+from steepest.fitting.linear.solvers.newton import NewtonSolver
+from steepest.fitting.linear.solvers.proximal_gradient import ProximalGradientSolver
+from steepest.fitting.linear.solvers.proximal_newton import ProximalNewtonSolver
 from steepest.fitting.linear.solvers.saga import Saga
 from steepest.fitting.objective import Rows
 from steepest.models.losses import Loss, squared
@@ -117,7 +114,7 @@ class Case:
         if isinstance(certifier, SparseCertifier):
             # Without a Hessian there is no smoothing.
             model = certifier.glm if len(problem.kinks) > WIDEST_MODEL else glm
-            return partial(solver, (model, certifier.lam), problem.curvature, certifier)
+            return partial(solver, model, certifier.lam, problem.curvature, certifier)
         opening = {"opening": Saga(glm, self.layout, self.seed)} if opened else {}
         return partial(solver, glm, problem.curvature, certifier, **opening)
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from steepest.data.sparse.csr import SparseColumns
 from steepest.derivatives.compiled import Compiled
-from steepest.derivatives.objective import Objective, serve
+from steepest.derivatives.objective import Objective
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.objective import SAMPLE_ROWS

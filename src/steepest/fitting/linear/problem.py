@@ -30,7 +30,7 @@ class LinearProblem(LinearSpec):
         """Return the objective, and how its parameters are laid out."""
         objective, calling = direct(self, rows, seed) or self.traced_whole(rows, seed)
         objective.smooth = not kink_of(self.user_penalty) and getattr(self.loss, "curved", True)
-        objective.known, objective.lowest = self.without_columns, self.lowest
+        objective.baseline, objective.lowest = self.without_columns, self.lowest
         return objective, calling
 
     def traced_whole(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
@@ -47,8 +47,8 @@ class LinearProblem(LinearSpec):
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return None
         glm = self.smoothed(objective.arrays["direct"].glm)
-        if glm.smoothing is not None and glm.loss.hardest:
-            glm = replace(glm, smoothing=np.asarray(glm.loss.hardest, float))
+        if glm.smoothing is not None and glm.loss.least_smoothing:
+            glm = replace(glm, smoothing=np.asarray(glm.loss.least_smoothing, float))
         if not kink_of(self.user_penalty):
             return Certifier(glm, self.coordinates, self.recession)
         if self.how == "whiten":

@@ -1,9 +1,6 @@
-"""What a prediction costs: each loss is a formula of the model's output z and the target y."""
+"""Losses: each is a formula of the model's output z and the target y."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +9,7 @@ from steepest.models.losses.base import Loss
 from steepest.models.losses.kinked import Absolute, EpsilonInsensitive, Hinge, Kinked, Quantile
 from steepest.models.losses.smooth import Gamma, Huber, LogLoss, Poisson, Squared, SquaredHinge
 from steepest.models.losses.softmax import Softmax
+from steepest.types import Function
 
 __all__ = [
     "NAMED",
@@ -52,8 +50,8 @@ NAMED: dict[str, Loss] = {
 WITH_PARAMETERS = (Huber, Quantile, EpsilonInsensitive)
 
 
-def named(loss: str | Callable[..., Any]) -> Callable[..., Any]:
-    """Return the loss that a name stands for, or the function given.
+def named(loss: str | Function) -> Function:
+    """Return the loss of a name, or the function given.
 
     Parameters
     ----------
@@ -71,7 +69,7 @@ def named(loss: str | Callable[..., Any]) -> Callable[..., Any]:
     ValueError
         If no loss has that name.
     TypeError
-        If it is neither a name nor callable.
+        If it is neither a name nor callable, or a class such as ``losses.Huber`` in place of an object.
 
     Examples
     --------
@@ -89,8 +87,8 @@ def named(loss: str | Callable[..., Any]) -> Callable[..., Any]:
     return NAMED[loss]
 
 
-def check_targets(loss: Callable[..., Any], y: np.ndarray) -> None:
-    """Raise where a loss can't take a target.
+def check_targets(loss: Function, y: np.ndarray) -> None:
+    """Raise if the loss is not defined for a target; a function of the user's accepts any.
 
     Parameters
     ----------
@@ -102,7 +100,7 @@ def check_targets(loss: Callable[..., Any], y: np.ndarray) -> None:
     Raises
     ------
     ValueError
-        If a target lies outside of what the loss takes.
+        If a target is out of range, or not whole where it must be.
 
     Examples
     --------

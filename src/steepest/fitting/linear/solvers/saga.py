@@ -14,6 +14,7 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.state import RUNNING
 from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.solvers.base import S
 from steepest.fitting.objective import batch_of, order_of
 from steepest.types import Array
 
@@ -92,11 +93,11 @@ class Saga:
         with compiled_code():
             self.step_size = 1 / (3 * smoothness(glm, layout.size, layout.rows))
 
-    def __call__(self, glm: Glm, state: Any, left: int, begin: Callable[..., Any]) -> tuple[Any, bool]:
+    def __call__(self, glm: Glm, state: S, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
         """Return the state after one epoch, and whether it has lowered the value."""
         key = jax.random.fold_in(jax.random.key(self.seed), left)
         x = _go_through(glm, self.layout, state.x, state.z, state.gradient, self.step_size, key)
-        there = begin(glm, x, state.metric)
+        there = begin(x)
         # An epoch reads the rows once, and the new value once more.
         counts = {"evaluations": state.evaluations + 2}
         if not float(there.value) < float(state.value):
