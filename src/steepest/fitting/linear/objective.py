@@ -66,7 +66,7 @@ class Direct:
 
     def slope(self, x: Array, extra: Compiled | None) -> tuple[Array, Array]:
         """Return the value and the gradient."""
-        value, gradient, _ = self.glm.slope(x)
+        value, gradient, _ = self.glm.value_and_grad(x)
         if self.kinks is not None:
             value, gradient = value + self.kinks @ jnp.abs(x), gradient + self.kinks * jnp.sign(x)
         if extra is None:

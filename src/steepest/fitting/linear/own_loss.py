@@ -63,8 +63,8 @@ class OwnGlm(Glm):
 
 jax.tree_util.register_dataclass(
     OwnGlm,
-    ["X", "y", "weight", "mass", "ridge", "turn", "smoothing", "lowest", "closed"],
-    ["loss", "block", "white", "few"],
+    ["X", "y", "weight", "mass", "ridge", "transform", "smoothing", "lowest", "closed"],
+    ["loss", "block", "is_whitened", "few"],
 )
 
 

@@ -38,8 +38,8 @@ class Loss:
         Whether targets are classes, and z the score of class 1.
     vanishes : bool
         Whether the infimum of ℓ is 0, and ℓ is computed there without cancellation.
-    outputs : int
-        How many outputs a row has; 0 if z is one number a row, without an axis of its own.
+    apart : bool
+        Whether each class has an output of its own, so that a common shift of all of them changes nothing.
     """
 
     name: ClassVar[str]
@@ -53,6 +53,13 @@ class Loss:
     kinked: ClassVar[bool] = False
     classes: ClassVar[bool] = False
     vanishes: ClassVar[bool] = True
+    # A field of the loss of several classes, and a constant of all others.
+    apart: bool = False
+
+    @property
+    def contrasts(self) -> np.ndarray | None:
+        """The matrix that makes the scores of all classes from a row's outputs; None if the output is one number."""
+        return None
 
     @property
     def outputs(self) -> int:

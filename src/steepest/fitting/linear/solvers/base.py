@@ -19,13 +19,10 @@ from steepest.descent.ending import Ending
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import CANDIDATE, COLUMNS, RUNNING
-from steepest.fitting.linear.certificates.smooth import WIDEST, Certifier, Measurement, Seen
-from steepest.fitting.linear.certificates.sparse import SparseCertifier
+from steepest.fitting.linear.certificates.base import WIDEST, BoundParts, LinearCertifier, Measurement
 from steepest.fitting.linear.glm import Glm
 from steepest.rules.pair import Rules
 from steepest.types import Array, Json
-
-LinearCertifier = Certifier | SparseCertifier
 
 # A chunk writes at most so many rows, of at most so many numbers in all (2 MiB): each is copied once a step.
 MOST_ROWS, MOST_NUMBERS = 64, 2**18
@@ -239,7 +236,7 @@ class LinearSolver(ABC, Generic[M, S]):
         """Return the parts of the bound that the step has computed where the descent rests, if it has."""
         return None
 
-    def measured_by(self, seen: Seen, beside: Array) -> Measurement | None:
+    def measured_by(self, seen: BoundParts, beside: Array) -> Measurement | None:
         """Return these parts of a bound; None if there are too many coefficients for one."""
         return Measurement(np.asarray(self.state.x), seen, beside, 0) if self.state.x.size <= WIDEST else None
 

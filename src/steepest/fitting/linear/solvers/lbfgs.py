@@ -21,10 +21,10 @@ from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
+from steepest.fitting.linear.certificates.base import WIDEST
 from steepest.fitting.linear.certificates.recession import is_separated
-from steepest.fitting.linear.certificates.smooth import WIDEST
 from steepest.fitting.linear.coordinates import WIDEST_GRAM
-from steepest.fitting.linear.glm import Glm, whitened
+from steepest.fitting.linear.glm import Glm, whitening
 from steepest.fitting.linear.solvers.base import LinearSolver, Opening, chunk_of
 from steepest.fitting.linear.solvers.plane_search import search
 from steepest.fitting.linear.solvers.smoothing import CENTRED, MOST_IDLE, idle_steps, is_suspect, sharpened
@@ -71,12 +71,12 @@ class State(NamedTuple):
 
 def begin(glm: Glm, x: Array, metric: Any) -> State:
     """State at a start."""
-    height, gradient, z = glm.slope(x)
-    value = height if glm.smoothing is None else glm.actual(x, z)
+    height, gradient, z = glm.value_and_grad(x)
+    value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     zero, none, q = jnp.zeros((), int), jnp.zeros(()), jnp.zeros_like(x)
     here = faced(State(
         x, value, height, glm.smoothing, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero,
-        zero, zero + 1, glm.first(value), none, none + jnp.inf, none, zero, zero, zero,
+        zero, zero + 1, glm.reference_value(value), none, none + jnp.inf, none, zero, zero, zero,
     ))  # fmt: skip
     code = jnp.where(here.estimate <= glm.rounding(value), CANDIDATE, RUNNING)
     return here._replace(resets=zero, code=code)
@@ -131,8 +131,8 @@ def step(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, 
     if here.smoothing is not None:
         centred = -(here.gradient @ d) / 2 <= CENTRED * kinks_gap(glm, here.z)
         glm = sharpened(glm, centred, along)
-    height, gradient, z = glm.slope(x)
-    value = height if glm.smoothing is None else glm.actual(x, z)
+    height, gradient, z = glm.value_and_grad(x)
+    value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     y = gradient - here.gradient
     curvature = (move @ y) / (move @ move)
     rounding = glm.rounding(value)
@@ -147,7 +147,7 @@ def step(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, 
     )  # fmt: skip
     if here.metric.ndim == 2:
         late = there.since >= patience(x.size)
-        there = jax.lax.cond(late, lambda: renewed(there, whitened(glm.hessian(x), gradient)[0]), lambda: there)
+        there = jax.lax.cond(late, lambda: renewed(there, whitening(glm.hessian(x), gradient)[0]), lambda: there)
         there = there._replace(evaluations=there.evaluations + late)
     there = faced(there)
     estimate = there.estimate
@@ -155,7 +155,7 @@ def step(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, 
         estimate = jnp.maximum(estimate, gradient @ gradient / (2 * there.flattest))
     if glm.smoothing is not None:
         estimate = estimate + kinks_gap(glm, z)
-    near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, value), rounding)
+    near = estimate <= jnp.maximum(glm.target_gap(tolerance, here.first_value, value), rounding)
     idle = there.idle >= MOST_IDLE
     code = jnp.where(near | is_suspect(is_separated(glm, z), watch), CANDIDATE, jnp.where(idle, STALLED, RUNNING))
     there = there._replace(estimate=estimate, code=code)
@@ -170,11 +170,11 @@ def closed(glm: Glm, here: State) -> State:
     The stand stays as it is where the Hessian is singular, or a step would move outputs far.
     """
     glm = replace(glm, smoothing=here.smoothing)
-    metric, condition = whitened(glm.hessian(here.x), here.gradient)
+    metric, condition = whitening(glm.hessian(here.x), here.gradient)
     d = -metric @ (metric.T @ here.gradient)
     x = here.x + d
-    height, gradient, z = glm.slope(x)
-    value = height if glm.smoothing is None else glm.actual(x, z)
+    height, gradient, z = glm.value_and_grad(x)
+    value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     there = here._replace(
         x=x, value=value, height=height, gradient=gradient, z=z, iteration=here.iteration + 1,
         evaluations=here.evaluations + 2, step=d, along_step=z - here.z,
@@ -246,7 +246,7 @@ class LbfgsSolver(LinearSolver[Glm, State]):
     def bound(self, x: np.ndarray) -> Bound | None:
         """Return the certificate at a point; its metric serves the descent, if that goes on."""
         known = self.certifier.measure(x, self.smoothing)
-        self.metric = None if known is None else known.beside
+        self.metric = None if known is None else known.sensitivity
         return self.certifier(x, known, self.near)
 
     def mark(self, code: int) -> None:

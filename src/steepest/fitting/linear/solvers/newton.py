@@ -16,8 +16,9 @@ import numpy as np
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.linear.certificates.smooth import Measurement, Seen, look
-from steepest.fitting.linear.glm import Glm, whitened
+from steepest.fitting.linear.certificates.base import BoundParts, Measurement
+from steepest.fitting.linear.certificates.smooth import bound_parts
+from steepest.fitting.linear.glm import Glm, whitening
 from steepest.fitting.linear.solvers.base import LinearSolver, Opening, chunk_of
 from steepest.fitting.linear.solvers.plane_search import search
 from steepest.fitting.linear.solvers.smoothing import CENTRED, MOST_IDLE, idle_steps, is_suspect, sharpened
@@ -53,7 +54,7 @@ class State(NamedTuple):
         The smoothing of the loss.
     step, along_step : array or None
         The last step and its product with the rows, for a search in the plane.
-    seen : Seen
+    seen : BoundParts
         The parts of the bound.
     moved : array of shape (n,) or None
         With an L1 penalty how far each coefficient may move.
@@ -73,7 +74,7 @@ class State(NamedTuple):
     smoothing: Array
     step: Array
     along_step: Array
-    seen: Seen
+    seen: BoundParts
     moved: Array
     iteration: Array
     evaluations: Array
@@ -131,8 +132,8 @@ def begun(method: Method, x: Array, metric: Array, **unlike: Array) -> State:
     zero, none = jnp.zeros((), int), jnp.zeros(())
     fields: dict[str, Any] = dict.fromkeys(State._fields) | method.at(method.glm, x, metric) | unlike
     condition = none if fields["condition"] is None else fields["condition"]
-    seen = Seen(none + jnp.inf, fields["value"], none, none, none, none, none != 0, none, none, condition)
-    counts = {"iteration": zero, "evaluations": zero + 1, "first_value": method.glm.first(fields["value"])}
+    seen = BoundParts(none + jnp.inf, fields["value"], none, none, none, none, none != 0, none, none, condition)
+    counts = {"iteration": zero, "evaluations": zero + 1, "first_value": method.glm.reference_value(fields["value"])}
     status = {"steepest": none, "idle": zero, "code": zero + RUNNING, "seen": seen}
     return State(**fields | counts | status | {"x": x, "smoothing": method.glm.smoothing})
 
@@ -144,7 +145,7 @@ def step(method: Method, here: State, tolerance: Array, watch: Array) -> tuple[S
     along = glm.along(d)
     measured = method.measured(here, d, along)
     gap, rounding = measured["seen"].gap, glm.rounding(here.value)
-    asked = jnp.maximum(glm.asked(tolerance, here.first_value, here.value), rounding)
+    asked = jnp.maximum(glm.target_gap(tolerance, here.first_value, here.value), rounding)
     near = gap <= asked
     last = method.closes(here, gap, asked, rounding, tolerance)
     # Never return the start, even if the loss falls without end from there.
@@ -193,14 +194,14 @@ class Smooth:
 
     def at(self, glm: Glm, x: Array, metric: Array) -> dict[str, Any]:
         """Return the fields of the state that depend on the point alone."""
-        if glm.white and glm.loss is squared:
-            height, gradient, z = glm.slope(x)
+        if glm.is_whitened and glm.loss is squared:
+            height, gradient, z = glm.value_and_grad(x)
             condition = jnp.asarray(1.0)
         else:
-            height, gradient, z, H = glm.curved(x)
-            new, condition = whitened(H, gradient)
+            height, gradient, z, H = glm.value_grad_hessian(x)
+            new, condition = whitening(H, gradient)
             metric = jnp.where(jnp.isfinite(condition), new, metric)
-        value = height if glm.smoothing is None else glm.actual(x, z)
+        value = height if glm.smoothing is None else glm.unsmoothed(x, z)
         return {
             "height": height, "value": value, "gradient": gradient, "z": z, "metric": metric, "condition": condition,
         }  # fmt: skip
@@ -211,7 +212,7 @@ class Smooth:
 
     def measured(self, here: State, d: Array, along: Array) -> dict[str, Any]:
         """Return the parts of the bound, from the product of the rows with the direction."""
-        return {"seen": look(self.glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)}
+        return {"seen": bound_parts(self.glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)}
 
     def closes(self, here: State, gap: Array, asked: Array, rounding: Array, tolerance: Array) -> Array:
         """Tell whether one more step is worth it where the bound is rounding already, and no tolerance was given.
@@ -219,7 +220,7 @@ class Smooth:
         Values differ no more there, but Newton's step squares its error, so that coefficients gain the other half of
         their digits. It is worth it as long as the last such step has gained much.
         """
-        if self.glm.loss.kinked or (self.glm.white and self.glm.loss is squared):
+        if self.glm.loss.kinked or (self.glm.is_whitened and self.glm.loss is squared):
             return jnp.asarray(False)
         gained = (here.seen.gap > asked) | (gap < CLOSER * here.seen.gap)
         return (tolerance == 0) & (gap > EPS * rounding) & gained
@@ -283,4 +284,4 @@ class NewtonSolver(LinearSolver[Smooth, State]):
     def asked(self) -> float:
         """The tolerance; least squares that is whitened is solved to rounding by a step or two."""
         glm = self.glm
-        return min(ROUNDED, super().asked) if glm.white and glm.loss is squared else super().asked
+        return min(ROUNDED, super().asked) if glm.is_whitened and glm.loss is squared else super().asked

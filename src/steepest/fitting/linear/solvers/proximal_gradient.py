@@ -13,7 +13,7 @@ from steepest.derivatives.differences import EPS
 from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic_l1 import shortest, soft
+from steepest.fitting.linear.quadratic_l1 import min_norm_subgradient, soft_threshold
 from steepest.fitting.linear.solvers.base import LinearSolver, chunk_of
 from steepest.types import Array
 
@@ -56,14 +56,14 @@ class State(NamedTuple):
 def begin(model: Model, x: Array, curvature: Array) -> State:
     """Return the state at a start."""
     glm, lam = model
-    f, g, z = glm.slope(x)
+    f, g, z = glm.value_and_grad(x)
     value, none, zero = f + lam @ jnp.abs(x), jnp.zeros(()), jnp.zeros((), int)
-    v = shortest(g, x, lam)
+    v = min_norm_subgradient(g, x, lam)
     estimate = v @ v / (2 * curvature)
     code = jnp.where(estimate <= glm.rounding(value), CANDIDATE, RUNNING)
     recent = jnp.full(RECENT, value)
     return State(
-        x, value, g, v, z, jnp.asarray(curvature, float), recent, zero, zero + 1, glm.first(value), estimate,
+        x, value, g, v, z, jnp.asarray(curvature, float), recent, zero, zero + 1, glm.reference_value(value), estimate,
         none + jnp.inf, none, x, value, zero, code,
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ def step(model: Model, here: State, tolerance: Array, watch: Array) -> tuple[Sta
     """
     glm, lam = model
     a = here.curvature
-    x = soft(here.x - here.smooth / a, lam / a)
+    x = soft_threshold(here.x - here.smooth / a, lam / a)
     there = arrived(glm, lam, here, x)
     s, y = x - here.x, there.smooth - here.smooth
     ss, sy = s @ s, s @ y
@@ -96,13 +96,13 @@ def step(model: Model, here: State, tolerance: Array, watch: Array) -> tuple[Sta
 
 def arrived(glm: Glm, lam: Array, here: State, x: Array) -> State:
     """Return the stand at a new point."""
-    f, g, z = glm.slope(x)
+    f, g, z = glm.value_and_grad(x)
     s, y = x - here.x, g - here.smooth
     curvature, value = (s @ y) / (s @ s), f + lam @ jnp.abs(x)
     better = value < here.best_value
     return here._replace(
         x=x, value=value, smooth=g, best_x=jnp.where(better, x, here.best_x),
-        best_value=jnp.where(better, value, here.best_value), gradient=shortest(g, x, lam), z=z,
+        best_value=jnp.where(better, value, here.best_value), gradient=min_norm_subgradient(g, x, lam), z=z,
         steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest),
         iteration=here.iteration + 1, evaluations=here.evaluations + 1,
     )  # fmt: skip
@@ -113,7 +113,7 @@ def judged(
 ) -> State:  # fmt: skip
     """Return the stand with what is said of it: near, stuck, or on the way."""
     rounding = glm.rounding(there.value)
-    near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, there.value), rounding)
+    near = estimate <= jnp.maximum(glm.target_gap(tolerance, here.first_value, there.value), rounding)
     idle = jnp.where(there.value < here.value - rounding, 0, here.idle + 1)
     code = jnp.where(near | (watch > 1), CANDIDATE, jnp.where(idle >= MOST_IDLE, STALLED, RUNNING))
     code = jnp.where(stuck & ~near, STALLED, code)

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 
 from steepest.derivatives.compiled import shared
-from steepest.fitting.linear.certificates.smooth import Measurement
-from steepest.fitting.linear.certificates.sparse import look
+from steepest.fitting.linear.certificates.base import Measurement
+from steepest.fitting.linear.certificates.sparse import bound_parts
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic_l1 import least, shortest
+from steepest.fitting.linear.quadratic_l1 import min_norm_subgradient, minimize_quadratic_l1
 from steepest.fitting.linear.solvers.base import LinearSolver, chunk_of
 from steepest.fitting.linear.solvers.newton import Found, State, begun, step
 from steepest.fitting.linear.solvers.proximal_gradient import MOST_IDLE, SUFFICIENT
@@ -43,20 +43,20 @@ class Sparse:
 
     def at(self, glm: Glm, x: Array, metric: Array) -> dict[str, Any]:
         """Return the fields of the state that depend on the point alone."""
-        height, slope, z, H = glm.curved(x)
+        height, slope, z, H = glm.value_grad_hessian(x)
         kinks = self.lam @ jnp.abs(x)
-        value = height if glm.smoothing is None else glm.actual(x, z)
-        gradient = shortest(slope, x, self.lam)
+        value = height if glm.smoothing is None else glm.unsmoothed(x, z)
+        gradient = min_norm_subgradient(slope, x, self.lam)
         point = {"slope": slope, "gradient": gradient, "z": z, "hessian": H}
         return point | {"height": height + kinks, "value": value + kinks}
 
     def direction(self, here: State) -> Array:
         """Return the step to the minimum of the quadratic model with its kinks."""
-        return self.glm.told(least(here.hessian, here.slope, here.x, self.lam) - here.x)
+        return self.glm.without_common_shift(minimize_quadratic_l1(here.hessian, here.slope, here.x, self.lam) - here.x)
 
     def measured(self, here: State, d: Array, along: Array) -> dict[str, Any]:
         """Return the parts of the bound, from the product of the rows with the direction."""
-        seen, moved = look(self.glm, self.lam, here.x, here.value, here.slope, here.z, here.hessian, d, along)
+        seen, moved = bound_parts(self.glm, self.lam, here.x, here.value, here.slope, here.z, here.hessian, d, along)
         return {"seen": seen, "moved": moved}
 
     def closes(self, here: State, gap: Array, asked: Array, rounding: Array, tolerance: Array) -> Array:

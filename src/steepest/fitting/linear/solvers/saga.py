@@ -66,16 +66,16 @@ def _epoch(glm: Glm, layout: Layout, theta: Array, z: Array, gradient: Array, t:
     def update(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         theta, known, total = carry
         at, (X, y, share, old) = batch_of(layout, (glm.X, glm.y, p, known), order, i)
-        shaped = glm.shaped(theta)
+        shaped = glm.reshape(theta)
         new = glm.losses(X @ shaped[:-1] + shaped[-1], y, share)[1]
         change = new - old
         moved = jnp.concatenate([(change.T @ X).T.ravel(), change.sum(axis=0).reshape(-1)])
         pull = layout.batches * moved + total
-        if glm.turn is not None:
-            pull = pull + glm.push(theta)
+        if glm.transform is not None:
+            pull = pull + glm.penalty_gradient(theta)
         return theta - t * pull, known.at[at].set(new), total + moved
 
-    losses_alone = gradient - glm.push(theta)
+    losses_alone = gradient - glm.penalty_gradient(theta)
     return jax.lax.fori_loop(0, layout.batches, update, (theta, known, losses_alone))[0]
 
 
