@@ -8,7 +8,6 @@ listed here or is refused.
 from __future__ import annotations
 
 import ast
-import difflib
 import functools
 import inspect
 import keyword
@@ -20,6 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from steepest.arguments import guess_or_list
 
 LONGEST = 10_000
 DEEPEST = 100
@@ -401,8 +402,7 @@ def _node_problem(node: ast.expr) -> str:
             count = "two or more" if name in _EXTREMES else _FUNCTIONS[name].nin
             return f"{len(args)} given where {name} takes {count}; separate them by commas"
         case ast.Call(func=ast.Name(id=name)):
-            near = difflib.get_close_matches(name.lower(), _FUNCTIONS, n=1)
-            known = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_FUNCTIONS))}"
+            known = guess_or_list(name.lower(), sorted(_FUNCTIONS))
             return f"not a function; for a product write {_short(name)}*(...); {known}"
     return _ALLOWED
 

@@ -107,7 +107,7 @@ def test_what_is_added_to_all_scores_alike_is_no_step():
     """Else it could look like a way along which the loss falls for ever."""
     d, loss = np.random.default_rng(0).normal(size=12), Contrasted(3, apart=True)
     glm = Glm(np.zeros((4, 3)), np.arange(4) % 3, np.ones(4), 4.0, 0.0, None, None, 0.0, loss, 4)
-    told = np.asarray(glm.told(jax.numpy.asarray(d))).reshape(4, 3)
+    told = np.asarray(glm.without_common_shift(jax.numpy.asarray(d))).reshape(4, 3)
     np.testing.assert_allclose(told[:-1], d.reshape(4, 3)[:-1], rtol=1e-6)
     np.testing.assert_allclose(told[-1], d[-3:] - d[-3:].mean(), atol=1e-6)
 

@@ -494,7 +494,7 @@ class TestErrors:
         x = np.linspace(0, 3, rows)
         y = decay(x, 2.5, 1.3, offset) + noise * np.random.default_rng(4).standard_normal(rows)
         fit = st.fit(decay, x, y, start=(2.5, 1.3, offset), epochs=0)
-        residuals, rng = fit.resumable.task.plan.solver.keywords["residuals"], np.random.default_rng(5)
+        residuals, rng = fit.resumable.setup.plan.solver.keywords["residuals"], np.random.default_rng(5)
         off = []
         for _ in range(20):
             at = np.array([2.5, 1.3, offset]) * (1 + 1e-10 * rng.standard_normal(3))

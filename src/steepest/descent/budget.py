@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import numbers
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from steepest.arguments import guess
 from steepest.rules.pair import Rules
 
 WISHES = ("descent", "value", "x", "gradient")
@@ -90,9 +90,9 @@ class Budget:
 def _wish(word: Any, value: Any) -> float:
     """Return what was asked for under a word, or say what is wrong with it."""
     if word not in WISHES:
-        near = difflib.get_close_matches(str(word).lower(), WISHES, n=1)
-        guess = f": did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"tolerance has the entry {word!r}{guess} (known: {', '.join(WISHES)})")
+        raise ValueError(
+            f"tolerance has the entry {word!r}{guess(str(word).lower(), WISHES)} (known: {', '.join(WISHES)})"
+        )
     if not (_is_number(value) and value > 0):
         raise ValueError(f"tolerance[{word!r}]={value!r}: give a positive number")
     return float(value)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from steepest.descent.early_stopping import BestEpoch
 from steepest.descent.loop.solver import Solver
+from steepest.types import Json
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Checkpoint:
     anchor: float = math.inf
     exact: bool = False
     probe_after: float = math.inf
+
+    def counters(self) -> dict[str, Json]:
+        """Return all but the solver and the best epoch, as JSON holds it."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("solver", "best")}
 
     def solver_for(self, near: float) -> Solver:
         """Return a copy of the solver; it keeps a sharpened tolerance only if the same one is asked for again."""

@@ -83,7 +83,7 @@ class Driver:
     def gone(self) -> Ending:
         """Go on to the end, and return it."""
         objective = self.solver.objective
-        sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.pace > CHUNK_SECONDS / FIRST_CHUNK)
+        sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.slope_seconds > CHUNK_SECONDS / FIRST_CHUNK)
         since = self.meter.elapsed
         try:
             while True:
@@ -130,6 +130,8 @@ class Driver:
         """Return how the run ended, or None while it goes on."""
         status = self.solver.status
         code, done = status.code, status.iteration
+        if self.solver.ending is not None:
+            return self.solver.ending
         if code in (CANDIDATE, STALLED):
             before, limited = self.stands(), self.meter.done
             ending = self.judge.examined(code)

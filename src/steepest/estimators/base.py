@@ -29,7 +29,7 @@ from steepest.estimators.parameters import (
 from steepest.estimators.rows import check_rows
 from steepest.estimators.starts import Start, first_starts, mean_start, next_starts
 from steepest.fitting.result import Fit
-from steepest.fitting.stream.learner import Stream
+from steepest.fitting.stream.learner import StreamLearner
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, kink_of
 from steepest.trace import Outcome
@@ -85,7 +85,7 @@ class DescentEstimator(BaseEstimator):
     # Whether one fit has a score for each class.
     _joint: bool = False
     # What partial_fit goes on with, one stream for each output; None after other fits.
-    _partial_streams: list[Stream] | None = None
+    _partial_streams: list[StreamLearner] | None = None
 
     runs_: list[Fit]
     coef_: np.ndarray
@@ -207,7 +207,7 @@ class DescentEstimator(BaseEstimator):
         starts = self._starts(X, targets.shape[1], warm=fitted)
         fitter = self._fitter(check_random_state(self.random_state))
         if self._streams:
-            streams: Sequence[Stream | None] = self._partial_streams or [None] * len(starts)
+            streams: Sequence[StreamLearner | None] = self._partial_streams or [None] * len(starts)
             results = [
                 fitter.fit_block(X, y, weight, start or mean_start(y, weight, self._for_classes, X.shape[1]), stream)
                 for y, start, stream in zip(targets.T, starts, streams, strict=True)

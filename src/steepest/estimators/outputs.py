@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from steepest.derivatives.precision import double_precision
+from steepest.descent.budget import Budget
 from steepest.fitting.fit import fit
 from steepest.fitting.options import read_rows
 from steepest.fitting.result import Fit
 from steepest.fitting.resume import SavedFit
-from steepest.fitting.stream.learner import BATCH, Blocks, Stream, fit_stream
+from steepest.fitting.stream.blocks import Blocks
+from steepest.fitting.stream.fit import ENDLESS, fit_stream
+from steepest.fitting.stream.learner import BATCH, StreamLearner
 from steepest.models import Custom, Linear
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
@@ -45,23 +48,22 @@ class OutputFitter:
         )  # fmt: skip
 
     def fit_block(
-        self, X: Rows, target: np.ndarray, weight: np.ndarray, start: Tree, stream: Stream | None
-    ) -> tuple[Fit, Stream]:
-        """Return the fit to all blocks so far, and the stream that goes on with the next.
+        self, X: Rows, target: np.ndarray, weight: np.ndarray, start: Tree, learner: StreamLearner | None
+    ) -> tuple[Fit, StreamLearner]:
+        """Return the fit to all blocks so far, and the learner for the next block.
 
-        A stream begins at `start` if there is none yet, or if it learnt with another loss.
+        A learner begins at `start` if there is none yet, or if it learnt with another loss.
         """
         assert isinstance(self.model, Linear)
         assert isinstance(self.loss, Loss)
         ridge, size = ridge_of(self.penalty), read_rows(self.batch_size) or BATCH
-        if stream is None or stream.loss != self.loss:
+        if learner is None or learner.loss != self.loss:
             rng = np.random.default_rng(self.seed)
-            stream = Stream(self.model, self.loss, ridge, "auto", size, rng, np.append(*start))
-        stream.ridge, stream.size = ridge, size
+            learner = StreamLearner(self.model, self.loss, ridge, "auto", size, rng, np.append(*start))
+        learner.ridge, learner.size = ridge, size
         blocks = Blocks(iter([(X, target, weight)]), self.model, self.loss, None)
-        current = stream
-        run = fit_stream(lambda point: current, self.model, blocks, start, None, None, self.progress)
-        return run, stream
+        params, budget = self.model.start(X, start), Budget(most=ENDLESS)
+        return fit_stream(learner, blocks, next(blocks), params, budget, None, self.progress)
 
 
 def output(run: Fit, X: Rows) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""What can be read off a run: displays of its descent, of its function and of its fit.
+"""Displays: pictures of a run, of its function and of its fit.
 
-The names below are loaded when they are first used, so that one display does not load the others.
+Each name below is loaded when it is first used, so that one display does not load the others.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
+from steepest.arguments import guess
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
 from steepest.rules.steps.searches import Backtracking
@@ -113,6 +113,4 @@ def _named(name: str, known: dict[str, Any], what: str) -> Any:
     if name in known:
         return known[name]
     names = [*known, "auto"] if what == "step" else list(known)
-    near = difflib.get_close_matches(name.lower(), names, n=1)
-    guess = f": did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{what}={name!r} is not known{guess} (known: {', '.join(names)})")
+    raise ValueError(f"{what}={name!r} is not known{guess(name.lower(), names)} (known: {', '.join(names)})")

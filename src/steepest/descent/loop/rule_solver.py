@@ -21,6 +21,7 @@ from steepest.derivatives.compiled import Slope, shared
 from steepest.derivatives.differences import least_size
 from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.precision import compiled_code
+from steepest.descent.ending import Ending
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.loop import PATH_ROWS, advance, begin_of, chunk_of
 from steepest.descent.loop.solver import Status
@@ -74,6 +75,7 @@ class RuleSolver:
 
     noise = 0.0
     rises = False
+    ending: Ending | None = None
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
@@ -116,7 +118,7 @@ class RuleSolver:
             value, gradient = self.objective.slope(start)
             return value, self.mended(start, value, gradient)
         except OutOfTime:
-            return self.objective.begun, np.full(start.size, np.nan)
+            return self.objective.start_value, np.full(start.size, np.nan)
 
     def arrays(self) -> list[np.ndarray]:
         """Return the state as arrays that a file can hold."""

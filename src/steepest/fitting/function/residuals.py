@@ -15,8 +15,9 @@ from steepest.data.batches import Layout
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.noise import noise_level
-from steepest.derivatives.objective import Objective, serve
+from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.fitting.function.least_squares import SAFELY, Bend, audit_squares, rounding
 from steepest.fitting.objective import SAMPLE_ROWS, Rows
@@ -256,7 +257,7 @@ def residuals_of(
     value = objective.value(x)
     usual = rounding(residuals, residuals.triangle(x), x) / SAFELY
     residuals.precision *= max(1.0, noise_level(objective.value, x, value) / usual)
-    why = f"central differences of residuals, as {few.why.split(', as ')[-1]}"
+    why = f"central differences of residuals, because {few.obstacle or few.why}"
     return residuals, replace(objective, kind="differences", why=why, cost=2 * x.size + 1, compiled=None, audit=look)
 
 

@@ -33,7 +33,7 @@ class Glm:
         The sum of the weights.
     ridge : float
         λ.
-    turn : array or None
+    transform : array or None
         T, which makes coefficients in the user's units of u: a matrix, or the diagonal of one; None where λ = 0.
     smoothing : float or None
         How softly a kinked loss is taken.
@@ -43,7 +43,7 @@ class Glm:
         ℓ, in NumPy.
     block : int
         Rows a block.
-    white : bool
+    is_whitened : bool
         Whether the columns are such that the Hessian of the squared loss is 2 I.
     """
 
@@ -52,18 +52,18 @@ class Glm:
     weight: Array
     mass: Array
     ridge: Array
-    turn: Array | None
+    transform: Array | None
     smoothing: Array | None
     lowest: Array
     loss: Loss
     block: int
-    white: bool = False
+    is_whitened: bool = False
 
-    def shaped(self, theta: Array) -> Array:
+    def reshape(self, theta: Array) -> Array:
         """Return θ with a row a column of X and one for the intercept, and a column an output."""
         return theta.reshape(-1, self.loss.outputs) if self.loss.outputs else theta
 
-    def row(self, numbers: Array) -> Array:
+    def per_output(self, numbers: Array) -> Array:
         """Return one number a row in the shape of outputs."""
         return numbers[:, None] if self.loss.outputs else numbers
 
@@ -82,7 +82,7 @@ class Glm:
 
     def along(self, d: Array) -> Array:
         """Return A d, the outputs of each row."""
-        d = self.shaped(d)
+        d = self.reshape(d)
         return self.over_blocks(lambda X, p: ((), X @ d[:-1] + d[-1]), ())[1]
 
     def losses(self, z: Array, y: Array, p: Array) -> tuple[Array, Array, Array]:
@@ -106,24 +106,24 @@ class Glm:
         (loss, first), (_, second) = jax.jvp(lambda z: jax.jvp(value, (z,), (one,)), (z,), (one,))
         return tuple(jnp.where(p > 0, p * part, 0.0) for part in (loss, first, second))  # type: ignore[return-value]
 
-    def bent(self, second: Array, along: Array) -> Array:
+    def curvature_product(self, second: Array, along: Array) -> Array:
         """Return p ℓ″ A d, from p ℓ″ and A d."""
         return jnp.einsum("nkl,nl->nk", second, along) if self.loss.outputs else second * along
 
-    def actual(self, theta: Array, z: Array) -> Array:
+    def unsmoothed(self, theta: Array, z: Array) -> Array:
         """Return f with a kinked loss as it is."""
         loss = stack(self.loss(Traced(z), Traced(self.y)))
         w = self.weights(theta)
         return jnp.where(self.weight > 0, self.weight / self.mass * loss, 0.0).sum() + self.ridge / 2 * (w @ w)
 
-    def told(self, d: Array) -> Array:
+    def without_common_shift(self, d: Array) -> Array:
         """Return a step without what it adds to the intercepts of all classes alike, which changes nothing."""
-        if not getattr(self.loss, "apart", False):
+        if not self.loss.apart:
             return d
-        shaped = self.shaped(d)
+        shaped = self.reshape(d)
         return shaped.at[-1].add(-shaped[-1].mean()).ravel()
 
-    def first(self, value: Array) -> Array:
+    def reference_value(self, value: Array) -> Array:
         """Return from where a descent is counted: the value at its start, or of 0 or the mean where that is less.
 
         Far from the targets a start would make any part of the descent a large number.
@@ -137,10 +137,10 @@ class Glm:
             mean = self.weight / self.mass @ self.y
             levels.append(nothing + stack(self.loss.link(Traced(mean))))
         origin = jnp.zeros((self.X.shape[1] + 1) * max(self.loss.outputs, 1))
-        values = jnp.stack([value, *(self.actual(origin, level) for level in levels)])
+        values = jnp.stack([value, *(self.unsmoothed(origin, level) for level in levels)])
         return jnp.min(values, where=jnp.isfinite(values), initial=jnp.inf)
 
-    def asked(self, tolerance: Array, first: Array, value: Array) -> Array:
+    def target_gap(self, tolerance: Array, first: Array, value: Array) -> Array:
         """Return how near the optimum is near enough, after a descent from a first value: see `Objective.scale`.
 
         A tolerance below 0 is a part of what is left of the loss, wherever the descent began.
@@ -169,27 +169,27 @@ class Glm:
 
     def weights(self, theta: Array) -> Array:
         """Return T u as one vector, of no length where nothing is penalised."""
-        return jnp.zeros(0) if self.turn is None else self._turned(self.shaped(theta)[:-1]).ravel()
+        return jnp.zeros(0) if self.transform is None else self._turned(self.reshape(theta)[:-1]).ravel()
 
-    def push(self, theta: Array) -> Array:
+    def penalty_gradient(self, theta: Array) -> Array:
         """Return the gradient of the penalty, λ (Tᵀ T u, 0)."""
-        if self.turn is None:
+        if self.transform is None:
             return jnp.zeros_like(theta)
-        u = self.shaped(theta)[:-1]
-        pull = self.turn.T @ self._turned(u) if self.turn.ndim == 2 else self._turned(self._turned(u))
+        u = self.reshape(theta)[:-1]
+        pull = self.transform.T @ self._turned(u) if self.transform.ndim == 2 else self._turned(self._turned(u))
         return self.ridge * jnp.concatenate([pull.ravel(), jnp.zeros(max(self.loss.outputs, 1))])
 
     def _turned(self, u: Array) -> Array:
-        assert self.turn is not None
-        if self.turn.ndim == 2:
-            return self.turn @ u
-        return self.turn[:, None] * u if u.ndim == 2 else self.turn * u
+        assert self.transform is not None
+        if self.transform.ndim == 2:
+            return self.transform @ u
+        return self.transform[:, None] * u if u.ndim == 2 else self.transform * u
 
-    def slope(self, theta: Array) -> tuple[Array, Array, Array]:
+    def value_and_grad(self, theta: Array) -> tuple[Array, Array, Array]:
         """Return f, its gradient and z = A θ, in one reading of X."""
         return self._read(theta, False)[:3]
 
-    def curved(self, theta: Array) -> tuple[Array, Array, Array, Array]:
+    def value_grad_hessian(self, theta: Array) -> tuple[Array, Array, Array, Array]:
         """Return f, its gradient, z = A θ and the Hessian, in one reading of X."""
         return self._read(theta, True)
 
@@ -198,7 +198,7 @@ class Glm:
         return self._read(theta, True)[3]
 
     def _read(self, theta: Array, bent: bool) -> tuple[Array, Array, Array, Array]:
-        shaped = self.shaped(theta)
+        shaped = self.reshape(theta)
         u, b, size = shaped[:-1], shaped[-1], theta.size
 
         def part(X: Array, p: Array, y: Array) -> tuple[Any, Array]:
@@ -209,11 +209,11 @@ class Glm:
 
         none = jnp.zeros((size, size)) if bent else ()
         (value, gradient, gram), z = self.over_blocks(part, (jnp.zeros(()), jnp.zeros_like(theta), none), self.y)
-        if self.turn is None:
+        if self.transform is None:
             return value, gradient, z, gram
         w = self.weights(theta)
-        value, gradient = value + self.ridge / 2 * (w @ w), gradient + self.push(theta)
-        return value, gradient, z, gram + jax.jacfwd(self.push)(theta) if bent else gram
+        value, gradient = value + self.ridge / 2 * (w @ w), gradient + self.penalty_gradient(theta)
+        return value, gradient, z, gram + jax.jacfwd(self.penalty_gradient)(theta) if bent else gram
 
     def _gram(self, X: Array, second: Array) -> Array:
         A = jnp.c_[dense(X), jnp.ones(len(X))]
@@ -223,7 +223,7 @@ class Glm:
         return jnp.einsum("ni,nkl,nj->ikjl", A, second, A, optimize=[(0, 1), (0, 1)]).reshape(size, size)
 
 
-def whitened(hessian: Array, gradient: Array) -> tuple[Array, Array]:
+def whitening(hessian: Array, gradient: Array) -> tuple[Array, Array]:
     """Return M with Mᵀ H M = I, by Cholesky, and the condition number of H scaled to a unit diagonal.
 
     The number is infinite where H is not positive definite. A coordinate along which there is neither curvature
@@ -240,5 +240,5 @@ def whitened(hessian: Array, gradient: Array) -> tuple[Array, Array]:
 
 
 jax.tree_util.register_dataclass(
-    Glm, ["X", "y", "weight", "mass", "ridge", "turn", "smoothing", "lowest"], ["loss", "block", "white"]
+    Glm, ["X", "y", "weight", "mass", "ridge", "transform", "smoothing", "lowest"], ["loss", "block", "is_whitened"]
 )

@@ -17,8 +17,9 @@ import numpy as np
 from steepest.data.batches import Layout
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.compiled import Compiled, recalled, remember
-from steepest.derivatives.objective import Objective, serve
+from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.fitting.linear import own_loss, sparse_epoch
 from steepest.fitting.linear.glm import Glm
@@ -65,7 +66,7 @@ class Direct:
 
     def slope(self, x: Array, extra: Compiled | None) -> tuple[Array, Array]:
         """Return the value and the gradient."""
-        value, gradient, _ = self.glm.slope(x)
+        value, gradient, _ = self.glm.value_and_grad(x)
         if self.kinks is not None:
             value, gradient = value + self.kinks @ jnp.abs(x), gradient + self.kinks * jnp.sign(x)
         if extra is None:
@@ -126,7 +127,7 @@ def direct(problem: LinearSpec, rows: Rows, seed: int) -> tuple[Objective, Calli
     batched = layout.batches > 1
     loss = few.key if few else problem.loss
     key = ("direct", loss, layout if batched else layout.block, extra.key if extra else None)
-    compiled = recalled(key)
+    compiled = recalled(key, Compiled)
     if compiled is None or compiled.loops.get("penalty") is not push:
         compiled = _compiled(push, layout)
         compiled.loops["penalty"] = push

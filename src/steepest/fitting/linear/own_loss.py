@@ -11,7 +11,8 @@ import numpy as np
 
 from steepest.data.sparse.csr import SparseColumns
 from steepest.derivatives.compiled import Compiled
-from steepest.derivatives.objective import Objective, serve
+from steepest.derivatives.objective import Objective
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.objective import SAMPLE_ROWS
@@ -62,8 +63,8 @@ class OwnGlm(Glm):
 
 jax.tree_util.register_dataclass(
     OwnGlm,
-    ["X", "y", "weight", "mass", "ridge", "turn", "smoothing", "lowest", "closed"],
-    ["loss", "block", "white", "few"],
+    ["X", "y", "weight", "mass", "ridge", "transform", "smoothing", "lowest", "closed"],
+    ["loss", "block", "is_whitened", "few"],
 )
 
 

@@ -23,17 +23,17 @@ CROSSED = 2_000
 MODEL_LEFT = 1e-20
 
 
-def soft(x: Array, threshold: Array) -> Array:
+def soft_threshold(x: Array, threshold: Array) -> Array:
     """Return x moved towards 0 by a threshold, and 0 where it would pass it: the proximal step of λ|x|."""
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
 
 
-def shortest(g: Array, x: Array, lam: Array) -> Array:
+def min_norm_subgradient(g: Array, x: Array, lam: Array) -> Array:
     """Return the shortest subgradient of f + Σ λⱼ |xⱼ| where f has the gradient g."""
-    return jnp.where(x != 0, g + lam * jnp.sign(x), soft(g, lam))
+    return jnp.where(x != 0, g + lam * jnp.sign(x), soft_threshold(g, lam))
 
 
-def least(H: Array, g: Array, x: Array, lam: Array) -> Array:
+def minimize_quadratic_l1(H: Array, g: Array, x: Array, lam: Array) -> Array:
     """Return the y that makes gᵀ(y - x) + ½ (y - x)ᵀ H (y - x) + Σ λⱼ |yⱼ| least.
 
     Coordinate descent finds which coordinates are 0; a Newton step among the others, as far as none
@@ -45,7 +45,7 @@ def least(H: Array, g: Array, x: Array, lam: Array) -> Array:
 
     def coordinate(j: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
         y, r = carry
-        ahead = soft(y[j] - r[j] / width[j], lam[j] / width[j])
+        ahead = soft_threshold(y[j] - r[j] / width[j], lam[j] / width[j])
         new = jnp.where(bent[j], ahead, jnp.where(lam[j] > 0, 0.0, y[j]))
         return y.at[j].set(new), r + H[j] * (new - y[j])
 
@@ -64,7 +64,7 @@ def least(H: Array, g: Array, x: Array, lam: Array) -> Array:
         return new, r + H @ (new - y), t < 1, steps + 1
 
     def left(y: Array, r: Array) -> Array:
-        return jnp.sum(shortest(r, y, lam) ** 2 / width)
+        return jnp.sum(min_norm_subgradient(r, y, lam) ** 2 / width)
 
     def going(carry: tuple[Array, Array, Array]) -> Array:
         y, r, rounds = carry

@@ -44,7 +44,7 @@ def of_columns(problem: LinearSpec, fitted: Fit) -> None:
         events.append(Event(0, "features", detail))
         fitted.message += f"; {detail}"
         return
-    if problem.how == "whiten" and (lost := problem.X.shape[1] - where.directions):
+    if problem.rescale == "whiten" and (lost := problem.X.shape[1] - where.directions):
         detail = f"{lost} of {problem.X.shape[1]} columns say nothing new: of many coefficients, short ones"
         events.append(Event(0, "collinear", detail))
     if where.condition > ILL:
@@ -77,19 +77,21 @@ def of_recession(problem: LinearSpec, fitted: Fit) -> None:
 
 def of_the_mean(problem: LinearSpec, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
     """Take success from steps that were done as asked, and have led to less than the mean, or the share, tells."""
+    loss = problem.loss
+    assert isinstance(loss, Loss)
     with np.errstate(all="ignore"):
-        if problem.outputs:
+        if loss.outputs:
             shares = np.bincount(y.astype(int), weights=weight) / weight.sum()
             guess = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
         else:
             mean = np.average(y, weights=weight)
             # A constant score of -1 or 1 predicts the same class for every row.
-            levels = [problem.loss.link(mean), *((-1.0, 1.0, 2 * mean - 1) if problem.loss.classes else ())]  # type: ignore[attr-defined]
-            guess = min(float(np.average(problem.loss(np.full(len(y), level), y), weights=weight)) for level in levels)
+            levels = [loss.link(mean), *((-1.0, 1.0, 2 * mean - 1) if loss.classes else ())]
+            guess = min(float(np.average(loss(np.full(len(y), level), y), weights=weight)) for level in levels)
         z = problem.model(problem.X, *fitted.params.values())
-        z = z @ problem.loss.contrasts if problem.outputs else z  # type: ignore[attr-defined]
-        loss = float(np.average(problem.loss(z, y), weights=weight))
-    if loss > guess + 1e-9 * abs(guess):
-        facts = f"{fitted.nit:,} updates done as asked, and the loss of {loss:.4g} is above that of the mean alone"
+        z = z if loss.contrasts is None else z @ loss.contrasts
+        reached = float(np.average(loss(z, y), weights=weight))
+    if reached > guess + 1e-9 * abs(guess):
+        facts = f"{fitted.nit:,} updates done as asked, and the loss of {reached:.4g} is above that of the mean alone"
         fitted.outcome = Outcome.ITERATION_LIMIT
         fitted.message = message(fitted.outcome, f"{facts}, {guess:.4g}", fitted.certificate, "epoch")

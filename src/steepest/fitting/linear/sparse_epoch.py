@@ -41,7 +41,7 @@ def epoch(glm: Glm, layout: Layout, mass: Array, x: Array, order: Array, size: C
         v, b, s = here
         X, y, weight = batch_of(layout, (glm.X, glm.y, glm.weight), order, i)[1]
         first, t = glm.losses(s * (X @ v) + b, y, weight / mass)[1], size(i)
-        if glm.turn is not None:
+        if glm.transform is not None:
             kept = 1 - t * glm.ridge
             s = s * jnp.where(jnp.abs(kept) < SMALLEST, SMALLEST, kept)
         return X.scattered(v, -t / s * first), b - t * first.sum(axis=0), s
@@ -52,8 +52,8 @@ def epoch(glm: Glm, layout: Layout, mass: Array, x: Array, order: Array, size: C
         v, b, s = jax.lax.fori_loop(k * TOGETHER, last, update, (v, b, jnp.ones(())))
         return s * v, b
 
-    v, b = glm.shaped(x)[:-1], glm.shaped(x)[-1]
-    if glm.turn is None:
+    v, b = glm.reshape(x)[:-1], glm.reshape(x)[-1]
+    if glm.transform is None:
         v, b, _ = jax.lax.fori_loop(0, layout.batches, update, (v, b, jnp.ones(())))
     else:
         v, b = jax.lax.fori_loop(0, -(-layout.batches // TOGETHER), some, (v, b))

@@ -15,8 +15,8 @@ from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.data.sparse.csr import SparseColumns, is_sparse
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
+from steepest.fitting.linear.certificates.base import WIDEST
 from steepest.fitting.linear.certificates.recession import Recession
-from steepest.fitting.linear.certificates.smooth import WIDEST
 from steepest.fitting.linear.classes import ClassCoordinates
 from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
 from steepest.fitting.linear.glm import Glm
@@ -37,7 +37,7 @@ class LinearSpec:
     params: dict[str, Any]
     loss: Function
     user_penalty: Function | None
-    how: str
+    rescale: str
     coordinates: Coordinates
     curvature: float
     names: Sequence[str] | None
@@ -69,19 +69,20 @@ class LinearSpec:
     @property
     def frame(self) -> Coordinates | ClassCoordinates:
         """The coordinates of the parameters: those of the columns, for each output."""
-        return ClassCoordinates(self.coordinates, self.loss.contrasts) if self.outputs else self.coordinates  # type: ignore[attr-defined]
+        contrasts = self.loss.contrasts if isinstance(self.loss, Loss) else None
+        return self.coordinates if contrasts is None else ClassCoordinates(self.coordinates, contrasts)
 
     @property
     def outputs(self) -> int:
         """How many outputs a row has, 0 where it is one number."""
-        return getattr(self.loss, "outputs", 0)
+        return self.loss.outputs if isinstance(self.loss, Loss) else 0
 
     def columns(self) -> Columns | SparseColumns:
         """Return the columns that the loop sees."""
         where = self.coordinates
         if is_sparse(self.X):
-            return SparseColumns(self.X) if self.how == "none" else SparseColumns(self.X, where.mean, where.turn)
-        return AsTheyAre(self.X) if self.how == "none" else Changed(self.X, where)
+            return SparseColumns(self.X) if self.rescale == "none" else SparseColumns(self.X, where.mean, where.turn)
+        return AsTheyAre(self.X) if self.rescale == "none" else Changed(self.X, where)
 
     def layout(self, size: int | None, shuffle: Any) -> Layout:
         """Return how the rows lie in memory, for batches of a size."""
@@ -156,7 +157,7 @@ class LinearSpec:
         return bool(ridge_of(self.user_penalty) or kink_of(self.user_penalty))
 
     @property
-    def bears_saga(self) -> bool:
+    def allows_saga(self) -> bool:
         """Whether batches can begin the descent: a smooth objective, no steeper than some curvature anywhere."""
         return self.is_convex and math.isfinite(self.loss.steepest) and not kink_of(self.user_penalty)  # type: ignore[attr-defined]
 
@@ -170,14 +171,14 @@ class LinearSpec:
     def knows_its_penalty(self) -> bool:
         """Whether the penalty is one that the objective need not trace."""
         return isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None))) and not (
-            kink_of(self.user_penalty) and self.how == "whiten"
+            kink_of(self.user_penalty) and self.rescale == "whiten"
         )
 
     def glm(self, data: tuple[Any, Any, Any], rows: Rows) -> Glm:
         """Return the products with rows that compiled code has, and the quadratic part of the penalty."""
         with compiled_code():
             turn = None if not self.is_penalised else jax.device_put(self.coordinates.turn)
-        white = self.how == "whiten"
+        white = self.rescale == "whiten"
         arrays = (*data, rows.mass, ridge_of(self.user_penalty), turn, None, self.lowest)
         return Glm(*arrays, self.loss, rows.layout.block, white)  # type: ignore[arg-type]
 

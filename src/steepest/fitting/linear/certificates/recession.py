@@ -59,7 +59,7 @@ NONE, UNKNOWN = Finding(""), Finding("", sure=False)
 
 def is_separated(glm: Glm, z: Array) -> Array:
     """Tell whether outputs z have every row of its own class on its side, with none on the plane."""
-    margin = None if glm.turn is not None else glm.loss.margin(Traced(z), Traced(glm.y))
+    margin = None if glm.transform is not None else glm.loss.margin(Traced(z), Traced(glm.y))
     if margin is None:
         return jnp.asarray(False)
     return jnp.all((stack(margin) > SMALL * jnp.max(jnp.abs(z))) | (glm.weight == 0))
@@ -67,9 +67,9 @@ def is_separated(glm: Glm, z: Array) -> Array:
 
 def falls_forever(glm: Glm, along: Array) -> Array:
     """Tell whether f looks as if it fell for ever along a way that changes the outputs so."""
-    if glm.turn is not None:
+    if glm.transform is not None:
         return jnp.asarray(False)
-    counts = glm.row(glm.weight) > 0
+    counts = glm.per_output(glm.weight) > 0
     largest = jnp.max(jnp.abs(jnp.where(counts, along, 0.0)))
     v = jnp.where((jnp.abs(along) <= SMALL * largest) | ~counts, 0.0, along)
     asymptote = glm.loss.asymptote(Traced(v), Traced(glm.y))
@@ -156,8 +156,8 @@ class Recession:
     def of_targets(self) -> str:
         """Return why the loss falls for ever as intercepts grow, whatever the columns; nothing where it does not."""
         y = self.y[self.weight > 0]
-        if self.loss.outputs:
-            told = self.loss.contrasts.shape[0]  # type: ignore[attr-defined]
+        if (contrasts := self.loss.contrasts) is not None:
+            told = len(contrasts)
             absent = np.setdiff1d(np.arange(told), y.astype(int))
             if not absent.size:
                 return ""
@@ -182,8 +182,8 @@ class Recession:
         counts = self.weight > 0
         if not self.X.shape[1]:
             return []
-        if self.loss.outputs:
-            groups = [counts & (self.y == k) for k in range(self.loss.contrasts.shape[0])]  # type: ignore[attr-defined]
+        if (contrasts := self.loss.contrasts) is not None:
+            groups = [counts & (self.y == k) for k in range(len(contrasts))]
         else:
             side = np.where(counts, self.sides(self.y), 2)
             groups = [side == 1, side == -1, side == 0]
@@ -271,8 +271,7 @@ class Cone:
             scale = 2.0 ** np.round(np.log2(np.where(largest > 0, largest, 1.0)))
         entries = X.nnz if is_sparse(X) else X.size
         until = time.perf_counter() + LEAST_SECONDS + entries * max(problem.loss.outputs, 1) / 1e6
-        if problem.loss.outputs:
-            Q = problem.loss.contrasts  # type: ignore[attr-defined]
+        if (Q := problem.loss.contrasts) is not None:
             return cls(X, mean, scale, y.astype(int), Q[:, None] - Q[None], ~np.eye(len(Q), dtype=bool), Q, until)
         # Down, neither, up.
         there = np.array([[False, True], [True, True], [True, False]])

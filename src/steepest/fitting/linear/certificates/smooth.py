@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,15 +19,15 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.descent.loop.bound import Bound
+from steepest.fitting.linear.certificates.base import WIDEST, BoundParts, Measurement
 from steepest.fitting.linear.certificates.recession import Recession, falls_forever, is_separated, tilt
 from steepest.fitting.linear.classes import ClassCoordinates
 from steepest.fitting.linear.coordinates import Coordinates, edges
-from steepest.fitting.linear.glm import Glm, whitened
+from steepest.fitting.linear.glm import Glm, whitening
 from steepest.models.losses import squared
 
 Array = Any
 
-WIDEST = 2_000
 # Sums of n terms, each rounded: what they are off by, in units of eps times the sum of their sizes.
 ROUNDINGS = 16
 MOST_LOST = 0.1
@@ -37,29 +37,9 @@ MOST_BENT = 0.9
 FINE = 0.5
 
 
-class Seen(NamedTuple):
-    """The sums over the rows that a bound needs, at θ and along Newton's step d from it.
-
-    `gap` is the bound without rounding; `condition` is that of the Hessian, infinite where d is not its step. The loss
-    may fall for ever where it looks `endless`, and does not where `tilt`, as far as outputs would move, is below 1.
-    `stride` is the length of d.
-    """
-
-    gap: Array
-    value: Array
-    pull: Array
-    bend: Array
-    size: Array
-    lean: Array
-    endless: Array
-    tilt: Array
-    stride: Array
-    condition: Array
-
-
-def look(
+def bound_parts(
     glm: Glm, theta: Array, value: Array, gradient: Array, z: Array, d: Array, along: Array, condition: Array
-) -> Seen:  # fmt: skip
+) -> BoundParts:  # fmt: skip
     """Return what the bound is made of, at the price of no reading of X.
 
     By tangents of slopes ℓ′ + ℓ″ A d, f* ≥ f - Σ p shortfall - λ/2 ‖T d‖². Where d is not Newton's step, by
@@ -73,36 +53,37 @@ def look(
     gap = jnp.where(blurred, jnp.inf, short + rest)
     seen = sums(glm, gap, value, gradient, z, d, condition)
     endless = is_separated(glm, z) | falls_forever(glm, along)
-    return seen._replace(endless=endless, tilt=jnp.where(sharp & ~blurred, tilt(glm, along), jnp.inf))
+    return seen._replace(endless=endless, largest_move=jnp.where(sharp & ~blurred, tilt(glm, along), jnp.inf))
 
 
-def sums(glm: Glm, gap: Array, value: Array, gradient: Array, z: Array, d: Array, condition: Array) -> Seen:
+def sums(glm: Glm, gap: Array, value: Array, gradient: Array, z: Array, d: Array, condition: Array) -> BoundParts:
     """Return a bound with what tells how rounding may have changed it."""
     p = glm.weight / glm.mass
     _, first, second = glm.losses(z, glm.y, p)
     gap = jnp.where(glm.at_the_lowest(value), value - glm.lowest, gap)
-    return Seen(
-        gap=gap, value=value, pull=jnp.abs(first).sum(), bend=jnp.abs(second).sum(),
-        size=p @ stack(glm.loss.terms(Traced(glm.y))), lean=jnp.abs(glm.shaped(gradient)[-1]).max(),
-        endless=jnp.asarray(False), tilt=jnp.asarray(jnp.inf), stride=jnp.linalg.norm(d), condition=condition,
+    return BoundParts(
+        gap=gap, value=value, slope_sum=jnp.abs(first).sum(), curvature_sum=jnp.abs(second).sum(),
+        term_sum=p @ stack(glm.loss.terms(Traced(glm.y))), intercept_slope=jnp.abs(glm.reshape(gradient)[-1]).max(),
+        endless=jnp.asarray(False), largest_move=jnp.asarray(jnp.inf), step_norm=jnp.linalg.norm(d),
+        condition=condition,
     )  # fmt: skip
 
 
 @shared
-def _measured(glm: Glm, theta: Array) -> tuple[Seen, Array]:
+def _measured(glm: Glm, theta: Array) -> tuple[BoundParts, Array]:
     """Return what the bound is made of and M with Mᵀ H M = I, in two readings of X."""
-    value, gradient, z, H = glm.curved(theta)
-    metric, condition = whitened(H, gradient)
+    value, gradient, z, H = glm.value_grad_hessian(theta)
+    metric, condition = whitening(H, gradient)
     d = -metric @ (metric.T @ gradient)
-    value = value if glm.smoothing is None else glm.actual(theta, z)
-    return look(glm, theta, value, gradient, z, d, glm.along(d), condition), metric
+    value = value if glm.smoothing is None else glm.unsmoothed(theta, z)
+    return bound_parts(glm, theta, value, gradient, z, d, glm.along(d), condition), metric
 
 
 def bounded(
-    seen: Seen, metric: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm, measured: bool = True
+    seen: BoundParts, metric: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm, measured: bool = True
 ) -> Bound | None:
     """Return the bound of what was seen, with what rounding may hide; None where H is singular to rounding."""
-    numbers = Seen(*map(float, seen))
+    numbers = BoundParts(*map(float, seen))
     known = Rounding.at(numbers, theta, coordinates, glm)
     if known is not None and (least := lowest_of(numbers, known, glm)) is not None:
         return least
@@ -117,7 +98,7 @@ def bounded(
 
 
 def errors(
-    seen: Seen, metric: np.ndarray, theta: np.ndarray, frame: Coordinates | ClassCoordinates,
+    seen: BoundParts, metric: np.ndarray, theta: np.ndarray, frame: Coordinates | ClassCoordinates,
     coordinates: Coordinates, glm: Glm, measured: bool = True,
 ) -> np.ndarray | None:  # fmt: skip
     """Return how far each parameter, in the user's units, may lie from the best; None where no bound is known.
@@ -125,7 +106,7 @@ def errors(
     With h² = eᵀ H e for the error e, f - f* ≥ [1 - (1 + w) e^(-w)] / R² with w = R h, where |ℓ‴| ≤ M ℓ″ and R is M
     times the length of the longest row as H⁻¹ measures it. So the bound of f - f* is one of h, and |cᵀe| ≤ h ‖Mᵀ c‖.
     """
-    seen = Seen(*map(float, seen))
+    seen = BoundParts(*map(float, seen))
     known = Rounding.at(seen, theta, coordinates, glm)
     lost = rounded_of(seen, coordinates, measured)
     if known is None or not (math.isfinite(glm.loss.unsteady) and lost < MOST_LOST and math.isfinite(seen.gap)):
@@ -133,10 +114,10 @@ def errors(
     reach, precision = np.append(reach_of(glm, coordinates), 1.0), float(np.finfo(np.dtype(glm.X.dtype)).eps)
     # Columns that were turned are rounded as the terms that they are sums of.
     terms = reach if coordinates.basis is None else np.append(coordinates.reach @ np.abs(coordinates.basis), 1.0)
-    written = ROUNDINGS * precision * seen.pull * terms + seen.bend * known.outputs * reach
+    written = ROUNDINGS * precision * seen.slope_sum * terms + seen.curvature_sum * known.outputs * reach
     blurred = np.abs(metric).T @ (known.slope + np.repeat(written, max(glm.loss.outputs, 1)))
     gap = (math.sqrt(2 * max(seen.gap, 0.0)) + float(np.linalg.norm(blurred))) ** 2 / 2 * (1 + lost) ** 2
-    gap += seen.bend * known.outputs**2
+    gap += seen.curvature_sum * known.outputs**2
     sizes = shaped(np.linalg.norm(metric, axis=1), glm)
     longest = glm.loss.unsteady * float(np.linalg.norm(reach @ sizes)) * (1 + lost)
     away = distance(gap, longest)
@@ -165,7 +146,7 @@ def distance(gap: float, longest: float) -> float:
     return high / longest
 
 
-def rounded_of(seen: Seen, coordinates: Coordinates, measured: bool) -> float:
+def rounded_of(seen: BoundParts, coordinates: Coordinates, measured: bool) -> float:
     """Return what part of H⁻¹ rounding hides.
 
     Of a Hessian that is known without being formed, columns that are nearly dependent say how exact that is.
@@ -174,7 +155,7 @@ def rounded_of(seen: Seen, coordinates: Coordinates, measured: bool) -> float:
     return ROUNDINGS * EPS * (seen.condition if measured else blurred)
 
 
-def lowest_of(seen: Seen, known: Rounding, glm: Glm) -> Bound | None:
+def lowest_of(seen: BoundParts, known: Rounding, glm: Glm) -> Bound | None:
     """Return the bound where the value is, to rounding, what none is below, as where all targets are met; else None."""
     value = float(seen.value) - float(glm.lowest)
     # Rows without a loss have neither slope nor curvature, and may have both where outputs are rounded.
@@ -194,7 +175,7 @@ class Rounding:
     outputs: float
 
     @classmethod
-    def at(cls, seen: Seen, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Rounding | None:
+    def at(cls, seen: BoundParts, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Rounding | None:
         """Return what it may hide at θ; None where it may move outputs too far to say."""
         shaped = theta.reshape(-1, max(glm.loss.outputs, 1))
         reach = np.append(reach_of(glm, coordinates), 1.0)
@@ -204,13 +185,13 @@ class Rounding:
         if uneven + shift > FINE and glm.loss is not squared:
             return None
         # Tangents take the slopes that were computed, however z was rounded: at a kink the step alone changes them.
-        spread = min(terms, float(np.linalg.norm(reach)) * seen.stride) if glm.loss.kinked else terms
-        each = seen.pull + seen.bend * spread + seen.size
+        spread = min(terms, float(np.linalg.norm(reach)) * seen.step_norm) if glm.loss.kinked else terms
+        each = seen.slope_sum + seen.curvature_sum * spread + seen.term_sum
         precision = float(np.finfo(np.dtype(glm.X.dtype)).eps)
         summed = (ROUNDINGS * EPS + precision) * terms
         outputs = summed + uneven + shift
-        value = ROUNDINGS * EPS * abs(seen.value) + seen.pull * (summed + uneven)
-        value += seen.lean * shift + seen.bend * outputs**2
+        value = ROUNDINGS * EPS * abs(seen.value) + seen.slope_sum * (summed + uneven)
+        value += seen.intercept_slope * shift + seen.curvature_sum * outputs**2
         return cls(ROUNDINGS * EPS * each * np.repeat(reach, shaped.shape[1]), value, outputs)
 
 
@@ -244,7 +225,7 @@ class Proven:
     lowest: float = -math.inf
     floor: float = 0.0
 
-    def tightened(self, report: Bound | None, seen: Seen, known: Rounding | None) -> Bound | None:
+    def tightened(self, report: Bound | None, seen: BoundParts, known: Rounding | None) -> Bound | None:
         """Return the better of a bound and of what was proven before; remember it."""
         if known is None:
             return report
@@ -255,27 +236,6 @@ class Proven:
         if not math.isfinite(above):
             return report
         return Bound(max(above, 0.0), max(self.floor, 4 * known.value), 1)
-
-
-class Measurement(NamedTuple):
-    """The parts of a bound at a point: by the solver that stood there, or by two readings of X.
-
-    Attributes
-    ----------
-    x : array of shape (n,)
-        The point.
-    sums : Seen
-        The sums over the rows.
-    beside : array
-        M with Mᵀ H M = I for a smooth penalty; for an L1 penalty how far each coefficient may move.
-    cost : int
-        How many evaluations it took.
-    """
-
-    x: np.ndarray
-    sums: Seen
-    beside: np.ndarray
-    cost: int
 
 
 @dataclass
@@ -302,7 +262,7 @@ class Certifier:
     @property
     def frame(self) -> Coordinates | ClassCoordinates:
         """The coordinates in which the model is descended."""
-        contrasts = getattr(self.glm.loss, "contrasts", None)
+        contrasts = self.glm.loss.contrasts
         return self.coordinates if contrasts is None else ClassCoordinates(self.coordinates, contrasts)
 
     def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:
@@ -324,11 +284,11 @@ class Certifier:
         known = known or self.measure(theta)
         if known is None:
             return None
-        sums, metric, where = known.sums, np.asarray(known.beside), self.coordinates
+        sums, metric, where = known.parts, np.asarray(known.sensitivity), self.coordinates
         # The metric of whitened least squares is exact, and was not computed from the rows.
-        measured = known.cost > 0 or not (self.glm.white and self.glm.loss is squared)
+        measured = known.cost > 0 or not (self.glm.is_whitened and self.glm.loss is squared)
         rounding = Rounding.at(sums, theta, where, self.glm)
-        if float(sums.tilt) + moved_by(rounding, metric, where, self.glm) < 1:
+        if float(sums.largest_move) + moved_by(rounding, metric, where, self.glm) < 1:
             self.recession.exclude()
         finding = self.recession.decided(self.frame.to_user(theta))
         if finding.endless or not finding.sure:

@@ -19,20 +19,12 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.bound import Bound
+from steepest.fitting.linear.certificates.base import WIDEST, BoundParts, Measurement
 from steepest.fitting.linear.certificates.recession import Recession
-from steepest.fitting.linear.certificates.smooth import (
-    ROUNDINGS,
-    WIDEST,
-    Measurement,
-    Proven,
-    Rounding,
-    Seen,
-    lowest_of,
-    sums,
-)
+from steepest.fitting.linear.certificates.smooth import ROUNDINGS, Proven, Rounding, lowest_of, sums
 from steepest.fitting.linear.coordinates import Coordinates
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic_l1 import least
+from steepest.fitting.linear.quadratic_l1 import minimize_quadratic_l1
 from steepest.models.losses.base import Loss
 from steepest.models.losses.smooth import LogLoss, Poisson, Squared
 
@@ -44,9 +36,9 @@ UNSOLVED = 1e-8
 CONJUGATES = (Squared, LogLoss, Poisson)
 
 
-def look(
+def bound_parts(
     glm: Glm, lam: Array, theta: Array, value: Array, g: Array, z: Array, H: Array, d: Array, along: Array
-) -> tuple[Seen, Array]:  # fmt: skip
+) -> tuple[BoundParts, Array]:  # fmt: skip
     """Return what the bound is made of, and how far coefficients may differ, at the price of no reading of X.
 
     With d the step that makes the model with kinks least, v = -(g + H d) is a subgradient of Σ λⱼ |θⱼ| at
@@ -63,24 +55,24 @@ def look(
     beside = (lam * jnp.abs(theta) - v * theta).sum() + jnp.abs(pull - v) @ moved
     gap = glm.fenchel_young_gap(z, along) + glm.ridge / 2 * (W @ W) + beside
     seen = sums(glm, gap, value, g, z, d, jnp.asarray(1.0))
-    solved = jnp.all(jnp.abs(pull - v) <= UNSOLVED * (lam + seen.pull + seen.bend * jnp.abs(z).max()))
+    solved = jnp.all(jnp.abs(pull - v) <= UNSOLVED * (lam + seen.slope_sum + seen.curvature_sum * jnp.abs(z).max()))
     solved |= glm.at_the_lowest(value)
     return seen._replace(gap=jnp.where(solved, seen.gap, jnp.inf)), moved
 
 
 @shared
-def _measured(glm: Glm, lam: Array, theta: Array) -> tuple[Seen, Array]:
+def _measured(glm: Glm, lam: Array, theta: Array) -> tuple[BoundParts, Array]:
     """Return what the bound is made of, in two readings of X."""
-    f, g, z, H = glm.curved(theta)
-    d = glm.told(least(H, g, theta, lam) - theta)
-    value = (f if glm.smoothing is None else glm.actual(theta, z)) + lam @ jnp.abs(theta)
-    return look(glm, lam, theta, value, g, z, H, d, glm.along(d))
+    f, g, z, H = glm.value_grad_hessian(theta)
+    d = glm.without_common_shift(minimize_quadratic_l1(H, g, theta, lam) - theta)
+    value = (f if glm.smoothing is None else glm.unsmoothed(theta, z)) + lam @ jnp.abs(theta)
+    return bound_parts(glm, lam, theta, value, g, z, H, d, glm.along(d))
 
 
 @shared
 def _dual(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
     """Return F and the dual at the residuals, with an intercept that balances them, shrunk until they are feasible."""
-    f, _, z = glm.slope(theta)
+    f, _, z = glm.value_and_grad(theta)
     p = glm.weight / glm.mass
 
     def centre(_: Any, shift: Array) -> Array:
@@ -94,7 +86,7 @@ def _dual(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
         return (p * r) @ X, ()
 
     q, _ = glm.over_blocks(part, jnp.zeros(theta.size - 1), residuals)
-    bend = glm.ridge * (0.0 if glm.turn is None else glm.turn**2)
+    bend = glm.ridge * (0.0 if glm.transform is None else glm.transform**2)
     over = jnp.where(lam[:-1] > 0, lam[:-1] / jnp.where(q == 0, 1.0, jnp.abs(q)), jnp.where(q == 0, jnp.inf, 0.0))
     shrink = jnp.where(glm.ridge > 0, 1.0, jnp.minimum(1.0, jnp.min(over, where=q != 0, initial=jnp.inf)))
     beyond = jnp.maximum(jnp.abs(shrink * q) - lam[:-1], 0.0) ** 2
@@ -117,7 +109,7 @@ def conjugate(loss: Loss, a: Array, y: Array) -> Array:
     return xlogy(q, q) - q
 
 
-def bounded(seen: Seen, moved: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Bound | None:
+def bounded(seen: BoundParts, moved: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Bound | None:
     """Return the bound of what was seen, with what rounding may hide; None where that is too much to say."""
     if not math.isfinite(seen.gap):
         return Bound(math.inf, 0.0, 1)
@@ -167,9 +159,9 @@ class SparseCertifier:
         known = known or self.measure(theta)
         if known is None:
             return self.by_duality(theta, near) if type(self.glm.loss) in CONJUGATES else None
-        report = bounded(known.sums, np.asarray(known.beside), theta, self.coordinates, self.glm)
-        rounding = Rounding.at(known.sums, theta, self.coordinates, self.glm)
-        report = self.proven.tightened(report, known.sums, rounding)
+        report = bounded(known.parts, np.asarray(known.sensitivity), theta, self.coordinates, self.glm)
+        rounding = Rounding.at(known.parts, theta, self.coordinates, self.glm)
+        report = self.proven.tightened(report, known.parts, rounding)
         return report and replace(report, cost=known.cost, floor=max(report.floor, near))
 
     def by_duality(self, theta: np.ndarray, near: float) -> Bound:
