@@ -219,12 +219,23 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
     at = np.stack(
         [found.to_user(t) if full else x for found, t, x, full in zip(where, theta, near, whole, strict=True)]
     )
-    turns = np.stack([found.turn if full else where[0].turn for found, full in zip(where, whole, strict=True)])
+    transforms = [found.transform if full else where[0].transform for found, full in zip(where, whole, strict=True)]
     mass = given.weight.sum(axis=1)
     lam = np.stack([np.append(kink / found.scale, 0.0) for kink, found in zip(given.kink, where, strict=True)])
     with double_precision():
         lowest = np.full(BATCH, -np.inf)
-        glm = Glm(A, given.y, given.weight, mass, given.ridge, turns, None, lowest, given.loss, given.X.shape[1])
+        glm = Glm(
+            A,
+            given.y,
+            given.weight,
+            mass,
+            given.ridge,
+            np.stack(transforms),
+            None,
+            lowest,
+            given.loss,
+            given.X.shape[1],
+        )
         sparse = given.kink.any()
         measured = sparse_certificate._measured if sparse else smooth_certificate._measured
         seen, beside = jax.device_get(jax.vmap(measured)(*([glm, lam] if sparse else [glm]), theta))

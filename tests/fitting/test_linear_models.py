@@ -203,8 +203,8 @@ class TestCoordinates:
     def test_whitening_makes_the_ridge_and_the_covariance_one(self, table):
         X, _ = table
         found = coordinates(X, np.ones(len(X)), "whiten", 0.3)
-        A = (X - X.mean(axis=0)) @ found.turn
-        np.testing.assert_allclose(A.T @ A / len(A) + 0.3 * found.turn.T @ found.turn, np.eye(4), atol=1e-9)
+        A = (X - X.mean(axis=0)) @ found.transform
+        np.testing.assert_allclose(A.T @ A / len(A) + 0.3 * found.transform.T @ found.transform, np.eye(4), atol=1e-9)
 
     def test_nearly_dependent_columns_keep_half_their_digits_and_say_so(self):
         rng = np.random.default_rng(4)

@@ -69,7 +69,7 @@ def falls_forever(glm: Glm, along: Array) -> Array:
     """Tell whether f looks as if it fell for ever along a way that changes the outputs so."""
     if glm.transform is not None:
         return jnp.asarray(False)
-    counts = glm.per_output(glm.weight) > 0
+    counts = (glm.weight[:, None] if glm.loss.outputs else glm.weight) > 0
     largest = jnp.max(jnp.abs(jnp.where(counts, along, 0.0)))
     v = jnp.where((jnp.abs(along) <= SMALL * largest) | ~counts, 0.0, along)
     asymptote = glm.loss.asymptote(Traced(v), Traced(glm.y))
