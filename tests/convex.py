@@ -237,19 +237,19 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
             given.X.shape[1],
         )
         sparse = given.kink.any()
-        measured = sparse_certificate._measured if sparse else smooth_certificate._measured
+        measured = sparse_certificate.measured_parts if sparse else smooth_certificate.measured_parts
         seen, beside = jax.device_get(jax.vmap(measured)(*([glm, lam] if sparse else [glm]), theta))
     bounds, errors = np.full(len(near), np.nan), np.full(near.shape, np.nan)
     for k in np.flatnonzero(whole):
         one = jax.tree.map(operator.itemgetter(k), seen)
         if sparse:
-            report = sparse_certificate.bounded(
+            report = sparse_certificate.bound_of(
                 one, beside[k], theta[k], where[k], replace(glm, X=A[k], lowest=-np.inf)
             )
         else:
             alone = replace(glm, X=A[k], lowest=-np.inf)
-            report = smooth_certificate.bounded(one, beside[k], theta[k], where[k], alone)
-            found = smooth_certificate.errors(one, beside[k], theta[k], where[k], where[k], alone)
+            report = smooth_certificate.bound_of(one, beside[k], theta[k], where[k], alone)
+            found = smooth_certificate.parameter_errors(one, beside[k], theta[k], where[k], where[k], alone)
             errors[k] = np.nan if found is None else found
         bounds[k] = np.nan if report is None else report.gap
     return at, bounds, errors

@@ -227,7 +227,7 @@ class TestBadInput:
         """A penalty leaves the intercepts free, which grow for ever."""
         fit = st.fit(st.models.Multinomial(2), self.X, 0 * self.y, penalty=penalty)
         assert fit.outcome == "no finite optimum"
-        assert "every target that counts is alike" in fit.message
+        assert "all targets are equal" in fit.message
 
 
 TABLES = {"numbers": load_diabetes(return_X_y=True, scaled=False), "classes": load_breast_cancer(return_X_y=True)}

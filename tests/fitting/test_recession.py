@@ -103,7 +103,7 @@ def several(seed):
 def decided(X, y, loss, weight=None, sparse=False, **words):
     """Return what is found, and whether for sure."""
     weight = np.ones(len(y)) if weight is None else weight
-    return Recession(csr_array(X) if sparse else X, np.asarray(y, float), weight, loss, True, None).decided(**words)
+    return Recession(csr_array(X) if sparse else X, np.asarray(y, float), weight, loss, True, None).decide(**words)
 
 
 CASES = [

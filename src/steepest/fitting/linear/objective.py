@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +23,7 @@ from steepest.derivatives.structure import Calling, Structure
 from steepest.fitting.linear import own_loss, sparse_epoch
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.own_loss import OwnGlm
+from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.objective import (
     HEAVY,
     Rows,
@@ -38,9 +38,6 @@ from steepest.fitting.objective import (
 from steepest.models.losses import Loss
 from steepest.rules.pair import Rules
 from steepest.types import Array, Tree
-
-if TYPE_CHECKING:
-    from steepest.fitting.linear.spec import LinearSpec
 
 # The most coefficients for which an exact Hessian is offered. Chosen, not measured: at this size it takes 32 MB.
 WIDEST_HESSIAN = 2_000

@@ -6,7 +6,6 @@ Code that is traced takes dense arrays alone, so the rows can't be its arguments
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +17,9 @@ from steepest.derivatives.objective import Objective
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.fitting.linear.glm import Glm, weighted
+from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.objective import SAMPLE_ROWS
 from steepest.types import Array
-
-if TYPE_CHECKING:
-    from steepest.fitting.linear.spec import LinearSpec
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,17 @@ Bottou, "Stochastic gradient descent tricks" (2012), section 5.1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 
 from steepest.data.batches import Layout
 from steepest.data.sparse.segments import SparseRows
+from steepest.fitting.linear.glm import Glm
 from steepest.fitting.objective import batch_of
 from steepest.rules.directions import Plain
 from steepest.rules.pair import Rules
 from steepest.types import Array
-
-if TYPE_CHECKING:
-    from steepest.fitting.linear.glm import Glm
 
 # s is multiplied into v after so many updates, which keeps it far from underflow: the least factor of an update is
 # SMALLEST, and 1e-15 to the 16th power is 1e-240. A factor below SMALLEST is within rounding of 0.
