@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import steepest as st
-from steepest.fitting.solvers import NARROW, TABLE
+from steepest.fitting.limits import NEWTON
+from steepest.fitting.solvers import TABLE
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "automatic.md"
 DRAWS = np.random.default_rng(0)
-X, WIDE = DRAWS.standard_normal((60, 3)), DRAWS.standard_normal((60, NARROW + 5))
+X, WIDE = DRAWS.standard_normal((60, 3)), DRAWS.standard_normal((60, NEWTON + 5))
 Y = X @ [1.0, -2.0, 0.5] + DRAWS.standard_normal(60)
 L1, L2 = st.penalties.L1(0.1), st.penalties.L2(0.1)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from steepest.data.batches import SHUFFLES
 from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
-from steepest.fitting.linear.coordinates import CHOICES, WIDEST_GRAM
+from steepest.fitting.limits import WHITENED
+from steepest.fitting.linear.coordinates import CHOICES
 from steepest.models import Custom, Linear
 from steepest.models.losses import Loss
 from steepest.models.penalties import Function, kink_of
@@ -73,7 +74,7 @@ def read_rescaling(rescale: str, model: Any, X: np.ndarray, finds_its_own: bool)
         return rescale
     if not finds_its_own:
         return "none"
-    return "whiten" if math.prod(X.shape[1:]) <= WIDEST_GRAM else "scale"
+    return "whiten" if math.prod(X.shape[1:]) <= WHITENED else "scale"
 
 
 def check_shuffle(shuffle: Any) -> None:

@@ -15,11 +15,11 @@ from steepest.descent.plan import Help, Plan
 from steepest.fitting.function.least_squares import LeastSquaresSolver
 from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.function.problem import CustomProblem
-from steepest.fitting.function.residuals import MOST_PARAMETERS, MOST_WORK, ModelResiduals, hindrance
+from steepest.fitting.function.residuals import ModelResiduals, hindrance
+from steepest.fitting.limits import LEVENBERG_PARAMETERS, LEVENBERG_WORK, NEWTON, NEWTON_IF_BENT, PROXIMAL_NEWTON
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.problem import LinearProblem
-from steepest.fitting.linear.quadratic_l1 import WIDEST_MODEL
 from steepest.fitting.linear.solvers.base import LinearCertifier, LinearSolver
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
 from steepest.fitting.linear.solvers.newton import NewtonSolver
@@ -30,10 +30,6 @@ from steepest.fitting.objective import Rows
 from steepest.models.losses import Loss, squared
 from steepest.rules.choose import LEVENBERG, choose
 from steepest.rules.pair import Rules
-
-# Up to so many coefficients Hessians cost little beside gradients; and, for losses whose slopes bend suddenly, they are
-# worth it (`benchmarks/glms.py` and `tables.py`, on both sides of each).
-NARROW, NARROW_IF_BENT = 65, 501
 
 Planned = tuple[Plan, ModelResiduals | None]
 
@@ -78,7 +74,7 @@ class Case:
     @property
     def by_residuals(self) -> bool:
         """Whether Levenberg and Marquardt's steps were asked for, or serve best."""
-        light = self.layout.rows * self.objective.size**2 <= MOST_WORK
+        light = self.layout.rows * self.objective.size**2 <= LEVENBERG_WORK
         wanted = self.direction == LEVENBERG or (self.automatic and light)
         return isinstance(self.problem, CustomProblem) and wanted and not self.hindrance
 
@@ -102,7 +98,7 @@ class Case:
     def is_narrow(self) -> bool:
         """Whether the coefficients are few enough for Newton's method."""
         loss, problem = self.problem.loss, self.problem
-        most = NARROW if isinstance(loss, Loss) and loss.curved else NARROW_IF_BENT
+        most = NEWTON if isinstance(loss, Loss) and loss.curved else NEWTON_IF_BENT
         whitened = isinstance(problem, LinearProblem) and problem.rescale == "whiten"
         return (loss is squared and whitened) or self.objective.size <= most
 
@@ -114,7 +110,7 @@ class Case:
         glm = problem.smoothed(certifier.glm)
         if isinstance(certifier, SparseCertifier):
             # Without a Hessian there is no smoothing.
-            model = certifier.glm if len(problem.kinks) > WIDEST_MODEL else glm
+            model = certifier.glm if len(problem.kinks) > PROXIMAL_NEWTON else glm
             return partial(solver, model, certifier.lam, problem.curvature, certifier)
         opening = {"opening": Saga(glm, self.layout, self.seed)} if opened else {}
         return partial(solver, glm, problem.curvature, certifier, **opening)
@@ -166,13 +162,13 @@ def _by_rules(case: Case, plan: Plan) -> Planned:
 TABLE = (
     Choice(
         "Levenberg-Marquardt",
-        f"a function with the squared loss, up to {MOST_PARAMETERS} parameters, all rows at once",
+        f"a function with the squared loss, up to {LEVENBERG_PARAMETERS} parameters, all rows at once",
         "residuals show the curvature without second derivatives",
         lambda case: case.by_residuals, _by_residuals,
     ),
     Choice(
         "SAGA, then Newton's method",
-        f"a linear model in batches, up to {NARROW} coefficients, or {NARROW_IF_BENT} where slopes bend suddenly",
+        f"a linear model in batches, up to {NEWTON} coefficients, or {NEWTON_IF_BENT} where slopes bend suddenly",
         "two epochs in batches come near, and all rows give the last digits with a certificate",
         lambda case: case.is_smooth and case.in_batches and case.is_narrow, _by(NewtonSolver, opened=True),
     ),
@@ -184,7 +180,7 @@ TABLE = (
     ),
     Choice(
         "Newton's method",
-        f"a linear model of up to {NARROW} coefficients, or {NARROW_IF_BENT} where slopes bend suddenly",
+        f"a linear model of up to {NEWTON} coefficients, or {NEWTON_IF_BENT} where slopes bend suddenly",
         "a Hessian costs little beside a reading of the rows",
         lambda case: case.is_smooth and case.is_narrow, _by(NewtonSolver),
     ),
@@ -196,14 +192,14 @@ TABLE = (
     ),
     Choice(
         "proximal Newton",
-        f"a linear model with an L1 penalty, up to {WIDEST_MODEL:,} coefficients",
+        f"a linear model with an L1 penalty, up to {PROXIMAL_NEWTON:,} coefficients",
         "coefficients become exactly 0, and the last digits come at once",
-        lambda case: case.is_sparse and len(case.problem.kinks) <= WIDEST_MODEL,  # type: ignore[union-attr]
+        lambda case: case.is_sparse and len(case.problem.kinks) <= PROXIMAL_NEWTON,  # type: ignore[union-attr]
         _by(ProximalNewtonSolver),
     ),
     Choice(
         "proximal gradient",
-        f"a linear model with an L1 penalty, of more than {WIDEST_MODEL:,} coefficients",
+        f"a linear model with an L1 penalty, of more than {PROXIMAL_NEWTON:,} coefficients",
         "no Hessian is formed",
         lambda case: case.is_sparse, _by(ProximalGradientSolver),
     ),

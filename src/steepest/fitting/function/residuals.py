@@ -20,18 +20,13 @@ from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.verdict.audit import Audit
 from steepest.fitting.function.least_squares import SAFELY, Bend, audit_squares, rounding
+from steepest.fitting.limits import LEVENBERG_PARAMETERS
 from steepest.fitting.objective import SAMPLE_ROWS, Rows
 from steepest.models import Custom, Linear
 from steepest.models.losses import squared
 from steepest.models.penalties import L2
 from steepest.types import Array, Function, Tree
 
-# The most parameters for Levenberg-Marquardt. Chosen, not measured: a step decomposes a matrix over all of them, and
-# takes time by their cube.
-MOST_PARAMETERS = 200
-# The most rows times squared parameters, which is the work of a QR decomposition, for Levenberg-Marquardt to be the
-# default. Chosen, not measured: 2**32 multiplications take seconds, and L-BFGS then has cheaper steps.
-MOST_WORK = 2**32
 # How often rounding is drawn at random to see its effect on second derivatives. Chosen, not measured: more draws
 # estimate the error better, and each costs a Hessian.
 DRAWS = 4
@@ -340,6 +335,6 @@ def hindrance(model: Custom | Linear, loss: Function, penalty: Function | None, 
         return "it needs a sum of squares, and of the penalties only L2 is one"
     if batched:
         return "it needs all rows at once, and batch_size= splits them"
-    if parameters > MOST_PARAMETERS:
-        return f"it factors a matrix over all {parameters:,} parameters, and takes at most {MOST_PARAMETERS}"
+    if parameters > LEVENBERG_PARAMETERS:
+        return f"it factors a matrix over all {parameters:,} parameters, and takes at most {LEVENBERG_PARAMETERS}"
     return ""

@@ -9,9 +9,6 @@ import numpy as np
 from steepest.data.sparse import csr
 from steepest.types import Array, Rows
 
-# The most columns for which "auto" whitens: it takes columns² numbers and rows x columns² multiplications, more than
-# many gradients on wide tables. Chosen, not measured: larger helps correlated columns, smaller saves the work.
-WIDEST_GRAM = 500
 # Rows that are centred, or made dense, at a time. Chosen, not measured: larger takes memory, smaller costs calls.
 BLOCK_ROWS = 4096
 # Rows that a reduction over columns takes side by side. Chosen, not measured: NumPy is slow on loops over short rows.

@@ -20,6 +20,7 @@ from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
+from steepest.fitting.limits import CERTIFIED
 from steepest.fitting.linear import own_loss, sparse_epoch
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.own_loss import OwnGlm
@@ -38,9 +39,6 @@ from steepest.fitting.objective import (
 from steepest.models.losses import Loss
 from steepest.rules.pair import Rules
 from steepest.types import Array, Tree
-
-# The most coefficients for which an exact Hessian is offered. Chosen, not measured: at this size it takes 32 MB.
-WIDEST_HESSIAN = 2_000
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ def direct(problem: LinearSpec, rows: Rows, seed: int) -> tuple[Objective, Calli
     sentence = "exact: the loss was traced, and the products with the rows compiled"
     objective = Objective(x.size, plain, lambda x: known(x, arrays), "traced", sentence, known, arrays, key=key)
     objective.heavy = rows.X.size > HEAVY
-    if objective.heavy and x.size <= WIDEST_HESSIAN:
+    if objective.heavy and x.size <= CERTIFIED:
         objective.hessian = Second(known.loop("hessian", lambda: _hessian(user_penalty)), arrays)
     return objective, calling
 

@@ -9,11 +9,11 @@ import numpy as np
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling
+from steepest.fitting.limits import PROXIMAL_NEWTON
 from steepest.fitting.linear.certificates.base import LinearCertifier
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.objective import direct
-from steepest.fitting.linear.quadratic_l1 import WIDEST_MODEL
 from steepest.fitting.linear.remarks import remark
 from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.objective import Rows, objective_of
@@ -59,9 +59,9 @@ class LinearProblem(LinearSpec):
     def check_width(self) -> None:
         """Refuse an L1 penalty of more coefficients than proximal Newton takes, where no other solver serves it."""
         assert isinstance(self.loss, Loss)
-        if len(self.kinks) <= WIDEST_MODEL or not (isinstance(self.loss, Kinked) or self.outputs):
+        if len(self.kinks) <= PROXIMAL_NEWTON or not (isinstance(self.loss, Kinked) or self.outputs):
             return
-        most = WIDEST_MODEL // max(self.outputs, 1) - 1
+        most = PROXIMAL_NEWTON // max(self.outputs, 1) - 1
         what = f" with {self.outputs} classes" if self.outputs else ", which has kinks of its own,"
         raise ValueError(
             f"penalty={self.user_penalty!r}: the {self.loss.name} loss{what} takes it with {most:,} "

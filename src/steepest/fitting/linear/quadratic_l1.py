@@ -11,9 +11,6 @@ import jax.numpy as jnp
 from steepest.derivatives.differences import EPS
 from steepest.types import Array
 
-# The most coefficients for which proximal Newton forms and solves a quadratic model. Chosen, not measured: a model
-# takes memory by the square of this and time by its cube; proximal gradient, which serves more, takes many more steps.
-WIDEST_MODEL = 1_000
 # A round is SWEEPS of coordinate descent, then Newton steps. Chosen, not measured: more sweeps find the zeros more
 # surely before the costlier Newton steps. The rounds end sooner if MODEL_LEFT or rounding is reached.
 MOST_ROUNDS = 20

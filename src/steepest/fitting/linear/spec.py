@@ -15,7 +15,7 @@ from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.data.sparse.csr import SparseColumns, is_sparse
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
-from steepest.fitting.linear.certificates.base import WIDEST
+from steepest.fitting.limits import CERTIFIED
 from steepest.fitting.linear.certificates.recession import Recession
 from steepest.fitting.linear.classes import ClassCoordinates
 from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
@@ -107,14 +107,16 @@ class LinearSpec:
         to_user = self.coordinates
         if is_sparse(self.X):
             columns = SparseColumns(self.X)
-            return columns if self.rescale == "none" else replace(columns, mean=to_user.mean, transform=to_user.transform)
+            return (
+                columns if self.rescale == "none" else replace(columns, mean=to_user.mean, transform=to_user.transform)
+            )
         return AsTheyAre(self.X) if self.rescale == "none" else Changed(self.X, to_user)
 
     def layout(self, size: int | None, shuffle: bool | str) -> Layout:
         """Return how the rows lie in memory, for batches of `size` rows (None: all rows at once)."""
         columns = self.columns()
         width = columns.shape[1]
-        if isinstance(columns, SparseColumns) and width > WIDEST:
+        if isinstance(columns, SparseColumns) and width > CERTIFIED:
             # No Hessian is formed, so that no block is made dense: count only the entries that are stored.
             width = columns.width
         return Layout.of(columns.shape[0], width, size, shuffle, rounded=True)

@@ -15,7 +15,8 @@ from steepest.data.sparse.segments import rows_of
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.tracing.tracer import Traced, stack
-from steepest.fitting.linear.coordinates import WIDEST_GRAM, Coordinates
+from steepest.fitting.limits import WHITENED
+from steepest.fitting.linear.coordinates import Coordinates
 from steepest.fitting.stream.blocks import Block
 from steepest.fitting.stream.moments import Moments
 from steepest.models import Linear, losses
@@ -128,7 +129,7 @@ class StreamLearner:
     def __post_init__(self) -> None:
         self.start = self.average = self.point
         self.slope = np.full_like(self.point, np.nan)
-        self.columns = Moments(self.how == "whiten" or (self.how == "auto" and len(self.point) <= WIDEST_GRAM))
+        self.columns = Moments(self.how == "whiten" or (self.how == "auto" and len(self.point) <= WHITENED))
         self.target = Moments(False)
 
     def cost(self, block: Block, point: np.ndarray) -> float:

@@ -11,9 +11,6 @@ from steepest.fitting.linear.certificates.recession import Recession
 from steepest.fitting.linear.glm import Glm
 from steepest.types import Array
 
-# The most coefficients for which a certificate forms a Hessian.
-WIDEST = 2_000
-
 
 class BoundParts(NamedTuple):
     """Sums over the rows that a bound needs, at a point θ and along a step d from it.

@@ -17,7 +17,8 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.descent.loop.bound import Bound
-from steepest.fitting.linear.certificates.base import WIDEST, BoundParts, Measurement
+from steepest.fitting.limits import CERTIFIED
+from steepest.fitting.linear.certificates.base import BoundParts, Measurement
 from steepest.fitting.linear.certificates.recession import Recession
 from steepest.fitting.linear.certificates.rounding import (
     ROUNDINGS,
@@ -205,7 +206,7 @@ class Certifier:
 
     def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:
         """Return the parts of a bound at θ; None if a Hessian would be too large, or if there is no minimum."""
-        if theta.size > WIDEST or self.recession.endless:
+        if theta.size > CERTIFIED or self.recession.endless:
             return None
         glm = self.glm if smoothing is None else replace(self.glm, smoothing=smoothing)
         with compiled_code():

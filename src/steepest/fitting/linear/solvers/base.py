@@ -19,7 +19,8 @@ from steepest.descent.ending import Ending
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import CANDIDATE, COLUMNS, RUNNING
-from steepest.fitting.linear.certificates.base import WIDEST, BoundParts, LinearCertifier, Measurement
+from steepest.fitting.limits import CERTIFIED
+from steepest.fitting.linear.certificates.base import BoundParts, LinearCertifier, Measurement
 from steepest.fitting.linear.glm import Glm
 from steepest.rules.pair import Rules
 from steepest.types import Array, Json
@@ -238,7 +239,7 @@ class LinearSolver(ABC, Generic[M, S]):
 
     def measured_by(self, seen: BoundParts, beside: Array) -> Measurement | None:
         """Return these parts of a bound; None if there are too many coefficients for one."""
-        return Measurement(np.asarray(self.state.x), seen, beside, 0) if self.state.x.size <= WIDEST else None
+        return Measurement(np.asarray(self.state.x), seen, beside, 0) if self.state.x.size <= CERTIFIED else None
 
     def bound(self, x: np.ndarray) -> Bound | None:
         """Return the certificate at a point, at no cost where the step has computed its parts."""

@@ -21,9 +21,8 @@ from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.linear.certificates.base import WIDEST
+from steepest.fitting.limits import CERTIFIED, WHITENED
 from steepest.fitting.linear.certificates.separation import is_separated
-from steepest.fitting.linear.coordinates import WIDEST_GRAM
 from steepest.fitting.linear.glm import Glm, whitening
 from steepest.fitting.linear.solvers.base import LinearSolver, Opening, chunk_of
 from steepest.fitting.linear.solvers.plane_search import search
@@ -205,7 +204,7 @@ class LbfgsSolver(LinearSolver[Glm, State]):
         size = (glm.X.shape[1] + 1) * max(glm.loss.outputs, 1)
         root = np.full(size, 1 / np.sqrt(curvature))
         self.metric: np.ndarray | None = None
-        super().__init__(glm, np.diag(root) if size <= WIDEST_GRAM + 1 else root, *arguments, opening=opening)
+        super().__init__(glm, np.diag(root) if size <= WHITENED + 1 else root, *arguments, opening=opening)
 
     @property
     def glm(self) -> Glm:
@@ -236,7 +235,7 @@ class LbfgsSolver(LinearSolver[Glm, State]):
         recorded = super().run(rows, evaluations, together)
         glm, state = self.glm, self.state
         near = int(state.code) == CANDIDATE and not self.certifier.recession.endless
-        if near and self.tolerance == 0 and state.x.size <= WIDEST and not glm.loss.kinked and len(recorded) < rows:
+        if near and self.tolerance == 0 and state.x.size <= CERTIFIED and not glm.loss.kinked and len(recorded) < rows:
             with compiled_code():
                 self.go_to(_closed(glm, self._state))
             if int(self.state.iteration) > int(state.iteration):
