@@ -58,13 +58,13 @@ def measured(name: str, fit: Callable[[], Any]) -> dict[int, tuple[float, float,
     """Return seconds, evaluations and the outcome with the limit above the size, and below it."""
     found: dict[int, tuple[float, float, str]] = {}
     seconds: dict[int, list[float]] = {10**6: [], 0: []}
-    for round in range(ROUNDS + 1):
+    for k in range(ROUNDS + 1):
         for limit in seconds:
             with patch.object(solvers, name, limit):
                 began = time.perf_counter()
                 run = fit()
             # The first round compiles.
-            if round:
+            if k:
                 seconds[limit].append(time.perf_counter() - began)
             found[limit] = (median(seconds[limit] or [0.0]), run.nfev, str(run.outcome))
     return found
