@@ -204,7 +204,7 @@ class TestClasses:
         again = st.load(fitted.save(tmp_path))
         np.testing.assert_array_equal(again.predict(iris), fitted.predict(iris))
         assert fitted.score.value > 0.85
-        assert "Nyström features make the kernel" in str(again)
+        assert "Nyström features approximate the kernel" in str(again)
         with pytest.raises(AttributeError, match="has no coefficients of columns"):
             _ = again.coefficients
 
