@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
+from steepest.cli.model_options import read_loss, read_penalty
 from steepest.cli.options import Command, check_file, check_folder
-from steepest.cli.words import read_loss, read_penalty
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time these would load NumPy, and the command line should start quickly.

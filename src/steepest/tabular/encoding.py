@@ -47,7 +47,7 @@ class Encoding:
     parts : tuple of Encoder
         One encoder per column of the table that is used, in order.
     missing : {"mean", "drop", "error"}
-        What happens to missing values.
+        How missing values are treated.
     notes : tuple of str
         Sentences that say what each column became, and which were dropped.
 
@@ -168,7 +168,7 @@ def learn_encoding(
     drop : iterable of str
         Columns not to use.
     missing : {"mean", "drop", "error"}
-        What happens to missing values: "mean" replaces them by the mean of the training rows (a missing
+        How missing values are treated: "mean" replaces them by the mean of the training rows (a missing
         text is a category of its own), "drop" drops the row, "error" refuses the table.
     max_categories : int
         How many different texts a column may have.
@@ -186,7 +186,7 @@ def learn_encoding(
         If a name is unknown or given twice, the target is among the features, no feature is left, a
         column holds an infinity, or values are missing although ``missing="error"``.
     ValueError
-        If `missing` is another word.
+        If `missing` is none of these.
 
     Examples
     --------

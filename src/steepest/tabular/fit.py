@@ -71,12 +71,12 @@ def fit_table(
     drop : iterable of str
         Columns to leave out.
     missing : {"mean", "drop", "error"}
-        What happens to missing values: they are replaced by the mean, their row is dropped, or the table is
+        How missing values are treated: they are replaced by the mean, their row is dropped, or the table is
         refused. Rows without a target are always dropped.
     max_categories : int
         How many different values a column of texts may have; one with more is dropped.
     task : {"regression", "classification"}, optional
-        What to learn, instead of what the target suggests; whole numbers can be classes, too.
+        The task, instead of the one that the target suggests; whole numbers can be classes, too.
     held_out : float
         The fraction of rows kept out of the fit for the score, drawn at random, the same fraction of each class;
         0 for none.

@@ -116,7 +116,7 @@ class Method:
             others = ", ".join(
                 repr(name) for name, loss in losses.NAMED.items() if loss.classes is not self.loss.classes
             )
-            raise ValueError(f"task={asked!r} and loss={self.loss} contradict each other: take loss= one of {others}")
+            raise ValueError(f"task={asked!r} and loss={self.loss} contradict each other: use loss= one of {others}")
         return asked or own
 
     def resolve(

@@ -53,7 +53,7 @@ class OneVsRestFit(Fit):
 
 @dataclass(frozen=True)
 class LiveOneVsRest:
-    """What a `OneVsRestFit` continues from: the labels, and the fit of each class, which continues by itself."""
+    """The state of a `OneVsRestFit`: the labels, and the fit of each class, which continues by itself."""
 
     labels: tuple[Label, ...]
     fits: tuple[Fit, ...]

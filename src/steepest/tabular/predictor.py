@@ -143,8 +143,8 @@ class TablePredictor(HoldsFit):
         columns = {"row": rows + 1}
         if held_out is not None:
             truth = held_out.truth if self.classes is None else self._labels_at(held_out.truth.astype(int))
-            taken = self.target in ("row", "predicted", *details)
-            columns[f"{self.target} (truth)" if taken else self.target] = truth
+            clashes = self.target in ("row", "predicted", *details)
+            columns[f"{self.target} (truth)" if clashes else self.target] = truth
         write_csv(file, {**columns, "predicted": self.labels(outputs), **details})
 
     def _labels_at(self, indices: np.ndarray) -> np.ndarray:

@@ -93,7 +93,7 @@ def prepare(
     target : str
         The column to predict.
     task : {"regression", "classification"} or None
-        What to learn; None if the target decides.
+        The task; None if the target decides.
     held_out : float
         The fraction of rows to hold out.
     random : numpy.random.Generator
@@ -130,7 +130,7 @@ def prepare(
         count = counted(int(training.sum()), "row")
         raise TableError(f"the target {target!r} has only one value in the {count} to learn from: give more rows")
     if classes is not None and len(present) < len(classes):
-        # Only rows with missing values had the other labels, and they were dropped.
+        # All training rows with the other labels had missing values, and were dropped.
         known = np.isin(rows.y, present)
         rows, training = rows[known], training[known]
         rows = TableRows(rows.X, np.searchsorted(present, rows.y).astype(float), rows.numbers)

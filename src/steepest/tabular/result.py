@@ -141,7 +141,7 @@ class TableFit(TablePredictor):
         return self.fit == other.fit and dumps(self._record()) == dumps(other._record())
 
     def _record(self) -> dict[str, Json]:
-        """Return what is saved beside the fit."""
+        """Return what is saved in addition to the record of `fit`."""
         return {
             "result": "table",
             "encoding": self.encoding.to_dict(),
@@ -161,7 +161,7 @@ class TableFit(TablePredictor):
         record : dict
             The content of the JSON file, without the kind of result.
         arrays : dict of str to array
-            The arrays beside it.
+            The arrays in the same folder.
 
         Returns
         -------

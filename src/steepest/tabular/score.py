@@ -33,7 +33,7 @@ class Score:
         For a regression R² of the model and of the guess; for a classification the accuracy of the model, and that
         of always guessing the most frequent class.
     measure, guess : str
-        What `loss` measures, and what the constant guess is.
+        The name of what `loss` measures, and the name of the constant guess.
     below : float or None
         For a fitted quantile the fraction of rows at or below their prediction.
     confusion : Confusion or None

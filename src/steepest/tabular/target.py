@@ -45,7 +45,7 @@ class Target:
     kept : array of bool of shape (rows,)
         Which rows of the table have a value.
     task : {"regression", "classification"}
-        What to learn.
+        The task.
     classes : tuple or None
         The labels, in order; None for a regression.
     notes : tuple of str
@@ -72,7 +72,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
     target : str
         The name of the column.
     task : {"regression", "classification"}, optional
-        What to learn, instead of what the values suggest.
+        The task, instead of the one that the values suggest.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
         If there is no such column, or it can't be learned: fewer than two different values, more than
         50 classes, dates, an infinity, or values that do not suit the task.
     ValueError
-        If `task` is another word.
+        If `task` is neither of these.
 
     Examples
     --------
