@@ -1,4 +1,4 @@
-"""What a run records: its outcome, its certificate, its events and its trace."""
+"""The record of a run: its outcome, its certificate, its events and its trace."""
 
 from __future__ import annotations
 
@@ -325,9 +325,9 @@ class Trace:
         Parameters
         ----------
         header : mapping
-            What `header` returned.
+            The result of `header`.
         arrays : mapping of str to array
-            What `arrays` returned.
+            The result of `arrays`.
 
         Returns
         -------

@@ -298,7 +298,7 @@ def test_line_refuses_what_is_no_line():
         LineDisplay.from_run(fit)
     for run in (line_fit(), textbook()):
         run.data = None
-        with pytest.raises(ValueError, match=r"no data at hand for a line: use DescentDisplay"):
+        with pytest.raises(ValueError, match=r"a line needs the data of a fit and this run has none, .*: use Desc"):
             LineDisplay.from_run(run)
 
 

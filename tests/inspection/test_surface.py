@@ -81,7 +81,7 @@ def test_surface_refuses_axes_that_it_can_not_use():
         display.plot([axes_3d(), axes_3d()])
     with pytest.raises(ValueError, match=r"got 3 axes, and a surface is drawn on 2 side by side: give"):
         display.plot([axes_3d(), flat, flat])
-    with pytest.raises(ValueError, match=r"the run has 1 parameters \(x\) and this picture needs exactly 2"):
+    with pytest.raises(ValueError, match=r"the run has 1 parameter \(x\) and this picture needs exactly 2"):
         SurfaceDisplay.from_run(make_run(lambda p: p[0], [[1], [2]]))
 
 

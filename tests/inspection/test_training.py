@@ -122,5 +122,5 @@ def test_training_refuses_epochs_before_the_first_and_runs_without_data():
         TrainingDisplay.from_run(learning(), epochs=[-1])
     run = learning()
     run.data = None
-    with pytest.raises(ValueError, match=r"no data at hand for a line"):
+    with pytest.raises(ValueError, match=r"a line needs the data of a fit"):
         TrainingDisplay.from_run(run)

@@ -170,7 +170,7 @@ class TestWords:
             (losses.log_loss, -0.5, "row 3 has -0.5"),
             (losses.hinge, 0.5, "the hinge takes targets of 0 and 1, and row 3 has 0.5"),
             (losses.squared_hinge, -1.0, "the squared hinge takes targets of 0 and 1, and row 3 has -1"),
-            (losses.poisson, -1.0, "the Poisson loss takes targets from 0 up, and row 3 has -1"),
+            (losses.poisson, -1.0, "the Poisson loss takes targets of 0 or more, and row 3 has -1"),
             (losses.gamma, 0.0, "the Gamma loss takes targets above 0, and row 3 has 0"),
             (losses.gamma, -2.0, "the Gamma loss takes targets above 0, and row 3 has -2"),
             (losses.softmax, 0.5, "softmax takes classes numbered from 0, and row 3 has 0.5"),

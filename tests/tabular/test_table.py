@@ -182,9 +182,9 @@ class TestClasses:
         np.testing.assert_array_equal(on.held_out.predicted, whole.held_out.predicted)
         np.testing.assert_array_equal(part.more(epochs=3).trace.x, whole.trace.x)
 
-    def test_machines_do_not_go_on_once_they_are_saved(self, iris, tmp_path):
+    def test_a_saved_fit_against_the_rest_can_not_be_continued(self, iris, tmp_path):
         loaded = st.load(st.fit_table(iris, "species", model="svm", tolerance=1e-2).save(tmp_path))
-        with pytest.raises(RuntimeError, match="against the rest do not go on once they are saved"):
+        with pytest.raises(RuntimeError, match="against the rest can't be continued after it was saved"):
             loaded.more(iris)
 
     @pytest.mark.nightly
@@ -204,7 +204,7 @@ class TestClasses:
         again = st.load(fitted.save(tmp_path))
         np.testing.assert_array_equal(again.predict(iris), fitted.predict(iris))
         assert fitted.score.value > 0.85
-        assert "Nyström features make the kernel" in str(again)
+        assert "Nyström features approximate the kernel" in str(again)
         with pytest.raises(AttributeError, match="has no coefficients of columns"):
             _ = again.coefficients
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from steepest.data.batches import SHUFFLES
-from steepest.fitting.function.levenberg import LevenbergMarquardt
+from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.linear.coordinates import CHOICES, WIDEST_GRAM
 from steepest.models import Custom, Linear
 from steepest.models.losses import Loss
@@ -49,7 +49,7 @@ def read_rules(direction: Any, step: Any, batched: bool) -> Rules:
     if isinstance(direction, str) and direction == LEVENBERG:
         if not (isinstance(step, str) and step == "auto"):
             raise ValueError(f"direction={direction!r} finds how far it may go: leave step={step!r} out")
-        return Rules(LevenbergMarquardt(), LevenbergMarquardt())
+        return Rules(LevenbergMarquardt(), TrustRegion())
     if batched and isinstance(step, str) and step == "auto" and not is_optax(direction):
         if direction is not None:
             raise ValueError(

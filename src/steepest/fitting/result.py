@@ -19,7 +19,7 @@ MOST_SHOWN = 100
 
 
 class Limits(TypedDict, total=False):
-    """How long a fit goes on, as in `Fit.more`."""
+    """How long a fit continues, as `Fit.more` takes it."""
 
     epochs: int | None
     tolerance: float | None

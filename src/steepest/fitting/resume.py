@@ -143,7 +143,7 @@ class SavedFit:
 
 
 def fit_from_record(record: dict[str, Json], arrays: Arrays, kind: type[Fit] = Fit) -> Fit:
-    """Return a fit of some kind as it was saved, with what `more` needs to continue."""
+    """Rebuild a fit, of class `kind`, from what it was saved as, with the state that `more` continues from."""
     state = record.pop("onward", None)
     fit = kind._revive(record, arrays)
     if state is not None:

@@ -13,7 +13,7 @@ from steepest.descent.budget import Budget
 from steepest.descent.loop.rule_solver import RuleSolver
 from steepest.descent.plan import Help, Plan
 from steepest.fitting.function.least_squares import LeastSquaresSolver
-from steepest.fitting.function.levenberg import LevenbergMarquardt
+from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import MOST_PARAMETERS, MOST_WORK, ModelResiduals, hindrance
 from steepest.fitting.linear.certificates.smooth import Certifier
@@ -152,7 +152,7 @@ def _by(solver: Callable[..., LinearSolver], *, opened: bool = False) -> Callabl
 def _by_residuals(case: Case, plan: Plan) -> Planned:
     assert isinstance(case.problem, CustomProblem)
     residuals, objective = case.problem.residuals(case.objective, case.rows)
-    solver, rules = partial(LeastSquaresSolver, residuals=residuals), Rules(LevenbergMarquardt(), LevenbergMarquardt())
+    solver, rules = partial(LeastSquaresSolver, residuals=residuals), Rules(LevenbergMarquardt(), TrustRegion())
     return replace(plan, objective=objective, rules=rules, solver=solver, help=Help.NEWTON), residuals
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from steepest.inspection.file import save_figure
-    from steepest.inspection.overview import overview, plot_run
+    from steepest.inspection.picture import overview, plot_run
     from steepest.inspection.plots.basins import BasinDisplay
     from steepest.inspection.plots.contour import ContourDisplay
     from steepest.inspection.plots.curve import CurveDisplay
@@ -33,8 +33,8 @@ _HOMES = {
     "SlopesDisplay": "plots.slopes",
     "SurfaceDisplay": "plots.surface",
     "TrainingDisplay": "plots.training",
-    "overview": "overview",
-    "plot_run": "overview",
+    "overview": "picture",
+    "plot_run": "picture",
     "save_figure": "file",
 }
 

@@ -183,7 +183,7 @@ def basins(
     if iterations is None or iterations == 0:
         raise ValueError(f"iterations={iterations!r}: give the largest number of steps from each start, 1 or more")
     rules = choose(direction, step)
-    if rules.tabled or rules.optax:
+    if rules.step.tabled or rules.direction.evaluates:
         raise ValueError(
             "basins takes rules of this library only: give a number, a name, or an object of steepest.directions or "
             "steepest.steps, not a function or an optax transformation"

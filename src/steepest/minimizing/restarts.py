@@ -108,7 +108,7 @@ def read_restarts(
             check_inside(plan.box, row, calling.structure.names, f"restarts[{k}]")
         value = plan.objective.value(row)
         if not math.isfinite(value):
-            raise ValueError(f"the function is {value} at restarts[{k}]: start where it is finite")
+            raise ValueError(f"the function is {value} at restarts[{k}]: give a start at which it is finite")
     return [x, *rows]
 
 

@@ -349,8 +349,8 @@ class Multinomial(Linear):
         array of shape (rows, classes)
             Probabilities.
         """
-        likely = np.exp(z - z.max(axis=1, keepdims=True))
-        return likely / likely.sum(axis=1, keepdims=True)
+        odds = np.exp(z - z.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
 
 
 def outputs(X: Rows, coef: Array) -> Array:

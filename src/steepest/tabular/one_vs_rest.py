@@ -16,15 +16,7 @@ from steepest.tabular.reading.arrow import Label
 from steepest.trace import Certificate, Outcome, Trace
 from steepest.types import Callback, Function, Json, Rows
 
-
-class GoOn(Limits, total=False):
-    """The options of `Fit.more` that do not concern rows."""
-
-    callback: Callback | None
-    progress: bool | None
-
-
-ONCE = "fits of each class against the rest do not go on once they are saved: call fit_table again"
+ONCE = "a fit of each class against the rest can't be continued after it was saved: call fit_table again"
 
 
 @dataclass(eq=False)
@@ -61,7 +53,7 @@ class OneVsRestFit(Fit):
 
 @dataclass(frozen=True)
 class LiveOneVsRest:
-    """What a `OneVsRestFit` needs to go on: its labels and its fits, each of which goes on by itself."""
+    """What a `OneVsRestFit` continues from: the labels, and the fit of each class, which continues by itself."""
 
     labels: tuple[Label, ...]
     fits: tuple[Fit, ...]
@@ -74,15 +66,15 @@ class LiveOneVsRest:
         callback: Callback | None,
         progress: bool | None,
     ) -> OneVsRestFit:
-        """Go on with the fit of each class, on its own rows."""
+        """Continue the fit of each class, on the rows that it holds."""
         if any(part is not None for part in rows):
-            raise TypeError("the rows of this fit are at hand: leave them out")
+            raise TypeError("the rows of this fit are in memory: leave the table out")
         assert fit.data is not None
         fits = (each.more(**how, callback=callback, progress=progress) for each in self.fits)
         return combined(self.labels, fits, fit.data)
 
     def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
-        """Return the reason why it can't go on once it is saved: the state of each fit is not written."""
+        """Return the reason why it can't be continued after it was saved: the states of its fits are not written."""
         return {"why": ONCE}, {}
 
 

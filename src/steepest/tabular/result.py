@@ -9,20 +9,27 @@ from typing import Unpack
 
 import numpy as np
 
-from steepest.fitting.result import Fit
+from steepest.fitting.result import Fit, Limits
 from steepest.fitting.resume import fit_from_record
 from steepest.saving.folder import staged, write_record
 from steepest.saving.objects import from_json, to_json
 from steepest.tabular.encoding import Encoding
-from steepest.tabular.one_vs_rest import GoOn, OneVsRestFit, needs_one_vs_rest, outputs_of
+from steepest.tabular.one_vs_rest import OneVsRestFit, needs_one_vs_rest, outputs_of
 from steepest.tabular.predictor import TablePredictor
 from steepest.tabular.prepare import TableRows, prepare_again
 from steepest.tabular.score import HeldOut, Score, score_of
 from steepest.trace import dumps
-from steepest.types import Json, Table
+from steepest.types import Callback, Json, Table
 
 PREDICTIONS = "predictions.csv"
 PICTURE = "descent.png"
+
+
+class Continuation(Limits, total=False):
+    """The options of `Fit.more` that do not concern rows."""
+
+    callback: Callback | None
+    progress: bool | None
 
 
 @dataclass(eq=False)
@@ -57,7 +64,7 @@ class TableFit(TablePredictor):
     learnt: np.ndarray = field(repr=False)
     held_out: HeldOut | None = field(default=None, repr=False)
 
-    def more(self, table: Table = None, **how: Unpack[GoOn]) -> TableFit:
+    def more(self, table: Table = None, **how: Unpack[Continuation]) -> TableFit:
         """Continue from where this fit stopped, and score the result.
 
         Parameters

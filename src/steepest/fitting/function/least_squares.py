@@ -87,7 +87,8 @@ class LeastSquaresSolver:
         self.tolerance, self.start = tolerance, start
         self.residuals = residuals
         self._recorded: list[np.ndarray] = []
-        self.rule: LevenbergMarquardt = rules.direction
+        assert isinstance(rules.direction, LevenbergMarquardt)
+        self.rule = rules.direction
         self.gaps = 0
         self.hessian: Hessian | None = None
         self.x, self.triangle = start, self.look(start)

@@ -31,7 +31,7 @@ class LinearProblem(LinearSpec):
         objective, calling = direct(self, rows, seed) or self.traced_whole(rows, seed)
         loss_is_smooth = self.loss.curved if isinstance(self.loss, Loss) else True
         objective.smooth = loss_is_smooth and not kink_of(self.user_penalty)
-        objective.baseline, objective.lowest = self.without_columns, self.lowest
+        objective.baseline, objective.lowest = self.value_at_mean, self.lowest
         return objective, calling
 
     def traced_whole(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:

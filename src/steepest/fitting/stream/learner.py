@@ -176,11 +176,11 @@ class StreamLearner:
         X, y, share = self.rows(block.X, order, at), *map(self.padded, ((block.y[order] - middle) / unit, share))
         with compiled_code():
             known = DogState(inward(self.point), inward(self.average), self.far, self.squares, self.updates)
-            batches = BlockBatches(X, y, share, inward(self.start), at.turn, self.ridge, self.loss, self.size)
+            batches = BlockBatches(X, y, share, inward(self.start), at.transform, self.ridge, self.loss, self.size)
             after, t, slope = jax.device_get(_learn_from(batches, DogState(*(jnp.asarray(a, float) for a in known))))
         self.point, self.average = outward(after.theta), outward(after.average)
         self.far, self.squares = float(after.far), float(after.squares)
-        self.updates, self.t, self.slope = int(after.updates), float(t), unit * at.slope(slope)
+        self.updates, self.t, self.slope = int(after.updates), float(t), unit * at.gradient_to_user(slope)
 
     def rescale_after_drift(self, before: np.ndarray) -> None:
         """Shrink the coefficients of columns that vary far more than before, which were learnt in too small a unit."""
@@ -203,7 +203,7 @@ class StreamLearner:
         """Return rows in an order and in coordinates, padded."""
         if is_sparse(X):
             layout = Layout(len(order), self.size, self.whole(len(order)))
-            return SparseColumns(X.astype(float), at.mean, at.turn, rounded=True).arranged(layout, order)
+            return SparseColumns(X.astype(float), at.mean, at.transform, rounded=True).arranged(layout, order)
         scaled = (X[order] - at.mean) / at.scale
         return self.padded(scaled if at.basis is None else scaled @ at.basis)
 

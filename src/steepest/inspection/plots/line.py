@@ -82,7 +82,7 @@ def curve_of(fit: FitLike, x: np.ndarray, params: Mapping[str, Tree] | None = No
     Parameters
     ----------
     fit : fit
-        A fit on one column whose data are at hand.
+        A fit on one column that still has its data.
     x : array of shape (points,)
         The values of the column.
     params : dict, optional
@@ -164,11 +164,14 @@ class LineDisplay:
         Raises
         ------
         ValueError
-            If the data are not at hand, they are not one column of numbers with one number for each row, or the
+            If there are no data, they are not one column of numbers with one number for each row, or the
             model predicts several classes.
         """
         if not isinstance(run, FitLike) or run.data is None:
-            raise ValueError("the run has no data at hand for a line: use DescentDisplay.from_run(run)")
+            raise ValueError(
+                "a line needs the data of a fit and this run has none, because it was loaded or is not a fit: "
+                "use DescentDisplay.from_run(run), which draws any run"
+            )
         if not one_column(run.data):
             shapes = " and ".join(f"{np.asarray(each).dtype} {np.shape(each)}" for each in run.data)
             raise ValueError(

@@ -40,8 +40,9 @@ def path_of(run: RunLike, parameters: int) -> tuple[np.ndarray, np.ndarray, int]
     x = np.asarray(run.trace.x, dtype=float)
     if x.shape[1] != parameters:
         names = ", ".join(run.trace.names[:4]) + (", …" if x.shape[1] > 4 else "")
+        count = f"{x.shape[1]} parameter{'' if x.shape[1] == 1 else 's'}"
         raise ValueError(
-            f"the run has {x.shape[1]} parameters ({names}) and this picture needs exactly {parameters}: "
+            f"the run has {count} ({names}) and this picture needs exactly {parameters}: "
             "use DescentDisplay.from_run(run), which draws any number"
         )
     finite = np.isfinite(x).all(axis=1)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-# The functions import matplotlib when they first draw, because it loads slowly and most users of a run draw nothing.
+# The functions below import matplotlib themselves: it loads slowly, and a run can be read as numbers without it.
 
 # Keyword arguments of matplotlib's plotting methods.
 Look = dict[str, Any]
@@ -26,7 +26,7 @@ SHAPES = (*MARKERS, "v", "P", "X", "<", ">", "p", "h", "d")
 
 MAX_MARKERS = 60  # a line of more points has no markers, which would hide each other; chosen, not measured
 MAX_POINTS = 2_000  # a figure about 1,000 pixels wide cannot show more points as separate
-# A legend in matplotlib's default font has this many letters to an inch, and the line before a label is this many wide.
+# The letters in an inch of a legend, and the width of the line before a label, in letters.
 LETTERS, HANDLE = 15.3, 8
 ROOMIER = 1.12  # the layout, which runs later, makes axes about this much wider
 WIDE = (11, 4.8)  # inches, of two pictures side by side

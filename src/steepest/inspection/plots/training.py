@@ -89,7 +89,7 @@ class TrainingDisplay:
         Raises
         ------
         ValueError
-            If the data are not at hand or not one column, or an epoch lies before the first one.
+            If there are no data or not one column of them, or an epoch lies before the first one.
         """
         line, descent = LineDisplay.from_run(run, names, size), DescentDisplay.from_run(run)
         x = np.asarray(run.trace.x, dtype=float)

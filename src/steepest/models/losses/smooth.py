@@ -245,7 +245,7 @@ class Poisson(Loss):
 
     name: ClassVar[str] = "Poisson"
     unsteady: ClassVar[float] = 1.0
-    targets: ClassVar[str] = "targets from 0 up"
+    targets: ClassVar[str] = "targets of 0 or more"
     least: ClassVar[float] = 0.0
     vanishes: ClassVar[bool] = False
 

@@ -82,11 +82,11 @@ class LBFGS(Direction):
         return metric._replace(gamma=one, k=none, x=x, g=jnp.full_like(x, jnp.nan))
 
     def learn(self, steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array = True) -> tuple[Steps, Metric]:
-        return _learned(steps, metric, g, x, accepted)
+        return _updated(steps, metric, g, x, accepted)
 
     def way(self, steps: Steps, metric: Metric, g: Array, held: Array | None = None) -> tuple[Array, Metric]:
         known = jnp.arange(self.memory) < metric.k
-        return _way(steps, metric, known, g) if held is None else _way_on_face(steps, metric, known, g, held)
+        return _direction(steps, metric, known, g) if held is None else _free_direction(steps, metric, known, g, held)
 
     def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
         steps, metric = self.learn(state[0], state[1], g, x)
@@ -94,7 +94,7 @@ class LBFGS(Direction):
         return direction, (steps, metric)
 
 
-def _learned(steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array) -> tuple[Steps, Metric]:
+def _updated(steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array) -> tuple[Steps, Metric]:
     """Replace the oldest pair by the last step, if that was accepted and has positive curvature."""
     s, y = x - metric.x, g - metric.g
     ss, sy, yy = s @ s, s @ y, y @ y
@@ -115,7 +115,7 @@ def _learned(steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array) 
     return Steps(stored(steps.s, s), stored(steps.y, y)), metric
 
 
-def _way(steps: Steps, metric: Metric, known: Array, g: Array) -> tuple[Array, Metric]:
+def _direction(steps: Steps, metric: Metric, known: Array, g: Array) -> tuple[Array, Metric]:
     """Return -H g, and the metric with the products of the newest pair filled in."""
     newest = (metric.k - 1) % len(known)
     s, y = steps.s[newest], steps.y[newest]
@@ -127,7 +127,7 @@ def _way(steps: Steps, metric: Metric, known: Array, g: Array) -> tuple[Array, M
     return -_product(steps, metric, known, g), metric
 
 
-def _way_on_face(steps: Steps, metric: Metric, known: Array, g: Array, held: Array) -> tuple[Array, Metric]:
+def _free_direction(steps: Steps, metric: Metric, known: Array, g: Array, held: Array) -> tuple[Array, Metric]:
     """Return -H g on a face of the box, where the coordinates `held` are fixed at an edge."""
     free, on_face, known = _on_face(steps, metric, held, known)
     return -_product(free, on_face, known, jnp.where(held, 0.0, g)), metric

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import jax
 
@@ -37,6 +37,7 @@ class Optax(Direction):
     Array([-1.], dtype=float32)
     """
 
+    evaluates: ClassVar[bool] = True
     transformation: GradientTransformation = field(compare=False)
     key: Hashable = field(init=False, repr=False)
 
@@ -48,9 +49,10 @@ class Optax(Direction):
     def start(self, x: Array) -> State:
         return self.transformation.init(x)
 
-    def __call__(
-        self, g: Array, state: State, x: Array, value: Array = None, f: Function | None = None
-    ) -> tuple[Array, State]:
+    def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
+        return self.evaluate(g, state, x, None, None)
+
+    def evaluate(self, g: Array, state: State, x: Array, value: Array, f: Function | None) -> tuple[Array, State]:
         import optax
 
         known = {"value": value, "grad": g, "value_fn": f}

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from steepest.rules.rule import rule
 from steepest.rules.steps.searches import Backtracking
-from steepest.rules.steps.step import StepSize, check
+from steepest.rules.steps.step import Seen, StepSize, check
 from steepest.types import Array
 
 # The first step as a share of the point's size, as for the searches. Chosen, not measured: larger may leave the
@@ -24,15 +24,6 @@ FIRST = 0.01
 # After a step of curvature 0 or below, the next is at most so many times as long. Chosen, not measured: larger goes
 # down a concave slope in fewer steps and has more trials rejected at its end.
 LONGER = 10.0
-
-
-class Seen(NamedTuple):
-    """A point that the descent has reached, from which a size learns."""
-
-    x: Array
-    value: Array
-    gradient: Array
-    direction: Array
 
 
 class _Adaptive(StepSize):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import jax.numpy as jnp
 
@@ -225,6 +226,7 @@ class Schedule(StepSize):
     [0.1, 0.01]
     """
 
+    tabled: ClassVar[bool] = True
     function: Callable[[int], float]
 
     def table(self, first: int, count: int) -> list[float]:
@@ -247,3 +249,10 @@ class Schedule(StepSize):
             if not math.isfinite(size):
                 raise ValueError(f"the step function returned {size} at iteration {k}: it must be finite")
         return sizes
+
+
+@rule
+class Tabled(StepSize):
+    """A stand-in for a `Schedule` in compiled code, which reads sizes from a table and knows no function."""
+
+    tabled: ClassVar[bool] = True

@@ -12,36 +12,12 @@ from typing import ClassVar, NamedTuple
 import jax.numpy as jnp
 
 from steepest.rules.rule import rule
-from steepest.rules.steps.step import StepSize, check
+from steepest.rules.steps.step import StepSize, Trial, Verdict, check
 from steepest.types import Array, Tree
 
 # A bracket as narrow as this share of the step is closed: its upper end is a wall or a kink. Chosen, not measured:
 # larger stops farther from the wall, smaller takes more trials, one for each halving.
 CLOSED = 1e-10
-
-
-class Trial(NamedTuple):
-    """A trial step t: values and slopes along the direction at 0 and at t, and the bracket (low, high) so far."""
-
-    t: Array
-    low: Array
-    high: Array
-    value: Array
-    slope: Array
-    new_value: Array
-    new_slope: Array
-    rounding: Array
-    memory: Tree = ()
-
-
-class Verdict(NamedTuple):
-    """Whether the trial is accepted; if not, the next step to try, and the bracket around it."""
-
-    accepted: Array
-    t: Array
-    low: Array
-    high: Array
-    memory: Tree = ()
 
 
 class _Search(StepSize):

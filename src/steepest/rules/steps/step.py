@@ -4,7 +4,42 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
+
+from steepest.types import Array, Tree
+
+
+class Trial(NamedTuple):
+    """A trial step t: values and slopes along the direction at 0 and at t, and the bracket (low, high) so far."""
+
+    t: Array
+    low: Array
+    high: Array
+    value: Array
+    slope: Array
+    new_value: Array
+    new_slope: Array
+    rounding: Array
+    memory: Tree = ()
+
+
+class Verdict(NamedTuple):
+    """Whether the trial is accepted; if not, the next step to try, and the bracket around it."""
+
+    accepted: Array
+    t: Array
+    low: Array
+    high: Array
+    memory: Tree = ()
+
+
+class Seen(NamedTuple):
+    """A point that the descent has reached, from which a size learns."""
+
+    x: Array
+    value: Array
+    gradient: Array
+    direction: Array
 
 
 class StepSize:
@@ -23,6 +58,8 @@ class StepSize:
     plain_only: ClassVar[bool] = False
     # It needs gradients without noise: batches are refused. A search always needs them, whatever this flag says.
     exact: ClassVar[bool] = False
+    # Its sizes come from a Python function of the user's, which compiled code reads as a table for each chunk.
+    tabled: ClassVar[bool] = False
 
     @property
     def optimum(self) -> float | None:
@@ -32,6 +69,48 @@ class StepSize:
     def signed(self, sign: float) -> Self:
         """Return the size for a loop that minimises `sign` times the user's function; most do not depend on it."""
         return self
+
+    # A fixed size.
+
+    def at(self, k: Array) -> Array:
+        """Return the size of step k, k from 0."""
+        raise NotImplementedError
+
+    def table(self, first: int, count: int) -> list[float]:
+        """Return the sizes of `count` steps from step `first` on."""
+        raise NotImplementedError
+
+    # A search.
+
+    def remember(self) -> Tree:
+        """Return the memory of a search before its first trial."""
+        raise NotImplementedError
+
+    def begin(self, length: Array, size: Array) -> Array:
+        """Return the first size to try from a start of norm `size`, along a direction of norm `length`."""
+        raise NotImplementedError
+
+    def again(self, t: Array, metric: bool) -> Array:
+        """Return the first size to try after a step of size t was accepted."""
+        raise NotImplementedError
+
+    def judge(self, trial: Trial) -> Verdict:
+        """Return whether a trial is accepted, and the size to try next."""
+        raise NotImplementedError
+
+    # A size that follows the descent.
+
+    def start(self, x: Array) -> Tree:
+        """Return the memory before the first step."""
+        raise NotImplementedError
+
+    def learn(self, memory: Tree, here: Seen) -> Tree:
+        """Return the memory with a point that the descent has reached; its field `t` is the next size."""
+        raise NotImplementedError
+
+    def reference(self, memory: Tree) -> Array:
+        """Return the value that a search which also adapts compares trials with."""
+        raise NotImplementedError
 
 
 # Hyper-parameters that may be 0; all others must be positive.

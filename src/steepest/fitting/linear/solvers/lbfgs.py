@@ -22,7 +22,7 @@ from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.certificates.base import WIDEST
-from steepest.fitting.linear.certificates.recession import is_separated
+from steepest.fitting.linear.certificates.separation import is_separated
 from steepest.fitting.linear.coordinates import WIDEST_GRAM
 from steepest.fitting.linear.glm import Glm, whitening
 from steepest.fitting.linear.solvers.base import LinearSolver, Opening, chunk_of
