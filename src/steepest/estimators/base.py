@@ -84,8 +84,8 @@ class DescentEstimator(BaseEstimator):
     _for_classes: ClassVar[bool]
     # Whether one fit has a score for each class.
     _joint: bool = False
-    # What partial_fit goes on with, one stream for each output; None after other fits.
-    _partial_streams: list[StreamLearner] | None = None
+    # What partial_fit goes on with, one learner for each output; None after other fits.
+    _learners: list[StreamLearner] | None = None
 
     runs_: list[Fit]
     coef_: np.ndarray
@@ -194,7 +194,7 @@ class DescentEstimator(BaseEstimator):
             fitter.fit(X, target, weight, start, self.max_epochs, self.tol, held)
             for target, start, held in zip(targets.T, starts, validation, strict=True)
         ]
-        self._partial_streams = None
+        self._learners = None
         self._store(runs, max(int(run.trace.epoch[-1]) for run in runs))
         warn_of_failures(runs)
 
@@ -207,14 +207,14 @@ class DescentEstimator(BaseEstimator):
         starts = self._starts(X, targets.shape[1], warm=fitted)
         fitter = self._fitter(check_random_state(self.random_state))
         if self._streams:
-            streams: Sequence[StreamLearner | None] = self._partial_streams or [None] * len(starts)
+            learners: Sequence[StreamLearner | None] = self._learners or [None] * len(starts)
             results = [
-                fitter.fit_block(X, y, weight, start or mean_start(y, weight, self._for_classes, X.shape[1]), stream)
-                for y, start, stream in zip(targets.T, starts, streams, strict=True)
+                fitter.fit_block(X, y, weight, start or mean_start(y, weight, self._for_classes, X.shape[1]), learner)
+                for y, start, learner in zip(targets.T, starts, learners, strict=True)
             ]
-            runs, self._partial_streams = [run for run, _ in results], [stream for _, stream in results]
+            runs, self._learners = [run for run, _ in results], [learner for _, learner in results]
         else:
-            self._partial_streams = None
+            self._learners = None
             runs = [fitter.fit(X, y, weight, start, epochs=1) for y, start in zip(targets.T, starts, strict=True)]
         self._store(runs, self.n_iter_ + 1 if fitted else 1)
         # Each call is one epoch by request, so that reaching this limit is no failure.
