@@ -1,8 +1,8 @@
-"""Standard test functions, written as people write them: plain NumPy in many manners.
+"""Standard test functions, written as people write them: plain NumPy in many styles.
 
-All 35 problems of Moré, Garbow and Hillstrom (1981, ACM TOMS 7:17-41), called MGH here, as sums of
-squares with their standard starts and published minima; the classics of global optimisation; and the
-losses that a course or a small study would minimise. Nothing here knows that a gradient will be taken.
+They are all 35 problems of Moré, Garbow and Hillstrom (1981, ACM TOMS 7:17-41), called MGH here, as sums of
+squares with their standard starts and published minima; the classics of global optimisation; and losses
+from courses and small studies. None is written with derivatives in mind.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Standard:
-    """A function, generic points away from its kinks, and what is known of its minimum.
+    """A function, generic points away from its kinks, and its known minima.
 
-    `minimum` is the least value known, None where there is none; `minimiser` a point that has it.
-    `also` holds values of other published minima where a descent from `start` may end.
-    `scalars` says that `f` takes one scalar a coordinate instead of one vector.
+    `minimum` is the least known value, or None if there is none; `minimiser` is a point with that value.
+    `also` holds the values of other published minima that a descent from `start` may reach.
+    `scalars` tells whether `f` takes one scalar for each coordinate instead of one vector.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Standard:
         return np.array(self.points[0], dtype=float)
 
     def value(self, vector: Any) -> Any:
-        """Return f at a vector, whichever way f takes its coordinates."""
+        """Return f at a vector, also if f takes its coordinates one by one."""
         return self.f(*vector) if self.scalars else self.f(vector)
 
 
@@ -60,9 +60,9 @@ def standard(
     scalars: bool = False,
     also: tuple[float, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that enters a function in `STANDARD` and leaves it as it is.
+    """Return a decorator that adds a function to `STANDARD` and does not change it.
 
-    A point is a sequence of numbers, or a text with numbers in it where there are many.
+    A point is a sequence of numbers, or a string of numbers if there are many.
     """
 
     def enter(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -75,7 +75,7 @@ class ModelResiduals:
     gaps: int = field(default=0, init=False)
 
     def triangle(self, x: np.ndarray) -> np.ndarray:
-        """Return the R of a QR decomposition of [J ρ]; NaN where ρ is not finite."""
+        """Return the R of a QR decomposition of [J ρ]; NaN if ρ is not finite."""
         reduced = np.empty((0, x.size + 1))
         for columns in self.blocks(x):
             if not np.all(np.isfinite(columns)):

@@ -128,7 +128,7 @@ class Glm:
     def reference_value(self, value: Array) -> Array:
         """Return the value that progress is measured from: at the start, at 0 or at the mean, whichever is least.
 
-        A start far from the targets has a huge value, beside which any progress would look small.
+        A tolerance is a share of the descent, which from a start far from the targets would be huge.
         """
         # Not a constant: XLA would evaluate the losses at it row by row while it compiles.
         zero = 0.0 * self.y

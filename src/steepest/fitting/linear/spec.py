@@ -104,13 +104,10 @@ class LinearSpec:
 
     def columns(self) -> Columns | SparseColumns:
         """Return the columns in the coordinates of the descent."""
-        to_user = self.coordinates
+        to_user, as_given = self.coordinates, self.rescale == "none"
         if is_sparse(self.X):
-            columns = SparseColumns(self.X)
-            return (
-                columns if self.rescale == "none" else replace(columns, mean=to_user.mean, transform=to_user.transform)
-            )
-        return AsTheyAre(self.X) if self.rescale == "none" else Changed(self.X, to_user)
+            return SparseColumns(self.X) if as_given else SparseColumns(self.X, to_user.mean, to_user.transform)
+        return AsTheyAre(self.X) if as_given else Changed(self.X, to_user)
 
     def layout(self, size: int | None, shuffle: bool | str) -> Layout:
         """Return how the rows lie in memory, for batches of `size` rows (None: all rows at once)."""
@@ -214,5 +211,5 @@ class LinearSpec:
 
 
 def curvature(loss: Function, mean: float) -> float:
-    """Return ℓ″ where every prediction is the mean of the targets; 1 for the user's own loss."""
+    """Return ℓ″ if every prediction is the mean of the targets; 1 for the user's own loss."""
     return loss.curvature(mean) if isinstance(loss, Loss) else 1.0

@@ -166,8 +166,8 @@ def _polished(cone: Cone, V: np.ndarray, margins: np.ndarray) -> np.ndarray:
     v = V.ravel()
     # Three times, as one projection is only as exact as the pseudoinverse.
     for _ in range(3):
-        moved = sum(np.asarray(A.T @ (A @ v)).ravel() for A in map(matrix_of, parts))
-        v = v - inverse @ moved
+        moves = sum(np.asarray(A.T @ (A @ v)).ravel() for A in map(matrix_of, parts))
+        v = v - inverse @ moves
     return v.reshape(V.shape)
 
 

@@ -18,9 +18,9 @@ def of_absent_classes(absent: Sequence[int]) -> str:
     """Return the reason if no row is of some of the classes."""
     several = len(absent) > 1
     listed = ", ".join(map(str, absent[:MOST_LISTED])) + " …" * (len(absent) > MOST_LISTED)
-    classes, they = ("classes", "their intercepts fall") if several else ("class", "its intercept falls")
+    classes, intercepts = ("classes", "their intercepts fall") if several else ("class", "its intercept falls")
     return (
-        f"no row is of {classes} {listed}, so that the loss keeps falling as {they} without bound; "
+        f"there are no rows of {classes} {listed}, so that the loss keeps falling as {intercepts} without bound; "
         f"fit the model without {'them' if several else 'it'}"
     )
 
@@ -45,15 +45,15 @@ def of_columns(columns: Sequence[int], names: Sequence[str] | None, loss: Loss, 
         The sentence.
     """
     several = len(columns) > 1
-    it, verb = ("they", "separate") if several else ("it", "separates")
+    columns_separate = "these columns separate" if several else "this column separates"
     if loss.outputs:
-        facts = f"{it} {verb} some class from others without error"
+        facts = f"{columns_separate} some class from others without error"
     else:
-        facts = f"all rows that {it} {verb} {'are of one class' if loss.classes else 'have the target 0'}"
+        facts = f"all rows that {columns_separate} {'are of one class' if loss.classes else 'have the target 0'}"
     grow = f"the coefficient{'s' * several} of {_listed(columns, names)} grow{'s' * (not several)}"
     return (
         f"the loss keeps falling as {grow}{' together' * (together and several)} without bound: {facts}; "
-        f"add penalty=L2(1e-3), for example, leave {'these columns' if several else 'this column'} out, "
+        f"add penalty=L2(1e-3), for example, leave {'them' if several else 'it'} out, "
         f"or merge a level with another"
     )
 

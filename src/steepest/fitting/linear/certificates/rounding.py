@@ -18,7 +18,7 @@ from steepest.fitting.linear.coordinates import Coordinates, edges
 from steepest.fitting.linear.glm import Glm
 from steepest.models.losses import squared
 
-# The rounding error of a sum of n terms, in units of eps times the sum of their sizes. It grows as √n where errors are
+# The rounding error of a sum of n terms, in units of eps times the sum of their sizes. It grows as √n if errors are
 # random. `tests/convex.py` holds it against extended precision on random problems.
 ROUNDINGS = 16
 # The most that rounding may move an output for ℓ′ and ℓ″ to bound the change of the loss. Chosen, not measured: further
