@@ -191,7 +191,9 @@ def epoch_of(layout: Layout, on_batch: Callable[..., tuple[Any, Any]]) -> Callab
         def update(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
             x, memory = carry
             value, gradient = on_batch(x, i, order, arrays)
-            direction, memory = rules.turn(gradient, memory, x, value, lambda x: on_batch(x, i, order, arrays)[0])
+            direction, memory = rules.next_direction(
+                gradient, memory, x, value, lambda x: on_batch(x, i, order, arrays)[0]
+            )
             return x + size(i, memory) * direction, memory
 
         x, memory = jax.lax.fori_loop(0, layout.batches, update, (x, memory))
