@@ -94,7 +94,7 @@ def test_an_error_inside_a_library_that_the_function_calls_is_its_own():
 
 
 def test_a_fault_of_our_own_is_not_blamed_on_the_function(monkeypatch):
-    monkeypatch.setattr(judge.Judge, "judged", lambda *_: 1 / 0)
+    monkeypatch.setattr(judge.Judge, "by_audit", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         st.minimize(lambda x: float(x) ** 2, 9.0)
 

@@ -126,7 +126,7 @@ class SavedFit:
         # Folders of version 0.1.0 hold the default of its time where no tolerance was asked for.
         near = budget["tolerance"] if budget.get("asked", True) else 0.0
         task = FitSetup.of(asked, given, Budget(near), known)
-        solver = task.plan.begun(task.start)
+        solver = task.plan.solver_at(task.start)
         leaves = [array for _, array in sorted(self.under("state/").items(), key=lambda item: int(item[0]))]
         solver.restore(leaves, record["engine"])
         best = BestEpoch(**record["best"], x=self.arrays.get(f"{PLACE}best"))

@@ -138,7 +138,7 @@ class FitSetup:
         plan, residuals, solver = choose_solver(problem, rows, rules, budget, asked.seed, **words)
         _, start = Structure.of(problem.start)
         if held is not None:
-            plan = replace(plan, watch=watch(model, loss, held, plan.view, start, size is not None))
+            plan = replace(plan, early_stopping=watch(model, loss, held, plan.view, start, size is not None))
         return cls(asked, given, learnt, problem, plan, start, residuals, solver)
 
     def go(
