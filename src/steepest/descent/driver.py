@@ -113,7 +113,7 @@ class Driver:
             if self.solver.objective.compiled is not None or not _is_of_function(error):
                 raise
             self.rescue(since)
-            facts = f"{type(error).__name__}: {error}, on the way from {in_words(self.solver.status.x)}"
+            facts = f"{type(error).__name__}: {error}, on a step from {in_words(self.solver.status.x)}"
             return Ending(Outcome.RAISED, facts)
 
     def rescue(self, since: float) -> None:

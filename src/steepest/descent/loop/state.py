@@ -48,7 +48,7 @@ class State(NamedTuple):
     estimate : array
         An estimate of how far the value is above the minimum.
     resets, non_finite : array
-        How often the direction began anew, and how many trial points had a value or a gradient that is not finite.
+        How often the direction began anew, and how many trial points had a value that is not finite.
     code : array
         Whether the descent can continue: RUNNING, CANDIDATE and so on.
     """
