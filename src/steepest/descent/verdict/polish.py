@@ -1,4 +1,4 @@
-"""Newton's steps: from a point where a descent stops down to rounding, and on the way of a slow descent."""
+"""Newton's steps: from a point where a descent stops down to rounding, and during a slow descent."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ ROUNDS, FEW_ROUNDS = 12, 3
 # After a Newton step that failed, the next Hessian comes from differences over this part of the step. Chosen, not
 # measured: the curvature may have changed over the step.
 REACH = 0.1
-# Newton's steps towards a minimum without curvature point the same way, and each is a part q of the one before, between
-# the first two numbers: q = 1/2 for x³, 2/3 for x⁴. The cosine of the steps must be above the third number. If q is
-# larger, as down an exponential, at most so many steps are taken at once. Chosen, not measured.
+# Newton's steps towards a minimum without curvature have the same direction, and each is a part q of the one before:
+# q = 1/2 for |x|³, 2/3 for x⁴. They are made longer if q is above the first number and the cosine between them above
+# the third. If q is above the second, as down an exponential, at most so many steps are taken at once. Chosen, not
+# measured: a wider range makes more steps longer that should not be.
 LEAST_Q, MOST_Q, STRAIGHT, MOST_TIMES = 0.3, 0.97, 0.99, 1e6
 # How far away the rounding of the gradient is measured, in roundings of the point. Chosen, not measured: nearer, the
 # same rounding would be measured twice.
