@@ -1,4 +1,4 @@
-"""What a method made of a problem, and the calls that it took."""
+"""The result of one method on one problem: how near it came, and after how many calls."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MOST_POLISHED = 100
 class Attempt:
     """One run of one method.
 
-    `calls` is how many it had spent when the problem was solved, None where it never was; `spent` is how many in
-    all. `gap` is (f - f*) / (f₀ - f*) at the end.
+    `calls` is the number of calls until the problem was solved, None if it was not; `spent` is the number of all
+    calls. `gap` is (f - f*) / (f₀ - f*) at the end. `success` is the method's own claim.
     """
 
     calls: int | None
@@ -28,12 +28,12 @@ class Attempt:
 
     @property
     def solved(self) -> bool:
-        """Whether it came to within 1e-6 of the descent of the minimum of the basin that it went into."""
+        """Whether it came within 1e-6 of the whole descent of the minimum of its basin."""
         return self.calls is not None
 
     @property
     def false(self) -> bool:
-        """Whether it said that it succeeded and had not."""
+        """Whether it reported success without having solved the problem."""
         return self.success and not self.solved
 
     @classmethod
@@ -41,10 +41,10 @@ class Attempt:
         cls, problem: Problem, values: np.ndarray, calls: np.ndarray, end: tuple[float, np.ndarray],
         success: bool, slope: Slope, words: str = "",
     ) -> Attempt:  # fmt: skip
-        """Judge a method by the values that it saw, the calls at each, and the value and point that it returned.
+        """Judge a method by its values, the number of calls at each, and the value and point that it returned.
 
-        Where it ended in no known minimum, `slope`, the value and gradient in the function's own units, tells
-        whether it ended in one that was not known yet.
+        If it did not end in a known minimum, a descent by `slope`, the value and gradient in the units of the
+        function, decides whether it ended in one that was not known yet.
         """
         for again in (False, True):
             least, descent, target = problem.target(end[0])
@@ -60,7 +60,7 @@ class Attempt:
 
     @classmethod
     def at_targets(cls, problem: Problem, best: float, spent: int, met: Sequence[int]) -> Attempt:
-        """Judge a method by its least value and the calls at which it met the target of each minimum."""
+        """Judge a method by its least value and the number of calls until it met the target of each minimum."""
         least, descent, target = problem.target(float(best))
         calls = int(met[list(problem.targets()).index(target)])
         return cls(calls or None, int(spent), (float(best) - least) / descent)

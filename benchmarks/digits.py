@@ -1,10 +1,10 @@
-"""Digits and evaluations by default, beside SciPy's BFGS and L-BFGS-B with the same exact gradients.
+"""Precision and evaluations of `minimize` by default, compared with SciPy's BFGS and L-BFGS-B with the same gradients.
 
-A row is a function of tests/functions.py: how far each method ends above the minimum that it went into, the evaluations
-until steepest and BFGS come to the worse of their two last values, and all that steepest takes to its word.
+Each row is a function of tests/functions.py. It shows how far each method ends above the minimum of its basin, the
+evaluations until steepest and BFGS reach the worse of their two last values, and all evaluations of steepest.
 
-Run it as `python benchmarks/digits.py`, with `--only NAME` for the functions with NAME in theirs. It takes about five
-minutes, most of it compiling.
+Run `python benchmarks/digits.py`, with `--only NAME` for the functions whose names contain NAME. It takes about five
+minutes, most of which is compilation.
 """
 
 import argparse
@@ -22,15 +22,15 @@ from tests.functions import STANDARD, Standard
 
 import steepest as st
 
-ALIKE = 1e-3
-TRUE = 1e-8
-BETTER = 10.0
+ALIKE = 1e-3  # ends that differ by less, as a part of the descent, are the same minimum
+TRUE = 1e-8  # an end that is farther from a known minimum is not one
+BETTER = 10.0  # an end counts as near as another if its gap is at most this many times as large
 
 Slope = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 def by_scipy(slope: Slope, start: np.ndarray, method: str) -> tuple[float, np.ndarray]:
-    """Return the last value of a method of SciPy, and the least value after each of its calls."""
+    """Return the last value of a method of SciPy, and the least value so far after each call."""
     values: list[float] = []
 
     def counted(x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -45,22 +45,22 @@ def by_scipy(slope: Slope, start: np.ndarray, method: str) -> tuple[float, np.nd
 
 
 def above(case: Standard, value: float) -> float:
-    """Return how far a value lies above the highest known minimum that it is not below, NaN where none is."""
+    """Return how far a value lies above the highest known minimum that is not above it, NaN if there is none."""
     known = [*case.also] if case.minimum is None else [case.minimum, *case.also]
     below = [least for least in known if least <= value + TRUE * max(1.0, abs(value))]
     return value - max(below) if below else float("nan")
 
 
 def first(values: np.ndarray, calls: np.ndarray, target: float) -> int:
-    """Return the calls after which a value has come to a target, or all of them."""
+    """Return the number of calls until a value meets the target, or of all calls."""
     there = np.flatnonzero(values <= target)
     return int(calls[there[0]] if there.size else calls[-1])
 
 
 def main() -> None:
-    """Print a row a function, and the summary."""
+    """Print a row for each function, then the summary."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", metavar="NAME", help="only functions with NAME in theirs")
+    parser.add_argument("--only", default="", metavar="NAME", help="only functions whose names contain NAME")
     only = parser.parse_args().only
     heads = f"{'steepest':>10}{'BFGS':>10}{'L-BFGS-B':>10}{'calls':>8}{'BFGS':>6}{'in all':>8}"
     print(f"{'f - f*':28}{'n':>4}{heads}  outcome")
@@ -80,7 +80,7 @@ def main() -> None:
             totals.append(run.nfev / len(seen))
         best = np.fmin(gaps[1], gaps[2])
         digits.append(not gaps[0] > max(BETTER * best, 1e-14 * max(1.0, abs(run.fun))))
-        # A local minimum that no list names is none of steepest's own doing where BFGS ends in it, too.
+        # If BFGS ends at the same value, it is a local minimum that is missing from the list.
         if run.success and gaps[0] > TRUE * max(1.0, abs(run.fun)) and abs(run.fun - bfgs) > TRUE * max(1.0, abs(bfgs)):
             wrong.append(case.name)
         if not run.success:
@@ -89,10 +89,10 @@ def main() -> None:
         print(f"{case.name:28}{start.size:>4}{row}  {run.outcome} ({run.certificate.kind})", flush=True)
     quartiles = np.percentile(ratios, [25, 75]).round(2)
     print(f"\n{len(cases)} functions")
-    print(f"as near as the better of the two, within {BETTER:.0f}x or rounding: {np.mean(digits):.1%}")
-    print(f"calls to equal digits / BFGS: median {np.median(ratios):.2f}, quartiles {quartiles}")
-    print(f"calls in all / BFGS in all: median {np.median(totals):.2f}")
-    print(f"converged at no known minimum, where BFGS ends elsewhere: {', '.join(wrong) or 'none'}")
+    print(f"as near to the minimum as the better of the two, within {BETTER:.0f}x or rounding: {np.mean(digits):.1%}")
+    print(f"calls to the same value / BFGS: median {np.median(ratios):.2f}, quartiles {quartiles}")
+    print(f"all calls / all calls of BFGS: median {np.median(totals):.2f}")
+    print(f"reported convergence at no known minimum, and BFGS ends elsewhere: {', '.join(wrong) or 'none'}")
     print(f"without success: {', '.join(failed) or 'none'}")
 
 

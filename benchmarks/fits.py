@@ -1,10 +1,10 @@
-"""What fits to tables cost, beside their peers in the same run: an epoch, a full gradient, sparse rows, memory.
+"""The cost of fits to tables compared with peers: an epoch, a full gradient, sparse rows, memory.
 
     python benchmarks/fits.py                  all parts, at their full size (a few GB of memory)
     python benchmarks/fits.py epoch --rows 200000
 
-Rounds take turns between the peers, as other work on the machine comes and goes; what is printed are
-medians of the rounds, and of the ratios within a round.
+In each round every method runs once, so that other work on the machine affects all of them. The benchmark
+prints medians over the rounds, and medians of the ratios within a round.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from steepest.rules.choose import choose
 
 COLUMNS, WIDE, HELD = 100, 47_000, 75
 RATE = 1e-4
-# An epoch of a peer is what two more of them cost.
+# The time of an epoch of scikit-learn is half the difference between runs of these numbers of epochs.
 FEW, MORE = 1, 3
 REST, ROW = 0.2, 5
 
@@ -35,10 +35,10 @@ Clock = Callable[[], float]
 
 
 def main() -> None:
-    """Run the parts that were asked for."""
+    """Run the chosen parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
-    parser.add_argument("--rows", type=int, help="rows, 1,000,000 by default, and 200,000 where they are sparse")
+    parser.add_argument("parts", nargs="*", help=f"any of {', '.join(PARTS)}; all by default")
+    parser.add_argument("--rows", type=int, help="number of rows; 1,000,000 by default, or 200,000 sparse ones")
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
     for part in asked.parts or PARTS:
@@ -66,7 +66,7 @@ def sparse(rows: int, rounds: int) -> None:
 
 
 def gradient(rows: int, rounds: int) -> None:
-    """Time the gradient of a least-squares loss over all rows; steepest's is in double precision in either case."""
+    """Time the gradient of a least-squares loss over all rows; steepest computes in double precision in both cases."""
     for dtype in (np.float32, np.float64):
         X, y = table(rows if dtype is np.float32 else rows // 2)
         X, y = X.astype(dtype, copy=False), y.astype(dtype)
@@ -82,22 +82,22 @@ def gradient(rows: int, rounds: int) -> None:
         times = compare(f"a gradient of {len(X):,} x {COLUMNS} in {np.dtype(dtype)}", clocks, rounds)
         speed = X.nbytes / 1e9 / times["X read once"]
         part = times["X read once"] / times["steepest, with the loss"]
-        print(f"  memory is read at {speed:.1f} GB/s, and the gradient reads it at {part:.0%} of that\n")
+        print(f"  memory is read at {speed:.1f} GB/s, and the gradient reads it at {part:.0%} of that speed\n")
 
 
 def two_passes(X: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return the gradient as NumPy has it."""
+    """Return the gradient by NumPy."""
     return X.T @ (X @ w - y)
 
 
 def in_a_row(work: Callable[[], object]) -> float:
-    """Return how long work takes, some times in a row, as in a descent."""
+    """Return the mean time of work that is repeated, as in a descent."""
     work()
     return timed(lambda: [work() for _ in range(ROW)]) / ROW
 
 
 def memory(rows: int, rounds: int) -> None:
-    """Measure the peak memory of whole fits, each in a process of its own."""
+    """Measure the peak memory of whole fits, each in its own process."""
     print("peak memory beyond the caller's X")
     for kind in ("dense", "batches", "sparse", "uneven"):
         command = [sys.executable, __file__, "peak", "--rows", str(rows)]
@@ -107,7 +107,7 @@ def memory(rows: int, rounds: int) -> None:
 
 
 def peak(rows: int, kind: str) -> None:
-    """Print by how much a fit raises the memory that this process has taken, as a part of its data."""
+    """Print the memory that a fit adds to this process, as a part of its data."""
     sizes = {"step": RATE, "epochs": 1, "batch_size": 32 if kind == "batches" else None}
     if kind in ("dense", "batches"):
         X, y = table(rows)
@@ -118,7 +118,7 @@ def peak(rows: int, kind: str) -> None:
         model, held = st.models.Logistic(), X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
         few = X[:1000]
     st.fit(model, few, y[:1000], **sizes)
-    # From here on the peak is counted anew.
+    # Reset the peak that Linux has recorded.
     Path("/proc/self/clear_refs").write_text("5")
     before = resident("VmRSS")
     st.fit(model, X, y, **sizes)
@@ -126,7 +126,7 @@ def peak(rows: int, kind: str) -> None:
 
 
 def resident(what: str) -> int:
-    """Return how many bytes of memory this process has, or has had at the most."""
+    """Return the current (VmRSS) or the peak (VmHWM) memory of this process in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(what))
 
@@ -143,7 +143,7 @@ def table(rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sparse_table(rows: int, uneven: bool) -> tuple[csr_array, np.ndarray]:
-    """Return sparse rows of 75 entries, or of a log-normal number with that mean, and their classes."""
+    """Return sparse rows with 75 entries each, or with a log-normal number of this mean, and their classes."""
     rng = np.random.default_rng(0)
     lengths = np.full(rows, HELD)
     if uneven:
@@ -156,7 +156,7 @@ def sparse_table(rows: int, uneven: bool) -> tuple[csr_array, np.ndarray]:
 
 
 def by_sklearn(model: SGDRegressor | SGDClassifier, X: object, y: np.ndarray) -> Clock:
-    """Return what times an epoch of scikit-learn's, without what its `fit` does once."""
+    """Return a function that times an epoch of scikit-learn, without the work that its `fit` does once."""
 
     def seconds() -> float:
         few = timed(lambda: model.set_params(max_iter=FEW).fit(X, y))
@@ -166,7 +166,7 @@ def by_sklearn(model: SGDRegressor | SGDClassifier, X: object, y: np.ndarray) ->
 
 
 def ours(model: object, X: object, y: np.ndarray, size: int, rate: float) -> Clock:
-    """Return what times the updates of an epoch, as a fit compiles them; its trace adds the loss over all rows."""
+    """Return a function that times the updates of an epoch; a fit also computes the loss over all rows."""
     fitted = st.fit(model, X, y, batch_size=size, step=rate, epochs=1, rng=0)
     objective, rules = fitted.objective, choose(None, rate, noisy=True)
     assert objective is not None
@@ -187,19 +187,19 @@ def ours(model: object, X: object, y: np.ndarray, size: int, rate: float) -> Clo
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Return how long work takes."""
+    """Return the time of work in seconds."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def compare(what: str, clocks: dict[str, Clock], rounds: int) -> dict[str, float]:
-    """Print the medians of some rounds, and the ratios to the first within a round; return the medians."""
+    """Print the median times and the median ratios to the first one within a round; return the median times."""
     print(what)
     seen = {name: np.array([0.0] * rounds) for name in clocks}
     for k in range(rounds):
         for name, clock in clocks.items():
-            # Threads of BLAS go on spinning for a while after a product.
+            # The threads of BLAS keep spinning for a while after a product.
             time.sleep(REST)
             seen[name][k] = clock()
     first = next(iter(seen.values()))

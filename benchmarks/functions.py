@@ -1,4 +1,4 @@
-"""Functions of two variables from their usual starts, against SciPy's BFGS with the exact gradient by hand."""
+"""Functions of two variables from their usual starts, compared with SciPy's BFGS with exact gradients."""
 
 import subprocess
 import sys
@@ -25,8 +25,8 @@ def rosenbrock(p):
 
 def rosenbrock_slope(p):
     """Return its gradient."""
-    bend = p[1] - p[0] ** 2
-    return np.array([2 * (p[0] - 1) - 400 * p[0] * bend, 200 * bend])
+    offset = p[1] - p[0] ** 2
+    return np.array([2 * (p[0] - 1) - 400 * p[0] * offset, 200 * offset])
 
 
 def beale(p):
@@ -76,7 +76,7 @@ FUNCTIONS = {
 
 
 def fresh(code: str) -> None:
-    """Run some code in a process of its own."""
+    """Run some code in a new process."""
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 

@@ -1,6 +1,6 @@
-"""Generalised linear models in raw units: passes to 1e-6 of the descent and to the certificate, beside scikit-learn.
+"""Generalised linear models in raw units: passes until 1e-6 of the descent is left and until the fit is certified.
 
-A pass is one evaluation: a step, a Hessian or a certificate.
+The rivals are solvers of scikit-learn. A pass is one evaluation: a step, a Hessian or a certificate.
 """
 
 import time
@@ -21,7 +21,7 @@ MODELS = {"logistic": st.models.Logistic(), "Poisson": st.models.Poisson(), "squ
 
 
 def tables() -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
-    """Yield nine tables in raw units: a name, a model, rows and targets."""
+    """Yield nine tables in raw units, each as a name, a model, rows and targets."""
     rng = np.random.default_rng(0)
     yield "breast cancer", "logistic", *load_breast_cancer(return_X_y=True)
     X, y = load_wine(return_X_y=True)
@@ -43,7 +43,7 @@ def tables() -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
 
 
 def objective(loss: str, X: np.ndarray, y: np.ndarray, strength: float, coef: np.ndarray, intercept: float) -> float:
-    """Return what is minimised, from its formula."""
+    """Return the objective by its formula."""
     z = X @ coef + intercept
     with np.errstate(over="ignore"):
         each = {"logistic": lambda: np.logaddexp(0, z) - y * z, "Poisson": lambda: np.exp(z) - y * z}
@@ -51,7 +51,7 @@ def objective(loss: str, X: np.ndarray, y: np.ndarray, strength: float, coef: np
 
 
 def rivals(loss: str, n: int, strength: float) -> dict[str, object]:
-    """Return scikit-learn's estimators of the same objective, as they come."""
+    """Return the estimators of scikit-learn for the same objective, with their default tolerances."""
     if loss == "logistic":
         solvers = "lbfgs", "newton-cholesky"
         return {solver: LogisticRegression(C=1 / (strength * n), solver=solver) for solver in solvers}
@@ -61,14 +61,14 @@ def rivals(loss: str, n: int, strength: float) -> dict[str, object]:
 
 
 def first_near(fit: st.Fit, best: float) -> int:
-    """Return the passes after which a fit was within reach of the best value."""
+    """Return the number of passes until a fit was near the best value."""
     values = fit.trace.value
     target = NEAR * (values[0] - best) + 4e-16 * abs(best)
     return int(fit.trace.evaluations[np.argmax(values - best <= target)])
 
 
 def timed(job: object) -> tuple[float, object]:
-    """Return how long a warm job takes, and what it returns."""
+    """Return the time of the second run of a job, and its result."""
     job()
     began = time.perf_counter()
     result = job()
@@ -99,5 +99,5 @@ if __name__ == "__main__":
                 row = [""] * len(row)
     Console(width=130).print(shown)
     print(f"passes to 1e-6: median {np.median(near):g}, most {max(near)}")
-    print(f"passes when certified, its own among them: {np.median(late):.2f} times as many at the median,")
-    print(f"{max(late):.2f} at the most; steps more: median {np.median(steps):g}, most {max(steps)}")
+    print(f"passes until certified, with those of the certificate: {np.median(late):.2f} times as many at the median,")
+    print(f"{max(late):.2f} at most; further steps: median {np.median(steps):g}, most {max(steps)}")

@@ -1,4 +1,4 @@
-"""NIST's 27 certified non-linear regressions from both starts, beside SciPy's curve_fit and least_squares."""
+"""NIST's 27 certified non-linear regressions from both starts, compared with SciPy's curve_fit and least_squares."""
 
 import statistics
 import sys
@@ -16,11 +16,11 @@ import steepest as st
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.oracles.nist import NonLinear
 
-ENOUGH = 6.0
+ENOUGH = 6.0  # correct digits in every parameter
 
 
 def ours(problem, start):
-    """Fit with nothing chosen."""
+    """Fit by the defaults of steepest."""
     return list(st.fit(problem.predict, problem.x, problem.y, start=start).params.values())
 
 
@@ -31,7 +31,7 @@ def ours_by_differences(problem, start):
         return problem.predict(x, *map(float, b))
 
     names = ", ".join(f"b{k + 1}" for k in range(problem.certified.size))
-    model = eval(f"lambda x, {names}: hidden(x, {names})", {"hidden": hidden})  # noqa: S307 - a signature of its own
+    model = eval(f"lambda x, {names}: hidden(x, {names})", {"hidden": hidden})  # noqa: S307 - gives the model named parameters
     return list(st.fit(model, problem.x, problem.y, start=start).params.values())
 
 
@@ -41,7 +41,7 @@ def curve_fit(problem, start):
 
 
 def curve_fit_tight(problem, start):
-    """SciPy's curve_fit with the tightest tolerances and as many calls as it likes."""
+    """SciPy's curve_fit with the tightest tolerances and practically no limit on calls."""
     tight = {"ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15, "maxfev": 100_000}
     return optimize.curve_fit(problem.predict, problem.x, problem.y, p0=start, **tight)[0]
 
@@ -52,7 +52,7 @@ def least_squares(problem, start):
 
 
 def least_squares_tight(problem, start):
-    """SciPy's least_squares by its LM, tight, its parameters in units of the start."""
+    """SciPy's least_squares by Levenberg-Marquardt, with tight tolerances and parameters in units of the start."""
     tight = {"method": "lm", "x_scale": np.abs(start), "ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15, "max_nfev": 100_000}
     return optimize.least_squares(lambda b: problem.predict(problem.x, *b) - problem.y, start, **tight).x
 
@@ -68,7 +68,7 @@ METHODS = {
 
 
 def tried(method, problem, start):
-    """Return how many digits are right, the seconds of a first call, and those of a second."""
+    """Return the number of correct digits, the seconds of a first call, and those of a second."""
     seconds = []
     digits = 0.0
     for _ in range(2):
@@ -82,7 +82,7 @@ def tried(method, problem, start):
 
 
 def shown(digits):
-    """Return a number of digits, in red where they are too few."""
+    """Return a number of digits as text, in red if they are too few."""
     return f"{digits:4.1f}" if digits >= ENOUGH else f"[red]{digits:4.1f}[/]"
 
 

@@ -1,7 +1,7 @@
-"""What others make of a problem: SciPy's quasi-Newton methods, optax's Adam and L-BFGS, and constant steps.
+"""Other methods on a problem: SciPy's quasi-Newton methods, optax's Adam and L-BFGS, and constant steps.
 
-All are given exact gradients of the very function that steepest descends. What is compiled in JAX stops when a
-lane comes to the lowest of the known minima, stands still, or has spent `MOST` calls.
+All get exact gradients of the same function as steepest. A method that is compiled in JAX stops when it reaches the
+lowest of the known minima, no longer changes the point, or has used `MOST` calls.
 """
 
 import warnings
@@ -19,8 +19,8 @@ from tests.problems import Problem
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import double_precision
 
-MOST = 20_000
-TARGETS = 16
+MOST = 20_000  # calls of a method, after which it is stopped
+TARGETS = 16  # minima of one problem, to which the compiled loops are padded
 ADAM = (1e-3, 1e-2, 1e-1, 1.0)
 CONSTANTS = np.geomspace(1e-4, 1e2, 20)
 TIGHT = {"ftol": 1e-15, "gtol": 1e-12, "maxiter": MOST, "maxfun": MOST}
@@ -33,7 +33,7 @@ PEERS = (*SCIPY, "Adam 1e-3", "Adam best", "optax L-BFGS", "best constant")
 
 
 def peers(problem: Problem, objective: Objective, plain: Slope, race: "Race | None") -> Iterator[tuple[str, Attempt]]:
-    """Yield what each method makes of a problem; those in JAX only where the function was compiled."""
+    """Yield the result of each method on a problem; methods in JAX run only if the function was compiled."""
     for name, (method, options) in SCIPY.items():
         yield name, by_scipy(problem, objective, plain, method, options)
     if race is not None:
@@ -41,7 +41,7 @@ def peers(problem: Problem, objective: Objective, plain: Slope, race: "Race | No
 
 
 def by_scipy(problem: Problem, objective: Objective, plain: Slope, method: str, options: dict[str, Any]) -> Attempt:
-    """Return what a method of SciPy makes of it, its calls counted at the function."""
+    """Return the result of a method of SciPy, with the calls counted by the function."""
     values: list[float] = []
 
     def slope(x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -58,7 +58,7 @@ def by_scipy(problem: Problem, objective: Objective, plain: Slope, method: str, 
 
 
 class Race:
-    """The rules that run in compiled loops, compiled once for a function and the units that it is seen through."""
+    """The methods that run in compiled loops; a loop is compiled once for a function in any units."""
 
     def __init__(self, problem: Problem, objective: Objective) -> None:
         self.curvature = curvature(objective, problem.start)
@@ -67,7 +67,7 @@ class Race:
         self.lbfgs = jax.jit(lbfgs(pure))
 
     def attempts(self, problem: Problem, arrays: Any) -> Iterator[tuple[str, Attempt]]:
-        """Yield Adam at its usual rate and at the best of several, L-BFGS, and the best of 20 constant steps."""
+        """Yield the results of Adam with its usual and its best rate, of L-BFGS, and of the best constant step."""
         scaled = problem.factor * self.curvature * np.outer(problem.units, problem.units)
         largest = float(np.abs(np.linalg.eigvalsh(scaled)).max())
         rates = np.concatenate([ADAM, CONSTANTS * 2 / largest])
@@ -84,12 +84,12 @@ class Race:
 
 
 def padded(targets: np.ndarray) -> np.ndarray:
-    """Return targets of one length, so that a minimum found later compiles nothing anew."""
+    """Return targets of a fixed length, so that a minimum found later does not compile the loop again."""
     return np.concatenate([targets, np.full(max(TARGETS - targets.size, 0), targets[0])])
 
 
 def best(attempts: list[Attempt]) -> Attempt:
-    """Return the one that solved it in the fewest calls, or came nearest."""
+    """Return the attempt that solved the problem in the fewest calls, or else the nearest one."""
     return min(attempts, key=lambda a: (a.calls if a.calls is not None else MOST + 1, a.gap))
 
 
@@ -102,13 +102,13 @@ def curvature(objective: Objective, x: np.ndarray) -> np.ndarray:
     return (np.array(rows) + np.array(rows).T) / 2
 
 
-def first_at(seen: Any, calls: Any, value: Any, targets: Any) -> Any:
-    """Note the calls at which each target was met for the first time; 0 stands for not yet."""
-    return jnp.where((seen == 0) & (value <= targets), calls, seen)
+def first_at(met: Any, calls: Any, value: Any, targets: Any) -> Any:
+    """Return the calls at which each target was met for the first time; 0 means not yet."""
+    return jnp.where((met == 0) & (value <= targets), calls, met)
 
 
 def lanes(pure: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    """Return a descent by x - rate · direction, where the direction is the gradient or Adam's."""
+    """Return a descent by x - rate · direction, with the gradient or Adam's update as the direction."""
     adam = optax.adam(1.0)
 
     def lane(rate: Any, is_adam: Any, x: Any, arrays: Any, targets: Any) -> Any:
@@ -135,7 +135,7 @@ def lanes(pure: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 def lbfgs(pure: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    """Return a descent by `optax.lbfgs` as its documentation runs it, each trial of its search counted."""
+    """Return a descent by `optax.lbfgs` as in its documentation, with each trial of its search counted."""
     rule = optax.lbfgs()
 
     def descent(x: Any, arrays: Any, targets: Any) -> Any:

@@ -1,13 +1,14 @@
-"""Automatic steps on every problem, and on the same seen through other units, beside those that others take.
+"""Automatic steps on every problem, in its own and in other units, compared with other methods.
 
 A call is one evaluation of the function, or of it and its gradient. A problem is solved at the first call with
-f - f* <= 1e-6 (f₀ - f*), where f* is the minimum of the basin that the method went into: the highest known
-minimum that is not above its least value. "False" is a method that said it succeeded and had not solved it.
-The best constant step is the best of 20 around 2/L, L the largest curvature at the start; its search is not charged.
+f - f* <= 1e-6 (f₀ - f*), where f* is the minimum of the method's basin: the highest known minimum that is not above
+its least value. A "false" result is one that the method reported as a success without having solved the problem.
+The best constant step is the best of 20 around 2/L, with L the largest curvature at the start; the calls of the
+others are not counted.
 
-Run it as `python benchmarks/steps.py`, with `--ours` for steepest alone, `--only NAME` for the problems with
-NAME in theirs, `--quick` for those of at most 12 variables. The whole takes about a quarter of an hour on two
-free cores, most of it compiling.
+Run `python benchmarks/steps.py`, with `--ours` for steepest alone, `--only NAME` for the problems whose names
+contain NAME, `--quick` for those of at most 12 variables. All of it takes about a quarter of an hour on two free
+cores, most of which is compilation.
 """
 
 import argparse
@@ -37,7 +38,7 @@ Result = tuple[str, int, list[Row], list[float]]
 
 
 def judged(problem: Problem, run: Run, plain: Slope) -> Attempt:
-    """Return what `minimize` made of a problem, by its trace."""
+    """Return the result of `minimize` on a problem, from its trace."""
     bound = run.certificate.gap / problem.target(run.fun)[1]
     words = f"{run.outcome} ({run.certificate.kind}, gap {bound:.1e}), {run.kind}"
     values, calls = np.append(run.trace.value, run.fun), np.append(run.trace.evaluations, run.nfev)
@@ -46,12 +47,12 @@ def judged(problem: Problem, run: Run, plain: Slope) -> Attempt:
 
 @cache
 def by_name() -> dict[str, Problem]:
-    """Return all problems by their names, made once a process."""
+    """Return all problems by name; each process makes them once."""
     return {problem.name: problem for problem in every_problem()}
 
 
 def attempted(name: str, alone: bool) -> Result:
-    """Return what each method makes of a problem, plain and through other units, and minima that no list names."""
+    """Return the results of all methods on a problem in its own and in other units, and minima that are not listed."""
     problem, rows, race, plain = by_name()[name], [], None, None
     listed = len(problem.minima)
     for seen in (problem, problem.through_other_units()):
@@ -66,7 +67,7 @@ def attempted(name: str, alone: bool) -> Result:
 
 
 def results(names: list[str], alone: bool, jobs: int) -> Iterator[Result]:
-    """Yield the results in order, worked out by several processes, each renewed before what it compiled fills it."""
+    """Yield the results in order, from several processes, each of which is replaced before compiled code fills it."""
     if jobs == 1:
         yield from map(partial(attempted, alone=alone), names)
         return
@@ -75,7 +76,7 @@ def results(names: list[str], alone: bool, jobs: int) -> Iterator[Result]:
 
 
 def line(name: str, size: int, row: Row) -> str:
-    """Return a problem's row: the calls until it was solved, then in what state steepest left it."""
+    """Return a row: the calls until each method solved the problem, then the end of the run of steepest."""
     cells = [
         "—" if attempt is None else str(attempt.calls) if attempt.solved else "FALSE" if attempt.false else "never"
         for attempt in map(row.get, (OURS, *PEERS) if len(row) > 1 else (OURS,))
@@ -86,11 +87,11 @@ def line(name: str, size: int, row: Row) -> str:
 
 
 def summary(view: str, rows: list[Row]) -> str:
-    """Return how many problems each method solved, and its calls beside those of the best constant."""
+    """Return how many problems each method solved, and its calls compared with those of the best constant step."""
     solvable = [row for row in rows if any(attempt.solved for attempt in row.values())]
     own = sum(row[OURS].solved for row in solvable)
     lines = [
-        f"\n{view}: {len(rows)} problems, {len(solvable)} of them solved by one of the methods or more",
+        f"\n{view}: {len(rows)} problems, {len(solvable)} of them solved by at least one method",
         f"  solved by steepest    {own} of {len(solvable)}, {own / max(len(solvable), 1):.1%} (goal: 98 % or more)",
     ]
     ratios = beside_constant(rows, OURS)
@@ -112,28 +113,31 @@ def summary(view: str, rows: list[Row]) -> str:
 
 
 def beside_constant(rows: list[Row], method: str) -> np.ndarray:
-    """Return a method's calls over those of the best constant, where that solves; infinite where only that does."""
+    """Return the calls of a method over those of the best constant step, on the problems that this solves.
+
+    The ratio is infinite if the method does not solve the problem.
+    """
     both = [(row[method], row[CONSTANT]) for row in rows if method in row and CONSTANT in row]
     return np.array([mine.calls / its.calls if mine.solved else np.inf for mine, its in both if its.solved])
 
 
 def median(values: Sequence[float] | np.ndarray) -> float:
-    """Return the median, NaN of none."""
+    """Return the median, NaN if there are no values."""
     return float(np.median(values)) if len(values) else float("nan")
 
 
 def read_arguments() -> argparse.Namespace:
     """Read the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", metavar="NAME", help="only problems with NAME in theirs")
+    parser.add_argument("--only", default="", metavar="NAME", help="only problems whose names contain NAME")
     parser.add_argument("--quick", action="store_true", help="only problems of at most 12 variables")
     parser.add_argument("--ours", action="store_true", help="steepest alone")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many processes share the work")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of processes")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Print a row a problem and view as it is worked out, then what was not solved, then the summaries."""
+    """Print a row for each problem and its units as soon as it is known, then the unsolved problems, then summaries."""
     arguments = read_arguments()
     names = [name for name, problem in by_name().items() if arguments.only in name]
     names = [name for name in names if not arguments.quick or by_name()[name].start.size <= 12]
@@ -150,8 +154,8 @@ def main() -> None:
                 failed.append(text)
         if minima:
             found.append(f"{name}: {', '.join(map(repr, minima))}")
-    print("\nminima that no list names:", *found, sep="\n")
-    print("\nnot solved by steepest (* through other units):", *failed, sep="\n")
+    print("\nminima that are not listed:", *found, sep="\n")
+    print("\nnot solved by steepest (* in other units):", *failed, sep="\n")
     for view in VIEWS:
         print(summary(view, rows[view]))
 

@@ -1,4 +1,4 @@
-"""Timing jobs side by side: each is warmed up, then they take turns, and their medians are compared."""
+"""Comparing the times of jobs: each is warmed up, they take turns, and their medians are compared."""
 
 import statistics
 import time
@@ -10,14 +10,14 @@ from rich.table import Table
 
 
 def timed(job: Callable[[], Any]) -> float:
-    """Return how many seconds a job took."""
+    """Return the seconds that a job takes."""
     began = time.perf_counter()
     job()
     return time.perf_counter() - began
 
 
 def compare(title: str, ours: str, jobs: Mapping[str, Callable[[], Any]], rounds: Mapping[str, int] | int = 15) -> None:
-    """Print the median time of each job, and how many times as long as ours it takes."""
+    """Print the median time of each job, and its ratio to that of ours."""
     for job in jobs.values():
         job()
     times: dict[str, list[float]] = {name: [] for name in jobs}

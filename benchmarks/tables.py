@@ -1,7 +1,8 @@
-"""Five tables in raw units: how long each library takes to come within 1e-4 of the least objective, as a part of it.
+"""Five tables in raw units: the time of each library until its objective is at most a part of 1e-4 above the least.
 
-A method runs with ever smaller tolerances, or ever more epochs, and the first that comes so near is timed. glum takes
-part where it is installed. What has not come so near after 500 iterations, or a run of 20 seconds, is "never".
+A method runs with smaller and smaller tolerances, or more and more epochs, and the first setting that comes so near is
+timed. glum takes part if it is installed. A method that does not come so near within 500 iterations, or in a run of
+20 seconds, is "never".
 """
 
 import importlib.util
@@ -24,7 +25,7 @@ from stopwatch import timed
 
 import steepest as st
 from steepest.tabular.encoding import learn_encoding
-from steepest.tabular.files import read_table
+from steepest.tabular.reading.files import read_table
 from steepest.tabular.target import learn_target
 
 FILE = package.replace("__init__.py", "data/flights.csv.zip")
@@ -41,7 +42,7 @@ Solver = Callable[[Any], Solution]
 
 
 def tables() -> Iterator[tuple[str, bool, np.ndarray, np.ndarray]]:
-    """Yield a name, whether it is of classes, rows and targets."""
+    """Yield each table as a name, whether its target is a class, rows and targets."""
     table, _ = read_table(FILE)
     answer = learn_target(table, "arr_delay")
     table = table.filter(answer.kept)
@@ -57,7 +58,7 @@ def tables() -> Iterator[tuple[str, bool, np.ndarray, np.ndarray]]:
 
 
 def objective(classes: bool, X: np.ndarray, y: np.ndarray, coef: np.ndarray, intercept: float) -> float:
-    """Return what is minimised, from its formula."""
+    """Return the objective by its formula."""
     with np.errstate(all="ignore"):
         z = X @ coef + intercept
         each = np.logaddexp(0, z) - y * z if classes else (z - y) ** 2
@@ -65,7 +66,7 @@ def objective(classes: bool, X: np.ndarray, y: np.ndarray, coef: np.ndarray, int
 
 
 def solvers(classes: bool, X: np.ndarray, y: np.ndarray) -> dict[str, tuple[Solver, tuple[Any, ...]]]:
-    """Return each method by its name, with the settings to try."""
+    """Return each method by name, with the settings to try."""
     n = len(y)
     model, penalty = st.models.Logistic() if classes else st.models.Linear(), st.penalties.L2(STRENGTH)
 
@@ -81,10 +82,12 @@ def solvers(classes: bool, X: np.ndarray, y: np.ndarray) -> dict[str, tuple[Solv
         return lambda tol: fitted(LogisticRegression(C=1 / (STRENGTH * n), solver=solver, tol=tol, max_iter=500))
 
     def sgd(epochs: int) -> Solution:
-        words = {"max_iter": epochs, "tol": None, "random_state": 0}
-        # Its squared loss has a factor ½.
+        options = {"max_iter": epochs, "tol": None, "random_state": 0}
+        # The squared loss of scikit-learn has a factor ½.
         alpha = STRENGTH if classes else STRENGTH / 2
-        kind = SGDClassifier(loss="log_loss", alpha=alpha, **words) if classes else SGDRegressor(alpha=alpha, **words)
+        kind = (
+            SGDClassifier(loss="log_loss", alpha=alpha, **options) if classes else SGDRegressor(alpha=alpha, **options)
+        )
         return fitted(kind)
 
     known: dict[str, tuple[Solver, tuple[Any, ...]]] = {
@@ -99,7 +102,7 @@ def solvers(classes: bool, X: np.ndarray, y: np.ndarray) -> dict[str, tuple[Solv
         from glum import GeneralizedLinearRegressor
 
         family = "binomial" if classes else "normal"
-        # Its normal deviance has a factor ½ in the objective.
+        # The objective of glum has a factor ½ before the normal deviance.
         alpha = STRENGTH if classes else STRENGTH / 2
         known["glum"] = (
             lambda tol: fitted(GeneralizedLinearRegressor(family=family, alpha=alpha, gradient_tol=tol, max_iter=500)),
@@ -137,7 +140,7 @@ def adam(classes: bool, X: np.ndarray, y: np.ndarray) -> Solver:
 
 
 def main() -> None:
-    """Print how long each method takes on each table."""
+    """Print the time of each method on each table."""
     print("Seconds to within 1e-4 of the least objective, raw units")
     for name, classes, X, y in tables():
         model, penalty = st.models.Logistic() if classes else st.models.Linear(), st.penalties.L2(STRENGTH)
@@ -148,22 +151,25 @@ def main() -> None:
         reference = 0.0
         for method, (solve, settings) in solvers(classes, X, y).items():
             setting, left = nearest(partial(gap_of, classes, X, y, best), solve, settings)
-            told, against = "never", ""
+            time_taken, ratio = "never", ""
             if left <= NEAR:
                 seconds = float(np.median([timed(partial(solve, setting)) for _ in range(ROUNDS)]))
                 reference = reference or seconds
-                told, against = f"{seconds:.4f}", f"{seconds / reference:.2f}x"
-            shown.add_row(method, str(setting), f"{left:.1e}", told, against)
+                time_taken, ratio = f"{seconds:.4f}", f"{seconds / reference:.2f}x"
+            shown.add_row(method, str(setting), f"{left:.1e}", time_taken, ratio)
         Console(width=100).print(shown)
 
 
 def gap_of(classes: bool, X: np.ndarray, y: np.ndarray, best: float, found: Solution) -> float:
-    """Return how far a solution's objective is from the best, as a part of it."""
+    """Return how far the objective of a solution is above the best, as a part of the best."""
     return objective(classes, X, y, *found) / best - 1
 
 
 def nearest(gap: Callable[[Solution], float], solve: Solver, settings: tuple[Any, ...]) -> tuple[Any, float]:
-    """Return the first setting that comes near enough, or the last tried, and how far it is; none after a long run."""
+    """Return the first setting that comes near enough, or else the last one tried, and its distance.
+
+    A setting whose run took more than `LONGEST` seconds is the last one tried.
+    """
     setting, left = None, float("inf")
     for setting in settings:
         began = time.perf_counter()

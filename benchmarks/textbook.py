@@ -1,4 +1,4 @@
-"""Races, restarts, basin maps and checks of gradients, beside what SciPy needs for the same."""
+"""Races, restarts, basin maps and checks of gradients, compared with the same work by SciPy."""
 
 import numpy as np
 from scipy.optimize import check_grad, minimize, rosen, rosen_der
@@ -32,7 +32,7 @@ def himmelblau_slope(x, y):
 
 
 def plain_loop(steps=500, rate=1e-3):
-    """Descend Rosenbrock's valley by a loop of NumPy."""
+    """Descend Rosenbrock's function by a loop of NumPy."""
     x = START
     for _ in range(steps):
         x = x - rate * rosen_der(x)

@@ -1,4 +1,4 @@
-"""The line of a first lesson, 100 points and two parameters: every epoch recorded, against plain Python loops."""
+"""A line through 100 points, as in a first lesson, with every epoch recorded, compared with plain Python loops."""
 
 import numpy as np
 from stopwatch import compare
@@ -21,7 +21,7 @@ def slope(x, y, m, b):
 
 
 def full_batch_loop(epochs: int = 5000, rate: float = 0.001) -> list:
-    """Descend the mean of the points' gradients, each by itself, as a first lesson writes it."""
+    """Descend by the mean of the gradients of single points, as a first lesson writes it."""
     params = np.array([49.79222779, -0.12864659])
     path = [params]
     for _ in range(epochs):
@@ -32,7 +32,7 @@ def full_batch_loop(epochs: int = 5000, rate: float = 0.001) -> list:
 
 
 def stochastic_loop(epochs: int = 1000, rate: float = 0.001) -> list:
-    """Descend the gradient of one point after another: a batch of one."""
+    """Descend by the gradient of one point after another, in batches of one."""
     params = np.array([30.1538657, -0.65822025])
     path = [params]
     for _ in range(epochs):
@@ -44,12 +44,12 @@ def stochastic_loop(epochs: int = 1000, rate: float = 0.001) -> list:
 
 
 def full_batch() -> st.Fit:
-    """Fit the same by steepest."""
+    """Do the same by steepest."""
     return st.fit(line, XS, YS, start={"m": 49.79222779, "b": -0.12864659}, step=0.001, epochs=5000)
 
 
 def stochastic() -> st.Fit:
-    """Fit the same by steepest."""
+    """Do the same by steepest."""
     start = {"m": 30.1538657, "b": -0.65822025}
     return st.fit(line, XS, YS, start=start, batch_size=1, shuffle=False, step=0.001, epochs=1000)
 

@@ -1,4 +1,4 @@
-"""Draw the pictures of the tutorial into docs/pictures."""
+"""Draw the pictures of the README and the tutorial into docs/pictures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from steepest.inspection.plots import style
 
 FOLDER = Path(__file__).parent / "pictures"
 DPI = 100
-COLOURS = 128  # with their opacities; more make larger files that look the same
+# Colours with their opacities. Chosen by eye: more make larger files that look the same.
+COLOURS = 128
 
 
 def bowl(x, y):
@@ -44,8 +45,20 @@ def himmelblau(x, y):
     return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
 
 
+def rosenbrock(x, y):
+    return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+
+
 def line(x, m, b):
     return m * x + b
+
+
+def valley() -> SurfaceDisplay:
+    """Draw the descent of the README's first example, in a curved valley."""
+    run = st.minimize(rosenbrock, (-1.2, 1))
+    display = SurfaceDisplay.from_run(run, window=((-1.6, 1.4), (-0.5, 1.6)))
+    display.title = "(1 − x)² + 100 (y − x²)²"
+    return display.plot(display.room(style.blank))
 
 
 def surface() -> SurfaceDisplay:
@@ -75,25 +88,25 @@ def rates() -> RaceDisplay:
     """Race four learning rates on the bowl."""
     rules = {f"step {rate}": rate for rate in (0.01, 0.1, 0.95, 1.1)}
     display = RaceDisplay.from_race(st.race(bowl, (9, 9), rules, iterations=30), best=0.0)
-    # All paths lie on one line: the values tell them apart.
+    # All four paths lie on one line, so that only their values are worth drawing.
     return display.plot(style.dress(style.blank(6.4, 4.2).add_subplot()))
 
 
 def zigzag() -> ContourDisplay:
-    """Draw the way of the exact search down a long valley."""
+    """Draw the path of the exact search down a long valley."""
     run = st.minimize(oval, (10, 1), step="exact")
     display = ContourDisplay.from_run(run, window=((-1, 11), (-1.5, 1.5)))
     display.title = 'x² + 10 y², step="exact"'
     display.plot(style.dress(style.blank(9, 3.2).add_subplot()))
-    display.ax_.set_aspect("equal")  # else its right angles are none
+    display.ax_.set_aspect("equal")  # so that its right angles look like right angles
     return display
 
 
 def momentum() -> Figure:
     """Draw plain descent and the heavy ball on the same curve."""
     figure = style.blank(11, 4)
-    for k, (title, kept) in enumerate({"no momentum": 0.0, "momentum 0.95": 0.95}.items()):
-        run = st.minimize(wavy, 4.8, direction=st.directions.Momentum(kept), step=0.05, iterations=300)
+    for k, (title, factor) in enumerate({"no momentum": 0.0, "momentum 0.95": 0.95}.items()):
+        run = st.minimize(wavy, 4.8, direction=st.directions.Momentum(factor), step=0.05, iterations=300)
         display = CurveDisplay.from_run(run, window=(-3, 5.5))
         display.title = title
         display.plot(style.dress(figure.add_subplot(1, 2, k + 1)))
@@ -121,7 +134,7 @@ def race() -> RaceDisplay:
 
 
 def fitted() -> TrainingDisplay:
-    """Draw the line as it learns."""
+    """Draw the fit of a line, from epoch to epoch."""
     xs = np.arange(-50, 50)
     start = {"m": 49.79222779, "b": -0.12864659}
     fit = st.fit(line, xs, 30 * xs + 7, start=start, step=0.001, epochs=5000)
@@ -131,21 +144,21 @@ def fitted() -> TrainingDisplay:
 
 def pictures() -> Iterator[tuple[str, Figure]]:
     """Yield the name and the figure of each picture."""
-    for draw in (surface, slopes, quiver, rates, zigzag, momentum, basins, race, fitted):
+    for draw in (valley, surface, slopes, quiver, rates, zigzag, momentum, basins, race, fitted):
         drawn = draw()
         figure = drawn if isinstance(drawn, Figure) else drawn.figure_
         yield draw.__name__.replace("fitted", "line"), figure
 
 
 def main() -> None:
-    """Write them all, transparent and small."""
+    """Write all pictures with a transparent background, as small files."""
     FOLDER.mkdir(exist_ok=True)
     for name, figure in pictures():
         drawn = io.BytesIO()
         figure.savefig(drawn, format="png", dpi=DPI, transparent=True, bbox_inches="tight")
         with Image.open(drawn) as picture:
-            few = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-            few.save(FOLDER / f"{name}.png", optimize=True)
+            reduced = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            reduced.save(FOLDER / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

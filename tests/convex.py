@@ -1,6 +1,6 @@
-"""Random convex problems, whose certificates are held against a Newton's method in extended precision.
+"""Random convex problems, whose certificates are compared with Newton's method in extended precision.
 
-Run as a program (`make nightly`), it makes 100,000 of them or as many as it is told.
+As a program (`make nightly`) it tries 100,000 of them, or as many as its first argument says; the second is the seed.
 """
 
 from __future__ import annotations
@@ -40,12 +40,15 @@ class Problems:
 
 
 def drawn(rng: np.random.Generator, loss: object, rows: int, columns: int, sparse: bool) -> Problems:
-    """Draw a batch: means up to 10⁶ standard deviations, units from 10⁻³ to 10⁴, some columns alike, some weights 0."""
+    """Draw a batch: means up to 10⁶ standard deviations, units from 10⁻³ to 10⁴, some weights 0.
+
+    In half of the problems the columns are correlated.
+    """
     shape = (BATCH, rows, columns)
-    turn = rng.standard_normal((BATCH, columns, columns))
-    alike = (rng.random(BATCH) < 0.5)[:, None, None]
+    mixing = rng.standard_normal((BATCH, columns, columns))
+    correlated = (rng.random(BATCH) < 0.5)[:, None, None]
     X = rng.standard_normal(shape)
-    X = np.where(alike, X @ turn, X)
+    X = np.where(correlated, X @ mixing, X)
     scale = 10 ** rng.uniform(-3, 4, (BATCH, 1, columns))
     centre = 10 ** rng.uniform(-1, 6, (BATCH, 1, columns)) * rng.choice([-1, 1], (BATCH, 1, columns))
     signal = np.einsum("bij,bj->bi", X, rng.standard_normal((BATCH, columns))) * 10 ** rng.uniform(
@@ -106,7 +109,7 @@ class Exact:
     def value_at(self, point: np.ndarray) -> np.ndarray:
         """Return the value at (coef, intercept) in the user's units.
 
-        By way of the centred columns: products of the user's own, at 10⁶ standard deviations, would round too much.
+        It is computed on the centred columns: with means of 10⁶ standard deviations, the raw ones would round too much.
         """
         coef, intercept = point[:, :-1].astype(EXACT), point[:, -1:].astype(EXACT)
         shift = (coef * self.mean[:, 0]).sum(axis=1, keepdims=True)
@@ -127,7 +130,7 @@ class Exact:
         return g, H
 
     def step(self, v: np.ndarray) -> np.ndarray:
-        """Return the step to the least point of the quadratic model, with its kinks."""
+        """Return the step to the minimum of the quadratic model with the L1 penalty."""
         g, H = self.slopes(v)
         if not self.kink.any():
             return solved(H, -g)
@@ -147,22 +150,22 @@ class Exact:
         for _ in range(STEPS):
             step = self.step(v)
             step = np.where(np.isfinite(step).all(axis=1, keepdims=True), step, 0)
-            t, moved = np.ones((len(v), 1), EXACT), done.copy()
+            t, fell = np.ones((len(v), 1), EXACT), done.copy()
             for _ in range(HALVINGS):
-                there = np.where(moved[:, None], v, v + t * step)
+                there = np.where(fell[:, None], v, v + t * step)
                 value = self.value(there)
-                better = ~moved & (value < best)
+                better = ~fell & (value < best)
                 v, best = np.where(better[:, None], there, v), np.where(better, value, best)
-                moved |= better
-                if moved.all():
+                fell |= better
+                if fell.all():
                     break
-                t = np.where(moved[:, None], t, t / 2)
-            # Where no part of a step leads down there is nothing left but rounding.
-            done |= ~moved
+                t = np.where(fell[:, None], t, t / 2)
+            # If no part of a step lowers the value, only rounding is left.
+            done |= ~fell
             if done.all():
                 break
         if not self.kink.any():
-            # Values tell no more, but gradients do.
+            # Values agree to rounding now, but gradients still improve the point.
             for _ in range(2):
                 step = self.step(v)
                 v = v + np.where(np.isfinite(step).all(axis=1, keepdims=True), step, 0)
@@ -170,7 +173,7 @@ class Exact:
 
 
 def solved(H: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return H⁻¹ b for a batch by Cholesky, which NumPy has not in extended precision."""
+    """Return H⁻¹ b for a batch, by Cholesky factors; NumPy has none in extended precision."""
     L, x = root(H), b.copy()
     size = b.shape[1]
     with np.errstate(all="ignore"):
@@ -192,7 +195,7 @@ def root(H: np.ndarray) -> np.ndarray:
 
 
 def points(rng: np.random.Generator, exact: Exact, optimum: np.ndarray, given: Problems) -> np.ndarray:
-    """Return points in the user's units, at any distance from the optimum, as the Hessian there measures it."""
+    """Return points in the user's units, at distances of 1e-9 to 10 from the optimum in the metric of its Hessian."""
     noise = rng.standard_normal(optimum.shape).astype(EXACT) * 10 ** rng.uniform(-9, 1, (len(optimum), 1))
     L = root(exact.slopes(optimum)[1])
     with np.errstate(all="ignore"):
@@ -204,13 +207,12 @@ def points(rng: np.random.Generator, exact: Exact, optimum: np.ndarray, given: P
     return exact.in_users_units(v).astype(float)
 
 
-def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the points as the library writes them, its bounds there and those of parameters; NaN where it has none."""
+def certified(given: Problems, near: np.ndarray, rescale: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the points as the library represents them, its bounds on the gap and on parameters; NaN if it has none."""
     where: list[Coordinates] = []
     A = np.empty_like(given.X)
     for k, X in enumerate(given.X):
-        bend = certificate_curvature(given, k)
-        found = coordinates(X, given.weight[k], how, given.ridge[k] / bend)
+        found = coordinates(X, given.weight[k], rescale, given.ridge[k] / certificate_curvature(given, k))
         where.append(found)
         if found.directions == X.shape[1]:
             Changed(X, found).write(A[k], None)
@@ -219,33 +221,44 @@ def certified(given: Problems, near: np.ndarray, how: str) -> tuple[np.ndarray, 
     at = np.stack(
         [found.to_user(t) if full else x for found, t, x, full in zip(where, theta, near, whole, strict=True)]
     )
-    turns = np.stack([found.turn if full else where[0].turn for found, full in zip(where, whole, strict=True)])
+    transforms = [found.transform if full else where[0].transform for found, full in zip(where, whole, strict=True)]
     mass = given.weight.sum(axis=1)
     lam = np.stack([np.append(kink / found.scale, 0.0) for kink, found in zip(given.kink, where, strict=True)])
     with double_precision():
         lowest = np.full(BATCH, -np.inf)
-        glm = Glm(A, given.y, given.weight, mass, given.ridge, turns, None, lowest, given.loss, given.X.shape[1])
+        glm = Glm(
+            A,
+            given.y,
+            given.weight,
+            mass,
+            given.ridge,
+            np.stack(transforms),
+            None,
+            lowest,
+            given.loss,
+            given.X.shape[1],
+        )
         sparse = given.kink.any()
-        measured = sparse_certificate._measured if sparse else smooth_certificate._measured
-        seen, beside = jax.device_get(jax.vmap(measured)(*([glm, lam] if sparse else [glm]), theta))
+        measured = sparse_certificate.measured_parts if sparse else smooth_certificate.measured_parts
+        parts, sensitivity = jax.device_get(jax.vmap(measured)(*([glm, lam] if sparse else [glm]), theta))
     bounds, errors = np.full(len(near), np.nan), np.full(near.shape, np.nan)
     for k in np.flatnonzero(whole):
-        one = jax.tree.map(operator.itemgetter(k), seen)
+        one = jax.tree.map(operator.itemgetter(k), parts)
         if sparse:
-            report = sparse_certificate.bounded(
-                one, beside[k], theta[k], where[k], replace(glm, X=A[k], lowest=-np.inf)
+            report = sparse_certificate.bound_of(
+                one, sensitivity[k], theta[k], where[k], replace(glm, X=A[k], lowest=-np.inf)
             )
         else:
             alone = replace(glm, X=A[k], lowest=-np.inf)
-            report = smooth_certificate.bounded(one, beside[k], theta[k], where[k], alone)
-            found = smooth_certificate.errors(one, beside[k], theta[k], where[k], where[k], alone)
+            report = smooth_certificate.bound_of(one, sensitivity[k], theta[k], where[k], alone)
+            found = smooth_certificate.parameter_errors(one, sensitivity[k], theta[k], where[k], where[k], alone)
             errors[k] = np.nan if found is None else found
         bounds[k] = np.nan if report is None else report.gap
     return at, bounds, errors
 
 
 def certificate_curvature(given: Problems, k: int) -> float:
-    """Return ℓ″ where all predictions are the mean."""
+    """Return ℓ″ if all predictions are the mean."""
     mean = np.average(given.y[k], weights=given.weight[k])
     return {squared: 2.0, log_loss: mean * (1 - mean)}.get(given.loss, mean) or 1.0
 
@@ -258,11 +271,11 @@ def trial(batch: int, seed: int) -> Trial:
     rng = np.random.default_rng([seed, batch])
     loss = LOSSES[batch % 3]
     rows, columns = SIZES[batch // 3 % len(SIZES)]
-    sparse, how = batch % 5 == 4, "scale" if batch % 2 else "whiten"
+    sparse, rescale = batch % 5 == 4, "scale" if batch % 2 else "whiten"
     given = drawn(rng, loss, rows, columns, sparse)
     exact = Exact(given)
     v, best = exact.optimum()
-    at, bounds, errors = certified(given, points(rng, exact, v, given), "scale" if sparse else how)
+    at, bounds, errors = certified(given, points(rng, exact, v, given), "scale" if sparse else rescale)
     value = exact.value_at(at)
     with np.errstate(over="ignore", invalid="ignore"):
         gaps, values = (value - best).astype(float), value.astype(float)
@@ -271,18 +284,18 @@ def trial(batch: int, seed: int) -> Trial:
 
 
 def trials(count: int, seed: int) -> Iterator[Trial]:
-    """Yield batches until so many problems were made."""
+    """Yield batches of `count` problems in all, rounded up to whole batches."""
     for batch in range(-(-count // BATCH)):
         yield trial(batch, seed)
 
 
 def main(count: int, seed: int) -> int:
-    """Print what was found; return how many certificates lay below the truth."""
+    """Print a summary; return how many bounds lay below the truth."""
     wrong = made = finite = known_errors = far = 0
     tight: dict[str, list[np.ndarray]] = {}
     for what, bounds, gaps, values, errors, away in trials(count, seed):
-        told = np.isfinite(errors) & np.isfinite(away) & np.isfinite(gaps)[:, None]
-        known_errors, far = known_errors + int(told.sum()), far + int(np.sum(errors[told] < away[told]))
+        bounded = np.isfinite(errors) & np.isfinite(away) & np.isfinite(gaps)[:, None]
+        known_errors, far = known_errors + int(bounded.sum()), far + int(np.sum(errors[bounded] < away[bounded]))
         known = np.isfinite(bounds) & np.isfinite(gaps)
         wrong += int(np.sum(bounds[known] < gaps[known]))
         made, finite = made + len(bounds), finite + int(known.sum())

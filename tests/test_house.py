@@ -3,8 +3,12 @@
 import re
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import steepest
+from steepest import inspection
 
 ROOT = Path(__file__).resolve().parents[1]
 HOUSE = ROOT / "src" / "steepest"
@@ -49,6 +53,13 @@ def test_places_named_are_there():
 @pytest.mark.parametrize("folder", sorted({path.parent for path in HOUSE.rglob("*.py")}), ids=lambda path: path.name)
 def test_no_folder_is_too_full(folder):
     assert len(list(folder.glob("*.py"))) <= MOST_FILES
+
+
+@pytest.mark.parametrize("package", [steepest, inspection], ids=lambda package: package.__name__)
+def test_no_public_function_has_the_name_of_a_file_beside_it(package):
+    # Importing such a file would put the module in the place of the function, which is loaded at its first use.
+    files = rooms(Path(package.__file__).parent)
+    assert not [name for name in set(package.__all__) & files if not isinstance(getattr(package, name), ModuleType)]
 
 
 def test_tests_have_the_rooms_of_the_code():

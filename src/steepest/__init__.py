@@ -1,7 +1,6 @@
 """Gradient descent that needs no learning rate, says what went wrong and shows the way down.
 
-The names below are loaded when they are first used, so that importing steepest costs next to
-nothing.
+Each name below is loaded when it is first used, so that ``import steepest`` is quick.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
     from steepest.minimizing.race import Race, race
     from steepest.models import losses, penalties
     from steepest.rules import directions, steps
-    from steepest.tabular.fit import TableFit, fit_table
+    from steepest.tabular.fit import fit_table
+    from steepest.tabular.result import TableFit
     from steepest.trace import Certificate, Event, Outcome, Trace
 
 __version__ = "0.1.0"
@@ -41,7 +41,7 @@ _HOMES = {
     "Outcome": "steepest.trace",
     "Race": "steepest.minimizing.race",
     "Run": "steepest.descent.run",
-    "TableFit": "steepest.tabular.fit",
+    "TableFit": "steepest.tabular.result",
     "Trace": "steepest.trace",
     "basins": "steepest.minimizing.basins",
     "check_gradient": "steepest.derivatives.check",

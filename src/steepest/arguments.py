@@ -1,17 +1,22 @@
-"""The arguments that functions take: what draws random numbers, and the words of other libraries answered with ours."""
+"""Reading arguments: keywords and names that are unknown, and the seed of random numbers."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-F = TypeVar("F", bound=Callable[..., Any])
+    from steepest.types import Seed
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Keywords of other libraries, such as SciPy, scikit-learn and PyTorch, and what steepest calls the same thing.
 RIVALS = {
     "x0": "start",
     "initial_point": "start",
@@ -46,47 +51,121 @@ RIVALS = {
 }
 
 
-def our_words(function: F) -> F:
-    """Answer a keyword that the function lacks with the word that it has for it."""
+def our_words(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function answer an unknown keyword with the name that steepest has for it."""
     parameters = inspect.signature(function).parameters
 
     @functools.wraps(function)
-    def answered(*args: Any, **kwargs: Any) -> Any:
-        for word in kwargs:
-            if word not in parameters:
-                raise TypeError(f"{function.__name__}() has no argument {word!r}{hint(word, parameters)}")
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for keyword in kwargs:
+            if keyword not in parameters:
+                raise TypeError(f"{function.__name__}() has no argument {keyword!r}{hint(keyword, parameters)}")
         return function(*args, **kwargs)
 
-    return answered  # type: ignore[return-value]
+    return checked
 
 
-def hint(word: str, ours: Any) -> str:
-    """Return what to write instead of a word, as the tail of a sentence."""
-    known = RIVALS.get(word.lower())
-    if known in ours:
-        return f": here it is called {known}="
-    near = difflib.get_close_matches(word.lower(), list(ours), n=1)
-    return f": did you mean {near[0]}=?" if near else f"; it takes {', '.join(f'{name}=' for name in ours)}"
+def hint(keyword: str, known: Collection[str]) -> str:
+    """Return the end of the message about an unknown keyword: the one to use instead, or all there are."""
+    ours = RIVALS.get(keyword.lower())
+    if ours in known:
+        return f": here it is called {ours}="
+    near = closest(keyword.lower(), known)
+    return f": did you mean {near}=?" if near else f"; it takes {', '.join(f'{name}=' for name in known)}"
 
 
-def generator(rng: Any) -> np.random.Generator:
-    """Return what draws random numbers.
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a mistyped one resembles most, or None if it resembles none.
+
+    Parameters
+    ----------
+    name : str
+        The name that was given.
+    known : iterable of str
+        The names that exist.
+
+    Returns
+    -------
+    str or None
+        The name that was probably meant.
+
+    Examples
+    --------
+    >>> closest("momentun", ["plain", "momentum"])
+    'momentum'
+    """
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+
+
+def guess(name: str, known: Iterable[str]) -> str:
+    """Return ": did you mean …?" to put after an unknown name, or nothing if no known name resembles it.
+
+    Parameters
+    ----------
+    name : str
+        The name that was given.
+    known : iterable of str
+        The names that exist.
+
+    Returns
+    -------
+    str
+        A part of a message, to follow "… is not known".
+
+    Examples
+    --------
+    >>> guess("momentun", ["plain", "momentum"])
+    ": did you mean 'momentum'?"
+    """
+    near = closest(name, known)
+    return f": did you mean {near!r}?" if near else ""
+
+
+def guess_or_list(name: str, known: Collection[str]) -> str:
+    """Return "did you mean …?" for an unknown name, or the list of all names if none resembles it.
+
+    Parameters
+    ----------
+    name : str
+        The name that was given.
+    known : collection of str
+        The names that exist, in the order of the list.
+
+    Returns
+    -------
+    str
+        A clause, to follow "there is no …: ".
+
+    Examples
+    --------
+    >>> guess_or_list("predct", ["fit", "predict"]), guess_or_list("x", ["fit", "predict"])
+    ('did you mean predict?', 'there are fit, predict')
+    """
+    near = closest(name, known)
+    return f"did you mean {near}?" if near else f"there are {', '.join(known)}"
+
+
+def generator(rng: Seed) -> np.random.Generator:
+    """Return the generator of random numbers that `rng=` asks for.
 
     Parameters
     ----------
     rng : int, numpy.random.Generator or None
-        A seed, what shall draw, or None for another draw each time.
+        A seed, a generator to use as it is, or None for a new seed from the operating system.
 
     Returns
     -------
     numpy.random.Generator
-        What draws.
+        The generator.
 
     Raises
     ------
     ValueError
-        If it is none of these.
+        If `rng` is none of these.
     """
+    # Imported here because the command line uses this file before it needs NumPy, and should start quickly.
+    import numpy as np
+
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError):

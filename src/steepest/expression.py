@@ -1,14 +1,12 @@
-"""A formula typed on a command line, as a Python function of plain NumPy code.
+"""Formulas from the command line, as Python functions of plain NumPy code.
 
-Nothing that is typed is ever executed. Its words are checked one by one, so that a mistake is
-explained where it was made; `ast` then gives the tree, of which each node becomes an operation
-listed here or is refused.
+The text is never executed. Its tokens are checked one by one, so that a message can name the column of a
+mistake. Then `ast` parses the text, and each node becomes an operation listed here or is refused.
 """
 
 from __future__ import annotations
 
 import ast
-import difflib
 import functools
 import inspect
 import keyword
@@ -17,28 +15,34 @@ import operator as op
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
+from steepest.arguments import guess_or_list
+from steepest.types import Array, Function
+
+# Limits of a formula: characters, depth of nesting, and numbers and operations. Chosen, not measured: far more than a
+# person types, and few enough to parse, trace and differentiate at once, without a RecursionError.
 LONGEST = 10_000
 DEEPEST = 100
 MOST_NODES = 2_000
+# Whole exponents up to this one stay integers. Chosen, not measured: JAX multiplies out integer powers.
 LARGEST_WHOLE_EXPONENT = 64
 
-# A number, the name of a variable, or an operation followed by what it is applied to.
-Tree = float | str | tuple[Any, ...]
+# A number, the name of a variable, or an operation followed by its operands.
+Term: TypeAlias = "float | str | tuple[Function, *tuple[Term, ...]]"
 
 
 class ExpressionError(ValueError):
-    """A formula or a start that cannot be read; the message is one line, for the person who typed it."""
+    """Raised for a formula, a start or bounds that cannot be read; the message is one line for the user."""
 
 
-def _smallest(*values: Any) -> Any:
+def _smallest(*values: Array) -> Array:
     return functools.reduce(np.minimum, values)
 
 
-def _largest(*values: Any) -> Any:
+def _largest(*values: Array) -> Array:
     return functools.reduce(np.maximum, values)
 
 
@@ -48,12 +52,12 @@ _NUMPY = (
     "asinh acosh atanh exp expm1 log log1p log2 log10 sqrt cbrt abs sign hypot where"
 )
 _EXTREMES = {"min": _smallest, "minimum": _smallest, "max": _largest, "maximum": _largest}
-_FUNCTIONS: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY.split()} | _EXTREMES
+_FUNCTIONS: dict[str, Function] = {name: getattr(np, name) for name in _NUMPY.split()} | _EXTREMES
 _CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
 _RESERVED = _FUNCTIONS.keys() | _CONSTANTS.keys()
 _OPERATORS = {ast.Add: op.add, ast.Sub: op.sub, ast.Mult: op.mul, ast.Div: op.truediv}
 _COMPARISONS = {ast.Lt: op.lt, ast.LtE: op.le, ast.Gt: op.gt, ast.GtE: op.ge, ast.Eq: op.eq, ast.NotEq: op.ne}
-_WORD = re.compile(
+_TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)|(?P<name>[a-z_]\w*)"
     r"|(?P<sign>\*\*|//|<<|>>|[<>=!]=|[-+*/<>(),])|(?P<space> +)|(?P<other>.)",
     re.ASCII | re.IGNORECASE,
@@ -64,23 +68,23 @@ _INSTEAD = (
     | dict.fromkeys("×·⋅∙•∗", "*")
     | dict.fromkeys("[]{}", "( and ), the only brackets of a formula")
     | {"≤": "<=", "≥": ">=", "≠": "!=", ".": "functions bare: sin(x), not np.sin(x)"}
-    | {"=": "only what stands to the right of it (or ==, in a where)"}
+    | {"=": "only the part to the right of it (or ==, in a where)"}
 )
 _ALLOWED = "a formula has only numbers, names, + - * / ** ( ) and functions"
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A formula that was read: a function of its variables in alphabetical order.
+    """A parsed formula: a function of its variables in alphabetical order.
 
     Parameters
     ----------
     text : str
-        The formula as typed, each white space as one blank.
+        The formula as typed, with each white space character replaced by a blank.
     names : tuple of str
-        The variables, in alphabetical order: one positional argument each.
+        The variables, in alphabetical order, which are the positional arguments.
     tree : float, str or tuple
-        What `parse` made of the text.
+        The operations, as `parse` found them.
 
     Examples
     --------
@@ -93,45 +97,45 @@ class Expression:
 
     text: str
     names: tuple[str, ...]
-    tree: Tree = field(repr=False)
-    # On the instance alone: as a property it would also be found, and be wrong, on the class.
+    tree: Term = field(repr=False)
+    # inspect.signature also looks at the class, where a property would be wrong. So it is set on each instance.
     __signature__: inspect.Signature = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in self.names]
         object.__setattr__(self, "__signature__", inspect.Signature(parameters))
 
-    def __call__(self, *values: Any) -> Any:
-        """Return the formula's value: a float for floats, else what NumPy makes of the values."""
+    def __call__(self, *values: Array) -> Array:
+        """Return the formula's value: a float for floats, an array for arrays."""
         if len(values) != len(self.names):
             raise TypeError(f"{_quoted(self.text)} takes ({', '.join(self.names)}), and was given {len(values)}")
-        # `where` computes both branches, so a warning would often be about the one not taken.
+        # `where` computes both branches, so a warning would often be about the branch that is not used.
         with np.errstate(all="ignore"):
             return _evaluate(self.tree, dict(zip(self.names, map(_real, values), strict=True)))
 
 
 def parse(text: str, names: Sequence[str] | None = None) -> Expression:
-    """Read a formula, and return the function that it stands for.
+    """Parse a formula, and return it as a function.
 
     Parameters
     ----------
     text : str
         Numbers, variables, ``pi``, ``e``, ``tau``, ``+ - * / **``, brackets, and functions by their
-        NumPy names; ``where(x < 0, a, b)`` is a where the comparison holds and b elsewhere.
+        NumPy names; ``where(x < 0, a, b)`` is a if the comparison holds and b if not.
     names : sequence of str, optional
-        The variables to be taken, of which the formula may use some or none; those that it uses by
-        default.
+        The variables of the function, of which the formula may use some or none. By default they are
+        those that the formula uses.
 
     Returns
     -------
     Expression
-        A function of the variables in alphabetical order. It computes in floating point: an
-        overflow is infinite, and what is not defined is NaN.
+        A function of the variables, by default in alphabetical order. It computes in floating point: an
+        overflow is infinite, and an undefined value NaN.
 
     Raises
     ------
     ExpressionError
-        If the text is anything else; the message says what, where, and what to write instead.
+        If the text is not such a formula; the message says what is wrong, where, and what to write instead.
 
     Examples
     --------
@@ -146,7 +150,7 @@ def parse(text: str, names: Sequence[str] | None = None) -> Expression:
         raise ExpressionError("the formula is empty; write one such as x**2 + y**2")
     if len(text) > LONGEST:
         raise ExpressionError(f"{_quoted(text)} has {len(text):,} characters; shorten it to {LONGEST:,}")
-    _check_words(text)
+    _check_tokens(text)
     too_deep = ExpressionError(
         f"{_quoted(text)} is nested more than {DEEPEST} deep, each term of a sum or product being one level; "
         "split it with brackets, as in (a + b) + (c + d)"
@@ -154,7 +158,7 @@ def parse(text: str, names: Sequence[str] | None = None) -> Expression:
     try:
         root = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        # What passed as words, in an order that makes sense, fails here by its depth alone.
+        # The tokens and their order are fine by now, so only the depth can be wrong.
         raise too_deep from None
     depth, nodes = _measure(root)
     if depth > DEEPEST:
@@ -164,9 +168,9 @@ def parse(text: str, names: Sequence[str] | None = None) -> Expression:
     tree = _read(root, text)
     used = {node.id for node in ast.walk(root) if isinstance(node, ast.Name)} - _RESERVED
     if names is not None:
-        strange = sorted(used - set(names))
-        if strange:
-            raise ExpressionError(f"{_quoted(text)} has {strange[0]!r}, and the variables are {', '.join(names)}")
+        unknown = sorted(used - set(names))
+        if unknown:
+            raise ExpressionError(f"{_quoted(text)} has {unknown[0]!r}, and the variables are {', '.join(names)}")
         return Expression(text, tuple(names), tree)
     if not used:
         raise ExpressionError(f"{_quoted(text)} has no variable to descend along; name one, as in x**2")
@@ -174,14 +178,14 @@ def parse(text: str, names: Sequence[str] | None = None) -> Expression:
 
 
 def parse_point(text: str, names: Sequence[str]) -> dict[str, float]:
-    """Read where to start: "x=9,y=9", or "9,9" in the order of the names.
+    """Parse a point: "x=9,y=9", or "9,9" in the order of the names.
 
     Parameters
     ----------
     text : str
         One finite number for each name, separated by commas.
     names : sequence of str
-        The variables that a start must give, as in `Expression.names`.
+        The variables, all of which the point must give, as in `Expression.names`.
 
     Returns
     -------
@@ -209,24 +213,24 @@ def parse_point(text: str, names: Sequence[str]) -> dict[str, float]:
 
 
 def parse_bounds(text: str, names: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
-    """Read between which numbers variables stay: "x=-5:5,y=0:", or "-5:5,0:" in the order of the names.
+    """Parse bounds of variables: "x=-5:5,y=0:", or "-5:5,0:" in the order of the names.
 
     Parameters
     ----------
     text : str
-        The lowest and the highest of a variable around a colon; either may be left out.
+        The lower and the upper bound of a variable, around a colon; either may be left out.
     names : sequence of str
-        The variables of the formula; one that is not named is free.
+        The variables of the formula; a variable without bounds is free.
 
     Returns
     -------
     dict of str to (low, high)
-        The bounds by name, None where there is none.
+        The bounds by name, None for a missing one.
 
     Raises
     ------
     ExpressionError
-        If a name is unknown or repeated, the count is wrong, or a side is not a finite number.
+        If a name is unknown or repeated, the count is wrong, or a bound is not a finite number.
 
     Examples
     --------
@@ -244,7 +248,7 @@ def parse_bounds(text: str, names: Sequence[str]) -> dict[str, tuple[float | Non
 
 
 def _by_name(text: str, names: Sequence[str], what: str, example: str) -> dict[str, str]:
-    """Return what is given for each name, or for all of them in their order."""
+    """Return the text given for each name: by name, or for all names in their order."""
     parts = [part.strip() for part in text.split(",")]
     if "=" not in text:
         count = len(parts) if text.strip() else 0
@@ -279,66 +283,70 @@ def _short(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    # repr escapes line breaks and what cannot be printed: a message stays one line.
+    # repr escapes line breaks and unprintable characters, so a message stays one line.
     return repr(_short(text))
 
 
-def _refusal(word: str, column: int, problem: str) -> ExpressionError:
-    return ExpressionError(f"{_quoted(word)} at column {column}: {problem}")
+def _refusal(token: str, column: int, problem: str) -> ExpressionError:
+    return ExpressionError(f"{_quoted(token)} at column {column}: {problem}")
 
 
-def _check_words(text: str) -> None:
+def _check_tokens(text: str) -> None:
+    """Raise at the first token that is not allowed, or that is not allowed after the one before it."""
     opened: list[int] = []
     before, value_next = "", True
-    for match in _WORD.finditer(text):
-        kind, word, column = str(match.lastgroup), match.group(), match.start() + 1
+    for match in _TOKEN.finditer(text):
+        kind, token, column = str(match.lastgroup), match.group(), match.start() + 1
         if kind == "space":
             continue
-        problem = _word_problem(kind, word) or _order_problem(before, value_next, kind, word)
-        if word == "(":
+        problem = _token_problem(kind, token) or _order_problem(before, value_next, kind, token)
+        if token == "(":
             opened.append(column)
-        elif word == ")" and not (opened and opened.pop()):
+        elif token == ")" and not (opened and opened.pop()):
             problem = problem or "no bracket is open here; leave it out"
         if len(opened) > DEEPEST:
             problem = f"nested more than {DEEPEST} deep; leave brackets out"
         if problem:
-            raise _refusal(word, column, problem)
-        before, value_next = word, kind == "sign" and word != ")"
+            raise _refusal(token, column, problem)
+        before, value_next = token, kind == "sign" and token != ")"
     if value_next:
         raise _refusal(before, len(text) - len(before) + 1, "the formula ends too early; add a value")
     if opened:
         raise _refusal("(", opened[-1], "never closed; add a )")
 
 
-def _word_problem(kind: str, word: str) -> str:
+def _token_problem(kind: str, token: str) -> str:
+    """Return why a token is never allowed, or an empty text."""
     if kind == "other":
-        if word in _INSTEAD:
-            return f"write {_INSTEAD[word]}"
-        return "write names in the letters a to z" if word.isalpha() else _ALLOWED
-    if keyword.iskeyword(word):
-        return "a word of Python's; rename a variable, or nest where(x < 0, a, b) for conditions"
-    if word.startswith("_"):
+        if token in _INSTEAD:
+            return f"write {_INSTEAD[token]}"
+        return "write names in the letters a to z" if token.isalpha() else _ALLOWED
+    if keyword.iskeyword(token):
+        return "a keyword of Python; rename the variable, or nest where(x < 0, a, b) for conditions"
+    if token.startswith("_"):
         return "a name begins with a letter; leave out the underscore"
-    if kind == "number" and math.isinf(float(word)):
+    if kind == "number" and math.isinf(float(token)):
         return "too large; the largest number is about 1.8e308"
-    if word.isdigit() and word.startswith("0") and len(word) > 1:
+    if token.isdigit() and token.startswith("0") and len(token) > 1:
         return "write it without the leading zeros"
     return ""
 
 
-def _order_problem(before: str, value_next: bool, kind: str, word: str) -> str:
-    is_value = kind != "sign" or word == "("
+def _order_problem(before: str, value_next: bool, kind: str, token: str) -> str:
+    """Return why a token cannot follow the one before it, or an empty text."""
+    is_value = kind != "sign" or token == "("
     if value_next:
-        return "" if is_value or word in ("+", "-") else "a number, a name or a ( must stand here"
-    if not is_value or (word == "(" and before.isidentifier()):
+        return "" if is_value or token in ("+", "-") else "a number, a name or a ( is missing before it"
+    if not is_value or (token == "(" and before.isidentifier()):
         return ""
     if before in _FUNCTIONS:
-        return f"brackets are missing; write {before}({_short(word)})"
-    return f"no operator before it; for a product write {_short(before)}*{_short(word)}"
+        return f"brackets are missing; write {before}({_short(token)})"
+    return f"no operator before it; for a product write {_short(before)}*{_short(token)}"
 
 
 def _measure(root: ast.expr) -> tuple[int, int]:
-    # Level by level: what is measured here may be too deep for a recursion.
+    """Return the depth of a tree and the number of its nodes."""
+    # Level by level, as the tree may be too deep for a recursion.
     level: list[ast.expr] = [root]
     depth = nodes = 0
     while level:
@@ -347,11 +355,12 @@ def _measure(root: ast.expr) -> tuple[int, int]:
     return depth, nodes
 
 
-def _read(node: ast.expr, text: str) -> Tree:
+def _read(node: ast.expr, text: str) -> Term:
+    """Return a node of Python's syntax tree as a term, or raise at the part of the text that is not allowed."""
     read = functools.partial(_read, text=text)
     match node:
         case ast.Constant(value=int() | float() as number):
-            # Python's integers are exact at any size: 9**9**9**9 would never end.
+            # As a float, since Python's integers are exact at any size: 9**9**9**9 would never end.
             return float(number)
         case ast.Name(id=name) if name not in _FUNCTIONS:
             return _CONSTANTS.get(name, name)
@@ -370,12 +379,12 @@ def _read(node: ast.expr, text: str) -> Tree:
                 return np.where, condition, read(a), read(b)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if _takes(name, len(args)):
             return _FUNCTIONS[name], *map(read, args)
-    word = text[node.col_offset : node.end_col_offset]
-    raise _refusal(word, node.col_offset + 1, _node_problem(node))
+    part = text[node.col_offset : node.end_col_offset]
+    raise _refusal(part, node.col_offset + 1, _node_problem(node))
 
 
 def _whole_number(exponent: ast.expr) -> int | None:
-    # A small whole exponent stays an integer, for a derivative of x**2 that is exact at 0.
+    """Return a small whole exponent as an integer, with which the derivative of x**2 is exact at 0; else None."""
     match exponent:
         case ast.Constant(value=int(n)) if n <= LARGEST_WHOLE_EXPONENT:
             return n
@@ -385,44 +394,45 @@ def _whole_number(exponent: ast.expr) -> int | None:
 
 
 def _takes(name: str, count: int) -> bool:
+    """Tell whether a function of this name takes so many arguments."""
     if name in _EXTREMES:
         return count >= 2
-    # `where`, which is no ufunc, is read on its own.
+    # `where` is not a ufunc, so it has no `nin`; `_read` handles it.
     return count == getattr(_FUNCTIONS.get(name), "nin", None)
 
 
 def _node_problem(node: ast.expr) -> str:
+    """Return why a node is not allowed."""
     match node:
         case ast.Name(id=name):
             return f"a function, not a variable; write {name}(x)"
         case ast.Compare() | ast.Call(func=ast.Name(id="where")):
             return "a comparison is the first of three arguments of where: nest where(x < 0, a, b)"
         case ast.Call(func=ast.Name(id=name), args=args) if name in _FUNCTIONS:
-            count = "two or more" if name in _EXTREMES else _FUNCTIONS[name].nin
+            count = "two or more" if name in _EXTREMES else getattr(_FUNCTIONS[name], "nin", None)
             return f"{len(args)} given where {name} takes {count}; separate them by commas"
         case ast.Call(func=ast.Name(id=name)):
-            near = difflib.get_close_matches(name.lower(), _FUNCTIONS, n=1)
-            known = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_FUNCTIONS))}"
+            known = guess_or_list(name.lower(), sorted(_FUNCTIONS))
             return f"not a function; for a product write {_short(name)}*(...); {known}"
     return _ALLOWED
 
 
-def _real(value: Any) -> Any:
-    # NumPy's integers wrap round, and refuse negative powers.
+def _real(value: Array) -> Array:
+    """Return integers as floats, as NumPy's integers overflow silently and refuse negative powers."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.astype(float) if value.dtype.kind in "iub" else value
     return float(value) if isinstance(value, int) else value
 
 
-def _evaluate(tree: Tree, values: dict[str, Any]) -> Any:
-    if isinstance(tree, str):
-        return values[tree]
-    if not isinstance(tree, tuple):
-        return tree
-    operation, *operands = tree
-    operands = [_evaluate(operand, values) for operand in operands]
+def _evaluate(term: Term, values: dict[str, Array]) -> Array:
+    if isinstance(term, str):
+        return values[term]
+    if not isinstance(term, tuple):
+        return term
+    operation, *rest = term
+    operands = [_evaluate(operand, values) for operand in rest]
     if all(type(operand) in (int, float, np.float64) for operand in operands):
-        # Python's floats raise on 1/0 and turn complex on (-8)**0.5: NumPy's do as arrays do. The result is
-        # Python's again, so that it leaves the precision of an array that it meets later alone.
+        # Python's floats raise an error on 1/0, and (-8)**0.5 is complex; NumPy's behave as arrays do. The result is
+        # a Python float again, which does not change the precision of an array that it is combined with.
         return float(operation(*map(np.float64, operands)))
     return operation(*operands)

@@ -1,38 +1,47 @@
-"""Reading back what runs and fits have saved."""
+"""`load`: read a saved run or fit."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+
+import numpy as np
 
 from steepest.descent.run import Run
-from steepest.fitting.result import Fit
-from steepest.fitting.resume import SavedFit
+from steepest.fitting.resume import fit_from_record
 from steepest.saving.folder import read_record, unreadable
-from steepest.tabular.fit import TableFit
+from steepest.tabular.result import TableFit
+from steepest.types import Json
+
+READERS: dict[str, Callable[[dict[str, Json], dict[str, np.ndarray]], Run | TableFit]] = {
+    "run": Run._revive,
+    "fit": fit_from_record,
+    "table": TableFit.from_record,
+}
 
 
-def load(folder: str | os.PathLike[str]) -> Run:
-    """Read a run or a fit back from the folder that its `save` wrote.
+def load(folder: str | os.PathLike[str]) -> Run | TableFit:
+    """Read a run or a fit from the folder in which its `save` method wrote it.
 
-    Functions are not saved: the run of a function can't be evaluated again, and a fit predicts where
+    Functions are not saved. So a loaded run cannot evaluate its function, and a loaded fit predicts only if
     its model is one of `steepest.models`.
 
     Parameters
     ----------
     folder : path
-        The folder.
+        The folder that was given to `save`.
 
     Returns
     -------
     Run, Fit or TableFit
-        Equal to the one saved.
+        A result equal to the saved one.
 
     Raises
     ------
     FileNotFoundError
-        If no run is saved there.
+        If the folder holds no saved run.
     ValueError
-        If the files are not of a run that this version can read.
+        If this version cannot read the files.
 
     Examples
     --------
@@ -43,10 +52,6 @@ def load(folder: str | os.PathLike[str]) -> Run:
     """
     record, arrays = read_record(folder)
     try:
-        kind: type[Run] = {"run": Run, "fit": Fit, "table": TableFit}[record.pop("result")]
-        run = kind._revive(record, arrays)
-        if isinstance(run, Fit) and run.resumable is not None:
-            run.resumable = SavedFit.of(run.resumable, arrays)
-        return run
+        return READERS[record.pop("result")](record, arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise unreadable(folder, error) from None

@@ -1,4 +1,4 @@
-"""What a run records: its outcome, its certificate, its events and its trace."""
+"""The record of a run: its outcome, its certificate, its events and its trace."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from steepest.types import Array, Json
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class Outcome(StrEnum):
-    """How a run ended, as the words that a person reads."""
+    """How a run ended; each value is the phrase that a person reads."""
 
     CONVERGED = "converged"
     COMPLETED = "completed"
@@ -41,11 +43,11 @@ class Outcome(StrEnum):
 
     @property
     def success(self) -> bool:
-        """True where the run did what was asked: converged, or completed the count given."""
+        """Whether the run did what it was asked to: it converged, or completed the given number of iterations."""
         return self in (Outcome.CONVERGED, Outcome.COMPLETED)
 
 
-# Append only: a stored status must keep its meaning.
+# Only append to this table: saved runs and other programs rely on these numbers.
 _STATUS = {
     Outcome.CONVERGED: 0,
     Outcome.COMPLETED: 1,
@@ -68,23 +70,22 @@ _STATUS = {
 
 @dataclass(frozen=True)
 class Certificate:
-    """How far above the minimum the answer may lie, and how much that number can be trusted.
+    """A bound or estimate of how far the answer lies above the minimum, and how it was obtained.
 
     Parameters
     ----------
     kind : {"certified", "audited", "estimated", "none"}
         "certified" is a proven bound; "audited" comes from the Hessian at the answer;
-        "estimated" comes from the curvature seen along the way; "none" claims nothing.
+        "estimated" comes from curvature measured during the descent; "none" claims nothing.
     gap : float
-        f(x) - f*, as bounded, audited or estimated; NaN where nothing is claimed.
+        The bound or estimate of f(x) - f*; NaN if nothing is claimed.
     tolerance : float
-        What the gap was asked to be at the most, in the units of f; NaN where nothing was asked.
+        The largest gap that the user allowed, in the units of f; NaN if none was given.
     curvature : tuple of float
-        Smallest and largest eigenvalue of the Hessian at the answer, where it was looked at.
+        The smallest and largest eigenvalue of the Hessian at the answer; empty if it was not computed.
     x_error : tuple of float
-        How far each parameter may lie from the minimiser, in its own units and in the order of the
-        parameters: a bound where certified, measured where audited, infinite where the Hessian is
-        singular; empty where nothing is claimed.
+        The error of each parameter, in its own units and in the order of the parameters: a bound if
+        certified, measured if audited, infinite if the Hessian is singular; empty if nothing is claimed.
 
     Examples
     --------
@@ -101,19 +102,19 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened between two rows of a trace.
+    """Something that happened during a run and is not a row of its trace.
 
     Parameters
     ----------
     iteration : int
-        The iteration in which it happened.
+        The iteration during which it happened.
     kind : str
         "rejected", "reset", "non-finite", "differences", "thinned", "audit", "retraced", "probe", "newton",
-        "saddle", "collinear", "ill-conditioned" or "rank-deficient".
+        "saddle", "features", "collinear", "ill-conditioned" or "rank-deficient".
     detail : str
         One plain sentence.
     count : int
-        How often, where it was counted.
+        How many times it happened; 1 if it is not counted.
 
     Examples
     --------
@@ -127,6 +128,7 @@ class Event:
     count: int = 1
 
 
+# The columns that a trace can have, in the order in which they are shown.
 SCALARS = (
     "iteration",
     "evaluations",
@@ -137,32 +139,36 @@ SCALARS = (
     "epoch",
     "validation",
 )
+# A trace is thinned once it holds more than MOST_NUMBERS numbers (80 MB), though not while it has at most LEAST_ROWS
+# rows, or 1,000 rows of more than 100 columns. Chosen, not measured: larger keeps more rows and takes more memory.
 MOST_NUMBERS = 10_000_000
 LEAST_ROWS = 100_000
+# Points with more coordinates than this are recorded as a sketch: SKETCH coordinates and as many random projections.
+# Chosen, not measured: larger keeps more of the path and takes more memory.
 MOST_COORDINATES = 1_000
 SKETCH = 16
 
 
 @dataclass(eq=False)
 class Trace:
-    """The rows that a run recorded: row 0 is the start, then one row an accepted iteration.
+    """The record of a run: row 0 is the start, then there is one row for each accepted iteration.
 
     Parameters
     ----------
     columns : mapping of str to array
-        One entry a row: ``iteration``, ``evaluations``, ``value``, ``gradient_norm``, ``step_size``
-        (the step that led to the row), ``seconds``; for fits ``epoch`` and ``validation``.
+        Arrays with one entry for each row: ``iteration``, ``evaluations``, ``value``, ``gradient_norm``,
+        ``step_size`` (of the step that led to the row) and ``seconds``; for fits also ``epoch`` and ``validation``.
     x : array of shape (rows, parameters)
-        The points, in the user's units and the order of the parameters. For points of more than
-        1,000 coordinates a fixed sketch: the first 16 coordinates and 16 random projections.
+        The points, in the user's units and the order of the parameters. Points with more than 1,000
+        coordinates are recorded as a fixed sketch: their first 16 coordinates and 16 random projections.
     names : sequence of str
-        What the columns of ``x`` are called.
+        The names of the columns of ``x``.
     stored_events : list of Event
-        What happened beside the rows; `events` adds the rejected trials to them.
+        The events recorded during the run; `events` adds the rejected trial steps.
     stride : int
-        Every how many iterations a row was kept; above 1 where the trace has thinned itself.
+        The iterations between two rows; above 1 if the trace became too long and was thinned.
     cost : int
-        How many values of the function one trial step takes; above 1 with difference quotients.
+        The evaluations of the function in one trial step; above 1 with difference quotients.
 
     Examples
     --------
@@ -212,7 +218,7 @@ class Trace:
 
     @property
     def rejected(self) -> np.ndarray:
-        """How many trial steps were rejected on the way to each row (whole numbers)."""
+        """The number of trial steps rejected before each row was reached; zeros if the trace was thinned."""
         if self.stride > 1 or not len(self):
             return np.zeros(len(self), dtype=int)
         spent = np.diff(self.columns["evaluations"] // self.cost, prepend=0)
@@ -220,7 +226,7 @@ class Trace:
 
     @property
     def events(self) -> list[Event]:
-        """Everything that happened beside the rows, in order, rejected trials with their counts."""
+        """All events in order of iteration, with the rejected trial steps of each row as one event."""
         found = list(self.stored_events)
         if "epoch" not in self.columns:
             counts, iterations = self.rejected, self.columns["iteration"]
@@ -230,25 +236,25 @@ class Trace:
             ]
         return sorted(found, key=lambda event: event.iteration)
 
-    def at(self, *, epoch: int | None = None, iteration: int | None = None) -> dict[str, Any]:
-        """Return the row of an epoch or an iteration, or the nearest one kept before it.
+    def at(self, *, epoch: int | None = None, iteration: int | None = None) -> dict[str, Array]:
+        """Return the row of an epoch or an iteration, or the last recorded row before it.
 
         Parameters
         ----------
         epoch : int, optional
-            The epoch, where the run is a fit.
+            The epoch, for a fit.
         iteration : int, optional
-            The iteration.
+            The iteration. Give this or `epoch`.
 
         Returns
         -------
         dict
-            Column names to values, and ``x``.
+            The values by column name, and ``x``.
 
         Raises
         ------
         ValueError
-            Where neither or both are given, the trace has no such column, or it starts later.
+            If neither or both are given, the trace has no such column, or it starts later.
 
         Examples
         --------
@@ -260,16 +266,16 @@ class Trace:
         given = {"epoch": epoch, "iteration": iteration}
         column, wanted = next(((name, k) for name, k in given.items() if k is not None), ("", 0))
         if (epoch is None) == (iteration is None):
-            raise ValueError("at() takes one of epoch= and iteration=")
+            raise ValueError("at() needs either epoch= or iteration=: give one of them")
         if column not in self.columns:
-            raise ValueError(f"this trace has no column {column!r}: a function's has iterations, a fit's epochs")
+            raise ValueError(f"this trace has no column {column!r}: only the trace of a fit has epochs")
         row = int(np.searchsorted(self.columns[column], wanted, side="right")) - 1
         if row < 0:
             raise ValueError(f"{column}={wanted} lies before the first row, {self.columns[column][0]}")
         return {name: values[row] for name, values in self.columns.items()} | {"x": self.x[row]}
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the trace as a pandas DataFrame, one column a parameter.
+        """Return the trace as a pandas DataFrame with one column for each parameter.
 
         Returns
         -------
@@ -288,7 +294,7 @@ class Trace:
         return pd.DataFrame(self.columns | {name: self.x[:, k] for k, name in enumerate(self.names)})
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return everything numerical in the trace, by name, as `numpy.savez` takes it.
+        """Return the numerical part of the trace, by name, for `numpy.savez`.
 
         Returns
         -------
@@ -297,13 +303,13 @@ class Trace:
         """
         return self.columns | {"x": self.x}
 
-    def header(self) -> dict[str, Any]:
-        """Return everything in the trace that is not numerical, as JSON takes it.
+    def header(self) -> dict[str, Json]:
+        """Return the rest of the trace, which is not numerical, for a JSON file.
 
         Returns
         -------
         dict
-            Names, events and stride.
+            Names, events, stride and cost.
         """
         return {
             "names": list(self.names),
@@ -313,15 +319,15 @@ class Trace:
         }
 
     @classmethod
-    def rebuild(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trace:
-        """Put a trace together again from `header` and `arrays`.
+    def rebuild(cls, header: Mapping[str, Json], arrays: Mapping[str, np.ndarray]) -> Trace:
+        """Make a trace from its `header` and `arrays`.
 
         Parameters
         ----------
         header : mapping
-            What `header` returned.
+            The result of `header`.
         arrays : mapping of str to array
-            What `arrays` returned.
+            The result of `arrays`.
 
         Returns
         -------
@@ -334,7 +340,7 @@ class Trace:
 
 
 class Recorder:
-    """Collects rows in blocks while a run goes on, and thins them evenly past a limit."""
+    """Collects the rows of a running descent, and thins them evenly when they exceed a limit."""
 
     def __init__(self, names: Sequence[str], columns: Iterable[str]) -> None:
         self.names = list(names)
@@ -353,13 +359,13 @@ class Recorder:
         self._limit = max(LEAST_ROWS if width <= 100 else 1_000, MOST_NUMBERS // width)
 
     def resume(self, trace: Trace, events: int) -> None:
-        """Go on after the rows of a trace and so many of its events."""
+        """Continue a trace, after its last row and its first `events` events."""
         self.stride, self.events = trace.stride, trace.stored_events[:events]
         columns = [trace.columns[name] for name in self.scalars]
         self._blocks, self._rows = [np.column_stack([*columns, trace.x]).astype(float)], len(trace)
 
     def append(self, scalars: np.ndarray, points: np.ndarray) -> None:
-        """Add rows: their scalar columns, in the order given at first, and their points."""
+        """Add rows, given as their scalar columns, in the order of the constructor's `columns`, and their points."""
         if self._projection is not None:
             points = np.hstack([points[:, :SKETCH], points @ self._projection])
         rows = np.hstack([scalars, points])
@@ -381,15 +387,15 @@ class Recorder:
         self._blocks, self._rows = [rows], len(rows)
 
     def trace(self) -> Trace:
-        """Return what was collected."""
+        """Return the trace of all rows so far."""
         width = len(self.scalars) + len(self.names)
         rows = np.concatenate(self._blocks) if self._blocks else np.empty((0, width))
         columns = {name: rows[:, k].copy() for k, name in enumerate(self.scalars)}
-        for whole in {"iteration", "evaluations", "epoch"} & columns.keys():
-            columns[whole] = columns[whole].astype(np.int64)
+        for count in {"iteration", "evaluations", "epoch"} & columns.keys():
+            columns[count] = columns[count].astype(np.int64)
         return Trace(columns, rows[:, len(self.scalars) :].copy(), self.names, self.events, self.stride)
 
 
-def dumps(record: Mapping[str, Any]) -> str:
-    """Return a record as JSON, floats to the last bit, NaN and infinities by name."""
+def dumps(record: Mapping[str, Json]) -> str:
+    """Return a record as JSON: floats with all their digits, NaN and infinities by name."""
     return json.dumps(record, indent=1, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The command line, used as its users do, with every input that must be refused in one line."""
+"""The command line as users call it, and every input that it must refuse in one line."""
 
 import csv
 import os
@@ -22,7 +22,7 @@ TABLE = "age,colour,height\n2,red,86\n4,blue,103\n6,red,116\n8,red,128\n10,blue,
 
 @pytest.fixture
 def run(capsys, tmp_path, monkeypatch):
-    """Run a command line in an empty folder; give its exit code and what it printed on both streams."""
+    """Run a command line in an empty folder; return its exit code and the text of both streams."""
     monkeypatch.chdir(tmp_path)
 
     def command(*words):
@@ -36,7 +36,7 @@ def run(capsys, tmp_path, monkeypatch):
 
 @pytest.fixture
 def refused(run):
-    """Run a command line that must be refused; give its one line."""
+    """Run a command line that must be refused; return the message, which is one line."""
 
     def command(*words):
         before = sorted(Path().rglob("*"))
@@ -148,11 +148,11 @@ class TestFit:
         assert code == 0
         for words in (
             "read 8 rows and 3 columns from t.csv",
-            "7 rows with a value, 1 without one dropped",
+            "7 rows with a value (1 without one dropped)",
             "age: 1 missing value filled with the mean, 7",
-            "colour: 1 column against the baseline colour=red",
+            "colour: 1 column against the baseline colour=red, the most frequent",
             "converged",
-            "kept in: kept/here",
+            "saved in: kept/here",
         ):
             assert words in out
         X = np.array([[2, 0], [4, 1], [6, 0], [8, 0], [10, 1], [12, 0], [7, 0]])
@@ -180,8 +180,8 @@ class TestFit:
         Path("c.csv").write_text("n,won\n" + "".join(f"{n},{'yes' if n % 7 > 3 else 'no'}\n" for n in range(200)))
         code, out, _ = run("fit", "c.csv", "--target", "won", "--out", "kept")
         assert code == 0
-        assert "two values, so classification: 'yes' is 1, 'no' is 0" in out
-        assert "told rightly (the commonest class: " in out
+        assert "two values, 'no' and 'yes' ('yes' is the positive class)" in out
+        assert "(always guessing the most frequent class: " in out
         assert "probability of yes" in run("predict", "kept", "c.csv", "--out", "p.csv")[1] + Path("p.csv").read_text()
 
     def test_several_classes(self, run):
@@ -191,10 +191,10 @@ class TestFit:
         frame.to_csv("iris.csv", index=False)
         code, out, _ = run("fit", "iris.csv", "--target", "species", "--out", "kept", "--alpha", 0.01)
         assert code == 0
-        assert "classification of 3 classes: 'setosa', 'versicolor', 'virginica'" in out
-        assert "a linear model by the softmax, penalty L2(0.01)" in out
+        assert "the target has 3 classes, 'setosa', 'versicolor', 'virginica'" in out
+        assert "a linear model with the softmax, penalty L2(0.01)" in out
         assert "setosa: petal_width" in out
-        assert "(the commonest class: 33.33%), log loss" in out
+        assert "(always guessing the most frequent class: 33.3 %), log loss" in out
         with Path("kept/predictions.csv").open() as file:
             rows = list(csv.DictReader(file))
         seen = frame.drop(index=[int(row["row"]) - 1 for row in rows])
@@ -239,20 +239,20 @@ class TestFit:
             (TABLE, ["--drop", "none"], "there is no column 'none'"),
             (TABLE, ["--missing", "zero"], "missing='zero'"),
             (TABLE, ["--missing", "error"], "values are missing (age 1)"),
-            (TABLE, ["--task", "classification"], "another in each row"),
+            (TABLE, ["--task", "classification"], "a different one in each row"),
             (TABLE, ["--held-out", "2"], "held_out=2.0"),
             (TABLE, ["--targt", "height"], "did you mean --target?"),
             (TABLE, ["--ridge", "-1"], "-1"),
-            (TABLE, ["--ridge", "1", "--alpha", "1"], "--ridge is --penalty l2 --alpha in one word"),
+            (TABLE, ["--ridge", "1", "--alpha", "1"], "--ridge means --penalty l2 --alpha"),
             (TABLE, ["--penalty", "l1"], "add --alpha"),
             (TABLE, ["--penalty", "elastic-net", "--alpha", "1"], "did you mean elasticnet?"),
             (TABLE, ["--penalty", "none", "--alpha", "1"], "leave one of them out"),
             (TABLE, ["--alpha", "1", "--l1-ratio", "0.5"], "--l1-ratio is for --penalty elasticnet"),
             (TABLE, ["--loss", "hubr:20"], "did you mean huber?"),
-            (TABLE, ["--loss", "quantile:ninety"], "'ninety' is no number"),
+            (TABLE, ["--loss", "quantile:ninety"], "'ninety' is not a number"),
             (TABLE, ["--loss", "quantile:90"], "between 0 and 1"),
             (TABLE, ["--loss", "squared:2"], "takes no number"),
-            (TABLE, ["--loss", "log-loss"], "another in each row"),
+            (TABLE, ["--loss", "log-loss"], "a different one in each row"),
             (TABLE, ["--model", "svn"], "did you mean 'svm'?"),
             (TABLE, ["--kernel", "rbf"], "is for model='svm'"),
             (TABLE, ["--batch-size", "0"], "batch_size=0"),
@@ -277,10 +277,10 @@ class TestFit:
 
     def test_folders_that_cannot_be_written(self, refused):
         assert "is a file, not a folder" in refused("fit", "t.csv", "--target", "height", "--out", "t.csv")
-        # A kind of folder that takes no files even from the superuser.
+        # No file can be created in /proc, not even by the superuser.
         assert "can't be written to" in refused("fit", "t.csv", "--target", "height", "--out", "/proc/kept")
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+    @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser can write anywhere")
     def test_a_folder_without_permission(self, refused):
         Path("shut").mkdir(mode=0o500)
         assert "can't be written to" in refused("fit", "t.csv", "--target", "height", "--out", "shut/kept")
@@ -314,13 +314,13 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
         "callback",
         options,
         """
-        told = []
-        def spy(*words, real=table.fit_given, **options):
+        printed = []
+        def spy(*words, real=tabular.fit.fit_given, **options):
             return real(*words, **(options | {"callback": callback}))
         def callback(_):
-            told or print("going", flush=True)
-            told.append(1)
-        table.fit_given = spy
+            printed or print("going", flush=True)
+            printed.append(1)
+        tabular.fit.fit_given = spy
     """,
     )
     assert code == 1, err
@@ -331,7 +331,7 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
     assert not list((tmp_path / "kept").glob(".writing*"))
 
 
-@pytest.mark.parametrize("when", ["fit_given", "write_record"])
+@pytest.mark.parametrize("when", ["fit.fit_given", "result.write_record"])
 def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, when):
     (tmp_path / "t.csv").write_text(TABLE)
     code, _, err = interrupted_fit(
@@ -342,7 +342,7 @@ def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, whe
         def wait(*_, **__):
             print("going", flush=True)
             time.sleep(60)
-        table.{when} = wait
+        tabular.{when} = wait
     """,
     )
     assert (code, err.strip()) == (130, "steepest: interrupted; nothing was written")
@@ -350,7 +350,8 @@ def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, whe
 
 
 def interrupted_fit(folder, when, options, patch):
-    """Run a fit in a child that is patched to say when it is under way, and then interrupted."""
-    script = "import sys, time, steepest.tabular.fit as table, steepest.cli as cli\n" + textwrap.dedent(patch)
+    """Run a fit in a child process that prints when it has begun, and interrupt it then."""
+    modules = "sys, time, steepest.tabular.fit, steepest.tabular.result, steepest.cli as cli"
+    script = f"import {modules}\nfrom steepest import tabular\n" + textwrap.dedent(patch)
     words = ["fit", "t.csv", "--target", "y" if when == "callback" else "height", "--out", "kept", *options]
     return interrupted(script + "\ncli.main()", *words, folder=folder)

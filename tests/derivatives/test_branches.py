@@ -1,10 +1,10 @@
-"""Code that branches on values: exact along each path, and served by the cheaper tier where there are too many."""
+"""Code that branches on values: its slopes are exact on each path, and by differences if there are too many paths."""
 
 import numpy as np
 import pytest
 
 import steepest as st
-from steepest.derivatives.objective import serve
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import read_call
 
 
@@ -28,7 +28,7 @@ def test_each_side_has_its_own_slope():
         assert value == pytest.approx(by_sides(x), rel=1e-14)
         np.testing.assert_allclose(slope, slope_by_sides(x), rtol=1e-13)
     assert objective.kind == "eager"
-    assert "compiled for each way" in objective.why
+    assert "compiled for each path" in objective.why
     assert len(objective.slope.branches.paths) == 2
 
 
@@ -62,8 +62,8 @@ def test_long_loops_get_differences_where_those_are_cheaper():
 
     run = st.minimize(f, np.linspace(-1, 3, 10))
     assert run.kind == "differences"
-    assert "to trace it anew takes" in run.why
-    # Newton's steps on the pieces lead to the minimum of a convex function.
+    assert "tracing it anew takes" in run.why
+    # The function is convex, and Newton's steps on its pieces lead to the minimum.
     x = np.zeros(10)
     targets = np.arange(120).reshape(12, 10) / 60
     for _ in range(50):

@@ -1,4 +1,4 @@
-"""`check_gradient` on 500 right gradients and 500 sabotaged ones, and each slip by its name."""
+"""`check_gradient` on 500 right gradients and 500 wrong ones, and the name of each slip."""
 
 import collections
 import math
@@ -20,11 +20,11 @@ def through_other_units(f, gradient, x, rng):
 
 
 def noisy(f, gradient, x, rng):
-    # A hash of the point, so that f stays a function of it.
-    def seen(z):
+    # The noise depends on a hash of the point, so that f stays a function of it.
+    def with_noise(z):
         return f(z) * (1 + 1e-6 * np.random.default_rng(zlib.crc32(z.tobytes())).uniform(-1, 1))
 
-    return seen, gradient, x
+    return with_noise, gradient, x
 
 
 def kinked(f, gradient, x, rng):
@@ -43,7 +43,7 @@ def plain(f, gradient, x, rng):
 
 
 def cases(count, manners, seed):
-    """Yield functions with their exact gradients at generic points, each manner in its turn."""
+    """Yield functions with exact gradients at generic points, changed in each of these manners in turn."""
     rng = np.random.default_rng(seed)
     k = found = 0
     while found < count:
@@ -111,7 +111,7 @@ def test_no_miss_among_500_sabotaged_gradients():
         assert set(check.wrong) >= set(np.flatnonzero(off & (np.abs(right) * np.abs(x) > 1e-6 * size(right, x))))
     assert count >= 480
     assert missed == 0
-    # A factor n is a factor 2 for two coordinates, a sum may equal one of its terms: most have one name.
+    # With two coordinates a factor n is a factor 2, and a sum may equal one of its terms: only most slips are unique.
     assert named >= 0.85 * count
 
 
@@ -145,7 +145,7 @@ def test_the_quotient_that_moves_both_variables_is_recognised():
     assert check.slip == "all coordinates moved at once"
 
 
-def test_a_kink_is_told_from_a_wrong_gradient():
+def test_a_kink_is_no_wrong_gradient():
     def f(x, y):
         return abs(x) + y**2
 
@@ -158,12 +158,12 @@ def test_a_kink_is_told_from_a_wrong_gradient():
     assert st.check_gradient(f, lambda x, y: (np.sign(x), 2 * y), (1e-3, 2.0))
 
 
-def test_noise_that_hides_the_slope_is_said():
+def test_noise_that_hides_the_slope_is_reported():
     rng = np.random.default_rng(0)
     check = st.check_gradient(lambda x: x**2 + 10 * rng.standard_normal(), lambda x: 2 * x, 1.0)
     assert check.verdict is Verdict.NOISY
     assert not check
-    # Half a percent of noise, and a gradient of the wrong sign: that much can be told.
+    # With little noise a wrong sign still shows.
     rng = np.random.default_rng(0)
     check = st.check_gradient(lambda x: x**2 * (1 + 1e-4 * rng.standard_normal()), lambda x: -2 * x, 1.0)
     assert check.slip == "sign"
@@ -207,7 +207,7 @@ def test_minimize_ends_wrong_gradient_at_the_start_or_at_the_end():
     assert run.outcome is st.Outcome.WRONG_GRADIENT
     assert "at the end" in run.message
     assert st.minimize(f, [3.0, 4.0], gradient=lambda x: 2 * x).success
-    # Too many coordinates to look at each: the directions alone tell.
+    # Too many coordinates to check each one: only random directions are tried.
     run = st.minimize(f, np.ones(500), gradient=lambda x: np.where(np.arange(500) == 7, 3 * x, 2 * x))
     assert run.outcome is st.Outcome.WRONG_GRADIENT
     assert run.nfev < 200

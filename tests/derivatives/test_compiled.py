@@ -1,4 +1,4 @@
-"""What was compiled is kept, and let go before the process runs out of memory maps."""
+"""Compiled code is kept for reuse, and dropped before the process runs out of memory maps."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ MAPS = Path("/proc/self/maps")
 
 
 def bowls(count):
-    """Return functions that close over other numbers, so that each is compiled."""
+    """Return functions that close over different numbers, so that each is compiled."""
     return [lambda x, k=k: (x[0] - k) ** 2 + x[1] ** 2 * (k + 1) for k in range(count)]
 
 
@@ -23,7 +23,7 @@ def test_the_same_code_is_compiled_once():
     assert len(compiled._cache) == 1
 
 
-@pytest.mark.skipif(not MAPS.exists(), reason="this system does not tell of memory maps")
+@pytest.mark.skipif(not MAPS.exists(), reason="this system does not list memory maps")
 def test_room_is_made_before_the_memory_maps_run_out(monkeypatch):
     def maps():
         return len(MAPS.read_bytes().splitlines())
@@ -38,5 +38,5 @@ def test_room_is_made_before_the_memory_maps_run_out(monkeypatch):
         np.testing.assert_allclose(run.x, [k, 0], atol=1e-3)
         assert maps() < most + 2 * room
     assert len(compiled._cache) < 3
-    # What was dropped is compiled anew, and answers as before.
+    # Code that was dropped is compiled again, with the same answer.
     np.testing.assert_allclose(st.minimize(bowls(1)[0], np.ones(2)).x, 0, atol=1e-3)

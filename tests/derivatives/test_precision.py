@@ -1,4 +1,4 @@
-"""Code that computes in single or half precision is recognised, and its minimum found as far as its values tell."""
+"""Code in single or half precision is recognised, and its minimum is found to the precision of its values."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import steepest as st
-from steepest.derivatives.objective import serve
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import read_call
 
 X32 = np.random.default_rng(0).standard_normal((20, 2)).astype(np.float32)
@@ -18,7 +18,7 @@ def cast(x, kind=np.float32):
     return x.astype(kind) if hasattr(x, "astype") else kind(x)
 
 
-# Each has its minimum 1 at 2, of a curvature about 2.
+# Each has the minimum 1 at x = 2, with a second derivative of about 2.
 CASES = {
     "the point": (lambda x: (cast(x) - 2) ** 2 + 1, SINGLE),
     "the result": (lambda x: np.float32((x - 2) ** 2 + 1), SINGLE),
@@ -61,7 +61,7 @@ def test_the_minimum_is_found(name):
         assert run.fun == pytest.approx(1, abs=4 * precision)
 
 
-def test_data_in_single_precision_are_exact_as_they_are():
+def test_data_in_single_precision_count_as_exact():
     def f(x):
         return np.sum((X32 @ x - 1) ** 2)
 
@@ -73,7 +73,7 @@ def test_data_in_single_precision_are_exact_as_they_are():
     np.testing.assert_allclose(objective.slope(x)[1], exact, rtol=1e-12)
 
 
-def test_whole_numbers_are_no_single_precision():
+def test_whole_numbers_do_not_count_as_single_precision():
     for f in (lambda x: float(x) ** 2, lambda x: math.floor(float(x)) + 0.0, lambda x: 3.0, lambda x: 2 * float(x)):
         calling, x = read_call(f, 3.5)
         objective = serve(f, calling, x)

@@ -1,4 +1,4 @@
-"""Gradients by differences against closed forms where the size of the point says nothing of the scale of f."""
+"""Gradients by differences against closed forms, for functions whose scale differs from the size of the point."""
 
 import math
 import time
@@ -8,16 +8,16 @@ import pytest
 
 import steepest as st
 from steepest.derivatives.bounds import Box
-from steepest.derivatives.noise import measured
-from steepest.derivatives.objective import serve
-from steepest.derivatives.slopes import Differences
+from steepest.derivatives.differencing.slopes import Differences
+from steepest.derivatives.noise import measure_noise
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import read_call
 
 DAY, NOW = 86_400.0, 1.7e9
 
 
 def bump(at, width):
-    """Return a narrow well and its slope."""
+    """Return a narrow well and its derivative."""
 
     def f(x):
         return -math.exp(-(((x[0] - at) / width) ** 2))
@@ -38,7 +38,7 @@ def noisy(size, seed):
     return lambda x: math.cos(x[0]) + x[0] ** 2 + size * rng.standard_normal()
 
 
-# Each with the point, and how exact the slope is to be as a part of the largest in its neighbourhood.
+# Function, derivative, point, and the largest relative error that the slope may have.
 CASES = {
     **{f"wave at {x:g}": (*wave(1.0), x, 1e-9) for x in (1e3, 1e4, 1e5, 1e6, -1e7, 1e8, 1e9)},
     "slower wave": (*wave(1e3), 1e12, 1e-3),
@@ -151,7 +151,7 @@ def test_beside_a_wall(name):
 
 @pytest.mark.parametrize("x", [0.0, 1e-12, 1e-7, 0.3, 1 - 1e-7, 1.0])
 @pytest.mark.parametrize("low", [0.0, 1e6])
-def test_in_a_box_nothing_beyond_its_edges_is_asked_for(low, x):
+def test_f_is_not_called_outside_the_box(low, x):
     def f(x):
         assert low <= x[0] <= low + 1
         return math.exp(x[0] - low)
@@ -176,14 +176,14 @@ HOPELESS = {
 
 
 @pytest.mark.parametrize("name", HOPELESS)
-def test_the_error_says_so_where_there_is_no_slope(name):
+def test_without_a_slope_the_error_is_large(name):
     differences = Differences(HOPELESS[name], np.array([1.3]))
     (found,) = differences(np.array([1.3]))[1]
     true = {"noise alone": 0.0, "stairs": 1 + 2.6}[name]
     assert abs(found - true) <= 3 * differences.error(np.array([1.3]))[0]
 
 
-def test_the_search_is_paid_once():
+def test_steps_are_searched_for_only_once():
     calls = []
 
     def f(x):
@@ -204,8 +204,8 @@ def test_the_search_is_paid_once():
     assert again(here)[1].tobytes() == Differences(f, np.ones(n))(here)[1].tobytes()
 
 
-def test_the_steps_are_looked_for_again_where_they_no_longer_serve():
-    # Smooth at the start, and a thousand times as fast where it comes to.
+def test_steps_that_no_longer_serve_are_searched_for_again():
+    # Smooth at the start; at the later points it changes a thousand times as fast.
     def f(x):
         return float(np.sum(x**2) + 5 * np.sum(np.cos(1e3 * x) * (x < 10)))
 
@@ -267,7 +267,7 @@ def test_traced_code_far_from_zero_is_not_refused():
     assert serve(np.sin, calling, x).slope(x)[1][0] == pytest.approx(math.cos(NOW), rel=1e-6)
 
 
-def test_noise_is_not_taken_for_none_where_values_repeat():
+def test_noise_is_measured_if_values_repeat():
     at = np.array([1.3])
     for f, level in (
         (lambda x: float(np.float32(math.exp(x[0]))), 2e-7),
@@ -275,13 +275,13 @@ def test_noise_is_not_taken_for_none_where_values_repeat():
         (lambda x: float(np.float16(math.exp(x[0]))), 2e-3),
         (lambda x: round(math.exp(x[0]), 4), 3e-5),
     ):
-        assert level / 8 < measured(f, at, f(at), np.abs(at)).level < 8 * level
+        assert level / 8 < measure_noise(f, at, f(at), np.abs(at)).level < 8 * level
 
 
 class TestTime:
     @pytest.fixture(autouse=True)
     def compiled(self):
-        # A compilation in progress is not cut short, and is none of this.
+        # Compile first: a running compilation is not cut short, and these tests are about calls.
         st.minimize(self.slow(0), np.zeros(20), iterations=2)
         st.minimize(self.slow(0), np.zeros(20), iterations=2, direction="plain", step=0.01)
 
@@ -321,7 +321,7 @@ class TestTime:
 
 
 @pytest.mark.parametrize("scale", [1e300, 1e306, -1e306])
-def test_the_largest_values_that_doubles_have_are_no_noise(scale):
+def test_the_largest_doubles_are_not_noise(scale):
     # float() keeps the code from being traced; squares of such values overflow.
     run = st.minimize(lambda x, y: scale * (math.sin(float(x)) + math.cos(float(y))), (1.0, 2.0))
     assert run.kind == "differences"

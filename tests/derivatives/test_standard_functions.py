@@ -120,7 +120,7 @@ def test_oracle_agrees_with_closed_forms_and_knows_its_error(name, dtype):
     assert actual <= max(10 * oracle.error, 1e-15)
 
 
-def test_oracle_owns_up_to_noise():
+def test_oracle_reports_noise():
     rng = np.random.default_rng(1)
     oracle = Oracle.of(lambda x: np.sin(x[0]) + 1e-6 * rng.normal(), [0.4])
     assert oracle.error > 1e-8
@@ -173,7 +173,7 @@ every_function = pytest.mark.parametrize("case", STANDARD, ids=lambda case: case
 
 @functools.cache
 def served(name: str) -> tuple[str, str, tuple[np.ndarray, ...]]:
-    """Return the kind, its reason and the gradients at the points, taken once for all tests."""
+    """Return the kind, its reason and the gradients at the points, computed once for all tests."""
     case = BY_NAME[name]
     gradient = st.gradient(case.f)
     found = tuple(gradient(*point) if case.scalars else gradient(np.array(point, dtype=float)) for point in case.points)
@@ -213,7 +213,7 @@ def test_start_has_the_published_norm(name):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_minimum_is_the_published_one(name):
-    # They print digits cut off, so that the last may be one too small.
+    # They print truncated digits, so the last one may be too small by one.
     np.testing.assert_allclose(BY_NAME[name].minimum, PUBLISHED[name], rtol=2e-5)
 
 

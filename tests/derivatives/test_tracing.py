@@ -53,7 +53,7 @@ class Row:
 
 def _scope() -> dict[str, Any]:
     (block,) = re.findall(r"```python\n((?!>>>).*?)```", PAGE, flags=re.DOTALL)
-    # A data class looks its module up.
+    # A dataclass looks up its module by name.
     module = sys.modules["examples"] = types.ModuleType("examples")
     exec(block, vars(module))  # noqa: S102
     return vars(module)
@@ -238,7 +238,7 @@ def test_slope_is_not_lost_along_any_coordinate(name):
     f, expected = LOST[name]
     gradient = st.gradient(f)
     for point in np.array([[3.0, 2.0], [2.0, 1.5], [3.0, 2.0]]):
-        # A steep square beside it takes digits from a difference.
+        # The steep square costs a difference some digits.
         np.testing.assert_allclose(gradient(point), expected(point), rtol=1e-5, err_msg=gradient.why)
 
 
@@ -261,7 +261,7 @@ def test_random_numbers_are_not_frozen(noisy):
 
 
 def test_flat_coordinates_do_not_cost_the_exact_tier():
-    # No slope because the point is special there, because a piece is flat, because f does not read it.
+    # The slope is 0 at a stationary point, on a flat piece, on a step of `floor`, and if f does not read x[k].
     def f(x):
         return (x[0] - 1) ** 3 + np.maximum(x[1], 0) + np.floor(x[2]) + x[4] ** 2
 

@@ -1,4 +1,4 @@
-"""Every kind of model that the estimators fit, for scikit-learn's own checks."""
+"""Estimators of every kind of model, for scikit-learn's own checks."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from steepest.estimators import DescentClassifier, DescentRegressor
 
 @dataclass(frozen=True)
 class Plane:
-    """A function whose repr is the same in every process, as the names of tests must be."""
+    """A linear function. Its repr names tests, so that it must be the same in every process."""
 
     def __call__(self, X, w, b):
         return X @ w + b
@@ -24,36 +24,36 @@ class Origin:
 plane, origin = Plane(), Origin()
 
 
-def unequal(why):
-    return {f"check_sample_weight_equivalence_on_{kind}_data": why for kind in ("dense", "sparse")}
+def excused_from_repeats(reason):
+    return {f"check_sample_weight_equivalence_on_{kind}_data": reason for kind in ("dense", "sparse")}
 
 
-# scikit-learn excuses its own SGD from the same two.
-BATCHES = unequal("a batch of rows is not a batch of other rows that weigh more")
-FEATURES = unequal("the features of a kernel are drawn from the rows, of which there are others where rows repeat")
-# The checks want coefficients of the same rows, told in two ways, to agree to 7 digits.
-NEAR = 1e-14
-# Those that compile least.
+# scikit-learn excuses its own stochastic gradient descent from the same two checks.
+BATCHES = excused_from_repeats("batches of repeated rows differ from batches of rows with larger weights")
+FEATURES = excused_from_repeats("the features of a kernel are drawn from the rows, and repeated rows change the draw")
+# The checks compare fits to weighted and to repeated rows, and want coefficients that agree to 7 digits.
+TIGHT = 1e-14
+# These compile least, so that they run in every test run.
 QUICK = [DescentRegressor(plane, start=origin), DescentClassifier(step=0.1, max_epochs=300)]
 SLOW = [
     DescentRegressor(),
     DescentRegressor(penalty="l1", alpha=0.01),
-    DescentRegressor(loss="huber", tol=NEAR),
-    DescentRegressor(model="svm", alpha=0.01, tol=NEAR),
+    DescentRegressor(loss="huber", tol=TIGHT),
+    DescentRegressor(model="svm", alpha=0.01, tol=TIGHT),
     DescentRegressor(batch_size=8),
-    DescentClassifier(tol=NEAR),
-    DescentClassifier(model="svm", alpha=0.01, tol=NEAR),
-    DescentClassifier(loss="squared hinge", tol=NEAR),
+    DescentClassifier(tol=TIGHT),
+    DescentClassifier(model="svm", alpha=0.01, tol=TIGHT),
+    DescentClassifier(loss="squared hinge", tol=TIGHT),
     DescentRegressor(model="svm", kernel="rbf", n_components=50, alpha=1e-3),
     DescentClassifier(model="svm", kernel="rbf", n_components=50, alpha=1e-3),
-    DescentClassifier(penalty="elasticnet", alpha=0.001, tol=NEAR),
-    DescentClassifier(plane, start=origin, tol=NEAR),
+    DescentClassifier(penalty="elasticnet", alpha=0.001, tol=TIGHT),
+    DescentClassifier(plane, start=origin, tol=TIGHT),
     DescentClassifier(batch_size=8),
 ]
 
 
 def excused(estimator):
-    """Which checks may fail, and why."""
+    """Return the checks that may fail, with the reason."""
     if estimator.kernel != "linear":
         return FEATURES
     return BATCHES if estimator.batch_size and isinstance(estimator, DescentClassifier) else {}

@@ -1,11 +1,11 @@
-"""scikit-learn's own checks of what an estimator must be."""
+"""scikit-learn's own checks of estimators."""
 
 import pytest
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 from tests.estimators.kinds import QUICK, SLOW, excused
 
 
-# In one test, so that one process compiles what all of the checks share.
+# All checks are one test, so that one process compiles the code that they share.
 @pytest.mark.parametrize("estimator", QUICK, ids=lambda estimator: type(estimator).__name__)
 @pytest.mark.filterwarnings("ignore")
 def test_conforms(estimator):

@@ -1,4 +1,4 @@
-"""The estimators, held against scikit-learn's exact solvers on raw tables, and to scikit-learn's habits."""
+"""The estimators give the answers of scikit-learn's solvers on raw tables, and behave like its estimators."""
 
 import pickle
 import subprocess
@@ -51,7 +51,7 @@ def classifier(cancer):
 
 
 @pytest.fixture(scope="module")
-def of_iris(iris):
+def iris_classifier(iris):
     return DescentClassifier().fit(*iris)
 
 
@@ -78,13 +78,13 @@ class TestAnswers:
         np.testing.assert_allclose(classifier.predict_proba(X), exact.predict_proba(X), atol=2e-3)
         assert (classifier.coef_.shape, classifier.intercept_.shape) == ((1, X.shape[1]), (1,))
 
-    def test_what_a_loss_predicts_is_in_the_units_of_y(self, diabetes):
+    def test_predictions_are_in_the_units_of_y(self, diabetes):
         X, y = diabetes
         for loss in "poisson", "gamma":
             predicted = DescentRegressor(loss=loss).fit(X, y).predict(X)
             assert predicted.mean() == pytest.approx(y.mean(), rel=0.05)
 
-    def test_units_leave_the_score_as_it_was(self, diabetes, regressor):
+    def test_units_do_not_change_the_score(self, diabetes, regressor):
         X, y = diabetes
         scaled = DescentRegressor().fit(X * 1e6, y)
         assert scaled.score(X * 1e6, y) == pytest.approx(regressor.score(X, y), rel=1e-9)
@@ -92,9 +92,9 @@ class TestAnswers:
     def test_columns_in_another_order_give_coefficients_in_that_order(self, diabetes, regressor):
         X, y = diabetes
         order = np.random.default_rng(0).permutation(X.shape[1])
-        turned = DescentRegressor().fit(X[:, order], y)
-        np.testing.assert_allclose(turned.coef_, regressor.coef_[order], rtol=1e-7)
-        np.testing.assert_allclose(turned.intercept_, regressor.intercept_, rtol=1e-7)
+        permuted = DescentRegressor().fit(X[:, order], y)
+        np.testing.assert_allclose(permuted.coef_, regressor.coef_[order], rtol=1e-7)
+        np.testing.assert_allclose(permuted.intercept_, regressor.intercept_, rtol=1e-7)
 
     def test_the_intercept_is_added(self, diabetes, regressor, classifier):
         X, y = diabetes
@@ -105,12 +105,12 @@ class TestAnswers:
         at_zero = classifier.decision_function(np.zeros((1, 30)))
         np.testing.assert_array_equal(at_zero, classifier.intercept_)
 
-    def test_weights_are_repetitions(self, diabetes, iris):
+    def test_a_weight_counts_a_row_several_times(self, diabetes, iris):
         for estimator, (X, y) in (DescentRegressor(), diabetes), (DescentClassifier(), iris):
-            times = np.ones(len(y), dtype=int)
-            times[:50], times[50:60] = 2, 0
-            weighted = clone(estimator).fit(X, y, sample_weight=times)
-            repeated = clone(estimator).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+            repeats = np.ones(len(y), dtype=int)
+            repeats[:50], repeats[50:60] = 2, 0
+            weighted = clone(estimator).fit(X, y, sample_weight=repeats)
+            repeated = clone(estimator).fit(np.repeat(X, repeats, axis=0), np.repeat(y, repeats))
             assert weighted.run_.fun == pytest.approx(repeated.run_.fun, rel=1e-5)
 
     def test_several_outputs_are_several_fits(self, diabetes, regressor):
@@ -120,21 +120,21 @@ class TestAnswers:
         np.testing.assert_allclose(both.coef_, np.outer([1, -2], regressor.coef_), rtol=1e-6)
         assert len(both.runs_) == 2
 
-    def test_more_than_two_classes(self, iris, of_iris):
+    def test_more_than_two_classes(self, iris, iris_classifier):
         X, y = iris
-        assert of_iris.score(X, y) > 0.95
+        assert iris_classifier.score(X, y) > 0.95
         exact = LogisticRegression(C=1 / (1e-4 * len(y)), solver="newton-cholesky", tol=1e-12, max_iter=1000).fit(X, y)
-        for each in of_iris, exact:
+        for each in iris_classifier, exact:
             z = X @ each.coef_.T + each.intercept_
             each.objective = losses.softmax(z, y.astype(float)).mean() + 1e-4 / 2 * (each.coef_**2).sum()
-        assert of_iris.objective == pytest.approx(exact.objective, rel=1e-4)
-        assert of_iris.decision_function(X).shape == (150, 3)
-        np.testing.assert_allclose(of_iris.predict_proba(X).sum(axis=1), 1)
+        assert iris_classifier.objective == pytest.approx(exact.objective, rel=1e-4)
+        assert iris_classifier.decision_function(X).shape == (150, 3)
+        np.testing.assert_allclose(iris_classifier.predict_proba(X).sum(axis=1), 1)
         named = DescentClassifier().fit(X, np.array(["setosa", "versicolor", "virginica"])[y])
         assert named.classes_.tolist() == ["setosa", "versicolor", "virginica"]
-        np.testing.assert_array_equal(named.predict(X), named.classes_[of_iris.predict(X)])
+        np.testing.assert_array_equal(named.predict(X), named.classes_[iris_classifier.predict(X)])
 
-    def test_balanced_classes_are_weighted_ones(self, cancer):
+    def test_balanced_classes_have_equal_total_weights(self, cancer):
         X, y = cancer
         count = np.bincount(y)
         weight = len(y) / (2 * count)
@@ -146,20 +146,20 @@ class TestAnswers:
         for other in fits[1:]:
             np.testing.assert_allclose(other.coef_, fits[0].coef_, rtol=1e-9)
 
-    def test_a_class_of_weight_0_is_not_there(self, iris):
+    def test_a_class_of_weight_0_is_left_out(self, iris):
         X, y = np.tile(iris[0], (2, 1)), np.tile(iris[1], 2)
         fitted = DescentClassifier().fit(X, y, sample_weight=(y != 1).astype(float))
         assert fitted.classes_.tolist() == [0, 2]
         assert fitted.score(X[y != 1], y[y != 1]) == 1
 
 
-def travelled(estimator):
-    """The estimator as another process would have it."""
+def pickled(estimator):
+    """Return a copy of the estimator, made by pickling."""
     return pickle.loads(pickle.dumps(estimator))  # noqa: S301 - it was just made
 
 
 def cost(fitted, X, y, alpha=None, l1=0.0):
-    """The objective at the coefficients of an estimator."""
+    """Return the objective at the coefficients of an estimator."""
     alpha = fitted.alpha if alpha is None else alpha
     w = np.ravel(fitted.coef_)
     z = X @ w + fitted.intercept_
@@ -178,10 +178,10 @@ class TestOwnModel:
         assert fitted.run_.params == pytest.approx({"rate": 1.3, "level": 2.5})
         assert fitted.predict(x[:1]) == pytest.approx([2.5])
         assert not hasattr(fitted, "coef_")
-        again = travelled(fitted)
+        again = pickled(fitted)
         np.testing.assert_array_equal(again.predict(x), fitted.predict(x))
 
-    def test_of_the_wrong_arity_or_shape(self):
+    def test_wrong_numbers_of_arguments_or_shapes(self):
         X, y = np.ones((4, 2)), np.arange(4.0)
         with pytest.raises(TypeError, match="the model takes 1 argument"):
             DescentRegressor(lambda X: X[:, 0]).fit(X, y)
@@ -190,18 +190,18 @@ class TestOwnModel:
 
 
 class TestPartialFit:
-    def test_it_is_a_stream_cut_into_calls(self, diabetes, regressor):
+    def test_its_calls_are_the_blocks_of_a_stream(self, diabetes, regressor):
         X, y = diabetes
         order = np.random.default_rng(0).permutation(len(y))
         parts = [(X[rows], y[rows]) for rows in np.array_split(order, 2)] * 20
-        parted = DescentRegressor(random_state=0)
+        learner = DescentRegressor(random_state=0)
         for part in parts:
-            parted.partial_fit(*part)
+            learner.partial_fit(*part)
         seed = np.random.RandomState(0).randint(2**31 - 1)
         whole = fit(models.Linear(), iter(parts), rng=seed)
-        np.testing.assert_array_equal(parted.coef_, whole.params["coef"])
-        assert parted.score(X, y) > 0.95 * regressor.score(X, y)
-        assert parted.n_iter_ == 40
+        np.testing.assert_array_equal(learner.coef_, whole.params["coef"])
+        assert learner.score(X, y) > 0.95 * regressor.score(X, y)
+        assert learner.n_iter_ == 40
 
     def test_with_a_learning_rate_it_is_a_plain_epoch(self):
         rng = np.random.default_rng(0)
@@ -220,11 +220,11 @@ class TestPartialFit:
             fitted.partial_fit(X[rows], y[rows])
         assert fitted.score(X, y) > 0.85
 
-    def test_labels_that_were_not_named(self, iris):
+    def test_labels_missing_from_classes(self, iris):
         X, y = iris
         with pytest.raises(ValueError, match="classes= must be given"):
             DescentClassifier().partial_fit(X, y)
-        with pytest.raises(ValueError, match=r"the label 2, and the classes are \[0, 1\]"):
+        with pytest.raises(ValueError, match=r"the label 2, but the classes are \[0, 1\]"):
             DescentClassifier().partial_fit(X, y, classes=[0, 1])
 
     def test_sparse_rows(self):
@@ -237,10 +237,12 @@ class TestPartialFit:
         assert learner.score(X, y) > 0.85
         assert learner.coef_.shape == (1, 600)
 
-    def test_where_it_can_not_be_had(self):
+    def test_unavailable_if_all_rows_are_needed(self):
         assert not hasattr(DescentRegressor(penalty="l1", alpha=1.0), "partial_fit")
         assert not hasattr(DescentRegressor(loss="poisson"), "partial_fit")
         assert hasattr(DescentRegressor(loss="poisson", step=0.01), "partial_fit")
+        assert not hasattr(DescentRegressor(loss=lambda z, y: (z - y) ** 2), "partial_fit")
+        assert hasattr(DescentRegressor(loss=lambda z, y: (z - y) ** 2, step=0.01), "partial_fit")
         X, y = np.eye(3), np.arange(3.0)
         with pytest.raises(ValueError, match="early_stopping=True needs all rows at once"):
             DescentRegressor(early_stopping=True).partial_fit(X, y)
@@ -248,7 +250,7 @@ class TestPartialFit:
             DescentClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
 
 
-class TestHabits:
+class TestScikitLearn:
     def test_frames_of_pandas_and_polars(self, diabetes, regressor):
         X, y = diabetes
         names = load_diabetes().feature_names
@@ -260,11 +262,11 @@ class TestHabits:
             with pytest.raises(ValueError, match="feature names"):
                 fitted.predict(frame[names[::-1]])
 
-    def test_a_fit_travels(self, iris, of_iris, classifier, cancer):
-        again = travelled(of_iris)
-        np.testing.assert_array_equal(again.predict_proba(iris[0]), of_iris.predict_proba(iris[0]))
-        assert again.run_ == of_iris.run_
-        again = travelled(classifier)
+    def test_a_fit_can_be_pickled(self, iris, iris_classifier, classifier, cancer):
+        again = pickled(iris_classifier)
+        np.testing.assert_array_equal(again.predict_proba(iris[0]), iris_classifier.predict_proba(iris[0]))
+        assert again.run_ == iris_classifier.run_
+        again = pickled(classifier)
         assert (again.run_.outcome, len(again.run_.trace)) == ("converged", len(classifier.run_.trace))
         assert len(pickle.dumps(classifier)) < cancer[0].nbytes / 2
 
@@ -284,10 +286,10 @@ class TestHabits:
         again.fit(X, y)
         assert again.run_.trace.value[0] == pytest.approx(classifier.run_.fun)
         assert again.n_iter_ < classifier.n_iter_
-        with pytest.raises(ValueError, match="X has 29 columns, and had 30"):
+        with pytest.raises(ValueError, match="X has 29 columns, but the last fit had 30"):
             again.fit(X[:, 1:], y)
 
-    def test_probabilities_of_the_log_loss_alone(self, classifier):
+    def test_only_the_log_loss_has_probabilities(self, classifier):
         assert hasattr(DescentClassifier(), "predict_proba")
         assert not hasattr(DescentClassifier(model="svm"), "predict_proba")
         assert not hasattr(DescentClassifier(loss="squared hinge"), "predict_log_proba")
@@ -295,7 +297,7 @@ class TestHabits:
         far[0, 0] = -1e4
         assert 0 < classifier.predict_proba(far).min() < 1e-300 or classifier.predict_log_proba(far).min() == -np.inf
 
-    def test_a_run_that_does_not_succeed_warns_in_its_own_words(self):
+    def test_a_failed_run_warns_with_its_message(self):
         with pytest.warns(ConvergenceWarning, match="no finite optimum.*add penalty"):
             fitted = DescentClassifier(penalty=None).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
         assert not fitted.run_.success
@@ -303,13 +305,13 @@ class TestHabits:
     def test_early_stopping_keeps_the_best_epoch_on_rows_held_out(self, iris):
         X, y = iris
         fitted = DescentClassifier(early_stopping=True, random_state=0).fit(X, y == 1)
-        seen = fitted.run_.trace.validation
-        assert fitted.run_.fun == pytest.approx(fitted.run_.trace.value[np.argmin(seen)])
+        validation = fitted.run_.trace.validation
+        assert fitted.run_.fun == pytest.approx(fitted.run_.trace.value[np.argmin(validation)])
         draws = np.random.RandomState(0)
-        _, held = train_test_split(np.arange(150), test_size=0.1, random_state=draws, stratify=y == 1)
-        assert log_loss(y[held] == 1, fitted.predict_proba(X[held])) == pytest.approx(seen.min())
+        _, held_out = train_test_split(np.arange(150), test_size=0.1, random_state=draws, stratify=y == 1)
+        assert log_loss(y[held_out] == 1, fitted.predict_proba(X[held_out])) == pytest.approx(validation.min())
 
-    def test_sparse_rows_are_the_same_rows(self, diabetes):
+    def test_sparse_and_dense_rows_give_the_same_fit(self, diabetes):
         X, y = diabetes
         X = np.where(np.abs(X - X.mean(axis=0)) < X.std(axis=0), 0, X)
         dense, rows = DescentRegressor(tol=1e-12).fit(X, y), sparse.csr_array(X)
@@ -327,8 +329,8 @@ class TestHabits:
 
 def test_a_missing_scikit_learn_is_one_line():
     script = "import sys; sys.modules['sklearn'] = None; import steepest.estimators"
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False).stderr
-    assert said.splitlines()[-1].endswith('needs scikit-learn: pip install "steepest[sklearn]"')
+    errors = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False).stderr
+    assert errors.splitlines()[-1].endswith('needs scikit-learn: pip install "steepest[sklearn]"')
     script = "import sys, steepest, steepest.fitting.fit; print('sklearn' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "False\n"
@@ -337,25 +339,25 @@ def test_a_missing_scikit_learn_is_one_line():
 
 class TestBadInput:
     @pytest.mark.parametrize(
-        ("words", "error", "message"),
+        ("parameters", "error", "message"),
         [
             ({"model": "liner"}, ValueError, "model='liner' is not known"),
             ({"model": 3}, TypeError, "model=3: give one of"),
-            ({"loss": "hinge"}, ValueError, "one of classes: take DescentClassifier"),
+            ({"loss": "hinge"}, ValueError, "is for classes: use DescentClassifier"),
             ({"loss": "squard"}, ValueError, "did you mean 'squared'"),
             ({"penalty": "L2"}, ValueError, "penalty='L2' is not known"),
-            ({"penalty": "l1"}, ValueError, "with alpha=0 sets no coefficient to 0"),
-            ({"alpha": -1}, ValueError, "alpha=-1: give a number from 0 up"),
+            ({"penalty": "l1"}, ValueError, "has no effect with alpha=0"),
+            ({"alpha": -1}, ValueError, "alpha=-1: give a number that is 0 or more"),
             ({"l1_ratio": 2}, ValueError, "l1_ratio=2: give a number from 0 to 1"),
             ({"batch_size": 0}, ValueError, "batch_size=0: give a whole number"),
             ({"max_epochs": -1}, ValueError, "max_epochs=-1: give a whole number, 1 or more"),
-            ({"tol": 0}, ValueError, "tol=0: rounding hides"),
+            ({"tol": 0}, ValueError, "tol=0 can't be reached"),
             ({"start": [1.0]}, ValueError, "start= is for a model of your own"),
         ],
     )
-    def test_words(self, diabetes, words, error, message):
+    def test_parameters(self, diabetes, parameters, error, message):
         with pytest.raises(error, match=message):
-            DescentRegressor(**words).fit(*diabetes)
+            DescentRegressor(**parameters).fit(*diabetes)
 
     def test_rows(self, diabetes):
         X, y = diabetes
@@ -377,16 +379,16 @@ class TestBadInput:
         X, y = diabetes
         with pytest.raises(ValueError, match="continuous"):
             DescentClassifier().fit(X, y + 0.5)
-        with pytest.raises(ValueError, match="y has one class in the rows that count, 1"):
+        with pytest.raises(ValueError, match="y has only one class in the rows of positive weight, 1"):
             DescentClassifier().fit(X, np.ones(442, dtype=int))
-        with pytest.raises(ValueError, match="one of numbers: take DescentRegressor"):
+        with pytest.raises(ValueError, match="is for numbers: use DescentRegressor"):
             DescentClassifier(loss="squared").fit(X, y > 100)
 
     def test_a_batch_larger_than_the_table_is_the_table(self, diabetes, regressor):
         np.testing.assert_array_equal(DescentRegressor(batch_size=1000).fit(*diabetes).coef_, regressor.coef_)
 
 
-class TestWhatUsersMeet:
+class TestOddInput:
     def test_columns_named_by_numbers(self, diabetes):
         X, y = diabetes
         frame = pd.DataFrame(X)
@@ -399,8 +401,8 @@ class TestWhatUsersMeet:
         with pytest.raises(ValueError, match="the columns when do not"):
             DescentRegressor().fit(frame.fillna(0).assign(when=pd.Timestamp("2020-01-01")).rename(columns=str), y)
 
-    def test_labels_that_class_weight_names_and_y_has_not(self, iris):
-        with pytest.raises(ValueError, match="class_weight has the label 7, and the classes are"):
+    def test_class_weight_of_an_unknown_label(self, iris):
+        with pytest.raises(ValueError, match="class_weight has the label 7, but the classes are"):
             DescentClassifier(class_weight={7: 2.0}).fit(*iris)
 
     def test_functions_of_odd_shapes(self, diabetes):
@@ -412,19 +414,19 @@ class TestWhatUsersMeet:
         with pytest.raises(TypeError, match="takes w by name alone"):
             DescentRegressor(lambda X, *, w: X[:, 0] * w).fit(X, y)
 
-    def test_a_part_that_is_none(self, diabetes):
-        with pytest.raises(ValueError, match=r"validation_fraction=2.0: give the part"):
+    def test_a_fraction_out_of_range(self, diabetes):
+        with pytest.raises(ValueError, match=r"validation_fraction=2.0: give the fraction"):
             DescentRegressor(early_stopping=True, validation_fraction=2.0).fit(*diabetes)
 
-    def test_partial_fit_heeds_what_was_changed(self, diabetes):
+    def test_partial_fit_uses_changed_parameters(self, diabetes):
         X, y = diabetes
         same, other = (DescentRegressor(random_state=0).partial_fit(X[:200], y[:200]) for _ in range(2))
         same.partial_fit(X[200:], y[200:])
         other.set_params(alpha=100.0).partial_fit(X[200:], y[200:])
         assert np.abs(other.coef_).sum() < np.abs(same.coef_).sum()
-        for words in ({"batch_size": 0}, {"batch_size": 2.7}, {"max_epochs": -1}):
+        for parameters in ({"batch_size": 0}, {"batch_size": 2.7}, {"max_epochs": -1}):
             with pytest.raises(ValueError, match="give a whole number"):
-                DescentRegressor(**words).partial_fit(X, y)
+                DescentRegressor(**parameters).partial_fit(X, y)
 
     @pytest.mark.parametrize("alpha", [1.0, 100.0])
     def test_partial_fit_with_a_penalty_comes_near_the_best(self, alpha):
@@ -436,7 +438,7 @@ class TestWhatUsersMeet:
         least = DescentClassifier(alpha=alpha).fit(X, y).run_.fun
         assert np.mean(np.logaddexp(0, z) - y * z) + alpha / 2 * w @ w < 1.4 * least
 
-    def test_probabilities_far_out(self):
+    def test_probabilities_far_from_the_data(self):
         X, y = load_wine(return_X_y=True)
         fitted = DescentClassifier(penalty="l1", alpha=1e-3).fit(X, y)
         far = fitted.predict_proba(1e4 * np.random.default_rng(0).normal(size=(200, 13)) * X.std(axis=0))

@@ -1,4 +1,4 @@
-"""Bundled tables in raw units: no fit that succeeds is worse than the mean, or the commonest class."""
+"""Fits to tables in raw units: none that claims success is worse than the mean or the most frequent class."""
 
 import warnings
 
@@ -19,7 +19,7 @@ NUMBERS = {"diabetes": load_diabetes, "linnerud": load_linnerud}
 
 
 def fitted(estimator, X, y):
-    """The estimator, fitted or warned of."""
+    """Return the estimator, fitted, without its warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return estimator.fit(X, y)
@@ -27,7 +27,7 @@ def fitted(estimator, X, y):
 
 @pytest.mark.parametrize("table", CLASSES)
 @pytest.mark.parametrize(
-    "words",
+    "parameters",
     [
         {},
         {"model": "svm"},
@@ -40,18 +40,18 @@ def fitted(estimator, X, y):
     ],
     ids=str,
 )
-def test_classes(table, words):
+def test_classes(table, parameters):
     X, y = CLASSES[table](return_X_y=True)
-    classifier = fitted(DescentClassifier(**words, random_state=0), X, y)
-    commonest = np.bincount(y).max() / len(y)
-    assert classifier.score(X, y) >= commonest or not all(run.success for run in classifier.runs_)
-    if not words:
+    classifier = fitted(DescentClassifier(**parameters, random_state=0), X, y)
+    most_frequent = np.bincount(y).max() / len(y)
+    assert classifier.score(X, y) >= most_frequent or not all(run.success for run in classifier.runs_)
+    if not parameters:
         assert classifier.score(X, y) > 0.95
 
 
 @pytest.mark.parametrize("table", NUMBERS)
 @pytest.mark.parametrize(
-    "words",
+    "parameters",
     [
         {},
         {"loss": "huber"},
@@ -65,17 +65,21 @@ def test_classes(table, words):
     ],
     ids=str,
 )
-def test_numbers(table, words):
+def test_numbers(table, parameters):
     X, y = NUMBERS[table](return_X_y=True)
-    regressor = fitted(DescentRegressor(**words, random_state=0), X, y)
-    # By its own loss, a constant is no better: the median and the mean may differ.
+    regressor = fitted(DescentRegressor(**parameters, random_state=0), X, y)
+    # Each loss has its own best constant, the median or the mean: by that loss no constant may be better.
     for k, run in enumerate(regressor.runs_):
         z = regressor.predict(X).reshape(len(X), -1)[:, k]
         target = y.reshape(len(X), -1)[:, k]
-        median = words.get("loss") in ("absolute", "huber") or words.get("model") == "svm"
+        median = parameters.get("loss") in ("absolute", "huber") or parameters.get("model") == "svm"
         loss = losses.absolute if median else losses.squared
         middle = np.median(target) if loss is losses.absolute else target.mean()
-        slack = 1.1 if words.get("loss") in ("huber", "gamma", "poisson") or words.get("early_stopping") else 1 + 1e-9
+        slack = (
+            1.1
+            if parameters.get("loss") in ("huber", "gamma", "poisson") or parameters.get("early_stopping")
+            else 1 + 1e-9
+        )
         assert loss(z, target).mean() <= slack * loss(middle, target).mean() or not run.success
 
 
@@ -87,7 +91,7 @@ def diabetes():
 @pytest.fixture(scope="module")
 def cancer():
     X, y = load_breast_cancer(return_X_y=True)
-    # The exact support vector machines need columns of one size.
+    # scikit-learn's support vector machines need columns of similar scale.
     return (X - X.mean(axis=0)) / X.std(axis=0), y
 
 
@@ -97,7 +101,7 @@ def objective(loss, fitted, X, y, ridge=0.0, l1=0.0):
 
 
 class TestExactSolvers:
-    """Objectives as low as theirs: to 1e-6 where smooth, 1e-4 where not."""
+    """Objectives equal those of scikit-learn's solvers: to 1e-6 for smooth losses, 1e-4 for others."""
 
     def test_elastic_net(self, diabetes):
         X, y = diabetes
@@ -133,7 +137,7 @@ class TestExactSolvers:
     def test_squared_hinge(self, cancer):
         X, y = cancer
         ours = DescentClassifier(loss="squared hinge", alpha=0.02, tol=1e-9).fit(X, y)
-        # Its intercept is penalised, but so weakly as the column that it comes with is large; its penalty is |w|²/2.
+        # LinearSVC penalises its intercept; intercept_scaling=1e4 makes that negligible. Its penalty is |w|²/2.
         exact = LinearSVC(
             loss="squared_hinge", dual=False, C=1 / (0.02 * len(y)), intercept_scaling=1e4, tol=1e-10, max_iter=100_000
         ).fit(X, y)

@@ -1,4 +1,4 @@
-"""Certificates held against extended precision, against what they are derived from, and against their promise."""
+"""Certificates are compared with extended precision, with the formulas behind them, and with what they claim."""
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ losses = st.losses
 
 
 class TestTangents:
-    """Of slope a it lies below the loss by ℓ(z) + max over z' of a z' - ℓ(z') - a z, here by search on a grid."""
+    """At z the tangent of slope a lies ℓ(z) + max over z' of a z' - ℓ(z') - a z below the loss, by search on a grid."""
 
     grid = np.linspace(-30, 30, 600_001)
 
@@ -32,14 +32,14 @@ class TestTangents:
         if np.isfinite(found):
             np.testing.assert_allclose(found, apart, atol=3e-4)
         else:
-            # The best lies at the end of the grid: there is no tangent of that slope.
+            # The maximum lies at the end of the grid: the loss has no tangent of that slope.
             assert np.abs(self.grid[np.argmax(a * self.grid - loss(self.grid, y))]) > 29 or apart > found
 
     @pytest.mark.parametrize("smoothing", [1.0, 1e-2])
     @pytest.mark.parametrize(
         "loss", [losses.absolute, losses.Quantile(0.9), losses.EpsilonInsensitive(0.5), losses.hinge]
     )
-    def test_of_softened_losses_bound_the_loss_itself(self, loss, smoothing):
+    def test_of_smoothed_losses_bound_the_loss_itself(self, loss, smoothing):
         y, z, t = 1.0, np.array([-1.0, 0.4, 0.999, 1.0, 1.6, 3.0]), 0.3 * smoothing
         h = 1e-4 * smoothing
         soft = [loss.smoothed(z + k * h, y, smoothing) for k in (-1, 0, 1)]
@@ -64,18 +64,18 @@ class TestTangents:
 
 def test_no_certificate_of_random_problems_lies_below_the_truth():
     made = tight = 0
-    told = narrow = 0
+    bounded = narrow = 0
     for _, bounds, gaps, values, errors, away in convex.trials(2_500, seed=7):
         sure = np.isfinite(errors) & np.isfinite(away) & np.isfinite(gaps)[:, None]
         assert np.all(errors[sure] >= away[sure])
-        told, narrow = told + np.count_nonzero(sure), narrow + np.count_nonzero(errors[sure] < 100 * away[sure])
+        bounded, narrow = bounded + np.count_nonzero(sure), narrow + np.count_nonzero(errors[sure] < 100 * away[sure])
         known = np.isfinite(bounds) & np.isfinite(gaps)
         assert np.all(bounds[known] >= gaps[known])
         above_rounding = known & (gaps > 1e-10 * np.abs(values))
         tight += np.count_nonzero(bounds[above_rounding] < 1.2 * gaps[above_rounding])
         made += np.count_nonzero(above_rounding)
-    assert told > 2_000
-    assert narrow > 0.5 * told
+    assert bounded > 2_000
+    assert narrow > 0.5 * bounded
     assert made > 500
     assert tight > 0.7 * made
 
@@ -84,7 +84,7 @@ def test_no_certificate_of_random_problems_lies_below_the_truth():
     "penalty", [None, st.penalties.L2(1e-2), st.penalties.L1(1e-2), st.penalties.ElasticNet(1e-2, 1)]
 )
 @pytest.mark.parametrize("loss", ["squared", "log loss", "poisson"])
-def test_a_fit_stops_by_its_certificate_and_keeps_what_it_promises(loss, penalty):
+def test_a_fit_stops_by_its_certificate_and_meets_its_tolerance(loss, penalty):
     rng = np.random.default_rng(11)
     X = rng.standard_normal((80, 4)) * [1, 10, 1, 1] + [0, 1e4, 5, 1]
     z = (X - X.mean(axis=0)) @ [1, 0.05, 0, -1]
@@ -96,20 +96,20 @@ def test_a_fit_stops_by_its_certificate_and_keeps_what_it_promises(loss, penalty
     assert fit.fun - best.fun <= fit.certificate.gap <= fit.certificate.tolerance
 
 
-def test_slopes_of_shares_are_rounded_as_the_shares_are():
-    """A nearly separate class, of whose slopes p - 1 little is left."""
+def test_the_rounding_of_a_small_slope_is_that_of_its_terms():
+    """A class is nearly separated, so its slopes p - 1 are small differences of numbers near 1."""
     _, bounds, gaps, *_ = convex.trial(178, 0)
     known = np.isfinite(bounds) & np.isfinite(gaps)
     assert np.all(bounds[known] >= gaps[known])
 
 
-def test_what_is_added_to_all_scores_alike_is_no_step():
-    """Else it could look like a way along which the loss falls for ever."""
+def test_a_common_shift_of_all_scores_is_removed_from_a_step():
+    """Otherwise the shift could look like a direction along which the loss falls without end."""
     d, loss = np.random.default_rng(0).normal(size=12), Contrasted(3, apart=True)
     glm = Glm(np.zeros((4, 3)), np.arange(4) % 3, np.ones(4), 4.0, 0.0, None, None, 0.0, loss, 4)
-    told = np.asarray(glm.told(jax.numpy.asarray(d))).reshape(4, 3)
-    np.testing.assert_allclose(told[:-1], d.reshape(4, 3)[:-1], rtol=1e-6)
-    np.testing.assert_allclose(told[-1], d[-3:] - d[-3:].mean(), atol=1e-6)
+    step = np.asarray(glm.without_common_shift(jax.numpy.asarray(d))).reshape(4, 3)
+    np.testing.assert_allclose(step[:-1], d.reshape(4, 3)[:-1], rtol=1e-6)
+    np.testing.assert_allclose(step[-1], d[-3:] - d[-3:].mean(), atol=1e-6)
 
 
 def exact(fit, X):
@@ -119,7 +119,7 @@ def exact(fit, X):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("centre", [0.0, 1e3, 1e6])
-def test_a_perfect_fit_is_no_nearer_than_rounding_lets_it_be(dtype, centre):
+def test_the_certificate_of_a_perfect_fit_includes_rounding(dtype, centre):
     rng = np.random.default_rng(1)
     X, y = (rng.normal(size=(20, 3)) + centre).astype(dtype), np.zeros(20)
     y = X.astype(float) @ [1.0, -2.0, 0.3]
@@ -130,7 +130,7 @@ def test_a_perfect_fit_is_no_nearer_than_rounding_lets_it_be(dtype, centre):
 
 @pytest.mark.parametrize("loss", ["hinge", "squared hinge"])
 @pytest.mark.parametrize("centre", [1e5, 1e8])
-def test_rows_that_have_no_loss_may_have_one_where_outputs_are_rounded(loss, centre):
+def test_rows_without_a_loss_may_have_one_once_outputs_are_rounded(loss, centre):
     worst = 0.0
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -142,20 +142,21 @@ def test_rows_that_have_no_loss_may_have_one_where_outputs_are_rounded(loss, cen
         if fit.certificate.kind == "certified":
             assert fit.certificate.gap >= true
             worst = max(worst, true)
-    # The trial is one: some rows do have a loss that double precision does not see; a hinge stops beyond its margin.
+    # Some rows must have a loss that double precision does not show, or nothing was tested; the hinge stops past its
+    # margin.
     assert worst > 0 or loss == "hinge"
 
 
 @pytest.mark.parametrize(
     ("coef", "intercept"), [(-0.62032003, -0.16668550565859247), (-0.41313897, -0.4796649166804777)]
 )
-def test_a_mean_of_nothing_is_no_loss_of_nothing(coef, intercept):
-    """The mean of z + y e⁻ᶻ and its least are differences here, and as near as rounding from the start on."""
+def test_a_value_at_its_lower_bound_is_not_proof_for_the_gamma_loss(coef, intercept):
+    """The mean of z + y e⁻ᶻ cancels here, so it agrees with its lower bound to rounding from the start on."""
     X, y = np.array([[0.0], [1.0]] * 2), np.exp([-2.0, 0, -2, 0])
     fit = st.fit(st.models.Gamma(), X, y, start={"coef": [coef], "intercept": intercept})
     d = exact(fit, X) - np.log(y.astype(np.longdouble))
     assert fit.certificate.gap >= float((np.expm1(-d) + d).mean())
-    # Where it began, too, and beside.
+    # At the start, too, and close to it.
     for step in (0.0, 1e-9, 1e-8):
         at = np.array([coef + step, intercept])
         d = X[:, 0] * np.longdouble(at[0]) + np.longdouble(at[1]) - np.log(y.astype(np.longdouble))
@@ -164,7 +165,7 @@ def test_a_mean_of_nothing_is_no_loss_of_nothing(coef, intercept):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_losses_whose_parts_cancel_are_not_proven_by_their_values(seed):
+def test_a_loss_whose_terms_cancel_is_not_certified_by_its_value(seed):
     rng, X = np.random.default_rng(seed), np.array([[0.0], [1.0]] * 2)
     y = np.exp([[-2.0, 0, -2, 0], [1, -1, 1, -1], [-1, 0.3, -1, 0.3]][seed % 3])
     fit = st.fit(st.models.Gamma(), X, y, start={"coef": rng.normal(size=1), "intercept": rng.normal()})
@@ -173,7 +174,7 @@ def test_losses_whose_parts_cancel_are_not_proven_by_their_values(seed):
 
 
 @pytest.mark.parametrize("loss", ["hinge", "squared hinge", "absolute", "epsilon-insensitive"])
-def test_where_all_targets_are_met_nothing_is_better(loss):
+def test_a_model_that_meets_all_targets_is_certified(loss):
     X = np.random.default_rng(1).standard_normal((20, 40))
     fit = st.fit(st.models.Linear(), X, (X[:, 0] > 0).astype(float), loss=loss)
     assert (fit.outcome, fit.certificate.kind) == ("converged", "certified")
@@ -190,7 +191,7 @@ def test_other_rules_are_certified_too():
         assert st.fit(st.models.Logistic(), X, y, **words).certificate.kind == "certified"
 
 
-def test_nearly_separable_classes_are_certified_without_a_word():
+def test_nearly_separable_classes_are_certified_without_an_event():
     from sklearn.datasets import load_breast_cancer
 
     X, y = load_breast_cancer(return_X_y=True)
@@ -200,7 +201,7 @@ def test_nearly_separable_classes_are_certified_without_a_word():
 
 
 def newton(A, slopes, ridge, steps=40):
-    """Return the best coefficients in extended precision: Newton's steps solved by refinement."""
+    """Return the best coefficients in extended precision, by Newton steps that are refined iteratively."""
     A, theta = A.astype(np.longdouble), np.zeros(A.shape[1], np.longdouble)
     for _ in range(steps):
         first, second = slopes(A @ theta)
@@ -252,7 +253,7 @@ def test_a_column_that_others_determine_may_have_any_coefficient():
 
 
 @pytest.mark.parametrize("penalty", [None, st.penalties.L1(1e-2)], ids=str)
-def test_kinks_are_met_as_near_as_a_linear_programme_and_again_from_there(penalty):
+def test_losses_with_kinks_reach_the_optimum_of_a_linear_program(penalty):
     """Σ |z - y| / n + λ ‖w‖₁ = Σ e / n + λ Σ c with e ≥ ±(z - y) and c ≥ ±w."""
     from scipy.optimize import linprog
 

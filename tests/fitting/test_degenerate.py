@@ -144,7 +144,7 @@ class TestBadInput:
             ("row 0 has -1", {"model": st.models.Multinomial(), "y": y - 1}),
             ("Multinomial needs 2 classes or more", {"model": st.models.Multinomial(), "y": 0 * y}),
             ("takes classes from 0 to 1, and y has 2", {"model": st.models.Multinomial(2), "y": y}),
-            ("needs a score a class: take models.Multinomial()", {"loss": "softmax"}),
+            ("needs a model with a score for each class: give models.Multinomial()", {"loss": "softmax"}),
             ("fitted by softmax alone", {"model": st.models.Multinomial(), "loss": "squared"}),
             (
                 "the softmax loss with 3 classes takes it with 332 columns at the most, and X has 400",
@@ -227,7 +227,7 @@ class TestBadInput:
         """A penalty leaves the intercepts free, which grow for ever."""
         fit = st.fit(st.models.Multinomial(2), self.X, 0 * self.y, penalty=penalty)
         assert fit.outcome == "no finite optimum"
-        assert "every target that counts is alike" in fit.message
+        assert "all targets are equal" in fit.message
 
 
 TABLES = {"numbers": load_diabetes(return_X_y=True, scaled=False), "classes": load_breast_cancer(return_X_y=True)}

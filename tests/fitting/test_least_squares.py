@@ -13,7 +13,7 @@ from tests.oracles.nist import NonLinear
 
 import steepest as st
 from steepest.fitting.function.least_squares import LeastSquaresSolver, rounding
-from steepest.fitting.function.levenberg import LevenbergMarquardt, Linear
+from steepest.fitting.function.levenberg import LevenbergMarquardt, Linear, TrustRegion
 from steepest.rules.pair import Rules
 
 NAME = "levenberg-marquardt"
@@ -372,7 +372,7 @@ def test_rows_of_a_chunk_that_was_cut_short_are_rescued(error):
                 raise error
             return np.array([[-20 * x[0], 10.0, 10 * (x[1] - x[0] ** 2)], [-1.0, 0.0, 1 - x[0]]])
 
-    rules = Rules(LevenbergMarquardt(), LevenbergMarquardt())
+    rules = Rules(LevenbergMarquardt(), TrustRegion())
     solver = LeastSquaresSolver(None, rules, 1.0, 0.0, np.array([-1.2, 1.0]), None, residuals=Line())
     with pytest.raises(error):
         solver.run(100, 100, 1)
@@ -494,7 +494,7 @@ class TestErrors:
         x = np.linspace(0, 3, rows)
         y = decay(x, 2.5, 1.3, offset) + noise * np.random.default_rng(4).standard_normal(rows)
         fit = st.fit(decay, x, y, start=(2.5, 1.3, offset), epochs=0)
-        residuals, rng = fit.resumable.task.plan.solver.keywords["residuals"], np.random.default_rng(5)
+        residuals, rng = fit.resumable.setup.plan.solver.keywords["residuals"], np.random.default_rng(5)
         off = []
         for _ in range(20):
             at = np.array([2.5, 1.3, offset]) * (1 + 1e-10 * rng.standard_normal(3))

@@ -1,4 +1,4 @@
-"""Whether a linear model has a finite best at all: rows made so that the answer is known, and fits of such rows."""
+"""Whether a linear model has a finite optimum: on rows for which the answer is known, and in fits of such rows."""
 
 import numpy as np
 import pytest
@@ -20,18 +20,18 @@ def levels(rng, rows, count):
 
 
 def whole(rng, rows, columns):
-    """Return small whole numbers, of which many rows lie on a plane exactly, and the way across it."""
+    """Return rows of small whole numbers, many of them exactly on a plane, and their distances from it."""
     X = rng.integers(-3, 4, (rows, columns)).astype(float)
     return X, X @ rng.choice([-1.0, 1.0], columns)
 
 
 def both(X, y):
-    """Return rows that also have every other target: then no way may move an output, by the sum of their losses."""
+    """Return the rows once with each target: then any direction that moves an output raises the sum of the losses."""
     return np.vstack([X, X]), np.append(y, 1 - y)
 
 
 def two_classes(seed):
-    """Return (name, X, y, whether there is no finite best)."""
+    """Yield (name, X, y, whether there is no finite optimum; None if unknown)."""
     rng = np.random.default_rng(seed)
     n, coin = 60, rng.integers(0, 2, 60).astype(float)
     X = rng.normal(size=(n, 3))
@@ -62,7 +62,7 @@ def two_classes(seed):
 
 
 def counts(seed):
-    """Return (name, X, y, whether there is no finite best)."""
+    """Yield (name, X, y, whether there is no finite optimum; None if unknown)."""
     rng = np.random.default_rng(seed)
     n, some = 60, 1.0 + rng.poisson(1, 60)
     X = rng.normal(size=(n, 3))
@@ -81,7 +81,7 @@ def counts(seed):
 
 
 def several(seed):
-    """Return (name, X, y, whether there is no finite best)."""
+    """Yield (name, X, y, whether there is no finite optimum; None if unknown)."""
     rng = np.random.default_rng(seed)
     n, coin = 60, np.append(np.arange(3), rng.integers(0, 3, 57)).astype(float)
     X = rng.normal(size=(n, 3))
@@ -100,10 +100,10 @@ def several(seed):
     yield "each level in all", np.tile(np.c_[X, D], (3, 1)), every, False
 
 
-def decided(X, y, loss, weight=None, sparse=False, **words):
-    """Return what is found, and whether for sure."""
+def decide(X, y, loss, weight=None, sparse=False, **words):
+    """Return the finding of `Recession` for a model without a penalty."""
     weight = np.ones(len(y)) if weight is None else weight
-    return Recession(csr_array(X) if sparse else X, np.asarray(y, float), weight, loss, True, None).decided(**words)
+    return Recession(csr_array(X) if sparse else X, np.asarray(y, float), weight, loss, True, None).decide(**words)
 
 
 CASES = [
@@ -116,7 +116,7 @@ CASES = [
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize(("loss", "what", "X", "y", "endless"), CASES)
 def test_rows_whose_answer_is_known(loss, what, X, y, endless, sparse):
-    found = decided(X, y, loss, sparse=sparse)
+    found = decide(X, y, loss, sparse=sparse)
     assert found.sure
     if endless is not None:
         assert bool(found.endless) == endless
@@ -124,60 +124,60 @@ def test_rows_whose_answer_is_known(loss, what, X, y, endless, sparse):
 
 @pytest.mark.parametrize(("loss", "what", "X", "y", "endless"), CASES[::3])
 def test_rows_of_no_weight_do_not_count(loss, what, X, y, endless):
-    """Others beside them, whose classes overlap, change nothing."""
+    """Rows of weight 0 whose classes overlap are added, and change nothing."""
     if endless is None:
         return
     y = np.asarray(y, float)
     weight = np.repeat([1.0, 0.0], len(y))
-    found = decided(np.vstack([X, X]), np.append(y, np.roll(y, 1)), loss, weight)
+    found = decide(np.vstack([X, X]), np.append(y, np.roll(y, 1)), loss, weight)
     assert (bool(found.endless), found.sure) == (endless, True)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_factor_alone_has_no_finite_best_where_a_level_is_of_one_class(seed):
+def test_a_factor_alone_has_no_finite_optimum_if_a_level_is_of_one_class(seed):
     """The best log odds of a level are those of its rows, by calculus."""
     rng = np.random.default_rng(seed)
     level, D = levels(rng, 24, 5)
     y, count = rng.integers(0, 2, 24).astype(float), rng.poisson(0.7, 24).astype(float)
     alike = any(np.ptp(y[level == k]) == 0 for k in range(5))
-    assert bool(decided(D, y, losses.log_loss).endless) == alike
+    assert bool(decide(D, y, losses.log_loss).endless) == alike
     empty = any(count[level == k].sum() == 0 for k in range(5))
-    assert bool(decided(D, count, losses.poisson).endless) == empty
+    assert bool(decide(D, count, losses.poisson).endless) == empty
 
 
 @pytest.mark.parametrize("overlap", [1e-1, 1e-3, 1e-6, 1e-9, 1e-12])
-def test_classes_that_hardly_overlap_have_a_finite_best(overlap):
-    """On a line each class reaches beyond the other, if by little: the plane that is tried first is none."""
+def test_classes_that_hardly_overlap_have_a_finite_optimum(overlap):
+    """On a line each class reaches a little beyond the other, so the point tried first does not separate them."""
     x = np.array([-1.0, -0.5, overlap, 0.0, 0.5, 1.0])[:, None]
     y = np.array([0.0, 0, 0, 1, 1, 1])
-    found = decided(x, y, losses.log_loss, point=np.array([1.0, -overlap / 2]))
-    # What is about as small as the programme's own tolerance may be left open.
+    found = decide(x, y, losses.log_loss, point=np.array([1.0, -overlap / 2]))
+    # An overlap about as small as the tolerance of the linear program may be left undecided.
     assert (found.endless, found.sure or overlap < 1e-9) == ("", True)
     x[2] = -overlap
-    assert decided(x, y, losses.log_loss).endless
+    assert decide(x, y, losses.log_loss).endless
 
 
 @pytest.mark.parametrize("rows", [30_000])
-def test_many_rows_are_decided_by_some(rows):
-    """A plane that 1 % of the rows lie on, of both classes; and with one row on its other side."""
+def test_many_rows_are_decided_on_a_part_of_them(rows):
+    """1 % of the rows lie on a plane, of both classes; then one row is moved to the wrong side."""
     rng = np.random.default_rng(0)
     X, across = whole(rng, rows, 6)
     X = np.c_[X, rng.normal(size=(rows, 4))]
     y = np.where(across == 0, rng.integers(0, 2, rows), across > 0).astype(float)
-    assert decided(X, y, losses.log_loss).endless
-    # On the other side, far out: the plane must not turn away from it, as rows on the plane are of both classes.
+    assert decide(X, y, losses.log_loss).endless
+    # It lies far out, and no other plane separates it, as the rows on this plane are of both classes.
     wrong = np.argmax(across)
     y[wrong] = 0
-    found = decided(X, y, losses.log_loss)
+    found = decide(X, y, losses.log_loss)
     assert (found.endless, found.sure) == ("", True)
 
 
 @pytest.mark.parametrize(
     "loss", [losses.squared, losses.absolute, losses.hinge, losses.squared_hinge, losses.gamma, losses.Huber()]
 )
-def test_losses_that_have_a_least_value_along_every_way(loss):
+def test_losses_with_a_minimum_along_every_direction(loss):
     X = np.random.default_rng(0).normal(size=(20, 2))
-    found = decided(X, (X[:, 0] > 0) + 1.0 * (loss is losses.gamma), loss)
+    found = decide(X, (X[:, 0] > 0) + 1.0 * (loss is losses.gamma), loss)
     assert (found.endless, found.sure) == ("", True)
 
 
@@ -194,7 +194,7 @@ def test_the_columns_are_named():
 
 @pytest.mark.parametrize("tolerance", [None, 1e-2, 1e-6, 1e-13])
 @pytest.mark.parametrize("model", [POISSON, pytest.param(LOGISTIC, marks=pytest.mark.nightly)])
-def test_the_word_does_not_depend_on_the_tolerance(model, tolerance):
+def test_the_outcome_does_not_depend_on_the_tolerance(model, tolerance):
     rng = np.random.default_rng(1)
     level, D = levels(rng, 300, 4)
     X = np.c_[rng.normal(size=300), D]
@@ -211,7 +211,7 @@ def test_the_word_does_not_depend_on_the_tolerance(model, tolerance):
 @pytest.mark.parametrize("tolerance", [None, 1e-3])
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("kind", ["two classes", "counts", "several"])
-def test_fits_end_in_the_right_word(kind, sparse, tolerance):
+def test_fits_end_with_the_right_outcome(kind, sparse, tolerance):
     multinomial = st.models.Multinomial(3)
     known = {"two classes": (LOGISTIC, two_classes), "counts": (POISSON, counts), "several": (multinomial, several)}
     model, cases = known[kind]
@@ -222,7 +222,7 @@ def test_fits_end_in_the_right_word(kind, sparse, tolerance):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_where_classes_overlap_the_coefficients_are_those_of_others(seed):
+def test_coefficients_of_overlapping_counts_are_those_of_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     X = np.c_[rng.normal(size=300), levels(rng, 300, 4)[1]]
     y = (rng.random(300) < 1 / (1 + np.exp(-X @ [1, 1, -1, 0]))).astype(float)
@@ -234,7 +234,7 @@ def test_where_classes_overlap_the_coefficients_are_those_of_others(seed):
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(4))
-def test_two_classes_that_overlap(seed):
+def test_coefficients_of_overlapping_classes_are_those_of_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(300, 4))
     y = (rng.random(300) < 1 / (1 + np.exp(-X @ [1, 1, -1, 0]))).astype(float)

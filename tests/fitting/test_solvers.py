@@ -1,5 +1,6 @@
-"""One table tells which solver fits what; the docs show it, and each row serves a problem."""
+"""One table tells which solver fits what; the docs show it, each row serves a problem, and all meet one protocol."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,37 @@ def test_the_docs_show_the_table():
     rows = [line for line in DOCS.read_text().splitlines() if line.startswith("| ")]
     for row in TABLE:
         assert f"| {row.name} | {row.serves} | {row.why} |" in rows
+
+
+def begun(name):
+    """Return two solvers of a kind at the start of the same fit."""
+    model, X, y, words = CASES[name]
+    setup = st.fit(model, X, y, **words).resumable.setup
+    return setup.plan.solver_at(setup.start), setup.plan.solver_at(setup.start)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_state_that_was_saved_goes_on_bit_for_bit(name):
+    solver, restored = begun(name)
+    solver.run(2, 4, 1)
+    restored.restore(solver.arrays(), json.loads(json.dumps(solver.counters())))
+    for before, after in zip(solver.status, restored.status, strict=True):
+        np.testing.assert_array_equal(before, after)
+    np.testing.assert_array_equal(solver.run(3, 100, 1), restored.run(3, 100, 1))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_solver_begins_at_another_point(name):
+    solver, unmoved = begun(name)
+    x = solver.start + 0.25
+    solver.begin_at(x)
+    before, status = unmoved.status, solver.status
+    np.testing.assert_array_equal(status.x, x)
+    assert status.value == pytest.approx(solver.objective.value(x))
+    assert (status.iteration, status.first_value) == (before.iteration + 1, before.first_value)
+    assert status.evaluations == before.evaluations + 1
+    np.testing.assert_array_equal(solver.row()[5:], x)
+    rows = solver.run(3, 100, 1)
+    assert status.code or len(rows)
+    if not name.startswith(("SAGA", "DoWG", "the rules")):
+        assert rows[-1, 2] < status.value

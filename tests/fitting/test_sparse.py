@@ -1,4 +1,4 @@
-"""Fits to sparse rows: the same as on dense rows, and as scikit-learn's, without a dense array ever being formed."""
+"""Fits to sparse rows equal those to dense rows and scikit-learn's, and never form a dense array."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ NIGHTLY = pytest.mark.nightly
 
 @pytest.fixture(scope="module")
 def table() -> tuple[sp.csr_array, dict[type, np.ndarray]]:
-    """Rows in raw units, and targets for each model."""
+    """Return rows in raw units, and targets for each model."""
     rng = np.random.default_rng(0)
     X = sp.random_array((ROWS, WIDE), density=0.3, rng=rng, format="csr", data_sampler=rng.normal)
     z = X @ rng.normal(size=WIDE) + 0.3
@@ -65,7 +65,7 @@ def test_sparse_rows_are_fitted_as_dense_ones(table, model, words):
 def test_the_optimum_is_that_of_scikit_learn(table):
     X, targets = table
     y = targets[Logistic]
-    # In units in which its solver gets there.
+    # In units in which scikit-learn's solver converges.
     scaled = sp.csr_array(X @ sp.diags_array(1 / X.toarray().std(axis=0)))
     fitted = st.fit(Logistic(), scaled, y, penalty=L2(0.1), rescale="scale", tolerance=1e-12)
     peer = LogisticRegression(C=1 / (0.1 * ROWS), tol=1e-12, max_iter=1000).fit(scaled, y)
@@ -82,7 +82,7 @@ def test_no_dense_array_is_formed():
     before = _resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
     fitted = st.fit(Logistic(), X, y, batch_size=64, step=0.5, epochs=2, penalty=L2(1e-5), rng=0)
-    # Dense, they would take 8 GB; what compiling takes is most of this.
+    # Dense rows would take 8 GB. Most of the limit is what compiling takes.
     assert _resident("VmHWM") - before < 5e8
     assert fitted.trace.value[-1] < fitted.trace.value[0]
 
@@ -125,11 +125,11 @@ def test_a_penalty_in_a_sparse_stream_is_as_curved_as_the_loss():
     fit, best = st.fit(Logistic(), stream, penalty=penalty, rng=0), st.fit(Logistic(), X, y, penalty=penalty)
     z = X @ fit.params["coef"] + fit.params["intercept"]
     value = np.mean(np.logaddexp(0, z) - y * z) + penalty(fit.params["coef"])
-    # Of what can be gained on the mean alone, 0.693, most.
+    # A constant prediction has the loss log 2: the stream gains most of what can be gained on it.
     assert value - best.fun < 0.2 * (np.log(2) - best.fun)
 
 
-def test_moments_go_on_from_dense_rows_to_sparse_ones(table):
+def test_moments_of_dense_rows_continue_with_sparse_ones(table):
     X, weight = table[0], 1.0 + np.arange(ROWS) % 3
     moments = Moments(True)
     moments.add(X[:120].toarray(), weight[:120])
@@ -150,7 +150,7 @@ def test_a_column_of_one_number_in_a_sparse_stream_has_no_coefficient():
     assert fit.params["intercept"] == pytest.approx(2, abs=0.05)
 
 
-def test_blocks_of_a_stream_may_be_sparse_and_dense_in_turn(table):
+def test_blocks_of_a_stream_may_alternate_between_sparse_and_dense(table):
     X, targets = table
     fit = st.fit(Linear(), blocks_of(X, targets[Linear], lambda first: first % 120 == 0), rng=0)
     assert fit.fun < 0.9 * fit.trace.value[0]
@@ -159,7 +159,7 @@ def test_blocks_of_a_stream_may_be_sparse_and_dense_in_turn(table):
     assert "rescale='whiten' is not for a stream of sparse rows" in refused.message
 
 
-def test_functions_say_that_they_take_arrays(table):
+def test_the_users_functions_refuse_sparse_rows(table):
     X, targets = table
     with pytest.raises(TypeError, match=r"functions of your own take arrays: give X.toarray\(\)"):
         st.fit(lambda X, w: X @ w, X, targets[Linear], start={"w": np.zeros(WIDE)})

@@ -9,7 +9,8 @@ import pytest
 from tests.interrupts import interrupted
 
 import steepest as st
-from steepest.fitting.stream.learner import Moments, Stream
+from steepest.fitting.stream.learner import StreamLearner
+from steepest.fitting.stream.moments import Moments
 
 
 def raw(rows, columns=5, seed=0, kind="linear"):
@@ -257,7 +258,7 @@ def test_what_was_learnt_is_kept_where_a_later_block_can_not_be_read(good, bad, 
 
 def test_ctrl_c_amid_a_block_gives_the_answer_before_it(monkeypatch):
     X, y = raw(3_000)
-    learn = Stream.learn
+    learn = StreamLearner.learn
 
     def pressed(student, block):
         learn(student, block)
@@ -265,7 +266,7 @@ def test_ctrl_c_amid_a_block_gives_the_answer_before_it(monkeypatch):
             raise KeyboardInterrupt
 
     whole = st.fit(st.models.Linear(), blocks(X[:2000], y[:2000]), rng=0)
-    monkeypatch.setattr(Stream, "learn", pressed)
+    monkeypatch.setattr(StreamLearner, "learn", pressed)
     fit = st.fit(st.models.Linear(), blocks(X, y), rng=0)
     np.testing.assert_array_equal(fit.params["coef"], whole.params["coef"])
     assert (fit.outcome, fit.nit, fit.nfev) == ("interrupted", whole.nit, 2)

@@ -1,4 +1,4 @@
-"""What is promised of every figure: it leaves nothing behind, and its file has no background."""
+"""Checks of every figure: it changes no global state, and its file has a transparent background."""
 
 import copy
 
@@ -13,7 +13,7 @@ from steepest.inspection import save_figure
 
 
 @pytest.fixture(autouse=True)
-def nothing_left():
+def nothing_changed():
     before = copy.deepcopy(dict(mpl.rcParams))
     yield
     plt.close("all")
@@ -22,7 +22,7 @@ def nothing_left():
 
 @pytest.fixture
 def saved(tmp_path):
-    """Return a function that saves a display that was not drawn, and looks at every corner of its picture."""
+    """Return a function that saves a display that was not drawn yet, checks its background and returns its pixels."""
 
     def save(display):
         assert not hasattr(display, "figure_")

@@ -1,14 +1,15 @@
-"""Runs of known paths, as displays ask for them."""
+"""Runs and fits with known paths, with the attributes that displays read."""
 
 from types import SimpleNamespace
 
 import numpy as np
 
+from steepest.models import Custom
 from steepest.trace import Outcome, Trace
 
 
 def make_run(f, points, *, names="xy", gradient_norm=None, outcome=Outcome.COMPLETED, **more):
-    """Return what a display asks of a run, from points known in closed form."""
+    """Return a run with the given points and the values of f there."""
     points = np.asarray(points, dtype=float).reshape(len(points), -1)
     rows = np.arange(len(points))
     with np.errstate(all="ignore"):
@@ -18,7 +19,19 @@ def make_run(f, points, *, names="xy", gradient_norm=None, outcome=Outcome.COMPL
     columns |= {name: more.pop(name) for name in ("epoch",) if name in more}
     trace = Trace(columns, points, list(names)[: points.shape[1]])
     run = {"trace": trace, "evaluate": f, "maximized": False, "title": "a title", "outcome": outcome}
-    return SimpleNamespace(**run | more)
+    return SimpleNamespace(**run | {"gradient_at": no_gradient} | more)
+
+
+def make_fit(f, points, data, params, model=None, **more):
+    """Return a fit whose epochs have the given points and the losses f there; of a line by default."""
+    points = np.asarray(points, dtype=float)
+    model = model or Custom(lambda x, m, b: m * x + b)
+    more = {"names": "mb", "epoch": np.arange(len(points))} | more
+    return make_run(f, points, data=data, params=params, model=model, columns=None, **more)
+
+
+def no_gradient(point):
+    raise AssertionError("this run needs no gradient")
 
 
 def bowl(point):

@@ -1,4 +1,4 @@
-"""Maps of basins against maps known beforehand: which side of a ridge a start is on."""
+"""Maps of basins against known ones: a start reaches the minimum on its side of a ridge."""
 
 from types import SimpleNamespace
 
@@ -13,7 +13,7 @@ from steepest.inspection.plots.basins import FILLS
 
 
 def double_well(nx=40, ny=30):
-    """Return the basins of (x² - 1)² + y², where x < 0 falls to (-1, 0) and x > 0 to (1, 0); none for |y| > 1.5."""
+    """Return the basins of (x² - 1)² + y²: x < 0 falls to (-1, 0) and x > 0 to (1, 0), but |y| > 1.5 to none."""
     grid_x, grid_y = np.linspace(-2, 2, nx), np.linspace(-2, 2, ny)
     labels = np.where(np.abs(grid_y)[:, None] > 1.5, -1, (grid_x > 0).astype(int) * np.ones((ny, 1), int))
     counts = np.bincount(labels[labels >= 0])
@@ -22,7 +22,7 @@ def double_well(nx=40, ny=30):
 
 
 def checks(count):
-    """Return a row of basins, one cell each, the last ones reached from two starts."""
+    """Return a row of basins, with two cells for each."""
     labels = np.repeat(np.arange(count), 2)[None, :]
     minima = np.column_stack([np.arange(count), np.zeros(count)])
     grid_x = np.arange(2 * count) / 2 - 0.25
@@ -68,14 +68,14 @@ def test_boundaries_run_between_the_cells_whose_labels_differ():
     ends = np.array(lines.get_segments())
     upright = ends[ends[:, 0, 0] == ends[:, 1, 0]]
     level = ends[ends[:, 0, 1] == ends[:, 1, 1]]
-    assert len(upright) == 22  # the ridge x = 0, in each row in which something was reached
+    assert len(upright) == 22  # the ridge x = 0, in each row in which a minimum is reached
     np.testing.assert_allclose(upright[..., 0], 0, atol=1e-12)
     assert len(level) == 2 * 40
     assert (np.abs(level[..., 1]) > 1.4).all()
     assert len(lines.get_segments()) == len(upright) + len(level)
 
 
-def test_minima_carry_their_numbers_and_the_map_too():
+def test_minima_and_map_are_numbered():
     display = BasinDisplay.from_basins(double_well()).plot()
     bold = {text.get_text(): text.get_position() for text in display.ax_.texts if text.get_weight() == "bold"}
     assert bold == {"1": (-1, 0), "2": (1, 0)}
@@ -88,7 +88,7 @@ def test_minima_carry_their_numbers_and_the_map_too():
         assert abs(x) > 0.06  # the cells on both sides of the ridge are at 2/39
 
 
-def test_legend_tells_value_and_share():
+def test_legend_shows_value_and_share():
     display = BasinDisplay.from_basins(double_well()).plot()
     assert legend(display) == ["1: 0 (36.7 %)", "2: 0.25 (36.7 %)", "none (26.7 %)"]
     assert (display.ax_.get_xlabel(), display.ax_.get_title()) == ("$u", "two wells")
@@ -100,9 +100,9 @@ def test_many_basins_repeat_their_colours_and_say_so(saved):
     drawn = np.asarray(mesh(display).get_array()).ravel()
     np.testing.assert_array_equal(drawn, np.repeat(np.arange(11) % 8, 2))
     assert "colours repeat after 8" in display.ax_.get_title()
-    told = legend(display)
-    assert told[:8] == [f"{k}: {(k - 1) / 4:.4g} ({100 * k / 66:.3g} %)" for k in range(4, 12)]
-    assert told[8:] == [f"3 more ({100 * 6 / 66:.3g} %)"]
+    lines = legend(display)
+    assert lines[:8] == [f"{k}: {(k - 1) / 4:.4g} ({100 * k / 66:.3g} %)" for k in range(4, 12)]
+    assert lines[8:] == [f"3 more ({100 * 6 / 66:.3g} %)"]
 
 
 def test_one_basin_and_none(saved):
@@ -125,7 +125,7 @@ def test_basins_are_drawn_on_the_axes_given_and_saved_transparently(saved):
     assert (pixels[..., 3] == 0).mean() > 0.1
 
 
-def test_basins_refuse_what_does_not_fit_together():
+def test_basins_refuse_arrays_that_do_not_fit_together():
     grid = [0, 1, 2], [0, 1]
     with pytest.raises(ValueError, match=r"labels have the shape \(3, 2\) on a grid of \(2, 3\): give labels\[y, x\]"):
         BasinDisplay(*grid, np.zeros((3, 2), int), [[0, 0]], [0], [6])

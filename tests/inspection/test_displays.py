@@ -1,12 +1,13 @@
-"""Displays against closed forms, and what is promised of every figure: transparent and legible."""
+"""Displays against closed forms, and the promises of every figure: transparent and legible."""
 
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from tests.inspection.runs import bowl, make_run, not_at_hand
+from tests.inspection.runs import bowl, make_fit, make_run, not_at_hand
 
+import steepest as st
 from steepest.inspection import (
     ContourDisplay,
     CurveDisplay,
@@ -17,6 +18,7 @@ from steepest.inspection import (
     save_figure,
 )
 from steepest.inspection.plots import style
+from steepest.models import Custom
 from steepest.trace import Outcome
 
 
@@ -30,18 +32,12 @@ def line_fit(rows=300, epochs=5, shape=(-1,)):
     x = np.linspace(0, 10, rows)
     points = np.column_stack([np.linspace(0, 30, epochs), np.full(epochs, 4.0)])
 
-    def predict(X):
+    def line(X, m, b):
         assert X.ndim == len(shape)
-        return 30 * X + 4
+        return m * X + b
 
-    return make_run(
-        lambda p: float((p[0] - 30) ** 2),
-        points,
-        names="mb",
-        epoch=np.arange(epochs),
-        data=(x.reshape(shape), 30 * x + 4),
-        predict=predict,
-    )
+    data, params = (x.reshape(shape), 30 * x + 4), {"m": 30.0, "b": 4.0}
+    return make_fit(lambda p: float((p[0] - 30) ** 2), points, data, params, model=Custom(line))
 
 
 def curve_run(**more):
@@ -98,7 +94,7 @@ def test_descent_thins_what_it_draws_and_keeps_the_extremes():
     value[[31_337, 77_777]] = 90, 80
     value[[5]] = 0
     drawn = DescentDisplay(np.arange(100_000), value, value).plot().ax_.lines[0]
-    assert len(drawn.get_xdata()) <= style.MOST + 2
+    assert len(drawn.get_xdata()) <= style.MAX_POINTS + 2
     assert {0, 5, 31_337, 77_777, 99_999} <= set(drawn.get_xdata())
 
 
@@ -302,8 +298,19 @@ def test_line_refuses_what_is_no_line():
         LineDisplay.from_run(fit)
     for run in (line_fit(), textbook()):
         run.data = None
-        with pytest.raises(ValueError, match=r"no data at hand for a line: use DescentDisplay"):
+        with pytest.raises(ValueError, match=r"a line needs the data of a fit and this run has none, .*: use Desc"):
             LineDisplay.from_run(run)
+
+
+@pytest.mark.parametrize("model", ["linear", "svm"])
+def test_a_fit_of_three_classes_is_drawn_as_its_descent(model):
+    x = np.linspace(-1, 1, 30)
+    label = np.repeat(["low", "middle", "high"], 10).tolist()
+    fit = st.fit_table({"x": x, "label": label}, target="label", model=model, held_out=0)
+    assert type(plot_run(fit)) is DescentDisplay
+    assert len(overview(fit).axes) == 2
+    with pytest.raises(ValueError, match=r"one output for each of 3 classes and a line needs a single output: use"):
+        LineDisplay.from_run(fit)
 
 
 def wide_fit():

@@ -1,4 +1,4 @@
-"""Arrows against the gradients of quadratics."""
+"""Arrows against the gradients of quadratic functions."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_arrows_go_uphill_in_proportion_to_the_slope_and_the_longest_is_nine_ten
     assert labels == ["uphill, slopes up to 5.408"]
 
 
-def test_downhill_turns_the_arrows_and_not_the_slopes():
+def test_downhill_reverses_the_arrows_and_not_the_slopes():
     up, down = of_bowl(), of_bowl(downhill=True)
     np.testing.assert_array_equal(up.slopes, down.slopes)
     np.testing.assert_allclose(drawn(up.plot()).U, -drawn(down.plot()).U)
@@ -57,13 +57,13 @@ def test_a_power_changes_lengths_and_keeps_directions(power):
     steepness = np.hypot(display.slopes[..., 0], display.slopes[..., 1])
     length = np.hypot(arrows[..., 0], arrows[..., 1])
     assert length[2, 2] == 0
-    there = steepness > 1e-9
-    np.testing.assert_allclose(length[there], steepness[there] ** power)
+    steep = steepness > 1e-9
+    np.testing.assert_allclose(length[steep], steepness[steep] ** power)
     cross = arrows[..., 0] * display.slopes[..., 1] - arrows[..., 1] * display.slopes[..., 0]
     np.testing.assert_allclose(cross, 0, atol=1e-12)
 
 
-def test_a_run_serves_its_gradient_at_every_point_and_its_path():
+def test_a_run_gives_its_gradient_at_every_point_and_its_path():
     run = make_run(
         lambda p: p[0] + 10 * p[1] ** 2,
         [[0, 1], [1, 0]],
@@ -94,7 +94,7 @@ def test_no_arrow_where_the_gradient_has_no_value(saved):
     assert np.reshape(mask, (4, 4))[2:].all()
 
 
-def test_a_plain_has_no_arrows(saved):
+def test_a_constant_has_no_arrows(saved):
     display = QuiverDisplay.from_function(lambda x, y: 1.0, lambda x, y: (0.0, 0.0), WINDOW)
     assert display.length == 0
     saved(display)
@@ -109,7 +109,7 @@ def test_arrows_are_drawn_on_the_axes_given_and_saved_transparently(saved):
     saved(QuiverDisplay.from_run(halving()))
 
 
-def test_arrows_say_what_they_can_not_do():
+def test_bad_arrows_are_refused():
     with pytest.raises(ValueError, match=r"the gradient has the shape \(3,\): return two numbers"):
         QuiverDisplay.from_function(lambda x, y: x, lambda x, y: (1, 2, 3), WINDOW)
     with pytest.raises(ValueError, match=r"arrows=0 and there must be one at least each way: give a whole number"):

@@ -1,4 +1,4 @@
-"""Races of plain descents on x² + y² against their closed form: the value falls by (1 - 2t)² a step."""
+"""Races of plain descents on x² + y² against their closed form: each step multiplies the value by (1 - 2t)²."""
 
 from types import SimpleNamespace
 
@@ -31,7 +31,7 @@ def curves(ax):
     return {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
 
 
-def test_gaps_are_above_the_best_value_that_any_run_has_seen():
+def test_gaps_are_above_the_best_value_that_any_run_reached():
     display = RaceDisplay.from_race(race(0.1, 0.25))
     k = np.arange(11)
     assert display.names == ["t = 0.1", "t = 0.25"]
@@ -51,7 +51,7 @@ def test_gaps_are_above_the_best_value_given():
         RaceDisplay.from_race(race(0.1), best=np.nan)
 
 
-def test_gaps_of_a_maximum_turn_round():
+def test_gaps_of_a_maximum_are_below_it():
     runs = {"up": make_run(lambda p: -bowl(p), [[2, 0], [1, 0], [0.5, 0]], maximized=True)}
     display = RaceDisplay.from_race(SimpleNamespace(runs=runs, title=""), best=0.0).plot()
     np.testing.assert_allclose(display.gaps[0], [4, 1, 0.25])
@@ -115,13 +115,13 @@ def test_paths_are_drawn_over_contour_lines_in_the_colours_of_the_gaps():
     np.testing.assert_allclose(display.contour.values, display.contour.grid_x**2 + display.contour.grid_y[:, None] ** 2)
 
 
-def test_contour_lines_look_around_all_the_paths_or_where_they_are_told():
+def test_contour_lines_cover_all_paths_or_the_window_given():
     field = SimpleNamespace(runs={"a": halving(start=(9, 4)), "b": halving(start=(-9, -4))}, title="")
     display = RaceDisplay.from_race(field)
     edge = 9 + (9 - 9 * 0.5**10) / 4
     np.testing.assert_allclose(display.contour.grid_x[[0, -1]], [-edge, edge])
-    told = RaceDisplay.from_race(field, window=((0, 1), (0, 2)), size=5)
-    np.testing.assert_allclose(told.contour.grid_y, np.linspace(0, 2, 5))
+    given = RaceDisplay.from_race(field, window=((0, 1), (0, 2)), size=5)
+    np.testing.assert_allclose(given.contour.grid_y, np.linspace(0, 2, 5))
 
 
 def test_twelve_runs_differ_in_colour_and_line_and_in_marker(saved):
@@ -136,7 +136,7 @@ def test_twelve_runs_differ_in_colour_and_line_and_in_marker(saved):
     box, page = display.ax_.get_legend().get_window_extent(), display.figure_.bbox
     assert page.x0 <= box.x0
     assert box.x1 <= page.x1
-    assert display.figure_.get_figheight() > 4.8  # so that the legend takes no room from the axes
+    assert display.figure_.get_figheight() > 4.8  # so that the legend takes no space from the axes
 
 
 def test_forty_eight_runs_differ():

@@ -24,7 +24,7 @@ def test_quotients_of_a_square_are_2x_plus_h():
     np.testing.assert_array_equal(display.x, np.linspace(-2, 2, 9))
     np.testing.assert_array_equal(display.value, display.x**2)
     np.testing.assert_array_equal(display.derivative, 2 * display.x)
-    # Every number here is a multiple of 1/16, and so exact in binary.
+    # Every number here is a multiple of 1/16, so there is no rounding.
     np.testing.assert_array_equal(display.quotients, 2 * display.x + display.h[:, None])
     np.testing.assert_array_equal(display.secant_slopes, [3, 2.5, 1.75])
     assert (display.tangent_slope, display.at, display.value_at) == (2, 1, 1)
@@ -119,7 +119,7 @@ def test_a_function_off_its_domain_leaves_a_gap(saved):
 
 
 @pytest.mark.parametrize("h", [(), (1.0, 0.0), (np.nan,), (np.inf,)])
-def test_steps_that_are_none_are_refused(h):
+def test_bad_steps_are_refused(h):
     with pytest.raises(ValueError, match=r"h=.* and each step must be finite and not zero: give one or more"):
         square(h=h)
 
@@ -135,13 +135,13 @@ def test_a_point_without_a_tangent_is_refused():
         SlopesDisplay.from_function(lambda x: mistaken, lambda x: 1.0, at=0)  # noqa: F821
 
 
-def test_a_legend_takes_the_columns_that_narrow_axes_have_room_for():
+def test_a_legend_has_the_columns_that_fit_above_narrow_axes():
     figure = Figure(figsize=(12, 4), layout="constrained")
     narrow, *_ = figure.subplots(1, 4)
     display = square().plot(narrow)
     figure.canvas.draw()
     for ax in display.axes_:
         assert ax.get_legend().get_window_extent().width < 1.2 * ax.get_window_extent().width
-    assert style.columns(["abc"] * 9, inches=5.5) == 4
-    assert style.columns(["a" * 30] * 2, inches=5.5) == 2
-    assert style.columns(["a" * 80], inches=1) == style.columns([], inches=1) == 1
+    assert style.legend_columns(["abc"] * 9, inches=5.5) == 4
+    assert style.legend_columns(["a" * 30] * 2, inches=5.5) == 2
+    assert style.legend_columns(["a" * 80], inches=1) == style.legend_columns([], inches=1) == 1

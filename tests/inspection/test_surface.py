@@ -1,4 +1,4 @@
-"""The surface against the function, and its path on it."""
+"""Surfaces against their functions, and the paths on them."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from steepest.inspection.plots import style
 from steepest.trace import Outcome
 
 
-def solid():
+def axes_3d():
     return Figure().add_subplot(projection="3d")
 
 
@@ -38,7 +38,7 @@ def test_surface_is_drawn_where_the_function_is_with_the_path_on_it(monkeypatch)
         return plot_surface(ax, *arrays, **look)
 
     monkeypatch.setattr(Axes3D, "plot_surface", spy)
-    display = SurfaceDisplay.from_run(halving(), size=20).plot(solid())
+    display = SurfaceDisplay.from_run(halving(), size=20).plot(axes_3d())
     ((x, y, height),) = drawn
     np.testing.assert_allclose(height, x**2 + y**2)
     np.testing.assert_allclose(x[0], display.grid_x)
@@ -51,7 +51,7 @@ def test_surface_is_drawn_where_the_function_is_with_the_path_on_it(monkeypatch)
     assert display.ax_.get_zlabel() == "value"
 
 
-def test_surface_stands_beside_its_contour_lines():
+def test_contour_lines_are_drawn_to_the_right_of_the_surface():
     display = SurfaceDisplay.from_run(halving()).plot()
     surface, contour = display.axes_
     assert (surface.name, contour.name) == ("3d", "rectilinear")
@@ -62,7 +62,7 @@ def test_surface_stands_beside_its_contour_lines():
 
 def test_surface_takes_three_dimensional_axes_alone_or_with_plain_ones():
     display = SurfaceDisplay.from_run(halving(), size=10)
-    alone = solid()
+    alone = axes_3d()
     assert display.plot(alone).axes_ == (alone,)
     figure = Figure()
     pair = figure.add_subplot(1, 2, 1, projection="3d"), figure.add_subplot(1, 2, 2)
@@ -74,18 +74,18 @@ def test_surface_takes_three_dimensional_axes_alone_or_with_plain_ones():
 def test_surface_refuses_axes_that_it_can_not_use():
     display = SurfaceDisplay.from_run(halving(), size=10)
     flat = Figure().add_subplot()
-    for given in (flat, [flat, solid()]):
+    for given in (flat, [flat, axes_3d()]):
         with pytest.raises(ValueError, match=r"axes given for the surface are flat, and .*add_subplot\(projection="):
             display.plot(given)
     with pytest.raises(ValueError, match=r"second axes given are three-dimensional, and contour lines need flat"):
-        display.plot([solid(), solid()])
+        display.plot([axes_3d(), axes_3d()])
     with pytest.raises(ValueError, match=r"got 3 axes, and a surface is drawn on 2 side by side: give"):
-        display.plot([solid(), flat, flat])
-    with pytest.raises(ValueError, match=r"the run has 1 parameters \(x\) and this picture needs exactly 2"):
+        display.plot([axes_3d(), flat, flat])
+    with pytest.raises(ValueError, match=r"the run has 1 parameter \(x\) and this picture needs exactly 2"):
         SurfaceDisplay.from_run(make_run(lambda p: p[0], [[1], [2]]))
 
 
-def test_surface_has_transparent_panes_and_grey_words(saved):
+def test_surface_has_transparent_panes_and_grey_text(saved):
     display = SurfaceDisplay.from_run(halving())
     saved(display)
     for axis in (display.ax_.xaxis, display.ax_.yaxis, display.ax_.zaxis):
@@ -96,7 +96,7 @@ def test_surface_has_transparent_panes_and_grey_words(saved):
 
 
 def test_surface_draws_nothing_outside_its_box():
-    display = SurfaceDisplay.from_run(halving(), window=((-1, 5), (-1, 5)), size=10).plot(solid())
+    display = SurfaceDisplay.from_run(halving(), window=((-1, 5), (-1, 5)), size=10).plot(axes_3d())
     path = drawn_path(display.ax_)
     assert np.nanmax(path[:, 0]) <= 5
     assert np.isnan(path[0]).all()
@@ -117,7 +117,7 @@ def test_surface_of_a_run_that_blew_up_and_of_one_that_was_loaded(saved):
     saved(SurfaceDisplay.from_run(blown, size=10))
     saved(SurfaceDisplay.from_run(make_run(lambda p: 1e300 * p[0] ** 3, [[1, 1], [-2, 1]]), size=10))
     loaded = halving(evaluate=not_at_hand)
-    display = SurfaceDisplay.from_run(loaded).plot(solid())
+    display = SurfaceDisplay.from_run(loaded).plot(axes_3d())
     assert display.values is None
     assert display.ax_.get_title() == "a title (function not at hand)"
     assert len(drawn_path(display.ax_)) == 11

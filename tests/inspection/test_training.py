@@ -1,9 +1,9 @@
-"""The lines of a fit at its epochs against the parameters of its trace."""
+"""The lines of a fit at several epochs against the parameters in its trace."""
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from tests.inspection.runs import make_run
+from tests.inspection.runs import make_fit
 
 import steepest as st
 from steepest.inspection import TrainingDisplay, plot_run
@@ -15,10 +15,8 @@ def learning(epochs=9, model=None, params=None, shape=(-1,), **more):
     x = np.linspace(0, 10, 11)
     slopes = 8 * (1 - 0.5 ** np.arange(epochs))
     points = np.column_stack([slopes, np.zeros(epochs)])
-    best = params or {"m": slopes[-1], "b": 0.0}
-    run = make_run(lambda p: (p[0] - 8) ** 2, points, names="mb", epoch=np.arange(epochs), **more)
-    run.data, run.params, run.model = (x.reshape(shape), 8 * x), best, model or Custom(lambda x, m, b: m * x + b)
-    return run
+    params = params or {"m": slopes[-1], "b": 0.0}
+    return make_fit(lambda p: (p[0] - 8) ** 2, points, (x.reshape(shape), 8 * x), params, model, **more)
 
 
 def test_lines_are_those_of_the_parameters_at_their_epochs():
@@ -29,8 +27,8 @@ def test_lines_are_those_of_the_parameters_at_their_epochs():
     np.testing.assert_allclose(display.descent.value, 64 * 0.25 ** np.arange(9))
 
 
-def test_epochs_left_out_are_those_that_tell_most():
-    # Of √loss, 2/3 of the start's is first passed at epoch 1, and 1/3 at epoch 2.
+def test_default_epochs_are_the_start_and_two_on_the_way_to_the_best():
+    # √loss first falls below 2/3 of its start at epoch 1, and below 1/3 at epoch 2.
     np.testing.assert_array_equal(TrainingDisplay.from_run(learning()).epochs, [0, 1, 2])
     np.testing.assert_array_equal(TrainingDisplay.from_run(learning(epochs=2)).epochs, [0])
     assert TrainingDisplay.from_run(learning(epochs=1)).epochs.size == 0
@@ -47,8 +45,8 @@ def test_a_linear_model_takes_its_coefficients_from_the_row():
 def test_nested_parameters_are_laid_out_as_the_trace_names_them():
     params = {"p": {"w": 1.0, "both": (np.array([0.0, 0.0]), 5.0)}}
     model = Custom(lambda x, p: p["w"] * x + p["both"][0][1] + 100 * p["both"][1])
-    run = make_run(lambda p: p[0] ** 2, [[2.0, 3.0, 4.0, 5.0], [1.0, 0, 0, 5]], names="abcd", epoch=np.arange(2))
-    run.data, run.params, run.model = (np.array([0.0, 1.0]), np.array([0.0, 1.0])), params, model
+    data = np.array([0.0, 1.0]), np.array([0.0, 1.0])
+    run = make_fit(lambda p: p[0] ** 2, [[2.0, 3.0, 4.0, 5.0], [1.0, 0, 0, 5]], data, params, model, names="abcd")
     np.testing.assert_allclose(TrainingDisplay.from_run(run, epochs=[0], size=2).curves, [[504, 506]])
 
 
@@ -84,7 +82,7 @@ def test_lines_and_loss_are_drawn_alike():
     assert (left.get_title(), upper.get_title()) == ("a title", "")
 
 
-def test_a_start_far_off_does_not_press_the_data_flat():
+def test_a_start_far_off_does_not_squeeze_the_data():
     run = learning()
     run.trace.x[0] = 1e6, 1e6
     display = TrainingDisplay.from_run(run, epochs=[0]).plot()
@@ -124,5 +122,5 @@ def test_training_refuses_epochs_before_the_first_and_runs_without_data():
         TrainingDisplay.from_run(learning(), epochs=[-1])
     run = learning()
     run.data = None
-    with pytest.raises(ValueError, match=r"no data at hand for a line"):
+    with pytest.raises(ValueError, match=r"a line needs the data of a fit"):
         TrainingDisplay.from_run(run)

@@ -1,4 +1,4 @@
-"""Basin maps: minima known in closed form, counts that symmetry dictates, and each start as it would go alone."""
+"""Basin maps: minima in closed form, counts known by symmetry, and descents from single starts."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_himmelblau_has_four_basins():
     assert found.counts.sum() == 3600
     assert found.labels.shape == (60, 60)
     np.testing.assert_array_equal(np.bincount(found.labels.ravel()), found.counts)
-    # Some starts, each descended alone.
+    # Descents from single starts lead to the same minima.
     for i, j in [(0, 0), (59, 59), (5, 50), (50, 5), (30, 12), (44, 31)]:
         start = (found.grid_x[j], found.grid_y[i])
         alone = st.minimize(himmelblau, start, direction="plain", tolerance=1e-10)
@@ -36,13 +36,13 @@ def test_symmetry_makes_the_counts_equal(rule):
     found = st.basins(wells, ((-2, 2), (-2, 2)), size=20, **rule)
     assert found.minima.round(3).tolist() == [[-1, -1], [-1, 1], [1, -1], [1, 1]]
     assert found.counts.tolist() == [100] * 4
-    # Short steps straight down never cross the axes, where the slope is along them.
+    # Short steps of plain descent never cross the axes, because the gradient there is along them.
     if "step" in rule:
         expected = (found.grid_x > 0) * 2 + (found.grid_y > 0)[:, None]
         np.testing.assert_array_equal(found.labels, expected)
 
 
-def test_a_saddle_and_a_ridge_are_no_minimum():
+def test_a_saddle_and_a_ridge_lead_to_no_minimum():
     found = st.basins(wells, ((-2, 2), (-2, 2)), size=21)
     middle = 10
     assert found.labels[middle, middle] == -1
@@ -58,7 +58,7 @@ def test_maxima_are_best_first():
     assert np.all(np.diff(found.values) < 0)
 
 
-def test_where_the_function_is_not_finite():
+def test_starts_at_which_the_function_is_not_finite():
     found = st.basins(lambda x, y: x - np.log(x) + y**2, ((-1, 3), (-1, 1)), size=16)
     np.testing.assert_allclose(found.minima, [[1, 0]], atol=1e-4)
     assert np.all(found.labels[:, found.grid_x < 0] == -1)
@@ -83,7 +83,7 @@ def test_code_that_cannot_be_traced():
         (lambda: st.basins(wells, ((-2, 2), (-2, 2)), size=6.0), "a whole number"),
         (lambda: st.basins(wells, ((-2, 2), (-2, 2)), iterations=0), "1 or more"),
         (lambda: st.basins(lambda x, y, z: x, ((-2, 2), (-2, 2))), "the function takes 3"),
-        (lambda: st.basins(wells, ((-2, 2), (-2, 2)), step=lambda k: 0.1), "takes a rule of this library"),
+        (lambda: st.basins(wells, ((-2, 2), (-2, 2)), step=lambda k: 0.1), "takes rules of this library"),
         (lambda: st.basins(lambda x, y: x * np.nan, ((-2, 2), (-2, 2))), "not finite at any"),
         (lambda: st.basins(wells, ((-2, 2), (-2, 2)), direction="plane"), "did you mean 'plain'"),
     ],

@@ -1,4 +1,4 @@
-"""Descents of functions, held against closed forms, optax, SciPy and the properties that must hold."""
+"""Descents of functions against closed forms, optax, SciPy and properties that must hold."""
 
 import itertools
 import textwrap
@@ -63,7 +63,7 @@ class TestTextbook:
         np.testing.assert_allclose(run.trace.step_size[1:], [0.2] * 3 + [0.05] * 5)
         np.testing.assert_allclose(run.trace.x[-1], 9 * 0.6**3 * 0.9**5, rtol=1e-13)
 
-    def test_long_runs_cross_chunks_without_a_seam(self):
+    def test_long_runs_are_continuous_across_chunks(self):
         run = st.minimize(lambda x: 0.5 * x**2, 1.0, step=1e-3, iterations=9_000)
         assert len(run.trace) == 9_001
         np.testing.assert_array_equal(run.trace.iteration, np.arange(9_001))
@@ -112,13 +112,13 @@ def optax_path(transformation, x, iterations):
 class TestOptax:
     start = (-1.2, 1.0, 0.5)
 
-    def test_rule_walks_the_path_of_optax(self, rule):
+    def test_rule_follows_the_path_of_optax(self, rule):
         direction, theirs = RULES[rule]
         run = st.minimize(rosenbrock, self.start, direction=direction, step=0.001, iterations=40)
         np.testing.assert_allclose(run.trace.x, optax_path(theirs, self.start, 40), rtol=1e-12, atol=1e-12)
 
     @pytest.mark.parametrize("engine", ["eager", "differences"])
-    def test_plain_loop_walks_it_too(self, rule, engine):
+    def test_python_loop_follows_it_too(self, rule, engine):
         direction, theirs = RULES[rule]
         run = st.minimize(ENGINES[engine], self.start, direction=direction, step=0.001, iterations=15)
         assert run.kind == engine
@@ -131,8 +131,8 @@ class TestOptax:
         np.testing.assert_allclose(run.trace.x, optax_path(theirs, self.start, 40), rtol=1e-12, atol=1e-12)
 
 
-def test_nesterov_with_restart_ends_sooner_and_never_swings_back():
-    """On an ill-conditioned quadratic the velocity swings; O'Donoghue and Candès drop it there."""
+def test_nesterov_with_restart_ends_sooner_and_oscillates_less():
+    """On an ill-conditioned quadratic the velocity oscillates; the restart of O'Donoghue and Candès resets it."""
     weights = np.array([1.0, 1000.0])
 
     def values(restart):
@@ -140,10 +140,10 @@ def test_nesterov_with_restart_ends_sooner_and_never_swings_back():
         f = lambda x: 0.5 * np.sum(weights * x * x)  # noqa: E731
         return st.minimize(f, (1.0, 1.0), direction=rule, step=0.0009, iterations=400).trace.value
 
-    swinging, restarted = values(False), values(True)
-    assert restarted[-1] < 1e-6 * swinging[-1]
-    # A restart drops the velocity as soon as it leads uphill, so the value rises by one step's worth at most.
-    assert np.diff(restarted).max() <= 0.01 * np.diff(swinging).max()
+    oscillating, restarted = values(False), values(True)
+    assert restarted[-1] < 1e-6 * oscillating[-1]
+    # A restart resets the velocity as soon as it leads uphill, so the value rises during one step at most.
+    assert np.diff(restarted).max() <= 0.01 * np.diff(oscillating).max()
 
 
 HYPER = {
@@ -172,22 +172,22 @@ SEARCHES = {
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_optax_that_calls_the_function_walks_its_path(search):
+def test_optax_that_calls_the_function_follows_its_path(search):
     theirs, start = SEARCHES[search], (-1.2, 1.0, 0.5)
     run = st.minimize(rosenbrock, start, direction=theirs, iterations=25)
-    # Its search multiplies differences in rounding from step to step.
+    # Its line search amplifies rounding errors from step to step.
     np.testing.assert_allclose(run.trace.x, optax_path(theirs, start, 25), rtol=1e-7, atol=1e-7)
     mirrored = st.maximize(lambda x: -rosenbrock(x), start, direction=theirs, iterations=25)
     np.testing.assert_allclose(mirrored.trace.x, run.trace.x, rtol=1e-12)
 
 
 def test_optax_that_calls_a_function_that_cannot_be_traced():
-    with pytest.raises(ValueError, match="calls the function by itself, and this function can't be traced"):
+    with pytest.raises(ValueError, match="calls the function itself, and this function can't be traced"):
         st.minimize(ENGINES["differences"], (-1.2, 1.0), direction=optax.lbfgs())
 
 
 BY_TRIAL = [{}, {"direction": "plain"}, {"step": "wolfe"}, {"direction": "nesterov", "step": "wolfe"}]
-# Thousands of steps straight down the valley, each traced anew, would take minutes.
+# Plain descent takes thousands of steps down the valley. Traced again in each, they would take minutes.
 SEARCHED = [(rule, engine) for rule in BY_TRIAL for engine in ENGINES if engine != "eager" or not rule]
 
 
@@ -198,13 +198,13 @@ def test_searches_find_the_minimum_of_rosenbrock(rule, engine):
     assert run.kind == engine
     assert run.fun <= 1e-5 * 24.2
     assert run.fun == rosenbrock(run.x)
-    # Straight down the size may raise the value for a while.
+    # Plain descent has a nonmonotone search, which lets the value rise for a while.
     back = 10 if rule == {"direction": "plain"} else 1
     highest = [run.trace.value[max(k - back, 0) : k].max() for k in range(1, len(run.trace))]
     assert np.all(run.trace.value[1:] - highest <= 1e-12)
 
 
-def test_armijo_rows_keep_the_condition():
+def test_armijo_rows_satisfy_the_condition():
     run = st.minimize(rosenbrock, (-1.2, 1.0), step=st.steps.Armijo(fraction=0.1), tolerance=1e-3)
     value, gnorm, t = run.trace.value, run.trace.gradient_norm, run.trace.step_size
     assert np.all(value[1:] <= value[:-1] - 0.1 * t[1:] * gnorm[:-1] ** 2 * (1 - 1e-12))
@@ -334,13 +334,13 @@ class TestOutcomes:
         assert "rises without end" in run.message
 
     @pytest.mark.parametrize("f", [lambda x: x, lambda x: x * (x - 1.5), lambda x: np.log(x - 0.5)])
-    def test_a_search_comes_to_the_wall_and_says_so(self, f):
+    def test_a_search_stops_at_the_edge_of_the_domain_and_says_so(self, f):
         run = st.minimize(lambda x: np.where(x >= 1, f(x), np.nan), 9.0)
         assert run.x == pytest.approx(1.0, abs=1e-12)
         assert run.outcome is Outcome.STALLED
         assert "edge" in run.message
 
-    def test_a_wall_of_nan_ends_a_fixed_step_and_not_a_search(self):
+    def test_nan_ends_a_run_with_a_fixed_step_and_not_a_search(self):
         def f(x):
             return x - np.log(x)
 
@@ -351,7 +351,7 @@ class TestOutcomes:
         assert searched.outcome is Outcome.CONVERGED
         assert float(searched.x) == pytest.approx(1, abs=1e-3)
 
-    def test_function_that_raises_on_the_way(self):
+    def test_function_that_raises_during_the_run(self):
         calls = []
 
         def f(x):
@@ -447,7 +447,7 @@ class TestReuse:
         assert float(fit(np.array([1.0, 3.0])).x) == pytest.approx(2)
         assert float(fit(np.array([5.0, 7.0])).x) == pytest.approx(6)
 
-    def test_state_that_changes_under_the_run_is_not_believed(self):
+    def test_state_that_changes_during_the_run_is_noticed(self):
         class Box:
             target = 1.0
 
@@ -549,7 +549,7 @@ def test_process_wide_settings_stay_as_they_were():
     assert not jax.config.jax_enable_x64
 
 
-def test_rules_with_the_same_numbers_are_not_taken_for_one_another():
+def test_rules_with_the_same_numbers_are_not_confused():
     import jax
 
     structures = [jax.tree_util.tree_structure(rule(0.8)) for rule in (st.directions.Momentum, st.directions.Nesterov)]
@@ -557,7 +557,7 @@ def test_rules_with_the_same_numbers_are_not_taken_for_one_another():
 
 
 RIDGES = {
-    # f, start, value and how many minima share it
+    # The function, the start, the least value, and the number of minima with this value.
     "two valleys": (lambda x, y: x**2 - y**2 + y**4, (1.0, 0.0), -0.25),
     "at the very top": (lambda x: x**4 - x**2, 0.0, -0.25),
     "four valleys": (lambda x, y: (x**2 - 1) ** 2 + (y**2 - 1) ** 2, (0.0, 0.0), 0.0),
@@ -578,7 +578,7 @@ def test_a_saddle_is_left_along_its_negative_curvature(name):
     np.testing.assert_allclose(up.x, run.x)
 
 
-def test_a_saddle_stays_where_the_way_down_never_ends_or_the_step_was_the_users():
+def test_a_saddle_is_not_left_if_f_is_unbounded_or_the_step_is_the_users():
     run = st.minimize(lambda x, y: x**2 - y**2, (1.0, 0.0))
     assert run.outcome is Outcome.SADDLE
     assert "along which the value falls without end" in run.message
@@ -597,7 +597,7 @@ def test_a_saddle_is_left_inside_the_box():
 
 @pytest.mark.parametrize("unit", [1.0, 1e-3, 1e3])
 @pytest.mark.parametrize("start", [0.0, 1e-9])
-def test_a_saddle_shows_whatever_the_unit(unit, start):
+def test_a_saddle_is_found_in_any_unit(unit, start):
     run = st.minimize(lambda x, y: (x - 1) ** 2 - (unit * y) ** 2 + (unit * y) ** 4, (3.0, start))
     assert run.success, run.message
     assert run.fun == pytest.approx(-0.25, abs=1e-7)
@@ -608,7 +608,7 @@ DEGENERATE = [(lambda x: x**3, 1.0), (lambda x, y: x**2 + y**3, (1.0, 1.0)), (la
 
 @pytest.mark.parametrize("case", range(len(DEGENERATE)))
 @pytest.mark.parametrize("rule", [{}, {"step": "armijo", "tolerance": 1e-3}], ids=str)
-def test_a_flat_place_on_the_way_down_is_no_minimum(case, rule):
+def test_a_flat_part_of_an_unbounded_function_is_no_minimum(case, rule):
     run = st.minimize(*DEGENERATE[case], **rule)
     assert run.outcome in (Outcome.UNBOUNDED, Outcome.SADDLE), run.message
 
@@ -630,14 +630,14 @@ def test_values_for_audits_and_saddles_count_too(most):
     assert run.nfev <= most
 
 
-def test_a_probe_keeps_to_the_limit():
+def test_a_probe_respects_the_limit():
     units = np.logspace(-3, 3, 9)
     run = st.minimize(lambda x: (100 * np.diff(x * units) ** 2).sum() + ((x * units - 1) ** 4).sum(), np.zeros(9),
         evaluations=85)  # fmt: skip
     assert run.nfev <= 85
 
 
-def test_no_saddle_is_left_past_the_iterations_asked_for():
+def test_no_saddle_is_left_after_the_last_iteration():
     run = st.minimize(two_wells, (3.0, 0.0), iterations=1)
     assert (run.outcome, run.nit) == (Outcome.SADDLE, 1)
 
@@ -660,27 +660,27 @@ def test_a_function_that_raises_far_from_a_saddle_ends_in_a_run():
     assert "outside" in run.message
 
 
-def test_an_optimum_that_is_none_is_named():
+def test_a_wrong_optimum_is_reported():
     run = st.minimize(lambda x, y: x * x + 9 * y * y, (1.0, 1.0), step=st.steps.Polyak(optimum=1.0))
     assert "the optimum given, 1, has been reached and is not the minimum" in run.message
     assert not run.success
 
 
-def test_a_value_that_falls_for_ever_by_less_than_was_asked_has_no_minimum_all_the_same():
+def test_a_value_that_falls_without_end_has_no_minimum_even_within_the_tolerance():
     run = st.minimize(lambda x: np.exp(-x), 0.0, tolerance=1e-8)
     assert (run.outcome, run.success) == (Outcome.NO_FINITE_OPTIMUM, False), run.message
     assert run.fun <= 1e-8
 
 
 @pytest.mark.parametrize("start", [(1.0, 1e-9), (1.0000001, 1e-8), (1.0, 0.0)])
-def test_a_start_beside_the_minimum_converges_at_once(start):
+def test_a_start_near_the_minimum_converges_at_once(start):
     run = st.minimize(lambda x, y: x - np.log(x) + y**2, start, tolerance=1e-10)
     assert run.success, run.message
     assert run.nit <= 3
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e3, 3e3])
-def test_a_right_slope_is_believed_where_a_step_is_long(unit):
+def test_a_right_gradient_is_accepted_even_with_long_steps(unit):
     run = st.minimize(lambda x: np.cos(unit * x + 1), 0.0)
     assert run.kind == "traced", run.why
     assert run.success

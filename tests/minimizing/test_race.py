@@ -1,4 +1,4 @@
-"""Races: each rule as it would run alone, on equal budgets."""
+"""Races: each rule runs as it does alone, with equal budgets."""
 
 import itertools
 
@@ -23,7 +23,7 @@ RULES = {
 }
 
 
-def test_each_runs_as_it_would_alone():
+def test_each_runs_as_it_does_alone():
     race = st.race(bowl, (9, 9), RULES, iterations=30)
     assert race.names == list(RULES)
     k = np.arange(31)
@@ -44,6 +44,12 @@ def test_the_ranking_is_by_value_and_then_by_cost():
     lines = str(race).splitlines()
     assert len(lines) == len(RULES) + 1
     assert lines[0].split()[:2] == ["1.", "exact"]
+
+
+@pytest.mark.parametrize("step", [st.steps.AdGD(), st.steps.BarzilaiBorwein(), st.steps.DoG()])
+def test_a_step_that_adapts_may_be_an_object(step):
+    race = st.race(bowl, (9, 9), {"a": step, "b": {"step": step}}, iterations=20)
+    np.testing.assert_array_equal(race.runs["a"].trace.x, race.runs["b"].trace.x)
 
 
 def test_budgets_are_equal():

@@ -1,4 +1,4 @@
-"""Restarts and random starts: side by side as alone, reproducible, and the best of all."""
+"""Restarts and random starts: parallel runs equal single ones, seeds reproduce them, the best is returned."""
 
 import math
 import textwrap
@@ -21,7 +21,7 @@ def rastrigin(x):
     return 10 * len(x) + np.sum(x**2 - 10 * np.cos(2 * np.pi * x))
 
 
-def test_side_by_side_as_alone():
+def test_parallel_runs_equal_single_ones():
     run = st.minimize(himmelblau, (0, 0), restarts=11, rng=0)
     assert len(run.runs) == 12
     for lane in run.runs:
@@ -32,7 +32,7 @@ def test_side_by_side_as_alone():
 
 
 @pytest.mark.parametrize("rule", [{"step": 0.01}, {"step": lambda k: 0.01 / (1 + k)}, {"direction": "plain"}])
-def test_side_by_side_by_other_rules(rule):
+def test_parallel_runs_by_other_rules_equal_single_ones(rule):
     run = st.minimize(himmelblau, (0, 0), restarts=4, rng=1, iterations=60, **rule)
     for lane in run.runs:
         alone = st.minimize(himmelblau, lane.trace.x[0], iterations=60, **rule)
@@ -43,7 +43,7 @@ def test_the_best_is_returned_with_all():
     run = st.minimize(rastrigin, np.full(2, 4.2), restarts=60, bounds=[(-5, 5)] * 2, rng=0)
     assert run.fun == min(each.fun for each in run.runs)
     assert len(run.runs) == 61
-    # Each cell of the lattice has a minimum of its own.
+    # Each cell of the lattice has its own minimum.
     assert len({tuple(each.x.round(2)) for each in run.runs}) > 10
     assert "starts" in str(run)
     top = st.maximize(lambda x: -rastrigin(x), np.full(2, 4.2), restarts=8, bounds=[(-5, 5)] * 2, rng=0)
@@ -179,7 +179,7 @@ def test_a_map_of_basins_says_that_it_was_interrupted():
 
 
 def test_no_group_of_restarts_begins_after_an_interrupt():
-    # The last lane of the first group is at its minimum from the start, and so has ended before the others.
+    # The last lane of the first group starts at its minimum, so it ends before the others.
     code, out, err = interrupted(
         "import numpy as np, steepest as st\n"
         "f = lambda x: 1e-6 * x**2\n"

@@ -118,16 +118,16 @@ def test_its_link_is_the_best_of_all_constants(loss, y, outside):
 
 
 @of(lambda loss: loss.smoothing(np.arange(4.0), np.ones(4)) is not None)
-def test_softened_it_nears_the_loss(loss, y, outside):
+def test_the_smoothed_loss_converges_to_the_loss(loss, y, outside):
     y = np.array(y)
-    z, apart, soft = np.linspace(-4, 4, 4), [], loss.smoothing(y, np.ones(4))
-    hardest = loss.hardest or 1e-9
-    for smoothing in (soft, (soft + hardest) / 2, hardest):
+    z, errors, first = np.linspace(-4, 4, 4), [], loss.smoothing(y, np.ones(4))
+    last = loss.least_smoothing or 1e-9
+    for smoothing in (first, (first + last) / 2, last):
         value, slope, _ = of_rows(loss, z, y, smoothing)
-        apart.append(np.abs(value - outside(z, y)).max())
+        errors.append(np.abs(value - outside(z, y)).max())
         assert np.all(np.abs(slope) <= 1.4 + 1e-12)
-    assert apart[0] >= apart[1] > apart[2]
-    assert apart[2] < 1e-8
+    assert errors[0] >= errors[1] > errors[2]
+    assert errors[2] < 1e-8
 
 
 class TestSoftmax:
@@ -170,7 +170,7 @@ class TestWords:
             (losses.log_loss, -0.5, "row 3 has -0.5"),
             (losses.hinge, 0.5, "the hinge takes targets of 0 and 1, and row 3 has 0.5"),
             (losses.squared_hinge, -1.0, "the squared hinge takes targets of 0 and 1, and row 3 has -1"),
-            (losses.poisson, -1.0, "the Poisson loss takes targets from 0 up, and row 3 has -1"),
+            (losses.poisson, -1.0, "the Poisson loss takes targets of 0 or more, and row 3 has -1"),
             (losses.gamma, 0.0, "the Gamma loss takes targets above 0, and row 3 has 0"),
             (losses.gamma, -2.0, "the Gamma loss takes targets above 0, and row 3 has -2"),
             (losses.softmax, 0.5, "softmax takes classes numbered from 0, and row 3 has 0.5"),

@@ -1,4 +1,4 @@
-"""What a descent with nothing to tune is held to: standard functions, quadratics and models on raw columns."""
+"""Problems that a descent must solve without tuning: standard functions, quadratics, and models on raw columns."""
 
 from tests.problems.classics import classics
 from tests.problems.glm import glms

@@ -1,7 +1,7 @@
-"""The standard functions of `tests.functions`, each as a problem with the minima that were found below its start.
+"""The standard functions of `tests.functions` as problems, with the minima that a descent from the start may reach.
 
-All 35 of Moré, Garbow and Hillstrom are among them. Left out are those with a kink where the minimum is, those
-without a minimum, and the second way of writing a function that is there already: Watson's is in `larger`.
+All 35 of Moré, Garbow and Hillstrom are among them. Functions with a kink at the minimum are left out, as are those
+without a minimum, and second versions of a function that is there already. Watson's function is in `larger`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def of_a_vector(case: Standard) -> Callable[[Any], Any]:
 
 
 def helical_valley(x):
-    """Return number 7 of Moré, Garbow and Hillstrom, the half turn where x₁ < 0 told by the arctangent of both.
+    """Return number 7 of Moré, Garbow and Hillstrom, with the angle by arctan2 and not by two cases of arctan.
 
     Their angle runs from -1/4 to 3/4 of a turn, and that of the arctangent from -1/2 to 1/2.
     """
@@ -46,14 +46,14 @@ def classics() -> list[Problem]:
 
 
 def minima_of(case: Standard) -> Iterator[float]:
-    """Yield what is known of the minima of a standard function, here and there."""
+    """Yield the known minima of a standard function, from `STANDARD` and from `ALSO`."""
     if case.minimum is not None:
         yield case.minimum
     yield from case.also
     yield from ALSO.get(case.name, ())
 
 
-# Minima that `STANDARD` does not name: closed forms, and what Newton's steps end in from where descents ended.
+# Minima that `STANDARD` does not list: closed forms, and where Newton steps lead from the ends of descents.
 ALSO: dict[str, tuple[float, ...]] = {
     # As one of the variables goes to -∞.
     "compliance": (4.25,),

@@ -1,6 +1,6 @@
 """Generalised linear models on raw columns, as plain functions of the intercept and the coefficients.
 
-The least value of each is computed by another way than descent: Newton's method on standardised columns.
+The minimum of each is computed without the library, by Newton's method on standardised columns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def logistic(z: Any, y: Any) -> Any:
 
 
 def poisson(z: Any, y: Any) -> Any:
-    """Return the loss of log rates z for counts, up to what counts alone add."""
+    """Return the loss of log rates z for counts, up to a constant of the counts."""
     return np.exp(z) - y * z
 
 
@@ -36,7 +36,7 @@ def chance(z: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(z / 2))
 
 
-# First and second derivatives of the losses by z, for the reference alone.
+# First and second derivatives of the losses by z, which only the reference uses.
 SLOPES = {
     logistic: (lambda z, y: chance(z) - y, lambda z, y: chance(z) * chance(-z)),
     poisson: (lambda z, y: np.exp(z) - y, lambda z, y: np.exp(z)),
@@ -45,7 +45,7 @@ SLOPES = {
 
 
 def objective(loss: Loss, X: np.ndarray, y: np.ndarray, ridge: float) -> Callable[[Any], Any]:
-    """Return mean loss + ridge/2 ‖w‖², with the intercept first in the point and free of the penalty."""
+    """Return mean loss + ridge/2 ‖w‖²; the point begins with the intercept, which is not penalised."""
 
     def value(point: Any) -> Any:
         return np.mean(loss(point[0] + X @ point[1:], y)) + 0.5 * ridge * np.sum(point[1:] ** 2)
@@ -55,7 +55,7 @@ def objective(loss: Loss, X: np.ndarray, y: np.ndarray, ridge: float) -> Callabl
 
 def least(loss: Loss, X: np.ndarray, y: np.ndarray, ridge: float) -> float:
     """Return the minimum by Newton's method with halved steps, on columns of mean 0 and deviation 1."""
-    slope, bend = SLOPES[loss]
+    slope, curvature = SLOPES[loss]
     deviation = X.std(axis=0)
     table = np.column_stack([np.ones(len(y)), (X - X.mean(axis=0)) / deviation])
     penalty = np.concatenate([[0.0], ridge / deviation**2])
@@ -67,7 +67,7 @@ def least(loss: Loss, X: np.ndarray, y: np.ndarray, ridge: float) -> float:
     for _ in range(200):
         z = table @ point
         gradient = table.T @ slope(z, y) / len(y) + penalty * point
-        hessian = (table.T * bend(z, y)) @ table / len(y) + np.diag(penalty)
+        hessian = (table.T * curvature(z, y)) @ table / len(y) + np.diag(penalty)
         step, t = np.linalg.solve(hessian, gradient), 1.0
         while t > 1e-10 and not value(point - t * step) < value(point):
             t /= 2
@@ -78,17 +78,17 @@ def least(loss: Loss, X: np.ndarray, y: np.ndarray, ridge: float) -> float:
 
 
 def counts(table: Table) -> Table:
-    """Return a table whose target is counted in tens, as whole numbers."""
+    """Return a table with the target divided by 10 and rounded to whole numbers."""
     return table[0], np.round(table[1] / 10)
 
 
 def first_class(table: Table) -> Table:
-    """Return a table whose target is whether a row is of the first class."""
+    """Return a table whose target is 1 for rows of the first class, else 0."""
     return table[0], (table[1] == 0).astype(float)
 
 
 def in_all_scales(kind: str) -> Table:
-    """Return 400 rows of columns with scales 1e-3 to 1e4 and means of their own, correlated in part."""
+    """Return 400 rows of partly correlated columns, with scales from 1e-3 to 1e4 and various means."""
     draws = np.random.default_rng(len(kind))
     rows = draws.standard_normal((400, 8)) @ (np.eye(8) + 0.4 * draws.standard_normal((8, 8)))
     score = rows @ draws.uniform(-0.5, 0.5, 8)
@@ -102,7 +102,7 @@ def in_all_scales(kind: str) -> Table:
 
 
 def models() -> dict[str, tuple[Loss, Table, float]]:
-    """Return nine models by name: loss, table and ridge, on bundled tables and on made ones."""
+    """Return nine models by name: loss, table and ridge, on bundled and on generated tables."""
     cancer, wine = load_breast_cancer(return_X_y=True), load_wine(return_X_y=True)
     diabetes = load_diabetes(return_X_y=True, scaled=False)
     return {

@@ -1,8 +1,8 @@
-"""Standard functions of ten variables and more: those of `tests.functions` that take any number, and of CUTE.
+"""Standard functions of ten variables and more: from `tests.functions` if they take any number, and from CUTE.
 
-The latter are of Bongartz, Conn, Gould and Toint, "CUTE: constrained and unconstrained testing environment",
-ACM TOMS 21 (1995), each by its name there. Where no minimum is published for that many variables, it is what SciPy's
-L-BFGS-B and BFGS end in with complex-step gradients, which the tests repeat.
+Those are from Bongartz, Conn, Gould and Toint, "CUTE: constrained and unconstrained testing environment", ACM TOMS 21
+(1995), under their names there. If no minimum is published for that many variables, it is the one that SciPy's L-BFGS-B
+and BFGS reach with complex-step gradients, which the tests repeat.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ def engval1(x: Any) -> Any:
 
 
 def exponential_chain(x: Any) -> Any:
-    """Return a chain of the example of Boyd and Vandenberghe's chapter 9.3: strictly convex, and steep to all sides."""
+    """Return a chain of the example in Boyd and Vandenberghe's chapter 9.3: strictly convex, and steep on all sides."""
     a, b = x[:-1], x[1:]
     return np.sum(np.exp(a + 3 * b - 0.1) + np.exp(a - 3 * b - 0.1) + np.exp(-a - 0.1))
 
 
 def liarwhd(x: Any) -> Any:
-    """Return a valley with one variable that bends all others. f* = 0."""
+    """Return a valley that one variable couples to all others. f* = 0."""
     return np.sum(4 * (x**2 - x[0]) ** 2 + (x - 1) ** 2)
 
 
@@ -71,7 +71,7 @@ def power(x: Any) -> Any:
 
 
 def quartic(x: Any) -> Any:
-    """Return a sum of fourth powers, weighted: no curvature where it is least. f* = 0."""
+    """Return a weighted sum of fourth powers, which has no curvature at its minimum. f* = 0."""
     return np.sum(np.arange(1, len(x) + 1) * (x - 0.5) ** 4)
 
 
@@ -86,20 +86,20 @@ def tridia(x: Any) -> Any:
 
 
 def watson(x: Any) -> Any:
-    """Return number 20 of Moré, Garbow and Hillstrom, all its residuals at once."""
+    """Return number 20 of Moré, Garbow and Hillstrom, with all residuals in one array."""
     powers = (np.arange(1, 30) / 29)[:, None] ** np.arange(len(x))
     slopes = powers[:, :-1] @ (np.arange(1, len(x)) * x[1:])
     return x[0] ** 2 + (x[1] - x[0] ** 2 - 1) ** 2 + np.sum((slopes - (powers @ x) ** 2 - 1) ** 2)
 
 
 def larger() -> list[Problem]:
-    """Return the problems, those known from Moré, Garbow and Hillstrom first."""
+    """Return the problems, those of Moré, Garbow and Hillstrom first."""
 
     def again(name: str, start: Any, *minima: float) -> Problem:
         start = np.array(start, dtype=float)
         return Problem(f"{name}_{start.size}", BY_NAME[name], start, [*minima])
 
-    def named(f: Any, start: Any, *minima: float) -> Problem:
+    def new(f: Any, start: Any, *minima: float) -> Problem:
         start = np.array(start, dtype=float)
         return Problem(f"{f.__name__}_{start.size}", f, start, [*minima])
 
@@ -107,9 +107,9 @@ def larger() -> list[Problem]:
         return np.arange(1, n + 1)
 
     return [
-        named(watson, np.zeros(6), 0.0022876700535524),
-        named(watson, np.zeros(9), 1.399760138e-6),
-        named(watson, np.zeros(12), 4.722381e-10),
+        new(watson, np.zeros(6), 0.0022876700535524),
+        new(watson, np.zeros(9), 1.399760138e-6),
+        new(watson, np.zeros(12), 4.722381e-10),
         again("extended_rosenbrock", (-1.2, 1) * 50, 0.0),
         again("extended_powell", (3, -1, 0, 1) * 10, 0.0),
         again("penalty_1", counted(10), 7.087651467e-5),
@@ -128,17 +128,17 @@ def larger() -> list[Problem]:
         again("brown", (-1, 1) * 5, 0.0),
         again("log_sum_exp", counted(10) / 3, float(np.log(10))),
         again("ill_conditioned_ellipsoid", np.ones(20), 0.0),
-        named(arwhead, np.ones(50), 0.0),
-        named(cragglvy, [1.0, *np.full(49, 2.0)], 15.37250946542875),
-        named(cube, (-1.2, 1), 0.0),
-        named(dixmaana, np.full(30, 2.0), 1.0),
-        named(dqdrtic, np.full(50, 3.0), 0.0),
-        named(engval1, np.full(50, 2.0), 53.58221488520758),
-        named(exponential_chain, np.full(10, 1.0), 24.08895592428226),
-        named(liarwhd, np.full(36, 4.0), 0.0),
-        named(nondia, np.full(50, -1.0), 0.0),
-        named(power, np.ones(20), 0.0),
-        named(quartic, np.full(20, 2.0), 0.0),
-        named(tquartic, np.full(50, 0.1), 0.0),
-        named(tridia, np.ones(50), 0.0),
+        new(arwhead, np.ones(50), 0.0),
+        new(cragglvy, [1.0, *np.full(49, 2.0)], 15.37250946542875),
+        new(cube, (-1.2, 1), 0.0),
+        new(dixmaana, np.full(30, 2.0), 1.0),
+        new(dqdrtic, np.full(50, 3.0), 0.0),
+        new(engval1, np.full(50, 2.0), 53.58221488520758),
+        new(exponential_chain, np.full(10, 1.0), 24.08895592428226),
+        new(liarwhd, np.full(36, 4.0), 0.0),
+        new(nondia, np.full(50, -1.0), 0.0),
+        new(power, np.ones(20), 0.0),
+        new(quartic, np.full(20, 2.0), 0.0),
+        new(tquartic, np.full(50, 0.1), 0.0),
+        new(tridia, np.ones(50), 0.0),
     ]

@@ -1,4 +1,4 @@
-"""A problem to descend: a function of one vector, its usual start, and the values of its known minima."""
+"""A test problem: a function of one vector, its usual start, and the values of its known minima."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+# A problem counts as solved at this share of the descent from the start to the minimum.
 ENOUGH = 1e-6
-# Minima are known to this part of what is enough, at least.
+# Minima are known at least to this share of ENOUGH.
 KNOWN = 0.1
 
 
@@ -19,10 +20,10 @@ KNOWN = 0.1
 class Problem:
     """A function, where to start, and the values of the minima that a descent from there may end in, in any order.
 
-    Minima that are found later are added to the list, which all views of the problem share.
+    Minima that are found later are added to the list, which all versions of the problem share.
 
-    `units` and `factor` are what it is seen through: z stands for the point `units * z`, and the value is
-    `factor` times that of f. A function's plain face has ones there, so both share what was compiled.
+    `units` and `factor` rescale the problem: z stands for the point `units * z`, and the value is `factor` times
+    that of f. They are 1 for the function itself, so that both versions share compiled code.
     """
 
     name: str
@@ -34,12 +35,12 @@ class Problem:
 
     @property
     def objective(self) -> Callable[[Any], Any]:
-        """The function as a method is given it."""
-        return _seen(self.f, np.broadcast_to(self.units, self.start.shape).copy(), np.array([self.factor]))
+        """The function that a method minimises, in its units."""
+        return _rescaled(self.f, np.broadcast_to(self.units, self.start.shape).copy(), np.array([self.factor]))
 
     @property
     def x0(self) -> np.ndarray:
-        """The start as a method is given it."""
+        """The start, in the same units."""
         return self.start / self.units
 
     def through_other_units(self) -> Problem:
@@ -54,15 +55,15 @@ class Problem:
         return self.factor * float(self.f(self.start.copy()))
 
     def targets(self) -> np.ndarray:
-        """Return, for each minimum from the lowest on, the value that solves it: f* + 1e-6 (f₀ - f*)."""
+        """Return, for each minimum from the lowest up, the value that counts as solved: f* + 1e-6 (f₀ - f*)."""
         minima = self.factor * np.sort(self.minima)
         return minima + ENOUGH * (self.first - minima)
 
     def target(self, best: float) -> tuple[float, float, float]:
-        """Return f*, f₀ - f* and the value that solves it, for a descent whose least value was `best`.
+        """Return f*, f₀ - f* and the value that counts as solved, for a descent whose least value was `best`.
 
-        f* is the highest known minimum that is not above `best`: a descent is held to the minimum of the
-        basin that it went into, and one that stopped on the way to a minimum is held to the one below it.
+        f* is the highest known minimum that is not above `best`. So a descent must reach the minimum of the basin
+        that it entered, and one that stopped on the way to a minimum must reach the next lower one.
         """
         minima, targets = self.factor * np.sort(self.minima), self.targets()
         allowed = KNOWN * (targets - minima)
@@ -70,13 +71,13 @@ class Problem:
         return float(minima[k]), float(self.first - minima[k]), float(targets[k])
 
     def learn(self, minimum: float) -> None:
-        """Add a minimum of f that was found, unless it is known."""
+        """Add a minimum of f to the list unless it is known."""
         first = self.first / self.factor
         if all(abs(minimum - known) > KNOWN * ENOUGH * (first - known) for known in self.minima):
             self.minima.append(minimum)
 
 
-def _seen(f: Callable[[Any], Any], units: np.ndarray, factor: np.ndarray) -> Callable[[Any], Any]:
+def _rescaled(f: Callable[[Any], Any], units: np.ndarray, factor: np.ndarray) -> Callable[[Any], Any]:
     def objective(z: Any) -> Any:
         return factor[0] * f(units * z)
 

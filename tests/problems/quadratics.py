@@ -1,4 +1,4 @@
-"""Quadratics of condition 1e2 to 1e6 in 10, 50 and 200 dimensions, turned at random. f* = 0."""
+"""Quadratics with condition numbers 1e2 to 1e6 in 10, 50 and 200 dimensions, with random axes. f* = 0."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def quadratic(matrix: np.ndarray, centre: np.ndarray) -> Callable[[Any], Any]:
 
 
 def drawn(size: int, condition: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return A, with eigenvalues 1 to `condition` evenly spread on a log scale and axes at random, and a centre."""
+    """Return A, with eigenvalues from 1 to `condition` evenly spaced on a log scale and random axes, and a centre."""
     draws = np.random.default_rng([size, int(condition)])
     axes, _ = np.linalg.qr(draws.standard_normal((size, size)))
     matrix = (axes * np.geomspace(1, condition, size)) @ axes.T
@@ -31,7 +31,7 @@ def drawn(size: int, condition: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def quadratics() -> list[Problem]:
-    """Return one problem a size and condition, from 0."""
+    """Return a problem for each size and condition number, started at 0."""
     return [
         Problem(f"quadratic_{size}_1e{power}", quadratic(*drawn(size, 10.0**power)), np.zeros(size), [0.0])
         for size in SIZES

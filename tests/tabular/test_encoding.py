@@ -1,4 +1,4 @@
-"""Columns as numbers, held against pandas, and the columns and targets that must be refused."""
+"""Columns as numbers, compared with pandas, and the columns and targets that must be refused."""
 
 import datetime
 import json
@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from steepest.tabular.encoding import Encoding, learn_encoding
-from steepest.tabular.files import TableError, read_table
+from steepest.tabular.reading.arrow import TableError
+from steepest.tabular.reading.files import read_table
 from steepest.tabular.target import learn_target
 
 
@@ -35,7 +36,7 @@ class TestColumns:
         known = pd.get_dummies(frame, columns=["c"], prefix_sep="=").drop(columns="c=x")
         np.testing.assert_array_equal(encoded.X, known[list(encoding.names)].to_numpy(float))
         assert encoding.names == ("c=w", "c=y", "c=z", "n")
-        assert "against the baseline c=x, the commonest" in encoding.notes[0]
+        assert "against the baseline c=x, the most frequent" in encoding.notes[0]
 
     def test_times_as_days_and_hours(self):
         day = datetime.datetime(2013, 1, 1, 6)
@@ -101,7 +102,7 @@ class TestMissing:
         encoding, encoded = encode(self.columns, target="y", rows=np.array([0, 1, 2]))
         assert encoding.names == ("a", "c=(missing)")
         np.testing.assert_array_equal(encoded.X, [[1, 0], [2, 0], [3, 1], [8, 0]])
-        assert encoded.notes[1].startswith("c: 1 row with values that training had not, such as y")
+        assert encoded.notes[1].startswith("c: 1 row with values that the training rows lack, such as y")
 
     def test_drop(self):
         encoding, encoded = encode(self.columns, target="y", missing="drop")
@@ -169,12 +170,12 @@ class TestTarget:
             [1, 0, 1],
             [True, False, True, True],
         )
-        assert "3 rows with a value, 1 without one dropped" in answer.notes[0]
+        assert "3 rows with a value (1 without one dropped)" in answer.notes[0]
         assert self.of([3, 5, 3], "regression").y.tolist() == [3, 5, 3]
         answer = self.of(["b", "c", "a", "c"])
         assert (answer.task, answer.classes, answer.y.tolist()) == ("classification", ("a", "b", "c"), [1, 2, 0, 2])
         assert self.of([7, 9, 8, 9], "classification").classes == (7, 8, 9)
-        assert "tell its 3 values apart" in self.of([7, 9, 8, 9, 8, 7]).notes[0]
+        assert "if its 3 values are labels" in self.of([7, 9, 8, 9, 8, 7]).notes[0]
 
     @pytest.mark.parametrize(
         ("values", "task", "words"),
@@ -184,10 +185,10 @@ class TestTarget:
             ([None, float("nan")], None, "has no value in any row"),
             ([f"v{i}" for i in range(5000)], None, "has 5,000 different texts, such as 'v0', 'v1', 'v10'"),
             (["1", "2", "3", "x"], None, "the first that is not is 'x' in row 4"),
-            ([1, 2, 3], "classification", "another in each row"),
+            ([1, 2, 3], "classification", "a different one in each row"),
             (["1", "2", "x", "2", "1"], None, "the first that is not is 'x' in row 3"),
             ([1.5, 2, 3, 3], "classification", "labels are texts or whole numbers"),
-            ([k % 60 for k in range(120)], "classification", "50 classes are the most"),
+            ([k % 60 for k in range(120)], "classification", "at most 50 classes are possible"),
             (["a", "b"], "regression", "a regression needs numbers"),
             ([datetime.date(2020, 1, 1), datetime.date(2020, 1, 2)], None, "give a number instead"),
             ([1.0, np.inf, 2.0], None, "the value in row 2 is inf"),

@@ -1,4 +1,4 @@
-"""Fits of tables: a real one held against scikit-learn, and what is kept in a folder."""
+"""Fits of tables, compared with those of scikit-learn, and the folders that they are saved in."""
 
 import csv
 import datetime
@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 import steepest as st
+from steepest.inspection import DescentDisplay
 from steepest.tabular.confusion import Confusion
 from steepest.tabular.prepare import prepare
 from steepest.tabular.score import HeldOut, score_of
@@ -50,7 +51,7 @@ class TestFlights:
     def test_least_squares_as_scikit_learn_finds_it(self, flights, delays):
         frame = flights[1]
         held = delays.held_out.rows
-        # Rows are numbered as in the file, and those without a target are not among them.
+        # Held-out rows are numbered as in the file, where rows without a target count, too.
         whole = pd.read_csv(flights[0])
         rest = frame.drop(index=held)
         encode = make_column_transformer(
@@ -64,16 +65,16 @@ class TestFlights:
         np.testing.assert_allclose(delays.held_out.predicted, known.predict(whole.iloc[held]), atol=1e-3)
         assert delays.score.value == pytest.approx(r2_score(whole["arr_delay"][held], known.predict(whole.iloc[held])))
 
-    def test_what_is_said(self, delays):
+    def test_what_is_printed(self, delays):
         words = str(delays)
         for part in (
             "read 336,776 rows",
-            "327,346 rows with a value, 9,430 without one dropped; numbers, so regression",
+            "327,346 rows with a value (9,430 without one dropped); regression: the target is numeric",
             "carrier: 15 columns against the baseline carrier=UA",
             "65,469 rows held out, 261,877 to learn from",
             "converged",
             "R² 0.8",
-            "the mean alone: ",
+            "(guessing the mean: ",
             "carrier=DL",
         ):
             assert part in words
@@ -100,8 +101,14 @@ def iris():
     return frame.assign(species=[str(bunch.target_names[k]) for k in bunch.target])
 
 
+def named(fitted):
+    """The parameters of a fit by the names that its trace has for them."""
+    numbers = np.concatenate([np.ravel(part) for part in fitted.params.values()])
+    return dict(zip(fitted.trace.names, numbers, strict=True))
+
+
 def parts(frame, fitted, target):
-    """Features and target of the rows that were learnt from, and of those held out."""
+    """Features and target of the training rows, and of the held-out rows."""
     rest, held = frame.drop(index=fitted.held_out.rows), frame.iloc[fitted.held_out.rows]
     return rest.drop(columns=target), rest[target], held.drop(columns=target), held[target]
 
@@ -114,25 +121,25 @@ class TestClasses:
         likely = known.predict_proba(new.to_numpy())
         assert truth.value_counts().tolist() == [10, 10, 10]
         np.testing.assert_allclose(species.outputs(new)[0], likely, atol=1e-5)
-        told = species.predict(new)
-        np.testing.assert_array_equal(told, known.predict(new.to_numpy()))
-        assert species.score.value == pytest.approx(metrics.accuracy_score(truth, told))
+        predicted = species.predict(new)
+        np.testing.assert_array_equal(predicted, known.predict(new.to_numpy()))
+        assert species.score.value == pytest.approx(metrics.accuracy_score(truth, predicted))
         assert species.score.loss == pytest.approx(log_loss(truth, likely), rel=1e-4)
         assert species.score.baseline_loss == pytest.approx(np.log(3))
-        assert species.score.confusion.counts == tuple(map(tuple, metrics.confusion_matrix(truth, told)))
+        assert species.score.confusion.counts == tuple(map(tuple, metrics.confusion_matrix(truth, predicted)))
         names, each = list(X.columns), dict(zip(known.classes_, known.coef_, strict=True))
         assert list(species.coefficients) == ["setosa", "versicolor", "virginica"]
         for label, row in each.items():
             assert list(species.coefficients[label]) == names
             np.testing.assert_allclose(list(species.coefficients[label].values()), row, atol=1e-3)
-        assert species._named["setosa: intercept"] == species.params["intercept"][0]
+        assert named(species)["setosa: intercept"] == species.params["intercept"][0]
         assert "virginica: petal width" in str(species)
         again = st.load(species.save(tmp_path))
         assert (again == species, str(again)) == (True, str(species))
         np.testing.assert_array_equal(again.predict(iris), species.predict(iris))
         with (tmp_path / "predictions.csv").open() as file:
             rows = list(csv.DictReader(file))
-        assert [row["predicted"] for row in rows] == told.tolist()
+        assert [row["predicted"] for row in rows] == predicted.tolist()
         assert [float(row["probability of virginica"]) for row in rows] == species.held_out.predicted[:, 2].tolist()
 
     def test_each_class_against_the_rest(self, iris, tmp_path):
@@ -146,8 +153,8 @@ class TestClasses:
             known = SVC(kernel="linear", C=1, tol=1e-8).fit(X.to_numpy(), y == label)
             np.testing.assert_allclose(machines.params["coef"][k], known.coef_[0], atol=1e-3)
             np.testing.assert_allclose(scores[:, k], known.decision_function(new.to_numpy()), atol=5e-3)
-        # The point of the trace is that of the parameters, by the same names.
-        np.testing.assert_allclose(machines.trace.x[-1], list(machines._named.values()), atol=1e-2)
+        # The last point of the trace is the parameters, in the order of its names.
+        np.testing.assert_allclose(machines.trace.x[-1], list(named(machines).values()), atol=1e-2)
         assert machines.more(tolerance=1e-9).score == machines.score
         again = st.load(machines.save(tmp_path))
         assert again == machines
@@ -164,7 +171,7 @@ class TestClasses:
             loaded.more(epochs=3)
         with pytest.raises(ValueError, match="is not what it was"):
             loaded.more(two.assign(**{"petal width": 1.0}), epochs=3)
-        with pytest.raises(ValueError, match="the table has 200 rows, and had 100"):
+        with pytest.raises(ValueError, match="the table has 200 rows, and that of the fit has 100"):
             loaded.more(pd.concat([two, two]), epochs=3)
         with pytest.raises(ValueError, match="otherwise labelled"):
             loaded.more(two.assign(species=two["species"].map({"virginica": "a", "versicolor": "b"})), epochs=3)
@@ -175,18 +182,17 @@ class TestClasses:
         np.testing.assert_array_equal(on.held_out.predicted, whole.held_out.predicted)
         np.testing.assert_array_equal(part.more(epochs=3).trace.x, whole.trace.x)
 
-    def test_machines_do_not_go_on_once_they_are_saved(self, iris, tmp_path):
+    def test_a_saved_fit_against_the_rest_can_not_be_continued(self, iris, tmp_path):
         loaded = st.load(st.fit_table(iris, "species", model="svm", tolerance=1e-2).save(tmp_path))
-        with pytest.raises(RuntimeError, match="against the rest do not go on once they are saved"):
+        with pytest.raises(RuntimeError, match="against the rest can't be continued after it was saved"):
             loaded.more(iris)
 
     @pytest.mark.nightly
-    def test_a_penalty_is_taken_where_there_is_no_finite_optimum(self, iris):
+    def test_a_penalty_is_added_if_there_is_no_finite_optimum(self, iris):
         two = iris[iris["species"] != "virginica"]
         fitted = st.fit_table(two, "species", features=["sepal length", "petal length"])
         assert fitted.success
-        why = "taken as without one the loss falls for ever as the coefficient of 'petal length' grows"
-        assert f"penalty L2(0.0125), {why}" in fitted.notes[-1]
+        assert "penalty L2(0.0125): added because the classes are separable" in fitted.notes[-1]
         bare = st.fit_table(two, "species", features=["sepal length", "petal length"], penalty=st.penalties.L2(0))
         assert bare.outcome == "no finite optimum"
 
@@ -198,30 +204,30 @@ class TestClasses:
         again = st.load(fitted.save(tmp_path))
         np.testing.assert_array_equal(again.predict(iris), fitted.predict(iris))
         assert fitted.score.value > 0.85
-        assert "Nyström features make the kernel" in str(again)
-        with pytest.raises(AttributeError, match="coefficients are of features"):
+        assert "Nyström features approximate the kernel" in str(again)
+        with pytest.raises(AttributeError, match="has no coefficients of columns"):
             _ = again.coefficients
 
     def test_a_class_without_a_row_to_learn_from_is_left_out(self):
         table = {"a": [1.0, 2.0, 3.0, 4.0, None], "b": list("uvuvu"), "y": list("ppqqr")}
         options = {"features": None, "drop": (), "missing": "drop", "max_categories": 9}
         ready = prepare(table, "y", None, 0.0, np.random.default_rng(0), **options)
-        assert (ready.classes, ready.y.tolist()) == (("p", "q"), [0, 0, 1, 1])
+        assert (ready.classes, ready.training.y.tolist()) == (("p", "q"), [0, 0, 1, 1])
         assert any("no row is left to learn 'r' from" in note for note in ready.notes)
-        # However many are held out, a row of each class stays.
+        # However many rows are held out, each class keeps one for training.
         table["a"][4] = 5.0
         ready = prepare(table, "y", None, 0.9, np.random.default_rng(0), **options)
-        assert sorted(ready.y[ready.seen]) == [0, 1, 2]
+        assert sorted(ready.training.y) == [0, 1, 2]
 
 
 class TestScores:
-    """Scores of made-up predictions, as scikit-learn has them."""
+    """Scores of made-up predictions, compared with metrics of scikit-learn."""
 
-    truth, told = np.array([1.0, 4.0, 2.0, 8.0, 3.0]), np.array([1.5, 3.0, 2.5, 6.0, 5.0])
+    truth, predicted = np.array([1.0, 4.0, 2.0, 8.0, 3.0]), np.array([1.5, 3.0, 2.5, 6.0, 5.0])
 
-    def of(self, loss, classes=None, truth=None, told=None):
-        truth, told = self.truth if truth is None else truth, self.told if told is None else told
-        return score_of(HeldOut(np.arange(len(truth)), truth, told, None), truth, loss, classes)
+    def of(self, loss, classes=None, truth=None, predicted=None):
+        truth, predicted = self.truth if truth is None else truth, self.predicted if predicted is None else predicted
+        return score_of(HeldOut(np.arange(len(truth)), truth, predicted, None), truth, loss, classes)
 
     @pytest.mark.parametrize(
         ("loss", "metric", "guess"),
@@ -235,14 +241,14 @@ class TestScores:
     )
     def test_numbers(self, loss, metric, guess):
         score = self.of(loss)
-        assert score.loss == pytest.approx(metric(self.truth, self.told))
+        assert score.loss == pytest.approx(metric(self.truth, self.predicted))
         assert score.baseline_loss == pytest.approx(metric(self.truth, np.full(5, guess)))
-        assert score.value == pytest.approx(r2_score(self.truth, self.told))
+        assert score.value == pytest.approx(r2_score(self.truth, self.predicted))
 
     def test_a_quantile_tells_how_many_are_below(self):
         score = self.of(st.losses.Quantile(0.75))
         assert score.below == 0.6
-        assert "60.00% of the rows are at or below their prediction" in score.words()
+        assert "60.0 % of the rows are at or below their prediction" in score.words()
 
     def test_hinges(self):
         truth, z = np.array([0.0, 1.0, 1.0, 0.0, 1.0]), np.array([-2.0, 0.3, 2.0, -0.4, -1.0])
@@ -275,7 +281,50 @@ def test_counts_as_scikit_learn_predicts_them():
     assert fitted.score.loss == pytest.approx(metrics.mean_poisson_deviance(truth, known.predict(new)), rel=1e-4)
 
 
-class TestKept:
+class TestItsFit:
+    """The fit of a table has the fit of its numbers, and shows what it knows."""
+
+    def test_its_attributes_are_those_of_the_fit(self):
+        fitted = st.fit_table(sizes(), "size", features=["age", "colour"])
+        run = "x fun jac nit nfev njev outcome message certificate trace kind why maximized title runs success status"
+        for name in f"{run} params model columns data solver".split():
+            assert getattr(fitted, name) is getattr(fitted.fit, name), name
+        assert fitted.events == fitted.fit.events
+        point, direction = fitted.trace.x[-1], np.ones(3)
+        assert fitted.evaluate(point) == fitted.fit.evaluate(point)
+        np.testing.assert_array_equal(fitted.gradient_at(point), fitted.fit.gradient_at(point))
+        np.testing.assert_array_equal(fitted.curvature(point, direction), fitted.fit.curvature(point, direction))
+        fitted.title = "sizes"
+        assert DescentDisplay.from_run(fitted).title == "sizes"
+        assert not isinstance(fitted, st.Run)
+        assert fitted != fitted.fit
+
+    def test_rows_are_held_once(self, iris):
+        whole = st.fit_table(iris, "sepal width", drop=["species"], held_out=0)
+        assert whole.held_out is None
+        machines = st.fit_table(iris, "species", model="svm", tolerance=1e-2)
+        assert all(each.data[0] is machines.data[0] for each in machines.fit.fits)
+        both = np.concatenate([np.flatnonzero(machines.learnt), machines.held_out.rows])
+        np.testing.assert_array_equal(np.sort(both), np.arange(150))
+
+    def test_a_class_for_each_row(self, iris, tmp_path):
+        machines = st.fit_table(iris, "species", model="svm", tolerance=1e-2)
+        for each in (machines, st.load(machines.save(tmp_path))):
+            index = each.fit.predict(machines.held_out.X)
+            labels = each.predict(iris)[machines.held_out.rows]
+            np.testing.assert_array_equal(np.array(each.classes, dtype=object)[index], labels)
+
+
+class TestSaved:
+    def test_the_names_in_the_record_do_not_change(self, tmp_path):
+        # Folders that earlier versions wrote have these, and must load.
+        st.fit_table(sizes(), "size", features=["age"]).save(tmp_path)
+        names = """
+            format arrays files result runs x fun jac nit nfev njev message kind why outcome certificate maximized title
+            trace model columns solver onward encoding target classes loss score notes
+        """
+        assert set(json.loads((tmp_path / "run.json").read_text())) == set(names.split())
+
     def test_a_fit_comes_back_and_predicts_the_same(self, tmp_path):
         frame = sizes()
         for target, left in (("size", "tall"), ("tall", "size")):
@@ -318,7 +367,7 @@ class TestPredictions:
         fitted = st.fit_table(table, "y", held_out=0, tolerance=1e-12)
         assert {name: round(value, 4) for name, value in fitted.coefficients.items()} == {"a": 2, "c=v": 10}
         np.testing.assert_allclose(fitted.predict({"c": ["v", "w"], "a": [10, 0], "more": [1, 1]}), [31, 1], atol=1e-4)
-        assert "values that training had not, such as w" in fitted.outputs({"c": ["w"], "a": [1]})[1][-1]
+        assert "values that the training rows lack, such as w" in fitted.outputs({"c": ["w"], "a": [1]})[1][-1]
 
     def test_gaps(self):
         frame = sizes()
@@ -348,8 +397,8 @@ class TestRefusals:
             ({"target": "sise"}, "did you mean 'size'?"),
             ({"features": ["agee"]}, "did you mean 'age'?"),
             ({"drop": ["nothing"]}, "there is no column 'nothing'"),
-            ({"held_out": 1}, "give the part of the rows to hold out"),
-            ({"held_out": "a fifth"}, "give the part of the rows to hold out"),
+            ({"held_out": 1}, "give the fraction of rows to hold out"),
+            ({"held_out": "a fifth"}, "give the fraction of rows to hold out"),
             ({"held_out": 0.999}, "to learn from"),
             ({"missing": "zero"}, "missing='zero' is unknown"),
             ({"task": "clustering"}, "task='clustering' is unknown"),

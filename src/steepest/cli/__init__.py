@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Sequence
 
 import click
 
+from steepest.arguments import guess_or_list
 from steepest.cli.check import check
 from steepest.cli.descend import minimize
 from steepest.cli.saved import show
 from steepest.cli.tables import fit, predict
 
 BAD_INPUT = 2
+# What shells report for a program that Ctrl-C ended: 128 + SIGINT.
 INTERRUPTED = 130
 
 
@@ -22,9 +23,8 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], self.commands, n=1)
-            guess = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(self.commands))}"
-            raise click.UsageError(f"there is no command {args[0]!r}: {guess}")
+            known = guess_or_list(args[0], sorted(self.commands))
+            raise click.UsageError(f"there is no command {args[0]!r}: {known}")
         return super().resolve_command(ctx, args)
 
 
@@ -33,8 +33,8 @@ class _Commands(click.Group):
 def app() -> None:
     """Gradient descent that needs no learning rate.
 
-    Exit codes: 0 where the run did what was asked, 1 where it ended otherwise and says how, 2 for bad
-    input, 130 when interrupted before there was anything to keep.
+    Exit codes: 0 if the run did what was asked, 1 if it ended otherwise (the output says how), 2 for bad
+    input, 130 if it was interrupted before there was a result.
     """
 
 
@@ -43,12 +43,12 @@ for command in (minimize, check, fit, predict, show):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; whatever is wrong with the input is one line, without a traceback.
+    """Run the command line; bad input ends in a message of one line, without a traceback.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        What was typed after the program's name; ``sys.argv`` by default.
+        The arguments after the program's name; those of ``sys.argv`` by default.
     """
     try:
         code = app.main(arguments, prog_name="steepest", standalone_mode=False)

@@ -1,4 +1,4 @@
-"""`steepest check`: whether typed formulas are the gradient of another."""
+"""`steepest check`: check whether typed formulas are the gradient of another formula."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from steepest.cli.options import Command
 
 @click.command(cls=Command)
 @click.argument("formula")
-@click.option("--gradient", metavar="'2*x, 2*y'", required=True, help="A formula a variable, in alphabetical order.")
-@click.option("--at", metavar="x=1,y=2", required=True, help="Where to look: by name, or in alphabetical order as 1,2.")
+@click.option(
+    "--gradient", metavar="'2*x, 2*y'", required=True, help="One formula per variable, in alphabetical order."
+)
+@click.option("--at", metavar="x=1,y=2", required=True, help="The point: by name, or in alphabetical order as 1,2.")
 def check(formula: str, gradient: str, at: str) -> int:
-    """Tell whether the formulas of --gradient are the partial derivatives of FORMULA.
+    """Check whether the formulas of --gradient are the partial derivatives of FORMULA.
 
-    They are held against difference quotients; what is wrong is named, and the slip that made it so
-    where it is a known one. The exit code is 0 where the gradient is right, 1 where it is not.
+    They are compared with difference quotients. The output names each wrong formula, and the mistake behind
+    it if it is a common one. The exit code is 0 if the gradient is right, 1 if it is wrong.
     """
     from steepest.expression import parse, parse_point
 
@@ -24,26 +26,26 @@ def check(formula: str, gradient: str, at: str) -> int:
     parts = _split(gradient)
     if len(parts) != len(names):
         raise click.UsageError(
-            f"--gradient {gradient!r} has {len(parts)} of {len(names)} formulas: write one for each of "
+            f"--gradient {gradient!r} has {len(parts)} formulas for {len(names)} variables: write one for each of "
             + ", ".join(names)
         )
-    slopes = [parse(part, names) for part in parts]
+    derivatives = [parse(part, names) for part in parts]
     point = parse_point(at, names)
 
     from steepest.derivatives.check import check_gradient
 
     values = list(point.values())
     if len(values) > 1:
-        found = check_gradient(function, lambda *x: [slope(*x) for slope in slopes], values)
+        found = check_gradient(function, lambda *x: [derivative(*x) for derivative in derivatives], values)
     else:
-        found = check_gradient(function, slopes[0], values[0])
+        found = check_gradient(function, derivatives[0], values[0])
     click.echo(f"{function.text} at {', '.join(f'{name} = {value:g}' for name, value in point.items())}")
     click.echo(f"{found} ({found.evaluations} values)")
     return 0 if found else 1
 
 
 def _split(text: str) -> list[str]:
-    """Return the formulas between the commas that stand in no brackets."""
+    """Split a text at the commas that are outside all brackets."""
     depth, parts = 0, [""]
     for letter in text:
         depth += (letter in "([") - (letter in ")]")

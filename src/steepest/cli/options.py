@@ -1,59 +1,59 @@
-"""What several commands ask for and check in the same way."""
+"""Parts that several commands share: hints for misspelt options, and checks of files to write."""
 
 from __future__ import annotations
 
-import difflib
 import os
 import tempfile
 from pathlib import Path
 
 import click
 
+from steepest.arguments import guess_or_list
+
 FIGURES = (".png", ".svg", ".pdf")
 
 
 class Command(click.Command):
-    """A command that answers a misspelt option with the one that was probably meant."""
+    """A command that answers a misspelt option with the option that was probably meant."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; a formula may begin with a minus sign.
+        """Parse the arguments, and accept a formula that begins with a minus sign.
 
         Parameters
         ----------
         ctx : click.Context
-            Click's own.
+            The context that click passes.
         args : list of str
-            What was typed.
+            The arguments after the name of the command.
 
         Returns
         -------
         list of str
-            What click leaves over.
+            The arguments that click did not use.
         """
         known = {name: option for option in self.params if isinstance(option, click.Option) for name in option.opts}
         formulas: list[str] = []
         rest: list[str] = []
-        valued = False
+        # Whether the word is the value of the option before it.
+        is_value = False
         for word in args:
             name = word.split("=")[0]
-            if not valued and word.startswith("--") and word != "--" and name not in known and name != "--help":
-                near = difflib.get_close_matches(name, known, n=1)
-                guess = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
-                raise click.UsageError(f"there is no option {name}: {guess}", ctx)
-            is_formula = not valued and word.startswith("-") and not word.startswith("--") and word not in ("-h", "-")
+            if not is_value and word.startswith("--") and word != "--" and name not in known and name != "--help":
+                raise click.UsageError(f"there is no option {name}: {guess_or_list(name, sorted(known))}", ctx)
+            is_formula = not is_value and word.startswith("-") and not word.startswith("--") and word not in ("-h", "-")
             (formulas if is_formula else rest).append(word)
             option = known.get(word)
-            valued = not valued and option is not None and not option.is_flag
+            is_value = not is_value and option is not None and not option.is_flag
         return super().parse_args(ctx, [*rest, "--", *formulas] if formulas else rest)
 
 
 def check_figure(path: str) -> Path:
-    """Return the path of a picture to write, refused before anything is computed.
+    """Return the path of a picture to write, or refuse it before anything is computed.
 
     Parameters
     ----------
     path : str
-        What was typed.
+        The path that was typed.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def check_figure(path: str) -> Path:
     Raises
     ------
     click.UsageError
-        Where a picture can't be written there.
+        If no picture can be written there.
     """
     figure = Path(path)
     if figure.suffix.lower() not in FIGURES:
@@ -73,14 +73,14 @@ def check_figure(path: str) -> Path:
 
 
 def check_file(path: str, option: str) -> Path:
-    """Return the path of a file to write, refused before anything is computed.
+    """Return the path of a file to write, or refuse it before anything is computed.
 
     Parameters
     ----------
     path : str
-        What was typed.
+        The path that was typed.
     option : str
-        After which option.
+        The option that it was typed after, for messages.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def check_file(path: str, option: str) -> Path:
     Raises
     ------
     click.UsageError
-        Where no file can be written there.
+        If no file can be written there.
     """
     file = Path(path)
     if file.is_dir():
@@ -103,14 +103,14 @@ def check_file(path: str, option: str) -> Path:
 
 
 def check_folder(path: str, option: str) -> Path:
-    """Return the path of a folder to write into, refused before anything is computed.
+    """Return the path of a folder to write into, or refuse it before anything is computed.
 
     Parameters
     ----------
     path : str
-        What was typed.
+        The path that was typed.
     option : str
-        After which option.
+        The option that it was typed after, for messages.
 
     Returns
     -------
@@ -120,13 +120,13 @@ def check_folder(path: str, option: str) -> Path:
     Raises
     ------
     click.UsageError
-        Where it can't be written or made.
+        If the folder can't be made or written to.
     """
     folder = Path(path)
-    there = next(place for place in [folder, *folder.absolute().parents] if place.exists())
-    if not there.is_dir():
-        raise click.UsageError(f"{option} {path}: {there} is a file, not a folder; name another")
-    # Permissions alone do not tell: a folder may be read-only, or of a kind that takes no files.
+    nearest = next(place for place in [folder, *folder.absolute().parents] if place.exists())
+    if not nearest.is_dir():
+        raise click.UsageError(f"{option} {path}: {nearest} is a file, not a folder; name another")
+    # Write a file to find out: permissions do not show that a file system is read-only, or takes no files.
     missing = [place for place in [folder, *folder.parents] if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`steepest show`: what is kept in a folder, in plain words."""
+"""`steepest show`: print the run or fit that is saved in a folder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from steepest.cli.options import Command, check_figure
 
 @click.command(cls=Command)
 @click.argument("folder")
-@click.option("--plot", "picture", metavar="FILE", help="Draw its descent into a .png, .svg or .pdf.")
+@click.option("--plot", "picture", metavar="FILE", help="Draw its descent into a .png, .svg or .pdf file.")
 def show(folder: str, picture: str | None) -> int:
-    """Print the run or the fit that is kept in FOLDER."""
+    """Print the run or fit that is saved in FOLDER."""
     figure = check_figure(picture) if picture else None
 
     from steepest.loading import load

@@ -1,27 +1,33 @@
-"""What is typed after --loss and --penalty, as the objects that are meant."""
+"""Read the options --loss and --penalty: from text to objects."""
 
 from __future__ import annotations
 
-import difflib
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
+
+from steepest.arguments import guess_or_list
+
+if TYPE_CHECKING:
+    # For the type checker alone: at run time these would load NumPy, and the command line should start quickly.
+    from steepest.models.losses import Loss
+    from steepest.types import Function
 
 PENALTIES = ("l2", "l1", "elasticnet", "none")
 
 
-def read_loss(text: str | None) -> Any:
-    """Return the loss that was typed, such as "huber:20", with its parameter after a colon.
+def read_loss(text: str | None) -> Loss | None:
+    """Return the loss that a text names, such as "huber:20", where the parameter follows a colon.
 
     Parameters
     ----------
     text : str or None
-        What was typed.
+        The text after --loss; None if the option was not used.
 
     Returns
     -------
     Loss or None
-        None where nothing was.
+        The loss; None if the option was not used.
 
     Raises
     ------
@@ -41,7 +47,7 @@ def read_loss(text: str | None) -> Any:
     name, colon, number = text.partition(":")
     loss = known.get(name.strip().lower().replace(" ", "-").replace("_", "-"))
     if loss is None:
-        raise click.UsageError(f"--loss {text}: {_nearest(name, known)}")
+        raise click.UsageError(f"--loss {text}: {guess_or_list(name.lower(), known)}")
     if not colon:
         return loss
     if not isinstance(loss, losses.WITH_PARAMETERS):
@@ -49,28 +55,28 @@ def read_loss(text: str | None) -> Any:
     try:
         return type(loss)(float(number))
     except ValueError as error:
-        why = f"{number!r} is no number" if "convert" in str(error) else str(error)
+        why = f"{number!r} is not a number" if "convert" in str(error) else str(error)
         raise click.UsageError(f"--loss {text}: {why}") from None
 
 
-def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, ridge: float | None) -> Any:
-    """Return the penalty that was typed.
+def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, ridge: float | None) -> Function | None:
+    """Return the penalty that the options describe; each is None if it was not used.
 
     Parameters
     ----------
     kind : str or None
         "l2", "l1", "elasticnet" or "none".
     alpha : float or None
-        λ, its strength.
+        The strength λ.
     l1_ratio : float or None
-        The part of λ that an elastic net gives to L1.
+        The fraction of λ that an elastic net gives to L1.
     ridge : float or None
-        λ of an L2 penalty.
+        The strength λ of an L2 penalty.
 
     Returns
     -------
     penalty or None
-        None where nothing was typed.
+        The penalty; None if no option was used.
 
     Raises
     ------
@@ -85,28 +91,23 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
     from steepest.models.penalties import L2, named
 
     if kind is not None and kind not in PENALTIES:
-        raise click.UsageError(f"--penalty {kind}: {_nearest(kind, PENALTIES)}")
+        raise click.UsageError(f"--penalty {kind}: {guess_or_list(kind.lower(), PENALTIES)}")
     if ridge is not None:
         if kind is not None or alpha is not None:
-            raise click.UsageError("--ridge is --penalty l2 --alpha in one word: leave it out beside them")
+            raise click.UsageError("--ridge means --penalty l2 --alpha: use one or the other")
         alpha = ridge
     if l1_ratio is not None:
         if kind != "elasticnet":
-            raise click.UsageError("--l1-ratio is for --penalty elasticnet")
+            raise click.UsageError("--l1-ratio is for --penalty elasticnet: leave it out, or choose that penalty")
         if not 0 <= l1_ratio <= 1:
             raise click.UsageError(f"--l1-ratio {l1_ratio:g}: give a number from 0 to 1")
     if kind == "none":
         if alpha is not None:
-            raise click.UsageError("--penalty none has no --alpha: leave one of them out")
-        # Some models have a penalty of their own where none is given.
+            raise click.UsageError("--penalty none takes no --alpha: leave one of them out")
+        # Not None: without a penalty given, some models use one of their own.
         return L2(0.0)
     if alpha is None:
         if kind is None:
             return None
-        raise click.UsageError(f"--penalty {kind} needs its strength: add --alpha 0.001, or so")
+        raise click.UsageError(f"--penalty {kind} needs a strength: add --alpha, for example --alpha 0.001")
     return named(kind or "l2", alpha, 0.5 if l1_ratio is None else l1_ratio)
-
-
-def _nearest(word: str, known: Any) -> str:
-    near = difflib.get_close_matches(word.lower(), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

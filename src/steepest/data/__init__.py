@@ -1,1 +1,1 @@
-"""Where rows come from."""
+"""Rows of data: read and checked, in batches, dense or sparse."""

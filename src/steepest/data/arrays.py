@@ -1,48 +1,48 @@
-"""Rows that the caller has in memory, checked once: numbers, finite, and as many targets as rows."""
+"""Read the caller's arrays and check them once: numbers, all finite, and as many targets as rows."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from steepest.data.sparse.csr import is_sparse, read_dtype, read_rows
+from steepest.types import Rows
 
 
-def read_features(X: Any, dtype: Any = None, what: str = "X") -> tuple[Any, list[str] | None]:
-    """Return X as an array of floats, sparse where it is, and the names of its columns where it has any.
+def read_features(X: Rows, dtype: DTypeLike | None = None, what: str = "X") -> tuple[Rows, list[str] | None]:
+    """Return X as floats, dense or sparse as it is, and the names of its columns, if it has any.
 
     Parameters
     ----------
     X : array, DataFrame or sparse array of shape (rows,) or (rows, columns, …)
-        What predictions are made from.
+        The features.
     dtype : float32, float64 or None
-        What to compute with; None keeps a float X as it is and takes float64 for the rest.
+        The precision; None leaves a float X as it is and converts all else to float64.
     what : str
-        What it is called in an error.
+        The name of X in an error message.
 
     Returns
     -------
     array or csr_array, list of str or None
-        The numbers, not copied where they need no change, and the names.
+        The numbers, not copied if they need no change, and the names.
 
     Raises
     ------
     TypeError
-        If X is not numbers.
+        If X does not hold numbers.
     ValueError
-        If it has no rows, or values that are not finite.
+        If X has no rows, or values that are not finite.
     """
     columns = getattr(X, "columns", None)
     names = None if columns is None or callable(columns) else [str(name) for name in columns]
     if is_sparse(X):
         return read_rows(X, dtype, what, names), names
     if names and hasattr(X, "sparse"):
-        # A frame whose columns are all sparse.
+        # A DataFrame whose columns are all sparse.
         return read_rows(X.sparse.to_coo(), dtype, what, names), names
     array = np.asarray(X)
     if array.dtype.kind not in "fiub":
-        found = f"columns {', '.join(_not_numbers(X))}" if names else f"values such as {_first_text(array)!r}"
+        found = f"columns {', '.join(_not_numbers(X))}" if names else f"values such as {_first_value(array)}"
         raise TypeError(f"{what} must hold numbers, and has {found}: encode them, or use fit_table")
     if not array.ndim or not len(array):
         raise ValueError(f"{what} has no rows (its shape is {array.shape}): give one row an observation")
@@ -51,7 +51,7 @@ def read_features(X: Any, dtype: Any = None, what: str = "X") -> tuple[Any, list
     return array, names
 
 
-def read_target(y: Any, rows: int, what: str = "y", features: str = "X") -> np.ndarray:
+def read_target(y: ArrayLike, rows: int, what: str = "y", features: str = "X") -> np.ndarray:
     """Return y as float64, one number a row.
 
     Parameters
@@ -59,9 +59,9 @@ def read_target(y: Any, rows: int, what: str = "y", features: str = "X") -> np.n
     y : array of shape (rows,)
         Targets.
     rows : int
-        How many there must be.
+        The number of rows of X.
     what, features : str
-        What y and X are called in an error.
+        The names of y and X in an error message.
 
     Returns
     -------
@@ -71,13 +71,13 @@ def read_target(y: Any, rows: int, what: str = "y", features: str = "X") -> np.n
     Raises
     ------
     TypeError
-        If they are not numbers.
+        If y does not hold numbers.
     ValueError
-        If there are more or fewer, or some are not finite.
+        If y is longer or shorter than X, or has values that are not finite.
     """
     array = np.asarray(y)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{what} must hold numbers, and has {_first_text(array)!r}: encode it, or use fit_table")
+        raise TypeError(f"{what} must hold numbers, and has {_first_value(array)}: encode it, or use fit_table")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -89,15 +89,15 @@ def read_target(y: Any, rows: int, what: str = "y", features: str = "X") -> np.n
     return array
 
 
-def read_weight(weight: Any, rows: int) -> np.ndarray:
-    """Return row weights, all 1 where none are given.
+def read_weight(weight: ArrayLike | None, rows: int) -> np.ndarray:
+    """Return row weights as float64, by default all 1.
 
     Parameters
     ----------
     weight : array of shape (rows,) or None
-        How often each row counts.
+        How much each row counts.
     rows : int
-        How many there must be.
+        The number of rows of X.
 
     Returns
     -------
@@ -121,14 +121,14 @@ def read_weight(weight: Any, rows: int) -> np.ndarray:
 
 
 def require_finite(array: np.ndarray, what: str, names: list[str] | None) -> None:
-    """Raise where some value is NaN or infinite, naming its row and column.
+    """Raise if a value is NaN or infinite; the message names its row and column.
 
     Parameters
     ----------
     array : array
         The numbers.
     what : str
-        What they are called.
+        The name of the array in the message.
     names : list of str or None
         The names of the columns.
 
@@ -137,7 +137,8 @@ def require_finite(array: np.ndarray, what: str, names: list[str] | None) -> Non
     ValueError
         If some are not finite.
     """
-    # The sum is finite unless some entry is not (or it overflows): no second array as large as X.
+    # A finite sum proves that all values are finite, without a second array as large as X. A sum that is not finite may
+    # also have overflowed.
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(array.sum(dtype=np.float64)):
             return
@@ -148,10 +149,12 @@ def require_finite(array: np.ndarray, what: str, names: list[str] | None) -> Non
         raise ValueError(f"{what} has {array[tuple(wrong[0])]} in row {row}{where}: fill it in or leave the row out")
 
 
-def _not_numbers(X: Any) -> list[str]:
+def _not_numbers(X: Rows) -> list[str]:
+    """Return the names of the first columns of a DataFrame that do not hold numbers."""
     return [str(name) for name in X.columns if np.asarray(X[name]).dtype.kind not in "fiub"][:5]
 
 
-def _first_text(array: np.ndarray) -> Any:
+def _first_value(array: np.ndarray) -> str:
+    """Return the first value that is not a number, as a message shows it."""
     first = next((v for v in array.flat if not isinstance(v, (int, float))), array.flat[0] if array.size else "nothing")
-    return first.item() if isinstance(first, np.generic) else first
+    return repr(first.item() if isinstance(first, np.generic) else first)

@@ -1,37 +1,46 @@
-"""Rows in batches: the tutorial's generator, and the layout that the compiled loop runs over."""
+"""Batches of rows: a generator for plain Python code, and the layout in memory that the compiled loop reads."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from steepest.arguments import generator
+from steepest.types import Array, Seed
 
+# What shuffle= takes.
 SHUFFLES = ("batches", "rows", False)
+# From so many rows on, small batches are shuffled in groups of neighbours, about SHUFFLED_ROWS rows a group: memory is
+# then read in longer runs. Chosen, not measured: longer runs are faster to read, and mix the rows less.
 MANY_ROWS = 100_000
 SHUFFLED_ROWS = 256
-BLOCK_NUMBERS = 2**20
+# Numbers in a block of rows, 8 MB in double precision, within the two limits of its rows. Chosen, not measured: larger
+# blocks need more memory for what is computed of them, smaller ones more calls.
+BLOCK_NUMBERS, LEAST_BLOCK, LARGEST_BLOCK = 2**20, 256, 16_384
+# JAX reads an array in place if it begins at a multiple of so many bytes, and copies it if not.
 ALIGNMENT = 64
+# Up to so many rows their number may be rounded up to a power of two. Chosen, not measured: a higher limit would save
+# compilations of larger tables, at up to twice the work.
 FEW_ROWS = 4096
 
 
-def minibatches(dataset: Any, batch_size: int, shuffle: bool = True, rng: Any = None) -> Iterator[Any]:
-    """Yield contiguous slices of the rows, the order of the slices shuffled.
+def minibatches(dataset: Array, batch_size: int, shuffle: bool = True, rng: Seed = None) -> Iterator[Array]:
+    """Yield contiguous slices of the rows, in shuffled order.
 
     Parameters
     ----------
     dataset : array
-        One row an entry along the first axis.
+        The rows, along the first axis.
     batch_size : int
-        Rows a slice; the last one may be shorter.
+        Rows in a slice; the last one may be shorter.
     shuffle : bool
-        Whether the starts of the slices are shuffled. Rows inside a slice stay in order.
+        Whether to shuffle the order of the slices. Rows inside a slice stay in order.
     rng : int, numpy.random.Generator or None
-        What shuffles; the same seed gives the same order.
+        Seed of the order; the same seed gives the same order.
 
     Yields
     ------
@@ -41,7 +50,7 @@ def minibatches(dataset: Any, batch_size: int, shuffle: bool = True, rng: Any = 
     Raises
     ------
     ValueError
-        If the batch size is below 1, or nothing can be drawn from `rng`.
+        If the batch size is not a whole number above 0, or `rng` is not a seed or generator.
 
     Examples
     --------
@@ -60,25 +69,25 @@ def minibatches(dataset: Any, batch_size: int, shuffle: bool = True, rng: Any = 
 
 @dataclass(frozen=True)
 class Layout:
-    """How n rows lie in memory: one after another, padded so that whole blocks can be read.
+    """The layout of n rows in memory: one after another, padded to whole blocks.
 
-    A full pass reads `blocks` blocks of `block` rows each; an epoch of updates visits the `batches`
-    batches of `size` rows in the order that `shuffle` says, `together` neighbours at a time.
+    A full pass reads `blocks` blocks of `block` rows each. An epoch of updates visits the `batches`
+    batches of `size` rows in the order of `shuffle`, in groups of `together` neighbours.
     """
 
     rows: int
     size: int
     block: int
-    shuffle: Any = False
+    shuffle: str | bool = False
     together: int = 1
 
     @classmethod
-    def of(cls, rows: int, width: int, size: int | None, shuffle: Any, rounded: bool = False) -> Layout:
+    def of(cls, rows: int, width: int, size: int | None, shuffle: str | bool, rounded: bool = False) -> Layout:
         """Choose the blocks for rows of `width` numbers, in batches of `size` (None: all rows at once).
 
-        A few rows may be rounded up to a power of two, so that tables of about one size share compiled code.
+        With `rounded`, a few rows are padded to a power of two, so that tables of similar size share compiled code.
         """
-        most = int(np.clip(BLOCK_NUMBERS // max(width, 1), 256, 16_384))
+        most = int(np.clip(BLOCK_NUMBERS // max(width, 1), LEAST_BLOCK, LARGEST_BLOCK))
         if size is None or size >= rows:
             if rounded and rows <= FEW_ROWS:
                 power = 1 << (rows - 1).bit_length()
@@ -92,46 +101,55 @@ class Layout:
 
     @property
     def batches(self) -> int:
-        """How many updates an epoch makes."""
+        """The number of updates in an epoch."""
         return math.ceil(self.rows / self.size)
 
     @property
     def blocks(self) -> int:
-        """How many blocks a full pass reads."""
+        """The number of blocks in a full pass."""
         return math.ceil(self.rows / self.block)
 
-    def arrange(self, columns: Any, order: np.ndarray | None, fill: Any = None) -> Any:
-        """Return rows, in an order if one is given, padded by `fill` or by copies of the last; not to be written."""
-        if hasattr(columns, "arranged"):
+    def arrange(self, columns: Columns | ArrangedColumns, order: np.ndarray | None, fill: float | None = None) -> Array:
+        """Return the rows in memory, in an order if given, padded by `fill` or copies of the last row; read-only."""
+        if isinstance(columns, ArrangedColumns):
             return columns.arranged(self, order)
         arranged = aligned((self.blocks * self.block, *columns.shape[1:]), columns.dtype)
         columns.write(arranged[: self.rows], order)
-        # A copy of a real row can't make a model overflow where no real row does; its weight is 0.
+        # Padding has weight 0. A copy of a real row can't make a model overflow unless a real row does.
         arranged[self.rows :] = arranged[self.rows - 1] if fill is None else fill
         arranged.flags.writeable = False
         return arranged
 
 
 class Columns(Protocol):
-    """Rows that can be written where they are needed."""
+    """Dense rows that can write themselves into an array."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Rows first."""
+        """The shape, rows first."""
         ...
 
     @property
     def dtype(self) -> np.dtype:
-        """What they are made of."""
+        """The type of the numbers."""
         ...
 
     def write(self, out: np.ndarray, order: np.ndarray | None) -> None:
-        """Write the rows into `out`, in an order if one is given."""
+        """Write the rows into `out`, in an order if given."""
+
+
+@runtime_checkable
+class ArrangedColumns(Protocol):
+    """Rows that have a layout of their own, as sparse rows do."""
+
+    def arranged(self, layout: Layout, order: np.ndarray | None) -> Array:
+        """Return the rows in memory, in an order if given, with as many rows as the layout has."""
+        ...
 
 
 @dataclass(frozen=True)
 class AsTheyAre:
-    """Rows of an array, unchanged."""
+    """The rows of an array, unchanged."""
 
     array: np.ndarray
 
@@ -147,12 +165,12 @@ class AsTheyAre:
         if order is None:
             out[...] = self.array
         else:
-            # Checked, it would be gathered into another array first.
+            # With the default mode="raise", NumPy would gather into a buffer first.
             np.take(self.array, order, axis=0, out=out, mode="clip")
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return an array that JAX can read in place: it copies what does not begin at a multiple of 64 bytes."""
+    """Return a new array that JAX can read in place, as it begins at a multiple of 64 bytes."""
     size = math.prod(shape) * dtype.itemsize
     raw = np.empty(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT

@@ -1,4 +1,4 @@
-"""Whether what is served for a function has its plain values, and slopes that account for how they change."""
+"""Whether a served function has the values of plain calls, and slopes that account for how those values change."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 from steepest.derivatives.compiled import Slope
 from steepest.derivatives.differences import EPS
 
-# How many coordinates with a slope of 0 are looked at before they are believed.
+# At most this many coordinates whose slope is 0 are checked with extra calls of f. Chosen, not measured: each costs
+# up to four values.
 MOST_FLAT = 8
-# The parts of a step across which a slope is put to the test, until one is short enough for it.
+# A slope is checked across these parts of a step, from the longest, until one is short enough to confirm it.
 SHORTER = tuple(10.0**-k for k in range(10))
-# How many roundings of a coarse type may set two values apart, and by how many times its noise a rise is to be seen.
+# Values that agree may differ by this many roundings of a coarse type, and a change of f must be this many times its
+# noise to count. Chosen, not measured: larger values accept more wrong traces, smaller ones refuse more right ones.
 COARSE, RESOLVED = 16.0, 1e3
 
 
@@ -26,7 +28,7 @@ def agree(served: float, plain: float, slack: float) -> bool:
 
 
 def slack_of(values: Sequence[float], x: np.ndarray, gradient: np.ndarray, precision: float = EPS) -> float:
-    """Return how far rounding may set two evaluation orders of one function apart."""
+    """Return how much two values may differ if one function is evaluated in two orders, each with its own rounding."""
     largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
     inputs = float(np.nansum(np.abs(gradient * x)))
     coarse = COARSE * precision if precision > EPS else 0.0
@@ -37,23 +39,23 @@ def agrees(
     slope: Callable[[np.ndarray], Slope], probes: list[tuple[np.ndarray, float]], plain: Callable[[np.ndarray], float],
     precision: float = EPS,
 ) -> bool:  # fmt: skip
-    """Tell whether what is served has the plain values, and slopes that account for how they change.
+    """Tell whether served values equal the plain ones at the probes, and served slopes account for their change.
 
-    Code that reads the point through comparisons alone (a bisection, say) has right values and a
-    derivative that no trace can see: between the probes the values would then change more than the
-    slopes say. A kink does that too, so the slope is put to a finer test before it is refused.
+    Code that reads the point through comparisons alone (a bisection, say) has right values, but no trace can
+    see its derivative: between the probes the values then change more than the slopes say. A kink has the same
+    effect, so a slope that fails is checked across shorter steps before it is refused.
     """
     values = [value for _, value in probes]
     served = [slope(x) for x, _ in probes]
-    for (x, value), (seen, gradient) in zip(probes, served, strict=True):
-        if not agree(seen, value, slack_of(values, x, gradient, precision)):
+    for (x, value), (served_value, gradient) in zip(probes, served, strict=True):
+        if not agree(served_value, value, slack_of(values, x, gradient, precision)):
             return False
     if len(probes) < 2 or not all(math.isfinite(value) for value in values):
         return True
     (a, f_a), (b, f_b) = probes
     g_a, g_b = served[0][1], served[1][1]
     rise = float((g_a + g_b) @ (b - a)) / 2
-    # Plain values repeat themselves to so much; that of rounding is taken with a margin.
+    # The relative noise of plain values: rounding, with a margin.
     noise = max(1e-12, COARSE * precision if precision > EPS else 0.0)
     blur = noise * max(map(abs, values)) + (noise * float(np.abs(g_a) @ np.abs(a)) if precision > EPS else 0.0)
     allowed = 1e-3 * float(np.abs(g_a + g_b) @ np.abs(b - a)) / 2 + 64 * EPS * max(map(abs, values))
@@ -69,16 +71,16 @@ def _is_slope(
 ) -> bool:  # fmt: skip
     """Tell whether a gradient accounts for how f changes across a step, or across a shorter one.
 
-    A slope that was lost stays what it is in a shorter step; what the curvature brings shrinks faster.
+    If the trace has lost a slope, the relative error stays the same in shorter steps; an error from curvature shrinks.
     """
     for part in SHORTER:
         try:
             up, down = plain(x + part * step), plain(x - part * step)
-        except Exception:  # noqa: BLE001 - a wall this close says nothing of the slope
+        except Exception:  # noqa: BLE001 - f is undefined so close to the point that nothing can be checked
             return True
         rise = 2 * part * float(np.abs(gradient) @ np.abs(step))
         if part < SHORTER[0] and max(abs(up - down), rise) < RESOLVED * noise:
-            # Nothing but noise is left to be seen.
+            # From here on the values differ by noise only.
             return False
         if not abs(up - down - 2 * part * float(gradient @ step)) > 1e-3 * rise + noise:
             return True
@@ -86,16 +88,16 @@ def _is_slope(
 
 
 def _is_flat(x: np.ndarray, k: int, h: float, plain: Callable[[np.ndarray], float], noise: float) -> bool:
-    """Tell whether f has no slope along a coordinate where what is served has none.
+    """Tell whether f has no slope along a coordinate whose served slope is 0.
 
-    A slope that was lost there stays what it is in a smaller step; what the step itself brings shrinks with it.
+    If the trace has lost a slope, the quotient stays the same in a shorter step; one from curvature shrinks with it.
     """
     direction = np.eye(1, x.size, k)[0]
     slopes = []
     for step in (h, h / 10):
         try:
             up, down = plain(x + step * direction), plain(x - step * direction)
-        except Exception:  # noqa: BLE001 - a wall this close says nothing of the slope
+        except Exception:  # noqa: BLE001 - f is undefined so close to the point that nothing can be checked
             return True
         if not abs(up - down) > noise:
             return True

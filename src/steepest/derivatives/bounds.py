@@ -1,50 +1,54 @@
-"""`bounds=`: the box in which a function may be evaluated, one interval a coordinate."""
+"""`bounds=`: the box in which a function may be evaluated, with one interval per coordinate."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from steepest.derivatives.structure import Calling, Structure
+from steepest.types import Array
+
+# What bounds= takes: pairs (low, high), a mapping of them, or a `scipy.optimize.Bounds`.
+Bounds = Any
 
 
 class Box(NamedTuple):
-    """The lowest and the highest that each coordinate may be; infinite where it is free."""
+    """The lower and upper bound of each coordinate, infinite if there is none."""
 
-    low: Any
-    high: Any
+    low: Array
+    high: Array
 
     def contains(self, x: np.ndarray) -> bool:
-        """Tell whether a point lies inside, its edges included."""
+        """Tell whether a point lies inside the box or on its edge."""
         return bool(np.all((x >= self.low) & (x <= self.high)))
 
-    def held(self, x: Any, gradient: Any) -> Any:
-        """Tell which coordinates descent would push out of the box: at an edge, with the slope against it; or fixed."""
+    def held(self, x: Array, gradient: Array) -> Array:
+        """Tell which coordinates can't descend: at an edge that descent would cross, or with equal bounds."""
         return ((x <= self.low) & (gradient > 0)) | ((x >= self.high) & (gradient < 0)) | (self.low == self.high)
 
     @property
     def fixed(self) -> np.ndarray:
-        """Which coordinates have no room at all."""
+        """Which coordinates have equal bounds."""
         return self.low == self.high
 
     def within(self, x: np.ndarray, margin: np.ndarray) -> np.ndarray:
-        """Return the point moved away from the edges by a margin, or by a quarter of the room where there is less."""
+        """Return the point moved away from the edges by a margin, or by a quarter of the interval if that is less."""
         margin = np.minimum(margin, (self.high - self.low) / 4)
         return np.clip(x, self.low + margin, self.high - margin)
 
-    def beside(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """Return a point a step away that is inside: a coordinate that would leave goes the other way."""
-        turned = np.where(x + step > self.high, -step, step)
-        return np.clip(x + turned, self.low, self.high)
+    def neighbour(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Return a point one step away, inside the box: a coordinate that would leave it steps the other way."""
+        inward = np.where(x + step > self.high, -step, step)
+        return np.clip(x + inward, self.low, self.high)
 
 
-def read_bounds(bounds: Any, calling: Calling) -> Box:
+def read_bounds(bounds: Bounds, calling: Calling) -> Box:
     """Return the box that a user's bounds describe.
 
-    Pairs ``(low, high)``, one a coordinate, None where there is no bound; one pair for a scalar; by
-    name where the point has names; or a `scipy.optimize.Bounds`.
+    The user gives a pair ``(low, high)`` per coordinate, with None for a missing bound; one pair for a scalar; a
+    mapping from names to pairs if the coordinates have names; or a `scipy.optimize.Bounds`.
     """
     structure = calling.structure
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
@@ -58,7 +62,7 @@ def read_bounds(bounds: Any, calling: Calling) -> Box:
     return Box(np.ascontiguousarray(low), np.ascontiguousarray(high))
 
 
-def _pairs(bounds: Any, structure: Structure) -> list[Any]:
+def _pairs(bounds: Bounds, structure: Structure) -> list[Bounds]:
     if isinstance(bounds, Mapping):
         unknown = [name for name in bounds if name not in structure.names]
         if unknown:
@@ -67,7 +71,7 @@ def _pairs(bounds: Any, structure: Structure) -> list[Any]:
     try:
         pairs = list(bounds)
     except TypeError:
-        raise TypeError(f"bounds={bounds!r}: give pairs (low, high), one a coordinate") from None
+        raise TypeError(f"bounds={bounds!r}: give pairs (low, high), one per coordinate") from None
     if structure.size == 1 and len(pairs) == 2 and all(side is None or np.ndim(side) == 0 for side in pairs):
         return [tuple(pairs)]
     if len(pairs) != structure.size:
@@ -76,21 +80,23 @@ def _pairs(bounds: Any, structure: Structure) -> list[Any]:
     return pairs
 
 
-def _sides(pair: Any, name: str) -> tuple[float, float]:
+def _sides(pair: Bounds, name: str) -> tuple[float, float]:
     if pair is None:
         return -np.inf, np.inf
     try:
         low, high = pair
         low, high = (-np.inf if low is None else float(low)), (np.inf if high is None else float(high))
     except (TypeError, ValueError):
-        raise ValueError(f"the bounds of {name} are {pair!r}: give (low, high), None where there is none") from None
+        raise ValueError(
+            f"the bounds of {name} are {pair!r}: give (low, high), with None for a missing bound"
+        ) from None
     if not low <= high:
         raise ValueError(f"the bounds of {name} are ({low:g}, {high:g}): low must not exceed high")
     return low, high
 
 
-def check_inside(box: Box, x: np.ndarray, names: Any, what: str = "the start") -> None:
-    """Refuse a point outside of the box, naming the coordinate."""
+def check_inside(box: Box, x: np.ndarray, names: Sequence[str], what: str = "the start") -> None:
+    """Raise an error that names the first coordinate outside the box, if there is one."""
     outside = np.flatnonzero(~((x >= box.low) & (x <= box.high)))
     if outside.size:
         k = outside[0]

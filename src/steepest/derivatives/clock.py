@@ -1,4 +1,4 @@
-"""When a descent must end: looked at between two calls of the user's function, however deep inside."""
+"""The time limit of an objective, checked before each call of the user's function."""
 
 from __future__ import annotations
 
@@ -9,26 +9,33 @@ from contextlib import contextmanager
 
 
 class OutOfTime(BaseException):
-    """Raised between two calls of the user's function once the time is over; guards around a call let it through."""
+    """Raised before a call of the user's function once its time is over.
+
+    It is no `Exception`, so that the guards around such calls, which catch whatever the user's code raises, let it
+    through.
+    """
 
 
 class Clock:
-    """The time of an objective.
+    """The time limit of an objective.
 
     Attributes
     ----------
     until : float
-        When no further call of the function may begin.
+        The time, as `time.perf_counter` counts it, after which no further call of the function may begin.
     """
 
     def __init__(self) -> None:
-        self.born: float | None = time.perf_counter()
+        self.created: float | None = time.perf_counter()
         self.until = math.inf
 
     def begin(self) -> float:
-        """Return when a descent began: the first one when the objective was begun, as its calls count as well."""
-        born, self.born = self.born, None
-        return time.perf_counter() if born is None else born
+        """Return when a descent began.
+
+        The first descent began when the objective was created: the calls that were needed to set it up count as well.
+        """
+        created, self.created = self.created, None
+        return time.perf_counter() if created is None else created
 
     @property
     def over(self) -> bool:
@@ -36,13 +43,13 @@ class Clock:
         return time.perf_counter() > self.until
 
     def check(self) -> None:
-        """Raise `OutOfTime` where the time is over."""
+        """Raise `OutOfTime` if the time is over."""
         if self.over:
             raise OutOfTime
 
     @contextmanager
     def ends(self, until: float) -> Iterator[None]:
-        """Let no call begin after a time, inside this context."""
+        """Set the time limit inside this context, and restore the old one after it."""
         before, self.until = self.until, until
         try:
             yield

@@ -1,19 +1,19 @@
-"""The textbook's difference quotients, and the sizes that steps begin with."""
+"""The textbook's difference quotients, and the typical sizes of coordinates, from which steps are chosen."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from steepest.derivatives.structure import positional_names
+from steepest.types import Array, Function
 
 EPS = float(np.finfo(float).eps)
 
 
-def difference_quotient(f: Callable[[Any], Any], x: Any, h: float | None = None) -> Any:
+def difference_quotient(f: Function, x: Array, h: float | None = None) -> Array:
     """Return the slope of the secant of f through x and x + h.
 
     (f(x + h) - f(x)) / h, which tends to the derivative f'(x) as h tends to 0.
@@ -23,10 +23,10 @@ def difference_quotient(f: Callable[[Any], Any], x: Any, h: float | None = None)
     f : callable
         A function of one variable.
     x : float or array
-        Where to take the slope; an array is taken point by point, if f takes arrays.
+        The point; for an array, if f takes arrays, one slope per entry is returned.
     h : float, optional
-        The step, of either sign, in the units of x. By default √eps times the size of x (or 1 at
-        0), where rounding and curvature err about equally.
+        The step, of either sign, in the units of x. By default √eps times |x| (or √eps at x = 0):
+        there the errors from rounding and from curvature are about equal.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def difference_quotient(f: Callable[[Any], Any], x: Any, h: float | None = None)
     ValueError
         If h is 0 or not finite.
     TypeError
-        If f takes several arguments: then the slope needs a direction, see `partial_derivative`.
+        If f takes several arguments: use `partial_derivative`.
 
     Examples
     --------
@@ -50,24 +50,22 @@ def difference_quotient(f: Callable[[Any], Any], x: Any, h: float | None = None)
     names = positional_names(f)
     if names is not None and len(names) > 1:
         raise TypeError(
-            f"f takes {len(names)} arguments ({', '.join(names)}), so it has no single slope: "
+            f"f takes {len(names)} arguments ({', '.join(names)}), so it has one slope per argument: "
             "use partial_derivative(f, point, var_idx, h)"
         )
     x = np.asarray(x, dtype=float)
     step = np.where(x == 0, 1.0, np.abs(x)) * math.sqrt(EPS) if h is None else _step(h)
-    # The step really taken, after rounding x + h.
-    taken = (x + step) - x
+    # Rounding of x + h changes the step: the default one is corrected for it, a step that the user gave is not.
+    actual = (x + step) - x
     if h is not None:
-        _refuse_lost(taken, x, h)
-        taken = step
-    quotient = (np.asarray(f((x + step)[()])) - np.asarray(f(x[()]))) / taken
+        _refuse_lost(actual, x, h)
+        actual = step
+    quotient = (np.asarray(f((x + step)[()])) - np.asarray(f(x[()]))) / actual
     return quotient if quotient.ndim else float(quotient)
 
 
-def partial_derivative(
-    f: Callable[..., Any], point: Sequence[float] | np.ndarray, var_idx: int, h: float | None = None
-) -> float:
-    """Return the difference quotient of f along one of its variables, the others held.
+def partial_derivative(f: Function, point: Sequence[float] | np.ndarray, var_idx: int, h: float | None = None) -> float:
+    """Return the difference quotient of f in one of its variables, with the others fixed.
 
     (f(x + h eᵢ) - f(x)) / h, with eᵢ the unit vector of variable i.
 
@@ -76,16 +74,16 @@ def partial_derivative(
     f : callable
         A function of several scalars, ``f(*point)``, or of one vector, ``f(point)``.
     point : sequence of float
-        Where to take the slope.
+        The point.
     var_idx : int
-        Which variable to move, counted from 0.
+        The index of the variable, counted from 0.
     h : float, optional
-        The step in the units of that variable; by default as in `difference_quotient`.
+        The step in the units of that variable; the default is that of `difference_quotient`.
 
     Returns
     -------
     float
-        The slope along that variable.
+        The slope in that variable.
 
     Raises
     ------
@@ -101,18 +99,18 @@ def partial_derivative(
     """
     x = np.array(point, dtype=float)
     if x.ndim != 1:
-        raise ValueError(f"point has {x.ndim} dimensions: it must be a list of numbers, one a variable")
+        raise ValueError(f"point has {x.ndim} dimensions: it must be a list of numbers, one per variable")
     if not -x.size <= var_idx < x.size:
         raise IndexError(f"var_idx={var_idx}: the point has {x.size} variables, counted from 0")
     names = positional_names(f)
     spread = names is not None and len(names) > 1
 
-    def along(value: Any) -> Any:
-        moved = x.copy()
-        moved[var_idx] = value
-        return f(*moved) if spread else f(moved)
+    def in_one_variable(value: Array) -> Array:
+        at = x.copy()
+        at[var_idx] = value
+        return f(*at) if spread else f(at)
 
-    return float(difference_quotient(along, x[var_idx], h))
+    return float(difference_quotient(in_one_variable, x[var_idx], h))
 
 
 def _step(h: float) -> float:
@@ -121,29 +119,29 @@ def _step(h: float) -> float:
     return float(h)
 
 
-def _refuse_lost(taken: np.ndarray, x: np.ndarray, h: float) -> None:
-    if np.any(taken == 0):
-        at = np.ravel(x)[np.ravel(taken == 0)][0]
-        raise ValueError(f"h={h!r} is lost in rounding beside x = {at}: take a larger h")
+def _refuse_lost(actual: np.ndarray, x: np.ndarray, h: float) -> None:
+    if np.any(actual == 0):
+        at = np.ravel(x)[np.ravel(actual == 0)][0]
+        raise ValueError(f"h={h!r} is lost in rounding, as x + h = x at x = {at}: give a larger h")
 
 
 def tentative(value: Callable[[np.ndarray], float], x: np.ndarray) -> float:
-    """Return a value near a point of interest, NaN where the function raises."""
+    """Return the value at a trial point, or NaN if the function raises."""
     try:
         return value(x)
-    except Exception:  # noqa: BLE001 - beyond a wall the user's function may raise anything
+    except Exception:  # noqa: BLE001 - outside its domain the user's function may raise anything
         return math.nan
 
 
 def scale_of(x: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Return the size that each coordinate has shown, 1 where it has shown none."""
+    """Return the typical size of each coordinate: the larger of |x| and |start|, or 1 if both are 0."""
     size = np.maximum(np.abs(x), np.abs(start))
     return np.where(size == 0, 1.0, size)
 
 
 def least_size(start: np.ndarray) -> np.ndarray:
-    """Return the size below which each coordinate counts as 0: that of the start, but not more than 1.
+    """Return the size below which each coordinate counts as 0: that of the start, but at most 1.
 
-    The minimum may lie at 0, where no size of its own tells when a coordinate has arrived.
+    The minimum may be at 0, where a coordinate has no size of its own to compare errors with.
     """
     return np.minimum(np.abs(start), 1.0)

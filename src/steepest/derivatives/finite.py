@@ -1,48 +1,49 @@
-"""Finite differences with their error: forward, central and complex-step, extrapolated where asked."""
+"""Finite differences with their error: forward, central and complex-step, with optional extrapolation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.noise import noise_level
 from steepest.derivatives.structure import Calling, Leaf, read_call
+from steepest.types import Array, Function, Tree
 
 METHODS = ("forward", "central", "complex")
 MOST_LEVELS = 8
+# As a part of the size of the coordinate: a longer step would leave the neighbourhood of the point.
 LARGEST_STEP = 0.1
+# Random directions in which the error is measured; each costs four values of f.
 PROBES = 2
 
 
 @dataclass(frozen=True)
 class FiniteDifference:
-    """A derivative from values alone, with what is known of its error.
+    """A derivative from values alone, with an estimate of its error.
 
     Attributes
     ----------
     derivative : float or array
-        The derivative at the point: laid out like the point where f returns one number, else the
-        Jacobian matrix, a row an output.
+        The derivative at the point: laid out like the point if f returns one number, else the
+        Jacobian matrix, with one row per output.
     error : like derivative
-        The absolute error, as estimated: what the noise of f makes of it, and what a test along
+        An estimate of the absolute error: the part from the noise of f, and the part that a test in
         random directions showed.
     step : array
         The step of each coordinate, in its units.
     evaluations : int
-        How many values of f it took.
+        How many values of f were computed.
     noise : float
-        The noise in f that was measured or given, in the units of f.
+        The noise of f, measured or given, in the units of f.
     method : str
         "forward", "central" or "complex".
     """
 
-    derivative: Any
-    error: Any
+    derivative: Tree
+    error: Tree
     step: np.ndarray
     evaluations: int
     noise: float
@@ -50,8 +51,8 @@ class FiniteDifference:
 
 
 def finite_difference(
-    f: Callable[..., Any],
-    at: Any,
+    f: Function,
+    at: Tree,
     *,
     method: str = "central",
     h: float | np.ndarray | None = None,
@@ -61,8 +62,8 @@ def finite_difference(
     """Return the derivative of f at a point from values alone, with an estimate of its error.
 
     Forward, (f(x + h) - f(x)) / h: n + 1 values. Central, (f(x + h) - f(x - h)) / 2h: 2n values.
-    Complex-step, Im f(x + ih) / h: n values, exact but for rounding where f is analytic and takes
-    complex numbers. A few more values, whatever n, measure the noise of f and the error.
+    Complex-step, Im f(x + ih) / h: n values, exact up to rounding if f is analytic and takes complex
+    numbers. A few more values, independent of n, measure the noise of f and the error.
 
     Parameters
     ----------
@@ -70,16 +71,17 @@ def finite_difference(
         A function of one point (scalar, array, dict or tree) or of several scalars. It returns one
         number, or an array for a Jacobian.
     at : float, array, dict or tree
-        Where to take the derivative.
+        The point.
     method : {"central", "forward", "complex"}
-        Which quotient.
+        The kind of quotient.
     h : float or array, optional
         The step in the units of each coordinate. By default from the size of the coordinate (1 at 0)
-        and the noise of f, so that rounding and curvature err about equally.
+        and the noise of f: there the errors from noise and from curvature are about equal.
     richardson : int
-        How often to halve the step and extrapolate to h = 0; each costs as many values again.
+        How often to halve the step and extrapolate to h = 0; each time costs as many values again.
     noise : float, optional
-        How far two values of f that should be one may lie apart, in the units of f; measured by default.
+        How much two values of f may differ that would be equal in exact arithmetic, in the units of f;
+        measured by default.
 
     Returns
     -------
@@ -89,8 +91,8 @@ def finite_difference(
     Raises
     ------
     ValueError
-        If an argument makes no sense, f is not finite at the point, or f is not analytic for a
-        complex step.
+        If an argument makes no sense, f is not finite at the point, or f is not analytic and the method
+        is "complex".
 
     References
     ----------
@@ -113,7 +115,7 @@ def finite_difference(
     if isinstance(richardson, bool) or not isinstance(richardson, int) or not 0 <= richardson <= MOST_LEVELS:
         raise ValueError(f"richardson={richardson!r}: give a whole number from 0 to {MOST_LEVELS}")
     if richardson and method == "complex":
-        raise ValueError("richardson= with a complex step: its error has nothing left to extrapolate; leave it out")
+        raise ValueError("richardson= can't improve a complex step, which has no error to extrapolate: leave it out")
     if noise is not None and not (math.isfinite(noise) and noise >= 0):
         raise ValueError(f"noise={noise!r}: give a number, 0 or more, in the units of f")
     calling, x = read_call(f, at)
@@ -121,9 +123,9 @@ def finite_difference(
 
 
 class _Quotients:
-    """The quotients of one function at one point, with what they cost."""
+    """The quotients of one function at one point, and how many values they have cost."""
 
-    def __init__(self, f: Callable[..., Any], calling: Calling, x: np.ndarray, method: str, levels: int) -> None:
+    def __init__(self, f: Function, calling: Calling, x: np.ndarray, method: str, levels: int) -> None:
         self.f, self.calling, self.x, self.method, self.levels = f, calling, x, method, levels
         self.evaluations = 0
         self.centre = self.value(x)
@@ -140,13 +142,14 @@ class _Quotients:
         return returned
 
     def near(self, x: np.ndarray) -> np.ndarray:
-        """Return a value beside the point, NaN where the function raises."""
+        """Return a value near the point, or NaN if the function raises."""
         try:
             return self.value(x)
-        except Exception:  # noqa: BLE001 - beyond a wall the user's function may raise anything
+        except Exception:  # noqa: BLE001 - outside its domain the user's function may raise anything
             return np.full(self.shape, math.nan)
 
-    def answer(self, h: Any, noise: float | None) -> FiniteDifference:
+    def answer(self, h: Array, noise: float | None) -> FiniteDifference:
+        """Return the derivative with its error; h and noise are None if the user gave none."""
         scale = scale_of(self.x, self.x)
         size = float(np.linalg.norm(self.centre))
         if noise is None:
@@ -161,7 +164,7 @@ class _Quotients:
         else:
             columns = [self._along(unit * step) / step.max() for unit in np.eye(self.x.size)]
             derivative = np.stack(columns, axis=-1) * (step.max() / step)
-            # The noise is that of the whole vector of outputs, and bounds the noise of each.
+            # The noise of the whole vector of outputs bounds that of each output.
             shortest = step / 2**self.levels
             error = np.broadcast_to(noise / shortest * (2 if self.method == "forward" else 1), derivative.shape)
             error = error + 4 * EPS * np.abs(derivative) + self._missed(derivative, step) / step
@@ -169,8 +172,8 @@ class _Quotients:
             self._laid_out(derivative), self._laid_out(error), step, self.evaluations, noise, self.method
         )
 
-    def _laid_out(self, columns: np.ndarray) -> Any:
-        """Return the slopes by coordinate as the user reads them."""
+    def _laid_out(self, columns: np.ndarray) -> Tree:
+        """Return the slopes in the layout of the user's point."""
         layout = self.calling.structure.layout
         if self.calling.spread:
             return columns
@@ -180,24 +183,28 @@ class _Quotients:
         return columns[..., 0] if isinstance(layout, Leaf) and layout.shape == () else columns
 
     def _length(self, x: np.ndarray) -> float:
-        """Return one number that carries the noise of all outputs."""
+        """Return the norm of the outputs: one number with the noise of all of them."""
         return float(np.linalg.norm(self.value(x)))
 
-    def _given(self, h: Any) -> np.ndarray:
+    def _given(self, h: Array) -> np.ndarray:
+        """Return the step that the user gave, one per coordinate, or raise an error if it makes no sense."""
         step = np.broadcast_to(np.asarray(h, dtype=float), self.x.shape).copy()
         if not np.all(np.isfinite(step)) or np.any(step <= 0):
             raise ValueError(f"h={h!r}: the step must be positive and finite")
         if self.method != "complex" and np.any(self.x + step == self.x):
             k = int(np.argmax(self.x + step == self.x))
-            raise ValueError(f"h={h!r} is lost in rounding beside {self.x[k]:g}: take a larger h")
+            raise ValueError(f"h={h!r} is lost in rounding, as x + h = x at x = {self.x[k]:g}: give a larger h")
         return step
 
     def _relative_step(self, noise: float, size: float) -> float:
-        """Return where noise / h and the first power of h that is left over err alike, f‴ being f / scale³."""
+        """Return the step, relative to the size, at which the errors from noise and from truncation are equal.
+
+        They are noise / h and the first power of h that extrapolation leaves, with f‴ assumed to be f / size³.
+        """
         relative = max(noise / size if size else EPS, EPS)
         order = (1 if self.method == "forward" else 2) * (self.levels + 1)
         if self.levels:
-            # The step is halved again and again: begin that much farther out.
+            # The step will be halved this often: begin with one that is longer by as much.
             return min(max(relative ** (1 / (order + 1)), 2**self.levels * relative ** (1 / 3)), LARGEST_STEP)
         return min((order + 1) ** (1 / (order + 1)) * relative ** (1 / (order + 1)), LARGEST_STEP)
 
@@ -208,19 +215,21 @@ class _Quotients:
         return returned.imag
 
     def _refuse_unanalytic(self, derivative: np.ndarray, scale: np.ndarray, noise: float) -> None:
-        way = np.random.default_rng(0).uniform(0.5, 1.0, self.x.size) * scale
+        """Raise an error if the complex step disagrees with a central difference in a random direction."""
+        direction = np.random.default_rng(0).uniform(0.5, 1.0, self.x.size) * scale
         t = 1e-4
-        up, down = self.near(self.x + t * way), self.near(self.x - t * way)
-        seen, said = (up - down) / (2 * t), derivative @ way
-        slack = 1e-2 * (np.abs(derivative) @ way) + 10 * np.abs(up - 2 * self.centre + down) / t + 10 * noise / t
-        if np.any(np.abs(seen - said) > slack):
+        up, down = self.near(self.x + t * direction), self.near(self.x - t * direction)
+        central, by_complex_step = (up - down) / (2 * t), derivative @ direction
+        curvature = np.abs(up - 2 * self.centre + down)
+        slack = 1e-2 * (np.abs(derivative) @ direction) + 10 * curvature / t + 10 * noise / t
+        if np.any(np.abs(central - by_complex_step) > slack):
             raise ValueError(
-                "the complex step and a plain difference disagree: the code is not analytic (abs, conj, real, "
-                "a comparison?); take method='central'"
+                "the complex step and a central difference disagree: the code is not analytic (does it call abs, "
+                "conj or real, or compare numbers?). Use method='central'"
             )
 
     def _along(self, step: np.ndarray) -> np.ndarray:
-        """Return the change of f per `step`, extrapolated as often as asked."""
+        """Return the change of f per `step`, extrapolated to short steps as often as the user asked."""
         order = 1 if self.method == "forward" else 2
         row = [self._change(step)]
         for level in range(1, self.levels + 1):
@@ -232,26 +241,27 @@ class _Quotients:
         return row[-1]
 
     def _change(self, step: np.ndarray) -> np.ndarray:
+        """Return the change of f per `step`, by the values on the sides where f is finite."""
         up, down = self.x + step, self.x - step
         f_up = self.near(up)
         if self.method == "forward" and np.all(np.isfinite(f_up)):
-            return (f_up - self.centre) / _taken(up - self.x, step)
+            return (f_up - self.centre) / _ratio(up - self.x, step)
         f_down = self.near(down)
         if self.method == "forward":
-            return (f_down - self.centre) / _taken(down - self.x, step)
+            return (f_down - self.centre) / _ratio(down - self.x, step)
         if np.all(np.isfinite(f_up)) and np.all(np.isfinite(f_down)):
-            return (f_up - f_down) / _taken(up - down, step)
-        # Against a wall: three values on the side that has them, which err by h² as well.
+            return (f_up - f_down) / _ratio(up - down, step)
+        # If f is undefined on one side: three values on the other, with an error of order h² too.
         side = step if np.all(np.isfinite(f_up)) else -step
         one, two = (f_up, f_down)[int(side is not step)], self.near(self.x + 2 * side)
-        return (4 * one - two - 3 * self.centre) / (2 * _taken(self.x + side - self.x, step))
+        return (4 * one - two - 3 * self.centre) / (2 * _ratio(self.x + side - self.x, step))
 
     def _missed(self, derivative: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """Measure what the quotients miss: along random directions the derivative is had more exactly."""
+        """Return the error of the quotients, by comparison with a more exact slope in random directions."""
         missed = np.zeros((*self.shape, 1))
-        for way in np.random.default_rng(0).choice([-1.0, 1.0], (PROBES, self.x.size)):
-            d = way * step
-            # A step half as long and one order more.
+        for signs in np.random.default_rng(0).choice([-1.0, 1.0], (PROBES, self.x.size)):
+            d = signs * step
+            # Half the step, and one order more.
             finer = self._extrapolated(d / 2) * 2
             off = np.abs(derivative @ d - finer)[..., None]
             missed = np.maximum(missed, np.where(np.isfinite(off), off, 0.0))
@@ -265,7 +275,7 @@ class _Quotients:
         return (8 * one - two) / 12
 
 
-def _taken(difference: np.ndarray, step: np.ndarray) -> float:
-    """Return how often `step` fits in the difference that rounding left of it."""
+def _ratio(difference: np.ndarray, step: np.ndarray) -> float:
+    """Return how long the difference between two points is in units of `step`: rounding of the points changes it."""
     k = int(np.argmax(np.abs(step)))
     return float(difference[k] / step[k])

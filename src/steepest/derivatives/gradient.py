@@ -3,56 +3,56 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from steepest.derivatives.objective import Objective, differences_at, serve
+from steepest.derivatives.objective import Objective, differences_at
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, read_call
+from steepest.types import Function, Tree
 
 
 class Gradient:
-    """The gradient of a function, as a function of what the function takes.
+    """The gradient of a function: a function of the same arguments.
 
     Parameters
     ----------
     f : callable
         The function.
     with_value : bool
-        Whether calls return (value, gradient) instead of the gradient alone.
+        Whether a call returns (value, gradient) instead of the gradient alone.
 
     Attributes
     ----------
     kind : str
-        How the last call was served: "traced", "eager" or "differences"; "not called" before.
+        How the last call obtained the gradient: "traced", "eager" or "differences"; "not called" before.
     why : str
-        One sentence on that.
+        One sentence that says why.
     """
 
-    def __init__(self, f: Callable[..., Any], with_value: bool = False) -> None:
+    def __init__(self, f: Function, with_value: bool = False) -> None:
         if not callable(f):
             raise TypeError(f"gradient() takes a function, not {type(f).__name__}")
         self.f = f
         self.with_value = with_value
         self.kind = "not called"
-        self.why = "the gradient has not been asked for yet"
+        self.why = "the gradient has not been called yet"
 
     def __repr__(self) -> str:
         return f"<gradient of {getattr(self.f, '__name__', self.f)!s}: {self.kind}>"
 
-    def __call__(self, *point: Any) -> Any:
+    def __call__(self, *point: Tree) -> Tree:
         if not point:
-            raise TypeError("the gradient takes what the function takes: give it a point")
+            raise TypeError("the gradient needs a point: call it with the arguments of the function")
         calling, x = read_call(self.f, point[0] if len(point) == 1 else point)
         objective = serve(self.f, calling, x)
         value, gradient, self.kind, self.why = slope_at(objective, x)
-        shaped = _shape_like(calling, gradient)
-        return (value, shaped) if self.with_value else shaped
+        like_point = _like_point(calling, gradient)
+        return (value, like_point) if self.with_value else like_point
 
 
 def slope_at(objective: Objective, x: np.ndarray) -> tuple[float, np.ndarray, str, str]:
-    """Return value and gradient at a point, differences where the exact gradient is NaN, and how."""
+    """Return value and gradient at a point, and how they were obtained: by differences if the exact gradient is NaN."""
     value, gradient = objective.slope(x)
     if math.isfinite(value) and not np.all(np.isfinite(gradient)):
         why = "central differences: the value is finite here and the exact gradient is not"
@@ -60,16 +60,17 @@ def slope_at(objective: Objective, x: np.ndarray) -> tuple[float, np.ndarray, st
     return value, gradient, objective.kind, objective.why
 
 
-def _shape_like(calling: Calling, gradient: np.ndarray) -> Any:
+def _like_point(calling: Calling, gradient: np.ndarray) -> Tree:
+    """Return a gradient in the layout of the user's point."""
     return gradient if calling.spread else calling.structure.build(gradient)
 
 
-def gradient(f: Callable[..., Any]) -> Gradient:
-    """Return the gradient of f, as a function that takes what f takes.
+def gradient(f: Function) -> Gradient:
+    """Return the gradient of f, as a function of the same arguments.
 
     The gradient is the vector of partial derivatives, ∇f(x) = (∂f/∂x₁, …, ∂f/∂xₙ): the direction
-    in which f rises fastest. Plain NumPy code is traced by JAX and differentiated exactly; code that
-    can't be traced gets central differences. `kind` and `why` of the result say which.
+    in which f rises fastest. JAX traces plain NumPy code and differentiates it exactly; code that
+    can't be traced gets central differences. `kind` and `why` of the result say which it was.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def gradient(f: Callable[..., Any]) -> Gradient:
     Returns
     -------
     Gradient
-        Call it as f is called. It returns NumPy: an array, or a tree like the point.
+        Call it like f. It returns NumPy arrays: one, or a tree like the point.
 
     Raises
     ------
@@ -100,8 +101,8 @@ def gradient(f: Callable[..., Any]) -> Gradient:
     return Gradient(f)
 
 
-def value_and_gradient(f: Callable[..., Any]) -> Gradient:
-    """Return a function that gives the value and the gradient of f in one call.
+def value_and_gradient(f: Function) -> Gradient:
+    """Return a function that computes the value and the gradient of f in one call.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ def value_and_gradient(f: Callable[..., Any]) -> Gradient:
     Returns
     -------
     Gradient
-        Call it as f is called. It returns the pair (value, gradient).
+        Call it like f. It returns the pair (value, gradient).
 
     Raises
     ------

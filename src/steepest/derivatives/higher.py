@@ -1,9 +1,9 @@
-"""`jacobian(f)`, `hessian(f)` and slopes along a direction, exact where the code can be traced."""
+"""`jacobian(f)`, `hessian(f)` and slopes along a direction: exact if the code can be traced."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
@@ -12,37 +12,39 @@ import numpy as np
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.finite import finite_difference
 from steepest.derivatives.gradient import slope_at
-from steepest.derivatives.objective import Objective, serve
+from steepest.derivatives.objective import Objective, by_differences
 from steepest.derivatives.precision import compiled_code
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Leaf, Structure, read_call
+from steepest.types import Array, Function, Tree
 
 
 class Derivative:
-    """A derivative of a function, as a function of what the function takes.
+    """A derivative of a function: a function of the same arguments.
 
     Attributes
     ----------
     kind : str
-        How the last call was served: "traced", "eager" or "differences"; "not called" before.
+        How the last call obtained it: "traced", "eager" or "differences"; "not called" before.
     why : str
-        One sentence on that.
+        One sentence that says why.
     """
 
     name = "derivative"
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    def __init__(self, f: Function) -> None:
         if not callable(f):
             raise TypeError(f"{self.name}() takes a function, not {type(f).__name__}")
         self.f = f
         self.kind = "not called"
-        self.why = f"the {self.name} has not been asked for yet"
+        self.why = f"the {self.name} has not been called yet"
 
     def __repr__(self) -> str:
         return f"<{self.name} of {getattr(self.f, '__name__', self.f)!s}: {self.kind}>"
 
-    def __call__(self, *point: Any) -> Any:
+    def __call__(self, *point: Tree) -> Array:
         if not point:
-            raise TypeError(f"the {self.name} takes what the function takes: give it a point")
+            raise TypeError(f"the {self.name} needs a point: call it with the arguments of the function")
         calling, x = read_call(self.f, point[0] if len(point) == 1 else point)
         matrix = self.at(calling, x)
         layout = calling.structure.layout
@@ -50,14 +52,16 @@ class Derivative:
         return self.of_a_scalar(matrix) if scalar else matrix
 
     def at(self, calling: Calling, x: np.ndarray) -> np.ndarray:
+        """Return the derivative at a flat point, with one axis per derivative over all coordinates."""
         raise NotImplementedError
 
-    def of_a_scalar(self, matrix: np.ndarray) -> Any:
+    def of_a_scalar(self, matrix: np.ndarray) -> Array:
+        """Return the derivative without the axes of the coordinates, if the point is one number."""
         raise NotImplementedError
 
 
 class Jacobian(Derivative):
-    """The Jacobian matrix of a function, as a function of what the function takes."""
+    """The Jacobian matrix of a function: a function of the same arguments."""
 
     name = "jacobian"
 
@@ -66,11 +70,11 @@ class Jacobian(Derivative):
             shape = np.shape(calling(self.f, x.copy()))
         outputs = int(np.prod(shape))
         weights = 1.0 + 0.5 * np.sin(np.arange(outputs) ** 2 + 1.0)
-        objective = serve(_weighted, _Weighing(calling, self.f), np.concatenate([x, weights]))
+        objective = serve(_weighted, _WeightedCalling.of(calling, self.f), np.concatenate([x, weights]))
         self.kind, self.why = objective.kind, objective.why
         if objective.compiled is None:
             self.kind = "differences"
-            self.why = f"central differences of plain values, as {objective.why.split(', as ')[-1]}"
+            self.why = by_differences(objective.obstacle)
             return np.asarray(finite_difference(lambda v: calling(self.f, v), x).derivative)
         pure = objective.compiled.pure
         jitted = objective.compiled.loop("jacobian", lambda: _jacobian(pure, x.size, outputs))
@@ -81,41 +85,44 @@ class Jacobian(Derivative):
             return np.asarray(finite_difference(lambda v: calling(self.f, v), x).derivative)
         return matrix.reshape(*shape, x.size)
 
-    def of_a_scalar(self, matrix: np.ndarray) -> Any:
+    def of_a_scalar(self, matrix: np.ndarray) -> Array:
         return matrix[..., 0]
 
 
-def _weighted(x: Any, weights: Any, calling: Any, f: Any) -> Any:
-    """Return Σ wₖ fₖ(x), which has the Jacobian in its gradients and passes every guard of a gradient."""
+def _weighted(x: Array, weights: Array, calling: Calling, f: Function) -> Array:
+    """Return Σ wₖ fₖ(x): its gradients contain the Jacobian, and `serve` checks them like any others."""
     return np.sum(np.asarray(calling(f, x), dtype=float).ravel() * weights)
 
 
-class _Weighing(Calling):
-    """How `_weighted` takes its point: the function's own, with the weights behind it."""
+@dataclass(frozen=True)
+class _WeightedCalling(Calling):
+    """How `_weighted` takes its point: the point of the user's function, followed by the weights."""
 
-    def __init__(self, calling: Calling, f: Callable[..., Any]) -> None:
-        object.__setattr__(self, "inner", calling)
-        super().__init__(Structure(calling.structure.layout, calling.structure.size, ()), False, (f,))
+    inner: Calling = field(kw_only=True)
 
-    def __call__(self, f: Callable[..., Any], vector: Any, args: tuple[Any, ...] | None = None) -> Any:
-        inner, (user,) = self.inner, self.args if args is None else args  # type: ignore[attr-defined]
-        n = inner.structure.size
-        return f(vector[:n], vector[n:], inner, user)
+    @classmethod
+    def of(cls, calling: Calling, f: Function) -> _WeightedCalling:
+        return cls(Structure(calling.structure.layout, calling.structure.size, ()), False, (f,), inner=calling)
+
+    def __call__(self, f: Function, vector: Array, args: tuple[Array, ...] | None = None) -> Array:
+        (user,) = self.args if args is None else args
+        n = self.inner.structure.size
+        return f(vector[:n], vector[n:], self.inner, user)
 
 
-def _jacobian(pure: Callable[..., Any], n: int, outputs: int) -> Callable[..., Any]:
-    def forward(x: Any, arrays: Any) -> Any:
-        # By the weights the gradient is f itself.
+def _jacobian(pure: Function, n: int, outputs: int) -> Function:
+    def forward(x: Array, arrays: Tree) -> Array:
+        # The gradient by the weights is f itself.
         return jax.jacfwd(lambda x: pure(jnp.append(x, jnp.ones(outputs)), arrays)[1][n:])(x)
 
-    def reverse(x: Any, arrays: Any) -> Any:
+    def reverse(x: Array, arrays: Tree) -> Array:
         return jax.vmap(lambda w: pure(jnp.append(x, w), arrays)[1][:n])(jnp.eye(outputs))
 
     return forward if n <= outputs else reverse
 
 
 class Hessian(Derivative):
-    """The Hessian matrix of a function, as a function of what the function takes."""
+    """The Hessian matrix of a function: a function of the same arguments."""
 
     name = "hessian"
 
@@ -124,16 +131,16 @@ class Hessian(Derivative):
         self.kind, self.why = objective.kind, objective.why
         matrix = hessian_at(objective, x)
         if objective.compiled is not None and not np.all(np.isfinite(matrix)):
-            self.kind, self.why = "differences", "differences of values: the exact curvature is not finite here"
+            self.kind, self.why = "differences", "differences of values: the exact second derivative is not finite here"
             matrix = hessian_by_values(objective.value, x, scale_of(x, x) * EPS**0.25)
         return matrix
 
-    def of_a_scalar(self, matrix: np.ndarray) -> Any:
+    def of_a_scalar(self, matrix: np.ndarray) -> Array:
         return matrix[0, 0]
 
 
 def hessian_at(objective: Objective, x: np.ndarray) -> np.ndarray:
-    """Return the Hessian as well as the objective's tier has it: exact, from slopes, or from values."""
+    """Return the Hessian: exact if the code is compiled, else by differences of gradients, or of values."""
     if objective.compiled is not None:
         pure = objective.compiled.pure
         jitted = objective.compiled.loop("hessian", lambda: _hessian(pure))
@@ -147,18 +154,18 @@ def hessian_at(objective: Objective, x: np.ndarray) -> np.ndarray:
     return (matrix + matrix.T) / 2
 
 
-def _hessian(pure: Callable[..., Any]) -> Callable[..., Any]:
+def _hessian(pure: Function) -> Function:
     return lambda x, arrays: jax.jacfwd(lambda x: pure(x, arrays)[1])(x)
 
 
-def _product(pure: Callable[..., Any]) -> Callable[..., Any]:
+def _product(pure: Function) -> Function:
     return lambda x, v, arrays: jax.jvp(lambda x: pure(x, arrays)[1], (x,), (v,))[1]
 
 
 def hessian_by_differences(
     slope: Callable[[np.ndarray], tuple[float, np.ndarray]], x: np.ndarray, steps: np.ndarray
 ) -> np.ndarray:
-    """Return the Hessian at x by central differences of the gradient, one step size a coordinate."""
+    """Return the Hessian at x by central differences of the gradient, with one step per coordinate."""
     hessian = np.empty((x.size, x.size))
     for k, h in enumerate(steps):
         up, down = x.copy(), x.copy()
@@ -183,7 +190,7 @@ def hessian_by_values(value: Callable[[np.ndarray], float], x: np.ndarray, steps
 
 
 def hessian_product(objective: Objective, x: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return the Hessian at x times a vector: exact where compiled, else by a central difference of slopes."""
+    """Return the Hessian at x times a vector: exact if the code is compiled, else by a central difference of slopes."""
     if objective.compiled is not None and objective.compiled.epoch is None:
         pure = objective.compiled.pure
         jitted = objective.compiled.loop("curvature", lambda: _product(pure))
@@ -198,11 +205,11 @@ def hessian_product(objective: Objective, x: np.ndarray, v: np.ndarray) -> np.nd
     return (slope_at(objective, x + h * v)[1] - slope_at(objective, x - h * v)[1]) / (2 * h)
 
 
-def jacobian(f: Callable[..., Any]) -> Jacobian:
-    """Return the Jacobian of f, as a function that takes what f takes.
+def jacobian(f: Function) -> Jacobian:
+    """Return the Jacobian of f, as a function of the same arguments.
 
-    J[k, i] = ∂fₖ/∂xᵢ: exact, forward or reverse, whichever is shorter, where the code of f, plain
-    NumPy included, can be traced; central differences elsewhere.
+    J[k, i] = ∂fₖ/∂xᵢ. If the code of f can be traced, which plain NumPy code mostly can, J is exact, by
+    forward or reverse mode, whichever is shorter. Otherwise it is made of central differences.
 
     Parameters
     ----------
@@ -213,8 +220,8 @@ def jacobian(f: Callable[..., Any]) -> Jacobian:
     Returns
     -------
     Jacobian
-        Call it as f is called. It returns an array with the shape of what f returns and one axis
-        more, the coordinates of the point; for a scalar point without that axis.
+        Call it like f. It returns an array with the shape of what f returns, and one more axis for the
+        coordinates of the point, unless the point is a scalar.
 
     Raises
     ------
@@ -234,11 +241,11 @@ def jacobian(f: Callable[..., Any]) -> Jacobian:
     return Jacobian(f)
 
 
-def hessian(f: Callable[..., Any]) -> Hessian:
-    """Return the Hessian of f, as a function that takes what f takes.
+def hessian(f: Function) -> Hessian:
+    """Return the Hessian of f, as a function of the same arguments.
 
-    H[i, j] = ∂²f / ∂xᵢ∂xⱼ: exact where the code of f can be traced; from differences of gradients or
-    of values elsewhere, n² + n + 1 of them.
+    H[i, j] = ∂²f / ∂xᵢ∂xⱼ: exact if the code of f can be traced; otherwise from differences of gradients,
+    or of n² + n + 1 values.
 
     Parameters
     ----------
@@ -248,8 +255,8 @@ def hessian(f: Callable[..., Any]) -> Hessian:
     Returns
     -------
     Hessian
-        Call it as f is called. It returns a symmetric matrix over the coordinates of the point, one
-        number for a scalar point.
+        Call it like f. It returns a symmetric matrix over the coordinates of the point, or one number for
+        a scalar point.
 
     Raises
     ------
@@ -265,10 +272,10 @@ def hessian(f: Callable[..., Any]) -> Hessian:
     return Hessian(f)
 
 
-def directional_derivative(f: Callable[..., Any], at: Any, along: Any) -> float:
+def directional_derivative(f: Function, at: Tree, along: Tree) -> float:
     """Return the slope of f at a point along a direction.
 
-    ∇f(x) · v: how fast f changes as x moves with velocity v. v is taken as it is, not normalised.
+    ∇f(x) · v: how fast f changes if x moves with velocity v, which is not normalised.
 
     Parameters
     ----------

@@ -1,104 +1,124 @@
-"""Contexts for compiled code: double precision, and Ctrl-C held back until the code is through."""
+"""The precision of code, and the contexts that compiled code runs in: double precision, and Ctrl-C delayed."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from steepest.derivatives.differences import EPS
+from steepest.types import Array, Function
+
+if TYPE_CHECKING:
+    # Loading it takes 20 ms, and only annotations need it.
+    from jax.extend.core import ClosedJaxpr, Jaxpr
+
+# Above this rounding, between those of single precision (1.2e-7) and half precision (9.8e-4), code counts as half.
+HALF = 1e-5
 
 
 def double_precision() -> AbstractContextManager[None]:
-    """Return a context in which JAX computes in 64 bits, for this thread alone."""
+    """Return a context in which JAX computes in 64 bits, in this thread only."""
     return jax.enable_x64(True)
 
 
-class compiled_code:  # noqa: N801 - a context, named as its kin are
-    """A context for compiled code: in 64 bits, and with Ctrl-C held back until it is through.
+class compiled_code:  # noqa: N801 - a context manager, named like those of the standard library
+    """A context for compiled code: it computes in 64 bits, and Ctrl-C takes effect only at the end.
 
-    XLA goes on compiling after an interrupt, and a process that ends meanwhile crashes. Plain code of
-    the user's never runs in here but to be traced, so that it can always be interrupted.
+    XLA keeps compiling after an interrupt, and a process that ends meanwhile crashes. The user's own code
+    runs in this context only while it is traced, so a plain call of it can always be interrupted.
     """
 
     def __enter__(self) -> None:
         self.pressed = False
-        ours = threading.current_thread() is threading.main_thread()
-        self.holds = ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self.holds:
+        # Only the main thread may set a handler, and a handler that the user has set stays.
+        main = threading.current_thread() is threading.main_thread()
+        self.delays = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self.delays:
             signal.signal(signal.SIGINT, self.press)
         self.double = double_precision()
         self.double.__enter__()
 
-    def press(self, *_: Any) -> None:
-        """Remember that Ctrl-C was pressed; who presses it again does not want to wait."""
+    def press(self, signal_number: int, frame: FrameType | None) -> None:
+        """Remember that Ctrl-C was pressed; interrupt at once if it is pressed again."""
         if self.pressed:
             raise KeyboardInterrupt
         self.pressed = True
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:  # fmt: skip
         self.double.__exit__(kind, error, trace)
-        if self.holds:
+        if self.delays:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             if self.pressed and error is None:
                 raise KeyboardInterrupt
 
 
-def rounding_of(value: Any) -> float:
-    """Return the rounding of a number as a part of it, by its type: that of a double where it is no floating number."""
+def rounding_of(value: Array) -> float:
+    """Return the relative rounding error of a value's type; that of a double if it is no floating-point type."""
     dtype = getattr(value, "dtype", None)
     return float(np.finfo(dtype).eps) if dtype is not None and dtype.kind == "f" and dtype.itemsize < 8 else EPS
 
 
-def in_words(precision: float) -> str:
-    """Return what is said of code that computes in a coarser type than doubles, nothing of other code."""
+def precision_note(precision: float) -> str:
+    """Return the end of a sentence about code in single or half precision, and nothing for double precision."""
     if precision <= EPS:
         return ""
-    name, digits = ("half", 3) if precision > 1e-5 else ("single", 7)
+    name, digits = ("half", 3) if precision > HALF else ("single", 7)
     return f"; the code computes in {name} precision, so its values have about {digits} digits"
 
 
-def coarseness(jaxpr: Any, depends: list[bool] | None = None) -> float:
-    """Return the coarsest rounding of what traced code computes from its first argument.
+def coarseness(code: Jaxpr | ClosedJaxpr, depends: list[bool] | None = None) -> float:
+    """Return the largest relative rounding error among the values that traced code computes from the point.
 
-    Data that are stored in single precision are exact as they are; what is computed from the point in single
-    precision is not.
+    The point is the first argument, or those that `depends` marks. Data stored in single precision do not count: they
+    are exact numbers. Numbers computed from the point in single precision do count.
     """
-    jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
+    jaxpr = _open(code)
+    # The variables that depend on the point.
     tainted = {
         var for k, var in enumerate(jaxpr.invars) if (k == 0 if depends is None else depends[min(k, len(depends) - 1)])
     }
     coarsest = EPS
     for equation in jaxpr.eqns:
-        taken = [not hasattr(var, "val") and var in tainted for var in equation.invars]
-        if not any(taken):
+        # Literals, which have a `val`, are constants.
+        inputs = [not hasattr(var, "val") and var in tainted for var in equation.invars]
+        if not any(inputs):
             continue
         tainted.update(equation.outvars)
         coarsest = max((coarsest, *(rounding_of(var.aval) for var in equation.outvars)))
         for inner in _inner(equation.params.values()):
-            inputs = getattr(inner, "jaxpr", inner).invars
-            # A loop's parts take other arguments than the loop: then all may depend on the point.
-            coarsest = max(coarsest, coarseness(inner, taken if len(inputs) == len(taken) else [True]))
+            # If the inner code takes other arguments than the operation, as the parts of a loop do, assume that all of
+            # them depend on the point.
+            matches = len(_open(inner).invars) == len(inputs)
+            coarsest = max(coarsest, coarseness(inner, inputs if matches else [True]))
     return coarsest
 
 
-def _inner(values: Any) -> Any:
+def _open(code: Array) -> Jaxpr:
+    """Return traced code without the constants that it closes over."""
+    return code.jaxpr if hasattr(code, "jaxpr") else code
+
+
+def _inner(values: Iterable[Array]) -> Iterator[Jaxpr | ClosedJaxpr]:
     """Yield the traced code inside the parameters of an operation."""
     for value in values:
         if isinstance(value, (tuple, list)):
             yield from _inner(value)
-        elif hasattr(getattr(value, "jaxpr", value), "eqns"):
+        elif hasattr(_open(value), "eqns"):
             yield value
 
 
-def precisely(f: Callable[[Any], Any], x: np.ndarray) -> Any:
-    """Return what a user's function gives at a point; code written for JAX would round to 32 bits by itself."""
+def precisely(f: Function, x: np.ndarray) -> Array:
+    """Return a user's function at a point in double precision; code written for JAX uses 32 bits by default."""
     with np.errstate(all="ignore"):
         returned = f(x.copy())
         if not isinstance(returned, jax.Array):

@@ -1,24 +1,27 @@
-"""The edge between a user's point (scalar, vector, dict, tree) and the one flat vector of the loop."""
+"""Conversion between a user's point (scalar, array, dict, tree) and the flat vector that the library works on."""
 
 from __future__ import annotations
 
 import inspect
 import math
 import types
-from collections.abc import Callable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-Build = Callable[[Any], Any]
+from steepest.types import Array, Function, Tree
+
+# A tree of leaves: a `Leaf`, or a pair of the container's kind ("dict" or a type) and its children.
+Layout = Any
 
 
-def positional_names(f: Callable[..., Any]) -> list[str] | None:
-    """Return the names of the required positional parameters, or None where they can't be read."""
+def positional_names(f: Function) -> list[str] | None:
+    """Return the names of the required positional parameters, or None if the signature can't be read."""
     if type(f) is types.FunctionType and not vars(f):
-        # As `inspect.signature` reads it, in a fiftieth of its time.
+        # The same answer as from `inspect.signature`, in a fiftieth of its time.
         code = f.__code__
         required = code.co_argcount - len(f.__defaults__ or ())
         return None if code.co_flags & inspect.CO_VARARGS else list(code.co_varnames[:required])
@@ -34,7 +37,7 @@ def positional_names(f: Callable[..., Any]) -> list[str] | None:
 
 @dataclass(frozen=True)
 class Leaf:
-    """Where one array lies in the flat vector."""
+    """The place of one array in the flat vector."""
 
     shape: tuple[int, ...]
     offset: int
@@ -43,7 +46,7 @@ class Leaf:
     def size(self) -> int:
         return math.prod(self.shape)
 
-    def __call__(self, vector: Any) -> Any:
+    def __call__(self, vector: Array) -> Array:
         if not self.shape:
             return vector[self.offset]
         return vector[self.offset : self.offset + self.size].reshape(self.shape)
@@ -51,22 +54,22 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Structure:
-    """How a point of the user's is laid out in a flat vector, dicts in the order that they came in.
+    """The layout of a user's point in a flat vector; dicts keep the order of their keys.
 
-    `build` slices and reshapes only, so that it serves NumPy arrays and traced ones alike.
+    `build` only slices and reshapes, so it works on NumPy arrays and on traced ones.
     """
 
-    layout: Any
+    layout: Layout
     size: int
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, start: Any, root: str = "x") -> tuple[Structure, np.ndarray]:
+    def of(cls, start: Tree, root: str = "x") -> tuple[Structure, np.ndarray]:
         """Read the layout of a start, and return it with the start as a flat float64 vector."""
         pieces: list[np.ndarray] = []
         names: list[str] = []
 
-        def read(node: Any, name: str) -> Any:
+        def read(node: Tree, name: str) -> Layout:
             if isinstance(node, dict):
                 return ("dict", tuple((key, read(value, _joined(name, key))) for key, value in node.items()))
             if isinstance(node, tuple) and hasattr(node, "_fields"):
@@ -91,14 +94,17 @@ class Structure:
             raise ValueError(f"the start has {names[wrong[0]]} = {vector[wrong[0]]}: every coordinate must be finite")
         return cls(layout, vector.size, tuple(names)), vector
 
-    def build(self, vector: Any) -> Any:
-        """Return the user's point that a flat vector stands for."""
+    def build(self, vector: Array) -> Tree:
+        """Return a flat vector as the user's point."""
         return _build(self.layout, vector)
 
-    def flatten(self, point: Any, what: str) -> np.ndarray:
-        """Return a point of this layout as a flat vector, dicts by their names; `what` names it in an error."""
-        named = isinstance(self.layout, Leaf) and isinstance(point, dict)
-        layout = ("dict", tuple((name, None) for name in self.names)) if named else self.layout
+    def flatten(self, point: Tree, what: str) -> np.ndarray:
+        """Return a point of this layout as a flat vector; dicts are matched by their keys.
+
+        `what` describes the point in error messages.
+        """
+        by_name = isinstance(self.layout, Leaf) and isinstance(point, dict)
+        layout = ("dict", tuple((name, None) for name in self.names)) if by_name else self.layout
         try:
             _, vector = Structure.of(_ordered(layout, point, what))
         except ValueError as error:
@@ -108,8 +114,8 @@ class Structure:
         return vector
 
 
-def _ordered(layout: Any, point: Any, what: str) -> Any:
-    """Return a point with its dicts in the order of a layout; their names must be the same."""
+def _ordered(layout: Layout, point: Tree, what: str) -> Tree:
+    """Return a point with the keys of its dicts in the order of a layout, which must have the same keys."""
     if not (isinstance(layout, tuple) and layout[0] == "dict" and isinstance(point, dict)):
         return point
     names = [name for name, _ in layout[1]]
@@ -118,7 +124,7 @@ def _ordered(layout: Any, point: Any, what: str) -> Any:
     return {name: _ordered(child, point[name], what) for name, child in layout[1]}
 
 
-def _joined(name: str, key: Any) -> str:
+def _joined(name: str, key: Hashable) -> str:
     return f"{name}.{key}" if name else str(key)
 
 
@@ -126,14 +132,25 @@ def _subscript(index: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, index))}]"
 
 
-def _numbers(node: Any, name: str) -> np.ndarray:
+def _numbers(node: Tree, name: str) -> np.ndarray:
     array = np.asarray(node)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"the start has {name} = {node!r}: it must hold real numbers")
     return array.astype(np.float64)
 
 
-def _build(layout: Any, vector: Any) -> Any:
+def leaves_of(layout: Layout, node: Tree) -> Iterator[Array]:
+    """Yield the arrays of a user's tree in the order of a layout."""
+    if isinstance(layout, Leaf):
+        yield node
+    else:
+        kind, children = layout
+        inner = [(child, node[key]) for key, child in children] if kind == "dict" else zip(children, node, strict=True)
+        for child, value in inner:
+            yield from leaves_of(child, value)
+
+
+def _build(layout: Layout, vector: Array) -> Tree:
     if isinstance(layout, Leaf):
         return layout(vector)
     kind, children = layout
@@ -145,28 +162,43 @@ def _build(layout: Any, vector: Any) -> Any:
 
 @dataclass(frozen=True)
 class Calling:
-    """How a function takes its point: whole, or one scalar a parameter; what follows it is fixed."""
+    """How a function takes its point.
+
+    Attributes
+    ----------
+    structure : Structure
+        The layout of the point.
+    spread : bool
+        Whether each coordinate is an argument of its own; else the whole point is the first argument.
+    args : tuple
+        Further arguments, the same in every call.
+    """
 
     structure: Structure
     spread: bool
-    args: tuple[Any, ...] = ()
+    args: tuple[Array, ...] = ()
 
-    def __call__(self, f: Callable[..., Any], vector: Any, args: tuple[Any, ...] | None = None) -> Any:
+    @property
+    def layout(self) -> Layout:
+        """The layout of the gradient: that of the point, or one vector if each coordinate is an argument."""
+        return Leaf((self.structure.size,), 0) if self.spread else self.structure.layout
+
+    def __call__(self, f: Function, vector: Array, args: tuple[Array, ...] | None = None) -> Array:
         extra = self.args if args is None else args
         if self.spread:
             return f(*(vector[k] for k in range(self.structure.size)), *extra)
         return f(self.structure.build(vector), *extra)
 
-    def point(self, vector: np.ndarray) -> Any:
-        """Return a vector as the user sees it: an array where f takes several scalars."""
+    def point(self, vector: np.ndarray) -> Tree:
+        """Return a vector as the user's point, or as an array if f takes several scalars."""
         return vector.copy() if self.spread else self.structure.build(vector.copy())
 
 
-def read_call(f: Callable[..., Any], start: Any, args: tuple[Any, ...] = ()) -> tuple[Calling, np.ndarray]:
-    """Decide from the signature of f how it takes `start`, and return that with the flat start.
+def read_call(f: Function, start: Tree, args: tuple[Array, ...] = ()) -> tuple[Calling, np.ndarray]:
+    """Read from the signature of f how it takes its point, and return that with the flat start.
 
-    One required positional parameter (beside `args`): f gets the point. Several: scalars.
-    Signatures that can't be read, and ``*args``: the point.
+    With one required positional parameter, not counting `args`, f gets the whole point; with several, one scalar each.
+    If the signature can't be read, or has ``*args``, f gets the whole point.
     """
     if not callable(f):
         raise TypeError(f"the function must be callable, not {type(f).__name__}")
@@ -175,7 +207,9 @@ def read_call(f: Callable[..., Any], start: Any, args: tuple[Any, ...] = ()) -> 
         names = names[: len(names) - len(args)] if len(names) > len(args) else names[:1]
     if names is None or len(names) <= 1:
         if names == []:
-            raise TypeError("the function takes no argument: give it one parameter for the point, or one a coordinate")
+            raise TypeError(
+                "the function takes no argument: give it one parameter for the point, or one per coordinate"
+            )
         structure, vector = Structure.of(start)
         return Calling(structure, spread=False, args=args), vector
     if isinstance(start, dict):
@@ -184,8 +218,8 @@ def read_call(f: Callable[..., Any], start: Any, args: tuple[Any, ...] = ()) -> 
         start = [start[name] for name in names]
     array = _numbers(start, "x")
     if array.ndim != 1 or array.size != len(names):
-        seen = f"{array.size} number{'s' * (array.size != 1)}"
-        raise ValueError(f"the start has {seen}; the function takes {len(names)}: {', '.join(names)}")
+        count = f"{array.size} number{'s' * (array.size != 1)}"
+        raise ValueError(f"the start has {count}; the function takes {len(names)}: {', '.join(names)}")
     structure, vector = Structure.of(array)
     structure = Structure(structure.layout, structure.size, tuple(names))
     return Calling(structure, spread=True, args=args), vector

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import numbers
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import TypeGuard
 
 import numpy as np
 
+from steepest.arguments import guess
 from steepest.rules.pair import Rules
 
 # The entries of tolerance={…}.
@@ -103,9 +103,8 @@ class Budget:
 def _checked(entry: str, value: float | None) -> float:
     """Return an entry of tolerance={…}, or say what is wrong with it."""
     if entry not in ENTRIES:
-        near = difflib.get_close_matches(str(entry).lower(), ENTRIES, n=1)
-        guess = f": did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"tolerance has the entry {entry!r}{guess} (known: {', '.join(ENTRIES)})")
+        meant = guess(str(entry).lower(), ENTRIES)
+        raise ValueError(f"tolerance has the entry {entry!r}{meant} (known: {', '.join(ENTRIES)})")
     if not (_is_number(value) and value > 0):
         raise ValueError(f"tolerance[{entry!r}]={value!r}: give a positive number")
     return float(value)

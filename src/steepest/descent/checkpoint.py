@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypedDict
 
 from steepest.descent.early_stopping import BestEpoch
 from steepest.descent.loop.solver import Solver
+from steepest.types import Json
 
 
 class JudgeState(TypedDict):
@@ -67,6 +68,10 @@ class Checkpoint:
     anchor: float = math.inf
     exact: bool = False
     probe_after: float = math.inf
+
+    def counters(self) -> dict[str, Json]:
+        """Return all but the solver and the best epoch, as JSON holds it."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("solver", "best")}
 
     def solver_for(self, near: float) -> Solver:
         """Return a copy of the solver; it keeps a sharpened tolerance only if the same one is asked for again."""

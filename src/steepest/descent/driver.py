@@ -89,7 +89,7 @@ class Driver:
     def run_chunks(self) -> Ending:
         """Run chunk after chunk until the descent ends, also by an error, the clock or Ctrl-C."""
         objective = self.solver.objective
-        sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.pace > CHUNK_SECONDS / FIRST_CHUNK)
+        sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.slope_seconds > CHUNK_SECONDS / FIRST_CHUNK)
         since = self.meter.elapsed
         try:
             while True:
@@ -137,6 +137,8 @@ class Driver:
     def verdict(self) -> Ending | None:
         """Return how the run ended, or None while it goes on."""
         status, stopping = self.solver.status, self.stopping
+        if self.solver.ending is not None:
+            return self.solver.ending
         if status.code in (CANDIDATE, STALLED):
             return self.judged(status.code, status.iteration)
         if status.code == UNBOUNDED:

@@ -72,7 +72,7 @@ class Log:
         rows[:, 2] *= self.solver.sign
         seconds = np.linspace(since, self.meter.elapsed, len(rows) + 1)[1:, None]
         scalars, points = rows[:, : len(COLUMNS)], self.view.rows(rows[:, len(COLUMNS) :])
-        epochs = scalars[:, :1].copy() if self.view.counted == "epoch" else scalars[:, :0]
+        epochs = self.view.epochs(scalars)
         scalars[:, 0] *= self.solver.objective.updates
         self.recorder.append(np.hstack([scalars, seconds, epochs, losses]), points)
         self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.meter.elapsed, *losses[-1])

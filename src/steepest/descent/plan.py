@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Protocol
 
 import numpy as np
 
@@ -35,14 +35,6 @@ class Help(IntEnum):
     FULL = 2
 
 
-class MakeSolver(Protocol):
-    """How a solver is made at a start."""
-
-    def __call__(
-        self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray, box: Box | None, /
-    ) -> Solver: ...
-
-
 @dataclass(frozen=True)
 class Plan:
     """The function to descend, the rules, the budget, and the judge's help; several starts can share one plan."""
@@ -53,7 +45,7 @@ class Plan:
     sign: float
     budget: Budget
     box: Box | None = None
-    solver: MakeSolver = RuleSolver
+    solver: Callable[..., Solver] = RuleSolver
     help: Help = Help.NONE
     early_stopping: EarlyStopping | None = None
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from steepest.derivatives.objective import Objective
     from steepest.descent.view import View
-    from steepest.inspection.overview import Picture
+    from steepest.inspection.picture import Picture
 
 # Runs whose values differ by at most this part of the descent have found the same minimum. Chosen, not measured: well
 # above rounding, and well below what sets two minima apart.

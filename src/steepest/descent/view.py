@@ -29,6 +29,10 @@ class View:
     names: Sequence[str]
     counted: str = "iteration"
 
+    def epochs(self, rows: np.ndarray) -> np.ndarray:
+        """Return the epochs of rows of the trace as a column; no column if iterations are counted."""
+        return rows[:, :1].copy() if self.counted == "epoch" else rows[:, :0]
+
     def rows(self, points: np.ndarray) -> np.ndarray:
         """Return points of the loop in the user's coordinates, flat."""
         return points

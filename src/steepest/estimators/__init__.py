@@ -1,4 +1,4 @@
-"""Descent as scikit-learn's estimators: `DescentRegressor` and `DescentClassifier`."""
+"""Gradient descent as scikit-learn estimators: `DescentRegressor` and `DescentClassifier`."""
 
 try:
     import sklearn  # noqa: F401

@@ -1,84 +1,87 @@
-"""Regression by descent, as scikit-learn does it."""
+"""Regression by gradient descent, as a scikit-learn estimator."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 
-from steepest.estimators.descent import Descent, learns_from_parts
-from steepest.estimators.rows import checked
-from steepest.estimators.words import linear_model
+from steepest.estimators.base import DescentEstimator, has_partial_fit, weighted_rows
+from steepest.estimators.parameters import linear_model
+from steepest.estimators.rows import check_rows_and_targets
+from steepest.types import Rows
 
 
-class DescentRegressor(RegressorMixin, Descent):
-    """Regression by gradient descent that needs no learning rate and no scaling.
+class DescentRegressor(RegressorMixin, DescentEstimator):
+    """Regression by gradient descent, without a learning rate to choose or columns to scale.
 
-    It makes Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty least, where z = X w + b or any function of yours.
+    It minimises Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty, where z = X w + b or a function of yours.
 
     Parameters
     ----------
     model : {"linear", "svm"} or callable
-        "svm" is a linear model with the epsilon-insensitive loss. A function ``model(X, *named)`` gets
-        all rows first and then its parameters by name.
+        "svm" is a linear model with the epsilon-insensitive loss. A function ``model(X, *parameters)`` gets all rows
+        first and then its parameters, one argument each. It returns one prediction for each row.
     loss : str or callable, optional
         "squared", "absolute", "huber", "quantile", "epsilon-insensitive", "poisson", "gamma", a loss with
-        its parameter such as ``losses.Huber(1.5)``, or a function of (z, y). With "poisson" and "gamma"
-        z is the logarithm of the mean, which is predicted.
+        its parameter such as ``losses.Huber(1.5)``, or a function of (z, y). With "poisson" and "gamma",
+        z is the logarithm of the mean, and predictions are means.
     penalty : {"l2", "l1", "elasticnet", None}
-        λ/2 ‖w‖², λ ‖w‖₁, or both; the intercept is free, and of a function every parameter is penalised.
+        λ/2 ‖w‖², λ ‖w‖₁, or both. The intercept of a linear model is not penalised; a function's parameters all are.
     alpha : float
-        λ. The default, 0, is least squares, whose predictions do not depend on the units of X; L1 and
-        elastic net need one that is larger.
+        The penalty's strength λ. The default, 0, is no penalty: predictions then do not depend on the units of X.
+        L1 and elastic net need a positive value.
     l1_ratio : float
-        The part of λ that an elastic net gives to L1.
+        The share of λ that an elastic net gives to L1.
     kernel : {"linear", "rbf"}
-        Of a support vector machine: the columns themselves, or exp(-γ ‖x - x'‖²) on standardised columns, for
-        which Nyström's features stand; an event of the run tells how nearly. "rbf" needs a penalty.
+        The kernel of a support vector machine: "linear" for the columns themselves, "rbf" for exp(-γ ‖x - x'‖²) on
+        standardised columns. "rbf" needs a penalty. Nyström features approximate it, and an event of the run tells
+        how closely.
     gamma : float, optional
-        γ; one over the number of columns by default.
+        γ; 1 / (number of columns) by default.
     n_components : int
-        How many features stand for a kernel.
+        The number of features that approximate a kernel.
     batch_size : int, optional
-        Rows for each update; all by default, and where there are no more than that.
+        Rows for each update; by default, and for fewer rows than that, all of them.
     step, direction : float, str, callable, object, optional
-        As for `fit`: what is not given is chosen.
+        As for `fit`; chosen for you by default.
     max_epochs : int, optional
-        Passes through the rows, at most; with a fixed step and no `tol`, exactly.
+        The most passes through the rows. A fixed step without `tol` makes exactly so many.
     tol : float, optional
-        What part of the objective, or of its whole descent where that is less, it may be above the least, but
-        for a thousandth of the descent. By default the fit goes on until rounding hides what is left.
+        Stop when the objective is at most this share of its total decrease above the minimum. For linear models the
+        share is of the final loss if that is smaller, but never of less than 0.001 of the decrease. By default
+        the fit goes on until rounding hides what is left.
     early_stopping : bool
-        Whether to hold rows out and to keep the epoch that is best on them.
+        Whether to hold out rows and keep the epoch with the least loss on them.
     validation_fraction : float
-        The part of the rows to hold out.
+        The fraction of the rows to hold out.
     start : mapping, sequence or callable, optional
-        What the parameters of a function start from, or a function of X that returns it; ones by default.
+        The starting parameters of a function, or a function of X that returns them; ones by default.
     warm_start : bool
         Whether `fit` starts where the last one ended.
     random_state : int, RandomState or None
-        What shuffles and holds out.
+        The seed that shuffles and holds out rows.
     verbose : int
         Whether to show progress.
 
     Attributes
     ----------
     coef_ : array of shape (columns,) or (outputs, columns)
-        Weights in the units of the columns. A function and a kernel have none: see
-        ``run_.params``.
+        Coefficients in the units of the columns. Functions and kernels have none: see ``run_.params``.
     intercept_ : float or array of shape (outputs,)
         Intercepts.
     n_iter_ : int
-        Passes through the rows; of several fits, the most.
+        Passes through the rows; the most of several fits.
     run_ : Fit
         The fit, with its outcome and trace; of several, the first that did not succeed, else the first.
     runs_ : list of Fit
         The fit of each output.
     n_features_in_, feature_names_in_ : int, array of str
-        What columns were fitted; names where they all are text.
+        The number of columns, and their names if all are text.
 
     Notes
     -----
@@ -95,64 +98,24 @@ class DescentRegressor(RegressorMixin, Descent):
     (0.5177, 'converged')
     """
 
-    _usual: ClassVar[dict[str, str]] = {"linear": "squared", "svm": "epsilon-insensitive"}
-    _classes: ClassVar[bool] = False
+    _default_losses: ClassVar[dict[str, str]] = {"linear": "squared", "svm": "epsilon-insensitive"}
+    _for_classes: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        model: Any = "linear",
-        *,
-        loss: Any = None,
-        penalty: str | None = "l2",
-        alpha: float = 0.0,
-        l1_ratio: float = 0.15,
-        kernel: str = "linear",
-        gamma: float | None = None,
-        n_components: int = 300,
-        batch_size: int | None = None,
-        step: Any = "auto",
-        direction: Any = None,
-        max_epochs: int | None = None,
-        tol: float | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        start: Any = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.model = model
-        self.loss = loss
-        self.penalty = penalty
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.kernel = kernel
-        self.gamma = gamma
-        self.n_components = n_components
-        self.batch_size = batch_size
-        self.step = step
-        self.direction = direction
-        self.max_epochs = max_epochs
-        self.tol = tol
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.start = start
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
+    # Whether y has a column for each output, as predictions and coefficients then have.
+    _multi_output: bool
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> DescentRegressor:
+    def fit(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> DescentRegressor:
         """Fit the model to rows.
 
         Parameters
         ----------
         X : array, sparse array or DataFrame of shape (rows, columns)
-            What predictions are made from, in any units.
+            The rows, in any units.
         y : array of shape (rows,) or (rows, outputs)
             Targets.
         sample_weight : array of shape (rows,), optional
@@ -161,18 +124,18 @@ class DescentRegressor(RegressorMixin, Descent):
         Returns
         -------
         DescentRegressor
-            Itself.
+            The estimator itself.
         """
         X, targets, weight = self._read(X, y, sample_weight, reset=True)
         self._fit_outputs(X, targets, weight, None)
-        return self._shaped()
+        return self._with_coefficients_like_y()
 
-    @available_if(learns_from_parts)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> DescentRegressor:
+    @available_if(has_partial_fit)
+    def partial_fit(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> DescentRegressor:
         """Learn from further rows, which are read once.
 
-        With nothing else asked, the centring, the scaling and the step size go on from call to call, as over
-        a stream: rows should come in random order.
+        Without a step and a direction of yours, the fit keeps its centring, its scaling and its step size from call
+        to call, as for a stream: give the rows in random order.
 
         Parameters
         ----------
@@ -186,13 +149,13 @@ class DescentRegressor(RegressorMixin, Descent):
         Returns
         -------
         DescentRegressor
-            Itself.
+            The estimator itself.
         """
         X, targets, weight = self._read(X, y, sample_weight, reset=not hasattr(self, "runs_"))
         self._learn_outputs(X, targets, weight)
-        return self._shaped()
+        return self._with_coefficients_like_y()
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Rows) -> np.ndarray:
         """Return predictions.
 
         Parameters
@@ -205,17 +168,19 @@ class DescentRegressor(RegressorMixin, Descent):
         array of shape (rows,) or (rows, outputs)
             Predictions in the units of y.
         """
-        z = linear_model(self._cost).response(self._outputs(X))
-        return z if self._many else z[:, 0]
+        z = linear_model(self._loss).response(self._outputs(X))
+        return z if self._multi_output else z[:, 0]
 
-    def _read(self, X: Any, y: Any, weight: Any, reset: bool) -> tuple[Any, np.ndarray, np.ndarray]:
-        X, y = checked(self, X, y, reset=reset, multi_output=True, y_numeric=True)
-        self._many = y.ndim == 2
-        X, y, weight = self._weighed(X, y, weight)
-        return X, y.reshape(len(y), -1).astype(float), weight
+    def _read(
+        self, X: Rows, y: ArrayLike, weight: ArrayLike | None, reset: bool
+    ) -> tuple[Rows, np.ndarray, np.ndarray]:
+        X, y = check_rows_and_targets(self, X, y, reset=reset, multi_output=True, y_numeric=True)
+        self._multi_output = y.ndim == 2
+        X, y, weights = weighted_rows(X, y, weight)
+        return X, y.reshape(len(y), -1).astype(float), weights
 
-    def _shaped(self) -> DescentRegressor:
-        """Lay coefficients out like y: without a dimension of outputs where y has none."""
-        if hasattr(self, "coef_") and not self._many:
-            self.coef_, self.intercept_ = self.coef_[0], float(self.intercept_[0])
+    def _with_coefficients_like_y(self) -> DescentRegressor:
+        """Return the estimator with coefficients shaped like y: without a dimension of outputs if y has none."""
+        if hasattr(self, "coef_") and not self._multi_output:
+            self.coef_, self.intercept_ = self.coef_[0], float(np.ravel(self.intercept_)[0])
         return self

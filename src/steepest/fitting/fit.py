@@ -180,8 +180,8 @@ def fit_given(
     """
     model = read_model(model)
     if isinstance(model, Linear):
-        model = model.learnt(given.seen.X, given.seen.y)
-        penalty = model.own_penalty(float(given.seen.weight.sum())) if penalty is None else penalty
+        model = model.prepared(given.rows.X, given.rows.y)
+        penalty = model.default_penalty(float(given.rows.weight.sum())) if penalty is None else penalty
     cost, draws = losses.named(model.loss if loss is None else loss), generator(rng)
     drawn = int(draws.integers(2**31)) if isinstance(given.validation, float) else None
     setting = FitOptions(model, cost, penalty, start, batch_size, **words, drawn=drawn, seed=int(draws.integers(2**31)))

@@ -18,8 +18,9 @@ import numpy as np
 from steepest.data.batches import AsTheyAre, Layout
 from steepest.data.sparse.segments import picked_from, rows_of
 from steepest.derivatives.compiled import Compiled, Jitted
-from steepest.derivatives.objective import Objective, serve
+from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.rules.pair import Rules
 
@@ -105,7 +106,7 @@ def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, 
         return serve(lambda parameters: plain(structure.flatten(parameters, "the point")), calling, x), calling
     extra = push.compiled if push else None
     base = few.compiled
-    known = base.kept((rows.layout, extra), lambda: _over_blocks(base, extra, rows.layout))
+    known = base.get_or_make((rows.layout, extra), lambda: _over_blocks(base, extra, rows.layout))
     closed = few.arrays[: len(few.arrays) - len(sample)]
     arrays = _placed(rows, closed, push.arrays if push else (), seed)
     sentence = "exact: the model was traced and compiled"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from steepest.data.batches import SHUFFLES
-from steepest.fitting.function.levenberg import LevenbergMarquardt
+from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.linear.coordinates import CHOICES, WIDEST_GRAM
 from steepest.models import Custom, Linear
 from steepest.models.losses import Loss
@@ -49,7 +49,7 @@ def read_rules(direction: Any, step: Any, batched: bool) -> Rules:
     if isinstance(direction, str) and direction == LEVENBERG:
         if not (isinstance(step, str) and step == "auto"):
             raise ValueError(f"direction={direction!r} finds how far it may go: leave step={step!r} out")
-        return Rules(LevenbergMarquardt(), LevenbergMarquardt())
+        return Rules(LevenbergMarquardt(), TrustRegion())
     if batched and isinstance(step, str) and step == "auto" and not is_optax(direction):
         if direction is not None:
             raise ValueError(
@@ -88,17 +88,19 @@ def check_rescaling(rescale: Any) -> None:
         raise ValueError(f"rescale={rescale!r} is not known (known: {', '.join(CHOICES)})")
 
 
-def unfit_for(penalty: Function | None, model: Any, loss: Function, asked: bool, settled: bool, rescale: str) -> str:
-    """Return why a penalty with kinks can't be descended on with these words, or nothing where it can.
+def refusal(
+    penalty: Function | None, model: Linear | Custom, loss: Function, by_hand: bool, has_rate: bool, rescale: str
+) -> str:  # fmt: skip
+    """Return why an L1 penalty can't be combined with these options; nothing if it can.
 
-    `asked` tells whether batches, a direction or a step were asked for, and `settled` whether learning
-    rates were: those take subgradients, which at a kink never look near enough, with any loss and model.
+    `by_hand` tells whether batches, a direction or a step were chosen, and `has_rate` whether the step is a learning
+    rate. With a learning rate the rule takes subgradients, for any loss and model, and claims no convergence.
     """
     if not kink_of(penalty):
         return ""
     if rescale == "whiten":
         return "rescale='whiten' mixes the coefficients that it sets to 0: leave rescale= out"
-    if settled:
+    if has_rate:
         return ""
     if not isinstance(model, Linear):
         return (
@@ -107,7 +109,7 @@ def unfit_for(penalty: Function | None, model: Any, loss: Function, asked: bool,
         )
     if not isinstance(loss, Loss):
         return "L1 and elastic net need a loss of the library's own, from losses: take penalties.L2 instead"
-    if asked:
+    if by_hand:
         return (
             "its kinks at 0 need proximal steps, which a linear model takes on all rows, with batch_size=, direction= "
             "and step= left out: leave them out, take penalties.L2, or give a learning rate such as step=0.01"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 
@@ -13,8 +13,29 @@ from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
 from steepest.saving.models import model_from_json, model_to_json
+from steepest.types import Callback, Json
 
 MOST_SHOWN = 100
+
+
+class Limits(TypedDict, total=False):
+    """How long a fit continues, as `Fit.more` takes it."""
+
+    epochs: int | None
+    tolerance: float | None
+    seconds: float | None
+
+
+class Resumable(Protocol):
+    """What a fit continues from: its set-up in memory, or what a folder holds of it."""
+
+    def more(
+        self, fit: Fit, rows: tuple[Any, ...], how: Limits, callback: Callback | None, progress: bool | None
+    ) -> Fit:
+        """Return the fit after more epochs on these rows."""
+
+    def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
+        """Return all that a folder can hold of it, as JSON and arrays."""
 
 
 @dataclass(eq=False)
@@ -31,7 +52,7 @@ class Fit(Run):
         The rows that were fitted; None where the fit was loaded from disk.
     solver : str
         What descended, and what it serves.
-    resumable : object or None
+    resumable : Resumable or None
         What `more` goes on with; None where the rows came as a stream.
 
     Notes
@@ -43,7 +64,7 @@ class Fit(Run):
     columns: list[str] | None = None
     data: tuple[Any, Any] | None = field(default=None, repr=False)
     solver: str = ""
-    resumable: Any = field(default=None, repr=False)
+    resumable: Resumable | None = field(default=None, repr=False)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -148,26 +169,11 @@ class Fit(Run):
         """
         if self.resumable is None:
             raise RuntimeError("this fit can't go on: the rows of a stream are read only once; begin with start=params")
-        how = {"tolerance": tolerance, "seconds": seconds, "epochs": epochs}
+        how: Limits = {"tolerance": tolerance, "seconds": seconds, "epochs": epochs}
         return self.resumable.more(self, (X, y, sample_weight, validation), how, callback, progress)
 
     def __str__(self) -> str:
-        width = max(10, *(len(name) for name in self._named))
-        lines = [self.message, f"  {'loss':>{width}}  {self.fun:.10g}"]
-        lines += [f"  {name:>{width}}  {value:.8g}" for name, value in self._named.items()]
-        if (left := len(self.trace.names) - len(self._named)) > 0:
-            lines.append(f"  {'…':>{width}}  and {left:,} more, in params")
-        epochs = int(self.trace.epoch[-1])
-        # Only a stream has more rows than epochs.
-        work = "blocks read once" if len(self.trace) > epochs + 1 else "passes over the rows"
-        passes = f"{self.nfev:,} {work} ({self.kind})"
-        lines.append(f"  {'work':>{width}}  {epochs:,} epoch{'s' * (epochs != 1)}, {passes}")
-        if self.solver:
-            lines.append(f"  {'solver':>{width}}  {self.solver}")
-        if np.isfinite(self.certificate.gap):
-            gap = f"{self.certificate.gap:.2g} or less from the best, {self.certificate.kind}"
-            lines.append(f"  {'gap':>{width}}  {gap}")
-        return "\n".join(lines)
+        return described_fit(self, self._named)
 
     @property
     def _named(self) -> Mapping[str, float]:
@@ -190,7 +196,7 @@ class Fit(Run):
 
     @classmethod
     def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
-        known = {"model": model_from_json(record.pop("model"), arrays), "resumable": record.pop("onward")}
+        known = {"model": model_from_json(record.pop("model"), arrays), "resumable": None}
         return super()._revive(record | known, arrays)
 
 
@@ -200,3 +206,23 @@ def _leaves(params: Any) -> list[Any]:
     if isinstance(params, (list, tuple)):
         return [leaf for value in params for leaf in _leaves(value)]
     return [params]
+
+
+def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:
+    """Return a fit as text, with the parameters to show."""
+    width = max(10, *(len(name) for name in shown))
+    lines = [fit.message, f"  {'loss':>{width}}  {fit.fun:.10g}"]
+    lines += [f"  {name:>{width}}  {value:.8g}" for name, value in shown.items()]
+    if (left := len(fit.trace.names) - len(shown)) > 0:
+        lines.append(f"  {'…':>{width}}  and {left:,} more, in params")
+    epochs = int(fit.trace.epoch[-1])
+    # Only a stream has more rows than epochs.
+    work = "blocks read once" if len(fit.trace) > epochs + 1 else "passes over the rows"
+    passes = f"{fit.nfev:,} {work} ({fit.kind})"
+    lines.append(f"  {'work':>{width}}  {epochs:,} epoch{'s' * (epochs != 1)}, {passes}")
+    if fit.solver:
+        lines.append(f"  {'solver':>{width}}  {fit.solver}")
+    if np.isfinite(fit.certificate.gap):
+        gap = f"{fit.certificate.gap:.2g} or less from the best, {fit.certificate.kind}"
+        lines.append(f"  {'gap':>{width}}  {gap}")
+    return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""How a fit goes on from where it stopped, at once or after it was loaded from disk."""
+"""How a fit continues from where it stopped, at once or after it was loaded from a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -12,13 +12,18 @@ from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
 from steepest.fitting.linear.problem import LinearProblem
-from steepest.fitting.result import Fit
+from steepest.fitting.result import Fit, Limits
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
+from steepest.models import Linear
 from steepest.saving.folder import point_from_json, point_to_json
 from steepest.saving.models import NAMED
 from steepest.saving.objects import UnnamedError, from_json, to_json
+from steepest.types import Callback, Json
 
+# The prefix of the names of arrays in a folder.
 PLACE = "onward/"
+# Options that a folder holds apart: as a model, as a point, and as a name.
+APART = ("model", "start", "dtype")
 ELSE = "more() goes on with the same rows; for others begin anew from here, fit(model, X, y, start=fit.params)"
 FUNCTION = "function not at hand: the model of this fit is a function, and functions are not saved"
 
@@ -28,109 +33,108 @@ Rows = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class LiveFit:
-    """A fit whose rows are at hand: how it was set up, and where it stopped."""
+    """A fit with its rows in memory: its set-up, and the checkpoint at which it stopped."""
 
-    task: FitSetup
+    setup: FitSetup
     checkpoint: Checkpoint
 
-    def more(self, fit: Fit, rows: Rows, how: dict[str, Any], callback: Any, progress: Any) -> Fit:
-        """Go on by a budget for what is to come, with the rows that are at hand; a tolerance asked for before stays."""
+    def more(self, fit: Fit, rows: Rows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
+        """Continue within another budget, with the rows in memory; a tolerance that was given before stays."""
         X, y, weight, validation = rows
         if any(part is not None for part in rows):
             if X is None or y is None:
                 raise TypeError("give both X and y, or neither: the rows of this fit are at hand")
-            known = self.task.given
-            given = TrainingData.read(X, y, weight, validation, self.task.asked.dtype)
+            known = self.setup.data
+            data = TrainingData.read(X, y, weight, validation, self.setup.options.dtype)
             if weight is None:
-                given = replace(given, seen=given.seen._replace(weight=known.seen.weight))
+                data = replace(data, rows=data.rows._replace(weight=known.rows.weight))
             if validation is None:
-                given = replace(given, validation=known.validation)
-            check_same(given, known.fingerprint(), known.seen.X.shape)
-        before = self.task.plan.budget
+                data = replace(data, validation=known.validation)
+            check_same(data, known.fingerprint(), known.rows.X.shape)
+        before = self.setup.plan.budget
         budget = Budget.of(most=before.most, **how)
         budget = budget if budget.asked else replace(budget, tolerance=before.tolerance)
-        task = replace(self.task, plan=replace(self.task.plan, budget=budget))
-        fitted, checkpoint = task.go(callback, progress, self.checkpoint, fit.trace)
-        fitted.resumable = LiveFit(task, checkpoint)
+        setup = replace(self.setup, plan=replace(self.setup.plan, budget=budget))
+        fitted, checkpoint = setup.go(callback, progress, self.checkpoint, fit.trace)
+        fitted.resumable = LiveFit(setup, checkpoint)
         return fitted
 
-    def saved(self) -> tuple[dict[str, Any], Arrays]:
-        """Return all that it takes to go on but the rows, as JSON and arrays, or why that can't be."""
-        task, checkpoint, asked, solver = self.task, self.checkpoint, self.task.asked, self.checkpoint.solver
-        if not isinstance(task.problem, LinearProblem) or type(asked.model) not in NAMED.values():
+    def saved(self) -> tuple[dict[str, Json], Arrays]:
+        """Return everything but the rows as JSON and arrays; or, as JSON, why this fit can't be saved to go on."""
+        setup, checkpoint = self.setup, self.checkpoint
+        options, solver = setup.options, checkpoint.solver
+        if not isinstance(setup.problem, LinearProblem) or type(options.model) not in NAMED.values():
             return {"why": FUNCTION}, {}
-        words = {f.name: getattr(asked, f.name) for f in fields(asked) if f.name not in ("model", "start", "dtype")}
+        words = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in APART}
         try:
             words = {name: to_json(word) for name, word in words.items()}
         except UnnamedError as error:
             return {"why": str(error)}, {}
-        words["start"] = None if asked.start is None else point_to_json(task.problem.params)
-        words["dtype"] = None if asked.dtype is None else np.dtype(asked.dtype).name
+        words["start"] = None if options.start is None else point_to_json(setup.problem.params)
+        words["dtype"] = None if options.dtype is None else np.dtype(options.dtype).name
         best = {name: value for name, value in asdict(checkpoint.best).items() if name != "x"}
         record = {
             "asked": words,
-            "rows": task.given.fingerprint(),
-            "shape": list(task.given.seen.X.shape),
-            "budget": {"tolerance": task.plan.budget.tolerance},
-            "halt": {
-                f.name: getattr(checkpoint, f.name) for f in fields(checkpoint) if f.name not in ("solver", "best")
-            },
+            "rows": setup.data.fingerprint(),
+            "shape": list(setup.data.rows.X.shape),
+            "budget": {"tolerance": setup.plan.budget.tolerance},
+            "halt": checkpoint.counters(),
             "engine": solver.counters(),
             "best": best,
         }
         arrays = {f"state/{k}": array for k, array in enumerate(solver.arrays())}
         if checkpoint.best.x is not None:
             arrays["best"] = checkpoint.best.x
-        known = vars(task.problem.coordinates)
+        known = vars(setup.problem.coordinates)
         arrays |= {f"coordinates/{name}": value for name, value in known.items() if value is not None}
         return record, {PLACE + name: np.asarray(value) for name, value in arrays.items()}
 
 
 @dataclass(frozen=True)
 class SavedFit:
-    """The saved state of a fit, without its rows, which must be given again to go on."""
+    """The saved state of a fit, which continues once the user gives its rows again."""
 
-    record: dict[str, Any]
+    record: dict[str, Json]
     arrays: Arrays
 
     @classmethod
-    def of(cls, record: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> SavedFit:
-        """Take from the arrays of a fit what is needed to go on."""
+    def of(cls, record: dict[str, Json], arrays: Mapping[str, np.ndarray]) -> SavedFit:
+        """Return the saved state, with the arrays that it needs."""
         return cls(record, {name: array for name, array in arrays.items() if name.startswith(PLACE)})
 
-    def saved(self) -> tuple[dict[str, Any], Arrays]:
+    def saved(self) -> tuple[dict[str, Json], Arrays]:
         """Return what was saved, to be saved again."""
         return self.record, self.arrays
 
-    def more(self, fit: Fit, rows: Rows, how: dict[str, Any], callback: Any, progress: Any) -> Fit:
-        """Go on, with rows that must be those of the fit."""
+    def more(self, fit: Fit, rows: Rows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
+        """Continue with rows that must be those of the fit."""
         if "why" in self.record:
             raise RuntimeError(self.record["why"])
         if rows[0] is None or rows[1] is None:
             raise RuntimeError("the rows of a fit are not saved with it: give them again, fit.more(X, y, …)")
-        return self.awake(fit.model, rows).more(fit, (None,) * 4, how, callback, progress)
+        return self.revived(fit.model, rows).more(fit, (None,) * 4, how, callback, progress)
 
-    def awake(self, model: Any, rows: Rows) -> LiveFit:
-        """Set the fit up again, and stand where it stopped."""
+    def revived(self, model: Linear, rows: Rows) -> LiveFit:
+        """Return the fit set up again at its last state."""
         X, y, weight, validation = rows
         record = self.record
         words = {name: from_json(word) for name, word in record["asked"].items() if name != "start"}
         start = record["asked"]["start"]
-        asked = FitOptions(model=model, start=None if start is None else point_from_json(start), **words)
-        if validation is None and asked.drawn is not None:
+        options = FitOptions(model=model, start=None if start is None else point_from_json(start), **words)
+        if validation is None and options.drawn is not None:
             validation = float(record["rows"]["validation"])
-        given = TrainingData.read(X, y, weight, validation, asked.dtype)
-        check_same(given, record["rows"], record["shape"])
+        data = TrainingData.read(X, y, weight, validation, options.dtype)
+        check_same(data, record["rows"], record["shape"])
         known = self.under("coordinates/")
         budget = record["budget"]
-        # Folders of version 0.1.0 hold the default of its time where no tolerance was asked for.
-        near = budget["tolerance"] if budget.get("asked", True) else 0.0
-        task = FitSetup.of(asked, given, Budget(near), known)
-        solver = task.plan.solver_at(task.start)
+        # Folders of version 0.1.0 hold the default of that version if no tolerance was given.
+        tolerance = budget["tolerance"] if budget.get("asked", True) else 0.0
+        setup = FitSetup.of(options, data, Budget(tolerance), known)
+        solver = setup.plan.solver_at(setup.start)
         leaves = [array for _, array in sorted(self.under("state/").items(), key=lambda item: int(item[0]))]
         solver.restore(leaves, record["engine"])
         best = BestEpoch(**record["best"], x=self.arrays.get(f"{PLACE}best"))
-        return LiveFit(task, Checkpoint(solver=solver, best=best, **record["halt"]))
+        return LiveFit(setup, Checkpoint(solver=solver, best=best, **record["halt"]))
 
     def under(self, name: str) -> Arrays:
         """Return the arrays under a name."""
@@ -138,10 +142,19 @@ class SavedFit:
         return {key.removeprefix(place): array for key, array in self.arrays.items() if key.startswith(place)}
 
 
-def check_same(given: TrainingData, known: Mapping[str, str], shape: Any) -> None:
+def fit_from_record(record: dict[str, Json], arrays: Arrays, kind: type[Fit] = Fit) -> Fit:
+    """Rebuild a fit, of class `kind`, from what it was saved as, with the state that `more` continues from."""
+    state = record.pop("onward", None)
+    fit = kind._revive(record, arrays)
+    if state is not None:
+        fit.resumable = SavedFit.of(state, arrays)
+    return fit
+
+
+def check_same(data: TrainingData, known: Mapping[str, str], shape: Sequence[int]) -> None:
     """Refuse rows that are not those of the fit."""
-    if list(given.seen.X.shape) != list(shape):
-        raise ValueError(f"X has the shape {given.seen.X.shape} and had {tuple(shape)} in the fit: {ELSE}")
-    for what, digest in given.fingerprint().items():
+    if list(data.rows.X.shape) != list(shape):
+        raise ValueError(f"X has the shape {data.rows.X.shape} and had {tuple(shape)} in the fit: {ELSE}")
+    for what, digest in data.fingerprint().items():
         if digest != known[what]:
             raise ValueError(f"{what} is not what it was in the fit: {ELSE}")

@@ -1,13 +1,13 @@
-"""A fit as it was set up: what was asked, the rows, and the way down; begun anew or gone on with."""
+"""The set-up of a fit: from options and data to a problem, its solver and a run."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.sparse.csr import is_sparse
@@ -17,132 +17,219 @@ from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.driver import Driver
 from steepest.descent.plan import Plan
 from steepest.fitting.function.problem import CustomProblem
+from steepest.fitting.function.residuals import ModelResiduals
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.objective import Rows
-from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules, unfit_for
+from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules, refusal
 from steepest.fitting.result import Fit
 from steepest.fitting.solvers import Choice, choose_solver
-from steepest.fitting.validation import Observed, drawn, read_validation, watch
-from steepest.models import Linear, losses
+from steepest.fitting.validation import LabelledRows, drawn, early_stopping, read_validation
+from steepest.models import Custom, Linear, losses
 from steepest.models.penalties import kink_of
 from steepest.rules.choose import is_optax
+from steepest.rules.pair import Rules
 from steepest.trace import Trace
+from steepest.types import Callback, Function, RuleLike, Tree
 
+# Epochs in batches are many steps each: a fit that has not settled after so many needs another step size, not time.
 MOST_BATCHED_EPOCHS = 100
+
+Problem = LinearProblem | CustomProblem
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """What was asked of a fit, but for its rows and what it may spend; `drawn` is what draws the validation rows."""
+    """The options of a fit, without its data and its budget, as `fit` takes them.
 
-    model: Any
-    loss: Any
-    penalty: Any
-    start: Any
+    Attributes
+    ----------
+    model, loss, penalty, start, batch_size, direction, step, shuffle, rescale, dtype
+        As for `fit`, with the model and the loss as objects.
+    seed : int
+        The seed that shuffles batches.
+    drawn : int or None
+        The seed that draws the validation rows, if a part of the rows is held out.
+    """
+
+    model: Linear | Custom
+    loss: Function
+    penalty: Function | None
+    start: Tree
     batch_size: int | None
-    direction: Any
-    step: Any
-    shuffle: Any
+    direction: RuleLike
+    step: RuleLike
+    shuffle: str | bool
     rescale: str
-    dtype: Any
+    dtype: DTypeLike
     seed: int
     drawn: int | None
+
+    @property
+    def automatic(self) -> bool:
+        """Whether direction= and step= were both left out."""
+        return self.direction is None and isinstance(self.step, str) and self.step == "auto"
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The rows that a fit was given, as they were read, and what it is held against."""
+    """The data of a fit, checked.
 
-    seen: Observed
+    Attributes
+    ----------
+    rows : LabelledRows
+        All rows, of which a part may be held out for validation.
+    names : list of str or None
+        The names of the columns.
+    validation : float, LabelledRows or None
+        The part to hold out, or other rows.
+    source : (X, y)
+        The objects that the user gave.
+    """
+
+    rows: LabelledRows
     names: list[str] | None
-    validation: float | Observed | None
-    data: tuple[Any, Any]
+    validation: float | LabelledRows | None
+    source: tuple[Any, Any]
 
     @classmethod
     def read(
-        cls, X: Any, y: Any, sample_weight: Any, validation: Any, dtype: Any, names: list[str] | None = None
+        cls, X: Any, y: Any, sample_weight: Any, validation: Any, dtype: DTypeLike, names: list[str] | None = None
     ) -> TrainingData:  # fmt: skip
-        """Check what the user gave; `names` are those of the columns where X itself has none."""
+        """Check the arguments of `fit`; `names` are those of the columns if X itself has none."""
         array, own = read_features(X, dtype)
         names = own or names
-        rows = array.shape[0]
-        seen = Observed(array, read_target(y, rows), read_weight(sample_weight, rows))
-        return cls(seen, names, read_validation(validation, array, names, dtype), (X, y))
+        count = array.shape[0]
+        rows = LabelledRows(array, read_target(y, count), read_weight(sample_weight, count))
+        return cls(rows, names, read_validation(validation, array, names, dtype), (X, y))
 
     def fingerprint(self) -> dict[str, str]:
-        """Return what tells these rows from others."""
+        """Return a digest of each part, by which other data are told from these."""
+        digests = dict(zip(("X", "y", "sample_weight"), map(_digest, self.rows), strict=True))
         held = self.validation
-        arrays = dict(zip(("X", "y", "sample_weight"), self.seen, strict=True))
-        told = {name: _digest(array) for name, array in arrays.items()}
-        if isinstance(held, Observed):
-            return told | {"validation": "".join(map(_digest, held))}
-        return told | {"validation": repr(held)}
+        other = "".join(map(_digest, held)) if isinstance(held, LabelledRows) else repr(held)
+        return digests | {"validation": other}
+
+    def split(self, seed: int | None) -> tuple[LabelledRows, LabelledRows | None]:
+        """Return the rows to learn from, and those held out."""
+        if not isinstance(self.validation, float):
+            return self.rows, self.validation
+        assert seed is not None
+        return drawn(self.rows, self.validation, seed)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of a fit as resolved for its rows; a combination that makes no sense is refused.
+
+    Attributes
+    ----------
+    rules : Rules
+        The direction and the step size.
+    batch : int or None
+        The rows of a batch; None if all rows are used at once.
+    rescale : str
+        What is done to the columns.
+    """
+
+    rules: Rules
+    batch: int | None
+    rescale: str
+
+    @classmethod
+    def resolve(cls, options: FitOptions, rows: LabelledRows) -> Settings:
+        """Return the settings for these rows."""
+        model, loss, penalty, step = options.model, options.loss, options.penalty, options.step
+        batch = read_batch(options.batch_size, len(rows.y))
+        rules = read_rules(options.direction, step, batch is not None)
+        check_shuffle(options.shuffle)
+        losses.check_targets(loss, rows.y)
+        # A rule that finds its own step is as good in rescaled columns; a learning rate belongs to the user's units.
+        named = isinstance(step, str)
+        finds_its_step = rules.searches or rules.adapts or (named and not is_optax(options.direction))
+        rescale = read_rescaling(options.rescale, model, rows.X, finds_its_step)
+        has_rate, by_hand = not (finds_its_step or named), batch is not None or not options.automatic
+        if why := refusal(penalty, model, loss, by_hand, has_rate, options.rescale):
+            raise ValueError(f"penalty={penalty!r}: {why}")
+        # Whitened columns mix the coefficients that an L1 penalty sets to 0.
+        return cls(rules, batch, "scale" if kink_of(penalty) and finds_its_step else rescale)
+
+
+def problem_of(
+    options: FitOptions, settings: Settings, rows: LabelledRows, names: list[str] | None,
+    coordinates: dict[str, np.ndarray] | None,
+) -> Problem:  # fmt: skip
+    """Return the model on its rows; known coordinates are taken over."""
+    X, y, weight = rows
+    if not isinstance(options.model, Linear):
+        return CustomProblem.of(options.model, X, y, options.start, options.loss, options.penalty)
+    names = None if X.shape[1] != len(names or ()) else names
+    problem = LinearProblem.of(
+        options.model, X, y, options.start, weight, options.loss, options.penalty, settings.rescale, names
+    )
+    if coordinates is None:
+        return problem
+    # Chosen anew they could differ by rounding, or by the order of directions that are alike.
+    known: dict[str, Any] = {name: a if a.ndim else float(a) for name, a in coordinates.items()}
+    return replace(problem, coordinates=replace(problem.coordinates, **known))
 
 
 @dataclass(frozen=True)
 class FitSetup:
-    """A fit that was set up."""
+    """A fit that is ready to run: its options and data, its problem, its plan and its solver.
 
-    asked: FitOptions
-    given: TrainingData
-    learnt: Observed
-    problem: LinearProblem | CustomProblem
+    Attributes
+    ----------
+    options, data
+        What the user gave.
+    rows : LabelledRows
+        The rows to learn from, without those held out.
+    problem : LinearProblem or CustomProblem
+        The model on these rows.
+    plan : Plan
+        What the driver does.
+    start : array
+        The start in the plan's coordinates.
+    residuals : ModelResiduals or None
+        The residuals, if they are what is descended on.
+    choice : Choice
+        The row of the table of solvers.
+    """
+
+    options: FitOptions
+    data: TrainingData
+    rows: LabelledRows
+    problem: Problem
     plan: Plan
     start: np.ndarray
-    residuals: Any
-    solver: Choice
+    residuals: ModelResiduals | None
+    choice: Choice
 
     @classmethod
     def of(
-        cls, asked: FitOptions, given: TrainingData, budget: Budget, coordinates: dict[str, np.ndarray] | None = None
+        cls, options: FitOptions, data: TrainingData, budget: Budget, coordinates: dict[str, np.ndarray] | None = None
     ) -> FitSetup:
-        """Choose coordinates, rules and the way down; coordinates are taken over where they are known."""
-        learnt, held = given.seen, given.validation
-        if isinstance(held, float):
-            assert asked.drawn is not None
-            learnt, held = drawn(learnt, held, asked.drawn)
-        X, y, weight = learnt
-        model, loss, penalty, direction, step = asked.model, asked.loss, asked.penalty, asked.direction, asked.step
-        size = read_batch(asked.batch_size, len(y))
-        if size is not None:
-            budget = replace(budget, most=MOST_BATCHED_EPOCHS)
-        rules = read_rules(direction, step, size is not None)
-        check_shuffle(asked.shuffle)
-        losses.check_targets(loss, y)
+        """Resolve the options, state the problem, and choose its solver; known coordinates are taken over."""
+        rows, held = data.split(options.drawn)
+        if isinstance(options.model, Linear):
+            rows = rows._replace(X=options.model.shaped(rows.X))
+        settings = Settings.resolve(options, rows)
         if held is not None:
-            _check_held(loss, held)
-        finds_its_own = rules.searches or rules.adapts or (isinstance(step, str) and not is_optax(direction))
-        automatic = direction is None and isinstance(step, str) and step == "auto"
-        names = given.names
-        if isinstance(model, Linear):
-            X = model.shaped(X)
-            names = None if X.shape[1] != len(names or ()) else names
-        how = read_rescaling(asked.rescale, model, X, finds_its_own)
-        settled = not (finds_its_own or isinstance(step, str))
-        if why := unfit_for(penalty, model, loss, size is not None or not automatic, settled, asked.rescale):
-            raise ValueError(f"penalty={penalty!r}: {why}")
-        if kink_of(penalty) and finds_its_own:
-            how = "scale"
-        problem: LinearProblem | CustomProblem
-        if isinstance(model, Linear):
-            problem = LinearProblem.of(model, X, y, asked.start, weight, loss, penalty, how, names)
-            if coordinates is not None:
-                # Chosen anew they could differ by rounding, or by the order of directions that are alike.
-                known: dict[str, Any] = {name: a if a.ndim else float(a) for name, a in coordinates.items()}
-                problem = replace(problem, coordinates=replace(problem.coordinates, **known))
-        else:
-            problem = CustomProblem.of(model, X, y, asked.start, loss, penalty)
-        layout = problem.layout(size, asked.shuffle)
-        rows = Rows.arranged(layout, problem.columns(), y, weight, asked.seed)
-        words = {"direction": direction, "automatic": automatic}
-        plan, residuals, solver = choose_solver(problem, rows, rules, budget, asked.seed, **words)
+            _check_held(options.loss, held)
+        problem = problem_of(options, settings, rows, data.names, coordinates)
+        layout = problem.layout(settings.batch, options.shuffle)
+        arranged = Rows.arranged(layout, problem.columns(), rows.y, rows.weight, options.seed)
+        if settings.batch is not None:
+            budget = replace(budget, most=MOST_BATCHED_EPOCHS)
+        words = {"direction": options.direction, "automatic": options.automatic}
+        plan, residuals, choice = choose_solver(problem, arranged, settings.rules, budget, options.seed, **words)
         _, start = Structure.of(problem.start)
         if held is not None:
-            plan = replace(plan, early_stopping=watch(model, loss, held, plan.view, start, size is not None))
-        return cls(asked, given, learnt, problem, plan, start, residuals, solver)
+            stopping = early_stopping(options.model, options.loss, held, plan.view, start, settings.batch is not None)
+            plan = replace(plan, early_stopping=stopping)
+        return cls(options, data, rows, problem, plan, start, residuals, choice)
 
     def go(
-        self, callback: Callable[..., Any] | None, progress: bool | None, checkpoint: Checkpoint | None = None,
+        self, callback: Callback | None, progress: bool | None, checkpoint: Checkpoint | None = None,
         trace: Trace | None = None,
     ) -> tuple[Fit, Checkpoint]:  # fmt: skip
         """Descend from the start, or go on from a checkpoint after its trace, and return the fit and its checkpoint."""
@@ -152,16 +239,16 @@ class FitSetup:
             shown.finish(run.trace)
         known = {f.name: getattr(run, f.name) for f in fields(run)}
         fitted = Fit(
-            **known, model=self.asked.model, columns=self.given.names, data=self.given.data, solver=str(self.solver)
+            **known, model=self.options.model, columns=self.data.names, data=self.data.source, solver=str(self.choice)
         )
-        self.problem.annotate(fitted, self.learnt.y, self.learnt.weight)
+        self.problem.annotate(fitted, self.rows.y, self.rows.weight)
         if isinstance(self.problem, CustomProblem) and self.residuals is not None:
             self.problem.tell(fitted, self.residuals)
         assert driver.checkpoint is not None
         return fitted, driver.checkpoint
 
 
-def _check_held(loss: Any, held: Observed) -> None:
+def _check_held(loss: Function, held: LabelledRows) -> None:
     try:
         losses.check_targets(loss, held.y)
     except ValueError as error:

@@ -13,21 +13,18 @@ from steepest.descent.budget import Budget
 from steepest.descent.loop.rule_solver import RuleSolver
 from steepest.descent.plan import Help, Plan
 from steepest.fitting.function.least_squares import LeastSquaresSolver
-from steepest.fitting.function.levenberg import LevenbergMarquardt
+from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import MOST_PARAMETERS, MOST_WORK, ModelResiduals, hindrance
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.linear.quadratic_l1 import WIDEST_MODEL
-from steepest.fitting.linear.solvers.base import (
-    LbfgsSolver,
-    LinearCertifier,
-    LinearSolver,
-    NewtonSolver,
-    ProximalGradientSolver,
-    ProximalNewtonSolver,
-)
+from steepest.fitting.linear.solvers.base import LinearCertifier, LinearSolver
+from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
+from steepest.fitting.linear.solvers.newton import NewtonSolver
+from steepest.fitting.linear.solvers.proximal_gradient import ProximalGradientSolver
+from steepest.fitting.linear.solvers.proximal_newton import ProximalNewtonSolver
 from steepest.fitting.linear.solvers.saga import Saga
 from steepest.fitting.objective import Rows
 from steepest.models.losses import Loss, squared
@@ -104,9 +101,10 @@ class Case:
     @property
     def is_narrow(self) -> bool:
         """Whether the coefficients are few enough for Newton's method."""
-        loss, how = self.problem.loss, getattr(self.problem, "how", "")
+        loss, problem = self.problem.loss, self.problem
         most = NARROW if isinstance(loss, Loss) and loss.curved else NARROW_IF_BENT
-        return (loss is squared and how == "whiten") or self.objective.size <= most
+        whitened = isinstance(problem, LinearProblem) and problem.rescale == "whiten"
+        return (loss is squared and whitened) or self.objective.size <= most
 
     def solved_by(self, solver: Callable[..., LinearSolver], opened: bool = False) -> Callable[..., LinearSolver]:
         """Return how a solver of linear models is made: with the model, λ or the curvature, and the certificate."""
@@ -117,7 +115,7 @@ class Case:
         if isinstance(certifier, SparseCertifier):
             # Without a Hessian there is no smoothing.
             model = certifier.glm if len(problem.kinks) > WIDEST_MODEL else glm
-            return partial(solver, (model, certifier.lam), problem.curvature, certifier)
+            return partial(solver, model, certifier.lam, problem.curvature, certifier)
         opening = {"opening": Saga(glm, self.layout, self.seed)} if opened else {}
         return partial(solver, glm, problem.curvature, certifier, **opening)
 
@@ -154,7 +152,7 @@ def _by(solver: Callable[..., LinearSolver], *, opened: bool = False) -> Callabl
 def _by_residuals(case: Case, plan: Plan) -> Planned:
     assert isinstance(case.problem, CustomProblem)
     residuals, objective = case.problem.residuals(case.objective, case.rows)
-    solver, rules = partial(LeastSquaresSolver, residuals=residuals), Rules(LevenbergMarquardt(), LevenbergMarquardt())
+    solver, rules = partial(LeastSquaresSolver, residuals=residuals), Rules(LevenbergMarquardt(), TrustRegion())
     return replace(plan, objective=objective, rules=rules, solver=solver, help=Help.NEWTON), residuals
 
 
@@ -236,7 +234,7 @@ def choose_solver(
 ) -> tuple[Plan, ModelResiduals | None, Choice]:  # fmt: skip
     """Return the plan of a problem, its residuals where it is descended by them, and the row of the table it is by."""
     layout = rows.layout
-    if automatic and layout.batches > 1 and isinstance(problem, LinearProblem) and problem.bears_saga:
+    if automatic and layout.batches > 1 and isinstance(problem, LinearProblem) and problem.allows_saga:
         # The batches are those of the first epochs alone.
         rules, rows = choose(None, "auto"), replace(rows, layout=replace(layout, size=layout.rows, shuffle=False))
     objective, calling = problem.objective(rows, seed)

@@ -21,19 +21,19 @@ from steepest.fitting.objective import Rows, objective_of
 PATIENCE, PATIENCE_IN_BATCHES = 10, 5
 
 
-class Observed(NamedTuple):
-    """Rows as they were read: features, targets, weights."""
+class LabelledRows(NamedTuple):
+    """Features, targets and weights, a row each."""
 
     X: np.ndarray
     y: np.ndarray
     weight: np.ndarray
 
-    def at(self, rows: np.ndarray) -> Observed:
+    def at(self, rows: np.ndarray) -> LabelledRows:
         """Return some of the rows."""
-        return Observed(self.X[rows], self.y[rows], self.weight[rows])
+        return LabelledRows(self.X[rows], self.y[rows], self.weight[rows])
 
 
-def read_validation(validation: Any, X: np.ndarray, names: list[str] | None, dtype: Any) -> float | Observed | None:
+def read_validation(validation: Any, X: np.ndarray, names: list[str] | None, dtype: Any) -> float | LabelledRows | None:
     """Return the part of the rows to draw, or the rows that were given, checked as those to learn from are.
 
     Parameters
@@ -49,7 +49,7 @@ def read_validation(validation: Any, X: np.ndarray, names: list[str] | None, dty
 
     Returns
     -------
-    float, Observed or None
+    float, LabelledRows or None
         A part between 0 and 1, or rows.
 
     Raises
@@ -80,28 +80,28 @@ def read_validation(validation: Any, X: np.ndarray, names: list[str] | None, dty
     rows = array.shape[0]
     target = read_target(y, rows, "the y of validation", "the X of validation")
     try:
-        return Observed(array, target, read_weight(weight[0] if weight else None, rows))
+        return LabelledRows(array, target, read_weight(weight[0] if weight else None, rows))
     except (TypeError, ValueError) as error:
         raise type(error)(str(error).replace("sample_weight", "the weight of validation")) from None
 
 
-def drawn(seen: Observed, part: float, seed: int) -> tuple[Observed, Observed]:
+def drawn(all_rows: LabelledRows, part: float, seed: int) -> tuple[LabelledRows, LabelledRows]:
     """Return the rows to learn from, and a part of all to hold them against; both keep their order."""
-    rows = len(seen.y)
+    rows = len(all_rows.y)
     count = min(max(round(part * rows), 1), rows - 1)
     if not count:
         raise ValueError(f"validation={part:g}: there is one row, which can't be shared out; give validation=(X, y)")
     held = np.zeros(rows, dtype=bool)
     held[np.random.default_rng(seed).permutation(rows)[:count]] = True
-    learnt, unseen = seen.at(~held), seen.at(held)
+    learnt, unseen = all_rows.at(~held), all_rows.at(held)
     for what, chosen in (("to learn from", learnt), ("for validation", unseen)):
         if not chosen.weight.any():
             raise ValueError(f"validation={part:g} leaves no row with a weight {what}: give validation=(X, y)")
     return learnt, unseen
 
 
-def watch(
-    model: Any, loss: Callable[..., Any], held: Observed, view: View, start: np.ndarray, batched: bool
+def early_stopping(
+    model: Any, loss: Callable[..., Any], held: LabelledRows, view: View, start: np.ndarray, batched: bool
 ) -> EarlyStopping:
     """Return the mean loss of the rows held back at a point of the loop's, and how long it may stay as it is.
 

@@ -1,6 +1,6 @@
-"""What can be read off a run: displays of its descent, of its function and of its fit.
+"""Displays: pictures of a run, of its function and of its fit.
 
-The names below are loaded when they are first used, so that one display does not load the others.
+Each name below is loaded when it is first used, so that one display does not load the others.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from steepest.inspection.file import save_figure
-    from steepest.inspection.overview import overview, plot_run
+    from steepest.inspection.picture import overview, plot_run
     from steepest.inspection.plots.basins import BasinDisplay
     from steepest.inspection.plots.contour import ContourDisplay
     from steepest.inspection.plots.curve import CurveDisplay
@@ -33,8 +33,8 @@ _HOMES = {
     "SlopesDisplay": "plots.slopes",
     "SurfaceDisplay": "plots.surface",
     "TrainingDisplay": "plots.training",
-    "overview": "overview",
-    "plot_run": "overview",
+    "overview": "picture",
+    "plot_run": "picture",
     "save_figure": "file",
 }
 

@@ -1,36 +1,52 @@
-"""A display or a figure as a file."""
+"""`save_figure`: write a display or a figure to a file."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from steepest.inspection.plots import style
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 FORMATS = (".png", ".svg", ".pdf")
 
 
 class Display(Protocol):
-    """What can be drawn: its figure is known once it was."""
+    """A picture that can be drawn, of this library or of another one such as scikit-learn."""
 
-    def plot(self, ax: Any) -> Any:
-        """Draw on axes."""
+    def plot(self, ax: Any) -> object:
+        """Draw on axes, and set `figure_` to their figure."""
+
+    @property
+    def figure_(self) -> Figure | SubFigure:
+        """The figure; as in scikit-learn, a display lacks this attribute until it is drawn."""
+
+
+@runtime_checkable
+class HasLayout(Protocol):
+    """A display that lays out its own axes, because it is drawn on several."""
+
+    def room(self, make: Callable[..., Figure]) -> Sequence[Axes | None]:
+        """Return the axes, in a figure from `make`; None for axes that this display does not need."""
 
 
 def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path:
-    """Write a display or a figure to a PNG, SVG or PDF file, whole or not at all.
+    """Write a display or a figure to a PNG, SVG or PDF file.
+
+    If writing fails, no file is left behind, and an existing one is not changed.
 
     Parameters
     ----------
     display : display or figure
-        What to write; a display that was not drawn yet is drawn.
+        The picture. A display that has not been drawn yet is drawn first.
     path : path-like
-        Where; the extension says the format.
+        The file. Its extension chooses the format.
 
     Returns
     -------
@@ -40,29 +56,34 @@ def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path
     Raises
     ------
     ValueError
-        Where the extension is none of .png, .svg and .pdf.
+        If the extension is not .png, .svg or .pdf.
     FileNotFoundError
-        Where the folder does not exist.
+        If the folder does not exist.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f"{path.name!r} ends in none of {', '.join(FORMATS)}, which figures are written as: rename it")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to: make it first")
-    figure: Any = display if hasattr(display, "savefig") else _drawn(display)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".steepest-") as room:
-        draft = Path(room) / path.name
-        # A display may live on a part of a figure: what is written is the whole.
-        figure.figure.savefig(draft, dpi=150, transparent=True, bbox_inches="tight")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".steepest-") as folder:
+        draft = Path(folder) / path.name
+        _figure_of(display).savefig(draft, dpi=150, transparent=True, bbox_inches="tight")
         draft.replace(path)
     return path
 
 
-def _drawn(display: Any) -> Any:
-    """Return the figure of a display, which is drawn now if it was not before."""
+def _figure_of(display: Display | Figure) -> Figure:
+    """Return a figure itself, or the figure of a display, after drawing it if that was not done yet."""
+    from matplotlib.figure import Figure
+
+    if isinstance(display, Figure):
+        return display
     if not hasattr(display, "figure_"):
-        # Some displays take two axes, and lay them out themselves.
-        room = getattr(display, "room", None)
-        axes = [ax for ax in room(style.blank) if ax is not None] if room else style.dress(style.blank().add_subplot())
-        display.plot(axes)
-    return display.figure_
+        if isinstance(display, HasLayout):
+            display.plot([ax for ax in display.room(style.blank) if ax is not None])
+        else:
+            display.plot(style.dress(style.blank().add_subplot()))
+    # If the axes lie in a subfigure, the whole figure is saved.
+    figure = display.figure_.figure
+    assert isinstance(figure, Figure)
+    return figure

@@ -1,24 +1,28 @@
-"""Where a picture of a function looks, the values that it finds there, and the levels that it draws."""
+"""The window of a picture of a function, the values in it, and the levels of its contour lines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
+from steepest.inspection.protocol import RunLike
 from steepest.trace import Outcome
+from steepest.types import Function
 
-FAR = 4  # where a run blew up, rows that many times farther off than the start was widen no window
+# The window of a run that blew up shows the rows up to this many times as far from the best point as the first steps
+# were. Chosen, not measured: larger shows more of the divergence, and the first steps smaller.
+FAR = 4
 BLOWN_UP = (Outcome.DIVERGED, Outcome.NON_FINITE)
-HUGE = 1e150  # larger numbers are drawn as this one: ticks and margins would overflow
-LEVELS = 12
-SPAN = 1_000  # heights that span more than this get logarithmic levels: even ones would leave a valley empty
-NOT_AT_HAND = "function not at hand"  # how a run that was loaded answers a call of evaluate
+HUGE = 1e150  # larger numbers are drawn as this one, since matplotlib's ticks and margins would overflow
+LEVELS = 12  # chosen, not measured: more lines show more of the shape and crowd the path
+# Heights that span more than this factor get logarithmic levels. Quantiles would leave the floor of a narrow valley
+# without lines. Chosen, not measured.
+SPAN = 1_000
+NOT_AT_HAND = "function not at hand"  # begins the message of a loaded run's `evaluate`
 
 
 def window_around(path: np.ndarray, best: int, outcome: str) -> np.ndarray:
-    """Return where to look: the box of the path, widened by a quarter of its width on every side.
+    """Return the box of a path, widened by a quarter of its width on every side.
 
     Parameters
     ----------
@@ -27,12 +31,12 @@ def window_around(path: np.ndarray, best: int, outcome: str) -> np.ndarray:
     best : int
         The row of the best point.
     outcome : str
-        How the run ended: of one that blew up, only the first steps are looked at.
+        How the run ended. If it blew up, the box is that of its first steps.
 
     Returns
     -------
     array of shape (parameters, 2)
-        Low and high of each parameter, never equal: one that did not move gets the width of the widest.
+        Low and high of each parameter. A parameter that did not change gets the width of the widest one.
 
     Examples
     --------
@@ -43,35 +47,35 @@ def window_around(path: np.ndarray, best: int, outcome: str) -> np.ndarray:
     path = np.clip(path, -HUGE, HUGE)
     if outcome in BLOWN_UP:
         distance = np.abs(path - path[best]).max(axis=1)
-        first = distance[: max(best, 1) + 1].max()  # where the start was the best: the first step
+        first = distance[: max(best, 1) + 1].max()  # of the first step if the start was the best point
         path = path[distance <= FAR * first]
     low, high = path.min(axis=0), path.max(axis=0)
     middle, half = low / 2 + high / 2, high / 2 - low / 2
-    still = half <= 1e-9 * np.maximum(half.max(), np.abs(middle))
-    room = np.maximum(1.0, np.abs(middle)) if still.all() else np.maximum(half.max(), 1e-6 * np.abs(middle))
-    half = np.where(still, room, 1.5 * half)
+    constant = half <= 1e-9 * np.maximum(half.max(), np.abs(middle))
+    width = np.maximum(1.0, np.abs(middle)) if constant.all() else np.maximum(half.max(), 1e-6 * np.abs(middle))
+    half = np.where(constant, width, 1.5 * half)
     return np.column_stack([middle - half, middle + half])
 
 
-def window_given(window: Any, parameters: int) -> np.ndarray:
-    """Return a user's window as an array of (low, high), one row a parameter, or say what is wrong with it.
+def window_given(window: ArrayLike, parameters: int) -> np.ndarray:
+    """Return a user's window as an array, after checking it.
 
     Parameters
     ----------
     window : sequence of (low, high)
-        One pair a parameter; for one parameter the pair alone will do.
+        One pair for each parameter. For one parameter, the pair itself is enough.
     parameters : int
-        How many there are.
+        The number of parameters.
 
     Returns
     -------
     array of shape (parameters, 2)
-        The window.
+        Low and high of each parameter.
 
     Raises
     ------
     ValueError
-        Where it is anything but finite pairs with low < high.
+        If the window is anything but finite pairs with low < high.
 
     Examples
     --------
@@ -79,55 +83,55 @@ def window_given(window: Any, parameters: int) -> np.ndarray:
     [[-2.0, 2.0], [-1.0, 3.0]]
     """
     pairs = np.asarray(window, dtype=float)
-    sound = pairs.size == 2 * parameters and np.isfinite(pairs).all()
-    if not sound or (np.diff(pairs.reshape(-1, 2)) <= 0).any():
+    complete = pairs.size == 2 * parameters and np.isfinite(pairs).all()
+    if not complete or (np.diff(pairs.reshape(-1, 2)) <= 0).any():
         shape = "(low, high)" if parameters == 1 else "((x_low, x_high), (y_low, y_high))"
         raise ValueError(f"window={window!r} is not finite with low < high: give window={shape}")
     return pairs.reshape(parameters, 2)
 
 
-def values_at(run: Any, points: np.ndarray) -> np.ndarray | None:
-    """Return f at each point, NaN where it raises, or None where the run was loaded without its function.
+def values_at(run: RunLike, points: np.ndarray) -> np.ndarray | None:
+    """Return the function of a run at each point, or None if the run was loaded without its function.
 
     Parameters
     ----------
     run : run or fit
-        Whose ``evaluate`` is asked, point by point.
+        Its ``evaluate`` is called with one point at a time.
     points : array of shape (points, parameters)
-        Where.
+        The points.
 
     Returns
     -------
     array of shape (points,) or None
-        The values; infinities stay.
+        The values, NaN where the function raised an exception.
     """
     with np.errstate(all="ignore"):
         values = np.full(len(points), np.nan)
         for row, point in enumerate(points):
             try:
                 values[row] = float(run.evaluate(point))
-            except Exception as error:  # noqa: BLE001 - f is the user's, and off its domain may raise anything
+            except Exception as error:  # noqa: BLE001 - a user's function may raise anything outside its domain
                 if isinstance(error, RuntimeError) and NOT_AT_HAND in str(error):
                     return None
     return values
 
 
-def sampled(f: Callable[[Any], Any], points: np.ndarray, shape: tuple[int, ...] = ()) -> np.ndarray:
-    """Return f of each point, NaN where it raises; where it raises at every point, so does this.
+def sampled(f: Function, points: np.ndarray, shape: tuple[int, ...] = ()) -> np.ndarray:
+    """Return f at each point, or raise its exception if it raises one at every point.
 
     Parameters
     ----------
     f : callable
-        Of one row of the points.
+        A function of one row of the points.
     points : array of shape (points, ...)
-        Where.
+        The points.
     shape : tuple of int, optional
-        The shape of what f returns; a number's where left out.
+        The shape of a value of f; by default that of a number.
 
     Returns
     -------
     array of shape (points, *shape)
-        What f returned; infinities stay.
+        The values, NaN where f raised an exception.
 
     Examples
     --------
@@ -135,33 +139,33 @@ def sampled(f: Callable[[Any], Any], points: np.ndarray, shape: tuple[int, ...] 
     array([0.25, 0.5 ])
     """
     values = np.full((len(points), *shape), np.nan)
-    problems = []
+    errors = []
     with np.errstate(all="ignore"):
         for row, point in enumerate(points):
             try:
                 values[row] = np.reshape(np.asarray(f(point), dtype=float), shape)
-            except Exception as error:  # noqa: BLE001 - f is the user's, and off its domain may raise anything
-                problems.append(error)
-    if len(problems) == len(points):
-        raise problems[0]
+            except Exception as error:  # noqa: BLE001 - a user's function may raise anything outside its domain
+                errors.append(error)
+    if len(errors) == len(points):
+        raise errors[0]
     return values
 
 
 def levels_of(height: np.ndarray, count: int = LEVELS) -> np.ndarray:
-    """Return at which heights above the best value to draw contour lines.
+    """Return the heights above the best value at which to draw contour lines.
 
     Parameters
     ----------
     height : array
-        Values less the best value, of any shape; what is not finite is left out.
+        Values minus the best value, in any shape. Entries that are not finite are left out.
     count : int, optional
-        How many levels, at the most.
+        The largest number of levels.
 
     Returns
     -------
     array
-        Quantiles, so that every line encloses as much more of the window as the last; past a span of a
-        factor of 1,000 evenly spaced logarithms. Empty for a constant.
+        Quantiles, so that neighbouring lines enclose equal parts of the window. If the heights span more
+        than a factor of 1,000, evenly spaced logarithms. Empty for a constant.
 
     Examples
     --------
@@ -177,4 +181,4 @@ def levels_of(height: np.ndarray, count: int = LEVELS) -> np.ndarray:
     if high / SPAN > low:
         return np.geomspace(low, high, count)
     levels = np.unique(np.quantile(above, np.linspace(0.02, 0.98, count)))
-    return levels if levels[0] < above.max() else above[:1] / 2  # a single step is drawn half-way
+    return levels if levels[0] < above.max() else above[:1] / 2  # if there are only two heights, one line between them

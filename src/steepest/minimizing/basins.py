@@ -1,22 +1,24 @@
-"""`basins`: which minimum a descent reaches from each start in a window."""
+"""`basins`: map which minimum descent reaches from each start in a window."""
 
 from __future__ import annotations
 
 import math
 import numbers
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 from steepest.arguments import generator, our_words
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, tentative
-from steepest.derivatives.objective import Caller, serve
 from steepest.derivatives.precision import compiled_code
+from steepest.derivatives.serving.caller import Caller
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
@@ -25,43 +27,54 @@ from steepest.descent.loop.state import CANDIDATE, STALLED
 from steepest.descent.plan import Plan
 from steepest.descent.view import View
 from steepest.inspection.window import window_given
-from steepest.minimizing.parallel import MOST_LANES, descend_together
-from steepest.minimizing.restarts import drawn
+from steepest.minimizing.parallel import MAX_LANES, descend_parallel
+from steepest.minimizing.restarts import random_start
 from steepest.rules.choose import choose
 from steepest.trace import Outcome
+from steepest.types import Function, RuleLike
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from steepest.inspection import BasinDisplay
+
+# Starts in one call of the compiled loop. Chosen, not measured: larger has fewer calls, and shows progress less often.
 TILE = 4096
-MOST_BY_VALUES = 50
-NEAR = 0.01
-ALIKE = 1e-8
+# The largest size of a map without compiled code: 2,500 runs in plain Python. Chosen, not measured.
+MAX_SIZE_UNCOMPILED = 50
+# Ends that are this close, as a part of the window, are one minimum. Chosen, not measured: larger joins minima that are
+# close to each other, and smaller splits a minimum that the descents reach roughly.
+SAME_PLACE = 0.01
+# Values of minima that differ by less than this part of the descent count as equal when the minima are sorted.
+SAME_VALUE = 1e-8
 UNSETTLED = -1
 
 
 @dataclass(frozen=True, eq=False)
 class Basins:
-    """The minima of a function of two variables, and from where descent reaches them.
+    """The minima of a function of two variables, and the starts from which descent reaches each of them.
 
     Attributes
     ----------
     grid_x, grid_y : array of shape (size,)
-        The starts: every pair of them.
+        The coordinates of the starts, which form a grid.
     labels : array of int of shape (size, size)
-        ``labels[i, j]`` is the row in `minima` that descent reaches from (grid_x[j], grid_y[i]); -1
-        where it reaches none.
+        ``labels[i, j]`` is the row of the minimum in `minima` that descent reaches from
+        (grid_x[j], grid_y[i]); -1 if it reaches none.
     minima : array of shape (minima, 2)
-        The minima, best first; maxima where the function was climbed.
+        The minima, best first; with ``maximize=True`` the maxima.
     values : array of shape (minima,)
-        Their values.
+        The values of the minima.
     counts : array of int of shape (minima,)
-        From how many starts each is reached.
+        The number of starts from which each minimum is reached.
     iterations : array of int of shape (size, size)
-        How many steps each start took.
+        The number of steps from each start.
     names : pair of str
-        What the variables are called.
+        The names of the variables.
     title : str
-        What is written above a picture.
+        The text above a picture.
     interrupted : bool
-        Whether Ctrl-C came before all starts had descended; those that are left reach none.
+        Whether Ctrl-C ended the descents early. The starts that remain have the label -1.
     """
 
     grid_x: np.ndarray
@@ -86,13 +99,13 @@ class Basins:
             lines.append(f"  {left / self.labels.size:>6.1%}  none{why}")
         return "\n".join(lines)
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Axes | None = None) -> BasinDisplay:
         """Draw the map.
 
         Parameters
         ----------
         ax : matplotlib axes, optional
-            Where to draw; a new figure by default.
+            The axes to draw on; a new figure by default.
 
         Returns
         -------
@@ -106,55 +119,55 @@ class Basins:
 
 @our_words
 def basins(
-    f: Callable[..., Any],
-    window: Any,
+    f: Function,
+    window: ArrayLike,
     *,
     size: int = 200,
     args: tuple[Any, ...] = (),
-    direction: Any = "plain",
-    step: Any = "armijo",
+    direction: RuleLike = "plain",
+    step: RuleLike = "armijo",
     maximize: bool = False,
     tolerance: float | None = None,
     iterations: int = 1_000,
     progress: bool | None = None,
 ) -> Basins:
-    """Tell which minimum descent reaches from each of size × size starts in a window.
+    """Map which minimum descent reaches from each of size × size starts in a window.
 
-    All starts descend side by side in one compiled loop. Ends that lie within a hundredth of the
-    window of one another are one minimum, which is then descended to once more and audited.
+    All starts descend in parallel in one compiled loop. Ends within a hundredth of the window of each other
+    count as one minimum. One more descent from there finds it precisely, and an audit checks that it is one.
 
     Parameters
     ----------
     f : callable
         A function of two scalars, or of a point of two coordinates.
     window : ((x_low, x_high), (y_low, y_high))
-        Where the starts are; descents may leave it.
+        The window of the starts; descents may leave it.
     size : int
-        How many starts there are each way.
+        The number of starts in each direction.
     args : tuple
-        Fixed further arguments of f.
+        Further arguments of f, which stay fixed.
     direction : str or object
-        As for `minimize`; "l-bfgs" shows what `minimize` does unless it is told otherwise.
+        As for `minimize`; "l-bfgs" is the direction that `minimize` chooses by default.
     step : float, str or object
-        As for `minimize`; "auto" takes longer steps, which may leap into another basin.
+        As for `minimize`; "auto" takes longer steps, which may jump into another basin.
     maximize : bool
-        Whether to climb.
+        Whether to look for maxima.
     tolerance : float, optional
-        As for `minimize`.
+        As for `minimize`; 1e-10 by default.
     iterations : int
-        How many steps each start takes at most.
+        The largest number of steps from each start.
     progress : bool, optional
-        Whether to report while running; by default on a terminal after 2 seconds.
+        Whether to show progress; by default on a terminal, after 2 seconds.
 
     Returns
     -------
     Basins
-        The map as a record; printed, the minima and their shares; `plot` draws it.
+        The map. Its text lists the minima with their shares of the starts, and `plot` draws it.
 
     Raises
     ------
     ValueError
-        If the window or an option makes no sense, or f is finite nowhere in it.
+        If the window or an option makes no sense, or f is not finite at any start that was tried.
 
     Examples
     --------
@@ -164,29 +177,33 @@ def basins(
     >>> found.counts.tolist()
     [100, 100, 100, 100]
     """
-    look = window_given(window, 2)
+    box = window_given(window, 2)
     if isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 2:
-        raise ValueError(f"size={size!r}: give how many starts there are each way, a whole number, 2 or more")
+        raise ValueError(f"size={size!r}: give the number of starts in each direction, a whole number, 2 or more")
     if iterations is None or iterations == 0:
-        raise ValueError(f"iterations={iterations!r}: give how many steps a start may take, 1 or more")
+        raise ValueError(f"iterations={iterations!r}: give the largest number of steps from each start, 1 or more")
     rules = choose(direction, step)
-    if rules.tabled or rules.optax:
-        raise ValueError("basins takes a rule of this library: a number or an object of steepest.steps, not code")
+    if rules.step.tabled or rules.direction.evaluates:
+        raise ValueError(
+            "basins takes rules of this library only: give a number, a name, or an object of steepest.directions or "
+            "steepest.steps, not a function or an optax transformation"
+        )
     budget = Budget.of(1e-10 if tolerance is None else tolerance, None, iterations=iterations)
-    calling, middle = read_call(f, look.mean(axis=1), args if isinstance(args, tuple) else (args,))
+    calling, middle = read_call(f, box.mean(axis=1), args if isinstance(args, tuple) else (args,))
     value = Caller(f, calling)
-    sound = middle if math.isfinite(tentative(value, middle)) else drawn(value, middle, Box(*look.T), generator(0))
-    objective = serve(f, calling, sound)
-    if objective.compiled is None and size > MOST_BY_VALUES:
+    finite = math.isfinite(tentative(value, middle))
+    sample = middle if finite else random_start(value, middle, Box(*box.T), generator(0))
+    objective = serve(f, calling, sample)
+    if objective.compiled is None and size > MAX_SIZE_UNCOMPILED:
         raise ValueError(
             f"size={size}: f can't be compiled ({objective.why}), so that each of {size**2:,} starts costs a "
-            f"run in plain Python; give size={MOST_BY_VALUES} or less"
+            f"run in plain Python; give size={MAX_SIZE_UNCOMPILED} or less"
         )
     names = calling.structure.names
     plan = Plan(objective, View(calling, names, "start"), rules, -1.0 if maximize else 1.0, budget)
-    grid_x, grid_y = (np.linspace(low, high, int(size)) for low, high in look)
-    ends, interrupted = _ends(plan, np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2), progress)
-    labels, minima, values = _gathered(plan, ends, np.diff(look)[:, 0] * NEAR, value(sound))
+    grid_x, grid_y = (np.linspace(low, high, int(size)) for low, high in box)
+    ends, interrupted = _descend_all(plan, np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2), progress)
+    labels, minima, values = _group(plan, ends, np.diff(box)[:, 0] * SAME_PLACE, value(sample))
     return Basins(
         grid_x, grid_y, labels.reshape(size, size), minima, values,
         np.bincount(labels[labels >= 0], minlength=len(minima)), ends[:, 4].astype(int).reshape(size, size),
@@ -194,13 +211,16 @@ def basins(
     )  # fmt: skip
 
 
-def _ends(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple[np.ndarray, bool]:
-    """Return where each start ended, a row each (x, y, value, code, iterations), and whether that was cut short."""
+def _descend_all(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple[np.ndarray, bool]:
+    """Return the end of the descent from each start, and whether Ctrl-C came before all were done.
+
+    The columns of the ends are x, y, value, code and iterations.
+    """
     ends = np.full((len(starts), 5), [np.nan, np.nan, np.inf, UNSETTLED, 0])
     began = time.perf_counter()
     with plan.progress(progress) as shown:
         try:
-            for first, rows in _descents(plan, starts):
+            for first, rows in _tiles(plan, starts):
                 done = first + len(rows)
                 ends[first:done] = rows
                 best = ends[np.nanargmin(ends[:, 2])]
@@ -210,12 +230,12 @@ def _ends(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple[np.nda
     return ends, False
 
 
-def _descents(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the first start of each tile and, a row a start, where it ended: x, y, value, code, iterations."""
+def _tiles(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the row of the first start of each tile, and the ends of its descents."""
     compiled = plan.objective.compiled
     if compiled is None:
         for k, start in enumerate(starts):
-            yield k, _one(plan, start)[None]
+            yield k, _descend_one(plan, start)[None]
         return
     loop = compiled.loop(
         ("settle", jax.tree.structure(plan.rules)),
@@ -224,13 +244,15 @@ def _descents(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]
     numbers = np.array([plan.budget.iterations, 2**30, plan.budget.tolerance, plan.sign, 2**30, EPS], dtype=float)
     for first in range(0, len(starts), TILE):
         tile = starts[first : first + TILE]
-        whole = np.resize(tile, (min(TILE, len(starts)), 2))
+        # The last tile is filled up to the size for which the loop is compiled.
+        full = np.resize(tile, (min(TILE, len(starts)), 2))
         with compiled_code():
-            ends = np.asarray(loop(plan.rules, whole, plan.objective.arrays, numbers, ()))
+            ends = np.asarray(loop(plan.rules, full, plan.objective.arrays, numbers, ()))
         yield first, ends[: len(tile)]
 
 
-def _one(plan: Plan, start: np.ndarray) -> np.ndarray:
+def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
+    """Return the end of the descent from one start, by plain Python."""
     if not math.isfinite(tentative(plan.objective.value, start)):
         return np.array([*start, np.inf, UNSETTLED, 0])
     run = descend(plan, start, None, False)
@@ -240,10 +262,10 @@ def _one(plan: Plan, start: np.ndarray) -> np.ndarray:
     return np.array([*np.ravel(run.x), plan.sign * run.fun, code, run.nit])
 
 
-def _gathered(
-    plan: Plan, ends: np.ndarray, radius: np.ndarray, usual: float
+def _group(
+    plan: Plan, ends: np.ndarray, radius: np.ndarray, typical: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the minimum that each end belongs to, the minima and their values; `usual` is a value that is none."""
+    """Return the minimum that each end belongs to, the minima and their values; `typical` is any value of f."""
     settled = np.isin(ends[:, 3], (CANDIDATE, STALLED)) & np.isfinite(ends[:, :3]).all(axis=1)
     groups = np.full(len(ends), UNSETTLED)
     seeds: list[int] = []
@@ -253,18 +275,18 @@ def _gathered(
             groups[near & settled & (groups == UNSETTLED)] = len(seeds)
             seeds.append(int(k))
     runs = []
-    for first in range(0, len(seeds), MOST_LANES):
-        points = list(ends[seeds[first : first + MOST_LANES], :2])
-        together = plan.objective.compiled is not None
-        runs += descend_together(plan, points, False) if together else [descend(plan, x, None, False) for x in points]
+    for first in range(0, len(seeds), MAX_LANES):
+        points = list(ends[seeds[first : first + MAX_LANES], :2])
+        parallel = plan.objective.compiled is not None
+        runs += descend_parallel(plan, points, False) if parallel else [descend(plan, x, None, False) for x in points]
     best = min((plan.sign * run.fun for run in runs if run.success), default=0.0)
-    grain = ALIKE * (abs(plan.sign * usual - best) + abs(best)) or 1.0
+    resolution = SAME_VALUE * (abs(plan.sign * typical - best) + abs(best)) or 1.0
 
     def rank(k: int) -> tuple[float, ...]:
-        # Those of one value stand in the order of their coordinates.
-        return round((plan.sign * runs[k].fun - best) / grain), *np.round(np.ravel(runs[k].x) / radius)
+        # Minima of the same value are sorted by their coordinates.
+        return round((plan.sign * runs[k].fun - best) / resolution), *np.round(np.ravel(runs[k].x) / radius)
 
-    # The last place is for ends without a minimum.
+    # The last entry is for ends without a minimum, whose group is -1.
     place = np.full(len(seeds) + 1, UNSETTLED)
     minima, values = np.empty((0, 2)), []
     for k in sorted((k for k, run in enumerate(runs) if run.success), key=rank):

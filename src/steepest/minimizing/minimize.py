@@ -1,8 +1,8 @@
-"""`minimize`, `maximize` and the textbook's `gradient_descent`."""
+"""`minimize`, `maximize` and `gradient_descent`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,53 +10,55 @@ import numpy as np
 
 from steepest.arguments import generator, our_words
 from steepest.derivatives.bounds import check_inside, read_bounds
-from steepest.derivatives.objective import Caller, serve
+from steepest.derivatives.serving.caller import Caller
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.plan import Help, Plan
 from steepest.descent.run import Run
 from steepest.descent.view import View
-from steepest.minimizing.restarts import RANDOM, best_of, drawn, read_restarts, template
+from steepest.minimizing.restarts import RANDOM, BoundsLike, Starts, best_of, random_start, read_restarts, start_like
 from steepest.rules.choose import choose
 from steepest.rules.pair import Rules
+from steepest.types import Callback, Function, RuleLike, Seed, Tree
 
 
 @our_words
 def minimize(
-    f: Callable[..., Any],
-    start: Any,
+    f: Function,
+    start: Tree,
     *,
     args: tuple[Any, ...] = (),
-    gradient: Callable[..., Any] | bool | None = None,
-    direction: Any = None,
-    step: Any = "auto",
-    bounds: Any = None,
+    gradient: Function | bool | None = None,
+    direction: RuleLike = None,
+    step: RuleLike = "auto",
+    bounds: BoundsLike | None = None,
     tolerance: float | Mapping[str, float] | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
     seconds: float | None = None,
-    restarts: Any = 0,
-    rng: Any = None,
-    callback: Callable[..., Any] | None = None,
+    restarts: int | Starts = 0,
+    rng: Seed = None,
+    callback: Callback | None = None,
     progress: bool | None = None,
 ) -> Run:
-    """Find where f is least, by descent from a start, with nothing to tune.
+    """Find a minimum of f by descent from a start, with nothing to tune.
 
-    Each step goes from x to x + t d, with the direction d and the size t chosen: L-BFGS with a Wolfe
-    search by default. Gradients are exact where the code of f, plain NumPy included, can be traced.
+    Each step goes from x to x + t d. By default the direction d is that of L-BFGS and a Wolfe search finds the
+    size t. Gradients are exact if the code of f can be traced, which includes plain NumPy code.
 
     Parameters
     ----------
     f : callable
-        With one required parameter f gets the point, laid out like `start`; with several it gets one
-        scalar each. It returns one number.
+        A function that returns one number. If it has one required parameter, it is called with the point, laid
+        out like `start`; if it has several, with one scalar for each.
     start : float, array, dict, tree or "random"
-        Where to start; "random" draws inside the bounds.
+        The first point; "random" draws one inside the bounds.
     args : tuple
-        Fixed further arguments of f.
+        Further arguments of f, which stay fixed.
     gradient : callable or True, optional
-        The gradient as a function of what f takes; True where f returns ``(value, gradient)``.
+        The gradient, a function with the parameters of f; True if f returns ``(value, gradient)``.
     direction : str, object or optax transformation, optional
         "plain", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam",
         "amsgrad", "l-bfgs", or an object of `steepest.directions`.
@@ -65,43 +67,43 @@ def minimize(
         "adgd", "dog", "dowg", a function of the iteration, or an object of `steepest.steps`. A learning
         rate without a direction means plain descent.
     bounds : pairs, dict or scipy.optimize.Bounds, optional
-        ``(low, high)`` for each coordinate, None where there is none; by name where the point has
-        names. Each step is projected into this box, and f is never called outside of it.
+        ``(low, high)`` for each coordinate, with None for no bound; a dict if the coordinates have names. Each
+        step is projected into this box, and f is never called outside of it.
     tolerance : float or mapping, optional
-        By default the descent goes on until rounding hides what is left. A number: f - f* may be this
-        part of the whole descent, f₀ - f. A mapping says what else may be left, all of it at once:
-        "x", the error of each coordinate, in its own units; "gradient", the largest entry of the
-        gradient; "value", f - f* as a part of abs(f); "descent", what a number says. With a fixed step
-        and `iterations` given, there is no such stop unless it is given too.
+        By default the descent continues until rounding hides any further decrease. A number is the largest
+        f - f* as a part of the whole descent, f₀ - f. A mapping sets several limits, all of which must be met:
+        "x", the error of each coordinate, in its own units; "gradient", the largest entry of the gradient;
+        "value", f - f* as a part of abs(f); "descent", the same as a number. A run with a fixed step and with
+        `iterations` stops early only if a tolerance is given.
     iterations : int, optional
-        At most so many steps; 10,000 by default. With a fixed step and no tolerance: exactly so many.
+        The largest number of steps, 10,000 by default. With a fixed step and no tolerance, the exact number.
     evaluations : int, optional
-        At most so many values of f.
+        The largest number of evaluations of f.
     seconds : float, optional
-        At most so long.
+        The longest time.
     restarts : int or array of starts
-        How many more starts to draw at random, inside the bounds or else within max(1, abs(x)) of each
-        coordinate x of the start; or the starts themselves, one a row. The best run is returned, and
-        has all in `runs`; they share `evaluations` and `seconds`.
+        The number of further starts to draw at random, inside the bounds or else within max(1, abs(x)) of each
+        coordinate x of the start; or the starts themselves, one in each row. The best run is returned, with all
+        of them in `runs`. They share `evaluations` and `seconds`.
     rng : int, numpy.random.Generator or None
-        What draws random starts; the same seed gives the same run, None another each time.
+        The seed or generator of random starts. The same seed gives the same run; None draws a new seed.
     callback : callable, optional
-        Called as ``callback(intermediate_result)`` after each iteration, with SciPy's fields x, fun,
-        nit; raising StopIteration ends the run there.
+        Called as ``callback(intermediate_result)`` after each iteration, with SciPy's fields x, fun and
+        nit. It ends the run by raising StopIteration.
     progress : bool, optional
-        Whether to report while running; by default on a terminal after 2 seconds.
+        Whether to show progress; by default on a terminal, after 2 seconds.
 
     Returns
     -------
     Run
-        The best point seen and how the run ended; interrupted runs return too.
+        The best point found, and how the run ended. Ctrl-C ends a run, which is then returned as well.
 
     Raises
     ------
     ValueError
-        If the start, a rule or what f returns there makes no sense.
+        If the start, a rule or the value of f at the start makes no sense.
     TypeError
-        If an argument is of the wrong kind or has another name here.
+        If an argument has the wrong type or is unknown.
 
     Examples
     --------
@@ -119,26 +121,26 @@ def minimize(
 
 @our_words
 def maximize(
-    f: Callable[..., Any],
-    start: Any,
+    f: Function,
+    start: Tree,
     *,
     args: tuple[Any, ...] = (),
-    gradient: Callable[..., Any] | bool | None = None,
-    direction: Any = None,
-    step: Any = "auto",
-    bounds: Any = None,
+    gradient: Function | bool | None = None,
+    direction: RuleLike = None,
+    step: RuleLike = "auto",
+    bounds: BoundsLike | None = None,
     tolerance: float | Mapping[str, float] | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
     seconds: float | None = None,
-    restarts: Any = 0,
-    rng: Any = None,
-    callback: Callable[..., Any] | None = None,
+    restarts: int | Starts = 0,
+    rng: Seed = None,
+    callback: Callback | None = None,
     progress: bool | None = None,
 ) -> Run:
-    """Find where f is greatest, by ascent from a start.
+    """Find a maximum of f by ascent from a start.
 
-    The values and gradients in the result are those of f, in its own sign.
+    The values and gradients of the result are those of f itself, not of -f.
 
     Parameters
     ----------
@@ -147,7 +149,7 @@ def maximize(
     start : float, array, dict, tree or "random"
         As for `minimize`.
     args : tuple
-        Fixed further arguments of f.
+        Further arguments of f, which stay fixed.
     gradient : callable or True, optional
         The gradient of f.
     direction : str, object or optax transformation, optional
@@ -159,15 +161,15 @@ def maximize(
     tolerance : float or mapping, optional
         As for `minimize`.
     iterations : int, optional
-        At most so many steps.
+        The largest number of steps.
     evaluations : int, optional
-        At most so many values of f.
+        The largest number of evaluations of f.
     seconds : float, optional
-        At most so long.
+        The longest time.
     restarts : int or array of starts
         As for `minimize`.
     rng : int, numpy.random.Generator or None
-        What draws random starts.
+        The seed or generator of random starts.
     callback : callable, optional
         As for `minimize`.
     progress : bool, optional
@@ -176,14 +178,14 @@ def maximize(
     Returns
     -------
     Run
-        The best point seen and how the run ended.
+        The best point found, and how the run ended.
 
     Raises
     ------
     ValueError
-        If the start, a rule or what f returns there makes no sense.
+        If the start, a rule or the value of f at the start makes no sense.
     TypeError
-        If an argument is of the wrong kind or has another name here.
+        If an argument has the wrong type or is unknown.
 
     Examples
     --------
@@ -198,24 +200,24 @@ def maximize(
 
 
 @our_words
-def gradient_descent(f: Callable[..., Any], initial_point: Any, *, learning_rate: float, iterations: int) -> Run:
-    """Descend as the textbook does: x ← x - learning rate · ∇f(x), so many times.
+def gradient_descent(f: Function, initial_point: Tree, *, learning_rate: float, iterations: int) -> Run:
+    """Descend as textbooks do: repeat x ← x - learning rate · ∇f(x).
 
     Parameters
     ----------
     f : callable
         As for `minimize`.
     initial_point : float, array, dict or tree
-        Where to start.
+        The first point.
     learning_rate : float
-        What the gradient is multiplied by in each step.
+        The factor of the gradient in each step.
     iterations : int
-        How many steps to take, exactly.
+        The exact number of steps.
 
     Returns
     -------
     Run
-        Its ``trace.x`` has iterations + 1 rows, the first being the start.
+        The run. Its ``trace.x`` has iterations + 1 rows, the first of which is the start.
 
     Raises
     ------
@@ -234,36 +236,37 @@ def gradient_descent(f: Callable[..., Any], initial_point: Any, *, learning_rate
 
 
 def _optimize(
-    f: Any, start: Any, sign: float, args: Any, gradient: Any, direction: Any, step: Any, bounds: Any, restarts: Any,
-    rng: Any, callback: Any, progress: bool | None, budget: Budget,
+    f: Function, start: Tree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
+    direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, restarts: int | Starts, rng: Seed,
+    callback: Callback | None, progress: bool | None, budget: Budget,
 ) -> Run:  # fmt: skip
     draws = generator(rng)
     rules = choose(direction, step, boxed=bounds is not None).signed(sign)
-    plan, calling, x = planned(f, start, sign, args, gradient, rules, bounds, budget, draws)
+    plan, calling, x = make_plan(f, start, sign, args, gradient, rules, bounds, budget, draws)
     automatic = direction is None and isinstance(step, str) and step == "auto"
     plan = replace(plan, help=Help.FULL if automatic else Help.NONE)
     starts = read_restarts(restarts, plan, x, draws, calling)
     return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
 
 
-def planned(
-    f: Any, start: Any, sign: float, args: Any, gradient: Any, rules: Rules, bounds: Any, budget: Budget,
-    draws: np.random.Generator,
+def make_plan(
+    f: Function, start: Tree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None, rules: Rules,
+    bounds: BoundsLike | None, budget: Budget, draws: np.random.Generator,
 ) -> tuple[Plan, Calling, np.ndarray]:  # fmt: skip
-    """Read what is to be descended and where: the plan, how f takes its point, and the flat start."""
+    """Return the plan of a descent from the user's arguments, how f takes its point, and the flat start."""
     if gradient is False:
         gradient = None
     if gradient is not None and gradient is not True and not callable(gradient):
-        raise TypeError(f"gradient={gradient!r}: give a function, or True where f returns (value, gradient)")
+        raise TypeError(f"gradient={gradient!r}: give a function, or True if f returns (value, gradient)")
     if not isinstance(args, tuple):
         args = (args,)
-    random = isinstance(start, str)
-    if random and start != RANDOM:
+    is_random = isinstance(start, str)
+    if is_random and start != RANDOM:
         raise ValueError(f"start={start!r}: give a point, or 'random' with bounds=")
-    calling, x = read_call(f, template(bounds) if random else start, args)
+    calling, x = read_call(f, start_like(bounds) if is_random else start, args)
     box = None if bounds is None else read_bounds(bounds, calling)
-    if random:
-        x = drawn(Caller(f, calling, paired=gradient is True, box=box), x, box, draws)
+    if is_random:
+        x = random_start(Caller(f, calling, paired=gradient is True, box=box), x, box, draws)
     if box is not None:
         check_inside(box, x, calling.structure.names)
     objective = serve(f, calling, x, gradient, box, budget.seconds)

@@ -1,10 +1,9 @@
-"""Several descents of one function side by side: lanes of one compiled loop, each as it would go alone."""
+"""Several descents of one function in parallel: lanes of one compiled loop, each with the result it has alone."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -16,60 +15,68 @@ from steepest.descent.loop.loop import chunk_of
 from steepest.descent.loop.rule_solver import RuleSolver, chunk_sizes
 from steepest.descent.loop.state import Packed
 from steepest.descent.plan import Plan
+from steepest.descent.progress import Progress
 from steepest.descent.run import Run
+from steepest.types import Function
 
+# The numbers of lanes for which loops are compiled. Chosen, not measured: more widths compile more often, and fewer
+# compute more lanes in vain.
 WIDTHS = (4, 8, 16, 32)
-MOST_LANES = WIDTHS[-1]
+MAX_LANES = WIDTHS[-1]
 
 
-def descend_together(plan: Plan, starts: Sequence[np.ndarray], progress: bool | None) -> list[Run]:
-    """Run a descent from each of a few starts, all in one compiled loop, and return them in order."""
+def descend_parallel(plan: Plan, starts: Sequence[np.ndarray], progress: bool | None) -> list[Run]:
+    """Descend from each of at most `MAX_LANES` starts in one compiled loop, and return the runs in order."""
     with plan.progress(progress) as shown:
         drivers = [Driver(plan, start) for start in starts]
-        endings = _go(drivers, shown)
+        endings = _run(drivers, shown)
         return [driver.finish(ending) for driver, ending in zip(drivers, endings, strict=True)]
 
 
-def _go(drivers: list[Driver], shown: Any) -> list[Ending]:
+def _run(drivers: list[Driver], progress: Progress) -> list[Ending]:
+    """Run all descents to their ends."""
     solvers = [driver.solver for driver in drivers if isinstance(driver.solver, RuleSolver)]
     width = next(width for width in WIDTHS if width >= len(solvers))
     for solver in solvers:
         solver.width = width
-    endings: list[Ending | None] = [None] * len(drivers)
+    endings: dict[int, Ending] = {}
     sizes = chunk_sizes(time.perf_counter, heavy=False)
     try:
         while True:
-            endings = [ending or driver.verdict() for driver, ending in zip(drivers, endings, strict=True)]
-            going = [k for k, ending in enumerate(endings) if ending is None]
-            if not going:
-                return endings  # type: ignore[return-value]
+            for k in sorted(set(range(len(drivers))) - set(endings)):
+                if ending := drivers[k].verdict():
+                    endings[k] = ending
+            running = [k for k in range(len(drivers)) if k not in endings]
+            if not running:
+                break
             since = [driver.meter.elapsed for driver in drivers]
             size, together = next(sizes)
-            allowances = [drivers[k].allowance(size) if k in going else (0, 0) for k in range(len(drivers))]
-            for k, rows in zip(going, _chunk(solvers, width, allowances, together, going), strict=True):
+            allowances = [drivers[k].allowance(size) if k in running else (0, 0) for k in range(len(drivers))]
+            for k, rows in zip(running, _run_chunk(solvers, width, allowances, together, running), strict=True):
                 drivers[k].log.record(rows, since[k])
-            ahead = min((drivers[k] for k in going), key=lambda driver: driver.solver.status.best_value)
-            status = ahead.solver.status
+            best = min((drivers[k] for k in running), key=lambda driver: driver.solver.status.best_value)
+            status = best.solver.status
             norm = float(np.linalg.norm(status.gradient))
-            point = ahead.plan.view.rows(status.x[None])[0]
-            shown.show(status.iteration, ahead.solver.sign * status.value, norm, point, ahead.meter.elapsed)
+            point = best.plan.view.rows(status.x[None])[0]
+            progress.show(status.iteration, best.solver.sign * status.value, norm, point, best.meter.elapsed)
     except KeyboardInterrupt:
-        return [ending or driver.interrupted() for driver, ending in zip(drivers, endings, strict=True)]
+        pass
+    return [endings[k] if k in endings else driver.interrupted() for k, driver in enumerate(drivers)]
 
 
-def _chunk(
-    solvers: list[RuleSolver], width: int, allowances: list[tuple[int, int]], together: int, going: list[int]
+def _run_chunk(
+    solvers: list[RuleSolver], width: int, allowances: list[tuple[int, int]], together: int, running: list[int]
 ) -> list[np.ndarray]:
-    """Go on for one chunk in all lanes, and return the rows of those still going."""
+    """Run one chunk of steps in all lanes, and return the new rows of the running ones."""
     model = solvers[0]
     compiled, capacity = model.objective.compiled, model.capacity
     assert compiled is not None
 
-    def vectorised() -> Any:
+    def vectorised() -> Function:
         return jax.vmap(chunk_of(compiled, capacity), in_axes=(None, 0, None, 0, 0, None))
 
     loop = compiled.loop((capacity, jax.tree.structure(model.bare), width), vectorised)
-    # Lanes without a descent stand still beside the others: the width is compiled in.
+    # The compiled loop has a fixed width, so lanes without a descent hold a copy of the first one and take no steps.
     spare = [0] * (width - len(solvers))
     lanes = [*range(len(solvers)), *spare]
     granted = [(min(rows, capacity), evaluations) for rows, evaluations in allowances] + [(0, 0)] * len(spare)
@@ -82,7 +89,7 @@ def _chunk(
     with compiled_code():
         packed, recorded = loop(model.bare, packed, model.objective.arrays, numbers, sizes, model.box)
     packed, recorded = jax.tree.map(np.asarray, packed), np.asarray(recorded)
-    return [solvers[k].reach(_lane(packed, k), recorded[k]) for k in going]
+    return [solvers[k].reach(_lane(packed, k), recorded[k]) for k in running]
 
 
 def _lane(packed: Packed, k: int) -> Packed:

@@ -1,11 +1,11 @@
-"""`race`: several rules from one start on equal budgets."""
+"""`race`: descend by several rules from one start, each with the same budget."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,26 +13,46 @@ from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.run import Run
-from steepest.minimizing.minimize import planned
+from steepest.minimizing.minimize import make_plan
+from steepest.minimizing.restarts import BoundsLike
 from steepest.rules import directions, steps
 from steepest.rules.choose import choose, is_optax
 from steepest.rules.pair import Rules
 from steepest.trace import Outcome
+from steepest.types import Array, Function, RuleLike, Seed, Tree
 
-LAPS = 500
-WORDS = ("direction", "step")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from steepest.inspection import RaceDisplay
+
+# Evaluations for each rule if no limit is given. Chosen, not measured: larger lets slow rules come further, and takes
+# longer.
+EVALUATIONS = 500
+ENTRIES = ("direction", "step")
+
+
+@runtime_checkable
+class Direction(Protocol):
+    """An object that can be a direction; steps cannot be called."""
+
+    def start(self, x: Array) -> Tree:
+        """Return the state before the first step."""
+
+    def __call__(self, g: Array, state: Tree, x: Array) -> tuple[Array, Tree]:
+        """Return the direction for a gradient, and the new state."""
 
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """Runs of one function from one start, each by its own rule, in the order given.
+    """The runs of a race: of one function from one start, each by its own rule.
 
     Attributes
     ----------
     runs : dict of str to Run
-        The runs by the names of their rules.
+        The runs by the names of their rules, in the given order.
     title : str
-        What is written above a picture.
+        The text above a picture.
     """
 
     runs: dict[str, Run]
@@ -45,27 +65,25 @@ class Race:
 
     @property
     def winner(self) -> str:
-        """The rule that came to the best value, with the fewest values of f where several did."""
+        """The rule that reached the best value; if several did, the one with the fewest evaluations of f."""
         return self.ranking[0]
 
     @property
     def ranking(self) -> list[str]:
-        """The rules from best to worst: by value, to a part of 1e-8 of the whole descent, then by what they took."""
-        sign = -1.0 if self._any.maximized else 1.0
+        """The rules from best to worst: by value, to 1e-8 of the whole descent, and then by evaluations of f."""
+        first = next(iter(self.runs.values()))
+        sign = -1.0 if first.maximized else 1.0
         values = {name: sign * run.fun for name, run in self.runs.items()}
         finite = [value for value in values.values() if math.isfinite(value)]
         best = min(finite, default=0.0)
-        grain = 1e-8 * max(float(sign * self._any.trace.value[0]) - best, np.finfo(float).tiny)
+        # Values that differ by less count as equal.
+        resolution = 1e-8 * max(float(sign * first.trace.value[0]) - best, np.finfo(float).tiny)
 
-        def place(name: str) -> tuple[float, int]:
+        def rank(name: str) -> tuple[float, int]:
             above = values[name] - best
-            return (max(above, grain) if math.isfinite(above) else math.inf), self.runs[name].nfev
+            return (max(above, resolution) if math.isfinite(above) else math.inf), self.runs[name].nfev
 
-        return sorted(self.runs, key=place)
-
-    @property
-    def _any(self) -> Run:
-        return next(iter(self.runs.values()))
+        return sorted(self.runs, key=rank)
 
     def __str__(self) -> str:
         width = max(len(name) for name in self.runs)
@@ -75,13 +93,13 @@ class Race:
             lines.append(f"{place:>3}. {name:<{width}}  {run.fun:<14.8g} {run.nfev:>7,} values  {run.outcome}")
         return "\n".join(lines)
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw what each rule has left to gain, by evaluation, and for two variables the paths.
+    def plot(self, ax: Axes | None = None) -> RaceDisplay:
+        """Draw the distance of each run from the best value, by evaluation, and for two variables the paths.
 
         Parameters
         ----------
         ax : matplotlib axes, optional
-            Where to draw; a new figure by default.
+            The axes to draw on; a new figure by default.
 
         Returns
         -------
@@ -95,64 +113,64 @@ class Race:
 
 @our_words
 def race(
-    f: Callable[..., Any],
-    start: Any,
-    rules: Mapping[str, Any],
+    f: Function,
+    start: Tree,
+    rules: Mapping[str, RuleLike],
     *,
     args: tuple[Any, ...] = (),
-    gradient: Callable[..., Any] | bool | None = None,
-    bounds: Any = None,
+    gradient: Function | bool | None = None,
+    bounds: BoundsLike | None = None,
     maximize: bool = False,
     tolerance: float | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
     seconds: float | None = None,
-    rng: Any = None,
+    rng: Seed = None,
     progress: bool | None = None,
 ) -> Race:
-    """Descend one function from one start by several rules, each on the same budget.
+    """Descend by several rules from one start, each with the same budget.
 
     Parameters
     ----------
     f : callable
         As for `minimize`.
     start : float, array, dict, tree or "random"
-        Where all of them start.
+        The start of all runs.
     rules : mapping of str to rule
-        A learning rate, the name or the object of a step or a direction, an optax transformation, or
-        both as ``{"direction": …, "step": …}``. What is not given is chosen.
+        The rules by name. A rule is a learning rate, a step or a direction by name or as an object, an optax
+        transformation, or ``{"direction": …, "step": …}``. An omitted direction or step is chosen as by `minimize`.
     args : tuple
-        Fixed further arguments of f.
+        Further arguments of f, which stay fixed.
     gradient : callable or True, optional
         As for `minimize`.
     bounds : pairs, dict or scipy.optimize.Bounds, optional
         As for `minimize`.
     maximize : bool
-        Whether to climb.
+        Whether to look for a maximum.
     tolerance : float, optional
         As for `minimize`.
     iterations : int, optional
-        How many steps each takes at most; with a fixed step and no tolerance, exactly so many.
+        The largest number of steps of each run. With a fixed step and no tolerance, the exact number.
     evaluations : int, optional
-        How many values of f each may take; 500 unless another limit is given.
+        The largest number of evaluations of f in each run; 500 if no limit is given.
     seconds : float, optional
-        How long each may take.
+        The longest time of each run.
     rng : int, numpy.random.Generator or None
-        What draws a random start.
+        The seed or generator of a random start.
     progress : bool, optional
         As for `minimize`.
 
     Returns
     -------
     Race
-        The runs by name; printed, a ranking; `plot` draws it.
+        The runs by name. Its text is a ranking, and `plot` draws it.
 
     Raises
     ------
     ValueError
-        If there is no rule, or one makes no sense; the message names it.
+        If there is no rule, or a rule makes no sense; the message begins with its name.
     TypeError
-        If an argument is of the wrong kind or has another name here.
+        If an argument has the wrong type or is unknown.
 
     Examples
     --------
@@ -166,16 +184,16 @@ def race(
     if not isinstance(rules, Mapping) or not rules:
         raise ValueError(f"rules={rules!r}: give at least one, by name, such as {{'plain': 0.1}}")
     if len({str(name) for name in rules}) < len(rules):
-        raise ValueError(f"two rules have one name in {', '.join(map(repr, rules))}: give each its own")
-    chosen = {str(name): _entered(name, rule, bounds is not None) for name, rule in rules.items()}
+        raise ValueError(f"two rules have one name in {', '.join(map(repr, rules))}: give each its own name")
+    chosen = {str(name): _read_rule(name, rule, bounds is not None) for name, rule in rules.items()}
     if (iterations, evaluations, seconds) == (None, None, None):
-        evaluations = LAPS
+        evaluations = EVALUATIONS
     budget = Budget.of(tolerance, seconds, evaluations, iterations=iterations)
     sign = -1.0 if maximize else 1.0
     runs: dict[str, Run] = {}
     for name, rule in chosen.items():
         if not runs:
-            plan, _, x = planned(f, start, sign, args, gradient, rule, bounds, budget, generator(rng))
+            plan, _, x = make_plan(f, start, sign, args, gradient, rule, bounds, budget, generator(rng))
         runs[name] = descend(plan.with_rules(rule), x, None, progress)
         runs[name].title = name
         if runs[name].outcome is Outcome.INTERRUPTED:
@@ -183,23 +201,28 @@ def race(
     return Race(runs)
 
 
-def _entered(name: Any, rule: Any, boxed: bool) -> Rules:
-    """Return the rules that an entry of the race names, or say which entry makes no sense."""
+def _read_rule(name: str, rule: RuleLike, boxed: bool) -> Rules:
+    """Return the direction and the step of an entry of the race; errors begin with the name of the entry."""
     try:
-        return choose(**_words(rule), boxed=boxed)
+        return choose(**_options(rule), boxed=boxed)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from None
 
 
-def _words(rule: Any) -> dict[str, Any]:
-    """Tell whether a rule is a direction, a step or both."""
+def _options(rule: RuleLike) -> dict[str, RuleLike]:
+    """Return a rule as the options of `choose`, after deciding whether it is a direction, a step or both."""
     if isinstance(rule, Mapping):
-        unknown = [word for word in rule if word not in WORDS]
+        unknown = [name for name in rule if name not in ENTRIES]
         if unknown:
             raise ValueError(f"{unknown[0]!r} is not known in a rule: it has a direction and a step")
         return {"direction": None, "step": "auto", **rule}
-    way = rule in directions.NAMED if isinstance(rule, str) else hasattr(rule, "start") and not is_optax(rule)
-    if isinstance(rule, str) and not way and rule not in (*steps.NAMED, "auto"):
-        raise ValueError(f"{rule!r} is neither a direction ({', '.join(directions.NAMED)}) nor a step "
-                         f"({', '.join(steps.NAMED)}, auto)")  # fmt: skip
-    return {"direction": rule, "step": "auto"} if way else {"direction": None, "step": rule}
+    if isinstance(rule, str):
+        is_direction = rule in directions.NAMED
+        if not is_direction and rule not in (*steps.NAMED, "auto"):
+            raise ValueError(
+                f"{rule!r} is neither a direction ({', '.join(directions.NAMED)}) nor a step "
+                f"({', '.join(steps.NAMED)}, auto)"
+            )
+    else:
+        is_direction = isinstance(rule, Direction) and not is_optax(rule)
+    return {"direction": rule, "step": "auto"} if is_direction else {"direction": None, "step": rule}

@@ -1,13 +1,13 @@
-"""Random starts and restarts: where they are drawn, and the best of the runs from all of them."""
+"""Random starts, restarts, and the best of the runs from several starts."""
 
 from __future__ import annotations
 
 import math
 import numbers
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,99 +16,121 @@ from steepest.derivatives.structure import Calling
 from steepest.descent.driver import descend
 from steepest.descent.plan import Plan
 from steepest.descent.run import Run
-from steepest.minimizing.parallel import MOST_LANES, descend_together
+from steepest.minimizing.parallel import MAX_LANES, descend_parallel
 from steepest.trace import Outcome
+from steepest.types import Callback, Tree
 
 RANDOM = "random"
-MOST_DRAWS = 20
+# Draws of one random start before giving up on a function that is not finite. Chosen, not measured: larger finds small
+# domains more often, and calls a function that is finite nowhere more often.
+MAX_DRAWS = 20
 STOPPED = (Outcome.INTERRUPTED, Outcome.CALLBACK)
 
 
-def template(bounds: Any) -> Any:
-    """Return a start laid out like the bounds, to be drawn inside them."""
+@runtime_checkable
+class SciPyBounds(Protocol):
+    """A `scipy.optimize.Bounds`."""
+
+    lb: np.ndarray
+    ub: np.ndarray
+
+
+# The low and high bound of one coordinate, with None for no bound.
+Pair = tuple[float | None, float | None]
+# The values that bounds= takes.
+BoundsLike = Pair | Sequence[Pair] | np.ndarray | Mapping[str, Pair] | SciPyBounds
+# Starts given as restarts=, one in each row.
+Starts = np.ndarray | Sequence[Tree]
+
+
+def start_like(bounds: BoundsLike | None) -> Tree:
+    """Return a point with the layout that the bounds suggest, as a template for a random start."""
     if bounds is None:
         raise ValueError("start='random' draws inside the bounds: give bounds=, a pair (low, high) for each coordinate")
-    if hasattr(bounds, "lb"):
+    if isinstance(bounds, SciPyBounds):
         return np.zeros(np.broadcast(bounds.lb, bounds.ub).shape)
     if isinstance(bounds, Mapping):
         return dict.fromkeys(bounds, 0.0)
     try:
         pairs = list(bounds)
     except TypeError:
-        raise TypeError(f"bounds={bounds!r}: give pairs (low, high), one a coordinate") from None
+        raise TypeError(f"bounds={bounds!r}: give pairs (low, high), one for each coordinate") from None
     return 0.0 if len(pairs) == 2 and all(np.ndim(side) == 0 for side in pairs) else np.zeros(len(pairs))
 
 
-def drawn(
+def random_start(
     value: Callable[[np.ndarray], float], x: np.ndarray, box: Box | None, draws: np.random.Generator
 ) -> np.ndarray:
-    """Return a random start at which f is finite: in the box where it has edges, else around x.
+    """Return a random start at which f is finite: inside the box, or around x if there is no box.
 
-    An edge that is missing is x ± max(1, |x|).
+    A coordinate without a bound is drawn up to x - max(1, |x|) or x + max(1, |x|).
     """
     x = x if box is None else np.clip(x, box.low, box.high)
     reach = np.maximum(1.0, np.abs(x))
     low, high = x - reach, x + reach
     if box is not None:
         low, high = np.where(np.isfinite(box.low), box.low, low), np.where(np.isfinite(box.high), box.high, high)
-    seen = ""
-    for _ in range(MOST_DRAWS):
+    last = ""
+    for _ in range(MAX_DRAWS):
         part = draws.random(x.size)
         start = np.clip((1 - part) * low + part * high, low, high)
         try:
             found = value(start)
-        except Exception as error:  # noqa: BLE001 - off its domain the user's function may raise anything
-            seen = f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - a user's function may raise anything outside its domain
+            last = f"{type(error).__name__}: {error}"
             continue
         if math.isfinite(found):
             return start
-        seen = f"{found}"
+        last = f"{found}"
     raise ValueError(
-        f"the function is not finite at any of {MOST_DRAWS} random starts ({seen} at the last): "
-        "give bounds= where it is"
+        f"the function is not finite at any of {MAX_DRAWS} random starts ({last} at the last one): "
+        "give bounds= inside which it is finite"
     )
 
 
 def read_restarts(
-    restarts: Any, plan: Plan, x: np.ndarray, draws: np.random.Generator, calling: Calling
+    restarts: int | Starts, plan: Plan, x: np.ndarray, draws: np.random.Generator, calling: Calling
 ) -> list[np.ndarray]:
-    """Return all starts: the user's own first, then those drawn, or given one a row."""
+    """Return all starts, flat: first the user's own, then the random or given ones."""
     if isinstance(restarts, numbers.Integral) and not isinstance(restarts, bool):
         if restarts < 0:
             raise ValueError(f"restarts={restarts}: give how many, 0 or more, or an array of starts")
-        return [x, *(drawn(plan.objective.value, x, plan.box, draws) for _ in range(int(restarts)))]
+        return [x, *(random_start(plan.objective.value, x, plan.box, draws) for _ in range(int(restarts)))]
+    refusal = f"restarts={restarts!r}: give how many, or an array of starts, one in each row"
+    if not isinstance(restarts, Iterable):
+        raise TypeError(refusal)
     try:
         rows = [calling.structure.flatten(row, f"restarts[{k}]") for k, row in enumerate(restarts)]
     except TypeError:
-        raise TypeError(f"restarts={restarts!r}: give how many, or an array of starts, one a row") from None
+        raise TypeError(refusal) from None
     for k, row in enumerate(rows):
         if plan.box is not None:
             check_inside(plan.box, row, calling.structure.names, f"restarts[{k}]")
         value = plan.objective.value(row)
         if not math.isfinite(value):
-            raise ValueError(f"the function is {value} at restarts[{k}]: start where it is finite")
+            raise ValueError(f"the function is {value} at restarts[{k}]: give a start at which it is finite")
     return [x, *rows]
 
 
 def best_of(
-    plan: Plan, starts: list[np.ndarray], callback: Callable[..., Any] | None, progress: bool | None
+    plan: Plan, starts: list[np.ndarray], callback: Callback | None, progress: bool | None
 ) -> Run:  # fmt: skip
-    """Descend from every start, side by side where the function was compiled, and return the best run with all."""
+    """Descend from every start and return the best run, with all in `runs`; in parallel if f was compiled."""
     if plan.budget.evaluations is not None:
         share = plan.budget.evaluations // len(starts)
         if not share:
             raise ValueError(f"evaluations={plan.budget.evaluations} is less than one for each of {len(starts)} starts")
         plan = replace(plan, budget=replace(plan.budget, evaluations=share))
-    together = plan.objective.compiled is not None and callback is None
-    size = MOST_LANES if together else 1
+    parallel = plan.objective.compiled is not None and callback is None
+    size = MAX_LANES if parallel else 1
     began = time.perf_counter()
     runs: list[Run] = []
     for first in range(0, len(starts), size):
-        group, left = starts[first : first + size], _left(plan, began) if runs else plan
-        if left.budget.seconds is not None and left.budget.seconds <= 0:
+        group, rest = starts[first : first + size], _with_time_left(plan, began) if runs else plan
+        if rest.budget.seconds is not None and rest.budget.seconds <= 0:
             break
         try:
-            new = descend_together(left, group, progress) if together else [descend(left, group[0], callback, progress)]
+            new = descend_parallel(rest, group, progress) if parallel else [descend(rest, group[0], callback, progress)]
         except KeyboardInterrupt:
             if not runs:
                 raise
@@ -120,8 +142,8 @@ def best_of(
     return replace(best, runs=tuple(runs))
 
 
-def _left(plan: Plan, began: float) -> Plan:
-    """Return the plan with what is left of its time."""
+def _with_time_left(plan: Plan, began: float) -> Plan:
+    """Return the plan with the rest of its time, for the next group of starts."""
     if plan.budget.seconds is None:
         return plan
     return replace(plan, budget=replace(plan.budget, seconds=plan.budget.seconds - (time.perf_counter() - began)))

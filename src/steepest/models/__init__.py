@@ -1,4 +1,4 @@
-"""What is fitted: models, and the losses and penalties that they are fitted with."""
+"""Models that can be fitted, and the losses and penalties to fit them with."""
 
 from steepest.models.custom import Custom
 from steepest.models.linear import Gamma, Linear, Logistic, Multinomial, Poisson

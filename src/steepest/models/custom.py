@@ -1,16 +1,17 @@
-"""A function of the user's as a model: data first, then parameters by name."""
+"""A model that the user wrote as a function: data first, then named parameters."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from steepest.models.losses import squared
 from steepest.models.losses.base import Loss
+from steepest.types import Array, Function, Rows, Tree
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Custom:
     Parameters
     ----------
     function : callable
-        Gets the whole batch X first, then one argument a parameter; returns one prediction a row.
+        Takes the whole batch X, then one argument for each parameter; returns one prediction a row.
 
     Examples
     --------
@@ -28,7 +29,7 @@ class Custom:
     ['m', 'b']
     """
 
-    function: Callable[..., Any]
+    function: Function
     loss: ClassVar[Loss] = squared
 
     @property
@@ -40,20 +41,20 @@ class Custom:
             raise TypeError(f"the signature of the model {self.function!r} can't be read: wrap it in a def") from None
         if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
             raise TypeError("the model takes *args or **kwargs: name each parameter in its signature")
-        if named := [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:
-            raise TypeError(f"the model takes {named[0]} by name alone: its parameters come in order, after X")
+        if by_name := [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:
+            raise TypeError(f"the model takes {by_name[0]} by name alone: its parameters come in order, after X")
         names = [p.name for p in parameters if p.default is p.empty]
         if len(names) < 2:
             raise TypeError(f"the model takes {len(names)} argument(s): it needs X and at least one parameter")
         return names[1:]
 
-    def start(self, X: np.ndarray, given: Any = None) -> dict[str, Any]:
-        """Return named starting values in the order of the signature, 1 where none are given.
+    def start(self, X: np.ndarray, given: Tree = None) -> dict[str, Tree]:
+        """Return starting values by name, in the order of the signature; each is 1 by default.
 
         Parameters
         ----------
         X : array
-            The rows, which a function's parameters do not depend on.
+            The rows, which are not used.
         given : mapping, sequence or None
             Values by name or in order; each a number, an array or a tree of arrays.
 
@@ -65,7 +66,7 @@ class Custom:
         Raises
         ------
         ValueError
-            If names or their number do not fit the signature.
+            If the names, or the number of values, do not fit the signature.
         """
         names = self.names
         if given is None:
@@ -79,8 +80,8 @@ class Custom:
             raise ValueError(f"the start names {', '.join(map(str, given))}; the model takes {', '.join(names)}")
         return {name: given[name] for name in names}
 
-    def shaped(self, X: np.ndarray, params: Mapping[str, Any] | None = None) -> np.ndarray:
-        """Return X as it is: only the function knows what it takes.
+    def shaped(self, X: Rows, params: Mapping[str, Tree] | None = None) -> Rows:
+        """Return X as it is: only the function knows which shape it needs.
 
         Parameters
         ----------
@@ -96,11 +97,11 @@ class Custom:
         """
         return X
 
-    def __call__(self, X: Any, *parameters: Any) -> Any:
+    def __call__(self, X: Rows, *parameters: Tree) -> Array:
         return self.function(X, *parameters)
 
-    def response(self, z: Any) -> Any:
-        """Return what is predicted: the output itself.
+    def response(self, z: Array) -> Array:
+        """Return the prediction for an output: the output itself.
 
         Parameters
         ----------

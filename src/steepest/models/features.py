@@ -1,34 +1,39 @@
-"""Features whose products are nearly those of a Gaussian kernel, exp(-γ ‖x - x'‖²), of standardised columns."""
+"""Features whose inner products approximate a Gaussian kernel, exp(-γ ‖x - x'‖²), on standardised columns."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from scipy.linalg import eigh
 from scipy.spatial.distance import cdist
 
+from steepest.types import Rows
+
+# Numbers in a dense block of rows or of features: 32 MB. Chosen, not measured: larger takes memory, smaller calls.
 BLOCK_NUMBERS = 2**22
+# Rows that the error is measured on. Chosen, not measured: more estimate it better, and the kernel has SAMPLE² numbers.
 SAMPLE = 400
-# Below it, as a part of the largest, an eigenvalue of a kernel is rounding.
+# An eigenvalue below this share of the largest, times their number, is rounding noise: some thousand eps. Chosen, not
+# measured: smaller divides by noise, larger leaves out directions that the kernel has.
 BLURRED = 1e-12
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Features:
-    """A map φ of rows with φ(x)·φ(x') ≈ exp(-γ ‖x - x'‖²), learnt from a table.
+    """A map φ of rows with φ(x)·φ(x') ≈ exp(-γ ‖x - x'‖²), made from a table.
 
     Attributes
     ----------
     mean, scale : array of shape (columns,)
-        What columns are standardised by: γ is in units of what remains.
+        Mean and standard deviation of each column, by which rows are standardised.
     gamma : float
-        γ.
+        γ, for standardised columns.
     error : float
-        ‖K - Φ Φᵀ‖ / ‖K‖ on rows drawn at random, by Frobenius' norm.
+        ‖K - Φ Φᵀ‖ / ‖K‖ in Frobenius norms, on rows drawn at random.
     """
 
     mean: np.ndarray
@@ -39,10 +44,11 @@ class Features:
     kind: ClassVar[str]
 
     def _of(self, scaled: np.ndarray) -> np.ndarray:
+        """Return the features of standardised rows."""
         raise NotImplementedError
 
-    def __call__(self, X: Any) -> np.ndarray:
-        """Return the features of rows, which may be sparse, a block at a time."""
+    def __call__(self, X: Rows) -> np.ndarray:
+        """Return the features of rows, dense or sparse, a block at a time."""
         return np.concatenate([self._of((rows - self.mean) / self.scale) for rows in _blocks(X, self.size)])
 
     @property
@@ -50,8 +56,8 @@ class Features:
         """How many features there are."""
         raise NotImplementedError
 
-    def held_against(self, scaled: np.ndarray) -> float:
-        """Return how far products of features are from the kernel, on some standardised rows.
+    def relative_error(self, scaled: np.ndarray) -> float:
+        """Return ‖K - Φ Φᵀ‖ / ‖K‖ on some standardised rows.
 
         Parameters
         ----------
@@ -61,40 +67,42 @@ class Features:
         Returns
         -------
         float
-            The relative error.
+            The relative error in the Frobenius norm.
         """
         kernel = gaussian(scaled, scaled, self.gamma)
         phi = self._of(scaled)
         return float(np.linalg.norm(kernel - phi @ phi.T) / np.linalg.norm(kernel))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Nystroem(Features):
-    """φ(x) = K⁻¹ᐟ² k(x), with K the kernel among landmarks and k(x) that between them and x.
+    """φ(x) = K⁻¹ᐟ² k(x), with K the kernel among landmarks and k(x) the kernel between them and x.
 
     Williams and Seeger, "Using the Nyström method to speed up kernel machines" (2001).
 
     Attributes
     ----------
-    landmarks : array of shape (size, columns)
+    landmarks : array of shape (landmarks, columns)
         Standardised rows of the table.
-    root : array of shape (size, size)
-        K⁻¹ᐟ², without the directions that are rounding.
+    root : array of shape (landmarks, size)
+        K⁻¹ᐟ², without the eigenvectors whose eigenvalues are rounding noise.
     """
 
-    landmarks: Any = None
-    root: Any = None
+    landmarks: np.ndarray
+    root: np.ndarray
 
     kind: ClassVar[str] = "Nyström"
 
     @classmethod
-    def learn(cls, scaled: np.ndarray, size: int, gamma: float, draws: np.random.Generator, **known: Any) -> Nystroem:
-        """Take rows as landmarks, at random."""
-        landmarks = scaled[np.sort(draws.permutation(len(scaled))[:size])]
+    def learn(
+        cls, scaled: np.ndarray, size: int, gamma: float, rng: np.random.Generator, mean: np.ndarray, scale: np.ndarray
+    ) -> Nystroem:
+        """Choose rows at random as landmarks, and decompose the kernel among them."""
+        landmarks = scaled[np.sort(rng.permutation(len(scaled))[:size])]
         values, vectors = eigh(gaussian(landmarks, landmarks, gamma))
-        kept = values > BLURRED * len(values) * values[-1]
-        root = vectors[:, kept] / np.sqrt(values[kept])
-        return cls(gamma=gamma, landmarks=landmarks, root=root, **known)
+        large = values > BLURRED * len(values) * values[-1]
+        root = vectors[:, large] / np.sqrt(values[large])
+        return cls(gamma=gamma, landmarks=landmarks, root=root, mean=mean, scale=scale)
 
     @property
     def size(self) -> int:
@@ -105,9 +113,9 @@ class Nystroem(Features):
         return gaussian(scaled, self.landmarks, self.gamma) @ self.root
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Fourier(Features):
-    """φ(x) = √(2/m) cos(Ω x + b), with frequencies drawn from the kernel's spectrum, a Gaussian.
+    """φ(x) = √(2/m) cos(Ω x + b), with frequencies drawn from the kernel's spectrum, which is Gaussian.
 
     Rahimi and Recht, "Random features for large-scale kernel machines" (2007).
 
@@ -119,16 +127,19 @@ class Fourier(Features):
         b.
     """
 
-    frequencies: Any = None
-    phases: Any = None
+    frequencies: np.ndarray
+    phases: np.ndarray
 
     kind: ClassVar[str] = "random Fourier"
 
     @classmethod
-    def learn(cls, scaled: np.ndarray, size: int, gamma: float, draws: np.random.Generator, **known: Any) -> Fourier:
-        """Draw frequencies, which do not depend on the rows."""
-        frequencies = math.sqrt(2 * gamma) * draws.standard_normal((scaled.shape[1], size))
-        return cls(gamma=gamma, frequencies=frequencies, phases=draws.uniform(0, 2 * math.pi, size), **known)
+    def learn(
+        cls, scaled: np.ndarray, size: int, gamma: float, rng: np.random.Generator, mean: np.ndarray, scale: np.ndarray
+    ) -> Fourier:
+        """Draw frequencies and phases; of the rows only the number of columns matters."""
+        frequencies = math.sqrt(2 * gamma) * rng.standard_normal((scaled.shape[1], size))
+        phases = rng.uniform(0, 2 * math.pi, size)
+        return cls(gamma=gamma, frequencies=frequencies, phases=phases, mean=mean, scale=scale)
 
     @property
     def size(self) -> int:
@@ -142,48 +153,47 @@ class Fourier(Features):
 KINDS: dict[str, type[Nystroem] | type[Fourier]] = {"nystroem": Nystroem, "fourier": Fourier}
 
 
-def learned(X: Any, how: str, size: int, gamma: float | None, seed: int) -> Features:
-    """Learn features from a table.
+def learn_features(X: Rows, how: str, size: int, gamma: float | None, seed: int) -> Features:
+    """Make features from a table, and measure the error of their products.
 
     Parameters
     ----------
     X : array or CSR of shape (rows, columns)
         The rows.
     how : {"nystroem", "fourier"}
-        Which.
+        The kind of features.
     size : int
-        How many; no more than there are rows, for Nyström's.
+        How many; Nyström's are at most as many as there are rows.
     gamma : float or None
-        γ; one over the number of columns by default.
+        γ; by default 1 / the number of columns.
     seed : int
-        What draws.
+        Seed of the random landmarks or frequencies, and of the rows that the error is measured on.
 
     Returns
     -------
     Features
-        With the error that products of them make.
+        The map, with its error.
 
     Examples
     --------
     >>> X = np.random.default_rng(0).standard_normal((300, 2))
-    >>> learned(X, "nystroem", 100, None, seed=0).error < 1e-2
+    >>> learn_features(X, "nystroem", 100, None, seed=0).error < 1e-2
     True
     """
     rows, columns = X.shape
-    mean, square = np.zeros(columns), np.zeros(columns)
+    mean, variance = np.zeros(columns), np.zeros(columns)
     for block in _blocks(X, columns):
         mean += block.sum(axis=0, dtype=float) / rows
     for block in _blocks(X, columns):
-        square += ((block - mean) ** 2).sum(axis=0, dtype=float) / rows
-    scale = np.where(square > 0, np.sqrt(square), 1.0)
-    draws = np.random.default_rng(seed)
-    # Enough rows to take landmarks from, and others to look at the error.
-    some = np.sort(draws.permutation(rows)[: size + SAMPLE])
-    scaled = (_dense(X[some]) - mean) / scale
-    known = {"mean": mean, "scale": scale}
-    found = KINDS[how].learn(scaled, size, 1 / columns if gamma is None else gamma, draws, **known)
-    looked_at = scaled[draws.permutation(len(scaled))[:SAMPLE]]
-    return type(found)(**{**vars(found), "error": found.held_against(looked_at)})
+        variance += ((block - mean) ** 2).sum(axis=0, dtype=float) / rows
+    scale = np.where(variance > 0, np.sqrt(variance), 1.0)
+    rng = np.random.default_rng(seed)
+    # Enough rows for the landmarks, and SAMPLE more to measure the error on.
+    sample = np.sort(rng.permutation(rows)[: size + SAMPLE])
+    scaled = (_dense(X[sample]) - mean) / scale
+    features = KINDS[how].learn(scaled, size, 1 / columns if gamma is None else gamma, rng, mean, scale)
+    tested = scaled[rng.permutation(len(scaled))[:SAMPLE]]
+    return replace(features, error=features.relative_error(tested))
 
 
 def gaussian(A: np.ndarray, B: np.ndarray, gamma: float) -> np.ndarray:
@@ -209,11 +219,12 @@ def gaussian(A: np.ndarray, B: np.ndarray, gamma: float) -> np.ndarray:
     return np.exp(-gamma * cdist(A, B, "sqeuclidean"))
 
 
-def _blocks(X: Any, width: int) -> Iterator[np.ndarray]:
+def _blocks(X: Rows, width: int) -> Iterator[np.ndarray]:
+    """Yield dense blocks of rows, so small that neither they nor `width` numbers a row fill BLOCK_NUMBERS."""
     step = max(BLOCK_NUMBERS // max(width, X.shape[1]), 1)
     for start in range(0, X.shape[0], step):
         yield _dense(X[start : start + step])
 
 
-def _dense(rows: Any) -> np.ndarray:
+def _dense(rows: Rows) -> np.ndarray:
     return np.asarray(rows.toarray() if hasattr(rows, "tocsr") else rows, dtype=float)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from steepest.models.losses import gamma, log_loss, poisson, softmax, squared
-from steepest.models.losses.base import Loss, shares
+from steepest.models.losses.base import Loss, probabilities
+from steepest.models.penalties import L2
+from steepest.types import Array, Rows, Tree
 
+# Rows that `outputs` converts at a time. Chosen, not measured: more would take memory, fewer would take more calls.
 BLOCK_ROWS = 4096
 
 
@@ -19,7 +22,7 @@ BLOCK_ROWS = 4096
 class Linear:
     """A linear model, z = X w + b.
 
-    Its parameters are ``coef``, one weight a column in the column's units, and ``intercept``.
+    Its parameters are ``coef``, one weight a column, per unit of that column, and ``intercept``.
 
     Examples
     --------
@@ -31,15 +34,15 @@ class Linear:
 
     loss: ClassVar[Loss] = squared
 
-    def start(self, X: np.ndarray, given: Any = None) -> dict[str, Any]:
-        """Return the parameters to start from, zero where none are given.
+    def start(self, X: np.ndarray, given: Tree = None) -> dict[str, Array]:
+        """Return the parameters to start from, by default zeros.
 
         Parameters
         ----------
         X : array of shape (rows, columns)
             The rows.
         given : mapping, array or None
-            ``coef`` and ``intercept`` by name, or in order: as a pair, or as numbers one after the other.
+            ``coef`` and ``intercept`` by name, as a pair, or as one row of numbers, the intercept last.
 
         Returns
         -------
@@ -63,13 +66,13 @@ class Linear:
             flat = np.concatenate([*parts, []]).astype(float)
         except (TypeError, ValueError):
             what = type(given).__name__
-            raise ValueError(f"the start, a {what}, holds what is no number: give coef and intercept") from None
+            raise ValueError(f"the start, a {what}, does not hold numbers only: give coef and intercept") from None
         if flat.size != columns + 1:
             raise ValueError(f"the start has {flat.size} numbers; the model takes {columns} in coef and an intercept")
         return {"coef": flat[:-1], "intercept": flat[-1]}
 
-    def learnt(self, X: Any, y: np.ndarray) -> Linear:
-        """Return the model with what it has to know of the rows before it is fitted: here nothing.
+    def prepared(self, X: Rows, y: np.ndarray) -> Linear:
+        """Return the model with the settings that depend on the rows, found before the fit; here there are none.
 
         Parameters
         ----------
@@ -81,12 +84,12 @@ class Linear:
         Returns
         -------
         Linear
-            The same model.
+            The model to fit.
         """
         return self
 
-    def own_penalty(self, rows: float) -> Any:
-        """Return the penalty that is meant where none is given: here none.
+    def default_penalty(self, rows: float) -> L2 | None:
+        """Return the penalty of a fit for which the user gave none.
 
         Parameters
         ----------
@@ -95,45 +98,45 @@ class Linear:
 
         Returns
         -------
-        penalty or None
-            The penalty.
+        L2 or None
+            The penalty; here none.
         """
         return None
 
-    def shaped(self, X: np.ndarray, params: Mapping[str, Any] | None = None) -> np.ndarray:
-        """Return X as a matrix, a single column from one dimension.
+    def shaped(self, X: Rows, params: Mapping[str, Array] | None = None) -> Rows:
+        """Return X as a matrix: one dimension becomes one column.
 
         Parameters
         ----------
         X : array
             The rows.
         params : mapping, optional
-            Fitted parameters that X must suit.
+            Fitted parameters, for as many columns as X must have.
 
         Returns
         -------
-        array of shape (rows, columns)
+        array or CSR of shape (rows, columns)
             The same numbers.
 
         Raises
         ------
         ValueError
-            If X is no matrix, or not as wide as in the fit.
+            If X is not a matrix, or has more or fewer columns than in the fit.
         """
-        wide = None if params is None else np.shape(params["coef"])[-1]
-        if X.ndim == 1 and wide in (None, 1):
+        width = None if params is None else np.shape(params["coef"])[-1]
+        if X.ndim == 1 and width in (None, 1):
             X = X[:, None]
         if X.ndim != 2:
             raise ValueError(f"X has the shape {X.shape}: a linear model takes (rows, columns)")
-        if wide is not None and X.shape[1] != wide:
-            raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {wide}")
+        if width is not None and X.shape[1] != width:
+            raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {width}")
         return X
 
-    def __call__(self, X: Any, coef: Any, intercept: Any) -> Any:
+    def __call__(self, X: Rows, coef: Array, intercept: Array) -> Array:
         return outputs(X, coef) + intercept
 
-    def response(self, z: Any) -> Any:
-        """Return what is predicted at an output z: here z itself.
+    def response(self, z: Array) -> Array:
+        """Return the prediction for an output z: here z itself.
 
         Parameters
         ----------
@@ -163,7 +166,7 @@ class Logistic(Linear):
 
     loss: ClassVar[Loss] = log_loss
 
-    def response(self, z: Any) -> Any:
+    def response(self, z: Array) -> Array:
         """Return the probability of class 1, 1 / (1 + e⁻ᶻ).
 
         Parameters
@@ -176,7 +179,7 @@ class Logistic(Linear):
         array
             Probabilities.
         """
-        return shares(z)[0]
+        return probabilities(z)[0]
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ class Poisson(Linear):
 
     loss: ClassVar[Loss] = poisson
 
-    def response(self, z: Any) -> Any:
+    def response(self, z: Array) -> Array:
         """Return the mean, eᶻ.
 
         Parameters
@@ -211,7 +214,7 @@ class Poisson(Linear):
 
 @dataclass(frozen=True)
 class Gamma(Linear):
-    """Regression of sizes above 0 that spread as their mean: the logarithm of the mean is X w + b.
+    """Gamma regression of targets above 0: the logarithm of the mean is X w + b, the spread in proportion to the mean.
 
     Examples
     --------
@@ -223,7 +226,7 @@ class Gamma(Linear):
 
     loss: ClassVar[Loss] = gamma
 
-    def response(self, z: Any) -> Any:
+    def response(self, z: Array) -> Array:
         """Return the mean, eᶻ.
 
         Parameters
@@ -241,10 +244,10 @@ class Gamma(Linear):
 
 @dataclass(frozen=True)
 class Multinomial(Linear):
-    """Logistic regression of several classes: the log likelihood of class k is, up to a constant of the row, X wₖ + bₖ.
+    """Logistic regression of several classes: log p(class k) is X wₖ + bₖ, up to a constant of the row.
 
-    Its parameters are ``coef``, a row a class, and ``intercept``, a number a class; they sum to 0 over the classes,
-    which the penalty makes least and the predictions do not tell.
+    Its parameters are ``coef``, one row a class, and ``intercept``, one number a class. They sum to 0 over the
+    classes: a constant added to all classes changes no prediction, and 0 has the least L2 penalty.
 
     Parameters
     ----------
@@ -271,25 +274,25 @@ class Multinomial(Linear):
         if classes is not None and not (whole and classes >= 2):
             raise ValueError(f"Multinomial(classes={classes!r}): give a whole number of classes, 2 or more")
 
-    def learnt(self, X: Any, y: np.ndarray) -> Multinomial:
-        """Return the model with its number of classes, as these targets tell it.
+    def prepared(self, X: Rows, y: np.ndarray) -> Multinomial:
+        """Return the model with its number of classes, by default one more than the largest target.
 
         Parameters
         ----------
         X : array or CSR
-            The rows, which do not matter.
+            The rows, which are not used.
         y : array of shape (rows,)
             Classes, numbered from 0.
 
         Returns
         -------
         Multinomial
-            The same model.
+            The model to fit.
 
         Raises
         ------
         ValueError
-            If there are fewer than two classes, or a target is beyond the last.
+            If there are fewer than two classes, or a target is above the last.
         """
         softmax.check(y)
         most = int(y.max()) + 1
@@ -300,8 +303,8 @@ class Multinomial(Linear):
             raise ValueError(f"Multinomial({classes}) takes classes from 0 to {classes - 1}, and y has {most - 1}")
         return Multinomial(classes)
 
-    def start(self, X: np.ndarray, given: Any = None) -> dict[str, Any]:
-        """Return the parameters to start from, zero where none are given.
+    def start(self, X: np.ndarray, given: Tree = None) -> dict[str, Array]:
+        """Return the parameters to start from, by default zeros.
 
         Parameters
         ----------
@@ -330,10 +333,10 @@ class Multinomial(Linear):
             raise ValueError(f"the start has coef {coef.shape} and intercept {intercept.shape}; here {shape} is needed")
         return {"coef": coef, "intercept": intercept}
 
-    def __call__(self, X: Any, coef: Any, intercept: Any) -> Any:
+    def __call__(self, X: Rows, coef: Array, intercept: Array) -> Array:
         return outputs(X, coef.T) + intercept
 
-    def response(self, z: Any) -> Any:
+    def response(self, z: Array) -> Array:
         """Return the probabilities of the classes.
 
         Parameters
@@ -346,19 +349,19 @@ class Multinomial(Linear):
         array of shape (rows, classes)
             Probabilities.
         """
-        likely = np.exp(z - z.max(axis=1, keepdims=True))
-        return likely / likely.sum(axis=1, keepdims=True)
+        odds = np.exp(z - z.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
 
 
-def outputs(X: Any, coef: Any) -> Any:
-    """Return X coef; of rows in another precision a block at a time, as NumPy makes a copy of what it multiplies.
+def outputs(X: Rows, coef: Array) -> Array:
+    """Return X coef, a block of rows at a time if the precisions differ: NumPy would copy all of X.
 
     Parameters
     ----------
     X : array or CSR of shape (rows, columns)
         The rows.
     coef : array
-        Coefficients, a row a column of X.
+        Coefficients, one row for each column of X.
 
     Returns
     -------

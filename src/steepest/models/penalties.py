@@ -1,15 +1,13 @@
-"""What large weights cost, in the user's own units; intercepts are free."""
+"""Penalties of large weights, in the user's units; intercepts are not penalised."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Function = Callable[..., Any]
+from steepest.types import Array, Function
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,13 @@ class L2:
     def __post_init__(self) -> None:
         _check("L2", strength=self.strength)
 
-    def __call__(self, weights: Any) -> Any:
+    def __call__(self, weights: Array) -> Array:
         return self.strength / 2 * (weights**2).sum()
 
 
 @dataclass(frozen=True)
 class L1:
-    """The lasso penalty, λ ‖w‖₁, which sets weights to exactly 0.
+    """The lasso penalty, λ ‖w‖₁, which sets some weights to exactly 0.
 
     Parameters
     ----------
@@ -58,13 +56,13 @@ class L1:
     def __post_init__(self) -> None:
         _check("L1", strength=self.strength)
 
-    def __call__(self, weights: Any) -> Any:
+    def __call__(self, weights: Array) -> Array:
         return self.strength * np.abs(weights).sum()
 
 
 @dataclass(frozen=True)
 class ElasticNet:
-    """Both penalties, λ₁ ‖w‖₁ + λ₂/2 ‖w‖²: exact zeros, and like weights for columns that go together.
+    """Both penalties, λ₁ ‖w‖₁ + λ₂/2 ‖w‖²: exact zeros, and similar weights for correlated columns.
 
     Parameters
     ----------
@@ -85,26 +83,26 @@ class ElasticNet:
     def __post_init__(self) -> None:
         _check("ElasticNet", l1=self.l1, l2=self.l2)
 
-    def __call__(self, weights: Any) -> Any:
+    def __call__(self, weights: Array) -> Array:
         return self.l1 * np.abs(weights).sum() + self.l2 / 2 * (weights**2).sum()
 
 
 def named(kind: str, strength: float, l1_ratio: float = 0.5) -> L1 | L2 | ElasticNet:
-    """Return the penalty of a name and a strength λ, of which an elastic net gives a part to L1.
+    """Return the penalty of a name and a strength λ, which an elastic net divides between L1 and L2.
 
     Parameters
     ----------
     kind : {"l2", "l1", "elasticnet"}
-        Which.
+        The name.
     strength : float
         λ.
     l1_ratio : float
-        The part, from 0 to 1.
+        The share of λ that L1 has in an elastic net, from 0 to 1; the others ignore it.
 
     Returns
     -------
     penalty
-        The object.
+        The penalty.
 
     Examples
     --------
@@ -116,10 +114,10 @@ def named(kind: str, strength: float, l1_ratio: float = 0.5) -> L1 | L2 | Elasti
     return L1(strength) if kind == "l1" else L2(strength)
 
 
-def _check(name: str, **strengths: Any) -> None:
-    for word, value in strengths.items():
-        shown = repr(value) if len(strengths) == 1 else f"{word}={value!r}"
-        # NumPy's and JAX's numbers, too, are strengths.
+def _check(name: str, **strengths: Array) -> None:
+    for argument, value in strengths.items():
+        shown = repr(value) if len(strengths) == 1 else f"{argument}={value!r}"
+        # Scalars of NumPy and JAX are accepted, too.
         if isinstance(value, (bool, str)) or not hasattr(value, "__float__") or np.ndim(value):
             raise TypeError(f"{name}({shown}): the strength must be a finite number, 0 or more")
         if not (math.isfinite(value) and value >= 0):
@@ -127,14 +125,14 @@ def _check(name: str, **strengths: Any) -> None:
 
 
 def ridge_of(penalty: Function | None) -> float:
-    """Return the strength of the quadratic part of a penalty."""
+    """Return λ₂, the strength of a penalty's quadratic term; 0 if it has none."""
     if isinstance(penalty, ElasticNet):
         return float(penalty.l2)
     return float(penalty.strength) if isinstance(penalty, L2) else 0.0
 
 
 def kink_of(penalty: Function | None) -> float:
-    """Return the strength of the part of a penalty that has kinks, λ ‖w‖₁."""
+    """Return λ₁, the strength of a penalty's L1 term; 0 if it has none."""
     if isinstance(penalty, ElasticNet):
         return float(penalty.l1)
     return float(penalty.strength) if isinstance(penalty, L1) else 0.0

@@ -1,4 +1,4 @@
-"""Support vector machines, linear and with a Gaussian kernel by features that stand for it."""
+"""Support vector machines, linear or with a Gaussian kernel approximated by features."""
 
 from __future__ import annotations
 
@@ -6,41 +6,42 @@ import math
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from steepest.models.features import KINDS, Features, learned
+from steepest.models.features import KINDS, Features, learn_features
 from steepest.models.linear import Linear
 from steepest.models.losses import hinge
 from steepest.models.losses.base import Loss
 from steepest.models.losses.kinked import EpsilonInsensitive
 from steepest.models.penalties import L2
+from steepest.types import Array, Rows
 
 KERNELS = ("linear", "rbf")
 
 
 @dataclass(frozen=True)
 class SVM(Linear):
-    """A support vector machine that tells class 1 from class 0 by the sign of z = φ(x)·w + b.
+    """A support vector machine of two classes: it predicts class 1 where z = φ(x)·w + b is positive.
 
-    Its own loss is the hinge, and its own penalty L2(1/n), which scikit-learn calls C = 1. With the kernel "rbf",
-    φ stands for exp(-γ ‖x - x'‖²) on standardised columns, and the fit tells how far from it its products are.
+    Its default loss is the hinge, and its default penalty L2(1/n), which scikit-learn calls C = 1. With the kernel
+    "rbf", products of features φ approximate exp(-γ ‖x - x'‖²) on standardised columns; the fit reports the error.
 
     Parameters
     ----------
     kernel : {"linear", "rbf"}
-        Whether φ is the columns themselves, or features of a Gaussian kernel.
+        Whether φ(x) is x itself, or features of a Gaussian kernel.
     gamma : float, optional
-        γ, in units of the standardised columns; one over their number by default.
+        γ, for standardised columns; by default 1 / their number.
     components : int
-        How many features; the rows take 8 bytes each for one.
+        The number of features; each takes 8 bytes a row.
     features : {"nystroem", "fourier"}
-        From landmarks among the rows, or from random frequencies.
+        How they are made: from rows chosen as landmarks, or from random frequencies.
     seed : int
-        What draws them.
+        Seed of the random landmarks or frequencies.
     map : Features, optional
-        The features, which a fit learns.
+        The features; a fit makes them from its rows.
 
     Examples
     --------
@@ -62,9 +63,9 @@ class SVM(Linear):
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        for word, value, known in (("kernel", self.kernel, KERNELS), ("features", self.features, tuple(KINDS))):
+        for argument, value, known in (("kernel", self.kernel, KERNELS), ("features", self.features, tuple(KINDS))):
             if value not in known:
-                raise ValueError(f"{name}({word}={value!r}) is not known (known: {', '.join(known)})")
+                raise ValueError(f"{name}({argument}={value!r}) is not known (known: {', '.join(known)})")
         if (
             isinstance(self.components, bool)
             or not isinstance(self.components, numbers.Integral)
@@ -76,28 +77,28 @@ class SVM(Linear):
         if self.gamma is not None and not (isinstance(self.gamma, numbers.Real) and 0 < self.gamma < math.inf):
             raise ValueError(f"{name}(gamma={self.gamma!r}): give a finite number above 0")
 
-    def learnt(self, X: Any, y: np.ndarray) -> SVM:
-        """Return the model with features of the rows, where its kernel asks for them.
+    def prepared(self, X: Rows, y: np.ndarray) -> SVM:
+        """Return the model with the features that its kernel needs, made from the rows.
 
         Parameters
         ----------
         X : array or CSR of shape (rows, columns)
             The rows.
         y : array of shape (rows,)
-            Targets, of which features know nothing.
+            Targets, which are not used.
 
         Returns
         -------
         SVM
-            The same model.
+            The model to fit.
         """
         if self.kernel == "linear":
             return self
         X = super().shaped(X)
-        return replace(self, map=learned(X, self.features, self.components, self.gamma, self.seed))
+        return replace(self, map=learn_features(X, self.features, self.components, self.gamma, self.seed))
 
-    def own_penalty(self, rows: float) -> L2:
-        """Return the penalty that is meant where none is given, 1/n.
+    def default_penalty(self, rows: float) -> L2:
+        """Return the penalty of a fit for which the user gave none, L2(1/n).
 
         Parameters
         ----------
@@ -111,15 +112,15 @@ class SVM(Linear):
         """
         return L2(1 / rows)
 
-    def shaped(self, X: Any, params: Mapping[str, Any] | None = None) -> Any:
-        """Return the columns that the model is linear in.
+    def shaped(self, X: Rows, params: Mapping[str, Array] | None = None) -> Rows:
+        """Return the matrix of φ(x), in which the model is linear.
 
         Parameters
         ----------
         X : array or CSR
             The rows.
         params : mapping, optional
-            Fitted parameters that X must suit.
+            Fitted parameters, for as many columns as X must have.
 
         Returns
         -------
@@ -129,7 +130,7 @@ class SVM(Linear):
         Raises
         ------
         ValueError
-            If X is no matrix, or not as wide as in the fit.
+            If X is not a matrix, or has more or fewer columns than in the fit.
         """
         if self.map is None:
             return super().shaped(X, params)
@@ -138,8 +139,8 @@ class SVM(Linear):
             raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {len(self.map.mean)}")
         return self.map(X)
 
-    def response(self, z: Any) -> Any:
-        """Return the class, 1 where z > 0.
+    def response(self, z: Array) -> Array:
+        """Return the predicted class, 1 where z > 0 and 0 elsewhere.
 
         Parameters
         ----------
@@ -156,7 +157,7 @@ class SVM(Linear):
 
 @dataclass(frozen=True)
 class SVR(SVM):
-    """Support vector regression, z = φ(x)·w + b, by the ε-insensitive loss; its parameters are those of `SVM`.
+    """Support vector regression, z = φ(x)·w + b, with the ε-insensitive loss; it takes the arguments of `SVM`.
 
     Parameters
     ----------
@@ -174,7 +175,7 @@ class SVR(SVM):
 
     loss: ClassVar[Loss] = EpsilonInsensitive()
 
-    def response(self, z: Any) -> Any:
+    def response(self, z: Array) -> Array:
         """Return the prediction, z itself.
 
         Parameters

@@ -1,22 +1,27 @@
-"""From the words in `step=` and `direction=` to a pair of rules, refused early where it makes no sense."""
+"""The choice of rules by `step=` and `direction=`; pairs that make no sense are refused before the run."""
 
 from __future__ import annotations
 
-import difflib
-from typing import Any
+from typing import TypeVar
 
+from steepest.arguments import guess
 from steepest.rules import directions, steps
+from steepest.rules.directions.direction import Direction
 from steepest.rules.pair import Rules
 from steepest.rules.steps.searches import Backtracking
+from steepest.rules.steps.step import StepSize
+from steepest.types import RuleLike
 
-# Fits of a function of your own have it as their direction.
+T = TypeVar("T")
+
+# The direction of fits of a user's function; `minimize` has no residuals for it.
 LEVENBERG = "levenberg-marquardt"
 
 
-def choose(direction: Any, step: Any, noisy: bool = False, boxed: bool = False) -> Rules:
-    """Return the rules that `direction=` and `step=` name; what is not given is chosen.
+def choose(direction: RuleLike, step: RuleLike, noisy: bool = False, boxed: bool = False) -> Rules:
+    """Return the rules that `direction=` and `step=` name, and choose those that are not given.
 
-    With batches values are noisy; with bounds the way is bent where it meets an edge.
+    `noisy` tells that values come from batches, `boxed` that there are bounds.
     """
     if is_optax(direction) or is_optax(step):
         return _optax(direction, step)
@@ -28,61 +33,61 @@ def choose(direction: Any, step: Any, noisy: bool = False, boxed: bool = False) 
     automatic = isinstance(step, str) and step == "auto"
     way = _direction(direction, automatic)
     size = _automatic(way, boxed) if automatic else _step(step)
-    if getattr(size, "plain_only", False) and not isinstance(way, directions.Plain):
+    if size.plain_only and not isinstance(way, directions.Plain):
         raise ValueError(
             f"{type(size).__name__} is a size for plain descent: leave direction= out, "
             f"or give {type(way).__name__} a step of its own, such as 'armijo' or 0.01"
         )
-    if noisy and getattr(size, "exact", False) and not getattr(size, "searches", False):
+    if noisy and size.exact and not size.searches:
         raise ValueError(
             f"{type(size).__name__} needs exact gradients, and a batch gives noisy ones: "
             "leave batch_size= out, or take step='dowg', which bears them"
         )
-    if noisy and getattr(size, "searches", False):
+    if noisy and size.searches:
         raise ValueError(
             f"{type(size).__name__} needs exact values, and a batch gives noisy ones: "
             "leave batch_size= out, or give a learning rate such as step=0.01"
         )
-    if boxed and getattr(size, "searches", False) and not isinstance(size, Backtracking):
+    if boxed and size.searches and not isinstance(size, Backtracking):
         raise ValueError(
             f"{type(size).__name__} searches along a straight line, which bounds bend at their edges: "
             "take step='armijo', which follows the bend, or a learning rate such as step=0.01"
         )
-    if isinstance(way, directions.AdamW) and getattr(size, "searches", False):
+    if isinstance(way, directions.AdamW) and size.searches:
         raise ValueError(
             f"AdamW shrinks the point on the way, so that {type(size).__name__} would search where f need not fall: "
             "give a learning rate such as step=0.01, or direction='adam'"
         )
-    return Rules(way, size, tabled=isinstance(size, steps.Schedule))
+    return Rules(way, size)
 
 
-def _automatic(way: Any, boxed: bool) -> Any:
-    if isinstance(way, directions.Plain):
+def _automatic(direction: Direction, boxed: bool) -> StepSize:
+    if isinstance(direction, directions.Plain):
         return steps.BarzilaiBorwein()
-    return steps.Wolfe() if way.metric and not boxed else steps.Armijo()
+    return steps.Wolfe() if direction.metric and not boxed else steps.Armijo()
 
 
-def is_optax(rule: Any) -> bool:
+def is_optax(rule: RuleLike) -> bool:
     """Tell whether a rule is an ``optax.GradientTransformation``."""
     return isinstance(rule, tuple) and hasattr(rule, "init") and hasattr(rule, "update")
 
 
-def _optax(direction: Any, step: Any) -> Rules:
+def _optax(direction: RuleLike, step: RuleLike) -> Rules:
     if is_optax(step) and direction is not None:
         raise ValueError("an optax transformation is direction and step in one: leave direction= out")
     if is_optax(direction) and not (isinstance(step, str) and step == "auto"):
         raise ValueError(f"an optax transformation brings its own step size: leave step={step!r} out")
-    return Rules(directions.Optax(step if is_optax(step) else direction), None, optax=True)
+    return Rules(directions.Optax(step if is_optax(step) else direction), steps.Constant(1.0))
 
 
-def _direction(direction: Any, automatic: bool) -> Any:
+def _direction(direction: RuleLike, automatic: bool) -> Direction:
     if direction is None:
         return directions.LBFGS() if automatic else directions.Plain()
     if isinstance(direction, str):
         return _named(direction, directions.NAMED, "direction")()
     if isinstance(direction, type):
         raise TypeError(f"direction={direction.__name__} is a class: write {direction.__name__}()")
-    if not (hasattr(direction, "start") and callable(direction)):
+    if not isinstance(direction, Direction):
         raise TypeError(
             f"direction={direction!r}: give one of {', '.join(directions.NAMED)}, "
             "an object of steepest.directions, or an optax transformation"
@@ -90,7 +95,7 @@ def _direction(direction: Any, automatic: bool) -> Any:
     return direction
 
 
-def _step(step: Any) -> Any:
+def _step(step: RuleLike) -> StepSize:
     if isinstance(step, bool) or step is None:
         raise TypeError(f"step={step!r}: give a number, a name, a function of the iteration, or an object")
     if isinstance(step, (int, float)) or (hasattr(step, "dtype") and getattr(step, "ndim", 1) == 0):
@@ -99,7 +104,7 @@ def _step(step: Any) -> Any:
         return _named(step, steps.NAMED, "step")()
     if isinstance(step, type):
         raise TypeError(f"step={step.__name__} is a class: write {step.__name__}(…)")
-    if hasattr(step, "searches"):
+    if isinstance(step, StepSize):
         return step
     if callable(step):
         return steps.Schedule(step)
@@ -109,10 +114,8 @@ def _step(step: Any) -> Any:
     )
 
 
-def _named(name: str, known: dict[str, Any], what: str) -> Any:
+def _named(name: str, known: dict[str, T], what: str) -> T:
     if name in known:
         return known[name]
     names = [*known, "auto"] if what == "step" else list(known)
-    near = difflib.get_close_matches(name.lower(), names, n=1)
-    guess = f": did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{what}={name!r} is not known{guess} (known: {', '.join(names)})")
+    raise ValueError(f"{what}={name!r} is not known{guess(name.lower(), names)} (known: {', '.join(names)})")

@@ -2,67 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from steepest.derivatives.bounds import Box
-from steepest.rules.steps.adaptive import Seen
-
-Array = Any
-Function = Callable[[Any], Any]
+from steepest.rules.directions.direction import Direction
+from steepest.rules.steps.schedules import Tabled
+from steepest.rules.steps.step import Seen, StepSize
+from steepest.types import Array, Function, Tree
 
 
 @dataclass(frozen=True)
 class Rules:
-    """A direction and a step size, with what the loop must know about them when it is compiled."""
+    """A direction and a step size, which share one memory: that of the direction, and that of a size that adapts."""
 
-    direction: Any
-    step: Any
-    tabled: bool = False
-    optax: bool = False
+    direction: Direction
+    step: StepSize
 
     @property
     def searches(self) -> bool:
-        return getattr(self.step, "searches", False)
+        """Whether the step size is found by trials along the direction."""
+        return self.step.searches
 
     @property
     def adapts(self) -> bool:
         """Whether the step size learns from point to point."""
-        return getattr(self.step, "adapts", False)
-
-    def signed(self, sign: float) -> Rules:
-        """Return the rules for the values that the loop sees."""
-        return replace(self, step=self.step.signed(sign)) if hasattr(self.step, "signed") else self
-
-    def start(self, x: Array) -> Any:
-        """Return what the rules remember before the first step."""
-        way = self.direction.start(x)
-        return (way, self.step.start(x)) if self.adapts else way
+        return self.step.adapts
 
     @property
     def learns(self) -> bool:
-        """Whether the direction keeps its steps apart from what it makes of them.
+        """Whether the direction keeps its last steps apart from the rest of its memory.
 
         A search then holds the steps outside of its branches, which would copy them at every trial.
         """
-        return hasattr(self.direction, "learn")
+        return self.direction.learns
 
-    def learn(self, memory: Any, g: Array, x: Array, accepted: Array) -> tuple[Any, Any]:
-        """Take in the point that a search has reached, if it has: return the steps and the rest of the memory."""
-        return self.direction.learn(*memory, g, x, accepted) if self.learns else ((), memory)
+    def signed(self, sign: float) -> Rules:
+        """Return the rules for the values that the loop sees."""
+        return replace(self, step=self.step.signed(sign))
 
-    def anew(self, rest: Any, x: Array) -> Any:
-        """Return the rest of a memory in which nothing is known."""
+    def for_loop(self) -> Rules:
+        """Return the rules as compiled code takes them: a table replaces a function of the user's."""
+        return replace(self, step=Tabled()) if self.step.tabled else self
+
+    def start(self, x: Array) -> Tree:
+        """Return the memory before the first step."""
+        memory = self.direction.start(x)
+        return (memory, self.step.start(x)) if self.adapts else memory
+
+    def learn(self, memory: Tree, g: Array, x: Array, accepted: Array) -> tuple[Tree, Tree]:
+        """Add the point that a search has reached to the memory, if it has; return the last steps and the rest."""
+        if not self.learns:
+            return (), memory
+        steps, rest = memory
+        return self.direction.learn(steps, rest, g, x, accepted)
+
+    def anew(self, rest: Tree, x: Array) -> Tree:
+        """Return the rest of a memory as it is before the first step."""
         return self.direction.anew(rest, x) if self.learns else self.start(x)
 
-    def way(self, steps: Any, rest: Any, g: Array, x: Array, value: Array, box: Box | None) -> tuple[Array, Any]:
+    def way(
+        self, steps: Tree, rest: Tree, g: Array, x: Array, value: Array, box: Box | None
+    ) -> tuple[Array, Tree]:  # fmt: skip
         """Return the direction of a search at x, and the rest of the memory.
 
-        In a box it goes along a face: coordinates held by an edge stay there.
+        In a box it goes along a face: coordinates that a bound holds stay there.
         """
         if not self.learns:
             return self.turn(g, rest, x, value, box=box)
@@ -70,60 +76,57 @@ class Rules:
             return self.direction.way(steps, rest, g)
         return self._along_face(steps, rest, g, x, box)
 
-    def remembered(self, x: Array) -> tuple[Any, Any]:
-        """Return what the rules and the search remember once they have seen a point, for its layout."""
-        seen = self.turn(x, self.start(x), x, x.sum(), jnp.sum)[1]
-        return seen, self.remember()
+    def memory_layout(self, x: Array) -> tuple[Tree, Tree]:
+        """Return the memory of the rules and of the search after one point, for the layout of its arrays."""
+        return self.turn(x, self.start(x), x, x.sum(), jnp.sum)[1], self.remember()
 
-    def remember(self) -> Any:
-        """Return what a search remembers before its first trial along a direction."""
+    def remember(self) -> Tree:
+        """Return the memory of a search before its first trial along a direction."""
         return self.step.remember() if self.searches else ()
 
-    def size(self, k: Array, sizes: Array, first: Array, memory: Any) -> Array:
-        """Return the size of step k without trials; a table of sizes begins at step `first`."""
-        if self.optax:
-            return jnp.asarray(1.0)
+    def size(self, k: Array, sizes: Array, first: Array, memory: Tree) -> Array:
+        """Return the size of step k if it needs no trials; a table of sizes begins at step `first`."""
         if self.adapts:
             return memory[1].t
-        return jnp.asarray(sizes[k - first] if self.tabled else self.step.at(k), float)
+        return jnp.asarray(sizes[k - first] if self.step.tabled else self.step.at(k), float)
 
-    def tried_first(self, t: Array, memory: Any) -> Array:
+    def tried_first(self, t: Array, memory: Tree) -> Array:
         """Return the first size that a search tries after a step of size t was accepted."""
         return memory[1].t if self.adapts else self.step.again(t, self.direction.metric)
 
-    def reference(self, value: Array, memory: Any) -> Array:
-        """Return the value that a search compares with."""
+    def reference(self, value: Array, memory: Tree) -> Array:
+        """Return the value that a search compares trials with."""
         return self.step.reference(memory[1]) if self.adapts else value
 
     def turn(
-        self, g: Array, memory: Any, x: Array, value: Array, f: Function | None = None, box: Box | None = None
-    ) -> tuple[Array, Any]:
-        """Return the direction at x, and what the rules remember; f is for a rule that makes trials of its own."""
+        self, g: Array, memory: Tree, x: Array, value: Array, f: Function | None = None, box: Box | None = None
+    ) -> tuple[Array, Tree]:
+        """Return the direction at x and the new memory; f is for a direction that makes trials of its own."""
         if not self.adapts:
-            return self._way(g, memory, x, value, f, box)
-        way, seen = memory
-        direction, way = self._way(g, way, x, value, f, box)
+            return self._direction(g, memory, x, value, f, box)
+        memory, seen = memory
+        direction, memory = self._direction(g, memory, x, value, f, box)
         free = g if box is None else jnp.where(box.held(x, g), 0.0, g)
-        return direction, (way, self.step.learn(seen, Seen(x, value, free, direction)))
+        return direction, (memory, self.step.learn(seen, Seen(x, value, free, direction)))
 
-    def _way(
-        self, g: Array, memory: Any, x: Array, value: Array, f: Function | None, box: Box | None
-    ) -> tuple[Array, Any]:
-        if self.optax:
-            return self.direction(g, memory, x, value, f)
+    def _direction(
+        self, g: Array, memory: Tree, x: Array, value: Array, f: Function | None, box: Box | None
+    ) -> tuple[Array, Tree]:
+        if self.direction.evaluates:
+            return self.direction.evaluate(g, memory, x, value, f)
         direction, memory = self.direction(g, memory, x)
         if box is None or not self.searches:
             return direction, memory
         return jnp.where(box.held(x, g), 0.0, direction), memory
 
-    def _along_face(self, steps: Any, rest: Any, g: Array, x: Array, box: Box) -> tuple[Array, Any]:
-        """Send coordinates that the direction would carry across an edge to that edge, and turn the rest anew."""
+    def _along_face(self, steps: Tree, rest: Tree, g: Array, x: Array, box: Box) -> tuple[Array, Tree]:
+        """Send coordinates that would cross a bound to that bound, and compute the direction of the others again."""
         held = box.held(x, g)
         ahead, rest = self.direction.way(steps, rest, g, held)
-        edge = jnp.clip(x + ahead, box.low, box.high)
-        crosses = (edge != x + ahead) & ((ahead < 0) == (g > 0))
+        bound = jnp.clip(x + ahead, box.low, box.high)
+        crosses = (bound != x + ahead) & ((ahead < 0) == (g > 0))
         direction, _ = self.direction.way(steps, rest, g, held | crosses)
-        return jnp.where(held, 0.0, jnp.where(crosses, edge - x, direction)), rest
+        return jnp.where(held, 0.0, jnp.where(crosses, bound - x, direction)), rest
 
 
-jax.tree_util.register_dataclass(Rules, ["direction", "step"], ["tabled", "optax"])
+jax.tree_util.register_dataclass(Rules, ["direction", "step"], [])

@@ -1,34 +1,35 @@
-"""What makes a class a rule: a frozen record of hyper-parameters that compiled code takes as an argument."""
+"""The decorator of every rule: a frozen record of hyper-parameters that compiled code takes as an argument."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, fields
-from typing import Any, dataclass_transform
+from typing import TypeVar, dataclass_transform
 
 import jax
 
-State = Any
-Array = Any
+from steepest.types import Array
+
+T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True)
-def rule(cls: type) -> type:
-    """Make a class a frozen record that JAX takes as an argument: its numbers never recompile.
+def rule(cls: type[T]) -> type[T]:
+    """Make a class a frozen record and a JAX pytree: other numbers in its fields need no new compilation.
 
-    The class is part of the static data: JAX compares two dataclasses by their fields alone, and
-    would run what it compiled for one rule with the numbers of another.
+    A field with ``metadata={"static": True}`` is compiled in. So is the class: JAX compares two records by their
+    fields alone, and would use the code compiled for one rule with the numbers of another.
     """
     cls = dataclass(frozen=True)(cls)
-    moving = [f.name for f in fields(cls) if not f.metadata.get("static")]
-    static = [f.name for f in fields(cls) if f.metadata.get("static")]
+    dynamic = [f.name for f in fields(cls) if not f.metadata.get("static")]  # type: ignore[arg-type]
+    static = [f.name for f in fields(cls) if f.metadata.get("static")]  # type: ignore[arg-type]
 
-    def flatten(record: Any) -> tuple[list[Any], tuple[Any, ...]]:
-        return [getattr(record, n) for n in moving], (cls, *(getattr(record, n) for n in static))
+    def flatten(record: T) -> tuple[list[Array], tuple[Hashable, ...]]:
+        return [getattr(record, n) for n in dynamic], (cls, *(getattr(record, n) for n in static))
 
-    def unflatten(data: tuple[Any, ...], values: Iterable[Any]) -> Any:
-        record: Any = object.__new__(cls)
-        for name, value in [*zip(moving, values, strict=True), *zip(static, data[1:], strict=True)]:
+    def unflatten(data: tuple[Hashable, ...], values: Iterable[Array]) -> T:
+        record = object.__new__(cls)
+        for name, value in [*zip(dynamic, values, strict=True), *zip(static, data[1:], strict=True)]:
             object.__setattr__(record, name, value)
         return record
 

@@ -1,4 +1,4 @@
-"""Runs on disk: a folder with one JSON file and the ``.npz`` that it names, replaced together or not at all."""
+"""Results on disk: a folder with one JSON file and the ``.npz`` file that it names, replaced together or not at all."""
 
 from __future__ import annotations
 
@@ -10,59 +10,62 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from steepest.trace import dumps
+from steepest.types import Json, Tree
 
+# The version of the record; a folder with another one is refused.
 FORMAT = 1
 RECORD = "run.json"
 
 
 @contextmanager
 def staged(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a room to write files in; they move into the folder when all are whole, the record last."""
+    """Yield a temporary folder to write files in; they move into the folder once all are complete, the record last."""
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: give a folder to write into")
     folder.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    # Inside the folder, so that moving a file is a rename, which can't stop halfway.
+    draft = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
     try:
-        yield room
-        before = {path.name for path in folder.glob("arrays-*.npz")} | _written(folder)
-        kept = {path.name for path in room.iterdir()}
-        for name in sorted(kept, key=RECORD.__eq__):
-            (room / name).replace(folder / name)
-        for name in before - kept:
+        yield draft
+        old = {path.name for path in folder.glob("arrays-*.npz")} | _files_of_record(folder)
+        new = {path.name for path in draft.iterdir()}
+        for name in sorted(new, key=RECORD.__eq__):
+            (draft / name).replace(folder / name)
+        for name in old - new:
             (folder / name).unlink(missing_ok=True)
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)
 
 
-def _written(folder: Path) -> set[str]:
-    """Return the names of the files that were written beside the record that is there."""
+def _files_of_record(folder: Path) -> set[str]:
+    """Return the names of the files that the present record lists."""
     try:
         names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return set()
-    # Whatever a record says, nothing outside the folder is touched.
+    # These files will be deleted, so ignore any path that leads out of the folder.
     return {name for name in names if isinstance(name, str) and Path(name).name == name}
 
 
-def write_record(room: Path, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a record and its arrays, last; the record names the arrays by their content, and every file."""
-    draft = room / "arrays.npz"
+def write_record(folder: Path, record: Mapping[str, Json], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a record and its arrays, after all other files of the folder, because the record lists every file."""
+    draft = folder / "arrays.npz"
     np.savez_compressed(draft, allow_pickle=False, **arrays)
+    # The name of the arrays depends on their content, so an old record never finds new arrays.
     digest = hashlib.sha256(draft.read_bytes()).hexdigest()[:12]
-    named = draft.rename(room / f"arrays-{digest}.npz")
-    files = sorted(path.name for path in room.iterdir())
+    named = draft.rename(folder / f"arrays-{digest}.npz")
+    files = sorted(path.name for path in folder.iterdir())
     text = dumps({"format": FORMAT, "arrays": named.name, "files": files, **record})
-    (room / RECORD).write_text(text, encoding="utf-8")
+    (folder / RECORD).write_text(text, encoding="utf-8")
 
 
-def read_record(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read what `write_record` wrote; whatever is wrong with it is one line."""
+def read_record(folder: str | os.PathLike[str]) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
+    """Read what `write_record` wrote; any fault of the files raises an error of one line."""
     folder = Path(folder)
     if not (folder / RECORD).is_file():
         raise FileNotFoundError(f"no run is saved in {folder}: it holds no {RECORD}")
@@ -83,8 +86,8 @@ def unreadable(folder: str | os.PathLike[str], error: Exception) -> ValueError:
     return ValueError(f"{folder} does not hold a run that this version can read ({why}): save it again")
 
 
-def point_to_json(x: Any) -> Any:
-    """Return a point as JSON takes it; trees keep their kinds."""
+def point_to_json(x: Tree) -> Json:
+    """Return a point as JSON can hold it; dicts, tuples and lists stay what they are."""
     if isinstance(x, dict):
         return {"dict": [[key, point_to_json(value)] for key, value in x.items()]}
     if isinstance(x, tuple):
@@ -94,8 +97,8 @@ def point_to_json(x: Any) -> Any:
     return {"array": np.asarray(x, dtype=float).tolist()}
 
 
-def point_from_json(record: Mapping[str, Any]) -> Any:
-    """Return the point that `point_to_json` made a record of."""
+def point_from_json(record: Mapping[str, Json]) -> Tree:
+    """Return the point that `point_to_json` turned into this record."""
     ((kind, content),) = record.items()
     if kind == "dict":
         return {key: point_from_json(value) for key, value in content}

@@ -1,16 +1,17 @@
-"""A model as a file holds it: its name, its settings, and what it has learnt of the rows beside its parameters."""
+"""Models on disk: the name of the model, its settings, and the features that it learned before the fit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
 
 import numpy as np
 
 from steepest import models
 from steepest.models.features import KINDS
+from steepest.types import Function, Json
 
+# The models that can be saved, by the name that a record gives them.
 NAMED: dict[str, type[models.Linear]] = {
     "linear": models.Linear,
     "logistic": models.Logistic,
@@ -20,21 +21,22 @@ NAMED: dict[str, type[models.Linear]] = {
     "svm": models.SVM,
     "svr": models.SVR,
 }
+# The names of a model's arrays begin with this, to tell them from the arrays of the trace.
 PLACE = "model/"
 
 
-def model_to_json(model: Any) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
-    """Return a model as JSON and arrays; None for a function, which is not saved.
+def model_to_json(model: models.Linear | Function) -> tuple[dict[str, Json] | None, dict[str, np.ndarray]]:
+    """Return a model as JSON and arrays; None for a function, which can't be saved.
 
     Parameters
     ----------
-    model : model
-        What was fitted.
+    model : Linear or callable
+        The model.
 
     Returns
     -------
     record, arrays : dict or None, dict
-        What `model_from_json` makes the same of.
+        The arguments of `model_from_json`.
 
     Examples
     --------
@@ -42,26 +44,26 @@ def model_to_json(model: Any) -> tuple[dict[str, Any] | None, dict[str, np.ndarr
     ({'kind': 'multinomial', 'with': {'classes': 3}}, {})
     """
     name = next((name for name, kind in NAMED.items() if type(model) is kind), None)
-    if name is None:
+    if name is None or not isinstance(model, models.Linear):
         return None, {}
-    words = {f.name: getattr(model, f.name) for f in fields(model) if f.name != "map"}
-    features = getattr(model, "map", None)
+    settings = {f.name: getattr(model, f.name) for f in fields(model) if f.name != "map"}
+    features = model.map if isinstance(model, models.SVM) else None
     arrays = {} if features is None else {PLACE + key: np.asarray(value) for key, value in vars(features).items()}
-    return {"kind": name, "with": words}, arrays
+    return {"kind": name, "with": settings}, arrays
 
 
-def model_from_json(record: Mapping[str, Any] | None, arrays: Mapping[str, np.ndarray]) -> Any:
-    """Return the model that `model_to_json` made a record of.
+def model_from_json(record: Mapping[str, Json] | None, arrays: Mapping[str, np.ndarray]) -> models.Linear | None:
+    """Return the model that `model_to_json` turned into this record.
 
     Parameters
     ----------
     record, arrays : dict or None, dict
-        As they were saved.
+        The record, and arrays among which are those of the model.
 
     Returns
     -------
-    model or None
-        None for a function.
+    Linear or None
+        An equal model; None if the record is None, because the model was a function.
 
     Examples
     --------
@@ -70,9 +72,9 @@ def model_from_json(record: Mapping[str, Any] | None, arrays: Mapping[str, np.nd
     """
     if record is None:
         return None
-    words = dict(record["with"])
-    known = {key.removeprefix(PLACE): array for key, array in arrays.items() if key.startswith(PLACE)}
-    if known:
-        parts: dict[str, Any] = {key: array if array.ndim else float(array) for key, array in known.items()}
-        words["map"] = KINDS[words["features"]](**parts)
-    return NAMED[record["kind"]](**words)
+    settings = dict(record["with"])
+    own = {key.removeprefix(PLACE): array for key, array in arrays.items() if key.startswith(PLACE)}
+    if own:
+        features: dict[str, Json] = {key: array if array.ndim else float(array) for key, array in own.items()}
+        settings["map"] = KINDS[settings["features"]](**features)
+    return NAMED[record["kind"]](**settings)

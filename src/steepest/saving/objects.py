@@ -1,41 +1,42 @@
-"""What was asked of a fit as words that a file can hold: names, numbers, and the library's own objects."""
+"""The options of a fit on disk: names, numbers, and objects of this library such as losses, penalties and rules."""
 
 from __future__ import annotations
 
 import numbers
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
 
 import numpy as np
 
 from steepest.models import losses, penalties
 from steepest.rules import directions, steps
+from steepest.types import Json, RuleLike
 
-ROOMS = {"directions": directions, "steps": steps, "penalties": penalties, "losses": losses}
+# The modules whose objects can be saved, by the name that a record gives them.
+MODULES = {"directions": directions, "steps": steps, "penalties": penalties, "losses": losses}
 
 
 class UnnamedError(TypeError):
-    """Said of what no file can hold: functions, and objects that are not the library's own."""
+    """Raised for objects that can't be saved: functions, and objects of other libraries."""
 
 
-def to_json(thing: Any) -> Any:
-    """Return a name, a number or an object of the library's own as JSON takes it.
+def to_json(thing: RuleLike) -> Json:
+    """Return a name, a number or an object of this library as JSON can hold it.
 
     Parameters
     ----------
     thing : object
-        What was asked for.
+        The option.
 
     Returns
     -------
     object
-        What `from_json` makes the same of.
+        The argument of `from_json`.
 
     Raises
     ------
     UnnamedError
-        If it is a function, or an object that is not the library's own.
+        If it is a function, or an object of another library.
 
     Examples
     --------
@@ -54,35 +55,35 @@ def to_json(thing: Any) -> Any:
         if type(loss) is type(thing) and loss == thing:
             return {"loss": name}
     kind = type(thing).__name__
-    for name, room in ROOMS.items():
-        if is_dataclass(thing) and getattr(room, kind, None) is type(thing):
+    for name, module in MODULES.items():
+        if is_dataclass(thing) and getattr(module, kind, None) is type(thing):
             return {"of": name, "kind": kind, "with": {f.name: to_json(getattr(thing, f.name)) for f in fields(thing)}}
-    raise UnnamedError(f"function not at hand: {thing!r:.80} is not the library's own, and so was not saved")
+    raise UnnamedError(f"function not at hand: {thing!r:.80} is not an object of this library, so it was not saved")
 
 
-def from_json(word: Any) -> Any:
-    """Return what `to_json` made words of.
+def from_json(record: Json) -> RuleLike:
+    """Return the option that `to_json` turned into this record.
 
     Parameters
     ----------
-    word : object
-        As it was saved.
+    record : object
+        The record.
 
     Returns
     -------
     object
-        The same name, number or object.
+        An equal name, number or object.
 
     Examples
     --------
     >>> from_json({"of": "penalties", "kind": "L2", "with": {"strength": 0.5}})
     L2(strength=0.5)
     """
-    if not isinstance(word, Mapping):
-        return word
-    if "tuple" in word:
-        return tuple(from_json(part) for part in word["tuple"])
-    if "loss" in word:
-        return losses.NAMED[word["loss"]]
-    kind = getattr(ROOMS[word["of"]], word["kind"])
-    return kind(**{name: from_json(value) for name, value in word["with"].items()})
+    if not isinstance(record, Mapping):
+        return record
+    if "tuple" in record:
+        return tuple(from_json(part) for part in record["tuple"])
+    if "loss" in record:
+        return losses.NAMED[record["loss"]]
+    kind = getattr(MODULES[record["of"]], record["kind"])
+    return kind(**{name: from_json(value) for name, value in record["with"].items()})

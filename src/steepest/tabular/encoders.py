@@ -1,34 +1,44 @@
-"""What is learnt of one column of a table: each kind of column is one small class.
+"""How one column of a table becomes columns of a matrix: one small class per kind of column.
 
-It learns from a column (or says why there is nothing to learn), names the columns of the matrix that
-it makes, and fills them.
+Each class learns what it needs from the training rows, names the columns of the matrix that it makes, and fills them
+for any later table. To support another kind of column, write such a class, add it to `ENCODERS`, and choose it in
+`learn_encoder`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from steepest.tabular.columns import (
+from steepest.tabular.reading.arrow import arrow, counted
+from steepest.tabular.reading.columns import (
     DAY,
+    almost_numeric,
     as_codes,
     as_flags,
     as_microseconds,
     as_numbers,
     family_of,
     is_text,
-    stray_hint,
     unit_of,
 )
-from steepest.tabular.files import arrow, counted
+from steepest.types import Json
 
-Rows = np.ndarray | slice
+if TYPE_CHECKING:
+    from dataclasses import Field
+
+    import pyarrow as pa
+
+# A selection of rows: a mask, or a slice if all are selected.
+Selection = np.ndarray | slice
 
 
-class Part(Protocol):
-    """What is known of one column of the table: a frozen record that JSON can hold."""
+class Encoder(Protocol):
+    """The encoding of one column: a frozen dataclass whose fields JSON can hold."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Json]]]
 
     @property
     def column(self) -> str:
@@ -41,42 +51,42 @@ class Part(Protocol):
         ...
 
     @classmethod
-    def learn(cls, column: str, data: Any, rows: Rows, most: int) -> tuple[Part | None, str]:
-        """Learn from some rows: the part, or None where they teach nothing, and a sentence to say, or ""."""
+    def learn(cls, column: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Encoder | None, str]:
+        """Learn from the selected rows; return None if the column carries no information, and a note or ""."""
 
-    def fill(self, out: np.ndarray, data: Any, rows: Rows) -> str:
-        """Write some rows into `out`, one column a name; return a sentence to say, or ""."""
+    def fill(self, out: np.ndarray, data: pa.ChunkedArray, rows: Selection) -> str:
+        """Write the selected rows into `out`, one column per name, and return a note or ""."""
         ...
 
 
 @dataclass(frozen=True)
 class Number:
-    """A column of numbers, as it is.
+    """A column of numbers, used as it is.
 
     Parameters
     ----------
     column : str
         The column of the table.
     mean : float
-        The mean of the training rows, which stands in for a missing value.
+        The mean of the training rows, which replaces missing values.
     """
 
     column: str
     mean: float
 
     @classmethod
-    def learn(cls, column: str, data: Any, rows: Rows, most: int) -> tuple[Number | None, str]:
+    def learn(cls, column: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Number | None, str]:
         numbers = as_numbers(column, data)[rows]
         if useless := _useless(column, numbers):
             return None, useless
-        part = cls(column, float(np.nanmean(numbers)))
-        return part, _filled(column, numbers, part.mean)
+        encoder = cls(column, float(np.nanmean(numbers)))
+        return encoder, _filled(column, numbers, encoder.mean)
 
     @property
     def names(self) -> tuple[str, ...]:
         return (self.column,)
 
-    def fill(self, out: np.ndarray, data: Any, rows: Rows) -> str:
+    def fill(self, out: np.ndarray, data: pa.ChunkedArray, rows: Selection) -> str:
         numbers = as_numbers(self.column, data)[rows]
         out[:, 0] = np.where(np.isnan(numbers), self.mean, numbers)
         return _filled(self.column, numbers, self.mean)
@@ -91,25 +101,25 @@ class Flag:
     column : str
         The column of the table.
     mean : float
-        The share of true among the training rows, which stands in for a missing value.
+        The fraction of true among the training rows, which replaces missing values.
     """
 
     column: str
     mean: float
 
     @classmethod
-    def learn(cls, column: str, data: Any, rows: Rows, most: int) -> tuple[Flag | None, str]:
+    def learn(cls, column: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Flag | None, str]:
         flags = as_flags(column, data)[rows]
         if useless := _useless(column, flags):
             return None, useless
-        part = cls(column, float(np.nanmean(flags)))
-        return part, _filled(column, flags, part.mean)
+        encoder = cls(column, float(np.nanmean(flags)))
+        return encoder, _filled(column, flags, encoder.mean)
 
     @property
     def names(self) -> tuple[str, ...]:
         return (self.column,)
 
-    def fill(self, out: np.ndarray, data: Any, rows: Rows) -> str:
+    def fill(self, out: np.ndarray, data: pa.ChunkedArray, rows: Selection) -> str:
         flags = as_flags(self.column, data)[rows]
         out[:, 0] = np.where(np.isnan(flags), self.mean, flags)
         return _filled(self.column, flags, self.mean)
@@ -124,11 +134,11 @@ class Moment:
     column : str
         The column of the table.
     family : {"date", "instant", "time", "duration"}
-        A date or clock time without a zone, one with a zone, a time of day, or a span of time.
+        A date or timestamp without a time zone, a timestamp with one, a time of day, or a span of time.
     origin : int
-        What 0 stands for: microseconds since 1970, at the start of the earliest training day.
+        The time that becomes 0, in microseconds since 1970: the start of the earliest training day.
     mean : float
-        The mean of the training rows, which stands in for a missing value.
+        The mean of the training rows in days or hours, which replaces missing values.
     """
 
     column: str
@@ -137,14 +147,14 @@ class Moment:
     mean: float
 
     @classmethod
-    def learn(cls, column: str, data: Any, rows: Rows, most: int) -> tuple[Moment | None, str]:
+    def learn(cls, column: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Moment | None, str]:
         family = family_of(data.type)
         ticks = as_microseconds(column, data, family)[rows]
         if useless := _useless(column, ticks):
             return None, useless
         origin = int(np.nanmin(ticks) // DAY * DAY) if family in ("date", "instant") else 0
-        part = cls(column, family, origin, float(np.nanmean((ticks - origin) / unit_of(family))))
-        return part, _filled(part.names[0], ticks, part.mean)
+        encoder = cls(column, family, origin, float(np.nanmean((ticks - origin) / unit_of(family))))
+        return encoder, _filled(encoder.names[0], ticks, encoder.mean)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -157,7 +167,7 @@ class Moment:
         }
         return (f"{self.column} ({units[self.family]})",)
 
-    def fill(self, out: np.ndarray, data: Any, rows: Rows) -> str:
+    def fill(self, out: np.ndarray, data: pa.ChunkedArray, rows: Selection) -> str:
         ticks = as_microseconds(self.column, data, self.family)[rows]
         out[:, 0] = np.where(np.isnan(ticks), self.mean, (ticks - self.origin) / unit_of(self.family))
         return _filled(self.names[0], ticks, self.mean)
@@ -165,16 +175,16 @@ class Moment:
 
 @dataclass(frozen=True)
 class Category:
-    """A column of texts: for each but one a column that is 1 where it stands, and 0 elsewhere.
+    """A column of texts: each text but one becomes a column that is 1 in its rows and 0 in the others.
 
     Parameters
     ----------
     column : str
         The column of the table.
     baseline : str
-        The commonest text, which has no column: all zeros, so that the others are told from it.
+        The most frequent text. It has no column, so coefficients are differences from it.
     categories : tuple of (str or None)
-        The others in alphabetical order; None, the last, is a missing value.
+        The other texts in alphabetical order; None, if it is there, comes last and means a missing value.
     """
 
     column: str
@@ -182,47 +192,48 @@ class Category:
     categories: tuple[str | None, ...]
 
     @classmethod
-    def learn(cls, column: str, data: Any, rows: Rows, most: int) -> tuple[Category | None, str]:
+    def learn(cls, column: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Category | None, str]:
         codes, texts = as_codes(data)
         missing, *counts = np.bincount(codes[rows] + 1, minlength=len(texts) + 1).tolist()
-        seen = {text: count for text, count in zip(texts, counts, strict=True) if count}
-        if not seen:
+        present = {text: count for text, count in zip(texts, counts, strict=True) if count}
+        if not present:
             return None, f"{column}: no value in any row, so dropped"
-        if len(seen) > most:
-            how = f"raise max_categories, or encode it yourself{stray_hint(data)}"
-            return None, f"{column}: {len(seen):,} different values, more than {most}, so dropped; {how}"
-        if len(seen) == 1 and not missing:
-            return None, f"{column}: {next(iter(seen))!r} in every row, so dropped"
-        baseline = max(sorted(seen), key=seen.__getitem__)
-        others = sorted(seen.keys() - {baseline})
-        part = cls(column, baseline, (*others, None) if missing else tuple(others))
-        size = counted(len(part.names), "column")
-        return part, f"{column}: {size} against the baseline {column}={baseline}, the commonest"
+        if len(present) > most:
+            remedy = f"raise max_categories, or encode it yourself{almost_numeric(data)}"
+            return None, f"{column}: {len(present):,} different values, more than {most}, so dropped; {remedy}"
+        if len(present) == 1 and not missing:
+            return None, f"{column}: {next(iter(present))!r} in every row, so dropped"
+        baseline = max(sorted(present), key=present.__getitem__)
+        others = sorted(present.keys() - {baseline})
+        encoder = cls(column, baseline, (*others, None) if missing else tuple(others))
+        size = counted(len(encoder.names), "column")
+        return encoder, f"{column}: {size} against the baseline {column}={baseline}, the most frequent"
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(f"{self.column}={'(missing)' if text is None else text}" for text in self.categories)
 
-    def fill(self, out: np.ndarray, data: Any, rows: Rows) -> str:
+    def fill(self, out: np.ndarray, data: pa.ChunkedArray, rows: Selection) -> str:
         codes, texts = as_codes(data)
-        place = {text: k for k, text in enumerate(self.categories)} | {self.baseline: -1}
-        # The last entry answers to code -1, a missing value.
-        places = np.array([place.get(text, -2) for text in [*texts, None]])[codes[rows]]
+        position = {text: k for k, text in enumerate(self.categories)} | {self.baseline: -1}
+        # Code -1, a missing value, picks the last entry.
+        positions = np.array([position.get(text, -2) for text in [*texts, None]])[codes[rows]]
         out[:] = 0
-        known = np.flatnonzero(places >= 0)
-        out[known, places[known]] = 1
-        if not (strange := np.flatnonzero(places == -2)).size:
+        known = np.flatnonzero(positions >= 0)
+        out[known, positions[known]] = 1
+        if not (unknown := np.flatnonzero(positions == -2)).size:
             return ""
-        found = [texts[code] if code >= 0 else "(missing)" for code in np.unique(codes[rows][strange])[:3]]
-        what = f"{counted(len(strange), 'row')} with values that training had not, such as {', '.join(found)}"
-        return f"{self.column}: {what}: taken as the baseline {self.column}={self.baseline}"
+        examples = [texts[code] if code >= 0 else "(missing)" for code in np.unique(codes[rows][unknown])[:3]]
+        what = f"{counted(len(unknown), 'row')} with values that the training rows lack, such as {', '.join(examples)}"
+        return f"{self.column}: {what}: treated as the baseline {self.column}={self.baseline}"
 
 
-PARTS: dict[str, type[Part]] = {"number": Number, "flag": Flag, "moment": Moment, "category": Category}
+# The name of each class in a saved encoding.
+ENCODERS: dict[str, type[Encoder]] = {"number": Number, "flag": Flag, "moment": Moment, "category": Category}
 
 
-def learn_part(name: str, data: Any, rows: Rows, most: int) -> tuple[Part | None, str]:
-    """Return what is learnt of a column by its type, or None where that is nothing, and a sentence to say, or "".
+def learn_encoder(name: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Encoder | None, str]:
+    """Learn how a column becomes numbers, by the class that its type calls for.
 
     Parameters
     ----------
@@ -233,12 +244,12 @@ def learn_part(name: str, data: Any, rows: Rows, most: int) -> tuple[Part | None
     rows : array of bool or slice
         The rows to learn from.
     most : int
-        How many values a column of texts may have.
+        How many distinct values a column of texts may have.
 
     Returns
     -------
-    part, sentence : Part or None, str
-        What was learnt, and what to say.
+    encoder, note : Encoder or None, str
+        The encoder, or None if the column carries no information; a sentence about the column, or "".
     """
     kind, types = data.type, arrow().types
     if types.is_null(kind):
@@ -251,14 +262,14 @@ def learn_part(name: str, data: Any, rows: Rows, most: int) -> tuple[Part | None
         return Moment.learn(name, data, rows, most)
     if is_text(kind):
         return Category.learn(name, data, rows, most)
-    return None, f"{name}: a column of type {kind} can't be made numbers, so dropped"
+    return None, f"{name}: a column of type {kind} can't be turned into numbers, so dropped"
 
 
 def _useless(column: str, numbers: np.ndarray) -> str:
-    seen = numbers[~np.isnan(numbers)]
-    if not seen.size:
+    present = numbers[~np.isnan(numbers)]
+    if not present.size:
         return f"{column}: no value in any row, so dropped"
-    return "" if seen.min() < seen.max() else f"{column}: one value in all rows, so dropped"
+    return "" if present.min() < present.max() else f"{column}: one value in all rows, so dropped"
 
 
 def _filled(name: str, numbers: np.ndarray, mean: float) -> str:

@@ -1,24 +1,22 @@
-"""Columns into numbers: an encoding is learned once, from the rows to learn from, and applied to any later table."""
+"""Turn columns into numbers: an encoding is learned once, from the training rows, and applied to any later table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from steepest.tabular.columns import (
-    allowed,
-    column_of,
-)
-from steepest.tabular.encoders import PARTS, Part, Rows, learn_part
-from steepest.tabular.files import TableError, arrow, counted, nearest
+from steepest.tabular.encoders import ENCODERS, Encoder, Selection, learn_encoder
+from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
+from steepest.tabular.reading.columns import check_choice, column_of
+from steepest.types import Json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    Missing = Literal["mean", "drop", "error"]
+Missing = Literal["mean", "drop", "error"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +30,7 @@ class Encoded:
     kept : array of bool of shape (rows,)
         Which rows of the table are in X: all, unless rows with missing values are dropped.
     notes : tuple of str
-        Plain sentences on what was filled in, dropped or not known from training.
+        Sentences about values that were filled in, dropped, or absent from the training rows.
     """
 
     X: np.ndarray
@@ -46,16 +44,16 @@ class Encoding:
 
     Parameters
     ----------
-    parts : tuple of Part
-        One for each column of the table that is read, in order.
+    parts : tuple of Encoder
+        One encoder per column of the table that is used, in order.
     missing : {"mean", "drop", "error"}
-        What is done about missing values.
+        What happens to missing values.
     notes : tuple of str
-        Plain sentences on what was made of each column, and which were dropped.
+        Sentences that say what each column became, and which were dropped.
 
     Examples
     --------
-    >>> from steepest.tabular.files import read_table
+    >>> from steepest.tabular.reading.files import read_table
     >>> table, _ = read_table({"size": [1.0, None, 5.0], "colour": ["red", "blue", "red"]})
     >>> encoding = learn_encoding(table)
     >>> encoding.names
@@ -68,39 +66,39 @@ class Encoding:
     True
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[Encoder, ...]
     missing: Missing = "mean"
     notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the columns of the matrix are called."""
+        """The names of the columns of the matrix."""
         return tuple(name for part in self.parts for name in part.names)
 
-    def transform(self, table: pa.Table, dtype: Any = np.float64) -> Encoded:
+    def transform(self, table: pa.Table, dtype: type[np.floating] = np.float64) -> Encoded:
         """Turn a table into a matrix, as learned.
 
         Parameters
         ----------
         table : pyarrow.Table
-            Any table with the columns that were learned; others are not looked at.
+            Any table with the columns that were learned; other columns are ignored.
         dtype : dtype
-            What the matrix holds, float64 unless asked otherwise.
+            The floating-point type of the matrix.
 
         Returns
         -------
         Encoded
-            The matrix, the rows of the table that are in it, and sentences to say.
+            The matrix, which rows of the table are in it, and notes.
 
         Raises
         ------
         TableError
-            Where a column is missing, holds what can't be read as it was learned, holds an infinity, or
-            has missing values although ``missing="error"``.
+            If a column is missing, can't be read as the kind of column that was learned, holds an infinity, or
+            lacks values although ``missing="error"``.
         """
         data = {part.column: column_of(table, part.column) for part in self.parts}
         kept, notes = _complete(data, np.ones(table.num_rows, dtype=bool), self.missing)
-        rows: Rows = slice(None) if kept.all() else kept
+        rows: Selection = slice(None) if kept.all() else kept
         X = np.empty((np.count_nonzero(kept), len(self.names)), dtype)
         start = 0
         for part in self.parts:
@@ -109,25 +107,25 @@ class Encoding:
             start = stop
         return Encoded(X, kept, tuple(filter(None, notes)))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the encoding as JSON takes it; every number survives exactly.
+    def to_dict(self) -> dict[str, Json]:
+        """Return the encoding as a dict that JSON can hold; every number survives exactly.
 
         Returns
         -------
         dict
-            What `from_dict` takes.
+            The argument of `from_dict`.
         """
-        parts = [{"kind": type(part).__name__.lower(), **asdict(part)} for part in self.parts]  # type: ignore[call-overload]
+        parts = [{"kind": type(part).__name__.lower(), **asdict(part)} for part in self.parts]
         return {"missing": self.missing, "parts": parts, "notes": list(self.notes)}
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Encoding:
-        """Make an encoding again from what `to_dict` returned, through JSON or not.
+    def from_dict(cls, stored: Mapping[str, Json]) -> Encoding:
+        """Rebuild an encoding from the dict that `to_dict` returned, even after a round trip through JSON.
 
         Parameters
         ----------
         stored : mapping
-            What `to_dict` returned.
+            The dict.
 
         Returns
         -------
@@ -138,7 +136,7 @@ class Encoding:
         for record in stored["parts"]:
             fields = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
             del fields["kind"]
-            parts.append(PARTS[record["kind"]](**fields))
+            parts.append(ENCODERS[record["kind"]](**fields))
         return cls(tuple(parts), stored["missing"], tuple(stored["notes"]))
 
 
@@ -154,10 +152,10 @@ def learn_encoding(
 ) -> Encoding:
     """Learn how the columns of a table become numbers.
 
-    Numbers stay as they are; true and false become 1 and 0; dates become days since the earliest day,
-    times of day and durations hours; a column of k texts becomes k − 1 columns of 0 and 1, against
-    the commonest text. A column that can't help (all missing, the same in every row, nested, or of
-    too many texts) is dropped, with a note.
+    Numbers stay as they are; true and false become 1 and 0; dates become days since the earliest day;
+    times of day and durations become hours; a column of k texts becomes k − 1 columns of 0 and 1, against
+    the most frequent text. A column is dropped, with a note, if it carries no information: if it is empty,
+    the same in every row, nested, or holds too many texts.
 
     Parameters
     ----------
@@ -166,55 +164,57 @@ def learn_encoding(
     target : str, optional
         The column to predict, which is not encoded.
     features : iterable of str, optional
-        The columns to use, in this order; all but the target unless given.
+        The columns to use, in this order; by default all but the target.
     drop : iterable of str
         Columns not to use.
     missing : {"mean", "drop", "error"}
-        What to do about missing values: put the mean of the training rows in their place (a missing
-        text is a category of its own), drop the row, or refuse the table.
+        What happens to missing values: "mean" replaces them by the mean of the training rows (a missing
+        text is a category of its own), "drop" drops the row, "error" refuses the table.
     max_categories : int
         How many different texts a column may have.
     rows : array, optional
-        The rows to learn from, as a mask or as row numbers; all unless given.
+        The rows to learn from, as a mask or as row numbers; all by default.
 
     Returns
     -------
     Encoding
-        What was learned; its `transform` makes the matrix.
+        The encoding; its `transform` makes the matrix.
 
     Raises
     ------
     TableError
-        Where a name is unknown or given twice, the target is among the features, no feature is left, a
+        If a name is unknown or given twice, the target is among the features, no feature is left, a
         column holds an infinity, or values are missing although ``missing="error"``.
     ValueError
-        Where `missing` is another word.
+        If `missing` is another word.
 
     Examples
     --------
-    >>> from steepest.tabular.files import read_table
+    >>> from steepest.tabular.reading.files import read_table
     >>> table, _ = read_table({"plan": ["a", "b", "b"], "age": [31, 42, 53], "id": ["u", "v", "w"], "y": [1, 2, 3]})
     >>> encoding = learn_encoding(table, "y", max_categories=2)
     >>> encoding.names
     ('plan=a', 'age')
     >>> print(*encoding.notes, sep="; ")
-    plan: 1 column against the baseline plan=b, the commonest; id: 3 different values, more than 2, so dropped; ...
+    plan: 1 column against the baseline plan=b, the most frequent; id: 3 different values, more than 2, so dropped; ...
     """
-    allowed("missing", missing, ("mean", "drop", "error"))
-    data = {name: column_of(table, name) for name in _chosen(table.column_names, target, features, drop)}
-    learnt = np.zeros(table.num_rows, dtype=bool)
-    learnt[slice(None) if rows is None else rows] = True
-    if not learnt.any():
+    check_choice("missing", missing, ("mean", "drop", "error"))
+    data = {name: column_of(table, name) for name in _selected(table.column_names, target, features, drop)}
+    training = np.zeros(table.num_rows, dtype=bool)
+    training[slice(None) if rows is None else rows] = True
+    if not training.any():
         raise TableError("there is no row to learn from: give a table with rows, or other rows=")
-    first = [learn_part(name, column, learnt, max_categories) for name, column in data.items()]
-    notes = [note for part, note in first if part is None]
-    useful = {part.column: data[part.column] for part, _ in first if part}
-    learnt, gaps = _complete(useful, learnt, missing)
-    if not learnt.any():
+    first = [learn_encoder(name, column, training, max_categories) for name, column in data.items()]
+    notes = [note for encoder, note in first if encoder is None]
+    useful = {encoder.column: data[encoder.column] for encoder, _ in first if encoder}
+    training, gaps = _complete(useful, training, missing)
+    if not training.any():
         raise TableError(f"every row has a missing value ({gaps[0]}): use missing='mean', or drop the column")
-    # Once more where rows were dropped: the means and categories are those of the rows that stay.
-    second = [learn_part(name, column, learnt, max_categories) for name, column in useful.items()] if gaps else first
-    parts = tuple(part for part, _ in second if part)
+    second = first
+    if gaps:
+        # Rows were dropped, so learn again: means and categories are those of the rows that stay.
+        second = [learn_encoder(name, column, training, max_categories) for name, column in useful.items()]
+    parts = tuple(encoder for encoder, _ in second if encoder)
     notes = notes * bool(gaps) + gaps + [note for _, note in second if note]
     if not parts:
         raise TableError(f"no feature is left to learn from ({'; '.join(notes)}): give other columns")
@@ -225,26 +225,30 @@ def learn_encoding(
     return encoding
 
 
-def _chosen(names: Sequence[str], target: str | None, features: Iterable[str] | None, drop: Iterable[str]) -> list[str]:
+def _selected(
+    names: Sequence[str], target: str | None, features: Iterable[str] | None, drop: Iterable[str]
+) -> list[str]:
+    """Return the names of the columns to use."""
     for argument, given in (("features", features), ("drop", drop)):
         if isinstance(given, str):
             raise TableError(f"{argument}={given!r} is one text: give a list of names, {argument}=[{given!r}]")
-    chosen = list(names if features is None else features)
+    selected = list(names if features is None else features)
     dropped = list(drop)
-    for name in [*chosen, *dropped, *([] if target is None else [target])]:
+    for name in [*selected, *dropped, *([] if target is None else [target])]:
         if name not in names:
             raise TableError(f"there is no column {name!r}: {nearest(name, names)}")
-    if twice := next((name for name in chosen if chosen.count(name) > 1), ""):
+    if twice := next((name for name in selected if selected.count(name) > 1), ""):
         raise TableError(f"the feature {twice!r} is given twice: give it once")
-    if features is not None and target in chosen:
+    if features is not None and target in selected:
         raise TableError(f"the target {target!r} is among the features: leave it out of them")
-    if left := [name for name in chosen if name != target and name not in dropped]:
+    if left := [name for name in selected if name != target and name not in dropped]:
         return left
-    raise TableError(f"no feature is left: the table has {', '.join(names[:20])}; use or keep at least one of them")
+    shown = ", ".join(names[:MOST_NAMES])
+    raise TableError(f"no feature is left: the table has {shown}; use or keep at least one of them")
 
 
-def _complete(data: Mapping[str, Any], rows: np.ndarray, missing: str) -> tuple[np.ndarray, list[str]]:
-    """The rows without a gap, unless gaps are filled, and a sentence on those that were lost."""
+def _complete(data: Mapping[str, pa.ChunkedArray], rows: np.ndarray, missing: str) -> tuple[np.ndarray, list[str]]:
+    """Return the rows without missing values (all, if those are filled in), and a note on the rows that were lost."""
     if missing == "mean":
         return rows, []
     is_null = arrow().compute.is_null

@@ -1,41 +1,43 @@
-"""What a table is fitted by: a model and a loss that suit each other and the target, refused where they do not."""
+"""The model and the loss that a table is fitted by: read from the arguments, and matched to the target."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
 from steepest import models
-from steepest.fitting.result import Fit
+from steepest.arguments import guess
 from steepest.models import losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2
+from steepest.tabular.reading.arrow import Label
 from steepest.tabular.target import Task
+from steepest.types import Function
 
 MODELS = {"linear": "a linear model", "svm": "a support vector machine"}
 KERNELS = ("linear", "rbf")
-MEANS = {losses.poisson: models.Poisson(), losses.gamma: models.Gamma()}
+# The losses that predict means, and the models that go with them.
+MEANS: dict[Loss, models.Linear] = {losses.poisson: models.Poisson(), losses.gamma: models.Gamma()}
+# The default of models.SVM.
 COMPONENTS = 300
 
 
 @dataclass(frozen=True)
 class Method:
-    """What was asked for, before the target is known.
+    """The model that a user asked for, before the target is known.
 
     Parameters
     ----------
     name : {"linear", "svm"}
         The model.
     loss : Loss or None
-        None for that of the model.
+        The loss; None for the default of the model.
     kernel : {"linear", "rbf"}
-        That of a support vector machine.
+        The kernel of a support vector machine.
     gamma, components : float, int or None
-        γ and how many features stand for the kernel "rbf".
+        γ of the kernel "rbf", and how many features approximate it.
     """
 
     name: str
@@ -45,8 +47,10 @@ class Method:
     components: int | None
 
     @classmethod
-    def read(cls, model: Any, loss: Any, kernel: Any, gamma: Any, components: Any) -> Method:
-        """Check the words of a user.
+    def read(
+        cls, model: str, loss: str | Loss | None, kernel: str, gamma: float | None, components: int | None
+    ) -> Method:
+        """Check the arguments of a user.
 
         Parameters
         ----------
@@ -56,48 +60,49 @@ class Method:
         Returns
         -------
         Method
-            What they mean.
+            The model that they describe.
 
         Raises
         ------
         ValueError
-            If one is not known, or makes no sense beside the others.
+            If a name is unknown, or an argument contradicts another.
         TypeError
-            If the loss is a function of one's own.
+            If the loss is a function of the user's own.
         """
-        for word, value, known in (("model", model, tuple(MODELS)), ("kernel", kernel, KERNELS)):
+        for argument, value, known in (("model", model, tuple(MODELS)), ("kernel", kernel, KERNELS)):
             if value not in known:
-                near = difflib.get_close_matches(str(value), known, n=1)
-                guess = f": did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"{word}={value!r} is not known{guess} (known: {', '.join(map(repr, known))})")
+                names = ", ".join(map(repr, known))
+                raise ValueError(f"{argument}={value!r} is not known{guess(str(value), known)} (known: {names})")
         if kernel != "linear" and model != "svm":
             raise ValueError(f"kernel={kernel!r} is for model='svm', and the model is {model!r}")
-        for word, value in (("gamma", gamma), ("components", components)):
-            if value is not None and kernel != "rbf":
-                raise ValueError(f"{word}={value!r} is for kernel='rbf', and the kernel is {kernel!r}")
-        # Said of words that make no sense before the table is read.
+        for argument, setting in (("gamma", gamma), ("components", components)):
+            if setting is not None and kernel != "rbf":
+                raise ValueError(f"{argument}={setting!r} is for kernel='rbf', and the kernel is {kernel!r}")
+        # The model checks its own settings; here that happens before the table is read.
         models.SVM(kernel, gamma=gamma, components=COMPONENTS if components is None else components)
         cost = None if loss is None else losses.named(loss)
         if cost is not None and not isinstance(cost, Loss):
-            raise TypeError(f"loss={loss!r}: a table takes one of {', '.join(losses.NAMED)}, or an object of st.losses")
+            known_losses = ", ".join(losses.NAMED)
+            raise TypeError(f"loss={loss!r}: a table takes one of {known_losses}, or an object of st.losses")
         if model == "svm" and cost in (*MEANS, losses.log_loss, losses.softmax):
             raise ValueError(
-                f"loss={loss!r} is for model='linear': a machine predicts neither probabilities nor means of counts"
+                f"loss={loss!r} is for model='linear': a support vector machine predicts neither probabilities nor "
+                "means of counts"
             )
         return cls(model, cost, kernel, gamma, components)
 
     def task(self, asked: Task | None) -> Task | None:
-        """Return what there is to learn, as far as the words tell.
+        """Return what there is to learn, if the arguments decide it.
 
         Parameters
         ----------
         asked : {"regression", "classification"} or None
-            The task that was asked for.
+            The argument `task`.
 
         Returns
         -------
         {"regression", "classification"} or None
-            None where the target is to tell.
+            The task; None if the target decides.
 
         Raises
         ------
@@ -114,27 +119,29 @@ class Method:
             raise ValueError(f"task={asked!r} and loss={self.loss} contradict each other: take loss= one of {others}")
         return asked or own
 
-    def chosen(self, classes: int, penalty: Any, draws: np.random.Generator) -> tuple[models.Linear, Loss]:
+    def resolve(
+        self, classes: int, penalty: Function | None, random: np.random.Generator
+    ) -> tuple[models.Linear, Loss]:
         """Return the model and the loss for a target.
 
         Parameters
         ----------
         classes : int
-            How many classes it has; 0 for numbers.
+            How many classes the target has; 0 for numbers.
         penalty : penalty or None
-            What the weights cost.
-        draws : numpy.random.Generator
-            What draws the features of a kernel.
+            The penalty on the weights.
+        random : numpy.random.Generator
+            The generator of the seed of a kernel's features.
 
         Returns
         -------
         model, loss : Linear, Loss
-            To fit.
+            The model and the loss to fit.
 
         Raises
         ------
         ValueError
-            If a kernel has no penalty.
+            If a Gaussian kernel is asked for without a penalty.
         """
         loss = self.loss
         if loss is None:
@@ -142,7 +149,7 @@ class Method:
             of_numbers = losses.EpsilonInsensitive() if self.name == "svm" else losses.squared
             loss = of_classes if classes else of_numbers
         if loss in (losses.log_loss, losses.softmax):
-            # The same loss, of one score where there are two classes.
+            # For two classes they are the same loss; the log loss needs one score, not two.
             loss = losses.softmax if classes > 2 else losses.log_loss
         if self.name == "linear":
             if loss == losses.softmax:
@@ -154,11 +161,11 @@ class Method:
         if isinstance(penalty, L2) and not penalty.strength:
             raise ValueError("kernel='rbf' without a penalty follows every row: give one, such as penalties.L2(1e-3)")
         components = COMPONENTS if self.components is None else self.components
-        return kind("rbf", gamma=self.gamma, components=components, seed=int(draws.integers(2**31))), loss
+        return kind("rbf", gamma=self.gamma, components=components, seed=int(random.integers(2**31))), loss
 
 
-def described(model: models.Linear, loss: Loss, penalty: Any) -> str:
-    """Return what is fitted, in plain words.
+def described(model: models.Linear, loss: Loss, penalty: Function | None) -> str:
+    """Return a sentence about what is fitted.
 
     Parameters
     ----------
@@ -167,17 +174,17 @@ def described(model: models.Linear, loss: Loss, penalty: Any) -> str:
     loss : Loss
         The loss.
     penalty : penalty or None
-        What the weights cost.
+        The penalty on the weights.
 
     Returns
     -------
     str
-        One sentence.
+        Model, loss and penalty.
 
     Examples
     --------
     >>> described(models.Linear(), losses.Huber(20.0), None)
-    'a linear model by the huber loss (delta=20), no penalty'
+    'a linear model with the huber loss (delta=20), no penalty'
     """
     what, cost = MODELS["linear"], "no penalty"
     if isinstance(model, models.SVM):
@@ -188,11 +195,12 @@ def described(model: models.Linear, loss: Loss, penalty: Any) -> str:
         cost = f"penalty {type(penalty).__name__}({penalty.strength:.4g})" if penalty.strength else "no penalty"
     elif penalty is not None:
         cost = f"penalty {penalty}"
-    return f"{what} by the {named_loss(loss)}, {cost}"
+    joint = " and" if " with " in what else " with"
+    return f"{what}{joint} the {loss_name(loss)}, {cost}"
 
 
-def named_loss(loss: Loss) -> str:
-    """Return the name of a loss with its parameter.
+def loss_name(loss: Loss) -> str:
+    """Return the name of a loss with its parameters.
 
     Parameters
     ----------
@@ -202,37 +210,30 @@ def named_loss(loss: Loss) -> str:
     Returns
     -------
     str
-        Such as "squared loss".
+        Such as "huber loss (delta=20)".
     """
     name = loss.name if loss.classes else f"{loss.name} loss"
     settings = ", ".join(f"{f.name}={getattr(loss, f.name):g}" for f in fields(loss))  # type: ignore[arg-type]
     return f"{name} ({settings})" if settings else name
 
 
-def outputs_of(fitted: Fit, X: np.ndarray) -> np.ndarray:
-    """Return what a fitted model says of rows: numbers, probabilities, or the scores of a machine.
+def uses_features(model: models.Linear) -> bool:
+    """Return whether a model is linear in features that approximate a kernel, so that columns have no coefficients.
 
     Parameters
     ----------
-    fitted : Fit
-        The fit.
-    X : array of shape (rows, columns)
-        The rows.
+    model : Linear
+        The model.
 
     Returns
     -------
-    array of shape (rows,) or (rows, classes)
-        The outputs.
+    bool
+        True for a support vector machine with a Gaussian kernel.
     """
-    model = fitted.model
-    if isinstance(model, models.SVM) or (np.ndim(fitted.params["coef"]) == 2 and type(model) is models.Linear):
-        # A machine's own response is the class alone; and of several classes each has an output.
-        coef, intercept = fitted.params.values()
-        return np.asarray(model(model.shaped(X, fitted.params), np.transpose(coef), intercept))
-    return Fit.predict(fitted, X)
+    return isinstance(model, models.SVM) and model.kernel != "linear"
 
 
-def parameter_names(columns: Sequence[str], classes: Sequence[Any] | None) -> list[str]:
+def parameter_names(columns: Sequence[str], classes: Sequence[Label] | None) -> list[str]:
     """Return the names of the parameters of a linear model.
 
     Parameters
@@ -240,12 +241,12 @@ def parameter_names(columns: Sequence[str], classes: Sequence[Any] | None) -> li
     columns : sequence of str
         The names of its columns.
     classes : sequence or None
-        The labels of a classification: where there are more than two, each has parameters.
+        The labels of a classification; each has its own parameters if there are more than two.
 
     Returns
     -------
     list of str
-        As they are laid out: coefficients class by class, and then all intercepts.
+        Names in the order of the parameters: the coefficients class by class, then all intercepts.
 
     Examples
     --------

@@ -1,119 +1,234 @@
-"""Several classes by a loss of two: each class against the rest, all fits taken as one descent of their summed loss."""
+"""Several classes with a loss for two: one fit per class, that class against the rest, and their sum as one fit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any
 
 import numpy as np
 
-from steepest.fitting.result import Fit
+from steepest.data.arrays import read_features
+from steepest.fitting.result import Fit, Limits
+from steepest.models import SVM, losses
+from steepest.models.losses import Loss
+from steepest.tabular.reading.arrow import Label
 from steepest.trace import Certificate, Outcome, Trace
+from steepest.types import Callback, Function, Json, Rows
 
-ONCE = "fits of each class against the rest do not go on once they are saved: call fit_table again"
+ONCE = "a fit of each class against the rest can't be continued after it was saved: call fit_table again"
+
+
+@dataclass(eq=False)
+class OneVsRestFit(Fit):
+    """A fit of one two-class model per class, each class against the rest.
+
+    It is the fit of the sum of their losses: the sum is least where each of them is, so `fun`, the gap and the
+    gradient follow from theirs. In `params`, ``coef`` has one row per class and ``intercept`` one number per class.
+    `outcome`, `kind` and `solver` are those of the worst fit.
+
+    Attributes
+    ----------
+    fits : tuple of Fit
+        The fit of each class; empty if this fit was loaded from disk.
+    """
+
+    fits: tuple[Fit, ...] = field(default=(), repr=False)
+
+    def predict(self, X: Rows) -> np.ndarray:
+        """Return the index of each row's class, the one with the highest score.
+
+        Parameters
+        ----------
+        X : array of shape (rows, columns)
+            The rows.
+
+        Returns
+        -------
+        array of int of shape (rows,)
+            The indices.
+        """
+        return linear_outputs(self, read_features(X)[0]).argmax(axis=1)
 
 
 @dataclass(frozen=True)
-class OneVsRestFit:
-    """The fits of each class against the rest, as what a fit goes on with."""
+class LiveOneVsRest:
+    """What a `OneVsRestFit` continues from: the labels, and the fit of each class, which continues by itself."""
 
-    labels: tuple[Any, ...]
+    labels: tuple[Label, ...]
     fits: tuple[Fit, ...]
 
-    def more(self, fit: Fit, rows: tuple[Any, ...], how: dict[str, Any], callback: Any, progress: Any) -> Fit:
-        """Go on with each, on the rows that are at hand."""
+    def more(
+        self,
+        fit: Fit,
+        rows: tuple[Rows, ...],
+        how: Limits,
+        callback: Callback | None,
+        progress: bool | None,
+    ) -> OneVsRestFit:
+        """Continue the fit of each class, on the rows that it holds."""
         if any(part is not None for part in rows):
-            raise TypeError("the rows of this fit are at hand: leave them out")
-        how = how | {"callback": callback, "progress": progress}
+            raise TypeError("the rows of this fit are in memory: leave the table out")
         assert fit.data is not None
-        return as_one(self.labels, (machine.more(**how) for machine in self.fits), fit.data)
+        fits = (each.more(**how, callback=callback, progress=progress) for each in self.fits)
+        return combined(self.labels, fits, fit.data)
 
-    def saved(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return why they do not go on once they are saved: of each only what it comes to is kept."""
+    def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
+        """Return the reason why it can't be continued after it was saved: the states of its fits are not written."""
         return {"why": ONCE}, {}
 
 
+def needs_one_vs_rest(classes: Sequence[Label] | None, loss: Loss) -> bool:
+    """Return whether a target needs one fit per class: it has more than two, and the loss is one for two classes.
+
+    Parameters
+    ----------
+    classes : sequence or None
+        The labels of a classification; None for numbers.
+    loss : Loss
+        The loss.
+
+    Returns
+    -------
+    bool
+        True if it does.
+    """
+    return classes is not None and len(classes) > 2 and loss != losses.softmax
+
+
 def fit_one_vs_rest(
-    descend: Callable[..., Fit], X: np.ndarray, y: np.ndarray, labels: Sequence[Any], **how: Any
-) -> Fit:
-    """Fit a model of two classes to several, each against the rest.
+    descend: Callable[[np.ndarray, np.ndarray, Function | None], Fit],
+    X: np.ndarray,
+    y: np.ndarray,
+    labels: Sequence[Label],
+    penalty: Function | None,
+) -> OneVsRestFit:
+    """Fit a model for two classes to several, each class against the rest.
 
     Parameters
     ----------
     descend : callable
-        What makes a fit of X and of targets 0 and 1.
+        A function that fits X, targets 0 and 1, and a penalty.
     X : array of shape (rows, columns)
         The rows.
     y : array of shape (rows,)
-        The place of each row's class.
+        The index of each row's class.
     labels : sequence
         The classes.
-    **how : object
-        What else `descend` takes.
+    penalty : penalty or None
+        The penalty on the weights.
 
     Returns
     -------
-    Fit
-        Its ``coef`` has a row a class, its ``intercept`` a number.
+    OneVsRestFit
+        The fit of all classes.
     """
-    machines = (descend(X, (y == k).astype(float), **how) for k in range(len(labels)))
-    return as_one(tuple(labels), machines, (X, y))
+    fits = (descend(X, (y == k).astype(float), penalty) for k in range(len(labels)))
+    return combined(tuple(labels), fits, (X, y))
 
 
-def as_one(labels: tuple[Any, ...], descents: Iterable[Fit], data: tuple[Any, Any]) -> Fit:
-    """Return fits of each class against the rest as one, whose loss is the sum of theirs.
-
-    The sum is least where each is, and each stands still where it has ended before the others.
+def combined(
+    labels: tuple[Label, ...], fits: Iterable[Fit], data: tuple[np.ndarray, np.ndarray]
+) -> OneVsRestFit:  # fmt: skip
+    """Combine the fits of each class against the rest into the fit of the sum of their losses.
 
     Parameters
     ----------
     labels : tuple
         The classes.
-    descents : iterable of Fit
-        A fit of each.
+    fits : iterable of Fit
+        The fit of each class, which may be computed as it is read.
     data : (X, y)
-        The rows, and the place of each row's class.
+        The rows, and the index of each row's class.
 
     Returns
     -------
-    Fit
-        The one.
+    OneVsRestFit
+        The fit of all classes.
 
     Raises
     ------
     KeyboardInterrupt
-        If one was interrupted: the others are not known.
+        If one fit was interrupted: those that follow it do not exist, so there is no fit of all classes.
     """
-    fits = []
-    for fitted in descents:
+    done: list[Fit] = []
+    for fitted in fits:
         if fitted.outcome is Outcome.INTERRUPTED:
             raise KeyboardInterrupt
-        fits.append(fitted)
-    gaps = [machine.certificate.gap for machine in fits]
-    worst = max(range(len(fits)), key=lambda k: (not fits[k].success, np.nan_to_num(gaps[k], nan=np.inf)))
-    told = fits[worst].certificate
-    return replace(
-        fits[worst],
-        x={name: np.stack([machine.params[name] for machine in fits]) for name in fits[0].params},
-        jac={name: np.stack([machine.jac[name] for machine in fits]) for name in fits[0].params},
-        fun=sum(machine.fun for machine in fits),
-        nit=max(machine.nit for machine in fits),
-        nfev=sum(machine.nfev for machine in fits),
-        njev=sum(machine.njev for machine in fits),
-        message=f"each of {len(fits)} classes against the rest; {labels[worst]}, the worst: {fits[worst].message}",
-        certificate=Certificate(told.kind, sum(gaps), sum(machine.certificate.tolerance for machine in fits)),
-        trace=_together([machine.trace for machine in fits]),
-        objective=None,
-        view=None,
+        done.append(fitted)
+    gaps = [each.certificate.gap for each in done]
+    worst = max(range(len(done)), key=lambda k: (not done[k].success, np.nan_to_num(gaps[k], nan=np.inf)))
+    example = done[worst]
+    return OneVsRestFit(
+        x={name: np.stack([each.params[name] for each in done]) for name in example.params},
+        fun=sum(each.fun for each in done),
+        jac={name: np.stack([each.jac[name] for each in done]) for name in example.params},
+        nit=max(each.nit for each in done),
+        nfev=sum(each.nfev for each in done),
+        njev=sum(each.njev for each in done),
+        outcome=example.outcome,
+        message=f"each of {len(done)} classes against the rest; the worst is {labels[worst]}: {example.message}",
+        certificate=Certificate(example.certificate.kind, sum(gaps), sum(each.certificate.tolerance for each in done)),
+        trace=_summed([each.trace for each in done]),
+        kind=example.kind,
+        why=example.why,
+        # Kernel features depend on the rows and not on the classes, so every fit has the same model.
+        model=example.model,
+        columns=example.columns,
         data=data,
-        resumable=OneVsRestFit(labels, tuple(fits)),
+        solver=example.solver,
+        resumable=LiveOneVsRest(labels, tuple(done)),
+        fits=tuple(done),
     )
 
 
-def _together(traces: Sequence[Trace]) -> Trace:
-    """Return the trace of the sum: of points, all coefficients class by class, and then all intercepts."""
+def outputs_of(fit: Fit, X: np.ndarray) -> np.ndarray:
+    """Return the outputs that predictions and scores of a table are made from.
+
+    These are what `Fit.predict` returns, except for fits whose `predict` returns classes without their scores: support
+    vector machines, and fits of one class against the rest.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    X : array of shape (rows, columns)
+        The rows.
+
+    Returns
+    -------
+    array of shape (rows,) or (rows, classes)
+        Numbers, probabilities, or scores that are above 0 for the second class, or for the class of the column.
+    """
+    if isinstance(fit, OneVsRestFit) or isinstance(fit.model, SVM):
+        return linear_outputs(fit, X)
+    return fit.predict(X)
+
+
+def linear_outputs(fit: Fit, X: np.ndarray) -> np.ndarray:
+    """Return X w + b, one column per row of ``coef`` if it is a matrix.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit of a linear model.
+    X : array of shape (rows, columns)
+        The rows.
+
+    Returns
+    -------
+    array of shape (rows,) or (rows, classes)
+        The outputs of the model, before its response.
+    """
+    coef, intercept = fit.params["coef"], fit.params["intercept"]
+    return np.asarray(fit.model(fit.model.shaped(X, fit.params), np.transpose(coef), intercept))
+
+
+def _summed(traces: Sequence[Trace]) -> Trace:
+    """Return the trace of the sum of losses; a fit that ended earlier than others stays at its last point.
+
+    The coordinates of its points are all coefficients class by class, then all intercepts, as in `parameter_names`.
+    """
     rows = max(map(len, traces))
     longest = max(traces, key=len)
 
@@ -122,9 +237,10 @@ def _together(traces: Sequence[Trace]) -> Trace:
 
     columns = dict(longest.columns)
     for name in set(columns) & {"evaluations", "value", "seconds", "validation", "gradient_norm"}:
-        together = np.hypot if name == "gradient_norm" else np.add
-        columns[name] = reduce(together, [padded(trace.columns[name]) for trace in traces])
-    # Each has a step size of its own.
+        # The gradient of the sum consists of their gradients, in separate coordinates.
+        sum_of_two = np.hypot if name == "gradient_norm" else np.add
+        columns[name] = reduce(sum_of_two, [padded(trace.columns[name]) for trace in traces])
+    # Each fit has its own step size.
     columns["step_size"] = np.full(rows, np.nan)
     points = [padded(trace.x) for trace in traces]
     x = np.concatenate([*(each[:, :-1] for each in points), *(each[:, -1:] for each in points)], axis=1)

@@ -1,62 +1,90 @@
-"""A table made ready for a fit: its numbers, its target, and which rows are learnt from."""
+"""Prepare a table for a fit: turn it into numbers, and divide its rows into training rows and held-out rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from steepest.models.losses import Loss
-from steepest.tabular.encoding import Encoding, learn_encoding
-from steepest.tabular.files import TableError, arrow, counted, read_table
-from steepest.tabular.method import named_loss
+from steepest.tabular.encoding import Encoding, Missing, learn_encoding
+from steepest.tabular.method import loss_name
+from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
+from steepest.tabular.reading.files import read_table
 from steepest.tabular.target import Task, learn_target
+from steepest.types import Table
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """What is left of a table.
+class TableRows:
+    """Rows of a table as numbers.
 
     Parameters
     ----------
-    X, y : array of shape (rows, columns), array of shape (rows,)
-        Features and target as numbers.
-    seen : array of bool of shape (rows,)
-        Which rows to learn from; the others are held out.
-    places : array of int of shape (rows,)
+    X : array of shape (rows, columns)
+        The features.
+    y : array of shape (rows,)
+        The target: numbers, or the index of each row's class.
+    numbers : array of int of shape (rows,)
         The number of each row in the table, from 0.
-    classes : tuple or None
-        The labels, of which y holds the places; None for numbers.
-    encoding : Encoding
-        How columns became numbers.
-    notes : list of str
-        What was done, in plain sentences.
-    rows : int
-        How many rows the table has.
     """
 
     X: np.ndarray
     y: np.ndarray
-    seen: np.ndarray
-    places: np.ndarray
-    classes: tuple[Any, ...] | None
+    numbers: np.ndarray
+
+    def __getitem__(self, mask: np.ndarray) -> TableRows:
+        """Return the rows that a mask selects; all of them are not copied."""
+        return self if mask.all() else TableRows(self.X[mask], self.y[mask], self.numbers[mask])
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A table that is ready for a fit.
+
+    Parameters
+    ----------
+    training, held_out : TableRows
+        The rows to fit, and the rows to score the fit by; there may be none of the latter.
+    classes : tuple or None
+        The labels of a classification; None for numbers.
+    encoding : Encoding
+        How the columns became numbers.
+    notes : list of str
+        Sentences that say what was done.
+    size : int
+        The number of rows of the table.
+    """
+
+    training: TableRows
+    held_out: TableRows
+    classes: tuple[Label, ...] | None
     encoding: Encoding
     notes: list[str]
-    rows: int
+    size: int
 
     @property
     def learnt(self) -> np.ndarray:
-        """Which rows of the table are learnt from."""
-        learnt = np.zeros(self.rows, bool)
-        learnt[self.places[self.seen]] = True
+        """A mask of the rows of the table: True for training rows."""
+        learnt = np.zeros(self.size, bool)
+        learnt[self.training.numbers] = True
         return learnt
 
 
 def prepare(
-    table: Any, target: str, task: Task | None, held_out: float, draws: np.random.Generator, **encode: Any
+    table: Table,
+    target: str,
+    task: Task | None,
+    held_out: float,
+    random: np.random.Generator,
+    *,
+    features: Iterable[str] | None,
+    drop: Iterable[str],
+    missing: Missing,
+    max_categories: int,
 ) -> Prepared:
-    """Read a table, hold rows out, and make numbers of it as the rows that remain teach.
+    """Read a table, hold out rows, and learn from the others how the columns become numbers.
 
     Parameters
     ----------
@@ -65,55 +93,59 @@ def prepare(
     target : str
         The column to predict.
     task : {"regression", "classification"} or None
-        What to learn; None where the target tells.
+        What to learn; None if the target decides.
     held_out : float
-        The part of the rows to hold out.
-    draws : numpy.random.Generator
-        What draws them.
-    **encode : object
+        The fraction of rows to hold out.
+    random : numpy.random.Generator
+        The generator that draws them.
+    features, drop, missing, max_categories
         As for `learn_encoding`.
 
     Returns
     -------
     Prepared
-        The numbers.
+        The rows as numbers.
 
     Raises
     ------
     TableError
-        Where the table must be mended first.
+        If the table must be corrected first.
     """
     read, notes = read_table(table)
-    rows = read.num_rows
+    size = read.num_rows
     answer = learn_target(read, target, task)
-    places = np.flatnonzero(answer.kept)
-    if len(places) < rows:
+    numbers = np.flatnonzero(answer.kept)
+    if len(numbers) < size:
         read = read.filter(arrow().array(answer.kept))
-    seen = split(answer.y, held_out, len(answer.classes or ()), draws)
-    encoding = learn_encoding(read, target, rows=seen, **encode)
+    training = split(answer.y, held_out, len(answer.classes or ()), random)
+    encoding = learn_encoding(
+        read, target, rows=training, features=features, drop=drop, missing=missing, max_categories=max_categories
+    )
     encoded = encoding.transform(read)
-    X, y, seen, places = encoded.X, answer.y[encoded.kept], seen[encoded.kept], places[encoded.kept]
+    kept, training = encoded.kept, training[encoded.kept]
+    rows = TableRows(encoded.X, answer.y[kept], numbers[kept])
     notes = [*notes[:1], *answer.notes, *notes[1:]]
-    classes, present = answer.classes, np.unique(y[seen])
+    classes, present = answer.classes, np.unique(rows.y[training])
     if len(present) < 2:
-        raise TableError(
-            f"the target {target!r} has one value in the {seen.sum():,} rows to learn from: give more rows"
-        )
+        count = counted(int(training.sum()), "row")
+        raise TableError(f"the target {target!r} has only one value in the {count} to learn from: give more rows")
     if classes is not None and len(present) < len(classes):
-        there = np.isin(y, present)
-        X, y, seen, places = X[there], np.searchsorted(present, y[there]).astype(float), seen[there], places[there]
+        # Only rows with missing values had the other labels, and they were dropped.
+        known = np.isin(rows.y, present)
+        rows, training = rows[known], training[known]
+        rows = TableRows(rows.X, np.searchsorted(present, rows.y).astype(float), rows.numbers)
         absent = ", ".join(repr(label) for k, label in enumerate(classes) if k not in present)
         notes.append(f"{target}: no row is left to learn {absent} from, so it is left out")
         classes = tuple(classes[int(k)] for k in present)
-    if not seen.all():
-        notes.append(f"{counted(int((~seen).sum()), 'row')} held out, {seen.sum():,} to learn from")
-    return Prepared(X, y, seen, places, classes, encoding, [*notes, *encoding.notes], rows)
+    if not training.all():
+        notes.append(f"{counted(int((~training).sum()), 'row')} held out, {training.sum():,} to learn from")
+    return Prepared(rows[training], rows[~training], classes, encoding, [*notes, *encoding.notes], size)
 
 
-def prepared_again(
-    table: Any, target: str, classes: tuple[Any, ...] | None, encoding: Encoding, learnt: np.ndarray
+def prepare_again(
+    table: Table, target: str, classes: tuple[Label, ...] | None, encoding: Encoding, learnt: np.ndarray
 ) -> Prepared:
-    """Make a table ready as it was for a fit.
+    """Prepare the table of an earlier fit in the same way.
 
     Parameters
     ----------
@@ -122,69 +154,69 @@ def prepared_again(
     target : str
         The column to predict.
     classes : tuple or None
-        The labels that the fit tells apart; None for numbers.
+        The labels of the fit; None for numbers.
     encoding : Encoding
-        How columns become numbers.
+        How the columns become numbers.
     learnt : array of bool
-        Which rows were learnt from.
+        A mask of the rows of the table: True for training rows.
 
     Returns
     -------
     Prepared
-        The numbers.
+        The rows as numbers.
 
     Raises
     ------
     TableError
-        Where it is another table: of other columns, rows or labels.
+        If it is another table: if its columns, rows or labels differ.
     """
     read, notes = read_table(table)
     if read.num_rows != len(learnt):
-        raise TableError(
-            f"the table has {counted(read.num_rows, 'row')}, and had {len(learnt):,}: give that of the fit"
-        )
+        size = counted(read.num_rows, "row")
+        raise TableError(f"the table has {size}, and that of the fit has {len(learnt):,}: give the table of the fit")
     answer = learn_target(read, target, "regression" if classes is None else "classification")
-    y, places = answer.y, np.flatnonzero(answer.kept)
+    y, numbers = answer.y, np.flatnonzero(answer.kept)
     if classes is not None:
-        known = [classes.index(label) if label in classes else -1 for label in answer.classes or ()]
-        y = np.array(known, dtype=float)[y.astype(int)]
+        codes = [classes.index(label) if label in classes else -1 for label in answer.classes or ()]
+        y = np.array(codes, dtype=float)[y.astype(int)]
     encoded = encoding.transform(read.filter(arrow().array(answer.kept)))
-    X, y, places = encoded.X, y[encoded.kept], places[encoded.kept]
-    told = y >= 0 if classes is not None else np.ones(len(y), bool)
-    X, y, places = X[told], y[told], places[told]
-    seen = np.isin(places, np.flatnonzero(learnt))
-    if lost := int(learnt.sum() - seen.sum()):
-        raise TableError(f"{counted(lost, 'row')} of the fit not in this table, or otherwise labelled: give the same")
-    return Prepared(X, y, seen, places, classes, encoding, notes, read.num_rows)
+    rows = TableRows(encoded.X, y[encoded.kept], numbers[encoded.kept])
+    if classes is not None:
+        rows = rows[rows.y >= 0]
+    training = np.isin(rows.numbers, np.flatnonzero(learnt))
+    if lost := int(learnt.sum() - training.sum()):
+        what = f"{counted(lost, 'row')} of the fit not in this table, or otherwise labelled"
+        raise TableError(f"{what}: give the table of the fit")
+    return Prepared(rows[training], rows[~training], classes, encoding, notes, read.num_rows)
 
 
-def split(y: np.ndarray, part: float, classes: int, draws: np.random.Generator) -> np.ndarray:
-    """Return which rows to learn from: the rest is drawn at random, from each class alike, but never all of one.
+def split(y: np.ndarray, fraction: float, classes: int, random: np.random.Generator) -> np.ndarray:
+    """Draw the held-out rows at random: the same fraction of each class, but never all rows of a class.
 
     Parameters
     ----------
     y : array of shape (rows,)
-        Numbers, or the places of classes.
-    part : float
-        The part of the rows to hold out.
+        Numbers, or the index of each row's class.
+    fraction : float
+        The fraction of rows to hold out.
     classes : int
         How many classes there are; 0 for numbers.
-    draws : numpy.random.Generator
-        What draws.
+    random : numpy.random.Generator
+        The generator that draws the rows.
 
     Returns
     -------
     array of bool of shape (rows,)
-        True for the rows to learn from.
+        True for training rows, False for held-out rows.
     """
-    seen = np.ones(len(y), dtype=bool)
+    training = np.ones(len(y), dtype=bool)
     for rows in [np.flatnonzero(y == k) for k in range(classes)] or [np.arange(len(y))]:
-        seen[draws.permutation(rows)[: min(round(part * len(rows)), len(rows) - 1)]] = False
-    return seen
+        training[random.permutation(rows)[: min(round(fraction * len(rows)), len(rows) - 1)]] = False
+    return training
 
 
 def check_numbers(target: str, ready: Prepared, loss: Loss) -> None:
-    """Refuse a number that a loss does not take, by its row in the table.
+    """Refuse a target with a number that the loss does not accept, and name its row.
 
     Parameters
     ----------
@@ -193,15 +225,18 @@ def check_numbers(target: str, ready: Prepared, loss: Loss) -> None:
     ready : Prepared
         The rows.
     loss : Loss
-        What the fit is to be by.
+        The loss.
 
     Raises
     ------
     TableError
-        If there is one.
+        If there is such a number.
     """
-    wrong = np.flatnonzero((ready.y < loss.least) | (ready.y > loss.most))
+    y = np.concatenate([ready.training.y, ready.held_out.y])
+    numbers = np.concatenate([ready.training.numbers, ready.held_out.numbers])
+    wrong = np.flatnonzero((y < loss.least) | (y > loss.most))
     if wrong.size:
-        span = "from 0 up" if loss.least == 0 else "above 0"
-        what = f"{target}: the value in row {ready.places[wrong[0]] + 1:,} is {ready.y[wrong[0]]:g}"
-        raise TableError(f"{what}, and the {named_loss(loss)} takes numbers {span}: mend it, or take another loss")
+        first = wrong[numbers[wrong].argmin()]
+        limits = "numbers from 0 up" if loss.least == 0 else "numbers above 0"
+        what = f"{target}: the value in row {numbers[first] + 1:,} is {y[first]:g}"
+        raise TableError(f"{what}, and the {loss_name(loss)} needs {limits}: correct it, or use another loss")

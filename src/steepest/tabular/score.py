@@ -1,10 +1,9 @@
-"""How good a fit is on rows that it has not seen."""
+"""How well a fit predicts rows that were held out of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -12,31 +11,33 @@ from steepest.models.losses import Loss, Quantile
 from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
 from steepest.models.losses.softmax import Softmax
 from steepest.tabular.confusion import Confusion
-from steepest.tabular.files import counted
+from steepest.tabular.reading.arrow import Label, counted
+from steepest.types import Json
 
+# The smallest float above 0: probabilities and means below it would have an infinite logarithm.
 TINY = np.finfo(float).tiny
 
 
 @dataclass(frozen=True)
 class Score:
-    """How good predictions are on rows that the fit has not seen, beside the simplest guess.
+    """How good predictions of held-out rows are, compared with the best constant guess.
 
     Parameters
     ----------
     rows : int
         How many rows were held out.
     loss, baseline_loss : float
-        The mean loss of the model, and of the simplest guess. With the Poisson and Gamma losses the mean
-        deviance, which is 0 where every row is predicted.
+        The mean loss of the model and of the constant guess. For the Poisson and Gamma losses it is the mean
+        deviance, which is 0 if every row is predicted exactly.
     value, baseline : float
-        R² of the model and of the guess; or the part of rows whose class is told rightly, by the model
-        and by naming the commonest class.
+        For a regression R² of the model and of the guess; for a classification the accuracy of the model, and that
+        of always guessing the most frequent class.
     measure, guess : str
-        What `loss` is, and what the simplest guess is.
+        What `loss` measures, and what the constant guess is.
     below : float or None
-        The part of rows at or below their prediction, where that is a quantile.
+        For a fitted quantile the fraction of rows at or below their prediction.
     confusion : Confusion or None
-        Which classes are taken for which; None for a regression.
+        The confusion matrix; None for a regression.
     """
 
     rows: int
@@ -50,34 +51,33 @@ class Score:
     confusion: Confusion | None = None
 
     def words(self) -> str:
-        """Return the score in plain words, with the confusion of classes as a table.
+        """Return the score as a sentence, followed by the confusion matrix of a classification.
 
         Returns
         -------
         str
-            One sentence, and the table.
+            The text.
         """
         on = f"on {counted(self.rows, 'held-out row')}"
-        if self.confusion is not None:
-            return (
-                f"{on}: {self.value:.2%} told rightly (the commonest class: {self.baseline:.2%}), "
-                f"{self.measure} {self.loss:.4f} ({self.guess}: {self.baseline_loss:.4f})\n\n{self.confusion}"
-            )
         loss, guess = self.loss, self.baseline_loss
+        if self.confusion is not None:
+            accuracy = f"accuracy {_percent(self.value)} (always guessing the most frequent class: "
+            losses = f"{self.measure} {loss:.4g} (guessing {self.guess}: {guess:.4g})"
+            return f"{on}: {accuracy}{_percent(self.baseline)}), {losses}\n\n{self.confusion}"
         if self.measure == Squared.name:
             error, alone = loss**0.5, guess**0.5
-            return f"{on}: R² {self.value:.4f}, off by {error:.4g} in root mean square (the mean alone: {alone:.4g})"
-        below = "" if self.below is None else f"; {self.below:.2%} of the rows are at or below their prediction"
-        return f"{on}: R² {self.value:.4f}, mean {self.measure} {loss:.4g} ({self.guess} alone: {guess:.4g}){below}"
+            return f"{on}: R² {self.value:.4f}, root mean square error {error:.4g} (guessing the mean: {alone:.4g})"
+        below = "" if self.below is None else f"; {_percent(self.below)} of the rows are at or below their prediction"
+        return f"{on}: R² {self.value:.4f}, mean {self.measure} {loss:.4g} (guessing {self.guess}: {guess:.4g}){below}"
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Score:
-        """Make a score again of what it was saved as.
+    def from_json(cls, record: Mapping[str, Json]) -> Score:
+        """Rebuild a score from its record in JSON.
 
         Parameters
         ----------
         record : mapping
-            The fields, as JSON has them.
+            The fields of the score.
 
         Returns
         -------
@@ -92,7 +92,19 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """The rows that the fit has not seen: their numbers in the table from 0, the truth, the predictions, and X."""
+    """The rows that were held out of a fit.
+
+    Parameters
+    ----------
+    rows : array of int of shape (rows,)
+        The number of each row in the table, from 0.
+    truth : array of shape (rows,)
+        The targets: numbers, or the index of each row's class.
+    predicted : array of shape (rows,) or (rows, classes)
+        The outputs of the model.
+    X : array of shape (rows, columns)
+        The features as numbers.
+    """
 
     rows: np.ndarray
     truth: np.ndarray
@@ -100,83 +112,88 @@ class HeldOut:
     X: np.ndarray
 
 
-def tells_probabilities(loss: Loss) -> bool:
-    """Return whether a model fitted by a loss predicts probabilities of classes, rather than scores or numbers."""
+def predicts_probabilities(loss: Loss) -> bool:
+    """Return whether a model fitted by this loss outputs probabilities of classes, not scores or numbers."""
     return isinstance(loss, (LogLoss, Softmax))
 
 
-def told(outputs: np.ndarray, loss: Loss) -> np.ndarray:
-    """Return which class each row is told to be of.
+def predicted_classes(outputs: np.ndarray, loss: Loss) -> np.ndarray:
+    """Return the index of the class that each row is predicted to belong to.
 
     Parameters
     ----------
     outputs : array of shape (rows,) or (rows, classes)
-        Probabilities or scores, of the second class or of each.
+        Probabilities or scores of the second of two classes, or of each class.
     loss : Loss
-        What the model was fitted by.
+        The loss that the model was fitted by.
 
     Returns
     -------
     array of int of shape (rows,)
-        The places of the classes.
+        The index of each row's class.
     """
     if outputs.ndim == 2:
         return outputs.argmax(axis=1)
-    return (outputs > (0.5 if tells_probabilities(loss) else 0.0)).astype(int)
+    return (outputs > (0.5 if predicts_probabilities(loss) else 0.0)).astype(int)
 
 
-def score_of(held_out: HeldOut, learned: np.ndarray, loss: Loss, classes: Sequence[Any] | None) -> Score:
-    """Return how good predictions of a model are that was fitted to other targets.
+def score_of(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Sequence[Label] | None) -> Score:
+    """Score the predictions of held-out rows.
 
     Parameters
     ----------
     held_out : HeldOut
-        The rows.
-    learned : array of shape (rows,)
-        The targets that the model was fitted to.
+        The rows, with their predictions.
+    training : array of shape (rows,)
+        The targets of the training rows, which decide the constant guess.
     loss : Loss
-        What it was fitted by.
+        The loss that the model was fitted by.
     classes : sequence or None
-        The labels of a classification.
+        The labels of a classification; None for a regression.
 
     Returns
     -------
     Score
-        Beside the simplest guess.
+        The score.
     """
     if classes is not None:
-        return _of_classes(held_out, learned, loss, classes)
+        return _score_of_classes(held_out, training, loss, classes)
     y, z = held_out.truth, held_out.predicted
-    guess, what = _simplest(learned, loss)
-    # Without spread there is nothing to explain.
-    spread = y.var()
-    value, baseline = (float(1 - ((y - each) ** 2).mean() / spread) if spread else float("nan") for each in (z, guess))
-    cost, alone = (float(_cost(np.broadcast_to(each, y.shape), y, loss).mean()) for each in (z, guess))
+    guess, what = _constant_guess(training, loss)
+    # R² is not defined if all targets are equal.
+    variance = y.var()
+    r2, r2_of_guess = (
+        float(1 - ((y - each) ** 2).mean() / variance) if variance else float("nan") for each in (z, guess)
+    )
+    cost, cost_of_guess = (float(_cost(np.broadcast_to(each, y.shape), y, loss).mean()) for each in (z, guess))
     below = float(np.mean(y <= z)) if isinstance(loss, Quantile) else None
-    return Score(len(y), cost, alone, value, baseline, _measure(loss), what, below)
+    return Score(len(y), cost, cost_of_guess, r2, r2_of_guess, _measure(loss), what, below)
 
 
-def _of_classes(held_out: HeldOut, learned: np.ndarray, loss: Loss, classes: Sequence[Any]) -> Score:
+def _score_of_classes(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Sequence[Label]) -> Score:
     y, outputs = held_out.truth.astype(int), held_out.predicted
-    shares = np.bincount(learned.astype(int), minlength=len(classes)) / len(learned)
-    commonest, named = int(shares.argmax()), told(outputs, loss)
-    if tells_probabilities(loss):
-        likely = outputs if outputs.ndim == 2 else np.stack([1 - outputs, outputs], axis=1)
-        costs = [-np.log(np.maximum(each, TINY)) for each in (likely[np.arange(len(y)), y], shares[y])]
-        measure, guess = LogLoss.name, "the share" if len(classes) == 2 else "the shares"
+    frequencies = np.bincount(training.astype(int), minlength=len(classes)) / len(training)
+    most_frequent, predicted = int(frequencies.argmax()), predicted_classes(outputs, loss)
+    if predicts_probabilities(loss):
+        probabilities = outputs if outputs.ndim == 2 else np.stack([1 - outputs, outputs], axis=1)
+        of_actual_class = probabilities[np.arange(len(y)), y]
+        costs = [-np.log(np.maximum(each, TINY)) for each in (of_actual_class, frequencies[y])]
+        measure, guess = LogLoss.name, "the class frequencies"
     else:
-        # A column a class that is told from the rest.
-        own = (y[:, None] == (np.arange(len(classes)) if outputs.ndim == 2 else [1])).astype(float)
-        always = np.where(np.arange(own.shape[1]) == (commonest if outputs.ndim == 2 else commonest - 1), 1.0, -1.0)
+        # Each column scores one class against the rest: there is one column for two classes, else one per class.
+        one_per_class = outputs.ndim == 2
+        own = (y[:, None] == (np.arange(len(classes)) if one_per_class else [1])).astype(float)
+        always = np.where(np.arange(own.shape[1]) == (most_frequent if one_per_class else most_frequent - 1), 1.0, -1.0)
         costs = [loss(z, own).sum(axis=1) for z in (outputs.reshape(own.shape), np.broadcast_to(always, own.shape))]
-        measure, guess = f"mean {loss.name}", "the commonest class"
-    value, baseline = (float(np.mean(each == y)) for each in (named, commonest))
-    cost, alone = (float(cost.mean()) for cost in costs)
-    return Score(len(y), cost, alone, value, baseline, measure, guess, None, Confusion.of(classes, y, named))
+        measure, guess = f"mean {loss.name}", "the most frequent class"
+    accuracy, accuracy_of_guess = (float(np.mean(each == y)) for each in (predicted, most_frequent))
+    cost, cost_of_guess = (float(each.mean()) for each in costs)
+    confusion = Confusion.of(classes, y, predicted)
+    return Score(len(y), cost, cost_of_guess, accuracy, accuracy_of_guess, measure, guess, None, confusion)
 
 
 def _cost(z: np.ndarray, y: np.ndarray, loss: Loss) -> np.ndarray:
-    """Return the loss of predictions in the units of y: of means, the deviance."""
+    """Return the loss of each prediction in the units of y, or its deviance if means are predicted."""
     if isinstance(loss, Poisson):
         return 2 * (y * np.log(np.where(y > 0, y, 1.0) / np.maximum(z, TINY)) - y + z)
     if isinstance(loss, Gamma):
@@ -190,10 +207,14 @@ def _measure(loss: Loss) -> str:
     return f"{loss.name} {'deviance' if isinstance(loss, (Poisson, Gamma)) else 'loss'}"
 
 
-def _simplest(learned: np.ndarray, loss: Loss) -> tuple[float, str]:
-    """Return the one number that is best for a loss of targets, or near it, and what it is called."""
+def _constant_guess(training: np.ndarray, loss: Loss) -> tuple[float, str]:
+    """Return the constant with the least loss on the training targets (or nearly the least), and its name."""
     if isinstance(loss, (Squared, Poisson, Gamma)):
-        return float(learned.mean()), "the mean"
+        return float(training.mean()), "the mean"
     if isinstance(loss, Quantile):
-        return float(np.quantile(learned, loss.level)), f"the {loss.level:g} quantile"
-    return float(np.median(learned)), "the median"
+        return float(np.quantile(training, loss.level)), f"the {loss.level:g} quantile"
+    return float(np.median(training)), "the median"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"

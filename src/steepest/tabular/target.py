@@ -1,25 +1,37 @@
-"""The column to predict, as numbers: what there is to learn is told from its values."""
+"""The column to predict, as numbers; its values decide between regression and classification."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from steepest.tabular.columns import allowed, as_codes, as_flags, as_numbers, column_of, family_of, is_text, stray_hint
-from steepest.tabular.files import TableError, arrow, counted
+from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
+from steepest.tabular.reading.columns import (
+    almost_numeric,
+    as_codes,
+    as_flags,
+    as_numbers,
+    check_choice,
+    column_of,
+    family_of,
+    is_text,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Task = Literal["regression", "classification"]
+TASKS = ("regression", "classification")
 
+# A target with more labels is refused: it is more likely a column of names or numbers. Chosen, not measured.
 MOST_CLASSES = 50
+# So many labels are listed in a note.
 MOST_SHOWN = 5
-# So few whole numbers may well be labels.
-FEW = 10
+# So few different whole numbers may be labels, so a note says how to treat them so. Chosen, not measured.
+FEW_VALUES = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,29 +41,29 @@ class Target:
     Parameters
     ----------
     y : array of shape (rows kept,)
-        The values; for classes the place of each in `classes`, from 0.0.
+        The values; for a classification the index of each label in `classes`, from 0.0.
     kept : array of bool of shape (rows,)
         Which rows of the table have a value.
     task : {"regression", "classification"}
-        What there is to learn.
+        What to learn.
     classes : tuple or None
         The labels, in order; None for a regression.
     notes : tuple of str
-        Plain sentences on how the column was understood.
+        Sentences that say how the column was understood.
     """
 
     y: np.ndarray
     kept: np.ndarray
     task: Task
-    classes: tuple[Any, ...] | None = None
+    classes: tuple[Label, ...] | None = None
     notes: tuple[str, ...] = ()
 
 
 def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Target:
-    """Read the column to predict, and tell from its values what there is to learn.
+    """Read the column to predict, and decide from its values between regression and classification.
 
-    Two different values (numbers, texts, or true and false), or more texts, are classes; more numbers
-    are a regression.
+    Two different values (numbers, texts, or true and false), or more texts, make a classification; more
+    numbers make a regression.
 
     Parameters
     ----------
@@ -60,7 +72,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
     target : str
         The name of the column.
     task : {"regression", "classification"}, optional
-        What to learn, where it shall not be told from the values.
+        What to learn, instead of what the values suggest.
 
     Returns
     -------
@@ -70,93 +82,105 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
     Raises
     ------
     TableError
-        Where there is no such column, or it can't be learned: fewer than two different values, more than
+        If there is no such column, or it can't be learned: fewer than two different values, more than
         50 classes, dates, an infinity, or values that do not suit the task.
     ValueError
-        Where `task` is another word.
+        If `task` is another word.
 
     Examples
     --------
-    >>> from steepest.tabular.files import read_table
+    >>> from steepest.tabular.reading.files import read_table
     >>> table, _ = read_table({"ill": ["no", "yes", None, "no"]})
     >>> answer = learn_target(table, "ill")
     >>> answer.y, answer.classes
     (array([0., 1., 0.]), ('no', 'yes'))
     >>> print(*answer.notes, sep="; ")
-    ill: 3 rows with a value, 1 without one dropped; two values, so classification: 'yes' is 1, 'no' is 0
+    ill: 3 rows with a value (1 without one dropped); classification: the target has two values, 'no' and 'yes' ...
     """
     if task is not None:
-        allowed("task", task, ("regression", "classification"))
+        check_choice("task", task, TASKS)
     data = column_of(table, target)
     values, label = _target_values(target, data)
     kept = ~np.isnan(values)
     values = values[kept]
-    distinct, places = np.unique(values, return_inverse=True)
-    lost = len(kept) - len(values)
+    distinct, codes = np.unique(values, return_inverse=True)
+    dropped = len(kept) - len(values)
     if len(distinct) < 2:
-        seen = f"is always {label(distinct[0])!r}" if len(distinct) else "has no value in any row"
-        raise TableError(f"the target {target!r} {seen}, so there is nothing to predict: give another column")
+        problem = f"is always {label(distinct[0])!r}" if len(distinct) else "has no value in any row"
+        raise TableError(f"the target {target!r} {problem}, so there is nothing to predict: give another column")
     texts = isinstance(label(distinct[0]), str)
-    size = f"{target}: {counted(len(values), 'row')} with a value" + f", {lost:,} without one dropped" * bool(lost)
+    size = f"{target}: {counted(len(values), 'row')} with a value"
+    if dropped:
+        size += f" ({dropped:,} without one dropped)"
     chosen = task or ("classification" if texts or len(distinct) == 2 else "regression")
+    asked = " (as asked)" if task else ""
     if chosen == "regression":
         if texts:
             what = f"the target {target!r} holds texts, and a regression needs numbers"
-            raise TableError(f"{what}: use task='classification', and a loss of classes if any")
-        why = "regression, as asked" if task else "numbers, so regression"
-        if not task and len(distinct) <= min(FEW, len(values) // 2) and _whole(distinct):
-            why += f" (task='classification' to tell its {len(distinct)} values apart)"
+            raise TableError(f"{what}: use task='classification', and a loss for classes if you give one")
+        why = f"regression{asked or ': the target is numeric'}"
+        if not task and len(distinct) <= min(FEW_VALUES, len(values) // 2) and _whole(distinct):
+            why += f" (if its {len(distinct)} values are labels, use task='classification')"
         return Target(values, kept, chosen, notes=(f"{size}; {why}",))
     _check_classes(target, data, distinct, len(values), label, task)
     classes = tuple(label(value) for value in distinct)
     if len(classes) == 2:
-        why = "classification, as asked" if task else "two values, so classification"
-        note = f"{size}; {why}: {classes[1]!r} is 1, {classes[0]!r} is 0"
+        first, second = classes
+        values_are = f"the target has two values, {first!r} and {second!r} ({second!r} is the positive class)"
+        note = f"classification{asked}: {values_are}"
         if not task and not texts:
-            note += " (task='regression' to override)"
+            note += "; task='regression' treats them as numbers"
     else:
-        some = ", ".join(map(repr, classes[:MOST_SHOWN])) + ", …" * (len(classes) > MOST_SHOWN)
-        why = "classification, as asked," if task else "texts, so classification"
-        note = f"{size}; {why} of {len(classes)} classes: {some}"
-    return Target(places.ravel().astype(float), kept, chosen, classes, (note,))
+        shown = ", ".join(map(repr, classes[:MOST_SHOWN])) + ", …" * (len(classes) > MOST_SHOWN)
+        note = f"classification{asked}: the target has {len(classes)} classes, {shown}"
+    return Target(codes.ravel().astype(float), kept, chosen, classes, (f"{size}; {note}",))
 
 
 def _check_classes(
-    target: str, data: Any, distinct: np.ndarray, rows: int, label: Callable[[float], Any], task: str | None
+    target: str,
+    data: pa.ChunkedArray,
+    distinct: np.ndarray,
+    rows: int,
+    label: Callable[[float], Label],
+    task: str | None,
 ) -> None:
-    """Refuse more than two values that are no labels."""
+    """Refuse more than two values that can't be labels."""
     count = len(distinct)
     if count == 2:
         return
     texts = isinstance(label(distinct[0]), str)
     some = ", ".join(repr(label(value)) for value in distinct[:3])
     what = f"the target {target!r} has {count:,} different {'texts' if texts else 'values'}, such as {some}"
-    stray = stray_hint(data) if texts else ""
+    stray = almost_numeric(data) if texts else ""
     if stray and not task:
-        raise TableError(f"{what}{stray}: mend it, or use task='classification'")
+        raise TableError(f"{what}{stray}: correct it, or use task='classification'")
     if not (texts or _whole(distinct)):
         raise TableError(f"{what}, and labels are texts or whole numbers: use task='regression', or recode it")
     other = "one of numbers" if texts else "use task='regression'"
     if count > MOST_CLASSES:
-        raise TableError(f"{what}, and {MOST_CLASSES} classes are the most: give a column of fewer, or {other}{stray}")
+        problem = f"and at most {MOST_CLASSES} classes are possible"
+        raise TableError(f"{what}, {problem}: give a column with fewer, or {other}{stray}")
     if count == rows:
-        raise TableError(f"{what}, another in each row, and a class has several rows: give another column, or {other}")
+        problem = "a different one in each row, and a class needs several rows"
+        raise TableError(f"{what}, {problem}: give another column, or {other}")
 
 
 def _whole(numbers: np.ndarray) -> bool:
     return bool((numbers == np.floor(numbers)).all())
 
 
-def _target_values(target: str, data: Any) -> tuple[np.ndarray, Callable[[float], Any]]:
-    """The target as numbers, NaN where it is missing, and what turns each into the label that the table has."""
+def _target_values(target: str, data: pa.ChunkedArray) -> tuple[np.ndarray, Callable[[float], Label]]:
+    """Return the target as numbers, NaN if missing, and a function from each number to the value in the table."""
     types = arrow().types
     if types.is_boolean(data.type):
         return as_flags(target, data), bool
     if family_of(data.type):
-        raise TableError(f"the target {target!r} holds {data.type}: give a number instead, such as days since a day")
+        what = f"the target {target!r} holds {data.type}, which can't be predicted"
+        raise TableError(f"{what}: give a number instead, such as days since a day")
     if not is_text(data.type):
         return as_numbers(target, data), int if types.is_integer(data.type) else float
     codes, texts = as_codes(data)
     ordered = sorted(texts)
     rank = {text: float(k) for k, text in enumerate(ordered)}
+    # A missing value has the code -1, which picks the last entry.
     return np.array([*(rank[text] for text in texts), np.nan])[codes], lambda k: ordered[int(k)]

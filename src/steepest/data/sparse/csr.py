@@ -1,47 +1,52 @@
-"""Sparse rows that the caller has in memory: what is measured of their columns, and how they are laid out.
+"""Sparse rows in CSR form: read and checked, moments of their columns, and their layout for compiled code.
 
-Everything is done a block of rows at a time, so that nothing of the size of X is held but what is returned.
+All functions read a block of rows at a time, so nothing of the size of X is in memory except X and the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy.sparse import csr_array
 
 from steepest.data.batches import Layout, aligned
+from steepest.types import Rows
 
 if TYPE_CHECKING:
     from steepest.data.sparse.segments import SparseRows
 
 FLOATS = (np.float32, np.float64)
+# Entries in a block of rows, 3 MB in double precision. Chosen, not measured: larger takes memory, smaller more calls.
 BLOCK_ENTRIES = 2**18
-# By how much segments may enlarge the rows: wide ones are faster.
+# The factor by which segments may enlarge the rows. Chosen, not measured: wide segments are faster, with more zeros.
 ENLARGED = 1.15
-# Up to so many segments their number is rounded up, so that tables of much the same size share compiled code.
+# Up to so many segments their number is rounded up to a power of two: tables of similar size share compiled code.
+# Chosen, not measured: a higher limit would save compilations of larger tables, at up to twice the memory.
 FEW_SEGMENTS = 2**14
+# Compiled code counts segments and columns in four bytes.
 MOST_SEGMENTS = MOST_COLUMNS = 2**31 - 1
 
 
-def is_sparse(X: Any) -> bool:
-    """Tell whether rows are sparse."""
+def is_sparse(X: Rows) -> bool:
+    """Tell whether rows are sparse: SciPy's formats, and whatever else has ``tocsr``."""
     return hasattr(X, "tocsr")
 
 
-def read_rows(X: Any, dtype: Any, what: str, names: list[str] | None) -> csr_array:
-    """Return sparse rows as CSR of floats, with one entry a place; what needs no change is not copied.
+def read_rows(X: Rows, dtype: DTypeLike | None, what: str, names: list[str] | None) -> csr_array:
+    """Return sparse rows as CSR of floats without duplicate entries; not copied if they need no change.
 
     Parameters
     ----------
     X : sparse array or matrix of shape (rows, columns)
         The rows, in any of SciPy's formats, or whatever has ``tocsr``.
     dtype : dtype or None
-        What to compute with; None keeps floats as they are and takes float64 for the rest.
+        The precision; None leaves floats as they are and converts all else to float64.
     what : str
-        What it is called in an error.
+        The name of X in an error message.
     names : list of str or None
         The names of the columns.
 
@@ -53,9 +58,9 @@ def read_rows(X: Any, dtype: Any, what: str, names: list[str] | None) -> csr_arr
     Raises
     ------
     TypeError
-        If they are not numbers.
+        If X does not hold numbers.
     ValueError
-        If there are none, they are not two-dimensional, or some are not finite.
+        If X has no rows, is not two-dimensional, or has values that are not finite.
     """
     shape = tuple(getattr(X, "shape", ()))
     if len(shape) != 2:
@@ -68,7 +73,7 @@ def read_rows(X: Any, dtype: Any, what: str, names: list[str] | None) -> csr_arr
     rows = csr_array(X.tocsr())
     if shape[1] > MOST_COLUMNS:
         raise ValueError(f"{what} has {shape[1]:,} columns, more than can be counted in four bytes: hash them to fewer")
-    # Sorting in place, or summing, would change what is the caller's.
+    # Sorting or summing in place would change the caller's matrix.
     if not rows.has_canonical_format:
         rows = rows.copy()
         rows.sum_duplicates()
@@ -84,17 +89,17 @@ def read_rows(X: Any, dtype: Any, what: str, names: list[str] | None) -> csr_arr
     return rows
 
 
-def read_dtype(dtype: Any, kind: np.dtype) -> Any:
-    """Return what numbers of a kind are computed with."""
+def read_dtype(dtype: DTypeLike | None, kind: np.dtype) -> np.dtype:
+    """Return the precision to compute with, for dtype= and the type of the numbers."""
     if dtype is None:
-        return kind if kind in FLOATS else np.float64
+        return kind if kind in FLOATS else np.dtype(np.float64)
     if np.dtype(dtype) not in FLOATS:
         raise ValueError(f"dtype={dtype!r}: give float32 or float64")
     return np.dtype(dtype)
 
 
 def blocks(X: csr_array, order: np.ndarray | None = None) -> Iterator[tuple[slice, csr_array]]:
-    """Yield blocks of rows, in an order if one is given, with where they begin and end in it."""
+    """Yield blocks of rows, in an order if given, each with its slice of that order."""
     rows = X.shape[0]
     step = max(BLOCK_ENTRIES * rows // max(X.nnz, 1), 1)
     for start in range(0, rows, step):
@@ -103,68 +108,72 @@ def blocks(X: csr_array, order: np.ndarray | None = None) -> Iterator[tuple[slic
 
 
 def edges(X: csr_array) -> np.ndarray:
-    """Return the least and the largest of each column, the zeros among them."""
+    """Return the minimum and the maximum of each column, zeros included."""
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
-    held = np.zeros(X.shape[1], np.int64)
+    entries = np.zeros(X.shape[1], np.int64)
     for _, block in blocks(X):
         np.minimum.at(low, block.indices, block.data)
         np.maximum.at(high, block.indices, block.data)
-        held += np.bincount(block.indices, minlength=X.shape[1])
-    gaps = held < X.shape[0]
-    return np.stack([np.where(gaps, np.minimum(low, 0.0), low), np.where(gaps, np.maximum(high, 0.0), high)])
+        entries += np.bincount(block.indices, minlength=X.shape[1])
+    has_zeros = entries < X.shape[0]
+    return np.stack([np.where(has_zeros, np.minimum(low, 0.0), low), np.where(has_zeros, np.maximum(high, 0.0), high)])
 
 
 def moments(X: csr_array, weight: np.ndarray | None, mean: np.ndarray | None = None) -> np.ndarray:
-    """Return the means of the columns, or with their means their variances, the zeros among what they are of."""
+    """Return the weighted mean of each column, or its variance if the means are given; zeros included."""
     weight = np.ones(X.shape[0]) if weight is None else weight
-    sums, shares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    sums, counted = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     for place, block in blocks(X):
-        share = np.repeat(weight[place], np.diff(block.indptr))
-        part = block.data if mean is None else (block.data - mean[block.indices]) ** 2
-        sums += np.bincount(block.indices, weights=share * part, minlength=X.shape[1])
-        shares += np.bincount(block.indices, weights=share, minlength=X.shape[1])
+        entry_weight = np.repeat(weight[place], np.diff(block.indptr))
+        term = block.data if mean is None else (block.data - mean[block.indices]) ** 2
+        sums += np.bincount(block.indices, weights=entry_weight * term, minlength=X.shape[1])
+        counted += np.bincount(block.indices, weights=entry_weight, minlength=X.shape[1])
     total = weight.sum()
-    return sums / total if mean is None else (sums + (total - shares) * mean**2) / total
+    # A zero that is not stored deviates by the mean.
+    return sums / total if mean is None else (sums + (total - counted) * mean**2) / total
 
 
 @dataclass(frozen=True)
 class SparseColumns:
-    """Sparse rows as the loop sees them, (X - mean) turn, which is not formed.
+    """Sparse rows (X - mean) transform, a product that is never formed.
 
-    The copy that compiled code reads takes as many bytes as a CSR of four-byte indices where rows are of even
-    length, and at most 1.5 times as many (1⅓ times in double precision) however uneven they are. Where it is
-    `rounded`, powers of two hold them, so that blocks of much the same size share compiled code.
+    `transform` is a factor for each column, or a matrix. `arranged` copies the rows for compiled code. The copy takes
+    as many bytes as a CSR of four-byte indices if rows are of equal length, and at most 1.5 times as many (1⅓ times in
+    double precision) if they are not. With `rounded`, the sizes of the copy are powers of two, so that blocks of
+    similar size share compiled code.
     """
 
     X: csr_array
     mean: np.ndarray | None = None
-    turn: np.ndarray | None = None
+    transform: np.ndarray | None = None
     rounded: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns, as the loop sees them."""
-        return self.X.shape[0], self.X.shape[1] if self.turn is None or self.turn.ndim == 1 else self.turn.shape[1]
+        """The shape after the transform."""
+        if self.transform is None or self.transform.ndim == 1:
+            return self.X.shape[0], self.X.shape[1]
+        return self.X.shape[0], self.transform.shape[1]
 
     @property
     def dtype(self) -> np.dtype:
-        """What the entries are made of."""
+        """The type of the entries."""
         return np.dtype(self.X.dtype)
 
     @property
     def width(self) -> int:
-        """How many numbers a row holds, on the whole."""
+        """The mean number of entries in a row, rounded up."""
         return -(-self.X.nnz // max(self.X.shape[0], 1))
 
     def __matmul__(self, u: np.ndarray) -> np.ndarray:
         v = u
-        if self.turn is not None:
-            v = self.turn @ u if self.turn.ndim == 2 else (self.turn * u.T).T
+        if self.transform is not None:
+            v = self.transform @ u if self.transform.ndim == 2 else (self.transform * u.T).T
         z = np.concatenate([block @ v for _, block in blocks(self.X)])
         return z if self.mean is None else z - self.mean @ v
 
     def arranged(self, layout: Layout, order: np.ndarray | None) -> SparseRows:
-        """Return the rows in an order, with rows without entries behind them, as a layout has them."""
+        """Return the rows as segments, in an order if given; empty rows pad them to those of the layout."""
         from steepest.data.sparse.segments import SparseRows
 
         lengths = np.diff(self.X.indptr)
@@ -191,23 +200,23 @@ class SparseColumns:
         for array in (values, columns, owner):
             array.flags.writeable = False
         return SparseRows(
-            values, columns, owner, starts.astype(np.int32), np.int32(0), None, self.mean, self.turn, len(counts),
+            values, columns, owner, starts.astype(np.int32), np.int32(0), None, self.mean, self.transform, len(counts),
             self.X.shape[1], 1 << (max(int(counts.max()), 1) - 1).bit_length(),
         )  # fmt: skip
 
 
 def segment_width(lengths: np.ndarray, itemsize: int) -> int:
-    """Return how many entries a segment holds: as many as the longest row, or a power of two.
+    """Return the number of entries in a segment: that of the longest row, or a power of two.
 
-    The widest that makes the rows no more than 15 % larger than they are, or else what makes them smallest.
+    It is the largest that makes the rows at most 15 % larger than a CSR, or else the one that makes them smallest.
     """
     longest = max(int(lengths.max(initial=1)), 1)
     widths = [longest, *(2**k for k in range(longest.bit_length() - 1, -1, -1) if 2**k < longest)]
-    held = int(lengths.sum()) * (itemsize + 4) + 4 * len(lengths)
+    csr_bytes = int(lengths.sum()) * (itemsize + 4) + 4 * len(lengths)
     sizes = {}
     for width in widths:
         segments = int((-(-lengths // width)).sum())
         sizes[width] = segments * (width * (itemsize + 4) + 4)
-        if sizes[width] <= ENLARGED * held:
+        if sizes[width] <= ENLARGED * csr_bytes:
             return width
     return min(sizes, key=lambda width: sizes[width])

@@ -1,10 +1,8 @@
-"""Code that branches on values: compiled for each path that it takes, with the outcomes of its questions as guards."""
+"""Code that branches on values, compiled once per path through its branches, with the answers on the path as guards."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,72 +10,85 @@ import numpy as np
 
 from steepest.derivatives.compiled import Jitted, Slope, make_room
 from steepest.derivatives.precision import compiled_code, double_precision
-from steepest.derivatives.tracing.tracer import Budget, Decisions, UntraceableError
+from steepest.derivatives.tracing.budget import Budget, Decisions, UntraceableError
+from steepest.types import Array, Function
 
+# Chosen, not measured: each new path costs a compilation, and each point may try all paths.
 MOST_PATHS = 8
-# Compilers take some 10 ms for each array operation of a straight line, and more than in proportion for long ones.
+# The most array operations of a path, and the most seconds spent compiling paths. A compiler takes about 10 ms for each
+# array operation of a path, and for long paths more than in proportion. The seconds are chosen, not measured: with
+# more of them, paths are compiled that a short descent does not take again.
 LONGEST_PATH, MOST_SECONDS = 300, 10.0
 
 
 class Branches:
-    """Values and gradients by the paths that code took before, each a straight line for the points that go its way.
+    """Values and gradients by compiled paths through the branches of a function.
 
-    A path is valid where each question that the code asks (`if`, `while`, `in`, `and`) has the answer that it had when
-    the path was traced: the answers are computed with the value, and held against those.
+    A path is valid for the points at which each question that the code asks (`if`, `while`, `in`, `and`) has the same
+    answer as when the path was traced. The compiled code computes the answers too, and they are compared.
+
+    Attributes
+    ----------
+    f : callable
+        The function, of JAX arrays.
+    paths : dict
+        The compiled code of each path, by its answers.
+    seconds : float
+        The time spent compiling so far.
     """
 
-    def __init__(self, f: Callable[[Any], Any]) -> None:
+    def __init__(self, f: Function) -> None:
         self.f = f
-        self.paths: dict[tuple[bool, ...], Any] = {}
+        self.paths: dict[tuple[bool, ...], Jitted] = {}
         self.seconds = 0.0
 
     def __call__(self, x: np.ndarray) -> Slope:
-        """Return value and gradient; raise `UntraceableError` where the path is a new one too many, or is too long."""
+        """Return value and gradient; raise `UntraceableError` if the path is new and too long, or one too many."""
         for answers, compiled in self.paths.items():
-            found = self.by(compiled, answers, x)
-            if found is not None:
-                return found
+            slope = self.along(compiled, answers, x)
+            if slope is not None:
+                return slope
         if len(self.paths) >= MOST_PATHS or self.seconds > MOST_SECONDS:
-            raise UntraceableError("there are too many ways through its branches to compile each")
+            raise UntraceableError("there are too many paths through its branches to compile each")
         with double_precision(), np.errstate(all="ignore"), Decisions.recorded() as recorded:
             Budget.renew()
             self.f(jnp.asarray(x))
             Budget.settle()
         if Budget.spent > LONGEST_PATH:
-            raise UntraceableError("a way through its branches is too long to compile")
+            raise UntraceableError("a path through its branches is too long to compile")
         path = tuple(recorded)
         make_room()
         began = time.perf_counter()
         compiled = Jitted(self.straight(path))
-        found = self.by(compiled, path, x)
+        slope = self.along(compiled, path, x)
         self.seconds += time.perf_counter() - began
-        if found is None:
-            raise UntraceableError("compiled and plain code take different ways through the branches")
+        if slope is None:
+            raise UntraceableError("compiled and plain code take different paths through the branches")
         self.paths[path] = compiled
-        return found
+        return slope
 
-    def straight(self, path: tuple[bool, ...]) -> Callable[[Any], Any]:
-        """Return the code along one path: gradient, value and answers as one vector."""
+    def straight(self, path: tuple[bool, ...]) -> Function:
+        """Return the code of one path, a function of x that returns gradient, value and answers as one vector."""
 
-        def follow(x: Any) -> tuple[Any, Any]:
+        def follow(x: Array) -> tuple[Array, Array]:
             with Decisions.replayed(path) as guards:
                 Budget.renew()
                 value = self.f(x)
                 Budget.settle()
             if len(guards) != len(path):
-                raise UntraceableError("the code asks other questions when it is traced")
+                raise UntraceableError("the code takes other branches when it is traced")
             return value, jnp.array(guards, dtype=float)
 
-        def both(x: Any) -> Any:
+        def together(x: Array) -> Array:
             (value, guards), gradient = jax.value_and_grad(follow, has_aux=True)(x)
             return jnp.concatenate([gradient, value[None], guards])
 
-        return both
+        return together
 
     @staticmethod
-    def by(compiled: Any, path: tuple[bool, ...], x: np.ndarray) -> Slope | None:
-        """Return value and gradient by a path, None where the point goes another way."""
+    def along(compiled: Jitted, path: tuple[bool, ...], x: np.ndarray) -> Slope | None:
+        """Return value and gradient by a path, or None if the point takes another path."""
         with compiled_code():
-            found = np.array(compiled(x))
-        answers = found[x.size + 1 :]
-        return (float(found[x.size]), found[: x.size]) if np.array_equal(answers, np.array(path, float)) else None
+            vector = np.array(compiled(x))
+        answers = vector[x.size + 1 :]
+        return (float(vector[x.size]), vector[: x.size]) if np.array_equal(answers, np.array(path, float)) else None

@@ -1,7 +1,7 @@
 """The fingerprint of a function: its code and all the values that the code reads, but not its id.
 
-A notebook cell run again makes a new function object with the same code: it must find what was
-compiled for the old one. The same code with another value behind a name must not.
+A notebook cell that runs again makes a new function object with the same code, which must find the code
+compiled for the old one. If a value behind a name has changed, it must not.
 """
 
 from __future__ import annotations
@@ -13,55 +13,70 @@ import sysconfig
 import types
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from steepest.derivatives.tracing.namespaces import BUILTINS, faced
+from steepest.derivatives.tracing.namespaces import BUILTINS, Value, stand_in
 from steepest.derivatives.tracing.tracer import Traced
+from steepest.types import Array, Tree
 
+# Longer containers are known by their identity. Chosen, not measured: a fingerprint reads every entry at each call.
 LONGEST = 1_000
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
-Rebuild = Callable[[Iterator[Any]], Any]
+# Makes a value anew, with the next arrays of an iterator in place of those that it had.
+Rebuild = Callable[[Iterator[Array]], Value]
 
 
 @dataclass
 class Fingerprint:
     """A key for functions and their arguments, the arrays that they read, and a way to make them anew.
 
-    `key` compares equal for those that would trace alike. `arrays` are handed to compiled code
-    as arguments, so that new data in them costs no new compilation. With `constants=True` they are
-    part of the key instead, but for those in the last values, as many as `moving` says.
+    Attributes
+    ----------
+    values : sequence
+        The functions and arguments.
+    constants : bool
+        Whether arrays are part of the key, except those in the last `varying` values.
+    varying : int
+        How many of the last values keep their arrays out of the key.
+    arrays : list of array
+        The arrays that are not part of the key. Compiled code takes them as arguments, so new data in them needs no
+        new compilation.
+    key : hashable
+        Equal for values whose traces are the same.
     """
 
-    values: Sequence[Any]
+    values: Sequence[Value]
     constants: bool = False
-    moving: int = 0
+    varying: int = 0
     arrays: list[np.ndarray] = field(default_factory=list)
     key: Hashable = None
 
     def __post_init__(self) -> None:
-        self._seen: dict[int, int] = {}
-        self._baked = self.constants
-        split = len(self.values) - self.moving
+        # The number of each function in the order of the walk, by its id.
+        self._numbers: dict[int, int] = {}
+        self._arrays_in_key = self.constants
+        split = len(self.values) - self.varying
         key, make = self._items(list(self.values[:split]))
-        self._baked = False
+        self._arrays_in_key = False
         last, make_last = self._items(list(self.values[split:]))
         self.key = (*key, *last)
         self._rebuild: Rebuild = lambda arrays: make(arrays) + make_last(arrays)
 
-    def rebuild(self, arrays: Sequence[Any], native: bool = False) -> list[Any]:
-        """Return the values with traced arrays where they had plain ones, and `np` and `math` faced.
+    def rebuild(self, arrays: Sequence[Array], native: bool = False) -> list[Value]:
+        """Return the values with these arrays in place of their own, and stand-ins for `np`, `math` and SciPy.
 
-        Code that is `native` to JAX gets its arrays as they are.
+        The arrays are `Traced`, unless the code is `native` to JAX.
         """
-        self._made: dict[int, Any] = {}
+        # The new functions, by their numbers.
+        self._made: dict[int, types.FunctionType] = {}
         return self._rebuild(iter(arrays) if native else map(Traced, arrays))
 
-    def _walk(self, value: Any) -> tuple[Hashable, Rebuild]:
-        if isinstance(value, (types.FunctionType, types.MethodType)) and faced(value) is not value:
-            return ("object", id(value)), lambda _: faced(value)
+    def _walk(self, value: Value) -> tuple[Hashable, Rebuild]:
+        """Return the key of a value, and a function that makes it anew."""
+        if isinstance(value, (types.FunctionType, types.MethodType)) and stand_in(value) is not value:
+            return ("object", id(value)), lambda _: stand_in(value)
         if isinstance(value, types.FunctionType):
             return self._function(value)
         if isinstance(value, types.MethodType):
@@ -72,7 +87,7 @@ class Fingerprint:
             key, make = self._items([value.func, *value.args, *value.keywords.values()])
             names = tuple(value.keywords)
 
-            def rebuild(arrays: Iterator[Any]) -> Any:
+            def rebuild(arrays: Iterator[Array]) -> Value:
                 f, *rest = make(arrays)
                 split = len(rest) - len(names)
                 return functools.partial(f, *rest[:split], **dict(zip(names, rest[split:], strict=True)))
@@ -90,14 +105,14 @@ class Fingerprint:
             kind, fields = type(value), [f.name for f in dataclasses.fields(value)]
             key, make = self._items([getattr(value, field) for field in fields])
             return ("record", kind, key), lambda arrays: _record(kind, fields, make(arrays))
-        # Anything else is known by identity; the rebuild keeps it alive, so its id is not used again.
-        return ("object", id(value)), lambda _: faced(value)
+        # Anything else is known by its id; `rebuild` refers to it, so it stays alive and the id is not reused.
+        return ("object", id(value)), lambda _: stand_in(value)
 
-    def _items(self, values: list[Any]) -> tuple[tuple[Hashable, ...], Callable[[Iterator[Any]], list[Any]]]:
+    def _items(self, values: list[Value]) -> tuple[tuple[Hashable, ...], Callable[[Iterator[Array]], list[Value]]]:
         walked = [self._walk(value) for value in values]
         return tuple(key for key, _ in walked), lambda arrays: [make(arrays) for _, make in walked]
 
-    def _container(self, value: Any) -> tuple[Hashable, Rebuild]:
+    def _container(self, value: Tree) -> tuple[Hashable, Rebuild]:
         kind = type(value)
         if kind is dict:
             names = tuple(value)
@@ -109,22 +124,23 @@ class Fingerprint:
     def _array(self, value: np.ndarray) -> tuple[Hashable, Rebuild]:
         if type(value) is not np.ndarray or value.dtype == object:
             return ("object", id(value)), lambda _: value
-        if value.ndim and value.dtype.kind == "f" and not self._baked:
+        if value.ndim and value.dtype.kind == "f" and not self._arrays_in_key:
             self.arrays.append(value)
             return ("array", value.shape, value.dtype.str), lambda arrays: next(arrays)
         return ("constant", value.shape, value.dtype.str, value.tobytes()), lambda _: value
 
     def _function(self, f: types.FunctionType) -> tuple[Hashable, Rebuild]:
-        if id(f) in self._seen:
-            number = self._seen[id(f)]
+        if id(f) in self._numbers:
+            # A function that calls itself, or that the code reads twice.
+            number = self._numbers[id(f)]
             return ("again", number), lambda _: self._made[number]
-        number = self._seen[id(f)] = len(self._seen)
+        number = self._numbers[id(f)] = len(self._numbers)
         names = [] if _is_library(f) else sorted(n for n in _names(f.__code__) if n in f.__globals__)
         cells = [cell.cell_contents for cell in f.__closure__ or () if _is_full(cell)]
         defaults, options = list(f.__defaults__ or ()), dict(f.__kwdefaults__ or {})
         key, make = self._items([*(f.__globals__[n] for n in names), *cells, *defaults, *options.values()])
 
-        def rebuild(arrays: Iterator[Any]) -> Any:
+        def rebuild(arrays: Iterator[Array]) -> types.FunctionType:
             scope = f.__globals__.copy() if _is_library(f) else BUILTINS | f.__globals__
             closure = tuple(types.CellType() for _ in f.__closure__ or ())
             new = types.FunctionType(f.__code__, scope, f.__name__, None, closure)
@@ -139,18 +155,18 @@ class Fingerprint:
             return new
 
         if _is_library(f) and not (cells or defaults or options):
-            return ("object", id(f)), lambda _: faced(f)
+            return ("object", id(f)), lambda _: stand_in(f)
         return ("function", f.__code__, tuple(names), tuple(options), key), rebuild
 
 
-def _is_record(value: Any) -> bool:
-    """Tell whether a value is a plain frozen dataclass: all that it is stands in its fields."""
+def _is_record(value: Value) -> bool:
+    """Tell whether a value is an instance of a frozen dataclass that has no attributes but its fields."""
     parameters = getattr(type(value), "__dataclass_params__", None)
     return parameters is not None and parameters.frozen and set(vars(value)) <= set(value.__dataclass_fields__)
 
 
-def _record(kind: type, names: list[str], values: list[Any]) -> Any:
-    made: Any = object.__new__(kind)
+def _record(kind: type, names: list[str], values: list[Value]) -> Value:
+    made: Value = object.__new__(kind)
     for name, value in zip(names, values, strict=True):
         object.__setattr__(made, name, value)
     return made
@@ -170,5 +186,6 @@ def _is_library(f: types.FunctionType) -> bool:
 
 
 def _names(code: types.CodeType) -> set[str]:
+    """Return the global names and attributes that code and the functions inside it read."""
     inner = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
     return set(code.co_names).union(*map(_names, inner))

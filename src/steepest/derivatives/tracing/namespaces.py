@@ -1,8 +1,8 @@
 """Stand-ins for `np`, `math`, SciPy and a few builtins while a function is traced.
 
-NumPy's protocols do not reach array constructors (`np.array`, `np.zeros`), the `math` module, `max`
-or SciPy's Python code; a traced function therefore sees these through a thin face that serves
-traced values and passes everything else on.
+NumPy's protocols do not reach array constructors (`np.array`, `np.zeros`), the `math` module, `max` or
+SciPy's Python code. Traced code therefore reads stand-ins for these, which handle traced values and pass all
+other calls on.
 """
 
 from __future__ import annotations
@@ -11,57 +11,51 @@ import builtins
 import cmath
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import DTypeLike
 
-from steepest.derivatives.tracing.scipy_twins import scientific
-from steepest.derivatives.tracing.tracer import (
-    Budget,
-    Traced,
-    apply,
-    branching,
-    depends,
-    refuse,
-    stack,
-    stacked,
-    unwrap,
-    wrap,
-)
+from steepest.derivatives.tracing.budget import Budget, branching, refuse
+from steepest.derivatives.tracing.scipy_twins import scipy_stand_in
+from steepest.derivatives.tracing.tracer import Argument, Traced, apply, depends, stack, stacked, unwrap, wrap
+from steepest.types import Array, Function, Seed, Tree
 
-Function = Callable[..., Any]
+# Any Python value that traced code reads: a module, a function, a generator, data.
+Value = Any
 
 
-def _is_real(dtype: Any) -> bool:
+def _is_float(dtype: DTypeLike | None) -> bool:
+    """Tell whether an array of this type can hold a derivative: real and complex numbers can."""
     return dtype is None or np.dtype(dtype).kind in "fc"
 
 
-def _array(values: Any, dtype: Any = None, *args: Any, **options: Any) -> Any:
+def _array(values: Tree, dtype: DTypeLike | None = None, *args: Argument, **options: Argument) -> Array:
     if not depends(values):
         return wrap(np.array(unwrap(values), dtype, *args, **options))
-    if not _is_real(dtype):
+    if not _is_float(dtype):
         refuse(f"an array of {np.dtype(dtype)} made from a traced value would lose its derivative")
-    Budget.ask(dtype)
+    Budget.note_type(dtype)
     return apply(np.array, lambda values: jnp.asarray(stack(values)).copy(), (values,), {})
 
 
-def _asarray(values: Any, dtype: Any = None, *args: Any, **options: Any) -> Any:
-    if isinstance(values, Traced) and (dtype is None or (_is_real(dtype) and values.dtype.kind in "fc")):
-        Budget.ask(dtype)
+def _asarray(values: Tree, dtype: DTypeLike | None = None, *args: Argument, **options: Argument) -> Array:
+    if isinstance(values, Traced) and (dtype is None or (_is_float(dtype) and values.dtype.kind in "fc")):
+        Budget.note_type(dtype)
         return values
     return _array(values, dtype, *args, **options)
 
 
 def _filled(plain: Function) -> Function:
-    """Return a constructor whose arrays can be written into: they are traced from birth."""
+    """Return a constructor of traced arrays, so that the code can write traced values into them."""
 
-    def make(*args: Any, **options: Any) -> Any:
+    def make(*args: Argument, **options: Argument) -> Array:
         if depends(args) or depends(options):
-            # Only the value that a full array is filled with may depend on the point.
+            # Only the value of `np.full` may depend on the point.
             shape, value = args
             return wrap(jnp.full(shape, unwrap(value)))
         return wrap(plain(*unwrap(args), **options))
@@ -70,8 +64,10 @@ def _filled(plain: Function) -> Function:
 
 
 def _like(plain: Function) -> Function:
-    def make(prototype: Any, *args: Any, **options: Any) -> Any:
-        # The values of the prototype play no part.
+    """Return a constructor of traced arrays with the shape and type of another array."""
+
+    def make(prototype: Array, *args: Argument, **options: Argument) -> Array:
+        # The values of the prototype do not matter.
         return wrap(
             plain(np.empty(prototype.shape, prototype.dtype) if depends(prototype) else prototype, *args, **options)
         )
@@ -79,29 +75,29 @@ def _like(plain: Function) -> Function:
     return make
 
 
-def _fromiter(values: Any, dtype: Any, *args: Any, **options: Any) -> Any:
+def _fromiter(values: Iterable[Array], dtype: DTypeLike, *args: Argument, **options: Argument) -> Array:
     return _array(list(values), dtype)
 
 
-def _arange(*args: Any, **options: Any) -> Any:
+def _arange(*args: Array, **options: Argument) -> Array:
     if not depends(args):
         return wrap(np.arange(*args, **options))
     start, stop, step = (0, *args, 1) if len(args) == 1 else (*args, 1)[:3]
-    # How many there are is a branch on values.
+    # The number of entries depends on values, so JAX raises an error here, as it does for a branch.
     with branching():
         count = int(np.ceil((stop - start) / step).value)
     return start + step * np.arange(count)
 
 
 class _Vectorized:
-    """`np.vectorize` of a function of scalars, called on each element of what depends on the point."""
+    """The stand-in for `np.vectorize`: it calls a function of scalars on each traced entry."""
 
-    def __init__(self, pyfunc: Function, *args: Any, **options: Any) -> None:
+    def __init__(self, pyfunc: Function, *args: Argument, **options: Argument) -> None:
         self.pyfunc = pyfunc
         self.plain = np.vectorize(pyfunc, *args, **options)
         self.is_scalar = not (self.plain.signature or self.plain.excluded)
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
+    def __call__(self, *args: Array, **options: Argument) -> Array:
         if options or not self.is_scalar or not depends(args):
             return self.plain(*args, **options)
         shape = np.broadcast_shapes(*map(np.shape, args))
@@ -110,43 +106,43 @@ class _Vectorized:
 
 
 class _FloatType(type):
-    """The type of the face of a type of floating numbers, so that nothing but a call tells the two apart."""
+    """The metaclass of the stand-ins for floating-point types: only a call distinguishes them from the types."""
 
     plain: type
 
-    def __instancecheck__(cls, value: Any) -> bool:
+    def __instancecheck__(cls, value: Value) -> bool:
         return isinstance(value, cls.plain)
 
     def __subclasscheck__(cls, other: type) -> bool:
         return issubclass(other, cls.plain)
 
-    def __eq__(cls, other: Any) -> bool:
+    def __eq__(cls, other: Value) -> bool:
         return other is cls or other is cls.plain
 
     def __hash__(cls) -> int:
         return hash(cls.plain)
 
 
-def _float(kind: Any) -> Any:
-    """Return the face of a type of floating numbers, which passes traced values on as doubles."""
+def _float(kind: type) -> type:
+    """Return the stand-in for a floating-point type, which returns traced values in double precision."""
 
-    def new(cls: Any, value: Any = 0.0) -> Any:
+    def new(cls: type, value: Array = 0.0) -> Array:
         if not isinstance(value, Traced):
             return kind(value)
-        Budget.ask(kind)
+        Budget.note_type(kind)
         return value if value.dtype.kind == "f" else np.multiply(value, 1.0)
 
     return _FloatType(kind.__name__, (kind,), {"plain": kind, "dtype": np.dtype(kind), "__new__": new})
 
 
-# Random generators; the functions of `np.random` and `random` are methods of such an object.
+# Random number generators. The functions of `np.random` and `random` are methods of global generators.
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
 def _drawn(draw: Function) -> Function:
-    """Refuse what a generator draws that outlives the call, unless the function has seeded it."""
+    """Return the stand-in for a generator's method: it refuses the trace unless the code has set a seed."""
 
-    def call(*args: Any, **options: Any) -> Any:
+    def call(*args: Argument, **options: Argument) -> Value:
         if draw.__name__ == "seed" and args:
             Budget.seeded = True
         if not Budget.seeded:
@@ -156,11 +152,12 @@ def _drawn(draw: Function) -> Function:
     return call
 
 
-def _default_rng(seed: Any = None) -> Any:
+def _default_rng(seed: Seed = None) -> np.random.Generator:
     return refuse("random numbers differ from call to call") if seed is None else np.random.default_rng(seed)
 
 
-_NUMPY: dict[Any, Any] = {
+# The stand-ins for functions and types of NumPy.
+_NUMPY: dict[Function, Function] = {
     np.array: _array,
     np.asarray: _asarray,
     np.asanyarray: _asarray,
@@ -185,15 +182,15 @@ _NUMPY: dict[Any, Any] = {
 }
 
 
-def _listed(values: Any) -> Any:
+def _listed(values: Iterable[Array]) -> Array:
     return jnp.asarray(stack(list(values)))
 
 
-def _log(x: Any, base: Any = None) -> Any:
+def _log(x: Array, base: Array = None) -> Array:
     return jnp.log(x) if base is None else jnp.log(x) / jnp.log(base)
 
 
-# Those that are ufuncs of NumPy by the same name need no row.
+# JAX's counterparts of functions of `math` and `cmath`; those that NumPy has as a ufunc of the same name need no row.
 _MATH_TWINS: dict[str, Function] = {
     "dist": lambda p, q: jnp.linalg.norm(_listed(p) - _listed(q)),
     "erf": jax.scipy.special.erf,
@@ -212,10 +209,12 @@ _MATH_TWINS: dict[str, Function] = {
 
 
 def _scalar(function: Function, prepare: Function = lambda x: x) -> Function:
+    """Return the stand-in for a function of `math` or `cmath`; `prepare` is called on traced arguments."""
     name = function.__name__
     twin = _MATH_TWINS.get(name) or (getattr(jnp, name) if isinstance(getattr(np, name, None), np.ufunc) else None)
 
-    def call(*args: Any, **options: Any) -> Any:
+    def call(*args: Argument, **options: Argument) -> Array:
+        # An iterator could be read only once, so make it a list.
         args = tuple(list(a) if hasattr(a, "__next__") else a for a in args)
         if twin is None or not depends(args):
             return function(*args, **options)
@@ -224,18 +223,18 @@ def _scalar(function: Function, prepare: Function = lambda x: x) -> Function:
     return call
 
 
-def _complex(value: Any) -> Any:
+def _complex(value: Array) -> Array:
     return value + 0j
 
 
-def _functions(module: ModuleType) -> list[Any]:
+def _functions(module: ModuleType) -> list[Function]:
     return [f for f in vars(module).values() if callable(f) and hasattr(f, "__name__") and not isinstance(f, type)]
 
 
 def _extreme(plain: Function, pick: Function, reduce: Function) -> Function:
-    """Return `max` or `min` that picks among numbers without asking which is larger."""
+    """Return the stand-in for `max` or `min`, which does not branch on which of the numbers is larger."""
 
-    def choose(*args: Any, **options: Any) -> Any:
+    def choose(*args: Argument, **options: Argument) -> Value:
         values = list(args[0]) if len(args) == 1 else list(args)
         if options or not depends(values) or any(map(np.ndim, values)):
             return plain(*([values] if len(args) == 1 else args), **options)
@@ -244,7 +243,7 @@ def _extreme(plain: Function, pick: Function, reduce: Function) -> Function:
     return choose
 
 
-def _sorted(values: Any, *, key: Any = None, reverse: bool = False) -> list[Any]:
+def _sorted(values: Iterable[Value], *, key: Function | None = None, reverse: bool = False) -> list[Value]:
     values = list(values)
     if key is not None or not depends(values) or any(map(np.ndim, values)):
         return sorted(values, key=key, reverse=reverse)
@@ -252,65 +251,68 @@ def _sorted(values: Any, *, key: Any = None, reverse: bool = False) -> list[Any]
     return ordered[::-1] if reverse else ordered
 
 
-BUILTINS: dict[str, Any] = {
+# The stand-ins for builtins, by name.
+BUILTINS: dict[str, Function] = {
     "max": _extreme(max, jnp.maximum, lambda values: jnp.max(_listed(values))),
     "min": _extreme(min, jnp.minimum, lambda values: jnp.min(_listed(values))),
     "sorted": _sorted,
 }
 
-_FACES: dict[Any, Any] = {
+# All stand-ins, by what they stand for.
+_STAND_INS: dict[Function, Function] = {
     **_NUMPY,
     **{f: _scalar(f) for f in _functions(math)},
     **{f: _scalar(f, _complex) for f in _functions(cmath)},
-    **{getattr(builtins, name): face for name, face in BUILTINS.items()},
+    **{getattr(builtins, name): function for name, function in BUILTINS.items()},
 }
+# The packages whose modules get a stand-in.
 _ROOTS = frozenset(["numpy", "math", "cmath", "random", "scipy"])
 
 
 class _Call:
-    """A function of NumPy that takes lists of traced numbers, and whose arrays can be written into."""
+    """A function of NumPy that also takes lists of traced numbers, and returns traced arrays."""
 
     def __init__(self, plain: Function) -> None:
         self._plain = plain
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        called = self._plain(*map(_joined, args), **{name: _joined(option) for name, option in options.items()})
-        return wrap(called)
+    def __call__(self, *args: Argument, **options: Argument) -> Tree:
+        return wrap(self._plain(*map(_joined, args), **{name: _joined(option) for name, option in options.items()}))
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Value:
         return getattr(self._plain, name)
 
 
-def _joined(value: Any) -> Any:
-    """Return nested lists of traced numbers as one array; NumPy finds arrays in a list itself."""
+def _joined(value: Argument) -> Argument:
+    """Return nested lists of traced numbers as one array; NumPy handles a list of arrays itself."""
     return stacked(value) if isinstance(value, (list, tuple)) and _are_numbers(value) else value
 
 
-def _are_numbers(values: Any) -> bool:
+def _are_numbers(values: Tree) -> bool:
     return all(_are_numbers(v) if isinstance(v, (list, tuple)) else not np.ndim(v) for v in values)
 
 
-class Face:
-    """A module, or a generator of random numbers, as traced code sees it."""
+class StandIn:
+    """The stand-in for a module or a random number generator: its attributes are stand-ins too."""
 
-    def __init__(self, plain: Any) -> None:
+    def __init__(self, plain: Value) -> None:
         self._plain = plain
 
-    def __getattr__(self, name: str) -> Any:
-        return faced(getattr(self._plain, name))
+    def __getattr__(self, name: str) -> Value:
+        return stand_in(getattr(self._plain, name))
 
 
-def faced(value: Any) -> Any:
-    """Return what stands for a value while tracing: the value itself in nearly every case."""
+def stand_in(value: Value) -> Value:
+    """Return the stand-in for a value while code is traced; nearly every value is its own."""
     if isinstance(value, ModuleType):
-        return Face(value) if value.__name__.partition(".")[0] in _ROOTS else value
+        return StandIn(value) if value.__name__.partition(".")[0] in _ROOTS else value
     if isinstance(value, _GENERATORS):
-        return Face(value)
+        return StandIn(value)
     if isinstance(getattr(value, "__self__", None), _GENERATORS):
         return _drawn(value)
     try:
-        face = _FACES.get(value, value) if callable(value) else value
+        found = _STAND_INS.get(value, value) if callable(value) else value
     except TypeError:
-        face = value
-    face = scientific(value) if face is value else face
-    return _Call(value) if face is value and isinstance(value, (np.ufunc, type(np.sum))) else face
+        # Not hashable.
+        found = value
+    found = scipy_stand_in(value) if found is value else found
+    return _Call(value) if found is value and isinstance(value, (np.ufunc, type(np.sum))) else found

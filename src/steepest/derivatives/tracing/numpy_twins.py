@@ -1,45 +1,45 @@
-"""Which function of JAX stands for which function of NumPy: the same name, or a row in a table here."""
+"""JAX's counterparts of NumPy's functions: the function of the same name, or a row in a table here."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from functools import partial
-from typing import Any
+from types import ModuleType
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-Function = Callable[..., Any]
+from steepest.types import Array, Function, Tree
 
 
-def _choose(index: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
+def _choose(index: Array, choices: Tree, out: None = None, mode: str = "raise") -> Array:
     if mode == "raise":
-        # JAX can't raise on values; a plain index is held to the bounds by NumPy here.
+        # JAX can't raise an error that depends on values, so NumPy checks the bounds here: the index is a plain array.
         np.choose(index, range(len(choices)))
         mode = "clip"
     return jnp.choose(jnp.asarray(index), list(choices), mode=mode)
 
 
-def _bincount(index: Any, weights: Any = None, minlength: int = 0) -> Any:
+def _bincount(index: Array, weights: Array = None, minlength: int = 0) -> Array:
     index = np.asarray(index)
     return jnp.bincount(index, weights, length=max(int(index.max(initial=-1)) + 1, minlength))
 
 
-def _compress(condition: Any, array: Any, axis: int | None = None) -> Any:
+def _compress(condition: Array, array: Array, axis: int | None = None) -> Array:
     return jnp.take(array, np.flatnonzero(condition), axis)
 
 
+# Functions that JAX lacks, or has under another name or with other arguments.
 FUNCTIONS: dict[Function, Function] = {
     np.bincount: _bincount,
     np.choose: _choose,
     np.compress: _compress,
     np.fix: jnp.trunc,
 }
-_HOMES: dict[str, Any] = {"numpy": jnp, "numpy.linalg": jnp.linalg, "numpy.fft": jnp.fft}
+_HOMES: dict[str, ModuleType] = {"numpy": jnp, "numpy.linalg": jnp.linalg, "numpy.fft": jnp.fft}
 
-# Functions that give a view of their first argument where they can.
+# Functions that return a view of their first argument if its memory layout allows.
 VIEWS = frozenset(
     [
         np.expand_dims,
@@ -58,28 +58,28 @@ VIEWS = frozenset(
 )
 
 
-def _copyto(target: Any, source: Any, casting: str = "same_kind", where: Any = True) -> None:
+def _copyto(target: Array, source: Array, casting: str = "same_kind", where: Array = True) -> None:
     target[...] = source if where is True else np.where(where, source, target)
 
 
-def _putmask(target: Any, mask: Any, values: Any) -> None:
+def _putmask(target: Array, mask: Array, values: Array) -> None:
     target[...] = np.where(mask, np.resize(values, target.shape), target)
 
 
-def _put(target: Any, index: Any, values: Any, mode: str = "raise") -> None:
+def _put(target: Array, index: Array, values: Array, mode: str = "raise") -> None:
     flat = np.ravel(target)
     flat[index] = values if np.ndim(values) == 0 else np.resize(values, np.shape(index))
     target[...] = np.reshape(flat, target.shape)
 
 
-def _fill_diagonal(target: Any, value: Any, wrap: bool = False) -> None:
+def _fill_diagonal(target: Array, value: Array, wrap: bool = False) -> None:
     if target.ndim != 2 or wrap:
         raise NotImplementedError("np.fill_diagonal is traced for matrices without wrap")
     index = np.arange(min(target.shape))
     target[index, index] = value if np.ndim(value) == 0 else np.resize(value, index.shape)
 
 
-# Functions that write into their first argument, by what an array can do itself.
+# Functions that write into their first argument, written with the operations of `Traced`.
 WRITERS: dict[Function, Function] = {
     np.copyto: _copyto,
     np.putmask: _putmask,
@@ -88,17 +88,17 @@ WRITERS: dict[Function, Function] = {
 }
 
 
-def _where_not_zero(x: Any, at_zero: float, elsewhere: Function) -> Any:
-    # The branch not taken must be finite, or its derivative spoils that of the other.
+def _where_not_zero(x: Array, at_zero: float, elsewhere: Function) -> Array:
+    # Both branches must be finite: `where` multiplies the derivative of the other branch by 0, and 0 · inf is NaN.
     return jnp.where(x == 0, at_zero, elsewhere(jnp.where(x == 0, 1.0, x)))
 
 
-def _huber(delta: Any, r: Any) -> Any:
+def _huber(delta: Array, r: Array) -> Array:
     size = jnp.abs(r)
     return jnp.where(size <= delta, r**2 / 2, delta * (size - delta / 2))
 
 
-# Functions of SciPy that JAX has under another name or not at all, and that are plain formulas.
+# Functions of SciPy that JAX has under another name, or lacks although they are simple formulas.
 SPECIAL: dict[str, Function] = {
     "cosm1": lambda x: -2 * jnp.sin(x / 2) ** 2,
     "exp10": lambda x: jnp.exp(x * jnp.log(10.0)),
@@ -114,7 +114,7 @@ SPECIAL: dict[str, Function] = {
 
 
 def ufunc_twin(ufunc: np.ufunc, method: str = "__call__") -> Function | None:
-    """Return JAX's counterpart of a ufunc of NumPy or SciPy, or of its `reduce`, `at` and the like."""
+    """Return JAX's counterpart of a ufunc of NumPy or SciPy, or of its method (`reduce`, `at` and others)."""
     twin = _called(ufunc)
     if method == "__call__" or twin is None:
         return twin
@@ -133,7 +133,8 @@ def _called(ufunc: np.ufunc) -> Function | None:
 
 
 def function_twin(function: Function) -> Function | None:
-    """Return JAX's counterpart of a function that NumPy dispatches."""
+    """Return JAX's counterpart of a function that NumPy passes to `__array_function__`."""
     if function in FUNCTIONS:
         return FUNCTIONS[function]
-    return getattr(_HOMES.get(getattr(function, "__module__", "")), function.__name__, None)
+    home = _HOMES.get(getattr(function, "__module__", ""))
+    return getattr(home, function.__name__, None)

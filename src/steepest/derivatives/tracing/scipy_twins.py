@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from importlib import import_module
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.derivatives.tracing.tracer import apply, depends, unwrap
+from steepest.derivatives.tracing.tracer import Argument, apply, depends, unwrap
+from steepest.types import Array, Function
 
-Function = Callable[..., Any]
 
-
-def _eigvalsh(a: Any, b: None = None, *, lower: bool = True, **options: Any) -> Any:
+def _eigvalsh(a: Array, b: None = None, *, lower: bool = True, **options: Argument) -> Array:
     return jax.scipy.linalg.eigh(a, b, lower=lower, eigvals_only=True, **options)
 
 
-def _svdvals(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
+def _svdvals(a: Array, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     return jnp.linalg.svd(a, compute_uv=False)
 
 
-def _lstsq(a: Any, b: Any, cond: float | None = None) -> Any:
+def _lstsq(a: Array, b: Array, cond: float | None = None) -> Array:
     return jnp.linalg.lstsq(a, b, rcond=cond)
 
 
-# SciPy's modules and the JAX modules with functions of the same names; below, those whose names or arguments differ.
+# SciPy's modules, and JAX's modules that have functions with the same names. Functions whose names or arguments differ
+# are in the table below.
 _HOMES = {"scipy.special": "jax.scipy.special", "scipy.linalg": "jax.scipy.linalg", "scipy.fft": "jax.numpy.fft"}
-_OTHERWISE: dict[str, Function] = {
+_DIFFERENT: dict[str, Function] = {
     "scipy.linalg.eigvalsh": _eigvalsh,
     "scipy.linalg.lstsq": _lstsq,
     "scipy.linalg.norm": jnp.linalg.norm,
@@ -39,8 +37,8 @@ _OTHERWISE: dict[str, Function] = {
 }
 
 
-def scientific(value: Any) -> Any:
-    """Return the face of what comes from SciPy and has a counterpart in JAX, anything else as it is."""
+def scipy_stand_in(value: Argument) -> Argument:
+    """Return the stand-in for an object of SciPy that has a counterpart in JAX; other values are unchanged."""
     module = getattr(value if callable(value) else type(value), "__module__", None) or ""
     if not module.startswith("scipy."):
         return value
@@ -49,19 +47,21 @@ def scientific(value: Any) -> Any:
     if module.startswith("scipy.stats."):
         return _distribution(value)
     twin = _twin(value, module)
-    return value if twin is None else _served(value, twin)
+    return value if twin is None else _dispatching(value, twin)
 
 
-def _twin(function: Any, module: str) -> Function | None:
+def _twin(function: Argument, module: str) -> Function | None:
     name = getattr(function, "__name__", "")
     for home, counterpart in _HOMES.items():
         if module.startswith(home) and getattr(sys.modules[home], name, None) is function:
-            return _OTHERWISE.get(f"{home}.{name}") or getattr(import_module(counterpart), name, None)
+            return _DIFFERENT.get(f"{home}.{name}") or getattr(import_module(counterpart), name, None)
     return None
 
 
-def _served(function: Function, twin: Function) -> Function:
-    def call(*args: Any, **options: Any) -> Any:
+def _dispatching(function: Function, twin: Function) -> Function:
+    """Return a function that calls JAX's counterpart if an argument depends on the point, and SciPy's otherwise."""
+
+    def call(*args: Argument, **options: Argument) -> Array:
         if depends(args) or depends(options):
             return apply(function, twin, args, options)
         return function(*args, **options)
@@ -69,7 +69,7 @@ def _served(function: Function, twin: Function) -> Function:
     return call
 
 
-def _distribution(value: Any) -> Any:
+def _distribution(value: Argument) -> Argument:
     name = getattr(value, "name", None) or type(value).__name__.removesuffix("_gen")
     stats = import_module("jax.scipy.stats")
     if getattr(sys.modules["scipy.stats"], name, None) is not value or not hasattr(stats, name):
@@ -80,53 +80,53 @@ def _distribution(value: Any) -> Any:
 class Distribution:
     """A distribution of `scipy.stats`, with the densities and probabilities that JAX has."""
 
-    def __init__(self, plain: Any, twin: Any) -> None:
+    def __init__(self, plain: Argument, twin: Argument) -> None:
         self._plain, self._twin = plain, twin
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
+    def __call__(self, *args: Argument, **options: Argument) -> Argument:
         return self._plain(*args, **options)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Argument:
         plain, twin = getattr(self._plain, name), getattr(self._twin, name, None)
-        return plain if twin is None else _served(plain, twin)
+        return plain if twin is None else _dispatching(plain, twin)
 
 
 class Sparse:
-    """A sparse matrix that the code closes over, with its products with what depends on the point."""
+    """A sparse matrix that the code closes over; its products take values that depend on the point."""
 
-    # NumPy then leaves `x @ S` to the matrix.
+    # Makes NumPy leave `x @ S` to the matrix.
     __array_ufunc__ = None
 
-    def __init__(self, plain: Any) -> None:
+    def __init__(self, plain: Argument) -> None:
         self._plain = plain
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Argument:
         return getattr(self._plain, name)
 
     @property
-    def T(self) -> Any:  # noqa: N802
+    def T(self) -> Sparse:  # noqa: N802
         return Sparse(self._plain.T)
 
-    def __matmul__(self, other: Any) -> Any:
+    def __matmul__(self, other: Array) -> Array:
         return apply(self._plain.__matmul__, self._product, (other,), {})
 
-    def __rmatmul__(self, other: Any) -> Any:
+    def __rmatmul__(self, other: Array) -> Array:
         return np.transpose(Sparse(self._plain.T) @ np.transpose(other))
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Array) -> Argument:
         if np.ndim(other) and hasattr(self._plain, "todense") and type(self._plain).__name__.endswith("_matrix"):
             return self @ other
-        return NotImplemented if depends(other) else scientific(self._plain * unwrap(other))
+        return NotImplemented if depends(other) else scipy_stand_in(self._plain * unwrap(other))
 
-    def __rmul__(self, other: Any) -> Any:
-        return NotImplemented if depends(other) else scientific(unwrap(other) * self._plain)
+    def __rmul__(self, other: Array) -> Argument:
+        return NotImplemented if depends(other) else scipy_stand_in(unwrap(other) * self._plain)
 
-    def transpose(self) -> Any:
+    def transpose(self) -> Sparse:
         return self.T
 
     dot = __matmul__
 
-    def _product(self, other: Any) -> Any:
+    def _product(self, other: Array) -> Array:
         entries = self._plain.tocoo()
         rows, columns = entries.coords if hasattr(entries, "coords") else (entries.row, entries.col)
         weights = entries.data.reshape(-1, *[1] * (other.ndim - 1))

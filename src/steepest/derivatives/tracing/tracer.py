@@ -1,110 +1,26 @@
-"""Plain NumPy code, traced by JAX: a stand-in for an array that routes NumPy's protocols to `jax.numpy`."""
+"""Traces of plain NumPy code by JAX: `Traced` stands in for an array and sends NumPy's calls to `jax.numpy`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import DTypeLike
 
-from steepest.derivatives.differences import EPS
+from steepest.derivatives.tracing.budget import Budget, Decisions, UntraceableError, branching, refuse
 from steepest.derivatives.tracing.numpy_twins import VIEWS, WRITERS, function_twin, ufunc_twin
+from steepest.types import Array, Function, Tree
 
-MOST_OPERATIONS = 30_000
-Function = Callable[..., Any]
-
-
-class UntraceableError(TypeError):
-    """The code does something with a traced value that would lose its derivative."""
+# An index, an option or an argument of NumPy: a slice, a number, an array, a tuple of them.
+Argument = Any
 
 
-class Budget:
-    """The account of one trace: operations so far, a refusal, and whether it seeded random numbers.
-
-    Operations are counted so that a Python loop over a million rows is left to plain calls. A
-    refusal is kept, because the user's code may catch the exception and go on without a derivative.
-    `precision` is the rounding of the coarsest type that the code asks for: the trace computes in doubles all the same.
-    """
-
-    spent = 0
-    refused = ""
-    seeded = False
-    precision = EPS
-
-    @classmethod
-    def renew(cls) -> None:
-        cls.spent, cls.refused, cls.seeded, cls.precision = 0, "", False, EPS
-
-    @classmethod
-    def ask(cls, dtype: Any) -> None:
-        """Remember that the code asks for a type of floating numbers."""
-        if dtype is not None and np.dtype(dtype).kind == "f" and np.dtype(dtype).itemsize < 8:
-            cls.precision = max(cls.precision, float(np.finfo(dtype).eps))
-
-    @classmethod
-    def settle(cls) -> None:
-        if cls.refused:
-            raise UntraceableError(cls.refused)
-
-    @classmethod
-    def spend(cls) -> None:
-        cls.spent += 1
-        if cls.spent > MOST_OPERATIONS:
-            refuse(f"the code makes more than {MOST_OPERATIONS:,} array operations, too many to compile")
-
-
-class Decisions:
-    """The answers to questions about traced values, `if x > 0`: as they fall, recorded, or as they fell before."""
-
-    answers: list[bool] | None = None
-    guards: list[Any] | None = None
-
-    @classmethod
-    @contextmanager
-    def recorded(cls) -> Iterator[list[bool]]:
-        """Record the answers of code that runs on numbers."""
-        cls.answers = []
-        try:
-            yield cls.answers
-        finally:
-            cls.answers = None
-
-    @classmethod
-    @contextmanager
-    def replayed(cls, answers: Sequence[bool]) -> Iterator[list[Any]]:
-        """Give code that is traced the answers that were recorded, and keep the questions."""
-        cls.answers, cls.guards = list(answers), []
-        try:
-            yield cls.guards
-        finally:
-            cls.answers = cls.guards = None
-
-    @classmethod
-    def answer(cls, value: Any) -> bool:
-        """Return whether a value is true."""
-        if cls.guards is not None:
-            if len(cls.guards) == len(cls.answers or ()):
-                refuse("the code asks other questions when it is traced")
-            cls.guards.append(jnp.asarray(value).reshape(()) != 0)
-            return (cls.answers or [])[len(cls.guards) - 1]
-        answer = bool(value)
-        if cls.answers is not None:
-            cls.answers.append(answer)
-        return answer
-
-
-def refuse(why: str) -> NoReturn:
-    """Raise, and remember it for code that catches the exception."""
-    Budget.refused = why
-    raise UntraceableError(why)
-
-
-def wrap(value: Any) -> Any:
-    """Return JAX arrays and plain arrays of floats as `Traced`, containers likewise, anything else as it is."""
+def wrap(value: Tree) -> Tree:
+    """Return arrays of JAX and of floats as `Traced`, also inside lists and tuples; other values are unchanged."""
     if isinstance(value, Traced):
         return value
     if isinstance(value, jax.Array) or (isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "fc"):
@@ -115,8 +31,8 @@ def wrap(value: Any) -> Any:
     return value
 
 
-def unwrap(value: Any) -> Any:
-    """Return what `wrap` wrapped; object arrays of traced scalars become one JAX array."""
+def unwrap(value: Tree) -> Tree:
+    """Undo `wrap`; object arrays of traced scalars become one JAX array."""
     if isinstance(value, Traced):
         return value.value
     if isinstance(value, np.ndarray):
@@ -126,13 +42,13 @@ def unwrap(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: unwrap(v) for key, v in value.items()}
     if callable(value) and not isinstance(value, type):
-        # JAX calls it back with arrays of its own, which NumPy code would not take.
+        # JAX calls it with its own arrays, which NumPy code can't use.
         return lambda *args, **options: unwrap(value(*map(wrap, args), **options))
     return value
 
 
-def depends(value: Any) -> bool:
-    """Tell whether JAX follows a value, or any value in a container."""
+def depends(value: Tree) -> bool:
+    """Tell whether a value, or any value in a container, depends on the point: then it is an array of JAX."""
     if isinstance(value, Traced):
         return isinstance(value.value, jax.Array)
     if isinstance(value, jax.Array):
@@ -144,30 +60,20 @@ def depends(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and any(map(depends, value))
 
 
-def stack(value: Any) -> Any:
-    """Turn nested lists of traced and plain numbers into one JAX array."""
+def stack(value: Tree) -> Array:
+    """Return nested lists of traced and plain numbers as one JAX array."""
     if isinstance(value, (list, tuple)):
         return jnp.stack([jnp.asarray(stack(v)) for v in value]) if len(value) else jnp.zeros(0)
     return unwrap(value)
 
 
-def stacked(value: Any) -> Any:
-    """Return a list with traced values in it as one array, anything else as it is."""
+def stacked(value: Tree) -> Tree:
+    """Return a list that contains traced values as one array; other values are unchanged."""
     return wrap(stack(value)) if isinstance(value, (list, tuple)) and depends(value) else value
 
 
-@contextmanager
-def branching() -> Iterator[None]:
-    """Remember where JAX has to know a value to go on, for code that catches the exception."""
-    try:
-        yield
-    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):
-        Budget.refused = Budget.refused or "the code branches on values"
-        raise
-
-
-def apply(plain: Function, twin: Function | None, args: Any, options: dict[str, Any]) -> Any:
-    """Compute with JAX's counterpart what depends on the point, and with NumPy itself what does not."""
+def apply(plain: Function, twin: Function | None, args: Argument, options: dict[str, Argument]) -> Tree:
+    """Call JAX's counterpart if an argument depends on the point, and NumPy's own function otherwise."""
     Budget.spend()
     args, options = unwrap(tuple(args)), unwrap(options)
     if not (depends(args) or depends(options)):
@@ -181,11 +87,12 @@ def apply(plain: Function, twin: Function | None, args: Any, options: dict[str, 
         except UntraceableError:
             raise
         except TypeError:
-            # JAX refuses lists of numbers where NumPy takes them as arrays.
+            # JAX refuses lists of numbers, which NumPy takes as arrays.
             return wrap(twin(*map(_arrays, args), **{name: _arrays(option) for name, option in options.items()}))
 
 
-def _arrays(argument: Any) -> Any:
+def _arrays(argument: Argument) -> Argument:
+    """Return a list of numbers as an array, and a list of arrays as JAX arrays."""
     if not isinstance(argument, (list, tuple)):
         return argument
     if any(isinstance(v, (jax.Array, np.ndarray)) and v.ndim for v in argument):
@@ -193,8 +100,8 @@ def _arrays(argument: Any) -> Any:
     return jnp.asarray(stack(argument)) if isinstance(argument, list) else argument
 
 
-def written(array: Any, index: Any, new: Any) -> Any:
-    """Return an array with new values at an index, of JAX as soon as one of them depends on the point."""
+def written(array: Array, index: Argument, new: Array) -> Array:
+    """Return a copy of an array with new values at an index: JAX's own if anything depends on the point."""
     if depends(array) or depends(index) or depends(new):
         return jnp.asarray(array).at[index].set(new)
     changed = array.copy()
@@ -202,25 +109,36 @@ def written(array: Any, index: Any, new: Any) -> Any:
     return changed
 
 
-# The index of a view that was reshaped or transposed; None would be an index to NumPy.
+# The `index` of a view that was made by reshaping or transposing. It is not None, since that is an index in NumPy.
 _NO_INDEX = object()
 
 
 class _Lens(NamedTuple):
-    """A view of another array: that array, how to read it, and the index."""
+    """How a view reads and writes the array behind it.
+
+    Attributes
+    ----------
+    base : Traced
+        The array behind it.
+    read : callable
+        Returns the view of an array like the base.
+    index : argument
+        The index that made the view, or `_NO_INDEX`.
+    """
 
     base: Traced
     read: Function
-    index: Any
+    index: Argument
 
-    def write(self, new: Any) -> None:
+    def write(self, new: Array) -> None:
+        """Write new values through the view into the base."""
         whole = self.base.value
-        where = self.read(np.arange(whole.size).reshape(whole.shape))
-        self.base.value = written(whole.reshape(-1), where, new).reshape(whole.shape)
+        places = self.read(np.arange(whole.size).reshape(whole.shape))
+        self.base.value = written(whole.reshape(-1), places, new).reshape(whole.shape)
 
 
 def _forbidden(name: str, what: str) -> Function:
-    def stop(self: Traced, *args: Any, **options: Any) -> Any:
+    def stop(self: Traced, *args: Argument, **options: Argument) -> Array:
         if not depends(self):
             return getattr(self.value, name)(*args, **options)
         return refuse(f"{what} of a traced value would lose its derivative")
@@ -228,7 +146,8 @@ def _forbidden(name: str, what: str) -> Function:
     return stop
 
 
-def _operand(self: Traced, other: Any) -> tuple[Any, Any]:
+def _operands(self: Traced, other: Tree) -> tuple[Array, Array]:
+    """Return both operands as plain arrays, or both as JAX arrays."""
     Budget.spend()
     if isinstance(other, (list, tuple)):
         other = stack(other) if depends(other) else np.asarray(other)
@@ -237,10 +156,10 @@ def _operand(self: Traced, other: Any) -> tuple[Any, Any]:
 
 
 def _binary(name: str) -> Function:
-    def operate(self: Traced, other: Any) -> Any:
+    def operate(self: Traced, other: Tree) -> Tree:
         if getattr(type(other), "__array_ufunc__", True) is None:
             return NotImplemented
-        value, other = _operand(self, other)
+        value, other = _operands(self, other)
         result = getattr(value, name)(other)
         return result if result is NotImplemented else wrap(result)
 
@@ -248,8 +167,8 @@ def _binary(name: str) -> Function:
 
 
 def _in_place(name: str) -> Function:
-    def operate(self: Traced, other: Any) -> Any:
-        value, other = _operand(self, other)
+    def operate(self: Traced, other: Tree) -> Array:
+        value, other = _operands(self, other)
         changed = getattr(value, name)(other)
         if not self.ndim:
             return wrap(changed)
@@ -259,60 +178,69 @@ def _in_place(name: str) -> Function:
     return operate
 
 
-class Traced:
-    """An array whose operations are recorded by JAX while NumPy code runs on it.
+def _unary(name: str) -> Function:
+    return lambda self: wrap(getattr(self.value, name)())
 
-    Whatever would turn it into a plain number (`int`, `item`, `tolist`, text) raises
-    `UntraceableError`: a derivative is never lost silently. An array that the code makes and may
-    write into is one too, and holds a plain array as long as nothing in it depends on the point.
+
+def _by_numpy(function: Function) -> Function:
+    return lambda self: function(self)
+
+
+class Traced:
+    """An array whose operations JAX records while NumPy code runs on it.
+
+    Anything that would turn it into a plain number (`int`, `item`, `tolist`, text) raises
+    `UntraceableError`: a derivative is never lost silently. The arrays that the code makes are traced
+    too, since it may write into them; they hold plain arrays until something in them depends on the point.
     """
 
-    __slots__ = ("_lens", "_seen", "_value")
+    __slots__ = ("_base_value", "_lens", "_value")
 
-    def __init__(self, value: Any, lens: _Lens | None = None) -> None:
+    def __init__(self, value: Array, lens: _Lens | None = None) -> None:
         self._value, self._lens = value, lens
-        self._seen = lens.base.value if lens else None
+        # The value of the base that `_value` was read from.
+        self._base_value = lens.base.value if lens else None
 
     @property
-    def value(self) -> Any:
-        """The array of JAX or NumPy that this stands for; a view reads it anew where its base has changed."""
-        if self._lens and self._lens.base.value is not self._seen:
-            self._seen = self._lens.base.value
-            self._value = self._lens.read(self._seen)
+    def value(self) -> Array:
+        """The array of JAX or NumPy that this stands for; a view reads it again after its base has changed."""
+        if self._lens and self._lens.base.value is not self._base_value:
+            self._base_value = self._lens.base.value
+            self._value = self._lens.read(self._base_value)
         return self._value
 
     @value.setter
-    def value(self, new: Any) -> None:
+    def value(self, new: Array) -> None:
         if self._lens:
             self._lens.write(new)
         else:
             self._value = new
 
     @property  # type: ignore[misc]
-    def __class__(self) -> Any:
-        # For `isinstance`: code that asks then takes the branch that it takes with NumPy.
+    def __class__(self) -> type:
+        # Read by `isinstance`: code that calls it takes the same branch as with NumPy.
         return np.ndarray if self.ndim else self.dtype.type
 
     def __repr__(self) -> str:
         return f"Traced(shape={self.shape})"
 
-    def __jax_array__(self) -> Any:
+    def __jax_array__(self) -> Array:
         return jnp.asarray(self.value)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Tree, **options: Argument) -> Tree:
         if method == "at":
-            return _add_at(ufunc, *inputs)
+            return _at(ufunc, *inputs)
         out, where = options.pop("out", None), options.get("where", True)
         if options.get("dtype") is not None and np.dtype(options["dtype"]).kind not in "fc":
             refuse(f"dtype={options['dtype']} of {ufunc.__name__} would lose the derivative")
-        Budget.ask(options.pop("dtype", None))
+        Budget.note_type(options.pop("dtype", None))
         if method == "__call__" and options.pop("where", True) is not True:
             return _masked(ufunc, inputs, out, where)
         plain = ufunc if method == "__call__" else getattr(ufunc, method)
         result = apply(plain, ufunc_twin(ufunc, method), map(stacked, inputs), options)
         return result if out is None else _target(out, ufunc).store(result)
 
-    def __array_function__(self, func: Function, types: Any, args: tuple, options: dict[str, Any]) -> Any:
+    def __array_function__(self, func: Function, types: Argument, args: tuple, options: dict[str, Argument]) -> Tree:
         options = {name: option for name, option in options.items() if option is not np._NoValue}
         if func in WRITERS:
             return WRITERS[func](_target(args[:1], func), *args[1:], **options)
@@ -325,30 +253,30 @@ class Traced:
         result = apply(func, twin, args, options)
         return result if out is None else _target((out,), func).store(result)
 
-    def view_by(self, look: Function, index: Any = _NO_INDEX) -> Any:
-        """Return what a look at this array gives: a view of it where NumPy would give one, else a copy."""
+    def view_by(self, read: Function, index: Argument = _NO_INDEX) -> Tree:
+        """Return what `read` makes of this array: a view of it if NumPy would return a view, else a copy."""
         Budget.spend()
         shadow = self.shadow()
-        # JAX clamps an index that is out of bounds; NumPy raises here, and so must this.
-        seen = look(shadow)
-        found = look(self.value)
-        if np.ndim(seen) and np.may_share_memory(seen, shadow):
-            return Traced(found, _Lens(self, look, index))
-        return wrap(found)
+        # This raises if the index is out of bounds, as NumPy must; JAX would clamp it.
+        plain = read(shadow)
+        result = read(self.value)
+        if np.ndim(plain) and np.may_share_memory(plain, shadow):
+            return Traced(result, _Lens(self, read, index))
+        return wrap(result)
 
     def shadow(self) -> np.ndarray:
-        """Return a plain array that lies in memory as this one does in NumPy: NumPy tells what is a view of it."""
+        """Return a plain array with the memory layout that this one has in NumPy: it shows which reads are views."""
         return self._lens.read(self._lens.base.shadow()) if self._lens else np.empty(self.shape, bool)
 
-    def store(self, new: Any) -> Traced:
-        """Write new values over all of this array, as `out=` and `+=` do."""
+    def store(self, new: Array) -> Traced:
+        """Overwrite the whole array, as `out=` and `+=` do."""
         if np.broadcast_shapes(np.shape(new), self.shape) != self.shape:
             raise ValueError(f"cannot write in place: shape {np.shape(new)} does not fit {self.shape}")
         self[...] = new
         return self
 
-    def __getitem__(self, index: Any) -> Any:
-        index = _listless(index)
+    def __getitem__(self, index: Argument) -> Tree:
+        index = _without_lists(index)
         if depends(index):
             Budget.spend()
             with branching():
@@ -356,17 +284,17 @@ class Traced:
         index = unwrap(index)
         return self.view_by(lambda array: array[index], index)
 
-    def __setitem__(self, index: Any, new: Any) -> None:
+    def __setitem__(self, index: Argument, new: Tree) -> None:
         Budget.spend()
-        index = unwrap(_listless(index))
+        index = unwrap(_without_lists(index))
         if isinstance(new, Traced) and new._lens and new._lens.base is self and _same(new._lens.index, index):
-            # `y[1:] += 1` has written through the view already.
+            # `y[1:] += 1` has already written through the view.
             return
         new = unwrap(stacked(new))
         if self.dtype.kind not in "fc" and np.result_type(new).kind in "fc":
             refuse("a float written into an array of whole numbers loses its derivative")
         if not depends(index):
-            # JAX drops what is written out of bounds; NumPy raises, and so must this.
+            # This raises if the index is out of bounds, as NumPy must; JAX would write nothing.
             np.broadcast_to(False, self.shape)[index]
         if isinstance(index, jax.Array) and index.dtype == bool and not np.ndim(new):
             mask = index.reshape(index.shape + (1,) * (self.ndim - index.ndim))
@@ -375,7 +303,7 @@ class Traced:
         with branching():
             self.value = written(self.value, index, new)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Tree]:
         if not self.ndim:
             raise TypeError("iteration over a 0-d array")
         return (self[k] for k in range(len(self)))
@@ -389,7 +317,7 @@ class Traced:
         with branching():
             return Decisions.answer(self.value)
 
-    def __contains__(self, item: Any) -> bool:
+    def __contains__(self, item: Array) -> bool:
         return bool((self == item).any())
 
     def __hash__(self) -> int:
@@ -397,7 +325,7 @@ class Traced:
             raise TypeError("unhashable type: 'numpy.ndarray'")
         return refuse("a key made of a traced value would lose its derivative")
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Array:
         if name in _ATTRIBUTES:
             return wrap(getattr(self.value, name))
         if name in _METHODS:
@@ -406,82 +334,61 @@ class Traced:
             return getattr(self.value, name)
         ufunc = getattr(np, name, None)
         if isinstance(ufunc, np.ufunc):
-            # NumPy calls such a method on each element of an object array.
+            # A ufunc on an object array calls the method of that name on each element.
             return partial(ufunc, self)
         raise AttributeError(f"a traced array has no attribute {name!r}")
 
     @property
-    def T(self) -> Any:  # noqa: N802
+    def T(self) -> Array:  # noqa: N802
         return np.transpose(self)
 
     @property
-    def flat(self) -> Any:
+    def flat(self) -> Array:
         return np.ravel(self)
 
-    def reshape(self, *shape: Any, **options: Any) -> Any:
+    def reshape(self, *shape: Argument, **options: Argument) -> Array:
         return np.reshape(self, shape[0] if len(shape) == 1 else shape, **options)
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self, *axes: Argument) -> Array:
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
-    def astype(self, dtype: Any, **_: Any) -> Any:
+    def astype(self, dtype: DTypeLike, **_: Argument) -> Array:
         kind = np.dtype(dtype).kind
         if not depends(self):
             return wrap(self.value.astype(dtype))
         if self.dtype.kind in "fc" and kind not in "fc":
             refuse(f"astype({np.dtype(dtype)}) of a traced value would lose its derivative")
-        Budget.ask(dtype)
+        Budget.note_type(dtype)
         return Traced(self.value.astype(jnp.result_type(float) if kind == "f" else dtype))
 
-    def fill(self, value: Any) -> None:
+    def fill(self, value: Array) -> None:
         self[...] = value
 
-    def sort(self, axis: int = -1, **_: Any) -> None:
+    def sort(self, axis: int = -1, **_: Argument) -> None:
         self.store(np.sort(self, axis))
 
-    def partition(self, kth: Any, axis: int = -1, **_: Any) -> None:
+    def partition(self, kth: Argument, axis: int = -1, **_: Argument) -> None:
         self.store(np.partition(self, kth, axis))
 
-    def compress(self, condition: Any, axis: int | None = None) -> Any:
+    def compress(self, condition: Array, axis: int | None = None) -> Array:
         return np.compress(condition, self, axis)
 
-    def copy(self, *_: Any, **__: Any) -> Traced:
+    def copy(self, *_: Argument, **__: Argument) -> Traced:
         return Traced(self.value)
 
-    def flatten(self, *_: Any) -> Any:
+    __copy__ = __deepcopy__ = copy
+
+    def flatten(self, *_: Argument) -> Array:
         return np.ravel(self).copy()
 
-    def __copy__(self) -> Traced:
-        return self.copy()
-
-    def __deepcopy__(self, _: Any) -> Traced:
-        return self.copy()
-
-    def __neg__(self) -> Any:
-        return wrap(-self.value)
-
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Traced:
         return Traced(self.value)
 
-    def __abs__(self) -> Any:
-        return wrap(abs(self.value))
-
-    def __invert__(self) -> Any:
-        return wrap(~self.value)
-
-    def __round__(self, digits: int | None = None) -> Any:
+    def __round__(self, digits: int | None = None) -> Array:
         return np.round(self, digits or 0)
 
-    def __floor__(self) -> Any:
-        return np.floor(self)
 
-    def __ceil__(self) -> Any:
-        return np.ceil(self)
-
-    def __trunc__(self) -> Any:
-        return np.trunc(self)
-
-
+# Methods that return plain numbers or text, with their names in the error message.
 _FORBIDDEN = {
     "__float__": "float()",
     "__int__": "int()",
@@ -495,6 +402,10 @@ _FORBIDDEN = {
 }
 for _name, _what in _FORBIDDEN.items():
     setattr(Traced, _name, _forbidden(_name, _what))
+for _name in ["neg", "abs", "invert"]:
+    setattr(Traced, f"__{_name}__", _unary(f"__{_name}__"))
+for _name in ["floor", "ceil", "trunc"]:
+    setattr(Traced, f"__{_name}__", _by_numpy(getattr(np, _name)))
 for _name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor"]:
     for _side in ("", "r"):
         setattr(Traced, f"__{_side}{_name}__", _binary(f"__{_side}{_name}__"))
@@ -504,7 +415,7 @@ for _name in ["lt", "le", "gt", "ge", "eq", "ne"]:
     setattr(Traced, f"__{_name}__", _binary(f"__{_name}__"))
 
 _ATTRIBUTES = frozenset(["shape", "ndim", "size", "dtype", "mT", "real", "imag"])
-# Methods that are the function of NumPy with the array as its first argument.
+# Methods that do the same as the NumPy function with this name.
 _METHODS = frozenset(
     name
     for name in dir(np.ndarray)
@@ -512,27 +423,29 @@ _METHODS = frozenset(
 )
 
 
-def _listless(index: Any) -> Any:
-    """Return an index with arrays where NumPy allows lists and JAX does not."""
+def _without_lists(index: Argument) -> Argument:
+    """Return an index with its lists as arrays: NumPy allows lists in an index and JAX does not."""
     if isinstance(index, list):
         return index if depends(index) else np.asarray(index)
-    return tuple(map(_listless, index)) if isinstance(index, tuple) else index
+    return tuple(map(_without_lists, index)) if isinstance(index, tuple) else index
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: Argument, other: Argument) -> bool:
     """Tell whether two indices of slices and numbers are the same."""
     return repr(one) == repr(other)
 
 
-def _target(out: tuple[Any, ...], function: Any) -> Traced:
-    """Return the array that a function is to write into."""
+def _target(out: tuple[Tree, ...], function: Function) -> Traced:
+    """Return the array that a function writes into, or refuse the trace if it is not traced."""
     if len(out) != 1 or not isinstance(out[0], Traced):
         refuse(f"{function.__name__} can write only into an array that the function makes")
     return out[0]
 
 
-def _add_at(ufunc: np.ufunc, target: Any, *rest: Any) -> None:
-    def plain(array: np.ndarray, *rest: Any) -> np.ndarray:
+def _at(ufunc: np.ufunc, target: Tree, *rest: Tree) -> None:
+    """Call `ufunc.at` on an array that the function makes."""
+
+    def plain(array: np.ndarray, *rest: Array) -> np.ndarray:
         array = array.copy()
         ufunc.at(array, *rest)
         return array
@@ -540,10 +453,10 @@ def _add_at(ufunc: np.ufunc, target: Any, *rest: Any) -> None:
     _target((target,), ufunc).store(apply(plain, ufunc_twin(ufunc, "at"), (target, *rest), {}))
 
 
-def _masked(ufunc: np.ufunc, inputs: Any, out: Any, where: Any) -> Any:
-    """Call a ufunc where a mask is true and keep what stood in `out` elsewhere."""
+def _masked(ufunc: np.ufunc, inputs: tuple[Tree, ...], out: tuple[Tree, ...] | None, where: Array) -> Traced:
+    """Call a ufunc where a mask is true, and leave `out` unchanged elsewhere."""
     if out is None:
-        refuse(f"{ufunc.__name__} with where= and no out= leaves values to chance")
+        refuse(f"{ufunc.__name__} with where= and no out= leaves the other values undefined")
     target = _target(out, ufunc)
-    # Elsewhere the arguments are 1/2, which nearly every function takes: the derivative there must be finite.
+    # Elsewhere the arguments are 1/2, which is in the domain of nearly every function: its derivative must be finite.
     return target.store(np.where(where, ufunc(*(np.where(where, x, 0.5) for x in inputs)), target))

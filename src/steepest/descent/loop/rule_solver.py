@@ -21,6 +21,7 @@ from steepest.derivatives.compiled import Slope, shared
 from steepest.derivatives.differences import least_size
 from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.precision import compiled_code
+from steepest.descent.ending import Ending
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.loop import PATH_ROWS, advance, begin_of, chunk_of
 from steepest.descent.loop.solver import Status
@@ -74,6 +75,7 @@ class RuleSolver:
 
     noise = 0.0
     rises = False
+    ending: Ending | None = None
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
@@ -85,11 +87,11 @@ class RuleSolver:
         self.least = least_size(start)
         self._recorded: list[np.ndarray] = []
         # A table of sizes stands in for the user's function, which must not enter the cache key.
-        self.bare = Rules(rules.direction, None, tabled=True) if rules.tabled else rules
+        self.bare = rules.for_loop()
         value, gradient = self.first(start)
         with compiled_code():
             here = (self.bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1), box)
-            packed = self._begun(*here) if rules.optax and objective.compiled else _begin(*here)
+            packed = self._begun(*here) if rules.direction.evaluates and objective.compiled else _begin(*here)
             if objective.updates > 1:
                 # Only the updates of an epoch, each on its batch, may teach the direction.
                 packed = _unlearned(self.bare, packed)
@@ -116,7 +118,7 @@ class RuleSolver:
             value, gradient = self.objective.slope(start)
             return value, self.mended(start, value, gradient)
         except OutOfTime:
-            return self.objective.begun, np.full(start.size, np.nan)
+            return self.objective.start_value, np.full(start.size, np.nan)
 
     def arrays(self) -> list[np.ndarray]:
         """Return the state as arrays that a file can hold."""
@@ -170,14 +172,14 @@ class RuleSolver:
     @property
     def capacity(self) -> int:
         rows = 2**20 // (len(COLUMNS) + self.start.size) // self.width
-        if self.rules.tabled:
+        if self.rules.step.tabled:
             rows = min(rows, MOST_TABLED // self.objective.updates)
-        return int(np.clip(rows, 1 if self.rules.tabled else 16, 256 if self.rules.searches else 4096))
+        return int(np.clip(rows, 1 if self.rules.step.tabled else 16, 256 if self.rules.searches else 4096))
 
     def limits(self, rows: int, evaluations: int, k: int, count: int, together: int = 1) -> tuple[np.ndarray, Any]:
         """Return the limits of a chunk of `count` rows that begins with row k, as compiled code takes them."""
         sizes: Any = ()
-        if self.rules.tabled:
+        if self.rules.step.tabled:
             updates = self.objective.updates
             sizes = np.resize(self.rules.step.table(k * updates, count * updates + 1), self.capacity * updates + 1)
         numbers = [rows, evaluations, self.tolerance, self.sign, together, self.objective.relative_noise]

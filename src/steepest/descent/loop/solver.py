@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.objective import Objective
+from steepest.descent.ending import Ending
 from steepest.descent.loop.bound import Bound
 from steepest.types import Json
 
@@ -78,6 +79,8 @@ class Solver(Protocol):
         How far rounding may move the value, if the value itself does not show it.
     gaps : int
         At how many points the gradient had to be computed by differences.
+    ending : Ending or None
+        How the run ended, if the solver itself knows that there is no more to do.
     """
 
     objective: Objective
@@ -87,6 +90,7 @@ class Solver(Protocol):
     tolerance: float
     noise: float
     gaps: int
+    ending: Ending | None
 
     @property
     def status(self) -> Status:

@@ -134,7 +134,7 @@ def unpack(rules: Rules, packed: Packed) -> State:
     """Return the state that was packed, with its memory and its whole numbers."""
     state, others = packed.state, iter(packed.others)
     whole = {name: getattr(state, name).astype(int) for name in _WHOLE}
-    layout = jax.eval_shape(rules.remembered, state.x)
+    layout = jax.eval_shape(rules.memory_layout, state.x)
     leaves, first = [], len(_SCALARS) + len(_VECTORS) * packed.size
     for leaf in jax.tree.leaves(layout):
         if _is_real(leaf):

@@ -12,6 +12,7 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.objective import Objective
+from steepest.descent.ending import Ending
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.rule_solver import CHUNK_SECONDS
 from steepest.descent.loop.solver import Status
@@ -76,6 +77,7 @@ class LeastSquaresSolver:
     """
 
     rises = False
+    ending: Ending | None = None
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
@@ -85,7 +87,8 @@ class LeastSquaresSolver:
         self.tolerance, self.start = tolerance, start
         self.residuals = residuals
         self._recorded: list[np.ndarray] = []
-        self.rule: LevenbergMarquardt = rules.direction
+        assert isinstance(rules.direction, LevenbergMarquardt)
+        self.rule = rules.direction
         self.gaps = 0
         self.hessian: Hessian | None = None
         self.x, self.triangle = start, self.look(start)

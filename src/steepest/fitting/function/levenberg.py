@@ -9,6 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from steepest.derivatives.differences import EPS
+from steepest.rules.directions.direction import Direction
+from steepest.rules.steps.step import StepSize
 
 MOST_SEARCHED = 30
 # How many times eps what is exactly singular may come out by a QR decomposition of many rows.
@@ -16,7 +18,7 @@ ROUNDED = 8.0
 
 
 @dataclass(frozen=True)
-class LevenbergMarquardt:
+class LevenbergMarquardt(Direction):
     """The step p with the least ‖ρ + J p‖ among those with ‖D p‖ ≤ Δ.
 
     (JᵀJ + μ D²) p = -Jᵀρ, with μ = 0 where the Gauss-Newton step is short enough. D holds the largest
@@ -41,7 +43,6 @@ class LevenbergMarquardt:
     """
 
     reach: float = 1.0
-    searches: ClassVar[bool] = True
 
     def next_region(self, region: float, step: Step, ratio: float, fall: float) -> float:
         """Return the next Δ, after a step that brought `ratio` of the fall that it foretold."""
@@ -50,6 +51,12 @@ class LevenbergMarquardt:
         # Where the parabola through the value, the slope and the new value is least.
         least = 0.5 if fall >= 0 else step.slope / (2 * (step.slope + fall))
         return float(np.clip(least, 0.1, 0.5)) * min(region, 10 * step.length)
+
+
+class TrustRegion(StepSize):
+    """The step size of `LevenbergMarquardt`: the solver itself tries steps, and shrinks Δ after one that fails."""
+
+    searches: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 
 from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.data.sparse.csr import is_sparse
-from steepest.derivatives.objective import Objective, leaves_of
-from steepest.derivatives.structure import Calling, Structure
+from steepest.derivatives.objective import Objective
+from steepest.derivatives.structure import Calling, Structure, leaves_of
 from steepest.descent.view import View
 from steepest.fitting.function.least_squares import undetermined
 from steepest.fitting.function.residuals import ModelResiduals, residuals_of

@@ -1,11 +1,10 @@
-"""The residuals of a model of the user's own, with their Jacobian: traced from NumPy code, or by differences."""
+"""The residuals of the user's own model, with their Jacobian: traced from NumPy code, or by differences."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,32 +14,60 @@ from steepest.data.batches import Layout
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.noise import noise_level
-from steepest.derivatives.objective import Objective, serve
+from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
+from steepest.descent.verdict.audit import Audit
 from steepest.fitting.function.least_squares import SAFELY, Bend, audit_squares, rounding
 from steepest.fitting.objective import SAMPLE_ROWS, Rows
-from steepest.models import Custom
+from steepest.models import Custom, Linear
 from steepest.models.losses import squared
 from steepest.models.penalties import L2
+from steepest.types import Array, Function, Tree
 
+# The most parameters for Levenberg-Marquardt. Chosen, not measured: a step decomposes a matrix over all of them, and
+# takes time by their cube.
 MOST_PARAMETERS = 200
-# How many multiplications an iteration may take before cheaper steps are chosen.
+# The most rows times squared parameters, which is the work of a QR decomposition, for Levenberg-Marquardt to be the
+# default. Chosen, not measured: 2**32 multiplications take seconds, and L-BFGS then has cheaper steps.
 MOST_WORK = 2**32
-# How many times rounding is drawn to see what it does to second derivatives.
+# How often rounding is drawn at random to see its effect on second derivatives. Chosen, not measured: more draws
+# estimate the error better, and each costs a Hessian.
 DRAWS = 4
-# How many times longer a step must be to be worth another try.
+# A difference is taken again if the best step is this many times longer. Chosen, not measured: up to there the first
+# step is nearly as good.
 FARTHER = 4.0
 
-Function = Callable[..., Any]
+# The arrays that traced code reads.
+Arrays = tuple[Array, ...]
 
 
 @dataclass
 class ModelResiduals:
-    """ρᵢ = √(wᵢ / Σw) (zᵢ - yᵢ), and a row √(λ/2) θ for each parameter under a ridge penalty.
+    """ρᵢ = √(wᵢ / Σw) (zᵢ - yᵢ), and √(λ/2) θⱼ for each parameter under a ridge penalty.
 
-    The squares add up to the objective of the fit. Rows are taken a block at a time, and only the
-    triangle of a QR decomposition is kept of them.
+    Their squares add up to the objective of the fit. Rows are processed a block at a time, and only the triangle of a
+    QR decomposition is stored.
+
+    Attributes
+    ----------
+    plain : callable
+        The residuals of all rows at a point, in NumPy.
+    start : array of shape (n,)
+        Where the parameters start.
+    size : float
+        ‖√(w / Σw) y‖, the length of the data.
+    rows : float
+        How many rows count: fewer than there are if weights differ.
+    ridge : float
+        λ.
+    precision : float
+        The relative rounding error of a prediction.
+    exact : _Exact or None
+        The traced model; None if it can't be traced.
+    gaps : int
+        At how many points J was computed by differences, because the exact one was not finite.
     """
 
     plain: Callable[[np.ndarray], np.ndarray]
@@ -54,15 +81,15 @@ class ModelResiduals:
 
     def triangle(self, x: np.ndarray) -> np.ndarray:
         """Return the R of a QR decomposition of [J ρ]; NaN where ρ is not finite."""
-        reduced: Any = np.empty((0, x.size + 1))
+        reduced = np.empty((0, x.size + 1))
         for columns in self.blocks(x):
             if not np.all(np.isfinite(columns)):
                 return np.full((1, x.size + 1), math.nan)
-            reduced = np.linalg.qr(np.vstack([reduced, columns]), mode="r")
+            reduced = np.asarray(np.linalg.qr(np.vstack([reduced, columns]), mode="r"))
         if self.ridge:
             root = math.sqrt(self.ridge / 2)
             rows = root * np.column_stack([np.eye(x.size), x])
-            reduced = np.linalg.qr(np.vstack([reduced, rows]), mode="r")
+            reduced = np.asarray(np.linalg.qr(np.vstack([reduced, rows]), mode="r"))
         return reduced
 
     @property
@@ -71,44 +98,46 @@ class ModelResiduals:
         return self.exact is not None
 
     def reach(self, effects: np.ndarray) -> np.ndarray:
-        """Return the step of a central difference, as a part of a parameter that has an effect of so much.
+        """Return the relative step of a central difference for each parameter.
 
-        Rounding of the data, over the step, and what the step squared leaves out err alike.
+        The step balances two errors: the rounding of the data divided by the step, and the truncation error, which
+        grows with the step squared. `effects` are the lengths of the columns of J, each times its parameter.
         """
-        above = np.fmax(1.0, self.size / np.fmax(effects, 1e-300))
-        return np.minimum(np.cbrt(3 * self.precision * above), 0.1)
+        data_over_effect = np.fmax(1.0, self.size / np.fmax(effects, 1e-300))
+        return np.minimum(np.cbrt(3 * self.precision * data_over_effect), 0.1)
 
     @property
     def cost(self) -> int:
-        """How many values of all rows an audit takes."""
+        """How many evaluations of all rows an audit takes."""
         size = self.start.size
         return 1 if self.traced else 3 * (2 * size + 1) + size * (size + 3) // 2 + 1
 
     def bend(self, x: np.ndarray) -> Bend | None:
-        """Return what the Hessian has beside JᵀJ, by differences where it can't be exact; None where not finite."""
+        """Return Σ ρᵢ ∇²ρᵢ, by differences if it can't be exact; None if it is not finite."""
         found = (self.exact.bend(x) if self.exact else None) or self.bend_by_differences(x)
         return found if all(np.all(np.isfinite(part)) for part in found) else None
 
     def bend_by_differences(self, x: np.ndarray) -> Bend:
-        """Return Σ ρᵢ ∇²ρᵢ by second differences along each pair of parameters, with errors."""
+        """Return Σ ρᵢ ∇²ρᵢ by second differences along each pair of parameters, with its errors."""
         fine, coarse = self.by_differences(x), self.by_differences(x, 2.0)
         here, size, scale = fine[:, -1], x.size, scale_of(x, self.start)
         part = self.reach(np.linalg.norm(fine[:, :-1], axis=0) * scale)
         steps = scale * part
-        moves = np.diag(steps)
-        once = [here @ self.tentative(x + move, here.size) for move in moves]
+        shifts = np.diag(steps)
+        once = [here @ self.tentative(x + shift, here.size) for shift in shifts]
         curved, length = np.zeros((size, size)), math.sqrt(here @ here)
         for j, k in zip(*np.triu_indices(size), strict=True):
-            twice = here @ self.tentative(x + moves[j] + moves[k], here.size)
+            twice = here @ self.tentative(x + shifts[j] + shifts[k], here.size)
             curved[j, k] = curved[k, j] = (twice - once[j] - once[k] + here @ here) / (steps[j] * steps[k])
         rounded = self.precision * length * (self.size + length) / math.sqrt(self.rows) / np.outer(steps, steps)
-        # Twice the step leaves out four times as much; what is left lies in no direction.
-        lacks = (coarse - fine)[:, :-1] / 3
-        slopes = np.abs(lacks.T @ here) + np.linalg.norm(lacks, axis=0) * length / math.sqrt(self.rows)
+        # Twice the step has four times the truncation error, so a third of the difference estimates that of J. Its
+        # product with ρ is the error of Jᵀρ; the second term is the size that a random error of that length would have.
+        truncation = (coarse - fine)[:, :-1] / 3
+        slopes = np.abs(truncation.T @ here) + np.linalg.norm(truncation, axis=0) * length / math.sqrt(self.rows)
         return Bend(curved, SAFELY * (np.add.outer(part, part) * np.abs(curved) + rounded), SAFELY * slopes)
 
     def blocks(self, x: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield [J ρ] for a block of rows after another."""
+        """Yield [J ρ], a block of rows at a time."""
         if self.exact is None:
             yield self.by_differences(x)
             return
@@ -119,7 +148,7 @@ class ModelResiduals:
         yield from blocks
 
     def by_differences(self, x: np.ndarray, longer: float = 1.0) -> np.ndarray:
-        """Return [J ρ] by central differences, of steps so many times longer than is best."""
+        """Return [J ρ] by central differences, with steps `longer` times the best ones."""
         residuals = self.plain(x)
         columns = np.empty((residuals.size, x.size + 1))
         columns[:, -1] = residuals
@@ -129,7 +158,7 @@ class ModelResiduals:
         least = self.reach(np.full(x.size, math.inf))
         for k in range(x.size):
             columns[:, k] = self.slope(x, residuals, k, least[k] * scale[k])
-        # Beside large data a short step of a parameter of little effect is lost in rounding.
+        # If a parameter has little effect on large data, a short step is lost in rounding: take a longer one.
         with np.errstate(over="ignore", invalid="ignore"):
             reach = self.reach(np.linalg.norm(columns[:, :-1], axis=0) * scale)
         for k in map(int, np.flatnonzero(reach > FARTHER * least)):
@@ -137,7 +166,7 @@ class ModelResiduals:
         return columns
 
     def slope(self, x: np.ndarray, residuals: np.ndarray, k: int, h: float) -> np.ndarray:
-        """Return a column of J by central differences, one-sided beside a wall."""
+        """Return column k of J by a central difference, or a one-sided one if the model is not finite on one side."""
         up, down = x.copy(), x.copy()
         up[k], down[k] = x[k] + h, x[k] - h
         above, below = self.tentative(up, residuals.size), self.tentative(down, residuals.size)
@@ -148,34 +177,46 @@ class ModelResiduals:
         return (above - below) / (up[k] - down[k]) if up[k] != down[k] else np.full(residuals.size, math.nan)
 
     def tentative(self, x: np.ndarray, rows: int) -> np.ndarray:
-        """Return the residuals near a point of interest, NaN where the model raises."""
+        """Return the residuals at a trial point, NaN if the model raises."""
         try:
             return self.plain(x)
-        except Exception:  # noqa: BLE001 - beyond a wall the user's function may raise anything
+        except Exception:  # noqa: BLE001 - outside its domain the user's function may raise anything
             return np.full(rows, math.nan)
 
 
 @dataclass(frozen=True)
 class _Exact:
-    """The traced model: Σ uᵢ (zᵢ - yᵢ) with its gradient, whose weights u pick what is wanted."""
+    """The traced model: the function Σ uᵢ (zᵢ - yᵢ) of θ and of weights u, with its gradient.
 
-    few: Compiled
-    closed: tuple[Any, ...]
-    blocks: list[tuple[Any, ...]]
+    Its gradient by u is z - y. Its Hessian by θ is Σ ρᵢ ∇²ρᵢ for u = √(w / Σw) ρ.
+
+    Attributes
+    ----------
+    traced : Compiled
+        That function, which reads (X, y, u) after the arrays in `closed`.
+    closed : tuple
+        The arrays that the model reads from its surroundings.
+    blocks : list of tuple
+        (X, y, √(w / Σw)) of each block of rows.
+    """
+
+    traced: Compiled
+    closed: Arrays
+    blocks: list[Arrays]
 
     def columns(self, x: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield [J ρ] for each block: by the weights the gradient is z - y."""
-        jitted = self.few.loop("residuals", lambda: _columns(self.few.pure))
+        """Yield [J ρ] for each block of rows."""
+        jitted = self.traced.loop("residuals", lambda: _columns(self.traced.pure))
         with compiled_code():
             for block in self.blocks:
                 yield np.asarray(jitted(x, self.closed, *block))
 
     def bend(self, x: np.ndarray) -> Bend | None:
-        """Return Σ ρᵢ ∇²ρᵢ and its error, or None where the code can't be differentiated twice.
+        """Return Σ ρᵢ ∇²ρᵢ and its error, or None if the code can't be differentiated twice.
 
-        The error is what comes out where rounding alone, drawn at random, stands in for ρ.
+        The error is the result with random rounding errors in place of ρ.
         """
-        jitted = self.few.loop("bend", lambda: _bend(self.few.pure))
+        jitted = self.traced.loop("bend", lambda: _bend(self.traced.pure))
         try:
             with compiled_code():
                 bend, *drawn = np.sum([jitted(x, self.closed, *block) for block in self.blocks], axis=0)
@@ -184,13 +225,14 @@ class _Exact:
         return Bend(bend, SAFELY * (np.linalg.norm(drawn, axis=0) + EPS * np.abs(bend)), np.zeros(x.size))
 
 
-def _errors(pure: Function, x: Any, closed: Any, X: Any, y: Any) -> Any:
+def _errors(pure: Function, x: Array, closed: Arrays, X: Array, y: Array) -> Array:
+    """Return z - y, which is the gradient by u."""
     return jax.grad(lambda u: pure(x, (*closed, X, y, u))[0])(jnp.zeros_like(y))
 
 
 def _columns(pure: Function) -> Function:
-    def columns(x: Any, closed: Any, X: Any, y: Any, root: Any) -> Any:
-        def residuals(x: Any) -> Any:
+    def columns(x: Array, closed: Arrays, X: Array, y: Array, root: Array) -> Array:
+        def residuals(x: Array) -> Array:
             return root * _errors(pure, x, closed, X, y)
 
         return jnp.column_stack([jax.jacfwd(residuals)(x), residuals(x)])
@@ -199,7 +241,7 @@ def _columns(pure: Function) -> Function:
 
 
 def _bend(pure: Function) -> Function:
-    def bend(x: Any, closed: Any, X: Any, y: Any, root: Any) -> Any:
+    def bend(x: Array, closed: Arrays, X: Array, y: Array, root: Array) -> Array:
         errors = _errors(pure, x, closed, X, y)
         drawn = jnp.sin(jnp.outer(jnp.arange(1.0, DRAWS + 1), jnp.arange(1.0, y.size + 1) ** 2))
         rounded = EPS * (jnp.abs(y) + jnp.abs(errors)) * drawn
@@ -210,16 +252,16 @@ def _bend(pure: Function) -> Function:
 
 
 def residuals_of(
-    function: Function, start: Any, rows: Rows, ridge: float, objective: Objective
+    function: Function, start: Tree, rows: Rows, ridge: float, objective: Objective
 ) -> tuple[ModelResiduals, Objective]:
-    """Serve the residuals of ``function(X, *parameters)``, traced where they can be.
+    """Serve the residuals of ``function(X, *parameters)``, traced if possible.
 
     Parameters
     ----------
     function : callable
         The user's model.
     start : dict
-        Where the parameters start; their layout.
+        Where the parameters start, by name.
     rows : Rows
         The data.
     ridge : float
@@ -230,37 +272,38 @@ def residuals_of(
     Returns
     -------
     ModelResiduals, Objective
-        The residuals, and the objective as they serve it.
+        The residuals, and the objective with the audit that they offer.
     """
     structure, x = Structure.of(start)
     X, y, weight = rows.first(rows.layout.rows)
     root = np.sqrt(weight / rows.mass)
 
-    def weighted(parameters: Any, X: Any, y: Any, u: Any) -> Any:
+    def weighted(parameters: Tree, X: Array, y: Array, u: Array) -> Array:
         return (u * (function(X, *parameters.values()) - y)).sum()
 
     def plain(x: np.ndarray) -> np.ndarray:
         z = precisely(lambda x: function(X, *structure.build(x).values()), x)
         return np.asarray(root * (z - y), dtype=float)
 
-    def look(at: np.ndarray) -> Any:
+    def audit(at: np.ndarray) -> Audit | None:
         return audit_squares(residuals, at, x)
 
     residuals = ModelResiduals(plain, x, float(np.linalg.norm(root * y)), float(1 / (root**4).sum()), ridge)
     sample = (*rows.first(SAMPLE_ROWS)[:2], 1.0 + 0.5 * np.sin(np.arange(min(SAMPLE_ROWS, len(y))) ** 2 + 1.0))
-    few = serve(weighted, Calling(structure, spread=False, args=sample), x)
-    if few.compiled is not None and len(few.arrays) >= len(sample):
-        closed = tuple(few.arrays[: len(few.arrays) - len(sample)])
-        residuals.exact = _Exact(few.compiled, closed, _blocks(rows))
-        return residuals, replace(objective, audit=look)
+    served = serve(weighted, Calling(structure, spread=False, args=sample), x)
+    # The model may have kept X, y or u as constants of its code; then it can't be evaluated for other rows.
+    if served.compiled is not None and len(served.arrays) >= len(sample):
+        closed = tuple(served.arrays[: len(served.arrays) - len(sample)])
+        residuals.exact = _Exact(served.compiled, closed, _blocks(rows))
+        return residuals, replace(objective, audit=audit)
     value = objective.value(x)
     usual = rounding(residuals, residuals.triangle(x), x) / SAFELY
     residuals.precision *= max(1.0, noise_level(objective.value, x, value) / usual)
-    why = f"central differences of residuals, as {few.why.split(', as ')[-1]}"
-    return residuals, replace(objective, kind="differences", why=why, cost=2 * x.size + 1, compiled=None, audit=look)
+    why = f"central differences of residuals, because {served.obstacle or served.why}"
+    return residuals, replace(objective, kind="differences", why=why, cost=2 * x.size + 1, compiled=None, audit=audit)
 
 
-def _blocks(rows: Rows) -> list[tuple[Any, ...]]:
+def _blocks(rows: Rows) -> list[Arrays]:
     layout: Layout = rows.layout
     root = np.sqrt(rows.weight / rows.mass)
     with compiled_code():
@@ -270,33 +313,33 @@ def _blocks(rows: Rows) -> list[tuple[Any, ...]]:
         ]
 
 
-def hindrance(model: Any, loss: Any, penalty: Any, parameters: int, batched: bool) -> str:
-    """Return why a fit can't go by its residuals, or nothing where it can.
+def hindrance(model: Custom | Linear, loss: Function, penalty: Function | None, parameters: int, batched: bool) -> str:
+    """Return why Levenberg-Marquardt can't fit a model, or "" if it can.
 
     Parameters
     ----------
-    model : model
-        What is fitted.
+    model : Custom or Linear
+        The model.
     loss, penalty : callable
-        What its predictions and its parameters cost.
+        The loss, and the penalty or None.
     parameters : int
-        How many there are.
+        How many parameters the model has.
     batched : bool
-        Whether an update sees only some rows.
+        Whether each update reads only a batch of the rows.
 
     Returns
     -------
     str
-        The end of a sentence, or nothing.
+        The end of a sentence, or "".
     """
     if not isinstance(model, Custom):
-        return "it is for functions of your own, and a linear model needs no such steps"
+        return "it is for functions of your own, and linear models have solvers of their own"
     if loss is not squared:
-        return "it is for the squared loss, whose square roots are residuals"
+        return "it is for the squared loss, which is a sum of squares"
     if penalty is not None and not isinstance(penalty, L2):
-        return "of the penalties only L2 is a sum of squares"
+        return "it needs a sum of squares, and of the penalties only L2 is one"
     if batched:
-        return "it needs all rows at once, without batch_size="
+        return "it needs all rows at once, and batch_size= splits them"
     if parameters > MOST_PARAMETERS:
         return f"it factors a matrix over all {parameters:,} parameters, and takes at most {MOST_PARAMETERS}"
     return ""

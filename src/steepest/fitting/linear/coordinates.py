@@ -1,27 +1,34 @@
-"""Other coordinates for the parameters of a linear model: the path changes, the answer does not."""
+"""Coordinates in which a linear model is well conditioned: they change the path of a descent, not its answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from steepest.data.sparse import csr
+from steepest.types import Array, Rows
 
+# The most columns for which "auto" whitens: it takes columns² numbers and rows x columns² multiplications, more than
+# many gradients on wide tables. Chosen, not measured: larger helps correlated columns, smaller saves the work.
 WIDEST_GRAM = 500
-BLOCK_ROWS, ABREAST = 4096, 64
+# Rows that are centred, or made dense, at a time. Chosen, not measured: larger takes memory, smaller costs calls.
+BLOCK_ROWS = 4096
+# Rows that a reduction over columns takes side by side. Chosen, not measured: NumPy is slow on loops over short rows.
+ABREAST = 64
 CHOICES = ("auto", "whiten", "scale", "none")
 EPS = float(np.finfo(float).eps)
-# Below it, as a part of the largest, an eigenvalue of a Gram matrix is mostly rounding.
+# Below this share of the largest, an eigenvalue of a Gram matrix has few correct digits: rounding is about 1e-15 of the
+# largest.
 BLURRED = 1e-10
-# The part of a coefficient that may lie in directions left out as rounding.
+# A coefficient depends on the directions left out if more than this share of it lies in them: far above rounding, far
+# below anything that matters.
 LEFT_OUT = 1e-9
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """The change from the coordinates θ that are descended in to coefficients in the user's units.
+    """The map from the coordinates θ of the descent to coefficients in the user's units.
 
     With X centred by `mean`, the columns divided by `scale`, and coef = basis u / scale:
     θ = (u, b) and X coef + intercept = ((X - mean) / scale) basis u + b.
@@ -29,13 +36,13 @@ class Coordinates:
     Parameters
     ----------
     mean, scale : array of shape (columns,)
-        What the columns are centred and divided by.
+        The columns have `mean` subtracted and are then divided by `scale`.
     basis : array of shape (columns, directions) or None
-        Directions in which the scaled columns vary independently; None: the columns themselves.
-    reach : array of shape (columns,)
-        The largest entry of each centred and scaled column.
+        Directions in which the scaled columns vary independently; None for the columns themselves.
+    reach : array of shape (columns,) or None
+        The largest absolute entry of each centred and scaled column; None if it is not known.
     condition : float
-        The condition number of the scaled columns, where it was looked at.
+        The condition number of the scaled columns if they are whitened, else 1.
     """
 
     mean: np.ndarray
@@ -45,8 +52,8 @@ class Coordinates:
     condition: float = 1.0
 
     @property
-    def turn(self) -> np.ndarray:
-        """The matrix that makes coefficients of u, or the diagonal that it is."""
+    def transform(self) -> np.ndarray:
+        """The matrix that maps u to coefficients, or a vector that is its diagonal."""
         return 1 / self.scale if self.basis is None else self.basis / self.scale[:, None]
 
     @property
@@ -58,7 +65,7 @@ class Coordinates:
         """Return (coef, intercept) in the user's units, for each row of θ."""
         u = theta[..., :-1]
         if self.basis is not None:
-            # One product a row: a product of matrices rounds by how many rows there are.
+            # One product for each row: a matrix product rounds differently with the number of rows.
             rows = [self.basis @ row[:-1] for row in theta.reshape(-1, theta.shape[-1])]
             u = np.reshape(rows, (*u.shape[:-1], len(self.basis)))
         coef = u / self.scale
@@ -66,7 +73,7 @@ class Coordinates:
         return np.concatenate([coef, intercept[..., None]], axis=-1)
 
     def from_user(self, point: np.ndarray) -> np.ndarray:
-        """Return the θ of (coef, intercept); what the data can't tell apart is left out."""
+        """Return the θ of (coef, intercept), without the part that changes no output on the data."""
         coef, intercept = point[:-1], point[-1]
         u = coef * self.scale
         if self.basis is not None:
@@ -74,10 +81,11 @@ class Coordinates:
         return np.append(u, intercept + coef @ self.mean)
 
     def blur(self, theta: np.ndarray) -> tuple[float, float]:
-        """Return what writing θ as coefficients in the user's units may add to an output: row by row, and to all alike.
+        """Return how far an output may change if θ is written in the user's units and rounded there.
 
-        Where directions are nearly dependent the coefficients are small differences of large numbers,
-        and far from 0 the intercept is one of b and coef · mean.
+        The first number bounds the change that differs from row to row: coefficients along nearly dependent
+        directions are small differences of large numbers. The second bounds the change that all rows share: the
+        intercept is the difference of b and coef · mean, which are large if the means are far from 0.
         """
         u = np.abs(theta[:-1])
         summed = u if self.basis is None else np.abs(self.basis) @ u
@@ -86,74 +94,74 @@ class Coordinates:
         return EPS * float((reach * summed).sum()), EPS * float(shift)
 
     def terms(self, theta: np.ndarray) -> np.ndarray:
-        """Return how large the terms are, at the most, that coefficients and the intercept are summed of."""
+        """Return a bound on the terms that each coefficient and the intercept are a sum of."""
         u = np.abs(theta[:-1])
         coef = (u if self.basis is None else np.abs(self.basis) @ u) / self.scale
         return np.append(coef, abs(theta[-1]) + coef @ np.abs(self.mean))
 
     @property
     def undetermined(self) -> np.ndarray:
-        """Which of the coefficients, and whether the intercept, the directions that are left out would change."""
+        """Whether each coefficient, and the intercept, depends on the directions that were left out as rounding."""
         none = np.zeros(len(self.scale) + 1, bool)
         if self.basis is None or self.directions == len(self.scale):
             return none
         V = self.basis / np.linalg.norm(self.basis, axis=0)
         centre = self.mean / self.scale
-        beside = np.linalg.norm(centre - V @ (V.T @ centre))
-        return np.append((V**2).sum(axis=1) < 1 - LEFT_OUT, beside > LEFT_OUT * np.linalg.norm(centre))
+        outside = np.linalg.norm(centre - V @ (V.T @ centre))
+        return np.append((V**2).sum(axis=1) < 1 - LEFT_OUT, outside > LEFT_OUT * np.linalg.norm(centre))
 
-    def weights(self, theta: Any) -> Any:
-        """Return the coefficients in the user's units, in traced code too."""
+    def weights(self, theta: Array) -> Array:
+        """Return the coefficients in the user's units; it can be traced."""
         u = theta[:-1]
         return (u if self.basis is None else self.basis @ u) / self.scale
 
-    def slope(self, gradient: np.ndarray) -> np.ndarray:
-        """Return a gradient by θ as one by (coef, intercept)."""
+    def gradient_to_user(self, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient by (coef, intercept), from the one by θ."""
         by_scaled = gradient[:-1]
         if self.basis is not None:
             by_scaled = np.linalg.lstsq(self.basis.T, by_scaled, rcond=None)[0]
         return np.append(self.scale * by_scaled + self.mean * gradient[-1], gradient[-1])
 
 
-def coordinates(X: Any, weight: np.ndarray | None, how: str, ridge: float = 0.0) -> Coordinates:
+def coordinates(X: Rows, weight: np.ndarray | None, rescale: str, ridge: float = 0.0) -> Coordinates:
     """Choose coordinates in which a linear model on these columns is well conditioned.
 
-    "scale" centres the columns and divides them by √(variance + ρ), rounded to a power of two: then
-    columns in units that are powers of two apart give the same fit, bit for bit. "whiten" turns
-    them, further, into directions in which C + ρ I is the identity, C being their covariance, and
-    leaves out those in which they do not vary beyond rounding.
+    "scale" centres the columns and divides them by √(variance + ρ), rounded to a power of two. So
+    columns in units that are powers of two apart give the same fit, bit for bit. "whiten" then maps
+    them to directions in which C + ρ I is the identity, with C their covariance, and leaves out the
+    directions in which they do not vary beyond rounding.
 
     Parameters
     ----------
     X : array or csr_array of shape (rows, columns)
-        The columns; of sparse ones a block of rows at a time is made dense, where they are whitened.
+        The columns. To whiten sparse ones, a block of rows at a time is made dense.
     weight : array of shape (rows,) or None
         Row weights.
-    how : {"whiten", "scale", "none"}
-        Which.
+    rescale : {"whiten", "scale", "none"}
+        The choice.
     ridge : float
-        ρ, the strength of an L2 penalty beside the curvature of the loss.
+        ρ, the strength of an L2 penalty divided by the curvature of the loss.
 
     Returns
     -------
     Coordinates
-        The change of coordinates.
+        The map to the user's coordinates.
     """
     columns = X.shape[1]
-    if how == "none":
+    if rescale == "none":
         return Coordinates(np.zeros(columns), np.ones(columns), reach=np.abs(edges(X)).max(axis=0))
     if weight is not None and np.all(weight == weight[0]):
         weight = None
     low, high = edges(X)
-    # The mean of a column of one value is that value, and not what a sum of many rounds to.
+    # A constant column has that constant as its mean, without the rounding of a sum.
     mean = np.where(low == high, low, _mean(X, weight))
-    spread, gram = _moments(X, mean, weight, full=how == "whiten")
+    spread, gram = _moments(X, mean, weight, full=rescale == "whiten")
     if not np.isfinite(gram).all():
-        raise ValueError("X varies too widely to take squares of it (beyond 1e150): divide its columns first")
+        raise ValueError("X has values beyond 1e150, whose squares overflow: divide its columns first")
     reach = np.maximum(high - mean, mean - low)
     spread = np.where(spread > (8 * EPS * mean) ** 2, spread, 0.0)
     scale = _power_of_two(np.sqrt(spread + ridge))
-    if how == "scale":
+    if rescale == "scale":
         return Coordinates(mean, scale, reach=reach / scale)
     penalty = np.sqrt(ridge) / scale
     values, vectors = np.linalg.eigh(gram / np.outer(scale, scale) + np.diag(penalty**2))
@@ -161,14 +169,14 @@ def coordinates(X: Any, weight: np.ndarray | None, how: str, ridge: float = 0.0)
         singular, vectors = _triangular(X, mean, scale, weight, penalty)
     else:
         singular = np.sqrt(values)
-    # Centring leaves a part of its mean's rounding in each column, and so in each direction.
-    blurred = 8 * EPS * np.sqrt((mean / scale) ** 2 @ vectors**2)
-    kept = singular > 8 * EPS * columns * max(singular.max(initial=0.0), 1e-300) + blurred
-    condition = singular[kept].max() / singular[kept].min() if kept.any() else 1.0
-    return Coordinates(mean, scale, vectors[:, kept] / singular[kept], reach / scale, float(condition))
+    # Subtracting a mean leaves its rounding in each column, and so in each direction.
+    rounding = 8 * EPS * np.sqrt((mean / scale) ** 2 @ vectors**2)
+    varies = singular > 8 * EPS * columns * max(singular.max(initial=0.0), 1e-300) + rounding
+    condition = singular[varies].max() / singular[varies].min() if varies.any() else 1.0
+    return Coordinates(mean, scale, vectors[:, varies] / singular[varies], reach / scale, float(condition))
 
 
-def _mean(X: Any, weight: np.ndarray | None) -> np.ndarray:
+def _mean(X: Rows, weight: np.ndarray | None) -> np.ndarray:
     """Return the mean of each column."""
     if csr.is_sparse(X):
         return csr.moments(X, weight)
@@ -177,13 +185,13 @@ def _mean(X: Any, weight: np.ndarray | None) -> np.ndarray:
     return sum(each[rows] @ X[rows] for rows in places) / each.sum()
 
 
-def _dense(rows: Any) -> np.ndarray:
+def _dense(rows: Rows) -> np.ndarray:
     """Return a block of rows as an array."""
     return rows.toarray() if csr.is_sparse(rows) else rows
 
 
-def edges(X: Any) -> np.ndarray:
-    """Return the least and the largest of each column.
+def edges(X: Rows) -> np.ndarray:
+    """Return the least and the largest value of each column.
 
     Parameters
     ----------
@@ -193,20 +201,20 @@ def edges(X: Any) -> np.ndarray:
     Returns
     -------
     array of shape (2, columns)
-        Both.
+        The least values, then the largest.
     """
     if csr.is_sparse(X):
         return csr.edges(X)
-    return np.stack([_down(np.minimum, X), _down(np.maximum, X)]).astype(float)
+    return np.stack([_reduce_columns(np.minimum, X), _reduce_columns(np.maximum, X)]).astype(float)
 
 
-def _down(which: np.ufunc, X: np.ndarray) -> np.ndarray:
-    """Return what a ufunc reduces each column to, many rows side by side first, as loops over short rows are slow."""
+def _reduce_columns(ufunc: np.ufunc, X: np.ndarray) -> np.ndarray:
+    """Return the reduction of each column by a ufunc, of many rows side by side first: short rows make slow loops."""
     whole = len(X) // ABREAST * ABREAST
     if not X.flags.c_contiguous or whole == 0 or X.shape[1] == 0:
-        return which.reduce(X, axis=0)
-    some = which.reduce(X[:whole].reshape(-1, ABREAST * X.shape[1]), axis=0).reshape(ABREAST, -1)
-    return which.reduce(np.concatenate([some, X[whole:]]), axis=0)
+        return ufunc.reduce(X, axis=0)
+    partial = ufunc.reduce(X[:whole].reshape(-1, ABREAST * X.shape[1]), axis=0).reshape(ABREAST, -1)
+    return ufunc.reduce(np.concatenate([partial, X[whole:]]), axis=0)
 
 
 def _power_of_two(scale: np.ndarray) -> np.ndarray:
@@ -216,11 +224,11 @@ def _power_of_two(scale: np.ndarray) -> np.ndarray:
 
 
 def _triangular(
-    X: Any, mean: np.ndarray, scale: np.ndarray, weight: np.ndarray | None, penalty: np.ndarray
+    X: Rows, mean: np.ndarray, scale: np.ndarray, weight: np.ndarray | None, penalty: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the singular values and right vectors of the scaled rows, above those of the penalty.
+    """Return the singular values and right singular vectors of the scaled rows stacked on diag(penalty).
 
-    By QR, a block of rows at a time: the eigenvalues of their Gram matrix would square the condition number.
+    QR takes a block of rows at a time. The eigenvalues of the Gram matrix would square the condition number.
     """
     total = float(X.shape[0]) if weight is None else float(weight.sum())
     R: np.ndarray = np.diag(penalty)
@@ -234,7 +242,7 @@ def _triangular(
 
 @dataclass(frozen=True)
 class Changed:
-    """The columns of X that belong to u, written a block of rows at a time in X's own precision."""
+    """The columns of X in the coordinates u, written a block of rows at a time in X's own precision."""
 
     X: np.ndarray
     coordinates: Coordinates
@@ -255,8 +263,8 @@ class Changed:
             out[rows] = scaled if basis is None else scaled @ basis
 
 
-def _moments(X: Any, mean: np.ndarray, weight: np.ndarray | None, full: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the variances and, where asked, the covariances of the columns, in blocks of rows."""
+def _moments(X: Rows, mean: np.ndarray, weight: np.ndarray | None, full: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variances of the columns, and their covariances if `full` (else the variances again)."""
     if csr.is_sparse(X) and not full:
         spread = csr.moments(X, weight, mean)
         return spread, spread

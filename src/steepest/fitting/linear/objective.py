@@ -1,6 +1,6 @@
-"""The objective of a linear model, made of products with its rows: nothing of it is traced but the loss.
+"""The objective of a linear model, built from products with its rows: only the loss and the penalty are traced.
 
-Dense and sparse rows share it, and so do all the rows at once and in batches.
+Dense and sparse rows share it, and so do runs on all rows and in batches.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +16,14 @@ import numpy as np
 from steepest.data.batches import Layout
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.compiled import Compiled, recalled, remember
-from steepest.derivatives.objective import Objective, serve
+from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
+from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.fitting.linear import own_loss, sparse_epoch
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.own_loss import OwnGlm
+from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.objective import (
     HEAVY,
     Rows,
@@ -36,18 +37,15 @@ from steepest.fitting.objective import (
 )
 from steepest.models.losses import Loss
 from steepest.rules.pair import Rules
+from steepest.types import Array, Tree
 
-if TYPE_CHECKING:
-    from steepest.fitting.linear.spec import LinearSpec
-
+# The most coefficients for which an exact Hessian is offered. Chosen, not measured: at this size it takes 32 MB.
 WIDEST_HESSIAN = 2_000
-
-Array = Any
 
 
 @dataclass(frozen=True)
 class Direct:
-    """Σ pᵢ ℓ(aᵢᵀθ, yᵢ), with a penalty: quadratic, of λⱼ |θⱼ|, or a function of the user's that was traced.
+    """Σ pᵢ ℓ(aᵢᵀθ, yᵢ) plus a penalty: quadratic, of λⱼ |θⱼ|, or a function of the user's that was traced.
 
     Attributes
     ----------
@@ -55,46 +53,51 @@ class Direct:
         The losses, with the quadratic penalty.
     kinks : array or None
         λ.
-    own : tuple
+    penalty_arrays : tuple
         The arrays that the user's penalty reads.
     """
 
     glm: Glm
     kinks: Array | None
-    own: tuple[Any, ...]
+    penalty_arrays: tuple[Array, ...]
 
-    def slope(self, x: Array, extra: Compiled | None) -> tuple[Array, Array]:
+    def value_and_grad(self, x: Array, user_penalty: Compiled | None) -> tuple[Array, Array]:
         """Return the value and the gradient."""
-        value, gradient, _ = self.glm.slope(x)
+        value, gradient, _ = self.glm.value_and_grad(x)
         if self.kinks is not None:
             value, gradient = value + self.kinks @ jnp.abs(x), gradient + self.kinks * jnp.sign(x)
-        if extra is None:
+        if user_penalty is None:
             return value, gradient
-        cost, push = extra.pure(x, self.own)
-        return value + cost, gradient + push
+        cost, penalty_gradient = user_penalty.pure(x, self.penalty_arrays)
+        return value + cost, gradient + penalty_gradient
 
-    def hessian(self, x: Array, extra: Compiled | None) -> Array:
-        """Return the Hessian, where there are no kinks."""
-        bend = 0.0 if extra is None else jax.jacfwd(lambda x: extra.pure(x, self.own)[1])(x)
-        return self.glm.hessian(x) + bend
+    def hessian(self, x: Array, user_penalty: Compiled | None) -> Array:
+        """Return the Hessian; an L1 penalty adds nothing to it away from its kinks."""
+        hessian = self.glm.hessian(x)
+        if user_penalty is None:
+            return hessian
+        return hessian + jax.jacfwd(lambda x: user_penalty.pure(x, self.penalty_arrays)[1])(x)
 
     def on(self, rows: tuple[Array, Array, Array], mass: Array, size: int) -> Direct:
-        """Return the objective on a batch of rows, the products with which are as precise as they are."""
+        """Return the objective on a batch of rows, whose products have the rows' own precision."""
         X, y, weight = rows
         X = X if X.dtype == jnp.float64 else AsPrecise(X)
         return replace(self, glm=replace(self.glm, X=X, y=y, weight=weight, mass=mass, block=size))
 
 
-jax.tree_util.register_dataclass(Direct, ["glm", "kinks", "own"], [])
+jax.tree_util.register_dataclass(Direct, ["glm", "kinks", "penalty_arrays"], [])
 
 
 @dataclass(frozen=True)
 class AsPrecise:
-    """Rows whose products are computed in their own precision: what batches differ by is far above its rounding."""
+    """Rows whose products are computed in their own precision.
+
+    Gradients of two batches differ by far more than the rounding of single precision, so double would gain nothing.
+    """
 
     rows: Array
 
-    # NumPy's arrays leave products with these rows to them.
+    # NumPy's arrays leave products with these rows to the methods below.
     __array_ufunc__ = None
 
     def __matmul__(self, u: Array) -> Array:
@@ -105,38 +108,41 @@ class AsPrecise:
 
 
 def direct(problem: LinearSpec, rows: Rows, seed: int) -> tuple[Objective, Calling] | None:
-    """Return the objective of a linear model and how its parameters are laid out; None where it must be traced whole.
+    """Return the objective of a linear model and how its parameters are laid out.
 
-    On dense rows a loss of the user's own is traced with the model. A penalty that can't be traced takes all with it.
+    None if the model must be traced as a whole, with its rows: for the user's own loss on dense rows, and for
+    anything that can't be traced.
     """
-    few = None
+    served = None
     if not isinstance(problem.loss, Loss):
         if not is_sparse(problem.X):
             return None
-        few = own_loss.served(problem)
-        if few.compiled is None or len(few.arrays) < 3:
+        served = own_loss.serve_loss(problem)
+        # The loss may have kept z, y or w as constants of its code; then it can't be evaluated for other rows.
+        if served.compiled is None or len(served.arrays) < 3:
             return None
     structure, x = Structure.of(problem.start)
     calling = Calling(structure, spread=False)
-    penalty = None if problem.knows_its_penalty else problem.penalty()
-    extra = serve(penalty, calling, x) if penalty else None
-    if extra is not None and extra.compiled is None:
+    penalty = None if problem.has_known_penalty else problem.penalty()
+    served_penalty = serve(penalty, calling, x) if penalty else None
+    if served_penalty is not None and served_penalty.compiled is None:
         return None
-    layout, push = rows.layout, extra.compiled if extra else None
+    layout, user_penalty = rows.layout, served_penalty.compiled if served_penalty else None
     batched = layout.batches > 1
-    loss = few.key if few else problem.loss
-    key = ("direct", loss, layout if batched else layout.block, extra.key if extra else None)
-    compiled = recalled(key)
-    if compiled is None or compiled.loops.get("penalty") is not push:
-        compiled = _compiled(push, layout)
-        compiled.loops["penalty"] = push
+    loss = served.key if served else problem.loss
+    key = ("direct", loss, layout if batched else layout.block, served_penalty.key if served_penalty else None)
+    compiled = recalled(key, Compiled)
+    if compiled is None or compiled.loops.get("penalty") is not user_penalty:
+        compiled = _compiled(user_penalty, layout)
+        compiled.loops["penalty"] = user_penalty
     remember(key, compiled)
     with compiled_code():
         data = jax.device_put((rows.X, rows.y, rows.weight))
         kinks = jax.device_put(problem.kinks) if problem.kinks.any() else None
     glm = problem.glm(data, rows)
+    penalty_arrays = tuple(served_penalty.arrays) if served_penalty else ()
     arrays = {
-        "direct": Direct(OwnGlm.of(glm, few) if few else glm, kinks, tuple(extra.arrays) if extra else ()),
+        "direct": Direct(OwnGlm.of(glm, served) if served else glm, kinks, penalty_arrays),
         "batch_mass": batch_mass(rows),
         "seed": seed,
     }
@@ -145,7 +151,7 @@ def direct(problem: LinearSpec, rows: Rows, seed: int) -> tuple[Objective, Calli
     objective = Objective(x.size, plain, lambda x: known(x, arrays), "traced", sentence, known, arrays, key=key)
     objective.heavy = rows.X.size > HEAVY
     if objective.heavy and x.size <= WIDEST_HESSIAN:
-        objective.hessian = Second(known.loop("bend", lambda: _bent(push)), arrays)
+        objective.hessian = Second(known.loop("hessian", lambda: _hessian(user_penalty)), arrays)
     return objective, calling
 
 
@@ -159,27 +165,29 @@ class Plain:
     def __call__(self, x: np.ndarray) -> float:
         total, penalty = self.problem.total(), self.problem.penalty()
         value = 0.0
-        for block in self.problem.plain_rows(self.rows):
-            value += float(precisely(partial(total, X=block[0], y=block[1], weight=block[2]), x))
+        for X, y, weight in self.problem.plain_rows(self.rows):
+            value += float(precisely(partial(total, X=X, y=y, weight=weight), x))
         return value / self.rows.mass + (float(precisely(penalty, x)) if penalty else 0.0)
 
 
-def _compiled(push: Compiled | None, layout: Layout) -> Compiled:
-    compiled = Compiled(lambda x, arrays: arrays["direct"].slope(x, push))
+def _compiled(user_penalty: Compiled | None, layout: Layout) -> Compiled:
+    compiled = Compiled(lambda x, arrays: arrays["direct"].value_and_grad(x, user_penalty))
     if layout.batches > 1:
 
-        def on_batch(x: Array, i: Array, order: Array, arrays: dict[str, Any]) -> tuple[Array, Array]:
+        def on_batch(x: Array, i: Array, order: Array, arrays: dict[str, Tree]) -> tuple[Array, Array]:
             glm = arrays["direct"].glm
             batch = batch_of(layout, (glm.X, glm.y, glm.weight), order, i)[1]
-            return arrays["direct"].on(batch, arrays["batch_mass"], layout.size).slope(x, push)
+            return arrays["direct"].on(batch, arrays["batch_mass"], layout.size).value_and_grad(x, user_penalty)
 
-        whole = epoch_of(layout, on_batch)
+        by_gradients = epoch_of(layout, on_batch)
 
-        def epoch(rules: Rules, x: Array, memory: Any, number: Array, arrays: Any, sizes: Array, first: Array) -> Any:
+        def epoch(
+            rules: Rules, x: Array, memory: Tree, number: Array, arrays: Tree, sizes: Array, first: Array
+        ) -> tuple[Array, Tree, Array]:
             """Go through the batches once; return the point, the memory and the last step size."""
             here = arrays["direct"]
-            if push is not None or here.kinks is not None or not sparse_epoch.bears(rules, here.glm):
-                return whole(rules, x, memory, number, arrays, sizes, first)
+            if user_penalty is not None or here.kinks is not None or not sparse_epoch.serves(rules, here.glm):
+                return by_gradients(rules, x, memory, number, arrays, sizes, first)
             size = sizes_of(layout, rules, number, sizes, first)
             order = order_of(layout, key_of(arrays, number))
             x = sparse_epoch.epoch(here.glm, layout, arrays["batch_mass"], x, order, lambda i: size(i, memory))
@@ -189,5 +197,5 @@ def _compiled(push: Compiled | None, layout: Layout) -> Compiled:
     return compiled
 
 
-def _bent(push: Compiled | None) -> Callable[[Array, Any], Array]:
-    return lambda x, arrays: arrays["direct"].hessian(x, push)
+def _hessian(user_penalty: Compiled | None) -> Callable[[Array, Tree], Array]:
+    return lambda x, arrays: arrays["direct"].hessian(x, user_penalty)

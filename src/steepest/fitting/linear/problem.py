@@ -9,12 +9,12 @@ import numpy as np
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling
+from steepest.fitting.linear.certificates.base import LinearCertifier
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.objective import direct
 from steepest.fitting.linear.quadratic_l1 import WIDEST_MODEL
 from steepest.fitting.linear.remarks import remark
-from steepest.fitting.linear.solvers.base import LinearCertifier
 from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.objective import Rows, objective_of
 from steepest.fitting.result import Fit
@@ -29,8 +29,9 @@ class LinearProblem(LinearSpec):
     def objective(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
         """Return the objective, and how its parameters are laid out."""
         objective, calling = direct(self, rows, seed) or self.traced_whole(rows, seed)
-        objective.smooth = not kink_of(self.user_penalty) and getattr(self.loss, "curved", True)
-        objective.known, objective.lowest = self.without_columns, self.lowest
+        loss_is_smooth = self.loss.curved if isinstance(self.loss, Loss) else True
+        objective.smooth = loss_is_smooth and not kink_of(self.user_penalty)
+        objective.baseline, objective.lowest = self.value_at_mean, self.lowest
         return objective, calling
 
     def traced_whole(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
@@ -47,11 +48,11 @@ class LinearProblem(LinearSpec):
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return None
         glm = self.smoothed(objective.arrays["direct"].glm)
-        if glm.smoothing is not None and glm.loss.hardest:
-            glm = replace(glm, smoothing=np.asarray(glm.loss.hardest, float))
+        if glm.smoothing is not None and glm.loss.least_smoothing:
+            glm = replace(glm, smoothing=np.asarray(glm.loss.least_smoothing, float))
         if not kink_of(self.user_penalty):
             return Certifier(glm, self.coordinates, self.recession)
-        if self.how == "whiten":
+        if self.rescale == "whiten":
             return None
         return SparseCertifier(glm, self.kinks, self.coordinates, self.recession)
 

@@ -1,57 +1,60 @@
-"""The least point of a quadratic model with L1 penalties, by coordinate descent.
+"""The minimum of a quadratic model with an L1 penalty, by coordinate descent.
 
 Friedman, Hastie and Tibshirani, "Regularization paths for generalized linear models" (2010).
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from steepest.derivatives.differences import EPS
+from steepest.types import Array
 
-Array = Any
-
-# As many columns as a quadratic model is solved for.
+# The most coefficients for which proximal Newton forms and solves a quadratic model. Chosen, not measured: a model
+# takes memory by the square of this and time by its cube; proximal gradient, which serves more, takes many more steps.
 WIDEST_MODEL = 1_000
+# A round is SWEEPS of coordinate descent, then Newton steps. Chosen, not measured: more sweeps find the zeros more
+# surely before the costlier Newton steps. The rounds end sooner if MODEL_LEFT or rounding is reached.
 MOST_ROUNDS = 20
 SWEEPS = 8
-# How many coordinates may be set to 0 one after another: fewer where there are more, as each costs a Cholesky factor.
+# How many coordinates the Newton steps of a round may set to 0 one after another: CROSSED / coordinates, from 2 to 50.
+# Each costs a Cholesky factorisation. Chosen, not measured.
 CROSSED = 2_000
+# The squared subgradient is reduced to this share: the subgradient itself to 1e-10. Chosen, not measured: the bound of
+# the certificate needs a solved model.
 MODEL_LEFT = 1e-20
 
 
-def soft(x: Array, threshold: Array) -> Array:
-    """Return x moved towards 0 by a threshold, and 0 where it would pass it: the proximal step of λ|x|."""
+def soft_threshold(x: Array, threshold: Array) -> Array:
+    """Return x moved towards 0 by a threshold, or 0 if it would pass 0: the proximal step of λ|x|."""
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
 
 
-def shortest(g: Array, x: Array, lam: Array) -> Array:
-    """Return the shortest subgradient of f + Σ λⱼ |xⱼ| where f has the gradient g."""
-    return jnp.where(x != 0, g + lam * jnp.sign(x), soft(g, lam))
+def min_norm_subgradient(g: Array, x: Array, lam: Array) -> Array:
+    """Return the shortest subgradient of f + Σ λⱼ |xⱼ| at x, given the gradient g of f."""
+    return jnp.where(x != 0, g + lam * jnp.sign(x), soft_threshold(g, lam))
 
 
-def least(H: Array, g: Array, x: Array, lam: Array) -> Array:
-    """Return the y that makes gᵀ(y - x) + ½ (y - x)ᵀ H (y - x) + Σ λⱼ |yⱼ| least.
+def minimize_quadratic_l1(H: Array, g: Array, x: Array, lam: Array) -> Array:
+    """Return the y that minimises gᵀ(y - x) + ½ (y - x)ᵀ H (y - x) + Σ λⱼ |yⱼ|.
 
-    Coordinate descent finds which coordinates are 0; a Newton step among the others, as far as none
-    changes its sign, then arrives where columns go together and coordinates alone would creep.
+    Coordinate descent finds which coordinates are 0. A Newton step among the others, cut where one would change its
+    sign, then reaches the minimum: coordinate descent alone is slow if columns are correlated.
     """
     h = jnp.diag(H)
-    bent = h > 0
-    width = jnp.where(bent, h, 1.0)
+    has_curvature = h > 0
+    width = jnp.where(has_curvature, h, 1.0)
 
     def coordinate(j: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
         y, r = carry
-        ahead = soft(y[j] - r[j] / width[j], lam[j] / width[j])
-        new = jnp.where(bent[j], ahead, jnp.where(lam[j] > 0, 0.0, y[j]))
+        ahead = soft_threshold(y[j] - r[j] / width[j], lam[j] / width[j])
+        new = jnp.where(has_curvature[j], ahead, jnp.where(lam[j] > 0, 0.0, y[j]))
         return y.at[j].set(new), r + H[j] * (new - y[j])
 
-    def among(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+    def newton(carry: tuple[Array, ...]) -> tuple[Array, ...]:
         y, r, _, steps = carry
-        free = bent & ((y != 0) | (lam == 0))
+        free = has_curvature & ((y != 0) | (lam == 0))
         part = jnp.where(free[:, None] & free, H, 0.0) + jnp.diag(jnp.where(free, 1e-14 * h, 1.0))
         step = -jax.scipy.linalg.cho_solve(
             (jnp.linalg.cholesky(part), True), jnp.where(free, r + lam * jnp.sign(y), 0.0)
@@ -64,20 +67,20 @@ def least(H: Array, g: Array, x: Array, lam: Array) -> Array:
         return new, r + H @ (new - y), t < 1, steps + 1
 
     def left(y: Array, r: Array) -> Array:
-        return jnp.sum(shortest(r, y, lam) ** 2 / width)
+        return jnp.sum(min_norm_subgradient(r, y, lam) ** 2 / width)
 
-    def going(carry: tuple[Array, Array, Array]) -> Array:
+    def unsolved(carry: tuple[Array, Array, Array]) -> Array:
         y, r, rounds = carry
         rounding = jnp.sum((8 * EPS * (jnp.abs(H) @ jnp.abs(y - x) + jnp.abs(g))) ** 2 / width)
         return (rounds < MOST_ROUNDS) & (left(y, r) > MODEL_LEFT * left(x, g) + rounding)
 
-    def body(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def one_round(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         y, r, rounds = carry
         y, r = jax.lax.fori_loop(0, SWEEPS, lambda _, carry: jax.lax.fori_loop(0, x.size, coordinate, carry), (y, r))
-        # Each step but the last sets a coordinate to 0.
+        # Each Newton step but the last sets a coordinate to 0.
         most = min(max(CROSSED // x.size, 2), 50)
-        again = (y, r, jnp.asarray(True), jnp.asarray(0))
-        y, r, _, _ = jax.lax.while_loop(lambda carry: carry[2] & (carry[3] < most), among, again)
+        begin = (y, r, jnp.asarray(True), jnp.asarray(0))
+        y, r, _, _ = jax.lax.while_loop(lambda carry: carry[2] & (carry[3] < most), newton, begin)
         return y, r, rounds + 1
 
-    return jax.lax.while_loop(going, body, (x, g, jnp.asarray(0)))[0]
+    return jax.lax.while_loop(unsolved, one_round, (x, g, jnp.asarray(0)))[0]

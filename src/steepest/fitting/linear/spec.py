@@ -1,4 +1,4 @@
-"""A linear model on its rows: its loss, its penalty, and the coordinates in which it is well conditioned."""
+"""The data of a linear problem: model, rows, loss, penalty, and the coordinates in which it is well conditioned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import jax
 import numpy as np
@@ -15,29 +15,54 @@ from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.data.sparse.csr import SparseColumns, is_sparse
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
+from steepest.fitting.linear.certificates.base import WIDEST
 from steepest.fitting.linear.certificates.recession import Recession
-from steepest.fitting.linear.certificates.smooth import WIDEST
 from steepest.fitting.linear.classes import ClassCoordinates
 from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
-from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.view import LinearView, named
+from steepest.fitting.linear.glm import UNKNOWN, Glm
+from steepest.fitting.linear.view import LinearView, parameter_names
 from steepest.fitting.objective import Rows
 from steepest.models import Linear, Multinomial
 from steepest.models.losses import Loss, softmax
 from steepest.models.losses.softmax import Contrasted
-from steepest.models.penalties import L1, L2, ElasticNet, Function, kink_of, ridge_of
+from steepest.models.penalties import L1, L2, ElasticNet, kink_of, ridge_of
+from steepest.types import Array, Function, Tree
 
 
 @dataclass(frozen=True)
 class LinearSpec:
-    """A linear model on its rows, in coordinates chosen for it."""
+    """A linear model on its rows, in coordinates chosen for it.
+
+    Attributes
+    ----------
+    model : Linear
+        The model.
+    X : array or csr_array of shape (rows, columns)
+        The rows.
+    params : dict
+        The start, by name.
+    loss : Loss or callable
+        A loss of the library, or the user's own.
+    user_penalty : callable or None
+        A penalty of the library, or the user's own.
+    rescale : {"whiten", "scale", "none"}
+        How the coordinates were chosen.
+    coordinates : Coordinates
+        The map from the coordinates of the descent to coefficients, for one output.
+    curvature : float
+        The curvature of the loss that solvers begin with.
+    names : sequence of str or None
+        What the columns are called.
+    y, weight : array of shape (rows,)
+        Targets and row weights.
+    """
 
     model: Linear
     X: np.ndarray
-    params: dict[str, Any]
+    params: dict[str, Array]
     loss: Function
     user_penalty: Function | None
-    how: str
+    rescale: str
     coordinates: Coordinates
     curvature: float
     names: Sequence[str] | None
@@ -46,88 +71,92 @@ class LinearSpec:
 
     @classmethod
     def of(
-        cls, model: Linear, X: np.ndarray, y: np.ndarray, start: Any, weight: np.ndarray, loss: Function,
-        penalty: Function | None, how: str, names: Sequence[str] | None,
+        cls, model: Linear, X: np.ndarray, y: np.ndarray, start: Tree, weight: np.ndarray, loss: Function,
+        penalty: Function | None, rescale: str, names: Sequence[str] | None,
     ) -> Self:  # fmt: skip
         """Choose the coordinates for a model on these rows."""
         if isinstance(model, Multinomial):
             if loss is not softmax:
-                raise ValueError(f"loss={loss!r}: Multinomial is fitted by softmax alone; leave loss= out")
+                raise ValueError(f"loss={loss!r}: models.Multinomial() takes only the softmax loss; leave loss= out")
             assert model.classes is not None
             loss = Contrasted(model.classes, apart=bool(kink_of(penalty)))
         elif loss is softmax:
-            raise ValueError("loss='softmax' needs a score a class: take models.Multinomial() as the model")
-        bend = curvature(loss, float(np.average(y, weights=weight)))
-        where = coordinates(X, weight, how, ridge_of(penalty) / bend)
-        return cls(model, X, model.start(X, start), loss, penalty, how, where, bend, names, y, weight)
+            raise ValueError("loss='softmax' needs a model with a score for each class: give models.Multinomial()")
+        at_mean = curvature(loss, float(np.average(y, weights=weight)))
+        chosen = coordinates(X, weight, rescale, ridge_of(penalty) / at_mean)
+        return cls(model, X, model.start(X, start), loss, penalty, rescale, chosen, at_mean, names, y, weight)
 
     @property
     def start(self) -> np.ndarray:
-        """Where the loop starts."""
+        """The start, in the coordinates of the descent."""
         return self.frame.from_user(np.append(self.params["coef"], self.params["intercept"]))
 
     @property
     def frame(self) -> Coordinates | ClassCoordinates:
-        """The coordinates of the parameters: those of the columns, for each output."""
-        return ClassCoordinates(self.coordinates, self.loss.contrasts) if self.outputs else self.coordinates  # type: ignore[attr-defined]
+        """The map from the coordinates of the descent to all parameters: that of the columns, for each output."""
+        contrasts = self.loss.contrasts if isinstance(self.loss, Loss) else None
+        return self.coordinates if contrasts is None else ClassCoordinates(self.coordinates, contrasts)
 
     @property
     def outputs(self) -> int:
-        """How many outputs a row has, 0 where it is one number."""
-        return getattr(self.loss, "outputs", 0)
+        """How many numbers a row's output holds, 0 if it is a single number."""
+        return self.loss.outputs if isinstance(self.loss, Loss) else 0
 
     def columns(self) -> Columns | SparseColumns:
-        """Return the columns that the loop sees."""
-        where = self.coordinates
+        """Return the columns in the coordinates of the descent."""
+        to_user = self.coordinates
         if is_sparse(self.X):
-            return SparseColumns(self.X) if self.how == "none" else SparseColumns(self.X, where.mean, where.turn)
-        return AsTheyAre(self.X) if self.how == "none" else Changed(self.X, where)
+            columns = SparseColumns(self.X)
+            return (
+                columns if self.rescale == "none" else replace(columns, mean=to_user.mean, transform=to_user.transform)
+            )
+        return AsTheyAre(self.X) if self.rescale == "none" else Changed(self.X, to_user)
 
-    def layout(self, size: int | None, shuffle: Any) -> Layout:
-        """Return how the rows lie in memory, for batches of a size."""
+    def layout(self, size: int | None, shuffle: bool | str) -> Layout:
+        """Return how the rows lie in memory, for batches of `size` rows (None: all rows at once)."""
         columns = self.columns()
         width = columns.shape[1]
         if isinstance(columns, SparseColumns) and width > WIDEST:
-            # Else a block of them is made dense for a Hessian.
+            # No Hessian is formed, so that no block is made dense: count only the entries that are stored.
             width = columns.width
         return Layout.of(columns.shape[0], width, size, shuffle, rounded=True)
 
-    def plain_rows(self, rows: Rows) -> Iterable[tuple[Any, ...]]:
-        """Return the rows for plain calls, some at a time."""
+    def plain_rows(self, rows: Rows) -> Iterable[tuple[Array, ...]]:
+        """Return (X, y, weight) for calls in NumPy, some rows at a time."""
         return [(self.columns(), self.y, self.weight)] if is_sparse(self.X) else rows.blocks()
 
     def total(self) -> Function:
-        """Return the weighted sum of losses as NumPy code of the loop's point."""
+        """Return the weighted sum of losses as a NumPy function of θ."""
         loss, outputs = self.loss, self.outputs
 
-        def total(theta: Any, X: Any, y: Any, weight: Any) -> Any:
+        def total(theta: Array, X: Array, y: Array, weight: Array) -> Array:
             theta = theta.reshape(-1, outputs) if outputs else theta
             return (weight * loss(X @ theta[:-1] + theta[-1], y)).sum()
 
         return total
 
     def penalty(self) -> Function | None:
-        """Return the penalty of the weights as NumPy code of the loop's point; the intercept is free."""
+        """Return the penalty of the weights as a NumPy function of θ; the intercept is not penalised."""
         penalty, frame = self.user_penalty, self.frame
         return None if penalty is None else lambda theta: penalty(frame.weights(theta))
 
     def view(self, calling: Calling) -> LinearView:
-        """Return how the loop's points look as coefficients."""
+        """Return how points of the loop look to the user: as coefficients."""
         structure, _ = Structure.of(self.params)
         classes = len(self.params["coef"]) if self.outputs else 0
-        names = structure.names if self.names is None else named(self.names, classes)
+        names = structure.names if self.names is None else parameter_names(self.names, classes)
         return LinearView(Calling(structure, spread=False), names, "epoch", self.frame)
 
     @cached_property
     def recession(self) -> Recession:
-        """Whether the loss, which is one of the library's own, falls for ever on these rows."""
+        """Whether the loss, which must be one of the library's, falls without end on these rows."""
         assert isinstance(self.loss, Loss)
         return Recession(self.X, self.y, self.weight, self.loss, not self.is_penalised, self.names)
 
     @property
-    def without_columns(self) -> float:
-        """The value where every prediction is the mean of the targets, infinite where that is not known."""
-        if not isinstance(self.loss, Loss) or self.outputs or not self.knows_its_penalty:
+    def value_at_mean(self) -> float:
+        """The objective if every prediction is the mean of the targets; infinite if that is not known."""
+        if not isinstance(self.loss, Loss) or self.outputs or not self.has_known_penalty:
             return math.inf
         with np.errstate(all="ignore"):
             z = self.loss.link(np.average(self.y, weights=self.weight))
@@ -136,52 +165,54 @@ class LinearSpec:
 
     @property
     def lowest(self) -> float:
-        """What no parameters make the value less than, minus infinity where that is not known."""
-        known = isinstance(self.loss, Loss) and self.knows_its_penalty
-        return float(np.average(self.loss.lowest(self.y), weights=self.weight)) if known else -math.inf  # type: ignore[attr-defined]
+        """A lower bound on the objective; minus infinity if none is known."""
+        if not (isinstance(self.loss, Loss) and self.has_known_penalty):
+            return -math.inf
+        return float(np.average(self.loss.lowest(self.y), weights=self.weight))
 
     def smoothed(self, glm: Glm) -> Glm:
-        """Return the model with its loss as a descent begins with it."""
-        soft = glm.loss.smoothing(self.y, self.weight)
-        return glm if soft is None else replace(glm, smoothing=np.asarray(soft, float))
+        """Return the products with the smoothing that a descent begins with, if the loss is smoothed."""
+        smoothing = glm.loss.smoothing(self.y, self.weight)
+        return glm if smoothing is None else replace(glm, smoothing=np.asarray(smoothing, float))
 
     @property
     def is_convex(self) -> bool:
-        """Whether objective is one that certificates and steps of its own are known for."""
+        """Whether loss and penalty are the library's: the objective is convex then, and may have a certificate."""
         return isinstance(self.loss, Loss) and isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None)))
 
     @property
     def is_penalised(self) -> bool:
-        """Whether the penalty is one of strength."""
+        """Whether there is a penalty of the library with a strength above 0."""
         return bool(ridge_of(self.user_penalty) or kink_of(self.user_penalty))
 
     @property
-    def bears_saga(self) -> bool:
-        """Whether batches can begin the descent: a smooth objective, no steeper than some curvature anywhere."""
-        return self.is_convex and math.isfinite(self.loss.steepest) and not kink_of(self.user_penalty)  # type: ignore[attr-defined]
+    def allows_saga(self) -> bool:
+        """Whether SAGA can begin the descent: it needs a smooth objective of bounded curvature."""
+        bounded = isinstance(self.loss, Loss) and math.isfinite(self.loss.steepest)
+        return self.is_convex and bounded and not kink_of(self.user_penalty)
 
     @property
     def kinks(self) -> np.ndarray:
-        """λⱼ, what |θⱼ| is multiplied by in the penalty."""
+        """λⱼ, the strength of the penalty λⱼ |θⱼ| on each coordinate."""
         each = np.append(kink_of(self.user_penalty) / self.coordinates.scale, 0.0)
         return np.repeat(each, self.outputs) if self.outputs else each
 
     @property
-    def knows_its_penalty(self) -> bool:
-        """Whether the penalty is one that the objective need not trace."""
+    def has_known_penalty(self) -> bool:
+        """Whether the objective has a formula for the penalty, so that it need not be traced."""
         return isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None))) and not (
-            kink_of(self.user_penalty) and self.how == "whiten"
+            kink_of(self.user_penalty) and self.rescale == "whiten"
         )
 
-    def glm(self, data: tuple[Any, Any, Any], rows: Rows) -> Glm:
-        """Return the products with rows that compiled code has, and the quadratic part of the penalty."""
+    def glm(self, data: tuple[Array, Array, Array], rows: Rows) -> Glm:
+        """Return the products with rows that are on the device, and the quadratic part of the penalty."""
         with compiled_code():
-            turn = None if not self.is_penalised else jax.device_put(self.coordinates.turn)
-        white = self.how == "whiten"
-        arrays = (*data, rows.mass, ridge_of(self.user_penalty), turn, None, self.lowest)
-        return Glm(*arrays, self.loss, rows.layout.block, white)  # type: ignore[arg-type]
+            transform = None if not self.is_penalised else jax.device_put(self.coordinates.transform)
+        loss = self.loss if isinstance(self.loss, Loss) else UNKNOWN
+        arrays = (*data, rows.mass, ridge_of(self.user_penalty), transform, None, self.lowest)
+        return Glm(*arrays, loss, rows.layout.block, self.rescale == "whiten")
 
 
 def curvature(loss: Function, mean: float) -> float:
-    """Return ℓ″ where every prediction is the mean of y, which is what a model without columns predicts."""
+    """Return ℓ″ where every prediction is the mean of the targets; 1 for the user's own loss."""
     return loss.curvature(mean) if isinstance(loss, Loss) else 1.0

@@ -1,4 +1,4 @@
-"""Points of the loop as a linear model's coefficients in the user's units."""
+"""How a linear model's points look to the user: as coefficients in the user's units."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from steepest.fitting.linear.coordinates import Coordinates
 
 @dataclass(frozen=True)
 class LinearView(View):
-    """Points of the loop as coefficients in the user's units."""
+    """The view of a linear model's run: points of the loop are shown as coefficients in the user's units."""
 
     coordinates: Coordinates | ClassCoordinates | None = None
 
@@ -31,12 +31,12 @@ class LinearView(View):
 
     def slope(self, gradient: np.ndarray) -> np.ndarray:
         assert self.coordinates is not None
-        return self.coordinates.slope(gradient)
+        return self.coordinates.gradient_to_user(gradient)
 
 
-def named(columns: Sequence[str], classes: int) -> tuple[str, ...]:
-    """Return the names of the parameters, for each class where there are several."""
+def parameter_names(columns: Sequence[str], classes: int) -> tuple[str, ...]:
+    """Return the names of the coefficients and of the intercept, or of those of each class (0 classes: one output)."""
     if not classes:
         return (*columns, "intercept")
-    told = range(classes)
-    return (*(f"{name}, class {k}" for k in told for name in columns), *(f"intercept, class {k}" for k in told))
+    each = range(classes)
+    return (*(f"{name}, class {k}" for k in each for name in columns), *(f"intercept, class {k}" for k in each))

@@ -1,48 +1,51 @@
-"""Which minimum a descent reaches from where: the basins of a function of two variables."""
+"""`BasinDisplay`: a map of which minimum descent reaches from each start."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
+from steepest.inspection.protocol import BasinsLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito (2008), lighter: areas are larger than lines, and what stands on them is black.
+# The palette of Okabe and Ito (2008), made lighter: areas are larger than lines, and the text on them is black.
 FILLS = ("#74b9e3", "#f2b233", "#4cc5a2", "#dca3c4", "#f0e76b", "#e58a4d", "#9b9bd9", "#b9b9b9")
 INK = "#000000"
-SIGNS = 9  # numbers written across the map each way, so that it reads without colour
+LABELS = 9  # numbers written across the map in each direction, so that it can be read without its colours
 
 
 class BasinDisplay:
-    """A map of which minimum is reached from each start, with the minima, their values and their shares.
+    """A map of which minimum descent reaches from each start, with the values and shares of the minima.
 
     Parameters
     ----------
     grid_x : array of shape (nx,)
-        The first coordinates of the starts, increasing.
+        The first coordinates of the starts, in increasing order.
     grid_y : array of shape (ny,)
-        The second ones.
+        The second coordinates of the starts, in increasing order.
     labels : array of int of shape (ny, nx)
-        ``labels[i, j]`` is the number of the minimum that is reached from (grid_x[j], grid_y[i]); -1 for none.
+        ``labels[i, j]`` is the row of the minimum that is reached from (grid_x[j], grid_y[i]); -1 for none.
     minima : array of shape (k, 2)
-        Where the minima are.
+        The minima.
     values : array of shape (k,)
-        Their values.
+        The values of the minima.
     counts : array of shape (k,)
-        From how many starts each is reached.
+        The number of starts from which each minimum is reached.
     names : pair of str, optional
-        What the variables are called.
+        The names of the variables.
     title : str, optional
-        What is written above.
+        The text above the picture.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
-        What was drawn on.
+        The figure, once the display is drawn.
     ax_ : matplotlib.axes.Axes
         The axes.
 
@@ -54,14 +57,14 @@ class BasinDisplay:
 
     def __init__(
         self,
-        grid_x: Any,
-        grid_y: Any,
-        labels: Any,
-        minima: Any,
-        values: Any,
-        counts: Any,
+        grid_x: ArrayLike,
+        grid_y: ArrayLike,
+        labels: ArrayLike,
+        minima: ArrayLike,
+        values: ArrayLike,
+        counts: ArrayLike,
         *,
-        names: tuple[str, str] = ("x", "y"),
+        names: Sequence[str] = ("x", "y"),
         title: str = "",
     ) -> None:
         self.grid_x, self.grid_y = np.asarray(grid_x, dtype=float), np.asarray(grid_y, dtype=float)
@@ -82,35 +85,35 @@ class BasinDisplay:
             raise ValueError(f"there are {numbers}, and each minimum has one of both: give as many of each")
 
     @classmethod
-    def from_basins(cls, basins: Any) -> BasinDisplay:
-        """Take the map of a basins record.
+    def from_basins(cls, basins: BasinsLike) -> BasinDisplay:
+        """Make the display of a basin map.
 
         Parameters
         ----------
-        basins : basins
-            With ``grid_x``, ``grid_y``, ``labels``, ``minima``, ``values``, ``counts``, ``names`` and ``title``.
+        basins : Basins
+            The map, as `steepest.basins` returns it.
 
         Returns
         -------
         BasinDisplay
-            Not drawn yet.
+            The display, not drawn yet.
 
         Raises
         ------
         ValueError
-            Where the parts of the record do not fit together.
+            If the arrays of the map do not fit together.
         """
         found = basins.minima, basins.values, basins.counts
         return cls(basins.grid_x, basins.grid_y, basins.labels, *found, names=tuple(basins.names), title=basins.title)
 
     @property
     def lost(self) -> int:
-        """From how many starts no minimum is reached."""
+        """The number of starts from which no minimum is reached."""
         return int((self.labels < 0).sum())
 
     @property
     def shares(self) -> np.ndarray:
-        """From which part of all starts each minimum is reached."""
+        """The part of all starts from which each minimum is reached."""
         return self.counts / max(1, self.counts.sum() + self.lost)
 
     def plot(self, ax: Axes | None = None) -> BasinDisplay:
@@ -119,14 +122,14 @@ class BasinDisplay:
         Parameters
         ----------
         ax : axes, optional
-            Where to draw; a new figure where left out.
+            The axes to draw on; a new figure by default.
 
         Returns
         -------
         BasinDisplay
             This display.
         """
-        self.ax_ = ax = style.one_axes(ax)
+        self.ax_ = ax = style.axes_or_new(ax)
         self.figure_ = ax.figure
         edges = _edges(self.grid_x), _edges(self.grid_y)
         ax.set(xlim=edges[0][[0, -1]], ylim=edges[1][[0, -1]])
@@ -135,28 +138,28 @@ class BasinDisplay:
         self._fill(ax, edges)
         self._draw_boundaries(ax, edges)
         self._number(ax)
-        self._tell(ax)
+        self._add_legend(ax)
         if self.lost:
             self._hatch(ax, edges)
         note = f"colours repeat after {len(FILLS)}" if len(self.minima) > len(FILLS) else ""
         if not len(self.minima):
             note = "no minimum reached"
-        style.words(ax, title=self.title, note=note, x=self.names[0], y=self.names[1], legend=4)
+        style.label(ax, title=self.title, note=note, x=self.names[0], y=self.names[1], legend=4)
         return self
 
     def _fill(self, ax: Axes, edges: tuple[np.ndarray, np.ndarray]) -> None:
         from matplotlib.colors import ListedColormap
 
         fills = np.ma.masked_less(self.labels, 0) % len(FILLS)
-        # As pixels in vector files too: a viewer needs minutes for tens of thousands of cells.
-        look: dict[str, Any] = {"cmap": ListedColormap(FILLS), "vmin": 0, "vmax": len(FILLS) - 1, "rasterized": True}
+        # The cells are pixels even in vector files, because viewers need minutes for tens of thousands of shapes.
+        look: style.Look = {"cmap": ListedColormap(FILLS), "vmin": 0, "vmax": len(FILLS) - 1, "rasterized": True}
         ax.pcolormesh(*edges, fills, zorder=0.5, **look)
 
     def _hatch(self, ax: Axes, edges: tuple[np.ndarray, np.ndarray]) -> None:
-        """Hatch the whole map, below the cells: it is seen where there are none."""
+        """Hatch the whole map below the cells, so that the hatching shows where no minimum is reached."""
         from matplotlib.patches import Rectangle
 
-        hatched: dict[str, Any] = {"facecolor": "none", "edgecolor": style.GREY, "hatch": "////", "linewidth": 0}
+        hatched: style.Look = {"facecolor": "none", "edgecolor": style.GREY, "hatch": "////", "linewidth": 0}
         (x, y), (width, height) = (edge[0] for edge in edges), (np.ptp(edge) for edge in edges)
         ax.add_patch(Rectangle((x, y), width, height, label=f"none ({self._percent(self.lost)})", zorder=0, **hatched))
 
@@ -172,8 +175,8 @@ class BasinDisplay:
         ax.add_collection(LineCollection(list(lines), colors=INK, linewidths=0.6), autolim=False)
 
     def _number(self, ax: Axes) -> None:
-        """Write the number of each basin across the map, and at its minimum."""
-        centred: dict[str, Any] = {"ha": "center", "va": "center", "color": INK, "clip_on": True}
+        """Write the number of each basin at points across the map, and at its minimum."""
+        centred: style.Look = {"ha": "center", "va": "center", "color": INK, "clip_on": True}
         for row, column in self._inside():
             label = f"{self.labels[row, column] + 1}"
             ax.text(self.grid_x[column], self.grid_y[row], label, fontsize=6, alpha=0.7, **centred)
@@ -182,25 +185,25 @@ class BasinDisplay:
             ax.text(x, y, f"{number}", fontsize=9, weight="bold", zorder=4, **centred)
 
     def _inside(self) -> list[tuple[int, int]]:
-        """Return cells spread over the map that a number can stand in: none at a boundary or at a minimum."""
+        """Return cells spread over the map with space for a number: not near a boundary or a minimum."""
         ny, nx = self.labels.shape
-        spread = [np.unique(np.linspace(0, n - 1, 2 * SIGNS + 1).round().astype(int)[1::2]) for n in (ny, nx)]
-        up, across = ny // 40, nx // 40  # about the size of a figure
+        spread = [np.unique(np.linspace(0, n - 1, 2 * LABELS + 1).round().astype(int)[1::2]) for n in (ny, nx)]
+        up, across = ny // 40, nx // 40  # about the size of a written number
         cells = []
         for row, column in np.stack(np.meshgrid(*spread, indexing="ij"), axis=-1).reshape(-1, 2):
             label = self.labels[row, column]
-            around = self.labels[max(0, row - up) : row + up + 1, max(0, column - across) : column + across + 1]
+            neighbours = self.labels[max(0, row - up) : row + up + 1, max(0, column - across) : column + across + 1]
             here = np.array([self.grid_x[column], self.grid_y[row]])
             size = [np.ptp(self.grid_x) or 1.0, np.ptp(self.grid_y) or 1.0]
             near = (np.abs((self.minima - here) / size) < 1 / 20).all(axis=1).any()
-            if label >= 0 and (around == label).all() and not near:
+            if label >= 0 and (neighbours == label).all() and not near:
                 cells.append((int(row), int(column)))
         return cells
 
-    def _tell(self, ax: Axes) -> None:
-        """Say of each minimum its value and its share; of many, of those that are reached most."""
+    def _add_legend(self, ax: Axes) -> None:
+        """Add the value and the share of each minimum to the legend, or of the most reached ones if there are many."""
         most = np.sort(np.lexsort((self.values, -self.counts))[: len(FILLS)])
-        square: dict[str, Any] = {"linestyle": "", "marker": "s", "markersize": 9, "markeredgecolor": INK}
+        square: style.Look = {"linestyle": "", "marker": "s", "markersize": 9, "markeredgecolor": INK}
         for k in most:
             label = f"{k + 1}: {self.values[k]:.4g} ({self._percent(self.counts[k])})"
             ax.plot([], [], color=FILLS[k % len(FILLS)], label=label, **square)
@@ -209,12 +212,12 @@ class BasinDisplay:
             label = f"{len(self.minima) - len(most)} more ({self._percent(rest)})"
             ax.plot([], [], color="none", label=label, **(square | {"markeredgecolor": style.GREY}))
 
-    def _percent(self, count: Any) -> str:
+    def _percent(self, count: int) -> str:
         return f"{100 * count / max(1, self.counts.sum() + self.lost):.3g} %"
 
 
 def _edges(grid: np.ndarray) -> np.ndarray:
-    """Return where the cells around the points of a grid end: half-way to the next."""
+    """Return the edges of the cells around the points of a grid, half-way between neighbours."""
     if grid.size < 2:
         return np.array([grid[0] - 0.5, grid[0] + 0.5])
     middles = (grid[1:] + grid[:-1]) / 2

@@ -1,13 +1,15 @@
-"""A function of one parameter as a curve, with the path of its descent on it."""
+"""`CurveDisplay`: a function of one parameter as a curve, with the path of its descent."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
 from steepest.inspection.plots.path import draw_path, path_of
+from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE, NOT_AT_HAND, values_at, window_around, window_given
 
 if TYPE_CHECKING:
@@ -15,27 +17,27 @@ if TYPE_CHECKING:
 
 
 class CurveDisplay:
-    """A function of one parameter, with the path of its descent.
+    """A function of one parameter as a curve, with the path of its descent.
 
     Parameters
     ----------
     x : array of shape (size,)
-        Where the function was evaluated.
+        The points at which the function was evaluated.
     value : array of shape (size,)
-        Its values there, NaN where it has none; None where the function is not at hand.
+        The value at each point, NaN if there is none; None if the function was not saved.
     path : array of shape (rows, 2)
-        Point and value of each row of the run.
+        The point and the value of each row of the run.
     best : int, optional
         The row of the best point.
     name : str, optional
-        What the parameter is called.
+        The name of the parameter.
     title : str, optional
-        What is written above.
+        The text above the picture.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
-        What was drawn on.
+        The figure, once the display is drawn.
     ax_ : matplotlib.axes.Axes
         The axes.
 
@@ -45,7 +47,16 @@ class CurveDisplay:
     array([0.5 , 0.25])
     """
 
-    def __init__(self, x: Any, value: Any, path: Any, *, best: int = -1, name: str = "x", title: str = "") -> None:
+    def __init__(
+        self,
+        x: ArrayLike,
+        value: ArrayLike | None,
+        path: ArrayLike,
+        *,
+        best: int = -1,
+        name: str = "x",
+        title: str = "",
+    ) -> None:
         self.x = np.asarray(x, dtype=float)
         self.value = None if value is None else np.asarray(value, dtype=float)
         self.path = np.asarray(path, dtype=float)
@@ -54,7 +65,7 @@ class CurveDisplay:
         self.title = title
 
     @classmethod
-    def from_run(cls, run: Any, window: tuple[float, float] | None = None, size: int = 200) -> CurveDisplay:
+    def from_run(cls, run: RunLike, window: tuple[float, float] | None = None, size: int = 200) -> CurveDisplay:
         """Evaluate the function of a run around its path.
 
         Parameters
@@ -62,23 +73,23 @@ class CurveDisplay:
         run : run
             A run of one parameter.
         window : (low, high), optional
-            Where to look; the path widened by a quarter on both sides where left out.
+            The interval to draw; by default the path, widened by a quarter on both sides.
         size : int, optional
-            How many points the curve has.
+            The number of points of the curve.
 
         Returns
         -------
         CurveDisplay
-            Not drawn yet.
+            The display, not drawn yet.
 
         Raises
         ------
         ValueError
-            Where the run has more parameters or no finite point, or the window is empty.
+            If the run has more parameters, it has no finite point, or the window is empty.
         """
         points, height, best = path_of(run, 1)
-        look = window_around(points, best, run.outcome) if window is None else window_given(window, 1)
-        x = np.linspace(look[0, 0], look[0, 1], size)
+        box = window_around(points, best, run.outcome) if window is None else window_given(window, 1)
+        x = np.linspace(box[0, 0], box[0, 1], size)
         path = np.column_stack([points[:, 0], height])
         return cls(x, values_at(run, x[:, None]), path, best=best, name=run.trace.names[0], title=run.title)
 
@@ -88,27 +99,27 @@ class CurveDisplay:
         Parameters
         ----------
         ax : axes, optional
-            Where to draw; a new figure where left out.
+            The axes to draw on; a new figure by default.
 
         Returns
         -------
         CurveDisplay
             This display.
         """
-        self.ax_ = ax = style.one_axes(ax)
+        self.ax_ = ax = style.axes_or_new(ax)
         self.figure_ = ax.figure
-        here = self.path[(self.path[:, 0] >= self.x[0]) & (self.path[:, 0] <= self.x[-1]), 1]
-        heights = np.concatenate([here, [] if self.value is None else self.value])
+        inside = self.path[(self.path[:, 0] >= self.x[0]) & (self.path[:, 0] <= self.x[-1]), 1]
+        heights = np.concatenate([inside, [] if self.value is None else self.value])
         heights = np.clip(heights[np.isfinite(heights)], -HUGE, HUGE)
         ax.set_xlim(self.x[0], self.x[-1])
         if heights.size:
             low, high = heights.min(), heights.max()
-            room = 0.05 * (high - low) or max(1.0, abs(low))
-            ax.set_ylim(low - room, high + room)
+            margin = 0.05 * (high - low) or max(1.0, abs(low))
+            ax.set_ylim(low - margin, high + margin)
         if self.value is not None:
             shown = np.where(np.isfinite(self.value), np.clip(self.value, -HUGE, HUGE), np.nan)
             ax.plot(self.x, shown, label="function", **style.series(0))
         draw_path(ax, self.path, self.best)
         note = NOT_AT_HAND if self.value is None else ""
-        style.words(ax, title=self.title, note=note, x=self.name, y="value", legend=4)
+        style.label(ax, title=self.title, note=note, x=self.name, y="value", legend=4)
         return self

@@ -1,51 +1,56 @@
-"""The descent itself: how far the value still was above the best one, and how steep it was there."""
+"""`DescentDisplay`: the distance from the best value and the gradient norm during a run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
+from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SPAN = 100  # positive numbers that span more than this are drawn on a logarithmic axis
+# Positive numbers that span more than this factor are drawn on a logarithmic axis. Chosen, not measured: on a linear
+# axis all but the largest of them would lie at its foot.
+SPAN = 100
 
 
 class DescentDisplay:
     """Value and gradient norm of a run, one above the other, by evaluation or by epoch.
 
     The upper axes show ``value - min(value)``, or ``max(value) - value`` for a run that was maximised.
-    Past a span of a factor of 100 an axis is logarithmic; a zero has no place on it, so the best value
-    is a star at its foot. Numbers that are not finite are left out.
+    If the numbers span more than a factor of 100, the axis is logarithmic. Zero is not on such an axis, so
+    a star at its foot marks the best value. Numbers that are not finite are left out.
 
-    Where there is a validation loss, the upper axes show it beside the loss itself, with a star where it is least.
+    If the run has a validation loss, the upper axes show the loss and the validation loss instead, with a
+    star at the smallest validation loss.
 
     Parameters
     ----------
     evaluations : array of shape (rows,)
-        What the rows are drawn against.
+        The evaluations or epochs at each row.
     value : array of shape (rows,)
         The value of each row, in the sign of the user's function.
     gradient_norm : array of shape (rows,)
         The norm of the gradient at each row.
     counted : str, optional
-        What ``evaluations`` counts: "evaluations" or, for a fit, "epoch".
+        The unit of ``evaluations``: "evaluations" or, for a fit, "epoch".
     maximized : bool, optional
         Whether the best value is the largest.
     title : str, optional
-        What is written above.
+        The text above the picture.
     validation : array of shape (rows,), optional
-        The loss on rows that a fit did not learn from.
+        The loss on rows that were held out from a fit.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
-        What was drawn on.
+        The figure, once the display is drawn.
     axes_ : tuple of matplotlib.axes.Axes
         The upper and the lower axes; ``ax_`` is the upper one.
 
@@ -57,14 +62,14 @@ class DescentDisplay:
 
     def __init__(
         self,
-        evaluations: Sequence[int] | np.ndarray,
-        value: Sequence[float] | np.ndarray,
-        gradient_norm: Sequence[float] | np.ndarray,
+        evaluations: ArrayLike,
+        value: ArrayLike,
+        gradient_norm: ArrayLike,
         *,
         counted: str = "evaluations",
         maximized: bool = False,
         title: str = "",
-        validation: Sequence[float] | np.ndarray | None = None,
+        validation: ArrayLike | None = None,
     ) -> None:
         self.validation = None if validation is None else np.asarray(validation, dtype=float)
         self.evaluations = np.asarray(evaluations)
@@ -73,25 +78,30 @@ class DescentDisplay:
         self.counted, self.maximized, self.title = counted, maximized, title
 
     @classmethod
-    def from_run(cls, run: Any) -> DescentDisplay:
-        """Read the columns off a run.
+    def from_run(cls, run: RunLike) -> DescentDisplay:
+        """Read the columns of the trace of a run.
 
         Parameters
         ----------
         run : run or fit
-            What was descended; a fit is drawn by epoch, anything else by evaluation.
+            The run. A fit is drawn by epoch, any other run by evaluation.
 
         Returns
         -------
         DescentDisplay
-            Not drawn yet.
+            The display, not drawn yet.
         """
         trace = run.trace
-        epoch = getattr(trace, "epoch", None)
-        counted, by = ("evaluations", trace.evaluations) if epoch is None else ("epoch", epoch)
-        columns = by, trace.value, trace.gradient_norm
-        validation = getattr(trace, "validation", None)
-        return cls(*columns, counted=counted, maximized=run.maximized, title=run.title, validation=validation)
+        counted = "epoch" if "epoch" in trace.columns else "evaluations"
+        return cls(
+            trace.columns[counted],
+            trace.value,
+            trace.gradient_norm,
+            counted=counted,
+            maximized=run.maximized,
+            title=run.title,
+            validation=trace.columns.get("validation"),
+        )
 
     @property
     def gap(self) -> np.ndarray:
@@ -104,7 +114,7 @@ class DescentDisplay:
 
     @property
     def height(self) -> np.ndarray:
-        """How high each row is drawn in the upper axes."""
+        """The height of each row in the upper axes."""
         return self.gap if self.validation is None else self.value
 
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> DescentDisplay:
@@ -113,7 +123,7 @@ class DescentDisplay:
         Parameters
         ----------
         ax : axes or two axes, optional
-            Where to draw: two axes, or one whose room is shared; a new figure where left out.
+            Two axes, or one that is split in half; a new figure by default.
 
         Returns
         -------
@@ -130,8 +140,8 @@ class DescentDisplay:
             self._mark_best(self.ax_)
         drawn = "best value − value" if self.maximized else "value − best value"
         drawn = drawn if self.validation is None else "loss"
-        style.words(self.ax_, title=self.title, y=drawn, legend=0 if self.validation is None else 3)
-        style.words(lower, x=self.counted, y="gradient norm")
+        style.label(self.ax_, title=self.title, y=drawn, legend=0 if self.validation is None else 3)
+        style.label(lower, x=self.counted, y="gradient norm")
         lower.locator_params(axis="x", integer=True)
         if len(self.evaluations) == 1:
             lower.set_xlim(self.evaluations[0] - 1, self.evaluations[0] + 1)
@@ -143,9 +153,9 @@ class DescentDisplay:
         if both.size and both.min() > 0 and both.max() > SPAN * both.min():
             ax.set_yscale("log")
         for k, (name, losses) in enumerate({"loss": self.value, "validation": validation}.items()):
-            seen = np.isfinite(losses)
-            by, height = self.evaluations[seen], np.clip(losses[seen], -HUGE, HUGE)
-            rows = style.thinned(height) if height.size else np.arange(0)
+            finite = np.isfinite(losses)
+            by, height = self.evaluations[finite], np.clip(losses[finite], -HUGE, HUGE)
+            rows = style.rows_to_draw(height) if height.size else np.arange(0)
             ax.plot(by[rows], height[rows], label=name, **style.series(k, len(rows)))
         if np.isfinite(validation).any():
             best = int(np.nanargmin(np.where(np.isfinite(validation), validation, np.nan)))
@@ -164,16 +174,16 @@ class DescentDisplay:
         if log:
             ax.set_yscale("log")
             by, numbers = by[positive], np.maximum(numbers[positive], 1 / HUGE)
-        rows = style.thinned(numbers)
+        rows = style.rows_to_draw(numbers)
         ax.plot(by[rows], numbers[rows], **style.series(k, len(rows)))
         return log
 
     def _mark_best(self, ax: Axes) -> None:
-        ax.margins(y=0.12)  # room for the word beside the star
+        ax.margins(y=0.12)  # space for the text at the star
         best = self.evaluations[np.flatnonzero(self.gap == 0)[0]]
         foot = ax.get_xaxis_transform()
         ax.plot(best, 0, "*", markersize=11, color=style.BLUE, transform=foot, clip_on=False, label="best")
         late = best > np.mean(ax.get_xlim())
-        beside: dict[str, Any] = {"textcoords": "offset points", "color": ax.yaxis.label.get_color()}
-        beside |= {"xytext": (-8, 2), "ha": "right"} if late else {"xytext": (8, 2), "ha": "left"}
-        ax.annotate("best", (best, 0), xycoords=foot, fontsize=9, **beside)
+        place: style.Look = {"textcoords": "offset points", "color": ax.yaxis.label.get_color()}
+        place |= {"xytext": (-8, 2), "ha": "right"} if late else {"xytext": (8, 2), "ha": "left"}
+        ax.annotate("best", (best, 0), xycoords=foot, fontsize=9, **place)

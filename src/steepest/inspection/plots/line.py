@@ -1,32 +1,35 @@
-"""The data of one column and the curve that was fitted to them."""
+"""`LineDisplay`: the data of a fit on one column, and the fitted curve."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
+from steepest.inspection.protocol import FitLike, RunLike, TableFitLike
+from steepest.types import Array, Rows, Tree
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NUMBERS = "biuf"  # the dtype kinds that can be drawn
+NUMBERS = "biuf"  # the kinds of dtype that can be drawn: booleans, integers and floats
 
 
-def one_column(data: Any) -> bool:
-    """Return whether data (X, y) are at hand, X one column, y one number a row.
+def one_column(data: tuple[Rows, Array] | None) -> bool:
+    """Return whether data are one column X of numbers and one number y for each row.
 
     Parameters
     ----------
     data : (X, y) or None
-        The data of a fit.
+        The data of a fit; None if they were not saved.
 
     Returns
     -------
     bool
-        Whether a `LineDisplay` can draw them.
+        Whether a `LineDisplay` can draw the data.
 
     Examples
     --------
@@ -40,29 +43,60 @@ def one_column(data: Any) -> bool:
     return column and y.size == len(X) and X.dtype.kind in NUMBERS and y.dtype.kind in NUMBERS
 
 
-def curve_of(fit: Any, x: np.ndarray, params: dict[str, Any] | None = None) -> np.ndarray:
-    """Return what a fit on one column predicts at x, with its own parameters or others.
+def classes_of(fit: FitLike) -> int:
+    """Return the number of outputs of a model: one for each class if there are several classes, else 1.
 
     Parameters
     ----------
     fit : fit
-        A fit on one column, laid out as in ``fit.data``.
+        A fit.
+
+    Returns
+    -------
+    int
+        The number of outputs.
+    """
+    # A model of several classes has an intercept for each of them.
+    return int(np.size(fit.params.get("intercept", 0.0)))
+
+
+def is_line(fit: FitLike) -> bool:
+    """Return whether a fit is one curve over one column of data.
+
+    Parameters
+    ----------
+    fit : fit
+        A fit.
+
+    Returns
+    -------
+    bool
+        Whether a `LineDisplay` can draw the fit.
+    """
+    return one_column(fit.data) and classes_of(fit) == 1
+
+
+def curve_of(fit: FitLike, x: np.ndarray, params: Mapping[str, Tree] | None = None) -> np.ndarray:
+    """Return the predictions of a fit on one column.
+
+    Parameters
+    ----------
+    fit : fit
+        A fit on one column that still has its data.
     x : array of shape (points,)
-        Where.
+        The values of the column.
     params : dict, optional
-        Parameters laid out as ``fit.params``; the fit's own where left out.
+        Parameters laid out like ``fit.params``; by default those of the fit.
 
     Returns
     -------
     array of shape (points,)
         The predictions.
     """
+    assert fit.data is not None
     X = x.reshape(-1, 1) if np.ndim(fit.data[0]) == 2 else x
-    model = getattr(fit, "model", None)
-    if model is None:
-        return np.ravel(fit.predict(X))
-    # The model itself: what was fitted to a table predicts from tables alone.
-    params = fit.params if params is None else params
+    # The model is called directly, because the `predict` of a fit to a table takes tables only.
+    model, params = fit.model, fit.params if params is None else params
     with np.errstate(all="ignore"):
         return np.ravel(np.asarray(model.response(model(model.shaped(X, params), *params.values())), dtype=float))
 
@@ -77,14 +111,14 @@ class LineDisplay:
     line_x, line_y : array of shape (points,)
         The fitted curve, from left to right.
     names : pair of str, optional
-        What the column and the target are called.
+        The names of the column and of the target.
     title : str, optional
-        What is written above.
+        The text above the picture.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
-        What was drawn on.
+        The figure, once the display is drawn.
     ax_ : matplotlib.axes.Axes
         The axes.
 
@@ -95,7 +129,14 @@ class LineDisplay:
     """
 
     def __init__(
-        self, x: Any, y: Any, line_x: Any, line_y: Any, *, names: Sequence[str] = ("x", "y"), title: str = ""
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        line_x: ArrayLike,
+        line_y: ArrayLike,
+        *,
+        names: Sequence[str] = ("x", "y"),
+        title: str = "",
     ) -> None:
         self.x, self.y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
         self.line_x, self.line_y = np.asarray(line_x, dtype=float), np.asarray(line_y, dtype=float)
@@ -103,42 +144,49 @@ class LineDisplay:
         self.title = title
 
     @classmethod
-    def from_run(cls, run: Any, names: Sequence[str] | None = None, size: int = 200) -> LineDisplay:
-        """Take the data of a fit and ask it for its curve.
+    def from_run(cls, run: RunLike, names: Sequence[str] | None = None, size: int = 200) -> LineDisplay:
+        """Evaluate the curve of a fit over the range of its data.
 
         Parameters
         ----------
         run : fit
             A fit on one column of numbers.
         names : pair of str, optional
-            What the column and the target are called; as in the data where they have names, else "x" and "y".
+            The names of the column and of the target; by default those of the data, or else "x" and "y".
         size : int, optional
-            At how many points the curve is evaluated.
+            The number of points of the curve.
 
         Returns
         -------
         LineDisplay
-            Not drawn yet. Rows that are not finite are left out.
+            The display, not drawn yet. Rows that are not finite are left out.
 
         Raises
         ------
         ValueError
-            Where the data are not at hand, or are not one column of numbers with one number a row.
+            If there are no data, they are not one column of numbers with one number for each row, or the
+            model predicts several classes.
         """
-        data = getattr(run, "data", None)
-        if data is None:
-            raise ValueError("the run has no data at hand for a line: use DescentDisplay.from_run(run)")
-        if not one_column(data):
-            shapes = " and ".join(f"{np.asarray(each).dtype} {np.shape(each)}" for each in data)
+        if not isinstance(run, FitLike) or run.data is None:
+            raise ValueError(
+                "a line needs the data of a fit and this run has none, because it was loaded or is not a fit: "
+                "use DescentDisplay.from_run(run), which draws any run"
+            )
+        if not one_column(run.data):
+            shapes = " and ".join(f"{np.asarray(each).dtype} {np.shape(each)}" for each in run.data)
             raise ValueError(
                 f"X and y are {shapes}, and a line needs one column of numbers with one number a row: "
                 "use DescentDisplay.from_run(run), which draws any fit"
             )
-        X = np.asarray(data[0])
-        x, y = X.ravel().astype(float), np.asarray(data[1]).ravel().astype(float)
+        if classes_of(run) > 1:
+            raise ValueError(
+                f"the model has one output for each of {classes_of(run)} classes and a line needs a single output: "
+                "use DescentDisplay.from_run(run), which draws any fit"
+            )
+        x, y = (np.asarray(each).ravel().astype(float) for each in run.data)
         finite = np.isfinite(x) & np.isfinite(y)
         if not finite.any():
-            raise ValueError(f"none of {len(x)} rows is finite and a line needs one: look into the data")
+            raise ValueError(f"none of {len(x)} rows is finite and a line needs one: check the data")
         x, y = x[finite], y[finite]
         line_x = np.linspace(x.min(), x.max(), size)
         line_y = curve_of(run, line_x)
@@ -150,29 +198,32 @@ class LineDisplay:
         Parameters
         ----------
         ax : axes, optional
-            Where to draw; a new figure where left out.
+            The axes to draw on; a new figure by default.
 
         Returns
         -------
         LineDisplay
             This display.
         """
-        self.ax_ = ax = style.one_axes(ax)
+        self.ax_ = ax = style.axes_or_new(ax)
         self.figure_ = ax.figure
         rows = np.arange(len(self.x))
         label = "data"
-        if len(rows) > style.MOST:
-            rows = np.random.default_rng(0).choice(len(rows), style.MOST, replace=False)
-            label = f"data ({style.MOST:,} of {len(self.x):,} rows)"
+        if len(rows) > style.MAX_POINTS:
+            rows = np.random.default_rng(0).choice(len(rows), style.MAX_POINTS, replace=False)
+            label = f"data ({style.MAX_POINTS:,} of {len(self.x):,} rows)"
         ax.scatter(self.x[rows], self.y[rows], s=14, color=style.BLUE, alpha=0.8, linewidths=0, label=label)
         ax.plot(self.line_x, self.line_y, label="fit", **(style.series(1) | {"linestyle": "-"}))
-        style.words(ax, title=self.title, x=self.names[0], y=self.names[1], legend=2)
+        style.label(ax, title=self.title, x=self.names[0], y=self.names[1], legend=2)
         return self
 
 
-def _names_of(run: Any) -> tuple[str, str]:
-    X, y = run.data
+def _names_of(fit: FitLike) -> tuple[str, str]:
+    """Return the names of the column and of the target, from a DataFrame or Series if the data are such."""
+    assert fit.data is not None
+    X, y = fit.data
     columns = getattr(X, "columns", None)
-    columns = getattr(run, "columns", None) if columns is None else columns
+    columns = fit.columns if columns is None else columns
     column = getattr(X, "name", None) or next(iter(columns if columns is not None else []), "x")
-    return str(column), str(getattr(y, "name", None) or getattr(run, "target", None) or "y")
+    target = fit.target if isinstance(fit, TableFitLike) else ""
+    return str(column), str(getattr(y, "name", None) or target or "y")

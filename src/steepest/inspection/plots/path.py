@@ -1,43 +1,48 @@
-"""The path of a run: its points, and how they are drawn over the picture of a function."""
+"""The path of a run, read from its trace and drawn over the picture of a function."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from steepest.inspection.plots import style
+from steepest.inspection.protocol import RunLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-def path_of(run: Any, parameters: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the finite points of a run, their values, and which row of them is the best.
+def path_of(run: RunLike, parameters: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the finite points of a run, their values, and the row of the best of them.
 
     Parameters
     ----------
     run : run or fit
-        What was descended.
+        The run.
     parameters : int
-        How many parameters the picture has room for.
+        The number of parameters that the picture shows.
 
     Returns
     -------
     path : array of shape (rows, parameters)
         The finite points of the trace.
     value : array of shape (rows,)
-        Their values, in the sign of the user's function; they need not be finite.
+        Their values, in the sign of the user's function, finite or not.
     best : int
-        The row with the lowest value, or the highest where the run was maximised.
+        The row with the lowest value, or with the highest if the run was maximised.
 
     Raises
     ------
     ValueError
-        Where the run has another number of parameters, or no finite point.
+        If the run has another number of parameters, or no finite point.
     """
     x = np.asarray(run.trace.x, dtype=float)
     if x.shape[1] != parameters:
         names = ", ".join(run.trace.names[:4]) + (", …" if x.shape[1] > 4 else "")
+        count = f"{x.shape[1]} parameter{'' if x.shape[1] == 1 else 's'}"
         raise ValueError(
-            f"the run has {x.shape[1]} parameters ({names}) and this picture needs exactly {parameters}: "
+            f"the run has {count} ({names}) and this picture needs exactly {parameters}: "
             "use DescentDisplay.from_run(run), which draws any number"
         )
     finite = np.isfinite(x).all(axis=1)
@@ -50,18 +55,19 @@ def path_of(run: Any, parameters: int) -> tuple[np.ndarray, np.ndarray, int]:
     return x[finite], value, int(np.argmin(height))
 
 
-def draw_path(ax: Any, path: np.ndarray, best: int, look: dict[str, Any] | None = None) -> None:
-    """Draw a path into axes whose limits are set: its start a hollow square and its best point a star.
+def draw_path(ax: Axes, path: np.ndarray, best: int, look: style.Look | None = None) -> None:
+    """Draw a path with a hollow square at its start and a star at its best point.
 
-    A path of three columns goes into three-dimensional axes. One of several gets the `look` of its line.
+    The limits of the axes must be set before. A path with three columns needs three-dimensional axes.
     """
-    solid = np.where(np.isnan(path), path[best], path)
-    rows = np.unique(np.concatenate([style.thinned(column) for column in solid.T]))
-    dots = "." if len(rows) <= style.FEW else ""
-    look = {"color": style.ORANGE, "linewidth": 1.4, "marker": dots, "label": "path"} | (look or {})
+    complete = np.where(np.isnan(path), path[best], path)
+    rows = np.unique(np.concatenate([style.rows_to_draw(column) for column in complete.T]))
+    dots = "." if len(rows) <= style.MAX_MARKERS else ""
+    usual: style.Look = {"color": style.ORANGE, "linewidth": 1.4, "marker": dots, "label": "path"}
+    look = usual | (look or {})
     if len(path) > 1:
         ax.plot(*path[rows].T, **look)
-    mark: dict[str, Any] = {"color": look["color"], "zorder": 3}
+    mark: style.Look = {"color": look["color"], "zorder": 3}
     start, end = path[:1].T, path[[best]].T
     ax.plot(*start, "s", markersize=12, fillstyle="none", markeredgewidth=1.8, label="start", **mark)
     ax.plot(*end, "*", markersize=11, label="best", **mark)

@@ -1,59 +1,61 @@
-"""A function of two variables as contour lines, with its gradient as arrows."""
+"""`QuiverDisplay`: a function of two variables as contour lines, with its gradient as arrows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.plots.contour import ContourDisplay
+from steepest.inspection.plots.contour import ContourDisplay, GridDisplay
+from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE, sampled, window_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-REACH = 0.9  # of a cell of the arrows' grid: the longest arrow ends before its neighbour begins
+REACH = 0.9  # the length of the longest arrow, in cells: below 1, so that it ends before its neighbour begins
 
 
-class QuiverDisplay:
-    """Contour lines of a function of two variables, with an arrow of its partial derivatives in each cell of a grid.
+class QuiverDisplay(GridDisplay):
+    """Contour lines of a function of two variables, with its gradient as an arrow in each cell of a grid.
 
-    The arrow at (x, y) is c · (∂f/∂x, ∂f/∂y), in the units of the axes and with the same c everywhere, so that
-    its length is proportional to the slope. c, the `length` of a slope of 1, is such that the longest arrow is
-    0.9 cells long. Where steep slopes dwarf the others, a `power` p below 1 makes lengths proportional to
-    slope^p: directions stay, and with p = 0 all arrows are the arrows of a slope of 1.
+    The arrow at (x, y) is c · (∂f/∂x, ∂f/∂y), in the units of the axes and with the same c everywhere. So its
+    length is proportional to the slope, and the longest arrow is 0.9 cells long; c is the attribute `length`.
+    A `power` p below 1 helps if steep slopes dwarf the others: lengths are then proportional to slope^p, and
+    with p = 0 all arrows have the same length.
 
     Parameters
     ----------
     grid_x, grid_y : array of shape (size,)
-        Where the function was evaluated: every pair of them.
+        The grid on which the function was evaluated.
     values : array of shape (size, size)
-        ``values[i, j]`` is f(grid_x[j], grid_y[i]), NaN where f has none.
+        ``values[i, j]`` is f(grid_x[j], grid_y[i]), NaN if f has no value there.
     arrow_x, arrow_y : array of shape (arrows,)
-        Where the middles of the arrows are: every pair of them.
+        The grid of the middles of the arrows.
     slopes : array of shape (arrows, arrows, 2)
-        ``slopes[i, j]`` is the gradient of f at (arrow_x[j], arrow_y[i]): uphill.
+        ``slopes[i, j]`` is the gradient of f at (arrow_x[j], arrow_y[i]), which points uphill.
     path : array of shape (rows, 2), optional
         The points of a run.
     best : int, optional
-        The row of its best point.
+        The row of the best point.
     maximized : bool, optional
         Whether the best value is the largest.
     downhill : bool, optional
-        Whether the arrows are turned round, as a descent goes.
+        Whether the arrows point downhill, as a descent goes.
     power : float, optional
         Lengths are proportional to this power of the slope.
     names : pair of str, optional
-        What the variables are called.
+        The names of the variables.
     title : str, optional
-        What is written above.
+        The text above the picture.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
-        What was drawn on.
+        The figure, once the display is drawn.
     ax_ : matplotlib.axes.Axes
         The axes.
 
@@ -66,41 +68,38 @@ class QuiverDisplay:
 
     def __init__(
         self,
-        grid_x: Any,
-        grid_y: Any,
-        values: Any,
-        arrow_x: Any,
-        arrow_y: Any,
-        slopes: Any,
+        grid_x: ArrayLike,
+        grid_y: ArrayLike,
+        values: ArrayLike,
+        arrow_x: ArrayLike,
+        arrow_y: ArrayLike,
+        slopes: ArrayLike,
         *,
-        path: Any = None,
+        path: ArrayLike | None = None,
         best: int = -1,
         maximized: bool = False,
         downhill: bool = False,
         power: float = 1.0,
-        names: tuple[str, str] = ("x", "y"),
+        names: Sequence[str] = ("x", "y"),
         title: str = "",
     ) -> None:
-        self.grid_x, self.grid_y = np.asarray(grid_x, dtype=float), np.asarray(grid_y, dtype=float)
-        self.values = np.asarray(values, dtype=float)
+        super().__init__(grid_x, grid_y, values, path, best=best, maximized=maximized, names=names, title=title)
         self.arrow_x, self.arrow_y = np.asarray(arrow_x, dtype=float), np.asarray(arrow_y, dtype=float)
         self.slopes = np.asarray(slopes, dtype=float)
-        self.path = None if path is None else np.asarray(path, dtype=float)
-        self.best, self.maximized, self.downhill, self.power = best, maximized, downhill, power
-        self.names, self.title = names, title
+        self.downhill, self.power = downhill, power
 
     @classmethod
     def from_function(
         cls,
-        f: Callable[[float, float], Any],
-        gradient: Callable[[float, float], Any],
-        window: Any,
+        f: Callable[[float, float], ArrayLike],
+        gradient: Callable[[float, float], ArrayLike],
+        window: ArrayLike,
         size: int = 100,
         *,
         arrows: int = 15,
         downhill: bool = False,
         power: float = 1.0,
-        names: tuple[str, str] = ("x", "y"),
+        names: Sequence[str] = ("x", "y"),
         title: str = "",
     ) -> QuiverDisplay:
         """Evaluate a function and its gradient over a window.
@@ -108,45 +107,45 @@ class QuiverDisplay:
         Parameters
         ----------
         f : callable
-            Of two numbers; it is called with one pair at a time.
+            A function of two numbers. It is called with one pair at a time.
         gradient : callable
-            Of two numbers, to the partial derivatives by both.
+            A function of two numbers that returns the two partial derivatives.
         window : ((x_low, x_high), (y_low, y_high))
-            Where to look.
+            The part of the plane to draw.
         size : int, optional
-            How many points the grid of the contour lines has each way.
+            The number of grid points of the contour lines in each direction.
         arrows : int, optional
-            How many arrows there are each way.
+            The number of arrows in each direction.
         downhill : bool, optional
-            Whether to turn the arrows round, as a descent goes.
+            Whether the arrows point downhill, as a descent goes.
         power : float, optional
             Lengths are proportional to this power of the slope.
         names : pair of str, optional
-            What the variables are called.
+            The names of the variables.
         title : str, optional
-            What is written above.
+            The text above the picture.
 
         Returns
         -------
         QuiverDisplay
-            Not drawn yet. Where f raises, no line goes; where the gradient raises, there is no arrow.
+            The display, not drawn yet. Points at which f or the gradient raises an exception
+            have no contour line or no arrow.
 
         Raises
         ------
         ValueError
-            Where the window is empty, no arrow is asked for, or the gradient is not two numbers.
+            If the window is empty, `arrows` is below 1, or the gradient is not two numbers.
         """
-        look = window_given(window, 2)
-        grid_x, grid_y = (np.linspace(low, high, size) for low, high in look)
+        grid_x, grid_y = (np.linspace(low, high, size) for low, high in window_given(window, 2))
         values = sampled(lambda p: f(float(p[0]), float(p[1])), _pairs(grid_x, grid_y)).reshape(size, size)
-        field = _field(lambda p: gradient(float(p[0]), float(p[1])), look, arrows)
+        field = _field(lambda p: gradient(float(p[0]), float(p[1])), grid_x, grid_y, arrows)
         return cls(grid_x, grid_y, values, *field, downhill=downhill, power=power, names=names, title=title)
 
     @classmethod
     def from_run(
         cls,
-        run: Any,
-        window: Any = None,
+        run: RunLike,
+        window: ArrayLike | None = None,
         size: int = 100,
         *,
         arrows: int = 15,
@@ -160,54 +159,43 @@ class QuiverDisplay:
         run : run or fit
             A run of two parameters.
         window : ((x_low, x_high), (y_low, y_high)), optional
-            Where to look; the path widened by a quarter on every side where left out.
+            The part of the plane to draw; by default the path, widened by a quarter on every side.
         size : int, optional
-            How many points the grid of the contour lines has each way.
+            The number of grid points of the contour lines in each direction.
         arrows : int, optional
-            How many arrows there are each way.
+            The number of arrows in each direction.
         downhill : bool, optional
-            Whether to turn the arrows round, as a descent goes.
+            Whether the arrows point downhill, as a descent goes.
         power : float, optional
             Lengths are proportional to this power of the slope.
 
         Returns
         -------
         QuiverDisplay
-            Not drawn yet.
+            The display, not drawn yet.
 
         Raises
         ------
         ValueError
-            Where the run has not two parameters or no finite point or was loaded without its function, the
-            window is empty, or no arrow is asked for.
+            If the run does not have two parameters, it has no finite point or no function, the window is
+            empty, or `arrows` is below 1.
         """
-        flat = ContourDisplay.from_run(run, window, size)
-        if flat.values is None:
+        lines = ContourDisplay.from_run(run, window, size)
+        if lines.values is None:
             raise ValueError(
                 "the run was loaded without its function, and arrows need its gradient: "
                 "use ContourDisplay.from_run(run), which draws the path"
             )
-        look = np.array([flat.grid_x[[0, -1]], flat.grid_y[[0, -1]]])
-        return cls(
-            flat.grid_x,
-            flat.grid_y,
-            flat.values,
-            *_field(run.gradient_at, look, arrows),
-            path=flat.path,
-            best=flat.best,
-            maximized=flat.maximized,
-            downhill=downhill,
-            power=power,
-            names=flat.names,
-            title=flat.title,
-        )
+        field = _field(run.gradient_at, lines.grid_x, lines.grid_y, arrows)
+        known: style.Look = {"path": lines.path, "best": lines.best, "maximized": lines.maximized, "names": lines.names}
+        known |= {"title": lines.title, "downhill": downhill, "power": power}
+        return cls(lines.grid_x, lines.grid_y, lines.values, *field, **known)
 
     @property
     def length(self) -> float:
-        """How long the arrow of a slope of 1 is, in the units of the axes; 0 where no slope is finite and not 0."""
-        arrows = (self._arrows() / self._cell()).reshape(-1, 2)
-        longest = np.hypot(*arrows[np.isfinite(arrows).all(axis=1)].T).max(initial=0.0)
-        return float(REACH / longest) if longest else 0.0
+        """The length of the arrow of a slope of 1, in the units of the axes; 0 if no slope is finite and not 0."""
+        cell = np.ptp(self.grid_x) / len(self.arrow_x), np.ptp(self.grid_y) / len(self.arrow_y)
+        return _length(_arrows(self.slopes, self.power) / cell)
 
     def plot(self, ax: Axes | None = None) -> QuiverDisplay:
         """Draw the contour lines, the arrows and the path, if there is one.
@@ -215,59 +203,69 @@ class QuiverDisplay:
         Parameters
         ----------
         ax : axes, optional
-            Where to draw; a new figure where left out.
+            The axes to draw on; a new figure by default.
 
         Returns
         -------
         QuiverDisplay
             This display.
         """
-        look: dict[str, Any] = {"best": self.best, "maximized": self.maximized, "names": self.names}
-        flat = ContourDisplay(self.grid_x, self.grid_y, self.values, self.path, title=self.title, **look).plot(ax)
-        self.ax_, self.figure_ = flat.ax_, flat.figure_
+        look: style.Look = {"best": self.best, "maximized": self.maximized, "names": self.names}
+        lines = ContourDisplay(self.grid_x, self.grid_y, self.values, self.path, title=self.title, **look).plot(ax)
+        self.ax_, self.figure_ = lines.ax_, lines.figure_
         if self.length:
-            self._draw_arrows(self.ax_)
-        style.words(self.ax_, title=self.title, x=self.names[0], y=self.names[1], legend=4)
+            _draw_arrows(self.ax_, self)
+        style.label(self.ax_, title=self.title, x=self.names[0], y=self.names[1], legend=4)
         return self
 
-    def _draw_arrows(self, ax: Axes) -> None:
-        across, up = np.moveaxis(-self._arrows() if self.downhill else self._arrows(), 2, 0)
-        look: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1 / self.length, "pivot": "middle"}
-        ax.quiver(self.arrow_x, self.arrow_y, across, up, color=style.GREEN, width=0.004, zorder=2.5, **look)
-        slopes = np.hypot(*_finite(self.slopes).T)
-        label = f"{'downhill' if self.downhill else 'uphill'}, slopes up to {np.nanmax(slopes):,.4g}"
-        ax.plot([], [], color=style.GREEN, marker=">", label=label)
 
-    def _arrows(self) -> np.ndarray:
-        """Return the arrows for a length of 1: the slopes, their lengths raised to the power."""
-        slopes = _finite(self.slopes)
-        steepness = np.hypot(slopes[..., 0], slopes[..., 1])[..., None]
-        return np.where(steepness > 0, slopes * np.where(steepness > 0, steepness, 1.0) ** (self.power - 1), slopes)
+def _draw_arrows(ax: Axes, display: QuiverDisplay) -> None:
+    """Draw the arrows, and describe them in the legend."""
+    arrows = _arrows(display.slopes, display.power)
+    across, up = np.moveaxis(-arrows if display.downhill else arrows, 2, 0)
+    look: style.Look = {"angles": "xy", "scale_units": "xy", "scale": 1 / display.length, "pivot": "middle"}
+    ax.quiver(display.arrow_x, display.arrow_y, across, up, color=style.GREEN, width=0.004, zorder=2.5, **look)
+    slopes = np.hypot(*_finite(display.slopes).T)
+    label = f"{'downhill' if display.downhill else 'uphill'}, slopes up to {np.nanmax(slopes):,.4g}"
+    ax.plot([], [], color=style.GREEN, marker=">", label=label)
 
-    def _cell(self) -> np.ndarray:
-        ends = np.array([self.grid_x[[0, -1]], self.grid_y[[0, -1]]])
-        return np.ptp(ends, axis=1) / [len(self.arrow_x), len(self.arrow_y)]
+
+def _length(arrows: np.ndarray) -> float:
+    """Return the factor that makes the longest of some arrows, given in cells, as long as it may be."""
+    arrows = arrows.reshape(-1, 2)
+    longest = np.hypot(*arrows[np.isfinite(arrows).all(axis=1)].T).max(initial=0.0)
+    return float(REACH / longest) if longest else 0.0
+
+
+def _arrows(slopes: np.ndarray, power: float) -> np.ndarray:
+    """Return the arrows of gradients for a `length` of 1: their lengths are raised to the power."""
+    slopes = _finite(slopes)
+    steepness = np.hypot(slopes[..., 0], slopes[..., 1])[..., None]
+    return np.where(steepness > 0, slopes * np.where(steepness > 0, steepness, 1.0) ** (power - 1), slopes)
 
 
 def _pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
 
-def _field(gradient: Callable[[Any], Any], look: np.ndarray, arrows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the middles of the cells, and the gradient in them."""
+def _field(
+    gradient: Callable[[np.ndarray], ArrayLike], grid_x: np.ndarray, grid_y: np.ndarray, arrows: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the middles of the cells, and the gradient there."""
     if arrows < 1:
         raise ValueError(f"arrows={arrows} and there must be one at least each way: give a whole number such as 15")
-    x, y = (low + (np.arange(arrows) + 0.5) * (high - low) / arrows for low, high in look)
+    ends = grid_x[[0, -1]], grid_y[[0, -1]]
+    x, y = (low + (np.arange(arrows) + 0.5) * (high - low) / arrows for low, high in ends)
 
-    def two(point: np.ndarray) -> np.ndarray:
+    def checked(point: np.ndarray) -> np.ndarray:
         slope = np.asarray(gradient(point), dtype=float)
         if slope.size != 2:
             raise ValueError(f"the gradient has the shape {slope.shape}: return two numbers, ∂f/∂x and ∂f/∂y")
         return slope
 
-    return x, y, sampled(two, _pairs(x, y), (2,)).reshape(arrows, arrows, 2)
+    return x, y, sampled(checked, _pairs(x, y), (2,)).reshape(arrows, arrows, 2)
 
 
 def _finite(slopes: np.ndarray) -> np.ndarray:
-    """Return slopes with NaN where either is too large to be drawn, or has no value."""
+    """Return gradients with NaN in place of those that are too large to be drawn or have no value."""
     return np.where((np.abs(slopes) <= HUGE).all(axis=-1, keepdims=True), slopes, np.nan)

@@ -1,56 +1,71 @@
-"""A function of one variable with its derivative, and the difference quotients that tend to it."""
+"""`SlopesDisplay`: a function of one variable with its derivative and its difference quotients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
 from steepest.inspection.plots.path import path_of
+from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE, sampled, window_given
+from steepest.types import Function
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# The look of the tangent, and of the derivative, which is its slope.
+TANGENT: style.Look = style.series(1) | {"linestyle": "-"}
+
+
+class Secants(TypedDict):
+    """The tangent and the secants of a curve at one of its points."""
+
+    at: float
+    value_at: float
+    tangent_slope: float
+    secant_slopes: np.ndarray
+
 
 class SlopesDisplay:
     """A function with its tangent and secants at a point, above its derivative and its difference quotients.
 
-    The quotient for h is (f(x + h) - f(x)) / h, as it stands: for h near the rounding of x, its noise is seen.
-    The secant through x and x + h has the quotient as its slope, and the tangent has the derivative.
+    The quotient for h is (f(x + h) - f(x)) / h, computed by this formula, so that an h near the rounding of x
+    shows its noise. It is the slope of the secant through x and x + h, as the derivative is that of the tangent.
 
     Parameters
     ----------
     x : array of shape (size,)
-        Where the function was evaluated.
+        The points at which the function was evaluated.
     value : array of shape (size,)
-        Its values there, NaN where it has none.
+        The value at each point, NaN if there is none.
     derivative : array of shape (size,)
-        Its derivative there.
+        The derivative at each point.
     h : array of shape (count,)
         The steps.
     quotients : array of shape (count, size)
         The difference quotient for each step at each x.
     at : float
-        Where tangent and secants touch the curve.
+        The point of the tangent and the secants.
     value_at : float
-        The value there.
+        The value at this point.
     tangent_slope : float
-        The derivative there.
+        The derivative at this point.
     secant_slopes : array of shape (count,)
-        The difference quotient there, for each step.
+        The difference quotient at this point, for each step.
     name : str, optional
-        What the variable is called.
+        The name of the variable.
     title : str, optional
-        What is written above.
+        The text above the picture.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
-        What was drawn on.
+        The figure, once the display is drawn.
     axes_ : tuple of matplotlib.axes.Axes
         The upper and the lower axes; ``ax_`` is the upper one.
 
@@ -63,16 +78,16 @@ class SlopesDisplay:
 
     def __init__(
         self,
-        x: Any,
-        value: Any,
-        derivative: Any,
-        h: Any,
-        quotients: Any,
+        x: ArrayLike,
+        value: ArrayLike,
+        derivative: ArrayLike,
+        h: ArrayLike,
+        quotients: ArrayLike,
         *,
         at: float,
         value_at: float,
         tangent_slope: float,
-        secant_slopes: Any,
+        secant_slopes: ArrayLike,
         name: str = "x",
         title: str = "",
     ) -> None:
@@ -86,8 +101,8 @@ class SlopesDisplay:
     @classmethod
     def from_function(
         cls,
-        f: Callable[[float], Any],
-        derivative: Callable[[float], Any],
+        f: Callable[[float], ArrayLike],
+        derivative: Callable[[float], ArrayLike],
         at: float,
         h: Sequence[float] = (1.0, 0.5, 0.1),
         window: tuple[float, float] | None = None,
@@ -101,62 +116,45 @@ class SlopesDisplay:
         Parameters
         ----------
         f : callable
-            Of one number; it is called with one number at a time.
+            A function of one number. It is called with one number at a time.
         derivative : callable
             Its derivative, such as ``steepest.gradient(f)`` or a formula.
         at : float
-            Where tangent and secants touch the curve.
+            The point of the tangent and the secants.
         h : sequence of float, optional
-            The steps; a negative one looks to the left.
+            The steps; a negative step goes to the left.
         window : (low, high), optional
-            Where to look; one and a half times the longest step to both sides of `at` where left out.
+            The interval to draw; by default 1.5 times the longest step to both sides of `at`.
         size : int, optional
-            How many points the curves have.
+            The number of points of the curves.
         name : str, optional
-            What the variable is called.
+            The name of the variable.
         title : str, optional
-            What is written above.
+            The text above the picture.
 
         Returns
         -------
         SlopesDisplay
-            Not drawn yet. Where f raises, there is a gap.
+            The display, not drawn yet. The curves have gaps where f raises an exception.
 
         Raises
         ------
         ValueError
-            Where a step is zero or not finite, `at` is outside the window, or f or its derivative has no
+            If a step is zero or not finite, `at` is outside the window, or f or its derivative has no
             finite value there.
         """
-        steps = np.asarray(h, dtype=float).ravel()
-        if not steps.size or not np.isfinite(steps).all() or not steps.all():
-            raise ValueError(
-                f"h={h!r} and each step must be finite and not zero: give one or more, such as h=(1.0, 0.1)"
-            )
+        steps = _steps(h)
         at = float(at)
-        reach = 1.5 * np.abs(steps).max()
-        low, high = window_given((at - reach, at + reach) if window is None else window, 1)[0]
-        if not low <= at <= high:
-            raise ValueError(f"at={at} is outside the window ({low:g}, {high:g}): give a window around it")
-        value_at, tangent_slope = (float(np.reshape(each(at), ())) for each in (f, derivative))
-        if not np.isfinite([value_at, tangent_slope]).all():
-            raise ValueError(
-                f"f({at:g}) = {value_at} with derivative {tangent_slope}, and a tangent needs both finite: "
-                "choose another at"
-            )
-        x = np.linspace(low, high, size)
-        value = sampled(f, x)
-        with np.errstate(all="ignore"):
-            quotients = [(sampled(f, x + step) - value) / step for step in steps]
-            secants = (sampled(f, at + steps) - value_at) / steps
-        slopes: dict[str, Any] = {"tangent_slope": tangent_slope, "secant_slopes": secants}
-        names: dict[str, Any] = {"name": name, "title": title}
-        return cls(x, value, sampled(derivative, x), steps, quotients, at=at, value_at=value_at, **slopes, **names)
+        ends = _interval(window, at, 1.5 * np.abs(steps).max())
+        secants = _secants(f, derivative, at, steps)
+        x = np.linspace(ends[0], ends[1], size)
+        value, quotients = _quotients(f, x, steps)
+        return cls(x, value, sampled(derivative, x), steps, quotients, **secants, name=name, title=title)
 
     @classmethod
     def from_run(
         cls,
-        run: Any,
+        run: RunLike,
         at: float,
         h: Sequence[float] = (1.0, 0.5, 0.1),
         window: tuple[float, float] | None = None,
@@ -169,35 +167,29 @@ class SlopesDisplay:
         run : run
             A run of one parameter.
         at : float
-            Where tangent and secants touch the curve.
+            The point of the tangent and the secants.
         h : sequence of float, optional
-            The steps; a negative one looks to the left.
+            The steps; a negative step goes to the left.
         window : (low, high), optional
-            Where to look; one and a half times the longest step to both sides of `at` where left out.
+            The interval to draw; by default 1.5 times the longest step to both sides of `at`.
         size : int, optional
-            How many points the curves have.
+            The number of points of the curves.
 
         Returns
         -------
         SlopesDisplay
-            Not drawn yet.
+            The display, not drawn yet.
 
         Raises
         ------
         ValueError
-            Where the run has more parameters or no finite point, and as for `from_function`.
+            If the run has more parameters or no finite point, or for a reason of `from_function`.
         RuntimeError
-            Where the run was loaded without its function.
+            If the run was loaded without its function.
         """
-        path_of(run, 1)  # which refuses other runs
-
-        def value(x: float) -> Any:
-            return run.evaluate(np.array([x]))
-
-        def slope(x: float) -> Any:
-            return run.gradient_at(np.array([x]))
-
-        return cls.from_function(value, slope, at, h, window, size, name=run.trace.names[0], title=run.title)
+        path_of(run, 1)  # only for its check that the run has one parameter
+        functions = (lambda x: run.evaluate(np.array([x]))), (lambda x: run.gradient_at(np.array([x])))
+        return cls.from_function(*functions, at, h, window, size, name=run.trace.names[0], title=run.title)
 
     def room(self, make: Callable[..., Figure]) -> tuple[Axes, Axes]:
         """Make a figure with the axes of this picture.
@@ -205,7 +197,7 @@ class SlopesDisplay:
         Parameters
         ----------
         make : callable
-            Width and height in inches to an empty figure, such as ``style.blank``.
+            A function of the width and height in inches that returns an empty figure, such as ``style.blank``.
 
         Returns
         -------
@@ -220,7 +212,7 @@ class SlopesDisplay:
         Parameters
         ----------
         ax : axes or two axes, optional
-            Where to draw: two axes, or one whose room is shared; a new figure where left out.
+            Two axes, or one that is split in half; a new figure by default.
 
         Returns
         -------
@@ -231,43 +223,81 @@ class SlopesDisplay:
         self.axes_ = style.stacked_axes(pair, "a derivative")
         self.ax_, lower = self.axes_
         self.figure_ = self.ax_.figure
-        self._draw_function(self.ax_)
-        self._draw_slopes(lower)
-        style.words(self.ax_, title=self.title, y="value", legend=3)
-        style.words(lower, x=self.name, y="slope", legend=4)
+        _draw_function(self.ax_, self)
+        _draw_slopes(lower, self)
+        style.label(self.ax_, title=self.title, y="value", legend=3)
+        style.label(lower, x=self.name, y="slope", legend=4)
         return self
 
-    def _draw_function(self, ax: Axes) -> None:
-        ax.plot(self.x, _drawable(self.value), label="function", **style.series(0))
-        ends = self.x[[0, -1]]
-        for k, (h, slope) in enumerate(zip(self.h, self.secant_slopes, strict=True)):
-            # The marker is where the secant meets the curve again.
-            through = np.array([ends[0], self.at + h, ends[1]])
-            height = self.value_at + slope * (through - self.at)
-            ax.plot(through, height, label=_typeset(f"h = {h:g}: slope {slope:.4g}"), markevery=[1], **style.another(k))
-        tangent = self.value_at + self.tangent_slope * (ends - self.at)
-        ax.plot(ends, tangent, label=_typeset(f"tangent: slope {self.tangent_slope:.4g}"), **TANGENT)
-        ax.plot(self.at, self.value_at, "o", color=TANGENT["color"], markersize=7)
-        _fit_height(ax, self.value)
-        ax.set_xlim(*ends)
 
-    def _draw_slopes(self, ax: Axes) -> None:
-        for k, quotient in enumerate(self.quotients):
-            look = style.another(k)
-            ax.plot(self.x, _drawable(quotient), label=_typeset(f"h = {self.h[k]:g}"), **(look | {"marker": ""}))
-            ax.plot(self.at, self.secant_slopes[k], **look)
-        ax.plot(self.x, _drawable(self.derivative), label="derivative", **TANGENT)
-        ax.plot(self.at, self.tangent_slope, "o", color=TANGENT["color"], markersize=7)
-        _fit_height(ax, self.derivative, *self.quotients)
+def _steps(h: ArrayLike) -> np.ndarray:
+    """Return the steps of difference quotients, after checking them."""
+    steps = np.asarray(h, dtype=float).ravel()
+    if not steps.size or not np.isfinite(steps).all() or not steps.all():
+        raise ValueError(f"h={h!r} and each step must be finite and not zero: give one or more, such as h=(1.0, 0.1)")
+    return steps
 
 
-# The derivative is the slope of the tangent, and so is drawn like it.
-TANGENT: dict[str, Any] = style.series(1) | {"linestyle": "-"}
+def _interval(window: ArrayLike | None, at: float, reach: float) -> np.ndarray:
+    """Return the ends of the interval to draw: those given, or else `reach` to both sides of a point."""
+    low, high = ends = window_given((at - reach, at + reach) if window is None else window, 1)[0]
+    if not low <= at <= high:
+        raise ValueError(f"at={at} is outside the window ({low:g}, {high:g}): give a window around it")
+    return ends
 
 
-def _typeset(words: str) -> str:
-    """Return words with the minus that the ticks have."""
-    return words.replace("-", "−")
+def _secants(f: Function, derivative: Function, at: float, steps: np.ndarray) -> Secants:
+    """Return the tangent and the secants at a point, at which the value and the derivative must be finite."""
+    value, slope = (float(np.reshape(each(at), ())) for each in (f, derivative))
+    if not np.isfinite([value, slope]).all():
+        raise ValueError(
+            f"f({at:g}) = {value} with derivative {slope}, and a tangent needs both finite: choose another at"
+        )
+    with np.errstate(all="ignore"):
+        secant_slopes = (sampled(f, at + steps) - value) / steps
+    return {"at": at, "value_at": value, "tangent_slope": slope, "secant_slopes": secant_slopes}
+
+
+def _quotients(f: Function, x: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values of a function at points, and its difference quotients there for each step."""
+    value = sampled(f, x)
+    with np.errstate(all="ignore"):
+        return value, np.array([(sampled(f, x + step) - value) / step for step in steps])
+
+
+def _draw_function(ax: Axes, display: SlopesDisplay) -> None:
+    """Draw the function, its tangent and its secants."""
+    x, at, value_at = display.x, display.at, display.value_at
+    ax.plot(x, _drawable(display.value), label="function", **style.series(0))
+    ends = x[[0, -1]]
+    for k, (h, slope) in enumerate(zip(display.h, display.secant_slopes, strict=True)):
+        # The marker is where the secant meets the curve again.
+        through = np.array([ends[0], at + h, ends[1]])
+        height = value_at + slope * (through - at)
+        label = _typeset(f"h = {h:g}: slope {slope:.4g}")
+        ax.plot(through, height, label=label, markevery=[1], **style.additional(k))
+    tangent = value_at + display.tangent_slope * (ends - at)
+    ax.plot(ends, tangent, label=_typeset(f"tangent: slope {display.tangent_slope:.4g}"), **TANGENT)
+    ax.plot(at, value_at, "o", color=TANGENT["color"], markersize=7)
+    _fit_height(ax, display.value)
+    ax.set_xlim(*ends)
+
+
+def _draw_slopes(ax: Axes, display: SlopesDisplay) -> None:
+    """Draw the derivative and the difference quotients."""
+    for k, quotient in enumerate(display.quotients):
+        look = style.additional(k)
+        label = _typeset(f"h = {display.h[k]:g}")
+        ax.plot(display.x, _drawable(quotient), label=label, **(look | {"marker": ""}))
+        ax.plot(display.at, display.secant_slopes[k], **look)
+    ax.plot(display.x, _drawable(display.derivative), label="derivative", **TANGENT)
+    ax.plot(display.at, display.tangent_slope, "o", color=TANGENT["color"], markersize=7)
+    _fit_height(ax, display.derivative, *display.quotients)
+
+
+def _typeset(text: str) -> str:
+    """Return a text with the minus sign that matplotlib writes at ticks."""
+    return text.replace("-", "−")
 
 
 def _drawable(numbers: np.ndarray) -> np.ndarray:
@@ -275,10 +305,10 @@ def _drawable(numbers: np.ndarray) -> np.ndarray:
 
 
 def _fit_height(ax: Axes, *curves: np.ndarray) -> None:
-    """Set limits that show what is finite of the curves, and not how far a steep secant goes."""
-    seen = np.concatenate([_drawable(curve) for curve in curves])
-    seen = seen[np.isfinite(seen)]
-    if seen.size:
-        low, high = seen.min(), seen.max()
-        room = 0.12 * (high - low) or max(1.0, abs(low))
-        ax.set_ylim(low - room, high + room)
+    """Set limits that show the finite values of the curves, however far a steep secant goes."""
+    heights = np.concatenate([_drawable(curve) for curve in curves])
+    heights = heights[np.isfinite(heights)]
+    if heights.size:
+        low, high = heights.min(), heights.max()
+        margin = 0.12 * (high - low) or max(1.0, abs(low))
+        ax.set_ylim(low - margin, high + margin)

@@ -1,4 +1,4 @@
-"""How a figure is made: colours, lines and markers that read on light and dark pages, and for every eye."""
+"""The look of all figures: colours, lines and markers that suit light and dark pages and colour-blind readers."""
 
 from __future__ import annotations
 
@@ -10,32 +10,37 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-# matplotlib is imported where a figure is first drawn: what is read off a run as words or numbers needs none.
+# The functions below import matplotlib themselves: it loads slowly, and a run can be read as numbers without it.
 
-GREY = "#7d7d7d"  # text, ticks and spines: contrast 4.1 on white and 4.0 on #1e1e1e
-# Okabe and Ito (2008), their blue a little lighter: contrast at least 3 on white and on #1e1e1e.
+# Keyword arguments of matplotlib's plotting methods.
+Look = dict[str, Any]
+
+GREY = "#7d7d7d"  # of text, ticks and spines: its contrast is 4.1 on white and 4.0 on #1e1e1e
+# The palette of Okabe and Ito (2008), with a lighter blue, so that each contrast is at least 3 on white and on #1e1e1e.
 BLUE, ORANGE, GREEN, PURPLE = COLOURS = ("#1580c4", "#d55e00", "#009e73", "#cc79a7")
 LINES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D")
 SHAPES = (*MARKERS, "v", "P", "X", "<", ">", "p", "h", "d")
 
-FEW = 60  # up to so many points each gets a marker
-MOST = 2_000  # more points than this cannot be told apart in a figure
-LETTERS, HANDLE = 15.3, 8  # how many letters of a legend an inch holds, and how many a line beside a label takes
-ROOMIER = 1.12  # a layout makes axes about so much wider than they are at first
-WIDE = (11, 4.8)  # inches: two pictures side by side
+MAX_MARKERS = 60  # a line of more points has no markers, which would hide each other; chosen, not measured
+MAX_POINTS = 2_000  # a figure about 1,000 pixels wide cannot show more points as separate
+# The letters in an inch of a legend, and the width of the line before a label, in letters.
+LETTERS, HANDLE = 15.3, 8
+ROOMIER = 1.12  # the layout, which runs later, makes axes about this much wider
+WIDE = (11, 4.8)  # inches, of two pictures side by side
 
 
-def series(k: int, points: int = MOST) -> dict[str, Any]:
-    """Return how series number k is drawn: its own colour and line, and markers where the points are few.
+def series(k: int, points: int = MAX_POINTS) -> Look:
+    """Return the look of series number k, with markers if it has few points.
 
     Parameters
     ----------
     k : int
-        The number of the series, from 0; the cycle starts anew after four.
+        The number of the series, from 0. The looks repeat after four.
     points : int, optional
-        How many points are drawn.
+        The number of points.
 
     Returns
     -------
@@ -48,17 +53,17 @@ def series(k: int, points: int = MOST) -> dict[str, Any]:
     ('--', '', 's')
     """
     k %= len(COLOURS)
-    marker = MARKERS[k] if points <= FEW else ""
+    marker = MARKERS[k] if points <= MAX_MARKERS else ""
     return {"color": COLOURS[k], "linestyle": LINES[k], "marker": marker, "markersize": 4, "linewidth": 1.6}
 
 
-def distinct(k: int) -> dict[str, Any]:
-    """Return how line number k of many is drawn: after four, the same colours come with other lines.
+def distinct(k: int) -> Look:
+    """Return the look of line number k of many: after four lines the colours repeat, with other line styles.
 
     Parameters
     ----------
     k : int
-        The number of the line, from 0; the first 48 all differ, and 16 differ in colour and line alone.
+        The number of the line, from 0. The first 48 all differ; the first 16 differ even without their markers.
 
     Returns
     -------
@@ -74,13 +79,13 @@ def distinct(k: int) -> dict[str, Any]:
     return {"color": colour, "linestyle": line, "marker": SHAPES[k % 12], "markersize": 5, "linewidth": 1.6}
 
 
-def another(k: int) -> dict[str, Any]:
-    """Return how line number k beside series 0 and 1 is drawn: in neither's colour, and never solid.
+def additional(k: int) -> Look:
+    """Return the look of line number k in addition to series 0 and 1: not in their colours, and never solid.
 
     Parameters
     ----------
     k : int
-        The number of the line, from 0; the first nine differ in colour and line.
+        The number of the line, from 0. The first nine differ even without their markers.
 
     Returns
     -------
@@ -89,49 +94,49 @@ def another(k: int) -> dict[str, Any]:
 
     Examples
     --------
-    >>> [another(k)["linestyle"] for k in (0, 3, 6)], another(3)["color"] == another(0)["color"]
+    >>> [additional(k)["linestyle"] for k in (0, 3, 6)], additional(3)["color"] == additional(0)["color"]
     (['--', '-.', ':'], True)
     """
     colour, line = (GREEN, PURPLE, GREY)[k % 3], LINES[1 + (k + k // 3) % 3]
     return {"color": colour, "linestyle": line, "marker": SHAPES[(k + 1) % 12], "markersize": 5, "linewidth": 1.4}
 
 
-def thinned(values: np.ndarray, most: int = MOST) -> np.ndarray:
-    """Return which rows to draw: all of a few, else the lowest and the highest of every block, and both ends.
+def rows_to_draw(values: np.ndarray, most: int = MAX_POINTS) -> np.ndarray:
+    """Return the rows to draw: all of them if they are few, else both ends and the extremes of each block of rows.
 
     Parameters
     ----------
     values : array of shape (rows,)
         Finite numbers.
     most : int, optional
-        About how many rows to keep.
+        About the largest number of rows.
 
     Returns
     -------
     array of int
-        Rows in order.
+        The rows, in order.
 
     Examples
     --------
-    >>> thinned(np.array([0, 0, 9, 0, 0, 0, -5, 0, 0, 1]), most=4)
+    >>> rows_to_draw(np.array([0, 0, 9, 0, 0, 0, -5, 0, 0, 1]), most=4)
     array([0, 2, 6, 9])
     """
     rows = len(values)
     if rows <= most:
         return np.arange(rows)
     block = -(-2 * rows // most)
-    kept = [0, rows - 1]
+    drawn = [0, rows - 1]
     for low in range(0, rows, block):
         part = values[low : low + block]
-        kept += [low + int(np.argmin(part)), low + int(np.argmax(part))]
-    return np.unique(kept)
+        drawn += [low + int(np.argmin(part)), low + int(np.argmax(part))]
+    return np.unique(drawn)
 
 
 def dress(ax: Axes) -> Axes:
-    """Give new axes no background, and a grey for text, ticks and spines that reads on every page."""
+    """Give new axes no background, and text, ticks and spines in a grey that suits light and dark pages."""
     ax.set_facecolor("none")
-    if is_solid(ax):
-        _dress_solid(ax)
+    if is_3d(ax):
+        _dress_3d(ax)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(GREY)
     ax.tick_params(which="both", colors=GREY)
@@ -140,60 +145,60 @@ def dress(ax: Axes) -> Axes:
     return ax
 
 
-def is_solid(ax: Any) -> bool:
+def is_3d(ax: Axes | None) -> bool:
     """Return whether axes are three-dimensional."""
-    return getattr(ax, "name", "") == "3d"
+    return ax is not None and ax.name == "3d"
 
 
-def _dress_solid(ax: Any) -> None:
+def _dress_3d(ax: Axes3D) -> None:
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.pane.set(facecolor="none", edgecolor=GREY, alpha=None)
         axis.line.set_color(GREY)
-    ax.grid(False)  # its colour is that of rcParams and no other, and glares on dark pages
+    ax.grid(False)  # its colour can be set in rcParams only, and it is too bright on dark pages
     ax.zaxis.label.set_color(GREY)
 
 
 def blank(width: float = 6.4, height: float = 4.8) -> Figure:
-    """Return an empty, transparent figure that pyplot knows nothing of."""
+    """Return an empty, transparent figure that pyplot does not know, so that notebooks do not show it."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), facecolor="none", layout="constrained")
 
 
 def pyplot_figure(width: float = 6.4, height: float = 4.8) -> Figure:
-    """Return an empty, transparent figure that pyplot knows, and so a notebook shows."""
+    """Return an empty, transparent figure that pyplot knows, so that notebooks show it."""
     from matplotlib import pyplot as plt
 
     return plt.figure(figsize=(width, height), facecolor="none", layout="constrained")
 
 
-def beside(figure: Figure, projection: str | None = None) -> tuple[Axes, Axes]:
-    """Fill a figure with two dressed axes side by side, the left one of a projection of its own."""
+def side_by_side(figure: Figure, projection: str | None = None) -> tuple[Axes, Axes]:
+    """Add two dressed axes to a figure, side by side; `projection` is that of the left ones."""
     left, right = figure.add_subplot(1, 2, 1, projection=projection), figure.add_subplot(1, 2, 2)
     return dress(left), dress(right)
 
 
 def one_or_two(ax: Axes | Sequence[Axes], what: str) -> tuple[Axes, Axes | None]:
-    """Return the axes of a picture and those of what stands beside it, None where one alone was given."""
+    """Return the axes for the left and the right picture of a display; the second is None if one was given."""
     given = np.ravel(np.asarray(ax, dtype=object))
     if len(given) > 2 or not len(given):
         raise ValueError(f"got {len(given)} axes, and {what} is drawn on 2 side by side: give ax=(left, right) or one")
     return given[0], given[1] if len(given) == 2 else None
 
 
-def one_axes(ax: Axes | None) -> Axes:
-    """Return the axes given, as they are, or those of a new pyplot figure, which a notebook shows."""
+def axes_or_new(ax: Axes | None) -> Axes:
+    """Return the given axes unchanged, or those of a new figure, which notebooks show."""
     return dress(pyplot_figure().add_subplot()) if ax is None else ax
 
 
 def stacked(figure: Figure) -> tuple[Axes, Axes]:
-    """Fill a figure with two dressed axes, one above the other."""
+    """Add two dressed axes to a figure, one above the other."""
     top, bottom = (dress(each) for each in figure.subplots(2, 1, sharex=True))
     return top, bottom
 
 
 def stacked_axes(ax: Axes | Sequence[Axes] | None, what: str = "a descent") -> tuple[Axes, Axes]:
-    """Return two axes, one above the other: both as given, or the room of one shared, or a new figure's."""
+    """Return two axes, one above the other: the two given, or the one given split in half, or those of a new figure."""
     if ax is None:
         return stacked(pyplot_figure())
     if isinstance(ax, Sequence | np.ndarray):
@@ -208,14 +213,14 @@ def stacked_axes(ax: Axes | Sequence[Axes] | None, what: str = "a descent") -> t
             top, bottom = ax, ax.figure.add_subplot(halves[1], sharex=ax)
         else:
             ax.set_position((box.x0, box.y0 + 0.55 * box.height, box.width, 0.45 * box.height))
-            room = (box.x0, box.y0, box.width, 0.45 * box.height)
-            top, bottom = ax, ax.figure.add_axes(room, sharex=ax)
-        _dress_alike(top, bottom)
+            lower = (box.x0, box.y0, box.width, 0.45 * box.height)
+            top, bottom = ax, ax.figure.add_axes(lower, sharex=ax)
+        _copy_look(top, bottom)
     top.tick_params(labelbottom=False)
     return top, bottom
 
 
-def _dress_alike(model: Axes, ax: Axes) -> None:
+def _copy_look(model: Axes, ax: Axes) -> None:
     ax.set_facecolor(model.get_facecolor())
     for side, spine in model.spines.items():
         ax.spines[side].set_visible(spine.get_visible())
@@ -226,33 +231,33 @@ def _dress_alike(model: Axes, ax: Axes) -> None:
         text.set_color(model.yaxis.label.get_color())
 
 
-def columns(labels: Sequence[str], inches: float, most: int = 4) -> int:
-    """Return in how many columns a legend with these labels fits over axes so wide."""
+def legend_columns(labels: Sequence[str], inches: float, most: int = 4) -> int:
+    """Return the number of columns in which a legend with these labels fits above axes of a width in inches."""
     for count in range(min(most, len(labels)), 1, -1):
-        parts = np.array_split(np.array([len(label) for label in labels]), count)  # as a legend parts them
+        parts = np.array_split(np.array([len(label) for label in labels]), count)  # as matplotlib does
         if sum(part.max() + HANDLE for part in parts) <= LETTERS * inches:
             return count
     return 1
 
 
-def words(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = "", legend: int = 0) -> None:
-    """Write title, note, labels and, above the axes, a legend of at most so many columns; a $ in a name stays a $."""
+def label(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = "", legend: int = 0) -> None:
+    """Write the title with a note, the labels and, above the axes, a legend of at most `legend` columns."""
     handles, labels = ax.get_legend_handles_labels() if legend else ([], [])
-    wide = ROOMIER * ax.get_window_extent().width / ax.figure.dpi
-    legend = columns(labels, wide, legend)
+    width = ROOMIER * ax.get_window_extent().width / ax.figure.dpi
+    legend = legend_columns(labels, width, legend)
     rows = -(-len(handles) // legend)
     title = " ".join(title.split())
-    room = 60 - len(note)
-    title = title if len(title) <= room else title[: room - 1] + "…"
+    letters = 60 - len(note)
+    title = title if len(title) <= letters else title[: letters - 1] + "…"
     title = f"{title} ({note})" if note else title
     ax.set_title(title, fontsize=11, pad=12 + 14 * rows if rows else 8, parse_math=False)
     ax.set_xlabel(x, parse_math=False)
     ax.set_ylabel(y, parse_math=False)
     if rows:
-        place: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.3}
-        ink = ax.xaxis.label.get_color()
-        look: dict[str, Any] = {"frameon": False, "fontsize": 9, "columnspacing": 1.5, "labelcolor": ink}
+        place: Look = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.3}
+        colour = ax.xaxis.label.get_color()
+        look: Look = {"frameon": False, "fontsize": 9, "columnspacing": 1.5, "labelcolor": colour}
         shown = ax.legend(handles, ["·" for _ in labels], ncols=legend, **place, **look)
-        # Set afterwards, so that a $ begins no formula.
-        for text, label in zip(shown.get_texts(), labels, strict=True):
-            text.set(parse_math=False, text=label)
+        # The labels are set afterwards, because a legend would read a $ in them as the start of a formula.
+        for text, content in zip(shown.get_texts(), labels, strict=True):
+            text.set(parse_math=False, text=content)

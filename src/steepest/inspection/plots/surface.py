@@ -1,37 +1,40 @@
-"""A function of two parameters as a surface, with the path of its descent on it, beside its contour lines."""
+"""`SurfaceDisplay`: a function of two parameters as a surface, with the path of its descent, and contour lines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.plots.contour import ContourDisplay
+from steepest.inspection.plots.contour import ContourDisplay, GridDisplay
 from steepest.inspection.plots.path import draw_path, path_of
+from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE, NOT_AT_HAND
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-ROWS = 50  # more facets each way take long to draw and show no more
-TICKS = 4
+FACETS = 50  # in each direction: more take long to draw and show no more
+TICKS = 4  # more would collide where two edges of the box meet
 
 
-class SurfaceDisplay:
-    """A function of two parameters as a translucent surface, with the path of its descent, beside its contour lines.
+class SurfaceDisplay(GridDisplay):
+    """A function of two parameters as a translucent surface, with the path of its descent, and contour lines.
 
-    A path in three dimensions is seen through the hill before it and seems to cross what it goes round: the
-    contour lines beside it say where it is.
+    Because the surface is translucent, a path behind a hill seems to cross it. The contour lines to the right
+    show where the path runs.
 
     Parameters
     ----------
     grid_x, grid_y : array of shape (size,)
-        Where the function was evaluated: every pair of them.
+        The grid on which the function was evaluated.
     values : array of shape (size, size)
-        ``values[i, j]`` is f(grid_x[j], grid_y[i]), NaN where f has none; None where f is not at hand.
+        ``values[i, j]`` is f(grid_x[j], grid_y[i]), NaN if f has no value there; None if f was not saved.
     path : array of shape (rows, 3)
         Both parameters and the value of each row of the run.
     best : int, optional
@@ -39,18 +42,18 @@ class SurfaceDisplay:
     maximized : bool, optional
         Whether the best value is the largest.
     names : pair of str, optional
-        What the parameters are called.
+        The names of the parameters.
     title : str, optional
-        What is written above.
+        The text above the picture.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
-        What was drawn on.
+        The figure, once the display is drawn.
     ax_ : mpl_toolkits.mplot3d.axes3d.Axes3D
         The axes of the surface.
     axes_ : tuple of matplotlib.axes.Axes
-        Those, and the axes of the contour lines where these were drawn.
+        The axes of the surface, then those of the contour lines if they were drawn.
 
     Examples
     --------
@@ -58,28 +61,10 @@ class SurfaceDisplay:
     array([1., 1., 2.])
     """
 
-    def __init__(
-        self,
-        grid_x: Any,
-        grid_y: Any,
-        values: Any,
-        path: Any,
-        *,
-        best: int = -1,
-        maximized: bool = False,
-        names: tuple[str, str] = ("x", "y"),
-        title: str = "",
-    ) -> None:
-        self.grid_x, self.grid_y = np.asarray(grid_x, dtype=float), np.asarray(grid_y, dtype=float)
-        self.values = None if values is None else np.asarray(values, dtype=float)
-        self.path = np.asarray(path, dtype=float)
-        self.best = best
-        self.maximized = maximized
-        self.names = names
-        self.title = title
+    path: np.ndarray
 
     @classmethod
-    def from_run(cls, run: Any, window: Any = None, size: int = 100) -> SurfaceDisplay:
+    def from_run(cls, run: RunLike, window: ArrayLike | None = None, size: int = 100) -> SurfaceDisplay:
         """Evaluate the function of a run around its path.
 
         Parameters
@@ -87,24 +72,24 @@ class SurfaceDisplay:
         run : run or fit
             A run of two parameters.
         window : ((x_low, x_high), (y_low, y_high)), optional
-            Where to look; the path widened by a quarter on every side where left out.
+            The part of the plane to draw; by default the path, widened by a quarter on every side.
         size : int, optional
-            How many points the grid has each way.
+            The number of grid points in each direction.
 
         Returns
         -------
         SurfaceDisplay
-            Not drawn yet.
+            The display, not drawn yet.
 
         Raises
         ------
         ValueError
-            Where the run has not two parameters or no finite point, or the window is empty.
+            If the run does not have two parameters, it has no finite point, or the window is empty.
         """
         flat = ContourDisplay.from_run(run, window, size)
         points, height, best = path_of(run, 2)
         path = np.column_stack([points, height])
-        look: dict[str, Any] = {"best": best, "maximized": flat.maximized, "names": flat.names, "title": flat.title}
+        look: style.Look = {"best": best, "maximized": flat.maximized, "names": flat.names, "title": flat.title}
         return cls(flat.grid_x, flat.grid_y, flat.values, path, **look)
 
     def room(self, make: Callable[..., Figure]) -> tuple[Axes, Axes]:
@@ -113,23 +98,23 @@ class SurfaceDisplay:
         Parameters
         ----------
         make : callable
-            Width and height in inches to an empty figure, such as ``style.blank``.
+            A function of the width and height in inches that returns an empty figure, such as ``style.blank``.
 
         Returns
         -------
         tuple of matplotlib.axes.Axes
-            Three-dimensional axes, and plain ones beside them.
+            Three-dimensional axes, and flat ones to their right.
         """
-        return style.beside(make(*style.WIDE), projection="3d")
+        return style.side_by_side(make(*style.WIDE), projection="3d")
 
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> SurfaceDisplay:
-        """Draw the surface with the path, and the contour lines beside it.
+        """Draw the surface with the path, and the contour lines to the right.
 
         Parameters
         ----------
         ax : axes or two axes, optional
-            Where to draw: three-dimensional axes for the surface alone, or these and plain ones; a new
-            figure where left out.
+            Three-dimensional axes for the surface alone, or these and flat ones for the contour lines; a new
+            figure by default.
 
         Returns
         -------
@@ -139,40 +124,39 @@ class SurfaceDisplay:
         Raises
         ------
         ValueError
-            Where the axes for the surface are not three-dimensional, or those for the contour lines are.
+            If the axes for the surface are not three-dimensional, or those for the contour lines are.
         """
         pair = self.room(style.pyplot_figure) if ax is None else style.one_or_two(ax, "a surface")
-        solid, plain = pair
-        if not style.is_solid(solid):
+        upright, flat = pair
+        if not style.is_3d(upright):
             raise ValueError(
                 "the axes given for the surface are flat, and it needs three dimensions: "
                 'make them with figure.add_subplot(projection="3d")'
             )
-        if style.is_solid(plain):
+        if style.is_3d(flat):
             raise ValueError("the second axes given are three-dimensional, and contour lines need flat ones: give both")
-        self.ax_, self.figure_ = solid, solid.figure
-        self.axes_ = (solid,) if plain is None else (solid, plain)
-        self._draw(solid)
-        if plain is not None:
+        self.ax_, self.figure_ = upright, upright.figure
+        self.axes_ = (upright,) if flat is None else (upright, flat)
+        self._draw(upright)
+        if flat is not None:
             path = self.path[:, :2]
-            look: dict[str, Any] = {"best": self.best, "maximized": self.maximized, "names": self.names}
-            ContourDisplay(self.grid_x, self.grid_y, self.values, path, **look).plot(plain)
+            look: style.Look = {"best": self.best, "maximized": self.maximized, "names": self.names}
+            ContourDisplay(self.grid_x, self.grid_y, self.values, path, **look).plot(flat)
         return self
 
-    def _draw(self, ax: Any) -> None:
-        # What lies outside the window would be drawn outside the box: three dimensions clip nothing.
+    def _draw(self, ax: Axes3D) -> None:
+        # Three-dimensional axes do not clip, so points outside the window would be drawn outside the box.
         x, y, height = self.path.T
         inside = (x >= self.grid_x[0]) & (x <= self.grid_x[-1]) & (y >= self.grid_y[0]) & (y <= self.grid_y[-1])
         inside &= np.abs(height) <= HUGE
-        ax.computed_zorder = False  # else the path, which is on the surface, flickers between above and below
+        ax.computed_zorder = False  # else parts of the path, which lies on the surface, would be hidden below it
         if self.values is not None and np.isfinite(self.values).any():
-            seen = np.where(np.abs(self.values) <= HUGE, self.values, np.nan)
-            facets: dict[str, Any] = {"rcount": ROWS, "ccount": ROWS, "linewidth": 0.2, "edgecolor": style.BLUE}
-            ax.plot_surface(*np.meshgrid(self.grid_x, self.grid_y), seen, color=style.BLUE, alpha=0.4, **facets)
+            grid_z = np.where(np.abs(self.values) <= HUGE, self.values, np.nan)
+            facets: style.Look = {"rcount": FACETS, "ccount": FACETS, "linewidth": 0.2, "edgecolor": style.BLUE}
+            ax.plot_surface(*np.meshgrid(self.grid_x, self.grid_y), grid_z, color=style.BLUE, alpha=0.4, **facets)
         draw_path(ax, np.where(inside[:, None], self.path, np.nan), self.best)
         ax.set(xlim=self.grid_x[[0, -1]], ylim=self.grid_y[[0, -1]])
         note = NOT_AT_HAND if self.values is None else ""
-        style.words(ax, title=self.title, note=note, x=self.names[0], y=self.names[1], legend=3)
+        style.label(ax, title=self.title, note=note, x=self.names[0], y=self.names[1], legend=3)
         ax.set_zlabel("value")
-        # More would collide where two edges of the box meet.
         ax.locator_params(nbins=TICKS)

@@ -1,25 +1,29 @@
-"""A fit on one column as it learns: its line at several epochs, beside its loss by epoch."""
+"""`TrainingDisplay`: the line of a fit on one column at several epochs, and the loss by epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
 from steepest.inspection.plots.descent import DescentDisplay
 from steepest.inspection.plots.line import LineDisplay, curve_of
+from steepest.inspection.protocol import FitLike
+from steepest.types import Array, Tree
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PARTS = (1.0, 2 / 3, 1 / 3)  # of the way to the best line: where the lines of a fit are shown
+# The lines shown are the first ones whose distance from the best line is at most this part of that of the start.
+PARTS = (1.0, 2 / 3, 1 / 3)
 
 
 class TrainingDisplay:
-    """The data and the line of a fit on one column at several epochs, beside its loss by epoch.
+    """The data and the line of a fit on one column at several epochs, and the loss by epoch.
 
     Parameters
     ----------
@@ -28,18 +32,18 @@ class TrainingDisplay:
     descent : DescentDisplay
         The loss and its gradient norm by epoch.
     epochs : array of shape (count,)
-        The epochs whose lines are shown beside the fitted one.
+        The epochs whose lines are shown in addition to the fitted one.
     curves : array of shape (count, points)
-        Those lines, at ``line.line_x``.
+        The lines of these epochs, at ``line.line_x``.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
-        What was drawn on.
+        The figure, once the display is drawn.
     ax_ : matplotlib.axes.Axes
         The axes of the data and the lines.
     axes_ : tuple of matplotlib.axes.Axes
-        Those, and the axes of loss and gradient norm where these were drawn.
+        These axes, then those of loss and gradient norm if they were drawn.
 
     Examples
     --------
@@ -49,49 +53,49 @@ class TrainingDisplay:
     array([[0., 0.]])
     """
 
-    def __init__(self, line: LineDisplay, descent: DescentDisplay, epochs: Any, curves: Any) -> None:
+    def __init__(self, line: LineDisplay, descent: DescentDisplay, epochs: ArrayLike, curves: ArrayLike) -> None:
         self.line, self.descent = line, descent
         self.epochs, self.curves = np.asarray(epochs, dtype=int), np.asarray(curves, dtype=float)
 
     @classmethod
     def from_run(
         cls,
-        run: Any,
+        run: FitLike,
         epochs: Sequence[int] | None = None,
         names: Sequence[str] | None = None,
         size: int = 200,
     ) -> TrainingDisplay:
-        """Take the data of a fit, and ask its model for the line at several epochs.
+        """Evaluate the line of a fit at several epochs.
 
         Parameters
         ----------
         run : fit
             A fit on one column of numbers.
         epochs : sequence of int, optional
-            The epochs whose lines to show; of one that the trace lacks, the nearest kept before it. Where
-            left out, the start and the first epochs at which √(loss - best loss), which for least squares
-            measures how far the line still is from the best, has fallen to 2/3 and to 1/3 of the start's.
+            The epochs whose lines to show; for an epoch that is not in the trace, the last one before it.
+            By default the start and the first epochs at which √(loss - best loss), which for least squares is
+            the distance of the line from the best one, has fallen to 2/3 and to 1/3 of its first value.
         names : pair of str, optional
-            What the column and the target are called.
+            The names of the column and of the target.
         size : int, optional
-            At how many points the lines are evaluated.
+            The number of points of each line.
 
         Returns
         -------
         TrainingDisplay
-            Not drawn yet. Epochs whose parameters are not finite are left out, and so are all where the trace
-            holds a sketch of the parameters instead of them.
+            The display, not drawn yet. Epochs whose parameters are not finite are left out. No epoch is shown if
+            the trace holds a sketch of the parameters.
 
         Raises
         ------
         ValueError
-            Where the data are not at hand or not one column, or an epoch lies before the first.
+            If there are no data or not one column of them, or an epoch lies before the first one.
         """
         line, descent = LineDisplay.from_run(run, names, size), DescentDisplay.from_run(run)
         x = np.asarray(run.trace.x, dtype=float)
-        whole = x.shape[1] == sum(np.size(leaf) for leaf in _leaves(run.params))
-        rows = _telling(descent) if epochs is None else _rows_of(epochs, descent.evaluations)
-        rows = rows[np.isfinite(x[rows]).all(axis=1)] if whole else rows[:0]
+        complete = x.shape[1] == sum(np.size(leaf) for leaf in _leaves(run.params))
+        rows = _rows_of_progress(descent) if epochs is None else _rows_of(epochs, descent.evaluations)
+        rows = rows[np.isfinite(x[rows]).all(axis=1)] if complete else rows[:0]
         curves = [curve_of(run, line.line_x, _refilled(run.params, iter(x[row]))) for row in rows]
         return cls(line, descent, descent.evaluations[rows], np.reshape(curves, (len(rows), size)))
 
@@ -101,23 +105,23 @@ class TrainingDisplay:
         Parameters
         ----------
         make : callable
-            Width and height in inches to an empty figure, such as ``style.blank``.
+            A function of the width and height in inches that returns an empty figure, such as ``style.blank``.
 
         Returns
         -------
         tuple of matplotlib.axes.Axes
-            The axes of the line, and those whose room loss and gradient norm share.
+            The axes of the line, and those that loss and gradient norm share.
         """
-        return style.beside(make(*style.WIDE))
+        return style.side_by_side(make(*style.WIDE))
 
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> TrainingDisplay:
-        """Draw the data with the lines, and the descent of the loss beside them.
+        """Draw the data with the lines, and the descent of the loss to the right.
 
         Parameters
         ----------
         ax : axes or two axes, optional
-            Where to draw: one for data and lines alone, or two, of which loss and gradient norm share the
-            second; a new figure where left out.
+            One axes for data and lines alone, or two, the second of which loss and gradient norm share; a new
+            figure by default.
 
         Returns
         -------
@@ -144,32 +148,32 @@ class TrainingDisplay:
 
     def _draw_lines(self, ax: Axes) -> None:
         line = self.line.plot(ax)
-        seen = np.concatenate([line.y, line.line_y[np.isfinite(line.line_y)]])
+        heights = np.concatenate([line.y, line.line_y[np.isfinite(line.line_y)]])
         low, high = line.y.min(), line.y.max()
-        room = (high - low) or max(1.0, abs(low))
+        span = (high - low) or max(1.0, abs(low))
         for k, (epoch, curve) in enumerate(zip(self.epochs, self.curves, strict=True)):
-            ax.plot(line.line_x, curve, label=f"epoch {epoch:,}", markevery=0.1, zorder=1.5, **style.another(k))
-            seen = np.concatenate([seen, curve[np.isfinite(curve)]])
-        # A line far off at the start must not press the data flat.
-        low, high = max(seen.min(), low - room), min(seen.max(), high + room)
-        ax.set_ylim(low - 0.05 * room, high + 0.05 * room)
-        style.words(ax, title=line.title, x=line.names[0], y=line.names[1], legend=4)
+            ax.plot(line.line_x, curve, label=f"epoch {epoch:,}", markevery=0.1, zorder=1.5, **style.additional(k))
+            heights = np.concatenate([heights, curve[np.isfinite(curve)]])
+        # A line that is far from the data at the start must not squeeze them together.
+        low, high = max(heights.min(), low - span), min(heights.max(), high + span)
+        ax.set_ylim(low - 0.05 * span, high + 0.05 * span)
+        style.label(ax, title=line.title, x=line.names[0], y=line.names[1], legend=4)
 
     def _mark_epochs(self, ax: Axes) -> None:
         rows = np.searchsorted(self.descent.evaluations, self.epochs)
         for k, row in enumerate(rows):
             height = self.descent.height[row]
             if np.isfinite(height) and (height > 0 or ax.get_yscale() == "linear"):
-                ax.plot(self.epochs[k], height, **(style.another(k) | {"markersize": 8}))
+                ax.plot(self.epochs[k], height, **(style.additional(k) | {"markersize": 8}))
 
 
-def _telling(descent: DescentDisplay) -> np.ndarray:
-    """Return the rows whose lines show the learning: the start, and where the best is a third nearer each time."""
-    far = np.sqrt(descent.gap)
-    if not np.isfinite(far[:1]).any():
-        return np.arange(min(len(far), 1))
-    rows = np.unique([np.flatnonzero(far <= part * far[0])[0] for part in PARTS])
-    return rows[far[rows] > 0]  # the best is the fitted line itself
+def _rows_of_progress(descent: DescentDisplay) -> np.ndarray:
+    """Return the start and the first rows that are a third and two thirds of the way to the best row."""
+    distance = np.sqrt(descent.gap)
+    if not np.isfinite(distance[:1]).any():
+        return np.arange(min(len(distance), 1))
+    rows = np.unique([np.flatnonzero(distance <= part * distance[0])[0] for part in PARTS])
+    return rows[distance[rows] > 0]  # the line of the best row is the fitted line itself
 
 
 def _rows_of(epochs: Sequence[int], known: np.ndarray) -> np.ndarray:
@@ -179,7 +183,7 @@ def _rows_of(epochs: Sequence[int], known: np.ndarray) -> np.ndarray:
     return np.unique(rows)
 
 
-def _leaves(tree: Any) -> list[Any]:
+def _leaves(tree: Tree) -> list[Array]:
     if isinstance(tree, dict):
         return [leaf for branch in tree.values() for leaf in _leaves(branch)]
     if isinstance(tree, (list, tuple)):
@@ -187,8 +191,8 @@ def _leaves(tree: Any) -> list[Any]:
     return [tree]
 
 
-def _refilled(tree: Any, numbers: Any) -> Any:
-    """Return a tree of the same layout with other numbers, in the order of the names of a trace."""
+def _refilled(tree: Tree, numbers: Iterator[float]) -> Tree:
+    """Return a tree of the same layout with other numbers, given in the order of the columns of a trace."""
     if isinstance(tree, dict):
         return {name: _refilled(branch, numbers) for name, branch in tree.items()}
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):

@@ -1,17 +1,15 @@
-"""What a prediction costs: each loss is a formula of the model's output z and the target y."""
+"""Losses: each is a formula of the model's output z and the target y."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
+from steepest.arguments import guess
 from steepest.models.losses.base import Loss
 from steepest.models.losses.kinked import Absolute, EpsilonInsensitive, Hinge, Kinked, Quantile
 from steepest.models.losses.smooth import Gamma, Huber, LogLoss, Poisson, Squared, SquaredHinge
 from steepest.models.losses.softmax import Softmax
+from steepest.types import Function
 
 __all__ = [
     "NAMED",
@@ -52,8 +50,8 @@ NAMED: dict[str, Loss] = {
 WITH_PARAMETERS = (Huber, Quantile, EpsilonInsensitive)
 
 
-def named(loss: str | Callable[..., Any]) -> Callable[..., Any]:
-    """Return the loss that a name stands for, or the function given.
+def named(loss: str | Function) -> Function:
+    """Return the loss of a name, or the function given.
 
     Parameters
     ----------
@@ -71,7 +69,7 @@ def named(loss: str | Callable[..., Any]) -> Callable[..., Any]:
     ValueError
         If no loss has that name.
     TypeError
-        If it is neither a name nor callable.
+        If it is neither a name nor callable, or a class such as ``losses.Huber`` in place of an object.
 
     Examples
     --------
@@ -85,14 +83,12 @@ def named(loss: str | Callable[..., Any]) -> Callable[..., Any]:
     if not isinstance(loss, str):
         raise TypeError(f"loss={loss!r}: give one of {', '.join(NAMED)}, or a function of (z, y)")
     if loss not in NAMED:
-        near = difflib.get_close_matches(loss.lower(), NAMED, n=1)
-        guess = f": did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"loss={loss!r} is not known{guess} (known: {', '.join(NAMED)})")
+        raise ValueError(f"loss={loss!r} is not known{guess(loss.lower(), NAMED)} (known: {', '.join(NAMED)})")
     return NAMED[loss]
 
 
-def check_targets(loss: Callable[..., Any], y: np.ndarray) -> None:
-    """Raise where a loss can't take a target.
+def check_targets(loss: Function, y: np.ndarray) -> None:
+    """Raise if the loss is not defined for a target; a function of the user's accepts any.
 
     Parameters
     ----------
@@ -104,7 +100,7 @@ def check_targets(loss: Callable[..., Any], y: np.ndarray) -> None:
     Raises
     ------
     ValueError
-        If a target lies outside of what the loss takes.
+        If a target is out of range, or not whole where it must be.
 
     Examples
     --------

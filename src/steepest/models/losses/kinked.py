@@ -1,33 +1,37 @@
-"""Losses whose slope jumps: sums of c max(0, s) with s straight in the output z.
+"""Losses whose slope jumps: sums of c max(0, s) with s linear in the output z.
 
-They are descended on through softplus functions of a smoothing μ > 0, which lie above them by μ log 2 at
-the most: max(0, s) ≤ μ log(1 + e^(s/μ)) ≤ max(0, s) + μ log 2.
+Solvers minimise them through softplus functions with a smoothing μ > 0, which lie above them by at most
+μ log 2 a term: max(0, s) ≤ μ log(1 + e^(s/μ)) ≤ max(0, s) + μ log 2.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from steepest.models.losses.base import Loss, positive, shares, softplus
+from steepest.models.losses.base import Loss, positive, probabilities, softplus
+from steepest.types import Array
+
+# c, σ and k of a term c max(0, σ z - k).
+Term = tuple[Array, Array, Array]
 
 
 class Kinked(Loss):
-    """A loss Σ c max(0, σ z - k), whose parts c, σ and k depend on the target."""
+    """A loss Σ c max(0, σ z - k), whose weights c, signs σ and knots k depend on the target."""
 
     kinked: ClassVar[bool] = True
     curved: ClassVar[bool] = False
 
-    def parts(self, y: Any) -> tuple[tuple[Any, Any, Any], ...]:
-        """Return (c, σ, k) of each part."""
+    def parts(self, y: Array) -> tuple[Term, ...]:
+        """Return (c, σ, k) of each term."""
         raise NotImplementedError
 
-    def __call__(self, z: Any, y: Any) -> Any:
-        return sum(c * np.maximum(side * z - knot, 0.0) for c, side, knot in self.parts(y))
+    def __call__(self, z: Array, y: Array) -> Array:
+        return sum(c * np.maximum(sign * z - knot, 0.0) for c, sign, knot in self.parts(y))
 
-    def smoothed(self, z: Any, y: Any, smoothing: Any) -> Any:
+    def smoothed(self, z: Array, y: Array, smoothing: Array) -> Array:
         """Return Σ c μ log(1 + e^((σ z - k) / μ)).
 
         Parameters
@@ -42,10 +46,12 @@ class Kinked(Loss):
         array
             The smoothed loss of each row.
         """
-        return sum(c * smoothing * softplus((side * z - knot) / smoothing) for c, side, knot in self.parts(y))
+        return sum(c * smoothing * softplus((sign * z - knot) / smoothing) for c, sign, knot in self.parts(y))
 
-    def smoothed_fenchel_young_gap(self, z: Any, y: Any, t: Any, smoothing: Any) -> Any:
-        """Return Σ c (max(0, s) - q s), by which lines of slopes q = p + p (1 - p) σ t / μ lie below the loss.
+    def smoothed_fenchel_young_gap(self, z: Array, y: Array, t: Array, smoothing: Array) -> Array:
+        """Return Σ c (max(0, s) - q s) with s = σ z - k and q = p + p (1 - p) σ t / μ, where p = 1 / (1 + e^(-s/μ)).
+
+        The slope q of a smoothed term is one of max(0, s), too, if 0 ≤ q ≤ 1; its conjugate is 0 there.
 
         Parameters
         ----------
@@ -59,21 +65,21 @@ class Kinked(Loss):
         Returns
         -------
         array
-            Numbers of 0 or more, infinite where a slope leaves its range from 0 to 1.
+            Numbers of 0 or more, infinite where some q is outside 0 to 1.
         """
-        total: Any = 0.0
-        for c, side, knot in self.parts(y):
-            s = side * z - knot
-            p, rest = shares(s / smoothing)
-            move = side * t / smoothing
-            # q and 1 - q, each to its own last digit.
-            up, down = p * (1 + rest * move), rest * (1 - p * move)
-            short = np.where(s > 0, down * s, -up * s)
-            total = total + c * np.where((up >= 0) & (down >= 0), short, np.inf)
+        total: Array = 0.0
+        for c, sign, knot in self.parts(y):
+            s = sign * z - knot
+            p, rest = probabilities(s / smoothing)
+            change = sign * t / smoothing
+            # q and 1 - q, both to full relative precision.
+            q, complement = p * (1 + rest * change), rest * (1 - p * change)
+            gap = np.where(s > 0, complement * s, -q * s)
+            total = total + c * np.where((q >= 0) & (complement >= 0), gap, np.inf)
         return total
 
     def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float:
-        """Return the smoothing to begin with: the size of the targets, so that the loss is curved from 0 to them.
+        """Return the smoothing to begin with: the mean size of the targets, so that ℓ_μ is curved from z = 0 to them.
 
         Parameters
         ----------
@@ -90,7 +96,7 @@ class Kinked(Loss):
 
 @dataclass(frozen=True, repr=False)
 class Absolute(Kinked):
-    """The absolute error, |z - y|, least at a median.
+    """The absolute error, |z - y|; the best constant is a median.
 
     Examples
     --------
@@ -100,13 +106,13 @@ class Absolute(Kinked):
 
     name: ClassVar[str] = "absolute"
 
-    def parts(self, y: Any) -> tuple[tuple[Any, Any, Any], ...]:
+    def parts(self, y: Array) -> tuple[Term, ...]:
         return (1.0, 1.0, y), (1.0, -1.0, -y)
 
 
 @dataclass(frozen=True)
 class Quantile(Kinked):
-    """The pinball loss, τ (y - z) where z is below y and (1 - τ) (z - y) above, least at the τ quantile.
+    """The pinball loss, τ (y - z) where z is below y and (1 - τ) (z - y) above; the best constant is the τ quantile.
 
     Koenker and Bassett, "Regression quantiles" (1978).
 
@@ -130,7 +136,7 @@ class Quantile(Kinked):
         if not self.level < 1:
             raise ValueError(f"losses.Quantile(level={self.level!r}): give a number between 0 and 1")
 
-    def parts(self, y: Any) -> tuple[tuple[Any, Any, Any], ...]:
+    def parts(self, y: Array) -> tuple[Term, ...]:
         return (1 - self.level, 1.0, y), (self.level, -1.0, -y)
 
 
@@ -157,7 +163,7 @@ class EpsilonInsensitive(Kinked):
         if self.epsilon != 0:
             positive("EpsilonInsensitive", epsilon=self.epsilon)
 
-    def parts(self, y: Any) -> tuple[tuple[Any, Any, Any], ...]:
+    def parts(self, y: Array) -> tuple[Term, ...]:
         return (1.0, 1.0, y + self.epsilon), (1.0, -1.0, self.epsilon - y)
 
 
@@ -178,11 +184,11 @@ class Hinge(Kinked):
     most: ClassVar[float] = 1.0
     classes: ClassVar[bool] = True
 
-    def parts(self, y: Any) -> tuple[tuple[Any, Any, Any], ...]:
+    def parts(self, y: Array) -> tuple[Term, ...]:
         return ((1.0, 1 - 2 * y, -1.0),)
 
-    def link(self, mean: Any) -> Any:
-        """Return 0: of one class alone the loss at a constant may be none, and nothing would be a part of that."""
+    def link(self, mean: Array) -> Array:
+        """Return 0: with one class alone the best constant costs nothing, and a tolerance relative to it would be 0."""
         return 0.0 * mean
 
     def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float:

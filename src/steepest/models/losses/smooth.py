@@ -1,17 +1,22 @@
-"""Losses that have a slope everywhere."""
+"""Losses that are differentiable everywhere."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from steepest.models.losses.base import Loss, positive, shares
+from steepest.models.losses.base import Loss, positive, probabilities
+from steepest.types import Array
 
-# How far rounding may lead beyond the end of a range; and how large a change of a share is too large for its rounding.
-EDGE, FAR = 1e-13, 100.0
+# Rounding may carry a relative change of -1 below -1 by so much, and the gap stays finite. With 1e-9 some bounds of
+# random problems with an L1 penalty were below the truth (tests/fitting/test_certificates.py).
+EDGE = 1e-13
+# A relative change of this or more counts as one without a tangent, as it multiplies the rounding error of ℓ″ as much.
+# Without this limit, too, some of those bounds were below the truth.
+FAR = 100.0
 TINY, EPS = float(np.finfo(float).smallest_subnormal), float(np.finfo(float).eps)
 
 
@@ -29,21 +34,21 @@ class Squared(Loss):
     unsteady: ClassVar[float] = 0.0
     steepest: ClassVar[float] = 2.0
 
-    def __call__(self, z: Any, y: Any) -> Any:
+    def __call__(self, z: Array, y: Array) -> Array:
         return (z - y) ** 2
 
-    def terms(self, y: Any) -> Any:
+    def terms(self, y: Array) -> Array:
         """Return 2 |y|."""
         return 2 * np.abs(y)
 
-    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
+    def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
         """Return t²."""
         return t**2
 
 
 @dataclass(frozen=True)
 class Huber(Loss):
-    """Huber's loss of r = z - y: r² up to |r| = δ, and 2 δ |r| - δ² beyond, so that outliers pull with a bounded force.
+    """Huber's loss of r = z - y: r² up to |r| = δ, and 2 δ |r| - δ² beyond, which bounds the influence of outliers.
 
     Parameters
     ----------
@@ -65,22 +70,22 @@ class Huber(Loss):
     def __post_init__(self) -> None:
         positive("Huber", delta=self.delta)
 
-    def __call__(self, z: Any, y: Any) -> Any:
+    def __call__(self, z: Array, y: Array) -> Array:
         inner = np.clip(z - y, -self.delta, self.delta)
         return inner * (2 * (z - y) - inner)
 
-    def terms(self, y: Any) -> Any:
-        """Return 2 |y|, but no more than makes a slope uncertain altogether."""
+    def terms(self, y: Array) -> Array:
+        """Return 2 |y|, but at most 2 δ / eps: the rounding error is then as large as any slope, 2 δ."""
         return 2 * np.minimum(np.abs(y), self.delta / EPS)
 
-    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
-        """Return t² where |r| is at most δ, as far as the slope stays within ±2δ, and 0 beyond."""
+    def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
+        """Return t² where |r| ≤ δ, infinite if |r + t| > δ there, and 0 where |r| > δ."""
         r = z - y
-        held = np.abs(r) > self.delta
-        return np.where(held, 0.0, np.where(np.abs(r + t) <= self.delta, t**2, math.inf))
+        outer = np.abs(r) > self.delta
+        return np.where(outer, 0.0, np.where(np.abs(r + t) <= self.delta, t**2, math.inf))
 
-    def smoothed(self, z: Any, y: Any, smoothing: Any) -> Any:
-        """Return δ / μ times the loss of μ instead of δ, whose slopes are no steeper, ±2 δ.
+    def smoothed(self, z: Array, y: Array, smoothing: Array) -> Array:
+        """Return δ / μ times Huber's loss with μ in place of δ, whose slopes stay within ±2 δ, too.
 
         Parameters
         ----------
@@ -97,10 +102,10 @@ class Huber(Loss):
         inner = np.clip(z - y, -smoothing, smoothing)
         return self.delta / smoothing * inner * (2 * (z - y) - inner)
 
-    def smoothed_fenchel_young_gap(self, z: Any, y: Any, t: Any, smoothing: Any) -> Any:
-        """Return (|r| - |e|)² up to |r| = δ, and beyond what more the loss has, with e = a / 2 and a the slope.
+    def smoothed_fenchel_young_gap(self, z: Array, y: Array, t: Array, smoothing: Array) -> Array:
+        """Return ℓ(r) - (2 e r - e²) with e = s / 2, half the slope of the smoothed loss: (r - e)² where |r| ≤ δ.
 
-        A slope a within ±2 δ is that of the loss at e, whose tangent lies r² - (2 r e - e²) below r².
+        For |e| ≤ δ, ℓ*(s) = e², as the tangent at r = e has the slope s; for steeper slopes ℓ* is infinite.
 
         Parameters
         ----------
@@ -114,17 +119,17 @@ class Huber(Loss):
         Returns
         -------
         array
-            Numbers of 0 or more, infinite where a slope leaves its range of ±2 δ.
+            Numbers of 0 or more, infinite where s is outside ±2 δ.
         """
         r = z - y
-        held = np.abs(r) > smoothing
-        e = np.where(held, self.delta * np.sign(r), self.delta / smoothing * (r + np.where(held, 0.0, t)))
+        outer = np.abs(r) > smoothing
+        e = np.where(outer, self.delta * np.sign(r), self.delta / smoothing * (r + np.where(outer, 0.0, t)))
         inner = np.clip(r, -self.delta, self.delta)
-        short = (inner - e) ** 2 + 2 * (r - inner) * (inner - e)
-        return np.where(np.abs(e) <= self.delta, short, math.inf)
+        gap = (inner - e) ** 2 + 2 * (r - inner) * (inner - e)
+        return np.where(np.abs(e) <= self.delta, gap, math.inf)
 
     def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float:
-        """Return the size of the targets, so that the loss is curved from 0 to them.
+        """Return the mean size of the targets, or δ if larger: the smoothed loss is then curved from z = 0 to them.
 
         Parameters
         ----------
@@ -139,8 +144,8 @@ class Huber(Loss):
         return max(self.delta, float(np.average(np.abs(y), weights=weight)))
 
     @property
-    def hardest(self) -> float:
-        """δ."""
+    def least_smoothing(self) -> float:
+        """The smallest μ, δ: from there on the smoothed loss is Huber's loss itself."""
         return self.delta
 
 
@@ -164,35 +169,35 @@ class LogLoss(Loss):
     steepest: ClassVar[float] = 0.25
     classes: ClassVar[bool] = True
 
-    def __call__(self, z: Any, y: Any) -> Any:
-        # As z - y z is a difference, (1 - y) z is not.
+    def __call__(self, z: Array, y: Array) -> Array:
+        # (1 - y) z in place of z - y z, which would cancel.
         return np.where(z > 0, 1 - y, -y) * z + np.log1p(np.exp(np.where(z > 0, -z, z)))
 
-    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
-        """Return the divergence of Kullback and Leibler between probabilities q = p + p (1 - p) t and p."""
-        p, rest = shares(z)
+    def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
+        """Return the Kullback-Leibler divergence of q = p + p (1 - p) t from the probability p of class 1."""
+        p, rest = probabilities(z)
         return p * entropic(rest * t) + rest * entropic(-p * t)
 
     def curvature(self, mean: float) -> float:
         """Return p (1 - p)."""
         return max(mean * (1 - mean), 1e-6)
 
-    def link(self, mean: Any) -> Any:
-        """Return the log odds."""
+    def link(self, mean: Array) -> Array:
+        """Return the log odds of the mean."""
         return np.log(mean) - np.log1p(-mean)
 
-    def asymptote(self, v: Any, y: Any) -> Any:
+    def asymptote(self, v: Array, y: Array) -> Array:
         """Return max(v, 0) - y v."""
         return np.maximum(v, 0.0) - y * v
 
-    def margin(self, z: Any, y: Any) -> Any:
-        """Return ±z, and minus infinity for a target between the classes."""
+    def margin(self, z: Array, y: Array) -> Array:
+        """Return z for class 1, -z for class 0, and -∞ for a target between the classes."""
         return np.where(y == 1, z, np.where(y == 0, -z, -math.inf))
 
 
 @dataclass(frozen=True, repr=False)
 class SquaredHinge(Loss):
-    """The squared hinge, max(0, 1 - s z)² with s = 2 y - 1: nothing for a row on its own side by a margin of 1.
+    """The squared hinge, max(0, 1 - s z)² with s = 2 y - 1: 0 for a row on its own side by a margin of 1.
 
     Examples
     --------
@@ -209,28 +214,28 @@ class SquaredHinge(Loss):
     curved: ClassVar[bool] = False
     classes: ClassVar[bool] = True
 
-    def __call__(self, z: Any, y: Any) -> Any:
+    def __call__(self, z: Array, y: Array) -> Array:
         return np.maximum(1 - (2 * y - 1) * z, 0.0) ** 2
 
-    def terms(self, y: Any) -> Any:
+    def terms(self, y: Array) -> Array:
         """Return 2."""
         return 0 * y + 2
 
-    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
-        """Return t² where the row has a loss, as far as it keeps one, and 0 elsewhere."""
+    def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
+        """Return t² where s z < 1, infinite if s (z + t) > 1 there, and 0 where the row has no loss."""
         s = 2 * y - 1
         return np.where(s * z >= 1, 0.0, np.where(s * (z + t) <= 1, t**2, math.inf))
 
-    def link(self, mean: Any) -> Any:
-        """Return 0: of one class alone the loss at a constant may be none, and nothing would be a part of that."""
+    def link(self, mean: Array) -> Array:
+        """Return 0: with one class alone the best constant costs nothing, and a tolerance relative to it would be 0."""
         return 0.0 * mean
 
 
 @dataclass(frozen=True, repr=False)
 class Poisson(Loss):
-    """Minus the log likelihood of a count, eᶻ - y z, with eᶻ its mean, up to a constant of y.
+    """Minus the log likelihood of a count, eᶻ - y z, with eᶻ its mean, up to a term in y alone.
 
-    Half the deviance differs from it by y log y - y alone, which no parameter moves.
+    Half the deviance is this plus y log y - y, which no parameter changes.
 
     Examples
     --------
@@ -240,43 +245,43 @@ class Poisson(Loss):
 
     name: ClassVar[str] = "Poisson"
     unsteady: ClassVar[float] = 1.0
-    targets: ClassVar[str] = "targets from 0 up"
+    targets: ClassVar[str] = "targets of 0 or more"
     least: ClassVar[float] = 0.0
     vanishes: ClassVar[bool] = False
 
-    def __call__(self, z: Any, y: Any) -> Any:
+    def __call__(self, z: Array, y: Array) -> Array:
         return np.exp(z) - y * z
 
-    def terms(self, y: Any) -> Any:
-        """Return y."""
+    def terms(self, y: Array) -> Array:
+        """Return y, the term that eᶻ is compared with."""
         return y
 
-    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
-        """Return m ((1 + t) log(1 + t) - t) with the mean m = eᶻ."""
+    def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
+        """Return m ((1 + t) log(1 + t) - t) with the mean m = eᶻ; infinite if t < -1."""
         return np.exp(z) * (entropic(t) - t)
 
     def curvature(self, mean: float) -> float:
-        """Return the mean."""
+        """Return the mean, since ℓ″ = eᶻ."""
         return max(mean, 1e-6)
 
-    def lowest(self, y: Any) -> Any:
+    def lowest(self, y: Array) -> Array:
         """Return y - y log y."""
         return y - y * np.log(np.where(y > 0, y, 1.0))
 
-    def link(self, mean: Any) -> Any:
-        """Return its logarithm."""
+    def link(self, mean: Array) -> Array:
+        """Return the logarithm of the mean."""
         return np.log(mean)
 
-    def asymptote(self, v: Any, y: Any) -> Any:
-        """Return -y v, infinite where v > 0."""
+    def asymptote(self, v: Array, y: Array) -> Array:
+        """Return -y v where v ≤ 0, and ∞ where v > 0."""
         return np.where(v > 0, math.inf, 0.0) - y * v
 
 
 @dataclass(frozen=True, repr=False)
 class Gamma(Loss):
-    """Minus the log likelihood of a size above 0, z + y e⁻ᶻ, with eᶻ its mean, up to a constant of y.
+    """Minus the log likelihood of a size above 0, z + y e⁻ᶻ, with eᶻ its mean, up to a term in y alone.
 
-    Half the deviance differs from it by log y + 1 alone, which no parameter moves.
+    Half the deviance is this minus log y + 1, which no parameter changes.
 
     Examples
     --------
@@ -290,36 +295,36 @@ class Gamma(Loss):
     least: ClassVar[float] = TINY
     vanishes: ClassVar[bool] = False
 
-    def __call__(self, z: Any, y: Any) -> Any:
+    def __call__(self, z: Array, y: Array) -> Array:
         return z + y * np.exp(-z)
 
-    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
-        """Return m ((1 - t) log(1 - t) + t) with m = y e⁻ᶻ."""
+    def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
+        """Return m ((1 - t) log(1 - t) + t) with m = y e⁻ᶻ; infinite if t > 1."""
         return y * np.exp(-z) * (entropic(-t) + t)
 
     def curvature(self, mean: float) -> float:
-        """Return 1, as in the middle y is eᶻ."""
+        """Return 1, since ℓ″ = y e⁻ᶻ and eᶻ is the mean of y."""
         return 1.0
 
-    def lowest(self, y: Any) -> Any:
+    def lowest(self, y: Array) -> Array:
         """Return 1 + log y."""
         return 1 + np.log(np.where(y > 0, y, 1.0))
 
-    def link(self, mean: Any) -> Any:
-        """Return its logarithm."""
+    def link(self, mean: Array) -> Array:
+        """Return the logarithm of the mean."""
         return np.log(mean)
 
 
-def entropic(x: Any) -> Any:
-    """Return (1 + x) log(1 + x), which is 0 at -1, and infinite below.
+def entropic(x: Array) -> Array:
+    """Return (1 + x) log(1 + x), the term of a relative entropy: 0 at -1, and infinite below.
 
-    Where a loss falls for ever Newton's steps lead just there, to rounding. Beyond a hundredfold it counts as
-    infinite, too: such a step multiplies what ℓ″ is off by.
+    -1 itself counts, with what rounding adds: if a loss falls without end, Newton's steps end exactly there. From
+    x = 100 on the value is infinite, too: such a step multiplies the rounding error of ℓ″ as much.
 
     Parameters
     ----------
     x : array
-        By how much a share changes, as a part of it.
+        The relative change of a probability or of a mean.
 
     Returns
     -------

@@ -1,20 +1,21 @@
-"""The loss of several classes, by their scores and by contrasts of them."""
+"""The loss of several classes, as a function of their scores and of contrasts of the scores."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from steepest.models.losses.base import Loss
 from steepest.models.losses.smooth import entropic
+from steepest.types import Array
 
 
 @dataclass(frozen=True, repr=False)
 class Softmax(Loss):
-    """Minus the log likelihood of one class of several, log Σ e^zₖ - z_y, with a score z a class.
+    """Minus the log likelihood of one class of several, log Σ e^zₖ - z_y, with one score zₖ for each class.
 
     Examples
     --------
@@ -28,24 +29,25 @@ class Softmax(Loss):
     whole: ClassVar[bool] = True
     classes: ClassVar[bool] = True
 
-    def __call__(self, z: Any, y: Any) -> Any:
+    def __call__(self, z: Array, y: Array) -> Array:
         below = z - z.max(axis=-1)[..., None]
-        return np.log(np.exp(below).sum(axis=-1)) - chosen(below, y)
+        return np.log(np.exp(below).sum(axis=-1)) - own_score(below, y)
 
 
 @dataclass(frozen=True)
 class Contrasted(Loss):
     """The loss of `Softmax` as a function of K - 1 contrasts of the scores, or of the scores themselves.
 
-    What is added to the scores of all classes changes nothing; with z = Q v, the columns of Q orthonormal and of sum
-    0, v has just what does. An L1 penalty sets coefficients of single classes to 0, for which each has its own v.
+    A constant added to all scores of a row does not change the loss. With z = Q v, and the columns of Q orthonormal
+    and each of sum 0, v leaves that constant out. An L1 penalty needs v = z instead, as it sets coefficients of
+    single classes to 0.
 
     Parameters
     ----------
-    classes_told : int
+    class_count : int
         K.
     apart : bool
-        Whether v is z.
+        Whether v = z: each class keeps a score of its own.
 
     Examples
     --------
@@ -53,7 +55,7 @@ class Contrasted(Loss):
     1.098612
     """
 
-    classes_told: int
+    class_count: int
     apart: bool = False
 
     name: ClassVar[str] = "softmax"
@@ -61,61 +63,61 @@ class Contrasted(Loss):
     least: ClassVar[float] = 0.0
     whole: ClassVar[bool] = True
     steepest: ClassVar[float] = 0.5
-    # The third derivative is at most the widest change of a score times the second, and v moves scores by √2 ‖v‖ apart.
+    # Along v, |ℓ‴| is at most ℓ″ times the range of the scores' changes, max - min, which is at most √2 ‖v‖.
     unsteady: ClassVar[float] = math.sqrt(2)
     classes: ClassVar[bool] = True
 
     @property
-    def outputs(self) -> int:  # type: ignore[override]
-        """How many numbers v holds."""
-        return self.classes_told - (not self.apart)
+    def outputs(self) -> int:
+        """The length of v."""
+        return self.class_count - (not self.apart)
 
     @property
     def contrasts(self) -> np.ndarray:
-        """The matrix Q, of shape (K, K - 1), by Helmert: column k sets class k against those before it; or I."""
+        """Helmert's matrix Q, of shape (K, K - 1): column k contrasts class k with those before it. I if `apart`."""
         if self.apart:
-            return np.eye(self.classes_told)
-        rank = np.arange(1, self.classes_told)
-        columns = np.triu(np.ones((self.classes_told, self.classes_told - 1)))
+            return np.eye(self.class_count)
+        rank = np.arange(1, self.class_count)
+        columns = np.triu(np.ones((self.class_count, self.class_count - 1)))
         columns[rank, rank - 1] = -rank
         return columns / np.sqrt(rank * (rank + 1))
 
-    def __call__(self, z: Any, y: Any) -> Any:
+    def __call__(self, z: Array, y: Array) -> Array:
         return Softmax()(z @ self.contrasts.T, y)
 
-    def fenchel_young_gap(self, z: Any, y: Any, t: Any) -> Any:
-        """Return the divergence of Kullback and Leibler between q = p + (diag p - p pᵀ) t and the probabilities p."""
-        scores, moves = z @ self.contrasts.T, t @ self.contrasts.T
+    def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
+        """Return the Kullback-Leibler divergence of q = p + (diag p - p pᵀ) t from the probabilities p."""
+        scores, changes = z @ self.contrasts.T, t @ self.contrasts.T
         top = scores.max(axis=-1, keepdims=True)
         p = np.exp(scores - top)
         p = p / p.sum(axis=-1, keepdims=True)
-        return (p * entropic(moves - (p * moves).sum(axis=-1, keepdims=True))).sum(axis=-1)
+        return (p * entropic(changes - (p * changes).sum(axis=-1, keepdims=True))).sum(axis=-1)
 
-    def asymptote(self, v: Any, y: Any) -> Any:
+    def asymptote(self, v: Array, y: Array) -> Array:
         """Return max vₖ - v_y."""
         scores = v @ self.contrasts.T
-        return scores.max(axis=-1) - chosen(scores, y)
+        return scores.max(axis=-1) - own_score(scores, y)
 
-    def margin(self, z: Any, y: Any) -> Any:
-        """Return by how much the score of a row's own class is above those of the others."""
+    def margin(self, z: Array, y: Array) -> Array:
+        """Return by how much the score of a row's own class exceeds the largest of the others."""
         scores = z @ self.contrasts.T
-        own = y[..., None] == np.arange(self.classes_told)
-        return chosen(scores, y) - np.where(own, -math.inf, scores).max(axis=-1)
+        own = y[..., None] == np.arange(self.class_count)
+        return own_score(scores, y) - np.where(own, -math.inf, scores).max(axis=-1)
 
     def curvature(self, mean: float) -> float:
-        """Return 1 / K, the curvature where all classes are alike."""
-        return 1 / self.classes_told
+        """Return 1 / K, the curvature where all classes are equally likely."""
+        return 1 / self.class_count
 
 
-def chosen(scores: Any, y: Any) -> Any:
+def own_score(scores: Array, y: Array) -> Array:
     """Return the score of each row's own class.
 
     Parameters
     ----------
     scores : array of shape (rows, classes)
-        A score a class.
+        A score for each class.
     y : array of shape (rows,)
-        Classes from 0.
+        Classes, numbered from 0.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Which way to go: each rule turns a gradient into a direction, in order of complexity.
+"""Directions: each rule maps a gradient to a direction, in order of complexity.
 
-A rule is a frozen record of its hyper-parameters. `start(x)` is its state before the first step;
-calling it with a gradient, its state and the point gives the direction and the next state. The loop
+A rule is a frozen record of its hyper-parameters. `start(x)` returns its state before the first step.
+Called with a gradient, its state and the point, it returns the direction d and the next state. The loop
 moves to x + t d, with the step size t from `steepest.rules.steps`.
 """
 

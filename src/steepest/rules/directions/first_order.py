@@ -1,33 +1,32 @@
-"""Directions from gradients alone, in order of complexity: plain descent, momentum, and steps for each coordinate."""
+"""Directions from gradients alone, in order of complexity: plain descent, momentum, steps for each coordinate."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import field, fields
-from typing import ClassVar
 
 import jax.numpy as jnp
 
-from steepest.rules.rule import Array, State, rule
+from steepest.rules.directions.direction import Direction, State
+from steepest.rules.rule import rule
+from steepest.types import Array
 
 
-class _FirstOrder:
-    """What rules share that see one gradient after another and know nothing of the curvature."""
-
-    metric: ClassVar[bool] = False
+class _FirstOrder(Direction):
+    """The base of rules that use gradients alone: it checks their numbers."""
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
-            value, fades = getattr(self, f.name), f.name in ("decay", "b1", "b2")
-            if f.type != "float" or (isinstance(value, (int, float)) and 0 <= value < (1 if fades else math.inf)):
+            value, is_decay = getattr(self, f.name), f.name in ("decay", "b1", "b2")
+            if f.type != "float" or (isinstance(value, (int, float)) and 0 <= value < (1 if is_decay else math.inf)):
                 continue
-            wanted = "0 or more and below 1" if fades else "0 or more, and finite"
+            wanted = "0 or more and below 1" if is_decay else "0 or more, and finite"
             raise ValueError(f"{type(self).__name__}({f.name}={value!r}): it must be a number, {wanted}")
 
 
 @rule
 class Plain(_FirstOrder):
-    """Plain gradient descent: straight down, d = -g.
+    """Plain gradient descent, d = -g.
 
     Examples
     --------
@@ -49,7 +48,7 @@ class Momentum(_FirstOrder):
     Parameters
     ----------
     decay : float
-        μ, how much of the velocity is kept; 0 is plain descent.
+        μ, the share of the velocity that remains; 0 is plain descent.
 
     Notes
     -----
@@ -74,14 +73,14 @@ class Momentum(_FirstOrder):
 
 @rule
 class Nesterov(_FirstOrder):
-    """Nesterov's momentum: v ← μ v + g, d = -(g + μ v), the heavy ball looking one step ahead.
+    """Nesterov's momentum: v ← μ v + g, d = -(g + μ v), the heavy ball with a look one step ahead.
 
     Parameters
     ----------
     decay : float
-        μ, how much of the velocity is kept.
+        μ, the share of the velocity that remains.
     restart : bool
-        Whether to drop the velocity when it leads uphill, gᵀv < 0: then nothing overshoots twice.
+        Whether to reset the velocity when it leads uphill, gᵀv < 0, which prevents oscillations.
 
     Notes
     -----
@@ -110,7 +109,7 @@ class Nesterov(_FirstOrder):
 
 @rule
 class AdaGrad(_FirstOrder):
-    """Adaptive gradients: G ← G + g², d = -g / √(G + ε), so that rare slopes count for more.
+    """Adaptive gradients: G ← G + g², d = -g / √(G + ε): coordinates with rare gradients take larger steps.
 
     Parameters
     ----------
@@ -144,7 +143,7 @@ class AdaGrad(_FirstOrder):
 
 @rule
 class RMSProp(_FirstOrder):
-    """Root mean squares: v ← β v + (1-β) g², d = -g / √(v + ε), AdaGrad with a memory that fades.
+    """Root mean squares: v ← β v + (1-β) g², d = -g / √(v + ε), AdaGrad with a decaying memory.
 
     Parameters
     ----------
@@ -178,14 +177,14 @@ class RMSProp(_FirstOrder):
 
 @rule
 class Adadelta(_FirstOrder):
-    """Steps in the units of x: d = -g √(u + ε) / √(v + ε), with u and v fading means of d² and g².
+    """Steps in the units of x: d = -g √(u + ε) / √(v + ε), with u and v decaying means of d² and g².
 
     Parameters
     ----------
     decay : float
         ρ, the decay of both means.
     eps : float
-        ε, inside the roots; the first steps are about its root in size.
+        ε, inside the roots; the first steps are of size √ε, about.
 
     Notes
     -----
@@ -212,7 +211,7 @@ class Adadelta(_FirstOrder):
 
 
 class _Moments(_FirstOrder):
-    """What the rules of Adam's family share: fading means of g and g², and what undoes their zero start."""
+    """The base of Adam and its variants: decaying means m of g and v of g², and the number of steps."""
 
     b1: float
     b2: float
@@ -220,7 +219,8 @@ class _Moments(_FirstOrder):
     def start(self, x: Array) -> State:
         return jnp.zeros_like(x), jnp.zeros_like(x), jnp.zeros((), int)
 
-    def fade(self, g: Array, state: State) -> State:
+    def update(self, g: Array, state: State) -> State:
+        """Return m, v and the step number after a gradient."""
         m, v, k = state
         return self.b1 * m + (1 - self.b1) * g, self.b2 * v + (1 - self.b2) * g * g, k + 1
 
@@ -229,7 +229,7 @@ class _Moments(_FirstOrder):
 class Adam(_Moments):
     """Adaptive moments: m ← β₁ m + (1-β₁) g, v ← β₂ v + (1-β₂) g², d = -m̂ / (√v̂ + ε).
 
-    m̂ = m / (1 - β₁ᵏ) and v̂ = v / (1 - β₂ᵏ) undo the bias of the zero start.
+    m̂ = m / (1 - β₁ᵏ) and v̂ = v / (1 - β₂ᵏ) correct the bias of the start at 0.
 
     Parameters
     ----------
@@ -256,16 +256,16 @@ class Adam(_Moments):
     eps: float = 1e-8
 
     def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
-        m, v, k = self.fade(g, state)
+        m, v, k = self.update(g, state)
         m_hat, v_hat = m / (1 - self.b1**k), v / (1 - self.b2**k)
         return -m_hat / (jnp.sqrt(v_hat) + self.eps), (m, v, k)
 
 
 @rule
 class AdamW(_Moments):
-    """Adam with weight decay apart from the gradient: d = -(m̂ / (√v̂ + ε) + λ x).
+    """Adam with weight decay outside of the adaptive part: d = -(m̂ / (√v̂ + ε) + λ x).
 
-    The decay pulls the point to zero, so the run ends where f has its minimum only if λ is 0.
+    The decay moves the point towards 0, so the run ends at a minimum of f only if λ = 0.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ class AdamW(_Moments):
     eps : float
         ε, in the units of a gradient, outside the root.
     weight_decay : float
-        λ, multiplied by the step size like the rest.
+        λ; the step size multiplies it, too.
 
     Notes
     -----
@@ -297,7 +297,7 @@ class AdamW(_Moments):
     weight_decay: float = 1e-4
 
     def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
-        m, v, k = self.fade(g, state)
+        m, v, k = self.update(g, state)
         m_hat, v_hat = m / (1 - self.b1**k), v / (1 - self.b2**k)
         return -(m_hat / (jnp.sqrt(v_hat) + self.eps) + self.weight_decay * x), (m, v, k)
 
@@ -332,7 +332,7 @@ class NAdam(_Moments):
     eps: float = 1e-8
 
     def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
-        m, v, k = self.fade(g, state)
+        m, v, k = self.update(g, state)
         ahead = self.b1 * m / (1 - self.b1 ** (k + 1)) + (1 - self.b1) * g / (1 - self.b1**k)
         v_hat = v / (1 - self.b2**k)
         return -ahead / (jnp.sqrt(v_hat) + self.eps), (m, v, k)
@@ -340,7 +340,7 @@ class NAdam(_Moments):
 
 @rule
 class AMSGrad(_Moments):
-    """Adam with a long memory: v̂ is the largest seen so far, so that steps never grow again.
+    """Adam with the largest v̂ so far in place of v̂, so that the factors 1 / √v̂ never grow again.
 
     Parameters
     ----------
@@ -353,8 +353,8 @@ class AMSGrad(_Moments):
 
     Notes
     -----
-    Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018). The largest is taken after
-    v's bias is undone, as in optax; PyTorch takes it before.
+    Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018). The maximum is that of the
+    bias-corrected v̂, as in optax; PyTorch takes the maximum of v.
 
     Examples
     --------
@@ -372,7 +372,7 @@ class AMSGrad(_Moments):
 
     def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
         *moments, largest = state
-        m, v, k = self.fade(g, moments)
+        m, v, k = self.update(g, moments)
         m_hat, v_hat = m / (1 - self.b1**k), v / (1 - self.b2**k)
         largest = jnp.maximum(largest, v_hat)
         return -m_hat / (jnp.sqrt(largest) + self.eps), (m, v, k, largest)

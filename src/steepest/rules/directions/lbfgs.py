@@ -1,16 +1,22 @@
-"""L-BFGS: a direction from the curvature that the last steps have shown."""
+"""L-BFGS: a direction from the curvature along the last steps."""
 
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
-from steepest.rules.rule import Array, State, rule
+from steepest.rules.directions.direction import Direction, State
+from steepest.rules.rule import rule
+from steepest.types import Array
 
+# A pair has positive curvature if sᵀy exceeds this share of ‖s‖ ‖y‖, some thousand eps, so its sign is not rounding.
+# Chosen, not measured: larger leaves out ill-conditioned pairs, smaller lets noise in.
 FLAT = 1e-12
+# The factor of γ after each step while no pair has positive curvature. Chosen, not measured: larger reaches the scale
+# of the problem in fewer steps and has more trials rejected.
 GROWTH = 4.0
 
 
@@ -22,10 +28,10 @@ class Steps(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """What the last k steps say of the curvature: their products sᵢᵀyⱼ and yᵢᵀDyⱼ; where the last one ended.
+    """The curvature along the last steps: the products sᵢᵀyⱼ and yᵢᵀDyⱼ, D, γ, and k, the number of pairs so far.
 
-    γ D stands for the inverse of a Hessian of which nothing is known; D, the diagonal `scale`, is 1 but where a
-    probe has found the coordinates to be of unlike curvature.
+    γ D is the initial inverse Hessian of the recursion. Its diagonal D, `scale`, is 1, unless a probe of the curvature
+    of each coordinate has set it. x and g are the last accepted point and its gradient.
     """
 
     sy: Array
@@ -38,19 +44,19 @@ class Metric(NamedTuple):
 
 
 @rule
-class LBFGS:
-    """Limited-memory BFGS: d = -H g, with H made from the last steps s and gradient changes y.
+class LBFGS(Direction):
+    """Limited-memory BFGS: d = -H g, with H built from the last steps s and gradient changes y.
 
     Parameters
     ----------
     memory : int
-        How many pairs (s, y) are kept.
+        The number of pairs (s, y).
 
     Notes
     -----
     Byrd, Nocedal and Schnabel, "Representations of quasi-Newton matrices and their use in limited
-    memory methods" (1994), theorem 2.2: the same H as by the two loops of Nocedal (1980), from products
-    of matrices. A pair without positive curvature, sᵀy ≤ 1e-12 ‖s‖ ‖y‖, is left out.
+    memory methods" (1994), theorem 2.2: the same H as by the two loops of Nocedal (1980), by products
+    of matrices. Pairs without positive curvature, sᵀy ≤ 1e-12 ‖s‖ ‖y‖, are left out.
 
     Examples
     --------
@@ -60,6 +66,7 @@ class LBFGS:
 
     memory: int = field(default=10, metadata={"static": True})
     metric: ClassVar[bool] = True
+    learns: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not (isinstance(self.memory, int) and self.memory >= 1):
@@ -74,42 +81,42 @@ class LBFGS:
         one, none = jnp.ones_like(metric.gamma), jnp.zeros_like(metric.k)
         return metric._replace(gamma=one, k=none, x=x, g=jnp.full_like(x, jnp.nan))
 
-    def learn(self, steps: Steps, metric: Metric, g: Array, x: Array, accepted: Any = True) -> tuple[Steps, Metric]:
-        return _learned(steps, metric, g, x, accepted)
+    def learn(self, steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array = True) -> tuple[Steps, Metric]:
+        return _updated(steps, metric, g, x, accepted)
 
     def way(self, steps: Steps, metric: Metric, g: Array, held: Array | None = None) -> tuple[Array, Metric]:
         known = jnp.arange(self.memory) < metric.k
-        return _way(steps, metric, known, g) if held is None else _way_on_face(steps, metric, known, g, held)
+        return _direction(steps, metric, known, g) if held is None else _free_direction(steps, metric, known, g, held)
 
     def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
-        steps, metric = self.learn(*state, g, x)  # type: ignore[call-arg]
+        steps, metric = self.learn(state[0], state[1], g, x)
         direction, metric = self.way(steps, metric, g)
         return direction, (steps, metric)
 
 
-def _learned(steps: Steps, metric: Metric, g: Array, x: Array, accepted: Any) -> tuple[Steps, Metric]:
-    """Take in the last step, in place of the oldest, if it was accepted and its curvature is positive."""
+def _updated(steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array) -> tuple[Steps, Metric]:
+    """Replace the oldest pair by the last step, if that was accepted and has positive curvature."""
     s, y = x - metric.x, g - metric.g
     ss, sy, yy = s @ s, s @ y, y @ y
-    good = accepted & (sy > FLAT * jnp.sqrt(ss) * jnp.sqrt(yy))
+    usable = accepted & (sy > FLAT * jnp.sqrt(ss) * jnp.sqrt(yy))
     row = metric.k % len(steps.s)
 
-    def keep(old: Array, new: Array) -> Array:
-        return old.at[row].set(jnp.where(good, new, old[row]))
+    def stored(old: Array, new: Array) -> Array:
+        return old.at[row].set(jnp.where(usable, new, old[row]))
 
-    # Where no step has met a curvature that would bound the next, the next is longer.
+    # As long as no step has met a curvature that would bound the next one, the next is longer.
     longer = jnp.where(accepted & (metric.k == 0) & (ss > 0), GROWTH * metric.gamma, metric.gamma)
     metric = metric._replace(
-        gamma=jnp.where(good, sy / (y @ (metric.scale * y)), longer),
-        k=metric.k + good,
+        gamma=jnp.where(usable, sy / (y @ (metric.scale * y)), longer),
+        k=metric.k + usable,
         x=jnp.where(accepted, x, metric.x),
         g=jnp.where(accepted, g, metric.g),
     )
-    return Steps(keep(steps.s, s), keep(steps.y, y)), metric
+    return Steps(stored(steps.s, s), stored(steps.y, y)), metric
 
 
-def _way(steps: Steps, metric: Metric, known: Array, g: Array) -> tuple[Array, Metric]:
-    """Return -H g, and the metric with the products of the newest pair."""
+def _direction(steps: Steps, metric: Metric, known: Array, g: Array) -> tuple[Array, Metric]:
+    """Return -H g, and the metric with the products of the newest pair filled in."""
     newest = (metric.k - 1) % len(known)
     s, y = steps.s[newest], steps.y[newest]
     by_s, by_y = steps.y @ s, jnp.stack([steps.s @ y, steps.y @ (metric.scale * y)])
@@ -120,14 +127,14 @@ def _way(steps: Steps, metric: Metric, known: Array, g: Array) -> tuple[Array, M
     return -_product(steps, metric, known, g), metric
 
 
-def _way_on_face(steps: Steps, metric: Metric, known: Array, g: Array, held: Array) -> tuple[Array, Metric]:
-    """Return -H g on a face of a box, whose edges hold some coordinates."""
+def _free_direction(steps: Steps, metric: Metric, known: Array, g: Array, held: Array) -> tuple[Array, Metric]:
+    """Return -H g on a face of the box, where the coordinates `held` are fixed at an edge."""
     free, on_face, known = _on_face(steps, metric, held, known)
     return -_product(free, on_face, known, jnp.where(held, 0.0, g)), metric
 
 
 def _product(steps: Steps, metric: Metric, known: Array, g: Array) -> Array:
-    """Return H g = γ D (g - Y p) + S a, from the products of the known pairs in the order of their age.
+    """Return H g = γ D (g - Y p) + S a, with the known pairs ordered by age.
 
     With R the upper triangle of SᵀY and C its diagonal: p = R⁻¹Sᵀg and a = R⁻ᵀ((C + γ YᵀDY) p - γ YᵀD g).
     """
@@ -146,7 +153,7 @@ def _product(steps: Steps, metric: Metric, known: Array, g: Array) -> Array:
 
 
 def _on_face(steps: Steps, metric: Metric, held: Array, known: Array) -> tuple[Steps, Metric, Array]:
-    """Return what the steps teach on a face of a box, by their free coordinates alone, and which of them do."""
+    """Return the pairs restricted to the free coordinates of a face, their metric, and which pairs are usable."""
     s, y = jnp.where(held, 0.0, steps.s), jnp.where(held, 0.0, steps.y)
     sy, yy = s @ y.T, (y * metric.scale) @ y.T
     along, across = jnp.diag(sy), jnp.sqrt((s * s).sum(axis=1) * (y * y).sum(axis=1))

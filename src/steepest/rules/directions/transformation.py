@@ -1,26 +1,34 @@
-"""Any optax transformation as a rule of this library."""
+"""An optax transformation as a direction of this library."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol
 
 import jax
 
 from steepest.derivatives.tracing.fingerprint import Fingerprint
-from steepest.rules.rule import Array, State
+from steepest.rules.directions.direction import Direction, State
+from steepest.types import Array, Function
+
+
+class GradientTransformation(Protocol):
+    """The part of ``optax.GradientTransformation`` that is used here."""
+
+    init: Function
+    update: Function
 
 
 @dataclass(frozen=True)
-class Optax:
-    """Any ``optax.GradientTransformation`` as a rule of this library: x ← x + updates.
+class Optax(Direction):
+    """An ``optax.GradientTransformation`` as a direction of this library: x ← x + updates.
 
     Parameters
     ----------
     transformation : optax.GradientTransformation
-        It brings its own step size, so no ``step=`` goes with it. Where it searches along the line,
-        as `optax.lbfgs` does, its trials are its own: the run can neither count nor record them.
+        It includes its own step size, so it needs no ``step=``. If it searches along a line, as `optax.lbfgs`
+        does, the run can neither count nor record its trials.
 
     Examples
     --------
@@ -29,34 +37,35 @@ class Optax:
     Array([-1.], dtype=float32)
     """
 
-    transformation: Any = field(compare=False)
-    key: Any = field(init=False, repr=False)
-    metric: ClassVar[bool] = False
+    evaluates: ClassVar[bool] = True
+    transformation: GradientTransformation = field(compare=False)
+    key: Hashable = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        # Two calls of optax.adam(0.1) make two objects that must find the same compiled loop.
+        # Two calls of optax.adam(0.1) return two objects, which compare by this key and so share a compiled loop.
         functions = [self.transformation.init, self.transformation.update]
         object.__setattr__(self, "key", Fingerprint(functions, constants=True).key)
 
     def start(self, x: Array) -> State:
         return self.transformation.init(x)
 
-    def __call__(
-        self, g: Array, state: State, x: Array, value: Array = None, f: Callable[[Array], Array] | None = None
-    ) -> tuple[Array, State]:
+    def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
+        return self.evaluate(g, state, x, None, None)
+
+    def evaluate(self, g: Array, state: State, x: Array, value: Array, f: Function | None) -> tuple[Array, State]:
         import optax
 
         known = {"value": value, "grad": g, "value_fn": f}
-        extra = {name: what for name, what in known.items() if what is not None}
-        # Transformations without support for extra arguments get the first three alone.
+        extra = {name: argument for name, argument in known.items() if argument is not None}
+        # with_extra_args_support drops the extra arguments for transformations that do not take them.
         try:
             return optax.with_extra_args_support(self.transformation).update(g, state, x, **extra)
         except TypeError as error:
             if f is not None or "value_fn" not in str(error):
                 raise
             raise ValueError(
-                "this optax transformation calls the function by itself, and this function can't be traced: "
-                "take step='auto' or step='wolfe', which work on any"
+                "this optax transformation calls the function itself, and this function can't be traced: "
+                "use step='auto' or step='wolfe', which work with any function"
             ) from None
 
 

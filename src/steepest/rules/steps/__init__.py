@@ -1,4 +1,4 @@
-"""How far to go: every step size under one name, fixed beforehand, following the descent, or searched for by trial."""
+"""Step sizes: fixed in advance, adapted to the descent, or found by a line search."""
 
 from steepest.rules.steps import adaptive, searches
 from steepest.rules.steps.adaptive import AdGD, BarzilaiBorwein, DoG, DoWG, Polyak

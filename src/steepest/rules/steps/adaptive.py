@@ -1,7 +1,7 @@
-"""How far to go, from what the descent has seen: sizes that need neither a rate nor trials.
+"""Step sizes that adapt to the descent, from the points it has reached: they need no learning rate.
 
-A size learns at each point: `learn` takes in the point, its value, its gradient and the direction, and
-returns what it remembers, in which `t` is the size of the next step.
+At each point `learn` takes the memory of the size, the point, its value, its gradient and the direction, and
+returns the new memory, whose `t` is the size of the next step.
 """
 
 from __future__ import annotations
@@ -9,39 +9,33 @@ from __future__ import annotations
 import math
 import numbers
 from dataclasses import field
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
 from steepest.rules.rule import rule
-from steepest.rules.steps.schedules import check
 from steepest.rules.steps.searches import Backtracking
+from steepest.rules.steps.step import Seen, StepSize, check
+from steepest.types import Array
 
-Array = Any
+# The first step as a share of the point's size, as for the searches. Chosen, not measured: larger may leave the
+# neighbourhood of the start, smaller takes more steps to grow.
 FIRST = 0.01
+# After a step of curvature 0 or below, the next is at most so many times as long. Chosen, not measured: larger goes
+# down a concave slope in fewer steps and has more trials rejected at its end.
 LONGER = 10.0
 
 
-class Seen(NamedTuple):
-    """A point that a descent has reached: what a size may learn from."""
+class _Adaptive(StepSize):
+    """The base of sizes that adapt without trials of their own."""
 
-    x: Array
-    value: Array
-    gradient: Array
-    direction: Array
-
-
-class _Adaptive:
-    """What sizes share that follow the descent without trials of their own."""
-
-    searches: ClassVar[bool] = False
     adapts: ClassVar[bool] = True
     plain_only: ClassVar[bool] = True
     exact: ClassVar[bool] = True
 
 
 def first_size(here: Seen) -> Array:
-    """Return a step that moves the point by a hundredth of itself, or by 0.01 at the origin."""
+    """Return the size of a step that moves the point by 1 % of its norm, or by 0.01 at the origin."""
     return FIRST * _scale(here.x) / jnp.linalg.norm(here.gradient)
 
 
@@ -50,8 +44,8 @@ def _scale(x: Array) -> Array:
     return jnp.where(size == 0, 1.0, size)
 
 
-class Lately(NamedTuple):
-    """The last values and short sizes, the newest in row k mod the length; the last point and its gradient."""
+class History(NamedTuple):
+    """The last values and short sizes, the newest in entry k mod the length; the last point and its gradient."""
 
     t: Array
     values: Array
@@ -62,28 +56,30 @@ class Lately(NamedTuple):
 
 
 BB_KINDS = ("bb1", "bb2", "abbmin")
+# ABBmin takes a short size if BB2 is below this share of BB1. Chosen, not measured: larger takes it more often.
 ALTERNATE = 0.8
+# The short size is the smallest of so many. Chosen, not measured: more damp large curvatures longer, at shorter steps.
 LOOK_BACK = 5
 
 
 @rule
 class BarzilaiBorwein(Backtracking):
-    """The size that would make the last change of the gradient: t ≈ ‖s‖ / ‖y‖, with a nonmonotone search.
+    """The size that explains the last change of the gradient, t ≈ ‖s‖ / ‖y‖, with a nonmonotone search.
 
     With the last step s and the change y of the gradient along it, the long size is BB1 = sᵀs / sᵀy and the
-    short one BB2 = sᵀy / yᵀy. ABBmin takes the shortest BB2 of the last few where BB2 < 0.8 BB1, else
-    BB1. The size is halved until f falls enough below the largest of the last values.
+    short one BB2 = sᵀy / yᵀy. ABBmin takes the smallest of the last five BB2 if BB2 < 0.8 BB1, else BB1. The
+    size shrinks until f is enough below the largest of the last values.
 
     Parameters
     ----------
     kind : {"abbmin", "bb1", "bb2"}
-        Which size.
+        The formula.
     fraction : float
-        How much of the fall that the slope promises must be had, below 1.
+        The required share of the decrease that the slope predicts, below 1.
     shrink : float
-        What a rejected step is multiplied by, below 1.
+        The factor for a rejected step, below 1.
     history : int
-        How many values may be looked back to; with 1 every step must lower the value.
+        The number of last values to compare with; with 1 every step must lower the value.
 
     Notes
     -----
@@ -114,34 +110,34 @@ class BarzilaiBorwein(Backtracking):
         if not (isinstance(self.history, int) and self.history >= 1):
             raise ValueError(f"BarzilaiBorwein(history={self.history!r}): it must be a whole number, 1 or more")
 
-    def start(self, x: Array) -> Lately:
+    def start(self, x: Array) -> History:
         values, short = jnp.full(self.history, -jnp.inf), jnp.full(LOOK_BACK, jnp.inf)
-        return Lately(jnp.asarray(jnp.nan), values, short, jnp.zeros((), int), x, jnp.full_like(x, jnp.nan))
+        return History(jnp.asarray(jnp.nan), values, short, jnp.zeros((), int), x, jnp.full_like(x, jnp.nan))
 
-    def learn(self, memory: Lately, here: Seen) -> Lately:
-        t, short = _spectral(memory, here, self.kind)
+    def learn(self, memory: History, here: Seen) -> History:
+        t, short = _barzilai_borwein(memory, here, self.kind)
         values = memory.values.at[memory.k % self.history].set(here.value)
-        return Lately(t, values, short, memory.k + 1, here.x, here.gradient)
+        return History(t, values, short, memory.k + 1, here.x, here.gradient)
 
-    def reference(self, memory: Lately) -> Array:
+    def reference(self, memory: History) -> Array:
         return memory.values.max()
 
 
-def _spectral(memory: Lately, here: Seen, kind: str) -> tuple[Array, Array]:
-    """Return the size that the last step suggests, and the last short sizes."""
+def _barzilai_borwein(memory: History, here: Seen, kind: str) -> tuple[Array, Array]:
+    """Return the size by the last step, and the last short sizes."""
     s, y = here.x - memory.x, here.gradient - memory.g
     ss, sy, yy = s @ s, s @ y, y @ y
     bb1, bb2 = ss / sy, sy / yy
     short = memory.short.at[memory.k % LOOK_BACK].set(jnp.where(sy > 0, bb2, jnp.inf))
     abbmin = jnp.where(bb2 < ALTERNATE * bb1, short.min(), bb1)
     size = {"bb1": bb1, "bb2": bb2, "abbmin": abbmin}[kind]
-    # Where the curvature along the last step was not positive, nothing bounds the next but trials.
+    # If the curvature along the last step was not positive, only trials bound the next.
     longer = LONGER * jnp.sqrt(ss) / jnp.linalg.norm(here.gradient)
     return jnp.where(sy > 0, size, jnp.where(ss > 0, longer, first_size(here))), short
 
 
-class Wary(NamedTuple):
-    """The last size, by how much it grew, and the last point and its gradient."""
+class AdGDMemory(NamedTuple):
+    """The last size, the factor by which it grew, and the last point and its gradient."""
 
     t: Array
     growth: Array
@@ -151,15 +147,15 @@ class Wary(NamedTuple):
 
 @rule
 class AdGD(_Adaptive):
-    """Adaptive gradient descent: the size grows until the curvature seen bounds it.
+    """Adaptive gradient descent: the size grows until the curvature along the last step bounds it.
 
-    With L = ‖y‖ / ‖s‖ on the last step and θ the last growth of the size,
+    With L = ‖y‖ / ‖s‖ on the last step and θ the last growth factor of the size,
     t ← min(√(2/3 + θ) t, t / √(2 t² L² - 1)₊).
 
     Notes
     -----
     Malitsky and Mishchenko, "Adaptive proximal gradient method for convex optimization" (2023),
-    algorithm 1. It is proved for convex functions, needs no trial and may raise the value in between.
+    algorithm 1. Its convergence is proved for convex functions. It needs no trials, and some steps may raise the value.
 
     Examples
     --------
@@ -169,16 +165,16 @@ class AdGD(_Adaptive):
     True
     """
 
-    def start(self, x: Array) -> Wary:
-        return Wary(jnp.asarray(jnp.nan), jnp.asarray(1 / 3), x, jnp.full_like(x, jnp.nan))
+    def start(self, x: Array) -> AdGDMemory:
+        return AdGDMemory(jnp.asarray(jnp.nan), jnp.asarray(1 / 3), x, jnp.full_like(x, jnp.nan))
 
-    def learn(self, memory: Wary, here: Seen) -> Wary:
+    def learn(self, memory: AdGDMemory, here: Seen) -> AdGDMemory:
         s, y = here.x - memory.x, here.gradient - memory.g
-        bend = 2 * memory.t**2 * (y @ y) / (s @ s) - 1
-        bounded = jnp.where(bend > 0, memory.t / jnp.sqrt(bend), jnp.inf)
+        excess = 2 * memory.t**2 * (y @ y) / (s @ s) - 1
+        bounded = jnp.where(excess > 0, memory.t / jnp.sqrt(excess), jnp.inf)
         t = jnp.minimum(jnp.sqrt(2 / 3 + memory.growth) * memory.t, bounded)
         begins = jnp.isnan(memory.t)
-        return Wary(
+        return AdGDMemory(
             jnp.where(begins, first_size(here), t),
             jnp.where(begins, memory.growth, t / memory.t),
             here.x,
@@ -187,13 +183,15 @@ class AdGD(_Adaptive):
 
 
 class Target(NamedTuple):
-    """The size, the value when a target was last reached, and how far below it the next one lies."""
+    """The size, the value when a target was last reached, and δ, how far below it the next target is."""
 
     t: Array
     record: Array
     below: Array
 
 
+# The factors of δ after a success and after a failure. Chosen, not measured: larger factors keep the target far below
+# longer, smaller ones give up sooner on values that f never reaches.
 GROW, DECAY = 2.0, 0.9
 
 
@@ -201,13 +199,13 @@ GROW, DECAY = 2.0, 0.9
 class Polyak(_Adaptive):
     """Polyak's size: t = (f(x) - f*) / |gᵀd|, which for plain descent is (f(x) - f*) / ‖g‖².
 
-    Where f* is not known, a target stands in for it: the value of the last success, minus δ. A step that
-    comes half-way to the target is a success and sets the next, with a larger δ; any other shrinks δ.
+    If f* is not known, a target replaces it: the value of the last success, minus δ. A step that comes at
+    least half-way to the target is a success: it sets the next target and increases δ. Any other step decreases δ.
 
     Parameters
     ----------
     optimum : float, optional
-        f*, the least value of f (the greatest, for `maximize`), where it is known.
+        f*, the minimum of f (the maximum, for `maximize`), if it is known.
 
     Notes
     -----
@@ -231,24 +229,24 @@ class Polyak(_Adaptive):
             raise ValueError(f"Polyak(optimum={self.optimum!r}): it must be a finite number, or left out")
 
     def signed(self, sign: float) -> Polyak:
-        """Return the rule for the values that the loop sees, which are minus those to be maximised."""
+        """Return the size for a loop that minimises `sign` times the user's function, whose optimum is sign · f*."""
         return self if self.optimum is None else Polyak(sign * self.optimum)
 
     def start(self, x: Array) -> Target:
         return Target(*(jnp.asarray(jnp.nan) for _ in range(3)))
 
     def learn(self, memory: Target, here: Seen) -> Target:
-        promised = jnp.abs(here.gradient @ here.direction)
+        slope = jnp.abs(here.gradient @ here.direction)
         begins = jnp.isnan(memory.below)
         reached = begins | (here.value <= memory.record - memory.below / 2)
         record = jnp.where(reached, here.value, memory.record)
-        below = jnp.where(begins, first_size(here) * promised, memory.below * jnp.where(reached, GROW, DECAY))
+        below = jnp.where(begins, first_size(here) * slope, memory.below * jnp.where(reached, GROW, DECAY))
         goal = record - below if self.optimum is None else self.optimum
-        return Target(jnp.maximum(here.value - goal, 0.0) / promised, record, below)
+        return Target(jnp.maximum(here.value - goal, 0.0) / slope, record, below)
 
 
 class Travelled(NamedTuple):
-    """The size, where the descent began, how far it came at the most, and the gradients' squares summed."""
+    """The size, the start, the largest distance from it, and the (weighted) sum of the gradients' squared norms."""
 
     t: Array
     x: Array
@@ -257,7 +255,7 @@ class Travelled(NamedTuple):
 
 
 class _Distance(_Adaptive):
-    """Distance over gradients: what both forms share."""
+    """The base of both forms of distance over gradients."""
 
     first: float
     exact: ClassVar[bool] = False
@@ -281,12 +279,12 @@ class DoG(_Distance):
     Parameters
     ----------
     first : float
-        The first distance is this times 1 + ‖x₀‖; small.
+        The first distance is this times 1 + ‖x₀‖; small, as it must not exceed the distance to go.
 
     Notes
     -----
-    Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). It bears noisy gradients, as batches give;
-    the authors recommend to average the iterates.
+    Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). It works with noisy gradients, such as those
+    of batches; the authors recommend to average the iterates.
 
     Examples
     --------
@@ -311,12 +309,12 @@ class DoWG(_Distance):
     Parameters
     ----------
     first : float
-        The first distance is this times 1 + ‖x₀‖; small.
+        The first distance is this times 1 + ‖x₀‖; small, as it must not exceed the distance to go.
 
     Notes
     -----
     Khaled, Mishchenko and Jin, "DoWG unleashed: an efficient universal parameter-free gradient descent
-    method" (2023). It bears noisy gradients, as batches give.
+    method" (2023). It works with noisy gradients, such as those of batches.
 
     Examples
     --------

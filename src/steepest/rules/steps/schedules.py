@@ -1,42 +1,28 @@
-"""How far to go, fixed beforehand: constant and shrinking sizes, each an answer to `at(k)` for step k."""
+"""Step sizes fixed in advance, constant or shrinking: `at(k)` is the size of step k."""
 
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp
 
 from steepest.rules.rule import rule
+from steepest.rules.steps.step import StepSize, check
+from steepest.types import Array
 
-Array = Any
+# Hyper-parameters that are factors or shares, so at most 1.
+_AT_MOST_ONE = {"factor", "warm", "first", "last"}
 
 
-class _Fixed:
-    """What all fixed sizes share: they never look at the function, and every number in them is checked."""
-
-    searches: ClassVar[bool] = False
+class _Fixed(StepSize):
+    """The base of fixed sizes: they do not depend on the function, and every number in them is checked."""
 
     def __post_init__(self) -> None:
-        limits = {f.name: 1.0 if f.name in _PARTS else math.inf for f in fields(self)}  # type: ignore[arg-type]
+        limits = {f.name: 1.0 if f.name in _AT_MOST_ONE else math.inf for f in fields(self)}  # type: ignore[arg-type]
         check(self, **limits)
-
-
-_PARTS = {"factor", "warm", "first", "last"}
-_MAY_BE_ZERO = {"decay", "power", "final", "warm"}
-
-
-def check(record: Any, **largest: float) -> None:
-    """Refuse a rule whose numbers make no sense: each is finite, positive, and at most as large as given."""
-    for name, most in largest.items():
-        value, least = getattr(record, name), "0 or more" if name in _MAY_BE_ZERO else "positive"
-        fine = isinstance(value, numbers.Real) and math.isfinite(value) and 0 <= float(value) <= most
-        if not fine or (value == 0 and name not in _MAY_BE_ZERO):
-            wanted = f"{least}, at most {most:g}" if math.isfinite(most) else f"{least} and finite"
-            raise ValueError(f"{type(record).__name__}({name}={value!r}): it must be a number, {wanted}")
 
 
 @rule
@@ -46,7 +32,7 @@ class Constant(_Fixed):
     Parameters
     ----------
     size : float
-        The learning rate; below 2 / L it can't diverge where the curvature is at most L.
+        The learning rate. Plain descent can't diverge with a size below 2 / L if the curvature is at most L.
 
     Examples
     --------
@@ -69,9 +55,9 @@ class Shrinking(_Fixed):
     size : float
         The first step size.
     decay : float
-        How fast it shrinks, per step; 0 is constant.
+        How fast the size shrinks, per step; 0 is constant.
     power : float
-        1 for 1/k, ½ for 1/√k.
+        1 to shrink like 1/k, ½ like 1/√k.
 
     Notes
     -----
@@ -94,16 +80,16 @@ class Shrinking(_Fixed):
 
 @rule
 class Exponential(_Fixed):
-    """A learning rate that shrinks by a factor, t = size · factor^(k / every).
+    """A learning rate that shrinks exponentially, t = size · factor^(k / every).
 
     Parameters
     ----------
     size : float
         The first step size.
     factor : float
-        What it is multiplied by, at most 1.
+        The factor by which the size shrinks in `every` steps, at most 1.
     every : float
-        In how many steps.
+        The number of these steps.
 
     Examples
     --------
@@ -121,16 +107,16 @@ class Exponential(_Fixed):
 
 @rule
 class Staircase(_Fixed):
-    """A learning rate that drops by a factor every so many steps, t = size · factor^⌊k / every⌋.
+    """A learning rate that drops after a number of steps, t = size · factor^⌊k / every⌋.
 
     Parameters
     ----------
     size : float
         The first step size.
     factor : float
-        What it is multiplied by at each stair, at most 1.
+        The factor by which the size drops, at most 1.
     every : float
-        How many steps a stair is wide.
+        The number of steps between two drops.
 
     Examples
     --------
@@ -148,7 +134,7 @@ class Staircase(_Fixed):
 
 @rule
 class Cosine(_Fixed):
-    """Half a cosine wave from `size` down to `final`, which is kept from then on.
+    """Half a cosine wave from `size` down to `final`, and `final` from then on.
 
     t = final + (size - final) (1 + cos(π k / iterations)) / 2.
 
@@ -157,7 +143,7 @@ class Cosine(_Fixed):
     size : float
         The first step size.
     iterations : int
-        After how many steps the last size is reached.
+        The number of steps until `final` is reached.
     final : float
         The last step size; 0 or more.
 
@@ -181,24 +167,24 @@ class Cosine(_Fixed):
 
 @rule
 class OneCycle(_Fixed):
-    """One cycle up to a peak and down to almost nothing, each way half a cosine wave.
+    """One cycle, up to a peak and down to nearly 0, both along half a cosine wave.
 
     Parameters
     ----------
     peak : float
-        The greatest step size.
+        The largest step size.
     iterations : int
-        How many steps the cycle has; the last size is kept from then on.
+        The number of steps in the cycle; the last size holds from then on.
     warm : float
-        The part of them on the way up.
+        The share of these steps before the peak.
     first, last : float
-        The first and the last size, as parts of the peak.
+        The first and the last size, as shares of the peak.
 
     Notes
     -----
     Smith and Topin, "Super-convergence: very fast training of neural networks using large learning
-    rates" (2018); the defaults are those of optax and PyTorch, with the turn at warm · iterations
-    even where that is not whole.
+    rates" (2018); the defaults are those of optax and PyTorch, with the peak at warm · iterations
+    even if that is not a whole number.
 
     Examples
     --------
@@ -213,24 +199,26 @@ class OneCycle(_Fixed):
     last: float = 4e-6
 
     def at(self, k: Array) -> Array:
-        turn = self.warm * self.iterations
-        up = _half_wave(self.first * self.peak, self.peak, k / jnp.maximum(turn, 1e-300))
-        down = _half_wave(self.peak, self.last * self.peak, (k - turn) / jnp.maximum(self.iterations - turn, 1e-300))
-        return jnp.where(k < turn, up, down)
+        top = self.warm * self.iterations
+        # 1e-300 in place of 0 when there is no way up or no way down.
+        up = _half_wave(self.first * self.peak, self.peak, k / jnp.maximum(top, 1e-300))
+        down = _half_wave(self.peak, self.last * self.peak, (k - top) / jnp.maximum(self.iterations - top, 1e-300))
+        return jnp.where(k < top, up, down)
 
 
-def _half_wave(first: Array, last: Array, part: Array) -> Array:
-    return last + (first - last) * (1 + jnp.cos(jnp.pi * jnp.clip(part, 0, 1))) / 2
+def _half_wave(first: Array, last: Array, share: Array) -> Array:
+    """Return the size after a share of the way from `first` to `last`."""
+    return last + (first - last) * (1 + jnp.cos(jnp.pi * jnp.clip(share, 0, 1))) / 2
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(StepSize):
     """A learning rate given as a function of the iteration, t = function(k), k from 0.
 
     Parameters
     ----------
     function : callable
-        Takes the number of the step and returns its size; any Python code.
+        Takes the number of the step and returns its size. Any Python code: it is not compiled.
 
     Examples
     --------
@@ -238,11 +226,11 @@ class Schedule:
     [0.1, 0.01]
     """
 
+    tabled: ClassVar[bool] = True
     function: Callable[[int], float]
-    searches: ClassVar[bool] = False
 
     def table(self, first: int, count: int) -> list[float]:
-        """Return the sizes of steps first … first + count - 1.
+        """Return the sizes of the steps from `first` to `first + count - 1`.
 
         Parameters
         ----------
@@ -261,3 +249,10 @@ class Schedule:
             if not math.isfinite(size):
                 raise ValueError(f"the step function returned {size} at iteration {k}: it must be finite")
         return sizes
+
+
+@rule
+class Tabled(StepSize):
+    """A stand-in for a `Schedule` in compiled code, which reads sizes from a table and knows no function."""
+
+    tabled: ClassVar[bool] = True

@@ -1,88 +1,69 @@
-"""How far to go, by trial: each search judges the step that was tried and says which to try next.
+"""Line searches: each judges the step that was tried, and proposes the next to try.
 
-The loop makes the trials, so no search has a loop of its own. What a search remembers from one
-trial to the next along the same direction is its memory, `()` for most.
+The loop makes the trials, so no search has a loop of its own. A search can have a memory from one trial
+to the next along the same direction; most have none, `()`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
 from steepest.rules.rule import rule
-from steepest.rules.steps.schedules import check
+from steepest.rules.steps.step import StepSize, Trial, Verdict, check
+from steepest.types import Array, Tree
 
-Array = Any
-AGAINST = 1e-10
-
-
-class Trial(NamedTuple):
-    """What a search knows of a trial step t: values and slopes along the direction at 0 and at t."""
-
-    t: Array
-    low: Array
-    high: Array
-    value: Array
-    slope: Array
-    new_value: Array
-    new_slope: Array
-    rounding: Array
-    memory: Any = ()
+# A bracket as narrow as this share of the step is closed: its upper end is a wall or a kink. Chosen, not measured:
+# larger stops farther from the wall, smaller takes more trials, one for each halving.
+CLOSED = 1e-10
 
 
-class Verdict(NamedTuple):
-    """Whether the trial is accepted, and else the next step to try and what brackets it."""
-
-    accepted: Array
-    t: Array
-    low: Array
-    high: Array
-    memory: Any = ()
-
-
-class _Search:
-    """What searches share: they begin small, go on from the step before, and remember nothing."""
+class _Search(StepSize):
+    """The base of searches: a small first step, then the last accepted step as the first trial, and no memory."""
 
     searches: ClassVar[bool] = True
 
-    def remember(self) -> Any:
+    def remember(self) -> Tree:
+        """Return the memory before the first trial along a direction."""
         return ()
 
     def begin(self, length: Array, size: Array) -> Array:
+        """Return the first trial of the run, which moves x by 1 % of its size; `length` is that of the direction."""
         return 0.01 * size / length
 
     def again(self, t: Array, metric: bool) -> Array:
+        """Return the first trial after an accepted step t; 1 for a direction with a metric, as for Newton's step."""
         return jnp.asarray(1.0) if metric else t
 
 
 class Backtracking(_Search):
-    """Enough fall, or a shorter step."""
+    """A search that shortens the step until the value decreases enough."""
 
     fraction: float
     shrink: float
 
     def judge(self, trial: Trial) -> Verdict:
-        enough = trial.new_value <= trial.value + self.fraction * trial.t * trial.slope
-        return Verdict(enough, self.shrink * trial.t, trial.low, trial.high)
+        decreased = trial.new_value <= trial.value + self.fraction * trial.t * trial.slope
+        return Verdict(decreased, self.shrink * trial.t, trial.low, trial.high)
 
 
 @rule
 class Armijo(Backtracking):
-    """Backtracking until the value falls enough: f(x + t d) ≤ f(x) + c t gᵀd, else t ← shrink · t.
+    """Backtracking until the value decreases enough: f(x + t d) ≤ f(x) + c t gᵀd, else t ← shrink · t.
 
-    Each iteration begins at twice the step accepted before, so that the size follows the function.
+    Each iteration begins at twice the last accepted step, so the size can grow again.
 
     Parameters
     ----------
     first : float
-        The first step tried.
+        The first step to try.
     fraction : float
-        c, how much of the fall that the slope promises must be had; below 1. On a quadratic of curvature
-        L plain descent accepts t ≤ 2 (1 - c) / L: with a tiny c it may go back and forth at 2 / L.
+        c, the required share of the decrease that the slope predicts; below 1. On a quadratic of curvature L
+        plain descent accepts t ≤ 2 (1 - c) / L: with a tiny c it may go back and forth at 2 / L.
     shrink : float
-        What a rejected step is multiplied by, below 1; 0.1 where the value was not finite.
+        The factor for a rejected step, below 1; 0.1 if the value was not finite.
 
     Notes
     -----
@@ -109,10 +90,10 @@ class Armijo(Backtracking):
 
 
 class _Bracketing(_Search):
-    """Enough fall and a flatter slope, between a step that is too short and one that is too long.
+    """A search for enough decrease and a flatter slope, between a step that is too short and one that is too long.
 
-    The next trial is the secant's zero of the slope, or the middle of the bracket where that lies
-    outside. Where values differ by rounding alone, the slope decides.
+    The next trial is where the secant of the slope is zero, or the middle of the bracket if that is
+    outside. If values differ by rounding alone, the slope decides.
     """
 
     fall: float
@@ -121,24 +102,26 @@ class _Bracketing(_Search):
     def __post_init__(self) -> None:
         check(self, fall=1, flatten=1)
         if self.fall > self.flatten:
-            raise ValueError(f"{self}: fall must not exceed flatten, or no step may satisfy both")
+            raise ValueError(f"{self}: fall must not exceed flatten, as then no step may satisfy both")
 
     def judge(self, trial: Trial) -> Verdict:
         t, slope, new_slope = trial.t, trial.slope, trial.new_slope
-        fell = trial.new_value <= trial.value + self.fall * t * slope
-        level = (trial.new_value <= trial.value + trial.rounding) & (new_slope <= (2 * self.fall - 1) * slope)
-        enough = fell | level
+        decreased = trial.new_value <= trial.value + self.fall * t * slope
+        # The approximate Wolfe condition: a decrease that is lost in rounding shows in the slope.
+        rounded = (trial.new_value <= trial.value + trial.rounding) & (new_slope <= (2 * self.fall - 1) * slope)
+        enough = decreased | rounded
         flat, steep = self.flat(slope, new_slope), self.steep(slope, new_slope)
-        # Against a wall or a kink the slope never flattens: be content with the last step before it.
-        against = enough & (trial.high - t <= AGAINST * t)
+        # In front of a wall or a kink the slope never flattens: accept the last step before it.
+        closed = enough & (trial.high - t <= CLOSED * t)
         low = jnp.where(enough & steep, t, trial.low)
         high = jnp.where(enough & (flat | steep), trial.high, t)
         secant = t * slope / (slope - new_slope)
         width = high - low
+        # Extrapolate to at least twice the step, at most a hundred times; interpolate away from the ends.
         far = jnp.where(secant > 0, jnp.clip(secant, 2 * t, 100 * t), 10 * t)
         inside = (low < secant) & (secant < high)
         near = jnp.where(inside, jnp.clip(secant, low + 0.1 * width, high - 0.1 * width), low + 0.5 * width)
-        return Verdict((enough & flat) | against, jnp.where(jnp.isinf(high), far, near), low, high)
+        return Verdict((enough & flat) | closed, jnp.where(jnp.isinf(high), far, near), low, high)
 
     def steep(self, slope: Array, new_slope: Array) -> Array:
         return new_slope < self.flatten * slope
@@ -149,7 +132,7 @@ class _Bracketing(_Search):
 
 @rule
 class Wolfe(_Bracketing):
-    """The weak Wolfe conditions by bracketing: enough fall, and a slope that has flattened.
+    """The weak Wolfe conditions by bracketing: enough decrease, and a slope that has flattened.
 
     f(x + t d) ≤ f(x) + c₁ t gᵀd and g(x + t d)ᵀd ≥ c₂ gᵀd.
 
@@ -162,8 +145,8 @@ class Wolfe(_Bracketing):
 
     Notes
     -----
-    Lewis and Overton, "Nonsmooth optimization via quasi-Newton methods" (2013); the rule at rounding
-    is the approximate Wolfe condition of Hager and Zhang (2005).
+    Lewis and Overton, "Nonsmooth optimization via quasi-Newton methods" (2013); the rule for differences of
+    rounding size is the approximate Wolfe condition of Hager and Zhang (2005).
 
     Examples
     --------
@@ -180,7 +163,7 @@ class Wolfe(_Bracketing):
 
 @rule
 class StrongWolfe(_Bracketing):
-    """The strong Wolfe conditions by bracketing: enough fall, and a slope small on either side.
+    """The strong Wolfe conditions by bracketing: enough decrease, and a slope that is small in either sign.
 
     f(x + t d) ≤ f(x) + c₁ t gᵀd and |g(x + t d)ᵀd| ≤ c₂ |gᵀd|.
 
@@ -189,11 +172,11 @@ class StrongWolfe(_Bracketing):
     fall : float
         c₁.
     flatten : float
-        c₂, between c₁ and 1; the smaller, the nearer to an exact search.
+        c₂, between c₁ and 1; a small c₂ makes the search nearly exact.
 
     Notes
     -----
-    Nocedal and Wright, "Numerical Optimization" (2006), section 3.1; the bracket closes as in `Wolfe`.
+    Nocedal and Wright, "Numerical Optimization" (2006), section 3.1; the bracketing is that of `Wolfe`.
 
     Examples
     --------
@@ -209,7 +192,7 @@ class StrongWolfe(_Bracketing):
 
 
 class Ray(NamedTuple):
-    """The slopes at both ends of a bracket, an infinite one where the value rose above the start's."""
+    """The slopes at both ends of a bracket; infinite where the value exceeds that at the start of the ray."""
 
     low: Array
     high: Array
@@ -219,14 +202,14 @@ class Ray(NamedTuple):
 class ExactSearch(_Search):
     """The exact minimum along the ray: φ′(t) = g(x + t d)ᵀd = 0, bracketed, then found.
 
-    Steps grow until the slope turns upwards or the value rises; then inverse quadratic interpolation
-    of the slope, or the middle of the bracket where that is not safe, as in Brent's method. On a
-    quadratic function the second trial is exact.
+    Steps grow until the slope is positive or the value rises. Then the search interpolates the slope by an
+    inverse quadratic, or halves the bracket if that is not safe, as in Brent's method. On a quadratic
+    function the second trial is exact.
 
     Parameters
     ----------
     flatten : float
-        The slope may be this part of that at the start of the ray.
+        The search ends when the slope is this share of the slope at the start of the ray.
 
     Notes
     -----
@@ -254,8 +237,8 @@ class ExactSearch(_Search):
         below = slope < 0
         ends = Ray(jnp.where(trial.low > 0, trial.memory.low, trial.slope), trial.memory.high)
         low, high = jnp.where(below, t, trial.low), jnp.where(below, trial.high, t)
-        kept = Ray(jnp.where(below, slope, ends.low), jnp.where(below, ends.high, slope))
-        other = jnp.where(below, high, low), jnp.where(below, kept.high, kept.low)
+        new_ends = Ray(jnp.where(below, slope, ends.low), jnp.where(below, ends.high, slope))
+        other = jnp.where(below, high, low), jnp.where(below, new_ends.high, new_ends.low)
         replaced = jnp.where(below, trial.low, trial.high), jnp.where(below, ends.low, ends.high)
         secant = t - slope * (t - replaced[0]) / (slope - replaced[1])
         far = jnp.where(below & (secant > t), jnp.clip(secant, 2 * t, 100 * t), 10 * t)
@@ -263,15 +246,17 @@ class ExactSearch(_Search):
         narrow = high - low <= 4 * TINY * t
         found = (jnp.abs(slope) <= self.flatten * jnp.abs(trial.slope)) | narrow
         following = jnp.where(narrow, low, jnp.where(jnp.isinf(high), far, near))
-        return Verdict(found & ~rose, following, low, high, kept)
+        return Verdict(found & ~rose, following, low, high, new_ends)
 
 
+# The relative precision of a step. Chosen, not measured: larger ends sooner, smaller adds trials among rounding noise.
 TINY = 1e-12
+# A step and the slope there.
 Point = tuple[Array, Array]
 
 
 def _interpolated(a: Point, b: Point, c: Point, least: Array) -> Array:
-    """Return where the slope is zero between a and b, by the parabola through c too where that is safe."""
+    """Return where the slope is zero between a and b, by the inverse quadratic through a, b and c if that is safe."""
     (t1, s1), (t2, s2), (t3, s3) = a, b, c
     xi, phi = (t1 - t2) / (t3 - t2), (s1 - s2) / (s3 - s2)
     safe = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi)

@@ -1,14 +1,13 @@
-"""How far a model with an L1 penalty is from its optimum at the most.
+"""The certificate of a linear model with an L1 penalty: a proven bound on how far a point is above the minimum.
 
-By tangents, at the step that makes the quadratic model with its kinks least; of more columns than a Hessian
-is formed for, by the duality gap at the residuals. The derivations are in docs/certificates.md.
+It comes from tangents at the minimum of the quadratic model with the L1 penalty. If there are too many columns to form
+a Hessian, it is the duality gap at the residuals. The derivations are in docs/certificates.md.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,71 +18,71 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.bound import Bound
+from steepest.fitting.linear.certificates.base import WIDEST, BoundParts, Measurement
 from steepest.fitting.linear.certificates.recession import Recession
-from steepest.fitting.linear.certificates.smooth import (
-    ROUNDINGS,
-    WIDEST,
-    Measurement,
-    Proven,
-    Rounding,
-    Seen,
-    lowest_of,
-    sums,
-)
+from steepest.fitting.linear.certificates.rounding import ROUNDINGS, Rounding, bound_at_lowest
+from steepest.fitting.linear.certificates.smooth import LowerBound, sums
 from steepest.fitting.linear.coordinates import Coordinates
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic_l1 import least
+from steepest.fitting.linear.quadratic_l1 import minimize_quadratic_l1
 from steepest.models.losses.base import Loss
 from steepest.models.losses.smooth import LogLoss, Poisson, Squared
+from steepest.types import Array
 
-Array = Any
-
+# Newton steps for the intercept at which the residuals sum to 0. Chosen, not measured: a few suffice, and what they
+# leave is added to the bound.
 CENTRINGS = 30
-# The quadratic model counts as solved where its slope is this part of those of losses and penalties, or less.
+# The quadratic model counts as solved if its slope is at most this share of those of losses and penalties. Chosen, not
+# measured: far above rounding, and far below any slope that matters.
 UNSOLVED = 1e-8
+# The losses whose conjugate is written below.
 CONJUGATES = (Squared, LogLoss, Poisson)
 
 
-def look(
+def bound_parts(
     glm: Glm, lam: Array, theta: Array, value: Array, g: Array, z: Array, H: Array, d: Array, along: Array
-) -> tuple[Seen, Array]:  # fmt: skip
-    """Return what the bound is made of, and how far coefficients may differ, at the price of no reading of X.
+) -> tuple[BoundParts, Array]:  # fmt: skip
+    """Return the parts of the bound at θ, and how far each coefficient may move; X is not read.
 
-    With d the step that makes the model with kinks least, v = -(g + H d) is a subgradient of Σ λⱼ |θⱼ| at
-    θ + d, and f* ≥ f - Σ p shortfall - λ/2 ‖T d‖² - Σ (λⱼ |θⱼ| - vⱼ θⱼ). Where the model was not solved,
-    as where it is straight along the intercept, v is no subgradient and there is no bound.
+    Let d be the step to the minimum of the quadratic model with its kinks. Then v = -(g + H d) is a subgradient of
+    Σ λⱼ |θⱼ| at θ + d, and f - f* ≤ Σ p Δ + λ/2 ‖T d‖² + Σ (λⱼ |θⱼ| - vⱼ θⱼ). If the model was not solved, as when
+    it is straight along the intercept, v is no subgradient and the gap is infinite.
     """
-    pull = -(g + H @ d)
-    v = jnp.clip(pull, -lam, lam)
-    W, moved = glm.weights(d), jnp.abs(theta) + jnp.abs(theta + d)
-    # An intercept far from 0 is as near to its best: it moves outputs by what is left of the loss, or so.
-    pulls = jnp.abs(glm.losses(z, glm.y, glm.weight / glm.mass)[1]).sum()
-    left = jnp.where(pulls > 0, jnp.abs(value) / jnp.where(pulls > 0, pulls, 1.0), 0.0)
-    moved = jnp.where(lam > 0, moved, jnp.minimum(moved, jnp.abs(d) + left))
-    beside = (lam * jnp.abs(theta) - v * theta).sum() + jnp.abs(pull - v) @ moved
-    gap = glm.fenchel_young_gap(z, along) + glm.ridge / 2 * (W @ W) + beside
-    seen = sums(glm, gap, value, g, z, d, jnp.asarray(1.0))
-    solved = jnp.all(jnp.abs(pull - v) <= UNSOLVED * (lam + seen.pull + seen.bend * jnp.abs(z).max()))
+    negative_slope = -(g + H @ d)
+    v = jnp.clip(negative_slope, -lam, lam)
+    W, moves = glm.weights(d), jnp.abs(theta) + jnp.abs(theta + d)
+    # An intercept far from 0 may still be close to the best one: it can move outputs by about what is left of the loss.
+    slopes = jnp.abs(glm.losses(z, glm.y, glm.weight / glm.mass)[1]).sum()
+    left = jnp.where(slopes > 0, jnp.abs(value) / jnp.where(slopes > 0, slopes, 1.0), 0.0)
+    moves = jnp.where(lam > 0, moves, jnp.minimum(moves, jnp.abs(d) + left))
+    penalty_gap = (lam * jnp.abs(theta) - v * theta).sum() + jnp.abs(negative_slope - v) @ moves
+    gap = glm.fenchel_young_gap(z, along) + glm.ridge / 2 * (W @ W) + penalty_gap
+    parts = sums(glm, gap, value, g, z, d, jnp.asarray(1.0))
+    scale = lam + parts.slope_sum + parts.curvature_sum * jnp.abs(z).max()
+    solved = jnp.all(jnp.abs(negative_slope - v) <= UNSOLVED * scale)
     solved |= glm.at_the_lowest(value)
-    return seen._replace(gap=jnp.where(solved, seen.gap, jnp.inf)), moved
+    return parts._replace(gap=jnp.where(solved, parts.gap, jnp.inf)), moves
 
 
 @shared
-def _measured(glm: Glm, lam: Array, theta: Array) -> tuple[Seen, Array]:
-    """Return what the bound is made of, in two readings of X."""
-    f, g, z, H = glm.curved(theta)
-    d = glm.told(least(H, g, theta, lam) - theta)
-    value = (f if glm.smoothing is None else glm.actual(theta, z)) + lam @ jnp.abs(theta)
-    return look(glm, lam, theta, value, g, z, H, d, glm.along(d))
+def measured_parts(glm: Glm, lam: Array, theta: Array) -> tuple[BoundParts, Array]:
+    """Return the parts of the bound at θ, and how far each coefficient may move, by two readings of X."""
+    f, g, z, H = glm.value_grad_hessian(theta)
+    d = glm.without_common_shift(minimize_quadratic_l1(H, g, theta, lam) - theta)
+    value = (f if glm.smoothing is None else glm.unsmoothed(theta, z)) + lam @ jnp.abs(theta)
+    return bound_parts(glm, lam, theta, value, g, z, H, d, glm.along(d))
 
 
 @shared
 def _dual(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
-    """Return F and the dual at the residuals, with an intercept that balances them, shrunk until they are feasible."""
-    f, _, z = glm.slope(theta)
+    """Return F and the gap to the dual at the residuals, and what rounds it.
+
+    The residuals are taken at the intercept at which they sum to 0, and scaled down until they are feasible.
+    """
+    f, _, z = glm.value_and_grad(theta)
     p = glm.weight / glm.mass
 
-    def centre(_: Any, shift: Array) -> Array:
+    def centre(_: Array, shift: Array) -> Array:
         _, first, second = glm.losses(z + shift, glm.y, p)
         return shift - first.sum() / second.sum()
 
@@ -94,11 +93,11 @@ def _dual(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
         return (p * r) @ X, ()
 
     q, _ = glm.over_blocks(part, jnp.zeros(theta.size - 1), residuals)
-    bend = glm.ridge * (0.0 if glm.turn is None else glm.turn**2)
-    over = jnp.where(lam[:-1] > 0, lam[:-1] / jnp.where(q == 0, 1.0, jnp.abs(q)), jnp.where(q == 0, jnp.inf, 0.0))
-    shrink = jnp.where(glm.ridge > 0, 1.0, jnp.minimum(1.0, jnp.min(over, where=q != 0, initial=jnp.inf)))
-    beyond = jnp.maximum(jnp.abs(shrink * q) - lam[:-1], 0.0) ** 2
-    penalty = jnp.where(glm.ridge > 0, beyond / (2 * jnp.where(glm.ridge > 0, bend, 1.0)), 0.0).sum()
+    curvature = glm.ridge * (0.0 if glm.transform is None else glm.transform**2)
+    feasible = jnp.where(lam[:-1] > 0, lam[:-1] / jnp.where(q == 0, 1.0, jnp.abs(q)), jnp.where(q == 0, jnp.inf, 0.0))
+    shrink = jnp.where(glm.ridge > 0, 1.0, jnp.minimum(1.0, jnp.min(feasible, where=q != 0, initial=jnp.inf)))
+    excess = jnp.maximum(jnp.abs(shrink * q) - lam[:-1], 0.0) ** 2
+    penalty = jnp.where(glm.ridge > 0, excess / (2 * jnp.where(glm.ridge > 0, curvature, 1.0)), 0.0).sum()
     dual = -jnp.where(p > 0, p * conjugate(glm.loss, shrink * residuals, glm.y), 0.0).sum() - penalty
     value = f + lam @ jnp.abs(theta)
     unbalanced = jnp.abs(p @ residuals) * (1 + jnp.max(jnp.abs(z)))
@@ -117,26 +116,28 @@ def conjugate(loss: Loss, a: Array, y: Array) -> Array:
     return xlogy(q, q) - q
 
 
-def bounded(seen: Seen, moved: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Bound | None:
-    """Return the bound of what was seen, with what rounding may hide; None where that is too much to say."""
-    if not math.isfinite(seen.gap):
+def bound_of(
+    parts: BoundParts, moves: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm
+) -> Bound | None:
+    """Return the bound with the rounding of its parts added; None if that can't be bounded."""
+    if not math.isfinite(parts.gap):
         return Bound(math.inf, 0.0, 1)
-    rounding = Rounding.at(seen, theta, coordinates, glm)
+    rounding = Rounding.at(parts, theta, coordinates, glm)
     if rounding is None:
         return None
-    if (least := lowest_of(seen, rounding, glm)) is not None:
-        return least
-    slack = rounding.value + float(rounding.slope @ moved)
-    return Bound(max(float(seen.gap), 0.0) + slack, 4 * slack, 1)
+    if (at_lowest := bound_at_lowest(parts, rounding, glm)) is not None:
+        return at_lowest
+    slack = rounding.value + float(rounding.gradient @ moves)
+    return Bound(max(float(parts.gap), 0.0) + slack, 4 * slack, 1)
 
 
 @dataclass
 class SparseCertifier:
-    """The certificate of a linear model with a convex loss and an L1 penalty, λⱼ |θⱼ| in its coordinates.
+    """The certificate of a linear model with a convex loss and an L1 penalty Σ λⱼ |θⱼ|: a `LinearCertifier`.
 
     Attributes
     ----------
-    glm, coordinates, recession, proven
+    glm, coordinates, recession, lower_bound
         As for `Certifier`.
     lam : array of shape (n,)
         λ.
@@ -146,7 +147,7 @@ class SparseCertifier:
     lam: np.ndarray
     coordinates: Coordinates
     recession: Recession
-    proven: Proven = field(default_factory=Proven)
+    lower_bound: LowerBound = field(default_factory=LowerBound)
 
     def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:
         """Return the parts of a bound at θ; None if a Hessian would be too large, or if there is no minimum."""
@@ -154,8 +155,8 @@ class SparseCertifier:
             return None
         glm = self.glm if smoothing is None else replace(self.glm, smoothing=smoothing)
         with compiled_code():
-            sums, moved = jax.device_get(_measured(glm, self.lam, theta))
-        return Measurement(theta, sums, moved, 1)
+            parts, moves = jax.device_get(measured_parts(glm, self.lam, theta))
+        return Measurement(theta, parts, moves, 1)
 
     def __call__(self, theta: np.ndarray, known: Measurement | None = None, near: float = 0.0) -> Bound | None:
         """Return the bound at θ, infinite if there is none yet; None if there can be none.
@@ -163,21 +164,21 @@ class SparseCertifier:
         `known` are its parts, if they were computed before. A gap up to `near` counts as rounding.
         """
         if self.recession.endless:
-            return Bound(math.inf, 0.0, 0, endless=self.recession.decided().endless)
+            return Bound(math.inf, 0.0, 0, endless=self.recession.decide().endless)
         known = known or self.measure(theta)
         if known is None:
             return self.by_duality(theta, near) if type(self.glm.loss) in CONJUGATES else None
-        report = bounded(known.sums, np.asarray(known.beside), theta, self.coordinates, self.glm)
-        rounding = Rounding.at(known.sums, theta, self.coordinates, self.glm)
-        report = self.proven.tightened(report, known.sums, rounding)
+        report = bound_of(known.parts, np.asarray(known.sensitivity), theta, self.coordinates, self.glm)
+        rounding = Rounding.at(known.parts, theta, self.coordinates, self.glm)
+        report = self.lower_bound.tighten(report, known.parts, rounding)
         return report and replace(report, cost=known.cost, floor=max(report.floor, near))
 
     def by_duality(self, theta: np.ndarray, near: float) -> Bound:
-        """Return the duality gap, at the price of one evaluation: loose, but without a Hessian."""
+        """Return the duality gap, which costs one evaluation: a loose bound, but it needs no Hessian."""
         with compiled_code():
-            seen = jax.device_get(_dual(self.glm, self.lam, theta))
+            found = jax.device_get(_dual(self.glm, self.lam, theta))
         precision = float(np.finfo(np.dtype(self.glm.X.dtype)).eps)
-        slack = (ROUNDINGS * EPS + precision) * (abs(seen["value"]) + seen["terms"]) + seen["unbalanced"]
-        found = max(float(seen["gap"]), 0.0) + float(slack)
+        slack = (ROUNDINGS * EPS + precision) * (abs(found["value"]) + found["terms"]) + found["unbalanced"]
+        gap = max(float(found["gap"]), 0.0) + float(slack)
         floor = max(4 * float(slack), near)
-        return Bound(found if math.isfinite(found) else math.inf, floor, 1)
+        return Bound(gap if math.isfinite(gap) else math.inf, floor, 1)

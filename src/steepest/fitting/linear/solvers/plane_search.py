@@ -49,8 +49,8 @@ def search(glm: Glm, z: Array, V: tuple[Array, Array], w: Array, W: Array, value
         f = loss.sum() + glm.ridge / 2 * (weights @ weights)
         # As products of vectors: for one of matrices so narrow no code is fast.
         slope = jnp.stack([jnp.vdot(u, first), jnp.vdot(v, first)]) + glm.ridge * (W @ weights)
-        bent = glm.bent(second, u)
-        uu, uv, vv = jnp.vdot(u, bent), jnp.vdot(v, bent), jnp.vdot(v, glm.bent(second, v))
+        bent = glm.curvature_product(second, u)
+        uu, uv, vv = jnp.vdot(u, bent), jnp.vdot(v, bent), jnp.vdot(v, glm.curvature_product(second, v))
         bend = jnp.array([[uu, uv], [uv, vv]]) + glm.ridge * (W @ W.T)
         return Corner(a, f, slope, bend, _newton(a, slope, bend, jnp.maximum(size, 1.0)), trials)
 

@@ -1,122 +1,124 @@
-"""Proximal Newton steps for L1 penalties: the quadratic model with its kinks is solved, and exact zeros come of it.
+"""Proximal Newton steps for L1 penalties: they minimise the quadratic model with its kinks, which gives exact zeros.
 
-F(θ) = f(θ) + Σ λⱼ |θⱼ|. Lee, Sun and Saunders, "Proximal Newton-type methods for minimizing composite
-functions" (2014). As in `newton`, the product with the step bounds how far the optimum is, and a kinked
-loss is smoothed.
+F(θ) = f(θ) + Σ λⱼ |θⱼ|. Lee, Sun and Saunders, "Proximal Newton-type methods for minimizing composite functions"
+(2014). The step, its bound and the smoothing of losses with kinks are those of `newton`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.linear.certificates.smooth import Seen
-from steepest.fitting.linear.certificates.sparse import look
+from steepest.derivatives.compiled import shared
+from steepest.fitting.linear.certificates.base import Measurement
+from steepest.fitting.linear.certificates.sparse import bound_parts
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic_l1 import least, shortest
-from steepest.fitting.linear.solvers.newton import CENTRED, rested, sharpened, suspect
-from steepest.fitting.linear.solvers.spectral import MOST_IDLE, SUFFICIENT
+from steepest.fitting.linear.quadratic_l1 import min_norm_subgradient, minimize_quadratic_l1
+from steepest.fitting.linear.solvers.base import LinearSolver, chunk_of
+from steepest.fitting.linear.solvers.newton import Found, State, begun, step
+from steepest.fitting.linear.solvers.proximal_gradient import MOST_IDLE, SUFFICIENT
+from steepest.types import Array
 
-Array = Any
-
+# Halved so often, a step is lost in rounding.
 MOST_HALVINGS = 60
+# The gap, as a part of what is left of a loss that has kinks, at which rounding of the certificate exceeds the gain of
+# further steps: measured, see docs/certificates.md.
+NEAR_BOTH = 1e-8
 
 
-class State(NamedTuple):
-    """Where the descent stands; `smooth` is ∇f, `gradient` the shortest subgradient of F, and `height` F smoothed."""
+@dataclass(frozen=True)
+class Sparse:
+    """Newton's step with the kinks of Σ λⱼ |θⱼ|: the search halves the step until F falls enough."""
 
-    x: Array
-    value: Array
-    height: Array
-    smooth: Array
-    gradient: Array
-    z: Array
-    H: Array
-    smoothing: Any
-    seen: Seen
-    moved: Array
-    iteration: Array
-    evaluations: Array
-    first_value: Array
-    steepest: Array
-    idle: Array
-    code: Array
+    patience: ClassVar[int] = MOST_IDLE
+    glm: Glm
+    lam: Array
 
+    def smoothed(self, smoothing: Array | None) -> Sparse:
+        """Return the method for a loss of another smoothing."""
+        return replace(self, glm=replace(self.glm, smoothing=smoothing))
 
-def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> State:
-    """State at a start; the Hessian says what the curvature is."""
-    zero, none = jnp.zeros((), int), jnp.zeros(())
-    height, value, smooth, z, H = bottom(glm, lam, x)
-    numbers = Seen(none + jnp.inf, value, none, none, none, none, none != 0, none, none, none)
-    return State(
-        x, value, height, smooth, shortest(smooth, x, lam), z, H, glm.smoothing, numbers, jnp.abs(x), zero, zero + 1,
-        glm.first(value), none, zero, zero + RUNNING,
-    )  # fmt: skip
+    def at(self, glm: Glm, x: Array, metric: Array) -> dict[str, Any]:
+        """Return the fields of the state that depend on the point alone."""
+        height, slope, z, H = glm.value_grad_hessian(x)
+        kinks = self.lam @ jnp.abs(x)
+        value = height if glm.smoothing is None else glm.unsmoothed(x, z)
+        gradient = min_norm_subgradient(slope, x, self.lam)
+        point = {"slope": slope, "gradient": gradient, "z": z, "hessian": H}
+        return point | {"height": height + kinks, "value": value + kinks}
 
+    def direction(self, here: State) -> Array:
+        """Return the step to the minimum of the quadratic model with its kinks."""
+        return self.glm.without_common_shift(minimize_quadratic_l1(here.hessian, here.slope, here.x, self.lam) - here.x)
 
-def bottom(glm: Glm, lam: Array, x: Array) -> tuple[Array, ...]:
-    """Return the height, the value, the gradient of f, the outputs and the Hessian at a point."""
-    height, smooth, z, H = glm.curved(x)
-    kinks = lam @ jnp.abs(x)
-    value = height if glm.smoothing is None else glm.actual(x, z)
-    return height + kinks, value + kinks, smooth, z, H
+    def measured(self, here: State, d: Array, along: Array) -> dict[str, Any]:
+        """Return the parts of the bound, from the product of the rows with the direction."""
+        seen, moved = bound_parts(self.glm, self.lam, here.x, here.value, here.slope, here.z, here.hessian, d, along)
+        return {"seen": seen, "moved": moved}
 
+    def closes(self, here: State, gap: Array, asked: Array, rounding: Array, tolerance: Array) -> Array:
+        """Tell whether one more step is worth it: one is, if no tolerance was given; the bound is a difference here."""
+        return (tolerance == 0) & (here.seen.gap > asked) & (not self.glm.loss.kinked)
 
-def turn(glm: Glm, lam: Array, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
-    """Take one step, unless the product with it shows that none is needed; also return how much of it was taken."""
-    glm = replace(glm, smoothing=here.smoothing)
-    d = glm.told(least(here.H, here.smooth, here.x, lam) - here.x)
-    along = glm.along(d)
-    seen, moved = look(glm, lam, here.x, here.value, here.smooth, here.z, here.H, d, along)
-    rounding = glm.rounding(here.value)
-    asked = jnp.maximum(glm.asked(tolerance, here.first_value, here.value), rounding)
-    near = seen.gap <= asked
-    # One more step where no tolerance was given, as in `newton`; the bound itself is a difference here.
-    last = (tolerance == 0) & (here.seen.gap > asked) & (not glm.loss.kinked)
-    # The start itself is no answer, also where a way without an end leads from it.
-    over = (near & ~last) | (suspect(seen.endless, watch) & (here.iteration > 0))
-    here = here._replace(seen=seen, moved=moved)
-    rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
-    return jax.lax.cond(
-        over, lambda: (rests, jnp.zeros(())), lambda: stepped(glm, lam, here, d, along, rounding, near & last)
-    )
+    def search(self, here: State, d: Array, along: Array, rounding: Array, closing: Array) -> Found:
+        """Return the direction, halved until F falls enough; the whole direction if it closes."""
+        glm, lam, x, z = self.glm, self.lam, here.x, here.z
+        w, W, p = glm.weights(x), glm.weights(d), glm.weight / glm.mass
+        fall = here.slope @ d + lam @ (jnp.abs(x + d) - jnp.abs(x))
+
+        def height(t: Array) -> Array:
+            weights = w + t * W
+            loss = glm.losses(z + t * along, glm.y, p)[0].sum()
+            return loss + glm.ridge / 2 * (weights @ weights) + lam @ jnp.abs(x + t * d)
+
+        def short(carry: tuple[Array, Array]) -> Array:
+            t, halvings = carry
+            high = ~(height(t) <= here.height + SUFFICIENT * t * fall + rounding)
+            return high & ~closing & (halvings < MOST_HALVINGS)
+
+        t, halvings = jax.lax.while_loop(short, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.ones(()), 0))
+        return Found(t * d, None, t, -fall / 2, halvings >= MOST_HALVINGS)
 
 
-def stepped(
-    glm: Glm, lam: Array, here: State, d: Array, along: Array, rounding: Array, closing: Array
-) -> tuple[State, Array]:  # fmt: skip
-    """Go along the step, halved until F falls enough unless it closes; the loss may be taken harder there."""
-    w, W, p = glm.weights(here.x), glm.weights(d), glm.weight / glm.mass
-    fall = here.smooth @ d + lam @ (jnp.abs(here.x + d) - jnp.abs(here.x))
+jax.tree_util.register_dataclass(Sparse, ["glm", "lam"], [])
 
-    def height(t: Array) -> Array:
-        weights = w + t * W
-        loss = glm.losses(here.z + t * along, glm.y, p)[0].sum()
-        return loss + glm.ridge / 2 * (weights @ weights) + lam @ jnp.abs(here.x + t * d)
 
-    def short(carry: tuple[Array, Array]) -> Array:
-        t, halvings = carry
-        high = ~(height(t) <= here.height + SUFFICIENT * t * fall + rounding)
-        return high & ~closing & (halvings < MOST_HALVINGS)
+def begin(method: Sparse, x: Array, curvature: Array) -> State:
+    """Return the state at a start; the Hessian shows the curvature."""
+    return begun(method, x, None, moved=jnp.abs(x))
 
-    t, halvings = jax.lax.while_loop(short, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.ones(()), 0))
-    if here.smoothing is not None:
-        centred = jnp.isfinite(here.seen.gap) & (-fall / 2 <= CENTRED * here.seen.gap)
-        glm = sharpened(glm, centred, along)
-    x = here.x + t * d
-    above, value, smooth, z, H = bottom(glm, lam, x)
-    s = x - here.x
-    curvature = (s @ (smooth - here.smooth)) / (s @ s)
-    idle = rested(glm, here, above, rounding)
-    there = here._replace(
-        x=x, value=value, height=above, smooth=smooth, gradient=shortest(smooth, x, lam), z=z, H=H,
-        smoothing=glm.smoothing, iteration=here.iteration + 1, evaluations=here.evaluations + 1,
-        steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest), idle=idle,
-        code=jnp.where(idle >= MOST_IDLE, STALLED, RUNNING).astype(here.code.dtype),
-    )  # fmt: skip
-    stays = here._replace(evaluations=there.evaluations, code=jnp.full_like(here.code, STALLED))
-    return jax.tree.map(lambda old, new: jnp.where(halvings >= MOST_HALVINGS, old, new), stays, there), t
+
+class ProximalNewtonSolver(LinearSolver[Sparse, State]):
+    """Proximal Newton steps, for an L1 penalty."""
+
+    begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
+
+    def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any) -> None:
+        super().__init__(Sparse(glm, lam), curvature, *arguments)
+
+    @property
+    def glm(self) -> Glm:
+        """The model on its rows."""
+        return self.model.glm
+
+    @property
+    def smoothing(self) -> Array | None:
+        """The smoothing of a loss with kinks at the current point."""
+        return self.state.smoothing
+
+    @property
+    def estimate(self) -> float:
+        """The bound on how far the value is above the minimum, but for rounding."""
+        return float(self.state.seen.gap)
+
+    def measurement(self) -> Measurement | None:
+        """Return the parts of the bound that the last step has computed."""
+        return self.measured_by(self.state.seen, self._state.moved)
+
+    @property
+    def nearest(self) -> float:
+        """How near is near enough if no tolerance was given."""
+        return NEAR_BOTH if self.glm.loss.kinked else 0.0

@@ -14,6 +14,7 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.state import RUNNING
 from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.solvers.base import S
 from steepest.fitting.objective import batch_of, order_of
 from steepest.types import Array
 
@@ -65,16 +66,16 @@ def _epoch(glm: Glm, layout: Layout, theta: Array, z: Array, gradient: Array, t:
     def update(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         theta, known, total = carry
         at, (X, y, share, old) = batch_of(layout, (glm.X, glm.y, p, known), order, i)
-        shaped = glm.shaped(theta)
+        shaped = glm.reshape(theta)
         new = glm.losses(X @ shaped[:-1] + shaped[-1], y, share)[1]
         change = new - old
         moved = jnp.concatenate([(change.T @ X).T.ravel(), change.sum(axis=0).reshape(-1)])
         pull = layout.batches * moved + total
-        if glm.turn is not None:
-            pull = pull + glm.push(theta)
+        if glm.transform is not None:
+            pull = pull + glm.penalty_gradient(theta)
         return theta - t * pull, known.at[at].set(new), total + moved
 
-    losses_alone = gradient - glm.push(theta)
+    losses_alone = gradient - glm.penalty_gradient(theta)
     return jax.lax.fori_loop(0, layout.batches, update, (theta, known, losses_alone))[0]
 
 
@@ -92,11 +93,11 @@ class Saga:
         with compiled_code():
             self.step_size = 1 / (3 * smoothness(glm, layout.size, layout.rows))
 
-    def __call__(self, glm: Glm, state: Any, left: int, begin: Callable[..., Any]) -> tuple[Any, bool]:
+    def __call__(self, glm: Glm, state: S, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
         """Return the state after one epoch, and whether it has lowered the value."""
         key = jax.random.fold_in(jax.random.key(self.seed), left)
         x = _go_through(glm, self.layout, state.x, state.z, state.gradient, self.step_size, key)
-        there = begin(glm, x, state.metric)
+        there = begin(x)
         # An epoch reads the rows once, and the new value once more.
         counts = {"evaluations": state.evaluations + 2}
         if not float(there.value) < float(state.value):

@@ -6,17 +6,28 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
+from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic_l1 import shortest, soft
+from steepest.fitting.linear.quadratic_l1 import min_norm_subgradient, soft_threshold
+from steepest.fitting.linear.solvers.base import LinearSolver, chunk_of
+from steepest.types import Array
 
-Array = Any
+# The model on its rows, and λ.
+Model = tuple[Glm, Array]
 
+# The decrease that counts as enough, as a part of that of the quadratic model (Wright, Nowak and Figueiredo: 0.01 to
+# 1e-5).
 SUFFICIENT = 1e-4
+# The gap that is small enough if no tolerance was given: without Hessians it is far to the last digits. Measured, see
+# docs/certificates.md.
+NEAR_WIDE = 1e-8
 MOST_IDLE = 3
-# How many values the search of `spectral` looks back on.
+# How many values the search of `step` looks back on.
 RECENT = 5
 
 
@@ -42,27 +53,29 @@ class State(NamedTuple):
     code: Array
 
 
-def begin(glm: Glm, lam: Array, x: Array, curvature: Array) -> State:
-    """Stand at a start."""
-    f, g, z = glm.slope(x)
+def begin(model: Model, x: Array, curvature: Array) -> State:
+    """Return the state at a start."""
+    glm, lam = model
+    f, g, z = glm.value_and_grad(x)
     value, none, zero = f + lam @ jnp.abs(x), jnp.zeros(()), jnp.zeros((), int)
-    v = shortest(g, x, lam)
+    v = min_norm_subgradient(g, x, lam)
     estimate = v @ v / (2 * curvature)
     code = jnp.where(estimate <= glm.rounding(value), CANDIDATE, RUNNING)
     recent = jnp.full(RECENT, value)
     return State(
-        x, value, g, v, z, jnp.asarray(curvature, float), recent, zero, zero + 1, glm.first(value), estimate,
+        x, value, g, v, z, jnp.asarray(curvature, float), recent, zero, zero + 1, glm.reference_value(value), estimate,
         none + jnp.inf, none, x, value, zero, code,
     )  # fmt: skip
 
 
-def spectral(glm: Glm, lam: Array, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
+def step(model: Model, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
     """Try one proximal step of the Barzilai-Borwein size; one that leads up is tried again at half the size.
 
     SpaRSA: Wright, Nowak and Figueiredo, "State reconstruction by separable approximation" (2009).
     """
+    glm, lam = model
     a = here.curvature
-    x = soft(here.x - here.smooth / a, lam / a)
+    x = soft_threshold(here.x - here.smooth / a, lam / a)
     there = arrived(glm, lam, here, x)
     s, y = x - here.x, there.smooth - here.smooth
     ss, sy = s @ s, s @ y
@@ -83,13 +96,13 @@ def spectral(glm: Glm, lam: Array, here: State, tolerance: Array, watch: Array) 
 
 def arrived(glm: Glm, lam: Array, here: State, x: Array) -> State:
     """Return the stand at a new point."""
-    f, g, z = glm.slope(x)
+    f, g, z = glm.value_and_grad(x)
     s, y = x - here.x, g - here.smooth
     curvature, value = (s @ y) / (s @ s), f + lam @ jnp.abs(x)
     better = value < here.best_value
     return here._replace(
         x=x, value=value, smooth=g, best_x=jnp.where(better, x, here.best_x),
-        best_value=jnp.where(better, value, here.best_value), gradient=shortest(g, x, lam), z=z,
+        best_value=jnp.where(better, value, here.best_value), gradient=min_norm_subgradient(g, x, lam), z=z,
         steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest),
         iteration=here.iteration + 1, evaluations=here.evaluations + 1,
     )  # fmt: skip
@@ -100,8 +113,42 @@ def judged(
 ) -> State:  # fmt: skip
     """Return the stand with what is said of it: near, stuck, or on the way."""
     rounding = glm.rounding(there.value)
-    near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, there.value), rounding)
+    near = estimate <= jnp.maximum(glm.target_gap(tolerance, here.first_value, there.value), rounding)
     idle = jnp.where(there.value < here.value - rounding, 0, here.idle + 1)
     code = jnp.where(near | (watch > 1), CANDIDATE, jnp.where(idle >= MOST_IDLE, STALLED, RUNNING))
     code = jnp.where(stuck & ~near, STALLED, code)
     return there._replace(estimate=estimate, idle=idle, code=code)
+
+
+class ProximalGradientSolver(LinearSolver[Model, State]):
+    """Proximal Barzilai-Borwein steps, for an L1 penalty of more columns than a Hessian is formed for."""
+
+    begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
+
+    def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any) -> None:
+        super().__init__((glm, lam), curvature, *arguments)
+
+    @property
+    def glm(self) -> Glm:
+        """The model on its rows."""
+        return self.model[0]
+
+    @property
+    def status(self) -> Status:
+        """The progress so far; steps may go up, so that the best point is remembered."""
+        state = self.state
+        return super().status._replace(best_x=np.asarray(state.best_x), best_value=float(state.best_value))
+
+    @property
+    def estimate(self) -> float:
+        """An estimate of how far the value is above the minimum."""
+        return float(self.state.estimate)
+
+    @property
+    def smoothing(self) -> None:
+        """None: only losses without kinks are solved so."""
+
+    @property
+    def nearest(self) -> float:
+        """Without Hessians it is far to the last digits."""
+        return NEAR_WIDE

@@ -1,8 +1,8 @@
-"""One picture of a run, as what shows it best."""
+"""`plot_run` and `overview`: the picture that suits a run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from steepest.inspection.plots import style
 from steepest.inspection.plots.contour import ContourDisplay
 from steepest.inspection.plots.curve import CurveDisplay
 from steepest.inspection.plots.descent import DescentDisplay
-from steepest.inspection.plots.line import LineDisplay, one_column
+from steepest.inspection.plots.line import LineDisplay, is_line
+from steepest.inspection.protocol import FitLike, RunLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 Picture = ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay
 
 
-def _picture(run: Any) -> Picture | None:
-    """Return what shows a run best, or None where that is the descent alone."""
-    if hasattr(run, "predict"):
-        return LineDisplay.from_run(run) if one_column(run.data) else None
+def _picture(run: RunLike) -> Picture | None:
+    """Return a display of the function of a run, or of its fitted line, or None if it has too many dimensions."""
+    if isinstance(run, FitLike):
+        return LineDisplay.from_run(run) if is_line(run) else None
     x = np.asarray(run.trace.x)
     if not np.isfinite(x).all(axis=1).any():
         return None
@@ -31,23 +32,24 @@ def _picture(run: Any) -> Picture | None:
     return ContourDisplay.from_run(run) if x.shape[1] == 2 else None
 
 
-def plot_run(run: Any, ax: Axes | None = None) -> Picture:
-    """Draw a run as what shows it best.
+def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
+    """Draw the picture that suits a run.
 
-    A fit on one column is drawn as its line; a function of one parameter as its curve and of two as its
-    contour lines, with the path; everything else as the descent of value and gradient norm.
+    This is the data with the fitted line for a fit on one column, the curve of a function of one parameter,
+    and the contour lines of a function of two, with the path. Every other run is drawn as the descent of its
+    value and gradient norm.
 
     Parameters
     ----------
     run : run or fit
-        What was descended.
+        The run.
     ax : axes, optional
-        Where to draw; a new figure where left out.
+        The axes to draw on; a new figure by default.
 
     Returns
     -------
     ContourDisplay, CurveDisplay, DescentDisplay or LineDisplay
-        The display, drawn; its numbers are attributes.
+        The drawn display, which has its numbers as attributes.
 
     Examples
     --------
@@ -63,18 +65,18 @@ def plot_run(run: Any, ax: Axes | None = None) -> Picture:
     return (_picture(run) or DescentDisplay.from_run(run)).plot(ax)
 
 
-def overview(run: Any) -> Figure:
-    """Return one figure with all that a run has to show: its picture, where it has one, beside its descent.
+def overview(run: RunLike) -> Figure:
+    """Return one figure with the descent of a run and, to its left, the picture of `plot_run`.
 
     Parameters
     ----------
     run : run or fit
-        What was descended.
+        The run.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A figure of its own, unknown to pyplot.
+        A figure that pyplot does not know, so that notebooks do not show it twice.
     """
     picture, descent = _picture(run), DescentDisplay.from_run(run)
     figure = style.blank(11 if picture else 6.4, 4.8)

@@ -14,15 +14,22 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from steepest.derivatives.compiled import shared
+from steepest.derivatives.precision import compiled_code
+from steepest.descent.loop.bound import Bound
+from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.linear.certificates.recession import is_separated
-from steepest.fitting.linear.glm import Glm, whitened
-from steepest.fitting.linear.solvers.newton import CENTRED, MOST_IDLE, rested, sharpened, suspect
+from steepest.fitting.linear.certificates.base import WIDEST
+from steepest.fitting.linear.certificates.separation import is_separated
+from steepest.fitting.linear.coordinates import WIDEST_GRAM
+from steepest.fitting.linear.glm import Glm, whitening
+from steepest.fitting.linear.solvers.base import LinearSolver, Opening, chunk_of
 from steepest.fitting.linear.solvers.plane_search import search
+from steepest.fitting.linear.solvers.smoothing import CENTRED, MOST_IDLE, idle_steps, is_suspect, sharpened
 from steepest.rules.directions import LBFGS
-
-Array = Any
+from steepest.types import Array
 
 CAUTIOUS = 200
 # The arithmetic of a Hessian is that of half as many gradients as there are columns: it must not be the most of it.
@@ -64,12 +71,12 @@ class State(NamedTuple):
 
 def begin(glm: Glm, x: Array, metric: Any) -> State:
     """State at a start."""
-    height, gradient, z = glm.slope(x)
-    value = height if glm.smoothing is None else glm.actual(x, z)
+    height, gradient, z = glm.value_and_grad(x)
+    value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     zero, none, q = jnp.zeros((), int), jnp.zeros(()), jnp.zeros_like(x)
     here = faced(State(
         x, value, height, glm.smoothing, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero,
-        zero, zero + 1, glm.first(value), none, none + jnp.inf, none, zero, zero, zero,
+        zero, zero + 1, glm.reference_value(value), none, none + jnp.inf, none, zero, zero, zero,
     ))  # fmt: skip
     code = jnp.where(here.estimate <= glm.rounding(value), CANDIDATE, RUNNING)
     return here._replace(resets=zero, code=code)
@@ -112,35 +119,35 @@ def faced(here: State) -> State:
     )
 
 
-def turn(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
+def step(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
     """Take one step, and turn at its end; also return the part of it that went along the direction."""
     glm = replace(glm, smoothing=here.smoothing)
     d, s = here.direction, here.step
     along = glm.along(d)
     w, W = glm.weights(here.x), jnp.stack([glm.weights(d), glm.weights(s)])
     a, found = search(glm, here.z, (along, here.along_step), w, W, here.height)
-    step = a[0] * d + a[1] * s
-    x = here.x + step
+    move = a[0] * d + a[1] * s
+    x = here.x + move
     if here.smoothing is not None:
         centred = -(here.gradient @ d) / 2 <= CENTRED * kinks_gap(glm, here.z)
         glm = sharpened(glm, centred, along)
-    height, gradient, z = glm.slope(x)
-    value = height if glm.smoothing is None else glm.actual(x, z)
+    height, gradient, z = glm.value_and_grad(x)
+    value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     y = gradient - here.gradient
-    curvature = (step @ y) / (step @ step)
+    curvature = (move @ y) / (move @ move)
     rounding = glm.rounding(value)
     there = here._replace(
-        x=x, value=value, height=height, smoothing=glm.smoothing, gradient=gradient, z=z, step=step,
+        x=x, value=value, height=height, smoothing=glm.smoothing, gradient=gradient, z=z, step=move,
         along_step=a[0] * along + a[1] * here.along_step,
         q=here.q + a[0] * here.way + a[1] * here.last, last=a[0] * here.way + a[1] * here.last, since=here.since + 1,
         iteration=here.iteration + 1, evaluations=here.evaluations + 1,
         flattest=jnp.where(curvature > 0, jnp.minimum(here.flattest, curvature), here.flattest),
         steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest),
-        idle=rested(glm, here, height, rounding),
+        idle=idle_steps(glm, here, height, rounding),
     )  # fmt: skip
     if here.metric.ndim == 2:
         late = there.since >= patience(x.size)
-        there = jax.lax.cond(late, lambda: renewed(there, whitened(glm.hessian(x), gradient)[0]), lambda: there)
+        there = jax.lax.cond(late, lambda: renewed(there, whitening(glm.hessian(x), gradient)[0]), lambda: there)
         there = there._replace(evaluations=there.evaluations + late)
     there = faced(there)
     estimate = there.estimate
@@ -148,11 +155,11 @@ def turn(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, 
         estimate = jnp.maximum(estimate, gradient @ gradient / (2 * there.flattest))
     if glm.smoothing is not None:
         estimate = estimate + kinks_gap(glm, z)
-    near = estimate <= jnp.maximum(glm.asked(tolerance, here.first_value, value), rounding)
+    near = estimate <= jnp.maximum(glm.target_gap(tolerance, here.first_value, value), rounding)
     idle = there.idle >= MOST_IDLE
-    code = jnp.where(near | suspect(is_separated(glm, z), watch), CANDIDATE, jnp.where(idle, STALLED, RUNNING))
+    code = jnp.where(near | is_suspect(is_separated(glm, z), watch), CANDIDATE, jnp.where(idle, STALLED, RUNNING))
     there = there._replace(estimate=estimate, code=code)
-    worse = ~(found <= here.height + rounding) | jnp.all(step == 0)
+    worse = ~(found <= here.height + rounding) | jnp.all(move == 0)
     stays = here._replace(evaluations=there.evaluations, code=jnp.asarray(STALLED))
     return jax.tree.map(lambda old, new: jnp.where(worse, old, new), stays, there), a[0]
 
@@ -163,11 +170,11 @@ def closed(glm: Glm, here: State) -> State:
     The stand stays as it is where the Hessian is singular, or a step would move outputs far.
     """
     glm = replace(glm, smoothing=here.smoothing)
-    metric, condition = whitened(glm.hessian(here.x), here.gradient)
+    metric, condition = whitening(glm.hessian(here.x), here.gradient)
     d = -metric @ (metric.T @ here.gradient)
     x = here.x + d
-    height, gradient, z = glm.slope(x)
-    value = height if glm.smoothing is None else glm.actual(x, z)
+    height, gradient, z = glm.value_and_grad(x)
+    value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     there = here._replace(
         x=x, value=value, height=height, gradient=gradient, z=z, iteration=here.iteration + 1,
         evaluations=here.evaluations + 2, step=d, along_step=z - here.z,
@@ -180,3 +187,71 @@ def closed(glm: Glm, here: State) -> State:
 def kinks_gap(glm: Glm, z: Array) -> Array:
     """Return how far tangents at the smoothed loss lie below the loss: no proof here, but what is left to harden."""
     return glm.fenchel_young_gap(z, jnp.zeros_like(z))
+
+
+_closed = shared(closed)
+_renewed = shared(lambda state, metric: faced(renewed(state, metric)))
+
+
+class LbfgsSolver(LinearSolver[Glm, State]):
+    """L-BFGS with an exact search in the plane of its direction and the last step.
+
+    `curvature` is the loss's second derivative at the mean of the targets.
+    """
+
+    begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
+
+    def __init__(self, glm: Glm, curvature: float, *arguments: Any, opening: Opening | None = None) -> None:
+        size = (glm.X.shape[1] + 1) * max(glm.loss.outputs, 1)
+        root = np.full(size, 1 / np.sqrt(curvature))
+        self.metric: np.ndarray | None = None
+        super().__init__(glm, np.diag(root) if size <= WIDEST_GRAM + 1 else root, *arguments, opening=opening)
+
+    @property
+    def glm(self) -> Glm:
+        """The model on its rows."""
+        return self.model
+
+    @property
+    def smoothing(self) -> Array | None:
+        """The smoothing of a loss with kinks at the current point."""
+        return self.state.smoothing
+
+    @property
+    def status(self) -> Status:
+        """The progress so far."""
+        return super().status._replace(resets=int(self.state.resets))
+
+    def begun(self, x: np.ndarray) -> State:
+        """Return the state at another point, with the metric that holds now."""
+        return self.begin(self.model, x, self._state.metric)
+
+    @property
+    def estimate(self) -> float:
+        """An estimate of how far the value is above the minimum."""
+        return float(self.state.estimate)
+
+    def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
+        """Take steps until so many rows or evaluations are reached, and close with a step of Newton's."""
+        recorded = super().run(rows, evaluations, together)
+        glm, state = self.glm, self.state
+        near = int(state.code) == CANDIDATE and not self.certifier.recession.endless
+        if near and self.tolerance == 0 and state.x.size <= WIDEST and not glm.loss.kinked and len(recorded) < rows:
+            with compiled_code():
+                self.go_to(_closed(glm, self._state))
+            if int(self.state.iteration) > int(state.iteration):
+                return np.concatenate([recorded, self.row(1.0)[None]])
+        return recorded
+
+    def bound(self, x: np.ndarray) -> Bound | None:
+        """Return the certificate at a point; its metric serves the descent, if that goes on."""
+        known = self.certifier.measure(x, self.smoothing)
+        self.metric = None if known is None else known.sensitivity
+        return self.certifier(x, known, self.near)
+
+    def mark(self, code: int) -> None:
+        """Set the code of the status, and take the metric of the last certificate."""
+        if self.metric is not None and self._state.metric.ndim == 2:
+            with compiled_code():
+                self.go_to(_renewed(self._state, self.metric))
+        super().mark(code)

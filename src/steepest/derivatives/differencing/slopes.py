@@ -1,0 +1,201 @@
+"""Gradients by central differences, with steps chosen from the function's own scale and reused from point to point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from steepest.derivatives.bounds import Box
+from steepest.derivatives.compiled import Slope
+from steepest.derivatives.differences import EPS, scale_of, tentative
+from steepest.derivatives.differencing.quotients import Line, power_of_two
+from steepest.derivatives.differencing.search import RUNG, FoundStep, StepSearch
+from steepest.derivatives.noise import Noise, measure_noise
+
+# A step changes with the noise from point to point, at most by these factors. Chosen, not measured: wider limits trust
+# the steps farther from the point where they were found.
+SHORTEST, LONGEST = 2.0**-10, 2.0**6
+# The steps are first checked after this many gradients; then the intervals double. Chosen, not measured: a check costs
+# two values of f.
+FIRST_CHECK = 6
+# Steps are searched for again if a coordinate has changed by FAR times its size, or f has grown by MUCH. Chosen, not
+# measured: smaller numbers cost more searches, larger ones keep steps that no longer fit.
+FAR, MUCH = 1e3, 1e9
+# The noise is measured again if f has become this many times smaller. Chosen, not measured: a measurement costs six
+# values of f or more.
+LESS = 1e4
+# How often a search starts again with shorter steps.
+MOST_SHRUNK = 5
+
+
+class Differences:
+    """The gradient of f from 2n + 1 values, with the error of each entry.
+
+    D(h) = (f(x + h) - f(x - h)) / 2h is off by f‴h²/6 + noise/h. At the first point the noise is measured, and along
+    each coordinate D(h) and D(4h) must agree within their own errors; their difference estimates f‴, and so the best
+    step, (noise / 2|f‴/6|)^(1/3). If they disagree, other steps are tried, from scale to scale. Later points use the
+    steps found; now and then two more values, with all coordinates changed at once, show whether to search again.
+
+    Parameters
+    ----------
+    value : callable
+        The function f.
+    start : array
+        The start of a descent, whose size is the first guess of the scale of f.
+    box : Box or None
+        Where f may be called.
+    coarse : callable
+        Returns the relative rounding error of the coarsest type that f has returned so far.
+    paid : int or None
+        How many values of each gradient the caller counts itself; by default 2n + 1.
+
+    Attributes
+    ----------
+    noise : Noise or None
+        The noise of f as last measured.
+    steps : array
+        The step of each coordinate where the noise was measured.
+    third : array
+        f‴/6 along each coordinate there.
+    bounded : array
+        Whether the error of each entry could be bounded there.
+    overhead : int
+        How many values of f were computed in addition to those that the caller counts.
+    """
+
+    def __init__(
+        self, value: Callable[[np.ndarray], float], start: np.ndarray, box: Box | None = None,
+        coarse: Callable[[], float] = lambda: EPS, paid: int | None = None,
+    ) -> None:  # fmt: skip
+        self.plain, self.start, self.box, self.coarse = value, start, box, coarse
+        self.paid = 2 * start.size + 1 if paid is None else paid
+        self.noise: Noise | None = None
+        self.steps, self.third = np.zeros(start.size), np.zeros(start.size)
+        self.bounded = np.ones(start.size, dtype=bool)
+        self.overhead = self.calls = self.since_check = 0
+        self.interval = FIRST_CHECK
+        # The last point, with its value, gradient and errors.
+        self.last: tuple[np.ndarray, float, np.ndarray, np.ndarray] | None = None
+
+    def value(self, x: np.ndarray) -> float:
+        self.calls += 1
+        return self.plain(x)
+
+    # Differences of the largest values that doubles have may overflow.
+    @np.errstate(all="ignore")
+    def __call__(self, x: np.ndarray) -> Slope:
+        """Return the value and the gradient at a point."""
+        self.calls = 0
+        f0 = self.value(x)
+        if not math.isfinite(f0):
+            return f0, np.full(x.size, math.nan)
+        if self.noise is None or self.is_far(self.noise, x, f0):
+            gradient, error = self.search(x, f0)
+        else:
+            noise = self.noise
+            if abs(f0) < noise.size / LESS:
+                noise = self.measure_again(noise, x, f0)
+            gradient, error = self.by_known_steps(noise, x, f0)
+            self.since_check += 1
+            if self.since_check >= self.interval:
+                self.since_check, self.interval = 0, 2 * self.interval
+                if not self.still_serve(noise, x, f0, gradient, error):
+                    gradient, error = self.search(x, f0)
+        self.overhead += max(self.calls - self.paid, 0)
+        self.last = x.copy(), f0, gradient, error
+        return f0, gradient.copy()
+
+    def error(self, x: np.ndarray) -> np.ndarray:
+        """Return the error of each entry of the gradient at a point, infinite if it is unknown."""
+        if self.last is None or not np.array_equal(self.last[0], x):
+            self(x)
+        return np.full(x.size, math.inf) if self.last is None else self.last[3].copy()
+
+    @property
+    def relative(self) -> float:
+        """The noise relative to the size of f."""
+        return EPS if self.noise is None else self.noise.relative
+
+    def scales(self) -> np.ndarray:
+        """Return the length over which f changes along each coordinate: the one for which the steps are best."""
+        return self.lengths(self.steps)
+
+    def lengths(self, steps: np.ndarray) -> np.ndarray:
+        """Return the lengths over which f changes if these steps are best, or the size of a coordinate without one."""
+        return np.where(steps > 0, steps / (3 * self.relative) ** (1 / 3), scale_of(self.start, self.start))
+
+    def is_far(self, noise: Noise, x: np.ndarray, f0: float) -> bool:
+        """Tell whether a point is too far from the one where the noise was measured to use the steps found there."""
+        distance = np.abs(x - noise.x)
+        grown = noise.size * MUCH < abs(f0)
+        return grown or bool(np.any(distance > FAR * np.maximum(self.scales(), np.abs(noise.x))))
+
+    def measure_again(self, noise: Noise, x: np.ndarray, f0: float) -> Noise:
+        """Measure the noise where f is far smaller: it may have shrunk with f, or stayed the same."""
+        size = np.maximum(scale_of(x, x), self.scales())
+        self.noise = measure_noise(self.value, x, f0, size, self.box, self.coarse())
+        factor = float(np.clip(np.cbrt(self.noise.level / noise.level), SHORTEST, LONGEST)) if noise.level else 1.0
+        self.steps = np.array([power_of_two(h * factor) if h else 0.0 for h in self.steps])
+        return self.noise
+
+    def lines(self, x: np.ndarray, f0: float) -> list[Line]:
+        size = scale_of(x, self.start)
+        return [Line(self.value, x, f0, k, size[k], self.box) for k in range(x.size)]
+
+    def by_known_steps(self, noise: Noise, x: np.ndarray, f0: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient by the steps that were found, and its errors: |f‴/6| h² + noise / h."""
+        changed = abs(f0) / noise.size if noise.size else 1.0
+        factor = float(np.clip(np.cbrt(changed), SHORTEST, LONGEST))
+        gradient, error = np.zeros(x.size), np.zeros(x.size)
+        for k, line in enumerate(self.lines(x, f0)):
+            h = line.step_near(self.steps[k] * factor)
+            if h == 0:
+                continue
+            quotient = line.quotient(h)
+            gradient[k] = quotient.slope
+            error[k] = quotient.error(self.third[k], noise) if self.bounded[k] else math.inf
+        return gradient, error
+
+    def still_serve(self, noise: Noise, x: np.ndarray, f0: float, gradient: np.ndarray, error: np.ndarray) -> bool:
+        """Tell whether the steps still serve: over three steps in all coordinates at once, f changes as predicted."""
+        signs = np.where(np.sin(np.arange(x.size) ** 2 + 1.0) < 0, -3.0, 3.0)
+        move = signs * self.steps
+        up, down = (tentative(self.value, x + step) if self.allows(x + step) else math.nan for step in (move, -move))
+        if not (math.isfinite(up) and math.isfinite(down)):
+            return True
+        off = abs((up - down) / 2 - float(gradient @ move))
+        known = np.where(np.isfinite(error), error, 0.0)
+        expected = 20 * math.sqrt(x.size) * float(known @ np.abs(move))
+        return off <= expected + 8 * noise.at(max(abs(up), abs(down), abs(f0)))
+
+    def allows(self, x: np.ndarray) -> bool:
+        return self.box is None or self.box.contains(x)
+
+    def search(self, x: np.ndarray, f0: float) -> tuple[np.ndarray, np.ndarray]:
+        """Measure the noise, find the step of each coordinate, and return the gradient with its errors."""
+        size = scale_of(x, self.start) if self.noise is None else np.maximum(scale_of(x, x), self.scales())
+        self.noise = measure_noise(self.value, x, f0, size, self.box, self.coarse())
+        first = size * min((3 * self.noise.relative) ** (1 / 3), 0.1)
+        lines, shrunk = self.lines(x, f0), 1.0
+        search = StepSearch(self.noise)
+        found: list[FoundStep] = []
+        for _ in range(MOST_SHRUNK):
+            found = []
+            for line, h in zip(lines, first * shrunk, strict=True):
+                one, shrunk = search.along(line, h, shrunk)
+                found.append(one)
+            self.noise = search.noise
+            slopes, errors, steps = (
+                np.array(part) for part in zip(*((f.slope, f.error, f.h) for f in found), strict=True)
+            )
+            if self.noise.accounted_for(slopes, errors, self.lengths(steps)):
+                break
+            # The values that measured the noise rise along a slope that these steps do not show: try shorter steps.
+            shrunk /= RUNG**2
+        self.steps = np.array([one.h for one in found])
+        self.third = np.array([one.third for one in found])
+        error = np.array([one.error for one in found])
+        self.bounded = np.isfinite(error)
+        return np.array([one.slope for one in found]), error

@@ -1,0 +1,190 @@
+"""`serve`: the best way to obtain values and gradients of a function."""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import partial
+
+import numpy as np
+
+from steepest.derivatives.agreement import agrees
+from steepest.derivatives.bounds import Box
+from steepest.derivatives.clock import OutOfTime
+from steepest.derivatives.compiled import Compiled, Slope, drop, recalled, remember
+from steepest.derivatives.differences import EPS
+from steepest.derivatives.objective import Objective
+from steepest.derivatives.precision import coarseness, precision_note
+from steepest.derivatives.serving.attempts import TraceAttempt, attempts, failure_reason
+from steepest.derivatives.serving.caller import Caller
+from steepest.derivatives.serving.eager import eager
+from steepest.derivatives.serving.plain import differenced, given
+from steepest.derivatives.structure import Calling
+from steepest.types import Function
+
+# The noise of a value is assumed to be at most this many roundings. Chosen, not measured: a larger number allows for
+# more rounding of the point, and makes descents of functions with a large condition number end earlier.
+MOST_ROUNDINGS = 64.0
+# The second probe is this far from the start, as a part of its size. While f changes by more than MUCH_THE_SAME of its
+# size, the probe is moved nearer by NEARER, at most MOST_NUDGES times. Chosen, not measured: a distant probe
+# shows more clearly that a trace has lost a slope; one that is too distant may lie beyond a wave or a bump of f.
+NUDGE, NEARER, MOST_NUDGES, MUCH_THE_SAME = 1e-3, 1 / 32, 6, 0.25
+IMPURE = "plain calls and the traced code disagree (does it depend on something that changes?)"
+TOO_LATE = "the time was over before the code could be traced"
+
+
+def serve(
+    f: Function,
+    calling: Calling,
+    start: np.ndarray,
+    gradient: Function | bool | None = None,
+    box: Box | None = None,
+    seconds: float | None = None,
+) -> Objective:
+    """Return f as an objective, with the first of these ways to obtain gradients that works at the start.
+
+    The code is traced and compiled; traced at each point; or its values are differenced. A gradient that the user gave
+    is compiled or called. A trace is used only if plain calls agree with it at the start and at a point nearby. f is
+    never called outside the box. After `seconds` no other way is tried.
+    """
+    caller = Caller(f, calling, paired=gradient is True, box=box)
+    function = gradient if callable(gradient) else None
+    until = math.inf if seconds is None else time.perf_counter() + seconds
+    probes = _probes(caller, start, until)
+    start_value = probes[0][1]
+    try:
+        with caller.clock.ends(until):
+            objective, obstacle = _traced(caller, function, probes)
+            if objective is not None:
+                return objective
+            if gradient:
+                objective = given(caller, function, start, start_value, obstacle)
+                # An error in the gradient is raised now, not during the descent.
+                objective.slope(start)
+                return objective
+            return eager(caller, probes, obstacle) or differenced(caller, start, start_value, obstacle)
+    except OutOfTime:
+        if gradient:
+            return given(caller, function, start, start_value, TOO_LATE)
+        return differenced(caller, start, start_value, TOO_LATE)
+
+
+def _traced(
+    caller: Caller, gradient: Function | None, probes: list[tuple[np.ndarray, float]]
+) -> tuple[Objective | None, str]:  # fmt: skip
+    """Return the objective of code that is traced and compiled, or None and the reason why no attempt succeeded."""
+    obstacle = ""
+    for attempt in attempts(caller.f, gradient, caller.calling, caller.paired):
+        # Compiled code that was stored may be out of date, if the function depends on something that has changed.
+        for fresh in (False, True):
+            caller.clock.check()
+            try:
+                compiled = None if fresh else recalled(attempt.key, Compiled)
+                if compiled is None:
+                    compiled, fresh = Compiled(attempt.pure), True
+                if fresh:
+                    code = compiled.trace(probes[0][0], attempt.arrays)
+                    compiled.precision = max(attempt.precision, coarseness(code))
+                precision = max(compiled.precision, caller.precision)
+                slope = _Timed(compiled, attempt)
+                if not agrees(slope, probes, caller, precision):
+                    obstacle = obstacle or IMPURE
+                    drop(attempt.key)
+                    if fresh:
+                        break
+                    continue
+            except Exception as error:  # noqa: BLE001 - any failure to trace means that the next way is tried
+                obstacle = obstacle or failure_reason(error)
+                break
+            remember(attempt.key, compiled)
+            return _compiled(caller, attempt, compiled, probes, precision, slope.seconds), ""
+    return None, obstacle
+
+
+class _Timed:
+    """Values and gradients by compiled code, with the time that the last call took."""
+
+    def __init__(self, compiled: Compiled, attempt: TraceAttempt) -> None:
+        self.compiled, self.arrays, self.seconds = compiled, attempt.arrays, 0.0
+
+    def __call__(self, x: np.ndarray) -> Slope:
+        began = time.perf_counter()
+        slope = self.compiled(x, self.arrays)
+        self.seconds = time.perf_counter() - began
+        return slope
+
+
+def _compiled(
+    caller: Caller, attempt: TraceAttempt, compiled: Compiled, probes: list[tuple[np.ndarray, float]],
+    precision: float, seconds: float,
+) -> Objective:  # fmt: skip
+    start, start_value = probes[0]
+    is_given = attempt.given or attempt.paired
+    why = "the gradient given, compiled" if is_given else "exact: the code was traced and compiled"
+    slope = partial(compiled, arrays=attempt.arrays)
+    return Objective(
+        start.size,
+        caller,
+        slope,
+        "given" if is_given else "traced",
+        why + precision_note(precision),
+        compiled,
+        attempt.arrays,
+        key=attempt.key,
+        # The first call includes compilation: only a second one shows the time of a slope.
+        slope_seconds=seconds if len(probes) > 1 else 0.0,
+        precision=precision,
+        condition=1.0 if precision == EPS else _condition(start, *slope(start)),
+        clock=caller.clock,
+        start_value=start_value,
+        box=caller.box,
+    )
+
+
+def _condition(x: np.ndarray, value: float, gradient: np.ndarray) -> float:
+    """Return how many roundings a value may be off by: its own and those of the point, 1 + |∇f|·|x| / |f|."""
+    change = float(np.abs(gradient) @ np.abs(x))
+    return min(1.0 + change / abs(value), MOST_ROUNDINGS) if value else 1.0
+
+
+def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.ndarray, float]]:
+    """Return plain values at the start and, if there is time, at a point nearby; f must be finite at the start.
+
+    Near means that f has nearly the same value: if the start is far from zero, a wave or a bump of f may be shorter
+    than a small part of its size.
+    """
+    try:
+        value = caller(start)
+    except Exception as error:
+        if isinstance(error, ValueError) and str(error).startswith(("the function returned", "gradient=True")):
+            raise
+        error.add_note(f"raised by the function at the start, {_short(start)}")
+        raise
+    if not math.isfinite(value):
+        raise ValueError(f"the function is {value} at the start, {_short(start)}: start where it is finite")
+    # Uneven, so that no symmetry of f hides a lost slope.
+    nudge = NUDGE * (0.75 + 0.25 * np.sin(np.arange(start.size) ** 2 + 1.0))
+    step = nudge * np.where(start == 0, 1.0, np.abs(start))
+    probes = [(start, value)]
+    for part in NEARER ** np.arange(MOST_NUDGES):
+        for nearby in _neighbours(start, part * step, caller.box):
+            if time.perf_counter() > until:
+                return probes
+            try:
+                value_nearby = caller(nearby)
+            except Exception:  # noqa: BLE001 - f is undefined on this side; if on both, the start alone must do
+                continue
+            if math.isfinite(value_nearby):
+                probes = [(start, value), (nearby, value_nearby)]
+                break
+        if len(probes) == 1 or abs(probes[1][1] - value) <= MUCH_THE_SAME * max(abs(value), abs(probes[1][1])):
+            break
+    return probes
+
+
+def _neighbours(start: np.ndarray, step: np.ndarray, box: Box | None) -> tuple[np.ndarray, ...]:
+    return (start + step, start - step) if box is None else (box.neighbour(start, step),)
+
+
+def _short(x: np.ndarray) -> str:
+    return np.array2string(x, threshold=6, precision=6)

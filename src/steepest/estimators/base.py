@@ -1,0 +1,316 @@
+"""What both estimators share: parameters, fits of one or several outputs, and fitted attributes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from steepest import models
+from steepest.data.arrays import read_weight
+from steepest.estimators.outputs import OutputFitter, output, without_rows
+from steepest.estimators.parameters import (
+    check_fraction,
+    check_limits,
+    check_model,
+    kernel_machine,
+    linear_model,
+    read_loss,
+    read_penalty,
+)
+from steepest.estimators.rows import check_rows
+from steepest.estimators.starts import Start, first_starts, mean_start, next_starts
+from steepest.fitting.result import Fit
+from steepest.fitting.stream.learner import StreamLearner
+from steepest.models import losses
+from steepest.models.penalties import L1, L2, ElasticNet, kink_of
+from steepest.trace import Outcome
+from steepest.types import Function, Rows, RuleLike, Tree
+
+# What random_state= takes.
+RandomState = int | np.random.RandomState | None
+
+# Losses whose gradients grow exponentially with the output: the step size of a stream does not cope with them.
+STEEP = (losses.poisson, losses.gamma)
+
+
+def has_partial_fit(estimator: DescentEstimator) -> bool:
+    """Return True if an estimator can learn from rows that come in parts; otherwise raise with the reason.
+
+    Parameters
+    ----------
+    estimator : DescentEstimator
+        The estimator. Invalid parameters count as able, so that partial_fit itself reports them.
+
+    Returns
+    -------
+    bool
+        True.
+
+    Raises
+    ------
+    AttributeError
+        If the estimator needs all rows at once, or a learning rate.
+    """
+    try:
+        loss, penalty = estimator._loss, estimator._penalty
+    except (TypeError, ValueError):
+        return True
+    if estimator.kernel != "linear":
+        raise AttributeError(f"partial_fit can't fit kernel={estimator.kernel!r}: its features need all rows; use fit")
+    if estimator._streams and kink_of(penalty):
+        raise AttributeError(
+            f"partial_fit can't apply penalty={estimator.penalty!r}: L1 needs all rows; use fit, or penalty='l2'"
+        )
+    if estimator._streams and (loss in STEEP or not isinstance(loss, losses.Loss)):
+        name = repr(loss) if isinstance(loss, losses.Loss) else "a loss of your own"
+        raise AttributeError(f"partial_fit needs a learning rate for {name}: give one, such as step=0.01")
+    return True
+
+
+class DescentEstimator(BaseEstimator):
+    """A model fitted by gradient descent, with one fit for each output."""
+
+    # The default loss of each named model, and whether targets are classes.
+    _default_losses: ClassVar[dict[str, str]]
+    _for_classes: ClassVar[bool]
+    # Whether one fit has a score for each class.
+    _joint: bool = False
+    # What partial_fit goes on with, one stream for each output; None after other fits.
+    _partial_streams: list[StreamLearner] | None = None
+
+    runs_: list[Fit]
+    coef_: np.ndarray
+    intercept_: np.ndarray | float
+    n_iter_: int
+
+    def __init__(
+        self,
+        model: str | Function = "linear",
+        *,
+        loss: str | Function | None = None,
+        penalty: str | None = "l2",
+        alpha: float = 0.0,
+        l1_ratio: float = 0.15,
+        kernel: str = "linear",
+        gamma: float | None = None,
+        n_components: int = 300,
+        batch_size: int | None = None,
+        step: RuleLike = "auto",
+        direction: RuleLike = None,
+        max_epochs: int | None = None,
+        tol: float | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        start: Start = None,
+        warm_start: bool = False,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.kernel = kernel
+        self.gamma = gamma
+        self.n_components = n_components
+        self.batch_size = batch_size
+        self.step = step
+        self.direction = direction
+        self.max_epochs = max_epochs
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.start = start
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @property
+    def _loss(self) -> Function:
+        check_model(self.model, self._default_losses, self.kernel)
+        return read_loss(self.loss, self.model, self._default_losses, self._for_classes)
+
+    @property
+    def _penalty(self) -> L1 | L2 | ElasticNet | None:
+        return read_penalty(self.penalty, self.alpha, self.l1_ratio)
+
+    @property
+    def _is_linear(self) -> bool:
+        """Whether the model is linear in the columns, with a coefficient for each."""
+        return isinstance(self.model, str) and self.kernel == "linear"
+
+    @property
+    def _streams(self) -> bool:
+        """Whether partial_fit learns as from a stream; with a rule or a function of yours it makes plain epochs."""
+        return self._is_linear and self.direction is None and isinstance(self.step, str) and self.step == "auto"
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = isinstance(self.model, str)
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "runs_")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Compiled code can't be pickled, and rows would make the file large.
+        state = dict(super().__getstate__())
+        if "runs_" in state:
+            state["runs_"] = [without_rows(run) for run in state["runs_"]]
+        return state
+
+    @property
+    def run_(self) -> Fit:
+        """The fit, with its outcome and trace; of several, the first that did not succeed, else the first."""
+        if not hasattr(self, "runs_"):
+            raise AttributeError(f"run_ exists only after fit, and this {type(self).__name__} is not fitted yet")
+        return next((run for run in self.runs_ if not run.success), self.runs_[0])
+
+    def _fit_outputs(self, X: Rows, targets: np.ndarray, weight: np.ndarray, strata: np.ndarray | None) -> None:
+        """Fit each output over all epochs; rows that are held out have the classes in `strata` in equal shares."""
+        check_limits(self.max_epochs, self.tol)
+        starts = self._starts(X, targets.shape[1], warm=self.warm_start and hasattr(self, "runs_"))
+        random = check_random_state(self.random_state)
+        validation: list[tuple[Rows, np.ndarray, np.ndarray] | None] = [None] * targets.shape[1]
+        if self.early_stopping:
+            check_fraction("validation_fraction", self.validation_fraction)
+            train, held_out = train_test_split(
+                np.arange(len(targets)), test_size=self.validation_fraction, random_state=random, stratify=strata
+            )
+            validation = [(X[held_out], target[held_out], weight[held_out]) for target in targets.T]
+            X, targets, weight = X[train], targets[train], weight[train]
+        fitter = self._fitter(random)
+        runs = [
+            fitter.fit(X, target, weight, start, self.max_epochs, self.tol, held)
+            for target, start, held in zip(targets.T, starts, validation, strict=True)
+        ]
+        self._partial_streams = None
+        self._store(runs, max(int(run.trace.epoch[-1]) for run in runs))
+        warn_of_failures(runs)
+
+    def _learn_outputs(self, X: Rows, targets: np.ndarray, weight: np.ndarray) -> None:
+        """Go through the rows once for each output, from where the last call ended."""
+        if self.early_stopping:
+            raise ValueError("early_stopping=True needs all rows at once: use fit, or leave it out for partial_fit")
+        check_limits(self.max_epochs, self.tol)
+        fitted = hasattr(self, "runs_")
+        starts = self._starts(X, targets.shape[1], warm=fitted)
+        fitter = self._fitter(check_random_state(self.random_state))
+        if self._streams:
+            streams: Sequence[StreamLearner | None] = self._partial_streams or [None] * len(starts)
+            results = [
+                fitter.fit_block(X, y, weight, start or mean_start(y, weight, self._for_classes, X.shape[1]), stream)
+                for y, start, stream in zip(targets.T, starts, streams, strict=True)
+            ]
+            runs, self._partial_streams = [run for run, _ in results], [stream for _, stream in results]
+        else:
+            self._partial_streams = None
+            runs = [fitter.fit(X, y, weight, start, epochs=1) for y, start in zip(targets.T, starts, strict=True)]
+        self._store(runs, self.n_iter_ + 1 if fitted else 1)
+        # Each call is one epoch by request, so that reaching this limit is no failure.
+        warn_of_failures(runs, ignored=Outcome.ITERATION_LIMIT)
+
+    def _fitter(self, random: np.random.RandomState) -> OutputFitter:
+        """Return what fits each output, by the parameters of this estimator."""
+        seed = random.randint(2**31 - 1)
+        loss, penalty = self._loss, self._penalty
+        model: models.Linear | models.Custom
+        if self._joint:
+            loss = losses.softmax
+        if self._is_linear:
+            model = models.Multinomial(len(self.classes_)) if self._joint else linear_model(loss)
+        elif isinstance(self.model, str):
+            features = self.kernel, self.gamma, self.n_components, seed
+            model = kernel_machine(*features, self._for_classes, penalized=penalty is not None)
+        else:
+            model = models.Custom(self.model)
+        return OutputFitter(
+            model, loss, penalty, self.batch_size, self.direction, self.step, seed, progress=bool(self.verbose)
+        )
+
+    def _starts(self, X: Rows, outputs: int, warm: bool) -> list[Tree]:
+        """Return the start of each output's fit: the end of its last one if warm, else `start`."""
+        if not warm:
+            return first_starts(self.start, self.model, X, outputs)
+        if isinstance(self.model, str) and not self._is_linear:
+            raise ValueError(
+                f"warm_start=True is not for kernel={self.kernel!r}, whose features each fit draws anew: leave it out"
+            )
+        if not self._is_linear:
+            return next_starts(self.runs_, None, X.shape[1], outputs, joint=False)
+        coef, intercept = np.atleast_2d(self.coef_), np.ravel(self.intercept_)
+        joint = self._joint and len(coef) == len(self.classes_)
+        return next_starts(self.runs_, (coef, intercept), X.shape[1], outputs, joint)
+
+    def _store(self, runs: list[Fit], epochs: int) -> None:
+        """Set the fitted attributes."""
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None and self._is_linear and not self._joint:
+            for run in runs:
+                run.columns = list(names)
+                run.trace.names = [*names, "intercept"]
+        # Several fits drop their rows, of which each would hold a copy.
+        self.runs_ = runs if len(runs) == 1 else [without_rows(run) for run in runs]
+        self.n_iter_ = epochs
+        if self._is_linear:
+            self.coef_ = np.vstack([run.params["coef"] for run in runs])
+            self.intercept_ = np.hstack([run.params["intercept"] for run in runs])
+        else:
+            self.__dict__.pop("coef_", None)
+            self.__dict__.pop("intercept_", None)
+
+    def _outputs(self, X: Rows) -> np.ndarray:
+        """Return z, a column for each output."""
+        check_is_fitted(self)
+        X = check_rows(self, X)
+        if hasattr(self, "coef_"):
+            return X @ np.atleast_2d(self.coef_).T + np.ravel(self.intercept_)
+        return np.column_stack([output(run, X) for run in self.runs_])
+
+
+def weighted_rows(X: Rows, y: np.ndarray, weight: ArrayLike | None) -> tuple[Rows, np.ndarray, np.ndarray]:
+    """Return the rows of positive weight with their targets and weights.
+
+    Parameters
+    ----------
+    X : array or sparse array of shape (rows, columns)
+        All rows.
+    y : array
+        Their targets.
+    weight : array of shape (rows,) or None
+        Their weights; None weighs all alike.
+
+    Returns
+    -------
+    array or sparse array, array, array
+        Rows, targets and weights.
+    """
+    weight = read_weight(weight, X.shape[0])
+    counted = weight > 0
+    return (X, y, weight) if counted.all() else (X[counted], y[counted], weight[counted])
+
+
+def warn_of_failures(runs: Sequence[Fit], ignored: Outcome | None = None) -> None:
+    """Warn of each fit that did not succeed, at the line that called `fit` or `partial_fit`.
+
+    Parameters
+    ----------
+    runs : sequence of Fit
+        The fits.
+    ignored : Outcome, optional
+        An outcome that is no reason to warn.
+    """
+    for run in runs:
+        if not run.success and run.outcome is not ignored:
+            # Up from here: _fit_outputs or _learn_outputs, fit or partial_fit, and its caller.
+            warnings.warn(run.message, ConvergenceWarning, stacklevel=4)

@@ -1,0 +1,102 @@
+"""Fit one output of an estimator: over all rows, or one block of rows after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from steepest.derivatives.precision import double_precision
+from steepest.descent.budget import Budget
+from steepest.fitting.fit import fit
+from steepest.fitting.options import read_rows
+from steepest.fitting.result import Fit
+from steepest.fitting.resume import SavedFit
+from steepest.fitting.stream.blocks import Blocks
+from steepest.fitting.stream.fit import ENDLESS, fit_stream
+from steepest.fitting.stream.learner import BATCH, StreamLearner
+from steepest.models import Custom, Linear
+from steepest.models.losses import Loss
+from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
+from steepest.types import Function, Rows, RuleLike, Tree
+
+NO_ROWS = "this fit can't go on, as its estimator did not keep the rows: fit the estimator again with warm_start=True"
+
+
+@dataclass(frozen=True)
+class OutputFitter:
+    """Fits outputs, all with the same model, loss, penalty and rules."""
+
+    model: Linear | Custom
+    loss: Function
+    penalty: L1 | L2 | ElasticNet | None
+    batch_size: int | None
+    direction: RuleLike
+    step: RuleLike
+    seed: int
+    progress: bool
+
+    def fit(
+        self, X: Rows, target: np.ndarray, weight: np.ndarray, start: Tree, epochs: int | None,
+        tolerance: float | None = None, validation: tuple[Rows, np.ndarray, np.ndarray] | None = None,
+    ) -> Fit:  # fmt: skip
+        """Return the fit to these rows."""
+        return fit(
+            self.model, X, target, start=start, loss=self.loss, penalty=self.penalty, sample_weight=weight,
+            batch_size=self.batch_size, direction=self.direction, step=self.step, rng=self.seed,
+            progress=self.progress, epochs=epochs, tolerance=tolerance, validation=validation,
+        )  # fmt: skip
+
+    def fit_block(
+        self, X: Rows, target: np.ndarray, weight: np.ndarray, start: Tree, learner: StreamLearner | None
+    ) -> tuple[Fit, StreamLearner]:
+        """Return the fit to all blocks so far, and the learner for the next block.
+
+        A learner begins at `start` if there is none yet, or if it learnt with another loss.
+        """
+        assert isinstance(self.model, Linear)
+        assert isinstance(self.loss, Loss)
+        ridge, size = ridge_of(self.penalty), read_rows(self.batch_size) or BATCH
+        if learner is None or learner.loss != self.loss:
+            rng = np.random.default_rng(self.seed)
+            learner = StreamLearner(self.model, self.loss, ridge, "auto", size, rng, np.append(*start))
+        learner.ridge, learner.size = ridge, size
+        blocks = Blocks(iter([(X, target, weight)]), self.model, self.loss, None)
+        params, budget = self.model.start(X, start), Budget(most=ENDLESS)
+        return fit_stream(learner, blocks, next(blocks), params, budget, None, self.progress)
+
+
+def output(run: Fit, X: Rows) -> np.ndarray:
+    """Return the output z of a fitted model, before it becomes a prediction.
+
+    Parameters
+    ----------
+    run : Fit
+        The fit.
+    X : array of shape (rows, columns)
+        Rows.
+
+    Returns
+    -------
+    array of shape (rows,) or (rows, classes)
+        Outputs.
+    """
+    with double_precision(), np.errstate(all="ignore"):
+        z = np.asarray(run.model(run.model.shaped(X, run.params), *run.params.values()))
+        return z if z.ndim else np.full(X.shape[0], z)
+
+
+def without_rows(run: Fit) -> Fit:
+    """Return a fit that can be pickled and takes little room: without its rows and compiled code.
+
+    Parameters
+    ----------
+    run : Fit
+        The fit.
+
+    Returns
+    -------
+    Fit
+        A fit with the same model, parameters, outcome and trace, which can't go on.
+    """
+    return replace(run, objective=None, view=None, data=None, resumable=SavedFit({"why": NO_ROWS}, {}))

@@ -1,0 +1,253 @@
+"""Translate the parameters of an estimator into arguments of `fit`, and reject invalid ones with a reason."""
+
+from __future__ import annotations
+
+import math
+import numbers
+
+from steepest import models
+from steepest.models import losses
+from steepest.models.penalties import L1, L2, ElasticNet, named
+from steepest.types import Function
+
+KERNELS = ("linear", "rbf")
+PENALTIES = ("l2", "l1", "elasticnet", None)
+# Linear models whose prediction is a function of the output z, not z itself; their losses identify them.
+WITH_RESPONSE = (models.Logistic, models.Poisson, models.Gamma)
+
+
+def read_penalty(penalty: str | None, alpha: float, l1_ratio: float) -> L1 | L2 | ElasticNet | None:
+    """Return the penalty that an estimator's parameters describe.
+
+    Parameters
+    ----------
+    penalty : {"l2", "l1", "elasticnet", None}
+        Its kind.
+    alpha : float
+        Its strength λ.
+    l1_ratio : float
+        The share of λ that an elastic net gives to L1.
+
+    Returns
+    -------
+    penalty or None
+        None if there is no penalty.
+
+    Raises
+    ------
+    ValueError
+        If the kind is unknown, a number is out of range, or L1 has strength 0.
+
+    Examples
+    --------
+    >>> read_penalty("elasticnet", 0.1, 0.5)
+    ElasticNet(l1=0.05, l2=0.05)
+    """
+    if penalty not in PENALTIES:
+        raise ValueError(f"penalty={penalty!r} is not known (known: {', '.join(map(repr, PENALTIES))})")
+    _check_number("alpha", alpha, math.inf)
+    _check_number("l1_ratio", l1_ratio, 1)
+    if penalty is None:
+        return None
+    if penalty == "l2" and not alpha:
+        return None
+    if not alpha:
+        raise ValueError(f"penalty={penalty!r} has no effect with alpha=0: give alpha a positive value, such as 0.01")
+    return named(penalty, alpha, l1_ratio)
+
+
+def read_loss(
+    loss: str | Function | None, model: str | Function, defaults: dict[str, str], for_classes: bool
+) -> Function:
+    """Return the loss that an estimator fits with.
+
+    Parameters
+    ----------
+    loss : str, loss or None
+        The estimator's parameter.
+    model : str or callable
+        The estimator's model.
+    defaults : dict
+        The default loss of each named model; a function has the default of "linear".
+    for_classes : bool
+        Whether targets are classes.
+
+    Returns
+    -------
+    callable
+        The loss, a function of (z, y).
+
+    Raises
+    ------
+    ValueError
+        If the loss is for classes and the targets are numbers, or the other way round.
+
+    Examples
+    --------
+    >>> read_loss(None, "linear", {"linear": "squared"}, for_classes=False)
+    losses.squared
+    """
+    cost = losses.named(defaults[model if isinstance(model, str) else "linear"] if loss is None else loss)
+    if isinstance(cost, losses.Loss) and cost.classes is not for_classes:
+        targets, other = ("numbers", "DescentRegressor") if for_classes else ("classes", "DescentClassifier")
+        suitable = ", ".join(repr(name) for name, known in losses.NAMED.items() if known.classes is for_classes)
+        raise ValueError(f"loss={loss!r} is for {targets}: use {other}, or one of the losses {suitable}")
+    return cost
+
+
+def check_model(model: str | Function, defaults: dict[str, str], kernel: str = "linear") -> None:
+    """Check that a model is a known name or a function, and that only a support vector machine has a kernel.
+
+    Parameters
+    ----------
+    model : str or callable
+        The estimator's model.
+    defaults : dict
+        The known names, each with its default loss.
+    kernel : str
+        The estimator's kernel.
+
+    Raises
+    ------
+    ValueError
+        If the name or the kernel is unknown, or another model has a kernel.
+    TypeError
+        If the model is neither a name nor a function.
+
+    Examples
+    --------
+    >>> check_model("linear", {"linear": "squared"})
+    """
+    names = ", ".join(map(repr, defaults))
+    if isinstance(model, str):
+        if model not in defaults:
+            raise ValueError(f"model={model!r} is not known (known: {names}, or a function of (X, *parameters))")
+    elif isinstance(model, type) or not callable(model):
+        raise TypeError(f"model={model!r}: give one of {names}, or a function of (X, *parameters)")
+    if kernel not in KERNELS:
+        raise ValueError(f"kernel={kernel!r} is not known (known: {', '.join(map(repr, KERNELS))})")
+    if kernel != "linear" and model != "svm":
+        raise ValueError(f"kernel={kernel!r} is for model='svm', but the model is {model!r}")
+
+
+def linear_model(loss: Function) -> models.Linear:
+    """Return the linear model whose predictions belong to a loss.
+
+    Parameters
+    ----------
+    loss : callable
+        The loss.
+
+    Returns
+    -------
+    Linear
+        Such as ``Logistic()`` for the log loss.
+
+    Examples
+    --------
+    >>> linear_model(losses.poisson)
+    Poisson()
+    """
+    return next((kind() for kind in WITH_RESPONSE if kind.loss == loss), models.Linear())
+
+
+def kernel_machine(
+    kernel: str, gamma: float | None, components: int, seed: int, for_classes: bool, penalized: bool
+) -> models.SVM:
+    """Return the support vector machine with a kernel that an estimator's parameters describe.
+
+    Parameters
+    ----------
+    kernel : str
+        The kernel.
+    gamma : float or None
+        γ, in units of standardised columns.
+    components : int
+        The number of features that approximate the kernel.
+    seed : int
+        The seed that draws the features.
+    for_classes : bool
+        Whether targets are classes.
+    penalized : bool
+        Whether there is a penalty.
+
+    Returns
+    -------
+    SVM
+        The model, an `SVR` if targets are numbers.
+
+    Raises
+    ------
+    ValueError
+        If there is no penalty, or a parameter is out of range.
+
+    Examples
+    --------
+    >>> kernel_machine("rbf", None, 50, 0, for_classes=True, penalized=True).components
+    50
+    """
+    if not penalized:
+        raise ValueError(f"kernel={kernel!r} overfits without a penalty: give alpha= a positive value, such as 0.001")
+    return (models.SVM if for_classes else models.SVR)(kernel, gamma=gamma, components=components, seed=seed)
+
+
+def check_limits(max_epochs: int | None, tol: float | None) -> None:
+    """Check the number of epochs and the tolerance of a fit.
+
+    Parameters
+    ----------
+    max_epochs : int or None
+        The most passes through the rows.
+    tol : float or None
+        The tolerance.
+
+    Raises
+    ------
+    ValueError
+        If `max_epochs` is not a positive whole number, or `tol` not a positive number.
+
+    Examples
+    --------
+    >>> check_limits(10, None)
+    """
+    whole = isinstance(max_epochs, numbers.Integral) and not isinstance(max_epochs, bool)
+    if max_epochs is not None and not (whole and max_epochs > 0):
+        raise ValueError(f"max_epochs={max_epochs!r}: give a whole number, 1 or more, or None")
+    if tol is not None:
+        _check_number("tol", tol, math.inf)
+        if tol == 0:
+            raise ValueError(
+                "tol=0 can't be reached, because of rounding: give a number above 0, such as 1e-12, or None to go "
+                "on until rounding hides what is left"
+            )
+
+
+def check_fraction(name: str, value: float) -> None:
+    """Check that a fraction of the rows is above 0 and below 1.
+
+    Parameters
+    ----------
+    name : str
+        The parameter's name.
+    value : float
+        The fraction.
+
+    Raises
+    ------
+    ValueError
+        If it is out of range or not a number.
+
+    Examples
+    --------
+    >>> check_fraction("validation_fraction", 0.1)
+    """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not 0 < float(value) < 1:
+        raise ValueError(f"{name}={value!r}: give the fraction of the rows to hold out, above 0 and below 1")
+
+
+def _check_number(name: str, value: float, most: float) -> None:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= float(value) <= most or math.isinf(value):
+        span = "that is 0 or more" if math.isinf(most) else f"from 0 to {most:g}"
+        raise ValueError(f"{name}={value!r}: give a number {span}")

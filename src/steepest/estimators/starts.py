@@ -1,0 +1,118 @@
+"""Where the fit of each output starts: at the first call, and after a fit before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from steepest.fitting.result import Fit
+from steepest.types import Function, Rows, Tree
+
+# What start= takes: parameters by name or in order, or a function of X that returns them.
+Start = Mapping[str, ArrayLike] | Sequence[ArrayLike] | Function | None
+
+
+def first_starts(start: Start, model: str | Function, X: Rows, outputs: int) -> list[Tree]:
+    """Return the start of each output in a first fit.
+
+    Parameters
+    ----------
+    start : mapping, sequence, callable or None
+        The estimator's parameter.
+    model : str or callable
+        The estimator's model.
+    X : array or sparse array of shape (rows, columns)
+        The rows.
+    outputs : int
+        The number of outputs.
+
+    Returns
+    -------
+    list
+        The same start for each output; None for the model's own.
+
+    Raises
+    ------
+    ValueError
+        If a model of the library is given a start.
+    """
+    if isinstance(model, str) and start is not None:
+        raise ValueError(
+            f"start= is for a model of your own, but the model is {model!r}, which starts from 0: leave it out, "
+            "or give warm_start=True to start from the last fit"
+        )
+    return [start(X) if callable(start) else start] * outputs
+
+
+def mean_start(target: np.ndarray, weight: np.ndarray, for_classes: bool, columns: int) -> tuple[np.ndarray, float]:
+    """Return coefficients of 0 and, for numbers, their mean as intercept, which has the longest way to go.
+
+    Parameters
+    ----------
+    target : array of shape (rows,)
+        Targets.
+    weight : array of shape (rows,)
+        Their weights.
+    for_classes : bool
+        Whether targets are classes.
+    columns : int
+        The number of columns.
+
+    Returns
+    -------
+    array of shape (columns,), float
+        Coefficients and intercept.
+
+    Examples
+    --------
+    >>> mean_start(np.array([1.0, 3.0]), np.ones(2), False, columns=2)
+    (array([0., 0.]), 2.0)
+    """
+    return np.zeros(columns), 0.0 if for_classes else float(np.average(target, weights=weight))
+
+
+def next_starts(
+    runs: Sequence[Fit], coefficients: tuple[np.ndarray, np.ndarray] | None, columns: int, outputs: int, joint: bool
+) -> list[Tree]:
+    """Return the start of each output where its last fit ended.
+
+    Parameters
+    ----------
+    runs : sequence of Fit
+        The last fits.
+    coefficients : (array, array) or None
+        The coefficients and intercepts of a linear model, a row for each output or class.
+    columns : int
+        The number of columns of the rows now.
+    outputs : int
+        The number of fits now.
+    joint : bool
+        Whether one fit has a score for each class.
+
+    Returns
+    -------
+    list
+        The start of each output.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of columns or of fits have changed.
+    """
+    starts: list[Tree] = [run.params for run in runs]
+    if coefficients is not None:
+        coef, intercept = coefficients
+        if coef.shape[1] != columns:
+            raise ValueError(
+                f"warm_start=True: X has {columns} columns, but the last fit had {coef.shape[1]}: "
+                "give the same columns, or set warm_start=False"
+            )
+        starts = [{"coef": coef, "intercept": intercept}] if joint else list(zip(coef, intercept, strict=True))
+    if len(starts) != outputs:
+        raise ValueError(
+            f"y needs {outputs} fits, but the last call made {len(starts)}: "
+            "give as many outputs or classes as before, or begin with a new estimator"
+        )
+    return starts

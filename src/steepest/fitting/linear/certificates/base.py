@@ -1,0 +1,100 @@
+"""What the certificates of linear models have in common: the parts of a bound, and how a solver asks for one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from steepest.descent.loop.bound import Bound
+from steepest.fitting.linear.certificates.recession import Recession
+from steepest.fitting.linear.glm import Glm
+from steepest.types import Array
+
+# The most coefficients for which a certificate forms a Hessian.
+WIDEST = 2_000
+
+
+class BoundParts(NamedTuple):
+    """Sums over the rows that a bound needs, at a point θ and along a step d from it.
+
+    Attributes
+    ----------
+    gap : array
+        The bound on f - f*, before rounding is added.
+    value : array
+        The objective at θ.
+    slope_sum, curvature_sum : array
+        Σ |p ℓ′| and Σ |p ℓ″|.
+    term_sum : array
+        Σ p times the size of the terms that ℓ′ is computed from: see `Loss.terms`.
+    intercept_slope : array
+        The largest derivative by an intercept.
+    endless : array
+        Whether the loss looks as if it falls without end along d.
+    largest_move : array
+        How far d moves an output at most. Below 1 it proves that the loss does not fall without end.
+    step_norm : array
+        ‖d‖.
+    condition : array
+        The condition number of the Hessian; infinite if d is not Newton's step.
+    """
+
+    gap: Array
+    value: Array
+    slope_sum: Array
+    curvature_sum: Array
+    term_sum: Array
+    intercept_slope: Array
+    endless: Array
+    largest_move: Array
+    step_norm: Array
+    condition: Array
+
+
+class Measurement(NamedTuple):
+    """The parts of a bound at a point, computed by the solver on its way or by two readings of X.
+
+    Attributes
+    ----------
+    x : array of shape (n,)
+        The point.
+    parts : BoundParts
+        The sums over the rows.
+    sensitivity : array
+        How an error of the gradient enters the bound: M with Mᵀ H M = I for a smooth penalty; for an L1 penalty the
+        distance that each coefficient may still move.
+    cost : int
+        How many evaluations it took.
+    """
+
+    x: np.ndarray
+    parts: BoundParts
+    sensitivity: Array
+    cost: int
+
+
+class LinearCertifier(Protocol):
+    """The certificate of a linear model: a proven bound on how far a point is above the minimum.
+
+    Attributes
+    ----------
+    glm : Glm
+        The model on its rows.
+    recession : Recession
+        Whether the loss falls without end on these rows.
+    """
+
+    glm: Glm
+    recession: Recession
+
+    def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:
+        """Return the parts of a bound at θ; None if a Hessian would be too large, or if there is no minimum."""
+        ...
+
+    def __call__(self, theta: np.ndarray, known: Measurement | None = None, near: float = 0.0) -> Bound | None:
+        """Return the bound at θ, infinite if there is none yet; None if there can be none.
+
+        `known` are its parts, if they were computed before. A gap up to `near` counts as rounding.
+        """
+        ...

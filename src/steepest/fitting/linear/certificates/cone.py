@@ -1,0 +1,172 @@
+"""The directions along which no row's loss grows: a cone, which linear inequalities of the rows describe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from steepest.data.sparse.csr import is_sparse
+from steepest.derivatives.differences import EPS
+from steepest.fitting.linear.coordinates import coordinates, edges
+from steepest.models.losses.base import Loss
+from steepest.types import Array, Rows
+
+# The rounding error of a sum of n terms, in units of eps times the sum of their sizes. Chosen, not measured: larger
+# proves fewer directions, smaller would prove false ones.
+ROUNDINGS = 64
+# Numbers in a block of rows: 32 MB.
+BLOCK_NUMBERS = 2**22
+# The loss of a row falls if its margin exceeds this share of the largest entry of the direction. Chosen, not measured:
+# well above the 1e-10 to which a linear program is solved, so that its errors do not count as a fall.
+FALLS = 1e-7
+
+
+def growth_signs(loss: Loss, y: np.ndarray) -> np.ndarray:
+    """Return the sign that each output may grow with while its loss does not: 1 up, -1 down, 0 neither."""
+    with np.errstate(all="ignore"):
+        up, down = (np.asarray(loss.asymptote(np.full(len(y), sign), y)) <= 0 for sign in (1.0, -1.0))
+    return up.astype(int) - down
+
+
+@dataclass
+class Cone:
+    """The directions v along which no row's loss grows, as linear inequalities in scaled columns.
+
+    A direction is a matrix V with a row for each column of X, one for the intercept, and a column for each output.
+    Row i has the inequalities cₖ · (aᵢ V) ≥ 0, with a vector cₖ for each k. A row whose output may not move has c = 1
+    and c = -1.
+
+    Attributes
+    ----------
+    X : array of shape (rows, columns)
+        The rows of positive weight.
+    mean, scale : array of shape (columns,)
+        The columns have `mean` subtracted and are then divided by `scale`.
+    kind : array of int of shape (rows,)
+        The kind of each row's target: rows of a kind have the same vectors c.
+    normals : array of shape (kinds, m, outputs)
+        The vectors c of each kind.
+    exists : array of bool of shape (kinds, m)
+        Which of those vectors are in use.
+    contrasts : array or None
+        The matrix that maps outputs to the scores of several classes.
+    """
+
+    X: Rows
+    mean: np.ndarray
+    scale: np.ndarray
+    kind: np.ndarray
+    normals: np.ndarray
+    exists: np.ndarray
+    contrasts: np.ndarray | None
+
+    @classmethod
+    def of(cls, X: Rows, y: np.ndarray, weight: np.ndarray, loss: Loss) -> Cone:
+        """Return the cone of a loss on the rows of positive weight."""
+        counts = weight > 0
+        X = X if counts.all() else X[counts]
+        y = y[counts]
+        chosen = coordinates(X, None, "scale")
+        # Sparse columns are not centred, which would make them dense; 0 lies in their range.
+        mean = np.zeros_like(chosen.mean) if is_sparse(X) else chosen.mean
+        scale = chosen.scale
+        if is_sparse(X):
+            largest = np.abs(edges(X)).max(axis=0)
+            scale = 2.0 ** np.round(np.log2(np.where(largest > 0, largest, 1.0)))
+        if (Q := loss.contrasts) is not None:
+            return cls(X, mean, scale, y.astype(int), Q[:, None] - Q[None], ~np.eye(len(Q), dtype=bool), Q)
+        # The kinds: an output that may grow down, neither way, up.
+        exists = np.array([[False, True], [True, True], [True, False]])
+        normals = np.tile(np.array([[[1.0], [-1.0]]]), (3, 1, 1))
+        return cls(X, mean, scale, growth_signs(loss, y) + 1, normals, exists, None)
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a row has."""
+        return int(self.normals.shape[2])
+
+    @property
+    def entries(self) -> int:
+        """How many numbers the rows store."""
+        return int(self.X.nnz if is_sparse(self.X) else self.X.size)
+
+    @cached_property
+    def present(self) -> np.ndarray:
+        """Which inequalities each row has: an array of bool of shape (rows, m)."""
+        return np.asarray(self.exists[self.kind])
+
+    @cached_property
+    def fixed(self) -> np.ndarray:
+        """Whether the output of each row may not move: its two inequalities are one equation."""
+        return np.asarray(self.present.all(axis=1)) & (self.contrasts is None)
+
+    @property
+    def size(self) -> int:
+        """How many numbers a direction has."""
+        return (self.X.shape[1] + 1) * self.outputs
+
+    def from_user(self, point: np.ndarray) -> np.ndarray:
+        """Return coefficients and intercepts in the user's units as a direction."""
+        if self.contrasts is None:
+            return np.append(point[:-1] * self.scale, point[-1] + point[:-1] @ self.mean)[:, None]
+        classes = len(self.contrasts)
+        coef, intercept = point[:-classes].reshape(classes, -1), point[-classes:]
+        return np.vstack([(coef * self.scale).T, intercept + coef @ self.mean]) @ self.contrasts
+
+    def columns(self, V: np.ndarray) -> list[int]:
+        """Return the columns in which a direction is not 0, the largest entries first."""
+        size = np.linalg.norm(V[:-1], axis=1)
+        order = np.argsort(-size, kind="stable")
+        return [int(j) for j in order if size[j] > 1e-3 * size.max(initial=0.0)]
+
+    def rows(self, which: slice | np.ndarray) -> Rows:
+        """Return some rows in scaled columns, with a 1 for the intercept."""
+        part = self.X[which]
+        if is_sparse(part):
+            from scipy.sparse import csr_array, diags_array, hstack
+
+            return csr_array(hstack([part.astype(float) @ diags_array(1 / self.scale), np.ones((part.shape[0], 1))]))
+        return np.c_[(part.astype(float) - self.mean) / self.scale, np.ones(len(part))]
+
+    def blocks(self) -> Iterator[tuple[slice, Rows]]:
+        """Yield the places and the scaled columns of all rows, a block at a time."""
+        rows, columns = self.X.shape
+        step = max(BLOCK_NUMBERS // (columns + 1), 1) if not is_sparse(self.X) else rows
+        for first in range(0, rows, step):
+            place = slice(first, min(first + step, rows))
+            yield place, self.rows(place)
+
+    def margins(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the left side of each inequality, infinite if the row does not have it, and each row's rounding."""
+        found, rounding = np.full(self.present.shape, np.inf), np.empty(len(self.present))
+        for place, A in self.blocks():
+            each = np.einsum("no,nmo->nm", A @ V, self.normals[self.kind[place]])
+            found[place] = np.where(self.present[place], each, np.inf)
+            rounding[place] = ROUNDINGS * EPS * 2 * (abs(A) @ np.abs(V)).sum(axis=1)
+        return found, rounding
+
+    def proves(self, V: np.ndarray) -> bool:
+        """Tell whether, along a direction, no row's loss grows beyond rounding and some row's loss falls."""
+        if not np.all(np.isfinite(V)) or not V.any():
+            return False
+        margins, rounding = self.margins(V)
+        # A row that may not move has two margins of opposite signs.
+        falls = np.where(np.isfinite(margins), margins, 0.0).max(axis=1)
+        return bool(np.all(margins >= -rounding[:, None]) and np.any(falls > FALLS * np.abs(V).max() + 1e3 * rounding))
+
+    def matrix(self, places: np.ndarray) -> Array:
+        """Return inequalities as the rows of a matrix, by their places in `present`, which counts as flat."""
+        row, k = np.unravel_index(places, self.present.shape)
+        A, normals = self.rows(row), self.normals[self.kind[row], k]
+        if is_sparse(A):
+            from scipy.sparse import csr_array
+
+            A = csr_array(A)
+            each = np.repeat(normals, np.diff(A.indptr), axis=0)
+            data = (A.data[:, None] * each).ravel()
+            columns = (A.indices[:, None] * self.outputs + np.arange(self.outputs)).ravel()
+            return csr_array((data, columns, A.indptr * self.outputs), shape=(A.shape[0], self.size))
+        return (A[:, :, None] * normals[:, None, :]).reshape(len(A), -1)

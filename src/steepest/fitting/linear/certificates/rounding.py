@@ -1,0 +1,99 @@
+"""How far rounding may move the parts of a certificate: what has to be added to a bound that exact numbers would prove.
+
+docs/certificates.md lists the terms.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.data.sparse.segments import SparseRows
+from steepest.derivatives.differences import EPS
+from steepest.descent.loop.bound import Bound
+from steepest.fitting.linear.certificates.base import BoundParts
+from steepest.fitting.linear.coordinates import Coordinates, edges
+from steepest.fitting.linear.glm import Glm
+from steepest.models.losses import squared
+
+# The rounding error of a sum of n terms, in units of eps times the sum of their sizes. It grows as √n where errors are
+# random. `tests/convex.py` holds it against extended precision on random problems.
+ROUNDINGS = 16
+# The most that rounding may move an output for ℓ′ and ℓ″ to bound the change of the loss. Chosen, not measured: further
+# away the curvature may be another one.
+FINE = 0.5
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """Bounds on the rounding error of each part of the gradient, of the value, and of the outputs."""
+
+    gradient: np.ndarray
+    value: float
+    outputs: float
+
+    @classmethod
+    def at(cls, parts: BoundParts, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Rounding | None:
+        """Return the bounds at θ; None if outputs may move so far that the loss can't be bounded."""
+        columns = by_output(theta, glm)
+        reach = np.append(column_reach(glm, coordinates), 1.0)
+        # A bound on the terms that an output is a sum of.
+        terms = float((reach @ np.abs(columns)).max())
+        uneven, shift = (ROUNDINGS * max(blur) for blur in zip(*map(coordinates.blur, columns.T), strict=True))
+        if uneven + shift > FINE and glm.loss is not squared:
+            return None
+        # A tangent of any slope is valid, however z was rounded, so that at a kink only the step rounds the slopes.
+        spread = min(terms, float(np.linalg.norm(reach)) * parts.step_norm) if glm.loss.kinked else terms
+        each = parts.slope_sum + parts.curvature_sum * spread + parts.term_sum
+        precision = float(np.finfo(np.dtype(glm.X.dtype)).eps)
+        summed = (ROUNDINGS * EPS + precision) * terms
+        outputs = summed + uneven + shift
+        value = ROUNDINGS * EPS * abs(parts.value) + parts.slope_sum * (summed + uneven)
+        value += parts.intercept_slope * shift + parts.curvature_sum * outputs**2
+        return cls(ROUNDINGS * EPS * each * np.repeat(reach, columns.shape[1]), value, outputs)
+
+
+def hessian_rounding(parts: BoundParts, coordinates: Coordinates, measured: bool) -> float:
+    """Return the relative error of H⁻¹ by rounding.
+
+    If the Hessian was not measured on the rows, but is known from whitening, the condition of the columns bounds the
+    error of the whitening. Singular values give that condition itself; the eigenvalues of a Gram matrix its square.
+    """
+    whitening = coordinates.condition if coordinates.condition > 1e5 else coordinates.condition**2
+    return ROUNDINGS * EPS * (parts.condition if measured else whitening)
+
+
+def bound_at_lowest(parts: BoundParts, rounding: Rounding, glm: Glm) -> Bound | None:
+    """Return the bound if the value is the least possible one, to rounding, as if all targets are met; else None."""
+    value = float(parts.value) - float(glm.lowest)
+    # Rows without a loss have neither slope nor curvature here, but may have both once their outputs are rounded.
+    hidden = rounding.outputs if glm.loss.kinked else glm.loss.steepest * rounding.outputs**2
+    slack = rounding.value + hidden
+    if not (glm.loss.vanishes and value <= slack < math.inf):
+        return None
+    return Bound(max(value, 0.0) + slack, 4 * slack, 1)
+
+
+def step_rounding(rounding: Rounding | None, metric: np.ndarray, coordinates: Coordinates, glm: Glm) -> float:
+    """Return how far rounding of the gradient may move an output in Newton's step; infinite if that is unknown."""
+    if rounding is None or not np.all(np.isfinite(metric)):
+        return math.inf
+    step = np.abs(metric) @ (np.abs(metric).T @ rounding.gradient)
+    return math.sqrt(2) * float((np.append(column_reach(glm, coordinates), 1.0) @ by_output(step, glm)).max())
+
+
+def by_output(theta: np.ndarray, glm: Glm) -> np.ndarray:
+    """Return θ as a matrix with a column for each output."""
+    return theta.reshape(-1, max(glm.loss.outputs, 1))
+
+
+def column_reach(glm: Glm, coordinates: Coordinates) -> np.ndarray:
+    """Return a bound on the entries of each column, in the coordinates of the descent."""
+    if coordinates.basis is None:
+        return np.zeros(len(coordinates.scale)) if coordinates.reach is None else coordinates.reach
+    if isinstance(glm.X, SparseRows):
+        return coordinates.reach @ np.abs(coordinates.basis)
+    low, high = edges(np.asarray(glm.X))
+    return np.maximum(high, -low)

@@ -1,0 +1,128 @@
+"""A stream as the driver sees it: each block of rows is read once, learnt from, and let go."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import numpy as np
+
+from steepest.derivatives.bounds import Box
+from steepest.derivatives.objective import Objective
+from steepest.descent.ending import Ending
+from steepest.descent.loop.bound import Bound
+from steepest.descent.loop.solver import Status
+from steepest.descent.loop.state import COLUMNS, RUNNING
+from steepest.fitting.stream.blocks import Block, Blocks
+from steepest.fitting.stream.learner import StreamLearner
+from steepest.rules.pair import Rules
+from steepest.trace import Outcome
+from steepest.types import Json
+
+
+class StreamSolver:
+    """A solver whose steps are the blocks of a stream.
+
+    Its value is the mean loss of the last block before it was learnt from, with the penalty: on rows that the model has
+    not seen, that is an honest one.
+
+    Attributes
+    ----------
+    block : Block
+        The block that was read last.
+    rows : int
+        How many rows were learnt from.
+    """
+
+    noise = 0.0
+    gaps = 0
+    rises = False
+
+    def __init__(
+        self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
+        box: Box | None = None, *, learner: StreamLearner, first: Block, blocks: Blocks,
+    ) -> None:  # fmt: skip
+        self.objective, self.sign, self.tolerance, self.start, self.box = objective, sign, tolerance, start, box
+        self.learner, self.blocks, self.block = learner, blocks, first
+        self.pending: Block | None = first
+        self.ending: Ending | None = None
+        self.rows = self.count = 0
+        self.value = self.first_value = learner.value(first, learner.average)
+        self.code = RUNNING
+
+    @property
+    def status(self) -> Status:
+        """The progress so far: the answer is the average of all points."""
+        learner = self.learner
+        return Status(
+            x=learner.average, gradient=learner.slope, value=self.value, iteration=learner.updates,
+            evaluations=self.count, first_value=self.first_value, best_x=learner.average, best_value=self.value,
+            estimate=math.inf, code=self.code,
+        )  # fmt: skip
+
+    def read(self) -> Block | None:
+        """Return the next block; None if there is none, or if it can't be read, which ends the descent."""
+        if self.pending is not None:
+            block, self.pending = self.pending, None
+            return block
+        try:
+            return next(self.blocks)
+        except StopIteration:
+            self.ending = Ending(Outcome.COMPLETED, "")
+        except Exception as error:  # noqa: BLE001 - a stream may raise anything, and what was learnt is kept
+            cause = f"block {self.blocks.number} raised {type(error).__name__}: {error}; "
+            self.ending = Ending(Outcome.RAISED, cause)
+        return None
+
+    def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
+        """Learn from the next block, and return its row of the trace."""
+        block = self.read()
+        if block is None:
+            return self.unfinished()
+        self.block = block
+        # On a copy: Ctrl-C amid a block leaves what was learnt before it.
+        learner = copy.copy(self.learner)
+        learner.columns, learner.target = copy.copy(learner.columns), copy.copy(learner.target)
+        value = learner.value(block, learner.average)
+        learner.learn(block)
+        if not np.all(np.isfinite(learner.average)):
+            self.ending = Ending(Outcome.NON_FINITE, "")
+            return self.unfinished()
+        self.learner, self.value = learner, value
+        self.count, self.rows = self.count + 1, self.rows + len(block.y)
+        return self.row(learner.t)[None]
+
+    def unfinished(self) -> np.ndarray:
+        """Return no rows: a block that was not learnt from as a whole has none."""
+        return np.empty((0, len(COLUMNS) + self.start.size))
+
+    def row(self, t: float = 0.0) -> np.ndarray:
+        """Return the answer so far as a row of the trace; t is the last step size."""
+        learner = self.learner
+        norm = float(np.linalg.norm(learner.slope))
+        return np.concatenate([[learner.updates, self.count, self.value, norm, t], learner.average])
+
+    def mark(self, code: int) -> None:
+        """Set the code of the status."""
+        self.code = code
+
+    def begin_at(
+        self, x: np.ndarray, scale: np.ndarray | None = None, known: tuple[float, np.ndarray] | None = None
+    ) -> None:
+        """Learn on from another point."""
+        self.learner.point = self.learner.average = x
+
+    def bound(self, x: np.ndarray) -> Bound | None:
+        """Return None: rows that were let go prove nothing."""
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return nothing: a stream can't be read again."""
+        return []
+
+    def counters(self) -> dict[str, Json]:
+        """Return nothing: a stream can't be read again."""
+        return {}
+
+    def restore(self, arrays: list[np.ndarray], counters: dict[str, Json]) -> None:
+        """Refuse: a stream can't be read again."""
+        raise RuntimeError("a stream is read once, and can't be continued: give more blocks to a new fit")

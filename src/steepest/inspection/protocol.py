@@ -1,0 +1,131 @@
+"""The parts of runs, fits, races and basin maps that displays read.
+
+Those classes are defined in packages that import this one, so displays cannot import them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from steepest.trace import Trace
+from steepest.types import Array, Rows, Tree
+
+
+class RunLike(Protocol):
+    """A finished descent."""
+
+    @property
+    def trace(self) -> Trace:
+        """One row for each iteration."""
+
+    @property
+    def maximized(self) -> bool:
+        """Whether the best value is the largest."""
+
+    @property
+    def outcome(self) -> str:
+        """How the run ended."""
+
+    @property
+    def title(self) -> str:
+        """The text above a picture."""
+
+    def evaluate(self, x: np.ndarray) -> float:
+        """Return the value of the function at a point."""
+
+    def gradient_at(self, x: np.ndarray) -> np.ndarray:
+        """Return the gradient of the function at a point."""
+
+
+class Model(Protocol):
+    """A model that was fitted to rows."""
+
+    def shaped(self, X: np.ndarray, params: Mapping[str, Tree] | None = None) -> np.ndarray:
+        """Return rows in the shape in which the model takes them."""
+
+    def __call__(self, X: np.ndarray, *params: Tree) -> Array:
+        """Return the output of the model for each row."""
+
+    def response(self, z: Array) -> Array:
+        """Return predictions from outputs."""
+
+
+@runtime_checkable
+class FitLike(RunLike, Protocol):
+    """A run whose point is the parameters of a model."""
+
+    @property
+    def model(self) -> Model:
+        """The model."""
+
+    @property
+    def params(self) -> Mapping[str, Tree]:
+        """The fitted parameters by name."""
+
+    @property
+    def columns(self) -> Sequence[str] | None:
+        """The names of the columns of X, if it had any."""
+
+    @property
+    def data(self) -> tuple[Rows, Array] | None:
+        """X and y; None if the fit was loaded or read a stream."""
+
+
+@runtime_checkable
+class TableFitLike(FitLike, Protocol):
+    """A fit to a table, which knows the name of the column that it predicts."""
+
+    @property
+    def target(self) -> str:
+        """The name of the predicted column."""
+
+
+class RaceLike(Protocol):
+    """Runs of one function by different rules."""
+
+    @property
+    def runs(self) -> Mapping[str, RunLike]:
+        """The runs by the names of their rules, in order."""
+
+    @property
+    def title(self) -> str:
+        """The text above a picture."""
+
+
+class BasinsLike(Protocol):
+    """Which minimum descent reaches from each start on a grid."""
+
+    @property
+    def grid_x(self) -> np.ndarray:
+        """The first coordinates of the starts."""
+
+    @property
+    def grid_y(self) -> np.ndarray:
+        """The second coordinates of the starts."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The row of the minimum that each start reaches, -1 for none."""
+
+    @property
+    def minima(self) -> np.ndarray:
+        """The minima."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """The values of the minima."""
+
+    @property
+    def counts(self) -> np.ndarray:
+        """The number of starts from which each minimum is reached."""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names of the variables."""
+
+    @property
+    def title(self) -> str:
+        """The text above a picture."""

@@ -1,0 +1,188 @@
+"""A base for objects that hold a fit: its attributes, under the same names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from steepest.fitting.result import Fit, described_fit
+from steepest.models import Linear
+from steepest.tabular.method import uses_features
+from steepest.trace import Certificate, Event, Outcome, Trace
+from steepest.types import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from steepest.inspection import ContourDisplay, CurveDisplay, DescentDisplay, LineDisplay
+
+
+@dataclass(eq=False)
+class HoldsFit:
+    """An object that holds a fit and shows what it knows under the same names.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit of the model to numbers; `Fit` documents the attributes.
+    """
+
+    fit: Fit
+
+    @property
+    def model(self) -> Linear:
+        """The model that was fitted."""
+        return self.fit.model
+
+    @property
+    def params(self) -> dict[str, np.ndarray]:
+        """The parameters by name, in the units of the columns."""
+        return self.fit.params
+
+    @property
+    def x(self) -> dict[str, np.ndarray]:
+        """The parameters, by the name that they have in every run."""
+        return self.fit.x
+
+    @property
+    def fun(self) -> float:
+        """The loss, with the penalty."""
+        return self.fit.fun
+
+    @property
+    def jac(self) -> dict[str, np.ndarray]:
+        """The gradient by each parameter."""
+        return self.fit.jac
+
+    @property
+    def columns(self) -> list[str] | None:
+        """The names of the columns of the matrix that was fitted."""
+        return self.fit.columns
+
+    @property
+    def data(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The training rows as numbers, (X, y); None if the fit was loaded from disk."""
+        return self.fit.data
+
+    @property
+    def solver(self) -> str:
+        """The solver that was used, and which problems it solves."""
+        return self.fit.solver
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the fit ended."""
+        return self.fit.outcome
+
+    @property
+    def success(self) -> bool:
+        """Whether the fit did what was asked: it converged, or completed the epochs given."""
+        return self.fit.success
+
+    @property
+    def status(self) -> int:
+        """The outcome as a stable integer; 0 means converged."""
+        return self.fit.status
+
+    @property
+    def message(self) -> str:
+        """The outcome, its evidence and what to try next, in one sentence."""
+        return self.fit.message
+
+    @property
+    def certificate(self) -> Certificate:
+        """How far above the minimum the loss may be."""
+        return self.fit.certificate
+
+    @property
+    def trace(self) -> Trace:
+        """One row per epoch."""
+        return self.fit.trace
+
+    @property
+    def events(self) -> list[Event]:
+        """What happened between the rows of the trace."""
+        return self.fit.events
+
+    @property
+    def nit(self) -> int:
+        """The number of iterations."""
+        return self.fit.nit
+
+    @property
+    def nfev(self) -> int:
+        """The number of evaluations of the loss."""
+        return self.fit.nfev
+
+    @property
+    def njev(self) -> int:
+        """The number of evaluations of the gradient."""
+        return self.fit.njev
+
+    @property
+    def kind(self) -> str:
+        """How the gradient was computed."""
+        return self.fit.kind
+
+    @property
+    def why(self) -> str:
+        """Why it was computed in this way."""
+        return self.fit.why
+
+    @property
+    def maximized(self) -> bool:
+        """Always False: a loss is minimised."""
+        return self.fit.maximized
+
+    @property
+    def runs(self) -> tuple[()]:
+        """Always empty: a fit has one start."""
+        return ()
+
+    @property
+    def title(self) -> str:
+        """The title of pictures of the fit."""
+        return self.fit.title
+
+    @title.setter
+    def title(self, title: str) -> None:
+        self.fit.title = title
+
+    def evaluate(self, x: Array) -> float:
+        """Return the loss at parameters, as `Fit.evaluate` does."""
+        return self.fit.evaluate(x)
+
+    def gradient_at(self, x: Array) -> np.ndarray:
+        """Return the gradient at parameters, as `Fit.gradient_at` does."""
+        return self.fit.gradient_at(x)
+
+    def curvature(self, x: Array, v: Array) -> np.ndarray:
+        """Return the Hessian at parameters times a vector, as `Fit.curvature` does."""
+        return self.fit.curvature(x, v)
+
+    def plot(self, ax: Axes | None = None) -> ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay:
+        """Draw the data and the fitted line if there is one column of numbers, else the descent of the loss.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        LineDisplay or DescentDisplay
+            The display, with its figure, axes and numbers as attributes.
+        """
+        from steepest.inspection import plot_run
+
+        return plot_run(self, ax=ax)
+
+    def __str__(self) -> str:
+        if not uses_features(self.model):
+            return str(self.fit)
+        # Coefficients of features tell a reader nothing, so show the intercepts alone.
+        intercepts = np.ravel(self.params["intercept"])
+        names = self.trace.names[-len(intercepts) :]
+        return described_fit(self.fit, dict(zip(names, intercepts.tolist(), strict=True)))

@@ -1,0 +1,151 @@
+"""Predict tables with a fit: read a table, encode its columns, apply the model, and write the predictions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from steepest.models.losses import Loss
+from steepest.tabular.encoding import Encoding
+from steepest.tabular.holds_fit import HoldsFit
+from steepest.tabular.method import uses_features
+from steepest.tabular.one_vs_rest import outputs_of
+from steepest.tabular.reading.arrow import Label
+from steepest.tabular.reading.csv_files import write_csv
+from steepest.tabular.reading.files import read_table
+from steepest.tabular.score import HeldOut, predicted_classes, predicts_probabilities
+from steepest.types import Table
+
+
+@dataclass(eq=False)
+class TablePredictor(HoldsFit):
+    """A fit that predicts one column of any table from the others.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit of the model to the table's numbers.
+    encoding : Encoding
+        How columns become numbers.
+    target : str
+        The column to predict.
+    classes : tuple or None
+        The labels of a classification; None for a regression.
+    loss : Loss
+        The loss that was minimised.
+    """
+
+    encoding: Encoding
+    target: str
+    classes: tuple[Label, ...] | None
+    loss: Loss
+
+    @property
+    def coefficients(self) -> dict[str, float] | dict[Label, dict[str, float]]:
+        """Each coefficient by its column or category, in the column's units; first by class if there are several."""
+        if uses_features(self.model):
+            raise AttributeError(
+                "a support vector machine with a Gaussian kernel has no coefficients of columns; those of its features "
+                "are in params"
+            )
+        coef, columns = self.params["coef"], self.encoding.names
+        if coef.ndim == 1:
+            return dict(zip(columns, coef.tolist(), strict=True))
+        by_class = [dict(zip(columns, row, strict=True)) for row in coef.tolist()]
+        return dict(zip(self.classes or (), by_class, strict=True))
+
+    def predict(self, X: Table) -> np.ndarray:
+        """Predict each row of a table.
+
+        Parameters
+        ----------
+        X : path, DataFrame, pyarrow.Table or dict
+            A table with the columns that the fit uses; others are ignored.
+
+        Returns
+        -------
+        array
+            A number or a label per row. If ``missing="drop"``, rows with missing values get NaN or None.
+
+        Raises
+        ------
+        TableError
+            If a column is missing or can't be read as the kind of column that was learned.
+        """
+        return self.labels(self.outputs(X)[0])
+
+    def outputs(self, table: Table) -> tuple[np.ndarray, list[str]]:
+        """Return the outputs of the model for each row of a table, from which `labels` makes predictions.
+
+        Parameters
+        ----------
+        table : path, DataFrame, pyarrow.Table or dict
+            As for `predict`.
+
+        Returns
+        -------
+        outputs : array of shape (rows,) or (rows, classes)
+            For a regression numbers in the target's units. For two classes the probability of the second, or, from
+            a support vector machine, a score that is above 0 for the second. For more classes one column for each.
+        notes : list of str
+            Sentences that say what was read, filled in, and absent from the training rows.
+        """
+        read, notes = read_table(table)
+        encoded = self.encoding.transform(read)
+        found = outputs_of(self.fit, encoded.X)
+        outputs = np.full((read.num_rows, *found.shape[1:]), np.nan)
+        outputs[encoded.kept] = found
+        return outputs, [*notes, *encoded.notes]
+
+    def labels(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the predictions for outputs of the model: the same numbers, or the most likely class.
+
+        Parameters
+        ----------
+        outputs : array
+            The outputs, as `outputs` returns them.
+
+        Returns
+        -------
+        array
+            Numbers or labels.
+        """
+        if self.classes is None:
+            return outputs
+        labels = self._labels_at(predicted_classes(outputs, self.loss))
+        labels[np.isnan(outputs if outputs.ndim == 1 else outputs[:, 0])] = None
+        return labels
+
+    def write(
+        self, file: str | os.PathLike[str] | IO[bytes], outputs: np.ndarray, held_out: HeldOut | None = None
+    ) -> None:
+        """Write predictions as CSV, one line per row: its number from 1, the truth if known, and the prediction.
+
+        Parameters
+        ----------
+        file : path or binary stream
+            The file to write; an existing one is replaced only after everything is written.
+        outputs : array
+            The outputs of the model.
+        held_out : HeldOut, optional
+            The rows that the outputs belong to, with their truth; by default all rows of a table.
+        """
+        rows = np.arange(len(outputs)) if held_out is None else held_out.rows
+        what = "probability" if predicts_probabilities(self.loss) else "score"
+        # For two classes there is one output, that of the second.
+        labels = (self.classes or ())[outputs.ndim == 1 :]
+        details = {
+            f"{what} of {label}": column for label, column in zip(labels, np.atleast_2d(outputs.T), strict=False)
+        }
+        columns = {"row": rows + 1}
+        if held_out is not None:
+            truth = held_out.truth if self.classes is None else self._labels_at(held_out.truth.astype(int))
+            taken = self.target in ("row", "predicted", *details)
+            columns[f"{self.target} (truth)" if taken else self.target] = truth
+        write_csv(file, {**columns, "predicted": self.labels(outputs), **details})
+
+    def _labels_at(self, indices: np.ndarray) -> np.ndarray:
+        return np.array(self.classes, dtype=object)[indices]

@@ -1,0 +1,147 @@
+"""Read a table from a file or from memory into pyarrow, and explain what is wrong with a table that can't be read."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import re
+import sys
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steepest.arguments import closest
+from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
+from steepest.tabular.reading.csv_files import read_csv
+from steepest.types import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".zip", ".parquet")
+
+
+def read_table(source: Table) -> tuple[pa.Table, list[str]]:
+    """Read a file, a DataFrame or a mapping of columns into a pyarrow table.
+
+    Parameters
+    ----------
+    source : str, path, DataFrame, pyarrow.Table or dict
+        A file that ends in .csv, .csv.gz, .tsv, .tsv.gz, .zip (with one CSV in it) or .parquet; a pandas DataFrame,
+        without its index; any other object with Arrow's C stream interface, such as a polars DataFrame; or a dict
+        of columns by name.
+
+    Returns
+    -------
+    table : pyarrow.Table
+        A table with at least one row, whose column names are unique. In a CSV the separator and decimal commas are
+        recognised, and these texts mean a missing value, quoted or not: the empty text, NA, N/A, n/a, #N/A, <NA>,
+        NaN, nan, null, NULL, None.
+    notes : list of str
+        Sentences that say what was read and how.
+
+    Raises
+    ------
+    TableError
+        If the file does not exist, or the file or the table must be corrected first.
+    TypeError
+        If the source is none of the above.
+
+    Examples
+    --------
+    >>> table, notes = read_table({"x": [1, 2], "y": [3.5, None]})
+    >>> table.column_names, table["y"].null_count
+    (['x', 'y'], 1)
+    """
+    if not isinstance(source, str | os.PathLike):
+        return _with_names(_from_memory(source), "the table")[0], []
+    path = Path(source)
+    label, notes = path.name, list[str]()
+    with _explained(path.name):
+        ending = _ending(path)
+        if ending == ".parquet":
+            table = _read_parquet(path)
+        else:
+            table, label, notes = read_csv(path, ending)
+    table, renamed = _with_names(table, label)
+    size = f"{counted(table.num_rows, 'row')} and {counted(table.num_columns, 'column')}"
+    return table, [f"read {size} from {label}", *notes, *renamed]
+
+
+def _ending(path: Path) -> str:
+    """Return which of the known endings a file has, or refuse a path that is no readable file."""
+    if "\n" in str(path):
+        raise TableError("the source is a text of several lines, not a path: write it to a file, or give a DataFrame")
+    if path.is_dir():
+        raise TableError(f"{path} is a folder: give a file in it")
+    if not path.exists():
+        folder = path.parent
+        if not folder.is_dir():
+            raise TableError(f"there is no folder {folder}, so no file {path.name} in it: check the path")
+        near = closest(path.name, [file.name for file in folder.iterdir()])
+        remedy = f"did you mean {near}?" if near else "check the name and the folder"
+        raise TableError(f"there is no file {path.name} in {folder.absolute()}: {remedy}")
+    name = path.name.lower()
+    if not name.endswith(ENDINGS):
+        raise TableError(f"{path.name} does not end in {', '.join(ENDINGS)}: save it as one of these, or rename it")
+    if path.stat().st_size == 0:
+        raise TableError(f"{path.name} is empty: give a file with a header and rows")
+    return next(ending for ending in ENDINGS if name.endswith(ending))
+
+
+@contextlib.contextmanager
+def _explained(label: str) -> Iterator[None]:
+    """Turn the errors of a file that can't be opened or unpacked into a `TableError`."""
+    try:
+        yield
+    except PermissionError:
+        raise TableError(f"{label} can't be opened: ask for permission to read it, or copy it") from None
+    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise TableError(f"{label} is damaged ({first_line(error)}): download it or write it again") from None
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    pyarrow = arrow()
+    try:
+        # Not pyarrow.parquet.read_table, which makes columns of folder names such as year=2013.
+        with pyarrow.parquet.ParquetFile(path) as file:
+            table = file.read()
+    except PermissionError:
+        raise
+    except (pyarrow.ArrowException, OSError) as error:
+        raise TableError(f"{path.name} is not a valid Parquet file ({first_line(error)}): write it again") from None
+    # pandas writes the index of a DataFrame under such names; an index is not a feature.
+    return table.drop_columns([name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)])
+
+
+def _from_memory(source: Table) -> pa.Table:
+    # If pandas has not been imported, the source can't be a DataFrame of pandas.
+    pyarrow, pandas = arrow(), sys.modules.get("pandas")
+    if isinstance(source, pyarrow.Table):
+        return source
+    try:
+        if pandas and isinstance(source, pandas.DataFrame):
+            return pyarrow.Table.from_pandas(source, preserve_index=False)
+        if isinstance(source, dict) or hasattr(source, "__arrow_c_stream__"):
+            return pyarrow.table(source)
+    except (pyarrow.ArrowException, TypeError, ValueError) as error:
+        why = "; ".join(first_line(part) for part in error.args)
+        raise TableError(f"the table cannot be read ({why}): give every column one kind of value") from None
+    raise TypeError(f"a table is a path, a DataFrame or a dict of columns, not {type(source).__name__}")
+
+
+def _with_names(table: pa.Table, label: str) -> tuple[pa.Table, list[str]]:
+    """Name the columns that have no name, and refuse a table without rows or with a name used twice."""
+    if not table.num_columns:
+        raise TableError(f"{label} has no columns: give at least one")
+    if not table.num_rows:
+        raise TableError(f"{label} has a header and no rows: give at least one row")
+    names = [name or f"column {number}" for number, name in enumerate(table.column_names, 1)]
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise TableError(f"{label} has more than one column named {', '.join(map(repr, twice))}: rename all but one")
+    renamed = [name for name, given in zip(names, table.column_names, strict=True) if not given]
+    return table.rename_columns(names), [f"{name} has no name in the header, so it gets this one" for name in renamed]

@@ -1,0 +1,203 @@
+"""The fit of a table: how the model was fitted and scored, and how it is continued, saved and loaded."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Unpack
+
+import numpy as np
+
+from steepest.fitting.result import Fit, Limits
+from steepest.fitting.resume import fit_from_record
+from steepest.saving.folder import staged, write_record
+from steepest.saving.objects import from_json, to_json
+from steepest.tabular.encoding import Encoding
+from steepest.tabular.one_vs_rest import OneVsRestFit, needs_one_vs_rest, outputs_of
+from steepest.tabular.predictor import TablePredictor
+from steepest.tabular.prepare import TableRows, prepare_again
+from steepest.tabular.score import HeldOut, Score, score_of
+from steepest.trace import dumps
+from steepest.types import Callback, Json, Table
+
+PREDICTIONS = "predictions.csv"
+PICTURE = "descent.png"
+
+
+class Continuation(Limits, total=False):
+    """The options of `Fit.more` that do not concern rows."""
+
+    callback: Callback | None
+    progress: bool | None
+
+
+@dataclass(eq=False)
+class TableFit(TablePredictor):
+    """A model fitted to a table, and all that is needed to predict other tables with it.
+
+    Attributes
+    ----------
+    fit : Fit
+        The fit of the model to the table's numbers. Its attributes are also attributes of this object:
+        `outcome`, `message`, `certificate`, `trace`, `params` and the rest.
+    encoding : Encoding
+        How columns become numbers.
+    target : str
+        The column to predict.
+    classes : tuple or None
+        The labels of a classification; None for a regression.
+    loss : Loss
+        The loss that was minimised.
+    score : Score or None
+        The score on held-out rows; None if none were held out.
+    notes : list of str
+        Sentences that say what was read, and how each column was encoded, filled in or dropped.
+    learnt : array of bool
+        A mask of the rows of the table: True for the rows that were fitted.
+    held_out : HeldOut or None
+        The held-out rows; None if there are none, or if the fit was loaded from disk.
+    """
+
+    score: Score | None
+    notes: list[str]
+    learnt: np.ndarray = field(repr=False)
+    held_out: HeldOut | None = field(default=None, repr=False)
+
+    def more(self, table: Table = None, **how: Unpack[Continuation]) -> TableFit:
+        """Continue from where this fit stopped, and score the result.
+
+        Parameters
+        ----------
+        table : path, DataFrame, pyarrow.Table or dict, optional
+            The table of the fit. It must be given if the fit was loaded from disk, because it is not saved.
+        **how : optional
+            ``epochs``, ``tolerance``, ``seconds``, ``callback`` and ``progress``, as for `Fit.more`.
+
+        Returns
+        -------
+        TableFit
+            A new fit, whose trace continues the trace of this one.
+
+        Raises
+        ------
+        ValueError
+            If the table is not that of the fit.
+        RuntimeError
+            If the table must be given again, or if the fit is one of each class against the rest and was loaded.
+        """
+        if table is None:
+            if self.data is None:
+                raise RuntimeError("the table of a fit is not saved with it: give it again, fit.more(table, …)")
+            fitted, held_out = self.fit.more(**how), self.held_out
+            if held_out is not None:
+                held_out = replace(held_out, predicted=outputs_of(fitted, held_out.X))
+        else:
+            ready = prepare_again(table, self.target, self.classes, self.encoding, self.learnt)
+            fitted = self.fit.more(ready.training.X, ready.training.y, **how)
+            held_out = held_out_of(fitted, ready.held_out)
+        fitted.columns, fitted.trace.names = self.fit.columns, self.fit.trace.names
+        score = None
+        if held_out is not None and fitted.data is not None:
+            score = score_of(held_out, fitted.data[1], self.loss, self.classes)
+        return replace(self, fit=fitted, score=score, held_out=held_out)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write model, preprocessing, trace, held-out predictions and a picture into a folder: all, or nothing.
+
+        Parameters
+        ----------
+        folder : path
+            The folder, which is made if missing; a fit saved there before is replaced.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
+
+        Raises
+        ------
+        OSError
+            If the folder can't be written.
+        """
+        from steepest.inspection import DescentDisplay, save_figure
+
+        with staged(folder) as draft:
+            save_figure(DescentDisplay.from_run(self.fit), draft / PICTURE)
+            if self.held_out is not None:
+                self.write(draft / PREDICTIONS, self.held_out.predicted, self.held_out)
+            record, arrays = self.fit._saved()
+            write_record(draft, record | self._record(), arrays | {"learnt": self.learnt})
+        return Path(folder)
+
+    def __str__(self) -> str:
+        score = self.score.words() if self.score else "no rows were held out, so there is no score"
+        return "\n".join([*self.notes, "", super().__str__(), "", score])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TableFit):
+            return NotImplemented
+        # Compare the text of the records, because a NaN equals a NaN there.
+        return self.fit == other.fit and dumps(self._record()) == dumps(other._record())
+
+    def _record(self) -> dict[str, Json]:
+        """Return what is saved beside the fit."""
+        return {
+            "result": "table",
+            "encoding": self.encoding.to_dict(),
+            "target": self.target,
+            "classes": self.classes and list(self.classes),
+            "loss": to_json(self.loss),
+            "score": self.score and asdict(self.score),
+            "notes": self.notes,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> TableFit:
+        """Rebuild a fit from what `save` wrote.
+
+        Parameters
+        ----------
+        record : dict
+            The content of the JSON file, without the kind of result.
+        arrays : dict of str to array
+            The arrays beside it.
+
+        Returns
+        -------
+        TableFit
+            An equal fit.
+        """
+        own = {name: record.pop(name) for name in ("encoding", "target", "classes", "loss", "score", "notes")}
+        classes, loss = own["classes"] and tuple(own["classes"]), from_json(own["loss"])
+        kind = OneVsRestFit if needs_one_vs_rest(classes, loss) else Fit
+        return cls(
+            fit=fit_from_record(record, arrays, kind),
+            encoding=Encoding.from_dict(own["encoding"]),
+            target=own["target"],
+            classes=classes,
+            loss=loss,
+            score=own["score"] and Score.from_json(own["score"]),
+            notes=own["notes"],
+            learnt=arrays["learnt"],
+        )
+
+
+def held_out_of(fit: Fit, rows: TableRows) -> HeldOut | None:
+    """Return held-out rows with the outputs of a fit; None if there are no rows.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    rows : TableRows
+        The rows.
+
+    Returns
+    -------
+    HeldOut or None
+        The rows with their predictions.
+    """
+    if not len(rows.y):
+        return None
+    return HeldOut(rows.numbers, rows.y, outputs_of(fit, rows.X), rows.X)
