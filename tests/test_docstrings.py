@@ -12,17 +12,8 @@ from steepest.models.losses import Loss
 from steepest.rules.directions.direction import Direction
 from steepest.rules.steps.step import StepSize
 
-ROOMS = ("", ".models", ".models.losses", ".models.penalties", ".rules.directions", ".rules.steps", ".inspection")
-ROOMS += (".estimators",)
-    "",
-    ".models",
-    ".models.losses",
-    ".models.penalties",
-    ".rules.directions",
-    ".rules.steps",
-    ".inspection",
-    ".estimators",
-)
+ROOMS = ["", ".models", ".models.losses", ".models.penalties", ".rules.directions", ".rules.steps", ".inspection"]
+ROOMS += [".estimators"]
 CHECKS = {"GL02", "GL03", "GL05", "GL06", "GL07", "GL08", "GL10", "SS01", "SS02", "SS03"} | {
     "PR01", "PR02", "PR03", "PR07", "PR10", "RT01", "RT03", "YD01",
 }  # fmt: skip

@@ -197,7 +197,7 @@ class Fit(Run):
     @classmethod
     def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
         known = {"model": model_from_json(record.pop("model"), arrays), "resumable": None}
-        return super()._revive(record | known, arrays)  # type: ignore[return-value]
+        return super()._revive(record | known, arrays)
 
 
 def _leaves(params: Any) -> list[Any]:

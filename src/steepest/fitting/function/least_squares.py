@@ -345,10 +345,9 @@ def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Aud
         floor=max(rounding(residuals, triangle, x), min(hessian.hidden, FAINT * _value(triangle))),
         smallest=float(smallest),
         largest=float(largest),
-        ridge=float(np.abs(W[:, down] * hessian.onward[down] / size[:, None]).max(initial=0.0)),
-        cost=residuals.cost,
-        bend=float(curvatures[down].min() / np.abs(curvatures).max()) if down.any() else 0.0,
-        way=way * EPS ** (1 / 3) / np.abs(way / size).max(),
+        saddle_distance=float(np.abs(W[:, down] * hessian.onward[down] / size[:, None]).max(initial=0.0)),
+        negative_curvature=float(curvatures[down].min() / np.abs(curvatures).max()) if down.any() else 0.0,
+        escape_direction=way * EPS ** (1 / 3) / np.abs(way / size).max(),
         # If all slopes may be rounding there is no step to take.
         step=hessian.step if np.any(np.abs(hessian.slopes) > hessian.blur) else np.zeros(x.size),
         x_error=np.where(idle(residuals, triangle, x, hessian), math.inf, hessian.error(x)),
