@@ -107,7 +107,9 @@ class LinearSpec:
         to_user = self.coordinates
         if is_sparse(self.X):
             columns = SparseColumns(self.X)
-            return columns if self.rescale == "none" else replace(columns, mean=to_user.mean, transform=to_user.transform)
+            return (
+                columns if self.rescale == "none" else replace(columns, mean=to_user.mean, transform=to_user.transform)
+            )
         return AsTheyAre(self.X) if self.rescale == "none" else Changed(self.X, to_user)
 
     def layout(self, size: int | None, shuffle: bool | str) -> Layout:
