@@ -32,7 +32,7 @@ autosummary_generate = False
 numpydoc_show_class_members = False
 python_maximum_signature_line_length = 80
 
-# `steepest.steps` and these others are attributes of the package that load a module at first use, so they can't be imported.
+# These are attributes of packages, which load a module at first use, so that `import steepest.steps` does not work.
 RULES = ("directions", "steps", "losses", "penalties", "models")
 BARS = re.compile(r"(``.*?``)|\|")
 # Doctest needs an empty line before the closing fence; a reader does not.
