@@ -9,7 +9,7 @@ demo: $(READY)
 	$(PY) examples/demo.py
 
 test: lint
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 2 --durations=10
 
 # 100,000 random convex problems: no certificate may lie below the truth.
 nightly: $(READY)
