@@ -17,8 +17,8 @@ from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals, hindrance
 from steepest.fitting.limits import LEVENBERG_PARAMETERS, LEVENBERG_WORK, NEWTON, NEWTON_IF_BENT, PROXIMAL_NEWTON
+from steepest.fitting.linear.certificates.l1 import L1Certifier
 from steepest.fitting.linear.certificates.smooth import Certifier
-from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.linear.solvers.base import LinearCertifier, LinearSolver
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
@@ -44,7 +44,7 @@ class Case:
         A model with its loss and its penalty.
     objective : Objective
         The value to descend.
-    certifier : Certifier, SparseCertifier or None
+    certifier : Certifier, L1Certifier or None
         The certificate of a linear model, if it has one.
     rows : Rows
         All rows.
@@ -85,14 +85,14 @@ class Case:
         return hindrance(problem.model, problem.loss, problem.user_penalty, self.objective.size, self.in_batches)
 
     @property
-    def is_smooth(self) -> bool:
+    def has_smooth_penalty(self) -> bool:
         """Whether a linear model has the certificate of a loss without an L1 penalty."""
         return self.automatic and isinstance(self.certifier, Certifier)
 
     @property
-    def is_sparse(self) -> bool:
+    def has_l1(self) -> bool:
         """Whether a linear model has the certificate of an L1 penalty."""
-        return self.automatic and isinstance(self.certifier, SparseCertifier)
+        return self.automatic and isinstance(self.certifier, L1Certifier)
 
     @property
     def is_narrow(self) -> bool:
@@ -108,7 +108,7 @@ class Case:
         assert isinstance(problem, LinearProblem)
         assert certifier is not None
         glm = problem.smoothed(certifier.glm)
-        if isinstance(certifier, SparseCertifier):
+        if isinstance(certifier, L1Certifier):
             # Without a Hessian there is no smoothing.
             model = certifier.glm if len(problem.kinks) > PROXIMAL_NEWTON else glm
             return partial(solver, model, certifier.lam, problem.curvature, certifier)
@@ -170,38 +170,38 @@ TABLE = (
         "SAGA, then Newton's method",
         f"a linear model in batches, up to {NEWTON} coefficients, or {NEWTON_IF_BENT} where slopes bend suddenly",
         "two epochs in batches come near, and all rows give the last digits with a certificate",
-        lambda case: case.is_smooth and case.in_batches and case.is_narrow, _by(NewtonSolver, opened=True),
+        lambda case: case.has_smooth_penalty and case.in_batches and case.is_narrow, _by(NewtonSolver, opened=True),
     ),
     Choice(
         "SAGA, then L-BFGS",
         "a linear model in batches, of more coefficients than Newton's method takes",
         "the same, without Hessians",
-        lambda case: case.is_smooth and case.in_batches, _by(LbfgsSolver, opened=True),
+        lambda case: case.has_smooth_penalty and case.in_batches, _by(LbfgsSolver, opened=True),
     ),
     Choice(
         "Newton's method",
         f"a linear model of up to {NEWTON} coefficients, or {NEWTON_IF_BENT} where slopes bend suddenly",
         "a Hessian costs little beside a reading of the rows",
-        lambda case: case.is_smooth and case.is_narrow, _by(NewtonSolver),
+        lambda case: case.has_smooth_penalty and case.is_narrow, _by(NewtonSolver),
     ),
     Choice(
         "L-BFGS with a search in a plane",
         "a linear model of more coefficients than Newton's method takes",
         "it needs gradients alone, and the plane costs no reading of the rows",
-        lambda case: case.is_smooth, _by(LbfgsSolver),
+        lambda case: case.has_smooth_penalty, _by(LbfgsSolver),
     ),
     Choice(
         "proximal Newton",
         f"a linear model with an L1 penalty, up to {PROXIMAL_NEWTON:,} coefficients",
         "coefficients become exactly 0, and the last digits come at once",
-        lambda case: case.is_sparse and len(case.problem.kinks) <= PROXIMAL_NEWTON,  # type: ignore[union-attr]
+        lambda case: case.has_l1 and len(case.problem.kinks) <= PROXIMAL_NEWTON,  # type: ignore[union-attr]
         _by(ProximalNewtonSolver),
     ),
     Choice(
         "proximal gradient",
         f"a linear model with an L1 penalty, of more than {PROXIMAL_NEWTON:,} coefficients",
         "no Hessian is formed",
-        lambda case: case.is_sparse, _by(ProximalGradientSolver),
+        lambda case: case.has_l1, _by(ProximalGradientSolver),
     ),
     Choice(
         "L-BFGS",
@@ -238,7 +238,7 @@ def choose_solver(
     case = Case(problem, objective, certifier, rows, layout, seed, direction, automatic)
     if direction == LEVENBERG and case.hindrance:
         raise ValueError(f"direction={direction!r}: {case.hindrance}; leave direction= out")
-    if case.is_sparse and isinstance(problem, LinearProblem):
+    if case.has_l1 and isinstance(problem, LinearProblem):
         problem.check_width()
     solver = next(row for row in TABLE if row.takes(case))
     plan, residuals = solver.planned(case, Plan(objective, problem.view(calling), rules, 1.0, budget))
