@@ -1,4 +1,4 @@
-"""How Sphinx makes a site of this folder: run `make docs`."""
+"""The settings with which Sphinx builds a site from this folder: run `make docs`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pygments_dark_style = "github-dark"
 
 myst_heading_anchors = 3
 
-# A name in single backticks is a link where it is one of ours, and plain code elsewhere.
+# A name in single backticks becomes a link if it is a name of the library, and stays plain code otherwise.
 default_role = "py:obj"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
@@ -32,28 +32,28 @@ autosummary_generate = False
 numpydoc_show_class_members = False
 python_maximum_signature_line_length = 80
 
-# `steepest.steps` and the like are attributes that load a module when they are first asked for.
+# These are attributes of packages, which load a module at first use, so that `import steepest.steps` does not work.
 RULES = ("directions", "steps", "losses", "penalties", "models")
 BARS = re.compile(r"(``.*?``)|\|")
-# Doctest wants an empty line before the fence, and a reader none.
+# Doctest needs an empty line before the closing fence; a reader does not.
 ENDS = re.compile(r"(```python\n.*?)\n+```$", flags=re.DOTALL | re.MULTILINE)
 
 
 def setup(app: Any) -> None:
-    """Tell Sphinx of what is done here beside its own work."""
+    """Connect the functions below to the events of Sphinx."""
     app.connect("source-read", fill_in)
-    app.connect("autodoc-process-docstring", keep_bars, priority=900)  # when numpydoc has done its part
+    app.connect("autodoc-process-docstring", keep_bars, priority=900)  # after numpydoc
     app.connect("env-check-consistency", miss_none)
 
 
 def module_of(home: str) -> Any:
-    """Return a module by the name that users know it by."""
+    """Return the module with a public name."""
     parent, _, name = home.rpartition(".")
     return getattr(importlib.import_module(parent), name) if name in RULES else importlib.import_module(home)
 
 
 def public(home: str) -> list[str]:
-    """Return the public names of a module: rules in the order of their source, others as they are listed."""
+    """Return the public names of a module, for rules in the order of their source, for others in that of `__all__`."""
     module = module_of(home)
     known = getattr(module, "NAMED", {}).values()
     here = {name: what for name, what in vars(module).items() if getattr(what, "__module__", "") == module.__name__}
@@ -61,18 +61,18 @@ def public(home: str) -> list[str]:
     names = [name for name in getattr(module, "__all__", own) if name != "NAMED"]
     if home.rpartition(".")[2] not in RULES:
         return names
-    # What is simple comes first there.
+    # The source begins with the simplest.
     return sorted(names, key=lambda name: place(getattr(module, name)))
 
 
 def place(thing: Any) -> tuple[str, int]:
-    """Return the file of a class, a function or what an object is made by, and the line."""
+    """Return the source file and the line of a function, a class, or the class of an object."""
     thing = thing if isinstance(thing, type) or inspect.isroutine(thing) else type(thing)
     return inspect.getsourcefile(thing) or "", inspect.getsourcelines(thing)[1]
 
 
 def fill_in(app: Any, page: str, source: list[str]) -> None:
-    """Write an entry for each public name of a module in the place of a line `.. public:: module`; tidy code."""
+    """Replace each line `.. public:: module` by entries for its public names, and tidy the ends of code blocks."""
 
     def entries(line: re.Match[str]) -> str:
         home = line[1]
@@ -93,7 +93,7 @@ def fill_in(app: Any, page: str, source: list[str]) -> None:
 
 
 def keep_bars(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Let the bars of a formula, as in |x|, be bars: to Sphinx they are markup."""
+    """Escape the bars of formulas such as |x|, which are markup to Sphinx."""
     example = False
     for k, line in enumerate(lines):
         example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
@@ -102,7 +102,7 @@ def keep_bars(app: Any, what: str, name: str, thing: Any, options: Any, lines: l
 
 
 def miss_none(app: Any, env: Any) -> None:
-    """Warn of a public name that no page describes."""
+    """Warn of each public name that no page describes."""
     from sphinx.util import logging
 
     described = env.get_domain("py").objects

@@ -1,4 +1,4 @@
-"""Boxes: projected paths in closed form, SciPy's L-BFGS-B on random boxes, and every rule inside or refused."""
+"""Bounds: projected paths in closed form, random boxes against SciPy's L-BFGS-B, and every rule inside or refused."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_a_projected_path_is_the_closed_form():
     k = np.arange(31)
     np.testing.assert_allclose(run.trace.x[:, 0], np.maximum(9 * 0.8**k, 1), rtol=1e-13)
     np.testing.assert_allclose(run.trace.x[:, 1], 9 * 0.8**k, rtol=1e-13)
-    # The norm that is recorded leaves out what only pushes against the edge.
+    # The recorded norm leaves out the entry that presses against the edge.
     assert run.trace.gradient_norm[-1] == pytest.approx(2 * 9 * 0.8**30)
     np.testing.assert_allclose(run.jac, [2, 2 * run.x[1]])
 
@@ -63,8 +63,8 @@ def by_values(x):
 def test_plain_code_is_never_called_outside(start, gradient):
     CALLED.clear()
     run = st.minimize(by_values, start, bounds=[(0, 2), (-1, 1)], gradient=gradient)
-    seen = np.array(CALLED)
-    assert np.all((seen >= [0, -1]) & (seen <= [2, 1]))
+    points = np.array(CALLED)
+    assert np.all((points >= [0, -1]) & (points <= [2, 1]))
     assert run.x[0] == 2
     assert abs(run.x[1]) < 1e-3
     assert run.success
@@ -76,19 +76,19 @@ def test_at_the_edge_of_the_domain():
     assert run.success
 
 
-@pytest.mark.parametrize("way", directions.NAMED)
+@pytest.mark.parametrize("direction", directions.NAMED)
 @pytest.mark.parametrize("step", [0.01, "armijo", "wolfe", "strong-wolfe", "exact"])
-def test_every_rule_stays_inside_or_is_refused(way, step):
+def test_every_rule_stays_inside_or_is_refused(direction, step):
     def valley(x):
         return (1 - x[0]) ** 2 + 10 * (x[1] - x[0] ** 2) ** 2
 
     box = [(-1.0, 0.5), (0.1, 2.0)]
-    chosen = {"direction": way, "step": step, "bounds": box, "iterations": 40}
+    chosen = {"direction": direction, "step": step, "bounds": box, "iterations": 40}
     if step in ("wolfe", "strong-wolfe", "exact"):
         with pytest.raises(ValueError, match=r"straight line.*take step='armijo'"):
             st.minimize(valley, (-0.5, 1.0), **chosen)
         return
-    if way == "adamw" and step == "armijo":
+    if direction == "adamw" and step == "armijo":
         with pytest.raises(ValueError, match="AdamW"):
             st.minimize(valley, (-0.5, 1.0), **chosen)
         return
@@ -155,7 +155,7 @@ class TestEdges:
         run = st.minimize(lambda x, y: x * x + y * y + 4 * x * y, (1.0, 1.0), bounds=[(0, 2)] * 2)
         assert (run.outcome, run.fun) == (Outcome.CONVERGED, 0)
 
-    def test_a_fixed_variable_stays_and_says_nothing(self):
+    def test_a_fixed_variable_does_not_change_the_verdict(self):
         run = st.minimize(lambda x, y: x**2 - y**2, (1.0, 0.0), bounds=[(-2, 2), (0, 0)])
         assert run.outcome is Outcome.CONVERGED
         for edges in [(0, 0), (0, 1e-7)]:
@@ -163,7 +163,7 @@ class TestEdges:
             assert run.success
             assert run.x[0] == 2
 
-    def test_differences_at_an_edge_look_the_right_way(self):
+    def test_differences_at_an_edge_step_inside(self):
         run = st.minimize(lambda x: (1e3 * float(x) - 2e-3) ** 2, 0.0, bounds=(0, 1))
         assert run.x == pytest.approx(2e-6, rel=1e-3)
 
@@ -175,7 +175,7 @@ class TestEdges:
             (lambda x, y: x - y, (0.0, 0.0), [(-1e5, 1e5)] * 2, [-1e5, 1e5]),
         ],
     )
-    def test_slopes_without_curvature_are_gone_down_in_few_steps(self, f, start, box, answer):
+    def test_slopes_without_curvature_take_few_steps(self, f, start, box, answer):
         run = st.minimize(f, start, bounds=box)
         assert np.array_equal(run.x, answer)
         assert run.success
@@ -185,7 +185,7 @@ class TestEdges:
         assert st.minimize(lambda x: x + 0.0, 5.0, bounds=(None, 10)).outcome is Outcome.UNBOUNDED
 
     @pytest.mark.parametrize("rule", ["momentum", "nesterov"])
-    def test_a_velocity_that_presses_against_an_edge_turns_round(self, rule):
+    def test_momentum_that_presses_against_an_edge_comes_back(self, rule):
         run = st.minimize(lambda x: (x - 1) ** 2, 9.0, bounds=(0.5, 10), direction=rule, step=0.1)
         assert run.x == pytest.approx(1, abs=1e-2)
         assert run.success

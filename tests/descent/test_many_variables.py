@@ -1,4 +1,4 @@
-"""Beyond 200 variables no Hessian is formed: conjugate gradients tell how far the minimum lies, and lead there."""
+"""More than 200 variables: no Hessian is formed, and conjugate gradients estimate the gap and reach the minimum."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,13 @@ import steepest as st
 
 
 def string(x):
-    """Return the energy of a loaded string, held at both ends."""
+    """Return the energy of a loaded string that is fixed at both ends."""
     pulled = np.concatenate([np.zeros(1), x, np.zeros(1)])
     return 0.5 * ((pulled[1:] - pulled[:-1]) ** 2).sum() - 1e-3 * x.sum()
 
 
 def above_its_minimum(x):
-    """Return how far the energy of a string lies above the least, without loss of digits."""
+    """Return how far the energy of a string is above its minimum, with all digits."""
     i = np.arange(1, x.size + 1)
     off = np.concatenate(
         [np.zeros(1), x - np.longdouble(1) * np.longdouble(1e-3) * i * (x.size + 1 - i) / 2, np.zeros(1)]
@@ -26,13 +26,13 @@ def valley(x):
 
 
 @pytest.mark.parametrize("start", ["zeros", "drawn"])
-def test_the_gap_is_the_truth(start):
+def test_the_gap_is_true(start):
     n = 300
     begin = np.zeros(n) if start == "zeros" else np.random.default_rng(0).standard_normal(n)
     run = st.minimize(string, begin)
     assert run.outcome == "converged", run.message
     assert run.certificate.kind == "estimated"
-    # Rounding of a value of about 1 hides 1e-16; the gradient tells what is left below that.
+    # Rounding of values of about 1 hides 1e-16; the gradient shows a smaller gap.
     above = above_its_minimum(run.x)
     assert above < 1e-15
     assert above / 2 <= run.certificate.gap <= 2 * above + 1e-20
@@ -66,7 +66,7 @@ def test_a_descent_to_rounding_is_a_success(f):
 
 def test_edges_hold_their_coordinates():
     n = 300
-    # Only what is pulled inside the box moves; elsewhere the string lies on its edge.
+    # The string is inside the box where it is pulled away from the edge, and on the edge elsewhere.
     run = st.minimize(lambda x: string(x) + 0.5 * (x**2).sum(), np.full(n, 0.5), bounds=[(0.0004, 1.0)] * n)
     inner = st.minimize(lambda x: string(x) + 0.5 * (x**2).sum(), np.full(n, 0.5))
     assert run.outcome == inner.outcome == "converged"
@@ -78,14 +78,14 @@ def test_edges_hold_their_coordinates():
     assert np.abs(slope[run.x > 0.0004]).max() < 2e-8
 
 
-@pytest.mark.parametrize(("bend", "distance"), [(1e-6, 1e3), (1e-7, 1e4), (1e-8, 1e4)])
-def test_a_coordinate_of_little_curvature_is_seen_among_others(bend, distance):
+@pytest.mark.parametrize(("curvature", "distance"), [(1e-6, 1e3), (1e-7, 1e4), (1e-8, 1e4)])
+def test_a_coordinate_of_little_curvature_is_not_missed(curvature, distance):
     def f(x):
         near = x[:-1] - 1
         return (
             0.5 * (near**2 * np.linspace(1, 2, 299)).sum()
             + 0.25 * (near**4).sum()
-            + 0.5 * bend * (x[-1] - distance) ** 2
+            + 0.5 * curvature * (x[-1] - distance) ** 2
         )
 
     start = np.zeros(300)

@@ -1,4 +1,4 @@
-"""Every outcome by a real case: its name, its sentence, and the best point seen, whose value a plain call gives."""
+"""A real case of every outcome: its name, its sentence, and the best point with the value of a plain call."""
 
 import itertools
 import json
@@ -24,7 +24,7 @@ def raising_later(calls):
 
 
 def wall(x):
-    # Below x = 1 there is no number, and the way down leads there.
+    # The value falls towards x = 1, and is NaN below.
     return np.where(x >= 1, x * (x - 1.5), np.nan)
 
 
@@ -65,7 +65,7 @@ def test_outcome(outcome):
     assert run.success == (outcome in SUCCESS)
     assert run.message.startswith(str(outcome))
     if outcome is not Outcome.RAISED:
-        # The coefficients of a fit are mapped back to its own coordinates, which rounds.
+        # A fit converts its coefficients back to the coordinates of the loop, which rounds them.
         assert run.evaluate(run.x) == pytest.approx(run.fun, rel=1e-12 if isinstance(run, st.Fit) else 0)
     least = np.nanmin(run.trace.value)
     assert run.fun <= least + 1e-12 * abs(least)
@@ -93,8 +93,8 @@ def test_an_error_inside_a_library_that_the_function_calls_is_its_own():
     assert "LinAlgError" in run.message
 
 
-def test_a_fault_of_our_own_is_not_blamed_on_the_function(monkeypatch):
-    monkeypatch.setattr(judge.Judge, "judged", lambda *_: 1 / 0)
+def test_an_error_of_the_library_is_not_blamed_on_the_function(monkeypatch):
+    monkeypatch.setattr(judge.Judge, "by_audit", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         st.minimize(lambda x: float(x) ** 2, 9.0)
 
@@ -107,7 +107,7 @@ def test_the_best_point_is_kept_when_the_function_raises():
     assert run.fun == float(run.x) ** 2 == run.trace.value.min() < 81
 
 
-def test_the_wall_is_named():
+def test_the_message_mentions_the_wall():
     run = CASES[Outcome.STALLED]()
     assert run.x == pytest.approx(1, abs=1e-12)
     assert "where the function is not finite" in run.message
@@ -137,19 +137,19 @@ def test_interrupted_by_a_real_signal():
 
 
 @pytest.mark.parametrize("start", [7.98, -5.86, 7.72, 8.5])
-def test_a_rejected_trial_that_was_the_best_is_where_the_descent_goes_on(start):
-    """From these a first step jumps into a deeper basin and is rejected, as it falls less than the slope promised."""
+def test_a_descent_restarts_from_a_rejected_trial_that_is_the_best_point(start):
+    """The first step from these starts jumps into a deeper basin, and is rejected because it falls too little."""
     run = st.minimize(lambda x: np.cos(3 * x) + x**2 / 9, start, bounds=(-9, 9))
     jump = next(event for event in run.events if event.kind in ("audit", "newton"))
-    # The minimum of the best basin seen, and not of the one that the descent rested in before.
+    # The minimum of the deeper basin, not of the one in which the descent first came to rest.
     assert run.outcome == "converged"
     assert run.fun == pytest.approx(-0.88109047, abs=1e-6)
     assert run.trace.value[jump.iteration] < run.trace.value[: jump.iteration].min()
     assert run.nfev < 60
 
 
-def test_a_value_without_any_slope_is_stepped_back_from():
-    # A step leads to a value of 1.7e308, whose slope, by differences too, is more than doubles hold.
+def test_a_descent_steps_back_from_a_value_without_a_gradient():
+    # A step leads to a value of 1.7e308, where the gradient overflows, also by differences.
     powers = np.array([
         [1.10261502, -3.20284003, -3.11041238], [-1.72188717, -0.67430243, -4.96071264],
         [-2.56426585, -1.42824499, -0.05628449], [-1.39821643, -3.10248514, 1.82877779],

@@ -145,7 +145,7 @@ class TestBadInput:
             ("Multinomial needs 2 classes or more", {"model": st.models.Multinomial(), "y": 0 * y}),
             ("takes classes from 0 to 1, and y has 2", {"model": st.models.Multinomial(2), "y": y}),
             ("needs a model with a score for each class: give models.Multinomial()", {"loss": "softmax"}),
-            ("fitted by softmax alone", {"model": st.models.Multinomial(), "loss": "squared"}),
+            ("takes only the softmax loss", {"model": st.models.Multinomial(), "loss": "squared"}),
             (
                 "the softmax loss with 3 classes takes it with 332 columns at the most, and X has 400",
                 {"X": np.eye(12, 400), "model": st.models.Multinomial(), "penalty": L1(0.1)},

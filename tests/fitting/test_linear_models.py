@@ -321,7 +321,11 @@ class TestWords:
 
     @pytest.mark.parametrize(
         ("words", "given"),
-        [("has 4 numbers", (np.ones(3), 0.0)), ("not hold numbers", "abc"), ("not hold numbers", (np.ones(2), "b"))],
+        [
+            ("has 4 numbers", (np.ones(3), 0.0)),
+            ("does not hold numbers only", "abc"),
+            ("does not hold numbers only", (np.ones(2), "b")),
+        ],
     )
     def test_a_start_that_does_not_fit(self, words, given):
         with pytest.raises(ValueError, match=words):

@@ -64,7 +64,7 @@ def begun(name):
     """Return two solvers of a kind at the start of the same fit."""
     model, X, y, words = CASES[name]
     setup = st.fit(model, X, y, **words).resumable.setup
-    return setup.plan.begun(setup.start), setup.plan.begun(setup.start)
+    return setup.plan.solver_at(setup.start), setup.plan.solver_at(setup.start)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -140,7 +140,7 @@ class TestOutcome:
     )
     def test_what_is_said_of_the_best_epoch_of_nine(self, ending, epoch, outcome):
         sure = Certificate("certified", 1e-9, 1e-6)
-        told = BestEpoch(0.5, epoch, 1.0, np.zeros(2)).told(Ending(ending, "so it ended", sure), 9)
+        told = BestEpoch(0.5, epoch, 1.0, np.zeros(2)).ending(Ending(ending, "so it ended", sure), 9)
         assert str(told.outcome) == outcome
         assert "so it ended" in told.facts
         assert f"validation loss least at epoch {epoch} of 9, whose parameters these are" in told.facts

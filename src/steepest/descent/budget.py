@@ -6,19 +6,20 @@ import math
 import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 
 from steepest.arguments import guess
 from steepest.rules.pair import Rules
 
-WISHES = ("descent", "value", "x", "gradient")
+# The entries of tolerance={…}.
+ENTRIES = ("descent", "value", "x", "gradient")
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """How near the answer must come in its own terms; what is not asked for is infinite.
+class Accuracy:
+    """How near the answer must come in its own terms; an entry that was not asked for is infinite.
 
     Attributes
     ----------
@@ -38,11 +39,11 @@ class Wishes:
         return min(self.value, self.x, self.gradient) < math.inf
 
     def missed(self, error: Sequence[float], gradient: np.ndarray) -> str:
-        """Return which of x and the gradient is not near enough yet, as the end of a sentence, or nothing."""
+        """Return which of x and the gradient is not accurate enough, as the end of a sentence; empty if neither is."""
         largest = max(error, default=math.inf)
         if self.x < math.inf and not largest <= self.x:
-            seen = f"known to {largest:.2g}" if largest < math.inf else "not determined"
-            return f"x is {seen}, and {self.x:g} was asked"
+            known = f"known to {largest:.2g}" if largest < math.inf else "not determined"
+            return f"x is {known}, and {self.x:g} was asked"
         slope = float(np.abs(gradient).max(initial=0.0))
         if self.gradient < math.inf and not slope <= self.gradient:
             return f"the gradient has an entry of {slope:.2g}, and {self.gradient:g} was asked"
@@ -51,9 +52,18 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Budget:
-    """The budget of a run, and how near it must come; with neither tolerance nor wishes, as near as rounding allows.
+    """The budget of a run, and how near it must come; with no tolerance and no accuracy, as near as rounding allows.
 
-    The tolerance is a part of the descent, f₀ - f; 0 where none was given.
+    Attributes
+    ----------
+    tolerance : float
+        The part of the descent, f₀ - f, that may be left; 0 if none was given.
+    iterations, evaluations, seconds : int, int, float or None
+        The limits that the user gave.
+    most : int
+        The limit of the iterations if the user gave none.
+    accuracy : Accuracy
+        What tolerance={…} asks for besides a part of the descent.
     """
 
     tolerance: float = 0.0
@@ -61,42 +71,44 @@ class Budget:
     evaluations: int | None = None
     seconds: float | None = None
     most: int = 10_000
-    wishes: Wishes = Wishes()
+    accuracy: Accuracy = Accuracy()
 
     @classmethod
-    def of(cls, tolerance: Any, seconds: Any, evaluations: Any = None, most: int = 10_000, **count: Any) -> Budget:
+    def of(
+        cls, tolerance: float | Mapping[str, float | None] | None, seconds: float | None,
+        evaluations: int | None = None, most: int = 10_000, **count: int | None,
+    ) -> Budget:  # fmt: skip
         """Check what the user gave: ``iterations=`` or ``epochs=`` is the count."""
         ((name, iterations),) = count.items()
-        for word, value in {name: iterations, "evaluations": evaluations}.items():
-            if value is not None and not (_is_number(value) and value == int(value) and value >= 0):
-                raise ValueError(f"{word}={value!r}: give a whole number, 0 or more")
+        for word, number in {name: iterations, "evaluations": evaluations}.items():
+            if number is not None and not (_is_number(number) and number == int(number) and number >= 0):
+                raise ValueError(f"{word}={number!r}: give a whole number, 0 or more")
         asked = tolerance if isinstance(tolerance, Mapping) else {"descent": tolerance}
         for word, value in {"tolerance": asked.get("descent"), "seconds": seconds}.items():
             if value is not None and not (_is_number(value) and value > 0):
                 raise ValueError(f"{word}={value!r}: give a positive number")
-        wishes = {word: _wish(word, value) for word, value in asked.items() if word != "descent"}
-        return cls(float(asked.get("descent") or 0.0), iterations, evaluations, seconds, most, Wishes(**wishes))
+        entries = {entry: _checked(entry, value) for entry, value in asked.items() if entry != "descent"}
+        return cls(float(asked.get("descent") or 0.0), iterations, evaluations, seconds, most, Accuracy(**entries))
 
     @property
     def asked(self) -> bool:
         """Whether a tolerance was asked for."""
-        return self.tolerance > 0 or bool(self.wishes)
+        return self.tolerance > 0 or bool(self.accuracy)
 
-    def counts(self, rules: Rules) -> bool:
-        """Tell whether exactly the iterations given are to be done."""
+    def is_exact_count(self, rules: Rules) -> bool:
+        """Tell whether exactly the iterations given are to be done: the size is fixed, and no tolerance was given."""
         return not (rules.searches or rules.adapts) and self.iterations is not None and not self.asked
 
 
-def _wish(word: Any, value: Any) -> float:
-    """Return what was asked for under a word, or say what is wrong with it."""
-    if word not in WISHES:
-        raise ValueError(
-            f"tolerance has the entry {word!r}{guess(str(word).lower(), WISHES)} (known: {', '.join(WISHES)})"
-        )
+def _checked(entry: str, value: float | None) -> float:
+    """Return an entry of tolerance={…}, or say what is wrong with it."""
+    if entry not in ENTRIES:
+        meant = guess(str(entry).lower(), ENTRIES)
+        raise ValueError(f"tolerance has the entry {entry!r}{meant} (known: {', '.join(ENTRIES)})")
     if not (_is_number(value) and value > 0):
-        raise ValueError(f"tolerance[{word!r}]={value!r}: give a positive number")
+        raise ValueError(f"tolerance[{entry!r}]={value!r}: give a positive number")
     return float(value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: float | None) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)

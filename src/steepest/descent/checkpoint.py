@@ -1,30 +1,44 @@
-"""The state of a descent that has stopped, from which it can go on as if it had not."""
+"""The state of a descent that has stopped, from which it can continue as if it had not."""
 
 from __future__ import annotations
 
 import copy
 import math
 from dataclasses import dataclass, fields
+from typing import TypedDict
 
 from steepest.descent.early_stopping import BestEpoch
 from steepest.descent.loop.solver import Solver
 from steepest.types import Json
 
 
+class JudgeState(TypedDict):
+    """The judge's part of a checkpoint."""
+
+    audits: int
+    polished: int
+    cost: int
+    kinks: int
+    anchor: float
+    exact: bool
+    probe_after: float
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """The state of a descent: of its solver, its driver and its judge.
 
-    The judge's part is from before its last verdict, which a longer run makes anew.
+    The judge's part is from before its last verdict: a longer run judges that point again. Files hold the fields by
+    these names.
 
     Attributes
     ----------
     solver : Solver
         The solver, which holds the point.
     near, tolerance : float
-        The tolerance of the solver at first, and now.
+        The tolerance that the solver began with, and its tolerance now.
     audits, polished, cost : int
-        How many audits the judge has made, how many steps it has taken, and how many values these cost.
+        How many audits the judge has made, how many Newton steps it took, and how many values these cost.
     events : int
         How many events had been recorded.
     seconds : float
@@ -32,13 +46,13 @@ class Checkpoint:
     best : BestEpoch
         The epoch with the least validation loss.
     kinks : int
-        How often the judge has looked for a kink.
+        How often the judge has searched for a kink.
     anchor : float
         The value at the last audit.
     exact : bool
-        Whether the judge takes Hessians from traced code.
+        Whether the judge computes Hessians by traced code.
     probe_after : float
-        After how many iterations the judge looks at the curvature next.
+        The iteration after which the judge looks at the curvature next.
     """
 
     solver: Solver

@@ -1,17 +1,15 @@
-"""From chunk to chunk: stopping at limits, asking the judge, and handing over the run."""
+"""The driver of a descent: chunk by chunk, it asks whether the descent has ended, and hands over the run."""
 
 from __future__ import annotations
 
 import copy
-import math
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from steepest.derivatives.clock import OutOfTime
+from steepest.descent.answer import checked, gradient_at
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.ending import Ending, message
 from steepest.descent.log import Log
@@ -21,19 +19,20 @@ from steepest.descent.meter import Meter
 from steepest.descent.plan import Plan
 from steepest.descent.progress import Progress
 from steepest.descent.run import Run
-from steepest.descent.verdict.answer import checked, gradient_at
+from steepest.descent.stopping import Stopping, in_words
 from steepest.descent.verdict.judge import Judge
 from steepest.trace import Certificate, Outcome, Trace
+from steepest.types import Callback
 
-# More evaluations without an iteration than any search makes. Compiled code may work a value out twice and round it in
-# two ways, so that a trial that moves nothing is taken for accepted here and for rejected there, for ever.
+# More evaluations without an iteration than any search makes. Compiled code may compute a value twice and round it
+# differently: the same trial is then accepted once and rejected once, without end.
 MOST_IDLE = 2_000
-# Rooms whose errors are not those of the user's function.
+# Packages whose errors are not errors of the user's function.
 OURS = ("steepest.descent", "steepest.rules", "steepest.minimizing")
 
 
-def descend(plan: Plan, start: np.ndarray, callback: Callable[..., Any] | None, progress: bool | None) -> Run:
-    """Run a descent to its end, whatever that is, and return it."""
+def descend(plan: Plan, start: np.ndarray, callback: Callback | None, progress: bool | None) -> Run:
+    """Run a descent to its end and return it."""
     with plan.progress(progress) as shown:
         driver = Driver(plan, start, callback, shown)
         run = driver.finish(driver.go())
@@ -42,26 +41,32 @@ def descend(plan: Plan, start: np.ndarray, callback: Callable[..., Any] | None, 
 
 
 class Driver:
-    """One descent on its way from chunk to chunk: its solver, what it records, and how it is judged.
+    """Drives one descent: its solver, its log, its judge and its limits.
 
-    It begins at a start, or goes on from a checkpoint, after the trace of the descent that left it.
+    It begins at a start, or continues from a checkpoint, after the trace of the descent that left it.
+
+    Attributes
+    ----------
+    checkpoint : Checkpoint or None
+        The state before the judge's last verdict: a longer run continues from there.
     """
 
     def __init__(
-        self, plan: Plan, start: np.ndarray, callback: Callable[..., Any] | None = None,
-        progress: Progress | None = None, checkpoint: Checkpoint | None = None, trace: Trace | None = None,
+        self, plan: Plan, start: np.ndarray, callback: Callback | None = None, progress: Progress | None = None,
+        checkpoint: Checkpoint | None = None, trace: Trace | None = None,
     ) -> None:  # fmt: skip
         objective = plan.objective
         self.plan, self.start = plan, start
         self.meter = Meter(plan.budget, objective, plan.view.counted, checkpoint.seconds if checkpoint else 0.0)
-        with objective.clock.ends(self.meter.until):
-            self.solver = checkpoint.solver_for(plan.near) if checkpoint else plan.begun(start)
-        self.meter.attend(self.solver)
-        self.log = Log(self.solver, plan.view, plan.watch, self.meter, callback, progress or Progress())
+        with objective.clock.ends(self.meter.deadline):
+            self.solver = checkpoint.solver_for(plan.solver_tolerance) if checkpoint else plan.solver_at(start)
+        self.meter.attach(self.solver)
+        self.log = Log(self.solver, plan.view, plan.early_stopping, self.meter, callback, progress or Progress())
         self.judge = Judge(self.solver, plan, start, self.meter, self.log)
-        # The state before the judge's last verdict: a longer run goes on from there.
+        self.stopping = Stopping(self.solver, plan, self.meter, self.log)
         self.checkpoint: Checkpoint | None = None
-        self.moved = 0, 0
+        # The last iteration, and how many evaluations had been made when it ended.
+        self.last_progress = 0, 0
         if checkpoint is None:
             self.log.record(self.solver.row()[None], 0.0)
             return
@@ -69,19 +74,20 @@ class Driver:
         self.log.resume(trace, checkpoint.events, checkpoint.best)
         self.judge.resume(checkpoint)
 
-    def stands(self) -> Checkpoint:
-        """Return where the descent stands, for another to go on from."""
+    def current_state(self) -> Checkpoint:
+        """Return the state of the descent, for another to continue from."""
         return Checkpoint(
-            copy.copy(self.solver), self.plan.near, float(self.solver.tolerance), events=self.log.events,
+            copy.copy(self.solver), self.plan.solver_tolerance, self.solver.tolerance, events=self.log.events,
             seconds=self.meter.elapsed, best=self.log.best, **self.judge.known(),
         )  # fmt: skip
 
     def go(self) -> Ending:
-        with self.solver.objective.clock.ends(self.meter.until):
-            return self.gone()
+        """Run the descent to its end, and say how it ended."""
+        with self.solver.objective.clock.ends(self.meter.deadline):
+            return self.run_chunks()
 
-    def gone(self) -> Ending:
-        """Go on to the end, and return it."""
+    def run_chunks(self) -> Ending:
+        """Run chunk after chunk until the descent ends, also by an error, the clock or Ctrl-C."""
         objective = self.solver.objective
         sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.slope_seconds > CHUNK_SECONDS / FIRST_CHUNK)
         since = self.meter.elapsed
@@ -90,12 +96,12 @@ class Driver:
                 ending = self.verdict()
                 if ending is not None and not self.log.stopped:
                     return ending
-                if self.log.called_back():
+                if self.log.run_callback():
                     return Ending(Outcome.CALLBACK, "the callback raised StopIteration")
                 since = self.meter.elapsed
                 size, together = next(sizes)
                 self.log.record(self.solver.run(*self.allowance(size), together), since)
-                if self.log.called_back():
+                if self.log.run_callback():
                     return Ending(Outcome.CALLBACK, "the callback raised StopIteration")
         except KeyboardInterrupt:
             self.rescue(since)
@@ -104,23 +110,25 @@ class Driver:
             self.rescue(since)
             return self.meter.timed_out()
         except Exception as error:
-            if self.solver.objective.compiled is not None or not _of_function(error):
+            if self.solver.objective.compiled is not None or not _is_of_function(error):
                 raise
             self.rescue(since)
-            facts = f"{type(error).__name__}: {error}, on the way from {_point(self.solver.status.x)}"
+            facts = f"{type(error).__name__}: {error}, on a step from {in_words(self.solver.status.x)}"
             return Ending(Outcome.RAISED, facts)
 
     def rescue(self, since: float) -> None:
-        """Record what a chunk has done that was cut short."""
+        """Record the rows of a chunk that was cut short."""
         self.log.record(self.solver.unfinished(), since)
 
     def interrupted(self) -> Ending:
+        """Return the ending by Ctrl-C."""
         return Ending(Outcome.INTERRUPTED, "stopped from the keyboard; this is the best point so far")
 
     def allowance(self, size: int) -> tuple[int, int]:
-        done = self.solver.status.iteration
-        watched = self.log.callback is not None or self.plan.watch is not None
-        rows = 1 if watched else int(min(self.meter.iterations, self.judge.probe_after)) - done
+        """Return how many rows and how many evaluations the next chunk of a size may take."""
+        watched = self.log.callback is not None or self.plan.early_stopping is not None
+        until = int(min(self.meter.last_iteration, self.judge.probes.after))
+        rows = 1 if watched else until - self.solver.status.iteration
         if self.plan.budget.evaluations is not None:
             left = (self.plan.budget.evaluations - self.meter.spent) // self.solver.objective.cost
             size = min(size, max(left, 0))
@@ -128,115 +136,74 @@ class Driver:
 
     def verdict(self) -> Ending | None:
         """Return how the run ended, or None while it goes on."""
-        status = self.solver.status
-        code, done = status.code, status.iteration
+        status, stopping = self.solver.status, self.stopping
         if self.solver.ending is not None:
             return self.solver.ending
-        if code in (CANDIDATE, STALLED):
-            before, limited = self.stands(), self.meter.done
-            ending = self.judge.examined(code)
-            if ending is not None or limited:
-                # At the limit the judge takes no steps, which a longer run would take.
-                self.checkpoint = before
-            return ending or self.overfitted(done)
-        if code == UNBOUNDED:
-            if ending := self.judge.far_out():
-                return ending
-            beyond = ("fell below", "falls") if self.solver.sign > 0 else ("rose above", "rises")
-            facts = f"the value {beyond[0]} {self.solver.sign * status.best_value:.3g} and still {beyond[1]}"
-            return Ending(Outcome.UNBOUNDED, facts)
-        if code == BOTTOMLESS:
-            facts = f"the value is {-self.solver.sign * math.inf:+} one step from {_point(status.x)}"
-            return Ending(Outcome.UNBOUNDED, facts)
-        if code == NON_FINITE:
-            return self.broken_off()
-        if ending := self.overfitted(done):
+        if status.code in (CANDIDATE, STALLED):
+            return self.judged(status.code, status.iteration)
+        if status.code == UNBOUNDED:
+            return self.judge.rays.along_path() or stopping.unbounded()
+        if status.code == BOTTOMLESS:
+            return stopping.infinite()
+        if status.code == NON_FINITE:
+            return stopping.not_finite()
+        if ending := stopping.overfitted(status.iteration) or stopping.limit_reached():
             return ending
-        if self.meter.done:
-            if self.plan.counted:
-                return self.completed(done)
-            facts = f"{self.meter.count(done)} done, and the descent was still going on"
-            return Ending(Outcome.ITERATION_LIMIT, facts)
-        if ending := self.meter.over(self.solver.objective.cost):
-            return ending
-        if self.plan.rules.searches and self.idle(done) > MOST_IDLE:
+        if self.plan.rules.searches and self.idle() > MOST_IDLE:
             scale = self.solver.objective.scale(status.first_value, status.best_value)
-            asked = self.plan.budget.tolerance * scale
-            return self.judge.stalled(Certificate(tolerance=asked))
-        if done >= self.judge.probe_after:
-            self.judge.probe()
+            return self.judge.continuation.stalled(Certificate(tolerance=self.plan.budget.tolerance * scale))
+        if status.iteration >= self.judge.probes.after:
+            self.judge.probes()
         return None
 
-    def idle(self, done: int) -> int:
+    def judged(self, code: int, done: int) -> Ending | None:
+        """Ask the judge about the point where the solver stops, and keep the state from before its verdict."""
+        before, limited = self.current_state(), self.meter.out_of_iterations
+        ending = self.judge.verdict(code)
+        if ending is not None or limited:
+            # At the limit the judge takes no steps, which a longer run would take.
+            self.checkpoint = before
+        return ending or self.stopping.overfitted(done)
+
+    def idle(self) -> int:
         """Return how many evaluations were made since the last iteration."""
-        evaluations = self.solver.status.evaluations
-        if done != self.moved[0]:
-            self.moved = done, evaluations
-        return evaluations - self.moved[1]
-
-    def overfitted(self, done: int) -> Ending | None:
-        """Return the end of a descent that has not lowered the validation loss for as long as that may be."""
-        watch = self.plan.watch
-        if watch is None or done - self.log.best.epoch < watch.patience:
-            return None
-        facts = f"the validation loss has not fallen for {self.meter.count(watch.patience)}"
-        return Ending(Outcome.COMPLETED, facts)
-
-    def completed(self, done: int) -> Ending:
-        first = self.solver.status.first_value
-        if self.log.last_value > first:
-            return self.diverged(self.log.last_value)
-        return Ending(Outcome.COMPLETED, f"{self.meter.count(done)} done as asked; no claim of convergence")
-
-    def broken_off(self) -> Ending:
         status = self.solver.status
-        if status.value > status.first_value:
-            return self.diverged(status.value)
-        return Ending(
-            Outcome.NON_FINITE,
-            f"after {self.plan.view.counted} {status.iteration:,} the step led to a value that is not finite",
-        )
+        if status.iteration != self.last_progress[0]:
+            self.last_progress = status.iteration, status.evaluations
+        return status.evaluations - self.last_progress[1]
 
-    def diverged(self, last: float) -> Ending:
-        status, sign = self.solver.status, self.solver.sign
-        first = status.first_value
-        moved = "rose" if sign > 0 else "fell"
-        count = self.meter.count(status.iteration)
-        facts = f"the value {moved} from {sign * first:.4g} to {sign * last:.4g} in {count}"
-        steepest = status.steepest
-        if steepest > 0:
-            facts += f"; the curvature seen is up to {steepest:.3g}, so keep the step below {2 / steepest:.3g}"
-        return Ending(Outcome.DIVERGED, facts)
+    def best(self, ending: Ending) -> tuple[np.ndarray, float, Ending]:
+        """Return the answer with its value, and how the run ended by that."""
+        status, best = self.solver.status, self.log.best
+        if self.plan.early_stopping is not None:
+            return *best.answer(status), best.ending(ending, status.iteration)
+        # If values tie within rounding, keep the last one: it is the least smoothed.
+        was_better = best.value < status.best_value - 1e-9 * abs(status.best_value)
+        if best.x is not None and was_better and ending.outcome is not Outcome.CONVERGED:
+            return best.x, best.value, ending
+        return status.best_x.copy(), status.best_value, ending
 
     def finish(self, ending: Ending) -> Run:
-        """Return the run that ended so, its answer held against a plain call."""
+        """Return the run that ended so, after a check of its answer against a plain call."""
         solver, view, objective = self.solver, self.plan.view, self.solver.objective
         status = solver.status
-        self.checkpoint = self.checkpoint or self.stands()
-        if self.plan.watch is None:
-            best, seen = np.array(status.best_x), status.best_value
-            # If values tie within rounding, keep the last one: it is the least smoothed.
-            risen = self.log.best.value < seen - 1e-9 * abs(seen)
-            if self.log.best.x is not None and risen and ending.outcome is not Outcome.CONVERGED:
-                best, seen = self.log.best.x, self.log.best.value
-        else:
-            best, seen = self.log.best.among(status)
-            ending = self.log.best.told(ending, status.iteration)
-        with objective.clock.ends(self.meter.until):
-            gradient = gradient_at(solver, best)
-            ending, value, checks = checked(solver, view.names, self.start, ending, best, seen, gradient)
+        self.checkpoint = self.checkpoint or self.current_state()
+        x, value, ending = self.best(ending)
+        with objective.clock.ends(self.meter.deadline):
+            gradient = gradient_at(solver, x)
+            ending, value, checks = checked(solver, view.names, self.start, ending, x, value, gradient)
         for count, kind, detail in (
-            (status.resets, "reset", "the direction lost descent and began anew"),
+            (status.resets, "reset", "the direction no longer led down and began anew"),
             (status.non_finite, "non-finite", "trial points where the function is not finite"),
             (solver.gaps, "differences", "points with a finite value and no exact gradient"),
         ):
             if count:
-                self.log.tell(kind, detail, count)
+                self.log.add_event(kind, detail, count)
         trace = self.log.trace()
         trace.cost = objective.cost
         evaluations = self.meter.spent
         return Run(
-            x=view.point(best),
+            x=view.point(x),
             fun=value,
             jac=view.gradient(gradient),
             nit=status.iteration * objective.updates,
@@ -254,12 +221,8 @@ class Driver:
         )
 
 
-def _of_function(error: Exception) -> bool:
+def _is_of_function(error: Exception) -> bool:
     """Tell whether an error comes from a call of the user's function, and not from a callback or the descent itself."""
     names = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
     ours = [name for name in names if name.partition(".")[0] == "steepest"]
     return not ours[-1].startswith(OURS)
-
-
-def _point(x: Any) -> str:
-    return np.array2string(np.asarray(x), precision=6, threshold=6)

@@ -1,4 +1,4 @@
-"""Early stopping: the loss on rows that are not learnt from, and the epoch at which it was least."""
+"""Early stopping: the loss on validation rows, and the epoch at which it was least."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from steepest.trace import Certificate, Outcome
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """The loss on rows that are not learnt from, at a point of the loop's, and for how many epochs it may not fall."""
+    """The loss on the validation rows at a point of the loop, and for how many epochs it may fail to fall."""
 
     loss: Callable[[np.ndarray], float]
     patience: int
@@ -23,9 +23,20 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class BestEpoch:
-    """The epoch with the least validation loss so far: that loss, the point, and the value that is descended there.
+    """The epoch with the least validation loss so far; files hold the fields by these names.
 
-    `unseen` counts the epochs at which the loss was not finite.
+    Attributes
+    ----------
+    loss : float
+        The validation loss there.
+    epoch : int
+        Its number; 0 is the start.
+    value : float
+        The value that is minimised there.
+    x : array or None
+        The point; None if no validation loss was finite.
+    unseen : int
+        How many epochs had a validation loss that was not finite.
     """
 
     loss: float = math.inf
@@ -34,20 +45,20 @@ class BestEpoch:
     x: np.ndarray | None = None
     unseen: int = 0
 
-    def beside(self, loss: float, epoch: int, value: float, x: np.ndarray) -> BestEpoch:
-        """Return the better of this epoch and another; a loss that is not finite is none."""
+    def or_better(self, loss: float, epoch: int, value: float, x: np.ndarray) -> BestEpoch:
+        """Return the better of this epoch and another; one without a finite loss is only counted."""
         if not math.isfinite(loss):
             return replace(self, unseen=self.unseen + 1)
         return BestEpoch(loss, epoch, value, x.copy(), self.unseen) if loss < self.loss else self
 
-    def among(self, status: Status) -> tuple[np.ndarray, float]:
-        """Return the best point with its value: that with the least value where no validation loss was finite."""
-        return (np.array(status.best_x), status.best_value) if self.x is None else (self.x, self.value)
+    def answer(self, status: Status) -> tuple[np.ndarray, float]:
+        """Return the best point with its value: the one of the least value if no validation loss was finite."""
+        return (status.best_x.copy(), status.best_value) if self.x is None else (self.x, self.value)
 
-    def told(self, ending: Ending, last: int) -> Ending:
-        """Return how a descent of so many epochs ended whose answer is that of the best one.
+    def ending(self, ending: Ending, last: int) -> Ending:
+        """Return how a descent of `last` epochs ended, if its answer is the point of the best epoch.
 
-        What holds where it ended, and not where its best epoch was, is not said of the answer.
+        It claims nothing of the best epoch that is known only of the last one.
         """
         facts = ending.facts
         if self.unseen:
@@ -63,6 +74,6 @@ class BestEpoch:
         if outcome is Outcome.CONVERGED:
             outcome, facts = Outcome.COMPLETED, ended
         if outcome is Outcome.COMPLETED and not self.epoch:
-            # The start may be worse than any guess.
+            # The start is no answer: it may be worse than any guess.
             return Ending(Outcome.DIVERGED, f"the validation loss rose from the start on: {facts}")
         return Ending(outcome, facts, Certificate())

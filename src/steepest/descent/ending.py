@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from steepest.trace import Certificate, Outcome
 
 _ADVICE = {
-    Outcome.ITERATION_LIMIT: "give more with {counted}s=",
-    Outcome.EVALUATION_LIMIT: "give more with evaluations=",
-    Outcome.TIME_LIMIT: "give more with seconds=",
+    Outcome.ITERATION_LIMIT: "allow more with {counted}s=",
+    Outcome.EVALUATION_LIMIT: "allow more with evaluations=",
+    Outcome.TIME_LIMIT: "allow more with seconds=",
     Outcome.STALLED: "a larger tolerance= would accept this point; other units or another start may lead on",
     Outcome.SADDLE: "start elsewhere, off the ridge",
-    Outcome.UNBOUNDED: "there is no best value: check the sign, or whether minimize or maximize is meant",
+    Outcome.UNBOUNDED: "there is no best value: check the sign, or whether you want minimize or maximize",
     Outcome.NON_FINITE: "start elsewhere, or take a smaller step",
-    Outcome.RAISED: "mend the function there, or start elsewhere",
-    Outcome.WRONG_GRADIENT: "leave gradient= out, or mend it",
+    Outcome.RAISED: "fix the function there, or start elsewhere",
+    Outcome.WRONG_GRADIENT: "fix gradient=, or leave it out",
 }
 
 
@@ -29,7 +29,7 @@ class Ending:
 
 
 def message(outcome: Outcome, facts: str, certificate: Certificate, counted: str = "iteration") -> str:
-    """Return the sentence that a person reads: outcome, evidence, and what to try next."""
+    """Return the sentence that the user reads: outcome, evidence, and what to try next."""
     head = f"{outcome} ({certificate.kind})" if outcome is Outcome.CONVERGED else str(outcome)
     advice = _ADVICE.get(outcome)
     return f"{head}: {facts}" + (f"; {advice.format(counted=counted)}" if advice else "")

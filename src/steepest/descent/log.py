@@ -1,4 +1,4 @@
-"""What a descent has been through: its rows, the best of them, and what happened on the way."""
+"""The log of a descent: the rows of its trace, its events, and its best epoch."""
 
 from __future__ import annotations
 
@@ -17,29 +17,32 @@ from steepest.types import Callback
 
 
 class Log:
-    """The log of one descent, which shows its progress and tells a callback of it.
+    """The log of one descent; it also shows the progress and calls the user's callback.
 
     Attributes
     ----------
     best : BestEpoch
-        The epoch with the least validation loss; the least value of a descent that may lead up.
+        The epoch with the least validation loss; without validation, the least value of a descent that may rise.
     stopped : bool
         Whether the callback has ended the descent.
+    last_value : float
+        The value of the last row.
     """
 
     def __init__(
-        self, solver: Solver, view: View, watch: EarlyStopping | None, meter: Meter, callback: Callback | None,
-        progress: Progress,
+        self, solver: Solver, view: View, early_stopping: EarlyStopping | None, meter: Meter,
+        callback: Callback | None, progress: Progress,
     ) -> None:  # fmt: skip
-        self.solver, self.view, self.watch, self.meter = solver, view, watch, meter
+        self.solver, self.view, self.early_stopping, self.meter = solver, view, early_stopping, meter
         self.callback, self.progress, self.best, self.stopped = callback, progress, BestEpoch(), False
+        # The last iteration that the callback was called for.
         self.called, self.last_value = solver.status.iteration, solver.status.value
         epoch = ("epoch",) if view.counted == "epoch" else ()
-        watched = ("validation",) if watch else ()
-        self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch, *watched))
+        validation = ("validation",) if early_stopping else ()
+        self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch, *validation))
 
     def resume(self, trace: Trace, events: int, best: BestEpoch) -> None:
-        """Go on after the rows of a trace, and so many of its events."""
+        """Continue after the rows of a trace and its first `events` events."""
         self.recorder.resume(trace, events)
         self.best = best
 
@@ -52,19 +55,19 @@ class Log:
         """How many events there are."""
         return len(self.recorder.events)
 
-    def tell(self, kind: str, detail: str, count: int = 1) -> None:
-        """Add an event."""
+    def add_event(self, kind: str, detail: str, count: int = 1) -> None:
+        """Add an event at the current iteration."""
         self.recorder.events.append(Event(self.solver.status.iteration, kind, detail, count))
 
     def record(self, rows: np.ndarray, since: float) -> None:
-        """Keep rows, their values in the user's sign; times inside a chunk are spread evenly."""
+        """Add the rows of a chunk that began after `since` seconds; they share its time evenly."""
         if not len(rows):
             return
         rows = rows.copy()
         self.last_value = float(rows[-1, 2])
-        if self.watch is None and self.rises:
-            self.remember(rows)
-        losses = self.validated(rows)
+        if self.early_stopping is None and self.solver.rises:
+            self.remember_least(rows)
+        losses = self.validation_losses(rows)
         rows[:, 1] *= self.solver.objective.cost
         rows[:, 2] *= self.solver.sign
         seconds = np.linspace(since, self.meter.elapsed, len(rows) + 1)[1:, None]
@@ -74,29 +77,24 @@ class Log:
         self.recorder.append(np.hstack([scalars, seconds, epochs, losses]), points)
         self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.meter.elapsed, *losses[-1])
 
-    @property
-    def rises(self) -> bool:
-        """Whether the descent may lead up, as where a loss with kinks is taken softly and then harder."""
-        return self.solver.rises
-
-    def remember(self, rows: np.ndarray) -> None:
-        """Remember the least value with its point, of a descent that itself remembers where it stands alone."""
+    def remember_least(self, rows: np.ndarray) -> None:
+        """Remember the row of the least value, for a solver whose value may rise and which keeps no best point."""
         row = rows[np.argmin(np.where(np.isnan(rows[:, 2]), np.inf, rows[:, 2]))]
-        self.best = self.best.beside(float(row[2]), int(row[0]), float(row[2]), row[len(COLUMNS) :])
+        self.best = self.best.or_better(float(row[2]), int(row[0]), float(row[2]), row[len(COLUMNS) :])
 
-    def validated(self, rows: np.ndarray) -> np.ndarray:
-        """Return the validation loss of each row, in a column, and remember the best; no column where none is asked."""
-        if self.watch is None:
+    def validation_losses(self, rows: np.ndarray) -> np.ndarray:
+        """Return the validation loss of each row as a column, and remember the best; no column without validation."""
+        if self.early_stopping is None:
             return rows[:, :0]
         losses = []
         for row in rows:
             x = row[len(COLUMNS) :]
-            losses.append(self.watch.loss(x))
-            self.best = self.best.beside(losses[-1], int(row[0]), float(row[2]), x)
+            losses.append(self.early_stopping.loss(x))
+            self.best = self.best.or_better(losses[-1], int(row[0]), float(row[2]), x)
         return np.array(losses)[:, None]
 
-    def called_back(self) -> bool:
-        """Call back where an iteration was done since, and tell whether that ends the run, or did before."""
+    def run_callback(self) -> bool:
+        """Call the callback if there is a new iteration; tell whether it has ever ended the run."""
         status = self.solver.status
         if self.stopped or self.callback is None or status.iteration == self.called:
             return self.stopped

@@ -1,4 +1,4 @@
-"""What a descent has spent, and what it may still spend: iterations, values and seconds."""
+"""The work of a descent so far, and how much the budget still allows: iterations, values and seconds."""
 
 from __future__ import annotations
 
@@ -13,69 +13,72 @@ from steepest.trace import Outcome
 
 
 class Meter:
-    """The meter of one descent, which may go on from where another has stopped after some seconds.
+    """The meter of one descent, which may continue another one that stopped after `seconds`.
 
     Attributes
     ----------
-    aside : int
-        How many values were taken off the way of the descent.
+    judged : int
+        How many values the judge computed.
     """
 
     solver: Solver
 
     def __init__(self, budget: Budget, objective: Objective, counted: str, seconds: float = 0.0) -> None:
         self.budget, self.objective, self.counted = budget, objective, counted
-        self.began, self.before, self.searched = objective.clock.begin() - seconds, seconds, objective.overhead
-        self.aside = self.begun_at = 0
+        self.began, self.seconds_before = objective.clock.begin() - seconds, seconds
+        self.overhead_before = objective.overhead
+        self.judged = self.first_iteration = 0
 
-    def attend(self, solver: Solver) -> None:
-        """Count what a solver does from now on."""
-        self.solver, self.begun_at = solver, solver.status.iteration
-
-    @property
-    def iterations(self) -> int:
-        """After how many iterations the descent stops."""
-        return self.begun_at + (self.budget.most if self.budget.iterations is None else int(self.budget.iterations))
+    def attach(self, solver: Solver) -> None:
+        """Count the work of a solver from now on."""
+        self.solver, self.first_iteration = solver, solver.status.iteration
 
     @property
-    def until(self) -> float:
-        """When the time is over."""
-        return math.inf if self.budget.seconds is None else self.began + self.before + self.budget.seconds
+    def last_iteration(self) -> int:
+        """The iteration at which the descent stops."""
+        most = self.budget.most if self.budget.iterations is None else int(self.budget.iterations)
+        return self.first_iteration + most
+
+    @property
+    def deadline(self) -> float:
+        """The time of the clock at which the descent stops."""
+        return math.inf if self.budget.seconds is None else self.began + self.seconds_before + self.budget.seconds
 
     @property
     def elapsed(self) -> float:
-        """How many seconds the descent has taken."""
+        """How many seconds the descent has taken, those before it was continued included."""
         return time.perf_counter() - self.began
 
     @property
     def spent(self) -> int:
-        """How many values were taken."""
-        searched = self.objective.overhead - self.searched
-        return self.solver.status.evaluations * self.objective.cost + self.aside + searched
+        """How many values were computed."""
+        overhead = self.objective.overhead - self.overhead_before
+        return self.solver.status.evaluations * self.objective.cost + self.judged + overhead
 
     @property
-    def done(self) -> bool:
-        """Whether all iterations are done that may be."""
-        return self.solver.status.iteration >= self.iterations
+    def out_of_iterations(self) -> bool:
+        """Whether all iterations of the budget are done."""
+        return self.solver.status.iteration >= self.last_iteration
 
     @property
-    def late(self) -> bool:
-        """Whether the time is over."""
-        return self.budget.seconds is not None and self.elapsed - self.before >= self.budget.seconds
+    def out_of_time(self) -> bool:
+        """Whether all seconds of the budget are spent."""
+        return self.budget.seconds is not None and self.elapsed - self.seconds_before >= self.budget.seconds
 
     def affords(self, values: int) -> bool:
-        """Tell whether so many more values may be taken."""
+        """Tell whether the budget allows this many more values."""
         return self.budget.evaluations is None or self.spent + values <= self.budget.evaluations
 
-    def over(self, values: int) -> Ending | None:
-        """Return the end of a descent that may take no such number of values more, or has no time for them."""
+    def limit_reached(self, values: int) -> Ending | None:
+        """Return the ending if the budget does not allow this many more values, or no more time."""
         if not self.affords(values):
-            return Ending(Outcome.EVALUATION_LIMIT, f"{self.spent:,} values taken, and the descent was still going on")
-        return self.timed_out() if self.late else None
+            facts = f"{self.spent:,} values computed, and the descent was still going on"
+            return Ending(Outcome.EVALUATION_LIMIT, facts)
+        return self.timed_out() if self.out_of_time else None
 
     def timed_out(self) -> Ending:
-        """Say that the time is over, and what took longer than was given."""
-        spent, given = self.elapsed - self.before, self.budget.seconds or 0.0
+        """Say that the time is over, and why it took longer than was given."""
+        spent, given = self.elapsed - self.seconds_before, self.budget.seconds or 0.0
         facts = f"{spent:.2g} s spent, {self.count(self.solver.status.iteration)} done"
         if spent > given + 1:
             facts += f": a single call of the function, or its compilation, took longer than the {given:.2g} s given"

@@ -1,4 +1,4 @@
-"""What a descent is to do: its function, its rules and its budget."""
+"""The plan of a descent: its function, its rules, its budget, and the help that it gets."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from steepest.descent.progress import Progress
 from steepest.descent.view import View
 from steepest.rules.pair import Rules
 
-# The part of the descent that may be left when the judge first looks at the curvature, where that costs little: its
-# steps by the Hessian come to the end sooner than the descent does.
+# The part of the descent that is left when the judge first computes the Hessian of few variables: Newton's steps finish
+# sooner than the rules do. Chosen, not measured: larger, the Hessian comes too early to be right at the minimum.
 EARLY = 1e-8
-# Up to so many variables a Hessian costs little.
+# Up to this many variables a Hessian costs little. Chosen, not measured.
 FEW_VARIABLES = 20
 
 
 class Help(IntEnum):
-    """What the judge may do beyond judging, if the rules are not the user's own."""
+    """What the judge may do besides judging, if the rules are not the user's own."""
 
     NONE = 0
-    # Take Newton's steps.
+    # Take damped Newton steps.
     NEWTON = 1
-    # Also begin with them early, even out the coordinates, and look for a minimum at a kink.
+    # Also begin with Newton's steps early, rescale coordinates, measure noise, and search for a minimum at a kink.
     FULL = 2
 
 
@@ -47,30 +47,30 @@ class Plan:
     box: Box | None = None
     solver: Callable[..., Solver] = RuleSolver
     help: Help = Help.NONE
-    watch: EarlyStopping | None = None
+    early_stopping: EarlyStopping | None = None
 
     @property
-    def counted(self) -> bool:
+    def is_exact_count(self) -> bool:
         """Whether exactly the iterations given are to be done."""
-        return self.budget.counts(self.rules)
+        return self.budget.is_exact_count(self.rules)
 
     @property
-    def near(self) -> float:
-        """How near is near enough for the solver; below 0, nothing is."""
-        if self.counted:
+    def solver_tolerance(self) -> float:
+        """The part of the descent that the solver may leave; below 0 it never stops by itself."""
+        if self.is_exact_count:
             return -1.0
         early = self.help is Help.FULL and self.objective.size <= FEW_VARIABLES
-        early = early or bool(self.budget.wishes)
+        early = early or bool(self.budget.accuracy)
         return self.budget.tolerance or (EARLY if early else 0.0)
 
-    def begun(self, start: np.ndarray) -> Solver:
-        """Return a solver that stands at a start."""
-        return self.solver(self.objective, self.rules, self.sign, self.near, start, self.box)
+    def solver_at(self, start: np.ndarray) -> Solver:
+        """Return a new solver at a start."""
+        return self.solver(self.objective, self.rules, self.sign, self.solver_tolerance, start, self.box)
 
-    def by(self, rules: Rules) -> Plan:
-        """Return the same plan by other rules."""
+    def with_rules(self, rules: Rules) -> Plan:
+        """Return the same plan with other rules."""
         return replace(self, rules=rules)
 
     def progress(self, wanted: bool | None) -> Progress:
-        """Return what shows a run while it goes on."""
-        return Progress.of(wanted, self.view.counted, self.view.names, validated=self.watch is not None)
+        """Return the display of a run while it goes on."""
+        return Progress.of(wanted, self.view.counted, self.view.names, validated=self.early_stopping is not None)

@@ -1,4 +1,4 @@
-"""What is shown of a run while it goes on: a live table on a terminal, lines elsewhere."""
+"""The display of a run while it goes on: a live table on a terminal, its last state elsewhere."""
 
 from __future__ import annotations
 
@@ -7,37 +7,41 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from rich.live import Live as RichLive
     from rich.table import Table
 
     from steepest.trace import Trace
 
+# How many seconds pass before a terminal shows anything, and between two rows. Chosen, not measured: shorter ones
+# flicker.
 PATIENCE = 2.0
 PAUSE = 0.5
 MOST_ROWS = 11
 MOST_PARAMETERS = 4
+# The width of a column in characters.
 COLUMN = 14
 
 
 class Progress:
-    """Shows nothing: what a run gets where nobody watches it."""
+    """The display that shows nothing."""
 
     @staticmethod
     def of(wanted: bool | None, counted: str, names: Sequence[str], validated: bool = False) -> Progress:
-        """Return what `progress=` asks for: by default a table on a terminal, after 2 seconds.
+        """Return the display that `progress=` asks for: by default a table on a terminal, after 2 seconds.
 
         Parameters
         ----------
         wanted : bool or None
             Whether to show anything; None leaves it to the terminal.
         counted : str
-            What is counted: "iteration" or "epoch".
+            The unit of a row: "iteration" or "epoch".
         names : sequence of str
-            The names of the parameters, of which the first few are shown.
+            The names of the parameters; the first few are shown.
         validated : bool
             Whether there is a validation loss to show.
 
@@ -49,7 +53,7 @@ class Progress:
         Raises
         ------
         TypeError
-            If `wanted` is something else.
+            If `wanted` is neither of the three.
         """
         if wanted not in (None, True, False):
             raise TypeError(f"progress={wanted!r}: give True or False, or leave it out")
@@ -61,12 +65,12 @@ class Progress:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leave the screen as it was found."""
+        """Restore the screen."""
 
     def show(
         self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float, *validation: float
     ) -> None:  # fmt: skip
-        """Take in a row of the run.
+        """Show a row of the run, if a row is due.
 
         Parameters
         ----------
@@ -79,7 +83,7 @@ class Progress:
         seconds : float
             Since the start.
         *validation : float
-            The validation loss there, where there is one.
+            The validation loss there, if there is one.
         """
 
     def finish(self, trace: Trace) -> None:
@@ -88,7 +92,7 @@ class Progress:
         Parameters
         ----------
         trace : Trace
-            What was recorded.
+            The trace of the run.
         """
 
 
@@ -98,9 +102,9 @@ class Live(Progress):
     Parameters
     ----------
     counted : str
-        "iteration" or "epoch".
+        The unit of a row: "iteration" or "epoch".
     names : sequence of str
-        The parameters.
+        The names of the parameters.
     patience : float
         Seconds before anything is shown.
     validated : bool
@@ -108,13 +112,13 @@ class Live(Progress):
     """
 
     def __init__(self, counted: str, names: Sequence[str], patience: float, validated: bool = False) -> None:
-        # Count, values, slope and seconds always fit; parameters as the terminal is wide.
         self.validated = validated
+        # The other columns always fit; the width of the terminal decides how many parameters do.
         fitting = max(0, min(MOST_PARAMETERS, shutil.get_terminal_size().columns // COLUMN - 3 - validated))
         self.counted, self.names, self.patience = counted, list(names)[:fitting], patience
         self.rows: deque[list[str]] = deque(maxlen=MOST_ROWS)
         self._due = patience
-        self._live: Any = None
+        self._live: RichLive | None = None
         self._began = time.perf_counter()
 
     def __exit__(self, *error: object) -> None:
@@ -133,7 +137,7 @@ class Live(Progress):
     def finish(self, trace: Trace) -> None:
         if self._live is None and self.patience:
             return
-        count = getattr(trace, self.counted)
+        count = trace.columns[self.counted]
         picked = np.unique(np.linspace(0, len(trace) - 1, MOST_ROWS).round().astype(int))
         self.rows.clear()
         for k in picked:
@@ -153,7 +157,7 @@ class Live(Progress):
             from rich.console import Console
             from rich.live import Live as RichLive
 
-            # Rich shows the last state alone where there is no terminal.
+            # Without a terminal, Rich shows only the last state.
             self._live = RichLive(console=Console(stderr=True), auto_refresh=False)
             self._live.start()
         self._live.update(self._table(), refresh=True)

@@ -1,33 +1,41 @@
-"""The result of a descent: SciPy's fields, and what SciPy does not have."""
+"""The result of a descent: the fields of SciPy's results, with an outcome, a certificate and a trace."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from steepest.saving.folder import point_from_json, point_to_json, staged, write_record
 from steepest.trace import Certificate, Event, Outcome, Trace, dumps
+from steepest.types import Array, Json, Tree
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from steepest.derivatives.objective import Objective
     from steepest.descent.view import View
+    from steepest.inspection.picture import Picture
 
-ALIKE = 1e-6
+# Runs whose values differ by at most this part of the descent have found the same minimum. Chosen, not measured: well
+# above rounding, and well below what sets two minima apart.
+SAME_VALUE = 1e-6
+# How many parameters a line names before it is cut.
 MOST_NAMED = 6
 
 
 @dataclass(eq=False)
 class Run:
-    """A descent that has ended: the best point that it saw, why it ended, and its trace.
+    """A descent that has ended: the best point that it found, why it ended, and its trace.
 
     Attributes
     ----------
     x : float, array or tree
-        The best point seen, laid out like the start.
+        The best point found, laid out like the start.
     fun : float
         The value there, in the user's own sign.
     jac : like x
@@ -41,16 +49,24 @@ class Run:
     certificate : Certificate
         How far above the minimum the answer may lie.
     trace : Trace
-        One row an iteration.
+        One row for each iteration.
     kind, why : str
-        How the gradient was served.
+        How the gradient was computed, and why so.
+    maximized : bool
+        Whether the function was maximised.
+    title : str
+        A title for pictures.
     runs : tuple of Run
-        The runs from all starts, in order, where there were several; this one is the best of them.
+        The runs from all starts, in order, if there were several; this one is the best of them.
+    objective : Objective or None
+        The function that was descended; None if the run was loaded from disk.
+    view : View or None
+        How its points look to the user; None if the run was loaded from disk.
     """
 
-    x: Any
+    x: Tree
     fun: float
-    jac: Any
+    jac: Tree
     nit: int
     nfev: int
     njev: int
@@ -78,7 +94,7 @@ class Run:
 
     @property
     def events(self) -> list[Event]:
-        """What happened beside the rows of the trace."""
+        """The events of the run: steps that were rejected, restarts, Newton steps and the like."""
         return self.trace.events
 
     def __str__(self) -> str:
@@ -92,41 +108,21 @@ class Run:
         if np.isfinite(self.certificate.gap):
             lines.append(f"  {'gap':>10}  {self.certificate.gap:.2g} or less from the best, {self.certificate.kind}")
         if self.certificate.x_error:
-            lines.append(f"  {'error':>10}  {self._error()}")
+            lines.append(f"  {'error':>10}  {_error_in_words(self.certificate.x_error, self.trace.names)}")
         if self.runs:
-            lines.append(f"  {'starts':>10}  {self._agreement()}")
+            lines.append(f"  {'starts':>10}  {_agreement(self)}")
         return "\n".join(lines)
-
-    def _error(self) -> str:
-        """Return how far the parameters may lie from the minimiser, in words."""
-        error, names = np.array(self.certificate.x_error), list(self.trace.names)
-        known = np.isfinite(error)
-        said = []
-        if known.any():
-            most = f"{error[known].max():.2g} or less"
-            said.append(f"{most} in each parameter" if error.size > 1 else most)
-        if not known.all():
-            loose = [names[k] if len(names) == error.size else f"parameter {k}" for k in np.flatnonzero(~known)]
-            said.append(f"not determined: {', '.join(loose[:MOST_NAMED])}" + ", …" * (len(loose) > MOST_NAMED))
-        return "; ".join(said)
-
-    def _agreement(self) -> str:
-        values = np.array([run.fun for run in self.runs])
-        descent = np.nanmax([abs(run.trace.value[0] - self.fun) for run in self.runs])
-        alike = np.abs(values - self.fun) <= ALIKE * descent
-        spent = sum(run.nfev for run in self.runs)
-        return f"{len(values):,}, of which {np.count_nonzero(alike):,} came to this value, in {spent:,} values"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Run):
             return NotImplemented
-        # As they would be saved: there a NaN equals a NaN.
+        # The saved forms are compared, as in them a NaN equals a NaN.
         same = dumps(self._header()) == dumps(other._header()) and self.trace == other.trace
         return same and all(mine.trace == theirs.trace for mine, theirs in zip(self.runs, other.runs, strict=True))
 
     __hash__ = None  # type: ignore[assignment]
 
-    def evaluate(self, x: Any) -> float:
+    def evaluate(self, x: Tree) -> float:
         """Return the value of the function that was descended, at a point.
 
         Parameters
@@ -153,7 +149,7 @@ class Run:
         objective, view = self._at_hand()
         return objective.value(view.flat(x))
 
-    def gradient_at(self, x: Any) -> np.ndarray:
+    def gradient_at(self, x: Tree) -> np.ndarray:
         """Return the gradient of the function that was descended, at a point.
 
         Parameters
@@ -182,11 +178,11 @@ class Run:
         objective, view = self._at_hand()
         return view.slope(slope_at(objective, view.flat(x))[1])
 
-    def curvature(self, x: Any, v: Any) -> np.ndarray:
+    def curvature(self, x: Tree, v: Array) -> np.ndarray:
         """Return the Hessian of the function times a vector, without forming the Hessian.
 
-        H v = d/dt ∇f(x + t v) at t = 0: exact where the function was traced, by a central difference of
-        gradients elsewhere.
+        H v = d/dt ∇f(x + t v) at t = 0: exact if the function was traced, else by a central difference of
+        gradients.
 
         Parameters
         ----------
@@ -217,8 +213,8 @@ class Run:
         objective, view = self._at_hand()
         return view.slope(hessian_product(objective, view.flat(x), view.along(np.asarray(v, dtype=float))))
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the run, as its number of variables suggests.
+    def plot(self, ax: Axes | None = None) -> Picture:
+        """Draw the run: which picture depends on the number of variables.
 
         Parameters
         ----------
@@ -256,15 +252,15 @@ class Run:
             write_record(room, *self._saved())
         return Path(folder)
 
-    def _saved(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return what is written: the record, and the arrays."""
-        return self._header(), self._arrays()
+    def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
+        """Return the record and the arrays that a folder holds."""
+        arrays = self.trace.arrays()
+        for k, run in enumerate(self.runs):
+            arrays = arrays | {f"{k}/{name}": array for name, array in run.trace.arrays().items()}
+        return self._header(), arrays
 
-    def _arrays(self) -> dict[str, np.ndarray]:
-        others = {f"{k}/{name}": array for k, run in enumerate(self.runs) for name, array in run.trace.arrays().items()}
-        return self.trace.arrays() | others
-
-    def _header(self) -> dict[str, Any]:
+    def _header(self) -> dict[str, Json]:
+        """Return the record as JSON takes it."""
         return {
             "result": "run",
             "runs": [run._header() for run in self.runs],
@@ -273,44 +269,78 @@ class Run:
             "jac": point_to_json(self.jac),
             **{name: getattr(self, name) for name in ("nit", "nfev", "njev", "message", "kind", "why")},
             "outcome": str(self.outcome),
-            "certificate": {
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in asdict(self.certificate).items()
-            },
+            "certificate": _certificate_to_json(self.certificate),
             "maximized": self.maximized,
             "title": self.title,
             "trace": self.trace.header(),
         }
 
     @classmethod
-    def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Run:
-        """Make a run of what `_header` and the trace were saved as."""
+    def _revive(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> Self:
+        """Return the run whose record and arrays a folder holds."""
         record = dict(record)
-        runs = []
-        for k, one in enumerate(record.pop("runs")):
-            own = {name.removeprefix(f"{k}/"): array for name, array in arrays.items() if name.startswith(f"{k}/")}
-            runs.append(cls._revive({name: what for name, what in one.items() if name != "result"}, own))
-        certificate: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in record.pop("certificate").items()
-        }
+        runs = [cls._revive(*_part(k, one, arrays)) for k, one in enumerate(record.pop("runs"))]
         return cls(
             x=point_from_json(record.pop("x")),
             jac=point_from_json(record.pop("jac")),
             outcome=Outcome(record.pop("outcome")),
-            certificate=Certificate(**certificate),
+            certificate=_certificate_from_json(record.pop("certificate")),
             trace=Trace.rebuild(record.pop("trace"), arrays),
             runs=tuple(runs),
             **record,
         )
 
     def _at_hand(self) -> tuple[Objective, View]:
+        """Return the function and its view, or say why they are missing."""
         if self.objective is None or self.view is None:
             raise RuntimeError("function not at hand: this run was loaded from disk, or its rows were read only once")
         return self.objective, self.view
 
 
-def _shown(x: Any) -> str:
+def _shown(x: Tree) -> str:
+    """Return a point in one line."""
     if isinstance(x, dict):
         return ", ".join(f"{name} = {_shown(value)}" for name, value in x.items())
     return np.array2string(np.asarray(x), precision=8, threshold=8, suppress_small=False)
+
+
+def _error_in_words(x_error: Sequence[float], names: Sequence[str]) -> str:
+    """Return how far the parameters may lie from the minimiser."""
+    error = np.array(x_error)
+    known = np.isfinite(error)
+    parts = []
+    if known.any():
+        most = f"{error[known].max():.2g} or less"
+        parts.append(f"{most} in each parameter" if error.size > 1 else most)
+    if not known.all():
+        loose = [names[k] if len(names) == error.size else f"parameter {k}" for k in np.flatnonzero(~known).tolist()]
+        parts.append(f"not determined: {', '.join(loose[:MOST_NAMED])}" + ", …" * (len(loose) > MOST_NAMED))
+    return "; ".join(parts)
+
+
+def _agreement(best: Run) -> str:
+    """Return how many of several runs found the value of the best one, and what all of them cost."""
+    values = np.array([run.fun for run in best.runs])
+    descent = np.nanmax([abs(run.trace.value[0] - best.fun) for run in best.runs])
+    same = np.abs(values - best.fun) <= SAME_VALUE * descent
+    spent = sum(run.nfev for run in best.runs)
+    return f"{len(values):,}, of which {np.count_nonzero(same):,} came to this value, in {spent:,} values"
+
+
+def _certificate_to_json(certificate: Certificate) -> dict[str, Json]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(certificate).items()}
+
+
+def _certificate_from_json(record: dict[str, Json]) -> Certificate:
+    fields: dict[str, Json] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
+    }
+    return Certificate(**fields)
+
+
+def _part(
+    k: int, record: dict[str, Json], arrays: dict[str, np.ndarray]
+) -> tuple[dict[str, Json], dict[str, np.ndarray]]:  # fmt: skip
+    """Return the record and the arrays of one of several runs."""
+    own = {name.removeprefix(f"{k}/"): array for name, array in arrays.items() if name.startswith(f"{k}/")}
+    return {name: value for name, value in record.items() if name != "result"}, own

@@ -1,28 +1,28 @@
-"""How the flat points of the loop look to the user: laid out, named, and in the user's own units."""
+"""The points of the loop as the user sees them: laid out, named, and in the user's own units."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from steepest.derivatives.structure import Calling
+from steepest.types import Tree
 
 
 @dataclass(frozen=True)
 class View:
-    """The view of a function's run, in which the loop's points are the user's own.
+    """The view of a run of a function: the loop's points are the user's own, flat.
 
     Parameters
     ----------
     calling : Calling
         How the user's points are laid out.
     names : sequence of str
-        What the coordinates are called.
+        The names of the coordinates.
     counted : str
-        What a row of the trace is: "iteration" or "epoch".
+        The unit of a row of the trace: "iteration", "epoch" or "start".
     """
 
     calling: Calling
@@ -46,19 +46,19 @@ class View:
         return direction
 
     def slope(self, gradient: np.ndarray) -> np.ndarray:
-        """Return a gradient of the loop's as one by the user's coordinates."""
+        """Return a gradient of the loop as one in the user's coordinates, flat."""
         return gradient
 
-    def point(self, x: np.ndarray) -> Any:
+    def point(self, x: np.ndarray) -> Tree:
         """Return a point of the loop as the user sees it."""
         return self.calling.point(self.rows(x))
 
-    def gradient(self, gradient: np.ndarray) -> Any:
+    def gradient(self, gradient: np.ndarray) -> Tree:
         """Return a gradient of the loop as the user sees it, laid out like the point."""
         return self.calling.point(self.slope(gradient))
 
-    def flat(self, point: Any) -> np.ndarray:
-        """Read a point of the user's, flat or laid out like the start, into the loop's coordinates."""
+    def flat(self, point: Tree) -> np.ndarray:
+        """Return a user's point, flat or laid out like the start, in the loop's coordinates."""
         structure = self.calling.structure
         if isinstance(point, dict):
             return self.inward(structure.flatten(point, "the point"))

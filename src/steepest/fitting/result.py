@@ -209,7 +209,7 @@ class Fit(Run):
     @classmethod
     def _revive(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> Fit:
         known = {"model": model_from_json(record.pop("model"), arrays), "resumable": None}
-        return super()._revive(record | known, arrays)  # type: ignore[return-value]
+        return super()._revive(record | known, arrays)
 
 
 def _leaves(params: Tree) -> list[Array]:

@@ -128,7 +128,7 @@ class SavedFit:
         # Folders of version 0.1.0 hold that version's default tolerance if the user gave none.
         tolerance = budget["tolerance"] if budget.get("asked", True) else 0.0
         setup = FitSetup.of(options, data, Budget(tolerance), self.under("coordinates/"))
-        solver = setup.plan.begun(setup.start)
+        solver = setup.plan.solver_at(setup.start)
         leaves = [array for _, array in sorted(self.under("state/").items(), key=lambda item: int(item[0]))]
         solver.restore(leaves, record["engine"])
         best = BestEpoch(**record["best"], x=self.arrays.get(f"{PLACE}best"))

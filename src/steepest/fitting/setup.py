@@ -228,7 +228,7 @@ class FitSetup:
         _, start = Structure.of(problem.start)
         if held is not None:
             stopping = early_stopping(options.model, options.loss, held, plan.view, start, settings.batch is not None)
-            plan = replace(plan, watch=stopping)
+            plan = replace(plan, early_stopping=stopping)
         return cls(options, data, rows, problem, plan, start, residuals, choice)
 
     def go(

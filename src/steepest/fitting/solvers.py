@@ -10,16 +10,17 @@ from steepest.data.batches import Layout
 from steepest.derivatives.objective import Objective
 from steepest.descent.budget import Budget
 from steepest.descent.loop.rule_solver import RuleSolver
+from steepest.descent.loop.solver import Solver
 from steepest.descent.plan import Help, Plan
 from steepest.fitting.function.least_squares import LeastSquaresSolver
 from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals, levenberg_obstacle
 from steepest.fitting.limits import LEVENBERG_PARAMETERS, LEVENBERG_WORK, NEWTON, NEWTON_IF_JUMPS, PROXIMAL_NEWTON
+from steepest.fitting.linear.certificates.base import LinearCertifier
+from steepest.fitting.linear.certificates.l1 import L1Certifier
 from steepest.fitting.linear.certificates.smooth import Certifier
-from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.problem import LinearProblem
-from steepest.fitting.linear.solvers.base import LinearCertifier, LinearSolver
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
 from steepest.fitting.linear.solvers.newton import NewtonSolver
 from steepest.fitting.linear.solvers.proximal_gradient import ProximalGradientSolver
@@ -45,7 +46,7 @@ class Case:
         The model with its loss and its penalty.
     objective : Objective
         The function to minimise.
-    certifier : Certifier, SparseCertifier or None
+    certifier : Certifier, L1Certifier or None
         The certificate of a linear model, if it has one.
     rows : ArrangedRows
         All rows.
@@ -88,14 +89,14 @@ class Case:
         )  # fmt: skip
 
     @property
-    def is_smooth(self) -> bool:
+    def has_smooth_penalty(self) -> bool:
         """Whether the solver is to be chosen for a linear model without an L1 penalty, which has a certificate."""
         return self.automatic and isinstance(self.certifier, Certifier)
 
     @property
-    def is_sparse(self) -> bool:
+    def has_l1(self) -> bool:
         """Whether the solver is to be chosen for a linear model with an L1 penalty, which has a certificate."""
-        return self.automatic and isinstance(self.certifier, SparseCertifier)
+        return self.automatic and isinstance(self.certifier, L1Certifier)
 
     @property
     def is_narrow(self) -> bool:
@@ -106,12 +107,12 @@ class Case:
         return (loss is squared and whitened) or self.objective.size <= most
 
     @property
-    def is_sparse_and_narrow(self) -> bool:
+    def has_narrow_l1(self) -> bool:
         """Whether a linear model has an L1 penalty and few enough coefficients for proximal Newton."""
         problem = self.problem
-        return self.is_sparse and isinstance(problem, LinearProblem) and len(problem.kinks) <= PROXIMAL_NEWTON
+        return self.has_l1 and isinstance(problem, LinearProblem) and len(problem.kinks) <= PROXIMAL_NEWTON
 
-    def solved_by(self, solver: Callable[..., LinearSolver], with_saga: bool) -> Callable[..., LinearSolver]:
+    def solved_by(self, solver: Callable[..., Solver], with_saga: bool) -> Callable[..., Solver]:
         """Return the constructor of a solver of linear models with its first arguments filled in.
 
         These are the model, λ if there is an L1 penalty, the curvature and the certificate.
@@ -120,7 +121,7 @@ class Case:
         assert isinstance(problem, LinearProblem)
         assert certifier is not None
         glm = problem.smoothed(certifier.glm)
-        if isinstance(certifier, SparseCertifier):
+        if isinstance(certifier, L1Certifier):
             # Proximal gradient, which serves more coefficients, does not smooth the loss.
             model = certifier.glm if len(problem.kinks) > PROXIMAL_NEWTON else glm
             return partial(solver, model, certifier.lam, problem.curvature, certifier)
@@ -152,7 +153,7 @@ class Choice:
         return f"{self.name}: {self.serves}"
 
 
-def _by(solver: Callable[..., LinearSolver], *, with_saga: bool = False) -> Callable[[Case, Plan], Planned]:
+def _by(solver: Callable[..., Solver], *, with_saga: bool = False) -> Callable[[Case, Plan], Planned]:
     """Return the function that plans a fit by a solver of linear models, after epochs of SAGA if `with_saga`."""
     return lambda case, plan: (replace(plan, solver=case.solved_by(solver, with_saga)), None)
 
@@ -184,37 +185,37 @@ TABLE = (
         "SAGA, then Newton's method",
         f"a linear model in batches, {FEW_ENOUGH}",
         "two epochs in batches come near the minimum, and steps over all rows give the last digits and a certificate",
-        lambda case: case.is_smooth and case.in_batches and case.is_narrow, _by(NewtonSolver, with_saga=True),
+        lambda case: case.has_smooth_penalty and case.in_batches and case.is_narrow, _by(NewtonSolver, with_saga=True),
     ),
     Choice(
         "SAGA, then L-BFGS",
         "a linear model in batches, with too many coefficients for Newton's method",
         "the same without Hessians, which are expensive for many coefficients",
-        lambda case: case.is_smooth and case.in_batches, _by(LbfgsSolver, with_saga=True),
+        lambda case: case.has_smooth_penalty and case.in_batches, _by(LbfgsSolver, with_saga=True),
     ),
     Choice(
         "Newton's method",
         f"a linear model, {FEW_ENOUGH}",
         "with few coefficients a Hessian costs little more than a pass over the rows",
-        lambda case: case.is_smooth and case.is_narrow, _by(NewtonSolver),
+        lambda case: case.has_smooth_penalty and case.is_narrow, _by(NewtonSolver),
     ),
     Choice(
         "L-BFGS with a search in a plane",
         "a linear model with too many coefficients for Newton's method",
         "it needs only gradients, and its line search makes no pass over the rows",
-        lambda case: case.is_smooth, _by(LbfgsSolver),
+        lambda case: case.has_smooth_penalty, _by(LbfgsSolver),
     ),
     Choice(
         "proximal Newton",
         f"a linear model with an L1 penalty, up to {PROXIMAL_NEWTON:,} coefficients",
         "coefficients become exactly 0, and few steps give the last digits",
-        lambda case: case.is_sparse_and_narrow, _by(ProximalNewtonSolver),
+        lambda case: case.has_narrow_l1, _by(ProximalNewtonSolver),
     ),
     Choice(
         "proximal gradient",
         f"a linear model with an L1 penalty and more than {PROXIMAL_NEWTON:,} coefficients",
         "it needs no Hessian, which is expensive for many coefficients",
-        lambda case: case.is_sparse, _by(ProximalGradientSolver),
+        lambda case: case.has_l1, _by(ProximalGradientSolver),
     ),
     Choice(
         "L-BFGS",
@@ -251,7 +252,7 @@ def choose_solver(
     case = Case(problem, objective, certifier, rows, layout, seed, direction, automatic)
     if direction == LEVENBERG and case.levenberg_obstacle:
         raise ValueError(f"direction={direction!r}: {case.levenberg_obstacle}; leave direction= out")
-    if case.is_sparse and isinstance(problem, LinearProblem):
+    if case.has_l1 and isinstance(problem, LinearProblem):
         problem.check_width()
     choice = next(row for row in TABLE if row.condition(case))
     plan, residuals = choice.planned(case, Plan(objective, problem.view(calling), rules, 1.0, budget))

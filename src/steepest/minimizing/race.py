@@ -194,7 +194,7 @@ def race(
     for name, rule in chosen.items():
         if not runs:
             plan, _, x = make_plan(f, start, sign, args, gradient, rule, bounds, budget, generator(rng))
-        runs[name] = descend(plan.by(rule), x, None, progress)
+        runs[name] = descend(plan.with_rules(rule), x, None, progress)
         runs[name].title = name
         if runs[name].outcome is Outcome.INTERRUPTED:
             break

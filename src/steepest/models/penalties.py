@@ -9,6 +9,8 @@ import numpy as np
 
 from steepest.types import Array, Function
 
+__all__ = ["L1", "L2", "ElasticNet"]
+
 
 @dataclass(frozen=True)
 class L2:

@@ -96,12 +96,16 @@ def fit_table(
     penalty : callable, optional
         As for `fit`. If none is given and the classes are separable, the loss has no minimum; then L2(1/n) is added,
         and `notes` says so.
-    batch_size, epochs, direction, step, tolerance, seconds, callback, progress : optional
+    batch_size, epochs, direction, step : optional
         As for `fit`.
     validation : float, optional
         The fraction of the training rows kept aside for early stopping; the score uses other rows.
+    tolerance, seconds : optional
+        As for `fit`.
     rng : int, numpy.random.Generator or None
         The seed or generator that draws the held-out rows and shuffles; the same seed gives the same fit.
+    callback, progress : optional
+        As for `fit`.
 
     Returns
     -------

@@ -1,14 +1,13 @@
 """The one loop, compiled: propose a point, evaluate it, accept or reject it, record it.
 
-Fixed steps march: a short path is recorded step by step and judged as a whole, because on a small
-problem the judging costs more than the steps. Searches advance trial by trial.
+A fixed step size takes several steps at a time, which are judged together: on a small problem the judging costs more
+than the steps. A search advances trial by trial.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +23,6 @@ from steepest.descent.loop.state import (
     RUNNING,
     STALLED,
     UNBOUNDED,
-    Array,
     Limits,
     Packed,
     Path,
@@ -36,17 +34,25 @@ from steepest.descent.loop.state import (
     unpack,
 )
 from steepest.rules.pair import Rules
-from steepest.rules.steps.searches import Trial
+from steepest.rules.steps.searches import Trial, Verdict
+from steepest.types import Array, Function, Tree
 
+# A search gives up after so many trials along a direction. Halving a step so often leaves less than rounding of it.
 MOST_TRIALS = 60
+# How many fixed steps are judged together; no measurement is recorded. More waste steps after the last.
 PATH_ROWS = 32
+# Above this many variables, steps are judged one by one: the rows would cost more than they save. No measurement is
+# recorded.
 MARCHED = 1_000
+# Up to this many variables the loop carries its state as one vector; no measurement is recorded. Above, copies of the
+# vector cost more than many small arrays do.
 SMALL = 48
+# A step longer than this, in a box with an open side, means that f falls without end. Chosen, not measured.
 ENDLESS = 1e50
 
 
 def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: Limits, first: Array) -> State:
-    """Take in the value and gradient at the trial point x + t d: accept it and turn, or try another t."""
+    """Judge the trial point x + t d by its value and gradient: step there and choose a direction, or try another t."""
     x = limits.inside(state.x + state.t * state.direction)
     if not rules.searches:
         direction, memory = rules.next_direction(gradient, state.memory, x, value)
@@ -65,7 +71,7 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     )
     rounding = limits.rounding(state.value)
     slope = gradient @ state.direction
-    # An edge of the box bends the way, and what may be expected of it.
+    # The box may clip the step, so the expected fall is that of the clipped step.
     fall = state.slope if limits.box is None else state.gradient @ (x - state.x) / state.t
     reference = rules.reference(state.value, state.memory)
     trial = Trial(state.t, state.low, state.high, reference, fall, value, slope, rounding, state.search)
@@ -73,7 +79,7 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     accepted = verdict.accepted & finite
     stays, again = _rejected(rules, state, value, verdict, limits)
     steps, rest = rules.learn(state.memory, gradient, x, accepted)
-    # Where a gradient is lacking nothing moves until it is had otherwise.
+    # If the gradient is missing, the state stays as it is until the gradient comes from elsewhere.
     moving = ("evaluations", "non_finite", "t", "low", "high", "trials", "search")
     lacking = before._replace(code=jnp.asarray(NO_GRADIENT))
     stays = stays._replace(
@@ -85,24 +91,24 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
         },
     )
     turn = partial(_turn, rules, state._replace(memory=rest), steps, accepted, x, value, gradient, limits)
-    # The steps stay outside, as a branch would copy them.
+    # The steps that the direction remembers stay outside of the branch, which would copy them.
     new = jax.lax.cond((accepted | again) & ~missing, turn, lambda: stays)
     return new._replace(memory=(steps, new.memory)) if rules.learns else new
 
 
-def _step(x: Array, t: Array, value: Array, gradient: Array, direction: Array, next_t: Array, memory: Any) -> Path:
+def _step(x: Array, t: Array, value: Array, gradient: Array, direction: Array, next_t: Array, memory: Tree) -> Path:
     """Return the path of one step of size t that led to x."""
     path = Path(x, value, gradient, direction, t, jnp.asarray(next_t, float), memory)
     return jax.tree.map(lambda array: jnp.asarray(array)[None], path)
 
 
-def _rejected(rules: Rules, state: State, value: Array, verdict: Any, limits: Limits) -> tuple[State, Array]:
-    """Return the state with the next step to try, and whether to begin anew instead, as none is left to try."""
+def _rejected(rules: Rules, state: State, value: Array, verdict: Verdict, limits: Limits) -> tuple[State, Array]:
+    """Return the state with the next step size to try, and whether none is left, so that the direction begins anew."""
     t = jnp.where(jnp.isfinite(value), verdict.t, verdict.low + 0.1 * (state.t - verdict.low))
     high = jnp.where(jnp.isfinite(value), verdict.high, state.t)
     lost = jnp.all(limits.inside(state.x + t * state.direction) == state.x) | (state.trials >= MOST_TRIALS)
     lost = lost | (jnp.isfinite(high) & (high - verdict.low <= 4 * EPS * high))
-    # No value can tell a step that promises less than rounding.
+    # Values can't tell apart steps whose expected fall is below rounding.
     lost = lost | (jnp.isfinite(high) & (verdict.low == 0) & (t * jnp.abs(state.slope) <= limits.rounding(state.value)))
     falls_forever = lost & jnp.isinf(high) & (verdict.low > 0)
     bottomless = value == -jnp.inf
@@ -115,9 +121,9 @@ def _rejected(rules: Rules, state: State, value: Array, verdict: Any, limits: Li
 
 
 def _turn(
-    rules: Rules, state: State, steps: Any, accepted: Array, x: Array, value: Array, gradient: Array, limits: Limits
+    rules: Rules, state: State, steps: Tree, accepted: Array, x: Array, value: Array, gradient: Array, limits: Limits
 ) -> State:  # fmt: skip
-    """Turn at the trial point where it was accepted; else begin anew at the old one, with nothing remembered."""
+    """Choose a direction at the trial point if it was accepted; else at the old one, with nothing remembered."""
     here, f, g = (
         jnp.where(accepted, new, old) for new, old in ((x, state.x), (value, state.value), (gradient, state.gradient))
     )
@@ -131,7 +137,7 @@ def _turn(
         reached = reached._replace(memory=memory)
         if limits.box is None:
             return reached
-        # Where an edge forbids to search along a line, the steps alone tell of a slope that never ends.
+        # In a box no search follows a line to infinity, so the length of the steps shows that f falls without end.
         endless = (reached.code == RUNNING) & (jnp.max(jnp.abs(x - state.x)) > ENDLESS)
         return reached._replace(code=jnp.where(endless, UNBOUNDED, reached.code))
 
@@ -147,21 +153,22 @@ def _turn(
 
 
 def _downhill(
-    rules: Rules, x: Array, value: Array, gradient: Array, steps: Any, rest: Any, tries: Array, limits: Limits
-) -> tuple[Array, Any, Array]:
-    """Return a direction at x, what it remembers, and 2 where that begins anew, as what was known leads uphill.
+    rules: Rules, x: Array, value: Array, gradient: Array, steps: Tree, rest: Tree, tries: Array, limits: Limits
+) -> tuple[Array, Tree, Array]:
+    """Return a direction at x, its memory, and how many directions were tried: 2 if the first led uphill.
 
-    A loop, because compiling a direction twice would take twice as long.
+    The second one is the direction with nothing remembered. This is a loop because compiling a direction twice would
+    take twice as long.
     """
     anew = rules.restarted(rest, x)
 
-    def turn(carry: tuple[Array, Any, Array]) -> tuple[Array, Any, Array]:
+    def turn(carry: tuple[Array, Tree, Array]) -> tuple[Array, Tree, Array]:
         _, rest, tries = carry
         rest = jax.tree.map(lambda old, new: jnp.where(tries == 0, old, new), rest, anew)
         direction, rest = rules.search_direction(steps, rest, gradient, x, value, limits.box)
         return direction, rest, tries + 1
 
-    def uphill(carry: tuple[Array, Any, Array]) -> Array:
+    def uphill(carry: tuple[Array, Tree, Array]) -> Array:
         direction, _, tries = carry
         return (tries < 2) & ~(gradient @ direction < 0)
 
@@ -169,31 +176,31 @@ def _downhill(
 
 
 def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, Array]]:
-    """Return the loop around a function: (rules, packed state, arrays, limits) -> (packed state, rows)."""
+    """Return the loop for a function: (rules, packed state, arrays, limits) -> (packed state, rows)."""
 
     def chunk(
-        rules: Rules, packed: Packed, arrays: Any, numbers: Array, sizes: Array, box: Box | None
+        rules: Rules, packed: Packed, arrays: Tree, numbers: Array, sizes: Array, box: Box | None
     ) -> tuple[Packed, Array]:
         state, limits = unpack(rules, packed), Limits.unpack(numbers, sizes, box)
         first, stop = state.iteration, state.evaluations + limits.evaluations
         go = (_search if rules.searches else _march)(compiled, rules, arrays, limits, first)
 
-        # On a small point, each array that the loop carries costs as much as all that it computes.
+        # With few variables, each array that the loop carries costs as much as all of the computation.
         whole = state.x.size > SMALL
-        stand: Callable[[Any], Any] = (lambda state: state) if whole else pack
-        standing: Callable[[Any], State] = (lambda state: state) if whole else partial(unpack, rules)
-        here: Any = state if whole else packed
+        stand: Function = (lambda state: state) if whole else pack
+        standing: Callable[[Tree], State] = (lambda state: state) if whole else partial(unpack, rules)
+        here: Tree = state if whole else packed
 
-        def going(carry: tuple[Any, Array]) -> Array:
+        def going(carry: tuple[Tree, Array]) -> Array:
             state = carry[0] if whole else carry[0].state
             within = (state.iteration - first < limits.rows) & (state.evaluations < stop)
             return within & (state.code == RUNNING)
 
-        def body(carry: tuple[Any, Array]) -> tuple[Any, Array]:
+        def body(carry: tuple[Tree, Array]) -> tuple[Tree, Array]:
             state, rows = standing(carry[0]), carry[1]
             left = jnp.minimum(first + limits.rows - state.iteration, stop - state.evaluations)
             new, written = go(state, left)
-            # What lies beyond the rows kept is overwritten by the rows that follow.
+            # Rows beyond those that count are overwritten by the next ones.
             return stand(new), jax.lax.dynamic_update_slice(rows, written, (state.iteration - first, 0))
 
         rows = jnp.zeros((capacity + PATH_ROWS, len(COLUMNS) + state.x.size))
@@ -204,10 +211,17 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
 
 
 def begin_of(compiled: Compiled) -> Callable[..., Packed]:
-    """Return the start for a rule that makes trials of its own, as it must call the function."""
+    """Return the start of a descent by a rule that calls the function itself."""
 
     def start(
-        rules: Rules, x: Array, value: Array, gradient: Array, numbers: Array, sizes: Array, box: Any, arrays: Any
+        rules: Rules,
+        x: Array,
+        value: Array,
+        gradient: Array,
+        numbers: Array,
+        sizes: Array,
+        box: Box | None,
+        arrays: Tree,
     ) -> Packed:
         limits = Limits.unpack(numbers, sizes, box)
         return pack(begin(rules, x, value, gradient, limits, lambda x: _signed(compiled, x, arrays, limits)[0]))
@@ -218,7 +232,7 @@ def begin_of(compiled: Compiled) -> Callable[..., Packed]:
 def settle_of(compiled: Compiled) -> Callable[..., Array]:
     """Return a descent without a trace: (rules, start, arrays, limits) -> x, value, code and iterations."""
 
-    def settle(rules: Rules, x: Array, arrays: Any, numbers: Array, sizes: Array) -> Array:
+    def settle(rules: Rules, x: Array, arrays: Tree, numbers: Array, sizes: Array) -> Array:
         limits = Limits.unpack(numbers, sizes, None)
         value, gradient = _signed(compiled, x, arrays, limits)
         state = begin(rules, x, value, gradient, limits)
@@ -227,7 +241,7 @@ def settle_of(compiled: Compiled) -> Callable[..., Array]:
         go = (_search if rules.searches else _march)(compiled, rules, arrays, limits, jnp.zeros((), int))
 
         def going(state: State) -> Array:
-            # The second for a trial that rounding has both accepted and rejected, over and over.
+            # The second limit is for a trial that rounding accepts and rejects by turns, without end.
             within = (state.iteration < limits.rows) & (state.evaluations < MOST_TRIALS * limits.rows)
             return within & (state.code == RUNNING)
 
@@ -240,8 +254,8 @@ def settle_of(compiled: Compiled) -> Callable[..., Array]:
 Go = Callable[[State, Array], tuple[State, Array]]
 
 
-def _search(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first: Array) -> Go:
-    """Return how to make one trial; the row of a rejected one is overwritten by the next."""
+def _search(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, first: Array) -> Go:
+    """Return a function that makes one trial; the row of a rejected one is overwritten by the next."""
 
     def go(state: State, left: Array) -> tuple[State, Array]:
         x, t = limits.inside(state.x + state.t * state.direction), state.t
@@ -253,8 +267,8 @@ def _search(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first
     return go
 
 
-def _march(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first: Array) -> Go:
-    """Return how to take several fixed steps, or epochs of them, and judge them together."""
+def _march(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, first: Array) -> Go:
+    """Return a function that takes several fixed steps, or epochs of them, and judges them together."""
     cost = 2 if compiled.epoch else 1
 
     def f(x: Array) -> Array:
@@ -276,20 +290,20 @@ def _march(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first:
         size = PATH_ROWS if n <= MARCHED else 1
         here = Path(state.x, state.value, state.gradient, state.direction, state.t, state.t, state.memory)
 
-        # One row for all, as every array that a loop carries costs as much as a step.
-        def packed(path: Path) -> tuple[Array, Any]:
+        # One row holds all numbers, as each array that a loop carries costs as much as a step.
+        def packed(path: Path) -> tuple[Array, Tree]:
             numbers = jnp.stack([path.value, path.t, path.next_t])
             return jnp.concatenate([path.x, path.gradient, path.direction, numbers]), path.memory
 
-        def unpacked(row: Array, memory: Any) -> Path:
+        def unpacked(row: Array, memory: Tree) -> Path:
             x, gradient, direction, numbers = jnp.split(row, [n, 2 * n, 3 * n], axis=-1)
             return Path(x, numbers[..., 0], gradient, direction, numbers[..., 1], numbers[..., 2], memory)
 
-        def record(i: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        def record(i: Array, carry: tuple[Tree, Tree]) -> tuple[Tree, Tree]:
             new = packed(step(unpacked(*carry[0]), state.iteration + i))
             return new, jax.tree.map(lambda buffer, one: buffer.at[i].set(one), carry[1], new)
 
-        # The rows past the end repeat the state, so that they never look broken.
+        # Rows past the end repeat the state, so that they are finite.
         start = packed(here)
         rows = jax.tree.map(lambda array: jnp.broadcast_to(array, (size, *jnp.shape(array))), start)
         reach = jnp.minimum(jnp.minimum(left, size), limits.together)
@@ -301,6 +315,6 @@ def _march(compiled: Compiled, rules: Rules, arrays: Any, limits: Limits, first:
     return go
 
 
-def _signed(compiled: Compiled, x: Array, arrays: Any, limits: Limits) -> tuple[Array, Array]:
+def _signed(compiled: Compiled, x: Array, arrays: Tree, limits: Limits) -> tuple[Array, Array]:
     value, gradient = compiled.pure(x, arrays)
     return limits.sign * value, limits.sign * gradient

@@ -1,10 +1,9 @@
-"""Where a descent stands, and what a step along its path teaches."""
+"""The state of a descent by rules, and how steps change it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,19 +12,46 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS
 from steepest.rules.pair import Rules
+from steepest.types import Array, Function, Tree
 
+# The codes of a status: whether the descent can continue, and why not.
 RUNNING, CANDIDATE, STALLED, NON_FINITE, UNBOUNDED, BOTTOMLESS, NO_GRADIENT = range(7)
 COLUMNS = ("iteration", "evaluations", "value", "gradient_norm", "step_size")
+# Above this many variables, where no Hessian is formed later, the larger of two estimates of the gap counts. It equals
+# `LARGEST_AUDIT` in descent/verdict/audit.py.
 CAUTIOUS = 200
 # How many limits are single numbers; the size of each coordinate follows them in one vector.
 LIMITS = 6
 
-Array = Any
-Function = Callable[[Any], Any]
-
 
 class State(NamedTuple):
-    """Where a descent stands: the accepted point, the way from it, and what was seen so far."""
+    """The state of a descent by rules, as compiled code carries it.
+
+    Attributes
+    ----------
+    x, value, gradient : array
+        The accepted point, with the value and the gradient there.
+    direction, slope : array
+        The direction from there, and the slope along it.
+    t, low, high : array
+        The step size that is tried next, and the sizes between which a search looks.
+    memory, search : tree
+        What the rules remember, and what the search remembers of the current direction.
+    fresh : array
+        Whether the rules have just begun anew, so that beginning anew again would not help.
+    iteration, evaluations, trials : array
+        How many steps were accepted, how many evaluations were made, and how many of them along this direction.
+    first_value, best_x, best_value : array
+        The value at the start, and the best point with its value.
+    flattest, steepest : array
+        The smallest and the largest positive curvature met along steps.
+    estimate : array
+        An estimate of how far the value is above the minimum.
+    resets, non_finite : array
+        How often the direction began anew, and how many trial points had a value that is not finite.
+    code : array
+        Whether the descent can continue: RUNNING, CANDIDATE and so on.
+    """
 
     x: Array
     value: Array
@@ -35,8 +61,8 @@ class State(NamedTuple):
     t: Array
     low: Array
     high: Array
-    memory: Any
-    search: Any
+    memory: Tree
+    search: Tree
     fresh: Array
     iteration: Array
     evaluations: Array
@@ -59,10 +85,10 @@ _SCALARS = tuple(name for name in State._fields if name not in (*_VECTORS, "memo
 
 @dataclass(frozen=True)
 class Packed:
-    """A state as it crosses into compiled code and out of it: one vector, as each array costs as much as a few steps.
+    """A state in one vector, for the way into and out of compiled code, where each array costs as much as a few steps.
 
-    First come the scalars, then the vectors of `size` numbers, then what the rules remember; what of that is no
-    real number is left in `others`.
+    First come the scalars, then the vectors of `size` numbers, then the real numbers that the rules remember; anything
+    else that they remember is in `others`.
     """
 
     numbers: Array
@@ -71,18 +97,19 @@ class Packed:
 
     @property
     def state(self) -> State:
-        """The state to read from, but for what the rules remember; every number in it is a float."""
+        """The state without the memory of the rules; every number in it is a float."""
         scalars = dict(zip(_SCALARS, self.numbers, strict=False))
         vectors = {name: self.numbers[self._place(name)] for name in _VECTORS}
         return State(**vectors, **scalars, memory=(), search=())
 
-    def _place(self, name: str) -> Any:
+    def _place(self, name: str) -> int | slice:
+        """Return where a field lies in the vector."""
         if name in _SCALARS:
             return _SCALARS.index(name)
         first = len(_SCALARS) + _VECTORS.index(name) * self.size
         return slice(first, first + self.size)
 
-    def amended(self, **changes: Any) -> Packed:
+    def amended(self, **changes: Array) -> Packed:
         """Return the state with other scalars or vectors."""
         numbers = np.array(self.numbers)
         for name, value in changes.items():
@@ -94,7 +121,7 @@ jax.tree_util.register_dataclass(Packed, ["numbers", "others"], ["size"])
 
 
 def pack(state: State) -> Packed:
-    """Return a state for the way out of compiled code."""
+    """Return a state in one vector."""
     scalars = jnp.stack([jnp.asarray(getattr(state, name), float) for name in _SCALARS])
     remembered = jax.tree.leaves((state.memory, state.search))
     real = [jnp.ravel(leaf).astype(float) for leaf in remembered if _is_real(leaf)]
@@ -104,7 +131,7 @@ def pack(state: State) -> Packed:
 
 
 def unpack(rules: Rules, packed: Packed) -> State:
-    """Return the state for compiled code."""
+    """Return the state that was packed, with its memory and its whole numbers."""
     state, others = packed.state, iter(packed.others)
     whole = {name: getattr(state, name).astype(int) for name in _WHOLE}
     layout = jax.eval_shape(rules.memory_layout, state.x)
@@ -120,31 +147,48 @@ def unpack(rules: Rules, packed: Packed) -> State:
     return state._replace(fresh=state.fresh.astype(bool), memory=memory, search=search, **whole)
 
 
-def _is_real(leaf: Any) -> bool:
+def _is_real(leaf: Array) -> bool:
+    """Tell whether a leaf holds real numbers: booleans and integers count."""
     kind = jnp.asarray(leaf).dtype if isinstance(leaf, (bool, int, float)) else leaf.dtype
     return any(jnp.issubdtype(kind, known) for known in (jnp.bool_, jnp.integer, jnp.floating))
 
 
 class Limits(NamedTuple):
-    """What a chunk may spend and when it is near enough: numbers, so that none recompiles.
+    """The limits of a chunk; they are arrays, so that new limits need no new compilation.
 
-    At most `together` fixed steps are judged at a time, and wasted where the first is the last. `noise` is the
-    rounding of f, relative to its value; `least` is the size below which a coordinate counts as 0.
+    Attributes
+    ----------
+    rows, evaluations : array
+        How many rows and how many evaluations the chunk may take.
+    tolerance : array
+        The part of the descent that may be left; below 0 the descent never stops.
+    sign : array
+        1 to minimise, -1 to maximise.
+    together : array
+        How many fixed steps are judged at a time; those after the last row are wasted.
+    noise : array
+        The rounding of f, relative to its value.
+    least : array
+        The size below which each coordinate counts as 0.
+    sizes : array
+        The table of step sizes; empty if the sizes are computed.
+    box : Box or None
+        The bounds.
     """
 
-    rows: Any
-    evaluations: Any
-    tolerance: Any
-    sign: Any
-    together: Any
-    noise: Any
-    least: Any
-    sizes: Any
+    rows: Array
+    evaluations: Array
+    tolerance: Array
+    sign: Array
+    together: Array
+    noise: Array
+    least: Array
+    sizes: Array
     box: Box | None = None
 
     @classmethod
     def unpack(cls, numbers: Array, sizes: Array, box: Box | None) -> Limits:
-        """Return the limits for compiled code, which gets their numbers as one vector."""
+        """Return the limits whose numbers came in one vector."""
         rows, evaluations, tolerance, sign, together, noise = numbers[:LIMITS]
         least = numbers[LIMITS:] if len(numbers) > LIMITS else 0.0
         whole = rows.astype(int), evaluations.astype(int)
@@ -155,7 +199,7 @@ class Limits(NamedTuple):
         return 4 * self.noise * jnp.abs(value)
 
     def hidden(self, x: Array, gradient: Array) -> Array:
-        """Return how far f moves where each coordinate is rounded: what is less can't be told from a minimum."""
+        """Return how far rounding of the coordinates moves f: a smaller gap can't be told from none."""
         return EPS * (jnp.abs(gradient) * jnp.maximum(jnp.abs(x), self.least)).sum(axis=-1)
 
     def inside(self, x: Array) -> Array:
@@ -163,7 +207,7 @@ class Limits(NamedTuple):
         return x if self.box is None else jnp.clip(x, self.box.low, self.box.high)
 
     def free(self, x: Array, gradient: Array) -> Array:
-        """Return the gradient without what only pushes against an edge of the box."""
+        """Return the gradient without the entries that press against an edge of the box."""
         return gradient if self.box is None else jnp.where(self.box.held(x, gradient), 0.0, gradient)
 
 
@@ -173,11 +217,11 @@ def begin(
 ) -> State:  # fmt: skip
     """Return the state at the start: the first direction and the first step to try.
 
-    `scale` is the inverse of the curvature of each coordinate, where it was looked for.
+    `scale` is the inverse curvature of each coordinate, if it was measured.
     """
     memory = rules.start(x)
     if rules.searches and rules.learns:
-        # Of what knows of no step yet only the way straight down can come.
+        # No curvature pairs yet: use steepest descent.
         steps, rest = memory
         rest = rest._replace(g=gradient) if scale is None else rest._replace(g=gradient, scale=scale)
         direction, memory = -rest.scale * limits.free(x, gradient), (steps, rest)
@@ -201,7 +245,7 @@ def begin(
 
 
 class Path(NamedTuple):
-    """Points reached one after another by fixed steps, a row each; `t` led to the row, `next_t` leads on."""
+    """The points of successive fixed steps, a row each; `t` led to a row, `next_t` leads on from it."""
 
     x: Array
     value: Array
@@ -209,16 +253,15 @@ class Path(NamedTuple):
     direction: Array
     t: Array
     next_t: Array
-    memory: Any
+    memory: Tree
 
 
 def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits, cost: int = 1) -> tuple[State, Array]:
-    """Go along a path as far as it is sound: return the state there, and how many of its rows were kept.
+    """Follow a path as long as its rows are finite: return the state at its end, and how many rows count.
 
-    The curvature of each step, sᵀy / sᵀs, bounds what is left to gain by ‖g‖² / 2μ, with μ the
-    flattest seen; a direction with a metric B has its own estimate, ½ gᵀBg. The path ends at the
-    first row that is near enough to a minimum, or that no longer moves, or before the first that
-    is not finite. `cost` is the evaluations that a row took.
+    ‖g‖² / 2μ estimates the gain that is left, with μ the smallest curvature sᵀy / sᵀs of all steps s; a direction with
+    a metric B has its own estimate, ½ gᵀBg. The path ends at the first row that is near enough to a minimum or that no
+    longer moves, or before the first row that is not finite. `cost` is how many evaluations a row took.
     """
     x, g = path.x, path.gradient
     s = x - jnp.concatenate([state.x[None], x[:-1]])
@@ -231,7 +274,7 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     steepest = jnp.maximum(jnp.where(upto & (curvature > 0), curvature, 0.0).max(axis=1), state.steepest)
     free = limits.free(x, g)
     squared = _dots(free, free)
-    # Where no curvature was seen, nothing bounds the gain.
+    # Without any curvature nothing bounds the gain.
     unknown = jnp.where(squared > 0, jnp.inf, 0.0)
     estimate = jnp.where(jnp.isinf(flattest), unknown, squared / (2 * flattest))
     if rules.direction.metric:
@@ -240,7 +283,7 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     rounding = jnp.maximum(limits.rounding(path.value), limits.hidden(x, free))
     target = jnp.maximum(limits.tolerance * (state.first_value - path.value), rounding)
     near = (limits.tolerance >= 0) & ((estimate <= target) | (squared == 0))
-    # A velocity that presses against an edge may yet turn round.
+    # With momentum, a point that rests at an edge may leave it later.
     pressed = limits.box is not None and not rules.searches
     stuck = (limits.tolerance >= 0) & jnp.all(s == 0, axis=1) & (not pressed)
     broken = ~(jnp.isfinite(path.value) & jnp.all(jnp.isfinite(g), axis=1))
@@ -285,10 +328,10 @@ def table(state: State, path: Path, limits: Limits, cost: int = 1) -> Array:
 
 
 def _dots(a: Array, b: Array) -> Array:
-    # A sum goes term after term, a product of vectors by several at once.
+    # A product of two vectors adds several terms at once, a sum one after another.
     return (a[0] @ b[0])[None] if len(a) == 1 else (a * b).sum(axis=1)
 
 
 def _first(condition: Array) -> Array:
-    """Return the first row where a condition holds, or how many rows there are."""
+    """Return the first row where a condition holds; the number of rows if it never does."""
     return jnp.where(condition.any(), jnp.argmax(condition), len(condition))

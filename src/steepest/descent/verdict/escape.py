@@ -1,4 +1,4 @@
-"""How to go on where a descent came to rest or makes its way too slowly, by what the Hessian there says."""
+"""Searches along lines from a point where a descent stopped, and tests of the curvature there by plain values."""
 
 from __future__ import annotations
 
@@ -9,32 +9,40 @@ from typing import NamedTuple
 
 import numpy as np
 
+Value = Callable[[np.ndarray], float]
+Grad = Callable[[np.ndarray], np.ndarray]
+
+# The smallest part of Newton's step that is tried. Chosen, not measured: a smaller one costs more values for less gain.
 SHORTEST = 1 / 64
+# Each step along a ray is so many times as long as the one before, up to so many times the size of the point. Chosen,
+# not measured: faster growth jumps over more, slower growth costs more values.
 GROWTH = 4.0
 FARTHEST = 1e12
+# Coordinates whose curvatures differ by less than this factor are left as they are. Chosen, not measured: L-BFGS
+# handles small factors by itself, and a rescaling forgets its pairs.
 ALIKE = 100.0
+# Differences of gradients are rounded: a curvature below this part of the largest is not resolved further.
 FAINT = 1e-14
-# A function that falls to a floor does so in a step or two of Newton's; one that approaches a limit never arrives.
+# How many falls tell a limit from a floor: Newton's steps reach a floor in a step or two, and a limit never.
 APPROACHED = 4
-# Each step is four times the last. What falls less each time, by such a part, has a limit; what falls as much has none.
+# Steps are four times as long each time. If each fall is at most this part of the one before, f has a limit; if each is
+# at least the other part, f has none. Chosen, not measured: between the two no claim is made.
 LIMITED, STEADY = 0.9, 0.999
-# The part of the whole fall that the last may be where f has come to its limit.
+# f has reached its limit if the last fall is at most this part of all falls together. Chosen, not measured.
 SETTLED = 1e-9
-
-Function = Callable[[np.ndarray], float]
 
 
 class Tail(Enum):
     """The behaviour of a function far out along a ray."""
 
-    TURNS = "turns up, or comes to a floor"
+    TURNS = "turns up, or reaches a floor"
     FALLS = "falls without end"
     LEVELS = "approaches a limit that it never reaches"
-    UNSURE = "falls ever more slowly, as far as it was followed"
+    UNSURE = "falls more and more slowly, as far as it was followed"
 
 
-class Left(NamedTuple):
-    """The end of a way, None if it led nowhere; the least value on it, and the behaviour of f far out."""
+class LineSearch(NamedTuple):
+    """The result of a search: the lower point found, None if there is none; the least value; the tail of f."""
 
     x: np.ndarray | None
     value: float = math.inf
@@ -42,47 +50,47 @@ class Left(NamedTuple):
 
     @property
     def endless(self) -> bool:
-        """Whether f fell as far as one could see."""
+        """Whether f fell as far as it was followed."""
         return self.tail is not Tail.TURNS
 
 
-def by_newton(f: Function, x: np.ndarray, value: float, step: np.ndarray, least: float) -> Left:
-    """Take Newton's step, or half of it, or half of that, where it lowers f by more than `least`."""
+def by_newton(f: Value, x: np.ndarray, value: float, step: np.ndarray, least: float) -> LineSearch:
+    """Halve Newton's step until it lowers f by more than `least`."""
     t = 1.0
     while t >= SHORTEST:
         if f(x + t * step) < value - least:
-            return Left(x + t * step)
+            return LineSearch(x + t * step)
         t /= 2
-    return Left(None)
+    return LineSearch(None)
 
 
-def along_ridge(f: Function, x: np.ndarray, value: float, way: np.ndarray, least: float) -> Left:
-    """Go along a direction in longer and longer steps, to either side, until f turns up again.
+def along_line(f: Value, x: np.ndarray, value: float, direction: np.ndarray, least: float) -> LineSearch:
+    """Follow a direction to both sides, in longer and longer steps, until f turns up.
 
-    Where f never does, no minimum lies that way, and the point stays where it is.
+    If f never turns up on one side, no point is returned: there is no minimum that way.
     """
-    ends = []
-    for side in (way, -way):
-        left = along_ray(f, x, value, side, least)
-        if left.endless:
-            return left
-        if left.x is not None:
-            ends.append(left)
-    return min(ends, key=lambda left: left.value) if ends else Left(None)
+    found = []
+    for side in (direction, -direction):
+        search = along_ray(f, x, value, side, least)
+        if search.endless:
+            return search
+        if search.x is not None:
+            found.append(search)
+    return min(found, key=lambda search: search.value) if found else LineSearch(None)
 
 
-def along_ray(f: Function, x: np.ndarray, value: float, way: np.ndarray, least: float) -> Left:
-    """Go along a ray in steps four times as long each time, until f turns up again; fall by `least` at first."""
-    farthest = FARTHEST * max(1.0, (1 + np.abs(x).max()) / np.abs(way).max())
+def along_ray(f: Value, x: np.ndarray, value: float, direction: np.ndarray, least: float) -> LineSearch:
+    """Follow a ray, each step four times as long as the last, until f turns up; f must first fall by `least`."""
+    farthest = FARTHEST * max(1.0, (1 + np.abs(x).max()) / np.abs(direction).max())
     t, best, lowest = 1.0, 0.0, value
     falls: list[float] = []
     while t < farthest:
-        new = f(x + t * way)
+        new = f(x + t * direction)
         if new == -math.inf:
-            return Left(None, new, Tail.FALLS)
+            return LineSearch(None, new, Tail.FALLS)
         if math.isnan(new) and falls and falls[-1] <= SETTLED * sum(falls) and tail_of(falls) is Tail.LEVELS:
-            # An overflow far out, where f had come to its limit.
-            return Left(None, lowest, Tail.LEVELS)
+            # f overflows far out, where it had already reached its limit.
+            return LineSearch(None, lowest, Tail.LEVELS)
         if math.isnan(new) or new > (lowest if best else value + least):
             break
         if best or new < value - least:
@@ -92,29 +100,30 @@ def along_ray(f: Function, x: np.ndarray, value: float, way: np.ndarray, least: 
     else:
         tail = tail_of(falls)
         if tail is not Tail.TURNS:
-            return Left(None, lowest, tail)
-    return Left(x + best * way, lowest) if best else Left(None)
+            return LineSearch(None, lowest, tail)
+    return LineSearch(x + best * direction, lowest) if best else LineSearch(None)
 
 
 def tail_of(falls: list[float]) -> Tail:
-    """Tell from how much f fell at each step what it does far out."""
+    """Tell the behaviour of f far out from how much it fell at each step."""
     strict = [fall for fall in falls if fall > 0]
     if len(strict) < APPROACHED:
         return Tail.TURNS
     first, second = strict[-1] / strict[-2], strict[-2] / strict[-3]
     if len(strict) < len(falls):
-        # Values that come to rest after smaller and smaller falls have met rounding, after others a floor.
+        # The values have stopped falling: at rounding if the falls became smaller and smaller, else at a floor.
         return Tail.LEVELS if max(first, second) <= LIMITED else Tail.TURNS
     return Tail.FALLS if first >= STEADY else Tail.LEVELS if first <= LIMITED else Tail.UNSURE
 
 
-def bends_down(f: Function, x: np.ndarray, value: float, way: np.ndarray, noise: float) -> bool:
-    """Tell whether plain values confirm that f curves down along a direction: a convex function never does.
+def curves_down(f: Value, x: np.ndarray, value: float, direction: np.ndarray, noise: float) -> bool:
+    """Tell whether plain values confirm negative curvature along a direction: a convex function never has it.
 
-    f(x + t d) + f(x - t d) < 2 f(x) by more than their rounding, for a step of the Hessian's own or a longer one.
+    f(x + t d) + f(x - t d) < 2 f(x) by more than their rounding, for the step of the Hessian's differences or a longer
+    one.
     """
     for t in (1.0, 10.0, 100.0, 1_000.0, 1e4):
-        up, down = f(x + t * way), f(x - t * way)
+        up, down = f(x + t * direction), f(x - t * direction)
         if not (math.isfinite(up) and math.isfinite(down)):
             return False
         if up + down - 2 * value < -4 * noise - 1e-13 * (abs(up) + abs(down)):
@@ -122,16 +131,15 @@ def bends_down(f: Function, x: np.ndarray, value: float, way: np.ndarray, noise:
     return False
 
 
-def scales(slope: Callable[[np.ndarray], np.ndarray], x: np.ndarray, steps: np.ndarray) -> np.ndarray | None:
-    """Return the inverse of the curvature of each coordinate, None where all are alike or one can't be had.
+def inverse_curvatures(grad: Grad, x: np.ndarray, steps: np.ndarray) -> np.ndarray | None:
+    """Return the relative inverse curvature of each coordinate; None if all are alike or one is not finite.
 
-    They are central differences of the gradient: 2n of them.
+    The curvatures are central differences of the gradient, and cost 2n gradients.
     """
     moves = np.diag(steps)
-    bends = [(slope(x + move)[k] - slope(x - move)[k]) / (2 * steps[k]) for k, move in enumerate(moves)]
-    curvature = np.abs(np.array(bends))
+    second = [(grad(x + move)[k] - grad(x - move)[k]) / (2 * steps[k]) for k, move in enumerate(moves)]
+    curvature = np.abs(np.array(second))
     largest = curvature.max()
     if not (np.isfinite(largest) and largest > ALIKE * curvature.min()):
         return None
-    # A coordinate of hardly any curvature says nothing of its scale: no more is made of it than differences bear.
     return largest / np.maximum(curvature, FAINT * largest)

@@ -1,138 +1,92 @@
-"""The minimum at a kink, found and proven by planes.
-
-Each gradient gives a plane that a convex function never lies below. The least value of all planes together, in a box
-around the best point, is a linear programme: it bounds how much lower f can be, and its point is tried next.
-Kelley, "The cutting-plane method for solving convex programs" (1960), in a box that follows the progress.
-"""
+"""The search for a minimum at a kink, where slopes jump and a Hessian says nothing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from steepest.derivatives.differences import EPS
+from steepest.descent.ending import Ending
+from steepest.descent.verdict.audit import Audit
+from steepest.descent.verdict.cutting_planes import PlaneMinimum, minimize_by_planes
+from steepest.descent.verdict.evaluator import Evaluator
+from steepest.descent.verdict.goal import Goal
+from steepest.descent.verdict.wording import Wording, in_words
+from steepest.trace import Certificate, Outcome
 
+# The most variables for a search by planes: each plane costs a gradient, and the linear programmes grow. Chosen, not
+# measured.
 WIDEST = 50
-# The first box, in units of the point, and what it is multiplied by where its planes told the truth, or did not.
-REACH, GROWTH, SHRINK = 1e-2, 4.0, 0.25
-# The part of the fall foretold that a step must bring to be taken.
-ENOUGH = 0.1
-MOST_PLANES = 40
-# A plane whose weight is such a part of the largest has none.
-UNUSED = 1e-6
-# Planes that come so near to the best point, and whose slopes differ by such a part of the largest, meet at a kink.
-BESIDE, JUMP = 1e-8, 0.1
-
-Slope = Callable[[np.ndarray], tuple[float, np.ndarray]]
+# The part of the value that planes may leave to gain if no tolerance was asked for. Chosen, not measured: near the
+# accuracy of the linear programmes.
+AT_KINK = 1e-8
+# The most searches of a run, the most that a mere suspicion may begin, and the number of audits without an ending that
+# raises one. Chosen, not measured: each search costs up to 40 gradients and 10 more for each variable.
+MOST_SEARCHES, MOST_SUSPICIONS, STEADY_AUDITS = 8, 3, 2
 
 
-class Settled(NamedTuple):
-    """The best point among the planes, its value and gradient, and a bound on what is left to gain.
+class KinkSearch:
+    """Looks for a minimum at a kink by cutting planes, and proves it.
 
-    The bound is infinite where the planes do not lie below f, which then is not convex there.
+    Attributes
+    ----------
+    searches : int
+        How many searches there were.
     """
 
-    x: np.ndarray
-    value: float
-    gradient: np.ndarray
-    gap: float
-    kinked: bool
+    def __init__(self, evaluator: Evaluator, goal: Goal, wording: Wording) -> None:
+        self.evaluator, self.goal, self.wording = evaluator, goal, wording
+        self.searches = 0
 
+    def is_suspected(self, x: np.ndarray, stalled: bool, audits: int, audit: Audit | None) -> bool:
+        """Tell whether to expect a kink: the descent stalls, or audits end nothing, or the curvature changes at x."""
+        evaluator = self.evaluator
+        if not evaluator.has_full_help or self.searches >= MOST_SUSPICIONS or not evaluator.can_continue():
+            return False
+        if stalled or audits == STEADY_AUDITS:
+            return self.searches == 0
+        return audit is not None and audit.checked_close(x, evaluator.grad, evaluator.size(x)).curvature_changes
 
-def settle(slope: Slope, x: np.ndarray, value: float, gradient: np.ndarray, size: np.ndarray, enough: float) -> Settled:
-    """Descend by planes until what they leave to gain is `enough` or no more can be told; `size` is that of x."""
-    places, values, slopes = [x], [value], [gradient]
-    best, reach, gap = 0, REACH, math.inf
-    most = MOST_PLANES + 10 * x.size
-    while len(values) <= most:
-        step, foretold = _least(places, values, slopes, best, reach * size)
-        if step is None:
-            break
-        gap = max(values[best] - foretold, 0.0)
-        new = places[best] + step
-        if gap <= enough or np.array_equal(new, places[best]):
-            break
-        f, g = slope(new)
-        if not (math.isfinite(f) and np.all(np.isfinite(g))):
-            reach *= SHRINK
-            continue
-        places.append(new)
-        values.append(f)
-        slopes.append(g)
-        fell = values[best] - f
-        inside = np.max(np.abs(step) / size) < 0.99 * reach
-        reach *= SHRINK if fell < 0 else GROWTH if fell > ENOUGH * gap and not inside else 1.0
-        best = int(np.argmin(values))
-    P, heights, G = np.array(places), np.array(values), np.array(slopes)
-    if np.any(_heights(heights, G, P) > heights + _noise(heights, G, P)):
-        gap = math.inf
-    return Settled(places[best], values[best], slopes[best], gap, _kinked(P, heights, G, best, size))
+    def __call__(self, x: np.ndarray) -> Ending | None:
+        """Search from a point: return the ending at a kink, or None if there is none.
 
+        The descent restarts at the point that was found, if that is lower.
+        """
+        evaluator = self.evaluator
+        solver = evaluator.solver
+        unfit = x.size > WIDEST or solver.box is not None or self.searches >= MOST_SEARCHES
+        if not evaluator.has_full_help or unfit or evaluator.meter.out_of_iterations:
+            return None
+        self.searches += 1
+        value, size, asked = evaluator.best_value, evaluator.size(x), self.goal.asked
+        rounding = 4 * solver.objective.relative_noise * abs(value)
+        enough = max(asked, rounding) if math.isfinite(asked) else rounding
+        gradient = evaluator.grad(x)
+        if not np.all(np.isfinite(gradient)):
+            return None
 
-def _least(
-    places: list[np.ndarray], values: list[float], slopes: list[np.ndarray], best: int, reach: np.ndarray
-) -> tuple[np.ndarray | None, float]:
-    """Return the step from the best point to where the planes are least in a box, and a bound on their value there."""
-    from scipy.optimize import linprog
+        def value_and_grad(x: np.ndarray) -> tuple[float, np.ndarray]:
+            return evaluator.value_and_grad(x) if evaluator.can_continue() else (math.nan, np.full(x.size, math.nan))
 
-    here, G = places[best], np.array(slopes)
-    heights = np.array([f + g @ (here - x) for f, g, x in zip(values, slopes, places, strict=True)])
-    # In units of the box and of the slopes, so that the solver's tolerances suit.
-    unit = float(np.abs(G * reach).sum(axis=1).max()) or 1.0
-    scaled = G * reach / unit
-    if not (math.isfinite(unit) and np.all(np.isfinite(heights))):
-        return None, -math.inf
-    found = linprog(
-        np.append(np.zeros(here.size), 1.0), A_ub=np.column_stack([scaled, -np.ones(len(G))]),
-        b_ub=(values[best] - heights) / unit, bounds=[(-1, 1)] * here.size + [(None, None)], method="highs",
-    )  # fmt: skip
-    if found.x is None:
-        return None, -math.inf
-    weights = np.maximum(-found.ineqlin.marginals, 0.0)
-    bound = max(_bound(w, heights, G, reach) for w in (weights, _sharpened(weights, G * reach)))
-    return found.x[:-1] * reach, bound
+        found = minimize_by_planes(value_and_grad, x, value, gradient, size, enough)
+        if found.value < value and (found.kinked or found.value < value - evaluator.noise(x)):
+            detail = "the planes of slopes around a kink lead to a lower point"
+            evaluator.restart_at(found.x, "kink", detail, known=(found.value, found.gradient))
+        return self.ending(found, size, enough) if found.kinked and math.isfinite(found.gap) else None
 
-
-def _bound(weights: np.ndarray, heights: np.ndarray, G: np.ndarray, reach: np.ndarray) -> float:
-    """Return what no point of the box makes all planes less than: a mean of planes, for any weights."""
-    if not weights.sum() > 0:
-        return -math.inf
-    weights = weights / weights.sum()
-    return float(weights @ heights - np.abs(weights @ G) @ reach)
-
-
-def _sharpened(weights: np.ndarray, G: np.ndarray) -> np.ndarray:
-    """Return weights of the same planes whose slopes cancel to rounding, where such there are."""
-    from scipy.optimize import nnls
-
-    used = np.flatnonzero(weights > UNUSED * weights.max(initial=0.0))
-    if not used.size:
-        return weights
-    unit = np.abs(G[used]).max() or 1.0
-    rows = np.vstack([G[used].T / unit, np.ones(used.size)])
-    sharp = np.zeros_like(weights)
-    sharp[used] = nnls(rows, np.append(np.zeros(G.shape[1]), 1.0))[0]
-    return sharp
-
-
-def _noise(values: np.ndarray, slopes: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return how far rounding may move the height of each plane at each place."""
-    own = np.abs(values) + np.sum(np.abs(slopes * places), axis=1)
-    return 64 * EPS * (own[:, None] + np.abs(values) + np.abs(slopes) @ np.abs(places).T)
-
-
-def _heights(values: np.ndarray, slopes: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return the height of each plane at each place."""
-    return (values - np.sum(slopes * places, axis=1))[:, None] + slopes @ places.T
-
-
-def _kinked(places: np.ndarray, values: np.ndarray, slopes: np.ndarray, best: int, size: np.ndarray) -> bool:
-    """Tell whether planes of unlike slopes meet at the best point, as they do at a kink."""
-    short = values[best] - _heights(values, slopes, places)[:, best]
-    G = slopes * size
-    largest = float(np.linalg.norm(G, axis=1).max())
-    meets = short <= _noise(values, slopes, places)[:, best] + BESIDE * largest
-    return bool(np.any(meets & (np.linalg.norm(G - G[best], axis=1) > JUMP * largest)))
+    def ending(self, found: PlaneMinimum, size: np.ndarray, enough: float) -> Ending:
+        """Say how near the planes prove the minimum at a kink to be."""
+        rounding = EPS * float(np.abs(found.gradient) @ size)
+        tolerance = max(enough, AT_KINK * abs(found.value), 64 * rounding)
+        extreme, gap = self.wording.extreme, in_words(found.gap)
+        if not found.gap <= tolerance:
+            facts = (
+                "the function has a kink here, where slope and curvature do not show how near the "
+                f"{extreme} is; planes around it leave up to {gap} to gain"
+            )
+            return Ending(Outcome.STALLED, facts, Certificate(tolerance=tolerance))
+        if missed := self.goal.missed():
+            return Ending(Outcome.STALLED, f"the {extreme} lies at a kink, where more can't be proven: {missed}")
+        facts = f"the value is within {gap} of the {extreme}, which lies at a kink: the slopes around it cancel"
+        return Ending(Outcome.CONVERGED, facts, Certificate("audited", found.gap, tolerance))

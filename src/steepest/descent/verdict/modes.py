@@ -11,16 +11,20 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS
 
-Slope = Callable[[np.ndarray], np.ndarray]
+Grad = Callable[[np.ndarray], np.ndarray]
 
-# Over such a part of the point a curvature must hold that was had over a longer way.
+# The relative length of the short difference that checks a curvature measured over a longer one. √ε balances the
+# truncation and the rounding of a one-sided difference of gradients.
 NARROW = math.sqrt(EPS)
-# A part of a direction that is less than this is rounding.
+# An entry of a direction below this part of its largest is rounding. Chosen, not measured: a larger part hides true
+# entries, a smaller one calls coordinates undetermined that are determined.
 FAINT = 1e-6
-# The part of the curvature that may have gone over the last step for what is left of it to be known.
-MOST_LEFT = 0.9
-# The part of the slope along a mode that a step may leave where the curvature hardly changes over it.
-FORETOLD = 0.01
+# Twice the remaining slope is counted up to this part: beyond it the last step says nothing of the curvature. Chosen,
+# not measured: nearer to 1 it trusts steps that did little, lower it gives up too early.
+MOST_LOST = 0.9
+# A step was predicted if it left at most this part of the slope along a mode. Chosen, not measured: a larger part
+# trusts Hessians that were less right, a smaller one takes more steps.
+PREDICTED = 0.01
 
 
 @dataclass(frozen=True)
@@ -29,153 +33,163 @@ class Modes:
 
     Attributes
     ----------
-    ways : array of shape (coordinates, modes)
-        The directions.
-    bends : array
-        The curvatures, 0 where one is not positive beyond rounding.
-    sure : array of bool
+    directions : array of shape (coordinates, modes)
+        The directions w.
+    curvatures : array
+        The curvatures wᵀHw, 0 where one is not positive beyond rounding.
+    certain : array of bool
         Which curvatures are positive beyond the error of the Hessian.
-    reach, far : array
-        The length along each over which its curvature was had, and that at which a coordinate moves by its size.
-    gradient, slack : array
-        The gradient, and how far rounding may move each entry of it.
-    left : array
-        The part of the slope along each that the last of Newton's steps has left there, before rounding hid it.
-    unseen, vanishing : array of bool
-        Along which rounding hides whether the curvature is the same right beside the point, and along which it is not.
+    reach, extent : array
+        Multiples of each direction: the one over which its curvature was measured, and the one that moves a coordinate
+        by its own size.
+    gradient, gradient_error : array
+        The gradient, and how far rounding may move each of its entries.
+    remaining : array
+        The part of the slope along each direction that the last Newton step left, before rounding hid it.
+    unchecked, changed : array of bool
+        Where rounding hides the curvature close to the point, and where that curvature differs from the one measured
+        farther away.
     """
 
-    ways: np.ndarray
-    bends: np.ndarray
-    sure: np.ndarray
+    directions: np.ndarray
+    curvatures: np.ndarray
+    certain: np.ndarray
     reach: np.ndarray
-    far: np.ndarray
+    extent: np.ndarray
     gradient: np.ndarray
-    slack: np.ndarray
-    left: np.ndarray
-    unseen: np.ndarray
-    vanishing: np.ndarray
+    gradient_error: np.ndarray
+    remaining: np.ndarray
+    unchecked: np.ndarray
+    changed: np.ndarray
 
     @classmethod
     def of(
-        cls, ways: np.ndarray, bends: np.ndarray, sure: np.ndarray, lengths: tuple[np.ndarray, np.ndarray],
-        gradient: np.ndarray, slack: np.ndarray,
+        cls, directions: np.ndarray, curvatures: np.ndarray, certain: np.ndarray,
+        lengths: tuple[np.ndarray, np.ndarray], gradient: np.ndarray, gradient_error: np.ndarray,
     ) -> Modes:  # fmt: skip
-        """Return modes of which nothing else is known; `lengths` of coordinates are a difference step and the size."""
-        none = np.zeros(bends.size, dtype=bool)
-        reach, far = (1 / np.max(np.abs(ways) / length[:, None], axis=0, initial=0.0) for length in lengths)
-        return cls(ways, bends, sure, reach, far, gradient, slack, np.zeros(bends.size), none, none)
+        """Return modes before any step or check; `lengths` are the difference step and the size of each coordinate."""
+        none = np.zeros(curvatures.size, dtype=bool)
+        reach, extent = (
+            1 / np.max(np.abs(directions) / length[:, None], axis=0, initial=0.0) for length in lengths
+        )  # fmt: skip
+        remaining = np.zeros(curvatures.size)
+        return cls(
+            directions, curvatures, certain, reach, extent, gradient, gradient_error, remaining, none, none
+        )  # fmt: skip
 
     @cached_property
     def inverse(self) -> np.ndarray:
         """The inverse of the Hessian, 0 along directions without curvature."""
-        solid = self.bends > 0
-        return (self.ways[:, solid] / self.bends[solid]) @ self.ways[:, solid].T
+        curved = self.curvatures > 0
+        return (self.directions[:, curved] / self.curvatures[curved]) @ self.directions[:, curved].T
 
     @cached_property
     def hessian(self) -> np.ndarray:
-        """The Hessian, as far as it has a positive curvature."""
-        back = np.linalg.pinv(self.ways)
-        return back.T @ (self.bends[:, None] * back)
+        """The part of the Hessian with positive curvature."""
+        back = np.linalg.pinv(self.directions)
+        return back.T @ (self.curvatures[:, None] * back)
 
     @property
     def step(self) -> np.ndarray:
-        """Newton's step, along the modes that have a curvature."""
+        """Newton's step along the modes with curvature."""
         return -self.inverse @ self.gradient
 
     @property
     def decrement(self) -> float:
-        """The gain of that step, ½ gᵀH⁻¹g, and of one as long as the point along directions without curvature."""
-        flat = float((self.steepness * self.far)[self.bends == 0].sum())
+        """The gain of Newton's step, ½ gᵀH⁻¹g, and of a step as long as the point along modes without curvature."""
+        flat = float((self.slopes * self.extent)[self.curvatures == 0].sum())
         return float(self.gradient @ self.inverse @ self.gradient) / 2 + flat
 
     @cached_property
-    def steepness(self) -> np.ndarray:
-        """The slope along each mode, as far as it is more than rounding."""
-        return np.maximum(np.abs(self.ways.T @ self.gradient) - np.abs(self.ways).T @ self.slack, 0.0)
+    def slopes(self) -> np.ndarray:
+        """The size of the slope along each mode, less what may be rounding."""
+        return np.maximum(
+            np.abs(self.directions.T @ self.gradient) - np.abs(self.directions).T @ self.gradient_error, 0.0
+        )
 
     @cached_property
-    def foreign(self) -> np.ndarray:
-        """Along which a step has not done what the curvature foretold, so that this says nothing of the minimum."""
-        return (2 * self.left > MOST_LEFT) & (self.steepness > 0)
+    def unpredicted(self) -> np.ndarray:
+        """Modes along which the last step left too much of the slope for the curvature to be right."""
+        return (2 * self.remaining > MOST_LOST) & (self.slopes > 0)
 
     @property
-    def foretold(self) -> bool:
-        """Whether the last step has done what the curvature foretold along every mode."""
-        return not np.any((self.left > FORETOLD) & (self.steepness > 0))
+    def predicted(self) -> bool:
+        """Whether the last step did along every mode what the curvature predicted."""
+        return not np.any((self.remaining > PREDICTED) & (self.slopes > 0))
 
     @cached_property
-    def unknown(self) -> float:
-        """The gain that may be left along modes whose curvature is not known beside the point, beyond rounding."""
-        within, lost = self.sure & (self.unseen | self.vanishing), ~self.sure | self.foreign
-        return float((self.steepness * self.reach)[within].sum() + (self.steepness * self.far)[lost].sum())
+    def unknown_gain(self) -> float:
+        """The gain, beyond rounding, that may be left along modes whose curvature is not known close to the point."""
+        near, far = self.certain & (self.unchecked | self.changed), ~self.certain | self.unpredicted
+        return float((self.slopes * self.reach)[near].sum() + (self.slopes * self.extent)[far].sum())
 
     @property
-    def longer(self) -> np.ndarray:
-        """How much longer the way along each mode is than by the curvature.
+    def stretch(self) -> np.ndarray:
+        """How much farther the minimum may lie along each mode than the curvature says.
 
-        Where the last step has left a part q of the slope, the curvature over it was 1 - q of that at its beginning on
-        the average, and so about 1 - 2q of it at its end.
+        If the last step left a part q of the slope, the mean curvature along it was 1 - q of that at its start, so
+        that the curvature at its end is about 1 - 2q of it.
         """
-        return 1 / (1 - np.minimum(2 * self.left, MOST_LEFT))
+        return 1 / (1 - np.minimum(2 * self.remaining, MOST_LOST))
 
     @cached_property
-    def lengths(self) -> np.ndarray:
+    def distances(self) -> np.ndarray:
         """How far the minimum lies along each mode."""
-        slopes = np.abs(self.ways.T @ self.gradient)
-        return self.longer * np.divide(slopes, self.bends, out=np.zeros_like(slopes), where=self.bends > 0)
+        slopes = np.abs(self.directions.T @ self.gradient)
+        return self.stretch * np.divide(slopes, self.curvatures, out=np.zeros_like(slopes), where=self.curvatures > 0)
 
     @cached_property
     def error(self) -> np.ndarray:
         """How far each coordinate may lie from the minimiser; infinite where a curvature vanishes, or nearly."""
-        size = np.abs(self.ways)
-        error = size @ self.lengths + float(self.longer.max(initial=1.0)) * np.abs(self.inverse) @ self.slack
-        error += (size * self.reach)[:, self.unseen & self.sure].sum(axis=1)
-        lost = size[:, self.vanishing | self.foreign | ~self.sure] > FAINT * size.max(
-            axis=1, initial=0.0, keepdims=True
-        )
-        error[lost.any(axis=1)] = math.inf
+        size = np.abs(self.directions)
+        longest = float(self.stretch.max(initial=1.0))
+        error = size @ self.distances + longest * np.abs(self.inverse) @ self.gradient_error
+        error += (size * self.reach)[:, self.unchecked & self.certain].sum(axis=1)
+        unknown = size[:, self.changed | self.unpredicted | ~self.certain]
+        error[(unknown > FAINT * size.max(axis=1, initial=0.0, keepdims=True)).any(axis=1)] = math.inf
         return error
 
     @cached_property
     def gap(self) -> float:
-        """The gain that may be left: by the steps to come, by rounding of the gradient, and along loose modes."""
-        rounding = np.abs(self.ways).T @ self.slack
-        loose = ~self.sure | self.unseen | self.vanishing
-        left = self.bends @ self.lengths**2 / 2 + (rounding * self.reach)[loose].sum()
-        return float(left) + self.hidden + self.unknown
+        """The gain that may be left: by further steps, by rounding of the gradient, and along uncertain modes."""
+        rounding = np.abs(self.directions).T @ self.gradient_error
+        uncertain = ~self.certain | self.unchecked | self.changed
+        left = self.curvatures @ self.distances**2 / 2 + (rounding * self.reach)[uncertain].sum()
+        return float(left) + self.hidden_gain + self.unknown_gain
 
     @cached_property
-    def hidden(self) -> float:
-        """The gain that rounding of the gradient may hide, ½ δᵀ|H⁻¹|δ."""
-        return float(self.longer.max(initial=1.0) * self.slack @ np.abs(self.inverse) @ self.slack) / 2
+    def hidden_gain(self) -> float:
+        """The gain that rounding δ of the gradient may hide, ½ δᵀ|H⁻¹|δ."""
+        longest = float(self.stretch.max(initial=1.0))
+        return float(longest * self.gradient_error @ np.abs(self.inverse) @ self.gradient_error) / 2
 
-    def at(self, gradient: np.ndarray) -> Modes:
-        """Return the modes at the end of Newton's step, by the same Hessian."""
-        before, now = (np.abs(self.ways.T @ g) for g in (self.gradient, gradient))
-        seen = (before > 0) & (now > np.abs(self.ways).T @ self.slack)
-        left = np.divide(now, before, out=self.left.copy(), where=seen)
-        return replace(self, gradient=gradient, left=left)
+    def after_step(self, gradient: np.ndarray) -> Modes:
+        """Return the modes at the end of Newton's step, with the gradient there and the same Hessian."""
+        before, after = (np.abs(self.directions.T @ g) for g in (self.gradient, gradient))
+        visible = (before > 0) & (after > np.abs(self.directions).T @ self.gradient_error)
+        remaining = np.divide(after, before, out=self.remaining.copy(), where=visible)
+        return replace(self, gradient=gradient, remaining=remaining)
 
-    def beside(self, x: np.ndarray, slope: Slope, size: np.ndarray) -> Modes:
-        """Return what one gradient right beside x says of the curvature there; `size` is that of the point.
+    def checked_close(self, x: np.ndarray, grad: Grad, size: np.ndarray) -> Modes:
+        """Return the modes after one more gradient close to x; `size` is that of the coordinates.
 
-        The Hessian is had from differences over a part of the point. Where the curvature vanishes at the minimum, as
-        that of x⁴ does, it is another over a shorter way: what is left to gain then is no more than the slope times
-        the way that was looked at. The same holds where rounding hides the curvature over the shorter way.
+        The Hessian comes from differences over a part of the point. If the curvature vanishes at the minimum, as
+        that of x⁴ does, it is smaller over a shorter step; then at most the slope times the longer step is left to
+        gain. The same bound holds where rounding hides the curvature over the shorter step.
         """
-        signs = np.where(np.arange(self.bends.size) % 2, -1.0, 1.0)
-        way = self.ways @ signs
-        t = NARROW * float(np.min(size[way != 0] / np.abs(way[way != 0]), initial=math.inf))
+        signs = np.where(np.arange(self.curvatures.size) % 2, -1.0, 1.0)
+        direction = self.directions @ signs
+        moves = direction != 0
+        t = NARROW * float(np.min(size[moves] / np.abs(direction[moves]), initial=math.inf))
         if not 0 < t < math.inf:
             return self
-        found = signs * (self.ways.T @ (slope(x + t * way) - self.gradient)) / t
+        found = signs * (self.directions.T @ (grad(x + t * direction) - self.gradient)) / t
         if not np.all(np.isfinite(found)):
             return self
-        unseen = 8 * np.abs(self.ways).T @ self.slack / t >= self.bends / 2
-        holds = (found >= self.bends / 2) & (found <= 2 * self.bends)
-        return replace(self, unseen=unseen, vanishing=self.sure & ~holds & ~unseen)
+        unchecked = 8 * np.abs(self.directions).T @ self.gradient_error / t >= self.curvatures / 2
+        same = (found >= self.curvatures / 2) & (found <= 2 * self.curvatures)
+        return replace(self, unchecked=unchecked, changed=self.certain & ~same & ~unchecked)
 
-    def roughened(self, noise: np.ndarray) -> Modes:
-        """Return the modes where the gradient is known to be rounded by so much, or more."""
-        return replace(self, slack=np.maximum(self.slack, noise))
+    def with_gradient_error(self, error: np.ndarray) -> Modes:
+        """Return the modes with a gradient that is rounded by at least this much."""
+        return replace(self, gradient_error=np.maximum(self.gradient_error, error))

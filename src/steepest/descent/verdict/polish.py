@@ -1,4 +1,4 @@
-"""The Hessian at a point where a descent rests, and Newton's steps from there to where rounding hides the rest."""
+"""Newton's steps: from a point where a descent stops down to rounding, and during a slow descent."""
 
 from __future__ import annotations
 
@@ -8,185 +8,249 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.descent.plan import EARLY, FEW_VARIABLES
-from steepest.descent.verdict.audit import Audit, audit, cost_of_audit, rounding_of
-from steepest.descent.verdict.excursion import Excursion
+from steepest.descent.verdict.audit import Audit, audit, auditable, cost_of_audit, rounding_of
+from steepest.descent.verdict.escape import inverse_curvatures
+from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.goal import Goal
 from steepest.descent.verdict.modes import NARROW
 
-# Newton's steps with one Hessian: how many, what each must leave of the gain at the most, and what one leaves that
-# shows the Hessian to be right.
+# The most Newton steps with one Hessian; the part of the gain that each may leave; and the part that one leaves if the
+# Hessian is right. Chosen, not measured: a looser contraction takes more steps for each Hessian.
 MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 1e-4
-# How many Hessians a point may be polished by, where one costs little and where it costs much.
+# The most Hessians of one polish, for few variables and for many. Chosen, not measured: more cost more gradients.
 ROUNDS, FEW_ROUNDS = 12, 3
-# If Newton's step fails, the Hessian is taken again, by differences over this part of the step.
+# After a Newton step that failed, the next Hessian comes from differences over this part of the step. Chosen, not
+# measured: the curvature may have changed over the step.
 REACH = 0.1
-# Newton's steps that are each such a part of the one before, in the same direction, are those towards a minimum
-# without curvature. Those that hardly become shorter are followed, up to so many at once.
+# Newton's steps towards a minimum without curvature have the same direction, and each is a part q of the one before:
+# q = 1/2 for |x|³, 2/3 for x⁴. They are made longer if q is above the first number and the cosine between them above
+# the third. If q is above the second, as down an exponential, at most so many steps are taken at once. Chosen, not
+# measured: a wider range makes more steps longer that should not be.
 LEAST_Q, MOST_Q, STRAIGHT, MOST_TIMES = 0.3, 0.97, 0.99, 1e6
-# How far to move, in roundings of the point, to see how a gradient is rounded.
+# How far away the rounding of the gradient is measured, in roundings of the point. Chosen, not measured: nearer, the
+# same rounding would be measured twice.
 ROUGH = 8
+# The first probe comes after this many iterations for each variable, and 10 more. Chosen, not measured: an earlier one
+# costs more than it saves on easy problems, a later one leaves a slow descent alone for longer.
+PATIENCE = 4
 
 
 class Polish:
-    """Looks at the Hessian of the best point, and takes Newton's steps where the rules were not the user's."""
+    """Computes the Hessian of the best point, and takes Newton's steps if the rules are not the user's.
 
-    def __init__(self, excursion: Excursion, goal: Goal) -> None:
-        self.excursion, self.goal, self.solver = excursion, goal, excursion.solver
-        # The value at the last look, and whether Hessians come from traced code since.
+    Attributes
+    ----------
+    anchor : float
+        The value at the last audit.
+    exact : bool
+        Whether Hessians come from traced code, as differences said too little.
+    """
+
+    def __init__(self, evaluator: Evaluator, goal: Goal) -> None:
+        self.evaluator, self.goal, self.solver = evaluator, goal, evaluator.solver
         self.anchor, self.exact = self.solver.status.first_value, False
 
     def __call__(self) -> Audit | None:
         """Return the audit of the best point, after Newton's steps have brought it as near as they can."""
         report = self.descended()
-        self.anchor = self.excursion.best_value
+        self.anchor = self.evaluator.best_value
         return report
 
     def ahead(self) -> None:
-        """Take Newton's steps from the best point as long as they lead on, up to a few Hessians."""
+        """Take Newton's steps from the best point as long as they gain much, with a few Hessians."""
         for _ in range(FEW_ROUNDS):
-            x = self.excursion.best
-            report = self.audited(x, None) if self.excursion.affords(cost_of_audit(self.solver.objective)) else None
+            x = self.evaluator.best
+            report = self.audited(x, None) if self.evaluator.affords(cost_of_audit(self.solver.objective)) else None
             if report is None:
                 break
             report, taken = self.stepped(x, report)
-            descent = self.solver.status.first_value - self.excursion.best_value
+            descent = self.solver.status.first_value - self.evaluator.best_value
             if not taken or report.decrement <= EARLY * descent:
                 break
 
     def descended(self) -> Audit | None:
-        """Take Newton's steps by one Hessian after another; return the audit of where they end."""
-        x = self.excursion.best
+        """Take Newton's steps with one Hessian after another; return the audit of the point where they end."""
+        evaluator = self.evaluator
+        x = evaluator.best
         report = wide = before = reach = None
         for _ in range(ROUNDS if x.size <= FEW_VARIABLES else FEW_ROUNDS):
             new = self.audited(x, reach)
             if new is None:
                 break
             if before is not None and self.stretched(x, before, new):
-                before, report, wide, x = None, None, None, self.excursion.best
+                before, report, wide, x = None, None, None, evaluator.best
                 continue
             if self.doubts(new):
                 self.exact = True
                 continue
             report, taken = self.stepped(x, new)
             if wide is not None and not taken:
-                # A Hessian over a shorter way has led no farther.
+                # The Hessian over a shorter distance led no farther: keep the one over the longer.
                 return wide
-            x = self.excursion.best
+            x = evaluator.best
             near = self.is_near(report, taken)
-            affords = self.excursion.helps and self.excursion.affords(cost_of_audit(self.solver.objective))
+            affords = evaluator.has_full_help and evaluator.affords(cost_of_audit(self.solver.objective))
             if near and not taken and affords:
-                report = report.beside(x, self.excursion.gradient, self.excursion.size(x))
-            wide = report if report.vanishes else None
-            tested = taken > 0 or not self.excursion.is_long(x, report.step)
-            report = replace(report, holds=not self.excursion.helps or (near and tested))
+                report = report.checked_close(x, evaluator.grad, evaluator.size(x))
+            wide = report if report.curvature_changes else None
+            tested = taken > 0 or not evaluator.is_long(x, report.step)
+            report = replace(report, holds=not evaluator.has_full_help or (near and tested))
             if not affords or (near and wide is None) or not (near or taken or reach is None):
                 break
-            # The curvature may change over less than the differences that it was had from.
+            # The curvature may change over less than the distance of the differences.
             assert report.step is not None
-            reach = NARROW * self.excursion.size(x) if wide else REACH * np.abs(report.step)
+            reach = NARROW * evaluator.size(x) if wide else REACH * np.abs(report.step)
             before = new.step if taken == 1 else None
         if report is None and (report := self.audited(x, reach)) is not None:
-            # No step has shown yet whether this Hessian holds over the way to the minimum.
-            report = replace(report, holds=not self.excursion.helps)
-        return self.roughened(x, report)
+            # No step has shown yet whether this Hessian holds as far as the minimum.
+            report = replace(report, holds=not evaluator.has_full_help)
+        return self.with_rounding(x, report)
 
     def is_near(self, report: Audit, taken: int) -> bool:
-        """Tell whether no more is left to gain than was asked, or than can be seen; also true of a possible saddle."""
-        if report.bend < 0:
+        """Tell whether the gain left is as small as was asked, or as rounding hides; true also of a possible saddle."""
+        if report.negative_curvature < 0:
             return True
         asked = self.goal.asked
-        foretold = report.left <= EXACT and report.modes is not None and report.modes.foretold
-        within = report.decrement <= report.floor or (foretold and report.decrement <= asked)
-        known = report.unknown <= max(asked, self.excursion.unseen(self.anchor), report.floor)
-        return within and known and not (taken and self.goal.missed(report))
+        predicted = report.remaining <= EXACT and report.modes is not None and report.modes.predicted
+        within = report.decrement <= report.floor or (predicted and report.decrement <= asked)
+        known = report.unknown_gain <= max(asked, self.evaluator.rounding_since(self.anchor), report.floor)
+        return within and known and not (taken and self.misses(report))
+
+    def misses(self, report: Audit) -> bool:
+        """Tell whether the best point misses the accuracy of x or the gradient; the error is computed only for that."""
+        return bool(self.goal.budget.accuracy) and bool(self.goal.missed(report.error))
 
     def audited(self, x: np.ndarray, reach: np.ndarray | None) -> Audit | None:
-        """Return an audit of a point, and count what it costs."""
+        """Return an audit of a point, and count its cost."""
         solver = self.solver
-        self.excursion.meter.aside += cost_of_audit(solver.objective)
+        self.evaluator.meter.judged += cost_of_audit(solver.objective)
         return audit(solver.objective, x, solver.start, solver.sign, solver.box, reach, self.exact)
 
     def doubts(self, report: Audit) -> bool:
-        """Tell whether the Hessian by differences says too little, and traced code may say more."""
+        """Tell whether the Hessian by differences says too little, and that of traced code may say more."""
         objective = self.solver.objective
-        if self.exact or not self.excursion.helps or objective.compiled is None or objective.kind != "traced":
+        if self.exact or not self.evaluator.has_full_help or objective.compiled is None or objective.kind != "traced":
             return False
-        if not self.excursion.affords(2 * cost_of_audit(objective)):
+        if not self.evaluator.affords(2 * cost_of_audit(objective)):
             return False
-        return report.bend < 0 or report.unknown > self.excursion.unseen(self.anchor)
+        return report.negative_curvature < 0 or report.unknown_gain > self.evaluator.rounding_since(self.anchor)
 
     def stepped(self, x: np.ndarray, report: Audit) -> tuple[Audit, int]:
-        """Take Newton's steps by one Hessian while each leaves a quarter of what is to gain, or less.
+        """Take Newton's steps with one Hessian while each leaves at most a quarter of the gain.
 
-        Return the audit of the point that they lead to, and how many were taken.
+        Return the audit of the point that they reach, and how many were taken.
         """
-        taken, value, gradient, slack = 0, self.excursion.best_value, None, report.floor
-        if not self.excursion.helps or report.modes is None or report.bend < 0:
+        evaluator = self.evaluator
+        taken, value, gradient, slack = 0, evaluator.best_value, None, report.floor
+        if not evaluator.has_full_help or report.modes is None or report.negative_curvature < 0:
             return report, taken
-        while taken < MOST_CHORDS and report.decrement > 0 and self.excursion.goes_on():
+        while taken < MOST_CHORDS and report.decrement > 0 and evaluator.can_continue():
             if taken > 1 and self.is_near(report, taken) and report.decrement <= self.goal.asked:
                 break
             assert report.step is not None
-            new = self.excursion.inside(x + report.step)
-            if self.excursion.is_rounding(x, report.step) or np.array_equal(new, x):
+            new = evaluator.clip(x + report.step)
+            if evaluator.is_rounding(x, report.step) or np.array_equal(new, x):
                 break
-            seen, slope = self.excursion.slope(new)
-            if not np.all(np.isfinite(slope)):
+            new_value, new_gradient = evaluator.value_and_grad(new)
+            if not np.all(np.isfinite(new_gradient)):
                 break
-            ahead = report.at(slope)
-            if not ahead.decrement <= CONTRACTED * report.decrement:
+            after = report.after_step(new_gradient)
+            if not after.decrement <= CONTRACTED * report.decrement:
                 break
-            if seen > value + slack:
+            if new_value > value + slack:
                 # If large terms cancel in f, its rounding is larger than its value suggests: measure it.
-                slack = max(slack, self.excursion.noise(x))
-            if not seen <= value + slack:
+                slack = max(slack, evaluator.noise(x))
+            if not new_value <= value + slack:
                 break
-            x, value, gradient, report, taken = new, seen, slope, ahead, taken + 1
+            x, value, gradient, report, taken = new, new_value, new_gradient, after, taken + 1
         if gradient is not None:
-            detail = f"{taken} of Newton's steps by the Hessian" if taken > 1 else "a step of Newton's by the Hessian"
-            self.excursion.go_on(x, "newton", detail, known=(value, gradient))
+            detail = f"{taken} Newton steps by the Hessian" if taken > 1 else "a Newton step by the Hessian"
+            evaluator.restart_at(x, "newton", detail, known=(value, gradient))
             assert report.modes is not None
-            # The gradient is rounded by the size of the new point.
-            size = np.maximum(np.abs(x), self.excursion.least)
+            # The rounding of the gradient grows with the size of the point.
+            size = np.maximum(np.abs(x), evaluator.least)
             rounding = rounding_of(report.modes.hessian, size, self.solver.objective.precision)
-            report = replace(report, modes=report.modes.roughened(rounding))
+            report = replace(report, modes=report.modes.with_gradient_error(rounding))
         return report, taken
 
     def stretched(self, x: np.ndarray, before: np.ndarray, report: Audit) -> bool:
-        """Take a longer step where Newton's are each a part q of the one before, as they add up to step / (1 - q).
+        """Take a longer step if each Newton step is a part q of the one before: together they are step / (1 - q).
 
-        They do so where the curvature is 0 at the minimum: for the p-th power q = (p - 2) / (p - 1). Down an
-        exponential q is 1, and the way is followed as far as f falls along it.
+        This happens if the curvature is 0 at the minimum: for the p-th power q = (p - 2) / (p - 1). Down an
+        exponential q is 1, and the direction is followed as far as f falls along it.
         """
-        if report.step is None or not self.excursion.helps or not self.excursion.goes_on():
+        evaluator = self.evaluator
+        if report.step is None or not evaluator.has_full_help or not evaluator.can_continue():
             return False
-        size = self.excursion.size(x)
+        size = evaluator.size(x)
         first, second = before / size, report.step / size
         lengths = float(np.linalg.norm(first)), float(np.linalg.norm(second))
         q = lengths[1] / lengths[0] if lengths[0] else math.inf
         if not (q > LEAST_Q and first @ second > STRAIGHT * lengths[0] * lengths[1]):
             return False
         longer = 1 / (1 - q) if q < MOST_Q else self.farthest(x, report.step)
-        new = self.excursion.inside(x + longer * report.step)
-        value, gradient = self.excursion.slope(new)
-        if not (value < self.excursion.best_value and np.all(np.isfinite(gradient))):
+        new = evaluator.clip(x + longer * report.step)
+        value, gradient = evaluator.value_and_grad(new)
+        if not (value < evaluator.best_value and np.all(np.isfinite(gradient))):
             return False
-        detail = "a step of Newton's, made longer as the last ones went the same way"
-        self.excursion.go_on(new, "newton", detail, known=(value, gradient))
+        detail = "a Newton step, made longer because the steps before it went the same way"
+        evaluator.restart_at(new, "newton", detail, known=(value, gradient))
         return True
 
     def farthest(self, x: np.ndarray, step: np.ndarray) -> float:
-        """Return how many times a step may be taken at once: twice as many as long as f falls."""
-        times, value = 1.0, self.excursion.best_value
-        while times < MOST_TIMES and (new := self.excursion.value(x + 2 * times * step)) < value:
+        """Return how many steps can be taken at once: twice as many as long as f falls."""
+        times, value = 1.0, self.evaluator.best_value
+        while times < MOST_TIMES and (new := self.evaluator.value(x + 2 * times * step)) < value:
             times, value = 2 * times, new
         return times
 
-    def roughened(self, x: np.ndarray, report: Audit | None) -> Audit | None:
-        """Return the audit by the rounding that the gradient shows a few roundings of the point away."""
-        if report is None or report.modes is None or not self.excursion.helps or not self.excursion.goes_on():
+    def with_rounding(self, x: np.ndarray, report: Audit | None) -> Audit | None:
+        """Return the audit with the rounding of the gradient, as it is measured a few roundings away from the point."""
+        evaluator = self.evaluator
+        if report is None or report.modes is None or not evaluator.has_full_help or not evaluator.can_continue():
             return report
         modes, signs = report.modes, np.where(np.arange(x.size) % 2, -1.0, 1.0)
-        way = ROUGH * self.solver.objective.precision * self.excursion.size(x) * signs
-        seen = self.excursion.gradient(x + way) - modes.gradient - modes.hessian @ way
-        return replace(report, modes=modes.roughened(2 * np.abs(seen))) if np.all(np.isfinite(seen)) else report
+        move = ROUGH * self.solver.objective.precision * evaluator.size(x) * signs
+        error = evaluator.grad(x + move) - modes.gradient - modes.hessian @ move
+        if not np.all(np.isfinite(error)):
+            return report
+        return replace(report, modes=modes.with_gradient_error(2 * np.abs(error)))
+
+
+class Probes:
+    """Helps a slow descent by the curvature: rescales the coordinates first, and later takes Newton's steps.
+
+    Attributes
+    ----------
+    after : float
+        The iteration after which the next probe comes. Each comes after twice as many iterations as the one before, so
+        that all probes cost no more than the descent does.
+    """
+
+    def __init__(self, evaluator: Evaluator, polish: Polish, allowed: bool) -> None:
+        self.evaluator, self.polish, self.objective = evaluator, polish, evaluator.solver.objective
+        first = PATIENCE * (evaluator.start.size + 10)
+        self.first = self.after = first if allowed and auditable(self.objective) else math.inf
+
+    def __call__(self) -> None:
+        """Make the probe that is due."""
+        is_first, self.after = self.after == self.first, 2 * self.after
+        if not self.evaluator.affords(cost_of_audit(self.objective)):
+            return
+        if is_first:
+            self.rescale()
+        else:
+            self.polish.ahead()
+
+    def rescale(self) -> None:
+        """Measure the curvature of each coordinate, and continue in coordinates in which they are alike."""
+        objective, x = self.objective, self.evaluator.best
+        if not self.evaluator.affords((2 * x.size + 1) * objective.cost):
+            return
+        steps = objective.scales(x, self.evaluator.start) * objective.precision ** (1 / 3)
+        scale = inverse_curvatures(lambda x: objective.slope(x)[1], x, steps)
+        self.evaluator.meter.judged += 2 * x.size * objective.cost
+        if scale is not None:
+            factor = scale.max() / scale.min()
+            detail = f"the curvatures of coordinates differ {factor:.2g}-fold: the descent continues in scaled ones"
+            self.evaluator.restart_at(x, "probe", detail, scale)

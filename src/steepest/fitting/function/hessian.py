@@ -56,8 +56,6 @@ class Residuals(Protocol):
         At how many points J was computed by differences although the code is traced.
     traced : bool
         Whether derivatives are exact.
-    cost : int
-        How many values of ‖ρ‖² an audit takes.
     """
 
     size: float
@@ -67,9 +65,6 @@ class Residuals(Protocol):
 
     @property
     def traced(self) -> bool: ...
-
-    @property
-    def cost(self) -> int: ...
 
     def triangle(self, x: np.ndarray) -> np.ndarray:
         """Return the R of a QR decomposition of [J ρ]; it is not finite if ρ is not."""
@@ -189,16 +184,15 @@ def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Aud
         smallest = 1 / np.linalg.norm(W / np.sqrt(2 * curvatures), 2) ** 2
     elif not down.any():
         smallest = 0.0
-    size, way = scale_of(x, start), W[:, np.argmin(np.where(down, curvatures, math.inf))]
+    size, lowest = scale_of(x, start), W[:, np.argmin(np.where(down, curvatures, math.inf))]
     return Audit(
         decrement=hessian.decrement,
         floor=max(rounding(residuals, triangle, x), min(hessian.hidden, FAINT * value_of(triangle))),
         smallest=float(smallest),
         largest=float(largest),
-        ridge=float(np.abs(W[:, down] * hessian.step_in_q[down] / size[:, None]).max(initial=0.0)),
-        cost=residuals.cost,
-        bend=float(curvatures[down].min() / np.abs(curvatures).max()) if down.any() else 0.0,
-        way=way * EPS ** (1 / 3) / np.abs(way / size).max(),
+        saddle_distance=float(np.abs(W[:, down] * hessian.step_in_q[down] / size[:, None]).max(initial=0.0)),
+        negative_curvature=float(curvatures[down].min() / np.abs(curvatures).max()) if down.any() else 0.0,
+        escape_direction=lowest * EPS ** (1 / 3) / np.abs(lowest / size).max(),
         # If all slopes may be rounding there is no step worth taking.
         step=hessian.step if np.any(np.abs(hessian.slopes) > hessian.slope_error) else np.zeros(x.size),
         x_error=np.where(without_effect(residuals, triangle, x, hessian), math.inf, hessian.error(x)),

@@ -101,12 +101,6 @@ class ModelResiduals:
         data_over_effect = np.fmax(1.0, self.size / np.fmax(effects, 1e-300))
         return np.minimum(np.cbrt(3 * self.precision * data_over_effect), 0.1)
 
-    @property
-    def cost(self) -> int:
-        """How many evaluations of all rows an audit takes."""
-        size = self.start.size
-        return 1 if self.traced else 3 * (2 * size + 1) + size * (size + 3) // 2 + 1
-
     def second_order(self, x: np.ndarray) -> SecondOrder | None:
         """Return Σ ρᵢ ∇²ρᵢ, by differences if it can't be exact; None if it is not finite."""
         found = (self.exact.second_order(x) if self.exact else None) or self.second_order_by_differences(x)

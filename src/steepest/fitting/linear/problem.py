@@ -11,8 +11,8 @@ from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling
 from steepest.fitting.limits import PROXIMAL_NEWTON
 from steepest.fitting.linear.certificates.base import LinearCertifier
+from steepest.fitting.linear.certificates.l1 import L1Certifier
 from steepest.fitting.linear.certificates.smooth import Certifier
-from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.objective import direct
 from steepest.fitting.linear.remarks import remark
 from steepest.fitting.linear.spec import LinearSpec
@@ -54,7 +54,7 @@ class LinearProblem(LinearSpec):
             return Certifier(glm, self.coordinates, self.recession)
         if self.rescale == "whiten":
             return None
-        return SparseCertifier(glm, self.kinks, self.coordinates, self.recession)
+        return L1Certifier(glm, self.kinks, self.coordinates, self.recession)
 
     def check_width(self) -> None:
         """Refuse an L1 penalty of more coefficients than proximal Newton takes, where no other solver serves it."""

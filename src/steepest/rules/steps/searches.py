@@ -158,6 +158,7 @@ class Wolfe(_Bracketing):
     flatten: float = 0.9
 
     def flat(self, slope: Array, new_slope: Array) -> Array:
+        """Tell whether the slope at a trial has risen enough."""
         return new_slope >= self.flatten * slope
 
 
@@ -188,6 +189,7 @@ class StrongWolfe(_Bracketing):
     flatten: float = 0.9
 
     def flat(self, slope: Array, new_slope: Array) -> Array:
+        """Tell whether the size of the slope at a trial has fallen enough."""
         return jnp.abs(new_slope) <= self.flatten * jnp.abs(slope)
 
 

@@ -1,6 +1,6 @@
-"""The problems that automatic steps are held to: their minima by other means, and `minimize` on some of them.
+"""The problems that test automatic steps: their minima by independent means, and `minimize` on some of them.
 
-`benchmarks/steps.py` runs all of them, beside SciPy, optax and tuned constants.
+`benchmarks/steps.py` runs all of them, and compares with SciPy, optax and tuned constants.
 """
 
 import numpy as np
@@ -18,18 +18,18 @@ import steepest as st
 PROBLEMS = {problem.name: problem for problem in every_problem()}
 
 
-def named(*kinds):
+def starting_with(*kinds):
     return [name for name in PROBLEMS if name.startswith(kinds)]
 
 
-QUADRATICS = named("quadratic_")
-GLMS = named("cancer_", "wine_", "diabetes_", "scales_")
+QUADRATICS = starting_with("quadratic_")
+GLMS = starting_with("cancer_", "wine_", "diabetes_", "scales_")
 
 
-def test_all_that_was_promised_is_there():
+def test_all_problems_are_there():
     published = {case.name for case in STANDARD if case.source.startswith("MGH")}
     assert len(published) == 35
-    assert {name for name in published if not named(name)} == set()
+    assert {name for name in published if not starting_with(name)} == set()
     assert (len(QUADRATICS), len(GLMS)) == (12, 9)
     assert len(PROBLEMS) - len(QUADRATICS) - len(GLMS) >= 100
     assert len(PROBLEMS) == len(every_problem())
@@ -37,11 +37,11 @@ def test_all_that_was_promised_is_there():
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_other_units_show_the_same_function(name):
-    plain, seen = PROBLEMS[name], PROBLEMS[name].through_other_units()
-    assert np.all((seen.units >= 1e-3) & (seen.units <= 1e3))
-    assert 1e-6 <= seen.factor <= 1e6
+    plain, scaled = PROBLEMS[name], PROBLEMS[name].through_other_units()
+    assert np.all((scaled.units >= 1e-3) & (scaled.units <= 1e3))
+    assert 1e-6 <= scaled.factor <= 1e6
     for x in (plain.start, 0.9 * plain.start + 0.01):
-        value = seen.objective(x / seen.units) / seen.factor
+        value = scaled.objective(x / scaled.units) / scaled.factor
         assert value == pytest.approx(plain.objective(x), rel=1e-6, abs=1e-9 * abs(plain.first) + 1e-12)
     assert all(minimum < plain.first for minimum in plain.minima[:1])
 
@@ -56,7 +56,7 @@ def by_complex_steps(f):
     return slope
 
 
-LARGER = named(
+LARGER = starting_with(
     "watson_9", "penalty_1_10", "variably", "chebyquad_10", "zakharov_10", "dixon_price_10", "trid_10",
     "styblinski_tang_10", "brown_10", "log_sum_exp_10", "arwhead", "cragglvy", "cube", "dixmaana", "dqdrtic", "engval1",
     "exponential_chain", "liarwhd", "nondia", "power_20", "quartic", "tquartic", "tridia",
@@ -64,7 +64,7 @@ LARGER = named(
 
 
 @pytest.mark.parametrize("name", LARGER)
-def test_minimum_is_what_scipy_ends_in(name):
+def test_minimum_is_the_one_that_scipy_finds(name):
     problem = PROBLEMS[name]
     slope = by_complex_steps(problem.f)
     tight = {"ftol": 1e-16, "gtol": 1e-12, "maxiter": 10_000, "maxfun": 10_000, "maxcor": 30}
@@ -82,11 +82,11 @@ def test_quadratics_have_their_condition_and_their_minimum(name):
 
 
 @pytest.mark.parametrize("name", GLMS)
-def test_minimum_of_a_model_is_what_other_libraries_find(name):
+def test_minimum_of_a_model_is_the_one_that_other_libraries_find(name):
     loss, (X, y), ridge = models()[name]
     mean, deviation = X.mean(axis=0), X.std(axis=0)
     if loss is logistic:
-        # Its penalty knows no scales: rows in the units of the penalty are the raw ones, less their means.
+        # The penalty is on the raw columns, so these are centred but not scaled.
         found = LogisticRegression(C=1 / (ridge * len(y)), solver="newton-cholesky", tol=1e-12, max_iter=1000)
         found.fit(X - mean, y)
         slope, level = found.coef_[0], found.intercept_[0]
@@ -104,7 +104,7 @@ def test_minimum_of_a_model_is_what_other_libraries_find(name):
 
 
 class TestBasin:
-    """A point is held to the minimum that Newton's steps lead to."""
+    """The minimum that a point is compared with is the one that Newton's steps lead to."""
 
     def test_each_of_himmelblaus_four(self):
         slope = st.value_and_gradient(lambda v: (v[0] ** 2 + v[1] - 11) ** 2 + (v[0] + v[1] ** 2 - 7) ** 2)
@@ -114,11 +114,11 @@ class TestBasin:
             assert value < 1e-20
             np.testing.assert_allclose(x, near, atol=0.1)
 
-    def test_saddles_and_slopes_are_none(self):
+    def test_saddles_and_slopes_have_no_minimum(self):
         assert basin(st.value_and_gradient(lambda v: v[0] ** 2 - v[1] ** 2 + v[1] ** 4), (0.0, 0.0)) is None
         assert basin(st.value_and_gradient(lambda v: np.exp(v[0]) + v[1] ** 2), (0.0, 1.0)) is None
 
-    def test_a_value_is_held_to_the_minimum_below_it(self):
+    def test_a_value_is_compared_with_the_minimum_below_it(self):
         problem = Problem("two", lambda x: 10 * np.sum(x), np.array([1.0]), [0.0, 4.0])
         assert problem.target(4.5)[::2] == pytest.approx((4.0, 4.0 + 6e-6), rel=1e-12)
         assert problem.target(3.9)[::2] == pytest.approx((0.0, 1e-5), rel=1e-12)
@@ -133,9 +133,9 @@ DESCENDED = ["helical_valley", "beale", "powell_singular", "brown_dennis", "quad
 
 @pytest.mark.parametrize("name", DESCENDED)
 def test_solved_in_its_own_units_and_in_others(name):
-    for seen in (PROBLEMS[name], PROBLEMS[name].through_other_units()):
-        run = st.minimize(seen.objective, seen.x0)
-        least, descent, target = seen.target(run.fun)
+    for problem in (PROBLEMS[name], PROBLEMS[name].through_other_units()):
+        run = st.minimize(problem.objective, problem.x0)
+        least, descent, target = problem.target(run.fun)
         assert run.fun <= target, run.message
         assert run.outcome == "converged", run.message
         rounding = 1e-12 * max(abs(least), descent)

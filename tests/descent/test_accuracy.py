@@ -1,4 +1,4 @@
-"""By default a descent goes on until rounding hides what is left, and says truly how near it came."""
+"""By default a descent continues until rounding hides the rest, and its certificate is true."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_published_minima_to_rounding(name):
     if case.minimiser is not None and name != "powell_singular":
         off = np.abs(np.ravel(run.x) - case.minimiser)
         assert np.all(off <= 1e-7 * np.maximum(1, np.abs(case.minimiser))), run.x
-        # Minimisers are published to some digits only.
+        # Minimisers are published with a few digits.
         assert np.all(off <= np.array(run.certificate.x_error) + 1e-6)
 
 
@@ -43,7 +43,7 @@ def test_the_answer_does_not_depend_on_units_or_start(factor, start):
     assert run.fun <= 1e-20 * factor
 
 
-def test_a_steep_start_is_judged_by_where_the_descent_stands():
+def test_a_steep_start_does_not_loosen_the_end():
     run = st.minimize(lambda x, y: np.exp(x) + (x + 2) ** 2 + (y - 3) ** 2, (40.0, 0.0))
     # The zero of exp(x) + 2 (x + 2), by the Lambert function.
     from scipy.special import lambertw
@@ -63,7 +63,7 @@ def test_a_steep_start_in_many_variables():
     np.testing.assert_allclose(run.x, x, rtol=1e-6)
 
 
-def test_where_the_curvature_vanishes_nothing_is_said_of_x_and_the_gap_is_a_bound():
+def test_the_gap_is_a_bound_where_the_curvature_vanishes():
     run = st.minimize(lambda x: np.sum((x - 1.0) ** 4), np.array([2.0, 0.5]))
     assert run.outcome == "converged"
     assert run.fun <= run.certificate.gap <= 1e-20
@@ -71,7 +71,7 @@ def test_where_the_curvature_vanishes_nothing_is_said_of_x_and_the_gap_is_a_boun
 
 
 @pytest.mark.parametrize(
-    ("wish", "met"),
+    ("tolerance", "met"),
     [
         ({"x": 1e-3}, lambda run, off: off <= max(run.certificate.x_error) <= 1e-3),
         ({"gradient": 1e-5}, lambda run, off: np.abs(run.jac).max() <= 1e-5),
@@ -80,16 +80,16 @@ def test_where_the_curvature_vanishes_nothing_is_said_of_x_and_the_gap_is_a_boun
     ],
     ids=["x", "gradient", "value", "descent"],
 )
-def test_wishes(wish, met):
+def test_accuracies(tolerance, met):
     def f(x, y):
         return (1 - x) ** 2 + 100 * (y - x**2) ** 2 + 1
 
-    run = st.minimize(f, (-1.2, 1.0), tolerance=wish)
+    run = st.minimize(f, (-1.2, 1.0), tolerance=tolerance)
     assert run.outcome == "converged", run.message
     assert met(run, np.abs(run.x - 1).max())
 
 
-def test_a_wish_beyond_rounding_is_no_success():
+def test_an_accuracy_beyond_rounding_is_no_success():
     run = st.minimize(lambda x, y: np.cosh(x - 1) + (y - x) ** 2, (3.0, 1.0), tolerance={"x": 1e-30})
     assert (run.outcome, run.success) == ("stalled at rounding", False)
     assert "x is known to" in run.message
@@ -97,31 +97,31 @@ def test_a_wish_beyond_rounding_is_no_success():
 
 
 @pytest.mark.parametrize(
-    ("tolerance", "said"),
+    ("tolerance", "words"),
     [({"xtol": 1e-3}, "'xtol'"), ({"x": -1}, "x"), ({"x": "a"}, "x"), ({"descent": 0}, "positive"), ("small", "small")],
     ids=str,
 )
-def test_a_wish_that_makes_no_sense(tolerance, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_tolerance_that_makes_no_sense(tolerance, words):
+    with pytest.raises(ValueError, match=words):
         st.minimize(lambda x: x**2, 1.0, tolerance=tolerance)
 
 
-def test_a_wish_for_the_value_is_what_was_asked():
+def test_an_accuracy_of_the_value_is_the_tolerance():
     run = st.minimize(lambda x, y: 5 + (1 - x) ** 2 + 100 * (y - x**2) ** 2, (-1.2, 1.0), tolerance={"value": 1e-2})
     assert run.outcome == "converged"
     assert run.certificate.tolerance == pytest.approx(1e-2 * run.fun)
     assert run.fun - 5 <= run.certificate.gap <= 0.05
 
 
-def test_along_a_valley_without_slope_nothing_is_known_of_x():
+def test_x_is_not_determined_along_a_flat_valley():
     run = st.minimize(lambda x, y, z: (x + y - 1) ** 2 + (z - 2) ** 2, (3.0, 1.0, 0.0))
     assert run.outcome == "converged"
     assert np.isinf(run.certificate.x_error[:2]).all()
     assert run.certificate.x_error[2] < 1e-7
 
 
-def test_cancelled_terms_refuse_no_step():
-    # Values are rounded by 1e-8 here, a billion times more than their size tells.
+def test_steps_are_taken_although_terms_cancel():
+    # The rounding of values is 1e-8 here, a billion times what their size suggests.
     def f(x, y):
         return 1e8 * x**2 - 2e8 * x * y + 1e8 * y**2 + (x - 30) ** 4 / 1e4 + 0.1 * (x - 30) ** 2
 
@@ -143,7 +143,7 @@ def exponentials(draws, size=3, rows=5):
     return f, (A, w, Q, c)
 
 
-def truth(A, w, Q, c, here):
+def distance(A, w, Q, c, here):
     """Return how far a point lies from the minimiser, and its value above the minimum, in extended precision."""
     A, w, Q, c, here = (np.array(a, dtype=np.longdouble) for a in (A, w, Q, c, here))
 
@@ -155,7 +155,7 @@ def truth(A, w, Q, c, here):
     for _ in range(500):
         e = w * np.exp(A @ x)
         gradient, hessian = A.T @ e + Q @ x - c, A.T @ (e[:, None] * A) + Q
-        # Scaled, as entries of exponentials may differ by more than a double bears.
+        # Scaled, as the range of the entries may exceed the digits of a double.
         unit = np.sqrt(np.diag(hessian))
         step = np.linalg.solve((hessian / np.outer(unit, unit)).astype(float), (gradient / unit).astype(float)) / unit
         if np.all(np.abs(step) <= 1e-18 * np.abs(x)):
@@ -163,7 +163,7 @@ def truth(A, w, Q, c, here):
         while value(x - step) > value(x) and np.any(np.abs(step) > 1e-12 * np.abs(x)):
             step = step / 2
         x = x - step
-    # The slopes cancel at the minimum: what is left of each exponential is e^t - 1 - t, without loss of digits.
+    # The slopes cancel at the minimum: e^t - 1 - t is the part of each exponential that is left, with all its digits.
     off = here - x
     t = A @ off
     beyond = np.where(np.abs(t) < 1e-4, t**2 / 2 + t**3 / 6, np.expm1(t) - t)
@@ -171,7 +171,7 @@ def truth(A, w, Q, c, here):
 
 
 def audited(seed, count):
-    """Return, for random convex functions, how much the truth is above the gap and above the error, as factors."""
+    """Return the true gap as a part of the stated one, and so for the error of x, of random convex functions."""
     draws, factors = np.random.default_rng(seed), []
     for _ in range(count):
         f, data = exponentials(draws)
@@ -180,12 +180,12 @@ def audited(seed, count):
         assert run.outcome != "saddle", run.message
         if run.outcome != "converged":
             continue
-        off, above = truth(*data, run.x)
+        off, above = distance(*data, run.x)
         factors.append((above / run.certificate.gap, np.max(off / np.array(run.certificate.x_error))))
     return np.array(factors)
 
 
-def test_truth_is_not_above_what_an_audit_says():
+def test_audits_are_true():
     factors = audited(1, 500)
     assert len(factors) == 500
     assert factors[:, 0].max() <= 2
@@ -193,7 +193,7 @@ def test_truth_is_not_above_what_an_audit_says():
 
 
 @pytest.mark.nightly
-def test_truth_is_not_above_what_any_of_many_audits_says():
+def test_many_audits_are_true():
     factors = audited(2, 100_000)
     assert len(factors) >= 99_900
     assert factors[:, 0].max() <= 2

@@ -1,4 +1,4 @@
-"""The answer of a descent held against plain calls of the user's own code, before it is handed over."""
+"""The last check of an answer: its value and its gradient against plain calls of the user's own code."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from steepest.descent.loop.solver import Solver
 from steepest.descent.verdict.audit import LARGEST_AUDIT
 from steepest.trace import Outcome
 
-ASIDE = 0.1
+# How far inside the box a given gradient is checked, as a part of the point: differences need room on both sides.
+# Chosen, not measured.
+MARGIN = 0.1
 
 
 def gradient_at(solver: Solver, x: np.ndarray) -> np.ndarray:
+    """Return the gradient at a point in the user's own sign; NaN if the function raises there."""
     if np.array_equal(x, solver.status.x):
         return solver.sign * solver.status.gradient
     try:
@@ -30,65 +33,62 @@ def gradient_at(solver: Solver, x: np.ndarray) -> np.ndarray:
 
 
 def checked(
-    solver: Solver, names: Sequence[str], start: np.ndarray, ending: Ending, x: np.ndarray, seen: float,
+    solver: Solver, names: Sequence[str], start: np.ndarray, ending: Ending, x: np.ndarray, value: float,
     gradient: np.ndarray,
 ) -> tuple[Ending, float, int]:  # fmt: skip
-    """Hold the answer, and the value seen there, against a plain call, and a given gradient against differences.
+    """Check the answer and its value against a plain call, and a gradient that the user gave against differences.
 
-    Return how the run ended by that, the value of the plain call, and how many values the gradient's check took.
+    Return how the run ended after that, the value of the plain call, and how many values the gradient's check took.
     """
-    objective, seen, spent = solver.objective, solver.sign * seen, 0
+    objective, descended, spent = solver.objective, solver.sign * value, 0
     try:
         if objective.compiled is None and objective.clock.over:
             # The value came from a plain call already.
-            return ending, seen, spent
+            return ending, descended, spent
         with objective.clock.ends(math.inf):
-            value = objective.value(x)
+            plain = objective.value(x)
         wrong = ""
         if objective.kind == "given":
             wrong, spent = _wrong_slope(solver, names, {"start": start, "end": x})
     except OutOfTime:
         if ending.outcome is not Outcome.CONVERGED:
-            return ending, value, spent
-        return Ending(Outcome.TIME_LIMIT, "no time was left to check the gradient that was given"), value, spent
+            return ending, plain, spent
+        return Ending(Outcome.TIME_LIMIT, "no time was left to check the gradient that was given"), plain, spent
     except Exception as error:  # noqa: BLE001 - the user's function may raise anything
         if ending.outcome is Outcome.RAISED:
-            return ending, seen, spent
-        return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point"), seen, spent
+            return ending, descended, spent
+        return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point"), descended, spent
     if wrong:
-        return Ending(Outcome.WRONG_GRADIENT, wrong), value, spent
-    # None of these values shows how much rounding changes small residuals of large numbers.
-    slack = slack_of([value, solver.status.first_value], x, gradient, objective.precision)
+        return Ending(Outcome.WRONG_GRADIENT, wrong), plain, spent
+    slack = slack_of([plain, solver.status.first_value], x, gradient, objective.precision)
+    # Values do not show how much rounding changes small residuals of large numbers; the solver knows it.
     slack += 100 * solver.noise
-    if objective.compiled is not None and not agree(seen, value, slack):
+    if objective.compiled is not None and not agree(descended, plain, slack):
         drop(objective.key)
-        facts = f"compiled code gives {seen:.6g} here and a plain call {value:.6g}: does f change between calls?"
-        return Ending(Outcome.WRONG_GRADIENT, facts), value, spent
-    return ending, value, spent
+        facts = f"compiled code gives {descended:.6g} here and a plain call {plain:.6g}: does f change between calls?"
+        return Ending(Outcome.WRONG_GRADIENT, facts), plain, spent
+    return ending, plain, spent
 
 
 def _wrong_slope(solver: Solver, coordinates: Sequence[str], points: dict[str, np.ndarray]) -> tuple[str, int]:
-    """Return what is wrong with a gradient that was given, where that is sure at one of the points, else nothing.
-
-    Beside it stands how many values that took.
-    """
+    """Return what is surely wrong with a gradient that was given, empty if nothing is, and how many values it took."""
     objective, box, spent = solver.objective, solver.box, 0
     for place, x in points.items():
         free = np.ones(x.size, dtype=bool)
         if box is not None:
-            # At an edge nothing can be seen of what lies beyond.
-            x, free = box.within(x, ASIDE * scale_of(x, x)), ~box.fixed
+            # At an edge there are no values on the other side.
+            x, free = box.within(x, MARGIN * scale_of(x, x)), ~box.fixed
         value, given = objective.slope(x)
         if not (math.isfinite(value) and free.any()):
             continue
 
-        def seen(part: np.ndarray, x: np.ndarray = x, free: np.ndarray = free) -> float:
+        def of_free(part: np.ndarray, x: np.ndarray = x, free: np.ndarray = free) -> float:
             whole = x.copy()
             whole[free] = part
             return objective.value(whole)
 
-        names = [name for name, kept in zip(coordinates, free, strict=True) if kept]
-        check = check_slope(seen, given[free], x[free], names, most_named=LARGEST_AUDIT)
+        names = [name for name, is_free in zip(coordinates, free, strict=True) if is_free]
+        check = check_slope(of_free, given[free], x[free], names, most_named=LARGEST_AUDIT)
         spent += check.evaluations
         if check.verdict is Verdict.WRONG:
             slip = f" ({check.slip})" if check.slip else ""

@@ -1,4 +1,4 @@
-"""Each descent ends in the right word: kinds of functions whose minima, kinks and tails are known in closed form."""
+"""Outcomes of functions whose minima, kinks and tails are known in closed form."""
 
 import hashlib
 
@@ -13,7 +13,7 @@ TARGETS = ROWS @ [1.0, 2.0, 3.0] + np.random.default_rng(1).normal(size=50)
 
 
 def cases(table, often):
-    """Return the cases of a table as parameters, of which the first few run always and the others nightly."""
+    """Return the cases of a table as parameters; the first few run always, the others nightly."""
     return [
         pytest.param(*case, id=name, marks=[] if k < often else pytest.mark.nightly)
         for k, (name, case) in enumerate(table.items())
@@ -33,7 +33,7 @@ FALLING = {
 
 
 @pytest.mark.parametrize(("f", "start"), cases(FALLING, 4))
-def test_what_falls_without_end_is_unbounded(f, start):
+def test_a_value_that_falls_without_end_is_unbounded(f, start):
     run = st.minimize(f, start)
     assert (run.outcome, run.success) == ("unbounded", False), run.message
 
@@ -102,14 +102,14 @@ def test_a_minimum_at_a_kink_is_one(f, start, least):
     run = st.minimize(f, start)
     assert run.outcome == "converged", run.message
     assert "kink" in run.message
-    # The planes lie below a convex function, so that their least value is a bound.
+    # The planes lie below a convex function, so their least value is a bound.
     assert run.fun - least <= run.certificate.gap + 1e-14 * abs(least)
     assert run.fun - least <= 1e-8 * max(abs(least), 1e-3)
     assert run.nfev < 1_000
 
 
 def test_planes_prove_nothing_where_f_is_not_convex():
-    # The kink at 0 is a minimum beside deeper ones, at which f is -0.85.
+    # The kink at 0 is a local minimum; the deeper ones have the value -0.85.
     run = st.minimize(lambda x: np.abs(x) - 0.6 * x**2 + 0.02 * x**4, 0.5)
     assert run.outcome == "stalled at rounding"
     assert np.isnan(run.certificate.gap)
@@ -121,7 +121,7 @@ def test_a_bent_kink_is_no_saddle():
     assert run.outcome == "stalled at rounding"
 
 
-def test_slopes_that_overflow_end_in_no_false_word():
+def test_slopes_that_overflow_do_not_end_in_a_false_outcome():
     # All points of [0, 1] are minima.
     run = st.minimize(lambda x: 1e250 * (np.abs(x - 1) + np.abs(x)), 3.0)
     assert run.outcome == "flat"
@@ -137,11 +137,11 @@ FLAT = {
 }
 
 
-@pytest.mark.parametrize(("f", "start", "said"), cases(FLAT, 4))
-def test_flatness_is_told_by_its_kind(f, start, said):
+@pytest.mark.parametrize(("f", "start", "kind"), cases(FLAT, 4))
+def test_the_message_says_what_kind_of_flatness_it_is(f, start, kind):
     run = st.minimize(f, start)
     assert (run.outcome, run.success) == ("flat", False)
-    assert said in run.message
+    assert kind in run.message
 
 
 FAR = {
@@ -165,13 +165,13 @@ def test_minima_far_from_the_start_and_in_any_units(f, start, minimiser):
 
 
 def scatter(x):
-    """Return a number between -1/2 and 1/2 that has nothing to do with those at points nearby, the same each time."""
+    """Return a pseudo-random number between -1/2 and 1/2, always the same at a point."""
     digest = hashlib.md5(np.asarray(x, float).tobytes(), usedforsecurity=False).hexdigest()
     return int(digest[:8], 16) / 2**32 - 0.5
 
 
 def noisy(f, level):
-    """Return f with noise of a level, in plain code that can't be traced."""
+    """Return f with noise of this level, in code that can't be traced."""
     return lambda x: float(f(np.array(x, float))) + level * scatter(x)
 
 
@@ -216,7 +216,7 @@ SINGLE = {
 
 
 @pytest.mark.parametrize(("f", "start"), cases(SINGLE, 4))
-def test_single_precision_is_told_and_met(f, start):
+def test_single_precision_is_recognised(f, start):
     run = st.minimize(f, start)
     eps = 1e-3 if np.asarray(f(np.array(start))).dtype == np.float16 else 1.2e-7
     assert run.outcome == "converged", run.message
@@ -226,7 +226,7 @@ def test_single_precision_is_told_and_met(f, start):
     assert off.max() <= 30 * np.sqrt(eps)
 
 
-def test_a_true_saddle_is_left_or_named():
+def test_a_true_saddle_is_left_or_reported():
     run = st.minimize(lambda x, y: x**2 - y**2 + y**4, (1.0, 0.0))
     assert run.outcome == "converged"
     assert run.fun == pytest.approx(-0.25, rel=1e-14)
@@ -236,14 +236,14 @@ def test_a_true_saddle_is_left_or_named():
 
 @pytest.mark.parametrize("count", [40, pytest.param(10_000, marks=pytest.mark.nightly)])
 def test_no_convex_function_is_called_a_saddle(count):
-    draws, words = np.random.default_rng(2), set()
+    draws, outcomes = np.random.default_rng(2), set()
     for _ in range(count):
         A = draws.normal(size=(6, 3)) * 10 ** draws.uniform(-2, 2, 3)
         b, p = draws.normal(size=6), draws.choice([1.0, 1.5, 2.0, 4.0], size=6)
         run = st.minimize(lambda x, A=A, b=b, p=p: np.sum(np.abs(A @ x - b) ** p), draws.normal(size=3))
-        words.add(str(run.outcome))
-    assert "saddle" not in words
-    assert "converged" in words
+        outcomes.add(str(run.outcome))
+    assert "saddle" not in outcomes
+    assert "converged" in outcomes
 
 
 def test_a_run_that_stalls_states_no_distance():

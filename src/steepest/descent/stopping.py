@@ -1,0 +1,77 @@
+"""The endings of a descent that need no judge: limits, values without end, and early stopping."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from steepest.descent.ending import Ending
+from steepest.descent.log import Log
+from steepest.descent.loop.solver import Solver
+from steepest.descent.meter import Meter
+from steepest.descent.plan import Plan
+from steepest.trace import Outcome
+
+
+class Stopping:
+    """Says how a descent ended that did not come to rest."""
+
+    def __init__(self, solver: Solver, plan: Plan, meter: Meter, log: Log) -> None:
+        self.solver, self.plan, self.meter, self.log = solver, plan, meter, log
+
+    def limit_reached(self) -> Ending | None:
+        """Return the ending if a limit of the budget is reached."""
+        if not self.meter.out_of_iterations:
+            return self.meter.limit_reached(self.solver.objective.cost)
+        status = self.solver.status
+        count = self.meter.count(status.iteration)
+        if not self.plan.is_exact_count:
+            return Ending(Outcome.ITERATION_LIMIT, f"{count} done, and the descent was still going on")
+        if self.log.last_value > status.first_value:
+            return self.diverged(self.log.last_value)
+        return Ending(Outcome.COMPLETED, f"{count} done as asked; no claim of convergence")
+
+    def overfitted(self, done: int) -> Ending | None:
+        """Return the ending if the validation loss has not fallen for as many epochs as early stopping allows."""
+        early_stopping = self.plan.early_stopping
+        if early_stopping is None or done - self.log.best.epoch < early_stopping.patience:
+            return None
+        facts = f"the validation loss has not fallen for {self.meter.count(early_stopping.patience)}"
+        return Ending(Outcome.COMPLETED, facts)
+
+    def unbounded(self) -> Ending:
+        """Say that the value falls without end."""
+        sign = self.solver.sign
+        fell, falls = ("fell below", "falls") if sign > 0 else ("rose above", "rises")
+        facts = f"the value {fell} {sign * self.solver.status.best_value:.3g} and still {falls}"
+        return Ending(Outcome.UNBOUNDED, facts)
+
+    def infinite(self) -> Ending:
+        """Say that one step leads to an infinite value."""
+        facts = f"the value is {-self.solver.sign * math.inf:+} one step from {in_words(self.solver.status.x)}"
+        return Ending(Outcome.UNBOUNDED, facts)
+
+    def not_finite(self) -> Ending:
+        """Say that a step led to a value that is not finite."""
+        status = self.solver.status
+        if status.value > status.first_value:
+            return self.diverged(status.value)
+        facts = f"after {self.plan.view.counted} {status.iteration:,} the step led to a value that is not finite"
+        return Ending(Outcome.NON_FINITE, facts)
+
+    def diverged(self, last: float) -> Ending:
+        """Say that the value rose, and which step size would have been small enough."""
+        status, sign = self.solver.status, self.solver.sign
+        rose = "rose" if sign > 0 else "fell"
+        count = self.meter.count(status.iteration)
+        facts = f"the value {rose} from {sign * status.first_value:.4g} to {sign * last:.4g} in {count}"
+        if status.steepest > 0:
+            largest, longest = f"{status.steepest:.3g}", f"{2 / status.steepest:.3g}"
+            facts += f"; the curvature seen is up to {largest}, so keep the step below {longest}"
+        return Ending(Outcome.DIVERGED, facts)
+
+
+def in_words(x: np.ndarray) -> str:
+    """Return a point with six digits and at most six coordinates."""
+    return np.array2string(x, precision=6, threshold=6)

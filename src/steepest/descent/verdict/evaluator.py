@@ -1,0 +1,135 @@
+"""Values and gradients for the judge, within the run's budget, and restarts of the descent at points found by them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from steepest.derivatives.differences import EPS, least_size
+from steepest.derivatives.noise import noise_level
+from steepest.descent.log import Log
+from steepest.descent.loop.solver import Solver
+from steepest.descent.meter import Meter
+from steepest.descent.verdict.modes import NARROW
+
+# A change of f counts as real only beyond so many times the noise of f. Chosen, not measured: a smaller factor takes
+# noise for progress, a larger one stops with progress left.
+NOISES = 4.0
+# A gap says that a minimum was found only if it is below this part of |f| or of the descent. Chosen, not measured:
+# a larger part accepts vaguer answers, a smaller one fails on noisy functions.
+SMALL_GAP = 1e-3
+
+
+class Evaluator:
+    """Evaluates the function for the judge; the meter counts each value.
+
+    Values and gradients have the sign in which they are minimised. They are NaN if the budget allows no more of them or
+    if the function raises.
+
+    Attributes
+    ----------
+    least : array
+        The size below which each coordinate counts as 0.
+    has_full_help : bool
+        Whether the judge may also measure noise and look for kinks; false if the rules are the user's.
+    """
+
+    def __init__(self, solver: Solver, start: np.ndarray, has_full_help: bool, meter: Meter, log: Log) -> None:
+        self.solver, self.meter, self.log = solver, meter, log
+        self.start, self.least = start, least_size(start)
+        self.has_full_help = has_full_help
+
+    @property
+    def best(self) -> np.ndarray:
+        """The best point so far."""
+        return self.solver.status.best_x
+
+    @property
+    def best_value(self) -> float:
+        """The value at the best point so far."""
+        return self.solver.status.best_value
+
+    def affords(self, values: int) -> bool:
+        """Tell whether the budget allows this many more values."""
+        return self.meter.affords(values)
+
+    def can_continue(self) -> bool:
+        """Tell whether the budget allows one more gradient and a descent from there."""
+        over = self.meter.out_of_iterations or self.meter.out_of_time or self.log.stopped
+        return not over and self.affords(self.solver.objective.cost)
+
+    def value(self, x: np.ndarray) -> float:
+        """Return the value at a point, or at the nearest point of the box."""
+        solver = self.solver
+        if self.meter.out_of_time or not self.affords(1 + solver.objective.cost):
+            return math.nan
+        self.meter.judged += 1
+        try:
+            return solver.sign * float(solver.objective.value(self.clip(x)))
+        except Exception:  # noqa: BLE001 - far away the user's function may raise anything
+            return math.nan
+
+    def value_and_grad(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the value and the gradient at a point inside the box."""
+        solver, nothing = self.solver, (math.nan, np.full(x.size, math.nan))
+        outside = solver.box is not None and not solver.box.contains(x)
+        if outside or self.meter.out_of_time or not self.affords(solver.objective.cost):
+            return nothing
+        self.meter.judged += solver.objective.cost
+        try:
+            value, gradient = solver.objective.slope(x)
+        except Exception:  # noqa: BLE001 - away from the descent's path the user's function may raise anything
+            return nothing
+        return solver.sign * value, solver.sign * gradient
+
+    def grad(self, x: np.ndarray) -> np.ndarray:
+        """Return the gradient at a point inside the box."""
+        return self.value_and_grad(x)[1]
+
+    def noise(self, x: np.ndarray) -> float:
+        """Measure how far the function's own noise may move its value near a point."""
+        return NOISES * noise_level(self.value, x, self.best_value)
+
+    def rounding_since(self, value: float) -> float:
+        """Return the gain that rounding hides in values between the best one and an earlier one."""
+        return EPS * max(abs(self.best_value), value - self.best_value)
+
+    def is_small(self, gap: float) -> bool:
+        """Tell whether a gap is small compared with the value or the descent, so that it shows a minimum."""
+        first = self.solver.status.first_value
+        return gap <= SMALL_GAP * max(abs(self.best_value), first - self.best_value)
+
+    def clip(self, x: np.ndarray) -> np.ndarray:
+        """Return the nearest point of the box."""
+        return x if self.solver.box is None else np.clip(x, *self.solver.box)
+
+    def size(self, x: np.ndarray) -> np.ndarray:
+        """Return the size of each coordinate of a point, 1 if both the point and the start have 0 there."""
+        return np.maximum(np.abs(x), np.where(self.least > 0, self.least, 1.0))
+
+    def is_long(self, x: np.ndarray, step: np.ndarray | None) -> bool:
+        """Tell whether a step is long enough for the curvature to change over it."""
+        return step is not None and bool(np.any(np.abs(step) > NARROW * self.size(x)))
+
+    def is_rounding(self, x: np.ndarray, step: np.ndarray) -> bool:
+        """Tell whether a step is no longer than the rounding of the point."""
+        size = np.maximum(np.abs(x), self.least)
+        return bool(np.all(np.abs(step) <= self.solver.objective.precision * size))
+
+    def restart_at(
+        self, x: np.ndarray, kind: str, detail: str, scale: np.ndarray | None = None,
+        known: tuple[float, np.ndarray] | None = None,
+    ) -> None:  # fmt: skip
+        """Let the descent continue from a point, and record an event that says why.
+
+        `known` are the value and the gradient there, if they were computed before; the point is then the best one.
+        `scale` is the inverse curvature of each coordinate, if it was measured.
+        """
+        solver = self.solver
+        if known is not None:
+            known = solver.sign * known[0], solver.sign * known[1]
+        solver.begin_at(self.clip(x), scale, known)
+        self.log.add_event(kind, detail)
+        self.log.record(solver.row()[None], self.meter.elapsed)
+        self.log.run_callback()

@@ -1,0 +1,67 @@
+"""The words in which a verdict says how near the minimum is, and which way the value goes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from steepest.derivatives.differences import EPS
+from steepest.descent.ending import Ending
+from steepest.descent.loop.solver import Solver
+from steepest.descent.verdict.goal import Goal
+from steepest.trace import Certificate, Outcome
+
+# Relative noise above this is the function's own; below, it is the rounding of its terms. Chosen, not measured: it
+# decides only which of two words a message uses.
+NOISY = 1e-12
+# A gap below this is written as "rounding": no such number helps a reader.
+TINY = 1e-300
+
+
+class Wording:
+    """Puts gaps and directions into words, in the sense of the user: minimise or maximise."""
+
+    def __init__(self, solver: Solver, goal: Goal) -> None:
+        self.objective, self.sign, self.goal = solver.objective, solver.sign, goal
+
+    @property
+    def falls(self) -> str:
+        """The verb for the way to a better value."""
+        return "falls" if self.sign > 0 else "rises"
+
+    @property
+    def extreme(self) -> str:
+        """The noun for the best value."""
+        return "minimum" if self.sign > 0 else "maximum"
+
+    def value(self, value: float) -> str:
+        """Return a value in the user's own sign."""
+        return f"{self.sign * value:.6g}"
+
+    def converged(self, certificate: Certificate, noise: float = 0.0) -> Ending:
+        """Say that the run has converged, with a tolerance that is no smaller than the noise of the values."""
+        if noise > certificate.tolerance:
+            certificate = replace(certificate, tolerance=noise)
+        return Ending(Outcome.CONVERGED, self.reached(certificate), certificate)
+
+    def reached(self, certificate: Certificate) -> str:
+        """Say how near the answer is, and why it is no nearer."""
+        within = f"the value is within {in_words(certificate.gap)} of the {self.extreme}"
+        if math.inf > self.goal.asked >= certificate.tolerance > 0:
+            return f"{within}, {in_words(certificate.tolerance)} was asked"
+        if self.goal.budget.accuracy:
+            return f"{within}, as near as was asked"
+        if self.objective.precision > EPS:
+            return f"{within}: rounding in single or half precision hides the rest"
+        noisy = self.objective.relative_noise > NOISY
+        return f"{within}: {'the noise of the function' if noisy else 'rounding'} hides the rest"
+
+
+def in_words(gap: float) -> str:
+    """Return a gap with two digits."""
+    return "rounding" if gap < TINY else f"{gap:.2g}"
+
+
+def left_in_words(gap: float) -> str:
+    """Return how much is left to gain."""
+    return f"{gap:.2g} still to go" if math.isfinite(gap) else "no certificate yet"
