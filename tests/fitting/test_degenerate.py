@@ -152,9 +152,9 @@ class TestBadInput:
             ),
             ("the hinge takes targets of 0 and 1, and row 2 has 2", {"model": st.models.SVM()}),
             ("the Gamma loss takes targets above 0, and row 0 has 0", {"model": st.models.Gamma()}),
-            ("the squared loss or log loss", {"X": iter([(X, y % 2)]), "y": None, "loss": "hinge"}),
-            ("the squared loss or log loss", {"X": iter([(X, y)]), "y": None, "loss": losses.absolute}),
-            ("the squared loss or log loss", {"X": iter([(X, y)]), "y": None, "model": st.models.Multinomial()}),
+            ("only the squared loss and log loss", {"X": iter([(X, y % 2)]), "y": None, "loss": "hinge"}),
+            ("only the squared loss and log loss", {"X": iter([(X, y)]), "y": None, "loss": losses.absolute}),
+            ("only the squared loss and log loss", {"X": iter([(X, y)]), "y": None, "model": st.models.Multinomial()}),
             (
                 "the absolute loss, which has kinks of its own, takes it with 999 columns at the most, and X has 1,000",
                 {"X": np.eye(12, 1000), "loss": "absolute", "penalty": L1(1)},
