@@ -147,7 +147,7 @@ class TestBadInput:
             ("needs a model with a score for each class: give models.Multinomial()", {"loss": "softmax"}),
             ("takes only the softmax loss", {"model": st.models.Multinomial(), "loss": "squared"}),
             (
-                "the softmax loss with 3 classes takes it with 332 columns at the most, and X has 400",
+                "the softmax loss with 3 classes supports it with at most 332 columns, and X has 400",
                 {"X": np.eye(12, 400), "model": st.models.Multinomial(), "penalty": L1(0.1)},
             ),
             ("the hinge takes targets of 0 and 1, and row 2 has 2", {"model": st.models.SVM()}),
@@ -156,7 +156,7 @@ class TestBadInput:
             ("only the squared loss and log loss", {"X": iter([(X, y)]), "y": None, "loss": losses.absolute}),
             ("only the squared loss and log loss", {"X": iter([(X, y)]), "y": None, "model": st.models.Multinomial()}),
             (
-                "the absolute loss, which has kinks of its own, takes it with 999 columns at the most, and X has 1,000",
+                "the absolute loss, which has kinks of its own, supports it with at most 999 columns, and X has 1,000",
                 {"X": np.eye(12, 1000), "loss": "absolute", "penalty": L1(1)},
             ),
         ],

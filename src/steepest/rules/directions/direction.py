@@ -1,4 +1,4 @@
-"""The base of every direction: what the loop asks of it before it compiles."""
+"""The base of every direction: its methods, and the flags that the loop reads before it compiles."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Direction:
     # `search_direction(steps, rest, g, held)` and `restarted(rest, x)` work on its parts: a search holds the steps,
     # which are large, outside of its branches, which would copy them at every trial.
     learns: ClassVar[bool] = False
-    # It makes trials of its own: it also takes the value, and the function.
+    # It evaluates trial points itself, so it also takes the value and the function: see `evaluate`.
     evaluates: ClassVar[bool] = False
 
     def start(self, x: Array) -> State:
@@ -35,15 +35,15 @@ class Direction:
         raise NotImplementedError
 
     def evaluate(self, g: Array, state: State, x: Array, value: Array, f: Function | None) -> tuple[Array, State]:
-        """Return the direction at x and the next state, of a direction that makes trials of its own."""
+        """Return the direction at x and the next state, for a direction that evaluates trial points itself."""
         raise NotImplementedError
 
     def learn(self, steps: State, rest: State, g: Array, x: Array, accepted: Array) -> tuple[State, State]:
-        """Return the parts of the state with the point that a search has reached, if it was accepted."""
+        """Return both parts of the state, with a trial point added if it was accepted."""
         raise NotImplementedError
 
     def search_direction(self, steps: State, rest: State, g: Array, held: Array | None = None) -> tuple[Array, State]:
-        """Return the direction by the last steps, and the rest of the state; `held` marks coordinates that stay."""
+        """Return the direction by the last steps, and the rest of the state; coordinates in `held` do not move."""
         raise NotImplementedError
 
     def restarted(self, rest: State, x: Array) -> State:
