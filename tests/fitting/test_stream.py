@@ -228,7 +228,7 @@ def named(columns):
 @pytest.mark.parametrize(
     ("good", "bad", "words"),
     [
-        (A, (np.ones((4, 3)), B), "block 2 raised ValueError: block 2 has 3 columns, and those before it 2"),
+        (A, (np.ones((4, 3)), B), "block 2 raised ValueError: block 2 has 3 columns, and the blocks before it 2"),
         (A, (BAD, B), "block 2 raised ValueError: X of block 2 has nan in row 2, column 1"),
         (A, (A, [0, 1, np.inf, 3]), "y of block 2 has inf in row 2"),
         (A, 7, "block 2 raised TypeError: block 2 of the stream is int"),
