@@ -151,7 +151,7 @@ class TestAgainstOthers:
         ours = values(st.fit(decay, x, y))
         theirs, _ = optimize.curve_fit(decay, x, y, p0=[1, 1, 1], jac=decay_by, xtol=1e-14, ftol=1e-14)
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
-        # SciPy stops when the value no longer changes; this fit goes on until the residuals are orthogonal to all columns.
+        # SciPy stops when the value no longer falls; this fit ends when the residuals are orthogonal to all columns.
         J, error = decay_by(x, *ours), decay(x, *ours) - y
         assert np.all(np.abs(J.T @ error) <= 1e-12 * np.linalg.norm(J, axis=0) * np.linalg.norm(error))
 

@@ -185,7 +185,7 @@ def test_names_and_targets_are_checked():
     np.testing.assert_allclose(shuffled.trace.validation, shuffled.trace.value)
     with pytest.raises(ValueError, match="in the rows for validation, the log loss takes targets of 0 and 1"):
         st.fit(st.models.Logistic(), X, (Y > 0) * 1.0, validation=(XV, YV))
-    with pytest.raises(ValueError, match="X is an iterator: validation= has no meaning"):
+    with pytest.raises(ValueError, match="X is an iterator, and validation= has no meaning"):
         st.fit(LINEAR, iter([(X, Y)]), validation=0.2)
     with pytest.raises(ValueError, match="can't be split"):
         st.fit(LINEAR, X[:1], Y[:1], validation=0.2)
