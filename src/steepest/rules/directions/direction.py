@@ -19,9 +19,9 @@ class Direction:
     # d = -B g with B near the inverse Hessian: 1 is then the first size to try, and -gᵀd / 2 estimates what is
     # left to gain.
     metric: ClassVar[bool] = False
-    # Its state is a pair: last steps and the rest. `learn(steps, rest, g, x, accepted)`, `way(steps, rest, g, held)`
-    # and `anew(rest, x)` work on its parts: a search holds the steps, which are large, outside of its branches, which
-    # would copy them at every trial.
+    # Its state is a pair: last steps and the rest. `learn(steps, rest, g, x, accepted)`,
+    # `search_direction(steps, rest, g, held)` and `restarted(rest, x)` work on its parts: a search holds the steps,
+    # which are large, outside of its branches, which would copy them at every trial.
     learns: ClassVar[bool] = False
     # It makes trials of its own: it also takes the value, and the function.
     evaluates: ClassVar[bool] = False
@@ -42,10 +42,10 @@ class Direction:
         """Return the parts of the state with the point that a search has reached, if it was accepted."""
         raise NotImplementedError
 
-    def way(self, steps: State, rest: State, g: Array, held: Array | None = None) -> tuple[Array, State]:
+    def search_direction(self, steps: State, rest: State, g: Array, held: Array | None = None) -> tuple[Array, State]:
         """Return the direction by the last steps, and the rest of the state; `held` marks coordinates that stay."""
         raise NotImplementedError
 
-    def anew(self, rest: State, x: Array) -> State:
+    def restarted(self, rest: State, x: Array) -> State:
         """Return the rest of the state as it is before the first step."""
         raise NotImplementedError
