@@ -346,7 +346,7 @@ def _order_problem(before: str, value_next: bool, kind: str, token: str) -> str:
 
 def _measure(root: ast.expr) -> tuple[int, int]:
     """Return the depth of a tree and the number of its nodes."""
-    # Level by level, as the tree may be too deep for a recursion.
+    # Go level by level, as the tree may be too deep for a recursion.
     level: list[ast.expr] = [root]
     depth = nodes = 0
     while level:
@@ -432,7 +432,7 @@ def _evaluate(term: Term, values: dict[str, Array]) -> Array:
     operation, *rest = term
     operands = [_evaluate(operand, values) for operand in rest]
     if all(type(operand) in (int, float, np.float64) for operand in operands):
-        # Python's floats raise an error on 1/0, and (-8)**0.5 is complex; NumPy's behave as arrays do. The result is
-        # a Python float again, which does not change the precision of an array that it is combined with.
+        # Python's floats raise an error on 1/0, and (-8)**0.5 is complex; NumPy's floats behave as arrays do. The
+        # result is a Python float again, which does not change the precision of an array that it is combined with.
         return float(operation(*map(np.float64, operands)))
     return operation(*operands)

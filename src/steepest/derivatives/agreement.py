@@ -22,7 +22,7 @@ COARSE, RESOLVED = 16.0, 1e3
 
 
 def agree(served: float, plain: float, slack: float) -> bool:
-    """Tell whether two values differ by at most `slack`; if one is not finite, whether both or neither are NaN."""
+    """Tell whether two values differ by at most `slack`; if one is not finite, both or neither must be NaN."""
     if not (math.isfinite(served) and math.isfinite(plain)):
         return math.isnan(served) == math.isnan(plain)
     return abs(served - plain) <= slack
@@ -40,7 +40,7 @@ def agrees(
     slope: Callable[[np.ndarray], Slope], probes: list[tuple[np.ndarray, float]], plain: Callable[[np.ndarray], float],
     precision: float = EPS,
 ) -> bool:  # fmt: skip
-    """Tell whether traced values equal the plain ones at the probes, and traced slopes explain how f changes between.
+    """Tell whether traced and plain values are equal at the probes, and traced slopes explain how f changes.
 
     Code that uses the point in comparisons only (a bisection, say) has right values, but a trace loses its
     derivative: between the probes the values then change more than the slopes predict. A kink has the same
@@ -56,7 +56,7 @@ def agrees(
     (a, f_a), (b, f_b) = probes
     g_a, g_b = served[0][1], served[1][1]
     rise = float((g_a + g_b) @ (b - a)) / 2
-    # The relative noise of plain values: rounding, with a margin.
+    # The relative noise of plain values: their rounding error, with a margin.
     noise = max(1e-12, COARSE * precision if precision > EPS else 0.0)
     blur = noise * max(map(abs, values)) + (noise * float(np.abs(g_a) @ np.abs(a)) if precision > EPS else 0.0)
     allowed = 1e-3 * float(np.abs(g_a + g_b) @ np.abs(b - a)) / 2 + 64 * EPS * max(map(abs, values))

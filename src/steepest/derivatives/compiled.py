@@ -109,7 +109,7 @@ class Compiled:
         return self.loops[key]
 
     def loop(self, key: Hashable, make: Callable[[], Function]) -> Jitted:
-        """Return the function compiled under a key; if there is none, compile the one that `make` returns."""
+        """Return the function compiled under a key; if there is none, compile the result of `make`."""
         return self.get_or_make(key, lambda: Jitted(make()))
 
 

@@ -165,7 +165,7 @@ class _Quotients:
         else:
             columns = [self._along(unit * step) / step.max() for unit in np.eye(self.x.size)]
             derivative = np.stack(columns, axis=-1) * (step.max() / step)
-            # The noise of the whole vector of outputs bounds that of each output.
+            # The noise of the whole vector of outputs bounds the noise of each output.
             shortest = step / 2**self.levels
             error = np.broadcast_to(noise / shortest * (2 if self.method == "forward" else 1), derivative.shape)
             error = error + 4 * EPS * np.abs(derivative) + self._missed(derivative, step) / step
@@ -242,7 +242,7 @@ class _Quotients:
         return row[-1]
 
     def _change(self, step: np.ndarray) -> np.ndarray:
-        """Return the change of f per `step`, by the values on the sides where f is finite."""
+        """Return the change of f per `step`, by values on the sides where f is finite."""
         up, down = self.x + step, self.x - step
         f_up = self.near(up)
         if self.method == "forward" and np.all(np.isfinite(f_up)):
@@ -252,7 +252,7 @@ class _Quotients:
             return (f_down - self.centre) / _ratio(down - self.x, step)
         if np.all(np.isfinite(f_up)) and np.all(np.isfinite(f_down)):
             return (f_up - f_down) / _ratio(up - down, step)
-        # If f is undefined on one side: three values on the other, with an error of order h² too.
+        # f is undefined on one side: use three values on the other, whose error is of order h² too.
         side = step if np.all(np.isfinite(f_up)) else -step
         one, two = (f_up, f_down)[int(side is not step)], self.near(self.x + 2 * side)
         return (4 * one - two - 3 * self.centre) / (2 * _ratio(self.x + side - self.x, step))
@@ -262,7 +262,7 @@ class _Quotients:
         missed = np.zeros((*self.shape, 1))
         for signs in np.random.default_rng(0).choice([-1.0, 1.0], (PROBES, self.x.size)):
             d = signs * step
-            # Half the step, and an error of higher order.
+            # A quotient of half the step, with an error of higher order.
             finer = self._extrapolated(d / 2) * 2
             off = np.abs(derivative @ d - finer)[..., None]
             missed = np.maximum(missed, np.where(np.isfinite(off), off, 0.0))

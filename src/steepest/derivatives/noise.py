@@ -15,7 +15,7 @@ from steepest.derivatives.differences import EPS, scale_of, tentative
 ROWS = 7
 # The distance between neighbouring points, as a share of the size of the point. If neighbouring values are equal, the
 # points are set WIDER times farther apart, up to FARTHEST; if the noise seems large, nearer, as in NEARER. Chosen, not
-# measured: between near points f changes less by its shape, but their values are equal if f rounds coarsely.
+# measured: between near points the shape of f changes its values less, but they are equal if f rounds coarsely.
 SPACING, WIDER, FARTHEST, NEARER = 2.0**-30, 2.0**7, 2.0**-9, (2.0**-36, 2.0**-42, 2.0**-47)
 # Noise of more than this many rounding errors may be the shape of f. Chosen, not measured: a smaller number costs more
 # values of noisy functions; a larger one mistakes more of the shape of f for noise.
@@ -113,7 +113,7 @@ def measure_noise(
     values at points much nearer to each other decide whether f itself changes so fast.
     """
     direction = np.random.default_rng(0).standard_normal(x.size)
-    # An uneven length: steps that are round fractions of a round number would make f round the same way each time.
+    # An uneven length: with steps that are round fractions, the rounding errors of all values could be alike.
     direction *= UNEVEN * size / np.linalg.norm(direction)
     if box is not None:
         direction = np.where(x + 8 * FARTHEST * direction > box.high, -np.abs(direction), direction)
@@ -152,7 +152,7 @@ def measure_noise(
     for close in NEARER if np.any(x) else (part**1.5 for part in NEARER):
         if stairs or (level is not None and level <= SUSPECT * coarse * _size(row, f0)) or not np.all(np.isfinite(row)):
             break
-        # If the points are too far apart for the scale of f, nearer points give another slope, and only noise stays.
+        # If the points are too far apart for the scale of f, nearer points give another slope and less noise.
         nearer = table(close)
         level_nearer = _level(nearer)
         slopes = (row[-1] - row[0]) / spacing, (nearer[-1] - nearer[0]) / close

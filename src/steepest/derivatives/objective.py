@@ -38,7 +38,7 @@ class Objective:
     kind : str
         "traced", "eager", "differences" or "given".
     why : str
-        One sentence on how the gradient is obtained, and why not in a better way.
+        One sentence on how the gradient is obtained, and why a better way is not used.
     compiled : Compiled or None
         The compiled function, if the kind is "traced" or a given gradient was compiled.
     arrays : tree
@@ -159,5 +159,5 @@ def by_differences(obstacle: str) -> str:
 
 
 def differences_at(objective: Objective, x: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Return the gradient by central differences at a point where the exact one is NaN."""
+    """Return the gradient by central differences at a point where the exact gradient is NaN."""
     return Differences(objective.value, start, objective.box)(x)[1]

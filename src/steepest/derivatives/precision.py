@@ -118,7 +118,7 @@ def _inner(values: Iterable[Array]) -> Iterator[Jaxpr | ClosedJaxpr]:
 
 
 def precisely(f: Function, x: np.ndarray) -> Array:
-    """Return a user's function at a point in double precision; code written for JAX uses 32 bits by default."""
+    """Return the value of a function in double precision; code written for JAX uses 32 bits by default."""
     with np.errstate(all="ignore"):
         returned = f(x.copy())
         if not isinstance(returned, jax.Array):

@@ -17,7 +17,7 @@ from steepest.derivatives.noise import Noise
 # features of f, smaller ones refuse more good steps.
 ALIKE = 0.03
 SQUARED = 0.25
-# Noise is a standard deviation; with this factor an error bar holds more often than not.
+# An error bar covers this many standard deviations of the noise, so that most errors are smaller.
 UNLUCKY = 1.5
 
 

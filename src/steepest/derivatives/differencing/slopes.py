@@ -17,8 +17,8 @@ from steepest.derivatives.noise import Noise, measure_noise
 # At each point the steps are scaled with the noise there, by factors within these limits. Chosen, not measured: wider
 # limits trust the steps farther from the point where they were found.
 SHORTEST, LONGEST = 2.0**-10, 2.0**6
-# The steps are first checked after this many gradients; then the intervals double. Chosen, not measured: a check costs
-# two values of f.
+# The steps are first checked after this many gradients; then the interval between checks doubles each time. Chosen, not
+# measured: a check costs two values of f.
 FIRST_CHECK = 6
 # Steps are searched for again if a coordinate has changed by FAR times its size, or f has grown by MUCH. Chosen, not
 # measured: smaller numbers cost more searches, larger ones keep steps that no longer fit.
@@ -127,7 +127,7 @@ class Differences:
         return np.where(steps > 0, steps / (3 * self.relative) ** (1 / 3), scale_of(self.start, self.start))
 
     def is_far(self, noise: Noise, x: np.ndarray, f0: float) -> bool:
-        """Tell whether a point is too far from the one where the noise was measured to use the steps found there."""
+        """Tell whether the steps may no longer fit: x is far from where they were found, or f has grown much."""
         distance = np.abs(x - noise.x)
         grown = noise.size * MUCH < abs(f0)
         return grown or bool(np.any(distance > FAR * np.maximum(self.scales(), np.abs(noise.x))))
@@ -192,7 +192,7 @@ class Differences:
             )
             if self.noise.accounted_for(slopes, errors, self.lengths(steps)):
                 break
-            # The values that measured the noise rise otherwise than these slopes predict: try shorter steps.
+            # The values from which the noise was measured do not rise as these slopes predict: try shorter steps.
             shrunk /= RUNG**2
         self.steps = np.array([one.h for one in found])
         self.third = np.array([one.third for one in found])

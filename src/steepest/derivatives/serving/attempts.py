@@ -103,7 +103,7 @@ def attempts(f: Function, gradient: Function | None, calling: Calling, paired: b
     with_constants = Fingerprint(values, constants=True)
     if with_arrays.arrays:
         yield TraceAttempt(with_constants, calling, False, has_gradient, paired)
-    # For code written for JAX, arrays that it closes over are constants; further arguments, the rows of a fit, are not.
+    # In code written for JAX, arrays from outside are constants; further arguments, such as the rows of a fit, are not.
     with_arguments = Fingerprint(values, constants=True, varying=len(calling.args))
     yield TraceAttempt(with_arguments, calling, True, has_gradient, paired)
     if with_arguments.arrays:

@@ -23,7 +23,7 @@ LONGEST_PATH, MOST_SECONDS = 300, 10.0
 
 
 class Branches:
-    """Values and gradients by compiled paths through the branches of a function.
+    """Values and gradients of a function by compiled paths through its branches.
 
     A path is valid at the points where each condition of the code (`if`, `while`, `in`, `and`) has the same answer as
     when the path was traced. The compiled code returns the answers too, to be compared with those of the path.
@@ -44,19 +44,19 @@ class Branches:
         self.seconds = 0.0
 
     def __call__(self, x: np.ndarray) -> Slope:
-        """Return value and gradient; raise `UntraceableError` if the path is too long, or there are too many."""
+        """Return value and gradient; raise `UntraceableError` if the path is too long, or paths are too many."""
         for answers, compiled in self.paths.items():
             slope = self.along(compiled, answers, x)
             if slope is not None:
                 return slope
         if len(self.paths) >= MOST_PATHS or self.seconds > MOST_SECONDS:
-            raise UntraceableError("there are too many paths through its branches to compile each")
+            raise UntraceableError("there are too many paths through the branches of the code to compile each")
         with double_precision(), np.errstate(all="ignore"), Decisions.recorded() as recorded:
             Budget.renew()
             self.f(jnp.asarray(x))
             Budget.settle()
         if Budget.spent > LONGEST_PATH:
-            raise UntraceableError("a path through its branches is too long to compile")
+            raise UntraceableError("a path through the branches of the code is too long to compile")
         path = tuple(recorded)
         make_room()
         began = time.perf_counter()

@@ -20,7 +20,7 @@ MOST_OPERATIONS = 30_000
 
 
 class UntraceableError(TypeError):
-    """Raised if the code does something with a traced value that would lose its derivative."""
+    """Raised if an operation of the code would lose the derivative of a traced value."""
 
 
 class Budget:
@@ -115,7 +115,7 @@ class Decisions:
 
 
 def refuse(why: str) -> NoReturn:
-    """Refuse the trace: raise an error, and store the reason for code that catches it."""
+    """Refuse the trace: raise an error, and store the reason, as the user's code may catch the error."""
     Budget.refused = why
     raise UntraceableError(why)
 

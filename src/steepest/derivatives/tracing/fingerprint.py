@@ -131,7 +131,7 @@ class Fingerprint:
 
     def _function(self, f: types.FunctionType) -> tuple[Hashable, Rebuild]:
         if id(f) in self._numbers:
-            # A function that calls itself, or that the code reads twice.
+            # The function calls itself, or the code reads it twice.
             number = self._numbers[id(f)]
             return ("again", number), lambda _: self._made[number]
         number = self._numbers[id(f)] = len(self._numbers)

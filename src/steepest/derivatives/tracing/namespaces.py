@@ -67,7 +67,7 @@ def _like(plain: Function) -> Function:
     """Return a constructor of traced arrays with the shape and type of another array."""
 
     def make(prototype: Array, *args: Argument, **options: Argument) -> Array:
-        # The values of the prototype do not matter.
+        # Only the shape and the type of the prototype matter.
         return wrap(
             plain(np.empty(prototype.shape, prototype.dtype) if depends(prototype) else prototype, *args, **options)
         )
@@ -312,7 +312,7 @@ def stand_in(value: Value) -> Value:
     try:
         found = _STAND_INS.get(value, value) if callable(value) else value
     except TypeError:
-        # Not hashable.
+        # The value is not hashable.
         found = value
     found = scipy_stand_in(value) if found is value else found
     return _Call(value) if found is value and isinstance(value, (np.ufunc, type(np.sum))) else found

@@ -79,7 +79,7 @@ def _fill_diagonal(target: Array, value: Array, wrap: bool = False) -> None:
     target[index, index] = value if np.ndim(value) == 0 else np.resize(value, index.shape)
 
 
-# Functions that write into their first argument, here by operations of `Traced`.
+# Functions that write into their first argument, and replacements that use operations of `Traced`.
 WRITERS: dict[Function, Function] = {
     np.copyto: _copyto,
     np.putmask: _putmask,

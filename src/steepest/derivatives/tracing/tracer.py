@@ -189,7 +189,7 @@ def _by_numpy(function: Function) -> Function:
 class Traced:
     """An array whose operations JAX records while NumPy code runs on it.
 
-    Anything that would turn it into a plain number (`int`, `item`, `tolist`, text) raises
+    Any conversion to plain numbers or text (`int`, `item`, `tolist`, `str`) raises
     `UntraceableError`: a derivative is never lost silently. The arrays that the code makes are traced
     too, since the code may write traced values into them; they hold plain arrays until something in
     them depends on the point.
