@@ -143,13 +143,13 @@ def fit_table(
     resolved, cost = method.resolve(len(classes or ()), penalty, random)
     if classes is None:
         check_numbers(target, ready, cost)
-    options = {"direction": direction, "step": step, "shuffle": "batches", "rescale": "auto", "dtype": None}
     budget = Budget.of(tolerance, seconds, epochs=epochs)
 
     def descend(X: np.ndarray, y: np.ndarray, penalty: Function | None) -> Fit:
-        given = TrainingData.read(X, y, None, validation, None, names)
-        how = {"rng": random, "callback": callback, "progress": progress}
-        return fit_given(resolved, given, cost, penalty, None, batch_size, options, budget, **how)
+        return fit_given(
+            resolved, TrainingData.read(X, y, None, validation, None, names), cost, penalty, budget,
+            batch_size=batch_size, direction=direction, step=step, rng=random, callback=callback, progress=progress,
+        )  # fmt: skip
 
     if classes is not None and needs_one_vs_rest(classes, cost):
         descend = partial(fit_one_vs_rest, descend, labels=classes)

@@ -13,13 +13,13 @@ State = Tree
 class Direction:
     """A rule that maps (gradient, state, x) to (direction, next state); `start(x)` returns the first state.
 
-    The flags below tell the loop which methods a direction has.
+    The loop reads the flags below.
     """
 
     # Whether d = -B g with B near the inverse Hessian. If so, a search tries the size 1 first, and -gᵀd / 2 estimates
     # how far f can still fall.
     metric: ClassVar[bool] = False
-    # Whether the state is a pair, the last steps and the rest, which `learn`, `way` and `anew` take as two arguments.
+    # Whether the state is a pair, the last steps and the rest, which `learn` and `search_direction` take separately.
     # The steps are large: a search has them outside of its branches, which would copy the steps at every trial.
     learns: ClassVar[bool] = False
     # Whether the direction makes its own trials, so that `evaluate` gets the value and f too.
@@ -38,13 +38,13 @@ class Direction:
         raise NotImplementedError
 
     def learn(self, steps: State, rest: State, g: Array, x: Array, accepted: Array) -> tuple[State, State]:
-        """Return the last steps and the rest of the state, updated by the point x if `accepted`."""
+        """Return `steps` and `rest`, updated by the point x if `accepted`."""
         raise NotImplementedError
 
-    def way(self, steps: State, rest: State, g: Array, held: Array | None = None) -> tuple[Array, State]:
-        """Return the direction and the next rest of the state; coordinates in `held` do not move."""
+    def search_direction(self, steps: State, rest: State, g: Array, held: Array | None = None) -> tuple[Array, State]:
+        """Return the direction and the next `rest`; the coordinates in `held` do not move."""
         raise NotImplementedError
 
-    def anew(self, rest: State, x: Array) -> State:
-        """Return the rest of the state, reset for a first step from x."""
+    def restarted(self, rest: State, x: Array) -> State:
+        """Return `rest`, reset for a first step from x."""
         raise NotImplementedError

@@ -75,22 +75,24 @@ class LBFGS(Direction):
     def start(self, x: Array) -> State:
         rows, square = jnp.zeros((self.memory, x.size), x.dtype), jnp.zeros((self.memory, self.memory), x.dtype)
         metric = Metric(square, square, jnp.ones_like(x), jnp.ones((), x.dtype), jnp.zeros((), int), x, x)
-        return Steps(rows, rows), self.anew(metric, x)
+        return Steps(rows, rows), self.restarted(metric, x)
 
-    def anew(self, metric: Metric, x: Array) -> Metric:
+    def restarted(self, metric: Metric, x: Array) -> Metric:
         one, none = jnp.ones_like(metric.gamma), jnp.zeros_like(metric.k)
         return metric._replace(gamma=one, k=none, x=x, g=jnp.full_like(x, jnp.nan))
 
     def learn(self, steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array = True) -> tuple[Steps, Metric]:
         return _updated(steps, metric, g, x, accepted)
 
-    def way(self, steps: Steps, metric: Metric, g: Array, held: Array | None = None) -> tuple[Array, Metric]:
+    def search_direction(
+        self, steps: Steps, metric: Metric, g: Array, held: Array | None = None
+    ) -> tuple[Array, Metric]:
         known = jnp.arange(self.memory) < metric.k
         return _direction(steps, metric, known, g) if held is None else _free_direction(steps, metric, known, g, held)
 
     def __call__(self, g: Array, state: State, x: Array) -> tuple[Array, State]:
         steps, metric = self.learn(state[0], state[1], g, x)
-        direction, metric = self.way(steps, metric, g)
+        direction, metric = self.search_direction(steps, metric, g)
         return direction, (steps, metric)
 
 
