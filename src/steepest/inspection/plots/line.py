@@ -56,7 +56,7 @@ def classes_of(fit: FitLike) -> int:
     int
         The number of outputs.
     """
-    # A model of several classes has an intercept for each of them.
+    # A model of several classes has an intercept for each class.
     return int(np.size(fit.params.get("intercept", 0.0)))
 
 
@@ -82,7 +82,7 @@ def curve_of(fit: FitLike, x: np.ndarray, params: Mapping[str, Tree] | None = No
     Parameters
     ----------
     fit : fit
-        A fit on one column that still has its data.
+        A fit on one column, with its data.
     x : array of shape (points,)
         The values of the column.
     params : dict, optional
@@ -164,8 +164,8 @@ class LineDisplay:
         Raises
         ------
         ValueError
-            If there are no data, they are not one column of numbers with one number for each row, or the
-            model predicts several classes.
+            If the run has no data, the data are not one column of numbers with one number for each row, or
+            the model predicts several classes.
         """
         if not isinstance(run, FitLike) or run.data is None:
             raise ValueError(
@@ -219,7 +219,7 @@ class LineDisplay:
 
 
 def _names_of(fit: FitLike) -> tuple[str, str]:
-    """Return the names of the column and of the target, from a DataFrame or Series if the data are such."""
+    """Return the names of the column and of the target; "x" and "y" if there are no names."""
     assert fit.data is not None
     X, y = fit.data
     columns = getattr(X, "columns", None)
