@@ -20,7 +20,7 @@ from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
 from steepest.types import Function, Rows, RuleLike, Tree
 
-NO_ROWS = "this fit can't go on, as its estimator did not keep the rows: fit the estimator again with warm_start=True"
+NO_ROWS = "this fit can't be continued, because its estimator did not keep the rows: fit it again with warm_start=True"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Translate the parameters of an estimator into arguments of `fit`, and reject invalid ones with a reason."""
+"""Translate the parameters of an estimator into arguments of `fit`, and refuse invalid parameters with a reason."""
 
 from __future__ import annotations
 
@@ -217,8 +217,8 @@ def check_limits(max_epochs: int | None, tol: float | None) -> None:
         _check_number("tol", tol, math.inf)
         if tol == 0:
             raise ValueError(
-                "tol=0 can't be reached, because of rounding: give a number above 0, such as 1e-12, or None to go "
-                "on until rounding hides what is left"
+                "tol=0 can't be reached, because of rounding errors: give a number above 0, such as 1e-12, or None to "
+                "continue until rounding errors hide any further decrease"
             )
 
 

@@ -60,7 +60,7 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
     validation_fraction : float
         The fraction of the rows to hold out.
     start : mapping, sequence or callable, optional
-        The starting parameters of a function, or a function of X that returns them; ones by default.
+        The starting parameters of a function, or a function of X that returns them; 1 for each by default.
     warm_start : bool
         Whether `fit` starts from the parameters of the last fit.
     random_state : int, RandomState or None

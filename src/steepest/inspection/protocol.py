@@ -1,6 +1,6 @@
 """The attributes of runs, fits, races and basin maps that displays read, as protocols.
 
-Those classes are defined in packages that import this one, so displays cannot import them.
+The classes themselves are defined in packages that import this package, so displays cannot import them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Model(Protocol):
     """A model that was fitted to rows."""
 
     def shaped(self, X: np.ndarray, params: Mapping[str, Tree] | None = None) -> np.ndarray:
-        """Return rows in the shape in which the model takes them."""
+        """Return rows in the shape that the model takes."""
 
     def __call__(self, X: np.ndarray, *params: Tree) -> Array:
         """Return the output of the model for each row."""
@@ -96,7 +96,7 @@ class RaceLike(Protocol):
 
 
 class BasinsLike(Protocol):
-    """A map of the minima that descent reaches from the starts on a grid."""
+    """A map of the minima that are reached by descent from the starts on a grid."""
 
     @property
     def grid_x(self) -> np.ndarray:

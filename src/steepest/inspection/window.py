@@ -31,7 +31,7 @@ def window_around(path: np.ndarray, best: int, outcome: str) -> np.ndarray:
     best : int
         The row of the best point.
     outcome : str
-        How the run ended. If it blew up, the box is that of its first steps.
+        How the run ended. If the run blew up, the box is that of the first steps.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def window_given(window: ArrayLike, parameters: int) -> np.ndarray:
 
 
 def values_at(run: RunLike, points: np.ndarray) -> np.ndarray | None:
-    """Return the function of a run at each point, or None if the run was loaded without its function.
+    """Return the value of a run's function at each point, or None if the run was loaded without its function.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`basins`: map which minimum descent reaches from each start in a window."""
+"""`basins`: map the minima that are reached by descent from the starts in a window."""
 
 from __future__ import annotations
 
@@ -60,8 +60,7 @@ class Basins:
     grid_x, grid_y : array of shape (size,)
         The coordinates of the starts, which form a grid.
     labels : array of int of shape (size, size)
-        ``labels[i, j]`` is the row of the minimum in `minima` that descent reaches from
-        (grid_x[j], grid_y[i]); -1 if descent reaches no minimum.
+        ``labels[i, j]`` is the row in `minima` of the minimum reached from (grid_x[j], grid_y[i]); -1 for no minimum.
     minima : array of shape (minima, 2)
         The minima, best first; with ``maximize=True`` the maxima.
     values : array of shape (minima,)
@@ -132,7 +131,7 @@ def basins(
     iterations: int = 1_000,
     progress: bool | None = None,
 ) -> Basins:
-    """Map which minimum descent reaches from each of size × size starts in a window.
+    """Map the minima that are reached by descent from size × size starts in a window.
 
     All starts descend in parallel in one compiled loop. Descents that stop within a hundredth of the
     window of each other reach one minimum. One more descent from there finds the minimum precisely, and an audit checks

@@ -34,7 +34,7 @@ def descend_parallel(plan: Plan, starts: Sequence[np.ndarray], progress: bool | 
 
 
 def _run(drivers: list[Driver], progress: Progress) -> list[Ending]:
-    """Run all descents until they stop, and return how each ended."""
+    """Run all descents until they stop, and return their endings."""
     solvers = [driver.solver for driver in drivers if isinstance(driver.solver, RuleSolver)]
     width = next(width for width in WIDTHS if width >= len(solvers))
     for solver in solvers:

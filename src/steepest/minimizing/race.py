@@ -45,7 +45,7 @@ class Direction(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """The runs of a race: of one function from one start, each by its own rule.
+    """The runs of a race: descents of one function from one start, each by its own rule.
 
     Attributes
     ----------

@@ -68,7 +68,7 @@ class Confusion:
 
 
 def _merged(names: list[str], counts: np.ndarray, shown: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Merge all classes but the shown ones into a last class; return the names and counts of the classes."""
+    """Merge the classes that are not shown into a last class, and return the names and the counts."""
     shown = np.sort(shown)
     if len(shown) == len(names):
         return names, counts

@@ -52,7 +52,7 @@ class Encoder(Protocol):
 
     @classmethod
     def learn(cls, column: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Encoder | None, str]:
-        """Return the encoder learned from the selected rows, None if the column is no use, and a note or ""."""
+        """Return the encoder learned from the selected rows, or None if the column is useless, and a note or ""."""
 
     def fill(self, out: np.ndarray, data: pa.ChunkedArray, rows: Selection) -> str:
         """Write the numbers of the selected rows into `out`, one column per name, and return a note or ""."""

@@ -248,7 +248,7 @@ def _selected(
 
 
 def _complete(data: Mapping[str, pa.ChunkedArray], rows: np.ndarray, missing: str) -> tuple[np.ndarray, list[str]]:
-    """Return a mask without the rows to drop for missing values, and a note on how many are dropped, if any."""
+    """Return the rows without those to drop for missing values, and a note on how many are dropped, if any."""
     if missing == "mean":
         return rows, []
     is_null = arrow().compute.is_null

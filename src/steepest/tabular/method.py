@@ -241,7 +241,7 @@ def parameter_names(columns: Sequence[str], classes: Sequence[Label] | None) -> 
     columns : sequence of str
         The names of the columns of X.
     classes : sequence or None
-        The labels of a classification; each has its own parameters if there are more than two.
+        The labels of a classification; each label has its own parameters if there are more than two labels.
 
     Returns
     -------

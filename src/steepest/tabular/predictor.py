@@ -45,11 +45,11 @@ class TablePredictor(HoldsFit):
 
     @property
     def coefficients(self) -> dict[str, float] | dict[Label, dict[str, float]]:
-        """The coefficients by column or category, in its units; for more than two classes, by class first."""
+        """The coefficients by column or category, in the column's units; of several classes, by class first."""
         if uses_features(self.model):
             raise AttributeError(
-                "a support vector machine with a Gaussian kernel has no coefficients of columns; those of its features "
-                "are in params"
+                "a support vector machine with a Gaussian kernel has no coefficients of columns; the coefficients of "
+                "its features are in params"
             )
         coef, columns = self.params["coef"], self.encoding.names
         if coef.ndim == 1:

@@ -1,4 +1,4 @@
-"""Prepare a table for a fit: turn it into numbers, and divide its rows into training rows and held-out rows."""
+"""Prepare a table for a fit: turn columns into numbers, and divide the rows into training rows and held-out rows."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def _check_classes(
     label: Callable[[float], Label],
     task: str | None,
 ) -> None:
-    """Raise if there are more than two different values, and they can't be labels."""
+    """Raise an error if there are more than two different values and they can't be labels."""
     count = len(distinct)
     if count == 2:
         return

@@ -1,4 +1,4 @@
-"""`BasinDisplay`: a map of which minimum descent reaches from each start."""
+"""`BasinDisplay`: a map of the minima that are reached by descent from the starts on a grid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LABELS = 9  # the most numbers written across the map in each direction, so that
 
 
 class BasinDisplay:
-    """A map of which minimum descent reaches from each start, with the values and shares of the minima.
+    """A map of the minima that are reached from the starts on a grid, with their values and shares.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class BasinDisplay:
     grid_y : array of shape (ny,)
         The second coordinates of the starts, in increasing order.
     labels : array of int of shape (ny, nx)
-        ``labels[i, j]`` is the row of the minimum reached from (grid_x[j], grid_y[i]); -1 for no minimum.
+        ``labels[i, j]`` is the row in `minima` of the minimum reached from (grid_x[j], grid_y[i]); -1 for no minimum.
     minima : array of shape (k, 2)
         The minima.
     values : array of shape (k,)
@@ -82,7 +82,7 @@ class BasinDisplay:
             )
         if len(self.values) != known or len(self.counts) != known:
             numbers = f"{known} minima, {len(self.values)} values and {len(self.counts)} counts"
-            raise ValueError(f"there are {numbers}, and each minimum has one of both: give as many of each")
+            raise ValueError(f"there are {numbers}, and each minimum has one value and one count: give as many of each")
 
     @classmethod
     def from_basins(cls, basins: BasinsLike) -> BasinDisplay:

@@ -86,7 +86,7 @@ def curve_of(fit: FitLike, x: np.ndarray, params: Mapping[str, Tree] | None = No
     x : array of shape (points,)
         The values of the column.
     params : dict, optional
-        Parameters laid out like ``fit.params``; by default those of the fit.
+        Parameters laid out like ``fit.params``; by default the fitted parameters.
 
     Returns
     -------
@@ -152,7 +152,7 @@ class LineDisplay:
         run : fit
             A fit on one column of numbers.
         names : pair of str, optional
-            The names of the column and of the target; by default those of the data, or else "x" and "y".
+            The names of the column and of the target; by default the names in the data, or else "x" and "y".
         size : int, optional
             The number of points of the curve.
 

@@ -253,7 +253,7 @@ def _field(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the coordinates of the midpoints of the cells, and the gradient at each midpoint."""
     if arrows < 1:
-        raise ValueError(f"arrows={arrows} and there must be one at least each way: give a whole number such as 15")
+        raise ValueError(f"arrows={arrows} and there must be one at least in each direction: give a number, such as 15")
     ends = grid_x[[0, -1]], grid_y[[0, -1]]
     x, y = (low + (np.arange(arrows) + 0.5) * (high - low) / arrows for low, high in ends)
 

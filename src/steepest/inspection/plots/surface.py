@@ -124,7 +124,7 @@ class SurfaceDisplay(GridDisplay):
         Raises
         ------
         ValueError
-            If the axes for the surface are not three-dimensional, or those for the contour lines are.
+            If the axes for the surface are not three-dimensional, or the axes for the contour lines are.
         """
         pair = self.room(style.pyplot_figure) if ax is None else style.one_or_two(ax, "a surface")
         upright, flat = pair

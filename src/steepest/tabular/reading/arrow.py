@@ -99,7 +99,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def first_line(error: object) -> str:
-    """Return the first line of another library's error, shortened, to quote it in one of ours.
+    """Return the first line of another library's error, shortened, to be quoted in a message of this library.
 
     Parameters
     ----------

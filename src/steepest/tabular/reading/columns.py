@@ -241,8 +241,8 @@ def as_microseconds(column: str, data: pa.ChunkedArray, family: str) -> np.ndarr
     data = _parsed(column, data, kind, ISO_DATE, f"one of {what}")
     if family_of(data.type) != family and not pyarrow.types.is_null(data.type):
         raise _wrong_type(column, data, what)
-    # A cast from nanoseconds drops digits, so pyarrow refuses a safe one. A cast from other units could overflow, so
-    # only a safe one will do.
+    # A cast from nanoseconds must be unsafe, because it drops digits, which a safe cast refuses. A cast from other
+    # units must be safe, because it could overflow.
     ticks = _cast(column, data, kind, what, safe=getattr(data.type, "unit", "") != "ns")
     return ticks.cast(pyarrow.int64()).cast(pyarrow.float64(), safe=False).to_numpy()
 

@@ -117,7 +117,7 @@ def read_csv(path: Path, ending: str) -> tuple[pa.Table, str, list[str]]:
     label : str
         The name of the file in messages.
     notes : list of str
-        Sentences on how the file was read, where it is not an ordinary CSV.
+        Sentences on the separator, decimal commas and header, if they are unusual.
 
     Raises
     ------
