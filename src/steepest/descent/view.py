@@ -13,7 +13,7 @@ from steepest.types import Tree
 
 @dataclass(frozen=True)
 class View:
-    """The view of a run of a function: the loop's points are the user's own, flat.
+    """The layout and names of the points of a function; the loop's coordinates are the user's own, flat.
 
     Parameters
     ----------
