@@ -151,7 +151,7 @@ class Driver:
             return ending
         if self.plan.rules.searches and self.idle() > MOST_IDLE:
             scale = self.solver.objective.scale(status.first_value, status.best_value)
-            return self.judge.continuation.stalled(Certificate(tolerance=self.plan.budget.tolerance * scale))
+            return self.judge.guide.stalled(Certificate(tolerance=self.plan.budget.tolerance * scale))
         if status.iteration >= self.judge.probes.after:
             self.judge.probes()
         return None
