@@ -74,7 +74,7 @@ class Checkpoint:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("solver", "best")}
 
     def solver_for(self, near: float) -> Solver:
-        """Return a copy of the solver with tolerance `near`, or the lowered one if it began with the same `near`."""
+        """Return a copy of the solver with tolerance `near`, but the lowered one if `near` has not changed."""
         solver = copy.copy(self.solver)
         solver.tolerance = self.tolerance if near == self.near else near
         return solver

@@ -157,7 +157,10 @@ class Driver:
         return None
 
     def judged(self, code: int, done: int) -> Ending | None:
-        """Return the judge's ending at a point where the solver stops; if there is one, store the state before it."""
+        """Return the judge's ending at a point where the solver stops, or None.
+
+        If the run ends there, the state before the verdict becomes the checkpoint.
+        """
         before, limited = self.current_state(), self.meter.out_of_iterations
         ending = self.judge.verdict(code)
         if ending is not None or limited:

@@ -52,7 +52,7 @@ class BestEpoch:
         return BestEpoch(loss, epoch, value, x.copy(), self.unseen) if loss < self.loss else self
 
     def answer(self, status: Status) -> tuple[np.ndarray, float]:
-        """Return the point and value of the best epoch; those of the least value if no validation loss was finite."""
+        """Return the point and value of the best epoch; if no validation loss was finite, the point of least value."""
         return (status.best_x.copy(), status.best_value) if self.x is None else (self.x, self.value)
 
     def ending(self, ending: Ending, last: int) -> Ending:

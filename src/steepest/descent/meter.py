@@ -13,7 +13,7 @@ from steepest.trace import Outcome
 
 
 class Meter:
-    """Measures the work of one descent; a descent that is continued had already taken `seconds`.
+    """Measures the work of one descent; `seconds` is the time that it took before it was continued.
 
     Attributes
     ----------

@@ -77,17 +77,17 @@ class Progress:
         count : float
             The iteration or epoch.
         value, gradient_norm : float
-            The value and gradient norm there.
+            The value, and the norm of the gradient.
         x : array
-            The parameters there.
+            The parameters.
         seconds : float
             The seconds since the start.
         *validation : float
-            The validation loss there, if there is one.
+            The validation loss, if there is one.
         """
 
     def finish(self, trace: Trace) -> None:
-        """Show the whole run, in rows spread evenly over it.
+        """Show the whole run in a few evenly spaced rows.
 
         Parameters
         ----------

@@ -37,9 +37,9 @@ class Run:
     x : float, array or tree
         The best point found, laid out like the start.
     fun : float
-        The value there, in the user's own sign.
+        The value at x, in the user's own sign.
     jac : like x
-        The gradient there, in the user's own sign.
+        The gradient at x, in the user's own sign.
     nit, nfev, njev : int
         Iterations, evaluations of the value, evaluations of the gradient.
     outcome : Outcome
@@ -236,7 +236,7 @@ class Run:
         Parameters
         ----------
         folder : path
-            Made if missing; a run saved there before is replaced.
+            Made if missing; a run in the folder is replaced.
 
         Returns
         -------

@@ -46,7 +46,7 @@ class View:
         return direction
 
     def slope(self, gradient: np.ndarray) -> np.ndarray:
-        """Return a gradient of the loop as one in the user's coordinates, flat."""
+        """Return a gradient of the loop in the user's coordinates, flat."""
         return gradient
 
     def point(self, x: np.ndarray) -> Tree:

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Bound:
-    """A proven bound on f - f* at a point, and the facts that come with it.
+    """A proven bound on f - f* at a point.
 
     Attributes
     ----------

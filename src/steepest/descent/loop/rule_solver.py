@@ -143,7 +143,7 @@ class RuleSolver:
     ) -> None:  # fmt: skip
         """Continue from x with an empty memory of the rules; keep the counts, the first value and the best point.
 
-        `scale` is the inverse curvature of each coordinate, if a probe measured it; by default that of the last probe.
+        `scale` is the inverse curvature of each coordinate, if a probe measured it; by default, the last scale.
         `known` are the value and the gradient at x, if they were computed before; x then becomes the best point, even
         if its value is higher by noise.
         """

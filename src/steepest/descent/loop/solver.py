@@ -23,7 +23,7 @@ class Status(NamedTuple):
     x, gradient : array of shape (n,)
         The current point, and the gradient there; the shortest subgradient at a kink.
     value : float
-        The value there.
+        The value at x.
     iteration, evaluations : int
         How many steps were accepted, and how many times the value and the gradient were evaluated.
     first_value : float
@@ -74,10 +74,10 @@ class Solver(Protocol):
     box : Box or None
         The bounds, if there are any.
     tolerance : float
-        The share of the descent that may be left. With 0 the descent goes on as far as rounding errors allow, below 0
-        it never stops by itself. The judge may lower the tolerance.
+        The share of the descent that may be left. With 0 the descent goes on as far as rounding errors allow; below 0
+        the descent never stops by itself. The judge may lower the tolerance.
     noise : float
-        The solver's own estimate of the rounding error of the value; 0 if the size of the value suggests it well.
+        The solver's own estimate of the rounding error of the value; 0 for solvers that make none.
     gaps : int
         At how many points the gradient was computed by differences because the function gave none.
     ending : Ending or None

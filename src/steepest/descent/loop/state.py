@@ -245,7 +245,7 @@ def begin(
 
 
 class Path(NamedTuple):
-    """The points of successive fixed steps, a row each: step size `t` led to the row, `next_t` follows it."""
+    """The points of successive fixed steps, a row each: step size `t` led to the row, `next_t` leads to the next."""
 
     x: Array
     value: Array
@@ -257,11 +257,11 @@ class Path(NamedTuple):
 
 
 def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits, cost: int = 1) -> tuple[State, Array]:
-    """Return the state after the rows of a path that count, and the number of these rows.
+    """Return the state after following a path, and the number of rows that were followed.
 
-    Rows count up to the first one that is near enough to a minimum or that no longer moves, or before the first one
+    The path is followed up to the first row that is near enough to a minimum or no longer moves, but never to a row
     that is not finite. ‖g‖² / 2μ estimates the gain that is left, with μ the smallest positive curvature sᵀy / sᵀs of
-    all steps s; a direction with a metric B has its own estimate, ½ gᵀBg. `cost` is the number of evaluations a row.
+    all steps s; a direction with a metric B has its own estimate, ½ gᵀBg. A row took `cost` evaluations.
     """
     x, g = path.x, path.gradient
     s = x - jnp.concatenate([state.x[None], x[:-1]])
@@ -283,7 +283,7 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     rounding = jnp.maximum(limits.rounding(path.value), limits.hidden(x, free))
     target = jnp.maximum(limits.tolerance * (state.first_value - path.value), rounding)
     near = (limits.tolerance >= 0) & ((estimate <= target) | (squared == 0))
-    # With momentum, a point that rests at an edge may leave it later.
+    # With momentum, a point that rests at an edge may leave the edge later.
     pressed = limits.box is not None and not rules.searches
     stuck = (limits.tolerance >= 0) & jnp.all(s == 0, axis=1) & (not pressed)
     broken = ~(jnp.isfinite(path.value) & jnp.all(jnp.isfinite(g), axis=1))

@@ -60,7 +60,7 @@ class Audit:
     step : array or None
         Newton's step, with the sign of negative curvatures changed so that it leads downhill.
     soft_directions : tuple of array
-        Directions whose curvature is so small, compared with the others, that only values show whether f rises there.
+        Directions of so little curvature, compared with the others, that only values of f can decide whether f rises.
     x_error : array or None
         The largest distance of each parameter from the minimiser, in the user's units, if `modes` is None.
     modes : Modes or None
@@ -139,7 +139,7 @@ class Audit:
         if self.modes is None:
             return self
         modes = self.modes.checked_close(x, grad, size)
-        # Only values show whether f rises along directions in which the curvature changes.
+        # Only values of f can decide whether f rises along directions in which the curvature changes.
         changed = (modes.directions * modes.reach)[:, modes.changed].T[:MOST_SOFT]
         return replace(self, modes=modes, soft_directions=(*self.soft_directions, *changed))
 
@@ -311,7 +311,7 @@ def _extremes(hessian: np.ndarray, scaled: np.ndarray) -> tuple[float, float]:
 
 
 def _placed(free: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Return a vector of all coordinates from its entries in the free ones; the others are 0."""
+    """Return a vector of all coordinates from its entries in the free coordinates; the other entries are 0."""
     whole = np.zeros(free.size)
     whole[free] = part
     return whole
@@ -320,7 +320,7 @@ def _placed(free: np.ndarray, part: np.ndarray) -> np.ndarray:
 def _units(
     hessian: np.ndarray, gradient: np.ndarray, x: np.ndarray, steps: np.ndarray, exact: bool
 ) -> np.ndarray:  # fmt: skip
-    """Return the unit of each coordinate in which its curvature is 1; its step if the curvature may be an error."""
+    """Return the unit of each coordinate in which its curvature is 1; its step if rounding hides the curvature."""
     diagonal = np.abs(np.diag(hessian))
     # The error of the curvatures that comes from rounding errors of the gradients.
     unsure = 0.0 if exact else 512 * EPS * (np.abs(hessian) @ np.abs(x) + np.abs(gradient)) / steps
@@ -367,7 +367,7 @@ def _inward(hessian: np.ndarray, free: np.ndarray, faint: np.ndarray, inside: np
 
 
 def rounding_of(hessian: np.ndarray, size: np.ndarray, precision: float) -> np.ndarray:
-    """Return the error of each entry of the gradient, for coordinates of these sizes that are rounded."""
+    """Return the error of each entry of the gradient that comes from rounding coordinates of these sizes."""
     return ROUNDINGS * precision * np.abs(hessian) @ size
 
 

@@ -34,7 +34,7 @@ CLOSE, JUMP = 1e-8, 0.1
 
 
 class PlaneMinimum(NamedTuple):
-    """The best point among the planes, its value and gradient, and a bound on the gain that is left.
+    """The lowest point found by cutting planes, with its value and gradient, and a bound on the gain that is left.
 
     The bound is infinite if a plane lies above f somewhere: f is then not convex. `kinked` is true if planes of
     different slopes meet at the point.

@@ -22,14 +22,12 @@ FARTHEST = 1e12
 # Coordinates are rescaled only if their curvatures differ by more than this factor. Chosen, not measured: L-BFGS
 # handles smaller factors by itself, and rescaling discards its curvature pairs.
 ALIKE = 100.0
-# A curvature below this share of the largest is raised to this share: a smaller one is a rounding error of the
-# gradients.
+# Curvatures below this share of the largest are rounding errors of the gradients, and are raised to this share.
 FAINT = 1e-14
 # The fewest falls along a ray that count as an endless fall: a floor is reached in a step or two, a limit never.
 APPROACHED = 4
-# Each step along a ray is four times as long as the last. If each fall is at most LIMITED times the fall before, f has
-# a limit; if the last fall is at least STEADY times the one before, f has none. Chosen, not measured: between the two
-# numbers no claim is made.
+# Each step along a ray is four times as long as the last. If the last fall is at most LIMITED times the fall before, f
+# has a limit; if at least STEADY times, f has none. Chosen, not measured: between the two numbers nothing is claimed.
 LIMITED, STEADY = 0.9, 0.999
 # f has reached its limit if the last fall is at most this share of the sum of all falls. Chosen, not measured.
 SETTLED = 1e-9
@@ -45,7 +43,7 @@ class Tail(Enum):
 
 
 class LineSearch(NamedTuple):
-    """The result of a search: the lower point found, None if there is none; the least value; the tail of f."""
+    """The result of a search along a line: a lower point or None, the least value, and how f behaves far out."""
 
     x: np.ndarray | None
     value: float = math.inf
@@ -53,12 +51,12 @@ class LineSearch(NamedTuple):
 
     @property
     def endless(self) -> bool:
-        """Whether f fell as far as it was followed."""
+        """Whether f fell as far as the search went."""
         return self.tail is not Tail.TURNS
 
 
 def by_newton(f: Value, x: np.ndarray, value: float, step: np.ndarray, least: float) -> LineSearch:
-    """Halve Newton's step until it lowers f by more than `least`."""
+    """Halve Newton's step until the step lowers f by more than `least`."""
     t = 1.0
     while t >= SHORTEST:
         if f(x + t * step) < value - least:
@@ -114,7 +112,7 @@ def tail_of(falls: list[float]) -> Tail:
         return Tail.TURNS
     first, second = strict[-1] / strict[-2], strict[-2] / strict[-3]
     if len(strict) < len(falls):
-        # The values have stopped falling: at rounding if the falls became smaller and smaller, else at a floor.
+        # The values have stopped falling: near a limit if the falls became smaller and smaller, else at a floor.
         return Tail.LEVELS if max(first, second) <= LIMITED else Tail.TURNS
     return Tail.FALLS if first >= STEADY else Tail.LEVELS if first <= LIMITED else Tail.UNSURE
 
@@ -135,7 +133,7 @@ def curves_down(f: Value, x: np.ndarray, value: float, direction: np.ndarray, no
 
 
 def inverse_curvatures(grad: Grad, x: np.ndarray, steps: np.ndarray) -> np.ndarray | None:
-    """Return the largest curvature divided by that of each coordinate; None if all are alike or one is not finite.
+    """Return the largest curvature divided by each coordinate's; None if the curvatures are alike or not finite.
 
     The curvatures are central differences of the gradient, and cost 2n gradients.
     """

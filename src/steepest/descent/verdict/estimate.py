@@ -98,7 +98,7 @@ class Estimate:
         return sum(gains) + (0.0 if solved else sum(gains[(len(gains) + 1) // 2 :])), step
 
     def stepped(self, x: np.ndarray, gradient: np.ndarray, step: np.ndarray, slack: float) -> bool:
-        """Take a step if it shrinks the gradient and raises the value by at most `slack`; return whether it does."""
+        """Take a step if it shrinks the gradient and raises the value by at most `slack`; return True if taken."""
         evaluator, box = self.evaluator, self.solver.box
         if not (evaluator.has_full_help and np.any(step) and evaluator.can_continue()):
             return False

@@ -1,4 +1,4 @@
-"""Values and gradients for the judge, within the run's budget, and restarts of the descent at points it found."""
+"""Values and gradients for the judge, within the run's budget, and restarts of the descent at lower points."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Evaluator:
         return self.meter.affords(values)
 
     def can_continue(self) -> bool:
-        """Tell whether the budget allows one more gradient and a descent from there."""
+        """Tell whether the budget allows one more gradient and further iterations."""
         over = self.meter.out_of_iterations or self.meter.out_of_time or self.log.stopped
         return not over and self.affords(self.solver.objective.cost)
 

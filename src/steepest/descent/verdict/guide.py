@@ -50,7 +50,7 @@ class Guide:
     def onward(
         self, code: int, evidence: Evidence, certificate: Certificate, audit: Audit | None
     ) -> Ending | None:  # fmt: skip
-        """Continue from the best point, unless it lies at a kink."""
+        """Continue from the best point; if a kink is suspected there, search for a minimum at the kink first."""
         x = self.evaluator.best
         if self.kink.is_suspected(x, code == STALLED, self.audits, audit):
             return self.at_kink(x, lambda: self.nearer(code, x, evidence, certificate, audit))

@@ -90,9 +90,9 @@ class Judge:
         return self.by_estimate(code) if audit is None else self.by_audit(code, audit)
 
     def bound(self, code: int) -> Bound | None:
-        """Return the proven bound at the best point; None if another judgement must replace it.
+        """Return the proven bound at the best point; None if the judge must use other evidence.
 
-        An infinite bound is replaced if f is smooth and further steps would not make the bound finite.
+        A smooth f is judged by other evidence if the bound is infinite and no further steps may make it finite.
         """
         bound = self.solver.bound(self.evaluator.best)
         if bound is None or math.isfinite(bound.gap) or bound.endless or not self.solver.objective.smooth:
@@ -146,7 +146,7 @@ class Judge:
         return guide.at_kink(self.evaluator.best, lambda: guide.stalled(certificate))
 
     def confirmed(self, x: np.ndarray, audit: Audit, certificate: Certificate) -> Ending | None:
-        """Say that the run has converged, unless a lower value nearby contradicts the audit."""
+        """Return the ending of a converged run, unless a lower value nearby contradicts the audit."""
         # With gradients by differences there are lower values nearby, which only the judge's own steps could reach.
         exact = self.plan.help or self.solver.objective.kind != "differences"
         search = self.rays.lower(x, audit, certificate.tolerance) if exact else LineSearch(None)

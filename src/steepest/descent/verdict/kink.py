@@ -27,7 +27,7 @@ MOST_SEARCHES, MOST_SUSPICIONS, STEADY_AUDITS = 8, 3, 2
 
 
 class KinkSearch:
-    """Looks for a minimum at a kink by cutting planes, and proves it.
+    """Searches for a minimum at a kink by cutting planes, which also bound the gap.
 
     Attributes
     ----------

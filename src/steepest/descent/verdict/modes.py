@@ -46,8 +46,8 @@ class Modes:
     gradient, gradient_error : array
         The gradient, and the largest error of each entry.
     remaining : array
-        The share of the slope along each direction that the last Newton step left, measured where errors of the
-        gradient did not hide it.
+        The share of the slope along each direction that the last Newton step left; not updated where errors of the
+        gradient hide the slope.
     unchecked, changed : array of bool
         Directions along which errors of the gradient hide the curvature close to the point, and directions along which
         that curvature differs from the one measured farther away.
@@ -104,7 +104,7 @@ class Modes:
 
     @cached_property
     def slopes(self) -> np.ndarray:
-        """The absolute slope along each mode, less the error that it may have."""
+        """The absolute slope along each mode, less its largest error."""
         return np.maximum(
             np.abs(self.directions.T @ self.gradient) - np.abs(self.directions).T @ self.gradient_error, 0.0
         )
@@ -129,8 +129,8 @@ class Modes:
     def stretch(self) -> np.ndarray:
         """The factor by which the minimum may lie farther along each mode than the curvature predicts.
 
-        If the last step left a share q of the slope, the mean curvature along the step was 1 - q times the curvature
-        where the step began, so that the curvature where it led is about 1 - 2q times that.
+        If the last step left a share q of the slope, the mean curvature along the step was 1 - q times that at its
+        start, so that the curvature after the step is about 1 - 2q times that at its start.
         """
         return 1 / (1 - np.minimum(2 * self.remaining, MOST_LOST))
 
@@ -142,7 +142,7 @@ class Modes:
 
     @cached_property
     def error(self) -> np.ndarray:
-        """The largest distance of each coordinate from the minimiser; infinite if unknown curvatures affect it."""
+        """The largest distance of each coordinate from the minimiser; infinite along modes of unknown curvature."""
         size = np.abs(self.directions)
         longest = float(self.stretch.max(initial=1.0))
         error = size @ self.distances + longest * np.abs(self.inverse) @ self.gradient_error
@@ -175,9 +175,9 @@ class Modes:
     def checked_close(self, x: np.ndarray, grad: Grad, size: np.ndarray) -> Modes:
         """Return the modes with their curvature checked by one more gradient close to x; `size` is that of x.
 
-        The Hessian comes from differences over a certain step. If the curvature vanishes at the minimum, as that of x⁴
-        does, it is smaller over a shorter step; then at most the slope times the longer step is left to gain. The same
-        bound holds where errors of the gradient hide the curvature over the shorter step.
+        If the curvature vanishes at the minimum, as that of x⁴ does, the curvature over a shorter step is smaller than
+        that over the step of the Hessian's differences; then at most the slope times the longer step is left to gain.
+        The same bound holds where errors of the gradient hide the curvature over the shorter step.
         """
         signs = np.where(np.arange(self.curvatures.size) % 2, -1.0, 1.0)
         direction = self.directions @ signs

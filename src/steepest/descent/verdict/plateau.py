@@ -1,4 +1,4 @@
-"""The kinds of flat places: a constant, a plateau, a floor, or the rounding of single precision."""
+"""The kinds of flat places: a constant, a plateau, a floor, or rounding errors of single precision."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def described(
     x, size : array
         The point, and the size of each of its coordinates.
     value, first : float
-        The values there and at the start.
+        The values at x and at the start.
     sign : float
         -1 if the function is maximised.
     noise : float
-        The relative rounding of f.
+        The relative rounding error of f.
 
     Returns
     -------

@@ -97,7 +97,7 @@ class Polish:
             report = replace(report, holds=not evaluator.has_full_help or (near and tested))
             if not affords or (near and wide is None) or not (near or taken or reach is None):
                 break
-            # The curvature may change over the step of the differences: take a shorter one for the next Hessian.
+            # The curvature may change over the step of the differences: take a shorter step for the next.
             assert report.step is not None
             reach = NARROW * evaluator.size(x) if wide else REACH * np.abs(report.step)
             before = new.step if taken == 1 else None
@@ -127,7 +127,7 @@ class Polish:
         return audit(solver.objective, x, solver.start, solver.sign, solver.box, reach, self.exact)
 
     def doubts(self, report: Audit) -> bool:
-        """Tell whether the Hessian by differences is too inaccurate, and traced code may give a better one."""
+        """Tell whether the Hessian by differences is too inaccurate, and that of traced code is available."""
         objective = self.solver.objective
         if self.exact or not self.evaluator.has_full_help or objective.compiled is None or objective.kind != "traced":
             return False

@@ -24,7 +24,7 @@ FIRST = 4.0**-8
 
 
 class Rays:
-    """Follows f along rays, to tell whether it falls without end and whether a lower value contradicts an audit."""
+    """Follows f along rays, to find out whether f falls without end or a lower value contradicts an audit."""
 
     def __init__(self, evaluator: Evaluator, view: View, wording: Wording) -> None:
         self.evaluator, self.view, self.wording = evaluator, view, wording

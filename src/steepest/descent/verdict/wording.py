@@ -11,8 +11,7 @@ from steepest.descent.loop.solver import Solver
 from steepest.descent.verdict.goal import Goal
 from steepest.trace import Certificate, Outcome
 
-# Relative noise above this is called noise of the function, below this rounding. Chosen, not measured: the number only
-# decides which word a message uses.
+# Messages call relative noise above this the noise of the function, and smaller noise rounding. Chosen, not measured.
 NOISY = 1e-12
 # A gap below this is written as "rounding": so small a number does not help a reader.
 TINY = 1e-300
@@ -45,7 +44,7 @@ class Wording:
         return Ending(Outcome.CONVERGED, self.reached(certificate), certificate)
 
     def reached(self, certificate: Certificate) -> str:
-        """Return in words how near the answer is, and why it is no nearer."""
+        """Return in words how near the answer is, and what limits the accuracy."""
         within = f"the value is within {in_words(certificate.gap)} of the {self.extreme}"
         if math.inf > self.goal.asked >= certificate.tolerance > 0:
             return f"{within}, {in_words(certificate.tolerance)} was asked"
