@@ -2,7 +2,7 @@
 
 Each gradient gives a plane that a convex function never lies below. A linear programme minimises the largest of the
 planes in a box around the best point: its value bounds how much lower f can be, and its solution is the next trial.
-Kelley, "The cutting-plane method for solving convex programs" (1960); the box that follows the best point is added.
+Kelley, "The cutting-plane method for solving convex programs" (1960); here a box follows the best point.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class KinkSearch:
     def __call__(self, x: np.ndarray) -> Ending | None:
         """Search from a point: return the ending at a kink, or None if there is none.
 
-        The descent restarts at the point that was found, if that is lower.
+        The descent restarts at the point that the search found, if that point is lower.
         """
         evaluator = self.evaluator
         solver = evaluator.solver
