@@ -75,12 +75,13 @@ class Certificate:
     Parameters
     ----------
     kind : {"certified", "audited", "estimated", "none"}
-        "certified" is a proven bound; "audited" comes from the Hessian at the answer;
-        "estimated" comes from curvature measured during the descent; "none" claims nothing.
+        "certified" is a proven bound; "audited" comes from the Hessian at the answer, or from cutting planes at a
+        kink; "estimated" comes from curvature measured during the descent; "none" claims nothing.
     gap : float
         The bound or estimate of f(x) - f*; NaN if nothing is claimed.
     tolerance : float
-        The largest gap that the user allowed, in the units of f; NaN if none was given.
+        The gap that the judge allowed, in the units of f: that of the user's tolerance, but at least what rounding
+        errors, noise or a vanishing curvature may hide. NaN if nothing was judged.
     curvature : tuple of float
         The smallest and largest eigenvalue of the Hessian at the answer; empty if it was not computed.
     x_error : tuple of float
