@@ -14,8 +14,8 @@ import jax
 import numpy as np
 
 from steepest.derivatives.precision import double_precision
+from steepest.fitting.linear.certificates import l1 as l1_certificate
 from steepest.fitting.linear.certificates import smooth as smooth_certificate
-from steepest.fitting.linear.certificates import sparse as sparse_certificate
 from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
 from steepest.fitting.linear.glm import Glm
 from steepest.models.losses import log_loss, poisson, squared
@@ -39,7 +39,7 @@ class Problems:
     kink: np.ndarray
 
 
-def drawn(rng: np.random.Generator, loss: object, rows: int, columns: int, sparse: bool) -> Problems:
+def drawn(rng: np.random.Generator, loss: object, rows: int, columns: int, l1: bool) -> Problems:
     """Draw a batch: means up to 10⁶ standard deviations, units from 10⁻³ to 10⁴, some weights 0.
 
     In half of the problems the columns are correlated.
@@ -67,7 +67,7 @@ def drawn(rng: np.random.Generator, loss: object, rows: int, columns: int, spars
     usual = np.exp(np.log(scale[:, 0]).mean(axis=1))
     size = np.abs(y).mean(axis=1) + 1
     ridge = np.where(rng.random(BATCH) < 0.3, 0.0, 10 ** rng.uniform(-8, 2, BATCH) * usual**2)
-    kink = 10 ** rng.uniform(-4, 0, BATCH) * usual * size if sparse else np.zeros(BATCH)
+    kink = 10 ** rng.uniform(-4, 0, BATCH) * usual * size if l1 else np.zeros(BATCH)
     return Problems(loss, X, y, weight, ridge, kink)
 
 
@@ -238,14 +238,14 @@ def certified(given: Problems, near: np.ndarray, rescale: str) -> tuple[np.ndarr
             given.loss,
             given.X.shape[1],
         )
-        sparse = given.kink.any()
-        measured = sparse_certificate.measured_parts if sparse else smooth_certificate.measured_parts
-        parts, sensitivity = jax.device_get(jax.vmap(measured)(*([glm, lam] if sparse else [glm]), theta))
+        l1 = given.kink.any()
+        measured = l1_certificate.measured_parts if l1 else smooth_certificate.measured_parts
+        parts, sensitivity = jax.device_get(jax.vmap(measured)(*([glm, lam] if l1 else [glm]), theta))
     bounds, errors = np.full(len(near), np.nan), np.full(near.shape, np.nan)
     for k in np.flatnonzero(whole):
         one = jax.tree.map(operator.itemgetter(k), parts)
-        if sparse:
-            report = sparse_certificate.bound_of(
+        if l1:
+            report = l1_certificate.bound_of(
                 one, sensitivity[k], theta[k], where[k], replace(glm, X=A[k], lowest=-np.inf)
             )
         else:
@@ -271,16 +271,16 @@ def trial(batch: int, seed: int) -> Trial:
     rng = np.random.default_rng([seed, batch])
     loss = LOSSES[batch % 3]
     rows, columns = SIZES[batch // 3 % len(SIZES)]
-    sparse, rescale = batch % 5 == 4, "scale" if batch % 2 else "whiten"
-    given = drawn(rng, loss, rows, columns, sparse)
+    l1, rescale = batch % 5 == 4, "scale" if batch % 2 else "whiten"
+    given = drawn(rng, loss, rows, columns, l1)
     exact = Exact(given)
     v, best = exact.optimum()
-    at, bounds, errors = certified(given, points(rng, exact, v, given), "scale" if sparse else rescale)
+    at, bounds, errors = certified(given, points(rng, exact, v, given), "scale" if l1 else rescale)
     value = exact.value_at(at)
     with np.errstate(over="ignore", invalid="ignore"):
         gaps, values = (value - best).astype(float), value.astype(float)
     away = np.abs(at - exact.in_users_units(v)).astype(float)
-    return f"{loss.name}{', L1' if sparse else ''}", bounds, gaps, values, errors, away
+    return f"{loss.name}{', L1' if l1 else ''}", bounds, gaps, values, errors, away
 
 
 def trials(count: int, seed: int) -> Iterator[Trial]:

@@ -185,7 +185,7 @@ class TestChoice:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            ({"step": 0.1}, r"finds how far it may go: leave step=0.1 out"),
+            ({"step": 0.1}, r"finds its own step size: leave step=0.1 out"),
             ({"batch_size": 5}, "needs all rows at once"),
             ({"loss": lambda z, y: np.abs(z - y)}, "for the squared loss"),
             ({"penalty": lambda p: (p**4).sum()}, "of the penalties only L2"),

@@ -287,7 +287,7 @@ class TestWords:
             ),
             ("columns of one size", {"rescale": "none"}),
             ("rescale='nonsense' is not known", {"rescale": "nonsense"}),
-            ("mixes the coefficients", {"rescale": "whiten"}),
+            ("mixes them", {"rescale": "whiten"}),
             ("the Poisson loss takes targets of 0 or more, and row 0", {"y": -np.ones(6), "loss": "poisson"}),
         ],
     )

@@ -49,7 +49,7 @@ def test_near_least_squares_in_raw_units(rows, columns, most, seed):
     fit = st.fit(st.models.Linear(), blocks(X, y), rng=0)
     assert abs(excess(fit, X, y)) < most
     assert (fit.outcome, fit.nfev, fit.certificate.kind) == ("completed", -(-rows // 1000), "none")
-    assert "read once, so that the answer is approximate" in fit.message
+    assert "read once, so the answer is approximate" in fit.message
 
 
 def test_near_the_maximum_likelihood_of_classes():
@@ -197,9 +197,9 @@ BAD[2, 1] = np.nan
 @pytest.mark.parametrize(
     ("stream", "options", "words"),
     [
-        ([], {}, "brought no rows"),
-        ([(A[:0], B[:0])], {}, "brought no rows"),
-        ([(A, B, 0 * B)], {}, "brought no rows"),
+        ([], {}, "has no rows: give an iterator"),
+        ([(A[:0], B[:0])], {}, "has no rows: give an iterator"),
+        ([(A, B, 0 * B)], {}, "has no rows: give an iterator"),
         ([(BAD, B)], {}, "X of block 0 has nan in row 2, column 1"),
         ([(A, B[:3])], {}, "X of block 0 has 4 rows and y of block 0 has 3"),
         ([(A, B)], {"epochs": 2}, "read only once"),
@@ -212,7 +212,7 @@ BAD[2, 1] = np.nan
         ([(A, B)], {"shuffle": True}, "shuffle=True"),
         ([(A, B)], {"rescale": "much"}, "rescale='much'"),
         ([(A, B)], {"penalty": st.penalties.L1(1.0)}, r"only penalties\.L2"),
-        ([(A, B)], {"loss": lambda z, y: np.abs(z - y)}, "squared loss or log loss"),
+        ([(A, B)], {"loss": lambda z, y: np.abs(z - y)}, "only the squared loss and log loss"),
         ([(A, B)], {"loss": "log loss"}, "log loss takes targets of 0 and 1"),
     ],
 )

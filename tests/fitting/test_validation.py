@@ -187,7 +187,7 @@ def test_names_and_targets_are_checked():
         st.fit(st.models.Logistic(), X, (Y > 0) * 1.0, validation=(XV, YV))
     with pytest.raises(ValueError, match="X is an iterator: validation= has no meaning"):
         st.fit(LINEAR, iter([(X, Y)]), validation=0.2)
-    with pytest.raises(ValueError, match="can't be shared out"):
+    with pytest.raises(ValueError, match="can't be split"):
         st.fit(LINEAR, X[:1], Y[:1], validation=0.2)
     with pytest.raises(TypeError, match=r"a fraction of the table's rows here, such as 0\.2"):
         st.fit_table(frame.assign(y=Y), "y", validation=(X, Y))

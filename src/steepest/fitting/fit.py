@@ -1,107 +1,107 @@
-"""`fit`: the parameters of a model that make its loss least over the rows of a table."""
+"""`fit`: find the parameters of a model that minimise its loss over rows of data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
-from steepest.fitting.options import read_model
+from steepest.fitting.options import ModelLike, read_model
 from steepest.fitting.result import Fit
 from steepest.fitting.resume import LiveFit
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.stream.fit import fit_blocks
+from steepest.fitting.validation import Validation
 from steepest.models import Linear, losses
+from steepest.types import Array, Callback, Function, Rows, RuleLike, Seed, Tree
 
 
 @our_words
 def fit(
-    model: Any,
-    X: Any,
-    y: Any = None,
+    model: ModelLike,
+    X: Rows | Iterator[tuple[Array, ...]],
+    y: Array = None,
     *,
-    start: Any = None,
-    loss: Any = None,
-    penalty: Callable[..., Any] | None = None,
-    sample_weight: Any = None,
+    start: Tree = None,
+    loss: str | Function | None = None,
+    penalty: Function | None = None,
+    sample_weight: Array = None,
     batch_size: int | None = None,
     epochs: int | None = None,
-    direction: Any = None,
-    step: Any = "auto",
+    direction: RuleLike = None,
+    step: RuleLike = "auto",
     shuffle: str | bool = "batches",
     rescale: str = "auto",
-    validation: Any = None,
+    validation: Validation = None,
     tolerance: float | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     seconds: float | None = None,
-    rng: Any = None,
-    callback: Callable[..., Any] | None = None,
+    rng: Seed = None,
+    callback: Callback | None = None,
     progress: bool | None = None,
 ) -> Fit:
-    """Fit a model to rows by descent: least Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty over its parameters.
+    """Fit a model to rows by descent: minimise Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty over its parameters.
 
-    Full batch, mini-batch and stochastic descent differ in `batch_size` alone. Linear models are
-    centred and scaled inside, and their coefficients mapped back, unless you give a learning rate:
-    that changes the path and never the answer.
+    `batch_size` alone chooses between full-batch, mini-batch and stochastic descent. The columns of linear models are
+    centred and scaled inside, and their coefficients mapped back to your units, unless you give a learning rate. This
+    changes the path of the descent, never the answer.
 
     Parameters
     ----------
     model : model or callable
-        A model such as ``models.Linear()``, or a function ``model(X, *named)`` that gets the whole
-        batch first and then its parameters by name.
+        A model such as ``models.Linear()``, or a function ``model(X, *named)`` that takes the whole batch first and
+        then its parameters by name.
     X : array, DataFrame or sparse array of shape (rows,) or (rows, columns), or iterator
-        What predictions are made from; sparse for linear models. For those also an iterator of blocks, (X, y) or
-        (X, y, weight), in random order of the rows, each of which is read once and let go.
+        The features; they may be sparse for linear models. Linear models also take an iterator of blocks, (X, y) or
+        (X, y, weight), with the rows in random order; each block is read once and not stored.
     y : array of shape (rows,)
-        Targets; 0 and 1 for two classes. The blocks of an iterator bring their own.
+        Targets; 0 and 1 for two classes. Leave it out for an iterator, whose blocks contain their targets.
     start : dict or sequence, optional
-        Parameters to start from, by name or in order; zeros for linear models, ones for functions.
+        The parameters to start from, by name or in order. Default: zeros for linear models, ones for functions.
     loss : str or callable, optional
         "squared", "log loss", or a function of predictions and targets that returns one number a row;
         the model's own by default.
     penalty : callable, optional
-        Such as ``penalties.L2(1e-3)``, or ``penalties.L1(1e-3)`` for exact zeros, of the weights in
-        your units; a linear model's intercept is free, and of a function's parameters every one is
-        penalised.
+        A penalty of the coefficients in your units, such as ``penalties.L2(1e-3)``, or ``penalties.L1(1e-3)`` for
+        exact zeros. The intercept of a linear model is not penalised; all parameters of a function are.
     sample_weight : array of shape (rows,), optional
-        How often each row counts.
+        The weight of each row; a row of weight 2 counts as two rows.
     batch_size : int, optional
-        Rows for each update; all by default. A last short batch counts by its rows.
+        Rows per update; all by default. A last short batch counts by its rows.
     epochs : int, optional
-        Passes through the rows, at most; with a fixed step and no tolerance, exactly.
+        At most this many passes through the rows; exactly this many with a fixed step and no tolerance.
     direction : str, object or optax transformation, optional
         As for `minimize`, or "levenberg-marquardt" for a function with the squared loss.
     step : float, str, callable, object or optax transformation
-        As for `minimize`; a function gets the number of the update. "auto" is, over all rows,
-        Levenberg-Marquardt for a function of at most 200 parameters with the squared loss, and L-BFGS
-        for the rest; with batches, two epochs of SAGA and then L-BFGS over all rows for linear and
-        logistic models, and DoWG for the rest.
+        As for `minimize`; a function gets the number of the update. If you give neither a step nor a direction, the
+        solver is chosen for the problem: Levenberg-Marquardt for a function of at most 200 parameters with the
+        squared loss; Newton's method or L-BFGS for linear models, after two epochs of SAGA if `batch_size` is given;
+        proximal steps for an L1 penalty; L-BFGS for the rest, or DoWG in batches. `solver` of the fit names it.
     shuffle : {"batches", "rows", False}
-        What each epoch shuffles: the order of the batches, of rows that were permuted once; the rows
-        themselves, which is slower; or nothing.
+        What each epoch shuffles: the order of the batches, whose rows were permuted once; the rows themselves, which
+        is slower; or nothing.
     rescale : {"auto", "whiten", "scale", "none"}
-        What is done to the columns of a linear model; a function's are left alone.
+        How the columns of a linear model are rescaled; those of a function never are.
     validation : float, (X, y) or (X, y, weight), optional
-        Rows that are not learnt from: a part of these, drawn by `rng`, or others. Their mean loss, without
-        the penalty, is recorded after each epoch, and the fit stops where it has not fallen for 10 epochs,
-        or 5 in batches. What is returned is the epoch at which it was least.
+        Rows that the model does not learn from: a fraction of the rows, drawn by `rng`, or other rows. Their mean
+        loss, without the penalty, is recorded after each epoch. The fit stops when it has not fallen for 10 epochs,
+        or 5 in batches, and returns the epoch at which it was least.
     tolerance : float, optional
-        The loss may be above the least by this part of its whole descent, or by what rounding hides; with a
-        linear model and a loss of the library's, by this part of what is left of it, where that is less (but
-        for a thousandth of the descent). If it is not given, the fit goes on until rounding hides what is
-        left; a linear model with a loss with kinks, or an L1 penalty on very many columns, to 1e-9 or 1e-8
-        of what is left of the loss.
+        How far the loss may end above its minimum, as a share of the whole descent; for a linear model with a loss of
+        the library, as a share of the remaining loss if that is less, but of at least a thousandth of the descent.
+        Without it the fit goes on until only rounding is left. It then stops at 1e-9 of the remaining loss if the loss
+        has kinks, and at 1e-8 if it has kinks and an L1 penalty, or an L1 penalty on more than 1,000 coefficients.
     dtype : dtype, optional
-        float32 or float64, to hold the rows in; X's own by default. Parameters are float64.
+        float32 or float64, the type that the rows are stored in; X's own by default. Parameters are float64.
     seconds : float, optional
-        At most so long.
+        At most this much time.
     rng : int, numpy.random.Generator or None
-        What draws and shuffles; the same seed gives the same fit.
+        The seed or generator that draws and shuffles; the same seed gives the same fit.
     callback : callable, optional
-        As for `minimize`, after each epoch.
+        As for `minimize`; called after each epoch.
     progress : bool, optional
         Whether to show a live table; by default on a terminal after 2 seconds.
 
@@ -115,23 +115,24 @@ def fit(
     ValueError
         If the rows, the start or an option make no sense.
     TypeError
-        If an argument is of the wrong kind or has another name here.
+        If an argument has the wrong type, or another name here.
 
     Notes
     -----
     SAGA: Defazio, Bach and Lacoste-Julien (2014), in coordinates chosen for the rows, with the step of
-    Gazagnadou, Gower and Salmon (2019). DoWG: Khaled, Mishchenko and Jin, "DoWG unleashed" (2023). A
-    batch divides its sum of losses by the full batch size, the last short one too, so that every row
+    Gazagnadou, Gower and Salmon (2019). DoWG: Khaled, Mishchenko and Jin, "DoWG unleashed" (2023). The sum
+    of losses of a batch is divided by the full batch size, also for a short last batch, so that every row
     weighs alike over an epoch.
 
-    A stream is centred and whitened by running moments, and learnt from by distance over gradients with
-    averaging: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). Its trace has a row a block,
-    whose value is the loss before it was learnt from, with the penalty; `fun` is that of the last block,
-    and `nfev` counts blocks. A later block that can't be read ends it, with what was learnt before.
+    The rows of an iterator are centred and whitened by running moments, and the model learns from them by
+    distance over gradients with averaging: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). The
+    trace then has a row per block, whose value is the loss before the model learnt from that block, with
+    the penalty; `fun` is that of the last block, and `nfev` counts blocks. If a later block can't be read, the
+    fit ends with what it learnt before.
 
-    Levenberg-Marquardt: Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978),
-    on residuals whose Jacobian is traced from the model, or had by central differences. Parameters
-    that the rows do not determine are named in an event of the trace.
+    Levenberg-Marquardt: Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978), on
+    residuals whose Jacobian is traced from the model, or computed by central differences. An event of the
+    trace lists the parameters that the rows do not determine.
 
     Examples
     --------
@@ -142,35 +143,42 @@ def fit(
     {'m': 3.0, 'b': 1.0}
     """
     if hasattr(X, "__next__"):
-        asked = {"y": y, "sample_weight": sample_weight, "direction": direction, "tolerance": tolerance}
-        asked |= {"validation": validation}
-        words = {"epochs": epochs, "step": step, "rescale": rescale, "shuffle": shuffle, "batch_size": batch_size}
-        return fit_blocks(model, X, start, loss, penalty, asked, words, dtype, seconds, rng, callback, progress)
+        return fit_blocks(
+            model, X, start, loss, penalty,
+            epochs=epochs, step=step, rescale=rescale, shuffle=shuffle, batch_size=batch_size, dtype=dtype,
+            seconds=seconds, rng=rng, callback=callback, progress=progress,
+            need_all_rows={
+                "y": y, "sample_weight": sample_weight, "direction": direction, "tolerance": tolerance,
+                "validation": validation,
+            },
+        )  # fmt: skip
     if y is None:
         raise TypeError("y is missing: give one target a row, or as X an iterator of (X, y) blocks: iter(blocks)")
     if penalty is not None and not callable(penalty):
         raise TypeError(f"penalty={penalty!r}: give an object such as penalties.L2(1e-3), or a function of the weights")
-    given = TrainingData.read(X, y, sample_weight, validation, dtype)
-    words = {"direction": direction, "step": step, "shuffle": shuffle, "rescale": rescale, "dtype": dtype}
-    budget = Budget.of(tolerance, seconds, epochs=epochs)
-    return fit_given(model, given, loss, penalty, start, batch_size, words, budget, rng, callback, progress)
+    data = TrainingData.read(X, y, sample_weight, validation, dtype)
+    return fit_given(
+        model, data, loss, penalty, Budget.of(tolerance, seconds, epochs=epochs),
+        start=start, batch_size=batch_size, direction=direction, step=step, shuffle=shuffle, rescale=rescale,
+        dtype=dtype, rng=rng, callback=callback, progress=progress,
+    )  # fmt: skip
 
 
 def fit_given(
-    model: Any, given: TrainingData, loss: Any, penalty: Any, start: Any, batch_size: int | None, words: dict[str, Any],
-    budget: Budget, rng: Any, callback: Callable[..., Any] | None, progress: bool | None,
+    model: ModelLike, data: TrainingData, loss: str | Function | None, penalty: Function | None, budget: Budget, *,
+    start: Tree = None, batch_size: int | None = None, direction: RuleLike = None, step: RuleLike = "auto",
+    shuffle: str | bool = "batches", rescale: str = "auto", dtype: DTypeLike | None = None, rng: Seed = None,
+    callback: Callback | None = None, progress: bool | None = None,
 ) -> Fit:  # fmt: skip
-    """Fit a model to rows that were read.
+    """Fit a model to rows that were read and checked.
 
     Parameters
     ----------
-    given : TrainingData
-        The rows, what their columns are called, and what the fit is held against.
-    words : dict
-        The direction, the step, `shuffle`, `rescale` and `dtype`, as `fit` takes them.
+    data : TrainingData
+        The rows, the names of their columns, and the validation rows.
     budget : Budget
-        How near the descent has to come, and what it may take.
-    model, loss, penalty, start, batch_size, rng, callback, progress
+        How near the descent has to come, and how much it may spend.
+    model, loss, penalty, start, batch_size, direction, step, shuffle, rescale, dtype, rng, callback, progress
         As for `fit`.
 
     Returns
@@ -180,19 +188,23 @@ def fit_given(
     """
     model = read_model(model)
     if isinstance(model, Linear):
-        model = model.prepared(given.rows.X, given.rows.y)
-        penalty = model.default_penalty(float(given.rows.weight.sum())) if penalty is None else penalty
-    cost, draws = losses.named(model.loss if loss is None else loss), generator(rng)
-    drawn = int(draws.integers(2**31)) if isinstance(given.validation, float) else None
-    setting = FitOptions(model, cost, penalty, start, batch_size, **words, drawn=drawn, seed=int(draws.integers(2**31)))
-    task = FitSetup.of(setting, given, budget)
-    fitted, checkpoint = task.go(callback, progress)
-    fitted.resumable = LiveFit(task, checkpoint)
+        model = model.prepared(data.rows.X, data.rows.y)
+        penalty = model.default_penalty(float(data.rows.weight.sum())) if penalty is None else penalty
+    cost, random = losses.named(model.loss if loss is None else loss), generator(rng)
+    # The order of the two draws must stay: a seed always gives the same fit.
+    drawn = int(random.integers(2**31)) if isinstance(data.validation, float) else None
+    options = FitOptions(
+        model, cost, penalty, start, batch_size, direction, step, shuffle, rescale, dtype,
+        seed=int(random.integers(2**31)), drawn=drawn,
+    )  # fmt: skip
+    setup = FitSetup.of(options, data, budget)
+    fitted, checkpoint = setup.go(callback, progress)
+    fitted.resumable = LiveFit(setup, checkpoint)
     return fitted
 
 
-def linear_gradient(xs: Any, ys: Any, params: Any) -> list[Any]:
-    """Return the gradient of the squared error of a line m x + b, at a point or at each of several.
+def linear_gradient(xs: Array, ys: Array, params: Array) -> list[Array]:
+    """Return the gradient of the squared error of a line m x + b, at one point or at each of several.
 
     ∂/∂m = 2 x (m x + b - y) and ∂/∂b = 2 (m x + b - y).
 

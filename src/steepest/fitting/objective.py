@@ -1,21 +1,19 @@
 """The objective of a fit, Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty, over rows in blocks.
 
-The loss of one block is traced once, from plain NumPy code like any function; the full pass scans
-the blocks, so that X is read from memory once a gradient, and an epoch of updates visits them as
-batches.
+The loss of one block is traced once from plain NumPy code, like any function. A full pass reads the blocks one after
+another, so that a gradient reads X from memory once; an epoch of updates reads them as batches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.data.batches import AsTheyAre, Layout
+from steepest.data.batches import ArrangedColumns, AsTheyAre, Columns, Layout
 from steepest.data.sparse.segments import picked_from, rows_of
 from steepest.derivatives.compiled import Compiled, Jitted
 from steepest.derivatives.objective import Objective
@@ -23,26 +21,39 @@ from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.rules.pair import Rules
+from steepest.types import Array, Function, Tree
 
+# The model is traced and checked on so many rows. Chosen, not measured: with more rows the check covers more cases, and
+# takes longer.
 SAMPLE_ROWS = 500
+# A gradient over more numbers than this, 32 MB, counts as slow: progress is shown after each, and the judge gets a
+# compiled Hessian. Chosen, not measured: a lower limit leaves the compiled loop of quick fits more often.
 HEAVY = 2**22
 
-Total = Callable[..., Any]
-Penalty = Callable[[Any], Any]
+# (parameters, X, y, weight) -> the weighted sum of losses, in NumPy.
+Total = Callable[[Tree, Array, Array, Array], Array]
+# Parameters -> their penalty, in NumPy.
+Penalty = Callable[[Tree], Array]
+# A value with its gradient, or two sums that become one.
+ValueAndGrad = tuple[Array, Array]
+# The arrays that compiled code takes, by name.
+Arrays = dict[str, Tree]
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The data of a fit as its layout has them; what is padded has weight 0."""
+class ArrangedRows:
+    """The data of a fit in the order and with the padding of a layout; padded rows have weight 0."""
 
     layout: Layout
-    X: Any
+    X: Array
     y: np.ndarray
     weight: np.ndarray
 
     @classmethod
-    def arranged(cls, layout: Layout, columns: Any, y: np.ndarray, weight: np.ndarray, seed: int) -> Rows:
-        """Copy the rows into place, in random order where batches are to be shuffled."""
+    def arranged(
+        cls, layout: Layout, columns: Columns | ArrangedColumns, y: np.ndarray, weight: np.ndarray, seed: int
+    ) -> ArrangedRows:
+        """Copy the rows into place; in random order if batches are to be shuffled."""
         shuffled = layout.shuffle == "batches" and layout.batches > 1
         order = np.random.default_rng(seed).permutation(len(y)) if shuffled else None
         X, arrange = layout.arrange(columns, order), layout.arrange
@@ -53,20 +64,22 @@ class Rows:
         """The sum of the weights."""
         return float(self.weight.sum())
 
-    def first(self, count: int) -> tuple[np.ndarray, ...]:
-        """Return the first rows, or all where there are no more."""
+    def first(self, count: int) -> tuple[Array, np.ndarray, np.ndarray]:
+        """Return the first `count` rows, or all if there are fewer."""
         count = min(count, self.layout.rows)
         return self.X[:count], self.y[:count], self.weight[:count]
 
-    def blocks(self) -> Iterator[tuple[np.ndarray, ...]]:
-        """Yield the rows that there are, a block at a time."""
+    def blocks(self) -> Iterator[tuple[Array, np.ndarray, np.ndarray]]:
+        """Yield the rows without padding, a block at a time."""
         for start in range(0, self.layout.rows, self.layout.block):
             place = slice(start, min(start + self.layout.block, self.layout.rows))
             yield self.X[place], self.y[place], self.weight[place]
 
 
-def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, seed: int) -> tuple[Objective, Calling]:
-    """Serve the objective of a fit.
+def objective_of(
+    total: Total, penalty: Penalty | None, start: Tree, rows: ArrangedRows, seed: int
+) -> tuple[Objective, Calling]:
+    """Return the objective of a fit, with the best gradient available.
 
     Parameters
     ----------
@@ -75,11 +88,11 @@ def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, 
     penalty : callable or None
         Parameters to their penalty, in NumPy.
     start : array or dict
-        Where the parameters start; their layout.
-    rows : Rows
+        The start, which also shows how the parameters are laid out.
+    rows : ArrangedRows
         The data.
     seed : int
-        What shuffles the batches.
+        The seed that shuffles the batches.
 
     Returns
     -------
@@ -96,33 +109,40 @@ def objective_of(total: Total, penalty: Penalty | None, start: Any, rows: Rows, 
         return value + (float(precisely(lambda x: penalty(structure.build(x)), x)) if penalty else 0.0)
 
     sample = rows.first(SAMPLE_ROWS)
-    few = serve(total, Calling(structure, spread=False, args=sample), x)
-    push = serve(penalty, calling, x) if penalty else None
-    # Data that had to be constants can't be exchanged for other rows.
-    if few.compiled is None or len(few.arrays) < len(sample) or (push and push.compiled is None):
-        why = push.why if push and push.compiled is None else few.why
+    served = serve(total, Calling(structure, spread=False, args=sample), x)
+    served_penalty = serve(penalty, calling, x) if penalty else None
+    # The model may have kept X, y or the weights as constants of its code; then it can't be evaluated for other rows.
+    if (
+        served.compiled is None
+        or len(served.arrays) < len(sample)
+        or (served_penalty and served_penalty.compiled is None)
+    ):
+        why = served_penalty.why if served_penalty and served_penalty.compiled is None else served.why
         if rows.layout.batches > 1:
             raise ValueError(f"batches need a model that can be traced, and this one can't be: {why}")
         return serve(lambda parameters: plain(structure.flatten(parameters, "the point")), calling, x), calling
-    extra = push.compiled if push else None
-    base = few.compiled
-    known = base.get_or_make((rows.layout, extra), lambda: _over_blocks(base, extra, rows.layout))
-    closed = few.arrays[: len(few.arrays) - len(sample)]
-    arrays = _placed(rows, closed, push.arrays if push else (), seed)
+    compiled_loss, compiled_penalty = served.compiled, served_penalty.compiled if served_penalty else None
+    compiled = compiled_loss.get_or_make(
+        (rows.layout, compiled_penalty), lambda: _over_blocks(compiled_loss, compiled_penalty, rows.layout)
+    )
+    closed = served.arrays[: len(served.arrays) - len(sample)]
+    arrays = _placed(rows, closed, served_penalty.arrays if served_penalty else (), seed)
     sentence = "exact: the model was traced and compiled"
-    objective = Objective(x.size, plain, lambda x: known(x, arrays), "traced", sentence, known, arrays, key=few.key)
+    objective = Objective(
+        x.size, plain, lambda x: compiled(x, arrays), "traced", sentence, compiled, arrays, key=served.key
+    )
     objective.heavy = rows.X.size > HEAVY
     if objective.heavy:
-        objective.hessian = Second(hessian_over_blocks(few.compiled, extra, rows.layout), arrays)
+        objective.hessian = CompiledHessian(hessian_over_blocks(compiled_loss, compiled_penalty, rows.layout), arrays)
     return objective, calling
 
 
 @dataclass(frozen=True)
-class Second:
-    """The Hessian at a point, NaN where the model can't be differentiated twice."""
+class CompiledHessian:
+    """The Hessian at a point; NaN if JAX can't differentiate the model twice."""
 
-    compiled: Callable[..., Any]
-    arrays: Any
+    compiled: Function
+    arrays: Arrays
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         try:
@@ -132,7 +152,8 @@ class Second:
             return np.full((x.size, x.size), np.nan)
 
 
-def _placed(rows: Rows, closed: Any, penalty: Any, seed: int) -> dict[str, Any]:
+def _placed(rows: ArrangedRows, closed: Tree, penalty: Tree, seed: int) -> Arrays:
+    """Return the arrays that the compiled objective takes; `closed` are those that the user's code reads itself."""
     with compiled_code():
         data = jax.device_put((rows.X, rows.y, rows.weight))
     return {
@@ -145,33 +166,33 @@ def _placed(rows: Rows, closed: Any, penalty: Any, seed: int) -> dict[str, Any]:
     }
 
 
-def batch_mass(rows: Rows) -> float:
-    """Return what the sum of a batch is divided by: a short one's too, so that each row weighs alike over an epoch."""
+def batch_mass(rows: ArrangedRows) -> float:
+    """Return the divisor of a batch's sum, also of a short batch, so that each row weighs alike over an epoch."""
     return rows.mass * rows.layout.size / rows.layout.rows
 
 
-def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compiled:
-    """Return the objective over all rows, as a pure function of parameters and placed arrays."""
+def _over_blocks(loss: Compiled, penalty: Compiled | None, layout: Layout) -> Compiled:
+    """Return the objective over all rows, as a pure function of the parameters and of the arrays of `_placed`."""
 
-    def part(x: Any, data: tuple[Any, ...], mass: Any, arrays: dict[str, Any]) -> tuple[Any, Any]:
-        value, gradient = few.pure(x, (*arrays["closed"], *data))
-        cost, push = extra.pure(x, arrays["penalty"]) if extra else (0.0, 0.0)
-        return value / mass + cost, gradient / mass + push
+    def part(x: Array, data: tuple[Array, ...], mass: Array, arrays: Arrays) -> ValueAndGrad:
+        value, gradient = loss.pure(x, (*arrays["closed"], *data))
+        cost, penalty_gradient = penalty.pure(x, arrays["penalty"]) if penalty else (0.0, 0.0)
+        return value / mass + cost, gradient / mass + penalty_gradient
 
-    def whole(x: Any, arrays: dict[str, Any]) -> tuple[Any, Any]:
+    def whole(x: Array, arrays: Arrays) -> ValueAndGrad:
         if layout.blocks == 1:
             return part(x, arrays["data"], arrays["mass"], arrays)
 
-        def add(sums: tuple[Any, Any], block: tuple[Any, ...]) -> tuple[tuple[Any, Any], None]:
-            value, gradient = few.pure(x, (*arrays["closed"], *block))
+        def add(sums: ValueAndGrad, block: tuple[Array, ...]) -> tuple[ValueAndGrad, None]:
+            value, gradient = loss.pure(x, (*arrays["closed"], *block))
             return (sums[0] + value, sums[1] + gradient), None
 
         blocks = tuple(a.reshape(layout.blocks, layout.block, *a.shape[1:]) for a in arrays["data"])
         (value, gradient), _ = jax.lax.scan(add, (jnp.asarray(0.0), jnp.zeros_like(x)), blocks)
-        cost, push = extra.pure(x, arrays["penalty"]) if extra else (0.0, 0.0)
-        return value / arrays["mass"] + cost, gradient / arrays["mass"] + push
+        cost, penalty_gradient = penalty.pure(x, arrays["penalty"]) if penalty else (0.0, 0.0)
+        return value / arrays["mass"] + cost, gradient / arrays["mass"] + penalty_gradient
 
-    def on_batch(x: Any, i: Any, order: Any, arrays: dict[str, Any]) -> tuple[Any, Any]:
+    def on_batch(x: Array, i: Array, order: Array, arrays: Arrays) -> ValueAndGrad:
         return part(x, batch_of(layout, arrays["data"], order, i)[1], arrays["batch_mass"], arrays)
 
     compiled = Compiled(whole)
@@ -180,18 +201,25 @@ def _over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Compi
     return compiled
 
 
-def epoch_of(layout: Layout, on_batch: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
-    """Return an epoch of updates, by the value and gradient that ``on_batch(x, i, order, arrays)`` has on batch i."""
+def epoch_of(layout: Layout, on_batch: Callable[[Array, Array, Array, Arrays], ValueAndGrad]) -> Function:
+    """Return the function of one epoch: an update on each batch.
 
-    def epoch(rules: Rules, x: Any, memory: Any, number: Any, arrays: Any, sizes: Any, first: Any) -> Any:
+    ``on_batch(x, i, order, arrays)`` returns the value and the gradient on batch i.
+    """
+
+    def epoch(
+        rules: Rules, x: Array, memory: Tree, number: Array, arrays: Arrays, sizes: Array, first: Array
+    ) -> tuple[Array, Tree, Array]:
         """Go through the batches once; return the point, the memory and the last step size."""
         order = order_of(layout, key_of(arrays, number))
         size = sizes_of(layout, rules, number, sizes, first)
 
-        def update(i: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        def update(i: Array, carry: tuple[Array, Tree]) -> tuple[Array, Tree]:
             x, memory = carry
             value, gradient = on_batch(x, i, order, arrays)
-            direction, memory = rules.turn(gradient, memory, x, value, lambda x: on_batch(x, i, order, arrays)[0])
+            direction, memory = rules.next_direction(
+                gradient, memory, x, value, lambda x: on_batch(x, i, order, arrays)[0]
+            )
             return x + size(i, memory) * direction, memory
 
         x, memory = jax.lax.fori_loop(0, layout.batches, update, (x, memory))
@@ -200,33 +228,35 @@ def epoch_of(layout: Layout, on_batch: Callable[..., tuple[Any, Any]]) -> Callab
     return epoch
 
 
-def key_of(arrays: dict[str, Any], number: Any) -> Any:
-    """Return what shuffles an epoch."""
+def key_of(arrays: Arrays, number: Array) -> jax.Array:
+    """Return the random key that shuffles an epoch."""
     return jax.random.fold_in(jax.random.key(arrays["seed"]), number)
 
 
-def sizes_of(layout: Layout, rules: Rules, number: Any, sizes: Any, first: Any) -> Callable[[Any, Any], Any]:
-    """Return the step size of update i in an epoch, given what the rules remember."""
+def sizes_of(
+    layout: Layout, rules: Rules, number: Array, sizes: Array, first: Array
+) -> Callable[[Array, Tree], Array]:  # fmt: skip
+    """Return the function of the step size: (update i of the epoch, memory of the rules) -> size."""
     return lambda i, memory: rules.size(number * layout.batches + i, sizes, first * layout.batches, memory)
 
 
-def hessian_over_blocks(few: Compiled, extra: Compiled | None, layout: Layout) -> Callable[..., Any]:
-    """Return the Hessian over all rows, by forward differentiation of the gradient, block by block."""
+def hessian_over_blocks(loss: Compiled, penalty: Compiled | None, layout: Layout) -> Function:
+    """Return the function of the Hessian over all rows: its gradient, differentiated forward, block by block."""
 
-    def second(x: Any, arrays: dict[str, Any]) -> Any:
-        def add(total: Any, block: tuple[Any, ...]) -> tuple[Any, None]:
-            return total + jax.jacfwd(lambda x: few.pure(x, (*arrays["closed"], *block))[1])(x), None
+    def hessian(x: Array, arrays: Arrays) -> Array:
+        def add(total: Array, block: tuple[Array, ...]) -> tuple[Array, None]:
+            return total + jax.jacfwd(lambda x: loss.pure(x, (*arrays["closed"], *block))[1])(x), None
 
         blocks = tuple(a.reshape(layout.blocks, layout.block, *a.shape[1:]) for a in arrays["data"])
         total, _ = jax.lax.scan(add, jnp.zeros((x.size, x.size)), blocks)
-        bent = jax.jacfwd(lambda x: extra.pure(x, arrays["penalty"])[1])(x) if extra else 0.0
-        return total / arrays["mass"] + bent
+        of_penalty = jax.jacfwd(lambda x: penalty.pure(x, arrays["penalty"])[1])(x) if penalty else 0.0
+        return total / arrays["mass"] + of_penalty
 
-    return Jitted(second)
+    return Jitted(hessian)
 
 
-def order_of(layout: Layout, key: Any) -> Any:
-    """Return the order of an epoch: of batches, or of rows where `shuffle` is "rows"."""
+def order_of(layout: Layout, key: jax.Array) -> jax.Array | None:
+    """Return the order of an epoch: of its batches, or of its rows if `shuffle` is "rows"; None to keep theirs."""
     if layout.shuffle is False:
         return None
     if layout.shuffle == "rows":
@@ -238,15 +268,18 @@ def order_of(layout: Layout, key: Any) -> Any:
     order = (starts[:, None] + jnp.arange(layout.together)).ravel()
     if not (lacking := order.size - layout.batches):
         return order
-    # The last group, wherever it has come to, lacks some batches: those after them move up.
+    # The last group may be short. Leave out the batches that it lacks, wherever in the order it is now.
     whole = jnp.argmax(starts) * layout.together + layout.together - lacking
     place = jnp.arange(layout.batches)
     return order[jnp.where(place < whole, place, place + lacking)]
 
 
-def batch_of(layout: Layout, data: tuple[Any, ...], order: Any, i: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Return which rows batch i holds, and those rows of each array."""
+def batch_of(
+    layout: Layout, data: tuple[Array, ...], order: jax.Array | None, i: Array
+) -> tuple[Array, tuple[Array, ...]]:  # fmt: skip
+    """Return the numbers of the rows in batch i, and those rows of each array."""
     if layout.shuffle == "rows":
+        assert order is not None
         rows = jax.lax.dynamic_slice(order, (i * layout.size,), (layout.size,))
         return rows, tuple(picked_from(a, rows) for a in data)
     first = (i if order is None else order[i]) * layout.size

@@ -1,10 +1,9 @@
-"""From the words of `fit` to what they mean, refused early where they make no sense."""
+"""Reading the options of `fit`; options that make no sense are refused before the fit begins."""
 
 from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
 
 import numpy as np
 
@@ -14,13 +13,17 @@ from steepest.fitting.limits import WHITENED
 from steepest.fitting.linear.coordinates import CHOICES
 from steepest.models import Custom, Linear
 from steepest.models.losses import Loss
-from steepest.models.penalties import Function, kink_of
+from steepest.models.penalties import kink_of
 from steepest.rules.choose import LEVENBERG, choose, is_optax
 from steepest.rules.pair import Rules
+from steepest.types import Function, RuleLike
+
+# What model= takes.
+ModelLike = Linear | Custom | Function
 
 
-def read_model(model: Any) -> Any:
-    """Return the model that was given, a function as one of the user's own."""
+def read_model(model: ModelLike) -> Linear | Custom:
+    """Return the model; a function becomes a `Custom` model."""
     if isinstance(model, type):
         raise TypeError(f"model={model.__name__} is a class: write {model.__name__}()")
     if isinstance(model, (Linear, Custom)):
@@ -30,8 +33,8 @@ def read_model(model: Any) -> Any:
     return Custom(model)
 
 
-def read_rows(size: Any) -> int | None:
-    """Return the rows of a batch that are asked for."""
+def read_rows(size: int | None) -> int | None:
+    """Return batch_size= as a whole number; None if it was not given."""
     if size is None:
         return None
     if isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 1:
@@ -39,23 +42,23 @@ def read_rows(size: Any) -> int | None:
     return int(size)
 
 
-def read_batch(size: Any, rows: int) -> int | None:
-    """Return the rows of a batch, or None where one batch is all."""
+def read_batch(size: int | None, rows: int) -> int | None:
+    """Return the rows of a batch; None if one batch holds all rows."""
     size = read_rows(size)
     return None if size is None or size >= rows else size
 
 
-def read_rules(direction: Any, step: Any, batched: bool) -> Rules:
-    """Return the rules for a direction and a step."""
+def read_rules(direction: RuleLike, step: RuleLike, batched: bool) -> Rules:
+    """Return the rules that direction= and step= ask for."""
     if isinstance(direction, str) and direction == LEVENBERG:
         if not (isinstance(step, str) and step == "auto"):
-            raise ValueError(f"direction={direction!r} finds how far it may go: leave step={step!r} out")
+            raise ValueError(f"direction={direction!r} finds its own step size: leave step={step!r} out")
         return Rules(LevenbergMarquardt(), TrustRegion())
     if batched and isinstance(step, str) and step == "auto" and not is_optax(direction):
         if direction is not None:
             raise ValueError(
                 f"direction={direction!r} on batches needs a learning rate, such as step=0.01: "
-                "leave both out for a step that finds its own"
+                "leave direction= and step= out for a rule that finds its own step size"
             )
         import optax
 
@@ -63,8 +66,8 @@ def read_rules(direction: Any, step: Any, batched: bool) -> Rules:
     return choose(direction, step, noisy=batched)
 
 
-def read_rescaling(rescale: str, model: Any, X: np.ndarray, finds_its_own: bool) -> str:
-    """Return what is done to the columns."""
+def read_rescaling(rescale: str, model: Linear | Custom, X: np.ndarray, finds_its_step: bool) -> str:
+    """Return how the columns are rescaled: "whiten", "scale" or "none"."""
     check_rescaling(rescale)
     if not isinstance(model, Linear):
         if rescale not in ("auto", "none"):
@@ -72,19 +75,19 @@ def read_rescaling(rescale: str, model: Any, X: np.ndarray, finds_its_own: bool)
         return "none"
     if rescale != "auto":
         return rescale
-    if not finds_its_own:
+    if not finds_its_step:
         return "none"
     return "whiten" if math.prod(X.shape[1:]) <= WHITENED else "scale"
 
 
-def check_shuffle(shuffle: Any) -> None:
-    """Refuse an order of the rows that is not known."""
+def check_shuffle(shuffle: str | bool) -> None:
+    """Raise ValueError if shuffle= has an unknown value."""
     if shuffle not in SHUFFLES or shuffle is True:
         raise ValueError(f'shuffle={shuffle!r}: give "batches", "rows" or False')
 
 
-def check_rescaling(rescale: Any) -> None:
-    """Refuse a way to scale columns that is not known."""
+def check_rescaling(rescale: str) -> None:
+    """Raise ValueError if rescale= has an unknown value."""
     if rescale not in CHOICES:
         raise ValueError(f"rescale={rescale!r} is not known (known: {', '.join(CHOICES)})")
 
@@ -92,29 +95,29 @@ def check_rescaling(rescale: Any) -> None:
 def refusal(
     penalty: Function | None, model: Linear | Custom, loss: Function, by_hand: bool, has_rate: bool, rescale: str
 ) -> str:  # fmt: skip
-    """Return why an L1 penalty can't be combined with these options; nothing if it can.
+    """Return why an L1 penalty can't be combined with these options; "" if it can.
 
-    `by_hand` tells whether batches, a direction or a step were chosen, and `has_rate` whether the step is a learning
+    `by_hand` tells whether the user chose batches, a direction or a step, and `has_rate` whether the step is a learning
     rate. With a learning rate the rule takes subgradients, for any loss and model, and claims no convergence.
     """
     if not kink_of(penalty):
         return ""
     if rescale == "whiten":
-        return "rescale='whiten' mixes the coefficients that it sets to 0: leave rescale= out"
+        return "it sets coefficients to 0, and rescale='whiten' mixes them: leave rescale= out"
     if has_rate:
         return ""
     if not isinstance(model, Linear):
         return (
-            "its kinks at 0 need proximal steps, which a function of your own does not take: "
-            "take penalties.L2, or models.Linear() as the model"
+            "its kinks at 0 need proximal steps, which only linear models take: "
+            "use penalties.L2, or models.Linear() as the model"
         )
     if not isinstance(loss, Loss):
-        return "L1 and elastic net need a loss of the library's own, from losses: take penalties.L2 instead"
+        return "L1 and elastic net need a loss of the library, from steepest.losses: use penalties.L2 instead"
     if by_hand:
         return (
-            "its kinks at 0 need proximal steps, which a linear model takes on all rows, with batch_size=, direction= "
-            "and step= left out: leave them out, take penalties.L2, or give a learning rate such as step=0.01"
+            "its kinks at 0 need proximal steps, which use all rows and find their own step size: leave batch_size=, "
+            "direction= and step= out, use penalties.L2, or give a learning rate such as step=0.01"
         )
     if rescale == "none":
-        return "rescale='none' can't be had, as its proximal steps are taken in columns of one size: leave rescale= out"
+        return "its proximal steps need columns of equal size, and rescale='none' keeps yours: leave rescale= out"
     return ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -19,19 +18,20 @@ from steepest.descent.plan import Plan
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals
 from steepest.fitting.linear.problem import LinearProblem
-from steepest.fitting.objective import Rows
+from steepest.fitting.objective import ArrangedRows
 from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules, refusal
 from steepest.fitting.result import Fit
 from steepest.fitting.solvers import Choice, choose_solver
-from steepest.fitting.validation import LabelledRows, drawn, early_stopping, read_validation
+from steepest.fitting.validation import LabelledRows, Validation, drawn, early_stopping, read_validation
 from steepest.models import Custom, Linear, losses
 from steepest.models.penalties import kink_of
 from steepest.rules.choose import is_optax
 from steepest.rules.pair import Rules
 from steepest.trace import Trace
-from steepest.types import Callback, Function, RuleLike, Tree
+from steepest.types import Array, Callback, Function, Rows, RuleLike, Tree
 
-# Epochs in batches are many steps each: a fit that has not settled after so many needs another step size, not time.
+# At most so many epochs in batches if the user gives no number: each makes many updates, and a fit that has not settled
+# by then needs another step size rather than more time. Chosen, not measured: more epochs suit slow learning rates.
 MOST_BATCHED_EPOCHS = 100
 
 Problem = LinearProblem | CustomProblem
@@ -48,7 +48,7 @@ class FitOptions:
     seed : int
         The seed that shuffles batches.
     drawn : int or None
-        The seed that draws the validation rows, if a part of the rows is held out.
+        The seed that draws the validation rows, if a fraction of the rows is held out.
     """
 
     model: Linear | Custom
@@ -60,7 +60,7 @@ class FitOptions:
     step: RuleLike
     shuffle: str | bool
     rescale: str
-    dtype: DTypeLike
+    dtype: DTypeLike | None
     seed: int
     drawn: int | None
 
@@ -77,11 +77,11 @@ class TrainingData:
     Attributes
     ----------
     rows : LabelledRows
-        All rows, of which a part may be held out for validation.
+        All rows, including those to be held out for validation.
     names : list of str or None
         The names of the columns.
     validation : float, LabelledRows or None
-        The part to hold out, or other rows.
+        The fraction of the rows to hold out, or other rows.
     source : (X, y)
         The objects that the user gave.
     """
@@ -89,28 +89,29 @@ class TrainingData:
     rows: LabelledRows
     names: list[str] | None
     validation: float | LabelledRows | None
-    source: tuple[Any, Any]
+    source: tuple[Rows, Array]
 
     @classmethod
     def read(
-        cls, X: Any, y: Any, sample_weight: Any, validation: Any, dtype: DTypeLike, names: list[str] | None = None
+        cls, X: Rows, y: Array, sample_weight: Array, validation: Validation, dtype: DTypeLike | None,
+        names: list[str] | None = None,
     ) -> TrainingData:  # fmt: skip
-        """Check the arguments of `fit`; `names` are those of the columns if X itself has none."""
-        array, own = read_features(X, dtype)
-        names = own or names
+        """Read and check the data that `fit` was given; `names` are the column names if X itself has none."""
+        array, names_in_X = read_features(X, dtype)
+        names = names_in_X or names
         count = array.shape[0]
         rows = LabelledRows(array, read_target(y, count), read_weight(sample_weight, count))
         return cls(rows, names, read_validation(validation, array, names, dtype), (X, y))
 
     def fingerprint(self) -> dict[str, str]:
-        """Return a digest of each part, by which other data are told from these."""
+        """Return a digest of each part of the data, to recognise the same data later."""
         digests = dict(zip(("X", "y", "sample_weight"), map(_digest, self.rows), strict=True))
         held = self.validation
-        other = "".join(map(_digest, held)) if isinstance(held, LabelledRows) else repr(held)
-        return digests | {"validation": other}
+        digests["validation"] = "".join(map(_digest, held)) if isinstance(held, LabelledRows) else repr(held)
+        return digests
 
     def split(self, seed: int | None) -> tuple[LabelledRows, LabelledRows | None]:
-        """Return the rows to learn from, and those held out."""
+        """Return the training rows and the validation rows, if there are any."""
         if not isinstance(self.validation, float):
             return self.rows, self.validation
         assert seed is not None
@@ -119,16 +120,16 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of a fit as resolved for its rows; a combination that makes no sense is refused.
+    """The options of a fit, resolved for its rows; a combination that makes no sense raises ValueError.
 
     Attributes
     ----------
     rules : Rules
         The direction and the step size.
     batch : int or None
-        The rows of a batch; None if all rows are used at once.
+        The rows of a batch; None if each update uses all rows.
     rescale : str
-        What is done to the columns.
+        How the columns are rescaled.
     """
 
     rules: Rules
@@ -158,7 +159,7 @@ def problem_of(
     options: FitOptions, settings: Settings, rows: LabelledRows, names: list[str] | None,
     coordinates: dict[str, np.ndarray] | None,
 ) -> Problem:  # fmt: skip
-    """Return the model on its rows; known coordinates are taken over."""
+    """Return the model on its rows; `coordinates` are those of an earlier fit, to be used again."""
     X, y, weight = rows
     if not isinstance(options.model, Linear):
         return CustomProblem.of(options.model, X, y, options.start, options.loss, options.penalty)
@@ -168,8 +169,8 @@ def problem_of(
     )
     if coordinates is None:
         return problem
-    # Chosen anew they could differ by rounding, or by the order of directions that are alike.
-    known: dict[str, Any] = {name: a if a.ndim else float(a) for name, a in coordinates.items()}
+    # Computed again they could differ by rounding, or by the order of directions of equal variance.
+    known: dict[str, Array] = {name: a if a.ndim else float(a) for name, a in coordinates.items()}
     return replace(problem, coordinates=replace(problem.coordinates, **known))
 
 
@@ -186,13 +187,13 @@ class FitSetup:
     problem : LinearProblem or CustomProblem
         The model on these rows.
     plan : Plan
-        What the driver does.
+        What the driver is to do.
     start : array
         The start in the plan's coordinates.
     residuals : ModelResiduals or None
-        The residuals, if they are what is descended on.
+        The residuals, if the solver works on them.
     choice : Choice
-        The row of the table of solvers.
+        The row of the table of solvers that serves the problem.
     """
 
     options: FitOptions
@@ -208,20 +209,22 @@ class FitSetup:
     def of(
         cls, options: FitOptions, data: TrainingData, budget: Budget, coordinates: dict[str, np.ndarray] | None = None
     ) -> FitSetup:
-        """Resolve the options, state the problem, and choose its solver; known coordinates are taken over."""
+        """Resolve the options, state the problem, and choose its solver; `coordinates` are those of an earlier fit."""
         rows, held = data.split(options.drawn)
         if isinstance(options.model, Linear):
             rows = rows._replace(X=options.model.shaped(rows.X))
         settings = Settings.resolve(options, rows)
         if held is not None:
-            _check_held(options.loss, held)
+            _check_validation_targets(options.loss, held)
         problem = problem_of(options, settings, rows, data.names, coordinates)
         layout = problem.layout(settings.batch, options.shuffle)
-        arranged = Rows.arranged(layout, problem.columns(), rows.y, rows.weight, options.seed)
+        arranged = ArrangedRows.arranged(layout, problem.columns(), rows.y, rows.weight, options.seed)
         if settings.batch is not None:
             budget = replace(budget, most=MOST_BATCHED_EPOCHS)
-        words = {"direction": options.direction, "automatic": options.automatic}
-        plan, residuals, choice = choose_solver(problem, arranged, settings.rules, budget, options.seed, **words)
+        plan, residuals, choice = choose_solver(
+            problem, arranged, settings.rules, budget, options.seed,
+            direction=options.direction, automatic=options.automatic,
+        )  # fmt: skip
         _, start = Structure.of(problem.start)
         if held is not None:
             stopping = early_stopping(options.model, options.loss, held, plan.view, start, settings.batch is not None)
@@ -232,7 +235,7 @@ class FitSetup:
         self, callback: Callback | None, progress: bool | None, checkpoint: Checkpoint | None = None,
         trace: Trace | None = None,
     ) -> tuple[Fit, Checkpoint]:  # fmt: skip
-        """Descend from the start, or go on from a checkpoint after its trace, and return the fit and its checkpoint."""
+        """Descend from the start, or from a checkpoint and its trace; return the fit and its own checkpoint."""
         with self.plan.progress(progress) as shown:
             driver = Driver(self.plan, self.start, callback, shown, checkpoint, trace)
             run = driver.finish(driver.go())
@@ -243,22 +246,23 @@ class FitSetup:
         )
         self.problem.annotate(fitted, self.rows.y, self.rows.weight)
         if isinstance(self.problem, CustomProblem) and self.residuals is not None:
-            self.problem.tell(fitted, self.residuals)
+            self.problem.name_undetermined(fitted, self.residuals)
         assert driver.checkpoint is not None
         return fitted, driver.checkpoint
 
 
-def _check_held(loss: Function, held: LabelledRows) -> None:
+def _check_validation_targets(loss: Function, held: LabelledRows) -> None:
     try:
         losses.check_targets(loss, held.y)
     except ValueError as error:
         raise ValueError(f"in the rows for validation, {error}") from None
 
 
-def _digest(array: Any) -> str:
+def _digest(array: Rows) -> str:
     if is_sparse(array):
         return "".join(map(_digest, (array.indptr, array.indices, array.data)))
-    seen = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    # In parts of 16 MB, as a part that is not contiguous is copied.
     for rows in np.array_split(array, max(1, array.nbytes >> 24)):
-        seen.update(np.ascontiguousarray(rows).data)
-    return seen.hexdigest()[:16]
+        digest.update(np.ascontiguousarray(rows).data)
+    return digest.hexdigest()[:16]

@@ -1,11 +1,10 @@
-"""Which solver fits what: one table, whose rows are tried in their order."""
+"""The table of solvers: which solver serves which problem. The first row whose condition holds is used."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from steepest.data.batches import Layout
 from steepest.derivatives.objective import Objective
@@ -15,45 +14,48 @@ from steepest.descent.plan import Help, Plan
 from steepest.fitting.function.least_squares import LeastSquaresSolver
 from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.function.problem import CustomProblem
-from steepest.fitting.function.residuals import ModelResiduals, hindrance
-from steepest.fitting.limits import LEVENBERG_PARAMETERS, LEVENBERG_WORK, NEWTON, NEWTON_IF_BENT, PROXIMAL_NEWTON
+from steepest.fitting.function.residuals import ModelResiduals, levenberg_obstacle
+from steepest.fitting.limits import LEVENBERG_PARAMETERS, LEVENBERG_WORK, NEWTON, NEWTON_IF_JUMPS, PROXIMAL_NEWTON
+from steepest.fitting.linear.certificates.base import LinearCertifier
+from steepest.fitting.linear.certificates.l1 import L1Certifier
 from steepest.fitting.linear.certificates.smooth import Certifier
-from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.problem import LinearProblem
-from steepest.fitting.linear.solvers.base import LinearCertifier, LinearSolver
+from steepest.fitting.linear.solvers.base import LinearSolver, M, S
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
 from steepest.fitting.linear.solvers.newton import NewtonSolver
 from steepest.fitting.linear.solvers.proximal_gradient import ProximalGradientSolver
 from steepest.fitting.linear.solvers.proximal_newton import ProximalNewtonSolver
 from steepest.fitting.linear.solvers.saga import Saga
-from steepest.fitting.objective import Rows
+from steepest.fitting.objective import ArrangedRows
 from steepest.models.losses import Loss, squared
 from steepest.rules.choose import LEVENBERG, choose
 from steepest.rules.pair import Rules
+from steepest.types import RuleLike
 
+# A plan, and the residuals of the model if the solver works on them.
 Planned = tuple[Plan, ModelResiduals | None]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A problem on its rows, with what was asked of its fit.
+    """A problem on its rows, with the options that decide its solver.
 
     Attributes
     ----------
     problem : LinearProblem or CustomProblem
-        A model with its loss and its penalty.
+        The model with its loss and its penalty.
     objective : Objective
-        The value to descend.
-    certifier : Certifier, SparseCertifier or None
+        The function to minimise.
+    certifier : Certifier, L1Certifier or None
         The certificate of a linear model, if it has one.
-    rows : Rows
+    rows : ArrangedRows
         All rows.
     layout : Layout
-        The batches that were asked for.
+        The batches that the user asked for.
     seed : int
-        What shuffles them.
+        The seed that shuffles them.
     direction : object
-        What was given as direction=.
+        direction= as the user gave it.
     automatic : bool
         Whether direction= and step= were both left out.
     """
@@ -61,10 +63,10 @@ class Case:
     problem: LinearProblem | CustomProblem
     objective: Objective
     certifier: LinearCertifier | None
-    rows: Rows
+    rows: ArrangedRows
     layout: Layout
     seed: int
-    direction: Any
+    direction: RuleLike
     automatic: bool
 
     @property
@@ -72,80 +74,93 @@ class Case:
         return self.layout.batches > 1
 
     @property
-    def by_residuals(self) -> bool:
-        """Whether Levenberg and Marquardt's steps were asked for, or serve best."""
-        light = self.layout.rows * self.objective.size**2 <= LEVENBERG_WORK
-        wanted = self.direction == LEVENBERG or (self.automatic and light)
-        return isinstance(self.problem, CustomProblem) and wanted and not self.hindrance
+    def by_levenberg(self) -> bool:
+        """Whether to use Levenberg-Marquardt: it is possible, and either asked for or cheap enough."""
+        is_cheap = self.layout.rows * self.objective.size**2 <= LEVENBERG_WORK
+        wanted = self.direction == LEVENBERG or (self.automatic and is_cheap)
+        return isinstance(self.problem, CustomProblem) and wanted and not self.levenberg_obstacle
 
     @property
-    def hindrance(self) -> str:
-        """Why the problem can't be fitted by its residuals, or nothing."""
+    def levenberg_obstacle(self) -> str:
+        """Why Levenberg-Marquardt can't fit the problem; "" if it can."""
         problem = self.problem
-        return hindrance(problem.model, problem.loss, problem.user_penalty, self.objective.size, self.in_batches)
+        return levenberg_obstacle(
+            problem.model, problem.loss, problem.user_penalty, self.objective.size, self.in_batches
+        )  # fmt: skip
 
     @property
-    def is_smooth(self) -> bool:
-        """Whether a linear model has the certificate of a loss without an L1 penalty."""
+    def has_smooth_penalty(self) -> bool:
+        """Whether the solver is to be chosen for a linear model without an L1 penalty, which has a certificate."""
         return self.automatic and isinstance(self.certifier, Certifier)
 
     @property
-    def is_sparse(self) -> bool:
-        """Whether a linear model has the certificate of an L1 penalty."""
-        return self.automatic and isinstance(self.certifier, SparseCertifier)
+    def has_l1(self) -> bool:
+        """Whether the solver is to be chosen for a linear model with an L1 penalty, which has a certificate."""
+        return self.automatic and isinstance(self.certifier, L1Certifier)
 
     @property
     def is_narrow(self) -> bool:
-        """Whether the coefficients are few enough for Newton's method."""
+        """Whether the coefficients are few enough for Newton's method; whitened least squares needs no Hessian."""
         loss, problem = self.problem.loss, self.problem
-        most = NEWTON if isinstance(loss, Loss) and loss.curved else NEWTON_IF_BENT
+        most = NEWTON if isinstance(loss, Loss) and loss.curved else NEWTON_IF_JUMPS
         whitened = isinstance(problem, LinearProblem) and problem.rescale == "whiten"
         return (loss is squared and whitened) or self.objective.size <= most
 
-    def solved_by(self, solver: Callable[..., LinearSolver], opened: bool = False) -> Callable[..., LinearSolver]:
-        """Return how a solver of linear models is made: with the model, λ or the curvature, and the certificate."""
+    @property
+    def has_l1_and_is_narrow(self) -> bool:
+        """Whether a linear model has an L1 penalty and few enough coefficients for proximal Newton."""
+        problem = self.problem
+        return self.has_l1 and isinstance(problem, LinearProblem) and len(problem.kinks) <= PROXIMAL_NEWTON
+
+    def solved_by(
+        self, solver: Callable[..., LinearSolver[M, S]], with_saga: bool
+    ) -> Callable[..., LinearSolver[M, S]]:
+        """Return the constructor of a solver of linear models with its first arguments filled in.
+
+        These are the model, λ if there is an L1 penalty, the curvature and the certificate.
+        """
         problem, certifier = self.problem, self.certifier
         assert isinstance(problem, LinearProblem)
         assert certifier is not None
         glm = problem.smoothed(certifier.glm)
-        if isinstance(certifier, SparseCertifier):
-            # Without a Hessian there is no smoothing.
+        if isinstance(certifier, L1Certifier):
+            # Proximal gradient, which serves more coefficients, does not smooth the loss.
             model = certifier.glm if len(problem.kinks) > PROXIMAL_NEWTON else glm
             return partial(solver, model, certifier.lam, problem.curvature, certifier)
-        opening = {"opening": Saga(glm, self.layout, self.seed)} if opened else {}
-        return partial(solver, glm, problem.curvature, certifier, **opening)
+        opening = Saga(glm, self.layout, self.seed) if with_saga else None
+        return partial(solver, glm, problem.curvature, certifier, opening=opening)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A row of the table: its name, what it serves, why, and how it is set up.
+    """A row of the table of solvers.
 
     Attributes
     ----------
     name, serves, why : str
-        What `fit.solver` and the docs say.
-    takes : callable
-        Tells of a case whether the row serves it.
+        The solver, the problems that it serves, and the reason, as `fit.solver` and the docs show them.
+    condition : callable
+        Tells whether the row serves a case.
     planned : callable
-        Returns the plan by this solver, and the residuals where it goes by them.
+        Returns the plan that uses this solver, and the residuals if it works on them.
     """
 
     name: str
     serves: str
     why: str
-    takes: Callable[[Case], bool]
+    condition: Callable[[Case], bool]
     planned: Callable[[Case, Plan], Planned]
 
     def __str__(self) -> str:
         return f"{self.name}: {self.serves}"
 
 
-def _by(solver: Callable[..., LinearSolver], *, opened: bool = False) -> Callable[[Case, Plan], Planned]:
-    """Return what plans by a solver of linear models, which epochs in batches may open."""
-    return lambda case, plan: (replace(plan, solver=case.solved_by(solver, opened)), None)
+def _by(solver: Callable[..., LinearSolver[M, S]], *, with_saga: bool = False) -> Callable[[Case, Plan], Planned]:
+    """Return the function that plans a fit by a solver of linear models, after epochs of SAGA if `with_saga`."""
+    return lambda case, plan: (replace(plan, solver=case.solved_by(solver, with_saga)), None)
 
 
-def _by_residuals(case: Case, plan: Plan) -> Planned:
+def _by_levenberg(case: Case, plan: Plan) -> Planned:
     assert isinstance(case.problem, CustomProblem)
     residuals, objective = case.problem.residuals(case.objective, case.rows)
     solver, rules = partial(LeastSquaresSolver, residuals=residuals), Rules(LevenbergMarquardt(), TrustRegion())
@@ -153,93 +168,94 @@ def _by_residuals(case: Case, plan: Plan) -> Planned:
 
 
 def _by_rules(case: Case, plan: Plan) -> Planned:
-    # A linear model is convex, and in batches no descent comes to rest: the judge has nothing to help with.
-    alone = not case.automatic or isinstance(case.problem, LinearProblem) or case.in_batches
+    # The judge does not interfere with rules that the user chose. A linear model is convex and needs no help, and in
+    # batches a descent never comes to rest.
+    without_help = not case.automatic or isinstance(case.problem, LinearProblem) or case.in_batches
     solver = partial(RuleSolver, certifier=case.certifier)
-    return replace(plan, help=Help.NONE if alone else Help.FULL, solver=solver), None
+    return replace(plan, help=Help.NONE if without_help else Help.FULL, solver=solver), None
 
 
+FEW_ENOUGH = f"up to {NEWTON} coefficients, or {NEWTON_IF_JUMPS} if the slope or curvature of the loss jumps"
 TABLE = (
     Choice(
         "Levenberg-Marquardt",
         f"a function with the squared loss, up to {LEVENBERG_PARAMETERS} parameters, all rows at once",
-        "residuals show the curvature without second derivatives",
-        lambda case: case.by_residuals, _by_residuals,
+        "the Jacobian of the residuals gives the curvature without second derivatives",
+        lambda case: case.by_levenberg, _by_levenberg,
     ),
     Choice(
         "SAGA, then Newton's method",
-        f"a linear model in batches, up to {NEWTON} coefficients, or {NEWTON_IF_BENT} where slopes bend suddenly",
-        "two epochs in batches come near, and all rows give the last digits with a certificate",
-        lambda case: case.is_smooth and case.in_batches and case.is_narrow, _by(NewtonSolver, opened=True),
+        f"a linear model in batches, {FEW_ENOUGH}",
+        "two epochs in batches come near the minimum, and steps over all rows give the last digits and a certificate",
+        lambda case: case.has_smooth_penalty and case.in_batches and case.is_narrow, _by(NewtonSolver, with_saga=True),
     ),
     Choice(
         "SAGA, then L-BFGS",
-        "a linear model in batches, of more coefficients than Newton's method takes",
-        "the same, without Hessians",
-        lambda case: case.is_smooth and case.in_batches, _by(LbfgsSolver, opened=True),
+        "a linear model in batches, with too many coefficients for Newton's method",
+        "the same without Hessians, which are expensive for many coefficients",
+        lambda case: case.has_smooth_penalty and case.in_batches, _by(LbfgsSolver, with_saga=True),
     ),
     Choice(
         "Newton's method",
-        f"a linear model of up to {NEWTON} coefficients, or {NEWTON_IF_BENT} where slopes bend suddenly",
-        "a Hessian costs little beside a reading of the rows",
-        lambda case: case.is_smooth and case.is_narrow, _by(NewtonSolver),
+        f"a linear model, {FEW_ENOUGH}",
+        "with few coefficients a Hessian costs little more than a pass over the rows",
+        lambda case: case.has_smooth_penalty and case.is_narrow, _by(NewtonSolver),
     ),
     Choice(
         "L-BFGS with a search in a plane",
-        "a linear model of more coefficients than Newton's method takes",
-        "it needs gradients alone, and the plane costs no reading of the rows",
-        lambda case: case.is_smooth, _by(LbfgsSolver),
+        "a linear model with too many coefficients for Newton's method",
+        "it needs only gradients, and its line search makes no pass over the rows",
+        lambda case: case.has_smooth_penalty, _by(LbfgsSolver),
     ),
     Choice(
         "proximal Newton",
         f"a linear model with an L1 penalty, up to {PROXIMAL_NEWTON:,} coefficients",
-        "coefficients become exactly 0, and the last digits come at once",
-        lambda case: case.is_sparse and len(case.problem.kinks) <= PROXIMAL_NEWTON,  # type: ignore[union-attr]
-        _by(ProximalNewtonSolver),
+        "coefficients become exactly 0, and few steps give the last digits",
+        lambda case: case.has_l1_and_is_narrow, _by(ProximalNewtonSolver),
     ),
     Choice(
         "proximal gradient",
-        f"a linear model with an L1 penalty, of more than {PROXIMAL_NEWTON:,} coefficients",
-        "no Hessian is formed",
-        lambda case: case.is_sparse, _by(ProximalGradientSolver),
+        f"a linear model with an L1 penalty and more than {PROXIMAL_NEWTON:,} coefficients",
+        "it needs no Hessian, which is expensive for many coefficients",
+        lambda case: case.has_l1, _by(ProximalGradientSolver),
     ),
     Choice(
         "L-BFGS",
         "any other problem, on all rows at once",
-        "it needs gradients alone",
+        "it needs only gradients",
         lambda case: case.automatic and not case.in_batches, _by_rules,
     ),
     Choice(
         "DoWG",
         "any other problem, in batches",
-        "it finds its step from noisy gradients, and claims no convergence",
+        "it finds its step size from noisy gradients; it claims no convergence",
         lambda case: case.automatic, _by_rules,
     ),
     Choice(
         "the rules given",
-        "a direction or a step that you name",
-        "you asked for it",
+        "any problem with direction= or step= given",
+        "you chose them",
         lambda case: True, _by_rules,
     ),
 )  # fmt: skip
 
 
 def choose_solver(
-    problem: LinearProblem | CustomProblem, rows: Rows, rules: Rules, budget: Budget, seed: int, *, direction: Any,
-    automatic: bool,
+    problem: LinearProblem | CustomProblem, rows: ArrangedRows, rules: Rules, budget: Budget, seed: int, *,
+    direction: RuleLike, automatic: bool,
 ) -> tuple[Plan, ModelResiduals | None, Choice]:  # fmt: skip
-    """Return the plan of a problem, its residuals where it is descended by them, and the row of the table it is by."""
+    """Return the plan of a fit, the residuals if its solver works on them, and the row of the table that serves it."""
     layout = rows.layout
     if automatic and layout.batches > 1 and isinstance(problem, LinearProblem) and problem.allows_saga:
-        # The batches are those of the first epochs alone.
+        # Only the first epochs, by SAGA, are in batches.
         rules, rows = choose(None, "auto"), replace(rows, layout=replace(layout, size=layout.rows, shuffle=False))
     objective, calling = problem.objective(rows, seed)
     certifier = problem.certifier(objective, rows) if isinstance(problem, LinearProblem) else None
     case = Case(problem, objective, certifier, rows, layout, seed, direction, automatic)
-    if direction == LEVENBERG and case.hindrance:
-        raise ValueError(f"direction={direction!r}: {case.hindrance}; leave direction= out")
-    if case.is_sparse and isinstance(problem, LinearProblem):
+    if direction == LEVENBERG and case.levenberg_obstacle:
+        raise ValueError(f"direction={direction!r}: {case.levenberg_obstacle}; leave direction= out")
+    if case.has_l1 and isinstance(problem, LinearProblem):
         problem.check_width()
-    solver = next(row for row in TABLE if row.takes(case))
-    plan, residuals = solver.planned(case, Plan(objective, problem.view(calling), rules, 1.0, budget))
-    return plan, residuals, solver
+    choice = next(row for row in TABLE if row.condition(case))
+    plan, residuals = choice.planned(case, Plan(objective, problem.view(calling), rules, 1.0, budget))
+    return plan, residuals, choice

@@ -1,13 +1,14 @@
-"""Rows to hold a fit against while it learns from others, given or drawn."""
+"""Validation rows: read or drawn, and the early stopping of a fit by their loss."""
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import AsTheyAre, Layout
@@ -15,59 +16,67 @@ from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.descent.early_stopping import EarlyStopping
 from steepest.descent.view import View
-from steepest.fitting.objective import Rows, objective_of
+from steepest.fitting.objective import ArrangedRows, objective_of
+from steepest.models import Custom, Linear
+from steepest.types import Array, Function, Tree
 
-# For how many epochs the validation loss may stay as it is.
+# After how many epochs without a lower validation loss a fit stops: on all rows, and in batches, whose epochs make many
+# updates each. Chosen, not measured: more epochs get over longer rises of the loss, and cost more.
 PATIENCE, PATIENCE_IN_BATCHES = 10, 5
+
+# What validation= takes: a fraction of the rows, (X, y) or (X, y, weight).
+Validation = float | Sequence[Array] | None
 
 
 class LabelledRows(NamedTuple):
-    """Features, targets and weights, a row each."""
+    """Rows of features, with their targets and weights."""
 
     X: np.ndarray
     y: np.ndarray
     weight: np.ndarray
 
     def at(self, rows: np.ndarray) -> LabelledRows:
-        """Return some of the rows."""
+        """Return some of the rows, by index or mask."""
         return LabelledRows(self.X[rows], self.y[rows], self.weight[rows])
 
 
-def read_validation(validation: Any, X: np.ndarray, names: list[str] | None, dtype: Any) -> float | LabelledRows | None:
-    """Return the part of the rows to draw, or the rows that were given, checked as those to learn from are.
+def read_validation(
+    validation: Validation, X: np.ndarray, names: list[str] | None, dtype: DTypeLike | None
+) -> float | LabelledRows | None:  # fmt: skip
+    """Return the fraction of the rows to draw, or the given rows, checked like the training rows.
 
     Parameters
     ----------
     validation : float, (X, y), (X, y, weight) or None
         What the user gave.
     X : array
-        The rows to learn from.
+        The training rows.
     names : list of str or None
         The names of its columns.
     dtype : dtype or None
-        What to hold rows in.
+        The type to store rows in.
 
     Returns
     -------
     float, LabelledRows or None
-        A part between 0 and 1, or rows.
+        A fraction between 0 and 1, or rows.
 
     Raises
     ------
     TypeError
-        If it is of another kind.
+        If it is neither a fraction nor rows.
     ValueError
-        If the part is none, or the rows are not like those to learn from.
+        If the fraction is not between 0 and 1, or the rows do not match the training rows.
     """
     if validation is None:
         return None
     if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
         if not 0 < float(validation) < 1:
-            raise ValueError(f"validation={validation!r}: give a part of the rows between 0 and 1, such as 0.2")
+            raise ValueError(f"validation={validation!r}: give a fraction of the rows between 0 and 1, such as 0.2")
         return float(validation)
     if not (isinstance(validation, (tuple, list)) and len(validation) in (2, 3)):
         kind = type(validation).__name__
-        raise TypeError(f"validation is a {kind}: give a part of the rows such as 0.2, (X, y) or (X, y, weight)")
+        raise TypeError(f"validation is a {kind}: give a fraction of the rows such as 0.2, (X, y) or (X, y, weight)")
     features, y, *weight = validation
     if names and hasattr(features, "columns"):
         missing = [name for name in names if name not in map(str, features.columns)]
@@ -85,31 +94,33 @@ def read_validation(validation: Any, X: np.ndarray, names: list[str] | None, dty
         raise type(error)(str(error).replace("sample_weight", "the weight of validation")) from None
 
 
-def drawn(all_rows: LabelledRows, part: float, seed: int) -> tuple[LabelledRows, LabelledRows]:
-    """Return the rows to learn from, and a part of all to hold them against; both keep their order."""
+def drawn(all_rows: LabelledRows, fraction: float, seed: int) -> tuple[LabelledRows, LabelledRows]:
+    """Split rows into training rows and a random fraction for validation; both keep their order."""
     rows = len(all_rows.y)
-    count = min(max(round(part * rows), 1), rows - 1)
+    count = min(max(round(fraction * rows), 1), rows - 1)
     if not count:
-        raise ValueError(f"validation={part:g}: there is one row, which can't be shared out; give validation=(X, y)")
+        raise ValueError(
+            f"validation={fraction:g}: there is only one row, which can't be split; give validation=(X, y)"
+        )
     held = np.zeros(rows, dtype=bool)
     held[np.random.default_rng(seed).permutation(rows)[:count]] = True
-    learnt, unseen = all_rows.at(~held), all_rows.at(held)
-    for what, chosen in (("to learn from", learnt), ("for validation", unseen)):
+    training, unseen = all_rows.at(~held), all_rows.at(held)
+    for what, chosen in (("to learn from", training), ("for validation", unseen)):
         if not chosen.weight.any():
-            raise ValueError(f"validation={part:g} leaves no row with a weight {what}: give validation=(X, y)")
-    return learnt, unseen
+            raise ValueError(f"validation={fraction:g} leaves no row with a weight {what}: give validation=(X, y)")
+    return training, unseen
 
 
 def early_stopping(
-    model: Any, loss: Callable[..., Any], held: LabelledRows, view: View, start: np.ndarray, batched: bool
+    model: Linear | Custom, loss: Function, held: LabelledRows, view: View, start: np.ndarray, batched: bool
 ) -> EarlyStopping:
-    """Return the mean loss of the rows held back at a point of the loop's, and how long it may stay as it is.
+    """Return the early stopping by the mean loss of the validation rows, without the penalty.
 
-    It is that of the parameters in the user's units on the columns as they are, without the penalty.
+    The loss is that of the parameters in the user's units on the columns as they are; points of the loop are mapped.
     """
     params, X = view.point(start), model.shaped(held.X)
 
-    def total(parameters: Any, X: Any, y: Any, weight: Any) -> Any:
+    def total(parameters: Tree, X: Array, y: Array, weight: Array) -> Array:
         return (weight * loss(model(X, *parameters.values()), y)).sum()
 
     def plain(x: np.ndarray) -> float:
@@ -117,11 +128,11 @@ def early_stopping(
         return float(precisely(lambda x: total(view.point(x), X, held.y, held.weight), x)) / mass
 
     patience = PATIENCE_IN_BATCHES if batched else PATIENCE
-    # Code is traced and held against plain calls where those are finite.
+    # Tracing compares the code with plain calls, which must be finite for that.
     if is_sparse(X) or not math.isfinite(plain(start)):
         return EarlyStopping(plain, patience)
     layout = Layout.of(len(held.y), math.prod(X.shape[1:]), None, False)
-    rows = Rows.arranged(layout, AsTheyAre(X), held.y, held.weight, 0)
+    rows = ArrangedRows.arranged(layout, AsTheyAre(X), held.y, held.weight, 0)
     objective, _ = objective_of(total, None, params, rows, 0)
     compiled = objective.compiled
     if compiled is None:

@@ -59,11 +59,11 @@ class Rules:
         steps, rest = memory
         return self.direction.learn(steps, rest, g, x, accepted)
 
-    def anew(self, rest: Tree, x: Array) -> Tree:
+    def restarted(self, rest: Tree, x: Array) -> Tree:
         """Return the rest of a memory as it is before the first step."""
-        return self.direction.anew(rest, x) if self.learns else self.start(x)
+        return self.direction.restarted(rest, x) if self.learns else self.start(x)
 
-    def way(
+    def search_direction(
         self, steps: Tree, rest: Tree, g: Array, x: Array, value: Array, box: Box | None
     ) -> tuple[Array, Tree]:  # fmt: skip
         """Return the direction of a search at x, and the rest of the memory.
@@ -71,14 +71,14 @@ class Rules:
         In a box it goes along a face: coordinates that a bound holds stay there.
         """
         if not self.learns:
-            return self.turn(g, rest, x, value, box=box)
+            return self.next_direction(g, rest, x, value, box=box)
         if box is None:
-            return self.direction.way(steps, rest, g)
+            return self.direction.search_direction(steps, rest, g)
         return self._along_face(steps, rest, g, x, box)
 
     def memory_layout(self, x: Array) -> tuple[Tree, Tree]:
         """Return the memory of the rules and of the search after one point, for the layout of its arrays."""
-        return self.turn(x, self.start(x), x, x.sum(), jnp.sum)[1], self.remember()
+        return self.next_direction(x, self.start(x), x, x.sum(), jnp.sum)[1], self.remember()
 
     def remember(self) -> Tree:
         """Return the memory of a search before its first trial along a direction."""
@@ -98,7 +98,7 @@ class Rules:
         """Return the value that a search compares trials with."""
         return self.step.reference(memory[1]) if self.adapts else value
 
-    def turn(
+    def next_direction(
         self, g: Array, memory: Tree, x: Array, value: Array, f: Function | None = None, box: Box | None = None
     ) -> tuple[Array, Tree]:
         """Return the direction at x and the new memory; f is for a direction that makes trials of its own."""
@@ -122,10 +122,10 @@ class Rules:
     def _along_face(self, steps: Tree, rest: Tree, g: Array, x: Array, box: Box) -> tuple[Array, Tree]:
         """Send coordinates that would cross a bound to that bound, and compute the direction of the others again."""
         held = box.held(x, g)
-        ahead, rest = self.direction.way(steps, rest, g, held)
+        ahead, rest = self.direction.search_direction(steps, rest, g, held)
         bound = jnp.clip(x + ahead, box.low, box.high)
         crosses = (bound != x + ahead) & ((ahead < 0) == (g > 0))
-        direction, _ = self.direction.way(steps, rest, g, held | crosses)
+        direction, _ = self.direction.search_direction(steps, rest, g, held | crosses)
         return jnp.where(held, 0.0, jnp.where(crosses, bound - x, direction)), rest
 
 

@@ -55,7 +55,7 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     """Judge the trial point x + t d by its value and gradient: step there and choose a direction, or try another t."""
     x = limits.inside(state.x + state.t * state.direction)
     if not rules.searches:
-        direction, memory = rules.turn(gradient, state.memory, x, value)
+        direction, memory = rules.next_direction(gradient, state.memory, x, value)
         t = rules.size(state.iteration + 1, limits.sizes, first, memory)
         return follow(rules, state, _step(x, state.t, value, gradient, direction, t, memory), 1, limits)[0]
     slopes = jnp.all(jnp.isfinite(gradient))
@@ -160,12 +160,12 @@ def _downhill(
     The second one is the direction with nothing remembered. This is a loop because compiling a direction twice would
     take twice as long.
     """
-    anew = rules.anew(rest, x)
+    anew = rules.restarted(rest, x)
 
     def turn(carry: tuple[Array, Tree, Array]) -> tuple[Array, Tree, Array]:
         _, rest, tries = carry
         rest = jax.tree.map(lambda old, new: jnp.where(tries == 0, old, new), rest, anew)
-        direction, rest = rules.way(steps, rest, gradient, x, value, limits.box)
+        direction, rest = rules.search_direction(steps, rest, gradient, x, value, limits.box)
         return direction, rest, tries + 1
 
     def uphill(carry: tuple[Array, Tree, Array]) -> Array:
@@ -281,7 +281,7 @@ def _march(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, first
             return Path(x, value, gradient, here.direction, t, t, memory)
         x = limits.inside(here.x + here.next_t * here.direction)
         value, gradient = _signed(compiled, x, arrays, limits)
-        direction, memory = rules.turn(gradient, here.memory, x, value, f)
+        direction, memory = rules.next_direction(gradient, here.memory, x, value, f)
         t = jnp.asarray(rules.size(k + 1, limits.sizes, first, memory), float)
         return Path(x, value, gradient, direction, here.next_t, t, memory)
 

@@ -226,7 +226,7 @@ def begin(
         rest = rest._replace(g=gradient) if scale is None else rest._replace(g=gradient, scale=scale)
         direction, memory = -rest.scale * limits.free(x, gradient), (steps, rest)
     else:
-        direction, memory = rules.turn(gradient, memory, x, value, f, limits.box)
+        direction, memory = rules.next_direction(gradient, memory, x, value, f, limits.box)
     zero, none = jnp.zeros((), int), jnp.asarray(0.0)
     gnorm = jnp.linalg.norm(limits.free(x, gradient))
     size = jnp.linalg.norm(x)

@@ -16,7 +16,7 @@ from steepest.derivatives.structure import Calling, Structure, leaves_of
 from steepest.descent.view import View
 from steepest.fitting.function.least_squares import undetermined
 from steepest.fitting.function.residuals import ModelResiduals, residuals_of
-from steepest.fitting.objective import Rows, objective_of
+from steepest.fitting.objective import ArrangedRows, objective_of
 from steepest.fitting.result import Fit
 from steepest.models import Custom
 from steepest.models.losses import softmax
@@ -92,7 +92,7 @@ class CustomProblem:
         """Return how the rows lie in memory, for batches of a size."""
         return Layout.of(len(self.X), math.prod(self.X.shape[1:]), size, shuffle)
 
-    def objective(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
+    def objective(self, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling]:
         """Return the objective, and how its parameters are laid out."""
         return objective_of(self.total(), self.penalty(), self.start, rows, seed)
 
@@ -100,13 +100,13 @@ class CustomProblem:
         """Return how the loop's points look: by name."""
         return View(calling, calling.structure.names, "epoch")
 
-    def residuals(self, objective: Objective, rows: Rows) -> tuple[ModelResiduals, Objective]:
+    def residuals(self, objective: Objective, rows: ArrangedRows) -> tuple[ModelResiduals, Objective]:
         """Return the residuals, and the objective as they serve it."""
         penalty = self.user_penalty
         ridge = penalty.strength if isinstance(penalty, L2) else 0.0
         return residuals_of(self.model.function, self.start, rows, ridge, objective)
 
-    def tell(self, fitted: Fit, residuals: ModelResiduals) -> None:
+    def name_undetermined(self, fitted: Fit, residuals: ModelResiduals) -> None:
         """Say which parameters the rows do not determine."""
         structure, _ = Structure.of(self.start)
         try:

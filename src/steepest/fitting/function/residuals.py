@@ -21,7 +21,7 @@ from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.verdict.audit import Audit
 from steepest.fitting.function.least_squares import SAFELY, Bend, audit_squares, rounding
 from steepest.fitting.limits import LEVENBERG_PARAMETERS
-from steepest.fitting.objective import SAMPLE_ROWS, Rows
+from steepest.fitting.objective import SAMPLE_ROWS, ArrangedRows
 from steepest.models import Custom, Linear
 from steepest.models.losses import squared
 from steepest.models.penalties import L2
@@ -247,7 +247,7 @@ def _bend(pure: Function) -> Function:
 
 
 def residuals_of(
-    function: Function, start: Tree, rows: Rows, ridge: float, objective: Objective
+    function: Function, start: Tree, rows: ArrangedRows, ridge: float, objective: Objective
 ) -> tuple[ModelResiduals, Objective]:
     """Serve the residuals of ``function(X, *parameters)``, traced if possible.
 
@@ -257,7 +257,7 @@ def residuals_of(
         The user's model.
     start : dict
         Where the parameters start, by name.
-    rows : Rows
+    rows : ArrangedRows
         The data.
     ridge : float
         The strength λ of a penalty λ/2 ‖θ‖², 0 for none.
@@ -298,7 +298,7 @@ def residuals_of(
     return residuals, replace(objective, kind="differences", why=why, cost=2 * x.size + 1, compiled=None, audit=audit)
 
 
-def _blocks(rows: Rows) -> list[Arrays]:
+def _blocks(rows: ArrangedRows) -> list[Arrays]:
     layout: Layout = rows.layout
     root = np.sqrt(rows.weight / rows.mass)
     with compiled_code():
@@ -308,7 +308,9 @@ def _blocks(rows: Rows) -> list[Arrays]:
         ]
 
 
-def hindrance(model: Custom | Linear, loss: Function, penalty: Function | None, parameters: int, batched: bool) -> str:
+def levenberg_obstacle(
+    model: Custom | Linear, loss: Function, penalty: Function | None, parameters: int, batched: bool
+) -> str:
     """Return why Levenberg-Marquardt can't fit a model, or "" if it can.
 
     Parameters

@@ -27,8 +27,8 @@ from steepest.fitting.linear.own_loss import OwnGlm
 from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.objective import (
     HEAVY,
-    Rows,
-    Second,
+    ArrangedRows,
+    CompiledHessian,
     batch_mass,
     batch_of,
     epoch_of,
@@ -105,7 +105,7 @@ class AsPrecise:
         return (r.astype(self.rows.dtype) @ self.rows).astype(r.dtype)
 
 
-def direct(problem: LinearSpec, rows: Rows, seed: int) -> tuple[Objective, Calling] | None:
+def direct(problem: LinearSpec, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling] | None:
     """Return the objective of a linear model and how its parameters are laid out.
 
     None if the model must be traced as a whole, with its rows: for the user's own loss on dense rows, and for
@@ -149,7 +149,7 @@ def direct(problem: LinearSpec, rows: Rows, seed: int) -> tuple[Objective, Calli
     objective = Objective(x.size, plain, lambda x: known(x, arrays), "traced", sentence, known, arrays, key=key)
     objective.heavy = rows.X.size > HEAVY
     if objective.heavy and x.size <= CERTIFIED:
-        objective.hessian = Second(known.loop("hessian", lambda: _hessian(user_penalty)), arrays)
+        objective.hessian = CompiledHessian(known.loop("hessian", lambda: _hessian(user_penalty)), arrays)
     return objective, calling
 
 
@@ -158,7 +158,7 @@ class Plain:
     """The value at a point in NumPy, by calling the loss and the penalty as they are."""
 
     problem: LinearSpec
-    rows: Rows
+    rows: ArrangedRows
 
     def __call__(self, x: np.ndarray) -> float:
         total, penalty = self.problem.total(), self.problem.penalty()

@@ -11,12 +11,12 @@ from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling
 from steepest.fitting.limits import PROXIMAL_NEWTON
 from steepest.fitting.linear.certificates.base import LinearCertifier
+from steepest.fitting.linear.certificates.l1 import L1Certifier
 from steepest.fitting.linear.certificates.smooth import Certifier
-from steepest.fitting.linear.certificates.sparse import SparseCertifier
 from steepest.fitting.linear.objective import direct
 from steepest.fitting.linear.remarks import remark
 from steepest.fitting.linear.spec import LinearSpec
-from steepest.fitting.objective import Rows, objective_of
+from steepest.fitting.objective import ArrangedRows, objective_of
 from steepest.fitting.result import Fit
 from steepest.models.losses import Kinked, Loss
 from steepest.models.penalties import kink_of
@@ -26,7 +26,7 @@ from steepest.models.penalties import kink_of
 class LinearProblem(LinearSpec):
     """A linear model on its rows, with what descends on it."""
 
-    def objective(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
+    def objective(self, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling]:
         """Return the objective, and how its parameters are laid out."""
         objective, calling = direct(self, rows, seed) or self.traced_whole(rows, seed)
         loss_is_smooth = self.loss.curved if isinstance(self.loss, Loss) else True
@@ -34,7 +34,7 @@ class LinearProblem(LinearSpec):
         objective.baseline, objective.lowest = self.value_at_mean, self.lowest
         return objective, calling
 
-    def traced_whole(self, rows: Rows, seed: int) -> tuple[Objective, Calling]:
+    def traced_whole(self, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling]:
         """Return the objective traced with its rows, for a loss or a penalty that products do not serve."""
         if is_sparse(self.X):
             kind = "loss" if not isinstance(self.loss, Loss) else "penalty"
@@ -43,7 +43,7 @@ class LinearProblem(LinearSpec):
             )
         return objective_of(self.total(), self.penalty(), self.start, rows, seed)
 
-    def certifier(self, objective: Objective, rows: Rows) -> LinearCertifier | None:
+    def certifier(self, objective: Objective, rows: ArrangedRows) -> LinearCertifier | None:
         """Return the certificate of a convex objective over all rows; None if it is not one."""
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return None
@@ -54,7 +54,7 @@ class LinearProblem(LinearSpec):
             return Certifier(glm, self.coordinates, self.recession)
         if self.rescale == "whiten":
             return None
-        return SparseCertifier(glm, self.kinks, self.coordinates, self.recession)
+        return L1Certifier(glm, self.kinks, self.coordinates, self.recession)
 
     def check_width(self) -> None:
         """Refuse an L1 penalty of more coefficients than proximal Newton takes, where no other solver serves it."""

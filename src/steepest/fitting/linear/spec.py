@@ -21,7 +21,7 @@ from steepest.fitting.linear.classes import ClassCoordinates
 from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
 from steepest.fitting.linear.glm import UNKNOWN, Glm
 from steepest.fitting.linear.view import LinearView, parameter_names
-from steepest.fitting.objective import Rows
+from steepest.fitting.objective import ArrangedRows
 from steepest.models import Linear, Multinomial
 from steepest.models.losses import Loss, softmax
 from steepest.models.losses.softmax import Contrasted
@@ -118,7 +118,7 @@ class LinearSpec:
             width = columns.width
         return Layout.of(columns.shape[0], width, size, shuffle, rounded=True)
 
-    def plain_rows(self, rows: Rows) -> Iterable[tuple[Array, ...]]:
+    def plain_rows(self, rows: ArrangedRows) -> Iterable[tuple[Array, ...]]:
         """Return (X, y, weight) for calls in NumPy, some rows at a time."""
         return [(self.columns(), self.y, self.weight)] if is_sparse(self.X) else rows.blocks()
 
@@ -201,7 +201,7 @@ class LinearSpec:
             kink_of(self.user_penalty) and self.rescale == "whiten"
         )
 
-    def glm(self, data: tuple[Array, Array, Array], rows: Rows) -> Glm:
+    def glm(self, data: tuple[Array, Array, Array], rows: ArrangedRows) -> Glm:
         """Return the products with rows that are on the device, and the quadratic part of the penalty."""
         with compiled_code():
             transform = None if not self.is_penalised else jax.device_put(self.coordinates.transform)

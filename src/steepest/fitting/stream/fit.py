@@ -1,13 +1,15 @@
-"""`fit` of an iterator of blocks, which only some of its arguments suit."""
+"""`fit` for an iterator of blocks, which does not support all arguments of `fit`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from steepest.arguments import generator
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.budget import Budget
@@ -15,7 +17,7 @@ from steepest.descent.driver import Driver
 from steepest.descent.ending import Ending
 from steepest.descent.plan import Plan
 from steepest.descent.view import View
-from steepest.fitting.options import check_rescaling, check_shuffle, read_model, read_rows
+from steepest.fitting.options import ModelLike, check_rescaling, check_shuffle, read_model, read_rows
 from steepest.fitting.result import Fit
 from steepest.fitting.stream.blocks import Block, Blocks
 from steepest.fitting.stream.learner import BATCH, StreamLearner
@@ -25,49 +27,60 @@ from steepest.models.penalties import L2
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
 from steepest.trace import Outcome
-from steepest.types import Callback
+from steepest.types import Array, Callback, Function, RuleLike, Seed, Tree
 
-# A block of so many rows tells whether an answer is of use.
+# A last block of at least so many rows tells whether the model has learnt anything. Chosen, not measured: the loss of
+# fewer rows varies more by chance.
 TELLING = 100
-ADVICE = "all rows at once, where memory holds them, give the exact one"
-# More updates than any stream brings.
+ADVICE = "for the exact answer, fit all rows at once if memory holds them"
+# A limit on updates that no stream reaches.
 ENDLESS = 2**62
 
 
 def fit_blocks(
-    model: Any, X: Any, start: Any, loss: Any, penalty: Any, asked: dict[str, Any], how: dict[str, Any], dtype: Any,
-    seconds: Any, rng: Any, callback: Any, progress: Any,
+    model: ModelLike, X: Iterator[tuple[Array, ...]], start: Tree, loss: str | Function | None,
+    penalty: Function | None, *, epochs: int | None, step: RuleLike, rescale: str, shuffle: str | bool,
+    batch_size: int | None, dtype: DTypeLike | None, seconds: float | None, rng: Seed, callback: Callback | None,
+    progress: bool | None, need_all_rows: Mapping[str, object],
 ) -> Fit:  # fmt: skip
-    """Fit a linear model to a stream; arguments that need all rows at once are refused."""
+    """Fit a linear model to a stream.
+
+    `need_all_rows` are the arguments of `fit` that a stream does not support, by name: each must be None.
+    """
     model = read_model(model)
     if not isinstance(model, Linear):
-        raise TypeError("X is an iterator, which only linear models learn from: give arrays, or models.Linear()")
-    epochs, step, rescale, shuffle = how["epochs"], how["step"], how["rescale"], how["shuffle"]
-    given = [word for word, value in asked.items() if value is not None]
-    if given or not (isinstance(step, str) and step == "auto"):
-        word = (given or ["step"])[0]
-        raise ValueError(f"X is an iterator: {word}= has no meaning for a single reading of its blocks; leave it out")
+        raise TypeError("X is an iterator, and only linear models learn from one: give arrays, or models.Linear()")
+    unsupported = [name for name, value in need_all_rows.items() if value is not None]
+    if not (isinstance(step, str) and step == "auto"):
+        unsupported.append("step")
+    if unsupported:
+        raise ValueError(
+            f"X is an iterator, and {unsupported[0]}= has no meaning for a single reading of its blocks: leave it out"
+        )
     if epochs not in (None, 1):
-        raise ValueError(f"epochs={epochs!r}: X is an iterator, which can be read only once; give arrays for more")
+        raise ValueError(
+            f"epochs={epochs!r}: X is an iterator, which can be read only once: give arrays for more epochs"
+        )
     if not (penalty is None or isinstance(penalty, L2)):
-        raise ValueError(f"penalty={penalty!r}: X is an iterator, for which only penalties.L2 is known")
+        raise ValueError(
+            f"penalty={penalty!r}: X is an iterator, which supports only penalties.L2: use that, or give arrays"
+        )
     check_rescaling(rescale)
     check_shuffle(shuffle)
     Budget.of(None, seconds, epochs=epochs)
-    own: Any = model.loss
-    cost = losses.named(own if loss is None else loss)
+    cost = losses.named(model.loss if loss is None else loss)
     if cost not in (losses.squared, losses.log_loss):
         raise ValueError(
-            "X is an iterator: a single reading takes the squared loss or log loss; give arrays for others"
+            "X is an iterator, which supports only the squared loss and log loss: give arrays for other losses"
         )
-    size, draws = read_rows(how["batch_size"]), generator(rng) if shuffle else None
+    size, random = read_rows(batch_size), generator(rng) if shuffle else None
     blocks = Blocks(X, model, cost, dtype, whitened=rescale == "whiten")
     first = next(blocks, None)
     if first is None:
-        raise ValueError("the stream brought no rows: give an iterator of (X, y) blocks that was not read before")
+        raise ValueError("the stream has no rows: give an iterator of (X, y) blocks that was not read before")
     params = model.start(first.X, start)
     point = np.append(params["coef"], params["intercept"])
-    learner = StreamLearner(model, cost, penalty.strength if penalty else 0.0, rescale, size or BATCH, draws, point)
+    learner = StreamLearner(model, cost, penalty.strength if penalty else 0.0, rescale, size or BATCH, random, point)
     if start is None:
         learner.begin(first)
     budget = Budget(seconds=seconds, most=ENDLESS)
@@ -76,7 +89,7 @@ def fit_blocks(
 
 @dataclass(frozen=True)
 class StreamView(View):
-    """The view of a stream, which is read once: its trace has a row a block, and one epoch in all."""
+    """The view of a stream, which is read once: its trace has a row per block and a single epoch."""
 
     def epochs(self, rows: np.ndarray) -> np.ndarray:
         """Return the epoch of each row of the trace: 0 at the start, 1 from the first block on."""
@@ -94,33 +107,38 @@ def fit_stream(
     learner : StreamLearner
         The model at its start.
     blocks, first : Blocks, Block
-        The stream, and the block that was read from it already.
+        The stream without its first block, and that block.
     params : dict
-        The layout of the parameters.
+        Parameters, which show the layout.
     budget, callback, progress
         As for a descent.
 
     Returns
     -------
     Fit, StreamLearner
-        The fit, which says that it is approximate, and the learner after it.
+        The fit, whose message says that it is approximate, and the learner at its end.
     """
     structure, _ = Structure.of(params)
     names = structure.names if first.names is None else (*first.names, "intercept")
     view = StreamView(Calling(structure, spread=False), names, "epoch")
     solvers: list[StreamSolver] = []
 
-    def begun(*arguments: Any) -> StreamSolver:
-        solvers.append(StreamSolver(*arguments, learner=learner, first=first, blocks=blocks))
-        return solvers[0]
+    def begun(
+        objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray, box: Box | None
+    ) -> StreamSolver:  # fmt: skip
+        solver = StreamSolver(
+            objective, rules, sign, tolerance, start, box, learner=learner, first=first, blocks=blocks
+        )
+        solvers.append(solver)
+        return solver
 
-    def slope(x: np.ndarray) -> tuple[float, np.ndarray]:
-        # A stream gives no block twice: these are of the last one, before it was learnt from.
+    def value_and_grad(x: np.ndarray) -> tuple[float, np.ndarray]:
+        # A block is read only once, so these are of the last block, before the model learnt from it.
         return solvers[0].value, solvers[0].learner.slope
 
     why = "exact: the loss was traced and compiled"
-    # The driver looks at the clock after each block, however long it takes.
-    objective = Objective(len(view.names), lambda x: slope(x)[0], slope, "traced", why, heavy=True)
+    # `heavy` makes the driver look at the clock after each block, which may take long.
+    objective = Objective(len(view.names), lambda x: value_and_grad(x)[0], value_and_grad, "traced", why, heavy=True)
     plan = Plan(objective, view, Rules(directions.Plain(), steps.DoG()), 1.0, budget, solver=begun)
     with plan.progress(progress) as shown:
         driver = Driver(plan, learner.average, callback, shown)
@@ -131,14 +149,14 @@ def fit_stream(
 
 
 def concluded(ending: Ending, solver: StreamSolver) -> Ending:
-    """Return how a stream ended, in words: no success if its last block says that nothing was learnt."""
+    """Return the ending of a stream, with its message; no success if the last block shows that nothing was learnt."""
     outcome, cause = ending.outcome, ending.facts if ending.outcome is Outcome.RAISED else ""
     if outcome is Outcome.INTERRUPTED:
         cause = f"stopped at block {solver.blocks.number}; "
     gains = solver.learner.gains(solver.block, solver.learner.average)
     if outcome is Outcome.COMPLETED and not gains and len(solver.block.y) >= TELLING:
         outcome = Outcome.ITERATION_LIMIT
-    worse = "" if gains else "on the last block it is no better than the start; "
+    worse = "" if gains else "on the last block the model is no better than the start; "
     blocks = f"{solver.count:,} block{'s' * (solver.count != 1)}"
-    read = f"{solver.rows:,} rows in {blocks} read once, so that the answer is approximate"
+    read = f"{solver.rows:,} rows in {blocks} were read once, so the answer is approximate"
     return Ending(outcome, f"{cause}{read}; {worse}{ADVICE}")

@@ -134,11 +134,11 @@ class LinearSolver(ABC, Generic[M, S]):
 
     Parameters
     ----------
-    model : Glm, Smooth, Sparse or tuple
+    model : Glm, SmoothStep, L1Step or tuple
         The model on its rows, with λ for an L1 penalty, as the step takes it.
     first : float or array
         The curvature or the metric to begin with.
-    certifier : Certifier or SparseCertifier
+    certifier : Certifier or L1Certifier
         The certificate of the problem.
     objective, rules, sign, tolerance, start, box
         As for `RuleSolver`; a linear model has no bounds, and the rules do not matter.

@@ -182,13 +182,13 @@ def advanced(
 
 
 @dataclass(frozen=True)
-class Smooth:
+class SmoothStep:
     """Newton's step without kinks: the search is exact, in the plane of the direction and the last step."""
 
     patience: ClassVar[int] = MOST_IDLE
     glm: Glm
 
-    def smoothed(self, smoothing: Array | None) -> Smooth:
+    def smoothed(self, smoothing: Array | None) -> SmoothStep:
         """Return the method for a loss of another smoothing."""
         return replace(self, glm=replace(self.glm, smoothing=smoothing))
 
@@ -236,16 +236,16 @@ class Smooth:
         return Found(step, a[0] * along + a[1] * here.along_step, a[0], -(here.gradient @ d) / 2, stuck)
 
 
-jax.tree_util.register_dataclass(Smooth, ["glm"], [])
+jax.tree_util.register_dataclass(SmoothStep, ["glm"], [])
 
 
-def begin(method: Smooth, x: Array, metric: Array) -> State:
+def begin(method: SmoothStep, x: Array, metric: Array) -> State:
     """Return the state at a start, with a metric that holds until a Hessian is positive definite."""
     start = begun(method, x, metric, step=jnp.zeros_like(x))
     return start._replace(along_step=jnp.zeros_like(start.z))
 
 
-class NewtonSolver(LinearSolver[Smooth, State]):
+class NewtonSolver(LinearSolver[SmoothStep, State]):
     """Newton's method with an exact search in the plane of its direction and the last step.
 
     `curvature` is the loss's second derivative at the mean of the targets.
@@ -255,7 +255,7 @@ class NewtonSolver(LinearSolver[Smooth, State]):
 
     def __init__(self, glm: Glm, curvature: float, *arguments: Any, opening: Opening | None = None) -> None:
         size = (glm.X.shape[1] + 1) * max(glm.loss.outputs, 1)
-        super().__init__(Smooth(glm), np.eye(size) / np.sqrt(curvature), *arguments, opening=opening)
+        super().__init__(SmoothStep(glm), np.eye(size) / np.sqrt(curvature), *arguments, opening=opening)
 
     @property
     def glm(self) -> Glm:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from steepest.derivatives.compiled import shared
 from steepest.fitting.linear.certificates.base import Measurement
-from steepest.fitting.linear.certificates.sparse import bound_parts
+from steepest.fitting.linear.certificates.l1 import bound_parts
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic_l1 import min_norm_subgradient, minimize_quadratic_l1
 from steepest.fitting.linear.solvers.base import LinearSolver, chunk_of
@@ -30,14 +30,14 @@ NEAR_BOTH = 1e-8
 
 
 @dataclass(frozen=True)
-class Sparse:
+class L1Step:
     """Newton's step with the kinks of Σ λⱼ |θⱼ|: the search halves the step until F falls enough."""
 
     patience: ClassVar[int] = MOST_IDLE
     glm: Glm
     lam: Array
 
-    def smoothed(self, smoothing: Array | None) -> Sparse:
+    def smoothed(self, smoothing: Array | None) -> L1Step:
         """Return the method for a loss of another smoothing."""
         return replace(self, glm=replace(self.glm, smoothing=smoothing))
 
@@ -83,21 +83,21 @@ class Sparse:
         return Found(t * d, None, t, -fall / 2, halvings >= MOST_HALVINGS)
 
 
-jax.tree_util.register_dataclass(Sparse, ["glm", "lam"], [])
+jax.tree_util.register_dataclass(L1Step, ["glm", "lam"], [])
 
 
-def begin(method: Sparse, x: Array, curvature: Array) -> State:
+def begin(method: L1Step, x: Array, curvature: Array) -> State:
     """Return the state at a start; the Hessian shows the curvature."""
     return begun(method, x, None, moved=jnp.abs(x))
 
 
-class ProximalNewtonSolver(LinearSolver[Sparse, State]):
+class ProximalNewtonSolver(LinearSolver[L1Step, State]):
     """Proximal Newton steps, for an L1 penalty."""
 
     begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
 
     def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any) -> None:
-        super().__init__(Sparse(glm, lam), curvature, *arguments)
+        super().__init__(L1Step(glm, lam), curvature, *arguments)
 
     @property
     def glm(self) -> Glm:

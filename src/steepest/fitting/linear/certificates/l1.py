@@ -133,7 +133,7 @@ def bound_of(
 
 
 @dataclass
-class SparseCertifier:
+class L1Certifier:
     """The certificate of a linear model with a convex loss and an L1 penalty Σ λⱼ |θⱼ|: a `LinearCertifier`.
 
     Attributes
