@@ -12,8 +12,9 @@ from tests.interrupts import interrupted
 from tests.oracles.nist import NonLinear
 
 import steepest as st
-from steepest.fitting.function.least_squares import LeastSquaresSolver, rounding
-from steepest.fitting.function.levenberg import LevenbergMarquardt, Linear, TrustRegion
+from steepest.fitting.function.hessian import rounding
+from steepest.fitting.function.least_squares import LeastSquaresSolver
+from steepest.fitting.function.levenberg import LevenbergMarquardt, LinearModel, TrustRegion
 from steepest.rules.pair import Rules
 
 NAME = "levenberg-marquardt"
@@ -80,7 +81,7 @@ class TestStep:
     @property
     def linear(self):
         triangle = np.linalg.qr(np.column_stack([self.J * self.scale, self.rho]), mode="r")
-        return Linear.of(triangle, self.scale)
+        return LinearModel.of(triangle, self.scale)
 
     def test_within_a_wide_region_it_is_that_of_gauss_newton(self):
         step = self.linear.step(1e9)
@@ -88,8 +89,8 @@ class TestStep:
         np.testing.assert_allclose(step.p, best, rtol=1e-10)
         assert step.damping == 0
         residual = self.rho + self.J * self.scale @ best
-        np.testing.assert_allclose(step.foretold, self.rho @ self.rho - residual @ residual)
-        np.testing.assert_allclose(self.linear.decrement, step.foretold)
+        np.testing.assert_allclose(step.predicted, self.rho @ self.rho - residual @ residual)
+        np.testing.assert_allclose(self.linear.decrement, step.predicted)
 
     @pytest.mark.parametrize("region", [1e-6, 1e-2, 0.1])
     def test_within_a_narrow_one_it_solves_the_damped_equations_at_the_edge(self, region):
@@ -188,7 +189,7 @@ class TestChoice:
             ({"step": 0.1}, r"finds its own step size: leave step=0.1 out"),
             ({"batch_size": 5}, "needs all rows at once"),
             ({"loss": lambda z, y: np.abs(z - y)}, "for the squared loss"),
-            ({"penalty": lambda p: (p**4).sum()}, "of the penalties only L2"),
+            ({"penalty": lambda p: (p**4).sum()}, "L2 is the only penalty"),
         ],
     )
     def test_refusals(self, options, words):
@@ -206,7 +207,7 @@ class TestHonesty:
     def test_a_product_is_not_determined(self):
         fit = st.fit(lambda x, a, b, c: a * b * x + c, X, Y)
         (event,) = (e for e in fit.trace.events if e.kind == "rank-deficient")
-        assert event.detail == "the rows do not determine a, b: other values fit as well"
+        assert event.detail == "the rows do not determine a, b: other values fit equally well"
         assert fit.outcome == "converged"
         slope, intercept = np.polyfit(X, Y, 1)
         np.testing.assert_allclose([values(fit)[0] * values(fit)[1], values(fit)[2]], [slope, intercept])

@@ -189,7 +189,7 @@ class TestRows:
     @pytest.mark.parametrize(
         ("rows", "more", "said"),
         [
-            ((X[1:], Y[1:]), {}, r"shape \(119, 3\) and had \(120, 3\)"),
+            ((X[1:], Y[1:]), {}, r"shape \(119, 3\), and it had \(120, 3\)"),
             ((X + 1e-9, Y), {}, "X is not what it was"),
             ((X, -Y), {}, "y is not what it was"),
             ((X, Y), {"sample_weight": WEIGHT}, "sample_weight is not what it was"),

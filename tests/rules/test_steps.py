@@ -167,7 +167,7 @@ def core(way, size):
 def test_every_pair_of_rules_on_every_problem_in_both_engines(way, size):
     step = SIZES[size]
     if getattr(step, "plain_only", False) and way != "plain":
-        with pytest.raises(ValueError, match="is a size for plain descent"):
+        with pytest.raises(ValueError, match="is a step size for plain descent only"):
             st.minimize(PROBLEMS["bowl"][0], PROBLEMS["bowl"][1], direction=way, step=step)
         return
     if way == "adamw" and step.searches:
@@ -291,7 +291,7 @@ NEEDS_PLAIN = ["barzilai-borwein", "adgd", "dog", "dowg"]
 
 @pytest.mark.parametrize("name", NEEDS_PLAIN)
 def test_sizes_for_plain_descent_refuse_other_directions(name):
-    with pytest.raises(ValueError, match="leave direction= out, or give Adam a step of its own"):
+    with pytest.raises(ValueError, match="leave direction= out, or give Adam another step"):
         st.minimize(PROBLEMS["bowl"][0], PROBLEMS["bowl"][1], direction="adam", step=name)
 
 

@@ -81,6 +81,7 @@ def output(run: Fit, X: Rows) -> np.ndarray:
     array of shape (rows,) or (rows, classes)
         Outputs.
     """
+    assert run.model is not None
     with double_precision(), np.errstate(all="ignore"):
         z = np.asarray(run.model(run.model.shaped(X, run.params), *run.params.values()))
         return z if z.ndim else np.full(X.shape[0], z)

@@ -10,11 +10,10 @@ from numpy.typing import DTypeLike
 from steepest.arguments import generator, our_words
 from steepest.descent.budget import Budget
 from steepest.fitting.options import ModelLike, read_model
-from steepest.fitting.result import Fit
+from steepest.fitting.result import Fit, Validation
 from steepest.fitting.resume import LiveFit
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.stream.fit import fit_blocks
-from steepest.fitting.validation import Validation
 from steepest.models import Linear, losses
 from steepest.types import Array, Callback, Function, Rows, RuleLike, Seed, Tree
 

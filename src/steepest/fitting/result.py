@@ -1,10 +1,10 @@
-"""The result of a fit: a run whose point is a model's parameters, in the user's own units."""
+"""The result of a fit: a run whose point is the parameters of a model, in the user's units."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypedDict
+from typing import Protocol, TypedDict
 
 import numpy as np
 
@@ -12,30 +12,36 @@ from steepest.arguments import our_words
 from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
+from steepest.models import Custom, Linear
 from steepest.saving.models import model_from_json, model_to_json
-from steepest.types import Callback, Json
+from steepest.types import Array, Callback, Json, Rows, Tree
 
+# At most so many parameters are printed, about two screens.
 MOST_SHOWN = 100
 
 
 class Limits(TypedDict, total=False):
-    """How long a fit continues, as `Fit.more` takes it."""
+    """The budget of `Fit.more`: how long a fit continues."""
 
     epochs: int | None
     tolerance: float | None
     seconds: float | None
 
 
-class Resumable(Protocol):
-    """What a fit continues from: its set-up in memory, or what a folder holds of it."""
+# What validation= takes: a fraction of the rows, (X, y) or (X, y, weight).
+Validation = float | Sequence[Array] | None
+# X, y, the weights and the validation rows as a user gives them to `Fit.more`; None for those left out.
+GivenRows = tuple[Rows, Array, Array, Validation]
 
-    def more(
-        self, fit: Fit, rows: tuple[Any, ...], how: Limits, callback: Callback | None, progress: bool | None
-    ) -> Fit:
+
+class Resumable(Protocol):
+    """The state that a fit continues from: its set-up in memory, or the part of it that a folder holds."""
+
+    def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
         """Return the fit after more epochs on these rows."""
 
     def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
-        """Return all that a folder can hold of it, as JSON and arrays."""
+        """Return the state as JSON and arrays, to be written to a folder."""
 
 
 @dataclass(eq=False)
@@ -45,39 +51,39 @@ class Fit(Run):
     Attributes
     ----------
     model : model
-        What was fitted.
+        The fitted model; None if it was a function and the fit was loaded from disk.
     columns : list of str or None
-        The names of the columns of X, where it had any.
+        The names of the columns of X, if it had any.
     data : (X, y) or None
-        The rows that were fitted; None where the fit was loaded from disk.
+        The rows that were fitted; None if the fit was loaded from disk.
     solver : str
-        What descended, and what it serves.
+        The solver, and the problems that it serves.
     resumable : Resumable or None
-        What `more` goes on with; None where the rows came as a stream.
+        The state that `more` continues from; None if the rows came as a stream.
 
     Notes
     -----
-    A fit has all that a run has: `outcome`, `message`, `trace` and the rest; `x` is `params`.
+    A fit has all attributes of a run: `outcome`, `message`, `trace` and the rest; `x` is `params`.
     """
 
-    model: Any = None
+    model: Linear | Custom | None = None
     columns: list[str] | None = None
-    data: tuple[Any, Any] | None = field(default=None, repr=False)
+    data: tuple[Rows, Array] | None = field(default=None, repr=False)
     solver: str = ""
     resumable: Resumable | None = field(default=None, repr=False)
 
     @property
-    def params(self) -> dict[str, Any]:
+    def params(self) -> dict[str, Tree]:
         """The parameters by name, in the user's units."""
         return self.x
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Return what the model predicts.
+    def predict(self, X: Rows) -> np.ndarray:
+        """Return the predictions of the model.
 
         Parameters
         ----------
         X : array or DataFrame of shape (rows, columns)
-            Laid out as in the fit; a DataFrame's columns are taken by name.
+            Rows like those of the fit; the columns of a DataFrame are found by name.
 
         Returns
         -------
@@ -99,58 +105,61 @@ class Fit(Run):
         array([21.])
         """
         if self.model is None:
-            raise RuntimeError("function not at hand: this fit was loaded from disk, and functions are not saved")
+            raise RuntimeError(
+                "function not at hand: the model of this fit is a function, which is not saved with the fit; "
+                "call it with fit.params"
+            )
         if self.columns and hasattr(X, "columns"):
             missing = [name for name in self.columns if name not in map(str, X.columns)]
             if missing:
-                raise ValueError(f"X lacks the column {missing[0]!r}, which the model was fitted on")
+                raise ValueError(f"X lacks the column {missing[0]!r}, which the model was fitted to")
             X = X[self.columns]
         array, _ = read_features(X)
         array = self.model.shaped(array, self.params)
         with double_precision(), np.errstate(all="ignore"):
             z = np.asarray(self.model(array, *self.params.values()))
-            # A function of the parameters alone says the same of every row.
+            # A function of the parameters alone returns one number, the prediction for every row.
             return np.asarray(self.model.response(z if z.ndim else np.full(array.shape[0], z)))
 
     @our_words
     def more(
         self,
-        X: Any = None,
-        y: Any = None,
+        X: Rows = None,
+        y: Array = None,
         *,
-        sample_weight: Any = None,
-        validation: Any = None,
+        sample_weight: Array = None,
+        validation: Validation = None,
         epochs: int | None = None,
         tolerance: float | None = None,
         seconds: float | None = None,
-        callback: Callable[..., Any] | None = None,
+        callback: Callback | None = None,
         progress: bool | None = None,
     ) -> Fit:
-        """Go on from where this fit stopped, as if it had not.
+        """Continue from where this fit stopped, as if it had not stopped.
 
-        3 epochs and then 3 more are 6 epochs, bit for bit: what the rules remember, the order in which
-        batches come and the step size are kept, in memory and on disk. So a fit that has converged, or that
-        its validation loss has stopped, stays as it is, unless a smaller tolerance is given.
+        3 epochs and then 3 more are 6 epochs, bit for bit: the memory of the rules, the order of the batches and
+        the step size are kept, in memory and on disk. A fit that has converged, or that was stopped by its validation
+        loss, stays as it is, unless you give a smaller tolerance.
 
         Parameters
         ----------
         X, y : array or DataFrame, array
-            The rows of the fit, where it was loaded: they are not saved with it.
+            The rows of the fit. Give them again if the fit was loaded, as they are not saved with it.
         sample_weight, validation : optional
-            As they were given to `fit`, where it was loaded; a part for validation is known.
+            As they were given to `fit`, if the fit was loaded; a fraction for validation is saved with the fit.
         epochs : int, optional
-            How many more, at most; with a fixed step and no tolerance, exactly. As many as it takes by default.
+            At most this many more epochs; exactly this many with a fixed step and no tolerance. No limit by default.
         tolerance : float, optional
-            Another than that of the fit.
+            A tolerance in place of that of the fit.
         seconds : float, optional
-            At most so much longer.
+            At most this much more time.
         callback, progress : optional
             As for `fit`.
 
         Returns
         -------
         Fit
-            Another fit, whose trace continues that of this one.
+            A new fit, whose trace continues that of this one.
 
         Raises
         ------
@@ -168,7 +177,10 @@ class Fit(Run):
         array([0, 1, 2, 3, 4, 5, 6])
         """
         if self.resumable is None:
-            raise RuntimeError("this fit can't go on: the rows of a stream are read only once; begin with start=params")
+            raise RuntimeError(
+                "this fit can't continue, because the rows of a stream are read only once: "
+                "begin a new fit with start=fit.params"
+            )
         how: Limits = {"tolerance": tolerance, "seconds": seconds, "epochs": epochs}
         return self.resumable.more(self, (X, y, sample_weight, validation), how, callback, progress)
 
@@ -181,12 +193,12 @@ class Fit(Run):
         names = list(self.trace.names)
         return dict(list(zip(names, flat, strict=False))[:MOST_SHOWN])
 
-    def _saved(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
         record, arrays = super()._saved()
-        onward, going = self.resumable.saved() if self.resumable else (None, {})
-        return record | {"onward": onward}, arrays | going | model_to_json(self.model)[1]
+        state, state_arrays = self.resumable.saved() if self.resumable else (None, {})
+        return record | {"onward": state}, arrays | state_arrays | model_to_json(self.model)[1]
 
-    def _header(self) -> dict[str, Any]:
+    def _header(self) -> dict[str, Json]:
         return super()._header() | {
             "result": "fit",
             "model": model_to_json(self.model)[0],
@@ -195,12 +207,12 @@ class Fit(Run):
         }
 
     @classmethod
-    def _revive(cls, record: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fit:
+    def _revive(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> Fit:
         known = {"model": model_from_json(record.pop("model"), arrays), "resumable": None}
         return super()._revive(record | known, arrays)
 
 
-def _leaves(params: Any) -> list[Any]:
+def _leaves(params: Tree) -> list[Array]:
     if isinstance(params, dict):
         return [leaf for value in params.values() for leaf in _leaves(value)]
     if isinstance(params, (list, tuple)):
@@ -209,14 +221,14 @@ def _leaves(params: Any) -> list[Any]:
 
 
 def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:
-    """Return a fit as text, with the parameters to show."""
+    """Return a fit as text; `shown` are the parameters to print."""
     width = max(10, *(len(name) for name in shown))
     lines = [fit.message, f"  {'loss':>{width}}  {fit.fun:.10g}"]
     lines += [f"  {name:>{width}}  {value:.8g}" for name, value in shown.items()]
     if (left := len(fit.trace.names) - len(shown)) > 0:
-        lines.append(f"  {'…':>{width}}  and {left:,} more, in params")
+        lines.append(f"  {'…':>{width}}  and {left:,} more in params")
     epochs = int(fit.trace.epoch[-1])
-    # Only a stream has more rows than epochs.
+    # Only the trace of a stream has more rows than epochs.
     work = "blocks read once" if len(fit.trace) > epochs + 1 else "passes over the rows"
     passes = f"{fit.nfev:,} {work} ({fit.kind})"
     lines.append(f"  {'work':>{width}}  {epochs:,} epoch{'s' * (epochs != 1)}, {passes}")

@@ -1,10 +1,9 @@
-"""How a fit continues from where it stopped, at once or after it was loaded from a folder."""
+"""How a fit continues from where it stopped: with its rows in memory, or after it was loaded from a folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
 from steepest.fitting.linear.problem import LinearProblem
-from steepest.fitting.result import Fit, Limits
+from steepest.fitting.result import Fit, GivenRows, Limits
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.models import Linear
 from steepest.saving.folder import point_from_json, point_to_json
@@ -20,30 +19,29 @@ from steepest.saving.models import NAMED
 from steepest.saving.objects import UnnamedError, from_json, to_json
 from steepest.types import Callback, Json
 
-# The prefix of the names of arrays in a folder.
+# The prefix of the names of arrays in a folder; folders saved before have it.
 PLACE = "onward/"
-# Options that a folder holds apart: as a model, as a point, and as a name.
+# Options that are saved in another form than the rest: as a model, as a point, and as the name of a type.
 APART = ("model", "start", "dtype")
-ELSE = "more() goes on with the same rows; for others begin anew from here, fit(model, X, y, start=fit.params)"
+ELSE = "more() continues with the same rows; for others begin a new fit, fit(model, X, y, start=fit.params)"
 FUNCTION = "function not at hand: the model of this fit is a function, and functions are not saved"
 
 Arrays = dict[str, np.ndarray]
-Rows = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class LiveFit:
-    """A fit with its rows in memory: its set-up, and the checkpoint at which it stopped."""
+    """A fit with its rows in memory: the set-up, and the checkpoint at which it stopped."""
 
     setup: FitSetup
     checkpoint: Checkpoint
 
-    def more(self, fit: Fit, rows: Rows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
-        """Continue within another budget, with the rows in memory; a tolerance that was given before stays."""
+    def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
+        """Continue with a new budget; an earlier tolerance holds unless replaced. Rows given again must be equal."""
         X, y, weight, validation = rows
         if any(part is not None for part in rows):
             if X is None or y is None:
-                raise TypeError("give both X and y, or neither: the rows of this fit are at hand")
+                raise TypeError("give both X and y, or neither: this fit still has its rows")
             known = self.setup.data
             data = TrainingData.read(X, y, weight, validation, self.setup.options.dtype)
             if weight is None:
@@ -60,21 +58,21 @@ class LiveFit:
         return fitted
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:
-        """Return everything but the rows as JSON and arrays; or, as JSON, why this fit can't be saved to go on."""
+        """Return all but the rows as JSON and arrays; if the fit can't continue once saved, the reason as JSON."""
         setup, checkpoint = self.setup, self.checkpoint
         options, solver = setup.options, checkpoint.solver
         if not isinstance(setup.problem, LinearProblem) or type(options.model) not in NAMED.values():
             return {"why": FUNCTION}, {}
-        words = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in APART}
+        values = {f.name: getattr(options, f.name) for f in fields(options) if f.name not in APART}
         try:
-            words = {name: to_json(word) for name, word in words.items()}
+            asked = {name: to_json(value) for name, value in values.items()}
         except UnnamedError as error:
             return {"why": str(error)}, {}
-        words["start"] = None if options.start is None else point_to_json(setup.problem.params)
-        words["dtype"] = None if options.dtype is None else np.dtype(options.dtype).name
+        asked["start"] = None if options.start is None else point_to_json(setup.problem.params)
+        asked["dtype"] = None if options.dtype is None else np.dtype(options.dtype).name
         best = {name: value for name, value in asdict(checkpoint.best).items() if name != "x"}
         record = {
-            "asked": words,
+            "asked": asked,
             "rows": setup.data.fingerprint(),
             "shape": list(setup.data.rows.X.shape),
             "budget": {"tolerance": setup.plan.budget.tolerance},
@@ -85,65 +83,65 @@ class LiveFit:
         arrays = {f"state/{k}": array for k, array in enumerate(solver.arrays())}
         if checkpoint.best.x is not None:
             arrays["best"] = checkpoint.best.x
-        known = vars(setup.problem.coordinates)
-        arrays |= {f"coordinates/{name}": value for name, value in known.items() if value is not None}
+        coordinates = vars(setup.problem.coordinates)
+        arrays |= {f"coordinates/{name}": value for name, value in coordinates.items() if value is not None}
         return record, {PLACE + name: np.asarray(value) for name, value in arrays.items()}
 
 
 @dataclass(frozen=True)
 class SavedFit:
-    """The saved state of a fit, which continues once the user gives its rows again."""
+    """The saved state of a fit, which can continue once the user gives its rows again."""
 
     record: dict[str, Json]
     arrays: Arrays
 
     @classmethod
     def of(cls, record: dict[str, Json], arrays: Mapping[str, np.ndarray]) -> SavedFit:
-        """Return the saved state, with the arrays that it needs."""
+        """Return the saved state with those of the arrays that belong to it."""
         return cls(record, {name: array for name, array in arrays.items() if name.startswith(PLACE)})
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:
-        """Return what was saved, to be saved again."""
+        """Return the state as it was saved, to be saved again."""
         return self.record, self.arrays
 
-    def more(self, fit: Fit, rows: Rows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
-        """Continue with rows that must be those of the fit."""
+    def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
+        """Continue with rows, which must be those of the fit."""
         if "why" in self.record:
             raise RuntimeError(self.record["why"])
         if rows[0] is None or rows[1] is None:
-            raise RuntimeError("the rows of a fit are not saved with it: give them again, fit.more(X, y, …)")
-        return self.revived(fit.model, rows).more(fit, (None,) * 4, how, callback, progress)
+            raise RuntimeError("the rows of a fit are not saved with it: give them again, as in fit.more(X, y)")
+        assert isinstance(fit.model, Linear)
+        return self.revived(fit.model, rows).more(fit, (None, None, None, None), how, callback, progress)
 
-    def revived(self, model: Linear, rows: Rows) -> LiveFit:
-        """Return the fit set up again at its last state."""
+    def revived(self, model: Linear, rows: GivenRows) -> LiveFit:
+        """Set up the fit again, at the state in which it was saved."""
         X, y, weight, validation = rows
         record = self.record
-        words = {name: from_json(word) for name, word in record["asked"].items() if name != "start"}
+        values = {name: from_json(value) for name, value in record["asked"].items() if name != "start"}
         start = record["asked"]["start"]
-        options = FitOptions(model=model, start=None if start is None else point_from_json(start), **words)
+        options = FitOptions(model=model, start=None if start is None else point_from_json(start), **values)
         if validation is None and options.drawn is not None:
             validation = float(record["rows"]["validation"])
         data = TrainingData.read(X, y, weight, validation, options.dtype)
         check_same(data, record["rows"], record["shape"])
-        known = self.under("coordinates/")
         budget = record["budget"]
-        # Folders of version 0.1.0 hold the default of that version if no tolerance was given.
+        # Folders of version 0.1.0 hold that version's default tolerance if the user gave none.
         tolerance = budget["tolerance"] if budget.get("asked", True) else 0.0
-        setup = FitSetup.of(options, data, Budget(tolerance), known)
+        setup = FitSetup.of(options, data, Budget(tolerance), self.under("coordinates/"))
         solver = setup.plan.solver_at(setup.start)
         leaves = [array for _, array in sorted(self.under("state/").items(), key=lambda item: int(item[0]))]
         solver.restore(leaves, record["engine"])
         best = BestEpoch(**record["best"], x=self.arrays.get(f"{PLACE}best"))
         return LiveFit(setup, Checkpoint(solver=solver, best=best, **record["halt"]))
 
-    def under(self, name: str) -> Arrays:
-        """Return the arrays under a name."""
-        place = PLACE + name
+    def under(self, prefix: str) -> Arrays:
+        """Return the arrays whose names begin with a prefix, without it."""
+        place = PLACE + prefix
         return {key.removeprefix(place): array for key, array in self.arrays.items() if key.startswith(place)}
 
 
 def fit_from_record(record: dict[str, Json], arrays: Arrays, kind: type[Fit] = Fit) -> Fit:
-    """Rebuild a fit, of class `kind`, from what it was saved as, with the state that `more` continues from."""
+    """Rebuild a fit of class `kind` from its record and arrays, with the state that `more` continues from."""
     state = record.pop("onward", None)
     fit = kind._revive(record, arrays)
     if state is not None:
@@ -152,9 +150,9 @@ def fit_from_record(record: dict[str, Json], arrays: Arrays, kind: type[Fit] = F
 
 
 def check_same(data: TrainingData, known: Mapping[str, str], shape: Sequence[int]) -> None:
-    """Refuse rows that are not those of the fit."""
+    """Raise ValueError if the data are not those of the fit."""
     if list(data.rows.X.shape) != list(shape):
-        raise ValueError(f"X has the shape {data.rows.X.shape} and had {tuple(shape)} in the fit: {ELSE}")
-    for what, digest in data.fingerprint().items():
-        if digest != known[what]:
-            raise ValueError(f"{what} is not what it was in the fit: {ELSE}")
+        raise ValueError(f"X has the shape {data.rows.X.shape}, and it had {tuple(shape)} in the fit: {ELSE}")
+    for name, digest in data.fingerprint().items():
+        if digest != known[name]:
+            raise ValueError(f"{name} is not what it was in the fit: {ELSE}")

@@ -20,9 +20,9 @@ from steepest.fitting.function.residuals import ModelResiduals
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.objective import ArrangedRows
 from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules, refusal
-from steepest.fitting.result import Fit
+from steepest.fitting.result import Fit, Validation
 from steepest.fitting.solvers import Choice, choose_solver
-from steepest.fitting.validation import LabelledRows, Validation, drawn, early_stopping, read_validation
+from steepest.fitting.validation import LabelledRows, drawn, early_stopping, read_validation
 from steepest.models import Custom, Linear, losses
 from steepest.models.penalties import kink_of
 from steepest.rules.choose import is_optax

@@ -10,6 +10,7 @@ from steepest.data.batches import Layout
 from steepest.derivatives.objective import Objective
 from steepest.descent.budget import Budget
 from steepest.descent.loop.rule_solver import RuleSolver
+from steepest.descent.loop.solver import Solver
 from steepest.descent.plan import Help, Plan
 from steepest.fitting.function.least_squares import LeastSquaresSolver
 from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
@@ -20,7 +21,6 @@ from steepest.fitting.linear.certificates.base import LinearCertifier
 from steepest.fitting.linear.certificates.l1 import L1Certifier
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.problem import LinearProblem
-from steepest.fitting.linear.solvers.base import LinearSolver, M, S
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
 from steepest.fitting.linear.solvers.newton import NewtonSolver
 from steepest.fitting.linear.solvers.proximal_gradient import ProximalGradientSolver
@@ -107,14 +107,12 @@ class Case:
         return (loss is squared and whitened) or self.objective.size <= most
 
     @property
-    def has_l1_and_is_narrow(self) -> bool:
+    def has_narrow_l1(self) -> bool:
         """Whether a linear model has an L1 penalty and few enough coefficients for proximal Newton."""
         problem = self.problem
         return self.has_l1 and isinstance(problem, LinearProblem) and len(problem.kinks) <= PROXIMAL_NEWTON
 
-    def solved_by(
-        self, solver: Callable[..., LinearSolver[M, S]], with_saga: bool
-    ) -> Callable[..., LinearSolver[M, S]]:
+    def solved_by(self, solver: Callable[..., Solver], with_saga: bool) -> Callable[..., Solver]:
         """Return the constructor of a solver of linear models with its first arguments filled in.
 
         These are the model, λ if there is an L1 penalty, the curvature and the certificate.
@@ -155,7 +153,7 @@ class Choice:
         return f"{self.name}: {self.serves}"
 
 
-def _by(solver: Callable[..., LinearSolver[M, S]], *, with_saga: bool = False) -> Callable[[Case, Plan], Planned]:
+def _by(solver: Callable[..., Solver], *, with_saga: bool = False) -> Callable[[Case, Plan], Planned]:
     """Return the function that plans a fit by a solver of linear models, after epochs of SAGA if `with_saga`."""
     return lambda case, plan: (replace(plan, solver=case.solved_by(solver, with_saga)), None)
 
@@ -211,7 +209,7 @@ TABLE = (
         "proximal Newton",
         f"a linear model with an L1 penalty, up to {PROXIMAL_NEWTON:,} coefficients",
         "coefficients become exactly 0, and few steps give the last digits",
-        lambda case: case.has_l1_and_is_narrow, _by(ProximalNewtonSolver),
+        lambda case: case.has_narrow_l1, _by(ProximalNewtonSolver),
     ),
     Choice(
         "proximal gradient",

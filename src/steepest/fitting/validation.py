@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,15 +16,13 @@ from steepest.derivatives.precision import compiled_code, precisely
 from steepest.descent.early_stopping import EarlyStopping
 from steepest.descent.view import View
 from steepest.fitting.objective import ArrangedRows, objective_of
+from steepest.fitting.result import Validation
 from steepest.models import Custom, Linear
 from steepest.types import Array, Function, Tree
 
 # After how many epochs without a lower validation loss a fit stops: on all rows, and in batches, whose epochs make many
 # updates each. Chosen, not measured: more epochs get over longer rises of the loss, and cost more.
 PATIENCE, PATIENCE_IN_BATCHES = 10, 5
-
-# What validation= takes: a fraction of the rows, (X, y) or (X, y, weight).
-Validation = float | Sequence[Array] | None
 
 
 class LabelledRows(NamedTuple):

@@ -1,4 +1,4 @@
-"""The choice of rules by `step=` and `direction=`; pairs that make no sense are refused before the run."""
+"""Choose rules by `step=` and `direction=`; pairs that make no sense are refused before the run."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from steepest.types import RuleLike
 
 T = TypeVar("T")
 
-# The direction of fits of a user's function; `minimize` has no residuals for it.
+# A direction that `fit` offers for functions with the squared loss. `minimize` refuses it, as it has no residuals.
 LEVENBERG = "levenberg-marquardt"
 
 
 def choose(direction: RuleLike, step: RuleLike, noisy: bool = False, boxed: bool = False) -> Rules:
-    """Return the rules that `direction=` and `step=` name, and choose those that are not given.
+    """Return the rules that `direction=` and `step=` ask for, with defaults for those that are not given.
 
-    `noisy` tells that values come from batches, `boxed` that there are bounds.
+    `noisy` tells whether values come from batches, and `boxed` whether there are bounds.
     """
     if is_optax(direction) or is_optax(step):
         return _optax(direction, step)
     if direction == LEVENBERG:
         raise ValueError(
-            f"direction={direction!r} is for fits of a function of your own by the squared loss: "
-            "a function that returns one number has no residuals; leave direction= out"
+            f"direction={direction!r} needs residuals, which a function that returns one number does not have: "
+            "leave direction= out, or use fit with your model as a function and the squared loss"
         )
     automatic = isinstance(step, str) and step == "auto"
-    way = _direction(direction, automatic)
-    size = _automatic(way, boxed) if automatic else _step(step)
-    if size.plain_only and not isinstance(way, directions.Plain):
+    chosen = _direction(direction, automatic)
+    size = _automatic(chosen, boxed) if automatic else _step(step)
+    if size.plain_only and not isinstance(chosen, directions.Plain):
         raise ValueError(
-            f"{type(size).__name__} is a size for plain descent: leave direction= out, "
-            f"or give {type(way).__name__} a step of its own, such as 'armijo' or 0.01"
+            f"{type(size).__name__} is a step size for plain descent only: leave direction= out, "
+            f"or give {type(chosen).__name__} another step, such as 'armijo' or 0.01"
         )
     if noisy and size.exact and not size.searches:
         raise ValueError(
             f"{type(size).__name__} needs exact gradients, and a batch gives noisy ones: "
-            "leave batch_size= out, or take step='dowg', which bears them"
+            "leave batch_size= out, or use step='dowg', which tolerates noise"
         )
     if noisy and size.searches:
         raise ValueError(
@@ -50,15 +50,15 @@ def choose(direction: RuleLike, step: RuleLike, noisy: bool = False, boxed: bool
         )
     if boxed and size.searches and not isinstance(size, Backtracking):
         raise ValueError(
-            f"{type(size).__name__} searches along a straight line, which bounds bend at their edges: "
-            "take step='armijo', which follows the bend, or a learning rate such as step=0.01"
+            f"{type(size).__name__} searches along a straight line, which may leave the bounds: "
+            "use step='armijo', whose search follows the bounds, or a learning rate such as step=0.01"
         )
-    if isinstance(way, directions.AdamW) and size.searches:
+    if isinstance(chosen, directions.AdamW) and size.searches:
         raise ValueError(
-            f"AdamW shrinks the point on the way, so that {type(size).__name__} would search where f need not fall: "
+            f"AdamW shrinks the point, too, so f need not fall where {type(size).__name__} searches: "
             "give a learning rate such as step=0.01, or direction='adam'"
         )
-    return Rules(way, size)
+    return Rules(chosen, size)
 
 
 def _automatic(direction: Direction, boxed: bool) -> StepSize:
@@ -68,15 +68,15 @@ def _automatic(direction: Direction, boxed: bool) -> StepSize:
 
 
 def is_optax(rule: RuleLike) -> bool:
-    """Tell whether a rule is an ``optax.GradientTransformation``."""
+    """Return whether a rule is an ``optax.GradientTransformation``."""
     return isinstance(rule, tuple) and hasattr(rule, "init") and hasattr(rule, "update")
 
 
 def _optax(direction: RuleLike, step: RuleLike) -> Rules:
     if is_optax(step) and direction is not None:
-        raise ValueError("an optax transformation is direction and step in one: leave direction= out")
+        raise ValueError("an optax transformation is both direction and step: leave direction= out")
     if is_optax(direction) and not (isinstance(step, str) and step == "auto"):
-        raise ValueError(f"an optax transformation brings its own step size: leave step={step!r} out")
+        raise ValueError(f"an optax transformation has its own step size: leave step={step!r} out")
     return Rules(directions.Optax(step if is_optax(step) else direction), steps.Constant(1.0))
 
 

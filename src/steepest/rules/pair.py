@@ -1,4 +1,4 @@
-"""A direction and a step size as the loop uses them together."""
+"""The pair of a direction and a step size, as the loop uses it."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from steepest.types import Array, Function, Tree
 
 @dataclass(frozen=True)
 class Rules:
-    """A direction and a step size, which share one memory: that of the direction, and that of a size that adapts."""
+    """A direction and a step size. Their memory is that of the direction, paired with that of a size that adapts."""
 
     direction: Direction
     step: StepSize
 
     @property
     def searches(self) -> bool:
-        """Whether the step size is found by trials along the direction."""
+        """Whether the step size is found by trials along the direction: a line search."""
         return self.step.searches
 
     @property
     def adapts(self) -> bool:
-        """Whether the step size learns from point to point."""
+        """Whether the step size has a memory and learns at each point."""
         return self.step.adapts
 
     @property
     def learns(self) -> bool:
-        """Whether the direction keeps its last steps apart from the rest of its memory.
+        """Whether the memory of the direction is a pair: the last steps, and the rest.
 
-        A search then holds the steps outside of its branches, which would copy them at every trial.
+        The loop then keeps the steps out of the branches of a search, which would copy them at every trial.
         """
         return self.direction.learns
 
     def signed(self, sign: float) -> Rules:
-        """Return the rules for the values that the loop sees."""
+        """Return the rules for a loop that minimises `sign` times the user's function."""
         return replace(self, step=self.step.signed(sign))
 
     def for_loop(self) -> Rules:
-        """Return the rules as compiled code takes them: a table replaces a function of the user's."""
+        """Return the rules for compiled code, which reads the sizes of a user's function from a table."""
         return replace(self, step=Tabled()) if self.step.tabled else self
 
     def start(self, x: Array) -> Tree:
@@ -53,22 +53,22 @@ class Rules:
         return (memory, self.step.start(x)) if self.adapts else memory
 
     def learn(self, memory: Tree, g: Array, x: Array, accepted: Array) -> tuple[Tree, Tree]:
-        """Add the point that a search has reached to the memory, if it has; return the last steps and the rest."""
+        """Add a trial point to the memory if it was accepted; return the last steps and the rest of the memory."""
         if not self.learns:
             return (), memory
         steps, rest = memory
         return self.direction.learn(steps, rest, g, x, accepted)
 
     def restarted(self, rest: Tree, x: Array) -> Tree:
-        """Return the rest of a memory as it is before the first step."""
+        """Return the memory before the first step, without the last steps if the direction keeps them apart."""
         return self.direction.restarted(rest, x) if self.learns else self.start(x)
 
     def search_direction(
         self, steps: Tree, rest: Tree, g: Array, x: Array, value: Array, box: Box | None
     ) -> tuple[Array, Tree]:  # fmt: skip
-        """Return the direction of a search at x, and the rest of the memory.
+        """Return the direction of a search at x, and the memory without the last steps.
 
-        In a box it goes along a face: coordinates that a bound holds stay there.
+        In a box the direction follows a face: coordinates that a bound holds stay at the bound.
         """
         if not self.learns:
             return self.next_direction(g, rest, x, value, box=box)
@@ -77,7 +77,7 @@ class Rules:
         return self._along_face(steps, rest, g, x, box)
 
     def memory_layout(self, x: Array) -> tuple[Tree, Tree]:
-        """Return the memory of the rules and of the search after one point, for the layout of its arrays."""
+        """Return the memory of the rules and that of the search after one point, to show the shapes of their arrays."""
         return self.next_direction(x, self.start(x), x, x.sum(), jnp.sum)[1], self.remember()
 
     def remember(self) -> Tree:
@@ -85,7 +85,7 @@ class Rules:
         return self.step.remember() if self.searches else ()
 
     def size(self, k: Array, sizes: Array, first: Array, memory: Tree) -> Array:
-        """Return the size of step k if it needs no trials; a table of sizes begins at step `first`."""
+        """Return the size of step k, of rules that do not search; the table `sizes` begins at step `first`."""
         if self.adapts:
             return memory[1].t
         return jnp.asarray(sizes[k - first] if self.step.tabled else self.step.at(k), float)
@@ -101,13 +101,13 @@ class Rules:
     def next_direction(
         self, g: Array, memory: Tree, x: Array, value: Array, f: Function | None = None, box: Box | None = None
     ) -> tuple[Array, Tree]:
-        """Return the direction at x and the new memory; f is for a direction that makes trials of its own."""
+        """Return the direction at x and the new memory; f is for a direction that evaluates trial points itself."""
         if not self.adapts:
             return self._direction(g, memory, x, value, f, box)
-        memory, seen = memory
+        memory, step_memory = memory
         direction, memory = self._direction(g, memory, x, value, f, box)
         free = g if box is None else jnp.where(box.held(x, g), 0.0, g)
-        return direction, (memory, self.step.learn(seen, Seen(x, value, free, direction)))
+        return direction, (memory, self.step.learn(step_memory, Seen(x, value, free, direction)))
 
     def _direction(
         self, g: Array, memory: Tree, x: Array, value: Array, f: Function | None, box: Box | None
@@ -120,7 +120,10 @@ class Rules:
         return jnp.where(box.held(x, g), 0.0, direction), memory
 
     def _along_face(self, steps: Tree, rest: Tree, g: Array, x: Array, box: Box) -> tuple[Array, Tree]:
-        """Send coordinates that would cross a bound to that bound, and compute the direction of the others again."""
+        """Return the direction in which coordinates that would cross a bound end at it.
+
+        The direction of the other coordinates is then computed again, with these fixed.
+        """
         held = box.held(x, g)
         ahead, rest = self.direction.search_direction(steps, rest, g, held)
         bound = jnp.clip(x + ahead, box.low, box.high)

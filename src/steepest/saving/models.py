@@ -25,7 +25,7 @@ NAMED: dict[str, type[models.Linear]] = {
 PLACE = "model/"
 
 
-def model_to_json(model: models.Linear | Function) -> tuple[dict[str, Json] | None, dict[str, np.ndarray]]:
+def model_to_json(model: models.Linear | Function | None) -> tuple[dict[str, Json] | None, dict[str, np.ndarray]]:
     """Return a model as JSON and arrays; None for a function, which can't be saved.
 
     Parameters

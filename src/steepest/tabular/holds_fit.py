@@ -34,7 +34,9 @@ class HoldsFit:
     @property
     def model(self) -> Linear:
         """The model that was fitted."""
-        return self.fit.model
+        model = self.fit.model
+        assert isinstance(model, Linear)
+        return model
 
     @property
     def params(self) -> dict[str, np.ndarray]:

@@ -221,6 +221,7 @@ def linear_outputs(fit: Fit, X: np.ndarray) -> np.ndarray:
     array of shape (rows,) or (rows, classes)
         The outputs of the model, before its response.
     """
+    assert fit.model is not None
     coef, intercept = fit.params["coef"], fit.params["intercept"]
     return np.asarray(fit.model(fit.model.shaped(X, fit.params), np.transpose(coef), intercept))
 

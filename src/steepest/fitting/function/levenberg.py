@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt: steps for a sum of squares, from the triangle to which its residuals reduce."""
+"""Levenberg-Marquardt: steps that minimise a sum of squares, from the R of a QR decomposition of its residuals."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from steepest.derivatives.differences import EPS
 from steepest.rules.directions.direction import Direction
 from steepest.rules.steps.step import StepSize
 
+# At most so many steps of Newton's method find a damping: two or three are usual, the rest are for extreme scales.
 MOST_SEARCHED = 30
-# How many times eps what is exactly singular may come out by a QR decomposition of many rows.
+# Up to so many times n eps of the largest, a singular value counts as 0. Chosen, not measured: a smaller number takes
+# rounding of the QR decomposition for information, a larger one gives up directions that the rows determine.
 ROUNDED = 8.0
 
 
 @dataclass(frozen=True)
 class LevenbergMarquardt(Direction):
-    """The step p with the least ‖ρ + J p‖ among those with ‖D p‖ ≤ Δ.
+    """The step p that minimises ‖ρ + J p‖ subject to ‖D p‖ ≤ Δ.
 
-    (JᵀJ + μ D²) p = -Jᵀρ, with μ = 0 where the Gauss-Newton step is short enough. D holds the largest
-    norm that each column of J has had, so that the units of the parameters do not matter; Δ follows
-    how well the linear model foretold the last value.
+    (JᵀJ + μ D²) p = -Jᵀρ, with μ = 0 if the Gauss-Newton step is short enough. D contains the largest norm so far of
+    each column of J, so that the units of the parameters do not matter. The radius Δ grows or shrinks with how well
+    the linear model predicted the last value.
 
     Parameters
     ----------
@@ -33,8 +35,8 @@ class LevenbergMarquardt(Direction):
     Notes
     -----
     Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978), with the constants of
-    MINPACK but for `reach`, which is 100 there: a first step longer than the point itself often ends
-    where some parameter has no influence any more.
+    MINPACK, except that `reach` is 100 there: a first step longer than the point itself often ends at
+    parameters of which some no longer influence the model.
 
     Examples
     --------
@@ -45,69 +47,80 @@ class LevenbergMarquardt(Direction):
     reach: float = 1.0
 
     def next_region(self, region: float, step: Step, ratio: float, fall: float) -> float:
-        """Return the next Δ, after a step that brought `ratio` of the fall that it foretold."""
+        """Return the next Δ, after a step whose fall of the value was `ratio` times the predicted one."""
         if ratio > 0.25:
             return 2 * step.length if ratio >= 0.75 or step.damping == 0 else region
-        # Where the parabola through the value, the slope and the new value is least.
+        # The minimum of the parabola through the old value, with its slope, and the new value.
         least = 0.5 if fall >= 0 else step.slope / (2 * (step.slope + fall))
         return float(np.clip(least, 0.1, 0.5)) * min(region, 10 * step.length)
 
 
 class TrustRegion(StepSize):
-    """The step size of `LevenbergMarquardt`: the solver itself tries steps, and shrinks Δ after one that fails."""
+    """The step size of `LevenbergMarquardt`: the solver itself tries steps, and shrinks Δ after a failed one."""
 
     searches: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step p and what the linear model says of it: ‖D p‖, μ, the slope 2 ρᵀJ p, and the fall foretold."""
+    """A step p, with ‖D p‖, the damping μ, the slope 2 ρᵀJ p, and the fall of the value by the linear model."""
 
     p: np.ndarray
     length: float
     damping: float
     slope: float
-    foretold: float
+    predicted: float
 
 
 @dataclass(frozen=True)
-class Linear:
-    """Residuals as a linear function of the parameters, ρ + J p, by singular values: J = U S V D, c = Uᵀρ.
+class LinearModel:
+    """Residuals as a linear function of the step, ρ + J p, by singular values: J = U S V D, c = Uᵀρ.
 
-    Directions whose singular value is lost in rounding beside the largest are none.
+    Directions whose singular value is rounding noise next to the largest are left out.
+
+    Attributes
+    ----------
+    singular : array of shape (rank,)
+        S.
+    directions : array of shape (rank, n)
+        V.
+    c : array of shape (rank,)
+        c.
+    scale : array of shape (n,)
+        The diagonal of D.
     """
 
     singular: np.ndarray
-    turned: np.ndarray
+    directions: np.ndarray
     c: np.ndarray
     scale: np.ndarray
 
     @classmethod
-    def of(cls, triangle: np.ndarray, scale: np.ndarray) -> Linear:
-        """Decompose [J ρ], of which `triangle` is the R of a QR decomposition; `scale` is the diagonal of D."""
+    def of(cls, triangle: np.ndarray, scale: np.ndarray) -> LinearModel:
+        """Return the model for the R of a QR decomposition of [J ρ], and the diagonal of D."""
         U, singular, V = np.linalg.svd(triangle[:, :-1] / scale, full_matrices=False)
-        sure = rank(singular, scale.size)
-        return cls(singular[:sure], V[:sure], U.T[:sure] @ triangle[:, -1], scale)
+        known = rank(singular, scale.size)
+        return cls(singular[:known], V[:known], U.T[:known] @ triangle[:, -1], scale)
 
     @property
     def decrement(self) -> float:
-        """What the Gauss-Newton step takes from the value by the linear model: the squared length of Uᵀρ."""
+        """The fall of the value that the linear model predicts for the Gauss-Newton step: ‖Uᵀρ‖²."""
         return float(self.c @ self.c)
 
     def step(self, region: float) -> Step:
-        """Return the best step within a region."""
+        """Return the best step with ‖D p‖ ≤ region."""
         mu = self.damping(region)
         q = self.damped(mu)
         length, slope = float(np.linalg.norm(q)), 2 * float(self.singular * self.c @ q)
-        foretold = float(((self.singular**2 + 2 * mu) * q) @ q)
-        return Step(self.turned.T @ q / self.scale, length, mu, slope, foretold)
+        predicted = float(((self.singular**2 + 2 * mu) * q) @ q)
+        return Step(self.directions.T @ q / self.scale, length, mu, slope, predicted)
 
     def damped(self, mu: float) -> np.ndarray:
-        """Return V D p for a damping: -s c / (s² + μ)."""
+        """Return V D p for a damping μ: -s c / (s² + μ)."""
         return -self.singular * self.c / (self.singular**2 + mu)
 
     def damping(self, region: float) -> float:
-        """Return the μ for which ‖D p‖ is Δ, to a tenth: by Newton's method for 1 / ‖D p‖, between bounds."""
+        """Return the μ for which ‖D p‖ is Δ within 10 %, by Newton's method for 1 / ‖D p‖ between bounds."""
         if np.linalg.norm(self.damped(0.0)) <= 1.1 * region:
             return 0.0
         low, high = 0.0, float(np.linalg.norm(self.singular * self.c)) / region
@@ -125,5 +138,5 @@ class Linear:
 
 
 def rank(singular: np.ndarray, size: int) -> int:
-    """Return how many singular values, in falling order, are more than rounding beside the first."""
+    """Return how many singular values, in falling order, are more than rounding noise next to the first."""
     return int(np.sum(singular > ROUNDED * EPS * size * max(singular[0], 1e-300)))

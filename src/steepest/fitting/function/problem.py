@@ -1,11 +1,9 @@
-"""A function of the user's as a problem for the loop: descended as it is."""
+"""A fit of the user's own function, as a problem for a solver."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +12,7 @@ from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling, Structure, leaves_of
 from steepest.descent.view import View
-from steepest.fitting.function.least_squares import undetermined
+from steepest.fitting.function.hessian import undetermined
 from steepest.fitting.function.residuals import ModelResiduals, residuals_of
 from steepest.fitting.objective import ArrangedRows, objective_of
 from steepest.fitting.result import Fit
@@ -22,27 +20,27 @@ from steepest.models import Custom
 from steepest.models.losses import softmax
 from steepest.models.penalties import L2
 from steepest.trace import Event
+from steepest.types import Array, Function, Tree
 
+# At most so many parameters that the rows do not determine are named in an event.
 MOST_NAMED = 8
-
-Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class CustomProblem:
-    """A function ``model(X, *named)`` on its rows."""
+    """A function ``model(X, *named)`` with its rows, its loss and its penalty."""
 
     model: Custom
     X: np.ndarray
-    start: dict[str, Any]
+    start: dict[str, Tree]
     loss: Function
     user_penalty: Function | None
 
     @classmethod
     def of(
-        cls, model: Custom, X: np.ndarray, y: np.ndarray, start: Any, loss: Function, penalty: Function | None
+        cls, model: Custom, X: np.ndarray, y: np.ndarray, start: Tree, loss: Function, penalty: Function | None
     ) -> CustomProblem:
-        """Try the model at its start: it must return a prediction for each row."""
+        """Call the model at its start, where it must return a prediction for each row."""
         if is_sparse(X):
             raise TypeError("X is sparse, and functions of your own take arrays: give X.toarray(), or models.Linear()")
         params = model.start(X, start)
@@ -63,33 +61,33 @@ class CustomProblem:
         return cls(model, X, params, loss, penalty)
 
     def columns(self) -> Columns:
-        """Return the columns that the loop sees."""
+        """Return the columns of the rows, unchanged."""
         return AsTheyAre(self.X)
 
     def total(self) -> Function:
-        """Return the weighted sum of losses as NumPy code of the parameters."""
+        """Return the weighted sum of losses as a NumPy function of the parameters."""
         function, loss = self.model.function, self.loss
 
-        def total(parameters: Any, X: Any, y: Any, weight: Any) -> Any:
+        def total(parameters: Tree, X: Array, y: Array, weight: Array) -> Array:
             return (weight * loss(function(X, *parameters.values()), y)).sum()
 
         return total
 
     def penalty(self) -> Function | None:
-        """Return the penalty of all parameters, as one vector."""
+        """Return the penalty as a function of the parameters, all of which it takes as one vector."""
         penalty = self.user_penalty
         if penalty is None:
             return None
         structure, _ = Structure.of(self.start)
         layout = structure.layout
 
-        def penalized(parameters: Any) -> Any:
+        def penalized(parameters: Tree) -> Array:
             return penalty(np.concatenate([np.ravel(leaf) for leaf in leaves_of(layout, parameters)]))
 
         return penalized
 
-    def layout(self, size: int | None, shuffle: Any) -> Layout:
-        """Return how the rows lie in memory, for batches of a size."""
+    def layout(self, size: int | None, shuffle: str | bool) -> Layout:
+        """Return the layout of the rows in memory, for batches of a size."""
         return Layout.of(len(self.X), math.prod(self.X.shape[1:]), size, shuffle)
 
     def objective(self, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling]:
@@ -97,37 +95,37 @@ class CustomProblem:
         return objective_of(self.total(), self.penalty(), self.start, rows, seed)
 
     def view(self, calling: Calling) -> View:
-        """Return how the loop's points look: by name."""
+        """Return the view of the points: parameters by name."""
         return View(calling, calling.structure.names, "epoch")
 
     def residuals(self, objective: Objective, rows: ArrangedRows) -> tuple[ModelResiduals, Objective]:
-        """Return the residuals, and the objective as they serve it."""
+        """Return the residuals, and the objective with the gradient and the audit that they offer."""
         penalty = self.user_penalty
         ridge = penalty.strength if isinstance(penalty, L2) else 0.0
         return residuals_of(self.model.function, self.start, rows, ridge, objective)
 
     def name_undetermined(self, fitted: Fit, residuals: ModelResiduals) -> None:
-        """Say which parameters the rows do not determine."""
+        """Add an event to the trace that names the parameters that the rows do not determine."""
         structure, _ = Structure.of(self.start)
         try:
-            loose = undetermined(residuals, structure.flatten(fitted.x, "the answer"))
+            free = undetermined(residuals, structure.flatten(fitted.x, "the answer"))
         except Exception:  # noqa: BLE001 - the run is over, whatever the user's function raises now
             return
-        names = [name for name, free in zip(structure.names, loose, strict=True) if free]
+        names = [name for name, is_free in zip(structure.names, free, strict=True) if is_free]
         if names:
             shown = ", ".join(names[:MOST_NAMED]) + ", …" * (len(names) > MOST_NAMED)
-            detail = f"the rows do not determine {shown}: other values fit as well"
+            detail = f"the rows do not determine {shown}: other values fit equally well"
             fitted.trace.stored_events.append(Event(fitted.nit, "rank-deficient", detail))
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
-        """Add nothing."""
+        """Do nothing; linear models add remarks here."""
 
 
 def check_scores(z: np.ndarray, y: np.ndarray) -> None:
-    """Refuse what is no score a row and class."""
+    """Raise ValueError unless the outputs are one score per row and class."""
     if z.ndim != 2 or len(z) != len(y) or z.shape[1] <= y.max():
         raise ValueError(
-            f"the model returned the shape {z.shape} for {len(y):,} rows: softmax takes a score a row and class, "
+            f"the model returned the shape {z.shape} for {len(y):,} rows: softmax needs one score per row and class, "
             f"and y has classes up to {y.max():g}"
         )
 

@@ -19,7 +19,7 @@ from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.verdict.audit import Audit
-from steepest.fitting.function.least_squares import SAFELY, Bend, audit_squares, rounding
+from steepest.fitting.function.hessian import SAFELY, SecondOrder, audit_squares, rounding
 from steepest.fitting.limits import LEVENBERG_PARAMETERS
 from steepest.fitting.objective import SAMPLE_ROWS, ArrangedRows
 from steepest.models import Custom, Linear
@@ -50,7 +50,7 @@ class ModelResiduals:
     plain : callable
         The residuals of all rows at a point, in NumPy.
     start : array of shape (n,)
-        Where the parameters start.
+        The start of the parameters.
     size : float
         ‖√(w / Σw) y‖, the length of the data.
     rows : float
@@ -92,7 +92,7 @@ class ModelResiduals:
         """Whether derivatives are exact."""
         return self.exact is not None
 
-    def reach(self, effects: np.ndarray) -> np.ndarray:
+    def relative_steps(self, effects: np.ndarray) -> np.ndarray:
         """Return the relative step of a central difference for each parameter.
 
         The step balances two errors: the rounding of the data divided by the step, and the truncation error, which
@@ -101,35 +101,31 @@ class ModelResiduals:
         data_over_effect = np.fmax(1.0, self.size / np.fmax(effects, 1e-300))
         return np.minimum(np.cbrt(3 * self.precision * data_over_effect), 0.1)
 
-    @property
-    def cost(self) -> int:
-        """How many evaluations of all rows an audit takes."""
-        size = self.start.size
-        return 1 if self.traced else 3 * (2 * size + 1) + size * (size + 3) // 2 + 1
-
-    def bend(self, x: np.ndarray) -> Bend | None:
+    def second_order(self, x: np.ndarray) -> SecondOrder | None:
         """Return Σ ρᵢ ∇²ρᵢ, by differences if it can't be exact; None if it is not finite."""
-        found = (self.exact.bend(x) if self.exact else None) or self.bend_by_differences(x)
+        found = (self.exact.second_order(x) if self.exact else None) or self.second_order_by_differences(x)
         return found if all(np.all(np.isfinite(part)) for part in found) else None
 
-    def bend_by_differences(self, x: np.ndarray) -> Bend:
+    def second_order_by_differences(self, x: np.ndarray) -> SecondOrder:
         """Return Σ ρᵢ ∇²ρᵢ by second differences along each pair of parameters, with its errors."""
         fine, coarse = self.by_differences(x), self.by_differences(x, 2.0)
         here, size, scale = fine[:, -1], x.size, scale_of(x, self.start)
-        part = self.reach(np.linalg.norm(fine[:, :-1], axis=0) * scale)
-        steps = scale * part
+        relative = self.relative_steps(np.linalg.norm(fine[:, :-1], axis=0) * scale)
+        steps = scale * relative
         shifts = np.diag(steps)
-        once = [here @ self.tentative(x + shift, here.size) for shift in shifts]
-        curved, length = np.zeros((size, size)), math.sqrt(here @ here)
+        once = [here @ self.at_trial(x + shift, here.size) for shift in shifts]
+        matrix, length = np.zeros((size, size)), math.sqrt(here @ here)
         for j, k in zip(*np.triu_indices(size), strict=True):
-            twice = here @ self.tentative(x + shifts[j] + shifts[k], here.size)
-            curved[j, k] = curved[k, j] = (twice - once[j] - once[k] + here @ here) / (steps[j] * steps[k])
+            twice = here @ self.at_trial(x + shifts[j] + shifts[k], here.size)
+            matrix[j, k] = matrix[k, j] = (twice - once[j] - once[k] + here @ here) / (steps[j] * steps[k])
         rounded = self.precision * length * (self.size + length) / math.sqrt(self.rows) / np.outer(steps, steps)
         # Twice the step has four times the truncation error, so a third of the difference estimates that of J. Its
         # product with ρ is the error of Jᵀρ; the second term is the size that a random error of that length would have.
         truncation = (coarse - fine)[:, :-1] / 3
         slopes = np.abs(truncation.T @ here) + np.linalg.norm(truncation, axis=0) * length / math.sqrt(self.rows)
-        return Bend(curved, SAFELY * (np.add.outer(part, part) * np.abs(curved) + rounded), SAFELY * slopes)
+        return SecondOrder(
+            matrix, SAFELY * (np.add.outer(relative, relative) * np.abs(matrix) + rounded), SAFELY * slopes
+        )
 
     def blocks(self, x: np.ndarray) -> Iterator[np.ndarray]:
         """Yield [J ρ], a block of rows at a time."""
@@ -150,28 +146,28 @@ class ModelResiduals:
         if not np.all(np.isfinite(residuals)):
             return columns
         scale = longer * scale_of(x, self.start)
-        least = self.reach(np.full(x.size, math.inf))
+        least = self.relative_steps(np.full(x.size, math.inf))
         for k in range(x.size):
             columns[:, k] = self.slope(x, residuals, k, least[k] * scale[k])
         # If a parameter has little effect on large data, a short step is lost in rounding: take a longer one.
         with np.errstate(over="ignore", invalid="ignore"):
-            reach = self.reach(np.linalg.norm(columns[:, :-1], axis=0) * scale)
-        for k in map(int, np.flatnonzero(reach > FARTHER * least)):
-            columns[:, k] = self.slope(x, residuals, k, reach[k] * scale[k])
+            longer_steps = self.relative_steps(np.linalg.norm(columns[:, :-1], axis=0) * scale)
+        for k in map(int, np.flatnonzero(longer_steps > FARTHER * least)):
+            columns[:, k] = self.slope(x, residuals, k, longer_steps[k] * scale[k])
         return columns
 
     def slope(self, x: np.ndarray, residuals: np.ndarray, k: int, h: float) -> np.ndarray:
         """Return column k of J by a central difference, or a one-sided one if the model is not finite on one side."""
         up, down = x.copy(), x.copy()
         up[k], down[k] = x[k] + h, x[k] - h
-        above, below = self.tentative(up, residuals.size), self.tentative(down, residuals.size)
+        above, below = self.at_trial(up, residuals.size), self.at_trial(down, residuals.size)
         if not np.all(np.isfinite(above)):
             up, above = x, residuals
         if not np.all(np.isfinite(below)):
             down, below = x, residuals
         return (above - below) / (up[k] - down[k]) if up[k] != down[k] else np.full(residuals.size, math.nan)
 
-    def tentative(self, x: np.ndarray, rows: int) -> np.ndarray:
+    def at_trial(self, x: np.ndarray, rows: int) -> np.ndarray:
         """Return the residuals at a trial point, NaN if the model raises."""
         try:
             return self.plain(x)
@@ -206,18 +202,18 @@ class _Exact:
             for block in self.blocks:
                 yield np.asarray(jitted(x, self.closed, *block))
 
-    def bend(self, x: np.ndarray) -> Bend | None:
+    def second_order(self, x: np.ndarray) -> SecondOrder | None:
         """Return Σ ρᵢ ∇²ρᵢ and its error, or None if the code can't be differentiated twice.
 
         The error is the result with random rounding errors in place of ρ.
         """
-        jitted = self.traced.loop("bend", lambda: _bend(self.traced.pure))
+        jitted = self.traced.loop("second order", lambda: _second_order(self.traced.pure))
         try:
             with compiled_code():
-                bend, *drawn = np.sum([jitted(x, self.closed, *block) for block in self.blocks], axis=0)
+                matrix, *drawn = np.sum([jitted(x, self.closed, *block) for block in self.blocks], axis=0)
         except Exception:  # noqa: BLE001 - the user's code may have no second derivative in JAX
             return None
-        return Bend(bend, SAFELY * (np.linalg.norm(drawn, axis=0) + EPS * np.abs(bend)), np.zeros(x.size))
+        return SecondOrder(matrix, SAFELY * (np.linalg.norm(drawn, axis=0) + EPS * np.abs(matrix)), np.zeros(x.size))
 
 
 def _errors(pure: Function, x: Array, closed: Arrays, X: Array, y: Array) -> Array:
@@ -235,28 +231,28 @@ def _columns(pure: Function) -> Function:
     return columns
 
 
-def _bend(pure: Function) -> Function:
-    def bend(x: Array, closed: Arrays, X: Array, y: Array, root: Array) -> Array:
+def _second_order(pure: Function) -> Function:
+    def second_order(x: Array, closed: Arrays, X: Array, y: Array, root: Array) -> Array:
         errors = _errors(pure, x, closed, X, y)
         drawn = jnp.sin(jnp.outer(jnp.arange(1.0, DRAWS + 1), jnp.arange(1.0, y.size + 1) ** 2))
         rounded = EPS * (jnp.abs(y) + jnp.abs(errors)) * drawn
         weights = root**2 * jnp.vstack([errors, rounded])
         return jax.vmap(lambda u: jax.jacfwd(lambda x: pure(x, (*closed, X, y, u))[1])(x))(weights)
 
-    return bend
+    return second_order
 
 
 def residuals_of(
     function: Function, start: Tree, rows: ArrangedRows, ridge: float, objective: Objective
 ) -> tuple[ModelResiduals, Objective]:
-    """Serve the residuals of ``function(X, *parameters)``, traced if possible.
+    """Return the residuals of ``function(X, *parameters)``, traced if possible.
 
     Parameters
     ----------
     function : callable
         The user's model.
     start : dict
-        Where the parameters start, by name.
+        The start of the parameters, by name.
     rows : ArrangedRows
         The data.
     ridge : float
@@ -334,7 +330,7 @@ def levenberg_obstacle(
     if loss is not squared:
         return "it is for the squared loss, which is a sum of squares"
     if penalty is not None and not isinstance(penalty, L2):
-        return "it needs a sum of squares, and of the penalties only L2 is one"
+        return "it needs a sum of squares, and L2 is the only penalty that is one"
     if batched:
         return "it needs all rows at once, and batch_size= splits them"
     if parameters > LEVENBERG_PARAMETERS:

@@ -1,4 +1,4 @@
-"""A linear model as a problem for the loop: its objective and its certificate."""
+"""A linear model as a problem for a solver: its objective and its certificate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from steepest.models.penalties import kink_of
 
 @dataclass(frozen=True)
 class LinearProblem(LinearSpec):
-    """A linear model on its rows, with what descends on it."""
+    """A linear model on its rows, with its objective and its certificate."""
 
     def objective(self, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling]:
         """Return the objective, and how its parameters are laid out."""
@@ -35,16 +35,17 @@ class LinearProblem(LinearSpec):
         return objective, calling
 
     def traced_whole(self, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling]:
-        """Return the objective traced with its rows, for a loss or a penalty that products do not serve."""
+        """Return the objective traced as a whole, for a loss or a penalty that can't be traced apart from the rows."""
         if is_sparse(self.X):
             kind = "loss" if not isinstance(self.loss, Loss) else "penalty"
             raise ValueError(
-                f"the {kind} given can't be traced, which sparse rows need: take a named one, or give X.toarray()"
+                f"sparse rows need a {kind} that can be traced, and this one can't be: "
+                f"use a {kind} of the library, or give X.toarray()"
             )
         return objective_of(self.total(), self.penalty(), self.start, rows, seed)
 
     def certifier(self, objective: Objective, rows: ArrangedRows) -> LinearCertifier | None:
-        """Return the certificate of a convex objective over all rows; None if it is not one."""
+        """Return the certificate; None if the objective is not convex, or is read in batches."""
         if not (self.is_convex and objective.compiled and rows.layout.batches == 1):
             return None
         glm = self.smoothed(objective.arrays["direct"].glm)
@@ -57,17 +58,17 @@ class LinearProblem(LinearSpec):
         return L1Certifier(glm, self.kinks, self.coordinates, self.recession)
 
     def check_width(self) -> None:
-        """Refuse an L1 penalty of more coefficients than proximal Newton takes, where no other solver serves it."""
+        """Raise ValueError if an L1 penalty needs proximal Newton and has more coefficients than that serves."""
         assert isinstance(self.loss, Loss)
         if len(self.kinks) <= PROXIMAL_NEWTON or not (isinstance(self.loss, Kinked) or self.outputs):
             return
         most = PROXIMAL_NEWTON // max(self.outputs, 1) - 1
-        what = f" with {self.outputs} classes" if self.outputs else ", which has kinks of its own,"
+        kind = f" with {self.outputs} classes" if self.outputs else ", which has kinks of its own,"
         raise ValueError(
-            f"penalty={self.user_penalty!r}: the {self.loss.name} loss{what} takes it with {most:,} "
-            f"columns at the most, and X has {self.X.shape[1]:,}: take penalties.L2"
+            f"penalty={self.user_penalty!r}: the {self.loss.name} loss{kind} supports it with at most {most:,} "
+            f"columns, and X has {self.X.shape[1]:,}: use penalties.L2"
         )
 
     def annotate(self, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
-        """Say what the user should know of the data."""
+        """Add warnings about the data to the trace."""
         remark(self, fitted, y, weight)

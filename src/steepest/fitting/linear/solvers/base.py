@@ -1,4 +1,4 @@
-"""The solver of a linear model as the driver sees it: chunks of compiled steps, its status, and its certificate."""
+"""The base of the solvers of linear models: chunks of compiled steps, the status, and the certificate."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from steepest.fitting.linear.glm import Glm
 from steepest.rules.pair import Rules
 from steepest.types import Array, Json
 
-# A chunk writes at most so many rows, of at most so many numbers in all (2 MiB): each is copied once a step.
+# A chunk records at most so many rows of the trace, of so many numbers in all (2 MiB), as each step copies them once.
+# Chosen, not measured: more rows mean fewer calls of compiled code, and slower steps.
 MOST_ROWS, MOST_NUMBERS = 64, 2**18
-# The gap that is small enough for a loss with kinks if no tolerance was given, as a part of what is left of the loss,
-# and the gap that bounds of such losses reach in any case, at which the certificate is first computed. What smaller
-# ones cost and bring was measured: see docs/certificates.md.
+# For a loss with kinks and no tolerance, as shares of the remaining loss: the gap at which the descent ends, and the
+# larger gap at which the certificate is first computed. The cost and the gain of smaller ones were measured: see
+# docs/certificates.md.
 NEAR_KINKS, NEAR_STATED = 1e-9, 1e-6
 
 
@@ -39,7 +40,7 @@ def capacity_of(size: int) -> int:
 
 
 class LinearState(Protocol):
-    """The fields that the state of every solver of linear models has, a named tuple of JAX's arrays."""
+    """The fields that the states of all solvers of linear models share; a state is a named tuple of JAX arrays."""
 
     @property
     def x(self) -> Array: ...
@@ -80,12 +81,12 @@ S = TypeVar("S", bound=LinearState)
 
 
 class Opening(Protocol):
-    """Epochs in batches, which come near the minimum at little cost; called with a model, a state and what is left.
+    """Epochs in batches before the steps over all rows: they come near the minimum at little cost.
 
     Attributes
     ----------
     epochs : int
-        How many there are at most.
+        The number of epochs, at most.
     step_size : float
         The step size of the updates.
     """
@@ -94,13 +95,16 @@ class Opening(Protocol):
     step_size: float
 
     def __call__(self, glm: Glm, state: S, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
-        """Return the state after one epoch, and whether it has lowered the value."""
+        """Return the state after one epoch, and whether the epoch has lowered the value.
+
+        `left` is the number of epochs that come after it, and `begin` returns the state at a point.
+        """
 
 
 def chunk_of(step: Callable[[M, S, Array, Array], tuple[S, Array]]) -> Callable[[M, S, Array], tuple[S, Array]]:
     """Return the loop around a step: (model, state, limits) -> (state, rows).
 
-    The limits are the rows, the evaluations, the tolerance, and whether to watch for a loss that falls without end.
+    The limits are the rows, the evaluations, the tolerance, and `watch`: see `is_suspect` in `smoothing`.
     """
 
     def chunk(model: M, state: S, limits: Array) -> tuple[S, Array]:
@@ -113,7 +117,7 @@ def chunk_of(step: Callable[[M, S, Array, Array], tuple[S, Array]]) -> Callable[
         def body(carry: tuple[S, Array]) -> tuple[S, Array]:
             here, rows = carry
             there, t = step(model, here, limits[2], limits[3])
-            # The row of a step that was not taken is overwritten, or cut off with the rest.
+            # The row of a rejected step is overwritten by the next row, or cut off at the end.
             return there, rows.at[here.iteration - first].set(row_of(there, t))
 
         rows = jnp.zeros((capacity_of(state.x.size), len(COLUMNS) + state.x.size))
@@ -130,18 +134,18 @@ def row_of(state: LinearState, t: Array) -> Array:
 
 
 class LinearSolver(ABC, Generic[M, S]):
-    """A solver of generalised linear models, whose step is compiled with its products with the rows.
+    """The base of the solvers of generalised linear models, whose steps are compiled with their products with the rows.
 
     Parameters
     ----------
     model : Glm, SmoothStep, L1Step or tuple
         The model on its rows, with λ for an L1 penalty, as the step takes it.
     first : float or array
-        The curvature or the metric to begin with.
+        The first curvature or metric.
     certifier : Certifier or L1Certifier
         The certificate of the problem.
     objective, rules, sign, tolerance, start, box
-        As for `RuleSolver`; a linear model has no bounds, and the rules do not matter.
+        As for `RuleSolver`; a linear model has no bounds, and these solvers ignore the rules.
     opening : Opening or None
         Epochs in batches that come before steps over all rows.
     """
@@ -171,7 +175,7 @@ class LinearSolver(ABC, Generic[M, S]):
 
     @property
     def status(self) -> Status:
-        """The progress so far; no step goes up, so that the current point is the best."""
+        """The progress so far; the current point is the best, as no step raises the value."""
         state = self.state
         return Status(
             x=np.asarray(state.x), gradient=np.asarray(state.gradient), value=float(state.value),
@@ -192,13 +196,13 @@ class LinearSolver(ABC, Generic[M, S]):
 
     @property
     def rises(self) -> bool:
-        """Whether the value may rise on the way, as it may where the smoothing of a loss is sharpened."""
+        """Whether the value may rise during the descent: it may if the smoothing of a loss becomes sharper."""
         return self.smoothing is not None
 
     def arrays(self) -> list[np.ndarray]:
         """Return the state as arrays that a file can hold.
 
-        A product of the rows is left out if it can be computed again bit for bit, and if the descent has ended.
+        A product with the rows is left out if the descent has ended, or if it can be computed again bit for bit.
         """
         state = self._state
         ended = int(self.state.code) != RUNNING
@@ -226,7 +230,7 @@ class LinearSolver(ABC, Generic[M, S]):
             return _along(self.glm, d)
 
     def go_to(self, state: S) -> None:
-        """Stand at a state; what the driver reads of it becomes NumPy's."""
+        """Make a state the current one; copy the fields that the driver reads from JAX to NumPy."""
         self._state = state
         small = {name: value for name, value in state._asdict().items() if name not in _LARGE}
         self.state = state._replace(**jax.device_get(small))
@@ -234,25 +238,27 @@ class LinearSolver(ABC, Generic[M, S]):
             self.known = self.measurement()
 
     def measurement(self) -> Measurement | None:
-        """Return the parts of the bound that the step has computed where the descent rests, if it has."""
+        """Return the parts of the bound at the current point if the last step has computed them, else None."""
         return None
 
-    def measured_by(self, seen: BoundParts, beside: Array) -> Measurement | None:
-        """Return these parts of a bound; None if there are too many coefficients for one."""
-        return Measurement(np.asarray(self.state.x), seen, beside, 0) if self.state.x.size <= CERTIFIED else None
+    def measurement_of(self, parts: BoundParts, sensitivity: Array) -> Measurement | None:
+        """Return these parts of a bound as a measurement; None if there are too many coefficients for a bound."""
+        if self.state.x.size > CERTIFIED:
+            return None
+        return Measurement(np.asarray(self.state.x), parts, sensitivity, 0)
 
     def bound(self, x: np.ndarray) -> Bound | None:
-        """Return the certificate at a point, at no cost where the step has computed its parts."""
+        """Return the certificate at a point; it costs nothing if the last step has computed its parts."""
         known = self.known if self.known is not None and np.array_equal(self.known.x, x) else None
-        return self.certifier(x, known or self.certifier.measure(x, self.smoothing), self.near)
+        return self.certifier(x, known or self.certifier.measure(x, self.smoothing), self.negligible_gap)
 
     @property
-    def near(self) -> float:
-        """The gap that is small enough if no tolerance was given."""
+    def negligible_gap(self) -> float:
+        """The gap that counts as rounding if no tolerance was given; 0 if one was."""
         if self.tolerance:
             return 0.0
         value, lowest = self.status.best_value, self.objective.lowest
-        return self.stated * (value - lowest if math.isfinite(lowest) else abs(value))
+        return self.first_tolerance * (value - lowest if math.isfinite(lowest) else abs(value))
 
     def mark(self, code: int) -> None:
         """Set the code of the status."""
@@ -262,10 +268,10 @@ class LinearSolver(ABC, Generic[M, S]):
     def begin_at(
         self, x: np.ndarray, scale: np.ndarray | None = None, known: tuple[float, np.ndarray] | None = None
     ) -> None:
-        """Continue from another point; the products with the rows are computed there anew."""
+        """Continue from another point, where the products with the rows are computed again."""
         before = self._state
         with compiled_code():
-            here = self.begun(x)
+            here = self.state_at(x)
             counts = {"iteration": before.iteration + 1, "evaluations": before.evaluations + here.evaluations}
             self.go_to(here._replace(first_value=before.first_value, code=jnp.asarray(RUNNING), **counts))
 
@@ -275,72 +281,74 @@ class LinearSolver(ABC, Generic[M, S]):
             return np.array(row_of(self._state, t))
 
     def unfinished(self) -> np.ndarray:
-        """Return the rows of a chunk that was cut short: none, as compiled code ends all of it or nothing."""
+        """Return no rows: compiled code completes a chunk, or leaves nothing of it."""
         return np.empty((0, len(COLUMNS) + self.start.size))
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         """Take steps until so many rows or evaluations are reached; return the rows of the trace."""
         if self.opening and self.epochs_left:
-            return self.opened(self.opening)
+            return self.opening_epoch(self.opening)
         rows = min(rows, capacity_of(self.start.size))
         before = int(self.state.iteration)
         with compiled_code():
-            limits = np.array([rows, evaluations, self.asked, self.certifier.recession.watch])
+            limits = np.array([rows, evaluations, self.step_tolerance, self.certifier.recession.watch])
             state, recorded = self.chunk(self.model, self._state, limits)
             recorded = np.array(recorded)
-        # Only now: Ctrl-C that was held back is raised before, and would lose the rows.
+        # Only now: a delayed Ctrl-C is raised at the end of the context above, which loses the rows, and then the state
+        # must not change.
         self.go_to(state)
         if (
             int(self.state.code) == CANDIDATE
             and self.tolerance == 0
-            and self.stated > self.nearest
+            and self.first_tolerance > self.last_tolerance
             and not self.certified
         ):
+            # Certify here first, as a certificate of the last digits may fail. Then go on to the last tolerance.
             report = self.bound(np.asarray(self.state.x))
             self.certified = True
             if report is not None and not report.endless:
                 LinearSolver.mark(self, RUNNING)
         return recorded[: int(self.state.iteration) - before]
 
-    def begun(self, x: np.ndarray) -> S:
-        """Return the state at another point, with the metric that holds now."""
+    def state_at(self, x: np.ndarray) -> S:
+        """Return the state at another point, with the current metric."""
         return self.begin(self.model, x, self.first)
 
-    def opened(self, opening: Opening) -> np.ndarray:
-        """Go through the batches once if that lowers the value; else begin with the steps over all rows."""
+    def opening_epoch(self, opening: Opening) -> np.ndarray:
+        """Go through the batches once; if that does not lower the value, begin with the steps over all rows."""
         left = self.epochs_left - 1
         with compiled_code():
-            state, fell = opening(self.glm, self._state, left, self.begun)
-        # Only now: Ctrl-C that was held back is raised before, and the epoch is done again.
+            state, fell = opening(self.glm, self._state, left, self.state_at)
+        # Only now, because a delayed Ctrl-C is raised before: the epoch is then done again.
         self.epochs_left = left if fell else 0
         self.go_to(state)
         return self.row(opening.step_size)[None] if fell else self.unfinished()
 
     @property
-    def asked(self) -> float:
-        """The tolerance as a part of the descent; below 0, as a part of what is left of the loss."""
+    def step_tolerance(self) -> float:
+        """The tolerance of the compiled steps: a share of the descent, or, with a minus sign, of the remaining loss."""
         if self.tolerance:
             return self.tolerance
-        return -max(self.nearest, 0.0 if self.certified else self.stated)
+        return -max(self.last_tolerance, 0.0 if self.certified else self.first_tolerance)
 
     @property
-    def nearest(self) -> float:
-        """How near is near enough if no tolerance was given: on kinks further steps prove little more."""
+    def last_tolerance(self) -> float:
+        """The share of the remaining loss to stop at if no tolerance was given; beyond, kinks prove little more."""
         return NEAR_KINKS if self.glm.loss.kinked else 0.0
 
     @property
-    def stated(self) -> float:
-        """The nearness that is certified first if no tolerance was given, before the descent goes on."""
-        return NEAR_STATED if self.glm.loss.kinked else self.nearest
+    def first_tolerance(self) -> float:
+        """The share of the remaining loss at which the certificate is first computed if no tolerance was given."""
+        return NEAR_STATED if self.glm.loss.kinked else self.last_tolerance
 
 
 def _products(state: LinearState) -> list[tuple[str, str]]:
-    """Return the fields of a state that are products of the rows, each with the factor's name."""
+    """Return the fields of a state that are products with the rows, each with the field that is the other factor."""
     known = state._asdict()
     return [(name, of) for name, of in _PRODUCTS.items() if known.get(name) is not None]
 
 
 _PRODUCTS = {"z": "x", "along_step": "step"}
-# Fields that the driver does not read: they stay where they are, in JAX's memory.
-_LARGE = ("z", "along_step", "metric", "pairs", "hessian", "moved")
+# Fields that the driver does not read: they stay in the memory of JAX.
+_LARGE = ("z", "along_step", "metric", "pairs", "hessian", "max_moves")
 _along = shared(lambda glm, d: glm.along(d))

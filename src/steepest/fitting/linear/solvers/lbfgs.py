@@ -1,10 +1,9 @@
-"""L-BFGS with an exact search in the plane of the direction and the last step, for linear models.
+"""L-BFGS for linear models, with an exact search in the plane of the direction and the last step.
 
-A step costs two readings of X, one for A d and one for the gradient, which is one evaluation: the
-search goes along vectors that are carried. Where the curvature has changed so much that L-BFGS has
-not arrived after a number of steps, the Hessian is formed, and descent goes on in coordinates in
-which it is the identity; its reading of X counts as an evaluation. A loss with kinks is smoothed as
-in `newton`.
+A step costs two readings of X, one for A d and one for the gradient; together they count as one evaluation. The search
+reads only vectors that the state carries. If L-BFGS has not converged after a number of steps, because the curvature
+has changed a lot, the solver forms the Hessian and continues in coordinates in which the Hessian is the identity. This
+reading of X also counts as an evaluation. A loss with kinks is smoothed as in `newton`.
 """
 
 from __future__ import annotations
@@ -28,35 +27,63 @@ from steepest.fitting.linear.solvers.base import LinearSolver, Opening, chunk_of
 from steepest.fitting.linear.solvers.plane_search import search
 from steepest.fitting.linear.solvers.smoothing import CENTRED, MOST_IDLE, idle_steps, is_suspect, sharpened
 from steepest.rules.directions import LBFGS
-from steepest.types import Array
+from steepest.types import Array, Tree
 
+# Beyond so many coefficients, and without a metric from a Hessian, the larger of two estimates of the gap counts: the
+# decrement of L-BFGS alone may be far too small there. Chosen, not measured: a smaller number makes more descents go
+# on for longer.
 CAUTIOUS = 200
-# The arithmetic of a Hessian is that of half as many gradients as there are columns: it must not be the most of it.
+# The metric is computed again from the Hessian after so many steps, or after one step for each COLUMNS_A_STEP
+# coefficients if that is more: a Hessian takes the arithmetic of half as many gradients as there are columns. Chosen,
+# not measured: fewer steps follow a changing curvature more closely, and form more Hessians.
 RENEWED_AFTER = 6
 COLUMNS_A_STEP = 16
 
 
 class State(NamedTuple):
-    """Where the descent stands: the point, the way from it, the last step with its product, and what was seen.
+    """The state of L-BFGS, which works on q with θ = M q. Saved folders hold the fields in this order.
 
-    L-BFGS sees θ = M q, where `metric` is M, absent for the identity; it has been so for `since` steps.
+    Attributes
+    ----------
+    x : array of shape (n,)
+        The coefficients θ.
+    value, height : float
+        The objective, and the same with a smoothed loss, which is what falls.
+    smoothing : float or None
+        The smoothing of the loss.
+    gradient : array of shape (n,)
+        The gradient of the smoothed objective by θ.
+    z : array
+        The outputs A θ.
+    direction, step, along_step : array
+        The next direction by θ, the last step, and its product with the rows.
+    metric : array of shape (n, n) or (n,)
+        M; a vector is the diagonal.
+    q, q_direction, q_step : array of shape (n,)
+        The point, the direction and the last step by q.
+    pairs : tuple
+        The memory of `LBFGS`.
+    metric_age : int
+        How many steps were taken with this metric.
+    iteration, evaluations, first_value, estimate, flattest, steepest, resets, idle, code
+        As in `Status`; `flattest` is the least curvature met, and `idle` counts the steps that have lowered nothing.
     """
 
     x: Array
     value: Array
     height: Array
-    smoothing: Any
+    smoothing: Array | None
     gradient: Array
     z: Array
     direction: Array
     step: Array
     along_step: Array
-    metric: Any
+    metric: Array
     q: Array
-    way: Array
-    last: Array
-    pairs: Any
-    since: Array
+    q_direction: Array
+    q_step: Array
+    pairs: Tree
+    metric_age: Array
     iteration: Array
     evaluations: Array
     first_value: Array
@@ -68,12 +95,12 @@ class State(NamedTuple):
     code: Array
 
 
-def begin(glm: Glm, x: Array, metric: Any) -> State:
-    """State at a start."""
+def begin(glm: Glm, x: Array, metric: Array) -> State:
+    """Return the state at a start."""
     height, gradient, z = glm.value_and_grad(x)
     value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     zero, none, q = jnp.zeros((), int), jnp.zeros(()), jnp.zeros_like(x)
-    here = faced(State(
+    here = with_direction(State(
         x, value, height, glm.smoothing, gradient, z, q, q, jnp.zeros_like(z), metric, q, q, q, LBFGS().start(q), zero,
         zero, zero + 1, glm.reference_value(value), none, none + jnp.inf, none, zero, zero, zero,
     ))  # fmt: skip
@@ -81,45 +108,46 @@ def begin(glm: Glm, x: Array, metric: Any) -> State:
     return here._replace(resets=zero, code=code)
 
 
-def pushed(metric: Any, q: Array) -> Array:
+def to_theta(metric: Array, q: Array) -> Array:
     """Return M q."""
     return metric @ q if metric.ndim == 2 else metric * q
 
 
-def pulled(metric: Any, g: Array) -> Array:
+def gradient_by_q(metric: Array, g: Array) -> Array:
     """Return Mᵀ g, the gradient by q."""
     return metric.T @ g if metric.ndim == 2 else metric * g
 
 
-def patience(size: int) -> int:
-    """Return after how many steps a metric is renewed."""
+def metric_lifetime(size: int) -> int:
+    """Return after how many steps the metric is computed again."""
     return max(RENEWED_AFTER, size // COLUMNS_A_STEP)
 
 
-def renewed(here: State, metric: Array) -> State:
-    """Return the stand in coordinates of another metric, with no step remembered; the same where that is not finite."""
+def with_metric(here: State, metric: Array) -> State:
+    """Return the state with another metric and no remembered steps; with the old metric if the new is not finite."""
     none = jnp.zeros_like(here.x)
     there = here._replace(
-        metric=metric, q=none, last=none, step=none, along_step=jnp.zeros_like(here.z), pairs=LBFGS().start(none)
+        metric=metric, q=none, q_step=none, step=none, along_step=jnp.zeros_like(here.z), pairs=LBFGS().start(none)
     )
     sound = jnp.all(jnp.isfinite(metric))
     there = jax.tree.map(lambda new, old: jnp.where(sound, new, old), there, here)
-    return there._replace(since=jnp.zeros_like(here.since))
+    return there._replace(metric_age=jnp.zeros_like(here.metric_age))
 
 
-def faced(here: State) -> State:
-    """Return the stand with its next direction, and with what that promises: half the decrement."""
-    pull = pulled(here.metric, here.gradient)
-    way, pairs = LBFGS()(pull, here.pairs, here.q)
-    lost = ~(pull @ way < 0)
-    way = jnp.where(lost, -pull, way)
+def with_direction(here: State) -> State:
+    """Return the state with its next direction, and with half the decrement as the estimate of the gap."""
+    g = gradient_by_q(here.metric, here.gradient)
+    q_direction, pairs = LBFGS()(g, here.pairs, here.q)
+    uphill = ~(g @ q_direction < 0)
+    q_direction = jnp.where(uphill, -g, q_direction)
     return here._replace(
-        way=way, pairs=pairs, direction=pushed(here.metric, way), estimate=-(pull @ way) / 2, resets=here.resets + lost
-    )
+        q_direction=q_direction, pairs=pairs, direction=to_theta(here.metric, q_direction),
+        estimate=-(g @ q_direction) / 2, resets=here.resets + uphill,
+    )  # fmt: skip
 
 
 def step(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
-    """Take one step, and turn at its end; also return the part of it that went along the direction."""
+    """Take one step and compute the next direction; also return the coefficient of the direction in the step."""
     glm = replace(glm, smoothing=here.smoothing)
     d, s = here.direction, here.step
     along = glm.along(d)
@@ -128,45 +156,46 @@ def step(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, 
     move = a[0] * d + a[1] * s
     x = here.x + move
     if here.smoothing is not None:
-        centred = -(here.gradient @ d) / 2 <= CENTRED * kinks_gap(glm, here.z)
+        centred = -(here.gradient @ d) / 2 <= CENTRED * smoothing_gap(glm, here.z)
         glm = sharpened(glm, centred, along)
     height, gradient, z = glm.value_and_grad(x)
     value = height if glm.smoothing is None else glm.unsmoothed(x, z)
     y = gradient - here.gradient
     curvature = (move @ y) / (move @ move)
     rounding = glm.rounding(value)
+    q_step = a[0] * here.q_direction + a[1] * here.q_step
     there = here._replace(
         x=x, value=value, height=height, smoothing=glm.smoothing, gradient=gradient, z=z, step=move,
         along_step=a[0] * along + a[1] * here.along_step,
-        q=here.q + a[0] * here.way + a[1] * here.last, last=a[0] * here.way + a[1] * here.last, since=here.since + 1,
+        q=here.q + a[0] * here.q_direction + a[1] * here.q_step, q_step=q_step, metric_age=here.metric_age + 1,
         iteration=here.iteration + 1, evaluations=here.evaluations + 1,
         flattest=jnp.where(curvature > 0, jnp.minimum(here.flattest, curvature), here.flattest),
         steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest),
         idle=idle_steps(glm, here, height, rounding),
     )  # fmt: skip
     if here.metric.ndim == 2:
-        late = there.since >= patience(x.size)
-        there = jax.lax.cond(late, lambda: renewed(there, whitening(glm.hessian(x), gradient)[0]), lambda: there)
-        there = there._replace(evaluations=there.evaluations + late)
-    there = faced(there)
+        is_old = there.metric_age >= metric_lifetime(x.size)
+        there = jax.lax.cond(is_old, lambda: with_metric(there, whitening(glm.hessian(x), gradient)[0]), lambda: there)
+        there = there._replace(evaluations=there.evaluations + is_old)
+    there = with_direction(there)
     estimate = there.estimate
     if x.size > CAUTIOUS and here.metric.ndim == 1:
         estimate = jnp.maximum(estimate, gradient @ gradient / (2 * there.flattest))
     if glm.smoothing is not None:
-        estimate = estimate + kinks_gap(glm, z)
+        estimate = estimate + smoothing_gap(glm, z)
     near = estimate <= jnp.maximum(glm.target_gap(tolerance, here.first_value, value), rounding)
-    idle = there.idle >= MOST_IDLE
-    code = jnp.where(near | is_suspect(is_separated(glm, z), watch), CANDIDATE, jnp.where(idle, STALLED, RUNNING))
+    stalled = there.idle >= MOST_IDLE
+    code = jnp.where(near | is_suspect(is_separated(glm, z), watch), CANDIDATE, jnp.where(stalled, STALLED, RUNNING))
     there = there._replace(estimate=estimate, code=code)
     worse = ~(found <= here.height + rounding) | jnp.all(move == 0)
     stays = here._replace(evaluations=there.evaluations, code=jnp.asarray(STALLED))
     return jax.tree.map(lambda old, new: jnp.where(worse, old, new), stays, there), a[0]
 
 
-def closed(glm: Glm, here: State) -> State:
-    """Take Newton's step from where L-BFGS can't tell values apart: it squares the error.
+def final_newton_step(glm: Glm, here: State) -> State:
+    """Take Newton's step from a point near which L-BFGS can't tell values apart: the step squares the error.
 
-    The stand stays as it is where the Hessian is singular, or a step would move outputs far.
+    The state stays as it is if the Hessian is singular, or if the step would raise the value beyond rounding.
     """
     glm = replace(glm, smoothing=here.smoothing)
     metric, condition = whitening(glm.hessian(here.x), here.gradient)
@@ -183,19 +212,22 @@ def closed(glm: Glm, here: State) -> State:
     return jax.tree.map(lambda new, old: jnp.where(sound, new, old), there, here)
 
 
-def kinks_gap(glm: Glm, z: Array) -> Array:
-    """Return how far tangents at the smoothed loss lie below the loss: no proof here, but what is left to harden."""
+def smoothing_gap(glm: Glm, z: Array) -> Array:
+    """Return how far the tangents of the smoothed loss lie below the loss at z: what sharper smoothing can gain.
+
+    It is an estimate here, and proves nothing.
+    """
     return glm.fenchel_young_gap(z, jnp.zeros_like(z))
 
 
-_closed = shared(closed)
-_renewed = shared(lambda state, metric: faced(renewed(state, metric)))
+_final_newton_step = shared(final_newton_step)
+_with_metric = shared(lambda state, metric: with_direction(with_metric(state, metric)))
 
 
 class LbfgsSolver(LinearSolver[Glm, State]):
     """L-BFGS with an exact search in the plane of its direction and the last step.
 
-    `curvature` is the loss's second derivative at the mean of the targets.
+    `curvature` is the second derivative of the loss at the mean of the targets.
     """
 
     begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
@@ -221,8 +253,8 @@ class LbfgsSolver(LinearSolver[Glm, State]):
         """The progress so far."""
         return super().status._replace(resets=int(self.state.resets))
 
-    def begun(self, x: np.ndarray) -> State:
-        """Return the state at another point, with the metric that holds now."""
+    def state_at(self, x: np.ndarray) -> State:
+        """Return the state at another point, with the current metric."""
         return self.begin(self.model, x, self._state.metric)
 
     @property
@@ -231,26 +263,26 @@ class LbfgsSolver(LinearSolver[Glm, State]):
         return float(self.state.estimate)
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
-        """Take steps until so many rows or evaluations are reached, and close with a step of Newton's."""
+        """Take steps until so many rows or evaluations are reached; near the minimum, finish with a Newton step."""
         recorded = super().run(rows, evaluations, together)
         glm, state = self.glm, self.state
         near = int(state.code) == CANDIDATE and not self.certifier.recession.endless
         if near and self.tolerance == 0 and state.x.size <= CERTIFIED and not glm.loss.kinked and len(recorded) < rows:
             with compiled_code():
-                self.go_to(_closed(glm, self._state))
+                self.go_to(_final_newton_step(glm, self._state))
             if int(self.state.iteration) > int(state.iteration):
                 return np.concatenate([recorded, self.row(1.0)[None]])
         return recorded
 
     def bound(self, x: np.ndarray) -> Bound | None:
-        """Return the certificate at a point; its metric serves the descent, if that goes on."""
+        """Return the certificate at a point, and keep its metric for the descent, if that goes on."""
         known = self.certifier.measure(x, self.smoothing)
         self.metric = None if known is None else known.sensitivity
-        return self.certifier(x, known, self.near)
+        return self.certifier(x, known, self.negligible_gap)
 
     def mark(self, code: int) -> None:
-        """Set the code of the status, and take the metric of the last certificate."""
+        """Set the code of the status; continue with the metric of the last certificate, if there is one."""
         if self.metric is not None and self._state.metric.ndim == 2:
             with compiled_code():
-                self.go_to(_renewed(self._state, self.metric))
+                self.go_to(_with_metric(self._state, self.metric))
         super().mark(code)

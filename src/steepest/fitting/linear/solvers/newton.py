@@ -1,7 +1,7 @@
-"""Newton's method for linear models of few coefficients: one step, with or without the kinks of an L1 penalty.
+"""Newton's method for linear models with few coefficients; the step is the same with and without an L1 penalty.
 
-The Hessian is formed in the same reading of X as the gradient. The product with the step, which the search needs, also
-bounds how far the optimum is, so that it costs nothing to know that the descent is over.
+The Hessian is formed in the same reading of X as the gradient. The product of the rows with the step, which the search
+needs, also gives a bound on the distance to the minimum, so the test for the end costs nothing.
 """
 
 from __future__ import annotations
@@ -23,43 +23,46 @@ from steepest.fitting.linear.solvers.base import LinearSolver, Opening, chunk_of
 from steepest.fitting.linear.solvers.plane_search import search
 from steepest.fitting.linear.solvers.smoothing import CENTRED, MOST_IDLE, idle_steps, is_suspect, sharpened
 from steepest.models.losses import squared
-from steepest.types import Array
+from steepest.types import Array, Tree
 
-# The tolerance, as a part of the descent, of least squares in whitened coordinates: a step or two get there.
+# The tolerance, as a share of the descent, of least squares in whitened coordinates, where one or two steps reach it.
 ROUNDED = EPS**1.5
-# A closing step is taken as long as the bound falls to this part with each: later ones move only rounding.
+# Closing steps, at the end, go on as long as each reduces the bound to less than this share: later ones change only
+# rounding. Chosen, not measured: a larger share takes more steps that gain little.
 CLOSER = 1 / 16
 
 
 class State(NamedTuple):
     """The state of Newton's method, smooth or proximal; a field that a method does not use is None.
 
+    Saved folders hold the fields in this order.
+
     Attributes
     ----------
     x : array of shape (n,)
         The coefficients.
     value, height : float
-        The objective, and the same with a smoothed loss, which is what falls.
+        The objective, and the same with the smoothed loss, which the steps minimise.
     slope : array of shape (n,) or None
-        With an L1 penalty the gradient of all but that penalty.
+        With an L1 penalty, the gradient without that penalty.
     gradient : array of shape (n,)
-        The gradient; with an L1 penalty the shortest subgradient.
+        The gradient; with an L1 penalty, the shortest subgradient.
     z : array
         The outputs A x.
     metric, condition : array of shape (n, n) or None, float or None
-        M with Mᵀ H M = I if the condition number of H is finite; else the last such M.
+        M with Mᵀ H M = I, and the condition number of H; if that is infinite, M is that of an earlier point.
     hessian : array of shape (n, n) or None
-        H, if the kinks of an L1 penalty need it.
+        H, for an L1 penalty.
     smoothing : float or None
         The smoothing of the loss.
     step, along_step : array or None
-        The last step and its product with the rows, for a search in the plane.
-    seen : BoundParts
+        The last step and its product with the rows, for the search in the plane.
+    parts : BoundParts
         The parts of the bound.
-    moved : array of shape (n,) or None
-        With an L1 penalty how far each coefficient may move.
+    max_moves : array of shape (n,) or None
+        With an L1 penalty, how far each coefficient may still move.
     iteration, evaluations, first_value, steepest, idle, code
-        As in `Status`; `idle` counts the steps that have lowered nothing.
+        As in `Status`; `idle` counts the steps without a fall.
     """
 
     x: Array
@@ -74,8 +77,8 @@ class State(NamedTuple):
     smoothing: Array
     step: Array
     along_step: Array
-    seen: BoundParts
-    moved: Array
+    parts: BoundParts
+    max_moves: Array
     iteration: Array
     evaluations: Array
     first_value: Array
@@ -84,10 +87,21 @@ class State(NamedTuple):
     code: Array
 
 
-class Found(NamedTuple):
-    """The result of a search: the step, its product with the rows, the part of the direction, and its promise.
+class SearchResult(NamedTuple):
+    """The result of a line search.
 
-    `promise` is what a full step would gain by the quadratic model; `stuck` tells that no step lowers the value.
+    Attributes
+    ----------
+    step : array of shape (n,)
+        The step.
+    along : array or None
+        Its product with the rows, if the next search needs it.
+    part : float
+        The coefficient of the direction in the step.
+    promise : float
+        The gain of a full step by the quadratic model.
+    stuck : bool
+        Whether no step lowers the value.
     """
 
     step: Array
@@ -98,72 +112,75 @@ class Found(NamedTuple):
 
 
 class Method(Protocol):
-    """The parts in which a smooth and a proximal step differ.
+    """The parts in which the smooth and the proximal step differ.
 
-    `patience` is the number of steps that may lower nothing.
+    The descent has stalled after `most_idle` steps without a fall.
     """
 
-    patience: ClassVar[int]
+    most_idle: ClassVar[int]
 
     @property
     def glm(self) -> Glm: ...
 
     def smoothed(self, smoothing: Array | None) -> Self:
-        """Return the method for a loss of another smoothing."""
+        """Return the method for the loss with another smoothing."""
 
-    def at(self, glm: Glm, x: Array, metric: Array) -> dict[str, Any]:
+    def at(self, glm: Glm, x: Array, metric: Array) -> dict[str, Array]:
         """Return the fields of the state that depend on the point alone."""
 
     def direction(self, here: State) -> Array:
         """Return the step to the minimum of the quadratic model."""
 
-    def measured(self, here: State, d: Array, along: Array) -> dict[str, Any]:
-        """Return the parts of the bound, from the product of the rows with the direction."""
+    def measured(self, here: State, d: Array, along: Array) -> dict[str, Tree]:
+        """Return the fields with the parts of the bound, from the product of the rows with the direction."""
 
-    def closes(self, here: State, gap: Array, asked: Array, rounding: Array, tolerance: Array) -> Array:
-        """Tell whether one more step is worth it at a point that is near enough."""
+    def closes(self, here: State, gap: Array, target: Array, rounding: Array, tolerance: Array) -> Array:
+        """Return whether one more step, a closing one, is worth it at a point that meets the tolerance."""
 
-    def search(self, here: State, d: Array, along: Array, rounding: Array, closing: Array) -> Found:
-        """Return the step to take; the whole direction if it closes."""
+    def search(self, here: State, d: Array, along: Array, rounding: Array, closing: Array) -> SearchResult:
+        """Return the step to take; a closing step is the whole direction."""
 
 
-def begun(method: Method, x: Array, metric: Array, **unlike: Array) -> State:
-    """Return the state at a start; `unlike` are the fields in which methods differ."""
+def initial_state(method: Method, x: Array, metric: Array, **own: Array) -> State:
+    """Return the state at a start; `own` are fields that only this method has."""
     zero, none = jnp.zeros((), int), jnp.zeros(())
-    fields: dict[str, Any] = dict.fromkeys(State._fields) | method.at(method.glm, x, metric) | unlike
+    fields: dict[str, Tree] = dict.fromkeys(State._fields) | method.at(method.glm, x, metric) | own
     condition = none if fields["condition"] is None else fields["condition"]
-    seen = BoundParts(none + jnp.inf, fields["value"], none, none, none, none, none != 0, none, none, condition)
+    parts = BoundParts(none + jnp.inf, fields["value"], none, none, none, none, none != 0, none, none, condition)
     counts = {"iteration": zero, "evaluations": zero + 1, "first_value": method.glm.reference_value(fields["value"])}
-    status = {"steepest": none, "idle": zero, "code": zero + RUNNING, "seen": seen}
+    status = {"steepest": none, "idle": zero, "code": zero + RUNNING, "parts": parts}
     return State(**fields | counts | status | {"x": x, "smoothing": method.glm.smoothing})
 
 
 def step(method: Method, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
-    """Take one step unless the product with it shows that none is needed; also return the part that was taken."""
+    """Take one step, unless the bound shows that none is needed; also return the part of the direction in it."""
     method = method.smoothed(here.smoothing)
     glm, d = method.glm, method.direction(here)
     along = glm.along(d)
     measured = method.measured(here, d, along)
-    gap, rounding = measured["seen"].gap, glm.rounding(here.value)
-    asked = jnp.maximum(glm.target_gap(tolerance, here.first_value, here.value), rounding)
-    near = gap <= asked
-    last = method.closes(here, gap, asked, rounding, tolerance)
+    gap, rounding = measured["parts"].gap, glm.rounding(here.value)
+    target = jnp.maximum(glm.target_gap(tolerance, here.first_value, here.value), rounding)
+    near = gap <= target
+    closing = method.closes(here, gap, target, rounding, tolerance)
     # Never return the start, even if the loss falls without end from there.
-    over = (near & ~last) | (is_suspect(measured["seen"].endless, watch) & (here.iteration > 0))
+    finished = (near & ~closing) | (is_suspect(measured["parts"].endless, watch) & (here.iteration > 0))
     here = here._replace(**measured)
-    rests = here._replace(code=jnp.full_like(here.code, CANDIDATE))
+    at_rest = here._replace(code=jnp.full_like(here.code, CANDIDATE))
     return jax.lax.cond(
-        over, lambda: (rests, jnp.zeros(())), lambda: advanced(method, here, d, along, rounding, near & last)
+        finished, lambda: (at_rest, jnp.zeros(())), lambda: advanced(method, here, d, along, rounding, near & closing)
     )
 
 
 def advanced(
     method: Method, here: State, d: Array, along: Array, rounding: Array, closing: Array
 ) -> tuple[State, Array]:  # fmt: skip
-    """Go to the point that the search finds, and sharpen the loss there; stall if no step lowers the value."""
+    """Return the state at the point that the search finds, with a sharper loss if it is time for that.
+
+    If no step lowers the value the state stays, with the code STALLED.
+    """
     found, glm = method.search(here, d, along, rounding, closing), method.glm
     if here.smoothing is not None:
-        centred = jnp.isfinite(here.seen.gap) & (found.promise <= CENTRED * here.seen.gap)
+        centred = jnp.isfinite(here.parts.gap) & (found.promise <= CENTRED * here.parts.gap)
         glm = sharpened(glm, centred, along)
     x = here.x + found.step
     there = here._replace(x=x, smoothing=glm.smoothing, **method.at(glm, x, here.metric))
@@ -173,7 +190,7 @@ def advanced(
     there = there._replace(
         iteration=here.iteration + 1, evaluations=here.evaluations + 1,
         steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest), idle=idle,
-        code=jnp.where(idle >= method.patience, STALLED, RUNNING).astype(here.code.dtype),
+        code=jnp.where(idle >= method.most_idle, STALLED, RUNNING).astype(here.code.dtype),
     )  # fmt: skip
     if found.along is not None:
         there = there._replace(step=found.step, along_step=found.along)
@@ -183,16 +200,16 @@ def advanced(
 
 @dataclass(frozen=True)
 class SmoothStep:
-    """Newton's step without kinks: the search is exact, in the plane of the direction and the last step."""
+    """Newton's step without an L1 penalty: the search is exact, in the plane of the direction and the last step."""
 
-    patience: ClassVar[int] = MOST_IDLE
+    most_idle: ClassVar[int] = MOST_IDLE
     glm: Glm
 
     def smoothed(self, smoothing: Array | None) -> SmoothStep:
-        """Return the method for a loss of another smoothing."""
+        """Return the method for the loss with another smoothing."""
         return replace(self, glm=replace(self.glm, smoothing=smoothing))
 
-    def at(self, glm: Glm, x: Array, metric: Array) -> dict[str, Any]:
+    def at(self, glm: Glm, x: Array, metric: Array) -> dict[str, Array]:
         """Return the fields of the state that depend on the point alone."""
         if glm.is_whitened and glm.loss is squared:
             height, gradient, z = glm.value_and_grad(x)
@@ -210,30 +227,30 @@ class SmoothStep:
         """Return -H⁻¹ ∇f, as -M Mᵀ ∇f."""
         return -here.metric @ (here.metric.T @ here.gradient)
 
-    def measured(self, here: State, d: Array, along: Array) -> dict[str, Any]:
-        """Return the parts of the bound, from the product of the rows with the direction."""
-        return {"seen": bound_parts(self.glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)}
+    def measured(self, here: State, d: Array, along: Array) -> dict[str, Tree]:
+        """Return the fields with the parts of the bound, from the product of the rows with the direction."""
+        return {"parts": bound_parts(self.glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)}
 
-    def closes(self, here: State, gap: Array, asked: Array, rounding: Array, tolerance: Array) -> Array:
-        """Tell whether one more step is worth it where the bound is rounding already, and no tolerance was given.
+    def closes(self, here: State, gap: Array, target: Array, rounding: Array, tolerance: Array) -> Array:
+        """Return whether one more step is worth it although the bound is within rounding; only without a tolerance.
 
-        Values differ no more there, but Newton's step squares its error, so that coefficients gain the other half of
-        their digits. It is worth it as long as the last such step has gained much.
+        Values are equal to rounding there, but Newton's step squares the error, so that coefficients gain the other
+        half of their digits. Such steps are worth it as long as each reduces the bound by a large factor.
         """
         if self.glm.loss.kinked or (self.glm.is_whitened and self.glm.loss is squared):
             return jnp.asarray(False)
-        gained = (here.seen.gap > asked) | (gap < CLOSER * here.seen.gap)
+        gained = (here.parts.gap > target) | (gap < CLOSER * here.parts.gap)
         return (tolerance == 0) & (gap > EPS * rounding) & gained
 
-    def search(self, here: State, d: Array, along: Array, rounding: Array, closing: Array) -> Found:
-        """Return the step to the least point of the plane; Newton's step alone if it closes."""
+    def search(self, here: State, d: Array, along: Array, rounding: Array, closing: Array) -> SearchResult:
+        """Return the step to the minimum in the plane; a closing step is Newton's step alone."""
         glm, s = self.glm, here.step
         w, W = glm.weights(here.x), jnp.stack([glm.weights(d), glm.weights(s)])
         a, height = search(glm, here.z, (along, here.along_step), w, W, here.height)
         a, height = jnp.where(closing, jnp.array([1.0, 0.0]), a), jnp.where(closing, here.height, height)
         step = a[0] * d + a[1] * s
         stuck = ~(height <= here.height + rounding) | (jnp.all(step == 0) & (glm.smoothing is None))
-        return Found(step, a[0] * along + a[1] * here.along_step, a[0], -(here.gradient @ d) / 2, stuck)
+        return SearchResult(step, a[0] * along + a[1] * here.along_step, a[0], -(here.gradient @ d) / 2, stuck)
 
 
 jax.tree_util.register_dataclass(SmoothStep, ["glm"], [])
@@ -241,14 +258,14 @@ jax.tree_util.register_dataclass(SmoothStep, ["glm"], [])
 
 def begin(method: SmoothStep, x: Array, metric: Array) -> State:
     """Return the state at a start, with a metric that holds until a Hessian is positive definite."""
-    start = begun(method, x, metric, step=jnp.zeros_like(x))
+    start = initial_state(method, x, metric, step=jnp.zeros_like(x))
     return start._replace(along_step=jnp.zeros_like(start.z))
 
 
 class NewtonSolver(LinearSolver[SmoothStep, State]):
     """Newton's method with an exact search in the plane of its direction and the last step.
 
-    `curvature` is the loss's second derivative at the mean of the targets.
+    `curvature` is the second derivative of the loss at the mean of the targets.
     """
 
     begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
@@ -267,21 +284,21 @@ class NewtonSolver(LinearSolver[SmoothStep, State]):
         """The smoothing of a loss with kinks at the current point."""
         return self.state.smoothing
 
-    def begun(self, x: np.ndarray) -> State:
-        """Return the state at another point, with the metric that holds now."""
+    def state_at(self, x: np.ndarray) -> State:
+        """Return the state at another point, with the current metric."""
         return self.begin(self.model, x, self._state.metric)
 
     @property
     def estimate(self) -> float:
-        """The bound on how far the value is above the minimum, but for rounding."""
-        return float(self.state.seen.gap)
+        """The bound on how far the value is above the minimum, without rounding."""
+        return float(self.state.parts.gap)
 
     def measurement(self) -> Measurement | None:
         """Return the parts of the bound that the last step has computed."""
-        return self.measured_by(self.state.seen, self._state.metric)
+        return self.measurement_of(self.state.parts, self._state.metric)
 
     @property
-    def asked(self) -> float:
-        """The tolerance; least squares that is whitened is solved to rounding by a step or two."""
-        glm = self.glm
-        return min(ROUNDED, super().asked) if glm.is_whitened and glm.loss is squared else super().asked
+    def step_tolerance(self) -> float:
+        """The tolerance of the compiled steps; one or two steps solve whitened least squares to rounding."""
+        glm, tolerance = self.glm, super().step_tolerance
+        return min(ROUNDED, tolerance) if glm.is_whitened and glm.loss is squared else tolerance

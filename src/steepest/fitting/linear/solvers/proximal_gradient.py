@@ -1,4 +1,4 @@
-"""Proximal steps of Barzilai and Borwein's size for L1 penalties, F(θ) = f(θ) + Σ λⱼ |θⱼ|."""
+"""Proximal gradient steps of Barzilai-Borwein size for L1 penalties, F(θ) = f(θ) + Σ λⱼ |θⱼ|."""
 
 from __future__ import annotations
 
@@ -20,23 +20,30 @@ from steepest.types import Array
 # The model on its rows, and λ.
 Model = tuple[Glm, Array]
 
-# The decrease that counts as enough, as a part of that of the quadratic model (Wright, Nowak and Figueiredo: 0.01 to
-# 1e-5).
+# A step is accepted if the value falls by this share of the fall of the quadratic model. Wright, Nowak and Figueiredo
+# take 0.01 to 1e-5.
 SUFFICIENT = 1e-4
-# The gap that is small enough if no tolerance was given: without Hessians it is far to the last digits. Measured, see
-# docs/certificates.md.
+# The share of the remaining loss to stop at if no tolerance was given, as the last digits take many steps without
+# Hessians. Measured, see docs/certificates.md.
 NEAR_WIDE = 1e-8
+# The descent has stalled after so many steps without a fall. Chosen, not measured: a smaller number would stop at a
+# rise by rounding alone.
 MOST_IDLE = 3
-# How many values the search of `step` looks back on.
+# A step may raise the value, but not above the largest of so many last values. Chosen, not measured: a larger number
+# allows longer rises.
 RECENT = 5
 
 
 class State(NamedTuple):
-    """Where a proximal descent stands; `smooth` is ∇f and `gradient` the shortest subgradient of F."""
+    """The state of a proximal gradient descent. Saved folders hold the fields in this order.
+
+    `smooth_gradient` is ∇f, `gradient` the shortest subgradient of F, `curvature` one over the next step size, `recent`
+    the last values, `flattest` the least curvature met, and `idle` the number of steps without a fall.
+    """
 
     x: Array
     value: Array
-    smooth: Array
+    smooth_gradient: Array
     gradient: Array
     z: Array
     curvature: Array
@@ -69,18 +76,18 @@ def begin(model: Model, x: Array, curvature: Array) -> State:
 
 
 def step(model: Model, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
-    """Try one proximal step of the Barzilai-Borwein size; one that leads up is tried again at half the size.
+    """Try one proximal step of Barzilai-Borwein size; a rejected step is tried again with half the size.
 
     SpaRSA: Wright, Nowak and Figueiredo, "State reconstruction by separable approximation" (2009).
     """
     glm, lam = model
     a = here.curvature
-    x = soft_threshold(here.x - here.smooth / a, lam / a)
-    there = arrived(glm, lam, here, x)
-    s, y = x - here.x, there.smooth - here.smooth
+    x = soft_threshold(here.x - here.smooth_gradient / a, lam / a)
+    there = state_at(glm, lam, here, x)
+    s, y = x - here.x, there.smooth_gradient - here.smooth_gradient
     ss, sy = s @ s, s @ y
     enough = jnp.max(here.recent) - SUFFICIENT / 2 * a * ss + 4 * EPS * jnp.abs(here.value)
-    taken = there.value <= enough
+    accepted = there.value <= enough
     bb = jnp.where(sy > 0, sy / ss, a / 2)
     flattest = jnp.where(sy > 0, jnp.minimum(here.flattest, bb), here.flattest)
     there = there._replace(
@@ -89,29 +96,29 @@ def step(model: Model, here: State, tolerance: Array, watch: Array) -> tuple[Sta
         recent=jnp.roll(here.recent, 1).at[0].set(there.value),
     )
     v = there.gradient
-    there = judged(glm, here, there, v @ v / (2 * flattest), tolerance, ss == 0, watch)
+    there = with_code(glm, here, there, v @ v / (2 * flattest), tolerance, ss == 0, watch)
     stays = here._replace(curvature=2 * a, evaluations=there.evaluations, code=jnp.where(ss == 0, STALLED, RUNNING))
-    return jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, stays), 1 / a
+    return jax.tree.map(lambda new, old: jnp.where(accepted, new, old), there, stays), 1 / a
 
 
-def arrived(glm: Glm, lam: Array, here: State, x: Array) -> State:
-    """Return the stand at a new point."""
+def state_at(glm: Glm, lam: Array, here: State, x: Array) -> State:
+    """Return the state at a new point."""
     f, g, z = glm.value_and_grad(x)
-    s, y = x - here.x, g - here.smooth
+    s, y = x - here.x, g - here.smooth_gradient
     curvature, value = (s @ y) / (s @ s), f + lam @ jnp.abs(x)
     better = value < here.best_value
     return here._replace(
-        x=x, value=value, smooth=g, best_x=jnp.where(better, x, here.best_x),
+        x=x, value=value, smooth_gradient=g, best_x=jnp.where(better, x, here.best_x),
         best_value=jnp.where(better, value, here.best_value), gradient=min_norm_subgradient(g, x, lam), z=z,
         steepest=jnp.where(curvature > 0, jnp.maximum(here.steepest, curvature), here.steepest),
         iteration=here.iteration + 1, evaluations=here.evaluations + 1,
     )  # fmt: skip
 
 
-def judged(
+def with_code(
     glm: Glm, here: State, there: State, estimate: Array, tolerance: Array, stuck: Array, watch: Array
 ) -> State:  # fmt: skip
-    """Return the stand with what is said of it: near, stuck, or on the way."""
+    """Return the state with its estimate of the gap, and the code: near the minimum, stalled, or running."""
     rounding = glm.rounding(there.value)
     near = estimate <= jnp.maximum(glm.target_gap(tolerance, here.first_value, there.value), rounding)
     idle = jnp.where(there.value < here.value - rounding, 0, here.idle + 1)
@@ -121,7 +128,7 @@ def judged(
 
 
 class ProximalGradientSolver(LinearSolver[Model, State]):
-    """Proximal Barzilai-Borwein steps, for an L1 penalty of more columns than a Hessian is formed for."""
+    """Proximal gradient steps, for an L1 penalty on more coefficients than proximal Newton serves."""
 
     begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
 
@@ -135,7 +142,7 @@ class ProximalGradientSolver(LinearSolver[Model, State]):
 
     @property
     def status(self) -> Status:
-        """The progress so far; steps may go up, so that the best point is remembered."""
+        """The progress so far, with the best point, as steps may raise the value."""
         state = self.state
         return super().status._replace(best_x=np.asarray(state.best_x), best_value=float(state.best_value))
 
@@ -146,9 +153,9 @@ class ProximalGradientSolver(LinearSolver[Model, State]):
 
     @property
     def smoothing(self) -> None:
-        """None: only losses without kinks are solved so."""
+        """None: this solver serves only losses without kinks."""
 
     @property
-    def nearest(self) -> float:
-        """Without Hessians it is far to the last digits."""
+    def last_tolerance(self) -> float:
+        """The share of the remaining loss to stop at if no tolerance was given."""
         return NEAR_WIDE

@@ -1,9 +1,8 @@
-"""Mini-batches for a linear model: two epochs of SAGA, then descent over all rows."""
+"""Mini-batches for a linear model: two epochs of SAGA, before another solver continues over all rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,28 +17,31 @@ from steepest.fitting.linear.solvers.base import S
 from steepest.fitting.objective import batch_of, order_of
 from steepest.types import Array
 
+# Epochs before the steps over all rows. Chosen, not measured: more come nearer the minimum, but the solver over all
+# rows needs a few steps in any case.
 EPOCHS = 2
+# Steps of the power method for the largest eigenvalue, each a reading of the rows. Chosen, not measured: fewer
+# underestimate the eigenvalue more, which makes steps too long.
 POWERS = 4
 
 
 def smoothness(glm: Glm, size: int, rows: int) -> float:
-    """Return L for batches of b out of n rows, between the largest of a row and that of all rows.
+    """Return the smoothness L of the loss of b out of n rows: between the largest of a single row and that of all.
 
     L(b) = (n - b) / (b (n - 1)) max Lᵢ + n (b - 1) / (b (n - 1)) L, from Gazagnadou, Gower and Salmon,
-    "Optimal mini-batch and step sizes for SAGA" (2019); a ridge is no steeper than the loss in coordinates
-    chosen for both.
+    "Optimal mini-batch and step sizes for SAGA" (2019). The ridge adds no more than the loss has in coordinates
+    that are chosen for both.
     """
-    bend = glm.loss.steepest
-    largest, together = _lengths(glm, rows)
+    largest, of_all = _row_and_gram_norms(glm, rows)
     rest = size * max(rows - 1, 1)
-    return bend * float((rows - size) / rest * largest + rows * (size - 1) / rest * together + 1)
+    return glm.loss.steepest * float((rows - size) / rest * largest + rows * (size - 1) / rest * of_all + 1)
 
 
 def _norms(glm: Glm, rows: Array) -> tuple[Array, Array]:
     """Return the largest n pᵢ ‖aᵢ‖², and the largest eigenvalue of Σ pᵢ aᵢaᵢᵀ by a few steps of the power method."""
     norms = glm.over_blocks(lambda X, p: ((), p * (1 + squares(X))), ())[1]
 
-    def pull(_: Any, v: Array) -> Array:
+    def power_step(_: Array, v: Array) -> Array:
         def part(X: Array, p: Array) -> tuple[Array, tuple[()]]:
             along = p * (X @ v[:-1] + v[-1])
             return jnp.append(along @ X, along.sum()), ()
@@ -47,18 +49,18 @@ def _norms(glm: Glm, rows: Array) -> tuple[Array, Array]:
         total = glm.over_blocks(part, jnp.zeros_like(v))[0]
         return total / jnp.linalg.norm(v)
 
-    v = jax.lax.fori_loop(0, POWERS, pull, jnp.ones(glm.X.shape[1] + 1))
+    v = jax.lax.fori_loop(0, POWERS, power_step, jnp.ones(glm.X.shape[1] + 1))
     return rows * norms.max(), jnp.linalg.norm(v)
 
 
-_lengths = shared(_norms)
+_row_and_gram_norms = shared(_norms)
 
 
 def _epoch(glm: Glm, layout: Layout, theta: Array, z: Array, gradient: Array, t: Array, key: Array) -> Array:
-    """Go through the batches once, from a point with its z = A θ and its gradient, and return where that leads.
+    """Go through the batches once, from a point with its z = A θ and its gradient, and return the new point.
 
-    θ ← θ - t (m (∇Fⱼ(θ) - ∇Fⱼ(old)) + ḡ): of each of the m batches the last gradient is known by one number a
-    row, and ḡ is their sum. Defazio, Bach and Lacoste-Julien, "SAGA" (2014).
+    θ ← θ - t (m (∇Fⱼ(θ) - ∇Fⱼ(old)) + ḡ) for batch j of m. The last gradient of each batch is stored as one number
+    a row, and ḡ is the sum of all. Defazio, Bach and Lacoste-Julien, "SAGA" (2014).
     """
     order, p = order_of(layout, key), glm.weight / glm.mass
     known = glm.losses(z, glm.y, p)[1]
@@ -66,25 +68,25 @@ def _epoch(glm: Glm, layout: Layout, theta: Array, z: Array, gradient: Array, t:
     def update(i: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         theta, known, total = carry
         at, (X, y, share, old) = batch_of(layout, (glm.X, glm.y, p, known), order, i)
-        shaped = glm.reshape(theta)
-        new = glm.losses(X @ shaped[:-1] + shaped[-1], y, share)[1]
+        by_output = glm.reshape(theta)
+        new = glm.losses(X @ by_output[:-1] + by_output[-1], y, share)[1]
         change = new - old
-        moved = jnp.concatenate([(change.T @ X).T.ravel(), change.sum(axis=0).reshape(-1)])
-        pull = layout.batches * moved + total
+        difference = jnp.concatenate([(change.T @ X).T.ravel(), change.sum(axis=0).reshape(-1)])
+        estimate = layout.batches * difference + total
         if glm.transform is not None:
-            pull = pull + glm.penalty_gradient(theta)
-        return theta - t * pull, known.at[at].set(new), total + moved
+            estimate = estimate + glm.penalty_gradient(theta)
+        return theta - t * estimate, known.at[at].set(new), total + difference
 
-    losses_alone = gradient - glm.penalty_gradient(theta)
-    return jax.lax.fori_loop(0, layout.batches, update, (theta, known, losses_alone))[0]
+    gradient_of_losses = gradient - glm.penalty_gradient(theta)
+    return jax.lax.fori_loop(0, layout.batches, update, (theta, known, gradient_of_losses))[0]
 
 
 jax.tree_util.register_static(Layout)
-_go_through = shared(_epoch)
+_compiled_epoch = shared(_epoch)
 
 
 class Saga:
-    """Epochs of SAGA in batches, each of which has to lower the value: an `Opening` of the solvers over all rows."""
+    """Epochs of SAGA in batches, each of which must lower the value: an `Opening` for the solvers over all rows."""
 
     epochs = EPOCHS
 
@@ -94,11 +96,11 @@ class Saga:
             self.step_size = 1 / (3 * smoothness(glm, layout.size, layout.rows))
 
     def __call__(self, glm: Glm, state: S, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
-        """Return the state after one epoch, and whether it has lowered the value."""
+        """Return the state after one epoch, and whether the epoch has lowered the value."""
         key = jax.random.fold_in(jax.random.key(self.seed), left)
-        x = _go_through(glm, self.layout, state.x, state.z, state.gradient, self.step_size, key)
+        x = _compiled_epoch(glm, self.layout, state.x, state.z, state.gradient, self.step_size, key)
         there = begin(x)
-        # An epoch reads the rows once, and the new value once more.
+        # An epoch reads the rows once, and the value at its end reads them again.
         counts = {"evaluations": state.evaluations + 2}
         if not float(there.value) < float(state.value):
             return state._replace(**counts), False

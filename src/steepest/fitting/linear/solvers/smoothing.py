@@ -1,4 +1,4 @@
-"""How the smoothing of a loss with kinks is sharpened along a descent, and when a descent counts as at rest.
+"""When the smoothing of a loss with kinks is made sharper during a descent, and when a descent counts as stalled.
 
 The tangents that bound the smoothed loss also bound the loss itself, so a certificate holds for the loss that the user
 chose. Fiacco and McCormick, "Nonlinear programming" (1968), follow a path of smooth problems in this way.
@@ -14,15 +14,16 @@ import jax.numpy as jnp
 from steepest.fitting.linear.glm import Glm
 from steepest.types import Array
 
-# After how many steps that lower nothing a descent is at rest. Chosen, not measured: rounding lets single steps rise.
+# A descent has stalled after so many steps without a fall. Chosen, not measured: a smaller number would stop at a rise
+# by rounding alone, a larger one takes more steps without gain.
 MOST_IDLE = 4
 # The factor that sharpens a smoothing, once this part of the gap at most is due to the distance from the smoothed
 # optimum. Chosen, not measured: a smaller factor takes fewer rounds, each of more steps.
 SHARPER, CENTRED = 0.2, 0.1
 
 
-class Standing(Protocol):
-    """The fields of a solver's state that tell whether it is at rest."""
+class SmoothedState(Protocol):
+    """The fields of a solver's state that show whether it has stalled."""
 
     @property
     def smoothing(self) -> Array | None: ...
@@ -37,8 +38,8 @@ class Standing(Protocol):
 def sharpened(glm: Glm, centred: Array, along: Array) -> Glm:
     """Return the model with a sharper loss if the descent is near the optimum of the smoothed one.
 
-    A loss that only bends suddenly is straight beyond its smoothing, and has no slope to follow while outputs still
-    have to change by more than that: then it stays as it is.
+    A loss without kinks, such as Huber's, is straight beyond its smoothing. As long as a step changes outputs by more
+    than that, a sharper loss would have no curvature there for the next step to use, so it stays as it is.
     """
     assert glm.smoothing is not None
     if not glm.loss.kinked:
@@ -47,11 +48,11 @@ def sharpened(glm: Glm, centred: Array, along: Array) -> Glm:
     return replace(glm, smoothing=jnp.where(centred, sharper, glm.smoothing))
 
 
-def idle_steps(glm: Glm, here: Standing, height: Array, rounding: Array) -> Array:
-    """Return for how many steps the smoothed value has not fallen.
+def idle_steps(glm: Glm, here: SmoothedState, height: Array, rounding: Array) -> Array:
+    """Return the number of steps in which the smoothed value has not fallen.
 
-    A sharper loss without kinks is higher, so a step that sharpens it counts as a fall. A rise counts twice, because
-    rounding may let the value rise and fall in turn.
+    A loss without kinks becomes larger when it is sharpened, so a step that sharpens it counts as a fall. A rise counts
+    twice, because rounding may make the value rise and fall alternately.
     """
     fell = height < here.height - rounding
     if here.smoothing is not None and not glm.loss.kinked:
@@ -60,5 +61,8 @@ def idle_steps(glm: Glm, here: Standing, height: Array, rounding: Array) -> Arra
 
 
 def is_suspect(endless: Array, watch: Array) -> Array:
-    """Tell whether to stop as the loss may fall without end: it looks so and that is watched for, or it is known."""
+    """Return whether to stop because the loss may fall without end.
+
+    `watch` is 1 to stop at such signs, 2 if it is known to fall without end, and 0 otherwise.
+    """
     return (endless & (watch > 0)) | (watch > 1)

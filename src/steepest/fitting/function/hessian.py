@@ -1,0 +1,246 @@
+"""The Hessian of a sum of squares ‖ρ‖², with its errors, and the audit of an answer by it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from steepest.derivatives.differences import EPS, scale_of
+from steepest.descent.verdict.audit import Audit
+from steepest.fitting.function.levenberg import rank
+
+# A parameter is free along a direction without curvature if it makes up at least this share of it. Chosen, not
+# measured: a smaller share declares determined parameters free, as rounding mixes them into such directions.
+LOOSE = 1e-3
+# How many times its usual size an error by rounding may have. Chosen, not measured: larger makes bounds wider, smaller
+# lets rounding pass for curvature or progress.
+SAFELY = 8.0
+# The largest share of the value that rounding of the slopes may hide from a descent that counts as converged. Chosen,
+# not measured: a larger share accepts answers of ill-conditioned fits that are further from the minimum.
+FAINT = 1e-9
+
+
+class SecondOrder(NamedTuple):
+    """The second-order term of the Hessian, with its error.
+
+    Attributes
+    ----------
+    matrix : array of shape (n, n)
+        Σ ρᵢ ∇²ρᵢ, half of what the Hessian has in addition to 2 JᵀJ.
+    error : array of shape (n, n)
+        Its error.
+    slope_error : array of shape (n,)
+        The error of Jᵀρ if J was computed by differences, else 0.
+    """
+
+    matrix: np.ndarray
+    error: np.ndarray
+    slope_error: np.ndarray
+
+
+class Residuals(Protocol):
+    """The residuals ρ of an objective ‖ρ‖², with their Jacobian J.
+
+    Attributes
+    ----------
+    size : float
+        The length of the data, from which ρ is the difference of the predictions.
+    rows : float
+        How many rows count.
+    precision : float
+        The relative rounding error of a prediction.
+    gaps : int
+        At how many points J was computed by differences although the code is traced.
+    traced : bool
+        Whether derivatives are exact.
+    """
+
+    size: float
+    rows: float
+    precision: float
+    gaps: int
+
+    @property
+    def traced(self) -> bool: ...
+
+    def triangle(self, x: np.ndarray) -> np.ndarray:
+        """Return the R of a QR decomposition of [J ρ]; it is not finite if ρ is not."""
+
+    def second_order(self, x: np.ndarray) -> SecondOrder | None:
+        """Return the second-order term of the Hessian, or None if it is not finite."""
+
+
+@dataclass(frozen=True)
+class Hessian:
+    """The Hessian of ‖ρ‖², 2 (JᵀJ + Σ ρᵢ ∇²ρᵢ), in coordinates q in which JᵀJ is the identity and the rest diagonal.
+
+    There the curvatures are precise however ill-conditioned J is. Directions in which J is rounding noise get the
+    length of the direction in which J is largest.
+
+    Attributes
+    ----------
+    W : array of shape (n, n)
+        The map to parameters, x = W q.
+    curvatures, slopes : array of shape (n,)
+        Half the second derivatives along q, and (J W)ᵀρ, half the first.
+    curvature_error, slope_error : array of shape (n,)
+        How large they can be by rounding alone.
+    norms : array of shape (n,)
+        The norms of the columns of J.
+    """
+
+    W: np.ndarray
+    curvatures: np.ndarray
+    slopes: np.ndarray
+    curvature_error: np.ndarray
+    slope_error: np.ndarray
+    norms: np.ndarray
+
+    @classmethod
+    def at(
+        cls, residuals: Residuals, triangle: np.ndarray, x: np.ndarray, second_order: SecondOrder | None
+    ) -> Hessian:  # fmt: skip
+        """Return the Hessian at a point from the R of [J ρ] there and the second-order term; 2 JᵀJ without that."""
+        zeros = np.zeros((x.size, x.size))
+        matrix, error, slope_error = second_order or SecondOrder(zeros, zeros, zeros[0])
+        norms = column_norms(triangle)
+        scale = np.where(norms > 0, norms, 1.0)
+        U, singular, V = np.linalg.svd(triangle[:, :-1] / scale)
+        known = rank(singular, x.size)
+        length = np.full(x.size, singular[0] or 1.0)
+        length[:known] = singular[:known]
+        whiten = V.T / length / scale[:, None]
+        curvatures, vectors = np.linalg.eigh(np.diag(np.arange(x.size) < known) + whiten.T @ matrix @ whiten)
+        slopes = vectors[:known].T @ (U.T[:known] @ triangle[:, -1])
+        W = whiten @ vectors
+        curvature_error = SAFELY * EPS * x.size * np.abs(curvatures).max()
+        curvature_error = curvature_error + np.sum(np.abs(W) * (error @ np.abs(W)), axis=0)
+        # The columns of J W have length 1, and predictions are rounded independently: so a slope sees the share 1 / √n
+        # of the length of their rounding.
+        share = SAFELY / math.sqrt(residuals.rows)
+        slope_error = slope_error + share * EPS * math.sqrt(value_of(triangle)) * norms
+        slope_error = share * residuals.precision * _size(residuals, triangle, x) + slope_error @ np.abs(W)
+        return cls(W, curvatures, slopes, curvature_error, slope_error, norms)
+
+    @property
+    def positive(self) -> np.ndarray:
+        """Which curvatures are positive beyond their error."""
+        return self.curvatures > self.curvature_error
+
+    @property
+    def negative(self) -> np.ndarray:
+        """Which curvatures are negative beyond their error."""
+        return self.curvatures < -self.curvature_error
+
+    @property
+    def step_in_q(self) -> np.ndarray:
+        """Newton's step in q, reversed along negative curvature so that it goes downhill."""
+        solid = self.positive | self.negative
+        return np.divide(-self.slopes, np.abs(self.curvatures), out=np.zeros_like(self.slopes), where=solid)
+
+    @property
+    def step(self) -> np.ndarray:
+        """Newton's step in the parameters."""
+        return self.W @ self.step_in_q
+
+    @property
+    def decrement(self) -> float:
+        """The largest gain that Newton's step can have, given that curvatures near 0 may be rounding."""
+        up, level = self.positive, ~(self.positive | self.negative) & (np.abs(self.slopes) > self.slope_error)
+        gain = self.slopes[up] ** 2 @ (1 / self.curvatures[up])
+        return float(gain + self.slopes[level] ** 2 @ (1 / self.curvature_error[level]))
+
+    @property
+    def hidden(self) -> float:
+        """The gain of Newton's step that rounding of the slopes may hide."""
+        return float(self.slope_error[self.positive] ** 2 @ (1 / self.curvatures[self.positive]))
+
+    def error(self, x: np.ndarray) -> np.ndarray:
+        """Return how far each parameter may lie from the minimiser: by Newton's step, and by rounding of the slopes.
+
+        It is infinite if a parameter is free to move along a direction without positive curvature.
+        """
+        up = self.positive
+        by_slopes = self.W[:, up] * (self.slope_error[up] / self.curvatures[up])
+        flat = np.abs(self.W[:, ~up]) * np.where(self.norms > 0, self.norms, 1.0)[:, None]
+        free = (flat > LOOSE * np.linalg.norm(flat, axis=0)).any(axis=1)
+        return np.where(free, math.inf, np.abs(self.step) + np.linalg.norm(by_slopes, axis=1) + EPS * np.abs(x))
+
+
+def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Audit | None:
+    """Return the audit by the whole Hessian of ‖ρ‖² at a point where a descent rests; None if it is not finite."""
+    triangle, second_order = residuals.triangle(x), residuals.second_order(x)
+    if second_order is None or not np.all(np.isfinite(triangle)):
+        return None
+    hessian = Hessian.at(residuals, triangle, x, second_order)
+    W, curvatures, up, down = hessian.W, hessian.curvatures, hessian.positive, hessian.negative
+    whole = 2 * (triangle[:, :-1].T @ triangle[:, :-1] + second_order.matrix)
+    smallest, largest = np.linalg.eigvalsh(whole)[[0, -1]]
+    if up.all():
+        # The largest eigenvalue of the inverse is precise even if the smallest of the matrix is rounding noise.
+        smallest = 1 / np.linalg.norm(W / np.sqrt(2 * curvatures), 2) ** 2
+    elif not down.any():
+        smallest = 0.0
+    size, lowest = scale_of(x, start), W[:, np.argmin(np.where(down, curvatures, math.inf))]
+    return Audit(
+        decrement=hessian.decrement,
+        floor=max(rounding(residuals, triangle, x), min(hessian.hidden, FAINT * value_of(triangle))),
+        smallest=float(smallest),
+        largest=float(largest),
+        saddle_distance=float(np.abs(W[:, down] * hessian.step_in_q[down] / size[:, None]).max(initial=0.0)),
+        negative_curvature=float(curvatures[down].min() / np.abs(curvatures).max()) if down.any() else 0.0,
+        escape_direction=lowest * EPS ** (1 / 3) / np.abs(lowest / size).max(),
+        # If all slopes may be rounding there is no step worth taking.
+        step=hessian.step if np.any(np.abs(hessian.slopes) > hessian.slope_error) else np.zeros(x.size),
+        x_error=np.where(without_effect(residuals, triangle, x, hessian), math.inf, hessian.error(x)),
+    )
+
+
+def undetermined(residuals: Residuals, x: np.ndarray) -> np.ndarray:
+    """Return which parameters can change, alone or together, without changing the value by more than rounding."""
+    triangle = residuals.triangle(x)
+    hessian = Hessian.at(residuals, triangle, x, residuals.second_order(x))
+    return np.isinf(hessian.error(x)) | without_effect(residuals, triangle, x, hessian)
+
+
+def without_effect(residuals: Residuals, triangle: np.ndarray, x: np.ndarray, hessian: Hessian) -> np.ndarray:
+    """Return which parameters leave the value unchanged by a step along which it must rise according to the Hessian.
+
+    Only parameters whose error exceeds their size are tried.
+    """
+    value, floor = value_of(triangle), rounding(residuals, triangle, x)
+    found, error = np.zeros(x.size, dtype=bool), hessian.error(x)
+    for k in np.flatnonzero(np.isfinite(error) & (error > np.abs(x))):
+        # JᵀJ predicts a rise of 100 times the rounding.
+        step = 10 * math.sqrt(floor) / hessian.norms[k] * np.eye(x.size)[k]
+        found[k] = any(abs(value_of(residuals.triangle(x + s)) - value) < 10 * floor for s in (step, -step))
+    return found
+
+
+def rounding(residuals: Residuals, triangle: np.ndarray, x: np.ndarray) -> float:
+    """Return how much two values v = ‖ρ‖² may differ by rounding alone: ε v + 2 √(v / n) ε s + (ε s)², times a factor.
+
+    ρ is the difference of data and predictions of length s, so that each of its n rows is off by ε s / √n at random.
+    """
+    value, size = value_of(triangle), residuals.precision * _size(residuals, triangle, x)
+    return SAFELY * (EPS * value + 2 * math.sqrt(value / residuals.rows) * size + size**2)
+
+
+def _size(residuals: Residuals, triangle: np.ndarray, x: np.ndarray) -> float:
+    """Return the length of the terms that ρ is computed from: the data, and the effect of each parameter on it."""
+    with np.errstate(over="ignore"):
+        return float(np.hypot(residuals.size, np.linalg.norm(column_norms(triangle) * x)))
+
+
+def value_of(triangle: np.ndarray) -> float:
+    """Return ‖ρ‖² from the R of [J ρ]."""
+    with np.errstate(over="ignore"):
+        return float(triangle[:, -1] @ triangle[:, -1])
+
+
+def column_norms(triangle: np.ndarray) -> np.ndarray:
+    """Return the norms of the columns of J from the R of [J ρ]."""
+    return np.linalg.norm(triangle[:, :-1], axis=0)
