@@ -1,4 +1,4 @@
-"""Batches with nothing to tune: SAGA against a plain loop of its paper, answers against full batch and closed forms."""
+"""Batches without a learning rate: SAGA against a plain loop, answers against all rows at once and closed forms."""
 
 import numpy as np
 import pytest
@@ -28,13 +28,13 @@ def test_raw_tables_end_certified_where_full_batch_ends(name, size):
     assert (fit.outcome, fit.certificate.kind) == ("converged", "certified")
     assert fit.fun - whole.fun <= 1e-6 * (fit.trace.value[0] - whole.fun)
     assert fit.fun - whole.fun <= fit.certificate.gap + 1e-12
-    # The epochs in batches lower the value too.
+    # The epochs in batches also lower the value.
     assert np.all(np.diff(fit.trace.value[:3]) < 0)
     np.testing.assert_array_equal(np.diff(fit.trace.evaluations[:3]), [2, 2])
 
 
 def saga(A, y, size, epochs):
-    """SAGA for least squares with its batches in order, in NumPy alone; yields the point after each epoch."""
+    """SAGA for least squares in NumPy alone, with the batches in order; yields the point after each epoch."""
     n, d = A.shape
     m = -(-n // size)
     batches = [np.arange(k * size, min((k + 1) * size, n)) for k in range(m)]
@@ -51,7 +51,7 @@ def saga(A, y, size, epochs):
 
     known = [gradient(rows, theta) for rows in batches]
     for _ in range(epochs):
-        # The engine begins each epoch with the gradients of the point where it stands.
+        # The solver begins each epoch with the gradients at its current point.
         known = [gradient(rows, theta) for rows in batches]
         for j, rows in enumerate(batches):
             new = gradient(rows, theta)
@@ -84,7 +84,7 @@ def test_every_way_to_shuffle_and_weights(shuffle):
 
 
 def test_an_epoch_that_rises_is_given_up():
-    # Batches in order that have nothing in common, one of them with all the leverage.
+    # One row at a time, in order: the last row has all the leverage, and contradicts the others.
     X = np.r_[np.ones(99) * 1e-3, 1e3][:, None]
     y = np.r_[np.ones(99), -1e6]
     fit = st.fit(st.models.Linear(), X, y, batch_size=1, shuffle=False)

@@ -1,4 +1,4 @@
-"""Tables that are hardly any: every loss ends with an honest word, at finite coefficients, and soon."""
+"""Degenerate tables: every loss ends soon, at finite coefficients, with a true outcome."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def targets(loss, z):
 
 
 def fitted(X, y, **words):
-    """Return a fit that is finite, whose word for itself is known, and that has not taken long."""
+    """Return a fit, and assert that it is finite and took fewer than 200 iterations."""
     fit = st.fit(LINEAR, X, y, **words)
     assert all(np.all(np.isfinite(part)) for part in fit.params.values())
     assert fit.nit < 200
@@ -54,7 +54,7 @@ class TestColumnsAndRows:
         assert constant.success
         assert twin.success
         assert abs(constant.params["coef"][2]) < 1e-9
-        # A column's twin brings nothing; a ridge likes to share between the two.
+        # A copy of a column lets a ridge split the coefficient between the two, which costs less.
         if not isinstance(penalty, L2):
             assert twin.fun == pytest.approx(constant.fun, rel=1e-6)
 
@@ -67,7 +67,7 @@ class TestColumnsAndRows:
             assert fit.outcome == "no finite optimum"
             return
         assert fit.success
-        # No penalty is paid, as the intercept does it all.
+        # The intercept alone fits the row, so nothing is penalised.
         least = {"Poisson": y[3] - y[3] * np.log(max(y[3], 1)), "Gamma": 1 + np.log(abs(y[3]) or 1)}.get(loss.name, 0.0)
         if loss.name != "log loss":
             assert fit.fun == pytest.approx(least, abs=1e-6)
@@ -199,7 +199,7 @@ class TestBadInput:
             make()
 
     def test_a_class_that_no_row_has(self):
-        """Without a penalty its probability falls for ever; with one it is small."""
+        """Without a penalty the probability of the class falls without bound; with one it is small."""
         model, y = st.models.Multinomial(4), np.arange(12) % 3
         assert st.fit(model, self.X, y).outcome == "no finite optimum"
         fit = st.fit(model, self.X, y, penalty=L2(1e-2))
@@ -224,7 +224,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("penalty", [L1(0.1), L2(0.1)], ids=str)
     def test_a_class_that_every_row_has(self, penalty):
-        """A penalty leaves the intercepts free, which grow for ever."""
+        """The penalty leaves the intercepts free, and they grow without bound."""
         fit = st.fit(st.models.Multinomial(2), self.X, 0 * self.y, penalty=penalty)
         assert fit.outcome == "no finite optimum"
         assert "all targets are equal" in fit.message

@@ -1,4 +1,4 @@
-"""Fits, held against the tutorial's printed tables, plain loops, NumPy, scikit-learn and optax."""
+"""Fits compared with the printed tables of a tutorial, plain loops, NumPy, scikit-learn and optax."""
 
 import gc
 import tracemalloc
@@ -26,7 +26,7 @@ STOCHASTIC = """
 30.         7.           30.00000001 7.          30.00000001 7.          30.         7.          30.00000002 7.
 30.00000001 7.
 """
-# Its mini-batches were drawn in one unknown order, so that only their limit is known.
+# The tutorial does not print the order of its mini-batches, so only their limit is known.
 LIMIT = (30, 7)
 
 
@@ -40,7 +40,7 @@ def printed(table):
 
 @pytest.fixture(scope="module")
 def raw():
-    """A table in raw units, its columns of scale 1, 1e3 and 1e5 and off centre."""
+    """A table in raw units: columns with scales 1, 1e3 and 1e5, and means that are not 0."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((500, 3)) * [1, 1e3, 1e5] + [0.5, 2e4, -3e6]
     y = X @ [1, 2e-3, 3e-5] + 4 + rng.standard_normal(500)
@@ -77,7 +77,7 @@ class TestTutorial:
 
 
 def plain_loop(X, y, theta, size, rate, epochs, weight=None, momentum=0.0):
-    """Mini-batch descent of a linear model in order, with NumPy alone."""
+    """Mini-batch descent of a linear model with NumPy alone, with the batches in order."""
     weight = np.ones(len(y)) if weight is None else weight
     A, rows, velocity = np.c_[X, np.ones(len(y))], [theta], np.zeros_like(theta)
     for _ in range(epochs):
@@ -135,7 +135,7 @@ class TestBatches:
         np.testing.assert_allclose(fit.trace.step_size[1:], 0.01 / (4 * np.arange(1, 41)), rtol=1e-12)
 
     def test_each_way_to_shuffle_visits_every_row_once(self):
-        # With steps so short that the point stays put, an epoch adds up to the full gradient, in any order.
+        # With very short steps the point hardly moves: in any order the steps of an epoch add up to the full gradient.
         rng = np.random.default_rng(3)
         x, y, rate = rng.standard_normal(23), rng.standard_normal(23), 1e-9
         full = -rate * 23 * 2 * np.array([-(x * y).mean(), -y.mean()]) / 5
@@ -173,11 +173,11 @@ class TestLinear:
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert fit.success
-        # Beside it there are targets and weights in double precision, and a block of rows.
+        # Other memory: targets and weights in double precision, and a block of rows.
         assert most < 1.2 * X.nbytes + 4 * y.nbytes + 2**23
 
     def test_rows_are_let_go_of_with_the_fit(self, raw):
-        """Without waiting for garbage to be collected."""
+        """The rows are freed at once, without waiting for the garbage collector."""
         gc.disable()
         try:
             fit = st.fit(st.models.Linear(), *raw)

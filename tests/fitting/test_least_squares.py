@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt, held against NIST's certified answers, SciPy, closed forms and what it must refuse."""
+"""Levenberg-Marquardt, compared with NIST's certified answers, SciPy and closed forms; and its refusals."""
 
 import time
 from fractions import Fraction
@@ -31,7 +31,7 @@ def decay_by(x, a, b, c):
 
 
 def branching(x, a, b, c):
-    """The same, in code that can't be traced."""
+    """`decay` in code that can't be traced."""
     if b < 0:
         return np.full(len(x), np.inf)
     return np.array([a * float(np.exp(-b * float(t))) + c for t in x])
@@ -73,7 +73,7 @@ def test_certified_parameters_by_differences(name):
 
 
 class TestStep:
-    """The step of one linear model, against SciPy and the equations of its paper."""
+    """The step of a linear model, compared with SciPy and the equations of the paper."""
 
     rng = np.random.default_rng(0)
     J, rho, scale = rng.standard_normal((20, 4)), rng.standard_normal(20), np.array([1.0, 1e3, 1e-4, 7.0])
@@ -103,7 +103,7 @@ class TestStep:
 
     def test_a_region_halves_at_the_least_of_the_parabola(self):
         step, rule = self.linear.step(0.1), LevenbergMarquardt()
-        # A value that rises by as much as the slope foretold a fall: the parabola is least at a quarter.
+        # The value rises by as much as the slope predicted a fall: the parabola is least at a quarter of the step.
         shrunk = rule.next_region(0.1, step, -1.0, step.slope)
         np.testing.assert_allclose(shrunk, 0.25 * 0.1)
         assert rule.next_region(0.1, step, 0.5, 1.0) == 0.1
@@ -151,7 +151,7 @@ class TestAgainstOthers:
         ours = values(st.fit(decay, x, y))
         theirs, _ = optimize.curve_fit(decay, x, y, p0=[1, 1, 1], jac=decay_by, xtol=1e-14, ftol=1e-14)
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
-        # SciPy stops where the value no longer changes; here the residuals are orthogonal to every column.
+        # SciPy stops when the value no longer falls; this fit ends when the residuals are orthogonal to all columns.
         J, error = decay_by(x, *ours), decay(x, *ours) - y
         assert np.all(np.abs(J.T @ error) <= 1e-12 * np.linalg.norm(J, axis=0) * np.linalg.norm(error))
 
@@ -278,7 +278,7 @@ class TestByDifferences:
             return np.array([a * float(np.exp(-b * float(t))) for t in x])
 
         fit = st.fit(counted, X, Y, tolerance=1e-3)
-        # Beside the descent: tries to trace, the noise, the last look at the answer.
+        # Other calls: the attempts to trace, the measurement of noise, and the audit of the answer.
         assert fit.nfev <= calls[0] <= fit.nfev + 60
 
     def test_a_model_that_raises_ends_the_run_with_the_best_point(self):
@@ -338,7 +338,7 @@ print(fit.outcome, fit.fun <= fit.trace.value[0])
 
 
 class FailsAfter:
-    """The decay in code that can't be traced, which raises from some call on."""
+    """The decay in code that can't be traced and that raises from some call on."""
 
     def __init__(self, calls):
         self.left = calls
@@ -384,7 +384,7 @@ def test_rows_of_a_chunk_that_was_cut_short_are_rescued(error):
 
 
 class TestRefits:
-    """A fit begun at its own answer ends there, in a few steps and in the right word."""
+    """A fit that starts at its own answer ends there, in a few steps and with the right outcome."""
 
     curves: ClassVar = {
         "exponential": (lambda x, a, b: a * np.exp(-b * x), (2, 1.3)),
@@ -425,7 +425,7 @@ class TestRefits:
             how["penalty"] = st.penalties.L2(0.1)
         fit = st.fit(model, self.x, y + offset, start=tuple(best), epochs=1_000, **how)
         if name == "two exponentials" and not fit.success:
-            # One of them takes up the noise of the first row alone, at a rate that grows without end.
+            # One of the exponentials fits the noise of the first row alone, and its rate grows without bound.
             assert fit.outcome == "iteration limit"
             assert fit.params["d"] > 50
             return
@@ -467,7 +467,7 @@ class TestRefits:
 
 
 class TestErrors:
-    """`x_error` against exact minimisers, and the floor of values against longer arithmetic."""
+    """`x_error` compared with exact minimisers, and the rounding of values with longer arithmetic."""
 
     @pytest.mark.parametrize("offset", [0.0, 1e4, 1e8])
     @pytest.mark.parametrize("noise", [1e-9, 0.1])

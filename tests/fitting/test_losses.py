@@ -1,4 +1,4 @@
-"""Fits of every loss on scikit-learn's tables in raw units, defaults against defaults, held against exact solvers."""
+"""Fits by every loss on scikit-learn's tables in raw units, compared with exact solvers; defaults on both sides."""
 
 from functools import partial
 
@@ -43,32 +43,32 @@ def tables():
 
 
 def objective(loss, penalty, X, y, coef, intercept, weight=None):
-    """Return Σ w ℓ / Σ w + penalty, of coefficients in the user's units, as the losses' own tests hold them."""
+    """Return Σ w ℓ / Σ w + penalty at coefficients in the user's units; the tests of the losses check ℓ itself."""
     z = X @ np.transpose(coef) + intercept
     return np.average(loss(z, y), weights=weight) + (penalty(np.ravel(coef)) if penalty else 0.0)
 
 
 def held(fit, loss, penalty, X, y, coef, intercept, within, kind="certified"):
-    """Hold a fit to what an exact solver's coefficients make of its objective, and its certificate to the truth."""
+    """Assert that a fit is as good as the coefficients of an exact solver, and that its certificate is true."""
     theirs = objective(loss, penalty, X, y, coef, intercept)
     ours = objective(loss, penalty, X, y, fit.params["coef"], fit.params["intercept"])
     assert fit.success, fit.message
     assert fit.fun == pytest.approx(ours, rel=1e-9)
     assert ours <= theirs + within * abs(theirs)
     assert fit.certificate.kind == kind
-    # An estimate is no bound.
+    # Only certificates are bounds; estimates may be too low.
     assert kind != "certified" or fit.certificate.gap >= ours - theirs - 1e-12 * abs(theirs)
     return ours, theirs
 
 
 def as_linear(scaler, coef, intercept):
-    """Return coefficients of raw columns from those of standardised ones."""
+    """Return the coefficients of raw columns, given those of standardised ones."""
     raw = np.ravel(coef) / scaler.scale_
     return raw, np.ravel(intercept)[0] - raw @ scaler.mean_
 
 
 def program(X, y, up, down, tube=0.0, l1=0.0):
-    """Return coef and intercept least in Σ (up (z - y - ε)₊ + down (y - z - ε)₊) / n + λ‖w‖₁, by the simplex method."""
+    """Return the coef and intercept of least Σ (up (z - y - ε)₊ + down (y - z - ε)₊) / n + λ‖w‖₁."""
     n, p = X.shape
     unit = X.std(axis=0)
     A, one = (X - X.mean(axis=0)) / unit, np.ones((n, 1))
@@ -171,7 +171,7 @@ class TestRegression:
         start = np.append(np.linalg.lstsq(X, y - y.mean(), rcond=None)[0], y.mean())
         found = optimize.minimize(fun, start, jac=True, method="BFGS", options={"maxiter": 5_000, "gtol": 1e-9})
         fit = st.fit(LINEAR, X, y, loss=loss)
-        # With δ far below the errors hardly a row has curvature, and there may be no bound.
+        # With δ far below the errors few rows have curvature, and there may be no bound.
         kind = "certified" if unit == 1 else fit.certificate.kind
         held(fit, loss, None, X, y, found.x[:-1], found.x[-1], SMOOTH, kind)
 
@@ -179,14 +179,14 @@ class TestRegression:
         X, y = tables["diabetes"]
         scaler = StandardScaler().fit(X)
         peer = HuberRegressor(epsilon=1.35, alpha=0, tol=1e-10, max_iter=10_000).fit(scaler.transform(X), y)
-        # Theirs finds a scale as well; with that scale held, its coefficients are the least of ours.
+        # scikit-learn also estimates a scale; with that scale fixed, its coefficients minimise our loss.
         loss = losses.Huber(1.35 * peer.scale_)
         found = as_linear(scaler, peer.coef_, peer.intercept_)
         held(st.fit(LINEAR, X, y, loss=loss), loss, None, X, y, *found, SMOOTH)
 
     @pytest.mark.parametrize("unit", [1.0, 1e6])
     def test_poisson_and_gamma(self, tables, unit):
-        # In other units theirs does not converge; the best of both losses is known from the first.
+        # In other units scikit-learn does not converge; the minimum of both losses is known from the first unit.
         X, y = tables["diabetes"]
         scaler = StandardScaler().fit(X)
         for model, kind in ((st.models.Poisson(), PoissonRegressor), (st.models.Gamma(), GammaRegressor)):
@@ -203,7 +203,7 @@ class TestClasses:
         X, y = tables[name]
         penalty = L2(1e-3)
         scaler = StandardScaler().fit(X)
-        # A penalty in raw units is another one a column: the rows are standardised for both.
+        # A penalty depends on the units of the columns, so the rows are standardised for both.
         Z = scaler.transform(X)
         peer = LogisticRegression(C=1 / (1e-3 * len(y)), solver="lbfgs", tol=1e-10, max_iter=10_000).fit(Z, y)
         fit = st.fit(st.models.Logistic(), Z, y, penalty=penalty)
@@ -231,7 +231,7 @@ class TestClasses:
         held(fit, losses.softmax, penalty, X, y, peer.coef_, peer.intercept_, SMOOTH)
         coef = fit.params["coef"]
         np.testing.assert_array_equal(coef != 0, peer.coef_ != 0)
-        # Where a coefficient is not 0 the slope of the loss is λ, and at most that elsewhere.
+        # The slope of the loss is ±λ for a coefficient that is not 0, and at most λ for the others.
         slope = (np.eye(3)[y] - fit.predict(X)).T @ X / len(y) - l2 * coef
         np.testing.assert_allclose(slope[coef != 0], l1 * np.sign(coef[coef != 0]), atol=1e-2 * l1)
         assert np.abs(slope).max() < 1.01 * l1
@@ -243,14 +243,14 @@ class TestClasses:
         dense, thin = (st.fit(st.models.Multinomial(), rows, y, **words) for rows in (X, sparse.csr_array(X)))
         assert thin.fun == pytest.approx(dense.fun, rel=1e-9)
         assert thin.certificate.kind == "certified"
-        # Columns have means, which intercepts make up for, class by class.
+        # The intercepts still sum to 0 in raw units, in which the columns are not centred.
         assert abs(dense.params["intercept"].sum()) < 1e-9
 
     @pytest.mark.parametrize("name", [NIGHTLY("cancer"), "two wines"])
     def test_squared_hinge(self, tables, name):
         X, y = tables[name]
         X = StandardScaler().fit_transform(X)
-        # With an intercept scaled up, so that liblinear all but leaves it free; its C Σ has no mean.
+        # liblinear penalises the intercept: scaled up it is nearly free. Its loss is C times a sum, not a mean.
         words = {"tol": 1e-8, "max_iter": 200_000, "intercept_scaling": 100.0, "dual": False}
         peer = LinearSVC(C=1 / (1e-2 * len(y)), **words).fit(X, y)
         fit = st.fit(LINEAR, X, y, loss="squared hinge", penalty=L2(1e-2))
@@ -278,7 +278,7 @@ class TestClasses:
         X, y = tables["two wines"]
         X = StandardScaler().fit_transform(X)
         penalty, (n, p), s = L1(0.02), X.shape, 2 * y - 1
-        # max(0, 1 - s z) is the part above of the tube around s, in rows multiplied by -s.
+        # The loss max(0, 1 - s z) is max(0, u + 1), where u is the output for rows multiplied by -s.
         cost = np.r_[np.full(2 * p, 0.02), 0, np.full(n, 1 / n)]
         A = -s[:, None] * np.hstack([X, -X, np.ones((n, 1))])
         free = [(0, None)] * (2 * p) + [(None, None)] + [(0, None)] * n
@@ -302,7 +302,7 @@ class TestKernel:
     def test_within_a_hundredth_of_exact_kernels(self, tables, name):
         X, y = tables["digits" if name == "two digits" else name]
         if name == "two digits":
-            # 3 and 8, the pair most alike.
+            # 3 and 8, the two most similar digits.
             X, y = X[(y == 3) | (y == 8)], (y[(y == 3) | (y == 8)] == 8).astype(int)
         X, X_new, y, y_new = train_test_split(X, y, random_state=0, test_size=0.4)
         peer = make_pipeline(StandardScaler(), SVC()).fit(X, y)
@@ -314,7 +314,7 @@ class TestKernel:
 
 
 def rows(loss):
-    """Return a small table with targets that a loss takes."""
+    """Return a small table with targets that the loss accepts."""
     rng = np.random.default_rng(5)
     X = rng.standard_normal((48, 3)) * [1, 20, 0.1] + [0, 100, 1]
     z = X[:, 0] + rng.standard_normal(48)
@@ -346,7 +346,7 @@ def test_weights_are_repetitions(loss):
 
 
 class TestFaces:
-    """A fit with its rows sparse or in a frame, saved and loaded."""
+    """Fits of sparse rows and of data frames, saved and loaded."""
 
     X, y = rows(losses.hinge)
 

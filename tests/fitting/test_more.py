@@ -1,4 +1,4 @@
-"""A fit that goes on: 2 epochs and then 3 more are 5 epochs, bit for bit, in memory and from disk."""
+"""Fits that continue: 2 epochs and then 3 more equal 5 epochs, bit for bit, in memory and from disk."""
 
 import json
 
@@ -52,7 +52,7 @@ CASES = [
 
 
 def assert_same(one, other):
-    """Everything but the time it took is the same, to the last bit."""
+    """Assert that two fits are equal to the last bit, except for the time that they took."""
     assert one.trace.columns.keys() == other.trace.columns.keys()
     for name in one.trace.columns.keys() - {"seconds"}:
         np.testing.assert_array_equal(getattr(one.trace, name), getattr(other.trace, name), err_msg=name)
@@ -219,7 +219,7 @@ class TestRows:
 
 
 def test_a_table_goes_on_and_is_scored_anew(tmp_path):
-    # With a fifth held out there are as many rows as elsewhere here.
+    # With a fifth held out there are as many training rows as in the other tests.
     rows = np.arange(150) % 120
     table = {"a": X[rows, 0], "b": X[rows, 1], "c": X[rows, 2], "y": Y[rows]}
     how = {"step": 1e-3, "direction": "adam", "batch_size": 50}

@@ -1,4 +1,4 @@
-"""One table tells which solver fits what; the docs show it, each row serves a problem, and all meet one protocol."""
+"""The table of solvers: the docs show it, each row serves a problem, and every solver meets the protocol."""
 
 import json
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_the_docs_show_the_table():
 
 
 def begun(name):
-    """Return two solvers of a kind at the start of the same fit."""
+    """Return two solvers of the same fit, both at its start."""
     model, X, y, words = CASES[name]
     setup = st.fit(model, X, y, **words).resumable.setup
     return setup.plan.solver_at(setup.start), setup.plan.solver_at(setup.start)

@@ -1,4 +1,4 @@
-"""A linear model on a stream, held against least squares in closed form and fits of all rows."""
+"""Linear models on streams, compared with least squares in closed form and with fits of all rows."""
 
 import gc
 import weakref
@@ -14,7 +14,7 @@ from steepest.fitting.stream.moments import Moments
 
 
 def raw(rows, columns=5, seed=0, kind="linear"):
-    """A table in raw units, its columns correlated, of scales 1e-3 to 1e4 and off centre."""
+    """A table in raw units: correlated columns with scales from 1e-3 to 1e4, and means that are not 0."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((rows, columns)) @ rng.standard_normal((columns, columns))
     signal = X / X.std(axis=0) @ rng.standard_normal(columns)
@@ -31,7 +31,7 @@ def blocks(X, y, size=1000, weight=None):
 
 
 def excess(fit, X, y, weight=None):
-    """How much of the descent from the mean to least squares is missing."""
+    """Return the share of the descent, from the mean to least squares, that is missing."""
     A, root = np.c_[X, np.ones(len(y))], np.sqrt(np.ones(len(y)) if weight is None else weight)
     best = np.linalg.lstsq(root[:, None] * A, root * y, rcond=None)[0]
 
@@ -228,7 +228,7 @@ def named(columns):
 @pytest.mark.parametrize(
     ("good", "bad", "words"),
     [
-        (A, (np.ones((4, 3)), B), "block 2 raised ValueError: block 2 has 3 columns, and those before it 2"),
+        (A, (np.ones((4, 3)), B), "block 2 raised ValueError: block 2 has 3 columns, and the blocks before it 2"),
         (A, (BAD, B), "block 2 raised ValueError: X of block 2 has nan in row 2, column 1"),
         (A, (A, [0, 1, np.inf, 3]), "y of block 2 has inf in row 2"),
         (A, 7, "block 2 raised TypeError: block 2 of the stream is int"),

@@ -1,4 +1,4 @@
-"""Early stopping against plain NumPy: the losses, the epoch at which they are least, and what is said of it."""
+"""Early stopping against plain NumPy: the losses, the epoch at which they are least, and the outcome."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def line(X, a, b):
 
 
 def descended(epochs):
-    """Return the coefficients and intercepts of plain descent of the mean squared error, and validation losses."""
+    """Return coefficients and intercepts of plain descent on the mean squared error, and the validation losses."""
     theta, A = np.zeros(16), np.column_stack([X, np.ones(20)])
     points = [theta]
     for _ in range(epochs):
@@ -100,7 +100,7 @@ class TestColumn:
         best = np.argmin(losses)
         assert f"least at epoch {best} of {len(losses) - 1}" in fit.message
         np.testing.assert_array_equal(np.concatenate([np.ravel(p) for p in fit.params.values()]), fit.trace.x[best])
-        # What converged is said of the last point alone.
+        # Only the last point can be called converged, and another point is returned.
         assert (str(fit.outcome) == "converged") == (best == len(losses) - 1)
 
     def test_drawn_rows_are_not_learnt_from(self):
@@ -185,7 +185,7 @@ def test_names_and_targets_are_checked():
     np.testing.assert_allclose(shuffled.trace.validation, shuffled.trace.value)
     with pytest.raises(ValueError, match="in the rows for validation, the log loss takes targets of 0 and 1"):
         st.fit(st.models.Logistic(), X, (Y > 0) * 1.0, validation=(XV, YV))
-    with pytest.raises(ValueError, match="X is an iterator: validation= has no meaning"):
+    with pytest.raises(ValueError, match="X is an iterator, and validation= has no meaning"):
         st.fit(LINEAR, iter([(X, Y)]), validation=0.2)
     with pytest.raises(ValueError, match="can't be split"):
         st.fit(LINEAR, X[:1], Y[:1], validation=0.2)

@@ -106,8 +106,8 @@ class Fit(Run):
         """
         if self.model is None:
             raise RuntimeError(
-                "function not at hand: the model of this fit is a function, which is not saved with the fit; "
-                "call it with fit.params"
+                "function not at hand: this fit was loaded from disk, and functions are not saved with fits; "
+                "call your function with fit.params"
             )
         if self.columns and hasattr(X, "columns"):
             missing = [name for name in self.columns if name not in map(str, X.columns)]

@@ -1,10 +1,9 @@
-"""The blocks of a stream, checked one by one."""
+"""Read the blocks of a stream and check them one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,12 +11,12 @@ from numpy.typing import DTypeLike
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.sparse.csr import is_sparse
 from steepest.models import Linear, losses
-from steepest.types import Rows
+from steepest.types import Array, Rows
 
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of a stream, checked; X may be sparse."""
+    """A block of rows, checked; X may be sparse."""
 
     X: Rows
     y: np.ndarray
@@ -27,17 +26,21 @@ class Block:
 
 @dataclass
 class Blocks:
-    """The blocks of a stream; all must have the same columns, and blocks without weight are skipped.
+    """An iterator of blocks. All must have the same columns; blocks in which no row has a weight are skipped.
 
     Attributes
     ----------
+    stream : iterator
+        The user's iterator of (X, y) or (X, y, weight).
     whitened : bool
-        Whether columns are to be mixed, which is not possible for sparse ones.
+        Whether the user asked for whitened columns, which sparse rows can't have.
     number : int
-        The number of the block that was read last, or could not be read.
+        The number of the block that was read last, or that could not be read.
+    layout : (int, list of str or None) or None
+        The number and the names of the columns of the first block.
     """
 
-    stream: Iterator[Any]
+    stream: Iterator[tuple[Array, ...]]
     model: Linear
     loss: losses.Loss
     dtype: DTypeLike | None
@@ -55,25 +58,27 @@ class Blocks:
             if block is not None:
                 return block
 
-    def read(self, pieces: Any) -> Block | None:
-        """Return one item of the stream as a block; None if it has no rows with a weight."""
+    def read(self, item: tuple[Array, ...]) -> Block | None:
+        """Return an item of the stream as a block; None if no row has a weight."""
         k = self.number
-        if not (isinstance(pieces, (tuple, list)) and len(pieces) in (2, 3)):
-            raise TypeError(f"block {k} of the stream is {type(pieces).__name__}: give (X, y) or (X, y, weight)")
-        if not (pieces[0].shape[0] if is_sparse(pieces[0]) else len(pieces[0])):
+        if not (isinstance(item, (tuple, list)) and len(item) in (2, 3)):
+            raise TypeError(f"block {k} of the stream is {type(item).__name__}: give (X, y) or (X, y, weight)")
+        if not (item[0].shape[0] if is_sparse(item[0]) else len(item[0])):
             return None
-        X, names = read_features(pieces[0], self.dtype, f"X of block {k}")
+        X, names = read_features(item[0], self.dtype, f"X of block {k}")
         if self.whitened and is_sparse(X):
-            raise ValueError("rescale='whiten' is not for a stream of sparse rows: take rescale='scale'")
+            raise ValueError(
+                "a stream of sparse rows can't be whitened: give rescale='scale' in place of rescale='whiten'"
+            )
         X = self.model.shaped(X)
-        y = read_target(pieces[1], X.shape[0], f"y of block {k}", f"X of block {k}")
+        y = read_target(item[1], X.shape[0], f"y of block {k}", f"X of block {k}")
         losses.check_targets(self.loss, y)
-        weight = pieces[2] if len(pieces) == 3 else None
-        idle = weight is not None and np.shape(weight) == y.shape and not np.any(weight)
+        weight = item[2] if len(item) == 3 else None
+        is_weightless = weight is not None and np.shape(weight) == y.shape and not np.any(weight)
         self.layout = self.layout or (X.shape[1], names)
         width, known = self.layout
         if X.shape[1] != width:
-            raise ValueError(f"block {k} has {X.shape[1]} columns, and those before it {width}")
+            raise ValueError(f"block {k} has {X.shape[1]} columns, and the blocks before it {width}")
         if names != known:
-            raise ValueError(f"block {k} has the columns {names}, and those before it {known}")
-        return None if idle else Block(X, y, read_weight(weight, len(y)), names)
+            raise ValueError(f"block {k} has the columns {names}, and the blocks before it {known}")
+        return None if is_weightless else Block(X, y, read_weight(weight, len(y)), names)

@@ -1,4 +1,4 @@
-"""A linear model that learns from a stream by distance over gradients, with averaging."""
+"""The learner of a stream: a linear model, by distance over gradients (DoG) with averaging."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ from steepest.fitting.stream.moments import Moments
 from steepest.models import Linear, losses
 from steepest.types import Array, Rows
 
-# The rows of a batch unless the user names them. Chosen, not measured: fewer make more steps of noisier gradients.
+# The default number of rows in a batch. Chosen, not measured: fewer rows make more steps, with noisier gradients.
 BATCH = 16
-# The distance that DoG begins with, in standard deviations of the columns, so that it suits any table.
+# The first distance of DoG, in coordinates in which columns have unit variance, so that it suits any table. Chosen, not
+# measured: a larger one makes longer first steps, a smaller one takes more steps to grow.
 FIRST_DISTANCE = 0.3
-# γ of the average: the larger, the sooner it forgets its first points. Shamir and Zhang (2013) take 3.
+# γ of the average: the larger, the sooner it forgets the first points. Shamir and Zhang (2013) take 3.
 DECAY = 3.0
-# A column that varies so many times as much as before was a surprise: what was learnt of it is shrunk.
+# If the standard deviation of a column grows by more than this factor in one block, its coefficient is shrunk. Chosen,
+# not measured: a smaller factor forgets more of what was learnt from ordinary changes.
 SURPRISE = 10.0
 
 
 class DogState(NamedTuple):
-    """The state of DoG: the point, the average, the farthest distance from the start, and Σ‖g‖²."""
+    """The state of DoG: the point, the average, the largest distance from the start, Σ‖g‖², and the updates so far."""
 
     theta: Array
     average: Array
-    far: Array
+    distance: Array
     squares: Array
     updates: Array
 
@@ -59,37 +61,37 @@ class BlockBatches:
 jax.tree_util.register_dataclass(BlockBatches, ["X", "y", "weight", "start", "transform", "ridge"], ["loss", "size"])
 
 
-def _learn(batches: BlockBatches, learnt: DogState) -> tuple[DogState, Array, Array]:
-    """Go through the batches of a block once: distance over gradients, with averaging that forgets.
+def _learn(batches: BlockBatches, state: DogState) -> tuple[DogState, Array, Array]:
+    """Go through the batches of a block once, by distance over gradients with an average that forgets.
 
     θ ← θ - t g with t = max ‖θᵢ - θ₀‖ / √Σ‖gᵢ‖²: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). The
-    average gives step k the part (1 + γ) / (k + γ): Shamir and Zhang, "Stochastic gradient descent for
-    non-smooth optimization" (2013), section 4. Also returns the last step size and the mean gradient.
+    average gives step k the share (1 + γ) / (k + γ): Shamir and Zhang, "Stochastic gradient descent for
+    non-smooth optimization" (2013), section 4. Return the new state, the last step size and the mean gradient.
     """
 
     def penalty_gradient(u: Array) -> Array:
         T = batches.transform
         return batches.ridge * (T.T @ (T @ u) if T.ndim == 2 else T**2 * u)
 
-    def update(learnt: DogState, k: Array) -> tuple[DogState, tuple[Array, Array]]:
+    def update(state: DogState, k: Array) -> tuple[DogState, tuple[Array, Array]]:
         X, y, weight = (rows_of(a, k * batches.size, batches.size) for a in (batches.X, batches.y, batches.weight))
-        theta = learnt.theta
+        theta = state.theta
         z = X @ theta[:-1] + theta[-1]
         slope = jax.jvp(lambda z: stack(batches.loss(Traced(z), Traced(y))), (z,), (jnp.ones_like(z),))[1]
         p = jnp.where(weight > 0, weight * slope, 0.0)
         g = jnp.append(p @ X + penalty_gradient(theta[:-1]), p.sum())
-        far = jnp.maximum(learnt.far, jnp.linalg.norm(theta - batches.start))
-        squares = learnt.squares + g @ g
-        t = jnp.where(squares > 0, far / jnp.sqrt(squares), 0.0)
-        k = learnt.updates + 1
+        distance = jnp.maximum(state.distance, jnp.linalg.norm(theta - batches.start))
+        squares = state.squares + g @ g
+        t = jnp.where(squares > 0, distance / jnp.sqrt(squares), 0.0)
+        k = state.updates + 1
         theta = theta - t * g
-        average = learnt.average + (1 + DECAY) / (k + DECAY) * (theta - learnt.average)
-        new = DogState(theta, average, far, squares, k)
-        taught = (weight > 0).any()
-        return jax.tree.map(lambda new, old: jnp.where(taught, new, old), new, learnt), (t, jnp.where(taught, g, 0.0))
+        average = state.average + (1 + DECAY) / (k + DECAY) * (theta - state.average)
+        new = DogState(theta, average, distance, squares, k)
+        counts = (weight > 0).any()
+        return jax.tree.map(lambda new, old: jnp.where(counts, new, old), new, state), (t, jnp.where(counts, g, 0.0))
 
-    after, (t, g) = jax.lax.scan(update, learnt, jnp.arange(len(batches.y) // batches.size))
-    return after, t[-1], g.sum(axis=0) / (after.updates - learnt.updates)
+    after, (t, g) = jax.lax.scan(update, state, jnp.arange(len(batches.y) // batches.size))
+    return after, t[-1], g.sum(axis=0) / (after.updates - state.updates)
 
 
 _learn_from = shared(_learn)
@@ -101,10 +103,18 @@ class StreamLearner:
 
     Attributes
     ----------
+    ridge : float
+        The strength of an L2 penalty.
+    how : str
+        rescale= as the user gave it.
+    size : int
+        The rows of a batch.
+    rng : numpy.random.Generator or None
+        The generator that shuffles the rows of each block; None to keep their order.
     point, average : array of shape (n,)
         The last point, and the average of all points, which is the answer.
-    far, squares : float
-        The farthest distance from the start so far, and Σ‖g‖², in the units of the coordinates.
+    distance, squares : float
+        The largest distance from the start so far, and Σ‖g‖², in the coordinates of `coordinates`.
     t, slope : float, array of shape (n,)
         The last step size, and the mean gradient of the last block.
     """
@@ -120,7 +130,7 @@ class StreamLearner:
     average: np.ndarray = field(init=False)
     columns: Moments = field(init=False)
     target: Moments = field(init=False)
-    far: float = FIRST_DISTANCE
+    distance: float = FIRST_DISTANCE
     squares: float = 0.0
     updates: int = 0
     t: float = 0.0
@@ -143,48 +153,58 @@ class StreamLearner:
         return self.cost(block, point) + self.ridge / 2 * float(point[:-1] @ point[:-1])
 
     def begin(self, block: Block) -> None:
-        """Start at the mean of the first block's targets: the intercept often has the longest way to go."""
+        """Start with the intercept at the mean target of the first block: it often is the furthest from its optimum."""
         if self.loss is losses.squared:
             middle = float(np.average(block.y, weights=block.weight))
             self.point = self.start = self.average = np.append(self.point[:-1], middle)
 
     def gains(self, block: Block, point: np.ndarray) -> bool:
-        """Tell whether a point, with its penalty, is better on a block than the start, which predicts the mean."""
+        """Return whether a point, with its penalty, has a lower loss on a block than the start."""
         return self.value(block, point) < self.cost(block, self.start)
 
     def learn(self, block: Block) -> None:
-        """Learn from a block."""
+        """Update the moments and the point with a block."""
         before = self.columns.scale if self.columns.rows else None
         if is_sparse(block.X) and self.columns.full:
-            self.columns = self.columns.alone()
+            self.columns = self.columns.variances_only()
         self.columns.add(block.X, block.weight)
         if before is not None:
             self.rescale_after_drift(before)
         self.target.add(block.y, block.weight)
-        at = self.coordinates()
-        # Only the squared loss lets its targets be rescaled.
+        coordinates = self.coordinates()
+        # Targets can be centred and rescaled only for the squared loss.
         middle, unit = (self.target.mean, float(self.target.scale)) if self.loss is losses.squared else (0.0, 1.0)
 
         def inward(point: np.ndarray) -> np.ndarray:
-            return at.from_user(np.append(point[:-1], point[-1] - middle) / unit)
+            return coordinates.from_user(np.append(point[:-1], point[-1] - middle) / unit)
 
         def outward(theta: np.ndarray) -> np.ndarray:
-            point = at.to_user(theta) * unit
+            point = coordinates.to_user(theta) * unit
             return np.append(point[:-1], point[-1] + middle)
 
         order = np.arange(len(block.y)) if self.rng is None else self.rng.permutation(len(block.y))
         share = block.weight[order] * (self.columns.rows / self.columns.mass / self.size)
-        X, y, share = self.rows(block.X, order, at), *map(self.padded, ((block.y[order] - middle) / unit, share))
+        X, y, share = (
+            self.rows(block.X, order, coordinates),
+            *map(self.padded, ((block.y[order] - middle) / unit, share)),
+        )
         with compiled_code():
-            known = DogState(inward(self.point), inward(self.average), self.far, self.squares, self.updates)
-            batches = BlockBatches(X, y, share, inward(self.start), at.transform, self.ridge, self.loss, self.size)
-            after, t, slope = jax.device_get(_learn_from(batches, DogState(*(jnp.asarray(a, float) for a in known))))
+            before_block = DogState(inward(self.point), inward(self.average), self.distance, self.squares, self.updates)
+            batches = BlockBatches(
+                X, y, share, inward(self.start), coordinates.transform, self.ridge, self.loss, self.size
+            )
+            after, t, slope = jax.device_get(
+                _learn_from(batches, DogState(*(jnp.asarray(a, float) for a in before_block)))
+            )
         self.point, self.average = outward(after.theta), outward(after.average)
-        self.far, self.squares = float(after.far), float(after.squares)
-        self.updates, self.t, self.slope = int(after.updates), float(t), unit * at.gradient_to_user(slope)
+        self.distance, self.squares = float(after.distance), float(after.squares)
+        self.updates, self.t, self.slope = int(after.updates), float(t), unit * coordinates.gradient_to_user(slope)
 
     def rescale_after_drift(self, before: np.ndarray) -> None:
-        """Shrink the coefficients of columns that vary far more than before, which were learnt in too small a unit."""
+        """Shrink the coefficients of columns that now vary far more: they were learnt when a unit seemed smaller.
+
+        The intercept changes with them, so that the prediction at the mean stays the same.
+        """
         shrink = np.minimum(1.0, SURPRISE * before / self.columns.scale)
 
         def shrunk(point: np.ndarray) -> np.ndarray:
@@ -200,20 +220,22 @@ class StreamLearner:
             return Coordinates(np.zeros(size), np.ones(size))
         return self.columns.coordinates(self.ridge / self.loss.curvature(float(self.target.mean)))
 
-    def rows(self, X: Rows, order: np.ndarray, at: Coordinates) -> Array:
-        """Return rows in an order and in coordinates, padded."""
+    def rows(self, X: Rows, order: np.ndarray, coordinates: Coordinates) -> Array:
+        """Return the rows in an order and in these coordinates, padded to whole batches."""
         if is_sparse(X):
             layout = Layout(len(order), self.size, self.whole(len(order)))
-            return SparseColumns(X.astype(float), at.mean, at.transform, rounded=True).arranged(layout, order)
-        scaled = (X[order] - at.mean) / at.scale
-        return self.padded(scaled if at.basis is None else scaled @ at.basis)
+            return SparseColumns(X.astype(float), coordinates.mean, coordinates.transform, rounded=True).arranged(
+                layout, order
+            )
+        scaled = (X[order] - coordinates.mean) / coordinates.scale
+        return self.padded(scaled if coordinates.basis is None else scaled @ coordinates.basis)
 
     def padded(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows, filled up with zeros to whole batches."""
+        """Return the rows, padded by zeros to whole batches."""
         padded = np.zeros((self.whole(len(rows)), *rows.shape[1:]))
         padded[: len(rows)] = rows
         return padded
 
     def whole(self, rows: int) -> int:
-        """Return the rows of a power of two of batches that holds these: each number of batches is compiled once."""
+        """Return the rows of enough batches, whose number is rounded up to a power of two to compile fewer versions."""
         return self.size << (-(-rows // self.size) - 1).bit_length()

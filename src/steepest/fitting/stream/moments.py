@@ -15,8 +15,21 @@ from steepest.types import Array, Rows
 class Moments:
     """The mean and the covariance of the rows so far, updated block by block.
 
-    Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983), which is
-    Welford's (1962) for more than one row at a time.
+    Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983): Welford's method (1962) for several
+    rows at a time.
+
+    Attributes
+    ----------
+    full : bool
+        Whether to compute covariances, and not only variances.
+    rows : int
+        The number of rows so far.
+    mass : float
+        The sum of their weights.
+    mean : array of shape (columns,)
+        Their mean.
+    squares : array of shape (columns,) or (columns, columns)
+        The weighted sum of squared deviations from the mean, or of products of deviations.
     """
 
     full: bool
@@ -31,35 +44,36 @@ class Moments:
         if is_sparse(X):
             low, high = edges(X)
             mean = moments(X, weight)
-            # A column of equal numbers has no variance at all.
+            # Rounding must not give a variance to a column of equal numbers.
             new = np.where(low == high, 0.0, mass * moments(X, weight, mean))
         else:
             X = X.astype(float)
-            # Relative to the first row, so that a column of equal numbers has no variance at all.
+            # Relative to the first row, so that rounding gives no variance to a column of equal numbers.
             mean = X[0] + weight @ (X - X[0]) / mass
             centred = X - mean
             weighted = centred * weight.reshape(-1, *[1] * (X.ndim - 1))
             new = weighted.T @ centred if self.full else (weighted * centred).sum(axis=0)
-        shift, both = mean - self.mean, self.mass + mass
-        jump = np.outer(shift, shift) if self.full else shift**2
-        self.squares = self.squares + new + jump * (self.mass * mass / both)
-        self.mean, self.mass, self.rows = self.mean + shift * (mass / both), both, self.rows + len(weight)
+        shift, total = mean - self.mean, self.mass + mass
+        between = np.outer(shift, shift) if self.full else shift**2
+        self.squares = self.squares + new + between * (self.mass * mass / total)
+        self.mean, self.mass, self.rows = self.mean + shift * (mass / total), total, self.rows + len(weight)
 
-    def alone(self) -> Moments:
-        """Return the same without covariances."""
+    def variances_only(self) -> Moments:
+        """Return the moments without covariances."""
         return replace(self, full=False, squares=np.diag(self.squares) if self.rows else 0.0)
 
     @property
     def scale(self) -> np.ndarray:
-        """The standard deviation of each column, 1 if it has not varied yet."""
+        """The standard deviation of each column; 1 if it has not varied yet."""
         spread = (np.diag(self.squares) if self.full else self.squares) / self.mass
         return np.where(spread > (8 * EPS * self.mean) ** 2, np.sqrt(spread), 1.0)
 
     def coordinates(self, ridge: float) -> Coordinates:
-        """Return coordinates in which the columns so far are centred and uncorrelated, or at least of one size.
+        """Return coordinates in which the columns so far are centred, of unit variance, and uncorrelated if `full`.
 
-        As in a fit, ρ, the strength of a penalty beside the curvature of the loss, counts as variance, so that both
-        are curved alike. Correlations are shrunk by columns / rows, as those of few rows are mostly chance.
+        As in other fits, `ridge`, the strength of the penalty over the curvature of the loss, is added to the
+        variances, so that the objective has the same curvature along each column. Correlations are shrunk by
+        columns / rows, because those of few rows are mostly chance.
         """
         scale = np.sqrt(self.scale**2 + ridge)
         if not self.full:

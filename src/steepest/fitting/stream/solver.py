@@ -1,4 +1,4 @@
-"""A stream as the driver sees it: each block of rows is read once, learnt from, and let go."""
+"""The solver of a stream: it reads each block of rows once, learns from it, and drops it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,19 @@ from steepest.types import Json
 class StreamSolver:
     """A solver whose steps are the blocks of a stream.
 
-    Its value is the mean loss of the last block before it was learnt from, with the penalty: on rows that the model has
-    not seen, that is an honest one.
+    Its value is the mean loss on the last block before the model learnt from it, with the penalty. As the rows are new
+    to the model, this loss is not too optimistic.
 
     Attributes
     ----------
     block : Block
         The block that was read last.
     rows : int
-        How many rows were learnt from.
+        How many rows the model has learnt from.
+    count : int
+        How many blocks.
+    pending : Block or None
+        The first block, until it is processed.
     """
 
     noise = 0.0
@@ -52,7 +56,7 @@ class StreamSolver:
 
     @property
     def status(self) -> Status:
-        """The progress so far: the answer is the average of all points."""
+        """The progress so far; the answer is the average of all points."""
         learner = self.learner
         return Status(
             x=learner.average, gradient=learner.slope, value=self.value, iteration=learner.updates,
@@ -61,7 +65,7 @@ class StreamSolver:
         )  # fmt: skip
 
     def read(self) -> Block | None:
-        """Return the next block; None if there is none, or if it can't be read, which ends the descent."""
+        """Return the next block; None at the end of the stream, or if a block can't be read, which ends the fit."""
         if self.pending is not None:
             block, self.pending = self.pending, None
             return block
@@ -69,7 +73,7 @@ class StreamSolver:
             return next(self.blocks)
         except StopIteration:
             self.ending = Ending(Outcome.COMPLETED, "")
-        except Exception as error:  # noqa: BLE001 - a stream may raise anything, and what was learnt is kept
+        except Exception as error:  # noqa: BLE001 - a stream may raise anything, and the answer so far is kept
             cause = f"block {self.blocks.number} raised {type(error).__name__}: {error}; "
             self.ending = Ending(Outcome.RAISED, cause)
         return None
@@ -80,7 +84,7 @@ class StreamSolver:
         if block is None:
             return self.unfinished()
         self.block = block
-        # On a copy: Ctrl-C amid a block leaves what was learnt before it.
+        # Learn on a copy, so that Ctrl-C during a block leaves the answer before it.
         learner = copy.copy(self.learner)
         learner.columns, learner.target = copy.copy(learner.columns), copy.copy(learner.target)
         value = learner.value(block, learner.average)
@@ -93,7 +97,7 @@ class StreamSolver:
         return self.row(learner.t)[None]
 
     def unfinished(self) -> np.ndarray:
-        """Return no rows: a block that was not learnt from as a whole has none."""
+        """Return no rows: a block has a row only once it is complete."""
         return np.empty((0, len(COLUMNS) + self.start.size))
 
     def row(self, t: float = 0.0) -> np.ndarray:
@@ -109,11 +113,11 @@ class StreamSolver:
     def begin_at(
         self, x: np.ndarray, scale: np.ndarray | None = None, known: tuple[float, np.ndarray] | None = None
     ) -> None:
-        """Learn on from another point."""
+        """Continue from another point."""
         self.learner.point = self.learner.average = x
 
     def bound(self, x: np.ndarray) -> Bound | None:
-        """Return None: rows that were let go prove nothing."""
+        """Return None: nothing can be proven about rows that are no longer there."""
 
     def arrays(self) -> list[np.ndarray]:
         """Return nothing: a stream can't be read again."""
