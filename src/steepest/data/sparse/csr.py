@@ -1,6 +1,6 @@
 """Sparse rows in CSR form: how they are read and checked, moments of their columns, and a layout for compiled code.
 
-All functions read a block of rows at a time, so only X and the result take memory in proportion to X.
+Products and moments read a block of rows at a time; reading a matrix that is not in CSR form copies it.
 """
 
 from __future__ import annotations

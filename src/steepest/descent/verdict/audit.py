@@ -19,9 +19,9 @@ from steepest.descent.verdict.modes import Grad, Modes
 # more.
 LARGEST_AUDIT = 200
 LARGEST_AUDIT_BY_VALUES = 20
-# A point is a saddle if its negative curvature exceeds the first share of the largest curvature, and if the slope
-# vanishes within the second share of the point's size. Chosen, not measured: a smaller first share mistakes noise for
-# saddles, a larger first share misses shallow saddles; a larger second share mistakes slopes for saddles.
+# A point is a saddle if its negative curvature exceeds SADDLED times the largest curvature, and if the slope vanishes
+# nearer than AT_SADDLE times the size of the point. Chosen, not measured: a smaller SADDLED mistakes noise for saddles,
+# a larger one misses shallow saddles; a larger AT_SADDLE mistakes slopes for saddles.
 SADDLED = 1e-6
 AT_SADDLE = 1e-3
 # Directions whose curvature is below SOFT times the largest are checked by plain values, at most MOST_SOFT of them.
@@ -31,8 +31,8 @@ MOST_SOFT = 4
 # Curvature counts as negative or positive only beyond this multiple of the error of the Hessian. Chosen, not measured:
 # a smaller factor mistakes noise for saddles.
 SURE = 8.0
-# How many rounding errors of the point a gradient may contain. Chosen, not measured: a smaller number may understate
-# errors, a larger number makes certificates vague.
+# The error of a gradient from rounding x, in units of eps |H| times the size of x. Chosen, not measured: a smaller
+# number may understate the error, a larger number makes certificates vague.
 ROUNDINGS = 16
 
 

@@ -19,8 +19,8 @@ class Direction:
     # Whether d = -B g with B near the inverse Hessian. If so, a search tries the size 1 first, and -gᵀd / 2 estimates
     # how far f can still fall.
     metric: ClassVar[bool] = False
-    # Whether the state is a pair, the last steps and the rest, which `learn` and `search_direction` take separately.
-    # The steps are large: a search has them outside of its branches, which would copy the steps at every trial.
+    # Whether the state is a pair (steps, rest), which `learn` and `search_direction` take as two arguments. The loop
+    # keeps the steps, which are large, out of the branches of a search, which would copy them at every trial.
     learns: ClassVar[bool] = False
     # Whether the direction makes its own trials, so that `evaluate` gets the value and f too.
     evaluates: ClassVar[bool] = False

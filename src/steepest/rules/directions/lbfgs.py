@@ -84,9 +84,7 @@ class LBFGS(Direction):
     def learn(self, steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array = True) -> tuple[Steps, Metric]:
         return _updated(steps, metric, g, x, accepted)
 
-    def search_direction(
-        self, steps: Steps, metric: Metric, g: Array, held: Array | None = None
-    ) -> tuple[Array, Metric]:
+    def search_direction(self, steps: Steps, metric: Metric, g: Array, held: Array = None) -> tuple[Array, Metric]:
         known = jnp.arange(self.memory) < metric.k
         return _direction(steps, metric, known, g) if held is None else _free_direction(steps, metric, known, g, held)
 

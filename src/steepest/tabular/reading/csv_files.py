@@ -228,7 +228,7 @@ def _not_utf8(file: CsvFile) -> TableError:
 
 
 def _ragged(file: CsvFile, separator: str, error: Exception) -> TableError:
-    """Return the error for a file that pyarrow refused, with the first line that has not as many fields as the header.
+    """Return the error for a file that pyarrow refused, with the first line whose field count differs.
 
     pyarrow does not give the line: it parses blocks in parallel and does not count blank lines.
     """
