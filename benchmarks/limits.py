@@ -48,9 +48,9 @@ def lasso(columns: int) -> Callable[[], Any]:
 
 
 CASES = {
-    "NEWTON": ("Newton / L-BFGS, log loss", logistic, (31, 63, 127, 255)),
-    "NEWTON_IF_JUMPS": ("Newton / L-BFGS, Huber loss", huber, (125, 250, 499, 999)),
-    "PROXIMAL_NEWTON": ("proximal Newton / proximal gradient", lasso, (250, 499, 999, 1_999)),
+    "NEWTON": ("Newton / L-BFGS, log loss", logistic, (32, 64, 128, 256)),
+    "NEWTON_IF_JUMPS": ("Newton / L-BFGS, Huber loss", huber, (125, 250, 500, 1_000)),
+    "PROXIMAL_NEWTON": ("proximal Newton / proximal gradient", lasso, (250, 500, 999, 2_000)),
 }
 
 

@@ -1,4 +1,4 @@
-"""Reading arguments: keywords and names that are unknown, and the seed of random numbers."""
+"""Help with arguments: messages about unknown keywords and names, and the seed of random numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Keywords of other libraries, such as SciPy, scikit-learn and PyTorch, and what steepest calls the same thing.
+# Keywords of other libraries, such as SciPy, scikit-learn and PyTorch, with steepest's keyword for the same thing.
 RIVALS = {
     "x0": "start",
     "initial_point": "start",
@@ -52,7 +52,7 @@ RIVALS = {
 
 
 def our_words(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function answer an unknown keyword with the name that steepest has for it."""
+    """Make a function refuse unknown keywords with a message that gives steepest's name for them."""
     parameters = inspect.signature(function).parameters
 
     @functools.wraps(function)
@@ -66,7 +66,7 @@ def our_words(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def hint(keyword: str, known: Collection[str]) -> str:
-    """Return the end of the message about an unknown keyword: the one to use instead, or all there are."""
+    """Return the end of the message about an unknown keyword: the keyword to use instead, or all keywords."""
     ours = RIVALS.get(keyword.lower())
     if ours in known:
         return f": here it is called {ours}="
@@ -75,7 +75,7 @@ def hint(keyword: str, known: Collection[str]) -> str:
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that a mistyped one resembles most, or None if it resembles none.
+    """Return the known name that is most similar to a mistyped name, or None if none is similar.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def guess(name: str, known: Iterable[str]) -> str:
     Returns
     -------
     str
-        A part of a message, to follow "… is not known".
+        The end of a message, to follow "… is not known".
 
     Examples
     --------
@@ -146,7 +146,7 @@ def guess_or_list(name: str, known: Collection[str]) -> str:
 
 
 def generator(rng: Seed) -> np.random.Generator:
-    """Return the generator of random numbers that `rng=` asks for.
+    """Return the generator of random numbers for a value of `rng=`.
 
     Parameters
     ----------

@@ -23,11 +23,11 @@ from steepest.arguments import guess_or_list
 from steepest.types import Array, Function
 
 # Limits of a formula: characters, depth of nesting, and numbers and operations. Chosen, not measured: far more than a
-# person types, and few enough to parse, trace and differentiate at once, without a RecursionError.
+# person types, and few enough to parse, trace and differentiate quickly, without a RecursionError.
 LONGEST = 10_000
 DEEPEST = 100
 MOST_NODES = 2_000
-# Whole exponents up to this one stay integers. Chosen, not measured: JAX multiplies out integer powers.
+# Whole exponents up to this number stay integers. Chosen, not measured: JAX multiplies out integer powers.
 LARGEST_WHOLE_EXPONENT = 64
 
 # A number, the name of a variable, or an operation followed by its operands.
@@ -98,7 +98,7 @@ class Expression:
     text: str
     names: tuple[str, ...]
     tree: Term = field(repr=False)
-    # inspect.signature also looks at the class, where a property would be wrong. So it is set on each instance.
+    # inspect.signature also looks at the class, where a property would be wrong: the signature is set on each instance.
     __signature__: inspect.Signature = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -135,7 +135,7 @@ def parse(text: str, names: Sequence[str] | None = None) -> Expression:
     Raises
     ------
     ExpressionError
-        If the text is not such a formula; the message says what is wrong, where, and what to write instead.
+        If the text is not such a formula; the message names the mistake, the column and a correction.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def parse(text: str, names: Sequence[str] | None = None) -> Expression:
     try:
         root = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        # The tokens and their order are fine by now, so only the depth can be wrong.
+        # The tokens and their order have been checked, so only the depth can be wrong.
         raise too_deep from None
     depth, nodes = _measure(root)
     if depth > DEEPEST:
@@ -248,7 +248,7 @@ def parse_bounds(text: str, names: Sequence[str]) -> dict[str, tuple[float | Non
 
 
 def _by_name(text: str, names: Sequence[str], what: str, example: str) -> dict[str, str]:
-    """Return the text given for each name: by name, or for all names in their order."""
+    """Return the text for each name, from "name=text" pairs or from one text per name in order."""
     parts = [part.strip() for part in text.split(",")]
     if "=" not in text:
         count = len(parts) if text.strip() else 0
@@ -292,7 +292,7 @@ def _refusal(token: str, column: int, problem: str) -> ExpressionError:
 
 
 def _check_tokens(text: str) -> None:
-    """Raise at the first token that is not allowed, or that is not allowed after the one before it."""
+    """Raise an error at the first token that is not allowed, or not allowed after the token before it."""
     opened: list[int] = []
     before, value_next = "", True
     for match in _TOKEN.finditer(text):
@@ -316,7 +316,7 @@ def _check_tokens(text: str) -> None:
 
 
 def _token_problem(kind: str, token: str) -> str:
-    """Return why a token is never allowed, or an empty text."""
+    """Return the reason why a token is never allowed, or ""."""
     if kind == "other":
         if token in _INSTEAD:
             return f"write {_INSTEAD[token]}"
@@ -333,7 +333,7 @@ def _token_problem(kind: str, token: str) -> str:
 
 
 def _order_problem(before: str, value_next: bool, kind: str, token: str) -> str:
-    """Return why a token cannot follow the one before it, or an empty text."""
+    """Return the reason why a token cannot follow the token before it, or ""."""
     is_value = kind != "sign" or token == "("
     if value_next:
         return "" if is_value or token in ("+", "-") else "a number, a name or a ( is missing before it"
@@ -346,7 +346,7 @@ def _order_problem(before: str, value_next: bool, kind: str, token: str) -> str:
 
 def _measure(root: ast.expr) -> tuple[int, int]:
     """Return the depth of a tree and the number of its nodes."""
-    # Level by level, as the tree may be too deep for a recursion.
+    # Go level by level, as the tree may be too deep for a recursion.
     level: list[ast.expr] = [root]
     depth = nodes = 0
     while level:
@@ -356,7 +356,7 @@ def _measure(root: ast.expr) -> tuple[int, int]:
 
 
 def _read(node: ast.expr, text: str) -> Term:
-    """Return a node of Python's syntax tree as a term, or raise at the part of the text that is not allowed."""
+    """Return a node of Python's syntax tree as a term, or raise an error at the text that is not allowed."""
     read = functools.partial(_read, text=text)
     match node:
         case ast.Constant(value=int() | float() as number):
@@ -384,7 +384,7 @@ def _read(node: ast.expr, text: str) -> Term:
 
 
 def _whole_number(exponent: ast.expr) -> int | None:
-    """Return a small whole exponent as an integer, with which the derivative of x**2 is exact at 0; else None."""
+    """Return a small whole exponent as an integer, so that the derivative of x**2 is exact at 0; else None."""
     match exponent:
         case ast.Constant(value=int(n)) if n <= LARGEST_WHOLE_EXPONENT:
             return n
@@ -394,7 +394,7 @@ def _whole_number(exponent: ast.expr) -> int | None:
 
 
 def _takes(name: str, count: int) -> bool:
-    """Tell whether a function of this name takes so many arguments."""
+    """Tell whether a function of this name takes `count` arguments."""
     if name in _EXTREMES:
         return count >= 2
     # `where` is not a ufunc, so it has no `nin`; `_read` handles it.
@@ -402,7 +402,7 @@ def _takes(name: str, count: int) -> bool:
 
 
 def _node_problem(node: ast.expr) -> str:
-    """Return why a node is not allowed."""
+    """Return the reason why a node is not allowed."""
     match node:
         case ast.Name(id=name):
             return f"a function, not a variable; write {name}(x)"
@@ -432,7 +432,7 @@ def _evaluate(term: Term, values: dict[str, Array]) -> Array:
     operation, *rest = term
     operands = [_evaluate(operand, values) for operand in rest]
     if all(type(operand) in (int, float, np.float64) for operand in operands):
-        # Python's floats raise an error on 1/0, and (-8)**0.5 is complex; NumPy's behave as arrays do. The result is
-        # a Python float again, which does not change the precision of an array that it is combined with.
+        # Python's floats raise an error on 1/0, and (-8)**0.5 is complex; NumPy's floats behave as arrays do. The
+        # result is a Python float again, which does not change the precision of an array that it is combined with.
         return float(operation(*map(np.float64, operands)))
     return operation(*operands)

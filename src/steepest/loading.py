@@ -21,7 +21,7 @@ READERS: dict[str, Callable[[dict[str, Json], dict[str, np.ndarray]], Run | Tabl
 
 
 def load(folder: str | os.PathLike[str]) -> Run | TableFit:
-    """Read a run or a fit from the folder in which its `save` method wrote it.
+    """Read a run or a fit from a folder that `save` has written.
 
     Functions are not saved. So a loaded run cannot evaluate its function, and a loaded fit predicts only if
     its model is one of `steepest.models`.

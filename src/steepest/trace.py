@@ -43,7 +43,7 @@ class Outcome(StrEnum):
 
     @property
     def success(self) -> bool:
-        """Whether the run did what it was asked to: it converged, or completed the given number of iterations."""
+        """Whether the run converged, or completed the number of iterations that the user asked for."""
         return self in (Outcome.CONVERGED, Outcome.COMPLETED)
 
 
@@ -75,12 +75,13 @@ class Certificate:
     Parameters
     ----------
     kind : {"certified", "audited", "estimated", "none"}
-        "certified" is a proven bound; "audited" comes from the Hessian at the answer;
-        "estimated" comes from curvature measured during the descent; "none" claims nothing.
+        "certified" is a proven bound; "audited" comes from the Hessian at the answer, or from cutting planes at a
+        kink; "estimated" comes from curvature measured during the descent; "none" claims nothing.
     gap : float
         The bound or estimate of f(x) - f*; NaN if nothing is claimed.
     tolerance : float
-        The largest gap that the user allowed, in the units of f; NaN if none was given.
+        The gap that the judge allowed, in the units of f: that of the user's tolerance, but at least what rounding
+        errors, noise or a vanishing curvature may hide. NaN if nothing was judged.
     curvature : tuple of float
         The smallest and largest eigenvalue of the Hessian at the answer; empty if it was not computed.
     x_error : tuple of float
@@ -107,14 +108,14 @@ class Event:
     Parameters
     ----------
     iteration : int
-        The iteration during which it happened.
+        The iteration during which the event happened.
     kind : str
         "rejected", "reset", "non-finite", "differences", "thinned", "audit", "retraced", "probe", "newton",
         "saddle", "features", "collinear", "ill-conditioned" or "rank-deficient".
     detail : str
         One plain sentence.
     count : int
-        How many times it happened; 1 if it is not counted.
+        How many times the event happened; 1 if events of this kind are not counted.
 
     Examples
     --------
@@ -139,12 +140,12 @@ SCALARS = (
     "epoch",
     "validation",
 )
-# A trace is thinned once it holds more than MOST_NUMBERS numbers (80 MB), though not while it has at most LEAST_ROWS
-# rows, or 1,000 rows of more than 100 columns. Chosen, not measured: larger keeps more rows and takes more memory.
+# A trace is thinned once it holds more than MOST_NUMBERS numbers (80 MB), and more than LEAST_ROWS rows (1,000 rows if
+# they have more than 100 columns). Chosen, not measured: larger limits keep more rows and take more memory.
 MOST_NUMBERS = 10_000_000
 LEAST_ROWS = 100_000
 # Points with more coordinates than this are recorded as a sketch: SKETCH coordinates and as many random projections.
-# Chosen, not measured: larger keeps more of the path and takes more memory.
+# Chosen, not measured: larger numbers keep more of the path and take more memory.
 MOST_COORDINATES = 1_000
 SKETCH = 16
 
@@ -254,7 +255,7 @@ class Trace:
         Raises
         ------
         ValueError
-            If neither or both are given, the trace has no such column, or it starts later.
+            If neither or both are given, the trace has no such column, or the trace starts later.
 
         Examples
         --------
@@ -294,7 +295,7 @@ class Trace:
         return pd.DataFrame(self.columns | {name: self.x[:, k] for k, name in enumerate(self.names)})
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the numerical part of the trace, by name, for `numpy.savez`.
+        """Return the arrays of the trace by name, for `numpy.savez`.
 
         Returns
         -------
@@ -304,7 +305,7 @@ class Trace:
         return self.columns | {"x": self.x}
 
     def header(self) -> dict[str, Json]:
-        """Return the rest of the trace, which is not numerical, for a JSON file.
+        """Return the fields of the trace that are not arrays, for a JSON file.
 
         Returns
         -------

@@ -1,7 +1,6 @@
-"""Types that many files name.
+"""Names for types that many files use.
 
-NumPy's arrays, JAX's and those of a function that is being traced have no common type that a checker knows. These names
-say what is meant in place of `Any`.
+To a type checker, NumPy arrays, JAX arrays and traced arrays have no common type but `Any`; these names are clearer.
 """
 
 from __future__ import annotations
@@ -11,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-# A number or an array of numbers: NumPy's, JAX's, or one that is being traced.
+# A number or an array of numbers: of NumPy, of JAX, or traced.
 Array = Any
-# Tuples, lists and dicts of arrays, nested: parameters by name, or what a rule remembers.
+# Tuples, lists and dicts of arrays, nested: parameters by name, or the state of a rule.
 Tree = Any
 # A function that the user wrote, or one compiled from it.
 Function = Callable[..., Any]
-# What callback= takes: it is called after each iteration, and stops the run by raising StopIteration.
+# The value of callback=: a function called after each iteration, which may stop the run by raising StopIteration.
 Callback = Callable[..., Any]
-# What rng= takes.
+# The value of rng=: a seed, a generator, or None for a new seed.
 Seed = int | np.random.Generator | None
-# What direction= and step= take: a name, a number, a function, an object of the library or of optax.
+# The value of direction= or step=: a name, a number, a function, an object of the library or of optax.
 RuleLike = Any
 # Rows of features: an array, a sparse matrix or a DataFrame.
 Rows = Any
 # A table: a path, a DataFrame, a table of pyarrow or a dict of columns.
 Table = Any
-# What a JSON file can hold.
+# Any value that JSON can hold.
 Json = Any

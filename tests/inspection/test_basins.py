@@ -131,5 +131,5 @@ def test_basins_refuse_arrays_that_do_not_fit_together():
         BasinDisplay(*grid, np.zeros((3, 2), int), [[0, 0]], [0], [6])
     with pytest.raises(ValueError, match=r"labels go from 0 to 1 with 1 minima: give -1 for none, else 0 to 0"):
         BasinDisplay(*grid, np.eye(2, 3, dtype=int), [[0, 0]], [0], [6])
-    with pytest.raises(ValueError, match=r"1 minima, 2 values and 1 counts, and each minimum has one of both"):
+    with pytest.raises(ValueError, match=r"1 minima, 2 values and 1 counts, and each minimum has one value and"):
         BasinDisplay(*grid, np.zeros((2, 3), int), [[0, 0]], [0, 1], [6])

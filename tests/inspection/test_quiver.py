@@ -112,7 +112,7 @@ def test_arrows_are_drawn_on_the_axes_given_and_saved_transparently(saved):
 def test_bad_arrows_are_refused():
     with pytest.raises(ValueError, match=r"the gradient has the shape \(3,\): return two numbers"):
         QuiverDisplay.from_function(lambda x, y: x, lambda x, y: (1, 2, 3), WINDOW)
-    with pytest.raises(ValueError, match=r"arrows=0 and there must be one at least each way: give a whole number"):
+    with pytest.raises(ValueError, match=r"arrows=0 and there must be one at least in each direction: give a number"):
         of_bowl(arrows=0)
     with pytest.raises(ValueError, match=r"is not finite with low < high: give window=\(\(x_low"):
         QuiverDisplay.from_function(lambda x, y: x, lambda x, y: (1, 0), (0, 1))

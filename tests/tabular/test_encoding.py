@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from steepest.tabular.encoders import ENCODERS
 from steepest.tabular.encoding import Encoding, learn_encoding
 from steepest.tabular.reading.arrow import TableError
 from steepest.tabular.reading.files import read_table
@@ -118,10 +119,12 @@ class TestMissing:
 
 class TestAnotherTable:
     def test_the_same_numbers_through_json(self):
-        table = read_table({"n": [0.1, 0.2], "c": ["x", "y"], "d": [datetime.date(2020, 1, 1), None]})[0]
+        flags = {"f": [True, False]}
+        table = read_table({"n": [0.1, 0.2], "c": ["x", "y"], "d": [datetime.date(2020, 1, 1), None], **flags})[0]
         encoding = learn_encoding(
-            read_table({"n": [0.1, 0.3], "c": ["x", "y"], "d": pd.date_range("2019", periods=2)})[0]
+            read_table({"n": [0.1, 0.3], "c": ["x", "y"], "d": pd.date_range("2019", periods=2), **flags})[0]
         )
+        assert {part["kind"] for part in encoding.to_dict()["parts"]} == set(ENCODERS)
         again = Encoding.from_dict(json.loads(json.dumps(encoding.to_dict())))
         assert again == encoding
         np.testing.assert_array_equal(again.transform(table).X, encoding.transform(table).X)

@@ -14,7 +14,7 @@ from steepest.cli.saved import show
 from steepest.cli.tables import fit, predict
 
 BAD_INPUT = 2
-# What shells report for a program that Ctrl-C ended: 128 + SIGINT.
+# The exit code of a program that Ctrl-C stopped, as in shells: 128 + SIGINT.
 INTERRUPTED = 130
 
 
@@ -33,8 +33,8 @@ class _Commands(click.Group):
 def app() -> None:
     """Gradient descent that needs no learning rate.
 
-    Exit codes: 0 if the run did what was asked, 1 if it ended otherwise (the output says how), 2 for bad
-    input, 130 if it was interrupted before there was a result.
+    Exit codes: 0 if the run converged or completed the number of steps given; 1 if the run stopped earlier (the
+    output has the reason), or a gradient is wrong; 2 for bad input; 130 if Ctrl-C came before there was a result.
     """
 
 
@@ -43,7 +43,7 @@ for command in (minimize, check, fit, predict, show):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; bad input ends in a message of one line, without a traceback.
+    """Run the command line; bad input prints a message of one line, without a traceback.
 
     Parameters
     ----------

@@ -16,8 +16,8 @@ from steepest.cli.options import Command
 def check(formula: str, gradient: str, at: str) -> int:
     """Check whether the formulas of --gradient are the partial derivatives of FORMULA.
 
-    They are compared with difference quotients. The output names each wrong formula, and the mistake behind
-    it if it is a common one. The exit code is 0 if the gradient is right, 1 if it is wrong.
+    The formulas are compared with difference quotients. The output names each wrong formula, and the likely
+    mistake if a common one fits. The exit code is 0 if the gradient is right, 1 if it is wrong.
     """
     from steepest.expression import parse, parse_point
 

@@ -9,12 +9,12 @@ import click
 from steepest.cli.options import Command, check_figure, check_folder
 
 if TYPE_CHECKING:
-    # For the type checker alone: at run time it would load NumPy, and the command line should start quickly.
+    # For the type checker alone: at run time this import would load NumPy, and the command line should start quickly.
     from steepest.types import Tree
 
 
 class Options(TypedDict):
-    """The options that `steepest.minimize` takes as they were typed."""
+    """The options that are passed to `steepest.minimize` unchanged."""
 
     direction: str | None
     restarts: int
@@ -38,7 +38,7 @@ class Options(TypedDict):
     help="plain, momentum, nesterov, adagrad, rmsprop, adam, amsgrad, nadam, adamw, adadelta or l-bfgs.",
 )
 @click.option("--bounds", metavar="x=-5:5,y=0:", help="The limits of each variable.")
-@click.option("--restarts", type=click.IntRange(min=0), default=0, help="How many additional random starts to try.")
+@click.option("--restarts", type=click.IntRange(min=0), default=0, help="The number of additional random starts.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of random starts.")
 @click.option("--iterations", type=int, help="The number of steps, at most; with a learning rate, exactly.")
 @click.option("--evaluations", type=int, help="The number of evaluations of the formula, at most.")
@@ -46,7 +46,7 @@ class Options(TypedDict):
 @click.option(
     "--tolerance",
     type=float,
-    help="Stop when at most this fraction of the whole descent is left; by default at the limit of rounding.",
+    help="Stop when at most this share of the whole descent is left; by default at the limit of rounding errors.",
 )
 @click.option("--maximize", "upwards", is_flag=True, help="Maximise instead.")
 @click.option("--plot", "picture", metavar="FILE", help="Draw the run into a .png, .svg or .pdf file.")
@@ -91,7 +91,7 @@ def minimize(
     begin: Tree = point
     limits: Tree = box
     if len(function.names) == 1:
-        # minimize calls a function of one variable with a number, not with numbers by name.
+        # minimize calls a function of one variable with a number, and one of several with a number for each name.
         (name,) = function.names
         begin = point[name] if isinstance(point, dict) else point
         limits = None if box is None else box.get(name, (None, None))

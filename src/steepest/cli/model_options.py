@@ -9,7 +9,7 @@ import click
 from steepest.arguments import guess_or_list
 
 if TYPE_CHECKING:
-    # For the type checker alone: at run time these would load NumPy, and the command line should start quickly.
+    # For the type checker alone: at run time these imports would load NumPy, and the command line should start quickly.
     from steepest.models.losses import Loss
     from steepest.types import Function
 
@@ -32,7 +32,7 @@ def read_loss(text: str | None) -> Loss | None:
     Raises
     ------
     click.UsageError
-        If there is no such loss, or its parameter makes no sense.
+        If there is no such loss, or its parameter is not valid.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def read_loss(text: str | None) -> Loss | None:
 
 
 def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, ridge: float | None) -> Function | None:
-    """Return the penalty that the options describe; each is None if it was not used.
+    """Return the penalty that the options describe; an option that was not used is None.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
     alpha : float or None
         The strength λ.
     l1_ratio : float or None
-        The fraction of λ that an elastic net gives to L1.
+        The share of λ for L1 in an elastic net.
     ridge : float or None
         The strength λ of an L2 penalty.
 
@@ -81,7 +81,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
     Raises
     ------
     click.UsageError
-        If the options contradict each other, or one is missing.
+        If the options contradict each other, or an option is missing or out of range.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
     if kind == "none":
         if alpha is not None:
             raise click.UsageError("--penalty none takes no --alpha: leave one of them out")
-        # Not None: without a penalty given, some models use one of their own.
+        # Not None, for which some models use a penalty of their own.
         return L2(0.0)
     if alpha is None:
         if kind is None:

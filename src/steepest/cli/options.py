@@ -1,4 +1,4 @@
-"""Parts that several commands share: hints for misspelt options, and checks of files to write."""
+"""Code that several commands share: hints for misspelt options, and checks of files to write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIGURES = (".png", ".svg", ".pdf")
 
 
 class Command(click.Command):
-    """A command that answers a misspelt option with the option that was probably meant."""
+    """A command that suggests the right option for a misspelt one."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, and accept a formula that begins with a minus sign.
@@ -34,7 +34,7 @@ class Command(click.Command):
         known = {name: option for option in self.params if isinstance(option, click.Option) for name in option.opts}
         formulas: list[str] = []
         rest: list[str] = []
-        # Whether the word is the value of the option before it.
+        # Whether the word is the value of the option before.
         is_value = False
         for word in args:
             name = word.split("=")[0]
@@ -80,7 +80,7 @@ def check_file(path: str, option: str) -> Path:
     path : str
         The path that was typed.
     option : str
-        The option that it was typed after, for messages.
+        The option that the path belongs to, for messages.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def check_folder(path: str, option: str) -> Path:
     path : str
         The path that was typed.
     option : str
-        The option that it was typed after, for messages.
+        The option that the path belongs to, for messages.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def check_folder(path: str, option: str) -> Path:
     nearest = next(place for place in [folder, *folder.absolute().parents] if place.exists())
     if not nearest.is_dir():
         raise click.UsageError(f"{option} {path}: {nearest} is a file, not a folder; name another")
-    # Write a file to find out: permissions do not show that a file system is read-only, or takes no files.
+    # Write a file to be sure: permissions may allow writing although the file system is read-only or refuses files.
     missing = [place for place in [folder, *folder.parents] if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)

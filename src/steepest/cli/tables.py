@@ -11,13 +11,13 @@ from steepest.cli.model_options import read_loss, read_penalty
 from steepest.cli.options import Command, check_file, check_folder
 
 if TYPE_CHECKING:
-    # For the type checker alone: at run time these would load NumPy, and the command line should start quickly.
+    # For the type checker alone: at run time these imports would load NumPy, and the command line should start quickly.
     from steepest.tabular.encoding import Missing
     from steepest.tabular.target import Task
 
 
 class Options(TypedDict):
-    """The options that `fit_table` takes as they were typed."""
+    """The options that are passed to `fit_table` unchanged."""
 
     features: list[str] | None
     missing: Missing
@@ -53,15 +53,24 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
     help="Missing values: mean fills them, drop drops the row, or error.",
 )
 @click.option("--task", help="regression or classification; the target decides by default.")
-@click.option("--held-out", type=float, default=0.2, show_default=True, help="The fraction of rows kept for the score.")
 @click.option(
-    "--max-categories", type=int, default=50, show_default=True, help="How many different texts a column may have."
+    "--held-out", type=float, default=0.2, show_default=True, help="The share of rows held out for the score."
+)
+@click.option(
+    "--max-categories",
+    type=int,
+    default=50,
+    show_default=True,
+    help="The largest number of different texts in a column.",
 )
 @click.option("--model", default="linear", show_default=True, help="linear, or svm: a support vector machine.")
 @click.option("--kernel", default="linear", show_default=True, help="For svm: linear or rbf.")
 @click.option("--gamma", type=float, help="γ of the kernel rbf, exp(-γ ‖x - x'‖²), for standardised columns.")
 @click.option(
-    "--components", type=int, metavar="COUNT", help="How many features approximate the kernel rbf; 300 by default."
+    "--components",
+    type=int,
+    metavar="COUNT",
+    help="The number of features to approximate the kernel rbf with; 300 by default.",
 )
 @click.option(
     "--loss",
@@ -71,17 +80,17 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
 )
 @click.option("--penalty", help="l2, l1, elasticnet or none; l2 if --alpha is given.")
 @click.option("--alpha", type=float, help="The strength λ: λ/2 ‖w‖² for l2, λ ‖w‖₁ for l1.")
-@click.option("--l1-ratio", type=float, help="The fraction of λ that an elastic net gives to l1; 0.5 by default.")
+@click.option("--l1-ratio", type=float, help="The share of λ for l1 in an elastic net; 0.5 by default.")
 @click.option("--ridge", type=float, help="Short for --penalty l2 --alpha.")
 @click.option("--batch-size", type=int, metavar="ROWS", help="Rows per update; all by default.")
 @click.option("--epochs", type=int, help="Passes through the rows, at most; with a learning rate, exactly.")
-@click.option("--validation", type=float, help="The fraction of the training rows kept for early stopping.")
+@click.option("--validation", type=float, help="The share of the training rows held out for early stopping.")
 @click.option("--learning-rate", type=float, help="A constant learning rate; by default each step chooses its size.")
 @click.option("--direction", help="plain, momentum, nesterov, adam or l-bfgs.")
 @click.option(
     "--tolerance",
     type=float,
-    help="Stop when at most this fraction of the loss, or of its descent, is left; by default at the rounding limit.",
+    help="Stop when at most this share of the loss, or of its descent, is left; by default at the rounding limit.",
 )
 @click.option("--seconds", type=float, help="The time, at most.")
 @click.option(
@@ -107,7 +116,7 @@ def fit(
 ) -> int:
     """Fit a model that predicts a column of FILE: a CSV (also .gz or .zip) or a Parquet file.
 
-    A target of numbers makes a regression; one with two different values, or several texts, a classification.
+    A target of two different values, or of texts, is a classification; one of more numbers is a regression.
     """
     cost = read_loss(loss)
     weight_penalty = read_penalty(penalty, alpha, l1_ratio, ridge)
@@ -136,7 +145,9 @@ def predict(folder: str, file: str, out: str | None) -> int:
     path = check_file(out, "--out") if out else None
     fitted = load(folder)
     if not isinstance(fitted, TableFit):
-        raise TableError(f"{folder} does not hold the fit of a table, so it predicts nothing: give the folder of one")
+        raise TableError(
+            f"{folder} does not hold the fit of a table, so it predicts nothing: give the folder of a table's fit"
+        )
     outputs, notes = fitted.outputs(file)
     if path is None:
         fitted.write(sys.stdout.buffer, outputs)

@@ -1,1 +1,1 @@
-"""Rows of data: read and checked, in batches, dense or sparse."""
+"""Rows of data, dense or sparse: how they are read, checked and cut into batches."""

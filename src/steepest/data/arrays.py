@@ -10,21 +10,21 @@ from steepest.types import Rows
 
 
 def read_features(X: Rows, dtype: DTypeLike | None = None, what: str = "X") -> tuple[Rows, list[str] | None]:
-    """Return X as floats, dense or sparse as it is, and the names of its columns, if it has any.
+    """Return X as floats, still dense or sparse, and the names of its columns, if there are any.
 
     Parameters
     ----------
     X : array, DataFrame or sparse array of shape (rows,) or (rows, columns, …)
         The features.
     dtype : float32, float64 or None
-        The precision; None leaves a float X as it is and converts all else to float64.
+        The precision; None keeps float32 and float64, and converts all other types to float64.
     what : str
         The name of X in an error message.
 
     Returns
     -------
     array or csr_array, list of str or None
-        The numbers, not copied if they need no change, and the names.
+        The numbers, copied only if they change, and the names.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def read_weight(weight: ArrayLike | None, rows: int) -> np.ndarray:
     Parameters
     ----------
     weight : array of shape (rows,) or None
-        How much each row counts.
+        The weight of each row.
     rows : int
         The number of rows of X.
 
@@ -107,7 +107,7 @@ def read_weight(weight: ArrayLike | None, rows: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If some are negative, or all are zero.
+        If a weight is negative or not finite, all are zero, or there is not one for each row.
     """
     if weight is None:
         return np.ones(rows)
@@ -135,10 +135,10 @@ def require_finite(array: np.ndarray, what: str, names: list[str] | None) -> Non
     Raises
     ------
     ValueError
-        If some are not finite.
+        If a value is not finite.
     """
     # A finite sum proves that all values are finite, without a second array as large as X. A sum that is not finite may
-    # also have overflowed.
+    # only have overflowed, so each value is then tested.
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(array.sum(dtype=np.float64)):
             return
@@ -150,11 +150,11 @@ def require_finite(array: np.ndarray, what: str, names: list[str] | None) -> Non
 
 
 def _not_numbers(X: Rows) -> list[str]:
-    """Return the names of the first columns of a DataFrame that do not hold numbers."""
+    """Return the names of up to five columns of a DataFrame that do not hold numbers."""
     return [str(name) for name in X.columns if np.asarray(X[name]).dtype.kind not in "fiub"][:5]
 
 
 def _first_value(array: np.ndarray) -> str:
-    """Return the first value that is not a number, as a message shows it."""
+    """Return the repr of the first value that is not a number."""
     first = next((v for v in array.flat if not isinstance(v, (int, float))), array.flat[0] if array.size else "nothing")
     return repr(first.item() if isinstance(first, np.generic) else first)

@@ -12,18 +12,18 @@ import numpy as np
 from steepest.arguments import generator
 from steepest.types import Array, Seed
 
-# What shuffle= takes.
+# The values that shuffle= accepts.
 SHUFFLES = ("batches", "rows", False)
-# From so many rows on, small batches are shuffled in groups of neighbours, about SHUFFLED_ROWS rows a group: memory is
-# then read in longer runs. Chosen, not measured: longer runs are faster to read, and mix the rows less.
+# With at least this many rows, small batches are shuffled in groups of neighbours, of about SHUFFLED_ROWS rows, to read
+# memory in longer runs. Chosen, not measured: longer runs are faster, and mix the rows less.
 MANY_ROWS = 100_000
 SHUFFLED_ROWS = 256
-# Numbers in a block of rows, 8 MB in double precision, within the two limits of its rows. Chosen, not measured: larger
-# blocks need more memory for what is computed of them, smaller ones more calls.
+# Numbers in a block of rows (8 MB in double precision), and its fewest and most rows. Chosen, not measured: larger
+# blocks need more memory for intermediate results, smaller ones more calls.
 BLOCK_NUMBERS, LEAST_BLOCK, LARGEST_BLOCK = 2**20, 256, 16_384
-# JAX reads an array in place if it begins at a multiple of so many bytes, and copies it if not.
+# JAX reads an array in place if its address is a multiple of this many bytes, and copies other arrays.
 ALIGNMENT = 64
-# Up to so many rows their number may be rounded up to a power of two. Chosen, not measured: a higher limit would save
+# Tables with at most this many rows may be padded to a power of two. Chosen, not measured: a higher limit would save
 # compilations of larger tables, at up to twice the work.
 FEW_ROWS = 4096
 
@@ -36,7 +36,7 @@ def minibatches(dataset: Array, batch_size: int, shuffle: bool = True, rng: Seed
     dataset : array
         The rows, along the first axis.
     batch_size : int
-        Rows in a slice; the last one may be shorter.
+        Rows in a slice; the last slice may be shorter.
     shuffle : bool
         Whether to shuffle the order of the slices. Rows inside a slice stay in order.
     rng : int, numpy.random.Generator or None
@@ -69,10 +69,10 @@ def minibatches(dataset: Array, batch_size: int, shuffle: bool = True, rng: Seed
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout of n rows in memory: one after another, padded to whole blocks.
+    """The layout of rows in memory: one after another, padded to whole blocks.
 
-    A full pass reads `blocks` blocks of `block` rows each. An epoch of updates visits the `batches`
-    batches of `size` rows in the order of `shuffle`, in groups of `together` neighbours.
+    A full pass reads `blocks` blocks of `block` rows each. An epoch of updates visits `batches` batches of
+    `size` rows, shuffled as `shuffle` states, in groups of `together` neighbouring batches.
     """
 
     rows: int
@@ -83,9 +83,9 @@ class Layout:
 
     @classmethod
     def of(cls, rows: int, width: int, size: int | None, shuffle: str | bool, rounded: bool = False) -> Layout:
-        """Choose the blocks for rows of `width` numbers, in batches of `size` (None: all rows at once).
+        """Choose the size of blocks for rows of `width` numbers, in batches of `size` rows (None: all rows at once).
 
-        With `rounded`, a few rows are padded to a power of two, so that tables of similar size share compiled code.
+        With `rounded`, small tables are padded to a power of two, so that tables of similar size share compiled code.
         """
         most = int(np.clip(BLOCK_NUMBERS // max(width, 1), LEAST_BLOCK, LARGEST_BLOCK))
         if size is None or size >= rows:
@@ -110,7 +110,7 @@ class Layout:
         return math.ceil(self.rows / self.block)
 
     def arrange(self, columns: Columns | ArrangedColumns, order: np.ndarray | None, fill: float | None = None) -> Array:
-        """Return the rows in memory, in an order if given, padded by `fill` or copies of the last row; read-only."""
+        """Return a read-only copy of the rows, in `order` if given; padded, if dense, with `fill` or the last row."""
         if isinstance(columns, ArrangedColumns):
             return columns.arranged(self, order)
         arranged = aligned((self.blocks * self.block, *columns.shape[1:]), columns.dtype)
@@ -135,15 +135,15 @@ class Columns(Protocol):
         ...
 
     def write(self, out: np.ndarray, order: np.ndarray | None) -> None:
-        """Write the rows into `out`, in an order if given."""
+        """Write the rows into `out`, in `order` if given."""
 
 
 @runtime_checkable
 class ArrangedColumns(Protocol):
-    """Rows that have a layout of their own, as sparse rows do."""
+    """Rows with a layout of their own, such as sparse rows."""
 
     def arranged(self, layout: Layout, order: np.ndarray | None) -> Array:
-        """Return the rows in memory, in an order if given, with as many rows as the layout has."""
+        """Return a copy of the rows for compiled code, in `order` if given, padded to the rows of the layout."""
         ...
 
 
@@ -165,12 +165,12 @@ class AsTheyAre:
         if order is None:
             out[...] = self.array
         else:
-            # With the default mode="raise", NumPy would gather into a buffer first.
+            # mode="clip" writes straight into `out`; the default, "raise", would first gather the rows in a buffer.
             np.take(self.array, order, axis=0, out=out, mode="clip")
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return a new array that JAX can read in place, as it begins at a multiple of 64 bytes."""
+    """Return a new array whose address is a multiple of 64 bytes, so that JAX reads it in place."""
     size = math.prod(shape) * dtype.itemsize
     raw = np.empty(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT

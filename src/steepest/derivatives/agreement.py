@@ -1,4 +1,4 @@
-"""Whether a served function has the values of plain calls, and slopes that account for how those values change."""
+"""Comparison of traced code with plain calls: equal values, and slopes that explain how the values change."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from steepest.derivatives.differences import EPS
 # At most this many coordinates whose slope is 0 are checked with extra calls of f. Chosen, not measured: each costs
 # up to four values.
 MOST_FLAT = 8
-# A slope is checked across these parts of a step, from the longest, until one is short enough to confirm it.
+# A slope is checked over these fractions of a step, the longest first, until one confirms it.
 SHORTER = tuple(10.0**-k for k in range(10))
-# Values that agree may differ by this many roundings of a coarse type, and a change of f must be this many times its
-# noise to count. Chosen, not measured: larger values accept more wrong traces, smaller ones refuse more right ones.
+# Values that agree may differ by COARSE rounding errors of a type coarser than double; a change of f must be RESOLVED
+# times the noise to count. Chosen, not measured: a larger COARSE accepts more wrong traces, a larger RESOLVED refuses
+# more right ones.
 COARSE, RESOLVED = 16.0, 1e3
 
 
 def agree(served: float, plain: float, slack: float) -> bool:
-    """Tell whether two values of one function are the same up to rounding."""
+    """Tell whether two values differ by at most `slack`; if one is not finite, both or neither must be NaN."""
     if not (math.isfinite(served) and math.isfinite(plain)):
         return math.isnan(served) == math.isnan(plain)
     return abs(served - plain) <= slack
 
 
 def slack_of(values: Sequence[float], x: np.ndarray, gradient: np.ndarray, precision: float = EPS) -> float:
-    """Return how much two values may differ if one function is evaluated in two orders, each with its own rounding."""
+    """Return how much rounding may make two values of f differ if its operations are done in another order."""
     largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
     inputs = float(np.nansum(np.abs(gradient * x)))
     coarse = COARSE * precision if precision > EPS else 0.0
@@ -39,11 +40,11 @@ def agrees(
     slope: Callable[[np.ndarray], Slope], probes: list[tuple[np.ndarray, float]], plain: Callable[[np.ndarray], float],
     precision: float = EPS,
 ) -> bool:  # fmt: skip
-    """Tell whether served values equal the plain ones at the probes, and served slopes account for their change.
+    """Tell whether traced and plain values are equal at the probes, and traced slopes explain how f changes.
 
-    Code that reads the point through comparisons alone (a bisection, say) has right values, but no trace can
-    see its derivative: between the probes the values then change more than the slopes say. A kink has the same
-    effect, so a slope that fails is checked across shorter steps before it is refused.
+    Code that uses the point in comparisons only (a bisection, say) has right values, but a trace loses its
+    derivative: between the probes the values then change more than the slopes predict. A kink has the same
+    effect, so a slope that fails is checked over shorter steps before it is refused.
     """
     values = [value for _, value in probes]
     served = [slope(x) for x, _ in probes]
@@ -55,7 +56,7 @@ def agrees(
     (a, f_a), (b, f_b) = probes
     g_a, g_b = served[0][1], served[1][1]
     rise = float((g_a + g_b) @ (b - a)) / 2
-    # The relative noise of plain values: rounding, with a margin.
+    # The relative noise of plain values: their rounding error, with a margin.
     noise = max(1e-12, COARSE * precision if precision > EPS else 0.0)
     blur = noise * max(map(abs, values)) + (noise * float(np.abs(g_a) @ np.abs(a)) if precision > EPS else 0.0)
     allowed = 1e-3 * float(np.abs(g_a + g_b) @ np.abs(b - a)) / 2 + 64 * EPS * max(map(abs, values))
@@ -69,7 +70,7 @@ def agrees(
 def _is_slope(
     gradient: np.ndarray, x: np.ndarray, step: np.ndarray, plain: Callable[[np.ndarray], float], noise: float
 ) -> bool:  # fmt: skip
-    """Tell whether a gradient accounts for how f changes across a step, or across a shorter one.
+    """Tell whether a gradient explains how f changes over a step, or over a shorter one.
 
     If the trace has lost a slope, the relative error stays the same in shorter steps; an error from curvature shrinks.
     """
@@ -80,7 +81,7 @@ def _is_slope(
             return True
         rise = 2 * part * float(np.abs(gradient) @ np.abs(step))
         if part < SHORTER[0] and max(abs(up - down), rise) < RESOLVED * noise:
-            # From here on the values differ by noise only.
+            # Over this step and shorter ones, the values differ by noise only.
             return False
         if not abs(up - down - 2 * part * float(gradient @ step)) > 1e-3 * rise + noise:
             return True
@@ -88,9 +89,9 @@ def _is_slope(
 
 
 def _is_flat(x: np.ndarray, k: int, h: float, plain: Callable[[np.ndarray], float], noise: float) -> bool:
-    """Tell whether f has no slope along a coordinate whose served slope is 0.
+    """Tell whether f has no slope along a coordinate whose traced slope is 0.
 
-    If the trace has lost a slope, the quotient stays the same in a shorter step; one from curvature shrinks with it.
+    If the trace has lost a slope, the quotient stays the same in a shorter step; a quotient from curvature shrinks.
     """
     direction = np.eye(1, x.size, k)[0]
     slopes = []

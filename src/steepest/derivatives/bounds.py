@@ -10,7 +10,7 @@ import numpy as np
 from steepest.derivatives.structure import Calling, Structure
 from steepest.types import Array
 
-# What bounds= takes: pairs (low, high), a mapping of them, or a `scipy.optimize.Bounds`.
+# The value of bounds=: pairs (low, high), a mapping of them, or a `scipy.optimize.Bounds`.
 Bounds = Any
 
 
@@ -25,7 +25,7 @@ class Box(NamedTuple):
         return bool(np.all((x >= self.low) & (x <= self.high)))
 
     def held(self, x: Array, gradient: Array) -> Array:
-        """Tell which coordinates can't descend: at an edge that descent would cross, or with equal bounds."""
+        """Tell which coordinates can't descend: at an edge that the descent would cross, or with equal bounds."""
         return ((x <= self.low) & (gradient > 0)) | ((x >= self.high) & (gradient < 0)) | (self.low == self.high)
 
     @property
@@ -34,12 +34,12 @@ class Box(NamedTuple):
         return self.low == self.high
 
     def within(self, x: np.ndarray, margin: np.ndarray) -> np.ndarray:
-        """Return the point moved away from the edges by a margin, or by a quarter of the interval if that is less."""
+        """Return the point moved away from the edges by a margin, but by at most a quarter of the interval."""
         margin = np.minimum(margin, (self.high - self.low) / 4)
         return np.clip(x, self.low + margin, self.high - margin)
 
     def neighbour(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """Return a point one step away, inside the box: a coordinate that would leave it steps the other way."""
+        """Return a point one step away, inside the box: a coordinate that would leave the box steps the other way."""
         inward = np.where(x + step > self.high, -step, step)
         return np.clip(x + inward, self.low, self.high)
 

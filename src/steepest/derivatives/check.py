@@ -1,7 +1,7 @@
-"""`check_gradient`: whether a gradient is right, and if not, where it is wrong and by which slip.
+"""`check_gradient`: whether a gradient is right; if not, the wrong entries and the mistake that explains them.
 
-A few random directions distinguish right from wrong in about ten values of f, however many coordinates
-there are; only after a mismatch is each coordinate checked.
+Two random directions decide in about ten values of f, however many coordinates there are; only after a
+mismatch is each coordinate checked.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from steepest.derivatives.serving.caller import Caller, flat_gradient
 from steepest.derivatives.structure import read_call
 from steepest.types import Function, Tree
 
-# The numbers below are chosen; the tests hold them to no false alarm and no miss among 500 right gradients and 500
+# The numbers below are chosen. With them, the tests find no false alarm among 500 right gradients and no miss among 500
 # wrong ones (tests/derivatives/test_check.py).
 # Steps relative to the size of the point: the first suits smooth functions, the others kinks, noise and other scales.
 STEPS = (1e-4, 3e-3, 3e-6, 3e-2, 3e-8, 2e-1)
-# Over steps as short as these, scatter in the values is noise; over longer ones it may be the shape of f.
+# Steps so short that scatter in the values must be noise; over longer steps it may be the shape of f.
 FINE = (1e-12, 4e-12, 1.6e-11)
-# Steps that are also tried before a gradient is doubted.
+# If a gradient seems wrong, these steps are tried as well before the verdict.
 SHORT = (*FINE, 1e-9, 3e-8, 3e-6)
 # The number of random directions.
 DIRECTIONS = 2
-# A gradient may differ from differences by this part, in addition to their error, and still be right.
+# A right gradient may differ from the differences by their error plus this share of the gradient.
 RIGHT = 3e-7
-# A slope whose relative error is below RESOLVED needs no other step; above UNRESOLVED, it decides nothing.
+# With a relative error below RESOLVED a slope needs no other step; with an error above UNRESOLVED it decides nothing.
 RESOLVED = 1e-5
 UNRESOLVED = 1e-2
-# A difference counts as real if it is this many times the error.
+# A deviation counts as real if it exceeds this many times the error of the differences.
 SURE = 8.0
-# Two slopes are the same for naming a slip if they differ by less than this part.
+# When a slip or a kink is named, slopes that differ by less than this share count as equal.
 ALIKE = 1e-3
-# The error of a slope that is zero may be this part of the largest value of f.
+# If a slope is zero, no other step is tried once the error is below this share of the largest value of f.
 FLAT = 1e-9
-# Fourth differences below this part of the second ones show a step that is short compared with the scale of f.
+# If fourth differences are below this share of the second ones, the step is short for the scale of f.
 PARABOLIC = 0.25
 
 
 class Verdict(StrEnum):
-    """The verdict of a check."""
+    """The verdict of a gradient check."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -65,12 +65,12 @@ class GradientCheck:
     wrong : tuple of int
         The indices of the wrong coordinates, counted from 0.
     slip : str or None
-        The mistake that explains the wrong entries, if one does: "sign", "factor 2", "factor 1/2", "factor n",
+        The mistake that explains all wrong entries, or None: "sign", "factor 2", "factor 1/2", "factor n",
         "factor 1/n", "permutation", "all coordinates moved at once", "zero".
     evaluations : int
         How many values of f were computed.
     evidence : str
-        The numbers that the verdict rests on.
+        A clause with the numbers that the verdict rests on.
     """
 
     verdict: Verdict
@@ -94,11 +94,11 @@ class GradientCheck:
 
 
 def check_gradient(f: Function, gradient: Function, at: Tree) -> GradientCheck:
-    """Check whether a function is the gradient of f at a point, and if not, find out what is wrong with it.
+    """Check whether a function returns the gradient of f at a point; if not, name the wrong entries and the mistake.
 
-    Slopes of f in random directions d are compared with g · d. Each slope is extrapolated from
-    four values, (8 (f₁ - f₋₁) - (f₂ - f₋₂)) / 12h with fₖ = f(x + k h d), and its error is estimated
-    from the noise and the higher differences of those values.
+    Slopes of f in random directions d are compared with g · d, where g is the gradient given. Each slope
+    is extrapolated from four values, (8 (f₁ - f₋₁) - (f₂ - f₋₂)) / 12h with fₖ = f(x + k h d), and its
+    error is estimated from the noise and the higher differences of those values.
 
     Parameters
     ----------
@@ -107,19 +107,19 @@ def check_gradient(f: Function, gradient: Function, at: Tree) -> GradientCheck:
     gradient : callable
         The supposed gradient; it takes the same arguments as f.
     at : float, array, dict or tree
-        The point. One at which no slope is zero shows the most mistakes.
+        The point. A point where no slope is zero reveals the most mistakes.
 
     Returns
     -------
     GradientCheck
-        Its truth value is True if the gradient is right; `print` shows it as a sentence.
+        Its truth value is True if the gradient is right; `print` writes it as a sentence.
 
     Raises
     ------
     TypeError
         If f or gradient is not callable.
     ValueError
-        If the gradient does not fit the point, or f is not finite there.
+        If the gradient does not fit the point, or f is not finite at the point.
 
     Examples
     --------
@@ -146,7 +146,7 @@ def check_slope(
     names: Sequence[str],
     most_named: float = math.inf,
 ) -> GradientCheck:
-    """Check a gradient at a flat point; with more than `most_named` coordinates, only in random directions."""
+    """Check a gradient at a flat point; if it has more than `most_named` coordinates, only in random directions."""
     centre = value(x)
     if not math.isfinite(centre):
         raise ValueError(f"the function is {centre} at the point: check where it is finite")
@@ -158,7 +158,7 @@ def check_slope(
     slopes = [probe.slope(direction, float(given @ direction)) for direction in _directions(given, x)]
     if all(_agrees(slope, given) for slope in slopes):
         found = _right(slopes, given, probe)
-        # At a kink, slopes that cancel look like the zero slope of a minimum.
+        # At a kink such as that of |x|, differences are 0, as they are at a minimum.
         sure = bool(found) and bool(given.any())
         if sure or not any(probe.kink(slope.direction) for slope in slopes):
             return found
@@ -170,7 +170,7 @@ def check_slope(
 
 
 class Slope(NamedTuple):
-    """The slope of f in a direction: by differences, with the error, and as the gradient predicts it."""
+    """The slope of f in a direction: measured by differences, with an error, and expected from the gradient."""
 
     direction: np.ndarray
     measured: float
@@ -196,13 +196,13 @@ class _Quotient(NamedTuple):
     slope : float
         The extrapolated slope.
     noise : float
-        The noise in its values.
+        The noise in the values of f.
     changed : float
         How much the extrapolation changed the slope.
     clean : bool
-        Whether its values lie on a parabola up to rounding: then the step is short compared with the scale of f.
+        Whether the values lie nearly on a parabola: if so, the step is short for the scale of f.
     repeats : bool
-        Whether at least half of its neighbouring values are equal.
+        Whether at least half of the neighbouring values are equal.
     """
 
     h: float
@@ -216,10 +216,10 @@ class _Quotient(NamedTuple):
 def _errors(quotients: Sequence[_Quotient]) -> list[tuple[float, float]]:
     """Return (error, slope) of each quotient, the shortest step first.
 
-    A sample of noise may be small by chance, so the noise of a shorter step counts for the longer ones too: it can't be
-    curvature. If values look noisy over long steps only, that is the shape of f, a wave or a narrow bump, and longer
-    steps do not show its slope. If values are equal over a short step only, they are the stairs of a coarse rounding,
-    and the short step shows no slope.
+    Noise measured over a short step counts for the longer steps too: a sample of noise may be small by chance, and over
+    a short step it can't be curvature. Scatter over long steps only is the shape of f, a wave or a narrow bump: such
+    steps get an infinite error. So does a short step if the values are equal over it and change over longer steps: f is
+    rounded coarsely.
     """
     noise, pairs, uneven = 0.0, [], False
     changes = max((quotient.h for quotient in quotients if not quotient.repeats), default=0.0)
@@ -240,7 +240,7 @@ def _errors(quotients: Sequence[_Quotient]) -> list[tuple[float, float]]:
 
 
 class _Probe:
-    """Slopes of one function at one point, and how many values they have cost."""
+    """Measures slopes of one function at one point, and counts the values of f."""
 
     def __init__(self, value: Callable[[np.ndarray], float], x: np.ndarray, centre: float) -> None:
         self.value, self.x, self.centre = value, x, centre
@@ -254,7 +254,7 @@ class _Probe:
         return value
 
     def slope(self, direction: np.ndarray, expected: float) -> Slope:
-        """Return the slope in a direction, from the step with the least error; steps are tried until one suffices."""
+        """Return the slope in a direction, by the step with the least error; stop once that error is small enough."""
         tried: list[_Quotient] = []
         confirmed = False
         for h in STEPS:
@@ -263,24 +263,24 @@ class _Probe:
             tried.append(self.quotient(direction, h))
             error, measured = min(_errors(tried))
             if not confirmed and abs(measured - expected) > error + RIGHT * abs(expected):
-                # Doubt the gradient only if shorter steps show the same.
+                # Before doubting the gradient, try shorter steps.
                 confirmed = True
                 tried += [self.quotient(direction, h) for h in SHORT if h not in [quotient.h for quotient in tried]]
                 error, measured = min(_errors(tried))
             size = max(abs(measured), abs(expected))
-            # If both slopes are zero, as at a minimum, the error must be small compared with f itself.
+            # If both slopes are zero, as at a minimum, compare the error with f instead.
             if error <= RESOLVED * size or size <= error <= FLAT * self.largest:
                 break
         return Slope(direction, measured, error, expected)
 
     def quotient(self, direction: np.ndarray, h: float) -> _Quotient:
-        """Return the extrapolated quotient of step h in a direction, with its noise and its change."""
+        """Return the difference quotient of step h in a direction, extrapolated from four values of f."""
         f = [self.at(self.x + k * h * direction) for k in (-2, -1, 1, 2)]
         f.insert(2, self.centre)
         if not all(map(math.isfinite, f)):
             return _Quotient(h, math.nan, 0.0, math.inf)
         near, far = (f[3] - f[1]) / (2 * h), (f[4] - f[0]) / (4 * h)
-        # Rounding of the point changes the value too.
+        # Rounding errors of the point change the value too.
         moving = direction != 0
         steepest = float(np.max(np.abs(np.diff(f)))) / h
         rounding = EPS * (max(map(abs, f)) + steepest * float(np.max(np.abs(self.x[moving] / direction[moving]))))
@@ -291,7 +291,7 @@ class _Probe:
         return _Quotient(h, (4 * near - far) / 3, max(fourth, rounding), abs(far - near) / 3, clean, repeats)
 
     def kink(self, direction: np.ndarray) -> tuple[float, float] | None:
-        """Return the slopes on both sides of the point if they differ over short steps too, else None."""
+        """Return the slopes on both sides of the point if they differ even over short steps, else None."""
         sides = []
         for h in (1e-4, 1e-6):
             back, forth = self.at(self.x - h * direction), self.at(self.x + h * direction)
@@ -304,7 +304,11 @@ class _Probe:
 
 
 def _directions(given: np.ndarray, x: np.ndarray) -> list[np.ndarray]:
-    """Return two random directions: coordinates contribute alike to the slope in one, and to the step in the other."""
+    """Return two random directions.
+
+    Along the first, all coordinates contribute about equally to the slope; along the second, each moves in proportion
+    to its size.
+    """
     scale = scale_of(x, x)
     draw = np.random.default_rng(x.size)
     signs = draw.choice([-1.0, 1.0], (DIRECTIONS, x.size)) * draw.uniform(0.5, 1.0, (DIRECTIONS, x.size))
@@ -393,7 +397,7 @@ def _slip(given: np.ndarray, measured: np.ndarray, slack: np.ndarray, wrong: np.
 
 
 def _listed(names: Sequence[str], rows: np.ndarray) -> str:
-    """Return the names of coordinates as text, six at most."""
+    """Return the names of at most six coordinates as text."""
     shown = [names[k] for k in rows[:6]]
     more = f" and {rows.size - 6} more" if rows.size > 6 else ""
     return ", ".join(shown) + more

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 
 class OutOfTime(BaseException):
-    """Raised before a call of the user's function once its time is over.
+    """Raised instead of calling the user's function when the time limit has passed.
 
-    It is no `Exception`, so that the guards around such calls, which catch whatever the user's code raises, let it
-    through.
+    It is not an `Exception`: the guards around such calls catch every exception of the user's code, and must let this
+    one through.
     """
 
 
@@ -30,20 +30,20 @@ class Clock:
         self.until = math.inf
 
     def begin(self) -> float:
-        """Return when a descent began.
+        """Return the time at which a descent began.
 
-        The first descent began when the objective was created: the calls that were needed to set it up count as well.
+        The first descent counts from the creation of the objective, so that the calls to set it up count as well.
         """
         created, self.created = self.created, None
         return time.perf_counter() if created is None else created
 
     @property
     def over(self) -> bool:
-        """Whether the time is over."""
+        """Whether the time limit has passed."""
         return time.perf_counter() > self.until
 
     def check(self) -> None:
-        """Raise `OutOfTime` if the time is over."""
+        """Raise `OutOfTime` if the time limit has passed."""
         if self.over:
             raise OutOfTime
 

@@ -20,13 +20,14 @@ from steepest.types import Array, Function, Tree
 if TYPE_CHECKING:
     from jax.extend.core import ClosedJaxpr
 
-# Chosen, not measured: more entries keep more code for reuse and take more memory.
+# The most functions in the cache. Chosen, not measured: more functions can be reused, and take more memory.
 MOST_COMPILED = 128
 # The cache is shrunk when this share of the allowed memory maps is in use. Chosen, not measured: the next functions
 # to be compiled, and the user's own code, must fit in the rest.
 CROWDED = 0.4
-# With these options a first answer took 2 s instead of 3.5 s, and a second function 1 s instead of 2 s; the code for
-# large arrays takes up to twice as long. With at most this many numbers, compiling takes longer than a descent.
+# Options for quick compilation, used for at most FEW_NUMBERS numbers, where compiling takes longer than a descent. With
+# them a first result took 2 s instead of 3.5 s, and a second function 1 s instead of 2 s; code for large arrays takes
+# up to twice as long.
 QUICKLY, FEW_NUMBERS = {"xla_cpu_use_fusion_emitters": False}, 100_000
 # A value and its gradient.
 Slope = tuple[float, np.ndarray]
@@ -51,7 +52,7 @@ def _jit(function: Function, options: dict[str, bool] | None = None) -> JitFunct
 
 
 class Jitted:
-    """A function that JAX compiles at its first call: quickly if it takes few numbers, else to the fastest code."""
+    """A function that JAX compiles at its first call: quickly for few numbers, else to the fastest code."""
 
     def __init__(self, function: Function) -> None:
         self.function = function
@@ -81,12 +82,12 @@ class Compiled:
     def __init__(self, pure: Callable[[Array, Tree], tuple[Array, Array]]) -> None:
         make_room()
         self.pure = pure
-        # Value and gradient leave as one vector: each array that leaves compiled code costs as much as a small call.
+        # Return value and gradient as one vector: each array that compiled code returns costs as much as a small call.
         self.jitted = Jitted(lambda x, arrays: jnp.append(*reversed(pure(x, arrays))))
         self.loops: dict[Hashable, Any] = {}
         # The relative rounding error of the coarsest type that the code computes in.
         self.precision = EPS
-        # For fits in batches: the function that makes one epoch of updates, one per batch, and their number.
+        # For fits in batches: a function that makes the updates of one epoch, one per batch, and the number of updates.
         self.epoch: Function | None = None
         self.updates = 1
 
@@ -108,7 +109,7 @@ class Compiled:
         return self.loops[key]
 
     def loop(self, key: Hashable, make: Callable[[], Function]) -> Jitted:
-        """Return the function compiled under a key; if there is none, compile the one that `make` returns."""
+        """Return the function compiled under a key; if there is none, compile the result of `make`."""
         return self.get_or_make(key, lambda: Jitted(make()))
 
 
@@ -120,7 +121,7 @@ _shared: list[Jitted] = []
 
 @cache
 def _options() -> dict[str, bool]:
-    """Return the options for quick compilation, or none if this version of the compiler does not know them."""
+    """Return the options for quick compilation, or none if this version of the compiler refuses them."""
     try:
         jax.jit(lambda: 0.0, compiler_options=QUICKLY).lower().compile()
     except Exception:  # noqa: BLE001 - the error for an unknown option differs between versions
@@ -129,7 +130,7 @@ def _options() -> dict[str, bool]:
 
 
 def shared(function: Function) -> Jitted:
-    """Compile a function that serves every objective; `forget` drops its code too."""
+    """Return a jitted function that serves every objective; `forget` drops its code too."""
     jitted = Jitted(function)
     _shared.append(jitted)
     return jitted
@@ -160,7 +161,7 @@ def forget(part: float = 1.0) -> None:
         _cache.popitem(last=False)
     for jitted in _shared:
         jitted.forget()
-    # A loop and the function that it was compiled from refer to each other: only the collector frees them.
+    # A loop and the function that it was compiled from refer to each other: only garbage collection frees them.
     gc.collect()
 
 
@@ -186,7 +187,7 @@ def _crowded() -> bool:
 
 @cache
 def _most_maps() -> int:
-    """Return how many memory maps the process may have, or 0 if the system sets no limit or does not show it."""
+    """Return how many memory maps the process may have, or 0 if no limit can be read."""
     try:
         return int(Path("/proc/sys/vm/max_map_count").read_text())
     except (OSError, ValueError):

@@ -26,7 +26,7 @@ def difference_quotient(f: Function, x: Array, h: float | None = None) -> Array:
         The point; for an array, if f takes arrays, one slope per entry is returned.
     h : float, optional
         The step, of either sign, in the units of x. By default √eps times |x| (or √eps at x = 0):
-        there the errors from rounding and from curvature are about equal.
+        with that step the errors from rounding and from curvature are about equal.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def difference_quotient(f: Function, x: Array, h: float | None = None) -> Array:
         )
     x = np.asarray(x, dtype=float)
     step = np.where(x == 0, 1.0, np.abs(x)) * math.sqrt(EPS) if h is None else _step(h)
-    # Rounding of x + h changes the step: the default one is corrected for it, a step that the user gave is not.
+    # Rounding of x + h changes the step: the default step is corrected for that, a step that the user gave is not.
     actual = (x + step) - x
     if h is not None:
         _refuse_lost(actual, x, h)
@@ -140,7 +140,7 @@ def scale_of(x: np.ndarray, start: np.ndarray) -> np.ndarray:
 
 
 def least_size(start: np.ndarray) -> np.ndarray:
-    """Return the size below which each coordinate counts as 0: that of the start, but at most 1.
+    """Return the size below which each coordinate counts as 0: |start|, but at most 1.
 
     The minimum may be at 0, where a coordinate has no size of its own to compare errors with.
     """

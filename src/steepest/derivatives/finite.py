@@ -14,9 +14,9 @@ from steepest.types import Array, Function, Tree
 
 METHODS = ("forward", "central", "complex")
 MOST_LEVELS = 8
-# As a part of the size of the coordinate: a longer step would leave the neighbourhood of the point.
+# The longest step, as a share of the size of the coordinate: a longer one would leave the neighbourhood of the point.
 LARGEST_STEP = 0.1
-# Random directions in which the error is measured; each costs four values of f.
+# The number of random directions in which the error is measured; each costs four values of f.
 PROBES = 2
 
 
@@ -30,8 +30,8 @@ class FiniteDifference:
         The derivative at the point: laid out like the point if f returns one number, else the
         Jacobian matrix, with one row per output.
     error : like derivative
-        An estimate of the absolute error: the part from the noise of f, and the part that a test in
-        random directions showed.
+        An estimate of the absolute error: the error from the noise of f, plus the error measured in
+        random directions.
     step : array
         The step of each coordinate, in its units.
     evaluations : int
@@ -75,8 +75,9 @@ def finite_difference(
     method : {"central", "forward", "complex"}
         The kind of quotient.
     h : float or array, optional
-        The step in the units of each coordinate. By default from the size of the coordinate (1 at 0)
-        and the noise of f: there the errors from noise and from curvature are about equal.
+        The step in the units of each coordinate. By default the step follows from the size of
+        the coordinate (1 at 0) and the noise of f, so that the errors from noise and from curvature are
+        about equal.
     richardson : int
         How often to halve the step and extrapolate to h = 0; each time costs as many values again.
     noise : float, optional
@@ -123,7 +124,7 @@ def finite_difference(
 
 
 class _Quotients:
-    """The quotients of one function at one point, and how many values they have cost."""
+    """Computes difference quotients of one function at one point, and counts the values of f."""
 
     def __init__(self, f: Function, calling: Calling, x: np.ndarray, method: str, levels: int) -> None:
         self.f, self.calling, self.x, self.method, self.levels = f, calling, x, method, levels
@@ -164,7 +165,7 @@ class _Quotients:
         else:
             columns = [self._along(unit * step) / step.max() for unit in np.eye(self.x.size)]
             derivative = np.stack(columns, axis=-1) * (step.max() / step)
-            # The noise of the whole vector of outputs bounds that of each output.
+            # The noise of the whole vector of outputs bounds the noise of each output.
             shortest = step / 2**self.levels
             error = np.broadcast_to(noise / shortest * (2 if self.method == "forward" else 1), derivative.shape)
             error = error + 4 * EPS * np.abs(derivative) + self._missed(derivative, step) / step
@@ -187,7 +188,7 @@ class _Quotients:
         return float(np.linalg.norm(self.value(x)))
 
     def _given(self, h: Array) -> np.ndarray:
-        """Return the step that the user gave, one per coordinate, or raise an error if it makes no sense."""
+        """Return the step that the user gave, one per coordinate; raise an error if it can't be used."""
         step = np.broadcast_to(np.asarray(h, dtype=float), self.x.shape).copy()
         if not np.all(np.isfinite(step)) or np.any(step <= 0):
             raise ValueError(f"h={h!r}: the step must be positive and finite")
@@ -197,14 +198,14 @@ class _Quotients:
         return step
 
     def _relative_step(self, noise: float, size: float) -> float:
-        """Return the step, relative to the size, at which the errors from noise and from truncation are equal.
+        """Return the step, relative to the coordinate's size, at which the errors from noise and truncation are equal.
 
-        They are noise / h and the first power of h that extrapolation leaves, with f‴ assumed to be f / size³.
+        The errors are noise / h and the lowest power of h that extrapolation leaves, with f‴ assumed to be f / size³.
         """
         relative = max(noise / size if size else EPS, EPS)
         order = (1 if self.method == "forward" else 2) * (self.levels + 1)
         if self.levels:
-            # The step will be halved this often: begin with one that is longer by as much.
+            # The step will be halved `levels` times: begin with a step that is longer by that factor.
             return min(max(relative ** (1 / (order + 1)), 2**self.levels * relative ** (1 / 3)), LARGEST_STEP)
         return min((order + 1) ** (1 / (order + 1)) * relative ** (1 / (order + 1)), LARGEST_STEP)
 
@@ -229,7 +230,7 @@ class _Quotients:
             )
 
     def _along(self, step: np.ndarray) -> np.ndarray:
-        """Return the change of f per `step`, extrapolated to short steps as often as the user asked."""
+        """Return the change of f per `step`, extrapolated to h = 0 as often as the user asked."""
         order = 1 if self.method == "forward" else 2
         row = [self._change(step)]
         for level in range(1, self.levels + 1):
@@ -241,7 +242,7 @@ class _Quotients:
         return row[-1]
 
     def _change(self, step: np.ndarray) -> np.ndarray:
-        """Return the change of f per `step`, by the values on the sides where f is finite."""
+        """Return the change of f per `step`, by values on the sides where f is finite."""
         up, down = self.x + step, self.x - step
         f_up = self.near(up)
         if self.method == "forward" and np.all(np.isfinite(f_up)):
@@ -251,17 +252,17 @@ class _Quotients:
             return (f_down - self.centre) / _ratio(down - self.x, step)
         if np.all(np.isfinite(f_up)) and np.all(np.isfinite(f_down)):
             return (f_up - f_down) / _ratio(up - down, step)
-        # If f is undefined on one side: three values on the other, with an error of order h² too.
+        # f is undefined on one side: use three values on the other, whose error is of order h² too.
         side = step if np.all(np.isfinite(f_up)) else -step
         one, two = (f_up, f_down)[int(side is not step)], self.near(self.x + 2 * side)
         return (4 * one - two - 3 * self.centre) / (2 * _ratio(self.x + side - self.x, step))
 
     def _missed(self, derivative: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """Return the error of the quotients, by comparison with a more exact slope in random directions."""
+        """Return the error of the quotients, in units of f, from more exact slopes in random directions."""
         missed = np.zeros((*self.shape, 1))
         for signs in np.random.default_rng(0).choice([-1.0, 1.0], (PROBES, self.x.size)):
             d = signs * step
-            # Half the step, and one order more.
+            # A quotient of half the step, with an error of higher order.
             finer = self._extrapolated(d / 2) * 2
             off = np.abs(derivative @ d - finer)[..., None]
             missed = np.maximum(missed, np.where(np.isfinite(off), off, 0.0))
@@ -276,6 +277,6 @@ class _Quotients:
 
 
 def _ratio(difference: np.ndarray, step: np.ndarray) -> float:
-    """Return how long the difference between two points is in units of `step`: rounding of the points changes it."""
+    """Return the difference between two points in units of `step`, after rounding of the points."""
     k = int(np.argmax(np.abs(step)))
     return float(difference[k] / step[k])

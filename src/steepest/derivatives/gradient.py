@@ -25,9 +25,10 @@ class Gradient:
     Attributes
     ----------
     kind : str
-        How the last call obtained the gradient: "traced", "eager" or "differences"; "not called" before.
+        How the last call obtained the gradient: "traced", "eager" or "differences"; "not called" before
+        the first call.
     why : str
-        One sentence that says why.
+        The reason for that kind, in one sentence.
     """
 
     def __init__(self, f: Function, with_value: bool = False) -> None:
@@ -70,7 +71,8 @@ def gradient(f: Function) -> Gradient:
 
     The gradient is the vector of partial derivatives, ∇f(x) = (∂f/∂x₁, …, ∂f/∂xₙ): the direction
     in which f rises fastest. JAX traces plain NumPy code and differentiates it exactly; code that
-    can't be traced gets central differences. `kind` and `why` of the result say which it was.
+    can't be traced gets central differences. The result's `kind` is "traced", "eager" or
+    "differences", and `why` is the reason.
 
     Parameters
     ----------

@@ -25,9 +25,10 @@ class Derivative:
     Attributes
     ----------
     kind : str
-        How the last call obtained it: "traced", "eager" or "differences"; "not called" before.
+        How the last call obtained the derivative: "traced", "eager" or "differences"; "not called" before
+        the first call.
     why : str
-        One sentence that says why.
+        The reason for that kind, in one sentence.
     """
 
     name = "derivative"
@@ -52,11 +53,11 @@ class Derivative:
         return self.of_a_scalar(matrix) if scalar else matrix
 
     def at(self, calling: Calling, x: np.ndarray) -> np.ndarray:
-        """Return the derivative at a flat point, with one axis per derivative over all coordinates."""
+        """Return the derivative at a flat point; its last axes, one per differentiation, run over the coordinates."""
         raise NotImplementedError
 
     def of_a_scalar(self, matrix: np.ndarray) -> Array:
-        """Return the derivative without the axes of the coordinates, if the point is one number."""
+        """Return the derivative without the axes of the coordinates, for a point that is one number."""
         raise NotImplementedError
 
 
@@ -112,7 +113,7 @@ class _WeightedCalling(Calling):
 
 def _jacobian(pure: Function, n: int, outputs: int) -> Function:
     def forward(x: Array, arrays: Tree) -> Array:
-        # The gradient by the weights is f itself.
+        # The gradient with respect to the weights is f itself.
         return jax.jacfwd(lambda x: pure(jnp.append(x, jnp.ones(outputs)), arrays)[1][n:])(x)
 
     def reverse(x: Array, arrays: Tree) -> Array:
@@ -208,8 +209,8 @@ def hessian_product(objective: Objective, x: np.ndarray, v: np.ndarray) -> np.nd
 def jacobian(f: Function) -> Jacobian:
     """Return the Jacobian of f, as a function of the same arguments.
 
-    J[k, i] = ∂fₖ/∂xᵢ. If the code of f can be traced, which plain NumPy code mostly can, J is exact, by
-    forward or reverse mode, whichever is shorter. Otherwise it is made of central differences.
+    J[k, i] = ∂fₖ/∂xᵢ. If the code of f can be traced, as most plain NumPy code can, J is exact, by
+    forward or reverse mode, whichever needs fewer passes. Otherwise J comes from central differences.
 
     Parameters
     ----------
@@ -220,7 +221,7 @@ def jacobian(f: Function) -> Jacobian:
     Returns
     -------
     Jacobian
-        Call it like f. It returns an array with the shape of what f returns, and one more axis for the
+        Call it like f. It returns an array with the shape of f's result, and one more axis for the
         coordinates of the point, unless the point is a scalar.
 
     Raises

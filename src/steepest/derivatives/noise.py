@@ -13,15 +13,15 @@ from steepest.derivatives.differences import EPS, scale_of, tentative
 
 # The number of values in a difference table.
 ROWS = 7
-# The distance between neighbouring points, as a part of the size of the point. If that shows no noise, the points are
-# set WIDER times farther apart, up to FARTHEST, or as near as in NEARER. Chosen, not measured: the shape of f shows
-# less between near points, but their values are equal if f rounds coarsely.
+# The distance between neighbouring points, as a share of the size of the point. If neighbouring values are equal, the
+# points are set WIDER times farther apart, up to FARTHEST; if the noise seems large, nearer, as in NEARER. Chosen, not
+# measured: between near points the shape of f changes its values less, but they are equal if f rounds coarsely.
 SPACING, WIDER, FARTHEST, NEARER = 2.0**-30, 2.0**7, 2.0**-9, (2.0**-36, 2.0**-42, 2.0**-47)
-# Noise of more than this many roundings may be the shape of f. Chosen, not measured: a smaller number costs more
-# values of noisy functions; a larger one takes more of the shape of f for noise.
+# Noise of more than this many rounding errors may be the shape of f. Chosen, not measured: a smaller number costs more
+# values of noisy functions; a larger one mistakes more of the shape of f for noise.
 SUSPECT = 100.0
-# The length of the direction, an irrational number (see `measure_noise`), and how many times farther apart the points
-# are set once neighbours differ.
+# The length of the direction, an irrational number (see `measure_noise`), and the factor by which the points are
+# set farther apart once neighbouring values differ.
 UNEVEN, BEYOND = 0.7548776662466927, 8.0
 
 
@@ -36,13 +36,13 @@ class Noise:
     size : float
         The size of f where the noise was measured.
     x : array
-        The point where it was measured.
+        The point where the noise was measured.
     along : array
-        The step along which f was followed.
+        The step from the first point of the measurement to the last.
     rise : float
-        The change of f over that step.
+        The change of f over that step, without the change from curvature.
     stairs : bool
-        Whether f is constant over the shortest distances: a short step then shows no slope.
+        Whether f is constant over the shortest distances, so that short steps give no slope.
     """
 
     level: float
@@ -58,7 +58,7 @@ class Noise:
         return max(self.level / self.size, EPS) if self.size else EPS
 
     def at(self, value: float) -> float:
-        """Return the noise of a value: it grows and shrinks with its size."""
+        """Return the noise of a value, in proportion to the size of the value."""
         return self.relative * abs(value)
 
     def with_level(self, level: float) -> Noise:
@@ -68,7 +68,7 @@ class Noise:
     def accounted_for(self, gradient: np.ndarray, error: np.ndarray, scales: np.ndarray) -> bool:
         """Tell whether a gradient explains the rise of f along the step; `scales` are the lengths over which f changes.
 
-        The step is short compared with them, so the curvature adds little.
+        The step is short compared with those lengths, so the curvature adds little.
         """
         if not (math.isfinite(self.rise) and np.all(np.isfinite(gradient)) and np.all(np.isfinite(error))):
             return True
@@ -79,9 +79,9 @@ class Noise:
 
 
 def precision_of(values: list[float]) -> float:
-    """Return the rounding of the coarsest type (half, single, double) that represents all of these values exactly.
+    """Return the rounding error of the coarsest type (half, single, double) that represents all these values exactly.
 
-    Values that have few digits, such as whole numbers, fit by chance: most of the values must use many digits.
+    Values of few digits, such as whole numbers, fit by chance, so at least half of the values must use many digits.
     """
     distinct = {v for v in values if math.isfinite(v) and v}
     if len(distinct) < 4:
@@ -110,10 +110,10 @@ def measure_noise(
     Equally spaced values of a smooth function have tiny high-order differences; the remainder is noise. Moré and Wild,
     "Estimating computational noise", SIAM J. Sci. Comput. 33 (2011), with 7 values. If neighbouring values are equal,
     f rounds more coarsely than the points are spaced, and the points are set farther apart. If the noise seems large,
-    points much nearer to each other show whether f itself changes so fast.
+    values at points much nearer to each other decide whether f itself changes so fast.
     """
     direction = np.random.default_rng(0).standard_normal(x.size)
-    # An uneven length: steps that are round fractions of a round number would make f round the same way each time.
+    # An uneven length: with steps that are round fractions, the rounding errors of all values could be alike.
     direction *= UNEVEN * size / np.linalg.norm(direction)
     if box is not None:
         direction = np.where(x + 8 * FARTHEST * direction > box.high, -np.abs(direction), direction)
@@ -140,19 +140,19 @@ def measure_noise(
         row = table(spacing)
         height = height or _least(row)
     if stairs and not _repeats(row):
-        # If the spacing equals the length of a stair, each point is exactly one stair on, and no noise shows.
+        # If the spacing equals the length of a stair, each point lies exactly one stair farther, and no noise shows.
         spacing *= BEYOND
         row = table(spacing)
     stairs = stairs and not _repeats(row)
     coarse = max(coarse, precision_of(list(row)))
     level = _level(row)
     if stairs and not (level or 0.0) > SUSPECT * coarse * _size(row, f0):
-        # By chance the points lie whole stairs apart: use the standard deviation of rounding to this height.
+        # By chance the points lie whole stairs apart: use the standard deviation of rounding to stairs of this height.
         level = max(level or 0.0, height / math.sqrt(12))
     for close in NEARER if np.any(x) else (part**1.5 for part in NEARER):
         if stairs or (level is not None and level <= SUSPECT * coarse * _size(row, f0)) or not np.all(np.isfinite(row)):
             break
-        # The points may be too far apart for f: then the slope changes when they come nearer, and only noise stays.
+        # If the points are too far apart for the scale of f, nearer points give another slope and less noise.
         nearer = table(close)
         level_nearer = _level(nearer)
         slopes = (row[-1] - row[0]) / spacing, (nearer[-1] - nearer[0]) / close
@@ -165,7 +165,7 @@ def measure_noise(
             break
         level, row, spacing = level_nearer, nearer, close
     level = max(level or 0.0, coarse * _size(row, f0))
-    # The rise is that of a parabola through three of the values, so that curvature does not pass for a slope.
+    # The rise is the linear term of a parabola through three of the values: curvature must not pass for a slope.
     along = (ROWS - 1) * ((x + spacing * direction) - x)
     return Noise(level, _size(row, f0), x.copy(), along, float(4 * row[ROWS // 2] - row[-1] - 3 * row[0]), stairs)
 

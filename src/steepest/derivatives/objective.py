@@ -15,8 +15,8 @@ from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.differencing.slopes import Differences
 from steepest.types import Function, Tree
 
-# A relative tolerance refers to at least this part of the descent. If the value reaches the lower bound, the rest above
-# it is 0, and no value is within a part of 0.
+# A relative tolerance refers to at least this share of the descent: if the value reaches the lower bound, the distance
+# to that bound is 0, and no value is within a share of 0.
 LEAST_PART = 1e-3
 
 
@@ -24,7 +24,7 @@ LEAST_PART = 1e-3
 class Objective:
     """A function of one flat vector, with the best gradient available.
 
-    `serve` builds one from a user's function. A fit builds its own, and sets the facts that it knows of its loss:
+    `serve` builds one from a user's function. A fit builds its own, and sets the facts known of the loss:
     `heavy`, `hessian`, `certify`, `audit`, `smooth`, `baseline`, `lowest`.
 
     Attributes
@@ -38,7 +38,7 @@ class Objective:
     kind : str
         "traced", "eager", "differences" or "given".
     why : str
-        One sentence on how the gradient is obtained, and why not in a better way.
+        One sentence on how the gradient is obtained, and why a better way is not used.
     compiled : Compiled or None
         The compiled function, if the kind is "traced" or a given gradient was compiled.
     arrays : tree
@@ -50,18 +50,18 @@ class Objective:
     heavy : bool
         Whether a single gradient may take so long that progress must be reported after each.
     hessian : callable or None
-        ``x -> matrix``, if that costs less than differences of gradients.
+        ``x -> matrix``, if the matrix costs less than differences of gradients.
     quadratic : bool
-        Whether that Hessian is the same everywhere, so that it determines the minimum exactly.
+        Whether the Hessian is the same everywhere, so that it determines the minimum exactly.
     certify : callable or None
         ``x -> Audit or None``, with a proven bound on f(x) - f*: infinite as long as there is none.
     audit : callable or None
-        ``x -> Audit or None``, if more is known of the Hessian than differences of gradients show.
+        ``x -> Audit or None``, if the Hessian is known better than by differences of gradients.
     smooth : bool
-        Whether the function has no kinks, so that its Hessian says how far the minimum is.
+        Whether the function has no kinks, so that the distance to the minimum follows from the Hessian.
     baseline : float
-        A value that needs no descent, such as that of a linear model without its columns: tolerances are relative to
-        the descent below it.
+        A value that needs no descent, such as the value of a linear model without its columns: relative tolerances
+        refer to the descent below this value.
     lowest : float
         A lower bound of all values.
     differences : Differences or None
@@ -73,13 +73,13 @@ class Objective:
     slope_seconds : float
         How long one gradient takes, 0 if unknown.
     condition : float
-        How many roundings a value may be off by: its own, and those of the point, which change the value too.
+        How many rounding errors a value may be off by: its own, and those of the point, which change the value too.
     start_value : float
         The plain value at the start.
     box : Box or None
         Where f may be called.
     obstacle : str
-        Why the gradient is not obtained by the best way, compiled code; empty if it is.
+        Why the gradient does not come from compiled code, the best way; empty if it does.
     """
 
     size: int
@@ -109,10 +109,9 @@ class Objective:
     obstacle: str = ""
 
     def scale(self, first: float, value: float) -> float:
-        """Return the amount that a relative tolerance refers to, after a descent from a first value to another.
+        """Return the amount that a relative tolerance refers to, after a descent from `first` to `value`.
 
-        It is the descent, or what is left above the lower bound if that is less, but at least `LEAST_PART` of the
-        descent.
+        It is the descent, or the distance to the lower bound if that is less, but at least `LEAST_PART` of the descent.
         """
         descent = min(first, self.baseline) - value
         return float(np.clip(value - self.lowest, LEAST_PART * descent, descent))
@@ -155,10 +154,10 @@ class Objective:
 
 
 def by_differences(obstacle: str) -> str:
-    """Return the sentence on a gradient by differences."""
+    """Return the sentence that explains a gradient by differences."""
     return f"central differences of plain values, because {obstacle}"
 
 
 def differences_at(objective: Objective, x: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Return the gradient by central differences at a point where the exact one is NaN."""
+    """Return the gradient by central differences at a point where the exact gradient is NaN."""
     return Differences(objective.value, start, objective.box)(x)[1]

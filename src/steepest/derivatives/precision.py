@@ -17,10 +17,10 @@ from steepest.derivatives.differences import EPS
 from steepest.types import Array, Function
 
 if TYPE_CHECKING:
-    # Loading it takes 20 ms, and only annotations need it.
+    # Importing this module takes 20 ms, and only annotations need it.
     from jax.extend.core import ClosedJaxpr, Jaxpr
 
-# Above this rounding, between those of single precision (1.2e-7) and half precision (9.8e-4), code counts as half.
+# A rounding error above this, between those of single (1.2e-7) and half precision (9.8e-4), counts as half precision.
 HALF = 1e-5
 
 
@@ -30,7 +30,7 @@ def double_precision() -> AbstractContextManager[None]:
 
 
 class compiled_code:  # noqa: N801 - a context manager, named like those of the standard library
-    """A context for compiled code: it computes in 64 bits, and Ctrl-C takes effect only at the end.
+    """A context for compiled code: it computes in 64 bits, and Ctrl-C takes effect when the code has finished.
 
     XLA keeps compiling after an interrupt, and a process that ends meanwhile crashes. The user's own code
     runs in this context only while it is traced, so a plain call of it can always be interrupted.
@@ -38,7 +38,7 @@ class compiled_code:  # noqa: N801 - a context manager, named like those of the 
 
     def __enter__(self) -> None:
         self.pressed = False
-        # Only the main thread may set a handler, and a handler that the user has set stays.
+        # Only the main thread may set a handler, and a handler that the user has set is left alone.
         main = threading.current_thread() is threading.main_thread()
         self.delays = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self.delays:
@@ -63,13 +63,13 @@ class compiled_code:  # noqa: N801 - a context manager, named like those of the 
 
 
 def rounding_of(value: Array) -> float:
-    """Return the relative rounding error of a value's type; that of a double if it is no floating-point type."""
+    """Return the relative rounding error of a value's type, that of a double if the type is no float."""
     dtype = getattr(value, "dtype", None)
     return float(np.finfo(dtype).eps) if dtype is not None and dtype.kind == "f" and dtype.itemsize < 8 else EPS
 
 
 def precision_note(precision: float) -> str:
-    """Return the end of a sentence about code in single or half precision, and nothing for double precision."""
+    """Return a clause that names single or half precision, or "" for double precision."""
     if precision <= EPS:
         return ""
     name, digits = ("half", 3) if precision > HALF else ("single", 7)
@@ -79,8 +79,8 @@ def precision_note(precision: float) -> str:
 def coarseness(code: Jaxpr | ClosedJaxpr, depends: list[bool] | None = None) -> float:
     """Return the largest relative rounding error among the values that traced code computes from the point.
 
-    The point is the first argument, or those that `depends` marks. Data stored in single precision do not count: they
-    are exact numbers. Numbers computed from the point in single precision do count.
+    The point is the first argument, or the arguments that `depends` marks. Data stored in single precision do not
+    count: they are exact numbers. Numbers computed from the point in single precision do count.
     """
     jaxpr = _open(code)
     # The variables that depend on the point.
@@ -96,7 +96,7 @@ def coarseness(code: Jaxpr | ClosedJaxpr, depends: list[bool] | None = None) -> 
         tainted.update(equation.outvars)
         coarsest = max((coarsest, *(rounding_of(var.aval) for var in equation.outvars)))
         for inner in _inner(equation.params.values()):
-            # If the inner code takes other arguments than the operation, as the parts of a loop do, assume that all of
+            # If the inner code takes other arguments than the operation, as the body of a loop does, assume that all of
             # them depend on the point.
             matches = len(_open(inner).invars) == len(inputs)
             coarsest = max(coarsest, coarseness(inner, inputs if matches else [True]))
@@ -118,7 +118,7 @@ def _inner(values: Iterable[Array]) -> Iterator[Jaxpr | ClosedJaxpr]:
 
 
 def precisely(f: Function, x: np.ndarray) -> Array:
-    """Return a user's function at a point in double precision; code written for JAX uses 32 bits by default."""
+    """Return the value of a function in double precision; code written for JAX uses 32 bits by default."""
     with np.errstate(all="ignore"):
         returned = f(x.copy())
         if not isinstance(returned, jax.Array):

@@ -14,14 +14,14 @@ import numpy as np
 
 from steepest.types import Array, Function, Tree
 
-# A tree of leaves: a `Leaf`, or a pair of the container's kind ("dict" or a type) and its children.
+# The layout of a tree: a `Leaf`, or a pair of a container's kind ("dict" or a type) and the layouts of its children.
 Layout = Any
 
 
 def positional_names(f: Function) -> list[str] | None:
     """Return the names of the required positional parameters, or None if the signature can't be read."""
     if type(f) is types.FunctionType and not vars(f):
-        # The same answer as from `inspect.signature`, in a fiftieth of its time.
+        # The result is that of `inspect.signature`, in a fiftieth of the time.
         code = f.__code__
         required = code.co_argcount - len(f.__defaults__ or ())
         return None if code.co_flags & inspect.CO_VARARGS else list(code.co_varnames[:required])
@@ -56,7 +56,7 @@ class Leaf:
 class Structure:
     """The layout of a user's point in a flat vector; dicts keep the order of their keys.
 
-    `build` only slices and reshapes, so it works on NumPy arrays and on traced ones.
+    `build` only slices and reshapes, so that it can be called on traced arrays too.
     """
 
     layout: Layout
@@ -65,7 +65,7 @@ class Structure:
 
     @classmethod
     def of(cls, start: Tree, root: str = "x") -> tuple[Structure, np.ndarray]:
-        """Read the layout of a start, and return it with the start as a flat float64 vector."""
+        """Return the layout of a start, and the start as a flat float64 vector."""
         pieces: list[np.ndarray] = []
         names: list[str] = []
 
@@ -95,7 +95,7 @@ class Structure:
         return cls(layout, vector.size, tuple(names)), vector
 
     def build(self, vector: Array) -> Tree:
-        """Return a flat vector as the user's point."""
+        """Return a flat vector in the layout of the user's point."""
         return _build(self.layout, vector)
 
     def flatten(self, point: Tree, what: str) -> np.ndarray:
@@ -190,12 +190,12 @@ class Calling:
         return f(self.structure.build(vector), *extra)
 
     def point(self, vector: np.ndarray) -> Tree:
-        """Return a vector as the user's point, or as an array if f takes several scalars."""
+        """Return a vector in the layout of the user's point, or as an array if f takes several scalars."""
         return vector.copy() if self.spread else self.structure.build(vector.copy())
 
 
 def read_call(f: Function, start: Tree, args: tuple[Array, ...] = ()) -> tuple[Calling, np.ndarray]:
-    """Read from the signature of f how it takes its point, and return that with the flat start.
+    """Return how f takes its point, according to its signature, and the start as a flat vector.
 
     With one required positional parameter, not counting `args`, f gets the whole point; with several, one scalar each.
     If the signature can't be read, or has ``*args``, f gets the whole point.

@@ -1,4 +1,4 @@
-"""The last check of an answer: its value and its gradient against plain calls of the user's own code."""
+"""The last check of an answer: its value against a plain call, and a given gradient against differences."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from steepest.descent.loop.solver import Solver
 from steepest.descent.verdict.audit import LARGEST_AUDIT
 from steepest.trace import Outcome
 
-# How far inside the box a given gradient is checked, as a part of the point: differences need room on both sides.
-# Chosen, not measured.
+# The distance from the edges of the box at which a given gradient is checked, as a share of each coordinate:
+# differences need room on both sides. Chosen, not measured.
 MARGIN = 0.1
 
 
@@ -36,14 +36,14 @@ def checked(
     solver: Solver, names: Sequence[str], start: np.ndarray, ending: Ending, x: np.ndarray, value: float,
     gradient: np.ndarray,
 ) -> tuple[Ending, float, int]:  # fmt: skip
-    """Check the answer and its value against a plain call, and a gradient that the user gave against differences.
+    """Check the value of the answer against a plain call, and a gradient that the user gave against differences.
 
-    Return how the run ended after that, the value of the plain call, and how many values the gradient's check took.
+    Return the ending after these checks, the plain value, and how many values the check of the gradient computed.
     """
     objective, descended, spent = solver.objective, solver.sign * value, 0
     try:
         if objective.compiled is None and objective.clock.over:
-            # The value came from a plain call already.
+            # Without compiled code, the value comes from a plain call already.
             return ending, descended, spent
         with objective.clock.ends(math.inf):
             plain = objective.value(x)
@@ -61,7 +61,7 @@ def checked(
     if wrong:
         return Ending(Outcome.WRONG_GRADIENT, wrong), plain, spent
     slack = slack_of([plain, solver.status.first_value], x, gradient, objective.precision)
-    # Values do not show how much rounding changes small residuals of large numbers; the solver knows it.
+    # Small differences of large numbers have larger rounding errors than the value suggests: the solver estimates them.
     slack += 100 * solver.noise
     if objective.compiled is not None and not agree(descended, plain, slack):
         drop(objective.key)
@@ -71,12 +71,12 @@ def checked(
 
 
 def _wrong_slope(solver: Solver, coordinates: Sequence[str], points: dict[str, np.ndarray]) -> tuple[str, int]:
-    """Return what is surely wrong with a gradient that was given, empty if nothing is, and how many values it took."""
+    """Return an error of the given gradient in words, "" if none is certain, and how many values the check computed."""
     objective, box, spent = solver.objective, solver.box, 0
     for place, x in points.items():
         free = np.ones(x.size, dtype=bool)
         if box is not None:
-            # At an edge there are no values on the other side.
+            # f can't be evaluated beyond an edge, so check a point inside.
             x, free = box.within(x, MARGIN * scale_of(x, x)), ~box.fixed
         value, given = objective.slope(x)
         if not (math.isfinite(value) and free.any()):

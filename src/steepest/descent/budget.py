@@ -1,4 +1,4 @@
-"""The budget of a run, and how near to the minimum it must come."""
+"""The budget of a run, and the accuracy that is asked of the answer."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ ENTRIES = ("descent", "value", "x", "gradient")
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How near the answer must come in its own terms; an entry that was not asked for is infinite.
+    """The accuracy asked of the answer in the value, in x and in the gradient; an entry not asked for is infinite.
 
     Attributes
     ----------
     value : float
-        f - f* as a part of |f|.
+        The largest f - f*, as a share of |f|.
     x : float
-        The error of each parameter, in its own units.
+        The largest error of each parameter, in the units of that parameter.
     gradient : float
-        The largest entry of the gradient.
+        The largest absolute entry of the gradient.
     """
 
     value: float = math.inf
@@ -39,7 +39,7 @@ class Accuracy:
         return min(self.value, self.x, self.gradient) < math.inf
 
     def missed(self, error: Sequence[float], gradient: np.ndarray) -> str:
-        """Return which of x and the gradient is not accurate enough, as the end of a sentence; empty if neither is."""
+        """Return in words why x or the gradient is not accurate enough; "" if both are."""
         largest = max(error, default=math.inf)
         if self.x < math.inf and not largest <= self.x:
             known = f"known to {largest:.2g}" if largest < math.inf else "not determined"
@@ -52,18 +52,18 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Budget:
-    """The budget of a run, and how near it must come; with no tolerance and no accuracy, as near as rounding allows.
+    """The budget of a run, and the accuracy asked of the answer: by default as near as rounding errors allow.
 
     Attributes
     ----------
     tolerance : float
-        The part of the descent, f₀ - f, that may be left; 0 if none was given.
+        The share of the descent, f₀ - f, that may be left; 0 if no tolerance was given.
     iterations, evaluations, seconds : int, int, float or None
         The limits that the user gave.
     most : int
-        The limit of the iterations if the user gave none.
+        The most iterations if the user gave no limit.
     accuracy : Accuracy
-        What tolerance={…} asks for besides a part of the descent.
+        The other entries of tolerance={…}: value, x and gradient.
     """
 
     tolerance: float = 0.0
@@ -78,7 +78,7 @@ class Budget:
         cls, tolerance: float | Mapping[str, float | None] | None, seconds: float | None,
         evaluations: int | None = None, most: int = 10_000, **count: int | None,
     ) -> Budget:  # fmt: skip
-        """Check what the user gave: ``iterations=`` or ``epochs=`` is the count."""
+        """Return the budget that the user gave, after checking it; `count` is ``iterations=`` or ``epochs=``."""
         ((name, iterations),) = count.items()
         for word, number in {name: iterations, "evaluations": evaluations}.items():
             if number is not None and not (_is_number(number) and number == int(number) and number >= 0):
@@ -92,16 +92,16 @@ class Budget:
 
     @property
     def asked(self) -> bool:
-        """Whether a tolerance was asked for."""
+        """Whether the user gave a tolerance."""
         return self.tolerance > 0 or bool(self.accuracy)
 
     def is_exact_count(self, rules: Rules) -> bool:
-        """Tell whether exactly the iterations given are to be done: the size is fixed, and no tolerance was given."""
+        """Tell whether to do exactly the iterations given: the step size is fixed, and no tolerance was given."""
         return not (rules.searches or rules.adapts) and self.iterations is not None and not self.asked
 
 
 def _checked(entry: str, value: float | None) -> float:
-    """Return an entry of tolerance={…}, or say what is wrong with it."""
+    """Return an entry of tolerance={…} as a float, after checking it."""
     if entry not in ENTRIES:
         meant = guess(str(entry).lower(), ENTRIES)
         raise ValueError(f"tolerance has the entry {entry!r}{meant} (known: {', '.join(ENTRIES)})")

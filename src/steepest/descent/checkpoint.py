@@ -1,4 +1,4 @@
-"""The state of a descent that has stopped, from which it can continue as if it had not."""
+"""The state of a stopped descent, from which it can continue as if it had not stopped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from steepest.types import Json
 
 
 class JudgeState(TypedDict):
-    """The judge's part of a checkpoint."""
+    """The fields of a checkpoint that belong to the judge."""
 
     audits: int
     polished: int
@@ -26,23 +26,23 @@ class JudgeState(TypedDict):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a descent: of its solver, its driver and its judge.
+    """The state of a descent: that of the solver, of the driver and of the judge.
 
-    The judge's part is from before its last verdict: a longer run judges that point again. Files hold the fields by
-    these names.
+    The fields of the judge are from before its last verdict: a longer run judges that point again. Files store the
+    fields under these names.
 
     Attributes
     ----------
     solver : Solver
         The solver, which holds the point.
     near, tolerance : float
-        The tolerance that the solver began with, and its tolerance now.
+        The tolerance that the solver began with, and the present one, which the judge may have lowered.
     audits, polished, cost : int
-        How many audits the judge has made, how many Newton steps it took, and how many values these cost.
+        The numbers of audits, of damped Newton steps, and of values that the judge computed.
     events : int
-        How many events had been recorded.
+        The number of recorded events.
     seconds : float
-        How long the descent has taken.
+        How many seconds the descent has taken.
     best : BestEpoch
         The epoch with the least validation loss.
     kinks : int
@@ -52,7 +52,7 @@ class Checkpoint:
     exact : bool
         Whether the judge computes Hessians by traced code.
     probe_after : float
-        The iteration after which the judge looks at the curvature next.
+        The iteration after which the judge next probes the curvature.
     """
 
     solver: Solver
@@ -70,11 +70,11 @@ class Checkpoint:
     probe_after: float = math.inf
 
     def counters(self) -> dict[str, Json]:
-        """Return all but the solver and the best epoch, as JSON holds it."""
+        """Return the fields for a JSON file: all but the solver and the best epoch."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("solver", "best")}
 
     def solver_for(self, near: float) -> Solver:
-        """Return a copy of the solver; it keeps a sharpened tolerance only if the same one is asked for again."""
+        """Return a copy of the solver with tolerance `near`, but the lowered one if `near` has not changed."""
         solver = copy.copy(self.solver)
         solver.tolerance = self.tolerance if near == self.near else near
         return solver

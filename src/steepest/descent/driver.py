@@ -1,4 +1,4 @@
-"""The driver of a descent: chunk by chunk, it asks whether the descent has ended, and hands over the run."""
+"""The driver of a descent: it runs the solver chunk by chunk until the descent ends, and returns the run."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from steepest.descent.verdict.judge import Judge
 from steepest.trace import Certificate, Outcome, Trace
 from steepest.types import Callback
 
-# More evaluations without an iteration than any search makes. Compiled code may compute a value twice and round it
-# differently: the same trial is then accepted once and rejected once, without end.
+# More evaluations without an iteration than any search makes. Compiled code may round the same value differently in two
+# calls: a trial may then be accepted and rejected by turns, without end.
 MOST_IDLE = 2_000
 # Packages whose errors are not errors of the user's function.
 OURS = ("steepest.descent", "steepest.rules", "steepest.minimizing")
 
 
 def descend(plan: Plan, start: np.ndarray, callback: Callback | None, progress: bool | None) -> Run:
-    """Run a descent to its end and return it."""
+    """Run a descent until it ends, and return the run."""
     with plan.progress(progress) as shown:
         driver = Driver(plan, start, callback, shown)
         run = driver.finish(driver.go())
@@ -41,9 +41,9 @@ def descend(plan: Plan, start: np.ndarray, callback: Callback | None, progress: 
 
 
 class Driver:
-    """Drives one descent: its solver, its log, its judge and its limits.
+    """Runs one descent with a solver, a log, a judge and the limits of a budget.
 
-    It begins at a start, or continues from a checkpoint, after the trace of the descent that left it.
+    The descent begins at `start`, or continues from `checkpoint`; its rows then follow those of `trace`.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Driver:
         self.judge = Judge(self.solver, plan, start, self.meter, self.log)
         self.stopping = Stopping(self.solver, plan, self.meter, self.log)
         self.checkpoint: Checkpoint | None = None
-        # The last iteration, and how many evaluations had been made when it ended.
+        # The number of the last iteration, and the number of evaluations up to then.
         self.last_progress = 0, 0
         if checkpoint is None:
             self.log.record(self.solver.row()[None], 0.0)
@@ -75,19 +75,19 @@ class Driver:
         self.judge.resume(checkpoint)
 
     def current_state(self) -> Checkpoint:
-        """Return the state of the descent, for another to continue from."""
+        """Return the state of the descent, from which a longer run can continue."""
         return Checkpoint(
             copy.copy(self.solver), self.plan.solver_tolerance, self.solver.tolerance, events=self.log.events,
             seconds=self.meter.elapsed, best=self.log.best, **self.judge.known(),
         )  # fmt: skip
 
     def go(self) -> Ending:
-        """Run the descent to its end, and say how it ended."""
+        """Run the descent until it ends, and return the ending."""
         with self.solver.objective.clock.ends(self.meter.deadline):
             return self.run_chunks()
 
     def run_chunks(self) -> Ending:
-        """Run chunk after chunk until the descent ends, also by an error, the clock or Ctrl-C."""
+        """Run chunks until the descent ends, or an error, the clock or Ctrl-C stops it; return the ending."""
         objective = self.solver.objective
         sizes = chunk_sizes(time.perf_counter, objective.heavy or objective.slope_seconds > CHUNK_SECONDS / FIRST_CHUNK)
         since = self.meter.elapsed
@@ -121,11 +121,11 @@ class Driver:
         self.log.record(self.solver.unfinished(), since)
 
     def interrupted(self) -> Ending:
-        """Return the ending by Ctrl-C."""
+        """Return the ending of a descent that Ctrl-C stopped."""
         return Ending(Outcome.INTERRUPTED, "stopped from the keyboard; this is the best point so far")
 
     def allowance(self, size: int) -> tuple[int, int]:
-        """Return how many rows and how many evaluations the next chunk of a size may take."""
+        """Return the most rows and the most evaluations of the next chunk, which has at most `size` evaluations."""
         watched = self.log.callback is not None or self.plan.early_stopping is not None
         until = int(min(self.meter.last_iteration, self.judge.probes.after))
         rows = 1 if watched else until - self.solver.status.iteration
@@ -135,7 +135,7 @@ class Driver:
         return rows, size
 
     def verdict(self) -> Ending | None:
-        """Return how the run ended, or None while it goes on."""
+        """Return the ending, or None if the descent goes on."""
         status, stopping = self.solver.status, self.stopping
         if self.solver.ending is not None:
             return self.solver.ending
@@ -151,40 +151,43 @@ class Driver:
             return ending
         if self.plan.rules.searches and self.idle() > MOST_IDLE:
             scale = self.solver.objective.scale(status.first_value, status.best_value)
-            return self.judge.continuation.stalled(Certificate(tolerance=self.plan.budget.tolerance * scale))
+            return self.judge.guide.stalled(Certificate(tolerance=self.plan.budget.tolerance * scale))
         if status.iteration >= self.judge.probes.after:
             self.judge.probes()
         return None
 
     def judged(self, code: int, done: int) -> Ending | None:
-        """Ask the judge about the point where the solver stops, and keep the state from before its verdict."""
+        """Return the judge's ending at a point where the solver stops, or None.
+
+        If the run ends there, the state before the verdict becomes the checkpoint.
+        """
         before, limited = self.current_state(), self.meter.out_of_iterations
         ending = self.judge.verdict(code)
         if ending is not None or limited:
-            # At the limit the judge takes no steps, which a longer run would take.
+            # At the limit of iterations the judge takes no steps, but in a longer run it would.
             self.checkpoint = before
         return ending or self.stopping.overfitted(done)
 
     def idle(self) -> int:
-        """Return how many evaluations were made since the last iteration."""
+        """Return the number of evaluations since the last iteration."""
         status = self.solver.status
         if status.iteration != self.last_progress[0]:
             self.last_progress = status.iteration, status.evaluations
         return status.evaluations - self.last_progress[1]
 
     def best(self, ending: Ending) -> tuple[np.ndarray, float, Ending]:
-        """Return the answer with its value, and how the run ended by that."""
+        """Return the answer, its value and the ending; with early stopping, those of the best epoch."""
         status, best = self.solver.status, self.log.best
         if self.plan.early_stopping is not None:
             return *best.answer(status), best.ending(ending, status.iteration)
-        # If values tie within rounding, keep the last one: it is the least smoothed.
+        # If the values differ by rounding errors alone, return the last point: its loss is the least smoothed.
         was_better = best.value < status.best_value - 1e-9 * abs(status.best_value)
         if best.x is not None and was_better and ending.outcome is not Outcome.CONVERGED:
             return best.x, best.value, ending
         return status.best_x.copy(), status.best_value, ending
 
     def finish(self, ending: Ending) -> Run:
-        """Return the run that ended so, after a check of its answer against a plain call."""
+        """Return the run with this ending, after a check of the answer."""
         solver, view, objective = self.solver, self.plan.view, self.solver.objective
         status = solver.status
         self.checkpoint = self.checkpoint or self.current_state()
@@ -193,7 +196,7 @@ class Driver:
             gradient = gradient_at(solver, x)
             ending, value, checks = checked(solver, view.names, self.start, ending, x, value, gradient)
         for count, kind, detail in (
-            (status.resets, "reset", "the direction no longer led down and began anew"),
+            (status.resets, "reset", "the direction no longer led downhill and was reset"),
             (status.non_finite, "non-finite", "trial points where the function is not finite"),
             (solver.gaps, "differences", "points with a finite value and no exact gradient"),
         ):

@@ -1,4 +1,4 @@
-"""Early stopping: the loss on validation rows, and the epoch at which it was least."""
+"""Early stopping by the loss on validation rows, and the epoch with the least validation loss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from steepest.trace import Certificate, Outcome
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """The loss on the validation rows at a point of the loop, and for how many epochs it may fail to fall."""
+    """The validation loss as a function of the point, and after how many epochs without a lower loss to stop."""
 
     loss: Callable[[np.ndarray], float]
     patience: int
@@ -23,20 +23,20 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class BestEpoch:
-    """The epoch with the least validation loss so far; files hold the fields by these names.
+    """The epoch with the least validation loss so far; files store the fields under these names.
 
     Attributes
     ----------
     loss : float
-        The validation loss there.
+        The least validation loss.
     epoch : int
-        Its number; 0 is the start.
+        The number of that epoch; 0 is the start.
     value : float
-        The value that is minimised there.
+        The value of the minimised function at that epoch.
     x : array or None
-        The point; None if no validation loss was finite.
+        The point at that epoch; None if no validation loss was finite.
     unseen : int
-        How many epochs had a validation loss that was not finite.
+        The number of epochs whose validation loss was not finite.
     """
 
     loss: float = math.inf
@@ -46,19 +46,19 @@ class BestEpoch:
     unseen: int = 0
 
     def or_better(self, loss: float, epoch: int, value: float, x: np.ndarray) -> BestEpoch:
-        """Return the better of this epoch and another; one without a finite loss is only counted."""
+        """Return the better of this epoch and another; an epoch whose loss is not finite is only counted."""
         if not math.isfinite(loss):
             return replace(self, unseen=self.unseen + 1)
         return BestEpoch(loss, epoch, value, x.copy(), self.unseen) if loss < self.loss else self
 
     def answer(self, status: Status) -> tuple[np.ndarray, float]:
-        """Return the best point with its value: the one of the least value if no validation loss was finite."""
+        """Return the point and value of the best epoch; if no validation loss was finite, the point of least value."""
         return (status.best_x.copy(), status.best_value) if self.x is None else (self.x, self.value)
 
     def ending(self, ending: Ending, last: int) -> Ending:
-        """Return how a descent of `last` epochs ended, if its answer is the point of the best epoch.
+        """Return the ending of a descent of `last` epochs whose answer is the point of the best epoch.
 
-        It claims nothing of the best epoch that is known only of the last one.
+        Facts about the last epoch, such as convergence, are not claimed for an earlier best epoch.
         """
         facts = ending.facts
         if self.unseen:
@@ -68,12 +68,12 @@ class BestEpoch:
         facts += f"; validation loss least at epoch {self.epoch:,} of {last:,}, whose parameters these are"
         if self.epoch == last:
             return replace(ending, facts=facts)
-        ended, outcome = f"at epoch {last:,} the descent had ended, {ending.outcome}: {facts}", ending.outcome
+        ended, outcome = f"the descent ended at epoch {last:,}, {ending.outcome}: {facts}", ending.outcome
         if outcome is Outcome.NO_FINITE_OPTIMUM and self.epoch:
             return Ending(Outcome.COMPLETED, ended)
         if outcome is Outcome.CONVERGED:
             outcome, facts = Outcome.COMPLETED, ended
         if outcome is Outcome.COMPLETED and not self.epoch:
-            # The start is no answer: it may be worse than any guess.
+            # No epoch was better than the start, which may be worse than any guess: the run is no success.
             return Ending(Outcome.DIVERGED, f"the validation loss rose from the start on: {facts}")
         return Ending(outcome, facts, Certificate())

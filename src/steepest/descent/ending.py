@@ -1,4 +1,4 @@
-"""How a run ended, in plain words."""
+"""How a run ended: the outcome, the evidence, and the message that the user reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ADVICE = {
     Outcome.ITERATION_LIMIT: "allow more with {counted}s=",
     Outcome.EVALUATION_LIMIT: "allow more with evaluations=",
     Outcome.TIME_LIMIT: "allow more with seconds=",
-    Outcome.STALLED: "a larger tolerance= would accept this point; other units or another start may lead on",
+    Outcome.STALLED: "a larger tolerance= would accept this point; other units or another start may help",
     Outcome.SADDLE: "start elsewhere, off the ridge",
     Outcome.UNBOUNDED: "there is no best value: check the sign, or whether you want minimize or maximize",
     Outcome.NON_FINITE: "start elsewhere, or take a smaller step",
@@ -21,7 +21,7 @@ _ADVICE = {
 
 @dataclass
 class Ending:
-    """How a run ended, with the evidence."""
+    """The ending of a run: the outcome, the facts in words, and the certificate."""
 
     outcome: Outcome
     facts: str

@@ -17,12 +17,13 @@ from steepest.types import Callback
 
 
 class Log:
-    """The log of one descent; it also shows the progress and calls the user's callback.
+    """Records one descent, shows its progress and calls the user's callback.
 
     Attributes
     ----------
     best : BestEpoch
-        The epoch with the least validation loss; without validation, the least value of a descent that may rise.
+        The epoch with the least validation loss. Without validation, the epoch with the least value, if the value may
+        rise.
     stopped : bool
         Whether the callback has ended the descent.
     last_value : float
@@ -35,7 +36,7 @@ class Log:
     ) -> None:  # fmt: skip
         self.solver, self.view, self.early_stopping, self.meter = solver, view, early_stopping, meter
         self.callback, self.progress, self.best, self.stopped = callback, progress, BestEpoch(), False
-        # The last iteration that the callback was called for.
+        # The last iteration for which the callback was called.
         self.called, self.last_value = solver.status.iteration, solver.status.value
         epoch = ("epoch",) if view.counted == "epoch" else ()
         validation = ("validation",) if early_stopping else ()
@@ -52,7 +53,7 @@ class Log:
 
     @property
     def events(self) -> int:
-        """How many events there are."""
+        """The number of events so far."""
         return len(self.recorder.events)
 
     def add_event(self, kind: str, detail: str, count: int = 1) -> None:
@@ -60,7 +61,7 @@ class Log:
         self.recorder.events.append(Event(self.solver.status.iteration, kind, detail, count))
 
     def record(self, rows: np.ndarray, since: float) -> None:
-        """Add the rows of a chunk that began after `since` seconds; they share its time evenly."""
+        """Add the rows of a chunk that began after `since` seconds; each row gets an equal share of the time."""
         if not len(rows):
             return
         rows = rows.copy()
@@ -78,12 +79,15 @@ class Log:
         self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.meter.elapsed, *losses[-1])
 
     def remember_least(self, rows: np.ndarray) -> None:
-        """Remember the row of the least value, for a solver whose value may rise and which keeps no best point."""
+        """Remember the row with the least value, for a solver whose value may rise and that stores no best point."""
         row = rows[np.argmin(np.where(np.isnan(rows[:, 2]), np.inf, rows[:, 2]))]
         self.best = self.best.or_better(float(row[2]), int(row[0]), float(row[2]), row[len(COLUMNS) :])
 
     def validation_losses(self, rows: np.ndarray) -> np.ndarray:
-        """Return the validation loss of each row as a column, and remember the best; no column without validation."""
+        """Return the validation losses of the rows as a column, and remember the best epoch.
+
+        Without validation, return no column.
+        """
         if self.early_stopping is None:
             return rows[:, :0]
         losses = []
@@ -94,7 +98,7 @@ class Log:
         return np.array(losses)[:, None]
 
     def run_callback(self) -> bool:
-        """Call the callback if there is a new iteration; tell whether it has ever ended the run."""
+        """Call the callback if there is a new iteration; return whether the callback has ended the run."""
         status = self.solver.status
         if self.stopped or self.callback is None or status.iteration == self.called:
             return self.stopped

@@ -13,7 +13,7 @@ from steepest.trace import Outcome
 
 
 class Meter:
-    """The meter of one descent, which may continue another one that stopped after `seconds`.
+    """Measures the work of one descent; `seconds` is the time that it took before it was continued.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Meter:
         self.judged = self.first_iteration = 0
 
     def attach(self, solver: Solver) -> None:
-        """Count the work of a solver from now on."""
+        """Measure the work of this solver; its iterations so far do not count towards the limit."""
         self.solver, self.first_iteration = solver, solver.status.iteration
 
     @property
@@ -46,12 +46,12 @@ class Meter:
 
     @property
     def elapsed(self) -> float:
-        """How many seconds the descent has taken, those before it was continued included."""
+        """The seconds that the descent has taken, including those before it was continued."""
         return time.perf_counter() - self.began
 
     @property
     def spent(self) -> int:
-        """How many values were computed."""
+        """The number of values computed so far."""
         overhead = self.objective.overhead - self.overhead_before
         return self.solver.status.evaluations * self.objective.cost + self.judged + overhead
 
@@ -70,14 +70,14 @@ class Meter:
         return self.budget.evaluations is None or self.spent + values <= self.budget.evaluations
 
     def limit_reached(self, values: int) -> Ending | None:
-        """Return the ending if the budget does not allow this many more values, or no more time."""
+        """Return the ending if this many more values exceed the budget, or its time is over."""
         if not self.affords(values):
             facts = f"{self.spent:,} values computed, and the descent was still going on"
             return Ending(Outcome.EVALUATION_LIMIT, facts)
         return self.timed_out() if self.out_of_time else None
 
     def timed_out(self) -> Ending:
-        """Say that the time is over, and why it took longer than was given."""
+        """Return the ending at the time limit; the message explains an overrun of more than a second."""
         spent, given = self.elapsed - self.seconds_before, self.budget.seconds or 0.0
         facts = f"{spent:.2g} s spent, {self.count(self.solver.status.iteration)} done"
         if spent > given + 1:

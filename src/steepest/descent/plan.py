@@ -1,4 +1,4 @@
-"""The plan of a descent: its function, its rules, its budget, and the help that it gets."""
+"""The plan of a descent: the function, the rules, the budget, and the help that the judge may give."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from steepest.descent.progress import Progress
 from steepest.descent.view import View
 from steepest.rules.pair import Rules
 
-# The part of the descent that is left when the judge first computes the Hessian of few variables: Newton's steps finish
-# sooner than the rules do. Chosen, not measured: larger, the Hessian comes too early to be right at the minimum.
+# With few variables, the judge computes a Hessian once the estimated gap is this share of the descent: Newton steps
+# then finish sooner than the rules. Chosen, not measured: with a larger share, the Hessian may be wrong at the minimum.
 EARLY = 1e-8
 # Up to this many variables a Hessian costs little. Chosen, not measured.
 FEW_VARIABLES = 20
 
 
 class Help(IntEnum):
-    """What the judge may do besides judging, if the rules are not the user's own."""
+    """The help that the judge may give a descent whose rules are not the user's own."""
 
     NONE = 0
     # Take damped Newton steps.
     NEWTON = 1
-    # Also begin with Newton's steps early, rescale coordinates, measure noise, and search for a minimum at a kink.
+    # Also take Newton steps early, rescale coordinates, measure noise, and search for a minimum at a kink.
     FULL = 2
 
 
@@ -51,12 +51,12 @@ class Plan:
 
     @property
     def is_exact_count(self) -> bool:
-        """Whether exactly the iterations given are to be done."""
+        """Whether to do exactly the iterations given."""
         return self.budget.is_exact_count(self.rules)
 
     @property
     def solver_tolerance(self) -> float:
-        """The part of the descent that the solver may leave; below 0 it never stops by itself."""
+        """The share of the descent that may be left when the solver stops; below 0 the solver never stops by itself."""
         if self.is_exact_count:
             return -1.0
         early = self.help is Help.FULL and self.objective.size <= FEW_VARIABLES
@@ -72,5 +72,5 @@ class Plan:
         return replace(self, rules=rules)
 
     def progress(self, wanted: bool | None) -> Progress:
-        """Return the display of a run while it goes on."""
+        """Return the display of the running descent; `wanted` is the user's ``progress=``."""
         return Progress.of(wanted, self.view.counted, self.view.names, validated=self.early_stopping is not None)

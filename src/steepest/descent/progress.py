@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from steepest.trace import Trace
 
-# How many seconds pass before a terminal shows anything, and between two rows. Chosen, not measured: shorter ones
-# flicker.
+# Seconds before a terminal shows anything, and between two rows. Chosen, not measured: with shorter pauses the table
+# flickers.
 PATIENCE = 2.0
 PAUSE = 0.5
 MOST_ROWS = 11
@@ -28,7 +28,7 @@ COLUMN = 14
 
 
 class Progress:
-    """The display that shows nothing."""
+    """A display that shows nothing, and the base of `Live`."""
 
     @staticmethod
     def of(wanted: bool | None, counted: str, names: Sequence[str], validated: bool = False) -> Progress:
@@ -37,7 +37,7 @@ class Progress:
         Parameters
         ----------
         wanted : bool or None
-            Whether to show anything; None leaves it to the terminal.
+            Whether to show anything; None shows a table only on a terminal.
         counted : str
             The unit of a row: "iteration" or "epoch".
         names : sequence of str
@@ -53,7 +53,7 @@ class Progress:
         Raises
         ------
         TypeError
-            If `wanted` is neither of the three.
+            If `wanted` is not True, False or None.
         """
         if wanted not in (None, True, False):
             raise TypeError(f"progress={wanted!r}: give True or False, or leave it out")
@@ -77,17 +77,17 @@ class Progress:
         count : float
             The iteration or epoch.
         value, gradient_norm : float
-            The value and gradient norm there.
+            The value, and the norm of the gradient.
         x : array
-            The parameters there.
+            The parameters.
         seconds : float
-            Since the start.
+            The seconds since the start.
         *validation : float
-            The validation loss there, if there is one.
+            The validation loss, if there is one.
         """
 
     def finish(self, trace: Trace) -> None:
-        """Show the whole run, in rows spread evenly over it.
+        """Show the whole run in a few evenly spaced rows.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class Live(Progress):
 
     def __init__(self, counted: str, names: Sequence[str], patience: float, validated: bool = False) -> None:
         self.validated = validated
-        # The other columns always fit; the width of the terminal decides how many parameters do.
+        # The other columns always fit; show as many parameters as the terminal is wide enough for.
         fitting = max(0, min(MOST_PARAMETERS, shutil.get_terminal_size().columns // COLUMN - 3 - validated))
         self.counted, self.names, self.patience = counted, list(names)[:fitting], patience
         self.rows: deque[list[str]] = deque(maxlen=MOST_ROWS)

@@ -21,29 +21,29 @@ if TYPE_CHECKING:
     from steepest.descent.view import View
     from steepest.inspection.picture import Picture
 
-# Runs whose values differ by at most this part of the descent have found the same minimum. Chosen, not measured: well
-# above rounding, and well below what sets two minima apart.
+# Runs whose values differ by at most this share of the descent count as at the same minimum. Chosen, not measured: well
+# above rounding errors, and well below the difference between two minima.
 SAME_VALUE = 1e-6
-# How many parameters a line names before it is cut.
+# The most parameters that a line names.
 MOST_NAMED = 6
 
 
 @dataclass(eq=False)
 class Run:
-    """A descent that has ended: the best point that it found, why it ended, and its trace.
+    """The result of a descent: the best point found, why the descent ended, and its trace.
 
     Attributes
     ----------
     x : float, array or tree
         The best point found, laid out like the start.
     fun : float
-        The value there, in the user's own sign.
+        The value at x, in the user's own sign.
     jac : like x
-        The gradient there, in the user's own sign.
+        The gradient at x, in the user's own sign.
     nit, nfev, njev : int
         Iterations, evaluations of the value, evaluations of the gradient.
     outcome : Outcome
-        How it ended.
+        How the run ended.
     message : str
         The outcome, the evidence and what to try next, in one sentence.
     certificate : Certificate
@@ -51,17 +51,17 @@ class Run:
     trace : Trace
         One row for each iteration.
     kind, why : str
-        How the gradient was computed, and why so.
+        How the gradient was computed, and the reason for that.
     maximized : bool
         Whether the function was maximised.
     title : str
         A title for pictures.
     runs : tuple of Run
-        The runs from all starts, in order, if there were several; this one is the best of them.
+        The runs from all starts, in order, if there were several starts; this run is the best of them.
     objective : Objective or None
         The function that was descended; None if the run was loaded from disk.
     view : View or None
-        How its points look to the user; None if the run was loaded from disk.
+        The layout and names of the points as the user sees them; None if the run was loaded from disk.
     """
 
     x: Tree
@@ -84,7 +84,7 @@ class Run:
 
     @property
     def success(self) -> bool:
-        """Whether the run did what was asked: converged, or completed the count given."""
+        """Whether the run converged, or completed the number of iterations given."""
         return self.outcome.success
 
     @property
@@ -116,7 +116,7 @@ class Run:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Run):
             return NotImplemented
-        # The saved forms are compared, as in them a NaN equals a NaN.
+        # Compare the saved forms: in JSON text a NaN equals a NaN.
         same = dumps(self._header()) == dumps(other._header()) and self.trace == other.trace
         return same and all(mine.trace == theirs.trace for mine, theirs in zip(self.runs, other.runs, strict=True))
 
@@ -214,7 +214,7 @@ class Run:
         return view.slope(hessian_product(objective, view.flat(x), view.along(np.asarray(v, dtype=float))))
 
     def plot(self, ax: Axes | None = None) -> Picture:
-        """Draw the run: which picture depends on the number of variables.
+        """Draw the run in a picture that depends on the number of variables.
 
         Parameters
         ----------
@@ -236,7 +236,7 @@ class Run:
         Parameters
         ----------
         folder : path
-            Made if missing; a run saved there before is replaced.
+            Made if missing; a run in the folder is replaced.
 
         Returns
         -------
@@ -253,14 +253,14 @@ class Run:
         return Path(folder)
 
     def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
-        """Return the record and the arrays that a folder holds."""
+        """Return the record and the arrays to save."""
         arrays = self.trace.arrays()
         for k, run in enumerate(self.runs):
             arrays = arrays | {f"{k}/{name}": array for name, array in run.trace.arrays().items()}
         return self._header(), arrays
 
     def _header(self) -> dict[str, Json]:
-        """Return the record as JSON takes it."""
+        """Return the record for a JSON file."""
         return {
             "result": "run",
             "runs": [run._header() for run in self.runs],
@@ -277,7 +277,7 @@ class Run:
 
     @classmethod
     def _revive(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> Self:
-        """Return the run whose record and arrays a folder holds."""
+        """Return the run from its saved record and arrays."""
         record = dict(record)
         runs = [cls._revive(*_part(k, one, arrays)) for k, one in enumerate(record.pop("runs"))]
         return cls(
@@ -291,7 +291,7 @@ class Run:
         )
 
     def _at_hand(self) -> tuple[Objective, View]:
-        """Return the function and its view, or say why they are missing."""
+        """Return the function and its view; raise RuntimeError if the run has none."""
         if self.objective is None or self.view is None:
             raise RuntimeError("function not at hand: this run was loaded from disk, or its rows were read only once")
         return self.objective, self.view
@@ -305,7 +305,7 @@ def _shown(x: Tree) -> str:
 
 
 def _error_in_words(x_error: Sequence[float], names: Sequence[str]) -> str:
-    """Return how far the parameters may lie from the minimiser."""
+    """Return in words how far the parameters may lie from the minimiser."""
     error = np.array(x_error)
     known = np.isfinite(error)
     parts = []
@@ -319,7 +319,7 @@ def _error_in_words(x_error: Sequence[float], names: Sequence[str]) -> str:
 
 
 def _agreement(best: Run) -> str:
-    """Return how many of several runs found the value of the best one, and what all of them cost."""
+    """Return in words how many runs found the value of the best run, and how many values all runs computed."""
     values = np.array([run.fun for run in best.runs])
     descent = np.nanmax([abs(run.trace.value[0] - best.fun) for run in best.runs])
     same = np.abs(values - best.fun) <= SAME_VALUE * descent
@@ -341,6 +341,6 @@ def _certificate_from_json(record: dict[str, Json]) -> Certificate:
 def _part(
     k: int, record: dict[str, Json], arrays: dict[str, np.ndarray]
 ) -> tuple[dict[str, Json], dict[str, np.ndarray]]:  # fmt: skip
-    """Return the record and the arrays of one of several runs."""
+    """Return the record and the arrays of run k of several runs."""
     own = {name.removeprefix(f"{k}/"): array for name, array in arrays.items() if name.startswith(f"{k}/")}
     return {name: value for name, value in record.items() if name != "result"}, own

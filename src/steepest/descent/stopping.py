@@ -1,4 +1,4 @@
-"""The endings of a descent that need no judge: limits, values without end, and early stopping."""
+"""The endings of a descent that need no judge: limits, values that rise or are not finite, and early stopping."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from steepest.trace import Outcome
 
 
 class Stopping:
-    """Says how a descent ended that did not come to rest."""
+    """Returns the endings that need no judge."""
 
     def __init__(self, solver: Solver, plan: Plan, meter: Meter, log: Log) -> None:
         self.solver, self.plan, self.meter, self.log = solver, plan, meter, log
@@ -33,7 +33,7 @@ class Stopping:
         return Ending(Outcome.COMPLETED, f"{count} done as asked; no claim of convergence")
 
     def overfitted(self, done: int) -> Ending | None:
-        """Return the ending if the validation loss has not fallen for as many epochs as early stopping allows."""
+        """Return the ending if the validation loss has not fallen for the epochs of early stopping's patience."""
         early_stopping = self.plan.early_stopping
         if early_stopping is None or done - self.log.best.epoch < early_stopping.patience:
             return None
@@ -41,19 +41,19 @@ class Stopping:
         return Ending(Outcome.COMPLETED, facts)
 
     def unbounded(self) -> Ending:
-        """Say that the value falls without end."""
+        """Return the ending of a descent whose value falls without end."""
         sign = self.solver.sign
         fell, falls = ("fell below", "falls") if sign > 0 else ("rose above", "rises")
         facts = f"the value {fell} {sign * self.solver.status.best_value:.3g} and still {falls}"
         return Ending(Outcome.UNBOUNDED, facts)
 
     def infinite(self) -> Ending:
-        """Say that one step leads to an infinite value."""
+        """Return the ending of a descent that is one step from an infinite value."""
         facts = f"the value is {-self.solver.sign * math.inf:+} one step from {in_words(self.solver.status.x)}"
         return Ending(Outcome.UNBOUNDED, facts)
 
     def not_finite(self) -> Ending:
-        """Say that a step led to a value that is not finite."""
+        """Return the ending after a step to a value that is not finite."""
         status = self.solver.status
         if status.value > status.first_value:
             return self.diverged(status.value)
@@ -61,14 +61,14 @@ class Stopping:
         return Ending(Outcome.NON_FINITE, facts)
 
     def diverged(self, last: float) -> Ending:
-        """Say that the value rose, and which step size would have been small enough."""
+        """Return the ending of a descent whose value rose; the message names a step size that is small enough."""
         status, sign = self.solver.status, self.solver.sign
         rose = "rose" if sign > 0 else "fell"
         count = self.meter.count(status.iteration)
         facts = f"the value {rose} from {sign * status.first_value:.4g} to {sign * last:.4g} in {count}"
         if status.steepest > 0:
             largest, longest = f"{status.steepest:.3g}", f"{2 / status.steepest:.3g}"
-            facts += f"; the curvature seen is up to {largest}, so keep the step below {longest}"
+            facts += f"; the curvature is up to {largest}, so keep the step below {longest}"
         return Ending(Outcome.DIVERGED, facts)
 
 

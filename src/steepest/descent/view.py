@@ -13,7 +13,7 @@ from steepest.types import Tree
 
 @dataclass(frozen=True)
 class View:
-    """The view of a run of a function: the loop's points are the user's own, flat.
+    """The layout and names of the points of a function; the loop's coordinates are the user's own, flat.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class View:
         return direction
 
     def slope(self, gradient: np.ndarray) -> np.ndarray:
-        """Return a gradient of the loop as one in the user's coordinates, flat."""
+        """Return a gradient of the loop in the user's coordinates, flat."""
         return gradient
 
     def point(self, x: np.ndarray) -> Tree:

@@ -1,4 +1,4 @@
-"""What both estimators share: parameters, fits of one or several outputs, and fitted attributes."""
+"""The base class of both estimators: parameters, fits of one or several outputs, and fitted attributes."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ from steepest.models.penalties import L1, L2, ElasticNet, kink_of
 from steepest.trace import Outcome
 from steepest.types import Function, Rows, RuleLike, Tree
 
-# What random_state= takes.
+# The values that random_state= takes.
 RandomState = int | np.random.RandomState | None
 
-# Losses whose gradients grow exponentially with the output: the step size of a stream does not cope with them.
+# Losses whose gradients grow exponentially with the output: the automatic step size of a stream is no use for them.
 STEEP = (losses.poisson, losses.gamma)
 
 
 def has_partial_fit(estimator: DescentEstimator) -> bool:
-    """Return True if an estimator can learn from rows that come in parts; otherwise raise with the reason.
+    """Return True if an estimator has `partial_fit`; otherwise raise an error with the reason.
 
     Parameters
     ----------
     estimator : DescentEstimator
-        The estimator. Invalid parameters count as able, so that partial_fit itself reports them.
+        The estimator. If its parameters are invalid, the answer is True, so that `partial_fit` itself reports them.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def has_partial_fit(estimator: DescentEstimator) -> bool:
     Raises
     ------
     AttributeError
-        If the estimator needs all rows at once, or a learning rate.
+        If the estimator needs all rows at once, or lacks a learning rate that it needs.
     """
     try:
         loss, penalty = estimator._loss, estimator._penalty
@@ -79,12 +79,12 @@ def has_partial_fit(estimator: DescentEstimator) -> bool:
 class DescentEstimator(BaseEstimator):
     """A model fitted by gradient descent, with one fit for each output."""
 
-    # The default loss of each named model, and whether targets are classes.
+    # The default loss of each named model, and whether the targets are classes.
     _default_losses: ClassVar[dict[str, str]]
     _for_classes: ClassVar[bool]
-    # Whether one fit has a score for each class.
+    # Whether a single fit outputs the scores of all classes.
     _joint: bool = False
-    # What partial_fit goes on with, one learner for each output; None after other fits.
+    # The learners that partial_fit continues, one for each output; None after `fit` and after plain epochs.
     _learners: list[StreamLearner] | None = None
 
     runs_: list[Fit]
@@ -151,7 +151,7 @@ class DescentEstimator(BaseEstimator):
 
     @property
     def _streams(self) -> bool:
-        """Whether partial_fit learns as from a stream; with a rule or a function of yours it makes plain epochs."""
+        """Whether partial_fit learns as from a stream. With a user's rule or function it makes plain epochs instead."""
         return self._is_linear and self.direction is None and isinstance(self.step, str) and self.step == "auto"
 
     def __sklearn_tags__(self) -> Tags:
@@ -163,7 +163,7 @@ class DescentEstimator(BaseEstimator):
         return hasattr(self, "runs_")
 
     def __getstate__(self) -> dict[str, Any]:
-        # Compiled code can't be pickled, and rows would make the file large.
+        # Leave out compiled code, which can't be pickled, and rows, which would make the file large.
         state = dict(super().__getstate__())
         if "runs_" in state:
             state["runs_"] = [without_rows(run) for run in state["runs_"]]
@@ -171,13 +171,13 @@ class DescentEstimator(BaseEstimator):
 
     @property
     def run_(self) -> Fit:
-        """The fit, with its outcome and trace; of several, the first that did not succeed, else the first."""
+        """The fit, with its outcome and trace; of several fits, the first without success, else the first."""
         if not hasattr(self, "runs_"):
             raise AttributeError(f"run_ exists only after fit, and this {type(self).__name__} is not fitted yet")
         return next((run for run in self.runs_ if not run.success), self.runs_[0])
 
     def _fit_outputs(self, X: Rows, targets: np.ndarray, weight: np.ndarray, strata: np.ndarray | None) -> None:
-        """Fit each output over all epochs; rows that are held out have the classes in `strata` in equal shares."""
+        """Fit each output over all epochs; with early stopping, hold out the same share of each class in `strata`."""
         check_limits(self.max_epochs, self.tol)
         starts = self._starts(X, targets.shape[1], warm=self.warm_start and hasattr(self, "runs_"))
         random = check_random_state(self.random_state)
@@ -199,7 +199,7 @@ class DescentEstimator(BaseEstimator):
         warn_of_failures(runs)
 
     def _learn_outputs(self, X: Rows, targets: np.ndarray, weight: np.ndarray) -> None:
-        """Go through the rows once for each output, from where the last call ended."""
+        """Go through the rows once for each output, starting from the parameters of the last call."""
         if self.early_stopping:
             raise ValueError("early_stopping=True needs all rows at once: use fit, or leave it out for partial_fit")
         check_limits(self.max_epochs, self.tol)
@@ -217,11 +217,11 @@ class DescentEstimator(BaseEstimator):
             self._learners = None
             runs = [fitter.fit(X, y, weight, start, epochs=1) for y, start in zip(targets.T, starts, strict=True)]
         self._store(runs, self.n_iter_ + 1 if fitted else 1)
-        # Each call is one epoch by request, so that reaching this limit is no failure.
+        # A call is meant to make one epoch, so reaching the limit of iterations is no failure.
         warn_of_failures(runs, ignored=Outcome.ITERATION_LIMIT)
 
     def _fitter(self, random: np.random.RandomState) -> OutputFitter:
-        """Return what fits each output, by the parameters of this estimator."""
+        """Return the fitter of the outputs, with the parameters of this estimator."""
         seed = random.randint(2**31 - 1)
         loss, penalty = self._loss, self._penalty
         model: models.Linear | models.Custom
@@ -239,7 +239,7 @@ class DescentEstimator(BaseEstimator):
         )
 
     def _starts(self, X: Rows, outputs: int, warm: bool) -> list[Tree]:
-        """Return the start of each output's fit: the end of its last one if warm, else `start`."""
+        """Return the start of each output's fit: the parameters of its last fit if `warm`, else `start`."""
         if not warm:
             return first_starts(self.start, self.model, X, outputs)
         if isinstance(self.model, str) and not self._is_linear:
@@ -259,7 +259,7 @@ class DescentEstimator(BaseEstimator):
             for run in runs:
                 run.columns = list(names)
                 run.trace.names = [*names, "intercept"]
-        # Several fits drop their rows, of which each would hold a copy.
+        # If there are several fits, drop their rows, because each fit would hold a copy.
         self.runs_ = runs if len(runs) == 1 else [without_rows(run) for run in runs]
         self.n_iter_ = epochs
         if self._is_linear:
@@ -270,7 +270,7 @@ class DescentEstimator(BaseEstimator):
             self.__dict__.pop("intercept_", None)
 
     def _outputs(self, X: Rows) -> np.ndarray:
-        """Return z, a column for each output."""
+        """Return the outputs z of the fits, one column for each."""
         check_is_fitted(self)
         X = check_rows(self, X)
         if hasattr(self, "coef_"):
@@ -286,14 +286,14 @@ def weighted_rows(X: Rows, y: np.ndarray, weight: ArrayLike | None) -> tuple[Row
     X : array or sparse array of shape (rows, columns)
         All rows.
     y : array
-        Their targets.
+        The targets of the rows.
     weight : array of shape (rows,) or None
-        Their weights; None weighs all alike.
+        The weights of the rows; None for equal weights.
 
     Returns
     -------
     array or sparse array, array, array
-        Rows, targets and weights.
+        The rows of positive weight, their targets and their weights.
     """
     weight = read_weight(weight, X.shape[0])
     counted = weight > 0
@@ -301,7 +301,7 @@ def weighted_rows(X: Rows, y: np.ndarray, weight: ArrayLike | None) -> tuple[Row
 
 
 def warn_of_failures(runs: Sequence[Fit], ignored: Outcome | None = None) -> None:
-    """Warn of each fit that did not succeed, at the line that called `fit` or `partial_fit`.
+    """Warn of each fit without success, at the line that called `fit` or `partial_fit`.
 
     Parameters
     ----------
@@ -312,5 +312,5 @@ def warn_of_failures(runs: Sequence[Fit], ignored: Outcome | None = None) -> Non
     """
     for run in runs:
         if not run.success and run.outcome is not ignored:
-            # Up from here: _fit_outputs or _learn_outputs, fit or partial_fit, and its caller.
+            # Level 4 is the user's line: 1 is this, 2 _fit_outputs or _learn_outputs, 3 fit or partial_fit.
             warnings.warn(run.message, ConvergenceWarning, stacklevel=4)

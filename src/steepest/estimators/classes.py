@@ -1,4 +1,4 @@
-"""The classes of a classifier: their numbers, their weights, and the targets that a fit gets for them."""
+"""The classes of a classifier: their numbers and weights, and the targets and probabilities of fits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from steepest.models.losses.base import softplus
 
-# What class_weight= takes.
+# The values that class_weight= takes.
 ClassWeight = Mapping[Any, float] | str | None
 
 
@@ -31,7 +31,7 @@ def class_weights(class_weight: ClassWeight, classes: np.ndarray, labels: np.nda
     Returns
     -------
     array of shape (classes,)
-        Weights, by which those of the rows are multiplied.
+        The weights of the classes, by which the weights of the rows are multiplied.
 
     Raises
     ------
@@ -64,9 +64,9 @@ def all_classes(classes: ArrayLike | None, known: np.ndarray | None) -> np.ndarr
     Parameters
     ----------
     classes : array or None
-        What this call of partial_fit was given.
+        The argument `classes` of this call of partial_fit.
     known : array or None
-        The classes of the calls before; None in the first one.
+        The classes of the earlier calls; None in the first call.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def all_classes(classes: ArrayLike | None, known: np.ndarray | None) -> np.ndarr
     Raises
     ------
     ValueError
-        If the first call names no classes or only one, or a later call names others.
+        If the first call names fewer than two classes, or a later call names other classes.
     """
     if known is not None:
         if classes is not None and not np.array_equal(np.unique(classes), known):
@@ -106,7 +106,7 @@ def class_numbers(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     Returns
     -------
     array of int of shape (rows,)
-        Positions in `classes`.
+        The index of each row's label in `classes`.
 
     Raises
     ------
@@ -137,13 +137,13 @@ def class_targets(labels: np.ndarray, count: int, joint: bool) -> np.ndarray:
     count : int
         How many classes there are.
     joint : bool
-        Whether one fit has a score for each class.
+        Whether a single fit outputs the scores of all classes.
 
     Returns
     -------
     array of shape (rows, fits)
-        For a joint fit the class number. Otherwise 1 for rows of the fit's class and 0 for the rest: the fit's class
-        is the second of two, or each in its turn if there are more.
+        For a joint fit the class number. Otherwise 1 for rows of the fit's class and 0 for the rest. Of two classes,
+        the only fit is for the second; of more classes, each has a fit.
 
     Examples
     --------
@@ -164,8 +164,8 @@ def probabilities(z: np.ndarray, joint: bool) -> np.ndarray:
     z : array of shape (rows,) or (rows, classes)
         Log odds of the second of two classes, or a score for each class.
     joint : bool
-        Whether one fit scores all classes, so that the probabilities are the softmax of the scores. Otherwise a score
-        is the log odds of one class against the rest, and the probabilities of all are divided by their sum.
+        Whether a single fit scores all classes, so that the probabilities are the softmax of the scores. Otherwise a
+        score is the log odds of one class against the rest, and the probabilities are divided by their sum.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def probabilities(z: np.ndarray, joint: bool) -> np.ndarray:
     if joint and z.ndim == 2:
         p = np.exp(z - z.max(axis=1, keepdims=True))
         return p / p.sum(axis=1, keepdims=True)
-    # In logarithms: 1 - p would lose the digits of a small probability, and the sum over many classes could be 0.
+    # Compute with logarithms: 1 - p would lose the digits of a small p, and the sum over many classes could be 0.
     logs = -softplus(-(np.stack([-z, z], axis=1) if z.ndim == 1 else z))
     p = np.exp(logs - logs.max(axis=1, keepdims=True))
     return p / p.sum(axis=1, keepdims=True)

@@ -28,7 +28,7 @@ from steepest.types import Function, Rows, RuleLike
 
 
 def _has_probabilities(classifier: DescentClassifier) -> bool:
-    """Return True if outputs are log odds; otherwise raise with the reason."""
+    """Return True if the outputs give probabilities; otherwise raise an error with the reason."""
     if (loss := classifier._loss) not in (losses.log_loss, losses.softmax):
         raise AttributeError(f"{loss!r} gives scores, not probabilities: use loss='log loss'")
     return True
@@ -37,9 +37,9 @@ def _has_probabilities(classifier: DescentClassifier) -> bool:
 class DescentClassifier(ClassifierMixin, DescentEstimator):
     """Classification by gradient descent, without a learning rate to choose or columns to scale.
 
-    It minimises Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty, where z = X w + b or a function of yours. With more than two
-    classes, the log loss becomes softmax, the likelihood of all classes; with L1, other losses and functions, each
-    class is fitted against the rest.
+    The fit minimises Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty, where z = X w + b or the output of your function. With more
+    than two classes, the log loss becomes softmax, the likelihood of all classes; with L1, other losses and functions,
+    each class is fitted against the rest.
 
     Parameters
     ----------
@@ -52,36 +52,36 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     penalty : {"l2", "l1", "elasticnet", None}
         λ/2 ‖w‖², λ ‖w‖₁, or both. The intercept of a linear model is not penalised; a function's parameters all are.
     alpha : float
-        The penalty's strength λ. The default is that of scikit-learn's ``SGDClassifier``. It is weak enough to cost
-        little accuracy in any units, and gives a finite optimum to classes that a plane separates.
+        The penalty's strength λ. The default is that of scikit-learn's ``SGDClassifier``, weak enough to cost
+        little accuracy in any units. It also makes the optimum finite if a plane separates the classes.
     l1_ratio : float
         The share of λ that an elastic net gives to L1.
     kernel : {"linear", "rbf"}
         The kernel of a support vector machine: "linear" for the columns themselves, "rbf" for exp(-γ ‖x - x'‖²) on
-        standardised columns. "rbf" needs a penalty. Nyström features approximate it, and an event of the run tells
-        how closely.
+        standardised columns. "rbf" needs a penalty. It is approximated by Nyström features; an event of the run
+        gives the error.
     gamma : float, optional
         γ; 1 / (number of columns) by default.
     n_components : int
-        The number of features that approximate a kernel.
+        The number of features that approximate the "rbf" kernel.
     batch_size : int, optional
-        Rows for each update; by default, and for fewer rows than that, all of them.
+        The number of rows for each update; by default, or if X has fewer rows, all rows.
     step, direction : float, str, callable, object, optional
-        As for `fit`; chosen for you by default.
+        As for `fit`; chosen automatically by default.
     max_epochs : int, optional
-        The most passes through the rows. A fixed step without `tol` makes exactly so many.
+        The most passes through the rows. With a fixed step and no `tol`, the exact number of passes.
     tol : float, optional
-        Stop when the objective is at most this share of its total decrease above the minimum. For linear models the
-        share is of the final loss if that is smaller, but never of less than 0.001 of the decrease. By default
-        the fit goes on until rounding hides what is left.
+        Stop when the objective is above the minimum by at most this share of its total decrease. For linear models
+        the share is of the final loss if that is smaller, but never of less than 0.001 of the decrease. By default
+        the fit continues until rounding errors hide any further decrease.
     early_stopping : bool
-        Whether to hold out rows, the same share of each class, and keep the epoch with the least loss on them.
+        Whether to hold out rows, the same share of each class, and return the epoch with the least loss on them.
     validation_fraction : float
         The fraction of the rows to hold out.
     start : mapping, sequence or callable, optional
-        The starting parameters of a function, or a function of X that returns them; ones by default.
+        The starting parameters of a function, or a function of X that returns them; 1 for each by default.
     warm_start : bool
-        Whether `fit` starts where the last one ended.
+        Whether `fit` starts from the parameters of the last fit.
     class_weight : dict, "balanced" or None
         Weights of the classes, by which the rows' own weights are multiplied. "balanced" is
         rows / (classes × rows of the class).
@@ -99,9 +99,9 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     intercept_ : array of shape (1,) or (classes,)
         Intercepts.
     n_iter_ : int
-        Passes through the rows; the most of several fits.
+        The number of passes through the rows; for several fits, the largest number.
     run_ : Fit
-        The fit, with its outcome and trace; of several, the first that did not succeed, else the first.
+        The fit, with its outcome and trace; of several fits, the first without success, else the first.
     runs_ : list of Fit
         All fits: one, or one for each class if each is fitted against the rest.
     n_features_in_, feature_names_in_ : int, array of str
@@ -109,8 +109,8 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
 
     Notes
     -----
-    ``LogisticRegression(C=c)`` is ``alpha=1 / (c * rows)`` here. So is ``LinearSVC(C=c)``, except that it penalises
-    the intercept.
+    ``LogisticRegression(C=c)`` is ``alpha=1 / (c * rows)`` here. So is ``LinearSVC(C=c)``, except that LinearSVC
+    penalises the intercept.
 
     Examples
     --------
@@ -167,7 +167,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         y : array of shape (rows,)
             Labels, of any kind.
         sample_weight : array of shape (rows,), optional
-            How often each row counts.
+            The weight of each row; a row of weight 2 counts twice.
 
         Returns
         -------
@@ -195,10 +195,10 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     def partial_fit(
         self, X: Rows, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> DescentClassifier:
-        """Learn from further rows, which are read once.
+        """Learn from more rows, in one pass.
 
-        Without a step and a direction of yours, the fit keeps its centring, its scaling and its step size from call
-        to call, as for a stream: give the rows in random order.
+        If `step` and `direction` have their defaults, centring, scaling and step size are continued from call to
+        call, as for a stream: give the rows in random order.
 
         Parameters
         ----------
@@ -207,9 +207,9 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         y : array of shape (rows,)
             Labels; some classes may be missing.
         classes : array of shape (classes,), optional
-            All labels that will come; the first call needs them.
+            All labels of this call and of later calls; required in the first call.
         sample_weight : array of shape (rows,), optional
-            How often each row counts.
+            The weight of each row; a row of weight 2 counts twice.
 
         Returns
         -------
@@ -232,7 +232,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         return self
 
     def decision_function(self, X: Rows) -> np.ndarray:
-        """Return scores; with the log loss they are log odds.
+        """Return the scores of the classes; with the log loss they are log odds.
 
         Parameters
         ----------
@@ -242,7 +242,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         Returns
         -------
         array of shape (rows,) or (rows, classes)
-            The score of the second of two classes, or that of each class if there are more.
+            The score of the second of two classes; for more classes, the score of each.
         """
         z = self._outputs(X)
         if len(self.classes_) > 2:
@@ -250,7 +250,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         return z[:, 1] - z[:, 0] if self._joint else z[:, 0]
 
     def predict(self, X: Rows) -> np.ndarray:
-        """Return the label of the class with the highest score.
+        """Return the label of each row's class, the class with the highest score.
 
         Parameters
         ----------
@@ -267,7 +267,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Rows) -> np.ndarray:
-        """Return the probability of each class; only the log loss and softmax give any.
+        """Return the probability of each class; only the log loss and softmax give probabilities.
 
         Parameters
         ----------
@@ -283,7 +283,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
 
     @available_if(_has_probabilities)
     def predict_log_proba(self, X: Rows) -> np.ndarray:
-        """Return the logarithm of the probability of each class; only the log loss and softmax give any.
+        """Return the logarithm of the probability of each class; only the log loss and softmax give probabilities.
 
         Parameters
         ----------
@@ -300,13 +300,13 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
 
     @property
     def _loss(self) -> Function:
-        """The loss; for a linear model softmax counts as the log loss, whatever the number of classes."""
+        """The loss. For a linear model softmax counts as the log loss, which becomes softmax if the fit is joint."""
         loss = super()._loss
         return losses.log_loss if loss == losses.softmax and isinstance(self.model, str) else loss
 
     @property
     def _is_joint(self) -> bool:
-        """Whether one fit is to have a score for each class."""
+        """Whether a single fit should output the scores of all classes."""
         if self._is_linear:
             return not kink_of(self._penalty) and self._loss == losses.log_loss and len(self.classes_) > 2
         return self._loss == losses.softmax

@@ -1,4 +1,4 @@
-"""Fit one output of an estimator: over all rows, or one block of rows after another."""
+"""Fit one output of an estimator: to all rows at once, or to one block of rows after another."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
 from steepest.types import Function, Rows, RuleLike, Tree
 
-NO_ROWS = "this fit can't go on, as its estimator did not keep the rows: fit the estimator again with warm_start=True"
+NO_ROWS = "this fit can't be continued, because its estimator did not keep the rows: fit it again with warm_start=True"
 
 
 @dataclass(frozen=True)
 class OutputFitter:
-    """Fits outputs, all with the same model, loss, penalty and rules."""
+    """Fits the outputs of an estimator, all with the same model, loss, penalty and rules."""
 
     model: Linear | Custom
     loss: Function
@@ -40,7 +40,7 @@ class OutputFitter:
         self, X: Rows, target: np.ndarray, weight: np.ndarray, start: Tree, epochs: int | None,
         tolerance: float | None = None, validation: tuple[Rows, np.ndarray, np.ndarray] | None = None,
     ) -> Fit:  # fmt: skip
-        """Return the fit to these rows."""
+        """Return the fit of one output to these rows."""
         return fit(
             self.model, X, target, start=start, loss=self.loss, penalty=self.penalty, sample_weight=weight,
             batch_size=self.batch_size, direction=self.direction, step=self.step, rng=self.seed,
@@ -52,7 +52,7 @@ class OutputFitter:
     ) -> tuple[Fit, StreamLearner]:
         """Return the fit to all blocks so far, and the learner for the next block.
 
-        A learner begins at `start` if there is none yet, or if it learnt with another loss.
+        A new learner begins at `start` if `learner` is None or has another loss.
         """
         assert isinstance(self.model, Linear)
         assert isinstance(self.loss, Loss)
@@ -67,7 +67,7 @@ class OutputFitter:
 
 
 def output(run: Fit, X: Rows) -> np.ndarray:
-    """Return the output z of a fitted model, before it becomes a prediction.
+    """Return the output z of a fitted model, before its response makes a prediction.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def output(run: Fit, X: Rows) -> np.ndarray:
 
 
 def without_rows(run: Fit) -> Fit:
-    """Return a fit that can be pickled and takes little room: without its rows and compiled code.
+    """Return a fit without its rows and its compiled code, so that the fit is small and can be pickled.
 
     Parameters
     ----------
@@ -98,6 +98,6 @@ def without_rows(run: Fit) -> Fit:
     Returns
     -------
     Fit
-        A fit with the same model, parameters, outcome and trace, which can't go on.
+        A fit with the same model, parameters, outcome and trace. It can't be continued.
     """
     return replace(run, objective=None, view=None, data=None, resumable=SavedFit({"why": NO_ROWS}, {}))

@@ -1,4 +1,4 @@
-"""Translate the parameters of an estimator into arguments of `fit`, and reject invalid ones with a reason."""
+"""Translate the parameters of an estimator into arguments of `fit`, and refuse invalid parameters with a reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from steepest.types import Function
 
 KERNELS = ("linear", "rbf")
 PENALTIES = ("l2", "l1", "elasticnet", None)
-# Linear models whose prediction is a function of the output z, not z itself; their losses identify them.
+# Linear models whose prediction is a function of the output z, not z itself. Each is recognised by its loss.
 WITH_RESPONSE = (models.Logistic, models.Poisson, models.Gamma)
 
 
@@ -22,9 +22,9 @@ def read_penalty(penalty: str | None, alpha: float, l1_ratio: float) -> L1 | L2 
     Parameters
     ----------
     penalty : {"l2", "l1", "elasticnet", None}
-        Its kind.
+        The kind of the penalty.
     alpha : float
-        Its strength λ.
+        The strength λ of the penalty.
     l1_ratio : float
         The share of λ that an elastic net gives to L1.
 
@@ -59,7 +59,7 @@ def read_penalty(penalty: str | None, alpha: float, l1_ratio: float) -> L1 | L2 
 def read_loss(
     loss: str | Function | None, model: str | Function, defaults: dict[str, str], for_classes: bool
 ) -> Function:
-    """Return the loss that an estimator fits with.
+    """Return the loss of an estimator.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def check_model(model: str | Function, defaults: dict[str, str], kernel: str = "
     Raises
     ------
     ValueError
-        If the name or the kernel is unknown, or another model has a kernel.
+        If the name or the kernel is unknown, or a model other than "svm" has a kernel.
     TypeError
         If the model is neither a name nor a function.
 
@@ -131,7 +131,7 @@ def check_model(model: str | Function, defaults: dict[str, str], kernel: str = "
 
 
 def linear_model(loss: Function) -> models.Linear:
-    """Return the linear model whose predictions belong to a loss.
+    """Return the linear model for a loss.
 
     Parameters
     ----------
@@ -154,14 +154,14 @@ def linear_model(loss: Function) -> models.Linear:
 def kernel_machine(
     kernel: str, gamma: float | None, components: int, seed: int, for_classes: bool, penalized: bool
 ) -> models.SVM:
-    """Return the support vector machine with a kernel that an estimator's parameters describe.
+    """Return the support vector machine with the kernel of an estimator's parameters.
 
     Parameters
     ----------
     kernel : str
         The kernel.
     gamma : float or None
-        γ, in units of standardised columns.
+        γ, for standardised columns.
     components : int
         The number of features that approximate the kernel.
     seed : int
@@ -217,8 +217,8 @@ def check_limits(max_epochs: int | None, tol: float | None) -> None:
         _check_number("tol", tol, math.inf)
         if tol == 0:
             raise ValueError(
-                "tol=0 can't be reached, because of rounding: give a number above 0, such as 1e-12, or None to go "
-                "on until rounding hides what is left"
+                "tol=0 can't be reached, because of rounding errors: give a number above 0, such as 1e-12, or None to "
+                "continue until rounding errors hide any further decrease"
             )
 
 
@@ -235,7 +235,7 @@ def check_fraction(name: str, value: float) -> None:
     Raises
     ------
     ValueError
-        If it is out of range or not a number.
+        If the fraction is out of range or not a number.
 
     Examples
     --------

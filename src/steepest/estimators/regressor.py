@@ -19,7 +19,7 @@ from steepest.types import Rows
 class DescentRegressor(RegressorMixin, DescentEstimator):
     """Regression by gradient descent, without a learning rate to choose or columns to scale.
 
-    It minimises Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty, where z = X w + b or a function of yours.
+    The fit minimises Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty, where z = X w + b or the output of your function.
 
     Parameters
     ----------
@@ -33,36 +33,36 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
     penalty : {"l2", "l1", "elasticnet", None}
         λ/2 ‖w‖², λ ‖w‖₁, or both. The intercept of a linear model is not penalised; a function's parameters all are.
     alpha : float
-        The penalty's strength λ. The default, 0, is no penalty: predictions then do not depend on the units of X.
+        The penalty's strength λ. The default, 0, means no penalty, so predictions do not depend on the units of X.
         L1 and elastic net need a positive value.
     l1_ratio : float
         The share of λ that an elastic net gives to L1.
     kernel : {"linear", "rbf"}
         The kernel of a support vector machine: "linear" for the columns themselves, "rbf" for exp(-γ ‖x - x'‖²) on
-        standardised columns. "rbf" needs a penalty. Nyström features approximate it, and an event of the run tells
-        how closely.
+        standardised columns. "rbf" needs a penalty. It is approximated by Nyström features; an event of the run
+        gives the error.
     gamma : float, optional
         γ; 1 / (number of columns) by default.
     n_components : int
-        The number of features that approximate a kernel.
+        The number of features that approximate the "rbf" kernel.
     batch_size : int, optional
-        Rows for each update; by default, and for fewer rows than that, all of them.
+        The number of rows for each update; by default, or if X has fewer rows, all rows.
     step, direction : float, str, callable, object, optional
-        As for `fit`; chosen for you by default.
+        As for `fit`; chosen automatically by default.
     max_epochs : int, optional
-        The most passes through the rows. A fixed step without `tol` makes exactly so many.
+        The most passes through the rows. With a fixed step and no `tol`, the exact number of passes.
     tol : float, optional
-        Stop when the objective is at most this share of its total decrease above the minimum. For linear models the
-        share is of the final loss if that is smaller, but never of less than 0.001 of the decrease. By default
-        the fit goes on until rounding hides what is left.
+        Stop when the objective is above the minimum by at most this share of its total decrease. For linear models
+        the share is of the final loss if that is smaller, but never of less than 0.001 of the decrease. By default
+        the fit continues until rounding errors hide any further decrease.
     early_stopping : bool
-        Whether to hold out rows and keep the epoch with the least loss on them.
+        Whether to hold out rows and return the epoch with the least loss on them.
     validation_fraction : float
         The fraction of the rows to hold out.
     start : mapping, sequence or callable, optional
-        The starting parameters of a function, or a function of X that returns them; ones by default.
+        The starting parameters of a function, or a function of X that returns them; 1 for each by default.
     warm_start : bool
-        Whether `fit` starts where the last one ended.
+        Whether `fit` starts from the parameters of the last fit.
     random_state : int, RandomState or None
         The seed that shuffles and holds out rows.
     verbose : int
@@ -75,9 +75,9 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
     intercept_ : float or array of shape (outputs,)
         Intercepts.
     n_iter_ : int
-        Passes through the rows; the most of several fits.
+        The number of passes through the rows; for several fits, the largest number.
     run_ : Fit
-        The fit, with its outcome and trace; of several, the first that did not succeed, else the first.
+        The fit, with its outcome and trace; of several fits, the first without success, else the first.
     runs_ : list of Fit
         The fit of each output.
     n_features_in_, feature_names_in_ : int, array of str
@@ -101,7 +101,7 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
     _default_losses: ClassVar[dict[str, str]] = {"linear": "squared", "svm": "epsilon-insensitive"}
     _for_classes: ClassVar[bool] = False
 
-    # Whether y has a column for each output, as predictions and coefficients then have.
+    # Whether y is two-dimensional; predictions and coefficients then are too.
     _multi_output: bool
 
     def __sklearn_tags__(self) -> Tags:
@@ -119,7 +119,7 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         y : array of shape (rows,) or (rows, outputs)
             Targets.
         sample_weight : array of shape (rows,), optional
-            How often each row counts.
+            The weight of each row; a row of weight 2 counts twice.
 
         Returns
         -------
@@ -132,10 +132,10 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
 
     @available_if(has_partial_fit)
     def partial_fit(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> DescentRegressor:
-        """Learn from further rows, which are read once.
+        """Learn from more rows, in one pass.
 
-        Without a step and a direction of yours, the fit keeps its centring, its scaling and its step size from call
-        to call, as for a stream: give the rows in random order.
+        If `step` and `direction` have their defaults, centring, scaling and step size are continued from call to
+        call, as for a stream: give the rows in random order.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         y : array of shape (rows,) or (rows, outputs)
             Targets.
         sample_weight : array of shape (rows,), optional
-            How often each row counts.
+            The weight of each row; a row of weight 2 counts twice.
 
         Returns
         -------
@@ -156,7 +156,7 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         return self._with_coefficients_like_y()
 
     def predict(self, X: Rows) -> np.ndarray:
-        """Return predictions.
+        """Return the prediction for each row.
 
         Parameters
         ----------
@@ -180,7 +180,7 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         return X, y.reshape(len(y), -1).astype(float), weights
 
     def _with_coefficients_like_y(self) -> DescentRegressor:
-        """Return the estimator with coefficients shaped like y: without a dimension of outputs if y has none."""
+        """Return the estimator; if y is one-dimensional, remove the dimension of outputs from the coefficients."""
         if hasattr(self, "coef_") and not self._multi_output:
             self.coef_, self.intercept_ = self.coef_[0], float(np.ravel(self.intercept_)[0])
         return self

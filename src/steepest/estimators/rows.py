@@ -14,7 +14,7 @@ FLOATS = [np.float64, np.float32]
 
 
 def check_rows(estimator: BaseEstimator, X: Rows) -> Rows:
-    """Return the rows to predict from as floats.
+    """Return rows as floats, after checking them against the columns of the fit.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ def check_rows(estimator: BaseEstimator, X: Rows) -> Rows:
     Returns
     -------
     array or sparse array
-        Floats, in single precision if X is.
+        The rows as floats, in single precision if X is.
 
     Raises
     ------
     ValueError
-        If X holds anything but finite numbers, or has other columns than the rows of the fit.
+        If X holds values other than finite numbers, or has other columns than the rows of the fit.
     """
     try:
         return validate_data(estimator, X, reset=False, accept_sparse=_formats(estimator), dtype=FLOATS)
@@ -50,18 +50,18 @@ def check_rows_and_targets(
     multi_output: bool = False,
     y_numeric: bool = False,
 ) -> tuple[Rows, np.ndarray]:
-    """Return rows as floats with their targets, and store or compare the number and names of the columns.
+    """Return rows as floats with their targets, after checking them, and store or compare the columns.
 
     Parameters
     ----------
     estimator : estimator
-        The estimator that is fitted.
+        The estimator to fit.
     X : array, sparse array or DataFrame of shape (rows, columns)
         The rows.
     y : array of shape (rows,) or (rows, outputs)
         The targets.
     reset : bool
-        Whether to store the columns in the estimator, rather than compare them with those of its fit.
+        Whether to store the number and names of the columns in the estimator, or else to compare them with its fit.
     multi_output : bool
         Whether y may have several columns.
     y_numeric : bool
@@ -75,7 +75,7 @@ def check_rows_and_targets(
     Raises
     ------
     ValueError
-        If X holds anything but finite numbers, has other columns than before, or does not match y.
+        If X holds values other than finite numbers, has other columns than the fit, or does not match y.
     """
     try:
         X, y = validate_data(
@@ -90,15 +90,15 @@ def check_rows_and_targets(
 
 
 def _formats(estimator: BaseEstimator) -> str | bool:
-    """Return the sparse formats that an estimator accepts, as scikit-learn asks for them."""
+    """Return the sparse format that an estimator accepts, or False, for the parameter `accept_sparse`."""
     return "csr" if estimator.__sklearn_tags__().input_tags.sparse else False
 
 
 def _fault(X: Rows) -> str:
-    """Return which columns of X hold no numbers, or where X is not finite; empty if neither is found."""
+    """Return a message on columns of X without numbers, or on a value that is not finite; "" if there is neither."""
     names = [str(name) for name in X.columns] if hasattr(X, "columns") and not callable(X.columns) else None
     if names:
-        # Columns are read by position, as names may be numbers or occur twice.
+        # Read the columns by position, because names may be numbers or occur twice.
         columns = [_as_floats(_column(X, k)) for k in range(len(names))]
         texts = [name for name, column in zip(names, columns, strict=True) if column is None]
         if texts:
@@ -127,7 +127,7 @@ def _column(X: Rows, position: int) -> Array:
 
 
 def _as_floats(column: Array) -> np.ndarray | None:
-    """Return a column as floats, with NaN for missing values; None if it holds anything but numbers."""
+    """Return a column as floats, with NaN for missing values; None if a value is not a number."""
     for read in (np.asarray, lambda column: column.to_numpy(dtype=float, na_value=np.nan)):
         try:
             values = read(column)

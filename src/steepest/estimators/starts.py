@@ -1,4 +1,4 @@
-"""Where the fit of each output starts: at the first call, and after a fit before it."""
+"""The starts of the fits of the outputs: in the first call, and after an earlier fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from steepest.fitting.result import Fit
 from steepest.types import Function, Rows, Tree
 
-# What start= takes: parameters by name or in order, or a function of X that returns them.
+# The values that start= takes: parameters by name or in order, or a function of X that returns parameters.
 Start = Mapping[str, ArrayLike] | Sequence[ArrayLike] | Function | None
 
 
@@ -31,7 +31,7 @@ def first_starts(start: Start, model: str | Function, X: Rows, outputs: int) -> 
     Returns
     -------
     list
-        The same start for each output; None for the model's own.
+        The same start for each output; None for the default start of the model.
 
     Raises
     ------
@@ -47,14 +47,16 @@ def first_starts(start: Start, model: str | Function, X: Rows, outputs: int) -> 
 
 
 def mean_start(target: np.ndarray, weight: np.ndarray, for_classes: bool, columns: int) -> tuple[np.ndarray, float]:
-    """Return coefficients of 0 and, for numbers, their mean as intercept, which has the longest way to go.
+    """Return coefficients of 0 and, as the intercept, the mean of the targets (0 for classes).
+
+    The mean spares the descent the largest distance, which is often that of the intercept.
 
     Parameters
     ----------
     target : array of shape (rows,)
         Targets.
     weight : array of shape (rows,)
-        Their weights.
+        The weights of the targets.
     for_classes : bool
         Whether targets are classes.
     columns : int
@@ -76,20 +78,20 @@ def mean_start(target: np.ndarray, weight: np.ndarray, for_classes: bool, column
 def next_starts(
     runs: Sequence[Fit], coefficients: tuple[np.ndarray, np.ndarray] | None, columns: int, outputs: int, joint: bool
 ) -> list[Tree]:
-    """Return the start of each output where its last fit ended.
+    """Return the start of each output: the parameters of its last fit.
 
     Parameters
     ----------
     runs : sequence of Fit
         The last fits.
     coefficients : (array, array) or None
-        The coefficients and intercepts of a linear model, a row for each output or class.
+        The coefficients and intercepts of a linear model, a row for each output or class; None for other models.
     columns : int
-        The number of columns of the rows now.
+        The number of columns of the new rows.
     outputs : int
-        The number of fits now.
+        The number of fits to start.
     joint : bool
-        Whether one fit has a score for each class.
+        Whether a single fit outputs the scores of all classes.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def next_starts(
     Raises
     ------
     ValueError
-        If the numbers of columns or of fits have changed.
+        If the number of columns or of fits differs from the last fit.
     """
     starts: list[Tree] = [run.params for run in runs]
     if coefficients is not None:

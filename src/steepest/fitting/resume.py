@@ -19,7 +19,7 @@ from steepest.saving.models import NAMED
 from steepest.saving.objects import UnnamedError, from_json, to_json
 from steepest.types import Callback, Json
 
-# The prefix of the names of arrays in a folder; folders saved before have it.
+# The prefix of the names of the state's arrays in a folder; older folders have it, so it is fixed.
 PLACE = "onward/"
 # Options that are saved in another form than the rest: as a model, as a point, and as the name of a type.
 APART = ("model", "start", "dtype")

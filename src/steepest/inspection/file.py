@@ -18,10 +18,10 @@ FORMATS = (".png", ".svg", ".pdf")
 
 
 class Display(Protocol):
-    """A picture that can be drawn, of this library or of another one such as scikit-learn."""
+    """A picture that can be drawn: a display of this library, or of another such as scikit-learn."""
 
     def plot(self, ax: Any) -> object:
-        """Draw on axes, and set `figure_` to their figure."""
+        """Draw on axes, and set `figure_` to the figure of the axes."""
 
     @property
     def figure_(self) -> Figure | SubFigure:
@@ -39,7 +39,7 @@ class HasLayout(Protocol):
 def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path:
     """Write a display or a figure to a PNG, SVG or PDF file.
 
-    If writing fails, no file is left behind, and an existing one is not changed.
+    If writing fails, no file is left behind, and an existing file is not changed.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path
 
 
 def _figure_of(display: Display | Figure) -> Figure:
-    """Return a figure itself, or the figure of a display, after drawing it if that was not done yet."""
+    """Return a figure unchanged, or the figure of a display, which is drawn first if needed."""
     from matplotlib.figure import Figure
 
     if isinstance(display, Figure):

@@ -21,7 +21,7 @@ Picture = ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay
 
 
 def _picture(run: RunLike) -> Picture | None:
-    """Return a display of the function of a run, or of its fitted line, or None if it has too many dimensions."""
+    """Return a display of the fitted line or of the function of a run; None if there are too many dimensions."""
     if isinstance(run, FitLike):
         return LineDisplay.from_run(run) if is_line(run) else None
     x = np.asarray(run.trace.x)
@@ -35,9 +35,9 @@ def _picture(run: RunLike) -> Picture | None:
 def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
     """Draw the picture that suits a run.
 
-    This is the data with the fitted line for a fit on one column, the curve of a function of one parameter,
-    and the contour lines of a function of two, with the path. Every other run is drawn as the descent of its
-    value and gradient norm.
+    A fit on one column is drawn as its data with the fitted line; a function of one parameter as a curve, and of two
+    parameters as contour lines, both with the path. Every other run is drawn as the descent of its value and gradient
+    norm.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def overview(run: RunLike) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A figure that pyplot does not know, so that notebooks do not show it twice.
+        A figure that is not registered with pyplot, so that notebooks do not show it twice.
     """
     picture, descent = _picture(run), DescentDisplay.from_run(run)
     figure = style.blank(11 if picture else 6.4, 4.8)

@@ -1,6 +1,6 @@
-"""The parts of runs, fits, races and basin maps that displays read.
+"""The attributes of runs, fits, races and basin maps that displays read, as protocols.
 
-Those classes are defined in packages that import this one, so displays cannot import them.
+The classes themselves are defined in packages that import this package, so displays cannot import them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class RunLike(Protocol):
 
     @property
     def trace(self) -> Trace:
-        """One row for each iteration."""
+        """The record of the descent, with one row for each iteration or epoch."""
 
     @property
     def maximized(self) -> bool:
@@ -44,7 +44,7 @@ class Model(Protocol):
     """A model that was fitted to rows."""
 
     def shaped(self, X: np.ndarray, params: Mapping[str, Tree] | None = None) -> np.ndarray:
-        """Return rows in the shape in which the model takes them."""
+        """Return rows in the shape that the model takes."""
 
     def __call__(self, X: np.ndarray, *params: Tree) -> Array:
         """Return the output of the model for each row."""
@@ -67,7 +67,7 @@ class FitLike(RunLike, Protocol):
 
     @property
     def columns(self) -> Sequence[str] | None:
-        """The names of the columns of X, if it had any."""
+        """The names of the columns of X; None if X had no names."""
 
     @property
     def data(self) -> tuple[Rows, Array] | None:
@@ -76,7 +76,7 @@ class FitLike(RunLike, Protocol):
 
 @runtime_checkable
 class TableFitLike(FitLike, Protocol):
-    """A fit to a table, which knows the name of the column that it predicts."""
+    """A fit to a table, with the name of the predicted column."""
 
     @property
     def target(self) -> str:
@@ -96,7 +96,7 @@ class RaceLike(Protocol):
 
 
 class BasinsLike(Protocol):
-    """Which minimum descent reaches from each start on a grid."""
+    """A map of the minima that are reached by descent from the starts on a grid."""
 
     @property
     def grid_x(self) -> np.ndarray:
@@ -108,7 +108,7 @@ class BasinsLike(Protocol):
 
     @property
     def labels(self) -> np.ndarray:
-        """The row of the minimum that each start reaches, -1 for none."""
+        """The row of the minimum that is reached from each start; -1 for no minimum."""
 
     @property
     def minima(self) -> np.ndarray:

@@ -9,12 +9,12 @@ from steepest.inspection.protocol import RunLike
 from steepest.trace import Outcome
 from steepest.types import Function
 
-# The window of a run that blew up shows the rows up to this many times as far from the best point as the first steps
-# were. Chosen, not measured: larger shows more of the divergence, and the first steps smaller.
+# If a run blew up, its window holds the rows up to this many times as far from the best point as the first steps.
+# Chosen, not measured: a larger window shows more of the divergence, but the first steps smaller.
 FAR = 4
 BLOWN_UP = (Outcome.DIVERGED, Outcome.NON_FINITE)
-HUGE = 1e150  # larger numbers are drawn as this one, since matplotlib's ticks and margins would overflow
-LEVELS = 12  # chosen, not measured: more lines show more of the shape and crowd the path
+HUGE = 1e150  # larger numbers are drawn as this number, because matplotlib's ticks and margins would overflow
+LEVELS = 12  # the most contour lines; chosen, not measured: more lines show more of the shape, but crowd the path
 # Heights that span more than this factor get logarithmic levels. Quantiles would leave the floor of a narrow valley
 # without lines. Chosen, not measured.
 SPAN = 1_000
@@ -31,12 +31,12 @@ def window_around(path: np.ndarray, best: int, outcome: str) -> np.ndarray:
     best : int
         The row of the best point.
     outcome : str
-        How the run ended. If it blew up, the box is that of its first steps.
+        How the run ended. If the run blew up, the box is that of the first steps.
 
     Returns
     -------
     array of shape (parameters, 2)
-        Low and high of each parameter. A parameter that did not change gets the width of the widest one.
+        Low and high of each parameter. A parameter that did not change gets the width of the widest parameter.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def window_around(path: np.ndarray, best: int, outcome: str) -> np.ndarray:
     path = np.clip(path, -HUGE, HUGE)
     if outcome in BLOWN_UP:
         distance = np.abs(path - path[best]).max(axis=1)
-        first = distance[: max(best, 1) + 1].max()  # of the first step if the start was the best point
+        first = distance[: max(best, 1) + 1].max()  # at least the first step, if the start is the best point
         path = path[distance <= FAR * first]
     low, high = path.min(axis=0), path.max(axis=0)
     middle, half = low / 2 + high / 2, high / 2 - low / 2
@@ -75,7 +75,7 @@ def window_given(window: ArrayLike, parameters: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the window is anything but finite pairs with low < high.
+        If the window is not made of finite pairs with low < high.
 
     Examples
     --------
@@ -91,12 +91,12 @@ def window_given(window: ArrayLike, parameters: int) -> np.ndarray:
 
 
 def values_at(run: RunLike, points: np.ndarray) -> np.ndarray | None:
-    """Return the function of a run at each point, or None if the run was loaded without its function.
+    """Return the value of a run's function at each point, or None if the run was loaded without its function.
 
     Parameters
     ----------
     run : run or fit
-        Its ``evaluate`` is called with one point at a time.
+        The run, whose ``evaluate`` is called with one point at a time.
     points : array of shape (points, parameters)
         The points.
 
@@ -117,7 +117,7 @@ def values_at(run: RunLike, points: np.ndarray) -> np.ndarray | None:
 
 
 def sampled(f: Function, points: np.ndarray, shape: tuple[int, ...] = ()) -> np.ndarray:
-    """Return f at each point, or raise its exception if it raises one at every point.
+    """Return f at each point; if f raises an exception at every point, raise the first.
 
     Parameters
     ----------
@@ -164,8 +164,8 @@ def levels_of(height: np.ndarray, count: int = LEVELS) -> np.ndarray:
     Returns
     -------
     array
-        Quantiles, so that neighbouring lines enclose equal parts of the window. If the heights span more
-        than a factor of 1,000, evenly spaced logarithms. Empty for a constant.
+        Quantiles, so that neighbouring lines enclose equal shares of the window. If the heights span more
+        than a factor of 1,000, evenly spaced logarithms. Empty if the function is constant.
 
     Examples
     --------

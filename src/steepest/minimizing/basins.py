@@ -1,4 +1,4 @@
-"""`basins`: map which minimum descent reaches from each start in a window."""
+"""`basins`: map the minima that are reached by descent from the starts in a window."""
 
 from __future__ import annotations
 
@@ -38,14 +38,15 @@ if TYPE_CHECKING:
 
     from steepest.inspection import BasinDisplay
 
-# Starts in one call of the compiled loop. Chosen, not measured: larger has fewer calls, and shows progress less often.
+# The starts in one call of the compiled loop. Chosen, not measured: with more starts there are fewer calls, but
+# progress is shown less often.
 TILE = 4096
 # The largest size of a map without compiled code: 2,500 runs in plain Python. Chosen, not measured.
 MAX_SIZE_UNCOMPILED = 50
-# Ends that are this close, as a part of the window, are one minimum. Chosen, not measured: larger joins minima that are
-# close to each other, and smaller splits a minimum that the descents reach roughly.
+# Descents that stop within this share of the window of each other reach one minimum. Chosen, not measured: a larger
+# share joins minima that are close together, a smaller share splits a minimum that descents reach only roughly.
 SAME_PLACE = 0.01
-# Values of minima that differ by less than this part of the descent count as equal when the minima are sorted.
+# Minima whose values differ by less than this share of the size of f are sorted as equal.
 SAME_VALUE = 1e-8
 UNSETTLED = -1
 
@@ -59,8 +60,7 @@ class Basins:
     grid_x, grid_y : array of shape (size,)
         The coordinates of the starts, which form a grid.
     labels : array of int of shape (size, size)
-        ``labels[i, j]`` is the row of the minimum in `minima` that descent reaches from
-        (grid_x[j], grid_y[i]); -1 if it reaches none.
+        ``labels[i, j]`` is the row in `minima` of the minimum reached from (grid_x[j], grid_y[i]); -1 for no minimum.
     minima : array of shape (minima, 2)
         The minima, best first; with ``maximize=True`` the maxima.
     values : array of shape (minima,)
@@ -74,7 +74,7 @@ class Basins:
     title : str
         The text above a picture.
     interrupted : bool
-        Whether Ctrl-C ended the descents early. The starts that remain have the label -1.
+        Whether Ctrl-C stopped the descents. The remaining starts have the label -1.
     """
 
     grid_x: np.ndarray
@@ -131,10 +131,11 @@ def basins(
     iterations: int = 1_000,
     progress: bool | None = None,
 ) -> Basins:
-    """Map which minimum descent reaches from each of size × size starts in a window.
+    """Map the minima that are reached by descent from size × size starts in a window.
 
-    All starts descend in parallel in one compiled loop. Ends within a hundredth of the window of each other
-    count as one minimum. One more descent from there finds it precisely, and an audit checks that it is one.
+    All starts descend in parallel in one compiled loop. Descents that stop within a hundredth of the
+    window of each other reach one minimum. One more descent from there finds the minimum precisely, and an audit checks
+    that the point is a minimum.
 
     Parameters
     ----------
@@ -167,7 +168,7 @@ def basins(
     Raises
     ------
     ValueError
-        If the window or an option makes no sense, or f is not finite at any start that was tried.
+        If the window or an option is invalid, or f is not finite at any start that was tried.
 
     Examples
     --------
@@ -212,9 +213,9 @@ def basins(
 
 
 def _descend_all(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple[np.ndarray, bool]:
-    """Return the end of the descent from each start, and whether Ctrl-C came before all were done.
+    """Return the result of the descent from each start, and whether Ctrl-C came before all were done.
 
-    The columns of the ends are x, y, value, code and iterations.
+    The columns of the results are x, y, value, code and iterations.
     """
     ends = np.full((len(starts), 5), [np.nan, np.nan, np.inf, UNSETTLED, 0])
     began = time.perf_counter()
@@ -231,7 +232,7 @@ def _descend_all(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple
 
 
 def _tiles(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the row of the first start of each tile, and the ends of its descents."""
+    """Yield for each tile of starts the row of its first start, and the results of its descents."""
     compiled = plan.objective.compiled
     if compiled is None:
         for k, start in enumerate(starts):
@@ -252,7 +253,7 @@ def _tiles(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
-    """Return the end of the descent from one start, by plain Python."""
+    """Return the result of the descent from one start, in plain Python."""
     if not math.isfinite(tentative(plan.objective.value, start)):
         return np.array([*start, np.inf, UNSETTLED, 0])
     run = descend(plan, start, None, False)
@@ -265,7 +266,7 @@ def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
 def _group(
     plan: Plan, ends: np.ndarray, radius: np.ndarray, typical: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the minimum that each end belongs to, the minima and their values; `typical` is any value of f."""
+    """Return the index of each descent's minimum, the minima and their values; `typical` is any value of f."""
     settled = np.isin(ends[:, 3], (CANDIDATE, STALLED)) & np.isfinite(ends[:, :3]).all(axis=1)
     groups = np.full(len(ends), UNSETTLED)
     seeds: list[int] = []
@@ -286,7 +287,7 @@ def _group(
         # Minima of the same value are sorted by their coordinates.
         return round((plan.sign * runs[k].fun - best) / resolution), *np.round(np.ravel(runs[k].x) / radius)
 
-    # The last entry is for ends without a minimum, whose group is -1.
+    # The last entry is for descents without a minimum, whose group is -1.
     place = np.full(len(seeds) + 1, UNSETTLED)
     minima, values = np.empty((0, 2)), []
     for k in sorted((k for k, run in enumerate(runs) if run.success), key=rank):

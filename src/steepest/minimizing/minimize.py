@@ -51,8 +51,8 @@ def minimize(
     Parameters
     ----------
     f : callable
-        A function that returns one number. If it has one required parameter, it is called with the point, laid
-        out like `start`; if it has several, with one scalar for each.
+        A function that returns one number. If f has one required parameter, it is called with the point, laid
+        out like `start`; if f has several, with one scalar for each.
     start : float, array, dict, tree or "random"
         The first point; "random" draws one inside the bounds.
     args : tuple
@@ -70,10 +70,10 @@ def minimize(
         ``(low, high)`` for each coordinate, with None for no bound; a dict if the coordinates have names. Each
         step is projected into this box, and f is never called outside of it.
     tolerance : float or mapping, optional
-        By default the descent continues until rounding hides any further decrease. A number is the largest
-        f - f* as a part of the whole descent, f₀ - f. A mapping sets several limits, all of which must be met:
+        By default the descent continues until rounding errors hide any further decrease. A number is the largest
+        f - f* as a share of the whole descent, f₀ - f. A mapping sets several limits, all of which must be met:
         "x", the error of each coordinate, in its own units; "gradient", the largest entry of the gradient;
-        "value", f - f* as a part of abs(f); "descent", the same as a number. A run with a fixed step and with
+        "value", f - f* as a share of abs(f); "descent", the same as a single number. A run with a fixed step and with
         `iterations` stops early only if a tolerance is given.
     iterations : int, optional
         The largest number of steps, 10,000 by default. With a fixed step and no tolerance, the exact number.
@@ -84,24 +84,24 @@ def minimize(
     restarts : int or array of starts
         The number of further starts to draw at random, inside the bounds or else within max(1, abs(x)) of each
         coordinate x of the start; or the starts themselves, one in each row. The best run is returned, with all
-        of them in `runs`. They share `evaluations` and `seconds`.
+        runs in `runs`. The runs share `evaluations` and `seconds`.
     rng : int, numpy.random.Generator or None
         The seed or generator of random starts. The same seed gives the same run; None draws a new seed.
     callback : callable, optional
         Called as ``callback(intermediate_result)`` after each iteration, with SciPy's fields x, fun and
-        nit. It ends the run by raising StopIteration.
+        nit. A callback stops the run by raising StopIteration.
     progress : bool, optional
         Whether to show progress; by default on a terminal, after 2 seconds.
 
     Returns
     -------
     Run
-        The best point found, and how the run ended. Ctrl-C ends a run, which is then returned as well.
+        The best point found, and how the run ended. After Ctrl-C the run up to then is returned.
 
     Raises
     ------
     ValueError
-        If the start, a rule or the value of f at the start makes no sense.
+        If the start or an option is invalid, or f is not finite at the start.
     TypeError
         If an argument has the wrong type or is unknown.
 
@@ -183,7 +183,7 @@ def maximize(
     Raises
     ------
     ValueError
-        If the start, a rule or the value of f at the start makes no sense.
+        If the start or an option is invalid, or f is not finite at the start.
     TypeError
         If an argument has the wrong type or is unknown.
 
@@ -222,7 +222,7 @@ def gradient_descent(f: Function, initial_point: Tree, *, learning_rate: float, 
     Raises
     ------
     ValueError
-        If the learning rate is not positive, or the start makes no sense.
+        If the learning rate is not positive, or the start is invalid.
 
     Examples
     --------
@@ -253,7 +253,7 @@ def make_plan(
     f: Function, start: Tree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None, rules: Rules,
     bounds: BoundsLike | None, budget: Budget, draws: np.random.Generator,
 ) -> tuple[Plan, Calling, np.ndarray]:  # fmt: skip
-    """Return the plan of a descent from the user's arguments, how f takes its point, and the flat start."""
+    """Return the plan of a descent, the calling convention of f, and the start as a flat array."""
     if gradient is False:
         gradient = None
     if gradient is not None and gradient is not True and not callable(gradient):

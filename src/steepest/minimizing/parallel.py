@@ -1,4 +1,4 @@
-"""Several descents of one function in parallel: lanes of one compiled loop, each with the result it has alone."""
+"""Parallel descents of one function, in the lanes of one compiled loop. Each has the same result as alone."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from steepest.descent.progress import Progress
 from steepest.descent.run import Run
 from steepest.types import Function
 
-# The numbers of lanes for which loops are compiled. Chosen, not measured: more widths compile more often, and fewer
-# compute more lanes in vain.
+# The numbers of lanes for which loops are compiled. Chosen, not measured: with more widths there are more
+# compilations, with fewer there are more unused lanes.
 WIDTHS = (4, 8, 16, 32)
 MAX_LANES = WIDTHS[-1]
 
@@ -34,7 +34,7 @@ def descend_parallel(plan: Plan, starts: Sequence[np.ndarray], progress: bool | 
 
 
 def _run(drivers: list[Driver], progress: Progress) -> list[Ending]:
-    """Run all descents to their ends."""
+    """Run all descents until they stop, and return their endings."""
     solvers = [driver.solver for driver in drivers if isinstance(driver.solver, RuleSolver)]
     width = next(width for width in WIDTHS if width >= len(solvers))
     for solver in solvers:
@@ -67,7 +67,7 @@ def _run(drivers: list[Driver], progress: Progress) -> list[Ending]:
 def _run_chunk(
     solvers: list[RuleSolver], width: int, allowances: list[tuple[int, int]], together: int, running: list[int]
 ) -> list[np.ndarray]:
-    """Run one chunk of steps in all lanes, and return the new rows of the running ones."""
+    """Run one chunk of steps in all lanes, and return the new rows of the descents that are running."""
     model = solvers[0]
     compiled, capacity = model.objective.compiled, model.capacity
     assert compiled is not None
@@ -76,7 +76,7 @@ def _run_chunk(
         return jax.vmap(chunk_of(compiled, capacity), in_axes=(None, 0, None, 0, 0, None))
 
     loop = compiled.loop((capacity, jax.tree.structure(model.bare), width), vectorised)
-    # The compiled loop has a fixed width, so lanes without a descent hold a copy of the first one and take no steps.
+    # The compiled loop has a fixed width, so unused lanes hold a copy of the first descent and take no steps.
     spare = [0] * (width - len(solvers))
     lanes = [*range(len(solvers)), *spare]
     granted = [(min(rows, capacity), evaluations) for rows, evaluations in allowances] + [(0, 0)] * len(spare)

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
     from steepest.inspection import RaceDisplay
 
-# Evaluations for each rule if no limit is given. Chosen, not measured: larger lets slow rules come further, and takes
-# longer.
+# The evaluations of f for each rule if no limit is given. Chosen, not measured: with more, slow rules come further, but
+# the race takes longer.
 EVALUATIONS = 500
 ENTRIES = ("direction", "step")
 
 
 @runtime_checkable
 class Direction(Protocol):
-    """An object that can be a direction; steps cannot be called."""
+    """An object that is a direction: steps lack `__call__`, and functions lack `start`."""
 
     def start(self, x: Array) -> Tree:
         """Return the state before the first step."""
@@ -45,7 +45,7 @@ class Direction(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """The runs of a race: of one function from one start, each by its own rule.
+    """The runs of a race: descents of one function from one start, each by its own rule.
 
     Attributes
     ----------
@@ -65,18 +65,18 @@ class Race:
 
     @property
     def winner(self) -> str:
-        """The rule that reached the best value; if several did, the one with the fewest evaluations of f."""
+        """The rule that reached the best value; if several did, the rule with the fewest evaluations of f."""
         return self.ranking[0]
 
     @property
     def ranking(self) -> list[str]:
-        """The rules from best to worst: by value, to 1e-8 of the whole descent, and then by evaluations of f."""
+        """The rules from best to worst: by value, or by evaluations if values are equal to 1e-8 of the descent."""
         first = next(iter(self.runs.values()))
         sign = -1.0 if first.maximized else 1.0
         values = {name: sign * run.fun for name, run in self.runs.items()}
         finite = [value for value in values.values() if math.isfinite(value)]
         best = min(finite, default=0.0)
-        # Values that differ by less count as equal.
+        # Values that are less than this above the best value count as equal to it.
         resolution = 1e-8 * max(float(sign * first.trace.value[0]) - best, np.finfo(float).tiny)
 
         def rank(name: str) -> tuple[float, int]:
@@ -168,7 +168,7 @@ def race(
     Raises
     ------
     ValueError
-        If there is no rule, or a rule makes no sense; the message begins with its name.
+        If there is no rule, or a rule is invalid; the message then begins with the name of the rule.
     TypeError
         If an argument has the wrong type or is unknown.
 

@@ -21,8 +21,8 @@ from steepest.trace import Outcome
 from steepest.types import Callback, Tree
 
 RANDOM = "random"
-# Draws of one random start before giving up on a function that is not finite. Chosen, not measured: larger finds small
-# domains more often, and calls a function that is finite nowhere more often.
+# The most draws for one random start if f is not finite at the drawn points. Chosen, not measured: with more draws,
+# small domains are found more often, but a function that is finite nowhere is called more often.
 MAX_DRAWS = 20
 STOPPED = (Outcome.INTERRUPTED, Outcome.CALLBACK)
 
@@ -39,7 +39,7 @@ class SciPyBounds(Protocol):
 Pair = tuple[float | None, float | None]
 # The values that bounds= takes.
 BoundsLike = Pair | Sequence[Pair] | np.ndarray | Mapping[str, Pair] | SciPyBounds
-# Starts given as restarts=, one in each row.
+# The starts that restarts= takes, one in each row.
 Starts = np.ndarray | Sequence[Tree]
 
 
@@ -63,7 +63,7 @@ def random_start(
 ) -> np.ndarray:
     """Return a random start at which f is finite: inside the box, or around x if there is no box.
 
-    A coordinate without a bound is drawn up to x - max(1, |x|) or x + max(1, |x|).
+    On a side without a bound, a coordinate is drawn up to max(1, |x|) away from x.
     """
     x = x if box is None else np.clip(x, box.low, box.high)
     reach = np.maximum(1.0, np.abs(x))
@@ -91,7 +91,7 @@ def random_start(
 def read_restarts(
     restarts: int | Starts, plan: Plan, x: np.ndarray, draws: np.random.Generator, calling: Calling
 ) -> list[np.ndarray]:
-    """Return all starts, flat: first the user's own, then the random or given ones."""
+    """Return all starts as flat arrays: first x, then the random or the given starts."""
     if isinstance(restarts, numbers.Integral) and not isinstance(restarts, bool):
         if restarts < 0:
             raise ValueError(f"restarts={restarts}: give how many, 0 or more, or an array of starts")
@@ -115,7 +115,7 @@ def read_restarts(
 def best_of(
     plan: Plan, starts: list[np.ndarray], callback: Callback | None, progress: bool | None
 ) -> Run:  # fmt: skip
-    """Descend from every start and return the best run, with all in `runs`; in parallel if f was compiled."""
+    """Descend from every start, in parallel if possible, and return the best run, with all runs in `runs`."""
     if plan.budget.evaluations is not None:
         share = plan.budget.evaluations // len(starts)
         if not share:
@@ -143,7 +143,7 @@ def best_of(
 
 
 def _with_time_left(plan: Plan, began: float) -> Plan:
-    """Return the plan with the rest of its time, for the next group of starts."""
+    """Return the plan with the remaining time, for the next group of starts."""
     if plan.budget.seconds is None:
         return plan
     return replace(plan, budget=replace(plan.budget, seconds=plan.budget.seconds - (time.perf_counter() - began)))

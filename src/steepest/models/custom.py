@@ -16,7 +16,7 @@ from steepest.types import Array, Function, Rows, Tree
 
 @dataclass(frozen=True)
 class Custom:
-    """A model given as a function, ``model(X, *named)``.
+    """A model given as a function, ``function(X, *parameters)``.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Custom:
         return names[1:]
 
     def start(self, X: np.ndarray, given: Tree = None) -> dict[str, Tree]:
-        """Return starting values by name, in the order of the signature; each is 1 by default.
+        """Return a starting value for each parameter, by name in the order of the signature; 1 by default.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class Custom:
         Returns
         -------
         dict
-            Name to value.
+            The value of each parameter.
 
         Raises
         ------
@@ -81,19 +81,19 @@ class Custom:
         return {name: given[name] for name in names}
 
     def shaped(self, X: Rows, params: Mapping[str, Tree] | None = None) -> Rows:
-        """Return X as it is: only the function knows which shape it needs.
+        """Return X unchanged: the user's function may take any shape.
 
         Parameters
         ----------
         X : array
             The rows.
         params : mapping, optional
-            Fitted parameters.
+            Fitted parameters, which are not used.
 
         Returns
         -------
         array
-            The same.
+            X itself.
         """
         return X
 
@@ -111,6 +111,6 @@ class Custom:
         Returns
         -------
         array
-            The same.
+            The outputs, unchanged.
         """
         return z

@@ -13,27 +13,29 @@ from scipy.spatial.distance import cdist
 
 from steepest.types import Rows
 
-# Numbers in a dense block of rows or of features: 32 MB. Chosen, not measured: larger takes memory, smaller calls.
+# Numbers in a dense block of rows or of features (32 MB). Chosen, not measured: larger blocks take more memory, smaller
+# ones more calls.
 BLOCK_NUMBERS = 2**22
-# Rows that the error is measured on. Chosen, not measured: more estimate it better, and the kernel has SAMPLE² numbers.
+# The rows on which the error is measured. Chosen, not measured: more rows make the estimate more precise, but the
+# kernel among them has SAMPLE² numbers.
 SAMPLE = 400
-# An eigenvalue below this share of the largest, times their number, is rounding noise: some thousand eps. Chosen, not
-# measured: smaller divides by noise, larger leaves out directions that the kernel has.
+# An eigenvalue below this share of the largest, times the number of eigenvalues, is rounding noise; the share is some
+# thousand eps. Chosen, not measured: a smaller share would divide by noise, a larger one leave out true directions.
 BLURRED = 1e-12
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Features:
-    """A map φ of rows with φ(x)·φ(x') ≈ exp(-γ ‖x - x'‖²), made from a table.
+    """A map φ, made from a table, to features with φ(x)·φ(x') ≈ exp(-γ ‖x - x'‖²) for rows x and x'.
 
     Attributes
     ----------
     mean, scale : array of shape (columns,)
-        Mean and standard deviation of each column, by which rows are standardised.
+        The mean and the standard deviation of each column, which standardise the rows.
     gamma : float
         γ, for standardised columns.
     error : float
-        ‖K - Φ Φᵀ‖ / ‖K‖ in Frobenius norms, on rows drawn at random.
+        ‖K - Φ Φᵀ‖ / ‖K‖ in Frobenius norms, with the kernel K and the features Φ of rows drawn at random.
     """
 
     mean: np.ndarray
@@ -53,11 +55,11 @@ class Features:
 
     @property
     def size(self) -> int:
-        """How many features there are."""
+        """The number of features."""
         raise NotImplementedError
 
     def relative_error(self, scaled: np.ndarray) -> float:
-        """Return ‖K - Φ Φᵀ‖ / ‖K‖ on some standardised rows.
+        """Return ‖K - Φ Φᵀ‖ / ‖K‖, with the kernel K and the features Φ of standardised rows.
 
         Parameters
         ----------
@@ -76,7 +78,7 @@ class Features:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Nystroem(Features):
-    """φ(x) = K⁻¹ᐟ² k(x), with K the kernel among landmarks and k(x) the kernel between them and x.
+    """φ(x) = K⁻¹ᐟ² k(x), with the kernel K among landmarks and the kernel k(x) between the landmarks and x.
 
     Williams and Seeger, "Using the Nyström method to speed up kernel machines" (2001).
 
@@ -106,7 +108,7 @@ class Nystroem(Features):
 
     @property
     def size(self) -> int:
-        """How many features there are."""
+        """The number of features."""
         return int(self.root.shape[1])
 
     def _of(self, scaled: np.ndarray) -> np.ndarray:
@@ -136,14 +138,14 @@ class Fourier(Features):
     def learn(
         cls, scaled: np.ndarray, size: int, gamma: float, rng: np.random.Generator, mean: np.ndarray, scale: np.ndarray
     ) -> Fourier:
-        """Draw frequencies and phases; of the rows only the number of columns matters."""
+        """Draw frequencies and phases at random; only the number of columns of `scaled` matters."""
         frequencies = math.sqrt(2 * gamma) * rng.standard_normal((scaled.shape[1], size))
         phases = rng.uniform(0, 2 * math.pi, size)
         return cls(gamma=gamma, frequencies=frequencies, phases=phases, mean=mean, scale=scale)
 
     @property
     def size(self) -> int:
-        """How many features there are."""
+        """The number of features."""
         return len(self.phases)
 
     def _of(self, scaled: np.ndarray) -> np.ndarray:
@@ -154,7 +156,7 @@ KINDS: dict[str, type[Nystroem] | type[Fourier]] = {"nystroem": Nystroem, "fouri
 
 
 def learn_features(X: Rows, how: str, size: int, gamma: float | None, seed: int) -> Features:
-    """Make features from a table, and measure the error of their products.
+    """Make features from a table, and measure how well their products approximate the kernel.
 
     Parameters
     ----------
@@ -163,11 +165,11 @@ def learn_features(X: Rows, how: str, size: int, gamma: float | None, seed: int)
     how : {"nystroem", "fourier"}
         The kind of features.
     size : int
-        How many; Nyström's are at most as many as there are rows.
+        The number of features; for Nyström's at most the number of rows.
     gamma : float or None
         γ; by default 1 / the number of columns.
     seed : int
-        Seed of the random landmarks or frequencies, and of the rows that the error is measured on.
+        Seed of the random landmarks or frequencies, and of the rows on which the error is measured.
 
     Returns
     -------
@@ -188,7 +190,7 @@ def learn_features(X: Rows, how: str, size: int, gamma: float | None, seed: int)
         variance += ((block - mean) ** 2).sum(axis=0, dtype=float) / rows
     scale = np.where(variance > 0, np.sqrt(variance), 1.0)
     rng = np.random.default_rng(seed)
-    # Enough rows for the landmarks, and SAMPLE more to measure the error on.
+    # Enough rows for the landmarks, and SAMPLE more for the error.
     sample = np.sort(rng.permutation(rows)[: size + SAMPLE])
     scaled = (_dense(X[sample]) - mean) / scale
     features = KINDS[how].learn(scaled, size, 1 / columns if gamma is None else gamma, rng, mean, scale)
@@ -220,7 +222,7 @@ def gaussian(A: np.ndarray, B: np.ndarray, gamma: float) -> np.ndarray:
 
 
 def _blocks(X: Rows, width: int) -> Iterator[np.ndarray]:
-    """Yield dense blocks of rows, so small that neither they nor `width` numbers a row fill BLOCK_NUMBERS."""
+    """Yield dense blocks of rows, of at most BLOCK_NUMBERS numbers also if each row becomes `width` numbers."""
     step = max(BLOCK_NUMBERS // max(width, X.shape[1]), 1)
     for start in range(0, X.shape[0], step):
         yield _dense(X[start : start + step])

@@ -14,7 +14,7 @@ from steepest.models.losses.base import Loss, probabilities
 from steepest.models.penalties import L2
 from steepest.types import Array, Rows, Tree
 
-# Rows that `outputs` converts at a time. Chosen, not measured: more would take memory, fewer would take more calls.
+# Rows that `outputs` converts at a time. Chosen, not measured: more rows would take more memory, fewer rows more calls.
 BLOCK_ROWS = 4096
 
 
@@ -22,7 +22,7 @@ BLOCK_ROWS = 4096
 class Linear:
     """A linear model, z = X w + b.
 
-    Its parameters are ``coef``, one weight a column, per unit of that column, and ``intercept``.
+    The parameters are ``coef``, with one weight for each column, per unit of that column, and ``intercept``.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Linear:
         X : array of shape (rows, columns)
             The rows.
         given : mapping, array or None
-            ``coef`` and ``intercept`` by name, as a pair, or as one row of numbers, the intercept last.
+            ``coef`` and ``intercept`` by name, as a pair, or as one array of numbers with the intercept last.
 
         Returns
         -------
@@ -72,7 +72,7 @@ class Linear:
         return {"coef": flat[:-1], "intercept": flat[-1]}
 
     def prepared(self, X: Rows, y: np.ndarray) -> Linear:
-        """Return the model with the settings that depend on the rows, found before the fit; here there are none.
+        """Return the model with all settings that depend on the rows; a linear model has none.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class Linear:
         return self
 
     def default_penalty(self, rows: float) -> L2 | None:
-        """Return the penalty of a fit for which the user gave none.
+        """Return the penalty to use if the user gives none.
 
         Parameters
         ----------
@@ -99,19 +99,19 @@ class Linear:
         Returns
         -------
         L2 or None
-            The penalty; here none.
+            Here None, for no penalty.
         """
         return None
 
     def shaped(self, X: Rows, params: Mapping[str, Array] | None = None) -> Rows:
-        """Return X as a matrix: one dimension becomes one column.
+        """Return X as a matrix; a vector becomes one column.
 
         Parameters
         ----------
         X : array
             The rows.
         params : mapping, optional
-            Fitted parameters, for as many columns as X must have.
+            Fitted parameters: X must have as many columns.
 
         Returns
         -------
@@ -214,7 +214,7 @@ class Poisson(Linear):
 
 @dataclass(frozen=True)
 class Gamma(Linear):
-    """Gamma regression of targets above 0: the logarithm of the mean is X w + b, the spread in proportion to the mean.
+    """Gamma regression of targets above 0: the logarithm of the mean is X w + b, the spread proportional to the mean.
 
     Examples
     --------
@@ -244,15 +244,16 @@ class Gamma(Linear):
 
 @dataclass(frozen=True)
 class Multinomial(Linear):
-    """Logistic regression of several classes: log p(class k) is X wₖ + bₖ, up to a constant of the row.
+    """Logistic regression of several classes: log p(class k) is X wₖ + bₖ, up to a constant for each row.
 
-    Its parameters are ``coef``, one row a class, and ``intercept``, one number a class. They sum to 0 over the
-    classes: a constant added to all classes changes no prediction, and 0 has the least L2 penalty.
+    The parameters are ``coef``, with one row for each class, and ``intercept``, with one number for each class. Without
+    an L1 penalty they sum to 0 over the classes: a constant added to the parameters of all classes changes no
+    prediction, and the L2 penalty is least at the sum 0.
 
     Parameters
     ----------
     classes : int, optional
-        How many classes there are; by default one more than the largest target.
+        The number of classes; by default one more than the largest target.
 
     Examples
     --------
@@ -292,7 +293,7 @@ class Multinomial(Linear):
         Raises
         ------
         ValueError
-            If there are fewer than two classes, or a target is above the last.
+            If there are fewer than two classes, or a target is above the last class.
         """
         softmax.check(y)
         most = int(y.max()) + 1
@@ -354,7 +355,7 @@ class Multinomial(Linear):
 
 
 def outputs(X: Rows, coef: Array) -> Array:
-    """Return X coef, a block of rows at a time if the precisions differ: NumPy would copy all of X.
+    """Return X coef, a block of rows at a time if the precisions differ, as NumPy would convert a copy of all of X.
 
     Parameters
     ----------

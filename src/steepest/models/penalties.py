@@ -1,4 +1,4 @@
-"""Penalties of large weights, in the user's units; intercepts are not penalised."""
+"""Penalties on large weights, in the user's units; intercepts are not penalised."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class ElasticNet:
 
 
 def named(kind: str, strength: float, l1_ratio: float = 0.5) -> L1 | L2 | ElasticNet:
-    """Return the penalty of a name and a strength λ, which an elastic net divides between L1 and L2.
+    """Return the penalty with a name and a strength λ; an elastic net divides λ between L1 and L2.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def named(kind: str, strength: float, l1_ratio: float = 0.5) -> L1 | L2 | Elasti
     strength : float
         λ.
     l1_ratio : float
-        The share of λ that L1 has in an elastic net, from 0 to 1; the others ignore it.
+        The share of λ for L1 in an elastic net, from 0 to 1; the other penalties ignore the share.
 
     Returns
     -------
@@ -127,14 +127,14 @@ def _check(name: str, **strengths: Array) -> None:
 
 
 def ridge_of(penalty: Function | None) -> float:
-    """Return λ₂, the strength of a penalty's quadratic term; 0 if it has none."""
+    """Return λ₂, the strength of a penalty's quadratic term; 0 if there is none."""
     if isinstance(penalty, ElasticNet):
         return float(penalty.l2)
     return float(penalty.strength) if isinstance(penalty, L2) else 0.0
 
 
 def kink_of(penalty: Function | None) -> float:
-    """Return λ₁, the strength of a penalty's L1 term; 0 if it has none."""
+    """Return λ₁, the strength of a penalty's L1 term; 0 if there is none."""
     if isinstance(penalty, ElasticNet):
         return float(penalty.l1)
     return float(penalty.strength) if isinstance(penalty, L1) else 0.0

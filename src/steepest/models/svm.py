@@ -23,9 +23,9 @@ KERNELS = ("linear", "rbf")
 
 @dataclass(frozen=True)
 class SVM(Linear):
-    """A support vector machine of two classes: it predicts class 1 where z = φ(x)·w + b is positive.
+    """A support vector machine of two classes: the prediction is class 1 where z = φ(x)·w + b is positive.
 
-    Its default loss is the hinge, and its default penalty L2(1/n), which scikit-learn calls C = 1. With the kernel
+    The default loss is the hinge, and the default penalty for n rows L2(1/n), C = 1 in scikit-learn. With the kernel
     "rbf", products of features φ approximate exp(-γ ‖x - x'‖²) on standardised columns; the fit reports the error.
 
     Parameters
@@ -33,15 +33,15 @@ class SVM(Linear):
     kernel : {"linear", "rbf"}
         Whether φ(x) is x itself, or features of a Gaussian kernel.
     gamma : float, optional
-        γ, for standardised columns; by default 1 / their number.
+        γ, for standardised columns; by default 1 / the number of columns.
     components : int
         The number of features; each takes 8 bytes a row.
     features : {"nystroem", "fourier"}
-        How they are made: from rows chosen as landmarks, or from random frequencies.
+        The kind of features: from rows chosen as landmarks, or from random frequencies.
     seed : int
         Seed of the random landmarks or frequencies.
     map : Features, optional
-        The features; a fit makes them from its rows.
+        The map to the features, which a fit makes from its rows.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class SVM(Linear):
             raise ValueError(f"{name}(gamma={self.gamma!r}): give a finite number above 0")
 
     def prepared(self, X: Rows, y: np.ndarray) -> SVM:
-        """Return the model with the features that its kernel needs, made from the rows.
+        """Return the model with the features for its kernel, made from the rows.
 
         Parameters
         ----------
@@ -98,7 +98,7 @@ class SVM(Linear):
         return replace(self, map=learn_features(X, self.features, self.components, self.gamma, self.seed))
 
     def default_penalty(self, rows: float) -> L2:
-        """Return the penalty of a fit for which the user gave none, L2(1/n).
+        """Return the penalty to use if the user gives none, L2(1/n) with the sum n of the row weights.
 
         Parameters
         ----------
@@ -113,19 +113,19 @@ class SVM(Linear):
         return L2(1 / rows)
 
     def shaped(self, X: Rows, params: Mapping[str, Array] | None = None) -> Rows:
-        """Return the matrix of φ(x), in which the model is linear.
+        """Return the matrix of the features φ(x), in which the model is linear.
 
         Parameters
         ----------
         X : array or CSR
             The rows.
         params : mapping, optional
-            Fitted parameters, for as many columns as X must have.
+            Fitted parameters: X must have as many columns.
 
         Returns
         -------
         array of shape (rows, columns)
-            X as a matrix, or its features.
+            X as a matrix, or the features of its rows.
 
         Raises
         ------
@@ -157,7 +157,7 @@ class SVM(Linear):
 
 @dataclass(frozen=True)
 class SVR(SVM):
-    """Support vector regression, z = φ(x)·w + b, with the ε-insensitive loss; it takes the arguments of `SVM`.
+    """Support vector regression, z = φ(x)·w + b, with the ε-insensitive loss and the arguments of `SVM`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The decorator of every rule: a frozen record of hyper-parameters that compiled code takes as an argument."""
+"""The decorator of every rule, which makes a class a frozen record of hyper-parameters for compiled code."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def rule(cls: type[T]) -> type[T]:
-    """Make a class a frozen record and a JAX pytree: other numbers in its fields need no new compilation.
+    """Make a class a frozen record and a JAX pytree, so that new numbers in its fields need no new compilation.
 
-    A field with ``metadata={"static": True}`` is compiled in. So is the class: JAX compares two records by their
-    fields alone, and would use the code compiled for one rule with the numbers of another.
+    A field with ``metadata={"static": True}`` is compiled in. So is the class: code compiled for one rule never
+    runs with the numbers of another.
     """
     cls = dataclass(frozen=True)(cls)
     dynamic = [f.name for f in fields(cls) if not f.metadata.get("static")]  # type: ignore[arg-type]

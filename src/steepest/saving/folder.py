@@ -1,4 +1,4 @@
-"""Results on disk: a folder with one JSON file and the ``.npz`` file that it names, replaced together or not at all."""
+"""Results on disk: a folder with a JSON file, the record, and an ``.npz`` file, replaced together or not at all."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import numpy as np
 from steepest.trace import dumps
 from steepest.types import Json, Tree
 
-# The version of the record; a folder with another one is refused.
+# The version of the record's format; a record of another version is refused.
 FORMAT = 1
 RECORD = "run.json"
 
 
 @contextmanager
 def staged(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary folder to write files in; they move into the folder once all are complete, the record last."""
+    """Yield a temporary folder to write files in; once all are complete, they move into `folder`, the record last."""
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: give a folder to write into")
@@ -43,7 +43,7 @@ def staged(folder: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _files_of_record(folder: Path) -> set[str]:
-    """Return the names of the files that the present record lists."""
+    """Return the names of the files that the record in the folder lists."""
     try:
         names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -53,7 +53,7 @@ def _files_of_record(folder: Path) -> set[str]:
 
 
 def write_record(folder: Path, record: Mapping[str, Json], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a record and its arrays, after all other files of the folder, because the record lists every file."""
+    """Write a record and its arrays; write all other files first, because the record lists every file."""
     draft = folder / "arrays.npz"
     np.savez_compressed(draft, allow_pickle=False, **arrays)
     # The name of the arrays depends on their content, so an old record never finds new arrays.
@@ -65,7 +65,7 @@ def write_record(folder: Path, record: Mapping[str, Json], arrays: Mapping[str, 
 
 
 def read_record(folder: str | os.PathLike[str]) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
-    """Read what `write_record` wrote; any fault of the files raises an error of one line."""
+    """Return the record and the arrays of a folder; if a file is faulty, raise an error of one line."""
     folder = Path(folder)
     if not (folder / RECORD).is_file():
         raise FileNotFoundError(f"no run is saved in {folder}: it holds no {RECORD}")
@@ -81,13 +81,13 @@ def read_record(folder: str | os.PathLike[str]) -> tuple[dict[str, Json], dict[s
 
 
 def unreadable(folder: str | os.PathLike[str], error: Exception) -> ValueError:
-    """Return the error for a folder whose files can't be understood."""
+    """Return the error for a folder whose files can't be read."""
     why = f"{type(error).__name__}: {error}".splitlines()[0]
     return ValueError(f"{folder} does not hold a run that this version can read ({why}): save it again")
 
 
 def point_to_json(x: Tree) -> Json:
-    """Return a point as JSON can hold it; dicts, tuples and lists stay what they are."""
+    """Return a point as JSON, which distinguishes dicts, tuples, lists and arrays."""
     if isinstance(x, dict):
         return {"dict": [[key, point_to_json(value)] for key, value in x.items()]}
     if isinstance(x, tuple):
@@ -98,7 +98,7 @@ def point_to_json(x: Tree) -> Json:
 
 
 def point_from_json(record: Mapping[str, Json]) -> Tree:
-    """Return the point that `point_to_json` turned into this record."""
+    """Return the point from a record of `point_to_json`."""
     ((kind, content),) = record.items()
     if kind == "dict":
         return {key: point_from_json(value) for key, value in content}

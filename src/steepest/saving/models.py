@@ -11,7 +11,7 @@ from steepest import models
 from steepest.models.features import KINDS
 from steepest.types import Function, Json
 
-# The models that can be saved, by the name that a record gives them.
+# The models that can be saved, by their names in a record.
 NAMED: dict[str, type[models.Linear]] = {
     "linear": models.Linear,
     "logistic": models.Logistic,
@@ -21,7 +21,7 @@ NAMED: dict[str, type[models.Linear]] = {
     "svm": models.SVM,
     "svr": models.SVR,
 }
-# The names of a model's arrays begin with this, to tell them from the arrays of the trace.
+# The names of a model's arrays begin with this, unlike those of the trace's arrays.
 PLACE = "model/"
 
 
@@ -53,12 +53,12 @@ def model_to_json(model: models.Linear | Function | None) -> tuple[dict[str, Jso
 
 
 def model_from_json(record: Mapping[str, Json] | None, arrays: Mapping[str, np.ndarray]) -> models.Linear | None:
-    """Return the model that `model_to_json` turned into this record.
+    """Return the model from a record of `model_to_json`.
 
     Parameters
     ----------
     record, arrays : dict or None, dict
-        The record, and arrays among which are those of the model.
+        The record, and arrays that include those of the model.
 
     Returns
     -------

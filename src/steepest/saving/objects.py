@@ -12,7 +12,7 @@ from steepest.models import losses, penalties
 from steepest.rules import directions, steps
 from steepest.types import Json, RuleLike
 
-# The modules whose objects can be saved, by the name that a record gives them.
+# The modules whose objects can be saved, by their names in a record.
 MODULES = {"directions": directions, "steps": steps, "penalties": penalties, "losses": losses}
 
 
@@ -21,7 +21,7 @@ class UnnamedError(TypeError):
 
 
 def to_json(thing: RuleLike) -> Json:
-    """Return a name, a number or an object of this library as JSON can hold it.
+    """Return a name, a number or an object of this library as JSON.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def to_json(thing: RuleLike) -> Json:
     Raises
     ------
     UnnamedError
-        If it is a function, or an object of another library.
+        If `thing` is a function, or an object of another library.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def to_json(thing: RuleLike) -> Json:
 
 
 def from_json(record: Json) -> RuleLike:
-    """Return the option that `to_json` turned into this record.
+    """Return the option from a record of `to_json`.
 
     Parameters
     ----------

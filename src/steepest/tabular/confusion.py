@@ -9,7 +9,8 @@ import numpy as np
 
 from steepest.tabular.reading.arrow import Label
 
-# Longer labels are cut, and the classes with fewest rows are merged, so that the table fits a terminal.
+# So that the table fits a terminal, labels are cut after WIDEST_LABEL letters, and the classes with the fewest rows are
+# merged until no line is longer than WIDEST letters.
 WIDEST_LABEL = 20
 WIDEST = 100
 CORNER = "actual \\ predicted"
@@ -67,7 +68,7 @@ class Confusion:
 
 
 def _merged(names: list[str], counts: np.ndarray, shown: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Return the names and counts of the shown classes, in their own order, and of all others merged into one."""
+    """Merge the classes that are not shown into a last class, and return the names and the counts."""
     shown = np.sort(shown)
     if len(shown) == len(names):
         return names, counts

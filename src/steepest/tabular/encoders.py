@@ -42,26 +42,26 @@ class Encoder(Protocol):
 
     @property
     def column(self) -> str:
-        """The column of the table that is read."""
+        """The column of the table that the encoder reads."""
         ...
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns of the matrix that are made of it."""
+        """The columns of the matrix that the encoder makes."""
         ...
 
     @classmethod
     def learn(cls, column: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Encoder | None, str]:
-        """Learn from the selected rows; return None if the column carries no information, and a note or ""."""
+        """Return the encoder learned from the selected rows, or None if the column is useless, and a note or ""."""
 
     def fill(self, out: np.ndarray, data: pa.ChunkedArray, rows: Selection) -> str:
-        """Write the selected rows into `out`, one column per name, and return a note or ""."""
+        """Write the numbers of the selected rows into `out`, one column per name, and return a note or ""."""
         ...
 
 
 @dataclass(frozen=True)
 class Number:
-    """A column of numbers, used as it is.
+    """A column of numbers, used unchanged.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Flag:
     column : str
         The column of the table.
     mean : float
-        The fraction of true among the training rows, which replaces missing values.
+        The share of true values among the training rows, which replaces missing values.
     """
 
     column: str
@@ -127,16 +127,17 @@ class Flag:
 
 @dataclass(frozen=True)
 class Moment:
-    """A column of dates, instants, times of day or durations, as days or hours.
+    """A column of dates, instants, times of day or durations, as numbers of days or hours.
 
     Parameters
     ----------
     column : str
         The column of the table.
     family : {"date", "instant", "time", "duration"}
-        A date or timestamp without a time zone, a timestamp with one, a time of day, or a span of time.
+        A date or timestamp without a time zone, a timestamp with a time zone, a time of day, or a span of time.
     origin : int
-        The time that becomes 0, in microseconds since 1970: the start of the earliest training day.
+        The time that becomes 0, in microseconds since 1970: the start of the earliest training day. It is 0 for times
+        of day and durations.
     mean : float
         The mean of the training rows in days or hours, which replaces missing values.
     """
@@ -175,16 +176,16 @@ class Moment:
 
 @dataclass(frozen=True)
 class Category:
-    """A column of texts: each text but one becomes a column that is 1 in its rows and 0 in the others.
+    """A column of texts: each text except the most frequent becomes a column, 1 in rows with that text and 0 elsewhere.
 
     Parameters
     ----------
     column : str
         The column of the table.
     baseline : str
-        The most frequent text. It has no column, so coefficients are differences from it.
+        The most frequent text. It has no column, so the coefficients of the other texts are differences from it.
     categories : tuple of (str or None)
-        The other texts in alphabetical order; None, if it is there, comes last and means a missing value.
+        The other texts in alphabetical order, then None if values were missing.
     """
 
     column: str
@@ -216,7 +217,7 @@ class Category:
     def fill(self, out: np.ndarray, data: pa.ChunkedArray, rows: Selection) -> str:
         codes, texts = as_codes(data)
         position = {text: k for k, text in enumerate(self.categories)} | {self.baseline: -1}
-        # Code -1, a missing value, picks the last entry.
+        # A missing value has the code -1, which picks the last entry, that of None.
         positions = np.array([position.get(text, -2) for text in [*texts, None]])[codes[rows]]
         out[:] = 0
         known = np.flatnonzero(positions >= 0)
@@ -228,19 +229,20 @@ class Category:
         return f"{self.column}: {what}: treated as the baseline {self.column}={self.baseline}"
 
 
-# The name of each class in a saved encoding.
-ENCODERS: dict[str, type[Encoder]] = {"number": Number, "flag": Flag, "moment": Moment, "category": Category}
+# The encoder classes by the kind that `Encoding.to_dict` saves: the name of the class in lower case. The keys are
+# derived from the classes, so that every saved encoding can be loaded. Renaming a class makes old folders unreadable.
+ENCODERS: dict[str, type[Encoder]] = {kind.__name__.lower(): kind for kind in (Number, Flag, Moment, Category)}
 
 
 def learn_encoder(name: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Encoder | None, str]:
-    """Learn how a column becomes numbers, by the class that its type calls for.
+    """Learn how a column becomes numbers, with the encoder class for the type of the column.
 
     Parameters
     ----------
     name : str
         The column.
     data : pyarrow.ChunkedArray
-        Its values.
+        The values of the column.
     rows : array of bool or slice
         The rows to learn from.
     most : int

@@ -40,16 +40,16 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the columns of a table become the columns of a matrix; `learn_encoding` makes one.
+    """How the columns of a table become the columns of a matrix, as learned by `learn_encoding`.
 
     Parameters
     ----------
     parts : tuple of Encoder
-        One encoder per column of the table that is used, in order.
+        One encoder per used column of the table, in order.
     missing : {"mean", "drop", "error"}
         How missing values are treated.
     notes : tuple of str
-        Sentences that say what each column became, and which were dropped.
+        Sentences on what each column became, and on the columns that were dropped.
 
     Examples
     --------
@@ -76,19 +76,19 @@ class Encoding:
         return tuple(name for part in self.parts for name in part.names)
 
     def transform(self, table: pa.Table, dtype: type[np.floating] = np.float64) -> Encoded:
-        """Turn a table into a matrix, as learned.
+        """Turn a table into a matrix, with the learned encoders.
 
         Parameters
         ----------
         table : pyarrow.Table
-            Any table with the columns that were learned; other columns are ignored.
+            A table with the columns that the encoding uses; other columns are ignored.
         dtype : dtype
             The floating-point type of the matrix.
 
         Returns
         -------
         Encoded
-            The matrix, which rows of the table are in it, and notes.
+            The matrix, a mask of the table's rows that are in the matrix, and notes.
 
         Raises
         ------
@@ -108,7 +108,7 @@ class Encoding:
         return Encoded(X, kept, tuple(filter(None, notes)))
 
     def to_dict(self) -> dict[str, Json]:
-        """Return the encoding as a dict that JSON can hold; every number survives exactly.
+        """Return the encoding as a dict that JSON can hold with every digit.
 
         Returns
         -------
@@ -154,8 +154,8 @@ def learn_encoding(
 
     Numbers stay as they are; true and false become 1 and 0; dates become days since the earliest day;
     times of day and durations become hours; a column of k texts becomes k − 1 columns of 0 and 1, against
-    the most frequent text. A column is dropped, with a note, if it carries no information: if it is empty,
-    the same in every row, nested, or holds too many texts.
+    the most frequent text. A column is dropped, with a note, if it is empty, has one value in all rows, holds more
+    than `max_categories` different texts, or is of another type, such as lists.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def learn_encoding(
         If a name is unknown or given twice, the target is among the features, no feature is left, a
         column holds an infinity, or values are missing although ``missing="error"``.
     ValueError
-        If `missing` is none of these.
+        If `missing` is another value.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def learn_encoding(
         raise TableError(f"every row has a missing value ({gaps[0]}): use missing='mean', or drop the column")
     second = first
     if gaps:
-        # Rows were dropped, so learn again: means and categories are those of the rows that stay.
+        # Rows were dropped, so learn again: means and categories must come from the remaining rows.
         second = [learn_encoder(name, column, training, max_categories) for name, column in useful.items()]
     parts = tuple(encoder for encoder, _ in second if encoder)
     notes = notes * bool(gaps) + gaps + [note for _, note in second if note]
@@ -248,7 +248,7 @@ def _selected(
 
 
 def _complete(data: Mapping[str, pa.ChunkedArray], rows: np.ndarray, missing: str) -> tuple[np.ndarray, list[str]]:
-    """Return the rows without missing values (all, if those are filled in), and a note on the rows that were lost."""
+    """Return the rows without those to drop for missing values, and a note on how many are dropped, if any."""
     if missing == "mean":
         return rows, []
     is_null = arrow().compute.is_null

@@ -57,8 +57,8 @@ def fit_table(
     """Fit a model that predicts one column of a table from the others.
 
     Numbers, true and false, dates, and texts with few different values are used; other columns are dropped,
-    and `notes` says so. A target with two different values, or of texts, makes a classification (log loss;
-    softmax for more than two classes); a target of more numbers makes a regression (squared loss).
+    and named in `notes`. A target with two different values, or of texts, makes a classification (log loss;
+    softmax for more than two classes); a target of more different numbers makes a regression (squared loss).
 
     Parameters
     ----------
@@ -74,32 +74,32 @@ def fit_table(
         How missing values are treated: they are replaced by the mean, their row is dropped, or the table is
         refused. Rows without a target are always dropped.
     max_categories : int
-        How many different values a column of texts may have; one with more is dropped.
+        How many different values a column of texts may have; a column with more is dropped.
     task : {"regression", "classification"}, optional
         The task, instead of the one that the target suggests; whole numbers can be classes, too.
     held_out : float
-        The fraction of rows kept out of the fit for the score, drawn at random, the same fraction of each class;
-        0 for none.
+        The fraction of rows to hold out of the fit, for the score. They are drawn at random, the same fraction of each
+        class; 0 for none.
     model : {"linear", "svm"}
         A linear model, or a support vector machine. With the hinge or the squared hinge, more than two classes take
-        one fit per class, that class against the rest, each as long as a fit of two; `seconds` limits each.
+        one fit per class, that class against the rest, each as long as a fit of two classes; `seconds` limits each fit.
     loss : str or Loss, optional
-        A name such as "huber", or an object such as ``losses.Quantile(0.9)``. By default the loss of the model; for
-        a support vector machine the hinge, or the ε-insensitive loss for numbers. A loss for classes makes a
+        A name such as "huber", or an object such as ``losses.Quantile(0.9)``. By default the loss named
+        above; for a support vector machine the hinge, or the ε-insensitive loss for numbers. A loss for classes makes a
         classification, any other a regression; with "poisson" and "gamma", means are predicted.
     kernel : {"linear", "rbf"}
         The kernel of a support vector machine.
     gamma : float, optional
-        γ of the kernel exp(-γ ‖x - x'‖²), for standardised columns; by default one over their number.
+        γ of the kernel exp(-γ ‖x - x'‖²), for standardised columns; by default 1 / (number of columns).
     components : int, optional
-        How many features approximate that kernel; 300 by default.
+        How many features approximate the kernel "rbf"; 300 by default.
     penalty : callable, optional
-        As for `fit`. If none is given and the classes are separable, the loss has no minimum; then L2(1/n) is added,
-        and `notes` says so.
+        As for `fit`. If none is given and the classes are separable, the loss has no minimum; then L2(1/n) is added
+        for n training rows, with a note in `notes`.
     batch_size, epochs, direction, step : optional
         As for `fit`.
     validation : float, optional
-        The fraction of the training rows kept aside for early stopping; the score uses other rows.
+        The fraction of the training rows to set aside for early stopping; the score uses other rows.
     tolerance, seconds : optional
         As for `fit`.
     rng : int, numpy.random.Generator or None
@@ -110,14 +110,15 @@ def fit_table(
     Returns
     -------
     TableFit
-        A fit that predicts tables; `coefficients` has names, `score` is of held-out rows, `save` writes it all.
+        A fit that predicts tables. Its `coefficients` have the names of the columns, its `score` is that of the
+        held-out rows, and `save` writes the fit and how columns become numbers.
 
     Raises
     ------
     TableError
         If the file or the table must be corrected first; the message says where and how.
     ValueError
-        If an option makes no sense.
+        If an option is invalid, or two options contradict each other.
 
     Examples
     --------
@@ -131,7 +132,7 @@ def fit_table(
     if isinstance(held_out, bool) or not isinstance(held_out, numbers.Real) or not 0 <= held_out < 1:
         raise ValueError(f"held_out={held_out!r}: give the fraction of rows to hold out, such as 0.2; 0 for none")
     if isinstance(validation, (tuple, list)):
-        raise TypeError("validation= takes a fraction of the table's rows here, such as 0.2")
+        raise TypeError("validation= takes a fraction of the training rows here, such as 0.2")
     method = Method.read(model, loss, kernel, gamma, components)
     asked = method.task(task)
     random = generator(rng)

@@ -1,4 +1,4 @@
-"""A base for objects that hold a fit: its attributes, under the same names."""
+"""A base class for objects that hold a fit: they have the attributes of the fit, under the same names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class HoldsFit:
-    """An object that holds a fit and shows what it knows under the same names.
+    """An object that holds a fit and has the attributes of the fit, under the same names.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class HoldsFit:
 
     @property
     def x(self) -> dict[str, np.ndarray]:
-        """The parameters, by the name that they have in every run."""
+        """The same as `params`: every run has its point as `x`."""
         return self.fit.x
 
     @property
@@ -55,7 +55,7 @@ class HoldsFit:
 
     @property
     def jac(self) -> dict[str, np.ndarray]:
-        """The gradient by each parameter."""
+        """The gradient of the loss, by the name of the parameter."""
         return self.fit.jac
 
     @property
@@ -70,7 +70,7 @@ class HoldsFit:
 
     @property
     def solver(self) -> str:
-        """The solver that was used, and which problems it solves."""
+        """The solver that was used, and the problems that it is for."""
         return self.fit.solver
 
     @property
@@ -80,7 +80,7 @@ class HoldsFit:
 
     @property
     def success(self) -> bool:
-        """Whether the fit did what was asked: it converged, or completed the epochs given."""
+        """Whether the fit converged, or completed the number of epochs that was asked for."""
         return self.fit.success
 
     @property
@@ -100,12 +100,12 @@ class HoldsFit:
 
     @property
     def trace(self) -> Trace:
-        """One row per epoch."""
+        """The course of the fit: one row per epoch."""
         return self.fit.trace
 
     @property
     def events(self) -> list[Event]:
-        """What happened between the rows of the trace."""
+        """What happened during the fit and is not in the trace, such as rejected steps."""
         return self.fit.events
 
     @property
@@ -130,7 +130,7 @@ class HoldsFit:
 
     @property
     def why(self) -> str:
-        """Why it was computed in this way."""
+        """Why the gradient was computed in this way."""
         return self.fit.why
 
     @property
@@ -184,7 +184,7 @@ class HoldsFit:
     def __str__(self) -> str:
         if not uses_features(self.model):
             return str(self.fit)
-        # Coefficients of features tell a reader nothing, so show the intercepts alone.
+        # The coefficients of a kernel's features mean nothing to a reader, so show only the intercepts.
         intercepts = np.ravel(self.params["intercept"])
         names = self.trace.names[-len(intercepts) :]
         return described_fit(self.fit, dict(zip(names, intercepts.tolist(), strict=True)))

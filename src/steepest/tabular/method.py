@@ -1,4 +1,4 @@
-"""The model and the loss that a table is fitted by: read from the arguments, and matched to the target."""
+"""The model and the loss for a table: read from the arguments, and matched to the target."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from steepest.types import Function
 
 MODELS = {"linear": "a linear model", "svm": "a support vector machine"}
 KERNELS = ("linear", "rbf")
-# The losses that predict means, and the models that go with them.
+# The losses for which means are predicted, each with its model.
 MEANS: dict[Loss, models.Linear] = {losses.poisson: models.Poisson(), losses.gamma: models.Gamma()}
-# The default of models.SVM.
+# The default number of features of models.SVM.
 COMPONENTS = 300
 
 
@@ -50,7 +50,7 @@ class Method:
     def read(
         cls, model: str, loss: str | Loss | None, kernel: str, gamma: float | None, components: int | None
     ) -> Method:
-        """Check the arguments of a user.
+        """Check the arguments of a user, and return the model that they describe.
 
         Parameters
         ----------
@@ -60,14 +60,14 @@ class Method:
         Returns
         -------
         Method
-            The model that they describe.
+            The model.
 
         Raises
         ------
         ValueError
             If a name is unknown, or an argument contradicts another.
         TypeError
-            If the loss is a function of the user's own.
+            If the loss is not one of the library, but a function of the user.
         """
         for argument, value, known in (("model", model, tuple(MODELS)), ("kernel", kernel, KERNELS)):
             if value not in known:
@@ -78,7 +78,7 @@ class Method:
         for argument, setting in (("gamma", gamma), ("components", components)):
             if setting is not None and kernel != "rbf":
                 raise ValueError(f"{argument}={setting!r} is for kernel='rbf', and the kernel is {kernel!r}")
-        # The model checks its own settings; here that happens before the table is read.
+        # The constructor checks the settings. This is done here, before the table is read.
         models.SVM(kernel, gamma=gamma, components=COMPONENTS if components is None else components)
         cost = None if loss is None else losses.named(loss)
         if cost is not None and not isinstance(cost, Loss):
@@ -92,7 +92,7 @@ class Method:
         return cls(model, cost, kernel, gamma, components)
 
     def task(self, asked: Task | None) -> Task | None:
-        """Return what there is to learn, if the arguments decide it.
+        """Return the task, if the arguments decide it.
 
         Parameters
         ----------
@@ -131,7 +131,7 @@ class Method:
         penalty : penalty or None
             The penalty on the weights.
         random : numpy.random.Generator
-            The generator of the seed of a kernel's features.
+            The generator that draws the seed of the kernel's features.
 
         Returns
         -------
@@ -141,7 +141,7 @@ class Method:
         Raises
         ------
         ValueError
-            If a Gaussian kernel is asked for without a penalty.
+            If a Gaussian kernel is to be fitted with an L2 penalty of strength 0.
         """
         loss = self.loss
         if loss is None:
@@ -149,7 +149,7 @@ class Method:
             of_numbers = losses.EpsilonInsensitive() if self.name == "svm" else losses.squared
             loss = of_classes if classes else of_numbers
         if loss in (losses.log_loss, losses.softmax):
-            # For two classes they are the same loss; the log loss needs one score, not two.
+            # For two classes softmax is the same loss as the log loss, and needs two scores instead of one.
             loss = losses.softmax if classes > 2 else losses.log_loss
         if self.name == "linear":
             if loss == losses.softmax:
@@ -165,7 +165,7 @@ class Method:
 
 
 def described(model: models.Linear, loss: Loss, penalty: Function | None) -> str:
-    """Return a sentence about what is fitted.
+    """Describe the model, the loss and the penalty of a fit.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def described(model: models.Linear, loss: Loss, penalty: Function | None) -> str
     Returns
     -------
     str
-        Model, loss and penalty.
+        The description, for a note.
 
     Examples
     --------
@@ -239,9 +239,9 @@ def parameter_names(columns: Sequence[str], classes: Sequence[Label] | None) -> 
     Parameters
     ----------
     columns : sequence of str
-        The names of its columns.
+        The names of the columns of X.
     classes : sequence or None
-        The labels of a classification; each has its own parameters if there are more than two.
+        The labels of a classification; each label has its own parameters if there are more than two labels.
 
     Returns
     -------

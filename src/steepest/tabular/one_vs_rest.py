@@ -1,4 +1,4 @@
-"""Several classes with a loss for two: one fit per class, that class against the rest, and their sum as one fit."""
+"""More than two classes with a loss for two: one fit per class against the rest, combined into one fit."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ ONCE = "a fit of each class against the rest can't be continued after it was sav
 class OneVsRestFit(Fit):
     """A fit of one two-class model per class, each class against the rest.
 
-    It is the fit of the sum of their losses: the sum is least where each of them is, so `fun`, the gap and the
-    gradient follow from theirs. In `params`, ``coef`` has one row per class and ``intercept`` one number per class.
-    `outcome`, `kind` and `solver` are those of the worst fit.
+    This is the fit of the sum of the losses of the classes. They share no parameters, so the sum is least where each
+    loss is: `fun` and the gap are sums over the classes, and `jac` stacks their gradients. In `params`, ``coef`` has
+    one row per class and ``intercept`` one number per class. `outcome`, `kind` and `solver` are those of the worst fit:
+    one without success, or else the one with the largest gap.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class OneVsRestFit(Fit):
     fits: tuple[Fit, ...] = field(default=(), repr=False)
 
     def predict(self, X: Rows) -> np.ndarray:
-        """Return the index of each row's class, the one with the highest score.
+        """Return the index of each row's class: the class with the highest score.
 
         Parameters
         ----------
@@ -53,7 +54,7 @@ class OneVsRestFit(Fit):
 
 @dataclass(frozen=True)
 class LiveOneVsRest:
-    """The state of a `OneVsRestFit`: the labels, and the fit of each class, which continues by itself."""
+    """The state of a `OneVsRestFit`: the labels, and the fit of each class, which can be continued."""
 
     labels: tuple[Label, ...]
     fits: tuple[Fit, ...]
@@ -66,7 +67,7 @@ class LiveOneVsRest:
         callback: Callback | None,
         progress: bool | None,
     ) -> OneVsRestFit:
-        """Continue the fit of each class, on the rows that it holds."""
+        """Continue the fit of each class, on the rows in memory."""
         if any(part is not None for part in rows):
             raise TypeError("the rows of this fit are in memory: leave the table out")
         assert fit.data is not None
@@ -74,12 +75,12 @@ class LiveOneVsRest:
         return combined(self.labels, fits, fit.data)
 
     def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
-        """Return the reason why it can't be continued after it was saved: the states of its fits are not written."""
+        """Return why a saved fit can't be continued: the states of the fits of the classes are not written."""
         return {"why": ONCE}, {}
 
 
 def needs_one_vs_rest(classes: Sequence[Label] | None, loss: Loss) -> bool:
-    """Return whether a target needs one fit per class: it has more than two, and the loss is one for two classes.
+    """Return whether a target needs one fit per class: it has more than two classes, and the loss is for two.
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ def needs_one_vs_rest(classes: Sequence[Label] | None, loss: Loss) -> bool:
     Returns
     -------
     bool
-        True if it does.
+        True if one fit per class is needed.
     """
     return classes is not None and len(classes) > 2 and loss != losses.softmax
 
@@ -103,7 +104,7 @@ def fit_one_vs_rest(
     labels: Sequence[Label],
     penalty: Function | None,
 ) -> OneVsRestFit:
-    """Fit a model for two classes to several, each class against the rest.
+    """Fit a model for two classes to each of several classes against the rest.
 
     Parameters
     ----------
@@ -130,14 +131,14 @@ def fit_one_vs_rest(
 def combined(
     labels: tuple[Label, ...], fits: Iterable[Fit], data: tuple[np.ndarray, np.ndarray]
 ) -> OneVsRestFit:  # fmt: skip
-    """Combine the fits of each class against the rest into the fit of the sum of their losses.
+    """Combine the fits of all classes into one fit, of the sum of their losses.
 
     Parameters
     ----------
     labels : tuple
         The classes.
     fits : iterable of Fit
-        The fit of each class, which may be computed as it is read.
+        The fit of each class against the rest. A generator fits one class at a time.
     data : (X, y)
         The rows, and the index of each row's class.
 
@@ -149,7 +150,7 @@ def combined(
     Raises
     ------
     KeyboardInterrupt
-        If one fit was interrupted: those that follow it do not exist, so there is no fit of all classes.
+        If a fit was interrupted: the next classes have no fit, so there is no fit of all classes.
     """
     done: list[Fit] = []
     for fitted in fits:
@@ -183,10 +184,10 @@ def combined(
 
 
 def outputs_of(fit: Fit, X: np.ndarray) -> np.ndarray:
-    """Return the outputs that predictions and scores of a table are made from.
+    """Return the outputs of a fit, from which predictions and scores are made.
 
-    These are what `Fit.predict` returns, except for fits whose `predict` returns classes without their scores: support
-    vector machines, and fits of one class against the rest.
+    They are the predictions of `Fit.predict`. Only where these are classes without scores, for support vector machines
+    and for fits of each class against the rest, the outputs are the scores X w + b.
 
     Parameters
     ----------
@@ -198,7 +199,7 @@ def outputs_of(fit: Fit, X: np.ndarray) -> np.ndarray:
     Returns
     -------
     array of shape (rows,) or (rows, classes)
-        Numbers, probabilities, or scores that are above 0 for the second class, or for the class of the column.
+        Numbers, probabilities, or scores. A score above 0 is for the second of two classes, or for the column's class.
     """
     if isinstance(fit, OneVsRestFit) or isinstance(fit.model, SVM):
         return linear_outputs(fit, X)
@@ -206,7 +207,7 @@ def outputs_of(fit: Fit, X: np.ndarray) -> np.ndarray:
 
 
 def linear_outputs(fit: Fit, X: np.ndarray) -> np.ndarray:
-    """Return X w + b, one column per row of ``coef`` if it is a matrix.
+    """Return X w + b, one column per row of ``coef`` if ``coef`` is a matrix.
 
     Parameters
     ----------
@@ -226,9 +227,9 @@ def linear_outputs(fit: Fit, X: np.ndarray) -> np.ndarray:
 
 
 def _summed(traces: Sequence[Trace]) -> Trace:
-    """Return the trace of the sum of losses; a fit that ended earlier than others stays at its last point.
+    """Return the trace of the sum of losses; a fit whose trace is shorter stays at its last point.
 
-    The coordinates of its points are all coefficients class by class, then all intercepts, as in `parameter_names`.
+    The coordinates of a point are all coefficients class by class, then all intercepts, as in `parameter_names`.
     """
     rows = max(map(len, traces))
     longest = max(traces, key=len)
@@ -238,10 +239,10 @@ def _summed(traces: Sequence[Trace]) -> Trace:
 
     columns = dict(longest.columns)
     for name in set(columns) & {"evaluations", "value", "seconds", "validation", "gradient_norm"}:
-        # The gradient of the sum consists of their gradients, in separate coordinates.
+        # The fits have separate coordinates, so the squares of the gradient norms add up.
         sum_of_two = np.hypot if name == "gradient_norm" else np.add
         columns[name] = reduce(sum_of_two, [padded(trace.columns[name]) for trace in traces])
-    # Each fit has its own step size.
+    # Each fit has its own step size, so the sum has none.
     columns["step_size"] = np.full(rows, np.nan)
     points = [padded(trace.x) for trace in traces]
     x = np.concatenate([*(each[:, :-1] for each in points), *(each[:, -1:] for each in points)], axis=1)

@@ -45,11 +45,11 @@ class TablePredictor(HoldsFit):
 
     @property
     def coefficients(self) -> dict[str, float] | dict[Label, dict[str, float]]:
-        """Each coefficient by its column or category, in the column's units; first by class if there are several."""
+        """The coefficients by column or category, in the column's units; of several classes, by class first."""
         if uses_features(self.model):
             raise AttributeError(
-                "a support vector machine with a Gaussian kernel has no coefficients of columns; those of its features "
-                "are in params"
+                "a support vector machine with a Gaussian kernel has no coefficients of columns; the coefficients of "
+                "its features are in params"
             )
         coef, columns = self.params["coef"], self.encoding.names
         if coef.ndim == 1:
@@ -63,7 +63,7 @@ class TablePredictor(HoldsFit):
         Parameters
         ----------
         X : path, DataFrame, pyarrow.Table or dict
-            A table with the columns that the fit uses; others are ignored.
+            A table with the columns that the fit uses; other columns are ignored.
 
         Returns
         -------
@@ -91,7 +91,7 @@ class TablePredictor(HoldsFit):
             For a regression numbers in the target's units. For two classes the probability of the second, or, from
             a support vector machine, a score that is above 0 for the second. For more classes one column for each.
         notes : list of str
-            Sentences that say what was read, filled in, and absent from the training rows.
+            Sentences on what was read, and on values that were filled in or that the training rows lack.
         """
         read, notes = read_table(table)
         encoded = self.encoding.transform(read)
@@ -101,7 +101,7 @@ class TablePredictor(HoldsFit):
         return outputs, [*notes, *encoded.notes]
 
     def labels(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the predictions for outputs of the model: the same numbers, or the most likely class.
+        """Return the predictions for outputs of the model: the outputs of a regression, else the most likely classes.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class TablePredictor(HoldsFit):
         Parameters
         ----------
         file : path or binary stream
-            The file to write; an existing one is replaced only after everything is written.
+            The file to write; an existing file is replaced only after everything is written.
         outputs : array
             The outputs of the model.
         held_out : HeldOut, optional
@@ -135,7 +135,7 @@ class TablePredictor(HoldsFit):
         """
         rows = np.arange(len(outputs)) if held_out is None else held_out.rows
         what = "probability" if predicts_probabilities(self.loss) else "score"
-        # For two classes there is one output, that of the second.
+        # For two classes there is one output, that of the second class.
         labels = (self.classes or ())[outputs.ndim == 1 :]
         details = {
             f"{what} of {label}": column for label, column in zip(labels, np.atleast_2d(outputs.T), strict=False)

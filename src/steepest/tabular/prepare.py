@@ -1,4 +1,4 @@
-"""Prepare a table for a fit: turn it into numbers, and divide its rows into training rows and held-out rows."""
+"""Prepare a table for a fit: turn columns into numbers, and divide the rows into training rows and held-out rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TableRows:
     numbers: np.ndarray
 
     def __getitem__(self, mask: np.ndarray) -> TableRows:
-        """Return the rows that a mask selects; all of them are not copied."""
+        """Return the rows that a mask selects, without a copy if it selects all."""
         return self if mask.all() else TableRows(self.X[mask], self.y[mask], self.numbers[mask])
 
 
@@ -46,13 +46,13 @@ class Prepared:
     Parameters
     ----------
     training, held_out : TableRows
-        The rows to fit, and the rows to score the fit by; there may be none of the latter.
+        The rows to fit, and the rows to score the fit by; there may be no held-out rows.
     classes : tuple or None
         The labels of a classification; None for numbers.
     encoding : Encoding
         How the columns became numbers.
     notes : list of str
-        Sentences that say what was done.
+        Sentences on what was read, held out, filled in and dropped.
     size : int
         The number of rows of the table.
     """
@@ -97,7 +97,7 @@ def prepare(
     held_out : float
         The fraction of rows to hold out.
     random : numpy.random.Generator
-        The generator that draws them.
+        The generator that draws the held-out rows.
     features, drop, missing, max_categories
         As for `learn_encoding`.
 
@@ -168,7 +168,7 @@ def prepare_again(
     Raises
     ------
     TableError
-        If it is another table: if its columns, rows or labels differ.
+        If the table is not that of the fit: its columns, rows or labels differ.
     """
     read, notes = read_table(table)
     if read.num_rows != len(learnt):
@@ -230,7 +230,7 @@ def check_numbers(target: str, ready: Prepared, loss: Loss) -> None:
     Raises
     ------
     TableError
-        If there is such a number.
+        If the loss does not accept a number of the target.
     """
     y = np.concatenate([ready.training.y, ready.held_out.y])
     numbers = np.concatenate([ready.training.numbers, ready.held_out.numbers])

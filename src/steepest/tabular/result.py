@@ -1,4 +1,4 @@
-"""The fit of a table: how the model was fitted and scored, and how it is continued, saved and loaded."""
+"""`TableFit`, the fit of a model to a table: its score and notes; continuing, saving and loading it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PICTURE = "descent.png"
 
 
 class Continuation(Limits, total=False):
-    """The options of `Fit.more` that do not concern rows."""
+    """The options of `Fit.more`, without the rows."""
 
     callback: Callback | None
     progress: bool | None
@@ -42,7 +42,7 @@ class TableFit(TablePredictor):
         The fit of the model to the table's numbers. Its attributes are also attributes of this object:
         `outcome`, `message`, `certificate`, `trace`, `params` and the rest.
     encoding : Encoding
-        How columns become numbers.
+        How the columns become numbers.
     target : str
         The column to predict.
     classes : tuple or None
@@ -50,9 +50,9 @@ class TableFit(TablePredictor):
     loss : Loss
         The loss that was minimised.
     score : Score or None
-        The score on held-out rows; None if none were held out.
+        The score on the held-out rows; None if no rows were held out.
     notes : list of str
-        Sentences that say what was read, and how each column was encoded, filled in or dropped.
+        Sentences on what was read, how each column was encoded, filled in or dropped, and what was fitted.
     learnt : array of bool
         A mask of the rows of the table: True for the rows that were fitted.
     held_out : HeldOut or None
@@ -70,7 +70,7 @@ class TableFit(TablePredictor):
         Parameters
         ----------
         table : path, DataFrame, pyarrow.Table or dict, optional
-            The table of the fit. It must be given if the fit was loaded from disk, because it is not saved.
+            The table of the fit. It must be given if the fit was loaded from disk, because tables are not saved.
         **how : optional
             ``epochs``, ``tolerance``, ``seconds``, ``callback`` and ``progress``, as for `Fit.more`.
 
@@ -84,7 +84,7 @@ class TableFit(TablePredictor):
         ValueError
             If the table is not that of the fit.
         RuntimeError
-            If the table must be given again, or if the fit is one of each class against the rest and was loaded.
+            If the fit was loaded from disk, and no table is given or the fit is one of each class against the rest.
         """
         if table is None:
             if self.data is None:
@@ -103,12 +103,12 @@ class TableFit(TablePredictor):
         return replace(self, fit=fitted, score=score, held_out=held_out)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write model, preprocessing, trace, held-out predictions and a picture into a folder: all, or nothing.
+        """Write the fit, its encoding, its held-out predictions and a picture into a folder: all of them, or none.
 
         Parameters
         ----------
         folder : path
-            The folder, which is made if missing; a fit saved there before is replaced.
+            The folder, which is created if missing; a fit saved there before is replaced.
 
         Returns
         -------
@@ -137,11 +137,11 @@ class TableFit(TablePredictor):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TableFit):
             return NotImplemented
-        # Compare the text of the records, because a NaN equals a NaN there.
+        # Compare the records as text: in numbers, NaN would differ from NaN.
         return self.fit == other.fit and dumps(self._record()) == dumps(other._record())
 
     def _record(self) -> dict[str, Json]:
-        """Return what is saved in addition to the record of `fit`."""
+        """Return the fields that are saved in addition to those of `fit`."""
         return {
             "result": "table",
             "encoding": self.encoding.to_dict(),
@@ -154,12 +154,12 @@ class TableFit(TablePredictor):
 
     @classmethod
     def from_record(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> TableFit:
-        """Rebuild a fit from what `save` wrote.
+        """Rebuild a fit from the files that `save` wrote.
 
         Parameters
         ----------
         record : dict
-            The content of the JSON file, without the kind of result.
+            The content of the JSON file, without its entry `result`.
         arrays : dict of str to array
             The arrays in the same folder.
 
@@ -196,7 +196,7 @@ def held_out_of(fit: Fit, rows: TableRows) -> HeldOut | None:
     Returns
     -------
     HeldOut or None
-        The rows with their predictions.
+        The rows with the outputs.
     """
     if not len(rows.y):
         return None

@@ -14,28 +14,28 @@ from steepest.tabular.confusion import Confusion
 from steepest.tabular.reading.arrow import Label, counted
 from steepest.types import Json
 
-# The smallest float above 0: probabilities and means below it would have an infinite logarithm.
+# The smallest normal float. Probabilities and means are raised to it, because the logarithm of 0 is infinite.
 TINY = np.finfo(float).tiny
 
 
 @dataclass(frozen=True)
 class Score:
-    """How good predictions of held-out rows are, compared with the best constant guess.
+    """How good predictions of held-out rows are, compared with a constant guess.
 
     Parameters
     ----------
     rows : int
         How many rows were held out.
     loss, baseline_loss : float
-        The mean loss of the model and of the constant guess. For the Poisson and Gamma losses it is the mean
-        deviance, which is 0 if every row is predicted exactly.
+        The mean loss of the model and of the constant guess. For the Poisson and Gamma losses they are mean
+        deviances, which are 0 if every row is predicted exactly.
     value, baseline : float
-        For a regression R² of the model and of the guess; for a classification the accuracy of the model, and that
-        of always guessing the most frequent class.
+        For a regression R² of the model and of the guess; for a classification the accuracy of the model, and the
+        accuracy of always guessing the most frequent class.
     measure, guess : str
-        The name of what `loss` measures, and the name of the constant guess.
+        The names of the loss and of the constant guess, for `words`.
     below : float or None
-        For a fitted quantile the fraction of rows at or below their prediction.
+        For a fitted quantile the share of rows at or below their prediction.
     confusion : Confusion or None
         The confusion matrix; None for a regression.
     """
@@ -113,12 +113,12 @@ class HeldOut:
 
 
 def predicts_probabilities(loss: Loss) -> bool:
-    """Return whether a model fitted by this loss outputs probabilities of classes, not scores or numbers."""
+    """Return whether a model fitted with this loss outputs probabilities of classes, not scores or numbers."""
     return isinstance(loss, (LogLoss, Softmax))
 
 
 def predicted_classes(outputs: np.ndarray, loss: Loss) -> np.ndarray:
-    """Return the index of the class that each row is predicted to belong to.
+    """Return the index of each row's predicted class.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def predicted_classes(outputs: np.ndarray, loss: Loss) -> np.ndarray:
     Returns
     -------
     array of int of shape (rows,)
-        The index of each row's class.
+        The indices.
     """
     if outputs.ndim == 2:
         return outputs.argmax(axis=1)
@@ -145,7 +145,7 @@ def score_of(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Seque
     held_out : HeldOut
         The rows, with their predictions.
     training : array of shape (rows,)
-        The targets of the training rows, which decide the constant guess.
+        The targets of the training rows, from which the constant guess is computed.
     loss : Loss
         The loss that the model was fitted by.
     classes : sequence or None
@@ -160,7 +160,7 @@ def score_of(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Seque
         return _score_of_classes(held_out, training, loss, classes)
     y, z = held_out.truth, held_out.predicted
     guess, what = _constant_guess(training, loss)
-    # R² is not defined if all targets are equal.
+    # If all targets are equal, R² is not defined, so it is NaN.
     variance = y.var()
     r2, r2_of_guess = (
         float(1 - ((y - each) ** 2).mean() / variance) if variance else float("nan") for each in (z, guess)
@@ -180,7 +180,7 @@ def _score_of_classes(held_out: HeldOut, training: np.ndarray, loss: Loss, class
         costs = [-np.log(np.maximum(each, TINY)) for each in (of_actual_class, frequencies[y])]
         measure, guess = LogLoss.name, "the class frequencies"
     else:
-        # Each column scores one class against the rest: there is one column for two classes, else one per class.
+        # Each column holds the scores of one class: of the second of two classes, else of every class.
         one_per_class = outputs.ndim == 2
         own = (y[:, None] == (np.arange(len(classes)) if one_per_class else [1])).astype(float)
         always = np.where(np.arange(own.shape[1]) == (most_frequent if one_per_class else most_frequent - 1), 1.0, -1.0)
@@ -193,7 +193,7 @@ def _score_of_classes(held_out: HeldOut, training: np.ndarray, loss: Loss, class
 
 
 def _cost(z: np.ndarray, y: np.ndarray, loss: Loss) -> np.ndarray:
-    """Return the loss of each prediction in the units of y, or its deviance if means are predicted."""
+    """Return the loss of each prediction in the units of y; for the Poisson and Gamma losses its deviance."""
     if isinstance(loss, Poisson):
         return 2 * (y * np.log(np.where(y > 0, y, 1.0) / np.maximum(z, TINY)) - y + z)
     if isinstance(loss, Gamma):
@@ -208,7 +208,7 @@ def _measure(loss: Loss) -> str:
 
 
 def _constant_guess(training: np.ndarray, loss: Loss) -> tuple[float, str]:
-    """Return the constant with the least loss on the training targets (or nearly the least), and its name."""
+    """Return the constant with the least, or nearly the least, loss on the training targets, and its name."""
     if isinstance(loss, (Squared, Poisson, Gamma)):
         return float(training.mean()), "the mean"
     if isinstance(loss, Quantile):

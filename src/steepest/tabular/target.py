@@ -1,4 +1,4 @@
-"""The column to predict, as numbers; its values decide between regression and classification."""
+"""The column to predict, as numbers. Its values decide between regression and classification."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 Task = Literal["regression", "classification"]
 TASKS = ("regression", "classification")
 
-# A target with more labels is refused: it is more likely a column of names or numbers. Chosen, not measured.
+# The most classes. Chosen, not measured: a target with more labels is more likely a column of names or numbers.
 MOST_CLASSES = 50
-# So many labels are listed in a note.
+# The most labels listed in a note.
 MOST_SHOWN = 5
-# So few different whole numbers may be labels, so a note says how to treat them so. Chosen, not measured.
+# With at most this many different whole numbers, a note explains how to treat them as labels. Chosen, not measured.
 FEW_VALUES = 10
 
 
@@ -43,13 +43,13 @@ class Target:
     y : array of shape (rows kept,)
         The values; for a classification the index of each label in `classes`, from 0.0.
     kept : array of bool of shape (rows,)
-        Which rows of the table have a value.
+        A mask of the table's rows: True for rows with a value.
     task : {"regression", "classification"}
         The task.
     classes : tuple or None
         The labels, in order; None for a regression.
     notes : tuple of str
-        Sentences that say how the column was understood.
+        Sentences on the task and the classes.
     """
 
     y: np.ndarray
@@ -62,8 +62,8 @@ class Target:
 def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Target:
     """Read the column to predict, and decide from its values between regression and classification.
 
-    Two different values (numbers, texts, or true and false), or more texts, make a classification; more
-    numbers make a regression.
+    Two different values (numbers, texts, or true and false) make a classification, as more than two different texts
+    do; more than two different numbers make a regression.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
     Returns
     -------
     Target
-        The values, the rows that have one, the task and the classes.
+        The values, the rows with a value, the task and the classes.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
         If there is no such column, or it can't be learned: fewer than two different values, more than
         50 classes, dates, an infinity, or values that do not suit the task.
     ValueError
-        If `task` is neither of these.
+        If `task` is another value.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def _check_classes(
     label: Callable[[float], Label],
     task: str | None,
 ) -> None:
-    """Refuse more than two values that can't be labels."""
+    """Raise an error if there are more than two different values and they can't be labels."""
     count = len(distinct)
     if count == 2:
         return
@@ -170,7 +170,7 @@ def _whole(numbers: np.ndarray) -> bool:
 
 
 def _target_values(target: str, data: pa.ChunkedArray) -> tuple[np.ndarray, Callable[[float], Label]]:
-    """Return the target as numbers, NaN if missing, and a function from each number to the value in the table."""
+    """Return the target as numbers, NaN if missing, and a function from such a number to its value in the table."""
     types = arrow().types
     if types.is_boolean(data.type):
         return as_flags(target, data), bool

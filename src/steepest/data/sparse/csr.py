@@ -1,6 +1,6 @@
-"""Sparse rows in CSR form: read and checked, moments of their columns, and their layout for compiled code.
+"""Sparse rows in CSR form: how they are read and checked, moments of their columns, and a layout for compiled code.
 
-All functions read a block of rows at a time, so nothing of the size of X is in memory except X and the result.
+Products and moments read a block of rows at a time; reading a matrix that is not in CSR form copies it.
 """
 
 from __future__ import annotations
@@ -20,31 +20,33 @@ if TYPE_CHECKING:
     from steepest.data.sparse.segments import SparseRows
 
 FLOATS = (np.float32, np.float64)
-# Entries in a block of rows, 3 MB in double precision. Chosen, not measured: larger takes memory, smaller more calls.
+# Entries in a block of rows (3 MB in double precision). Chosen, not measured: larger blocks take more memory, smaller
+# ones more calls.
 BLOCK_ENTRIES = 2**18
-# The factor by which segments may enlarge the rows. Chosen, not measured: wide segments are faster, with more zeros.
+# The most memory that segments may take, relative to a CSR. Chosen, not measured: more memory allows wider segments,
+# which are faster to read and hold more zeros.
 ENLARGED = 1.15
-# Up to so many segments their number is rounded up to a power of two: tables of similar size share compiled code.
-# Chosen, not measured: a higher limit would save compilations of larger tables, at up to twice the memory.
+# Tables with at most this many segments are padded to a power of two, so that those of similar size share compiled
+# code. Chosen, not measured: a higher limit would save compilations of larger tables, at up to twice the memory.
 FEW_SEGMENTS = 2**14
-# Compiled code counts segments and columns in four bytes.
+# Compiled code numbers segments and columns by integers of four bytes.
 MOST_SEGMENTS = MOST_COLUMNS = 2**31 - 1
 
 
 def is_sparse(X: Rows) -> bool:
-    """Tell whether rows are sparse: SciPy's formats, and whatever else has ``tocsr``."""
+    """Return whether X is sparse: in one of SciPy's formats, or another object with ``tocsr``."""
     return hasattr(X, "tocsr")
 
 
 def read_rows(X: Rows, dtype: DTypeLike | None, what: str, names: list[str] | None) -> csr_array:
-    """Return sparse rows as CSR of floats without duplicate entries; not copied if they need no change.
+    """Return sparse rows in CSR form, as floats without duplicate entries; copied only if they change.
 
     Parameters
     ----------
     X : sparse array or matrix of shape (rows, columns)
-        The rows, in any of SciPy's formats, or whatever has ``tocsr``.
+        The rows, in one of SciPy's formats or another with ``tocsr``.
     dtype : dtype or None
-        The precision; None leaves floats as they are and converts all else to float64.
+        The precision; None keeps float32 and float64, and converts all other types to float64.
     what : str
         The name of X in an error message.
     names : list of str or None
@@ -60,7 +62,7 @@ def read_rows(X: Rows, dtype: DTypeLike | None, what: str, names: list[str] | No
     TypeError
         If X does not hold numbers.
     ValueError
-        If X has no rows, is not two-dimensional, or has values that are not finite.
+        If X has no rows, too many columns or values that are not finite, or is not two-dimensional.
     """
     shape = tuple(getattr(X, "shape", ()))
     if len(shape) != 2:
@@ -90,7 +92,7 @@ def read_rows(X: Rows, dtype: DTypeLike | None, what: str, names: list[str] | No
 
 
 def read_dtype(dtype: DTypeLike | None, kind: np.dtype) -> np.dtype:
-    """Return the precision to compute with, for dtype= and the type of the numbers."""
+    """Return the precision to compute with: `dtype` if given, else `kind` if float32 or float64, else float64."""
     if dtype is None:
         return kind if kind in FLOATS else np.dtype(np.float64)
     if np.dtype(dtype) not in FLOATS:
@@ -99,7 +101,7 @@ def read_dtype(dtype: DTypeLike | None, kind: np.dtype) -> np.dtype:
 
 
 def blocks(X: csr_array, order: np.ndarray | None = None) -> Iterator[tuple[slice, csr_array]]:
-    """Yield blocks of rows, in an order if given, each with its slice of that order."""
+    """Yield (slice, block) for each block of rows, in `order` if given; the slice is the block's place in it."""
     rows = X.shape[0]
     step = max(BLOCK_ENTRIES * rows // max(X.nnz, 1), 1)
     for start in range(0, rows, step):
@@ -120,7 +122,7 @@ def edges(X: csr_array) -> np.ndarray:
 
 
 def moments(X: csr_array, weight: np.ndarray | None, mean: np.ndarray | None = None) -> np.ndarray:
-    """Return the weighted mean of each column, or its variance if the means are given; zeros included."""
+    """Return the weighted mean of each column, or the variance if `mean` is given; zeros included."""
     weight = np.ones(X.shape[0]) if weight is None else weight
     sums, counted = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     for place, block in blocks(X):
@@ -129,17 +131,17 @@ def moments(X: csr_array, weight: np.ndarray | None, mean: np.ndarray | None = N
         sums += np.bincount(block.indices, weights=entry_weight * term, minlength=X.shape[1])
         counted += np.bincount(block.indices, weights=entry_weight, minlength=X.shape[1])
     total = weight.sum()
-    # A zero that is not stored deviates by the mean.
+    # A zero that is not stored deviates from the mean by the mean itself.
     return sums / total if mean is None else (sums + (total - counted) * mean**2) / total
 
 
 @dataclass(frozen=True)
 class SparseColumns:
-    """Sparse rows (X - mean) transform, a product that is never formed.
+    """Rows of (X - mean) transform, with X sparse; the product is never formed.
 
     `transform` is a factor for each column, or a matrix. `arranged` copies the rows for compiled code. The copy takes
-    as many bytes as a CSR of four-byte indices if rows are of equal length, and at most 1.5 times as many (1⅓ times in
-    double precision) if they are not. With `rounded`, the sizes of the copy are powers of two, so that blocks of
+    as much memory as a CSR with four-byte indices if all rows have equally many entries, otherwise at most 1.5 times
+    as much (1⅓ times in double precision). With `rounded`, the sizes of the copy are powers of two, so that blocks of
     similar size share compiled code.
     """
 
@@ -150,7 +152,7 @@ class SparseColumns:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The shape after the transform."""
+        """The shape of (X - mean) transform."""
         if self.transform is None or self.transform.ndim == 1:
             return self.X.shape[0], self.X.shape[1]
         return self.X.shape[0], self.transform.shape[1]
@@ -173,7 +175,7 @@ class SparseColumns:
         return z if self.mean is None else z - self.mean @ v
 
     def arranged(self, layout: Layout, order: np.ndarray | None) -> SparseRows:
-        """Return the rows as segments, in an order if given; empty rows pad them to those of the layout."""
+        """Return the rows as segments, in `order` if given, padded with empty rows to the number in the layout."""
         from steepest.data.sparse.segments import SparseRows
 
         lengths = np.diff(self.X.indptr)
@@ -206,9 +208,10 @@ class SparseColumns:
 
 
 def segment_width(lengths: np.ndarray, itemsize: int) -> int:
-    """Return the number of entries in a segment: that of the longest row, or a power of two.
+    """Return the number of entries in a segment: the length of the longest row, or a power of two.
 
-    It is the largest that makes the rows at most 15 % larger than a CSR, or else the one that makes them smallest.
+    Of these widths, return the largest at which segments take at most 15 % more memory than a CSR. If there is none,
+    return the width at which they take least.
     """
     longest = max(int(lengths.max(initial=1)), 1)
     widths = [longest, *(2**k for k in range(longest.bit_length() - 1, -1, -1) if 2**k < longest)]

@@ -1,8 +1,9 @@
-"""Sparse rows in compiled code: products with rows, without the zeros.
+"""Sparse rows in compiled code: products of rows, which skip the zeros.
 
-Compiled code needs arrays of fixed shape. So each row is split into segments of equal width, as few as it
-needs, and one long row does not make the others long. Monakov, Lokhmotov and Avetisyan, "Automatically
-tuning sparse matrix-vector multiplication for GPU architectures" (2010), split rows for the same reason.
+Compiled code needs arrays of fixed shape. So each row is split into segments of equal width, as few as hold
+its entries. If each row were one segment, one long row would make all of them long. Monakov, Lokhmotov and
+Avetisyan, "Automatically tuning sparse matrix-vector multiplication for GPU architectures" (2010), split
+rows for the same reason.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import numpy as np
 
 from steepest.types import Array
 
-# Segments, and numbers made of them, that one step of a product handles. Chosen, not measured: more do not fit in a
-# core's cache, fewer take more steps.
+# The most segments, and the most numbers computed from them, in one step of a product. Chosen, not measured: more would
+# not fit in a core's cache, fewer would take more steps.
 MOST_SEGMENTS, MOST_NUMBERS = 64, 2**13
 
 
-# Takes a carry, the values and columns of some segments, and their rows; returns the carry with them added.
+# A function of the loop's carry and of the values, columns and rows of some segments; returns the next carry.
 Part = Callable[[Array, Array, Array, Array], Array]
 
 
@@ -34,27 +35,27 @@ class SparseRows:
     Attributes
     ----------
     values, columns : array of shape (segments, width)
-        The entries and their columns; a segment is padded by 0 in column 0.
+        The entries and their columns; a segment is padded with entries 0 in column 0.
     owner : array of shape (segments,)
         The row of each segment.
     starts : array of shape (rows + 1,)
-        The first segment of each row, and the end of the last row.
+        The first segment of each row; the last element is the number of segments in use.
     first : int
-        The first of the rows; not used if there is `picked`.
+        The number of the first row; not used if `picked` is given.
     picked : array of shape (count,) or None
         The numbers of the rows, if they are not consecutive.
     mean : array of shape (width,) or None
-        Subtracted from the columns.
+        The number subtracted from each column.
     transform : array of shape (width,) or (width, directions), or None
-        Then multiplies the columns.
+        The factor of each column of X - mean, or the matrix that multiplies X - mean.
     count : int
         The number of rows.
     width : int
         The number of columns of X.
     longest : int
-        An upper bound of the segments in a row.
+        An upper bound of the number of segments in a row.
     entrywise : callable
-        Applied to each entry as it is read.
+        A function such as `jnp.abs`, applied to each entry when it is read.
     """
 
     values: Array
@@ -70,12 +71,12 @@ class SparseRows:
     longest: int
     entrywise: Callable[[Array], Array] = jnp.asarray
 
-    # So that `array @ rows` of a NumPy array calls __rmatmul__ here.
+    # With None, `array @ rows` calls __rmatmul__ below even if the array is NumPy's.
     __array_ufunc__ = None
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The shape after the transform."""
+        """The shape of (X - mean) transform."""
         if self.transform is None or self.transform.ndim == 1:
             return self.count, self.width
         return self.count, self.transform.shape[1]
@@ -108,7 +109,7 @@ class SparseRows:
         return sums.T @ self.transform if self.transform.ndim == 2 else sums.T * self.transform
 
     def __abs__(self) -> SparseRows:
-        """Return rows whose products with numbers of 0 or more bound those of |(X - mean) transform|."""
+        """Return (|X| + |mean|) |transform|, an upper bound of each element of |(X - mean) transform|."""
         mean = None if self.mean is None else -abs(self.mean)
         transform = None if self.transform is None else abs(self.transform)
         return replace(self, entrywise=jnp.abs, mean=mean, transform=transform)
@@ -117,7 +118,7 @@ class SparseRows:
         """Return sums + Xᵀ r, with one row of r for each row of X."""
 
         def add(sums: Array, values: Array, columns: Array, row: Array) -> Array:
-            # Rows past the last one add nothing.
+            # A row number past the last marks a segment to skip, whose factor is 0.
             entries, factor = self.entrywise(values), r.at[row].get(mode="fill", fill_value=0.0)[:, None]
             terms = entries * factor if r.ndim == 1 else entries[..., None] * factor
             return sums.at[columns].add(terms, mode="promise_in_bounds")
@@ -135,15 +136,15 @@ class SparseRows:
         return jnp.maximum(squared - 2 * self._times(weight * self.mean) + weight @ self.mean**2, 0.0)
 
     def slice(self, first: Array, count: int) -> SparseRows:
-        """Return `count` consecutive rows."""
+        """Return `count` consecutive rows from row `first` on."""
         return replace(self, first=self.first + jnp.asarray(first, self.starts.dtype), count=count)
 
     def take(self, rows: Array) -> SparseRows:
-        """Return rows by their numbers."""
+        """Return the rows with the numbers `rows`."""
         return replace(self, picked=self.first + jnp.asarray(rows, self.starts.dtype), count=len(rows))
 
     def dense(self) -> Array:
-        """Return the rows with their zeros."""
+        """Return the rows as a dense array."""
 
         def put(out: Array, values: Array, columns: Array, row: Array) -> Array:
             return out.at[row[:, None], columns].add(self.entrywise(values), mode="drop")
@@ -175,10 +176,10 @@ class SparseRows:
         return self._over(add, z, v[0].size)
 
     def _over(self, part: Part, carry: Array, each: int = 1) -> Array:
-        """Return the carry after ``part(carry, values, columns, rows)`` on all segments, several at a time.
+        """Return the carry after calls of ``part(carry, values, columns, rows)`` on all segments, several a call.
 
-        `part` makes `each` numbers of an entry. Segments of other rows, and those of an earlier call, get a row past
-        the last.
+        `part` computes `each` numbers from an entry. Segments of other rows, and segments that an earlier call has
+        handled, get a row number past the last.
         """
         total, width = self.values.shape
         if self.picked is not None:
@@ -191,7 +192,7 @@ class SparseRows:
 
         def body(k: Array, carry: Array) -> Array:
             at = begin + k * step
-            # Slices have a fixed size: near the end one begins earlier, and repeats segments.
+            # Slices have a fixed size: near the end a slice begins earlier, and repeats segments.
             start = jnp.minimum(at, total - step)
             arrays = (jax.lax.dynamic_slice_in_dim(a, start, step) for a in (self.values, self.columns, self.owner))
             values, columns, owner = arrays
@@ -203,7 +204,7 @@ class SparseRows:
         return jax.lax.fori_loop(0, (end - begin + step - 1) // step, body, carry)
 
     def _over_picked(self, part: Part, picked: Array, carry: Array) -> Array:
-        """Return the carry after `part` on the segments of rows given by number, one segment at a time."""
+        """Return the carry after a call of `part` on each segment of the rows with the numbers `picked`."""
 
         def of_row(k: Array, carry: Array) -> Array:
             row = picked[k]
@@ -224,17 +225,17 @@ jax.tree_util.register_dataclass(
 
 
 def rows_of(a: Array, first: Array, count: int) -> Array:
-    """Return `count` consecutive rows, dense or sparse."""
+    """Return `count` consecutive rows from row `first` on, dense or sparse."""
     return a.slice(first, count) if isinstance(a, SparseRows) else jax.lax.dynamic_slice_in_dim(a, first, count)
 
 
 def picked_from(a: Array, rows: Array) -> Array:
-    """Return rows by their numbers, dense or sparse."""
+    """Return the rows with the numbers `rows`, dense or sparse."""
     return a.take(rows) if isinstance(a, SparseRows) else a[rows]
 
 
 def dense(a: Array) -> Array:
-    """Return a few rows as a dense array."""
+    """Return rows as a dense array."""
     return a.dense() if isinstance(a, SparseRows) else a
 
 

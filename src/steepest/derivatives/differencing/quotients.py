@@ -1,4 +1,4 @@
-"""Difference quotients along one coordinate, and whether two of them are those of one smooth function."""
+"""Difference quotients along one coordinate, and a test of whether two of them come from one smooth function."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import tentative
 from steepest.derivatives.noise import Noise
 
-# How much the slopes of two consistent quotients may differ, as a part of the slope, and how much their second
-# differences may deviate from growing by h². Chosen, not measured: larger values accept longer steps across features
-# of f, smaller ones refuse more good steps.
+# Two quotients are consistent if their slopes differ by at most the share ALIKE, and the growth of their second
+# differences from h² by at most the share SQUARED. Chosen, not measured: larger shares accept longer steps across
+# features of f, smaller ones refuse more good steps.
 ALIKE = 0.03
 SQUARED = 0.25
-# Noise is a standard deviation; with this factor an error bar holds more often than not.
+# An error bar covers this many standard deviations of the noise, so that most errors are smaller.
 UNLUCKY = 1.5
 
 
@@ -32,14 +32,14 @@ class Quotient:
     slope : float
         The slope.
     second : float
-        The second difference of its values, about f″h²; NaN if there are only two values.
+        The second difference of the values, about f″h²; NaN if there are only two values.
     amplification : float
-        The noise of f adds up to amplification · noise / h to the slope: 1 for a central quotient, and more for one
-        whose values lie on one side, because f is undefined on the other.
+        The noise of f adds up to amplification · noise / h to the slope: 1 for a central quotient, and more for a
+        one-sided quotient, used where f is undefined on the other side.
     order : int
-        The error from the shape of f shrinks as h to this power: 2, or 1 if there are only two values.
+        The truncation error shrinks as h to this power: 2, or 1 if there are only two values.
     largest : float
-        The size of its largest value.
+        The largest absolute value of f in the quotient.
     """
 
     h: float
@@ -50,7 +50,7 @@ class Quotient:
     largest: float = 0.0
 
     def error(self, third: float, noise: Noise) -> float:
-        """Return the error of the slope: from f‴/6, given as `third`, and from the noise in the values."""
+        """Return the error of the slope: the truncation error, from f‴/6 given as `third`, plus the noise."""
         if self.order == 1:
             # With two values alone nothing bounds the error from the curvature.
             return math.inf
@@ -59,7 +59,7 @@ class Quotient:
 
 
 class Line:
-    """The values of f along one coordinate of a point; each is computed once, and none outside the box.
+    """The values of f along one coordinate of a point; each is computed once, and only inside the box.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Line:
 
     @property
     def shortest(self) -> float:
-        """The shortest useful step: below it, rounding of x ± h decides the quotient."""
+        """The shortest useful step: below this length, rounding of x ± h dominates the quotient."""
         return 4 * float(np.spacing(abs(self.x[self.k])))
 
     def at(self, t: float) -> float:
@@ -95,7 +95,7 @@ class Line:
         return self.values[t]
 
     def quotient(self, h: float) -> Quotient:
-        """Return the central quotient of step h, or one from three values on one side if the other has none."""
+        """Return the central quotient of step h, or a one-sided quotient if f is undefined on the other side."""
         f0, up, down = self.values[0.0], self.at(h), self.at(-h)
         if math.isfinite(up) and math.isfinite(down):
             largest = max(abs(up), abs(down), abs(f0))
@@ -110,7 +110,7 @@ class Line:
     def step_near(self, h: float) -> float:
         """Return the power of 2 nearest to a step, within `shortest` and an eighth of the room; 0 if there is no room.
 
-        A one-sided quotient of a step four times as long needs eight times the step.
+        An eighth, because a one-sided quotient of four times the step needs a value at eight times the step.
         """
         room = self.room / 8
         if room <= 0:
@@ -120,11 +120,11 @@ class Line:
 
 
 def consistent(near: Quotient, wide: Quotient, noise: float) -> bool:
-    """Tell whether two quotients are those of one smooth function.
+    """Tell whether two quotients come from one smooth function.
 
-    Their slopes must be alike, and their second differences must grow as h². A step that is longer than the function's
-    own scale fails one of the two tests: across a narrow bump both slopes may be 0, but the second differences do not
-    grow; across a kink they grow as h.
+    Their slopes must be alike, and their second differences must grow as h². A step that is longer than the scale of
+    f fails one of the two tests: across a narrow bump both slopes may be 0, but the second differences do not grow;
+    across a kink the second differences grow as h.
     """
     if not (math.isfinite(near.slope) and math.isfinite(wide.slope)):
         return False
@@ -134,9 +134,9 @@ def consistent(near: Quotient, wide: Quotient, noise: float) -> bool:
         return abs(wide.slope - near.slope) <= ALIKE * max(abs(near.slope), abs(wide.slope)) + hidden
     grown = ratio**2 * abs(near.second)
     blurred = 8 * ratio**2 * noise
-    # Faster growth than h² is smooth too: h⁴ if the second derivative is zero.
+    # Second differences of a smooth f may also grow faster than h²: as h⁴ if f″ is 0.
     curved = (1 - SQUARED) * grown - blurred <= abs(wide.second) <= (1 + SQUARED) * ratio**2 * grown + blurred
-    # Near an inflection with a horizontal tangent only the third derivative shows, and the slope grows as h².
+    # At an inflection with a horizontal tangent f is cubic in h, so the slope of a quotient grows as h².
     level = abs(wide.slope - ratio**2 * near.slope) <= SQUARED * abs(wide.slope) >= abs(wide.second) / wide.h
     size = max(abs(near.slope), abs(wide.slope), abs(wide.second) / wide.h)
     return curved and (level or abs(wide.slope - near.slope) <= ALIKE * size + hidden)

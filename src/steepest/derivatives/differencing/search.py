@@ -10,15 +10,15 @@ import numpy as np
 from steepest.derivatives.differencing.quotients import ALIKE, Line, Quotient, consistent, power_of_two
 from steepest.derivatives.noise import Noise
 
-# A quotient is compared with one whose step is WIDER times as long, and a search goes by factors of RUNG. Both are
-# powers of 2, as all steps are: x ± h is then exact. Chosen, not measured: larger factors need fewer values of f to
+# A quotient is compared with one whose step is WIDER times as long, and a search changes steps by factors of RUNG. Both
+# are powers of 2, as all steps are: x ± h is then exact. Chosen, not measured: larger factors need fewer values of f to
 # cross the scales, and may skip the only good step.
 WIDER = 4.0
 RUNG = 8.0
-# How many steps are tried at most, each RUNG times as short or as long as the one before.
+# The most steps tried: MOST_RUNGS, each RUNG times shorter than the last, or MOST_LONGER, each RUNG times longer.
 MOST_RUNGS, MOST_LONGER = 16, 8
-# Longer steps are tried while noise makes up more than this part of the slope. Chosen, not measured: a smaller part
-# costs more values for more digits.
+# Longer steps are tried while noise makes up more than this share of the slope. Chosen, not measured: a smaller share
+# costs more values of f and gives more digits.
 BLURRED = 1e-6
 
 
@@ -45,9 +45,10 @@ class StepSearch:
         self.noise = noise
 
     def along(self, line: Line, first: float, shrunk: float) -> tuple[FoundStep, float]:
-        """Return what is found along a coordinate, and how much shorter the step is than its size suggests.
+        """Return the step found along a coordinate, and `shrunk` times the factor by which the step was shortened.
 
-        The next coordinate begins with that factor: what makes one step too long usually makes all of them too long.
+        If the search is repeated, all steps begin shorter by that factor: the cause of one step that is too long
+        usually makes all of them too long.
         """
         h = line.step_near(first)
         if h == 0:
@@ -80,11 +81,11 @@ class StepSearch:
         return consistent(near, wide, self.noise.at(max(near.largest, wide.largest)))
 
     def raise_noise(self, level: float) -> None:
-        """Set the level of the noise, unless it is higher already."""
+        """Raise the level of the noise to `level`, unless it is higher already."""
         self.noise = self.noise.with_level(max(self.noise.level, level))
 
     def longer(self, line: Line, near: Quotient, wide: Quotient) -> tuple[Quotient, Quotient]:
-        """Return consistent quotients of longer steps if noise blurs these: the function's scale may be far longer."""
+        """Return consistent quotients of longer steps while noise blurs the slope: the scale of f may be far longer."""
         for _ in range(MOST_LONGER):
             blur = wide.amplification * self.noise.at(wide.largest) / wide.h
             longest = min(line.room / 8, line.size)
@@ -104,7 +105,7 @@ class StepSearch:
         if near.order == 1:
             return FoundStep(near.h, near.slope, math.inf, spread / near.h**2)
         third = spread / ((ratio**2 - 1) * near.h**2)
-        # The noise alone makes the slopes differ by as much as this third derivative would: less can't be seen.
+        # Noise alone makes the slopes differ as much as this third derivative would: a smaller one can't be measured.
         unseen = near.amplification * noise / ((ratio**2 - 1) * near.h**3)
         h = np.cbrt(near.amplification * noise / (2 * max(third, unseen))) if noise else near.h
         h = power_of_two(min(max(h, line.shortest), wide.h))
@@ -113,15 +114,15 @@ class StepSearch:
         if not math.isfinite(quotient.slope) or quotient.order == 1:
             quotient = near
         third = max(third, unseen)
-        # After a large change of the step, the new slope must agree with the old one; else the error covers both.
+        # If the new step changes the slope by more than noise and truncation explain, the error covers the change.
         off = abs(quotient.slope - near.slope)
         error = max(quotient.error(third, self.noise), off if off > 3 * near.error(third, self.noise) else 0.0)
         return FoundStep(quotient.h, quotient.slope, error, third)
 
     def fallback(self, line: Line, ladder: list[Quotient], wide: Quotient) -> FoundStep:
-        """Return a slope if no two quotients were consistent: at a kink, or with more noise than was measured.
+        """Return a slope although no two quotients are consistent.
 
-        In all other cases the error is infinite.
+        Its error is finite at a kink, or if f has more noise than was measured; in all other cases it is infinite.
         """
         finite = [one for one in ladder if math.isfinite(one.slope)]
         if not finite:
@@ -133,7 +134,7 @@ class StepSearch:
             steady = abs(near.slope - far.slope) <= ALIKE * (jump + abs(near.slope))
             if steady and abs(near.second) > 100 * noise and abs(jump - other) <= ALIKE * jump:
                 return FoundStep(near.h, near.slope, jump / 2 + near.error(0.0, self.noise), 0.0)
-        # Over the shortest steps values differ by noise alone: their differences do not shrink with the step.
+        # Over the shortest steps values differ by noise alone: the differences do not shrink with the step.
         distances = sorted(
             abs(f - line.values[0.0]) for t, f in line.values.items() if abs(t) <= finite[-1].h * RUNG**2
         )
@@ -155,6 +156,6 @@ class StepSearch:
 
 
 def _alike(near: Quotient, wide: Quotient) -> bool:
-    """Tell whether two slopes are alike, and clear of what the second differences add to them."""
+    """Tell whether two slopes are alike, and large compared with the second differences."""
     clear = abs(wide.slope) * near.h > WIDER * max(abs(near.second), abs(wide.second) / WIDER)
     return clear and abs(near.slope - wide.slope) <= ALIKE * abs(wide.slope)

@@ -14,11 +14,11 @@ from steepest.derivatives.differencing.quotients import Line, power_of_two
 from steepest.derivatives.differencing.search import RUNG, FoundStep, StepSearch
 from steepest.derivatives.noise import Noise, measure_noise
 
-# A step changes with the noise from point to point, at most by these factors. Chosen, not measured: wider limits trust
-# the steps farther from the point where they were found.
+# At each point the steps are scaled with the noise there, by factors within these limits. Chosen, not measured: wider
+# limits trust the steps farther from the point where they were found.
 SHORTEST, LONGEST = 2.0**-10, 2.0**6
-# The steps are first checked after this many gradients; then the intervals double. Chosen, not measured: a check costs
-# two values of f.
+# The steps are first checked after this many gradients; then the interval between checks doubles each time. Chosen, not
+# measured: a check costs two values of f.
 FIRST_CHECK = 6
 # Steps are searched for again if a coordinate has changed by FAR times its size, or f has grown by MUCH. Chosen, not
 # measured: smaller numbers cost more searches, larger ones keep steps that no longer fit.
@@ -26,7 +26,7 @@ FAR, MUCH = 1e3, 1e9
 # The noise is measured again if f has become this many times smaller. Chosen, not measured: a measurement costs six
 # values of f or more.
 LESS = 1e4
-# How often a search starts again with shorter steps.
+# The most searches at a point, each with shorter steps than the last.
 MOST_SHRUNK = 5
 
 
@@ -36,7 +36,7 @@ class Differences:
     D(h) = (f(x + h) - f(x - h)) / 2h is off by f‴h²/6 + noise/h. At the first point the noise is measured, and along
     each coordinate D(h) and D(4h) must agree within their own errors; their difference estimates f‴, and so the best
     step, (noise / 2|f‴/6|)^(1/3). If they disagree, other steps are tried, from scale to scale. Later points use the
-    steps found; now and then two more values, with all coordinates changed at once, show whether to search again.
+    steps found; now and then two more values, with all coordinates changed at once, decide whether to search again.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ class Differences:
     noise : Noise or None
         The noise of f as last measured.
     steps : array
-        The step of each coordinate where the noise was measured.
+        The step of each coordinate at the point where the noise was measured.
     third : array
-        f‴/6 along each coordinate there.
+        f‴/6 along each coordinate at that point.
     bounded : array
-        Whether the error of each entry could be bounded there.
+        Whether the error of each entry could be bounded at that point.
     overhead : int
         How many values of f were computed in addition to those that the caller counts.
     """
@@ -83,7 +83,7 @@ class Differences:
         self.calls += 1
         return self.plain(x)
 
-    # Differences of the largest values that doubles have may overflow.
+    # Differences of the largest doubles may overflow.
     @np.errstate(all="ignore")
     def __call__(self, x: np.ndarray) -> Slope:
         """Return the value and the gradient at a point."""
@@ -119,21 +119,21 @@ class Differences:
         return EPS if self.noise is None else self.noise.relative
 
     def scales(self) -> np.ndarray:
-        """Return the length over which f changes along each coordinate: the one for which the steps are best."""
+        """Return the length over which f changes along each coordinate: the length for which the steps are best."""
         return self.lengths(self.steps)
 
     def lengths(self, steps: np.ndarray) -> np.ndarray:
-        """Return the lengths over which f changes if these steps are best, or the size of a coordinate without one."""
+        """Return the lengths over which f changes if these steps are best; the size of a coordinate without a step."""
         return np.where(steps > 0, steps / (3 * self.relative) ** (1 / 3), scale_of(self.start, self.start))
 
     def is_far(self, noise: Noise, x: np.ndarray, f0: float) -> bool:
-        """Tell whether a point is too far from the one where the noise was measured to use the steps found there."""
+        """Tell whether the steps may no longer fit: x is far from where they were found, or f has grown much."""
         distance = np.abs(x - noise.x)
         grown = noise.size * MUCH < abs(f0)
         return grown or bool(np.any(distance > FAR * np.maximum(self.scales(), np.abs(noise.x))))
 
     def measure_again(self, noise: Noise, x: np.ndarray, f0: float) -> Noise:
-        """Measure the noise where f is far smaller: it may have shrunk with f, or stayed the same."""
+        """Measure the noise again, as f is far smaller now: the noise may have shrunk with f, or stayed the same."""
         size = np.maximum(scale_of(x, x), self.scales())
         self.noise = measure_noise(self.value, x, f0, size, self.box, self.coarse())
         factor = float(np.clip(np.cbrt(self.noise.level / noise.level), SHORTEST, LONGEST)) if noise.level else 1.0
@@ -159,7 +159,7 @@ class Differences:
         return gradient, error
 
     def still_serve(self, noise: Noise, x: np.ndarray, f0: float, gradient: np.ndarray, error: np.ndarray) -> bool:
-        """Tell whether the steps still serve: over three steps in all coordinates at once, f changes as predicted."""
+        """Tell whether the steps are still good: f changes as predicted if all coordinates move by three steps."""
         signs = np.where(np.sin(np.arange(x.size) ** 2 + 1.0) < 0, -3.0, 3.0)
         move = signs * self.steps
         up, down = (tentative(self.value, x + step) if self.allows(x + step) else math.nan for step in (move, -move))
@@ -192,7 +192,7 @@ class Differences:
             )
             if self.noise.accounted_for(slopes, errors, self.lengths(steps)):
                 break
-            # The values that measured the noise rise along a slope that these steps do not show: try shorter steps.
+            # The values from which the noise was measured do not rise as these slopes predict: try shorter steps.
             shrunk /= RUNG**2
         self.steps = np.array([one.h for one in found])
         self.third = np.array([one.third for one in found])

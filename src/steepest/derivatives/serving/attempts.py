@@ -61,7 +61,7 @@ class TraceAttempt:
         )
 
     def pure(self, x: Array, arrays: Sequence[Array]) -> tuple[Array, Array]:
-        """Return the value and the gradient in JAX's operations; this is the function that is compiled."""
+        """Return the value and the gradient by JAX's operations; this is the function that is compiled."""
         Budget.renew()
         result = self._value_and_gradient(x, arrays)
         Budget.settle()
@@ -93,8 +93,8 @@ class TraceAttempt:
 def attempts(f: Function, gradient: Function | None, calling: Calling, paired: bool) -> Iterator[TraceAttempt]:
     """Yield the ways to trace a function, in the order to try them.
 
-    Arrays that the code reads are arguments of the compiled function at first. If the code branches on their values,
-    that fails, and they become constants: new data then need a new compilation.
+    At first the arrays that the code reads are arguments of the compiled function. If the code branches on their
+    values, that attempt fails, and the arrays become constants: new data then need a new compilation.
     """
     values = [f, gradient, *calling.args]
     has_gradient = gradient is not None
@@ -103,7 +103,7 @@ def attempts(f: Function, gradient: Function | None, calling: Calling, paired: b
     with_constants = Fingerprint(values, constants=True)
     if with_arrays.arrays:
         yield TraceAttempt(with_constants, calling, False, has_gradient, paired)
-    # For code written for JAX, arrays that it closes over are constants; further arguments, the rows of a fit, are not.
+    # In code written for JAX, arrays from outside are constants; further arguments, such as the rows of a fit, are not.
     with_arguments = Fingerprint(values, constants=True, varying=len(calling.args))
     yield TraceAttempt(with_arguments, calling, True, has_gradient, paired)
     if with_arguments.arrays:
@@ -111,7 +111,7 @@ def attempts(f: Function, gradient: Function | None, calling: Calling, paired: b
 
 
 def scalar(returned: Array) -> Array:
-    """Return what traced code returned as one JAX number."""
+    """Return the result of traced code as one JAX number."""
     value = jnp.asarray(stack(returned))
     if value.size != 1:
         raise ValueError(f"the function returned an array of shape {value.shape}: it must return one number")
@@ -119,7 +119,7 @@ def scalar(returned: Array) -> Array:
 
 
 def failure_reason(error: Exception) -> str:
-    """Return why code could not be traced, in words that complete a sentence."""
+    """Return the reason why code could not be traced, as a clause."""
     name = type(error).__name__
     if "Concretization" in name or "TracerBool" in name or "NonConcrete" in name:
         return "the code branches on values"

@@ -1,4 +1,4 @@
-"""Plain calls of the user's function on flat vectors, and checks of what it returns."""
+"""Plain calls of the user's function on flat vectors, and checks of the results."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Caller:
     f : callable
         The user's function.
     calling : Calling
-        How it takes its point.
+        How the function takes its point.
     paired : bool
-        Whether it returns a pair, the value and the gradient.
+        Whether the function returns a pair, the value and the gradient.
     native : bool
-        Whether it is written for JAX, so that it must run in the 64-bit context. The first call finds out.
+        Whether the function is written for JAX and must run in the 64-bit context; found out by the first call.
     box : Box or None
-        Where it may be called; elsewhere the value is NaN.
+        Where the function may be called; elsewhere the value is NaN.
     clock : Clock
-        The time after which it may no longer be called.
+        The time after which the function may no longer be called.
     precision : float
-        The relative rounding error of the coarsest type that it has returned.
+        The relative rounding error of the coarsest type that the function has returned.
     """
 
     f: Function
@@ -65,7 +65,7 @@ class Caller:
             else:
                 returned = self.calling(self.f, x.copy())
                 if isinstance(returned, jax.Array):
-                    # Outside the 64-bit context, code written for JAX rounds to 32 bits: call it again.
+                    # Outside the 64-bit context, code written for JAX rounds to 32 bits: call it again inside.
                     self.native = True
                     return self.raw(x)
         value, gradient = returned, None
@@ -79,7 +79,7 @@ class Caller:
 
 
 def number(returned: Array) -> float:
-    """Return what a function returned as a float, or raise an error that says what is wrong with it."""
+    """Return the result of a function as a float, or raise an error that names the problem."""
     if isinstance(returned, (tuple, list)) or np.size(returned) != 1:
         shape = getattr(returned, "shape", None)
         what = f"an array of shape {shape}" if shape is not None else f"{type(returned).__name__} {returned!r:.60}"
@@ -95,7 +95,7 @@ def number(returned: Array) -> float:
 
 
 def flat_gradient(calling: Calling, gradient: Tree) -> np.ndarray:
-    """Return a gradient that plain code returned as a flat vector, or raise an error if it does not fit the point."""
+    """Return a gradient from plain code as a flat vector; raise an error if the gradient does not fit the point."""
     size = calling.structure.size
     leaves = leaves_of(calling.layout, gradient)
     try:

@@ -21,8 +21,8 @@ from steepest.derivatives.tracing.budget import Budget
 from steepest.derivatives.tracing.fingerprint import Fingerprint
 from steepest.derivatives.tracing.tracer import Traced
 
-# Differences, which are less exact, replace traces at each point if those take this many times as long. Chosen, not
-# measured: a larger factor keeps exact slopes longer and costs more time.
+# If a trace at each point takes this many times as long as differences, the less exact differences are used. Chosen,
+# not measured: a larger factor uses exact slopes more often and costs more time.
 DEARER = 10.0
 
 
@@ -30,7 +30,7 @@ class EagerSlopes:
     """Values and gradients of code that branches on values.
 
     The first points are traced one by one. Later the code is compiled once for each path through its branches. If there
-    are too many paths, each point is traced anew, or differences are used if those are much faster.
+    are too many paths, each point is traced anew, or differences are used if they are much faster.
 
     Attributes
     ----------
@@ -100,12 +100,12 @@ class EagerSlopes:
         return self.seconds > DEARER * (2 * self.start.size + 1) * (time.perf_counter() - began)
 
     def slowness(self, obstacle: str) -> str:
-        """Return why differences are used, in words that complete a sentence."""
+        """Return the reason why differences are used, as a clause."""
         return f"{obstacle}, and tracing it anew takes {self.seconds:.2g} s at each point"
 
 
 def eager(caller: Caller, probes: list[tuple[np.ndarray, float]], obstacle: str) -> Objective | None:
-    """Return the objective of code that is traced at each point, or by differences if a trace takes too long.
+    """Return the objective of code that is traced at each point, or one by differences if a trace takes too long.
 
     Return None if the code can't be traced, or if its values and slopes do not agree with plain calls at the probes.
     """

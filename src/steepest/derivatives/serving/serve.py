@@ -22,12 +22,12 @@ from steepest.derivatives.serving.plain import differenced, given
 from steepest.derivatives.structure import Calling
 from steepest.types import Function
 
-# The noise of a value is assumed to be at most this many roundings. Chosen, not measured: a larger number allows for
-# more rounding of the point, and makes descents of functions with a large condition number end earlier.
+# The noise of a value is assumed to be at most this many rounding errors. Chosen, not measured: a larger number allows
+# for more rounding of the point, and makes descents of functions with a large condition number stop earlier.
 MOST_ROUNDINGS = 64.0
-# The second probe is this far from the start, as a part of its size. While f changes by more than MUCH_THE_SAME of its
-# size, the probe is moved nearer by NEARER, at most MOST_NUDGES times. Chosen, not measured: a distant probe
-# shows more clearly that a trace has lost a slope; one that is too distant may lie beyond a wave or a bump of f.
+# The distance of the second probe from the start, as a share of the start's size. While f changes by more than the
+# share MUCH_THE_SAME, the distance is multiplied by NEARER; at most MOST_NUDGES distances are tried. Chosen, not
+# measured: a distant probe finds a slope that a trace has lost more surely, but may lie beyond a wave or a bump of f.
 NUDGE, NEARER, MOST_NUDGES, MUCH_THE_SAME = 1e-3, 1 / 32, 6, 0.25
 IMPURE = "plain calls and the traced code disagree (does it depend on something that changes?)"
 TOO_LATE = "the time was over before the code could be traced"
@@ -41,11 +41,11 @@ def serve(
     box: Box | None = None,
     seconds: float | None = None,
 ) -> Objective:
-    """Return f as an objective, with the first of these ways to obtain gradients that works at the start.
+    """Return f as an objective, with gradients by the best way that works at the start.
 
-    The code is traced and compiled; traced at each point; or its values are differenced. A gradient that the user gave
-    is compiled or called. A trace is used only if plain calls agree with it at the start and at a point nearby. f is
-    never called outside the box. After `seconds` no other way is tried.
+    The ways, from the best: trace and compile the code; trace it at each point; take differences of values. A gradient
+    that the user gave is compiled, or else called plainly. A trace is used only if plain calls agree with it at the
+    start and at a point nearby. f is never called outside the box. After `seconds` no more traces are tried.
     """
     caller = Caller(f, calling, paired=gradient is True, box=box)
     function = gradient if callable(gradient) else None
@@ -75,7 +75,7 @@ def _traced(
     """Return the objective of code that is traced and compiled, or None and the reason why no attempt succeeded."""
     obstacle = ""
     for attempt in attempts(caller.f, gradient, caller.calling, caller.paired):
-        # Compiled code that was stored may be out of date, if the function depends on something that has changed.
+        # Stored code may be out of date, if the function depends on something that has changed.
         for fresh in (False, True):
             caller.clock.check()
             try:
@@ -131,7 +131,7 @@ def _compiled(
         compiled,
         attempt.arrays,
         key=attempt.key,
-        # The first call includes compilation: only a second one shows the time of a slope.
+        # The first call includes compilation: only a second call measures the time of a slope.
         slope_seconds=seconds if len(probes) > 1 else 0.0,
         precision=precision,
         condition=1.0 if precision == EPS else _condition(start, *slope(start)),
@@ -142,7 +142,7 @@ def _compiled(
 
 
 def _condition(x: np.ndarray, value: float, gradient: np.ndarray) -> float:
-    """Return how many roundings a value may be off by: its own and those of the point, 1 + |∇f|·|x| / |f|."""
+    """Return how many rounding errors a value may be off by: its own and those of the point, 1 + |∇f|·|x| / |f|."""
     change = float(np.abs(gradient) @ np.abs(x))
     return min(1.0 + change / abs(value), MOST_ROUNDINGS) if value else 1.0
 
@@ -150,8 +150,8 @@ def _condition(x: np.ndarray, value: float, gradient: np.ndarray) -> float:
 def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.ndarray, float]]:
     """Return plain values at the start and, if there is time, at a point nearby; f must be finite at the start.
 
-    Near means that f has nearly the same value: if the start is far from zero, a wave or a bump of f may be shorter
-    than a small part of its size.
+    Nearby means that f has nearly the same value there: far from zero, a wave or a bump of f may be shorter than a
+    small share of the start's size.
     """
     try:
         value = caller(start)
@@ -162,7 +162,7 @@ def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.nd
         raise
     if not math.isfinite(value):
         raise ValueError(f"the function is {value} at the start, {_short(start)}: start where it is finite")
-    # Uneven, so that no symmetry of f hides a lost slope.
+    # The step differs between coordinates, so that no symmetry of f hides a lost slope.
     nudge = NUDGE * (0.75 + 0.25 * np.sin(np.arange(start.size) ** 2 + 1.0))
     step = nudge * np.where(start == 0, 1.0, np.abs(start))
     probes = [(start, value)]
@@ -172,7 +172,7 @@ def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.nd
                 return probes
             try:
                 value_nearby = caller(nearby)
-            except Exception:  # noqa: BLE001 - f is undefined on this side; if on both, the start alone must do
+            except Exception:  # noqa: BLE001 - f is undefined on this side; if on both, the start is the only probe
                 continue
             if math.isfinite(value_nearby):
                 probes = [(start, value), (nearby, value_nearby)]

@@ -1,4 +1,4 @@
-"""Code that branches on values, compiled once per path through its branches, with the answers on the path as guards."""
+"""Code that branches on values, compiled once per path through its branches, with the path's conditions as guards."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from steepest.derivatives.precision import compiled_code, double_precision
 from steepest.derivatives.tracing.budget import Budget, Decisions, UntraceableError
 from steepest.types import Array, Function
 
-# Chosen, not measured: each new path costs a compilation, and each point may try all paths.
+# The most paths that are compiled. Chosen, not measured: each new path costs a compilation, and at each point all paths
+# may be tried.
 MOST_PATHS = 8
-# The most array operations of a path, and the most seconds spent compiling paths. A compiler takes about 10 ms for each
-# array operation of a path, and for long paths more than in proportion. The seconds are chosen, not measured: with
-# more of them, paths are compiled that a short descent does not take again.
+# The most array operations of a path, and the most seconds spent compiling paths. The compiler takes about 10 ms for
+# each array operation, and for long paths more than in proportion. The seconds are chosen, not measured: with more
+# seconds, paths are compiled that a short descent does not take again.
 LONGEST_PATH, MOST_SECONDS = 300, 10.0
 
 
 class Branches:
-    """Values and gradients by compiled paths through the branches of a function.
+    """Values and gradients of a function by compiled paths through its branches.
 
-    A path is valid for the points at which each question that the code asks (`if`, `while`, `in`, `and`) has the same
-    answer as when the path was traced. The compiled code computes the answers too, and they are compared.
+    A path is valid at the points where each condition of the code (`if`, `while`, `in`, `and`) has the same answer as
+    when the path was traced. The compiled code returns the answers too, to be compared with those of the path.
 
     Attributes
     ----------
     f : callable
-        The function, of JAX arrays.
+        The function; it takes JAX arrays.
     paths : dict
-        The compiled code of each path, by its answers.
+        The compiled code of each path; the keys are the answers on the path.
     seconds : float
         The time spent compiling so far.
     """
@@ -43,19 +44,19 @@ class Branches:
         self.seconds = 0.0
 
     def __call__(self, x: np.ndarray) -> Slope:
-        """Return value and gradient; raise `UntraceableError` if the path is new and too long, or one too many."""
+        """Return value and gradient; raise `UntraceableError` if the path is too long, or paths are too many."""
         for answers, compiled in self.paths.items():
             slope = self.along(compiled, answers, x)
             if slope is not None:
                 return slope
         if len(self.paths) >= MOST_PATHS or self.seconds > MOST_SECONDS:
-            raise UntraceableError("there are too many paths through its branches to compile each")
+            raise UntraceableError("there are too many paths through the branches of the code to compile each")
         with double_precision(), np.errstate(all="ignore"), Decisions.recorded() as recorded:
             Budget.renew()
             self.f(jnp.asarray(x))
             Budget.settle()
         if Budget.spent > LONGEST_PATH:
-            raise UntraceableError("a path through its branches is too long to compile")
+            raise UntraceableError("a path through the branches of the code is too long to compile")
         path = tuple(recorded)
         make_room()
         began = time.perf_counter()
@@ -87,7 +88,7 @@ class Branches:
 
     @staticmethod
     def along(compiled: Jitted, path: tuple[bool, ...], x: np.ndarray) -> Slope | None:
-        """Return value and gradient by a path, or None if the point takes another path."""
+        """Return value and gradient by the code of a path, or None if the point takes another path."""
         with compiled_code():
             vector = np.array(compiled(x))
         answers = vector[x.size + 1 :]

@@ -1,4 +1,4 @@
-"""The state of a running trace: its operations, its refusal, and the answers to questions about values."""
+"""The state of a running trace: the number of operations, the reason of a refusal, and the branches of the code."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from numpy.typing import DTypeLike
 from steepest.derivatives.differences import EPS
 from steepest.types import Array
 
-# Chosen, not measured: compilation takes time for each operation, so a Python loop over a million rows is better left
-# to plain calls.
+# The most array operations of a trace. Chosen, not measured: compilation takes time for each operation, so a Python
+# loop over a million rows is better left to plain calls.
 MOST_OPERATIONS = 30_000
 
 
 class UntraceableError(TypeError):
-    """Raised if the code does something with a traced value that would lose its derivative."""
+    """Raised if an operation of the code would lose the derivative of a traced value."""
 
 
 class Budget:
-    """The account of the running trace; it is held by the class, so only one trace can run at a time.
+    """The state of the running trace, stored in the class: only one trace can run at a time.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Budget:
 
     @classmethod
     def settle(cls) -> None:
-        """End a trace: raise the refusal, if there was one."""
+        """End a trace; raise an error if it was refused."""
         if cls.refused:
             raise UntraceableError(cls.refused)
 
@@ -70,10 +70,11 @@ class Budget:
 
 
 class Decisions:
-    """The answers to questions about traced values, such as `if x > 0`.
+    """The answers to conditions on traced values, such as `if x > 0`.
 
-    While the code runs on numbers, the answers can be recorded. While it is traced for a path, the recorded answers are
-    replayed, and the questions become guards: the path is valid if they have the same answers.
+    While the code runs on numbers, the answers can be recorded. While the code is traced for one path through its
+    branches, the recorded answers are replayed, and the conditions become guards: the path is valid at the points where
+    the guards have the same answers.
     """
 
     answers: list[bool] | None = None
@@ -92,7 +93,7 @@ class Decisions:
     @classmethod
     @contextmanager
     def replayed(cls, answers: Sequence[bool]) -> Iterator[list[Array]]:
-        """Give recorded answers to code that is traced, and collect its questions."""
+        """Give recorded answers to code that is traced, and collect its conditions as guards."""
         cls.answers, cls.guards = list(answers), []
         try:
             yield cls.guards
@@ -101,7 +102,7 @@ class Decisions:
 
     @classmethod
     def answer(cls, value: Array) -> bool:
-        """Return whether a value is true."""
+        """Return whether a value is true: as recorded while answers are replayed, else as computed."""
         if cls.guards is not None:
             if len(cls.guards) == len(cls.answers or ()):
                 refuse("the code takes other branches when it is traced")
@@ -114,14 +115,14 @@ class Decisions:
 
 
 def refuse(why: str) -> NoReturn:
-    """Refuse the trace: raise an error, and store the reason for code that catches it."""
+    """Refuse the trace: raise an error, and store the reason, as the user's code may catch the error."""
     Budget.refused = why
     raise UntraceableError(why)
 
 
 @contextmanager
 def branching() -> Iterator[None]:
-    """Store a refusal if JAX needs to know a value to go on: the code may catch the exception."""
+    """Store a refusal if JAX raises an error because it needs a value: the user's code may catch the error."""
     try:
         yield
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):

@@ -1,7 +1,7 @@
-"""The fingerprint of a function: its code and all the values that the code reads, but not its id.
+"""The fingerprint of a function: a cache key made of its code and all the values that the code reads, not of its id.
 
-A notebook cell that runs again makes a new function object with the same code, which must find the code
-compiled for the old one. If a value behind a name has changed, it must not.
+A notebook cell that runs again makes a new function object with the same code. It must reuse what was
+compiled for the old one, unless a value that the code reads has changed.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from steepest.derivatives.tracing.namespaces import BUILTINS, Value, stand_in
 from steepest.derivatives.tracing.tracer import Traced
 from steepest.types import Array, Tree
 
-# Longer containers are known by their identity. Chosen, not measured: a fingerprint reads every entry at each call.
+# Containers with more entries enter the key by their id. Chosen, not measured: every new fingerprint reads all entries.
 LONGEST = 1_000
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
-# Makes a value anew, with the next arrays of an iterator in place of those that it had.
+# Makes a copy of a value, with the next arrays of an iterator in place of the value's own.
 Rebuild = Callable[[Iterator[Array]], Value]
 
 
 @dataclass
 class Fingerprint:
-    """A key for functions and their arguments, the arrays that they read, and a way to make them anew.
+    """A key for functions and their arguments, the arrays that they read, and a way to copy them with other arrays.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Fingerprint:
     constants : bool
         Whether arrays are part of the key, except those in the last `varying` values.
     varying : int
-        How many of the last values keep their arrays out of the key.
+        How many of the last values leave their arrays out of the key.
     arrays : list of array
         The arrays that are not part of the key. Compiled code takes them as arguments, so new data in them needs no
         new compilation.
@@ -54,7 +54,7 @@ class Fingerprint:
     key: Hashable = None
 
     def __post_init__(self) -> None:
-        # The number of each function in the order of the walk, by its id.
+        # The number of each function, in the order in which `_walk` meets them, by its id.
         self._numbers: dict[int, int] = {}
         self._arrays_in_key = self.constants
         split = len(self.values) - self.varying
@@ -74,7 +74,7 @@ class Fingerprint:
         return self._rebuild(iter(arrays) if native else map(Traced, arrays))
 
     def _walk(self, value: Value) -> tuple[Hashable, Rebuild]:
-        """Return the key of a value, and a function that makes it anew."""
+        """Return the key of a value, and a function that makes a copy of the value."""
         if isinstance(value, (types.FunctionType, types.MethodType)) and stand_in(value) is not value:
             return ("object", id(value)), lambda _: stand_in(value)
         if isinstance(value, types.FunctionType):
@@ -105,7 +105,7 @@ class Fingerprint:
             kind, fields = type(value), [f.name for f in dataclasses.fields(value)]
             key, make = self._items([getattr(value, field) for field in fields])
             return ("record", kind, key), lambda arrays: _record(kind, fields, make(arrays))
-        # Anything else is known by its id; `rebuild` refers to it, so it stays alive and the id is not reused.
+        # Any other value enters the key by its id. `rebuild` refers to the value, so it stays alive and keeps its id.
         return ("object", id(value)), lambda _: stand_in(value)
 
     def _items(self, values: list[Value]) -> tuple[tuple[Hashable, ...], Callable[[Iterator[Array]], list[Value]]]:
@@ -131,7 +131,7 @@ class Fingerprint:
 
     def _function(self, f: types.FunctionType) -> tuple[Hashable, Rebuild]:
         if id(f) in self._numbers:
-            # A function that calls itself, or that the code reads twice.
+            # The function calls itself, or the code reads it twice.
             number = self._numbers[id(f)]
             return ("again", number), lambda _: self._made[number]
         number = self._numbers[id(f)] = len(self._numbers)

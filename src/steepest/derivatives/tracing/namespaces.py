@@ -1,8 +1,8 @@
 """Stand-ins for `np`, `math`, SciPy and a few builtins while a function is traced.
 
 NumPy's protocols do not reach array constructors (`np.array`, `np.zeros`), the `math` module, `max` or
-SciPy's Python code. Traced code therefore reads stand-ins for these, which handle traced values and pass all
-other calls on.
+SciPy's Python code. Traced code therefore gets stand-ins for them, which handle traced values and pass all
+other calls on to the originals.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _like(plain: Function) -> Function:
     """Return a constructor of traced arrays with the shape and type of another array."""
 
     def make(prototype: Array, *args: Argument, **options: Argument) -> Array:
-        # The values of the prototype do not matter.
+        # Only the shape and the type of the prototype matter.
         return wrap(
             plain(np.empty(prototype.shape, prototype.dtype) if depends(prototype) else prototype, *args, **options)
         )
@@ -106,7 +106,7 @@ class _Vectorized:
 
 
 class _FloatType(type):
-    """The metaclass of the stand-ins for floating-point types: only a call distinguishes them from the types."""
+    """The metaclass of the stand-ins for floating-point types: they behave like the types, except when called."""
 
     plain: type
 
@@ -124,7 +124,7 @@ class _FloatType(type):
 
 
 def _float(kind: type) -> type:
-    """Return the stand-in for a floating-point type, which returns traced values in double precision."""
+    """Return the stand-in for a floating-point type; called on a traced value, it keeps double precision."""
 
     def new(cls: type, value: Array = 0.0) -> Array:
         if not isinstance(value, Traced):
@@ -190,7 +190,7 @@ def _log(x: Array, base: Array = None) -> Array:
     return jnp.log(x) if base is None else jnp.log(x) / jnp.log(base)
 
 
-# JAX's counterparts of functions of `math` and `cmath`; those that NumPy has as a ufunc of the same name need no row.
+# JAX's counterparts of functions of `math` and `cmath`; those that are ufuncs of the same name in NumPy need no row.
 _MATH_TWINS: dict[str, Function] = {
     "dist": lambda p, q: jnp.linalg.norm(_listed(p) - _listed(q)),
     "erf": jax.scipy.special.erf,
@@ -258,7 +258,7 @@ BUILTINS: dict[str, Function] = {
     "sorted": _sorted,
 }
 
-# All stand-ins, by what they stand for.
+# All stand-ins; the keys are the originals.
 _STAND_INS: dict[Function, Function] = {
     **_NUMPY,
     **{f: _scalar(f) for f in _functions(math)},
@@ -302,7 +302,7 @@ class StandIn:
 
 
 def stand_in(value: Value) -> Value:
-    """Return the stand-in for a value while code is traced; nearly every value is its own."""
+    """Return the stand-in for a value, or the value itself if it needs none."""
     if isinstance(value, ModuleType):
         return StandIn(value) if value.__name__.partition(".")[0] in _ROOTS else value
     if isinstance(value, _GENERATORS):
@@ -312,7 +312,7 @@ def stand_in(value: Value) -> Value:
     try:
         found = _STAND_INS.get(value, value) if callable(value) else value
     except TypeError:
-        # Not hashable.
+        # The value is not hashable.
         found = value
     found = scipy_stand_in(value) if found is value else found
     return _Call(value) if found is value and isinstance(value, (np.ufunc, type(np.sum))) else found

@@ -79,7 +79,7 @@ def _fill_diagonal(target: Array, value: Array, wrap: bool = False) -> None:
     target[index, index] = value if np.ndim(value) == 0 else np.resize(value, index.shape)
 
 
-# Functions that write into their first argument, written with the operations of `Traced`.
+# Functions that write into their first argument, and replacements that use operations of `Traced`.
 WRITERS: dict[Function, Function] = {
     np.copyto: _copyto,
     np.putmask: _putmask,
@@ -89,7 +89,7 @@ WRITERS: dict[Function, Function] = {
 
 
 def _where_not_zero(x: Array, at_zero: float, elsewhere: Function) -> Array:
-    # Both branches must be finite: `where` multiplies the derivative of the other branch by 0, and 0 · inf is NaN.
+    # Both branches must be finite: `where` multiplies the derivative of the branch not taken by 0, and 0 · inf is NaN.
     return jnp.where(x == 0, at_zero, elsewhere(jnp.where(x == 0, 1.0, x)))
 
 
@@ -98,7 +98,7 @@ def _huber(delta: Array, r: Array) -> Array:
     return jnp.where(size <= delta, r**2 / 2, delta * (size - delta / 2))
 
 
-# Functions of SciPy that JAX has under another name, or lacks although they are simple formulas.
+# SciPy functions that JAX has under another name, and simple formulas that JAX lacks.
 SPECIAL: dict[str, Function] = {
     "cosm1": lambda x: -2 * jnp.sin(x / 2) ** 2,
     "exp10": lambda x: jnp.exp(x * jnp.log(10.0)),

@@ -38,7 +38,7 @@ _DIFFERENT: dict[str, Function] = {
 
 
 def scipy_stand_in(value: Argument) -> Argument:
-    """Return the stand-in for an object of SciPy that has a counterpart in JAX; other values are unchanged."""
+    """Return the stand-in for an object of SciPy that has a counterpart in JAX; return other values unchanged."""
     module = getattr(value if callable(value) else type(value), "__module__", None) or ""
     if not module.startswith("scipy."):
         return value
@@ -78,7 +78,7 @@ def _distribution(value: Argument) -> Argument:
 
 
 class Distribution:
-    """A distribution of `scipy.stats`, with the densities and probabilities that JAX has."""
+    """A distribution of `scipy.stats` that uses JAX's densities and probabilities for traced values."""
 
     def __init__(self, plain: Argument, twin: Argument) -> None:
         self._plain, self._twin = plain, twin
@@ -92,9 +92,9 @@ class Distribution:
 
 
 class Sparse:
-    """A sparse matrix that the code closes over; its products take values that depend on the point."""
+    """A sparse matrix that the user's code reads, and that can be multiplied by traced arrays."""
 
-    # Makes NumPy leave `x @ S` to the matrix.
+    # Makes NumPy leave `x @ S` to `__rmatmul__`.
     __array_ufunc__ = None
 
     def __init__(self, plain: Argument) -> None:

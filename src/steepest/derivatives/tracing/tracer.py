@@ -15,12 +15,12 @@ from steepest.derivatives.tracing.budget import Budget, Decisions, UntraceableEr
 from steepest.derivatives.tracing.numpy_twins import VIEWS, WRITERS, function_twin, ufunc_twin
 from steepest.types import Array, Function, Tree
 
-# An index, an option or an argument of NumPy: a slice, a number, an array, a tuple of them.
+# An index, an option or another argument of a NumPy function: a slice, a number, an array, a tuple of them.
 Argument = Any
 
 
 def wrap(value: Tree) -> Tree:
-    """Return arrays of JAX and of floats as `Traced`, also inside lists and tuples; other values are unchanged."""
+    """Wrap JAX arrays, and NumPy arrays of real or complex numbers, as `Traced`, also inside lists and tuples."""
     if isinstance(value, Traced):
         return value
     if isinstance(value, jax.Array) or (isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "fc"):
@@ -32,7 +32,7 @@ def wrap(value: Tree) -> Tree:
 
 
 def unwrap(value: Tree) -> Tree:
-    """Undo `wrap`; object arrays of traced scalars become one JAX array."""
+    """Undo `wrap`, and return an object array of traced scalars as a JAX array."""
     if isinstance(value, Traced):
         return value.value
     if isinstance(value, np.ndarray):
@@ -42,13 +42,13 @@ def unwrap(value: Tree) -> Tree:
     if isinstance(value, dict):
         return {key: unwrap(v) for key, v in value.items()}
     if callable(value) and not isinstance(value, type):
-        # JAX calls it with its own arrays, which NumPy code can't use.
+        # JAX calls the function with its own arrays, which NumPy code can't use.
         return lambda *args, **options: unwrap(value(*map(wrap, args), **options))
     return value
 
 
 def depends(value: Tree) -> bool:
-    """Tell whether a value, or any value in a container, depends on the point: then it is an array of JAX."""
+    """Tell whether a value, or any value in a container, depends on the point; such values are JAX arrays."""
     if isinstance(value, Traced):
         return isinstance(value.value, jax.Array)
     if isinstance(value, jax.Array):
@@ -87,7 +87,7 @@ def apply(plain: Function, twin: Function | None, args: Argument, options: dict[
         except UntraceableError:
             raise
         except TypeError:
-            # JAX refuses lists of numbers, which NumPy takes as arrays.
+            # NumPy accepts lists of numbers as arrays, and JAX refuses them.
             return wrap(twin(*map(_arrays, args), **{name: _arrays(option) for name, option in options.items()}))
 
 
@@ -101,7 +101,7 @@ def _arrays(argument: Argument) -> Argument:
 
 
 def written(array: Array, index: Argument, new: Array) -> Array:
-    """Return a copy of an array with new values at an index: JAX's own if anything depends on the point."""
+    """Return a copy of an array with new values at an index: a JAX array if anything depends on the point."""
     if depends(array) or depends(index) or depends(new):
         return jnp.asarray(array).at[index].set(new)
     changed = array.copy()
@@ -109,19 +109,19 @@ def written(array: Array, index: Argument, new: Array) -> Array:
     return changed
 
 
-# The `index` of a view that was made by reshaping or transposing. It is not None, since that is an index in NumPy.
+# The `index` of a view that was made by reshaping or transposing. It is not None, because None is an index in NumPy.
 _NO_INDEX = object()
 
 
 class _Lens(NamedTuple):
-    """How a view reads and writes the array behind it.
+    """How a view reads and writes the array that it was made from.
 
     Attributes
     ----------
     base : Traced
-        The array behind it.
+        The array that the view was made from.
     read : callable
-        Returns the view of an array like the base.
+        Takes an array with the shape of the base, and returns the same view of that array.
     index : argument
         The index that made the view, or `_NO_INDEX`.
     """
@@ -189,9 +189,10 @@ def _by_numpy(function: Function) -> Function:
 class Traced:
     """An array whose operations JAX records while NumPy code runs on it.
 
-    Anything that would turn it into a plain number (`int`, `item`, `tolist`, text) raises
+    Any conversion to plain numbers or text (`int`, `item`, `tolist`, `str`) raises
     `UntraceableError`: a derivative is never lost silently. The arrays that the code makes are traced
-    too, since it may write into them; they hold plain arrays until something in them depends on the point.
+    too, since the code may write traced values into them; they hold plain arrays until something in
+    them depends on the point.
     """
 
     __slots__ = ("_base_value", "_lens", "_value")
@@ -203,7 +204,7 @@ class Traced:
 
     @property
     def value(self) -> Array:
-        """The array of JAX or NumPy that this stands for; a view reads it again after its base has changed."""
+        """The JAX or NumPy array behind this object; a view reads it again after its base has changed."""
         if self._lens and self._lens.base.value is not self._base_value:
             self._base_value = self._lens.base.value
             self._value = self._lens.read(self._base_value)
@@ -218,7 +219,7 @@ class Traced:
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        # Read by `isinstance`: code that calls it takes the same branch as with NumPy.
+        # `isinstance` reads this attribute, so code that tests the type takes the same branch as with NumPy.
         return np.ndarray if self.ndim else self.dtype.type
 
     def __repr__(self) -> str:
@@ -254,10 +255,10 @@ class Traced:
         return result if out is None else _target((out,), func).store(result)
 
     def view_by(self, read: Function, index: Argument = _NO_INDEX) -> Tree:
-        """Return what `read` makes of this array: a view of it if NumPy would return a view, else a copy."""
+        """Call `read` on this array: return a view if NumPy would return one, else a new array."""
         Budget.spend()
         shadow = self.shadow()
-        # This raises if the index is out of bounds, as NumPy must; JAX would clamp it.
+        # This raises an error if the index is out of bounds, as NumPy does; JAX would clamp the index.
         plain = read(shadow)
         result = read(self.value)
         if np.ndim(plain) and np.may_share_memory(plain, shadow):
@@ -265,7 +266,7 @@ class Traced:
         return wrap(result)
 
     def shadow(self) -> np.ndarray:
-        """Return a plain array with the memory layout that this one has in NumPy: it shows which reads are views."""
+        """Return a plain array with the memory layout that this one has in NumPy, to find out which reads are views."""
         return self._lens.read(self._lens.base.shadow()) if self._lens else np.empty(self.shape, bool)
 
     def store(self, new: Array) -> Traced:
@@ -294,7 +295,7 @@ class Traced:
         if self.dtype.kind not in "fc" and np.result_type(new).kind in "fc":
             refuse("a float written into an array of whole numbers loses its derivative")
         if not depends(index):
-            # This raises if the index is out of bounds, as NumPy must; JAX would write nothing.
+            # This raises an error if the index is out of bounds, as NumPy does; JAX would write nothing.
             np.broadcast_to(False, self.shape)[index]
         if isinstance(index, jax.Array) and index.dtype == bool and not np.ndim(new):
             mask = index.reshape(index.shape + (1,) * (self.ndim - index.ndim))
@@ -415,7 +416,7 @@ for _name in ["lt", "le", "gt", "ge", "eq", "ne"]:
     setattr(Traced, f"__{_name}__", _binary(f"__{_name}__"))
 
 _ATTRIBUTES = frozenset(["shape", "ndim", "size", "dtype", "mT", "real", "imag"])
-# Methods that do the same as the NumPy function with this name.
+# Methods that do the same as the NumPy function with the same name.
 _METHODS = frozenset(
     name
     for name in dir(np.ndarray)
@@ -424,7 +425,7 @@ _METHODS = frozenset(
 
 
 def _without_lists(index: Argument) -> Argument:
-    """Return an index with its lists as arrays: NumPy allows lists in an index and JAX does not."""
+    """Return an index with its lists replaced by arrays: NumPy allows lists in an index and JAX does not."""
     if isinstance(index, list):
         return index if depends(index) else np.asarray(index)
     return tuple(map(_without_lists, index)) if isinstance(index, tuple) else index
@@ -436,14 +437,14 @@ def _same(one: Argument, other: Argument) -> bool:
 
 
 def _target(out: tuple[Tree, ...], function: Function) -> Traced:
-    """Return the array that a function writes into, or refuse the trace if it is not traced."""
+    """Return the array that a function writes into, or refuse the trace if that array is not traced."""
     if len(out) != 1 or not isinstance(out[0], Traced):
         refuse(f"{function.__name__} can write only into an array that the function makes")
     return out[0]
 
 
 def _at(ufunc: np.ufunc, target: Tree, *rest: Tree) -> None:
-    """Call `ufunc.at` on an array that the function makes."""
+    """Call `ufunc.at` on a traced array."""
 
     def plain(array: np.ndarray, *rest: Array) -> np.ndarray:
         array = array.copy()
@@ -458,5 +459,6 @@ def _masked(ufunc: np.ufunc, inputs: tuple[Tree, ...], out: tuple[Tree, ...] | N
     if out is None:
         refuse(f"{ufunc.__name__} with where= and no out= leaves the other values undefined")
     target = _target(out, ufunc)
-    # Elsewhere the arguments are 1/2, which is in the domain of nearly every function: its derivative must be finite.
+    # Where the mask is false, call the ufunc at 1/2, which is in the domain of nearly every function: an infinite
+    # derivative there would be multiplied by 0, and 0 · inf is NaN.
     return target.store(np.where(where, ufunc(*(np.where(where, x, 0.5) for x in inputs)), target))

@@ -9,20 +9,20 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Bound:
-    """How far f is above its minimum at most, as a certificate proves it at a point.
+    """A proven bound on f - f* at a point.
 
     Attributes
     ----------
     gap : float
         The bound on f - f*; infinite if none is known yet.
     floor : float
-        How far rounding may move the value: a smaller gap can't be told from none.
+        The rounding error of the value: a smaller gap can't be distinguished from 0.
     cost : int
-        How many values it took.
+        How many values the bound cost.
     x_error : array or None
-        How far each parameter, in the user's units, may lie from the minimiser, if that is bounded too.
+        The largest distance of each parameter from the minimiser, in the user's units; None if it is not bounded.
     endless : str
-        Why there is no minimum, if that is known.
+        Why f has no minimum; "" if it may have one.
     """
 
     gap: float

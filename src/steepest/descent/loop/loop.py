@@ -1,7 +1,7 @@
-"""The one loop, compiled: propose a point, evaluate it, accept or reject it, record it.
+"""The compiled loop: propose a point, evaluate it, accept or reject it, record it.
 
-A fixed step size takes several steps at a time, which are judged together: on a small problem the judging costs more
-than the steps. A search advances trial by trial.
+Fixed steps are taken several at a time and judged together: on a small problem judging costs more than the steps. A
+search advances trial by trial.
 """
 
 from __future__ import annotations
@@ -37,15 +37,16 @@ from steepest.rules.pair import Rules
 from steepest.rules.steps.searches import Trial, Verdict
 from steepest.types import Array, Function, Tree
 
-# A search gives up after so many trials along a direction. Halving a step so often leaves less than rounding of it.
+# The most trials along a direction: halved 60 times, a step is smaller than the rounding of its first length.
 MOST_TRIALS = 60
-# How many fixed steps are judged together; no measurement is recorded. More waste steps after the last.
+# How many fixed steps are judged together; no measurement is recorded. With a larger number more steps after the last
+# row are wasted.
 PATH_ROWS = 32
-# Above this many variables, steps are judged one by one: the rows would cost more than they save. No measurement is
-# recorded.
+# Above this many variables, steps are judged one by one: storing several steps would cost more than judging them
+# together saves. No measurement is recorded.
 MARCHED = 1_000
-# Up to this many variables the loop carries its state as one vector; no measurement is recorded. Above, copies of the
-# vector cost more than many small arrays do.
+# Up to this many variables the loop carries its state as one vector; with more variables, copies of the vector cost
+# more than many small arrays do. No measurement is recorded.
 SMALL = 48
 # A step longer than this, in a box with an open side, means that f falls without end. Chosen, not measured.
 ENDLESS = 1e50
@@ -61,7 +62,7 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     slopes = jnp.all(jnp.isfinite(gradient))
     finite, missing = jnp.isfinite(value) & slopes, jnp.isfinite(value) & ~slopes
     before = state
-    # A trial that is rejected can still be the best point seen.
+    # A rejected trial can still be the best point so far.
     better = finite & (value < state.best_value)
     state = state._replace(
         evaluations=state.evaluations + 1,
@@ -79,7 +80,7 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     accepted = verdict.accepted & finite
     stays, again = _rejected(rules, state, value, verdict, limits)
     steps, rest = rules.learn(state.memory, gradient, x, accepted)
-    # If the gradient is missing, the state stays as it is until the gradient comes from elsewhere.
+    # Without a gradient the state stays as it is, until differences supply the gradient.
     moving = ("evaluations", "non_finite", "t", "low", "high", "trials", "search")
     lacking = before._replace(code=jnp.asarray(NO_GRADIENT))
     stays = stays._replace(
@@ -103,12 +104,12 @@ def _step(x: Array, t: Array, value: Array, gradient: Array, direction: Array, n
 
 
 def _rejected(rules: Rules, state: State, value: Array, verdict: Verdict, limits: Limits) -> tuple[State, Array]:
-    """Return the state with the next step size to try, and whether none is left, so that the direction begins anew."""
+    """Return the state after a rejected trial, with the next size to try, and whether to reset the direction."""
     t = jnp.where(jnp.isfinite(value), verdict.t, verdict.low + 0.1 * (state.t - verdict.low))
     high = jnp.where(jnp.isfinite(value), verdict.high, state.t)
     lost = jnp.all(limits.inside(state.x + t * state.direction) == state.x) | (state.trials >= MOST_TRIALS)
     lost = lost | (jnp.isfinite(high) & (high - verdict.low <= 4 * EPS * high))
-    # Values can't tell apart steps whose expected fall is below rounding.
+    # If the expected fall is below the rounding error, values can't show which step is better.
     lost = lost | (jnp.isfinite(high) & (verdict.low == 0) & (t * jnp.abs(state.slope) <= limits.rounding(state.value)))
     falls_forever = lost & jnp.isinf(high) & (verdict.low > 0)
     bottomless = value == -jnp.inf
@@ -123,7 +124,7 @@ def _rejected(rules: Rules, state: State, value: Array, verdict: Verdict, limits
 def _turn(
     rules: Rules, state: State, steps: Tree, accepted: Array, x: Array, value: Array, gradient: Array, limits: Limits
 ) -> State:  # fmt: skip
-    """Choose a direction at the trial point if it was accepted; else at the old one, with nothing remembered."""
+    """Choose a direction at the trial point if it was accepted; else at the old point, with an empty memory."""
     here, f, g = (
         jnp.where(accepted, new, old) for new, old in ((x, state.x), (value, state.value), (gradient, state.gradient))
     )
@@ -137,7 +138,7 @@ def _turn(
         reached = reached._replace(memory=memory)
         if limits.box is None:
             return reached
-        # In a box no search follows a line to infinity, so the length of the steps shows that f falls without end.
+        # The box cuts off searches along a line to infinity, so detect an f that falls without end by the step length.
         endless = (reached.code == RUNNING) & (jnp.max(jnp.abs(x - state.x)) > ENDLESS)
         return reached._replace(code=jnp.where(endless, UNBOUNDED, reached.code))
 
@@ -157,8 +158,7 @@ def _downhill(
 ) -> tuple[Array, Tree, Array]:
     """Return a direction at x, its memory, and how many directions were tried: 2 if the first led uphill.
 
-    The second one is the direction with nothing remembered. This is a loop because compiling a direction twice would
-    take twice as long.
+    The second direction is computed with an empty memory. A loop compiles the direction once instead of twice.
     """
     anew = rules.restarted(rest, x)
 
@@ -200,7 +200,7 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
             state, rows = standing(carry[0]), carry[1]
             left = jnp.minimum(first + limits.rows - state.iteration, stop - state.evaluations)
             new, written = go(state, left)
-            # Rows beyond those that count are overwritten by the next ones.
+            # Surplus rows are overwritten by the rows of the next pass.
             return stand(new), jax.lax.dynamic_update_slice(rows, written, (state.iteration - first, 0))
 
         rows = jnp.zeros((capacity + PATH_ROWS, len(COLUMNS) + state.x.size))
@@ -211,7 +211,7 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
 
 
 def begin_of(compiled: Compiled) -> Callable[..., Packed]:
-    """Return the start of a descent by a rule that calls the function itself."""
+    """Return the function that begins a descent whose direction evaluates f itself."""
 
     def start(
         rules: Rules,
@@ -230,7 +230,7 @@ def begin_of(compiled: Compiled) -> Callable[..., Packed]:
 
 
 def settle_of(compiled: Compiled) -> Callable[..., Array]:
-    """Return a descent without a trace: (rules, start, arrays, limits) -> x, value, code and iterations."""
+    """Return a function that descends without a trace: (rules, start, arrays, limits) -> x, value, code, iterations."""
 
     def settle(rules: Rules, x: Array, arrays: Tree, numbers: Array, sizes: Array) -> Array:
         limits = Limits.unpack(numbers, sizes, None)
@@ -241,7 +241,7 @@ def settle_of(compiled: Compiled) -> Callable[..., Array]:
         go = (_search if rules.searches else _march)(compiled, rules, arrays, limits, jnp.zeros((), int))
 
         def going(state: State) -> Array:
-            # The second limit is for a trial that rounding accepts and rejects by turns, without end.
+            # The second limit stops a trial that rounding errors accept and reject by turns, without end.
             within = (state.iteration < limits.rows) & (state.evaluations < MOST_TRIALS * limits.rows)
             return within & (state.code == RUNNING)
 
@@ -255,7 +255,7 @@ Go = Callable[[State, Array], tuple[State, Array]]
 
 
 def _search(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, first: Array) -> Go:
-    """Return a function that makes one trial; the row of a rejected one is overwritten by the next."""
+    """Return a function that makes one trial; the row of a rejected trial is overwritten by the next row."""
 
     def go(state: State, left: Array) -> tuple[State, Array]:
         x, t = limits.inside(state.x + state.t * state.direction), state.t
@@ -268,7 +268,7 @@ def _search(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, firs
 
 
 def _march(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, first: Array) -> Go:
-    """Return a function that takes several fixed steps, or epochs of them, and judges them together."""
+    """Return a function that takes several fixed steps, or several epochs, and judges them together."""
     cost = 2 if compiled.epoch else 1
 
     def f(x: Array) -> Array:
@@ -303,7 +303,7 @@ def _march(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, first
             new = packed(step(unpacked(*carry[0]), state.iteration + i))
             return new, jax.tree.map(lambda buffer, one: buffer.at[i].set(one), carry[1], new)
 
-        # Rows past the end repeat the state, so that they are finite.
+        # Rows that no step fills repeat the state, so that they are finite.
         start = packed(here)
         rows = jax.tree.map(lambda array: jnp.broadcast_to(array, (size, *jnp.shape(array))), start)
         reach = jnp.minimum(jnp.minimum(left, size), limits.together)

@@ -1,7 +1,7 @@
-"""A descent under way, chunk by chunk: compiled where the function can be traced, in plain Python elsewhere.
+"""The descent by rules, chunk by chunk: compiled if the function can be traced, else in plain Python.
 
-Both loops share `advance`, in which every rule lives. A chunk is as many evaluations as fit in about
-0.1 s, so that progress, Ctrl-C and time limits work at compiled speed.
+Both loops call `advance`, which applies the rules. A chunk takes about 0.1 s: between chunks the progress
+is shown, and Ctrl-C and time limits are noticed, although the loop is compiled.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _advance(
 
 @shared
 def _unlearned(rules: Rules, packed: Packed) -> Packed:
-    """Return a state whose rules remember nothing of where it stands."""
+    """Return the state with an empty memory of the rules."""
     state = unpack(rules, packed)
     return pack(state._replace(memory=rules.start(state.x)))
 
@@ -64,13 +64,13 @@ class RuleSolver:
     Attributes
     ----------
     state : State
-        The state to read from.
+        The state without the memory of the rules.
     width : int
-        How many descents share a chunk: the rows of a chunk are theirs together.
+        How many descents run side by side and share the memory for rows.
     scale : array or None
-        The inverse of the curvature of each coordinate, if a probe has found them unlike.
+        The inverse curvature of each coordinate, if a probe found that the curvatures differ.
     certifier : callable or None
-        The proof of how far a point is from the minimum, for problems that have one.
+        A function from a point to its proven bound, for problems that have one.
     """
 
     noise = 0.0
@@ -86,14 +86,14 @@ class RuleSolver:
         self.scale: np.ndarray | None = None
         self.least = least_size(start)
         self._recorded: list[np.ndarray] = []
-        # A table of sizes stands in for the user's function, which must not enter the cache key.
+        # A table replaces the user's function of step sizes, which must not enter the cache key.
         self.bare = rules.for_loop()
         value, gradient = self.first(start)
         with compiled_code():
             here = (self.bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1), box)
             packed = self._begun(*here) if rules.direction.evaluates and objective.compiled else _begin(*here)
             if objective.updates > 1:
-                # Only the updates of an epoch, each on its batch, may teach the direction.
+                # The direction learns only from the updates of an epoch, each on its batch.
                 packed = _unlearned(self.bare, packed)
         self.stand(packed)
 
@@ -109,11 +109,11 @@ class RuleSolver:
         )  # fmt: skip
 
     def bound(self, x: np.ndarray) -> Bound | None:
-        """Return the certificate at a point, if the problem has one."""
+        """Return the proven bound at a point; None if the problem has none."""
         return self.certifier(x) if self.certifier else None
 
     def first(self, start: np.ndarray) -> Slope:
-        """Return value and gradient at the start; the value alone, and NaN, where the time is over before."""
+        """Return the value and the gradient at the start; a gradient of NaN if the time is over before."""
         try:
             value, gradient = self.objective.slope(start)
             return value, self.mended(start, value, gradient)
@@ -121,11 +121,11 @@ class RuleSolver:
             return self.objective.start_value, np.full(start.size, np.nan)
 
     def arrays(self) -> list[np.ndarray]:
-        """Return the state as arrays that a file can hold."""
+        """Return the arrays of the state, for a file."""
         return [np.asarray(leaf) for leaf in jax.tree.leaves(self.packed)]
 
     def counters(self) -> dict[str, Json]:
-        """Return the rest of the state: how many gradients were computed by differences."""
+        """Return the parts of the state that are not arrays: how many gradients were computed by differences."""
         return {"gaps": self.gaps}
 
     def restore(self, arrays: list[np.ndarray], counters: dict[str, Json]) -> None:
@@ -134,18 +134,18 @@ class RuleSolver:
         self.stand(jax.tree.unflatten(jax.tree.structure(self.packed), arrays))
 
     def stand(self, packed: Packed) -> None:
-        """Stand at a state."""
+        """Set the state."""
         self.packed = replace(packed, numbers=np.asarray(packed.numbers))
         self.state = self.packed.state
 
     def begin_at(
         self, x: np.ndarray, scale: np.ndarray | None = None, known: tuple[float, np.ndarray] | None = None
     ) -> None:  # fmt: skip
-        """Go on from another point with nothing remembered but the counts, the best point, and where all began.
+        """Continue from x with an empty memory of the rules; keep the counts, the first value and the best point.
 
-        `scale` is the inverse of the curvature of each coordinate, as a probe has found it; without one, that of the
-        last probe holds. `known` are the value and the gradient there, where they were had before: by them it is the
-        best point, although noise may hide it.
+        `scale` is the inverse curvature of each coordinate, if a probe measured it; by default, the last scale.
+        `known` are the value and the gradient at x, if they were computed before; x then becomes the best point, even
+        if its value is higher by noise.
         """
         before = self.state
         self.scale = self.scale if scale is None else scale
@@ -161,7 +161,7 @@ class RuleSolver:
         self.stand(packed.amended(**carried, **counts))
 
     def mark(self, code: int) -> None:
-        """Change what is said of the point where the descent stands."""
+        """Set the code of the status."""
         self.stand(self.packed.amended(code=code))
 
     def _begun(self, *here: Any) -> Packed:
@@ -177,7 +177,7 @@ class RuleSolver:
         return int(np.clip(rows, 1 if self.rules.step.tabled else 16, 256 if self.rules.searches else 4096))
 
     def limits(self, rows: int, evaluations: int, k: int, count: int, together: int = 1) -> tuple[np.ndarray, Any]:
-        """Return the limits of a chunk of `count` rows that begins with row k, as compiled code takes them."""
+        """Return the limits of a chunk of `count` rows from row k on, in the form that compiled code takes."""
         sizes: Any = ()
         if self.rules.step.tabled:
             updates = self.objective.updates
@@ -186,14 +186,14 @@ class RuleSolver:
         return np.concatenate([numbers, self.least]), sizes
 
     def mended(self, x: np.ndarray, value: float, gradient: np.ndarray) -> np.ndarray:
-        """Return the gradient, by differences where the value is finite and the gradient is not."""
+        """Return the gradient, computed by differences if the value is finite and the gradient is not."""
         if np.isfinite(value) and not np.all(np.isfinite(gradient)):
             self.gaps += 1
             return differences_at(self.objective, x, self.start)
         return gradient
 
     def row(self, t: float = 0.0) -> np.ndarray:
-        """Return where the descent stands as a row of the trace; t is the step that led there."""
+        """Return the current point as a row of the trace; t is the step size that led there."""
         state = self.state
         free = state.gradient if self.box is None else state.gradient * ~self.box.held(state.x, state.gradient)
         with np.errstate(over="ignore"):
@@ -201,12 +201,12 @@ class RuleSolver:
         return np.concatenate([[state.iteration, state.evaluations, state.value, norm, t], state.x])
 
     def trial_point(self) -> np.ndarray:
-        """Return where the function is evaluated next."""
+        """Return the point at which the function is evaluated next."""
         at = self.state.x + self.state.t * self.state.direction
         return at if self.box is None else np.clip(at, self.box.low, self.box.high)
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
-        """Go on for at most so many rows and evaluations, and return the rows."""
+        """Continue for at most this many rows and evaluations; return the rows."""
         rows = min(rows, self.capacity)
         if self.objective.compiled:
             return self._compiled(rows, evaluations, together)
@@ -222,7 +222,7 @@ class RuleSolver:
         return self.reach(packed, np.asarray(recorded))
 
     def reach(self, packed: Packed, recorded: np.ndarray) -> np.ndarray:
-        """Stand where a chunk ended, mend a gradient that it lacked, and return its rows."""
+        """Set the state after a chunk, compute a missing gradient by differences, and return the rows of the chunk."""
         before = self.state
         self.stand(packed)
         kept = recorded[: int(self.state.iteration - before.iteration)]
@@ -240,7 +240,7 @@ class RuleSolver:
 
     def _absorb(self, value: float, gradient: np.ndarray) -> None:
         if not np.all(np.isfinite(gradient)):
-            # Without a slope, by differences neither, nothing leads on from there.
+            # Neither the function nor differences give a gradient there: reject the point like one without a value.
             value = math.nan
         k = int(self.state.iteration)
         limits = self.limits(1, 1, k, 1)
@@ -270,7 +270,10 @@ class RuleSolver:
 
 
 def chunk_sizes(clock: Callable[[], float], heavy: bool) -> Iterator[tuple[int, int]]:
-    """Yield how many evaluations the next chunk may take, and how many together: more, until it lasts about 0.1 s."""
+    """Yield how many evaluations the next chunk may take, and how many fixed steps are judged together.
+
+    The number of evaluations grows until a chunk takes about 0.1 s.
+    """
     size, together = (1, 1) if heavy else (FIRST_CHUNK, PATH_ROWS)
     while True:
         began = clock()

@@ -1,4 +1,4 @@
-"""The protocol that every solver of a descent meets: rules, L-BFGS, Newton's method, proximal steps and the others."""
+"""The protocol of all solvers of a descent: rules, L-BFGS, Newton's method, proximal steps and the others."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class Status(NamedTuple):
     x, gradient : array of shape (n,)
         The current point, and the gradient there; the shortest subgradient at a kink.
     value : float
-        The value there.
+        The value at x.
     iteration, evaluations : int
-        How many steps were accepted, and how many values and gradients they took.
+        How many steps were accepted, and how many times the value and the gradient were evaluated.
     first_value : float
-        The value that the descent counts from.
+        The value from which the descent is measured.
     best_x, best_value : array of shape (n,), float
         The best point so far.
     estimate : float
         The solver's own estimate of how far the value is above the minimum.
     code : int
-        Whether the solver can go on: RUNNING, CANDIDATE and so on, of `descent.state`.
+        Whether the solver can continue: RUNNING, CANDIDATE or another code of `descent.loop.state`.
     steepest : float
-        The largest curvature met, 0 if none was.
+        The largest curvature measured along steps; 0 if none was positive.
     resets : int
-        How often the direction began anew.
+        How often the direction was reset.
     non_finite : int
         How many points were evaluated where the function is not finite.
     """
@@ -60,8 +60,8 @@ class Status(NamedTuple):
 class Solver(Protocol):
     """A descent that a driver advances chunk by chunk.
 
-    A solver needs an objective, a start and a tolerance. It returns the rows of the trace that each chunk adds, and
-    its status at the end of the chunk. It is resumed from the arrays and counters that it returned.
+    A solver needs an objective, a start and a tolerance. `run` returns the rows of the trace that a chunk adds, and
+    `status` describes the point that the chunk reached. `restore` takes the results of `arrays` and `counters`.
 
     Attributes
     ----------
@@ -74,13 +74,14 @@ class Solver(Protocol):
     box : Box or None
         The bounds, if there are any.
     tolerance : float
-        The part of the descent that may be left; 0 to go on to rounding, below 0 never to stop. The judge may lower it.
+        The share of the descent that may be left. With 0 the descent goes on as far as rounding errors allow; below 0
+        the descent never stops by itself. The judge may lower the tolerance.
     noise : float
-        How far rounding may move the value, if the value itself does not show it.
+        The solver's own estimate of the rounding error of the value; 0 for solvers that make none.
     gaps : int
-        At how many points the gradient had to be computed by differences.
+        At how many points the gradient was computed by differences because the function gave none.
     ending : Ending or None
-        How the run ended, if the solver itself knows that there is no more to do.
+        The ending, if the solver itself has ended the run.
     """
 
     objective: Objective
@@ -98,10 +99,10 @@ class Solver(Protocol):
 
     @property
     def rises(self) -> bool:
-        """Whether the value may rise on the way, so that the last point need not be the best."""
+        """Whether the value may rise from step to step, so that the last point need not be the best."""
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
-        """Take steps until so many rows or evaluations are reached; return the rows of the trace.
+        """Take steps up to this many rows or evaluations; return the rows of the trace.
 
         At most `together` steps are judged at a time.
         """
@@ -121,17 +122,17 @@ class Solver(Protocol):
         """Continue from another point.
 
         `scale` is the inverse curvature of each coordinate, if a probe measured it. `known` are the value and the
-        gradient there, if the judge has them.
+        gradient there, if the judge has computed them.
         """
 
     def bound(self, x: np.ndarray) -> Bound | None:
         """Return a proven bound on how far the value is above the minimum; None if this problem has none."""
 
     def arrays(self) -> list[np.ndarray]:
-        """Return the state as arrays that a file can hold."""
+        """Return the arrays of the state, for a file."""
 
     def counters(self) -> dict[str, Json]:
-        """Return the rest of the state by name, as JSON holds it."""
+        """Return the parts of the state that are not arrays, by name, for a JSON file."""
 
     def restore(self, arrays: list[np.ndarray], counters: dict[str, Json]) -> None:
         """Continue from the state that `arrays` and `counters` returned."""

@@ -17,10 +17,10 @@ from steepest.types import Array, Function, Tree
 # The codes of a status: whether the descent can continue, and why not.
 RUNNING, CANDIDATE, STALLED, NON_FINITE, UNBOUNDED, BOTTOMLESS, NO_GRADIENT = range(7)
 COLUMNS = ("iteration", "evaluations", "value", "gradient_norm", "step_size")
-# Above this many variables, where no Hessian is formed later, the larger of two estimates of the gap counts. It equals
-# `LARGEST_AUDIT` in descent/verdict/audit.py.
+# Above this many variables no Hessian is formed later, so the larger of two estimates of the gap is used. The number is
+# that of `LARGEST_AUDIT` in descent/verdict/audit.py.
 CAUTIOUS = 200
-# How many limits are single numbers; the size of each coordinate follows them in one vector.
+# How many limits are single numbers. In the vector of limits, the least size of each coordinate follows them.
 LIMITS = 6
 
 
@@ -32,23 +32,23 @@ class State(NamedTuple):
     x, value, gradient : array
         The accepted point, with the value and the gradient there.
     direction, slope : array
-        The direction from there, and the slope along it.
+        The direction from x, and the slope of f along the direction.
     t, low, high : array
-        The step size that is tried next, and the sizes between which a search looks.
+        The step size that is tried next, and the bracket of a search.
     memory, search : tree
-        What the rules remember, and what the search remembers of the current direction.
+        The memory of the rules, and that of the search along the current direction.
     fresh : array
-        Whether the rules have just begun anew, so that beginning anew again would not help.
+        Whether the direction was just reset, so that another reset would not help.
     iteration, evaluations, trials : array
-        How many steps were accepted, how many evaluations were made, and how many of them along this direction.
+        The numbers of accepted steps, of evaluations, and of rejected trials along this direction.
     first_value, best_x, best_value : array
         The value at the start, and the best point with its value.
     flattest, steepest : array
-        The smallest and the largest positive curvature met along steps.
+        The smallest and the largest positive curvature measured along steps.
     estimate : array
         An estimate of how far the value is above the minimum.
     resets, non_finite : array
-        How often the direction began anew, and how many trial points had a value that is not finite.
+        How often the direction was reset, and at how many trial points the value was not finite.
     code : array
         Whether the descent can continue: RUNNING, CANDIDATE and so on.
     """
@@ -85,10 +85,10 @@ _SCALARS = tuple(name for name in State._fields if name not in (*_VECTORS, "memo
 
 @dataclass(frozen=True)
 class Packed:
-    """A state in one vector, for the way into and out of compiled code, where each array costs as much as a few steps.
+    """A state in one vector: each array that compiled code takes or returns costs as much as a few steps.
 
-    First come the scalars, then the vectors of `size` numbers, then the real numbers that the rules remember; anything
-    else that they remember is in `others`.
+    The vector holds the scalars, then the vectors of `size` numbers, then the real numbers in the memories of the rules
+    and of the search. The other arrays of these memories are in `others`.
     """
 
     numbers: Array
@@ -97,13 +97,13 @@ class Packed:
 
     @property
     def state(self) -> State:
-        """The state without the memory of the rules; every number in it is a float."""
+        """The state without the memories of the rules and the search; counts and flags are floats."""
         scalars = dict(zip(_SCALARS, self.numbers, strict=False))
         vectors = {name: self.numbers[self._place(name)] for name in _VECTORS}
         return State(**vectors, **scalars, memory=(), search=())
 
     def _place(self, name: str) -> int | slice:
-        """Return where a field lies in the vector."""
+        """Return the index or the slice of a field in the vector."""
         if name in _SCALARS:
             return _SCALARS.index(name)
         first = len(_SCALARS) + _VECTORS.index(name) * self.size
@@ -131,7 +131,7 @@ def pack(state: State) -> Packed:
 
 
 def unpack(rules: Rules, packed: Packed) -> State:
-    """Return the state that was packed, with its memory and its whole numbers."""
+    """Return the state from its packed form, with the memories, and with counts as integers."""
     state, others = packed.state, iter(packed.others)
     whole = {name: getattr(state, name).astype(int) for name in _WHOLE}
     layout = jax.eval_shape(rules.memory_layout, state.x)
@@ -161,13 +161,13 @@ class Limits(NamedTuple):
     rows, evaluations : array
         How many rows and how many evaluations the chunk may take.
     tolerance : array
-        The part of the descent that may be left; below 0 the descent never stops.
+        The share of the descent that may be left; below 0 the descent never stops by itself.
     sign : array
         1 to minimise, -1 to maximise.
     together : array
-        How many fixed steps are judged at a time; those after the last row are wasted.
+        How many fixed steps are judged at a time; steps after the last row are wasted.
     noise : array
-        The rounding of f, relative to its value.
+        The relative rounding error of f.
     least : array
         The size below which each coordinate counts as 0.
     sizes : array
@@ -188,18 +188,18 @@ class Limits(NamedTuple):
 
     @classmethod
     def unpack(cls, numbers: Array, sizes: Array, box: Box | None) -> Limits:
-        """Return the limits whose numbers came in one vector."""
+        """Return the limits from a vector of numbers, the step sizes and the box."""
         rows, evaluations, tolerance, sign, together, noise = numbers[:LIMITS]
         least = numbers[LIMITS:] if len(numbers) > LIMITS else 0.0
         whole = rows.astype(int), evaluations.astype(int)
         return cls(*whole, tolerance, sign, together.astype(int), noise, least, sizes, box)
 
     def rounding(self, value: Array) -> Array:
-        """Return how far rounding may move a value of f."""
+        """Return the rounding error of a value of f."""
         return 4 * self.noise * jnp.abs(value)
 
     def hidden(self, x: Array, gradient: Array) -> Array:
-        """Return how far rounding of the coordinates moves f: a smaller gap can't be told from none."""
+        """Return how far rounding the coordinates moves f: a smaller gap can't be distinguished from 0."""
         return EPS * (jnp.abs(gradient) * jnp.maximum(jnp.abs(x), self.least)).sum(axis=-1)
 
     def inside(self, x: Array) -> Array:
@@ -245,7 +245,7 @@ def begin(
 
 
 class Path(NamedTuple):
-    """The points of successive fixed steps, a row each; `t` led to a row, `next_t` leads on from it."""
+    """The points of successive fixed steps, a row each: step size `t` led to the row, `next_t` leads to the next."""
 
     x: Array
     value: Array
@@ -257,11 +257,11 @@ class Path(NamedTuple):
 
 
 def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits, cost: int = 1) -> tuple[State, Array]:
-    """Follow a path as long as its rows are finite: return the state at its end, and how many rows count.
+    """Return the state after following a path, and the number of rows that were followed.
 
-    ‖g‖² / 2μ estimates the gain that is left, with μ the smallest curvature sᵀy / sᵀs of all steps s; a direction with
-    a metric B has its own estimate, ½ gᵀBg. The path ends at the first row that is near enough to a minimum or that no
-    longer moves, or before the first row that is not finite. `cost` is how many evaluations a row took.
+    The path is followed up to the first row that is near enough to a minimum or no longer moves, but never to a row
+    that is not finite. ‖g‖² / 2μ estimates the gain that is left, with μ the smallest positive curvature sᵀy / sᵀs of
+    all steps s; a direction with a metric B has its own estimate, ½ gᵀBg. A row took `cost` evaluations.
     """
     x, g = path.x, path.gradient
     s = x - jnp.concatenate([state.x[None], x[:-1]])
@@ -274,7 +274,7 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     steepest = jnp.maximum(jnp.where(upto & (curvature > 0), curvature, 0.0).max(axis=1), state.steepest)
     free = limits.free(x, g)
     squared = _dots(free, free)
-    # Without any curvature nothing bounds the gain.
+    # Without positive curvature nothing bounds the gain.
     unknown = jnp.where(squared > 0, jnp.inf, 0.0)
     estimate = jnp.where(jnp.isinf(flattest), unknown, squared / (2 * flattest))
     if rules.direction.metric:
@@ -283,7 +283,7 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     rounding = jnp.maximum(limits.rounding(path.value), limits.hidden(x, free))
     target = jnp.maximum(limits.tolerance * (state.first_value - path.value), rounding)
     near = (limits.tolerance >= 0) & ((estimate <= target) | (squared == 0))
-    # With momentum, a point that rests at an edge may leave it later.
+    # With momentum, a point that rests at an edge may leave the edge later.
     pressed = limits.box is not None and not rules.searches
     stuck = (limits.tolerance >= 0) & jnp.all(s == 0, axis=1) & (not pressed)
     broken = ~(jnp.isfinite(path.value) & jnp.all(jnp.isfinite(g), axis=1))
@@ -328,10 +328,10 @@ def table(state: State, path: Path, limits: Limits, cost: int = 1) -> Array:
 
 
 def _dots(a: Array, b: Array) -> Array:
-    # A product of two vectors adds several terms at once, a sum one after another.
+    # For a single row a product of vectors is faster than a sum: the product adds several terms at once.
     return (a[0] @ b[0])[None] if len(a) == 1 else (a * b).sum(axis=1)
 
 
 def _first(condition: Array) -> Array:
-    """Return the first row where a condition holds; the number of rows if it never does."""
+    """Return the index of the first row where a condition holds; the number of rows if it never does."""
     return jnp.where(condition.any(), jnp.argmax(condition), len(condition))

@@ -1,4 +1,4 @@
-"""The Hessian at a point where a descent stopped: how far the minimum may lie, or why the point is none."""
+"""The audit of a point by its Hessian: how far the minimum may lie, or whether the point is a saddle."""
 
 from __future__ import annotations
 
@@ -14,60 +14,61 @@ from steepest.derivatives.higher import hessian_at, hessian_by_differences
 from steepest.derivatives.objective import Objective
 from steepest.descent.verdict.modes import Grad, Modes
 
-# The most variables for which a Hessian is formed, with gradients and from values alone: 2n gradients, each of which
-# costs 2n + 1 values in the second case. Chosen, not measured: more variables give more certificates, and cost more.
+# The most variables for which a Hessian is formed, from gradients and from values alone. The cost is 2n gradients; from
+# values alone each gradient costs 2n + 1 values. Chosen, not measured: higher limits allow more audits, which cost
+# more.
 LARGEST_AUDIT = 200
 LARGEST_AUDIT_BY_VALUES = 20
-# A point is a saddle if its negative curvature is more than this part of the largest curvature, and if the slope
-# vanishes within the other part of the point's size. Chosen, not measured: a smaller first part takes noise for
-# saddles, a larger one misses shallow saddles; a larger second part calls slopes saddles.
+# A point is a saddle if its negative curvature exceeds SADDLED times the largest curvature, and if the slope vanishes
+# nearer than AT_SADDLE times the size of the point. Chosen, not measured: a smaller SADDLED mistakes noise for saddles,
+# a larger one misses shallow saddles; a larger AT_SADDLE mistakes slopes for saddles.
 SADDLED = 1e-6
 AT_SADDLE = 1e-3
-# Plain values check the directions whose curvature is below this part of the largest, at most so many. Chosen, not
-# measured: more directions find more lower points, and cost more values.
+# Directions whose curvature is below SOFT times the largest are checked by plain values, at most MOST_SOFT of them.
+# Chosen, not measured: more directions find more lower points, and cost more values.
 SOFT = 1e-6
 MOST_SOFT = 4
-# Curvature counts as negative or positive only beyond so many times the error of the Hessian. Chosen, not measured: a
-# smaller factor takes noise for saddles.
+# Curvature counts as negative or positive only beyond this multiple of the error of the Hessian. Chosen, not measured:
+# a smaller factor mistakes noise for saddles.
 SURE = 8.0
-# How many roundings of the point a gradient may contain. Chosen, not measured: fewer make errors too small, more make
-# them vague.
+# The error of a gradient from rounding x, in units of eps |H| times the size of x. Chosen, not measured: a smaller
+# number may understate the error, a larger number makes certificates vague.
 ROUNDINGS = 16
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The Hessian at a point, and what it says of the distance to the minimum.
+    """The Hessian at a point, and the distance to the minimum that follows from it.
 
     Attributes
     ----------
     decrement : float
         The gain of Newton's step, ½ gᵀH⁻¹g: an estimate of f - f*.
     floor : float
-        How far rounding may move the value: a smaller gain can't be told from none.
+        The rounding error of the value: a smaller gain can't be distinguished from 0.
     smallest, largest : float
         The extreme eigenvalues, in the user's units.
     saddle_distance : float
-        How far away the slope vanishes along directions of negative curvature, as a part of the point's size.
+        How far away the slope vanishes along directions of negative curvature, as a share of the point's size.
     held : bool
-        Whether an edge of the box holds a coordinate; the Hessian then says nothing of it.
+        Whether an edge of the box holds a coordinate, which the Hessian then leaves out.
     negative_curvature : float
-        The lowest curvature as a part of the largest, each coordinate in its own scale; 0 unless it is negative
-        beyond the error of the Hessian.
+        The lowest curvature as a share of the largest, each coordinate in its own scale; 0 unless the curvature is
+        negative by more than the error of the Hessian.
     escape_direction : array or None
         The direction of the lowest curvature.
     step : array or None
         Newton's step, with the sign of negative curvatures changed so that it leads downhill.
     soft_directions : tuple of array
-        Directions of so little curvature, compared with the others, that values must show whether f rises there.
+        Directions of so little curvature, compared with the others, that only values of f can decide whether f rises.
     x_error : array or None
-        How far each parameter, in the user's units, may lie from the minimiser, if that does not follow from `modes`.
+        The largest distance of each parameter from the minimiser, in the user's units, if `modes` is None.
     modes : Modes or None
         The directions in which the Hessian is diagonal.
     holds : bool
-        Whether the Hessian predicted the gradient at the end of Newton's step, or that step is too short to matter.
+        Whether the Hessian predicted the gradient after Newton's step, or that step is too short to matter.
     remaining : float
-        The part of the gain that the last Newton step left.
+        The share of the gain that the last Newton step left.
     """
 
     decrement: float
@@ -87,12 +88,12 @@ class Audit:
 
     @property
     def curvature(self) -> tuple[float, ...]:
-        """The smallest and the largest eigenvalue; none in a corner of the box."""
+        """The smallest and the largest eigenvalue; empty in a corner of the box, where no coordinate is free."""
         return () if math.isnan(self.smallest) else (self.smallest, self.largest)
 
     @property
     def error(self) -> tuple[float, ...]:
-        """How far each parameter may lie from the minimiser: infinite where H is singular; empty if it is unknown."""
+        """The largest distance of each parameter from the minimiser: infinite where H is singular, empty if unknown."""
         error = self.x_error if self.modes is None else self.modes.error
         return () if error is None else tuple(error.tolist())
 
@@ -103,7 +104,7 @@ class Audit:
 
     @property
     def hidden_gain(self) -> float:
-        """The part of the gap that rounding of the gradient hides."""
+        """The part of the gap that comes from errors of the gradient."""
         return 0.0 if self.modes is None else self.modes.hidden_gain
 
     @property
@@ -127,33 +128,33 @@ class Audit:
         return 0.0 if self.modes is None else self.modes.unknown_gain
 
     def after_step(self, gradient: np.ndarray) -> Audit:
-        """Return the audit of the end of Newton's step, with the gradient there and the same Hessian."""
+        """Return the audit after Newton's step, with the gradient there and the same Hessian."""
         assert self.modes is not None
         modes = self.modes.after_step(gradient)
         remaining = modes.decrement / self.decrement
         return replace(self, decrement=modes.decrement, step=modes.step, remaining=remaining, modes=modes)
 
     def checked_close(self, x: np.ndarray, grad: Grad, size: np.ndarray) -> Audit:
-        """Return the audit after one more gradient, which shows the curvature close to x."""
+        """Return the audit after one more gradient, which measures the curvature close to x."""
         if self.modes is None:
             return self
         modes = self.modes.checked_close(x, grad, size)
-        # Values must show whether f rises along directions in which the curvature changes.
+        # Only values of f can decide whether f rises along directions in which the curvature changes.
         changed = (modes.directions * modes.reach)[:, modes.changed].T[:MOST_SOFT]
         return replace(self, modes=modes, soft_directions=(*self.soft_directions, *changed))
 
 
 class QuadraticModel(NamedTuple):
-    """The Hessian and the gradient among the free coordinates, with the point and its lengths.
+    """The Hessian and the gradient in some coordinates of a point, with the scales of these coordinates.
 
     Attributes
     ----------
     hessian : array
-        The symmetric part of the differences.
+        The symmetric part of the Hessian by differences.
     asymmetry : array
-        How far the differences are from symmetric, which shows their error.
+        How far that Hessian is from symmetric: an estimate of its error.
     gradient, gradient_error : array
-        The gradient, and how far each of its entries may be off.
+        The gradient, and the largest error of each entry.
     x, size, scale, steps : array
         The point, the size of each coordinate, the length over which f changes, and the step of the differences.
     free : array of bool
@@ -171,7 +172,7 @@ class QuadraticModel(NamedTuple):
     free: np.ndarray
 
     def among(self, free: np.ndarray) -> QuadraticModel:
-        """Return the model of some of the coordinates."""
+        """Return the model in the coordinates that `free` selects."""
         square = np.ix_(free, free)
         vectors = self.gradient, self.gradient_error, self.x, self.size, self.scale, self.steps
         gradient, error, x, size, scale, steps = (vector[free] for vector in vectors)
@@ -183,10 +184,11 @@ def audit(
     objective: Objective, x: np.ndarray, start: np.ndarray, sign: float, box: Box | None = None,
     reach: np.ndarray | None = None, exact: bool = False,
 ) -> Audit | None:  # fmt: skip
-    """Compute the Hessian by differences of the gradient, Newton's decrement ½ gᵀH⁻¹g, and its floor.
+    """Return the audit of a point: its Hessian by differences of the gradient, and Newton's decrement ½ gᵀH⁻¹g.
 
     Coordinates that an edge of the box holds are left out. `reach` limits the step of the differences in each
-    coordinate. `exact` asks for the Hessian of traced code, which is compiled first. None if something is not finite.
+    coordinate. `exact` asks for the Hessian of traced code, which must first be compiled. Return None if the Hessian or
+    the gradient is not finite.
     """
     if objective.audit is not None:
         return objective.audit(x)
@@ -197,7 +199,7 @@ def audit(
     hessian, steps = _hessian(objective, x, scale, box, reach, exact)
     even, odd = (hessian + hessian.T) / 2, np.abs(hessian - hessian.T) / 2
     size = np.maximum(np.abs(x), least_size(start))
-    # Held coordinates may have no finite curvature, as the differences may look beyond the edge.
+    # Held coordinates may have no finite curvature, as the differences may reach beyond the edge.
     error = rounding_of(np.where(np.isfinite(even), even, 0.0), size, precision)
     if slope_error is not None:
         error = np.maximum(error, np.where(np.isfinite(slope_error), slope_error, np.abs(gradient)))
@@ -216,7 +218,7 @@ def audit(
     report = _by_eigenvalues(model, floor, by_values, exact)
     if report is None or report.modes is None or slope_error is None or not np.all(np.isfinite(slope_error)):
         return report
-    # Gradients by differences hide more than the values do.
+    # Errors of gradients by differences hide more gain than rounding errors of the values.
     return replace(report, floor=report.floor + report.modes.hidden_gain)
 
 
@@ -234,13 +236,13 @@ def _hessian(
     else:
         hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
     if box is not None and objective.compiled is not None and not np.all(np.isfinite(hessian)):
-        # Differences look beyond the edge, where f may not be finite.
+        # The differences reach beyond the edge, where f may not be finite.
         hessian = hessian_at(objective, x)
     return hessian, steps
 
 
 def _inside(box: Box, model: QuadraticModel, unsure: np.ndarray) -> tuple[QuadraticModel, float]:
-    """Return the model of the coordinates that are free inside a box, and the negative curvature into it, else 0."""
+    """Return the model in the free coordinates, and the lowest curvature into the box, 0 if none is negative."""
     hessian, gradient, x = model.hessian, model.gradient, model.x
     slack = 64 * EPS * np.abs(hessian) @ np.abs(x) + unsure
     faint = ((x <= box.low) | (x >= box.high)) & ~box.fixed & ~(np.abs(gradient) > slack)
@@ -250,10 +252,10 @@ def _inside(box: Box, model: QuadraticModel, unsure: np.ndarray) -> tuple[Quadra
 
 
 def _by_eigenvalues(model: QuadraticModel, noise: float, by_values: bool, exact: bool) -> Audit | None:
-    """Return what the eigenvalues say; `noise` is how far rounding may move the value.
+    """Return the audit by the eigenvalues of the Hessian; `noise` is the rounding error of the value.
 
-    Rounding the coordinates alone moves the value by about ½ δᵀ|H|δ with δ = ε·|x|: no point can be known to be
-    better than that.
+    Rounding the coordinates alone moves the value by about ½ δᵀ|H|δ with δ = ε·|x|: a smaller gain can't be
+    distinguished from 0.
     """
     hessian, asymmetry, gradient, gradient_error, x, size, scale, steps, free = model
     # In units in which each curvature is 1, coordinates of all scales count alike. Second differences of values are
@@ -268,7 +270,8 @@ def _by_eigenvalues(model: QuadraticModel, noise: float, by_values: bool, exact:
     unsure = float(np.linalg.norm(error)) + x.size * EPS * float(sizes.max())
     curved = eigenvalues > EPS * sizes.max()
     decrement = float(np.sum(slopes[curved] ** 2 / eigenvalues[curved]) / 2)
-    # Along a direction without curvature, only the length of the step bounds the gain: that of the point is allowed.
+    # Along a direction without curvature, only the length of the step bounds the gain: allow a step as long as the
+    # point.
     slope_noise = 64 * EPS * np.abs(vectors.T) @ (units * (np.abs(hessian) @ np.abs(x)))
     flat = ~curved & (np.abs(slopes) > slope_noise)
     decrement += float(np.abs(slopes[flat]) @ np.abs(vectors.T @ (np.maximum(scale, 1.0) / units))[flat])
@@ -284,7 +287,7 @@ def _by_eigenvalues(model: QuadraticModel, noise: float, by_values: bool, exact:
     step = -units * (vectors @ newton)
     directions = np.zeros((free.size, eigenvalues.size))
     directions[free] = units[:, None] * vectors
-    # A held coordinate gets the length 1: it does not move, and must not divide by 0.
+    # A held coordinate gets the length 1: the coordinate does not move, and a length of 0 would divide by 0.
     lengths = _placed(free, steps) + ~free, _placed(free, np.maximum(scale, 1.0)) + ~free
     modes = Modes.of(
         directions, np.where(curved, eigenvalues, 0.0), eigenvalues > SURE * unsure, lengths,
@@ -298,17 +301,17 @@ def _by_eigenvalues(model: QuadraticModel, noise: float, by_values: bool, exact:
 
 
 def _extremes(hessian: np.ndarray, scaled: np.ndarray) -> tuple[float, float]:
-    """Return the smallest and the largest eigenvalue in the user's units; the scaled ones decide the sign."""
+    """Return the smallest and the largest eigenvalue in the user's units; the scaled eigenvalues decide the sign."""
     curvature = np.linalg.eigvalsh(hessian)
     lowest, highest = float(curvature[0]), float(curvature[-1])
     if -1e-9 * abs(scaled[-1]) <= scaled[0] <= 0:
         return 0.0, highest
-    # In the user's units, rounding may change the sign of the smallest.
+    # In the user's units, a rounding error may change the sign of the smallest eigenvalue.
     return max(lowest, 0.0) if scaled[0] > 0 else lowest, highest
 
 
 def _placed(free: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Return a vector of all coordinates from its entries in the free ones; the others are 0."""
+    """Return a vector of all coordinates from its entries in the free coordinates; the other entries are 0."""
     whole = np.zeros(free.size)
     whole[free] = part
     return whole
@@ -317,9 +320,9 @@ def _placed(free: np.ndarray, part: np.ndarray) -> np.ndarray:
 def _units(
     hessian: np.ndarray, gradient: np.ndarray, x: np.ndarray, steps: np.ndarray, exact: bool
 ) -> np.ndarray:  # fmt: skip
-    """Return for each coordinate the unit in which its own curvature is 1, or its step if no curvature is visible."""
+    """Return the unit of each coordinate in which its curvature is 1; its step if rounding hides the curvature."""
     diagonal = np.abs(np.diag(hessian))
-    # The error that rounding of the gradients leaves in their differences.
+    # The error of the curvatures that comes from rounding errors of the gradients.
     unsure = 0.0 if exact else 512 * EPS * (np.abs(hessian) @ np.abs(x) + np.abs(gradient)) / steps
     return np.divide(1.0, np.sqrt(diagonal), out=steps.copy(), where=diagonal > unsure)
 
@@ -345,7 +348,7 @@ def _soft(hessian: np.ndarray, steps: np.ndarray, free: np.ndarray) -> tuple[np.
 def _inward(hessian: np.ndarray, free: np.ndarray, faint: np.ndarray, inside: np.ndarray) -> float:
     """Return the lowest curvature along directions into the box, 0 if none is negative.
 
-    `faint` coordinates lie at an edge without a slope: they can move only to the inside.
+    `faint` coordinates lie at an edge and have no slope: they can move only into the box.
     """
     if not faint.any():
         return 0.0
@@ -364,7 +367,7 @@ def _inward(hessian: np.ndarray, free: np.ndarray, faint: np.ndarray, inside: np
 
 
 def rounding_of(hessian: np.ndarray, size: np.ndarray, precision: float) -> np.ndarray:
-    """Return how far a few roundings of a point of some size may move each entry of the gradient."""
+    """Return the error of each entry of the gradient that comes from rounding coordinates of these sizes."""
     return ROUNDINGS * precision * np.abs(hessian) @ size
 
 

@@ -1,8 +1,8 @@
 """The minimum at a kink, found and proven by cutting planes.
 
-Each gradient gives a plane that a convex function never lies below. The least value of all planes together, in a box
-around the best point, is a linear programme: it bounds how much lower f can be, and its point is tried next.
-Kelley, "The cutting-plane method for solving convex programs" (1960), in a box that follows the progress.
+Each gradient gives a plane that a convex function never lies below. A linear programme minimises the largest of the
+planes in a box around the best point: its value bounds how much lower f can be, and its solution is the next trial.
+Kelley, "The cutting-plane method for solving convex programs" (1960); here a box follows the best point.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from steepest.derivatives.differences import EPS
 
 ValueAndGrad = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
-# The half-width of the first box, in units of the point, and its factors after a step that fell by enough and after
-# one that rose. Chosen, not measured: a smaller box needs more steps, a larger one uses planes from farther away.
+# The half-width of the first box, in sizes of the point; the factors by which the box grows after a step that gained
+# enough, and shrinks after a step that rose. Chosen, not measured: a smaller box needs more steps, a larger box uses
+# planes from farther away.
 REACH, GROWTH, SHRINK = 1e-2, 4.0, 0.25
-# The box grows after a step that gained this part of what the planes allow. Chosen, not measured.
+# The box grows after a step that gained more than this share of the gain that the planes allow. Chosen, not measured.
 ENOUGH = 0.1
-# How many planes are used, and 10 more for each variable. Chosen, not measured: each costs a gradient.
+# The most planes, plus 10 for each variable. Chosen, not measured: each plane costs a gradient.
 MOST_PLANES = 40
-# A plane whose weight is below this part of the largest weight does not count. Chosen, not measured: a smaller part
-# keeps planes that only rounding holds, a larger one drops planes that the proof needs.
+# Planes whose weight is below this share of the largest weight are dropped. Chosen, not measured: a smaller share keeps
+# planes whose weight is a rounding error, a larger share drops planes that the proof needs.
 UNUSED = 1e-6
-# Planes meet at a kink if they come this close to the best value, relative to the steepest slope, and if their slopes
-# differ by the other part of it. Chosen, not measured: a smaller jump calls strong curvature a kink.
+# Planes meet at a kink if they are within CLOSE times the steepest slope of the best value, and if their slopes differ
+# by more than JUMP times the steepest slope. Chosen, not measured: a smaller JUMP mistakes strong curvature for a kink.
 CLOSE, JUMP = 1e-8, 0.1
 
 
 class PlaneMinimum(NamedTuple):
-    """The best point among the planes, its value and gradient, and a bound on the gain that is left.
+    """The lowest point found by cutting planes, with its value and gradient, and a bound on the gain that is left.
 
-    The bound is infinite if a plane lies above f somewhere: f is then not convex. `kinked` tells whether planes of
+    The bound is infinite if a plane lies above f somewhere: f is then not convex. `kinked` is true if planes of
     different slopes meet at the point.
     """
 
@@ -49,7 +50,7 @@ class PlaneMinimum(NamedTuple):
 def minimize_by_planes(
     value_and_grad: ValueAndGrad, x: np.ndarray, value: float, gradient: np.ndarray, size: np.ndarray, enough: float
 ) -> PlaneMinimum:  # fmt: skip
-    """Descend by planes until they leave at most `enough` to gain, or stop helping; `size` is that of x."""
+    """Descend by cutting planes until at most `enough` is left to gain, or no step helps; `size` is that of x."""
     places, values, slopes = [x], [value], [gradient]
     best, reach, gap = 0, REACH, math.inf
     most = MOST_PLANES + 10 * x.size
@@ -81,12 +82,12 @@ def minimize_by_planes(
 def _least(
     places: list[np.ndarray], values: list[float], slopes: list[np.ndarray], best: int, reach: np.ndarray
 ) -> tuple[np.ndarray | None, float]:
-    """Return the step from the best point to the least point of the planes in a box, and a bound on their value."""
+    """Return the step from the best point to the minimum of the planes in a box, and a lower bound on the minimum."""
     from scipy.optimize import linprog
 
     here, G = places[best], np.array(slopes)
     heights = np.array([f + g @ (here - x) for f, g, x in zip(values, slopes, places, strict=True)])
-    # In units of the box and of the slopes, so that the tolerances of linprog fit.
+    # Scale by the box and the slopes, so that linprog's tolerances are right.
     unit = float(np.abs(G * reach).sum(axis=1).max()) or 1.0
     scaled = G * reach / unit
     if not (math.isfinite(unit) and np.all(np.isfinite(heights))):
@@ -103,7 +104,7 @@ def _least(
 
 
 def _bound(weights: np.ndarray, heights: np.ndarray, G: np.ndarray, reach: np.ndarray) -> float:
-    """Return a lower bound on the planes in the box: the least value of their mean, for any weights."""
+    """Return a lower bound on the largest of the planes in the box: the minimum of their weighted mean."""
     if not weights.sum() > 0:
         return -math.inf
     weights = weights / weights.sum()
@@ -111,7 +112,7 @@ def _bound(weights: np.ndarray, heights: np.ndarray, G: np.ndarray, reach: np.nd
 
 
 def _sharpened(weights: np.ndarray, G: np.ndarray) -> np.ndarray:
-    """Return weights of the same planes whose slopes cancel to rounding, if there are such weights."""
+    """Return weights with which the slopes of the same planes cancel up to rounding errors, if such weights exist."""
     from scipy.optimize import nnls
 
     used = np.flatnonzero(weights > UNUSED * weights.max(initial=0.0))
@@ -125,7 +126,7 @@ def _sharpened(weights: np.ndarray, G: np.ndarray) -> np.ndarray:
 
 
 def _noise(values: np.ndarray, slopes: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return how far rounding may move the height of each plane at each place."""
+    """Return the rounding error of the height of each plane at each place."""
     own = np.abs(values) + np.sum(np.abs(slopes * places), axis=1)
     return 64 * EPS * (own[:, None] + np.abs(values) + np.abs(slopes) @ np.abs(places).T)
 

@@ -12,23 +12,24 @@ import numpy as np
 Value = Callable[[np.ndarray], float]
 Grad = Callable[[np.ndarray], np.ndarray]
 
-# The smallest part of Newton's step that is tried. Chosen, not measured: a smaller one costs more values for less gain.
+# The smallest share of Newton's step that is tried. Chosen, not measured: a smaller share costs more values, and gains
+# less.
 SHORTEST = 1 / 64
-# Each step along a ray is so many times as long as the one before, up to so many times the size of the point. Chosen,
-# not measured: faster growth jumps over more, slower growth costs more values.
+# The factor from one step along a ray to the next, and the longest step in sizes of the point. Chosen, not measured:
+# with a larger factor the steps jump over more rises of f, with a smaller factor they cost more values.
 GROWTH = 4.0
 FARTHEST = 1e12
-# Coordinates whose curvatures differ by less than this factor are left as they are. Chosen, not measured: L-BFGS
-# handles small factors by itself, and a rescaling forgets its pairs.
+# Coordinates are rescaled only if their curvatures differ by more than this factor. Chosen, not measured: L-BFGS
+# handles smaller factors by itself, and rescaling discards its curvature pairs.
 ALIKE = 100.0
-# Differences of gradients are rounded: a curvature below this part of the largest is not resolved further.
+# Curvatures below this share of the largest are rounding errors of the gradients, and are raised to this share.
 FAINT = 1e-14
-# How many falls tell a limit from a floor: Newton's steps reach a floor in a step or two, and a limit never.
+# The fewest falls along a ray that count as an endless fall: a floor is reached in a step or two, a limit never.
 APPROACHED = 4
-# Steps are four times as long each time. If each fall is at most this part of the one before, f has a limit; if each is
-# at least the other part, f has none. Chosen, not measured: between the two no claim is made.
+# Each step along a ray is four times as long as the last. If the last fall is at most LIMITED times the fall before, f
+# has a limit; if at least STEADY times, f has none. Chosen, not measured: between the two numbers nothing is claimed.
 LIMITED, STEADY = 0.9, 0.999
-# f has reached its limit if the last fall is at most this part of all falls together. Chosen, not measured.
+# f has reached its limit if the last fall is at most this share of the sum of all falls. Chosen, not measured.
 SETTLED = 1e-9
 
 
@@ -42,7 +43,7 @@ class Tail(Enum):
 
 
 class LineSearch(NamedTuple):
-    """The result of a search: the lower point found, None if there is none; the least value; the tail of f."""
+    """The result of a search along a line: a lower point or None, the least value, and how f behaves far out."""
 
     x: np.ndarray | None
     value: float = math.inf
@@ -50,12 +51,12 @@ class LineSearch(NamedTuple):
 
     @property
     def endless(self) -> bool:
-        """Whether f fell as far as it was followed."""
+        """Whether f fell as far as the search went."""
         return self.tail is not Tail.TURNS
 
 
 def by_newton(f: Value, x: np.ndarray, value: float, step: np.ndarray, least: float) -> LineSearch:
-    """Halve Newton's step until it lowers f by more than `least`."""
+    """Halve Newton's step until the step lowers f by more than `least`."""
     t = 1.0
     while t >= SHORTEST:
         if f(x + t * step) < value - least:
@@ -65,9 +66,9 @@ def by_newton(f: Value, x: np.ndarray, value: float, step: np.ndarray, least: fl
 
 
 def along_line(f: Value, x: np.ndarray, value: float, direction: np.ndarray, least: float) -> LineSearch:
-    """Follow a direction to both sides, in longer and longer steps, until f turns up.
+    """Follow a direction to both sides, in longer and longer steps, until f rises.
 
-    If f never turns up on one side, no point is returned: there is no minimum that way.
+    If f never rises on one side, no point is returned: there is no minimum on that side.
     """
     found = []
     for side in (direction, -direction):
@@ -80,7 +81,7 @@ def along_line(f: Value, x: np.ndarray, value: float, direction: np.ndarray, lea
 
 
 def along_ray(f: Value, x: np.ndarray, value: float, direction: np.ndarray, least: float) -> LineSearch:
-    """Follow a ray, each step four times as long as the last, until f turns up; f must first fall by `least`."""
+    """Follow a ray, each step four times as long as the last, until f rises; f must first fall by `least`."""
     farthest = FARTHEST * max(1.0, (1 + np.abs(x).max()) / np.abs(direction).max())
     t, best, lowest = 1.0, 0.0, value
     falls: list[float] = []
@@ -89,7 +90,7 @@ def along_ray(f: Value, x: np.ndarray, value: float, direction: np.ndarray, leas
         if new == -math.inf:
             return LineSearch(None, new, Tail.FALLS)
         if math.isnan(new) and falls and falls[-1] <= SETTLED * sum(falls) and tail_of(falls) is Tail.LEVELS:
-            # f overflows far out, where it had already reached its limit.
+            # f overflows far out, after the falls have reached a limit.
             return LineSearch(None, lowest, Tail.LEVELS)
         if math.isnan(new) or new > (lowest if best else value + least):
             break
@@ -105,22 +106,22 @@ def along_ray(f: Value, x: np.ndarray, value: float, direction: np.ndarray, leas
 
 
 def tail_of(falls: list[float]) -> Tail:
-    """Tell the behaviour of f far out from how much it fell at each step."""
+    """Return the behaviour of f far out along a ray, given how much f fell at each step."""
     strict = [fall for fall in falls if fall > 0]
     if len(strict) < APPROACHED:
         return Tail.TURNS
     first, second = strict[-1] / strict[-2], strict[-2] / strict[-3]
     if len(strict) < len(falls):
-        # The values have stopped falling: at rounding if the falls became smaller and smaller, else at a floor.
+        # The values have stopped falling: near a limit if the falls became smaller and smaller, else at a floor.
         return Tail.LEVELS if max(first, second) <= LIMITED else Tail.TURNS
     return Tail.FALLS if first >= STEADY else Tail.LEVELS if first <= LIMITED else Tail.UNSURE
 
 
 def curves_down(f: Value, x: np.ndarray, value: float, direction: np.ndarray, noise: float) -> bool:
-    """Tell whether plain values confirm negative curvature along a direction: a convex function never has it.
+    """Tell whether plain values confirm negative curvature along a direction, which a convex function never has.
 
-    f(x + t d) + f(x - t d) < 2 f(x) by more than their rounding, for the step of the Hessian's differences or a longer
-    one.
+    The test is f(x + t d) + f(x - t d) < 2 f(x) by more than rounding errors, for t = 1, the step of the Hessian's
+    differences, and for powers of ten up to t = 10⁴.
     """
     for t in (1.0, 10.0, 100.0, 1_000.0, 1e4):
         up, down = f(x + t * direction), f(x - t * direction)
@@ -132,7 +133,7 @@ def curves_down(f: Value, x: np.ndarray, value: float, direction: np.ndarray, no
 
 
 def inverse_curvatures(grad: Grad, x: np.ndarray, steps: np.ndarray) -> np.ndarray | None:
-    """Return the relative inverse curvature of each coordinate; None if all are alike or one is not finite.
+    """Return the largest curvature divided by each coordinate's; None if the curvatures are alike or not finite.
 
     The curvatures are central differences of the gradient, and cost 2n gradients.
     """

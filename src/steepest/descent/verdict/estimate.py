@@ -11,30 +11,31 @@ from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.goal import Goal
 from steepest.trace import Certificate
 
-# How many conjugate gradients are allowed: at least the first number, or this part of the gradients that the descent
-# took. Chosen, not measured: more find smaller curvatures, and cost one gradient each.
+# The most steps of conjugate gradients: the first number, or this share of the descent's evaluations if that is more.
+# Chosen, not measured: more steps find smaller curvatures, and cost one gradient each.
 FEWEST, PART = 50, 0.25
-# Conjugate gradients end at this part of the first residual. At 1e-3 they missed a coordinate with a millionth of the
-# others' curvature, and f lay up to 168 times as far above the minimum as was asked. A curvature that is not positive
-# counts as rounding once the residual is below the other part. Chosen, not measured.
+# Conjugate gradients stop once the residual is SOLVED times the first one. At 1e-3 they missed a coordinate with a
+# millionth of the others' curvature, and f lay up to 168 times as far above the minimum as was asked. Once the residual
+# is MOSTLY_SOLVED times the first one, a curvature that is not positive counts as a rounding error: chosen, not
+# measured.
 SOLVED, MOSTLY_SOLVED = 1e-8, 1e-3
-# The most Newton steps, and the part of the gradient that each may leave. Chosen, not measured.
+# The most Newton steps, and the share of the gradient that each may leave. Chosen, not measured.
 MOST_STEPS, LEFT = 8, 0.5
 
 
 class Estimate:
-    """Estimates the gap of the best point, and takes Newton's steps where rounding hides any fall of the values."""
+    """Estimates the gap of the best point, and takes Newton steps where rounding errors hide any fall of the values."""
 
     def __init__(self, evaluator: Evaluator, goal: Goal) -> None:
         self.evaluator, self.goal, self.solver = evaluator, goal, evaluator.solver
 
     def __call__(self, stalled: bool) -> Certificate:
-        """Return what is known of the best point, after Newton's steps if the descent stalled."""
+        """Return a certificate with the estimated gap of the best point, after Newton steps if the descent stalled."""
         evaluator, status, x = self.evaluator, self.solver.status, self.evaluator.best
         gap, allowed = status.estimate, self.allowed(x, status.gradient)
         if not (self.has_products and (stalled or self.goal.asked >= allowed)):
             return Certificate("estimated", gap, allowed)
-        # The solver's steps have met only some of the curvatures: conjugate gradients meet more.
+        # The solver's steps have measured only some of the curvatures: conjugate gradients measure more.
         gradient = evaluator.grad(x)
         gain, step = self.conjugate_gradients(x, gradient)
         if not stalled:
@@ -50,12 +51,12 @@ class Estimate:
         return Certificate("estimated", gain, max(allowed, noise) if evaluator.is_small(noise) else allowed)
 
     def allowed(self, x: np.ndarray, gradient: np.ndarray) -> float:
-        """Return how far f may be above the minimum: as far as was asked, or as rounding hides."""
+        """Return the largest gap allowed: the gap asked for, or the rounding error of the value if that is larger."""
         hidden = EPS * float(np.abs(gradient) @ np.maximum(np.abs(x), self.evaluator.least))
         return max(self.goal.asked, 4 * EPS * abs(self.evaluator.best_value), hidden)
 
     def floor(self, x: np.ndarray, gradient: np.ndarray) -> float:
-        """Return how far rounding δ of the point moves the value, about ½ δᵀ|H|δ."""
+        """Return how far rounding errors δ of the point may move the value, |δ|ᵀ|Hδ|, by one more gradient."""
         signs = np.where(np.arange(x.size) % 2, -1.0, 1.0)
         rounding = self.solver.objective.precision * np.maximum(np.abs(x), self.evaluator.least) * signs
         change = self.evaluator.grad(self.evaluator.clip(x + rounding)) - gradient
@@ -68,10 +69,10 @@ class Estimate:
         return bool(objective.smooth and objective.kind != "differences" and objective.updates == 1)
 
     def conjugate_gradients(self, x: np.ndarray, gradient: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return about ½ gᵀH⁻¹g and -H⁻¹g; the first is infinite if f curves down, with the step so far.
+        """Return about ½ gᵀH⁻¹g and -H⁻¹g; if f curves down, infinity and the step so far.
 
-        After k products the gain is below the true one, so the gain of the last half of them is added once more. The
-        products H d are differences of gradients, along the coordinates that no edge of the box holds.
+        The gain after k products is less than the true one, so the gain of the last half of the products is added once
+        more. The products H d are differences of gradients, along the coordinates that no edge of the box holds.
 
         Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems" (1952).
         """
@@ -97,7 +98,7 @@ class Estimate:
         return sum(gains) + (0.0 if solved else sum(gains[(len(gains) + 1) // 2 :])), step
 
     def stepped(self, x: np.ndarray, gradient: np.ndarray, step: np.ndarray, slack: float) -> bool:
-        """Take Newton's step if it shrinks the gradient and raises the value by no more than `slack`; tell whether."""
+        """Take a step if it shrinks the gradient and raises the value by at most `slack`; return True if taken."""
         evaluator, box = self.evaluator, self.solver.box
         if not (evaluator.has_full_help and np.any(step) and evaluator.can_continue()):
             return False

@@ -1,4 +1,4 @@
-"""Values and gradients for the judge, within the run's budget, and restarts of the descent at points found by them."""
+"""Values and gradients for the judge, within the run's budget, and restarts of the descent at lower points."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from steepest.descent.loop.solver import Solver
 from steepest.descent.meter import Meter
 from steepest.descent.verdict.modes import NARROW
 
-# A change of f counts as real only beyond so many times the noise of f. Chosen, not measured: a smaller factor takes
-# noise for progress, a larger one stops with progress left.
+# A change of f counts as real only beyond this multiple of the noise of f. Chosen, not measured: a smaller multiple
+# mistakes noise for progress, a larger multiple stops with progress left.
 NOISES = 4.0
-# A gap says that a minimum was found only if it is below this part of |f| or of the descent. Chosen, not measured:
-# a larger part accepts vaguer answers, a smaller one fails on noisy functions.
+# A gap counts as that of a minimum only if it is at most this share of |f| or of the descent. Chosen, not measured: a
+# larger share accepts vaguer answers, a smaller share fails on noisy functions.
 SMALL_GAP = 1e-3
 
 
 class Evaluator:
     """Evaluates the function for the judge; the meter counts each value.
 
-    Values and gradients have the sign in which they are minimised. They are NaN if the budget allows no more of them or
-    if the function raises.
+    Values and gradients have the sign in which they are minimised. They are NaN if the budget is spent or the function
+    raises.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Evaluator:
         return self.meter.affords(values)
 
     def can_continue(self) -> bool:
-        """Tell whether the budget allows one more gradient and a descent from there."""
+        """Tell whether the budget allows one more gradient and further iterations."""
         over = self.meter.out_of_iterations or self.meter.out_of_time or self.log.stopped
         return not over and self.affords(self.solver.objective.cost)
 
@@ -88,15 +88,15 @@ class Evaluator:
         return self.value_and_grad(x)[1]
 
     def noise(self, x: np.ndarray) -> float:
-        """Measure how far the function's own noise may move its value near a point."""
+        """Return a bound on the noise of f near a point, measured by values."""
         return NOISES * noise_level(self.value, x, self.best_value)
 
     def rounding_since(self, value: float) -> float:
-        """Return the gain that rounding hides in values between the best one and an earlier one."""
+        """Return the largest gain that rounding may hide between `value` and the best value."""
         return EPS * max(abs(self.best_value), value - self.best_value)
 
     def is_small(self, gap: float) -> bool:
-        """Tell whether a gap is small compared with the value or the descent, so that it shows a minimum."""
+        """Tell whether a gap is as small, compared with the value or the descent, as at a minimum."""
         first = self.solver.status.first_value
         return gap <= SMALL_GAP * max(abs(self.best_value), first - self.best_value)
 
@@ -105,15 +105,15 @@ class Evaluator:
         return x if self.solver.box is None else np.clip(x, *self.solver.box)
 
     def size(self, x: np.ndarray) -> np.ndarray:
-        """Return the size of each coordinate of a point, 1 if both the point and the start have 0 there."""
+        """Return the size of each coordinate of a point: 1 if the coordinate is 0 both there and at the start."""
         return np.maximum(np.abs(x), np.where(self.least > 0, self.least, 1.0))
 
     def is_long(self, x: np.ndarray, step: np.ndarray | None) -> bool:
-        """Tell whether a step is long enough for the curvature to change over it."""
+        """Tell whether a step is so long that the curvature may change along the step."""
         return step is not None and bool(np.any(np.abs(step) > NARROW * self.size(x)))
 
     def is_rounding(self, x: np.ndarray, step: np.ndarray) -> bool:
-        """Tell whether a step is no longer than the rounding of the point."""
+        """Tell whether a step is no longer than the rounding error of the point."""
         size = np.maximum(np.abs(x), self.least)
         return bool(np.all(np.abs(step) <= self.solver.objective.precision * size))
 
@@ -121,9 +121,9 @@ class Evaluator:
         self, x: np.ndarray, kind: str, detail: str, scale: np.ndarray | None = None,
         known: tuple[float, np.ndarray] | None = None,
     ) -> None:  # fmt: skip
-        """Let the descent continue from a point, and record an event that says why.
+        """Let the descent continue from a point, and record an event with the reason.
 
-        `known` are the value and the gradient there, if they were computed before; the point is then the best one.
+        `known` are the value and the gradient there, if they were computed before; x then becomes the best point.
         `scale` is the inverse curvature of each coordinate, if it was measured.
         """
         solver = self.solver

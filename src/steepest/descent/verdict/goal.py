@@ -1,4 +1,4 @@
-"""The accuracy that a run was asked for, what is known of a point, and whether the one meets the other."""
+"""The accuracy asked of a run, the evidence about a point, and whether the evidence meets the accuracy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from steepest.trace import Certificate
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a point: all that a verdict reads from a proven bound and from an audit alike.
+    """The evidence about a point, in the same form from a proven bound and from an audit.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class Evidence:
     gap : float
         How far f may be above the minimum.
     gain : float
-        What the next step may gain: the proven gap, or Newton's decrement.
+        The gain that may be left for the next step: the proven gap, or Newton's decrement.
     floor : float
-        How far rounding may move the value: a smaller gain can't be told from none.
+        The rounding error of the value: a smaller gain can't be distinguished from 0.
     unknown_gain : float
         The gain along directions whose curvature is not known.
     error : tuple of float
@@ -47,20 +47,20 @@ class Evidence:
 
     @classmethod
     def of_bound(cls, bound: Bound) -> Evidence:
-        """Return what a proven bound says; a proof knows no curvature."""
+        """Return a proven bound as evidence, without a curvature."""
         error = () if bound.x_error is None else tuple(bound.x_error.tolist())
         return cls("certified", bound.gap, bound.gap, bound.floor, error=error)
 
     @classmethod
     def of_audit(cls, audit: Audit, exact: bool) -> Evidence:
-        """Return what the Hessian says; `exact` if f is quadratic, so that the Hessian proves the minimum."""
+        """Return an audit as evidence; `exact` means that f is quadratic, so that the Hessian is a proof."""
         kind = "certified" if exact else "audited"
         return cls(kind, audit.gap, audit.decrement, audit.floor, audit.unknown_gain, audit.error, audit.curvature)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """The accuracy that a run was asked for, as values of the function at its best point so far."""
+    """The accuracy asked of a run, compared with evidence about the best point so far."""
 
     budget: Budget
     view: View
@@ -68,7 +68,7 @@ class Goal:
 
     @property
     def asked(self) -> float:
-        """How far f may be above the minimum; 0 for rounding, infinite if only x or the gradient must be accurate."""
+        """The gap asked for: 0 if no tolerance was given, infinite if only x or the gradient must be accurate."""
         status, accuracy = self.evaluator.solver.status, self.budget.accuracy
         best = status.best_value
         by_descent = self.budget.tolerance * self.evaluator.solver.objective.scale(status.first_value, best)
@@ -78,19 +78,19 @@ class Goal:
         return min(by_descent or math.inf, by_value)
 
     def certificate(self, evidence: Evidence) -> Certificate:
-        """Return the certificate of a point, with the gap that is allowed there."""
+        """Return the certificate that follows from evidence, with the largest gap that is allowed."""
         gap = evidence.gap
-        # Where the curvature vanishes, the gap is wider than the gain, and no step narrows it.
+        # Without curvature the gap exceeds the gain by an amount that no step can reduce: allow that amount.
         asked = max(self.asked if math.isfinite(self.asked) else gap, evidence.floor, gap - evidence.gain)
         return Certificate(evidence.kind, gap, asked, evidence.curvature, evidence.error)
 
     def convinces(self, audit: Audit) -> bool:
-        """Tell whether the gap, without the part that rounding of the gradient adds, is as small as at a minimum."""
+        """Tell whether the gap, less the part from errors of the gradient, is as small as at a minimum."""
         gap = audit.gap - audit.hidden_gain
         return gap <= max(self.asked, audit.floor) or self.evaluator.is_small(gap)
 
     def missed(self, error: tuple[float, ...] = ()) -> str:
-        """Return which accuracy the best point misses, as the end of a sentence; empty if it misses none.
+        """Return in words which accuracy the best point misses; "" if it misses none.
 
         `error` is how far each parameter may lie from the minimiser, if that is known.
         """

@@ -17,26 +17,26 @@ from steepest.descent.loop.state import STALLED
 from steepest.descent.meter import Meter
 from steepest.descent.plan import Help, Plan
 from steepest.descent.verdict.audit import Audit, auditable, cost_of_audit
-from steepest.descent.verdict.continuation import MOST_AUDITS, Continuation
 from steepest.descent.verdict.escape import LineSearch, along_line, curves_down
 from steepest.descent.verdict.estimate import Estimate
 from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.goal import Evidence, Goal
+from steepest.descent.verdict.guide import MOST_AUDITS, Guide
 from steepest.descent.verdict.plateau import described, rises
 from steepest.descent.verdict.polish import Polish, Probes
 from steepest.descent.verdict.rays import Rays
 from steepest.descent.verdict.wording import Wording, left_in_words
 from steepest.trace import Certificate, Outcome
 
-# The factor by which a solver's tolerance shrinks if the estimated gap was too large, and the last tolerance before
-# the descent runs to rounding. Chosen, not measured: a larger factor takes more rounds of estimates.
+# The factor by which a solver's tolerance shrinks if the estimated gap was too large, and the last tolerance before the
+# tolerance becomes 0. Chosen, not measured: a factor nearer to 1 takes more rounds of estimates.
 SHARPER, FINEST = 1e-4, 1e-20
 
 
 class Judge:
-    """Judges a descent by proven bounds, audits and values, whose cost it counts, and helps it on.
+    """Judges a descent by proven bounds, audits and values, and helps the descent to continue.
 
-    It only judges if the rules are the user's.
+    If the rules are the user's own, the judge gives no help.
     """
 
     def __init__(self, solver: Solver, plan: Plan, start: np.ndarray, meter: Meter, log: Log) -> None:
@@ -46,38 +46,38 @@ class Judge:
         self.wording = Wording(solver, self.goal)
         self.polish, self.estimate = Polish(self.evaluator, self.goal), Estimate(self.evaluator, self.goal)
         self.rays = Rays(self.evaluator, plan.view, self.wording)
-        self.continuation = Continuation(plan, self.evaluator, self.goal, self.wording, self.rays)
+        self.guide = Guide(plan, self.evaluator, self.goal, self.wording, self.rays)
         self.probes = Probes(self.evaluator, self.polish, bool(plan.help) and plan.rules.learns)
 
     def known(self) -> JudgeState:
-        """Return the part of a checkpoint that the judge knows."""
-        continuation, polish = self.continuation, self.polish
+        """Return the judge's fields of a checkpoint."""
+        guide, polish = self.guide, self.polish
         return JudgeState(
-            audits=continuation.audits,
-            polished=continuation.newton_steps,
+            audits=guide.audits,
+            polished=guide.newton_steps,
             cost=self.meter.judged,
-            kinks=continuation.kink.searches,
+            kinks=guide.kink.searches,
             anchor=polish.anchor,
             exact=polish.exact,
             probe_after=self.probes.after,
         )
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Continue with what was known at a checkpoint."""
-        continuation = self.continuation
-        continuation.audits, continuation.newton_steps = checkpoint.audits, checkpoint.polished
-        continuation.kink.searches = checkpoint.kinks
+        """Set the judge's counts and values to those of a checkpoint."""
+        guide = self.guide
+        guide.audits, guide.newton_steps = checkpoint.audits, checkpoint.polished
+        guide.kink.searches = checkpoint.kinks
         self.polish.anchor, self.polish.exact = checkpoint.anchor, checkpoint.exact
         self.probes.after, self.meter.judged = checkpoint.probe_after, checkpoint.cost
 
     # Far from a minimum slopes and curvatures may overflow.
     @np.errstate(all="ignore")
     def verdict(self, code: int) -> Ending | None:
-        """Judge a point where the solver stops: return how the run ended there, or None if the descent continues."""
+        """Judge a point where the solver stops: return the ending, or None if the descent continues."""
         objective = self.solver.objective
         bound = self.bound(code)
         if bound is not None:
-            self.continuation.audits += 1
+            self.guide.audits += 1
             self.meter.judged += bound.cost
             return self.by_bound(code, bound)
         if not auditable(objective):
@@ -85,16 +85,19 @@ class Judge:
         if not self.meter.affords(cost_of_audit(objective)):
             facts = f"{self.meter.spent:,} values computed, and too few are left to compute the curvature"
             return Ending(Outcome.EVALUATION_LIMIT, facts)
-        self.continuation.audits += 1
+        self.guide.audits += 1
         audit = self.polish()
         return self.by_estimate(code) if audit is None else self.by_audit(code, audit)
 
     def bound(self, code: int) -> Bound | None:
-        """Return the proven bound at the best point; None if there is none and further steps could not bring one."""
+        """Return the proven bound at the best point; None if the judge must use other evidence.
+
+        A smooth f is judged by other evidence if the bound is infinite and no further steps may make it finite.
+        """
         bound = self.solver.bound(self.evaluator.best)
         if bound is None or math.isfinite(bound.gap) or bound.endless or not self.solver.objective.smooth:
             return bound
-        return None if code == STALLED or self.continuation.audits + 1 >= MOST_AUDITS else bound
+        return None if code == STALLED or self.guide.audits + 1 >= MOST_AUDITS else bound
 
     def by_bound(self, code: int, bound: Bound) -> Ending | None:
         """Judge the best point by a proven bound."""
@@ -104,7 +107,7 @@ class Judge:
         certificate = self.goal.certificate(evidence)
         if evidence.gain <= certificate.tolerance and not self.goal.missed(evidence.error):
             return self.wording.converged(certificate)
-        return self.continuation.onward(code, evidence, certificate, None)
+        return self.guide.onward(code, evidence, certificate, None)
 
     def by_audit(self, code: int, audit: Audit) -> Ending | None:
         """Judge the best point by its Hessian, which is a proof if f is quadratic."""
@@ -122,7 +125,7 @@ class Judge:
             return self.wording.converged(certificate)
         if near and self.goal.convinces(audit):
             return self.confirmed(x, audit, certificate)
-        return self.continuation.onward(code, evidence, certificate, audit)
+        return self.guide.onward(code, evidence, certificate, audit)
 
     def by_estimate(self, code: int) -> Ending | None:
         """Judge the best point by an estimate, where no Hessian can be computed."""
@@ -135,16 +138,16 @@ class Judge:
         if not missed:
             return self.wording.converged(certificate)
         if code != STALLED and self.solver.tolerance:
-            self.continuation.sharpen(SHARPER if self.solver.tolerance > FINEST else 0.0, missed)
+            self.guide.sharpen(SHARPER if self.solver.tolerance > FINEST else 0.0, missed)
             return None
         if near:
             return Ending(Outcome.STALLED, f"{missed}: rounding hides more, or it can't be told here")
-        continuation = self.continuation
-        return continuation.at_kink(self.evaluator.best, lambda: continuation.stalled(certificate))
+        guide = self.guide
+        return guide.at_kink(self.evaluator.best, lambda: guide.stalled(certificate))
 
     def confirmed(self, x: np.ndarray, audit: Audit, certificate: Certificate) -> Ending | None:
-        """Say that the run has converged, unless a lower value nearby contradicts the audit."""
-        # The error of differences leaves lower values nearby, which only the judge's own steps could reach.
+        """Return the ending of a converged run, unless a lower value nearby contradicts the audit."""
+        # With gradients by differences there are lower values nearby, which only the judge's own steps could reach.
         exact = self.plan.help or self.solver.objective.kind != "differences"
         search = self.rays.lower(x, audit, certificate.tolerance) if exact else LineSearch(None)
         if search.endless:
@@ -153,8 +156,8 @@ class Judge:
             return self.wording.converged(certificate)
         value, noise = self.evaluator.best_value, self.evaluator.noise(x)
         if noise < value - search.value:
-            if not self.continuation.may_move:
-                return self.continuation.stalled(certificate)
+            if not self.guide.may_move:
+                return self.guide.stalled(certificate)
             self.evaluator.restart_at(search.x, "audit", "a lower value lies near: the descent continues from there")
             if self.evaluator.best_value < value:
                 return None
@@ -163,21 +166,21 @@ class Judge:
         return self.wording.converged(certificate, noise)
 
     def flat(self, x: np.ndarray) -> Ending:
-        """Say what kind of flatness it is."""
+        """Return the ending at a flat point, with the kind of flatness."""
         status = self.solver.status
         values, noise = (status.best_value, status.first_value), self.solver.objective.relative_noise
         size = scale_of(x, self.start)
         return Ending(Outcome.FLAT, described(self.evaluator.value, x, size, *values, self.solver.sign, noise))
 
     def at_saddle(self, x: np.ndarray, audit: Audit, certificate: Certificate) -> Ending | None:
-        """Leave a saddle along its negative curvature, if that leads to a lower point."""
+        """Leave a saddle along its negative curvature if that leads to a lower point, else return the ending."""
         value, direction = self.evaluator.best_value, audit.escape_direction
         # At an edge of the box there is only one side, and so no second difference of values.
         if direction is not None and not curves_down(self.evaluator.value, x, value, direction, audit.floor):
-            # Values show no negative curvature: the gradients met a kink, or noise.
-            return self.continuation.without_step(x, replace(certificate, kind="none"))
+            # Values show no negative curvature: the differences of gradients came from a kink, or from noise.
+            return self.guide.without_step(x, replace(certificate, kind="none"))
         facts = f"the slope is flat, but the curvature is {audit.smallest:.3g} along one direction"
-        search = self.continuation.search(along_line, x, direction, audit.floor)
+        search = self.guide.search(along_line, x, direction, audit.floor)
         if search.x is not None:
             self.evaluator.restart_at(search.x, "saddle", f"{facts}: the descent leaves along it")
             return None

@@ -1,4 +1,4 @@
-"""The search for a minimum at a kink, where slopes jump and a Hessian says nothing."""
+"""The search for a minimum at a kink, where the slope jumps and no Hessian exists."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from steepest.trace import Certificate, Outcome
 # The most variables for a search by planes: each plane costs a gradient, and the linear programmes grow. Chosen, not
 # measured.
 WIDEST = 50
-# The part of the value that planes may leave to gain if no tolerance was asked for. Chosen, not measured: near the
+# The share of the value that may be left to gain at a kink if no tolerance was given. Chosen, not measured: near the
 # accuracy of the linear programmes.
 AT_KINK = 1e-8
-# The most searches of a run, the most that a mere suspicion may begin, and the number of audits without an ending that
-# raises one. Chosen, not measured: each search costs up to 40 gradients and 10 more for each variable.
+# The most searches of a run, the most searches that a suspicion of a kink may begin, and the number of audits after
+# which a kink is suspected. Chosen, not measured: each search costs up to 40 gradients, plus 10 for each variable.
 MOST_SEARCHES, MOST_SUSPICIONS, STEADY_AUDITS = 8, 3, 2
 
 
 class KinkSearch:
-    """Looks for a minimum at a kink by cutting planes, and proves it.
+    """Searches for a minimum at a kink by cutting planes, which also bound the gap.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class KinkSearch:
         self.searches = 0
 
     def is_suspected(self, x: np.ndarray, stalled: bool, audits: int, audit: Audit | None) -> bool:
-        """Tell whether to expect a kink: the descent stalls, or audits end nothing, or the curvature changes at x."""
+        """Tell whether a kink is likely: the descent stalls, two audits brought no ending, or the curvature changes."""
         evaluator = self.evaluator
         if not evaluator.has_full_help or self.searches >= MOST_SUSPICIONS or not evaluator.can_continue():
             return False
@@ -51,7 +51,7 @@ class KinkSearch:
     def __call__(self, x: np.ndarray) -> Ending | None:
         """Search from a point: return the ending at a kink, or None if there is none.
 
-        The descent restarts at the point that was found, if that is lower.
+        The descent restarts at the point that the search found, if that point is lower.
         """
         evaluator = self.evaluator
         solver = evaluator.solver
@@ -76,7 +76,7 @@ class KinkSearch:
         return self.ending(found, size, enough) if found.kinked and math.isfinite(found.gap) else None
 
     def ending(self, found: PlaneMinimum, size: np.ndarray, enough: float) -> Ending:
-        """Say how near the planes prove the minimum at a kink to be."""
+        """Return the ending at a kink: converged if the planes prove that the minimum is near enough."""
         rounding = EPS * float(np.abs(found.gradient) @ size)
         tolerance = max(enough, AT_KINK * abs(found.value), 64 * rounding)
         extreme, gap = self.wording.extreme, in_words(found.gap)

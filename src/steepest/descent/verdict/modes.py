@@ -1,4 +1,4 @@
-"""The directions in which a Hessian is diagonal, and what they say of the distance to the minimum."""
+"""The directions in which a Hessian is diagonal, and the distance to the minimum along them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from steepest.derivatives.differences import EPS
 
 Grad = Callable[[np.ndarray], np.ndarray]
 
-# The relative length of the short difference that checks a curvature measured over a longer one. √ε balances the
-# truncation and the rounding of a one-sided difference of gradients.
+# The relative length of the short step over which a curvature measured over a longer step is checked. √ε balances the
+# truncation error and the rounding error of a one-sided difference of gradients.
 NARROW = math.sqrt(EPS)
-# An entry of a direction below this part of its largest is rounding. Chosen, not measured: a larger part hides true
-# entries, a smaller one calls coordinates undetermined that are determined.
+# A coordinate's entry in a direction is a rounding error below this share of the coordinate's largest entry in any
+# direction. Chosen, not measured: a larger share hides true entries, a smaller share calls coordinates undetermined
+# that are determined.
 FAINT = 1e-6
-# Twice the remaining slope is counted up to this part: beyond it the last step says nothing of the curvature. Chosen,
-# not measured: nearer to 1 it trusts steps that did little, lower it gives up too early.
+# The largest 2q for which a step that left the share q of the slope still measures the curvature. Chosen, not measured:
+# a limit nearer to 1 trusts steps that did little, a lower limit distrusts useful steps.
 MOST_LOST = 0.9
-# A step was predicted if it left at most this part of the slope along a mode. Chosen, not measured: a larger part
-# trusts Hessians that were less right, a smaller one takes more steps.
+# The Hessian predicted a step if at most this share of the slope along each mode is left. Chosen, not measured: a
+# larger share trusts less accurate Hessians, a smaller share takes more steps.
 PREDICTED = 0.01
 
 
@@ -36,19 +37,20 @@ class Modes:
     directions : array of shape (coordinates, modes)
         The directions w.
     curvatures : array
-        The curvatures wᵀHw, 0 where one is not positive beyond rounding.
+        The curvatures wᵀHw, 0 for a curvature that is negative or a rounding error.
     certain : array of bool
-        Which curvatures are positive beyond the error of the Hessian.
+        Which curvatures are positive by more than the error of the Hessian.
     reach, extent : array
-        Multiples of each direction: the one over which its curvature was measured, and the one that moves a coordinate
-        by its own size.
+        Lengths along each direction, as multiples of w: the length over which the curvature was measured, and the
+        length that moves a coordinate by its own size.
     gradient, gradient_error : array
-        The gradient, and how far rounding may move each of its entries.
+        The gradient, and the largest error of each entry.
     remaining : array
-        The part of the slope along each direction that the last Newton step left, before rounding hid it.
+        The share of the slope along each direction that the last Newton step left; not updated where errors of the
+        gradient hide the slope.
     unchecked, changed : array of bool
-        Where rounding hides the curvature close to the point, and where that curvature differs from the one measured
-        farther away.
+        Directions along which errors of the gradient hide the curvature close to the point, and directions along which
+        that curvature differs from the one measured farther away.
     """
 
     directions: np.ndarray
@@ -102,7 +104,7 @@ class Modes:
 
     @cached_property
     def slopes(self) -> np.ndarray:
-        """The size of the slope along each mode, less what may be rounding."""
+        """The absolute slope along each mode, less its largest error."""
         return np.maximum(
             np.abs(self.directions.T @ self.gradient) - np.abs(self.directions).T @ self.gradient_error, 0.0
         )
@@ -114,21 +116,21 @@ class Modes:
 
     @property
     def predicted(self) -> bool:
-        """Whether the last step did along every mode what the curvature predicted."""
+        """Whether the last step left hardly any slope along every mode, as the curvature predicted."""
         return not np.any((self.remaining > PREDICTED) & (self.slopes > 0))
 
     @cached_property
     def unknown_gain(self) -> float:
-        """The gain, beyond rounding, that may be left along modes whose curvature is not known close to the point."""
+        """The gain that may be left along modes whose curvature close to the point is unknown."""
         near, far = self.certain & (self.unchecked | self.changed), ~self.certain | self.unpredicted
         return float((self.slopes * self.reach)[near].sum() + (self.slopes * self.extent)[far].sum())
 
     @property
     def stretch(self) -> np.ndarray:
-        """How much farther the minimum may lie along each mode than the curvature says.
+        """The factor by which the minimum may lie farther along each mode than the curvature predicts.
 
-        If the last step left a part q of the slope, the mean curvature along it was 1 - q of that at its start, so
-        that the curvature at its end is about 1 - 2q of it.
+        If the last step left a share q of the slope, the mean curvature along the step was 1 - q times that at its
+        start, so that the curvature after the step is about 1 - 2q times that at its start.
         """
         return 1 / (1 - np.minimum(2 * self.remaining, MOST_LOST))
 
@@ -140,7 +142,7 @@ class Modes:
 
     @cached_property
     def error(self) -> np.ndarray:
-        """How far each coordinate may lie from the minimiser; infinite where a curvature vanishes, or nearly."""
+        """The largest distance of each coordinate from the minimiser; infinite along modes of unknown curvature."""
         size = np.abs(self.directions)
         longest = float(self.stretch.max(initial=1.0))
         error = size @ self.distances + longest * np.abs(self.inverse) @ self.gradient_error
@@ -151,7 +153,7 @@ class Modes:
 
     @cached_property
     def gap(self) -> float:
-        """The gain that may be left: by further steps, by rounding of the gradient, and along uncertain modes."""
+        """The gain that may be left: by further steps, by errors of the gradient, and along uncertain modes."""
         rounding = np.abs(self.directions).T @ self.gradient_error
         uncertain = ~self.certain | self.unchecked | self.changed
         left = self.curvatures @ self.distances**2 / 2 + (rounding * self.reach)[uncertain].sum()
@@ -159,23 +161,23 @@ class Modes:
 
     @cached_property
     def hidden_gain(self) -> float:
-        """The gain that rounding δ of the gradient may hide, ½ δᵀ|H⁻¹|δ."""
+        """The gain that errors δ of the gradient may hide, ½ δᵀ|H⁻¹|δ."""
         longest = float(self.stretch.max(initial=1.0))
         return float(longest * self.gradient_error @ np.abs(self.inverse) @ self.gradient_error) / 2
 
     def after_step(self, gradient: np.ndarray) -> Modes:
-        """Return the modes at the end of Newton's step, with the gradient there and the same Hessian."""
+        """Return the modes after Newton's step, with the gradient there and the same Hessian."""
         before, after = (np.abs(self.directions.T @ g) for g in (self.gradient, gradient))
         visible = (before > 0) & (after > np.abs(self.directions).T @ self.gradient_error)
         remaining = np.divide(after, before, out=self.remaining.copy(), where=visible)
         return replace(self, gradient=gradient, remaining=remaining)
 
     def checked_close(self, x: np.ndarray, grad: Grad, size: np.ndarray) -> Modes:
-        """Return the modes after one more gradient close to x; `size` is that of the coordinates.
+        """Return the modes with their curvature checked by one more gradient close to x; `size` is that of x.
 
-        The Hessian comes from differences over a part of the point. If the curvature vanishes at the minimum, as
-        that of x⁴ does, it is smaller over a shorter step; then at most the slope times the longer step is left to
-        gain. The same bound holds where rounding hides the curvature over the shorter step.
+        If the curvature vanishes at the minimum, as that of x⁴ does, the curvature over a shorter step is smaller than
+        that over the step of the Hessian's differences; then at most the slope times the longer step is left to gain.
+        The same bound holds where errors of the gradient hide the curvature over the shorter step.
         """
         signs = np.where(np.arange(self.curvatures.size) % 2, -1.0, 1.0)
         direction = self.directions @ signs
@@ -191,5 +193,5 @@ class Modes:
         return replace(self, unchecked=unchecked, changed=self.certain & ~same & ~unchecked)
 
     def with_gradient_error(self, error: np.ndarray) -> Modes:
-        """Return the modes with a gradient that is rounded by at least this much."""
+        """Return the modes with gradient errors of at least these sizes."""
         return replace(self, gradient_error=np.maximum(self.gradient_error, error))

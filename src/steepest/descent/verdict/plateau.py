@@ -1,4 +1,4 @@
-"""The kinds of flat places: a constant, a plateau, a floor, or the rounding of single precision."""
+"""The kinds of flat places: a constant, a plateau, a floor, or rounding errors of single precision."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from steepest.descent.verdict.escape import Value
 
-# How far to look around a flat point, in units of its size.
+# The distances at which f is evaluated around a flat point, in sizes of the point.
 RADII = (1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3)
-# Relative rounding above this comes from single or half precision: that of doubles is 2e-16, of singles 6e-8.
+# A relative rounding error above this comes from single or half precision: double precision has 2e-16, single 1e-7.
 SINGLE = 1e-10
-# How far from a flat point f must rise on both sides of each coordinate, in units of the point. Chosen, not measured:
-# nearer, rounding hides the rise of a fourth power.
+# A point is not flat if f is higher at this distance on both sides of each coordinate, in sizes of the point.
+# Chosen, not measured: at a smaller distance rounding errors hide the rise of a fourth power.
 NEARBY = 1e-3
 
 
@@ -32,7 +32,7 @@ def rises(f: Value, x: np.ndarray, value: float, size: np.ndarray) -> bool:
 def described(
     f: Value, x: np.ndarray, size: np.ndarray, value: float, first: float, sign: float, noise: float
 ) -> str:  # fmt: skip
-    """Return in words what kind of flat place a point is, by values around it, and what to do.
+    """Return in words the kind of a flat point, judged by values around it, and advice.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ def described(
     x, size : array
         The point, and the size of each of its coordinates.
     value, first : float
-        The values there and at the start.
+        The values at x and at the start.
     sign : float
         -1 if the function is maximised.
     noise : float
-        The relative rounding of f.
+        The relative rounding error of f.
 
     Returns
     -------

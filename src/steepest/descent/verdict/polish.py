@@ -1,4 +1,4 @@
-"""Newton's steps: from a point where a descent stops down to rounding, and during a slow descent."""
+"""Newton steps: where a descent stops, until rounding errors hide the gain, and during a slow descent."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.goal import Goal
 from steepest.descent.verdict.modes import NARROW
 
-# The most Newton steps with one Hessian; the part of the gain that each may leave; and the part that one leaves if the
-# Hessian is right. Chosen, not measured: a looser contraction takes more steps for each Hessian.
+# The most Newton steps with one Hessian; the largest share of the gain that each may leave; and the largest share that
+# a step leaves if the Hessian is right. Chosen, not measured: a larger CONTRACTED takes more steps for each Hessian.
 MOST_CHORDS, CONTRACTED, EXACT = 8, 0.25, 1e-4
-# The most Hessians of one polish, for few variables and for many. Chosen, not measured: more cost more gradients.
+# The most Hessians of one polish, for few variables and for many. Chosen, not measured: each Hessian costs gradients.
 ROUNDS, FEW_ROUNDS = 12, 3
-# After a Newton step that failed, the next Hessian comes from differences over this part of the step. Chosen, not
-# measured: the curvature may have changed over the step.
+# After a Newton step that failed, the next Hessian comes from differences over this share of the step: the curvature
+# may have changed over the whole step. Chosen, not measured.
 REACH = 0.1
-# Newton's steps towards a minimum without curvature have the same direction, and each is a part q of the one before:
-# q = 1/2 for |x|³, 2/3 for x⁴. They are made longer if q is above the first number and the cosine between them above
-# the third. If q is above the second, as down an exponential, at most so many steps are taken at once. Chosen, not
-# measured: a wider range makes more steps longer that should not be.
+# Newton steps towards a minimum without curvature have the same direction, and each is q times as long as the one
+# before: q = 1/2 for |x|³, 2/3 for x⁴. A step is made longer if q exceeds LEAST_Q and the cosine between two steps
+# STRAIGHT. If q is at least MOST_Q, as down an exponential, about MOST_TIMES steps are taken at once at most. Chosen,
+# not measured: with a lower LEAST_Q or STRAIGHT, more steps are made longer that should not be.
 LEAST_Q, MOST_Q, STRAIGHT, MOST_TIMES = 0.3, 0.97, 0.99, 1e6
-# How far away the rounding of the gradient is measured, in roundings of the point. Chosen, not measured: nearer, the
-# same rounding would be measured twice.
+# The distance at which the rounding error of the gradient is measured, in rounding errors of the point. Chosen, not
+# measured: at a smaller distance the gradient may have the same rounding error as at the point.
 ROUGH = 8
-# The first probe comes after this many iterations for each variable, and 10 more. Chosen, not measured: an earlier one
-# costs more than it saves on easy problems, a later one leaves a slow descent alone for longer.
+# The first probe of n variables comes after PATIENCE · (n + 10) iterations. Chosen, not measured: an earlier probe
+# costs more than it saves on easy problems, a later probe leaves a slow descent alone for longer.
 PATIENCE = 4
 
 
 class Polish:
-    """Computes the Hessian of the best point, and takes Newton's steps if the rules are not the user's.
+    """Computes the Hessian at the best point, and takes Newton steps if the rules are not the user's.
 
     Attributes
     ----------
     anchor : float
         The value at the last audit.
     exact : bool
-        Whether Hessians come from traced code, as differences said too little.
+        Whether Hessians come from traced code, because differences were too inaccurate.
     """
 
     def __init__(self, evaluator: Evaluator, goal: Goal) -> None:
@@ -51,13 +51,13 @@ class Polish:
         self.anchor, self.exact = self.solver.status.first_value, False
 
     def __call__(self) -> Audit | None:
-        """Return the audit of the best point, after Newton's steps have brought it as near as they can."""
+        """Take Newton steps from the best point as long as they help; return the audit of the point that they reach."""
         report = self.descended()
         self.anchor = self.evaluator.best_value
         return report
 
     def ahead(self) -> None:
-        """Take Newton's steps from the best point as long as they gain much, with a few Hessians."""
+        """Take Newton steps from the best point with a few Hessians, as long as much is left to gain."""
         for _ in range(FEW_ROUNDS):
             x = self.evaluator.best
             report = self.audited(x, None) if self.evaluator.affords(cost_of_audit(self.solver.objective)) else None
@@ -69,7 +69,7 @@ class Polish:
                 break
 
     def descended(self) -> Audit | None:
-        """Take Newton's steps with one Hessian after another; return the audit of the point where they end."""
+        """Take Newton steps with one Hessian after another; return the audit of the point that they reach."""
         evaluator = self.evaluator
         x = evaluator.best
         report = wide = before = reach = None
@@ -85,7 +85,7 @@ class Polish:
                 continue
             report, taken = self.stepped(x, new)
             if wide is not None and not taken:
-                # The Hessian over a shorter distance led no farther: keep the one over the longer.
+                # The Hessian over a shorter distance allowed no step: return the audit over the longer distance.
                 return wide
             x = evaluator.best
             near = self.is_near(report, taken)
@@ -97,17 +97,17 @@ class Polish:
             report = replace(report, holds=not evaluator.has_full_help or (near and tested))
             if not affords or (near and wide is None) or not (near or taken or reach is None):
                 break
-            # The curvature may change over less than the distance of the differences.
+            # The curvature may change over the step of the differences: take a shorter step for the next.
             assert report.step is not None
             reach = NARROW * evaluator.size(x) if wide else REACH * np.abs(report.step)
             before = new.step if taken == 1 else None
         if report is None and (report := self.audited(x, reach)) is not None:
-            # No step has shown yet whether this Hessian holds as far as the minimum.
+            # No step has tested yet whether this Hessian is right as far as the minimum.
             report = replace(report, holds=not evaluator.has_full_help)
         return self.with_rounding(x, report)
 
     def is_near(self, report: Audit, taken: int) -> bool:
-        """Tell whether the gain left is as small as was asked, or as rounding hides; true also of a possible saddle."""
+        """Tell whether the gain left is as small as asked, or as rounding errors; also true at a possible saddle."""
         if report.negative_curvature < 0:
             return True
         asked = self.goal.asked
@@ -117,7 +117,7 @@ class Polish:
         return within and known and not (taken and self.misses(report))
 
     def misses(self, report: Audit) -> bool:
-        """Tell whether the best point misses the accuracy of x or the gradient; the error is computed only for that."""
+        """Tell whether x or the gradient misses the accuracy asked; if none was asked, no error is computed."""
         return bool(self.goal.budget.accuracy) and bool(self.goal.missed(report.error))
 
     def audited(self, x: np.ndarray, reach: np.ndarray | None) -> Audit | None:
@@ -127,7 +127,7 @@ class Polish:
         return audit(solver.objective, x, solver.start, solver.sign, solver.box, reach, self.exact)
 
     def doubts(self, report: Audit) -> bool:
-        """Tell whether the Hessian by differences says too little, and that of traced code may say more."""
+        """Tell whether the Hessian by differences is too inaccurate, and that of traced code is available."""
         objective = self.solver.objective
         if self.exact or not self.evaluator.has_full_help or objective.compiled is None or objective.kind != "traced":
             return False
@@ -136,9 +136,9 @@ class Polish:
         return report.negative_curvature < 0 or report.unknown_gain > self.evaluator.rounding_since(self.anchor)
 
     def stepped(self, x: np.ndarray, report: Audit) -> tuple[Audit, int]:
-        """Take Newton's steps with one Hessian while each leaves at most a quarter of the gain.
+        """Take Newton steps with one Hessian while each leaves at most a quarter of the gain.
 
-        Return the audit of the point that they reach, and how many were taken.
+        Return the audit of the point that they reach, and the number of steps.
         """
         evaluator = self.evaluator
         taken, value, gradient, slack = 0, evaluator.best_value, None, report.floor
@@ -158,7 +158,7 @@ class Polish:
             if not after.decrement <= CONTRACTED * report.decrement:
                 break
             if new_value > value + slack:
-                # If large terms cancel in f, its rounding is larger than its value suggests: measure it.
+                # If large terms cancel in f, its rounding error is larger than its value suggests: measure the error.
                 slack = max(slack, evaluator.noise(x))
             if not new_value <= value + slack:
                 break
@@ -167,17 +167,17 @@ class Polish:
             detail = f"{taken} Newton steps by the Hessian" if taken > 1 else "a Newton step by the Hessian"
             evaluator.restart_at(x, "newton", detail, known=(value, gradient))
             assert report.modes is not None
-            # The rounding of the gradient grows with the size of the point.
+            # The rounding error of the gradient grows with the size of the point.
             size = np.maximum(np.abs(x), evaluator.least)
             rounding = rounding_of(report.modes.hessian, size, self.solver.objective.precision)
             report = replace(report, modes=report.modes.with_gradient_error(rounding))
         return report, taken
 
     def stretched(self, x: np.ndarray, before: np.ndarray, report: Audit) -> bool:
-        """Take a longer step if each Newton step is a part q of the one before: together they are step / (1 - q).
+        """Take a longer step if each Newton step is q times as long as the one before: their sum is step / (1 - q).
 
-        This happens if the curvature is 0 at the minimum: for the p-th power q = (p - 2) / (p - 1). Down an
-        exponential q is 1, and the direction is followed as far as f falls along it.
+        Newton steps shrink so if the curvature is 0 at the minimum: for the p-th power q = (p - 2) / (p - 1). Down an
+        exponential q is 1, and the direction is followed as far as f falls. Return whether the step was taken.
         """
         evaluator = self.evaluator
         if report.step is None or not evaluator.has_full_help or not evaluator.can_continue():
@@ -193,19 +193,19 @@ class Polish:
         value, gradient = evaluator.value_and_grad(new)
         if not (value < evaluator.best_value and np.all(np.isfinite(gradient))):
             return False
-        detail = "a Newton step, made longer because the steps before it went the same way"
+        detail = "a Newton step, made longer because the step before had the same direction"
         evaluator.restart_at(new, "newton", detail, known=(value, gradient))
         return True
 
     def farthest(self, x: np.ndarray, step: np.ndarray) -> float:
-        """Return how many steps can be taken at once: twice as many as long as f falls."""
+        """Return how many steps to take at once: the number is doubled as long as f falls."""
         times, value = 1.0, self.evaluator.best_value
         while times < MOST_TIMES and (new := self.evaluator.value(x + 2 * times * step)) < value:
             times, value = 2 * times, new
         return times
 
     def with_rounding(self, x: np.ndarray, report: Audit | None) -> Audit | None:
-        """Return the audit with the rounding of the gradient, as it is measured a few roundings away from the point."""
+        """Return the audit with the rounding error of the gradient, measured a few rounding errors away from x."""
         evaluator = self.evaluator
         if report is None or report.modes is None or not evaluator.has_full_help or not evaluator.can_continue():
             return report
@@ -218,13 +218,13 @@ class Polish:
 
 
 class Probes:
-    """Helps a slow descent by the curvature: rescales the coordinates first, and later takes Newton's steps.
+    """Probes the curvature during a slow descent: the first probe rescales coordinates, later ones take Newton steps.
 
     Attributes
     ----------
     after : float
-        The iteration after which the next probe comes. Each comes after twice as many iterations as the one before, so
-        that all probes cost no more than the descent does.
+        The iteration after which the next probe comes. The number doubles with each probe, so that all probes cost no
+        more than the descent does.
     """
 
     def __init__(self, evaluator: Evaluator, polish: Polish, allowed: bool) -> None:
@@ -243,7 +243,7 @@ class Probes:
             self.polish.ahead()
 
     def rescale(self) -> None:
-        """Measure the curvature of each coordinate, and continue in coordinates in which they are alike."""
+        """Measure the curvature of each coordinate; if they differ, continue with scaled coordinates."""
         objective, x = self.objective, self.evaluator.best
         if not self.evaluator.affords((2 * x.size + 1) * objective.cost):
             return

@@ -12,19 +12,19 @@ from steepest.descent.verdict.wording import Wording
 from steepest.descent.view import View
 from steepest.trace import Outcome
 
-# A Newton step longer than this part of the point may lead to infinity. Chosen, not measured: a smaller part costs
-# values at ordinary minima, a larger one misses slow falls.
+# A Newton step longer than this share of the point may lead to infinity. Chosen, not measured: a smaller share costs
+# values at ordinary minima, a larger share misses slow falls.
 LONG = 1e-3
-# A point so many times as far out as the start was driven there, so that rays are worth their values. Chosen, not
-# measured.
+# If a coordinate is more than this many times as large as at the start, f may fall without end, and rays are worth
+# their cost. Chosen, not measured.
 DRIVEN = 1e6
-# The first step along a ray, as a part of the whole path. A power of the factor by which steps grow, so that the end of
-# the path is one of the points that are tried.
+# The first step along a ray, as a share of the way to the best point. The share is a power of the factor by which steps
+# grow, so that the best point is one of the points that are tried.
 FIRST = 4.0**-8
 
 
 class Rays:
-    """Follows f along rays, to tell whether it falls without end and whether a lower value contradicts an audit."""
+    """Follows f along rays, to find out whether f falls without end or a lower value contradicts an audit."""
 
     def __init__(self, evaluator: Evaluator, view: View, wording: Wording) -> None:
         self.evaluator, self.view, self.wording = evaluator, view, wording
@@ -42,7 +42,7 @@ class Rays:
     def along_path(self) -> Ending | None:
         """Return the ending if f falls without end on a ray through the best point.
 
-        The rays begin at the start and halfway along the path: near its end rounding may hide how the value fell.
+        The rays begin at the start and halfway along the path: near the best point rounding errors may hide the fall.
         """
         evaluator, best = self.evaluator, self.evaluator.best
         trace = evaluator.log.trace()
@@ -58,10 +58,10 @@ class Rays:
         return None
 
     def lower(self, x: np.ndarray, audit: Audit, tolerance: float) -> LineSearch:
-        """Look for a value that contradicts the audit: along Newton's step, and where there is hardly any curvature."""
+        """Search along Newton's step and directions of little curvature for a value that contradicts the audit."""
         evaluator, value = self.evaluator, self.evaluator.best_value
         for direction in (audit.step, *audit.soft_directions):
-            # A shorter step needs no test: the curvature can't change over it.
+            # Over a shorter step the curvature can't change, so no test is needed.
             if direction is not None and evaluator.is_long(x, direction):
                 search = along_line(evaluator.value, x, value, direction, audit.floor)
                 if search.value < value - max(tolerance, 2 * audit.decrement):
@@ -69,12 +69,12 @@ class Rays:
         return LineSearch(None)
 
     def ending(self, search: LineSearch) -> Ending:
-        """Say that f falls without end, and whether it has a limit."""
+        """Return the ending of a descent whose value falls without end, with the limit if there is one."""
         falls, value = self.wording.falls, self.wording.value(search.value)
         if search.tail is Tail.FALLS:
             return Ending(Outcome.UNBOUNDED, f"the value {falls} without end: it is {value} far out, and still {falls}")
         if search.tail is Tail.LEVELS:
-            facts = f"the value {falls} towards {value} as the point goes to infinity, and never gets there"
+            facts = f"the value {falls} towards {value} as the point goes to infinity, and never reaches it"
         else:
             facts = f"the value still {falls}, more and more slowly, as far out as it was followed, to {value}"
         return Ending(Outcome.NO_FINITE_OPTIMUM, f"{facts}; no point is best: add a penalty, or bounds=")

@@ -1,4 +1,4 @@
-"""The words in which a verdict says how near the minimum is, and which way the value goes."""
+"""The words of a verdict: how near the minimum is, and whether the value falls or rises."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from steepest.descent.loop.solver import Solver
 from steepest.descent.verdict.goal import Goal
 from steepest.trace import Certificate, Outcome
 
-# Relative noise above this is the function's own; below, it is the rounding of its terms. Chosen, not measured: it
-# decides only which of two words a message uses.
+# Messages call relative noise above this the noise of the function, and smaller noise rounding. Chosen, not measured.
 NOISY = 1e-12
-# A gap below this is written as "rounding": no such number helps a reader.
+# A gap below this is written as "rounding": so small a number does not help a reader.
 TINY = 1e-300
 
 
 class Wording:
-    """Puts gaps and directions into words, in the sense of the user: minimise or maximise."""
+    """Puts gaps and endings into words, for a user who minimises or maximises."""
 
     def __init__(self, solver: Solver, goal: Goal) -> None:
         self.objective, self.sign, self.goal = solver.objective, solver.sign, goal
 
     @property
     def falls(self) -> str:
-        """The verb for the way to a better value."""
+        """The verb for a value that becomes better."""
         return "falls" if self.sign > 0 else "rises"
 
     @property
@@ -35,17 +34,17 @@ class Wording:
         return "minimum" if self.sign > 0 else "maximum"
 
     def value(self, value: float) -> str:
-        """Return a value in the user's own sign."""
+        """Return a value in words, in the user's own sign."""
         return f"{self.sign * value:.6g}"
 
     def converged(self, certificate: Certificate, noise: float = 0.0) -> Ending:
-        """Say that the run has converged, with a tolerance that is no smaller than the noise of the values."""
+        """Return the ending of a run that has converged, with a tolerance that is no smaller than the noise."""
         if noise > certificate.tolerance:
             certificate = replace(certificate, tolerance=noise)
         return Ending(Outcome.CONVERGED, self.reached(certificate), certificate)
 
     def reached(self, certificate: Certificate) -> str:
-        """Say how near the answer is, and why it is no nearer."""
+        """Return in words how near the answer is, and what limits the accuracy."""
         within = f"the value is within {in_words(certificate.gap)} of the {self.extreme}"
         if math.inf > self.goal.asked >= certificate.tolerance > 0:
             return f"{within}, {in_words(certificate.tolerance)} was asked"
@@ -63,5 +62,5 @@ def in_words(gap: float) -> str:
 
 
 def left_in_words(gap: float) -> str:
-    """Return how much is left to gain."""
+    """Return in words how much is left to gain."""
     return f"{gap:.2g} still to go" if math.isfinite(gap) else "no certificate yet"

@@ -1,4 +1,4 @@
-"""The Hessian of a sum of squares ‖ρ‖², with its errors, and the audit of an answer by it."""
+"""The Hessian of a sum of squares ‖ρ‖² with its errors, and the audit based on that Hessian."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class CustomProblem:
         return objective_of(self.total(), self.penalty(), self.start, rows, seed)
 
     def view(self, calling: Calling) -> View:
-        """Return the view of the points: parameters by name."""
+        """Return the view of points as named parameters."""
         return View(calling, calling.structure.names, "epoch")
 
     def residuals(self, objective: Objective, rows: ArrangedRows) -> tuple[ModelResiduals, Objective]:

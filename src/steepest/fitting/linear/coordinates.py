@@ -9,17 +9,17 @@ import numpy as np
 from steepest.data.sparse import csr
 from steepest.types import Array, Rows
 
-# Rows that are centred, or made dense, at a time. Chosen, not measured: larger takes memory, smaller costs calls.
+# How many rows are centred or made dense at once. Chosen, not measured: more take memory, fewer cost calls.
 BLOCK_ROWS = 4096
-# Rows that a reduction over columns takes side by side. Chosen, not measured: NumPy is slow on loops over short rows.
+# How many rows a reduction of columns joins into a long row. Chosen, not measured: NumPy is slow on short rows.
 ABREAST = 64
 CHOICES = ("auto", "whiten", "scale", "none")
 EPS = float(np.finfo(float).eps)
-# Below this share of the largest, an eigenvalue of a Gram matrix has few correct digits: rounding is about 1e-15 of the
-# largest.
+# An eigenvalue of a Gram matrix below this share of the largest has few correct digits: the rounding error is about
+# 1e-15 of the largest.
 BLURRED = 1e-10
-# A coefficient depends on the directions left out if more than this share of it lies in them: far above rounding, far
-# below anything that matters.
+# A coefficient is undetermined if more than this share of it lies in directions that were left out: far above rounding
+# errors, and far below any share that matters.
 LEFT_OUT = 1e-9
 
 
@@ -27,8 +27,7 @@ LEFT_OUT = 1e-9
 class Coordinates:
     """The map from the coordinates θ of the descent to coefficients in the user's units.
 
-    With X centred by `mean`, the columns divided by `scale`, and coef = basis u / scale:
-    θ = (u, b) and X coef + intercept = ((X - mean) / scale) basis u + b.
+    θ = (u, b), where coef = basis u / scale and X coef + intercept = ((X - mean) / scale) basis u + b.
 
     Parameters
     ----------
@@ -50,19 +49,19 @@ class Coordinates:
 
     @property
     def transform(self) -> np.ndarray:
-        """The matrix that maps u to coefficients, or a vector that is its diagonal."""
+        """The matrix that maps u to coefficients, or the vector of its diagonal."""
         return 1 / self.scale if self.basis is None else self.basis / self.scale[:, None]
 
     @property
     def directions(self) -> int:
-        """How many numbers u holds."""
+        """The length of u."""
         return len(self.scale) if self.basis is None else self.basis.shape[1]
 
     def to_user(self, theta: np.ndarray) -> np.ndarray:
         """Return (coef, intercept) in the user's units, for each row of θ."""
         u = theta[..., :-1]
         if self.basis is not None:
-            # One product for each row: a matrix product rounds differently with the number of rows.
+            # One product for each row: rounding errors of a matrix product depend on the number of rows.
             rows = [self.basis @ row[:-1] for row in theta.reshape(-1, theta.shape[-1])]
             u = np.reshape(rows, (*u.shape[:-1], len(self.basis)))
         coef = u / self.scale
@@ -70,7 +69,7 @@ class Coordinates:
         return np.concatenate([coef, intercept[..., None]], axis=-1)
 
     def from_user(self, point: np.ndarray) -> np.ndarray:
-        """Return the θ of (coef, intercept), without the part that changes no output on the data."""
+        """Return the θ that gives the outputs of (coef, intercept), without directions that change no output."""
         coef, intercept = point[:-1], point[-1]
         u = coef * self.scale
         if self.basis is not None:
@@ -78,11 +77,11 @@ class Coordinates:
         return np.append(u, intercept + coef @ self.mean)
 
     def blur(self, theta: np.ndarray) -> tuple[float, float]:
-        """Return how far an output may change if θ is written in the user's units and rounded there.
+        """Return two bounds on the change of an output if θ is rounded after conversion to the user's units.
 
-        The first number bounds the change that differs from row to row: coefficients along nearly dependent
-        directions are small differences of large numbers. The second bounds the change that all rows share: the
-        intercept is the difference of b and coef · mean, which are large if the means are far from 0.
+        The first bounds the change that differs from row to row: coefficients along nearly dependent directions are
+        small differences of large numbers. The second bounds the change that all rows share: the intercept is
+        b - coef · mean, and both terms are large if the means are far from 0.
         """
         u = np.abs(theta[:-1])
         summed = u if self.basis is None else np.abs(self.basis) @ u
@@ -91,14 +90,14 @@ class Coordinates:
         return EPS * float((reach * summed).sum()), EPS * float(shift)
 
     def terms(self, theta: np.ndarray) -> np.ndarray:
-        """Return a bound on the terms that each coefficient and the intercept are a sum of."""
+        """Return a bound on the sum of the absolute terms of each coefficient and of the intercept."""
         u = np.abs(theta[:-1])
         coef = (u if self.basis is None else np.abs(self.basis) @ u) / self.scale
         return np.append(coef, abs(theta[-1]) + coef @ np.abs(self.mean))
 
     @property
     def undetermined(self) -> np.ndarray:
-        """Whether each coefficient, and the intercept, depends on the directions that were left out as rounding."""
+        """Whether each coefficient, and the intercept, depends on directions that were left out as rounding noise."""
         none = np.zeros(len(self.scale) + 1, bool)
         if self.basis is None or self.directions == len(self.scale):
             return none
@@ -108,12 +107,12 @@ class Coordinates:
         return np.append((V**2).sum(axis=1) < 1 - LEFT_OUT, outside > LEFT_OUT * np.linalg.norm(centre))
 
     def weights(self, theta: Array) -> Array:
-        """Return the coefficients in the user's units; it can be traced."""
+        """Return the coefficients in the user's units, by code that can be traced."""
         u = theta[:-1]
         return (u if self.basis is None else self.basis @ u) / self.scale
 
     def gradient_to_user(self, gradient: np.ndarray) -> np.ndarray:
-        """Return the gradient by (coef, intercept), from the one by θ."""
+        """Return the gradient by (coef, intercept), from the gradient by θ."""
         by_scaled = gradient[:-1]
         if self.basis is not None:
             by_scaled = np.linalg.lstsq(self.basis.T, by_scaled, rcond=None)[0]
@@ -124,9 +123,9 @@ def coordinates(X: Rows, weight: np.ndarray | None, rescale: str, ridge: float =
     """Choose coordinates in which a linear model on these columns is well conditioned.
 
     "scale" centres the columns and divides them by √(variance + ρ), rounded to a power of two. So
-    columns in units that are powers of two apart give the same fit, bit for bit. "whiten" then maps
-    them to directions in which C + ρ I is the identity, with C their covariance, and leaves out the
-    directions in which they do not vary beyond rounding.
+    columns whose units differ by powers of two give the same fit, bit for bit. "whiten" then maps the
+    scaled columns to directions in which C + ρ I is the identity, with C their covariance, and leaves
+    out directions in which the columns vary by no more than rounding errors.
 
     Parameters
     ----------
@@ -135,7 +134,7 @@ def coordinates(X: Rows, weight: np.ndarray | None, rescale: str, ridge: float =
     weight : array of shape (rows,) or None
         Row weights.
     rescale : {"whiten", "scale", "none"}
-        The choice.
+        The kind of coordinates.
     ridge : float
         ρ, the strength of an L2 penalty divided by the curvature of the loss.
 
@@ -150,7 +149,7 @@ def coordinates(X: Rows, weight: np.ndarray | None, rescale: str, ridge: float =
     if weight is not None and np.all(weight == weight[0]):
         weight = None
     low, high = edges(X)
-    # A constant column has that constant as its mean, without the rounding of a sum.
+    # The mean of a constant column is that constant, without the rounding error of a sum.
     mean = np.where(low == high, low, _mean(X, weight))
     spread, gram = _moments(X, mean, weight, full=rescale == "whiten")
     if not np.isfinite(gram).all():
@@ -166,7 +165,7 @@ def coordinates(X: Rows, weight: np.ndarray | None, rescale: str, ridge: float =
         singular, vectors = _triangular(X, mean, scale, weight, penalty)
     else:
         singular = np.sqrt(values)
-    # Subtracting a mean leaves its rounding in each column, and so in each direction.
+    # Subtraction of a mean brings the rounding error of the mean into each column, and so into each direction.
     rounding = 8 * EPS * np.sqrt((mean / scale) ** 2 @ vectors**2)
     varies = singular > 8 * EPS * columns * max(singular.max(initial=0.0), 1e-300) + rounding
     condition = singular[varies].max() / singular[varies].min() if varies.any() else 1.0
@@ -206,7 +205,7 @@ def edges(X: Rows) -> np.ndarray:
 
 
 def _reduce_columns(ufunc: np.ufunc, X: np.ndarray) -> np.ndarray:
-    """Return the reduction of each column by a ufunc, of many rows side by side first: short rows make slow loops."""
+    """Reduce each column by a ufunc, after joining ABREAST rows into one: loops over short rows are slow."""
     whole = len(X) // ABREAST * ABREAST
     if not X.flags.c_contiguous or whole == 0 or X.shape[1] == 0:
         return ufunc.reduce(X, axis=0)

@@ -1,4 +1,4 @@
-"""A generalised linear model on its rows: the products with X that solvers and certificates are built from."""
+"""A generalised linear model on its rows: its value, derivatives and other products with X."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.models.losses.base import Loss
 from steepest.types import Array, Tree
 
-# Stands for a loss about which nothing is known but its values.
+# Takes the place of a loss of the user's own, about which nothing but its values is known.
 UNKNOWN = Loss()
 
 
@@ -29,21 +29,22 @@ class Glm:
     Attributes
     ----------
     X, y, weight : array
-        The rows, padded to whole blocks by rows of weight 0.
+        The rows, their targets and weights, padded to whole blocks by rows of weight 0.
     mass : float
         The sum of the weights.
     ridge : float
         λ.
     transform : array or None
-        T, which maps u to coefficients in the user's units: a matrix, or a vector that is its diagonal; None if λ = 0.
+        T, which maps u to coefficients in the user's units: a matrix, or the vector of its diagonal. None without
+        a penalty.
     smoothing : float or None
         μ, the smoothing of a loss with kinks; None for the loss itself.
     lowest : float
         A lower bound on f.
     loss : Loss
-        ℓ, in NumPy.
+        ℓ, written in NumPy.
     block : int
-        Rows in a block.
+        The number of rows in a block.
     is_whitened : bool
         Whether the columns are whitened, so that the Hessian of the squared loss is 2 I.
     """
@@ -61,13 +62,13 @@ class Glm:
     is_whitened: bool = False
 
     def reshape(self, theta: Array) -> Array:
-        """Return θ with a row for each column of X, one for the intercept, and a column for each output."""
+        """Return θ with a column for each output and the intercepts in the last row; unchanged for a single output."""
         return theta.reshape(-1, self.loss.outputs) if self.loss.outputs else theta
 
     def over_blocks(self, part: Callable[..., tuple[Tree, Tree]], zeros: Tree, *columns: Array) -> tuple[Tree, Tree]:
-        """Compute ``part(X, p, *columns)`` on each block; add up its first results, which start from `zeros`.
+        """Call ``part(X, p, *columns)`` on each block; it returns sums over the block, and results for each row.
 
-        Returns the sums, and the second results with the rows of all blocks in their order.
+        Returns the sums over all blocks, and the results for all rows in order. `zeros` has the shape of the sums.
         """
         arrays = (self.X, self.weight / self.mass, *columns)
         if len(self.y) == self.block:
@@ -116,9 +117,9 @@ class Glm:
         return jnp.where(self.weight > 0, self.weight / self.mass * loss, 0.0).sum() + self.ridge / 2 * (w @ w)
 
     def without_common_shift(self, d: Array) -> Array:
-        """Return a step without the part that adds one number to the intercepts of all classes.
+        """Return a step without its common shift: the mean step of the intercepts is subtracted from each.
 
-        That part changes nothing. Only a loss with an output for each class has it.
+        A common shift changes no prediction. Only a loss with an output for each class has such a shift.
         """
         if not self.loss.apart:
             return d
@@ -126,11 +127,12 @@ class Glm:
         return by_output.at[-1].add(-by_output[-1].mean()).ravel()
 
     def reference_value(self, value: Array) -> Array:
-        """Return the value that progress is measured from: at the start, at 0 or at the mean, whichever is least.
+        """Return the value from which progress is measured: the least of the values at the start and at two constants.
 
-        A tolerance is a share of the descent, which from a start far from the targets would be huge.
+        The constants are predictions of 0 and of the mean target. A tolerance is a share of the descent, which would
+        be huge from a start far from the targets.
         """
-        # Not a constant: XLA would evaluate the losses at it row by row while it compiles.
+        # These zeros are no constant: XLA would evaluate losses of a constant row by row while it compiles.
         zero = 0.0 * self.y
         if self.loss.outputs:
             zero = jnp.tile(zero[:, None], self.loss.outputs)
@@ -145,19 +147,19 @@ class Glm:
     def target_gap(self, tolerance: Array, first: Array, value: Array) -> Array:
         """Return the gap at which to stop, after a descent from `first` to `value`: see `Objective.scale`.
 
-        A tolerance below 0 is a share of what is left of the loss, wherever the descent began.
+        A tolerance below 0 is a share of the remaining loss, wherever the descent began.
         """
         descent = first - value
         left = -tolerance * jnp.where(jnp.isfinite(self.lowest), value - self.lowest, jnp.abs(value))
         return jnp.where(tolerance < 0, left, tolerance * jnp.clip(value - self.lowest, LEAST_PART * descent, descent))
 
     def rounding(self, value: Array) -> Array:
-        """Return how far rounding may change a value: a share of it, plus the square of the rounding of slopes."""
+        """Return the rounding error of a value: a share of the value, plus the squared rounding of the slopes."""
         slope = self.weight / self.mass @ stack(self.loss.terms(Traced(self.y)))
         return 4 * EPS * jnp.abs(value) + (4 * EPS * slope) ** 2
 
     def at_the_lowest(self, value: Array) -> Array:
-        """Tell whether a value is the least possible one, to rounding."""
+        """Tell whether a value is the least possible value, up to its rounding error."""
         return jnp.asarray(self.loss.vanishes) & (value - self.lowest <= self.rounding(value))
 
     def fenchel_young_gap(self, z: Array, along: Array) -> Array:
@@ -218,7 +220,7 @@ jax.tree_util.register_dataclass(
 
 
 def weighted(p: Array, part: Array) -> Array:
-    """Return p times a part of each row's loss, 0 for a row of weight 0 even if the part is not finite."""
+    """Return p times each row's loss or derivative; 0 for a row of weight 0, even if its loss is not finite."""
     return jnp.where(p > 0, p * part, 0.0)
 
 
@@ -232,10 +234,10 @@ def gram(X: Array, second: Array) -> Array:
 
 
 def whitening(hessian: Array, gradient: Array) -> tuple[Array, Array]:
-    """Return M with Mᵀ H M = I, by Cholesky, and the condition number of H scaled to a unit diagonal.
+    """Return M with Mᵀ H M = I, by Cholesky, and a bound on the condition number of H scaled to a unit diagonal.
 
-    The number is infinite if H is not positive definite. A coordinate with neither curvature nor slope is left out
-    of both.
+    The bound is infinite if H is not positive definite. A coordinate with neither curvature nor slope is left out of M
+    and of the bound.
     """
     diagonal = jnp.diag(hessian)
     alive = diagonal != 0

@@ -1,6 +1,6 @@
 """The objective of a linear model, built from products with its rows: only the loss and the penalty are traced.
 
-Dense and sparse rows share it, and so do runs on all rows and in batches.
+The same code serves dense and sparse rows, and runs on all rows or in batches.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from steepest.types import Array, Tree
 
 @dataclass(frozen=True)
 class Direct:
-    """Σ pᵢ ℓ(aᵢᵀθ, yᵢ) plus a penalty: quadratic, of λⱼ |θⱼ|, or a function of the user's that was traced.
+    """Σ pᵢ ℓ(aᵢᵀθ, yᵢ) plus a penalty: quadratic, Σ λⱼ |θⱼ|, or the user's own function, traced.
 
     Attributes
     ----------
     glm : Glm
         The losses, with the quadratic penalty.
     kinks : array or None
-        λ.
+        λⱼ, for each coordinate; None without an L1 penalty.
     penalty_arrays : tuple
         The arrays that the user's penalty reads.
     """
@@ -77,7 +77,7 @@ class Direct:
         return hessian + jax.jacfwd(lambda x: user_penalty.pure(x, self.penalty_arrays)[1])(x)
 
     def on(self, rows: tuple[Array, Array, Array], mass: Array, size: int) -> Direct:
-        """Return the objective on a batch of rows, whose products have the rows' own precision."""
+        """Return the objective on a batch of rows; products are computed in the precision of the rows."""
         X, y, weight = rows
         X = X if X.dtype == jnp.float64 else AsPrecise(X)
         return replace(self, glm=replace(self.glm, X=X, y=y, weight=weight, mass=mass, block=size))
@@ -88,14 +88,14 @@ jax.tree_util.register_dataclass(Direct, ["glm", "kinks", "penalty_arrays"], [])
 
 @dataclass(frozen=True)
 class AsPrecise:
-    """Rows whose products are computed in their own precision.
+    """Rows whose products are computed in the precision of the rows.
 
-    Gradients of two batches differ by far more than the rounding of single precision, so double would gain nothing.
+    Gradients of two batches differ by far more than rounding errors of single precision, so double would gain nothing.
     """
 
     rows: Array
 
-    # NumPy's arrays leave products with these rows to the methods below.
+    # So NumPy leaves products of its arrays with these rows to the methods below.
     __array_ufunc__ = None
 
     def __matmul__(self, u: Array) -> Array:
@@ -106,17 +106,17 @@ class AsPrecise:
 
 
 def direct(problem: LinearSpec, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling] | None:
-    """Return the objective of a linear model and how its parameters are laid out.
+    """Return the objective of a linear model and the layout of its parameters.
 
-    None if the model must be traced as a whole, with its rows: for the user's own loss on dense rows, and for
-    anything that can't be traced.
+    None if the model must be traced as a whole, with its rows: for the user's own loss on dense rows, and if a loss or
+    a penalty can't be traced.
     """
     served = None
     if not isinstance(problem.loss, Loss):
         if not is_sparse(problem.X):
             return None
         served = own_loss.serve_loss(problem)
-        # The loss may have kept z, y or w as constants of its code; then it can't be evaluated for other rows.
+        # If z, y or w became constants of the traced code, the loss can't be evaluated for other rows.
         if served.compiled is None or len(served.arrays) < 3:
             return None
     structure, x = Structure.of(problem.start)
@@ -155,7 +155,7 @@ def direct(problem: LinearSpec, rows: ArrangedRows, seed: int) -> tuple[Objectiv
 
 @dataclass(frozen=True)
 class Plain:
-    """The value at a point in NumPy, by calling the loss and the penalty as they are."""
+    """The objective in NumPy, which calls the loss and the penalty untraced."""
 
     problem: LinearSpec
     rows: ArrangedRows

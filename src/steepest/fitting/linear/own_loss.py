@@ -1,6 +1,6 @@
 """The user's own loss on sparse rows: it is traced as a function of the outputs, not of the rows.
 
-Code that is traced takes dense arrays alone, so the rows can't be its arguments.
+Traced code takes only dense arrays, so sparse rows can't be its arguments.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from steepest.types import Array
 
 @dataclass(frozen=True)
 class OwnGlm(Glm):
-    """The products with the rows, with a loss that was traced as F(s) = Σ wᵢ ℓ(zᵢ + s, yᵢ) at s = 0.
+    """A linear model on its rows, with the user's loss traced as F(s) = Σ wᵢ ℓ(zᵢ + s, yᵢ) at s = 0.
 
     Attributes
     ----------
     traced : Compiled
-        F, as a function of s and of arrays; the last three of them are z, y and w.
+        F, as a function of s and of arrays, of which the last three are z, y and w.
     closed : tuple
-        The arrays before those three, which the loss reads from its surroundings.
+        The arrays before z, y and w: those that the loss reads from its closure.
     """
 
     traced: Compiled | None = None
@@ -39,7 +39,7 @@ class OwnGlm(Glm):
 
     @classmethod
     def of(cls, glm: Glm, served: Objective) -> OwnGlm:
-        """Return the same products with the loss in `served`."""
+        """Return the same model with the traced loss of `served`."""
         same = {f.name: getattr(glm, f.name) for f in fields(glm)}
         return cls(**same, traced=served.compiled, closed=tuple(served.arrays[:-3]))
 

@@ -11,20 +11,20 @@ import jax.numpy as jnp
 from steepest.derivatives.differences import EPS
 from steepest.types import Array
 
-# A round is SWEEPS of coordinate descent, then Newton steps. Chosen, not measured: more sweeps find the zeros more
-# surely before the costlier Newton steps. The rounds end sooner if MODEL_LEFT or rounding is reached.
+# At most MOST_ROUNDS rounds, fewer if MODEL_LEFT or rounding error is reached. A round is SWEEPS sweeps of coordinate
+# descent, then Newton steps. Chosen, not measured: more sweeps find the zeros more reliably before the costlier steps.
 MOST_ROUNDS = 20
 SWEEPS = 8
-# How many coordinates the Newton steps of a round may set to 0 one after another: CROSSED / coordinates, from 2 to 50.
-# Each costs a Cholesky factorisation. Chosen, not measured.
+# A round takes at most CROSSED / x.size Newton steps, limited to 2 to 50. Each may set a coordinate to 0, and costs a
+# Cholesky factorisation. Chosen, not measured.
 CROSSED = 2_000
-# The squared subgradient is reduced to this share: the subgradient itself to 1e-10. Chosen, not measured: the bound of
-# the certificate needs a solved model.
+# The rounds stop if the squared subgradient has fallen to this share, the subgradient to 1e-10. Chosen, not measured:
+# the bound of the certificate needs a solved model.
 MODEL_LEFT = 1e-20
 
 
 def soft_threshold(x: Array, threshold: Array) -> Array:
-    """Return x moved towards 0 by a threshold, or 0 if it would pass 0: the proximal step of λ|x|."""
+    """Return x moved towards 0 by a threshold, or 0 if |x| is below the threshold: the proximal step of λ|x|."""
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
 
 
@@ -36,8 +36,8 @@ def min_norm_subgradient(g: Array, x: Array, lam: Array) -> Array:
 def minimize_quadratic_l1(H: Array, g: Array, x: Array, lam: Array) -> Array:
     """Return the y that minimises gᵀ(y - x) + ½ (y - x)ᵀ H (y - x) + Σ λⱼ |yⱼ|.
 
-    Coordinate descent finds which coordinates are 0. A Newton step among the others, cut where one would change its
-    sign, then reaches the minimum: coordinate descent alone is slow if columns are correlated.
+    Coordinate descent finds which coordinates are 0. Newton steps of the others then reach the minimum, each cut short
+    where a coordinate would change its sign. Coordinate descent alone is slow if columns are correlated.
     """
     h = jnp.diag(H)
     has_curvature = h > 0

@@ -14,19 +14,19 @@ from steepest.models.losses.base import Loss
 from steepest.models.svm import SVM
 from steepest.trace import Certificate, Event, Outcome
 
-# Ends that the user chose. No linear program is solved after them: the user does not want to wait.
+# Outcomes that the user chose. After these no linear program is solved, because the user does not want to wait.
 CHOSEN_ENDS = (Outcome.COMPLETED, Outcome.CALLBACK, Outcome.INTERRUPTED, Outcome.TIME_LIMIT)
 UNDECIDED = (
-    "it could not be decided whether finite coefficients are best: the loss may keep falling as some of them grow; "
-    "add penalty=L2(1e-3), for example, with which they are"
+    "it is not known whether finite coefficients are best: the loss may keep falling as some of them grow; "
+    "add a penalty, for example penalty=L2(1e-3): the best coefficients are then finite"
 )
-# Condition number of the columns beyond which the user is warned. Half the digits are lost at 1e8, and all of them in a
-# Gram matrix.
+# The user is warned if the condition number of the columns exceeds this. At 1e8 the coefficients lose half of their
+# digits, and a Gram matrix loses all.
 ILL = 1e7
 
 
 def remark(problem: LinearSpec, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
-    """Add events and sentences to a fit, and withdraw its success if the answer is of no use."""
+    """Add events and sentences to a fit, and change the outcome if the answer is useless."""
     remark_on_columns(problem, fitted)
     # Early stopping by validation keeps coefficients finite, so separable rows do no harm.
     if problem.is_convex and "validation" not in fitted.trace.columns:
@@ -36,7 +36,7 @@ def remark(problem: LinearSpec, fitted: Fit, y: np.ndarray, weight: np.ndarray) 
 
 
 def remark_on_columns(problem: LinearSpec, fitted: Fit) -> None:
-    """Report how well features approximate a kernel, and columns that depend, or nearly depend, on each other."""
+    """Report the error of features that approximate a kernel, and columns that are dependent or nearly so."""
     columns, events = problem.coordinates, fitted.trace.stored_events
     if isinstance(problem.model, SVM) and (features := problem.model.map) is not None:
         error = f"a relative error of {features.error:.2g}"
@@ -47,7 +47,7 @@ def remark_on_columns(problem: LinearSpec, fitted: Fit) -> None:
     if problem.rescale == "whiten" and (lost := problem.X.shape[1] - columns.directions):
         detail = (
             f"{lost} of {problem.X.shape[1]} columns are constant or depend on others: "
-            f"many coefficients fit equally well, and these are small ones"
+            f"many coefficients fit equally well, and small ones were chosen"
         )
         events.append(Event(0, "collinear", detail))
     if columns.condition > ILL:
@@ -58,9 +58,9 @@ def remark_on_columns(problem: LinearSpec, fitted: Fit) -> None:
 
 
 def remark_on_optimum(problem: LinearSpec, fitted: Fit) -> None:
-    """Correct the outcome of a fit if no finite coefficients are best, however the descent ended.
+    """Correct the outcome of a fit if no finite coefficients are best, whatever the outcome was.
 
-    A convex objective has no saddle: if a point looks like one, rounding is the cause.
+    A convex objective has no saddle points, so rounding errors explain the outcome SADDLE.
     """
     if fitted.certificate.kind != "certified":
         point = np.concatenate([np.ravel(part) for part in fitted.params.values()])
@@ -79,7 +79,7 @@ def remark_on_optimum(problem: LinearSpec, fitted: Fit) -> None:
 
 
 def compare_with_constant(problem: LinearSpec, loss: Loss, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
-    """Withdraw the success of a fit that made all its steps, but whose loss is above that of a constant prediction."""
+    """Change the outcome of a fit that made all its updates if its loss exceeds that of a constant prediction."""
     with np.errstate(all="ignore"):
         if loss.outputs:
             shares = np.bincount(y.astype(int), weights=weight) / weight.sum()

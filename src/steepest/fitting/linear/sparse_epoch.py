@@ -1,6 +1,7 @@
 """An epoch of plain gradient steps on batches of sparse rows, which change only the coefficients that a batch uses.
 
-An L2 penalty shrinks every coefficient at every step. So the coefficients are stored as s v, and a step shrinks s.
+An L2 penalty shrinks every coefficient at every step. So the coefficients are stored as a number s times a vector v,
+and a step shrinks s.
 Bottou, "Stochastic gradient descent tricks" (2012), section 5.1.
 """
 
@@ -19,13 +20,13 @@ from steepest.rules.directions import Plain
 from steepest.rules.pair import Rules
 from steepest.types import Array
 
-# s is multiplied into v after so many updates, which keeps it far from underflow: the least factor of an update is
-# SMALLEST, and 1e-15 to the 16th power is 1e-240. A factor below SMALLEST is within rounding of 0.
+# After TOGETHER updates s is multiplied into v and reset to 1, so that s can't underflow: an update multiplies s by at
+# least SMALLEST, and 1e-15 to the 16th power is 1e-240. A factor below SMALLEST differs from 0 only by rounding error.
 TOGETHER, SMALLEST = 16, 1e-15
 
 
 def serves(rules: Rules, glm: Glm) -> bool:
-    """Tell whether steps by these rules leave the coefficients unchanged that a batch does not use."""
+    """Tell whether steps by these rules change only the coefficients that a batch uses."""
     plain = isinstance(rules.direction, Plain) and not rules.adapts
     X = glm.X
     return plain and isinstance(X, SparseRows) and X.mean is None and X.transform is None

@@ -40,7 +40,7 @@ class LinearSpec:
     X : array or csr_array of shape (rows, columns)
         The rows.
     params : dict
-        The start, by name.
+        The parameters at the start, by name.
     loss : Loss or callable
         A loss of the library, or the user's own.
     user_penalty : callable or None
@@ -52,7 +52,7 @@ class LinearSpec:
     curvature : float
         The curvature of the loss that solvers begin with.
     names : sequence of str or None
-        What the columns are called.
+        The names of the columns, if they have names.
     y, weight : array of shape (rows,)
         Targets and row weights.
     """
@@ -93,13 +93,13 @@ class LinearSpec:
 
     @property
     def frame(self) -> Coordinates | ClassCoordinates:
-        """The map from the coordinates of the descent to all parameters: that of the columns, for each output."""
+        """The map from the coordinates of the descent to all parameters: that of the columns, once for each output."""
         contrasts = self.loss.contrasts if isinstance(self.loss, Loss) else None
         return self.coordinates if contrasts is None else ClassCoordinates(self.coordinates, contrasts)
 
     @property
     def outputs(self) -> int:
-        """How many numbers a row's output holds, 0 if it is a single number."""
+        """The length of a row's output, 0 if the output is a single number."""
         return self.loss.outputs if isinstance(self.loss, Loss) else 0
 
     def columns(self) -> Columns | SparseColumns:
@@ -110,7 +110,7 @@ class LinearSpec:
         return AsTheyAre(self.X) if as_given else Changed(self.X, to_user)
 
     def layout(self, size: int | None, shuffle: bool | str) -> Layout:
-        """Return how the rows lie in memory, for batches of `size` rows (None: all rows at once)."""
+        """Return the layout of the rows in memory, for batches of `size` rows (None: all rows at once)."""
         columns = self.columns()
         width = columns.shape[1]
         if isinstance(columns, SparseColumns) and width > CERTIFIED:
@@ -119,7 +119,7 @@ class LinearSpec:
         return Layout.of(columns.shape[0], width, size, shuffle, rounded=True)
 
     def plain_rows(self, rows: ArrangedRows) -> Iterable[tuple[Array, ...]]:
-        """Return (X, y, weight) for calls in NumPy, some rows at a time."""
+        """Return (X, y, weight) for calls in NumPy: a block of dense rows at a time, or all sparse rows at once."""
         return [(self.columns(), self.y, self.weight)] if is_sparse(self.X) else rows.blocks()
 
     def total(self) -> Function:
@@ -138,7 +138,7 @@ class LinearSpec:
         return None if penalty is None else lambda theta: penalty(frame.weights(theta))
 
     def view(self, calling: Calling) -> LinearView:
-        """Return how points of the loop look to the user: as coefficients."""
+        """Return the view that shows points of the descent as coefficients."""
         structure, _ = Structure.of(self.params)
         classes = len(self.params["coef"]) if self.outputs else 0
         names = structure.names if self.names is None else parameter_names(self.names, classes)
@@ -168,13 +168,13 @@ class LinearSpec:
         return float(np.average(self.loss.lowest(self.y), weights=self.weight))
 
     def smoothed(self, glm: Glm) -> Glm:
-        """Return the products with the smoothing that a descent begins with, if the loss is smoothed."""
+        """Return the model with the smoothing at which a descent begins, if the loss has kinks to smooth."""
         smoothing = glm.loss.smoothing(self.y, self.weight)
         return glm if smoothing is None else replace(glm, smoothing=np.asarray(smoothing, float))
 
     @property
     def is_convex(self) -> bool:
-        """Whether loss and penalty are the library's: the objective is convex then, and may have a certificate."""
+        """Whether loss and penalty are the library's: the objective is then convex, and may have a certificate."""
         return isinstance(self.loss, Loss) and isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None)))
 
     @property
@@ -196,13 +196,13 @@ class LinearSpec:
 
     @property
     def has_known_penalty(self) -> bool:
-        """Whether the objective has a formula for the penalty, so that it need not be traced."""
+        """Whether the library has a formula for the penalty, which then need not be traced."""
         return isinstance(self.user_penalty, (L1, L2, ElasticNet, type(None))) and not (
             kink_of(self.user_penalty) and self.rescale == "whiten"
         )
 
     def glm(self, data: tuple[Array, Array, Array], rows: ArrangedRows) -> Glm:
-        """Return the products with rows that are on the device, and the quadratic part of the penalty."""
+        """Return the model on rows that are on the device, with the quadratic term of the penalty."""
         with compiled_code():
             transform = None if not self.is_penalised else jax.device_put(self.coordinates.transform)
         loss = self.loss if isinstance(self.loss, Loss) else UNKNOWN

@@ -1,4 +1,4 @@
-"""How a linear model's points look to the user: as coefficients in the user's units."""
+"""The view of a linear model: points of a descent as coefficients in the user's units."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from steepest.fitting.linear.coordinates import Coordinates
 
 @dataclass(frozen=True)
 class LinearView(View):
-    """The view of a linear model's run: points of the loop are shown as coefficients in the user's units."""
+    """A view that shows points of a linear model's descent as coefficients in the user's units."""
 
     coordinates: Coordinates | ClassCoordinates | None = None
 
@@ -35,7 +35,7 @@ class LinearView(View):
 
 
 def parameter_names(columns: Sequence[str], classes: int) -> tuple[str, ...]:
-    """Return the names of the coefficients and of the intercept, or of those of each class (0 classes: one output)."""
+    """Return the names of all coefficients and intercepts; `classes` is 0 for a model with a single output."""
     if not classes:
         return (*columns, "intercept")
     each = range(classes)

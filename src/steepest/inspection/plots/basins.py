@@ -1,4 +1,4 @@
-"""`BasinDisplay`: a map of which minimum descent reaches from each start."""
+"""`BasinDisplay`: a map of the minima that are reached by descent from the starts on a grid."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from steepest.inspection.protocol import BasinsLike
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The palette of Okabe and Ito (2008), made lighter: areas are larger than lines, and the text on them is black.
+# The palette of Okabe and Ito (2008), made lighter for large areas with black text.
 FILLS = ("#74b9e3", "#f2b233", "#4cc5a2", "#dca3c4", "#f0e76b", "#e58a4d", "#9b9bd9", "#b9b9b9")
 INK = "#000000"
-LABELS = 9  # numbers written across the map in each direction, so that it can be read without its colours
+LABELS = 9  # the most numbers written across the map in each direction, so that no colours are needed to read it
 
 
 class BasinDisplay:
-    """A map of which minimum descent reaches from each start, with the values and shares of the minima.
+    """A map of the minima that are reached from the starts on a grid, with their values and shares.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class BasinDisplay:
     grid_y : array of shape (ny,)
         The second coordinates of the starts, in increasing order.
     labels : array of int of shape (ny, nx)
-        ``labels[i, j]`` is the row of the minimum that is reached from (grid_x[j], grid_y[i]); -1 for none.
+        ``labels[i, j]`` is the row in `minima` of the minimum reached from (grid_x[j], grid_y[i]); -1 for no minimum.
     minima : array of shape (k, 2)
         The minima.
     values : array of shape (k,)
@@ -82,7 +82,7 @@ class BasinDisplay:
             )
         if len(self.values) != known or len(self.counts) != known:
             numbers = f"{known} minima, {len(self.values)} values and {len(self.counts)} counts"
-            raise ValueError(f"there are {numbers}, and each minimum has one of both: give as many of each")
+            raise ValueError(f"there are {numbers}, and each minimum has one value and one count: give as many of each")
 
     @classmethod
     def from_basins(cls, basins: BasinsLike) -> BasinDisplay:
@@ -113,7 +113,7 @@ class BasinDisplay:
 
     @property
     def shares(self) -> np.ndarray:
-        """The part of all starts from which each minimum is reached."""
+        """The share of all starts from which each minimum is reached."""
         return self.counts / max(1, self.counts.sum() + self.lost)
 
     def plot(self, ax: Axes | None = None) -> BasinDisplay:
@@ -156,7 +156,7 @@ class BasinDisplay:
         ax.pcolormesh(*edges, fills, zorder=0.5, **look)
 
     def _hatch(self, ax: Axes, edges: tuple[np.ndarray, np.ndarray]) -> None:
-        """Hatch the whole map below the cells, so that the hatching shows where no minimum is reached."""
+        """Hatch the whole map below the cells, so that the hatching is visible where no minimum is reached."""
         from matplotlib.patches import Rectangle
 
         hatched: style.Look = {"facecolor": "none", "edgecolor": style.GREY, "hatch": "////", "linewidth": 0}
@@ -188,7 +188,7 @@ class BasinDisplay:
         """Return cells spread over the map with space for a number: not near a boundary or a minimum."""
         ny, nx = self.labels.shape
         spread = [np.unique(np.linspace(0, n - 1, 2 * LABELS + 1).round().astype(int)[1::2]) for n in (ny, nx)]
-        up, across = ny // 40, nx // 40  # about the size of a written number
+        up, across = ny // 40, nx // 40  # about the size of a written number, in cells
         cells = []
         for row, column in np.stack(np.meshgrid(*spread, indexing="ij"), axis=-1).reshape(-1, 2):
             label = self.labels[row, column]
@@ -201,7 +201,7 @@ class BasinDisplay:
         return cells
 
     def _add_legend(self, ax: Axes) -> None:
-        """Add the value and the share of each minimum to the legend, or of the most reached ones if there are many."""
+        """Add each minimum to the legend, with its value and share; of many minima, add those reached most often."""
         most = np.sort(np.lexsort((self.values, -self.counts))[: len(FILLS)])
         square: style.Look = {"linestyle": "", "marker": "s", "markersize": 9, "markeredgecolor": INK}
         for k in most:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class GridDisplay:
-    """The numbers of a display of a function of two parameters: its values on a grid, and the path of a run.
+    """The data of a display of a function of two parameters: values on a grid, and the path of a run.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class ContourDisplay(GridDisplay):
         Raises
         ------
         ValueError
-            If the run does not have two parameters, it has no finite point, or the window is empty.
+            If the run does not have two parameters or has no finite point, or the window is empty.
         """
         path, _, best = path_of(run, 2)
         box = window_around(path, best, run.outcome) if window is None else window_given(window, 2)

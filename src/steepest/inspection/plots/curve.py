@@ -85,7 +85,7 @@ class CurveDisplay:
         Raises
         ------
         ValueError
-            If the run has more parameters, it has no finite point, or the window is empty.
+            If the run has more than one parameter or no finite point, or the window is empty.
         """
         points, height, best = path_of(run, 1)
         box = window_around(points, best, run.outcome) if window is None else window_given(window, 1)

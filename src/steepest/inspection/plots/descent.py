@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Positive numbers that span more than this factor are drawn on a logarithmic axis. Chosen, not measured: on a linear
-# axis all but the largest of them would lie at its foot.
+# axis all but the largest numbers would lie at the foot of the axis.
 SPAN = 100
 
 
@@ -24,8 +24,8 @@ class DescentDisplay:
     """Value and gradient norm of a run, one above the other, by evaluation or by epoch.
 
     The upper axes show ``value - min(value)``, or ``max(value) - value`` for a run that was maximised.
-    If the numbers span more than a factor of 100, the axis is logarithmic. Zero is not on such an axis, so
-    a star at its foot marks the best value. Numbers that are not finite are left out.
+    If the numbers span more than a factor of 100, the axis is logarithmic. A logarithmic axis has no
+    zero, so a star at the foot of the axis marks the best value. Numbers that are not finite are left out.
 
     If the run has a validation loss, the upper axes show the loss and the validation loss instead, with a
     star at the smallest validation loss.
@@ -105,7 +105,7 @@ class DescentDisplay:
 
     @property
     def gap(self) -> np.ndarray:
-        """The distance of each value from the best finite one."""
+        """The distance of each value from the best finite value."""
         finite = self.value[np.isfinite(self.value)]
         if not finite.size:
             return np.full(self.value.shape, np.nan)
@@ -114,7 +114,7 @@ class DescentDisplay:
 
     @property
     def height(self) -> np.ndarray:
-        """The height of each row in the upper axes."""
+        """The height of each row in the upper axes: its gap, or its loss if there is a validation loss."""
         return self.gap if self.validation is None else self.value
 
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> DescentDisplay:
@@ -123,7 +123,7 @@ class DescentDisplay:
         Parameters
         ----------
         ax : axes or two axes, optional
-            Two axes, or one that is split in half; a new figure by default.
+            Two axes, or a single one to split in half; a new figure by default.
 
         Returns
         -------

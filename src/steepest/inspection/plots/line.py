@@ -56,7 +56,7 @@ def classes_of(fit: FitLike) -> int:
     int
         The number of outputs.
     """
-    # A model of several classes has an intercept for each of them.
+    # A model of several classes has an intercept for each class.
     return int(np.size(fit.params.get("intercept", 0.0)))
 
 
@@ -82,11 +82,11 @@ def curve_of(fit: FitLike, x: np.ndarray, params: Mapping[str, Tree] | None = No
     Parameters
     ----------
     fit : fit
-        A fit on one column that still has its data.
+        A fit on one column, with its data.
     x : array of shape (points,)
         The values of the column.
     params : dict, optional
-        Parameters laid out like ``fit.params``; by default those of the fit.
+        Parameters laid out like ``fit.params``; by default the fitted parameters.
 
     Returns
     -------
@@ -152,7 +152,7 @@ class LineDisplay:
         run : fit
             A fit on one column of numbers.
         names : pair of str, optional
-            The names of the column and of the target; by default those of the data, or else "x" and "y".
+            The names of the column and of the target; by default the names in the data, or else "x" and "y".
         size : int, optional
             The number of points of the curve.
 
@@ -164,8 +164,8 @@ class LineDisplay:
         Raises
         ------
         ValueError
-            If there are no data, they are not one column of numbers with one number for each row, or the
-            model predicts several classes.
+            If the run has no data, the data are not one column of numbers with one number for each row, or
+            the model predicts several classes.
         """
         if not isinstance(run, FitLike) or run.data is None:
             raise ValueError(
@@ -219,7 +219,7 @@ class LineDisplay:
 
 
 def _names_of(fit: FitLike) -> tuple[str, str]:
-    """Return the names of the column and of the target, from a DataFrame or Series if the data are such."""
+    """Return the names of the column and of the target; "x" and "y" if there are no names."""
     assert fit.data is not None
     X, y = fit.data
     columns = getattr(X, "columns", None)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def path_of(run: RunLike, parameters: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the finite points of a run, their values, and the row of the best of them.
+    """Return the finite points of a run, their values, and the row of the best point.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def path_of(run: RunLike, parameters: int) -> tuple[np.ndarray, np.ndarray, int]
     path : array of shape (rows, parameters)
         The finite points of the trace.
     value : array of shape (rows,)
-        Their values, in the sign of the user's function, finite or not.
+        The values at these points, in the sign of the user's function, finite or not.
     best : int
         The row with the lowest value, or with the highest if the run was maximised.
 
@@ -58,7 +58,7 @@ def path_of(run: RunLike, parameters: int) -> tuple[np.ndarray, np.ndarray, int]
 def draw_path(ax: Axes, path: np.ndarray, best: int, look: style.Look | None = None) -> None:
     """Draw a path with a hollow square at its start and a star at its best point.
 
-    The limits of the axes must be set before. A path with three columns needs three-dimensional axes.
+    Set the limits of the axes first. A path with three columns needs three-dimensional axes.
     """
     complete = np.where(np.isnan(path), path[best], path)
     rows = np.unique(np.concatenate([style.rows_to_draw(column) for column in complete.T]))

@@ -16,7 +16,7 @@ from steepest.inspection.window import HUGE, sampled, window_given
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-REACH = 0.9  # the length of the longest arrow, in cells: below 1, so that it ends before its neighbour begins
+REACH = 0.9  # the length of the longest arrow, in cells: below 1, so that arrows do not touch
 
 
 class QuiverDisplay(GridDisplay):
@@ -34,7 +34,7 @@ class QuiverDisplay(GridDisplay):
     values : array of shape (size, size)
         ``values[i, j]`` is f(grid_x[j], grid_y[i]), NaN if f has no value there.
     arrow_x, arrow_y : array of shape (arrows,)
-        The grid of the middles of the arrows.
+        The coordinates of the midpoints of the arrows.
     slopes : array of shape (arrows, arrows, 2)
         ``slopes[i, j]`` is the gradient of f at (arrow_x[j], arrow_y[i]), which points uphill.
     path : array of shape (rows, 2), optional
@@ -46,7 +46,7 @@ class QuiverDisplay(GridDisplay):
     downhill : bool, optional
         Whether the arrows point downhill, as a descent goes.
     power : float, optional
-        Lengths are proportional to this power of the slope.
+        The length of an arrow is proportional to this power of the slope.
     names : pair of str, optional
         The names of the variables.
     title : str, optional
@@ -119,7 +119,7 @@ class QuiverDisplay(GridDisplay):
         downhill : bool, optional
             Whether the arrows point downhill, as a descent goes.
         power : float, optional
-            Lengths are proportional to this power of the slope.
+            The length of an arrow is proportional to this power of the slope.
         names : pair of str, optional
             The names of the variables.
         title : str, optional
@@ -167,7 +167,7 @@ class QuiverDisplay(GridDisplay):
         downhill : bool, optional
             Whether the arrows point downhill, as a descent goes.
         power : float, optional
-            Lengths are proportional to this power of the slope.
+            The length of an arrow is proportional to this power of the slope.
 
         Returns
         -------
@@ -177,7 +177,7 @@ class QuiverDisplay(GridDisplay):
         Raises
         ------
         ValueError
-            If the run does not have two parameters, it has no finite point or no function, the window is
+            If the run does not have two parameters, or has no finite point or no function, the window is
             empty, or `arrows` is below 1.
         """
         lines = ContourDisplay.from_run(run, window, size)
@@ -193,7 +193,7 @@ class QuiverDisplay(GridDisplay):
 
     @property
     def length(self) -> float:
-        """The length of the arrow of a slope of 1, in the units of the axes; 0 if no slope is finite and not 0."""
+        """The length of the arrow of a slope of 1, in the units of the axes; 0 if every slope is 0 or not finite."""
         cell = np.ptp(self.grid_x) / len(self.arrow_x), np.ptp(self.grid_y) / len(self.arrow_y)
         return _length(_arrows(self.slopes, self.power) / cell)
 
@@ -231,14 +231,14 @@ def _draw_arrows(ax: Axes, display: QuiverDisplay) -> None:
 
 
 def _length(arrows: np.ndarray) -> float:
-    """Return the factor that makes the longest of some arrows, given in cells, as long as it may be."""
+    """Return the factor that makes the longest arrow REACH cells long; `arrows` are in cells."""
     arrows = arrows.reshape(-1, 2)
     longest = np.hypot(*arrows[np.isfinite(arrows).all(axis=1)].T).max(initial=0.0)
     return float(REACH / longest) if longest else 0.0
 
 
 def _arrows(slopes: np.ndarray, power: float) -> np.ndarray:
-    """Return the arrows of gradients for a `length` of 1: their lengths are raised to the power."""
+    """Return gradients as arrows, whose lengths are the slopes raised to the power."""
     slopes = _finite(slopes)
     steepness = np.hypot(slopes[..., 0], slopes[..., 1])[..., None]
     return np.where(steepness > 0, slopes * np.where(steepness > 0, steepness, 1.0) ** (power - 1), slopes)
@@ -251,9 +251,9 @@ def _pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _field(
     gradient: Callable[[np.ndarray], ArrayLike], grid_x: np.ndarray, grid_y: np.ndarray, arrows: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the middles of the cells, and the gradient there."""
+    """Return the coordinates of the midpoints of the cells, and the gradient at each midpoint."""
     if arrows < 1:
-        raise ValueError(f"arrows={arrows} and there must be one at least each way: give a whole number such as 15")
+        raise ValueError(f"arrows={arrows} and there must be one at least in each direction: give a number, such as 15")
     ends = grid_x[[0, -1]], grid_y[[0, -1]]
     x, y = (low + (np.arange(arrows) + 0.5) * (high - low) / arrows for low, high in ends)
 
@@ -267,5 +267,5 @@ def _field(
 
 
 def _finite(slopes: np.ndarray) -> np.ndarray:
-    """Return gradients with NaN in place of those that are too large to be drawn or have no value."""
+    """Return gradients, with NaN for each gradient that is too large to be drawn or has no value."""
     return np.where((np.abs(slopes) <= HUGE).all(axis=-1, keepdims=True), slopes, np.nan)

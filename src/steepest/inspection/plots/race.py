@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# A run that climbs past this many times the largest gap at a start leaves the picture. Chosen, not measured: larger
-# shows more of a run that blows up, and squeezes the others on a linear axis.
+# A run that climbs past this many times the largest gap at a start leaves the picture. Chosen, not measured: a
+# larger factor shows more of a run that blows up, and squeezes the other runs on a linear axis.
 CLIMB = 10
-MAX_LETTERS = 28  # of a name in the legend, so that two columns fit above axes of the usual width
+MAX_LETTERS = 28  # the most letters of a name in the legend, so that two columns fit above axes of the usual width
 
 
 class RaceDisplay:
-    """The gap of each run of a race, its distance from the best value, by evaluation, and the paths of the runs.
+    """The gaps of the runs of a race by evaluation, and their paths; a gap is the distance from the best value.
 
-    The best value is the best that any run reached, unless a known one is given. Without a known one, the run
-    that reached it seems to find the minimum exactly. If the gaps span more than a factor of 100, their axis is
-    logarithmic, and a star at its foot marks a gap of zero. A run that climbs past ten times the largest gap at
-    a start leaves the axes at the top.
+    The best value is the best that any run reached, unless a known best value is given. Without a known value, the
+    winner therefore seems to find the minimum exactly. If the gaps span more than a factor of 100, their axis is
+    logarithmic, and a star at the foot of the axis marks a gap of zero. A run that climbs past ten times the largest
+    gap at a start leaves the axes at the top.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ class RaceDisplay:
     evaluations : sequence of array of shape (rows,)
         For each run, the evaluations at its rows.
     gaps : sequence of array of shape (rows,)
-        For each run, the distance of its values from the best one. Entries that are not finite are left out.
+        For each run, the distance of its values from the best value. Entries that are not finite are left out.
     outcomes : sequence of str, optional
-        How each run ended; that of a run that blew up is written after its name.
+        How each run ended. If a run blew up, its outcome is written after its name.
     paths : sequence of array of shape (rows, 2), optional
         For each run, its finite points, if there are two parameters.
     bests : sequence of int, optional
@@ -61,7 +61,7 @@ class RaceDisplay:
     ax_ : matplotlib.axes.Axes
         The axes of the gaps.
     axes_ : tuple of matplotlib.axes.Axes
-        The axes of the gaps, then those of the paths if they were drawn.
+        The axes of the gaps, then the axes of the paths if the paths were drawn.
 
     Examples
     --------
@@ -101,7 +101,7 @@ class RaceDisplay:
         race : Race
             The race, as `steepest.race` returns it.
         best : float, optional
-            The best value of the function, if it is known; by default the best one that a run reached.
+            The best value of the function, if it is known; by default the best value that a run reached.
         window : ((x_low, x_high), (y_low, y_high)), optional
             The part of the plane to draw; by default the paths of all runs that did not blow up.
         size : int, optional
@@ -148,7 +148,7 @@ class RaceDisplay:
         Returns
         -------
         tuple of matplotlib.axes.Axes
-            The axes of the gaps, and those of the paths or None if there are no paths to draw.
+            The axes of the gaps, and the axes of the paths or None if there are no paths to draw.
         """
         labels = self._labels()
         rows = -(-len(labels) // style.legend_columns(labels, inches=4.8))
@@ -200,7 +200,7 @@ class RaceDisplay:
             drawn &= (evaluations > 0) | (ax.get_xscale() == "linear")
             by, height = evaluations[drawn], np.clip(gap[drawn], 1 / HUGE if log else 0, HUGE)
             rows = style.rows_to_draw(height)
-            spacing = (0.02 + 0.01 * (k % 12), 0.15)  # as parts of the diagonal; shifted, so that markers do not meet
+            spacing = (0.02 + 0.01 * (k % 12), 0.15)  # in shares of the diagonal, shifted for each run
             look = style.distinct(k) | ({"markevery": spacing} if len(rows) > 2 else {})
             ax.plot(by[rows], height[rows], label=label, **look)
             if log and (gap == 0).any():
@@ -232,7 +232,7 @@ def _label(name: str, outcome: str) -> str:
 
 
 def _visible(gaps: Sequence[np.ndarray]) -> tuple[np.ndarray, bool]:
-    """Return the gaps of all runs that fit below the top of the axes, and whether these are logarithmic."""
+    """Return the gaps of all runs that fit below the top of the axes, and whether the axes are logarithmic."""
     finite = [gap[np.isfinite(gap)] for gap in gaps]
     starts = [gap[0] for gap in finite if gap.size]
     together = np.concatenate(finite)
@@ -243,7 +243,7 @@ def _visible(gaps: Sequence[np.ndarray]) -> tuple[np.ndarray, bool]:
 
 
 def _set_height(ax: Axes, shown: np.ndarray, log: bool) -> None:
-    """Set the limits of the axes of the gaps to those that are shown, with a margin."""
+    """Set the limits of the axes to the range of the shown gaps, with a margin."""
     if log:
         positive = shown[shown > 0]
         low, high = max(positive.min(), 1 / HUGE), min(positive.max(), HUGE)
@@ -267,7 +267,7 @@ def _sign_of(race: RaceLike) -> float:
 
 
 def _least(names: Sequence[str], heights: Sequence[np.ndarray], sign: float, best: float | None) -> float:
-    """Return the least height, that of the given best value or else the least that a run reached."""
+    """Return the height of the best value, if given, or else the least height that a run reached."""
     reached = np.array([height[np.isfinite(height)].min(initial=np.inf) for height in heights])
     least = reached.min() if best is None else sign * float(best)
     if reached.min() < least or not np.isfinite(best or 0.0):
@@ -281,7 +281,7 @@ def _paths(
 ) -> tuple[list[np.ndarray] | None, list[int], ContourDisplay | None]:
     """Return the finite points of each run, the row of its best point, and the contour lines around the paths.
 
-    There are none if the runs do not have two parameters, or no run has a finite point.
+    There are no paths if the runs do not have two parameters, or no run has a finite point.
     """
     points = [np.asarray(run.trace.x, dtype=float) for run in runs]
     if any(x.shape[1] != 2 for x in points):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The look of the tangent, and of the derivative, which is its slope.
+# The look of the tangent, and of the derivative, which is the slope of the tangent.
 TANGENT: style.Look = style.series(1) | {"linestyle": "-"}
 
 
@@ -34,8 +34,8 @@ class Secants(TypedDict):
 class SlopesDisplay:
     """A function with its tangent and secants at a point, above its derivative and its difference quotients.
 
-    The quotient for h is (f(x + h) - f(x)) / h, computed by this formula, so that an h near the rounding of x
-    shows its noise. It is the slope of the secant through x and x + h, as the derivative is that of the tangent.
+    The quotient for h is (f(x + h) - f(x)) / h, computed by this formula, so that the noise of rounding errors is
+    visible for a tiny h. It is the slope of the secant through x and x + h; the derivative is the slope of the tangent.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class SlopesDisplay:
     derivative : array of shape (size,)
         The derivative at each point.
     h : array of shape (count,)
-        The steps.
+        The steps h of the difference quotients.
     quotients : array of shape (count, size)
         The difference quotient for each step at each x.
     at : float
@@ -118,7 +118,7 @@ class SlopesDisplay:
         f : callable
             A function of one number. It is called with one number at a time.
         derivative : callable
-            Its derivative, such as ``steepest.gradient(f)`` or a formula.
+            The derivative of f, such as ``steepest.gradient(f)`` or a formula.
         at : float
             The point of the tangent and the secants.
         h : sequence of float, optional
@@ -183,7 +183,7 @@ class SlopesDisplay:
         Raises
         ------
         ValueError
-            If the run has more parameters or no finite point, or for a reason of `from_function`.
+            If the run has more than one parameter or no finite point, or if `from_function` raises the error.
         RuntimeError
             If the run was loaded without its function.
         """
@@ -212,7 +212,7 @@ class SlopesDisplay:
         Parameters
         ----------
         ax : axes or two axes, optional
-            Two axes, or one that is split in half; a new figure by default.
+            Two axes, or a single one to split in half; a new figure by default.
 
         Returns
         -------
@@ -239,7 +239,7 @@ def _steps(h: ArrayLike) -> np.ndarray:
 
 
 def _interval(window: ArrayLike | None, at: float, reach: float) -> np.ndarray:
-    """Return the ends of the interval to draw: those given, or else `reach` to both sides of a point."""
+    """Return the interval to draw: the given window, or else all points within `reach` of `at`."""
     low, high = ends = window_given((at - reach, at + reach) if window is None else window, 1)[0]
     if not low <= at <= high:
         raise ValueError(f"at={at} is outside the window ({low:g}, {high:g}): give a window around it")
@@ -305,7 +305,7 @@ def _drawable(numbers: np.ndarray) -> np.ndarray:
 
 
 def _fit_height(ax: Axes, *curves: np.ndarray) -> None:
-    """Set limits that show the finite values of the curves, however far a steep secant goes."""
+    """Fit the height of the axes to the finite values of the curves; steep secants may go beyond."""
     heights = np.concatenate([_drawable(curve) for curve in curves])
     heights = heights[np.isfinite(heights)]
     if heights.size:

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-# The functions below import matplotlib themselves: it loads slowly, and a run can be read as numbers without it.
+# The functions import matplotlib when called: it loads slowly, and a run can be read as numbers without it.
 
 # Keyword arguments of matplotlib's plotting methods.
 Look = dict[str, Any]
 
-GREY = "#7d7d7d"  # of text, ticks and spines: its contrast is 4.1 on white and 4.0 on #1e1e1e
+GREY = "#7d7d7d"  # for text, ticks and spines, with a contrast of 4.1 on white and 4.0 on #1e1e1e
 # The palette of Okabe and Ito (2008), with a lighter blue, so that each contrast is at least 3 on white and on #1e1e1e.
 BLUE, ORANGE, GREEN, PURPLE = COLOURS = ("#1580c4", "#d55e00", "#009e73", "#cc79a7")
 LINES = ("-", "--", "-.", ":")
@@ -28,8 +28,8 @@ MAX_MARKERS = 60  # a line of more points has no markers, which would hide each 
 MAX_POINTS = 2_000  # a figure about 1,000 pixels wide cannot show more points as separate
 # The letters in an inch of a legend, and the width of the line before a label, in letters.
 LETTERS, HANDLE = 15.3, 8
-ROOMIER = 1.12  # the layout, which runs later, makes axes about this much wider
-WIDE = (11, 4.8)  # inches, of two pictures side by side
+ROOMIER = 1.12  # the layout, which is computed later, widens axes by about this factor
+WIDE = (11, 4.8)  # the width and height of two pictures side by side, in inches
 
 
 def series(k: int, points: int = MAX_POINTS) -> Look:
@@ -102,14 +102,14 @@ def additional(k: int) -> Look:
 
 
 def rows_to_draw(values: np.ndarray, most: int = MAX_POINTS) -> np.ndarray:
-    """Return the rows to draw: all of them if they are few, else both ends and the extremes of each block of rows.
+    """Return the rows to draw: all rows if they are few, else the first, the last and the extremes of each block.
 
     Parameters
     ----------
     values : array of shape (rows,)
         Finite numbers.
     most : int, optional
-        About the largest number of rows.
+        The largest number of rows, approximately.
 
     Returns
     -------
@@ -154,32 +154,32 @@ def _dress_3d(ax: Axes3D) -> None:
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.pane.set(facecolor="none", edgecolor=GREY, alpha=None)
         axis.line.set_color(GREY)
-    ax.grid(False)  # its colour can be set in rcParams only, and it is too bright on dark pages
+    ax.grid(False)  # the colour of a grid can be set in rcParams only, and the default is too bright on dark pages
     ax.zaxis.label.set_color(GREY)
 
 
 def blank(width: float = 6.4, height: float = 4.8) -> Figure:
-    """Return an empty, transparent figure that pyplot does not know, so that notebooks do not show it."""
+    """Return an empty, transparent figure that is not registered with pyplot, so that notebooks do not show it."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), facecolor="none", layout="constrained")
 
 
 def pyplot_figure(width: float = 6.4, height: float = 4.8) -> Figure:
-    """Return an empty, transparent figure that pyplot knows, so that notebooks show it."""
+    """Return an empty, transparent figure that is registered with pyplot, so that notebooks show it."""
     from matplotlib import pyplot as plt
 
     return plt.figure(figsize=(width, height), facecolor="none", layout="constrained")
 
 
 def side_by_side(figure: Figure, projection: str | None = None) -> tuple[Axes, Axes]:
-    """Add two dressed axes to a figure, side by side; `projection` is that of the left ones."""
+    """Add two dressed axes to a figure, side by side; `projection` applies to the left axes."""
     left, right = figure.add_subplot(1, 2, 1, projection=projection), figure.add_subplot(1, 2, 2)
     return dress(left), dress(right)
 
 
 def one_or_two(ax: Axes | Sequence[Axes], what: str) -> tuple[Axes, Axes | None]:
-    """Return the axes for the left and the right picture of a display; the second is None if one was given."""
+    """Return the axes for the left and the right picture of a display; the right axes are None if not given."""
     given = np.ravel(np.asarray(ax, dtype=object))
     if len(given) > 2 or not len(given):
         raise ValueError(f"got {len(given)} axes, and {what} is drawn on 2 side by side: give ax=(left, right) or one")
@@ -187,7 +187,7 @@ def one_or_two(ax: Axes | Sequence[Axes], what: str) -> tuple[Axes, Axes | None]
 
 
 def axes_or_new(ax: Axes | None) -> Axes:
-    """Return the given axes unchanged, or those of a new figure, which notebooks show."""
+    """Return the given axes unchanged, or the axes of a new figure, which notebooks show."""
     return dress(pyplot_figure().add_subplot()) if ax is None else ax
 
 
@@ -234,7 +234,7 @@ def _copy_look(model: Axes, ax: Axes) -> None:
 def legend_columns(labels: Sequence[str], inches: float, most: int = 4) -> int:
     """Return the number of columns in which a legend with these labels fits above axes of a width in inches."""
     for count in range(min(most, len(labels)), 1, -1):
-        parts = np.array_split(np.array([len(label) for label in labels]), count)  # as matplotlib does
+        parts = np.array_split(np.array([len(label) for label in labels]), count)  # matplotlib fills columns so
         if sum(part.max() + HANDLE for part in parts) <= LETTERS * inches:
             return count
     return 1

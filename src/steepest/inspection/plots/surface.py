@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-FACETS = 50  # in each direction: more take long to draw and show no more
-TICKS = 4  # more would collide where two edges of the box meet
+FACETS = 50  # the facets in each direction: more would take long to draw and add no detail
+TICKS = 4  # the most ticks of an axis: more would collide where two edges of the box meet
 
 
 class SurfaceDisplay(GridDisplay):
     """A function of two parameters as a translucent surface, with the path of its descent, and contour lines.
 
-    Because the surface is translucent, a path behind a hill seems to cross it. The contour lines to the right
+    Because the surface is translucent, a path behind a hill seems to cross the hill. The contour lines to the right
     show where the path runs.
 
     Parameters
@@ -53,7 +53,7 @@ class SurfaceDisplay(GridDisplay):
     ax_ : mpl_toolkits.mplot3d.axes3d.Axes3D
         The axes of the surface.
     axes_ : tuple of matplotlib.axes.Axes
-        The axes of the surface, then those of the contour lines if they were drawn.
+        The axes of the surface, then the axes of the contour lines if these were drawn.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class SurfaceDisplay(GridDisplay):
         Raises
         ------
         ValueError
-            If the run does not have two parameters, it has no finite point, or the window is empty.
+            If the run does not have two parameters or has no finite point, or the window is empty.
         """
         flat = ContourDisplay.from_run(run, window, size)
         points, height, best = path_of(run, 2)
@@ -103,7 +103,7 @@ class SurfaceDisplay(GridDisplay):
         Returns
         -------
         tuple of matplotlib.axes.Axes
-            Three-dimensional axes, and flat ones to their right.
+            Three-dimensional axes, and flat axes to the right.
         """
         return style.side_by_side(make(*style.WIDE), projection="3d")
 
@@ -113,8 +113,8 @@ class SurfaceDisplay(GridDisplay):
         Parameters
         ----------
         ax : axes or two axes, optional
-            Three-dimensional axes for the surface alone, or these and flat ones for the contour lines; a new
-            figure by default.
+            Three-dimensional axes for the surface alone, or three-dimensional axes and flat axes for the contour
+            lines; a new figure by default.
 
         Returns
         -------
@@ -124,7 +124,7 @@ class SurfaceDisplay(GridDisplay):
         Raises
         ------
         ValueError
-            If the axes for the surface are not three-dimensional, or those for the contour lines are.
+            If the axes for the surface are not three-dimensional, or the axes for the contour lines are.
         """
         pair = self.room(style.pyplot_figure) if ax is None else style.one_or_two(ax, "a surface")
         upright, flat = pair
@@ -149,7 +149,7 @@ class SurfaceDisplay(GridDisplay):
         x, y, height = self.path.T
         inside = (x >= self.grid_x[0]) & (x <= self.grid_x[-1]) & (y >= self.grid_y[0]) & (y <= self.grid_y[-1])
         inside &= np.abs(height) <= HUGE
-        ax.computed_zorder = False  # else parts of the path, which lies on the surface, would be hidden below it
+        ax.computed_zorder = False  # else the surface would hide parts of the path, which lies on the surface
         if self.values is not None and np.isfinite(self.values).any():
             grid_z = np.where(np.abs(self.values) <= HUGE, self.values, np.nan)
             facets: style.Look = {"rcount": FACETS, "ccount": FACETS, "linewidth": 0.2, "edgecolor": style.BLUE}

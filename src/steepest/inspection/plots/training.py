@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The lines shown are the first ones whose distance from the best line is at most this part of that of the start.
+# For each share, show the first line whose distance from the best line is at most this share of the first distance.
 PARTS = (1.0, 2 / 3, 1 / 3)
 
 
@@ -32,7 +32,7 @@ class TrainingDisplay:
     descent : DescentDisplay
         The loss and its gradient norm by epoch.
     epochs : array of shape (count,)
-        The epochs whose lines are shown in addition to the fitted one.
+        The epochs whose lines are shown in addition to the fitted line.
     curves : array of shape (count, points)
         The lines of these epochs, at ``line.line_x``.
 
@@ -43,7 +43,7 @@ class TrainingDisplay:
     ax_ : matplotlib.axes.Axes
         The axes of the data and the lines.
     axes_ : tuple of matplotlib.axes.Axes
-        These axes, then those of loss and gradient norm if they were drawn.
+        The axes of the data, then the axes of loss and gradient norm if these were drawn.
 
     Examples
     --------
@@ -72,9 +72,9 @@ class TrainingDisplay:
         run : fit
             A fit on one column of numbers.
         epochs : sequence of int, optional
-            The epochs whose lines to show; for an epoch that is not in the trace, the last one before it.
+            The epochs whose lines to show; for an epoch that is not in the trace, the last epoch before it.
             By default the start and the first epochs at which √(loss - best loss), which for least squares is
-            the distance of the line from the best one, has fallen to 2/3 and to 1/3 of its first value.
+            the distance of the line from the best line, has fallen to 2/3 and to 1/3 of its first value.
         names : pair of str, optional
             The names of the column and of the target.
         size : int, optional
@@ -89,7 +89,7 @@ class TrainingDisplay:
         Raises
         ------
         ValueError
-            If there are no data or not one column of them, or an epoch lies before the first one.
+            If the fit has no data or more than one column, or an epoch lies before the first of the trace.
         """
         line, descent = LineDisplay.from_run(run, names, size), DescentDisplay.from_run(run)
         x = np.asarray(run.trace.x, dtype=float)
@@ -110,7 +110,7 @@ class TrainingDisplay:
         Returns
         -------
         tuple of matplotlib.axes.Axes
-            The axes of the line, and those that loss and gradient norm share.
+            The axes of the line, and the axes that loss and gradient norm share.
         """
         return style.side_by_side(make(*style.WIDE))
 
@@ -154,7 +154,7 @@ class TrainingDisplay:
         for k, (epoch, curve) in enumerate(zip(self.epochs, self.curves, strict=True)):
             ax.plot(line.line_x, curve, label=f"epoch {epoch:,}", markevery=0.1, zorder=1.5, **style.additional(k))
             heights = np.concatenate([heights, curve[np.isfinite(curve)]])
-        # A line that is far from the data at the start must not squeeze them together.
+        # An early line that is far from the data must not squeeze the data together.
         low, high = max(heights.min(), low - span), min(heights.max(), high + span)
         ax.set_ylim(low - 0.05 * span, high + 0.05 * span)
         style.label(ax, title=line.title, x=line.names[0], y=line.names[1], legend=4)
@@ -168,7 +168,7 @@ class TrainingDisplay:
 
 
 def _rows_of_progress(descent: DescentDisplay) -> np.ndarray:
-    """Return the start and the first rows that are a third and two thirds of the way to the best row."""
+    """Return the first row, and the first rows whose distance from the best row has fallen to 2/3 and to 1/3."""
     distance = np.sqrt(descent.gap)
     if not np.isfinite(distance[:1]).any():
         return np.arange(min(len(distance), 1))
@@ -192,7 +192,7 @@ def _leaves(tree: Tree) -> list[Array]:
 
 
 def _refilled(tree: Tree, numbers: Iterator[float]) -> Tree:
-    """Return a tree of the same layout with other numbers, given in the order of the columns of a trace."""
+    """Return a tree of the same layout with other numbers, in the order of the columns of a trace."""
     if isinstance(tree, dict):
         return {name: _refilled(branch, numbers) for name, branch in tree.items()}
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):

@@ -51,7 +51,7 @@ WITH_PARAMETERS = (Huber, Quantile, EpsilonInsensitive)
 
 
 def named(loss: str | Function) -> Function:
-    """Return the loss of a name, or the function given.
+    """Return the loss with a name, or the function that was given.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def named(loss: str | Function) -> Function:
     ValueError
         If no loss has that name.
     TypeError
-        If it is neither a name nor callable, or a class such as ``losses.Huber`` in place of an object.
+        If `loss` is neither a name nor callable, or is a class such as ``losses.Huber`` in place of an object.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def named(loss: str | Function) -> Function:
 
 
 def check_targets(loss: Function, y: np.ndarray) -> None:
-    """Raise if the loss is not defined for a target; a function of the user's accepts any.
+    """Raise if the loss is not defined for a target; a loss that is the user's function accepts all targets.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def check_targets(loss: Function, y: np.ndarray) -> None:
     Raises
     ------
     ValueError
-        If a target is out of range, or not whole where it must be.
+        If a target is out of range, or not a whole number though the loss needs whole numbers.
 
     Examples
     --------

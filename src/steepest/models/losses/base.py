@@ -13,15 +13,15 @@ from steepest.types import Array
 class Loss:
     """A loss ℓ(z, y) of a model's output z and a target y, convex in z.
 
-    The formulas are plain NumPy code, differentiated like any user's function. A loss knows nothing of the model
-    or the data. In every method z holds the outputs and y the targets, one a row.
+    The formulas are plain NumPy code, differentiated like any user's function. A loss depends neither on the model
+    nor on X. In every method z holds the outputs and y the targets, one a row.
 
     Attributes
     ----------
     name : str
-        The name in messages, and in `losses.NAMED`.
+        The name in messages; in lower case, the key in `losses.NAMED`.
     targets : str
-        Which targets the loss accepts, as a message says it.
+        The targets that the loss accepts, in the words of a message.
     least, most : float
         The range of the targets.
     whole : bool
@@ -31,15 +31,15 @@ class Loss:
     unsteady : float
         M with |ℓ‴| ≤ M ℓ″, which bounds how fast ℓ″ changes; infinite if there is no such M.
     curved : bool
-        Whether ℓ″ is continuous. If it jumps, as Huber's does at δ, Newton's model is wrong beyond the jump.
+        Whether ℓ″ is continuous. If ℓ″ jumps, as Huber's at δ, the model of a Newton step is wrong beyond the jump.
     kinked : bool
         Whether ℓ′ jumps.
     classes : bool
         Whether targets are classes, and z the score of class 1.
     vanishes : bool
-        Whether the infimum of ℓ is 0, and ℓ is computed there without cancellation.
+        Whether the infimum of ℓ is 0, and ℓ is computed near 0 without cancellation.
     apart : bool
-        Whether each class has an output of its own, so that a common shift of all of them changes nothing.
+        Whether each class has an output of its own, so that a number added to all outputs of a row changes nothing.
     """
 
     name: ClassVar[str]
@@ -53,17 +53,17 @@ class Loss:
     kinked: ClassVar[bool] = False
     classes: ClassVar[bool] = False
     vanishes: ClassVar[bool] = True
-    # A field of the loss of several classes, and a constant of all others.
+    # A field of `Contrasted`, the loss of several classes; every other loss has this constant.
     apart: bool = False
 
     @property
     def contrasts(self) -> np.ndarray | None:
-        """The matrix that makes the scores of all classes from a row's outputs; None if the output is one number."""
+        """The matrix from a row's outputs to the scores of all classes; None if a row has one output."""
         return None
 
     @property
     def outputs(self) -> int:
-        """How many outputs a row has; 0 if z is one number a row, without an axis of its own."""
+        """The number of outputs of a row, the length of z's last axis; 0 if z is a vector of one output a row."""
         return 0
 
     def __call__(self, z: Array, y: Array) -> Array:
@@ -72,14 +72,14 @@ class Loss:
     def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
         """Return ℓ(z) + ℓ*(s) - s z at the slope s = ℓ′(z) + ℓ″(z) t, with ℓ* the conjugate of ℓ.
 
-        The tangent of slope s lies below ℓ everywhere, and below ℓ(z) by this gap at z: certificates sum it.
+        The tangent of slope s is below ℓ everywhere, and at z it is below ℓ(z) by this gap. Certificates sum the gaps.
 
         Parameters
         ----------
         z, y : array
             Outputs and targets.
         t : array
-            How far a Newton step would move the outputs.
+            The changes of the outputs by a Newton step.
 
         Returns
         -------
@@ -89,7 +89,7 @@ class Loss:
         raise NotImplementedError
 
     def smoothed(self, z: Array, y: Array, smoothing: Array) -> Array:
-        """Return the smoothed loss ℓ_μ of each row, which solvers minimise in place of ℓ, for smaller and smaller μ.
+        """Return the smoothed loss ℓ_μ of each row, which solvers minimise in place of ℓ, with smaller and smaller μ.
 
         Parameters
         ----------
@@ -108,7 +108,7 @@ class Loss:
     def smoothed_fenchel_young_gap(self, z: Array, y: Array, t: Array, smoothing: Array) -> Array:
         """Return ℓ(z) + ℓ*(s) - s z at a slope of the smoothed loss, s = ℓ_μ′(z) + ℓ_μ″(z) t.
 
-        It is the gap of ℓ itself, so that a bound made of it holds for ℓ and not for ℓ_μ alone.
+        This is the gap of ℓ, not of ℓ_μ, so that a bound from these gaps holds for ℓ.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class Loss:
         raise NotImplementedError
 
     def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float | None:
-        """Return the μ to begin with, given targets and row weights; None if ℓ is minimised as it is."""
+        """Return the first μ, for targets and row weights; None if ℓ is minimised without smoothing."""
         return None
 
     @property
@@ -146,23 +146,23 @@ class Loss:
         return 0 * y
 
     def terms(self, y: Array) -> Array:
-        """Return the size of the terms, z apart, whose difference is ℓ′: its rounding error in units of eps.
+        """Return the size of the terms of ℓ′ that do not depend on z: the rounding error of ℓ′, in units of eps.
 
-        It is 1 for a difference of a probability and a target of 0 or 1.
+        The default, 1, holds for the difference between a probability and a target of 0 or 1.
         """
         return 0 * y + 1
 
     def asymptote(self, v: Array, y: Array) -> Array | None:
         """Return the recession function lim ℓ(s v, y) / s for s → ∞, or None if ℓ has a minimum for every y.
 
-        If it is above 0 in no row, no row's loss grows along the outputs s v, however large s is.
+        If the limit is 0 or less in every row, no row's loss increases with s along the outputs s v.
         """
         return None
 
     def margin(self, z: Array, y: Array) -> Array | None:
-        """Return by how much z lies on the side of each row's own class; None if ℓ has no classes or has a minimum.
+        """Return how far z is on the side of each row's own class; None if ℓ has no classes or has a minimum.
 
-        If all margins are positive, the classes are separated, and the loss falls without end as z is scaled up.
+        If all margins are positive, the classes are separated, and ever larger multiples of z lower the loss.
         """
         return None
 
@@ -177,7 +177,7 @@ class Loss:
         Raises
         ------
         ValueError
-            If a target is out of range, or not whole where it must be.
+            If a target is out of range, or not a whole number though the loss needs whole numbers.
         """
         wrong = np.flatnonzero((y < self.least) | (y > self.most) | (self.whole & (y != np.floor(y))))
         if wrong.size:
@@ -199,12 +199,12 @@ def positive(name: str, **numbers: float) -> None:
     name : str
         The name of the loss.
     **numbers : float
-        Its parameters by name.
+        The parameters of the loss, by name.
 
     Raises
     ------
     ValueError
-        If one is not.
+        If a parameter is not a positive finite number.
     """
     for parameter, value in numbers.items():
         scalar = bool(np.isscalar(value)) and not isinstance(value, (bool, str))
@@ -223,7 +223,7 @@ def softplus(s: Array) -> Array:
     Returns
     -------
     array
-        The values.
+        log(1 + eˢ).
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Losses whose slope jumps: sums of c max(0, s) with s linear in the output z.
 
-Solvers minimise them through softplus functions with a smoothing μ > 0, which lie above them by at most
-μ log 2 a term: max(0, s) ≤ μ log(1 + e^(s/μ)) ≤ max(0, s) + μ log 2.
+Solvers replace each term by a softplus function with a smoothing μ > 0, which exceeds the term by at most μ log 2:
+max(0, s) ≤ μ log(1 + e^(s/μ)) ≤ max(0, s) + μ log 2.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from steepest.models.losses.base import Loss, positive, probabilities, softplus
 from steepest.types import Array
 
-# c, σ and k of a term c max(0, σ z - k).
+# The numbers (c, σ, k) of a term c max(0, σ z - k).
 Term = tuple[Array, Array, Array]
 
 
@@ -51,35 +51,35 @@ class Kinked(Loss):
     def smoothed_fenchel_young_gap(self, z: Array, y: Array, t: Array, smoothing: Array) -> Array:
         """Return Σ c (max(0, s) - q s) with s = σ z - k and q = p + p (1 - p) σ t / μ, where p = 1 / (1 + e^(-s/μ)).
 
-        The slope q of a smoothed term is one of max(0, s), too, if 0 ≤ q ≤ 1; its conjugate is 0 there.
+        If 0 ≤ q ≤ 1, the slope q of a smoothed term is also a slope of max(0, s), whose conjugate is 0 at q.
 
         Parameters
         ----------
         z, y : array
             Outputs and targets.
         t : array
-            How far the outputs would move.
+            The changes of the outputs by a Newton step.
         smoothing : float
             μ.
 
         Returns
         -------
         array
-            Numbers of 0 or more, infinite where some q is outside 0 to 1.
+            Numbers of 0 or more, infinite where a slope q is outside 0 to 1.
         """
         total: Array = 0.0
         for c, sign, knot in self.parts(y):
             s = sign * z - knot
             p, rest = probabilities(s / smoothing)
             change = sign * t / smoothing
-            # q and 1 - q, both to full relative precision.
+            # Compute q and 1 - q separately, for full relative precision of both.
             q, complement = p * (1 + rest * change), rest * (1 - p * change)
             gap = np.where(s > 0, complement * s, -q * s)
             total = total + c * np.where((q >= 0) & (complement >= 0), gap, np.inf)
         return total
 
     def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float:
-        """Return the smoothing to begin with: the mean size of the targets, so that ℓ_μ is curved from z = 0 to them.
+        """Return the first μ: the mean size of the targets, so that ℓ_μ is curved from z = 0 to them; 1 if all are 0.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class EpsilonInsensitive(Kinked):
     Parameters
     ----------
     epsilon : float
-        ε, in units of y: errors up to it cost nothing.
+        ε, in units of y: errors up to ε cost nothing.
 
     Examples
     --------
@@ -188,11 +188,14 @@ class Hinge(Kinked):
         return ((1.0, 1 - 2 * y, -1.0),)
 
     def link(self, mean: Array) -> Array:
-        """Return 0: with one class alone the best constant costs nothing, and a tolerance relative to it would be 0."""
+        """Return 0, where each row has the loss 1.
+
+        The best constant has the loss 0 if all rows are of one class, and a tolerance relative to that loss would be 0.
+        """
         return 0.0 * mean
 
     def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float:
-        """Return the smoothing to begin with: the margin, which is 1.
+        """Return the first μ: the margin, which is 1.
 
         Parameters
         ----------

@@ -11,11 +11,11 @@ import numpy as np
 from steepest.models.losses.base import Loss, positive, probabilities
 from steepest.types import Array
 
-# Rounding may carry a relative change of -1 below -1 by so much, and the gap stays finite. With 1e-9 some bounds of
-# random problems with an L1 penalty were below the truth (tests/fitting/test_certificates.py).
+# The gap stays finite for a relative change below -1 by at most this much, which may be a rounding error. With 1e-9,
+# some bounds of random problems with an L1 penalty were too small (tests/fitting/test_certificates.py).
 EDGE = 1e-13
-# A relative change of this or more counts as one without a tangent, as it multiplies the rounding error of ℓ″ as much.
-# Without this limit, too, some of those bounds were below the truth.
+# From this relative change on the gap is infinite: so large a change multiplies the rounding error of ℓ″ as much.
+# Without this limit, some bounds of the same random problems were too small.
 FAR = 100.0
 TINY, EPS = float(np.finfo(float).smallest_subnormal), float(np.finfo(float).eps)
 
@@ -75,17 +75,17 @@ class Huber(Loss):
         return inner * (2 * (z - y) - inner)
 
     def terms(self, y: Array) -> Array:
-        """Return 2 |y|, but at most 2 δ / eps: the rounding error is then as large as any slope, 2 δ."""
+        """Return 2 |y|, at most 2 δ / eps: there the rounding error is 2 δ, as large as the steepest slope."""
         return 2 * np.minimum(np.abs(y), self.delta / EPS)
 
     def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
-        """Return t² where |r| ≤ δ, infinite if |r + t| > δ there, and 0 where |r| > δ."""
+        """Return 0 where |r| > δ, else t² if |r + t| ≤ δ and infinity if not."""
         r = z - y
         outer = np.abs(r) > self.delta
         return np.where(outer, 0.0, np.where(np.abs(r + t) <= self.delta, t**2, math.inf))
 
     def smoothed(self, z: Array, y: Array, smoothing: Array) -> Array:
-        """Return δ / μ times Huber's loss with μ in place of δ, whose slopes stay within ±2 δ, too.
+        """Return δ / μ times Huber's loss with μ in place of δ; the slopes stay within ±2 δ.
 
         Parameters
         ----------
@@ -103,7 +103,7 @@ class Huber(Loss):
         return self.delta / smoothing * inner * (2 * (z - y) - inner)
 
     def smoothed_fenchel_young_gap(self, z: Array, y: Array, t: Array, smoothing: Array) -> Array:
-        """Return ℓ(r) - (2 e r - e²) with e = s / 2, half the slope of the smoothed loss: (r - e)² where |r| ≤ δ.
+        """Return ℓ(r) - (2 e r - e²) with e = s / 2 and s the slope of the smoothed loss: (r - e)² where |r| ≤ δ.
 
         For |e| ≤ δ, ℓ*(s) = e², as the tangent at r = e has the slope s; for steeper slopes ℓ* is infinite.
 
@@ -112,7 +112,7 @@ class Huber(Loss):
         z, y : array
             Outputs and targets.
         t : array
-            How far the outputs would move.
+            The changes of the outputs by a Newton step.
         smoothing : float
             μ.
 
@@ -129,7 +129,7 @@ class Huber(Loss):
         return np.where(np.abs(e) <= self.delta, gap, math.inf)
 
     def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float:
-        """Return the mean size of the targets, or δ if larger: the smoothed loss is then curved from z = 0 to them.
+        """Return the first μ: the mean size of the targets, so that ℓ_μ is curved from z = 0 to them; δ if larger.
 
         Parameters
         ----------
@@ -145,7 +145,7 @@ class Huber(Loss):
 
     @property
     def least_smoothing(self) -> float:
-        """The smallest μ, δ: from there on the smoothed loss is Huber's loss itself."""
+        """The smallest μ, δ, at which the smoothed loss is Huber's loss itself."""
         return self.delta
 
 
@@ -170,7 +170,7 @@ class LogLoss(Loss):
     classes: ClassVar[bool] = True
 
     def __call__(self, z: Array, y: Array) -> Array:
-        # (1 - y) z in place of z - y z, which would cancel.
+        # For z > 0 compute (1 - y) z, as z - y z would lose digits.
         return np.where(z > 0, 1 - y, -y) * z + np.log1p(np.exp(np.where(z > 0, -z, z)))
 
     def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
@@ -179,11 +179,11 @@ class LogLoss(Loss):
         return p * entropic(rest * t) + rest * entropic(-p * t)
 
     def curvature(self, mean: float) -> float:
-        """Return p (1 - p)."""
+        """Return p (1 - p) with p = `mean`; at least 1e-6."""
         return max(mean * (1 - mean), 1e-6)
 
     def link(self, mean: Array) -> Array:
-        """Return the log odds of the mean."""
+        """Return log(p / (1 - p)) with p = `mean`."""
         return np.log(mean) - np.log1p(-mean)
 
     def asymptote(self, v: Array, y: Array) -> Array:
@@ -191,13 +191,13 @@ class LogLoss(Loss):
         return np.maximum(v, 0.0) - y * v
 
     def margin(self, z: Array, y: Array) -> Array:
-        """Return z for class 1, -z for class 0, and -∞ for a target between the classes."""
+        """Return z for class 1, -z for class 0, and -∞ for a target between 0 and 1."""
         return np.where(y == 1, z, np.where(y == 0, -z, -math.inf))
 
 
 @dataclass(frozen=True, repr=False)
 class SquaredHinge(Loss):
-    """The squared hinge, max(0, 1 - s z)² with s = 2 y - 1: 0 for a row on its own side by a margin of 1.
+    """The squared hinge, max(0, 1 - s z)² with s = 2 y - 1: 0 for a row with s z of 1 or more.
 
     Examples
     --------
@@ -218,24 +218,27 @@ class SquaredHinge(Loss):
         return np.maximum(1 - (2 * y - 1) * z, 0.0) ** 2
 
     def terms(self, y: Array) -> Array:
-        """Return 2."""
+        """Return 2: where a row has a loss, ℓ′ is 2 z - 2 s, with s = ±1."""
         return 0 * y + 2
 
     def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
-        """Return t² where s z < 1, infinite if s (z + t) > 1 there, and 0 where the row has no loss."""
+        """Return 0 where s z ≥ 1, else t² if s (z + t) ≤ 1 and infinity if not."""
         s = 2 * y - 1
         return np.where(s * z >= 1, 0.0, np.where(s * (z + t) <= 1, t**2, math.inf))
 
     def link(self, mean: Array) -> Array:
-        """Return 0: with one class alone the best constant costs nothing, and a tolerance relative to it would be 0."""
+        """Return 0, where each row has the loss 1.
+
+        The best constant has the loss 0 if all rows are of one class, and a tolerance relative to that loss would be 0.
+        """
         return 0.0 * mean
 
 
 @dataclass(frozen=True, repr=False)
 class Poisson(Loss):
-    """Minus the log likelihood of a count, eᶻ - y z, with eᶻ its mean, up to a term in y alone.
+    """Minus the log likelihood of a count y with the mean eᶻ, which is eᶻ - y z up to a term in y alone.
 
-    Half the deviance is this plus y log y - y, which no parameter changes.
+    Half the deviance is this loss plus y log y - y, which no parameter changes.
 
     Examples
     --------
@@ -253,7 +256,7 @@ class Poisson(Loss):
         return np.exp(z) - y * z
 
     def terms(self, y: Array) -> Array:
-        """Return y, the term that eᶻ is compared with."""
+        """Return y, since ℓ′ = eᶻ - y."""
         return y
 
     def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
@@ -261,7 +264,7 @@ class Poisson(Loss):
         return np.exp(z) * (entropic(t) - t)
 
     def curvature(self, mean: float) -> float:
-        """Return the mean, since ℓ″ = eᶻ."""
+        """Return the mean, since ℓ″ = eᶻ; at least 1e-6."""
         return max(mean, 1e-6)
 
     def lowest(self, y: Array) -> Array:
@@ -279,9 +282,9 @@ class Poisson(Loss):
 
 @dataclass(frozen=True, repr=False)
 class Gamma(Loss):
-    """Minus the log likelihood of a size above 0, z + y e⁻ᶻ, with eᶻ its mean, up to a term in y alone.
+    """Minus the log likelihood of a target y > 0 with the mean eᶻ, z + y e⁻ᶻ, up to a factor and a term without z.
 
-    Half the deviance is this minus log y + 1, which no parameter changes.
+    Half the deviance is this loss minus (log y + 1), which no parameter changes.
 
     Examples
     --------
@@ -316,10 +319,10 @@ class Gamma(Loss):
 
 
 def entropic(x: Array) -> Array:
-    """Return (1 + x) log(1 + x), the term of a relative entropy: 0 at -1, and infinite below.
+    """Return (1 + x) log(1 + x), a term of a relative entropy: 0 at x = -1, and infinite below.
 
-    -1 itself counts, with what rounding adds: if a loss falls without end, Newton's steps end exactly there. From
-    x = 100 on the value is infinite, too: such a step multiplies the rounding error of ℓ″ as much.
+    An x below -1 by at most 1e-13 counts as -1 with a rounding error: if a loss falls without end, Newton's steps
+    reach x = -1. From x = 100 on the value is infinite: so large a change multiplies the rounding error of ℓ″ as much.
 
     Parameters
     ----------
@@ -329,7 +332,7 @@ def entropic(x: Array) -> Array:
     Returns
     -------
     array
-        The values.
+        (1 + x) log(1 + x).
 
     Examples
     --------

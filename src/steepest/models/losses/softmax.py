@@ -38,16 +38,16 @@ class Softmax(Loss):
 class Contrasted(Loss):
     """The loss of `Softmax` as a function of K - 1 contrasts of the scores, or of the scores themselves.
 
-    A constant added to all scores of a row does not change the loss. With z = Q v, and the columns of Q orthonormal
-    and each of sum 0, v leaves that constant out. An L1 penalty needs v = z instead, as it sets coefficients of
-    single classes to 0.
+    A constant added to all scores of a row does not change the loss. The contrasts v leave that constant out: z = Q v,
+    where the columns of Q are orthonormal and each sums to 0. An L1 penalty sets coefficients of single classes to 0,
+    so it needs the scores themselves, v = z.
 
     Parameters
     ----------
     class_count : int
-        K.
+        K, the number of classes.
     apart : bool
-        Whether v = z: each class keeps a score of its own.
+        Whether v = z, so that each class has a score of its own.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class Contrasted(Loss):
     least: ClassVar[float] = 0.0
     whole: ClassVar[bool] = True
     steepest: ClassVar[float] = 0.5
-    # Along v, |ℓ‴| is at most ℓ″ times the range of the scores' changes, max - min, which is at most √2 ‖v‖.
+    # Along v, |ℓ‴| is at most ℓ″ times the range max - min of Q v, which is at most √2 ‖v‖.
     unsteady: ClassVar[float] = math.sqrt(2)
     classes: ClassVar[bool] = True
 
@@ -74,7 +74,7 @@ class Contrasted(Loss):
 
     @property
     def contrasts(self) -> np.ndarray:
-        """Helmert's matrix Q, of shape (K, K - 1): column k contrasts class k with those before it. I if `apart`."""
+        """Helmert's matrix Q, (K, K - 1): column k contrasts class k + 1 with classes 0 to k. I if `apart`."""
         if self.apart:
             return np.eye(self.class_count)
         rank = np.arange(1, self.class_count)
@@ -99,7 +99,7 @@ class Contrasted(Loss):
         return scores.max(axis=-1) - own_score(scores, y)
 
     def margin(self, z: Array, y: Array) -> Array:
-        """Return by how much the score of a row's own class exceeds the largest of the others."""
+        """Return by how much the score of a row's own class exceeds the largest score of another class."""
         scores = z @ self.contrasts.T
         own = y[..., None] == np.arange(self.class_count)
         return own_score(scores, y) - np.where(own, -math.inf, scores).max(axis=-1)

@@ -1,4 +1,4 @@
-"""The base of every direction: its methods, and the flags that the loop reads before it compiles."""
+"""The base of every direction: its methods, and the flags that the loop reads before compiling."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ from typing import ClassVar
 
 from steepest.types import Array, Function, Tree
 
-# What a direction carries from one iteration to the next: a pytree of arrays.
+# The memory of a direction between iterations: a pytree of arrays.
 State = Tree
 
 
 class Direction:
-    """A direction has `start(x)`, its first state, and maps (gradient, state, x) to (direction, next state).
+    """A rule that maps (gradient, state, x) to (direction, next state); `start(x)` returns the first state.
 
-    The loop reads these flags.
+    The loop reads the flags below.
     """
 
-    # d = -B g with B near the inverse Hessian: 1 is then the first size to try, and -gᵀd / 2 estimates what is
-    # left to gain.
+    # Whether d = -B g with B near the inverse Hessian. If so, a search tries the size 1 first, and -gᵀd / 2 estimates
+    # how far f can still fall.
     metric: ClassVar[bool] = False
-    # Its state is a pair: last steps and the rest. `learn(steps, rest, g, x, accepted)`,
-    # `search_direction(steps, rest, g, held)` and `restarted(rest, x)` work on its parts: a search holds the steps,
-    # which are large, outside of its branches, which would copy them at every trial.
+    # Whether the state is a pair (steps, rest), which `learn` and `search_direction` take as two arguments. The loop
+    # keeps the steps, which are large, out of the branches of a search, which would copy them at every trial.
     learns: ClassVar[bool] = False
-    # It evaluates trial points itself, so it also takes the value and the function: see `evaluate`.
+    # Whether the direction makes its own trials, so that `evaluate` gets the value and f too.
     evaluates: ClassVar[bool] = False
 
     def start(self, x: Array) -> State:
@@ -35,17 +34,17 @@ class Direction:
         raise NotImplementedError
 
     def evaluate(self, g: Array, state: State, x: Array, value: Array, f: Function | None) -> tuple[Array, State]:
-        """Return the direction at x and the next state, for a direction that evaluates trial points itself."""
+        """Return the direction at x and the next state, after trials of f if the direction makes any."""
         raise NotImplementedError
 
     def learn(self, steps: State, rest: State, g: Array, x: Array, accepted: Array) -> tuple[State, State]:
-        """Return both parts of the state, with a trial point added if it was accepted."""
+        """Return `steps` and `rest`, updated by the point x if `accepted`."""
         raise NotImplementedError
 
     def search_direction(self, steps: State, rest: State, g: Array, held: Array | None = None) -> tuple[Array, State]:
-        """Return the direction by the last steps, and the rest of the state; coordinates in `held` do not move."""
+        """Return the direction and the next `rest`; the coordinates in `held` do not move."""
         raise NotImplementedError
 
     def restarted(self, rest: State, x: Array) -> State:
-        """Return the rest of the state as it is before the first step."""
+        """Return `rest`, reset for a first step from x."""
         raise NotImplementedError

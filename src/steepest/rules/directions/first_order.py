@@ -1,4 +1,4 @@
-"""Directions from gradients alone, in order of complexity: plain descent, momentum, steps for each coordinate."""
+"""Directions from gradients alone, in order of complexity: plain, with momentum, with a size for each coordinate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from steepest.types import Array
 
 
 class _FirstOrder(Direction):
-    """The base of rules that use gradients alone: it checks their numbers."""
+    """The base of rules that use gradients alone, which checks their hyper-parameters."""
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
@@ -121,7 +121,8 @@ class AdaGrad(_FirstOrder):
     Notes
     -----
     Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic
-    optimization" (2011). Start and ε as in optax; PyTorch starts at 0 with ε outside the root.
+    optimization" (2011). The defaults and the place of ε are those of optax; PyTorch starts at 0 and has ε outside
+    the root.
 
     Examples
     --------
@@ -143,7 +144,7 @@ class AdaGrad(_FirstOrder):
 
 @rule
 class RMSProp(_FirstOrder):
-    """Root mean squares: v ← β v + (1-β) g², d = -g / √(v + ε), AdaGrad with a decaying memory.
+    """Root mean squares: v ← β v + (1-β) g², d = -g / √(v + ε), AdaGrad with a decaying mean.
 
     Parameters
     ----------
@@ -154,8 +155,8 @@ class RMSProp(_FirstOrder):
 
     Notes
     -----
-    Tieleman and Hinton, "Lecture 6.5: rmsprop" (2012). ε inside the root as in optax; PyTorch has it
-    outside, and decays by 0.99.
+    Tieleman and Hinton, "Lecture 6.5: rmsprop" (2012). ε is inside the root as in optax; PyTorch has ε
+    outside the root, and a decay of 0.99.
 
     Examples
     --------
@@ -184,11 +185,11 @@ class Adadelta(_FirstOrder):
     decay : float
         ρ, the decay of both means.
     eps : float
-        ε, inside the roots; the first steps are of size √ε, about.
+        ε, inside the roots; the first steps are of the order of √ε.
 
     Notes
     -----
-    Zeiler, "ADADELTA: an adaptive learning rate method" (2012), where the learning rate is 1.
+    Zeiler, "ADADELTA: an adaptive learning rate method" (2012), which has no learning rate: t = 1.
 
     Examples
     --------
@@ -220,7 +221,7 @@ class _Moments(_FirstOrder):
         return jnp.zeros_like(x), jnp.zeros_like(x), jnp.zeros((), int)
 
     def update(self, g: Array, state: State) -> State:
-        """Return m, v and the step number after a gradient."""
+        """Return m, v and the number of steps, updated by a gradient."""
         m, v, k = state
         return self.b1 * m + (1 - self.b1) * g, self.b2 * v + (1 - self.b2) * g * g, k + 1
 
@@ -229,7 +230,7 @@ class _Moments(_FirstOrder):
 class Adam(_Moments):
     """Adaptive moments: m ← β₁ m + (1-β₁) g, v ← β₂ v + (1-β₂) g², d = -m̂ / (√v̂ + ε).
 
-    m̂ = m / (1 - β₁ᵏ) and v̂ = v / (1 - β₂ᵏ) correct the bias of the start at 0.
+    m̂ = m / (1 - β₁ᵏ) and v̂ = v / (1 - β₂ᵏ) correct the bias that comes from m = v = 0 at the start.
 
     Parameters
     ----------
@@ -263,9 +264,9 @@ class Adam(_Moments):
 
 @rule
 class AdamW(_Moments):
-    """Adam with weight decay outside of the adaptive part: d = -(m̂ / (√v̂ + ε) + λ x).
+    """Adam with weight decay, which the adaptive factors do not scale: d = -(m̂ / (√v̂ + ε) + λ x).
 
-    The decay moves the point towards 0, so the run ends at a minimum of f only if λ = 0.
+    The decay moves the point towards 0, so the run converges to a minimum of f only if λ = 0.
 
     Parameters
     ----------
@@ -276,12 +277,12 @@ class AdamW(_Moments):
     eps : float
         ε, in the units of a gradient, outside the root.
     weight_decay : float
-        λ; the step size multiplies it, too.
+        λ; the step size multiplies λ, too.
 
     Notes
     -----
-    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019). λ is 1e-4 by default as in
-    optax; PyTorch has 1e-2.
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019). The default λ is 1e-4 as in
+    optax; in PyTorch it is 1e-2.
 
     Examples
     --------
@@ -353,7 +354,7 @@ class AMSGrad(_Moments):
 
     Notes
     -----
-    Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018). The maximum is that of the
+    Reddi, Kale and Kumar, "On the convergence of Adam and beyond" (2018). The maximum is over the
     bias-corrected v̂, as in optax; PyTorch takes the maximum of v.
 
     Examples

@@ -12,26 +12,26 @@ from steepest.rules.directions.direction import Direction, State
 from steepest.rules.rule import rule
 from steepest.types import Array
 
-# A pair has positive curvature if sᵀy exceeds this share of ‖s‖ ‖y‖, some thousand eps, so its sign is not rounding.
-# Chosen, not measured: larger leaves out ill-conditioned pairs, smaller lets noise in.
+# A pair has positive curvature if sᵀy exceeds this share of ‖s‖ ‖y‖, some thousand eps, so that the sign of sᵀy is no
+# rounding error. Chosen, not measured: a larger share leaves out ill-conditioned pairs, a smaller one lets in noise.
 FLAT = 1e-12
-# The factor of γ after each step while no pair has positive curvature. Chosen, not measured: larger reaches the scale
-# of the problem in fewer steps and has more trials rejected.
+# The factor of γ after each step while no pair has positive curvature. Chosen, not measured: a larger factor reaches
+# the scale of the problem in fewer steps, with more rejected trials.
 GROWTH = 4.0
 
 
 class Steps(NamedTuple):
-    """The last steps s and gradient changes y, a row each, the newest in row (k - 1) mod m."""
+    """The last m steps s and gradient changes y, one a row; after k pairs the newest is in row (k - 1) mod m."""
 
     s: Array
     y: Array
 
 
 class Metric(NamedTuple):
-    """The curvature along the last steps: the products sᵢᵀyⱼ and yᵢᵀDyⱼ, D, γ, and k, the number of pairs so far.
+    """The curvature along the last steps: the products sᵢᵀyⱼ and yᵢᵀDyⱼ, D, γ, and the number k of pairs so far.
 
-    γ D is the initial inverse Hessian of the recursion. Its diagonal D, `scale`, is 1, unless a probe of the curvature
-    of each coordinate has set it. x and g are the last accepted point and its gradient.
+    γ D is the initial inverse Hessian of the recursion. The diagonal matrix D, `scale`, is the identity, unless a
+    probe has measured the curvature of each coordinate. x and g are the last accepted point and its gradient.
     """
 
     sy: Array
@@ -55,8 +55,8 @@ class LBFGS(Direction):
     Notes
     -----
     Byrd, Nocedal and Schnabel, "Representations of quasi-Newton matrices and their use in limited
-    memory methods" (1994), theorem 2.2: the same H as by the two loops of Nocedal (1980), by products
-    of matrices. Pairs without positive curvature, sᵀy ≤ 1e-12 ‖s‖ ‖y‖, are left out.
+    memory methods" (1994), theorem 2.2: products of matrices give the same H as the two loops of
+    Nocedal (1980). Pairs without positive curvature, sᵀy ≤ 1e-12 ‖s‖ ‖y‖, are left out.
 
     Examples
     --------
@@ -84,9 +84,7 @@ class LBFGS(Direction):
     def learn(self, steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array = True) -> tuple[Steps, Metric]:
         return _updated(steps, metric, g, x, accepted)
 
-    def search_direction(
-        self, steps: Steps, metric: Metric, g: Array, held: Array | None = None
-    ) -> tuple[Array, Metric]:
+    def search_direction(self, steps: Steps, metric: Metric, g: Array, held: Array = None) -> tuple[Array, Metric]:
         known = jnp.arange(self.memory) < metric.k
         return _direction(steps, metric, known, g) if held is None else _free_direction(steps, metric, known, g, held)
 
@@ -97,7 +95,7 @@ class LBFGS(Direction):
 
 
 def _updated(steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array) -> tuple[Steps, Metric]:
-    """Replace the oldest pair by the last step, if that was accepted and has positive curvature."""
+    """Replace the oldest pair by the newest, if the last step was accepted and has positive curvature."""
     s, y = x - metric.x, g - metric.g
     ss, sy, yy = s @ s, s @ y, y @ y
     usable = accepted & (sy > FLAT * jnp.sqrt(ss) * jnp.sqrt(yy))
@@ -106,7 +104,7 @@ def _updated(steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array) 
     def stored(old: Array, new: Array) -> Array:
         return old.at[row].set(jnp.where(usable, new, old[row]))
 
-    # As long as no step has met a curvature that would bound the next one, the next is longer.
+    # Until a step finds positive curvature, which bounds the next step, each step is longer than the last.
     longer = jnp.where(accepted & (metric.k == 0) & (ss > 0), GROWTH * metric.gamma, metric.gamma)
     metric = metric._replace(
         gamma=jnp.where(usable, sy / (y @ (metric.scale * y)), longer),
@@ -130,7 +128,7 @@ def _direction(steps: Steps, metric: Metric, known: Array, g: Array) -> tuple[Ar
 
 
 def _free_direction(steps: Steps, metric: Metric, known: Array, g: Array, held: Array) -> tuple[Array, Metric]:
-    """Return -H g on a face of the box, where the coordinates `held` are fixed at an edge."""
+    """Return -H g on a face of the box, where the coordinates `held` are at a bound."""
     free, on_face, known = _on_face(steps, metric, held, known)
     return -_product(free, on_face, known, jnp.where(held, 0.0, g)), metric
 
@@ -155,7 +153,7 @@ def _product(steps: Steps, metric: Metric, known: Array, g: Array) -> Array:
 
 
 def _on_face(steps: Steps, metric: Metric, held: Array, known: Array) -> tuple[Steps, Metric, Array]:
-    """Return the pairs restricted to the free coordinates of a face, their metric, and which pairs are usable."""
+    """Return the pairs restricted to the free coordinates of a face, their metric, and the mask of usable pairs."""
     s, y = jnp.where(held, 0.0, steps.s), jnp.where(held, 0.0, steps.y)
     sy, yy = s @ y.T, (y * metric.scale) @ y.T
     along, across = jnp.diag(sy), jnp.sqrt((s * s).sum(axis=1) * (y * y).sum(axis=1))

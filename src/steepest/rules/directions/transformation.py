@@ -14,7 +14,7 @@ from steepest.types import Array, Function
 
 
 class GradientTransformation(Protocol):
-    """The part of ``optax.GradientTransformation`` that is used here."""
+    """The methods of an ``optax.GradientTransformation`` that `Optax` calls."""
 
     init: Function
     update: Function
@@ -27,8 +27,8 @@ class Optax(Direction):
     Parameters
     ----------
     transformation : optax.GradientTransformation
-        It includes its own step size, so it needs no ``step=``. If it searches along a line, as `optax.lbfgs`
-        does, the run can neither count nor record its trials.
+        The transformation, which includes a step size, so leave out ``step=``. If the transformation searches
+        along a line, as `optax.lbfgs` does, the run can neither count nor record the trials.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Optax(Direction):
     key: Hashable = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        # Two calls of optax.adam(0.1) return two objects, which compare by this key and so share a compiled loop.
+        # Two calls of optax.adam(0.1) return two objects. Both have the same key, so they share a compiled loop.
         functions = [self.transformation.init, self.transformation.update]
         object.__setattr__(self, "key", Fingerprint(functions, constants=True).key)
 

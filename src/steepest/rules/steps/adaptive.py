@@ -1,7 +1,7 @@
-"""Step sizes that adapt to the descent, from the points it has reached: they need no learning rate.
+"""Step sizes that adapt to the points of the descent, and so need no learning rate.
 
-At each point `learn` takes the memory of the size, the point, its value, its gradient and the direction, and
-returns the new memory, whose `t` is the size of the next step.
+At each point `learn` takes the memory of the rule and the point, with its value, gradient and direction. The
+field `t` of the new memory, which `learn` returns, is the size of the next step.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from steepest.rules.steps.searches import Backtracking
 from steepest.rules.steps.step import Seen, StepSize, check
 from steepest.types import Array
 
-# The first step as a share of the point's size, as for the searches. Chosen, not measured: larger may leave the
-# neighbourhood of the start, smaller takes more steps to grow.
+# The length of the first step as a share of ‖x‖, as for the searches. Chosen, not measured: a longer step may leave the
+# neighbourhood of the start, a shorter one takes more steps to grow.
 FIRST = 0.01
-# After a step of curvature 0 or below, the next is at most so many times as long. Chosen, not measured: larger goes
-# down a concave slope in fewer steps and has more trials rejected at its end.
+# After a step without positive curvature, the first trial is this many times as long. Chosen, not measured: a larger
+# factor descends a concave slope in fewer steps, with more rejected trials where the slope becomes convex.
 LONGER = 10.0
 
 
@@ -45,7 +45,7 @@ def _scale(x: Array) -> Array:
 
 
 class History(NamedTuple):
-    """The last values and short sizes, the newest in entry k mod the length; the last point and its gradient."""
+    """The last values of f and of BB2, the newest in entry (k - 1) mod their number; the last point and gradient."""
 
     t: Array
     values: Array
@@ -56,19 +56,21 @@ class History(NamedTuple):
 
 
 BB_KINDS = ("bb1", "bb2", "abbmin")
-# ABBmin takes a short size if BB2 is below this share of BB1. Chosen, not measured: larger takes it more often.
+# ABBmin takes a short size if BB2 is below this share of BB1. Chosen, not measured: a larger share takes short sizes
+# more often.
 ALTERNATE = 0.8
-# The short size is the smallest of so many. Chosen, not measured: more damp large curvatures longer, at shorter steps.
+# The short size is the smallest of this number of last values of BB2. Chosen, not measured: more values damp large
+# curvatures longer, with shorter steps.
 LOOK_BACK = 5
 
 
 @rule
 class BarzilaiBorwein(Backtracking):
-    """The size that explains the last change of the gradient, t ≈ ‖s‖ / ‖y‖, with a nonmonotone search.
+    """The inverse of the curvature along the last step, t ≈ ‖s‖ / ‖y‖, with a nonmonotone search.
 
     With the last step s and the change y of the gradient along it, the long size is BB1 = sᵀs / sᵀy and the
     short one BB2 = sᵀy / yᵀy. ABBmin takes the smallest of the last five BB2 if BB2 < 0.8 BB1, else BB1. The
-    size shrinks until f is enough below the largest of the last values.
+    search shrinks the size until f is enough below the largest of the last values.
 
     Parameters
     ----------
@@ -124,20 +126,20 @@ class BarzilaiBorwein(Backtracking):
 
 
 def _barzilai_borwein(memory: History, here: Seen, kind: str) -> tuple[Array, Array]:
-    """Return the size by the last step, and the last short sizes."""
+    """Return the size computed from the last step, and the last values of BB2."""
     s, y = here.x - memory.x, here.gradient - memory.g
     ss, sy, yy = s @ s, s @ y, y @ y
     bb1, bb2 = ss / sy, sy / yy
     short = memory.short.at[memory.k % LOOK_BACK].set(jnp.where(sy > 0, bb2, jnp.inf))
     abbmin = jnp.where(bb2 < ALTERNATE * bb1, short.min(), bb1)
     size = {"bb1": bb1, "bb2": bb2, "abbmin": abbmin}[kind]
-    # If the curvature along the last step was not positive, only trials bound the next.
+    # Without positive curvature along the last step, try one LONGER times as long.
     longer = LONGER * jnp.sqrt(ss) / jnp.linalg.norm(here.gradient)
     return jnp.where(sy > 0, size, jnp.where(ss > 0, longer, first_size(here))), short
 
 
 class AdGDMemory(NamedTuple):
-    """The last size, the factor by which it grew, and the last point and its gradient."""
+    """The last size, its last growth factor, and the last point with its gradient."""
 
     t: Array
     growth: Array
@@ -155,7 +157,7 @@ class AdGD(_Adaptive):
     Notes
     -----
     Malitsky and Mishchenko, "Adaptive proximal gradient method for convex optimization" (2023),
-    algorithm 1. Its convergence is proved for convex functions. It needs no trials, and some steps may raise the value.
+    algorithm 1. Convergence is proved for convex functions. There are no trials, so some steps may raise the value.
 
     Examples
     --------
@@ -183,15 +185,15 @@ class AdGD(_Adaptive):
 
 
 class Target(NamedTuple):
-    """The size, the value when a target was last reached, and δ, how far below it the next target is."""
+    """The size, the value at the last success, and δ, by which the next target is below that value."""
 
     t: Array
     record: Array
     below: Array
 
 
-# The factors of δ after a success and after a failure. Chosen, not measured: larger factors keep the target far below
-# longer, smaller ones give up sooner on values that f never reaches.
+# The factors of δ after a success and after a failure. Chosen, not measured: larger factors keep the target low for
+# longer, smaller ones raise a target sooner that f can't reach.
 GROW, DECAY = 2.0, 0.9
 
 
@@ -199,13 +201,13 @@ GROW, DECAY = 2.0, 0.9
 class Polyak(_Adaptive):
     """Polyak's size: t = (f(x) - f*) / |gᵀd|, which for plain descent is (f(x) - f*) / ‖g‖².
 
-    If f* is not known, a target replaces it: the value of the last success, minus δ. A step that comes at
+    If f* is not known, a target replaces f*: the value of the last success, minus δ. A step that goes at
     least half-way to the target is a success: it sets the next target and increases δ. Any other step decreases δ.
 
     Parameters
     ----------
     optimum : float, optional
-        f*, the minimum of f (the maximum, for `maximize`), if it is known.
+        f*, the minimum of f (the maximum, for `maximize`), if known.
 
     Notes
     -----
@@ -229,7 +231,7 @@ class Polyak(_Adaptive):
             raise ValueError(f"Polyak(optimum={self.optimum!r}): it must be a finite number, or left out")
 
     def signed(self, sign: float) -> Polyak:
-        """Return the size for a loop that minimises `sign` times the user's function, whose optimum is sign · f*."""
+        """Return the rule for a loop that minimises `sign` times the user's function, whose optimum is sign · f*."""
         return self if self.optimum is None else Polyak(sign * self.optimum)
 
     def start(self, x: Array) -> Target:
@@ -246,7 +248,7 @@ class Polyak(_Adaptive):
 
 
 class Travelled(NamedTuple):
-    """The size, the start, the largest distance from it, and the (weighted) sum of the gradients' squared norms."""
+    """The size, the start, the largest distance from the start, and the (weighted) sum of squared gradient norms."""
 
     t: Array
     x: Array
@@ -279,11 +281,11 @@ class DoG(_Distance):
     Parameters
     ----------
     first : float
-        The first distance is this times 1 + ‖x₀‖; small, as it must not exceed the distance to go.
+        The first distance, in units of 1 + ‖x₀‖; small, as it must not exceed the distance to the minimum.
 
     Notes
     -----
-    Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). It works with noisy gradients, such as those
+    Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). DoG works with noisy gradients, such as those
     of batches; the authors recommend to average the iterates.
 
     Examples
@@ -309,12 +311,12 @@ class DoWG(_Distance):
     Parameters
     ----------
     first : float
-        The first distance is this times 1 + ‖x₀‖; small, as it must not exceed the distance to go.
+        The first distance, in units of 1 + ‖x₀‖; small, as it must not exceed the distance to the minimum.
 
     Notes
     -----
     Khaled, Mishchenko and Jin, "DoWG unleashed: an efficient universal parameter-free gradient descent
-    method" (2023). It works with noisy gradients, such as those of batches.
+    method" (2023). DoWG works with noisy gradients, such as those of batches.
 
     Examples
     --------

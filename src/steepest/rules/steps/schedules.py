@@ -1,4 +1,4 @@
-"""Step sizes fixed in advance, constant or shrinking: `at(k)` is the size of step k."""
+"""Step sizes fixed in advance: `at(k)` is the size of step k."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AT_MOST_ONE = {"factor", "warm", "first", "last"}
 
 
 class _Fixed(StepSize):
-    """The base of fixed sizes: they do not depend on the function, and every number in them is checked."""
+    """The base of fixed sizes, which do not depend on f; it checks their hyper-parameters."""
 
     def __post_init__(self) -> None:
         limits = {f.name: 1.0 if f.name in _AT_MOST_ONE else math.inf for f in fields(self)}  # type: ignore[arg-type]
@@ -55,7 +55,7 @@ class Shrinking(_Fixed):
     size : float
         The first step size.
     decay : float
-        How fast the size shrinks, per step; 0 is constant.
+        How fast the size shrinks, per step; 0 for a constant size.
     power : float
         1 to shrink like 1/k, ½ like 1/√k.
 
@@ -89,7 +89,7 @@ class Exponential(_Fixed):
     factor : float
         The factor by which the size shrinks in `every` steps, at most 1.
     every : float
-        The number of these steps.
+        The number of steps in which the size shrinks by `factor`.
 
     Examples
     --------
@@ -167,16 +167,16 @@ class Cosine(_Fixed):
 
 @rule
 class OneCycle(_Fixed):
-    """One cycle, up to a peak and down to nearly 0, both along half a cosine wave.
+    """One cycle: the size rises to a peak and falls to nearly 0, each along half a cosine wave.
 
     Parameters
     ----------
     peak : float
         The largest step size.
     iterations : int
-        The number of steps in the cycle; the last size holds from then on.
+        The number of steps in the cycle; all later steps have the last size.
     warm : float
-        The share of these steps before the peak.
+        The share of the cycle's steps that come before the peak.
     first, last : float
         The first and the last size, as shares of the peak.
 
@@ -200,14 +200,14 @@ class OneCycle(_Fixed):
 
     def at(self, k: Array) -> Array:
         top = self.warm * self.iterations
-        # 1e-300 in place of 0 when there is no way up or no way down.
+        # 1e-300 avoids 0/0 if the cycle has no rise or no fall.
         up = _half_wave(self.first * self.peak, self.peak, k / jnp.maximum(top, 1e-300))
         down = _half_wave(self.peak, self.last * self.peak, (k - top) / jnp.maximum(self.iterations - top, 1e-300))
         return jnp.where(k < top, up, down)
 
 
 def _half_wave(first: Array, last: Array, share: Array) -> Array:
-    """Return the size after a share of the way from `first` to `last`."""
+    """Return the size after a share, 0 to 1, of the half cosine wave from `first` to `last`."""
     return last + (first - last) * (1 + jnp.cos(jnp.pi * jnp.clip(share, 0, 1))) / 2
 
 
@@ -218,7 +218,7 @@ class Schedule(StepSize):
     Parameters
     ----------
     function : callable
-        Takes the number of the step and returns its size. Any Python code: it is not compiled.
+        Takes the number of a step and returns the size. Any Python code is allowed, as it is not compiled.
 
     Examples
     --------
@@ -237,12 +237,12 @@ class Schedule(StepSize):
         first : int
             The first step.
         count : int
-            How many.
+            The number of steps.
 
         Returns
         -------
         list of float
-            Their sizes.
+            The sizes.
         """
         sizes = [float(self.function(k)) for k in range(first, first + count)]
         for k, size in enumerate(sizes, first):
@@ -253,6 +253,6 @@ class Schedule(StepSize):
 
 @rule
 class Tabled(StepSize):
-    """A stand-in for a `Schedule` in compiled code, which reads sizes from a table and knows no function."""
+    """A stand-in for a `Schedule` in compiled code, which reads the sizes from a table."""
 
     tabled: ClassVar[bool] = True

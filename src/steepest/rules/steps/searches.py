@@ -15,13 +15,13 @@ from steepest.rules.rule import rule
 from steepest.rules.steps.step import StepSize, Trial, Verdict, check
 from steepest.types import Array, Tree
 
-# A bracket as narrow as this share of the step is closed: its upper end is a wall or a kink. Chosen, not measured:
-# larger stops farther from the wall, smaller takes more trials, one for each halving.
+# If a bracket is narrower than this share of the step, its upper end is a kink or a wall, beyond which f is not finite.
+# Chosen, not measured: a larger share stops farther from the wall, a smaller one takes more trials, one a halving.
 CLOSED = 1e-10
 
 
 class _Search(StepSize):
-    """The base of searches: a small first step, then the last accepted step as the first trial, and no memory."""
+    """The base of searches; by default they have no memory, and first try the last accepted size, or a small step."""
 
     searches: ClassVar[bool] = True
 
@@ -30,11 +30,11 @@ class _Search(StepSize):
         return ()
 
     def begin(self, length: Array, size: Array) -> Array:
-        """Return the first trial of the run, which moves x by 1 % of its size; `length` is that of the direction."""
+        """Return the first size to try in a run, which moves x by 1 % of its norm `size`; ‖d‖ is `length`."""
         return 0.01 * size / length
 
     def again(self, t: Array, metric: bool) -> Array:
-        """Return the first trial after an accepted step t; 1 for a direction with a metric, as for Newton's step."""
+        """Return the first size to try after an accepted size t: t, or 1 with a metric, as for a Newton step."""
         return jnp.asarray(1.0) if metric else t
 
 
@@ -61,7 +61,7 @@ class Armijo(Backtracking):
         The first step to try.
     fraction : float
         c, the required share of the decrease that the slope predicts; below 1. On a quadratic of curvature L
-        plain descent accepts t ≤ 2 (1 - c) / L: with a tiny c it may go back and forth at 2 / L.
+        plain descent accepts t ≤ 2 (1 - c) / L: with a tiny c, x may go back and forth at t = 2 / L.
     shrink : float
         The factor for a rejected step, below 1; 0.1 if the value was not finite.
 
@@ -92,8 +92,8 @@ class Armijo(Backtracking):
 class _Bracketing(_Search):
     """A search for enough decrease and a flatter slope, between a step that is too short and one that is too long.
 
-    The next trial is where the secant of the slope is zero, or the middle of the bracket if that is
-    outside. If values differ by rounding alone, the slope decides.
+    The next trial is the zero of the secant of the slope, or the middle of the bracket if that zero is
+    outside. If values differ by rounding errors alone, the slope decides.
     """
 
     fall: float
@@ -107,7 +107,7 @@ class _Bracketing(_Search):
     def judge(self, trial: Trial) -> Verdict:
         t, slope, new_slope = trial.t, trial.slope, trial.new_slope
         decreased = trial.new_value <= trial.value + self.fall * t * slope
-        # The approximate Wolfe condition: a decrease that is lost in rounding shows in the slope.
+        # The approximate Wolfe condition: if rounding errors hide the decrease of the value, the slope decides.
         rounded = (trial.new_value <= trial.value + trial.rounding) & (new_slope <= (2 * self.fall - 1) * slope)
         enough = decreased | rounded
         flat, steep = self.flat(slope, new_slope), self.steep(slope, new_slope)
@@ -117,7 +117,7 @@ class _Bracketing(_Search):
         high = jnp.where(enough & (flat | steep), trial.high, t)
         secant = t * slope / (slope - new_slope)
         width = high - low
-        # Extrapolate to at least twice the step, at most a hundred times; interpolate away from the ends.
+        # Extrapolate to 2 to 100 times the step; interpolate at least a tenth of the bracket from its ends.
         far = jnp.where(secant > 0, jnp.clip(secant, 2 * t, 100 * t), 10 * t)
         inside = (low < secant) & (secant < high)
         near = jnp.where(inside, jnp.clip(secant, low + 0.1 * width, high - 0.1 * width), low + 0.5 * width)
@@ -145,8 +145,8 @@ class Wolfe(_Bracketing):
 
     Notes
     -----
-    Lewis and Overton, "Nonsmooth optimization via quasi-Newton methods" (2013); the rule for differences of
-    rounding size is the approximate Wolfe condition of Hager and Zhang (2005).
+    Lewis and Overton, "Nonsmooth optimization via quasi-Newton methods" (2013); if values differ by
+    rounding errors, the approximate Wolfe condition of Hager and Zhang (2005).
 
     Examples
     --------
@@ -158,7 +158,7 @@ class Wolfe(_Bracketing):
     flatten: float = 0.9
 
     def flat(self, slope: Array, new_slope: Array) -> Array:
-        """Tell whether the slope at a trial has risen enough."""
+        """Return whether the slope at a trial has risen enough."""
         return new_slope >= self.flatten * slope
 
 
@@ -189,7 +189,7 @@ class StrongWolfe(_Bracketing):
     flatten: float = 0.9
 
     def flat(self, slope: Array, new_slope: Array) -> Array:
-        """Tell whether the size of the slope at a trial has fallen enough."""
+        """Return whether the slope at a trial is small enough in either sign."""
         return jnp.abs(new_slope) <= self.flatten * jnp.abs(slope)
 
 
@@ -205,13 +205,13 @@ class ExactSearch(_Search):
     """The exact minimum along the ray: φ′(t) = g(x + t d)ᵀd = 0, bracketed, then found.
 
     Steps grow until the slope is positive or the value rises. Then the search interpolates the slope by an
-    inverse quadratic, or halves the bracket if that is not safe, as in Brent's method. On a quadratic
+    inverse quadratic, or halves the bracket if interpolation is not safe, as in Brent's method. On a quadratic
     function the second trial is exact.
 
     Parameters
     ----------
     flatten : float
-        The search ends when the slope is this share of the slope at the start of the ray.
+        The search stops when the slope is at most this share of the slope at the start of the ray.
 
     Notes
     -----
@@ -251,14 +251,15 @@ class ExactSearch(_Search):
         return Verdict(found & ~rose, following, low, high, new_ends)
 
 
-# The relative precision of a step. Chosen, not measured: larger ends sooner, smaller adds trials among rounding noise.
+# The relative precision of a step. Chosen, not measured: a larger number stops a search sooner, a smaller one adds
+# trials among rounding errors.
 TINY = 1e-12
 # A step and the slope there.
 Point = tuple[Array, Array]
 
 
 def _interpolated(a: Point, b: Point, c: Point, least: Array) -> Array:
-    """Return where the slope is zero between a and b, by the inverse quadratic through a, b and c if that is safe."""
+    """Estimate the step between a and b with slope 0, by the inverse quadratic through a, b and c if that is safe."""
     (t1, s1), (t2, s2), (t3, s3) = a, b, c
     xi, phi = (t1 - t2) / (t3 - t2), (s1 - s2) / (s3 - s2)
     safe = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi)

@@ -1,4 +1,4 @@
-"""The base of every step size: what the loop asks of it before it compiles, and the check of its numbers."""
+"""The base of every step size: its methods, the flags that the loop reads before compiling, and a check of numbers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Trial(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Whether the trial is accepted; if not, the next step to try, and the bracket around it."""
+    """Whether the trial is accepted; if not, the next step to try and the bracket (low, high) around that step."""
 
     accepted: Array
     t: Array
@@ -34,7 +34,7 @@ class Verdict(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A point that the descent has reached, from which a size learns."""
+    """A point of the descent, from which a step size that adapts learns."""
 
     x: Array
     value: Array
@@ -43,34 +43,34 @@ class Seen(NamedTuple):
 
 
 class StepSize:
-    """A step size declares which kind it is; the loop and `choose` read the flags.
+    """A rule for the step size; the flags, which the loop and `choose` read, declare its kind.
 
-    There are three kinds. A fixed size (`schedules.py`) has `at(k)`, or `table(first, count)` if it is a
-    function of the user's. A search (`searches.py`) has `remember`, `begin`, `judge` and `again`. A size that
-    follows the descent (`adaptive.py`) has `start` and `learn`; one that is a search as well has `reference`.
+    There are three kinds. A fixed size (`schedules.py`) has `at(k)`, or `table(first, count)` if the user gave
+    a function. A search (`searches.py`) has `remember`, `begin`, `judge` and `again`. A size that adapts to the
+    descent (`adaptive.py`) has `start` and `learn`, and also `reference` if it is a search.
     """
 
-    # It tries sizes along the direction, and accepts or rejects each.
+    # Whether the rule tries sizes along the direction, and accepts or rejects each.
     searches: ClassVar[bool] = False
-    # It learns at each point, from the value and the gradient there.
+    # Whether the rule learns at each point, from the value and the gradient.
     adapts: ClassVar[bool] = False
-    # Its formula holds for plain gradient descent alone, d = -g.
+    # Whether the formula holds for plain gradient descent alone, d = -g.
     plain_only: ClassVar[bool] = False
-    # It needs gradients without noise: batches are refused. A search always needs them, whatever this flag says.
+    # Whether the rule needs gradients without noise, so that batches are refused. A search always does, with any flag.
     exact: ClassVar[bool] = False
-    # Its sizes come from a Python function of the user's, which compiled code reads as a table for each chunk.
+    # Whether the sizes come from the user's Python function; compiled code reads a table of them for each chunk.
     tabled: ClassVar[bool] = False
 
     @property
     def optimum(self) -> float | None:
-        """The optimum that the user knows, in the values that the loop sees; None if not known."""
+        """The optimum of the function that the loop minimises; None if the user gave none."""
         return None
 
     def signed(self, sign: float) -> Self:
-        """Return the size for a loop that minimises `sign` times the user's function; most do not depend on it."""
+        """Return the rule for a loop that minimises `sign` times the user's function; most rules ignore the sign."""
         return self
 
-    # A fixed size.
+    # Methods of a fixed size.
 
     def at(self, k: Array) -> Array:
         """Return the size of step k, k from 0."""
@@ -80,7 +80,7 @@ class StepSize:
         """Return the sizes of `count` steps from step `first` on."""
         raise NotImplementedError
 
-    # A search.
+    # Methods of a search.
 
     def remember(self) -> Tree:
         """Return the memory of a search before its first trial."""
@@ -98,18 +98,18 @@ class StepSize:
         """Return whether a trial is accepted, and the size to try next."""
         raise NotImplementedError
 
-    # A size that follows the descent.
+    # Methods of a size that adapts.
 
     def start(self, x: Array) -> Tree:
         """Return the memory before the first step."""
         raise NotImplementedError
 
     def learn(self, memory: Tree, here: Seen) -> Tree:
-        """Return the memory with a point that the descent has reached; its field `t` is the next size."""
+        """Return the memory updated by a point of the descent; the field `t` is the next size."""
         raise NotImplementedError
 
     def reference(self, memory: Tree) -> Array:
-        """Return the value that a search which also adapts compares trials with."""
+        """Return the value to compare trials with, for a search that adapts."""
         raise NotImplementedError
 
 
@@ -118,7 +118,7 @@ _MAY_BE_ZERO = {"decay", "power", "final", "warm"}
 
 
 def check(step: StepSize, **largest: float) -> None:
-    """Raise unless each hyper-parameter given is a positive finite number, at most as large as stated here."""
+    """Raise unless each hyper-parameter is a positive finite number, at most as large as its limit; some may be 0."""
     for name, most in largest.items():
         value, least = getattr(step, name), "0 or more" if name in _MAY_BE_ZERO else "positive"
         in_range = isinstance(value, numbers.Real) and math.isfinite(value) and 0 <= float(value) <= most

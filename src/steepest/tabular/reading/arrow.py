@@ -10,7 +10,8 @@ from steepest.arguments import closest
 # One class of a classification, as the table holds it.
 Label = str | bool | int | float
 
-# Longer lists and longer lines would make an error message hard to read.
+# The most names listed in an error message, and the most letters quoted from another library's error. Chosen, not
+# measured: longer messages are hard to read.
 MOST_NAMES = 20
 MOST_LETTERS = 200
 
@@ -98,7 +99,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def first_line(error: object) -> str:
-    """Return the first line of another library's error, shortened, to quote it in one of ours.
+    """Return the first line of another library's error, shortened, to be quoted in a message of this library.
 
     Parameters
     ----------

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 # A day in microseconds, the unit in which times are read.
 DAY = 24 * 3_600_000_000
 
-# The texts that pyarrow reads as a number, as true or false, and (roughly) as a time. They find the value to name in
-# the message after pyarrow refused a column.
+# Patterns of the texts that pyarrow reads as a number, as true or false, and (roughly) as a time. After pyarrow refused
+# a column, they find the value to name in the message.
 NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 FLAG = r"^(?i:true|false|0|1)$"
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
-# Larger numbers are refused along with infinities: sums of them overflow (the largest float is about 1.8e308).
+# Numbers above this are refused, as infinities are: sums of them overflow (the largest float is about 1.8e308).
 LARGEST = 1e300
 
 
@@ -59,12 +59,12 @@ def check_choice(argument: str, value: str, choices: Sequence[str]) -> None:
     value : str
         The value that was given.
     choices : sequence of str
-        The values that it accepts.
+        The values that the argument accepts.
 
     Raises
     ------
     ValueError
-        If the value is not one of them.
+        If the value is not among the choices.
     """
     if value not in choices:
         raise ValueError(f"{argument}={value!r} is unknown: {nearest(str(value), choices)}")
@@ -89,7 +89,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def family_of(kind: pa.DataType) -> str:
-    """Return which kind of time a type holds.
+    """Return the kind of time that a type holds.
 
     Parameters
     ----------
@@ -99,8 +99,8 @@ def family_of(kind: pa.DataType) -> str:
     Returns
     -------
     {"date", "instant", "time", "duration", ""}
-        A date or timestamp without a time zone, a timestamp with one, a time of day, a span of time; "" if the type
-        holds no times.
+        A date or timestamp without a time zone, a timestamp with a time zone, a time of day, a span of time; "" if the
+        type holds no times.
     """
     types = arrow().types
     if types.is_timestamp(kind):
@@ -110,7 +110,7 @@ def family_of(kind: pa.DataType) -> str:
 
 
 def unit_of(family: str) -> int:
-    """Return the unit that times are measured in once they are numbers.
+    """Return the unit of times that are used as numbers.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def as_codes(data: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     Returns
     -------
     codes : array of int
-        The index of each row's text in `texts`; -1 if it is missing.
+        The index of each row's text in `texts`; -1 for a missing value.
     texts : list of str
         The distinct texts.
     """
@@ -229,7 +229,7 @@ def as_microseconds(column: str, data: pa.ChunkedArray, family: str) -> np.ndarr
     Raises
     ------
     TableError
-        If the column holds anything else.
+        If the column holds other values.
     """
     pyarrow = arrow()
     kind, what = {
@@ -241,14 +241,14 @@ def as_microseconds(column: str, data: pa.ChunkedArray, family: str) -> np.ndarr
     data = _parsed(column, data, kind, ISO_DATE, f"one of {what}")
     if family_of(data.type) != family and not pyarrow.types.is_null(data.type):
         raise _wrong_type(column, data, what)
-    # A cast from nanoseconds drops digits, which pyarrow refuses unless it is unsafe; from other units it could
-    # overflow, so there it stays safe.
+    # A cast from nanoseconds must be unsafe, because it drops digits, which a safe cast refuses. A cast from other
+    # units must be safe, because it could overflow.
     ticks = _cast(column, data, kind, what, safe=getattr(data.type, "unit", "") != "ns")
     return ticks.cast(pyarrow.int64()).cast(pyarrow.float64(), safe=False).to_numpy()
 
 
 def _parsed(column: str, data: pa.ChunkedArray, kind: pa.DataType, pattern: str, what: str) -> pa.ChunkedArray:
-    """Parse a column of texts as another type, or name the first text that can't be parsed; leave other columns."""
+    """Parse texts as another type, or name the first that can't be parsed; return other columns unchanged."""
     pyarrow = arrow()
     if not is_text(data.type):
         return data
@@ -268,7 +268,7 @@ def _first_mismatch(texts: pa.ChunkedArray, pattern: str) -> tuple[str, int]:
 
 
 def almost_numeric(data: pa.ChunkedArray) -> str:
-    """Return a remark about a column of texts of which most are numbers.
+    """Return a remark on a column of texts, if most of the texts are numbers.
 
     Parameters
     ----------

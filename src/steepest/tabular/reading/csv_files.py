@@ -1,4 +1,4 @@
-"""Read and write CSV files: pyarrow parses them, and a line that it can't parse is found and named here."""
+"""Read and write CSV files. pyarrow parses them; if a line can't be parsed, this module finds and names the line."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 # Texts that mean a missing value, quoted or not.
 NULLS = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "None"]
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-# The bytes that pyarrow parses at a time (its default is 2**20). Chosen, not measured: a row must fit in a block, and
-# larger blocks take more memory.
+# The bytes in a block, which pyarrow parses at a time (the default of pyarrow is 2**20). Chosen, not measured: a row
+# must fit in a block, and larger blocks take more memory.
 BLOCK = 1 << 22
-# Read no more bytes than this in search of the header: a file that is no CSV may have no line break at all.
+# The most bytes to read in search of the header: a file that is no CSV may have no line break at all.
 LONGEST_HEADER = 100_000
-# The first bytes of files that are no CSV although their name says so: what they are, and what to do.
+# The first bytes of files of other kinds that are named like a CSV; each with the kind, and what the user can do.
 DISGUISES = {
     b"\xff\xfe": ("UTF-16 text", "save it again as CSV in UTF-8"),
     b"\xfe\xff": ("UTF-16 text", "save it again as CSV in UTF-8"),
@@ -50,9 +50,9 @@ class CsvFile:
     path : Path
         The file, or the archive.
     ending : str
-        The ending of its name, such as ".csv.gz".
+        The ending of the file's name, such as ".csv.gz".
     member : str
-        Its name inside the archive; empty if it is in none.
+        The name of the CSV inside the archive; empty if there is no archive.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class CsvFile:
 
     @classmethod
     def at(cls, path: Path, ending: str) -> CsvFile:
-        """Return the CSV at a path; refuse an archive that does not hold exactly one."""
+        """Return the CSV at a path; refuse an archive that does not hold exactly one CSV."""
         if ending != ".zip":
             if ending.endswith(".gz"):
                 with path.open("rb") as stream:
@@ -87,7 +87,7 @@ class CsvFile:
 
     @property
     def separator(self) -> str:
-        """The separator that the ending of the name promises."""
+        """The separator expected from the ending of the name: a tab for .tsv, else a comma."""
         return "\t" if (self.member or self.ending).lower().startswith(".tsv") else ","
 
     def open(self) -> ByteStream:
@@ -108,7 +108,7 @@ def read_csv(path: Path, ending: str) -> tuple[pa.Table, str, list[str]]:
     path : Path
         The file: plain, gzip-compressed, or a zip archive with one CSV in it.
     ending : str
-        The ending of its name, such as ".csv.gz".
+        The ending of the file's name, such as ".csv.gz".
 
     Returns
     -------
@@ -117,12 +117,12 @@ def read_csv(path: Path, ending: str) -> tuple[pa.Table, str, list[str]]:
     label : str
         The name of the file in messages.
     notes : list of str
-        Sentences that say how it was read.
+        Sentences on the separator, decimal commas and header, if they are unusual.
 
     Raises
     ------
     TableError
-        If it is not a CSV in UTF-8 whose rows all have as many fields as the header.
+        If the file is not a CSV in UTF-8, or a row has not as many fields as the header.
     """
     pyarrow, file = arrow(), CsvFile.at(path, ending)
     separator = _separator(_header(file), file.separator)
@@ -130,7 +130,7 @@ def read_csv(path: Path, ending: str) -> tuple[pa.Table, str, list[str]]:
         table = _parse(file, separator)
         notes = [] if separator == file.separator else [f"the columns are separated by {SEPARATORS[separator]}"]
         if separator != "," and pyarrow.string() in table.schema.types:
-            # A column of texts may be numbers with decimal commas.
+            # Texts may be numbers with decimal commas.
             commas = _parse(file, separator, decimal_point=",")
             if _numeric_columns(commas) > _numeric_columns(table):
                 table = commas
@@ -160,7 +160,7 @@ def _header(file: CsvFile) -> str:
 
 
 def _separator(header: str, expected: str) -> str:
-    """Return the expected separator if it splits the header, else the one that makes the most columns of it."""
+    """Return the expected separator if it splits the header, else the separator that makes the most columns of it."""
     widths = {mark: len(next(csv.reader([header], delimiter=mark))) for mark in SEPARATORS}
     return expected if widths[expected] > 1 else max([expected, *SEPARATORS], key=widths.__getitem__)
 
@@ -183,7 +183,7 @@ def _parse(file: CsvFile, separator: str, decimal_point: str = ".") -> pa.Table:
 
 
 class _QuoteCounter(io.RawIOBase):
-    """A stream that counts the quotes read from it: if their number is odd, one may be left open."""
+    """A stream that counts the quotation marks read from it: if the count is odd, a quote may be left open."""
 
     def __init__(self, stream: ByteStream) -> None:
         self.stream, self.quotes = stream, 0
@@ -198,7 +198,7 @@ class _QuoteCounter(io.RawIOBase):
 
 
 def _open_quote(file: CsvFile, separator: str) -> int:
-    """Return the line with a quote that is never closed, or 0; pyarrow accepts such a text as the last field."""
+    """Return the line that opens a quote without an end, or 0; pyarrow reads the rest of the file as its last field."""
     start = 1
     with file.open() as stream:
         lines = csv.reader(io.TextIOWrapper(stream, errors="replace", newline=""), delimiter=separator, strict=True)
@@ -228,7 +228,7 @@ def _not_utf8(file: CsvFile) -> TableError:
 
 
 def _ragged(file: CsvFile, separator: str, error: Exception) -> TableError:
-    """Return the error for a file whose rows differ in length, with the line of the first that does.
+    """Return the error for a file that pyarrow refused, with the first line whose field count differs.
 
     pyarrow does not give the line: it parses blocks in parallel and does not count blank lines.
     """
@@ -244,7 +244,7 @@ def _ragged(file: CsvFile, separator: str, error: Exception) -> TableError:
                         return TableError(f"{what} (the row ends in line {lines.line_num:,}): is a quote left open?")
                     return TableError(f"{what}: correct the line, or put quotes around a text with a separator in it")
                 start = lines.line_num + 1
-            # The csv module could read every row, so what pyarrow refused is something else.
+            # The csv module found only rows of the same length, so pyarrow refused the file for another reason.
             start = 0
     if start:
         return TableError(f"line {start:,} of {file.label} has a field without an end: is a quote left open?")

@@ -42,14 +42,14 @@ def read_table(source: Table) -> tuple[pa.Table, list[str]]:
         recognised, and these texts mean a missing value, quoted or not: the empty text, NA, N/A, n/a, #N/A, <NA>,
         NaN, nan, null, NULL, None.
     notes : list of str
-        Sentences that say what was read and how.
+        Sentences on what was read, and how.
 
     Raises
     ------
     TableError
         If the file does not exist, or the file or the table must be corrected first.
     TypeError
-        If the source is none of the above.
+        If the source is of another type.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def read_table(source: Table) -> tuple[pa.Table, list[str]]:
 
 
 def _ending(path: Path) -> str:
-    """Return which of the known endings a file has, or refuse a path that is no readable file."""
+    """Return the ending of a file's name, one of `ENDINGS`; refuse a path that is no such file, or an empty file."""
     if "\n" in str(path):
         raise TableError("the source is a text of several lines, not a path: write it to a file, or give a DataFrame")
     if path.is_dir():
@@ -107,14 +107,14 @@ def _explained(label: str) -> Iterator[None]:
 def _read_parquet(path: Path) -> pa.Table:
     pyarrow = arrow()
     try:
-        # Not pyarrow.parquet.read_table, which makes columns of folder names such as year=2013.
+        # pyarrow.parquet.read_table would add columns for names of folders in the path such as year=2013.
         with pyarrow.parquet.ParquetFile(path) as file:
             table = file.read()
     except PermissionError:
         raise
     except (pyarrow.ArrowException, OSError) as error:
         raise TableError(f"{path.name} is not a valid Parquet file ({first_line(error)}): write it again") from None
-    # pandas writes the index of a DataFrame under such names; an index is not a feature.
+    # pandas writes the index of a DataFrame as columns with these names; an index is not a feature.
     return table.drop_columns([name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)])
 
 
@@ -135,7 +135,7 @@ def _from_memory(source: Table) -> pa.Table:
 
 
 def _with_names(table: pa.Table, label: str) -> tuple[pa.Table, list[str]]:
-    """Name the columns that have no name, and refuse a table without rows or with a name used twice."""
+    """Name the columns that have no name; refuse a table without columns or rows, or with a name used twice."""
     if not table.num_columns:
         raise TableError(f"{label} has no columns: give at least one")
     if not table.num_rows:

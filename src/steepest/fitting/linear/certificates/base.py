@@ -1,4 +1,4 @@
-"""What the certificates of linear models have in common: the parts of a bound, and how a solver asks for one."""
+"""The interface of the certificates of linear models: the parts of a bound, and how a solver asks for a bound."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BoundParts(NamedTuple):
     Attributes
     ----------
     gap : array
-        The bound on f - f*, before rounding is added.
+        The bound on f - f*, before rounding errors are added.
     value : array
         The objective at θ.
     slope_sum, curvature_sum : array
@@ -28,9 +28,9 @@ class BoundParts(NamedTuple):
     intercept_slope : array
         The largest derivative by an intercept.
     endless : array
-        Whether the loss looks as if it falls without end along d.
+        Whether the loss seems to fall without end along d.
     largest_move : array
-        How far d moves an output at most. Below 1 it proves that the loss does not fall without end.
+        The most that d moves an output. A move below 1 proves that the loss does not fall without end.
     step_norm : array
         ‖d‖.
     condition : array
@@ -50,7 +50,7 @@ class BoundParts(NamedTuple):
 
 
 class Measurement(NamedTuple):
-    """The parts of a bound at a point, computed by the solver on its way or by two readings of X.
+    """The parts of a bound at a point, computed by the solver during a step or by two readings of X.
 
     Attributes
     ----------
@@ -59,10 +59,10 @@ class Measurement(NamedTuple):
     parts : BoundParts
         The sums over the rows.
     sensitivity : array
-        How an error of the gradient enters the bound: M with Mᵀ H M = I for a smooth penalty; for an L1 penalty the
-        distance that each coefficient may still move.
+        The effect of an error of the gradient on the bound: M with Mᵀ H M = I for a smooth penalty; for an L1 penalty
+        the distance that each coefficient may still move.
     cost : int
-        How many evaluations it took.
+        The evaluations that the measurement cost.
     """
 
     x: np.ndarray
@@ -86,12 +86,12 @@ class LinearCertifier(Protocol):
     recession: Recession
 
     def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:
-        """Return the parts of a bound at θ; None if a Hessian would be too large, or if there is no minimum."""
+        """Return the parts of a bound at θ; None if the Hessian would be too large, or if there is no minimum."""
         ...
 
     def __call__(self, theta: np.ndarray, known: Measurement | None = None, near: float = 0.0) -> Bound | None:
-        """Return the bound at θ, infinite if there is none yet; None if there can be none.
+        """Return a bound on f(θ) - f*: infinite if none is proven so far, None if none can be computed.
 
-        `known` are its parts, if they were computed before. A gap up to `near` counts as rounding.
+        `known` is the measurement at θ, if it was made before. A gap up to `near` counts as rounding error.
         """
         ...

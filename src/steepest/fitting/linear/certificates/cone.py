@@ -14,18 +14,18 @@ from steepest.fitting.linear.coordinates import coordinates, edges
 from steepest.models.losses.base import Loss
 from steepest.types import Array, Rows
 
-# The rounding error of a sum of n terms, in units of eps times the sum of their sizes. Chosen, not measured: larger
-# proves fewer directions, smaller would prove false ones.
+# A bound on the rounding error of a sum, in units of eps times the sum of the absolute terms. Chosen, not measured: a
+# larger bound proves fewer directions, a smaller bound might prove wrong directions.
 ROUNDINGS = 64
-# Numbers in a block of rows: 32 MB.
+# The numbers in a block of rows: 32 MB in double precision.
 BLOCK_NUMBERS = 2**22
-# The loss of a row falls if its margin exceeds this share of the largest entry of the direction. Chosen, not measured:
-# well above the 1e-10 to which a linear program is solved, so that its errors do not count as a fall.
+# The loss of a row falls if the row's margin exceeds this share of the largest entry of the direction. Chosen, not
+# measured: well above the error of a linear program, 1e-10, so that such errors do not count as a fall.
 FALLS = 1e-7
 
 
 def growth_signs(loss: Loss, y: np.ndarray) -> np.ndarray:
-    """Return the sign that each output may grow with while its loss does not: 1 up, -1 down, 0 neither."""
+    """Return the direction in which an output may move without end and its loss not grow: 1 up, -1 down, 0 none."""
     with np.errstate(all="ignore"):
         up, down = (np.asarray(loss.asymptote(np.full(len(y), sign), y)) <= 0 for sign in (1.0, -1.0))
     return up.astype(int) - down
@@ -35,7 +35,7 @@ def growth_signs(loss: Loss, y: np.ndarray) -> np.ndarray:
 class Cone:
     """The directions v along which no row's loss grows, as linear inequalities in scaled columns.
 
-    A direction is a matrix V with a row for each column of X, one for the intercept, and a column for each output.
+    A direction is a matrix V: a row for each column of X and a last row for the intercept, a column for each output.
     Row i has the inequalities cₖ · (aᵢ V) ≥ 0, with a vector cₖ for each k. A row whose output may not move has c = 1
     and c = -1.
 
@@ -50,7 +50,7 @@ class Cone:
     normals : array of shape (kinds, m, outputs)
         The vectors c of each kind.
     exists : array of bool of shape (kinds, m)
-        Which of those vectors are in use.
+        Which vectors c each kind has.
     contrasts : array or None
         The matrix that maps outputs to the scores of several classes.
     """
@@ -70,7 +70,7 @@ class Cone:
         X = X if counts.all() else X[counts]
         y = y[counts]
         chosen = coordinates(X, None, "scale")
-        # Sparse columns are not centred, which would make them dense; 0 lies in their range.
+        # Centring would make sparse columns dense, and is not needed: 0 lies in their range.
         mean = np.zeros_like(chosen.mean) if is_sparse(X) else chosen.mean
         scale = chosen.scale
         if is_sparse(X):
@@ -78,7 +78,7 @@ class Cone:
             scale = 2.0 ** np.round(np.log2(np.where(largest > 0, largest, 1.0)))
         if (Q := loss.contrasts) is not None:
             return cls(X, mean, scale, y.astype(int), Q[:, None] - Q[None], ~np.eye(len(Q), dtype=bool), Q)
-        # The kinds: an output that may grow down, neither way, up.
+        # The kinds of rows: the output may fall, may not move, may grow.
         exists = np.array([[False, True], [True, True], [True, False]])
         normals = np.tile(np.array([[[1.0], [-1.0]]]), (3, 1, 1))
         return cls(X, mean, scale, growth_signs(loss, y) + 1, normals, exists, None)
@@ -100,7 +100,7 @@ class Cone:
 
     @cached_property
     def fixed(self) -> np.ndarray:
-        """Whether the output of each row may not move: its two inequalities are one equation."""
+        """Whether each row's output may not move; the two inequalities of such a row form an equation."""
         return np.asarray(self.present.all(axis=1)) & (self.contrasts is None)
 
     @property
@@ -117,13 +117,13 @@ class Cone:
         return np.vstack([(coef * self.scale).T, intercept + coef @ self.mean]) @ self.contrasts
 
     def columns(self, V: np.ndarray) -> list[int]:
-        """Return the columns in which a direction is not 0, the largest entries first."""
+        """Return the columns where a direction exceeds 1/1000 of its largest entry, in falling order of the entries."""
         size = np.linalg.norm(V[:-1], axis=1)
         order = np.argsort(-size, kind="stable")
         return [int(j) for j in order if size[j] > 1e-3 * size.max(initial=0.0)]
 
     def rows(self, which: slice | np.ndarray) -> Rows:
-        """Return some rows in scaled columns, with a 1 for the intercept."""
+        """Return some rows in scaled columns, with a last column of ones for the intercept."""
         part = self.X[which]
         if is_sparse(part):
             from scipy.sparse import csr_array, diags_array, hstack
@@ -132,7 +132,7 @@ class Cone:
         return np.c_[(part.astype(float) - self.mean) / self.scale, np.ones(len(part))]
 
     def blocks(self) -> Iterator[tuple[slice, Rows]]:
-        """Yield the places and the scaled columns of all rows, a block at a time."""
+        """Yield the positions and the scaled columns of the rows, a block at a time."""
         rows, columns = self.X.shape
         step = max(BLOCK_NUMBERS // (columns + 1), 1) if not is_sparse(self.X) else rows
         for first in range(0, rows, step):
@@ -140,7 +140,7 @@ class Cone:
             yield place, self.rows(place)
 
     def margins(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the left side of each inequality, infinite if the row does not have it, and each row's rounding."""
+        """Return the left side of each inequality, infinite where a row has none, and each row's rounding error."""
         found, rounding = np.full(self.present.shape, np.inf), np.empty(len(self.present))
         for place, A in self.blocks():
             each = np.einsum("no,nmo->nm", A @ V, self.normals[self.kind[place]])
@@ -153,12 +153,12 @@ class Cone:
         if not np.all(np.isfinite(V)) or not V.any():
             return False
         margins, rounding = self.margins(V)
-        # A row that may not move has two margins of opposite signs.
+        # A row whose output may not move has two margins of opposite signs; take the larger.
         falls = np.where(np.isfinite(margins), margins, 0.0).max(axis=1)
         return bool(np.all(margins >= -rounding[:, None]) and np.any(falls > FALLS * np.abs(V).max() + 1e3 * rounding))
 
     def matrix(self, places: np.ndarray) -> Array:
-        """Return inequalities as the rows of a matrix, by their places in `present`, which counts as flat."""
+        """Return the inequalities at these positions of the flattened `present`, as the rows of a matrix."""
         row, k = np.unravel_index(places, self.present.shape)
         A, normals = self.rows(row), self.normals[self.kind[row], k]
         if is_sparse(A):

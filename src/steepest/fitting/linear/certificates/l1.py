@@ -1,7 +1,7 @@
 """The certificate of a linear model with an L1 penalty: a proven bound on how far a point is above the minimum.
 
-It comes from tangents at the minimum of the quadratic model with the L1 penalty. If there are too many columns to form
-a Hessian, it is the duality gap at the residuals. The derivations are in docs/certificates.md.
+The bound comes from tangents at the minimum of the quadratic model with the L1 penalty. If there are too many columns
+to form a Hessian, the bound is the duality gap at the residuals. The derivations are in docs/certificates.md.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from steepest.models.losses.base import Loss
 from steepest.models.losses.smooth import LogLoss, Poisson, Squared
 from steepest.types import Array
 
-# Newton steps for the intercept at which the residuals sum to 0. Chosen, not measured: a few suffice, and what they
-# leave is added to the bound.
+# The Newton steps that search for the intercept at which the residuals sum to 0. Chosen, not measured: a few suffice,
+# and the sum that remains is added to the bound.
 CENTRINGS = 30
-# The quadratic model counts as solved if its slope is at most this share of those of losses and penalties. Chosen, not
-# measured: far above rounding, and far below any slope that matters.
+# The quadratic model counts as solved if its remaining slope is at most this share of the slopes of the losses and the
+# penalty. Chosen, not measured: far above rounding errors, and far below any slope that matters.
 UNSOLVED = 1e-8
-# The losses whose conjugate is written below.
+# The losses whose conjugate ℓ* is implemented in `conjugate`.
 CONJUGATES = (Squared, LogLoss, Poisson)
 
 
@@ -45,14 +45,14 @@ def bound_parts(
 ) -> tuple[BoundParts, Array]:  # fmt: skip
     """Return the parts of the bound at θ, and how far each coefficient may move; X is not read.
 
-    Let d be the step to the minimum of the quadratic model with its kinks. Then v = -(g + H d) is a subgradient of
-    Σ λⱼ |θⱼ| at θ + d, and f - f* ≤ Σ p Δ + λ/2 ‖T d‖² + Σ (λⱼ |θⱼ| - vⱼ θⱼ). If the model was not solved, as when
-    it is straight along the intercept, v is no subgradient and the gap is infinite.
+    F = f + Σ λⱼ |θⱼ|. Let d be the step to the minimum of the quadratic model with the L1 penalty. Then v = -(g + H d)
+    is a subgradient of the L1 penalty at θ + d, and F - F* ≤ Σ p Δ + λ/2 ‖T d‖² + Σ (λⱼ |θⱼ| - vⱼ θⱼ). If the model was
+    not solved, for example for lack of curvature along the intercept, v is no subgradient, and the gap is infinite.
     """
     negative_slope = -(g + H @ d)
     v = jnp.clip(negative_slope, -lam, lam)
     W, moves = glm.weights(d), jnp.abs(theta) + jnp.abs(theta + d)
-    # An intercept far from 0 may still be close to the best one: it can move outputs by about what is left of the loss.
+    # An intercept far from 0 may be close to its best value: it moves by at most about |d| + the loss / Σ slopes.
     slopes = jnp.abs(glm.losses(z, glm.y, glm.weight / glm.mass)[1]).sum()
     left = jnp.where(slopes > 0, jnp.abs(value) / jnp.where(slopes > 0, slopes, 1.0), 0.0)
     moves = jnp.where(lam > 0, moves, jnp.minimum(moves, jnp.abs(d) + left))
@@ -67,7 +67,7 @@ def bound_parts(
 
 @shared
 def measured_parts(glm: Glm, lam: Array, theta: Array) -> tuple[BoundParts, Array]:
-    """Return the parts of the bound at θ, and how far each coefficient may move, by two readings of X."""
+    """Read X twice; return the parts of the bound at θ, and how far each coefficient may move."""
     f, g, z, H = glm.value_grad_hessian(theta)
     d = glm.without_common_shift(minimize_quadratic_l1(H, g, theta, lam) - theta)
     value = (f if glm.smoothing is None else glm.unsmoothed(theta, z)) + lam @ jnp.abs(theta)
@@ -76,9 +76,9 @@ def measured_parts(glm: Glm, lam: Array, theta: Array) -> tuple[BoundParts, Arra
 
 @shared
 def _dual(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
-    """Return F and the gap to the dual at the residuals, and what rounds it.
+    """Return F, the duality gap at the residuals, and the sums that bound the error of the gap.
 
-    The residuals are taken at the intercept at which they sum to 0, and scaled down until they are feasible.
+    The residuals are taken at the intercept at which they sum to 0, and scaled down until the dual allows them.
     """
     f, _, z = glm.value_and_grad(theta)
     p = glm.weight / glm.mass
@@ -120,7 +120,7 @@ def conjugate(loss: Loss, a: Array, y: Array) -> Array:
 def bound_of(
     parts: BoundParts, moves: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm
 ) -> Bound | None:
-    """Return the bound with the rounding of its parts added; None if that can't be bounded."""
+    """Return the bound with the rounding errors of its parts added; None if no bound on these errors is known."""
     if not math.isfinite(parts.gap):
         return Bound(math.inf, 0.0, 1)
     rounding = Rounding.at(parts, theta, coordinates, glm)
@@ -141,7 +141,7 @@ class L1Certifier:
     glm, coordinates, recession, lower_bound
         As for `Certifier`.
     lam : array of shape (n,)
-        λ.
+        λⱼ, the strength of the penalty on each coordinate.
     """
 
     glm: Glm
@@ -151,7 +151,7 @@ class L1Certifier:
     lower_bound: LowerBound = field(default_factory=LowerBound)
 
     def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:
-        """Return the parts of a bound at θ; None if a Hessian would be too large, or if there is no minimum."""
+        """Return the parts of a bound at θ; None if the Hessian would be too large, or if there is no minimum."""
         if theta.size > CERTIFIED or self.recession.endless:
             return None
         glm = self.glm if smoothing is None else replace(self.glm, smoothing=smoothing)
@@ -160,9 +160,9 @@ class L1Certifier:
         return Measurement(theta, parts, moves, 1)
 
     def __call__(self, theta: np.ndarray, known: Measurement | None = None, near: float = 0.0) -> Bound | None:
-        """Return the bound at θ, infinite if there is none yet; None if there can be none.
+        """Return a bound on f(θ) - f*: infinite if none is proven so far, None if none can be computed.
 
-        `known` are its parts, if they were computed before. A gap up to `near` counts as rounding.
+        `known` is the measurement at θ, if it was made before. A gap up to `near` counts as rounding error.
         """
         if self.recession.endless:
             return Bound(math.inf, 0.0, 0, endless=self.recession.decide().endless)
@@ -175,7 +175,7 @@ class L1Certifier:
         return report and replace(report, cost=known.cost, floor=max(report.floor, near))
 
     def by_duality(self, theta: np.ndarray, near: float) -> Bound:
-        """Return the duality gap, which costs one evaluation: a loose bound, but it needs no Hessian."""
+        """Return the duality gap as the bound: it is loose, but needs no Hessian and costs one evaluation."""
         with compiled_code():
             found = jax.device_get(_dual(self.glm, self.lam, theta))
         precision = float(np.finfo(np.dtype(self.glm.X.dtype)).eps)

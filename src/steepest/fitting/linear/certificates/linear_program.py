@@ -1,7 +1,7 @@
-"""The search for a direction along which the loss falls without end, and the proof that there is none.
+"""Find a direction along which the loss falls without end, or prove that no such direction exists.
 
-Both come from one linear program over the inequalities of a `Cone`. It maximises the sum of the margins within a box:
-a solution above 0 is such a direction. If the maximum is 0, the multipliers of the program prove that there is none.
+Both come from one linear program: it maximises the sum of the margins of a `Cone` over the directions in a box. If the
+maximum is above 0, the solution is such a direction. If the maximum is 0, the multipliers prove that none exists.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from steepest.fitting.linear.certificates.cone import BLOCK_NUMBERS, FALLS, Cone
 from steepest.fitting.linear.certificates.separation import SMALL
 from steepest.types import Array
 
-# A program begins with FEW inequalities, or A_COLUMN for each number of the direction if that is more, and gets those
-# that its solution violates, in MOST_ROUNDS at most. Chosen, not measured: more at once takes longer to solve, fewer
-# takes more rounds.
+# A program begins with FEW inequalities, or with A_COLUMN for each number in a direction if that is more. Each of at
+# most MOST_ROUNDS rounds adds inequalities that the solution violates. Chosen, not measured: a larger program takes
+# longer to solve, a smaller program takes more rounds.
 FEW, A_COLUMN, MOST_ROUNDS = 2_000, 20, 40
-# A dense program of more numbers (400 MB) is not begun.
+# The most numbers in the matrix of a dense program: 400 MB. A larger program is not begun.
 WIDEST_PROGRAM = 50_000_000
-# The search is given up after LEAST_SECONDS and a second for each million entries of X, which is as long as a few fits
-# of such rows take.
+# The search stops undecided after LEAST_SECONDS plus a second for each million entries of X and each output: about the
+# time of a few fits to such rows.
 LEAST_SECONDS, ENTRIES_A_SECOND = 2.0, 1e6
 # The least tolerance that the HiGHS solver accepts.
 FEASIBLE = 1e-10
-# A margin below this is a violation, even if rounding is less: ten times what a solution may violate.
+# An inequality is violated if its margin is below minus this, or below minus its rounding error if that is larger. A
+# solution may violate inequalities by FEASIBLE, a tenth of this.
 VIOLATED = 1e-9
 # The most numbers in a direction for which a Gram matrix is formed and decomposed: 32 MB, and seconds of work.
 WIDEST_GRAM = 2_000
@@ -36,21 +37,22 @@ WIDEST_GRAM = 2_000
 def find_direction(cone: Cone, near: np.ndarray | None) -> tuple[np.ndarray | None, bool]:
     """Search for a direction along which the loss falls without end.
 
-    The program is solved on some inequalities, and those that its solution violates are added until none is left.
+    The program is solved on some inequalities. Those that the solution violates are added, until it violates none.
 
     Parameters
     ----------
     cone : Cone
         The inequalities.
     near : array or None
-        A direction that is close to one, whose least margins show which rows matter.
+        A guess of the direction: the program begins with the inequalities of its least margins.
 
     Returns
     -------
     direction : array or None
         The direction, if one was found.
     decided : bool
-        Whether it was found, or proven that there is none. Both may fail: by rounding, or by a limit on time or size.
+        Whether a direction was found, or proven not to exist. Rounding errors, and the limits on time and size, may
+        prevent both.
     """
     rng, everything = np.random.default_rng(0), np.flatnonzero(cone.present)
     deadline = time.perf_counter() + LEAST_SECONDS + cone.entries * cone.outputs / ENTRIES_A_SECOND
@@ -91,7 +93,7 @@ def find_direction(cone: Cone, near: np.ndarray | None) -> tuple[np.ndarray | No
 
 
 def _solved(cone: Cone, chosen: np.ndarray, deadline: float) -> tuple[np.ndarray, np.ndarray, Array] | None:
-    """Return the direction of largest margins within the unit box, the multipliers, and the inequalities."""
+    """Return the solution of the program, the multipliers and the matrix of the inequalities; None if it fails."""
     from scipy.optimize import linprog
 
     matrix = cone.matrix(chosen)
@@ -117,9 +119,9 @@ def _solved(cone: Cone, chosen: np.ndarray, deadline: float) -> tuple[np.ndarray
 
 
 def _undetermined(cone: Cone, matrix: Array, everything: np.ndarray) -> np.ndarray:
-    """Return inequalities that the chosen ones say nothing about.
+    """Return the inequalities that the chosen ones do not determine.
 
-    Directions that leave all chosen margins at 0 change these.
+    Some direction that leaves all chosen margins at 0 changes the margins of the returned inequalities.
     """
     if len(everything) == matrix.shape[0]:
         return everything[:0]
@@ -136,10 +138,10 @@ def _undetermined(cone: Cone, matrix: Array, everything: np.ndarray) -> np.ndarr
 
 
 def _disproves(cone: Cone, matrix: Array, multipliers: np.ndarray, chosen: np.ndarray) -> bool:
-    """Tell whether the multipliers prove that there is no direction.
+    """Tell whether the multipliers prove that no direction exists.
 
-    They do if they are above 0 for each strict inequality, and the rows of the matrix times them sum to 0. Rounding
-    leaves a small sum. The least change of the multipliers that makes it 0 must keep them above 0.
+    They do if `matrix.T @ multipliers` is 0 and the multiplier of each strict inequality is above 0. Rounding leaves a
+    small product. The least change of the multipliers that makes the product 0 must leave the latter above 0.
     """
     rest = np.asarray(matrix.T @ multipliers).ravel()
     strict = ~cone.fixed[chosen // cone.present.shape[1]]
@@ -153,7 +155,7 @@ def _disproves(cone: Cone, matrix: Array, multipliers: np.ndarray, chosen: np.nd
 
 
 def _polished(cone: Cone, V: np.ndarray, margins: np.ndarray) -> np.ndarray:
-    """Return a direction along which the rows that V hardly moves do not move, to rounding."""
+    """Return V, projected so that the outputs that V hardly moves do not move at all, up to rounding errors."""
     still = cone.present & (np.abs(margins) <= SMALL * np.abs(V).max())
     if cone.size > WIDEST_GRAM or not still.any():
         return V
@@ -164,7 +166,7 @@ def _polished(cone: Cone, V: np.ndarray, margins: np.ndarray) -> np.ndarray:
     gram = sum(_gram(matrix_of(part)) for part in parts)
     inverse = np.linalg.pinv(gram, rcond=1e-12, hermitian=True)
     v = V.ravel()
-    # Three times, as one projection is only as exact as the pseudoinverse.
+    # Project three times: one projection is only as exact as the pseudoinverse.
     for _ in range(3):
         moves = sum(np.asarray(A.T @ (A @ v)).ravel() for A in map(matrix_of, parts))
         v = v - inverse @ moves

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from steepest.models.losses.base import Loss
 
-# How many columns or classes a sentence lists.
+# The most columns or classes that a sentence lists.
 MOST_LISTED = 3
 
 EQUAL_TARGETS = (
@@ -15,7 +15,7 @@ EQUAL_TARGETS = (
 
 
 def of_absent_classes(absent: Sequence[int]) -> str:
-    """Return the reason if no row is of some of the classes."""
+    """Return the reason if some classes have no rows, and the remedy."""
     several = len(absent) > 1
     listed = ", ".join(map(str, absent[:MOST_LISTED])) + " …" * (len(absent) > MOST_LISTED)
     classes, intercepts = ("classes", "their intercepts fall") if several else ("class", "its intercept falls")

@@ -1,13 +1,13 @@
-"""Whether a linear model has a finite optimum: the one place that decides it, from the rows alone.
+"""Decide whether a linear model has a finite optimum, from the rows alone; no other module decides it.
 
 A convex f has no minimum if and only if it falls without end along some direction v: no row's loss grows along v,
 lim ℓᵢ(s aᵢᵀv) / s ≤ 0 for all i, and the loss of some row changes (Rockafellar, "Convex analysis", 1970, section 27).
-These are linear inequalities in v. For the log loss they say that v separates the classes, though rows may lie on the
-plane; for counts, that v lowers the outputs of some rows without counts and moves no other row.
+These are linear inequalities in v. For the log loss, a v that satisfies them separates the classes, though rows may lie
+on the plane. For counts, such a v lowers the outputs of some rows whose count is 0, and moves no other output.
 
 The theorem of the alternative proves that there is no such v: there are slopes uᵢ in the interior of the range of ℓᵢ′
-with Σ pᵢ uᵢ aᵢ = 0. The slopes ℓ′ + ℓ″ A d of Newton's step d are such slopes if it moves every output by less than 1,
-which holds at the end of nearly every fit. The derivations are in docs/certificates.md.
+with Σ pᵢ uᵢ aᵢ = 0. The slopes ℓ′ + ℓ″ A d of Newton's step d are such slopes if d moves every output by less than 1,
+as it does at the last point of nearly every fit. The derivations are in docs/certificates.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from steepest.types import Rows
 
 
 class Finding(NamedTuple):
-    """The reason why the loss falls without end, empty if it does not; and whether that is proven either way."""
+    """Why the loss falls without end (empty if no reason is known), and whether that answer is proven."""
 
     endless: str
     sure: bool = True
@@ -38,20 +38,20 @@ NONE, UNKNOWN = Finding(""), Finding("", sure=False)
 
 @dataclass
 class Recession:
-    """Whether the loss of a linear model falls without end on its rows; decided once, as it depends on them alone.
+    """Whether the loss of a linear model falls without end on its rows; decided once, because only the rows matter.
 
     Attributes
     ----------
     X, y, weight : array
-        The rows.
+        The rows, their targets and their weights.
     loss : Loss
         ℓ.
     unpenalised : bool
         Whether there is no penalty at all; with a penalty only the intercepts are free.
     names : sequence of str or None
-        What the columns are called.
+        The names of the columns, if they have names.
     found : Finding or None
-        The finding, once there is one.
+        The answer; None before it was found.
     """
 
     X: Rows
@@ -78,27 +78,27 @@ class Recession:
 
     @property
     def watch(self) -> int:
-        """Whether a descent is to stop: 0 never, 1 if the loss looks as if it falls without end, 2 at once."""
+        """When a fall without end stops a descent: 0 never, 1 once such a fall is suspected, 2 at once."""
         return 2 if self.found == Finding(reasons.EQUAL_TARGETS) else int(self.found is None)
 
     def exclude(self) -> None:
-        """Remember that a descent has proven that there is no such direction."""
+        """Record that a descent has proven that the loss has a minimum."""
         self.found = self.found or NONE
 
     def decide(self, point: np.ndarray | None = None, brief: bool = False) -> Finding:
-        """Return whether the loss falls without end.
+        """Decide whether the loss falls without end.
 
         Parameters
         ----------
         point : array or None
-            Coefficients and intercepts in the user's units that a descent has reached: the first direction to try.
+            Coefficients and intercepts that a descent has reached, in the user's units: the first direction to try.
         brief : bool
             Whether to read the rows only a few times, even if that leaves the question open.
 
         Returns
         -------
         Finding
-            The finding.
+            The reason, and whether the answer is proven.
         """
         if self.found is not None:
             return self.found
@@ -122,7 +122,7 @@ class Recession:
         return Finding(reasons.of_columns(columns, self.names, self.loss, together))
 
     def from_targets(self) -> str:
-        """Return why the loss falls as intercepts grow, whatever the columns are; empty if it does not."""
+        """Return why the loss falls without end along the intercepts alone; empty if it does not."""
         y = self.y[self.weight > 0]
         if (contrasts := self.loss.contrasts) is not None:
             absent = np.setdiff1d(np.arange(len(contrasts)), y.astype(int))
@@ -135,7 +135,7 @@ class Recession:
         return reasons.EQUAL_TARGETS if np.all(signs > 0) or np.all(signs < 0) else ""
 
     def separating_columns(self) -> list[int]:
-        """Return the columns that each separate rows by themselves, by comparisons without rounding."""
+        """Return the columns each of which separates rows alone, found by comparisons without rounding errors."""
         counts = self.weight > 0
         if not self.X.shape[1]:
             return []
@@ -153,7 +153,7 @@ class Recession:
                 rest = np.arange(len(groups)) != k
                 separates |= (high[k] <= low[rest].min(axis=0)) | (high[rest].max(axis=0) <= low[k])
         else:
-            # Rows whose outputs may grow, may fall, and may not move.
+            # The three groups: rows whose output may grow, may fall, and may not move.
             (up, down, still), (above, below, same) = low, high
             separates = np.maximum(below, same) <= np.minimum(up, still)
             separates |= np.maximum(above, same) <= np.minimum(down, still)

@@ -1,6 +1,6 @@
-"""How far rounding may move the parts of a certificate: what has to be added to a bound that exact numbers would prove.
+"""Rounding errors of the parts of a certificate, which are added to the bound that exact arithmetic would prove.
 
-docs/certificates.md lists the terms.
+docs/certificates.md lists all terms.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from steepest.fitting.linear.coordinates import Coordinates, edges
 from steepest.fitting.linear.glm import Glm
 from steepest.models.losses import squared
 
-# The rounding error of a sum of n terms, in units of eps times the sum of their sizes. It grows as √n if errors are
-# random. `tests/convex.py` holds it against extended precision on random problems.
+# A bound on the rounding error of a sum, in units of eps times the sum of the absolute terms. Random errors of n terms
+# grow as √n. `tests/convex.py` compares the bounds with values in extended precision, on random problems.
 ROUNDINGS = 16
-# The most that rounding may move an output for ℓ′ and ℓ″ to bound the change of the loss. Chosen, not measured: further
-# away the curvature may be another one.
+# If rounding moves an output by more than this, ℓ′ and ℓ″ do not bound the change of the loss. Chosen, not measured:
+# ℓ″ may be very different further away.
 FINE = 0.5
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """Bounds on the rounding error of each part of the gradient, of the value, and of the outputs."""
+    """Bounds on the rounding errors of the gradient (for each coordinate), of the value, and of the outputs."""
 
     gradient: np.ndarray
     value: float
@@ -36,15 +36,15 @@ class Rounding:
 
     @classmethod
     def at(cls, parts: BoundParts, theta: np.ndarray, coordinates: Coordinates, glm: Glm) -> Rounding | None:
-        """Return the bounds at θ; None if outputs may move so far that the loss can't be bounded."""
+        """Return the bounds at θ; None if rounding may move an output too far for a bound on the loss."""
         columns = by_output(theta, glm)
         reach = np.append(column_reach(glm, coordinates), 1.0)
-        # A bound on the terms that an output is a sum of.
+        # A bound on the sum of the absolute terms of an output.
         terms = float((reach @ np.abs(columns)).max())
         uneven, shift = (ROUNDINGS * max(blur) for blur in zip(*map(coordinates.blur, columns.T), strict=True))
         if uneven + shift > FINE and glm.loss is not squared:
             return None
-        # A tangent of any slope is valid, however z was rounded, so that at a kink only the step rounds the slopes.
+        # A tangent of any slope is valid, so at a kink rounding of z does no harm: only that of the step counts.
         spread = min(terms, float(np.linalg.norm(reach)) * parts.step_norm) if glm.loss.kinked else terms
         each = parts.slope_sum + parts.curvature_sum * spread + parts.term_sum
         precision = float(np.finfo(np.dtype(glm.X.dtype)).eps)
@@ -56,19 +56,19 @@ class Rounding:
 
 
 def hessian_rounding(parts: BoundParts, coordinates: Coordinates, measured: bool) -> float:
-    """Return the relative error of H⁻¹ by rounding.
+    """Return the relative rounding error of H⁻¹.
 
-    If the Hessian was not measured on the rows, but is known from whitening, the condition of the columns bounds the
-    error of the whitening. Singular values give that condition itself; the eigenvalues of a Gram matrix its square.
+    If the Hessian was not computed from the rows (`measured`) but is known from whitening, the condition number of the
+    columns bounds the error: the number itself for whitening by singular values, its square for a Gram matrix.
     """
     whitening = coordinates.condition if coordinates.condition > 1e5 else coordinates.condition**2
     return ROUNDINGS * EPS * (parts.condition if measured else whitening)
 
 
 def bound_at_lowest(parts: BoundParts, rounding: Rounding, glm: Glm) -> Bound | None:
-    """Return the bound if the value is the least possible one, to rounding, as if all targets are met; else None."""
+    """Return the bound if the value is the least possible, up to rounding errors: all targets are met. Else None."""
     value = float(parts.value) - float(glm.lowest)
-    # Rows without a loss have neither slope nor curvature here, but may have both once their outputs are rounded.
+    # At a loss of 0, slope and curvature of a row are 0 too, and do not bound the loss that a rounded output may hide.
     hidden = rounding.outputs if glm.loss.kinked else glm.loss.steepest * rounding.outputs**2
     slack = rounding.value + hidden
     if not (glm.loss.vanishes and value <= slack < math.inf):
@@ -77,7 +77,7 @@ def bound_at_lowest(parts: BoundParts, rounding: Rounding, glm: Glm) -> Bound | 
 
 
 def step_rounding(rounding: Rounding | None, metric: np.ndarray, coordinates: Coordinates, glm: Glm) -> float:
-    """Return how far rounding of the gradient may move an output in Newton's step; infinite if that is unknown."""
+    """Return how far the gradient's rounding error may move an output in Newton's step; infinite if that is unknown."""
     if rounding is None or not np.all(np.isfinite(metric)):
         return math.inf
     step = np.abs(metric) @ (np.abs(metric).T @ rounding.gradient)
@@ -90,7 +90,7 @@ def by_output(theta: np.ndarray, glm: Glm) -> np.ndarray:
 
 
 def column_reach(glm: Glm, coordinates: Coordinates) -> np.ndarray:
-    """Return a bound on the entries of each column, in the coordinates of the descent."""
+    """Return a bound on the absolute entries of each column, in the coordinates of the descent."""
     if coordinates.basis is None:
         return np.zeros(len(coordinates.scale)) if coordinates.reach is None else coordinates.reach
     if isinstance(glm.X, SparseRows):

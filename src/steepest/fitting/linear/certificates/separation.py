@@ -1,6 +1,6 @@
-"""Signs, at a point of a descent, that a loss falls without end along a direction, or that it does not.
+"""Quick tests at a point of a descent: whether a loss seems to fall without end along a direction.
 
-These are compiled with the solvers and cost no reading of X. `recession` has the proofs that follow up on them.
+They are compiled with the solvers and do not read X. `recession` proves what they suggest.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.fitting.linear.glm import Glm
 from steepest.types import Array
 
-# Entries below this share of the largest are rounding noise to a search for a direction; the proofs are stricter.
+# A search for a direction takes entries below this share of the largest for rounding noise; the proofs are stricter.
 SMALL = 1e-8
 
 
 def is_separated(glm: Glm, z: Array) -> Array:
-    """Tell whether the outputs z separate the classes: every row is on its own side, and none on the plane."""
+    """Tell whether the outputs z separate the classes: each row is on the side of its class, and none on the plane."""
     margin = None if glm.transform is not None else glm.loss.margin(Traced(z), Traced(glm.y))
     if margin is None:
         return jnp.asarray(False)
@@ -26,7 +26,7 @@ def is_separated(glm: Glm, z: Array) -> Array:
 
 
 def falls_without_end(glm: Glm, along: Array) -> Array:
-    """Tell whether f looks as if it falls without end along a direction that changes the outputs by `along`."""
+    """Tell whether f seems to fall without end along a direction that changes the outputs by `along`."""
     if glm.transform is not None:
         return jnp.asarray(False)
     counts = (glm.weight[:, None] if glm.loss.outputs else glm.weight) > 0
@@ -39,9 +39,9 @@ def falls_without_end(glm: Glm, along: Array) -> Array:
 
 
 def largest_move(glm: Glm, along: Array) -> Array:
-    """Return how far a step moves an output at most.
+    """Return the most that a step moves an output.
 
-    Below 1 the slopes of the step lie in the interior of their range, and prove that f has a minimum.
+    If that is below 1, the slopes ℓ′ + ℓ″ A d lie in the interior of their range, and prove that f has a minimum.
     """
     moves = jnp.linalg.norm(along, axis=-1) * math.sqrt(2) if glm.loss.outputs else jnp.abs(along)
     return jnp.max(moves, where=glm.weight > 0, initial=0.0)

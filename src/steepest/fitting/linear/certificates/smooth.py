@@ -1,6 +1,6 @@
 """The certificate of a linear model without an L1 penalty: a proven bound on how far a point is above the minimum.
 
-It holds for every convex loss, also one with kinks. The derivation is in docs/certificates.md.
+The bound holds for every convex loss, also for a loss with kinks. The derivation is in docs/certificates.md.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ from steepest.fitting.linear.glm import Glm, whitening
 from steepest.models.losses import squared
 from steepest.types import Array
 
-# The largest relative error of H⁻¹ by rounding at which a bound is claimed: it then costs a factor of 1.21 at most.
+# A bound is claimed if the relative rounding error of H⁻¹ is below this: the error costs a factor of 1.21 at most.
 MOST_LOST = 0.1
-# R² times the gap must be below this for a bound on the distance. As [1 - (1 + w) e⁻ʷ] stays below 1, a gap of 1 / R²
-# bounds no distance, and close to it the bound is huge.
+# For a bound on the distance to the minimiser, R² times the gap must be at most this: see `parameter_errors`. As
+# 1 - (1 + w) e⁻ʷ stays below 1, a gap of 1 / R² bounds no distance, and a slightly smaller gap gives a huge bound.
 MOST_BENT = 0.9
 
 
 def bound_parts(
     glm: Glm, theta: Array, value: Array, gradient: Array, z: Array, d: Array, along: Array, condition: Array
 ) -> BoundParts:
-    """Return the parts of the bound at θ from a step d and `along`, A d: X is not read.
+    """Return the parts of the bound at θ from a step d and the product `along` = A d; X is not read.
 
     Tangents of slopes ℓ′ + ℓ″ A d prove f - f* ≤ Σ p Δ + λ/2 ‖T d‖² if d is Newton's step. If the Hessian is not
-    positive definite, tangents of slopes ℓ′ and half the Newton decrement give a gap that proves nothing. If it is
-    nearly singular the gap is infinite: the loss may fall without end along that direction, which further steps show.
+    positive definite, tangents of slopes ℓ′ and -∇fᵀd / 2 give only an estimate of the gap. If the Hessian is nearly
+    singular, the gap is infinite: the loss may fall without end along a direction of little curvature.
     """
     definite = jnp.isfinite(condition)
     nearly_singular = definite & (ROUNDINGS * EPS * condition >= MOST_LOST)
@@ -65,7 +65,7 @@ def bound_parts(
 
 
 def sums(glm: Glm, gap: Array, value: Array, gradient: Array, z: Array, d: Array, condition: Array) -> BoundParts:
-    """Return a gap with the sums over the rows that bound its rounding."""
+    """Return a gap and the sums over the rows that bound its rounding error."""
     p = glm.weight / glm.mass
     _, first, second = glm.losses(z, glm.y, p)
     gap = jnp.where(glm.at_the_lowest(value), value - glm.lowest, gap)
@@ -79,7 +79,7 @@ def sums(glm: Glm, gap: Array, value: Array, gradient: Array, z: Array, d: Array
 
 @shared
 def measured_parts(glm: Glm, theta: Array) -> tuple[BoundParts, Array]:
-    """Return the parts of the bound at θ, and M with Mᵀ H M = I, by two readings of X."""
+    """Read X twice; return the parts of the bound at θ, and M with Mᵀ H M = I."""
     value, gradient, z, H = glm.value_grad_hessian(theta)
     metric, condition = whitening(H, gradient)
     d = -metric @ (metric.T @ gradient)
@@ -90,9 +90,9 @@ def measured_parts(glm: Glm, theta: Array) -> tuple[BoundParts, Array]:
 def bound_of(
     parts: BoundParts, metric: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm, measured: bool = True
 ) -> Bound | None:
-    """Return the bound with the rounding of its parts added; None if H is singular to rounding.
+    """Return the bound with the rounding errors of its parts added; None if H is singular up to rounding errors.
 
-    `measured` tells whether H was computed from the rows, and not known from whitening.
+    `measured` is whether H was computed from the rows. Otherwise H is known from whitening.
     """
     numbers = BoundParts(*map(float, parts))
     rounding = Rounding.at(numbers, theta, coordinates, glm)
@@ -102,7 +102,7 @@ def bound_of(
     if rounding is None or not lost < MOST_LOST:
         return None
     by_metric = np.where(np.isfinite(metric), np.abs(metric), 0.0).T @ rounding.gradient
-    # The gap is ½ λ² with λ the Newton decrement ‖Mᵀ g‖, to which an error e of the gradient adds ‖Mᵀ e‖.
+    # The gap is ½ λ², where λ = ‖Mᵀ g‖ is the Newton decrement. An error e of the gradient adds at most ‖Mᵀ e‖ to λ.
     error = float(np.linalg.norm(by_metric))
     gap = (math.sqrt(2 * max(numbers.gap, 0.0)) + error) ** 2 / 2 * (1 + lost) ** 2
     return Bound(gap + rounding.value, 4 * (error**2 / 2 + rounding.value), 1)
@@ -114,8 +114,8 @@ def parameter_errors(
 ) -> np.ndarray | None:  # fmt: skip
     """Return how far each parameter, in the user's units, may lie from the minimiser; None if no bound is known.
 
-    With h² = eᵀ H e for the error e, f - f* ≥ [1 - (1 + w) e^(-w)] / R² with w = R h, where |ℓ‴| ≤ M ℓ″ and R is M
-    times the length of the longest row as H⁻¹ measures it. So the bound on f - f* bounds h, and |cᵀe| ≤ h ‖Mᵀ c‖.
+    Let e be the error of θ, h² = eᵀ H e, |ℓ‴| ≤ m ℓ″, R = m times the largest √(aᵀ H⁻¹ a) of a row a, and w = R h.
+    Then f - f* ≥ [1 - (1 + w) e^(-w)] / R². So the bound on f - f* bounds h, and with M = `metric` |cᵀe| ≤ h ‖Mᵀ c‖.
     """
     parts = BoundParts(*map(float, parts))
     rounding = Rounding.at(parts, theta, coordinates, glm)
@@ -123,7 +123,7 @@ def parameter_errors(
     if rounding is None or not (math.isfinite(glm.loss.unsteady) and lost < MOST_LOST and math.isfinite(parts.gap)):
         return None
     reach, precision = np.append(column_reach(glm, coordinates), 1.0), float(np.finfo(np.dtype(glm.X.dtype)).eps)
-    # Columns along a basis are sums, and are rounded as their terms are.
+    # A column along a basis is a sum of columns, and its rounding error depends on the size of the terms.
     terms = reach if coordinates.basis is None else np.append(coordinates.reach @ np.abs(coordinates.basis), 1.0)
     of_columns = ROUNDINGS * precision * parts.slope_sum * terms + parts.curvature_sum * rounding.outputs * reach
     by_metric = np.abs(metric).T @ (rounding.gradient + np.repeat(of_columns, max(glm.loss.outputs, 1)))
@@ -143,7 +143,7 @@ def parameter_errors(
 
 
 def hessian_distance(gap: float, longest: float) -> float:
-    """Return the largest h with [1 - (1 + w) e^(-w)] / R² ≤ gap and w = R h; infinite if the gap is too large."""
+    """Return the largest h with [1 - (1 + w) e^(-w)] / R² ≤ gap, w = R h, R = `longest`; infinite for a large gap."""
     scaled = gap * longest**2
     if scaled < 1e-8:
         # 1 - (1 + w) e^(-w) is at least w² / 2 - w³ / 3.
@@ -159,13 +159,13 @@ def hessian_distance(gap: float, longest: float) -> float:
 
 @dataclass
 class LowerBound:
-    """The best lower bound on the minimum so far, which holds at later points too, even if their own is looser."""
+    """The best lower bound on the minimum so far, which stays valid at later points that give looser bounds."""
 
     lowest: float = -math.inf
     floor: float = 0.0
 
     def tighten(self, report: Bound | None, parts: BoundParts, rounding: Rounding | None) -> Bound | None:
-        """Return the better of a bound and of what was proven before; remember it."""
+        """Return the tighter of a new bound and the bound proven before; remember the better lower bound."""
         if rounding is None:
             return report
         above = float(parts.value - self.lowest + rounding.value)
@@ -186,7 +186,7 @@ class Certifier:
     glm : Glm
         The model on its rows.
     coordinates : Coordinates
-        The map of its columns to the user's units.
+        The map from the coordinates of the descent to the user's units, for one output.
     recession : Recession
         Whether the loss falls without end.
     lower_bound : LowerBound
@@ -200,12 +200,12 @@ class Certifier:
 
     @property
     def frame(self) -> Coordinates | ClassCoordinates:
-        """The map of all parameters to the user's units."""
+        """The map from the coordinates of the descent to all parameters in the user's units."""
         contrasts = self.glm.loss.contrasts
         return self.coordinates if contrasts is None else ClassCoordinates(self.coordinates, contrasts)
 
     def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:
-        """Return the parts of a bound at θ; None if a Hessian would be too large, or if there is no minimum."""
+        """Return the parts of a bound at θ; None if the Hessian would be too large, or if there is no minimum."""
         if theta.size > CERTIFIED or self.recession.endless:
             return None
         glm = self.glm if smoothing is None else replace(self.glm, smoothing=smoothing)
@@ -214,9 +214,9 @@ class Certifier:
         return Measurement(theta, parts, metric, 1)
 
     def __call__(self, theta: np.ndarray, known: Measurement | None = None, near: float = 0.0) -> Bound | None:
-        """Return the bound at θ, infinite if there is none yet; None if there can be none.
+        """Return a bound on f(θ) - f*: infinite if none is proven so far, None if none can be computed.
 
-        `known` are its parts, if they were computed before. A gap up to `near` counts as rounding.
+        `known` is the measurement at θ, if it was made before. A gap up to `near` counts as rounding error.
         """
         if self.recession.endless:
             return Bound(math.inf, 0.0, 0, endless=self.recession.decide().endless)
@@ -224,7 +224,7 @@ class Certifier:
         if known is None:
             return None
         parts, metric, coordinates = known.parts, np.asarray(known.sensitivity), self.coordinates
-        # Newton's method knows the metric of whitened least squares without computing it from the rows.
+        # For whitened least squares, Newton's method takes the Hessian 2 I, and does not compute it from the rows.
         measured = known.cost > 0 or not (self.glm.is_whitened and self.glm.loss is squared)
         rounding = Rounding.at(parts, theta, coordinates, self.glm)
         if float(parts.largest_move) + step_rounding(rounding, metric, coordinates, self.glm) < 1:

@@ -195,7 +195,8 @@ def step(glm: Glm, here: State, tolerance: Array, watch: Array) -> tuple[State, 
 def final_newton_step(glm: Glm, here: State) -> State:
     """Take Newton's step from a point near which L-BFGS can't tell values apart: the step squares the error.
 
-    The state stays as it is if the Hessian is singular, or if the step would raise the value beyond rounding.
+    The state stays as it is if the Hessian is not positive definite, if the estimated gap exceeds rounding, or if the
+    step would raise the value beyond rounding.
     """
     glm = replace(glm, smoothing=here.smoothing)
     metric, condition = whitening(glm.hessian(here.x), here.gradient)

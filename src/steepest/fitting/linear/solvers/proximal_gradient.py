@@ -29,8 +29,8 @@ NEAR_WIDE = 1e-8
 # The descent has stalled after so many steps without a fall. Chosen, not measured: a smaller number would stop at a
 # rise by rounding alone.
 MOST_IDLE = 3
-# A step may raise the value, but not above the largest of so many last values. Chosen, not measured: a larger number
-# allows longer rises.
+# A step may raise the value up to the largest of the last RECENT values. Chosen, not measured: a larger number allows
+# longer rises.
 RECENT = 5
 
 

@@ -1,4 +1,4 @@
-"""What follows at a point that is no minimum yet: the descent continues, or nothing leads on."""
+"""The guide of a descent at a point that is no minimum yet: how to continue, or why no step improves the value."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from steepest.descent.verdict.wording import Wording, in_words, left_in_words
 from steepest.rules.steps.adaptive import Polyak
 from steepest.trace import Certificate, Outcome
 
-# After so many audits the judge takes no more steps, and the descent runs to rounding. Chosen, not measured: more
-# audits cost more gradients.
+# After this many audits the judge takes no more steps, and the rules descend as far as rounding errors allow. Chosen,
+# not measured: more audits cost more gradients.
 MOST_AUDITS = 24
-# After so many Newton steps the rules continue. Chosen, not measured: a few steps reach a minimum that is near.
+# After this many Newton steps the rules continue. Chosen, not measured: a few steps reach a minimum that is near.
 MOST_POLISHED = 8
 
 
-class Continuation:
-    """Continues a descent from a point that is no minimum yet, or says why nothing leads on.
+class Guide:
+    """Lets a descent continue from a point that is no minimum yet, or returns the ending if no step improves the value.
 
     Attributes
     ----------
     audits, newton_steps : int
-        How many bounds and audits there were, and how many damped Newton steps.
+        The number of bounds and audits so far, and that of damped Newton steps.
     """
 
     def __init__(self, plan: Plan, evaluator: Evaluator, goal: Goal, wording: Wording, rays: Rays) -> None:
@@ -50,7 +50,7 @@ class Continuation:
     def onward(
         self, code: int, evidence: Evidence, certificate: Certificate, audit: Audit | None
     ) -> Ending | None:  # fmt: skip
-        """Continue from the best point, unless it lies at a kink."""
+        """Continue from the best point; if a kink is suspected there, search for a minimum at the kink first."""
         x = self.evaluator.best
         if self.kink.is_suspected(x, code == STALLED, self.audits, audit):
             return self.at_kink(x, lambda: self.nearer(code, x, evidence, certificate, audit))
@@ -66,7 +66,7 @@ class Continuation:
             if search.x is None:
                 return self.at_rest(x, evidence, certificate)
             self.evaluator.restart_at(search.x, "newton", f"{left}: a step by the Hessian")
-            # If a minimum is near, a few such steps reach it; elsewhere the rules are the better guide.
+            # If a minimum is near, a few Newton steps reach it; if it is far away, the rules descend faster.
             self.newton_steps += 1
             self.solver.mark(RUNNING if self.newton_steps % MOST_POLISHED == 0 else STALLED)
             return None
@@ -75,7 +75,7 @@ class Continuation:
             self.evaluator.restart_at(x, "audit", f"{left} at the best trial: the descent continues from there")
             return None
         factor = min(0.1, certificate.tolerance / evidence.gain) or 0.01
-        # After many audits without an ending, let the descent run to rounding before the next one.
+        # After many audits without an ending, let the rules descend as far as rounding errors allow.
         self.sharpen(factor if self.audits < MOST_AUDITS else 0.0, left)
         return None
 
@@ -88,18 +88,18 @@ class Continuation:
     def search(
         self, by: Callable[..., LineSearch], x: np.ndarray, direction: np.ndarray | None, least: float
     ) -> LineSearch:  # fmt: skip
-        """Search for a lower point from the best one, if the judge may move it."""
+        """Search along a direction for a lower point than the best one, if the judge may move the best point."""
         if direction is None or not self.may_move:
             return LineSearch(None)
         return by(self.evaluator.value, x, self.evaluator.best_value, direction, least)
 
     def at_kink(self, x: np.ndarray, otherwise: Callable[[], Ending | None]) -> Ending | None:
-        """Judge a point as the minimum at a kink; if it is none, continue from a lower point, or do `otherwise`."""
+        """Return the ending if a minimum lies at a kink; else continue from a lower point, or call `otherwise`."""
         ending = self.kink(x)
         return ending or (otherwise() if np.array_equal(x, self.evaluator.best) else None)
 
     def at_rest(self, x: np.ndarray, evidence: Evidence, certificate: Certificate) -> Ending | None:
-        """Say why no step leads on: noise hides the rest, or f falls without end, or there is a kink."""
+        """Judge a point at which Newton's step fails: noise hides the rest, f falls without end, or there is a kink."""
         if evidence.gain <= certificate.tolerance and (missed := self.goal.missed(evidence.error)):
             return Ending(Outcome.STALLED, f"{missed}: rounding hides more", certificate)
         if not self.evaluator.has_full_help:
@@ -111,11 +111,11 @@ class Continuation:
         return self.without_step(x, certificate)
 
     def without_step(self, x: np.ndarray, certificate: Certificate) -> Ending | None:
-        """Judge a point from which no step leads on: f falls without end, or there is a kink, or the run stalls."""
+        """Judge a point that no step improves: f falls without end, or there is a kink, or the run stalls."""
         return self.rays.along_path() or self.at_kink(x, lambda: self.stalled(certificate))
 
     def stalled(self, certificate: Certificate) -> Ending:
-        """Say that no step improves the value; state a distance to the minimum only if it is proven."""
+        """Return the ending of a run whose value no step improves; state the gap only if it is proven."""
         if ending := self.meter.limit_reached(1 + self.solver.objective.cost):
             return ending
         extreme = self.wording.extreme
