@@ -85,7 +85,7 @@ def test_every_rule_stays_inside_or_is_refused(direction, step):
     box = [(-1.0, 0.5), (0.1, 2.0)]
     chosen = {"direction": direction, "step": step, "bounds": box, "iterations": 40}
     if step in ("wolfe", "strong-wolfe", "exact"):
-        with pytest.raises(ValueError, match=r"straight line.*take step='armijo'"):
+        with pytest.raises(ValueError, match=r"straight line.*use step='armijo'"):
             st.minimize(valley, (-0.5, 1.0), **chosen)
         return
     if direction == "adamw" and step == "armijo":

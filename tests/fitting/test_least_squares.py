@@ -199,7 +199,7 @@ class TestChoice:
     def test_refused_for_linear_models_and_for_functions(self):
         with pytest.raises(ValueError, match="for functions of your own"):
             st.fit(st.models.Linear(), X, Y, direction=NAME)
-        with pytest.raises(ValueError, match="one number has no residuals"):
+        with pytest.raises(ValueError, match="needs residuals, which a function that returns one number does not have"):
             st.minimize(lambda x: x**2, 1.0, direction=NAME)
 
 

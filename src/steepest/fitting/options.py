@@ -119,5 +119,5 @@ def refusal(
             "direction= and step= out, use penalties.L2, or give a learning rate such as step=0.01"
         )
     if rescale == "none":
-        return "its proximal steps need columns of equal size, and rescale='none' keeps yours: leave rescale= out"
+        return "its proximal steps need columns of equal scale, and rescale='none' keeps yours: leave rescale= out"
     return ""
