@@ -189,5 +189,5 @@ def test_names_and_targets_are_checked():
         st.fit(LINEAR, iter([(X, Y)]), validation=0.2)
     with pytest.raises(ValueError, match="can't be split"):
         st.fit(LINEAR, X[:1], Y[:1], validation=0.2)
-    with pytest.raises(TypeError, match=r"a fraction of the table's rows here, such as 0\.2"):
+    with pytest.raises(TypeError, match=r"a fraction of the training rows here, such as 0\.2"):
         st.fit_table(frame.assign(y=Y), "y", validation=(X, Y))
