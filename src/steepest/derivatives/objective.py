@@ -25,7 +25,7 @@ class Objective:
     """A function of one flat vector, with the best gradient available.
 
     `serve` builds one from a user's function. A fit builds its own, and sets the facts known of the loss:
-    `heavy`, `hessian`, `certify`, `audit`, `smooth`, `baseline`, `lowest`.
+    `heavy`, `hessian`, `audit`, `smooth`, `baseline`, `lowest`.
 
     Attributes
     ----------
@@ -53,8 +53,6 @@ class Objective:
         ``x -> matrix``, if the matrix costs less than differences of gradients.
     quadratic : bool
         Whether the Hessian is the same everywhere, so that it determines the minimum exactly.
-    certify : callable or None
-        ``x -> Audit or None``, with a proven bound on f(x) - f*: infinite as long as there is none.
     audit : callable or None
         ``x -> Audit or None``, if the Hessian is known better than by differences of gradients.
     smooth : bool
@@ -94,7 +92,6 @@ class Objective:
     heavy: bool = False
     hessian: Callable[[np.ndarray], np.ndarray] | None = None
     quadratic: bool = False
-    certify: Function | None = None
     audit: Function | None = None
     smooth: bool = True
     baseline: float = math.inf
