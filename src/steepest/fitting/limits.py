@@ -6,10 +6,10 @@ class.
 
 from __future__ import annotations
 
-# Newton's method up to so many coefficients: there a Hessian costs little more than reading the rows. For losses whose
-# first or second derivative jumps, such as the hinge and Huber's, L-BFGS takes many more steps, so that a Hessian is
-# worth it for more coefficients. Measured on 2,000 rows of 32, 64 and 128 columns with the log loss: half the passes of
-# L-BFGS, in 1.4, 1.3 and 1.4 times its seconds.
+# Newton's method up to so many coefficients. Measured on 2,000 rows of 32, 64 and 128 columns with the log loss: half
+# the passes of L-BFGS with its certificate, in 1.4, 1.3 and 1.4 times the seconds. For losses whose first or second
+# derivative jumps, such as the hinge and Huber's, L-BFGS takes many more steps, so that a Hessian is worth it for more
+# coefficients: benchmarks/glms.py and benchmarks/tables.py have cases on both sides.
 NEWTON, NEWTON_IF_JUMPS = 65, 501
 # Proximal Newton up to so many coefficients: its quadratic model takes memory that grows with their square, and time
 # with their cube. Proximal gradient, which serves more, takes many more steps.

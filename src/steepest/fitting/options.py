@@ -18,7 +18,7 @@ from steepest.rules.choose import LEVENBERG, choose, is_optax
 from steepest.rules.pair import Rules
 from steepest.types import Function, RuleLike
 
-# What model= takes.
+# The types that model= accepts.
 ModelLike = Linear | Custom | Function
 
 

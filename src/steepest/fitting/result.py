@@ -28,7 +28,7 @@ class Limits(TypedDict, total=False):
     seconds: float | None
 
 
-# What validation= takes: a fraction of the rows, (X, y) or (X, y, weight).
+# The types that validation= accepts: a fraction of the rows, (X, y) or (X, y, weight).
 Validation = float | Sequence[Array] | None
 # X, y, the weights and the validation rows as a user gives them to `Fit.more`; None for those left out.
 GivenRows = tuple[Rows, Array, Array, Validation]

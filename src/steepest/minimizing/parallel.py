@@ -60,6 +60,7 @@ def _run(drivers: list[Driver], progress: Progress) -> list[Ending]:
             point = best.plan.view.rows(status.x[None])[0]
             progress.show(status.iteration, best.solver.sign * status.value, norm, point, best.meter.elapsed)
     except KeyboardInterrupt:
+        # The descents that have not ended end as interrupted, below.
         pass
     return [endings[k] if k in endings else driver.interrupted() for k, driver in enumerate(drivers)]
 

@@ -105,7 +105,7 @@ class HoldsFit:
 
     @property
     def events(self) -> list[Event]:
-        """What happened during the fit and is not in the trace, such as rejected steps."""
+        """The events of the fit that have no row in the trace, such as rejected steps."""
         return self.fit.events
 
     @property

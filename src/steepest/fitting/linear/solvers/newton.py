@@ -7,7 +7,7 @@ needs, also gives a bound on the distance to the minimum, so the test for the en
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -262,17 +262,11 @@ def begin(method: SmoothStep, x: Array, metric: Array) -> State:
     return start._replace(along_step=jnp.zeros_like(start.z))
 
 
-class NewtonSolver(LinearSolver[SmoothStep, State]):
-    """Newton's method with an exact search in the plane of its direction and the last step.
+N = TypeVar("N", bound=Method)
 
-    `curvature` is the second derivative of the loss at the mean of the targets.
-    """
 
-    begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
-
-    def __init__(self, glm: Glm, curvature: float, *arguments: Any, opening: Opening | None = None) -> None:
-        size = (glm.X.shape[1] + 1) * max(glm.loss.outputs, 1)
-        super().__init__(SmoothStep(glm), np.eye(size) / np.sqrt(curvature), *arguments, opening=opening)
+class HessianSolver(LinearSolver[N, State]):
+    """The base of Newton's method with and without the kinks of an L1 penalty: both have the same state."""
 
     @property
     def glm(self) -> Glm:
@@ -284,14 +278,27 @@ class NewtonSolver(LinearSolver[SmoothStep, State]):
         """The smoothing of a loss with kinks at the current point."""
         return self.state.smoothing
 
-    def state_at(self, x: np.ndarray) -> State:
-        """Return the state at another point, with the current metric."""
-        return self.begin(self.model, x, self._state.metric)
-
     @property
     def estimate(self) -> float:
         """The bound on how far the value is above the minimum, without rounding."""
         return float(self.state.parts.gap)
+
+
+class NewtonSolver(HessianSolver[SmoothStep]):
+    """Newton's method with an exact search in the plane of its direction and the last step.
+
+    `curvature` is the second derivative of the loss at the mean of the targets.
+    """
+
+    begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
+
+    def __init__(self, glm: Glm, curvature: float, *arguments: Any, opening: Opening | None = None) -> None:
+        size = (glm.X.shape[1] + 1) * max(glm.loss.outputs, 1)
+        super().__init__(SmoothStep(glm), np.eye(size) / np.sqrt(curvature), *arguments, opening=opening)
+
+    def state_at(self, x: np.ndarray) -> State:
+        """Return the state at another point, with the current metric."""
+        return self.begin(self.model, x, self._state.metric)
 
     def measurement(self) -> Measurement | None:
         """Return the parts of the bound that the last step has computed."""

@@ -91,6 +91,6 @@ def _newton_step(a: Array, gradient: Array, hessian: Array, whole: Array) -> Arr
     cosine = unit[0] * unit[1] * hessian[0, 1] * (1 - 1e-10)
     g = unit * gradient
     newton = -unit * jnp.array([g[0] - cosine * g[1], g[1] - cosine * g[0]]) / (1 - cosine**2)
-    # Where the loss is straight, or nearly so, double the distance with each step.
+    # Without curvature Newton's step is infinite or too long: double the distance with each step instead.
     doubling = -jnp.sign(gradient) * jnp.maximum(jnp.abs(a), 1.0)
     return jnp.where(curved | (curved.any() & ~steep), newton, doubling)

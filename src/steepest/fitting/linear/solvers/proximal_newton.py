@@ -17,8 +17,8 @@ from steepest.fitting.linear.certificates.base import Measurement
 from steepest.fitting.linear.certificates.l1 import bound_parts
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic_l1 import min_norm_subgradient, minimize_quadratic_l1
-from steepest.fitting.linear.solvers.base import LinearSolver, chunk_of
-from steepest.fitting.linear.solvers.newton import SearchResult, State, initial_state, step
+from steepest.fitting.linear.solvers.base import chunk_of
+from steepest.fitting.linear.solvers.newton import HessianSolver, SearchResult, State, initial_state, step
 from steepest.fitting.linear.solvers.proximal_gradient import MOST_IDLE, SUFFICIENT
 from steepest.types import Array, Tree
 
@@ -96,28 +96,13 @@ def begin(method: L1Step, x: Array, curvature: Array) -> State:
     return initial_state(method, x, None, max_moves=jnp.abs(x))
 
 
-class ProximalNewtonSolver(LinearSolver[L1Step, State]):
+class ProximalNewtonSolver(HessianSolver[L1Step]):
     """Proximal Newton steps, for linear models with an L1 penalty."""
 
     begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
 
     def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any) -> None:
         super().__init__(L1Step(glm, lam), curvature, *arguments)
-
-    @property
-    def glm(self) -> Glm:
-        """The model on its rows."""
-        return self.model.glm
-
-    @property
-    def smoothing(self) -> Array | None:
-        """The smoothing of a loss with kinks at the current point."""
-        return self.state.smoothing
-
-    @property
-    def estimate(self) -> float:
-        """The bound on how far the value is above the minimum, without rounding."""
-        return float(self.state.parts.gap)
 
     def measurement(self) -> Measurement | None:
         """Return the parts of the bound that the last step has computed."""
