@@ -459,6 +459,6 @@ def _masked(ufunc: np.ufunc, inputs: tuple[Tree, ...], out: tuple[Tree, ...] | N
     if out is None:
         refuse(f"{ufunc.__name__} with where= and no out= leaves the other values undefined")
     target = _target(out, ufunc)
-    # Masked values become 1/2, which is in the domain of nearly every function. At a value itself the derivative could be
-    # infinite, and differentiation would multiply it by 0, which gives NaN.
+    # Masked values become 1/2, which is in the domain of nearly every function. At a masked value itself the derivative
+    # could be infinite, and differentiation would multiply it by 0, which gives NaN.
     return target.store(np.where(where, ufunc(*(np.where(where, x, 0.5) for x in inputs)), target))
