@@ -92,3 +92,32 @@ def test_a_solver_begins_at_another_point(name):
     assert status.code or len(rows)
     if not name.startswith(("SAGA", "DoWG", "the rules")):
         assert rows[-1, 2] < status.value
+
+
+def test_a_state_of_a_curve_holds_the_scale_of_its_parameters():
+    def peak(X, a, b, c):
+        return a * np.exp(-(((X[:, 0] - b) / c) ** 2))
+
+    setup = st.fit(peak, X, peak(X, 3.0, 0.5, 0.7), start=(1.0, -1.0, 2.0)).resumable.setup
+    solver, restored = setup.plan.solver_at(setup.start), setup.plan.solver_at(setup.start)
+    solver.run(4, 8, 1)
+    restored.restore(solver.arrays(), solver.counters())
+    rows = solver.run(20, 100, 1)
+    assert len(rows) > 2
+    np.testing.assert_array_equal(rows, restored.run(20, 100, 1))
+
+
+def test_an_epoch_in_batches_that_lowers_nothing_is_the_last():
+    solver, _ = begun("SAGA, then L-BFGS")
+
+    class Idle:
+        epochs, step_size = 2, 1.0
+
+        def __call__(self, glm, state, left, begin):
+            return state, False
+
+    solver.opening = Idle()
+    assert solver.counters()["left"] == 2
+    assert not len(solver.run(1, 100, 1))
+    assert solver.counters()["left"] == 0
+    assert len(solver.run(1, 100, 1)) == 1

@@ -317,3 +317,4 @@ def test_an_answer_no_better_than_the_start_is_named():
     y[300:] += 100
     fit = st.fit(st.models.Linear(), blocks(X, y, 100), start=[*np.zeros(30), 100.0], rng=0)
     assert "no better than the start" in fit.message
+    assert (fit.outcome, fit.success) == ("iteration limit", False)
