@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from steepest.descent.run import Run
 from steepest.fitting.resume import fit_from_record
-from steepest.saving.folder import read_record, unreadable
+from steepest.saving.record import FAULTS, FORMAT, RECORD, includes, read_record, unreadable
 from steepest.tabular.result import TableFit
 from steepest.types import Json
 
@@ -41,7 +42,7 @@ def load(folder: str | os.PathLike[str]) -> Run | TableFit:
     FileNotFoundError
         If the folder holds no saved run.
     ValueError
-        If this version cannot read the files.
+        If a file is damaged, or was not written by `save`.
 
     Examples
     --------
@@ -50,8 +51,16 @@ def load(folder: str | os.PathLike[str]) -> Run | TableFit:
     >>> load(run.save(tempfile.mkdtemp())) == run
     True
     """
-    record, arrays = read_record(folder)
+    manifest, arrays = read_record(Path(folder))
+    record = dict(manifest.record)
     try:
-        return READERS[record.pop("result")](record, arrays)
-    except (KeyError, TypeError, ValueError) as error:
-        raise unreadable(folder, error) from None
+        result = READERS[record.pop("result")](record, arrays)
+        # If the result would be saved otherwise, the record says something that the result does not hold. A later version
+        # of this library may save more entries.
+        if manifest.version == FORMAT and not includes(result._saved()[0], manifest.record):
+            raise ValueError("its entries do not fit together")
+    except KeyError as error:
+        raise unreadable(Path(folder), RECORD, f"it lacks the entry {error}") from None
+    except FAULTS as error:
+        raise unreadable(Path(folder), RECORD, error) from None
+    return result

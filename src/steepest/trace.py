@@ -334,10 +334,20 @@ class Trace:
         -------
         Trace
             An equal trace.
+
+        Raises
+        ------
+        ValueError
+            If the sizes of the arrays do not agree.
         """
         columns = {name: arrays[name] for name in SCALARS if name in arrays}
+        x, names = arrays["x"], header["names"]
+        if x.ndim != 2 or any(column.shape != x.shape[:1] for column in columns.values()):
+            raise ValueError("the columns of the trace differ in length")
+        if x.shape[1] != len(names):
+            raise ValueError(f"the points of the trace have {x.shape[1]} coordinates, and {len(names)} names")
         events = [Event(**event) for event in header["events"]]
-        return cls(columns, arrays["x"], list(header["names"]), events, header["stride"], header["cost"])
+        return cls(columns, x, list(names), events, header["stride"], header["cost"])
 
 
 class Recorder:

@@ -296,7 +296,7 @@ class TestFit:
         assert "no run is saved in nowhere" in refused("show", "nowhere")
         assert "there is no folder" in refused("predict", "kept", "t.csv", "--out", "no/p.csv")
         Path("kept/run.json").write_text("{")
-        assert "does not hold a run" in refused("show", "kept")
+        assert "can't be loaded" in refused("show", "kept")
 
 
 def test_commands_that_are_none(refused):

@@ -480,7 +480,7 @@ class TestSaved:
         with pytest.raises(FileNotFoundError, match="no run is saved"):
             st.load(tmp_path)
         (tmp_path / "run.json").write_text("{}")
-        with pytest.raises(ValueError, match="does not hold a run"):
+        with pytest.raises(ValueError, match="can't be loaded"):
             st.load(tmp_path)
 
 

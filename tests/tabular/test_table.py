@@ -320,10 +320,10 @@ class TestSaved:
         # Folders that earlier versions wrote have these, and must load.
         st.fit_table(sizes(), "size", features=["age"]).save(tmp_path)
         names = """
-            format arrays files result runs x fun jac nit nfev njev message kind why outcome certificate maximized title
+            result runs x fun jac nit nfev njev message kind why outcome certificate maximized title
             trace model columns solver onward encoding target classes loss score notes
         """
-        assert set(json.loads((tmp_path / "run.json").read_text())) == set(names.split())
+        assert set(json.loads((tmp_path / "run.json").read_text())["record"]) == set(names.split())
 
     def test_a_fit_comes_back_and_predicts_the_same(self, tmp_path):
         frame = sizes()

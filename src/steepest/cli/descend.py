@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from steepest.cli.options import Command, check_figure, check_folder
+from steepest.cli.options import OVERWRITE, Command, check_figure, check_folder
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time this import would load NumPy, and the command line should start quickly.
@@ -51,6 +51,7 @@ class Options(TypedDict):
 @click.option("--maximize", "upwards", is_flag=True, help="Maximise instead.")
 @click.option("--plot", "picture", metavar="FILE", help="Draw the run into a .png, .svg or .pdf file.")
 @click.option("--out", metavar="FOLDER", help="Save the run, for `steepest show`.")
+@click.option("--overwrite", is_flag=True, help=OVERWRITE)
 def minimize(
     formula: str,
     start: str | None,
@@ -61,6 +62,7 @@ def minimize(
     upwards: bool,
     picture: str | None,
     out: str | None,
+    overwrite: bool,
     **options: Unpack[Options],
 ) -> int:
     """Minimise FORMULA, such as "x**2 + sin(y)", from a start.
@@ -82,7 +84,7 @@ def minimize(
     if learning_rate is not None and step is not None:
         raise click.UsageError("--learning-rate and --step both choose the step size: give one of them")
     figure = check_figure(picture) if picture else None
-    folder = check_folder(out, "--out") if out else None
+    folder = check_folder(out, "--out", overwrite) if out else None
 
     from steepest.minimizing.minimize import maximize
     from steepest.minimizing.minimize import minimize as minimize_function
@@ -108,5 +110,5 @@ def minimize(
 
         click.echo(f"picture: {save_figure(overview(run), figure)}")
     if folder:
-        click.echo(f"saved in: {run.save(folder)}")
+        click.echo(f"saved in: {run.save(folder, overwrite=overwrite)}")
     return 0 if run.success else 1

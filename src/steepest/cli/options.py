@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from steepest.arguments import guess_or_list
+from steepest.writing import check_replaceable
 
 FIGURES = (".png", ".svg", ".pdf")
+OVERWRITE = "Allow --out to be a folder with other files, and replace those with the same names."
 
 
 class Command(click.Command):
@@ -72,7 +75,7 @@ def check_figure(path: str) -> Path:
     return figure
 
 
-def check_file(path: str, option: str) -> Path:
+def check_file(path: str, option: str, inputs: Iterable[Path] = ()) -> Path:
     """Return the path of a file to write, or refuse it before anything is computed.
 
     Parameters
@@ -81,6 +84,8 @@ def check_file(path: str, option: str) -> Path:
         The path that was typed.
     option : str
         The option that the path belongs to, for messages.
+    inputs : iterable of path
+        The files that are read; none of them may be written.
 
     Returns
     -------
@@ -99,10 +104,16 @@ def check_file(path: str, option: str) -> Path:
         raise click.UsageError(f"{option} {path}: there is no folder {file.parent}; make it first")
     if not os.access(file.parent, os.W_OK | os.X_OK):
         raise click.UsageError(f"{option} {path}: the folder {file.parent} can't be written to; name another")
+    try:
+        check_replaceable(file)
+    except FileExistsError as error:
+        raise click.UsageError(f"{option} {error}") from None
+    if file.exists() and any(each.exists() and each.samefile(file) for each in inputs):
+        raise click.UsageError(f"{option} {path} is a file that is read here: name another")
     return file
 
 
-def check_folder(path: str, option: str) -> Path:
+def check_folder(path: str, option: str, overwrite: bool) -> Path:
     """Return the path of a folder to write into, or refuse it before anything is computed.
 
     Parameters
@@ -111,6 +122,8 @@ def check_folder(path: str, option: str) -> Path:
         The path that was typed.
     option : str
         The option that the path belongs to, for messages.
+    overwrite : bool
+        Whether the folder may hold other files than those of a saved result.
 
     Returns
     -------
@@ -121,7 +134,11 @@ def check_folder(path: str, option: str) -> Path:
     ------
     click.UsageError
         If the folder can't be made or written to.
+    FileExistsError
+        If the folder holds other files.
     """
+    from steepest.saving.folder import check_folder as check_saved
+
     folder = Path(path)
     nearest = next(place for place in [folder, *folder.absolute().parents] if place.exists())
     if not nearest.is_dir():
@@ -138,4 +155,5 @@ def check_folder(path: str, option: str) -> Path:
         for place in missing:
             if place.exists():
                 place.rmdir()
+    check_saved(folder, overwrite)
     return folder

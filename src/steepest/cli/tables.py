@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
 from steepest.cli.model_options import read_loss, read_penalty
-from steepest.cli.options import Command, check_file, check_folder
+from steepest.cli.options import OVERWRITE, Command, check_file, check_folder
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time these imports would load NumPy, and the command line should start quickly.
@@ -44,6 +45,7 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
 @click.argument("file")
 @click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
 @click.option("--out", required=True, metavar="FOLDER", help="Where to save model, trace, predictions and picture.")
+@click.option("--overwrite", is_flag=True, help=OVERWRITE)
 @click.option("--features", metavar="A,B", callback=_names, help="The columns to predict from; all others by default.")
 @click.option("--drop", metavar="A,B", callback=_names, help="Columns to leave out.")
 @click.option(
@@ -104,6 +106,7 @@ def fit(
     file: str,
     target: str,
     out: str,
+    overwrite: bool,
     drop: list[str] | None,
     loss: str | None,
     penalty: str | None,
@@ -120,14 +123,14 @@ def fit(
     """
     cost = read_loss(loss)
     weight_penalty = read_penalty(penalty, alpha, l1_ratio, ridge)
-    folder = check_folder(out, "--out")
+    folder = check_folder(out, "--out", overwrite)
 
     from steepest.tabular.fit import fit_table
 
     step = "auto" if learning_rate is None else learning_rate
     fitted = fit_table(file, target, drop=drop or (), loss=cost, penalty=weight_penalty, step=step, rng=seed, **options)
     click.echo(str(fitted))
-    fitted.save(folder)
+    fitted.save(folder, overwrite=overwrite)
     click.echo(f"saved in: {folder} (model and preprocessing, trace, predictions.csv, descent.png)")
     return 0 if fitted.success else 1
 
@@ -142,7 +145,7 @@ def predict(folder: str, file: str, out: str | None) -> int:
     from steepest.tabular.reading.arrow import TableError
     from steepest.tabular.result import TableFit
 
-    path = check_file(out, "--out") if out else None
+    path = check_file(out, "--out", [Path(file), *Path(folder).glob("*")]) if out else None
     fitted = load(folder)
     if not isinstance(fitted, TableFit):
         raise TableError(

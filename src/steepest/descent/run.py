@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from steepest.saving.folder import point_from_json, point_to_json, staged, write_record
+from steepest.saving.folder import staged
+from steepest.saving.points import point_from_json, point_to_json
+from steepest.saving.record import write_record
+from steepest.saving.schema import RunRecord, checked
 from steepest.trace import Certificate, Event, Outcome, Trace, dumps
 from steepest.types import Array, Json, Tree
 
@@ -230,13 +234,15 @@ class Run:
 
         return plot_run(self, ax=ax)
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write the run into a folder, as JSON and ``.npz``, all of it or nothing.
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the run into a folder, as JSON and arrays, all of it or nothing.
 
         Parameters
         ----------
         folder : path
-            Made if missing; a run in the folder is replaced.
+            Made if missing; a run that was saved there is replaced in one step.
+        overwrite : bool
+            Also write into a folder with other files, and replace those that have the same names.
 
         Returns
         -------
@@ -245,11 +251,13 @@ class Run:
 
         Raises
         ------
+        FileExistsError
+            If the folder holds other files, or files that have changed since they were saved.
         OSError
             If the folder can't be written.
         """
-        with staged(folder) as room:
-            write_record(room, *self._saved())
+        with staged(folder, overwrite) as draft:
+            write_record(draft, *self._saved())
         return Path(folder)
 
     def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
@@ -278,6 +286,7 @@ class Run:
     @classmethod
     def _revive(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> Self:
         """Return the run from its saved record and arrays."""
+        checked(record, RunRecord)
         record = dict(record)
         runs = [cls._revive(*_part(k, one, arrays)) for k, one in enumerate(record.pop("runs"))]
         return cls(
@@ -321,7 +330,8 @@ def _error_in_words(x_error: Sequence[float], names: Sequence[str]) -> str:
 def _agreement(best: Run) -> str:
     """Return in words how many runs found the value of the best run, and how many values all runs computed."""
     values = np.array([run.fun for run in best.runs])
-    descent = np.nanmax([abs(run.trace.value[0] - best.fun) for run in best.runs])
+    falls = [abs(run.trace.value[0] - best.fun) for run in best.runs]
+    descent = max(filter(math.isfinite, falls), default=0.0)
     same = np.abs(values - best.fun) <= SAME_VALUE * descent
     spent = sum(run.nfev for run in best.runs)
     return f"{len(values):,}, of which {np.count_nonzero(same):,} came to this value, in {spent:,} values"

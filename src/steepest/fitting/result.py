@@ -208,8 +208,11 @@ class Fit(Run):
 
     @classmethod
     def _revive(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> Fit:
-        known = {"model": model_from_json(record.pop("model"), arrays), "resumable": None}
-        return super()._revive(record | known, arrays)
+        model = model_from_json(record.pop("model"), arrays)
+        fit = super()._revive(record | {"model": model, "resumable": None}, arrays)
+        if model is not None and set(fit.params) != {"coef", "intercept"}:
+            raise ValueError("a linear model has the parameters coef and intercept, and this one has others")
+        return fit
 
 
 def _leaves(params: Tree) -> list[Array]:

@@ -14,9 +14,10 @@ from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.result import Fit, GivenRows, Limits
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.models import Linear
-from steepest.saving.folder import point_from_json, point_to_json
 from steepest.saving.models import NAMED
 from steepest.saving.objects import UnnamedError, from_json, to_json
+from steepest.saving.points import point_from_json, point_to_json
+from steepest.saving.schema import FitRecord, checked
 from steepest.types import Callback, Json
 
 # The prefix of the names of the state's arrays in a folder; older folders have it, so it is fixed.
@@ -142,6 +143,8 @@ class SavedFit:
 
 def fit_from_record(record: dict[str, Json], arrays: Arrays, kind: type[Fit] = Fit) -> Fit:
     """Rebuild a fit of class `kind` from its record and arrays, with the state that `more` continues from."""
+    checked(record, FitRecord)
+    record = dict(record)
     state = record.pop("onward", None)
     fit = kind._revive(record, arrays)
     if state is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from steepest.inspection.plots import style
+from steepest.writing import new_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,10 +65,9 @@ def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path
         raise ValueError(f"{path.name!r} ends in none of {', '.join(FORMATS)}, which figures are written as: rename it")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to: make it first")
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".steepest-") as folder:
-        draft = Path(folder) / path.name
-        _figure_of(display).savefig(draft, dpi=150, transparent=True, bbox_inches="tight")
-        draft.replace(path)
+    figure = _figure_of(display)
+    with new_file(path) as file:
+        figure.savefig(file, format=path.suffix[1:].lower(), dpi=150, transparent=True, bbox_inches="tight")
     return path
 
 

@@ -1,108 +1,152 @@
-"""Results on disk: a folder with a JSON file, the record, and an ``.npz`` file, replaced together or not at all."""
+"""A saved result is a folder, which is replaced in one step, and in which only files of a saved result are replaced."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
+from steepest.saving.exchange import exchange
+from steepest.saving.lock import locked
+from steepest.saving.record import RECORD, files_of, foreign_files
+from steepest.writing import DRAFT, check_replaceable, draft_in, sync
 
-from steepest.trace import dumps
-from steepest.types import Json, Tree
-
-# The version of the record's format; a record of another version is refused.
-FORMAT = 1
-RECORD = "run.json"
+# A draft is removed after this many seconds: its writer has died. Chosen, not measured: a save takes seconds.
+ABANDONED = 3600.0
+# The most names that an error shows.
+SHOWN = 3
 
 
 @contextmanager
-def staged(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary folder to write files in; once all are complete, they move into `folder`, the record last."""
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is a file: give a folder to write into")
-    folder.mkdir(parents=True, exist_ok=True)
-    # Inside the folder, so that moving a file is a rename, which can't stop halfway.
-    draft = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+def staged(folder: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+    """Yield an empty folder to write a result to; once it is complete and on the disk, it takes the name of `folder`.
+
+    Linux and macOS swap the two folders in one step. The files move one by one instead, the record last, if the system
+    can't swap them, if `folder` is a mount point or the working folder, or if it keeps files of the user. A death
+    between two moves then leaves a result that loads, perhaps beside the picture or the predictions of the other.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder, which is created if missing. A result that was saved there is replaced.
+    overwrite : bool
+        Also write into a folder with other files. Of these, only those with a name that the result needs are replaced.
+
+    Yields
+    ------
+    pathlib.Path
+        The folder to write to.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds other files.
+    OSError
+        If the folder can't be written.
+    """
+    folder = check_folder(folder, overwrite)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    room = folder if _stays(folder) else folder.parent
+    _sweep(room)
+    draft = draft_in(room)
+    draft.mkdir()
     try:
         yield draft
-        old = {path.name for path in folder.glob("arrays-*.npz")} | _files_of_record(folder)
-        new = {path.name for path in draft.iterdir()}
+        for path in [*draft.iterdir(), draft]:
+            sync(path)
+        if room == folder or foreign_files(folder) or not _swapped(draft, folder):
+            _move(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    sync(folder)
+    sync(folder.parent)
+
+
+def check_folder(folder: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """Return the folder that a path names, links followed; raise FileExistsError if it holds files of the user.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder, which need not exist.
+    overwrite : bool
+        Whether files of the user may be there, and be replaced by files with the same names.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    FileExistsError
+        If it holds files that are not those of a saved result.
+    NotADirectoryError
+        If it is a file.
+    """
+    path = Path(folder).resolve()
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"{folder} is a file: give a folder to write into")
+    foreign = sorted(foreign_files(path))
+    if foreign and not overwrite:
+        names = ", ".join(repr(name)[1:-1] for name in foreign[:SHOWN]) + ", …" * (len(foreign) > SHOWN)
+        raise FileExistsError(
+            f"{folder} holds files that are not those of a saved result, or that have changed since ({names}): name "
+            "another folder, or allow files with the same names to be replaced by overwrite=True or --overwrite"
+        )
+    return path
+
+
+def _stays(folder: Path) -> bool:
+    """Tell whether a folder must stay the same folder: it is a mount point, or a shell may have it open."""
+    writable = os.access(folder.parent, os.W_OK | os.X_OK)
+    return folder.is_dir() and (folder.is_mount() or not writable or Path.cwd().is_relative_to(folder))
+
+
+def _swapped(draft: Path, folder: Path) -> bool:
+    """Put the draft in the place of the folder; False, with both as they were, if that takes more than one step."""
+    if folder.exists():
+        shutil.copymode(folder, draft)
+    try:
+        # The system replaces an empty folder, and no other.
+        draft.rename(folder)
+    except OSError:
+        try:
+            exchange(draft, folder)
+        except OSError:
+            return False
+        if foreign_files(draft):
+            # Somebody has put a file there in the meantime.
+            exchange(draft, folder)
+            return False
+    return True
+
+
+def _move(draft: Path, folder: Path) -> None:
+    """Move the files of the draft into the folder, the record last, and remove those that the old record lists."""
+    folder.mkdir(exist_ok=True)
+    new = {path.name for path in draft.iterdir()}
+    for name in new:
+        check_replaceable(folder / name)
+    with locked(folder):
+        old = files_of(folder)
         for name in sorted(new, key=RECORD.__eq__):
             (draft / name).replace(folder / name)
         for name in old - new:
             (folder / name).unlink(missing_ok=True)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
-def _files_of_record(folder: Path) -> set[str]:
-    """Return the names of the files that the record in the folder lists."""
-    try:
-        names = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-    # These files will be deleted, so ignore any path that leads out of the folder.
-    return {name for name in names if isinstance(name, str) and Path(name).name == name}
-
-
-def write_record(folder: Path, record: Mapping[str, Json], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a record and its arrays; write all other files first, because the record lists every file."""
-    draft = folder / "arrays.npz"
-    np.savez_compressed(draft, allow_pickle=False, **arrays)
-    # The name of the arrays depends on their content, so an old record never finds new arrays.
-    digest = hashlib.sha256(draft.read_bytes()).hexdigest()[:12]
-    named = draft.rename(folder / f"arrays-{digest}.npz")
-    files = sorted(path.name for path in folder.iterdir())
-    text = dumps({"format": FORMAT, "arrays": named.name, "files": files, **record})
-    (folder / RECORD).write_text(text, encoding="utf-8")
-
-
-def read_record(folder: str | os.PathLike[str]) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
-    """Return the record and the arrays of a folder; if a file is faulty, raise an error of one line."""
-    folder = Path(folder)
-    if not (folder / RECORD).is_file():
-        raise FileNotFoundError(f"no run is saved in {folder}: it holds no {RECORD}")
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        if record.pop("format") != FORMAT:
-            raise ValueError("it was written by another version")
-        del record["files"]
-        with np.load(folder / record.pop("arrays"), allow_pickle=False) as stored:
-            return record, {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise unreadable(folder, error) from None
-
-
-def unreadable(folder: str | os.PathLike[str], error: Exception) -> ValueError:
-    """Return the error for a folder whose files can't be read."""
-    why = f"{type(error).__name__}: {error}".splitlines()[0]
-    return ValueError(f"{folder} does not hold a run that this version can read ({why}): save it again")
-
-
-def point_to_json(x: Tree) -> Json:
-    """Return a point as JSON, which distinguishes dicts, tuples, lists and arrays."""
-    if isinstance(x, dict):
-        return {"dict": [[key, point_to_json(value)] for key, value in x.items()]}
-    if isinstance(x, tuple):
-        return {"tuple": [point_to_json(value) for value in x]}
-    if isinstance(x, list):
-        return {"list": [point_to_json(value) for value in x]}
-    return {"array": np.asarray(x, dtype=float).tolist()}
-
-
-def point_from_json(record: Mapping[str, Json]) -> Tree:
-    """Return the point from a record of `point_to_json`."""
-    ((kind, content),) = record.items()
-    if kind == "dict":
-        return {key: point_from_json(value) for key, value in content}
-    if kind in ("tuple", "list"):
-        return (tuple if kind == "tuple" else list)(point_from_json(value) for value in content)
-    array = np.asarray(content, dtype=float)
-    return array if array.ndim else np.float64(array)
+def _sweep(room: Path) -> None:
+    """Remove the drafts of writers that have died."""
+    for draft in room.glob(f"{DRAFT}*"):
+        try:
+            abandoned = time.time() - draft.lstat().st_mtime > ABANDONED
+        except OSError:
+            continue
+        if abandoned and draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        elif abandoned:
+            draft.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from steepest.saving.schema import checked
 from steepest.tabular.encoders import ENCODERS, Encoder, Selection, learn_encoder
 from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
 from steepest.tabular.reading.columns import check_choice, column_of
@@ -132,11 +133,10 @@ class Encoding:
         Encoding
             An equal encoding.
         """
-        parts = []
-        for record in stored["parts"]:
-            fields = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
-            del fields["kind"]
-            parts.append(ENCODERS[record["kind"]](**fields))
+        parts = [
+            checked({key: value for key, value in record.items() if key != "kind"}, ENCODERS[record["kind"]])
+            for record in stored["parts"]
+        ]
         return cls(tuple(parts), stored["missing"], tuple(stored["notes"]))
 
 

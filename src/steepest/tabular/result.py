@@ -11,8 +11,10 @@ import numpy as np
 
 from steepest.fitting.result import Fit, Limits
 from steepest.fitting.resume import fit_from_record
-from steepest.saving.folder import staged, write_record
+from steepest.saving.folder import staged
 from steepest.saving.objects import from_json, to_json
+from steepest.saving.record import write_record
+from steepest.saving.schema import TableRecord, checked
 from steepest.tabular.encoding import Encoding
 from steepest.tabular.one_vs_rest import OneVsRestFit, needs_one_vs_rest, outputs_of
 from steepest.tabular.predictor import TablePredictor
@@ -102,13 +104,15 @@ class TableFit(TablePredictor):
             score = score_of(held_out, fitted.data[1], self.loss, self.classes)
         return replace(self, fit=fitted, score=score, held_out=held_out)
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the fit, its encoding, its held-out predictions and a picture into a folder: all of them, or none.
 
         Parameters
         ----------
         folder : path
-            The folder, which is created if missing; a fit saved there before is replaced.
+            The folder, which is created if missing; a fit that was saved there is replaced in one step.
+        overwrite : bool
+            Also write into a folder with other files, and replace those that have the same names.
 
         Returns
         -------
@@ -117,18 +121,24 @@ class TableFit(TablePredictor):
 
         Raises
         ------
+        FileExistsError
+            If the folder holds other files, or files that have changed since they were saved.
         OSError
             If the folder can't be written.
         """
         from steepest.inspection import DescentDisplay, save_figure
 
-        with staged(folder) as draft:
+        with staged(folder, overwrite) as draft:
             save_figure(DescentDisplay.from_run(self.fit), draft / PICTURE)
             if self.held_out is not None:
                 self.write(draft / PREDICTIONS, self.held_out.predicted, self.held_out)
-            record, arrays = self.fit._saved()
-            write_record(draft, record | self._record(), arrays | {"learnt": self.learnt})
+            write_record(draft, *self._saved())
         return Path(folder)
+
+    def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
+        """Return the record and the arrays to save."""
+        record, arrays = self.fit._saved()
+        return record | self._record(), arrays | {"learnt": self.learnt}
 
     def __str__(self) -> str:
         score = self.score.words() if self.score else "no rows were held out, so there is no score"
@@ -168,7 +178,11 @@ class TableFit(TablePredictor):
         TableFit
             An equal fit.
         """
+        checked(record, TableRecord)
+        record = dict(record)
         own = {name: record.pop(name) for name in ("encoding", "target", "classes", "loss", "score", "notes")}
+        if record["model"] is None:
+            raise ValueError("the fit of a table has a model, and this one has none")
         classes, loss = own["classes"] and tuple(own["classes"]), from_json(own["loss"])
         kind = OneVsRestFit if needs_one_vs_rest(classes, loss) else Fit
         return cls(
@@ -177,7 +191,7 @@ class TableFit(TablePredictor):
             target=own["target"],
             classes=classes,
             loss=loss,
-            score=own["score"] and Score.from_json(own["score"]),
+            score=own["score"] and checked(own["score"], Score),
             notes=own["notes"],
             learnt=arrays["learnt"],
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from steepest.models.losses.smooth import Gamma, LogLoss, Poisson, Squared
 from steepest.models.losses.softmax import Softmax
 from steepest.tabular.confusion import Confusion
 from steepest.tabular.reading.arrow import Label, counted
-from steepest.types import Json
 
 # The smallest normal float. Probabilities and means are raised to it, because the logarithm of 0 is infinite.
 TINY = np.finfo(float).tiny
@@ -69,25 +68,6 @@ class Score:
             return f"{on}: R² {self.value:.4f}, root mean square error {error:.4g} (guessing the mean: {alone:.4g})"
         below = "" if self.below is None else f"; {_percent(self.below)} of the rows are at or below their prediction"
         return f"{on}: R² {self.value:.4f}, mean {self.measure} {loss:.4g} (guessing {self.guess}: {guess:.4g}){below}"
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Json]) -> Score:
-        """Rebuild a score from its record in JSON.
-
-        Parameters
-        ----------
-        record : mapping
-            The fields of the score.
-
-        Returns
-        -------
-        Score
-            An equal score.
-        """
-        known = {f.name: record[f.name] for f in fields(cls)}
-        if (counts := record["confusion"]) is not None:
-            known["confusion"] = Confusion(tuple(counts["labels"]), tuple(map(tuple, counts["counts"])))
-        return cls(**known)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
+from steepest.writing import new_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -267,10 +268,5 @@ def write_csv(file: str | os.PathLike[str] | IO[bytes], columns: Mapping[str, np
     if not isinstance(file, str | os.PathLike):
         pyarrow.csv.write_csv(table, file, options)
         return
-    path = Path(file)
-    draft = path.with_name(f".writing-{path.name}")
-    try:
-        pyarrow.csv.write_csv(table, str(draft), options)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with new_file(file) as draft:
+        pyarrow.csv.write_csv(table, draft, options)

@@ -1,0 +1,119 @@
+"""The entries of `run.json`, with their types, by which every record is checked before use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NotRequired, TypedDict, TypeVar
+
+from steepest.types import Json
+
+T = TypeVar("T")
+
+Point = dict[str, Json]
+
+
+class EventRecord(TypedDict):
+    """An event of a trace."""
+
+    iteration: int
+    kind: str
+    detail: str
+    count: int
+
+
+class TraceRecord(TypedDict):
+    """The entries of a trace that are not arrays."""
+
+    names: list[str]
+    events: list[EventRecord]
+    stride: int
+    cost: int
+
+
+class CertificateRecord(TypedDict):
+    """A certificate; folders of earlier versions lack `x_error`."""
+
+    kind: Literal["certified", "audited", "estimated", "none"]
+    gap: float
+    tolerance: float
+    curvature: list[float]
+    x_error: NotRequired[list[float]]
+
+
+# The functional form, because "with" is a keyword of Python.
+ModelRecord = TypedDict("ModelRecord", {"kind": str, "with": dict[str, Json]})
+
+
+class RunRecord(TypedDict):
+    """A run; the runs from several starts are records of the same kind."""
+
+    runs: list[RunRecord]
+    x: Point
+    fun: float
+    jac: Point
+    nit: int
+    nfev: int
+    njev: int
+    message: str
+    kind: str
+    why: str
+    outcome: str
+    certificate: CertificateRecord
+    maximized: bool
+    title: str
+    trace: TraceRecord
+
+
+class FitRecord(RunRecord):
+    """A fit, with the state from which it continues: why it can't, or its options, counts and solver."""
+
+    model: ModelRecord | None
+    columns: list[str] | None
+    solver: str
+    onward: NotRequired[dict[str, Json] | None]
+
+
+class TableRecord(FitRecord):
+    """A fit of a table."""
+
+    encoding: dict[str, Json]
+    target: str
+    classes: list[Json] | None
+    loss: Json
+    score: dict[str, Json] | None
+    notes: list[str]
+
+
+def checked(record: Mapping[str, Json], kind: type[T]) -> T:
+    """Return a record as an object of a class, once each entry has the type that the class declares.
+
+    Parameters
+    ----------
+    record : mapping
+        The record.
+    kind : type
+        A dataclass, or one of the dictionaries of this module.
+
+    Returns
+    -------
+    object
+        The object.
+
+    Raises
+    ------
+    ValueError
+        If an entry is missing or has another type.
+
+    Examples
+    --------
+    >>> checked({"iteration": "3", "kind": "audit", "detail": "", "count": 1}, EventRecord)
+    Traceback (most recent call last):
+    ...
+    ValueError: Expected `int`, got `str` - at `$.iteration`
+    """
+    import msgspec
+
+    try:
+        return msgspec.convert(record, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None

@@ -1,0 +1,97 @@
+"""Write a file whole: a reader finds the old file or the new one, and a failure leaves the old one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+# The names of all drafts, files and folders, begin with this.
+DRAFT = ".steepest-"
+KINDS: dict[str, Callable[[int], bool]] = {
+    "a folder": stat.S_ISDIR,
+    "a link": stat.S_ISLNK,
+    "a pipe": stat.S_ISFIFO,
+    "a socket": stat.S_ISSOCK,
+    "a device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
+}
+
+
+def draft_in(folder: Path) -> Path:
+    """Return a path in a folder that nobody can foresee, for a file or a folder that is not complete yet."""
+    return folder / f"{DRAFT}{secrets.token_hex(8)}"
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise FileExistsError if something other than a regular file lies at a path, such as a link or a device."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        kind = next((name for name, is_kind in KINDS.items() if is_kind(mode)), "no file")
+        raise FileExistsError(f"{path} is {kind}, and only a regular file is replaced: give another name")
+
+
+@contextmanager
+def new_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Yield a new file to write to; once it is complete and on the disk, it takes its name in one step.
+
+    The draft lies in the same folder, so that the last step is a rename. It is created exclusively under a random name,
+    so that it follows no link and meets no other writer.
+
+    Parameters
+    ----------
+    path : path-like
+        The file. An existing one keeps its permissions.
+
+    Yields
+    ------
+    binary file
+        The draft.
+
+    Raises
+    ------
+    FileExistsError
+        If something other than a regular file lies there.
+    OSError
+        If the folder can't be written to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "answer.txt"
+    >>> with new_file(path) as file:
+    ...     _ = file.write(b"42")
+    >>> path.read_bytes(), len(list(path.parent.iterdir()))
+    (b'42', 1)
+    """
+    path = Path(path)
+    check_replaceable(path)
+    draft = draft_in(path.parent)
+    try:
+        with draft.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            draft.chmod(stat.S_IMODE(path.stat().st_mode))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk; some systems can't do so for folders."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
