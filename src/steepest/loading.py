@@ -55,8 +55,7 @@ def load(folder: str | os.PathLike[str]) -> Run | TableFit:
     record = dict(manifest.record)
     try:
         result = READERS[record.pop("result")](record, arrays)
-        # If the result would be saved otherwise, the record says something that the result does not hold. A later version
-        # of this library may save more entries.
+        # The result must hold all that the record says. It may hold more, which a later version of this library saves.
         if manifest.version == FORMAT and not includes(result._saved()[0], manifest.record):
             raise ValueError("its entries do not fit together")
     except KeyError as error:
