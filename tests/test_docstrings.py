@@ -17,7 +17,7 @@ ROOMS += [".estimators"]
 CHECKS = {"GL02", "GL03", "GL05", "GL06", "GL07", "GL08", "GL10", "SS01", "SS02", "SS03"} | {
     "PR01", "PR02", "PR03", "PR07", "PR10", "RT01", "RT03", "YD01",
 }  # fmt: skip
-# What a contributor writes for a rule or a loss is one formula, and its docstring one line.
+# A method of a rule or a loss computes one formula, so its docstring is one line and may lack Parameters and Returns.
 FORMULAS = (Loss, StepSize, Direction)
 
 

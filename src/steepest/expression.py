@@ -98,7 +98,8 @@ class Expression:
     text: str
     names: tuple[str, ...]
     tree: Term = field(repr=False)
-    # inspect.signature also looks at the class, where a property would be wrong: the signature is set on each instance.
+    # A property would not do: inspect.signature(Expression) would find the property object itself, and raise a
+    # TypeError. So the signature is set on each instance.
     __signature__: inspect.Signature = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -360,7 +361,7 @@ def _read(node: ast.expr, text: str) -> Term:
     read = functools.partial(_read, text=text)
     match node:
         case ast.Constant(value=int() | float() as number):
-            # As a float, since Python's integers are exact at any size: 9**9**9**9 would never end.
+            # Return a float: Python's integers are exact at any size, so 9**9**9**9 would never end.
             return float(number)
         case ast.Name(id=name) if name not in _FUNCTIONS:
             return _CONSTANTS.get(name, name)

@@ -80,7 +80,7 @@ class Certificate:
     gap : float
         The bound or estimate of f(x) - f*; NaN if nothing is claimed.
     tolerance : float
-        The gap that the judge allowed, in the units of f: that of the user's tolerance, but at least what rounding
+        The gap that was allowed, in the units of f: that of the user's tolerance, but at least what rounding
         errors, noise or a vanishing curvature may hide. NaN if nothing was judged.
     curvature : tuple of float
         The smallest and largest eigenvalue of the Hessian at the answer; empty if it was not computed.

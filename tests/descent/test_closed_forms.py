@@ -68,7 +68,7 @@ def test_a_limit_from_below_is_no_maximum():
 
 
 def least_absolute():
-    """Return min Σ |y - Xb| by a linear programme."""
+    """Return min Σ |y - Xb| by a linear program."""
     n, k = ROWS.shape
     A = np.block([[ROWS, -np.eye(n)], [-ROWS, -np.eye(n)]])
     cost = np.concatenate([np.zeros(k), np.ones(n)])
@@ -77,7 +77,7 @@ def least_absolute():
 
 
 def least_largest():
-    """Return min max |y - Xb| by a linear programme."""
+    """Return min max |y - Xb| by a linear program."""
     ones = np.ones((len(ROWS), 1))
     A = np.block([[ROWS, -ones], [-ROWS, -ones]])
     bounds = [(None, None)] * 3 + [(0, None)]

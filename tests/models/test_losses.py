@@ -23,7 +23,8 @@ def deviance(metric, rest):
 
 
 def hinged(z, y):
-    # Of one row alone scikit-learn does not know the class: it gets its mirror image, too.
+    # scikit-learn takes the classes from the targets, so one row alone shows it only one class: add the mirror image of
+    # the row.
     return np.array([metrics.hinge_loss([b, 1 - b], [a, -a]) for a, b in zip(z, y, strict=True)])
 
 
@@ -87,7 +88,8 @@ class TestEach:
                 continue
             with np.errstate(all="raise", under="ignore"):
                 value = loss(far, y)
-            # Where the mean eᶻ is 0 or infinite there is no deviance: minus the log likelihood is straight there.
+            # Where the mean eᶻ is 0 or infinite in floating point, scikit-learn has no deviance. There minus the log
+            # likelihood is linear in z, so compare with the line.
             straight = {"Poisson": -y * z, "Gamma": far}.get(loss.name)
             np.testing.assert_allclose(value, outside(far, y) if straight is None else straight, rtol=1e-12)
             for part in of_rows(loss, far, y):

@@ -93,7 +93,8 @@ def minimize(
     begin: Tree = point
     limits: Tree = box
     if len(function.names) == 1:
-        # minimize calls a function of one variable with a number, and one of several with a number for each name.
+        # `minimize` calls a function of one variable with a number, and a function of several variables with a number
+        # for each name.
         (name,) = function.names
         begin = point[name] if isinstance(point, dict) else point
         limits = None if box is None else box.get(name, (None, None))

@@ -104,7 +104,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
     if kind == "none":
         if alpha is not None:
             raise click.UsageError("--penalty none takes no --alpha: leave one of them out")
-        # Not None, for which some models use a penalty of their own.
+        # Return an L2 penalty of 0 rather than None: with None, some models use a penalty of their own.
         return L2(0.0)
     if alpha is None:
         if kind is None:

@@ -37,7 +37,7 @@ class Command(click.Command):
         known = {name: option for option in self.params if isinstance(option, click.Option) for name in option.opts}
         formulas: list[str] = []
         rest: list[str] = []
-        # Whether the word is the value of the option before.
+        # Whether the word is the value of the option before it.
         is_value = False
         for word in args:
             name = word.split("=")[0]

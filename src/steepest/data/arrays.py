@@ -38,7 +38,7 @@ def read_features(X: Rows, dtype: DTypeLike | None = None, what: str = "X") -> t
     if is_sparse(X):
         return read_rows(X, dtype, what, names), names
     if names and hasattr(X, "sparse"):
-        # A DataFrame whose columns are all sparse.
+        # X is a DataFrame whose columns are all sparse.
         return read_rows(X.sparse.to_coo(), dtype, what, names), names
     array = np.asarray(X)
     if array.dtype.kind not in "fiub":

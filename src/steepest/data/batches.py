@@ -18,8 +18,8 @@ SHUFFLES = ("batches", "rows", False)
 # memory in longer runs. Chosen, not measured: longer runs are faster, and mix the rows less.
 MANY_ROWS = 100_000
 SHUFFLED_ROWS = 256
-# Numbers in a block of rows (8 MB in double precision), and its fewest and most rows. Chosen, not measured: larger
-# blocks need more memory for intermediate results, smaller ones more calls.
+# The most numbers in a block of rows (8 MB in double precision), and the fewest and the most rows of a block. Chosen,
+# not measured: larger blocks need more memory for intermediate results, smaller ones more calls.
 BLOCK_NUMBERS, LEAST_BLOCK, LARGEST_BLOCK = 2**20, 256, 16_384
 # JAX reads an array in place if its address is a multiple of this many bytes, and copies other arrays.
 ALIGNMENT = 64
@@ -110,12 +110,12 @@ class Layout:
         return math.ceil(self.rows / self.block)
 
     def arrange(self, columns: Columns | ArrangedColumns, order: np.ndarray | None, fill: float | None = None) -> Array:
-        """Return a read-only copy of the rows, in `order` if given; padded, if dense, with `fill` or the last row."""
+        """Return a read-only copy of the rows, in `order` if given; pad dense rows with `fill` or the last row."""
         if isinstance(columns, ArrangedColumns):
             return columns.arranged(self, order)
         arranged = aligned((self.blocks * self.block, *columns.shape[1:]), columns.dtype)
         columns.write(arranged[: self.rows], order)
-        # Padding has weight 0. A copy of a real row can't make a model overflow unless a real row does.
+        # Padding has weight 0. A copy of a real row makes a model overflow only if the real row does, too.
         arranged[self.rows :] = arranged[self.rows - 1] if fill is None else fill
         arranged.flags.writeable = False
         return arranged

@@ -81,7 +81,7 @@ def _is_slope(
             return True
         rise = 2 * part * float(np.abs(gradient) @ np.abs(step))
         if part < SHORTER[0] and max(abs(up - down), rise) < RESOLVED * noise:
-            # Over this step and shorter ones, the values differ by noise only.
+            # Over this step and shorter ones the values differ by noise only, which confirms no slope.
             return False
         if not abs(up - down - 2 * part * float(gradient @ step)) > 1e-3 * rise + noise:
             return True

@@ -1,7 +1,7 @@
 """`check_gradient`: whether a gradient is right; if not, the wrong entries and the mistake that explains them.
 
-Two random directions decide in about ten values of f, however many coordinates there are; only after a
-mismatch is each coordinate checked.
+Two random directions decide in about ten values of f, however many coordinates there are. Each coordinate is checked
+only after a mismatch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from steepest.types import Function, Tree
 # wrong ones (tests/derivatives/test_check.py).
 # Steps relative to the size of the point: the first suits smooth functions, the others kinks, noise and other scales.
 STEPS = (1e-4, 3e-3, 3e-6, 3e-2, 3e-8, 2e-1)
-# Steps so short that scatter in the values must be noise; over longer steps it may be the shape of f.
+# Steps so short that scatter in the values must be noise; over longer steps the scatter may be the shape of f.
 FINE = (1e-12, 4e-12, 1.6e-11)
 # If a gradient seems wrong, these steps are tried as well before the verdict.
 SHORT = (*FINE, 1e-9, 3e-8, 3e-6)
@@ -40,7 +40,7 @@ SURE = 8.0
 ALIKE = 1e-3
 # If a slope is zero, no other step is tried once the error is below this share of the largest value of f.
 FLAT = 1e-9
-# If fourth differences are below this share of the second ones, the step is short for the scale of f.
+# If fourth differences are below this share of second differences, the step is short for the scale of f.
 PARABOLIC = 0.25
 
 
@@ -158,7 +158,8 @@ def check_slope(
     slopes = [probe.slope(direction, float(given @ direction)) for direction in _directions(given, x)]
     if all(_agrees(slope, given) for slope in slopes):
         found = _right(slopes, given, probe)
-        # At a kink such as that of |x|, differences are 0, as they are at a minimum.
+        # At a kink such as that of |x| differences are 0, as they are at a minimum. So if all slopes are 0, look for a
+        # kink.
         sure = bool(found) and bool(given.any())
         if sure or not any(probe.kink(slope.direction) for slope in slopes):
             return found
@@ -218,8 +219,8 @@ def _errors(quotients: Sequence[_Quotient]) -> list[tuple[float, float]]:
 
     Noise measured over a short step counts for the longer steps too: a sample of noise may be small by chance, and over
     a short step it can't be curvature. Scatter over long steps only is the shape of f, a wave or a narrow bump: such
-    steps get an infinite error. So does a short step if the values are equal over it and change over longer steps: f is
-    rounded coarsely.
+    steps get an infinite error. A short step also gets an infinite error if the values are equal over it and change
+    over longer steps, because f is then rounded coarsely.
     """
     noise, pairs, uneven = 0.0, [], False
     changes = max((quotient.h for quotient in quotients if not quotient.repeats), default=0.0)
@@ -233,7 +234,8 @@ def _errors(quotients: Sequence[_Quotient]) -> list[tuple[float, float]]:
         if uneven or hidden:
             pairs.append((math.inf, quotient.slope))
             continue
-        # Extrapolation removes nearly all of the error if f is smooth, and hardly any across a kink.
+        # Extrapolation removes nearly all of the error if f is smooth, but hardly any across a kink. So if it changes
+        # the slope by more than noise does, this change counts as an error.
         rough = quotient.changed * quotient.h > 4 * noise
         pairs.append((3 * noise / quotient.h + (quotient.changed / 2 if rough else 0.0), quotient.slope))
     return pairs

@@ -46,7 +46,7 @@ class JitFunction(Protocol):
 
 
 def _jit(function: Function, options: dict[str, bool] | None = None) -> JitFunction:
-    # The type that JAX declares lacks `clear_cache`.
+    # The type that JAX declares lacks `clear_cache`, so leave the type open.
     jitted: Any = jax.jit(function, compiler_options=options)
     return jitted
 
@@ -156,7 +156,7 @@ def drop(key: Hashable) -> None:
 
 
 def forget(part: float = 1.0) -> None:
-    """Drop this share of the stored functions, the least recently used first, and the code of all shared ones."""
+    """Drop this share of the stored functions, the least recently used first, and the code of all shared functions."""
     for _ in range(round(part * len(_cache))):
         _cache.popitem(last=False)
     for jitted in _shared:

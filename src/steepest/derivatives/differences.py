@@ -16,7 +16,7 @@ EPS = float(np.finfo(float).eps)
 def difference_quotient(f: Function, x: Array, h: float | None = None) -> Array:
     """Return the slope of the secant of f through x and x + h.
 
-    (f(x + h) - f(x)) / h, which tends to the derivative f'(x) as h tends to 0.
+    The slope is (f(x + h) - f(x)) / h, which tends to the derivative f'(x) as h tends to 0.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def difference_quotient(f: Function, x: Array, h: float | None = None) -> Array:
         )
     x = np.asarray(x, dtype=float)
     step = np.where(x == 0, 1.0, np.abs(x)) * math.sqrt(EPS) if h is None else _step(h)
-    # Rounding of x + h changes the step: the default step is corrected for that, a step that the user gave is not.
+    # Rounding of x + h changes the step. The default step is corrected for that; a step that the user gave is not.
     actual = (x + step) - x
     if h is not None:
         _refuse_lost(actual, x, h)
@@ -67,7 +67,7 @@ def difference_quotient(f: Function, x: Array, h: float | None = None) -> Array:
 def partial_derivative(f: Function, point: Sequence[float] | np.ndarray, var_idx: int, h: float | None = None) -> float:
     """Return the difference quotient of f in one of its variables, with the others fixed.
 
-    (f(x + h eᵢ) - f(x)) / h, with eᵢ the unit vector of variable i.
+    The quotient is (f(x + h eᵢ) - f(x)) / h, with eᵢ the unit vector of variable i.
 
     Parameters
     ----------

@@ -61,9 +61,9 @@ def finite_difference(
 ) -> FiniteDifference:
     """Return the derivative of f at a point from values alone, with an estimate of its error.
 
-    Forward, (f(x + h) - f(x)) / h: n + 1 values. Central, (f(x + h) - f(x - h)) / 2h: 2n values.
-    Complex-step, Im f(x + ih) / h: n values, exact up to rounding if f is analytic and takes complex
-    numbers. A few more values, independent of n, measure the noise of f and the error.
+    The forward quotient, (f(x + h) - f(x)) / h, takes n + 1 values. The central quotient, (f(x + h) - f(x - h)) / 2h,
+    takes 2n values. The complex step, Im f(x + ih) / h, takes n values, and is exact up to rounding if f is analytic
+    and takes complex numbers. A few more values, independent of n, measure the noise of f and the error.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ class _Quotients:
         return columns[..., 0] if isinstance(layout, Leaf) and layout.shape == () else columns
 
     def _length(self, x: np.ndarray) -> float:
-        """Return the norm of the outputs: one number with the noise of all of them."""
+        """Return the norm of the outputs, a single number that has the noise of all outputs."""
         return float(np.linalg.norm(self.value(x)))
 
     def _given(self, h: Array) -> np.ndarray:
@@ -252,7 +252,7 @@ class _Quotients:
             return (f_down - self.centre) / _ratio(down - self.x, step)
         if np.all(np.isfinite(f_up)) and np.all(np.isfinite(f_down)):
             return (f_up - f_down) / _ratio(up - down, step)
-        # f is undefined on one side: use three values on the other, whose error is of order h² too.
+        # f is undefined on one side: use three values on the other side. The error is then of order h², too.
         side = step if np.all(np.isfinite(f_up)) else -step
         one, two = (f_up, f_down)[int(side is not step)], self.near(self.x + 2 * side)
         return (4 * one - two - 3 * self.centre) / (2 * _ratio(self.x + side - self.x, step))

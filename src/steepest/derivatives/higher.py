@@ -276,7 +276,7 @@ def hessian(f: Function) -> Hessian:
 def directional_derivative(f: Function, at: Tree, along: Tree) -> float:
     """Return the slope of f at a point along a direction.
 
-    ∇f(x) · v: how fast f changes if x moves with velocity v, which is not normalised.
+    The slope is ∇f(x) · v: how fast f changes if x moves with velocity v, which is not normalised.
 
     Parameters
     ----------

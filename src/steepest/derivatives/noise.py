@@ -14,8 +14,9 @@ from steepest.derivatives.differences import EPS, scale_of, tentative
 # The number of values in a difference table.
 ROWS = 7
 # The distance between neighbouring points, as a share of the size of the point. If neighbouring values are equal, the
-# points are set WIDER times farther apart, up to FARTHEST; if the noise seems large, nearer, as in NEARER. Chosen, not
-# measured: between near points the shape of f changes its values less, but they are equal if f rounds coarsely.
+# points are set WIDER times farther apart, up to FARTHEST. If the noise seems large, the points are set nearer, as in
+# NEARER. Chosen, not measured: between near points the shape of f changes the values less, but these values are equal
+# if f rounds coarsely.
 SPACING, WIDER, FARTHEST, NEARER = 2.0**-30, 2.0**7, 2.0**-9, (2.0**-36, 2.0**-42, 2.0**-47)
 # Noise of more than this many rounding errors may be the shape of f. Chosen, not measured: a smaller number costs more
 # values of noisy functions; a larger one mistakes more of the shape of f for noise.
@@ -140,7 +141,8 @@ def measure_noise(
         row = table(spacing)
         height = height or _least(row)
     if stairs and not _repeats(row):
-        # If the spacing equals the length of a stair, each point lies exactly one stair farther, and no noise shows.
+        # If the spacing equals the length of a stair, each point lies exactly one stair farther, and no noise shows:
+        # set the points farther apart.
         spacing *= BEYOND
         row = table(spacing)
     stairs = stairs and not _repeats(row)

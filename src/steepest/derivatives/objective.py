@@ -15,8 +15,8 @@ from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.differencing.slopes import Differences
 from steepest.types import Function, Tree
 
-# A relative tolerance refers to at least this share of the descent: if the value reaches the lower bound, the distance
-# to that bound is 0, and no value is within a share of 0.
+# A relative tolerance is a share of the descent, or of the distance to the lower bound if that is less, but of at least
+# this share of the descent. At the lower bound the distance is 0, and no descent could meet a tolerance of 0.
 LEAST_PART = 1e-3
 
 

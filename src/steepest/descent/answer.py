@@ -61,7 +61,8 @@ def checked(
     if wrong:
         return Ending(Outcome.WRONG_GRADIENT, wrong), plain, spent
     slack = slack_of([plain, solver.status.first_value], x, gradient, objective.precision)
-    # Small differences of large numbers have larger rounding errors than the value suggests: the solver estimates them.
+    # If f is a small difference of large numbers, its rounding error is larger than its value suggests. The solver
+    # estimates this error.
     slack += 100 * solver.noise
     if objective.compiled is not None and not agree(descended, plain, slack):
         drop(objective.key)

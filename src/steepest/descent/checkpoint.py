@@ -13,7 +13,7 @@ from steepest.types import Json
 
 
 class JudgeState(TypedDict):
-    """The fields of a checkpoint that belong to the judge."""
+    """The fields of a checkpoint that belong to the `Judge`."""
 
     audits: int
     polished: int
@@ -26,9 +26,9 @@ class JudgeState(TypedDict):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a descent: that of the solver, of the driver and of the judge.
+    """The state of a descent: the states of its solver, its `Driver` and its `Judge`.
 
-    The fields of the judge are from before its last verdict: a longer run judges that point again. Files store the
+    The fields of the judge are from before its last verdict, so a longer run judges that point again. Files store the
     fields under these names.
 
     Attributes
@@ -74,7 +74,7 @@ class Checkpoint:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("solver", "best")}
 
     def solver_for(self, near: float) -> Solver:
-        """Return a copy of the solver with tolerance `near`, but the lowered one if `near` has not changed."""
+        """Return a copy of the solver with tolerance `near`, or with the lowered tolerance if `near` is unchanged."""
         solver = copy.copy(self.solver)
         solver.tolerance = self.tolerance if near == self.near else near
         return solver

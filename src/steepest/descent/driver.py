@@ -24,8 +24,8 @@ from steepest.descent.verdict.judge import Judge
 from steepest.trace import Certificate, Outcome, Trace
 from steepest.types import Callback
 
-# More evaluations without an iteration than any search makes. Compiled code may round the same value differently in two
-# calls: a trial may then be accepted and rejected by turns, without end.
+# The most evaluations without an iteration, more than any search makes. Compiled code may round the same value
+# differently in two calls: a trial may then be accepted and rejected by turns, without end.
 MOST_IDLE = 2_000
 # Packages whose errors are not errors of the user's function.
 OURS = ("steepest.descent", "steepest.rules", "steepest.minimizing")
@@ -41,7 +41,7 @@ def descend(plan: Plan, start: np.ndarray, callback: Callback | None, progress: 
 
 
 class Driver:
-    """Runs one descent with a solver, a log, a judge and the limits of a budget.
+    """Runs one descent with a solver, a `Log`, a `Judge` and the limits of a budget.
 
     The descent begins at `start`, or continues from `checkpoint`; its rows then follow those of `trace`.
 
@@ -164,7 +164,8 @@ class Driver:
         before, limited = self.current_state(), self.meter.out_of_iterations
         ending = self.judge.verdict(code)
         if ending is not None or limited:
-            # At the limit of iterations the judge takes no steps, but in a longer run it would.
+            # At the limit of iterations the `Judge` takes no steps, but in a longer run it would: keep the state
+            # before.
             self.checkpoint = before
         return ending or self.stopping.overfitted(done)
 

@@ -79,7 +79,7 @@ class Log:
         self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.meter.elapsed, *losses[-1])
 
     def remember_least(self, rows: np.ndarray) -> None:
-        """Remember the row with the least value, for a solver whose value may rise and that stores no best point."""
+        """Remember the row with the least value, for a solver that stores no best point although its value may rise."""
         row = rows[np.argmin(np.where(np.isnan(rows[:, 2]), np.inf, rows[:, 2]))]
         self.best = self.best.or_better(float(row[2]), int(row[0]), float(row[2]), row[len(COLUMNS) :])
 

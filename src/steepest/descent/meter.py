@@ -18,7 +18,7 @@ class Meter:
     Attributes
     ----------
     judged : int
-        How many values the judge computed.
+        How many values the `Judge` computed.
     """
 
     solver: Solver
@@ -70,7 +70,7 @@ class Meter:
         return self.budget.evaluations is None or self.spent + values <= self.budget.evaluations
 
     def limit_reached(self, values: int) -> Ending | None:
-        """Return the ending if this many more values exceed the budget, or its time is over."""
+        """Return the ending if this many more values exceed the budget, or if the time is over."""
         if not self.affords(values):
             facts = f"{self.spent:,} values computed, and the descent was still going on"
             return Ending(Outcome.EVALUATION_LIMIT, facts)

@@ -1,4 +1,4 @@
-"""The plan of a descent: the function, the rules, the budget, and the help that the judge may give."""
+"""The plan of a descent: function, rules, budget, and the help that the `Judge`, which ends a descent, may give."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from steepest.descent.progress import Progress
 from steepest.descent.view import View
 from steepest.rules.pair import Rules
 
-# With few variables, the judge computes a Hessian once the estimated gap is this share of the descent: Newton steps
+# With few variables, the `Judge` computes a Hessian once the estimated gap is this share of the descent: Newton steps
 # then finish sooner than the rules. Chosen, not measured: with a larger share, the Hessian may be wrong at the minimum.
 EARLY = 1e-8
 # Up to this many variables a Hessian costs little. Chosen, not measured.
@@ -26,7 +26,7 @@ FEW_VARIABLES = 20
 
 
 class Help(IntEnum):
-    """The help that the judge may give a descent whose rules are not the user's own."""
+    """The help that the `Judge` of a descent may give, if the rules are not the user's own."""
 
     NONE = 0
     # Take damped Newton steps.
@@ -37,7 +37,7 @@ class Help(IntEnum):
 
 @dataclass(frozen=True)
 class Plan:
-    """The function to descend, the rules, the budget, and the judge's help; several starts can share one plan."""
+    """The function to descend, the rules, the budget, and the help of the `Judge`; several starts can share a plan."""
 
     objective: Objective
     view: View
@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def solver_tolerance(self) -> float:
-        """The share of the descent that may be left when the solver stops; below 0 the solver never stops by itself."""
+        """The share of the descent that may be left when the solver stops; if below 0, it never stops by itself."""
         if self.is_exact_count:
             return -1.0
         early = self.help is Help.FULL and self.objective.size <= FEW_VARIABLES

@@ -1,4 +1,4 @@
-"""The endings of a descent that need no judge: limits, values that rise or are not finite, and early stopping."""
+"""The endings of a descent that need no `Judge`: limits, values that rise or are not finite, and early stopping."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from steepest.trace import Outcome
 
 
 class Stopping:
-    """Returns the endings that need no judge."""
+    """Returns the endings that need no `Judge`."""
 
     def __init__(self, solver: Solver, plan: Plan, meter: Meter, log: Log) -> None:
         self.solver, self.plan, self.meter, self.log = solver, plan, meter, log
@@ -33,7 +33,7 @@ class Stopping:
         return Ending(Outcome.COMPLETED, f"{count} done as asked; no claim of convergence")
 
     def overfitted(self, done: int) -> Ending | None:
-        """Return the ending if the validation loss has not fallen for the epochs of early stopping's patience."""
+        """Return the ending if the validation loss has not fallen for as many epochs as early stopping waits."""
         early_stopping = self.plan.early_stopping
         if early_stopping is None or done - self.log.best.epoch < early_stopping.patience:
             return None

@@ -38,7 +38,7 @@ from steepest.types import Function, Rows, RuleLike, Tree
 # The values that random_state= takes.
 RandomState = int | np.random.RandomState | None
 
-# Losses whose gradients grow exponentially with the output: the automatic step size of a stream is no use for them.
+# Losses whose gradients grow exponentially with the output: the automatic step size of a stream does not suit them.
 STEEP = (losses.poisson, losses.gamma)
 
 
@@ -312,5 +312,6 @@ def warn_of_failures(runs: Sequence[Fit], ignored: Outcome | None = None) -> Non
     """
     for run in runs:
         if not run.success and run.outcome is not ignored:
-            # Level 4 is the user's line: 1 is this, 2 _fit_outputs or _learn_outputs, 3 fit or partial_fit.
+            # Level 4 is the user's line. Level 1 is this function, 2 _fit_outputs or _learn_outputs, and 3 fit or
+            # partial_fit.
             warnings.warn(run.message, ConvergenceWarning, stacklevel=4)

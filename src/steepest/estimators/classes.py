@@ -142,8 +142,8 @@ def class_targets(labels: np.ndarray, count: int, joint: bool) -> np.ndarray:
     Returns
     -------
     array of shape (rows, fits)
-        For a joint fit the class number. Otherwise 1 for rows of the fit's class and 0 for the rest. Of two classes,
-        the only fit is for the second; of more classes, each has a fit.
+        For a joint fit the class number. Otherwise 1 for rows of the fit's class and 0 for the rest. With two classes,
+        the only fit is for the second; with more classes, each has a fit.
 
     Examples
     --------

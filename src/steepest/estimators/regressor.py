@@ -101,7 +101,7 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
     _default_losses: ClassVar[dict[str, str]] = {"linear": "squared", "svm": "epsilon-insensitive"}
     _for_classes: ClassVar[bool] = False
 
-    # Whether y is two-dimensional; predictions and coefficients then are too.
+    # Whether y is two-dimensional; predictions and coefficients then are two-dimensional, too.
     _multi_output: bool
 
     def __sklearn_tags__(self) -> Tags:

@@ -49,7 +49,7 @@ def first_starts(start: Start, model: str | Function, X: Rows, outputs: int) -> 
 def mean_start(target: np.ndarray, weight: np.ndarray, for_classes: bool, columns: int) -> tuple[np.ndarray, float]:
     """Return coefficients of 0 and, as the intercept, the mean of the targets (0 for classes).
 
-    The mean spares the descent the largest distance, which is often that of the intercept.
+    The intercept is often the parameter that is farthest from its optimum, and the mean is near that optimum.
 
     Parameters
     ----------

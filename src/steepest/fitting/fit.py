@@ -45,8 +45,8 @@ def fit(
     """Fit a model to rows by descent: minimise Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty over its parameters.
 
     `batch_size` alone chooses between full-batch, mini-batch and stochastic descent. The columns of linear models are
-    centred and scaled inside, and their coefficients mapped back to your units, unless you give a learning rate. This
-    changes the path of the descent, never the answer.
+    centred and scaled internally, and their coefficients mapped back to your units, unless you give a learning rate.
+    This changes the path of the descent, never the answer.
 
     Parameters
     ----------
@@ -85,14 +85,15 @@ def fit(
     rescale : {"auto", "whiten", "scale", "none"}
         How the columns of a linear model are rescaled; those of a function never are.
     validation : float, (X, y) or (X, y, weight), optional
-        Rows that the model does not learn from: a fraction of the rows, drawn by `rng`, or other rows. Their mean
-        loss, without the penalty, is recorded after each epoch. The fit stops when it has not fallen for 10 epochs,
-        or 5 in batches, and returns the epoch at which it was least.
+        Rows that the model does not learn from: a fraction of the rows, drawn by `rng`, or other rows. Their mean loss,
+        without the penalty, is recorded after each epoch. The fit stops when this loss has not fallen for 10 epochs, or
+        5 in batches, and returns the parameters of the epoch with the least loss.
     tolerance : float, optional
-        How far the loss may end above its minimum, as a share of the whole descent; for a linear model with a loss of
-        the library, as a share of the remaining loss if that is less, but of at least a thousandth of the descent.
-        Without it the fit goes on until only rounding is left. It then stops at 1e-9 of the remaining loss if the loss
-        has kinks, and at 1e-8 if it has kinks and an L1 penalty, or an L1 penalty on more than 1,000 coefficients.
+        The largest distance of the loss from its minimum at the end, as a share of the whole descent. For a linear
+        model with a loss of the library, it is a share of the remaining loss if that is less, but never of less than a
+        thousandth of the descent. Without a tolerance the fit continues until only rounding errors are left. It then
+        stops at 1e-9 of the remaining loss if the loss has kinks, and at 1e-8 if it has kinks and an L1 penalty, or an
+        L1 penalty on more than 1,000 coefficients.
     dtype : dtype, optional
         float32 or float64, the type that the rows are stored in; X's own by default. Parameters are float64.
     seconds : float, optional
@@ -126,7 +127,7 @@ def fit(
     The rows of an iterator are centred and whitened by running moments, and the model learns from them by
     distance over gradients with averaging: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). The
     trace then has a row per block, whose value is the loss before the model learnt from that block, with
-    the penalty; `fun` is that of the last block, and `nfev` counts blocks. If a later block can't be read, the
+    the penalty; `fun` is the value of the last block, and `nfev` counts blocks. If a later block can't be read, the
     fit ends with what it learnt before.
 
     Levenberg-Marquardt: Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978), on
@@ -190,7 +191,7 @@ def fit_given(
         model = model.prepared(data.rows.X, data.rows.y)
         penalty = model.default_penalty(float(data.rows.weight.sum())) if penalty is None else penalty
     cost, random = losses.named(model.loss if loss is None else loss), generator(rng)
-    # The order of the two draws must stay: a seed always gives the same fit.
+    # Keep the order of the two draws: in another order, a seed would give another fit than before.
     drawn = int(random.integers(2**31)) if isinstance(data.validation, float) else None
     options = FitOptions(
         model, cost, penalty, start, batch_size, direction, step, shuffle, rescale, dtype,

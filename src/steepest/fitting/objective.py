@@ -23,18 +23,19 @@ from steepest.derivatives.structure import Calling, Structure
 from steepest.rules.pair import Rules
 from steepest.types import Array, Function, Tree
 
-# The model is traced and checked on so many rows. Chosen, not measured: with more rows the check covers more cases, and
-# takes longer.
+# The model is traced and checked on this many rows. Chosen, not measured: with more rows the check covers more cases,
+# and takes longer.
 SAMPLE_ROWS = 500
-# A gradient over more numbers than this, 32 MB, counts as slow: progress is shown after each, and the judge gets a
-# compiled Hessian. Chosen, not measured: a lower limit leaves the compiled loop of quick fits more often.
+# A gradient over more numbers than this, 32 MB, counts as slow: progress is shown after each gradient, and the `Judge`
+# of the descent gets a compiled Hessian. Chosen, not measured: with a lower limit more quick fits do without the
+# compiled loop.
 HEAVY = 2**22
 
 # (parameters, X, y, weight) -> the weighted sum of losses, in NumPy.
 Total = Callable[[Tree, Array, Array, Array], Array]
 # Parameters -> their penalty, in NumPy.
 Penalty = Callable[[Tree], Array]
-# A value with its gradient, or two sums that become one.
+# A value with its gradient, or the sums over rows from which they are computed.
 ValueAndGrad = tuple[Array, Array]
 # The arrays that compiled code takes, by name.
 Arrays = dict[str, Tree]
@@ -111,7 +112,7 @@ def objective_of(
     sample = rows.first(SAMPLE_ROWS)
     served = serve(total, Calling(structure, spread=False, args=sample), x)
     served_penalty = serve(penalty, calling, x) if penalty else None
-    # The model may have kept X, y or the weights as constants of its code; then it can't be evaluated for other rows.
+    # The model may have kept X, y or the weights as constants of its code. Such code can't be evaluated for other rows.
     if (
         served.compiled is None
         or len(served.arrays) < len(sample)
@@ -167,7 +168,7 @@ def _placed(rows: ArrangedRows, closed: Tree, penalty: Tree, seed: int) -> Array
 
 
 def batch_mass(rows: ArrangedRows) -> float:
-    """Return the divisor of a batch's sum, also of a short batch, so that each row weighs alike over an epoch."""
+    """Return the divisor of the sum over a batch; it is the same for a short batch, so that each row weighs alike."""
     return rows.mass * rows.layout.size / rows.layout.rows
 
 
@@ -256,7 +257,7 @@ def hessian_over_blocks(loss: Compiled, penalty: Compiled | None, layout: Layout
 
 
 def order_of(layout: Layout, key: jax.Array) -> jax.Array | None:
-    """Return the order of an epoch: of its batches, or of its rows if `shuffle` is "rows"; None to keep theirs."""
+    """Return the order of an epoch's batches, or of its rows if `shuffle` is "rows"; None to keep the first order."""
     if layout.shuffle is False:
         return None
     if layout.shuffle == "rows":
@@ -268,7 +269,7 @@ def order_of(layout: Layout, key: jax.Array) -> jax.Array | None:
     order = (starts[:, None] + jnp.arange(layout.together)).ravel()
     if not (lacking := order.size - layout.batches):
         return order
-    # The last group may be short. Leave out the batches that it lacks, wherever in the order it is now.
+    # The last group may be short. Leave out the batches that it lacks, wherever the shuffling has put that group.
     whole = jnp.argmax(starts) * layout.together + layout.together - lacking
     place = jnp.arange(layout.batches)
     return order[jnp.where(place < whole, place, place + lacking)]

@@ -16,7 +16,7 @@ from steepest.models import Custom, Linear
 from steepest.saving.models import model_from_json, model_to_json
 from steepest.types import Array, Callback, Json, Rows, Tree
 
-# At most so many parameters are printed, about two screens.
+# The most parameters that are printed: about two screens.
 MOST_SHOWN = 100
 
 
@@ -159,7 +159,7 @@ class Fit(Run):
         Returns
         -------
         Fit
-            A new fit, whose trace continues that of this one.
+            A new fit, whose trace continues the trace of this fit.
 
         Raises
         ------

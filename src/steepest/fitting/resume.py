@@ -20,7 +20,7 @@ from steepest.saving.points import point_from_json, point_to_json
 from steepest.saving.schema import FitRecord, checked
 from steepest.types import Callback, Json
 
-# The prefix of the names of the state's arrays in a folder; older folders have it, so it is fixed.
+# The prefix of the names of the state's arrays in a folder. It can't change, because older folders have it.
 PLACE = "onward/"
 # Options that are saved in another form than the rest: as a model, as a point, and as the name of a type.
 APART = ("model", "start", "dtype")
@@ -136,7 +136,7 @@ class SavedFit:
         return LiveFit(setup, Checkpoint(solver=solver, best=best, **record["halt"]))
 
     def under(self, prefix: str) -> Arrays:
-        """Return the arrays whose names begin with a prefix, without it."""
+        """Return the arrays whose names begin with a prefix, under their names without the prefix."""
         place = PLACE + prefix
         return {key.removeprefix(place): array for key, array in self.arrays.items() if key.startswith(place)}
 

@@ -30,8 +30,8 @@ from steepest.rules.pair import Rules
 from steepest.trace import Trace
 from steepest.types import Array, Callback, Function, Rows, RuleLike, Tree
 
-# At most so many epochs in batches if the user gives no number: each makes many updates, and a fit that has not settled
-# by then needs another step size rather than more time. Chosen, not measured: more epochs suit slow learning rates.
+# The most epochs in batches if the user gives no number: each makes many updates, and a fit that has not settled by
+# then needs another step size rather than more time. Chosen, not measured: more epochs suit slow learning rates.
 MOST_BATCHED_EPOCHS = 100
 
 Problem = LinearProblem | CustomProblem
@@ -144,14 +144,15 @@ class Settings:
         rules = read_rules(options.direction, step, batch is not None)
         check_shuffle(options.shuffle)
         losses.check_targets(loss, rows.y)
-        # A rule that finds its own step is as good in rescaled columns; a learning rate belongs to the user's units.
+        # Columns may be rescaled for a rule that finds its own step. A learning rate was chosen for columns in the
+        # user's units, so they stay as they are.
         named = isinstance(step, str)
         finds_its_step = rules.searches or rules.adapts or (named and not is_optax(options.direction))
         rescale = read_rescaling(options.rescale, model, rows.X, finds_its_step)
         has_rate, by_hand = not (finds_its_step or named), batch is not None or not options.automatic
         if why := refusal(penalty, model, loss, by_hand, has_rate, options.rescale):
             raise ValueError(f"penalty={penalty!r}: {why}")
-        # Whitened columns mix the coefficients that an L1 penalty sets to 0.
+        # An L1 penalty sets single coefficients to 0, and whitened columns would mix these: scale the columns instead.
         return cls(rules, batch, "scale" if kink_of(penalty) and finds_its_step else rescale)
 
 
@@ -169,7 +170,8 @@ def problem_of(
     )
     if coordinates is None:
         return problem
-    # Computed again they could differ by rounding, or by the order of directions of equal variance.
+    # Use the coordinates of the earlier fit. If they were computed again, they could differ by rounding errors, or by
+    # the order of directions of equal variance.
     known: dict[str, Array] = {name: a if a.ndim else float(a) for name, a in coordinates.items()}
     return replace(problem, coordinates=replace(problem.coordinates, **known))
 
@@ -262,7 +264,7 @@ def _digest(array: Rows) -> str:
     if is_sparse(array):
         return "".join(map(_digest, (array.indptr, array.indices, array.data)))
     digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
-    # In parts of 16 MB, as a part that is not contiguous is copied.
+    # Take parts of 16 MB, because a part that is not contiguous is copied.
     for rows in np.array_split(array, max(1, array.nbytes >> 24)):
         digest.update(np.ascontiguousarray(rows).data)
     return digest.hexdigest()[:16]

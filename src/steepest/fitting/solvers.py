@@ -90,12 +90,12 @@ class Case:
 
     @property
     def has_smooth_penalty(self) -> bool:
-        """Whether the solver is to be chosen for a linear model without an L1 penalty, which has a certificate."""
+        """Whether the solver is to be chosen for a linear model that has a certificate and no L1 penalty."""
         return self.automatic and isinstance(self.certifier, Certifier)
 
     @property
     def has_l1(self) -> bool:
-        """Whether the solver is to be chosen for a linear model with an L1 penalty, which has a certificate."""
+        """Whether the solver is to be chosen for a linear model that has a certificate and an L1 penalty."""
         return self.automatic and isinstance(self.certifier, L1Certifier)
 
     @property
@@ -166,7 +166,7 @@ def _by_levenberg(case: Case, plan: Plan) -> Planned:
 
 
 def _by_rules(case: Case, plan: Plan) -> Planned:
-    # The judge does not interfere with rules that the user chose. A linear model is convex and needs no help, and in
+    # The `Judge` does not interfere with rules that the user chose. A linear model is convex and needs no help, and in
     # batches a descent never comes to rest.
     without_help = not case.automatic or isinstance(case.problem, LinearProblem) or case.in_batches
     solver = partial(RuleSolver, certifier=case.certifier)

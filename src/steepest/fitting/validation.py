@@ -20,8 +20,8 @@ from steepest.fitting.result import Validation
 from steepest.models import Custom, Linear
 from steepest.types import Array, Function, Tree
 
-# After how many epochs without a lower validation loss a fit stops: on all rows, and in batches, whose epochs make many
-# updates each. Chosen, not measured: more epochs get over longer rises of the loss, and cost more.
+# A fit stops after this many epochs without a lower validation loss: on all rows, and in batches, where an epoch makes
+# many updates. Chosen, not measured: more epochs get over longer rises of the loss, and cost more.
 PATIENCE, PATIENCE_IN_BATCHES = 10, 5
 
 
@@ -113,7 +113,7 @@ def early_stopping(
 ) -> EarlyStopping:
     """Return the early stopping by the mean loss of the validation rows, without the penalty.
 
-    The loss is that of the parameters in the user's units on the columns as they are; points of the loop are mapped.
+    The loss takes parameters in the user's units and the columns as they are, so points of the loop are mapped first.
     """
     params, X = view.point(start), model.shaped(held.X)
 
@@ -125,7 +125,7 @@ def early_stopping(
         return float(precisely(lambda x: total(view.point(x), X, held.y, held.weight), x)) / mass
 
     patience = PATIENCE_IN_BATCHES if batched else PATIENCE
-    # Tracing compares the code with plain calls, which must be finite for that.
+    # Tracing compares the code with plain calls, so a plain call at the start must return a finite value.
     if is_sparse(X) or not math.isfinite(plain(start)):
         return EarlyStopping(plain, patience)
     layout = Layout.of(len(held.y), math.prod(X.shape[1:]), None, False)

@@ -9,8 +9,8 @@ from steepest.inspection.protocol import RunLike
 from steepest.trace import Outcome
 from steepest.types import Function
 
-# If a run blew up, its window holds the rows up to this many times as far from the best point as the first steps.
-# Chosen, not measured: a larger window shows more of the divergence, but the first steps smaller.
+# If a run blew up, its window holds only the rows within this many times the distance of the first steps from the best
+# point. Chosen, not measured: a larger window shows more of the divergence, but shows the first steps smaller.
 FAR = 4
 BLOWN_UP = (Outcome.DIVERGED, Outcome.NON_FINITE)
 HUGE = 1e150  # larger numbers are drawn as this number, because matplotlib's ticks and margins would overflow

@@ -43,10 +43,11 @@ if TYPE_CHECKING:
 TILE = 4096
 # The largest size of a map without compiled code: 2,500 runs in plain Python. Chosen, not measured.
 MAX_SIZE_UNCOMPILED = 50
-# Descents that stop within this share of the window of each other reach one minimum. Chosen, not measured: a larger
+# Descents that stop closer together than this share of the window reach one minimum. Chosen, not measured: a larger
 # share joins minima that are close together, a smaller share splits a minimum that descents reach only roughly.
 SAME_PLACE = 0.01
-# Minima whose values differ by less than this share of the size of f are sorted as equal.
+# Minima whose values differ by less than this share of the size of f count as equal, and are sorted by their
+# coordinates.
 SAME_VALUE = 1e-8
 UNSETTLED = -1
 
@@ -133,9 +134,9 @@ def basins(
 ) -> Basins:
     """Map the minima that are reached by descent from size × size starts in a window.
 
-    All starts descend in parallel in one compiled loop. Descents that stop within a hundredth of the
-    window of each other reach one minimum. One more descent from there finds the minimum precisely, and an audit checks
-    that the point is a minimum.
+    All starts descend in parallel in one compiled loop. Descents that stop closer together than a hundredth of the
+    window reach one minimum. One more descent from there finds the minimum precisely, and an audit checks that the
+    point is a minimum.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Parallel descents of one function, in the lanes of one compiled loop. Each has the same result as alone."""
+"""Parallel descents of one function, in the lanes of one compiled loop; each has the same result as if it ran alone."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Race:
 
     @property
     def ranking(self) -> list[str]:
-        """The rules from best to worst: by value, or by evaluations if values are equal to 1e-8 of the descent."""
+        """The rules from best to worst: by value, or by evaluations if values are equal up to 1e-8 of the descent."""
         first = next(iter(self.runs.values()))
         sign = -1.0 if first.maximized else 1.0
         values = {name: sign * run.fun for name, run in self.runs.items()}

@@ -20,7 +20,8 @@ BLOCK_NUMBERS = 2**22
 # kernel among them has SAMPLE² numbers.
 SAMPLE = 400
 # An eigenvalue below this share of the largest, times the number of eigenvalues, is rounding noise; the share is some
-# thousand eps. Chosen, not measured: a smaller share would divide by noise, a larger one leave out true directions.
+# thousand eps. Chosen, not measured: with a smaller share features would be divided by noise, with a larger share true
+# directions would be left out.
 BLURRED = 1e-12
 
 
@@ -190,7 +191,7 @@ def learn_features(X: Rows, how: str, size: int, gamma: float | None, seed: int)
         variance += ((block - mean) ** 2).sum(axis=0, dtype=float) / rows
     scale = np.where(variance > 0, np.sqrt(variance), 1.0)
     rng = np.random.default_rng(seed)
-    # Enough rows for the landmarks, and SAMPLE more for the error.
+    # Draw enough rows for the landmarks, and SAMPLE more to measure the error.
     sample = np.sort(rng.permutation(rows)[: size + SAMPLE])
     scaled = (_dense(X[sample]) - mean) / scale
     features = KINDS[how].learn(scaled, size, 1 / columns if gamma is None else gamma, rng, mean, scale)
@@ -222,7 +223,10 @@ def gaussian(A: np.ndarray, B: np.ndarray, gamma: float) -> np.ndarray:
 
 
 def _blocks(X: Rows, width: int) -> Iterator[np.ndarray]:
-    """Yield dense blocks of rows, of at most BLOCK_NUMBERS numbers also if each row becomes `width` numbers."""
+    """Yield dense blocks of rows.
+
+    A block has at most BLOCK_NUMBERS numbers, and so have the results if each row becomes `width` numbers.
+    """
     step = max(BLOCK_NUMBERS // max(width, X.shape[1]), 1)
     for start in range(0, X.shape[0], step):
         yield _dense(X[start : start + step])

@@ -355,7 +355,7 @@ class Multinomial(Linear):
 
 
 def outputs(X: Rows, coef: Array) -> Array:
-    """Return X coef, a block of rows at a time if the precisions differ, as NumPy would convert a copy of all of X.
+    """Return X coef; if the precisions differ, a block of rows at a time, because NumPy would convert all of X at once.
 
     Parameters
     ----------

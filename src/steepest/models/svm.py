@@ -25,8 +25,9 @@ KERNELS = ("linear", "rbf")
 class SVM(Linear):
     """A support vector machine of two classes: the prediction is class 1 where z = φ(x)·w + b is positive.
 
-    The default loss is the hinge, and the default penalty for n rows L2(1/n), C = 1 in scikit-learn. With the kernel
-    "rbf", products of features φ approximate exp(-γ ‖x - x'‖²) on standardised columns; the fit reports the error.
+    The default loss is the hinge, and the default penalty for n rows is L2(1/n), which is C = 1 in scikit-learn. With
+    the kernel "rbf", products of features φ approximate exp(-γ ‖x - x'‖²) on standardised columns; the fit reports the
+    error.
 
     Parameters
     ----------

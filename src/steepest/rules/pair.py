@@ -16,7 +16,7 @@ from steepest.types import Array, Function, Tree
 
 @dataclass(frozen=True)
 class Rules:
-    """A direction and a step size. Their memory is that of the direction, paired with that of a size that adapts."""
+    """A direction and a step size; if the size adapts, the memory is a pair of the memories of both."""
 
     direction: Direction
     step: StepSize
@@ -35,7 +35,8 @@ class Rules:
     def learns(self) -> bool:
         """Whether the memory of the direction is a pair: the last steps, and the rest.
 
-        The loop then keeps the steps out of the branches of a search, which would copy them at every trial.
+        The loop then keeps the steps out of the branches of a search, because these would copy the steps at every
+        trial.
         """
         return self.direction.learns
 
@@ -85,7 +86,7 @@ class Rules:
         return self.step.remember() if self.searches else ()
 
     def size(self, k: Array, sizes: Array, first: Array, memory: Tree) -> Array:
-        """Return the size of step k, of rules that do not search; the table `sizes` begins at step `first`."""
+        """Return the size of step k, for rules that do not search; the table `sizes` begins at step `first`."""
         if self.adapts:
             return memory[1].t
         return jnp.asarray(sizes[k - first] if self.step.tabled else self.step.at(k), float)
@@ -120,9 +121,9 @@ class Rules:
         return jnp.where(box.held(x, g), 0.0, direction), memory
 
     def _along_face(self, steps: Tree, rest: Tree, g: Array, x: Array, box: Box) -> tuple[Array, Tree]:
-        """Return the direction in which coordinates that would cross a bound end at it.
+        """Return a direction that ends at a bound for each coordinate that would cross the bound.
 
-        The direction of the other coordinates is then computed again, with these fixed.
+        The direction of the other coordinates is then computed again, with those coordinates fixed.
         """
         held = box.held(x, g)
         ahead, rest = self.direction.search_direction(steps, rest, g, held)

@@ -1,4 +1,4 @@
-"""The decorator of every rule, which makes a class a frozen record of hyper-parameters for compiled code."""
+"""The decorator of every rule: it makes a class a frozen record of hyper-parameters for compiled code."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ T = TypeVar("T")
 def rule(cls: type[T]) -> type[T]:
     """Make a class a frozen record and a JAX pytree, so that new numbers in its fields need no new compilation.
 
-    A field with ``metadata={"static": True}`` is compiled in. So is the class: code compiled for one rule never
-    runs with the numbers of another.
+    A field with ``metadata={"static": True}`` is compiled in. The class is compiled in, too: code compiled for one rule
+    never runs with the numbers of another.
     """
     cls = dataclass(frozen=True)(cls)
     dynamic = [f.name for f in fields(cls) if not f.metadata.get("static")]  # type: ignore[arg-type]

@@ -78,7 +78,7 @@ class Method:
         for argument, setting in (("gamma", gamma), ("components", components)):
             if setting is not None and kernel != "rbf":
                 raise ValueError(f"{argument}={setting!r} is for kernel='rbf', and the kernel is {kernel!r}")
-        # The constructor checks the settings. This is done here, before the table is read.
+        # This object only checks the settings, before the table is read: its constructor refuses invalid settings.
         models.SVM(kernel, gamma=gamma, components=COMPONENTS if components is None else components)
         cost = None if loss is None else losses.named(loss)
         if cost is not None and not isinstance(cost, Loss):

@@ -24,9 +24,9 @@ class OneVsRestFit(Fit):
     """A fit of one two-class model per class, each class against the rest.
 
     This is the fit of the sum of the losses of the classes. They share no parameters, so the sum is least where each
-    loss is: `fun` and the gap are sums over the classes, and `jac` stacks their gradients. In `params`, ``coef`` has
-    one row per class and ``intercept`` one number per class. `outcome`, `kind` and `solver` are those of the worst fit:
-    one without success, or else the one with the largest gap.
+    loss is least: `fun` and the gap are sums over the classes, and `jac` stacks their gradients. In `params`, ``coef``
+    has one row per class and ``intercept`` one number per class. `outcome`, `kind` and `solver` are those of the worst
+    fit: one without success, or else the one with the largest gap.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class OneVsRestFit(Fit):
 
 @dataclass(frozen=True)
 class LiveOneVsRest:
-    """The state of a `OneVsRestFit`: the labels, and the fit of each class, which can be continued."""
+    """The state of a `OneVsRestFit`: the labels, and the fit of each class, to be continued."""
 
     labels: tuple[Label, ...]
     fits: tuple[Fit, ...]
@@ -186,8 +186,8 @@ def combined(
 def outputs_of(fit: Fit, X: np.ndarray) -> np.ndarray:
     """Return the outputs of a fit, from which predictions and scores are made.
 
-    They are the predictions of `Fit.predict`. Only where these are classes without scores, for support vector machines
-    and for fits of each class against the rest, the outputs are the scores X w + b.
+    They are the predictions of `Fit.predict`, except for support vector machines and for fits of each class against the
+    rest. Their predictions are classes, and their outputs are the scores X w + b.
 
     Parameters
     ----------

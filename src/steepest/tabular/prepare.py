@@ -130,7 +130,8 @@ def prepare(
         count = counted(int(training.sum()), "row")
         raise TableError(f"the target {target!r} has only one value in the {count} to learn from: give more rows")
     if classes is not None and len(present) < len(classes):
-        # All training rows with the other labels had missing values, and were dropped.
+        # All training rows with the other labels had missing values, and were dropped. Drop the held-out rows with
+        # these labels, too.
         known = np.isin(rows.y, present)
         rows, training = rows[known], training[known]
         rows = TableRows(rows.X, np.searchsorted(present, rows.y).astype(float), rows.numbers)

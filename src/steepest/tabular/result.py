@@ -79,7 +79,7 @@ class TableFit(TablePredictor):
         Returns
         -------
         TableFit
-            A new fit, whose trace continues the trace of this one.
+            A new fit, whose trace continues the trace of this fit.
 
         Raises
         ------

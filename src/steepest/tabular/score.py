@@ -13,7 +13,7 @@ from steepest.models.losses.softmax import Softmax
 from steepest.tabular.confusion import Confusion
 from steepest.tabular.reading.arrow import Label, counted
 
-# The smallest normal float. Probabilities and means are raised to it, because the logarithm of 0 is infinite.
+# The smallest normal float. It replaces smaller probabilities and means, because the logarithm of 0 is infinite.
 TINY = np.finfo(float).tiny
 
 
@@ -173,7 +173,7 @@ def _score_of_classes(held_out: HeldOut, training: np.ndarray, loss: Loss, class
 
 
 def _cost(z: np.ndarray, y: np.ndarray, loss: Loss) -> np.ndarray:
-    """Return the loss of each prediction in the units of y; for the Poisson and Gamma losses its deviance."""
+    """Return the loss of each prediction in the units of y; for the Poisson and Gamma losses return the deviance."""
     if isinstance(loss, Poisson):
         return 2 * (y * np.log(np.where(y > 0, y, 1.0) / np.maximum(z, TINY)) - y + z)
     if isinstance(loss, Gamma):

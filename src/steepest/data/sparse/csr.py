@@ -75,7 +75,7 @@ def read_rows(X: Rows, dtype: DTypeLike | None, what: str, names: list[str] | No
     rows = csr_array(X.tocsr())
     if shape[1] > MOST_COLUMNS:
         raise ValueError(f"{what} has {shape[1]:,} columns, more than can be counted in four bytes: hash them to fewer")
-    # Sorting or summing in place would change the caller's matrix.
+    # Copy the matrix first: sorting or summing in place would change the caller's matrix.
     if not rows.has_canonical_format:
         rows = rows.copy()
         rows.sum_duplicates()
@@ -101,7 +101,7 @@ def read_dtype(dtype: DTypeLike | None, kind: np.dtype) -> np.dtype:
 
 
 def blocks(X: csr_array, order: np.ndarray | None = None) -> Iterator[tuple[slice, csr_array]]:
-    """Yield (slice, block) for each block of rows, in `order` if given; the slice is the block's place in it."""
+    """Yield (slice, block) for each block of rows, in `order` if given; the slice is the place of the block."""
     rows = X.shape[0]
     step = max(BLOCK_ENTRIES * rows // max(X.nnz, 1), 1)
     for start in range(0, rows, step):
@@ -131,7 +131,7 @@ def moments(X: csr_array, weight: np.ndarray | None, mean: np.ndarray | None = N
         sums += np.bincount(block.indices, weights=entry_weight * term, minlength=X.shape[1])
         counted += np.bincount(block.indices, weights=entry_weight, minlength=X.shape[1])
     total = weight.sum()
-    # A zero that is not stored deviates from the mean by the mean itself.
+    # Each zero that is not stored deviates from the mean by the mean itself, and adds its square.
     return sums / total if mean is None else (sums + (total - counted) * mean**2) / total
 
 
@@ -210,7 +210,7 @@ class SparseColumns:
 def segment_width(lengths: np.ndarray, itemsize: int) -> int:
     """Return the number of entries in a segment: the length of the longest row, or a power of two.
 
-    Of these widths, return the largest at which segments take at most 15 % more memory than a CSR. If there is none,
+    Return the largest of these widths at which segments take at most 15 % more memory than a CSR. If there is none,
     return the width at which they take least.
     """
     longest = max(int(lengths.max(initial=1)), 1)

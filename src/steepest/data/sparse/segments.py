@@ -1,7 +1,7 @@
-"""Sparse rows in compiled code: products of rows, which skip the zeros.
+"""Sparse rows in compiled code; their products skip the zeros.
 
 Compiled code needs arrays of fixed shape. So each row is split into segments of equal width, as few as hold
-its entries. If each row were one segment, one long row would make all of them long. Monakov, Lokhmotov and
+its entries. If each row were one segment, one long row would make all segments long. Monakov, Lokhmotov and
 Avetisyan, "Automatically tuning sparse matrix-vector multiplication for GPU architectures" (2010), split
 rows for the same reason.
 """
@@ -118,7 +118,7 @@ class SparseRows:
         """Return sums + Xᵀ r, with one row of r for each row of X."""
 
         def add(sums: Array, values: Array, columns: Array, row: Array) -> Array:
-            # A row number past the last marks a segment to skip, whose factor is 0.
+            # A row number past the last marks a segment to skip: the factor of the segment is 0.
             entries, factor = self.entrywise(values), r.at[row].get(mode="fill", fill_value=0.0)[:, None]
             terms = entries * factor if r.ndim == 1 else entries[..., None] * factor
             return sums.at[columns].add(terms, mode="promise_in_bounds")

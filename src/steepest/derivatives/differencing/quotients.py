@@ -12,9 +12,9 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import tentative
 from steepest.derivatives.noise import Noise
 
-# Two quotients are consistent if their slopes differ by at most the share ALIKE, and the growth of their second
-# differences from h² by at most the share SQUARED. Chosen, not measured: larger shares accept longer steps across
-# features of f, smaller ones refuse more good steps.
+# Two quotients are consistent if their slopes differ by at most the share ALIKE, and if the growth of their second
+# differences differs from h² by at most the share SQUARED. Chosen, not measured: larger shares accept longer steps
+# across features of f, smaller ones refuse more good steps.
 ALIKE = 0.03
 SQUARED = 0.25
 # An error bar covers this many standard deviations of the noise, so that most errors are smaller.
@@ -110,7 +110,8 @@ class Line:
     def step_near(self, h: float) -> float:
         """Return the power of 2 nearest to a step, within `shortest` and an eighth of the room; 0 if there is no room.
 
-        An eighth, because a one-sided quotient of four times the step needs a value at eight times the step.
+        The limit is an eighth, because a one-sided quotient of four times the step needs a value at eight times the
+        step.
         """
         room = self.room / 8
         if room <= 0:

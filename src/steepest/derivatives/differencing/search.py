@@ -105,7 +105,8 @@ class StepSearch:
         if near.order == 1:
             return FoundStep(near.h, near.slope, math.inf, spread / near.h**2)
         third = spread / ((ratio**2 - 1) * near.h**2)
-        # Noise alone makes the slopes differ as much as this third derivative would: a smaller one can't be measured.
+        # The slopes would differ as much by noise alone as by this third derivative, so a smaller one can't be
+        # measured.
         unseen = near.amplification * noise / ((ratio**2 - 1) * near.h**3)
         h = np.cbrt(near.amplification * noise / (2 * max(third, unseen))) if noise else near.h
         h = power_of_two(min(max(h, line.shortest), wide.h))
@@ -128,7 +129,7 @@ class StepSearch:
         if not finite:
             return FoundStep(ladder[0].h, math.nan, math.inf, 0.0)
         noise = self.noise.at(max(one.largest for one in finite))
-        # At a kink the second difference is the jump of the slope times h.
+        # At a kink the second difference is the jump of the slope times h, so two quotients show the same jump.
         for near, far in zip(finite[1:], finite, strict=False):
             jump, other = abs(near.second) / near.h, abs(far.second) / far.h
             steady = abs(near.slope - far.slope) <= ALIKE * (jump + abs(near.slope))

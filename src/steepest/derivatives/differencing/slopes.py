@@ -20,8 +20,8 @@ SHORTEST, LONGEST = 2.0**-10, 2.0**6
 # The steps are first checked after this many gradients; then the interval between checks doubles each time. Chosen, not
 # measured: a check costs two values of f.
 FIRST_CHECK = 6
-# Steps are searched for again if a coordinate has changed by FAR times its size, or f has grown by MUCH. Chosen, not
-# measured: smaller numbers cost more searches, larger ones keep steps that no longer fit.
+# Steps are searched for again if a coordinate has changed by FAR times its size, or if f has grown by the factor MUCH.
+# Chosen, not measured: smaller numbers cost more searches, larger ones keep steps that no longer fit.
 FAR, MUCH = 1e3, 1e9
 # The noise is measured again if f has become this many times smaller. Chosen, not measured: a measurement costs six
 # values of f or more.

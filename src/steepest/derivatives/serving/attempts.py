@@ -28,7 +28,7 @@ class TraceAttempt:
     calling : Calling
         How the function takes its point.
     native : bool
-        Whether the code is written for JAX and gets JAX's own arrays; NumPy code gets `Traced` ones.
+        Whether the code is written for JAX and gets JAX's own arrays; NumPy code gets `Traced` arrays.
     given : bool
         Whether the user gave a function for the gradient.
     paired : bool

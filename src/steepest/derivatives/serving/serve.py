@@ -27,7 +27,7 @@ from steepest.types import Function
 MOST_ROUNDINGS = 64.0
 # The distance of the second probe from the start, as a share of the start's size. While f changes by more than the
 # share MUCH_THE_SAME, the distance is multiplied by NEARER; at most MOST_NUDGES distances are tried. Chosen, not
-# measured: a distant probe finds a slope that a trace has lost more surely, but may lie beyond a wave or a bump of f.
+# measured: a distant probe finds a lost slope of a trace more surely, but may lie beyond a wave or a bump of f.
 NUDGE, NEARER, MOST_NUDGES, MUCH_THE_SAME = 1e-3, 1 / 32, 6, 0.25
 IMPURE = "plain calls and the traced code disagree (does it depend on something that changes?)"
 TOO_LATE = "the time was over before the code could be traced"
@@ -59,7 +59,7 @@ def serve(
                 return objective
             if gradient:
                 objective = given(caller, function, start, start_value, obstacle)
-                # An error in the gradient is raised now, not during the descent.
+                # Call the gradient now, so that an error in it is raised before the descent.
                 objective.slope(start)
                 return objective
             return eager(caller, probes, obstacle) or differenced(caller, start, start_value, obstacle)
@@ -75,7 +75,7 @@ def _traced(
     """Return the objective of code that is traced and compiled, or None and the reason why no attempt succeeded."""
     obstacle = ""
     for attempt in attempts(caller.f, gradient, caller.calling, caller.paired):
-        # Stored code may be out of date, if the function depends on something that has changed.
+        # Stored code may be out of date, if the function depends on something that has changed: then trace it again.
         for fresh in (False, True):
             caller.clock.check()
             try:

@@ -1,6 +1,6 @@
 """The fingerprint of a function: a cache key made of its code and all the values that the code reads, not of its id.
 
-A notebook cell that runs again makes a new function object with the same code. It must reuse what was
+A notebook cell that runs again makes a new function object with the same code. The new object must reuse the code
 compiled for the old one, unless a value that the code reads has changed.
 """
 
@@ -54,7 +54,8 @@ class Fingerprint:
     key: Hashable = None
 
     def __post_init__(self) -> None:
-        # The number of each function, in the order in which `_walk` meets them, by its id.
+        # The number of each function, by the id of the function. `_walk` numbers functions in the order in which it
+        # meets them.
         self._numbers: dict[int, int] = {}
         self._arrays_in_key = self.constants
         split = len(self.values) - self.varying
@@ -131,7 +132,7 @@ class Fingerprint:
 
     def _function(self, f: types.FunctionType) -> tuple[Hashable, Rebuild]:
         if id(f) in self._numbers:
-            # The function calls itself, or the code reads it twice.
+            # The function calls itself, or the code reads it twice: refer to the function by its number.
             number = self._numbers[id(f)]
             return ("again", number), lambda _: self._made[number]
         number = self._numbers[id(f)] = len(self._numbers)

@@ -55,7 +55,7 @@ def _filled(plain: Function) -> Function:
 
     def make(*args: Argument, **options: Argument) -> Array:
         if depends(args) or depends(options):
-            # Only the value of `np.full` may depend on the point.
+            # Only `np.full` has an argument that may depend on the point, its value.
             shape, value = args
             return wrap(jnp.full(shape, unwrap(value)))
         return wrap(plain(*unwrap(args), **options))
@@ -232,7 +232,7 @@ def _functions(module: ModuleType) -> list[Function]:
 
 
 def _extreme(plain: Function, pick: Function, reduce: Function) -> Function:
-    """Return the stand-in for `max` or `min`, which does not branch on which of the numbers is larger."""
+    """Return the stand-in for `max` or `min`; it does not branch on the question of which number is larger."""
 
     def choose(*args: Argument, **options: Argument) -> Value:
         values = list(args[0]) if len(args) == 1 else list(args)
@@ -312,7 +312,7 @@ def stand_in(value: Value) -> Value:
     try:
         found = _STAND_INS.get(value, value) if callable(value) else value
     except TypeError:
-        # The value is not hashable.
+        # A value that is not hashable has no stand-in in the table.
         found = value
     found = scipy_stand_in(value) if found is value else found
     return _Call(value) if found is value and isinstance(value, (np.ufunc, type(np.sum))) else found

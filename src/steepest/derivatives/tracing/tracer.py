@@ -42,7 +42,7 @@ def unwrap(value: Tree) -> Tree:
     if isinstance(value, dict):
         return {key: unwrap(v) for key, v in value.items()}
     if callable(value) and not isinstance(value, type):
-        # JAX calls the function with its own arrays, which NumPy code can't use.
+        # JAX calls the function with its own arrays, which NumPy code can't use: wrap them.
         return lambda *args, **options: unwrap(value(*map(wrap, args), **options))
     return value
 
@@ -87,7 +87,7 @@ def apply(plain: Function, twin: Function | None, args: Argument, options: dict[
         except UntraceableError:
             raise
         except TypeError:
-            # NumPy accepts lists of numbers as arrays, and JAX refuses them.
+            # NumPy accepts lists of numbers as arrays, but JAX refuses them: make them arrays.
             return wrap(twin(*map(_arrays, args), **{name: _arrays(option) for name, option in options.items()}))
 
 
@@ -266,7 +266,10 @@ class Traced:
         return wrap(result)
 
     def shadow(self) -> np.ndarray:
-        """Return a plain array with the memory layout that this one has in NumPy, to find out which reads are views."""
+        """Return a plain array that is laid out in memory as NumPy would lay out this array.
+
+        `view_by` calls `read` on the plain array, to find out whether NumPy would return a view or a copy.
+        """
         return self._lens.read(self._lens.base.shadow()) if self._lens else np.empty(self.shape, bool)
 
     def store(self, new: Array) -> Traced:

@@ -37,7 +37,7 @@ from steepest.rules.pair import Rules
 from steepest.rules.steps.searches import Trial, Verdict
 from steepest.types import Array, Function, Tree
 
-# The most trials along a direction: halved 60 times, a step is smaller than the rounding of its first length.
+# The most trials along a direction: after 60 halvings, a step is smaller than the rounding error of its first length.
 MOST_TRIALS = 60
 # How many fixed steps are judged together; no measurement is recorded. With a larger number more steps after the last
 # row are wasted.
@@ -92,7 +92,7 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
         },
     )
     turn = partial(_turn, rules, state._replace(memory=rest), steps, accepted, x, value, gradient, limits)
-    # The steps that the direction remembers stay outside of the branch, which would copy them.
+    # The steps that the direction remembers stay outside of the branch, because the branch would copy them.
     new = jax.lax.cond((accepted | again) & ~missing, turn, lambda: stays)
     return new._replace(memory=(steps, new.memory)) if rules.learns else new
 
@@ -109,7 +109,7 @@ def _rejected(rules: Rules, state: State, value: Array, verdict: Verdict, limits
     high = jnp.where(jnp.isfinite(value), verdict.high, state.t)
     lost = jnp.all(limits.inside(state.x + t * state.direction) == state.x) | (state.trials >= MOST_TRIALS)
     lost = lost | (jnp.isfinite(high) & (high - verdict.low <= 4 * EPS * high))
-    # If the expected fall is below the rounding error, values can't show which step is better.
+    # If the expected fall is below the rounding error, values can't show which step is better, so the search is lost.
     lost = lost | (jnp.isfinite(high) & (verdict.low == 0) & (t * jnp.abs(state.slope) <= limits.rounding(state.value)))
     falls_forever = lost & jnp.isinf(high) & (verdict.low > 0)
     bottomless = value == -jnp.inf
@@ -158,7 +158,8 @@ def _downhill(
 ) -> tuple[Array, Tree, Array]:
     """Return a direction at x, its memory, and how many directions were tried: 2 if the first led uphill.
 
-    The second direction is computed with an empty memory. A loop compiles the direction once instead of twice.
+    The second direction is computed with an empty memory. A loop around both directions compiles the code of the
+    direction once instead of twice.
     """
     anew = rules.restarted(rest, x)
 
@@ -185,7 +186,8 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
         first, stop = state.iteration, state.evaluations + limits.evaluations
         go = (_search if rules.searches else _march)(compiled, rules, arrays, limits, first)
 
-        # With few variables, each array that the loop carries costs as much as all of the computation.
+        # With few variables, each array that the loop carries costs as much as all of the computation: carry a single
+        # one.
         whole = state.x.size > SMALL
         stand: Function = (lambda state: state) if whole else pack
         standing: Callable[[Tree], State] = (lambda state: state) if whole else partial(unpack, rules)

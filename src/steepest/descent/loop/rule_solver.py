@@ -86,14 +86,15 @@ class RuleSolver:
         self.scale: np.ndarray | None = None
         self.least = least_size(start)
         self._recorded: list[np.ndarray] = []
-        # A table replaces the user's function of step sizes, which must not enter the cache key.
+        # A table replaces the user's function of step sizes, because that function must not enter the cache key.
         self.bare = rules.for_loop()
         value, gradient = self.first(start)
         with compiled_code():
             here = (self.bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1), box)
             packed = self._begun(*here) if rules.direction.evaluates and objective.compiled else _begin(*here)
             if objective.updates > 1:
-                # The direction learns only from the updates of an epoch, each on its batch.
+                # The direction learns only from the updates of an epoch, each on its batch. So forget the gradient at
+                # the start, which was computed from all rows.
                 packed = _unlearned(self.bare, packed)
         self.stand(packed)
 
@@ -113,7 +114,7 @@ class RuleSolver:
         return self.certifier(x) if self.certifier else None
 
     def first(self, start: np.ndarray) -> Slope:
-        """Return the value and the gradient at the start; a gradient of NaN if the time is over before."""
+        """Return the value and the gradient at the start; the gradient is NaN if there is no time to compute it."""
         try:
             value, gradient = self.objective.slope(start)
             return value, self.mended(start, value, gradient)

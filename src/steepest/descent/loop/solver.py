@@ -14,7 +14,7 @@ from steepest.types import Json
 
 
 class Status(NamedTuple):
-    """The progress of a descent, as the driver, the judge and the log read it.
+    """The progress of a descent, as its `Driver`, its `Judge` and its `Log` read it.
 
     Values and gradients have the sign in which they are minimised.
 
@@ -75,7 +75,7 @@ class Solver(Protocol):
         The bounds, if there are any.
     tolerance : float
         The share of the descent that may be left. With 0 the descent goes on as far as rounding errors allow; below 0
-        the descent never stops by itself. The judge may lower the tolerance.
+        the descent never stops by itself. The `Judge` may lower it.
     noise : float
         The solver's own estimate of the rounding error of the value; 0 for solvers that make none.
     gaps : int
@@ -122,7 +122,7 @@ class Solver(Protocol):
         """Continue from another point.
 
         `scale` is the inverse curvature of each coordinate, if a probe measured it. `known` are the value and the
-        gradient there, if the judge has computed them.
+        gradient there, if they were computed before.
         """
 
     def bound(self, x: np.ndarray) -> Bound | None:

@@ -148,7 +148,7 @@ def unpack(rules: Rules, packed: Packed) -> State:
 
 
 def _is_real(leaf: Array) -> bool:
-    """Tell whether a leaf holds real numbers: booleans and integers count."""
+    """Tell whether a leaf holds real numbers; booleans and integers count as real."""
     kind = jnp.asarray(leaf).dtype if isinstance(leaf, (bool, int, float)) else leaf.dtype
     return any(jnp.issubdtype(kind, known) for known in (jnp.bool_, jnp.integer, jnp.floating))
 
@@ -283,7 +283,7 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     rounding = jnp.maximum(limits.rounding(path.value), limits.hidden(x, free))
     target = jnp.maximum(limits.tolerance * (state.first_value - path.value), rounding)
     near = (limits.tolerance >= 0) & ((estimate <= target) | (squared == 0))
-    # With momentum, a point that rests at an edge may leave the edge later.
+    # With momentum, a point that rests at an edge may leave the edge later, so it is not stuck there.
     pressed = limits.box is not None and not rules.searches
     stuck = (limits.tolerance >= 0) & jnp.all(s == 0, axis=1) & (not pressed)
     broken = ~(jnp.isfinite(path.value) & jnp.all(jnp.isfinite(g), axis=1))

@@ -218,7 +218,7 @@ def audit(
     report = _by_eigenvalues(model, floor, by_values, exact)
     if report is None or report.modes is None or slope_error is None or not np.all(np.isfinite(slope_error)):
         return report
-    # Errors of gradients by differences hide more gain than rounding errors of the values.
+    # Gradients by differences have errors, which hide more gain than rounding errors of the values do.
     return replace(report, floor=report.floor + report.modes.hidden_gain)
 
 
@@ -236,7 +236,7 @@ def _hessian(
     else:
         hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
     if box is not None and objective.compiled is not None and not np.all(np.isfinite(hessian)):
-        # The differences reach beyond the edge, where f may not be finite.
+        # The differences reach beyond the edge, where f may not be finite: take the Hessian of the compiled code.
         hessian = hessian_at(objective, x)
     return hessian, steps
 
@@ -258,8 +258,8 @@ def _by_eigenvalues(model: QuadraticModel, noise: float, by_values: bool, exact:
     distinguished from 0.
     """
     hessian, asymmetry, gradient, gradient_error, x, size, scale, steps, free = model
-    # In units in which each curvature is 1, coordinates of all scales count alike. Second differences of values are
-    # too rough for such units.
+    # In units in which each curvature is 1, coordinates of all scales count alike. Second differences of values are too
+    # rough for such units: take the steps as units instead.
     units = steps if by_values else _units(hessian, gradient, x, steps, exact)
     with np.errstate(over="ignore", invalid="ignore"):
         scaled, error = hessian * np.outer(units, units), asymmetry * np.outer(units, units)
@@ -270,8 +270,8 @@ def _by_eigenvalues(model: QuadraticModel, noise: float, by_values: bool, exact:
     unsure = float(np.linalg.norm(error)) + x.size * EPS * float(sizes.max())
     curved = eigenvalues > EPS * sizes.max()
     decrement = float(np.sum(slopes[curved] ** 2 / eigenvalues[curved]) / 2)
-    # Along a direction without curvature, only the length of the step bounds the gain: allow a step as long as the
-    # point.
+    # Along a direction without curvature the gain grows with the length of the step. Count the gain of a step that
+    # moves each coordinate by its typical size, or by 1 if that is more.
     slope_noise = 64 * EPS * np.abs(vectors.T) @ (units * (np.abs(hessian) @ np.abs(x)))
     flat = ~curved & (np.abs(slopes) > slope_noise)
     decrement += float(np.abs(slopes[flat]) @ np.abs(vectors.T @ (np.maximum(scale, 1.0) / units))[flat])
@@ -306,7 +306,8 @@ def _extremes(hessian: np.ndarray, scaled: np.ndarray) -> tuple[float, float]:
     lowest, highest = float(curvature[0]), float(curvature[-1])
     if -1e-9 * abs(scaled[-1]) <= scaled[0] <= 0:
         return 0.0, highest
-    # In the user's units, a rounding error may change the sign of the smallest eigenvalue.
+    # In the user's units, a rounding error may change the sign of the smallest eigenvalue, so use the sign of the
+    # scaled one.
     return max(lowest, 0.0) if scaled[0] > 0 else lowest, highest
 
 
@@ -320,7 +321,10 @@ def _placed(free: np.ndarray, part: np.ndarray) -> np.ndarray:
 def _units(
     hessian: np.ndarray, gradient: np.ndarray, x: np.ndarray, steps: np.ndarray, exact: bool
 ) -> np.ndarray:  # fmt: skip
-    """Return the unit of each coordinate in which its curvature is 1; its step if rounding hides the curvature."""
+    """Return a unit for each coordinate: the length in which its curvature is 1.
+
+    Where rounding errors hide the curvature of a coordinate, the unit is the step of its differences.
+    """
     diagonal = np.abs(np.diag(hessian))
     # The error of the curvatures that comes from rounding errors of the gradients.
     unsure = 0.0 if exact else 512 * EPS * (np.abs(hessian) @ np.abs(x) + np.abs(gradient)) / steps
@@ -379,7 +383,7 @@ def cost_of_audit(objective: Objective) -> int:
 
 
 def auditable(objective: Objective) -> bool:
-    """Tell whether a Hessian costs little enough: 2n gradients, each 2n + 1 values if by differences."""
+    """Tell whether a Hessian costs little enough: 2n gradients, each of 2n + 1 values if by differences."""
     if objective.quadratic or not objective.smooth:
         return objective.smooth
     return objective.size <= (LARGEST_AUDIT_BY_VALUES if objective.kind == "differences" else LARGEST_AUDIT)

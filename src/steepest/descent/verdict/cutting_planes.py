@@ -1,6 +1,6 @@
 """The minimum at a kink, found and proven by cutting planes.
 
-Each gradient gives a plane that a convex function never lies below. A linear programme minimises the largest of the
+Each gradient gives a plane that a convex function never lies below. A linear program minimises the largest of the
 planes in a box around the best point: its value bounds how much lower f can be, and its solution is the next trial.
 Kelley, "The cutting-plane method for solving convex programs" (1960); here a box follows the best point.
 """
@@ -28,8 +28,9 @@ MOST_PLANES = 40
 # Planes whose weight is below this share of the largest weight are dropped. Chosen, not measured: a smaller share keeps
 # planes whose weight is a rounding error, a larger share drops planes that the proof needs.
 UNUSED = 1e-6
-# Planes meet at a kink if they are within CLOSE times the steepest slope of the best value, and if their slopes differ
-# by more than JUMP times the steepest slope. Chosen, not measured: a smaller JUMP mistakes strong curvature for a kink.
+# Planes meet at a kink if their heights at the best point are within CLOSE times the steepest slope of the best value,
+# and if their slopes differ by more than JUMP times the steepest slope. Chosen, not measured: a smaller JUMP mistakes
+# strong curvature for a kink.
 CLOSE, JUMP = 1e-8, 0.1
 
 
@@ -87,7 +88,7 @@ def _least(
 
     here, G = places[best], np.array(slopes)
     heights = np.array([f + g @ (here - x) for f, g, x in zip(values, slopes, places, strict=True)])
-    # Scale by the box and the slopes, so that linprog's tolerances are right.
+    # Scale by the box and the slopes, so that the absolute tolerances of linprog suit the numbers.
     unit = float(np.abs(G * reach).sum(axis=1).max()) or 1.0
     scaled = G * reach / unit
     if not (math.isfinite(unit) and np.all(np.isfinite(heights))):

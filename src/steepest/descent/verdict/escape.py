@@ -24,7 +24,8 @@ FARTHEST = 1e12
 ALIKE = 100.0
 # Curvatures below this share of the largest are rounding errors of the gradients, and are raised to this share.
 FAINT = 1e-14
-# The fewest falls along a ray that count as an endless fall: a floor is reached in a step or two, a limit never.
+# The fewest falls along a ray that count as an endless fall: a floor is reached in a step or two, but a limit is never
+# reached.
 APPROACHED = 4
 # Each step along a ray is four times as long as the last. If the last fall is at most LIMITED times the fall before, f
 # has a limit; if at least STEADY times, f has none. Chosen, not measured: between the two numbers nothing is claimed.
@@ -118,7 +119,7 @@ def tail_of(falls: list[float]) -> Tail:
 
 
 def curves_down(f: Value, x: np.ndarray, value: float, direction: np.ndarray, noise: float) -> bool:
-    """Tell whether plain values confirm negative curvature along a direction, which a convex function never has.
+    """Tell whether plain values confirm negative curvature along a direction; a convex function never has any.
 
     The test is f(x + t d) + f(x - t d) < 2 f(x) by more than rounding errors, for t = 1, the step of the Hessian's
     differences, and for powers of ten up to t = 10⁴.
@@ -133,7 +134,7 @@ def curves_down(f: Value, x: np.ndarray, value: float, direction: np.ndarray, no
 
 
 def inverse_curvatures(grad: Grad, x: np.ndarray, steps: np.ndarray) -> np.ndarray | None:
-    """Return the largest curvature divided by each coordinate's; None if the curvatures are alike or not finite.
+    """Return the largest curvature divided by that of each coordinate; None if the curvatures are alike or not finite.
 
     The curvatures are central differences of the gradient, and cost 2n gradients.
     """

@@ -1,4 +1,4 @@
-"""Values and gradients for the judge, within the run's budget, and restarts of the descent at lower points."""
+"""Values and gradients for the `Judge`, within the run's budget, and restarts of the descent at lower points."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALL_GAP = 1e-3
 
 
 class Evaluator:
-    """Evaluates the function for the judge; the meter counts each value.
+    """Evaluates the function for the `Judge`; the `Meter` counts each value.
 
     Values and gradients have the sign in which they are minimised. They are NaN if the budget is spent or the function
     raises.
@@ -32,7 +32,7 @@ class Evaluator:
     least : array
         The size below which each coordinate counts as 0.
     has_full_help : bool
-        Whether the judge may also measure noise and look for kinks; false if the rules are the user's.
+        Whether the `Judge` may also measure noise and look for kinks; false if the rules are the user's.
     """
 
     def __init__(self, solver: Solver, start: np.ndarray, has_full_help: bool, meter: Meter, log: Log) -> None:

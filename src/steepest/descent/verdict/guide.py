@@ -20,7 +20,7 @@ from steepest.descent.verdict.wording import Wording, in_words, left_in_words
 from steepest.rules.steps.adaptive import Polyak
 from steepest.trace import Certificate, Outcome
 
-# After this many audits the judge takes no more steps, and the rules descend as far as rounding errors allow. Chosen,
+# After this many audits the `Judge` takes no more steps, and the rules descend as far as rounding errors allow. Chosen,
 # not measured: more audits cost more gradients.
 MOST_AUDITS = 24
 # After this many Newton steps the rules continue. Chosen, not measured: a few steps reach a minimum that is near.
@@ -44,7 +44,7 @@ class Guide:
 
     @property
     def may_move(self) -> bool:
-        """Whether the judge may move the best point: the rules are not the user's, and the budget allows it."""
+        """Whether the `Judge` may move the best point: the rules are not the user's, and the budget allows it."""
         return bool(self.plan.help) and self.audits < MOST_AUDITS and not self.meter.out_of_iterations
 
     def onward(
@@ -88,7 +88,7 @@ class Guide:
     def search(
         self, by: Callable[..., LineSearch], x: np.ndarray, direction: np.ndarray | None, least: float
     ) -> LineSearch:  # fmt: skip
-        """Search along a direction for a lower point than the best one, if the judge may move the best point."""
+        """Search along a direction for a lower point than the best one, if the best point may be moved."""
         if direction is None or not self.may_move:
             return LineSearch(None)
         return by(self.evaluator.value, x, self.evaluator.best_value, direction, least)

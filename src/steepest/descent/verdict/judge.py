@@ -1,4 +1,4 @@
-"""The judge of the points at which a descent stops: how the run ended, or how the descent continues."""
+"""The `Judge`, which decides at each point where a descent stops whether the run has ended, and how it continues."""
 
 from __future__ import annotations
 
@@ -147,7 +147,8 @@ class Judge:
 
     def confirmed(self, x: np.ndarray, audit: Audit, certificate: Certificate) -> Ending | None:
         """Return the ending of a converged run, unless a lower value nearby contradicts the audit."""
-        # With gradients by differences there are lower values nearby, which only the judge's own steps could reach.
+        # With gradients by differences, lower values lie nearby, but only the judge's own steps could reach them. So
+        # without such steps, do not search for lower values.
         exact = self.plan.help or self.solver.objective.kind != "differences"
         search = self.rays.lower(x, audit, certificate.tolerance) if exact else LineSearch(None)
         if search.endless:
@@ -161,7 +162,8 @@ class Judge:
             self.evaluator.restart_at(search.x, "audit", "a lower value lies near: the descent continues from there")
             if self.evaluator.best_value < value:
                 return None
-            # Compiled code rounds differently from the plain call, and finds no lower value there.
+            # Compiled code rounds differently from the plain call, and finds no lower value there: the difference is
+            # noise.
             noise = value - search.value
         return self.wording.converged(certificate, noise)
 
@@ -175,7 +177,8 @@ class Judge:
     def at_saddle(self, x: np.ndarray, audit: Audit, certificate: Certificate) -> Ending | None:
         """Leave a saddle along its negative curvature if that leads to a lower point, else return the ending."""
         value, direction = self.evaluator.best_value, audit.escape_direction
-        # At an edge of the box there is only one side, and so no second difference of values.
+        # At an edge of the box f has values on one side only, which give no second difference: `direction` is then
+        # None.
         if direction is not None and not curves_down(self.evaluator.value, x, value, direction, audit.floor):
             # Values show no negative curvature: the differences of gradients came from a kink, or from noise.
             return self.guide.without_step(x, replace(certificate, kind="none"))

@@ -15,11 +15,11 @@ from steepest.descent.verdict.goal import Goal
 from steepest.descent.verdict.wording import Wording, in_words
 from steepest.trace import Certificate, Outcome
 
-# The most variables for a search by planes: each plane costs a gradient, and the linear programmes grow. Chosen, not
+# The most variables for a search by planes: each plane costs a gradient, and the linear programs grow. Chosen, not
 # measured.
 WIDEST = 50
-# The share of the value that may be left to gain at a kink if no tolerance was given. Chosen, not measured: near the
-# accuracy of the linear programmes.
+# If no tolerance was given, a search at a kink ends once at most this share of the value is left to gain. Chosen, not
+# measured: near the accuracy of the linear programs.
 AT_KINK = 1e-8
 # The most searches of a run, the most searches that a suspicion of a kink may begin, and the number of audits after
 # which a kink is suspected. Chosen, not measured: each search costs up to 40 gradients, plus 10 for each variable.

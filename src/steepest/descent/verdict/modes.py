@@ -13,15 +13,16 @@ from steepest.derivatives.differences import EPS
 
 Grad = Callable[[np.ndarray], np.ndarray]
 
-# The relative length of the short step over which a curvature measured over a longer step is checked. √ε balances the
+# A curvature that was measured over a longer step is checked over a step of this relative length. √ε balances the
 # truncation error and the rounding error of a one-sided difference of gradients.
 NARROW = math.sqrt(EPS)
-# A coordinate's entry in a direction is a rounding error below this share of the coordinate's largest entry in any
-# direction. Chosen, not measured: a larger share hides true entries, a smaller share calls coordinates undetermined
-# that are determined.
+# A coordinate's entry in a direction counts as a rounding error if it is below this share of the coordinate's largest
+# entry in any direction. Chosen, not measured: a larger share hides true entries, a smaller share calls coordinates
+# undetermined that are determined.
 FAINT = 1e-6
-# The largest 2q for which a step that left the share q of the slope still measures the curvature. Chosen, not measured:
-# a limit nearer to 1 trusts steps that did little, a lower limit distrusts useful steps.
+# If a step left the share q of the slope, the curvature after it is about 1 - 2q times that before: see `stretch`. The
+# curvature counts as known if 2q is at most this. Chosen, not measured: a limit nearer to 1 trusts steps that did
+# little, a lower limit distrusts useful steps.
 MOST_LOST = 0.9
 # The Hessian predicted a step if at most this share of the slope along each mode is left. Chosen, not measured: a
 # larger share trusts less accurate Hessians, a smaller share takes more steps.
@@ -98,7 +99,7 @@ class Modes:
 
     @property
     def decrement(self) -> float:
-        """The gain of Newton's step, ½ gᵀH⁻¹g, and of a step as long as the point along modes without curvature."""
+        """The gain of Newton's step, ½ gᵀH⁻¹g, and of a step of length `extent` along modes without curvature."""
         flat = float((self.slopes * self.extent)[self.curvatures == 0].sum())
         return float(self.gradient @ self.inverse @ self.gradient) / 2 + flat
 

@@ -12,8 +12,8 @@ from steepest.descent.verdict.escape import Value
 RADII = (1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3)
 # A relative rounding error above this comes from single or half precision: double precision has 2e-16, single 1e-7.
 SINGLE = 1e-10
-# A point is not flat if f is higher at this distance on both sides of each coordinate, in sizes of the point.
-# Chosen, not measured: at a smaller distance rounding errors hide the rise of a fourth power.
+# A point is not flat if f is higher on both sides of each coordinate, at this distance in sizes of the point. Chosen,
+# not measured: at a smaller distance rounding errors hide the rise of a fourth power.
 NEARBY = 1e-3
 
 

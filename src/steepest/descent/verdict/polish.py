@@ -1,4 +1,4 @@
-"""Newton steps: where a descent stops, until rounding errors hide the gain, and during a slow descent."""
+"""Newton steps where a descent stops, until rounding errors hide the gain; and probes during a slow descent."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ ROUNDS, FEW_ROUNDS = 12, 3
 REACH = 0.1
 # Newton steps towards a minimum without curvature have the same direction, and each is q times as long as the one
 # before: q = 1/2 for |x|³, 2/3 for x⁴. A step is made longer if q exceeds LEAST_Q and the cosine between two steps
-# STRAIGHT. If q is at least MOST_Q, as down an exponential, about MOST_TIMES steps are taken at once at most. Chosen,
-# not measured: with a lower LEAST_Q or STRAIGHT, more steps are made longer that should not be.
+# exceeds STRAIGHT. If q is at least MOST_Q, as down an exponential, at most about MOST_TIMES steps are taken at once.
+# Chosen, not measured: with a lower LEAST_Q or STRAIGHT, more steps are made longer that should not be.
 LEAST_Q, MOST_Q, STRAIGHT, MOST_TIMES = 0.3, 0.97, 0.99, 1e6
-# The distance at which the rounding error of the gradient is measured, in rounding errors of the point. Chosen, not
-# measured: at a smaller distance the gradient may have the same rounding error as at the point.
+# The gradient is computed again at this distance, in rounding errors of the point, to measure its rounding error.
+# Chosen, not measured: much closer to the point, both gradients may have the same rounding error, and their difference
+# would not show the error.
 ROUGH = 8
 # The first probe of n variables comes after PATIENCE · (n + 10) iterations. Chosen, not measured: an earlier probe
 # costs more than it saves on easy problems, a later probe leaves a slow descent alone for longer.
@@ -97,7 +98,7 @@ class Polish:
             report = replace(report, holds=not evaluator.has_full_help or (near and tested))
             if not affords or (near and wide is None) or not (near or taken or reach is None):
                 break
-            # The curvature may change over the step of the differences: take a shorter step for the next.
+            # The curvature may change over the step of the differences: take a shorter step for the next Hessian.
             assert report.step is not None
             reach = NARROW * evaluator.size(x) if wide else REACH * np.abs(report.step)
             before = new.step if taken == 1 else None
@@ -107,7 +108,7 @@ class Polish:
         return self.with_rounding(x, report)
 
     def is_near(self, report: Audit, taken: int) -> bool:
-        """Tell whether the gain left is as small as asked, or as rounding errors; also true at a possible saddle."""
+        """Tell whether the gain left is as small as asked, or hidden by rounding; also true at a possible saddle."""
         if report.negative_curvature < 0:
             return True
         asked = self.goal.asked
@@ -127,7 +128,7 @@ class Polish:
         return audit(solver.objective, x, solver.start, solver.sign, solver.box, reach, self.exact)
 
     def doubts(self, report: Audit) -> bool:
-        """Tell whether the Hessian by differences is too inaccurate, and that of traced code is available."""
+        """Tell whether the Hessian by differences is too inaccurate while the Hessian of traced code is available."""
         objective = self.solver.objective
         if self.exact or not self.evaluator.has_full_help or objective.compiled is None or objective.kind != "traced":
             return False
@@ -176,8 +177,8 @@ class Polish:
     def stretched(self, x: np.ndarray, before: np.ndarray, report: Audit) -> bool:
         """Take a longer step if each Newton step is q times as long as the one before: their sum is step / (1 - q).
 
-        Newton steps shrink so if the curvature is 0 at the minimum: for the p-th power q = (p - 2) / (p - 1). Down an
-        exponential q is 1, and the direction is followed as far as f falls. Return whether the step was taken.
+        Newton steps shrink in this way if the curvature is 0 at the minimum: for the p-th power q = (p - 2) / (p - 1).
+        Down an exponential q is 1, and the direction is followed as far as f falls. Return whether the step was taken.
         """
         evaluator = self.evaluator
         if report.step is None or not evaluator.has_full_help or not evaluator.can_continue():
@@ -243,7 +244,7 @@ class Probes:
             self.polish.ahead()
 
     def rescale(self) -> None:
-        """Measure the curvature of each coordinate; if they differ, continue with scaled coordinates."""
+        """Measure the curvature of each coordinate; if the curvatures differ, continue with scaled coordinates."""
         objective, x = self.objective, self.evaluator.best
         if not self.evaluator.affords((2 * x.size + 1) * objective.cost):
             return

@@ -11,7 +11,8 @@ from steepest.descent.loop.solver import Solver
 from steepest.descent.verdict.goal import Goal
 from steepest.trace import Certificate, Outcome
 
-# Messages call relative noise above this the noise of the function, and smaller noise rounding. Chosen, not measured.
+# In messages, relative noise above this is called the noise of the function, and smaller noise is called rounding.
+# Chosen, not measured.
 NOISY = 1e-12
 # A gap below this is written as "rounding": so small a number does not help a reader.
 TINY = 1e-300

@@ -12,11 +12,11 @@ from steepest.derivatives.differences import EPS, scale_of
 from steepest.descent.verdict.audit import Audit
 from steepest.fitting.function.levenberg import rank
 
-# A parameter is free along a direction without curvature if it makes up at least this share of it. Chosen, not
-# measured: a smaller share declares determined parameters free, as rounding mixes them into such directions.
+# A parameter is free if it makes up at least this share of a direction without curvature. Chosen, not measured: with a
+# smaller share determined parameters count as free, because rounding mixes them into such directions.
 LOOSE = 1e-3
-# How many times its usual size an error by rounding may have. Chosen, not measured: larger makes bounds wider, smaller
-# lets rounding pass for curvature or progress.
+# A rounding error may be this many times its usual size. Chosen, not measured: a larger factor makes bounds wider; with
+# a smaller factor rounding errors pass for curvature or progress.
 SAFELY = 8.0
 # The largest share of the value that rounding of the slopes may hide from a descent that counts as converged. Chosen,
 # not measured: a larger share accepts answers of ill-conditioned fits that are further from the minimum.
@@ -29,9 +29,9 @@ class SecondOrder(NamedTuple):
     Attributes
     ----------
     matrix : array of shape (n, n)
-        Σ ρᵢ ∇²ρᵢ, half of what the Hessian has in addition to 2 JᵀJ.
+        Σ ρᵢ ∇²ρᵢ, half the difference between the Hessian and 2 JᵀJ.
     error : array of shape (n, n)
-        Its error.
+        The error of `matrix`.
     slope_error : array of shape (n,)
         The error of Jᵀρ if J was computed by differences, else 0.
     """
@@ -47,9 +47,9 @@ class Residuals(Protocol):
     Attributes
     ----------
     size : float
-        The length of the data, from which ρ is the difference of the predictions.
+        The length of the data; ρ is the difference of the predictions and the data.
     rows : float
-        How many rows count.
+        The effective number of rows, which is smaller if weights differ.
     precision : float
         The relative rounding error of a prediction.
     gaps : int
@@ -75,19 +75,19 @@ class Residuals(Protocol):
 
 @dataclass(frozen=True)
 class Hessian:
-    """The Hessian of ‖ρ‖², 2 (JᵀJ + Σ ρᵢ ∇²ρᵢ), in coordinates q in which JᵀJ is the identity and the rest diagonal.
+    """The Hessian of ‖ρ‖², 2 (JᵀJ + Σ ρᵢ ∇²ρᵢ), in coordinates q where JᵀJ is the identity and the sum diagonal.
 
-    There the curvatures are precise however ill-conditioned J is. Directions in which J is rounding noise get the
-    length of the direction in which J is largest.
+    In these coordinates the curvatures are precise however ill-conditioned J is. Directions in which J is rounding
+    noise get the length of the direction in which J is largest.
 
     Attributes
     ----------
     W : array of shape (n, n)
         The map to parameters, x = W q.
     curvatures, slopes : array of shape (n,)
-        Half the second derivatives along q, and (J W)ᵀρ, half the first.
+        Half the second derivatives along q, and half the first derivatives, (J W)ᵀρ.
     curvature_error, slope_error : array of shape (n,)
-        How large they can be by rounding alone.
+        How large curvatures and slopes can be by rounding alone.
     norms : array of shape (n,)
         The norms of the columns of J.
     """
@@ -103,7 +103,7 @@ class Hessian:
     def at(
         cls, residuals: Residuals, triangle: np.ndarray, x: np.ndarray, second_order: SecondOrder | None
     ) -> Hessian:  # fmt: skip
-        """Return the Hessian at a point from the R of [J ρ] there and the second-order term; 2 JᵀJ without that."""
+        """Return the Hessian at x from the R of [J ρ] and the second-order term; without that term, return 2 JᵀJ."""
         zeros = np.zeros((x.size, x.size))
         matrix, error, slope_error = second_order or SecondOrder(zeros, zeros, zeros[0])
         norms = column_norms(triangle)
@@ -118,8 +118,8 @@ class Hessian:
         W = whiten @ vectors
         curvature_error = SAFELY * EPS * x.size * np.abs(curvatures).max()
         curvature_error = curvature_error + np.sum(np.abs(W) * (error @ np.abs(W)), axis=0)
-        # The columns of J W have length 1, and predictions are rounded independently: so a slope sees the share 1 / √n
-        # of the length of their rounding.
+        # The columns of J W have length 1, and the n predictions have independent rounding errors. So the rounding
+        # error of a slope is 1 / √n times the length of these errors.
         share = SAFELY / math.sqrt(residuals.rows)
         slope_error = slope_error + share * EPS * math.sqrt(value_of(triangle)) * norms
         slope_error = share * residuals.precision * _size(residuals, triangle, x) + slope_error @ np.abs(W)
@@ -148,7 +148,7 @@ class Hessian:
 
     @property
     def decrement(self) -> float:
-        """The largest gain that Newton's step can have, given that curvatures near 0 may be rounding."""
+        """The largest gain that Newton's step can have, given that curvatures near 0 may be rounding errors."""
         up, level = self.positive, ~(self.positive | self.negative) & (np.abs(self.slopes) > self.slope_error)
         gain = self.slopes[up] ** 2 @ (1 / self.curvatures[up])
         return float(gain + self.slopes[level] ** 2 @ (1 / self.curvature_error[level]))
@@ -159,9 +159,9 @@ class Hessian:
         return float(self.slope_error[self.positive] ** 2 @ (1 / self.curvatures[self.positive]))
 
     def error(self, x: np.ndarray) -> np.ndarray:
-        """Return how far each parameter may lie from the minimiser: by Newton's step, and by rounding of the slopes.
+        """Return how far each parameter may lie from the minimiser, by Newton's step and rounding errors of slopes.
 
-        It is infinite if a parameter is free to move along a direction without positive curvature.
+        The distance is infinite if a parameter is free to move along a direction without positive curvature.
         """
         up = self.positive
         by_slopes = self.W[:, up] * (self.slope_error[up] / self.curvatures[up])
@@ -180,7 +180,8 @@ def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Aud
     whole = 2 * (triangle[:, :-1].T @ triangle[:, :-1] + second_order.matrix)
     smallest, largest = np.linalg.eigvalsh(whole)[[0, -1]]
     if up.all():
-        # The largest eigenvalue of the inverse is precise even if the smallest of the matrix is rounding noise.
+        # Compute the smallest eigenvalue from the inverse, whose largest eigenvalue is precise even if the smallest of
+        # the matrix is rounding noise.
         smallest = 1 / np.linalg.norm(W / np.sqrt(2 * curvatures), 2) ** 2
     elif not down.any():
         smallest = 0.0
@@ -193,7 +194,7 @@ def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Aud
         saddle_distance=float(np.abs(W[:, down] * hessian.step_in_q[down] / size[:, None]).max(initial=0.0)),
         negative_curvature=float(curvatures[down].min() / np.abs(curvatures).max()) if down.any() else 0.0,
         escape_direction=lowest * EPS ** (1 / 3) / np.abs(lowest / size).max(),
-        # If all slopes may be rounding there is no step worth taking.
+        # If all slopes may be rounding errors, no step is worth taking.
         step=hessian.step if np.any(np.abs(hessian.slopes) > hessian.slope_error) else np.zeros(x.size),
         x_error=np.where(without_effect(residuals, triangle, x, hessian), math.inf, hessian.error(x)),
     )
@@ -207,14 +208,14 @@ def undetermined(residuals: Residuals, x: np.ndarray) -> np.ndarray:
 
 
 def without_effect(residuals: Residuals, triangle: np.ndarray, x: np.ndarray, hessian: Hessian) -> np.ndarray:
-    """Return which parameters leave the value unchanged by a step along which it must rise according to the Hessian.
+    """Return the parameters that can take a step without changing the value, though the Hessian predicts a rise.
 
     Only parameters whose error exceeds their size are tried.
     """
     value, floor = value_of(triangle), rounding(residuals, triangle, x)
     found, error = np.zeros(x.size, dtype=bool), hessian.error(x)
     for k in np.flatnonzero(np.isfinite(error) & (error > np.abs(x))):
-        # JᵀJ predicts a rise of 100 times the rounding.
+        # Along this step JᵀJ predicts a rise of 100 times the rounding error.
         step = 10 * math.sqrt(floor) / hessian.norms[k] * np.eye(x.size)[k]
         found[k] = any(abs(value_of(residuals.triangle(x + s)) - value) < 10 * floor for s in (step, -step))
     return found
@@ -223,7 +224,8 @@ def without_effect(residuals: Residuals, triangle: np.ndarray, x: np.ndarray, he
 def rounding(residuals: Residuals, triangle: np.ndarray, x: np.ndarray) -> float:
     """Return how much two values v = ‖ρ‖² may differ by rounding alone: ε v + 2 √(v / n) ε s + (ε s)², times a factor.
 
-    ρ is the difference of data and predictions of length s, so that each of its n rows is off by ε s / √n at random.
+    ρ is the difference of the data and the predictions. If these have the length s, each of the n rows of ρ has a
+    random rounding error of ε s / √n.
     """
     value, size = value_of(triangle), residuals.precision * _size(residuals, triangle, x)
     return SAFELY * (EPS * value + 2 * math.sqrt(value / residuals.rows) * size + size**2)

@@ -22,7 +22,7 @@ from steepest.types import Json
 
 # A step is accepted if the value falls by more than this share of the predicted fall, as in MINPACK.
 ENOUGH = 1e-4
-# The part of the state that is not arrays.
+# The fields of the state that are not arrays.
 COUNTERS = (
     "region", "taken", "first_value", "iteration", "evaluations", "non_finite", "gaps", "code",
 )  # fmt: skip
@@ -31,7 +31,7 @@ COUNTERS = (
 class LeastSquaresSolver:
     """A descent of ‖ρ‖² by Levenberg-Marquardt steps, chunk by chunk: a `Solver`.
 
-    It stops when the Gauss-Newton step would gain no more than the tolerance. With a tolerance of 0 it goes on until
+    It stops when the Gauss-Newton step would gain at most the tolerance. With a tolerance of 0 the solver goes on until
     rounding hides the rest: the last steps double the number of correct digits, so there are few of them.
     """
 
@@ -115,12 +115,12 @@ class LeastSquaresSolver:
         self.code = code
 
     def row(self, t: float = 0.0) -> np.ndarray:
-        """Return the current point as a row of the trace; its step size is ‖D p‖ over that of the Gauss-Newton step."""
+        """Return the current point as a row of the trace; the step size is the share of a Gauss-Newton step."""
         norm = float(np.linalg.norm(self.status.gradient))
         return np.concatenate([[self.iteration, self.evaluations, self.value, norm, self.taken], self.x])
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
-        """Take steps until so many rows or evaluations are reached; return the rows of the trace."""
+        """Take steps until this many rows or evaluations are reached; return the rows of the trace."""
         self._recorded = []
         stop, until = self.evaluations + evaluations, time.perf_counter() + CHUNK_SECONDS
         while len(self._recorded) < rows and self.evaluations < stop and self.code == RUNNING:
@@ -165,7 +165,7 @@ class LeastSquaresSolver:
         return True
 
     def hessian_at(self, x: np.ndarray, triangle: np.ndarray) -> Hessian:
-        """Return the Hessian at a point; 2 JᵀJ alone if J is by differences, or if the whole has negative curvature."""
+        """Return the Hessian at a point; 2 JᵀJ alone if J is by differences, or if there is negative curvature."""
         second_order = self.residuals.second_order(x) if self.residuals.traced else None
         whole = Hessian.at(self.residuals, triangle, x, second_order)
         return Hessian.at(self.residuals, triangle, x, None) if whole.negative.any() else whole
@@ -173,7 +173,8 @@ class LeastSquaresSolver:
     def newton_step(self) -> bool:
         """Try Newton's step once values no longer show whether a step is better; stop when the decrement stops falling.
 
-        If derivatives come from differences, second ones cost more than they gain here: the step is Gauss-Newton's.
+        If the first derivatives come from differences, second derivatives cost more than they gain here, and the step
+        is that of Gauss-Newton.
         """
         here = self.hessian or self.hessian_at(self.x, self.triangle)
         x = self.x + here.step

@@ -12,10 +12,11 @@ from steepest.derivatives.differences import EPS
 from steepest.rules.directions.direction import Direction
 from steepest.rules.steps.step import StepSize
 
-# At most so many steps of Newton's method find a damping: two or three are usual, the rest are for extreme scales.
+# The most steps of Newton's method that search for a damping. Two or three are usual; extreme scales take more.
 MOST_SEARCHED = 30
-# Up to so many times n eps of the largest, a singular value counts as 0. Chosen, not measured: a smaller number takes
-# rounding of the QR decomposition for information, a larger one gives up directions that the rows determine.
+# A singular value counts as 0 if it is below this many times n eps times the largest. Chosen, not measured: with a
+# smaller number rounding errors of the QR decomposition pass for information; with a larger number directions that the
+# rows determine are left out.
 ROUNDED = 8.0
 
 
@@ -23,9 +24,9 @@ ROUNDED = 8.0
 class LevenbergMarquardt(Direction):
     """The step p that minimises ‖ρ + J p‖ subject to ‖D p‖ ≤ Δ.
 
-    (JᵀJ + μ D²) p = -Jᵀρ, with μ = 0 if the Gauss-Newton step is short enough. D contains the largest norm so far of
-    each column of J, so that the units of the parameters do not matter. The radius Δ grows or shrinks with how well
-    the linear model predicted the last value.
+    The step solves (JᵀJ + μ D²) p = -Jᵀρ, with μ = 0 if the Gauss-Newton step is short enough. D contains the largest
+    norm so far of each column of J, so that the units of the parameters do not matter. The radius Δ grows or shrinks
+    with how well the linear model predicted the last value.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class LevenbergMarquardt(Direction):
     reach: float = 1.0
 
     def next_region(self, region: float, step: Step, ratio: float, fall: float) -> float:
-        """Return the next Δ, after a step whose fall of the value was `ratio` times the predicted one."""
+        """Return the next Δ after a step; the value fell by `fall`, which is `ratio` times the predicted fall."""
         if ratio > 0.25:
             return 2 * step.length if ratio >= 0.75 or step.damping == 0 else region
         # The minimum of the parabola through the old value, with its slope, and the new value.
@@ -85,7 +86,7 @@ class LinearModel:
     directions : array of shape (rank, n)
         V.
     c : array of shape (rank,)
-        c.
+        Uᵀρ.
     scale : array of shape (n,)
         The diagonal of D.
     """

@@ -22,7 +22,7 @@ from steepest.models.penalties import L2
 from steepest.trace import Event
 from steepest.types import Array, Function, Tree
 
-# At most so many parameters that the rows do not determine are named in an event.
+# The most undetermined parameters that an event names.
 MOST_NAMED = 8
 
 
@@ -74,7 +74,7 @@ class CustomProblem:
         return total
 
     def penalty(self) -> Function | None:
-        """Return the penalty as a function of the parameters, all of which it takes as one vector."""
+        """Return the penalty as a function of the named parameters; the user's penalty takes them as one vector."""
         penalty = self.user_penalty
         if penalty is None:
             return None

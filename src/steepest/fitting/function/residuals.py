@@ -27,11 +27,11 @@ from steepest.models.losses import squared
 from steepest.models.penalties import L2
 from steepest.types import Array, Function, Tree
 
-# How often rounding is drawn at random to see its effect on second derivatives. Chosen, not measured: more draws
-# estimate the error better, and each costs a Hessian.
+# How many times random rounding errors are drawn to see their effect on second derivatives. Chosen, not measured: with
+# more draws the estimate of the effect is better, and each draw costs a Hessian.
 DRAWS = 4
-# A difference is taken again if the best step is this many times longer. Chosen, not measured: up to there the first
-# step is nearly as good.
+# A difference is computed again if the best step is this many times longer than the step that was used. Chosen, not
+# measured: up to this factor the step that was used is nearly as good.
 FARTHER = 4.0
 
 # The arrays that traced code reads.
@@ -40,9 +40,9 @@ Arrays = tuple[Array, ...]
 
 @dataclass
 class ModelResiduals:
-    """ρᵢ = √(wᵢ / Σw) (zᵢ - yᵢ), and √(λ/2) θⱼ for each parameter under a ridge penalty.
+    """The residuals √(wᵢ / Σw) (zᵢ - yᵢ), and √(λ/2) θⱼ for each parameter under a ridge penalty.
 
-    Their squares add up to the objective of the fit. Rows are processed a block at a time, and only the triangle of a
+    The squares add up to the objective of the fit. Rows are processed a block at a time, and only the triangle of a
     QR decomposition is stored.
 
     Attributes
@@ -54,7 +54,7 @@ class ModelResiduals:
     size : float
         ‖√(w / Σw) y‖, the length of the data.
     rows : float
-        How many rows count: fewer than there are if weights differ.
+        The effective number of rows, which is smaller if weights differ.
     ridge : float
         λ.
     precision : float
@@ -119,8 +119,9 @@ class ModelResiduals:
             twice = here @ self.at_trial(x + shifts[j] + shifts[k], here.size)
             matrix[j, k] = matrix[k, j] = (twice - once[j] - once[k] + here @ here) / (steps[j] * steps[k])
         rounded = self.precision * length * (self.size + length) / math.sqrt(self.rows) / np.outer(steps, steps)
-        # Twice the step has four times the truncation error, so a third of the difference estimates that of J. Its
-        # product with ρ is the error of Jᵀρ; the second term is the size that a random error of that length would have.
+        # A step twice as long has four times the truncation error, so a third of the difference between the two
+        # Jacobians estimates the truncation error of J. Its product with ρ is an error of Jᵀρ; the second term of
+        # `slopes` is the size of this product if the error of J is random.
         truncation = (coarse - fine)[:, :-1] / 3
         slopes = np.abs(truncation.T @ here) + np.linalg.norm(truncation, axis=0) * length / math.sqrt(self.rows)
         return SecondOrder(
@@ -157,7 +158,7 @@ class ModelResiduals:
         return columns
 
     def slope(self, x: np.ndarray, residuals: np.ndarray, k: int, h: float) -> np.ndarray:
-        """Return column k of J by a central difference, or a one-sided one if the model is not finite on one side."""
+        """Return column k of J by a central difference; by a one-sided one if the model is not finite on one side."""
         up, down = x.copy(), x.copy()
         up[k], down[k] = x[k] + h, x[k] - h
         above, below = self.at_trial(up, residuals.size), self.at_trial(down, residuals.size)
@@ -179,12 +180,12 @@ class ModelResiduals:
 class _Exact:
     """The traced model: the function Σ uᵢ (zᵢ - yᵢ) of θ and of weights u, with its gradient.
 
-    Its gradient by u is z - y. Its Hessian by θ is Σ ρᵢ ∇²ρᵢ for u = √(w / Σw) ρ.
+    The gradient of this function by u is z - y, and its Hessian by θ is Σ ρᵢ ∇²ρᵢ if u = √(w / Σw) ρ.
 
     Attributes
     ----------
     traced : Compiled
-        That function, which reads (X, y, u) after the arrays in `closed`.
+        The function, which reads (X, y, u) after the arrays in `closed`.
     closed : tuple
         The arrays that the model reads from its surroundings.
     blocks : list of tuple
@@ -205,7 +206,7 @@ class _Exact:
     def second_order(self, x: np.ndarray) -> SecondOrder | None:
         """Return Σ ρᵢ ∇²ρᵢ and its error, or None if the code can't be differentiated twice.
 
-        The error is the result with random rounding errors in place of ρ.
+        The error is estimated by the same sum with random rounding errors in place of ρ.
         """
         jitted = self.traced.loop("second order", lambda: _second_order(self.traced.pure))
         try:
@@ -282,7 +283,7 @@ def residuals_of(
     residuals = ModelResiduals(plain, x, float(np.linalg.norm(root * y)), float(1 / (root**4).sum()), ridge)
     sample = (*rows.first(SAMPLE_ROWS)[:2], 1.0 + 0.5 * np.sin(np.arange(min(SAMPLE_ROWS, len(y))) ** 2 + 1.0))
     served = serve(weighted, Calling(structure, spread=False, args=sample), x)
-    # The model may have kept X, y or u as constants of its code; then it can't be evaluated for other rows.
+    # The model may have kept X, y or u as constants of its code. Such code can't be evaluated for other rows.
     if served.compiled is not None and len(served.arrays) >= len(sample):
         closed = tuple(served.arrays[: len(served.arrays) - len(sample)])
         residuals.exact = _Exact(served.compiled, closed, _blocks(rows))

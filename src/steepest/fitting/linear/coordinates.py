@@ -9,7 +9,8 @@ import numpy as np
 from steepest.data.sparse import csr
 from steepest.types import Array, Rows
 
-# How many rows are centred or made dense at once. Chosen, not measured: more take memory, fewer cost calls.
+# How many rows are centred or made dense at once. Chosen, not measured: more rows take more memory, fewer rows need
+# more calls.
 BLOCK_ROWS = 4096
 # How many rows a reduction of columns joins into a long row. Chosen, not measured: NumPy is slow on short rows.
 ABREAST = 64
@@ -61,7 +62,7 @@ class Coordinates:
         """Return (coef, intercept) in the user's units, for each row of θ."""
         u = theta[..., :-1]
         if self.basis is not None:
-            # One product for each row: rounding errors of a matrix product depend on the number of rows.
+            # Multiply row by row: the rounding errors of a matrix product would depend on the number of rows.
             rows = [self.basis @ row[:-1] for row in theta.reshape(-1, theta.shape[-1])]
             u = np.reshape(rows, (*u.shape[:-1], len(self.basis)))
         coef = u / self.scale

@@ -15,7 +15,7 @@ from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.models.losses.base import Loss
 from steepest.types import Array, Tree
 
-# Takes the place of a loss of the user's own, about which nothing but its values is known.
+# Stands for a loss of the user's own, of which only the values are known.
 UNKNOWN = Loss()
 
 
@@ -68,7 +68,7 @@ class Glm:
     def over_blocks(self, part: Callable[..., tuple[Tree, Tree]], zeros: Tree, *columns: Array) -> tuple[Tree, Tree]:
         """Call ``part(X, p, *columns)`` on each block; it returns sums over the block, and results for each row.
 
-        Returns the sums over all blocks, and the results for all rows in order. `zeros` has the shape of the sums.
+        Return the sums over all blocks, and the results for all rows in order. `zeros` has the shape of the sums.
         """
         arrays = (self.X, self.weight / self.mass, *columns)
         if len(self.y) == self.block:
@@ -129,10 +129,10 @@ class Glm:
     def reference_value(self, value: Array) -> Array:
         """Return the value from which progress is measured: the least of the values at the start and at two constants.
 
-        The constants are predictions of 0 and of the mean target. A tolerance is a share of the descent, which would
-        be huge from a start far from the targets.
+        The constants are predictions of 0 and of the mean target. A tolerance is a share of the descent. Measured from
+        a start far from the targets, the descent would be huge.
         """
-        # These zeros are no constant: XLA would evaluate losses of a constant row by row while it compiles.
+        # Zeros that depend on y: XLA would evaluate the losses of constant zeros row by row while it compiles.
         zero = 0.0 * self.y
         if self.loss.outputs:
             zero = jnp.tile(zero[:, None], self.loss.outputs)

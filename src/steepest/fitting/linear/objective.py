@@ -43,7 +43,7 @@ from steepest.types import Array, Tree
 
 @dataclass(frozen=True)
 class Direct:
-    """Σ pᵢ ℓ(aᵢᵀθ, yᵢ) plus a penalty: quadratic, Σ λⱼ |θⱼ|, or the user's own function, traced.
+    """The objective Σ pᵢ ℓ(aᵢᵀθ, yᵢ) plus a penalty: quadratic, Σ λⱼ |θⱼ|, or the user's own function, traced.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class AsPrecise:
 
     rows: Array
 
-    # So NumPy leaves products of its arrays with these rows to the methods below.
+    # With None here, NumPy leaves products of its arrays with these rows to the methods below.
     __array_ufunc__ = None
 
     def __matmul__(self, u: Array) -> Array:
@@ -108,8 +108,8 @@ class AsPrecise:
 def direct(problem: LinearSpec, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling] | None:
     """Return the objective of a linear model and the layout of its parameters.
 
-    None if the model must be traced as a whole, with its rows: for the user's own loss on dense rows, and if a loss or
-    a penalty can't be traced.
+    Return None if the model must be traced as a whole, with its rows: for the user's own loss on dense rows, and if a
+    loss or a penalty can't be traced.
     """
     served = None
     if not isinstance(problem.loss, Loss):

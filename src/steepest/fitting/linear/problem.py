@@ -58,7 +58,7 @@ class LinearProblem(LinearSpec):
         return L1Certifier(glm, self.kinks, self.coordinates, self.recession)
 
     def check_width(self) -> None:
-        """Raise ValueError if an L1 penalty needs proximal Newton and has more coefficients than that serves."""
+        """Raise ValueError if an L1 penalty needs proximal Newton, but has too many coefficients for that method."""
         assert isinstance(self.loss, Loss)
         if len(self.kinks) <= PROXIMAL_NEWTON or not (isinstance(self.loss, Kinked) or self.outputs):
             return

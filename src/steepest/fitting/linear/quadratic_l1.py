@@ -11,15 +11,16 @@ import jax.numpy as jnp
 from steepest.derivatives.differences import EPS
 from steepest.types import Array
 
-# At most MOST_ROUNDS rounds, fewer if MODEL_LEFT or rounding error is reached. A round is SWEEPS sweeps of coordinate
-# descent, then Newton steps. Chosen, not measured: more sweeps find the zeros more reliably before the costlier steps.
+# The minimisation takes at most MOST_ROUNDS rounds, and fewer if it reaches MODEL_LEFT or rounding errors before. A
+# round is SWEEPS sweeps of coordinate descent, then Newton steps. Chosen, not measured: more sweeps find the zeros more
+# reliably before the costlier steps.
 MOST_ROUNDS = 20
 SWEEPS = 8
 # A round takes at most CROSSED / x.size Newton steps, limited to 2 to 50. Each may set a coordinate to 0, and costs a
 # Cholesky factorisation. Chosen, not measured.
 CROSSED = 2_000
-# The rounds stop if the squared subgradient has fallen to this share, the subgradient to 1e-10. Chosen, not measured:
-# the bound of the certificate needs a solved model.
+# The rounds stop once the squared subgradient has fallen to this share, and so the subgradient to 1e-10. Chosen, not
+# measured: the bound of the certificate holds only if the model is solved.
 MODEL_LEFT = 1e-20
 
 
@@ -36,8 +37,8 @@ def min_norm_subgradient(g: Array, x: Array, lam: Array) -> Array:
 def minimize_quadratic_l1(H: Array, g: Array, x: Array, lam: Array) -> Array:
     """Return the y that minimises gᵀ(y - x) + ½ (y - x)ᵀ H (y - x) + Σ λⱼ |yⱼ|.
 
-    Coordinate descent finds which coordinates are 0. Newton steps of the others then reach the minimum, each cut short
-    where a coordinate would change its sign. Coordinate descent alone is slow if columns are correlated.
+    Coordinate descent finds which coordinates are 0. Newton steps in the other coordinates then reach the minimum, each
+    cut short where a coordinate would change its sign. Coordinate descent alone is slow if columns are correlated.
     """
     h = jnp.diag(H)
     has_curvature = h > 0

@@ -79,7 +79,7 @@ def remark_on_optimum(problem: LinearSpec, fitted: Fit) -> None:
 
 
 def compare_with_constant(problem: LinearSpec, loss: Loss, fitted: Fit, y: np.ndarray, weight: np.ndarray) -> None:
-    """Change the outcome of a fit that made all its updates if its loss exceeds that of a constant prediction."""
+    """If a fit that made all its updates has a larger loss than a constant prediction, change its outcome."""
     with np.errstate(all="ignore"):
         if loss.outputs:
             shares = np.bincount(y.astype(int), weights=weight) / weight.sum()

@@ -1,4 +1,4 @@
-"""An epoch of plain gradient steps on batches of sparse rows, which change only the coefficients that a batch uses.
+"""An epoch of plain gradient steps on batches of sparse rows: a step changes only the coefficients that its batch uses.
 
 An L2 penalty shrinks every coefficient at every step. So the coefficients are stored as a number s times a vector v,
 and a step shrinks s.

@@ -1,4 +1,4 @@
-"""`fit` for an iterator of blocks, which does not support all arguments of `fit`."""
+"""`fit` for an iterator of blocks; a few arguments of `fit` are not supported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from steepest.rules.pair import Rules
 from steepest.trace import Outcome
 from steepest.types import Array, Callback, Function, RuleLike, Seed, Tree
 
-# A last block of at least so many rows tells whether the model has learnt anything. Chosen, not measured: the loss of
+# A last block of at least this many rows tells whether the model has learnt anything. Chosen, not measured: the loss of
 # fewer rows varies more by chance.
 TELLING = 100
 ADVICE = "for the exact answer, fit all rows at once if memory holds them"
@@ -133,7 +133,8 @@ def fit_stream(
         return solver
 
     def value_and_grad(x: np.ndarray) -> tuple[float, np.ndarray]:
-        # A block is read only once, so these are of the last block, before the model learnt from it.
+        # A block is read only once, so the value and the gradient are those of the last block, before the model learnt
+        # from it.
         return solvers[0].value, solvers[0].learner.slope
 
     why = "exact: the loss was traced and compiled"

@@ -27,7 +27,7 @@ BATCH = 16
 # The first distance of DoG, in coordinates in which columns have unit variance, so that it suits any table. Chosen, not
 # measured: a larger one makes longer first steps, a smaller one takes more steps to grow.
 FIRST_DISTANCE = 0.3
-# γ of the average: the larger, the sooner it forgets the first points. Shamir and Zhang (2013) take 3.
+# γ of the average: with a larger γ the average forgets the first points sooner. Shamir and Zhang (2013) take 3.
 DECAY = 3.0
 # If the standard deviation of a column grows by more than this factor in one block, its coefficient is shrunk. Chosen,
 # not measured: a smaller factor forgets more of what was learnt from ordinary changes.
@@ -153,7 +153,7 @@ class StreamLearner:
         return self.cost(block, point) + self.ridge / 2 * float(point[:-1] @ point[:-1])
 
     def begin(self, block: Block) -> None:
-        """Start with the intercept at the mean target of the first block: it often is the furthest from its optimum."""
+        """Start with the intercept at the mean target of the first block, as its optimum is often far from 0."""
         if self.loss is losses.squared:
             middle = float(np.average(block.y, weights=block.weight))
             self.point = self.start = self.average = np.append(self.point[:-1], middle)
@@ -201,7 +201,7 @@ class StreamLearner:
         self.updates, self.t, self.slope = int(after.updates), float(t), unit * coordinates.gradient_to_user(slope)
 
     def rescale_after_drift(self, before: np.ndarray) -> None:
-        """Shrink the coefficients of columns that now vary far more: they were learnt when a unit seemed smaller.
+        """Shrink the coefficients of columns that now vary far more than when these coefficients were learnt.
 
         The intercept changes with them, so that the prediction at the mean stays the same.
         """
@@ -237,5 +237,5 @@ class StreamLearner:
         return padded
 
     def whole(self, rows: int) -> int:
-        """Return the rows of enough batches, whose number is rounded up to a power of two to compile fewer versions."""
+        """Return the rows of enough batches; their number is a power of two, so that fewer versions are compiled."""
         return self.size << (-(-rows // self.size) - 1).bit_length()

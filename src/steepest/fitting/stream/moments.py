@@ -48,7 +48,7 @@ class Moments:
             new = np.where(low == high, 0.0, mass * moments(X, weight, mean))
         else:
             X = X.astype(float)
-            # Relative to the first row, so that rounding gives no variance to a column of equal numbers.
+            # Take the mean relative to the first row, so that rounding gives no variance to a column of equal numbers.
             mean = X[0] + weight @ (X - X[0]) / mass
             centred = X - mean
             weighted = centred * weight.reshape(-1, *[1] * (X.ndim - 1))

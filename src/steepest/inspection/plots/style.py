@@ -234,7 +234,7 @@ def _copy_look(model: Axes, ax: Axes) -> None:
 def legend_columns(labels: Sequence[str], inches: float, most: int = 4) -> int:
     """Return the number of columns in which a legend with these labels fits above axes of a width in inches."""
     for count in range(min(most, len(labels)), 1, -1):
-        parts = np.array_split(np.array([len(label) for label in labels]), count)  # matplotlib fills columns so
+        parts = np.array_split(np.array([len(label) for label in labels]), count)  # as matplotlib fills columns
         if sum(part.max() + HANDLE for part in parts) <= LETTERS * inches:
             return count
     return 1

@@ -173,7 +173,7 @@ def _rows_of_progress(descent: DescentDisplay) -> np.ndarray:
     if not np.isfinite(distance[:1]).any():
         return np.arange(min(len(distance), 1))
     rows = np.unique([np.flatnonzero(distance <= part * distance[0])[0] for part in PARTS])
-    return rows[distance[rows] > 0]  # the line of the best row is the fitted line itself
+    return rows[distance[rows] > 0]  # without the best row, whose line is the fitted line
 
 
 def _rows_of(epochs: Sequence[int], known: np.ndarray) -> np.ndarray:

@@ -146,7 +146,7 @@ class Loss:
         return 0 * y
 
     def terms(self, y: Array) -> Array:
-        """Return the size of the terms of ℓ′ that do not depend on z: the rounding error of ℓ′, in units of eps.
+        """Return the size of the terms of ℓ′ without z, which is the rounding error of ℓ′ in units of eps.
 
         The default, 1, holds for the difference between a probability and a target of 0 or 1.
         """

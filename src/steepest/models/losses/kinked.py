@@ -1,6 +1,6 @@
 """Losses whose slope jumps: sums of c max(0, s) with s linear in the output z.
 
-Solvers replace each term by a softplus function with a smoothing μ > 0, which exceeds the term by at most μ log 2:
+With a smoothing μ > 0, solvers replace each term by a softplus function, which exceeds the term by at most μ log 2:
 max(0, s) ≤ μ log(1 + e^(s/μ)) ≤ max(0, s) + μ log 2.
 """
 
@@ -49,9 +49,11 @@ class Kinked(Loss):
         return sum(c * smoothing * softplus((sign * z - knot) / smoothing) for c, sign, knot in self.parts(y))
 
     def smoothed_fenchel_young_gap(self, z: Array, y: Array, t: Array, smoothing: Array) -> Array:
-        """Return Σ c (max(0, s) - q s) with s = σ z - k and q = p + p (1 - p) σ t / μ, where p = 1 / (1 + e^(-s/μ)).
+        """Return the Fenchel-Young gap of each row, Σ c (max(0, s) - q s) with s = σ z - k and a slope q.
 
-        If 0 ≤ q ≤ 1, the slope q of a smoothed term is also a slope of max(0, s), whose conjugate is 0 at q.
+        The slope of a smoothed term at s is p = 1 / (1 + e^(-s/μ)), and q = p + p (1 - p) σ t / μ is the linear
+        prediction of that slope after the outputs have changed by t. The conjugate of max(0, s) is 0 at a slope q from
+        0 to 1, and infinite at any other slope.
 
         Parameters
         ----------
@@ -79,7 +81,7 @@ class Kinked(Loss):
         return total
 
     def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float:
-        """Return the first μ: the mean size of the targets, so that ℓ_μ is curved from z = 0 to them; 1 if all are 0.
+        """Return the first μ, the mean size of the targets: ℓ_μ is curved between 0 and the targets; 1 if all are 0.
 
         Parameters
         ----------
@@ -190,7 +192,7 @@ class Hinge(Kinked):
     def link(self, mean: Array) -> Array:
         """Return 0, where each row has the loss 1.
 
-        The best constant has the loss 0 if all rows are of one class, and a tolerance relative to that loss would be 0.
+        The best constant would have the loss 0 if all rows are of one class, and a tolerance relative to 0 would be 0.
         """
         return 0.0 * mean
 

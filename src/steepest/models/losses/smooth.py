@@ -11,10 +11,10 @@ import numpy as np
 from steepest.models.losses.base import Loss, positive, probabilities
 from steepest.types import Array
 
-# The gap stays finite for a relative change below -1 by at most this much, which may be a rounding error. With 1e-9,
-# some bounds of random problems with an L1 penalty were too small (tests/fitting/test_certificates.py).
+# `entropic(x)` stays finite for x below -1 by at most EDGE, which may be a rounding error. With 1e-9, some bounds of
+# random problems with an L1 penalty were too small (tests/fitting/test_certificates.py).
 EDGE = 1e-13
-# From this relative change on the gap is infinite: so large a change multiplies the rounding error of ℓ″ as much.
+# `entropic(x)` is infinite from x = FAR on: so large a relative change multiplies the rounding error of ℓ″ as much.
 # Without this limit, some bounds of the same random problems were too small.
 FAR = 100.0
 TINY, EPS = float(np.finfo(float).smallest_subnormal), float(np.finfo(float).eps)
@@ -75,7 +75,7 @@ class Huber(Loss):
         return inner * (2 * (z - y) - inner)
 
     def terms(self, y: Array) -> Array:
-        """Return 2 |y|, at most 2 δ / eps: there the rounding error is 2 δ, as large as the steepest slope."""
+        """Return 2 |y|, but at most 2 δ / eps: the rounding error is then 2 δ, as large as the steepest slope."""
         return 2 * np.minimum(np.abs(y), self.delta / EPS)
 
     def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
@@ -129,7 +129,7 @@ class Huber(Loss):
         return np.where(np.abs(e) <= self.delta, gap, math.inf)
 
     def smoothing(self, y: np.ndarray, weight: np.ndarray) -> float:
-        """Return the first μ: the mean size of the targets, so that ℓ_μ is curved from z = 0 to them; δ if larger.
+        """Return the first μ, the mean size of the targets: ℓ_μ is curved between 0 and the targets; δ if larger.
 
         Parameters
         ----------
@@ -218,7 +218,7 @@ class SquaredHinge(Loss):
         return np.maximum(1 - (2 * y - 1) * z, 0.0) ** 2
 
     def terms(self, y: Array) -> Array:
-        """Return 2: where a row has a loss, ℓ′ is 2 z - 2 s, with s = ±1."""
+        """Return 2, the size of the term 2 s in ℓ′ = 2 z - 2 s, with s = ±1, where the loss is above 0."""
         return 0 * y + 2
 
     def fenchel_young_gap(self, z: Array, y: Array, t: Array) -> Array:
@@ -229,14 +229,14 @@ class SquaredHinge(Loss):
     def link(self, mean: Array) -> Array:
         """Return 0, where each row has the loss 1.
 
-        The best constant has the loss 0 if all rows are of one class, and a tolerance relative to that loss would be 0.
+        The best constant would have the loss 0 if all rows are of one class, and a tolerance relative to 0 would be 0.
         """
         return 0.0 * mean
 
 
 @dataclass(frozen=True, repr=False)
 class Poisson(Loss):
-    """Minus the log likelihood of a count y with the mean eᶻ, which is eᶻ - y z up to a term in y alone.
+    """Minus the log likelihood of a count y with the mean eᶻ: eᶻ - y z, up to a term without z.
 
     Half the deviance is this loss plus y log y - y, which no parameter changes.
 
@@ -282,7 +282,7 @@ class Poisson(Loss):
 
 @dataclass(frozen=True, repr=False)
 class Gamma(Loss):
-    """Minus the log likelihood of a target y > 0 with the mean eᶻ, z + y e⁻ᶻ, up to a factor and a term without z.
+    """Minus the log likelihood of a target y > 0 with the mean eᶻ: z + y e⁻ᶻ, up to a factor and a term without z.
 
     Half the deviance is this loss minus (log y + 1), which no parameter changes.
 

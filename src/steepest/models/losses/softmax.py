@@ -74,7 +74,7 @@ class Contrasted(Loss):
 
     @property
     def contrasts(self) -> np.ndarray:
-        """Helmert's matrix Q, (K, K - 1): column k contrasts class k + 1 with classes 0 to k. I if `apart`."""
+        """Helmert's matrix Q, (K, K - 1): column k contrasts class k + 1 with classes 0 to k; I if `apart`."""
         if self.apart:
             return np.eye(self.class_count)
         rank = np.arange(1, self.class_count)

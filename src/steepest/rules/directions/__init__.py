@@ -1,4 +1,4 @@
-"""Directions: each rule maps a gradient to a direction, in order of complexity.
+"""Directions, in order of complexity: each rule maps a gradient to a direction.
 
 A rule is a frozen record of its hyper-parameters. `start(x)` returns its state before the first step.
 Called with a gradient, its state and the point, it returns the direction d and the next state. The loop

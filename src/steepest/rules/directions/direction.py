@@ -20,9 +20,10 @@ class Direction:
     # how far f can still fall.
     metric: ClassVar[bool] = False
     # Whether the state is a pair (steps, rest), which `learn` and `search_direction` take as two arguments. The loop
-    # keeps the steps, which are large, out of the branches of a search, which would copy them at every trial.
+    # keeps the steps, which are large, out of the branches of a search, because these would copy the steps at every
+    # trial.
     learns: ClassVar[bool] = False
-    # Whether the direction makes its own trials, so that `evaluate` gets the value and f too.
+    # Whether the direction makes its own trials of f. If so, `evaluate` needs the value and f, too.
     evaluates: ClassVar[bool] = False
 
     def start(self, x: Array) -> State:

@@ -13,7 +13,7 @@ from steepest.types import Array
 
 
 class _FirstOrder(Direction):
-    """The base of rules that use gradients alone, which checks their hyper-parameters."""
+    """The base of rules that use gradients alone; it checks their hyper-parameters."""
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]

@@ -31,7 +31,8 @@ class Metric(NamedTuple):
     """The curvature along the last steps: the products sᵢᵀyⱼ and yᵢᵀDyⱼ, D, γ, and the number k of pairs so far.
 
     γ D is the initial inverse Hessian of the recursion. The diagonal matrix D, `scale`, is the identity, unless a
-    probe has measured the curvature of each coordinate. x and g are the last accepted point and its gradient.
+    probe of the descent has measured the curvature of each coordinate. x and g are the last accepted point and the
+    gradient there.
     """
 
     sy: Array

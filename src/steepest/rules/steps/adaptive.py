@@ -45,7 +45,7 @@ def _scale(x: Array) -> Array:
 
 
 class History(NamedTuple):
-    """The last values of f and of BB2, the newest in entry (k - 1) mod their number; the last point and gradient."""
+    """The last values of f and BB2, after k points the newest in entry (k - 1) mod their number; point and gradient."""
 
     t: Array
     values: Array
@@ -59,7 +59,7 @@ BB_KINDS = ("bb1", "bb2", "abbmin")
 # ABBmin takes a short size if BB2 is below this share of BB1. Chosen, not measured: a larger share takes short sizes
 # more often.
 ALTERNATE = 0.8
-# The short size is the smallest of this number of last values of BB2. Chosen, not measured: more values damp large
+# The short size is the smallest of the last LOOK_BACK values of BB2. Chosen, not measured: more values damp large
 # curvatures longer, with shorter steps.
 LOOK_BACK = 5
 
@@ -133,7 +133,7 @@ def _barzilai_borwein(memory: History, here: Seen, kind: str) -> tuple[Array, Ar
     short = memory.short.at[memory.k % LOOK_BACK].set(jnp.where(sy > 0, bb2, jnp.inf))
     abbmin = jnp.where(bb2 < ALTERNATE * bb1, short.min(), bb1)
     size = {"bb1": bb1, "bb2": bb2, "abbmin": abbmin}[kind]
-    # Without positive curvature along the last step, try one LONGER times as long.
+    # Without positive curvature along the last step, try a step LONGER times as long.
     longer = LONGER * jnp.sqrt(ss) / jnp.linalg.norm(here.gradient)
     return jnp.where(sy > 0, size, jnp.where(ss > 0, longer, first_size(here))), short
 
@@ -193,7 +193,7 @@ class Target(NamedTuple):
 
 
 # The factors of δ after a success and after a failure. Chosen, not measured: larger factors keep the target low for
-# longer, smaller ones raise a target sooner that f can't reach.
+# longer, smaller factors sooner raise a target that f can't reach.
 GROW, DECAY = 2.0, 0.9
 
 

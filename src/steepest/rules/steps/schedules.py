@@ -253,6 +253,6 @@ class Schedule(StepSize):
 
 @rule
 class Tabled(StepSize):
-    """A stand-in for a `Schedule` in compiled code, which reads the sizes from a table."""
+    """A stand-in for a `Schedule` in compiled code: the sizes are read from a table."""
 
     tabled: ClassVar[bool] = True

@@ -16,7 +16,8 @@ from steepest.rules.steps.step import StepSize, Trial, Verdict, check
 from steepest.types import Array, Tree
 
 # If a bracket is narrower than this share of the step, its upper end is a kink or a wall, beyond which f is not finite.
-# Chosen, not measured: a larger share stops farther from the wall, a smaller one takes more trials, one a halving.
+# Chosen, not measured: a larger share stops farther from the wall, a smaller share takes more trials, one for each
+# halving.
 CLOSED = 1e-10
 
 
@@ -30,7 +31,7 @@ class _Search(StepSize):
         return ()
 
     def begin(self, length: Array, size: Array) -> Array:
-        """Return the first size to try in a run, which moves x by 1 % of its norm `size`; ‖d‖ is `length`."""
+        """Return the first size to try in a run: it moves x by 1 % of the norm `size` of x; ‖d‖ is `length`."""
         return 0.01 * size / length
 
     def again(self, t: Array, metric: bool) -> Array:

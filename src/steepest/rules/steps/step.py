@@ -54,9 +54,10 @@ class StepSize:
     searches: ClassVar[bool] = False
     # Whether the rule learns at each point, from the value and the gradient.
     adapts: ClassVar[bool] = False
-    # Whether the formula holds for plain gradient descent alone, d = -g.
+    # Whether the formula holds only for plain gradient descent, d = -g.
     plain_only: ClassVar[bool] = False
-    # Whether the rule needs gradients without noise, so that batches are refused. A search always does, with any flag.
+    # Whether the rule needs gradients without noise, so that batches are refused. A search always needs them, whatever
+    # this flag says.
     exact: ClassVar[bool] = False
     # Whether the sizes come from the user's Python function; compiled code reads a table of them for each chunk.
     tabled: ClassVar[bool] = False

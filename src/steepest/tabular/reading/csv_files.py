@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 # Texts that mean a missing value, quoted or not.
 NULLS = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "null", "NULL", "None"]
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-# The bytes in a block, which pyarrow parses at a time (the default of pyarrow is 2**20). Chosen, not measured: a row
-# must fit in a block, and larger blocks take more memory.
+# The bytes that pyarrow parses at a time, as one block (by default 2**20). Chosen, not measured: a row must fit in a
+# block, and larger blocks take more memory.
 BLOCK = 1 << 22
 # The most bytes to read in search of the header: a file that is no CSV may have no line break at all.
 LONGEST_HEADER = 100_000

@@ -25,7 +25,7 @@ FALLS = 1e-7
 
 
 def growth_signs(loss: Loss, y: np.ndarray) -> np.ndarray:
-    """Return the direction in which an output may move without end and its loss not grow: 1 up, -1 down, 0 none."""
+    """Return where an output may move without end while the loss of its row does not grow: 1 up, -1 down, 0 nowhere."""
     with np.errstate(all="ignore"):
         up, down = (np.asarray(loss.asymptote(np.full(len(y), sign), y)) <= 0 for sign in (1.0, -1.0))
     return up.astype(int) - down
@@ -35,9 +35,9 @@ def growth_signs(loss: Loss, y: np.ndarray) -> np.ndarray:
 class Cone:
     """The directions v along which no row's loss grows, as linear inequalities in scaled columns.
 
-    A direction is a matrix V: a row for each column of X and a last row for the intercept, a column for each output.
-    Row i has the inequalities cₖ · (aᵢ V) ≥ 0, with a vector cₖ for each k. A row whose output may not move has c = 1
-    and c = -1.
+    A direction is a matrix V with a column for each output, a row for each column of X, and a last row for the
+    intercept. Row i of X has the inequalities cₖ · (aᵢ V) ≥ 0, with a vector cₖ for each k. A row whose output may not
+    move has c = 1 and c = -1.
 
     Attributes
     ----------
@@ -70,7 +70,8 @@ class Cone:
         X = X if counts.all() else X[counts]
         y = y[counts]
         chosen = coordinates(X, None, "scale")
-        # Centring would make sparse columns dense, and is not needed: 0 lies in their range.
+        # Centring removes an offset that is much larger than the spread of a column. A sparse column contains zeros, so
+        # it has no such offset, and centring would make it dense.
         mean = np.zeros_like(chosen.mean) if is_sparse(X) else chosen.mean
         scale = chosen.scale
         if is_sparse(X):
@@ -105,7 +106,7 @@ class Cone:
 
     @property
     def size(self) -> int:
-        """How many numbers a direction has."""
+        """How many components a direction has."""
         return (self.X.shape[1] + 1) * self.outputs
 
     def from_user(self, point: np.ndarray) -> np.ndarray:

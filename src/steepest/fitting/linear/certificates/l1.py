@@ -30,8 +30,8 @@ from steepest.models.losses.base import Loss
 from steepest.models.losses.smooth import LogLoss, Poisson, Squared
 from steepest.types import Array
 
-# The Newton steps that search for the intercept at which the residuals sum to 0. Chosen, not measured: a few suffice,
-# and the sum that remains is added to the bound.
+# The most Newton steps that search for the intercept at which the residuals sum to 0. Chosen, not measured: a few
+# suffice, and the sum that remains is added to the bound.
 CENTRINGS = 30
 # The quadratic model counts as solved if its remaining slope is at most this share of the slopes of the losses and the
 # penalty. Chosen, not measured: far above rounding errors, and far below any slope that matters.
@@ -52,7 +52,8 @@ def bound_parts(
     negative_slope = -(g + H @ d)
     v = jnp.clip(negative_slope, -lam, lam)
     W, moves = glm.weights(d), jnp.abs(theta) + jnp.abs(theta + d)
-    # An intercept far from 0 may be close to its best value: it moves by at most about |d| + the loss / Σ slopes.
+    # An intercept far from 0 may be close to its best value, so |θ| + |θ + d| is too large a bound on its move: the
+    # intercept moves by at most about |d| + the loss / Σ slopes.
     slopes = jnp.abs(glm.losses(z, glm.y, glm.weight / glm.mass)[1]).sum()
     left = jnp.where(slopes > 0, jnp.abs(value) / jnp.where(slopes > 0, slopes, 1.0), 0.0)
     moves = jnp.where(lam > 0, moves, jnp.minimum(moves, jnp.abs(d) + left))
@@ -78,7 +79,8 @@ def measured_parts(glm: Glm, lam: Array, theta: Array) -> tuple[BoundParts, Arra
 def _dual(glm: Glm, lam: Array, theta: Array) -> dict[str, Array]:
     """Return F, the duality gap at the residuals, and the sums that bound the error of the gap.
 
-    The residuals are taken at the intercept at which they sum to 0, and scaled down until the dual allows them.
+    The residuals are taken at the intercept at which they sum to 0, and scaled down until they are feasible for the
+    dual problem.
     """
     f, _, z = glm.value_and_grad(theta)
     p = glm.weight / glm.mass

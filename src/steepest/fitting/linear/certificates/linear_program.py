@@ -16,9 +16,9 @@ from steepest.fitting.linear.certificates.cone import BLOCK_NUMBERS, FALLS, Cone
 from steepest.fitting.linear.certificates.separation import SMALL
 from steepest.types import Array
 
-# A program begins with FEW inequalities, or with A_COLUMN for each number in a direction if that is more. Each of at
-# most MOST_ROUNDS rounds adds inequalities that the solution violates. Chosen, not measured: a larger program takes
-# longer to solve, a smaller program takes more rounds.
+# A linear program begins with FEW inequalities, or with A_COLUMN for each component of a direction if that is more.
+# Each of at most MOST_ROUNDS rounds adds inequalities that the solution violates. Chosen, not measured: a larger
+# program takes longer to solve, a smaller program takes more rounds.
 FEW, A_COLUMN, MOST_ROUNDS = 2_000, 20, 40
 # The most numbers in the matrix of a dense program: 400 MB. A larger program is not begun.
 WIDEST_PROGRAM = 50_000_000
@@ -30,21 +30,22 @@ FEASIBLE = 1e-10
 # An inequality is violated if its margin is below minus this, or below minus its rounding error if that is larger. A
 # solution may violate inequalities by FEASIBLE, a tenth of this.
 VIOLATED = 1e-9
-# The most numbers in a direction for which a Gram matrix is formed and decomposed: 32 MB, and seconds of work.
+# The most components of a direction for which a Gram matrix is formed and decomposed: 32 MB, and seconds of work.
 WIDEST_GRAM = 2_000
 
 
 def find_direction(cone: Cone, near: np.ndarray | None) -> tuple[np.ndarray | None, bool]:
     """Search for a direction along which the loss falls without end.
 
-    The program is solved on some inequalities. Those that the solution violates are added, until it violates none.
+    The linear program is solved with some of the inequalities. Inequalities that the solution violates are added, until
+    the solution violates none.
 
     Parameters
     ----------
     cone : Cone
         The inequalities.
     near : array or None
-        A guess of the direction: the program begins with the inequalities of its least margins.
+        A guess of the direction; the program begins with the inequalities whose margins along it are least.
 
     Returns
     -------
@@ -141,7 +142,8 @@ def _disproves(cone: Cone, matrix: Array, multipliers: np.ndarray, chosen: np.nd
     """Tell whether the multipliers prove that no direction exists.
 
     They do if `matrix.T @ multipliers` is 0 and the multiplier of each strict inequality is above 0. Rounding leaves a
-    small product. The least change of the multipliers that makes the product 0 must leave the latter above 0.
+    small product. So the least change of the multipliers that makes the product 0 must leave the multipliers of strict
+    inequalities above 0.
     """
     rest = np.asarray(matrix.T @ multipliers).ravel()
     strict = ~cone.fixed[chosen // cone.present.shape[1]]

@@ -1,11 +1,11 @@
 """Decide whether a linear model has a finite optimum, from the rows alone; no other module decides it.
 
-A convex f has no minimum if and only if it falls without end along some direction v: no row's loss grows along v,
-lim ℓᵢ(s aᵢᵀv) / s ≤ 0 for all i, and the loss of some row changes (Rockafellar, "Convex analysis", 1970, section 27).
-These are linear inequalities in v. For the log loss, a v that satisfies them separates the classes, though rows may lie
-on the plane. For counts, such a v lowers the outputs of some rows whose count is 0, and moves no other output.
+A convex f has no minimum if and only if it falls without end along some direction v: no row's loss grows along v, lim
+ℓᵢ(s aᵢᵀv) / s ≤ 0 for all i, and the loss of some row changes (Rockafellar, "Convex analysis", 1970, section 27). These
+are linear inequalities in v. For the log loss, a v that satisfies them separates the classes, though rows may lie on
+the separating plane. For counts, such a v lowers the outputs of some rows whose count is 0, and moves no other output.
 
-The theorem of the alternative proves that there is no such v: there are slopes uᵢ in the interior of the range of ℓᵢ′
+The theorem of the alternative proves that there is no such v if there are slopes uᵢ in the interior of the range of ℓᵢ′
 with Σ pᵢ uᵢ aᵢ = 0. The slopes ℓ′ + ℓ″ A d of Newton's step d are such slopes if d moves every output by less than 1,
 as it does at the last point of nearly every fit. The derivations are in docs/certificates.md.
 """
@@ -135,7 +135,7 @@ class Recession:
         return reasons.EQUAL_TARGETS if np.all(signs > 0) or np.all(signs < 0) else ""
 
     def separating_columns(self) -> list[int]:
-        """Return the columns each of which separates rows alone, found by comparisons without rounding errors."""
+        """Return the columns that separate the rows each by itself; comparisons find them without rounding errors."""
         counts = self.weight > 0
         if not self.X.shape[1]:
             return []

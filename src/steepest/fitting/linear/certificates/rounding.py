@@ -44,7 +44,8 @@ class Rounding:
         uneven, shift = (ROUNDINGS * max(blur) for blur in zip(*map(coordinates.blur, columns.T), strict=True))
         if uneven + shift > FINE and glm.loss is not squared:
             return None
-        # A tangent of any slope is valid, so at a kink rounding of z does no harm: only that of the step counts.
+        # Tangents of any slopes prove a bound, so for a loss with kinks rounding errors of z do no harm: only those of
+        # the step count.
         spread = min(terms, float(np.linalg.norm(reach)) * parts.step_norm) if glm.loss.kinked else terms
         each = parts.slope_sum + parts.curvature_sum * spread + parts.term_sum
         precision = float(np.finfo(np.dtype(glm.X.dtype)).eps)
@@ -66,9 +67,10 @@ def hessian_rounding(parts: BoundParts, coordinates: Coordinates, measured: bool
 
 
 def bound_at_lowest(parts: BoundParts, rounding: Rounding, glm: Glm) -> Bound | None:
-    """Return the bound if the value is the least possible, up to rounding errors: all targets are met. Else None."""
+    """Return the bound if all targets are met, so that the value is as low as possible up to rounding; else None."""
     value = float(parts.value) - float(glm.lowest)
-    # At a loss of 0, slope and curvature of a row are 0 too, and do not bound the loss that a rounded output may hide.
+    # If the loss of a row is 0, its slope and curvature are 0, too. They do not bound the loss that rounding of the
+    # output hides.
     hidden = rounding.outputs if glm.loss.kinked else glm.loss.steepest * rounding.outputs**2
     slack = rounding.value + hidden
     if not (glm.loss.vanishes and value <= slack < math.inf):

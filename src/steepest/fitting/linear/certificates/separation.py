@@ -1,6 +1,6 @@
 """Quick tests at a point of a descent: whether a loss seems to fall without end along a direction.
 
-They are compiled with the solvers and do not read X. `recession` proves what they suggest.
+The tests are compiled with the solvers and do not read X. `recession` proves what the tests suggest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SMALL = 1e-8
 
 
 def is_separated(glm: Glm, z: Array) -> Array:
-    """Tell whether the outputs z separate the classes: each row is on the side of its class, and none on the plane."""
+    """Tell whether the outputs z separate the classes: each row is on the side of its class, none on the plane."""
     margin = None if glm.transform is not None else glm.loss.margin(Traced(z), Traced(glm.y))
     if margin is None:
         return jnp.asarray(False)

@@ -114,8 +114,11 @@ def parameter_errors(
 ) -> np.ndarray | None:  # fmt: skip
     """Return how far each parameter, in the user's units, may lie from the minimiser; None if no bound is known.
 
-    Let e be the error of θ, h² = eᵀ H e, |ℓ‴| ≤ m ℓ″, R = m times the largest √(aᵀ H⁻¹ a) of a row a, and w = R h.
-    Then f - f* ≥ [1 - (1 + w) e^(-w)] / R². So the bound on f - f* bounds h, and with M = `metric` |cᵀe| ≤ h ‖Mᵀ c‖.
+    A parameter in the user's units is cᵀθ with a vector c. Let e be the error of θ, and h² = eᵀ H e. As Mᵀ H M = I for
+    M = `metric`, the error of the parameter is |cᵀe| ≤ h ‖Mᵀ c‖.
+
+    The gap bounds h: let |ℓ‴| ≤ m ℓ″, let R be m times the largest √(aᵀ H⁻¹ a) of a row a, and w = R h. Then f - f* ≥
+    [1 - (1 + w) e^(-w)] / R², and the right side grows with h.
     """
     parts = BoundParts(*map(float, parts))
     rounding = Rounding.at(parts, theta, coordinates, glm)
@@ -146,7 +149,7 @@ def hessian_distance(gap: float, longest: float) -> float:
     """Return the largest h with [1 - (1 + w) e^(-w)] / R² ≤ gap, w = R h, R = `longest`; infinite for a large gap."""
     scaled = gap * longest**2
     if scaled < 1e-8:
-        # 1 - (1 + w) e^(-w) is at least w² / 2 - w³ / 3.
+        # A small w needs no search, because 1 - (1 + w) e^(-w) is at least w² / 2 - w³ / 3.
         return math.sqrt(2 * gap) * (1 + math.sqrt(2 * scaled))
     if scaled > MOST_BENT:
         return math.inf

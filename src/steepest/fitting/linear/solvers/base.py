@@ -25,12 +25,12 @@ from steepest.fitting.linear.glm import Glm
 from steepest.rules.pair import Rules
 from steepest.types import Array, Json
 
-# A chunk records at most so many rows of the trace, of so many numbers in all (2 MiB), as each step copies them once.
+# The most rows of the trace that a chunk records, and the most numbers in them (2 MiB), as each step copies them once.
 # Chosen, not measured: more rows mean fewer calls of compiled code, and slower steps.
 MOST_ROWS, MOST_NUMBERS = 64, 2**18
-# For a loss with kinks and no tolerance, as shares of the remaining loss: the gap at which the descent ends, and the
-# larger gap at which the certificate is first computed. The cost and the gain of smaller ones were measured: see
-# docs/certificates.md.
+# If the loss has kinks and no tolerance was given: the gap at which the descent ends, and the larger gap at which the
+# certificate is first computed, as shares of the remaining loss. The cost and the gain of smaller gaps were measured:
+# see docs/certificates.md.
 NEAR_KINKS, NEAR_STATED = 1e-9, 1e-6
 
 
@@ -97,7 +97,7 @@ class Opening(Protocol):
     def __call__(self, glm: Glm, state: S, left: int, begin: Callable[[Array], S]) -> tuple[S, bool]:
         """Return the state after one epoch, and whether the epoch has lowered the value.
 
-        `left` is the number of epochs that come after it, and `begin` returns the state at a point.
+        `left` is the number of epochs that come after this one, and `begin` returns the state at a point.
         """
 
 
@@ -134,7 +134,7 @@ def row_of(state: LinearState, t: Array) -> Array:
 
 
 class LinearSolver(ABC, Generic[M, S]):
-    """The base of the solvers of generalised linear models, whose steps are compiled with their products with the rows.
+    """The base of the solvers of generalised linear models; their steps are compiled, with all products with the rows.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ class LinearSolver(ABC, Generic[M, S]):
     @property
     @abstractmethod
     def smoothing(self) -> Array | None:
-        """The smoothing of a loss with kinks at the current point; None for a loss that is not smoothed."""
+        """The smoothing μ of the loss at the current point; None if the loss is not smoothed."""
 
     @property
     def rises(self) -> bool:
@@ -254,7 +254,7 @@ class LinearSolver(ABC, Generic[M, S]):
 
     @property
     def negligible_gap(self) -> float:
-        """The gap that counts as rounding if no tolerance was given; 0 if one was."""
+        """The gap that counts as a rounding error if no tolerance was given; 0 if a tolerance was given."""
         if self.tolerance:
             return 0.0
         value, lowest = self.status.best_value, self.objective.lowest
@@ -285,7 +285,7 @@ class LinearSolver(ABC, Generic[M, S]):
         return np.empty((0, len(COLUMNS) + self.start.size))
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
-        """Take steps until so many rows or evaluations are reached; return the rows of the trace."""
+        """Take steps until this many rows or evaluations are reached; return the rows of the trace."""
         if self.opening and self.epochs_left:
             return self.opening_epoch(self.opening)
         rows = min(rows, capacity_of(self.start.size))
@@ -294,8 +294,8 @@ class LinearSolver(ABC, Generic[M, S]):
             limits = np.array([rows, evaluations, self.step_tolerance, self.certifier.recession.watch])
             state, recorded = self.chunk(self.model, self._state, limits)
             recorded = np.array(recorded)
-        # Only now: a delayed Ctrl-C is raised at the end of the context above, which loses the rows, and then the state
-        # must not change.
+        # Change the state only now. A delayed Ctrl-C is raised at the end of the context above, and loses the rows; the
+        # state must then be the one before these rows.
         self.go_to(state)
         if (
             int(self.state.code) == CANDIDATE
@@ -319,7 +319,8 @@ class LinearSolver(ABC, Generic[M, S]):
         left = self.epochs_left - 1
         with compiled_code():
             state, fell = opening(self.glm, self._state, left, self.state_at)
-        # Only now, because a delayed Ctrl-C is raised before: the epoch is then done again.
+        # Change the state only now. A delayed Ctrl-C is raised at the end of the context above; the epoch is then done
+        # again.
         self.epochs_left = left if fell else 0
         self.go_to(state)
         return self.row(opening.step_size)[None] if fell else self.unfinished()
@@ -333,7 +334,7 @@ class LinearSolver(ABC, Generic[M, S]):
 
     @property
     def last_tolerance(self) -> float:
-        """The share of the remaining loss to stop at if no tolerance was given; beyond, kinks prove little more."""
+        """The share of the remaining loss to stop at if no tolerance was given; above 0 if the loss has kinks."""
         return NEAR_KINKS if self.glm.loss.kinked else 0.0
 
     @property

@@ -29,11 +29,11 @@ from steepest.fitting.linear.solvers.smoothing import CENTRED, MOST_IDLE, idle_s
 from steepest.rules.directions import LBFGS
 from steepest.types import Array, Tree
 
-# Beyond so many coefficients, and without a metric from a Hessian, the larger of two estimates of the gap counts: the
-# decrement of L-BFGS alone may be far too small there. Chosen, not measured: a smaller number makes more descents go
-# on for longer.
+# Beyond this many coefficients, and without a metric from a Hessian, the larger of two estimates of the gap counts:
+# there the decrement of L-BFGS alone may be far too small. Chosen, not measured: a smaller number makes more descents
+# go on for longer.
 CAUTIOUS = 200
-# The metric is computed again from the Hessian after so many steps, or after one step for each COLUMNS_A_STEP
+# The metric is computed again from the Hessian after this many steps, or after one step for each COLUMNS_A_STEP
 # coefficients if that is more: a Hessian takes the arithmetic of half as many gradients as there are columns. Chosen,
 # not measured: fewer steps follow a changing curvature more closely, and form more Hessians.
 RENEWED_AFTER = 6
@@ -48,7 +48,7 @@ class State(NamedTuple):
     x : array of shape (n,)
         The coefficients θ.
     value, height : float
-        The objective, and the same with a smoothed loss, which is what falls.
+        The objective, and the objective with the smoothed loss, which the steps lower.
     smoothing : float or None
         The smoothing of the loss.
     gradient : array of shape (n,)
@@ -66,7 +66,7 @@ class State(NamedTuple):
     metric_age : int
         How many steps were taken with this metric.
     iteration, evaluations, first_value, estimate, flattest, steepest, resets, idle, code
-        As in `Status`; `flattest` is the least curvature met, and `idle` counts the steps that have lowered nothing.
+        As in `Status`; `flattest` is the least curvature met, and `idle` counts the steps without a fall.
     """
 
     x: Array
@@ -216,7 +216,7 @@ def final_newton_step(glm: Glm, here: State) -> State:
 def smoothing_gap(glm: Glm, z: Array) -> Array:
     """Return how far the tangents of the smoothed loss lie below the loss at z: what sharper smoothing can gain.
 
-    It is an estimate here, and proves nothing.
+    The result is only an estimate, and proves nothing.
     """
     return glm.fenchel_young_gap(z, jnp.zeros_like(z))
 
@@ -264,7 +264,7 @@ class LbfgsSolver(LinearSolver[Glm, State]):
         return float(self.state.estimate)
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
-        """Take steps until so many rows or evaluations are reached; near the minimum, finish with a Newton step."""
+        """Take steps until this many rows or evaluations are reached; near the minimum, finish with a Newton step."""
         recorded = super().run(rows, evaluations, together)
         glm, state = self.glm, self.state
         near = int(state.code) == CANDIDATE and not self.certifier.recession.endless
@@ -276,7 +276,7 @@ class LbfgsSolver(LinearSolver[Glm, State]):
         return recorded
 
     def bound(self, x: np.ndarray) -> Bound | None:
-        """Return the certificate at a point, and keep its metric for the descent, if that goes on."""
+        """Return the certificate at a point, and keep its metric for the descent, if the descent goes on."""
         known = self.certifier.measure(x, self.smoothing)
         self.metric = None if known is None else known.sensitivity
         return self.certifier(x, known, self.negligible_gap)

@@ -27,8 +27,8 @@ from steepest.types import Array, Tree
 
 # The tolerance, as a share of the descent, of least squares in whitened coordinates, where one or two steps reach it.
 ROUNDED = EPS**1.5
-# Closing steps, at the end, go on as long as each reduces the bound to less than this share: later ones change only
-# rounding. Chosen, not measured: a larger share takes more steps that gain little.
+# Closing steps at the end of a descent go on as long as each reduces the bound to less than this share. Further steps
+# would change only rounding errors. Chosen, not measured: a larger share takes more steps that gain little.
 CLOSER = 1 / 16
 
 
@@ -42,7 +42,7 @@ class State(NamedTuple):
     x : array of shape (n,)
         The coefficients.
     value, height : float
-        The objective, and the same with the smoothed loss, which the steps minimise.
+        The objective, and the objective with the smoothed loss, which the steps lower.
     slope : array of shape (n,) or None
         With an L1 penalty, the gradient without that penalty.
     gradient : array of shape (n,)
@@ -50,7 +50,7 @@ class State(NamedTuple):
     z : array
         The outputs A x.
     metric, condition : array of shape (n, n) or None, float or None
-        M with Mᵀ H M = I, and the condition number of H; if that is infinite, M is that of an earlier point.
+        M with Mᵀ H M = I, and the condition number of H; if this number is infinite, M belongs to an earlier point.
     hessian : array of shape (n, n) or None
         H, for an L1 penalty.
     smoothing : float or None
@@ -95,7 +95,7 @@ class SearchResult(NamedTuple):
     step : array of shape (n,)
         The step.
     along : array or None
-        Its product with the rows, if the next search needs it.
+        The product of the step with the rows, if the next search needs it.
     part : float
         The coefficient of the direction in the step.
     promise : float
@@ -153,7 +153,7 @@ def initial_state(method: Method, x: Array, metric: Array, **own: Array) -> Stat
 
 
 def step(method: Method, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
-    """Take one step, unless the bound shows that none is needed; also return the part of the direction in it."""
+    """Take one step, unless the bound shows that none is needed; also return the coefficient of the direction."""
     method = method.smoothed(here.smoothing)
     glm, d = method.glm, method.direction(here)
     along = glm.along(d)
@@ -174,7 +174,7 @@ def step(method: Method, here: State, tolerance: Array, watch: Array) -> tuple[S
 def advanced(
     method: Method, here: State, d: Array, along: Array, rounding: Array, closing: Array
 ) -> tuple[State, Array]:  # fmt: skip
-    """Return the state at the point that the search finds, with a sharper loss if it is time for that.
+    """Return the state at the point that the search finds, with a sharper loss if the smoothed one is solved.
 
     If no step lowers the value the state stays, with the code STALLED.
     """
@@ -234,7 +234,7 @@ class SmoothStep:
     def closes(self, here: State, gap: Array, target: Array, rounding: Array, tolerance: Array) -> Array:
         """Return whether one more step is worth it although the bound is within rounding; only without a tolerance.
 
-        Values are equal to rounding there, but Newton's step squares the error, so that coefficients gain the other
+        Values are equal up to rounding there, but Newton's step squares the error, so that coefficients gain the other
         half of their digits. Such steps are worth it as long as each reduces the bound by a large factor.
         """
         if self.glm.loss.kinked or (self.glm.is_whitened and self.glm.loss is squared):

@@ -11,7 +11,7 @@ from steepest.derivatives.differences import EPS
 from steepest.fitting.linear.glm import Glm
 from steepest.types import Array
 
-# At most so many points of the plane are tried; each costs a pass over the outputs, and a few are usual.
+# The most points of the plane that are tried; each costs a pass over the outputs, and a few are usual.
 MOST_TRIALS = 100
 # A trial is accepted if the value falls by this share of the linear prediction: Armijo's constant, as in Nocedal and
 # Wright, "Numerical optimization" (2006), section 3.1.
@@ -19,8 +19,8 @@ SUFFICIENT = 1e-4
 # The search ends when Newton's step would gain at most this share of the fall so far. Chosen, not measured: a smaller
 # share makes the search more exact, and takes more passes over the outputs.
 PART_LEFT = 1e-4
-# A curvature is too small to use if Newton's step would be longer than so many times the given vector and the distance
-# so far. Chosen, not measured: a larger number trusts curvatures that are nearly rounding noise.
+# A curvature is too small to use if Newton's step would be longer than this many times the given vector and the
+# distance so far. Chosen, not measured: a larger number trusts curvatures that are nearly rounding noise.
 FARTHEST = 1e6
 
 
@@ -80,7 +80,7 @@ def search(
 
 
 def _newton_step(a: Array, gradient: Array, hessian: Array, whole: Array) -> Array:
-    """Return -H⁻¹ g for two variables; along the one that has curvature if the other has none or both are parallel.
+    """Return -H⁻¹ g for two variables; if one has no curvature or both are parallel, only along one with curvature.
 
     `whole` is the coordinate of each vector as it was given, before it was scaled.
     """

@@ -23,10 +23,10 @@ Model = tuple[Glm, Array]
 # A step is accepted if the value falls by this share of the fall of the quadratic model. Wright, Nowak and Figueiredo
 # take 0.01 to 1e-5.
 SUFFICIENT = 1e-4
-# The share of the remaining loss to stop at if no tolerance was given, as the last digits take many steps without
-# Hessians. Measured, see docs/certificates.md.
+# The share of the remaining loss to stop at if no tolerance was given: without Hessians, the last digits take many
+# steps. Measured, see docs/certificates.md.
 NEAR_WIDE = 1e-8
-# The descent has stalled after so many steps without a fall. Chosen, not measured: a smaller number would stop at a
+# The descent has stalled after this many steps without a fall. Chosen, not measured: a smaller number would stop at a
 # rise by rounding alone.
 MOST_IDLE = 3
 # A step may raise the value up to the largest of the last RECENT values. Chosen, not measured: a larger number allows

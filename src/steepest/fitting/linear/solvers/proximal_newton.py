@@ -22,10 +22,10 @@ from steepest.fitting.linear.solvers.newton import HessianSolver, SearchResult, 
 from steepest.fitting.linear.solvers.proximal_gradient import MOST_IDLE, SUFFICIENT
 from steepest.types import Array, Tree
 
-# A step that was halved so many times is lost in rounding.
+# A step that was halved this many times is lost in rounding errors.
 MOST_HALVINGS = 60
-# For a loss with kinks, the gap at which rounding of the certificate exceeds the gain of further steps, as a share of
-# the remaining loss: measured, see docs/certificates.md.
+# For a loss with kinks, as a share of the remaining loss: the gap at which rounding errors of the certificate exceed
+# the gain of further steps. Measured, see docs/certificates.md.
 NEAR_BOTH = 1e-8
 
 
@@ -92,7 +92,7 @@ jax.tree_util.register_dataclass(L1Step, ["glm", "lam"], [])
 
 
 def begin(method: L1Step, x: Array, curvature: Array) -> State:
-    """Return the state at a start; `curvature` is not used, as the Hessian shows it."""
+    """Return the state at a start; `curvature` is not used, because the Hessian is computed."""
     return initial_state(method, x, None, max_moves=jnp.abs(x))
 
 

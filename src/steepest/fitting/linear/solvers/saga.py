@@ -17,20 +17,20 @@ from steepest.fitting.linear.solvers.base import S
 from steepest.fitting.objective import batch_of, order_of
 from steepest.types import Array
 
-# Epochs before the steps over all rows. Chosen, not measured: more come nearer the minimum, but the solver over all
-# rows needs a few steps in any case.
+# Epochs before the steps over all rows. Chosen, not measured: more epochs come nearer the minimum, but the solver over
+# all rows needs a few steps in any case.
 EPOCHS = 2
-# Steps of the power method for the largest eigenvalue, each a reading of the rows. Chosen, not measured: fewer
-# underestimate the eigenvalue more, which makes steps too long.
+# Steps of the power method for the largest eigenvalue, each a reading of the rows. Chosen, not measured: fewer steps
+# underestimate the eigenvalue more, which makes the steps of SAGA too long.
 POWERS = 4
 
 
 def smoothness(glm: Glm, size: int, rows: int) -> float:
-    """Return the smoothness L of the loss of b out of n rows: between the largest of a single row and that of all.
+    """Return the smoothness of the loss of b out of n rows: from max Lᵢ for single rows to L for all rows.
 
-    L(b) = (n - b) / (b (n - 1)) max Lᵢ + n (b - 1) / (b (n - 1)) L, from Gazagnadou, Gower and Salmon,
-    "Optimal mini-batch and step sizes for SAGA" (2019). The ridge adds no more than the loss has in coordinates
-    that are chosen for both.
+    With the smoothness Lᵢ of the loss of row i, and L of the loss of all rows, L(b) = (n - b) / (b (n - 1)) max Lᵢ + n
+    (b - 1) / (b (n - 1)) L, from Gazagnadou, Gower and Salmon, "Optimal mini-batch and step sizes for SAGA" (2019). In
+    coordinates chosen for the loss and the ridge, the ridge adds at most the largest ℓ″.
     """
     largest, of_all = _row_and_gram_norms(glm, rows)
     rest = size * max(rows - 1, 1)

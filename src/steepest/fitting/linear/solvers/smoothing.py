@@ -14,11 +14,11 @@ import jax.numpy as jnp
 from steepest.fitting.linear.glm import Glm
 from steepest.types import Array
 
-# A descent has stalled after so many steps without a fall. Chosen, not measured: a smaller number would stop at a rise
-# by rounding alone, a larger one takes more steps without gain.
+# A descent has stalled after this many steps without a fall. Chosen, not measured: a smaller number would stop at a
+# rise by rounding alone, a larger one takes more steps without gain.
 MOST_IDLE = 4
-# The factor that sharpens a smoothing, once this part of the gap at most is due to the distance from the smoothed
-# optimum. Chosen, not measured: a smaller factor takes fewer rounds, each of more steps.
+# A smoothing is multiplied by SHARPER once at most the share CENTRED of the gap is due to the distance from the
+# smoothed optimum. Chosen, not measured: a smaller factor takes fewer rounds, each of more steps.
 SHARPER, CENTRED = 0.2, 0.1
 
 
@@ -39,7 +39,8 @@ def sharpened(glm: Glm, centred: Array, along: Array) -> Glm:
     """Return the model with a sharper loss if the descent is near the optimum of the smoothed one.
 
     A loss without kinks, such as Huber's, is straight beyond its smoothing. As long as a step changes outputs by more
-    than that, a sharper loss would have no curvature there for the next step to use, so it stays as it is.
+    than the smoothing, a sharper loss would be straight there, without curvature for the next step to use. So the loss
+    stays as it is.
     """
     assert glm.smoothing is not None
     if not glm.loss.kinked:
@@ -63,6 +64,6 @@ def idle_steps(glm: Glm, here: SmoothedState, height: Array, rounding: Array) ->
 def is_suspect(endless: Array, watch: Array) -> Array:
     """Return whether to stop because the loss may fall without end.
 
-    `watch` is 1 to stop at such signs, 2 if it is known to fall without end, and 0 otherwise.
+    `watch` is 1 to stop at such signs, 2 if the loss is known to fall without end, and 0 otherwise.
     """
     return (endless & (watch > 0)) | (watch > 1)
