@@ -285,6 +285,19 @@ class TestFit:
         Path("shut").mkdir(mode=0o500)
         assert "can't be written to" in refused("fit", "t.csv", "--target", "height", "--out", "shut/kept")
 
+    def test_a_folder_with_other_files_is_kept(self, run, refused):
+        Path("kept").mkdir()
+        Path("kept/predictions.csv").write_text("mine")
+        words = ("fit", "t.csv", "--target", "height", "--out", "kept")
+        assert "predictions.csv" in refused(*words)
+        assert "predictions.csv" in refused("minimize", "x**2", "--start", 1, "--out", "kept")
+        assert Path("kept/predictions.csv").read_text() == "mine"
+        assert run(*words, "--overwrite")[0] == 0
+        assert Path("kept/predictions.csv").read_text() != "mine"
+        # The fit is replaced by a run without being asked.
+        assert run("minimize", "x**2", "--start", 1, "--out", "kept")[0] == 0
+        assert len(list(Path("kept").iterdir())) == 2
+
     def test_predict_and_show_refuse_what_they_cannot_use(self, run, refused):
         run("fit", "t.csv", "--target", "height", "--out", "kept")
         run("minimize", "x**2", "--start", "1", "--out", "function")
