@@ -138,7 +138,7 @@ class TestForged:
             body["record"]["onward"]["asked"]["penalty"] = {"of": "penalties", "kind": "np", "with": {}}
 
         forge(folder, change)
-        with pytest.raises(ValueError, match="np"):
+        with pytest.raises(ValueError, match=r"does not fit together .*no penalties of the kind 'np'"):
             st.load(folder).more(np.arange(6.0).reshape(3, 2), np.arange(3.0))
 
 
@@ -180,7 +180,8 @@ class TestFirstFormat:
         new.unlink()
         name = f"arrays-{hashlib.sha256(content).hexdigest()[:12]}.npz"
         (folder / name).write_bytes(content)
-        record = {"format": 1, "arrays": name, "files": [name], **body["record"]}
+        files = [path.name for path in folder.iterdir() if path.name != "run.json"]
+        record = {"format": 1, "arrays": name, "files": files, **body["record"]}
         (folder / "run.json").write_text(json.dumps(record))
         return folder / name
 
@@ -194,7 +195,7 @@ class TestFirstFormat:
         self.old(folder)
         found = st.load(folder)
         assert found == expected
-        assert st.load(found.save(folder, overwrite=kind == "table")) == expected
+        assert st.load(found.save(folder)) == expected
 
     def test_a_flipped_bit(self, folder):
         path = self.old(folder)
@@ -206,7 +207,10 @@ class TestFirstFormat:
 
     def test_a_bomb_is_not_expanded(self, folder):
         file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("x.npy", "w") as member:
+        with (
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+            archive.open("x.npy", "w", force_zip64=True) as member,
+        ):
             np.lib.format.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": (1 << 28,)})
             for _ in range(1 << 8):
                 member.write(bytes(1 << 23))

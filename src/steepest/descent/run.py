@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from steepest.saving.folder import staged
-from steepest.saving.points import point_from_json, point_to_json
+from steepest.saving.points import point_from_json, point_to_json, size_of
 from steepest.saving.record import write_record
 from steepest.saving.schema import RunRecord, checked
-from steepest.trace import Certificate, Event, Outcome, Trace, dumps
+from steepest.trace import MOST_COORDINATES, Certificate, Event, Outcome, Trace, dumps
 from steepest.types import Array, Json, Tree
 
 if TYPE_CHECKING:
@@ -289,12 +289,15 @@ class Run:
         checked(record, RunRecord)
         record = dict(record)
         runs = [cls._revive(*_part(k, one, arrays)) for k, one in enumerate(record.pop("runs"))]
+        x, trace = point_from_json(record.pop("x")), Trace.rebuild(record.pop("trace"), arrays)
+        if trace.x.shape[1] != (size := size_of(x)) <= MOST_COORDINATES:
+            raise ValueError(f"the points of the trace have {trace.x.shape[1]} coordinates, and x has {size}")
         return cls(
-            x=point_from_json(record.pop("x")),
+            x=x,
             jac=point_from_json(record.pop("jac")),
             outcome=Outcome(record.pop("outcome")),
             certificate=_certificate_from_json(record.pop("certificate")),
-            trace=Trace.rebuild(record.pop("trace"), arrays),
+            trace=trace,
             runs=tuple(runs),
             **record,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
@@ -118,27 +119,39 @@ class SavedFit:
         """Set up the fit again, at the state in which it was saved."""
         X, y, weight, validation = rows
         record = self.record
-        values = {name: from_json(value) for name, value in record["asked"].items() if name != "start"}
-        start = record["asked"]["start"]
-        options = FitOptions(model=model, start=None if start is None else point_from_json(start), **values)
+        with _sound_state():
+            values = {name: from_json(value) for name, value in record["asked"].items() if name != "start"}
+            start = record["asked"]["start"]
+            options = FitOptions(model=model, start=None if start is None else point_from_json(start), **values)
         if validation is None and options.drawn is not None:
             validation = float(record["rows"]["validation"])
         data = TrainingData.read(X, y, weight, validation, options.dtype)
         check_same(data, record["rows"], record["shape"])
-        budget = record["budget"]
-        # Folders of version 0.1.0 hold that version's default tolerance if the user gave none.
-        tolerance = budget["tolerance"] if budget.get("asked", True) else 0.0
-        setup = FitSetup.of(options, data, Budget(tolerance), self.under("coordinates/"))
-        solver = setup.plan.solver_at(setup.start)
-        leaves = [array for _, array in sorted(self.under("state/").items(), key=lambda item: int(item[0]))]
-        solver.restore(leaves, record["engine"])
-        best = BestEpoch(**record["best"], x=self.arrays.get(f"{PLACE}best"))
-        return LiveFit(setup, Checkpoint(solver=solver, best=best, **record["halt"]))
+        with _sound_state():
+            budget = record["budget"]
+            # Folders of version 0.1.0 hold that version's default tolerance if the user gave none.
+            tolerance = budget["tolerance"] if budget.get("asked", True) else 0.0
+            setup = FitSetup.of(options, data, Budget(tolerance), self.under("coordinates/"))
+            solver = setup.plan.solver_at(setup.start)
+            leaves = [array for _, array in sorted(self.under("state/").items(), key=lambda item: int(item[0]))]
+            solver.restore(leaves, record["engine"])
+            best = BestEpoch(**record["best"], x=self.arrays.get(f"{PLACE}best"))
+            return LiveFit(setup, Checkpoint(solver=solver, best=best, **record["halt"]))
 
     def under(self, prefix: str) -> Arrays:
         """Return the arrays whose names begin with a prefix, under their names without the prefix."""
         place = PLACE + prefix
         return {key.removeprefix(place): array for key, array in self.arrays.items() if key.startswith(place)}
+
+
+@contextmanager
+def _sound_state() -> Iterator[None]:
+    """Turn the errors of a state that was not written by `save` into one."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise ValueError(f"the saved state of this fit does not fit together ({why[:200]}): {ELSE}") from None
 
 
 def fit_from_record(record: dict[str, Json], arrays: Arrays, kind: type[Fit] = Fit) -> Fit:

@@ -85,5 +85,7 @@ def from_json(record: Json) -> RuleLike:
         return tuple(from_json(part) for part in record["tuple"])
     if "loss" in record:
         return losses.NAMED[record["loss"]]
-    kind = getattr(MODULES[record["of"]], record["kind"])
+    kind = getattr(MODULES[record["of"]], record["kind"], None)
+    if not (isinstance(kind, type) and is_dataclass(kind)):
+        raise ValueError(f"there are no {record['of']} of the kind {record['kind']!r:.80}")
     return kind(**{name: from_json(value) for name, value in record["with"].items()})

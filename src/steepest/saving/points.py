@@ -29,3 +29,10 @@ def point_from_json(record: Mapping[str, Json]) -> Tree:
         return (tuple if kind == "tuple" else list)(point_from_json(value) for value in content)
     array = np.asarray(content, dtype=float)
     return array if array.ndim else np.float64(array)
+
+
+def size_of(x: Tree) -> int:
+    """Return the number of coordinates of a point."""
+    if isinstance(x, dict):
+        return sum(map(size_of, x.values()))
+    return sum(map(size_of, x)) if isinstance(x, list | tuple) else int(np.size(x))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,7 +49,7 @@ Arrays = dict[str, np.ndarray]
 
 
 class Manifest(NamedTuple):
-    """What `run.json` holds: the record, the name of the arrays, and the digest of each file by its name.
+    """What `run.json` holds: the record, the name of the arrays, the digest of each file, and the transposed arrays.
 
     Version 1 of the format had no digests; they are empty then.
     """
@@ -58,6 +58,7 @@ class Manifest(NamedTuple):
     record: dict[str, Json]
     arrays: str
     files: dict[str, str]
+    transposed: Sequence[str] = ()
 
 
 def write_record(folder: Path, record: Mapping[str, Json], arrays: Mapping[str, np.ndarray]) -> None:
@@ -67,11 +68,21 @@ def write_record(folder: Path, record: Mapping[str, Json], arrays: Mapping[str, 
     """
     from safetensors.numpy import save
 
-    content = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    # The file holds arrays row by row. Those that lie column by column in memory are stored transposed: products with
+    # them round differently in the other order.
+    transposed = [name for name, array in arrays.items() if array.flags.fnc]
+    stored = {name: array.T if array.flags.fnc else array for name, array in arrays.items()}
+    content = save({name: np.asarray(array, order="C") for name, array in stored.items()})
     name = f"arrays-{digest_of(content)[: DIGITS[FORMAT]]}.safetensors"
     (folder / name).write_bytes(content)
     files = {path.name: digest_of(path.read_bytes()) for path in sorted(folder.iterdir())}
-    body: dict[str, Json] = {"format": FORMAT, "arrays": name, "files": files, "record": dict(record)}
+    body: dict[str, Json] = {
+        "format": FORMAT,
+        "arrays": name,
+        "transposed": transposed,
+        "files": files,
+        "record": dict(record),
+    }
     text = dumps({"sha256": digest_of(dumps(body).encode()), **body})
     (folder / RECORD).write_text(text, encoding="utf-8")
 
@@ -228,7 +239,8 @@ def _arrays(folder: Path, manifest: Manifest) -> Arrays:
         if manifest.files.get(name) != digest:
             raise ValueError(f"it is damaged: its SHA-256 digest differs from that in {RECORD}")
         # A copy is writable and starts where NumPy aligns arrays: on other addresses sums may round differently.
-        return {name: array.copy() for name, array in load(content).items()}
+        arrays = {name: array.copy() for name, array in load(content).items()}
+        return arrays | {name: arrays[name].T for name in manifest.transposed}
     except FileNotFoundError:
         raise _FaultError(name, "it is missing") from None
     except (SafetensorError, *FAULTS) as error:

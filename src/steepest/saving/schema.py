@@ -65,7 +65,7 @@ class RunRecord(TypedDict):
 
 
 class FitRecord(RunRecord):
-    """A fit, with the state from which it continues: why it can't, or its options, counts and solver."""
+    """A fit. The entry `onward` has the state from which the fit continues, or the reason why it can't."""
 
     model: ModelRecord | None
     columns: list[str] | None
