@@ -14,7 +14,7 @@ from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.ending import Ending, message
 from steepest.descent.log import Log
 from steepest.descent.loop.rule_solver import CHUNK_SECONDS, FIRST_CHUNK, chunk_sizes
-from steepest.descent.loop.state import BOTTOMLESS, CANDIDATE, NON_FINITE, STALLED, UNBOUNDED
+from steepest.descent.loop.state import BOTTOMLESS, CANDIDATE, NON_FINITE, RUNNING, STALLED, UNBOUNDED
 from steepest.descent.meter import Meter
 from steepest.descent.plan import Plan
 from steepest.descent.progress import Progress
@@ -147,6 +147,9 @@ class Driver:
             return stopping.infinite()
         if status.code == NON_FINITE:
             return stopping.not_finite()
+        if status.code != RUNNING:
+            # No chunk runs from such a state, so that the descent would wait for ever.
+            return stopping.without_gradient()
         if ending := stopping.overfitted(status.iteration) or stopping.limit_reached():
             return ending
         if self.plan.rules.searches and self.idle() > MOST_IDLE:

@@ -60,6 +60,11 @@ class Stopping:
         facts = f"after {self.plan.view.counted} {status.iteration:,} the step led to a value that is not finite"
         return Ending(Outcome.NON_FINITE, facts)
 
+    def without_gradient(self) -> Ending:
+        """Return the ending at a point with a value, where neither the function nor differences give a gradient."""
+        facts = f"the function has no gradient one step from {in_words(self.solver.status.x)}"
+        return Ending(Outcome.NON_FINITE, facts)
+
     def diverged(self, last: float) -> Ending:
         """Return the ending of a descent whose value rose; the message names a step size that is small enough."""
         status, sign = self.solver.status, self.solver.sign

@@ -69,13 +69,15 @@ class Estimate:
         return bool(objective.smooth and objective.kind != "differences" and objective.updates == 1)
 
     def conjugate_gradients(self, x: np.ndarray, gradient: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return about ½ gᵀH⁻¹g and -H⁻¹g; if f curves down, infinity and the step so far.
+        """Return about ½ gᵀH⁻¹g and -H⁻¹g; if f curves down or has no gradient, infinity and the step so far.
 
         The gain after k products is less than the true one, so the gain of the last half of the products is added once
         more. The products H d are differences of gradients, along the coordinates that no edge of the box holds.
 
         Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems" (1952).
         """
+        if not np.all(np.isfinite(gradient)):
+            return math.inf, np.zeros(x.size)
         box, size = self.solver.box, self.evaluator.size(x)
         free = np.ones(x.size, dtype=bool) if box is None else ~box.held(x, gradient)
         length = self.solver.objective.precision ** (1 / 3) * float(np.linalg.norm(size))
