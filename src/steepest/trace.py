@@ -22,6 +22,7 @@ class Outcome(StrEnum):
     CONVERGED = "converged"
     COMPLETED = "completed"
     STALLED = "stalled at rounding"
+    NOISE_FLOOR = "noise floor"
     SADDLE = "saddle"
     FLAT = "flat"
     UNBOUNDED = "unbounded"
@@ -65,6 +66,7 @@ _STATUS = {
     Outcome.CALLBACK: 13,
     Outcome.INTERRUPTED: 14,
     Outcome.RAISED: 15,
+    Outcome.NOISE_FLOOR: 16,
 }
 
 
@@ -99,6 +101,11 @@ class Certificate:
     tolerance: float = float("nan")
     curvature: tuple[float, ...] = ()
     x_error: tuple[float, ...] = ()
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the gap is at most the tolerance; false if either is not known."""
+        return self.gap <= self.tolerance
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The time limit of an objective, checked before each call of the user's function."""
+"""The time limit of an objective, checked before each call of the user's function, and the number of these calls."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Clock:
     ----------
     until : float
         The time, as `time.perf_counter` counts it, after which no further call of the function may begin.
+    calls : int
+        How many calls of the function have begun.
     """
 
     def __init__(self) -> None:
-        self.created: float | None = time.perf_counter()
+        self.is_new = True
         self.until = math.inf
+        self.calls = 0
 
-    def begin(self) -> float:
-        """Return the time at which a descent began.
-
-        The first descent counts from the creation of the objective, so that the calls to set it up count as well.
-        """
-        created, self.created = self.created, None
-        return time.perf_counter() if created is None else created
+    def begins(self) -> bool:
+        """Tell whether the first descent of the objective begins: only the first call returns True."""
+        is_new, self.is_new = self.is_new, False
+        return is_new
 
     @property
     def over(self) -> bool:
@@ -46,6 +46,11 @@ class Clock:
         """Raise `OutOfTime` if the time limit has passed."""
         if self.over:
             raise OutOfTime
+
+    def admit(self) -> None:
+        """Count a call of the user's function that begins now; raise `OutOfTime` if the time limit has passed."""
+        self.check()
+        self.calls += 1
 
     @contextmanager
     def ends(self, until: float) -> Iterator[None]:

@@ -12,7 +12,9 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.clock import Clock
 from steepest.derivatives.compiled import Compiled, Slope
 from steepest.derivatives.differences import EPS, scale_of
+from steepest.derivatives.differencing.noisy import NoisyDifferences
 from steepest.derivatives.differencing.slopes import Differences
+from steepest.derivatives.scatter import Repeated, Scatter
 from steepest.types import Function, Tree
 
 # A relative tolerance is a share of the descent, or of the distance to the lower bound if that is less, but of at least
@@ -76,6 +78,15 @@ class Objective:
         The plain value at the start.
     box : Box or None
         Where f may be called.
+    by_calls : bool
+        Whether values and gradients come from plain calls alone, which the clock counts.
+    scatter : Scatter or None
+        The noise of a function whose values differ from call to call; None if they repeat.
+    noisy_differences : NoisyDifferences or None
+        The source of the gradient of such a function, unless the user gave one.
+    check_repeats : callable or None
+        A function of a point and, if known, a plain value there. It calls f again, and makes the objective a noisy one
+        if the values differ. None if the objective is noisy already, or no function of the user's.
     obstacle : str
         Why the gradient does not come from compiled code, the best way; empty if it does.
     """
@@ -104,6 +115,10 @@ class Objective:
     start_value: float = math.nan
     box: Box | None = None
     obstacle: str = ""
+    by_calls: bool = False
+    scatter: Scatter | None = None
+    noisy_differences: NoisyDifferences | None = None
+    check_repeats: Callable[[np.ndarray, float | None], Repeated] | None = None
 
     def scale(self, first: float, value: float) -> float:
         """Return the amount that a relative tolerance refers to, after a descent from `first` to `value`.
@@ -124,6 +139,10 @@ class Objective:
         if self.differences:
             return max(self.differences.relative, self.differences.coarse())
         return self.precision * self.condition
+
+    def relative_noise_of(self, value: float) -> float:
+        """Return the noise of a value, relative to its size."""
+        return self.relative_noise if self.scatter is None else self.scatter.part_of(value)
 
     @property
     def overhead(self) -> int:

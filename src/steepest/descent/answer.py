@@ -12,6 +12,8 @@ from steepest.derivatives.check import Verdict, check_slope
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import scale_of
+from steepest.derivatives.differencing.noisy import NoisyDifferences
+from steepest.derivatives.scatter import CALLS, Scatter
 from steepest.descent.ending import Ending
 from steepest.descent.loop.solver import Solver
 from steepest.descent.verdict.audit import LARGEST_AUDIT
@@ -20,6 +22,9 @@ from steepest.trace import Outcome
 # The distance from the edges of the box at which a given gradient is checked, as a share of each coordinate:
 # differences need room on both sides. Chosen, not measured.
 MARGIN = 0.1
+# The gradient of a noisy function is wrong if it differs from differences by more than this many standard deviations
+# and this share: its steps are long, and the curvature may change along them. Chosen, not measured.
+SURE, ROUGHLY = 8.0, 0.2
 
 
 def gradient_at(solver: Solver, x: np.ndarray) -> np.ndarray:
@@ -34,22 +39,29 @@ def gradient_at(solver: Solver, x: np.ndarray) -> np.ndarray:
 
 def checked(
     solver: Solver, names: Sequence[str], start: np.ndarray, ending: Ending, x: np.ndarray, value: float,
-    gradient: np.ndarray,
+    gradient: np.ndarray, again: float | None = None,
 ) -> tuple[Ending, float, int]:  # fmt: skip
     """Check the value of the answer against a plain call, and a gradient that the user gave against differences.
 
-    Return the ending after these checks, the plain value, and how many values the check of the gradient computed.
+    `again` is a plain value at the answer, if there was a second call. Return the ending after these checks, the plain
+    value, and how many values the check of the gradient computed.
     """
     objective, descended, spent = solver.objective, solver.sign * value, 0
     try:
-        if objective.compiled is None and objective.clock.over:
-            # Without compiled code, the value comes from a plain call already.
+        if objective.clock.over or (objective.scatter is not None and objective.kind != "given"):
+            # No further call may begin, or it would give one value of the noise for the mean of several.
             return ending, descended, spent
         with objective.clock.ends(math.inf):
-            plain = objective.value(x)
+            plain = objective.value(x) if again is None else again
         wrong = ""
+        if objective.scatter is not None:
+            plain = descended
+        elif objective.compiled is None and math.isfinite(descended) and not math.isfinite(plain):
+            facts = f"the function was {descended:.6g} at the best point, and is {plain} there in another call"
+            return Ending(Outcome.NON_FINITE, facts), descended, spent
         if objective.kind == "given":
-            wrong, spent = _wrong_slope(solver, names, {"start": start, "end": x})
+            check = _wrong_slope if objective.scatter is None else _wrong_noisy_slope
+            wrong, spent = check(solver, names, {"start": start, "end": x})
     except OutOfTime:
         if ending.outcome is not Outcome.CONVERGED:
             return ending, plain, spent
@@ -60,6 +72,8 @@ def checked(
         return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point"), descended, spent
     if wrong:
         return Ending(Outcome.WRONG_GRADIENT, wrong), plain, spent
+    if objective.scatter is not None:
+        return ending, plain, spent
     slack = slack_of([plain, solver.status.first_value], x, gradient, objective.precision)
     # If f is a small difference of large numbers, its rounding error is larger than its value suggests. The solver
     # estimates this error.
@@ -95,3 +109,18 @@ def _wrong_slope(solver: Solver, coordinates: Sequence[str], points: dict[str, n
             slip = f" ({check.slip})" if check.slip else ""
             return f"at the {place}{slip}, {check.evidence}", spent
     return "", spent
+
+
+def _wrong_noisy_slope(solver: Solver, coordinates: Sequence[str], points: dict[str, np.ndarray]) -> tuple[str, int]:
+    """Return an error of the given gradient of a noisy function at the start, as `_wrong_slope` does."""
+    objective, x = solver.objective, points["start"]
+    scatter = Scatter(objective.value, x)
+    model = NoisyDifferences(scatter, x, solver.box).model(x, scatter.mean_at(x), mixed=False)
+    given = np.array([objective.slope(x)[1] for _ in range(CALLS)])
+    mean, error = given.mean(axis=0), np.hypot(given.std(axis=0, ddof=1) / math.sqrt(CALLS), model.error)
+    off, size = np.abs(mean - model.gradient), np.maximum(np.abs(mean), np.abs(model.gradient))
+    wrong = np.flatnonzero((off > SURE * error + ROUGHLY * size) & (model.steps > 0))
+    if not wrong.size:
+        return "", 0
+    k = wrong[0]
+    return f"at the start, {coordinates[k]} is given as {mean[k]:.6g}, and differences give {model.gradient[k]:.6g}", 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import numbers
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeGuard
 
 import numpy as np
@@ -64,6 +65,8 @@ class Budget:
         The most iterations if the user gave no limit.
     accuracy : Accuracy
         The other entries of tolerance={…}: value, x and gradient.
+    began : float
+        The time of `time.perf_counter` from which the seconds count: that of the user's call.
     """
 
     tolerance: float = 0.0
@@ -72,6 +75,7 @@ class Budget:
     seconds: float | None = None
     most: int = 10_000
     accuracy: Accuracy = Accuracy()
+    began: float = field(default_factory=lambda: time.perf_counter(), compare=False)
 
     @classmethod
     def of(
@@ -89,6 +93,11 @@ class Budget:
                 raise ValueError(f"{word}={value!r}: give a positive number")
         entries = {entry: _checked(entry, value) for entry, value in asked.items() if entry != "descent"}
         return cls(float(asked.get("descent") or 0.0), iterations, evaluations, seconds, most, Accuracy(**entries))
+
+    @property
+    def deadline(self) -> float:
+        """The time at which the seconds are over; infinite without a limit."""
+        return math.inf if self.seconds is None else self.began + self.seconds
 
     @property
     def asked(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 import traceback
 
@@ -20,6 +21,7 @@ from steepest.descent.plan import Plan
 from steepest.descent.progress import Progress
 from steepest.descent.run import Run
 from steepest.descent.stopping import Stopping, in_words
+from steepest.descent.verdict.evaluator import NOISES
 from steepest.descent.verdict.judge import Judge
 from steepest.trace import Certificate, Outcome, Trace
 from steepest.types import Callback
@@ -28,6 +30,8 @@ from steepest.types import Callback
 # differently in two calls: a trial may then be accepted and rejected by turns, without end.
 MOST_IDLE = 2_000
 # Packages whose errors are not errors of the user's function.
+# Endings that claim something of the point, for which values must repeat there.
+CLAIMS = (Outcome.CONVERGED, Outcome.STALLED, Outcome.SADDLE, Outcome.FLAT)
 OURS = ("steepest.descent", "steepest.rules", "steepest.minimizing")
 
 
@@ -65,6 +69,8 @@ class Driver:
         self.judge = Judge(self.solver, plan, start, self.meter, self.log)
         self.stopping = Stopping(self.solver, plan, self.meter, self.log)
         self.checkpoint: Checkpoint | None = None
+        # A point at which the function was called again, and the value there.
+        self.repeated: tuple[np.ndarray, float] | None = None
         # The number of the last iteration, and the number of evaluations up to then.
         self.last_progress = 0, 0
         if checkpoint is None:
@@ -95,6 +101,8 @@ class Driver:
             while True:
                 ending = self.verdict()
                 if ending is not None and not self.log.stopped:
+                    if self.turns_out_noisy(ending):
+                        continue
                     return ending
                 if self.log.run_callback():
                     return Ending(Outcome.CALLBACK, "the callback raised StopIteration")
@@ -116,6 +124,20 @@ class Driver:
             facts = f"{type(error).__name__}: {error}, on a step from {in_words(self.solver.status.x)}"
             return Ending(Outcome.RAISED, facts)
 
+    def turns_out_noisy(self, ending: Ending) -> bool:
+        """Tell whether values differ at the point of which an ending claims something; the descent goes on if so."""
+        objective, status, sign = self.solver.objective, self.solver.status, self.solver.sign
+        if objective.check_repeats is None or ending.outcome not in CLAIMS:
+            return False
+        spent, x = self.meter.spent, status.best_x.copy()
+        again, differs = objective.check_repeats(x, None if objective.compiled else sign * status.best_value)
+        self.repeated = x, again
+        if differs:
+            self.meter.count_calls(spent)
+            self.log.add_event("noise", "values at one point differ: gradients come from differences of plain values")
+            self.solver.begin_at(x)
+        return differs
+
     def rescue(self, since: float) -> None:
         """Record the rows of a chunk that was cut short."""
         self.log.record(self.solver.unfinished(), since)
@@ -127,12 +149,17 @@ class Driver:
     def allowance(self, size: int) -> tuple[int, int]:
         """Return the most rows and the most evaluations of the next chunk, which has at most `size` evaluations."""
         watched = self.log.callback is not None or self.plan.early_stopping is not None
-        until = int(min(self.meter.last_iteration, self.judge.probes.after))
+        until = int(min(self.meter.last_iteration, self.next_probe))
         rows = 1 if watched else until - self.solver.status.iteration
         if self.plan.budget.evaluations is not None:
             left = (self.plan.budget.evaluations - self.meter.spent) // self.solver.objective.cost
             size = min(size, max(left, 0))
         return rows, size
+
+    @property
+    def next_probe(self) -> float:
+        """The iteration after which the judge probes the curvature, which noise would hide."""
+        return self.judge.probes.after if self.solver.objective.scatter is None else math.inf
 
     def verdict(self) -> Ending | None:
         """Return the ending, or None if the descent goes on."""
@@ -142,7 +169,8 @@ class Driver:
         if status.code in (CANDIDATE, STALLED):
             return self.judged(status.code, status.iteration)
         if status.code == UNBOUNDED:
-            return self.judge.rays.along_path() or stopping.unbounded()
+            is_noisy = self.solver.objective.scatter is not None
+            return (None if is_noisy else self.judge.rays.along_path()) or stopping.unbounded()
         if status.code == BOTTOMLESS:
             return stopping.infinite()
         if status.code == NON_FINITE:
@@ -153,9 +181,13 @@ class Driver:
         if ending := stopping.overfitted(status.iteration) or stopping.limit_reached():
             return ending
         if self.plan.rules.searches and self.idle() > MOST_IDLE:
+            if self.solver.objective.scatter is not None:
+                return self.judge.noise_floor()
             scale = self.solver.objective.scale(status.first_value, status.best_value)
             return self.judge.guide.stalled(Certificate(tolerance=self.plan.budget.tolerance * scale))
-        if status.iteration >= self.judge.probes.after:
+        if self.judge.noise_floor.is_reached():
+            return self.judge.noise_floor()
+        if status.iteration >= self.next_probe:
             self.judge.probes()
         return None
 
@@ -184,6 +216,10 @@ class Driver:
         status, best = self.solver.status, self.log.best
         if self.plan.early_stopping is not None:
             return *best.answer(status), best.ending(ending, status.iteration)
+        scatter = self.solver.objective.scatter
+        if scatter is not None and status.value <= min(status.best_value, best.value) + NOISES * scatter.level:
+            # The lowest of noisy values is the luckiest one, and not the best point.
+            return status.x.copy(), status.value, ending
         # If the values differ by rounding errors alone, return the last point: its loss is the least smoothed.
         was_better = best.value < status.best_value - 1e-9 * abs(status.best_value)
         if best.x is not None and was_better and ending.outcome is not Outcome.CONVERGED:
@@ -198,7 +234,10 @@ class Driver:
         x, value, ending = self.best(ending)
         with objective.clock.ends(self.meter.deadline):
             gradient = gradient_at(solver, x)
-            ending, value, checks = checked(solver, view.names, self.start, ending, x, value, gradient)
+            spent, calls = self.meter.spent, objective.clock.calls
+            again = self.repeated[1] if self.repeated and np.array_equal(self.repeated[0], x) else None
+            ending, value, checks = checked(solver, view.names, self.start, ending, x, value, gradient, again)
+            checks = objective.clock.calls - calls if objective.by_calls else checks
         for count, kind, detail in (
             (status.resets, "reset", "the direction no longer led downhill and was reset"),
             (status.non_finite, "non-finite", "trial points where the function is not finite"),
@@ -208,14 +247,13 @@ class Driver:
                 self.log.add_event(kind, detail, count)
         trace = self.log.trace()
         trace.cost = objective.cost
-        evaluations = self.meter.spent
         return Run(
             x=view.point(x),
             fun=value,
             jac=view.gradient(gradient),
             nit=status.iteration * objective.updates,
-            nfev=evaluations + checks,
-            njev=evaluations // objective.cost,
+            nfev=spent + checks,
+            njev=spent // objective.cost,
             outcome=ending.outcome,
             message=message(ending.outcome, ending.facts, ending.certificate, view.counted),
             certificate=ending.certificate,
@@ -223,6 +261,7 @@ class Driver:
             kind=objective.kind,
             why=objective.why,
             maximized=solver.sign < 0,
+            seconds=self.meter.elapsed,
             objective=objective,
             view=view,
         )

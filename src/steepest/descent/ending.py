@@ -11,6 +11,7 @@ _ADVICE = {
     Outcome.EVALUATION_LIMIT: "allow more with evaluations=",
     Outcome.TIME_LIMIT: "allow more with seconds=",
     Outcome.STALLED: "a larger tolerance= would accept this point; other units or another start may help",
+    Outcome.NOISE_FLOOR: "average more calls at each point with repeats=: 4 times as many halve the deviation",
     Outcome.SADDLE: "start elsewhere, off the ridge",
     Outcome.UNBOUNDED: "there is no best value: check the sign, or whether you want minimize or maximize",
     Outcome.NON_FINITE: "start elsewhere, or take a smaller step",

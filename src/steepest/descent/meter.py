@@ -25,9 +25,12 @@ class Meter:
 
     def __init__(self, budget: Budget, objective: Objective, counted: str, seconds: float = 0.0) -> None:
         self.budget, self.objective, self.counted = budget, objective, counted
-        self.began, self.seconds_before = objective.clock.begin() - seconds, seconds
+        # The first descent of an objective also counts the calls and the time that set the objective up.
+        is_first = objective.clock.begins()
+        self.calls_before = 0 if is_first else objective.clock.calls
+        self.began, self.seconds_before = (budget.began if is_first else time.perf_counter()) - seconds, seconds
         self.overhead_before = objective.overhead
-        self.judged = self.first_iteration = 0
+        self.judged = self.first_iteration = self.carried = 0
 
     def attach(self, solver: Solver) -> None:
         """Measure the work of this solver; its iterations so far do not count towards the limit."""
@@ -52,8 +55,14 @@ class Meter:
     @property
     def spent(self) -> int:
         """The number of values computed so far."""
+        if self.objective.by_calls:
+            return self.carried + self.objective.clock.calls - self.calls_before
         overhead = self.objective.overhead - self.overhead_before
         return self.solver.status.evaluations * self.objective.cost + self.judged + overhead
+
+    def count_calls(self, spent: int) -> None:
+        """Count plain calls from now on, in addition to the values that were `spent` so far."""
+        self.carried = spent - (self.objective.clock.calls - self.calls_before)
 
     @property
     def out_of_iterations(self) -> bool:

@@ -60,6 +60,8 @@ class Run:
         Whether the function was maximised.
     title : str
         A title for pictures.
+    seconds : float
+        How long the run took, from the call to the result; NaN if the run was loaded from disk.
     runs : tuple of Run
         The runs from all starts, in order, if there were several starts; this run is the best of them.
     objective : Objective or None
@@ -82,14 +84,21 @@ class Run:
     why: str
     maximized: bool = False
     title: str = ""
+    seconds: float = math.nan
     runs: tuple[Run, ...] = field(default=(), repr=False)
     objective: Objective | None = field(default=None, repr=False)
     view: View | None = field(default=None, repr=False)
 
     @property
     def success(self) -> bool:
-        """Whether the run converged, or completed the number of iterations given."""
-        return self.outcome.success
+        """Whether the run converged, completed the iterations given, or met a tolerance above the function's noise."""
+        return self.outcome.success or (self.outcome is Outcome.NOISE_FLOOR and self.certificate.is_met)
+
+    @property
+    def noise(self) -> float:
+        """The standard deviation of a value, if values at one point differ from call to call; else 0."""
+        scatter = self.objective.scatter if self.objective else None
+        return scatter.level if scatter else 0.0
 
     @property
     def status(self) -> int:

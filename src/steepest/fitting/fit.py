@@ -156,9 +156,10 @@ def fit(
         raise TypeError("y is missing: give one target a row, or as X an iterator of (X, y) blocks: iter(blocks)")
     if penalty is not None and not callable(penalty):
         raise TypeError(f"penalty={penalty!r}: give an object such as penalties.L2(1e-3), or a function of the weights")
+    budget = Budget.of(tolerance, seconds, epochs=epochs)
     data = TrainingData.read(X, y, sample_weight, validation, dtype)
     return fit_given(
-        model, data, loss, penalty, Budget.of(tolerance, seconds, epochs=epochs),
+        model, data, loss, penalty, budget,
         start=start, batch_size=batch_size, direction=direction, step=step, shuffle=shuffle, rescale=rescale,
         dtype=dtype, rng=rng, callback=callback, progress=progress,
     )  # fmt: skip

@@ -25,6 +25,7 @@ from steepest.descent.driver import descend
 from steepest.descent.loop.loop import settle_of
 from steepest.descent.loop.state import CANDIDATE, STALLED
 from steepest.descent.plan import Plan
+from steepest.descent.run import Run
 from steepest.descent.view import View
 from steepest.inspection.window import window_given
 from steepest.minimizing.parallel import MAX_LANES, descend_parallel
@@ -260,8 +261,13 @@ def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
     run = descend(plan, start, None, False)
     if run.outcome is Outcome.INTERRUPTED:
         raise KeyboardInterrupt
-    code = CANDIDATE if run.success else UNSETTLED
+    code = CANDIDATE if _is_minimum(run) else UNSETTLED
     return np.array([*np.ravel(run.x), plan.sign * run.fun, code, run.nit])
+
+
+def _is_minimum(run: Run) -> bool:
+    """Tell whether a run ended at a minimum, as far as the noise of the function lets that be told."""
+    return run.success or run.outcome is Outcome.NOISE_FLOOR
 
 
 def _group(
@@ -281,7 +287,7 @@ def _group(
         points = list(ends[seeds[first : first + MAX_LANES], :2])
         parallel = plan.objective.compiled is not None
         runs += descend_parallel(plan, points, False) if parallel else [descend(plan, x, None, False) for x in points]
-    best = min((plan.sign * run.fun for run in runs if run.success), default=0.0)
+    best = min((plan.sign * run.fun for run in runs if _is_minimum(run)), default=0.0)
     resolution = SAME_VALUE * (abs(plan.sign * typical - best) + abs(best)) or 1.0
 
     def rank(k: int) -> tuple[float, ...]:
@@ -291,7 +297,7 @@ def _group(
     # The last entry is for descents without a minimum, whose group is -1.
     place = np.full(len(seeds) + 1, UNSETTLED)
     minima, values = np.empty((0, 2)), []
-    for k in sorted((k for k, run in enumerate(runs) if run.success), key=rank):
+    for k in sorted((k for k, run in enumerate(runs) if _is_minimum(run)), key=rank):
         same = np.flatnonzero((np.abs(minima - np.ravel(runs[k].x)) <= radius).all(axis=1))
         if same.size:
             place[k] = same[0]

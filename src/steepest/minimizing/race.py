@@ -78,6 +78,7 @@ class Race:
         best = min(finite, default=0.0)
         # Values that are less than this above the best value count as equal to it.
         resolution = 1e-8 * max(float(sign * first.trace.value[0]) - best, np.finfo(float).tiny)
+        resolution = max(resolution, *(run.noise for run in self.runs.values()))
 
         def rank(name: str) -> tuple[float, int]:
             above = values[name] - best

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from steepest.derivatives.bounds import Box, check_inside
+from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.structure import Calling
 from steepest.descent.driver import descend
 from steepest.descent.plan import Plan
@@ -95,7 +96,14 @@ def read_restarts(
     if isinstance(restarts, numbers.Integral) and not isinstance(restarts, bool):
         if restarts < 0:
             raise ValueError(f"restarts={restarts}: give how many, 0 or more, or an array of starts")
-        return [x, *(random_start(plan.objective.value, x, plan.box, draws) for _ in range(int(restarts)))]
+        starts = [x]
+        try:
+            for _ in range(int(restarts)):
+                starts.append(random_start(plan.objective.value, x, plan.box, draws))
+        except OutOfTime:
+            # Only the starts that were drawn in time are descended from.
+            pass
+        return starts
     refusal = f"restarts={restarts!r}: give how many, or an array of starts, one in each row"
     if not isinstance(restarts, Iterable):
         raise TypeError(refusal)
@@ -106,7 +114,10 @@ def read_restarts(
     for k, row in enumerate(rows):
         if plan.box is not None:
             check_inside(plan.box, row, calling.structure.names, f"restarts[{k}]")
-        value = plan.objective.value(row)
+        try:
+            value = plan.objective.value(row)
+        except OutOfTime:
+            return [x, *rows[:k]]
         if not math.isfinite(value):
             raise ValueError(f"the function is {value} at restarts[{k}]: give a start at which it is finite")
     return [x, *rows]
@@ -123,11 +134,10 @@ def best_of(
         plan = replace(plan, budget=replace(plan.budget, evaluations=share))
     parallel = plan.objective.compiled is not None and callback is None
     size = MAX_LANES if parallel else 1
-    began = time.perf_counter()
     runs: list[Run] = []
     for first in range(0, len(starts), size):
-        group, rest = starts[first : first + size], _with_time_left(plan, began) if runs else plan
-        if rest.budget.seconds is not None and rest.budget.seconds <= 0:
+        group, rest = starts[first : first + size], _with_time_left(plan) if runs else plan
+        if runs and rest.budget.seconds is not None and rest.budget.seconds <= 0:
             break
         try:
             new = descend_parallel(rest, group, progress) if parallel else [descend(rest, group[0], callback, progress)]
@@ -139,11 +149,13 @@ def best_of(
         if any(run.outcome in STOPPED for run in new):
             break
     best = min(runs, key=lambda run: math.inf if math.isnan(run.fun) else plan.sign * run.fun)
-    return replace(best, runs=tuple(runs))
+    return replace(best, runs=tuple(runs), seconds=time.perf_counter() - plan.budget.began)
 
 
-def _with_time_left(plan: Plan, began: float) -> Plan:
+def _with_time_left(plan: Plan) -> Plan:
     """Return the plan with the remaining time, for the next group of starts."""
     if plan.budget.seconds is None:
         return plan
-    return replace(plan, budget=replace(plan.budget, seconds=plan.budget.seconds - (time.perf_counter() - began)))
+    return replace(
+        plan, budget=replace(plan.budget, seconds=plan.budget.seconds - (time.perf_counter() - plan.budget.began))
+    )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numbers
+import time
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
+from itertools import chain, count
 
 import numpy as np
 
@@ -133,6 +136,7 @@ def fit_table(
         raise ValueError(f"held_out={held_out!r}: give the fraction of rows to hold out, such as 0.2; 0 for none")
     if isinstance(validation, (tuple, list)):
         raise TypeError("validation= takes a fraction of the training rows here, such as 0.2")
+    budget = Budget.of(tolerance, seconds, epochs=epochs)
     method = Method.read(model, loss, kernel, gamma, components)
     asked = method.task(task)
     random = generator(rng)
@@ -144,11 +148,12 @@ def fit_table(
     resolved, cost = method.resolve(len(classes or ()), penalty, random)
     if classes is None:
         check_numbers(target, ready, cost)
-    budget = Budget.of(tolerance, seconds, epochs=epochs)
+    # The first fit's time includes reading the table; each further fit, of another class, has its own.
+    budgets = chain([budget], (replace(budget, began=time.perf_counter()) for _ in count()))
 
     def descend(X: np.ndarray, y: np.ndarray, penalty: Function | None) -> Fit:
         return fit_given(
-            resolved, TrainingData.read(X, y, None, validation, None, names), cost, penalty, budget,
+            resolved, TrainingData.read(X, y, None, validation, None, names), cost, penalty, next(budgets),
             batch_size=batch_size, direction=direction, step=step, rng=random, callback=callback, progress=progress,
         )  # fmt: skip
 

@@ -37,6 +37,8 @@ class Caller:
         The time after which the function may no longer be called.
     precision : float
         The relative rounding error of the coarsest type that the function has returned.
+    repeats : int
+        How many calls each value is the mean of.
     """
 
     f: Function
@@ -46,9 +48,14 @@ class Caller:
     box: Box | None = None
     clock: Clock = field(default_factory=Clock)
     precision: float = EPS
+    repeats: int = 1
 
     def __call__(self, x: np.ndarray) -> float:
-        return number(self.raw(x)[0]) if self.allows(x) else math.nan
+        if not self.allows(x):
+            return math.nan
+        if self.repeats == 1:
+            return number(self.raw(x)[0])
+        return float(np.mean([number(self.raw(x)[0]) for _ in range(self.repeats)]))
 
     def allows(self, x: np.ndarray) -> bool:
         """Tell whether the function may be called at a point."""
@@ -56,7 +63,7 @@ class Caller:
 
     def raw(self, x: np.ndarray) -> tuple[Array, Tree]:
         """Return the value as f returns it, with the gradient if f returns a pair, else None."""
-        self.clock.check()
+        self.clock.admit()
         # Each call gets a copy: code that writes into its argument must not change the point of the run.
         with np.errstate(all="ignore"):
             if self.native:

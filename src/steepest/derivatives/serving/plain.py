@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def differenced(caller: Caller, start: np.ndarray, start_value: float, obstacle:
     return Objective(
         start.size, caller, slope, "differences", by_differences(obstacle), cost=2 * start.size + 1,
         differences=slope, precision=caller.precision, clock=caller.clock, start_value=start_value, box=caller.box,
-        obstacle=obstacle,
+        obstacle=obstacle, by_calls=True,
     )  # fmt: skip
 
 
@@ -30,11 +31,19 @@ def given(
 
     If `gradient` is None, f returns the value and the gradient.
     """
+    slope = given_slope(caller, gradient)
+    why = f"the gradient given, called plainly, because {obstacle}"
+    return Objective(
+        start.size, caller, slope, "given", why, clock=caller.clock, start_value=start_value, box=caller.box,
+        obstacle=obstacle, by_calls=True,
+    )  # fmt: skip
+
+
+def given_slope(caller: Caller, gradient: Function | None) -> Callable[[np.ndarray], Slope]:
+    """Return the function of a point that calls f and the user's gradient; each call is repeated as the caller asks."""
     calling = caller.calling
 
-    def slope(x: np.ndarray) -> Slope:
-        if not caller.allows(x):
-            return math.nan, np.full(x.size, math.nan)
+    def once(x: np.ndarray) -> Slope:
         value, slope = caller.raw(x)
         if gradient is not None:
             caller.clock.check()
@@ -42,8 +51,12 @@ def given(
                 slope = calling(gradient, x.copy())
         return number(value), flat_gradient(calling, slope)
 
-    why = f"the gradient given, called plainly, because {obstacle}"
-    return Objective(
-        start.size, caller, slope, "given", why, clock=caller.clock, start_value=start_value, box=caller.box,
-        obstacle=obstacle,
-    )  # fmt: skip
+    def slope(x: np.ndarray) -> Slope:
+        if not caller.allows(x):
+            return math.nan, np.full(x.size, math.nan)
+        if caller.repeats == 1:
+            return once(x)
+        values, gradients = zip(*(once(x) for _ in range(caller.repeats)), strict=True)
+        return float(np.mean(values)), np.mean(gradients, axis=0)
+
+    return slope

@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.derivatives.agreement import agrees
 from steepest.derivatives.bounds import Box
-from steepest.derivatives.clock import OutOfTime
+from steepest.derivatives.clock import Clock, OutOfTime
 from steepest.derivatives.compiled import Compiled, Slope, drop, recalled, remember
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Objective
@@ -18,6 +18,7 @@ from steepest.derivatives.precision import coarseness, precision_note
 from steepest.derivatives.serving.attempts import TraceAttempt, attempts, failure_reason
 from steepest.derivatives.serving.caller import Caller
 from steepest.derivatives.serving.eager import eager
+from steepest.derivatives.serving.noisy import is_noisy, noisy_objective, watch_repeats
 from steepest.derivatives.serving.plain import differenced, given
 from steepest.derivatives.structure import Calling
 from steepest.types import Function
@@ -39,34 +40,48 @@ def serve(
     start: np.ndarray,
     gradient: Function | bool | None = None,
     box: Box | None = None,
-    seconds: float | None = None,
+    until: float = math.inf,
+    repeats: int = 1,
+    clock: Clock | None = None,
 ) -> Objective:
     """Return f as an objective, with gradients by the best way that works at the start.
 
     The ways, from the best: trace and compile the code; trace it at each point; take differences of values. A gradient
     that the user gave is compiled, or else called plainly. A trace is used only if plain calls agree with it at the
-    start and at a point nearby. f is never called outside the box. After `seconds` no more traces are tried.
+    start and at a point nearby. A noisy function, whose values differ from call to call, is not traced; each of its
+    values is the mean of `repeats` calls. f is never called outside the box. After the time `until` no more
+    traces are tried.
     """
-    caller = Caller(f, calling, paired=gradient is True, box=box)
+    clock = clock or Clock()
+    caller = Caller(f, calling, paired=gradient is True, box=box, clock=clock, repeats=repeats)
     function = gradient if callable(gradient) else None
-    until = math.inf if seconds is None else time.perf_counter() + seconds
     probes = _probes(caller, start, until)
     start_value = probes[0][1]
     try:
-        with caller.clock.ends(until):
-            objective, obstacle = _traced(caller, function, probes)
-            if objective is not None:
-                return objective
-            if gradient:
-                objective = given(caller, function, start, start_value, obstacle)
-                # Call the gradient now, so that an error in it is raised before the descent.
-                objective.slope(start)
-                return objective
-            return eager(caller, probes, obstacle) or differenced(caller, start, start_value, obstacle)
+        with clock.ends(until):
+            if is_noisy(caller, function, start, start_value):
+                return noisy_objective(caller, function, start, start_value)
+            return watch_repeats(_served(caller, gradient, function, probes), caller, function, repeats)
     except OutOfTime:
         if gradient:
             return given(caller, function, start, start_value, TOO_LATE)
         return differenced(caller, start, start_value, TOO_LATE)
+
+
+def _served(
+    caller: Caller, gradient: Function | bool | None, function: Function | None, probes: list[tuple[np.ndarray, float]]
+) -> Objective:  # fmt: skip
+    """Return the objective of a function whose values repeat, with gradients by the best way that works."""
+    start, start_value = probes[0]
+    objective, obstacle = _traced(caller, function, probes)
+    if objective is not None:
+        return objective
+    if gradient:
+        objective = given(caller, function, start, start_value, obstacle)
+        # Call the gradient now, so that an error in it is raised before the descent.
+        objective.slope(start)
+        return objective
+    return eager(caller, probes, obstacle) or differenced(caller, start, start_value, obstacle)
 
 
 def _traced(

@@ -69,6 +69,8 @@ class RuleSolver:
         How many descents run side by side and share the memory for rows.
     scale : array or None
         The inverse curvature of each coordinate, if a probe found that the curvatures differ.
+    level : float
+        The present value, which the noise of a noisy function is compared with.
     certifier : callable or None
         A function from a point to its proven bound, for problems that have one.
     """
@@ -89,6 +91,7 @@ class RuleSolver:
         # A table replaces the user's function of step sizes, because that function must not enter the cache key.
         self.bare = rules.for_loop()
         value, gradient = self.first(start)
+        self.level = value
         with compiled_code():
             here = (self.bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1), box)
             packed = self._begun(*here) if rules.direction.evaluates and objective.compiled else _begin(*here)
@@ -138,6 +141,7 @@ class RuleSolver:
         """Set the state."""
         self.packed = replace(packed, numbers=np.asarray(packed.numbers))
         self.state = self.packed.state
+        self.level = float(self.state.value)
 
     def begin_at(
         self, x: np.ndarray, scale: np.ndarray | None = None, known: tuple[float, np.ndarray] | None = None
@@ -151,7 +155,7 @@ class RuleSolver:
         before = self.state
         self.scale = self.scale if scale is None else scale
         value, gradient = known or self.objective.slope(x)
-        gradient = self.mended(x, value, gradient)
+        gradient, self.level = self.mended(x, value, gradient), value
         with compiled_code():
             here = (x, self.sign * value, self.sign * gradient, *self.limits(0, 0, 0, 1), self.box)
             packed = _begin(self.bare, *here, self.scale)
@@ -183,7 +187,7 @@ class RuleSolver:
         if self.rules.step.tabled:
             updates = self.objective.updates
             sizes = np.resize(self.rules.step.table(k * updates, count * updates + 1), self.capacity * updates + 1)
-        numbers = [rows, evaluations, self.tolerance, self.sign, together, self.objective.relative_noise]
+        numbers = [rows, evaluations, self.tolerance, self.sign, together, self.objective.relative_noise_of(self.level)]
         return np.concatenate([numbers, self.least]), sizes
 
     def mended(self, x: np.ndarray, value: float, gradient: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from steepest.descent.verdict.estimate import Estimate
 from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.goal import Evidence, Goal
 from steepest.descent.verdict.guide import MOST_AUDITS, Guide
+from steepest.descent.verdict.noise_floor import NoiseFloor
 from steepest.descent.verdict.plateau import described, rises
 from steepest.descent.verdict.polish import Polish, Probes
 from steepest.descent.verdict.rays import Rays
@@ -47,6 +48,7 @@ class Judge:
         self.polish, self.estimate = Polish(self.evaluator, self.goal), Estimate(self.evaluator, self.goal)
         self.rays = Rays(self.evaluator, plan.view, self.wording)
         self.guide = Guide(plan, self.evaluator, self.goal, self.wording, self.rays)
+        self.noise_floor = NoiseFloor(self.evaluator, self.goal, self.wording)
         self.probes = Probes(self.evaluator, self.polish, bool(plan.help) and plan.rules.learns)
 
     def known(self) -> JudgeState:
@@ -75,6 +77,8 @@ class Judge:
     def verdict(self, code: int) -> Ending | None:
         """Judge a point where the solver stops: return the ending, or None if the descent continues."""
         objective = self.solver.objective
+        if objective.scatter is not None:
+            return self.noise_floor()
         bound = self.bound(code)
         if bound is not None:
             self.guide.audits += 1

@@ -67,7 +67,7 @@ def fit_blocks(
         )
     check_rescaling(rescale)
     check_shuffle(shuffle)
-    Budget.of(None, seconds, epochs=epochs)
+    asked = Budget.of(None, seconds, epochs=epochs)
     cost = losses.named(model.loss if loss is None else loss)
     if cost not in (losses.squared, losses.log_loss):
         raise ValueError(
@@ -83,7 +83,7 @@ def fit_blocks(
     learner = StreamLearner(model, cost, penalty.strength if penalty else 0.0, rescale, size or BATCH, random, point)
     if start is None:
         learner.begin(first)
-    budget = Budget(seconds=seconds, most=ENDLESS)
+    budget = Budget(seconds=seconds, most=ENDLESS, began=asked.began)
     return fit_stream(learner, blocks, first, params, budget, callback, progress)[0]
 
 
