@@ -130,13 +130,15 @@ class Driver:
         if objective.check_repeats is None or ending.outcome not in CLAIMS:
             return False
         spent, x = self.meter.spent, status.best_x.copy()
-        again, differs = objective.check_repeats(x, None if objective.compiled else sign * status.best_value)
-        self.repeated = x, again
-        if differs:
+        repeated = objective.check_repeats(x, None if objective.compiled else sign * status.best_value)
+        if repeated is None:
+            return False
+        self.repeated = x, repeated.value
+        if repeated.differs:
             self.meter.count_calls(spent)
             self.log.add_event("noise", "values at one point differ: gradients come from differences of plain values")
             self.solver.begin_at(x)
-        return differs
+        return repeated.differs
 
     def rescue(self, since: float) -> None:
         """Record the rows of a chunk that was cut short."""

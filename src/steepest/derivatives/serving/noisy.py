@@ -64,9 +64,12 @@ def make_noisy(objective: Objective, caller: Caller, gradient: Function | None, 
 def watch_repeats(objective: Objective, caller: Caller, gradient: Function | None, repeats: int) -> Objective:
     """Let an objective be checked for noise at another point than the start; return it."""
 
-    def check(x: np.ndarray, known: float | None) -> Repeated:
-        first = caller(x) if known is None else known
-        again = caller(x)
+    def check(x: np.ndarray, known: float | None) -> Repeated | None:
+        try:
+            first = caller(x) if known is None else known
+            again = caller(x)
+        except Exception:  # noqa: BLE001 - the last check of the answer calls f there, too, and names the error
+            return None
         differs = differ(first, again)
         if differs:
             caller.repeats = repeats
