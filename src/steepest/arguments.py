@@ -50,6 +50,59 @@ RIVALS = {
     "regularization": "penalty",
 }
 
+# Values in messages are cut to so many characters, so that a message stays one readable line.
+MOST_QUOTED = 80
+
+
+def quoted(value: object) -> str:
+    """Return a value as a message quotes it: on one line, with the middle of a long text left out.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+
+    Returns
+    -------
+    str
+        Its representation, of at most 80 characters.
+
+    Examples
+    --------
+    >>> quoted("abc"), len(quoted("x" * 1000))
+    ("'abc'", 80)
+    """
+    try:
+        return cut(repr(value))
+    except ValueError:
+        # Python refuses to write whole numbers of more than 4,300 digits.
+        return f"a {type(value).__name__} too long to show"
+
+
+def cut(text: str, most: int = MOST_QUOTED) -> str:
+    """Return a text on one line, with the middle left out if it is long.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    most : int
+        The most characters to return.
+
+    Returns
+    -------
+    str
+        The text, or its two ends.
+
+    Examples
+    --------
+    >>> cut("abcdefghi", 5)
+    'ab…hi'
+    """
+    text = " ".join(text.split("\n"))
+    end = (most - 1) // 2
+    return text if len(text) <= most else f"{text[: most - 1 - end]}…{text[-end:]}"
+
 
 def our_words(function: Callable[P, R]) -> Callable[P, R]:
     """Make a function refuse unknown keywords with a message that gives steepest's name for them."""
@@ -59,7 +112,7 @@ def our_words(function: Callable[P, R]) -> Callable[P, R]:
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for keyword in kwargs:
             if keyword not in parameters:
-                raise TypeError(f"{function.__name__}() has no argument {keyword!r}{hint(keyword, parameters)}")
+                raise TypeError(f"{function.__name__}() has no argument {quoted(keyword)}{hint(keyword, parameters)}")
         return function(*args, **kwargs)
 
     return checked
@@ -70,12 +123,14 @@ def hint(keyword: str, known: Collection[str]) -> str:
     ours = RIVALS.get(keyword.lower())
     if ours in known:
         return f": here it is called {ours}="
-    near = closest(keyword.lower(), known)
+    near = closest(keyword, known)
     return f": did you mean {near}=?" if near else f"; it takes {', '.join(f'{name}=' for name in known)}"
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most similar to a mistyped name, or None if none is similar.
+
+    Upper and lower case count as the same. The name itself is never returned: it was given, and did not work.
 
     Parameters
     ----------
@@ -94,7 +149,9 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     >>> closest("momentun", ["plain", "momentum"])
     'momentum'
     """
-    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+    by_lower_case = {each.lower(): each for each in known if each != name}
+    near = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    return by_lower_case[near[0]] if near else None
 
 
 def guess(name: str, known: Iterable[str]) -> str:
@@ -169,4 +226,4 @@ def generator(rng: Seed) -> np.random.Generator:
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError):
-        raise ValueError(f"rng={rng!r}: give a whole number from 0 as the seed, a Generator, or None") from None
+        raise ValueError(f"rng={quoted(rng)}: give a whole number from 0 as the seed, a Generator, or None") from None

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from steepest.arguments import guess_or_list
+from steepest.arguments import guess_or_list, quoted
 from steepest.types import Array, Function
 
 # Limits of a formula: characters, depth of nesting, and numbers and operations. Chosen, not measured: far more than a
@@ -171,7 +171,7 @@ def parse(text: str, names: Sequence[str] | None = None) -> Expression:
     if names is not None:
         unknown = sorted(used - set(names))
         if unknown:
-            raise ExpressionError(f"{_quoted(text)} has {unknown[0]!r}, and the variables are {', '.join(names)}")
+            raise ExpressionError(f"{_quoted(text)} has {quoted(unknown[0])}, and the variables are {', '.join(names)}")
         return Expression(text, tuple(names), tree)
     if not used:
         raise ExpressionError(f"{_quoted(text)} has no variable to descend along; name one, as in x**2")
@@ -413,7 +413,7 @@ def _node_problem(node: ast.expr) -> str:
             count = "two or more" if name in _EXTREMES else getattr(_FUNCTIONS[name], "nin", None)
             return f"{len(args)} given where {name} takes {count}; separate them by commas"
         case ast.Call(func=ast.Name(id=name)):
-            known = guess_or_list(name.lower(), sorted(_FUNCTIONS))
+            known = guess_or_list(name, sorted(_FUNCTIONS))
             return f"not a function; for a product write {_short(name)}*(...); {known}"
     return _ALLOWED
 

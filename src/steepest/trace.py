@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.types import Array, Json
 
 if TYPE_CHECKING:
@@ -201,7 +202,9 @@ class Trace:
         try:
             return self.__dict__["columns"][name]
         except KeyError:
-            raise AttributeError(f"a trace has no column {name!r}; it has {', '.join(SCALARS[:6])} and x") from None
+            raise AttributeError(
+                f"a trace has no column {quoted(name)}; it has {', '.join(SCALARS[:6])} and x"
+            ) from None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -276,7 +279,7 @@ class Trace:
         if (epoch is None) == (iteration is None):
             raise ValueError("at() needs either epoch= or iteration=: give one of them")
         if column not in self.columns:
-            raise ValueError(f"this trace has no column {column!r}: only the trace of a fit has epochs")
+            raise ValueError(f"this trace has no column {quoted(column)}: only the trace of a fit has epochs")
         row = int(np.searchsorted(self.columns[column], wanted, side="right")) - 1
         if row < 0:
             raise ValueError(f"{column}={wanted} lies before the first row, {self.columns[column][0]}")

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 import click
 
-from steepest.arguments import guess_or_list
+from steepest.arguments import cut, guess_or_list, quoted
 from steepest.cli.check import check
 from steepest.cli.descend import minimize
 from steepest.cli.saved import show
 from steepest.cli.tables import fit, predict
 
 BAD_INPUT = 2
+# The longest word of a message: paths are that long, other words are not.
+MOST_LETTERS = 300
 # The exit code of a program that Ctrl-C stopped, as in shells: 128 + SIGINT.
 INTERRUPTED = 130
 
@@ -24,7 +26,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             known = guess_or_list(args[0], sorted(self.commands))
-            raise click.UsageError(f"there is no command {args[0]!r}: {known}")
+            raise click.UsageError(f"there is no command {quoted(args[0])}: {known}")
         return super().resolve_command(ctx, args)
 
 
@@ -66,5 +68,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _refuse(message: str) -> None:
-    click.echo(f"steepest: {' '.join(message.split())}", err=True)
+    click.echo(f"steepest: {' '.join(cut(word, MOST_LETTERS) for word in message.split())}", err=True)
     sys.exit(BAD_INPUT)

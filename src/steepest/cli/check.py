@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from steepest.arguments import quoted
 from steepest.cli.options import Command
 
 
@@ -26,8 +27,8 @@ def check(formula: str, gradient: str, at: str) -> int:
     parts = _split(gradient)
     if len(parts) != len(names):
         raise click.UsageError(
-            f"--gradient {gradient!r} has {len(parts)} formulas for {len(names)} variables: write one for each of "
-            + ", ".join(names)
+            f"--gradient {quoted(gradient)} has {len(parts)} formulas for {len(names)} variables: "
+            f"write one for each of {', '.join(names)}"
         )
     derivatives = [parse(part, names) for part in parts]
     point = parse_point(at, names)

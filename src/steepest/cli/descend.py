@@ -83,8 +83,8 @@ def minimize(
     point = start if start == "random" else parse_point(start, function.names)
     if learning_rate is not None and step is not None:
         raise click.UsageError("--learning-rate and --step both choose the step size: give one of them")
-    figure = check_figure(picture) if picture else None
-    folder = check_folder(out, "--out", overwrite) if out else None
+    figure = check_figure(picture) if picture is not None else None
+    folder = check_folder(out, "--out", overwrite) if out is not None else None
 
     from steepest.minimizing.minimize import maximize
     from steepest.minimizing.minimize import minimize as minimize_function

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from steepest.arguments import guess_or_list
+from steepest.arguments import guess_or_list, quoted
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time these imports would load NumPy, and the command line should start quickly.
@@ -47,7 +47,7 @@ def read_loss(text: str | None) -> Loss | None:
     name, colon, number = text.partition(":")
     loss = known.get(name.strip().lower().replace(" ", "-").replace("_", "-"))
     if loss is None:
-        raise click.UsageError(f"--loss {text}: {guess_or_list(name.lower(), known)}")
+        raise click.UsageError(f"--loss {text}: {guess_or_list(name, known)}")
     if not colon:
         return loss
     if not isinstance(loss, losses.WITH_PARAMETERS):
@@ -55,7 +55,7 @@ def read_loss(text: str | None) -> Loss | None:
     try:
         return type(loss)(float(number))
     except ValueError as error:
-        why = f"{number!r} is not a number" if "convert" in str(error) else str(error)
+        why = f"{quoted(number)} is not a number" if "convert" in str(error) else str(error)
         raise click.UsageError(f"--loss {text}: {why}") from None
 
 
@@ -91,7 +91,7 @@ def read_penalty(kind: str | None, alpha: float | None, l1_ratio: float | None, 
     from steepest.models.penalties import L2, named
 
     if kind is not None and kind not in PENALTIES:
-        raise click.UsageError(f"--penalty {kind}: {guess_or_list(kind.lower(), PENALTIES)}")
+        raise click.UsageError(f"--penalty {kind}: {guess_or_list(kind, PENALTIES)}")
     if ridge is not None:
         if kind is not None or alpha is not None:
             raise click.UsageError("--ridge means --penalty l2 --alpha: use one or the other")

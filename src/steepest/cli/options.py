@@ -68,7 +68,7 @@ def check_figure(path: str) -> Path:
     click.UsageError
         If no picture can be written there.
     """
-    figure = Path(path)
+    figure = _path(path, "--plot")
     if figure.suffix.lower() not in FIGURES:
         raise click.UsageError(f"--plot {path}: the name of a picture ends in {', '.join(FIGURES)}")
     check_file(path, "--plot")
@@ -97,7 +97,7 @@ def check_file(path: str, option: str, inputs: Iterable[Path] = ()) -> Path:
     click.UsageError
         If no file can be written there.
     """
-    file = Path(path)
+    file = _path(path, option)
     if file.is_dir():
         raise click.UsageError(f"{option} {path} is a folder: name a file in it")
     if not file.parent.is_dir():
@@ -139,7 +139,7 @@ def check_folder(path: str, option: str, overwrite: bool) -> Path:
     """
     from steepest.saving.folder import check_folder as check_saved
 
-    folder = Path(path)
+    folder = _path(path, option)
     nearest = next(place for place in [folder, *folder.absolute().parents] if place.exists())
     if not nearest.is_dir():
         raise click.UsageError(f"{option} {path}: {nearest} is a file, not a folder; name another")
@@ -157,3 +157,9 @@ def check_folder(path: str, option: str, overwrite: bool) -> Path:
                 place.rmdir()
     check_saved(folder, overwrite)
     return folder
+
+
+def _path(text: str, option: str) -> Path:
+    if not text.strip():
+        raise click.UsageError(f"{option} is empty: give a path, or leave {option} out")
+    return Path(text)

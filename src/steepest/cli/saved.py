@@ -12,7 +12,7 @@ from steepest.cli.options import Command, check_figure
 @click.option("--plot", "picture", metavar="FILE", help="Draw the descent into a .png, .svg or .pdf file.")
 def show(folder: str, picture: str | None) -> int:
     """Print the run or fit that is saved in FOLDER."""
-    figure = check_figure(picture) if picture else None
+    figure = check_figure(picture) if picture is not None else None
 
     from steepest.loading import load
 

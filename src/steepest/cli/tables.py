@@ -145,18 +145,19 @@ def predict(folder: str, file: str, out: str | None) -> int:
     from steepest.tabular.reading.arrow import TableError
     from steepest.tabular.result import TableFit
 
-    path = check_file(out, "--out", [Path(file), *Path(folder).glob("*")]) if out else None
+    path = check_file(out, "--out", [Path(file), *Path(folder).glob("*")]) if out is not None else None
     fitted = load(folder)
     if not isinstance(fitted, TableFit):
         raise TableError(
             f"{folder} does not hold the fit of a table, so it predicts nothing: give the folder of a table's fit"
         )
     outputs, notes = fitted.outputs(file)
+    for note in notes:
+        # The predictions on the screen may be redirected to a file.
+        click.echo(note, err=path is None)
     if path is None:
         fitted.write(sys.stdout.buffer, outputs)
         return 0
     fitted.write(path, outputs)
-    for note in notes:
-        click.echo(note)
     click.echo(f"wrote {len(outputs):,} predictions of {fitted.target} to {path}")
     return 0

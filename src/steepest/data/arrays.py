@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from steepest.arguments import quoted
+from steepest.data.objects import NUMBERS, as_array
 from steepest.data.sparse.csr import is_sparse, read_dtype, read_rows
 from steepest.types import Rows
+
+# The range of the largest row weight: within it, sums of weights don't overflow, and shares of the sum are exact.
+LEAST_WEIGHT, LARGEST_WEIGHT = 1e-250, 1e250
 
 
 def read_features(X: Rows, dtype: DTypeLike | None = None, what: str = "X") -> tuple[Rows, list[str] | None]:
@@ -31,22 +36,30 @@ def read_features(X: Rows, dtype: DTypeLike | None = None, what: str = "X") -> t
     TypeError
         If X does not hold numbers.
     ValueError
-        If X has no rows, or values that are not finite.
+        If X has no rows or no columns, values that are missing or not finite, or two columns of the same name.
     """
     columns = getattr(X, "columns", None)
     names = None if columns is None or callable(columns) else [str(name) for name in columns]
+    if names and len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{what} has two columns called {quoted(twice)}: rename one")
     if is_sparse(X):
         return read_rows(X, dtype, what, names), names
     if names and hasattr(X, "sparse"):
         # X is a DataFrame whose columns are all sparse.
         return read_rows(X.sparse.to_coo(), dtype, what, names), names
-    array = np.asarray(X)
-    if array.dtype.kind not in "fiub":
+    array = as_array(X, what, names)
+    if array.dtype.kind not in NUMBERS:
         found = f"columns {', '.join(_not_numbers(X))}" if names else f"values such as {_first_value(array)}"
         raise TypeError(f"{what} must hold numbers, and has {found}: encode them, or use fit_table")
     if not array.ndim or not len(array):
         raise ValueError(f"{what} has no rows (its shape is {array.shape}): give one row an observation")
-    array = array.astype(read_dtype(dtype, array.dtype), copy=False)
+    if not array.size:
+        raise ValueError(f"{what} has no columns (its shape is {array.shape}): give at least one column")
+    kind = read_dtype(dtype, array.dtype)
+    if array.dtype.kind == "f" and kind.itemsize < array.dtype.itemsize:
+        _require_range(array, kind, what, names)
+    array = array.astype(kind, copy=False)
     require_finite(array, what, names)
     return array, names
 
@@ -73,10 +86,10 @@ def read_target(y: ArrayLike, rows: int, what: str = "y", features: str = "X") -
     TypeError
         If y does not hold numbers.
     ValueError
-        If y is longer or shorter than X, or has values that are not finite.
+        If y is longer or shorter than X, or has values that are missing or not finite.
     """
-    array = np.asarray(y)
-    if array.dtype.kind not in "fiub":
+    array = as_array(y, what, None)
+    if array.dtype.kind not in NUMBERS:
         raise TypeError(f"{what} must hold numbers, and has {_first_value(array)}: encode it, or use fit_table")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -107,7 +120,7 @@ def read_weight(weight: ArrayLike | None, rows: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a weight is negative or not finite, all are zero, or there is not one for each row.
+        If a weight is negative or not finite, all are zero or of extreme size, or there is not one for each row.
     """
     if weight is None:
         return np.ones(rows)
@@ -117,6 +130,11 @@ def read_weight(weight: ArrayLike | None, rows: int) -> np.ndarray:
         raise ValueError(f"sample_weight has {array[row]:g} in row {row}: weights must be 0 or more")
     if not array.any():
         raise ValueError("sample_weight is zero in every row: give some row a weight")
+    if not LEAST_WEIGHT <= array.max() <= LARGEST_WEIGHT:
+        raise ValueError(
+            f"the largest value of sample_weight is {array.max():.2g}: divide all weights by it, as only their ratios "
+            f"count (it has to be between {LEAST_WEIGHT:g} and {LARGEST_WEIGHT:g})"
+        )
     return array
 
 
@@ -149,12 +167,24 @@ def require_finite(array: np.ndarray, what: str, names: list[str] | None) -> Non
         raise ValueError(f"{what} has {array[tuple(wrong[0])]} in row {row}{where}: fill it in or leave the row out")
 
 
+def _require_range(array: np.ndarray, kind: np.dtype, what: str, names: list[str] | None) -> None:
+    """Raise if the largest absolute value of a column overflows or vanishes in a type of fewer digits."""
+    size, limits = np.abs(array).reshape(len(array), -1).max(axis=0), np.finfo(kind)
+    wrong = np.flatnonzero(np.isfinite(size) & ((size > limits.max) | ((size > 0) & (size < limits.tiny))))
+    if wrong.size:
+        column = names[wrong[0]] if names else wrong[0]
+        raise ValueError(
+            f"column {column} of {what} has values up to {size[wrong[0]]:.2g}, which {kind} can't hold: "
+            f"leave dtype= out, or scale the column"
+        )
+
+
 def _not_numbers(X: Rows) -> list[str]:
     """Return the names of up to five columns of a DataFrame that do not hold numbers."""
-    return [str(name) for name in X.columns if np.asarray(X[name]).dtype.kind not in "fiub"][:5]
+    return [quoted(name) for name in X.columns if np.asarray(X[name]).dtype.kind not in NUMBERS][:5]
 
 
 def _first_value(array: np.ndarray) -> str:
     """Return the repr of the first value that is not a number."""
     first = next((v for v in array.flat if not isinstance(v, (int, float))), array.flat[0] if array.size else "nothing")
-    return repr(first.item() if isinstance(first, np.generic) else first)
+    return quoted(first.item() if isinstance(first, np.generic) else first)

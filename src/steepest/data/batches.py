@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from steepest.arguments import generator
+from steepest.arguments import generator, quoted
 from steepest.types import Array, Seed
 
 # The values that shuffle= accepts.
@@ -59,7 +59,7 @@ def minibatches(dataset: Array, batch_size: int, shuffle: bool = True, rng: Seed
     [3, 3, 1]
     """
     if batch_size != int(batch_size) or batch_size < 1:
-        raise ValueError(f"batch_size={batch_size!r}: give a whole number of rows, 1 or more")
+        raise ValueError(f"batch_size={quoted(batch_size)}: give a whole number of rows, 1 or more")
     starts = np.arange(0, len(dataset), int(batch_size))
     if shuffle:
         generator(rng).shuffle(starts)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.derivatives.structure import Calling, Structure
 from steepest.types import Array
 
@@ -66,12 +67,12 @@ def _pairs(bounds: Bounds, structure: Structure) -> list[Bounds]:
     if isinstance(bounds, Mapping):
         unknown = [name for name in bounds if name not in structure.names]
         if unknown:
-            raise ValueError(f"bounds name {unknown[0]!r}; the point has {', '.join(structure.names[:8])}")
+            raise ValueError(f"bounds name {quoted(unknown[0])}; the point has {', '.join(structure.names[:8])}")
         return [bounds.get(name) for name in structure.names]
     try:
         pairs = list(bounds)
     except TypeError:
-        raise TypeError(f"bounds={bounds!r}: give pairs (low, high), one per coordinate") from None
+        raise TypeError(f"bounds={quoted(bounds)}: give pairs (low, high), one per coordinate") from None
     if structure.size == 1 and len(pairs) == 2 and all(side is None or np.ndim(side) == 0 for side in pairs):
         return [tuple(pairs)]
     if len(pairs) != structure.size:
@@ -88,7 +89,7 @@ def _sides(pair: Bounds, name: str) -> tuple[float, float]:
         low, high = (-np.inf if low is None else float(low)), (np.inf if high is None else float(high))
     except (TypeError, ValueError):
         raise ValueError(
-            f"the bounds of {name} are {pair!r}: give (low, high), with None for a missing bound"
+            f"the bounds of {name} are {quoted(pair)}: give (low, high), with None for a missing bound"
         ) from None
     if not low <= high:
         raise ValueError(f"the bounds of {name} are ({low:g}, {high:g}): low must not exceed high")

@@ -93,6 +93,7 @@ class GradientCheck:
         return f"{heads[self.verdict]}{slip}: {self.evidence}"
 
 
+@np.errstate(all="ignore")
 def check_gradient(f: Function, gradient: Function, at: Tree) -> GradientCheck:
     """Check whether a function returns the gradient of f at a point; if not, name the wrong entries and the mistake.
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.derivatives.structure import positional_names
 from steepest.types import Array, Function
 
 EPS = float(np.finfo(float).eps)
 
 
+@np.errstate(all="ignore")
 def difference_quotient(f: Function, x: Array, h: float | None = None) -> Array:
     """Return the slope of the secant of f through x and x + h.
 
@@ -64,6 +66,7 @@ def difference_quotient(f: Function, x: Array, h: float | None = None) -> Array:
     return quotient if quotient.ndim else float(quotient)
 
 
+@np.errstate(all="ignore")
 def partial_derivative(f: Function, point: Sequence[float] | np.ndarray, var_idx: int, h: float | None = None) -> float:
     """Return the difference quotient of f in one of its variables, with the others fixed.
 
@@ -115,14 +118,14 @@ def partial_derivative(f: Function, point: Sequence[float] | np.ndarray, var_idx
 
 def _step(h: float) -> float:
     if not (isinstance(h, (int, float, np.number)) and math.isfinite(h) and h != 0):
-        raise ValueError(f"h={h!r}: the step must be a finite number other than 0")
+        raise ValueError(f"h={quoted(h)}: the step must be a finite number other than 0")
     return float(h)
 
 
 def _refuse_lost(actual: np.ndarray, x: np.ndarray, h: float) -> None:
     if np.any(actual == 0):
         at = np.ravel(x)[np.ravel(actual == 0)][0]
-        raise ValueError(f"h={h!r} is lost in rounding, as x + h = x at x = {at}: give a larger h")
+        raise ValueError(f"h={quoted(h)} is lost in rounding, as x + h = x at x = {at}: give a larger h")
 
 
 def tentative(value: Callable[[np.ndarray], float], x: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.noise import noise_level
 from steepest.derivatives.structure import Calling, Leaf, read_call
@@ -50,6 +51,7 @@ class FiniteDifference:
     method: str
 
 
+@np.errstate(all="ignore")
 def finite_difference(
     f: Function,
     at: Tree,
@@ -112,13 +114,13 @@ def finite_difference(
     np.True_
     """
     if method not in METHODS:
-        raise ValueError(f"method={method!r}: give one of {', '.join(METHODS)}")
+        raise ValueError(f"method={quoted(method)}: give one of {', '.join(METHODS)}")
     if isinstance(richardson, bool) or not isinstance(richardson, int) or not 0 <= richardson <= MOST_LEVELS:
-        raise ValueError(f"richardson={richardson!r}: give a whole number from 0 to {MOST_LEVELS}")
+        raise ValueError(f"richardson={quoted(richardson)}: give a whole number from 0 to {MOST_LEVELS}")
     if richardson and method == "complex":
         raise ValueError("richardson= can't improve a complex step, which has no error to extrapolate: leave it out")
     if noise is not None and not (math.isfinite(noise) and noise >= 0):
-        raise ValueError(f"noise={noise!r}: give a number, 0 or more, in the units of f")
+        raise ValueError(f"noise={quoted(noise)}: give a number, 0 or more, in the units of f")
     calling, x = read_call(f, at)
     return _Quotients(f, calling, x, method, richardson).answer(h, noise)
 
@@ -191,10 +193,10 @@ class _Quotients:
         """Return the step that the user gave, one per coordinate; raise an error if it can't be used."""
         step = np.broadcast_to(np.asarray(h, dtype=float), self.x.shape).copy()
         if not np.all(np.isfinite(step)) or np.any(step <= 0):
-            raise ValueError(f"h={h!r}: the step must be positive and finite")
+            raise ValueError(f"h={quoted(h)}: the step must be positive and finite")
         if self.method != "complex" and np.any(self.x + step == self.x):
             k = int(np.argmax(self.x + step == self.x))
-            raise ValueError(f"h={h!r} is lost in rounding, as x + h = x at x = {self.x[k]:g}: give a larger h")
+            raise ValueError(f"h={quoted(h)} is lost in rounding, as x + h = x at x = {self.x[k]:g}: give a larger h")
         return step
 
     def _relative_step(self, noise: float, size: float) -> float:

@@ -42,6 +42,7 @@ class Gradient:
     def __repr__(self) -> str:
         return f"<gradient of {getattr(self.f, '__name__', self.f)!s}: {self.kind}>"
 
+    @np.errstate(all="ignore")
     def __call__(self, *point: Tree) -> Tree:
         if not point:
             raise TypeError("the gradient needs a point: call it with the arguments of the function")

@@ -43,6 +43,7 @@ class Derivative:
     def __repr__(self) -> str:
         return f"<{self.name} of {getattr(self.f, '__name__', self.f)!s}: {self.kind}>"
 
+    @np.errstate(all="ignore")
     def __call__(self, *point: Tree) -> Array:
         if not point:
             raise TypeError(f"the {self.name} needs a point: call it with the arguments of the function")
@@ -273,6 +274,7 @@ def hessian(f: Function) -> Hessian:
     return Hessian(f)
 
 
+@np.errstate(all="ignore")
 def directional_derivative(f: Function, at: Tree, along: Tree) -> float:
     """Return the slope of f at a point along a direction.
 

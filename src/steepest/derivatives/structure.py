@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.types import Array, Function, Tree
 
 # The layout of a tree: a `Leaf`, or a pair of a container's kind ("dict" or a type) and the layouts of its children.
@@ -135,7 +136,7 @@ def _subscript(index: tuple[int, ...]) -> str:
 def _numbers(node: Tree, name: str) -> np.ndarray:
     array = np.asarray(node)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"the start has {name} = {node!r}: it must hold real numbers")
+        raise TypeError(f"the start has {name} = {quoted(node)}: it must hold real numbers")
     return array.astype(np.float64)
 
 

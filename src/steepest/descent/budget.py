@@ -11,7 +11,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from steepest.arguments import guess
+from steepest.arguments import guess, quoted
 from steepest.rules.pair import Rules
 
 # The entries of tolerance={…}.
@@ -86,11 +86,11 @@ class Budget:
         ((name, iterations),) = count.items()
         for word, number in {name: iterations, "evaluations": evaluations}.items():
             if number is not None and not (_is_number(number) and number == int(number) and number >= 0):
-                raise ValueError(f"{word}={number!r}: give a whole number, 0 or more")
+                raise ValueError(f"{word}={quoted(number)}: give a whole number, 0 or more")
         asked = tolerance if isinstance(tolerance, Mapping) else {"descent": tolerance}
         for word, value in {"tolerance": asked.get("descent"), "seconds": seconds}.items():
             if value is not None and not (_is_number(value) and value > 0):
-                raise ValueError(f"{word}={value!r}: give a positive number")
+                raise ValueError(f"{word}={quoted(value)}: give a positive number")
         entries = {entry: _checked(entry, value) for entry, value in asked.items() if entry != "descent"}
         return cls(float(asked.get("descent") or 0.0), iterations, evaluations, seconds, most, Accuracy(**entries))
 
@@ -112,10 +112,10 @@ class Budget:
 def _checked(entry: str, value: float | None) -> float:
     """Return an entry of tolerance={…} as a float, after checking it."""
     if entry not in ENTRIES:
-        meant = guess(str(entry).lower(), ENTRIES)
-        raise ValueError(f"tolerance has the entry {entry!r}{meant} (known: {', '.join(ENTRIES)})")
+        meant = guess(str(entry), ENTRIES)
+        raise ValueError(f"tolerance has the entry {quoted(entry)}{meant} (known: {', '.join(ENTRIES)})")
     if not (_is_number(value) and value > 0):
-        raise ValueError(f"tolerance[{entry!r}]={value!r}: give a positive number")
+        raise ValueError(f"tolerance[{quoted(entry)}]={quoted(value)}: give a positive number")
     return float(value)
 
 

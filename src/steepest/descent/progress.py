@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.arguments import quoted
+
 if TYPE_CHECKING:
     from rich.live import Live as RichLive
     from rich.table import Table
@@ -56,7 +58,7 @@ class Progress:
             If `wanted` is not True, False or None.
         """
         if wanted not in (None, True, False):
-            raise TypeError(f"progress={wanted!r}: give True or False, or leave it out")
+            raise TypeError(f"progress={quoted(wanted)}: give True or False, or leave it out")
         if wanted is None:
             return Live(counted, names, PATIENCE, validated) if sys.stderr.isatty() else Progress()
         return Live(counted, names, 0.0, validated) if wanted else Progress()

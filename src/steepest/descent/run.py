@@ -135,6 +135,7 @@ class Run:
 
     __hash__ = None  # type: ignore[assignment]
 
+    @np.errstate(all="ignore")
     def evaluate(self, x: Tree) -> float:
         """Return the value of the function that was descended, at a point.
 
@@ -162,6 +163,7 @@ class Run:
         objective, view = self._at_hand()
         return objective.value(view.flat(x))
 
+    @np.errstate(all="ignore")
     def gradient_at(self, x: Tree) -> np.ndarray:
         """Return the gradient of the function that was descended, at a point.
 
@@ -191,6 +193,7 @@ class Run:
         objective, view = self._at_hand()
         return view.slope(slope_at(objective, view.flat(x))[1])
 
+    @np.errstate(all="ignore")
     def curvature(self, x: Tree, v: Array) -> np.ndarray:
         """Return the Hessian of the function times a vector, without forming the Hessian.
 

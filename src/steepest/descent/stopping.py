@@ -71,7 +71,9 @@ class Stopping:
         rose = "rose" if sign > 0 else "fell"
         count = self.meter.count(status.iteration)
         facts = f"the value {rose} from {sign * status.first_value:.4g} to {sign * last:.4g} in {count}"
-        if status.steepest > 0:
+        if status.steepest == math.inf:
+            facts += "; the curvature overflowed, so take a far smaller step, or step='auto'"
+        elif status.steepest > 0:
             largest, longest = f"{status.steepest:.3g}", f"{2 / status.steepest:.3g}"
             facts += f"; the curvature is up to {largest}, so keep the step below {longest}"
         return Ending(Outcome.DIVERGED, facts)

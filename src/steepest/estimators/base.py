@@ -15,6 +15,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from steepest import models
+from steepest.arguments import quoted
 from steepest.data.arrays import read_weight
 from steepest.estimators.outputs import OutputFitter, output, without_rows
 from steepest.estimators.parameters import (
@@ -65,10 +66,12 @@ def has_partial_fit(estimator: DescentEstimator) -> bool:
     except (TypeError, ValueError):
         return True
     if estimator.kernel != "linear":
-        raise AttributeError(f"partial_fit can't fit kernel={estimator.kernel!r}: its features need all rows; use fit")
+        raise AttributeError(
+            f"partial_fit can't fit kernel={quoted(estimator.kernel)}: its features need all rows; use fit"
+        )
     if estimator._streams and kink_of(penalty):
         raise AttributeError(
-            f"partial_fit can't apply penalty={estimator.penalty!r}: L1 needs all rows; use fit, or penalty='l2'"
+            f"partial_fit can't apply penalty={quoted(estimator.penalty)}: L1 needs all rows; use fit, or penalty='l2'"
         )
     if estimator._streams and (loss in STEEP or not isinstance(loss, losses.Loss)):
         name = repr(loss) if isinstance(loss, losses.Loss) else "a loss of your own"
@@ -176,6 +179,7 @@ class DescentEstimator(BaseEstimator):
             raise AttributeError(f"run_ exists only after fit, and this {type(self).__name__} is not fitted yet")
         return next((run for run in self.runs_ if not run.success), self.runs_[0])
 
+    @np.errstate(all="ignore")
     def _fit_outputs(self, X: Rows, targets: np.ndarray, weight: np.ndarray, strata: np.ndarray | None) -> None:
         """Fit each output over all epochs; with early stopping, hold out the same share of each class in `strata`."""
         check_limits(self.max_epochs, self.tol)
@@ -198,6 +202,7 @@ class DescentEstimator(BaseEstimator):
         self._store(runs, max(int(run.trace.epoch[-1]) for run in runs))
         warn_of_failures(runs)
 
+    @np.errstate(all="ignore")
     def _learn_outputs(self, X: Rows, targets: np.ndarray, weight: np.ndarray) -> None:
         """Go through the rows once for each output, starting from the parameters of the last call."""
         if self.early_stopping:
@@ -244,7 +249,8 @@ class DescentEstimator(BaseEstimator):
             return first_starts(self.start, self.model, X, outputs)
         if isinstance(self.model, str) and not self._is_linear:
             raise ValueError(
-                f"warm_start=True is not for kernel={self.kernel!r}, whose features each fit draws anew: leave it out"
+                f"warm_start=True is not for kernel={quoted(self.kernel)}, whose features each fit draws anew: "
+                "leave it out"
             )
         if not self._is_linear:
             return next_starts(self.runs_, None, X.shape[1], outputs, joint=False)
@@ -269,6 +275,7 @@ class DescentEstimator(BaseEstimator):
             self.__dict__.pop("coef_", None)
             self.__dict__.pop("intercept_", None)
 
+    @np.errstate(all="ignore")
     def _outputs(self, X: Rows) -> np.ndarray:
         """Return the outputs z of the fits, one column for each."""
         check_is_fitted(self)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steepest.arguments import quoted
 from steepest.models.losses.base import softplus
 
 # The values that class_weight= takes.
@@ -48,13 +49,13 @@ def class_weights(class_weight: ClassWeight, classes: np.ndarray, labels: np.nda
     if class_weight == "balanced":
         return weight.sum() / (len(classes) * np.bincount(labels, weight))
     if not isinstance(class_weight, Mapping):
-        raise ValueError(f'class_weight={class_weight!r}: give a dict of weights by label, "balanced" or None')
+        raise ValueError(f'class_weight={quoted(class_weight)}: give a dict of weights by label, "balanced" or None')
     known = classes.tolist()
     if unknown := [label for label in class_weight if label not in known]:
-        raise ValueError(f"class_weight has the label {unknown[0]!r}, but the classes are {known}")
+        raise ValueError(f"class_weight has the label {quoted(unknown[0])}, but the classes are {known}")
     weights = np.array([class_weight.get(label, 1.0) for label in known], dtype=float)
     if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise ValueError(f"class_weight={class_weight!r}: weights must be finite and not negative")
+        raise ValueError(f"class_weight={quoted(class_weight)}: weights must be finite and not negative")
     return weights
 
 
@@ -121,7 +122,7 @@ def class_numbers(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     numbers = np.searchsorted(classes, y).clip(max=len(classes) - 1)
     if (unknown := classes[numbers] != y).any():
         raise ValueError(
-            f"y has the label {y[unknown].tolist()[0]!r}, but the classes are {classes.tolist()}: "
+            f"y has the label {quoted(y[unknown].tolist()[0])}, but the classes are {classes.tolist()}: "
             "name all labels in classes= in the first call of partial_fit"
         )
     return numbers

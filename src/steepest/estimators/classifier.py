@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from steepest.arguments import quoted
 from steepest.estimators.base import DescentEstimator, RandomState, has_partial_fit, weighted_rows
 from steepest.estimators.classes import (
     ClassWeight,
@@ -30,7 +31,7 @@ from steepest.types import Function, Rows, RuleLike
 def _has_probabilities(classifier: DescentClassifier) -> bool:
     """Return True if the outputs give probabilities; otherwise raise an error with the reason."""
     if (loss := classifier._loss) not in (losses.log_loss, losses.softmax):
-        raise AttributeError(f"{loss!r} gives scores, not probabilities: use loss='log loss'")
+        raise AttributeError(f"{quoted(loss)} gives scores, not probabilities: use loss='log loss'")
     return True
 
 
@@ -183,7 +184,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
             classes = classes[present]
         if len(classes) < 2:
             raise ValueError(
-                f"y has only one class in the rows of positive weight, {classes.tolist()[0]!r}: "
+                f"y has only one class in the rows of positive weight, {quoted(classes.tolist()[0])}: "
                 "give rows of at least two classes"
             )
         self.classes_ = classes
@@ -222,7 +223,8 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         labels = class_numbers(y, known)
         if isinstance(self.class_weight, str):
             raise ValueError(
-                f"class_weight={self.class_weight!r} needs all rows at once: give partial_fit a dict, or sample_weight"
+                f"class_weight={quoted(self.class_weight)} needs all rows at once: "
+                "give partial_fit a dict, or sample_weight"
             )
         X, labels, weight = weighted_rows(X, labels, sample_weight)
         weight = weight * class_weights(self.class_weight, known, labels, weight)[labels]

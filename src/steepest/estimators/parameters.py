@@ -6,6 +6,7 @@ import math
 import numbers
 
 from steepest import models
+from steepest.arguments import quoted
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, named
 from steepest.types import Function
@@ -44,7 +45,7 @@ def read_penalty(penalty: str | None, alpha: float, l1_ratio: float) -> L1 | L2 
     ElasticNet(l1=0.05, l2=0.05)
     """
     if penalty not in PENALTIES:
-        raise ValueError(f"penalty={penalty!r} is not known (known: {', '.join(map(repr, PENALTIES))})")
+        raise ValueError(f"penalty={quoted(penalty)} is not known (known: {', '.join(map(repr, PENALTIES))})")
     _check_number("alpha", alpha, math.inf)
     _check_number("l1_ratio", l1_ratio, 1)
     if penalty is None:
@@ -52,7 +53,9 @@ def read_penalty(penalty: str | None, alpha: float, l1_ratio: float) -> L1 | L2 
     if penalty == "l2" and not alpha:
         return None
     if not alpha:
-        raise ValueError(f"penalty={penalty!r} has no effect with alpha=0: give alpha a positive value, such as 0.01")
+        raise ValueError(
+            f"penalty={quoted(penalty)} has no effect with alpha=0: give alpha a positive value, such as 0.01"
+        )
     return named(penalty, alpha, l1_ratio)
 
 
@@ -91,7 +94,7 @@ def read_loss(
     if isinstance(cost, losses.Loss) and cost.classes is not for_classes:
         targets, other = ("numbers", "DescentRegressor") if for_classes else ("classes", "DescentClassifier")
         suitable = ", ".join(repr(name) for name, known in losses.NAMED.items() if known.classes is for_classes)
-        raise ValueError(f"loss={loss!r} is for {targets}: use {other}, or one of the losses {suitable}")
+        raise ValueError(f"loss={quoted(loss)} is for {targets}: use {other}, or one of the losses {suitable}")
     return cost
 
 
@@ -121,13 +124,13 @@ def check_model(model: str | Function, defaults: dict[str, str], kernel: str = "
     names = ", ".join(map(repr, defaults))
     if isinstance(model, str):
         if model not in defaults:
-            raise ValueError(f"model={model!r} is not known (known: {names}, or a function of (X, *parameters))")
+            raise ValueError(f"model={quoted(model)} is not known (known: {names}, or a function of (X, *parameters))")
     elif isinstance(model, type) or not callable(model):
-        raise TypeError(f"model={model!r}: give one of {names}, or a function of (X, *parameters)")
+        raise TypeError(f"model={quoted(model)}: give one of {names}, or a function of (X, *parameters)")
     if kernel not in KERNELS:
-        raise ValueError(f"kernel={kernel!r} is not known (known: {', '.join(map(repr, KERNELS))})")
+        raise ValueError(f"kernel={quoted(kernel)} is not known (known: {', '.join(map(repr, KERNELS))})")
     if kernel != "linear" and model != "svm":
-        raise ValueError(f"kernel={kernel!r} is for model='svm', but the model is {model!r}")
+        raise ValueError(f"kernel={quoted(kernel)} is for model='svm', but the model is {quoted(model)}")
 
 
 def linear_model(loss: Function) -> models.Linear:
@@ -187,7 +190,9 @@ def kernel_machine(
     50
     """
     if not penalized:
-        raise ValueError(f"kernel={kernel!r} overfits without a penalty: give alpha= a positive value, such as 0.001")
+        raise ValueError(
+            f"kernel={quoted(kernel)} overfits without a penalty: give alpha= a positive value, such as 0.001"
+        )
     return (models.SVM if for_classes else models.SVR)(kernel, gamma=gamma, components=components, seed=seed)
 
 
@@ -212,7 +217,7 @@ def check_limits(max_epochs: int | None, tol: float | None) -> None:
     """
     whole = isinstance(max_epochs, numbers.Integral) and not isinstance(max_epochs, bool)
     if max_epochs is not None and not (whole and max_epochs > 0):
-        raise ValueError(f"max_epochs={max_epochs!r}: give a whole number, 1 or more, or None")
+        raise ValueError(f"max_epochs={quoted(max_epochs)}: give a whole number, 1 or more, or None")
     if tol is not None:
         _check_number("tol", tol, math.inf)
         if tol == 0:
@@ -243,11 +248,11 @@ def check_fraction(name: str, value: float) -> None:
     """
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not real or not 0 < float(value) < 1:
-        raise ValueError(f"{name}={value!r}: give the fraction of the rows to hold out, above 0 and below 1")
+        raise ValueError(f"{name}={quoted(value)}: give the fraction of the rows to hold out, above 0 and below 1")
 
 
 def _check_number(name: str, value: float, most: float) -> None:
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not is_number or not 0 <= float(value) <= most or math.isinf(value):
         span = "that is 0 or more" if math.isinf(most) else f"from 0 to {most:g}"
-        raise ValueError(f"{name}={value!r}: give a number {span}")
+        raise ValueError(f"{name}={quoted(value)}: give a number {span}")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from steepest.arguments import cut, quoted
+from steepest.data.objects import as_array
+from steepest.data.sparse.csr import check_places
 from steepest.types import Array, Rows
 
+# scikit-learn's messages quote whole values; longer ones are cut.
+LONGEST = 600
 FLOATS = [np.float64, np.float32]
 
 
@@ -33,12 +41,8 @@ def check_rows(estimator: BaseEstimator, X: Rows) -> Rows:
     ValueError
         If X holds values other than finite numbers, or has other columns than the rows of the fit.
     """
-    try:
+    with _explained(X):
         return validate_data(estimator, X, reset=False, accept_sparse=_formats(estimator), dtype=FLOATS)
-    except (TypeError, ValueError) as error:
-        if fault := _fault(X):
-            raise ValueError(fault) from error
-        raise
 
 
 def check_rows_and_targets(
@@ -77,16 +81,35 @@ def check_rows_and_targets(
     ValueError
         If X holds values other than finite numbers, has other columns than the fit, or does not match y.
     """
-    try:
+    with _explained(X):
         X, y = validate_data(
             estimator, X, y, reset=reset, accept_sparse=_formats(estimator), dtype=FLOATS,
             multi_output=multi_output, y_numeric=y_numeric,
         )  # fmt: skip
-    except (TypeError, ValueError) as error:
+    return X, np.asarray(y)
+
+
+@contextlib.contextmanager
+def _explained(X: Rows) -> Iterator[None]:
+    """Refuse rows that scikit-learn would misread, and name the row and the column of a fault that it finds."""
+    kind = X.dtype.kind if isinstance(X, np.ndarray) else None
+    names = list(map(str, X.columns)) if hasattr(X, "columns") and not callable(X.columns) else []
+    if sparse.issparse(X):
+        check_places(X, "X")
+    elif len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"X has two columns called {quoted(twice)}: rename one")
+    elif kind in ("m", "M"):
+        raise ValueError(f"X must hold numbers, and has {X.dtype}: encode the times, for example as days since a date")
+    elif kind == "O" or np.ma.isMaskedArray(X):
+        as_array(X, "X", None)
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
         if fault := _fault(X):
             raise ValueError(fault) from error
-        raise
-    return X, np.asarray(y)
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(cut(str(error), LONGEST) if len(str(error)) > LONGEST else str(error)) from error
 
 
 def _formats(estimator: BaseEstimator) -> str | bool:
@@ -111,7 +134,7 @@ def _fault(X: Rows) -> str:
     try:
         table = np.column_stack([column for column in columns if column is not None]) if names else X
         values = np.asarray(table, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return ""
     wrong = np.argwhere(~np.isfinite(values))
     if values.ndim != 2 or not len(wrong):
@@ -132,6 +155,6 @@ def _as_floats(column: Array) -> np.ndarray | None:
         try:
             values = read(column)
             return None if values.dtype.kind not in "fiubO" else values.astype(float)
-        except (AttributeError, TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError, OverflowError):
             continue
     return None

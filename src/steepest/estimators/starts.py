@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steepest.arguments import quoted
 from steepest.fitting.result import Fit
 from steepest.types import Function, Rows, Tree
 
@@ -40,7 +41,7 @@ def first_starts(start: Start, model: str | Function, X: Rows, outputs: int) -> 
     """
     if isinstance(model, str) and start is not None:
         raise ValueError(
-            f"start= is for a model of your own, but the model is {model!r}, which starts from 0: leave it out, "
+            f"start= is for a model of your own, but the model is {quoted(model)}, which starts from 0: leave it out, "
             "or give warm_start=True to start from the last fit"
         )
     return [start(X) if callable(start) else start] * outputs

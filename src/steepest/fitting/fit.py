@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import DTypeLike
 
-from steepest.arguments import generator, our_words
+from steepest.arguments import generator, our_words, quoted
 from steepest.descent.budget import Budget
 from steepest.fitting.options import ModelLike, read_model
 from steepest.fitting.result import Fit, Validation
@@ -19,6 +19,7 @@ from steepest.types import Array, Callback, Function, Rows, RuleLike, Seed, Tree
 
 
 @our_words
+@np.errstate(all="ignore")
 def fit(
     model: ModelLike,
     X: Rows | Iterator[tuple[Array, ...]],
@@ -155,7 +156,9 @@ def fit(
     if y is None:
         raise TypeError("y is missing: give one target a row, or as X an iterator of (X, y) blocks: iter(blocks)")
     if penalty is not None and not callable(penalty):
-        raise TypeError(f"penalty={penalty!r}: give an object such as penalties.L2(1e-3), or a function of the weights")
+        raise TypeError(
+            f"penalty={quoted(penalty)}: give an object such as penalties.L2(1e-3), or a function of the weights"
+        )
     budget = Budget.of(tolerance, seconds, epochs=epochs)
     data = TrainingData.read(X, y, sample_weight, validation, dtype)
     return fit_given(
@@ -204,6 +207,7 @@ def fit_given(
     return fitted
 
 
+@np.errstate(all="ignore")
 def linear_gradient(xs: Array, ys: Array, params: Array) -> list[Array]:
     """Return the gradient of the squared error of a line m x + b, at one point or at each of several.
 
@@ -233,7 +237,7 @@ def linear_gradient(xs: Array, ys: Array, params: Array) -> list[Array]:
     [-8.0, -4.0]
     """
     if np.shape(params) != (2,):
-        raise ValueError(f"params={params!r}: give two numbers, (m, b)")
+        raise ValueError(f"params={quoted(params)}: give two numbers, (m, b)")
     if np.shape(xs) != np.shape(ys):
         raise ValueError(f"xs and ys have the shapes {np.shape(xs)} and {np.shape(ys)}: give one y for each x")
     slope, intercept = params

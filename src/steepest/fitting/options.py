@@ -7,6 +7,7 @@ import numbers
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.data.batches import SHUFFLES
 from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.limits import WHITENED
@@ -29,7 +30,9 @@ def read_model(model: ModelLike) -> Linear | Custom:
     if isinstance(model, (Linear, Custom)):
         return model
     if not callable(model):
-        raise TypeError(f"model={model!r}: give models.Linear(), models.Logistic(), or a function of (X, *parameters)")
+        raise TypeError(
+            f"model={quoted(model)}: give models.Linear(), models.Logistic(), or a function of (X, *parameters)"
+        )
     return Custom(model)
 
 
@@ -38,7 +41,7 @@ def read_rows(size: int | None) -> int | None:
     if size is None:
         return None
     if isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 1:
-        raise ValueError(f"batch_size={size!r}: give a whole number of rows, 1 or more")
+        raise ValueError(f"batch_size={quoted(size)}: give a whole number of rows, 1 or more")
     return int(size)
 
 
@@ -52,12 +55,12 @@ def read_rules(direction: RuleLike, step: RuleLike, batched: bool) -> Rules:
     """Return the rules that direction= and step= ask for."""
     if isinstance(direction, str) and direction == LEVENBERG:
         if not (isinstance(step, str) and step == "auto"):
-            raise ValueError(f"direction={direction!r} finds its own step size: leave step={step!r} out")
+            raise ValueError(f"direction={quoted(direction)} finds its own step size: leave step={quoted(step)} out")
         return Rules(LevenbergMarquardt(), TrustRegion())
     if batched and isinstance(step, str) and step == "auto" and not is_optax(direction):
         if direction is not None:
             raise ValueError(
-                f"direction={direction!r} on batches needs a learning rate, such as step=0.01: "
+                f"direction={quoted(direction)} on batches needs a learning rate, such as step=0.01: "
                 "leave direction= and step= out for a rule that finds its own step size"
             )
         import optax
@@ -71,7 +74,7 @@ def read_rescaling(rescale: str, model: Linear | Custom, X: np.ndarray, finds_it
     check_rescaling(rescale)
     if not isinstance(model, Linear):
         if rescale not in ("auto", "none"):
-            raise ValueError(f"rescale={rescale!r}: the columns of a function of your own are never rescaled")
+            raise ValueError(f"rescale={quoted(rescale)}: the columns of a function of your own are never rescaled")
         return "none"
     if rescale != "auto":
         return rescale
@@ -83,13 +86,13 @@ def read_rescaling(rescale: str, model: Linear | Custom, X: np.ndarray, finds_it
 def check_shuffle(shuffle: str | bool) -> None:
     """Raise ValueError if shuffle= has an unknown value."""
     if shuffle not in SHUFFLES or shuffle is True:
-        raise ValueError(f'shuffle={shuffle!r}: give "batches", "rows" or False')
+        raise ValueError(f'shuffle={quoted(shuffle)}: give "batches", "rows" or False')
 
 
 def check_rescaling(rescale: str) -> None:
     """Raise ValueError if rescale= has an unknown value."""
     if rescale not in CHOICES:
-        raise ValueError(f"rescale={rescale!r} is not known (known: {', '.join(CHOICES)})")
+        raise ValueError(f"rescale={quoted(rescale)} is not known (known: {', '.join(CHOICES)})")
 
 
 def refusal(

@@ -8,7 +8,7 @@ from typing import Protocol, TypedDict
 
 import numpy as np
 
-from steepest.arguments import our_words
+from steepest.arguments import our_words, quoted
 from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
@@ -37,6 +37,7 @@ GivenRows = tuple[Rows, Array, Array, Validation]
 class Resumable(Protocol):
     """The state that a fit continues from: its set-up in memory, or the part of it that a folder holds."""
 
+    @np.errstate(all="ignore")
     def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
         """Return the fit after more epochs on these rows."""
 
@@ -77,6 +78,7 @@ class Fit(Run):
         """The parameters by name, in the user's units."""
         return self.x
 
+    @np.errstate(all="ignore")
     def predict(self, X: Rows) -> np.ndarray:
         """Return the predictions of the model.
 
@@ -112,7 +114,7 @@ class Fit(Run):
         if self.columns and hasattr(X, "columns"):
             missing = [name for name in self.columns if name not in map(str, X.columns)]
             if missing:
-                raise ValueError(f"X lacks the column {missing[0]!r}, which the model was fitted to")
+                raise ValueError(f"X lacks the column {quoted(missing[0])}, which the model was fitted to")
             X = X[self.columns]
         array, _ = read_features(X)
         array = self.model.shaped(array, self.params)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import DTypeLike
 
+from steepest.arguments import quoted
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.structure import Structure
@@ -151,7 +152,7 @@ class Settings:
         rescale = read_rescaling(options.rescale, model, rows.X, finds_its_step)
         has_rate, by_hand = not (finds_its_step or named), batch is not None or not options.automatic
         if why := refusal(penalty, model, loss, by_hand, has_rate, options.rescale):
-            raise ValueError(f"penalty={penalty!r}: {why}")
+            raise ValueError(f"penalty={quoted(penalty)}: {why}")
         # An L1 penalty sets single coefficients to 0, and whitened columns would mix these: scale the columns instead.
         return cls(rules, batch, "scale" if kink_of(penalty) and finds_its_step else rescale)
 

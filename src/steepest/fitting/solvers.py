@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from steepest.arguments import quoted
 from steepest.data.batches import Layout
 from steepest.derivatives.objective import Objective
 from steepest.descent.budget import Budget
@@ -251,7 +252,7 @@ def choose_solver(
     certifier = problem.certifier(objective, rows) if isinstance(problem, LinearProblem) else None
     case = Case(problem, objective, certifier, rows, layout, seed, direction, automatic)
     if direction == LEVENBERG and case.levenberg_obstacle:
-        raise ValueError(f"direction={direction!r}: {case.levenberg_obstacle}; leave direction= out")
+        raise ValueError(f"direction={quoted(direction)}: {case.levenberg_obstacle}; leave direction= out")
     if case.has_l1 and isinstance(problem, LinearProblem):
         problem.check_width()
     choice = next(row for row in TABLE if row.condition(case))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from steepest.arguments import quoted
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import AsTheyAre, Layout
 from steepest.data.sparse.csr import is_sparse
@@ -69,7 +70,9 @@ def read_validation(
         return None
     if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
         if not 0 < float(validation) < 1:
-            raise ValueError(f"validation={validation!r}: give a fraction of the rows between 0 and 1, such as 0.2")
+            raise ValueError(
+                f"validation={quoted(validation)}: give a fraction of the rows between 0 and 1, such as 0.2"
+            )
         return float(validation)
     if not (isinstance(validation, (tuple, list)) and len(validation) in (2, 3)):
         kind = type(validation).__name__
@@ -78,7 +81,7 @@ def read_validation(
     if names and hasattr(features, "columns"):
         missing = [name for name in names if name not in map(str, features.columns)]
         if missing:
-            raise ValueError(f"the X of validation lacks the column {missing[0]!r}, which X has")
+            raise ValueError(f"the X of validation lacks the column {quoted(missing[0])}, which X has")
         features = features[names]
     array, _ = read_features(features, dtype, "the X of validation")
     if array.shape[1:] != X.shape[1:]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from steepest.arguments import quoted
 from steepest.inspection.plots import style
 from steepest.writing import new_file
 
@@ -62,9 +63,11 @@ def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise ValueError(f"{path.name!r} ends in none of {', '.join(FORMATS)}, which figures are written as: rename it")
+        raise ValueError(
+            f"{quoted(path.name)} ends in none of {', '.join(FORMATS)}, which figures are written as: rename it"
+        )
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to: make it first")
+        raise FileNotFoundError(f"no folder {quoted(str(path.parent))} to write {quoted(path.name)} to: make it first")
     figure = _figure_of(display)
     with new_file(path) as file:
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=150, transparent=True, bbox_inches="tight")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steepest.arguments import quoted
 from steepest.inspection.protocol import RunLike
 from steepest.trace import Outcome
 from steepest.types import Function
@@ -86,7 +87,7 @@ def window_given(window: ArrayLike, parameters: int) -> np.ndarray:
     complete = pairs.size == 2 * parameters and np.isfinite(pairs).all()
     if not complete or (np.diff(pairs.reshape(-1, 2)) <= 0).any():
         shape = "(low, high)" if parameters == 1 else "((x_low, x_high), (y_low, y_high))"
-        raise ValueError(f"window={window!r} is not finite with low < high: give window={shape}")
+        raise ValueError(f"window={quoted(window)} is not finite with low < high: give window={shape}")
     return pairs.reshape(parameters, 2)
 
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.arguments import generator, our_words
+from steepest.arguments import generator, our_words, quoted
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, tentative
 from steepest.derivatives.precision import compiled_code
@@ -120,6 +120,7 @@ class Basins:
 
 
 @our_words
+@np.errstate(all="ignore")
 def basins(
     f: Function,
     window: ArrayLike,
@@ -182,9 +183,11 @@ def basins(
     """
     box = window_given(window, 2)
     if isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 2:
-        raise ValueError(f"size={size!r}: give the number of starts in each direction, a whole number, 2 or more")
+        raise ValueError(f"size={quoted(size)}: give the number of starts in each direction, a whole number, 2 or more")
     if iterations is None or iterations == 0:
-        raise ValueError(f"iterations={iterations!r}: give the largest number of steps from each start, 1 or more")
+        raise ValueError(
+            f"iterations={quoted(iterations)}: give the largest number of steps from each start, 1 or more"
+        )
     rules = choose(direction, step)
     if rules.step.tabled or rules.direction.evaluates:
         raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.arguments import generator, our_words
+from steepest.arguments import generator, our_words, quoted
 from steepest.derivatives.bounds import check_inside, read_bounds
 from steepest.derivatives.clock import Clock
 from steepest.derivatives.serving.caller import Caller
@@ -244,6 +244,7 @@ def gradient_descent(f: Function, initial_point: Tree, *, learning_rate: float, 
     return minimize(f, initial_point, step=learning_rate, iterations=iterations)
 
 
+@np.errstate(all="ignore")
 def _optimize(
     f: Function, start: Tree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
     direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, restarts: int | Starts, rng: Seed,
@@ -271,12 +272,12 @@ def make_plan(
     if gradient is False:
         gradient = None
     if gradient is not None and gradient is not True and not callable(gradient):
-        raise TypeError(f"gradient={gradient!r}: give a function, or True if f returns (value, gradient)")
+        raise TypeError(f"gradient={quoted(gradient)}: give a function, or True if f returns (value, gradient)")
     if not isinstance(args, tuple):
         args = (args,)
     is_random = isinstance(start, str)
     if is_random and start != RANDOM:
-        raise ValueError(f"start={start!r}: give a point, or 'random' with bounds=")
+        raise ValueError(f"start={quoted(start)}: give a point, or 'random' with bounds=")
     calling, x = read_call(f, start_like(bounds) if is_random else start, args)
     box = None if bounds is None else read_bounds(bounds, calling)
     if is_random:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from steepest.arguments import generator, our_words
+from steepest.arguments import generator, our_words, quoted
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.run import Run
@@ -113,6 +113,7 @@ class Race:
 
 
 @our_words
+@np.errstate(all="ignore")
 def race(
     f: Function,
     start: Tree,
@@ -183,7 +184,7 @@ def race(
     50
     """
     if not isinstance(rules, Mapping) or not rules:
-        raise ValueError(f"rules={rules!r}: give at least one, by name, such as {{'plain': 0.1}}")
+        raise ValueError(f"rules={quoted(rules)}: give at least one, by name, such as {{'plain': 0.1}}")
     if len({str(name) for name in rules}) < len(rules):
         raise ValueError(f"two rules have one name in {', '.join(map(repr, rules))}: give each its own name")
     chosen = {str(name): _read_rule(name, rule, bounds is not None) for name, rule in rules.items()}
@@ -215,13 +216,13 @@ def _options(rule: RuleLike) -> dict[str, RuleLike]:
     if isinstance(rule, Mapping):
         unknown = [name for name in rule if name not in ENTRIES]
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is not known in a rule: it has a direction and a step")
+            raise ValueError(f"{quoted(unknown[0])} is not known in a rule: it has a direction and a step")
         return {"direction": None, "step": "auto", **rule}
     if isinstance(rule, str):
         is_direction = rule in directions.NAMED
         if not is_direction and rule not in (*steps.NAMED, "auto"):
             raise ValueError(
-                f"{rule!r} is neither a direction ({', '.join(directions.NAMED)}) nor a step "
+                f"{quoted(rule)} is neither a direction ({', '.join(directions.NAMED)}) nor a step "
                 f"({', '.join(steps.NAMED)}, auto)"
             )
     else:

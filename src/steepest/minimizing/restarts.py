@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.derivatives.bounds import Box, check_inside
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.structure import Calling
@@ -55,7 +56,7 @@ def start_like(bounds: BoundsLike | None) -> Tree:
     try:
         pairs = list(bounds)
     except TypeError:
-        raise TypeError(f"bounds={bounds!r}: give pairs (low, high), one for each coordinate") from None
+        raise TypeError(f"bounds={quoted(bounds)}: give pairs (low, high), one for each coordinate") from None
     return 0.0 if len(pairs) == 2 and all(np.ndim(side) == 0 for side in pairs) else np.zeros(len(pairs))
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.models.losses import squared
 from steepest.models.losses.base import Loss
 from steepest.types import Array, Function, Rows, Tree
@@ -38,7 +39,9 @@ class Custom:
         try:
             parameters = list(inspect.signature(self.function).parameters.values())
         except (TypeError, ValueError):
-            raise TypeError(f"the signature of the model {self.function!r} can't be read: wrap it in a def") from None
+            raise TypeError(
+                f"the signature of the model {quoted(self.function)} can't be read: wrap it in a def"
+            ) from None
         if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
             raise TypeError("the model takes *args or **kwargs: name each parameter in its signature")
         if by_name := [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:

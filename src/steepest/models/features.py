@@ -187,9 +187,17 @@ def learn_features(X: Rows, how: str, size: int, gamma: float | None, seed: int)
     mean, variance = np.zeros(columns), np.zeros(columns)
     for block in _blocks(X, columns):
         mean += block.sum(axis=0, dtype=float) / rows
+    largest = np.zeros(columns)
     for block in _blocks(X, columns):
-        variance += ((block - mean) ** 2).sum(axis=0, dtype=float) / rows
-    scale = np.where(variance > 0, np.sqrt(variance), 1.0)
+        largest = np.maximum(largest, np.abs(block - mean).max(axis=0))
+    if not np.isfinite(largest).all():
+        column = int(np.flatnonzero(~np.isfinite(largest))[0])
+        raise ValueError(f"the sum of column {column} of X overflows: divide the column, for example by 1e300")
+    # Divided by a power of two, which brings no rounding error, squares neither overflow nor vanish.
+    unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
+    for block in _blocks(X, columns):
+        variance += (((block - mean) / unit) ** 2).sum(axis=0, dtype=float) / rows
+    scale = np.where(variance > 0, unit * np.sqrt(variance), 1.0)
     rng = np.random.default_rng(seed)
     # Draw enough rows for the landmarks, and SAMPLE more to measure the error.
     sample = np.sort(rng.permutation(rows)[: size + SAMPLE])

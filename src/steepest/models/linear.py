@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.models.losses import gamma, log_loss, poisson, softmax, squared
 from steepest.models.losses.base import Loss, probabilities
 from steepest.models.penalties import L2
@@ -273,7 +274,7 @@ class Multinomial(Linear):
         classes = self.classes
         whole = isinstance(classes, numbers.Integral) and not isinstance(classes, bool)
         if classes is not None and not (whole and classes >= 2):
-            raise ValueError(f"Multinomial(classes={classes!r}): give a whole number of classes, 2 or more")
+            raise ValueError(f"Multinomial(classes={quoted(classes)}): give a whole number of classes, 2 or more")
 
     def prepared(self, X: Rows, y: np.ndarray) -> Multinomial:
         """Return the model with its number of classes, by default one more than the largest target.

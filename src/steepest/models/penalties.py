@@ -34,7 +34,7 @@ class L2:
         _check("L2", strength=self.strength)
 
     def __call__(self, weights: Array) -> Array:
-        return self.strength / 2 * (weights**2).sum()
+        return _half_squares(self.strength, weights)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class ElasticNet:
         _check("ElasticNet", l1=self.l1, l2=self.l2)
 
     def __call__(self, weights: Array) -> Array:
-        return self.l1 * np.abs(weights).sum() + self.l2 / 2 * (weights**2).sum()
+        return self.l1 * np.abs(weights).sum() + _half_squares(self.l2, weights)
 
 
 def named(kind: str, strength: float, l1_ratio: float = 0.5) -> L1 | L2 | ElasticNet:
@@ -124,6 +124,37 @@ def _check(name: str, **strengths: Array) -> None:
             raise TypeError(f"{name}({shown}): the strength must be a finite number, 0 or more")
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{name}({shown}): the strength must be a finite number, 0 or more")
+
+
+def _half_squares(strength: float, weights: Array) -> Array:
+    """Return λ/2 ‖w‖², also where ‖w‖² alone would overflow or vanish."""
+    rest, root = split(strength)
+    return rest / 2 * ((root * weights) ** 2).sum()
+
+
+def split(strength: float) -> tuple[float, float]:
+    """Return a number from 1/2 to 2, and a power of two whose square times that number is the strength.
+
+    Parameters
+    ----------
+    strength : float
+        λ.
+
+    Returns
+    -------
+    float, float
+        λ / p² and p, without rounding errors; (1, 0) if λ is 0.
+
+    Examples
+    --------
+    >>> split(12.0)
+    (0.75, 4.0)
+    """
+    if not strength:
+        return 1.0, 0.0
+    fraction, exponent = math.frexp(strength)
+    half = exponent // 2
+    return math.ldexp(fraction, exponent - 2 * half), math.ldexp(1.0, half)
 
 
 def ridge_of(penalty: Function | None) -> float:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.models.features import KINDS, Features, learn_features
 from steepest.models.linear import Linear
 from steepest.models.losses import hinge
@@ -66,17 +67,19 @@ class SVM(Linear):
         name = type(self).__name__
         for argument, value, known in (("kernel", self.kernel, KERNELS), ("features", self.features, tuple(KINDS))):
             if value not in known:
-                raise ValueError(f"{name}({argument}={value!r}) is not known (known: {', '.join(known)})")
+                raise ValueError(f"{name}({argument}={quoted(value)}) is not known (known: {', '.join(known)})")
         if (
             isinstance(self.components, bool)
             or not isinstance(self.components, numbers.Integral)
             or self.components < 1
         ):
-            raise ValueError(f"{name}(components={self.components!r}): give a whole number of features, 1 or more")
+            raise ValueError(
+                f"{name}(components={quoted(self.components)}): give a whole number of features, 1 or more"
+            )
         if isinstance(self.seed, bool) or not isinstance(self.seed, numbers.Integral) or self.seed < 0:
-            raise ValueError(f"{name}(seed={self.seed!r}): give a whole number, 0 or more")
+            raise ValueError(f"{name}(seed={quoted(self.seed)}): give a whole number, 0 or more")
         if self.gamma is not None and not (isinstance(self.gamma, numbers.Real) and 0 < self.gamma < math.inf):
-            raise ValueError(f"{name}(gamma={self.gamma!r}): give a finite number above 0")
+            raise ValueError(f"{name}(gamma={quoted(self.gamma)}): give a finite number above 0")
 
     def prepared(self, X: Rows, y: np.ndarray) -> SVM:
         """Return the model with the features for its kernel, made from the rows.

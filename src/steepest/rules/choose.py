@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from steepest.arguments import guess
+from steepest.arguments import guess, quoted
 from steepest.rules import directions, steps
 from steepest.rules.directions.direction import Direction
 from steepest.rules.pair import Rules
@@ -27,7 +27,7 @@ def choose(direction: RuleLike, step: RuleLike, noisy: bool = False, boxed: bool
         return _optax(direction, step)
     if direction == LEVENBERG:
         raise ValueError(
-            f"direction={direction!r} needs residuals, which a function that returns one number does not have: "
+            f"direction={quoted(direction)} needs residuals, which a function that returns one number does not have: "
             "leave direction= out, or use fit with your model as a function and the squared loss"
         )
     automatic = isinstance(step, str) and step == "auto"
@@ -76,7 +76,7 @@ def _optax(direction: RuleLike, step: RuleLike) -> Rules:
     if is_optax(step) and direction is not None:
         raise ValueError("an optax transformation is both direction and step: leave direction= out")
     if is_optax(direction) and not (isinstance(step, str) and step == "auto"):
-        raise ValueError(f"an optax transformation has its own step size: leave step={step!r} out")
+        raise ValueError(f"an optax transformation has its own step size: leave step={quoted(step)} out")
     return Rules(directions.Optax(step if is_optax(step) else direction), steps.Constant(1.0))
 
 
@@ -89,7 +89,7 @@ def _direction(direction: RuleLike, automatic: bool) -> Direction:
         raise TypeError(f"direction={direction.__name__} is a class: write {direction.__name__}()")
     if not isinstance(direction, Direction):
         raise TypeError(
-            f"direction={direction!r}: give one of {', '.join(directions.NAMED)}, "
+            f"direction={quoted(direction)}: give one of {', '.join(directions.NAMED)}, "
             "an object of steepest.directions, or an optax transformation"
         )
     return direction
@@ -97,7 +97,7 @@ def _direction(direction: RuleLike, automatic: bool) -> Direction:
 
 def _step(step: RuleLike) -> StepSize:
     if isinstance(step, bool) or step is None:
-        raise TypeError(f"step={step!r}: give a number, a name, a function of the iteration, or an object")
+        raise TypeError(f"step={quoted(step)}: give a number, a name, a function of the iteration, or an object")
     if isinstance(step, (int, float)) or (hasattr(step, "dtype") and getattr(step, "ndim", 1) == 0):
         return steps.Constant(float(step))
     if isinstance(step, str):
@@ -109,7 +109,7 @@ def _step(step: RuleLike) -> StepSize:
     if callable(step):
         return steps.Schedule(step)
     raise TypeError(
-        f"step={step!r}: give a number, one of auto, {', '.join(steps.NAMED)}, a function of the iteration, "
+        f"step={quoted(step)}: give a number, one of auto, {', '.join(steps.NAMED)}, a function of the iteration, "
         "an object of steepest.steps, or an optax transformation"
     )
 
@@ -118,4 +118,4 @@ def _named(name: str, known: dict[str, T], what: str) -> T:
     if name in known:
         return known[name]
     names = [*known, "auto"] if what == "step" else list(known)
-    raise ValueError(f"{what}={name!r} is not known{guess(name.lower(), names)} (known: {', '.join(names)})")
+    raise ValueError(f"{what}={quoted(name)} is not known{guess(name, names)} (known: {', '.join(names)})")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.saving.schema import checked
 from steepest.tabular.encoders import ENCODERS, Encoder, Selection, learn_encoder
 from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
@@ -221,7 +222,7 @@ def learn_encoding(
     encoding = Encoding(parts, missing, tuple(notes))
     names = encoding.names
     if twice := next((name for name in names if names.count(name) > 1), ""):
-        raise TableError(f"two columns would both be called {twice!r}: rename one in the table")
+        raise TableError(f"two columns would both be called {quoted(twice)}: rename one in the table")
     return encoding
 
 
@@ -231,16 +232,18 @@ def _selected(
     """Return the names of the columns to use."""
     for argument, given in (("features", features), ("drop", drop)):
         if isinstance(given, str):
-            raise TableError(f"{argument}={given!r} is one text: give a list of names, {argument}=[{given!r}]")
+            raise TableError(
+                f"{argument}={quoted(given)} is one text: give a list of names, {argument}=[{quoted(given)}]"
+            )
     selected = list(names if features is None else features)
     dropped = list(drop)
     for name in [*selected, *dropped, *([] if target is None else [target])]:
         if name not in names:
-            raise TableError(f"there is no column {name!r}: {nearest(name, names)}")
+            raise TableError(f"there is no column {quoted(name)}: {nearest(name, names)}")
     if twice := next((name for name in selected if selected.count(name) > 1), ""):
-        raise TableError(f"the feature {twice!r} is given twice: give it once")
+        raise TableError(f"the feature {quoted(twice)} is given twice: give it once")
     if features is not None and target in selected:
-        raise TableError(f"the target {target!r} is among the features: leave it out of them")
+        raise TableError(f"the target {quoted(target)} is among the features: leave it out of them")
     if left := [name for name in selected if name != target and name not in dropped]:
         return left
     shown = ", ".join(names[:MOST_NAMES])

@@ -11,7 +11,7 @@ from itertools import chain, count
 
 import numpy as np
 
-from steepest.arguments import generator, our_words
+from steepest.arguments import generator, our_words, quoted
 from steepest.descent.budget import Budget
 from steepest.fitting.fit import fit_given
 from steepest.fitting.result import Fit
@@ -30,6 +30,7 @@ from steepest.types import Callback, Function, RuleLike, Seed, Table
 
 
 @our_words
+@np.errstate(all="ignore")
 def fit_table(
     table: Table,
     target: str,
@@ -133,7 +134,7 @@ def fit_table(
     array([110.07])
     """
     if isinstance(held_out, bool) or not isinstance(held_out, numbers.Real) or not 0 <= held_out < 1:
-        raise ValueError(f"held_out={held_out!r}: give the fraction of rows to hold out, such as 0.2; 0 for none")
+        raise ValueError(f"held_out={quoted(held_out)}: give the fraction of rows to hold out, such as 0.2; 0 for none")
     if isinstance(validation, (tuple, list)):
         raise TypeError("validation= takes a fraction of the training rows here, such as 0.2")
     budget = Budget.of(tolerance, seconds, epochs=epochs)

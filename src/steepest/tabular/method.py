@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from steepest import models
-from steepest.arguments import guess
+from steepest.arguments import guess, quoted
 from steepest.models import losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2
@@ -72,22 +72,24 @@ class Method:
         for argument, value, known in (("model", model, tuple(MODELS)), ("kernel", kernel, KERNELS)):
             if value not in known:
                 names = ", ".join(map(repr, known))
-                raise ValueError(f"{argument}={value!r} is not known{guess(str(value), known)} (known: {names})")
+                raise ValueError(f"{argument}={quoted(value)} is not known{guess(str(value), known)} (known: {names})")
         if kernel != "linear" and model != "svm":
-            raise ValueError(f"kernel={kernel!r} is for model='svm', and the model is {model!r}")
+            raise ValueError(f"kernel={quoted(kernel)} is for model='svm', and the model is {quoted(model)}")
         for argument, setting in (("gamma", gamma), ("components", components)):
             if setting is not None and kernel != "rbf":
-                raise ValueError(f"{argument}={setting!r} is for kernel='rbf', and the kernel is {kernel!r}")
+                raise ValueError(
+                    f"{argument}={quoted(setting)} is for kernel='rbf', and the kernel is {quoted(kernel)}"
+                )
         # This object only checks the settings, before the table is read: its constructor refuses invalid settings.
         models.SVM(kernel, gamma=gamma, components=COMPONENTS if components is None else components)
         cost = None if loss is None else losses.named(loss)
         if cost is not None and not isinstance(cost, Loss):
             known_losses = ", ".join(losses.NAMED)
-            raise TypeError(f"loss={loss!r}: a table takes one of {known_losses}, or an object of st.losses")
+            raise TypeError(f"loss={quoted(loss)}: a table takes one of {known_losses}, or an object of st.losses")
         if model == "svm" and cost in (*MEANS, losses.log_loss, losses.softmax):
             raise ValueError(
-                f"loss={loss!r} is for model='linear': a support vector machine predicts neither probabilities nor "
-                "means of counts"
+                f"loss={quoted(loss)} is for model='linear': a support vector machine predicts neither probabilities "
+                "nor means of counts"
             )
         return cls(model, cost, kernel, gamma, components)
 
@@ -116,7 +118,9 @@ class Method:
             others = ", ".join(
                 repr(name) for name, loss in losses.NAMED.items() if loss.classes is not self.loss.classes
             )
-            raise ValueError(f"task={asked!r} and loss={self.loss} contradict each other: use loss= one of {others}")
+            raise ValueError(
+                f"task={quoted(asked)} and loss={self.loss} contradict each other: use loss= one of {others}"
+            )
         return asked or own
 
     def resolve(

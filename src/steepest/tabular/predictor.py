@@ -77,6 +77,7 @@ class TablePredictor(HoldsFit):
         """
         return self.labels(self.outputs(X)[0])
 
+    @np.errstate(all="ignore")
     def outputs(self, table: Table) -> tuple[np.ndarray, list[str]]:
         """Return the outputs of the model for each row of a table, from which `labels` makes predictions.
 

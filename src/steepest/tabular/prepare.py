@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.models.losses import Loss
 from steepest.tabular.encoding import Encoding, Missing, learn_encoding
 from steepest.tabular.method import loss_name
@@ -128,7 +129,7 @@ def prepare(
     classes, present = answer.classes, np.unique(rows.y[training])
     if len(present) < 2:
         count = counted(int(training.sum()), "row")
-        raise TableError(f"the target {target!r} has only one value in the {count} to learn from: give more rows")
+        raise TableError(f"the target {quoted(target)} has only one value in the {count} to learn from: give more rows")
     if classes is not None and len(present) < len(classes):
         # All training rows with the other labels had missing values, and were dropped. Drop the held-out rows with
         # these labels, too.

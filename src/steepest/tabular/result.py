@@ -66,6 +66,7 @@ class TableFit(TablePredictor):
     learnt: np.ndarray = field(repr=False)
     held_out: HeldOut | None = field(default=None, repr=False)
 
+    @np.errstate(all="ignore")
     def more(self, table: Table = None, **how: Unpack[Continuation]) -> TableFit:
         """Continue from where this fit stopped, and score the result.
 

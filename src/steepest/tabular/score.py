@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,9 +66,15 @@ class Score:
             return f"{on}: {accuracy}{_percent(self.baseline)}), {losses}\n\n{self.confusion}"
         if self.measure == Squared.name:
             error, alone = loss**0.5, guess**0.5
-            return f"{on}: R² {self.value:.4f}, root mean square error {error:.4g} (guessing the mean: {alone:.4g})"
+            return f"{on}: {self._r2}, root mean square error {error:.4g} (guessing the mean: {alone:.4g})"
         below = "" if self.below is None else f"; {_percent(self.below)} of the rows are at or below their prediction"
-        return f"{on}: R² {self.value:.4f}, mean {self.measure} {loss:.4g} (guessing {self.guess}: {guess:.4g}){below}"
+        return f"{on}: {self._r2}, mean {self.measure} {loss:.4g} (guessing {self.guess}: {guess:.4g}){below}"
+
+    @property
+    def _r2(self) -> str:
+        if not math.isnan(self.value):
+            return f"R² {self.value:.4f}"
+        return "no R² (one row has none)" if self.rows == 1 else "no R² (all targets are equal)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +147,7 @@ def score_of(held_out: HeldOut, training: np.ndarray, loss: Loss, classes: Seque
         return _score_of_classes(held_out, training, loss, classes)
     y, z = held_out.truth, held_out.predicted
     guess, what = _constant_guess(training, loss)
-    # If all targets are equal, R² is not defined, so it is NaN.
+    # If all targets are equal, or there is one row, R² is not defined, so it is NaN.
     variance = y.var()
     r2, r2_of_guess = (
         float(1 - ((y - each) ** 2).mean() / variance) if variance else float("nan") for each in (z, guess)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
 from steepest.tabular.reading.columns import (
     almost_numeric,
@@ -107,7 +108,7 @@ def learn_target(table: pa.Table, target: str, task: Task | None = None) -> Targ
     dropped = len(kept) - len(values)
     if len(distinct) < 2:
         problem = f"is always {label(distinct[0])!r}" if len(distinct) else "has no value in any row"
-        raise TableError(f"the target {target!r} {problem}, so there is nothing to predict: give another column")
+        raise TableError(f"the target {quoted(target)} {problem}, so there is nothing to predict: give another column")
     texts = isinstance(label(distinct[0]), str)
     size = f"{target}: {counted(len(values), 'row')} with a value"
     if dropped:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy.sparse import csr_array
 
+from steepest.arguments import quoted
 from steepest.data.batches import Layout, aligned
 from steepest.types import Rows
 
@@ -62,17 +63,23 @@ def read_rows(X: Rows, dtype: DTypeLike | None, what: str, names: list[str] | No
     TypeError
         If X does not hold numbers.
     ValueError
-        If X has no rows, too many columns or values that are not finite, or is not two-dimensional.
+        If X has no rows, no columns, too many columns, entries outside its shape or values that are not finite, or is
+        not two-dimensional.
     """
     shape = tuple(getattr(X, "shape", ()))
     if len(shape) != 2:
         raise ValueError(f"{what} is sparse with the shape {shape}: a sparse {what} needs (rows, columns)")
     if not shape[0]:
         raise ValueError(f"{what} has no rows (its shape is {shape}): give one row an observation")
+    if not shape[1]:
+        raise ValueError(f"{what} has no columns (its shape is {shape}): give at least one column")
     kind = np.dtype(X.dtype)
     if kind.kind not in "fiub":
         raise TypeError(f"{what} must hold numbers, and is sparse of dtype {kind}: encode it, or give floats")
+    check_places(X, what)
     rows = csr_array(X.tocsr())
+    # The conversion of another format or library may be wrong, too.
+    check_places(rows, what)
     if shape[1] > MOST_COLUMNS:
         raise ValueError(f"{what} has {shape[1]:,} columns, more than can be counted in four bytes: hash them to fewer")
     # Copy the matrix first: sorting or summing in place would change the caller's matrix.
@@ -91,12 +98,41 @@ def read_rows(X: Rows, dtype: DTypeLike | None, what: str, names: list[str] | No
     return rows
 
 
+def check_places(X: Rows, what: str) -> None:
+    """Raise if the index arrays of a sparse matrix contradict each other or its shape: compiled code trusts them.
+
+    Parameters
+    ----------
+    X : sparse array or matrix
+        The matrix, which stays as it is.
+    what : str
+        Its name in an error message.
+
+    Raises
+    ------
+    ValueError
+        If an index array is wrong.
+    """
+    try:
+        if hasattr(X, "check_format"):
+            # check_format trims the arrays that it checks, so give it another matrix on the same arrays.
+            checked = type(X)((X.data, X.indices, X.indptr), shape=X.shape, copy=False)
+            checked.check_format(full_check=True)
+        elif hasattr(X, "coords"):
+            type(X)((X.data, X.coords), shape=X.shape, copy=False)
+    except (ValueError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"{what} is a sparse matrix whose index arrays are wrong ({error}): "
+            "build it from its entries, for example by scipy.sparse.coo_array"
+        ) from None
+
+
 def read_dtype(dtype: DTypeLike | None, kind: np.dtype) -> np.dtype:
     """Return the precision to compute with: `dtype` if given, else `kind` if float32 or float64, else float64."""
     if dtype is None:
         return kind if kind in FLOATS else np.dtype(np.float64)
     if np.dtype(dtype) not in FLOATS:
-        raise ValueError(f"dtype={dtype!r}: give float32 or float64")
+        raise ValueError(f"dtype={quoted(dtype)}: give float32 or float64")
     return np.dtype(dtype)
 
 

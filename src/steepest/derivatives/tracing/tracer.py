@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import DTypeLike
 
+from steepest.arguments import quoted
 from steepest.derivatives.tracing.budget import Budget, Decisions, UntraceableError, branching, refuse
 from steepest.derivatives.tracing.numpy_twins import VIEWS, WRITERS, function_twin, ufunc_twin
 from steepest.types import Array, Function, Tree
@@ -340,7 +341,7 @@ class Traced:
         if isinstance(ufunc, np.ufunc):
             # A ufunc on an object array calls the method of that name on each element.
             return partial(ufunc, self)
-        raise AttributeError(f"a traced array has no attribute {name!r}")
+        raise AttributeError(f"a traced array has no attribute {quoted(name)}")
 
     @property
     def T(self) -> Array:  # noqa: N802

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from steepest.data.sparse import csr
+from steepest.fitting.linear.units import check_columns, check_squares, check_strength, in_units, units_of
 from steepest.types import Array, Rows
 
 # How many rows are centred or made dense at once. Chosen, not measured: more rows take more memory, fewer rows need
@@ -120,7 +122,9 @@ class Coordinates:
         return np.append(self.scale * by_scaled + self.mean * gradient[-1], gradient[-1])
 
 
-def coordinates(X: Rows, weight: np.ndarray | None, rescale: str, ridge: float = 0.0) -> Coordinates:
+def coordinates(
+    X: Rows, weight: np.ndarray | None, rescale: str, ridge: float = 0.0, names: Sequence[str] | None = None
+) -> Coordinates:
     """Choose coordinates in which a linear model on these columns is well conditioned.
 
     "scale" centres the columns and divides them by √(variance + ρ), rounded to a power of two. So
@@ -138,30 +142,61 @@ def coordinates(X: Rows, weight: np.ndarray | None, rescale: str, ridge: float =
         The kind of coordinates.
     ridge : float
         ρ, the strength of an L2 penalty divided by the curvature of the loss.
+    names : sequence of str or None
+        The names of the columns, for messages.
 
     Returns
     -------
     Coordinates
         The map to the user's coordinates.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of a column are too large or too small to compute with.
     """
     columns = X.shape[1]
+    low, high = edges(X)
     if rescale == "none":
-        return Coordinates(np.zeros(columns), np.ones(columns), reach=np.abs(edges(X)).max(axis=0))
+        check_squares(low, high, names)
+        return Coordinates(np.zeros(columns), np.ones(columns), reach=np.maximum(np.abs(low), np.abs(high)))
     if weight is not None and np.all(weight == weight[0]):
         weight = None
-    low, high = edges(X)
+    root: float | np.ndarray = np.sqrt(ridge)
+    if (units := units_of(low, high)) is not None:
+        if weight is not None and not weight.all():
+            # A row without weight must not choose the unit of a column.
+            X, weight = X[weight > 0], weight[weight > 0]
+            low, high = edges(X)
+            units = units_of(low, high)
+        check_columns(low, high, names)
+    if units is not None:
+        X, low, high = in_units(X, units), low / units, high / units
+        with np.errstate(over="ignore"):
+            root = root / units
+    check_strength(np.broadcast_to(root, columns), "L2", ridge, names)
     # The mean of a constant column is that constant, without the rounding error of a sum.
     mean = np.where(low == high, low, _mean(X, weight))
     spread, gram = _moments(X, mean, weight, full=rescale == "whiten")
-    if not np.isfinite(gram).all():
-        raise ValueError("X has values beyond 1e150, whose squares overflow: divide its columns first")
     reach = np.maximum(high - mean, mean - low)
     spread = np.where(spread > (8 * EPS * mean) ** 2, spread, 0.0)
-    scale = _power_of_two(np.sqrt(spread + ridge))
-    if rescale == "scale":
-        return Coordinates(mean, scale, reach=reach / scale)
-    penalty = np.sqrt(ridge) / scale
-    values, vectors = np.linalg.eigh(gram / np.outer(scale, scale) + np.diag(penalty**2))
+    scale = _power_of_two(np.hypot(np.sqrt(spread), root))
+    chosen = Coordinates(mean, scale, reach=reach / scale)
+    if rescale == "whiten":
+        chosen = _whitened(chosen, X, weight, gram, root / scale)
+    return chosen if units is None else replace(chosen, mean=mean * units, scale=scale * units)
+
+
+def _whitened(
+    scaled: Coordinates, X: Rows, weight: np.ndarray | None, gram: np.ndarray, penalty: np.ndarray
+) -> Coordinates:
+    """Return whitened coordinates from those of the scaled columns, whose covariance matrix is `gram` before scaling.
+
+    `penalty` is the diagonal matrix whose rows are stacked below the scaled rows.
+    """
+    mean, scale, columns = scaled.mean, scaled.scale, X.shape[1]
+    # The product of two scales might overflow.
+    values, vectors = np.linalg.eigh(gram / scale[:, None] / scale + np.diag(penalty**2))
     if values[0] < BLURRED * values[-1]:
         singular, vectors = _triangular(X, mean, scale, weight, penalty)
     else:
@@ -170,7 +205,7 @@ def coordinates(X: Rows, weight: np.ndarray | None, rescale: str, ridge: float =
     rounding = 8 * EPS * np.sqrt((mean / scale) ** 2 @ vectors**2)
     varies = singular > 8 * EPS * columns * max(singular.max(initial=0.0), 1e-300) + rounding
     condition = singular[varies].max() / singular[varies].min() if varies.any() else 1.0
-    return Coordinates(mean, scale, vectors[:, varies] / singular[varies], reach / scale, float(condition))
+    return replace(scaled, basis=vectors[:, varies] / singular[varies], condition=float(condition))
 
 
 def _mean(X: Rows, weight: np.ndarray | None) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling
@@ -65,7 +66,7 @@ class LinearProblem(LinearSpec):
         most = PROXIMAL_NEWTON // max(self.outputs, 1) - 1
         kind = f" with {self.outputs} classes" if self.outputs else ", which has kinks of its own,"
         raise ValueError(
-            f"penalty={self.user_penalty!r}: the {self.loss.name} loss{kind} supports it with at most {most:,} "
+            f"penalty={quoted(self.user_penalty)}: the {self.loss.name} loss{kind} supports it with at most {most:,} "
             f"columns, and X has {self.X.shape[1]:,}: use penalties.L2"
         )
 

@@ -11,6 +11,7 @@ from typing import Self
 import jax
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.data.sparse.csr import SparseColumns, is_sparse
 from steepest.derivatives.precision import compiled_code
@@ -20,12 +21,13 @@ from steepest.fitting.linear.certificates.recession import Recession
 from steepest.fitting.linear.classes import ClassCoordinates
 from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
 from steepest.fitting.linear.glm import UNKNOWN, Glm
+from steepest.fitting.linear.units import ORDINARY, check_strength
 from steepest.fitting.linear.view import LinearView, parameter_names
 from steepest.fitting.objective import ArrangedRows
 from steepest.models import Linear, Multinomial
 from steepest.models.losses import Loss, softmax
 from steepest.models.losses.softmax import Contrasted
-from steepest.models.penalties import L1, L2, ElasticNet, kink_of, ridge_of
+from steepest.models.penalties import L1, L2, ElasticNet, kink_of, ridge_of, split
 from steepest.types import Array, Function, Tree
 
 
@@ -77,13 +79,16 @@ class LinearSpec:
         """Choose the coordinates for a model on these rows."""
         if isinstance(model, Multinomial):
             if loss is not softmax:
-                raise ValueError(f"loss={loss!r}: models.Multinomial() takes only the softmax loss; leave loss= out")
+                raise ValueError(
+                    f"loss={quoted(loss)}: models.Multinomial() takes only the softmax loss; leave loss= out"
+                )
             assert model.classes is not None
             loss = Contrasted(model.classes, apart=bool(kink_of(penalty)))
         elif loss is softmax:
             raise ValueError("loss='softmax' needs a model with a score for each class: give models.Multinomial()")
         at_mean = curvature(loss, float(np.average(y, weights=weight)))
-        chosen = coordinates(X, weight, rescale, ridge_of(penalty) / at_mean)
+        chosen = coordinates(X, weight, rescale, ridge_of(penalty) / at_mean, names)
+        check_strength(kink_of(penalty) / chosen.scale, "L1", kink_of(penalty), names)
         return cls(model, X, model.start(X, start), loss, penalty, rescale, chosen, at_mean, names, y, weight)
 
     @property
@@ -183,6 +188,15 @@ class LinearSpec:
         return bool(ridge_of(self.user_penalty) or kink_of(self.user_penalty))
 
     @property
+    def ridge(self) -> tuple[float, np.ndarray]:
+        """λ and T of the quadratic penalty λ/2 ‖T u‖², with a part of λ moved into T if squares of T might overflow."""
+        strength, transform = ridge_of(self.user_penalty), self.coordinates.transform
+        if not np.any(np.abs(np.frexp(self.coordinates.scale)[1]) > ORDINARY):
+            return strength, transform
+        rest, root = split(strength)
+        return rest, root * transform
+
+    @property
     def allows_saga(self) -> bool:
         """Whether SAGA can begin the descent: it needs a smooth objective of bounded curvature."""
         bounded = isinstance(self.loss, Loss) and math.isfinite(self.loss.steepest)
@@ -203,10 +217,11 @@ class LinearSpec:
 
     def glm(self, data: tuple[Array, Array, Array], rows: ArrangedRows) -> Glm:
         """Return the model on rows that are on the device, with the quadratic term of the penalty."""
+        ridge, transform = self.ridge if self.is_penalised else (0.0, None)
         with compiled_code():
-            transform = None if not self.is_penalised else jax.device_put(self.coordinates.transform)
+            transform = None if transform is None else jax.device_put(transform)
         loss = self.loss if isinstance(self.loss, Loss) else UNKNOWN
-        arrays = (*data, rows.mass, ridge_of(self.user_penalty), transform, None, self.lowest)
+        arrays = (*data, rows.mass, ridge, transform, None, self.lowest)
         return Glm(*arrays, loss, rows.layout.block, self.rescale == "whiten")
 
 

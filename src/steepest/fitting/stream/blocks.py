@@ -10,6 +10,8 @@ from numpy.typing import DTypeLike
 
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.sparse.csr import is_sparse
+from steepest.fitting.linear.coordinates import edges
+from steepest.fitting.linear.units import check_squares
 from steepest.models import Linear, losses
 from steepest.types import Array, Rows
 
@@ -81,4 +83,12 @@ class Blocks:
             raise ValueError(f"block {k} has {X.shape[1]} columns, and the blocks before it {width}")
         if names != known:
             raise ValueError(f"block {k} has the columns {names}, and the blocks before it {known}")
-        return None if is_weightless else Block(X, y, read_weight(weight, len(y)), names)
+        if is_weightless:
+            return None
+        low, high = edges(X)
+        try:
+            # Units of columns can't be chosen before all rows are known, so their squares must be of ordinary size.
+            check_squares(low, high, names)
+        except ValueError as error:
+            raise ValueError(f"block {k}: {error}") from None
+        return Block(X, y, read_weight(weight, len(y)), names)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import DTypeLike
 
-from steepest.arguments import generator
+from steepest.arguments import generator, quoted
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling, Structure
@@ -59,11 +59,11 @@ def fit_blocks(
         )
     if epochs not in (None, 1):
         raise ValueError(
-            f"epochs={epochs!r}: X is an iterator, which can be read only once: give arrays for more epochs"
+            f"epochs={quoted(epochs)}: X is an iterator, which can be read only once: give arrays for more epochs"
         )
     if not (penalty is None or isinstance(penalty, L2)):
         raise ValueError(
-            f"penalty={penalty!r}: X is an iterator, which supports only penalties.L2: use that, or give arrays"
+            f"penalty={quoted(penalty)}: X is an iterator, which supports only penalties.L2: use that, or give arrays"
         )
     check_rescaling(rescale)
     check_shuffle(shuffle)

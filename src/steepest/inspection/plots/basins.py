@@ -85,6 +85,7 @@ class BasinDisplay:
             raise ValueError(f"there are {numbers}, and each minimum has one value and one count: give as many of each")
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_basins(cls, basins: BasinsLike) -> BasinDisplay:
         """Make the display of a basin map.
 
@@ -116,6 +117,7 @@ class BasinDisplay:
         """The share of all starts from which each minimum is reached."""
         return self.counts / max(1, self.counts.sum() + self.lost)
 
+    @np.errstate(all="ignore")
     def plot(self, ax: Axes | None = None) -> BasinDisplay:
         """Draw the map.
 

@@ -94,6 +94,7 @@ class ContourDisplay(GridDisplay):
     """
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_run(cls, run: RunLike, window: ArrayLike | None = None, size: int = 100) -> ContourDisplay:
         """Evaluate the function of a run around its path.
 
@@ -131,6 +132,7 @@ class ContourDisplay(GridDisplay):
             title=run.title,
         )
 
+    @np.errstate(all="ignore")
     def plot(self, ax: Axes | None = None) -> ContourDisplay:
         """Draw the contour lines and the path.
 

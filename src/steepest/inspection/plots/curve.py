@@ -65,6 +65,7 @@ class CurveDisplay:
         self.title = title
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_run(cls, run: RunLike, window: tuple[float, float] | None = None, size: int = 200) -> CurveDisplay:
         """Evaluate the function of a run around its path.
 
@@ -93,6 +94,7 @@ class CurveDisplay:
         path = np.column_stack([points[:, 0], height])
         return cls(x, values_at(run, x[:, None]), path, best=best, name=run.trace.names[0], title=run.title)
 
+    @np.errstate(all="ignore")
     def plot(self, ax: Axes | None = None) -> CurveDisplay:
         """Draw the curve and the path.
 

@@ -78,6 +78,7 @@ class DescentDisplay:
         self.counted, self.maximized, self.title = counted, maximized, title
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_run(cls, run: RunLike) -> DescentDisplay:
         """Read the columns of the trace of a run.
 
@@ -117,6 +118,7 @@ class DescentDisplay:
         """The height of each row in the upper axes: its gap, or its loss if there is a validation loss."""
         return self.gap if self.validation is None else self.value
 
+    @np.errstate(all="ignore")
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> DescentDisplay:
         """Draw value and gradient norm.
 

@@ -144,6 +144,7 @@ class LineDisplay:
         self.title = title
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_run(cls, run: RunLike, names: Sequence[str] | None = None, size: int = 200) -> LineDisplay:
         """Evaluate the curve of a fit over the range of its data.
 
@@ -192,6 +193,7 @@ class LineDisplay:
         line_y = curve_of(run, line_x)
         return cls(x, y, line_x, line_y, names=names or _names_of(run), title=run.title)
 
+    @np.errstate(all="ignore")
     def plot(self, ax: Axes | None = None) -> LineDisplay:
         """Draw the data and the curve.
 

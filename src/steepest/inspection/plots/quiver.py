@@ -89,6 +89,7 @@ class QuiverDisplay(GridDisplay):
         self.downhill, self.power = downhill, power
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_function(
         cls,
         f: Callable[[float, float], ArrayLike],
@@ -142,6 +143,7 @@ class QuiverDisplay(GridDisplay):
         return cls(grid_x, grid_y, values, *field, downhill=downhill, power=power, names=names, title=title)
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_run(
         cls,
         run: RunLike,
@@ -197,6 +199,7 @@ class QuiverDisplay(GridDisplay):
         cell = np.ptp(self.grid_x) / len(self.arrow_x), np.ptp(self.grid_y) / len(self.arrow_y)
         return _length(_arrows(self.slopes, self.power) / cell)
 
+    @np.errstate(all="ignore")
     def plot(self, ax: Axes | None = None) -> QuiverDisplay:
         """Draw the contour lines, the arrows and the path, if there is one.
 

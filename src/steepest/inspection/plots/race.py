@@ -91,6 +91,7 @@ class RaceDisplay:
         self.contour, self.maximized, self.title = contour, maximized, title
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_race(
         cls, race: RaceLike, best: float | None = None, window: ArrayLike | None = None, size: int = 100
     ) -> RaceDisplay:
@@ -157,6 +158,7 @@ class RaceDisplay:
             return style.dress(make(6.4, 4.8 + taller).add_subplot()), None
         return style.side_by_side(make(style.WIDE[0], style.WIDE[1] + taller))
 
+    @np.errstate(all="ignore")
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> RaceDisplay:
         """Draw the gaps and, if there are two parameters, the paths.
 

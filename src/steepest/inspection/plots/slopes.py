@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steepest.arguments import quoted
 from steepest.inspection.plots import style
 from steepest.inspection.plots.path import path_of
 from steepest.inspection.protocol import RunLike
@@ -99,6 +100,7 @@ class SlopesDisplay:
         self.name, self.title = name, title
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_function(
         cls,
         f: Callable[[float], ArrayLike],
@@ -152,6 +154,7 @@ class SlopesDisplay:
         return cls(x, value, sampled(derivative, x), steps, quotients, **secants, name=name, title=title)
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_run(
         cls,
         run: RunLike,
@@ -206,6 +209,7 @@ class SlopesDisplay:
         """
         return style.stacked(make(6.4, 6.4))
 
+    @np.errstate(all="ignore")
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> SlopesDisplay:
         """Draw the function with tangent and secants, and its derivative with the difference quotients below.
 
@@ -234,7 +238,9 @@ def _steps(h: ArrayLike) -> np.ndarray:
     """Return the steps of difference quotients, after checking them."""
     steps = np.asarray(h, dtype=float).ravel()
     if not steps.size or not np.isfinite(steps).all() or not steps.all():
-        raise ValueError(f"h={h!r} and each step must be finite and not zero: give one or more, such as h=(1.0, 0.1)")
+        raise ValueError(
+            f"h={quoted(h)} and each step must be finite and not zero: give one or more, such as h=(1.0, 0.1)"
+        )
     return steps
 
 

@@ -64,6 +64,7 @@ class SurfaceDisplay(GridDisplay):
     path: np.ndarray
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_run(cls, run: RunLike, window: ArrayLike | None = None, size: int = 100) -> SurfaceDisplay:
         """Evaluate the function of a run around its path.
 
@@ -107,6 +108,7 @@ class SurfaceDisplay(GridDisplay):
         """
         return style.side_by_side(make(*style.WIDE), projection="3d")
 
+    @np.errstate(all="ignore")
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> SurfaceDisplay:
         """Draw the surface with the path, and the contour lines to the right.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steepest.arguments import quoted
 from steepest.inspection.plots import style
 from steepest.inspection.plots.descent import DescentDisplay
 from steepest.inspection.plots.line import LineDisplay, curve_of
@@ -58,6 +59,7 @@ class TrainingDisplay:
         self.epochs, self.curves = np.asarray(epochs, dtype=int), np.asarray(curves, dtype=float)
 
     @classmethod
+    @np.errstate(all="ignore")
     def from_run(
         cls,
         run: FitLike,
@@ -114,6 +116,7 @@ class TrainingDisplay:
         """
         return style.side_by_side(make(*style.WIDE))
 
+    @np.errstate(all="ignore")
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> TrainingDisplay:
         """Draw the data with the lines, and the descent of the loss to the right.
 
@@ -179,7 +182,7 @@ def _rows_of_progress(descent: DescentDisplay) -> np.ndarray:
 def _rows_of(epochs: Sequence[int], known: np.ndarray) -> np.ndarray:
     rows = np.searchsorted(known, np.asarray(epochs, dtype=float).ravel(), side="right") - 1
     if (rows < 0).any():
-        raise ValueError(f"epochs={epochs!r} and the first epoch of the fit is {known[0]}: give none before it")
+        raise ValueError(f"epochs={quoted(epochs)} and the first epoch of the fit is {known[0]}: give none before it")
     return np.unique(rows)
 
 

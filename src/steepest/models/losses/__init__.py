@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from steepest.arguments import guess
+from steepest.arguments import guess, quoted
 from steepest.models.losses.base import Loss
 from steepest.models.losses.kinked import Absolute, EpsilonInsensitive, Hinge, Kinked, Quantile
 from steepest.models.losses.smooth import Gamma, Huber, LogLoss, Poisson, Squared, SquaredHinge
@@ -81,9 +81,9 @@ def named(loss: str | Function) -> Function:
     if callable(loss):
         return loss
     if not isinstance(loss, str):
-        raise TypeError(f"loss={loss!r}: give one of {', '.join(NAMED)}, or a function of (z, y)")
+        raise TypeError(f"loss={quoted(loss)}: give one of {', '.join(NAMED)}, or a function of (z, y)")
     if loss not in NAMED:
-        raise ValueError(f"loss={loss!r} is not known{guess(loss.lower(), NAMED)} (known: {', '.join(NAMED)})")
+        raise ValueError(f"loss={quoted(loss)} is not known{guess(loss, NAMED)} (known: {', '.join(NAMED)})")
     return NAMED[loss]
 
 
@@ -100,7 +100,8 @@ def check_targets(loss: Function, y: np.ndarray) -> None:
     Raises
     ------
     ValueError
-        If a target is out of range, or not a whole number though the loss needs whole numbers.
+        If a target is out of range, not a whole number though the loss needs whole numbers, or so large or small that
+        the loss overflows or vanishes.
 
     Examples
     --------

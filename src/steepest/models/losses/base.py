@@ -7,7 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.types import Array
+
+# Sums and products of a few billion numbers in this range neither overflow nor vanish.
+LEAST, LARGEST = 1e-290, 1e290
 
 
 class Loss:
@@ -55,6 +59,11 @@ class Loss:
     vanishes: ClassVar[bool] = True
     # A field of `Contrasted`, the loss of several classes; every other loss has this constant.
     apart: bool = False
+
+    @property
+    def sizes(self) -> tuple[float, float]:
+        """The range of the largest absolute target, unless that is 0: beyond it, the loss overflows or vanishes."""
+        return LEAST, LARGEST
 
     @property
     def contrasts(self) -> np.ndarray | None:
@@ -177,7 +186,8 @@ class Loss:
         Raises
         ------
         ValueError
-            If a target is out of range, or not a whole number though the loss needs whole numbers.
+            If a target is out of range, or not a whole number though the loss needs whole numbers; or if the targets
+            are so large that the loss overflows, or so small that it vanishes.
         """
         wrong = np.flatnonzero((y < self.least) | (y > self.most) | (self.whole & (y != np.floor(y))))
         if wrong.size:
@@ -185,6 +195,28 @@ class Loss:
             remedy = ": recode them" if self.classes else ""
             raise ValueError(
                 f"{article}{self.name}{noun} takes {self.targets}, and row {wrong[0]} has {y[wrong[0]]:g}{remedy}"
+            )
+        self.check_size(y)
+
+    def check_size(self, y: np.ndarray) -> None:
+        """Raise if the loss of such targets overflows, or vanishes though they are not 0.
+
+        Parameters
+        ----------
+        y : array of shape (rows,)
+            The targets.
+
+        Raises
+        ------
+        ValueError
+            If the largest absolute target is outside `sizes`.
+        """
+        largest, (least, most) = float(np.abs(y).max(initial=0.0)), self.sizes
+        if largest and not least <= largest <= most:
+            fault, remedy = (f"above {most:g}", "divide") if largest > most else (f"below {least:g}", "multiply")
+            raise ValueError(
+                f"the largest absolute value of y is {largest:.2g}, {fault}, and its {self.name} loss would "
+                f"{'overflow' if largest > most else 'vanish'}: {remedy} y by a power of ten"
             )
 
     def __repr__(self) -> str:
@@ -209,7 +241,7 @@ def positive(name: str, **numbers: float) -> None:
     for parameter, value in numbers.items():
         scalar = bool(np.isscalar(value)) and not isinstance(value, (bool, str))
         if not scalar or not 0 < value < math.inf:
-            raise ValueError(f"losses.{name}({parameter}={value!r}): give a finite number above 0")
+            raise ValueError(f"losses.{name}({parameter}={quoted(value)}): give a finite number above 0")
 
 
 def softplus(s: Array) -> Array:

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.models.losses.base import Loss, positive, probabilities, softplus
 from steepest.types import Array
 
@@ -136,7 +137,7 @@ class Quantile(Kinked):
     def __post_init__(self) -> None:
         positive("Quantile", level=self.level)
         if not self.level < 1:
-            raise ValueError(f"losses.Quantile(level={self.level!r}): give a number between 0 and 1")
+            raise ValueError(f"losses.Quantile(level={quoted(self.level)}): give a number between 0 and 1")
 
     def parts(self, y: Array) -> tuple[Term, ...]:
         return (1 - self.level, 1.0, y), (self.level, -1.0, -y)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from steepest.models.losses.base import Loss, positive, probabilities
+from steepest.models.losses.base import LARGEST, LEAST, Loss, positive, probabilities
 from steepest.types import Array
 
 # `entropic(x)` stays finite for x below -1 by at most EDGE, which may be a rounding error. With 1e-9, some bounds of
@@ -36,6 +36,11 @@ class Squared(Loss):
 
     def __call__(self, z: Array, y: Array) -> Array:
         return (z - y) ** 2
+
+    @property
+    def sizes(self) -> tuple[float, float]:
+        """The range of the largest absolute target: its square is neither too small nor too large."""
+        return math.sqrt(LEAST), math.sqrt(LARGEST)
 
     def terms(self, y: Array) -> Array:
         """Return 2 |y|."""
@@ -73,6 +78,11 @@ class Huber(Loss):
     def __call__(self, z: Array, y: Array) -> Array:
         inner = np.clip(z - y, -self.delta, self.delta)
         return inner * (2 * (z - y) - inner)
+
+    @property
+    def sizes(self) -> tuple[float, float]:
+        """The range of the largest absolute target: its square, or its product with δ, is of a size for numbers."""
+        return max(math.sqrt(LEAST), LEAST / self.delta), min(LARGEST, max(math.sqrt(LARGEST), LARGEST / self.delta))
 
     def terms(self, y: Array) -> Array:
         """Return 2 |y|, but at most 2 δ / eps: the rounding error is then 2 δ, as large as the steepest slope."""

@@ -7,6 +7,7 @@ from dataclasses import field, fields
 
 import jax.numpy as jnp
 
+from steepest.arguments import quoted
 from steepest.rules.directions.direction import Direction, State
 from steepest.rules.rule import rule
 from steepest.types import Array
@@ -21,7 +22,7 @@ class _FirstOrder(Direction):
             if f.type != "float" or (isinstance(value, (int, float)) and 0 <= value < (1 if is_decay else math.inf)):
                 continue
             wanted = "0 or more and below 1" if is_decay else "0 or more, and finite"
-            raise ValueError(f"{type(self).__name__}({f.name}={value!r}): it must be a number, {wanted}")
+            raise ValueError(f"{type(self).__name__}({f.name}={quoted(value)}): it must be a number, {wanted}")
 
 
 @rule

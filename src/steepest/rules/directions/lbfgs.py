@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
+from steepest.arguments import quoted
 from steepest.rules.directions.direction import Direction, State
 from steepest.rules.rule import rule
 from steepest.types import Array
@@ -71,7 +72,7 @@ class LBFGS(Direction):
 
     def __post_init__(self) -> None:
         if not (isinstance(self.memory, int) and self.memory >= 1):
-            raise ValueError(f"LBFGS(memory={self.memory!r}): it must be a whole number, 1 or more")
+            raise ValueError(f"LBFGS(memory={quoted(self.memory)}): it must be a whole number, 1 or more")
 
     def start(self, x: Array) -> State:
         rows, square = jnp.zeros((self.memory, x.size), x.dtype), jnp.zeros((self.memory, self.memory), x.dtype)

@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
+from steepest.arguments import quoted
 from steepest.rules.rule import rule
 from steepest.rules.steps.searches import Backtracking
 from steepest.rules.steps.step import Seen, StepSize, check
@@ -108,9 +109,9 @@ class BarzilaiBorwein(Backtracking):
     def __post_init__(self) -> None:
         check(self, fraction=1, shrink=1)
         if self.kind not in BB_KINDS:
-            raise ValueError(f"BarzilaiBorwein(kind={self.kind!r}): it must be one of {', '.join(BB_KINDS)}")
+            raise ValueError(f"BarzilaiBorwein(kind={quoted(self.kind)}): it must be one of {', '.join(BB_KINDS)}")
         if not (isinstance(self.history, int) and self.history >= 1):
-            raise ValueError(f"BarzilaiBorwein(history={self.history!r}): it must be a whole number, 1 or more")
+            raise ValueError(f"BarzilaiBorwein(history={quoted(self.history)}): it must be a whole number, 1 or more")
 
     def start(self, x: Array) -> History:
         values, short = jnp.full(self.history, -jnp.inf), jnp.full(LOOK_BACK, jnp.inf)
@@ -228,7 +229,7 @@ class Polyak(_Adaptive):
     def __post_init__(self) -> None:
         known = self.optimum is None or (isinstance(self.optimum, numbers.Real) and math.isfinite(self.optimum))
         if not known or isinstance(self.optimum, bool):
-            raise ValueError(f"Polyak(optimum={self.optimum!r}): it must be a finite number, or left out")
+            raise ValueError(f"Polyak(optimum={quoted(self.optimum)}): it must be a finite number, or left out")
 
     def signed(self, sign: float) -> Polyak:
         """Return the rule for a loop that minimises `sign` times the user's function, whose optimum is sign · f*."""

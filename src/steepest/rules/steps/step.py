@@ -6,6 +6,7 @@ import math
 import numbers
 from typing import ClassVar, NamedTuple, Self
 
+from steepest.arguments import quoted
 from steepest.types import Array, Tree
 
 
@@ -125,4 +126,4 @@ def check(step: StepSize, **largest: float) -> None:
         in_range = isinstance(value, numbers.Real) and math.isfinite(value) and 0 <= float(value) <= most
         if not in_range or (value == 0 and name not in _MAY_BE_ZERO):
             wanted = f"{least}, at most {most:g}" if math.isfinite(most) else f"{least} and finite"
-            raise ValueError(f"{type(step).__name__}({name}={value!r}): it must be a number, {wanted}")
+            raise ValueError(f"{type(step).__name__}({name}={quoted(value)}): it must be a number, {wanted}")

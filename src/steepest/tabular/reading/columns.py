@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.arguments import quoted
 from steepest.tabular.reading.arrow import TableError, arrow, nearest
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
         If the table has no such column; the message gives the closest name.
     """
     if name not in table.column_names:
-        raise TableError(f"there is no column {name!r} in the table: {nearest(name, table.column_names)}")
+        raise TableError(f"there is no column {quoted(name)} in the table: {nearest(name, table.column_names)}")
     return table.column(name)
 
 
@@ -67,7 +68,7 @@ def check_choice(argument: str, value: str, choices: Sequence[str]) -> None:
         If the value is not among the choices.
     """
     if value not in choices:
-        raise ValueError(f"{argument}={value!r} is unknown: {nearest(str(value), choices)}")
+        raise ValueError(f"{argument}={quoted(value)} is unknown: {nearest(str(value), choices)}")
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -257,7 +258,9 @@ def _parsed(column: str, data: pa.ChunkedArray, kind: pa.DataType, pattern: str,
         return texts.cast(kind)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
         value, row = _first_mismatch(texts, pattern)
-        raise TableError(f"{column}: {value!r} in row {row:,} is not {what}: correct it, or leave it empty") from None
+        raise TableError(
+            f"{column}: {quoted(value)} in row {row:,} is not {what}: correct it, or leave it empty"
+        ) from None
 
 
 def _first_mismatch(texts: pa.ChunkedArray, pattern: str) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steepest.arguments import closest
+from steepest.arguments import closest, cut
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
 from steepest.tabular.reading.csv_files import read_csv
 from steepest.types import Table
@@ -22,6 +22,8 @@ from steepest.types import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# File systems refuse longer names.
+LONGEST_NAME = 255
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".zip", ".parquet")
 
 
@@ -76,8 +78,12 @@ def _ending(path: Path) -> str:
     """Return the ending of a file's name, one of `ENDINGS`; refuse a path that is no such file, or an empty file."""
     if "\n" in str(path):
         raise TableError("the source is a text of several lines, not a path: write it to a file, or give a DataFrame")
+    if len(path.name) > LONGEST_NAME:
+        raise TableError(f"there is no file {cut(path.name)}: its name is longer than {LONGEST_NAME} characters")
     if path.is_dir():
         raise TableError(f"{path} is a folder: give a file in it")
+    if path.is_symlink() and not path.exists():
+        raise TableError(f"{path} is a link to a file that does not exist: correct the link")
     if not path.exists():
         folder = path.parent
         if not folder.is_dir():
