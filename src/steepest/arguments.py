@@ -16,38 +16,71 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Keywords of other libraries, such as SciPy, scikit-learn and PyTorch, with steepest's keyword for the same thing.
+# Keywords of other libraries, such as SciPy, scikit-learn and PyTorch, with steepest's keywords for the same thing. A
+# function is told the first that it takes.
 RIVALS = {
-    "x0": "start",
-    "initial_point": "start",
-    "params": "start",
-    "jac": "gradient",
-    "grad": "gradient",
-    "fprime": "gradient",
-    "method": "direction",
-    "optimizer": "direction",
-    "lr": "step",
-    "learning_rate": "step",
-    "eta": "step",
-    "step_size": "step",
-    "tol": "tolerance",
-    "gtol": "tolerance",
-    "ftol": "tolerance",
-    "maxiter": "iterations",
-    "max_iter": "iterations",
-    "n_iter": "iterations",
-    "num_iterations": "iterations",
-    "n_epochs": "epochs",
-    "max_epochs": "epochs",
-    "maxfev": "evaluations",
-    "maxfun": "evaluations",
-    "timeout": "seconds",
-    "seed": "rng",
-    "random_state": "rng",
-    "disp": "progress",
-    "verbose": "progress",
-    "weights": "sample_weight",
-    "regularization": "penalty",
+    "x0": ("start",),
+    "initial_point": ("start",),
+    "params": ("start",),
+    "p0": ("start",),
+    "jac": ("gradient",),
+    "grad": ("gradient",),
+    "fprime": ("gradient",),
+    "method": ("direction",),
+    "optimizer": ("direction",),
+    "solver": ("direction",),
+    "lr": ("step",),
+    "learning_rate": ("step",),
+    "learning_rate_init": ("step",),
+    "eta": ("step",),
+    "eta0": ("step",),
+    "step_size": ("step",),
+    "tol": ("tolerance", "tol"),
+    "gtol": ("tolerance", "tol"),
+    "ftol": ("tolerance", "tol"),
+    "tolerance": ("tol",),
+    "maxiter": ("iterations", "epochs", "max_epochs"),
+    "max_iter": ("iterations", "epochs", "max_epochs"),
+    "n_iter": ("iterations", "epochs", "max_epochs"),
+    "num_iterations": ("iterations", "epochs", "max_epochs"),
+    "iterations": ("epochs", "max_epochs"),
+    "n_epochs": ("epochs", "max_epochs"),
+    "epochs": ("max_epochs",),
+    "max_epochs": ("epochs",),
+    "maxfev": ("evaluations",),
+    "maxfun": ("evaluations",),
+    "timeout": ("seconds",),
+    "seed": ("rng", "random_state"),
+    "random_state": ("rng",),
+    "rng": ("random_state",),
+    "disp": ("progress", "verbose"),
+    "verbose": ("progress",),
+    "progress": ("verbose",),
+    "weights": ("sample_weight",),
+    "regularization": ("penalty",),
+    "validation_split": ("validation", "validation_fraction"),
+    "validation": ("validation_fraction",),
+}
+ANY_START = "a linear fit has the same answer from any start: leave it out, or set warm_start=True to continue"
+# Keywords of other libraries that need more than another name: what to do here.
+ADVICE = {
+    "c": "C is a penalty here, of strength 1 / (C · rows): give it as alpha=, or to fit as penalty=penalties.L2(…)",
+    "alpha": "give penalty=penalties.L2(alpha), or L1(alpha)",
+    "l1_ratio": "give penalty=penalties.ElasticNet(l1=…, l2=…)",
+    "average": "the answer is the minimum itself, so there is nothing to average: leave it out",
+    "power_t": "give step= a function of the update, such as lambda k: 0.01 / k**0.25, or leave it out",
+    "momentum": "give direction=directions.Momentum(0.9)",
+    "nesterovs_momentum": "give direction='nesterov'",
+    "n_iter_no_change": "the patience of early stopping is fixed: leave it out",
+    "epsilon": "give the loss with its number, such as loss=losses.Huber(1.35) or losses.EpsilonInsensitive(0.1)",
+    "shuffle": "rows of batches are always shuffled: leave it out",
+    "n_jobs": "all cores are used: leave it out",
+    "multi_class": "the loss decides: several classes share the softmax with 'log loss'; leave it out",
+    "dual": "there is one formulation: leave it out",
+    "coef_init": ANY_START,
+    "intercept_init": ANY_START,
+    "fit_intercept": "to fit without an intercept, give a function such as lambda X, w: X @ w, or use the estimators",
+    "normalize": "columns are rescaled inside: leave it out",
 }
 
 # Values in messages are cut to so many characters, so that a message stays one readable line.
@@ -107,12 +140,14 @@ def cut(text: str, most: int = MOST_QUOTED) -> str:
 def our_words(function: Callable[P, R]) -> Callable[P, R]:
     """Make a function refuse unknown keywords with a message that gives steepest's name for them."""
     parameters = inspect.signature(function).parameters
+    known = [name for name in parameters if name != "self"]
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for keyword in kwargs:
             if keyword not in parameters:
-                raise TypeError(f"{function.__name__}() has no argument {quoted(keyword)}{hint(keyword, parameters)}")
+                name = type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
+                raise TypeError(f"{name}() has no argument {quoted(keyword)}{hint(keyword, known)}")
         return function(*args, **kwargs)
 
     return checked
@@ -120,9 +155,11 @@ def our_words(function: Callable[P, R]) -> Callable[P, R]:
 
 def hint(keyword: str, known: Collection[str]) -> str:
     """Return the end of the message about an unknown keyword: the keyword to use instead, or all keywords."""
-    ours = RIVALS.get(keyword.lower())
-    if ours in known:
+    ours = next((name for name in RIVALS.get(keyword.lower(), ()) if name in known), None)
+    if ours is not None:
         return f": here it is called {ours}="
+    if keyword.lower() in ADVICE:
+        return f": {ADVICE[keyword.lower()]}"
     near = closest(keyword, known)
     return f": did you mean {near}=?" if near else f"; it takes {', '.join(f'{name}=' for name in known)}"
 

@@ -63,7 +63,7 @@ def _from_objects(array: np.ndarray, what: str, names: list[str] | None) -> np.n
     except OverflowError:
         place, value = next((place, v) for place, v in np.ndenumerate(array) if abs(v) > sys.float_info.max)
         where = _where(place, names)
-        raise ValueError(f"{what} has {quoted(value)} {where}, more than a float can hold: divide by a number") from None
+        raise ValueError(f"{what} has {quoted(value)} {where}, more than a float can hold: divide it") from None
 
 
 def _where(place: tuple[int, ...] | np.ndarray, names: list[str] | None) -> str:

@@ -15,7 +15,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from steepest import models
-from steepest.arguments import quoted
+from steepest.arguments import our_words, quoted
 from steepest.data.arrays import read_weight
 from steepest.estimators.outputs import OutputFitter, output, without_rows
 from steepest.estimators.parameters import (
@@ -29,6 +29,7 @@ from steepest.estimators.parameters import (
 )
 from steepest.estimators.rows import check_rows
 from steepest.estimators.starts import Start, first_starts, mean_start, next_starts
+from steepest.estimators.through_origin import check_symmetric
 from steepest.fitting.result import Fit
 from steepest.fitting.stream.learner import StreamLearner
 from steepest.models import losses
@@ -95,6 +96,7 @@ class DescentEstimator(BaseEstimator):
     intercept_: np.ndarray | float
     n_iter_: int
 
+    @our_words
     def __init__(
         self,
         model: str | Function = "linear",
@@ -102,7 +104,7 @@ class DescentEstimator(BaseEstimator):
         loss: str | Function | None = None,
         penalty: str | None = "l2",
         alpha: float = 0.0,
-        l1_ratio: float = 0.15,
+        l1_ratio: float | None = 0.15,
         kernel: str = "linear",
         gamma: float | None = None,
         n_components: int = 300,
@@ -117,6 +119,7 @@ class DescentEstimator(BaseEstimator):
         warm_start: bool = False,
         random_state: RandomState = None,
         verbose: int = 0,
+        fit_intercept: bool = True,
     ) -> None:
         self.model = model
         self.loss = loss
@@ -137,6 +140,7 @@ class DescentEstimator(BaseEstimator):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.fit_intercept = fit_intercept
 
     @property
     def _loss(self) -> Function:
@@ -205,6 +209,8 @@ class DescentEstimator(BaseEstimator):
     @np.errstate(all="ignore")
     def _learn_outputs(self, X: Rows, targets: np.ndarray, weight: np.ndarray) -> None:
         """Go through the rows once for each output, starting from the parameters of the last call."""
+        if not self.fit_intercept and self._streams:
+            raise ValueError("fit_intercept=False needs all rows at once: use fit, or give partial_fit a step=")
         if self.early_stopping:
             raise ValueError("early_stopping=True needs all rows at once: use fit, or leave it out for partial_fit")
         check_limits(self.max_epochs, self.tol)
@@ -232,6 +238,10 @@ class DescentEstimator(BaseEstimator):
         model: models.Linear | models.Custom
         if self._joint:
             loss = losses.softmax
+        if not isinstance(self.fit_intercept, (bool, np.bool_)):
+            raise ValueError(f"fit_intercept={quoted(self.fit_intercept)}: give True or False")
+        if not self.fit_intercept:
+            check_symmetric(loss, self._is_linear)
         if self._is_linear:
             model = models.Multinomial(len(self.classes_)) if self._joint else linear_model(loss)
         elif isinstance(self.model, str):
@@ -240,8 +250,9 @@ class DescentEstimator(BaseEstimator):
         else:
             model = models.Custom(self.model)
         return OutputFitter(
-            model, loss, penalty, self.batch_size, self.direction, self.step, seed, progress=bool(self.verbose)
-        )
+            model, loss, penalty, self.batch_size, self.direction, self.step, seed,
+            progress=bool(self.verbose), intercept=bool(self.fit_intercept),
+        )  # fmt: skip
 
     def _starts(self, X: Rows, outputs: int, warm: bool) -> list[Tree]:
         """Return the start of each output's fit: the parameters of its last fit if `warm`, else `start`."""

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from steepest.arguments import quoted
+from steepest.arguments import our_words, quoted
 from steepest.estimators.base import DescentEstimator, RandomState, has_partial_fit, weighted_rows
 from steepest.estimators.classes import (
     ClassWeight,
@@ -90,6 +90,9 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         The seed that shuffles and holds out rows.
     verbose : int
         Whether to show progress.
+    fit_intercept : bool
+        Whether a linear model has an intercept. Without one, `fit` reads each row twice; the loss must be squared,
+        absolute, "huber" or "epsilon-insensitive", or one for two classes.
 
     Attributes
     ----------
@@ -126,6 +129,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     _default_losses: ClassVar[dict[str, str]] = {"linear": "log loss", "svm": "hinge"}
     _for_classes: ClassVar[bool] = True
 
+    @our_words
     def __init__(
         self,
         model: str | Function = "linear",
@@ -133,7 +137,7 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         loss: str | Function | None = None,
         penalty: str | None = "l2",
         alpha: float = 1e-4,
-        l1_ratio: float = 0.15,
+        l1_ratio: float | None = 0.15,
         kernel: str = "linear",
         gamma: float | None = None,
         n_components: int = 300,
@@ -149,15 +153,18 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         class_weight: ClassWeight = None,
         random_state: RandomState = None,
         verbose: int = 0,
+        fit_intercept: bool = True,
     ) -> None:
         super().__init__(
             model, loss=loss, penalty=penalty, alpha=alpha, l1_ratio=l1_ratio, kernel=kernel, gamma=gamma,
             n_components=n_components, batch_size=batch_size, step=step, direction=direction, max_epochs=max_epochs,
             tol=tol, early_stopping=early_stopping, validation_fraction=validation_fraction, start=start,
             warm_start=warm_start, random_state=random_state, verbose=verbose,
+            fit_intercept=fit_intercept,
         )  # fmt: skip
         self.class_weight = class_weight
 
+    @our_words
     def fit(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> DescentClassifier:
         """Fit the model to rows.
 

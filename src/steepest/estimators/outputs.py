@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.derivatives.precision import double_precision
 from steepest.descent.budget import Budget
+from steepest.estimators.through_origin import with_images
 from steepest.fitting.fit import fit
 from steepest.fitting.options import read_rows
 from steepest.fitting.result import Fit
@@ -35,17 +36,24 @@ class OutputFitter:
     step: RuleLike
     seed: int
     progress: bool
+    intercept: bool = True
 
     def fit(
         self, X: Rows, target: np.ndarray, weight: np.ndarray, start: Tree, epochs: int | None,
         tolerance: float | None = None, validation: tuple[Rows, np.ndarray, np.ndarray] | None = None,
     ) -> Fit:  # fmt: skip
         """Return the fit of one output to these rows."""
-        return fit(
+        if not self.intercept:
+            X, target, weight = with_images(X, target, weight, self.loss)
+        fitted = fit(
             self.model, X, target, start=start, loss=self.loss, penalty=self.penalty, sample_weight=weight,
             batch_size=self.batch_size, direction=self.direction, step=self.step, rng=self.seed,
             progress=self.progress, epochs=epochs, tolerance=tolerance, validation=validation,
         )  # fmt: skip
+        if not self.intercept:
+            # The best intercept is 0, and this one is within rounding errors of it.
+            fitted.params["intercept"] = np.float64(0.0)
+        return fitted
 
     def fit_block(
         self, X: Rows, target: np.ndarray, weight: np.ndarray, start: Tree, learner: StreamLearner | None

@@ -17,7 +17,7 @@ PENALTIES = ("l2", "l1", "elasticnet", None)
 WITH_RESPONSE = (models.Logistic, models.Poisson, models.Gamma)
 
 
-def read_penalty(penalty: str | None, alpha: float, l1_ratio: float) -> L1 | L2 | ElasticNet | None:
+def read_penalty(penalty: str | None, alpha: float, l1_ratio: float | None) -> L1 | L2 | ElasticNet | None:
     """Return the penalty that an estimator's parameters describe.
 
     Parameters
@@ -26,8 +26,8 @@ def read_penalty(penalty: str | None, alpha: float, l1_ratio: float) -> L1 | L2 
         The kind of the penalty.
     alpha : float
         The strength λ of the penalty.
-    l1_ratio : float
-        The share of λ that an elastic net gives to L1.
+    l1_ratio : float or None
+        The share of λ that an elastic net gives to L1; None for another penalty.
 
     Returns
     -------
@@ -47,7 +47,10 @@ def read_penalty(penalty: str | None, alpha: float, l1_ratio: float) -> L1 | L2 
     if penalty not in PENALTIES:
         raise ValueError(f"penalty={quoted(penalty)} is not known (known: {', '.join(map(repr, PENALTIES))})")
     _check_number("alpha", alpha, math.inf)
-    _check_number("l1_ratio", l1_ratio, 1)
+    if l1_ratio is None and penalty == "elasticnet":
+        raise ValueError("l1_ratio=None: penalty='elasticnet' needs the share of L1, a number from 0 to 1")
+    if l1_ratio is not None:
+        _check_number("l1_ratio", l1_ratio, 1)
     if penalty is None:
         return None
     if penalty == "l2" and not alpha:
@@ -56,7 +59,7 @@ def read_penalty(penalty: str | None, alpha: float, l1_ratio: float) -> L1 | L2 
         raise ValueError(
             f"penalty={quoted(penalty)} has no effect with alpha=0: give alpha a positive value, such as 0.01"
         )
-    return named(penalty, alpha, l1_ratio)
+    return named(penalty, alpha, 0.5 if l1_ratio is None else l1_ratio)
 
 
 def read_loss(

@@ -10,6 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 
+from steepest.arguments import our_words
 from steepest.estimators.base import DescentEstimator, has_partial_fit, weighted_rows
 from steepest.estimators.parameters import linear_model
 from steepest.estimators.rows import check_rows_and_targets
@@ -67,6 +68,9 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         The seed that shuffles and holds out rows.
     verbose : int
         Whether to show progress.
+    fit_intercept : bool
+        Whether a linear model has an intercept. Without one, `fit` reads each row twice; the loss must be squared,
+        absolute, "huber" or "epsilon-insensitive", or one for two classes.
 
     Attributes
     ----------
@@ -109,6 +113,7 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         tags.target_tags.multi_output = True
         return tags
 
+    @our_words
     def fit(self, X: Rows, y: ArrayLike, sample_weight: ArrayLike | None = None) -> DescentRegressor:
         """Fit the model to rows.
 

@@ -245,4 +245,7 @@ def value_of(triangle: np.ndarray) -> float:
 
 def column_norms(triangle: np.ndarray) -> np.ndarray:
     """Return the norms of the columns of J from the R of [J ρ]."""
-    return np.linalg.norm(triangle[:, :-1], axis=0)
+    columns = triangle[:, :-1]
+    # Divided by a power of two near their largest entry, columns of any size have squares that don't vanish.
+    units = np.ldexp(1.0, np.frexp(np.abs(columns).max(axis=0, initial=0.0))[1])
+    return units * np.linalg.norm(columns / units, axis=0)

@@ -174,7 +174,7 @@ def coordinates(
         X, low, high = in_units(X, units), low / units, high / units
         with np.errstate(over="ignore"):
             root = root / units
-    check_strength(np.broadcast_to(root, columns), "L2", ridge, names)
+    check_strength(np.broadcast_to(root, columns), "L2", names)
     # The mean of a constant column is that constant, without the rounding error of a sum.
     mean = np.where(low == high, low, _mean(X, weight))
     spread, gram = _moments(X, mean, weight, full=rescale == "whiten")

@@ -88,7 +88,7 @@ class LinearSpec:
             raise ValueError("loss='softmax' needs a model with a score for each class: give models.Multinomial()")
         at_mean = curvature(loss, float(np.average(y, weights=weight)))
         chosen = coordinates(X, weight, rescale, ridge_of(penalty) / at_mean, names)
-        check_strength(kink_of(penalty) / chosen.scale, "L1", kink_of(penalty), names)
+        check_strength(kink_of(penalty) / chosen.scale, "L1", names)
         return cls(model, X, model.start(X, start), loss, penalty, rescale, chosen, at_mean, names, y, weight)
 
     @property

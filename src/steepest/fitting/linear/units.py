@@ -99,7 +99,7 @@ def check_squares(low: np.ndarray, high: np.ndarray, names: Sequence[str] | None
     _refuse_below(LEAST_SQUARED, size, names, "its squares vanish", "has no value above")
 
 
-def check_strength(strengths: np.ndarray, kind: str, strength: float, names: Sequence[str] | None) -> None:
+def check_strength(strengths: np.ndarray, kind: str, names: Sequence[str] | None) -> None:
     """Raise if a penalty overflows once it is expressed in the units of a column.
 
     Parameters
@@ -108,8 +108,6 @@ def check_strength(strengths: np.ndarray, kind: str, strength: float, names: Seq
         The strength of the penalty, or its root, in the units of each column.
     kind : str
         The name of the penalty.
-    strength : float
-        Its strength in the user's units.
     names : sequence of str or None
         The names of the columns.
 
@@ -122,8 +120,8 @@ def check_strength(strengths: np.ndarray, kind: str, strength: float, names: Seq
     if wrong.size:
         column = _name(int(wrong[0]), names)
         raise ValueError(
-            f"the {kind} penalty of strength {strength:g} overflows in the units of column {column} of X: "
-            f"give a weaker penalty, or multiply the column by a large number"
+            f"the {kind} penalty overflows in the units of column {column} of X: "
+            "give a weaker penalty, or multiply the column by a large number"
         )
 
 

@@ -47,6 +47,29 @@ NAMED: dict[str, Loss] = {
     "poisson": poisson,
     "gamma": gamma,
 }
+
+# Losses of other libraries, such as scikit-learn and Keras, with what to use here.
+RIVALS = {
+    "modified_huber": "'squared hinge', which differs only for rows far on the wrong side",
+    "squared_error": "'squared'",
+    "squared_loss": "'squared'",
+    "mse": "'squared'",
+    "mean_squared_error": "'squared'",
+    "absolute_error": "'absolute'",
+    "mae": "'absolute'",
+    "mean_absolute_error": "'absolute'",
+    "log": "'log loss'",
+    "log_loss": "'log loss'",
+    "logistic": "'log loss'",
+    "binary_crossentropy": "'log loss'",
+    "categorical_crossentropy": "'softmax'",
+    "cross_entropy": "'softmax'",
+    "squared_hinge": "'squared hinge'",
+    "perceptron": "'hinge', which has a margin and so a best plane",
+    "epsilon_insensitive": "'epsilon-insensitive'",
+    "squared_epsilon_insensitive": "'epsilon-insensitive', or 'huber', which is smooth near the target",
+    "pinball": "'quantile'",
+}
 WITH_PARAMETERS = (Huber, Quantile, EpsilonInsensitive)
 
 
@@ -82,6 +105,8 @@ def named(loss: str | Function) -> Function:
         return loss
     if not isinstance(loss, str):
         raise TypeError(f"loss={quoted(loss)}: give one of {', '.join(NAMED)}, or a function of (z, y)")
+    if loss not in NAMED and (ours := RIVALS.get(loss.lower())):
+        raise ValueError(f"loss={quoted(loss)} is not known: use {ours}")
     if loss not in NAMED:
         raise ValueError(f"loss={quoted(loss)} is not known{guess(loss, NAMED)} (known: {', '.join(NAMED)})")
     return NAMED[loss]
