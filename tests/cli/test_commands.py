@@ -269,6 +269,36 @@ class TestFit:
         assert "--target" in refused("fit", "t.csv", "--out", "kept")
         assert "--out" in refused("fit", "t.csv", "--target", "height")
 
+    @pytest.mark.parametrize("option", ["--out", "--plot"])
+    def test_an_empty_path_is_refused(self, refused, option):
+        commands = [["minimize", "x**2", "--start", "1"], ["show", "kept"], ["predict", "kept", "t.csv"]]
+        commands = commands[:2] if option == "--plot" else [commands[0], commands[2], ["fit", "t.csv", "--target", "y"]]
+        for command in commands:
+            assert f"{option} is empty" in refused(*command, option, "")
+
+    def test_a_long_word_is_cut(self, refused):
+        for words in (["fit", "x" * 100_001, "--target", "y", "--out", "kept"], ["minimize", "x" * 100_001 + "("]):
+            assert len(refused(*words)) < 1000
+
+    def test_notes_on_rows_go_to_the_screen_beside_the_predictions(self, run):
+        Path("gap.csv").write_text("a,b,y\n1,u,1\n2,v,3\n3,u,5\n4,v,7\n")
+        run("fit", "gap.csv", "--target", "y", "--out", "kept", "--held-out", 0)
+        Path("new.csv").write_text("a,b\n1,u\n,w\n")
+        code, out, err = run("predict", "kept", "new.csv")
+        assert code == 0
+        assert len(out.splitlines()) == 3
+        assert "b: " in err
+
+    def test_one_held_out_row_has_no_r2(self, run):
+        rows = "\n".join(f"{k},{2 * k + k % 3}" for k in range(10))
+        Path("ten.csv").write_text(f"a,y\n{rows}\n")
+        _, out, _ = run("fit", "ten.csv", "--target", "y", "--out", "kept", "--held-out", 0.1)
+        assert "on 1 held-out row: no R² (one row has none)" in out
+
+    def test_a_file_is_not_suggested_in_its_own_place(self, refused):
+        Path("gone.csv").symlink_to("nowhere.csv")
+        assert "link to a file that does not exist" in refused("fit", "gone.csv", "--target", "y", "--out", "kept")
+
     def test_a_semicolon_separated_file(self, run):
         Path("s.csv").write_text(TABLE.replace(",", ";"))
         code, out, _ = run("fit", "s.csv", "--target", "height", "--out", "kept")

@@ -170,3 +170,10 @@ def test_a_descent_steps_back_from_a_value_without_a_gradient():
     run = st.minimize(f, np.array([-0.96352813, -0.34961144, 0.69129732]), tolerance=1e-4, evaluations=5_000)
     assert run.outcome == "converged", run.message
     assert np.abs(run.jac).max() < 1e-2
+
+
+def test_an_overflown_curvature_names_no_step():
+    # The slope grows from 1e300 to infinity within a step, and so does the estimate of the curvature.
+    run = st.minimize(lambda x: 1e300 * np.cosh(x), 1.0, step=1e-10, iterations=50)
+    assert "below 0" not in run.message
+    assert not run.success

@@ -126,10 +126,10 @@ def _fault(X: Rows) -> str:
         texts = [name for name, column in zip(names, columns, strict=True) if column is None]
         if texts:
             return (
-                f"X must hold numbers, but the columns {', '.join(texts[:5])} do not: "
+                f"X must hold numbers, but the columns {', '.join(map(cut, texts[:5]))} do not: "
                 "encode them as numbers, or use steepest.fit_table"
             )
-    if sparse.issparse(X):
+    if sparse.issparse(X) or np.iscomplexobj(X):
         return ""
     try:
         table = np.column_stack([column for column in columns if column is not None]) if names else X
