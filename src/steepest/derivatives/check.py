@@ -17,6 +17,7 @@ import numpy as np
 from steepest.derivatives.differences import EPS, scale_of, tentative
 from steepest.derivatives.serving.caller import Caller, flat_gradient
 from steepest.derivatives.structure import read_call
+from steepest.printable import printable
 from steepest.types import Function, Tree
 
 # The numbers below are chosen. With them, the tests find no false alarm among 500 right gradients and no miss among 500
@@ -90,7 +91,7 @@ class GradientCheck:
             Verdict.NOISY: "f is too noisy to tell",
         }
         slip = f" ({self.slip})" if self.slip else ""
-        return f"{heads[self.verdict]}{slip}: {self.evidence}"
+        return f"{heads[self.verdict]}{slip}: {printable(self.evidence)}"
 
 
 @np.errstate(all="ignore")

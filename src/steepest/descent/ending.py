@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from steepest.printable import printable
 from steepest.trace import Certificate, Outcome
 
 _ADVICE = {
@@ -33,4 +34,5 @@ def message(outcome: Outcome, facts: str, certificate: Certificate, counted: str
     """Return the sentence that the user reads: outcome, evidence, and what to try next."""
     head = f"{outcome} ({certificate.kind})" if outcome is Outcome.CONVERGED else str(outcome)
     advice = _ADVICE.get(outcome)
-    return f"{head}: {facts}" + (f"; {advice.format(counted=counted)}" if advice else "")
+    # Facts may quote an error of the user's function.
+    return f"{head}: {printable(facts)}" + (f"; {advice.format(counted=counted)}" if advice else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.arguments import quoted
+from steepest.printable import printable
 
 if TYPE_CHECKING:
     from rich.live import Live as RichLive
@@ -27,6 +29,10 @@ MOST_ROWS = 11
 MOST_PARAMETERS = 4
 # The width of a column in characters.
 COLUMN = 14
+
+# A terminal shows one live table at a time: a run in another thread, or one that the function of a run begins, shows
+# nothing meanwhile.
+_screen = threading.Lock()
 
 
 class Progress:
@@ -121,11 +127,17 @@ class Live(Progress):
         self.rows: deque[list[str]] = deque(maxlen=MOST_ROWS)
         self._due = patience
         self._live: RichLive | None = None
+        self._has_screen = False
         self._began = time.perf_counter()
 
     def __exit__(self, *error: object) -> None:
-        if self._live is not None:
-            self._live.stop()
+        try:
+            if self._live is not None:
+                self._live.stop()
+        finally:
+            if self._has_screen:
+                self._has_screen = False
+                _screen.release()
 
     def show(
         self, count: float, value: float, gradient_norm: float, x: np.ndarray, seconds: float, *validation: float
@@ -160,19 +172,26 @@ class Live(Progress):
             from rich.live import Live as RichLive
 
             # Without a terminal, Rich shows only the last state.
-            self._live = RichLive(console=Console(stderr=True), auto_refresh=False)
+            console = Console(stderr=True)
+            if console.is_terminal:
+                self._has_screen = _screen.acquire(blocking=False)
+                if not self._has_screen:
+                    return
+            self._live = RichLive(console=console, auto_refresh=False)
             self._live.start()
         self._live.update(self._table(), refresh=True)
 
     def _table(self) -> Table:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
+        from rich.text import Text
 
         loss = "loss" if self.counted == "epoch" else "value"
         table = Table(box=SIMPLE_HEAD)
         validation = ("validation",) if self.validated else ()
         for name in (self.counted, *self.names, loss, *validation, "slope", "seconds"):
-            table.add_column(name, justify="right", no_wrap=True)
+            # A text, and no string, which Rich would read for markup such as [red].
+            table.add_column(Text(printable(name, COLUMN)), justify="right", no_wrap=True)
         for row in self.rows:
             table.add_row(*row)
         return table

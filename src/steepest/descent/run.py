@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from steepest.printable import MOST_LETTERS, printable
 from steepest.saving.folder import staged
 from steepest.saving.points import point_from_json, point_to_json, size_of
 from steepest.saving.record import write_record
@@ -113,7 +114,7 @@ class Run:
     def __str__(self) -> str:
         sign = "maximum" if self.maximized else "minimum"
         lines = [
-            self.message,
+            printable(self.message),
             f"  {sign:>10}  {self.fun:.10g}",
             f"  {'at':>10}  {_shown(self.x)}",
             f"  {'work':>10}  {self.nit:,} iterations, {self.nfev:,} values, {self.njev:,} gradients ({self.kind})",
@@ -324,7 +325,7 @@ class Run:
 def _shown(x: Tree) -> str:
     """Return a point in one line."""
     if isinstance(x, dict):
-        return ", ".join(f"{name} = {_shown(value)}" for name, value in x.items())
+        return ", ".join(f"{printable(name, MOST_LETTERS)} = {_shown(value)}" for name, value in x.items())
     return np.array2string(np.asarray(x), precision=8, threshold=8, suppress_small=False)
 
 
@@ -337,7 +338,10 @@ def _error_in_words(x_error: Sequence[float], names: Sequence[str]) -> str:
         most = f"{error[known].max():.2g} or less"
         parts.append(f"{most} in each parameter" if error.size > 1 else most)
     if not known.all():
-        loose = [names[k] if len(names) == error.size else f"parameter {k}" for k in np.flatnonzero(~known).tolist()]
+        loose = [
+            printable(names[k], MOST_LETTERS) if len(names) == error.size else f"parameter {k}"
+            for k in np.flatnonzero(~known).tolist()
+        ]
         parts.append(f"not determined: {', '.join(loose[:MOST_NAMED])}" + ", …" * (len(loose) > MOST_NAMED))
     return "; ".join(parts)
 

@@ -13,6 +13,9 @@ from steepest.descent.meter import Meter
 from steepest.descent.plan import Plan
 from steepest.trace import Outcome
 
+# The most letters of a point in a message, more than six coordinates have: a message is one line.
+MOST_LETTERS = 1_000
+
 
 class Stopping:
     """Returns the endings that need no `Judge`."""
@@ -81,4 +84,4 @@ class Stopping:
 
 def in_words(x: np.ndarray) -> str:
     """Return a point with six digits and at most six coordinates."""
-    return np.array2string(x, precision=6, threshold=6)
+    return np.array2string(x, precision=6, threshold=6, max_line_width=MOST_LETTERS)

@@ -13,6 +13,7 @@ from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
 from steepest.models import Custom, Linear
+from steepest.printable import MOST_LETTERS, printable
 from steepest.saving.models import model_from_json, model_to_json
 from steepest.types import Array, Callback, Json, Rows, Tree
 
@@ -227,9 +228,10 @@ def _leaves(params: Tree) -> list[Array]:
 
 def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:
     """Return a fit as text; `shown` are the parameters to print."""
-    width = max(10, *(len(name) for name in shown))
-    lines = [fit.message, f"  {'loss':>{width}}  {fit.fun:.10g}"]
-    lines += [f"  {name:>{width}}  {value:.8g}" for name, value in shown.items()]
+    names = [printable(name, MOST_LETTERS) for name in shown]
+    width = max(10, *map(len, names))
+    lines = [printable(fit.message), f"  {'loss':>{width}}  {fit.fun:.10g}"]
+    lines += [f"  {name:>{width}}  {value:.8g}" for name, value in zip(names, shown.values(), strict=True)]
     if (left := len(fit.trace.names) - len(shown)) > 0:
         lines.append(f"  {'…':>{width}}  and {left:,} more in params")
     epochs = int(fit.trace.epoch[-1])

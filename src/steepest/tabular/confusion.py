@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from steepest.printable import printable
 from steepest.tabular.reading.arrow import Label
 
 # So that the table fits a terminal, labels are cut after WIDEST_LABEL letters, and the classes with the fewest rows are
@@ -92,5 +93,4 @@ def _aligned(names: list[str], counts: np.ndarray) -> list[str]:
 
 
 def _short(label: Label) -> str:
-    text = " ".join(str(label).split())
-    return text if len(text) <= WIDEST_LABEL else text[: WIDEST_LABEL - 1] + "…"
+    return printable(label, WIDEST_LABEL)

@@ -12,6 +12,7 @@ from steepest.data.arrays import read_features
 from steepest.fitting.result import Fit, Limits
 from steepest.models import SVM, losses
 from steepest.models.losses import Loss
+from steepest.printable import printable
 from steepest.tabular.reading.arrow import Label
 from steepest.trace import Certificate, Outcome, Trace
 from steepest.types import Callback, Function, Json, Rows
@@ -159,7 +160,7 @@ def combined(
         done.append(fitted)
     gaps = [each.certificate.gap for each in done]
     worst = max(range(len(done)), key=lambda k: (not done[k].success, np.nan_to_num(gaps[k], nan=np.inf)))
-    example = done[worst]
+    example, worst_label = done[worst], printable(labels[worst])
     return OneVsRestFit(
         x={name: np.stack([each.params[name] for each in done]) for name in example.params},
         fun=sum(each.fun for each in done),
@@ -168,7 +169,7 @@ def combined(
         nfev=sum(each.nfev for each in done),
         njev=sum(each.njev for each in done),
         outcome=example.outcome,
-        message=f"each of {len(done)} classes against the rest; the worst is {labels[worst]}: {example.message}",
+        message=f"each of {len(done)} classes against the rest; the worst is {worst_label}: {example.message}",
         certificate=Certificate(example.certificate.kind, sum(gaps), sum(each.certificate.tolerance for each in done)),
         trace=_summed([each.trace for each in done]),
         kind=example.kind,

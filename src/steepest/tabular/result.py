@@ -11,6 +11,7 @@ import numpy as np
 
 from steepest.fitting.result import Fit, Limits
 from steepest.fitting.resume import fit_from_record
+from steepest.printable import printable
 from steepest.saving.folder import staged
 from steepest.saving.objects import from_json, to_json
 from steepest.saving.record import write_record
@@ -143,7 +144,7 @@ class TableFit(TablePredictor):
 
     def __str__(self) -> str:
         score = self.score.words() if self.score else "no rows were held out, so there is no score"
-        return "\n".join([*self.notes, "", super().__str__(), "", score])
+        return "\n".join([*map(printable, self.notes), "", super().__str__(), "", score])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TableFit):

@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import RunLike
+from steepest.printable import MOST_LETTERS, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +40,9 @@ def path_of(run: RunLike, parameters: int) -> tuple[np.ndarray, np.ndarray, int]
     """
     x = np.asarray(run.trace.x, dtype=float)
     if x.shape[1] != parameters:
-        names = ", ".join(run.trace.names[:4]) + (", …" if x.shape[1] > 4 else "")
+        names = ", ".join(printable(name, MOST_LETTERS) for name in run.trace.names[:4]) + (
+            ", …" if x.shape[1] > 4 else ""
+        )
         count = f"{x.shape[1]} parameter{'' if x.shape[1] == 1 else 's'}"
         raise ValueError(
             f"the run has {count} ({names}) and this picture needs exactly {parameters}: "

@@ -14,6 +14,7 @@ from steepest.inspection.plots.descent import SPAN
 from steepest.inspection.plots.path import draw_path
 from steepest.inspection.protocol import RaceLike, RunLike
 from steepest.inspection.window import BLOWN_UP, HUGE, window_around
+from steepest.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -228,7 +229,7 @@ class RaceDisplay:
 
 
 def _label(name: str, outcome: str) -> str:
-    name = name if len(name) <= MAX_LETTERS else name[: MAX_LETTERS - 1] + "…"
+    name = printable(name, MAX_LETTERS)
     name = f" {name}" if name.startswith("_") else name  # matplotlib hides labels that begin with an underscore
     return f"{name} ({outcome})" if outcome in BLOWN_UP else name
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from steepest.printable import printable
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -246,13 +248,11 @@ def label(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = ""
     width = ROOMIER * ax.get_window_extent().width / ax.figure.dpi
     legend = legend_columns(labels, width, legend)
     rows = -(-len(handles) // legend)
-    title = " ".join(title.split())
-    letters = 60 - len(note)
-    title = title if len(title) <= letters else title[: letters - 1] + "…"
+    title = printable(title, 60 - len(note))
     title = f"{title} ({note})" if note else title
     ax.set_title(title, fontsize=11, pad=12 + 14 * rows if rows else 8, parse_math=False)
-    ax.set_xlabel(x, parse_math=False)
-    ax.set_ylabel(y, parse_math=False)
+    ax.set_xlabel(printable(x, 60), parse_math=False)
+    ax.set_ylabel(printable(y, 60), parse_math=False)
     if rows:
         place: Look = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.3}
         colour = ax.xaxis.label.get_color()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from steepest.arguments import closest
+from steepest.printable import printable
 
 # One class of a classification, as the table holds it.
 Label = str | bool | int | float
@@ -20,8 +21,8 @@ class TableError(ValueError):
     """Raised for a file or table that its owner must correct; the message is one line: what, where, what to do."""
 
     def __init__(self, message: str) -> None:
-        # The message quotes names and values of the table, which may contain line breaks.
-        super().__init__(" ".join(message.split()))
+        # The message quotes names and values of the table, which may contain line breaks and escape codes.
+        super().__init__(printable(message))
 
 
 def arrow() -> ModuleType:
