@@ -1,4 +1,4 @@
-"""Press Ctrl-C in a child process."""
+"""Press Ctrl-C in a child process, or send it another signal."""
 
 import signal
 import subprocess
@@ -10,7 +10,7 @@ import time
 LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 
 
-def interrupted(script, *words, folder=None):
+def interrupted(script, *words, folder=None, by=signal.SIGINT):
     """Run a script that prints "going" once it is under way, interrupt it then, and return how it ended."""
     with subprocess.Popen(
         [sys.executable, "-c", LISTEN + script, *words], cwd=folder, text=True,
@@ -22,7 +22,7 @@ def interrupted(script, *words, folder=None):
         try:
             assert "going\n" in iter(child.stdout.readline, "")
             time.sleep(0.3)
-            child.send_signal(signal.SIGINT)
+            child.send_signal(by)
             out, err = child.communicate(timeout=60)
         finally:
             stop.cancel()

@@ -8,6 +8,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+# Imported first: it must see every fork of a process that has used JAX.
+from steepest.derivatives.process import forks as _forks  # noqa: F401
+
 if TYPE_CHECKING:
     from steepest import models
     from steepest.data.batches import minibatches

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -347,7 +348,8 @@ def test_commands_that_are_none(refused):
     assert "there are" in refused("train", "x")
 
 
-def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
+@pytest.mark.parametrize(("by", "ends"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path, by, ends):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((5_000, 3))
     np.savetxt(tmp_path / "t.csv", np.c_[X, X.sum(axis=1)], delimiter=",", header="a,b,c,y", comments="", fmt="%.4f")
@@ -365,8 +367,9 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
             printed.append(1)
         tabular.fit.fit_given = spy
     """,
+        by,
     )
-    assert code == 1, err
+    assert code == ends, err
     assert "interrupted" in out
     kept = st.load(tmp_path / "kept")
     assert kept.outcome == "interrupted"
@@ -374,8 +377,15 @@ def test_an_interrupted_fit_keeps_the_best_so_far(tmp_path):
     assert not list((tmp_path / "kept").glob(".writing*"))
 
 
-@pytest.mark.parametrize("when", ["fit.fit_given", "result.write_record"])
-def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, when):
+@pytest.mark.parametrize(
+    ("when", "by", "ends"),
+    [
+        ("fit.fit_given", signal.SIGINT, 130),
+        ("result.write_record", signal.SIGTERM, 143),
+        ("prepare.read_table", signal.SIGTERM, 143),
+    ],
+)
+def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, when, by, ends):
     (tmp_path / "t.csv").write_text(TABLE)
     code, _, err = interrupted_fit(
         tmp_path,
@@ -387,14 +397,32 @@ def test_a_fit_interrupted_before_there_is_a_result_leaves_nothing(tmp_path, whe
             time.sleep(60)
         tabular.{when} = wait
     """,
+        by,
     )
-    assert (code, err.strip()) == (130, "steepest: interrupted; nothing was written")
+    assert (code, err.strip()) == (ends, "steepest: interrupted; nothing was written")
     assert not list(tmp_path.glob("kept/*"))
 
 
-def interrupted_fit(folder, when, options, patch):
+@pytest.mark.parametrize("package", ["click", "numpy", "jax"])
+def test_an_interrupt_while_packages_are_loaded_shows_no_traceback(package):
+    script = f"""
+        import sys, time
+        class Slow:
+            def find_spec(self, name, path=None, target=None):
+                if name == "{package}":
+                    print("going", flush=True)
+                    time.sleep(60)
+        sys.meta_path.insert(0, Slow())
+        from steepest.cli import main
+        main(["minimize", "x**2", "--start", "1"])
+    """
+    code, _, err = interrupted(textwrap.dedent(script))
+    assert (code, err.strip()) == (130, "steepest: interrupted; nothing was written")
+
+
+def interrupted_fit(folder, when, options, patch, by):
     """Run a fit in a child process that prints when it has begun, and interrupt it then."""
     modules = "sys, time, steepest.tabular.fit, steepest.tabular.result, steepest.cli as cli"
     script = f"import {modules}\nfrom steepest import tabular\n" + textwrap.dedent(patch)
     words = ["fit", "t.csv", "--target", "y" if when == "callback" else "height", "--out", "kept", *options]
-    return interrupted(script + "\ncli.main()", *words, folder=folder)
+    return interrupted(script + "\ncli.main()", *words, folder=folder, by=by)

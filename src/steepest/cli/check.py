@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from steepest.arguments import quoted
-from steepest.cli.options import Command
+from steepest.cli.options import Command, say
 
 
 @click.command(cls=Command)
@@ -40,8 +40,8 @@ def check(formula: str, gradient: str, at: str) -> int:
         found = check_gradient(function, lambda *x: [derivative(*x) for derivative in derivatives], values)
     else:
         found = check_gradient(function, derivatives[0], values[0])
-    click.echo(f"{function.text} at {', '.join(f'{name} = {value:g}' for name, value in point.items())}")
-    click.echo(f"{found} ({found.evaluations} values)")
+    say(f"{function.text} at {', '.join(f'{name} = {value:g}' for name, value in point.items())}")
+    say(f"{found} ({found.evaluations} values)")
     return 0 if found else 1
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from steepest.cli.options import OVERWRITE, Command, check_figure, check_folder
+from steepest.cli.options import OVERWRITE, Command, check_figure, check_folder, say
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time this import would load NumPy, and the command line should start quickly.
@@ -104,12 +104,12 @@ def minimize(
     at = (run.runs or (run,))[0].trace.x[0]
     where = ", ".join(f"{name} = {x:g}" for name, x in zip(function.names, at, strict=True))
     others = f" and {len(run.runs) - 1} more starts" if run.runs else ""
-    click.echo(f"{function.text} from {where}{others}")
-    click.echo(str(run))
+    say(f"{function.text} from {where}{others}")
+    say(run)
     if figure:
         from steepest.inspection import overview, save_figure
 
-        click.echo(f"picture: {save_figure(overview(run), figure)}")
+        say(f"picture: {save_figure(overview(run), figure)}")
     if folder:
-        click.echo(f"saved in: {run.save(folder, overwrite=overwrite)}")
+        say(f"saved in: {run.save(folder, overwrite=overwrite)}")
     return 0 if run.success else 1

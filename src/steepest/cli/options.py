@@ -10,10 +10,24 @@ from pathlib import Path
 import click
 
 from steepest.arguments import guess_or_list
+from steepest.printable import printable
 from steepest.writing import check_replaceable
 
 FIGURES = (".png", ".svg", ".pdf")
 OVERWRITE = "Allow --out to be a folder with other files, and replace those with the same names."
+
+
+def say(text: object, err: bool = False) -> None:
+    """Print lines, without anything that acts on the terminal; they may quote names from a table or a saved folder.
+
+    Parameters
+    ----------
+    text : object
+        The text, of one or several lines.
+    err : bool
+        Whether to print it as an error.
+    """
+    click.echo("\n".join(map(printable, str(text).split("\n"))), err=err)
 
 
 class Command(click.Command):

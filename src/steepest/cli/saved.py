@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from steepest.cli.options import Command, check_figure
+from steepest.cli.options import Command, check_figure, say
 
 
 @click.command(cls=Command)
@@ -18,10 +18,10 @@ def show(folder: str, picture: str | None) -> int:
 
     run = load(folder)
     if run.title:
-        click.echo(run.title)
-    click.echo(str(run))
+        say(run.title)
+    say(run)
     if figure:
         from steepest.inspection import DescentDisplay, save_figure
 
-        click.echo(f"picture: {save_figure(DescentDisplay.from_run(run), figure)}")
+        say(f"picture: {save_figure(DescentDisplay.from_run(run), figure)}")
     return 0

@@ -14,6 +14,7 @@ from steepest.derivatives.finite import finite_difference
 from steepest.derivatives.gradient import slope_at
 from steepest.derivatives.objective import Objective, by_differences
 from steepest.derivatives.precision import compiled_code
+from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Leaf, Structure, read_call
 from steepest.types import Array, Function, Tree
@@ -47,6 +48,7 @@ class Derivative:
     def __call__(self, *point: Tree) -> Array:
         if not point:
             raise TypeError(f"the {self.name} needs a point: call it with the arguments of the function")
+        check_fork()
         calling, x = read_call(self.f, point[0] if len(point) == 1 else point)
         matrix = self.at(calling, x)
         layout = calling.structure.layout

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
-from types import FrameType, TracebackType
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import jax
@@ -14,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.derivatives.differences import EPS
+from steepest.derivatives.process.forks import check_fork
+from steepest.derivatives.process.interrupts import interruptible, uninterrupted
 from steepest.types import Array, Function
 
 if TYPE_CHECKING:
@@ -24,42 +23,26 @@ if TYPE_CHECKING:
 HALF = 1e-5
 
 
-def double_precision() -> AbstractContextManager[None]:
-    """Return a context in which JAX computes in 64 bits, in this thread only."""
-    return jax.enable_x64(True)
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """Return a context in which JAX computes in 64 bits, in this thread only.
+
+    Numbers are computed at once, also while JAX traces a function of the user that calls this library itself.
+    """
+    with jax.enable_x64(True), jax.core.eval_context():
+        yield
 
 
-class compiled_code:  # noqa: N801 - a context manager, named like those of the standard library
-    """A context for compiled code: it computes in 64 bits, and Ctrl-C takes effect when the code has finished.
+@contextmanager
+def compiled_code() -> Iterator[None]:
+    """Return a context for compiled code: it computes in 64 bits, and Ctrl-C takes effect when the code has finished.
 
     XLA keeps compiling after an interrupt, and a process that ends meanwhile crashes. The user's own code
     runs in this context only while it is traced, so a plain call of it can always be interrupted.
     """
-
-    def __enter__(self) -> None:
-        self.pressed = False
-        # Only the main thread may set a handler, and a handler that the user has set is left alone.
-        main = threading.current_thread() is threading.main_thread()
-        self.delays = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self.delays:
-            signal.signal(signal.SIGINT, self.press)
-        self.double = double_precision()
-        self.double.__enter__()
-
-    def press(self, signal_number: int, frame: FrameType | None) -> None:
-        """Remember that Ctrl-C was pressed; interrupt at once if it is pressed again."""
-        if self.pressed:
-            raise KeyboardInterrupt
-        self.pressed = True
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:  # fmt: skip
-        self.double.__exit__(kind, error, trace)
-        if self.delays:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            if self.pressed and error is None:
-                raise KeyboardInterrupt
+    check_fork()
+    with interruptible(), uninterrupted(), double_precision():
+        yield
 
 
 def rounding_of(value: Array) -> float:

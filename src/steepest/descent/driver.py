@@ -10,6 +10,7 @@ import traceback
 import numpy as np
 
 from steepest.derivatives.clock import OutOfTime
+from steepest.derivatives.process.interrupts import answer_interrupt, check_interrupt
 from steepest.descent.answer import checked, gradient_at
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.ending import Ending, message
@@ -99,6 +100,7 @@ class Driver:
         since = self.meter.elapsed
         try:
             while True:
+                check_interrupt()
                 ending = self.verdict()
                 if ending is not None and not self.log.stopped:
                     if self.turns_out_noisy(ending):
@@ -146,6 +148,7 @@ class Driver:
 
     def interrupted(self) -> Ending:
         """Return the ending of a descent that Ctrl-C stopped."""
+        answer_interrupt()
         return Ending(Outcome.INTERRUPTED, "stopped from the keyboard; this is the best point so far")
 
     def allowance(self, size: int) -> tuple[int, int]:
@@ -234,12 +237,17 @@ class Driver:
         status = solver.status
         self.checkpoint = self.checkpoint or self.current_state()
         x, value, ending = self.best(ending)
-        with objective.clock.ends(self.meter.deadline):
-            gradient = gradient_at(solver, x)
-            spent, calls = self.meter.spent, objective.clock.calls
-            again = self.repeated[1] if self.repeated and np.array_equal(self.repeated[0], x) else None
-            ending, value, checks = checked(solver, view.names, self.start, ending, x, value, gradient, again)
-            checks = objective.clock.calls - calls if objective.by_calls else checks
+        gradient, checks, calls = np.full(x.size, np.nan), 0, objective.clock.calls
+        spent = self.meter.spent
+        again = self.repeated[1] if self.repeated and np.array_equal(self.repeated[0], x) else None
+        try:
+            with objective.clock.ends(self.meter.deadline):
+                gradient = gradient_at(solver, x)
+                ending, value, checks = checked(solver, view.names, self.start, ending, x, value, gradient, again)
+        except KeyboardInterrupt:
+            # Without the check the end of the descent is not certain, but its best point is.
+            ending, value = self.interrupted(), solver.sign * value
+        checks = objective.clock.calls - calls if objective.by_calls else checks
         for count, kind, detail in (
             (status.resets, "reset", "the direction no longer led downhill and was reset"),
             (status.non_finite, "non-finite", "trial points where the function is not finite"),

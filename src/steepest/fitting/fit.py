@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from steepest.arguments import generator, our_words, quoted
+from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.fitting.options import ModelLike, read_model
 from steepest.fitting.result import Fit, Validation
@@ -168,6 +169,7 @@ def fit(
     )  # fmt: skip
 
 
+@interruptible()
 def fit_given(
     model: ModelLike, data: TrainingData, loss: str | Function | None, penalty: Function | None, budget: Budget, *,
     start: Tree = None, batch_size: int | None = None, direction: RuleLike = None, step: RuleLike = "auto",

@@ -11,6 +11,8 @@ from numpy.typing import DTypeLike
 from steepest.arguments import quoted
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.sparse.csr import is_sparse
+from steepest.derivatives.process.forks import check_fork
+from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.structure import Structure
 from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
@@ -213,6 +215,7 @@ class FitSetup:
         cls, options: FitOptions, data: TrainingData, budget: Budget, coordinates: dict[str, np.ndarray] | None = None
     ) -> FitSetup:
         """Resolve the options, state the problem, and choose its solver; `coordinates` are those of an earlier fit."""
+        check_fork()
         rows, held = data.split(options.drawn)
         if isinstance(options.model, Linear):
             rows = rows._replace(X=options.model.shaped(rows.X))
@@ -234,6 +237,7 @@ class FitSetup:
             plan = replace(plan, early_stopping=stopping)
         return cls(options, data, rows, problem, plan, start, residuals, choice)
 
+    @interruptible()
     def go(
         self, callback: Callback | None, progress: bool | None, checkpoint: Checkpoint | None = None,
         trace: Trace | None = None,

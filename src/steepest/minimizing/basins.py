@@ -17,6 +17,8 @@ from steepest.arguments import generator, our_words, quoted
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, tentative
 from steepest.derivatives.precision import compiled_code
+from steepest.derivatives.process.forks import check_fork
+from steepest.derivatives.process.interrupts import answer_interrupt, interruptible
 from steepest.derivatives.serving.caller import Caller
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import read_call
@@ -30,6 +32,7 @@ from steepest.descent.view import View
 from steepest.inspection.window import window_given
 from steepest.minimizing.parallel import MAX_LANES, descend_parallel
 from steepest.minimizing.restarts import random_start
+from steepest.printable import printable
 from steepest.rules.choose import choose
 from steepest.trace import Outcome
 from steepest.types import Function, RuleLike
@@ -93,7 +96,7 @@ class Basins:
     def __str__(self) -> str:
         lines = [f"{len(self.minima)} reached from {self.labels.size:,} starts"]
         for point, value, count in zip(self.minima, self.values, self.counts, strict=True):
-            at = ", ".join(f"{name} = {x:.6g}" for name, x in zip(self.names, point, strict=True))
+            at = ", ".join(f"{printable(name)} = {x:.6g}" for name, x in zip(self.names, point, strict=True))
             lines.append(f"  {count / self.labels.size:>6.1%}  {value:<12.6g} at {at}")
         left = np.count_nonzero(self.labels == UNSETTLED)
         if left:
@@ -120,6 +123,7 @@ class Basins:
 
 
 @our_words
+@interruptible()
 @np.errstate(all="ignore")
 def basins(
     f: Function,
@@ -196,6 +200,7 @@ def basins(
         )
     budget = Budget.of(1e-10 if tolerance is None else tolerance, None, iterations=iterations)
     calling, middle = read_call(f, box.mean(axis=1), args if isinstance(args, tuple) else (args,))
+    check_fork()
     value = Caller(f, calling)
     finite = math.isfinite(tentative(value, middle))
     sample = middle if finite else random_start(value, middle, Box(*box.T), generator(0))
@@ -232,6 +237,7 @@ def _descend_all(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple
                 best = ends[np.nanargmin(ends[:, 2])]
                 shown.show(done, plan.sign * best[2], math.nan, best[:2], time.perf_counter() - began)
         except KeyboardInterrupt:
+            answer_interrupt()
             return ends, True
     return ends, False
 

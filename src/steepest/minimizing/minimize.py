@@ -12,6 +12,8 @@ import numpy as np
 from steepest.arguments import generator, our_words, quoted
 from steepest.derivatives.bounds import check_inside, read_bounds
 from steepest.derivatives.clock import Clock
+from steepest.derivatives.process.forks import check_fork
+from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.serving.caller import Caller
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, read_call
@@ -244,6 +246,7 @@ def gradient_descent(f: Function, initial_point: Tree, *, learning_rate: float, 
     return minimize(f, initial_point, step=learning_rate, iterations=iterations)
 
 
+@interruptible()
 @np.errstate(all="ignore")
 def _optimize(
     f: Function, start: Tree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
@@ -273,6 +276,7 @@ def make_plan(
         gradient = None
     if gradient is not None and gradient is not True and not callable(gradient):
         raise TypeError(f"gradient={quoted(gradient)}: give a function, or True if f returns (value, gradient)")
+    check_fork()
     if not isinstance(args, tuple):
         args = (args,)
     is_random = isinstance(start, str)

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from steepest.derivatives.precision import compiled_code
+from steepest.derivatives.process.interrupts import answer_interrupt, check_interrupt
 from steepest.descent.driver import Driver
 from steepest.descent.ending import Ending
 from steepest.descent.loop.loop import chunk_of
@@ -56,6 +57,7 @@ def _run(drivers: list[Driver], progress: Progress) -> list[Ending]:
                     meter.count_calls(drivers[k].solver.status.evaluations + meter.judged)
                     endings[k] = drivers[k].go()
                 break
+            check_interrupt()
             since = [driver.meter.elapsed for driver in drivers]
             size, together = next(sizes)
             allowances = [drivers[k].allowance(size) if k in running else (0, 0) for k in range(len(drivers))]
@@ -68,7 +70,7 @@ def _run(drivers: list[Driver], progress: Progress) -> list[Ending]:
             progress.show(status.iteration, best.solver.sign * status.value, norm, point, best.meter.elapsed)
     except KeyboardInterrupt:
         # The descents that have not ended end as interrupted, below.
-        pass
+        answer_interrupt()
     return [endings[k] if k in endings else driver.interrupted() for k, driver in enumerate(drivers)]
 
 

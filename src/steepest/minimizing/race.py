@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from steepest.arguments import generator, our_words, quoted
+from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.run import Run
 from steepest.minimizing.minimize import make_plan
 from steepest.minimizing.restarts import BoundsLike
+from steepest.printable import MOST_LETTERS, printable
 from steepest.rules import directions, steps
 from steepest.rules.choose import choose, is_optax
 from steepest.rules.pair import Rules
@@ -87,11 +89,12 @@ class Race:
         return sorted(self.runs, key=rank)
 
     def __str__(self) -> str:
-        width = max(len(name) for name in self.runs)
+        shown = {name: printable(name, MOST_LETTERS) for name in self.runs}
+        width = max(map(len, shown.values()))
         lines = []
         for place, name in enumerate(self.ranking, start=1):
             run = self.runs[name]
-            lines.append(f"{place:>3}. {name:<{width}}  {run.fun:<14.8g} {run.nfev:>7,} values  {run.outcome}")
+            lines.append(f"{place:>3}. {shown[name]:<{width}}  {run.fun:<14.8g} {run.nfev:>7,} values  {run.outcome}")
         return "\n".join(lines)
 
     def plot(self, ax: Axes | None = None) -> RaceDisplay:
@@ -113,6 +116,7 @@ class Race:
 
 
 @our_words
+@interruptible()
 @np.errstate(all="ignore")
 def race(
     f: Function,

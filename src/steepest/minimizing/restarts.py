@@ -14,6 +14,7 @@ import numpy as np
 from steepest.arguments import quoted
 from steepest.derivatives.bounds import Box, check_inside
 from steepest.derivatives.clock import OutOfTime
+from steepest.derivatives.process.interrupts import answer_interrupt
 from steepest.derivatives.structure import Calling
 from steepest.descent.driver import descend
 from steepest.descent.plan import Plan
@@ -145,6 +146,7 @@ def best_of(
         except KeyboardInterrupt:
             if not runs:
                 raise
+            answer_interrupt()
             break
         runs += new
         if any(run.outcome in STOPPED for run in new):

@@ -11,6 +11,8 @@ from numpy.typing import DTypeLike
 from steepest.arguments import generator, quoted
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.objective import Objective
+from steepest.derivatives.process.forks import check_fork
+from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.budget import Budget
 from steepest.descent.driver import Driver
@@ -37,6 +39,7 @@ ADVICE = "for the exact answer, fit all rows at once if memory holds them"
 ENDLESS = 2**62
 
 
+@interruptible()
 def fit_blocks(
     model: ModelLike, X: Iterator[tuple[Array, ...]], start: Tree, loss: str | Function | None,
     penalty: Function | None, *, epochs: int | None, step: RuleLike, rescale: str, shuffle: str | bool,
@@ -47,6 +50,7 @@ def fit_blocks(
 
     `need_all_rows` are the arguments of `fit` that a stream does not support, by name: each must be None.
     """
+    check_fork()
     model = read_model(model)
     if not isinstance(model, Linear):
         raise TypeError("X is an iterator, and only linear models learn from one: give arrays, or models.Linear()")
