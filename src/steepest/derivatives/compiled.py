@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import cache
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.derivatives.differences import EPS
-from steepest.derivatives.precision import compiled_code
+from steepest.derivatives.precision import coarseness, compiled_code
 from steepest.types import Array, Function, Tree
 
 if TYPE_CHECKING:
@@ -29,10 +30,13 @@ CROWDED = 0.4
 # them a first result took 2 s instead of 3.5 s, and a second function 1 s instead of 2 s; code for large arrays takes
 # up to twice as long.
 QUICKLY, FEW_NUMBERS = {"xla_cpu_use_fusion_emitters": False}, 100_000
+# How many seconds a thread waits for the trace of a function in another thread. Chosen, not measured: a trace takes
+# less, and if the two threads wait for each other, so long is the delay.
+PATIENCE = 10.0
 # A value and its gradient.
 Slope = tuple[float, np.ndarray]
 Made = TypeVar("Made")
-Stored = TypeVar("Stored")
+Stored = TypeVar("Stored", bound=Function)
 
 
 class JitFunction(Protocol):
@@ -52,41 +56,82 @@ def _jit(function: Function, options: dict[str, bool] | None = None) -> JitFunct
 
 
 class Jitted:
-    """A function that JAX compiles at its first call: quickly for few numbers, else to the fastest code."""
+    """A function that JAX compiles at its first call: quickly for few numbers, else to the fastest code.
+
+    If several threads make the first call, one traces and compiles, and the others wait. A trace runs the user's code,
+    which may itself wait for a thread that waits for the trace: so after `PATIENCE` seconds a thread makes its own.
+    """
 
     def __init__(self, function: Function) -> None:
         self.function = function
-        self.quick: JitFunction | None = None
-        self.optimised = _jit(function)
+        # By the shapes and types of the arguments: the compiled functions, those that are traced only, and the locks of
+        # the threads at work.
+        self.ready: dict[Hashable, JitFunction] = {}
+        self.traces: dict[Hashable, tuple[JitFunction, jax.stages.Traced]] = {}
+        self.locks: dict[Hashable, threading.RLock] = {}
 
     def __call__(self, *args: Tree) -> Tree:
-        return self.of(args)(*args)
+        signature = _signature(args)
+        jitted = self.ready.get(signature) or self.compiled(signature, args)
+        return jitted(*args)
 
-    def of(self, args: Tree) -> JitFunction:
-        """Return the jitted function for arguments of this size."""
-        if sum(np.size(leaf) for leaf in jax.tree.leaves(args)) > FEW_NUMBERS:
-            return self.optimised
-        self.quick = self.quick or _jit(self.function, _options())
-        return self.quick
+    def code(self, *args: Tree) -> ClosedJaxpr:
+        """Return the traced code, which the first call will compile."""
+        return self.traced(_signature(args), args)[1].jaxpr
+
+    def traced(self, signature: Hashable, args: tuple[Tree, ...]) -> tuple[JitFunction, jax.stages.Traced]:
+        """Return the function traced for these arguments, by this thread or another."""
+        lock = self.locks.setdefault(("trace", signature), threading.RLock())
+        is_alone = lock.acquire(timeout=PATIENCE)
+        try:
+            known = self.traces.get(signature)
+            if known is None:
+                few = sum(np.size(leaf) for leaf in jax.tree.leaves(args)) <= FEW_NUMBERS
+                # A new function: JAX lets a thread wait, without an end, for the trace of the same function in another.
+                jitted = _jit(lambda *args: self.function(*args), _options() if few else None)
+                known = self.traces[signature] = jitted, jitted.trace(*args)
+            return known
+        finally:
+            if is_alone:
+                lock.release()
+
+    def compiled(self, signature: Hashable, args: tuple[Tree, ...]) -> JitFunction:
+        """Return the function compiled for these arguments, by this thread or another."""
+        jitted, traced = self.traced(signature, args)
+        with self.locks.setdefault(signature, threading.RLock()):
+            if signature not in self.ready:
+                traced.lower().compile()
+                self.ready[signature] = jitted
+        return self.ready.get(signature, jitted)
 
     def forget(self) -> None:
         """Drop the compiled code; the next call compiles it again."""
-        for jitted in (self.quick, self.optimised):
-            if jitted is not None:
-                jitted.clear_cache()
+        for jitted in list(self.ready.values()):
+            jitted.clear_cache()
+        for memory in (self.ready, self.traces, self.locks):
+            memory.clear()
+
+
+def _signature(args: tuple[Tree, ...]) -> Hashable:
+    """Return the layout of arguments, and the shape and the type of each number or array in them."""
+    leaves, tree = jax.tree.flatten(args)
+    return tree, *((getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf))) for leaf in leaves)
 
 
 class Compiled:
     """A pure JAX function ``(x, arrays) -> (value, gradient)``, with the code and loops compiled from it."""
 
-    def __init__(self, pure: Callable[[Array, Tree], tuple[Array, Array]]) -> None:
+    def __init__(
+        self, pure: Callable[[Array, Tree], tuple[Array, Array]], asked: Callable[[], float] = lambda: EPS
+    ) -> None:  # fmt: skip
         make_room()
-        self.pure = pure
+        # `asked` returns, once the code was traced, the rounding error of the coarsest type that the code asked for.
+        self.pure, self.asked = pure, asked
         # Return value and gradient as one vector: each array that compiled code returns costs as much as a small call.
         self.jitted = Jitted(lambda x, arrays: jnp.append(*reversed(pure(x, arrays))))
         self.loops: dict[Hashable, Any] = {}
-        # The relative rounding error of the coarsest type that the code computes in.
-        self.precision = EPS
+        # The relative rounding error of the coarsest type that the code computes in, once `measure` has found it out.
+        self.precision, self.measured = EPS, False
         # For fits in batches: a function that makes the updates of one epoch, one per batch, and the number of updates.
         self.epoch: Function | None = None
         self.updates = 1
@@ -96,16 +141,18 @@ class Compiled:
             both = np.array(self.jitted(x, arrays))
         return float(both[-1]), both[:-1]
 
-    def trace(self, x: np.ndarray, arrays: Tree) -> ClosedJaxpr:
-        """Return the traced code, which the first call will compile."""
+    def measure(self, x: np.ndarray, arrays: Tree) -> None:
+        """Trace the code, which the first call will compile, to find out its precision."""
         with compiled_code():
-            return self.jitted.of((x, arrays)).trace(x, arrays).jaxpr
+            code = self.jitted.code(x, arrays)
+        self.precision, self.measured = max(self.asked(), coarseness(code)), True
 
     def get_or_make(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """Return the object stored under a key; make and store it if there is none."""
         if key not in self.loops:
             make_room()
-            self.loops[key] = make()
+            # If two threads make an object, both use the first that is stored.
+            self.loops.setdefault(key, make())
         return self.loops[key]
 
     def loop(self, key: Hashable, make: Callable[[], Function]) -> Jitted:
@@ -115,6 +162,8 @@ class Compiled:
 
 # The values are `Compiled`, or `Branches` of `tracing/branches.py`; the least recently used come first.
 _cache: OrderedDict[Hashable, Function] = OrderedDict()
+# Held while the cache changes, and never while the user's code runs.
+_changing = threading.RLock()
 # Jitted functions that serve all objectives, so they are never removed; only their code is dropped.
 _shared: list[Jitted] = []
 
@@ -136,31 +185,44 @@ def shared(function: Function) -> Jitted:
     return jitted
 
 
-def recalled(key: Hashable, kind: type[Stored]) -> Stored | None:
-    """Return the compiled function of this kind stored under a key, or None."""
+def recalled(key: Hashable, kind: type[Stored], make: Callable[[], Stored]) -> Stored:
+    """Return the function of this kind stored under a key; make and store it if there is none.
+
+    All threads that ask for a key get the same function, also before it is compiled.
+    """
     stored = _cache.get(key)
-    return stored if isinstance(stored, kind) else None
+    if isinstance(stored, kind):
+        return stored
+    made = make()
+    with _changing:
+        stored = _cache.get(key)
+        made = stored if isinstance(stored, kind) else made
+        remember(key, made)
+    return made
 
 
 def remember(key: Hashable, compiled: Function) -> None:
     """Store a compiled function, and drop the least recently used one if there are too many."""
-    _cache[key] = compiled
-    _cache.move_to_end(key)
-    while len(_cache) > MOST_COMPILED:
-        _cache.popitem(last=False)
+    with _changing:
+        _cache[key] = compiled
+        _cache.move_to_end(key)
+        while len(_cache) > MOST_COMPILED:
+            _cache.popitem(last=False)
 
 
 def drop(key: Hashable) -> None:
     """Remove the compiled function stored under a key."""
-    _cache.pop(key, None)
+    with _changing:
+        _cache.pop(key, None)
 
 
 def forget(part: float = 1.0) -> None:
     """Drop this share of the stored functions, the least recently used first, and the code of all shared functions."""
-    for _ in range(round(part * len(_cache))):
-        _cache.popitem(last=False)
-    for jitted in _shared:
-        jitted.forget()
+    with _changing:
+        for _ in range(round(part * len(_cache))):
+            _cache.popitem(last=False)
+        for jitted in _shared:
+            jitted.forget()
     # A loop and the function that it was compiled from refer to each other: only garbage collection frees them.
     gc.collect()
 

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.derivatives.compiled import Compiled, recalled
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.structure import Calling, leaves_of
-from steepest.derivatives.tracing.budget import Budget
+from steepest.derivatives.tracing.budget import running, tracing
 from steepest.derivatives.tracing.fingerprint import Fingerprint
 from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.types import Array, Function, Tree
@@ -60,12 +61,19 @@ class TraceAttempt:
             self.paired,
         )
 
+    def compiled(self, fresh: bool) -> Compiled:
+        """Return the code to compile, new if `fresh`, else as it is stored; other threads get the same code."""
+
+        def make() -> Compiled:
+            return Compiled(self.pure, lambda: self.precision)
+
+        return make() if fresh else recalled(self.key, Compiled, make)
+
     def pure(self, x: Array, arrays: Sequence[Array]) -> tuple[Array, Array]:
         """Return the value and the gradient by JAX's operations; this is the function that is compiled."""
-        Budget.renew()
-        result = self._value_and_gradient(x, arrays)
-        Budget.settle()
-        self.precision = Budget.precision
+        with tracing():
+            result = self._value_and_gradient(x, arrays)
+            self.precision = running.precision
         return result
 
     def _value_and_gradient(self, x: Array, arrays: Sequence[Array]) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.derivatives.agreement import agrees
-from steepest.derivatives.compiled import Slope, recalled, remember
+from steepest.derivatives.compiled import Slope, drop, recalled, remember
 from steepest.derivatives.differencing.slopes import Differences
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import double_precision
@@ -17,7 +17,7 @@ from steepest.derivatives.serving.attempts import failure_reason, scalar
 from steepest.derivatives.serving.caller import Caller
 from steepest.derivatives.serving.plain import differenced
 from steepest.derivatives.tracing.branches import LONGEST_PATH, Branches
-from steepest.derivatives.tracing.budget import Budget
+from steepest.derivatives.tracing.budget import running, tracing
 from steepest.derivatives.tracing.fingerprint import Fingerprint
 from steepest.derivatives.tracing.tracer import Traced
 
@@ -38,13 +38,15 @@ class EagerSlopes:
         The objective that these gradients serve. A change of method changes its `kind` and `why`.
     seconds : float
         How long the last trace took.
+    operations : int
+        How many array operations the last trace made.
     """
 
     def __init__(
         self, caller: Caller, branches: Branches, start: np.ndarray, start_value: float, obstacle: str
     ) -> None:  # fmt: skip
         self.caller, self.branches, self.start = caller, branches, start
-        self.compiles, self.seconds = True, 0.0
+        self.compiles, self.seconds, self.operations = True, 0.0, 0
         self.probed: dict[bytes, Slope] = {}
         self.objective = Objective(
             start.size, caller, self, "eager", f"exact, traced anew at each point, because {obstacle}",
@@ -85,10 +87,9 @@ class EagerSlopes:
     def traced(self, x: np.ndarray) -> Slope:
         """Return value and gradient by a trace of the code at this point."""
         began = time.perf_counter()
-        Budget.renew()
-        with double_precision(), np.errstate(all="ignore"):
+        with double_precision(), np.errstate(all="ignore"), tracing():
             value, gradient = jax.value_and_grad(self.branches.f)(jnp.asarray(x))
-            Budget.settle()
+            self.operations = running.spent
         slope = float(value), np.array(gradient)
         self.seconds = time.perf_counter() - began
         return slope
@@ -114,14 +115,16 @@ def eager(caller: Caller, probes: list[tuple[np.ndarray, float]], obstacle: str)
     fingerprint = Fingerprint([caller.f, *calling.args], constants=True)
     f, *args = fingerprint.rebuild(())
     key = ("branches", fingerprint.key, calling.structure, calling.spread)
-    branches = recalled(key, Branches) or Branches(lambda x: scalar(calling(f, Traced(x), tuple(args))))
+    branches = recalled(key, Branches, lambda: Branches(lambda x: scalar(calling(f, Traced(x), tuple(args)))))
     slopes = EagerSlopes(caller, branches, start, start_value, obstacle)
     try:
-        if not agrees(slopes.probe, probes, caller):
-            return None
+        agreed = agrees(slopes.probe, probes, caller)
     except Exception:  # noqa: BLE001 - any failure to trace means that the next way is tried
+        agreed = False
+    if not agreed:
+        drop(key)
         return None
-    if Budget.spent > LONGEST_PATH and not branches.paths and slopes.is_slow():
+    if slopes.operations > LONGEST_PATH and not branches.paths and slopes.is_slow():
         return differenced(caller, start, start_value, slopes.slowness(obstacle))
     remember(key, branches)
     return slopes.objective

@@ -11,10 +11,11 @@ import numpy as np
 from steepest.derivatives.agreement import agrees
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.clock import Clock, OutOfTime
-from steepest.derivatives.compiled import Compiled, Slope, drop, recalled, remember
+from steepest.derivatives.compiled import Compiled, Slope, drop, remember
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Objective
-from steepest.derivatives.precision import coarseness, precision_note
+from steepest.derivatives.precision import precision_note
+from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.serving.attempts import TraceAttempt, attempts, failure_reason
 from steepest.derivatives.serving.caller import Caller
 from steepest.derivatives.serving.eager import eager
@@ -52,6 +53,8 @@ def serve(
     values is the mean of `repeats` calls. f is never called outside the box. After the time `until` no more
     traces are tried.
     """
+    # The first call of a function that is written for JAX would already wait for ever.
+    check_fork()
     clock = clock or Clock()
     caller = Caller(f, calling, paired=gradient is True, box=box, clock=clock, repeats=repeats)
     function = gradient if callable(gradient) else None
@@ -94,12 +97,10 @@ def _traced(
         for fresh in (False, True):
             caller.clock.check()
             try:
-                compiled = None if fresh else recalled(attempt.key, Compiled)
-                if compiled is None:
-                    compiled, fresh = Compiled(attempt.pure), True
+                compiled = attempt.compiled(fresh)
+                fresh = not compiled.measured
                 if fresh:
-                    code = compiled.trace(probes[0][0], attempt.arrays)
-                    compiled.precision = max(attempt.precision, coarseness(code))
+                    compiled.measure(probes[0][0], attempt.arrays)
                 precision = max(compiled.precision, caller.precision)
                 slope = _Timed(compiled, attempt)
                 if not agrees(slope, probes, caller, precision):
@@ -109,6 +110,7 @@ def _traced(
                         break
                     continue
             except Exception as error:  # noqa: BLE001 - any failure to trace means that the next way is tried
+                drop(attempt.key)
                 obstacle = obstacle or failure_reason(error)
                 break
             remember(attempt.key, compiled)

@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.derivatives.compiled import Jitted, Slope, make_room
 from steepest.derivatives.precision import compiled_code, double_precision
-from steepest.derivatives.tracing.budget import Budget, Decisions, UntraceableError
+from steepest.derivatives.tracing.budget import UntraceableError, recorded, replayed, running, tracing
 from steepest.types import Array, Function
 
 # The most paths that are compiled. Chosen, not measured: each new path costs a compilation, and at each point all paths
@@ -34,6 +34,8 @@ class Branches:
         The function; it takes JAX arrays.
     paths : dict
         The compiled code of each path; the keys are the answers on the path.
+    candidates : dict
+        The same for all paths that a thread has begun to compile, so that no other thread compiles them too.
     seconds : float
         The time spent compiling so far.
     """
@@ -41,26 +43,26 @@ class Branches:
     def __init__(self, f: Function) -> None:
         self.f = f
         self.paths: dict[tuple[bool, ...], Jitted] = {}
+        self.candidates: dict[tuple[bool, ...], Jitted] = {}
         self.seconds = 0.0
 
     def __call__(self, x: np.ndarray) -> Slope:
         """Return value and gradient; raise `UntraceableError` if the path is too long, or paths are too many."""
-        for answers, compiled in self.paths.items():
+        for answers, compiled in list(self.paths.items()):
             slope = self.along(compiled, answers, x)
             if slope is not None:
                 return slope
         if len(self.paths) >= MOST_PATHS or self.seconds > MOST_SECONDS:
             raise UntraceableError("there are too many paths through the branches of the code to compile each")
-        with double_precision(), np.errstate(all="ignore"), Decisions.recorded() as recorded:
-            Budget.renew()
+        with double_precision(), np.errstate(all="ignore"), tracing(), recorded() as made:
             self.f(jnp.asarray(x))
-            Budget.settle()
-        if Budget.spent > LONGEST_PATH:
+            operations = running.spent
+        if operations > LONGEST_PATH:
             raise UntraceableError("a path through the branches of the code is too long to compile")
-        path = tuple(recorded)
+        path = tuple(made)
         make_room()
         began = time.perf_counter()
-        compiled = Jitted(self.straight(path))
+        compiled = self.candidates.setdefault(path, Jitted(self.straight(path)))
         slope = self.along(compiled, path, x)
         self.seconds += time.perf_counter() - began
         if slope is None:
@@ -72,10 +74,8 @@ class Branches:
         """Return the code of one path, a function of x that returns gradient, value and answers as one vector."""
 
         def follow(x: Array) -> tuple[Array, Array]:
-            with Decisions.replayed(path) as guards:
-                Budget.renew()
+            with tracing(), replayed(path) as guards:
                 value = self.f(x)
-                Budget.settle()
             if len(guards) != len(path):
                 raise UntraceableError("the code takes other branches when it is traced")
             return value, jnp.array(guards, dtype=float)

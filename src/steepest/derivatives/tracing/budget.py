@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
@@ -23,8 +24,8 @@ class UntraceableError(TypeError):
     """Raised if an operation of the code would lose the derivative of a traced value."""
 
 
-class Budget:
-    """The state of the running trace, stored in the class: only one trace can run at a time.
+class _Running(threading.local):
+    """The state of the trace that runs in this thread.
 
     Attributes
     ----------
@@ -32,91 +33,99 @@ class Budget:
         How many array operations the code has made.
     refused : str
         Why the trace was refused; empty if it was not. The user's code may catch the exception and go on without a
-        derivative, so the refusal is stored, and `settle` raises it again.
+        derivative, so the refusal is stored, and raised again at the end.
     seeded : bool
         Whether the code has seeded the random numbers that it draws.
     precision : float
         The relative rounding error of the coarsest type that the code asks for. The trace itself computes in doubles.
+    answers : list of bool or None
+        The answers to conditions on traced values, such as `if x > 0`: those recorded so far, or those to replay; None
+        if they are neither recorded nor replayed.
+    guards : list of array or None
+        The conditions that were met while answers are replayed.
     """
 
     spent = 0
     refused = ""
     seeded = False
     precision = EPS
-
-    @classmethod
-    def renew(cls) -> None:
-        """Begin a trace."""
-        cls.spent, cls.refused, cls.seeded, cls.precision = 0, "", False, EPS
-
-    @classmethod
-    def note_type(cls, dtype: DTypeLike | None) -> None:
-        """Take note of a floating-point type that the code asks for."""
-        if dtype is not None and np.dtype(dtype).kind == "f" and np.dtype(dtype).itemsize < 8:
-            cls.precision = max(cls.precision, float(np.finfo(dtype).eps))
-
-    @classmethod
-    def settle(cls) -> None:
-        """End a trace; raise an error if it was refused."""
-        if cls.refused:
-            raise UntraceableError(cls.refused)
-
-    @classmethod
-    def spend(cls) -> None:
-        """Count one array operation."""
-        cls.spent += 1
-        if cls.spent > MOST_OPERATIONS:
-            refuse(f"the code makes more than {MOST_OPERATIONS:,} array operations, too many to compile")
-
-
-class Decisions:
-    """The answers to conditions on traced values, such as `if x > 0`.
-
-    While the code runs on numbers, the answers can be recorded. While the code is traced for one path through its
-    branches, the recorded answers are replayed, and the conditions become guards: the path is valid at the points where
-    the guards have the same answers.
-    """
-
     answers: list[bool] | None = None
     guards: list[Array] | None = None
 
-    @classmethod
-    @contextmanager
-    def recorded(cls) -> Iterator[list[bool]]:
-        """Record the answers of code that runs on numbers."""
-        cls.answers = []
-        try:
-            yield cls.answers
-        finally:
-            cls.answers = None
 
-    @classmethod
-    @contextmanager
-    def replayed(cls, answers: Sequence[bool]) -> Iterator[list[Array]]:
-        """Give recorded answers to code that is traced, and collect its conditions as guards."""
-        cls.answers, cls.guards = list(answers), []
-        try:
-            yield cls.guards
-        finally:
-            cls.answers = cls.guards = None
+running = _Running()
 
-    @classmethod
-    def answer(cls, value: Array) -> bool:
-        """Return whether a value is true: as recorded while answers are replayed, else as computed."""
-        if cls.guards is not None:
-            if len(cls.guards) == len(cls.answers or ()):
-                refuse("the code takes other branches when it is traced")
-            cls.guards.append(jnp.asarray(value).reshape(()) != 0)
-            return (cls.answers or [])[len(cls.guards) - 1]
-        answer = bool(value)
-        if cls.answers is not None:
-            cls.answers.append(answer)
-        return answer
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """Run a trace in this context, and raise an error at its end if it was refused.
+
+    The code may itself call a function that is traced: the state of the outer trace is restored after the inner one.
+    """
+    outer = dict(vars(running))
+    vars(running).clear()
+    try:
+        yield
+        if running.refused:
+            raise UntraceableError(running.refused)
+    finally:
+        vars(running).clear()
+        vars(running).update(outer)
+
+
+def note_type(dtype: DTypeLike | None) -> None:
+    """Take note of a floating-point type that the code asks for."""
+    if dtype is not None and np.dtype(dtype).kind == "f" and np.dtype(dtype).itemsize < 8:
+        running.precision = max(running.precision, float(np.finfo(dtype).eps))
+
+
+def spend() -> None:
+    """Count one array operation."""
+    running.spent += 1
+    if running.spent > MOST_OPERATIONS:
+        refuse(f"the code makes more than {MOST_OPERATIONS:,} array operations, too many to compile")
+
+
+@contextmanager
+def recorded() -> Iterator[list[bool]]:
+    """Record the answers to conditions, while code runs on numbers."""
+    answers: list[bool] = []
+    running.answers = answers
+    try:
+        yield answers
+    finally:
+        running.answers = None
+
+
+@contextmanager
+def replayed(answers: Sequence[bool]) -> Iterator[list[Array]]:
+    """Give recorded answers to code that is traced for one path through its branches, and collect its conditions.
+
+    The conditions are guards: the path is valid at the points where they have the same answers.
+    """
+    running.answers, running.guards = list(answers), []
+    try:
+        yield running.guards
+    finally:
+        running.answers = running.guards = None
+
+
+def answer(value: Array) -> bool:
+    """Return whether a value is true: as recorded while answers are replayed, else as computed."""
+    if running.guards is not None:
+        if len(running.guards) == len(running.answers or ()):
+            refuse("the code takes other branches when it is traced")
+        running.guards.append(jnp.asarray(value).reshape(()) != 0)
+        return (running.answers or [])[len(running.guards) - 1]
+    found = bool(value)
+    if running.answers is not None:
+        running.answers.append(found)
+    return found
 
 
 def refuse(why: str) -> NoReturn:
     """Refuse the trace: raise an error, and store the reason, as the user's code may catch the error."""
-    Budget.refused = why
+    running.refused = why
     raise UntraceableError(why)
 
 
@@ -126,5 +135,5 @@ def branching() -> Iterator[None]:
     try:
         yield
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):
-        Budget.refused = Budget.refused or "the code branches on values"
+        running.refused = running.refused or "the code branches on values"
         raise

@@ -24,8 +24,25 @@ from steepest.types import Array, Tree
 LONGEST = 1_000
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
-# Makes a copy of a value, with the next arrays of an iterator in place of the value's own.
-Rebuild = Callable[[Iterator[Array]], Value]
+
+@dataclass
+class Parts:
+    """The parts of one copy of the values; several threads may make copies at the same time.
+
+    Attributes
+    ----------
+    arrays : iterator
+        The arrays to use in place of the values' own, in the order in which they are needed.
+    functions : dict
+        The new functions so far, by their numbers.
+    """
+
+    arrays: Iterator[Array]
+    functions: dict[int, types.FunctionType] = field(default_factory=dict)
+
+
+# Makes a copy of a value.
+Rebuild = Callable[[Parts], Value]
 
 
 @dataclass
@@ -63,16 +80,14 @@ class Fingerprint:
         self._arrays_in_key = False
         last, make_last = self._items(list(self.values[split:]))
         self.key = (*key, *last)
-        self._rebuild: Rebuild = lambda arrays: make(arrays) + make_last(arrays)
+        self._rebuild: Rebuild = lambda parts: make(parts) + make_last(parts)
 
     def rebuild(self, arrays: Sequence[Array], native: bool = False) -> list[Value]:
         """Return the values with these arrays in place of their own, and stand-ins for `np`, `math` and SciPy.
 
         The arrays are `Traced`, unless the code is `native` to JAX.
         """
-        # The new functions, by their numbers.
-        self._made: dict[int, types.FunctionType] = {}
-        return self._rebuild(iter(arrays) if native else map(Traced, arrays))
+        return self._rebuild(Parts(iter(arrays) if native else map(Traced, arrays)))
 
     def _walk(self, value: Value) -> tuple[Hashable, Rebuild]:
         """Return the key of a value, and a function that makes a copy of the value."""
@@ -83,13 +98,13 @@ class Fingerprint:
         if isinstance(value, types.MethodType):
             key, make = self._walk(value.__func__)
             owner = value.__self__
-            return ("method", key, id(owner)), lambda arrays: types.MethodType(make(arrays), owner)
+            return ("method", key, id(owner)), lambda parts: types.MethodType(make(parts), owner)
         if isinstance(value, functools.partial):
             key, make = self._items([value.func, *value.args, *value.keywords.values()])
             names = tuple(value.keywords)
 
-            def rebuild(arrays: Iterator[Array]) -> Value:
-                f, *rest = make(arrays)
+            def rebuild(parts: Parts) -> Value:
+                f, *rest = make(parts)
                 split = len(rest) - len(names)
                 return functools.partial(f, *rest[:split], **dict(zip(names, rest[split:], strict=True)))
 
@@ -105,48 +120,48 @@ class Fingerprint:
         if _is_record(value):
             kind, fields = type(value), [f.name for f in dataclasses.fields(value)]
             key, make = self._items([getattr(value, field) for field in fields])
-            return ("record", kind, key), lambda arrays: _record(kind, fields, make(arrays))
+            return ("record", kind, key), lambda parts: _record(kind, fields, make(parts))
         # Any other value enters the key by its id. `rebuild` refers to the value, so it stays alive and keeps its id.
         return ("object", id(value)), lambda _: stand_in(value)
 
-    def _items(self, values: list[Value]) -> tuple[tuple[Hashable, ...], Callable[[Iterator[Array]], list[Value]]]:
+    def _items(self, values: list[Value]) -> tuple[tuple[Hashable, ...], Callable[[Parts], list[Value]]]:
         walked = [self._walk(value) for value in values]
-        return tuple(key for key, _ in walked), lambda arrays: [make(arrays) for _, make in walked]
+        return tuple(key for key, _ in walked), lambda parts: [make(parts) for _, make in walked]
 
     def _container(self, value: Tree) -> tuple[Hashable, Rebuild]:
         kind = type(value)
         if kind is dict:
             names = tuple(value)
             key, make = self._items(list(value.values()))
-            return (dict, names, key), lambda arrays: dict(zip(names, make(arrays), strict=True))
+            return (dict, names, key), lambda parts: dict(zip(names, make(parts), strict=True))
         key, make = self._items(list(value))
-        return (kind, key), lambda arrays: kind(make(arrays))
+        return (kind, key), lambda parts: kind(make(parts))
 
     def _array(self, value: np.ndarray) -> tuple[Hashable, Rebuild]:
         if type(value) is not np.ndarray or value.dtype == object:
             return ("object", id(value)), lambda _: value
         if value.ndim and value.dtype.kind == "f" and not self._arrays_in_key:
             self.arrays.append(value)
-            return ("array", value.shape, value.dtype.str), lambda arrays: next(arrays)
+            return ("array", value.shape, value.dtype.str), lambda parts: next(parts.arrays)
         return ("constant", value.shape, value.dtype.str, value.tobytes()), lambda _: value
 
     def _function(self, f: types.FunctionType) -> tuple[Hashable, Rebuild]:
         if id(f) in self._numbers:
             # The function calls itself, or the code reads it twice: refer to the function by its number.
             number = self._numbers[id(f)]
-            return ("again", number), lambda _: self._made[number]
+            return ("again", number), lambda parts: parts.functions[number]
         number = self._numbers[id(f)] = len(self._numbers)
         names = [] if _is_library(f) else sorted(n for n in _names(f.__code__) if n in f.__globals__)
         cells = [cell.cell_contents for cell in f.__closure__ or () if _is_full(cell)]
         defaults, options = list(f.__defaults__ or ()), dict(f.__kwdefaults__ or {})
         key, make = self._items([*(f.__globals__[n] for n in names), *cells, *defaults, *options.values()])
 
-        def rebuild(arrays: Iterator[Array]) -> types.FunctionType:
+        def rebuild(parts: Parts) -> types.FunctionType:
             scope = f.__globals__.copy() if _is_library(f) else BUILTINS | f.__globals__
             closure = tuple(types.CellType() for _ in f.__closure__ or ())
             new = types.FunctionType(f.__code__, scope, f.__name__, None, closure)
-            self._made[number] = new
-            values = iter(make(arrays))
+            parts.functions[number] = new
+            values = iter(make(parts))
             scope.update({n: next(values) for n in names})
             for old, cell in zip(f.__closure__ or (), closure, strict=True):
                 if _is_full(old):

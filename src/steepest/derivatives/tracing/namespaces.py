@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import DTypeLike
 
-from steepest.derivatives.tracing.budget import Budget, branching, refuse
+from steepest.derivatives.tracing.budget import branching, note_type, refuse, running
 from steepest.derivatives.tracing.scipy_twins import scipy_stand_in
 from steepest.derivatives.tracing.tracer import Argument, Traced, apply, depends, stack, stacked, unwrap, wrap
 from steepest.types import Array, Function, Seed, Tree
@@ -39,13 +39,13 @@ def _array(values: Tree, dtype: DTypeLike | None = None, *args: Argument, **opti
         return wrap(np.array(unwrap(values), dtype, *args, **options))
     if not _is_float(dtype):
         refuse(f"an array of {np.dtype(dtype)} made from a traced value would lose its derivative")
-    Budget.note_type(dtype)
+    note_type(dtype)
     return apply(np.array, lambda values: jnp.asarray(stack(values)).copy(), (values,), {})
 
 
 def _asarray(values: Tree, dtype: DTypeLike | None = None, *args: Argument, **options: Argument) -> Array:
     if isinstance(values, Traced) and (dtype is None or (_is_float(dtype) and values.dtype.kind in "fc")):
-        Budget.note_type(dtype)
+        note_type(dtype)
         return values
     return _array(values, dtype, *args, **options)
 
@@ -129,7 +129,7 @@ def _float(kind: type) -> type:
     def new(cls: type, value: Array = 0.0) -> Array:
         if not isinstance(value, Traced):
             return kind(value)
-        Budget.note_type(kind)
+        note_type(kind)
         return value if value.dtype.kind == "f" else np.multiply(value, 1.0)
 
     return _FloatType(kind.__name__, (kind,), {"plain": kind, "dtype": np.dtype(kind), "__new__": new})
@@ -144,8 +144,8 @@ def _drawn(draw: Function) -> Function:
 
     def call(*args: Argument, **options: Argument) -> Value:
         if draw.__name__ == "seed" and args:
-            Budget.seeded = True
-        if not Budget.seeded:
+            running.seeded = True
+        if not running.seeded:
             refuse("random numbers differ from call to call")
         return draw(*args, **options)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from steepest.arguments import quoted
-from steepest.derivatives.tracing.budget import Budget, Decisions, UntraceableError, branching, refuse
+from steepest.derivatives.tracing.budget import UntraceableError, answer, branching, note_type, refuse, spend
 from steepest.derivatives.tracing.numpy_twins import VIEWS, WRITERS, function_twin, ufunc_twin
 from steepest.types import Array, Function, Tree
 
@@ -75,7 +75,7 @@ def stacked(value: Tree) -> Tree:
 
 def apply(plain: Function, twin: Function | None, args: Argument, options: dict[str, Argument]) -> Tree:
     """Call JAX's counterpart if an argument depends on the point, and NumPy's own function otherwise."""
-    Budget.spend()
+    spend()
     args, options = unwrap(tuple(args)), unwrap(options)
     if not (depends(args) or depends(options)):
         return wrap(plain(*args, **options))
@@ -149,7 +149,7 @@ def _forbidden(name: str, what: str) -> Function:
 
 def _operands(self: Traced, other: Tree) -> tuple[Array, Array]:
     """Return both operands as plain arrays, or both as JAX arrays."""
-    Budget.spend()
+    spend()
     if isinstance(other, (list, tuple)):
         other = stack(other) if depends(other) else np.asarray(other)
     other = unwrap(other)
@@ -235,7 +235,7 @@ class Traced:
         out, where = options.pop("out", None), options.get("where", True)
         if options.get("dtype") is not None and np.dtype(options["dtype"]).kind not in "fc":
             refuse(f"dtype={options['dtype']} of {ufunc.__name__} would lose the derivative")
-        Budget.note_type(options.pop("dtype", None))
+        note_type(options.pop("dtype", None))
         if method == "__call__" and options.pop("where", True) is not True:
             return _masked(ufunc, inputs, out, where)
         plain = ufunc if method == "__call__" else getattr(ufunc, method)
@@ -257,7 +257,7 @@ class Traced:
 
     def view_by(self, read: Function, index: Argument = _NO_INDEX) -> Tree:
         """Call `read` on this array: return a view if NumPy would return one, else a new array."""
-        Budget.spend()
+        spend()
         shadow = self.shadow()
         # This raises an error if the index is out of bounds, as NumPy does; JAX would clamp the index.
         plain = read(shadow)
@@ -283,14 +283,14 @@ class Traced:
     def __getitem__(self, index: Argument) -> Tree:
         index = _without_lists(index)
         if depends(index):
-            Budget.spend()
+            spend()
             with branching():
                 return wrap(jnp.asarray(self.value)[unwrap(index)])
         index = unwrap(index)
         return self.view_by(lambda array: array[index], index)
 
     def __setitem__(self, index: Argument, new: Tree) -> None:
-        Budget.spend()
+        spend()
         index = unwrap(_without_lists(index))
         if isinstance(new, Traced) and new._lens and new._lens.base is self and _same(new._lens.index, index):
             # `y[1:] += 1` has already written through the view.
@@ -320,7 +320,7 @@ class Traced:
 
     def __bool__(self) -> bool:
         with branching():
-            return Decisions.answer(self.value)
+            return answer(self.value)
 
     def __contains__(self, item: Array) -> bool:
         return bool((self == item).any())
@@ -363,7 +363,7 @@ class Traced:
             return wrap(self.value.astype(dtype))
         if self.dtype.kind in "fc" and kind not in "fc":
             refuse(f"astype({np.dtype(dtype)}) of a traced value would lose its derivative")
-        Budget.note_type(dtype)
+        note_type(dtype)
         return Traced(self.value.astype(jnp.result_type(float) if kind == "f" else dtype))
 
     def fill(self, value: Array) -> None:

@@ -129,10 +129,15 @@ def direct(problem: LinearSpec, rows: ArrangedRows, seed: int) -> tuple[Objectiv
     batched = layout.batches > 1
     loss = served.key if served else problem.loss
     key = ("direct", loss, layout if batched else layout.block, served_penalty.key if served_penalty else None)
-    compiled = recalled(key, Compiled)
-    if compiled is None or compiled.loops.get("penalty") is not user_penalty:
-        compiled = _compiled(user_penalty, layout)
-        compiled.loops["penalty"] = user_penalty
+
+    def make() -> Compiled:
+        made = _compiled(user_penalty, layout)
+        made.loops["penalty"] = user_penalty
+        return made
+
+    compiled = recalled(key, Compiled, make)
+    if compiled.loops["penalty"] is not user_penalty:
+        compiled = make()
     remember(key, compiled)
     with compiled_code():
         data = jax.device_put((rows.X, rows.y, rows.weight))
