@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from steepest.cli.model_options import read_loss, read_penalty
-from steepest.cli.options import OVERWRITE, Command, check_file, check_folder
+from steepest.cli.options import OVERWRITE, Command, check_file, check_folder, say
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time these imports would load NumPy, and the command line should start quickly.
@@ -35,10 +36,27 @@ class Options(TypedDict):
     direction: str | None
     tolerance: float | None
     seconds: float | None
+    max_bytes: float | None
 
 
 def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _bytes(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+    """Read a number of bytes such as 8GB."""
+    if text is None:
+        return None
+    number = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)[bB]?\s*", text)
+    if number is None:
+        raise click.UsageError(f"--max-bytes {text}: give a number of bytes, such as 500MB or 8GB")
+    return float(number[1]) * 1000 ** " kmgt".index(number[2].lower() or " ")
+
+
+_max_bytes = click.option(
+    "--max-bytes", metavar="8GB", callback=_bytes,
+    help="The most that FILE may hold once it is unpacked; a quarter of this machine's memory by default.",
+)  # fmt: skip
 
 
 @click.command(cls=Command)
@@ -102,6 +120,7 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
     show_default=True,
     help="The seed of the held-out rows and of shuffling.",
 )
+@_max_bytes
 def fit(
     file: str,
     target: str,
@@ -129,9 +148,9 @@ def fit(
 
     step = "auto" if learning_rate is None else learning_rate
     fitted = fit_table(file, target, drop=drop or (), loss=cost, penalty=weight_penalty, step=step, rng=seed, **options)
-    click.echo(str(fitted))
+    say(fitted)
     fitted.save(folder, overwrite=overwrite)
-    click.echo(f"saved in: {folder} (model and preprocessing, trace, predictions.csv, descent.png)")
+    say(f"saved in: {folder} (model and preprocessing, trace, predictions.csv, descent.png)")
     return 0 if fitted.success else 1
 
 
@@ -139,7 +158,8 @@ def fit(
 @click.argument("folder")
 @click.argument("file")
 @click.option("--out", metavar="FILE", help="Where to write the predictions as CSV; by default to the screen.")
-def predict(folder: str, file: str, out: str | None) -> int:
+@_max_bytes
+def predict(folder: str, file: str, out: str | None, max_bytes: float | None) -> int:
     """Predict each row of FILE with the fit that is saved in FOLDER."""
     from steepest.loading import load
     from steepest.tabular.reading.arrow import TableError
@@ -151,13 +171,13 @@ def predict(folder: str, file: str, out: str | None) -> int:
         raise TableError(
             f"{folder} does not hold the fit of a table, so it predicts nothing: give the folder of a table's fit"
         )
-    outputs, notes = fitted.outputs(file)
+    outputs, notes = fitted.outputs(file, max_bytes)
     for note in notes:
         # The predictions on the screen may be redirected to a file.
-        click.echo(note, err=path is None)
+        say(note, err=path is None)
     if path is None:
         fitted.write(sys.stdout.buffer, outputs)
         return 0
     fitted.write(path, outputs)
-    click.echo(f"wrote {len(outputs):,} predictions of {fitted.target} to {path}")
+    say(f"wrote {len(outputs):,} predictions of {fitted.target} to {path}")
     return 0

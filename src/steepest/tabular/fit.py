@@ -12,6 +12,7 @@ from itertools import chain, count
 import numpy as np
 
 from steepest.arguments import generator, our_words, quoted
+from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.fitting.fit import fit_given
 from steepest.fitting.result import Fit
@@ -30,6 +31,7 @@ from steepest.types import Callback, Function, RuleLike, Seed, Table
 
 
 @our_words
+@interruptible()
 @np.errstate(all="ignore")
 def fit_table(
     table: Table,
@@ -55,6 +57,7 @@ def fit_table(
     tolerance: float | None = None,
     seconds: float | None = None,
     rng: Seed = 0,
+    max_bytes: float | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
 ) -> TableFit:
@@ -108,6 +111,9 @@ def fit_table(
         As for `fit`.
     rng : int, numpy.random.Generator or None
         The seed or generator that draws the held-out rows and shuffles; the same seed gives the same fit.
+    max_bytes : number, optional
+        The most bytes that a file may hold once it is unpacked, such as 8e9; by default a quarter of this machine's
+        memory. A small compressed file can hold more than memory.
     callback, progress : optional
         As for `fit`.
 
@@ -144,6 +150,7 @@ def fit_table(
     ready = prepare(
         table, target, asked, float(held_out), random,
         features=features, drop=drop, missing=missing, max_categories=max_categories,
+        max_bytes=max_bytes,
     )  # fmt: skip
     rows, classes, names = ready.training, ready.classes, list(ready.encoding.names)
     resolved, cost = method.resolve(len(classes or ()), penalty, random)

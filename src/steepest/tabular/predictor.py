@@ -9,6 +9,7 @@ from typing import IO
 import numpy as np
 
 from steepest.models.losses import Loss
+from steepest.printable import printable
 from steepest.tabular.encoding import Encoding
 from steepest.tabular.holds_fit import HoldsFit
 from steepest.tabular.method import uses_features
@@ -78,13 +79,15 @@ class TablePredictor(HoldsFit):
         return self.labels(self.outputs(X)[0])
 
     @np.errstate(all="ignore")
-    def outputs(self, table: Table) -> tuple[np.ndarray, list[str]]:
+    def outputs(self, table: Table, max_bytes: float | None = None) -> tuple[np.ndarray, list[str]]:
         """Return the outputs of the model for each row of a table, from which `labels` makes predictions.
 
         Parameters
         ----------
         table : path, DataFrame, pyarrow.Table or dict
             As for `predict`.
+        max_bytes : number, optional
+            The most bytes that a file may hold once it is unpacked, as for `fit_table`.
 
         Returns
         -------
@@ -94,12 +97,12 @@ class TablePredictor(HoldsFit):
         notes : list of str
             Sentences on what was read, and on values that were filled in or that the training rows lack.
         """
-        read, notes = read_table(table)
+        read, notes = read_table(table, max_bytes)
         encoded = self.encoding.transform(read)
         found = outputs_of(self.fit, encoded.X)
         outputs = np.full((read.num_rows, *found.shape[1:]), np.nan)
         outputs[encoded.kept] = found
-        return outputs, [*notes, *encoded.notes]
+        return outputs, [*map(printable, [*notes, *encoded.notes])]
 
     def labels(self, outputs: np.ndarray) -> np.ndarray:
         """Return the predictions for outputs of the model: the outputs of a regression, else the most likely classes.

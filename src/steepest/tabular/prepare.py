@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.arguments import quoted
 from steepest.models.losses import Loss
+from steepest.printable import printable
 from steepest.tabular.encoding import Encoding, Missing, learn_encoding
 from steepest.tabular.method import loss_name
 from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
@@ -84,6 +85,7 @@ def prepare(
     drop: Iterable[str],
     missing: Missing,
     max_categories: int,
+    max_bytes: float | None = None,
 ) -> Prepared:
     """Read a table, hold out rows, and learn from the others how the columns become numbers.
 
@@ -101,6 +103,8 @@ def prepare(
         The generator that draws the held-out rows.
     features, drop, missing, max_categories
         As for `learn_encoding`.
+    max_bytes : number, optional
+        As for `read_table`.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def prepare(
     TableError
         If the table must be corrected first.
     """
-    read, notes = read_table(table)
+    read, notes = read_table(table, max_bytes)
     size = read.num_rows
     answer = learn_target(read, target, task)
     numbers = np.flatnonzero(answer.kept)
@@ -141,7 +145,9 @@ def prepare(
         classes = tuple(classes[int(k)] for k in present)
     if not training.all():
         notes.append(f"{counted(int((~training).sum()), 'row')} held out, {training.sum():,} to learn from")
-    return Prepared(rows[training], rows[~training], classes, encoding, [*notes, *encoding.notes], size)
+    return Prepared(
+        rows[training], rows[~training], classes, encoding, [*map(printable, [*notes, *encoding.notes])], size
+    )
 
 
 def prepare_again(

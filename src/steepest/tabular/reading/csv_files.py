@@ -8,6 +8,7 @@ import gzip
 import io
 import os
 import re
+import threading
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
+from steepest.tabular.reading.byte_limit import STEP, ByteCount, ByteStream, LimitedStream
 from steepest.writing import new_file
 
 if TYPE_CHECKING:
@@ -39,8 +41,6 @@ DISGUISES = {
     b"PAR1": ("a Parquet file", "name it .parquet"),
 }
 
-ByteStream = IO[bytes] | gzip.GzipFile
-
 
 @dataclass(frozen=True)
 class CsvFile:
@@ -52,16 +52,19 @@ class CsvFile:
         The file, or the archive.
     ending : str
         The ending of the file's name, such as ".csv.gz".
+    most : int
+        The most bytes that the CSV may hold.
     member : str
         The name of the CSV inside the archive; empty if there is no archive.
     """
 
     path: Path
     ending: str
+    most: int
     member: str = ""
 
     @classmethod
-    def at(cls, path: Path, ending: str) -> CsvFile:
+    def at(cls, path: Path, ending: str, most: int) -> CsvFile:
         """Return the CSV at a path; refuse an archive that does not hold exactly one CSV."""
         if ending != ".zip":
             if ending.endswith(".gz"):
@@ -69,7 +72,7 @@ class CsvFile:
                     if stream.read(2) != b"\x1f\x8b":
                         plain = "if it is plain text, rename it without .gz"
                         raise TableError(f"{path.name} is not gzip-compressed: {plain}")
-            return cls(path, ending)
+            return cls(path, ending, most)
         with zipfile.ZipFile(path) as archive:
             inside = [entry for entry in archive.infolist() if not entry.is_dir() and "__MACOSX" not in entry.filename]
         tables = [entry for entry in inside if entry.filename.lower().endswith((".csv", ".tsv"))]
@@ -79,7 +82,7 @@ class CsvFile:
             raise TableError(f"{path.name} must hold exactly one CSV and holds {names}: unpack it and give one CSV")
         if tables[0].flag_bits & 1:
             raise TableError(f"{path.name} is locked with a password: unpack it and give the CSV")
-        return cls(path, ending, tables[0].filename)
+        return cls(path, ending, most, tables[0].filename)
 
     @property
     def label(self) -> str:
@@ -91,8 +94,11 @@ class CsvFile:
         """The separator expected from the ending of the name: a tab for .tsv, else a comma."""
         return "\t" if (self.member or self.ending).lower().startswith(".tsv") else ","
 
-    def open(self) -> ByteStream:
-        """Open the file as a stream of bytes, decompressed."""
+    def open(self) -> io.BufferedReader:
+        """Open the file as a stream of bytes, decompressed as they are read, up to the limit."""
+        return io.BufferedReader(LimitedStream(self._stream(), ByteCount(self.label, self.most)), STEP)
+
+    def _stream(self) -> ByteStream:
         if self.member:
             with zipfile.ZipFile(self.path) as archive:
                 return archive.open(self.member)
@@ -101,7 +107,7 @@ class CsvFile:
         return self.path.open("rb")
 
 
-def read_csv(path: Path, ending: str) -> tuple[pa.Table, str, list[str]]:
+def read_csv(path: Path, ending: str, most: int) -> tuple[pa.Table, str, list[str]]:
     """Read a CSV file, and recognise its separator and decimal commas.
 
     Parameters
@@ -110,6 +116,8 @@ def read_csv(path: Path, ending: str) -> tuple[pa.Table, str, list[str]]:
         The file: plain, gzip-compressed, or a zip archive with one CSV in it.
     ending : str
         The ending of the file's name, such as ".csv.gz".
+    most : int
+        The most bytes that the CSV may hold once it is unpacked.
 
     Returns
     -------
@@ -125,7 +133,7 @@ def read_csv(path: Path, ending: str) -> tuple[pa.Table, str, list[str]]:
     TableError
         If the file is not a CSV in UTF-8, or a row has not as many fields as the header.
     """
-    pyarrow, file = arrow(), CsvFile.at(path, ending)
+    pyarrow, file = arrow(), CsvFile.at(path, ending, most)
     separator = _separator(_header(file), file.separator)
     try:
         table = _parse(file, separator)
@@ -168,8 +176,7 @@ def _separator(header: str, expected: str) -> str:
 
 def _parse(file: CsvFile, separator: str, decimal_point: str = ".") -> pa.Table:
     reader = arrow().csv
-    with file.open() as stream:
-        counting = _QuoteCounter(stream)
+    with file.open() as stream, contextlib.closing(_QuoteCounter(stream)) as counting:
         table = reader.read_csv(
             counting,
             read_options=reader.ReadOptions(block_size=BLOCK),
@@ -184,18 +191,29 @@ def _parse(file: CsvFile, separator: str, decimal_point: str = ".") -> pa.Table:
 
 
 class _QuoteCounter(io.RawIOBase):
-    """A stream that counts the quotation marks read from it: if the count is odd, a quote may be left open."""
+    """A stream that counts the quotation marks read from it: if the count is odd, a quote may be left open.
+
+    pyarrow reads it in a thread of its own, and leaves that thread alone after Ctrl-C or an error. A process that ends
+    while the thread runs Python code crashes, so `close` waits for the thread and lets it find the end of the file.
+    """
 
     def __init__(self, stream: ByteStream) -> None:
         self.stream, self.quotes = stream, 0
+        self.reading, self.ended = threading.Lock(), False
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        data = self.stream.read(size)
+        with self.reading:
+            data = b"" if self.ended else self.stream.read(size)
         self.quotes += data.count(b'"')
         return data
+
+    def close(self) -> None:
+        self.ended = True
+        with self.reading:
+            super().close()
 
 
 def _open_quote(file: CsvFile, separator: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-import re
 import sys
 import zipfile
 import zlib
@@ -16,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from steepest.arguments import closest, cut
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
+from steepest.tabular.reading.byte_limit import read_limit
 from steepest.tabular.reading.csv_files import read_csv
+from steepest.tabular.reading.parquet_files import read_parquet
 from steepest.types import Table
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ LONGEST_NAME = 255
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".zip", ".parquet")
 
 
-def read_table(source: Table) -> tuple[pa.Table, list[str]]:
+def read_table(source: Table, max_bytes: float | None = None) -> tuple[pa.Table, list[str]]:
     """Read a file, a DataFrame or a mapping of columns into a pyarrow table.
 
     Parameters
@@ -36,6 +37,8 @@ def read_table(source: Table) -> tuple[pa.Table, list[str]]:
         A file that ends in .csv, .csv.gz, .tsv, .tsv.gz, .zip (with one CSV in it) or .parquet; a pandas DataFrame,
         without its index; any other object with Arrow's C stream interface, such as a polars DataFrame; or a dict
         of columns by name.
+    max_bytes : number, optional
+        The most bytes that a file may hold once it is unpacked; by default a quarter of this machine's memory.
 
     Returns
     -------
@@ -59,6 +62,7 @@ def read_table(source: Table) -> tuple[pa.Table, list[str]]:
     >>> table.column_names, table["y"].null_count
     (['x', 'y'], 1)
     """
+    most = read_limit(max_bytes)
     if not isinstance(source, str | os.PathLike):
         return _with_names(_from_memory(source), "the table")[0], []
     path = Path(source)
@@ -66,9 +70,9 @@ def read_table(source: Table) -> tuple[pa.Table, list[str]]:
     with _explained(path.name):
         ending = _ending(path)
         if ending == ".parquet":
-            table = _read_parquet(path)
+            table = read_parquet(path, most)
         else:
-            table, label, notes = read_csv(path, ending)
+            table, label, notes = read_csv(path, ending, most)
     table, renamed = _with_names(table, label)
     size = f"{counted(table.num_rows, 'row')} and {counted(table.num_columns, 'column')}"
     return table, [f"read {size} from {label}", *notes, *renamed]
@@ -108,20 +112,8 @@ def _explained(label: str) -> Iterator[None]:
         raise TableError(f"{label} can't be opened: ask for permission to read it, or copy it") from None
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise TableError(f"{label} is damaged ({first_line(error)}): download it or write it again") from None
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    pyarrow = arrow()
-    try:
-        # pyarrow.parquet.read_table would add columns for names of folders in the path such as year=2013.
-        with pyarrow.parquet.ParquetFile(path) as file:
-            table = file.read()
-    except PermissionError:
-        raise
-    except (pyarrow.ArrowException, OSError) as error:
-        raise TableError(f"{path.name} is not a valid Parquet file ({first_line(error)}): write it again") from None
-    # pandas writes the index of a DataFrame as columns with these names; an index is not a feature.
-    return table.drop_columns([name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)])
+    except MemoryError:
+        raise TableError(f"{label} does not fit into memory: give fewer rows or columns") from None
 
 
 def _from_memory(source: Table) -> pa.Table:
