@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from steepest.printable import quoted
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -82,59 +84,6 @@ ADVICE = {
     "fit_intercept": "to fit without an intercept, give a function such as lambda X, w: X @ w, or use the estimators",
     "normalize": "columns are rescaled inside: leave it out",
 }
-
-# Values in messages are cut to so many characters, so that a message stays one readable line.
-MOST_QUOTED = 80
-
-
-def quoted(value: object) -> str:
-    """Return a value as a message quotes it: on one line, with the middle of a long text left out.
-
-    Parameters
-    ----------
-    value : object
-        The value.
-
-    Returns
-    -------
-    str
-        Its representation, of at most 80 characters.
-
-    Examples
-    --------
-    >>> quoted("abc"), len(quoted("x" * 1000))
-    ("'abc'", 80)
-    """
-    try:
-        return cut(repr(value))
-    except ValueError:
-        # Python refuses to write whole numbers of more than 4,300 digits.
-        return f"a {type(value).__name__} too long to show"
-
-
-def cut(text: str, most: int = MOST_QUOTED) -> str:
-    """Return a text on one line, with the middle left out if it is long.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-    most : int
-        The most characters to return.
-
-    Returns
-    -------
-    str
-        The text, or its two ends.
-
-    Examples
-    --------
-    >>> cut("abcdefghi", 5)
-    'ab…hi'
-    """
-    text = " ".join(text.split("\n"))
-    end = (most - 1) // 2
-    return text if len(text) <= most else f"{text[: most - 1 - end]}…{text[-end:]}"
 
 
 def our_words(function: Callable[P, R]) -> Callable[P, R]:

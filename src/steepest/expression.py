@@ -19,7 +19,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from steepest.arguments import guess_or_list, quoted
+from steepest.arguments import guess_or_list
+from steepest.printable import quoted
 from steepest.types import Array, Function
 
 # Limits of a formula: characters, depth of nesting, and numbers and operations. Chosen, not measured: far more than a

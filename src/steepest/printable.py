@@ -1,4 +1,4 @@
-"""Texts of users, such as names of columns, as a terminal may show them."""
+"""Texts and values of users, such as names of columns, as a terminal and a message may show them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import unicodedata
 
 # The most letters of a name in a table or a list. Chosen, not measured: longer names push the numbers off the screen.
 MOST_LETTERS = 40
+# The most characters of a value in a message. Chosen, not measured: so that a message stays one readable line.
+MOST_QUOTED = 80
 
 
 def printable(text: object, most: int | None = None) -> str:
@@ -35,6 +37,56 @@ def printable(text: object, most: int | None = None) -> str:
     # Most texts need no escape; a prefix is enough of one that will be cut.
     shown = text if text.isprintable() else "".join(map(_shown, text if most is None else text[: most + 1]))
     return shown if most is None or len(shown) <= most else shown[: most - 1] + "…"
+
+
+def quoted(value: object) -> str:
+    """Return a value as a message quotes it: on one line, with the middle of a long text left out.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+
+    Returns
+    -------
+    str
+        Its representation, of at most 80 characters.
+
+    Examples
+    --------
+    >>> quoted("abc"), len(quoted("x" * 1000))
+    ("'abc'", 80)
+    """
+    try:
+        return cut(repr(value))
+    except ValueError:
+        # Python refuses to write whole numbers of more than 4,300 digits.
+        return f"a {type(value).__name__} too long to show"
+
+
+def cut(text: str, most: int = MOST_QUOTED) -> str:
+    """Return a text on one line, with the middle left out if it is long.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    most : int
+        The most characters to return.
+
+    Returns
+    -------
+    str
+        The text, or its two ends.
+
+    Examples
+    --------
+    >>> cut("abcdefghi", 5)
+    'ab…hi'
+    """
+    text = " ".join(text.split("\n"))
+    end = (most - 1) // 2
+    return text if len(text) <= most else f"{text[: most - 1 - end]}…{text[-end:]}"
 
 
 def _shown(letter: str) -> str:

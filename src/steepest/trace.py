@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.arguments import quoted
+from steepest.printable import quoted
 from steepest.types import Array, Json
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from steepest.arguments import MOST_QUOTED, closest, quoted
+from steepest.arguments import closest
+from steepest.printable import MOST_QUOTED, quoted
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.estimators import DescentRegressor
 from steepest.estimators.rows import check_rows_and_targets

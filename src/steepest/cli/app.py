@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import click
 
-from steepest.arguments import cut, guess_or_list, quoted
+from steepest.arguments import guess_or_list
 from steepest.cli.check import check
 from steepest.cli.descend import minimize
 from steepest.cli.saved import show
 from steepest.cli.tables import fit, predict
 from steepest.derivatives.process.interrupts import check_interrupt
-from steepest.printable import printable
+from steepest.printable import cut, printable, quoted
 
 BAD_INPUT = 2
 # The longest word of a message: paths are that long, other words are not.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from steepest.arguments import quoted
 from steepest.cli.options import Command, say
+from steepest.printable import quoted
 
 
 @click.command(cls=Command)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from steepest.arguments import guess_or_list, quoted
+from steepest.arguments import guess_or_list
+from steepest.printable import quoted
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time these imports would load NumPy, and the command line should start quickly.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from steepest.arguments import quoted
 from steepest.data.objects import NUMBERS, as_array
 from steepest.data.sparse.csr import is_sparse, read_dtype, read_rows
+from steepest.printable import quoted
 from steepest.types import Rows
 
 # The range of the largest row weight: within it, sums of weights don't overflow, and shares of the sum are exact.

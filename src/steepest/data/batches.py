@@ -9,7 +9,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from steepest.arguments import generator, quoted
+from steepest.arguments import generator
+from steepest.printable import quoted
 from steepest.types import Array, Seed
 
 # The values that shuffle= accepts.

@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.arguments import quoted
+from steepest.printable import quoted
 
 # The kinds of arrays that hold real numbers: floats, whole numbers and booleans.
 NUMBERS = "fiub"

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.derivatives.structure import Calling, Structure
+from steepest.printable import quoted
 from steepest.types import Array
 
 # The value of bounds=: pairs (low, high), a mapping of them, or a `scipy.optimize.Bounds`.

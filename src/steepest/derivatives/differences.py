@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.derivatives.structure import positional_names
+from steepest.printable import quoted
 from steepest.types import Array, Function
 
 EPS = float(np.finfo(float).eps)

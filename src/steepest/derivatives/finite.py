@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.noise import noise_level
 from steepest.derivatives.structure import Calling, Leaf, read_call
+from steepest.printable import quoted
 from steepest.types import Array, Function, Tree
 
 METHODS = ("forward", "central", "complex")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.arguments import quoted
+from steepest.printable import quoted
 from steepest.types import Array, Function, Tree
 
 # The layout of a tree: a `Leaf`, or a pair of a container's kind ("dict" or a type) and the layouts of its children.

@@ -11,7 +11,8 @@ from typing import TypeGuard
 
 import numpy as np
 
-from steepest.arguments import guess, quoted
+from steepest.arguments import guess
+from steepest.printable import quoted
 from steepest.rules.pair import Rules
 
 # The entries of tolerance={…}.

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.arguments import quoted
-from steepest.printable import printable
+from steepest.printable import printable, quoted
 
 if TYPE_CHECKING:
     from rich.live import Live as RichLive

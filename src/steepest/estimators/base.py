@@ -15,7 +15,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from steepest import models
-from steepest.arguments import our_words, quoted
+from steepest.arguments import our_words
 from steepest.data.arrays import read_weight
 from steepest.estimators.outputs import OutputFitter, output, without_rows
 from steepest.estimators.parameters import (
@@ -34,6 +34,7 @@ from steepest.fitting.result import Fit
 from steepest.fitting.stream.learner import StreamLearner
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, kink_of
+from steepest.printable import quoted
 from steepest.trace import Outcome
 from steepest.types import Function, Rows, RuleLike, Tree
 

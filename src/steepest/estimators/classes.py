@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.arguments import quoted
 from steepest.models.losses.base import softplus
+from steepest.printable import quoted
 
 # The values that class_weight= takes.
 ClassWeight = Mapping[Any, float] | str | None

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from steepest.arguments import our_words, quoted
+from steepest.arguments import our_words
 from steepest.estimators.base import DescentEstimator, RandomState, has_partial_fit, weighted_rows
 from steepest.estimators.classes import (
     ClassWeight,
@@ -25,6 +25,7 @@ from steepest.estimators.rows import check_rows_and_targets
 from steepest.estimators.starts import Start
 from steepest.models import losses
 from steepest.models.penalties import kink_of
+from steepest.printable import quoted
 from steepest.types import Function, Rows, RuleLike
 
 

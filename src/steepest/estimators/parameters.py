@@ -6,9 +6,9 @@ import math
 import numbers
 
 from steepest import models
-from steepest.arguments import quoted
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, named
+from steepest.printable import quoted
 from steepest.types import Function
 
 KERNELS = ("linear", "rbf")

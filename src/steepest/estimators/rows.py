@@ -11,9 +11,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from steepest.arguments import cut, quoted
 from steepest.data.objects import as_array
 from steepest.data.sparse.csr import check_places
+from steepest.printable import cut, quoted
 from steepest.types import Array, Rows
 
 # scikit-learn's messages quote whole values; longer ones are cut.

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.arguments import quoted
 from steepest.fitting.result import Fit
+from steepest.printable import quoted
 from steepest.types import Function, Rows, Tree
 
 # The values that start= takes: parameters by name or in order, or a function of X that returns parameters.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import DTypeLike
 
-from steepest.arguments import generator, our_words, quoted
+from steepest.arguments import generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.fitting.options import ModelLike, read_model
@@ -16,6 +16,7 @@ from steepest.fitting.resume import LiveFit
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.stream.fit import fit_blocks
 from steepest.models import Linear, losses
+from steepest.printable import quoted
 from steepest.types import Array, Callback, Function, Rows, RuleLike, Seed, Tree
 
 

@@ -7,7 +7,6 @@ import numbers
 
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.data.batches import SHUFFLES
 from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.limits import WHITENED
@@ -15,6 +14,7 @@ from steepest.fitting.linear.coordinates import CHOICES
 from steepest.models import Custom, Linear
 from steepest.models.losses import Loss
 from steepest.models.penalties import kink_of
+from steepest.printable import quoted
 from steepest.rules.choose import LEVENBERG, choose, is_optax
 from steepest.rules.pair import Rules
 from steepest.types import Function, RuleLike

@@ -8,12 +8,12 @@ from typing import Protocol, TypedDict
 
 import numpy as np
 
-from steepest.arguments import our_words, quoted
+from steepest.arguments import our_words
 from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
 from steepest.models import Custom, Linear
-from steepest.printable import MOST_LETTERS, printable
+from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.saving.models import model_from_json, model_to_json
 from steepest.types import Array, Callback, Json, Rows, Tree
 

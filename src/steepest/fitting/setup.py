@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import DTypeLike
 
-from steepest.arguments import quoted
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.process.forks import check_fork
@@ -28,6 +27,7 @@ from steepest.fitting.solvers import Choice, choose_solver
 from steepest.fitting.validation import LabelledRows, drawn, early_stopping, read_validation
 from steepest.models import Custom, Linear, losses
 from steepest.models.penalties import kink_of
+from steepest.printable import quoted
 from steepest.rules.choose import is_optax
 from steepest.rules.pair import Rules
 from steepest.trace import Trace

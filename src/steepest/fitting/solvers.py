@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from steepest.arguments import quoted
 from steepest.data.batches import Layout
 from steepest.derivatives.objective import Objective
 from steepest.descent.budget import Budget
@@ -29,6 +28,7 @@ from steepest.fitting.linear.solvers.proximal_newton import ProximalNewtonSolver
 from steepest.fitting.linear.solvers.saga import Saga
 from steepest.fitting.objective import ArrangedRows
 from steepest.models.losses import Loss, squared
+from steepest.printable import quoted
 from steepest.rules.choose import LEVENBERG, choose
 from steepest.rules.pair import Rules
 from steepest.types import RuleLike

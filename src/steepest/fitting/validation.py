@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from steepest.arguments import quoted
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.batches import AsTheyAre, Layout
 from steepest.data.sparse.csr import is_sparse
@@ -19,6 +18,7 @@ from steepest.descent.view import View
 from steepest.fitting.objective import ArrangedRows, objective_of
 from steepest.fitting.result import Validation
 from steepest.models import Custom, Linear
+from steepest.printable import quoted
 from steepest.types import Array, Function, Tree
 
 # A fit stops after this many epochs without a lower validation loss: on all rows, and in batches, where an epoch makes

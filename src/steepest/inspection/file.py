@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from steepest.arguments import quoted
 from steepest.inspection.plots import style
+from steepest.printable import quoted
 from steepest.writing import new_file
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.arguments import quoted
 from steepest.inspection.protocol import RunLike
+from steepest.printable import quoted
 from steepest.trace import Outcome
 from steepest.types import Function
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.arguments import generator, our_words, quoted
+from steepest.arguments import generator, our_words
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, tentative
 from steepest.derivatives.precision import compiled_code
@@ -32,7 +32,7 @@ from steepest.descent.view import View
 from steepest.inspection.window import window_given
 from steepest.minimizing.parallel import MAX_LANES, descend_parallel
 from steepest.minimizing.restarts import random_start
-from steepest.printable import printable
+from steepest.printable import printable, quoted
 from steepest.rules.choose import choose
 from steepest.trace import Outcome
 from steepest.types import Function, RuleLike

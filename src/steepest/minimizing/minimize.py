@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.arguments import generator, our_words, quoted
+from steepest.arguments import generator, our_words
 from steepest.derivatives.bounds import check_inside, read_bounds
 from steepest.derivatives.clock import Clock
 from steepest.derivatives.process.forks import check_fork
@@ -23,6 +23,7 @@ from steepest.descent.plan import Help, Plan
 from steepest.descent.run import Run
 from steepest.descent.view import View
 from steepest.minimizing.restarts import RANDOM, BoundsLike, Starts, best_of, random_start, read_restarts, start_like
+from steepest.printable import quoted
 from steepest.rules.choose import choose
 from steepest.rules.pair import Rules
 from steepest.types import Callback, Function, RuleLike, Seed, Tree

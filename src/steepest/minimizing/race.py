@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from steepest.arguments import generator, our_words, quoted
+from steepest.arguments import generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.run import Run
 from steepest.minimizing.minimize import make_plan
 from steepest.minimizing.restarts import BoundsLike
-from steepest.printable import MOST_LETTERS, printable
+from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.rules import directions, steps
 from steepest.rules.choose import choose, is_optax
 from steepest.rules.pair import Rules

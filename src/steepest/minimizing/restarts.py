@@ -11,7 +11,6 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.derivatives.bounds import Box, check_inside
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.process.interrupts import answer_interrupt
@@ -20,6 +19,7 @@ from steepest.descent.driver import descend
 from steepest.descent.plan import Plan
 from steepest.descent.run import Run
 from steepest.minimizing.parallel import MAX_LANES, descend_parallel
+from steepest.printable import quoted
 from steepest.trace import Outcome
 from steepest.types import Callback, Tree
 

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.models.losses import squared
 from steepest.models.losses.base import Loss
+from steepest.printable import quoted
 from steepest.types import Array, Function, Rows, Tree
 
 

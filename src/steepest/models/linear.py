@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.models.losses import gamma, log_loss, poisson, softmax, squared
 from steepest.models.losses.base import Loss, probabilities
 from steepest.models.penalties import L2
+from steepest.printable import quoted
 from steepest.types import Array, Rows, Tree
 
 # Rows that `outputs` converts at a time. Chosen, not measured: more rows would take more memory, fewer rows more calls.

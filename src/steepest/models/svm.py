@@ -10,13 +10,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.models.features import KINDS, Features, learn_features
 from steepest.models.linear import Linear
 from steepest.models.losses import hinge
 from steepest.models.losses.base import Loss
 from steepest.models.losses.kinked import EpsilonInsensitive
 from steepest.models.penalties import L2
+from steepest.printable import quoted
 from steepest.types import Array, Rows
 
 KERNELS = ("linear", "rbf")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from steepest.arguments import guess, quoted
+from steepest.arguments import guess
+from steepest.printable import quoted
 from steepest.rules import directions, steps
 from steepest.rules.directions.direction import Direction
 from steepest.rules.pair import Rules

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from steepest.arguments import quoted
+from steepest.printable import quoted
 from steepest.saving.schema import checked
 from steepest.tabular.encoders import ENCODERS, Encoder, Selection, learn_encoder
 from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest

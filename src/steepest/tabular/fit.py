@@ -11,7 +11,7 @@ from itertools import chain, count
 
 import numpy as np
 
-from steepest.arguments import generator, our_words, quoted
+from steepest.arguments import generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.fitting.fit import fit_given
@@ -19,6 +19,7 @@ from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
 from steepest.models.losses import Loss
 from steepest.models.penalties import L2
+from steepest.printable import quoted
 from steepest.tabular.encoding import Missing
 from steepest.tabular.method import Method, described, parameter_names, uses_features
 from steepest.tabular.one_vs_rest import fit_one_vs_rest, needs_one_vs_rest

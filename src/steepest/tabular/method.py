@@ -8,10 +8,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from steepest import models
-from steepest.arguments import guess, quoted
+from steepest.arguments import guess
 from steepest.models import losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2
+from steepest.printable import quoted
 from steepest.tabular.reading.arrow import Label
 from steepest.tabular.target import Task
 from steepest.types import Function

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.models.losses import Loss
-from steepest.printable import printable
+from steepest.printable import printable, quoted
 from steepest.tabular.encoding import Encoding, Missing, learn_encoding
 from steepest.tabular.method import loss_name
 from steepest.tabular.reading.arrow import Label, TableError, arrow, counted

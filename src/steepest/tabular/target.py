@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from steepest.arguments import quoted
+from steepest.printable import quoted
 from steepest.tabular.reading.arrow import Label, TableError, arrow, counted
 from steepest.tabular.reading.columns import (
     almost_numeric,

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy.sparse import csr_array
 
-from steepest.arguments import quoted
 from steepest.data.batches import Layout, aligned
+from steepest.printable import quoted
 from steepest.types import Rows
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import DTypeLike
 
-from steepest.arguments import quoted
 from steepest.derivatives.tracing.budget import UntraceableError, answer, branching, note_type, refuse, spend
 from steepest.derivatives.tracing.numpy_twins import VIEWS, WRITERS, function_twin, ufunc_twin
+from steepest.printable import quoted
 from steepest.types import Array, Function, Tree
 
 # An index, an option or another argument of a NumPy function: a slice, a number, an array, a tuple of them.

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling
@@ -21,6 +20,7 @@ from steepest.fitting.objective import ArrangedRows, objective_of
 from steepest.fitting.result import Fit
 from steepest.models.losses import Kinked, Loss
 from steepest.models.penalties import kink_of
+from steepest.printable import quoted
 
 
 @dataclass(frozen=True)

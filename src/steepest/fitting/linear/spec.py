@@ -11,7 +11,6 @@ from typing import Self
 import jax
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.data.sparse.csr import SparseColumns, is_sparse
 from steepest.derivatives.precision import compiled_code
@@ -28,6 +27,7 @@ from steepest.models import Linear, Multinomial
 from steepest.models.losses import Loss, softmax
 from steepest.models.losses.softmax import Contrasted
 from steepest.models.penalties import L1, L2, ElasticNet, kink_of, ridge_of, split
+from steepest.printable import quoted
 from steepest.types import Array, Function, Tree
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import DTypeLike
 
-from steepest.arguments import generator, quoted
+from steepest.arguments import generator
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.process.forks import check_fork
@@ -26,6 +26,7 @@ from steepest.fitting.stream.learner import BATCH, StreamLearner
 from steepest.fitting.stream.solver import StreamSolver
 from steepest.models import Linear, losses
 from steepest.models.penalties import L2
+from steepest.printable import quoted
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
 from steepest.trace import Outcome

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.arguments import quoted
 from steepest.inspection.plots import style
 from steepest.inspection.plots.path import path_of
 from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE, sampled, window_given
+from steepest.printable import quoted
 from steepest.types import Function
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.arguments import quoted
 from steepest.inspection.plots import style
 from steepest.inspection.plots.descent import DescentDisplay
 from steepest.inspection.plots.line import LineDisplay, curve_of
 from steepest.inspection.protocol import FitLike
+from steepest.printable import quoted
 from steepest.types import Array, Tree
 
 if TYPE_CHECKING:

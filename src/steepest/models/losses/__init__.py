@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from steepest.arguments import guess, quoted
+from steepest.arguments import guess
 from steepest.models.losses.base import Loss
 from steepest.models.losses.kinked import Absolute, EpsilonInsensitive, Hinge, Kinked, Quantile
 from steepest.models.losses.smooth import Gamma, Huber, LogLoss, Poisson, Squared, SquaredHinge
 from steepest.models.losses.softmax import Softmax
+from steepest.printable import quoted
 from steepest.types import Function
 
 __all__ = [

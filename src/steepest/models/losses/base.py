@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from steepest.arguments import quoted
+from steepest.printable import quoted
 from steepest.types import Array
 
 # Sums and products of a few billion numbers in this range neither overflow nor vanish.

@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from steepest.arguments import quoted
 from steepest.models.losses.base import Loss, positive, probabilities, softplus
+from steepest.printable import quoted
 from steepest.types import Array
 
 # The numbers (c, σ, k) of a term c max(0, σ z - k).

@@ -7,7 +7,7 @@ from dataclasses import field, fields
 
 import jax.numpy as jnp
 
-from steepest.arguments import quoted
+from steepest.printable import quoted
 from steepest.rules.directions.direction import Direction, State
 from steepest.rules.rule import rule
 from steepest.types import Array

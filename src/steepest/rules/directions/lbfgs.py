@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
-from steepest.arguments import quoted
+from steepest.printable import quoted
 from steepest.rules.directions.direction import Direction, State
 from steepest.rules.rule import rule
 from steepest.types import Array

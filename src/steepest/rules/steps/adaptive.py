@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 
-from steepest.arguments import quoted
+from steepest.printable import quoted
 from steepest.rules.rule import rule
 from steepest.rules.steps.searches import Backtracking
 from steepest.rules.steps.step import Seen, StepSize, check

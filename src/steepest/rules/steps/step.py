@@ -6,7 +6,7 @@ import math
 import numbers
 from typing import ClassVar, NamedTuple, Self
 
-from steepest.arguments import quoted
+from steepest.printable import quoted
 from steepest.types import Array, Tree
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.arguments import quoted
+from steepest.printable import quoted
 from steepest.tabular.reading.arrow import TableError, arrow, nearest
 
 if TYPE_CHECKING:

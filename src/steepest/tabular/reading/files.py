@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steepest.arguments import closest, cut
+from steepest.arguments import closest
+from steepest.printable import cut
 from steepest.tabular.reading.arrow import TableError, arrow, counted, first_line
 from steepest.tabular.reading.byte_limit import read_limit
 from steepest.tabular.reading.csv_files import read_csv
