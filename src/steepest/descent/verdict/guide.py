@@ -14,7 +14,7 @@ from steepest.descent.verdict.audit import Audit
 from steepest.descent.verdict.escape import LineSearch, by_newton
 from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.goal import Evidence, Goal
-from steepest.descent.verdict.kink import KinkSearch
+from steepest.descent.verdict.kinks.search import KinkSearch
 from steepest.descent.verdict.rays import Rays
 from steepest.descent.verdict.wording import Wording, in_words, left_in_words
 from steepest.rules.steps.adaptive import Polyak

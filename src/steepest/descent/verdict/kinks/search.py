@@ -9,9 +9,9 @@ import numpy as np
 from steepest.derivatives.differences import EPS
 from steepest.descent.ending import Ending
 from steepest.descent.verdict.audit import Audit
-from steepest.descent.verdict.cutting_planes import PlaneMinimum, minimize_by_planes
 from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.goal import Goal
+from steepest.descent.verdict.kinks.cutting_planes import PlaneMinimum, minimize_by_planes
 from steepest.descent.verdict.wording import Wording, in_words
 from steepest.trace import Certificate, Outcome
 
