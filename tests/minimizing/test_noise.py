@@ -252,3 +252,14 @@ class TestDeterministic:
         run = st.minimize(lambda x: square(x) if next(calls) < first else math.nan, 5.0)
         assert not run.success
         assert math.isfinite(run.fun)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_errors_of_differences_include_the_noise(level):
+    f, x = Noisy(square, level), np.array([3.0, -2.0])
+    slope = st.finite_difference(f, x)
+    assert np.all(np.abs(slope.derivative - exact(x)) <= slope.error)
+    assert st.check_gradient(f, exact, x).verdict != "wrong"
+    gradient = st.gradient(f)
+    np.testing.assert_allclose(gradient(x), exact(x), atol=2 * math.sqrt(level))
+    assert "differ from call to call" in gradient.why
