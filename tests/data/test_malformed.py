@@ -8,10 +8,10 @@ import pytest
 from scipy import sparse
 
 from steepest.arguments import closest
-from steepest.printable import MOST_QUOTED, quoted
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.estimators import DescentRegressor
 from steepest.estimators.rows import check_rows_and_targets
+from steepest.printable import MOST_QUOTED, quoted
 
 Y = np.arange(3.0)
 
