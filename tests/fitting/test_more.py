@@ -126,7 +126,7 @@ class TestWhereItStopped:
 
         def broken(X, a, b):
             calls.append(1)
-            if len(calls) == 60:
+            if len(calls) == 63:
                 raise RuntimeError("once")
             return np.array([float(a) * np.exp(-float(b) * v**2) for v in X[:, 0]])
 
