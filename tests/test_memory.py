@@ -1,4 +1,4 @@
-"""Memory, threads and open files stay flat however many functions a process minimises; each case has its own process."""
+"""Memory, threads and open files stay flat however many functions a process minimises: a process for each case."""
 
 import subprocess
 import sys

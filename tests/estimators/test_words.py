@@ -104,7 +104,7 @@ def test_starts_of_a_linear_fit_are_answered(word):
 
 
 @pytest.mark.parametrize(
-    ("loss", "ours"), [("modified_huber", "squared hinge"), ("squared_error", "squared"), ("log_loss", "log loss")]
+    ("loss", "ours"), [("modified_huber", "squared hinge"), ("squared_error", "squared"), ("logistic", "log loss")]
 )
 def test_a_loss_of_another_library_is_answered_with_ours(loss, ours):
     with pytest.raises(ValueError, match=f"loss='{loss}' is not known: use '{ours}'"):
