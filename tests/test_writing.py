@@ -9,7 +9,7 @@ import threading
 import pytest
 from click.testing import CliRunner
 
-from steepest.cli import app
+from steepest.cli.app import app
 from steepest.writing import new_file
 
 

@@ -257,7 +257,7 @@ def test_random_numbers_are_not_frozen(noisy):
         gradient = st.gradient(lambda x, draw=draw: noisy(draw, x))
         gradient(np.array([1.3, 0.4]))
         assert gradient.kind == "differences"
-        assert "random numbers differ from call to call" in gradient.why
+        assert "differ from call to call" in gradient.why
 
 
 def test_flat_coordinates_do_not_cost_the_exact_tier():

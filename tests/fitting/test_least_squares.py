@@ -2,6 +2,7 @@
 
 import time
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from tests.interrupts import interrupted
 from tests.oracles.nist import NonLinear
 
 import steepest as st
+from steepest.derivatives.clock import Clock
 from steepest.fitting.function.hessian import rounding
 from steepest.fitting.function.least_squares import LeastSquaresSolver
 from steepest.fitting.function.levenberg import LevenbergMarquardt, LinearModel, TrustRegion
@@ -374,7 +376,9 @@ def test_rows_of_a_chunk_that_was_cut_short_are_rescued(error):
             return np.array([[-20 * x[0], 10.0, 10 * (x[1] - x[0] ** 2)], [-1.0, 0.0, 1 - x[0]]])
 
     rules = Rules(LevenbergMarquardt(), TrustRegion())
-    solver = LeastSquaresSolver(None, rules, 1.0, 0.0, np.array([-1.2, 1.0]), None, residuals=Line())
+    solver = LeastSquaresSolver(
+        SimpleNamespace(clock=Clock()), rules, 1.0, 0.0, np.array([-1.2, 1.0]), None, residuals=Line()
+    )
     with pytest.raises(error):
         solver.run(100, 100, 1)
     rows = solver.unfinished()

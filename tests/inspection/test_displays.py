@@ -380,7 +380,7 @@ def test_save_figure_keeps_the_old_file_where_writing_fails(tmp_path, monkeypatc
     path.write_bytes(b"old")
 
     def full(figure, target, **kwargs):
-        target.write_bytes(b"ne")
+        target.write(b"ne")
         raise OSError("disk full")
 
     monkeypatch.setattr(Figure, "savefig", full)

@@ -274,6 +274,7 @@ def residuals_of(
         return (u * (function(X, *parameters.values()) - y)).sum()
 
     def plain(x: np.ndarray) -> np.ndarray:
+        objective.clock.admit()
         z = precisely(lambda x: function(X, *structure.build(x).values()), x)
         return np.asarray(root * (z - y), dtype=float)
 
