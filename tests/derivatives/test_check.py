@@ -1,4 +1,4 @@
-"""`check_gradient` on 500 right gradients and 500 wrong ones, and the name of each slip."""
+"""`check_gradient` on 100 right gradients and 100 wrong ones (500 each night), and the name of each slip."""
 
 import collections
 import math
@@ -83,21 +83,26 @@ def sabotaged(right, x, rng, slip):
     return wrong
 
 
-def test_no_false_alarm_among_500_right_gradients():
+COUNTS = [100, pytest.param(500, marks=pytest.mark.nightly)]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_no_false_alarm_among_right_gradients(count):
     verdicts, evaluations = collections.Counter(), []
-    for f, gradient, x, _ in cases(500, [plain, through_other_units, noisy, kinked], seed=1):
+    for f, gradient, x, _ in cases(count, [plain, through_other_units, noisy, kinked], seed=1):
         check = st.check_gradient(f, gradient, x)
         assert check.verdict is not Verdict.WRONG, str(check)
         assert check.wrong == ()
         verdicts[check.verdict] += 1
         evaluations.append(check.evaluations)
-    assert verdicts[Verdict.RIGHT] >= 0.95 * 500
+    assert verdicts[Verdict.RIGHT] >= 0.95 * count
     assert np.median(evaluations) <= 10
 
 
-def test_no_miss_among_500_sabotaged_gradients():
+@pytest.mark.parametrize("tried", COUNTS)
+def test_no_miss_among_sabotaged_gradients(tried):
     missed, named, count = 0, 0, 0
-    for k, (f, gradient, x, rng) in enumerate(cases(520, [plain, through_other_units], seed=2)):
+    for k, (f, gradient, x, rng) in enumerate(cases(tried, [plain, through_other_units], seed=2)):
         right, slip = gradient(x), SLIPS[k % len(SLIPS)]
         wrong = sabotaged(right, x, rng, slip)
         if size(wrong - right, x) < 1e-4 * size(right, x):
@@ -109,7 +114,7 @@ def test_no_miss_among_500_sabotaged_gradients():
         off = np.abs(wrong - right) > 1e-4 * np.maximum(np.abs(right), np.abs(wrong))
         assert set(check.wrong) <= set(np.flatnonzero(wrong != right))
         assert set(check.wrong) >= set(np.flatnonzero(off & (np.abs(right) * np.abs(x) > 1e-6 * size(right, x))))
-    assert count >= 480
+    assert count >= 0.9 * tried
     assert missed == 0
     # With two coordinates a factor n is a factor 2, and a sum may equal one of its terms: only most slips are unique.
     assert named >= 0.85 * count

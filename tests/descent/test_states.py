@@ -103,8 +103,7 @@ def test_values_that_vanish_during_a_gradient_end_the_run(options, then):
         assert run.outcome is not Outcome.CONVERGED or abs(run.x - 1) < 1e-3
 
 
-@pytest.mark.parametrize("optimize", [st.minimize, st.maximize])
-@pytest.mark.parametrize("size", [1, 2, 30])
+@pytest.mark.parametrize(("optimize", "size"), [(st.minimize, 2), (st.maximize, 30)])
 def test_no_gradient_is_no_gradient_of_0(optimize, size):
     sign = 1.0 if optimize is st.minimize else -1.0
 

@@ -37,8 +37,9 @@ def arrays_of(folder):
 
 def test_folders_of_each_kind(tmp_path):
     random = np.random.default_rng(0)
-    for kind, make in KINDS.items():
-        result = make()
+    # The other kinds are saved by the same code; each night they are all damaged.
+    for kind in ("run", "sparse", "svm", "function", "table"):
+        result = KINDS[kind]()
         folder = result.save(tmp_path / kind)
         assert st.load(folder) == result, kind
         refused = sum(loaded_or_refused(folder, mutated(folder, tmp_path, random)) for _ in range(40))
