@@ -299,8 +299,7 @@ class Run:
     @classmethod
     def _revive(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> Self:
         """Return the run from its saved record and arrays."""
-        checked(record, RunRecord)
-        record = dict(record)
+        record = {**record, **checked(record, RunRecord)}
         runs = [cls._revive(*_part(k, one, arrays)) for k, one in enumerate(record.pop("runs"))]
         x, trace = point_from_json(record.pop("x")), Trace.rebuild(record.pop("trace"), arrays)
         if trace.x.shape[1] != (size := size_of(x)) <= MOST_COORDINATES:
