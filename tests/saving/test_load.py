@@ -126,6 +126,18 @@ class TestForged:
         with pytest.raises(ValueError, match=said):
             st.load(folder)
 
+    def test_whole_numbers_of_any_size_are_no_gaps(self, folder):
+        forge(folder, lambda body: body["record"]["certificate"].update(gap=10**30))
+        with pytest.raises(ValueError, match="do not fit together"):
+            st.load(folder)
+
+    def test_classes_are_those_of_the_coefficients(self, tmp_path):
+        table = {"a": np.arange(20.0), "won": ["no"] * 9 + ["yes", "no"] + ["yes"] * 9}
+        folder = st.fit_table(table, "won", rng=0).save(tmp_path / "fit")
+        forge(folder, lambda body: body["record"].update(classes=["yes"]))
+        with pytest.raises(ValueError, match="do not fit 1 classes"):
+            st.load(folder)
+
     def test_missing_entries(self, folder):
         record = json.loads((folder / "run.json").read_text())["record"]
         text = (folder / "run.json").read_text()

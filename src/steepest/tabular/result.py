@@ -187,8 +187,12 @@ class TableFit(TablePredictor):
             raise ValueError("the fit of a table has a model, and this one has none")
         classes, loss = own["classes"] and tuple(own["classes"]), from_json(own["loss"])
         kind = OneVsRestFit if needs_one_vs_rest(classes, loss) else Fit
+        fit = fit_from_record(record, arrays, kind)
+        coef = np.asarray(fit.params["coef"])
+        if classes is not None and len(set(classes)) != (len(coef) if coef.ndim > 1 else 2):
+            raise ValueError(f"the coefficients do not fit {len(classes)} classes")
         return cls(
-            fit=fit_from_record(record, arrays, kind),
+            fit=fit,
             encoding=Encoding.from_dict(own["encoding"]),
             target=own["target"],
             classes=classes,
