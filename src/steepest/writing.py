@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Iterator
@@ -10,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-# The names of all drafts, files and folders, begin with this.
-DRAFT = ".steepest-"
+# The names of all drafts, files and folders.
+DRAFT = re.compile(r"\.steepest-[0-9a-f]{16}")
 KINDS: dict[str, Callable[[int], bool]] = {
     "a folder": stat.S_ISDIR,
     "a link": stat.S_ISLNK,
@@ -23,7 +24,12 @@ KINDS: dict[str, Callable[[int], bool]] = {
 
 def draft_in(folder: Path) -> Path:
     """Return a path in a folder that nobody can foresee, for a file or a folder that is not complete yet."""
-    return folder / f"{DRAFT}{secrets.token_hex(8)}"
+    return folder / f".steepest-{secrets.token_hex(8)}"
+
+
+def is_draft(path: Path) -> bool:
+    """Tell whether a path has the name of a draft."""
+    return DRAFT.fullmatch(path.name) is not None
 
 
 def check_replaceable(path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import steepest as st
+from steepest.saving.lock import locked
 
 STRESS = Path(__file__).parent / "stress.py"
 
@@ -100,6 +101,28 @@ class TestFilesOfTheUser:
         (tmp_path / "run").write_text("mine")
         with pytest.raises(NotADirectoryError, match="is a file"):
             run.save(tmp_path / "run")
+
+    def test_names_that_resemble_drafts_are_kept(self, run, other, tmp_path):
+        # Only whole names of drafts are swept, and only if they are old.
+        names = [".steepest-notes", ".writing-notes.txt", ".steepest-0123456789abcdef.txt"]
+        for place in (tmp_path, tmp_path / "run"):
+            place.mkdir(exist_ok=True)
+            for name in names:
+                (place / name).write_text("mine")
+                os.utime(place / name, (0, 0))
+        with pytest.raises(FileExistsError, match=r"\.steepest-notes"):
+            run.save(tmp_path / "run")
+        assert st.load(run.save(tmp_path / "run", overwrite=True)) == run
+        assert st.load(other.save(tmp_path / "other")) == other
+        for place in (tmp_path, tmp_path / "run"):
+            assert [(place / name).read_text() for name in names] == ["mine"] * 3
+
+    def test_a_folder_that_another_process_holds(self, run, other, tmp_path, monkeypatch):
+        monkeypatch.setattr("steepest.saving.lock.PATIENCE", 0.05)
+        folder = run.save(tmp_path / "run")
+        with locked(folder), pytest.raises(TimeoutError, match="another process has held"):
+            other.save(folder)
+        assert st.load(folder) == run
 
     def test_marks_of_a_desktop_do_not_count(self, run, other, tmp_path):
         run.save(tmp_path)

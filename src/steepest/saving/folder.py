@@ -12,7 +12,7 @@ from pathlib import Path
 from steepest.saving.exchange import exchange
 from steepest.saving.lock import locked
 from steepest.saving.record import RECORD, files_of, foreign_files
-from steepest.writing import DRAFT, check_replaceable, draft_in, sync
+from steepest.writing import check_replaceable, draft_in, is_draft, sync
 
 # A draft is removed after this many seconds: its writer has died. Chosen, not measured: a save takes seconds.
 ABANDONED = 3600.0
@@ -141,7 +141,7 @@ def _move(draft: Path, folder: Path) -> None:
 
 def _sweep(room: Path) -> None:
     """Remove the drafts of writers that have died."""
-    for draft in room.glob(f"{DRAFT}*"):
+    for draft in filter(is_draft, room.iterdir()):
         try:
             abandoned = time.time() - draft.lstat().st_mtime > ABANDONED
         except OSError:

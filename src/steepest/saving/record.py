@@ -16,7 +16,7 @@ from steepest.saving.npz import arrays_of_npz
 from steepest.saving.regular import read_regular
 from steepest.trace import dumps
 from steepest.types import Json
-from steepest.writing import DRAFT
+from steepest.writing import is_draft
 
 # The version of the format. Version 1 had no digests but in the name of the arrays, which were compressed.
 FORMAT = 2
@@ -30,8 +30,6 @@ MOST_RECORD = 1 << 28
 MOST_ARRAYS = 1 << 33
 # Files that a desktop puts into the folders that it shows.
 DESKTOP = {".DS_Store", "Thumbs.db", "desktop.ini"}
-# The names of drafts, of this version and of earlier ones.
-DRAFTS = (DRAFT, ".writing-")
 # What parsing a forged file can raise.
 FAULTS = (
     ArithmeticError,
@@ -256,7 +254,7 @@ def _has_digest(path: Path, digest: str) -> bool:
 
 def _is_ours(path: Path) -> bool:
     """Tell whether a name that no record lists is a draft, arrays left behind by a death, or of the desktop."""
-    if path.name in DESKTOP or path.name.startswith(DRAFTS):
+    if path.name in DESKTOP or is_draft(path):
         return True
     arrays = re.fullmatch(r"arrays-([0-9a-f]+)\.(npz|safetensors)", path.name)
     if not arrays:
