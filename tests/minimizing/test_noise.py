@@ -263,3 +263,14 @@ def test_the_errors_of_differences_include_the_noise(level):
     gradient = st.gradient(f)
     np.testing.assert_allclose(gradient(x), exact(x), atol=2 * math.sqrt(level))
     assert "differ from call to call" in gradient.why
+
+
+def test_a_function_whose_values_repeat_is_not_averaged():
+    calls = [0]
+
+    def f(x):
+        calls[0] += 1
+        return math.fsum([(float(x) - 1) ** 2])
+
+    st.minimize(f, 3.0, repeats=10**9)
+    assert calls[0] < 1000

@@ -16,23 +16,19 @@ NOISY = "values at one point differ from call to call"
 
 
 def is_noisy(caller: Caller, gradient: Function | None, start: np.ndarray, start_value: float) -> bool:
-    """Tell whether a second call at the start gives another value, or a second gradient differs from the first.
-
-    If the values repeat, they are not averaged.
-    """
+    """Tell whether a second call at the start gives another value, or a second gradient differs from the first."""
     try:
-        noisy = differ(start_value, caller(start))
-        if gradient is not None and not noisy:
+        if differ(start_value, caller(start)):
+            return True
+        if gradient is not None:
             slopes = [flat_gradient(caller.calling, caller.calling(gradient, start.copy())) for _ in range(2)]
-            noisy = bool(np.any(np.abs(slopes[0] - slopes[1]) > REORDERED * EPS * np.abs(slopes).max()))
-        elif caller.paired and not noisy:
+        elif caller.paired:
             slopes = [flat_gradient(caller.calling, caller.raw(start)[1]) for _ in range(2)]
-            noisy = bool(np.any(np.abs(slopes[0] - slopes[1]) > REORDERED * EPS * np.abs(slopes).max()))
+        else:
+            return False
     except Exception:  # noqa: BLE001 - an error of the function or its gradient is raised where it is used
         return False
-    if not noisy:
-        caller.repeats = 1
-    return noisy
+    return bool(np.any(np.abs(slopes[0] - slopes[1]) > REORDERED * EPS * np.abs(slopes).max()))
 
 
 def noisy_objective(

@@ -56,14 +56,15 @@ def serve(
     # The first call of a function that is written for JAX would already wait for ever.
     check_fork()
     clock = clock or Clock()
-    caller = Caller(f, calling, paired=gradient is True, box=box, clock=clock, repeats=repeats)
+    caller = Caller(f, calling, paired=gradient is True, box=box, clock=clock)
     function = gradient if callable(gradient) else None
     probes = _probes(caller, start, until)
     start_value = probes[0][1]
     try:
         with clock.ends(until):
             if is_noisy(caller, function, start, start_value):
-                return noisy_objective(caller, function, start, start_value)
+                caller.repeats = repeats
+                return noisy_objective(caller, function, start, caller(start))
             return watch_repeats(_served(caller, gradient, function, probes), caller, function, repeats)
     except OutOfTime:
         if gradient:
