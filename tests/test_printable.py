@@ -113,3 +113,15 @@ def test_the_command_line_shows_a_saved_title_escaped(tmp_path, capsys):
         main(["show", str(tmp_path)])
     shown = capsys.readouterr().out
     assert all(unicodedata.category(letter)[0] != "C" for letter in shown if letter != "\n")
+
+
+def test_predictions_on_a_terminal(tmp_path, monkeypatch, capsys):
+    table = {"a": NUMBERS[0], "y": np.array(["no", EVIL["escape code"]] * 30)}
+    folder = st.fit_table(table, "y", rng=0).save(tmp_path / "fit")
+    (tmp_path / "t.csv").write_text("a\n1\n2\n")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with pytest.raises(SystemExit):
+        main(["predict", str(folder), str(tmp_path / "t.csv")])
+    out = capsys.readouterr().out
+    assert is_plain(out)
+    assert out.count("\n") == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from pathlib import Path
@@ -14,7 +15,10 @@ from steepest.cli.options import OVERWRITE, Command, check_file, check_folder, s
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time these imports would load NumPy, and the command line should start quickly.
+    import numpy as np
+
     from steepest.tabular.encoding import Missing
+    from steepest.tabular.result import TableFit
     from steepest.tabular.target import Task
 
 
@@ -176,8 +180,18 @@ def predict(folder: str, file: str, out: str | None, max_bytes: float | None) ->
         # The predictions on the screen may be redirected to a file.
         say(note, err=path is None)
     if path is None:
-        fitted.write(sys.stdout.buffer, outputs)
+        _print_predictions(fitted, outputs)
         return 0
     fitted.write(path, outputs)
     say(f"wrote {len(outputs):,} predictions of {fitted.target} to {path}")
     return 0
+
+
+def _print_predictions(fitted: TableFit, outputs: np.ndarray) -> None:
+    """Print predictions as CSV: byte by byte into a file or a pipe, and with escapes on a terminal."""
+    if not sys.stdout.isatty():
+        fitted.write(sys.stdout.buffer, outputs)
+        return
+    lines = io.BytesIO()
+    fitted.write(lines, outputs)
+    say(lines.getvalue().decode().rstrip("\n"))
