@@ -274,3 +274,19 @@ def test_a_function_whose_values_repeat_is_not_averaged():
 
     st.minimize(f, 3.0, repeats=10**9)
     assert calls[0] < 1000
+
+
+@pytest.mark.parametrize("options", [{}, {"direction": "adam", "step": 0.1}, {"step": "armijo"}], ids=str)
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_of_two_values_is_not_taken_for_none(seed, options):
+    # Half of all pairs of values agree.
+    draws, calls = np.random.default_rng(seed), [0]
+
+    def f(x, y):
+        calls[0] += 1
+        value = math.fsum([(float(x) - 3) ** 2, 10 * (float(y) + 1) ** 2, 5])
+        return value + (0.1 * int(draws.integers(0, 2)) if calls[0] > 10 else 0)
+
+    run = st.minimize(f, (0.0, 0.0), iterations=300, **options)
+    true = math.hypot(run.x[0] - 3, run.x[1] + 1)
+    assert run.outcome is not Outcome.CONVERGED or true < 1e-3, run.message

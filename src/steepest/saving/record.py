@@ -30,7 +30,7 @@ MOST_RECORD = 1 << 28
 MOST_ARRAYS = 1 << 33
 # Files that a desktop puts into the folders that it shows.
 DESKTOP = {".DS_Store", "Thumbs.db", "desktop.ini"}
-# What parsing a forged file can raise.
+# The errors that parsers and constructors raise if the file that they read is forged.
 FAULTS = (
     ArithmeticError,
     AttributeError,
@@ -47,9 +47,20 @@ Arrays = dict[str, np.ndarray]
 
 
 class Manifest(NamedTuple):
-    """What `run.json` holds: the record, the name of the arrays, the digest of each file, and the transposed arrays.
+    """The content of `run.json`.
 
-    Version 1 of the format had no digests; they are empty then.
+    Attributes
+    ----------
+    version : int
+        The version of the format.
+    record : dict
+        The entries of the result, as `steepest.saving.schema` declares them.
+    arrays : str
+        The name of the file of the arrays.
+    files : dict of str to str
+        The digest of each file by its name; empty texts in version 1, which had no digests.
+    transposed : sequence of str
+        The names of the arrays that are stored transposed.
     """
 
     version: int
