@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from steepest.descent.run import Run
+from steepest.fitting.network.resume import network_from_record
 from steepest.fitting.resume import fit_from_record
 from steepest.saving.record import FAULTS, FORMAT, RECORD, includes, read_record, unreadable
 from steepest.tabular.result import TableFit
@@ -17,6 +18,7 @@ from steepest.types import Json
 READERS: dict[str, Callable[[dict[str, Json], dict[str, np.ndarray]], Run | TableFit]] = {
     "run": Run._revive,
     "fit": fit_from_record,
+    "network": network_from_record,
     "table": TableFit.from_record,
 }
 

@@ -148,6 +148,8 @@ SCALARS = (
     "epoch",
     "validation",
 )
+# The columns of the members of a network begin with these, and end with the number of the member.
+BY_MEMBER = ("training ", "validation ")
 # A trace is thinned once it holds more than MOST_NUMBERS numbers (80 MB), and more than LEAST_ROWS rows (1,000 rows if
 # they have more than 100 columns). Chosen, not measured: larger limits keep more rows and take more memory.
 MOST_NUMBERS = 10_000_000
@@ -246,6 +248,37 @@ class Trace:
                 for row in np.flatnonzero(counts)
             ]
         return sorted(found, key=lambda event: event.iteration)
+
+    def members(self, loss: str = "validation") -> np.ndarray:
+        """Return the loss of each member of a network, epoch by epoch.
+
+        Parameters
+        ----------
+        loss : {"validation", "training"}
+            The loss on the rows that the member leaves out, or on those that it learns from.
+
+        Returns
+        -------
+        array of shape (rows, members)
+            The losses.
+
+        Raises
+        ------
+        ValueError
+            If the trace has no such columns, as it is not that of a network.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> x = np.linspace(-1, 1, 40)
+        >>> fit = st.fit(st.models.Network(hidden=(4,), members=2), x, x**2, epochs=3, rng=0)
+        >>> fit.trace.members().shape
+        (4, 2)
+        """
+        names = [name for name in self.columns if name.startswith(f"{loss} ")]
+        if loss not in ("validation", "training") or not names:
+            raise ValueError(f"this trace has no members with the loss {quoted(loss)}: only that of a network has")
+        return np.column_stack([self.columns[name] for name in sorted(names, key=lambda name: int(name.split()[1]))])
 
     def at(self, *, epoch: int | None = None, iteration: int | None = None) -> dict[str, Array]:
         """Return the row of an epoch or an iteration, or the last recorded row before it.
@@ -350,7 +383,8 @@ class Trace:
         ValueError
             If the sizes of the arrays do not agree.
         """
-        columns = {name: arrays[name] for name in SCALARS if name in arrays}
+        known = [*SCALARS, *(name for name in arrays if name.startswith(BY_MEMBER))]
+        columns = {name: arrays[name] for name in known if name in arrays}
         x, names = arrays["x"], header["names"]
         if x.ndim != 2 or any(column.shape != x.shape[:1] for column in columns.values()):
             raise ValueError("the columns of the trace differ in length")

@@ -1,4 +1,4 @@
-"""Read the options --loss and --penalty: from text to objects."""
+"""Read the options --model, --loss and --penalty: from text to objects."""
 
 from __future__ import annotations
 
@@ -11,10 +11,55 @@ from steepest.printable import quoted
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time these imports would load NumPy, and the command line should start quickly.
+    from steepest.models import Network
     from steepest.models.losses import Loss
     from steepest.types import Function
 
 PENALTIES = ("l2", "l1", "elasticnet", "none")
+
+
+def read_model(name: str, hidden: str | None, members: int | None) -> str | Network:
+    """Return the model that the options describe; an option that was not used is None.
+
+    Parameters
+    ----------
+    name : str
+        The name of the model.
+    hidden : str or None
+        The units of each hidden layer of a network, such as "64,64"; "" for none.
+    members : int or None
+        How many networks are averaged.
+
+    Returns
+    -------
+    str or Network
+        The name, or a network with these settings.
+
+    Raises
+    ------
+    click.UsageError
+        If an option is for another model, or out of range.
+
+    Examples
+    --------
+    >>> read_model("network", "32,16", None).hidden
+    (32, 16)
+    """
+    option = "--hidden" if hidden is not None else "--members"
+    if hidden is None and members is None:
+        return name
+    if name != "network":
+        raise click.UsageError(f"{option} is for --model network, and the model is {name}")
+    from steepest.models import Network
+
+    try:
+        units = Network().hidden if hidden is None else tuple(int(part) for part in hidden.split(",") if part.strip())
+    except ValueError:
+        raise click.UsageError(f"--hidden {hidden}: give whole numbers, such as 64,64") from None
+    try:
+        return Network(units, Network().members if members is None else members)
+    except ValueError as error:
+        raise click.UsageError(f"{option}: {error}") from None
 
 
 def read_loss(text: str | None) -> Loss | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from steepest.cli.model_options import read_loss, read_penalty
+from steepest.cli.model_options import read_loss, read_model, read_penalty
 from steepest.cli.options import OVERWRITE, Command, check_file, check_folder, say
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ class Options(TypedDict):
     task: Task | None
     held_out: float
     max_categories: int
-    model: str
     kernel: str
     gamma: float | None
     components: int | None
@@ -87,7 +86,14 @@ _max_bytes = click.option(
     show_default=True,
     help="The largest number of different texts in a column.",
 )
-@click.option("--model", default="linear", show_default=True, help="linear, or svm: a support vector machine.")
+@click.option(
+    "--model",
+    default="linear",
+    show_default=True,
+    help="linear, svm: a support vector machine, or network: a neural network.",
+)
+@click.option("--hidden", metavar="64,64", help="For network: the units of each hidden layer.")
+@click.option("--members", type=int, help="For network: how many networks are averaged; 8 by default.")
 @click.option("--kernel", default="linear", show_default=True, help="For svm: linear or rbf.")
 @click.option("--gamma", type=float, help="γ of the kernel rbf, exp(-γ ‖x - x'‖²), for standardised columns.")
 @click.option(
@@ -137,6 +143,9 @@ def fit(
     l1_ratio: float | None,
     ridge: float | None,
     learning_rate: float | None,
+    model: str,
+    hidden: str | None,
+    members: int | None,
     seed: int,
     **options: Unpack[Options],
 ) -> int:
@@ -151,7 +160,10 @@ def fit(
     from steepest.tabular.fit import fit_table
 
     step = "auto" if learning_rate is None else learning_rate
-    fitted = fit_table(file, target, drop=drop or (), loss=cost, penalty=weight_penalty, step=step, rng=seed, **options)
+    fitted = fit_table(
+        file, target, drop=drop or (), model=read_model(model, hidden, members), loss=cost, penalty=weight_penalty,
+        step=step, rng=seed, **options,
+    )  # fmt: skip
     say(fitted)
     fitted.save(folder, overwrite=overwrite)
     say(f"saved in: {folder} (model and preprocessing, trace, predictions.csv, descent.png)")

@@ -58,12 +58,14 @@ def _jit(function: Function, options: dict[str, bool] | None = None) -> JitFunct
 class Jitted:
     """A function that JAX compiles at its first call: quickly for few numbers, else to the fastest code.
 
+    With `quick` false, few numbers are no reason to compile quickly: the code runs long on them.
+
     If several threads make the first call, one traces and compiles, and the others wait. A trace runs the user's code,
     which may itself wait for a thread that waits for the trace: so after `PATIENCE` seconds a thread makes its own.
     """
 
-    def __init__(self, function: Function) -> None:
-        self.function = function
+    def __init__(self, function: Function, quick: bool = True) -> None:
+        self.function, self.quick = function, quick
         # By the shapes and types of the arguments: the compiled functions, those that are traced only, and the locks of
         # the threads at work.
         self.ready: dict[Hashable, JitFunction] = {}
@@ -86,7 +88,7 @@ class Jitted:
         try:
             known = self.traces.get(signature)
             if known is None:
-                few = sum(np.size(leaf) for leaf in jax.tree.leaves(args)) <= FEW_NUMBERS
+                few = self.quick and sum(np.size(leaf) for leaf in jax.tree.leaves(args)) <= FEW_NUMBERS
                 # A new function: JAX lets a thread wait, without an end, for the trace of the same function in another.
                 jitted = _jit(lambda *args: self.function(*args), _options() if few else None)
                 known = self.traces[signature] = jitted, jitted.trace(*args)

@@ -40,7 +40,7 @@ class Log:
         self.called, self.last_value = solver.status.iteration, solver.status.value
         epoch = ("epoch",) if view.counted == "epoch" else ()
         validation = ("validation",) if early_stopping else ()
-        self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch, *validation))
+        self.recorder = Recorder(view.names, (*COLUMNS, "seconds", *epoch, *validation, *solver.columns))
 
     def resume(self, trace: Trace, events: int, best: BestEpoch) -> None:
         """Continue after the rows of a trace and its first `events` events."""
@@ -72,11 +72,13 @@ class Log:
         rows[:, 1] *= self.solver.objective.cost
         rows[:, 2] *= self.solver.sign
         seconds = np.linspace(since, self.meter.elapsed, len(rows) + 1)[1:, None]
-        scalars, points = rows[:, : len(COLUMNS)], self.view.rows(rows[:, len(COLUMNS) :])
+        scalars, further, points = np.split(rows, [len(COLUMNS), len(COLUMNS) + len(self.solver.columns)], axis=1)
+        points = self.view.rows(points)
         epochs = self.view.epochs(scalars)
         scalars[:, 0] *= self.solver.objective.updates
-        self.recorder.append(np.hstack([scalars, seconds, epochs, losses]), points)
-        self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.meter.elapsed, *losses[-1])
+        self.recorder.append(np.hstack([scalars, seconds, epochs, losses, further]), points)
+        shown = further[-1, :1] if "validation" in self.solver.columns else losses[-1]
+        self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.meter.elapsed, *shown)
 
     def remember_least(self, rows: np.ndarray) -> None:
         """Remember the row with the least value, for a solver that stores no best point although its value may rise."""

@@ -302,8 +302,7 @@ class Run:
         record = {**record, **checked(record, RunRecord)}
         runs = [cls._revive(*_part(k, one, arrays)) for k, one in enumerate(record.pop("runs"))]
         x, trace = point_from_json(record.pop("x")), Trace.rebuild(record.pop("trace"), arrays)
-        if trace.x.shape[1] != (size := size_of(x)) <= MOST_COORDINATES:
-            raise ValueError(f"the points of the trace have {trace.x.shape[1]} coordinates, and x has {size}")
+        cls._check_points(trace, x)
         return cls(
             x=x,
             jac=point_from_json(record.pop("jac")),
@@ -313,6 +312,12 @@ class Run:
             runs=tuple(runs),
             **record,
         )
+
+    @classmethod
+    def _check_points(cls, trace: Trace, x: Tree) -> None:
+        """Raise ValueError if the points of the trace are not like x."""
+        if trace.x.shape[1] != (size := size_of(x)) <= MOST_COORDINATES:
+            raise ValueError(f"the points of the trace have {trace.x.shape[1]} coordinates, and x has {size}")
 
     def _at_hand(self) -> tuple[Objective, View]:
         """Return the function and its view; raise RuntimeError if the run has none."""

@@ -10,12 +10,13 @@ from numpy.typing import DTypeLike
 from steepest.arguments import generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
+from steepest.fitting.network.fit import fit_network
 from steepest.fitting.options import ModelLike, read_model
 from steepest.fitting.result import Fit, Validation
 from steepest.fitting.resume import LiveFit
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.stream.fit import fit_blocks
-from steepest.models import Linear, losses
+from steepest.models import Linear, Network, losses
 from steepest.printable import quoted
 from steepest.types import Array, Callback, Function, Rows, RuleLike, Seed, Tree
 
@@ -194,6 +195,15 @@ def fit_given(
         As `fit` returns it.
     """
     model = read_model(model)
+    if isinstance(model, Network):
+        return fit_network(
+            model, data, losses.named(model.loss if loss is None else loss), budget, generator(rng), callback, progress,
+            batch_size=batch_size, dtype=dtype,
+            refused={
+                "penalty": penalty, "start": start, "direction": direction, "step": None if step == "auto" else step,
+                "rescale": None if rescale == "auto" else rescale,
+            },
+        )  # fmt: skip
     if isinstance(model, Linear):
         model = model.prepared(data.rows.X, data.rows.y)
         penalty = model.default_penalty(float(data.rows.weight.sum())) if penalty is None else penalty

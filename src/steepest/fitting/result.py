@@ -12,7 +12,7 @@ from steepest.arguments import our_words
 from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
-from steepest.models import Custom, Linear
+from steepest.models import Custom, Linear, Network
 from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.saving.models import model_from_json, model_to_json
 from steepest.types import Array, Callback, Json, Rows, Tree
@@ -68,7 +68,7 @@ class Fit(Run):
     A fit has all attributes of a run: `outcome`, `message`, `trace` and the rest; `x` is `params`.
     """
 
-    model: Linear | Custom | None = None
+    model: Linear | Custom | Network | None = None
     columns: list[str] | None = None
     data: tuple[Rows, Array] | None = field(default=None, repr=False)
     solver: str = ""
@@ -213,7 +213,7 @@ class Fit(Run):
     def _revive(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> Fit:
         model = model_from_json(record.pop("model"), arrays)
         fit = super()._revive(record | {"model": model, "resumable": None}, arrays)
-        if model is not None and set(fit.params) != {"coef", "intercept"}:
+        if isinstance(model, Linear) and set(fit.params) != {"coef", "intercept"}:
             raise ValueError("a linear model has the parameters coef and intercept, and this one has others")
         return fit
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 
@@ -98,7 +99,7 @@ class SavedFit:
     arrays: Arrays
 
     @classmethod
-    def of(cls, record: dict[str, Json], arrays: Mapping[str, np.ndarray]) -> SavedFit:
+    def of(cls, record: dict[str, Json], arrays: Mapping[str, np.ndarray]) -> Self:
         """Return the saved state with those of the arrays that belong to it."""
         return cls(record, {name: array for name, array in arrays.items() if name.startswith(PLACE)})
 
@@ -108,18 +109,23 @@ class SavedFit:
 
     def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
         """Continue with rows, which must be those of the fit."""
+        rows = self.checked_rows(rows)
+        assert isinstance(fit.model, Linear)
+        return self.revived(fit.model, rows).more(fit, (None, None, None, None), how, callback, progress)
+
+    def checked_rows(self, rows: GivenRows) -> GivenRows:
+        """Return the rows; raise RuntimeError if they are missing, or if the fit can't continue."""
         if "why" in self.record:
             raise RuntimeError(self.record["why"])
         if rows[0] is None or rows[1] is None:
             raise RuntimeError("the rows of a fit are not saved with it: give them again, as in fit.more(X, y)")
-        assert isinstance(fit.model, Linear)
-        return self.revived(fit.model, rows).more(fit, (None, None, None, None), how, callback, progress)
+        return rows
 
     def revived(self, model: Linear, rows: GivenRows) -> LiveFit:
         """Set up the fit again, at the state in which it was saved."""
         X, y, weight, validation = rows
         record = self.record
-        with _sound_state():
+        with sound_state():
             values = {name: from_json(value) for name, value in record["asked"].items() if name != "start"}
             start = record["asked"]["start"]
             options = FitOptions(model=model, start=None if start is None else point_from_json(start), **values)
@@ -127,7 +133,7 @@ class SavedFit:
             validation = float(record["rows"]["validation"])
         data = TrainingData.read(X, y, weight, validation, options.dtype)
         check_same(data, record["rows"], record["shape"])
-        with _sound_state():
+        with sound_state():
             budget = record["budget"]
             # Folders of version 0.1.0 hold that version's default tolerance if the user gave none.
             tolerance = budget["tolerance"] if budget.get("asked", True) else 0.0
@@ -145,7 +151,7 @@ class SavedFit:
 
 
 @contextmanager
-def _sound_state() -> Iterator[None]:
+def sound_state() -> Iterator[None]:
     """Turn the errors of a state that was not written by `save` into one."""
     try:
         yield

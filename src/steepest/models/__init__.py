@@ -2,6 +2,7 @@
 
 from steepest.models.custom import Custom
 from steepest.models.linear import Gamma, Linear, Logistic, Multinomial, Poisson
+from steepest.models.network import Network
 from steepest.models.svm import SVM, SVR
 
-__all__ = ["SVM", "SVR", "Custom", "Gamma", "Linear", "Logistic", "Multinomial", "Poisson"]
+__all__ = ["SVM", "SVR", "Custom", "Gamma", "Linear", "Logistic", "Multinomial", "Network", "Poisson"]

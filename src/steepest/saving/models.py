@@ -9,10 +9,11 @@ import numpy as np
 
 from steepest import models
 from steepest.models.features import KINDS
+from steepest.models.frame import Frame
 from steepest.types import Function, Json
 
 # The models that can be saved, by their names in a record.
-NAMED: dict[str, type[models.Linear]] = {
+NAMED: dict[str, type[models.Linear | models.Network]] = {
     "linear": models.Linear,
     "logistic": models.Logistic,
     "multinomial": models.Multinomial,
@@ -20,12 +21,17 @@ NAMED: dict[str, type[models.Linear]] = {
     "gamma": models.Gamma,
     "svm": models.SVM,
     "svr": models.SVR,
+    "network": models.Network,
 }
+# What a model takes from its rows before the fit: arrays, which are saved apart from its settings.
+LEARNT = ("map", "frame")
 # The names of a model's arrays begin with this, unlike those of the trace's arrays.
 PLACE = "model/"
 
 
-def model_to_json(model: models.Linear | Function | None) -> tuple[dict[str, Json] | None, dict[str, np.ndarray]]:
+def model_to_json(
+    model: models.Linear | models.Network | Function | None,
+) -> tuple[dict[str, Json] | None, dict[str, np.ndarray]]:
     """Return a model as JSON and arrays; None for a function, which can't be saved.
 
     Parameters
@@ -44,15 +50,20 @@ def model_to_json(model: models.Linear | Function | None) -> tuple[dict[str, Jso
     ({'kind': 'multinomial', 'with': {'classes': 3}}, {})
     """
     name = next((name for name, kind in NAMED.items() if type(model) is kind), None)
-    if name is None or not isinstance(model, models.Linear):
+    if name is None or not isinstance(model, (models.Linear, models.Network)):
         return None, {}
-    settings = {f.name: getattr(model, f.name) for f in fields(model) if f.name != "map"}
-    features = model.map if isinstance(model, models.SVM) else None
-    arrays = {} if features is None else {PLACE + key: np.asarray(value) for key, value in vars(features).items()}
+    settings = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in LEARNT}
+    learnt = next((getattr(model, f.name) for f in fields(model) if f.name in LEARNT), None)
+    values = {} if learnt is None else vars(learnt)
+    if isinstance(model, models.Network):
+        settings |= {"hidden": list(model.hidden), "response": values.get("response")}
+    arrays = {PLACE + key: np.asarray(value) for key, value in values.items() if not isinstance(value, str)}
     return {"kind": name, "with": settings}, arrays
 
 
-def model_from_json(record: Mapping[str, Json] | None, arrays: Mapping[str, np.ndarray]) -> models.Linear | None:
+def model_from_json(
+    record: Mapping[str, Json] | None, arrays: Mapping[str, np.ndarray]
+) -> models.Linear | models.Network | None:
     """Return the model from a record of `model_to_json`.
 
     Parameters
@@ -62,7 +73,7 @@ def model_from_json(record: Mapping[str, Json] | None, arrays: Mapping[str, np.n
 
     Returns
     -------
-    Linear or None
+    Linear, Network or None
         An equal model; None if the record is None, because the model was a function.
 
     Examples
@@ -74,6 +85,10 @@ def model_from_json(record: Mapping[str, Json] | None, arrays: Mapping[str, np.n
         return None
     settings = dict(record["with"])
     own = {key.removeprefix(PLACE): array for key, array in arrays.items() if key.startswith(PLACE)}
+    if record["kind"] == "network":
+        response = settings.pop("response")
+        frame = None if response is None else Frame(**own, response=response)
+        return models.Network(**settings | {"frame": frame})
     if own:
         features: dict[str, Json] = {key: array if array.ndim else float(array) for key, array in own.items()}
         settings["map"] = KINDS[settings["features"]](**features)

@@ -73,6 +73,14 @@ class FitRecord(RunRecord):
     onward: NotRequired[dict[str, Json] | None]
 
 
+class NetworkRecord(FitRecord):
+    """A fit of a network; its parameters are arrays, and x and jac are empty."""
+
+    best_epochs: list[int]
+    out_of_fold_loss: float
+    linear: FitRecord | None
+
+
 class TableRecord(FitRecord):
     """A fit of a table."""
 

@@ -17,11 +17,12 @@ from steepest.descent.budget import Budget
 from steepest.fitting.fit import fit_given
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
+from steepest.models import Linear, Network
 from steepest.models.losses import Loss
 from steepest.models.penalties import L2
 from steepest.printable import quoted
 from steepest.tabular.encoding import Missing
-from steepest.tabular.method import Method, described, parameter_names, uses_features
+from steepest.tabular.method import Method, described, has_coefficients, parameter_names
 from steepest.tabular.one_vs_rest import fit_one_vs_rest, needs_one_vs_rest
 from steepest.tabular.prepare import check_numbers, prepare
 from steepest.tabular.result import TableFit, held_out_of
@@ -44,7 +45,7 @@ def fit_table(
     max_categories: int = 50,
     task: Task | None = None,
     held_out: float = 0.2,
-    model: str = "linear",
+    model: str | Network = "linear",
     loss: str | Loss | None = None,
     kernel: str = "linear",
     gamma: float | None = None,
@@ -88,8 +89,9 @@ def fit_table(
     held_out : float
         The fraction of rows to hold out of the fit, for the score. They are drawn at random, the same fraction of each
         class; 0 for none.
-    model : {"linear", "svm"}
-        A linear model, or a support vector machine. With the hinge or the squared hinge, more than two classes take
+    model : {"linear", "svm", "network"} or Network
+        A linear model, a support vector machine, or a neural network; ``models.Network(hidden=(32,))`` for other layers
+        than the default. With the hinge or the squared hinge, more than two classes take
         one fit per class, that class against the rest, each as long as a fit of two classes; `seconds` limits each fit.
     loss : str or Loss, optional
         A name such as "huber", or an object such as ``losses.Quantile(0.9)``. By default the loss named
@@ -174,8 +176,9 @@ def fit_table(
         reason = f": added because {cause}without a penalty the coefficients would grow without bound"
         penalty = L2(float(f"{1 / len(rows.y):.3g}"))
         fitted = descend(rows.X, rows.y, penalty=penalty)
-    features_of_model = fitted.trace.names[:-1] if uses_features(resolved) else names
-    fitted.trace.names = parameter_names(features_of_model, classes)
+    if isinstance(resolved, Linear):
+        features_of_model = names if has_coefficients(resolved) else fitted.trace.names[:-1]
+        fitted.trace.names = parameter_names(features_of_model, classes)
     unseen = held_out_of(fitted, ready.held_out)
     return TableFit(
         fit=fitted,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit, described_fit
-from steepest.models import Linear
-from steepest.tabular.method import uses_features
+from steepest.models import Linear, Network
+from steepest.tabular.method import has_coefficients
 from steepest.trace import Certificate, Event, Outcome, Trace
 from steepest.types import Array
 
@@ -32,10 +33,10 @@ class HoldsFit:
     fit: Fit
 
     @property
-    def model(self) -> Linear:
+    def model(self) -> Linear | Network:
         """The model that was fitted."""
         model = self.fit.model
-        assert isinstance(model, Linear)
+        assert isinstance(model, (Linear, Network))
         return model
 
     @property
@@ -152,6 +153,13 @@ class HoldsFit:
     def title(self, title: str) -> None:
         self.fit.title = title
 
+    @property
+    def linear(self) -> Fit:
+        """The linear model of the same loss and rows, for a network."""
+        if not isinstance(self.fit, NetworkFit):
+            raise AttributeError("only the fit of a network has a linear fit beside it")
+        return self.fit.linear
+
     def evaluate(self, x: Array) -> float:
         """Return the loss at parameters, as `Fit.evaluate` does."""
         return self.fit.evaluate(x)
@@ -182,7 +190,7 @@ class HoldsFit:
         return plot_run(self, ax=ax)
 
     def __str__(self) -> str:
-        if not uses_features(self.model):
+        if has_coefficients(self.model) or isinstance(self.model, Network):
             return str(self.fit)
         # The coefficients of a kernel's features mean nothing to a reader, so show only the intercepts.
         intercepts = np.ravel(self.params["intercept"])

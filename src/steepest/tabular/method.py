@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from steepest.tabular.reading.arrow import Label
 from steepest.tabular.target import Task
 from steepest.types import Function
 
-MODELS = {"linear": "a linear model", "svm": "a support vector machine"}
+MODELS = {"linear": "a linear model", "svm": "a support vector machine", "network": "a neural network"}
 KERNELS = ("linear", "rbf")
 # The losses for which means are predicted, each with its model.
 MEANS: dict[Loss, models.Linear] = {losses.poisson: models.Poisson(), losses.gamma: models.Gamma()}
@@ -31,7 +31,7 @@ class Method:
 
     Parameters
     ----------
-    name : {"linear", "svm"}
+    name : {"linear", "svm", "network"}
         The model.
     loss : Loss or None
         The loss; None for the default of the model.
@@ -46,10 +46,16 @@ class Method:
     kernel: str
     gamma: float | None
     components: int | None
+    network: models.Network = field(default_factory=models.Network)
 
     @classmethod
     def read(
-        cls, model: str, loss: str | Loss | None, kernel: str, gamma: float | None, components: int | None
+        cls,
+        model: str | models.Network,
+        loss: str | Loss | None,
+        kernel: str,
+        gamma: float | None,
+        components: int | None,
     ) -> Method:
         """Check the arguments of a user, and return the model that they describe.
 
@@ -70,6 +76,8 @@ class Method:
         TypeError
             If the loss is not one of the library, but a function of the user.
         """
+        network = model if isinstance(model, models.Network) else models.Network()
+        model = "network" if isinstance(model, models.Network) else model
         for argument, value, known in (("model", model, tuple(MODELS)), ("kernel", kernel, KERNELS)):
             if value not in known:
                 names = ", ".join(map(repr, known))
@@ -92,7 +100,9 @@ class Method:
                 f"loss={quoted(loss)} is for model='linear': a support vector machine predicts neither probabilities "
                 "nor means of counts"
             )
-        return cls(model, cost, kernel, gamma, components)
+        if model == "network" and cost in (losses.hinge, losses.squared_hinge):
+            raise ValueError(f"loss={quoted(loss)} is not for model='network': leave loss= out for the log loss")
+        return cls(model, cost, kernel, gamma, components, network)
 
     def task(self, asked: Task | None) -> Task | None:
         """Return the task, if the arguments decide it.
@@ -126,7 +136,7 @@ class Method:
 
     def resolve(
         self, classes: int, penalty: Function | None, random: np.random.Generator
-    ) -> tuple[models.Linear, Loss]:
+    ) -> tuple[models.Linear | models.Network, Loss]:
         """Return the model and the loss for a target.
 
         Parameters
@@ -140,7 +150,7 @@ class Method:
 
         Returns
         -------
-        model, loss : Linear, Loss
+        model, loss : Linear or Network, Loss
             The model and the loss to fit.
 
         Raises
@@ -156,6 +166,8 @@ class Method:
         if loss in (losses.log_loss, losses.softmax):
             # For two classes softmax is the same loss as the log loss, and needs two scores instead of one.
             loss = losses.softmax if classes > 2 else losses.log_loss
+        if self.name == "network":
+            return self.network, loss
         if self.name == "linear":
             if loss == losses.softmax:
                 return models.Multinomial(classes), loss
@@ -169,12 +181,12 @@ class Method:
         return kind("rbf", gamma=self.gamma, components=components, seed=int(random.integers(2**31))), loss
 
 
-def described(model: models.Linear, loss: Loss, penalty: Function | None) -> str:
+def described(model: models.Linear | models.Network, loss: Loss, penalty: Function | None) -> str:
     """Describe the model, the loss and the penalty of a fit.
 
     Parameters
     ----------
-    model : Linear
+    model : Linear or Network
         The model.
     loss : Loss
         The loss.
@@ -191,6 +203,10 @@ def described(model: models.Linear, loss: Loss, penalty: Function | None) -> str
     >>> described(models.Linear(), losses.Huber(20.0), None)
     'a linear model with the huber loss (delta=20), no penalty'
     """
+    if isinstance(model, models.Network):
+        units = " and ".join(map(str, model.hidden)) or "no"
+        of = f"{model.members} networks" if model.members > 1 else "a network"
+        return f"{of} with {units} hidden units and the {loss_name(loss)}"
     what, cost = MODELS["linear"], "no penalty"
     if isinstance(model, models.SVM):
         what, cost = MODELS["svm"], "penalty L2(1/n)"
@@ -222,20 +238,20 @@ def loss_name(loss: Loss) -> str:
     return f"{name} ({settings})" if settings else name
 
 
-def uses_features(model: models.Linear) -> bool:
-    """Return whether a model is linear in features that approximate a kernel, so that columns have no coefficients.
+def has_coefficients(model: models.Linear | models.Network) -> bool:
+    """Return whether a model has a coefficient for each column.
 
     Parameters
     ----------
-    model : Linear
+    model : Linear or Network
         The model.
 
     Returns
     -------
     bool
-        True for a support vector machine with a Gaussian kernel.
+        False for a network, and for a support vector machine with a Gaussian kernel, which is linear in other features.
     """
-    return isinstance(model, models.SVM) and model.kernel != "linear"
+    return isinstance(model, models.Linear) and not (isinstance(model, models.SVM) and model.kernel != "linear")
 
 
 def parameter_names(columns: Sequence[str], classes: Sequence[Label] | None) -> list[str]:

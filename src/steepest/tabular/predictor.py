@@ -8,11 +8,12 @@ from typing import IO
 
 import numpy as np
 
+from steepest.models import Network
 from steepest.models.losses import Loss
 from steepest.printable import printable
 from steepest.tabular.encoding import Encoding
 from steepest.tabular.holds_fit import HoldsFit
-from steepest.tabular.method import uses_features
+from steepest.tabular.method import has_coefficients
 from steepest.tabular.one_vs_rest import outputs_of
 from steepest.tabular.reading.arrow import Label
 from steepest.tabular.reading.csv_files import write_csv
@@ -47,7 +48,11 @@ class TablePredictor(HoldsFit):
     @property
     def coefficients(self) -> dict[str, float] | dict[Label, dict[str, float]]:
         """The coefficients by column or category, in the column's units; of several classes, by class first."""
-        if uses_features(self.model):
+        if isinstance(self.model, Network):
+            raise AttributeError(
+                "a network has no coefficients of columns; those of a linear model are in linear.params"
+            )
+        if not has_coefficients(self.model):
             raise AttributeError(
                 "a support vector machine with a Gaussian kernel has no coefficients of columns; the coefficients of "
                 "its features are in params"

@@ -9,8 +9,10 @@ from typing import Unpack
 
 import numpy as np
 
+from steepest.fitting.network.resume import network_from_record
 from steepest.fitting.result import Fit, Limits
 from steepest.fitting.resume import fit_from_record
+from steepest.models import Network
 from steepest.printable import printable
 from steepest.saving.folder import staged
 from steepest.saving.objects import from_json, to_json
@@ -186,11 +188,12 @@ class TableFit(TablePredictor):
         if record["model"] is None:
             raise ValueError("the fit of a table has a model, and this one has none")
         classes, loss = own["classes"] and tuple(own["classes"]), from_json(own["loss"])
-        kind = OneVsRestFit if needs_one_vs_rest(classes, loss) else Fit
-        fit = fit_from_record(record, arrays, kind)
-        coef = np.asarray(fit.params["coef"])
-        if classes is not None and len(set(classes)) != (len(coef) if coef.ndim > 1 else 2):
-            raise ValueError(f"the coefficients do not fit {len(classes)} classes")
+        if record["model"]["kind"] == "network":
+            fit: Fit = network_from_record(record, arrays)
+        else:
+            fit = fit_from_record(record, arrays, OneVsRestFit if needs_one_vs_rest(classes, loss) else Fit)
+        if classes is not None and len(set(classes)) != _classes_of(fit):
+            raise ValueError(f"the model does not fit {len(classes)} classes")
         return cls(
             fit=fit,
             encoding=Encoding.from_dict(own["encoding"]),
@@ -201,6 +204,15 @@ class TableFit(TablePredictor):
             notes=own["notes"],
             learnt=arrays["learnt"],
         )
+
+
+def _classes_of(fit: Fit) -> int:
+    """Return for how many classes a fitted model has outputs; two classes share one output."""
+    if isinstance(fit.model, Network):
+        assert fit.model.frame is not None
+        return max(len(fit.model.frame.low), 2)
+    coef = np.asarray(fit.params["coef"])
+    return len(coef) if coef.ndim > 1 else 2
 
 
 def held_out_of(fit: Fit, rows: TableRows) -> HeldOut | None:

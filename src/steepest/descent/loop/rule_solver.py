@@ -77,6 +77,7 @@ class RuleSolver:
 
     noise = 0.0
     rises = False
+    columns: tuple[str, ...] = ()
     ending: Ending | None = None
 
     def __init__(

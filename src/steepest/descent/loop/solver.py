@@ -82,6 +82,8 @@ class Solver(Protocol):
         At how many points the gradient was computed by differences because the function gave none.
     ending : Ending or None
         The ending, if the solver itself has ended the run.
+    columns : tuple of str
+        The names of further columns of the trace, which in each row come before the point.
     """
 
     objective: Objective
@@ -92,6 +94,10 @@ class Solver(Protocol):
     noise: float
     gaps: int
     ending: Ending | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of further columns."""
 
     @property
     def status(self) -> Status:

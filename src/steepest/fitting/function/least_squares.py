@@ -36,6 +36,7 @@ class LeastSquaresSolver:
     """
 
     rises = False
+    columns: tuple[str, ...] = ()
     ending: Ending | None = None
 
     def __init__(

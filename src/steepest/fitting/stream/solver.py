@@ -41,6 +41,7 @@ class StreamSolver:
     noise = 0.0
     gaps = 0
     rises = False
+    columns: tuple[str, ...] = ()
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,

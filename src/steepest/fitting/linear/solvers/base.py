@@ -154,6 +154,7 @@ class LinearSolver(ABC, Generic[M, S]):
     chunk: Callable[[M, S, Array], tuple[S, Array]]
     noise = 0.0
     gaps = 0
+    columns: tuple[str, ...] = ()
     ending: Ending | None = None
 
     def __init__(

@@ -1,0 +1,186 @@
+"""The compiled code of a network's fit: the updates of one member on a span of its batches.
+
+Rows, columns and batches are padded, and their numbers are arguments. So tables of similar size share compiled code.
+Members share it too, and run side by side in threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from steepest.derivatives.compiled import Jitted, recalled
+from steepest.derivatives.tracing.tracer import Traced, stack
+from steepest.fitting.network.recipe import MOMENTUM, RATE, SECOND_MOMENTUM, WEIGHT_DECAY, coslog, flat_cosine
+from steepest.models.layers import Layers
+from steepest.types import Array, Function
+
+# Keeps the division of Adam finite, as in Kingma and Ba, "Adam" (2015).
+ADAM_EPS = 1e-8
+# The largest number of 32 bits that single precision holds.
+BITS = 4294967040.0
+
+
+class Rows(NamedTuple):
+    """Padded rows for compiled code: columns in the scales of the network, linear start, targets and weights."""
+
+    X: Array
+    linear: Array
+    y: Array
+    weight: Array
+
+
+class Member(NamedTuple):
+    """The state of a member.
+
+    Attributes
+    ----------
+    theta : array of shape (size,)
+        The parameters.
+    mean, square : array of shape (size,)
+        The moments of Adam.
+    best, least : array of shape (size,), float
+        The parameters of the best epoch, and their loss on the rows that the member leaves out.
+    loss, slope : float, array of shape (size,)
+        The sums of losses and gradients over the batches of this epoch so far, or of the last one.
+    """
+
+    theta: Array
+    mean: Array
+    square: Array
+    best: Array
+    least: Array
+    loss: Array
+    slope: Array
+
+
+class Span(NamedTuple):
+    """Whole epochs or a span of the batches of one, and their place in the schedule.
+
+    Attributes
+    ----------
+    epochs : int
+        How many epochs.
+    first, stop, batches : int
+        In each, the first batch, the batch after the last, and the batches of an epoch.
+    size : int
+        The rows of a batch.
+    before : int
+        The updates of the schedule before this epoch.
+    total : int
+        All updates of the schedule.
+    age : int
+        All updates of the member before this epoch.
+    seed : int
+        The seed of the dropout.
+    """
+
+    epochs: Array
+    first: Array
+    stop: Array
+    batches: Array
+    size: Array
+    before: Array
+    total: Array
+    age: Array
+    seed: Array
+
+
+class Rates(NamedTuple):
+    """The share of the units to drop, and for each parameter the factor of its rate and its decay."""
+
+    dropout: Array
+    factor: Array
+    decay: Array
+
+
+def random_bits(seed: Array, layer: int, shape: tuple[int, ...]) -> Array:
+    """Return 32 random bits for each unit: the final mix of MurmurHash3 (Appleby) on a counter."""
+    rows, units = shape
+    counter = jnp.arange(rows, dtype=jnp.uint32)[:, None] * jnp.uint32(units) + jnp.arange(units, dtype=jnp.uint32)
+    h = counter ^ (seed * jnp.uint32(0x9E3779B1) + jnp.uint32(layer) * jnp.uint32(0x85EBCA77))
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        h = (h ^ (h >> shift)) * jnp.uint32(factor)
+    return h ^ (h >> 16)
+
+
+def _learn(
+    layers: Layers, loss: Function, slot: int, member: Member, rows: Rows, left_out: Rows, orders: Array, span: Span,
+    rates: Rates,
+) -> tuple[Member, Array]:  # fmt: skip
+    """Make the updates of some epochs, or of a part of one; after each epoch, keep the parameters if they are best.
+
+    Return the state, and a row for each epoch: the loss on its batches and on the rows left out, the norm of the
+    gradient, and the squared length of each group of parameters. `orders` hold the numbers of the rows for each epoch.
+
+    Adam with decoupled weight decay: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
+    """
+
+    def losses(theta: Array, rows: Rows, drop: Function = lambda layer, h: h) -> Array:
+        parts = {name: Traced(part) for name, part in layers.split(theta).items()}
+        z = Traced(rows.linear) + layers.outputs(parts, Traced(rows.X), drop)
+        return stack(loss(z if rows.linear.shape[1] > 1 else z[:, 0], Traced(rows.y)))
+
+    def update(epoch: Array, batch: Array, member: Member) -> Member:
+        place = jax.lax.dynamic_slice(orders, (epoch, batch * span.size), (1, slot))[0]
+        done = epoch * span.batches + batch
+        own = Rows(*(a[place] for a in rows))
+        weight = jnp.where(jnp.arange(slot) < span.size, own.weight, 0)
+        t = (span.before + done).astype(member.theta.dtype) / span.total
+        seed = span.seed + (span.age + done).astype(jnp.uint32)
+        flat = stack(flat_cosine(Traced(t)))
+        share = rates.dropout * flat
+        least = (share * BITS).astype(jnp.uint32)
+
+        def drop(layer: int, h: Traced) -> Traced:
+            values = stack(h)
+            stays = random_bits(seed, layer, values.shape) >= least
+            return Traced(jnp.where(stays, values / (1 - share), 0))
+
+        def mean(theta: Array) -> Array:
+            each = losses(theta, own, drop)
+            return jnp.where(weight > 0, weight * each, 0).sum() / weight.sum()
+
+        value, slope = jax.value_and_grad(mean)(member.theta)
+        k = (span.age + done + 1).astype(member.theta.dtype)
+        first = MOMENTUM * member.mean + (1 - MOMENTUM) * slope
+        second = SECOND_MOMENTUM * member.square + (1 - SECOND_MOMENTUM) * slope**2
+        unbiased = first / (1 - MOMENTUM**k), second / (1 - SECOND_MOMENTUM**k)
+        step = rates.factor * unbiased[0] / (jnp.sqrt(unbiased[1]) + ADAM_EPS)
+        decay = WEIGHT_DECAY * flat * rates.decay * member.theta
+        theta = member.theta - RATE * stack(coslog(Traced(t))) * (step + decay)
+        return member._replace(
+            theta=theta, mean=first, square=second, loss=member.loss + value, slope=member.slope + slope
+        )
+
+    def judged(member: Member) -> tuple[Member, Array]:
+        unseen = (left_out.weight * losses(member.theta, left_out)).sum() / left_out.weight.sum()
+        better = unseen < member.least
+        best = jnp.where(better, member.theta, member.best)
+        slope = member.slope / span.batches
+        groups = [(part**2).sum() for part in layers.split(member.theta).values()]
+        row = jnp.stack([member.loss / span.batches, unseen, jnp.sqrt((slope**2).sum()), *groups])
+        return member._replace(best=best, least=jnp.where(better, unseen, member.least)), row
+
+    def epoch(number: Array, carry: tuple[Member, Array]) -> tuple[Member, Array]:
+        member, table = carry
+        is_new = span.first == 0
+        member = member._replace(loss=jnp.where(is_new, 0, member.loss), slope=jnp.where(is_new, 0, member.slope))
+        member = jax.lax.fori_loop(span.first, span.stop, partial(update, number), member)
+        nothing = jnp.full_like(table[0], jnp.nan)
+        member, row = jax.lax.cond(span.stop == span.batches, judged, lambda member: (member, nothing), member)
+        return member, table.at[number].set(row)
+
+    table = jnp.full((len(orders), 3 + len(layers.shapes)), jnp.nan, member.theta.dtype)
+    return jax.lax.fori_loop(0, span.epochs, epoch, (member, table))
+
+
+def learner(layers: Layers, loss: Function, slot: int, key: Hashable) -> Jitted:
+    """Return the compiled code for layers, a loss and batches of at most `slot` rows; `key` tells losses apart."""
+    return recalled(
+        ("network", layers, key, slot), Jitted, lambda: Jitted(partial(_learn, layers, loss, slot), quick=False)
+    )

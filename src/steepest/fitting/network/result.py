@@ -1,0 +1,124 @@
+"""The result of fitting a network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+
+from steepest.fitting.result import Fit
+from steepest.fitting.resume import SavedFit, fit_from_record
+from steepest.models import Network
+from steepest.saving.points import point_to_json
+from steepest.saving.schema import NetworkRecord, checked
+from steepest.trace import Trace
+from steepest.types import Json, Tree
+
+# The prefixes of the names of arrays in a folder: the parameters, their gradient, and the arrays of the linear fit.
+PARAMETERS, SLOPES, LINEAR = "parameters/", "gradient/", "linear/"
+OUT_OF_FOLD = "out of fold"
+ALONE = "this is the start of a network, and goes no further: fit models.Linear() by itself"
+
+
+@dataclass(eq=False)
+class NetworkFit(Fit):
+    """A network fitted to data.
+
+    Attributes
+    ----------
+    best_epochs : list of int
+        The epoch that each member kept; the last one if no rows were left out.
+    out_of_fold : array of shape (rows,) or (rows, outputs), or None
+        The output for each row of the member that has not seen it; None if no rows were left out by turns.
+    out_of_fold_loss : float
+        The mean loss of these outputs. It is optimistic in that each epoch was chosen on the same rows, and pessimistic
+        in that one member is worse than all together.
+    linear_of : callable or None
+        Returns the linear fit; None if the rows are not at hand.
+    known_linear : Fit or None
+        The linear fit, once it was asked for or loaded.
+
+    Notes
+    -----
+    `fun` is the mean loss of the members on the rows that they learn from, and `jac` the mean gradient during the last
+    epoch. A row of the trace has, in place of the parameters, the root mean square of each group of them. A network has
+    no certificate: the kind of its `certificate` is "none".
+    """
+
+    best_epochs: list[int] = field(default_factory=list)
+    out_of_fold: np.ndarray | None = field(default=None, repr=False)
+    out_of_fold_loss: float = math.nan
+    linear_of: Callable[[], Fit] | None = field(default=None, repr=False)
+    known_linear: Fit | None = field(default=None, repr=False)
+
+    @property
+    def linear(self) -> Fit:
+        """The linear model of the same loss and rows, with its own certificate; fitted when it is first asked for.
+
+        A folder holds it if it was asked for before the fit was saved.
+        """
+        if self.known_linear is None:
+            if self.linear_of is None:
+                raise RuntimeError("the rows of this fit are not at hand: fit models.Linear() to them by itself")
+            self.known_linear = self.linear_of()
+        return self.known_linear
+
+    def __str__(self) -> str:
+        lines = super().__str__().splitlines()
+        head = lines[:2]
+        if math.isfinite(self.out_of_fold_loss):
+            head.append(f"  {'out of fold':>12}  {self.out_of_fold_loss:.10g}")
+        return "\n".join(head + lines[-2:])
+
+    @classmethod
+    def _check_points(cls, trace: Trace, x: Tree) -> None:
+        """Do nothing: the trace holds sizes of groups of parameters."""
+
+    def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
+        record, arrays = super()._saved()
+        for prefix, point in ((PARAMETERS, self.params), (SLOPES, self.jac)):
+            arrays |= {prefix + name: np.asarray(value) for name, value in point.items()}
+        if self.out_of_fold is not None:
+            arrays[OUT_OF_FOLD] = self.out_of_fold
+        if self.known_linear is not None:
+            arrays |= {LINEAR + name: array for name, array in _alone(self.known_linear)._saved()[1].items()}
+        return record, arrays
+
+    def _header(self) -> dict[str, Json]:
+        return super()._header() | {
+            "result": "network",
+            "x": point_to_json({}),
+            "jac": point_to_json({}),
+            "best_epochs": self.best_epochs,
+            "out_of_fold_loss": self.out_of_fold_loss,
+            "linear": _alone(self.known_linear)._saved()[0] if self.known_linear else None,
+        }
+
+    @classmethod
+    def _revive(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> Self:
+        checked(record, NetworkRecord)
+        record = dict(record)
+        linear = record.pop("linear")
+        if linear is not None:
+            linear = {name: value for name, value in linear.items() if name != "result"}
+            record["known_linear"] = fit_from_record(linear, _under(LINEAR, arrays))
+        fit = super()._revive(record, arrays)
+        assert isinstance(fit, cls)
+        network = fit.model
+        if not isinstance(network, Network) or network.frame is None:
+            raise ValueError("the fit of a network has a network with its scales, and this one has none")
+        fit.x, fit.jac = (network.checked(_under(prefix, arrays)) for prefix in (PARAMETERS, SLOPES))
+        fit.out_of_fold = arrays.get(OUT_OF_FOLD)
+        return fit
+
+
+def _alone(linear: Fit) -> Fit:
+    """Return the linear fit without the state from which it could go on."""
+    return replace(linear, resumable=SavedFit({"why": ALONE}, {}))
+
+
+def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,244 @@
+"""The set-up of a network's fit: its frame, its members and its plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import partial
+
+import numpy as np
+
+from steepest.derivatives.objective import Objective
+from steepest.derivatives.process.forks import check_fork
+from steepest.derivatives.structure import Calling, Structure
+from steepest.descent.budget import Budget
+from steepest.descent.checkpoint import Checkpoint
+from steepest.descent.driver import Driver
+from steepest.descent.plan import Plan
+from steepest.descent.progress import Progress
+from steepest.descent.view import View
+from steepest.fitting.network.parts import parts_of
+from steepest.fitting.network.recipe import batch_rows, bearable_members, epochs_of
+from steepest.fitting.network.result import NetworkFit
+from steepest.fitting.network.solver import NetworkSolver
+from steepest.fitting.network.start import LinearStart, linear_fit
+from steepest.fitting.network.target import Target, targets_of
+from steepest.fitting.network.task import NetworkTask, task_of
+from steepest.fitting.options import read_rows
+from steepest.fitting.result import Fit
+from steepest.fitting.setup import TrainingData
+from steepest.fitting.validation import LabelledRows
+from steepest.models import Network, losses
+from steepest.models.frame import Frame, column_scales
+from steepest.rules import directions, steps
+from steepest.rules.pair import Rules
+from steepest.trace import Event, Trace
+from steepest.types import Callback, Function
+
+# A limit on epochs that no schedule reaches: the solver itself ends at that of its schedule.
+ENDLESS = 2**62
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """The options of a network's fit, without its data and its budget.
+
+    Attributes
+    ----------
+    network : Network
+        The network that the user gave.
+    loss : callable
+        The loss.
+    batch_size, epochs : int or None
+        As for `fit`.
+    seed : int
+        The seed of everything random.
+    drawn : int or None
+        The seed that draws the validation rows, if a fraction of the rows is held out.
+    """
+
+    network: Network
+    loss: Function
+    batch_size: int | None
+    epochs: int | None
+    seed: int
+    drawn: int | None
+
+
+@dataclass(frozen=True)
+class NetworkSetup:
+    """A network's fit that is ready to run.
+
+    Attributes
+    ----------
+    options, data
+        What the user gave.
+    task : NetworkTask
+        The members with their rows.
+    members : array of int or None
+        The number of the member that leaves out each row; None if no rows are left out by turns.
+    plan : Plan
+        What the driver is to do.
+    """
+
+    options: NetworkOptions
+    data: TrainingData
+    task: NetworkTask
+    members: np.ndarray | None
+    plan: Plan
+
+    @classmethod
+    def of(cls, options: NetworkOptions, data: TrainingData, budget: Budget) -> NetworkSetup:
+        """Fit the linear starts, and set up the members."""
+        check_fork()
+        rows, held = data.split(options.drawn)
+        counted = rows.weight > 0
+        rows = rows if counted.all() else rows.at(counted)
+        rows = rows._replace(X=options.network.shaped(rows.X))
+        losses.check_targets(options.loss, rows.y)
+        random = np.random.default_rng([options.seed, 2**32])
+        outputs = _outputs(options.loss, rows.y)
+        is_classes = isinstance(options.loss, losses.Loss) and options.loss.classes
+        network = replace(options.network, members=bearable_members(options.network.members, len(rows.y)))
+        members = None
+        own = [np.arange(len(rows.y))] * network.members
+        judged_on: list[LabelledRows | np.ndarray | None] = [None] * network.members
+        if held is not None:
+            held = held._replace(X=network.shaped(held.X))
+            losses.check_targets(options.loss, held.y)
+            judged_on = [held] * network.members
+        elif network.members > 1:
+            members = parts_of(rows.y, is_classes, network.members, random)
+            own = [np.flatnonzero(members != k) for k in range(network.members)]
+            judged_on = [np.flatnonzero(members == k) for k in range(network.members)]
+        coef, intercept = LinearStart(options.loss, outputs).alternating(rows, own)
+        frame, targets = _framed(options.loss, rows, coef, intercept)
+        network = replace(network, frame=frame)
+        batch = batch_rows(read_rows(options.batch_size), len(own[0]))
+        epochs = epochs_of(options.epochs, -(-len(own[0]) // batch))
+        task = task_of(network, options.loss, targets, rows, own, judged_on, batch, epochs, options.seed)
+        return cls(options, data, task, members, _plan(task, budget))
+
+    @property
+    def start(self) -> np.ndarray:
+        """The parameters before the first epoch."""
+        return self.task.outer([np.asarray(part.start.theta) for part in self.task.parts])
+
+    def go(
+        self, callback: Callback | None, progress: bool | None, checkpoint: Checkpoint | None = None,
+        trace: Trace | None = None,
+    ) -> tuple[NetworkFit, Checkpoint]:  # fmt: skip
+        """Descend from the start, or from a checkpoint and its trace; return the fit and its own checkpoint."""
+        plan, task = self.plan, self.task
+        with Progress.of(progress, "epoch", plan.view.names, validated=task.judges) as shown:
+            driver = Driver(plan, self.start, callback, shown, checkpoint, trace)
+            run = driver.finish(driver.go())
+            shown.finish(run.trace)
+        solver = driver.solver
+        assert isinstance(solver, NetworkSolver)
+        known = {f.name: getattr(run, f.name) for f in fields(run)}
+        best = solver.best_epochs if task.judges else [solver.epoch] * task.members
+        fitted = NetworkFit(
+            **known, model=task.network, columns=self.data.names, data=self.data.source,
+            solver="Adam on a cosine schedule: a network", best_epochs=best,
+            linear_of=self.linear_fit,
+        )  # fmt: skip
+        self.annotate(fitted)
+        assert driver.checkpoint is not None
+        return fitted, driver.checkpoint
+
+    def linear_fit(self) -> Fit:
+        """Return the certified linear fit to the same rows."""
+        task = self.task
+        return linear_fit(task.rows, self.data.names, task.cost, len(task.frame.low), self.data.source)
+
+    def annotate(self, fitted: NetworkFit) -> None:
+        """Add the outputs out of fold, and events that name what the fit left out."""
+        task, asked = self.task, self.options.network.members
+        if self.members is not None:
+            z = np.empty((len(self.members), len(task.frame.low)))
+            for k, vector in enumerate(task.inner(_flat(fitted))):
+                own = self.members == k
+                z[own] = predicted(task, k, vector, task.rows.at(own).X)
+            fitted.out_of_fold_loss = task.loss(z, task.rows)
+            fitted.out_of_fold = z if z.shape[1] > 1 else z[:, 0]
+        events = fitted.trace.stored_events
+        if task.members < asked:
+            detail = f"{task.members} members in place of {asked}: {len(task.rows.y):,} rows bear no more"
+            events.append(Event(0, "members", detail))
+        if (constant := int((task.frame.factor == 0).sum())) > 0:
+            columns = f"{constant} column{'s' * (constant > 1)}"
+            events.append(Event(0, "features", f"{columns} with one value: the network leaves them out"))
+
+
+def _flat(fitted: NetworkFit) -> np.ndarray:
+    return np.concatenate([np.ravel(value) for value in fitted.params.values()])
+
+
+def predicted(task: NetworkTask, member: int, vector: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Return the outputs of one member, as `Network.by_member` does for all."""
+    parts = {name: part.astype(float) for name, part in task.padded.split(vector).items()}
+    width = task.layers.widths[0]
+    parts |= {"scales": parts["scales"][:width], "weights 1": parts["weights 1"][:width]}
+    return task.network.of_member(X, member, parts)
+
+
+def _outputs(loss: Function, y: np.ndarray) -> int:
+    if loss is losses.softmax:
+        if not y.any():
+            raise ValueError(
+                "the softmax loss needs 2 classes or more, and every target is 0: add rows of other classes"
+            )
+        return int(y.max()) + 1
+    if isinstance(loss, losses.Loss) and loss.classes and y.min() == y.max():
+        raise ValueError(f"every target is {y[0]:g}: a network of two classes needs rows of both")
+    return 1
+
+
+def _framed(loss: Function, rows: LabelledRows, coef: np.ndarray, intercept: np.ndarray) -> tuple[Frame, list[Target]]:
+    """Return the frame of a network, and its target in the units of the frame."""
+    center, factor, bounded = column_scales(rows.X, rows.weight)
+    frame = Frame(
+        center=center, factor=factor, bounded=bounded, coef=coef, intercept=intercept,
+        unit=np.ones_like(intercept), low=np.full(intercept.shape[1], -np.inf),
+        high=np.full(intercept.shape[1], np.inf), response=_response(loss),
+    )  # fmt: skip
+    targets = targets_of(loss, [frame.linear(rows.X, k) for k in range(len(coef))], rows.y, rows.weight)
+    if targets[0].is_located:
+        frame = replace(frame, low=np.array([rows.y.min()]), high=np.array([rows.y.max()]))
+    return replace(frame, unit=np.stack([target.unit for target in targets])), targets
+
+
+def _response(loss: Function) -> str:
+    names = {losses.log_loss: "probability", losses.softmax: "probabilities"} | dict.fromkeys(
+        (losses.poisson, losses.gamma), "means"
+    )
+    return names.get(loss, "outputs") if isinstance(loss, losses.Loss) else "outputs"
+
+
+def _plan(task: NetworkTask, budget: Budget) -> Plan:
+    shapes = {name: (task.members, *shape) for name, shape in task.layers.shapes.items()}
+    structure, _ = Structure.of({name: np.zeros(shape) for name, shape in shapes.items()})
+
+    def value(x: np.ndarray) -> float:
+        vectors = task.inner(x)
+        each = [
+            task.loss(predicted(task, k, vector, task.rows.X[part.own]), task.rows.at(part.own))
+            for k, (vector, part) in enumerate(zip(vectors, task.parts, strict=True))
+        ]
+        return float(np.mean(each))
+
+    def slope(x: np.ndarray) -> tuple[float, np.ndarray]:
+        return value(x), np.full(x.size, np.nan)
+
+    why = "exact: the network was traced and compiled"
+    objective = Objective(structure.size, value, slope, "traced", why, heavy=True)
+    view = View(Calling(structure, spread=False), list(task.layers.shapes), "epoch")
+    rules = Rules(directions.Plain(), steps.DoG())
+    return Plan(
+        objective,
+        view,
+        rules,
+        1.0,
+        replace(budget, iterations=None, most=ENDLESS),
+        solver=partial(NetworkSolver, task=task),
+    )

@@ -1,0 +1,262 @@
+"""The task of a network's fit: each member with its rows, in the form that compiled code takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import numpy as np
+
+from steepest.data.batches import aligned
+from steepest.derivatives.compiled import Jitted
+from steepest.derivatives.precision import compiled_code
+from steepest.fitting.network.kernel import Member, Rates, Rows, learner
+from steepest.fitting.network.parts import weighted_rows
+from steepest.fitting.network.recipe import SAMPLE_ROWS, factors_of, start_of
+from steepest.fitting.network.target import Target
+from steepest.fitting.validation import LabelledRows
+from steepest.models import Network
+from steepest.models.frame import Frame, dense_blocks
+from steepest.models.layers import Layers
+from steepest.models.losses import Loss
+from steepest.types import Array, Function
+from steepest.types import Rows as RowsLike
+
+# The least numbers of rows, of rows left out, and of columns after padding: tables with fewer share compiled code.
+LEAST_ROWS, LEAST_LEFT_OUT, LEAST_COLUMNS = 1024, 128, 32
+# Compiled code makes several epochs in one call for tables with at most so many rows, whose epochs are short.
+FEW_ROWS, MOST_EPOCHS_TOGETHER = 4096, 8
+# Above this many, columns are padded to a multiple of it, and not to a power of two, which might be twice as many.
+MANY_COLUMNS = 256
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of a member, and its start.
+
+    Attributes
+    ----------
+    own : array of int
+        The numbers of the rows that the member learns from.
+    rows, left_out : Rows
+        All rows, and those that the member leaves out, for compiled code.
+    start : Member
+        The state before the first epoch.
+    target : Target
+        The target in the units of compiled code.
+    """
+
+    own: np.ndarray
+    rows: Rows
+    left_out: Rows
+    start: Member
+    target: Target
+
+
+@dataclass(frozen=True)
+class NetworkTask:
+    """A network on its rows, ready for its solver.
+
+    Attributes
+    ----------
+    network : Network
+        The network, with its frame.
+    layers, padded : Layers
+        The layers of a member, and those of compiled code, whose columns are padded.
+    cost : callable
+        The loss in the user's units.
+    rows : LabelledRows
+        All rows to learn from.
+    parts : list of Part
+        The members.
+    slot, batch : int
+        The rows of a batch in compiled code, and the rows asked for.
+    epochs : int
+        The epochs of the schedule.
+    seed : int
+        The seed that shuffles rows and drops units.
+    judges : bool
+        Whether members leave rows out, and keep their best epochs.
+    learn : Jitted
+        The compiled code.
+    rates : Rates
+        The constants of the recipe for each parameter.
+    """
+
+    network: Network
+    layers: Layers
+    padded: Layers
+    cost: Function
+    rows: LabelledRows
+    parts: list[Part]
+    slot: int
+    batch: int
+    epochs: int
+    seed: int
+    judges: bool
+    learn: Jitted
+    rates: Rates
+
+    @property
+    def frame(self) -> Frame:
+        """The frame of the network."""
+        assert self.network.frame is not None
+        return self.network.frame
+
+    @property
+    def members(self) -> int:
+        """The number of members."""
+        return len(self.parts)
+
+    def batches(self, part: Part) -> tuple[int, int]:
+        """Return the number of batches of a member's epoch, and the rows of a batch, so that all are of like size."""
+        count = -(-len(part.own) // self.batch)
+        return count, -(-len(part.own) // count)
+
+    def loss(self, z: np.ndarray, rows: LabelledRows) -> float:
+        """Return the mean loss of outputs, in the user's units."""
+        each = np.asarray(self.cost(z if z.shape[1] > 1 else z[:, 0], rows.y))
+        return float(np.average(each, weights=rows.weight))
+
+    @property
+    def together(self) -> int:
+        """How many epochs compiled code makes in one call, at most."""
+        return MOST_EPOCHS_TOGETHER if len(self.parts[0].rows.y) <= FEW_ROWS else 1
+
+    def orders(self, member: int, first: int, count: int) -> np.ndarray:
+        """Return the rows of a member in the random order of each of some epochs, padded to whole slots."""
+        part = self.parts[member]
+        orders = np.zeros((self.together, len(part.rows.y) + self.slot), dtype=np.int32)
+        for k in range(count):
+            orders[k, : len(part.own)] = np.random.default_rng([self.seed, member, first + k]).permutation(part.own)
+        return orders
+
+    def outer(self, vectors: list[np.ndarray]) -> np.ndarray:
+        """Return vectors of compiled code, one a member, as one flat vector in the layout of the parameters."""
+        width = self.layers.widths[0]
+        columns = []
+        for name, part in self.padded.split(np.stack(vectors).astype(float)).items():
+            own = part[:, :width] if name in ("scales", "weights 1") else part
+            columns.append(own.reshape(-1))
+        return np.concatenate(columns)
+
+    def inner(self, x: np.ndarray) -> list[np.ndarray]:
+        """Return the vectors of compiled code, one a member, for a flat vector in the layout of the parameters."""
+        start, parts = 0, {}
+        for name, shape in self.layers.shapes.items():
+            size = self.members * int(np.prod(shape))
+            parts[name] = x[start : start + size].reshape(self.members, *shape)
+            start += size
+        return [flattened({name: part[k] for name, part in parts.items()}, self.padded) for k in range(self.members)]
+
+
+def flattened(parts: dict[str, np.ndarray], padded: Layers) -> np.ndarray:
+    """Return the parameters of a member as the flat vector of compiled code; those of padding are 0."""
+    pieces = []
+    for name, shape in padded.shapes.items():
+        piece = np.zeros(shape, dtype=np.float32)
+        piece[tuple(map(slice, parts[name].shape))] = parts[name]
+        pieces.append(piece.reshape(-1))
+    return np.concatenate(pieces)
+
+
+def task_of(
+    network: Network, cost: Function, targets: list[Target], rows: LabelledRows, parts: list[np.ndarray],
+    held: list[LabelledRows | np.ndarray | None], batch: int, epochs: int, seed: int,
+) -> NetworkTask:  # fmt: skip
+    """Return the task of fitting a network to rows.
+
+    Parameters
+    ----------
+    network : Network
+        The network, with its frame.
+    cost : callable
+        The loss in the user's units.
+    targets : list of Target
+        The target of each member in the units of compiled code.
+    rows : LabelledRows
+        All rows to learn from, in the user's units.
+    parts : list of array
+        The numbers of the rows that each member learns from.
+    held : list
+        The rows on which each member is judged: their numbers, other rows, or None.
+    batch, epochs, seed : int
+        As `NetworkTask` holds them.
+    """
+    frame = network.frame
+    assert frame is not None
+    layers = network.layers(rows.X.shape[1], len(frame.low))
+    width = padded_columns(layers.widths[0])
+    padded = replace(layers, widths=(width, *layers.widths[1:]))
+    slot = batch if batch in (64, 256) else 1 << (batch - 1).bit_length()
+    X, made = _placed_columns(frame, rows.X, width, LEAST_ROWS), []
+    for member, (own, target) in enumerate(zip(parts, targets, strict=True)):
+        random = np.random.default_rng([seed, member])
+        judged_on = held[member]
+        if judged_on is None:
+            judged_on = rows.at(own[:1])
+        elif isinstance(judged_on, np.ndarray):
+            judged_on = rows.at(judged_on)
+        left_out = _placed(frame, target, judged_on, member, _placed_columns(frame, judged_on.X, width, LEAST_LEFT_OUT))
+        drawn = own[weighted_rows(rows.weight[own], SAMPLE_ROWS, random)]
+        theta = flattened(start_of(layers, frame.columns(_dense(rows.X, drawn)), random), padded)
+        every = _placed(frame, target, rows, member, X)
+        made.append(Part(own, every, left_out, _start(target, theta, left_out), target))
+    factor, decay = (np.asarray(a, np.float32) for a in factors_of(padded))
+    rates = Rates(np.float32(network.dropout), factor, decay)
+    loss = targets[0].loss
+    # A function of the user may change: it gets code of its own in each fit.
+    learn = learner(padded, loss, slot, loss if isinstance(loss, Loss) else object())
+    judges = held[0] is not None
+    return NetworkTask(network, layers, padded, cost, rows, made, slot, batch, epochs, seed, judges, learn, rates)
+
+
+def padded_columns(columns: int) -> int:
+    """Return the number of columns after padding."""
+    if columns > MANY_COLUMNS:
+        return -(-columns // MANY_COLUMNS) * MANY_COLUMNS
+    return max(LEAST_COLUMNS, 1 << (columns - 1).bit_length())
+
+
+def _dense(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    part = X[rows]
+    return part.toarray() if hasattr(part, "tocsr") else part
+
+
+def _placed_columns(frame: Frame, X: RowsLike, width: int, least: int) -> Array:
+    """Return columns for compiled code: in the scales of the network, and padded by zeros."""
+    count, columns = X.shape
+    placed = aligned((padded_rows(count, least), width), np.dtype(np.float32))
+    placed[...] = 0.0
+    # The layers divide by the root of the number of columns, and here the padding counts as well.
+    grown = np.sqrt(width / columns)
+    for place, block in dense_blocks(X):
+        placed[place, :columns] = grown * frame.columns(block)
+    with compiled_code():
+        return jax.device_put(placed)
+
+
+def padded_rows(count: int, least: int) -> int:
+    """Return the number of rows after padding."""
+    return max(least, 1 << (count - 1).bit_length())
+
+
+def _placed(frame: Frame, target: Target, rows: LabelledRows, member: int, X: Array) -> Rows:
+    """Return rows for compiled code; padding repeats the first row, whose loss is finite, with weight 0."""
+    linear, y = target.inner(frame.linear(rows.X, member), rows.y)
+    arrays, count = [], len(rows.y)
+    for a in (linear, y, rows.weight / rows.weight.max()):
+        whole = np.zeros((len(X), *a.shape[1:]), dtype=np.float32)
+        whole[:count], whole[count:] = a, a[0]
+        arrays.append(whole)
+    arrays[-1][count:] = 0.0
+    with compiled_code():
+        return Rows(X, *jax.device_put(tuple(arrays)))
+
+
+def _start(target: Target, theta: np.ndarray, left_out: Rows) -> Member:
+    """Return the state of a member before its first epoch; its layers add nothing to the linear start yet."""
+    z, y, weight = (np.asarray(a, dtype=float) for a in left_out[1:])
+    unseen = np.float32((weight * target.loss(z if z.shape[1] > 1 else z[:, 0], y)).sum() / weight.sum())
+    zeros, none = np.zeros_like(theta), np.float32(0)
+    return Member(theta, zeros, zeros, theta, unseen, none, zeros)

@@ -1,0 +1,208 @@
+"""The frame of a network: what it takes from its rows before the descent, its scales and its linear start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.models.losses.base import probabilities
+from steepest.types import Array, Rows
+
+# Values beyond this many interquartile ranges from the median are drawn in: none is farther than this in the end.
+# Holzmüller, Grinsztajn and Steinwart, "Better by default" (2024), take 3 as well.
+FARTHEST = 3.0
+# Numbers in a dense block of rows or columns (32 MB). Chosen, not measured: larger blocks take more memory, smaller
+# ones more calls.
+BLOCK_NUMBERS = 2**22
+# The response of a network to its outputs: the outputs themselves, means by a logarithm, the probability of class 1, or
+# the probabilities of all classes.
+RESPONSES = ("outputs", "means", "probability", "probabilities")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Frame:
+    """The scales of the columns and of the target, and the linear start.
+
+    A column x becomes u = (x - center) · factor, and with `bounded` u / √(1 + (u/3)²). The output of a member is
+    x · coef + intercept + unit · h, with h from its layers, within `low` and `high`. Each member has a linear start of
+    its own.
+
+    Attributes
+    ----------
+    center, factor : array of shape (columns,)
+        The median and the reciprocal of the interquartile range; the mean and the reciprocal of the standard deviation
+        of a column with two values. The factor of a column with one value is 0.
+    bounded : array of shape (columns,)
+        Whether extreme values of the column are drawn in.
+    coef, intercept : array of shape (members, outputs, columns), array of shape (members, outputs)
+        The linear starts.
+    unit : array of shape (members, outputs)
+        The size of what the linear start leaves.
+    low, high : array of shape (outputs,)
+        The range of the outputs.
+    response : str
+        One of `RESPONSES`.
+    """
+
+    center: np.ndarray
+    factor: np.ndarray
+    bounded: np.ndarray
+    coef: np.ndarray
+    intercept: np.ndarray
+    unit: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    response: str
+
+    def columns(self, X: np.ndarray) -> np.ndarray:
+        """Return rows in the scales of the network."""
+        u = (X - self.center) * self.factor
+        # hypot squares without overflow.
+        return np.where(self.bounded, u / np.hypot(1.0, u / FARTHEST), u)
+
+    def linear(self, X: Rows, member: int) -> np.ndarray:
+        """Return the outputs of a member's linear start."""
+        return X @ self.coef[member].T + self.intercept[member]
+
+    def combined(self, z: np.ndarray) -> np.ndarray:
+        """Return the output whose response is the mean response of the members.
+
+        Parameters
+        ----------
+        z : array of shape (members, rows, outputs)
+            The outputs of each member.
+
+        Returns
+        -------
+        array of shape (rows, outputs)
+            The outputs of all members together.
+        """
+        if len(z) == 1:
+            return z[0]
+        count = np.log(len(z))
+        if self.response == "means":
+            return np.logaddexp.reduce(z, axis=0) - count
+        if self.response == "probability":
+            return np.logaddexp.reduce(-np.logaddexp(0.0, -z), axis=0) - np.logaddexp.reduce(
+                -np.logaddexp(0.0, z), axis=0
+            )
+        if self.response == "probabilities":
+            return np.logaddexp.reduce(z - np.logaddexp.reduce(z, axis=2, keepdims=True), axis=0) - count
+        return z.mean(axis=0)
+
+    def responded(self, z: Array) -> Array:
+        """Return the predictions for outputs: numbers, means, or probabilities."""
+        if self.response == "means":
+            return np.exp(z)
+        if self.response == "probability":
+            return probabilities(z)[0]
+        if self.response == "probabilities":
+            p = np.exp(z - z.max(axis=1, keepdims=True))
+            return p / p.sum(axis=1, keepdims=True)
+        return z
+
+
+def dense_blocks(X: Rows) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield blocks of rows as dense arrays, with their places.
+
+    Parameters
+    ----------
+    X : array or sparse array of shape (rows, columns)
+        The rows.
+
+    Yields
+    ------
+    slice, array
+        The place of a block, and its rows.
+    """
+    rows, width = X.shape
+    step = max(BLOCK_NUMBERS // width, 1)
+    for start in range(0, rows, step):
+        place = slice(start, min(start + step, rows))
+        yield place, X[place].toarray() if hasattr(X, "tocsr") else X[place]
+
+
+def deviation_of(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the standard deviation of each column.
+
+    Parameters
+    ----------
+    values : array of shape (rows, ...)
+        The columns.
+    weight : array of shape (rows,)
+        The weights of the rows.
+
+    Returns
+    -------
+    mean, deviation : arrays
+        The means and the deviations. They are computed in units of the largest values, so that squares neither overflow
+        nor vanish.
+    """
+    share = weight / weight.sum()
+    size = np.abs(values).max(axis=0)
+    size = np.where(size > 0, size, 1.0)
+    scaled = values / size
+    mean = share @ scaled
+    return size * mean, size * np.sqrt(share @ (scaled - mean) ** 2)
+
+
+def column_scales(X: Rows, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the center, the factor and the bound of each column, as `Frame` holds them.
+
+    Parameters
+    ----------
+    X : array or sparse array of shape (rows, columns)
+        The rows.
+    weight : array of shape (rows,)
+        The weights of the rows.
+
+    Returns
+    -------
+    center, factor, bounded : arrays of shape (columns,)
+        The scales.
+    """
+    parts = [_scales_of(block, weight) for block in _column_blocks(X)]
+    center, factor, bounded = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return center, factor, bounded
+
+
+def column_deviations(X: Rows, weight: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of each column.
+
+    Parameters
+    ----------
+    X : array or sparse array of shape (rows, columns)
+        The rows.
+    weight : array of shape (rows,)
+        The weights of the rows.
+
+    Returns
+    -------
+    array of shape (columns,)
+        The deviations.
+    """
+    return np.concatenate([deviation_of(block, weight)[1] for block in _column_blocks(X)])
+
+
+def _column_blocks(X: Rows) -> Iterator[np.ndarray]:
+    step = max(BLOCK_NUMBERS // X.shape[0], 1)
+    for start in range(0, X.shape[1], step):
+        block = X[:, start : start + step]
+        yield np.asarray(block.toarray() if hasattr(block, "tocsr") else block, dtype=float)
+
+
+def _scales_of(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    uneven = weight if weight.min() < weight.max() else None
+    low, high = values.min(axis=0), values.max(axis=0)
+    quartiles = np.quantile(values, [0.25, 0.5, 0.75], axis=0, method="inverted_cdf", weights=uneven)
+    flag = ((values == low) | (values == high)).all(axis=0)
+    mean, deviation = deviation_of(values, weight)
+    spread = quartiles[2] - quartiles[0]
+    spread = np.where(spread > 0, spread, (high - low) / 2)
+    center, spread = np.where(flag, mean, quartiles[1]), np.where(flag, deviation, spread)
+    # The mean of a column with one value may be rounded: the extremes tell that it has one value.
+    constant = low == high
+    factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=(spread > 0) & ~constant)
+    return np.where(constant, low, center), factor, ~flag

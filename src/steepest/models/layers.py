@@ -1,0 +1,147 @@
+"""The layers of a neural network: how its parameters lie in a flat vector, and the formula of its outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.types import Array, Function
+
+# Constants of SELU, with which the mean 0 and the variance 1 of a unit's inputs persist from layer to layer.
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def silu(z: Array) -> Array:
+    """Return z / (1 + e⁻ᶻ), the default: Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units" (2018).
+
+    Parameters
+    ----------
+    z : array
+        The inputs of units.
+
+    Returns
+    -------
+    array
+        Their outputs.
+
+    Examples
+    --------
+    >>> silu(np.array([-100.0, 0.0, 100.0]))
+    array([ -0.,   0., 100.])
+    """
+    # By tanh, neither the value nor the slope overflows.
+    return z * (0.5 + 0.5 * np.tanh(0.5 * z))
+
+
+def _relu(z: Array) -> Array:
+    return np.maximum(z, 0.0)
+
+
+def _gelu(z: Array) -> Array:
+    """Hendrycks and Gimpel, "Gaussian error linear units" (2016), by their tanh."""
+    return z * (0.5 + 0.5 * np.tanh(0.7978845608028654 * (z + 0.044715 * z * z * z)))
+
+
+def _selu(z: Array) -> Array:
+    """Klambauer et al., "Self-normalizing neural networks" (2017)."""
+    return SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0.0)))
+
+
+def _mish(z: Array) -> Array:
+    """Misra, "Mish: a self regularized non-monotonic activation function" (2019)."""
+    return z * np.tanh(np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z))))
+
+
+ACTIVATIONS: dict[str, Function] = {
+    "silu": silu, "relu": _relu, "tanh": np.tanh, "gelu": _gelu, "selu": _selu, "mish": _mish,
+}  # fmt: skip
+# Takes the number of a hidden layer and its outputs, and returns the outputs with some units dropped.
+Drop = Callable[[int, Array], Array]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The formula of a network, h₀ = s x, hₖ = φ(hₖ₋₁ Wₖ / √dₖ₋₁ + bₖ), and the last layer without φ.
+
+    Division by the root of the number dₖ₋₁ of inputs lets one step size suit layers of every width: Jacot, Gabriel and
+    Hongler, "Neural tangent kernel" (2018). The code is plain NumPy, which the kernel of the fit traces.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        The numbers of columns, of the units of each hidden layer, and of outputs.
+    activation : str
+        The name of φ.
+
+    Examples
+    --------
+    >>> Layers((2, 3, 1), "silu").shapes
+    {'scales': (2,), 'weights 1': (2, 3), 'biases 1': (3,), 'weights 2': (3, 1), 'biases 2': (1,)}
+    """
+
+    widths: tuple[int, ...]
+    activation: str
+
+    @property
+    def depth(self) -> int:
+        """The number of layers with weights."""
+        return len(self.widths) - 1
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the parameters by name, in the order of the flat vector."""
+        shapes: dict[str, tuple[int, ...]] = {"scales": self.widths[:1]}
+        for k in range(1, len(self.widths)):
+            shapes |= {f"weights {k}": self.widths[k - 1 : k + 1], f"biases {k}": self.widths[k : k + 1]}
+        return shapes
+
+    @property
+    def size(self) -> int:
+        """The number of parameters."""
+        return sum(map(math.prod, self.shapes.values()))
+
+    def split(self, vector: Array) -> dict[str, Array]:
+        """Return the parameters by name.
+
+        Parameters
+        ----------
+        vector : array of shape (..., size)
+            Flat vectors.
+
+        Returns
+        -------
+        dict of str to array
+            Parts of the vectors, in their shapes.
+        """
+        parts, start = {}, 0
+        for name, shape in self.shapes.items():
+            stop = start + math.prod(shape)
+            parts[name] = vector[..., start:stop].reshape(*vector.shape[:-1], *shape)
+            start = stop
+        return parts
+
+    def outputs(self, parts: Mapping[str, Array], X: Array, drop: Drop = lambda layer, h: h) -> Array:
+        """Return the outputs of rows.
+
+        Parameters
+        ----------
+        parts : mapping of str to array
+            The parameters by name.
+        X : array of shape (rows, columns)
+            The rows.
+        drop : callable
+            Drops units of a hidden layer; none by default.
+
+        Returns
+        -------
+        array of shape (rows, outputs)
+            The outputs.
+        """
+        phi, h = ACTIVATIONS[self.activation], X * parts["scales"]
+        for k in range(1, self.depth + 1):
+            z = h @ parts[f"weights {k}"] * (1 / math.sqrt(self.widths[k - 1])) + parts[f"biases {k}"]
+            h = z if k == self.depth else drop(k, phi(z))
+        return h

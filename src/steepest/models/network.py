@@ -1,0 +1,234 @@
+"""Neural networks for tables, with nothing to tune."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, TypeGuard
+
+import numpy as np
+
+from steepest.models.frame import RESPONSES, Frame, dense_blocks
+from steepest.models.layers import ACTIVATIONS, Layers
+from steepest.models.losses import squared
+from steepest.models.losses.base import Loss
+from steepest.printable import quoted
+from steepest.types import Array, Rows
+
+# The most units of a layer: an upper limit against slips such as a number of rows. Chosen, not measured.
+MOST_UNITS = 65_536
+
+
+@dataclass(frozen=True)
+class Network:
+    """A neural network on top of a linear model, or several of them, whose predictions are averaged.
+
+    Columns are centred and scaled by their quartiles, and extreme values are drawn in. Each member leaves out its own
+    part of the rows and keeps the epoch that predicts this part best, so that there is no number of epochs to choose.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        The units of each hidden layer; ``()`` is the linear model.
+    members : int
+        How many networks are fitted, from random starts. With 1, no row is left out and the last epoch counts.
+    activation : {"silu", "relu", "tanh", "gelu", "selu", "mish"}
+        The function of a hidden unit.
+    dropout : float
+        The share of the hidden units that each update leaves out at random, in the first half of a fit; it then falls
+        to 0.
+    frame : Frame, optional
+        The scales and the linear start, which a fit makes from its rows.
+
+    Examples
+    --------
+    >>> import numpy as np, steepest as st
+    >>> x = np.linspace(-2, 2, 200)
+    >>> fit = st.fit(Network(hidden=(16,), members=2), x, np.sin(2 * x), rng=0)
+    >>> bool(np.abs(fit.predict(x) - np.sin(2 * x)).max() < 0.2)
+    True
+    """
+
+    hidden: tuple[int, ...] = (64, 64)
+    members: int = 8
+    activation: str = "silu"
+    dropout: float = 0.15
+    frame: Frame | None = None
+
+    loss: ClassVar[Loss] = squared
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", _units(self.hidden))
+        if not _is_whole(self.members) or self.members < 1:
+            raise ValueError(f"Network(members={quoted(self.members)}): give a whole number, 1 or more")
+        if self.activation not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
+            raise ValueError(f"Network(activation={quoted(self.activation)}) is not known (known: {known})")
+        is_number = isinstance(self.dropout, numbers.Real) and not isinstance(self.dropout, bool)
+        if not is_number or not 0 <= self.dropout < 1:
+            raise ValueError(f"Network(dropout={quoted(self.dropout)}): give a share from 0 to less than 1")
+
+    def layers(self, columns: int, outputs: int) -> Layers:
+        """Return the layers of a member.
+
+        Parameters
+        ----------
+        columns, outputs : int
+            The numbers of columns and of outputs.
+
+        Returns
+        -------
+        Layers
+            The layers; with no hidden layer, one that adds nothing to the linear model.
+        """
+        return Layers((columns, *self.hidden, outputs), self.activation)
+
+    def shaped(self, X: Rows, params: Mapping[str, Array] | None = None) -> Rows:
+        """Return X as a matrix; a vector becomes one column.
+
+        Parameters
+        ----------
+        X : array or CSR
+            The rows.
+        params : mapping, optional
+            Fitted parameters, which are not used: the frame knows the columns.
+
+        Returns
+        -------
+        array or CSR of shape (rows, columns)
+            The same numbers.
+
+        Raises
+        ------
+        ValueError
+            If X is not a matrix, or has more or fewer columns than in the fit.
+        """
+        width = None if self.frame is None else len(self.frame.center)
+        if X.ndim == 1 and width in (None, 1):
+            X = X[:, None]
+        if X.ndim != 2:
+            raise ValueError(f"X has the shape {X.shape}: a network takes (rows, columns)")
+        if width is not None and X.shape[1] != width:
+            raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {width}")
+        return X
+
+    def checked(self, params: Mapping[str, Array]) -> dict[str, Array]:
+        """Return parameters in the order of the layers.
+
+        Parameters
+        ----------
+        params : mapping of str to array
+            Parameters by name, each with the members as its first axis.
+
+        Returns
+        -------
+        dict of str to array
+            The parameters.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, or an array of the frame, is missing or has another shape.
+        """
+        frame = self.frame
+        assert frame is not None
+        columns, outputs = len(frame.center), len(frame.low)
+        shapes = {name: (self.members, *shape) for name, shape in self.layers(columns, outputs).shapes.items()}
+        scales = {"factor": (columns,), "bounded": (columns,), "coef": (self.members, outputs, columns)}
+        scales |= dict.fromkeys(("intercept", "unit"), (self.members, outputs)) | {"high": (outputs,)}
+        if frame.response not in RESPONSES:
+            raise ValueError(f"the response of the network is {quoted(frame.response)} (known: {', '.join(RESPONSES)})")
+        for known, wanted in ((vars(frame), scales), (params, shapes)):
+            for name, shape in wanted.items():
+                found = np.shape(known[name]) if name in known else None
+                if found != shape:
+                    raise ValueError(f"{name} of the network has the shape {found}, not {shape}")
+        return {name: params[name] for name in shapes}
+
+    def __call__(self, X: Rows, *parameters: Array) -> Array:
+        """Return the outputs of all members together: the linear start, plus what the layers add."""
+        assert self.frame is not None
+        blocks = [self.frame.combined(self.by_member(rows, *parameters)) for _, rows in dense_blocks(X)]
+        z = np.concatenate(blocks)
+        return z if self.frame.response == "probabilities" else z[:, 0]
+
+    def by_member(self, X: np.ndarray, *parameters: Array) -> np.ndarray:
+        """Return the outputs of each member.
+
+        Parameters
+        ----------
+        X : array of shape (rows, columns)
+            The rows, in the user's units.
+        *parameters : array
+            The parameters, in the order of `Layers.shapes`, each with the members as its first axis.
+
+        Returns
+        -------
+        array of shape (members, rows, outputs)
+            The outputs.
+        """
+        assert self.frame is not None
+        names = self.layers(X.shape[1], len(self.frame.low)).shapes
+        members = zip(*parameters, strict=True)
+        return np.stack([self.of_member(X, k, dict(zip(names, own, strict=True))) for k, own in enumerate(members)])
+
+    def of_member(self, X: Rows, member: int, parts: Mapping[str, Array]) -> np.ndarray:
+        """Return the outputs of one member.
+
+        Parameters
+        ----------
+        X : array or CSR of shape (rows, columns)
+            The rows, in the user's units.
+        member : int
+            The number of the member.
+        parts : mapping of str to array
+            Its parameters by name.
+
+        Returns
+        -------
+        array of shape (rows, outputs)
+            The outputs.
+        """
+        frame = self.frame
+        assert frame is not None
+        layers = self.layers(X.shape[1], len(frame.low))
+        z = [
+            frame.linear(rows, member) + frame.unit[member] * layers.outputs(parts, frame.columns(rows))
+            for _, rows in dense_blocks(X)
+        ]
+        return np.clip(np.concatenate(z), frame.low, frame.high)
+
+    def response(self, z: Array) -> Array:
+        """Return the prediction for an output: a number, a mean, or the probabilities of classes.
+
+        Parameters
+        ----------
+        z : array
+            Outputs.
+
+        Returns
+        -------
+        array
+            Predictions in the units of y, the probability of class 1, or one probability for each of several classes.
+        """
+        return z if self.frame is None else self.frame.responded(z)
+
+
+def _is_whole(number: object) -> TypeGuard[int]:
+    return isinstance(number, numbers.Integral) and not isinstance(number, bool)
+
+
+def _units(hidden: Iterable[int] | int) -> tuple[int, ...]:
+    if _is_whole(hidden):
+        hidden = (hidden,)
+    if isinstance(hidden, str) or not isinstance(hidden, Iterable):
+        raise ValueError(f"Network(hidden={quoted(hidden)}): give the units of each hidden layer, such as (64, 64)")
+    units = tuple(hidden)
+    for number in units:
+        if not _is_whole(number) or not 1 <= number <= MOST_UNITS:
+            raise ValueError(
+                f"Network(hidden={quoted(hidden)}) has {quoted(number)}: each layer has a whole number of units, "
+                f"from 1 to {MOST_UNITS:,}"
+            )
+    return tuple(map(int, units))
