@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -11,17 +12,17 @@ from steepest.descent.budget import Budget
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.network.resume import LiveNetwork
 from steepest.fitting.network.setup import NetworkOptions, NetworkSetup
+from steepest.fitting.network.task import Before
 from steepest.fitting.setup import TrainingData
 from steepest.models import Network
 from steepest.printable import quoted
-from steepest.types import Callback, Function
+from steepest.types import Callback, Function, Tree
 
 # The arguments of `fit` that a network does not take, and why.
 REASONS = {
     "penalty": "dropout, the decay of weights and rows left out keep it from following every row; leave it out",
     "tolerance": "no optimum is certified; limit the fit by epochs= or seconds=",
     "rescale": "its columns are scaled by their quartiles; leave it out",
-    "start": "it starts at the linear fit; leave it out",
     "direction": "its recipe includes the rule; leave it out",
     "step": "its recipe includes the step size; leave it out",
 }
@@ -30,7 +31,7 @@ REASONS = {
 def fit_network(
     network: Network, data: TrainingData, loss: Function, budget: Budget, random: np.random.Generator,
     callback: Callback | None, progress: bool | None, *, batch_size: int | None, dtype: DTypeLike | None,
-    refused: Mapping[str, object],
+    refused: Mapping[str, object], start: Tree = None, classes: int | None = None,
 ) -> NetworkFit:  # fmt: skip
     """Fit a network to rows that were read and checked.
 
@@ -50,6 +51,10 @@ def fit_network(
         As for `fit`.
     refused : mapping
         The arguments of `fit` that a network does not take; each must be None.
+    start : NetworkFit or None
+        An earlier fit, from whose parameters and moments this one goes on.
+    classes : int or None
+        The number of classes, if the rows may lack some.
 
     Returns
     -------
@@ -59,11 +64,30 @@ def fit_network(
     for name, value in {**refused, "tolerance": budget.tolerance or None}.items():
         if value is not None:
             raise ValueError(f"{name}={quoted(value)} is not for a network: {REASONS[name]}")
+    known, before = _before(network, start, data)
     epochs = None if budget.iterations is None else int(budget.iterations)
     seed = int(random.integers(2**31))
     drawn = int(random.integers(2**31)) if isinstance(data.validation, float) else None
-    options = NetworkOptions(network, loss, batch_size, epochs, seed, drawn)
-    setup = NetworkSetup.of(options, data, budget)
+    kind = "float64" if dtype is not None and np.dtype(dtype) == np.float64 else "float32"
+    options = NetworkOptions(network, loss, batch_size, epochs, seed, drawn, kind, classes)
+    setup = NetworkSetup.of(options, data, budget, known, before)
     fitted, checkpoint = setup.go(callback, progress)
     fitted.resumable = LiveNetwork(setup, checkpoint)
     return fitted
+
+
+def _before(network: Network, start: Tree, data: TrainingData) -> tuple[Network | None, Before | None]:
+    """Return the network and the states of the members of an earlier fit; None if start= is None."""
+    if start is None:
+        return None, None
+    if not isinstance(start, NetworkFit) or not isinstance(start.model, Network):
+        raise TypeError(f"start={quoted(start)}: a network starts at its linear fit, or where an earlier fit stopped")
+    if not isinstance(start.resumable, LiveNetwork):
+        raise ValueError("start= is a fit without the moments of its rule, as it was loaded or copied: leave it out")
+    known, columns = start.model, network.shaped(data.rows.X).shape[1]
+    assert known.frame is not None
+    if replace(known, frame=None, members=network.members) != replace(network, frame=None):
+        raise ValueError("start= is the fit of a network of other layers: leave it out")
+    if columns != len(known.frame.center):
+        raise ValueError(f"X has {columns} columns, and those of start= are {len(known.frame.center)}")
+    return known, start.resumable.state

@@ -14,6 +14,7 @@ from steepest.descent.early_stopping import BestEpoch
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.network.setup import ENDLESS, NetworkOptions, NetworkSetup
 from steepest.fitting.network.solver import NetworkSolver
+from steepest.fitting.network.task import Before
 from steepest.fitting.result import Fit, GivenRows, Limits
 from steepest.fitting.resume import PLACE, SavedFit, check_same, sound_state
 from steepest.fitting.setup import TrainingData
@@ -30,6 +31,13 @@ class LiveNetwork:
 
     setup: NetworkSetup
     checkpoint: Checkpoint
+
+    @property
+    def state(self) -> Before:
+        """The states of the members, from which a fit to other rows can go on."""
+        solver = self.checkpoint.solver
+        assert isinstance(solver, NetworkSolver)
+        return Before(solver.members, solver.age + solver.epoch)
 
     def more(
         self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None

@@ -22,7 +22,7 @@ from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.network.solver import NetworkSolver
 from steepest.fitting.network.start import LinearStart, linear_fit
 from steepest.fitting.network.target import Target, targets_of
-from steepest.fitting.network.task import NetworkTask, task_of
+from steepest.fitting.network.task import Before, NetworkTask, task_of
 from steepest.fitting.options import read_rows
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
@@ -54,6 +54,10 @@ class NetworkOptions:
         The seed of everything random.
     drawn : int or None
         The seed that draws the validation rows, if a fraction of the rows is held out.
+    dtype : {"float32", "float64"}
+        The type of the numbers in compiled code.
+    classes : int or None
+        The number of classes, if the rows may lack some; by default that of the rows.
     """
 
     network: Network
@@ -62,6 +66,8 @@ class NetworkOptions:
     epochs: int | None
     seed: int
     drawn: int | None
+    dtype: str = "float32"
+    classes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,14 @@ class NetworkSetup:
     plan: Plan
 
     @classmethod
-    def of(cls, options: NetworkOptions, data: TrainingData, budget: Budget) -> NetworkSetup:
-        """Fit the linear starts, and set up the members."""
+    def of(
+        cls, options: NetworkOptions, data: TrainingData, budget: Budget, known: Network | None = None,
+        before: Before | None = None,
+    ) -> NetworkSetup:  # fmt: skip
+        """Fit the linear starts, and set up the members.
+
+        A `known` network and the states of its members are those of an earlier fit, from which this one goes on.
+        """
         check_fork()
         rows, held = data.split(options.drawn)
         counted = rows.weight > 0
@@ -96,9 +108,10 @@ class NetworkSetup:
         rows = rows._replace(X=options.network.shaped(rows.X))
         losses.check_targets(options.loss, rows.y)
         random = np.random.default_rng([options.seed, 2**32])
-        outputs = _outputs(options.loss, rows.y)
+        outputs = _outputs(options.loss, rows.y, options.classes)
         is_classes = isinstance(options.loss, losses.Loss) and options.loss.classes
-        network = replace(options.network, members=bearable_members(options.network.members, len(rows.y)))
+        asked = options.network.members
+        network = replace(options.network, members=known.members if known else bearable_members(asked, len(rows.y)))
         members = None
         own = [np.arange(len(rows.y))] * network.members
         judged_on: list[LabelledRows | np.ndarray | None] = [None] * network.members
@@ -110,12 +123,13 @@ class NetworkSetup:
             members = parts_of(rows.y, is_classes, network.members, random)
             own = [np.flatnonzero(members != k) for k in range(network.members)]
             judged_on = [np.flatnonzero(members == k) for k in range(network.members)]
-        coef, intercept = LinearStart(options.loss, outputs).alternating(rows, own)
-        frame, targets = _framed(options.loss, rows, coef, intercept)
+        frame, targets = _framed(options.loss, rows, own, outputs, known.frame if known else None)
         network = replace(network, frame=frame)
         batch = batch_rows(read_rows(options.batch_size), len(own[0]))
         epochs = epochs_of(options.epochs, -(-len(own[0]) // batch))
-        task = task_of(network, options.loss, targets, rows, own, judged_on, batch, epochs, options.seed)
+        kind = np.dtype(options.dtype)
+        task = task_of(network, options.loss, targets, rows, own, judged_on, batch, epochs, options.seed, kind)
+        task = replace(task, before=before)
         return cls(options, data, task, members, _plan(task, budget))
 
     @property
@@ -182,30 +196,41 @@ def predicted(task: NetworkTask, member: int, vector: np.ndarray, X: np.ndarray)
     return task.network.of_member(X, member, parts)
 
 
-def _outputs(loss: Function, y: np.ndarray) -> int:
+def _outputs(loss: Function, y: np.ndarray, classes: int | None) -> int:
     if loss is losses.softmax:
-        if not y.any():
-            raise ValueError(
-                "the softmax loss needs 2 classes or more, and every target is 0: add rows of other classes"
-            )
-        return int(y.max()) + 1
-    if isinstance(loss, losses.Loss) and loss.classes and y.min() == y.max():
+        found = int(y.max()) + 1
+        if classes is None and found < 2:
+            raise ValueError("softmax needs 2 classes or more, and every target is 0: add rows of other classes")
+        return max(found, classes or 0)
+    is_classes = isinstance(loss, losses.Loss) and loss.classes
+    if is_classes and classes is None and y.min() == y.max():
         raise ValueError(f"every target is {y[0]:g}: a network of two classes needs rows of both")
     return 1
 
 
-def _framed(loss: Function, rows: LabelledRows, coef: np.ndarray, intercept: np.ndarray) -> tuple[Frame, list[Target]]:
-    """Return the frame of a network, and its target in the units of the frame."""
-    center, factor, bounded = column_scales(rows.X, rows.weight)
-    frame = Frame(
-        center=center, factor=factor, bounded=bounded, coef=coef, intercept=intercept,
-        unit=np.ones_like(intercept), low=np.full(intercept.shape[1], -np.inf),
-        high=np.full(intercept.shape[1], np.inf), response=_response(loss),
-    )  # fmt: skip
-    targets = targets_of(loss, [frame.linear(rows.X, k) for k in range(len(coef))], rows.y, rows.weight)
+def _framed(
+    loss: Function, rows: LabelledRows, own: list[np.ndarray], outputs: int, known: Frame | None
+) -> tuple[Frame, list[Target]]:
+    """Return the frame of a network, a known one or that of the rows, and the target of each member in its units."""
+    if known is None:
+        coef, intercept = LinearStart(loss, outputs).alternating(rows, own)
+        center, factor, bounded = column_scales(rows.X, rows.weight)
+        known = Frame(
+            center=center, factor=factor, bounded=bounded, coef=coef, intercept=intercept,
+            unit=np.ones_like(intercept), low=np.full(outputs, -np.inf), high=np.full(outputs, np.inf),
+            response=_response(loss),
+        )  # fmt: skip
+        targets = targets_of(loss, [known.linear(rows.X, k) for k in range(len(coef))], rows.y, rows.weight)
+        known = replace(known, unit=np.stack([target.unit for target in targets]))
+    else:
+        targets = [Target.in_unit(loss, float(unit[0])) for unit in known.unit]
     if targets[0].is_located:
-        frame = replace(frame, low=np.array([rows.y.min()]), high=np.array([rows.y.max()]))
-    return replace(frame, unit=np.stack([target.unit for target in targets])), targets
+        # A network that continues may have seen targets beyond those of these rows.
+        low, high = min(rows.y.min(), known.low[0]), max(rows.y.max(), known.high[0])
+        if not np.isfinite(known.low[0]):
+            low, high = rows.y.min(), rows.y.max()
+        known = replace(known, low=np.array([low]), high=np.array([high]))
+    return known, targets
 
 
 def _response(loss: Function) -> str:

@@ -52,6 +52,8 @@ class NetworkSolver:
         How many epochs are done.
     began, epochs : int
         The epoch at which the present schedule began, and how many epochs it has.
+    age : int
+        The epochs of an earlier fit, from which this one went on.
     """
 
     noise = 0.0
@@ -66,10 +68,10 @@ class NetworkSolver:
         self.task = task
         self.members = [part.start for part in task.parts]
         self.best_epochs = [0] * task.members
-        self.least = np.array([part.start.least for part in task.parts], np.float32)
+        self.least = np.array([part.start.least for part in task.parts])
         self.factors = np.array([part.target.factor for part in task.parts])
         self.epoch = self.began = 0
-        self.epochs = task.epochs
+        self.epochs, self.age = task.epochs, 0
         frame, rows = task.frame, task.rows
         self.losses = np.array([
             task.loss(frame.linear(rows.X[part.own], k), rows.at(part.own)) for k, part in enumerate(task.parts)
@@ -79,6 +81,14 @@ class NetworkSolver:
         self.per_batch = 0.0
         self.ending: Ending | None = None
         self.code = RUNNING
+        if task.before is not None:
+            # The parameters and the moments go on; the best epoch is that of the new rows.
+            self.members = [
+                own._replace(theta=m.theta, mean=m.mean, square=m.square, best=m.theta, least=own.least + np.inf)
+                for own, m in zip(self.members, task.before.members, strict=True)
+            ]
+            self.age, self.least = task.before.age, self.least + np.inf
+            self.unseen = np.full(task.members, math.nan)
         # The status, once it was asked for after the last change.
         self.known: Status | None = None
 
@@ -151,7 +161,8 @@ class NetworkSolver:
             epochs=np.int32(epochs if first < batches else 0), first=np.int32(first),
             stop=np.int32(min(stop, batches)), batches=np.int32(batches), size=np.int32(size),
             before=np.int32((self.epoch - self.began) * batches), total=np.int32(self.epochs * batches),
-            age=np.int32(self.epoch * batches), seed=np.uint32((1_000_003 * task.seed + 7_919 * k + 1) % 2**32),
+            age=np.int32((self.age + self.epoch) * batches),
+            seed=np.uint32((1_000_003 * task.seed + 7_919 * k + 1) % 2**32),
         )  # fmt: skip
         with double_precision():
             return jax.block_until_ready(task.learn(member, part.rows, part.left_out, orders, span, task.rates))
@@ -218,7 +229,8 @@ class NetworkSolver:
         self, x: np.ndarray, scale: np.ndarray | None = None, known: tuple[float, np.ndarray] | None = None
     ) -> None:
         """Continue from other parameters."""
-        vectors, self.known = self.task.inner(x), None
+        self.known, kind = None, self.members[0].theta.dtype
+        vectors = [vector.astype(kind) for vector in self.task.inner(x)]
         self.members = [m._replace(theta=theta) for m, theta in zip(self.members, vectors, strict=True)]
 
     def bound(self, x: np.ndarray) -> Bound | None:
@@ -233,6 +245,7 @@ class NetworkSolver:
         return {
             "epoch": self.epoch, "began": self.began, "epochs": self.epochs, "best_epochs": self.best_epochs,
             "losses": self.losses.tolist(), "unseen": self.unseen.tolist(), "first_value": self.first_value,
+            "age": self.age,
         }  # fmt: skip
 
     def restore(self, arrays: list[np.ndarray], counters: dict[str, Json]) -> None:
@@ -242,4 +255,4 @@ class NetworkSolver:
         self.epoch, self.began, self.epochs = counters["epoch"], counters["began"], counters["epochs"]
         self.best_epochs, self.least = list(counters["best_epochs"]), np.array([m.least for m in self.members])
         self.losses, self.unseen = (np.array(counters[name], float) for name in ("losses", "unseen"))
-        self.first_value = counters["first_value"]
+        self.first_value, self.age = counters["first_value"], counters["age"]

@@ -88,6 +88,8 @@ class LinearStart:
             # A class without rows gets a share below that of one row, so that its score is finite.
             return np.log(np.maximum(shares, 0.5 / len(y)))
         mean = float(np.average(y, weights=weight))
+        if isinstance(self.loss, losses.Loss) and self.loss.classes:
+            mean = min(max(mean, 0.5 / len(y)), 1 - 0.5 / len(y))
         output = self.loss.link(mean) if isinstance(self.loss, losses.Loss) else mean
         return np.array([float(output)])
 
@@ -142,6 +144,8 @@ def linear_fit(
 
 
 def effective(weight: np.ndarray) -> float:
-    """Return the effective number of rows, which is smaller if weights differ."""
-    share = weight / weight.sum()
-    return float(1 / (share**2).sum())
+    """Return the number of rows that the weights stand for: the least counts as one row, and its multiples as several.
+
+    A tiny least weight would make a number without meaning, which is bounded.
+    """
+    return float(weight.sum() / max(weight[weight > 0].min(), 1e-3 * weight.mean()))

@@ -49,7 +49,9 @@ class Target:
 
     @classmethod
     def in_unit(cls, loss: Function, unit: float) -> Target:
-        """Return the target of a loss of z - y in a unit."""
+        """Return the target of a loss in a unit, which is 1 for a loss that is not one of z - y."""
+        if not isinstance(loss, LOCATED):
+            return cls(loss, False, np.ones(1), 1.0)
         if isinstance(loss, Huber):
             return cls(replace(loss, delta=loss.delta / unit), True, np.array([unit]), unit**2)
         if isinstance(loss, EpsilonInsensitive):

@@ -54,6 +54,14 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Before:
+    """An earlier fit, from which another one goes on: the states of its members, and its epochs."""
+
+    members: list[Member]
+    age: int
+
+
+@dataclass(frozen=True)
 class NetworkTask:
     """A network on its rows, ready for its solver.
 
@@ -81,6 +89,8 @@ class NetworkTask:
         The compiled code.
     rates : Rates
         The constants of the recipe for each parameter.
+    before : Before or None
+        The states of the members of an earlier fit, if the fit goes on from there.
     """
 
     network: Network
@@ -96,6 +106,7 @@ class NetworkTask:
     judges: bool
     learn: Jitted
     rates: Rates
+    before: Before | None = None
 
     @property
     def frame(self) -> Frame:
@@ -154,7 +165,7 @@ def flattened(parts: dict[str, np.ndarray], padded: Layers) -> np.ndarray:
     """Return the parameters of a member as the flat vector of compiled code; those of padding are 0."""
     pieces = []
     for name, shape in padded.shapes.items():
-        piece = np.zeros(shape, dtype=np.float32)
+        piece = np.zeros(shape)
         piece[tuple(map(slice, parts[name].shape))] = parts[name]
         pieces.append(piece.reshape(-1))
     return np.concatenate(pieces)
@@ -162,7 +173,7 @@ def flattened(parts: dict[str, np.ndarray], padded: Layers) -> np.ndarray:
 
 def task_of(
     network: Network, cost: Function, targets: list[Target], rows: LabelledRows, parts: list[np.ndarray],
-    held: list[LabelledRows | np.ndarray | None], batch: int, epochs: int, seed: int,
+    held: list[LabelledRows | np.ndarray | None], batch: int, epochs: int, seed: int, dtype: np.dtype,
 ) -> NetworkTask:  # fmt: skip
     """Return the task of fitting a network to rows.
 
@@ -182,6 +193,8 @@ def task_of(
         The rows on which each member is judged: their numbers, other rows, or None.
     batch, epochs, seed : int
         As `NetworkTask` holds them.
+    dtype : dtype
+        The type of the numbers in compiled code.
     """
     frame = network.frame
     assert frame is not None
@@ -189,7 +202,7 @@ def task_of(
     width = padded_columns(layers.widths[0])
     padded = replace(layers, widths=(width, *layers.widths[1:]))
     slot = batch if batch in (64, 256) else 1 << (batch - 1).bit_length()
-    X, made = _placed_columns(frame, rows.X, width, LEAST_ROWS), []
+    X, made = _placed_columns(frame, rows.X, width, LEAST_ROWS, dtype), []
     for member, (own, target) in enumerate(zip(parts, targets, strict=True)):
         random = np.random.default_rng([seed, member])
         judged_on = held[member]
@@ -197,13 +210,15 @@ def task_of(
             judged_on = rows.at(own[:1])
         elif isinstance(judged_on, np.ndarray):
             judged_on = rows.at(judged_on)
-        left_out = _placed(frame, target, judged_on, member, _placed_columns(frame, judged_on.X, width, LEAST_LEFT_OUT))
+        left_out = _placed(
+            frame, target, judged_on, member, _placed_columns(frame, judged_on.X, width, LEAST_LEFT_OUT, dtype)
+        )
         drawn = own[weighted_rows(rows.weight[own], SAMPLE_ROWS, random)]
-        theta = flattened(start_of(layers, frame.columns(_dense(rows.X, drawn)), random), padded)
+        theta = flattened(start_of(layers, frame.columns(_dense(rows.X, drawn)), random), padded).astype(dtype)
         every = _placed(frame, target, rows, member, X)
         made.append(Part(own, every, left_out, _start(target, theta, left_out), target))
-    factor, decay = (np.asarray(a, np.float32) for a in factors_of(padded))
-    rates = Rates(np.float32(network.dropout), factor, decay)
+    factor, decay = (np.asarray(a, dtype) for a in factors_of(padded))
+    rates = Rates(dtype.type(network.dropout), factor, decay)
     loss = targets[0].loss
     # A function of the user may change: it gets code of its own in each fit.
     learn = learner(padded, loss, slot, loss if isinstance(loss, Loss) else object())
@@ -223,10 +238,10 @@ def _dense(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return part.toarray() if hasattr(part, "tocsr") else part
 
 
-def _placed_columns(frame: Frame, X: RowsLike, width: int, least: int) -> Array:
+def _placed_columns(frame: Frame, X: RowsLike, width: int, least: int, dtype: np.dtype) -> Array:
     """Return columns for compiled code: in the scales of the network, and padded by zeros."""
     count, columns = X.shape
-    placed = aligned((padded_rows(count, least), width), np.dtype(np.float32))
+    placed = aligned((padded_rows(count, least), width), dtype)
     placed[...] = 0.0
     # The layers divide by the root of the number of columns, and here the padding counts as well.
     grown = np.sqrt(width / columns)
@@ -246,7 +261,7 @@ def _placed(frame: Frame, target: Target, rows: LabelledRows, member: int, X: Ar
     linear, y = target.inner(frame.linear(rows.X, member), rows.y)
     arrays, count = [], len(rows.y)
     for a in (linear, y, rows.weight / rows.weight.max()):
-        whole = np.zeros((len(X), *a.shape[1:]), dtype=np.float32)
+        whole = np.zeros((len(X), *a.shape[1:]), dtype=X.dtype)
         whole[:count], whole[count:] = a, a[0]
         arrays.append(whole)
     arrays[-1][count:] = 0.0
@@ -257,6 +272,6 @@ def _placed(frame: Frame, target: Target, rows: LabelledRows, member: int, X: Ar
 def _start(target: Target, theta: np.ndarray, left_out: Rows) -> Member:
     """Return the state of a member before its first epoch; its layers add nothing to the linear start yet."""
     z, y, weight = (np.asarray(a, dtype=float) for a in left_out[1:])
-    unseen = np.float32((weight * target.loss(z if z.shape[1] > 1 else z[:, 0], y)).sum() / weight.sum())
-    zeros, none = np.zeros_like(theta), np.float32(0)
+    unseen = theta.dtype.type((weight * target.loss(z if z.shape[1] > 1 else z[:, 0], y)).sum() / weight.sum())
+    zeros, none = np.zeros_like(theta), theta.dtype.type(0)
     return Member(theta, zeros, zeros, theta, unseen, none, zeros)
