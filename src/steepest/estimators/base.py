@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from steepest import models
 from steepest.arguments import our_words
 from steepest.data.arrays import read_weight
+from steepest.estimators.network_memory import Memory, can_go_on
 from steepest.estimators.outputs import OutputFitter, output, without_rows
 from steepest.estimators.parameters import (
     check_fraction,
@@ -24,12 +25,14 @@ from steepest.estimators.parameters import (
     check_model,
     kernel_machine,
     linear_model,
+    network_of,
     read_loss,
     read_penalty,
 )
 from steepest.estimators.rows import check_rows
 from steepest.estimators.starts import Start, first_starts, mean_start, next_starts
 from steepest.estimators.through_origin import check_symmetric
+from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit
 from steepest.fitting.stream.learner import StreamLearner
 from steepest.models import losses
@@ -41,6 +44,8 @@ from steepest.types import Function, Rows, RuleLike, Tree
 # The values that random_state= takes.
 RandomState = int | np.random.RandomState | None
 
+# The epochs of a network in each further call of partial_fit. Chosen, not measured: more learn better, and take longer.
+PART_EPOCHS = 20
 # Losses whose gradients grow exponentially with the output: the automatic step size of a stream does not suit them.
 STEEP = (losses.poisson, losses.gamma)
 
@@ -91,6 +96,9 @@ class DescentEstimator(BaseEstimator):
     _joint: bool = False
     # The learners that partial_fit continues, one for each output; None after `fit` and after plain epochs.
     _learners: list[StreamLearner] | None = None
+    # The rows that partial_fit of a network remembers.
+    _memory: Memory | None = None
+    _default_alpha: float = 0.0
 
     runs_: list[Fit]
     coef_: np.ndarray
@@ -100,7 +108,7 @@ class DescentEstimator(BaseEstimator):
     @our_words
     def __init__(
         self,
-        model: str | Function = "linear",
+        model: str | models.Network | Function = "linear",
         *,
         loss: str | Function | None = None,
         penalty: str | None = "l2",
@@ -155,7 +163,12 @@ class DescentEstimator(BaseEstimator):
     @property
     def _is_linear(self) -> bool:
         """Whether the model is linear in the columns, with a coefficient for each."""
-        return isinstance(self.model, str) and self.kernel == "linear"
+        return isinstance(self.model, str) and self.model != "network" and self.kernel == "linear"
+
+    @property
+    def _network(self) -> models.Network | None:
+        """The network, if the model is one."""
+        return network_of(self.model)
 
     @property
     def _streams(self) -> bool:
@@ -164,7 +177,7 @@ class DescentEstimator(BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = isinstance(self.model, str)
+        tags.input_tags.sparse = isinstance(self.model, (str, models.Network))
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -203,7 +216,7 @@ class DescentEstimator(BaseEstimator):
             fitter.fit(X, target, weight, start, self.max_epochs, self.tol, held)
             for target, start, held in zip(targets.T, starts, validation, strict=True)
         ]
-        self._learners = None
+        self._learners = self._memory = None
         self._store(runs, max(int(run.trace.epoch[-1]) for run in runs))
         warn_of_failures(runs)
 
@@ -215,6 +228,9 @@ class DescentEstimator(BaseEstimator):
         if self.early_stopping:
             raise ValueError("early_stopping=True needs all rows at once: use fit, or leave it out for partial_fit")
         check_limits(self.max_epochs, self.tol)
+        if self._network is not None:
+            self._learn_network(X, targets, weight)
+            return
         fitted = hasattr(self, "runs_")
         starts = self._starts(X, targets.shape[1], warm=fitted)
         fitter = self._fitter(check_random_state(self.random_state))
@@ -232,18 +248,45 @@ class DescentEstimator(BaseEstimator):
         # A call is meant to make one epoch, so reaching the limit of iterations is no failure.
         warn_of_failures(runs, ignored=Outcome.ITERATION_LIMIT)
 
+    def _learn_network(self, X: Rows, targets: np.ndarray, weight: np.ndarray) -> None:
+        """Learn from a part of the rows and from those remembered; begin anew if the rows have moved."""
+        random = check_random_state(self.random_state)
+        if self._memory is None:
+            memory = Memory(X, targets, weight, len(targets))
+        else:
+            memory = self._memory.with_part(X, targets, weight, random)
+        fitter, runs = self._fitter(random), []
+        for k, target in enumerate(memory.targets.T):
+            before = self.runs_[k] if self._memory is not None else None
+            start = before if isinstance(before, NetworkFit) and can_go_on(before, memory, k) else None
+            epochs = PART_EPOCHS if start is not None and self.max_epochs is None else self.max_epochs
+            runs.append(fitter.fit(memory.X, target, memory.weight, start, epochs, classes=self._known))
+        done = max(int(run.trace.epoch[-1]) for run in runs)
+        self._store(runs, done + (self.n_iter_ if hasattr(self, "n_iter_") else 0))
+        self._memory = memory
+        warn_of_failures(runs)
+
+    @property
+    def _known(self) -> int | None:
+        """The number of classes that partial_fit was told; None for numbers."""
+        return len(self.classes_) if self._for_classes else None
+
     def _fitter(self, random: np.random.RandomState) -> OutputFitter:
         """Return the fitter of the outputs, with the parameters of this estimator."""
         seed = random.randint(2**31 - 1)
         loss, penalty = self._loss, self._penalty
-        model: models.Linear | models.Custom
+        model: models.Linear | models.Custom | models.Network
         if self._joint:
             loss = losses.softmax
         if not isinstance(self.fit_intercept, (bool, np.bool_)):
             raise ValueError(f"fit_intercept={quoted(self.fit_intercept)}: give True or False")
-        if not self.fit_intercept:
+        network = self._network
+        if not self.fit_intercept and network is None:
             check_symmetric(loss, self._is_linear)
-        if self._is_linear:
+        if network is not None:
+            model, penalty = network, None if self.alpha == self._default_alpha else penalty
+            self._check_network()
+        elif self._is_linear:
             model = models.Multinomial(len(self.classes_)) if self._joint else linear_model(loss)
         elif isinstance(self.model, str):
             features = self.kernel, self.gamma, self.n_components, seed
@@ -255,10 +298,21 @@ class DescentEstimator(BaseEstimator):
             progress=bool(self.verbose), intercept=bool(self.fit_intercept),
         )  # fmt: skip
 
+    def _check_network(self) -> None:
+        """Refuse parameters that a network does not take."""
+        if not self.fit_intercept:
+            raise ValueError("fit_intercept=False is not for a network: leave it out")
+        if self.early_stopping and self.warm_start:
+            raise ValueError("early_stopping=True and warm_start=True do not go together for a network: choose one")
+
     def _starts(self, X: Rows, outputs: int, warm: bool) -> list[Tree]:
         """Return the start of each output's fit: the parameters of its last fit if `warm`, else `start`."""
         if not warm:
             return first_starts(self.start, self.model, X, outputs)
+        if self._network is not None:
+            if len(self.runs_) != outputs:
+                raise ValueError(f"y needs {outputs} fits, and the last call made {len(self.runs_)}: begin anew")
+            return list(self.runs_)
         if isinstance(self.model, str) and not self._is_linear:
             raise ValueError(
                 f"warm_start=True is not for kernel={quoted(self.kernel)}, whose features each fit draws anew: "
@@ -278,7 +332,7 @@ class DescentEstimator(BaseEstimator):
                 run.columns = list(names)
                 run.trace.names = [*names, "intercept"]
         # If there are several fits, drop their rows, because each fit would hold a copy.
-        self.runs_ = runs if len(runs) == 1 else [without_rows(run) for run in runs]
+        self.runs_ = runs if len(runs) == 1 or self._network is not None else [without_rows(run) for run in runs]
         self.n_iter_ = epochs
         if self._is_linear:
             self.coef_ = np.vstack([run.params["coef"] for run in runs])

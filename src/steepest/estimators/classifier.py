@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from steepest import models
 from steepest.arguments import our_words
 from steepest.estimators.base import DescentEstimator, RandomState, has_partial_fit, weighted_rows
 from steepest.estimators.classes import (
@@ -45,8 +46,9 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
 
     Parameters
     ----------
-    model : {"linear", "svm"} or callable
-        "svm" is a linear model with the hinge loss. A function ``model(X, *parameters)`` gets all rows first
+    model : {"linear", "svm", "network"}, Network or callable
+        "svm" is a linear model with the hinge loss, and "network" a neural network; ``models.Network(hidden=(32,))``
+        has other layers than the default. A function ``model(X, *parameters)`` gets all rows first
         and then its parameters, one argument each. It returns one score for each row, above 0 for the second class.
     loss : str or callable, optional
         "log loss", "hinge", "squared hinge", "softmax" for a function that returns a score for each row and class, or
@@ -127,13 +129,14 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     """
 
     classes_: np.ndarray
-    _default_losses: ClassVar[dict[str, str]] = {"linear": "log loss", "svm": "hinge"}
+    _default_losses: ClassVar[dict[str, str]] = {"linear": "log loss", "svm": "hinge", "network": "log loss"}
     _for_classes: ClassVar[bool] = True
+    _default_alpha = 1e-4
 
     @our_words
     def __init__(
         self,
-        model: str | Function = "linear",
+        model: str | models.Network | Function = "linear",
         *,
         loss: str | Function | None = None,
         penalty: str | None = "l2",
@@ -312,11 +315,14 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     def _loss(self) -> Function:
         """The loss. For a linear model softmax counts as the log loss, which becomes softmax if the fit is joint."""
         loss = super()._loss
-        return losses.log_loss if loss == losses.softmax and isinstance(self.model, str) else loss
+        is_named = isinstance(self.model, (str, models.Network))
+        return losses.log_loss if loss == losses.softmax and is_named else loss
 
     @property
     def _is_joint(self) -> bool:
         """Whether a single fit should output the scores of all classes."""
+        if self._network is not None:
+            return self._loss == losses.log_loss and len(self.classes_) > 2
         if self._is_linear:
             return not kink_of(self._penalty) and self._loss == losses.log_loss and len(self.classes_) > 2
         return self._loss == losses.softmax

@@ -6,17 +6,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from steepest.arguments import generator
 from steepest.derivatives.precision import double_precision
 from steepest.descent.budget import Budget
 from steepest.estimators.through_origin import with_images
 from steepest.fitting.fit import fit
+from steepest.fitting.network.fit import fit_network
+from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.options import read_rows
 from steepest.fitting.result import Fit
 from steepest.fitting.resume import SavedFit
+from steepest.fitting.setup import TrainingData
 from steepest.fitting.stream.blocks import Blocks
 from steepest.fitting.stream.fit import ENDLESS, fit_stream
 from steepest.fitting.stream.learner import BATCH, StreamLearner
-from steepest.models import Custom, Linear
+from steepest.models import Custom, Linear, Network
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
 from steepest.types import Function, Rows, RuleLike, Tree
@@ -28,7 +32,7 @@ NO_ROWS = "this fit can't be continued, because its estimator did not keep the r
 class OutputFitter:
     """Fits the outputs of an estimator, all with the same model, loss, penalty and rules."""
 
-    model: Linear | Custom
+    model: Linear | Custom | Network
     loss: Function
     penalty: L1 | L2 | ElasticNet | None
     batch_size: int | None
@@ -41,8 +45,17 @@ class OutputFitter:
     def fit(
         self, X: Rows, target: np.ndarray, weight: np.ndarray, start: Tree, epochs: int | None,
         tolerance: float | None = None, validation: tuple[Rows, np.ndarray, np.ndarray] | None = None,
+        classes: int | None = None,
     ) -> Fit:  # fmt: skip
-        """Return the fit of one output to these rows."""
+        """Return the fit of one output to these rows, which may lack some of the `classes`."""
+        if isinstance(self.model, Network) and classes is not None:
+            data = TrainingData.read(X, target, weight, None, None)
+            return fit_network(
+                self.model, data, self.loss, Budget.of(tolerance, None, epochs=epochs), generator(self.seed), None,
+                self.progress, batch_size=self.batch_size, dtype=None, start=start, classes=classes,
+                penalty=self.penalty,
+                refused={"direction": self.direction, "step": None if self.step == "auto" else self.step},
+            )  # fmt: skip
         if not self.intercept:
             X, target, weight = with_images(X, target, weight, self.loss)
         fitted = fit(
@@ -108,4 +121,5 @@ def without_rows(run: Fit) -> Fit:
     Fit
         A fit with the same model, parameters, outcome and trace. It can't be continued.
     """
-    return replace(run, objective=None, view=None, data=None, resumable=SavedFit({"why": NO_ROWS}, {}))
+    bare = replace(run, objective=None, view=None, data=None, resumable=SavedFit({"why": NO_ROWS}, {}))
+    return replace(bare, linear_of=None) if isinstance(bare, NetworkFit) else bare

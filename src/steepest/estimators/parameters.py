@@ -93,7 +93,8 @@ def read_loss(
     >>> read_loss(None, "linear", {"linear": "squared"}, for_classes=False)
     losses.squared
     """
-    cost = losses.named(defaults[model if isinstance(model, str) else "linear"] if loss is None else loss)
+    default = model if isinstance(model, str) else "network" if isinstance(model, models.Network) else "linear"
+    cost = losses.named(defaults[default] if loss is None else loss)
     if isinstance(cost, losses.Loss) and cost.classes is not for_classes:
         targets, other = ("numbers", "DescentRegressor") if for_classes else ("classes", "DescentClassifier")
         suitable = ", ".join(repr(name) for name, known in losses.NAMED.items() if known.classes is for_classes)
@@ -129,11 +130,34 @@ def check_model(model: str | Function, defaults: dict[str, str], kernel: str = "
         if model not in defaults:
             raise ValueError(f"model={quoted(model)} is not known (known: {names}, or a function of (X, *parameters))")
     elif isinstance(model, type) or not callable(model):
-        raise TypeError(f"model={quoted(model)}: give one of {names}, or a function of (X, *parameters)")
+        raise TypeError(f"model={quoted(model)}: give one of {names}, a models.Network, or a function")
     if kernel not in KERNELS:
         raise ValueError(f"kernel={quoted(kernel)} is not known (known: {', '.join(map(repr, KERNELS))})")
     if kernel != "linear" and model != "svm":
         raise ValueError(f"kernel={quoted(kernel)} is for model='svm', but the model is {quoted(model)}")
+
+
+def network_of(model: str | models.Network | Function) -> models.Network | None:
+    """Return the network that the parameter `model` names or is; None for another model.
+
+    Parameters
+    ----------
+    model : str, Network or callable
+        The parameter.
+
+    Returns
+    -------
+    Network or None
+        The network.
+
+    Examples
+    --------
+    >>> network_of("network").hidden
+    (64, 64)
+    """
+    if isinstance(model, models.Network):
+        return model
+    return models.Network() if isinstance(model, str) and model == "network" else None
 
 
 def linear_model(loss: Function) -> models.Linear:

@@ -24,9 +24,10 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
 
     Parameters
     ----------
-    model : {"linear", "svm"} or callable
-        "svm" is a linear model with the epsilon-insensitive loss. A function ``model(X, *parameters)`` gets all rows
-        first and then its parameters, one argument each. It returns one prediction for each row.
+    model : {"linear", "svm", "network"}, Network or callable
+        "svm" is a linear model with the epsilon-insensitive loss, and "network" a neural network;
+        ``models.Network(hidden=(32,))`` has other layers than the default. A function ``model(X, *parameters)`` gets
+        all rows first and then its parameters, one argument each. It returns one prediction for each row.
     loss : str or callable, optional
         "squared", "absolute", "huber", "quantile", "epsilon-insensitive", "poisson", "gamma", a loss with
         its parameter such as ``losses.Huber(1.5)``, or a function of (z, y). With "poisson" and "gamma",
@@ -102,7 +103,11 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
     (0.5177, 'converged')
     """
 
-    _default_losses: ClassVar[dict[str, str]] = {"linear": "squared", "svm": "epsilon-insensitive"}
+    _default_losses: ClassVar[dict[str, str]] = {
+        "linear": "squared",
+        "svm": "epsilon-insensitive",
+        "network": "squared",
+    }
     _for_classes: ClassVar[bool] = False
 
     # Whether y is two-dimensional; predictions and coefficients then are two-dimensional, too.

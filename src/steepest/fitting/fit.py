@@ -198,9 +198,9 @@ def fit_given(
     if isinstance(model, Network):
         return fit_network(
             model, data, losses.named(model.loss if loss is None else loss), budget, generator(rng), callback, progress,
-            batch_size=batch_size, dtype=dtype, start=start,
+            batch_size=batch_size, dtype=dtype, start=start, penalty=penalty,
             refused={
-                "penalty": penalty, "direction": direction, "step": None if step == "auto" else step,
+                "direction": direction, "step": None if step == "auto" else step,
                 "rescale": None if rescale == "auto" else rescale,
             },
         )  # fmt: skip

@@ -15,12 +15,12 @@ from steepest.fitting.network.setup import NetworkOptions, NetworkSetup
 from steepest.fitting.network.task import Before
 from steepest.fitting.setup import TrainingData
 from steepest.models import Network
+from steepest.models.penalties import L2
 from steepest.printable import quoted
 from steepest.types import Callback, Function, Tree
 
 # The arguments of `fit` that a network does not take, and why.
 REASONS = {
-    "penalty": "dropout, the decay of weights and rows left out keep it from following every row; leave it out",
     "tolerance": "no optimum is certified; limit the fit by epochs= or seconds=",
     "rescale": "its columns are scaled by their quartiles; leave it out",
     "direction": "its recipe includes the rule; leave it out",
@@ -31,7 +31,7 @@ REASONS = {
 def fit_network(
     network: Network, data: TrainingData, loss: Function, budget: Budget, random: np.random.Generator,
     callback: Callback | None, progress: bool | None, *, batch_size: int | None, dtype: DTypeLike | None,
-    refused: Mapping[str, object], start: Tree = None, classes: int | None = None,
+    refused: Mapping[str, object], start: Tree = None, penalty: Function | None = None, classes: int | None = None,
 ) -> NetworkFit:  # fmt: skip
     """Fit a network to rows that were read and checked.
 
@@ -53,6 +53,8 @@ def fit_network(
         The arguments of `fit` that a network does not take; each must be None.
     start : NetworkFit or None
         An earlier fit, from whose parameters and moments this one goes on.
+    penalty : L2 or None
+        A penalty on the weights, in the coordinates of the network.
     classes : int or None
         The number of classes, if the rows may lack some.
 
@@ -64,12 +66,14 @@ def fit_network(
     for name, value in {**refused, "tolerance": budget.tolerance or None}.items():
         if value is not None:
             raise ValueError(f"{name}={quoted(value)} is not for a network: {REASONS[name]}")
+    if not (penalty is None or isinstance(penalty, L2)):
+        raise ValueError(f"penalty={quoted(penalty)}: a network takes only penalties.L2, on its weights")
     known, before = _before(network, start, data)
     epochs = None if budget.iterations is None else int(budget.iterations)
     seed = int(random.integers(2**31))
     drawn = int(random.integers(2**31)) if isinstance(data.validation, float) else None
     kind = "float64" if dtype is not None and np.dtype(dtype) == np.float64 else "float32"
-    options = NetworkOptions(network, loss, batch_size, epochs, seed, drawn, kind, classes)
+    options = NetworkOptions(network, loss, batch_size, epochs, seed, drawn, penalty, kind, classes)
     setup = NetworkSetup.of(options, data, budget, known, before)
     fitted, checkpoint = setup.go(callback, progress)
     fitted.resumable = LiveNetwork(setup, checkpoint)

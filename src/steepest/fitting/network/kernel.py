@@ -91,9 +91,10 @@ class Span(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """The share of the units to drop, and for each parameter the factor of its rate and its decay."""
+    """The share of the units to drop, λ of an L2 penalty, and the factor of the rate and the decay by parameter."""
 
     dropout: Array
+    ridge: Array
     factor: Array
     decay: Array
 
@@ -143,7 +144,8 @@ def _learn(
 
         def mean(theta: Array) -> Array:
             each = losses(theta, own, drop)
-            return jnp.where(weight > 0, weight * each, 0).sum() / weight.sum()
+            penalty = 0.5 * rates.ridge * (rates.decay * theta**2).sum()
+            return jnp.where(weight > 0, weight * each, 0).sum() / weight.sum() + penalty
 
         value, slope = jax.value_and_grad(mean)(member.theta)
         k = (span.age + done + 1).astype(member.theta.dtype)

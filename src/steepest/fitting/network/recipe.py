@@ -23,6 +23,8 @@ SAMPLE_ROWS = 512
 MIXED = 5
 # A member leaves out at least so many rows, or there are fewer members.
 LEAST_PART = 8
+# With fewer rows than this no row can be left out.
+FEWEST_ROWS = 4
 
 
 def coslog(t: Array) -> Array:
@@ -49,7 +51,8 @@ def epochs_of(asked: int | None, batches: int) -> int:
 
 def bearable_members(asked: int, rows: int) -> int:
     """Return how many members this many rows bear: each leaves out its own part, of a few rows at least."""
-    return asked if asked == 1 else min(asked, max(rows // LEAST_PART, 2))
+    most = max(rows // LEAST_PART, 2) if rows >= FEWEST_ROWS else 1
+    return min(asked, most)
 
 
 def factors_of(layers: Layers) -> tuple[np.ndarray, np.ndarray]:

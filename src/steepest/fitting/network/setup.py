@@ -29,6 +29,7 @@ from steepest.fitting.setup import TrainingData
 from steepest.fitting.validation import LabelledRows
 from steepest.models import Network, losses
 from steepest.models.frame import Frame, column_scales
+from steepest.models.penalties import L2
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
 from steepest.trace import Event, Trace
@@ -54,6 +55,8 @@ class NetworkOptions:
         The seed of everything random.
     drawn : int or None
         The seed that draws the validation rows, if a fraction of the rows is held out.
+    penalty : L2 or None
+        A penalty on the weights, in the coordinates of the network.
     dtype : {"float32", "float64"}
         The type of the numbers in compiled code.
     classes : int or None
@@ -66,6 +69,7 @@ class NetworkOptions:
     epochs: int | None
     seed: int
     drawn: int | None
+    penalty: L2 | None = None
     dtype: str = "float32"
     classes: int | None = None
 
@@ -111,7 +115,11 @@ class NetworkSetup:
         outputs = _outputs(options.loss, rows.y, options.classes)
         is_classes = isinstance(options.loss, losses.Loss) and options.loss.classes
         asked = options.network.members
+        asked = asked if options.network.hidden else 1
         network = replace(options.network, members=known.members if known else bearable_members(asked, len(rows.y)))
+        linear = None
+        if not network.hidden:
+            linear = linear_fit(rows, data.names, options.loss, outputs, data.source, options.penalty)
         members = None
         own = [np.arange(len(rows.y))] * network.members
         judged_on: list[LabelledRows | np.ndarray | None] = [None] * network.members
@@ -123,13 +131,24 @@ class NetworkSetup:
             members = parts_of(rows.y, is_classes, network.members, random)
             own = [np.flatnonzero(members != k) for k in range(network.members)]
             judged_on = [np.flatnonzero(members == k) for k in range(network.members)]
-        frame, targets = _framed(options.loss, rows, own, outputs, known.frame if known else None)
+        starts = LinearStart(options.loss, outputs).alternating(rows, own) if linear is None else _starts_of(linear)
+        frame, targets = _framed(options.loss, rows, starts, known.frame if known else None)
         network = replace(network, frame=frame)
         batch = batch_rows(read_rows(options.batch_size), len(own[0]))
         epochs = epochs_of(options.epochs, -(-len(own[0]) // batch))
-        kind = np.dtype(options.dtype)
-        task = task_of(network, options.loss, targets, rows, own, judged_on, batch, epochs, options.seed, kind)
-        task = replace(task, before=before)
+        kind, idle = np.dtype(options.dtype), ""
+        if not network.hidden:
+            assert linear is not None
+            idle = f"no hidden layer, so this is the linear fit, {linear.message}"
+        elif rows.y.min() == rows.y.max() and not is_classes:
+            idle = f"every target is {rows.y[0]:g}, and so is every prediction"
+        elif epochs == 0:
+            idle = "0 epochs, so these are the linear starts"
+        ridge = options.penalty.strength if options.penalty else 0.0
+        task = task_of(
+            network, options.loss, targets, rows, own, judged_on, batch, epochs, options.seed, kind, ridge
+        )  # fmt: skip
+        task = replace(task, before=before, idle=idle)
         return cls(options, data, task, members, _plan(task, budget))
 
     @property
@@ -163,7 +182,8 @@ class NetworkSetup:
     def linear_fit(self) -> Fit:
         """Return the certified linear fit to the same rows."""
         task = self.task
-        return linear_fit(task.rows, self.data.names, task.cost, len(task.frame.low), self.data.source)
+        outputs = len(task.frame.low)
+        return linear_fit(task.rows, self.data.names, task.cost, outputs, self.data.source, self.options.penalty)
 
     def annotate(self, fitted: NetworkFit) -> None:
         """Add the outputs out of fold, and events that name what the fit left out."""
@@ -208,12 +228,17 @@ def _outputs(loss: Function, y: np.ndarray, classes: int | None) -> int:
     return 1
 
 
+def _starts_of(linear: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients and intercepts of a linear fit as the start of a single member."""
+    return np.atleast_2d(linear.params["coef"])[None], np.atleast_1d(linear.params["intercept"])[None]
+
+
 def _framed(
-    loss: Function, rows: LabelledRows, own: list[np.ndarray], outputs: int, known: Frame | None
+    loss: Function, rows: LabelledRows, starts: tuple[np.ndarray, np.ndarray], known: Frame | None
 ) -> tuple[Frame, list[Target]]:
     """Return the frame of a network, a known one or that of the rows, and the target of each member in its units."""
     if known is None:
-        coef, intercept = LinearStart(loss, outputs).alternating(rows, own)
+        (coef, intercept), outputs = starts, starts[1].shape[1]
         center, factor, bounded = column_scales(rows.X, rows.weight)
         known = Frame(
             center=center, factor=factor, bounded=bounded, coef=coef, intercept=intercept,

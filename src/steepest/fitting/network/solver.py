@@ -79,7 +79,7 @@ class NetworkSolver:
         self.unseen = self.factors * self.least
         self.first_value = float(self.losses.mean())
         self.per_batch = 0.0
-        self.ending: Ending | None = None
+        self.ending: Ending | None = Ending(Outcome.COMPLETED, task.idle) if task.idle else None
         self.code = RUNNING
         if task.before is not None:
             # The parameters and the moments go on; the best epoch is that of the new rows.
@@ -165,7 +165,7 @@ class NetworkSolver:
             seed=np.uint32((1_000_003 * task.seed + 7_919 * k + 1) % 2**32),
         )  # fmt: skip
         with double_precision():
-            return jax.block_until_ready(task.learn(member, part.rows, part.left_out, orders, span, task.rates))
+            return jax.block_until_ready(task.learn(member, part.rows, part.left_out, orders, span, task.rates[k]))
 
     def batches_at_once(self) -> int:
         """Return how many batches take about `SPAN_SECONDS`."""

@@ -125,9 +125,10 @@ def _least_squares(rows: LabelledRows, deviation: np.ndarray, ridge: float) -> t
 
 
 def linear_fit(
-    rows: LabelledRows, names: list[str] | None, loss: Function, outputs: int, source: tuple[Rows, np.ndarray]
-) -> Fit:
-    """Return the certified linear fit to all rows, with the penalty L2(1/n) only if classes are separable."""
+    rows: LabelledRows, names: list[str] | None, loss: Function, outputs: int, source: tuple[Rows, np.ndarray],
+    penalty: L2 | None,
+) -> Fit:  # fmt: skip
+    """Return the certified linear fit to all rows; if none is given, with the penalty L2(1/n) for separable classes."""
     model: Linear = Linear()
     if isinstance(loss, losses.Loss):
         model = Multinomial(outputs) if loss is losses.softmax else MODELS.get(loss, model)
@@ -139,7 +140,7 @@ def linear_fit(
         )  # fmt: skip
         return FitSetup.of(options, data, Budget()).go(None, False)[0]
 
-    plain = fitted(None)
+    plain = fitted(penalty)
     return fitted(L2(1 / effective(rows.weight))) if plain.outcome is Outcome.NO_FINITE_OPTIMUM else plain
 
 

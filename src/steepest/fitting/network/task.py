@@ -87,8 +87,10 @@ class NetworkTask:
         Whether members leave rows out, and keep their best epochs.
     learn : Jitted
         The compiled code.
-    rates : Rates
-        The constants of the recipe for each parameter.
+    rates : list of Rates
+        The constants of the recipe for each parameter, for each member.
+    idle : str
+        Why there is nothing to descend, or "".
     before : Before or None
         The states of the members of an earlier fit, if the fit goes on from there.
     """
@@ -105,7 +107,8 @@ class NetworkTask:
     seed: int
     judges: bool
     learn: Jitted
-    rates: Rates
+    rates: list[Rates]
+    idle: str = ""
     before: Before | None = None
 
     @property
@@ -174,6 +177,7 @@ def flattened(parts: dict[str, np.ndarray], padded: Layers) -> np.ndarray:
 def task_of(
     network: Network, cost: Function, targets: list[Target], rows: LabelledRows, parts: list[np.ndarray],
     held: list[LabelledRows | np.ndarray | None], batch: int, epochs: int, seed: int, dtype: np.dtype,
+    ridge: float,
 ) -> NetworkTask:  # fmt: skip
     """Return the task of fitting a network to rows.
 
@@ -195,6 +199,8 @@ def task_of(
         As `NetworkTask` holds them.
     dtype : dtype
         The type of the numbers in compiled code.
+    ridge : float
+        λ of an L2 penalty on the weights, 0 for none.
     """
     frame = network.frame
     assert frame is not None
@@ -218,7 +224,8 @@ def task_of(
         every = _placed(frame, target, rows, member, X)
         made.append(Part(own, every, left_out, _start(target, theta, left_out), target))
     factor, decay = (np.asarray(a, dtype) for a in factors_of(padded))
-    rates = Rates(dtype.type(network.dropout), factor, decay)
+    # The penalty, like the loss, is in the unit of the member.
+    rates = [Rates(dtype.type(network.dropout), dtype.type(ridge / t.factor), factor, decay) for t in targets]
     loss = targets[0].loss
     # A function of the user may change: it gets code of its own in each fit.
     learn = learner(padded, loss, slot, loss if isinstance(loss, Loss) else object())
