@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 
 # Nearly all of their time is spent on compiling what runs once, which need not be done with care. The pinned version of
 # XLA compiles in a third of the processor's time without its emitters of fusions, and without threads of its own.
@@ -19,3 +20,12 @@ def _fresh_compiler():
     yield
     forget()
     jax.clear_caches()
+
+
+@pytest.fixture(autouse=True)
+def _signals():
+    """Restore the handlers of signals, which the command line leaves ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -9,7 +9,7 @@ import pytest
 
 import steepest as st
 from steepest.derivatives.precision import compiled_code
-from steepest.derivatives.process.interrupts import check_interrupt, interruptible
+from steepest.derivatives.process.interrupts import check_interrupt, ignore, interruptible, listen
 
 
 @pytest.fixture(autouse=True)
@@ -148,10 +148,13 @@ def test_other_threads_leave_the_handlers_alone():
     seen = []
 
     def work():
-        with interruptible(signal.SIGTERM), compiled_code():
+        listen(signal.SIGINT, signal.SIGTERM)
+        with interruptible(), compiled_code():
             seen.append(signal.getsignal(signal.SIGINT))
+        ignore(signal.SIGINT, signal.SIGTERM)
+        seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert seen == [signal.default_int_handler]
+    assert seen == [signal.default_int_handler] * 2

@@ -6,28 +6,40 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from steepest.derivatives.process.interrupts import interruptible, last_signal
+from steepest.derivatives.process.interrupts import Interrupts, ignore, last_signal, listen
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # The exit codes of a program that Ctrl-C or SIGTERM stopped, as in shells: 128 + the number of the signal.
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line, and exit with its code.
+    """Run the command line, and exit with its code; from then on the process ignores Ctrl-C and SIGTERM.
 
     Parameters
     ----------
     arguments : sequence of str, optional
         The arguments after the program's name; those of ``sys.argv`` by default.
     """
+    code: int | None = None
+    written: object = "nothing was written"
     try:
-        with interruptible(signal.SIGTERM):
-            # Imported here, so that Ctrl-C shows no traceback while the packages that it needs are loaded.
-            from steepest.cli.app import run
+        listen(*SIGNALS)
+        # Imported here, so that Ctrl-C shows no traceback while the packages that these need are loaded.
+        from steepest.cli.app import run
+        from steepest.cli.written import Written
 
-            code = run(arguments)
+        written = Written()
+        code = run(arguments, written)
     except KeyboardInterrupt:
+        pass
+    finally:
+        # Assigned, because in a call Python could handle another signal first. An interrupt of a command that has just
+        # ended changes nothing.
+        Interrupts.over = True
+    ignore(*SIGNALS)
+    if code is None:
+        sys.stderr.write(f"steepest: interrupted; {written}\n")
         code = INTERRUPTED
-        sys.stderr.write("steepest: interrupted; nothing was written\n")
     sys.exit(TERMINATED if last_signal() == signal.SIGTERM else code)

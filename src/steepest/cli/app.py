@@ -11,6 +11,7 @@ from steepest.cli.check import check
 from steepest.cli.descend import minimize
 from steepest.cli.saved import show
 from steepest.cli.tables import fit, predict
+from steepest.cli.written import Written
 from steepest.derivatives.process.interrupts import check_interrupt
 from steepest.printable import cut, printable, quoted
 
@@ -35,8 +36,9 @@ def app() -> None:
     """Gradient descent that needs no learning rate.
 
     Exit codes: 0 if the run converged or completed the number of steps given; 1 if the run stopped earlier (the
-    output has the reason), or a gradient is wrong; 2 for bad input; 130 if Ctrl-C came before there was a result;
-    143 after SIGTERM, before which the output has the best point so far.
+    output has the reason), or a gradient is wrong; 2 for bad input; 130 if Ctrl-C came before or after the descent,
+    which then ends the command, and the message says what was written; 143 after SIGTERM. During the descent both
+    leave the best point so far.
     """
 
 
@@ -44,13 +46,15 @@ for command in (minimize, check, fit, predict, show):
     app.add_command(command)
 
 
-def run(arguments: Sequence[str] | None) -> int:
+def run(arguments: Sequence[str] | None, written: Written) -> int:
     """Run a command and return the exit code; bad input prints a message of one line, without a traceback.
 
     Parameters
     ----------
     arguments : sequence of str or None
         The arguments after the program's name; None for those of ``sys.argv``.
+    written : Written
+        Where the command notes the files that it may write.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def run(arguments: Sequence[str] | None) -> int:
         If Ctrl-C or SIGTERM came before there was a result.
     """
     try:
-        return app.main(arguments, prog_name="steepest", standalone_mode=False) or 0
+        return app.main(arguments, prog_name="steepest", standalone_mode=False, obj=written) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return BAD_INPUT

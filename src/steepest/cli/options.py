@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from steepest.arguments import guess_or_list
+from steepest.cli.written import Written
 from steepest.printable import printable
 from steepest.writing import check_replaceable
 
@@ -124,6 +125,7 @@ def check_file(path: str, option: str, inputs: Iterable[Path] = ()) -> Path:
         raise click.UsageError(f"{option} {error}") from None
     if file.exists() and any(each.exists() and each.samefile(file) for each in inputs):
         raise click.UsageError(f"{option} {path} is a file that is read here: name another")
+    written().expect(file)
     return file
 
 
@@ -170,7 +172,19 @@ def check_folder(path: str, option: str, overwrite: bool) -> Path:
             if place.exists():
                 place.rmdir()
     check_saved(folder, overwrite)
+    written().expect(folder)
     return folder
+
+
+def written() -> Written:
+    """Return where the running command notes the files that it may write.
+
+    Returns
+    -------
+    Written
+        The notes.
+    """
+    return click.get_current_context().ensure_object(Written)
 
 
 def _path(text: str, option: str) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from steepest.cli.model_options import read_loss, read_model, read_penalty
-from steepest.cli.options import OVERWRITE, Command, check_file, check_folder, say
+from steepest.cli.options import OVERWRITE, Command, check_file, check_folder, say, written
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time these imports would load NumPy, and the command line should start quickly.
@@ -201,6 +201,7 @@ def predict(folder: str, file: str, out: str | None, max_bytes: float | None) ->
 
 def _print_predictions(fitted: TableFit, outputs: np.ndarray) -> None:
     """Print predictions as CSV: byte by byte into a file or a pipe, and with escapes on a terminal."""
+    written().printing = True
     if not sys.stdout.isatty():
         fitted.write(sys.stdout.buffer, outputs)
         return

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from steepest.derivatives.process.interrupts import interruptible, uninterrupted
 from steepest.saving.exchange import exchange
 from steepest.saving.lock import locked
 from steepest.saving.record import RECORD, files_of, foreign_files
@@ -57,8 +58,10 @@ def staged(folder: str | os.PathLike[str], overwrite: bool = False) -> Iterator[
         yield draft
         for path in [*draft.iterdir(), draft]:
             sync(path)
-        if room == folder or foreign_files(folder) or not _swapped(draft, folder):
-            _move(draft, folder)
+        # Ctrl-C waits, so that it leaves the old result or the new one, and no file of either beside the other.
+        with interruptible(), uninterrupted():
+            if room == folder or foreign_files(folder) or not _swapped(draft, folder):
+                _move(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     sync(folder)

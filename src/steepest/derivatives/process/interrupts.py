@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from types import FrameType
 Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
-class _Interrupts:
+class Interrupts:
     """The interrupts of this process. Only its main thread gets signals, and changes this state.
 
     Attributes
@@ -23,19 +24,27 @@ class _Interrupts:
         How many blocks are running that an interrupt must not leave.
     pending : bool
         Whether an interrupt came that no code has answered. If `KeyboardInterrupt` is raised in a callback of the
-        garbage collector, Python prints it and goes on; it is then raised again at the next check.
+        garbage collector, Python shows it and goes on; it is then raised again at the next check.
     number : int
         The signal of the last interrupt; 0 if there was none.
+    over : bool
+        Whether a program is at its end, where an interrupt changes nothing.
+    unraisable : callable
+        What showed errors that can't be raised, before `listen`.
     """
 
     watched = False
     held = 0
     pending = False
     number = 0
+    over = False
+    unraisable: Callable[[sys.UnraisableHookArgs], object] = sys.unraisablehook
 
     @classmethod
     def press(cls, number: int, frame: FrameType | None) -> None:
         """Note an interrupt, and raise it; in a block that must finish, only a second one is raised at once."""
+        if cls.over:
+            return
         waits = cls.held > 0 and not cls.pending
         cls.pending, cls.number = True, number
         if not waits:
@@ -53,30 +62,57 @@ def _default(number: int) -> Handler:
 
 def _is_free(number: int) -> bool:
     """Tell whether a signal has its default handler, or one left here by an interrupt that came very early."""
-    return signal.getsignal(number) in (_default(number), _Interrupts.press)
+    return signal.getsignal(number) in (_default(number), Interrupts.press)
 
 
 @contextmanager
-def interruptible(*others: int) -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Watch for Ctrl-C inside this context, which can also decorate a function.
 
-    Nothing changes outside the main thread, or if the user's own code handles Ctrl-C. A program of its own, such as the
-    command line, gives `others`: signals to treat like Ctrl-C, such as SIGTERM.
+    Nothing changes outside the main thread, or if the user's own code handles Ctrl-C.
     """
-    if _Interrupts.watched or not _in_main_thread() or not _is_free(signal.SIGINT):
+    if Interrupts.watched or not _in_main_thread() or not _is_free(signal.SIGINT):
         yield
         return
-    watched = [number for number in (signal.SIGINT, *others) if _is_free(number)]
     try:
-        _Interrupts.watched, _Interrupts.number = True, 0
-        for number in watched:
-            signal.signal(number, _Interrupts.press)
+        Interrupts.watched, Interrupts.number = True, 0
+        signal.signal(signal.SIGINT, Interrupts.press)
         yield
         check_interrupt()
     finally:
-        _Interrupts.watched = _Interrupts.pending = False
-        for number in watched:
-            signal.signal(number, _default(number))
+        Interrupts.watched = Interrupts.pending = False
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def listen(*numbers: int) -> None:
+    """Treat signals like Ctrl-C for the rest of a program, such as the command line.
+
+    Signals that are handled or ignored already stay as they are. Outside the main thread nothing changes. At its end
+    the program sets `Interrupts.over`, and calls `ignore`.
+    """
+    if not _in_main_thread():
+        return
+    Interrupts.over, Interrupts.pending, Interrupts.number = False, False, 0
+    Interrupts.watched, Interrupts.unraisable = True, sys.unraisablehook
+    sys.unraisablehook = _show
+    for number in filter(_is_free, numbers):
+        signal.signal(number, Interrupts.press)
+
+
+def ignore(*numbers: int) -> None:
+    """Ignore the signals of `listen` from now on: Python has only to close down, and would print a traceback."""
+    if not _in_main_thread():
+        return
+    for number in filter(_is_free, numbers):
+        signal.signal(number, signal.SIG_IGN)
+    sys.unraisablehook = Interrupts.unraisable
+    Interrupts.watched = Interrupts.pending = Interrupts.over = False
+
+
+def _show(error: sys.UnraisableHookArgs) -> None:
+    """Show an error that can't be raised, other than an interrupt, which `check_interrupt` raises again."""
+    if error.exc_type is not KeyboardInterrupt:
+        Interrupts.unraisable(error)
 
 
 @contextmanager
@@ -86,26 +122,26 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     try:
-        _Interrupts.held += 1
+        Interrupts.held += 1
         yield
     finally:
-        _Interrupts.held -= 1
+        Interrupts.held -= 1
         # Raised even in place of another error, for which the code outside may have a remedy.
         check_interrupt()
 
 
 def check_interrupt() -> None:
     """Raise an interrupt that came, and that no code has answered."""
-    if _Interrupts.pending and not _Interrupts.held and _in_main_thread():
+    if Interrupts.pending and not Interrupts.held and _in_main_thread():
         raise KeyboardInterrupt
 
 
 def answer_interrupt() -> None:
     """Note that an interrupt is answered: the code that caught it returns the result so far."""
     if _in_main_thread():
-        _Interrupts.pending = False
+        Interrupts.pending = False
 
 
 def last_signal() -> int:
-    """Return the number of the signal that last interrupted the code inside `interruptible`, or 0."""
-    return _Interrupts.number
+    """Return the number of the signal that came last inside `interruptible` or after `listen`, or 0."""
+    return Interrupts.number
