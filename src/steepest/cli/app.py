@@ -36,9 +36,8 @@ def app() -> None:
     """Gradient descent that needs no learning rate.
 
     Exit codes: 0 if the run converged or completed the number of steps given; 1 if the run stopped earlier (the
-    output has the reason), or a gradient is wrong; 2 for bad input; 130 if Ctrl-C came before or after the descent,
-    which then ends the command, and the message says what was written; 143 after SIGTERM. During the descent both
-    leave the best point so far.
+    output has the reason), or a gradient is wrong; 2 for bad input; 130 if Ctrl-C came before or after the descent:
+    the message says what was written; 143 after SIGTERM. During the descent both leave the best point so far.
     """
 
 

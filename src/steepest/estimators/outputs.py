@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,6 +82,9 @@ class OutputFitter:
         if learner is None or learner.loss != self.loss:
             rng = np.random.default_rng(self.seed)
             learner = StreamLearner(self.model, self.loss, ridge, "auto", size, rng, np.append(*start))
+        # A copy of the estimator may hold the same learner, and continues from it as it is now.
+        learner = copy.copy(learner)
+        learner.rng = copy.deepcopy(learner.rng)
         learner.ridge, learner.size = ridge, size
         blocks = Blocks(iter([(X, target, weight)]), self.model, self.loss, None)
         params, budget = self.model.start(X, start), Budget(most=ENDLESS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from steepest.arguments import guess
-from steepest.models.losses.base import Loss
+from steepest.models.losses.base import Loss, singleton
 from steepest.models.losses.kinked import Absolute, EpsilonInsensitive, Hinge, Kinked, Quantile
 from steepest.models.losses.smooth import Gamma, Huber, LogLoss, Poisson, Squared, SquaredHinge
 from steepest.models.losses.softmax import Softmax
@@ -31,9 +31,9 @@ __all__ = [
     "squared_hinge",
 ]
 
-squared, absolute, log_loss = Squared(), Absolute(), LogLoss()
-hinge, squared_hinge = Hinge(), SquaredHinge()
-poisson, gamma, softmax = Poisson(), Gamma(), Softmax()
+squared, absolute, log_loss = singleton(Squared), singleton(Absolute), singleton(LogLoss)
+hinge, squared_hinge = singleton(Hinge), singleton(SquaredHinge)
+poisson, gamma, softmax = singleton(Poisson), singleton(Gamma), singleton(Softmax)
 
 NAMED: dict[str, Loss] = {
     "squared": squared,

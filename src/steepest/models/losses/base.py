@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -219,8 +221,30 @@ class Loss:
                 f"{'overflow' if largest > most else 'vanish'}: {remedy} y by a power of ten"
             )
 
+    def __reduce__(self) -> tuple[Callable[..., Loss], tuple[object, ...]]:
+        """Return how to make a copy. A loss without parameters has none, because code compares it by identity."""
+        parameters = tuple(vars(self).values())
+        return (type(self), parameters) if parameters else (singleton, (type(self),))
+
     def __repr__(self) -> str:
         return f"losses.{self.name.lower().replace(' ', '_')}"
+
+
+@functools.cache
+def singleton(kind: type[Loss]) -> Loss:
+    """Return the only loss of a class without parameters.
+
+    Parameters
+    ----------
+    kind : type
+        The class.
+
+    Returns
+    -------
+    Loss
+        The same object in each call.
+    """
+    return kind()
 
 
 def positive(name: str, **numbers: float) -> None:
