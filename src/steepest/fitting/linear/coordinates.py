@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from steepest.data.sparse import csr
-from steepest.fitting.linear.units import check_columns, check_squares, check_strength, in_units, units_of
+from steepest.fitting.linear.units import check_columns, check_strength, in_units, units_of
 from steepest.types import Array, Rows
 
 # How many rows are centred or made dense at once. Chosen, not measured: more rows take more memory, fewer rows need
@@ -158,7 +158,7 @@ def coordinates(
     columns = X.shape[1]
     low, high = edges(X)
     if rescale == "none":
-        check_squares(low, high, names)
+        check_columns(low, high, names, rescaled=False)
         return Coordinates(np.zeros(columns), np.ones(columns), reach=np.maximum(np.abs(low), np.abs(high)))
     if weight is not None and np.all(weight == weight[0]):
         weight = None
@@ -169,7 +169,7 @@ def coordinates(
             X, weight = X[weight > 0], weight[weight > 0]
             low, high = edges(X)
             units = units_of(low, high)
-        check_columns(low, high, names)
+        check_columns(low, high, names, rescaled=True)
     if units is not None:
         X, low, high = in_units(X, units), low / units, high / units
         with np.errstate(over="ignore"):

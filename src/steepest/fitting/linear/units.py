@@ -60,8 +60,8 @@ def in_units(X: Rows, units: np.ndarray) -> Rows:
     return scaled
 
 
-def check_columns(low: np.ndarray, high: np.ndarray, names: Sequence[str] | None) -> None:
-    """Raise if a column is too large or varies too little to be rescaled.
+def check_columns(low: np.ndarray, high: np.ndarray, names: Sequence[str] | None, rescaled: bool) -> None:
+    """Raise if a column is too large, or varies too little, to be rescaled; or if the squares overflow or vanish.
 
     Parameters
     ----------
@@ -69,34 +69,22 @@ def check_columns(low: np.ndarray, high: np.ndarray, names: Sequence[str] | None
         The least and the largest value of each column.
     names : sequence of str or None
         The names of the columns.
+    rescaled : bool
+        Whether the columns are rescaled, so that their squares are never computed.
 
     Raises
     ------
     ValueError
-        If a value exceeds 1e290, or a column varies by less than 1e-290.
-    """
-    _refuse_above(LARGEST, np.maximum(-low, high), names, "its multiples would overflow")
-    _refuse_below(LEAST, high - low, names, "its reciprocal would overflow", "varies only by")
-
-
-def check_squares(low: np.ndarray, high: np.ndarray, names: Sequence[str] | None) -> None:
-    """Raise if the squares of a column that is not rescaled overflow or vanish.
-
-    Parameters
-    ----------
-    low, high : array of shape (columns,)
-        The least and the largest value of each column.
-    names : sequence of str or None
-        The names of the columns.
-
-    Raises
-    ------
-    ValueError
-        If the largest absolute value of a column exceeds 1e145, or is below 1e-145 but not 0.
+        If a rescaled column has a value above 1e290, or varies by less than 1e-290. If the largest absolute value of
+        another column exceeds 1e145, or is below 1e-145 but not 0.
     """
     size = np.maximum(-low, high)
-    _refuse_above(LARGEST_SQUARED, size, names, "its squares overflow")
-    _refuse_below(LEAST_SQUARED, size, names, "its squares vanish", "has no value above")
+    if rescaled:
+        _refuse_above(LARGEST, size, names, "its multiples would overflow")
+        _refuse_below(LEAST, high - low, names, "its reciprocal would overflow", "varies only by")
+    else:
+        _refuse_above(LARGEST_SQUARED, size, names, "its squares overflow")
+        _refuse_below(LEAST_SQUARED, size, names, "its squares vanish", "has no value above")
 
 
 def check_strength(strengths: np.ndarray, kind: str, names: Sequence[str] | None) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.sparse.csr import is_sparse
 from steepest.fitting.linear.coordinates import edges
-from steepest.fitting.linear.units import check_squares
+from steepest.fitting.linear.units import check_columns
 from steepest.models import Linear, losses
 from steepest.types import Array, Rows
 
@@ -88,7 +88,7 @@ class Blocks:
         low, high = edges(X)
         try:
             # Units of columns can't be chosen before all rows are known, so their squares must be of ordinary size.
-            check_squares(low, high, names)
+            check_columns(low, high, names, rescaled=False)
         except ValueError as error:
             raise ValueError(f"block {k}: {error}") from None
         return Block(X, y, read_weight(weight, len(y)), names)

@@ -198,21 +198,10 @@ class Loss:
             raise ValueError(
                 f"{article}{self.name}{noun} takes {self.targets}, and row {wrong[0]} has {y[wrong[0]]:g}{remedy}"
             )
-        self.check_size(y)
+        self._check_size(y)
 
-    def check_size(self, y: np.ndarray) -> None:
-        """Raise if the loss of such targets overflows, or vanishes though they are not 0.
-
-        Parameters
-        ----------
-        y : array of shape (rows,)
-            The targets.
-
-        Raises
-        ------
-        ValueError
-            If the largest absolute target is outside `sizes`.
-        """
+    def _check_size(self, y: np.ndarray) -> None:
+        """Raise if the loss of such targets overflows, or vanishes though they are not 0."""
         largest, (least, most) = float(np.abs(y).max(initial=0.0)), self.sizes
         if largest and not least <= largest <= most:
             fault, remedy = (f"above {most:g}", "divide") if largest > most else (f"below {least:g}", "multiply")
