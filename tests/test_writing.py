@@ -60,7 +60,8 @@ def test_only_regular_files_are_replaced(tmp_path, kind):
         "folder": path.mkdir,
     }
     make[kind]()
-    with pytest.raises(FileExistsError, match=f"is a {kind.split()[-1]}, and only a regular file is replaced"):
+    words = "is a folder: name a file in it" if kind == "folder" else f"is a {kind.split()[-1]}, and only a regular"
+    with pytest.raises(OSError, match=words):
         new_file(path).__enter__()
     assert victim.read_text() == "mine"
     assert {entry.name for entry in tmp_path.iterdir()} == {"victim", "out.csv"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from steepest.descent.run import Run
 from steepest.fitting.network.resume import network_from_record
 from steepest.fitting.resume import fit_from_record
+from steepest.places import path_of
 from steepest.saving.record import FAULTS, FORMAT, RECORD, includes, read_record, unreadable
 from steepest.tabular.result import TableFit
 from steepest.types import Json
@@ -44,7 +44,7 @@ def load(folder: str | os.PathLike[str]) -> Run | TableFit:
     FileNotFoundError
         If the folder holds no saved run.
     ValueError
-        If a file is damaged, or was not written by `save`.
+        If a file is damaged, or was not written by `save`, or if `folder` is empty.
 
     Examples
     --------
@@ -53,7 +53,8 @@ def load(folder: str | os.PathLike[str]) -> Run | TableFit:
     >>> load(run.save(tempfile.mkdtemp())) == run
     True
     """
-    manifest, arrays = read_record(Path(folder))
+    path = path_of(folder, "folder")
+    manifest, arrays = read_record(path)
     record = dict(manifest.record)
     try:
         result = READERS[record.pop("result")](record, arrays)
@@ -61,7 +62,7 @@ def load(folder: str | os.PathLike[str]) -> Run | TableFit:
         if manifest.version == FORMAT and not includes(result._saved()[0], manifest.record):
             raise ValueError("its entries do not fit together")
     except KeyError as error:
-        raise unreadable(Path(folder), RECORD, f"it lacks the entry {error}") from None
+        raise unreadable(path, RECORD, f"it lacks the entry {error}") from None
     except FAULTS as error:
-        raise unreadable(Path(folder), RECORD, error) from None
+        raise unreadable(path, RECORD, error) from None
     return result

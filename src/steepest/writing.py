@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from steepest.places import file_of, naming, shown
+
 # The names of all drafts, files and folders.
 DRAFT = re.compile(r"\.steepest-[0-9a-f]{16}")
 KINDS: dict[str, Callable[[int], bool]] = {
@@ -40,7 +42,7 @@ def check_replaceable(path: Path) -> None:
         return
     if not stat.S_ISREG(mode):
         kind = next((name for name, is_kind in KINDS.items() if is_kind(mode)), "no file")
-        raise FileExistsError(f"{path} is {kind}, and only a regular file is replaced: give another name")
+        raise FileExistsError(f"{shown(path)} is {kind}, and only a regular file is replaced: give another name")
 
 
 @contextmanager
@@ -62,10 +64,12 @@ def new_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     Raises
     ------
+    TypeError, ValueError
+        If it is no path of a file.
     FileExistsError
         If something other than a regular file lies there.
     OSError
-        If the folder can't be written to.
+        If the file can't be written, for example because the disk is full.
 
     Examples
     --------
@@ -76,20 +80,21 @@ def new_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     >>> path.read_bytes(), len(list(path.parent.iterdir()))
     (b'42', 1)
     """
-    path = Path(path)
-    check_replaceable(path)
-    draft = draft_in(path.parent)
-    try:
-        with draft.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            draft.chmod(stat.S_IMODE(path.stat().st_mode))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    sync(path.parent)
+    file_path = file_of(path)
+    check_replaceable(file_path)
+    draft = draft_in(file_path.parent)
+    with naming(path, file_path):
+        try:
+            with draft.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if file_path.exists():
+                draft.chmod(stat.S_IMODE(file_path.stat().st_mode))
+            draft.replace(file_path)
+        finally:
+            draft.unlink(missing_ok=True)
+        sync(file_path.parent)
 
 
 def sync(path: Path) -> None:

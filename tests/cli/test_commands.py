@@ -309,12 +309,12 @@ class TestFit:
     def test_folders_that_cannot_be_written(self, refused):
         assert "is a file, not a folder" in refused("fit", "t.csv", "--target", "height", "--out", "t.csv")
         # No file can be created in /proc, not even by the superuser.
-        assert "can't be written to" in refused("fit", "t.csv", "--target", "height", "--out", "/proc/kept")
+        assert "can't be written" in refused("fit", "t.csv", "--target", "height", "--out", "/proc/kept")
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser can write anywhere")
     def test_a_folder_without_permission(self, refused):
         Path("shut").mkdir(mode=0o500)
-        assert "can't be written to" in refused("fit", "t.csv", "--target", "height", "--out", "shut/kept")
+        assert "can't be written" in refused("fit", "t.csv", "--target", "height", "--out", "shut/kept")
 
     def test_a_folder_with_other_files_is_kept(self, run, refused):
         Path("kept").mkdir()

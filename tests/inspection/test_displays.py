@@ -394,7 +394,7 @@ def test_save_figure_refuses_other_formats_and_missing_folders(tmp_path):
     display = DescentDisplay.from_run(textbook())
     with pytest.raises(ValueError, match=r"'path.jpg' ends in none of .png, .svg, .pdf"):
         save_figure(display, tmp_path / "path.jpg")
-    with pytest.raises(FileNotFoundError, match=r"no folder '.*nowhere' to write 'path.png' to: make it first"):
+    with pytest.raises(FileNotFoundError, match=r"path.png: there is no folder .*nowhere; make it first"):
         save_figure(display, tmp_path / "nowhere" / "path.png")
 
 

@@ -13,6 +13,7 @@ from steepest.cli.saved import show
 from steepest.cli.tables import fit, predict
 from steepest.cli.written import Written
 from steepest.derivatives.process.interrupts import check_interrupt
+from steepest.places import named
 from steepest.printable import cut, printable, quoted
 
 BAD_INPUT = 2
@@ -80,6 +81,9 @@ def run(arguments: Sequence[str] | None, written: Written) -> int:
     except (ValueError, TypeError, OSError, RuntimeError, ImportError) as error:
         # Another library may have turned an interrupt into an error of its own.
         check_interrupt()
+        if isinstance(error, OSError) and error.strerror and error.filename is None:
+            # Errors of files name them, and only the standard output has no name.
+            error = named(error, "the output")
         return _refuse(str(error))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 
 from steepest.arguments import guess_or_list
 from steepest.cli.written import Written
+from steepest.places import check_folders, file_of, naming, path_of, shown
 from steepest.printable import printable
 from steepest.writing import check_replaceable
 
@@ -83,11 +83,10 @@ def check_figure(path: str) -> Path:
     click.UsageError
         If no picture can be written there.
     """
-    figure = _path(path, "--plot")
-    if figure.suffix.lower() not in FIGURES:
+    _refuse_empty(path, "--plot")
+    if Path(path).suffix.lower() not in FIGURES:
         raise click.UsageError(f"--plot {path}: the name of a picture ends in {', '.join(FIGURES)}")
-    check_file(path, "--plot")
-    return figure
+    return check_file(path, "--plot")
 
 
 def check_file(path: str, option: str, inputs: Iterable[Path] = ()) -> Path:
@@ -112,16 +111,14 @@ def check_file(path: str, option: str, inputs: Iterable[Path] = ()) -> Path:
     click.UsageError
         If no file can be written there.
     """
-    file = _path(path, option)
-    if file.is_dir():
-        raise click.UsageError(f"{option} {path} is a folder: name a file in it")
-    if not file.parent.is_dir():
-        raise click.UsageError(f"{option} {path}: there is no folder {file.parent}; make it first")
-    if not os.access(file.parent, os.W_OK | os.X_OK):
-        raise click.UsageError(f"{option} {path}: the folder {file.parent} can't be written to; name another")
+    _refuse_empty(path, option)
     try:
+        file = file_of(path)
         check_replaceable(file)
-    except FileExistsError as error:
+        # Write a file to be sure: permissions may allow writing although the file system is read-only or refuses files.
+        with naming(path, file), tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except (ValueError, OSError) as error:
         raise click.UsageError(f"{option} {error}") from None
     if file.exists() and any(each.exists() and each.samefile(file) for each in inputs):
         raise click.UsageError(f"{option} {path} is a file that is read here: name another")
@@ -155,22 +152,24 @@ def check_folder(path: str, option: str, overwrite: bool) -> Path:
     """
     from steepest.saving.folder import check_folder as check_saved
 
-    folder = _path(path, option)
-    nearest = next(place for place in [folder, *folder.absolute().parents] if place.exists())
-    if not nearest.is_dir():
-        raise click.UsageError(f"{option} {path}: {nearest} is a file, not a folder; name another")
-    # Write a file to be sure: permissions may allow writing although the file system is read-only or refuses files.
-    missing = [place for place in [folder, *folder.parents] if not place.exists()]
+    _refuse_empty(path, option)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise click.UsageError(f"{option} {path} can't be written to ({error.strerror}); name another folder") from None
-    finally:
-        for place in missing:
-            if place.exists():
-                place.rmdir()
+        folder = path_of(path, "folder")
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"{shown(path)} is a file, not a folder; name another")
+        check_folders(folder, shown(path))
+        missing = [place for place in [folder, *folder.parents] if not place.exists()]
+        try:
+            with naming(path, folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
+        finally:
+            for place in missing:
+                if place.exists():
+                    place.rmdir()
+    except (ValueError, OSError) as error:
+        raise click.UsageError(f"{option} {error}") from None
     check_saved(folder, overwrite)
     written().expect(folder)
     return folder
@@ -187,7 +186,6 @@ def written() -> Written:
     return click.get_current_context().ensure_object(Written)
 
 
-def _path(text: str, option: str) -> Path:
+def _refuse_empty(text: str, option: str) -> None:
     if not text.strip():
         raise click.UsageError(f"{option} is empty: give a path, or leave {option} out")
-    return Path(text)

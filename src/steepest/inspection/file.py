@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from steepest.inspection.plots import style
+from steepest.places import file_of, path_of
 from steepest.printable import quoted
 from steepest.writing import new_file
 
@@ -61,15 +62,15 @@ def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path
     FileNotFoundError
         If the folder does not exist.
     """
-    path = Path(path)
+    given, path = path, path_of(path, "file")
     if path.suffix.lower() not in FORMATS:
         raise ValueError(
             f"{quoted(path.name)} ends in none of {', '.join(FORMATS)}, which figures are written as: rename it"
         )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no folder {quoted(str(path.parent))} to write {quoted(path.name)} to: make it first")
+    # Checked before the picture is drawn, which takes longer.
+    file_of(given)
     figure = _figure_of(display)
-    with new_file(path) as file:
+    with new_file(given) as file:
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=150, transparent=True, bbox_inches="tight")
     return path
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from steepest.derivatives.process.interrupts import interruptible, uninterrupted
+from steepest.places import check_folders, naming, path_of, shown
 from steepest.saving.exchange import exchange
 from steepest.saving.lock import locked
 from steepest.saving.record import RECORD, files_of, foreign_files
@@ -48,24 +49,25 @@ def staged(folder: str | os.PathLike[str], overwrite: bool = False) -> Iterator[
     OSError
         If the folder can't be written.
     """
-    folder = check_folder(folder, overwrite)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    room = folder if _stays(folder) else folder.parent
-    _sweep(room)
-    draft = draft_in(room)
-    draft.mkdir()
-    try:
-        yield draft
-        for path in [*draft.iterdir(), draft]:
-            sync(path)
-        # Ctrl-C waits, so that it leaves the old result or the new one, and no file of either beside the other.
-        with interruptible(), uninterrupted():
-            if room == folder or foreign_files(folder) or not _swapped(draft, folder):
-                _move(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    sync(folder)
-    sync(folder.parent)
+    given, folder = folder, check_folder(folder, overwrite)
+    with naming(given, folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        room = folder if _stays(folder) else folder.parent
+        _sweep(room)
+        draft = draft_in(room)
+        draft.mkdir()
+        try:
+            yield draft
+            for path in [*draft.iterdir(), draft]:
+                sync(path)
+            # Ctrl-C waits, so that it leaves the old result or the new one, and no file of either beside the other.
+            with interruptible(), uninterrupted():
+                if room == folder or foreign_files(folder) or not _swapped(draft, folder):
+                    _move(draft, folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        sync(folder)
+        sync(folder.parent)
 
 
 def check_folder(folder: str | os.PathLike[str], overwrite: bool = False) -> Path:
@@ -88,16 +90,20 @@ def check_folder(folder: str | os.PathLike[str], overwrite: bool = False) -> Pat
     FileExistsError
         If it holds files that are not those of a saved result.
     NotADirectoryError
-        If it is a file.
+        If it is a file, or lies below a file.
+    TypeError, ValueError
+        If it is no path of a folder.
     """
-    path = Path(folder).resolve()
+    path, name = path_of(folder, "folder"), shown(folder)
     if path.exists() and not path.is_dir():
-        raise NotADirectoryError(f"{folder} is a file: give a folder to write into")
+        raise NotADirectoryError(f"{name} is a file: give a folder to write into")
+    check_folders(path, name)
+    path = path.resolve()
     foreign = sorted(foreign_files(path))
     if foreign and not overwrite:
         names = ", ".join(repr(name)[1:-1] for name in foreign[:SHOWN]) + ", …" * (len(foreign) > SHOWN)
         raise FileExistsError(
-            f"{folder} holds files that are not those of a saved result, or that have changed since ({names}): name "
+            f"{name} holds files that are not those of a saved result, or that have changed since ({names}): name "
             "another folder, or allow files with the same names to be replaced by overwrite=True or --overwrite"
         )
     return path

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from steepest.places import named, shown
 from steepest.saving.lock import locked
 from steepest.saving.npz import arrays_of_npz
 from steepest.saving.regular import read_regular
@@ -122,7 +123,7 @@ def unreadable(folder: Path, name: str, why: object) -> ValueError:
     """Return the error for a file of a folder that can't be loaded."""
     words = " ".join(str(why).split())
     cure = "no file was changed; take the folder from a copy, or save it again"
-    return ValueError(f"{folder} can't be loaded: {name}: {words[:200]}: {cure}")
+    return ValueError(f"{shown(folder)} can't be loaded: {name}: {words[:200]}: {cure}")
 
 
 def files_of(folder: Path) -> set[str]:
@@ -197,7 +198,9 @@ def _record_bytes(folder: Path) -> bytes:
     try:
         return read_regular(folder / RECORD, MOST_RECORD)
     except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"no run is saved in {folder}: it holds no {RECORD}") from None
+        raise FileNotFoundError(f"no run is saved in {shown(folder)}: it holds no {RECORD}") from None
+    except OSError as error:
+        raise named(error, folder, "read") from error
     except ValueError as error:
         raise unreadable(folder, RECORD, error) from None
 
