@@ -13,7 +13,7 @@ from steepest.printable import quoted
 if TYPE_CHECKING:
     import numpy as np
 
-    from steepest.types import Seed
+    from steepest.types import Callback, Seed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -213,3 +213,29 @@ def generator(rng: Seed) -> np.random.Generator:
         return np.random.default_rng(rng)
     except (TypeError, ValueError):
         raise ValueError(f"rng={quoted(rng)}: give a whole number from 0 as the seed, a Generator, or None") from None
+
+
+def check_callback(callback: Callback | None) -> None:
+    """Raise TypeError unless a value of `callback=` can be called, or is None.
+
+    Parameters
+    ----------
+    callback : callable or None
+        The value.
+
+    Raises
+    ------
+    TypeError
+        If it can't be called.
+
+    Examples
+    --------
+    >>> check_callback(3)
+    Traceback (most recent call last):
+    ...
+    TypeError: callback=3: give a function of one argument, the result so far, or leave it out
+    """
+    if callback is not None and not callable(callback):
+        raise TypeError(
+            f"callback={quoted(callback)}: give a function of one argument, the result so far, or leave it out"
+        )

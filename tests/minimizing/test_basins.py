@@ -91,3 +91,34 @@ def test_code_that_cannot_be_traced():
 def test_bad_input_has_one_line(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_the_time_limit_ends_the_descents_and_leaves_the_minima_so_far(monkeypatch):
+    # The clock moves by a second in each call of the function, which can't be traced, so that each takes part in a map.
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+
+    def slow(x, y):
+        now[0] += 1.0
+        return (float(x) ** 2 - 1) ** 2 + float(y) ** 2
+
+    full = st.basins(slow, ((-2, 2), (-2, 2)), size=6)
+    assert not full.timed_out
+    assert (full.labels >= 0).all()
+    spent = now[0]
+    part = st.basins(slow, ((-2, 2), (-2, 2)), size=6, seconds=spent / 2)
+    assert part.timed_out
+    assert not part.interrupted
+    settled = part.labels >= 0
+    assert 0 < settled.sum() < 36
+    np.testing.assert_allclose(np.abs(part.minima), [[1, 0]] * len(part.minima), atol=1e-3)
+    assert "none within the seconds given" in str(part)
+
+
+def test_a_time_limit_of_compiled_descents():
+    found = st.basins(wells, ((-2, 2), (-2, 2)), size=20, seconds=1e-9)
+    assert found.timed_out
+    assert (found.labels == -1).all()
+    assert st.basins(wells, ((-2, 2), (-2, 2)), size=20, seconds=1e6).counts.tolist() == [100] * 4
+    with pytest.raises(ValueError, match="seconds=-1: give a positive number"):
+        st.basins(wells, ((-2, 2), (-2, 2)), seconds=-1)

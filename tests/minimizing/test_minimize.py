@@ -684,3 +684,22 @@ def test_a_right_gradient_is_accepted_even_with_long_steps(unit):
     run = st.minimize(lambda x: np.cos(unit * x + 1), 0.0)
     assert run.kind == "traced", run.why
     assert run.success
+
+
+ROWS = np.arange(12.0).reshape(6, 2) ** 2 % 7
+TARGETS = ROWS @ [1.0, 2.0] + 3
+WITH_CALLBACK = {
+    "minimize": lambda callback: st.minimize(lambda x: x**2, 1.0, callback=callback),
+    "maximize": lambda callback: st.maximize(lambda x: -(x**2), 1.0, restarts=2, bounds=[(-1, 1)], callback=callback),
+    "fit": lambda callback: st.fit(st.models.Linear(), ROWS, TARGETS, callback=callback),
+    "fit of a stream": lambda callback: st.fit(st.models.Linear(), iter([(ROWS, TARGETS)]), callback=callback),
+    "more": lambda callback: st.fit(st.models.Linear(), ROWS, TARGETS, epochs=1).more(callback=callback),
+    "fit_table": lambda callback: st.fit_table("no such file.csv", "y", callback=callback),
+}
+
+
+@pytest.mark.parametrize("way", WITH_CALLBACK)
+def test_a_callback_that_is_none(way):
+    for given in (3, "print", [], {}):
+        with pytest.raises(TypeError, match=r"callback=.*: give a function of one argument, the result so far"):
+            WITH_CALLBACK[way](given)

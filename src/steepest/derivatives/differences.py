@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from steepest.derivatives.structure import positional_names
+from steepest.derivatives.structure import array_of, positional_names
 from steepest.printable import quoted
 from steepest.types import Array, Function
 
@@ -62,7 +62,8 @@ def difference_quotient(f: Function, x: Array, h: float | None = None) -> Array:
     if h is not None:
         _refuse_lost(actual, x, h)
         actual = step
-    quotient = (np.asarray(f((x + step)[()])) - np.asarray(f(x[()]))) / actual
+    ahead, here = (array_of(f(at[()])) for at in (x + step, x))
+    quotient = (ahead - here) / actual
     return quotient if quotient.ndim else float(quotient)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.noise import noise_level
-from steepest.derivatives.structure import Calling, Leaf, read_call
+from steepest.derivatives.structure import Calling, Leaf, array_of, read_call
 from steepest.printable import quoted
 from steepest.types import Array, Function, Tree
 
@@ -139,7 +139,7 @@ class _Quotients:
     def value(self, x: np.ndarray) -> np.ndarray:
         self.evaluations += 1
         with np.errstate(all="ignore"):
-            returned = np.asarray(self.calling(self.f, x.copy()))
+            returned = array_of(self.calling(self.f, x.copy()))
         if returned.dtype.kind not in "fiubc":
             raise ValueError(f"the function returned {returned!r:.60}: it must return numbers")
         return returned

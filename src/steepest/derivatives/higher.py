@@ -16,7 +16,7 @@ from steepest.derivatives.objective import Objective, by_differences
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.serving.serve import serve
-from steepest.derivatives.structure import Calling, Leaf, Structure, read_call
+from steepest.derivatives.structure import Calling, Leaf, Structure, array_of, read_call
 from steepest.types import Array, Function, Tree
 
 
@@ -71,7 +71,7 @@ class Jacobian(Derivative):
 
     def at(self, calling: Calling, x: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            shape = np.shape(calling(self.f, x.copy()))
+            shape = array_of(calling(self.f, x.copy())).shape
         outputs = int(np.prod(shape))
         weights = 1.0 + 0.5 * np.sin(np.arange(outputs) ** 2 + 1.0)
         objective = serve(_weighted, _WeightedCalling.of(calling, self.f), np.concatenate([x, weights]))

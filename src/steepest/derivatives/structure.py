@@ -224,3 +224,23 @@ def read_call(f: Function, start: Tree, args: tuple[Array, ...] = ()) -> tuple[C
     structure, vector = Structure.of(array)
     structure = Structure(structure.layout, structure.size, tuple(names))
     return Calling(structure, spread=True, args=args), vector
+
+
+def array_of(returned: Tree) -> np.ndarray:
+    """Return what a function of the user returned as an array.
+
+    Raises
+    ------
+    ValueError
+        If it holds text.
+    """
+    values = np.asarray(returned)
+    if holds_text(values):
+        raise ValueError(f"the function returned {returned!r:.60}, which is text: it must return numbers")
+    return values
+
+
+def holds_text(values: np.ndarray) -> bool:
+    """Tell whether an array holds text, which NumPy would convert: "3" to the number 3."""
+    kind = values.dtype.kind
+    return kind in "US" or (kind == "O" and any(isinstance(value, str | bytes) for value in values.flat))

@@ -33,6 +33,8 @@ class Ending:
 def message(outcome: Outcome, facts: str, certificate: Certificate, counted: str = "iteration") -> str:
     """Return the sentence that the user reads: outcome, evidence, and what to try next."""
     head = f"{outcome} ({certificate.kind})" if outcome is Outcome.CONVERGED else str(outcome)
-    advice = _ADVICE.get(outcome)
+    # A noisy value that is as near as was asked needs no advice.
+    is_enough = outcome is Outcome.NOISE_FLOOR and certificate.is_met
+    advice = None if is_enough else _ADVICE.get(outcome)
     # Facts may quote an error of the user's function.
     return f"{head}: {printable(facts)}" + (f"; {advice.format(counted=counted)}" if advice else "")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import DTypeLike
 
-from steepest.arguments import generator, our_words
+from steepest.arguments import check_callback, generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.fitting.network.fit import fit_network
@@ -146,6 +146,7 @@ def fit(
     >>> {name: round(float(value), 2) for name, value in fitted.params.items()}
     {'m': 3.0, 'b': 1.0}
     """
+    check_callback(callback)
     if hasattr(X, "__next__"):
         return fit_blocks(
             model, X, start, loss, penalty,

@@ -18,6 +18,7 @@ from steepest.data.sparse.segments import picked_from, rows_of
 from steepest.derivatives.compiled import Compiled, Jitted
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
+from steepest.derivatives.serving.caller import number
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.rules.pair import Rules
@@ -107,7 +108,7 @@ def objective_of(
     def plain(x: np.ndarray) -> float:
         data = rows.first(rows.layout.rows)
         value = float(precisely(lambda x: total(structure.build(x), *data), x)) / mass
-        return value + (float(precisely(lambda x: penalty(structure.build(x)), x)) if penalty else 0.0)
+        return value + (number(precisely(lambda x: penalty(structure.build(x)), x)) if penalty else 0.0)
 
     sample = rows.first(SAMPLE_ROWS)
     served = serve(total, Calling(structure, spread=False, args=sample), x)

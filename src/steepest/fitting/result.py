@@ -8,7 +8,7 @@ from typing import Protocol, TypedDict
 
 import numpy as np
 
-from steepest.arguments import our_words
+from steepest.arguments import check_callback, our_words
 from steepest.data.arrays import read_features
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
@@ -179,6 +179,7 @@ class Fit(Run):
         >>> fit.more(epochs=3).trace.epoch
         array([0, 1, 2, 3, 4, 5, 6])
         """
+        check_callback(callback)
         if self.resumable is None:
             raise RuntimeError(
                 "this fit can't continue, because the rows of a stream are read only once: "

@@ -6,7 +6,7 @@ import math
 import numbers
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from steepest.arguments import generator, our_words
 from steepest.derivatives.bounds import Box
+from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.differences import EPS, tentative
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.process.forks import check_fork
@@ -80,6 +81,8 @@ class Basins:
         The text above a picture.
     interrupted : bool
         Whether Ctrl-C stopped the descents. The remaining starts have the label -1.
+    timed_out : bool
+        Whether the time limit stopped the descents. The remaining starts have the label -1.
     """
 
     grid_x: np.ndarray
@@ -92,6 +95,7 @@ class Basins:
     names: tuple[str, str] = ("x", "y")
     title: str = ""
     interrupted: bool = False
+    timed_out: bool = False
 
     def __str__(self) -> str:
         lines = [f"{len(self.minima)} reached from {self.labels.size:,} starts"]
@@ -100,7 +104,8 @@ class Basins:
             lines.append(f"  {count / self.labels.size:>6.1%}  {value:<12.6g} at {at}")
         left = np.count_nonzero(self.labels == UNSETTLED)
         if left:
-            why = ", as it was interrupted" if self.interrupted else " within the iterations given"
+            limit = " within the seconds given" if self.timed_out else " within the iterations given"
+            why = ", as it was interrupted" if self.interrupted else limit
             lines.append(f"  {left / self.labels.size:>6.1%}  none{why}")
         return "\n".join(lines)
 
@@ -136,6 +141,7 @@ def basins(
     maximize: bool = False,
     tolerance: float | None = None,
     iterations: int = 1_000,
+    seconds: float | None = None,
     progress: bool | None = None,
 ) -> Basins:
     """Map the minima that are reached by descent from size × size starts in a window.
@@ -164,6 +170,8 @@ def basins(
         As for `minimize`; 1e-10 by default.
     iterations : int
         The largest number of steps from each start.
+    seconds : float, optional
+        The longest time of the descents. The minima that were reached by then are still found precisely.
     progress : bool, optional
         Whether to show progress; by default on a terminal, after 2 seconds.
 
@@ -198,13 +206,13 @@ def basins(
             "basins takes rules of this library only: give a number, a name, or an object of steepest.directions or "
             "steepest.steps, not a function or an optax transformation"
         )
-    budget = Budget.of(1e-10 if tolerance is None else tolerance, None, iterations=iterations)
+    budget = Budget.of(1e-10 if tolerance is None else tolerance, seconds, iterations=iterations)
     calling, middle = read_call(f, box.mean(axis=1), args if isinstance(args, tuple) else (args,))
     check_fork()
     value = Caller(f, calling)
     finite = math.isfinite(tentative(value, middle))
     sample = middle if finite else random_start(value, middle, Box(*box.T), generator(0))
-    objective = serve(f, calling, sample)
+    objective = serve(f, calling, sample, until=budget.deadline)
     if objective.compiled is None and size > MAX_SIZE_UNCOMPILED:
         raise ValueError(
             f"size={size}: f can't be compiled ({objective.why}), so that each of {size**2:,} starts costs a "
@@ -213,17 +221,18 @@ def basins(
     names = calling.structure.names
     plan = Plan(objective, View(calling, names, "start"), rules, -1.0 if maximize else 1.0, budget)
     grid_x, grid_y = (np.linspace(low, high, int(size)) for low, high in box)
-    ends, interrupted = _descend_all(plan, np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2), progress)
-    labels, minima, values = _group(plan, ends, np.diff(box)[:, 0] * SAME_PLACE, value(sample))
+    ends, stopped = _descend_all(plan, np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2), progress)
+    unlimited = replace(plan, budget=replace(budget, seconds=None))
+    labels, minima, values = _group(unlimited, ends, np.diff(box)[:, 0] * SAME_PLACE, value(sample))
     return Basins(
         grid_x, grid_y, labels.reshape(size, size), minima, values,
         np.bincount(labels[labels >= 0], minlength=len(minima)), ends[:, 4].astype(int).reshape(size, size),
-        (names[0], names[1]), interrupted=interrupted,
+        (names[0], names[1]), interrupted=stopped is Outcome.INTERRUPTED, timed_out=stopped is Outcome.TIME_LIMIT,
     )  # fmt: skip
 
 
-def _descend_all(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple[np.ndarray, bool]:
-    """Return the result of the descent from each start, and whether Ctrl-C came before all were done.
+def _descend_all(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple[np.ndarray, Outcome | None]:
+    """Return the result of the descent from each start, and whether Ctrl-C or the clock came before all were done.
 
     The columns of the results are x, y, value, code and iterations.
     """
@@ -238,16 +247,26 @@ def _descend_all(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple
                 shown.show(done, plan.sign * best[2], math.nan, best[:2], time.perf_counter() - began)
         except KeyboardInterrupt:
             answer_interrupt()
-            return ends, True
-    return ends, False
+            return ends, Outcome.INTERRUPTED
+        except OutOfTime:
+            return ends, Outcome.TIME_LIMIT
+    return ends, None
 
 
 def _tiles(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield for each tile of starts the row of its first start, and the results of its descents."""
-    compiled = plan.objective.compiled
+    """Yield for each tile of starts the row of its first start, and the results of its descents.
+
+    Raises
+    ------
+    OutOfTime
+        If the time limit of the plan comes before the last tile.
+    """
+    compiled, clock = plan.objective.compiled, plan.objective.clock
     if compiled is None:
         for k, start in enumerate(starts):
-            yield k, _descend_one(plan, start)[None]
+            with clock.ends(plan.budget.deadline):
+                end = _descend_one(plan, start)
+            yield k, end[None]
         return
     loop = compiled.loop(
         ("settle", jax.tree.structure(plan.rules)),
@@ -256,6 +275,8 @@ def _tiles(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     numbers = np.array([plan.budget.iterations, 2**30, plan.budget.tolerance, plan.sign, 2**30, EPS], dtype=float)
     for first in range(0, len(starts), TILE):
         tile = starts[first : first + TILE]
+        with clock.ends(plan.budget.deadline):
+            clock.check()
         # The last tile is filled up to the size for which the loop is compiled.
         full = np.resize(tile, (min(TILE, len(starts)), 2))
         with compiled_code():
@@ -264,12 +285,18 @@ def _tiles(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
-    """Return the result of the descent from one start, in plain Python."""
+    """Return the result of the descent from one start, in plain Python; raise `OutOfTime` at the time limit."""
+    plan.objective.clock.check()
     if not math.isfinite(tentative(plan.objective.value, start)):
         return np.array([*start, np.inf, UNSETTLED, 0])
-    run = descend(plan, start, None, False)
+    # The limit is that of all descents, and each would begin to count anew.
+    now, deadline = time.perf_counter(), plan.budget.deadline
+    left = None if plan.budget.seconds is None else max(deadline - now, 0.0)
+    run = descend(replace(plan, budget=replace(plan.budget, seconds=left, began=now)), start, None, False)
     if run.outcome is Outcome.INTERRUPTED:
         raise KeyboardInterrupt
+    if run.outcome is Outcome.TIME_LIMIT:
+        raise OutOfTime
     code = CANDIDATE if _is_minimum(run) else UNSETTLED
     return np.array([*np.ravel(run.x), plan.sign * run.fun, code, run.nit])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.arguments import generator, our_words
+from steepest.arguments import check_callback, generator, our_words
 from steepest.derivatives.bounds import check_inside, read_bounds
 from steepest.derivatives.clock import Clock
 from steepest.derivatives.process.forks import check_fork
@@ -254,6 +254,7 @@ def _optimize(
     direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, restarts: int | Starts, rng: Seed,
     callback: Callback | None, progress: bool | None, budget: Budget, repeats: int = 1,
 ) -> Run:  # fmt: skip
+    check_callback(callback)
     clock, draws = Clock(), generator(rng)
     rules = choose(direction, step, boxed=bounds is not None).signed(sign)
     plan, calling, x = make_plan(f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock)

@@ -11,7 +11,7 @@ from itertools import chain, count
 
 import numpy as np
 
-from steepest.arguments import generator, our_words
+from steepest.arguments import check_callback, generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.fitting.fit import fit_given
@@ -146,6 +146,7 @@ def fit_table(
         raise ValueError(f"held_out={quoted(held_out)}: give the fraction of rows to hold out, such as 0.2; 0 for none")
     if isinstance(validation, (tuple, list)):
         raise TypeError("validation= takes a fraction of the training rows here, such as 0.2")
+    check_callback(callback)
     budget = Budget.of(tolerance, seconds, epochs=epochs)
     method = Method.read(model, loss, kernel, gamma, components)
     asked = method.task(task)

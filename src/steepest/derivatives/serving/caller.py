@@ -13,7 +13,7 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.clock import Clock
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import double_precision, rounding_of
-from steepest.derivatives.structure import Calling, leaves_of
+from steepest.derivatives.structure import Calling, holds_text, leaves_of
 from steepest.types import Array, Function, Tree
 
 
@@ -93,8 +93,9 @@ def number(returned: Array) -> float:
         raise ValueError(f"the function returned {what}: it must return one number")
     try:
         value = np.asarray(returned).reshape(()).item()
-        if isinstance(value, complex):
-            raise TypeError("complex")
+        if isinstance(value, complex | str | bytes):
+            # `float` would read the text "3" as the number 3.
+            raise TypeError
         return float(value)
     except (TypeError, ValueError):
         what = f"{returned!r:.60} ({type(returned).__name__})"
@@ -106,7 +107,10 @@ def flat_gradient(calling: Calling, gradient: Tree) -> np.ndarray:
     size = calling.structure.size
     leaves = leaves_of(calling.layout, gradient)
     try:
-        flat = np.concatenate([np.ravel(np.asarray(leaf, dtype=float)) for leaf in leaves])
+        arrays = [np.asarray(leaf) for leaf in leaves]
+        if any(map(holds_text, arrays)):
+            raise TypeError("it is text, not numbers")
+        flat = np.concatenate([np.ravel(np.asarray(array, dtype=float)) for array in arrays])
     except (TypeError, ValueError, KeyError) as error:
         raise ValueError(f"the gradient returned {gradient!r:.60}, which does not fit the point: {error}") from None
     if flat.size != size:
