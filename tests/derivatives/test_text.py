@@ -45,7 +45,7 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_text_is_refused(way):
     for kind, returned in TEXTS.items():
-        with pytest.raises(ValueError, match="returned.*(text|must return one)") as refusal:
+        with pytest.raises(ValueError, match=r"returned.*(text|must return one)") as refusal:
             WAYS[way](returned)
         assert "\n" not in str(refusal.value), kind
 

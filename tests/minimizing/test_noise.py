@@ -186,6 +186,9 @@ def test_only_a_tolerance_above_the_noise_is_met(tolerance, success):
     assert run.outcome is Outcome.NOISE_FLOOR
     assert run.success is success
     assert run.certificate.kind == "estimated"
+    # What is as near as was asked needs no more calls.
+    assert ("as was asked" in run.message) is success
+    assert ("average more calls" in run.message) is not success
 
 
 def test_starts_races_and_maps():

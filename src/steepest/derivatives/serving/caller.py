@@ -93,7 +93,7 @@ def number(returned: Array) -> float:
         raise ValueError(f"the function returned {what}: it must return one number")
     try:
         value = np.asarray(returned).reshape(()).item()
-        if isinstance(value, complex | str | bytes):
+        if isinstance(value, (complex, str, bytes)):
             # `float` would read the text "3" as the number 3.
             raise TypeError
         return float(value)
