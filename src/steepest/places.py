@@ -154,7 +154,7 @@ def named(error: OSError, path: object, doing: str = "written") -> OSError:
     Examples
     --------
     >>> named(OSError(errno.ENOSPC, "", "answer/.steepest-0123"), "answer")
-    OSError('answer can't be written (no space left on device): free some space, or name another place')
+    OSError("answer can't be written (no space left on device): free some space, or name another place")
     """
     code = error.errno or 0
     reason = os.strerror(code)
