@@ -83,7 +83,7 @@ def can_go_on(run: NetworkFit, memory: Memory, output: int) -> bool:
     assert isinstance(network, Network)
     frame = network.frame
     assert frame is not None
-    center, factor, _ = column_scales(memory.X, memory.weight)
+    center, factor = column_scales(memory.X, memory.weight)[:2]
     moved = np.abs(center - frame.center) * np.maximum(factor, frame.factor)
     ratio = np.where((factor > 0) & (frame.factor > 0), factor / np.where(frame.factor > 0, frame.factor, 1.0), np.inf)
     same = (factor == 0) & (frame.factor == 0)

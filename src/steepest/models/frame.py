@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,8 @@ FARTHEST = 3.0
 # Numbers in a dense block of rows or columns (32 MB). Chosen, not measured: larger blocks take more memory, smaller
 # ones more calls.
 BLOCK_NUMBERS = 2**22
+# A column with at most so many different values has no waves: weights suffice to tell them apart.
+FEW_VALUES, MANY_ROWS = 16, 1000
 # The response of a network to its outputs: the outputs themselves, means by a logarithm, the probability of class 1, or
 # the probabilities of all classes.
 RESPONSES = ("outputs", "means", "probability", "probabilities")
@@ -23,11 +26,11 @@ RESPONSES = ("outputs", "means", "probability", "probabilities")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Frame:
-    """The scales of the columns and of the target, and the linear start.
+    """The scales of the columns and of the target, and the linear starts.
 
-    A column x becomes u = (x - center) · factor, and with `bounded` u / √(1 + (u/3)²). The output of a member is
-    x · coef + intercept + unit · h, with h from its layers, within `low` and `high`. Each member has a linear start of
-    its own.
+    For members without waves a column x becomes u = (x - center) · factor, and with `bounded` u / √(1 + (u/3)²). For
+    members with waves it becomes (x - mean) · rate. The output of a member is x · coef + intercept + unit · h, with h
+    from its layers, within `low` and `high`.
 
     Attributes
     ----------
@@ -36,6 +39,10 @@ class Frame:
         of a column with two values. The factor of a column with one value is 0.
     bounded : array of shape (columns,)
         Whether extreme values of the column are drawn in.
+    mean, rate : array of shape (columns,)
+        The mean and the reciprocal of the standard deviation.
+    waving : array of shape (columns,)
+        Whether the column has enough different values for waves.
     coef, intercept : array of shape (members, outputs, columns), array of shape (members, outputs)
         The linear starts.
     unit : array of shape (members, outputs)
@@ -49,6 +56,9 @@ class Frame:
     center: np.ndarray
     factor: np.ndarray
     bounded: np.ndarray
+    mean: np.ndarray
+    rate: np.ndarray
+    waving: np.ndarray
     coef: np.ndarray
     intercept: np.ndarray
     unit: np.ndarray
@@ -56,8 +66,10 @@ class Frame:
     high: np.ndarray
     response: str
 
-    def columns(self, X: np.ndarray) -> np.ndarray:
-        """Return rows in the scales of the network."""
+    def columns(self, X: np.ndarray, has_waves: bool) -> np.ndarray:
+        """Return rows in the scales of members with or without waves."""
+        if has_waves:
+            return (X - self.mean) * self.rate
         u = (X - self.center) * self.factor
         # hypot squares without overflow.
         return np.where(self.bounded, u / np.hypot(1.0, u / FARTHEST), u)
@@ -148,8 +160,19 @@ def deviation_of(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np
     return size * mean, size * np.sqrt(share @ (scaled - mean) ** 2)
 
 
-def column_scales(X: Rows, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the center, the factor and the bound of each column, as `Frame` holds them.
+class Scales(NamedTuple):
+    """The scales of columns, as `Frame` holds them."""
+
+    center: np.ndarray
+    factor: np.ndarray
+    bounded: np.ndarray
+    mean: np.ndarray
+    rate: np.ndarray
+    waving: np.ndarray
+
+
+def column_scales(X: Rows, weight: np.ndarray) -> Scales:
+    """Return the scales of each column, as `Frame` holds them.
 
     Parameters
     ----------
@@ -160,12 +183,11 @@ def column_scales(X: Rows, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
     Returns
     -------
-    center, factor, bounded : arrays of shape (columns,)
+    Scales
         The scales.
     """
     parts = [_scales_of(block, weight) for block in _column_blocks(X)]
-    center, factor, bounded = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return center, factor, bounded
+    return Scales(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def column_deviations(X: Rows, weight: np.ndarray) -> np.ndarray:
@@ -193,7 +215,7 @@ def _column_blocks(X: Rows) -> Iterator[np.ndarray]:
         yield np.asarray(block.toarray() if hasattr(block, "tocsr") else block, dtype=float)
 
 
-def _scales_of(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _scales_of(values: np.ndarray, weight: np.ndarray) -> Scales:
     uneven = weight if weight.min() < weight.max() else None
     low, high = values.min(axis=0), values.max(axis=0)
     quartiles = np.quantile(values, [0.25, 0.5, 0.75], axis=0, method="inverted_cdf", weights=uneven)
@@ -201,8 +223,22 @@ def _scales_of(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.n
     mean, deviation = deviation_of(values, weight)
     spread = quartiles[2] - quartiles[0]
     spread = np.where(spread > 0, spread, (high - low) / 2)
-    center, spread = np.where(flag, mean, quartiles[1]), np.where(flag, deviation, spread)
-    # The mean of a column with one value may be rounded: the extremes tell that it has one value.
-    constant = low == high
-    factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=(spread > 0) & ~constant)
-    return np.where(constant, low, center), factor, ~flag
+    # The deviation of a column with one value may be a rounding error: the extremes tell that it has one value.
+    varies = low < high
+    return Scales(
+        center=np.where(flag, np.where(varies, mean, low), quartiles[1]),
+        factor=_reciprocal(np.where(flag, deviation, spread), varies),
+        bounded=~flag,
+        mean=np.where(varies, mean, low),
+        rate=_reciprocal(deviation, varies),
+        waving=np.array([_has_many_values(column) for column in values.T]),
+    )
+
+
+def _reciprocal(spread: np.ndarray, where: np.ndarray) -> np.ndarray:
+    return np.divide(1.0, spread, out=np.zeros_like(spread), where=(spread > 0) & where)
+
+
+def _has_many_values(column: np.ndarray) -> bool:
+    # A few rows mostly decide, without sorting all.
+    return len(np.unique(column[:MANY_ROWS])) > FEW_VALUES or len(np.unique(column)) > FEW_VALUES

@@ -10,8 +10,38 @@ import numpy as np
 
 from steepest.types import Array, Function
 
+# Waves a column, of this amplitude, in a member that has them. Chosen by measurement: a larger amplitude fits sharp
+# edges sooner, and smooth tables of few rows worse.
+WAVES, AMPLITUDE = 8, 0.25
+# The coefficients of a polynomial in u² that is cos 2πu for |u| ≤ ½ within 4e-5, at a third of the time of a cosine.
+COSINE = (0.9999598, -19.731040, 64.673388, -82.40319, 45.64566)
 # Constants of SELU, with which the mean 0 and the variance 1 of a unit's inputs persist from layer to layer.
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def wave(t: Array) -> Array:
+    """Return cos 2πt, to about four digits.
+
+    Parameters
+    ----------
+    t : array
+        Numbers of periods.
+
+    Returns
+    -------
+    array
+        The cosines.
+
+    Examples
+    --------
+    >>> wave(np.array([0.0, 0.5, 1.25])).round(3)
+    array([ 1., -1., -0.])
+    """
+    u = t - np.rint(t)
+    q, value = u * u, 0.0
+    for coefficient in reversed(COSINE):
+        value = value * q + coefficient
+    return value
 
 
 def silu(z: Array) -> Array:
@@ -64,10 +94,12 @@ Drop = Callable[[int, Array], Array]
 
 @dataclass(frozen=True)
 class Layers:
-    """The formula of a network, h₀ = s x, hₖ = φ(hₖ₋₁ Wₖ / √dₖ₋₁ + bₖ), and the last layer without φ.
+    """The formula of a member, h₀ = s x, hₖ = φ(hₖ₋₁ Wₖ / √dₖ₋₁ + bₖ), and the last layer without φ.
 
     Division by the root of the number dₖ₋₁ of inputs lets one step size suit layers of every width: Jacot, Gabriel and
-    Hongler, "Neural tangent kernel" (2018). The code is plain NumPy, which the kernel of the fit traces.
+    Hongler, "Neural tangent kernel" (2018). With waves, the first layer also gets a cos 2π(f h₀ + c) for several
+    frequencies f of each column: Gorishniy, Rubachev and Babenko, "On embeddings for numerical features" (2022). The
+    code is plain NumPy, which the kernel of the fit traces.
 
     Parameters
     ----------
@@ -75,6 +107,8 @@ class Layers:
         The numbers of columns, of the units of each hidden layer, and of outputs.
     activation : str
         The name of φ.
+    waves : int
+        The waves of each column; 0 for none.
 
     Examples
     --------
@@ -84,6 +118,7 @@ class Layers:
 
     widths: tuple[int, ...]
     activation: str
+    waves: int = 0
 
     @property
     def depth(self) -> int:
@@ -93,9 +128,14 @@ class Layers:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the parameters by name, in the order of the flat vector."""
-        shapes: dict[str, tuple[int, ...]] = {"scales": self.widths[:1]}
-        for k in range(1, len(self.widths)):
-            shapes |= {f"weights {k}": self.widths[k - 1 : k + 1], f"biases {k}": self.widths[k : k + 1]}
+        columns, *units = self.widths
+        shapes: dict[str, tuple[int, ...]] = {"scales": (columns,)}
+        if self.waves:
+            shapes |= {"frequencies": (self.waves, columns), "phases": (self.waves, columns)}
+        inputs = columns * (1 + self.waves)
+        for k, width in enumerate(units, start=1):
+            shapes |= {f"weights {k}": (inputs, width), f"biases {k}": (width,)}
+            inputs = width
         return shapes
 
     @property
@@ -123,8 +163,23 @@ class Layers:
             start = stop
         return parts
 
-    def outputs(self, parts: Mapping[str, Array], X: Array, drop: Drop = lambda layer, h: h) -> Array:
-        """Return the outputs of rows.
+    def shrink(self, waving: np.ndarray) -> float:
+        """Return what the inputs of the first layer are multiplied by, the reciprocal root of their sum of squares.
+
+        Parameters
+        ----------
+        waving : array of shape (columns,)
+            Which columns have waves.
+
+        Returns
+        -------
+        float
+            The factor.
+        """
+        return 1 / math.sqrt(len(waving) + self.waves * AMPLITUDE**2 * float(waving.sum()))
+
+    def inputs(self, parts: Mapping[str, Array], X: Array, waving: Array) -> Array:
+        """Return the inputs of the first layer: the scaled columns, then their waves.
 
         Parameters
         ----------
@@ -132,6 +187,31 @@ class Layers:
             The parameters by name.
         X : array of shape (rows, columns)
             The rows.
+        waving : array of shape (columns,)
+            1 for each column that has waves, and 0 for the others.
+
+        Returns
+        -------
+        array of shape (rows, columns · (1 + waves))
+            The inputs.
+        """
+        h = X * parts["scales"]
+        if not self.waves:
+            return h
+        waves = AMPLITUDE * waving * wave(h[:, None, :] * parts["frequencies"] + parts["phases"])
+        return np.concatenate([h, waves.reshape(waves.shape[0], -1)], axis=1)
+
+    def outputs(
+        self, parts: Mapping[str, Array], X: Array, waving: Array, shrink: Array, drop: Drop = lambda layer, h: h
+    ) -> Array:
+        """Return the outputs of rows.
+
+        Parameters
+        ----------
+        parts, X, waving
+            As for `inputs`.
+        shrink : float
+            The factor of the first layer.
         drop : callable
             Drops units of a hidden layer; none by default.
 
@@ -140,8 +220,9 @@ class Layers:
         array of shape (rows, outputs)
             The outputs.
         """
-        phi, h = ACTIVATIONS[self.activation], X * parts["scales"]
+        phi, h = ACTIVATIONS[self.activation], self.inputs(parts, X, waving)
         for k in range(1, self.depth + 1):
-            z = h @ parts[f"weights {k}"] * (1 / math.sqrt(self.widths[k - 1])) + parts[f"biases {k}"]
+            factor = shrink if k == 1 else 1 / math.sqrt(self.widths[k - 1])
+            z = h @ parts[f"weights {k}"] * factor + parts[f"biases {k}"]
             h = z if k == self.depth else drop(k, phi(z))
         return h

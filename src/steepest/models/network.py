@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, TypeGuard
 
 import numpy as np
 
 from steepest.models.frame import RESPONSES, Frame, dense_blocks
-from steepest.models.layers import ACTIVATIONS, Layers
+from steepest.models.layers import ACTIVATIONS, WAVES, Layers
 from steepest.models.losses import squared
 from steepest.models.losses.base import Loss
 from steepest.printable import quoted
@@ -18,6 +18,9 @@ from steepest.types import Array, Rows
 
 # The most units of a layer: an upper limit against slips such as a number of rows. Chosen, not measured.
 MOST_UNITS = 65_536
+MOST_WAVES = 64
+# The kinds of members, which alternate: without and with waves.
+KINDS = ("plain", "wavy")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Network:
     dropout : float
         The share of the hidden units that each update leaves out at random, in the first half of a fit; it then falls
         to 0.
+    waves : int
+        How many cosines of each column every other member gets beside the column; with 0, members see columns alone.
     frame : Frame, optional
         The scales and the linear start, which a fit makes from its rows.
 
@@ -54,6 +59,7 @@ class Network:
     members: int = 8
     activation: str = "silu"
     dropout: float = 0.15
+    waves: int = WAVES
     frame: Frame | None = None
 
     loss: ClassVar[Loss] = squared
@@ -62,6 +68,8 @@ class Network:
         object.__setattr__(self, "hidden", _units(self.hidden))
         if not _is_whole(self.members) or self.members < 1:
             raise ValueError(f"Network(members={quoted(self.members)}): give a whole number, 1 or more")
+        if not _is_whole(self.waves) or not 0 <= self.waves <= MOST_WAVES:
+            raise ValueError(f"Network(waves={quoted(self.waves)}): give a whole number from 0 to {MOST_WAVES}")
         if self.activation not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
             raise ValueError(f"Network(activation={quoted(self.activation)}) is not known (known: {known})")
@@ -69,8 +77,8 @@ class Network:
         if not is_number or not 0 <= self.dropout < 1:
             raise ValueError(f"Network(dropout={quoted(self.dropout)}): give a share from 0 to less than 1")
 
-    def layers(self, columns: int, outputs: int) -> Layers:
-        """Return the layers of a member.
+    def kinds(self, columns: int, outputs: int) -> dict[str, tuple[Layers, int]]:
+        """Return the layers of each kind of member, and how many members are of that kind.
 
         Parameters
         ----------
@@ -79,10 +87,13 @@ class Network:
 
         Returns
         -------
-        Layers
-            The layers; with no hidden layer, one that adds nothing to the linear model.
+        dict
+            "plain" for members 0, 2, …, and "wavy" for members 1, 3, …, if there are any.
         """
-        return Layers((columns, *self.hidden, outputs), self.activation)
+        layers = Layers((columns, *self.hidden, outputs), self.activation)
+        counts = -(-self.members // 2), self.members // 2
+        both = zip(KINDS, (layers, replace(layers, waves=self.waves)), counts, strict=True)
+        return {kind: (own, count) for kind, own, count in both if count}
 
     def shaped(self, X: Rows, params: Mapping[str, Array] | None = None) -> Rows:
         """Return X as a matrix; a vector becomes one column.
@@ -113,17 +124,17 @@ class Network:
             raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {width}")
         return X
 
-    def checked(self, params: Mapping[str, Array]) -> dict[str, Array]:
+    def checked(self, params: Mapping[str, Mapping[str, Array]]) -> dict[str, dict[str, Array]]:
         """Return parameters in the order of the layers.
 
         Parameters
         ----------
-        params : mapping of str to array
-            Parameters by name, each with the members as its first axis.
+        params : mapping
+            Parameters by kind and name, each with the members of the kind as its first axis.
 
         Returns
         -------
-        dict of str to array
+        dict
             The parameters.
 
         Raises
@@ -134,44 +145,40 @@ class Network:
         frame = self.frame
         assert frame is not None
         columns, outputs = len(frame.center), len(frame.low)
-        shapes = {name: (self.members, *shape) for name, shape in self.layers(columns, outputs).shapes.items()}
-        scales = {"factor": (columns,), "bounded": (columns,), "coef": (self.members, outputs, columns)}
-        scales |= dict.fromkeys(("intercept", "unit"), (self.members, outputs)) | {"high": (outputs,)}
         if frame.response not in RESPONSES:
             raise ValueError(f"the response of the network is {quoted(frame.response)} (known: {', '.join(RESPONSES)})")
-        for known, wanted in ((vars(frame), scales), (params, shapes)):
-            for name, shape in wanted.items():
-                found = np.shape(known[name]) if name in known else None
-                if found != shape:
-                    raise ValueError(f"{name} of the network has the shape {found}, not {shape}")
-        return {name: params[name] for name in shapes}
+        scales: dict[str, tuple[int, ...]] = dict.fromkeys(("factor", "bounded", "mean", "rate", "waving"), (columns,))
+        scales |= dict.fromkeys(("intercept", "unit"), (self.members, outputs))
+        _check_shapes(vars(frame), scales | {"coef": (self.members, outputs, columns), "high": (outputs,)})
+        kinds = self.kinds(columns, outputs)
+        for kind, (layers, count) in kinds.items():
+            _check_shapes(params.get(kind, {}), {name: (count, *shape) for name, shape in layers.shapes.items()})
+        return {kind: {name: params[kind][name] for name in layers.shapes} for kind, (layers, _) in kinds.items()}
 
-    def __call__(self, X: Rows, *parameters: Array) -> Array:
-        """Return the outputs of all members together: the linear start, plus what the layers add."""
+    def __call__(self, X: Rows, *parameters: Mapping[str, Array]) -> Array:
+        """Return the outputs of all members together: their linear starts, plus what the layers add."""
         assert self.frame is not None
         blocks = [self.frame.combined(self.by_member(rows, *parameters)) for _, rows in dense_blocks(X)]
         z = np.concatenate(blocks)
         return z if self.frame.response == "probabilities" else z[:, 0]
 
-    def by_member(self, X: np.ndarray, *parameters: Array) -> np.ndarray:
+    def by_member(self, X: Rows, *parameters: Mapping[str, Array]) -> np.ndarray:
         """Return the outputs of each member.
 
         Parameters
         ----------
-        X : array of shape (rows, columns)
+        X : array or CSR of shape (rows, columns)
             The rows, in the user's units.
-        *parameters : array
-            The parameters, in the order of `Layers.shapes`, each with the members as its first axis.
+        *parameters : mapping of str to array
+            The parameters of each kind, by name, with the members of the kind as the first axis.
 
         Returns
         -------
         array of shape (members, rows, outputs)
             The outputs.
         """
-        assert self.frame is not None
-        names = self.layers(X.shape[1], len(self.frame.low)).shapes
-        members = zip(*parameters, strict=True)
-        return np.stack([self.of_member(X, k, dict(zip(names, own, strict=True))) for k, own in enumerate(members)])
+        own = [{name: part[k // 2] for name, part in parameters[k % 2].items()} for k in range(self.members)]
+        return np.stack([self.of_member(X, k, parts) for k, parts in enumerate(own)])
 
     def of_member(self, X: Rows, member: int, parts: Mapping[str, Array]) -> np.ndarray:
         """Return the outputs of one member.
@@ -192,9 +199,13 @@ class Network:
         """
         frame = self.frame
         assert frame is not None
-        layers = self.layers(X.shape[1], len(frame.low))
+        layers, _ = self.kinds(X.shape[1], len(frame.low))[KINDS[member % 2]]
+        has_waves = bool(member % 2)
+        waving = frame.waving if has_waves else np.zeros_like(frame.waving)
+        shrink = layers.shrink(waving)
         z = [
-            frame.linear(rows, member) + frame.unit[member] * layers.outputs(parts, frame.columns(rows))
+            frame.linear(rows, member)
+            + frame.unit[member] * layers.outputs(parts, frame.columns(rows, has_waves), waving, shrink)
             for _, rows in dense_blocks(X)
         ]
         return np.clip(np.concatenate(z), frame.low, frame.high)
@@ -213,6 +224,13 @@ class Network:
             Predictions in the units of y, the probability of class 1, or one probability for each of several classes.
         """
         return z if self.frame is None else self.frame.responded(z)
+
+
+def _check_shapes(known: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in wanted.items():
+        found = np.shape(known[name]) if name in known else None
+        if found != shape:
+            raise ValueError(f"{name} of the network has the shape {found}, not {shape}")
 
 
 def _is_whole(number: object) -> TypeGuard[int]:

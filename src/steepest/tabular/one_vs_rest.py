@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.data.arrays import read_features
 from steepest.fitting.result import Fit, Limits
-from steepest.models import SVM, losses
+from steepest.models import SVM, Linear, losses
 from steepest.models.losses import Loss
 from steepest.printable import printable
 from steepest.tabular.reading.arrow import Label
@@ -222,7 +222,7 @@ def linear_outputs(fit: Fit, X: np.ndarray) -> np.ndarray:
     array of shape (rows,) or (rows, classes)
         The outputs of the model, before its response.
     """
-    assert fit.model is not None
+    assert isinstance(fit.model, Linear)
     coef, intercept = fit.params["coef"], fit.params["intercept"]
     return np.asarray(fit.model(fit.model.shaped(X, fit.params), np.transpose(coef), intercept))
 

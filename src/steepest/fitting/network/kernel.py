@@ -91,10 +91,22 @@ class Span(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """The share of the units to drop, λ of an L2 penalty, and the factor of the rate and the decay by parameter."""
+    """The constants of a member.
+
+    Attributes
+    ----------
+    dropout, ridge : float
+        The share of the units to drop, and λ of an L2 penalty.
+    waving, shrink : array of shape (columns,), float
+        As `Layers` takes them.
+    factor, decay : array of shape (size,)
+        The factor of the rate, and of the decay, for each parameter.
+    """
 
     dropout: Array
     ridge: Array
+    waving: Array
+    shrink: Array
     factor: Array
     decay: Array
 
@@ -123,7 +135,8 @@ def _learn(
 
     def losses(theta: Array, rows: Rows, drop: Function = lambda layer, h: h) -> Array:
         parts = {name: Traced(part) for name, part in layers.split(theta).items()}
-        z = Traced(rows.linear) + layers.outputs(parts, Traced(rows.X), drop)
+        h = layers.outputs(parts, Traced(rows.X), Traced(rates.waving), Traced(rates.shrink), drop)
+        z = Traced(rows.linear) + h
         return stack(loss(z if rows.linear.shape[1] > 1 else z[:, 0], Traced(rows.y)))
 
     def update(epoch: Array, batch: Array, member: Member) -> Member:

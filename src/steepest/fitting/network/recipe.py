@@ -10,7 +10,7 @@ from steepest.types import Array
 # The constants of Holzmüller, Grinsztajn and Steinwart, "Better by default" (2024), for their network without
 # embeddings: the rates of the three kinds of parameters, the decay of the moments, and the decay of the weights.
 RATE = 0.04
-FACTORS = {"scales": 6.0, "weights": 1.0, "biases": 0.1}
+FACTORS = {"scales": 6.0, "frequencies": 1.0, "phases": 1.0, "weights": 1.0, "biases": 0.1}
 MOMENTUM, SECOND_MOMENTUM = 0.9, 0.95
 WEIGHT_DECAY = 0.02
 # The rows of a batch, and of a small table with fewer than `FEW_ROWS` rows.
@@ -21,6 +21,9 @@ UPDATES, LEAST_EPOCHS, MOST_EPOCHS = 1200, 40, 256
 SAMPLE_ROWS = 512
 # The rows whose mixture a new unit is centred at, as in the paper.
 MIXED = 5
+# The standard deviation of the first frequencies of waves, in periods per standard deviation of a column. Chosen by
+# measurement, with their amplitude.
+FREQUENCY = 0.2
 # A member leaves out at least so many rows, or there are fewer members.
 LEAST_PART = 8
 # With fewer rows than this no row can be left out.
@@ -65,21 +68,26 @@ def factors_of(layers: Layers) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(factors), np.concatenate(decays)
 
 
-def start_of(layers: Layers, sample: np.ndarray, random: np.random.Generator) -> dict[str, np.ndarray]:
+def start_of(
+    layers: Layers, sample: np.ndarray, waving: np.ndarray, random: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Return random layers, fitted to a sample of the rows, whose outputs are 0.
 
     The weights of each hidden unit are scaled until its inputs have the variance 1, and its bias is minus a random
     mixture of the inputs of a few rows: so each unit is centred among the rows.
     """
-    phi, h = ACTIVATIONS[layers.activation], sample
     parts: dict[str, np.ndarray] = {"scales": np.ones(layers.widths[0])}
+    if layers.waves:
+        shape = layers.shapes["phases"]
+        parts |= {"frequencies": FREQUENCY * random.standard_normal(shape), "phases": random.uniform(-0.5, 0.5, shape)}
+    phi, h = ACTIVATIONS[layers.activation], layers.inputs(parts, sample, waving)
     for k in range(1, layers.depth + 1):
-        inputs, units = layers.widths[k - 1 : k + 1]
+        inputs, units = layers.shapes[f"weights {k}"]
         if k == layers.depth:
             parts |= {f"weights {k}": np.zeros((inputs, units)), f"biases {k}": np.zeros(units)}
             break
         weights = random.standard_normal((inputs, units))
-        z = h @ weights / np.sqrt(inputs)
+        z = h @ weights * (layers.shrink(waving) if k == 1 else 1 / np.sqrt(inputs))
         deviation = z.std(axis=0)
         deviation = np.where(deviation > 0, deviation, 1.0)
         weights, z = weights / deviation, z / deviation

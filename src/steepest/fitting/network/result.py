@@ -80,7 +80,8 @@ class NetworkFit(Fit):
     def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
         record, arrays = super()._saved()
         for prefix, point in ((PARAMETERS, self.params), (SLOPES, self.jac)):
-            arrays |= {prefix + name: np.asarray(value) for name, value in point.items()}
+            for kind, own in point.items():
+                arrays |= {f"{prefix}{kind}/{name}": np.asarray(value) for name, value in own.items()}
         if self.out_of_fold is not None:
             arrays[OUT_OF_FOLD] = self.out_of_fold
         if self.known_linear is not None:
@@ -110,7 +111,7 @@ class NetworkFit(Fit):
         network = fit.model
         if not isinstance(network, Network) or network.frame is None:
             raise ValueError("the fit of a network has a network with its scales, and this one has none")
-        fit.x, fit.jac = (network.checked(_under(prefix, arrays)) for prefix in (PARAMETERS, SLOPES))
+        fit.x, fit.jac = (network.checked(_nested(_under(prefix, arrays))) for prefix in (PARAMETERS, SLOPES))
         fit.out_of_fold = arrays.get(OUT_OF_FOLD)
         return fit
 
@@ -122,3 +123,12 @@ def _alone(linear: Fit) -> Fit:
 
 def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _nested(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    """Return arrays whose names are a kind of member and a parameter, by both."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in arrays.items():
+        kind, _, parameter = name.partition("/")
+        found.setdefault(kind, {})[parameter] = array
+    return found

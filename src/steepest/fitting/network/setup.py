@@ -190,9 +190,9 @@ class NetworkSetup:
         task, asked = self.task, self.options.network.members
         if self.members is not None:
             z = np.empty((len(self.members), len(task.frame.low)))
-            for k, vector in enumerate(task.inner(_flat(fitted))):
+            for k, parts in enumerate(task.members_of(_flat(fitted))):
                 own = self.members == k
-                z[own] = predicted(task, k, vector, task.rows.at(own).X)
+                z[own] = task.network.of_member(task.rows.X[own], k, parts)
             fitted.out_of_fold_loss = task.loss(z, task.rows)
             fitted.out_of_fold = z if z.shape[1] > 1 else z[:, 0]
         events = fitted.trace.stored_events
@@ -205,15 +205,7 @@ class NetworkSetup:
 
 
 def _flat(fitted: NetworkFit) -> np.ndarray:
-    return np.concatenate([np.ravel(value) for value in fitted.params.values()])
-
-
-def predicted(task: NetworkTask, member: int, vector: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Return the outputs of one member, as `Network.by_member` does for all."""
-    parts = {name: part.astype(float) for name, part in task.padded.split(vector).items()}
-    width = task.layers.widths[0]
-    parts |= {"scales": parts["scales"][:width], "weights 1": parts["weights 1"][:width]}
-    return task.network.of_member(X, member, parts)
+    return np.concatenate([np.ravel(part) for parts in fitted.params.values() for part in parts.values()])
 
 
 def _outputs(loss: Function, y: np.ndarray, classes: int | None) -> int:
@@ -239,9 +231,8 @@ def _framed(
     """Return the frame of a network, a known one or that of the rows, and the target of each member in its units."""
     if known is None:
         (coef, intercept), outputs = starts, starts[1].shape[1]
-        center, factor, bounded = column_scales(rows.X, rows.weight)
         known = Frame(
-            center=center, factor=factor, bounded=bounded, coef=coef, intercept=intercept,
+            **column_scales(rows.X, rows.weight)._asdict(), coef=coef, intercept=intercept,
             unit=np.ones_like(intercept), low=np.full(outputs, -np.inf), high=np.full(outputs, np.inf),
             response=_response(loss),
         )  # fmt: skip
@@ -266,14 +257,16 @@ def _response(loss: Function) -> str:
 
 
 def _plan(task: NetworkTask, budget: Budget) -> Plan:
-    shapes = {name: (task.members, *shape) for name, shape in task.layers.shapes.items()}
-    structure, _ = Structure.of({name: np.zeros(shape) for name, shape in shapes.items()})
+    groups = {
+        kind: {name: np.zeros((own.count, *shape)) for name, shape in own.layers.shapes.items()}
+        for kind, own in task.kinds.items()
+    }
+    structure, _ = Structure.of(groups)
 
     def value(x: np.ndarray) -> float:
-        vectors = task.inner(x)
         each = [
-            task.loss(predicted(task, k, vector, task.rows.X[part.own]), task.rows.at(part.own))
-            for k, (vector, part) in enumerate(zip(vectors, task.parts, strict=True))
+            task.loss(task.network.of_member(task.rows.X[part.own], k, own), task.rows.at(part.own))
+            for k, (own, part) in enumerate(zip(task.members_of(x), task.parts, strict=True))
         ]
         return float(np.mean(each))
 
@@ -282,7 +275,11 @@ def _plan(task: NetworkTask, budget: Budget) -> Plan:
 
     why = "exact: the network was traced and compiled"
     objective = Objective(structure.size, value, slope, "traced", why, heavy=True)
-    view = View(Calling(structure, spread=False), list(task.layers.shapes), "epoch")
+    view = View(
+        Calling(structure, spread=False),
+        [f"{kind} {name}" for kind, parts in groups.items() for name in parts],
+        "epoch",
+    )
     rules = Rules(directions.Plain(), steps.DoG())
     return Plan(
         objective,

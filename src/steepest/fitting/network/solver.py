@@ -134,7 +134,7 @@ class NetworkSolver:
         at_once = self.batches_at_once()
         epochs = max(1, min(most, task.together, at_once // batches))
         orders = [task.orders(k, self.epoch, epochs) for k in range(task.members)]
-        done, tables = 0, np.empty(0)
+        done, tables = 0, list[np.ndarray]()
         while done < batches:
             check_interrupt()
             self.objective.clock.check()
@@ -145,11 +145,11 @@ class NetworkSolver:
                 pairs = list(pool.map(learn, count(), members, orders))
             self.per_batch = (time.perf_counter() - began) / (epochs * (stop - done))
             members, done = [member for member, _ in pairs], stop
-            # A member with one batch less has its row from the call before.
-            found = np.stack([np.asarray(table, float)[:epochs] for _, table in pairs])
-            tables = found if not tables.size else np.where(np.isnan(found), tables, found)
+            # A member with one batch less has its rows from the call before.
+            found = [np.asarray(table, float)[:epochs] for _, table in pairs]
+            tables = [np.where(np.isnan(new), old, new) for new, old in zip(found, tables or found, strict=True)]
         self.members, self.known = [Member(*map(np.asarray, member)) for member in members], None
-        return [self.finish_epoch(tables[:, k]) for k in range(epochs)]
+        return [self.finish_epoch([table[k] for table in tables]) for k in range(epochs)]
 
     def learn(
         self, k: int, member: Member, orders: np.ndarray, epochs: int, first: int, stop: int
@@ -165,27 +165,26 @@ class NetworkSolver:
             seed=np.uint32((1_000_003 * task.seed + 7_919 * k + 1) % 2**32),
         )  # fmt: skip
         with double_precision():
-            return jax.block_until_ready(task.learn(member, part.rows, part.left_out, orders, span, task.rates[k]))
+            return jax.block_until_ready(part.kind.learn(member, part.rows, part.left_out, orders, span, part.rates))
 
     def batches_at_once(self) -> int:
         """Return how many batches take about `SPAN_SECONDS`."""
         return max(1, int(SPAN_SECONDS / self.per_batch)) if self.per_batch else FIRST_BATCHES
 
-    def finish_epoch(self, table: np.ndarray) -> np.ndarray:
+    def finish_epoch(self, rows: list[np.ndarray]) -> np.ndarray:
         """Take over the numbers of an epoch, a row for each member; return its row of the trace."""
-        task = self.task
         self.epoch += 1
-        self.losses, self.unseen = self.factors * table[:, 0], self.factors * table[:, 1]
-        for k in np.flatnonzero(table[:, 1] < self.least):
-            self.best_epochs[k], self.least[k] = self.epoch, table[k, 1]
-        norm = math.sqrt(float(((self.factors * table[:, 2]) ** 2).sum())) / task.members
-        sizes = np.array([task.members * math.prod(shape) for shape in task.layers.shapes.values()])
+        numbers = np.array([row[:3] for row in rows])
+        self.losses, self.unseen = self.factors * numbers[:, 0], self.factors * numbers[:, 1]
+        for k in np.flatnonzero(numbers[:, 1] < self.least):
+            self.best_epochs[k], self.least[k] = self.epoch, numbers[k, 1]
+        norm = math.sqrt(float(((self.factors * numbers[:, 2]) ** 2).sum())) / len(rows)
         if not np.isfinite(self.losses).any():
             facts = f"the loss of every member was not finite in epoch {self.epoch:,}; these are the best epochs before"
             self.ending = Ending(Outcome.NON_FINITE, facts)
         elif self.epoch >= self.began + self.epochs:
             self.ending = Ending(Outcome.COMPLETED, self.facts())
-        return self.row_of(norm, np.sqrt(table[:, 3:].sum(axis=0) / sizes))
+        return self.row_of(norm, self.sizes([row[3:] for row in rows]))
 
     def row_of(self, norm: float, sizes: np.ndarray) -> np.ndarray:
         """Return a row of the trace; `sizes` are the root mean squares of the groups of parameters."""
@@ -216,10 +215,19 @@ class NetworkSolver:
 
     def row(self, t: float = 0.0) -> np.ndarray:
         """Return the present point as a row of the trace."""
-        parts = self.task.padded.split(np.stack([np.asarray(m.theta, float) for m in self.members]))
-        sizes = [np.square(part).sum() / self.task.members for part in parts.values()]
-        counts = [math.prod(shape) for shape in self.task.layers.shapes.values()]
-        return self.row_of(math.nan, np.sqrt(np.divide(sizes, counts)))
+        squares = [
+            np.array([np.square(group.astype(float)).sum() for group in part.kind.padded.split(m.theta).values()])
+            for part, m in zip(self.task.parts, self.members, strict=True)
+        ]
+        return self.row_of(math.nan, self.sizes(squares))
+
+    def sizes(self, squares: list[np.ndarray]) -> np.ndarray:
+        """Return the root mean square of each group of parameters, for the squared lengths of those of each member."""
+        found, kinds = [], self.task.kinds.values()
+        for k, kind in enumerate(kinds):
+            counts = [kind.count * math.prod(shape) for shape in kind.layers.shapes.values()]
+            found.append(np.sqrt(np.sum(squares[k :: len(kinds)], axis=0) / counts))
+        return np.concatenate(found)
 
     def mark(self, code: int) -> None:
         """Set the code of the status."""
@@ -238,7 +246,7 @@ class NetworkSolver:
 
     def arrays(self) -> list[np.ndarray]:
         """Return the states of the members."""
-        return [np.stack([np.asarray(getattr(m, name)) for m in self.members]) for name in Member._fields]
+        return [np.asarray(part) for member in self.members for part in member]
 
     def counters(self) -> dict[str, Json]:
         """Return the place in the schedule."""
@@ -251,8 +259,17 @@ class NetworkSolver:
     def restore(self, arrays: list[np.ndarray], counters: dict[str, Json]) -> None:
         """Continue from the state that `arrays` and `counters` returned."""
         self.known = None
-        self.members = [Member(*own) for own in zip(*arrays, strict=True)]
+        width = len(Member._fields)
+        self.members = [Member(*arrays[k : k + width]) for k in range(0, len(arrays), width)]
+        check_states(self.members, [part.start for part in self.task.parts])
         self.epoch, self.began, self.epochs = counters["epoch"], counters["began"], counters["epochs"]
         self.best_epochs, self.least = list(counters["best_epochs"]), np.array([m.least for m in self.members])
         self.losses, self.unseen = (np.array(counters[name], float) for name in ("losses", "unseen"))
         self.first_value, self.age = counters["first_value"], counters["age"]
+
+
+def check_states(members: list[Member], known: list[Member]) -> None:
+    """Raise ValueError if states have other shapes than known ones, as those of a damaged folder have."""
+    shapes = [[np.shape(part) for part in member] for member in members]
+    if shapes != [[np.shape(part) for part in member] for member in known]:
+        raise ValueError("the states of the members have the wrong shapes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import jax
@@ -23,11 +24,61 @@ from steepest.types import Array, Function
 from steepest.types import Rows as RowsLike
 
 # The least numbers of rows, of rows left out, and of columns after padding: tables with fewer share compiled code.
-LEAST_ROWS, LEAST_LEFT_OUT, LEAST_COLUMNS = 1024, 128, 32
+LEAST_ROWS, LEAST_LEFT_OUT, LEAST_COLUMNS = 1024, 128, 8
 # Compiled code makes several epochs in one call for tables with at most so many rows, whose epochs are short.
 FEW_ROWS, MOST_EPOCHS_TOGETHER = 4096, 8
 # Above this many, columns are padded to a multiple of it, and not to a power of two, which might be twice as many.
 MANY_COLUMNS = 256
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of member: its layers, and its compiled code.
+
+    Attributes
+    ----------
+    layers, padded : Layers
+        The layers of a member, and those of compiled code, whose columns are padded.
+    count : int
+        How many members are of this kind.
+    learn : Jitted
+        The compiled code.
+    """
+
+    layers: Layers
+    padded: Layers
+    count: int
+    learn: Jitted
+
+    def blocks(self, name: str, part: np.ndarray, columns: int) -> np.ndarray:
+        """Return a parameter with an axis of its own for `columns`, if its size depends on their number.
+
+        The weights of the first layer have a row for each column, and one for each of its waves.
+        """
+        if name == "weights 1":
+            return part.reshape(*part.shape[:-2], 1 + self.layers.waves, columns, part.shape[-1])
+        return part
+
+    def flattened(self, parts: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the parameters of a member as the flat vector of compiled code; those of padding are 0."""
+        columns, width = self.layers.widths[0], self.padded.widths[0]
+        pieces = []
+        for name, shape in self.padded.shapes.items():
+            piece = np.zeros(shape)
+            own = self.blocks(name, np.asarray(parts[name], dtype=float), columns)
+            self.blocks(name, piece, width)[tuple(map(slice, own.shape))] = own
+            pieces.append(piece.reshape(-1))
+        return np.concatenate(pieces)
+
+    def parts(self, vectors: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the parameters of members by name, for their flat vectors in compiled code, (members, size)."""
+        columns, width = self.layers.widths[0], self.padded.widths[0]
+        found = {}
+        for name, shape in self.layers.shapes.items():
+            part = self.blocks(name, self.padded.split(vectors)[name].astype(float), width)
+            own = self.blocks(name, np.zeros(shape), columns).shape
+            found[name] = part[(slice(None), *map(slice, own))].reshape(len(vectors), *shape)
+        return found
 
 
 @dataclass(frozen=True)
@@ -36,6 +87,8 @@ class Part:
 
     Attributes
     ----------
+    kind : Kind
+        The kind of the member.
     own : array of int
         The numbers of the rows that the member learns from.
     rows, left_out : Rows
@@ -44,13 +97,17 @@ class Part:
         The state before the first epoch.
     target : Target
         The target in the units of compiled code.
+    rates : Rates
+        The constants of the recipe.
     """
 
+    kind: Kind
     own: np.ndarray
     rows: Rows
     left_out: Rows
     start: Member
     target: Target
+    rates: Rates
 
 
 @dataclass(frozen=True)
@@ -69,8 +126,8 @@ class NetworkTask:
     ----------
     network : Network
         The network, with its frame.
-    layers, padded : Layers
-        The layers of a member, and those of compiled code, whose columns are padded.
+    kinds : dict of str to Kind
+        The kinds of members; members of two kinds alternate.
     cost : callable
         The loss in the user's units.
     rows : LabelledRows
@@ -85,10 +142,6 @@ class NetworkTask:
         The seed that shuffles rows and drops units.
     judges : bool
         Whether members leave rows out, and keep their best epochs.
-    learn : Jitted
-        The compiled code.
-    rates : list of Rates
-        The constants of the recipe for each parameter, for each member.
     idle : str
         Why there is nothing to descend, or "".
     before : Before or None
@@ -96,8 +149,7 @@ class NetworkTask:
     """
 
     network: Network
-    layers: Layers
-    padded: Layers
+    kinds: dict[str, Kind]
     cost: Function
     rows: LabelledRows
     parts: list[Part]
@@ -106,8 +158,6 @@ class NetworkTask:
     epochs: int
     seed: int
     judges: bool
-    learn: Jitted
-    rates: list[Rates]
     idle: str = ""
     before: Before | None = None
 
@@ -147,31 +197,25 @@ class NetworkTask:
 
     def outer(self, vectors: list[np.ndarray]) -> np.ndarray:
         """Return vectors of compiled code, one a member, as one flat vector in the layout of the parameters."""
-        width = self.layers.widths[0]
-        columns = []
-        for name, part in self.padded.split(np.stack(vectors).astype(float)).items():
-            own = part[:, :width] if name in ("scales", "weights 1") else part
-            columns.append(own.reshape(-1))
-        return np.concatenate(columns)
+        found = [kind.parts(np.stack(vectors[k :: len(self.kinds)])) for k, kind in enumerate(self.kinds.values())]
+        return np.concatenate([part.reshape(-1) for parts in found for part in parts.values()])
 
     def inner(self, x: np.ndarray) -> list[np.ndarray]:
         """Return the vectors of compiled code, one a member, for a flat vector in the layout of the parameters."""
-        start, parts = 0, {}
-        for name, shape in self.layers.shapes.items():
-            size = self.members * int(np.prod(shape))
-            parts[name] = x[start : start + size].reshape(self.members, *shape)
-            start += size
-        return [flattened({name: part[k] for name, part in parts.items()}, self.padded) for k in range(self.members)]
+        own = self.members_of(x)
+        return [part.kind.flattened(parts) for part, parts in zip(self.parts, own, strict=True)]
 
-
-def flattened(parts: dict[str, np.ndarray], padded: Layers) -> np.ndarray:
-    """Return the parameters of a member as the flat vector of compiled code; those of padding are 0."""
-    pieces = []
-    for name, shape in padded.shapes.items():
-        piece = np.zeros(shape)
-        piece[tuple(map(slice, parts[name].shape))] = parts[name]
-        pieces.append(piece.reshape(-1))
-    return np.concatenate(pieces)
+    def members_of(self, x: np.ndarray) -> list[dict[str, np.ndarray]]:
+        """Return the parameters of each member by name, for a flat vector in the layout of the parameters."""
+        start, found = 0, []
+        for kind in self.kinds.values():
+            parts = {}
+            for name, shape in kind.layers.shapes.items():
+                stop = start + kind.count * math.prod(shape)
+                parts[name], start = x[start:stop].reshape(kind.count, *shape), stop
+            found.append(parts)
+        turns = len(self.kinds)
+        return [{name: part[k // turns] for name, part in found[k % turns].items()} for k in range(self.members)]
 
 
 def task_of(
@@ -204,33 +248,40 @@ def task_of(
     """
     frame = network.frame
     assert frame is not None
-    layers = network.layers(rows.X.shape[1], len(frame.low))
-    width = padded_columns(layers.widths[0])
-    padded = replace(layers, widths=(width, *layers.widths[1:]))
     slot = batch if batch in (64, 256) else 1 << (batch - 1).bit_length()
-    X, made = _placed_columns(frame, rows.X, width, LEAST_ROWS, dtype), []
+    loss = targets[0].loss
+    # A function of the user may change: it gets code of its own in each fit.
+    key = loss if isinstance(loss, Loss) else object()
+    columns = rows.X.shape[1]
+    width, kinds, placed = padded_columns(columns), {}, {}
+    for name, (layers, count) in network.kinds(columns, len(frame.low)).items():
+        padded = replace(layers, widths=(width, *layers.widths[1:]))
+        kinds[name] = Kind(layers, padded, count, learner(padded, loss, slot, key))
+        placed[name] = _placed_columns(frame, rows.X, width, LEAST_ROWS, dtype, layers.waves > 0)
+    names, made = list(kinds), []
     for member, (own, target) in enumerate(zip(parts, targets, strict=True)):
-        random = np.random.default_rng([seed, member])
-        judged_on = held[member]
+        name = names[member % len(names)]
+        kind, random = kinds[name], np.random.default_rng([seed, member])
+        has_waves, judged_on = kind.layers.waves > 0, held[member]
         if judged_on is None:
             judged_on = rows.at(own[:1])
         elif isinstance(judged_on, np.ndarray):
             judged_on = rows.at(judged_on)
-        left_out = _placed(
-            frame, target, judged_on, member, _placed_columns(frame, judged_on.X, width, LEAST_LEFT_OUT, dtype)
-        )
+        judged_X = _placed_columns(frame, judged_on.X, width, LEAST_LEFT_OUT, dtype, has_waves)
+        left_out = _placed(frame, target, judged_on, member, judged_X)
+        waving = frame.waving.astype(float) if has_waves else np.zeros(columns)
         drawn = own[weighted_rows(rows.weight[own], SAMPLE_ROWS, random)]
-        theta = flattened(start_of(layers, frame.columns(_dense(rows.X, drawn)), random), padded).astype(dtype)
-        every = _placed(frame, target, rows, member, X)
-        made.append(Part(own, every, left_out, _start(target, theta, left_out), target))
-    factor, decay = (np.asarray(a, dtype) for a in factors_of(padded))
-    # The penalty, like the loss, is in the unit of the member.
-    rates = [Rates(dtype.type(network.dropout), dtype.type(ridge / t.factor), factor, decay) for t in targets]
-    loss = targets[0].loss
-    # A function of the user may change: it gets code of its own in each fit.
-    learn = learner(padded, loss, slot, loss if isinstance(loss, Loss) else object())
-    judges = held[0] is not None
-    return NetworkTask(network, layers, padded, cost, rows, made, slot, batch, epochs, seed, judges, learn, rates)
+        sample = frame.columns(_dense(rows.X, drawn), has_waves)
+        theta = kind.flattened(start_of(kind.layers, sample, waving, random)).astype(dtype)
+        every = _placed(frame, target, rows, member, placed[name])
+        factor, decay = (a.astype(dtype) for a in factors_of(kind.padded))
+        # The penalty, like the loss, is in the unit of the member.
+        rates = Rates(
+            dtype.type(network.dropout), dtype.type(ridge / target.factor),
+            np.pad(waving, (0, width - columns)).astype(dtype), dtype.type(kind.layers.shrink(waving)), factor, decay,
+        )  # fmt: skip
+        made.append(Part(kind, own, every, left_out, _start(target, theta, left_out), target, rates))
+    return NetworkTask(network, kinds, cost, rows, made, slot, batch, epochs, seed, held[0] is not None)
 
 
 def padded_columns(columns: int) -> int:
@@ -245,15 +296,13 @@ def _dense(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return part.toarray() if hasattr(part, "tocsr") else part
 
 
-def _placed_columns(frame: Frame, X: RowsLike, width: int, least: int, dtype: np.dtype) -> Array:
+def _placed_columns(frame: Frame, X: RowsLike, width: int, least: int, dtype: np.dtype, has_waves: bool) -> Array:
     """Return columns for compiled code: in the scales of the network, and padded by zeros."""
     count, columns = X.shape
     placed = aligned((padded_rows(count, least), width), dtype)
     placed[...] = 0.0
-    # The layers divide by the root of the number of columns, and here the padding counts as well.
-    grown = np.sqrt(width / columns)
     for place, block in dense_blocks(X):
-        placed[place, :columns] = grown * frame.columns(block)
+        placed[place, :columns] = frame.columns(block, has_waves)
     with compiled_code():
         return jax.device_put(placed)
 
