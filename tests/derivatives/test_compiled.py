@@ -7,6 +7,7 @@ import pytest
 
 import steepest as st
 from steepest.derivatives import compiled
+from steepest.descent.loop import rule_solver
 
 MAPS = Path("/proc/self/maps")
 
@@ -21,6 +22,27 @@ def test_the_same_code_is_compiled_once():
     for _ in range(3):
         st.gradient(lambda x: np.sum(x**2))(np.ones(2))
     assert len(compiled._cache) == 1
+
+
+def valley(x):
+    return (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2
+
+
+def saddle(x):
+    return np.float64(x[0] ** 2 + (float(x[1]) ** 2 - 1) ** 2)
+
+
+@pytest.mark.parametrize(("f", "start"), [(valley, (0.0, 0.0)), (saddle, (1.0, 0.0))])
+def test_descents_that_begin_again_compile_the_beginning_once(f, start, monkeypatch):
+    begun, begin_at = [], rule_solver.RuleSolver.begin_at
+    monkeypatch.setattr(
+        rule_solver.RuleSolver, "begin_at", lambda *args, **others: begun.append(begin_at(*args, **others))
+    )
+    compiled.forget()
+    assert st.minimize(f, start).success
+    assert st.minimize(f, start, iterations=3).nit <= 3
+    assert begun
+    assert len(rule_solver._begin.ready) == 1
 
 
 @pytest.mark.skipif(not MAPS.exists(), reason="this system does not list memory maps")

@@ -79,6 +79,8 @@ class Rules:
 
     def memory_layout(self, x: Array) -> tuple[Tree, Tree]:
         """Return the memory of the rules and that of the search after one point, to show the shapes of their arrays."""
+        if self.searches and self.learns:
+            return self.start(x), self.remember()
         return self.next_direction(x, self.start(x), x, x.sum(), jnp.sum)[1], self.remember()
 
     def remember(self) -> Tree:

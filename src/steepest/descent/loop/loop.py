@@ -29,6 +29,7 @@ from steepest.descent.loop.state import (
     State,
     begin,
     follow,
+    layout_of,
     pack,
     table,
     unpack,
@@ -182,7 +183,8 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
     def chunk(
         rules: Rules, packed: Packed, arrays: Tree, numbers: Array, sizes: Array, box: Box | None
     ) -> tuple[Packed, Array]:
-        state, limits = unpack(rules, packed), Limits.unpack(numbers, sizes, box)
+        layout = layout_of(rules, packed)
+        state, limits = unpack(layout, packed), Limits.unpack(numbers, sizes, box)
         first, stop = state.iteration, state.evaluations + limits.evaluations
         go = (_search if rules.searches else _march)(compiled, rules, arrays, limits, first)
 
@@ -190,13 +192,13 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
         # one.
         whole = state.x.size > SMALL
         stand: Function = (lambda state: state) if whole else pack
-        standing: Callable[[Tree], State] = (lambda state: state) if whole else partial(unpack, rules)
+        standing: Callable[[Tree], State] = (lambda state: state) if whole else partial(unpack, layout)
         here: Tree = state if whole else packed
 
         def going(carry: tuple[Tree, Array]) -> Array:
-            state = carry[0] if whole else carry[0].state
-            within = (state.iteration - first < limits.rows) & (state.evaluations < stop)
-            return within & (state.code == RUNNING)
+            here, names = carry[0], ("iteration", "evaluations", "code")
+            iteration, evaluations, code = (getattr(here, name) if whole else here.read(name) for name in names)
+            return (iteration - first < limits.rows) & (evaluations < stop) & (code == RUNNING)
 
         def body(carry: tuple[Tree, Array]) -> tuple[Tree, Array]:
             state, rows = standing(carry[0]), carry[1]

@@ -25,7 +25,18 @@ from steepest.descent.ending import Ending
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.loop import PATH_ROWS, advance, begin_of, chunk_of
 from steepest.descent.loop.solver import Status
-from steepest.descent.loop.state import COLUMNS, NO_GRADIENT, NON_FINITE, RUNNING, Limits, Packed, begin, pack, unpack
+from steepest.descent.loop.state import (
+    COLUMNS,
+    NO_GRADIENT,
+    NON_FINITE,
+    RUNNING,
+    Limits,
+    Packed,
+    begin,
+    layout_of,
+    pack,
+    unpack,
+)
 from steepest.rules.pair import Rules
 from steepest.types import Json
 
@@ -39,7 +50,7 @@ MOST_TABLED = 2**16
 
 @shared
 def _begin(
-    rules: Rules, x: Any, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | None, scale: Any = None
+    rules: Rules, x: Any, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | None, scale: Any
 ) -> Packed:  # fmt: skip
     return pack(begin(rules, x, value, gradient, Limits.unpack(numbers, sizes, box), scale=scale))
 
@@ -48,13 +59,17 @@ def _begin(
 def _advance(
     rules: Rules, packed: Packed, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | None, first: Any
 ) -> Packed:  # fmt: skip
-    return pack(advance(rules, unpack(rules, packed), value, gradient, Limits.unpack(numbers, sizes, box), first))
+    return pack(
+        advance(
+            rules, unpack(layout_of(rules, packed), packed), value, gradient, Limits.unpack(numbers, sizes, box), first
+        )
+    )
 
 
 @shared
 def _unlearned(rules: Rules, packed: Packed) -> Packed:
     """Return the state with an empty memory of the rules."""
-    state = unpack(rules, packed)
+    state = unpack(layout_of(rules, packed), packed)
     return pack(state._replace(memory=rules.start(state.x)))
 
 
@@ -67,8 +82,8 @@ class RuleSolver:
         The state without the memory of the rules.
     width : int
         How many descents run side by side and share the memory for rows.
-    scale : array or None
-        The inverse curvature of each coordinate, if a probe found that the curvatures differ.
+    scale : array
+        The inverse curvature of each coordinate, if a probe found that the curvatures differ; else 1.
     level : float
         The present value, which the noise of a noisy function is compared with.
     certifier : callable or None
@@ -86,7 +101,7 @@ class RuleSolver:
     ) -> None:  # fmt: skip
         self.objective, self.rules, self.sign, self.box, self.certifier = objective, rules, sign, box, certifier
         self.tolerance, self.start, self.gaps, self.width = tolerance, start, 0, 1
-        self.scale: np.ndarray | None = None
+        self.scale = np.ones(start.size)
         self.least = least_size(start)
         self._recorded: list[np.ndarray] = []
         # A table replaces the user's function of step sizes, because that function must not enter the cache key.
@@ -94,8 +109,7 @@ class RuleSolver:
         value, gradient = self.first(start)
         self.level = value
         with compiled_code():
-            here = (self.bare, start, sign * value, sign * gradient, *self.limits(0, 0, 0, 1), box)
-            packed = self._begun(*here) if rules.direction.evaluates and objective.compiled else _begin(*here)
+            packed = self._begun(start, value, gradient)
             if objective.updates > 1:
                 # The direction learns only from the updates of an epoch, each on its batch. So forget the gradient at
                 # the start, which was computed from all rows.
@@ -158,8 +172,7 @@ class RuleSolver:
         value, gradient = known or self.objective.slope(x)
         gradient, self.level = self.mended(x, value, gradient), value
         with compiled_code():
-            here = (x, self.sign * value, self.sign * gradient, *self.limits(0, 0, 0, 1), self.box)
-            packed = _begin(self.bare, *here, self.scale)
+            packed = _begin(*self._begun_from(x, value, gradient))
         carried = {name: getattr(before, name) for name in ("first_value", "steepest", "resets", "non_finite")}
         if known is None and not self.sign * value < before.best_value:
             carried |= {"best_x": before.best_x, "best_value": before.best_value}
@@ -170,10 +183,16 @@ class RuleSolver:
         """Set the code of the status."""
         self.stand(self.packed.amended(code=code))
 
-    def _begun(self, *here: Any) -> Packed:
-        compiled = self.objective.compiled
-        assert compiled is not None
-        return compiled.loop("begin", lambda: begin_of(compiled))(*here, self.objective.arrays)
+    def _begun_from(self, x: np.ndarray, value: float, gradient: np.ndarray) -> tuple[Any, ...]:
+        """Return the arguments of `_begin`: they always have the same types, so that it is compiled once."""
+        slope = self.sign * float(value), self.sign * gradient
+        return self.bare, x, *slope, *self.limits(0, 0, 0, 1), self.box, self.scale
+
+    def _begun(self, x: np.ndarray, value: float, gradient: np.ndarray) -> Packed:
+        here, compiled = self._begun_from(x, value, gradient), self.objective.compiled
+        if not (self.rules.direction.evaluates and compiled):
+            return _begin(*here)
+        return compiled.loop("begin", lambda: begin_of(compiled))(*here[:-1], self.objective.arrays)
 
     @property
     def capacity(self) -> int:

@@ -99,8 +99,11 @@ class Packed:
     def state(self) -> State:
         """The state without the memories of the rules and the search; counts and flags are floats."""
         scalars = dict(zip(_SCALARS, self.numbers, strict=False))
-        vectors = {name: self.numbers[self._place(name)] for name in _VECTORS}
-        return State(**vectors, **scalars, memory=(), search=())
+        return State(**{name: self.read(name) for name in _VECTORS}, **scalars, memory=(), search=())
+
+    def read(self, name: str) -> Array:
+        """Return a scalar or a vector; counts and flags are floats."""
+        return self.numbers[self._place(name)]
 
     def _place(self, name: str) -> int | slice:
         """Return the index or the slice of a field in the vector."""
@@ -130,21 +133,26 @@ def pack(state: State) -> Packed:
     return Packed(jnp.concatenate([scalars, *vectors, *real]), others, state.x.size)
 
 
-def unpack(rules: Rules, packed: Packed) -> State:
+def layout_of(rules: Rules, packed: Packed) -> Tree:
+    """Return the shapes and types of the memories of the rules and of the search."""
+    return jax.eval_shape(rules.memory_layout, jax.ShapeDtypeStruct((packed.size,), packed.numbers.dtype))
+
+
+def unpack(layout: Tree, packed: Packed) -> State:
     """Return the state from its packed form, with the memories, and with counts as integers."""
-    state, others = packed.state, iter(packed.others)
-    whole = {name: getattr(state, name).astype(int) for name in _WHOLE}
-    layout = jax.eval_shape(rules.memory_layout, state.x)
-    leaves, first = [], len(_SCALARS) + len(_VECTORS) * packed.size
-    for leaf in jax.tree.leaves(layout):
-        if _is_real(leaf):
-            numbers = packed.numbers[first : first + leaf.size]
-            leaves.append(numbers.reshape(leaf.shape).astype(leaf.dtype))
-            first += leaf.size
-        else:
-            leaves.append(next(others))
-    memory, search = jax.tree.unflatten(jax.tree.structure(layout), leaves)
-    return state._replace(fresh=state.fresh.astype(bool), memory=memory, search=search, **whole)
+    leaves, tree = jax.tree.flatten(layout)
+    sizes = [leaf.size for leaf in leaves if _is_real(leaf)]
+    # One operation takes the vector apart: compiling one for each number would take longer.
+    first, *parts = jax.lax.split(packed.numbers, [len(_SCALARS), *[packed.size] * len(_VECTORS), *sizes])
+    scalars = dict(zip(_SCALARS, jnp.unstack(first), strict=True))
+    vectors = dict(zip(_VECTORS, parts, strict=False))
+    real, others = iter(parts[len(_VECTORS) :]), iter(packed.others)
+    memory, search = jax.tree.unflatten(
+        tree, [next(real).reshape(leaf.shape).astype(leaf.dtype) if _is_real(leaf) else next(others) for leaf in leaves]
+    )
+    whole = {name: scalars[name].astype(int) for name in _WHOLE}
+    scalars |= whole | {"fresh": scalars["fresh"].astype(bool)}
+    return State(**vectors, **scalars, memory=memory, search=search)
 
 
 def _is_real(leaf: Array) -> bool:
@@ -291,8 +299,10 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     arrived = _first(near | stuck) + 1
     wall = _first(broken)
     kept = jnp.minimum(jnp.minimum(arrived, wall), reach)
-    last = jnp.maximum(kept - 1, 0)
-    trial = path.value[jnp.minimum(wall, len(x) - 1)]
+    # A constant index compiles faster, so a path of a single row has its own.
+    single = len(x) == 1
+    last, ahead = (0, 0) if single else (jnp.maximum(kept - 1, 0), jnp.minimum(wall, len(x) - 1))
+    trial = path.value[ahead]
     fail = jnp.where(jnp.isfinite(trial), NO_GRADIENT, jnp.where(trial == -jnp.inf, BOTTOMLESS, NON_FINITE))
     fell = (wall < arrived) & (wall < reach)
     code = jnp.where(near[last], CANDIDATE, STALLED)
@@ -301,7 +311,7 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     counted = kept + (fell & (code != NO_GRADIENT))
 
     seen = jnp.where(rows < kept, path.value, jnp.inf)
-    best = jnp.argmin(seen)
+    best = 0 if single else jnp.argmin(seen)
     better = seen[best] < state.best_value
 
     def at(old: Array, new: Array) -> Array:
