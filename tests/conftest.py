@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import signal
 
@@ -12,6 +13,11 @@ import jax
 import pytest
 
 from steepest.derivatives.compiled import forget
+
+# A trace makes many objects, which the garbage collector looks at again and again. So let it come less often, and never
+# look at what was imported.
+gc.freeze()
+gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(autouse=True, scope="module")
