@@ -310,10 +310,10 @@ class TestFunctions:
         def network(x, inner, bias, outer):
             return np.tanh(x[:, None] * inner + bias) @ outer
 
-        start = {"inner": rng.standard_normal(6), "bias": rng.standard_normal(6), "outer": rng.standard_normal(6)}
+        start = {"inner": rng.standard_normal(4), "bias": rng.standard_normal(4), "outer": rng.standard_normal(4)}
         fit = st.fit(network, x, np.sin(2 * x), start=start)
         assert fit.fun < 1e-3
-        assert fit.params["outer"].shape == (6,)
+        assert fit.params["outer"].shape == (4,)
         np.testing.assert_allclose(((fit.predict(x) - np.sin(2 * x)) ** 2).mean(), fit.fun, rtol=1e-9)
 
     def test_code_that_cannot_be_traced_is_fitted_by_values(self):
