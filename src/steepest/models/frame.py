@@ -191,7 +191,7 @@ def column_scales(X: Rows, weight: np.ndarray) -> Scales:
 
 
 def column_deviations(X: Rows, weight: np.ndarray) -> np.ndarray:
-    """Return the standard deviation of each column.
+    """Return the standard deviation of each column, exactly 0 for a column with one value.
 
     Parameters
     ----------
@@ -205,7 +205,11 @@ def column_deviations(X: Rows, weight: np.ndarray) -> np.ndarray:
     array of shape (columns,)
         The deviations.
     """
-    return np.concatenate([deviation_of(block, weight)[1] for block in _column_blocks(X)])
+    parts = [
+        np.where(block.min(axis=0) < block.max(axis=0), deviation_of(block, weight)[1], 0.0)
+        for block in _column_blocks(X)
+    ]
+    return np.concatenate(parts)
 
 
 def _column_blocks(X: Rows) -> Iterator[np.ndarray]:

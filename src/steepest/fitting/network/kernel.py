@@ -34,6 +34,14 @@ class Rows(NamedTuple):
     weight: Array
 
 
+class Judged(NamedTuple):
+    """Rows on which a member is judged, and the range of their outputs."""
+
+    rows: Rows
+    low: Array
+    high: Array
+
+
 class Member(NamedTuple):
     """The state of a member.
 
@@ -122,7 +130,8 @@ def random_bits(seed: Array, layer: int, shape: tuple[int, ...]) -> Array:
 
 
 def _learn(
-    layers: Layers, loss: Function, slot: int, member: Member, rows: Rows, left_out: Rows, orders: Array, span: Span,
+    layers: Layers, loss: Function, slot: int, member: Member, rows: Rows, left_out: Judged, orders: Array,
+    span: Span,
     rates: Rates,
 ) -> tuple[Member, Array]:  # fmt: skip
     """Make the updates of some epochs, or of a part of one; after each epoch, keep the parameters if they are best.
@@ -133,11 +142,13 @@ def _learn(
     Adam with decoupled weight decay: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
     """
 
-    def losses(theta: Array, rows: Rows, drop: Function = lambda layer, h: h) -> Array:
+    def outputs(theta: Array, rows: Rows, drop: Function = lambda layer, h: h) -> Traced:
         parts = {name: Traced(part) for name, part in layers.split(theta).items()}
         h = layers.outputs(parts, Traced(rows.X), Traced(rates.waving), Traced(rates.shrink), drop)
-        z = Traced(rows.linear) + h
-        return stack(loss(z if rows.linear.shape[1] > 1 else z[:, 0], Traced(rows.y)))
+        return Traced(rows.linear) + h
+
+    def losses(z: Traced, y: Array) -> Array:
+        return stack(loss(z if z.shape[1] > 1 else z[:, 0], Traced(y)))
 
     def update(epoch: Array, batch: Array, member: Member) -> Member:
         place = jax.lax.dynamic_slice(orders, (epoch, batch * span.size), (1, slot))[0]
@@ -156,7 +167,7 @@ def _learn(
             return Traced(jnp.where(stays, values / (1 - share), 0))
 
         def mean(theta: Array) -> Array:
-            each = losses(theta, own, drop)
+            each = losses(outputs(theta, own, drop), own.y)
             penalty = 0.5 * rates.ridge * (rates.decay * theta**2).sum()
             return jnp.where(weight > 0, weight * each, 0).sum() / weight.sum() + penalty
 
@@ -173,7 +184,9 @@ def _learn(
         )
 
     def judged(member: Member) -> tuple[Member, Array]:
-        unseen = (left_out.weight * losses(member.theta, left_out)).sum() / left_out.weight.sum()
+        z, weight = outputs(member.theta, left_out.rows), left_out.rows.weight
+        within = Traced(jnp.clip(stack(z), left_out.low, left_out.high))
+        unseen = (weight * losses(within, left_out.rows.y)).sum() / weight.sum()
         better = unseen < member.least
         best = jnp.where(better, member.theta, member.best)
         slope = member.slope / span.batches

@@ -32,12 +32,11 @@ def parts_of(y: np.ndarray, is_classes: bool, members: int, random: np.random.Ge
     return part
 
 
-def weighted_rows(weight: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """Return the numbers of rows drawn in proportion to their weights.
+def weighted_rows(weight: np.ndarray, count: int) -> np.ndarray:
+    """Return the numbers of rows at even distances, in proportion to their weights.
 
-    A row of weight 2 is drawn as two neighbouring rows of weight 1 would be, and all rows are taken if they are few.
+    A row of weight 2 is taken as two neighbouring rows of weight 1 would be.
     """
     upto = np.cumsum(weight)
-    if len(weight) <= count and weight.min() == weight.max():
-        return np.arange(len(weight))
-    return np.minimum(np.searchsorted(upto, random.random(count) * upto[-1], side="right"), len(weight) - 1)
+    places = (np.arange(count) + 0.5) / count * upto[-1]
+    return np.minimum(np.searchsorted(upto, places, side="right"), len(weight) - 1)

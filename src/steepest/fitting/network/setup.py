@@ -132,7 +132,7 @@ class NetworkSetup:
             own = [np.flatnonzero(members != k) for k in range(network.members)]
             judged_on = [np.flatnonzero(members == k) for k in range(network.members)]
         starts = LinearStart(options.loss, outputs).alternating(rows, own) if linear is None else _starts_of(linear)
-        frame, targets = _framed(options.loss, rows, starts, known.frame if known else None)
+        frame, targets = _framed(options.loss, rows, starts, known.frame if known else None, linear is not None)
         network = replace(network, frame=frame)
         batch = batch_rows(read_rows(options.batch_size), len(own[0]))
         epochs = epochs_of(options.epochs, -(-len(own[0]) // batch))
@@ -226,9 +226,13 @@ def _starts_of(linear: Fit) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _framed(
-    loss: Function, rows: LabelledRows, starts: tuple[np.ndarray, np.ndarray], known: Frame | None
-) -> tuple[Frame, list[Target]]:
-    """Return the frame of a network, a known one or that of the rows, and the target of each member in its units."""
+    loss: Function, rows: LabelledRows, starts: tuple[np.ndarray, np.ndarray], known: Frame | None,
+    is_linear: bool,
+) -> tuple[Frame, list[Target]]:  # fmt: skip
+    """Return the frame of a network, a known one or that of the rows, and the target of each member in its units.
+
+    The outputs of a network stay within the targets that it has seen; those of a linear model do not.
+    """
     if known is None:
         (coef, intercept), outputs = starts, starts[1].shape[1]
         known = Frame(
@@ -240,7 +244,7 @@ def _framed(
         known = replace(known, unit=np.stack([target.unit for target in targets]))
     else:
         targets = [Target.in_unit(loss, float(unit[0])) for unit in known.unit]
-    if targets[0].is_located:
+    if targets[0].is_located and not is_linear:
         # A network that continues may have seen targets beyond those of these rows.
         low, high = min(rows.y.min(), known.low[0]), max(rows.y.max(), known.high[0])
         if not np.isfinite(known.low[0]):

@@ -42,12 +42,13 @@ class LinearStart:
     def of(self, rows: LabelledRows) -> tuple[np.ndarray, np.ndarray]:
         """Return the coefficients, (outputs, columns), and the intercepts, (outputs,), of the start for some rows."""
         deviation = column_deviations(rows.X, rows.weight)
-        deviation = np.where(deviation > 0, deviation, 1.0)
+        varies, deviation = deviation > 0, np.where(deviation > 0, deviation, 1.0)
         # A ridge of ½ ‖w‖² beside the sum of the losses.
         ridge = 1 / effective(rows.weight)
         solve = _least_squares if self.loss is losses.squared else self.descend
         coef, intercept = solve(rows, deviation, ridge)
-        return coef / deviation, intercept
+        # A column with one value has no effect but that of rounding, which would count if it changed later.
+        return np.where(varies, coef / deviation, 0.0), intercept
 
     def descend(self, rows: LabelledRows, deviation: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
         """Minimise the loss by SciPy's L-BFGS-B."""

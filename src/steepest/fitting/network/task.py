@@ -11,7 +11,7 @@ import numpy as np
 from steepest.data.batches import aligned
 from steepest.derivatives.compiled import Jitted
 from steepest.derivatives.precision import compiled_code
-from steepest.fitting.network.kernel import Member, Rates, Rows, learner
+from steepest.fitting.network.kernel import Judged, Member, Rates, Rows, learner
 from steepest.fitting.network.parts import weighted_rows
 from steepest.fitting.network.recipe import SAMPLE_ROWS, factors_of, start_of
 from steepest.fitting.network.target import Target
@@ -91,7 +91,7 @@ class Part:
         The kind of the member.
     own : array of int
         The numbers of the rows that the member learns from.
-    rows, left_out : Rows
+    rows, left_out : Rows, Judged
         All rows, and those that the member leaves out, for compiled code.
     start : Member
         The state before the first epoch.
@@ -104,7 +104,7 @@ class Part:
     kind: Kind
     own: np.ndarray
     rows: Rows
-    left_out: Rows
+    left_out: Judged
     start: Member
     target: Target
     rates: Rates
@@ -268,9 +268,9 @@ def task_of(
         elif isinstance(judged_on, np.ndarray):
             judged_on = rows.at(judged_on)
         judged_X = _placed_columns(frame, judged_on.X, width, LEAST_LEFT_OUT, dtype, has_waves)
-        left_out = _placed(frame, target, judged_on, member, judged_X)
+        left_out = _judged(frame, target, judged_on, member, _placed(frame, target, judged_on, member, judged_X))
         waving = frame.waving.astype(float) if has_waves else np.zeros(columns)
-        drawn = own[weighted_rows(rows.weight[own], SAMPLE_ROWS, random)]
+        drawn = own[weighted_rows(rows.weight[own], SAMPLE_ROWS)]
         sample = frame.columns(_dense(rows.X, drawn), has_waves)
         theta = kind.flattened(start_of(kind.layers, sample, waving, random)).astype(dtype)
         every = _placed(frame, target, rows, member, placed[name])
@@ -325,9 +325,22 @@ def _placed(frame: Frame, target: Target, rows: LabelledRows, member: int, X: Ar
         return Rows(X, *jax.device_put(tuple(arrays)))
 
 
-def _start(target: Target, theta: np.ndarray, left_out: Rows) -> Member:
+def _judged(frame: Frame, target: Target, rows: LabelledRows, member: int, placed: Rows) -> Judged:
+    """Return rows with the range of their outputs, in the units of compiled code."""
+    linear = frame.linear(rows.X, member)
+    ranges = []
+    for bound in (frame.low, frame.high):
+        within = np.zeros(placed.linear.shape, dtype=placed.X.dtype)
+        within[: len(linear)] = (bound - linear) / target.unit if target.is_located else bound + 0 * linear
+        ranges.append(within)
+    with compiled_code():
+        return Judged(placed, *jax.device_put(tuple(ranges)))
+
+
+def _start(target: Target, theta: np.ndarray, left_out: Judged) -> Member:
     """Return the state of a member before its first epoch; its layers add nothing to the linear start yet."""
-    z, y, weight = (np.asarray(a, dtype=float) for a in left_out[1:])
+    z, y, weight = (np.asarray(a, dtype=float) for a in left_out.rows[1:])
+    z = np.clip(z, np.asarray(left_out.low, dtype=float), np.asarray(left_out.high, dtype=float))
     unseen = theta.dtype.type((weight * target.loss(z if z.shape[1] > 1 else z[:, 0], y)).sum() / weight.sum())
     zeros, none = np.zeros_like(theta), theta.dtype.type(0)
     return Member(theta, zeros, zeros, theta, unseen, none, zeros)

@@ -1,0 +1,106 @@
+"""The compiled epochs of a network, against Adam written out by hand in double precision."""
+
+import math
+
+import numpy as np
+import pytest
+from tests.networks.data import curved
+
+import steepest as st
+from steepest.fitting.network import recipe
+
+EPOCHS, BATCH = 3, 32
+
+
+def by_hand(X, r, orders, parts, factor, size, epochs):
+    """Return the parameters after some epochs of a network with one layer of tanh units, for the squared loss."""
+    names = list(parts)
+    theta = {name: np.array(part, dtype=float) for name, part in parts.items()}
+    first, second = ({name: np.zeros_like(part) for name, part in theta.items()} for _ in range(2))
+    batches = -(-len(orders[0]) // size)
+    total, done = epochs * batches, 0
+    for order in orders:
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            s, W, b, v, c = (theta[name] for name in names)
+            scaled = X[rows] * s
+            h = np.tanh(scaled @ W / math.sqrt(X.shape[1]) + b)
+            error = 2 * (h @ v / math.sqrt(len(b)) + c - r[rows, None]) / len(rows)
+            inner = (error @ v.T) / math.sqrt(len(b)) * (1 - h**2)
+            back = inner @ W.T / math.sqrt(X.shape[1])
+            slopes = dict(zip(names, (
+                (back * X[rows]).sum(axis=0), scaled.T @ inner / math.sqrt(X.shape[1]), inner.sum(axis=0),
+                h.T @ error / math.sqrt(len(b)), error.sum(axis=0),
+            ), strict=True))  # fmt: skip
+            t = done / total
+            rate = 0.04 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * t))) / 2
+            flat = 1.0 if t < 0.5 else (1 + math.cos(2 * math.pi * (t - 0.5))) / 2
+            done += 1
+            for name, slope in slopes.items():
+                first[name] = 0.9 * first[name] + 0.1 * slope
+                second[name] = 0.95 * second[name] + 0.05 * slope**2
+                step = first[name] / (1 - 0.9**done) / (np.sqrt(second[name] / (1 - 0.95**done)) + 1e-8)
+                decay = 0.02 * flat * theta[name] if name.startswith("weights") else 0.0
+                theta[name] = theta[name] - rate * (factor[name.split()[0]] * step + decay)
+    return theta
+
+
+def test_epochs_are_those_of_adam_by_hand():
+    X, y = curved()
+    network = st.models.Network(hidden=(5,), members=1, activation="tanh", dropout=0.0)
+    fit = st.fit(network, X, y, rng=0, batch_size=BATCH, epochs=EPOCHS, dtype=float)
+    task, frame = fit.resumable.setup.task, fit.model.frame
+    part = task.parts[0]
+    batches, size = task.batches(part)
+    start = {name: a[0] for name, a in part.kind.parts(np.asarray(part.start.theta)[None]).items()}
+    left = (y - frame.linear(X, 0)[:, 0]) / frame.unit[0, 0]
+    orders = task.orders(0, 0, EPOCHS)[:EPOCHS, : len(y)]
+    expected = by_hand(frame.columns(X, has_waves=False), left, orders, start, recipe.FACTORS, size, EPOCHS)
+    assert batches == 5
+    for name, value in fit.params["plain"].items():
+        assert value[0] == pytest.approx(expected[name], abs=1e-10)
+
+
+def test_a_penalty_draws_weights_in():
+    X, y = curved()
+    network = st.models.Network(hidden=(8,), members=1, dropout=0.0)
+    sizes = [
+        np.square(st.fit(network, X, y, rng=0, epochs=20, penalty=penalty).params["plain"]["weights 2"]).sum()
+        for penalty in (None, st.penalties.L2(1e3))
+    ]
+    assert sizes[1] < 0.5 * sizes[0]
+
+
+def test_weights_count_as_repetitions_on_all_rows_at_once():
+    X, y = curved(60)
+    weight = np.random.default_rng(1).integers(1, 4, len(y))
+    network = st.models.Network(hidden=(8,), members=1, dropout=0.0)
+    how = {"rng": 0, "batch_size": 1000, "dtype": float, "epochs": 40}
+    weighted = st.fit(network, X, y, sample_weight=weight, **how)
+    repeated = st.fit(network, np.repeat(X, weight, axis=0), np.repeat(y, weight), **how)
+    assert weighted.predict(X) == pytest.approx(repeated.predict(X), abs=1e-6 * y.std())
+
+
+def test_rows_of_weight_0_count_as_left_out():
+    X, y = curved(60)
+    weight = np.ones(60)
+    weight[50:] = 0
+    wild = y.copy()
+    wild[50:] = 1e6
+    network = st.models.Network(hidden=(8,), members=2)
+    kept = st.fit(network, X[:50], y[:50], rng=0, epochs=5)
+    assert np.array_equal(st.fit(network, X, wild, sample_weight=weight, rng=0, epochs=5).predict(X), kept.predict(X))
+
+
+def compiled(X, y, **how):
+    network = st.models.Network(hidden=(8,), members=2, dropout=how.pop("dropout", 0.15))
+    return [kind.learn for kind in st.fit(network, X, y, epochs=2, **how).resumable.setup.task.kinds.values()]
+
+
+def test_a_second_table_of_like_size_compiles_nothing():
+    X, y = curved(150)
+    first = compiled(X, y, rng=0)
+    known = [len(jitted.ready) for jitted in first]
+    again = compiled(X[:97, :3], y[:97], rng=1, dropout=0.3)
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    assert [len(jitted.ready) for jitted in again] == known
