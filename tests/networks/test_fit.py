@@ -46,7 +46,8 @@ def test_the_value_is_the_mean_loss_of_the_members(fit):
     learnt = ~np.isclose(by_member, fit.out_of_fold, rtol=1e-9)
     each = [np.mean((z[own] - y[own]) ** 2) for z, own in zip(by_member, learnt, strict=True)]
     assert fit.fun == pytest.approx(np.mean(each), rel=1e-3)
-    assert fit.predict(X) == pytest.approx(np.clip(by_member.mean(axis=0), y.min(), y.max()))
+    assert fit.model.frame.share == 1
+    assert fit.predict(X) == pytest.approx(by_member.mean(axis=0))
 
 
 def test_it_claims_no_optimum(fit):
@@ -135,6 +136,20 @@ def test_no_hidden_layer_is_the_linear_model():
     assert fit.predict(X[:, :3]) == pytest.approx(oracle, abs=1e-4)
 
 
+def test_a_linear_target_is_left_to_the_linear_model():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(60, 4))
+    y = X @ [1.0, -2.0, 3.0, 0.5] + random.standard_t(2, 60)
+    fit = st.fit(SMALL, X, y, rng=0, epochs=20)
+    assert fit.model.frame.share < 1
+    by_member = fit.model.by_member(X, *fit.params.values())[:, :, 0].mean(axis=0)
+    share = float(fit.model.frame.share)
+    line = X @ fit.model.frame.line[0] + fit.model.frame.level
+    assert fit.predict(X) == pytest.approx(share * by_member + (1 - share) * line)
+    # A ridge of 1 on columns of unit variance shrinks the coefficients by about a sixtieth.
+    assert fit.model.frame.line[0] == pytest.approx(LinearRegression().fit(X, y).coef_, rel=0.05)
+
+
 def test_a_constant_target_is_returned_and_said():
     X, y = curved()
     fit = st.fit(SMALL, X, 0 * y + 3.5, rng=0)
@@ -145,7 +160,7 @@ def test_a_constant_target_is_returned_and_said():
 
 def test_few_rows_bear_few_members():
     X, y = curved(17)
-    fit = st.fit(st.models.Network(hidden=(8,)), X, y, rng=0, epochs=2)
+    fit = st.fit(st.models.Network(hidden=(8,), members=8), X, y, rng=0, epochs=2)
     assert fit.model.members == 2
     assert any("2 members in place of 8" in event.detail for event in fit.events)
     lone = st.fit(st.models.Network(hidden=(8,)), X[:3], y[:3], rng=0, epochs=2)

@@ -62,7 +62,8 @@ def frame_of(response, members=2):
     return Frame(
         center=np.array([2.0]), factor=np.array([0.5]), bounded=np.array([True]), mean=np.array([1.0]),
         rate=np.array([0.25]), waving=np.array([True]), coef=ones[:, None], intercept=0 * ones, unit=ones,
-        low=np.array([-np.inf]), high=np.array([np.inf]), response=response,
+        low=np.array([-np.inf]), high=np.array([np.inf]), share=np.array(0.75), line=np.array([[3.0]]),
+        level=np.array([10.0]), response=response,
     )  # fmt: skip
 
 
@@ -74,6 +75,11 @@ def test_members_agree_on_the_mean_of_their_predictions():
     z = np.random.default_rng(0).normal(size=(3, 5, 4))
     frame = frame_of("probabilities")
     assert frame.responded(frame.combined(z)) == pytest.approx(softmax(z, axis=2).mean(axis=0), rel=1e-12)
+
+
+def test_a_linear_model_has_the_rest_of_the_prediction():
+    z, X = np.array([[[1.0]], [[3.0]]]), np.array([[4.0]])
+    assert frame_of("outputs").blended(z, X) == pytest.approx(0.75 * 2 + 0.25 * 22)
 
 
 def test_extreme_values_are_drawn_in_without_waves_and_kept_with_them():

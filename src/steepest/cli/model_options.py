@@ -57,7 +57,7 @@ def read_model(name: str, hidden: str | None, members: int | None) -> str | Netw
     except ValueError:
         raise click.UsageError(f"--hidden {hidden}: give whole numbers, such as 64,64") from None
     try:
-        return Network(units, Network().members if members is None else members)
+        return Network(units, members)
     except ValueError as error:
         raise click.UsageError(f"{option}: {error}") from None
 

@@ -49,6 +49,10 @@ class Frame:
         The size of what the linear start leaves.
     low, high : array of shape (outputs,)
         The range of the outputs.
+    share : float
+        The share of the members in the prediction; a linear model of all rows has the rest.
+    line, level : array of shape (outputs, columns), array of shape (outputs,)
+        The coefficients and intercepts of that linear model.
     response : str
         One of `RESPONSES`.
     """
@@ -64,6 +68,9 @@ class Frame:
     unit: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    share: np.ndarray
+    line: np.ndarray
+    level: np.ndarray
     response: str
 
     def columns(self, X: np.ndarray, has_waves: bool) -> np.ndarray:
@@ -77,6 +84,13 @@ class Frame:
     def linear(self, X: Rows, member: int) -> np.ndarray:
         """Return the outputs of a member's linear start."""
         return X @ self.coef[member].T + self.intercept[member]
+
+    def blended(self, z: np.ndarray, X: Rows) -> np.ndarray:
+        """Return the outputs of all members together, with the share of the linear model of all rows."""
+        together = self.combined(z)
+        if self.share == 1:
+            return together
+        return self.share * together + (1 - self.share) * (X @ self.line.T + self.level)
 
     def combined(self, z: np.ndarray) -> np.ndarray:
         """Return the output whose response is the mean response of the members.

@@ -34,8 +34,9 @@ class Network:
     ----------
     hidden : tuple of int
         The units of each hidden layer; ``()`` is the linear model.
-    members : int
-        How many networks are fitted, from random starts. With 1, no row is left out and the last epoch counts.
+    members : int, optional
+        How many networks are fitted, from random starts; by default 8, or 4 above 20,000 rows. With 1, no row is left
+        out and the last epoch counts.
     activation : {"silu", "relu", "tanh", "gelu", "selu", "mish"}
         The function of a hidden unit.
     dropout : float
@@ -56,7 +57,7 @@ class Network:
     """
 
     hidden: tuple[int, ...] = (64, 64)
-    members: int = 8
+    members: int | None = None
     activation: str = "silu"
     dropout: float = 0.15
     waves: int = WAVES
@@ -66,7 +67,7 @@ class Network:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", _units(self.hidden))
-        if not _is_whole(self.members) or self.members < 1:
+        if self.members is not None and not (_is_whole(self.members) and self.members >= 1):
             raise ValueError(f"Network(members={quoted(self.members)}): give a whole number, 1 or more")
         if not _is_whole(self.waves) or not 0 <= self.waves <= MOST_WAVES:
             raise ValueError(f"Network(waves={quoted(self.waves)}): give a whole number from 0 to {MOST_WAVES}")
@@ -91,8 +92,10 @@ class Network:
             "plain" for members 0, 2, …, and "wavy" for members 1, 3, …, if there are any.
         """
         layers = Layers((columns, *self.hidden, outputs), self.activation)
-        counts = -(-self.members // 2), self.members // 2
-        both = zip(KINDS, (layers, replace(layers, waves=self.waves)), counts, strict=True)
+        members = self.members or 1
+        waves = 0 if self.frame is not None and not self.frame.waving.any() else self.waves
+        counts = -(-members // 2), members // 2
+        both = zip(KINDS, (layers, replace(layers, waves=waves)), counts, strict=True)
         return {kind: (own, count) for kind, own, count in both if count}
 
     def shaped(self, X: Rows, params: Mapping[str, Array] | None = None) -> Rows:
@@ -144,12 +147,15 @@ class Network:
         """
         frame = self.frame
         assert frame is not None
-        columns, outputs = len(frame.center), len(frame.low)
+        columns, outputs, members = len(frame.center), len(frame.low), self.members or 1
         if frame.response not in RESPONSES:
             raise ValueError(f"the response of the network is {quoted(frame.response)} (known: {', '.join(RESPONSES)})")
         scales: dict[str, tuple[int, ...]] = dict.fromkeys(("factor", "bounded", "mean", "rate", "waving"), (columns,))
-        scales |= dict.fromkeys(("intercept", "unit"), (self.members, outputs))
-        _check_shapes(vars(frame), scales | {"coef": (self.members, outputs, columns), "high": (outputs,)})
+        scales |= dict.fromkeys(("intercept", "unit"), (members, outputs))
+        _check_shapes(vars(frame), scales | {
+            "coef": (members, outputs, columns), "line": (outputs, columns), "level": (outputs,),
+            "high": (outputs,), "share": (),
+        })  # fmt: skip
         kinds = self.kinds(columns, outputs)
         for kind, (layers, count) in kinds.items():
             _check_shapes(params.get(kind, {}), {name: (count, *shape) for name, shape in layers.shapes.items()})
@@ -158,7 +164,7 @@ class Network:
     def __call__(self, X: Rows, *parameters: Mapping[str, Array]) -> Array:
         """Return the outputs of all members together: their linear starts, plus what the layers add."""
         assert self.frame is not None
-        blocks = [self.frame.combined(self.by_member(rows, *parameters)) for _, rows in dense_blocks(X)]
+        blocks = [self.frame.blended(self.by_member(rows, *parameters), rows) for _, rows in dense_blocks(X)]
         z = np.concatenate(blocks)
         return z if self.frame.response == "probabilities" else z[:, 0]
 
@@ -177,7 +183,7 @@ class Network:
         array of shape (members, rows, outputs)
             The outputs.
         """
-        own = [{name: part[k // 2] for name, part in parameters[k % 2].items()} for k in range(self.members)]
+        own = [{name: part[k // 2] for name, part in parameters[k % 2].items()} for k in range(self.members or 1)]
         return np.stack([self.of_member(X, k, parts) for k, parts in enumerate(own)])
 
     def of_member(self, X: Rows, member: int, parts: Mapping[str, Array]) -> np.ndarray:

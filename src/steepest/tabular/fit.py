@@ -181,6 +181,8 @@ def fit_table(
         features_of_model = names if has_coefficients(resolved) else fitted.trace.names[:-1]
         fitted.trace.names = parameter_names(features_of_model, classes)
     unseen = held_out_of(fitted, ready.held_out)
+    # A network has as many members as the rows bear, which the fit finds out.
+    model = fitted.model if isinstance(fitted.model, Network) else resolved
     return TableFit(
         fit=fitted,
         encoding=ready.encoding,
@@ -188,7 +190,7 @@ def fit_table(
         classes=classes,
         loss=cost,
         score=None if unseen is None else score_of(unseen, rows.y, cost, classes),
-        notes=[*ready.notes, f"fitted: {described(resolved, cost, penalty)}{reason}"],
+        notes=[*ready.notes, f"fitted: {described(model, cost, penalty)}{reason}"],
         learnt=ready.learnt,
         held_out=unseen,
     )

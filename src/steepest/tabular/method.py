@@ -205,7 +205,7 @@ def described(model: models.Linear | models.Network, loss: Loss, penalty: Functi
     """
     if isinstance(model, models.Network):
         units = " and ".join(map(str, model.hidden)) or "no"
-        of = f"{model.members} networks" if model.members > 1 else "a network"
+        of = f"{model.members} networks" if model.members != 1 else "a network"
         return f"{of} with {units} hidden units and the {loss_name(loss)}"
     what, cost = MODELS["linear"], "no penalty"
     if isinstance(model, models.SVM):

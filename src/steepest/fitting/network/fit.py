@@ -89,9 +89,10 @@ def _before(network: Network, start: Tree, data: TrainingData) -> tuple[Network 
     if not isinstance(start.resumable, LiveNetwork):
         raise ValueError("start= is a fit without the moments of its rule, as it was loaded or copied: leave it out")
     known, columns = start.model, network.shaped(data.rows.X).shape[1]
-    assert known.frame is not None
+    frame = known.frame
+    assert frame is not None
     if replace(known, frame=None, members=network.members) != replace(network, frame=None):
         raise ValueError("start= is the fit of a network of other layers: leave it out")
-    if columns != len(known.frame.center):
-        raise ValueError(f"X has {columns} columns, and those of start= are {len(known.frame.center)}")
-    return known, start.resumable.state
+    if columns != len(frame.center):
+        raise ValueError(f"X has {columns} columns, and those of start= are {len(frame.center)}")
+    return replace(known, frame=replace(frame, share=np.array(1.0))), start.resumable.state

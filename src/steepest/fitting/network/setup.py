@@ -17,10 +17,10 @@ from steepest.descent.plan import Plan
 from steepest.descent.progress import Progress
 from steepest.descent.view import View
 from steepest.fitting.network.parts import parts_of
-from steepest.fitting.network.recipe import batch_rows, bearable_members, epochs_of
+from steepest.fitting.network.recipe import batch_rows, epochs_of, members_of
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.network.solver import NetworkSolver
-from steepest.fitting.network.start import LinearStart, linear_fit
+from steepest.fitting.network.start import LinearStart, LinearStarts, linear_fit
 from steepest.fitting.network.target import Target, targets_of
 from steepest.fitting.network.task import Before, NetworkTask, task_of
 from steepest.fitting.options import read_rows
@@ -35,6 +35,8 @@ from steepest.rules.pair import Rules
 from steepest.trace import Event, Trace
 from steepest.types import Callback, Function
 
+# The shares of the members that are tried, the whole first.
+SHARES = tuple(1 - k / 10 for k in range(11))
 # A limit on epochs that no schedule reaches: the solver itself ends at that of its schedule.
 ENDLESS = 2**62
 
@@ -86,6 +88,8 @@ class NetworkSetup:
         The members with their rows.
     members : array of int or None
         The number of the member that leaves out each row; None if no rows are left out by turns.
+    starts : LinearStarts
+        The linear models of the members and of all rows.
     plan : Plan
         What the driver is to do.
     """
@@ -94,6 +98,7 @@ class NetworkSetup:
     data: TrainingData
     task: NetworkTask
     members: np.ndarray | None
+    starts: LinearStarts
     plan: Plan
 
     @classmethod
@@ -116,22 +121,23 @@ class NetworkSetup:
         is_classes = isinstance(options.loss, losses.Loss) and options.loss.classes
         asked = options.network.members
         asked = asked if options.network.hidden else 1
-        network = replace(options.network, members=known.members if known else bearable_members(asked, len(rows.y)))
+        count = known.members if known and known.members else members_of(asked, len(rows.y))
+        network = replace(options.network, members=count)
         linear = None
         if not network.hidden:
             linear = linear_fit(rows, data.names, options.loss, outputs, data.source, options.penalty)
         members = None
-        own = [np.arange(len(rows.y))] * network.members
-        judged_on: list[LabelledRows | np.ndarray | None] = [None] * network.members
+        own = [np.arange(len(rows.y))] * count
+        judged_on: list[LabelledRows | np.ndarray | None] = [None] * count
         if held is not None:
             held = held._replace(X=network.shaped(held.X))
             losses.check_targets(options.loss, held.y)
-            judged_on = [held] * network.members
-        elif network.members > 1:
-            members = parts_of(rows.y, is_classes, network.members, random)
-            own = [np.flatnonzero(members != k) for k in range(network.members)]
-            judged_on = [np.flatnonzero(members == k) for k in range(network.members)]
-        starts = LinearStart(options.loss, outputs).alternating(rows, own) if linear is None else _starts_of(linear)
+            judged_on = [held] * count
+        elif count > 1:
+            members = parts_of(rows.y, is_classes, count, random)
+            own = [np.flatnonzero(members != k) for k in range(count)]
+            judged_on = [np.flatnonzero(members == k) for k in range(count)]
+        starts = LinearStarts.of(linear) if linear else LinearStart(options.loss, outputs).alternating(rows, own)
         frame, targets = _framed(options.loss, rows, starts, known.frame if known else None, linear is not None)
         network = replace(network, frame=frame)
         batch = batch_rows(read_rows(options.batch_size), len(own[0]))
@@ -149,7 +155,7 @@ class NetworkSetup:
             network, options.loss, targets, rows, own, judged_on, batch, epochs, options.seed, kind, ridge
         )  # fmt: skip
         task = replace(task, before=before, idle=idle)
-        return cls(options, data, task, members, _plan(task, budget))
+        return cls(options, data, task, members, starts, _plan(task, budget))
 
     @property
     def start(self) -> np.ndarray:
@@ -186,22 +192,37 @@ class NetworkSetup:
         return linear_fit(task.rows, self.data.names, task.cost, outputs, self.data.source, self.options.penalty)
 
     def annotate(self, fitted: NetworkFit) -> None:
-        """Add the outputs out of fold, and events that name what the fit left out."""
+        """Add the outputs out of fold, the share of a linear model, and events that name what the fit left out."""
         task, asked = self.task, self.options.network.members
         if self.members is not None:
-            z = np.empty((len(self.members), len(task.frame.low)))
+            z, line = (np.empty((len(self.members), len(task.frame.low))) for _ in range(2))
             for k, parts in enumerate(task.members_of(_flat(fitted))):
                 own = self.members == k
-                z[own] = task.network.of_member(task.rows.X[own], k, parts)
+                X = task.rows.X[own]
+                z[own] = task.network.of_member(X, k, parts)
+                line[own] = X @ self.starts.fold_coef[k].T + self.starts.fold_intercept[k]
+            share = self.best_share(z, line)
+            z = share * z + (1 - share) * line if share < 1 else z
+            fitted.model = replace(task.network, frame=replace(task.frame, share=np.array(share)))
             fitted.out_of_fold_loss = task.loss(z, task.rows)
             fitted.out_of_fold = z if z.shape[1] > 1 else z[:, 0]
         events = fitted.trace.stored_events
-        if task.members < asked:
+        if asked is not None and task.members < asked:
             detail = f"{task.members} members in place of {asked}: {len(task.rows.y):,} rows bear no more"
             events.append(Event(0, "members", detail))
         if (constant := int((task.frame.factor == 0).sum())) > 0:
             columns = f"{constant} column{'s' * (constant > 1)}"
             events.append(Event(0, "features", f"{columns} with one value: the network leaves them out"))
+
+    def best_share(self, z: np.ndarray, line: np.ndarray) -> float:
+        """Return the share of the members that predicts best out of fold, beside a linear model.
+
+        Few rows with a heavy tail, or targets that are linear, need a linear model more than a network.
+        """
+        if not self.task.parts[0].target.is_located:
+            return 1.0
+        losses = [self.task.loss(share * z + (1 - share) * line, self.task.rows) for share in SHARES]
+        return SHARES[int(np.argmin(losses))]
 
 
 def _flat(fitted: NetworkFit) -> np.ndarray:
@@ -220,13 +241,8 @@ def _outputs(loss: Function, y: np.ndarray, classes: int | None) -> int:
     return 1
 
 
-def _starts_of(linear: Fit) -> tuple[np.ndarray, np.ndarray]:
-    """Return the coefficients and intercepts of a linear fit as the start of a single member."""
-    return np.atleast_2d(linear.params["coef"])[None], np.atleast_1d(linear.params["intercept"])[None]
-
-
 def _framed(
-    loss: Function, rows: LabelledRows, starts: tuple[np.ndarray, np.ndarray], known: Frame | None,
+    loss: Function, rows: LabelledRows, starts: LinearStarts, known: Frame | None,
     is_linear: bool,
 ) -> tuple[Frame, list[Target]]:  # fmt: skip
     """Return the frame of a network, a known one or that of the rows, and the target of each member in its units.
@@ -234,11 +250,11 @@ def _framed(
     The outputs of a network stay within the targets that it has seen; those of a linear model do not.
     """
     if known is None:
-        (coef, intercept), outputs = starts, starts[1].shape[1]
+        coef, intercept, outputs = starts.coef, starts.intercept, len(starts.level)
         known = Frame(
             **column_scales(rows.X, rows.weight)._asdict(), coef=coef, intercept=intercept,
             unit=np.ones_like(intercept), low=np.full(outputs, -np.inf), high=np.full(outputs, np.inf),
-            response=_response(loss),
+            share=np.array(1.0), line=starts.line, level=starts.level, response=_response(loss),
         )  # fmt: skip
         targets = targets_of(loss, [known.linear(rows.X, k) for k in range(len(coef))], rows.y, rows.weight)
         known = replace(known, unit=np.stack([target.unit for target in targets]))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from steepest.descent.budget import Budget
+from steepest.fitting.network.target import LOCATED
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.validation import LabelledRows
@@ -94,20 +96,57 @@ class LinearStart:
         output = self.loss.link(mean) if isinstance(self.loss, losses.Loss) else mean
         return np.array([float(output)])
 
-    def alternating(self, rows: LabelledRows, own: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the coefficients and intercepts at which each member starts; `own` are the rows of each.
+    def alternating(self, rows: LabelledRows, own: list[np.ndarray]) -> LinearStarts:
+        """Return the starts of the members, for the rows of each.
 
         Every other member starts at a linear fit to its own rows, and the others at a constant: together they predict
         better than members of either kind alone. No start knows the rows that its member leaves out, so that their
         loss tells the truth.
         """
-        starts = []
+        # Only where outputs are numbers, the members may share the prediction with a linear model of all rows.
+        shares = isinstance(self.loss, LOCATED) and len(own) > 1
+        flat = np.zeros((self.outputs, rows.X.shape[1]))
+        lines, starts = [], []
         for k, numbers in enumerate(own):
             mine = rows.at(numbers)
-            flat = np.zeros((self.outputs, rows.X.shape[1]))
-            starts.append((flat, self.constant(mine.y, mine.weight)) if k % 2 else self.of(mine))
-        coefs, intercepts = zip(*starts, strict=True)
-        return np.stack(coefs), np.stack(intercepts)
+            constant = flat, self.constant(mine.y, mine.weight)
+            line = self.of(mine) if shares or k % 2 == 0 else constant
+            lines.append(line)
+            starts.append(constant if k % 2 else line)
+        whole = self.of(rows) if shares else (flat, np.zeros(self.outputs))
+        return LinearStarts(*_stacked(starts), *_stacked(lines), *whole)
+
+
+class LinearStarts(NamedTuple):
+    """The linear models of a network, each as coefficients and intercepts.
+
+    Attributes
+    ----------
+    coef, intercept : array of shape (members, outputs, columns), array of shape (members, outputs)
+        The start of each member.
+    fold_coef, fold_intercept : arrays of the same shapes
+        A linear fit to the rows of each member.
+    line, level : array of shape (outputs, columns), array of shape (outputs,)
+        A linear fit to all rows.
+    """
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    fold_coef: np.ndarray
+    fold_intercept: np.ndarray
+    line: np.ndarray
+    level: np.ndarray
+
+    @classmethod
+    def of(cls, linear: Fit) -> LinearStarts:
+        """Return a linear fit as the start of a single member."""
+        line, level = np.atleast_2d(linear.params["coef"]), np.atleast_1d(linear.params["intercept"])
+        return cls(line[None], level[None], line[None], level[None], line, level)
+
+
+def _stacked(models: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    coefs, intercepts = zip(*models, strict=True)
+    return np.stack(coefs), np.stack(intercepts)
 
 
 def _least_squares(rows: LabelledRows, deviation: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:

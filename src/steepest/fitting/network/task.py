@@ -20,6 +20,7 @@ from steepest.models import Network
 from steepest.models.frame import Frame, dense_blocks
 from steepest.models.layers import Layers
 from steepest.models.losses import Loss
+from steepest.models.network import KINDS
 from steepest.types import Array, Function
 from steepest.types import Rows as RowsLike
 
@@ -257,12 +258,12 @@ def task_of(
     for name, (layers, count) in network.kinds(columns, len(frame.low)).items():
         padded = replace(layers, widths=(width, *layers.widths[1:]))
         kinds[name] = Kind(layers, padded, count, learner(padded, loss, slot, key))
-        placed[name] = _placed_columns(frame, rows.X, width, LEAST_ROWS, dtype, layers.waves > 0)
+        placed[name] = _placed_columns(frame, rows.X, width, LEAST_ROWS, dtype, name == KINDS[1])
     names, made = list(kinds), []
     for member, (own, target) in enumerate(zip(parts, targets, strict=True)):
         name = names[member % len(names)]
         kind, random = kinds[name], np.random.default_rng([seed, member])
-        has_waves, judged_on = kind.layers.waves > 0, held[member]
+        has_waves, judged_on = name == KINDS[1], held[member]
         if judged_on is None:
             judged_on = rows.at(own[:1])
         elif isinstance(judged_on, np.ndarray):
