@@ -1,6 +1,7 @@
 """A network's fit that stops, goes on, is saved and loaded."""
 
 import numpy as np
+import optax
 import pytest
 from tests.networks.data import SMALL, classes, curved
 
@@ -102,3 +103,27 @@ def test_classes_are_saved_with_their_response(tmp_path):
     fit = st.fit(SMALL, X, y, loss="softmax", rng=0, epochs=4)
     fit.save(tmp_path / "a")
     assert np.array_equal(st.load(tmp_path / "a").predict(X), fit.predict(X))
+
+
+ADAM = {"ours": {"direction": "adam", "step": 0.01}, "optax": {"step": optax.adam(0.01)}}
+OTHERS = {
+    "momentum": {"direction": st.directions.Momentum(0.9), "step": lambda k: 0.01 / (1 + k / 100)},
+    "prodigy": {"step": optax.contrib.prodigy()},
+}
+
+
+def test_a_rule_of_the_user_takes_the_place_of_the_recipe():
+    X, y = curved()
+    ours, theirs = (st.fit(SMALL, X, y, rng=0, epochs=6, **how) for how in ADAM.values())
+    assert ours.predict(X) == pytest.approx(theirs.predict(X), rel=1e-10)
+    assert ours.solver.startswith("the rules given")
+    ranking = st.Race({"ours": ours, "slow": st.fit(SMALL, X, y, rng=0, epochs=6, step=1e-5)}).ranking
+    assert ranking == ["ours", "slow"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_rules_go_on_as_if_they_had_not_stopped(name):
+    fit = stopped(5, **OTHERS[name])
+    whole = st.fit(SMALL, *curved(), rng=0, epochs=12, **OTHERS[name])
+    assert same(fit.more(), whole)
+    assert whole.trace.value[-1] < whole.trace.value[0]

@@ -54,8 +54,7 @@ class OutputFitter:
             return fit_network(
                 self.model, data, self.loss, Budget.of(tolerance, None, epochs=epochs), generator(self.seed), None,
                 self.progress, batch_size=self.batch_size, dtype=None, start=start, classes=classes,
-                penalty=self.penalty,
-                refused={"direction": self.direction, "step": None if self.step == "auto" else self.step},
+                penalty=self.penalty, direction=self.direction, step=self.step, refused={},
             )  # fmt: skip
         if not self.intercept:
             X, target, weight = with_images(X, target, weight, self.loss)

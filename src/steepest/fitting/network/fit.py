@@ -17,21 +17,20 @@ from steepest.fitting.setup import TrainingData
 from steepest.models import Network
 from steepest.models.penalties import L2
 from steepest.printable import quoted
-from steepest.types import Callback, Function, Tree
+from steepest.types import Callback, Function, RuleLike, Tree
 
 # The arguments of `fit` that a network does not take, and why.
 REASONS = {
     "tolerance": "no optimum is certified; limit the fit by epochs= or seconds=",
     "rescale": "its columns are scaled by their quartiles; leave it out",
-    "direction": "its recipe includes the rule; leave it out",
-    "step": "its recipe includes the step size; leave it out",
 }
 
 
 def fit_network(
     network: Network, data: TrainingData, loss: Function, budget: Budget, random: np.random.Generator,
     callback: Callback | None, progress: bool | None, *, batch_size: int | None, dtype: DTypeLike | None,
-    refused: Mapping[str, object], start: Tree = None, penalty: Function | None = None, classes: int | None = None,
+    refused: Mapping[str, object], start: Tree = None, penalty: Function | None = None,
+    direction: RuleLike = None, step: RuleLike = "auto", classes: int | None = None,
 ) -> NetworkFit:  # fmt: skip
     """Fit a network to rows that were read and checked.
 
@@ -55,6 +54,8 @@ def fit_network(
         An earlier fit, from whose parameters and moments this one goes on.
     penalty : L2 or None
         A penalty on the weights, in the coordinates of the network.
+    direction, step : object
+        As for `fit`: the rule of the user, in place of the recipe.
     classes : int or None
         The number of classes, if the rows may lack some.
 
@@ -72,8 +73,12 @@ def fit_network(
     epochs = None if budget.iterations is None else int(budget.iterations)
     seed = int(random.integers(2**31))
     drawn = int(random.integers(2**31)) if isinstance(data.validation, float) else None
-    kind = "float64" if dtype is not None and np.dtype(dtype) == np.float64 else "float32"
-    options = NetworkOptions(network, loss, batch_size, epochs, seed, drawn, penalty, kind, classes)
+    # Rules compute in double precision, as they do elsewhere.
+    has_rules = not (direction is None and isinstance(step, str) and step == "auto")
+    kind = "float64" if has_rules or (dtype is not None and np.dtype(dtype) == np.float64) else "float32"
+    options = NetworkOptions(
+        network, loss, batch_size, epochs, seed, drawn, penalty, direction, step, kind, classes
+    )  # fmt: skip
     setup = NetworkSetup.of(options, data, budget, known, before)
     fitted, checkpoint = setup.go(callback, progress)
     fitted.resumable = LiveNetwork(setup, checkpoint)

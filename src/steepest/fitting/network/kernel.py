@@ -17,7 +17,8 @@ from steepest.derivatives.compiled import Jitted, recalled
 from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.fitting.network.recipe import MOMENTUM, RATE, SECOND_MOMENTUM, WEIGHT_DECAY, coslog, flat_cosine
 from steepest.models.layers import Layers
-from steepest.types import Array, Function
+from steepest.rules.pair import Rules
+from steepest.types import Array, Function, Tree
 
 # Keeps the division of Adam finite, as in Kingma and Ba, "Adam" (2015).
 ADAM_EPS = 1e-8
@@ -49,8 +50,8 @@ class Member(NamedTuple):
     ----------
     theta : array of shape (size,)
         The parameters.
-    mean, square : array of shape (size,)
-        The moments of Adam.
+    memory : tree
+        The memory of the rule: the two moments of Adam, unless the user gave another one.
     best, least : array of shape (size,), float
         The parameters of the best epoch, and their loss on the rows that the member leaves out.
     loss, slope : float, array of shape (size,)
@@ -58,8 +59,7 @@ class Member(NamedTuple):
     """
 
     theta: Array
-    mean: Array
-    square: Array
+    memory: Tree
     best: Array
     least: Array
     loss: Array
@@ -109,6 +109,10 @@ class Rates(NamedTuple):
         As `Layers` takes them.
     factor, decay : array of shape (size,)
         The factor of the rate, and of the decay, for each parameter.
+    rules : Rules or None
+        The rule that the user gave in place of the recipe.
+    sizes : array
+        The step sizes of the epochs of a call, if they come from a function of the user.
     """
 
     dropout: Array
@@ -117,6 +121,8 @@ class Rates(NamedTuple):
     shrink: Array
     factor: Array
     decay: Array
+    rules: Rules | None
+    sizes: Array
 
 
 def random_bits(seed: Array, layer: int, shape: tuple[int, ...]) -> Array:
@@ -139,7 +145,8 @@ def _learn(
     Return the state, and a row for each epoch: the loss on its batches and on the rows left out, the norm of the
     gradient, and the squared length of each group of parameters. `orders` hold the numbers of the rows for each epoch.
 
-    Adam with decoupled weight decay: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
+    The rule of the recipe is Adam with decoupled weight decay: Loshchilov and Hutter, "Decoupled weight decay
+    regularization" (2019).
     """
 
     def outputs(theta: Array, rows: Rows, drop: Function = lambda layer, h: h) -> Traced:
@@ -172,16 +179,25 @@ def _learn(
             return jnp.where(weight > 0, weight * each, 0).sum() / weight.sum() + penalty
 
         value, slope = jax.value_and_grad(mean)(member.theta)
-        k = (span.age + done + 1).astype(member.theta.dtype)
-        first = MOMENTUM * member.mean + (1 - MOMENTUM) * slope
-        second = SECOND_MOMENTUM * member.square + (1 - SECOND_MOMENTUM) * slope**2
+        theta, memory = (adam if rates.rules is None else by_rules)(member, value, slope, done, mean)
+        return member._replace(theta=theta, memory=memory, loss=member.loss + value, slope=member.slope + slope)
+
+    def adam(member: Member, _: Array, slope: Array, done: Array, __: Function) -> tuple[Array, Tree]:
+        kind, (first, second) = member.theta.dtype, member.memory
+        t, k = (span.before + done).astype(kind) / span.total, (span.age + done + 1).astype(kind)
+        first = MOMENTUM * first + (1 - MOMENTUM) * slope
+        second = SECOND_MOMENTUM * second + (1 - SECOND_MOMENTUM) * slope**2
         unbiased = first / (1 - MOMENTUM**k), second / (1 - SECOND_MOMENTUM**k)
         step = rates.factor * unbiased[0] / (jnp.sqrt(unbiased[1]) + ADAM_EPS)
-        decay = WEIGHT_DECAY * flat * rates.decay * member.theta
-        theta = member.theta - RATE * stack(coslog(Traced(t))) * (step + decay)
-        return member._replace(
-            theta=theta, mean=first, square=second, loss=member.loss + value, slope=member.slope + slope
-        )
+        decay = WEIGHT_DECAY * stack(flat_cosine(Traced(t))) * rates.decay * member.theta
+        return member.theta - RATE * stack(coslog(Traced(t))) * (step + decay), (first, second)
+
+    def by_rules(member: Member, value: Array, slope: Array, done: Array, mean: Function) -> tuple[Array, Tree]:
+        rules = rates.rules
+        assert rules is not None
+        direction, memory = rules.next_direction(slope, member.memory, member.theta, value, mean)
+        size = rules.size(span.age + done, rates.sizes, span.age, memory)
+        return member.theta + size * direction, memory
 
     def judged(member: Member) -> tuple[Member, Array]:
         z, weight = outputs(member.theta, left_out.rows), left_out.rows.weight

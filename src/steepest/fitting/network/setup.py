@@ -23,7 +23,7 @@ from steepest.fitting.network.solver import NetworkSolver
 from steepest.fitting.network.start import LinearStart, LinearStarts, linear_fit
 from steepest.fitting.network.target import Target, targets_of
 from steepest.fitting.network.task import Before, NetworkTask, task_of
-from steepest.fitting.options import read_rows
+from steepest.fitting.options import read_rows, read_rules
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
 from steepest.fitting.validation import LabelledRows
@@ -33,10 +33,12 @@ from steepest.models.penalties import L2
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
 from steepest.trace import Event, Trace
-from steepest.types import Callback, Function
+from steepest.types import Callback, Function, RuleLike
 
 # The shares of the members that are tried, the whole first.
 SHARES = tuple(1 - k / 10 for k in range(11))
+# The names of solvers.
+BY_RECIPE, BY_RULES = "Adam on a schedule of cosines: a network", "the rules given: a network"
 # A limit on epochs that no schedule reaches: the solver itself ends at that of its schedule.
 ENDLESS = 2**62
 
@@ -59,6 +61,8 @@ class NetworkOptions:
         The seed that draws the validation rows, if a fraction of the rows is held out.
     penalty : L2 or None
         A penalty on the weights, in the coordinates of the network.
+    direction, step : object
+        The rule of the user, in place of the recipe.
     dtype : {"float32", "float64"}
         The type of the numbers in compiled code.
     classes : int or None
@@ -72,8 +76,17 @@ class NetworkOptions:
     seed: int
     drawn: int | None
     penalty: L2 | None = None
+    direction: RuleLike = None
+    step: RuleLike = "auto"
     dtype: str = "float32"
     classes: int | None = None
+
+    @property
+    def rules(self) -> Rules | None:
+        """The rule of the user; None for that of the recipe."""
+        if self.direction is None and isinstance(self.step, str) and self.step == "auto":
+            return None
+        return read_rules(self.direction, self.step, batched=True)
 
 
 @dataclass(frozen=True)
@@ -152,7 +165,8 @@ class NetworkSetup:
             idle = "0 epochs, so these are the linear starts"
         ridge = options.penalty.strength if options.penalty else 0.0
         task = task_of(
-            network, options.loss, targets, rows, own, judged_on, batch, epochs, options.seed, kind, ridge
+            network, options.loss, targets, rows, own, judged_on, batch, epochs, options.seed, kind, ridge,
+            options.rules,
         )  # fmt: skip
         task = replace(task, before=before, idle=idle)
         return cls(options, data, task, members, starts, _plan(task, budget))
@@ -178,8 +192,7 @@ class NetworkSetup:
         best = solver.best_epochs if task.judges else [solver.epoch] * task.members
         fitted = NetworkFit(
             **known, model=task.network, columns=self.data.names, data=self.data.source,
-            solver="Adam on a cosine schedule: a network", best_epochs=best,
-            linear_of=self.linear_fit,
+            solver=BY_RULES if task.rules else BY_RECIPE, best_epochs=best, linear_of=self.linear_fit,
         )  # fmt: skip
         self.annotate(fitted)
         assert driver.checkpoint is not None

@@ -84,7 +84,7 @@ class NetworkSolver:
         if task.before is not None:
             # The parameters and the moments go on; the best epoch is that of the new rows.
             self.members = [
-                own._replace(theta=m.theta, mean=m.mean, square=m.square, best=m.theta, least=own.least + np.inf)
+                own._replace(theta=m.theta, memory=m.memory, best=m.theta, least=own.least + np.inf)
                 for own, m in zip(self.members, task.before.members, strict=True)
             ]
             self.age, self.least = task.before.age, self.least + np.inf
@@ -148,7 +148,7 @@ class NetworkSolver:
             # A member with one batch less has its rows from the call before.
             found = [np.asarray(table, float)[:epochs] for _, table in pairs]
             tables = [np.where(np.isnan(new), old, new) for new, old in zip(found, tables or found, strict=True)]
-        self.members, self.known = [Member(*map(np.asarray, member)) for member in members], None
+        self.members, self.known = [jax.tree.map(np.asarray, member) for member in members], None
         return [self.finish_epoch([table[k] for table in tables]) for k in range(epochs)]
 
     def learn(
@@ -164,8 +164,12 @@ class NetworkSolver:
             age=np.int32((self.age + self.epoch) * batches),
             seed=np.uint32((1_000_003 * task.seed + 7_919 * k + 1) % 2**32),
         )  # fmt: skip
+        rates = part.rates
+        if task.rules is not None and task.rules.step.tabled:
+            sizes = task.rules.step.table(int(span.age), task.together * batches)
+            rates = rates._replace(sizes=np.array(sizes, dtype=float))
         with double_precision():
-            return jax.block_until_ready(part.kind.learn(member, part.rows, part.left_out, orders, span, part.rates))
+            return jax.block_until_ready(part.kind.learn(member, part.rows, part.left_out, orders, span, rates))
 
     def batches_at_once(self) -> int:
         """Return how many batches take about `SPAN_SECONDS`."""
@@ -189,8 +193,14 @@ class NetworkSolver:
     def row_of(self, norm: float, sizes: np.ndarray) -> np.ndarray:
         """Return a row of the trace; `sizes` are the root mean squares of the groups of parameters."""
         further = [self.unseen.mean(), *self.losses, *self.unseen] if self.task.judges else self.losses
-        rate = RATE * coslog((self.epoch - self.began) / self.epochs) if self.epoch else 0.0
+        rate = self.step_size()
         return np.concatenate([[self.epoch, self.epoch, self.losses.mean(), norm, rate], further, sizes])
+
+    def step_size(self) -> float:
+        """Return the last step size; NaN for a rule of the user."""
+        if self.task.rules is not None:
+            return math.nan
+        return float(RATE * coslog((self.epoch - self.began) / self.epochs)) if self.epoch else 0.0
 
     def facts(self) -> str:
         """Return the facts at the end of the schedule."""
@@ -246,7 +256,7 @@ class NetworkSolver:
 
     def arrays(self) -> list[np.ndarray]:
         """Return the states of the members."""
-        return [np.asarray(part) for member in self.members for part in member]
+        return [np.asarray(leaf) for leaf in jax.tree.leaves(self.members)]
 
     def counters(self) -> dict[str, Json]:
         """Return the place in the schedule."""
@@ -259,17 +269,12 @@ class NetworkSolver:
     def restore(self, arrays: list[np.ndarray], counters: dict[str, Json]) -> None:
         """Continue from the state that `arrays` and `counters` returned."""
         self.known = None
-        width = len(Member._fields)
-        self.members = [Member(*arrays[k : k + width]) for k in range(0, len(arrays), width)]
-        check_states(self.members, [part.start for part in self.task.parts])
+        starts = [part.start for part in self.task.parts]
+        leaves, layout = jax.tree.flatten(starts)
+        if [np.shape(leaf) for leaf in leaves] != [np.shape(array) for array in arrays]:
+            raise ValueError("the states of the members have the wrong shapes")
+        self.members = jax.tree.unflatten(layout, arrays)
         self.epoch, self.began, self.epochs = counters["epoch"], counters["began"], counters["epochs"]
         self.best_epochs, self.least = list(counters["best_epochs"]), np.array([m.least for m in self.members])
         self.losses, self.unseen = (np.array(counters[name], float) for name in ("losses", "unseen"))
         self.first_value, self.age = counters["first_value"], counters["age"]
-
-
-def check_states(members: list[Member], known: list[Member]) -> None:
-    """Raise ValueError if states have other shapes than known ones, as those of a damaged folder have."""
-    shapes = [[np.shape(part) for part in member] for member in members]
-    if shapes != [[np.shape(part) for part in member] for member in known]:
-        raise ValueError("the states of the members have the wrong shapes")

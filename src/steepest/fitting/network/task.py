@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.batches import aligned
@@ -21,6 +22,7 @@ from steepest.models.frame import Frame, dense_blocks
 from steepest.models.layers import Layers
 from steepest.models.losses import Loss
 from steepest.models.network import KINDS
+from steepest.rules.pair import Rules
 from steepest.types import Array, Function
 from steepest.types import Rows as RowsLike
 
@@ -145,6 +147,8 @@ class NetworkTask:
         Whether members leave rows out, and keep their best epochs.
     idle : str
         Why there is nothing to descend, or "".
+    rules : Rules or None
+        The rule that the user gave in place of the recipe.
     before : Before or None
         The states of the members of an earlier fit, if the fit goes on from there.
     """
@@ -160,6 +164,7 @@ class NetworkTask:
     seed: int
     judges: bool
     idle: str = ""
+    rules: Rules | None = None
     before: Before | None = None
 
     @property
@@ -222,7 +227,7 @@ class NetworkTask:
 def task_of(
     network: Network, cost: Function, targets: list[Target], rows: LabelledRows, parts: list[np.ndarray],
     held: list[LabelledRows | np.ndarray | None], batch: int, epochs: int, seed: int, dtype: np.dtype,
-    ridge: float,
+    ridge: float, rules: Rules | None,
 ) -> NetworkTask:  # fmt: skip
     """Return the task of fitting a network to rows.
 
@@ -246,6 +251,8 @@ def task_of(
         The type of the numbers in compiled code.
     ridge : float
         λ of an L2 penalty on the weights, 0 for none.
+    rules : Rules or None
+        The rule that the user gave in place of the recipe.
     """
     frame = network.frame
     assert frame is not None
@@ -280,9 +287,10 @@ def task_of(
         rates = Rates(
             dtype.type(network.dropout), dtype.type(ridge / target.factor),
             np.pad(waving, (0, width - columns)).astype(dtype), dtype.type(kind.layers.shrink(waving)), factor, decay,
+            rules.for_loop() if rules else None, np.zeros(1),
         )  # fmt: skip
-        made.append(Part(kind, own, every, left_out, _start(target, theta, left_out), target, rates))
-    return NetworkTask(network, kinds, cost, rows, made, slot, batch, epochs, seed, held[0] is not None)
+        made.append(Part(kind, own, every, left_out, _start(target, theta, left_out, rules), target, rates))
+    return NetworkTask(network, kinds, cost, rows, made, slot, batch, epochs, seed, held[0] is not None, rules=rules)
 
 
 def padded_columns(columns: int) -> int:
@@ -338,10 +346,12 @@ def _judged(frame: Frame, target: Target, rows: LabelledRows, member: int, place
         return Judged(placed, *jax.device_put(tuple(ranges)))
 
 
-def _start(target: Target, theta: np.ndarray, left_out: Judged) -> Member:
+def _start(target: Target, theta: np.ndarray, left_out: Judged, rules: Rules | None) -> Member:
     """Return the state of a member before its first epoch; its layers add nothing to the linear start yet."""
     z, y, weight = (np.asarray(a, dtype=float) for a in left_out.rows[1:])
     z = np.clip(z, np.asarray(left_out.low, dtype=float), np.asarray(left_out.high, dtype=float))
     unseen = theta.dtype.type((weight * target.loss(z if z.shape[1] > 1 else z[:, 0], y)).sum() / weight.sum())
     zeros, none = np.zeros_like(theta), theta.dtype.type(0)
-    return Member(theta, zeros, zeros, theta, unseen, none, zeros)
+    with compiled_code():
+        memory = (zeros, zeros) if rules is None else jax.tree.map(np.asarray, rules.start(jnp.asarray(theta)))
+    return Member(theta, memory, theta, unseen, none, zeros)
