@@ -234,3 +234,10 @@ def test_bad_rows_are_refused_in_words():
     fit = st.fit(SMALL, *curved(20), rng=0, epochs=1)
     with pytest.raises(ValueError, match="3 columns and the model was fitted on 4"):
         fit.predict(curved(20)[0][:, :3])
+
+
+def test_rows_beyond_memory_are_refused_in_words(monkeypatch):
+    monkeypatch.setattr("steepest.fitting.network.task.memory_of_machine", lambda: 100_000)
+    wide = csr_array((np.ones(20), (np.arange(20), np.arange(20) * 40)), shape=(20, 800))
+    with pytest.raises(ValueError, match=r"20 rows of 800 columns.*fewer rows or columns"):
+        st.fit(SMALL, wide, np.arange(20.0))

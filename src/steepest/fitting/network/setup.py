@@ -307,7 +307,7 @@ def _plan(task: NetworkTask, budget: Budget) -> Plan:
         return value(x), np.full(x.size, np.nan)
 
     why = "exact: the network was traced and compiled"
-    objective = Objective(structure.size, value, slope, "traced", why, heavy=True)
+    objective = Objective(structure.size, value, slope, "traced", why, heavy=task.together == 1)
     view = View(
         Calling(structure, spread=False),
         [f"{kind} {name}" for kind, parts in groups.items() for name in parts],

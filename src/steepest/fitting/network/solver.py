@@ -89,6 +89,8 @@ class NetworkSolver:
             ]
             self.age, self.least = task.before.age, self.least + np.inf
             self.unseen = np.full(task.members, math.nan)
+        # The rows of the epochs of a call of `run`.
+        self.made: list[np.ndarray] = []
         # The status, once it was asked for after the last change.
         self.known: Status | None = None
 
@@ -120,12 +122,11 @@ class NetworkSolver:
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         """Make at most this many epochs; return a row for each."""
-        made: list[np.ndarray] = []
-        most = min(rows, evaluations, self.began + self.epochs - self.epoch)
+        self.made, most = [], min(rows, evaluations, self.began + self.epochs - self.epoch)
         with ThreadPoolExecutor(min(self.task.members, os.cpu_count() or 1)) as pool:
-            while len(made) < most and self.ending is None:
-                made += self.learn_epochs(pool, most - len(made))
-        return np.array(made)
+            while len(self.made) < most and self.ending is None:
+                self.made += self.learn_epochs(pool, most - len(self.made))
+        return self.unfinished()
 
     def learn_epochs(self, pool: ThreadPoolExecutor, most: int) -> list[np.ndarray]:
         """Make the next epochs, as many as fit into one call; if they are interrupted, nothing has changed."""
@@ -220,8 +221,9 @@ class NetworkSolver:
         self.began, self.epochs, self.ending, self.known = self.epoch, epochs, None, None
 
     def unfinished(self) -> np.ndarray:
-        """Return no rows: an epoch has a row only once it is complete."""
-        return np.empty((0, len(self.row())))
+        """Return the rows of the epochs that are complete."""
+        made, self.made = self.made, []
+        return np.array(made) if made else np.empty((0, len(self.row())))
 
     def row(self, t: float = 0.0) -> np.ndarray:
         """Return the present point as a row of the trace."""

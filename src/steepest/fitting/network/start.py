@@ -23,7 +23,7 @@ MODELS: dict[Function, Linear] = {losses.log_loss: Logistic(), losses.poisson: P
 # The slope of a loss is a difference over this share of the deviation of the outputs to either side, which rounds off
 # kinks as well. Chosen, not measured: a start need not be exact.
 REACH = 1e-2
-MOST_STEPS = 200
+MOST_STEPS = 100
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.batches import aligned
+from steepest.data.machine import memory_of_machine
 from steepest.derivatives.compiled import Jitted
 from steepest.derivatives.precision import compiled_code
 from steepest.fitting.network.kernel import Judged, Member, Rates, Rows, learner
@@ -30,6 +31,9 @@ from steepest.types import Rows as RowsLike
 LEAST_ROWS, LEAST_LEFT_OUT, LEAST_COLUMNS = 1024, 128, 8
 # Compiled code makes several epochs in one call for tables with at most so many rows, whose epochs are short.
 FEW_ROWS, MOST_EPOCHS_TOGETHER = 4096, 8
+# The share of this machine's memory that the rows may take once they are dense. Chosen, not measured: the linear starts
+# and the predictions need memory as well.
+MEMORY_SHARE = 0.5
 # Above this many, columns are padded to a multiple of it, and not to a power of two, which might be twice as many.
 MANY_COLUMNS = 256
 
@@ -262,6 +266,7 @@ def task_of(
     key = loss if isinstance(loss, Loss) else object()
     columns = rows.X.shape[1]
     width, kinds, placed = padded_columns(columns), {}, {}
+    _check_memory(padded_rows(len(rows.y), LEAST_ROWS) * width * dtype.itemsize, rows)
     for name, (layers, count) in network.kinds(columns, len(frame.low)).items():
         padded = replace(layers, widths=(width, *layers.widths[1:]))
         kinds[name] = Kind(layers, padded, count, learner(padded, loss, slot, key))
@@ -291,6 +296,17 @@ def task_of(
         )  # fmt: skip
         made.append(Part(kind, own, every, left_out, _start(target, theta, left_out, rules), target, rates))
     return NetworkTask(network, kinds, cost, rows, made, slot, batch, epochs, seed, held[0] is not None, rules=rules)
+
+
+def _check_memory(size: int, rows: LabelledRows) -> None:
+    """Raise ValueError if rows that take so many bytes, once for each kind of member, do not fit into memory."""
+    memory = memory_of_machine()
+    # Those left out are placed once more, for each kind of member an eighth of all.
+    if memory and 2.5 * size > MEMORY_SHARE * memory:
+        raise ValueError(
+            f"X has {rows.X.shape[0]:,} rows of {rows.X.shape[1]:,} columns, and a network would take {2.5 * size / 1e9:.1f} GB "
+            f"for them as dense numbers, of {memory / 1e9:.1f} GB in all: give fewer rows or columns, or a linear model"
+        )
 
 
 def padded_columns(columns: int) -> int:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import numbers
-import os
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from steepest.data.machine import memory_of_machine
 from steepest.tabular.reading.arrow import TableError
 
 if TYPE_CHECKING:
@@ -44,23 +43,10 @@ def read_limit(max_bytes: float | None) -> int:
         If the limit is no number above 0.
     """
     if max_bytes is None:
-        return int(SHARE * _memory()) or FALLBACK
+        return int(SHARE * memory_of_machine()) or FALLBACK
     if isinstance(max_bytes, bool) or not isinstance(max_bytes, numbers.Real) or not 0 < max_bytes < 2**63:
         raise ValueError(f"max_bytes={max_bytes!r}: give the most bytes that a file may hold, such as 8e9")
     return int(max_bytes)
-
-
-def _memory() -> int:
-    """Return the memory of this machine or its container in bytes; 0 if it can't be read."""
-    try:
-        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return 0
-    try:
-        container = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    except OSError:
-        return machine
-    return min(machine, int(container)) if container.isdigit() else machine
 
 
 class ByteCount:
