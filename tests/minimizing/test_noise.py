@@ -9,6 +9,7 @@ import pytest
 
 import steepest as st
 from steepest import Outcome
+from steepest.derivatives.differencing.slopes import Differences
 
 LEVELS = (1e-8, 1e-3, 0.1, 1.0)
 
@@ -29,6 +30,10 @@ class Noisy:
 
 def bowl(x):
     return 1 + np.sum(np.linspace(1, 10, x.size) * (x - 1) ** 2)
+
+
+def rosenbrock(x):
+    return 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 20])
@@ -58,7 +63,7 @@ def test_the_answer_is_as_near_as_the_noise_allows(size):
         (lambda x: np.sum(np.cosh(x - 1)), [4.0, -3.0], 1.0),
         (lambda x: (x[0] - 1) ** 2 + (x[1] / 1e3 - 1) ** 2, [4.0, -3e3], [1.0, 1e3]),
         (lambda x: np.sum(np.abs(x - 1)), [4.0, -3.0], 1.0),
-        (lambda x: 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2, [-1.2, 1.0], 1.0),
+        (rosenbrock, [-1.2, 1.0], 1.0),
     ],
     ids=["cosh", "units", "kink", "valley"],
 )
@@ -277,6 +282,76 @@ def test_a_function_whose_values_repeat_is_not_averaged():
 
     st.minimize(f, 3.0, repeats=10**9)
     assert calls[0] < 1000
+
+
+RARE = {
+    "one value": lambda draws: 0.1,
+    "two values": lambda draws: draws.choice([0.1, -0.1]),
+    "normal": lambda draws: 0.1 * draws.normal(),
+}
+
+
+@pytest.mark.parametrize("noise", RARE)
+@pytest.mark.parametrize("share", [0.3, 0.1, 0.05, 0.02])
+def test_rare_noise_is_not_called_converged_at_another_point(noise, share):
+    """Most calls return the exact value, so that repeated calls at one point seldom differ."""
+    for seed, (f, start, best) in itertools.product(
+        range(2),
+        [
+            (lambda x: np.sum((x - 1) ** 2), [5.0], [1.0]),
+            (lambda x: 5 + (x[0] - 3) ** 2 + 10 * (x[1] + 1) ** 2, [0.0, 0.0], [3.0, -1.0]),
+            (lambda x: np.sum((x - 1) ** 4), [4.0, -3.0], [1.0, 1.0]),
+            (rosenbrock, [-1.2, 1.0], [1.0, 1.0]),
+        ],
+    ):
+        draws = np.random.default_rng(seed)
+
+        def noisy(x, f=f, draws=draws):
+            value = float(f(np.asarray(x, float)))
+            return value + (float(RARE[noise](draws)) if draws.random() < share else 0.0)
+
+        run = st.minimize(noisy, np.array(start))
+        if run.outcome is Outcome.CONVERGED:
+            assert f(run.x) - f(np.array(best)) <= 2 * run.certificate.gap + 1e-13
+            assert f(run.x) - f(np.array(best)) <= 1e-6
+            assert np.all(np.abs(run.x - best) <= 2 * np.array(run.certificate.x_error) + 1e-9)
+
+
+@pytest.mark.parametrize("f", [square, lambda x: 5 + float(np.sum(np.cosh(x - 1))), rosenbrock], ids=str)
+def test_only_an_odd_value_stands_out_from_the_values_around_it(f):
+    path = [np.array([-1.2, 1.0]) * (1 - t) + np.array([1.0, 1.1]) * t for t in np.linspace(0, 0.99, 12)]
+    for odd in [None, *range(1, 70, 3)]:
+        calls, where = itertools.count(), []
+
+        def once(x, odd=odd, calls=calls, where=where):
+            if next(calls) == odd:
+                where.append(x)
+                return f(x) + 0.01
+            return f(x)
+
+        differences = Differences(once, path[0])
+        for x in path:
+            differences(x)
+        outliers = [call.x.tolist() for call in differences.outliers()]
+        assert where[0].tolist() in outliers if where else not outliers
+
+
+@pytest.mark.parametrize("call", range(3, 75, 6))
+def test_one_odd_value_is_found_by_a_second_call_at_its_point(call):
+    """A plain quadratic takes about a hundred calls: whichever of them is off, the answer is right, or not claimed."""
+    calls = itertools.count()
+
+    def f(x):
+        value = math.fsum([5, (float(x[0]) - 3) ** 2, 10 * (float(x[1]) + 1) ** 2])
+        return value + 0.1 * (next(calls) == call)
+
+    run = st.minimize(f, np.zeros(2))
+    if run.outcome is Outcome.CONVERGED:
+        np.testing.assert_allclose(run.x, [3, -1], atol=1e-6)
+    else:
+        assert run.outcome is Outcome.NOISE_FLOOR
+        # The message must not say less of the noise than was seen.
+        assert run.noise >= 0.05
 
 
 @pytest.mark.parametrize("options", [{}, {"direction": "adam", "step": 0.1}, {"step": "armijo"}], ids=str)

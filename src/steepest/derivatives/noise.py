@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,13 @@ SUSPECT = 100.0
 UNEVEN, BEYOND = 0.7548776662466927, 8.0
 
 
+class Call(NamedTuple):
+    """A point at which the function was called, and the value that it returned."""
+
+    x: np.ndarray
+    value: float
+
+
 @dataclass(frozen=True)
 class Noise:
     """The noise of f at a point.
@@ -44,6 +52,8 @@ class Noise:
         The change of f over that step, without the change from curvature.
     stairs : bool
         Whether f is constant over the shortest distances, so that short steps give no slope.
+    calls : tuple of Call
+        The calls that the level comes from, if it is more than rounding explains; else empty.
     """
 
     level: float
@@ -52,6 +62,7 @@ class Noise:
     along: np.ndarray
     rise: float
     stairs: bool = False
+    calls: tuple[Call, ...] = ()
 
     @property
     def relative(self) -> float:
@@ -121,6 +132,8 @@ def measure_noise(
         direction = np.where(x + 8 * FARTHEST * direction < box.low, np.abs(direction), direction)
         direction = np.where(box.fixed, 0.0, direction)
 
+    calls: dict[float, tuple[Call, ...]] = {}
+
     def table(spacing: float) -> np.ndarray:
         for side in (1.0, -1.0):
             # The step after rounding, so that the points are equally spaced.
@@ -130,6 +143,7 @@ def measure_noise(
                 continue
             row = np.array([f0 if k == 0 else tentative(value, point) for k, point in enumerate(points)])
             if np.all(np.isfinite(row)):
+                calls[spacing] = tuple(map(Call, points, row.tolist()))
                 # Values on the other side are reflected at the first one, so that the slope keeps its sign.
                 return row if side > 0 else np.concatenate([row[:1], 2 * row[0] - row[1:]])
         return np.full(ROWS, math.nan)
@@ -166,10 +180,12 @@ def measure_noise(
             level = max(level, level_nearer or 0.0)
             break
         level, row, spacing = level_nearer, nearer, close
+    rough = (level or 0.0) > SUSPECT * coarse * _size(row, f0)
     level = max(level or 0.0, coarse * _size(row, f0))
     # The rise is the linear term of a parabola through three of the values: curvature must not pass for a slope.
     along = (ROWS - 1) * ((x + spacing * direction) - x)
-    return Noise(level, _size(row, f0), x.copy(), along, float(4 * row[ROWS // 2] - row[-1] - 3 * row[0]), stairs)
+    rise = float(4 * row[ROWS // 2] - row[-1] - 3 * row[0])
+    return Noise(level, _size(row, f0), x.copy(), along, rise, stairs, calls.get(spacing, ()) if rough else ())
 
 
 def noise_level(value: Callable[[np.ndarray], float], x: np.ndarray, f0: float) -> float:

@@ -85,8 +85,9 @@ class Objective:
     noisy_differences : NoisyDifferences or None
         The source of the gradient of such a function, unless the user gave one.
     check_repeats : callable or None
-        A function of a point and, if known, a plain value there. It calls f again, and makes the objective a noisy one
-        if the values differ; it returns None if f raises. None if the objective is noisy already, or not the user's.
+        A function of a point, a plain value there, if known, and the best point. It calls f again, and makes the
+        objective a noisy one if the values differ; it returns None if f raises. None if the objective is noisy already,
+        or not the user's.
     obstacle : str
         Why the gradient does not come from compiled code, the best way; empty if it does.
     """
@@ -118,7 +119,7 @@ class Objective:
     by_calls: bool = False
     scatter: Scatter | None = None
     noisy_differences: NoisyDifferences | None = None
-    check_repeats: Callable[[np.ndarray, float | None], Repeated | None] | None = None
+    check_repeats: Callable[[np.ndarray, float | None, np.ndarray], Repeated | None] | None = None
 
     def scale(self, first: float, value: float) -> float:
         """Return the amount that a relative tolerance refers to, after a descent from `first` to `value`.

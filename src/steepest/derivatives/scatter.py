@@ -31,6 +31,11 @@ class Repeated(NamedTuple):
     differs: bool
 
 
+def deviation(first: float, again: float) -> float:
+    """Return the standard deviation of two values."""
+    return abs(first - again) / math.sqrt(2)
+
+
 class Scatter:
     """The noise of a function whose values differ from call to call.
 
@@ -42,6 +47,8 @@ class Scatter:
         The point at which the noise is measured first.
     repeats : int
         The calls that one value is the mean of.
+    least : float
+        A standard deviation that is known to be reached: two values of one point have shown it.
 
     Attributes
     ----------
@@ -51,8 +58,11 @@ class Scatter:
         The standard deviation relative to the value, where the value was largest.
     """
 
-    def __init__(self, value: Callable[[np.ndarray], float], x: np.ndarray, repeats: int = 1) -> None:
-        self.value, self.repeats, self.level, self.relative, self.largest = value, repeats, 0.0, 0.0, 0.0
+    def __init__(
+        self, value: Callable[[np.ndarray], float], x: np.ndarray, repeats: int = 1, least: float = 0.0
+    ) -> None:
+        self.value, self.repeats, self.least = value, repeats, max(least, np.finfo(float).tiny)
+        self.level, self.relative, self.largest = self.least, 0.0, 0.0
         self.mean_at(x)
 
     def mean_at(self, x: np.ndarray) -> float:
@@ -62,8 +72,8 @@ class Scatter:
         if len(values) < 2:
             return math.nan
         mean = float(values.mean())
-        # Values that repeat by chance, as whole numbers may, must not hide the noise: keep at least rounding.
-        self.level = max(float(values.std(ddof=1)), REORDERED * EPS * abs(mean))
+        # Values that repeat by chance, as whole numbers or rare noise may, must not hide the noise.
+        self.level = max(float(values.std(ddof=1)), REORDERED * EPS * abs(mean), self.least)
         if abs(mean) > self.largest:
             self.largest, self.relative = abs(mean), self.level / abs(mean)
         return mean

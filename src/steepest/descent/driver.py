@@ -130,17 +130,24 @@ class Driver:
             return Ending(Outcome.RAISED, facts)
 
     def turns_out_noisy(self, ending: Ending) -> bool:
-        """Tell whether values differ at the point of which an ending claims something; the descent goes on if so."""
+        """Tell whether values differ where an ending claims something; the descent then goes on.
+
+        The function is called again at its best point, and at points whose values stand out from those around them:
+        noise that is rare shows there, and seldom at the best point.
+        """
         objective, status, sign = self.solver.objective, self.solver.status, self.solver.sign
         if objective.check_repeats is None or ending.outcome not in CLAIMS:
             return False
         spent, calls, was_counted = self.meter.spent, objective.clock.calls, objective.by_calls
         x, known = status.best_x.copy(), None if objective.compiled else sign * status.best_value
-        for _ in range(self.repetitions(ending)):
-            repeated = objective.check_repeats(x, known)
+        for point, value in [(x, known)] * self.repetitions(ending) + self.judge.evaluator.outliers():
+            if not self.meter.affords(1):
+                return False
+            repeated = objective.check_repeats(point, value, x)
             if repeated is None:
                 return False
-            self.repeated = x, repeated.value
+            if point is x:
+                self.repeated = x, repeated.value
             if repeated.differs:
                 if not was_counted:
                     self.meter.count_calls(spent + objective.clock.calls - calls)

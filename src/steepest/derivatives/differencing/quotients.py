@@ -86,10 +86,15 @@ class Line:
         """The shortest useful step: below this length, rounding of x ± h dominates the quotient."""
         return 4 * float(np.spacing(abs(self.x[self.k])))
 
+    def point(self, t: float) -> np.ndarray:
+        """Return the point at this distance."""
+        x = self.x.copy()
+        x[self.k] += t
+        return x
+
     def at(self, t: float) -> float:
         if t not in self.values:
-            x = self.x.copy()
-            x[self.k] += t
+            x = self.point(t)
             inside = self.low <= x[self.k] <= self.high
             self.values[t] = tentative(self.value, x) if inside else math.nan
         return self.values[t]

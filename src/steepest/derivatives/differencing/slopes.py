@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Slope
 from steepest.derivatives.differences import EPS, scale_of, tentative
+from steepest.derivatives.differencing.outliers import odd_calls, sharp_bends
 from steepest.derivatives.differencing.quotients import Line, power_of_two
 from steepest.derivatives.differencing.search import RUNG, FoundStep, StepSearch
-from steepest.derivatives.noise import Noise, measure_noise
+from steepest.derivatives.noise import Call, Noise, measure_noise
 
 # At each point the steps are scaled with the noise there, by factors within these limits. Chosen, not measured: wider
 # limits trust the steps farther from the point where they were found.
@@ -28,6 +30,8 @@ FAR, MUCH = 1e3, 1e9
 LESS = 1e4
 # The most searches at a point, each with shorter steps than the last.
 MOST_SHRUNK = 5
+# The most lines of values that are kept, to look for values that stand out. Chosen, not measured.
+MOST_LINES = 4_096
 
 
 class Differences:
@@ -78,6 +82,9 @@ class Differences:
         self.interval = FIRST_CHECK
         # The last point, with its value, gradient and errors.
         self.last: tuple[np.ndarray, float, np.ndarray, np.ndarray] | None = None
+        # The values of the last gradients, and the last calls that found more than rounding.
+        self.past: deque[list[Line]] = deque(maxlen=max(2, MOST_LINES // start.size))
+        self.rough: tuple[Call, ...] = ()
 
     def value(self, x: np.ndarray) -> float:
         self.calls += 1
@@ -135,14 +142,24 @@ class Differences:
     def measure_again(self, noise: Noise, x: np.ndarray, f0: float) -> Noise:
         """Measure the noise again, as f is far smaller now: the noise may have shrunk with f, or stayed the same."""
         size = np.maximum(scale_of(x, x), self.scales())
-        self.noise = measure_noise(self.value, x, f0, size, self.box, self.coarse())
+        self.noise = self.measured(x, f0, size)
         factor = float(np.clip(np.cbrt(self.noise.level / noise.level), SHORTEST, LONGEST)) if noise.level else 1.0
         self.steps = np.array([power_of_two(h * factor) if h else 0.0 for h in self.steps])
         return self.noise
 
     def lines(self, x: np.ndarray, f0: float) -> list[Line]:
         size = scale_of(x, self.start)
-        return [Line(self.value, x, f0, k, size[k], self.box) for k in range(x.size)]
+        self.past.append([Line(self.value, x, f0, k, size[k], self.box) for k in range(x.size)])
+        return self.past[-1]
+
+    def measured(self, x: np.ndarray, f0: float, size: np.ndarray) -> Noise:
+        noise = measure_noise(self.value, x, f0, size, self.box, self.coarse())
+        self.rough = noise.calls or self.rough
+        return noise
+
+    def outliers(self) -> list[Call]:
+        """Return the calls whose values stand out: noise explains them, and so may the shape of f."""
+        return odd_calls(self.rough) + sharp_bends(self.past, self.coarse())
 
     def by_known_steps(self, noise: Noise, x: np.ndarray, f0: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradient by the steps that were found, and its errors: |f‴/6| h² + noise / h."""
@@ -168,7 +185,10 @@ class Differences:
         off = abs((up - down) / 2 - float(gradient @ move))
         known = np.where(np.isfinite(error), error, 0.0)
         expected = 20 * math.sqrt(x.size) * float(known @ np.abs(move))
-        return off <= expected + 8 * noise.at(max(abs(up), abs(down), abs(f0)))
+        serve = off <= expected + 8 * noise.at(max(abs(up), abs(down), abs(f0)))
+        if not serve:
+            self.rough = Call(x - move, down), Call(x, f0), Call(x + move, up)
+        return serve
 
     def allows(self, x: np.ndarray) -> bool:
         return self.box is None or self.box.contains(x)
@@ -176,7 +196,7 @@ class Differences:
     def search(self, x: np.ndarray, f0: float) -> tuple[np.ndarray, np.ndarray]:
         """Measure the noise, find the step of each coordinate, and return the gradient with its errors."""
         size = scale_of(x, self.start) if self.noise is None else np.maximum(scale_of(x, x), self.scales())
-        self.noise = measure_noise(self.value, x, f0, size, self.box, self.coarse())
+        self.noise = self.measured(x, f0, size)
         first = size * min((3 * self.noise.relative) ** (1 / 3), 0.1)
         lines, shrunk = self.lines(x, f0), 1.0
         search = StepSearch(self.noise)

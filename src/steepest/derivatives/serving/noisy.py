@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.differencing.noisy import NoisyDifferences
 from steepest.derivatives.objective import Objective
-from steepest.derivatives.scatter import REORDERED, Repeated, Scatter, differ
+from steepest.derivatives.scatter import REORDERED, Repeated, Scatter, deviation, differ
 from steepest.derivatives.serving.caller import Caller, flat_gradient
 from steepest.derivatives.serving.plain import differenced, given, given_slope
 from steepest.types import Function
@@ -43,9 +45,14 @@ def noisy_objective(
     return objective
 
 
-def make_noisy(objective: Objective, caller: Caller, gradient: Function | None, x: np.ndarray) -> None:
-    """Let an objective take its values and gradients from plain calls, with the noise of those at a point."""
-    scatter = Scatter(caller, x, caller.repeats)
+def make_noisy(
+    objective: Objective, caller: Caller, gradient: Function | None, x: np.ndarray, least: float = 0.0
+) -> None:  # fmt: skip
+    """Let an objective take its values and gradients from plain calls, with the noise of those at a point.
+
+    `least` is a standard deviation that was seen already.
+    """
+    scatter = Scatter(caller, x, caller.repeats, least)
     objective.scatter, objective.compiled, objective.arrays, objective.check_repeats = scatter, None, (), None
     objective.by_calls, objective.differences, objective.slope_seconds = True, None, 0.0
     if gradient is not None or caller.paired:
@@ -60,7 +67,7 @@ def make_noisy(objective: Objective, caller: Caller, gradient: Function | None, 
 def watch_repeats(objective: Objective, caller: Caller, gradient: Function | None, repeats: int) -> Objective:
     """Let an objective be checked for noise at another point than the start; return it."""
 
-    def check(x: np.ndarray, known: float | None) -> Repeated | None:
+    def check(x: np.ndarray, known: float | None, best: np.ndarray) -> Repeated | None:
         try:
             first = caller(x) if known is None else known
             again = caller(x)
@@ -69,7 +76,8 @@ def watch_repeats(objective: Objective, caller: Caller, gradient: Function | Non
         differs = differ(first, again)
         if differs:
             caller.repeats = repeats
-            make_noisy(objective, caller, gradient, x)
+            # One call in many may differ, so that some more calls show no noise at all.
+            make_noisy(objective, caller, gradient, best, deviation(first, again) / math.sqrt(repeats))
         return Repeated(again, differs)
 
     objective.check_repeats = check

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from steepest.derivatives.differences import EPS, least_size
-from steepest.derivatives.noise import noise_level
+from steepest.derivatives.differences import EPS, least_size, scale_of
+from steepest.derivatives.differencing.outliers import odd_calls
+from steepest.derivatives.noise import Call, measure_noise
 from steepest.descent.log import Log
 from steepest.descent.loop.solver import Solver
 from steepest.descent.meter import Meter
@@ -39,6 +40,8 @@ class Evaluator:
         self.solver, self.meter, self.log = solver, meter, log
         self.start, self.least = start, least_size(start)
         self.has_full_help = has_full_help
+        # The calls of the last measurement of noise that found more than rounding.
+        self.rough: tuple[Call, ...] = ()
 
     @property
     def best(self) -> np.ndarray:
@@ -89,7 +92,15 @@ class Evaluator:
 
     def noise(self, x: np.ndarray) -> float:
         """Return a bound on the noise of f near a point, measured by values."""
-        return NOISES * noise_level(self.value, x, self.best_value)
+        noise = measure_noise(self.value, x, self.best_value, scale_of(x, x))
+        self.rough = noise.calls or self.rough
+        return NOISES * noise.level
+
+    def outliers(self) -> list[Call]:
+        """Return the calls of the run whose values stand out, as noise makes them do."""
+        differences, sign = self.solver.objective.differences, self.solver.sign
+        known = [] if differences is None else differences.outliers()
+        return known + [Call(self.clip(call.x), sign * call.value) for call in odd_calls(self.rough)]
 
     def rounding_since(self, value: float) -> float:
         """Return the largest gain that rounding may hide between `value` and the best value."""

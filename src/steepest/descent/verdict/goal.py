@@ -84,6 +84,13 @@ class Goal:
         asked = max(self.asked if math.isfinite(self.asked) else gap, evidence.floor, gap - evidence.gain)
         return Certificate(evidence.kind, gap, asked, evidence.curvature, evidence.error)
 
+    def knows_nothing(self, certificate: Certificate) -> bool:
+        """Tell whether an audit leaves open more than the run has gained, and points farther than x is large."""
+        status, x = self.evaluator.solver.status, self.evaluator.best
+        gained = max(status.first_value - status.best_value, abs(status.best_value))
+        vague = certificate.kind == "audited" and certificate.gap > max(gained, self.asked) and gained > 0
+        return vague and bool(np.any(np.array(certificate.x_error) > self.evaluator.size(x)))
+
     def convinces(self, audit: Audit) -> bool:
         """Tell whether the gap, less the part from errors of the gradient, is as small as at a minimum."""
         gap = audit.gap - audit.hidden_gain

@@ -42,6 +42,9 @@ class Wording:
         """Return the ending of a run that has converged, with a tolerance that is no smaller than the noise."""
         if noise > certificate.tolerance:
             certificate = replace(certificate, tolerance=noise)
+        if self.goal.knows_nothing(certificate):
+            facts = f"no step improves the value, and how far the {self.extreme} lies can't be told from here"
+            return Ending(Outcome.STALLED, facts, Certificate(tolerance=certificate.tolerance))
         return Ending(Outcome.CONVERGED, self.reached(certificate), certificate)
 
     def reached(self, certificate: Certificate) -> str:
