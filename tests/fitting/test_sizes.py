@@ -112,6 +112,27 @@ def test_targets_of_other_size_give_the_same_fit(power):
     assert fit.certificate.kind == "certified"
 
 
+SCALED = {
+    "absolute": lambda unit: "absolute",
+    "quantile": lambda unit: st.losses.Quantile(0.8),
+    "huber": st.losses.Huber,
+    "epsilon-insensitive": lambda unit: st.losses.EpsilonInsensitive(unit / 8),
+}
+
+
+@pytest.mark.parametrize("loss", SCALED)
+def test_other_losses_follow_the_unit_of_the_targets(loss):
+    """Losses of the first and second degree in (z, y), with their parameter in the unit of y."""
+    known = fitted(ROWS, loss=SCALED[loss](1.0))
+    for power in (-465, 465):
+        unit = 2.0**power
+        fit = fitted(ROWS, TARGETS * unit, loss=SCALED[loss](unit))
+        np.testing.assert_allclose(fit.params["coef"] / unit, known.params["coef"], rtol=1e-9)
+        degree = 2 if loss == "huber" else 1
+        assert np.ldexp(fit.fun, -power * degree) == pytest.approx(known.fun, rel=1e-12)
+        assert (fit.nit, fit.outcome, fit.certificate.kind) == (known.nit, st.Outcome.CONVERGED, "certified")
+
+
 @pytest.mark.parametrize("size", [1e-300, 1e300])
 def test_weights_of_extreme_size_are_refused(size):
     with pytest.raises(ValueError, match="divide all weights by it"):
@@ -131,10 +152,22 @@ def test_validation_targets_are_checked_too():
         fitted(ROWS, validation=(ROWS, TARGETS * 1e200))
 
 
-def test_single_precision_that_loses_a_column_is_refused():
+@pytest.mark.parametrize("kind", KINDS)
+def test_single_precision_that_loses_a_column_is_refused(kind):
     for size in (1e-60, 1e60):
         with pytest.raises(ValueError, match=r"column 1 of X .* float32 can't hold"):
-            fitted(ROWS * [1, size, 1], dtype="float32")
+            fitted(KINDS[kind](ROWS * [1, size, 1]), dtype="float32")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
+def test_a_row_without_weight_changes_nothing(kind, loss):
+    weight, known = np.append(0.0, np.ones(50)), fitted(KINDS[kind](ROWS), loss=loss)
+    for features, target in (([1e280, 1.0, 1.0], 0.0), ([1.0, 1.0, 1.0], 1e200), ([1.0, 1e-280, -1e280], 1e-300)):
+        X = KINDS[kind](np.vstack([features, ROWS]))
+        fit = fitted(X, np.append(target, TARGETS), loss=loss, sample_weight=weight)
+        np.testing.assert_array_equal(fit.params["coef"], known.params["coef"])
+        assert (fit.fun, fit.nit, fit.outcome) == (known.fun, known.nit, known.outcome)
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-200, 1e200])

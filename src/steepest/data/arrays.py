@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from steepest.data.objects import NUMBERS, as_array
-from steepest.data.sparse.csr import is_sparse, read_dtype, read_rows
+from steepest.data.sparse.csr import check_range, is_sparse, read_dtype, read_rows
 from steepest.printable import quoted
 from steepest.types import Rows
 
@@ -58,7 +58,7 @@ def read_features(X: Rows, dtype: DTypeLike | None = None, what: str = "X") -> t
         raise ValueError(f"{what} has no columns (its shape is {array.shape}): give at least one column")
     kind = read_dtype(dtype, array.dtype)
     if array.dtype.kind == "f" and kind.itemsize < array.dtype.itemsize:
-        _require_range(array, kind, what, names)
+        check_range(np.abs(array).reshape(len(array), -1).max(axis=0), kind, what, names)
     array = array.astype(kind, copy=False)
     require_finite(array, what, names)
     return array, names
@@ -165,18 +165,6 @@ def require_finite(array: np.ndarray, what: str, names: list[str] | None) -> Non
         row, *column = wrong[0].tolist()
         where = f", column {names[column[0]] if names else column[0]}" if column else ""
         raise ValueError(f"{what} has {array[tuple(wrong[0])]} in row {row}{where}: fill it in or leave the row out")
-
-
-def _require_range(array: np.ndarray, kind: np.dtype, what: str, names: list[str] | None) -> None:
-    """Raise if the largest absolute value of a column overflows or vanishes in a type of fewer digits."""
-    size, limits = np.abs(array).reshape(len(array), -1).max(axis=0), np.finfo(kind)
-    wrong = np.flatnonzero(np.isfinite(size) & ((size > limits.max) | ((size > 0) & (size < limits.tiny))))
-    if wrong.size:
-        column = names[wrong[0]] if names else wrong[0]
-        raise ValueError(
-            f"column {column} of {what} has values up to {size[wrong[0]]:.2g}, which {kind} can't hold: "
-            f"leave dtype= out, or scale the column"
-        )
 
 
 def _not_numbers(X: Rows) -> list[str]:

@@ -217,6 +217,7 @@ class FitSetup:
         """Resolve the options, state the problem, and choose its solver; `coordinates` are those of an earlier fit."""
         check_fork()
         rows, held = data.split(options.drawn)
+        rows = rows.weighted()
         if isinstance(options.model, Linear):
             rows = rows._replace(X=options.model.shaped(rows.X))
         settings = Settings.resolve(options, rows)

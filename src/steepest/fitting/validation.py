@@ -37,6 +37,11 @@ class LabelledRows(NamedTuple):
         """Return some of the rows, by index or mask."""
         return LabelledRows(self.X[rows], self.y[rows], self.weight[rows])
 
+    def weighted(self) -> LabelledRows:
+        """Return the rows of a weight above 0; the others must not even choose a scale."""
+        counts = self.weight > 0
+        return self if counts.all() else self.at(counts)
+
 
 def read_validation(
     validation: Validation, X: np.ndarray, names: list[str] | None, dtype: DTypeLike | None

@@ -86,7 +86,12 @@ def read_rows(X: Rows, dtype: DTypeLike | None, what: str, names: list[str] | No
     if not rows.has_canonical_format:
         rows = rows.copy()
         rows.sum_duplicates()
-    rows = rows.astype(read_dtype(dtype, kind), copy=False)
+    narrower = read_dtype(dtype, kind)
+    if kind.kind == "f" and narrower.itemsize < kind.itemsize:
+        size = np.zeros(shape[1])
+        np.maximum.at(size, rows.indices, np.abs(rows.data))
+        check_range(size, narrower, what, names)
+    rows = rows.astype(narrower, copy=False)
     for place, block in blocks(rows):
         wrong = np.flatnonzero(~np.isfinite(block.data))
         if wrong.size:
@@ -134,6 +139,35 @@ def read_dtype(dtype: DTypeLike | None, kind: np.dtype) -> np.dtype:
     if np.dtype(dtype) not in FLOATS:
         raise ValueError(f"dtype={quoted(dtype)}: give float32 or float64")
     return np.dtype(dtype)
+
+
+def check_range(size: np.ndarray, kind: np.dtype, what: str, names: list[str] | None) -> None:
+    """Raise if a column overflows or vanishes in a type of fewer digits.
+
+    Parameters
+    ----------
+    size : array
+        The largest absolute value of each column.
+    kind : dtype
+        The type.
+    what : str
+        The name of the matrix in an error message.
+    names : list of str or None
+        The names of the columns.
+
+    Raises
+    ------
+    ValueError
+        If the largest absolute value of a column is out of range.
+    """
+    limits = np.finfo(kind)
+    wrong = np.flatnonzero(np.isfinite(size) & ((size > limits.max) | ((size > 0) & (size < limits.tiny))))
+    if wrong.size:
+        column = names[wrong[0]] if names else wrong[0]
+        raise ValueError(
+            f"column {column} of {what} has values up to {size[wrong[0]]:.2g}, which {kind} can't hold: "
+            f"leave dtype= out, or scale the column"
+        )
 
 
 def blocks(X: csr_array, order: np.ndarray | None = None) -> Iterator[tuple[slice, csr_array]]:

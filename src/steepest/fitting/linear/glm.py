@@ -155,8 +155,12 @@ class Glm:
 
     def rounding(self, value: Array) -> Array:
         """Return the rounding error of a value: a share of the value, plus the squared rounding of the slopes."""
-        slope = self.weight / self.mass @ stack(self.loss.terms(Traced(self.y)))
-        return 4 * EPS * jnp.abs(value) + (4 * EPS * slope) ** 2
+        p = self.weight / self.mass
+        hidden = (4 * EPS * (p @ stack(self.loss.terms(Traced(self.y))))) ** 2
+        if self.loss.kinked:
+            # A kinked loss has the unit of the targets, and its slopes have none.
+            hidden = hidden * (p @ jnp.abs(self.y))
+        return 4 * EPS * jnp.abs(value) + hidden
 
     def at_the_lowest(self, value: Array) -> Array:
         """Tell whether a value is the least possible value, up to its rounding error."""

@@ -139,6 +139,14 @@ class Loss:
         """Return the first μ, for targets and row weights; None if ℓ is minimised without smoothing."""
         return None
 
+    def unit(self, y: np.ndarray, weight: np.ndarray) -> float:
+        """Return the change of z over which ℓ″ may change: 1 for a loss of classes, infinity if ℓ″ is constant.
+
+        A loss that is smoothed follows the units of its targets: its unit is the first μ.
+        """
+        first = 1.0 if self.unsteady else math.inf
+        return self.smoothing(y, weight) or first
+
     @property
     def least_smoothing(self) -> float:
         """The smallest μ, at which the smoothed loss is ℓ itself."""

@@ -16,13 +16,12 @@ from steepest.descent.loop.bound import Bound
 from steepest.fitting.linear.certificates.base import BoundParts
 from steepest.fitting.linear.coordinates import Coordinates, edges
 from steepest.fitting.linear.glm import Glm
-from steepest.models.losses import squared
 
 # A bound on the rounding error of a sum, in units of eps times the sum of the absolute terms. Random errors of n terms
 # grow as √n. `tests/convex.py` compares the bounds with values in extended precision, on random problems.
 ROUNDINGS = 16
-# If rounding moves an output by more than this, ℓ′ and ℓ″ do not bound the change of the loss. Chosen, not measured:
-# ℓ″ may be very different further away.
+# If rounding moves an output by more than this share of the unit of z, ℓ′ and ℓ″ do not bound the change of the loss.
+# Chosen, not measured: ℓ″ may be very different further away.
 FINE = 0.5
 
 
@@ -42,7 +41,7 @@ class Rounding:
         # A bound on the sum of the absolute terms of an output.
         terms = float((reach @ np.abs(columns)).max())
         uneven, shift = (ROUNDINGS * max(blur) for blur in zip(*map(coordinates.blur, columns.T), strict=True))
-        if uneven + shift > FINE and glm.loss is not squared:
+        if uneven + shift > FINE * glm.loss.unit(np.asarray(glm.y), np.asarray(glm.weight)):
             return None
         # Tangents of any slopes prove a bound, so for a loss with kinks rounding errors of z do no harm: only those of
         # the step count.
