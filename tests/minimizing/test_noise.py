@@ -368,3 +368,24 @@ def test_noise_of_two_values_is_not_taken_for_none(seed, options):
     run = st.minimize(f, (0.0, 0.0), iterations=300, **options)
     true = math.hypot(run.x[0] - 3, run.x[1] + 1)
     assert run.outcome is not Outcome.CONVERGED or true < 1e-3, run.message
+
+
+@pytest.mark.parametrize("after", [15, 40])
+def test_a_model_whose_noise_begins_during_the_fit_is_not_called_converged(after):
+    draws, calls, x = np.random.default_rng(0), itertools.count(), np.linspace(0, 3, 40)
+
+    def model(x, a, b, c):
+        values = np.array([float(a) * math.exp(-float(b) * t) + float(c) for t in x])
+        return values + (0.01 * draws.normal(size=len(x)) if next(calls) > after else 0.0)
+
+    # The limit of time only bounds a failure.
+    fit = st.fit(model, x, 2 * np.exp(-x) + 0.5 + 0.1 * np.sin(9 * x), start=(1.0, 0.5, 0.0), seconds=60)
+    assert fit.outcome is Outcome.NOISE_FLOOR, fit.message
+    assert not fit.success
+
+
+@pytest.mark.parametrize("drift", [1e-3, 1e-6, 1e-9])
+def test_a_value_that_drifts_with_each_call_is_not_called_converged(drift):
+    calls = itertools.count()
+    run = st.minimize(lambda x: math.fsum([square(x), drift * next(calls)]), np.array([4.0, 3.0]))
+    assert run.outcome in (Outcome.NOISE_FLOOR, Outcome.ITERATION_LIMIT), run.message

@@ -106,9 +106,11 @@ class Driver:
                 check_interrupt()
                 ending = self.verdict()
                 if ending is not None and not self.log.stopped:
-                    if self.turns_out_noisy(ending):
-                        continue
-                    return ending
+                    if not self.turns_out_noisy(ending):
+                        return ending
+                    if objective.scatter is None:
+                        return self.judge.noise_floor.unmeasured()
+                    continue
                 if self.log.run_callback():
                     return Ending(Outcome.CALLBACK, "the callback raised StopIteration")
                 since = self.meter.elapsed
@@ -133,7 +135,8 @@ class Driver:
         """Tell whether values differ where an ending claims something; the descent then goes on.
 
         The function is called again at its best point, and at points whose values stand out from those around them:
-        noise that is rare shows there, and seldom at the best point.
+        noise that is rare shows there, and seldom at the best point. A solver that works on residuals can't go on with
+        noisy values: its objective then has no `scatter`.
         """
         objective, status, sign = self.solver.objective, self.solver.status, self.solver.sign
         if objective.check_repeats is None or ending.outcome not in CLAIMS:

@@ -156,6 +156,12 @@ class NoiseFloor:
         solver.begin_at(x, known=(solver.sign * mean, solver.sign * model.gradient))
         return self.ending(newton, scatter, x.size <= FEW_VARIABLES)
 
+    def unmeasured(self) -> Ending:
+        """Return the ending of a solver that can't go on once values of one point differ."""
+        extreme = self.wording.extreme
+        facts = f"values of one point differ from call to call, and how near the {extreme} is can't be told"
+        return Ending(Outcome.NOISE_FLOOR, facts)
+
     def mean_at(self, x: np.ndarray) -> float:
         """Return the mean of several values at a point, in the sign in which they are minimised."""
         scatter = self.solver.objective.scatter
