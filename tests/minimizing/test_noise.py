@@ -389,3 +389,24 @@ def test_a_value_that_drifts_with_each_call_is_not_called_converged(drift):
     calls = itertools.count()
     run = st.minimize(lambda x: math.fsum([square(x), drift * next(calls)]), np.array([4.0, 3.0]))
     assert run.outcome in (Outcome.NOISE_FLOOR, Outcome.ITERATION_LIMIT), run.message
+
+
+@pytest.mark.parametrize("share", [0.1, 0.02])
+def test_a_model_with_rare_noise_is_not_called_converged_at_another_point(share):
+    x = np.linspace(0, 3, 40)
+    y = 2 * np.exp(-x) + 0.5 + 0.1 * np.sin(9 * x)
+
+    def curve(x, a, b, c):
+        return np.array([float(a) * math.exp(-float(b) * t) + float(c) for t in x])
+
+    known = st.fit(curve, x, y, start=(1.0, 0.5, 0.0))
+    assert known.outcome is Outcome.CONVERGED
+    for seed in range(3):
+        draws = np.random.default_rng(seed)
+
+        def model(x, a, b, c, draws=draws):
+            return curve(x, a, b, c) + (0.01 * draws.normal(size=len(x)) if draws.random() < share else 0.0)
+
+        fit = st.fit(model, x, y, start=(1.0, 0.5, 0.0))
+        if fit.outcome is Outcome.CONVERGED:
+            np.testing.assert_allclose(fit.x, known.x, atol=1e-5)

@@ -14,6 +14,7 @@ from steepest.derivatives.compiled import Compiled, Slope
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.differencing.noisy import NoisyDifferences
 from steepest.derivatives.differencing.slopes import Differences
+from steepest.derivatives.noise import Call
 from steepest.derivatives.scatter import Repeated, Scatter
 from steepest.types import Function, Tree
 
@@ -88,6 +89,8 @@ class Objective:
         A function of a point, a plain value there, if known, and the best point. It calls f again, and makes the
         objective a noisy one if the values differ; it returns None if f raises. None if the objective is noisy already,
         or not the user's.
+    outliers : callable or None
+        Returns the calls whose values stand out, if another source of the gradient than `differences` knows them.
     obstacle : str
         Why the gradient does not come from compiled code, the best way; empty if it does.
     """
@@ -119,6 +122,7 @@ class Objective:
     by_calls: bool = False
     scatter: Scatter | None = None
     noisy_differences: NoisyDifferences | None = None
+    outliers: Callable[[], list[Call]] | None = None
     check_repeats: Callable[[np.ndarray, float | None, np.ndarray], Repeated | None] | None = None
 
     def scale(self, first: float, value: float) -> float:

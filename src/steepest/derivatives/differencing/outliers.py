@@ -26,6 +26,13 @@ class Bend(NamedTuple):
     curvature: float
     rounding: float
 
+    @classmethod
+    def of(cls, here: Call, up: Call, down: Call, h: float, precision: float) -> Bend:
+        """Return the second difference of step h."""
+        largest = max(abs(up.value), abs(down.value), abs(here.value))
+        curvature = abs(up.value - 2 * here.value + down.value) / h**2
+        return cls((here, up, down), curvature, REORDERED * precision * largest / h**2)
+
     @property
     def most(self) -> float:
         """The largest curvature that f may have there."""
@@ -33,14 +40,20 @@ class Bend(NamedTuple):
 
 
 def sharp_bends(gradients: Iterable[Sequence[Line]], precision: float) -> list[Call]:
-    """Return the calls of those second differences of a run that stand out most, the sharpest first.
+    """Return the calls of those second differences of the gradients of a run that stand out most."""
+    by_coordinate = zip(*gradients, strict=True)
+    return sharpest([bend for line in lines for bend in _bends(line, precision)] for lines in by_coordinate)
 
-    The curvature of a smooth function changes gradually. One value that is off by δ gives the curvature δ / h², and
-    neither the gradient before nor the gradient after shows it.
+
+def sharpest(coordinates: Iterable[Sequence[Bend]]) -> list[Call]:
+    """Return the calls of those second differences that stand out most, the sharpest first.
+
+    There is a sequence for each coordinate, in the order of the calls. The curvature of a smooth function changes
+    gradually. One value that is off by δ gives the curvature δ / h², and neither the gradient before nor the gradient
+    after shows it.
     """
     found: list[tuple[float, Bend]] = []
-    for lines in zip(*gradients, strict=True):
-        bends = [bend for line in lines for bend in _bends(line, precision)]
+    for bends in coordinates:
         for before, bend, after in zip([*bends[1:2], *bends], bends, [*bends[1:], *bends[-2:-1]], strict=False):
             usual = min(before.most, after.most)
             if bend.curvature > bend.rounding and bend.curvature > SHARP * usual:
@@ -55,10 +68,8 @@ def _bends(line: Line, precision: float) -> list[Bend]:
     for h, up in line.values.items():
         down = line.values.get(-h, math.nan)
         if h > 0 and math.isfinite(up) and math.isfinite(down):
-            f0 = line.values[0.0]
-            rounding = REORDERED * precision * max(abs(up), abs(down), abs(f0))
-            calls = Call(line.x, f0), Call(line.point(h), up), Call(line.point(-h), down)
-            bends.append(Bend(calls, abs(up - 2 * f0 + down) / h**2, rounding / h**2))
+            here = Call(line.x, line.values[0.0])
+            bends.append(Bend.of(here, Call(line.point(h), up), Call(line.point(-h), down), h, precision))
     return bends
 
 

@@ -98,8 +98,9 @@ class Evaluator:
 
     def outliers(self) -> list[Call]:
         """Return the calls of the run whose values stand out, as noise makes them do."""
-        differences, sign = self.solver.objective.differences, self.solver.sign
-        known = [] if differences is None else differences.outliers()
+        objective, sign = self.solver.objective, self.solver.sign
+        source = objective.outliers or (objective.differences and objective.differences.outliers)
+        known = source() if source else []
         return known + [Call(self.clip(call.x), sign * call.value) for call in odd_calls(self.rough)]
 
     def rounding_since(self, value: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -13,7 +14,8 @@ import numpy as np
 from steepest.data.batches import Layout
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS, scale_of
-from steepest.derivatives.noise import noise_level
+from steepest.derivatives.differencing.outliers import Bend, odd_calls, sharpest
+from steepest.derivatives.noise import Call, measure_noise
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.serving.serve import serve
@@ -33,6 +35,8 @@ DRAWS = 4
 # A difference is computed again if the best step is this many times longer than the step that was used. Chosen, not
 # measured: up to this factor the step that was used is nearly as good.
 FARTHER = 4.0
+# The most second differences that are kept for each parameter. Chosen, not measured.
+MOST_BENDS = 256
 
 # The arrays that traced code reads.
 Arrays = tuple[Array, ...]
@@ -63,6 +67,10 @@ class ModelResiduals:
         The traced model; None if it can't be traced.
     gaps : int
         At how many points J was computed by differences, because the exact one was not finite.
+    bends : dict
+        The last second differences of the objective along each parameter.
+    rough : tuple of Call
+        The calls of the measurement of noise, if it found more than rounding.
     """
 
     plain: Callable[[np.ndarray], np.ndarray]
@@ -73,6 +81,8 @@ class ModelResiduals:
     precision: float = EPS
     exact: _Exact | None = None
     gaps: int = field(default=0, init=False)
+    bends: dict[int, deque[Bend]] = field(default_factory=dict, init=False)
+    rough: tuple[Call, ...] = field(default=(), init=False)
 
     def triangle(self, x: np.ndarray) -> np.ndarray:
         """Return the R of a QR decomposition of [J ρ]; NaN if ρ is not finite."""
@@ -166,7 +176,20 @@ class ModelResiduals:
             up, above = x, residuals
         if not np.all(np.isfinite(below)):
             down, below = x, residuals
+        if not (up is x or down is x):
+            here, there, back = (
+                Call(at, self.total(at, part)) for at, part in ((x, residuals), (up, above), (down, below))
+            )
+            self.bends.setdefault(k, deque(maxlen=MOST_BENDS)).append(Bend.of(here, there, back, h, EPS))
         return (above - below) / (up[k] - down[k]) if up[k] != down[k] else np.full(residuals.size, math.nan)
+
+    def total(self, x: np.ndarray, residuals: np.ndarray) -> float:
+        """Return the value of the objective at a point with these residuals."""
+        return float(residuals @ residuals + self.ridge / 2 * (x @ x))
+
+    def outliers(self) -> list[Call]:
+        """Return the calls whose values stand out: noise explains them, and so may the shape of the model."""
+        return odd_calls(self.rough) + sharpest([list(bends) for bends in self.bends.values()])
 
     def at_trial(self, x: np.ndarray, rows: int) -> np.ndarray:
         """Return the residuals at a trial point, NaN if the model raises."""
@@ -291,9 +314,14 @@ def residuals_of(
         return residuals, replace(objective, audit=audit)
     value = objective.value(x)
     usual = rounding(residuals, residuals.triangle(x), x) / SAFELY
-    residuals.precision *= max(1.0, noise_level(objective.value, x, value) / usual)
+    noise = measure_noise(objective.value, x, value, scale_of(x, x))
+    residuals.precision *= max(1.0, noise.level / usual)
+    residuals.rough = noise.calls
     why = f"central differences of residuals, because {served.obstacle or served.why}"
-    return residuals, replace(objective, kind="differences", why=why, cost=2 * x.size + 1, compiled=None, audit=audit)
+    cost = 2 * x.size + 1
+    return residuals, replace(
+        objective, kind="differences", why=why, cost=cost, compiled=None, audit=audit, outliers=residuals.outliers
+    )
 
 
 def _blocks(rows: ArrangedRows) -> list[Arrays]:
