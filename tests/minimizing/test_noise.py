@@ -410,3 +410,9 @@ def test_a_model_with_rare_noise_is_not_called_converged_at_another_point(share)
         fit = st.fit(model, x, y, start=(1.0, 0.5, 0.0))
         if fit.outcome is Outcome.CONVERGED:
             np.testing.assert_allclose(fit.x, known.x, atol=1e-5)
+
+
+def test_rounding_of_compiled_code_is_not_noise():
+    """Compiled code rounds the best value differently from the plain calls around it."""
+    run = st.minimize(lambda x: np.cos(3 * x) + x**2 / 9, 7.97501, bounds=(-9, 9), restarts=20, rng=4)
+    assert {each.outcome for each in run.runs} == {Outcome.CONVERGED}
