@@ -303,9 +303,10 @@ def _check_memory(size: int, rows: LabelledRows) -> None:
     memory = memory_of_machine()
     # Those left out are placed once more, for each kind of member an eighth of all.
     if memory and 2.5 * size > MEMORY_SHARE * memory:
+        count, columns = rows.X.shape
         raise ValueError(
-            f"X has {rows.X.shape[0]:,} rows of {rows.X.shape[1]:,} columns, and a network would take {2.5 * size / 1e9:.1f} GB "
-            f"for them as dense numbers, of {memory / 1e9:.1f} GB in all: give fewer rows or columns, or a linear model"
+            f"X has {count:,} rows of {columns:,} columns, which take {2.5 * size / 1e9:.1f} GB as the dense numbers of a "
+            f"network, of {memory / 1e9:.1f} GB in all: give fewer rows or columns, or a linear model"
         )
 
 

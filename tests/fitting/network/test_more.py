@@ -3,7 +3,7 @@
 import numpy as np
 import optax
 import pytest
-from tests.networks.data import SMALL, classes, curved
+from tests.fitting.network.data import SMALL, classes, curved
 
 import steepest as st
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from tests.networks.data import SMALL, classes, curved
+from tests.fitting.network.data import SMALL, classes, curved
 
 import steepest as st
 
@@ -67,7 +67,7 @@ def test_a_column_with_one_value_is_left_out_and_said(fit):
 
 def test_the_same_seed_gives_the_same_bits_in_another_process():
     code = (
-        "import steepest as st; from tests.networks.data import SMALL, curved; "
+        "import steepest as st; from tests.fitting.network.data import SMALL, curved; "
         "print(st.fit(SMALL, *curved(), rng=0, epochs=4).predict(curved()[0]).tobytes().hex())"
     )
     # The code must be compiled with the same options as here.
@@ -187,8 +187,8 @@ def test_extreme_units_change_nothing():
 
 
 @pytest.mark.parametrize(("how", "match"), [
-    ({"step": 0.1}, "step=0.1 is not for a network"),
-    ({"direction": "adam"}, "direction='adam' is not for a network"),
+    ({"direction": "adam"}, "needs a learning rate"),
+    ({"step": "armijo"}, "Armijo needs exact values"),
     ({"tolerance": 1e-3}, "tolerance=0.001 is not for a network"),
     ({"rescale": "whiten"}, "rescale='whiten' is not for a network"),
     ({"penalty": st.penalties.L1(1.0)}, "takes only penalties.L2"),

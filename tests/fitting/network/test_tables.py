@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from sklearn.base import clone
 from sklearn.metrics import r2_score
-from tests.networks.data import SMALL, classes, curved
+from tests.fitting.network.data import SMALL, classes, curved
 
 import steepest as st
 from steepest.cli.app import app

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.networks.data import curved
+from tests.fitting.network.data import curved
 
 import steepest as st
 from steepest.fitting.network import recipe
