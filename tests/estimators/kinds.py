@@ -32,9 +32,7 @@ def excused_from_repeats(reason):
 # scikit-learn excuses its own stochastic gradient descent from the same two checks.
 BATCHES = excused_from_repeats("batches of repeated rows differ from batches of rows with larger weights")
 FEATURES = excused_from_repeats("the features of a kernel are drawn from the rows, and repeated rows change the draw")
-PARTS = excused_from_repeats(
-    "each member leaves out its own part of the rows, and repeated rows may fall into two parts"
-)
+PARTS = excused_from_repeats("a member leaves out a part of the rows, and repeated rows may fall into two parts")
 NETWORK = Network(hidden=(8,), members=2)
 # The checks compare fits to weighted and to repeated rows, and want coefficients that agree to 7 digits.
 TIGHT = 1e-14

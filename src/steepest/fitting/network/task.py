@@ -305,8 +305,8 @@ def _check_memory(size: int, rows: LabelledRows) -> None:
     if memory and 2.5 * size > MEMORY_SHARE * memory:
         count, columns = rows.X.shape
         raise ValueError(
-            f"X has {count:,} rows of {columns:,} columns, which take {2.5 * size / 1e9:.1f} GB as dense numbers for a network, "
-            f"and this machine has {memory / 1e9:.1f} GB: give fewer rows or columns, or fit a linear model"
+            f"X has {count:,} rows of {columns:,} columns, which take {2.5 * size / 1e9:.1f} GB as dense numbers for a "
+            f"network, and this machine has {memory / 1e9:.1f} GB: give fewer rows or columns, or fit a linear model"
         )
 
 
