@@ -119,7 +119,8 @@ class Event:
         The iteration during which the event happened.
     kind : str
         "rejected", "reset", "non-finite", "differences", "thinned", "audit", "retraced", "probe", "newton",
-        "saddle", "features", "collinear", "ill-conditioned" or "rank-deficient".
+        "saddle", "features", "collinear", "ill-conditioned" or "rank-deficient"; for networks also "members",
+        "dead units", "saturated" or "exploding weights".
     detail : str
         One plain sentence.
     count : int

@@ -125,4 +125,4 @@ def without_rows(run: Fit) -> Fit:
         A fit with the same model, parameters, outcome and trace. It can't be continued.
     """
     bare = replace(run, objective=None, view=None, data=None, resumable=SavedFit({"why": NO_ROWS}, {}))
-    return replace(bare, linear_of=None) if isinstance(bare, NetworkFit) else bare
+    return replace(bare, linear_of=None, loss_of=None, snapshots={}) if isinstance(bare, NetworkFit) else bare

@@ -10,7 +10,7 @@ from typing import ClassVar, TypeGuard
 import numpy as np
 
 from steepest.models.frame import RESPONSES, Frame, dense_blocks
-from steepest.models.layers import ACTIVATIONS, WAVES, Layers
+from steepest.models.layers import ACTIVATIONS, WAVES, Drop, Layers
 from steepest.models.losses import squared
 from steepest.models.losses.base import Loss
 from steepest.printable import quoted
@@ -186,7 +186,9 @@ class Network:
         own = [{name: part[k // 2] for name, part in parameters[k % 2].items()} for k in range(self.members or 1)]
         return np.stack([self.of_member(X, k, parts) for k, parts in enumerate(own)])
 
-    def of_member(self, X: Rows, member: int, parts: Mapping[str, Array]) -> np.ndarray:
+    def of_member(
+        self, X: Rows, member: int, parts: Mapping[str, Array], drop: Drop = lambda layer, h: h
+    ) -> np.ndarray:
         """Return the outputs of one member.
 
         Parameters
@@ -197,6 +199,8 @@ class Network:
             The number of the member.
         parts : mapping of str to array
             Its parameters by name.
+        drop : callable
+            Takes the number of each hidden layer and its outputs, and returns what the next layer gets.
 
         Returns
         -------
@@ -211,7 +215,7 @@ class Network:
         shrink = layers.shrink(waving)
         z = [
             frame.linear(rows, member)
-            + frame.unit[member] * layers.outputs(parts, frame.columns(rows, has_waves), waving, shrink)
+            + frame.unit[member] * layers.outputs(parts, frame.columns(rows, has_waves), waving, shrink, drop)
             for _, rows in dense_blocks(X)
         ]
         return np.clip(np.concatenate(z), frame.low, frame.high)

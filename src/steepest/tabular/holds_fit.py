@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,12 @@ from steepest.fitting.result import Fit, described_fit
 from steepest.models import Linear, Network
 from steepest.tabular.method import has_coefficients
 from steepest.trace import Certificate, Event, Outcome, Trace
-from steepest.types import Array
+from steepest.types import Array, Function, Tree
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from steepest.inspection import ContourDisplay, CurveDisplay, DescentDisplay, LineDisplay
+    from steepest.inspection.picture import Picture
 
 
 @dataclass(eq=False)
@@ -156,9 +157,26 @@ class HoldsFit:
     @property
     def linear(self) -> Fit:
         """The linear model of the same loss and rows, for a network."""
+        return self._network.linear
+
+    @property
+    def snapshots(self) -> Mapping[int, Mapping[str, Tree]]:
+        """The parameters of a network after some epochs, as `NetworkFit` documents them."""
+        return self._network.snapshots
+
+    def member(self, number: int) -> dict[str, Array]:
+        """Return the parameters of one member of a network, as `NetworkFit.member` does."""
+        return self._network.member(number)
+
+    def member_loss(self, number: int, rows: int = 512) -> Function:
+        """Return the loss of one member of a network as a function, as `NetworkFit.member_loss` does."""
+        return self._network.member_loss(number, rows)
+
+    @property
+    def _network(self) -> NetworkFit:
         if not isinstance(self.fit, NetworkFit):
-            raise AttributeError("only the fit of a network has a linear fit beside it")
-        return self.fit.linear
+            raise AttributeError("only the fit of a network has members, snapshots and a linear fit beside it")
+        return self.fit
 
     def evaluate(self, x: Array) -> float:
         """Return the loss at parameters, as `Fit.evaluate` does."""
@@ -172,7 +190,7 @@ class HoldsFit:
         """Return the Hessian at parameters times a vector, as `Fit.curvature` does."""
         return self.fit.curvature(x, v)
 
-    def plot(self, ax: Axes | None = None) -> ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay:
+    def plot(self, ax: Axes | None = None) -> Picture:
         """Draw the data and the fitted line if there is one column of numbers, else the descent of the loss.
 
         Parameters
@@ -182,7 +200,7 @@ class HoldsFit:
 
         Returns
         -------
-        LineDisplay or DescentDisplay
+        LineDisplay, DescentDisplay or MembersDisplay
             The display, with its figure, axes and numbers as attributes.
         """
         from steepest.inspection import plot_run

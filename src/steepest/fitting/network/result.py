@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -12,10 +12,12 @@ import numpy as np
 from steepest.fitting.result import Fit
 from steepest.fitting.resume import SavedFit, fit_from_record
 from steepest.models import Network
+from steepest.models.network import KINDS
+from steepest.printable import quoted
 from steepest.saving.points import point_to_json
 from steepest.saving.schema import NetworkRecord, checked
 from steepest.trace import Trace
-from steepest.types import Json, Tree
+from steepest.types import Array, Function, Json, Tree
 
 # The prefixes of the names of arrays in a folder: the parameters, their gradient, and the arrays of the linear fit.
 PARAMETERS, SLOPES, LINEAR = "parameters/", "gradient/", "linear/"
@@ -40,6 +42,12 @@ class NetworkFit(Fit):
         Returns the linear fit; None if the rows are not at hand.
     known_linear : Fit or None
         The linear fit, once it was asked for or loaded.
+    snapshots : dict of int to dict
+        The parameters of all members before the first epoch and after epochs 1, 2, 4, 8 and so on, laid out like
+        `params`, in single precision. They are not saved, and not kept of networks with more than 1,000,000 parameters
+        in all members.
+    loss_of : callable or None
+        Returns the loss of a member as a function; None if the rows are not at hand.
 
     Notes
     -----
@@ -53,6 +61,8 @@ class NetworkFit(Fit):
     out_of_fold_loss: float = math.nan
     linear_of: Callable[[], Fit] | None = field(default=None, repr=False)
     known_linear: Fit | None = field(default=None, repr=False)
+    snapshots: Mapping[int, Mapping[str, Tree]] = field(default_factory=dict, repr=False)
+    loss_of: Callable[[int, int], Function] | None = field(default=None, repr=False)
 
     @property
     def linear(self) -> Fit:
@@ -65,6 +75,66 @@ class NetworkFit(Fit):
                 raise RuntimeError("the rows of this fit are not at hand: fit models.Linear() to them by itself")
             self.known_linear = self.linear_of()
         return self.known_linear
+
+    def member(self, number: int) -> dict[str, Array]:
+        """Return the parameters of one member.
+
+        Parameters
+        ----------
+        number : int
+            The number of the member, from 0; even ones have no waves, and odd ones have them.
+
+        Returns
+        -------
+        dict of str to array
+            Its parameters by name.
+
+        Raises
+        ------
+        ValueError
+            If there is no such member.
+        """
+        members = len(self.best_epochs)
+        if not 0 <= number < members:
+            raise ValueError(f"member={quoted(number)}: the members of this network are 0 to {members - 1}")
+        return {name: value[number // 2] for name, value in self.params[KINDS[number % 2]].items()}
+
+    def member_loss(self, number: int, rows: int = 512) -> Function:
+        """Return the mean loss of one member, without a penalty, as a function of its parameters.
+
+        Parameters
+        ----------
+        number : int
+            The number of the member, from 0.
+        rows : int
+            The loss is that of at most so many of the rows that the member learns from, evenly spaced.
+
+        Returns
+        -------
+        callable
+            Takes parameters as `member` returns them, and returns their loss.
+
+        Raises
+        ------
+        RuntimeError
+            If the rows are not at hand.
+        ValueError
+            If there is no such member, or no row is asked for.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> x = np.linspace(-1, 1, 40)
+        >>> fit = st.fit(st.models.Network(hidden=(4,), members=1), x, x**2, epochs=3, rng=0)
+        >>> bool(np.isclose(fit.member_loss(0)(fit.member(0)), fit.fun, rtol=1e-3))
+        True
+        """
+        self.member(number)
+        if self.loss_of is None:
+            raise RuntimeError("the rows of this fit are not at hand: fit it again, as rows are not saved with a fit")
+        if rows < 1:
+            raise ValueError(f"rows={quoted(rows)}: give 1 or more")
+        return self.loss_of(number, rows)
 
     def __str__(self) -> str:
         lines = super().__str__().splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 
@@ -16,6 +17,7 @@ from steepest.descent.driver import Driver
 from steepest.descent.plan import Plan
 from steepest.descent.progress import Progress
 from steepest.descent.view import View
+from steepest.fitting.network.health import SAMPLE, events_of
 from steepest.fitting.network.parts import parts_of
 from steepest.fitting.network.recipe import batch_rows, epochs_of, members_of
 from steepest.fitting.network.result import NetworkFit
@@ -33,7 +35,7 @@ from steepest.models.penalties import L2
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
 from steepest.trace import Event, Trace
-from steepest.types import Callback, Function, RuleLike
+from steepest.types import Array, Callback, Function, RuleLike
 
 # The shares of the members that are tried, the whole first.
 SHARES = tuple(1 - k / 10 for k in range(11))
@@ -192,7 +194,9 @@ class NetworkSetup:
         best = solver.best_epochs if task.judges else [solver.epoch] * task.members
         fitted = NetworkFit(
             **known, model=task.network, columns=self.data.names, data=self.data.source,
-            solver=BY_RULES if task.rules else BY_RECIPE, best_epochs=best, linear_of=self.linear_fit,
+            solver=BY_RULES if task.rules else BY_RECIPE, best_epochs=best,
+            linear_of=self.linear_fit, loss_of=self.member_loss,
+            snapshots={epoch: plan.view.point(x) for epoch, x in solver.snapshots.items()},
         )  # fmt: skip
         self.annotate(fitted)
         assert driver.checkpoint is not None
@@ -204,8 +208,18 @@ class NetworkSetup:
         outputs = len(task.frame.low)
         return linear_fit(task.rows, self.data.names, task.cost, outputs, self.data.source, self.options.penalty)
 
+    def member_loss(self, member: int, rows: int) -> Function:
+        """Return the loss of one member on at most so many rows that it learns from."""
+        task, own = self.task, self.task.parts[member].own
+        sample = task.rows.at(own[spread(len(own), rows)])
+
+        def loss(parts: Mapping[str, Array]) -> float:
+            return task.loss(task.network.of_member(sample.X, member, parts), sample)
+
+        return loss
+
     def annotate(self, fitted: NetworkFit) -> None:
-        """Add the outputs out of fold, the share of a linear model, and events that name what the fit left out."""
+        """Add the outputs out of fold, the share of a linear model, and events that name what is left out or wrong."""
         task, asked = self.task, self.options.network.members
         if self.members is not None:
             z, line = (np.empty((len(self.members), len(task.frame.low))) for _ in range(2))
@@ -226,6 +240,9 @@ class NetworkSetup:
         if (constant := int((task.frame.factor == 0).sum())) > 0:
             columns = f"{constant} column{'s' * (constant > 1)}"
             events.append(Event(0, "features", f"{columns} with one value: the network leaves them out"))
+        if not task.idle:
+            rows = task.rows.X[spread(len(task.rows.y), SAMPLE)]
+            events += events_of(task.network, task.members_of(_flat(fitted)), rows, fitted.trace)
 
     def best_share(self, z: np.ndarray, line: np.ndarray) -> float:
         """Return the share of the members that predicts best out of fold, beside a linear model.
@@ -240,6 +257,11 @@ class NetworkSetup:
 
 def _flat(fitted: NetworkFit) -> np.ndarray:
     return np.concatenate([np.ravel(part) for parts in fitted.params.values() for part in parts.values()])
+
+
+def spread(rows: int, most: int) -> np.ndarray:
+    """Return the numbers of at most so many rows, spread evenly over all."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, most)).astype(int))
 
 
 def _outputs(loss: Function, y: np.ndarray, classes: int | None) -> int:

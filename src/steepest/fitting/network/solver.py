@@ -22,6 +22,7 @@ from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import RUNNING
 from steepest.fitting.network.kernel import Member, Span
 from steepest.fitting.network.recipe import RATE, coslog
+from steepest.fitting.network.snapshots import is_kept, next_kept
 from steepest.fitting.network.task import NetworkTask
 from steepest.rules.pair import Rules
 from steepest.trace import Outcome
@@ -54,6 +55,8 @@ class NetworkSolver:
         The epoch at which the present schedule began, and how many epochs it has.
     age : int
         The epochs of an earlier fit, from which this one went on.
+    snapshots : dict of int to array
+        The parameters of all members after some epochs; empty if they are too many to keep.
     """
 
     noise = 0.0
@@ -91,6 +94,8 @@ class NetworkSolver:
             self.unseen = np.full(task.members, math.nan)
         # The rows of the epochs of a call of `run`.
         self.made: list[np.ndarray] = []
+        self.snapshots: dict[int, np.ndarray] = {}
+        self.keep_snapshot()
         # The status, once it was asked for after the last change.
         self.known: Status | None = None
 
@@ -133,7 +138,7 @@ class NetworkSolver:
         task, members = self.task, self.members
         batches = max(task.batches(part)[0] for part in task.parts)
         at_once = self.batches_at_once()
-        epochs = max(1, min(most, task.together, at_once // batches))
+        epochs = max(1, min(most, task.together, at_once // batches, next_kept(self.epoch) - self.epoch))
         orders = [task.orders(k, self.epoch, epochs) for k in range(task.members)]
         done, tables = 0, list[np.ndarray]()
         while done < batches:
@@ -150,7 +155,17 @@ class NetworkSolver:
             found = [np.asarray(table, float)[:epochs] for _, table in pairs]
             tables = [np.where(np.isnan(new), old, new) for new, old in zip(found, tables or found, strict=True)]
         self.members, self.known = [jax.tree.map(np.asarray, member) for member in members], None
-        return [self.finish_epoch([table[k] for table in tables]) for k in range(epochs)]
+        rows = [self.finish_epoch([table[k] for table in tables]) for k in range(epochs)]
+        self.keep_snapshot()
+        return rows
+
+    def keep_snapshot(self) -> None:
+        """Keep the parameters if this epoch is one whose parameters are kept."""
+        task = self.task
+        if is_kept(self.epoch, sum(kind.count * kind.layers.size for kind in task.kinds.values())):
+            x = task.outer([np.asarray(member.theta) for member in self.members]).astype(np.float32)
+            # A copy of this solver shares the dictionary, and may go on by itself.
+            self.snapshots = self.snapshots | {self.epoch: x}
 
     def learn(
         self, k: int, member: Member, orders: np.ndarray, epochs: int, first: int, stop: int
@@ -270,7 +285,7 @@ class NetworkSolver:
 
     def restore(self, arrays: list[np.ndarray], counters: dict[str, Json]) -> None:
         """Continue from the state that `arrays` and `counters` returned."""
-        self.known = None
+        self.known, self.snapshots = None, {}
         starts = [part.start for part in self.task.parts]
         leaves, layout = jax.tree.flatten(starts)
         if [np.shape(leaf) for leaf in leaves] != [np.shape(array) for array in arrays]:
