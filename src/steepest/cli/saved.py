@@ -21,7 +21,7 @@ def show(folder: str, picture: str | None) -> int:
         say(run.title)
     say(run)
     if figure:
-        from steepest.inspection import DescentDisplay, save_figure
+        from steepest.inspection import descent_of, save_figure
 
-        say(f"picture: {save_figure(DescentDisplay.from_run(run), figure)}")
+        say(f"picture: {save_figure(descent_of(run), figure)}")
     return 0

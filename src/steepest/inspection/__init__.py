@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from steepest.inspection.file import save_figure
-    from steepest.inspection.picture import overview, plot_run
+    from steepest.inspection.picture import descent_of, overview, plot_run
     from steepest.inspection.plots.basins import BasinDisplay
     from steepest.inspection.plots.contour import ContourDisplay
     from steepest.inspection.plots.curve import CurveDisplay
     from steepest.inspection.plots.descent import DescentDisplay
     from steepest.inspection.plots.line import LineDisplay
+    from steepest.inspection.plots.network.landscape import LandscapeDisplay
+    from steepest.inspection.plots.network.members import MembersDisplay
+    from steepest.inspection.plots.network.snapshots import SnapshotsDisplay
     from steepest.inspection.plots.quiver import QuiverDisplay
     from steepest.inspection.plots.race import RaceDisplay
     from steepest.inspection.plots.slopes import SlopesDisplay
@@ -27,12 +30,16 @@ _HOMES = {
     "ContourDisplay": "plots.contour",
     "CurveDisplay": "plots.curve",
     "DescentDisplay": "plots.descent",
+    "LandscapeDisplay": "plots.network.landscape",
     "LineDisplay": "plots.line",
+    "MembersDisplay": "plots.network.members",
     "QuiverDisplay": "plots.quiver",
     "RaceDisplay": "plots.race",
     "SlopesDisplay": "plots.slopes",
+    "SnapshotsDisplay": "plots.network.snapshots",
     "SurfaceDisplay": "plots.surface",
     "TrainingDisplay": "plots.training",
+    "descent_of": "picture",
     "overview": "picture",
     "plot_run": "picture",
     "save_figure": "file",
@@ -43,12 +50,16 @@ __all__ = [
     "ContourDisplay",
     "CurveDisplay",
     "DescentDisplay",
+    "LandscapeDisplay",
     "LineDisplay",
+    "MembersDisplay",
     "QuiverDisplay",
     "RaceDisplay",
     "SlopesDisplay",
+    "SnapshotsDisplay",
     "SurfaceDisplay",
     "TrainingDisplay",
+    "descent_of",
     "overview",
     "plot_run",
     "save_figure",

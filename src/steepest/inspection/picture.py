@@ -1,4 +1,4 @@
-"""`plot_run` and `overview`: the picture that suits a run."""
+"""`plot_run`, `descent_of` and `overview`: the pictures that suit a run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from steepest.inspection.plots.contour import ContourDisplay
 from steepest.inspection.plots.curve import CurveDisplay
 from steepest.inspection.plots.descent import DescentDisplay
 from steepest.inspection.plots.line import LineDisplay, is_line
-from steepest.inspection.protocol import FitLike, RunLike
+from steepest.inspection.plots.network.members import MembersDisplay
+from steepest.inspection.protocol import FitLike, RunLike, has_members
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Picture = ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay
+Picture = ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay | MembersDisplay
 
 
 def _picture(run: RunLike) -> Picture | None:
@@ -36,8 +37,8 @@ def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
     """Draw the picture that suits a run.
 
     A fit on one column is drawn as its data with the fitted line; a function of one parameter as a curve, and of two
-    parameters as contour lines, both with the path. Every other run is drawn as the descent of its value and gradient
-    norm.
+    parameters as contour lines, both with the path. Every other run is drawn as its descent: that of the members of a
+    network, or else of the value and the gradient norm.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
 
     Returns
     -------
-    ContourDisplay, CurveDisplay, DescentDisplay or LineDisplay
+    ContourDisplay, CurveDisplay, DescentDisplay, LineDisplay or MembersDisplay
         The drawn display, which has its numbers as attributes.
 
     Examples
@@ -62,7 +63,23 @@ def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
     array([[1.  , 1.  ],
            [0.5 , 0.25]])
     """
-    return (_picture(run) or DescentDisplay.from_run(run)).plot(ax)
+    return (_picture(run) or descent_of(run)).plot(ax)
+
+
+def descent_of(run: RunLike) -> DescentDisplay | MembersDisplay:
+    """Return the display of the descent of a run, not drawn yet.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    DescentDisplay or MembersDisplay
+        The losses of the members of a network; for every other run, the value and the gradient norm.
+    """
+    return MembersDisplay.from_run(run) if has_members(run) else DescentDisplay.from_run(run)
 
 
 def overview(run: RunLike) -> Figure:
@@ -78,12 +95,15 @@ def overview(run: RunLike) -> Figure:
     matplotlib.figure.Figure
         A figure that is not registered with pyplot, so that notebooks do not show it twice.
     """
-    picture, descent = _picture(run), DescentDisplay.from_run(run)
+    picture, descent = _picture(run), descent_of(run)
     figure = style.blank(11 if picture else 6.4, 4.8)
     grid = figure.add_gridspec(2, 2 if picture else 1)
     if picture:
         picture.plot(style.dress(figure.add_subplot(grid[:, 0])))
         descent.title = ""
+    if isinstance(descent, MembersDisplay):
+        descent.plot(style.dress(figure.add_subplot(grid[:, -1])))
+        return figure
     upper = style.dress(figure.add_subplot(grid[0, -1]))
     descent.plot([upper, style.dress(figure.add_subplot(grid[1, -1], sharex=upper))])
     return figure

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from steepest.trace import Trace
-from steepest.types import Array, Rows, Tree
+from steepest.types import Array, Function, Rows, Tree
 
 
 class RunLike(Protocol):
@@ -74,6 +74,41 @@ class FitLike(RunLike, Protocol):
         """X and y; None if the fit was loaded or read a stream."""
 
 
+class FrameLike(Protocol):
+    """The scales of a network."""
+
+    @property
+    def response(self) -> str:
+        """The kind of its predictions: "probability", "probabilities", or that of numbers."""
+
+
+class NetworkLike(Model, Protocol):
+    """A network that was fitted to rows."""
+
+    @property
+    def frame(self) -> FrameLike | None:
+        """Its scales."""
+
+
+@runtime_checkable
+class NetworkFitLike(FitLike, Protocol):
+    """The fit of a network."""
+
+    @property
+    def model(self) -> NetworkLike:
+        """The network."""
+
+    @property
+    def snapshots(self) -> Mapping[int, Mapping[str, Tree]]:
+        """The parameters of all members after some epochs; empty if they were not kept."""
+
+    def member(self, number: int) -> dict[str, Array]:
+        """Return the parameters of one member."""
+
+    def member_loss(self, number: int, rows: int) -> Function:
+        """Return the loss of one member as a function of its parameters."""
+
+
 @runtime_checkable
 class TableFitLike(FitLike, Protocol):
     """A fit to a table, with the name of the predicted column."""
@@ -81,6 +116,10 @@ class TableFitLike(FitLike, Protocol):
     @property
     def target(self) -> str:
         """The name of the predicted column."""
+
+    @property
+    def classes(self) -> Sequence[object] | None:
+        """The labels of a classification; None for a regression."""
 
 
 class RaceLike(Protocol):
@@ -129,3 +168,19 @@ class BasinsLike(Protocol):
     @property
     def title(self) -> str:
         """The text above a picture."""
+
+
+def has_members(run: RunLike) -> bool:
+    """Return whether a run is the fit of a network, whose trace has the losses of its members.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    bool
+        Whether its trace has members.
+    """
+    return "training 1" in run.trace.columns

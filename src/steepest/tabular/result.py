@@ -130,10 +130,10 @@ class TableFit(TablePredictor):
         OSError
             If the folder can't be written.
         """
-        from steepest.inspection import DescentDisplay, save_figure
+        from steepest.inspection import descent_of, save_figure
 
         with staged(folder, overwrite) as draft:
-            save_figure(DescentDisplay.from_run(self.fit), draft / PICTURE)
+            save_figure(descent_of(self.fit), draft / PICTURE)
             if self.held_out is not None:
                 self.write(draft / PREDICTIONS, self.held_out.predicted, self.held_out)
             write_record(draft, *self._saved())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.protocol import FitLike, RunLike, TableFitLike
+from steepest.inspection.protocol import FitLike, RunLike, TableFitLike, has_members
 from steepest.types import Array, Rows, Tree
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def classes_of(fit: FitLike) -> int:
     int
         The number of outputs.
     """
-    # A model of several classes has an intercept for each class.
+    if has_members(fit) and fit.data is not None:
+        return int(np.size(curve_of(fit, np.ravel(fit.data[0])[:1])))
+    # A linear model of several classes has an intercept for each class.
     return int(np.size(fit.params.get("intercept", 0.0)))
 
 

@@ -59,7 +59,7 @@ def path_of(run: RunLike, parameters: int) -> tuple[np.ndarray, np.ndarray, int]
 
 
 def draw_path(ax: Axes, path: np.ndarray, best: int, look: style.Look | None = None) -> None:
-    """Draw a path with a hollow square at its start and a star at its best point.
+    """Draw a path with a hollow square at its start and a star at its best point; only the star if it is one point.
 
     Set the limits of the axes first. A path with three columns needs three-dimensional axes.
     """
@@ -68,9 +68,9 @@ def draw_path(ax: Axes, path: np.ndarray, best: int, look: style.Look | None = N
     dots = "." if len(rows) <= style.MAX_MARKERS else ""
     usual: style.Look = {"color": style.ORANGE, "linewidth": 1.4, "marker": dots, "label": "path"}
     look = usual | (look or {})
-    if len(path) > 1:
-        ax.plot(*path[rows].T, **look)
     mark: style.Look = {"color": look["color"], "zorder": 3}
     start, end = path[:1].T, path[[best]].T
-    ax.plot(*start, "s", markersize=12, fillstyle="none", markeredgewidth=1.8, label="start", **mark)
+    if len(path) > 1:
+        ax.plot(*path[rows].T, **look)
+        ax.plot(*start, "s", markersize=12, fillstyle="none", markeredgewidth=1.8, label="start", **mark)
     ax.plot(*end, "*", markersize=11, label="best", **mark)
