@@ -1,7 +1,8 @@
-"""Draw the pictures of the README and the tutorial into docs/pictures."""
+"""Draw the pictures of the README and of the pages into docs/pictures."""
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,12 @@ from steepest.inspection import (
     BasinDisplay,
     ContourDisplay,
     CurveDisplay,
+    LandscapeDisplay,
+    MembersDisplay,
     QuiverDisplay,
     RaceDisplay,
     SlopesDisplay,
+    SnapshotsDisplay,
     SurfaceDisplay,
     TrainingDisplay,
 )
@@ -142,9 +146,37 @@ def fitted() -> TrainingDisplay:
     return display.plot(display.room(style.blank))
 
 
+@functools.cache
+def moons() -> st.Fit:
+    """Fit a network to two half-moons."""
+    random = np.random.default_rng(0)
+    angle, y = np.pi * random.random(400), np.arange(400) % 2
+    centres = np.column_stack([np.cos(angle) + y, np.where(y, 0.5 - np.sin(angle), np.sin(angle))])
+    X = centres + 0.3 * random.normal(size=(400, 2))
+    return st.fit(st.models.Network(members=4), X, y, loss="log loss", epochs=128, rng=0)
+
+
+def members() -> MembersDisplay:
+    """Draw the losses of the members of a network."""
+    return MembersDisplay.from_run(moons()).plot(style.dress(style.blank(7, 4.4).add_subplot()))
+
+
+def landscape() -> LandscapeDisplay:
+    """Draw the loss of a member around its answer."""
+    display = LandscapeDisplay.from_run(moons())
+    return display.plot(display.room(style.blank))
+
+
+def snapshots() -> SnapshotsDisplay:
+    """Draw how the boundary of two classes forms."""
+    display = SnapshotsDisplay.from_run(moons())
+    return display.plot(display.room(style.blank))
+
+
 def pictures() -> Iterator[tuple[str, Figure]]:
     """Yield the name and the figure of each picture."""
-    for draw in (valley, surface, slopes, quiver, rates, zigzag, momentum, basins, race, fitted):
+    functions = (valley, surface, slopes, quiver, rates, zigzag, momentum, basins, race, fitted)
+    for draw in (*functions, members, landscape, snapshots):
         drawn = draw()
         figure = drawn if isinstance(drawn, Figure) else drawn.figure_
         yield draw.__name__.replace("fitted", "line"), figure

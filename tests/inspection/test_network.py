@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from tests.inspection.runs import halving
 
 import steepest as st
+from steepest.fitting.network import solver
 from steepest.fitting.network.snapshots import MOST_PARAMETERS, is_kept
 from steepest.inspection import (
     ContourDisplay,
@@ -245,6 +246,25 @@ def test_a_snapshot_is_what_a_fit_of_so_many_epochs_with_the_same_schedule_has(r
     assert list(short.snapshots) == [0, 1, 2]
     assert list(on.more(epochs=1, progress=False).snapshots) == [0, 1, 2, 4]
     assert list(on.snapshots) == [0, 1, 2]
+
+
+def test_a_fit_is_the_same_bit_for_bit_whether_or_not_it_stops_for_snapshots(classes, rows, monkeypatch):
+    monkeypatch.setattr(solver, "next_kept", lambda epoch: 2**62)
+    monkeypatch.setattr(solver, "is_kept", lambda epoch, parameters: False)
+    plain = fitted(*rows, loss="log loss")
+    assert plain.snapshots == {}
+    for name, part in plain.params.items():
+        np.testing.assert_array_equal(part, classes.params[name])
+    np.testing.assert_array_equal(plain.trace.x, classes.trace.x)
+    np.testing.assert_array_equal(plain.trace.members(), classes.trace.members())
+
+
+def test_a_fit_that_goes_on_from_a_folder_keeps_what_follows(classes, rows, tmp_path):
+    loaded = st.load(classes.save(tmp_path / "fit"))
+    assert loaded.snapshots == {}
+    assert list(loaded.more(*rows, epochs=16, progress=False).snapshots) == [32]
+    with pytest.raises(ValueError, match=r"this fit has no snapshots, because it was loaded or"):
+        SnapshotsDisplay.from_run(loaded)
 
 
 def test_panels_are_the_predictions_of_the_snapshots(classes):
