@@ -10,8 +10,8 @@ from steepest.models import Network
 from steepest.trace import Event, Trace
 from steepest.types import Array, Rows
 
-# Units and probabilities are examined on at most so many rows, in a few milliseconds for the default network.
-SAMPLE = 512
+# Units and probabilities are examined on at most so many rows, in about 10 ms for the default network.
+SAMPLE = 256
 # The outputs of a unit are constant if they differ by at most this, as a share of the outputs of its layer: by the last
 # bits of single precision, in which a network is fitted.
 ROUNDING = 8 * float(np.finfo(np.float32).eps)
