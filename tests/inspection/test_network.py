@@ -222,13 +222,17 @@ def test_a_landscape_refuses_what_it_can_not_draw(classes):
 # Snapshots.
 
 
+def flat(params):
+    """Return the parameters of both kinds of members in one dict."""
+    return {f"{kind} {name}": part for kind, own in params.items() for name, part in own.items()}
+
+
 def test_a_fit_keeps_its_parameters_at_powers_of_two(classes):
     assert list(classes.snapshots) == [0, 1, 2, 4, 8, 16]
     for params in classes.snapshots.values():
-        assert {name: part.shape for name, part in params.items()} == {
-            name: part.shape for name, part in classes.params.items()
-        }
-        assert {part.dtype for part in params.values()} == {np.dtype(np.float32)}
+        kept, last = flat(params), flat(classes.params)
+        assert {name: part.shape for name, part in kept.items()} == {name: part.shape for name, part in last.items()}
+        assert {part.dtype for part in kept.values()} == {np.dtype(np.float32)}
     assert not is_kept(4, MOST_PARAMETERS + 1)
 
 
@@ -239,8 +243,8 @@ def test_a_snapshot_is_what_a_fit_of_so_many_epochs_with_the_same_schedule_has(r
             raise StopIteration
 
     short = fitted(*rows, members=1, loss="log loss", epochs=3, callback=stop)
-    for name, part in short.params.items():
-        np.testing.assert_array_equal(part.astype(np.float32), alone.snapshots[2][name])
+    for name, part in flat(short.params).items():
+        np.testing.assert_array_equal(part.astype(np.float32), flat(alone.snapshots[2])[name])
     on = short.more(progress=False)
     assert list(on.snapshots) == [0, 1, 2]
     assert list(short.snapshots) == [0, 1, 2]
@@ -253,8 +257,8 @@ def test_a_fit_is_the_same_bit_for_bit_whether_or_not_it_stops_for_snapshots(cla
     monkeypatch.setattr(solver, "is_kept", lambda epoch, parameters: False)
     plain = fitted(*rows, loss="log loss")
     assert plain.snapshots == {}
-    for name, part in plain.params.items():
-        np.testing.assert_array_equal(part, classes.params[name])
+    for name, part in flat(plain.params).items():
+        np.testing.assert_array_equal(part, flat(classes.params)[name])
     np.testing.assert_array_equal(plain.trace.x, classes.trace.x)
     np.testing.assert_array_equal(plain.trace.members(), classes.trace.members())
 

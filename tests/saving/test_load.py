@@ -135,7 +135,7 @@ class TestForged:
         table = {"a": np.arange(20.0), "won": ["no"] * 9 + ["yes", "no"] + ["yes"] * 9}
         folder = st.fit_table(table, "won", rng=0).save(tmp_path / "fit")
         forge(folder, lambda body: body["record"].update(classes=["yes"]))
-        with pytest.raises(ValueError, match="do not fit 1 classes"):
+        with pytest.raises(ValueError, match="does not fit 1 classes"):
             st.load(folder)
 
     def test_missing_entries(self, folder):
