@@ -30,6 +30,7 @@ KINDS = {
     "softmax": lambda: st.fit(st.models.Multinomial(3), X, LABELS),
     "stream": lambda: st.fit(st.models.Linear(), iter([(X[:20], Y[:20]), (X[20:], Y[20:])])),
     "function": lambda: st.fit(lambda x, a, b: a * x + b, X[:, 0], Y),
+    "network": lambda: st.fit(st.models.Network(hidden=(3,), members=2), X, Y, epochs=2, rng=0),
     "table": lambda: st.fit_table(TABLE, "y", rng=0),
     "labels": lambda: st.fit_table(TABLE, "c", model="svm", rng=0),
 }

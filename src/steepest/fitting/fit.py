@@ -200,7 +200,11 @@ def fit_given(
         return fit_network(
             model, data, losses.named(model.loss if loss is None else loss), budget, generator(rng), callback, progress,
             batch_size=batch_size, dtype=dtype, start=start, penalty=penalty,
-            direction=direction, step=step, refused={"rescale": None if rescale == "auto" else rescale},
+            direction=direction, step=step,
+            refused={
+                "rescale": None if rescale == "auto" else rescale,
+                "shuffle": None if isinstance(shuffle, str) and shuffle in ("batches", "rows") else shuffle,
+            },
         )  # fmt: skip
     if isinstance(model, Linear):
         model = model.prepared(data.rows.X, data.rows.y)

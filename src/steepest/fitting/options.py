@@ -31,7 +31,8 @@ def read_model(model: ModelLike) -> Linear | Custom | Network:
         return model
     if not callable(model):
         raise TypeError(
-            f"model={quoted(model)}: give models.Linear(), models.Logistic(), or a function of (X, *parameters)"
+            f"model={quoted(model)}: give a model such as models.Linear() or models.Network(), or a function of "
+            "(X, *parameters)"
         )
     return Custom(model)
 

@@ -82,8 +82,11 @@ class Frame:
         return np.where(self.bounded, u / np.hypot(1.0, u / FARTHEST), u)
 
     def linear(self, X: Rows, member: int) -> np.ndarray:
-        """Return the outputs of a member's linear start."""
-        return X @ self.coef[member].T + self.intercept[member]
+        """Return the outputs of a member's linear start; far beyond the range of outputs, where it ends."""
+        # Beyond the range by its own width, a start would be cut off anyway. Here an extreme row can't overflow.
+        return np.clip(
+            X @ self.coef[member].T + self.intercept[member], 2 * self.low - self.high, 2 * self.high - self.low
+        )
 
     def blended(self, z: np.ndarray, X: Rows) -> np.ndarray:
         """Return the outputs of all members together, with the share of the linear model of all rows."""

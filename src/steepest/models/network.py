@@ -187,7 +187,7 @@ class Network:
         return np.stack([self.of_member(X, k, parts) for k, parts in enumerate(own)])
 
     def of_member(
-        self, X: Rows, member: int, parts: Mapping[str, Array], drop: Drop = lambda layer, h: h
+        self, X: Rows, member: int, parts: Mapping[str, Array], drop: Drop = lambda layer, h: h, bounded: bool = True
     ) -> np.ndarray:
         """Return the outputs of one member.
 
@@ -201,6 +201,9 @@ class Network:
             Its parameters by name.
         drop : callable
             Takes the number of each hidden layer and its outputs, and returns what the next layer gets.
+
+        bounded : bool
+            Whether outputs stay within the range of the targets seen.
 
         Returns
         -------
@@ -218,7 +221,7 @@ class Network:
             + frame.unit[member] * layers.outputs(parts, frame.columns(rows, has_waves), waving, shrink, drop)
             for _, rows in dense_blocks(X)
         ]
-        return np.clip(np.concatenate(z), frame.low, frame.high)
+        return np.clip(np.concatenate(z), frame.low, frame.high) if bounded else np.concatenate(z)
 
     def response(self, z: Array) -> Array:
         """Return the prediction for an output: a number, a mean, or the probabilities of classes.

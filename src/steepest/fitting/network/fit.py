@@ -21,6 +21,7 @@ from steepest.types import Callback, Function, RuleLike, Tree
 
 # The arguments of `fit` that a network does not take, and why.
 REASONS = {
+    "shuffle": "it learns from the rows in another order in each epoch; leave it out",
     "tolerance": "no optimum is certified; limit the fit by epochs= or seconds=",
     "rescale": "its columns are scaled by their quartiles; leave it out",
 }

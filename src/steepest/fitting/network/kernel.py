@@ -135,6 +135,28 @@ def random_bits(seed: Array, layer: int, shape: tuple[int, ...]) -> Array:
     return h ^ (h >> 16)
 
 
+def outputs_of(layers: Layers, rates: Rates, theta: Array, rows: Rows, drop: Function = lambda layer, h: h) -> Traced:
+    """Return the outputs of rows: the linear start, plus those of the layers."""
+    parts = {name: Traced(part) for name, part in layers.split(theta).items()}
+    h = layers.outputs(parts, Traced(rows.X), Traced(rates.waving), Traced(rates.shrink), drop)
+    return Traced(rows.linear) + h
+
+
+def losses_of(loss: Function, z: Traced, y: Array) -> Array:
+    """Return the loss of each row."""
+    return stack(loss(z if z.shape[1] > 1 else z[:, 0], Traced(y)))
+
+
+def _slope(layers: Layers, loss: Function, theta: Array, rows: Rows, weight: Array, rates: Rates) -> Array:
+    """Return the gradient of the mean loss of a member on rows of some weights."""
+
+    def mean(theta: Array) -> Array:
+        each = losses_of(loss, outputs_of(layers, rates, theta, rows), rows.y)
+        return jnp.where(weight > 0, weight * each, 0).sum() / weight.sum()
+
+    return jax.grad(mean)(theta)
+
+
 def _learn(
     layers: Layers, loss: Function, slot: int, member: Member, rows: Rows, left_out: Judged, orders: Array,
     span: Span,
@@ -148,14 +170,6 @@ def _learn(
     The rule of the recipe is Adam with decoupled weight decay: Loshchilov and Hutter, "Decoupled weight decay
     regularization" (2019).
     """
-
-    def outputs(theta: Array, rows: Rows, drop: Function = lambda layer, h: h) -> Traced:
-        parts = {name: Traced(part) for name, part in layers.split(theta).items()}
-        h = layers.outputs(parts, Traced(rows.X), Traced(rates.waving), Traced(rates.shrink), drop)
-        return Traced(rows.linear) + h
-
-    def losses(z: Traced, y: Array) -> Array:
-        return stack(loss(z if z.shape[1] > 1 else z[:, 0], Traced(y)))
 
     def update(epoch: Array, batch: Array, member: Member) -> Member:
         place = jax.lax.dynamic_slice(orders, (epoch, batch * span.size), (1, slot))[0]
@@ -174,7 +188,7 @@ def _learn(
             return Traced(jnp.where(stays, values / (1 - share), 0))
 
         def mean(theta: Array) -> Array:
-            each = losses(outputs(theta, own, drop), own.y)
+            each = losses_of(loss, outputs_of(layers, rates, theta, own, drop), own.y)
             penalty = 0.5 * rates.ridge * (rates.decay * theta**2).sum()
             return jnp.where(weight > 0, weight * each, 0).sum() / weight.sum() + penalty
 
@@ -200,9 +214,9 @@ def _learn(
         return member.theta + size * direction, memory
 
     def judged(member: Member) -> tuple[Member, Array]:
-        z, weight = outputs(member.theta, left_out.rows), left_out.rows.weight
+        z, weight = outputs_of(layers, rates, member.theta, left_out.rows), left_out.rows.weight
         within = Traced(jnp.clip(stack(z), left_out.low, left_out.high))
-        unseen = (weight * losses(within, left_out.rows.y)).sum() / weight.sum()
+        unseen = (weight * losses_of(loss, within, left_out.rows.y)).sum() / weight.sum()
         better = unseen < member.least
         best = jnp.where(better, member.theta, member.best)
         slope = member.slope / span.batches
@@ -228,3 +242,8 @@ def learner(layers: Layers, loss: Function, slot: int, key: Hashable) -> Jitted:
     return recalled(
         ("network", layers, key, slot), Jitted, lambda: Jitted(partial(_learn, layers, loss, slot), quick=False)
     )
+
+
+def sloper(layers: Layers, loss: Function, key: Hashable) -> Jitted:
+    """Return the compiled gradient for layers and a loss; `key` tells losses apart."""
+    return recalled(("network slope", layers, key), Jitted, lambda: Jitted(partial(_slope, layers, loss)))

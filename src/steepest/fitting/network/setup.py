@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from typing import Self
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from steepest.fitting.network.recipe import batch_rows, epochs_of, members_of
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.network.solver import NetworkSolver
 from steepest.fitting.network.start import LinearStart, LinearStarts, linear_fit
-from steepest.fitting.network.target import Target, targets_of
+from steepest.fitting.network.target import LOCATED, Target, targets_of
 from steepest.fitting.network.task import Before, NetworkTask, task_of
 from steepest.fitting.options import read_rows, read_rules
 from steepest.fitting.result import Fit
@@ -131,6 +132,7 @@ class NetworkSetup:
         rows = rows if counted.all() else rows.at(counted)
         rows = rows._replace(X=options.network.shaped(rows.X))
         losses.check_targets(options.loss, rows.y)
+        _check_own(options.loss, rows.y)
         random = np.random.default_rng([options.seed, 2**32])
         outputs = _outputs(options.loss, rows.y, options.classes)
         is_classes = isinstance(options.loss, losses.Loss) and options.loss.classes
@@ -153,7 +155,9 @@ class NetworkSetup:
             own = [np.flatnonzero(members != k) for k in range(count)]
             judged_on = [np.flatnonzero(members == k) for k in range(count)]
         starts = LinearStarts.of(linear) if linear else LinearStart(options.loss, outputs).alternating(rows, own)
-        frame, targets = _framed(options.loss, rows, starts, known.frame if known else None, linear is not None)
+        frame, targets = _framed(
+            options.loss, rows, own, starts, known.frame if known else None, linear is not None
+        )  # fmt: skip
         network = replace(network, frame=frame)
         batch = batch_rows(read_rows(options.batch_size), len(own[0]))
         epochs = epochs_of(options.epochs, -(-len(own[0]) // batch))
@@ -173,6 +177,10 @@ class NetworkSetup:
         task = replace(task, before=before, idle=idle)
         return cls(options, data, task, members, starts, _plan(task, budget))
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        # Nothing here changes, and compiled code can't be copied.
+        return self
+
     @property
     def start(self) -> np.ndarray:
         """The parameters before the first epoch."""
@@ -184,7 +192,7 @@ class NetworkSetup:
     ) -> tuple[NetworkFit, Checkpoint]:  # fmt: skip
         """Descend from the start, or from a checkpoint and its trace; return the fit and its own checkpoint."""
         plan, task = self.plan, self.task
-        with Progress.of(progress, "epoch", plan.view.names, validated=task.judges) as shown:
+        with Progress.of(progress, "epoch", (), validated=task.judges) as shown:
             driver = Driver(plan, self.start, callback, shown, checkpoint, trace)
             run = driver.finish(driver.go())
             shown.finish(run.trace)
@@ -214,7 +222,7 @@ class NetworkSetup:
         sample = task.rows.at(own[spread(len(own), rows)])
 
         def loss(parts: Mapping[str, Array]) -> float:
-            return task.loss(task.network.of_member(sample.X, member, parts), sample)
+            return task.loss(task.network.of_member(sample.X, member, parts, bounded=False), sample)
 
         return loss
 
@@ -276,14 +284,23 @@ def _outputs(loss: Function, y: np.ndarray, classes: int | None) -> int:
     return 1
 
 
+def _check_own(loss: Function, y: np.ndarray) -> None:
+    """Raise ValueError if a loss of the user does not return one number a row."""
+    if not isinstance(loss, losses.Loss):
+        shape = np.shape(loss(np.zeros(len(y)), y))
+        if shape != y.shape:
+            raise ValueError(f"the loss returned the shape {shape} for {len(y):,} rows: it must be one number a row")
+
+
 def _framed(
-    loss: Function, rows: LabelledRows, starts: LinearStarts, known: Frame | None,
+    loss: Function, rows: LabelledRows, own: list[np.ndarray], starts: LinearStarts, known: Frame | None,
     is_linear: bool,
 ) -> tuple[Frame, list[Target]]:  # fmt: skip
     """Return the frame of a network, a known one or that of the rows, and the target of each member in its units.
 
     The outputs of a network stay within the targets that it has seen; those of a linear model do not.
     """
+    is_new = known is None
     if known is None:
         coef, intercept, outputs = starts.coef, starts.intercept, len(starts.level)
         known = Frame(
@@ -291,17 +308,17 @@ def _framed(
             unit=np.ones_like(intercept), low=np.full(outputs, -np.inf), high=np.full(outputs, np.inf),
             share=np.array(1.0), line=starts.line, level=starts.level, response=_response(loss),
         )  # fmt: skip
-        targets = targets_of(loss, [known.linear(rows.X, k) for k in range(len(coef))], rows.y, rows.weight)
-        known = replace(known, unit=np.stack([target.unit for target in targets]))
-    else:
-        targets = [Target.in_unit(loss, float(unit[0])) for unit in known.unit]
-    if targets[0].is_located and not is_linear:
+    is_located = isinstance(loss, LOCATED) and not is_linear
+    if is_located:
         # A network that continues may have seen targets beyond those of these rows.
-        low, high = min(rows.y.min(), known.low[0]), max(rows.y.max(), known.high[0])
-        if not np.isfinite(known.low[0]):
-            low, high = rows.y.min(), rows.y.max()
-        known = replace(known, low=np.array([low]), high=np.array([high]))
-    return known, targets
+        bounds = np.concatenate([known.low, known.high])
+        seen = np.append(rows.y, bounds[np.isfinite(bounds)])
+        known = replace(known, low=np.array([seen.min()]), high=np.array([seen.max()]))
+    if is_new:
+        starts_of_rows = [known.linear(rows.X[numbers], k) for k, numbers in enumerate(own)]
+        targets = targets_of(loss, starts_of_rows, [rows.at(numbers) for numbers in own])
+        return replace(known, unit=np.stack([target.unit for target in targets])), targets
+    return known, [Target.in_unit(loss, float(unit[0])) for unit in known.unit]
 
 
 def _response(loss: Function) -> str:
@@ -320,13 +337,13 @@ def _plan(task: NetworkTask, budget: Budget) -> Plan:
 
     def value(x: np.ndarray) -> float:
         each = [
-            task.loss(task.network.of_member(task.rows.X[part.own], k, own), task.rows.at(part.own))
+            task.loss(task.network.of_member(task.rows.X[part.own], k, own, bounded=False), task.rows.at(part.own))
             for k, (own, part) in enumerate(zip(task.members_of(x), task.parts, strict=True))
         ]
         return float(np.mean(each))
 
     def slope(x: np.ndarray) -> tuple[float, np.ndarray]:
-        return value(x), np.full(x.size, np.nan)
+        return value(x), task.slope(x)
 
     why = "exact: the network was traced and compiled"
     objective = Objective(structure.size, value, slope, "traced", why, heavy=task.together == 1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from steepest.fitting.validation import LabelledRows
 from steepest.models import losses
 from steepest.models.frame import deviation_of
 from steepest.models.losses import EpsilonInsensitive, Huber, Quantile
@@ -69,9 +70,9 @@ def _spread(left: np.ndarray, weight: np.ndarray) -> float:
     return float(np.average(np.abs(left - middle), weights=weight))
 
 
-def targets_of(loss: Function, linear: list[np.ndarray], y: np.ndarray, weight: np.ndarray) -> list[Target]:
-    """Return the target of each member, for the outputs of their linear starts."""
-    targets = [Target.of(loss, z, y, weight) for z in linear]
+def targets_of(loss: Function, linear: list[np.ndarray], rows: list[LabelledRows]) -> list[Target]:
+    """Return the target of each member, for its own rows and the outputs of its linear start there."""
+    targets = [Target.of(loss, z, own.y, own.weight) for z, own in zip(linear, rows, strict=True)]
     if isinstance(loss, (Huber, EpsilonInsensitive)):
         # The compiled code holds the parameter of the loss: one unit lets all members share it.
         return [Target.in_unit(loss, min(float(target.unit[0]) for target in targets))] * len(targets)

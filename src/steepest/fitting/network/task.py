@@ -13,7 +13,7 @@ from steepest.data.batches import aligned
 from steepest.data.machine import memory_of_machine
 from steepest.derivatives.compiled import Jitted
 from steepest.derivatives.precision import compiled_code
-from steepest.fitting.network.kernel import Judged, Member, Rates, Rows, learner
+from steepest.fitting.network.kernel import Judged, Member, Rates, Rows, learner, sloper
 from steepest.fitting.network.parts import weighted_rows
 from steepest.fitting.network.recipe import SAMPLE_ROWS, factors_of, start_of
 from steepest.fitting.network.target import Target
@@ -196,6 +196,21 @@ class NetworkTask:
     def together(self) -> int:
         """How many epochs compiled code makes in one call, at most."""
         return MOST_EPOCHS_TOGETHER if len(self.parts[0].rows.y) <= FEW_ROWS else 1
+
+    def slope(self, x: np.ndarray) -> np.ndarray:
+        """Return the gradient of the mean of the members' losses on their own rows, each without dropout."""
+        found = []
+        for part, theta in zip(self.parts, self.inner(x), strict=True):
+            weight = np.zeros_like(np.asarray(part.rows.weight))
+            weight[part.own] = np.asarray(part.rows.weight)[part.own]
+            loss = part.target.loss
+            key = loss if isinstance(loss, Loss) else object()
+            gradient = sloper(part.kind.padded, loss, key)
+            with compiled_code():
+                found.append(
+                    part.target.factor * np.asarray(gradient(theta.astype(float), part.rows, weight, part.rates))
+                )
+        return self.outer(found) / self.members
 
     def orders(self, member: int, first: int, count: int) -> np.ndarray:
         """Return the rows of a member in the random order of each of some epochs, padded to whole slots."""
