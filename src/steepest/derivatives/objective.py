@@ -139,6 +139,11 @@ class Objective:
         return self.compiled.updates if self.compiled else 1
 
     @property
+    def in_epochs(self) -> bool:
+        """Whether an iteration of the loop is an epoch, whose updates the compiled code makes itself."""
+        return self.compiled is not None and self.compiled.epoch is not None
+
+    @property
     def relative_noise(self) -> float:
         """How much two values may differ that would be equal in exact arithmetic, relative to their size."""
         if self.differences:

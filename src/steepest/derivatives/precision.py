@@ -48,7 +48,9 @@ def compiled_code() -> Iterator[None]:
 def rounding_of(value: Array) -> float:
     """Return the relative rounding error of a value's type, that of a double if the type is no float."""
     dtype = getattr(value, "dtype", None)
-    return float(np.finfo(dtype).eps) if dtype is not None and dtype.kind == "f" and dtype.itemsize < 8 else EPS
+    if dtype is None or not jnp.issubdtype(dtype, jnp.floating) or dtype.itemsize >= 8:
+        return EPS
+    return float(jnp.finfo(dtype).eps)
 
 
 def precision_note(precision: float) -> str:

@@ -57,6 +57,8 @@ class Driver:
     ----------
     checkpoint : Checkpoint or None
         The state before the judge's last verdict: a longer run continues from there.
+    answer : array or None
+        The answer in the loop's coordinates, once the run has ended.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Driver:
         self.judge = Judge(self.solver, plan, start, self.meter, self.log)
         self.stopping = Stopping(self.solver, plan, self.meter, self.log)
         self.checkpoint: Checkpoint | None = None
+        self.answer: np.ndarray | None = None
         # A point at which the function was called again, and the value there.
         self.repeated: tuple[np.ndarray, float] | None = None
         # The number of the last iteration, and the number of evaluations up to then.
@@ -267,6 +270,7 @@ class Driver:
         status = solver.status
         self.checkpoint = self.checkpoint or self.current_state()
         x, value, ending = self.best(ending)
+        self.answer = x
         gradient, checks, calls = np.full(x.size, np.nan), 0, objective.clock.calls
         spent = self.meter.spent
         again = self.repeated[1] if self.repeated and np.array_equal(self.repeated[0], x) else None

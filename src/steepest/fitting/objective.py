@@ -6,7 +6,7 @@ another, so that a gradient reads X from memory once; an epoch of updates reads 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
 import jax
@@ -15,7 +15,7 @@ import numpy as np
 
 from steepest.data.batches import ArrangedColumns, AsTheyAre, Columns, Layout
 from steepest.data.sparse.segments import picked_from, rows_of
-from steepest.derivatives.compiled import Compiled, Jitted
+from steepest.derivatives.compiled import Compiled, Jitted, Slope
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.serving.caller import number
@@ -123,20 +123,56 @@ def objective_of(
         if rows.layout.batches > 1:
             raise ValueError(f"batches need a model that can be traced, and this one can't be: {why}")
         return serve(lambda parameters: plain(structure.flatten(parameters, "the point")), calling, x), calling
-    compiled_loss, compiled_penalty = served.compiled, served_penalty.compiled if served_penalty else None
-    compiled = compiled_loss.get_or_make(
-        (rows.layout, compiled_penalty), lambda: _over_blocks(compiled_loss, compiled_penalty, rows.layout)
-    )
     closed = served.arrays[: len(served.arrays) - len(sample)]
-    arrays = _placed(rows, closed, served_penalty.arrays if served_penalty else (), seed)
-    sentence = "exact: the model was traced and compiled"
-    objective = Objective(
-        x.size, plain, lambda x: compiled(x, arrays), "traced", sentence, compiled, arrays, key=served.key
+    return traced_objective(served.compiled, closed, served_penalty, rows, seed, x, plain, served.key), calling
+
+
+def traced_objective(
+    loss: Compiled, closed: Tree, penalty: Objective | None, rows: ArrangedRows, seed: int, x: np.ndarray,
+    plain: Callable[[np.ndarray], float] | None, key: Hashable,
+) -> Objective:  # fmt: skip
+    """Return the objective over all rows by compiled code.
+
+    Parameters
+    ----------
+    loss : Compiled
+        The weighted sum of losses over a block, as a function of the point and of (*closed, X, y, weight).
+    closed : tuple of array
+        The arrays that the user's code reads from its surroundings.
+    penalty : Objective or None
+        The penalty, which was compiled.
+    rows : ArrangedRows
+        The data.
+    seed : int
+        The seed that shuffles the batches.
+    x : array
+        The start.
+    plain : callable or None
+        The value by plain calls; None for code written for JAX, whose compiled code is the only one.
+    key : hashable
+        The key of `loss` in the cache.
+
+    Returns
+    -------
+    Objective
+        The objective.
+    """
+    compiled_penalty = penalty.compiled if penalty else None
+    compiled = loss.get_or_make(
+        (rows.layout, compiled_penalty), lambda: _over_blocks(loss, compiled_penalty, rows.layout)
     )
+    arrays = _placed(rows, closed, penalty.arrays if penalty else (), seed)
+    sentence = "exact: the model was traced and compiled"
+
+    def slope(x: np.ndarray) -> Slope:
+        return compiled(x, arrays)
+
+    value = plain or (lambda x: slope(x)[0])
+    objective = Objective(x.size, value, slope, "traced", sentence, compiled, arrays, key=key)
     objective.heavy = rows.X.size > HEAVY
     if objective.heavy:
-        objective.hessian = CompiledHessian(hessian_over_blocks(compiled_loss, compiled_penalty, rows.layout), arrays)
-    return objective, calling
+        objective.hessian = CompiledHessian(hessian_over_blocks(loss, compiled_penalty, rows.layout), arrays)
+    return objective
 
 
 @dataclass(frozen=True)

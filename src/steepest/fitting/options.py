@@ -52,22 +52,29 @@ def read_batch(size: int | None, rows: int) -> int | None:
     return None if size is None or size >= rows else size
 
 
-def read_rules(direction: RuleLike, step: RuleLike, batched: bool) -> Rules:
-    """Return the rules that direction= and step= ask for."""
+def read_rules(direction: RuleLike, step: RuleLike, batched: bool, stateful: bool = False) -> Rules:
+    """Return the rules that direction= and step= ask for; the values of a `stateful` model change from call to call."""
     if isinstance(direction, str) and direction == LEVENBERG:
         if not (isinstance(step, str) and step == "auto"):
             raise ValueError(f"direction={quoted(direction)} finds its own step size: leave step={quoted(step)} out")
         return Rules(LevenbergMarquardt(), TrustRegion())
-    if batched and isinstance(step, str) and step == "auto" and not is_optax(direction):
+    if (batched or stateful) and isinstance(step, str) and step == "auto" and not is_optax(direction):
         if direction is not None:
+            where = "on batches" if batched else "for a model with a state"
             raise ValueError(
-                f"direction={quoted(direction)} on batches needs a learning rate, such as step=0.01: "
+                f"direction={quoted(direction)} {where} needs a learning rate, such as step=0.01: "
                 "leave direction= and step= out for a rule that finds its own step size"
             )
         import optax
 
         return choose(None, optax.contrib.dowg())
-    return choose(direction, step, noisy=batched)
+    rules = choose(direction, step, noisy=batched)
+    if stateful and (rules.searches or rules.step.exact):
+        raise ValueError(
+            f"{type(rules.step).__name__} needs values that are the same in every call, and those of a model with a "
+            "state are not: leave step= out, or give a learning rate such as step=0.01"
+        )
+    return rules
 
 
 def read_rescaling(rescale: str, model: Linear | Custom, X: np.ndarray, finds_its_step: bool) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypedDict
 
+import jax
 import numpy as np
 
 from steepest.arguments import check_callback, our_words
 from steepest.data.arrays import read_features
+from steepest.derivatives.native.model import Native
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
 from steepest.models import Custom, Linear, Network
@@ -60,6 +62,8 @@ class Fit(Run):
         The rows that were fitted; None if the fit was loaded from disk.
     solver : str
         The solver, and the problems that it serves.
+    state : tree or None
+        The state of the model at `params`, such as the means of a batch norm; None for models without one.
     resumable : Resumable or None
         The state that `more` continues from; None if the rows came as a stream.
 
@@ -72,11 +76,12 @@ class Fit(Run):
     columns: list[str] | None = None
     data: tuple[Rows, Array] | None = field(default=None, repr=False)
     solver: str = ""
+    state: Tree = field(default=None, repr=False)
     resumable: Resumable | None = field(default=None, repr=False)
 
     @property
-    def params(self) -> dict[str, Tree]:
-        """The parameters by name, in the user's units."""
+    def params(self) -> Tree:
+        """The parameters by name, in the user's units; those of a model written for JAX are a tree like its start."""
         return self.x
 
     @np.errstate(all="ignore")
@@ -119,6 +124,9 @@ class Fit(Run):
             X = X[self.columns]
         array, _ = read_features(X)
         array = self.model.shaped(array, self.params)
+        if isinstance(self.model, Custom) and self.model.is_native:
+            native, x = Native.of(self.model.function, self.params, self.state)
+            return native.predicted(x, array)
         with double_precision(), np.errstate(all="ignore"):
             z = np.asarray(self.model(array, *self.params.values()))
             # A function of the parameters alone returns one number, the prediction for every row.
@@ -220,11 +228,12 @@ class Fit(Run):
 
 
 def _leaves(params: Tree) -> list[Array]:
+    """Return the arrays of parameters, in the order of the names of the trace."""
     if isinstance(params, dict):
         return [leaf for value in params.values() for leaf in _leaves(value)]
     if isinstance(params, (list, tuple)):
         return [leaf for value in params for leaf in _leaves(value)]
-    return [params]
+    return [params] if np.isscalar(params) or hasattr(params, "__array__") else jax.tree.leaves(params)
 
 
 def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:

@@ -16,7 +16,9 @@ from steepest.derivatives.structure import Structure
 from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.driver import Driver
+from steepest.descent.early_stopping import EarlyStopping
 from steepest.descent.plan import Plan
+from steepest.fitting.function.native_problem import NativeProblem
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals
 from steepest.fitting.linear.problem import LinearProblem
@@ -24,7 +26,7 @@ from steepest.fitting.objective import ArrangedRows
 from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules, refusal
 from steepest.fitting.result import Fit, Validation
 from steepest.fitting.solvers import Choice, choose_solver
-from steepest.fitting.validation import LabelledRows, drawn, early_stopping, read_validation
+from steepest.fitting.validation import LabelledRows, drawn, early_stopping, patience_of, read_validation
 from steepest.models import Custom, Linear, losses
 from steepest.models.penalties import kink_of
 from steepest.printable import quoted
@@ -37,7 +39,7 @@ from steepest.types import Array, Callback, Function, Rows, RuleLike, Tree
 # then needs another step size rather than more time. Chosen, not measured: more epochs suit slow learning rates.
 MOST_BATCHED_EPOCHS = 100
 
-Problem = LinearProblem | CustomProblem
+Problem = LinearProblem | CustomProblem | NativeProblem
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,9 @@ class Settings:
         """Return the settings for these rows."""
         model, loss, penalty, step = options.model, options.loss, options.penalty, options.step
         batch = read_batch(options.batch_size, len(rows.y))
-        rules = read_rules(options.direction, step, batch is not None)
+        rules = read_rules(
+            options.direction, step, batch is not None, isinstance(model, Custom) and model.state is not None
+        )
         check_shuffle(options.shuffle)
         losses.check_targets(loss, rows.y)
         # Columns may be rescaled for a rule that finds its own step. A learning rate was chosen for columns in the
@@ -165,6 +169,8 @@ def problem_of(
 ) -> Problem:  # fmt: skip
     """Return the model on its rows; `coordinates` are those of an earlier fit, to be used again."""
     X, y, weight = rows
+    if isinstance(options.model, Custom) and options.model.is_native:
+        return NativeProblem.of(options.model, X, y, options.start, options.loss, options.penalty)
     if not isinstance(options.model, Linear):
         return CustomProblem.of(options.model, X, y, options.start, options.loss, options.penalty)
     names = None if X.shape[1] != len(names or ()) else names
@@ -189,7 +195,7 @@ class FitSetup:
         What the user gave.
     rows : LabelledRows
         The rows to learn from, without those held out.
-    problem : LinearProblem or CustomProblem
+    problem : LinearProblem, CustomProblem or NativeProblem
         The model on these rows.
     plan : Plan
         What the driver is to do.
@@ -234,7 +240,11 @@ class FitSetup:
         )  # fmt: skip
         _, start = Structure.of(problem.start)
         if held is not None:
-            stopping = early_stopping(options.model, options.loss, held, plan.view, start, settings.batch is not None)
+            batched = settings.batch is not None
+            if isinstance(problem, NativeProblem):
+                stopping = EarlyStopping(problem.mean_loss(*held), patience_of(batched))
+            else:
+                stopping = early_stopping(options.model, options.loss, held, plan.view, start, batched)
             plan = replace(plan, early_stopping=stopping)
         return cls(options, data, rows, problem, plan, start, residuals, choice)
 
@@ -244,6 +254,11 @@ class FitSetup:
         trace: Trace | None = None,
     ) -> tuple[Fit, Checkpoint]:  # fmt: skip
         """Descend from the start, or from a checkpoint and its trace; return the fit and its own checkpoint."""
+        if self.plan.budget.asked and isinstance(self.options.model, Custom) and self.options.model.state is not None:
+            raise ValueError(
+                "tolerance= needs a loss that is the same in every call, and the loss of a model with a state changes "
+                "with it: give epochs=, or validation= for a fit that stops at its best epoch"
+            )
         with self.plan.progress(progress) as shown:
             driver = Driver(self.plan, self.start, callback, shown, checkpoint, trace)
             run = driver.finish(driver.go())
@@ -256,6 +271,8 @@ class FitSetup:
         if isinstance(self.problem, CustomProblem) and self.residuals is not None:
             self.problem.name_undetermined(fitted, self.residuals)
         assert driver.checkpoint is not None
+        if isinstance(self.problem, NativeProblem) and driver.answer is not None:
+            self.problem.add_state(fitted, driver.answer)
         return fitted, driver.checkpoint
 
 

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from steepest.data.batches import Layout
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.objective import Objective
 from steepest.descent.budget import Budget
 from steepest.descent.loop.rule_solver import RuleSolver
@@ -14,6 +17,7 @@ from steepest.descent.loop.solver import Solver
 from steepest.descent.plan import Help, Plan
 from steepest.fitting.function.least_squares import LeastSquaresSolver
 from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
+from steepest.fitting.function.native_problem import NativeProblem
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals, levenberg_obstacle
 from steepest.fitting.limits import LEVENBERG_PARAMETERS, LEVENBERG_WORK, NEWTON, NEWTON_IF_JUMPS, PROXIMAL_NEWTON
@@ -30,7 +34,7 @@ from steepest.fitting.objective import ArrangedRows
 from steepest.models.losses import Loss, squared
 from steepest.printable import quoted
 from steepest.rules.choose import LEVENBERG, choose
-from steepest.rules.pair import Rules
+from steepest.rules.pair import LeadingRules, Rules
 from steepest.types import RuleLike
 
 # A plan, and the residuals of the model if the solver works on them.
@@ -43,7 +47,7 @@ class Case:
 
     Attributes
     ----------
-    problem : LinearProblem or CustomProblem
+    problem : LinearProblem, CustomProblem or NativeProblem
         The model with its loss and its penalty.
     objective : Objective
         The function to minimise.
@@ -61,7 +65,7 @@ class Case:
         Whether direction= and step= were both left out.
     """
 
-    problem: LinearProblem | CustomProblem
+    problem: LinearProblem | CustomProblem | NativeProblem
     objective: Objective
     certifier: LinearCertifier | None
     rows: ArrangedRows
@@ -75,6 +79,11 @@ class Case:
         return self.layout.batches > 1
 
     @property
+    def has_state(self) -> bool:
+        """Whether batches also change the state of the model."""
+        return isinstance(self.problem, NativeProblem) and self.problem.native.state is not None
+
+    @property
     def by_levenberg(self) -> bool:
         """Whether to use Levenberg-Marquardt: it is possible, and either asked for or cheap enough."""
         is_cheap = self.layout.rows * self.objective.size**2 <= LEVENBERG_WORK
@@ -85,6 +94,8 @@ class Case:
     def levenberg_obstacle(self) -> str:
         """Why Levenberg-Marquardt can't fit the problem; "" if it can."""
         problem = self.problem
+        if isinstance(problem, NativeProblem):
+            return "it is for functions with named parameters, and Custom(start=…) takes a tree of them"
         return levenberg_obstacle(
             problem.model, problem.loss, problem.user_penalty, self.objective.size, self.in_batches
         )  # fmt: skip
@@ -166,11 +177,22 @@ def _by_levenberg(case: Case, plan: Plan) -> Planned:
     return replace(plan, objective=objective, rules=rules, solver=solver, help=Help.NEWTON), residuals
 
 
+def _restless(
+    objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray, box: Box | None
+) -> Solver:  # fmt: skip
+    """Return a solver that never stops by itself: a point may rest at one state of the model and not at the next."""
+    return RuleSolver(objective, rules, sign, -1.0, start, box)
+
+
 def _by_rules(case: Case, plan: Plan) -> Planned:
     # The `Judge` does not interfere with rules that the user chose. A linear model is convex and needs no help, and in
     # batches a descent never comes to rest.
     without_help = not case.automatic or isinstance(case.problem, LinearProblem) or case.in_batches
     solver = partial(RuleSolver, certifier=case.certifier)
+    if case.has_state:
+        assert isinstance(case.problem, NativeProblem)
+        rules = LeadingRules(plan.rules.direction, plan.rules.step, case.problem.native.params.size)
+        return replace(plan, help=Help.NONE, rules=rules, solver=_restless), None
     return replace(plan, help=Help.NONE if without_help else Help.FULL, solver=solver), None
 
 
@@ -222,11 +244,11 @@ TABLE = (
         "L-BFGS",
         "any other problem, on all rows at once",
         "it needs only gradients",
-        lambda case: case.automatic and not case.in_batches, _by_rules,
+        lambda case: case.automatic and not (case.in_batches or case.has_state), _by_rules,
     ),
     Choice(
         "DoWG",
-        "any other problem, in batches",
+        "any other problem, in batches or with a state",
         "it finds its step size from noisy gradients; it claims no convergence",
         lambda case: case.automatic, _by_rules,
     ),
@@ -240,7 +262,7 @@ TABLE = (
 
 
 def choose_solver(
-    problem: LinearProblem | CustomProblem, rows: ArrangedRows, rules: Rules, budget: Budget, seed: int, *,
+    problem: LinearProblem | CustomProblem | NativeProblem, rows: ArrangedRows, rules: Rules, budget: Budget, seed: int, *,
     direction: RuleLike, automatic: bool,
 ) -> tuple[Plan, ModelResiduals | None, Choice]:  # fmt: skip
     """Return the plan of a fit, the residuals if its solver works on them, and the row of the table that serves it."""

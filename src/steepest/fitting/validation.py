@@ -116,6 +116,11 @@ def drawn(all_rows: LabelledRows, fraction: float, seed: int) -> tuple[LabelledR
     return training, unseen
 
 
+def patience_of(batched: bool) -> int:
+    """Return after how many epochs without a lower validation loss a fit stops."""
+    return PATIENCE_IN_BATCHES if batched else PATIENCE
+
+
 def early_stopping(
     model: Linear | Custom, loss: Function, held: LabelledRows, view: View, start: np.ndarray, batched: bool
 ) -> EarlyStopping:
@@ -132,7 +137,7 @@ def early_stopping(
         mass = held.weight.sum()
         return float(precisely(lambda x: total(view.point(x), X, held.y, held.weight), x)) / mass
 
-    patience = PATIENCE_IN_BATCHES if batched else PATIENCE
+    patience = patience_of(batched)
     # Tracing compares the code with plain calls, so a plain call at the start must return a finite value.
     if is_sparse(X) or not math.isfinite(plain(start)):
         return EarlyStopping(plain, patience)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -17,21 +17,54 @@ from steepest.types import Array, Function, Rows, Tree
 
 @dataclass(frozen=True)
 class Custom:
-    """A model given as a function, ``function(X, *parameters)``.
+    """A model given as a function: of named parameters, or of a tree of parameters as networks in JAX have.
 
     Parameters
     ----------
     function : callable
-        Takes the whole batch X, then one argument for each parameter; returns one prediction a row.
+        Without `start`, ``function(X, *parameters)``, written with NumPy: it takes the whole batch X, then one argument
+        for each parameter, and returns one prediction a row. With `start`, ``function(params, X)``, written for JAX: it
+        gets JAX's own arrays, and `params` is a tree like `start`. With `state`, ``function(params, state, X, key)``,
+        which returns the outputs and the next state; `key` is a random key of JAX while the model learns, and None in
+        predictions and on validation rows.
+    start : tree of arrays, optional
+        The parameters to start from: arrays of floats in dicts, lists, or any other containers that JAX knows, such as
+        the parameters of Flax and of Equinox. Each array keeps its type.
+    state : tree of arrays, optional
+        What batches change without being learnt, such as the means of a batch norm; it may be empty, as in
+        ``state=()``, for a model that only needs random keys.
 
     Examples
     --------
     >>> Custom(lambda x, m, b: m * x + b).names
     ['m', 'b']
+
+    A network of one's own, whose parameters are a dict of arrays:
+
+    >>> import jax.numpy as jnp, numpy as np, steepest as st
+    >>> x = np.linspace(-1, 1, 50)
+    >>> start = {"in": np.linspace(-2, 2, 6), "shift": np.linspace(1, -1, 6), "out": np.ones(6) / 6}
+    >>> net = Custom(lambda p, x: jnp.tanh(x[:, None] * p["in"] + p["shift"]) @ p["out"], start=start)
+    >>> fit = st.fit(net, x, x**2, epochs=200)
+    >>> bool(fit.fun < 1e-5), list(fit.params)
+    (True, ['in', 'out', 'shift'])
     """
 
     function: Function
+    start: Tree = field(default=None, repr=False, compare=False)
+    state: Tree = field(default=None, repr=False, compare=False)
     loss: ClassVar[Loss] = squared
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise TypeError(f"Custom({quoted(self.function)}): give a function of (X, *parameters)")
+        if self.start is None and self.state is not None:
+            raise TypeError("Custom(state=…) needs start=, the tree of parameters: function(params, state, X, key)")
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the function is written for JAX, and its parameters are a tree."""
+        return self.start is not None
 
     @property
     def names(self) -> list[str]:
@@ -51,7 +84,7 @@ class Custom:
             raise TypeError(f"the model takes {len(names)} argument(s): it needs X and at least one parameter")
         return names[1:]
 
-    def start(self, X: np.ndarray, given: Tree = None) -> dict[str, Tree]:
+    def named_start(self, X: np.ndarray, given: Tree = None) -> dict[str, Tree]:
         """Return a starting value for each parameter, by name in the order of the signature; 1 by default.
 
         Parameters

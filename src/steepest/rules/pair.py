@@ -136,3 +136,29 @@ class Rules:
 
 
 jax.tree_util.register_dataclass(Rules, ["direction", "step"], [])
+
+
+@dataclass(frozen=True)
+class LeadingRules(Rules):
+    """Rules for the first `learnt` coordinates of a point; the problem itself changes the others.
+
+    The others are the state of a model, such as the means of a batch norm.
+    """
+
+    learnt: int
+
+    def start(self, x: Array) -> Tree:
+        """Return the memory before the first step."""
+        return super().start(x[: self.learnt])
+
+    def next_direction(
+        self, g: Array, memory: Tree, x: Array, value: Array, f: Function | None = None, box: Box | None = None
+    ) -> tuple[Array, Tree]:
+        """Return the direction at x, which is 0 along the other coordinates, and the new memory."""
+        first, others = slice(self.learnt), x[self.learnt :]
+        own = None if f is None else lambda x: f(jnp.concatenate([x, others]))
+        direction, memory = super().next_direction(g[first], memory, x[first], value, own)
+        return jnp.concatenate([direction, jnp.zeros_like(others)]), memory
+
+
+jax.tree_util.register_dataclass(LeadingRules, ["direction", "step"], ["learnt"])

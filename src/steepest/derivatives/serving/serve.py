@@ -152,14 +152,14 @@ def _compiled(
         # The first call includes compilation: only a second call measures the time of a slope.
         slope_seconds=seconds if len(probes) > 1 else 0.0,
         precision=precision,
-        condition=1.0 if precision == EPS else _condition(start, *slope(start)),
+        condition=1.0 if precision == EPS else condition(start, *slope(start)),
         clock=caller.clock,
         start_value=start_value,
         box=caller.box,
     )
 
 
-def _condition(x: np.ndarray, value: float, gradient: np.ndarray) -> float:
+def condition(x: np.ndarray, value: float, gradient: np.ndarray) -> float:
     """Return how many rounding errors a value may be off by: its own and those of the point, 1 + |∇f|·|x| / |f|."""
     change = float(np.abs(gradient) @ np.abs(x))
     return min(1.0 + change / abs(value), MOST_ROUNDINGS) if value else 1.0

@@ -111,7 +111,8 @@ class Fingerprint:
             return ("partial", names, key), rebuild
         if isinstance(value, np.ndarray):
             return self._array(value)
-        if type(value) in (list, tuple, dict) and len(value) <= LONGEST:
+        is_named = isinstance(value, tuple) and hasattr(value, "_fields")
+        if (is_named or type(value) in (list, tuple, dict)) and len(value) <= LONGEST:
             return self._container(value)
         if isinstance(value, (bool, int, str, bytes, complex, type(None))):
             return (type(value), value), lambda _: value
@@ -135,6 +136,8 @@ class Fingerprint:
             key, make = self._items(list(value.values()))
             return (dict, names, key), lambda parts: dict(zip(names, make(parts), strict=True))
         key, make = self._items(list(value))
+        if hasattr(kind, "_fields"):
+            return (kind, key), lambda parts: kind(*make(parts))
         return (kind, key), lambda parts: kind(make(parts))
 
     def _array(self, value: np.ndarray) -> tuple[Hashable, Rebuild]:
@@ -178,7 +181,9 @@ class Fingerprint:
 def _is_record(value: Value) -> bool:
     """Tell whether a value is an instance of a frozen dataclass that has no attributes but its fields."""
     parameters = getattr(type(value), "__dataclass_params__", None)
-    return parameters is not None and parameters.frozen and set(vars(value)) <= set(value.__dataclass_fields__)
+    # An object with slots has no `__dict__`, and no attributes but its fields.
+    attributes = getattr(value, "__dict__", ())
+    return parameters is not None and parameters.frozen and set(attributes) <= set(value.__dataclass_fields__)
 
 
 def _record(kind: type, names: list[str], values: list[Value]) -> Value:

@@ -110,7 +110,7 @@ class RuleSolver:
         self.level = value
         with compiled_code():
             packed = self._begun(start, value, gradient)
-            if objective.updates > 1:
+            if objective.in_epochs:
                 # The direction learns only from the updates of an epoch, each on its batch. So forget the gradient at
                 # the start, which was computed from all rows.
                 packed = _unlearned(self.bare, packed)
@@ -253,7 +253,7 @@ class RuleSolver:
         kept = recorded[: int(self.state.iteration - before.iteration)]
         if self.state.code != NO_GRADIENT:
             return kept
-        if self.objective.updates > 1:
+        if self.objective.in_epochs:
             self.mark(NON_FINITE)
             return kept
         self.mark(RUNNING)

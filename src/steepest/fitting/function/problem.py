@@ -43,7 +43,7 @@ class CustomProblem:
         """Call the model at its start, where it must return a prediction for each row."""
         if is_sparse(X):
             raise TypeError("X is sparse, and functions of your own take arrays: give X.toarray(), or models.Linear()")
-        params = model.start(X, start)
+        params = model.named_start(X, start)
         Structure.of(params)
         with np.errstate(all="ignore"):
             try:
