@@ -65,6 +65,8 @@ class Objective:
         refer to the descent below this value.
     lowest : float
         A lower bound of all values.
+    limit : float
+        A lower bound that no point reaches, such as 0 for the log loss; -inf if there is none, or none is known.
     differences : Differences or None
         The source of the gradient and its errors, if the kind is "differences".
     precision : float
@@ -111,6 +113,7 @@ class Objective:
     smooth: bool = True
     baseline: float = math.inf
     lowest: float = -math.inf
+    limit: float = -math.inf
     differences: Differences | None = None
     precision: float = EPS
     clock: Clock = field(default_factory=Clock)

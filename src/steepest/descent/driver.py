@@ -204,6 +204,8 @@ class Driver:
         status, stopping = self.solver.status, self.stopping
         if self.solver.ending is not None:
             return self.solver.ending
+        if ending := stopping.approached():
+            return ending
         if status.code in (CANDIDATE, STALLED):
             return self.judged(status.code, status.iteration)
         if status.code == UNBOUNDED:

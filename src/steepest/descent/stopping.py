@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from steepest.derivatives.differences import EPS
 from steepest.descent.ending import Ending
 from steepest.descent.log import Log
 from steepest.descent.loop.solver import Solver
@@ -22,6 +23,19 @@ class Stopping:
 
     def __init__(self, solver: Solver, plan: Plan, meter: Meter, log: Log) -> None:
         self.solver, self.plan, self.meter, self.log = solver, plan, meter, log
+
+    def approached(self) -> Ending | None:
+        """Return the ending if only rounding lies between the value and a limit that no point reaches."""
+        status, limit = self.solver.status, self.solver.objective.limit
+        if self.plan.is_exact_count or not math.isfinite(limit):
+            return None
+        if not status.best_value - limit <= EPS * (status.first_value - limit):
+            return None
+        facts = (
+            f"the value is {status.best_value:.3g}, and falls towards {limit:g} as the point goes to infinity, and "
+            "never reaches it; no point is best: add a penalty, such as penalties.L2(1e-3)"
+        )
+        return Ending(Outcome.NO_FINITE_OPTIMUM, facts)
 
     def limit_reached(self) -> Ending | None:
         """Return the ending if a limit of the budget is reached."""

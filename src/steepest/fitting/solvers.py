@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,11 +32,11 @@ from steepest.fitting.linear.solvers.proximal_gradient import ProximalGradientSo
 from steepest.fitting.linear.solvers.proximal_newton import ProximalNewtonSolver
 from steepest.fitting.linear.solvers.saga import Saga
 from steepest.fitting.objective import ArrangedRows
-from steepest.models.losses import Loss, squared
+from steepest.models.losses import Loss, log_loss, softmax, squared
 from steepest.printable import quoted
 from steepest.rules.choose import LEVENBERG, choose
 from steepest.rules.pair import LeadingRules, Rules
-from steepest.types import RuleLike
+from steepest.types import Function, RuleLike
 
 # A plan, and the residuals of the model if the solver works on them.
 Planned = tuple[Plan, ModelResiduals | None]
@@ -261,9 +262,15 @@ TABLE = (
 )  # fmt: skip
 
 
+def limit_of(loss: Function, penalty: Function | None, y: np.ndarray) -> float:
+    """Return 0 if the loss of classes comes ever nearer to 0 and no finite output reaches it; else -inf."""
+    is_approached = loss is softmax or (loss is log_loss and bool(np.isin(y, (0, 1)).all()))
+    return 0.0 if is_approached and penalty is None else -math.inf
+
+
 def choose_solver(
-    problem: LinearProblem | CustomProblem | NativeProblem, rows: ArrangedRows, rules: Rules, budget: Budget, seed: int, *,
-    direction: RuleLike, automatic: bool,
+    problem: LinearProblem | CustomProblem | NativeProblem, rows: ArrangedRows, rules: Rules, budget: Budget,
+    seed: int, *, direction: RuleLike, automatic: bool,
 ) -> tuple[Plan, ModelResiduals | None, Choice]:  # fmt: skip
     """Return the plan of a fit, the residuals if its solver works on them, and the row of the table that serves it."""
     layout = rows.layout
@@ -272,6 +279,8 @@ def choose_solver(
         rules, rows = choose(None, "auto"), replace(rows, layout=replace(layout, size=layout.rows, shuffle=False))
     objective, calling = problem.objective(rows, seed)
     certifier = problem.certifier(objective, rows) if isinstance(problem, LinearProblem) else None
+    if not isinstance(problem, LinearProblem):
+        objective.limit = limit_of(problem.loss, problem.user_penalty, rows.y)
     case = Case(problem, objective, certifier, rows, layout, seed, direction, automatic)
     if direction == LEVENBERG and case.levenberg_obstacle:
         raise ValueError(f"direction={quoted(direction)}: {case.levenberg_obstacle}; leave direction= out")

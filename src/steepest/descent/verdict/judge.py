@@ -193,4 +193,6 @@ class Judge:
             return None
         if search.endless:
             facts += f", along which the value {self.wording.falls} without end"
+        elif ending := self.rays.along_path():
+            return ending
         return Ending(Outcome.SADDLE, facts, replace(certificate, gap=math.nan, x_error=()))
