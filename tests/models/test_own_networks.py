@@ -68,10 +68,10 @@ def test_training_in_batches_is_that_of_a_loop_in_optax():
         error = apply(params, jnp.asarray(X)[rows]) - jnp.asarray(Y)[rows]
         return times * (jnp.asarray(share)[rows] * error**2).sum() + lam / 2 * (flat**2).sum()
 
-    losses, params, _ = by_hand(
-        optax.adam(1e-2), 8, 5,
-        lambda params, _, rows: (loss(params, rows, 3), None), lambda params, _: loss(params, np.arange(24), 1), start(),
-    )  # fmt: skip
+    def train(params, state, rows):
+        return loss(params, rows, 3), state
+
+    losses, params, _ = by_hand(optax.adam(1e-2), 8, 5, train, lambda p, _: loss(p, np.arange(24), 1), start())
     fit = st.fit(
         NET, X, Y, batch_size=8, epochs=5, shuffle=False, step=optax.adam(1e-2), sample_weight=weight,
         penalty=st.penalties.L2(lam),
@@ -129,7 +129,7 @@ def test_the_tree_keeps_its_containers_and_types():
     )
     np.testing.assert_allclose(fit.predict(X), apply(fit.params, X.astype(np.float32)), rtol=1e-5)
     with jax.enable_x64(True):
-        wide = apply(jax.tree.map(np.float64, fit.params), X)
+        wide = np.asarray(apply(jax.tree.map(np.float64, fit.params), X))
     assert abs(np.mean((wide - Y) ** 2) - fit.fun) < 1e-6
 
 
@@ -178,6 +178,11 @@ def test_a_fit_goes_on_and_is_called_back_with_the_tree(tmp_path):
     np.testing.assert_array_equal(loaded.params["hidden"][0][0], fit.params["hidden"][0].w)
     with pytest.raises(RuntimeError, match="functions are not saved"):
         loaded.predict(X)
+
+
+def test_a_fit_keeps_to_its_seconds():
+    fit = st.fit(NET, X, Y, batch_size=4, epochs=10**7, seconds=0.5)
+    assert (fit.outcome, fit.fun < fit.trace.value[0]) == ("time limit", True)
 
 
 def test_single_precision_is_saved_as_such(tmp_path):
@@ -231,6 +236,12 @@ class TestState:
         assert len(set(keys[:-1])) == 5
         assert keys[-1] == keys[0]
 
+    def test_a_short_last_batch_is_filled_up_with_the_first_rows(self):
+        first = self.fit(batch_size=20, epochs=1, step=1e-9).state["mean"]
+        np.testing.assert_allclose(
+            first, 0.09 * X[:20].mean(axis=0) + 0.1 * X[[*range(20, 24), *range(16)]].mean(axis=0)
+        )
+
     def test_a_fit_goes_on_with_its_state(self):
         parts, whole = self.fit(batch_size=8, epochs=2, rng=0).more(epochs=2), self.fit(batch_size=8, epochs=4, rng=0)
         assert parts.trace.value.tolist() == whole.trace.value.tolist()
@@ -273,12 +284,12 @@ def stateful(returned):
         (lambda: st.models.Custom(apply, state={}), TypeError, "needs start="),
         (lambda: st.models.Custom(apply, start={}), ValueError, "the start is empty"),
         (lambda: st.models.Custom(apply, start={"f": np.tanh, "w": X}), TypeError, "f = .*no array of real numbers"),
-        (lambda: st.models.Custom(apply, start={"n": np.arange(3)}), TypeError, "n of type int64: parameters are floats"),
+        (lambda: st.models.Custom(apply, start={"n": np.arange(3)}), TypeError, "type int64: parameters are floats"),
         (lambda: st.models.Custom(apply, start={"w": [1.0, np.nan]}), ValueError, r"w\.1 = nan"),
-        (lambda: st.models.Custom(lambda p, X: p["w"] @ X, start={"w": X}), ValueError, r"the shape \(24, 3\) for 24"),
+        (lambda: st.models.Custom(lambda p, X: p["w"] * X, start={"w": X}), ValueError, r"the shape \(24, 3\) for 24"),
         (lambda: st.models.Custom(lambda p, X: (p["w"], X), start={"w": X}), TypeError, "it must return one array"),
-        (lambda: st.models.Custom(lambda p, X: np.asarray(X)[:, 0], start={"w": X}), TypeError, "write it with jax.numpy"),
-        (lambda: st.models.Custom(lambda p, X: jnp.log(p - 1) * X[:, 0], start=np.array(0.5)), ValueError, "loss .* is nan"),
+        (lambda: st.models.Custom(lambda p, X: np.asarray(X)[:, 0], start={"w": X}), TypeError, "with jax.numpy"),
+        (lambda: st.models.Custom(lambda p, X: jnp.log(p - 1) * X[:, 0], start=np.array(0.5)), ValueError, "is nan at"),
         (lambda: stateful(lambda p, s, X: apply(p, X)), TypeError, r"returns \(outputs, new_state\)"),
         (lambda: stateful(lambda p, s, X: (apply(p, X), {"m": s["n"]})), ValueError, "another structure"),
         (lambda: stateful(lambda p, s, X: (apply(p, X), {"n": s["n"][:1]})), ValueError, r"n of shape \(1,\)"),

@@ -111,13 +111,15 @@ class Layout:
         return math.ceil(self.rows / self.block)
 
     def arrange(self, columns: Columns | ArrangedColumns, order: np.ndarray | None, fill: float | None = None) -> Array:
-        """Return a read-only copy of the rows, in `order` if given; pad dense rows with `fill` or the last row."""
+        """Return a read-only copy of the rows, in `order` if given, padded with `fill` or the first rows if dense."""
         if isinstance(columns, ArrangedColumns):
             return columns.arranged(self, order)
         arranged = aligned((self.blocks * self.block, *columns.shape[1:]), columns.dtype)
         columns.write(arranged[: self.rows], order)
-        # Padding has weight 0. A copy of a real row makes a model overflow only if the real row does, too.
-        arranged[self.rows :] = arranged[self.rows - 1] if fill is None else fill
+        # Padding has weight 0. A copy of a real row makes a model overflow only if the real row does, too, and copies of
+        # different rows leave the statistics of a batch, as a batch norm computes them, those of real rows.
+        padding = np.arange(self.blocks * self.block - self.rows) % self.rows
+        arranged[self.rows :] = arranged[padding] if fill is None else fill
         arranged.flags.writeable = False
         return arranged
 

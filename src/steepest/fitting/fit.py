@@ -56,14 +56,16 @@ def fit(
     ----------
     model : model or callable
         A model such as ``models.Linear()``, or a function ``model(X, *named)`` that takes the whole batch first and
-        then its parameters by name.
+        then its parameters by name. A network of your own is ``models.Custom(apply, start=tree)``, with
+        ``apply(params, X)`` written for JAX, as in Flax and Equinox.
     X : array, DataFrame or sparse array of shape (rows,) or (rows, columns), or iterator
         The features; they may be sparse for linear models. Linear models also take an iterator of blocks, (X, y) or
         (X, y, weight), with the rows in random order; each block is read once and not stored.
     y : array of shape (rows,)
         Targets; 0 and 1 for two classes. Leave it out for an iterator, whose blocks contain their targets.
     start : dict or sequence, optional
-        The parameters to start from, by name or in order. Default: zeros for linear models, ones for functions.
+        The parameters to start from, by name or in order. Default: zeros for linear models, ones for functions, and
+        the tree of `models.Custom` for networks of your own.
     loss : str or callable, optional
         "squared", "log loss", or a function of predictions and targets that returns one number a row;
         the model's own by default.

@@ -44,7 +44,7 @@ class Custom:
     >>> import jax.numpy as jnp, numpy as np, steepest as st
     >>> x = np.linspace(-1, 1, 50)
     >>> start = {"in": np.linspace(-2, 2, 6), "shift": np.linspace(1, -1, 6), "out": np.ones(6) / 6}
-    >>> net = Custom(lambda p, x: jnp.tanh(x[:, None] * p["in"] + p["shift"]) @ p["out"], start=start)
+    >>> net = st.models.Custom(lambda p, x: jnp.tanh(x[:, None] * p["in"] + p["shift"]) @ p["out"], start=start)
     >>> fit = st.fit(net, x, x**2, epochs=200)
     >>> bool(fit.fun < 1e-5), list(fit.params)
     (True, ['in', 'out', 'shift'])
