@@ -111,7 +111,10 @@ class Layout:
         return math.ceil(self.rows / self.block)
 
     def arrange(self, columns: Columns | ArrangedColumns, order: np.ndarray | None, fill: float | None = None) -> Array:
-        """Return a read-only copy of the rows, in `order` if given, padded with `fill` or the first rows if dense."""
+        """Return a read-only copy of the rows, in `order` if given.
+
+        Dense rows are padded to whole blocks, with `fill` or with copies of the first rows.
+        """
         if isinstance(columns, ArrangedColumns):
             return columns.arranged(self, order)
         arranged = aligned((self.blocks * self.block, *columns.shape[1:]), columns.dtype)
