@@ -119,8 +119,8 @@ class Layout:
             return columns.arranged(self, order)
         arranged = aligned((self.blocks * self.block, *columns.shape[1:]), columns.dtype)
         columns.write(arranged[: self.rows], order)
-        # Padding has weight 0. A copy of a real row makes a model overflow only if the real row does, too, and copies of
-        # different rows leave the statistics of a batch, as a batch norm computes them, those of real rows.
+        # Padding has weight 0. A copy of a real row makes a model overflow only if the real row does, too. Copies of
+        # different rows keep the statistics of a batch, as a batch norm computes them, near those of all rows.
         padding = np.arange(self.blocks * self.block - self.rows) % self.rows
         arranged[self.rows :] = arranged[padding] if fill is None else fill
         arranged.flags.writeable = False
