@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from steepest.descent.budget import Budget
+from steepest.fitting.network.options import NetworkOptions
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.network.resume import LiveNetwork
-from steepest.fitting.network.setup import NetworkOptions, NetworkSetup
+from steepest.fitting.network.setup import NetworkSetup
 from steepest.fitting.network.task import Before
 from steepest.fitting.setup import TrainingData
 from steepest.models import Network

@@ -11,8 +11,9 @@ import numpy as np
 from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
+from steepest.fitting.network.options import NetworkOptions
 from steepest.fitting.network.result import NetworkFit
-from steepest.fitting.network.setup import ENDLESS, NetworkOptions, NetworkSetup
+from steepest.fitting.network.setup import ENDLESS, NetworkSetup
 from steepest.fitting.network.solver import NetworkSolver
 from steepest.fitting.network.task import Before
 from steepest.fitting.result import Fit, GivenRows, Limits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -18,25 +18,23 @@ from steepest.descent.driver import Driver
 from steepest.descent.plan import Plan
 from steepest.descent.progress import Progress
 from steepest.descent.view import View
+from steepest.fitting.network.framing import framed
 from steepest.fitting.network.health import SAMPLE, events_of
-from steepest.fitting.network.parts import parts_of
+from steepest.fitting.network.options import NetworkOptions
 from steepest.fitting.network.recipe import batch_rows, epochs_of, members_of
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.network.solver import NetworkSolver
 from steepest.fitting.network.start import LinearStart, LinearStarts, linear_fit
-from steepest.fitting.network.target import LOCATED, Target, targets_of
 from steepest.fitting.network.task import Before, NetworkTask, task_of
-from steepest.fitting.options import read_rows, read_rules
+from steepest.fitting.options import read_rows
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
 from steepest.fitting.validation import LabelledRows
 from steepest.models import Network, losses
-from steepest.models.frame import Frame, column_scales
-from steepest.models.penalties import L2
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
 from steepest.trace import Event, Trace
-from steepest.types import Array, Callback, Function, RuleLike
+from steepest.types import Array, Callback, Function
 
 # The shares of the members that are tried, the whole first.
 SHARES = tuple(1 - k / 10 for k in range(11))
@@ -46,50 +44,63 @@ BY_RECIPE, BY_RULES = "Adam on a schedule of cosines: a network", "the rules giv
 ENDLESS = 2**62
 
 
-@dataclass(frozen=True)
-class NetworkOptions:
-    """The options of a network's fit, without its data and its budget.
+def parts_of(y: np.ndarray, is_classes: bool, members: int, random: np.random.Generator) -> np.ndarray:
+    """Return for each row the number of the member that leaves it out; each class is shared out evenly.
+
+    Parameters
+    ----------
+    y : array of shape (rows,)
+        The targets.
+    is_classes : bool
+        Whether they are classes.
+    members : int
+        The number of members.
+    random : numpy.random.Generator
+        Draws the parts.
+
+    Returns
+    -------
+    array of int of shape (rows,)
+        Numbers from 0 to members - 1.
+    """
+    order = random.permutation(len(y))
+    if is_classes:
+        order = order[np.argsort(y[order], kind="stable")]
+    part = np.empty(len(y), dtype=int)
+    part[order] = np.arange(len(y)) % members
+    return part
+
+
+class Shares(NamedTuple):
+    """The rows of each member.
 
     Attributes
     ----------
-    network : Network
-        The network that the user gave.
-    loss : callable
-        The loss.
-    batch_size, epochs : int or None
-        As for `fit`.
-    seed : int
-        The seed of everything random.
-    drawn : int or None
-        The seed that draws the validation rows, if a fraction of the rows is held out.
-    penalty : L2 or None
-        A penalty on the weights, in the coordinates of the network.
-    direction, step : object
-        The rule of the user, in place of the recipe.
-    dtype : {"float32", "float64"}
-        The type of the numbers in compiled code.
-    classes : int or None
-        The number of classes, if the rows may lack some; by default that of the rows.
+    own : list of array
+        The numbers of the rows that each member learns from.
+    judged_on : list
+        The rows on which each member is judged: their numbers, other rows, or None.
+    members : array of int or None
+        The number of the member that leaves out each row; None if no rows are left out by turns.
     """
 
-    network: Network
-    loss: Function
-    batch_size: int | None
-    epochs: int | None
-    seed: int
-    drawn: int | None
-    penalty: L2 | None = None
-    direction: RuleLike = None
-    step: RuleLike = "auto"
-    dtype: str = "float32"
-    classes: int | None = None
+    own: list[np.ndarray]
+    judged_on: list[LabelledRows | np.ndarray | None]
+    members: np.ndarray | None
 
-    @property
-    def rules(self) -> Rules | None:
-        """The rule of the user; None for that of the recipe."""
-        if self.direction is None and isinstance(self.step, str) and self.step == "auto":
-            return None
-        return read_rules(self.direction, self.step, batched=True)
+    @classmethod
+    def of(cls, options: NetworkOptions, rows: LabelledRows, held: LabelledRows | None, count: int) -> Shares:
+        """Share out the rows among members: all of them to each, if there are others to be judged on."""
+        every = [np.arange(len(rows.y))] * count
+        if held is not None:
+            losses.check_targets(options.loss, held.y)
+            return cls(every, [held._replace(X=options.network.shaped(held.X))] * count, None)
+        if count == 1:
+            return cls(every, [None], None)
+        random = np.random.default_rng([options.seed, 2**32])
+        members = parts_of(rows.y, options.is_classes, count, random)
+        left_out = [np.flatnonzero(members == k) for k in range(count)]
+        return cls([np.flatnonzero(members != k) for k in range(count)], [*left_out], members)
 
 
 @dataclass(frozen=True)
@@ -131,51 +142,32 @@ class NetworkSetup:
         counted = rows.weight > 0
         rows = rows if counted.all() else rows.at(counted)
         rows = rows._replace(X=options.network.shaped(rows.X))
-        losses.check_targets(options.loss, rows.y)
-        _check_own(options.loss, rows.y)
-        random = np.random.default_rng([options.seed, 2**32])
-        outputs = _outputs(options.loss, rows.y, options.classes)
-        is_classes = isinstance(options.loss, losses.Loss) and options.loss.classes
-        asked = options.network.members
-        asked = asked if options.network.hidden else 1
-        count = known.members if known and known.members else members_of(asked, len(rows.y))
-        network = replace(options.network, members=count)
+        outputs = options.outputs(rows.y)
         linear = None
-        if not network.hidden:
+        if not options.network.hidden:
             linear = linear_fit(rows, data.names, options.loss, outputs, data.source, options.penalty)
-        members = None
-        own = [np.arange(len(rows.y))] * count
-        judged_on: list[LabelledRows | np.ndarray | None] = [None] * count
-        if held is not None:
-            held = held._replace(X=network.shaped(held.X))
-            losses.check_targets(options.loss, held.y)
-            judged_on = [held] * count
-        elif count > 1:
-            members = parts_of(rows.y, is_classes, count, random)
-            own = [np.flatnonzero(members != k) for k in range(count)]
-            judged_on = [np.flatnonzero(members == k) for k in range(count)]
+        asked = options.network.members if linear is None else 1
+        count = known.members if known and known.members else members_of(asked, len(rows.y))
+        shares = Shares.of(options, rows, held, count)
+        own = shares.own
         starts = LinearStarts.of(linear) if linear else LinearStart(options.loss, outputs).alternating(rows, own)
-        frame, targets = _framed(
-            options.loss, rows, own, starts, known.frame if known else None, linear is not None
-        )  # fmt: skip
-        network = replace(network, frame=frame)
+        frame, targets = framed(options.loss, rows, own, starts, known.frame if known else None, linear is not None)
+        network = replace(options.network, members=count, frame=frame)
         batch = batch_rows(read_rows(options.batch_size), len(own[0]))
         epochs = epochs_of(options.epochs, -(-len(own[0]) // batch))
-        kind, idle = np.dtype(options.dtype), ""
-        if not network.hidden:
-            assert linear is not None
+        idle = ""
+        if linear is not None:
             idle = f"no hidden layer, so this is the linear fit, {linear.message}"
-        elif rows.y.min() == rows.y.max() and not is_classes:
+        elif rows.y.min() == rows.y.max() and not options.is_classes:
             idle = f"every target is {rows.y[0]:g}, and so is every prediction"
         elif epochs == 0:
             idle = "0 epochs, so these are the linear starts"
-        ridge = options.penalty.strength if options.penalty else 0.0
         task = task_of(
-            network, options.loss, targets, rows, own, judged_on, batch, epochs, options.seed, kind, ridge,
-            options.rules,
+            network, options.loss, targets, rows, own, shares.judged_on, batch, epochs, options.seed,
+            np.dtype(options.dtype), options.penalty.strength if options.penalty else 0.0, options.rules,
         )  # fmt: skip
         task = replace(task, before=before, idle=idle)
-        return cls(options, data, task, members, starts, _plan(task, budget))
+        return cls(options, data, task, shares.members, starts, _plan(task, budget))
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         # Nothing here changes, and compiled code can't be copied.
@@ -270,62 +262,6 @@ def _flat(fitted: NetworkFit) -> np.ndarray:
 def spread(rows: int, most: int) -> np.ndarray:
     """Return the numbers of at most so many rows, spread evenly over all."""
     return np.unique(np.linspace(0, rows - 1, min(rows, most)).astype(int))
-
-
-def _outputs(loss: Function, y: np.ndarray, classes: int | None) -> int:
-    if loss is losses.softmax:
-        found = int(y.max()) + 1
-        if classes is None and found < 2:
-            raise ValueError("softmax needs 2 classes or more, and every target is 0: add rows of other classes")
-        return max(found, classes or 0)
-    is_classes = isinstance(loss, losses.Loss) and loss.classes
-    if is_classes and classes is None and y.min() == y.max():
-        raise ValueError(f"every target is {y[0]:g}: a network of two classes needs rows of both")
-    return 1
-
-
-def _check_own(loss: Function, y: np.ndarray) -> None:
-    """Raise ValueError if a loss of the user does not return one number a row."""
-    if not isinstance(loss, losses.Loss):
-        shape = np.shape(loss(np.zeros(len(y)), y))
-        if shape != y.shape:
-            raise ValueError(f"the loss returned the shape {shape} for {len(y):,} rows: it must be one number a row")
-
-
-def _framed(
-    loss: Function, rows: LabelledRows, own: list[np.ndarray], starts: LinearStarts, known: Frame | None,
-    is_linear: bool,
-) -> tuple[Frame, list[Target]]:  # fmt: skip
-    """Return the frame of a network, a known one or that of the rows, and the target of each member in its units.
-
-    The outputs of a network stay within the targets that it has seen; those of a linear model do not.
-    """
-    is_new = known is None
-    if known is None:
-        coef, intercept, outputs = starts.coef, starts.intercept, len(starts.level)
-        known = Frame(
-            **column_scales(rows.X, rows.weight)._asdict(), coef=coef, intercept=intercept,
-            unit=np.ones_like(intercept), low=np.full(outputs, -np.inf), high=np.full(outputs, np.inf),
-            share=np.array(1.0), line=starts.line, level=starts.level, response=_response(loss),
-        )  # fmt: skip
-    is_located = isinstance(loss, LOCATED) and not is_linear
-    if is_located:
-        # A network that continues may have seen targets beyond those of these rows.
-        bounds = np.concatenate([known.low, known.high])
-        seen = np.append(rows.y, bounds[np.isfinite(bounds)])
-        known = replace(known, low=np.array([seen.min()]), high=np.array([seen.max()]))
-    if is_new:
-        starts_of_rows = [known.linear(rows.X[numbers], k) for k, numbers in enumerate(own)]
-        targets = targets_of(loss, starts_of_rows, [rows.at(numbers) for numbers in own])
-        return replace(known, unit=np.stack([target.unit for target in targets])), targets
-    return known, [Target.in_unit(loss, float(unit[0])) for unit in known.unit]
-
-
-def _response(loss: Function) -> str:
-    names = {losses.log_loss: "probability", losses.softmax: "probabilities"} | dict.fromkeys(
-        (losses.poisson, losses.gamma), "means"
-    )
-    return names.get(loss, "outputs") if isinstance(loss, losses.Loss) else "outputs"
 
 
 def _plan(task: NetworkTask, budget: Budget) -> Plan:

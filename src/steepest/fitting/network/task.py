@@ -14,7 +14,6 @@ from steepest.data.machine import memory_of_machine
 from steepest.derivatives.compiled import Jitted
 from steepest.derivatives.precision import compiled_code
 from steepest.fitting.network.kernel import Judged, Member, Rates, Rows, learner, sloper
-from steepest.fitting.network.parts import weighted_rows
 from steepest.fitting.network.recipe import SAMPLE_ROWS, factors_of, start_of
 from steepest.fitting.network.target import Target
 from steepest.fitting.validation import LabelledRows
@@ -311,6 +310,16 @@ def task_of(
         )  # fmt: skip
         made.append(Part(kind, own, every, left_out, _start(target, theta, left_out, rules), target, rates))
     return NetworkTask(network, kinds, cost, rows, made, slot, batch, epochs, seed, held[0] is not None, rules=rules)
+
+
+def weighted_rows(weight: np.ndarray, count: int) -> np.ndarray:
+    """Return the numbers of rows at even distances, in proportion to their weights.
+
+    A row of weight 2 is taken as two neighbouring rows of weight 1 would be.
+    """
+    upto = np.cumsum(weight)
+    places = (np.arange(count) + 0.5) / count * upto[-1]
+    return np.minimum(np.searchsorted(upto, places, side="right"), len(weight) - 1)
 
 
 def _check_memory(size: int, rows: LabelledRows) -> None:
