@@ -317,7 +317,9 @@ def test_rare_noise_is_not_called_converged_at_another_point(noise, share):
             assert np.all(np.abs(run.x - best) <= 2 * np.array(run.certificate.x_error) + 1e-9)
 
 
-@pytest.mark.parametrize("f", [square, lambda x: 5 + float(np.sum(np.cosh(x - 1))), rosenbrock], ids=str)
+@pytest.mark.parametrize(
+    "f", [square, lambda x: 5 + float(np.sum(np.cosh(x - 1))), rosenbrock], ids=["square", "cosh", "rosenbrock"]
+)
 def test_only_an_odd_value_stands_out_from_the_values_around_it(f):
     path = [np.array([-1.2, 1.0]) * (1 - t) + np.array([1.0, 1.1]) * t for t in np.linspace(0, 0.99, 12)]
     for odd in [None, *range(1, 70, 3)]:
