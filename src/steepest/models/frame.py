@@ -19,6 +19,8 @@ FARTHEST = 3.0
 BLOCK_NUMBERS = 2**22
 # A column with at most so many different values has no waves: weights suffice to tell them apart.
 FEW_VALUES, MANY_ROWS = 16, 1000
+# A linear start ends so many times the range of the targets beyond them. Chosen, not measured.
+FARTHEST_START = 10.0
 # The response of a network to its outputs: the outputs themselves, means by a logarithm, the probability of class 1, or
 # the probabilities of all classes.
 RESPONSES = ("outputs", "means", "probability", "probabilities")
@@ -30,7 +32,7 @@ class Frame:
 
     For members without waves a column x becomes u = (x - center) · factor, and with `bounded` u / √(1 + (u/3)²). For
     members with waves it becomes (x - mean) · rate. The output of a member is x · coef + intercept + unit · h, with h
-    from its layers, within `low` and `high`.
+    from its layers, within `bounds`.
 
     Attributes
     ----------
@@ -48,7 +50,7 @@ class Frame:
     unit : array of shape (members, outputs)
         The size of what the linear start leaves.
     low, high : array of shape (outputs,)
-        The range of the outputs.
+        The range of the targets seen.
     share : float
         The share of the members in the prediction; a linear model of all rows has the rest.
     line, level : array of shape (outputs, columns), array of shape (outputs,)
@@ -83,10 +85,19 @@ class Frame:
 
     def linear(self, X: Rows, member: int) -> np.ndarray:
         """Return the outputs of a member's linear start; far beyond the range of outputs, where it ends."""
-        # Beyond the range by its own width, a start would be cut off anyway. Here an extreme row can't overflow.
-        return np.clip(
-            X @ self.coef[member].T + self.intercept[member], 2 * self.low - self.high, 2 * self.high - self.low
-        )
+        # So far beyond the range a start would be cut off anyway, and an extreme row can't overflow.
+        reach = FARTHEST_START * (self.high - self.low)
+        return np.clip(X @ self.coef[member].T + self.intercept[member], self.low - reach, self.high + reach)
+
+    def bounds(self, X: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Return the range of the outputs of each row: that of the targets seen, and up to the linear model."""
+        line = X @ self.line.T + self.level
+        return np.minimum(self.low, line), np.maximum(self.high, line)
+
+    @property
+    def chosen(self) -> np.ndarray:
+        """The columns with waves, as `Layers` takes them."""
+        return np.eye(len(self.waving))[:, np.flatnonzero(self.waving)]
 
     def blended(self, z: np.ndarray, X: Rows) -> np.ndarray:
         """Return the outputs of all members together, with the share of the linear model of all rows."""

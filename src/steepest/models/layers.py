@@ -107,8 +107,8 @@ class Layers:
         The numbers of columns, of the units of each hidden layer, and of outputs.
     activation : str
         The name of φ.
-    waves : int
-        The waves of each column; 0 for none.
+    waves, waving : int
+        How many waves a column has, and how many columns have waves; 0 for none.
 
     Examples
     --------
@@ -119,6 +119,7 @@ class Layers:
     widths: tuple[int, ...]
     activation: str
     waves: int = 0
+    waving: int = 0
 
     @property
     def depth(self) -> int:
@@ -131,8 +132,8 @@ class Layers:
         columns, *units = self.widths
         shapes: dict[str, tuple[int, ...]] = {"scales": (columns,)}
         if self.waves:
-            shapes |= {"frequencies": (self.waves, columns), "phases": (self.waves, columns)}
-        inputs = columns * (1 + self.waves)
+            shapes |= dict.fromkeys(("frequencies", "phases"), (self.waves, self.waving))
+        inputs = columns + self.waves * self.waving
         for k, width in enumerate(units, start=1):
             shapes |= {f"weights {k}": (inputs, width), f"biases {k}": (width,)}
             inputs = width
@@ -163,22 +164,12 @@ class Layers:
             start = stop
         return parts
 
-    def shrink(self, waving: np.ndarray) -> float:
-        """Return what the inputs of the first layer are multiplied by, the reciprocal root of their sum of squares.
+    @property
+    def shrink(self) -> float:
+        """The factor of the first layer, the reciprocal root of its inputs; a wave counts by its squared amplitude."""
+        return 1 / math.sqrt(self.widths[0] + AMPLITUDE**2 * self.waves * self.waving)
 
-        Parameters
-        ----------
-        waving : array of shape (columns,)
-            Which columns have waves.
-
-        Returns
-        -------
-        float
-            The factor.
-        """
-        return 1 / math.sqrt(len(waving) + self.waves * AMPLITUDE**2 * float(waving.sum()))
-
-    def inputs(self, parts: Mapping[str, Array], X: Array, waving: Array) -> Array:
+    def inputs(self, parts: Mapping[str, Array], X: Array, chosen: Array) -> Array:
         """Return the inputs of the first layer: the scaled columns, then their waves.
 
         Parameters
@@ -187,28 +178,30 @@ class Layers:
             The parameters by name.
         X : array of shape (rows, columns)
             The rows.
-        waving : array of shape (columns,)
-            1 for each column that has waves, and 0 for the others.
+        chosen : array of shape (columns, waving)
+            A 1 in each column, in the row of a column of X that has waves; zeros where there is none.
 
         Returns
         -------
-        array of shape (rows, columns · (1 + waves))
+        array of shape (rows, columns + waves · waving)
             The inputs.
         """
         h = X * parts["scales"]
         if not self.waves:
             return h
-        waves = AMPLITUDE * waving * wave(h[:, None, :] * parts["frequencies"] + parts["phases"])
+        # A product picks columns faster than an index, whose derivative is slow.
+        periods = (h @ chosen)[:, None, :] * parts["frequencies"] + parts["phases"]
+        waves = AMPLITUDE * chosen.sum(axis=0) * wave(periods)
         return np.concatenate([h, waves.reshape(waves.shape[0], -1)], axis=1)
 
     def outputs(
-        self, parts: Mapping[str, Array], X: Array, waving: Array, shrink: Array, drop: Drop = lambda layer, h: h
+        self, parts: Mapping[str, Array], X: Array, chosen: Array, shrink: Array, drop: Drop = lambda layer, h: h
     ) -> Array:
         """Return the outputs of rows.
 
         Parameters
         ----------
-        parts, X, waving
+        parts, X, chosen
             As for `inputs`.
         shrink : float
             The factor of the first layer.
@@ -220,7 +213,7 @@ class Layers:
         array of shape (rows, outputs)
             The outputs.
         """
-        phi, h = ACTIVATIONS[self.activation], self.inputs(parts, X, waving)
+        phi, h = ACTIVATIONS[self.activation], self.inputs(parts, X, chosen)
         for k in range(1, self.depth + 1):
             factor = shrink if k == 1 else 1 / math.sqrt(self.widths[k - 1])
             z = h @ parts[f"weights {k}"] * factor + parts[f"biases {k}"]

@@ -93,9 +93,10 @@ class Network:
         """
         layers = Layers((columns, *self.hidden, outputs), self.activation)
         members = self.members or 1
-        waves = 0 if self.frame is not None and not self.frame.waving.any() else self.waves
+        waving = columns if self.frame is None else int(self.frame.waving.sum())
+        wavy = replace(layers, waves=self.waves, waving=waving) if self.waves and waving else layers
         counts = -(-members // 2), members // 2
-        both = zip(KINDS, (layers, replace(layers, waves=waves)), counts, strict=True)
+        both = zip(KINDS, (layers, wavy), counts, strict=True)
         return {kind: (own, count) for kind, own, count in both if count}
 
     def shaped(self, X: Rows, params: Mapping[str, Array] | None = None) -> Rows:
@@ -203,7 +204,7 @@ class Network:
             Takes the number of each hidden layer and its outputs, and returns what the next layer gets.
 
         bounded : bool
-            Whether outputs stay within the range of the targets seen.
+            Whether outputs stay within the bounds of the frame.
 
         Returns
         -------
@@ -214,14 +215,11 @@ class Network:
         assert frame is not None
         layers, _ = self.kinds(X.shape[1], len(frame.low))[KINDS[member % 2]]
         has_waves = bool(member % 2)
-        waving = frame.waving if has_waves else np.zeros_like(frame.waving)
-        shrink = layers.shrink(waving)
-        z = [
-            frame.linear(rows, member)
-            + frame.unit[member] * layers.outputs(parts, frame.columns(rows, has_waves), waving, shrink, drop)
-            for _, rows in dense_blocks(X)
-        ]
-        return np.clip(np.concatenate(z), frame.low, frame.high) if bounded else np.concatenate(z)
+        z = []
+        for _, rows in dense_blocks(X):
+            h = layers.outputs(parts, frame.columns(rows, has_waves), frame.chosen, layers.shrink, drop)
+            z.append(frame.linear(rows, member) + frame.unit[member] * h)
+        return np.clip(np.concatenate(z), *frame.bounds(X)) if bounded else np.concatenate(z)
 
     def response(self, z: Array) -> Array:
         """Return the prediction for an output: a number, a mean, or the probabilities of classes.

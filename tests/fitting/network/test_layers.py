@@ -34,18 +34,18 @@ def test_a_wave_is_a_cosine():
 
 def test_layers_are_sums_over_their_inputs():
     random = np.random.default_rng(0)
-    layers = Layers((3, 4, 2), "tanh", waves=2)
+    layers = Layers((3, 4, 2), "tanh", waves=2, waving=2)
     parts = layers.split(random.normal(size=layers.size))
-    X, waving = random.normal(size=(5, 3)), np.array([1.0, 0.0, 1.0])
+    X, chosen = random.normal(size=(5, 3)), np.eye(3)[:, [0, 2]]
     shrink = 1 / math.sqrt(3 + 2 * AMPLITUDE**2 * 2)
     expected = np.empty((5, 2))
     for row in range(5):
         h = [X[row, j] * parts["scales"][j] for j in range(3)]
         inputs = list(h)
         for k in range(2):
-            for j in range(3):
-                periods = h[j] * parts["frequencies"][k, j] + parts["phases"][k, j]
-                inputs.append(AMPLITUDE * waving[j] * math.cos(2 * math.pi * periods))
+            for j, column in enumerate((0, 2)):
+                periods = h[column] * parts["frequencies"][k, j] + parts["phases"][k, j]
+                inputs.append(AMPLITUDE * math.cos(2 * math.pi * periods))
         units = [
             math.tanh(sum(a * w for a, w in zip(inputs, parts["weights 1"][:, unit], strict=True)) * shrink + bias)
             for unit, bias in enumerate(parts["biases 1"])
@@ -53,8 +53,8 @@ def test_layers_are_sums_over_their_inputs():
         for k in range(2):
             expected[row, k] = sum(a * w for a, w in zip(units, parts["weights 2"][:, k], strict=True)) / 2
             expected[row, k] += parts["biases 2"][k]
-    assert layers.shrink(waving) == pytest.approx(shrink)
-    assert layers.outputs(parts, X, waving, shrink) == pytest.approx(expected, abs=1e-3)
+    assert layers.shrink == pytest.approx(shrink)
+    assert layers.outputs(parts, X, chosen, shrink) == pytest.approx(expected, abs=1e-3)
 
 
 def frame_of(response, members=2):

@@ -105,7 +105,7 @@ class Rates(NamedTuple):
     ----------
     dropout, ridge : float
         The share of the units to drop, and λ of an L2 penalty.
-    waving, shrink : array of shape (columns,), float
+    chosen, shrink : array of shape (columns, waving), float
         As `Layers` takes them.
     factor, decay : array of shape (size,)
         The factor of the rate, and of the decay, for each parameter.
@@ -117,7 +117,7 @@ class Rates(NamedTuple):
 
     dropout: Array
     ridge: Array
-    waving: Array
+    chosen: Array
     shrink: Array
     factor: Array
     decay: Array
@@ -138,7 +138,7 @@ def random_bits(seed: Array, layer: int, shape: tuple[int, ...]) -> Array:
 def outputs_of(layers: Layers, rates: Rates, theta: Array, rows: Rows, drop: Function = lambda layer, h: h) -> Traced:
     """Return the outputs of rows: the linear start, plus those of the layers."""
     parts = {name: Traced(part) for name, part in layers.split(theta).items()}
-    h = layers.outputs(parts, Traced(rows.X), Traced(rates.waving), Traced(rates.shrink), drop)
+    h = layers.outputs(parts, Traced(rows.X), Traced(rates.chosen), Traced(rates.shrink), drop)
     return Traced(rows.linear) + h
 
 

@@ -72,7 +72,7 @@ def factors_of(layers: Layers) -> tuple[np.ndarray, np.ndarray]:
 
 
 def start_of(
-    layers: Layers, sample: np.ndarray, waving: np.ndarray, random: np.random.Generator
+    layers: Layers, sample: np.ndarray, chosen: np.ndarray, random: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Return random layers, fitted to a sample of the rows, whose outputs are 0.
 
@@ -83,14 +83,14 @@ def start_of(
     if layers.waves:
         shape = layers.shapes["phases"]
         parts |= {"frequencies": FREQUENCY * random.standard_normal(shape), "phases": random.uniform(-0.5, 0.5, shape)}
-    phi, h = ACTIVATIONS[layers.activation], layers.inputs(parts, sample, waving)
+    phi, h = ACTIVATIONS[layers.activation], layers.inputs(parts, sample, chosen)
     for k in range(1, layers.depth + 1):
         inputs, units = layers.shapes[f"weights {k}"]
         if k == layers.depth:
             parts |= {f"weights {k}": np.zeros((inputs, units)), f"biases {k}": np.zeros(units)}
             break
         weights = random.standard_normal((inputs, units))
-        z = h @ weights * (layers.shrink(waving) if k == 1 else 1 / np.sqrt(inputs))
+        z = h @ weights * (layers.shrink if k == 1 else 1 / np.sqrt(inputs))
         deviation = z.std(axis=0)
         deviation = np.where(deviation > 0, deviation, 1.0)
         weights, z = weights / deviation, z / deviation

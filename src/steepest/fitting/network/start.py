@@ -104,16 +104,16 @@ class LinearStart:
         loss tells the truth.
         """
         # Only where outputs are numbers, the members may share the prediction with a linear model of all rows.
-        shares = isinstance(self.loss, LOCATED) and len(own) > 1
+        is_located = isinstance(self.loss, LOCATED)
         flat = np.zeros((self.outputs, rows.X.shape[1]))
         lines, starts = [], []
         for k, numbers in enumerate(own):
             mine = rows.at(numbers)
             constant = flat, self.constant(mine.y, mine.weight)
-            line = self.of(mine) if shares or k % 2 == 0 else constant
+            line = self.of(mine) if is_located or k % 2 == 0 else constant
             lines.append(line)
             starts.append(constant if k % 2 else line)
-        whole = self.of(rows) if shares else (flat, np.zeros(self.outputs))
+        whole = self.of(rows) if is_located else (flat, np.zeros(self.outputs))
         return LinearStarts(*_stacked(starts), *_stacked(lines), *whole)
 
 

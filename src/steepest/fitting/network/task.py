@@ -27,7 +27,7 @@ from steepest.types import Array, Function
 from steepest.types import Rows as RowsLike
 
 # The least numbers of rows, of rows left out, and of columns after padding: tables with fewer share compiled code.
-LEAST_ROWS, LEAST_LEFT_OUT, LEAST_COLUMNS = 1024, 128, 8
+LEAST_ROWS, LEAST_LEFT_OUT, LEAST_COLUMNS, LEAST_WAVING = 1024, 128, 8, 4
 # Compiled code makes several epochs in one call for tables with at most so many rows, whose epochs are short.
 FEW_ROWS, MOST_EPOCHS_TOGETHER = 4096, 8
 # The share of this machine's memory that the rows may take once they are dense. Chosen, not measured: the linear starts
@@ -35,6 +35,10 @@ FEW_ROWS, MOST_EPOCHS_TOGETHER = 4096, 8
 MEMORY_SHARE = 0.5
 # Above this many, columns are padded to a multiple of it, and not to a power of two, which might be twice as many.
 MANY_COLUMNS = 256
+
+
+# The place of a block of an array.
+Place = tuple[slice, ...]
 
 
 @dataclass(frozen=True)
@@ -56,35 +60,42 @@ class Kind:
     count: int
     learn: Jitted
 
-    def blocks(self, name: str, part: np.ndarray, columns: int) -> np.ndarray:
-        """Return a parameter with an axis of its own for `columns`, if its size depends on their number.
-
-        The weights of the first layer have a row for each column, and one for each of its waves.
-        """
-        if name == "weights 1":
-            return part.reshape(*part.shape[:-2], 1 + self.layers.waves, columns, part.shape[-1])
-        return part
-
     def flattened(self, parts: dict[str, np.ndarray]) -> np.ndarray:
         """Return the parameters of a member as the flat vector of compiled code; those of padding are 0."""
-        columns, width = self.layers.widths[0], self.padded.widths[0]
         pieces = []
         for name, shape in self.padded.shapes.items():
             piece = np.zeros(shape)
-            own = self.blocks(name, np.asarray(parts[name], dtype=float), columns)
-            self.blocks(name, piece, width)[tuple(map(slice, own.shape))] = own
+            for place, own in self.places(name):
+                piece[place] = np.asarray(parts[name])[own]
             pieces.append(piece.reshape(-1))
         return np.concatenate(pieces)
 
     def parts(self, vectors: np.ndarray) -> dict[str, np.ndarray]:
         """Return the parameters of members by name, for their flat vectors in compiled code, (members, size)."""
-        columns, width = self.layers.widths[0], self.padded.widths[0]
         found = {}
-        for name, shape in self.layers.shapes.items():
-            part = self.blocks(name, self.padded.split(vectors)[name].astype(float), width)
-            own = self.blocks(name, np.zeros(shape), columns).shape
-            found[name] = part[(slice(None), *map(slice, own))].reshape(len(vectors), *shape)
+        for name, padded in self.padded.split(vectors).items():
+            part = np.zeros((len(vectors), *self.layers.shapes[name]))
+            for place, own in self.places(name):
+                part[(slice(None), *own)] = padded[(slice(None), *place)]
+            found[name] = part
         return found
+
+    def places(self, name: str) -> list[tuple[Place, Place]]:
+        """Return the places of a parameter in its padded form, block by block, and the places of these blocks in it.
+
+        The weights of the first layer have a row for each column, and then, wave by wave, one for each column with
+        waves.
+        """
+        own, padded = self.layers, self.padded
+        if name != "weights 1":
+            place = tuple(map(slice, own.shapes[name]))
+            return [(place, place)]
+        columns, width = own.widths[0], padded.widths[0]
+        blocks: list[tuple[Place, Place]] = [((slice(0, columns),), (slice(0, columns),))]
+        for k in range(own.waves):
+            there, here = width + k * padded.waving, columns + k * own.waving
+            blocks.append(((slice(there, there + own.waving),), (slice(here, here + own.waving),)))
+        return blocks
 
 
 @dataclass(frozen=True)
@@ -279,10 +290,11 @@ def task_of(
     # A function of the user may change: it gets code of its own in each fit.
     key = loss if isinstance(loss, Loss) else object()
     columns = rows.X.shape[1]
-    width, kinds, placed = padded_columns(columns), {}, {}
+    width, kinds, placed = padded_columns(columns, LEAST_COLUMNS), {}, {}
     _check_memory(padded_rows(len(rows.y), LEAST_ROWS) * width * dtype.itemsize, rows)
     for name, (layers, count) in network.kinds(columns, len(frame.low)).items():
-        padded = replace(layers, widths=(width, *layers.widths[1:]))
+        waving = padded_columns(layers.waving, LEAST_WAVING) if layers.waves else 0
+        padded = replace(layers, widths=(width, *layers.widths[1:]), waving=waving)
         kinds[name] = Kind(layers, padded, count, learner(padded, loss, slot, key))
         placed[name] = _placed_columns(frame, rows.X, width, LEAST_ROWS, dtype, name == KINDS[1])
     names, made = list(kinds), []
@@ -296,17 +308,18 @@ def task_of(
             judged_on = rows.at(judged_on)
         judged_X = _placed_columns(frame, judged_on.X, width, LEAST_LEFT_OUT, dtype, has_waves)
         left_out = _judged(frame, target, judged_on, member, _placed(frame, target, judged_on, member, judged_X))
-        waving = frame.waving.astype(float) if has_waves else np.zeros(columns)
         drawn = own[weighted_rows(rows.weight[own], SAMPLE_ROWS)]
         sample = frame.columns(_dense(rows.X, drawn), has_waves)
-        theta = kind.flattened(start_of(kind.layers, sample, waving, random)).astype(dtype)
+        theta = kind.flattened(start_of(kind.layers, sample, frame.chosen, random)).astype(dtype)
         every = _placed(frame, target, rows, member, placed[name])
         factor, decay = (a.astype(dtype) for a in factors_of(kind.padded))
         # The penalty, like the loss, is in the unit of the member.
+        chosen = np.zeros((width, kind.padded.waving), dtype=dtype)
+        if kind.layers.waves:
+            chosen[:columns, : kind.layers.waving] = frame.chosen
         rates = Rates(
-            dtype.type(network.dropout), dtype.type(ridge / target.factor),
-            np.pad(waving, (0, width - columns)).astype(dtype), dtype.type(kind.layers.shrink(waving)), factor, decay,
-            rules.for_loop() if rules else None, np.zeros(1),
+            dtype.type(network.dropout), dtype.type(ridge / target.factor), chosen, dtype.type(kind.layers.shrink),
+            factor, decay, rules.for_loop() if rules else None, np.zeros(1),
         )  # fmt: skip
         made.append(Part(kind, own, every, left_out, _start(target, theta, left_out, rules), target, rates))
     return NetworkTask(network, kinds, cost, rows, made, slot, batch, epochs, seed, held[0] is not None, rules=rules)
@@ -334,11 +347,11 @@ def _check_memory(size: int, rows: LabelledRows) -> None:
         )
 
 
-def padded_columns(columns: int) -> int:
+def padded_columns(columns: int, least: int) -> int:
     """Return the number of columns after padding."""
     if columns > MANY_COLUMNS:
         return -(-columns // MANY_COLUMNS) * MANY_COLUMNS
-    return max(LEAST_COLUMNS, 1 << (columns - 1).bit_length())
+    return max(least, 1 << (columns - 1).bit_length())
 
 
 def _dense(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -379,9 +392,9 @@ def _judged(frame: Frame, target: Target, rows: LabelledRows, member: int, place
     """Return rows with the range of their outputs, in the units of compiled code."""
     linear = frame.linear(rows.X, member)
     ranges = []
-    for bound in (frame.low, frame.high):
+    for bound in frame.bounds(rows.X):
         within = np.zeros(placed.linear.shape, dtype=placed.X.dtype)
-        within[: len(linear)] = (bound - linear) / target.unit if target.is_located else bound + 0 * linear
+        within[: len(linear)] = (bound - linear) / target.unit if target.is_located else bound
         ranges.append(within)
     with compiled_code():
         return Judged(placed, *jax.device_put(tuple(ranges)))
