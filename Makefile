@@ -29,6 +29,7 @@ bench: $(READY)
 	$(PY) benchmarks/limits.py
 	$(PY) benchmarks/digits.py
 	$(PY) benchmarks/steps.py
+	$(PY) benchmarks/networks.py
 
 # The site is docs/_build/html/index.html; a warning fails the build.
 docs: $(DOCS)

@@ -1,0 +1,144 @@
+"""How well the network predicts compared with its peers, on many tables and several splits of each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from network.methods import METHODS, Result, fit, judged
+from network.tables import CLASSES, KNOWN, NUMBERS, split
+from rich.console import Console
+from rich.table import Table
+
+OURS = "network"
+PEERS = ("MLP, scaled", "MLP, raw", "MLP, best of 8", "boosted trees", "linear")
+LINES = ("certified linear", "linear")
+# The share of tables on which the network is to be at or above a peer.
+HELD_TO = {"MLP, scaled": 0.9, "MLP, raw": 1.0, "MLP, best of 8": 0.8, "certified linear": 1.0, "linear": 1.0}
+FEW = 100
+CONSOLE = Console(width=150)
+
+
+class Results:
+    """The results of methods on splits, kept in a folder if there is one."""
+
+    def __init__(self, rows: int, folder: Path | None) -> None:
+        self.rows, self.folder = rows, folder
+        self.known: dict[tuple[str, int, str], Result] = {}
+
+    def of(self, table: str, seed: int, method: str) -> Result:
+        """Return the result of a method on a split of a table, fitted now if it was not before."""
+        key = (table, seed, method)
+        if key not in self.known:
+            self.known[key] = self.read(*key)
+        return self.known[key]
+
+    def read(self, table: str, seed: int, method: str) -> Result:
+        """Return a result from its file, or else make both."""
+        file = self.folder / f"{table}-{self.rows}-{seed}-{method}.npz" if self.folder else None
+        if file and file.exists():
+            with np.load(file) as kept:
+                return Result(kept["losses"], float(kept["score"]), float(kept["seconds"]))
+        rows = split(table, seed, self.rows)
+        if method == OURS:
+            # Code that is not compiled yet would count as time of the fit; part 4 shows its cost.
+            fit(rows, seed, epochs=1)
+        result = judged(METHODS[method], rows, seed)
+        if file:
+            np.savez(file, losses=result.losses, score=result.score, seconds=result.seconds)
+        return result
+
+    def against(self, table: str, seeds: Sequence[int], peer: str) -> float:
+        """Return by how many standard errors the network's loss is below that of a peer, row by row over all splits."""
+        ours, theirs = (
+            np.concatenate([self.of(table, seed, method).losses for seed in seeds]) for method in (OURS, peer)
+        )
+        gain = theirs - ours
+        if not np.isfinite(gain).all():
+            return np.inf
+        error = gain.std() / np.sqrt(len(gain))
+        return float(gain.mean() / error) if error > 0 else 0.0
+
+
+def compare(tables: Sequence[str], seeds: int, rows: int, peers: Sequence[str], folder: Path | None) -> None:
+    """Fit all methods to all splits; print each result as it comes, then medians, and counts of won, level and lost."""
+    results = Results(rows, folder)
+    methods = (OURS, *peers)
+    for seed in range(seeds):
+        for table in tables:
+            found = [f"{method} {shown([results.of(table, seed, method)])}" for method in methods]
+            print(f"  split {seed}, {table}: {'; '.join(found)}", flush=True)
+    print()
+    for title, kind in (("R2", NUMBERS), ("accuracy, log loss", CLASSES)):
+        own = [table for table in tables if table in kind]
+        if own:
+            print_medians(f"{title} on {rows:,} rows or fewer, median (range)", results, own, range(seeds), methods)
+    print_seconds(results, tables, range(seeds), methods)
+    print_counts(results, tables, range(seeds), peers)
+
+
+def shown(several: Sequence[Result]) -> str:
+    """Return the median score of results with its range, and the median log loss of classes."""
+    scores = [result.score for result in several]
+    words = f"{np.median(scores):.3f}"
+    if len(scores) > 1:
+        words += f" ({min(scores):.3f} to {max(scores):.3f})"
+    return words
+
+
+def print_medians(
+    title: str, results: Results, tables: Sequence[str], seeds: Sequence[int], methods: Sequence[str]
+) -> None:
+    """Print the median over the splits of each table, and by how many standard errors the network's loss is lower."""
+    shown_table = Table(title=title, title_justify="left")
+    for column in ("", *methods):
+        shown_table.add_column(column)
+    for table in tables:
+        cells = []
+        for method in methods:
+            several = [results.of(table, seed, method) for seed in seeds]
+            words = shown(several)
+            if table in CLASSES:
+                words += f", {np.median([result.losses.mean() for result in several]):.3f}"
+            if method != OURS:
+                words += f" ({results.against(table, seeds, method):+.1f})"
+            cells.append(words)
+        shown_table.add_row(table if table in KNOWN else f"{table} *", *cells)
+    CONSOLE.print(shown_table)
+    print(
+        "In brackets: by how many standard errors of the paired losses ours is lower. * no table of the recipe's own.\n"
+    )
+
+
+def print_seconds(results: Results, tables: Sequence[str], seeds: Sequence[int], methods: Sequence[str]) -> None:
+    """Print the median processor seconds of a fit."""
+    table = Table(title="processor seconds of a fit, without compiling", title_justify="left")
+    for column in ("", "median", "most", "against the network, median"):
+        table.add_column(column, justify="right" if column else "left")
+    times = {
+        method: np.array([[results.of(name, seed, method).seconds for seed in seeds] for name in tables])
+        for method in methods
+    }
+    for method, seconds in times.items():
+        ratio = float(np.median(seconds / times[OURS]))
+        table.add_row(method, f"{np.median(seconds):.2f}", f"{seconds.max():.2f}", f"{ratio:.2f}x")
+    CONSOLE.print(table)
+
+
+def print_counts(results: Results, tables: Sequence[str], seeds: Sequence[int], peers: Sequence[str]) -> None:
+    """Print on how many tables the network wins, is level or loses, and those that it loses."""
+    table = Table(title=f"the network on {len(tables)} tables; level: within a standard error", title_justify="left")
+    table.add_column("against")
+    for column in ("against", "won", "level", "lost", "at or above", "held to", "lost by so many standard errors"):
+        table.add_column(
+            column, justify="left" if column in ("against", "lost by so many standard errors") else "right"
+        )
+    for peer in peers:
+        margins = {name: results.against(name, seeds, peer) for name in tables}
+        won, lost = sum(m > 1 for m in margins.values()), sum(m < -1 for m in margins.values())
+        level = len(tables) - won - lost
+        worst = sorted((m, name) for name, m in margins.items() if m < -1)
+        names = "; ".join(f"{name} {-m:.1f}" for m, name in worst)
+        held_to = f"{HELD_TO[peer]:.0%}" if peer in HELD_TO else ""
+        share = f"{(won + level) / len(tables):.0%}"
+        table.add_row(peer, str(won), str(level), str(lost), share, held_to, names)
+    CONSOLE.print(table)
