@@ -78,7 +78,9 @@ def ours(model: st.models.Network, X: np.ndarray, y: np.ndarray, batch: int, epo
 
 def theirs(hidden: tuple[int, ...], X: np.ndarray, y: np.ndarray, batch: int, epochs: int) -> object:
     """Fit the network of scikit-learn, which is not to stop early."""
-    model = MLPRegressor(hidden, batch_size=batch, max_iter=epochs, tol=0.0, n_iter_no_change=MORE + 1, random_state=0)
+    model = MLPRegressor(
+        hidden_layer_sizes=hidden, batch_size=batch, max_iter=epochs, tol=0.0, n_iter_no_change=MORE + 1, random_state=0
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(X, y)
