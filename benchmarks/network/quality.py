@@ -104,14 +104,12 @@ def print_medians(
             cells.append(words)
         shown_table.add_row(table if table in KNOWN else f"{table} *", *cells)
     CONSOLE.print(shown_table)
-    print(
-        "In brackets: by how many standard errors of the paired losses ours is lower. * no table of the recipe's own.\n"
-    )
+    print("(+2.0): our loss is 2 standard errors of the paired losses lower. *: not one of the recipe's tables\n")
 
 
 def print_seconds(results: Results, tables: Sequence[str], seeds: Sequence[int], methods: Sequence[str]) -> None:
     """Print the median processor seconds of a fit."""
-    table = Table(title="processor seconds of a fit, without compiling", title_justify="left")
+    table = Table(title="processor seconds of a fit, with compiled code warm", title_justify="left")
     for column in ("", "median", "most", "against the network, median"):
         table.add_column(column, justify="right" if column else "left")
     times = {
@@ -128,10 +126,9 @@ def print_counts(results: Results, tables: Sequence[str], seeds: Sequence[int], 
     """Print on how many tables the network wins, is level or loses, and those that it loses."""
     table = Table(title=f"the network on {len(tables)} tables; level: within a standard error", title_justify="left")
     table.add_column("against")
-    for column in ("against", "won", "level", "lost", "at or above", "held to", "lost by so many standard errors"):
-        table.add_column(
-            column, justify="left" if column in ("against", "lost by so many standard errors") else "right"
-        )
+    for column in ("won", "level", "lost", "at or above", "held to"):
+        table.add_column(column, justify="right")
+    table.add_column("lost by so many standard errors")
     for peer in peers:
         margins = {name: results.against(name, seeds, peer) for name in tables}
         won, lost = sum(m > 1 for m in margins.values()), sum(m < -1 for m in margins.values())
