@@ -410,7 +410,7 @@ class TestRefusals:
         ("words", "model"),
         [
             ("is a class: write Linear()", st.models.Linear),
-            ("give models.Linear()", "linear"),
+            ("give a model such as models.Linear()", "linear"),
             ("takes 1 argument", lambda X: X),
             ("takes *args", lambda X, *p: X),
             ("the model returned the shape (6, 2)", lambda X, m: m * X),

@@ -156,12 +156,12 @@ PAIRS = [(way, size) for way in DIRECTIONS for size in SIZES if way in FEW.get(s
 
 
 # The loop reads their sizes in the same way as that of "constant", which goes with every direction.
-SCHEDULES = ("shrinking", "root", "exponential", "staircase", "cosine", "one-cycle")
+SHRINKING = ("shrinking", "root", "exponential", "staircase", "cosine", "one-cycle")
 
 
 def core(way, size):
     """Tell whether a pair stands in the row of a direction or in the column of a size that all are tried with."""
-    return way == "plain" or size in ("constant", "armijo") or (way == "l-bfgs" and size not in SCHEDULES)
+    return way == "plain" or size in ("constant", "armijo") or (way == "l-bfgs" and size not in SHRINKING)
 
 
 @pytest.mark.parametrize(
