@@ -1,5 +1,7 @@
 """A network's fit that stops, goes on, is saved and loaded."""
 
+import copy
+
 import numpy as np
 import optax
 import pytest
@@ -127,3 +129,10 @@ def test_rules_go_on_as_if_they_had_not_stopped(name):
     whole = st.fit(SMALL, *curved(), rng=0, epochs=12, **OTHERS[name])
     assert same(fit.more(), whole)
     assert whole.trace.value[-1] < whole.trace.value[0]
+
+
+def test_a_copy_is_the_same_fit():
+    fit = stopped(5)
+    twin = copy.deepcopy(fit)
+    assert np.array_equal(twin.predict(curved()[0]), fit.predict(curved()[0]))
+    assert same(twin.more(), fit.more())
