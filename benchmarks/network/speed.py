@@ -106,7 +106,7 @@ def print_epochs(title: str, jobs: Mapping[str, Callable[[int], object]]) -> Non
     CONSOLE.print(table)
 
 
-# What a fresh process does: all imports, then two equal fits.
+# The script of a fresh process: all imports, then two equal fits.
 FIRST = """
 import json, sys, time
 import jax, numpy as np, optax, scipy.optimize

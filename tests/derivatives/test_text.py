@@ -10,7 +10,7 @@ def square(x):
     return float(x) ** 2
 
 
-# What a function of x returns in place of its value, as a text that Python and NumPy would read as a number.
+# Functions that return a text in place of a number. Python and NumPy would read each text as a number.
 TEXTS = {
     "str": lambda x: "3",
     "bytes": lambda x: b"3",

@@ -7,7 +7,7 @@ from pathlib import Path
 from steepest.printable import printable
 from steepest.writing import is_draft
 
-# What tells a file from the one that takes its name: its node, its time and its size.
+# The name of a file, with its inode, its time and its size: another file with the same name differs in these.
 Identity = tuple[str, int, int, int]
 
 

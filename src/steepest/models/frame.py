@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from steepest.models.losses.base import probabilities
+from steepest.models.losses.softmax import class_probabilities
 from steepest.types import Array, Rows
 
 # Values beyond this many interquartile ranges from the median are drawn in: none is farther than this in the end.
@@ -139,8 +140,7 @@ class Frame:
         if self.response == "probability":
             return probabilities(z)[0]
         if self.response == "probabilities":
-            p = np.exp(z - z.max(axis=1, keepdims=True))
-            return p / p.sum(axis=1, keepdims=True)
+            return class_probabilities(z)
         return z
 
 

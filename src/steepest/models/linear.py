@@ -11,6 +11,8 @@ import numpy as np
 
 from steepest.models.losses import gamma, log_loss, poisson, softmax, squared
 from steepest.models.losses.base import Loss, probabilities
+from steepest.models.losses.softmax import class_probabilities
+from steepest.models.matrix import as_matrix
 from steepest.models.penalties import L2
 from steepest.printable import quoted
 from steepest.types import Array, Rows, Tree
@@ -125,13 +127,7 @@ class Linear:
             If X is not a matrix, or has more or fewer columns than in the fit.
         """
         width = None if params is None else np.shape(params["coef"])[-1]
-        if X.ndim == 1 and width in (None, 1):
-            X = X[:, None]
-        if X.ndim != 2:
-            raise ValueError(f"X has the shape {X.shape}: a linear model takes (rows, columns)")
-        if width is not None and X.shape[1] != width:
-            raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {width}")
-        return X
+        return as_matrix(X, width, "a linear model")
 
     def __call__(self, X: Rows, coef: Array, intercept: Array) -> Array:
         return outputs(X, coef) + intercept
@@ -351,8 +347,7 @@ class Multinomial(Linear):
         array of shape (rows, classes)
             Probabilities.
         """
-        odds = np.exp(z - z.max(axis=1, keepdims=True))
-        return odds / odds.sum(axis=1, keepdims=True)
+        return class_probabilities(z)
 
 
 def outputs(X: Rows, coef: Array) -> Array:

@@ -13,6 +13,7 @@ from steepest.models.frame import RESPONSES, Frame, dense_blocks
 from steepest.models.layers import ACTIVATIONS, WAVES, Drop, Layers
 from steepest.models.losses import squared
 from steepest.models.losses.base import Loss
+from steepest.models.matrix import as_matrix
 from steepest.printable import quoted
 from steepest.types import Array, Rows
 
@@ -120,13 +121,7 @@ class Network:
             If X is not a matrix, or has more or fewer columns than in the fit.
         """
         width = None if self.frame is None else len(self.frame.center)
-        if X.ndim == 1 and width in (None, 1):
-            X = X[:, None]
-        if X.ndim != 2:
-            raise ValueError(f"X has the shape {X.shape}: a network takes (rows, columns)")
-        if width is not None and X.shape[1] != width:
-            raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {width}")
-        return X
+        return as_matrix(X, width, "a network")
 
     def checked(self, params: Mapping[str, Mapping[str, Array]]) -> dict[str, dict[str, Array]]:
         """Return parameters in the order of the layers.

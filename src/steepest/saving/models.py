@@ -23,7 +23,7 @@ NAMED: dict[str, type[models.Linear | models.Network]] = {
     "svr": models.SVR,
     "network": models.Network,
 }
-# What a model takes from its rows before the fit: arrays, which are saved apart from its settings.
+# The fields of models that hold arrays computed from the rows before the fit; they are saved apart from the settings.
 LEARNT = ("map", "frame")
 # The names of a model's arrays begin with this, unlike those of the trace's arrays.
 PLACE = "model/"

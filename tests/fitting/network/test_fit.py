@@ -1,4 +1,4 @@
-"""What a fit of networks promises: its answer, its trace, its words."""
+"""The fit of networks: answers, traces and messages."""
 
 import os
 import subprocess

@@ -109,6 +109,29 @@ class Contrasted(Loss):
         return 1 / self.class_count
 
 
+def class_probabilities(z: Array) -> Array:
+    """Return the probabilities of classes, e^zₖ / Σ e^zⱼ.
+
+    Parameters
+    ----------
+    z : array of shape (rows, classes)
+        Scores.
+
+    Returns
+    -------
+    array of shape (rows, classes)
+        Probabilities, which add up to 1 in each row.
+
+    Examples
+    --------
+    >>> class_probabilities(np.array([[0.0, 1e4], [2.0, 2.0]]))
+    array([[0. , 1. ],
+           [0.5, 0.5]])
+    """
+    odds = np.exp(z - z.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
 def own_score(scores: Array, y: Array) -> Array:
     """Return the score of each row's own class.
 
