@@ -125,6 +125,23 @@ class Rates(NamedTuple):
     sizes: Array
 
 
+class Pace(NamedTuple):
+    """The numbers of an update that depend on the place in the schedule alone.
+
+    Attributes
+    ----------
+    rate, flat : float
+        The step size, and the share of dropout and decay.
+    first, second : float
+        What unbiases the two moments.
+    """
+
+    rate: Array
+    flat: Array
+    first: Array
+    second: Array
+
+
 def random_bits(seed: Array, layer: int, shape: tuple[int, ...]) -> Array:
     """Return 32 random bits for each unit: the final mix of MurmurHash3 (Appleby) on a counter."""
     rows, units = shape
@@ -171,15 +188,14 @@ def _learn(
     regularization" (2019).
     """
 
-    def update(epoch: Array, batch: Array, member: Member) -> Member:
+    def update(epoch: Array, batch: Array, carry: tuple[Member, Pace]) -> tuple[Member, Pace]:
+        member, pace = carry
         place = jax.lax.dynamic_slice(orders, (epoch, batch * span.size), (1, slot))[0]
         done = epoch * span.batches + batch
         own = Rows(*(a[place] for a in rows))
         weight = jnp.where(jnp.arange(slot) < span.size, own.weight, 0)
-        t = (span.before + done).astype(member.theta.dtype) / span.total
         seed = span.seed + (span.age + done).astype(jnp.uint32)
-        flat = stack(flat_cosine(Traced(t)))
-        share = rates.dropout * flat
+        share = rates.dropout * pace.flat
         least = (share * BITS).astype(jnp.uint32)
 
         def drop(layer: int, h: Traced) -> Traced:
@@ -193,18 +209,26 @@ def _learn(
             return jnp.where(weight > 0, weight * each, 0).sum() / weight.sum() + penalty
 
         value, slope = jax.value_and_grad(mean)(member.theta)
-        theta, memory = (adam if rates.rules is None else by_rules)(member, value, slope, done, mean)
-        return member._replace(theta=theta, memory=memory, loss=member.loss + value, slope=member.slope + slope)
+        if rates.rules is None:
+            theta, memory = adam(member, slope, pace)
+        else:
+            theta, memory = by_rules(member, value, slope, done, mean)
+        member = member._replace(theta=theta, memory=memory, loss=member.loss + value, slope=member.slope + slope)
+        return member, pace_of(done + 1)
 
-    def adam(member: Member, _: Array, slope: Array, done: Array, __: Function) -> tuple[Array, Tree]:
-        kind, (first, second) = member.theta.dtype, member.memory
+    def pace_of(done: Array) -> Pace:
+        kind = member.theta.dtype
         t, k = (span.before + done).astype(kind) / span.total, (span.age + done + 1).astype(kind)
+        rate, flat = RATE * stack(coslog(Traced(t))), stack(flat_cosine(Traced(t)))
+        return Pace(rate, flat, 1 - MOMENTUM**k, 1 - SECOND_MOMENTUM**k)
+
+    def adam(member: Member, slope: Array, pace: Pace) -> tuple[Array, Tree]:
+        first, second = member.memory
         first = MOMENTUM * first + (1 - MOMENTUM) * slope
         second = SECOND_MOMENTUM * second + (1 - SECOND_MOMENTUM) * slope**2
-        unbiased = first / (1 - MOMENTUM**k), second / (1 - SECOND_MOMENTUM**k)
-        step = rates.factor * unbiased[0] / (jnp.sqrt(unbiased[1]) + ADAM_EPS)
-        decay = WEIGHT_DECAY * stack(flat_cosine(Traced(t))) * rates.decay * member.theta
-        return member.theta - RATE * stack(coslog(Traced(t))) * (step + decay), (first, second)
+        step = rates.factor * (first / pace.first) / (jnp.sqrt(second / pace.second) + ADAM_EPS)
+        decay = WEIGHT_DECAY * pace.flat * rates.decay * member.theta
+        return member.theta - pace.rate * (step + decay), (first, second)
 
     def by_rules(member: Member, value: Array, slope: Array, done: Array, mean: Function) -> tuple[Array, Tree]:
         rules = rates.rules
@@ -228,7 +252,9 @@ def _learn(
         member, table = carry
         is_new = span.first == 0
         member = member._replace(loss=jnp.where(is_new, 0, member.loss), slope=jnp.where(is_new, 0, member.slope))
-        member = jax.lax.fori_loop(span.first, span.stop, partial(update, number), member)
+        # The loop holds the pace of the next update: else compiled code computes it anew for each parameter.
+        pace = pace_of(number * span.batches + span.first)
+        member, _ = jax.lax.fori_loop(span.first, span.stop, partial(update, number), (member, pace))
         nothing = jnp.full_like(table[0], jnp.nan)
         member, row = jax.lax.cond(span.stop == span.batches, judged, lambda member: (member, nothing), member)
         return member, table.at[number].set(row)
