@@ -1,0 +1,157 @@
+"""What a constant leaf does best: its value, and the loss that it leaves, for each loss that a tree takes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from steepest.models import losses
+from steepest.models.losses import Quantile
+from steepest.types import Function
+
+# The names of the losses that a tree takes.
+KNOWN = "squared, absolute, losses.Quantile(τ), log loss, softmax, Poisson and gamma"
+
+
+class Criterion(Protocol):
+    """The best constant of a loss, from sums over the rows of a leaf.
+
+    Sums over rows are all that a search for splits needs: those of the rows on either side follow from one another.
+    """
+
+    def sums(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Return what each row of a node adds to the sums of its side, of shape (rows, sums)."""
+
+    def least(self, sums: np.ndarray) -> np.ndarray:
+        """Return the total loss that the best constant leaves, up to a number that is the same for every split.
+
+        The sums are on the last axis.
+        """
+
+    def best(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Return the best constant for rows: the outputs of the model, of shape (outputs,)."""
+
+
+class Mean:
+    """The squared error, whose best constant is the mean: it leaves Σ w y² - (Σ w y)² / Σ w."""
+
+    def sums(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        middle = float(np.average(y, weights=weight))
+        # The largest distance from the mean as unit: squares neither overflow nor vanish.
+        unit = float(np.abs(y - middle).max()) or 1.0
+        return np.column_stack([weight, weight * ((y - middle) / unit)])
+
+    def least(self, sums: np.ndarray) -> np.ndarray:
+        count, total = sums[..., 0], sums[..., 1]
+        return -np.divide(total**2, count, out=np.zeros_like(total), where=count > 0)
+
+    def best(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return np.array([np.average(y, weights=weight)])
+
+
+class Shares:
+    """The log loss of classes, whose best constant has the shares of the classes: it leaves -Σₖ cₖ log(cₖ / Σ c)."""
+
+    def __init__(self, classes: int, outputs: int) -> None:
+        self.classes, self.outputs = classes, outputs
+
+    def sums(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        return weight[:, None] * (y[:, None] == np.arange(self.classes))
+
+    def least(self, sums: np.ndarray) -> np.ndarray:
+        return _entropy(sums.sum(axis=-1)) - _entropy(sums).sum(axis=-1)
+
+    def best(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        counts = self.sums(y, weight).sum(axis=0)
+        with np.errstate(divide="ignore"):
+            scores = np.log(counts) - np.log(counts.sum())
+        return scores if self.outputs > 1 else scores[1:] - scores[:1]
+
+
+class Rate:
+    """The losses of Poisson and gamma with log link, whose best constant is the logarithm of the mean.
+
+    Poisson's leaves -Σ w y log(Σ w y / Σ w), and that of gamma Σ w log(Σ w y / Σ w).
+    """
+
+    def __init__(self, is_gamma: bool) -> None:
+        self.is_gamma = is_gamma
+
+    def sums(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        unit = float(np.average(y, weights=weight)) or 1.0
+        return np.column_stack([weight, weight * (y / unit)])
+
+    def least(self, sums: np.ndarray) -> np.ndarray:
+        count, total = sums[..., 0], sums[..., 1]
+        is_some = (count > 0) & (total > 0)
+        rate = np.divide(total, count, out=np.ones_like(total), where=is_some)
+        return (count if self.is_gamma else -total) * np.log(rate)
+
+    def best(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            return np.log(np.atleast_1d(np.average(y, weights=weight)))
+
+
+class Level:
+    """The absolute error and the pinball loss, whose best constant is a quantile.
+
+    No sums give the loss that it leaves. Splits are found by the squared error of the slopes of the loss at the best
+    constant of each node, as in boosting: Friedman, "Greedy function approximation" (2001).
+    """
+
+    def __init__(self, level: float) -> None:
+        self.level = level
+
+    def sums(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        slopes = (y > self.best(y, weight)) - (1 - self.level)
+        return np.column_stack([weight, weight * slopes])
+
+    def least(self, sums: np.ndarray) -> np.ndarray:
+        return Mean().least(sums)
+
+    def best(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        order = np.argsort(y, kind="stable")
+        passed = np.cumsum(weight[order])
+        # Any number between two targets may be best; the mean of both is that of the median of an even number of rows.
+        low, high = (np.searchsorted(passed, self.level * passed[-1] * (1 + sign * 1e-12)) for sign in (-1, 1))
+        low, high = (order[min(k, len(order) - 1)] for k in (low, high))
+        return np.array([y[low] / 2 + y[high] / 2])
+
+
+def criterion_of(loss: Function, classes: int, outputs: int) -> Criterion:
+    """Return the criterion of a loss.
+
+    Parameters
+    ----------
+    loss : callable
+        The loss.
+    classes, outputs : int
+        The numbers of classes, if the targets are classes, and of the outputs of the model.
+
+    Returns
+    -------
+    Criterion
+        Its criterion.
+
+    Raises
+    ------
+    ValueError
+        If a tree does not take this loss.
+    """
+    if loss is losses.squared:
+        return Mean()
+    if loss is losses.log_loss or loss is losses.softmax:
+        return Shares(classes, outputs)
+    if loss is losses.poisson or loss is losses.gamma:
+        return Rate(loss is losses.gamma)
+    if loss is losses.absolute:
+        return Level(0.5)
+    if isinstance(loss, Quantile):
+        return Level(loss.level)
+    raise ValueError(f"loss={loss!r} is not for a tree, whose leaves it has no formula for: it takes {KNOWN}")
+
+
+def _entropy(counts: np.ndarray) -> np.ndarray:
+    """Return c log c, which is 0 at 0."""
+    return counts * np.log(np.where(counts > 0, counts, 1.0))

@@ -1,0 +1,70 @@
+"""The polish of trees: it finds what greed does not, and no other split of one node is better in the end."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, make_friedman1
+
+from steepest import losses
+from steepest.fitting.tree.columns import Columns
+from steepest.fitting.tree.criterion import criterion_of
+from steepest.fitting.tree.grow import grown
+from steepest.fitting.tree.leaves import leaf_values
+from steepest.fitting.tree.polish import polished
+
+
+def both(X, y, loss, depth, classes=0, categories=()):
+    """Return the greedy tree with its leaf values, and the polished one."""
+    criterion, weight = criterion_of(loss, classes, 1), np.ones(len(y))
+    columns = Columns.of(X, categories)
+    greedy = grown(columns, y, weight, criterion, depth)
+    values = leaf_values(greedy.leaves(X), 2**depth, y, weight, criterion)
+    return greedy, values, polished(greedy, columns, y, weight, loss, criterion)
+
+
+def mean_loss(splits, values, X, y, loss):
+    """Return the mean loss of a tree."""
+    return float(np.mean(loss(values[splits.leaves(X), 0], y)))
+
+
+def test_polish_finds_an_exclusive_or():
+    X = np.random.default_rng(0).normal(size=(1000, 8))
+    y = ((X[:, 2] > 0) ^ (X[:, 5] > 0.2)).astype(float)
+    greedy, values, polish = both(X, y, losses.log_loss, 2, classes=2)
+    assert mean_loss(greedy, values, X, y, losses.log_loss) > 0.1
+    assert mean_loss(polish.splits, polish.values, X, y, losses.log_loss) < 0.01
+
+
+@pytest.mark.parametrize("loss", [losses.squared, losses.absolute, losses.Quantile(0.8)])
+def test_polish_lowers_the_loss(loss):
+    X, y = make_friedman1(800, 10, noise=1.0, random_state=0)
+    greedy, values, polish = both(X, y, loss, 3)
+    before, after = mean_loss(greedy, values, X, y, loss), mean_loss(polish.splits, polish.values, X, y, loss)
+    assert after < before
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_split_of_one_node_is_better(seed):
+    X, y = load_diabetes(return_X_y=True)
+    rows = np.random.default_rng(seed).choice(len(y), 80, replace=False)
+    X, y = X[rows, :4], y[rows]
+    X[::7, 2] = np.nan
+    _, _, polish = both(X, y, losses.squared, 2)
+    assert polish.is_optimal
+    least = mean_loss(polish.splits, polish.values, X, y, losses.squared)
+    for node in range(3):
+        for column in range(4):
+            for threshold in [-np.inf, *X[:, column][~np.isnan(X[:, column])], np.inf]:
+                for missing in (False, True):
+                    other = polish.splits.copy()
+                    other.put(node, {column: 1.0}, threshold, missing)
+                    assert mean_loss(other, polish.values, X, y, losses.squared) >= least * (1 - 1e-12)
+
+
+def test_leaf_values_are_drawn_to_that_of_all_rows():
+    y = np.array([0.0, 0.0, 0.0, 1.0])
+    leaf = np.array([0, 0, 0, 1])
+    means = leaf_values(leaf, 3, y, np.ones(4), criterion_of(losses.squared, 0, 1))
+    # (0 + 0 + 0 + ¼) / 4, (1 + ¼) / 2, and ¼ without rows.
+    np.testing.assert_allclose(means[:, 0], [0.0625, 0.625, 0.25])
+    odds = leaf_values(leaf, 3, y, np.ones(4), criterion_of(losses.log_loss, 2, 1))
+    np.testing.assert_allclose(1 / (1 + np.exp(-odds[:, 0])), [0.0625, 0.625, 0.25])

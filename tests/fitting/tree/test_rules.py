@@ -1,0 +1,103 @@
+"""The rules of a tree: read back from their text, they send every row to its leaf."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+
+from steepest.models.rules import Rules
+from steepest.models.splits import Splits
+
+NAME = r'(?:"(?:[^"\\]|\\.)*"|[^\W\d][\w.-]*)'
+NUMBER = r"-?(?:\d[\d.e+-]*|inf)"
+
+
+def plain(name):
+    """Return a name without its quotes."""
+    return json.loads(name) if name.startswith('"') else name
+
+
+def holds(condition, row):
+    """Tell whether a condition, as the rules word it, holds for a row by name."""
+    if match := re.fullmatch(rf"({NAME}) is (missing|known)", condition):
+        return math.isnan(row[plain(match[1])]) == (match[2] == "missing")
+    if match := re.fullmatch(rf"(.+) is (at most|above) ({NUMBER})( or missing)?", condition):
+        total = 0.0
+        for sign, factor, name in re.findall(rf"([-+] )?({NUMBER} )?({NAME})", match[1]):
+            total += (-1 if sign == "- " else 1) * float(factor or 1) * row[plain(name)]
+        if math.isnan(total):
+            return bool(match[4])
+        return total > float(match[3]) if match[2] == "above" else total <= float(match[3])
+    name, word, levels = re.fullmatch(rf"({NAME}) (is neither|is not|is) (.+)", condition).groups()
+    inside = row[plain(name)] in [plain(level) for level in re.findall(NAME, levels) if level not in ("or", "nor")]
+    return inside if word == "is" else not inside
+
+
+def followed(text, row):
+    """Return what the rules say of a row."""
+    depth = 0
+    for line in text.splitlines():
+        indent = (len(line) - len(line.lstrip())) // 2
+        if indent < depth:
+            raise AssertionError("no side of a split holds")
+        if indent > depth:
+            continue
+        condition, _, leaf = line.strip().partition(": ")
+        if holds(condition, row):
+            if leaf:
+                return leaf
+            depth += 1
+    raise AssertionError("no rule holds")
+
+
+def random_tree(seed, depth, gaps):
+    """Return random splits of two numbers, of a category with three levels, and of sums; and random rows."""
+    random = np.random.default_rng(seed)
+    splits = Splits.none(depth, 5)
+    for node in range(2**depth - 1):
+        kind = random.integers(4)
+        missing = bool(random.integers(2))
+        if kind == 0:
+            levels = random.choice([2, 3, 4], size=random.integers(1, 3), replace=False)
+            sign = random.choice([-1.0, 1.0])
+            splits.put(node, {int(j): sign for j in levels}, sign / 2, missing)
+        elif kind == 1:
+            splits.put(node, {0: random.normal(), 1: random.normal()}, random.normal(), missing)
+        elif kind == 2 and gaps:
+            splits.put(node, {int(random.integers(2)): 1.0}, np.inf, True)
+        else:
+            splits.put(node, {int(random.integers(2)): 1.0}, round(random.normal(), 1), missing)
+    X = np.column_stack([random.normal(size=(300, 2)).round(1), np.zeros((300, 3))])
+    level = random.integers(-1, 3, size=300)
+    X[np.arange(300)[level >= 0], 2 + level[level >= 0]] = 1.0
+    if gaps:
+        X[:, :2][random.random((300, 2)) < 0.2] = np.nan
+    return splits, X, level
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_text_sends_every_row_to_its_leaf(seed, gaps):
+    splits, X, level = random_tree(seed, 4, gaps)
+    values = np.random.default_rng(seed).integers(3, size=16).astype(float)[:, None]
+    names = ["delay", 'an "odd" is above 2', "a", "b", "c"]
+    categories = {2: ("carrier", "UA"), 3: ("carrier", "or"), 4: ("carrier", "B 6 nor DL")}
+    rules = Rules(splits, values, names, categories, gaps)
+    text = rules.text([repr(float(value)) for (value,) in values], full=True)
+    expected = values[splits.leaves(X), 0]
+    words = [None, "UA", "or", "B 6 nor DL"]
+    for row, k, value in zip(X, level, expected, strict=True):
+        named = {"delay": row[0], names[1]: row[1], "carrier": words[k + 1]}
+        assert float(followed(text, named)) == value
+
+
+def test_redundant_splits_and_equal_leaves_go():
+    splits = Splits.none(2, 1)
+    splits.put(0, {0: 1.0}, 5.0, False)
+    # Every number up to 5 is at most 7.
+    splits.put(1, {0: 1.0}, 7.0, False)
+    splits.put(2, {0: 1.0}, 9.0, False)
+    text = Rules(splits, np.array([[1.0], [2.0], [3.0], [3.0]]), ["x"]).text(["1", "2", "3", "3"])
+    assert text == "x is at most 5: 1\nx is above 5: 3"
