@@ -13,7 +13,7 @@ import numpy as np
 # A number or an array of numbers: of NumPy, of JAX, or traced.
 Array = Any
 # Tuples, lists and dicts of arrays, nested: parameters by name, or the state of a rule.
-Tree = Any
+PyTree = Any
 # A function that the user wrote, or one compiled from it.
 Function = Callable[..., Any]
 # The value of callback=: a function called after each iteration, which may stop the run by raising StopIteration.

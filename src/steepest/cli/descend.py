@@ -10,7 +10,7 @@ from steepest.cli.options import OVERWRITE, Command, check_figure, check_folder,
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time this import would load NumPy, and the command line should start quickly.
-    from steepest.types import Tree
+    from steepest.types import PyTree
 
 
 class Options(TypedDict):
@@ -90,8 +90,8 @@ def minimize(
     from steepest.minimizing.minimize import minimize as minimize_function
 
     rule = learning_rate if learning_rate is not None else step or "auto"
-    begin: Tree = point
-    limits: Tree = box
+    begin: PyTree = point
+    limits: PyTree = box
     if len(function.names) == 1:
         # `minimize` calls a function of one variable with a number, and a function of several variables with a number
         # for each name.

@@ -18,7 +18,7 @@ from steepest.derivatives.differences import EPS, scale_of, tentative
 from steepest.derivatives.serving.caller import Caller, flat_gradient
 from steepest.derivatives.structure import read_call
 from steepest.printable import printable
-from steepest.types import Function, Tree
+from steepest.types import Function, PyTree
 
 # The numbers below are chosen. With them, the tests find no false alarm among 500 right gradients and no miss among 500
 # wrong ones (tests/derivatives/test_check.py).
@@ -95,7 +95,7 @@ class GradientCheck:
 
 
 @np.errstate(all="ignore")
-def check_gradient(f: Function, gradient: Function, at: Tree) -> GradientCheck:
+def check_gradient(f: Function, gradient: Function, at: PyTree) -> GradientCheck:
     """Check whether a function returns the gradient of f at a point; if not, name the wrong entries and the mistake.
 
     Slopes of f in random directions d are compared with g · d, where g is the gradient given. Each slope

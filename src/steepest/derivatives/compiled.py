@@ -16,7 +16,7 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import coarseness, compiled_code
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 if TYPE_CHECKING:
     from jax.extend.core import ClosedJaxpr
@@ -42,9 +42,9 @@ Stored = TypeVar("Stored", bound=Function)
 class JitFunction(Protocol):
     """A function that `jax.jit` returned."""
 
-    def __call__(self, *args: Tree) -> Tree: ...
+    def __call__(self, *args: PyTree) -> PyTree: ...
 
-    def trace(self, *args: Tree) -> jax.stages.Traced: ...
+    def trace(self, *args: PyTree) -> jax.stages.Traced: ...
 
     def clear_cache(self) -> None: ...
 
@@ -72,16 +72,16 @@ class Jitted:
         self.traces: dict[Hashable, tuple[JitFunction, jax.stages.Traced]] = {}
         self.locks: dict[Hashable, threading.RLock] = {}
 
-    def __call__(self, *args: Tree) -> Tree:
+    def __call__(self, *args: PyTree) -> PyTree:
         signature = _signature(args)
         jitted = self.ready.get(signature) or self.compiled(signature, args)
         return jitted(*args)
 
-    def code(self, *args: Tree) -> ClosedJaxpr:
+    def code(self, *args: PyTree) -> ClosedJaxpr:
         """Return the traced code, which the first call will compile."""
         return self.traced(_signature(args), args)[1].jaxpr
 
-    def traced(self, signature: Hashable, args: tuple[Tree, ...]) -> tuple[JitFunction, jax.stages.Traced]:
+    def traced(self, signature: Hashable, args: tuple[PyTree, ...]) -> tuple[JitFunction, jax.stages.Traced]:
         """Return the function traced for these arguments, by this thread or another."""
         lock = self.locks.setdefault(("trace", signature), threading.RLock())
         is_alone = lock.acquire(timeout=PATIENCE)
@@ -97,7 +97,7 @@ class Jitted:
             if is_alone:
                 lock.release()
 
-    def compiled(self, signature: Hashable, args: tuple[Tree, ...]) -> JitFunction:
+    def compiled(self, signature: Hashable, args: tuple[PyTree, ...]) -> JitFunction:
         """Return the function compiled for these arguments, by this thread or another."""
         jitted, traced = self.traced(signature, args)
         with self.locks.setdefault(signature, threading.RLock()):
@@ -114,7 +114,7 @@ class Jitted:
             memory.clear()
 
 
-def _signature(args: tuple[Tree, ...]) -> Hashable:
+def _signature(args: tuple[PyTree, ...]) -> Hashable:
     """Return the layout of arguments, and the shape and the type of each number or array in them."""
     leaves, tree = jax.tree.flatten(args)
     return tree, *((getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf))) for leaf in leaves)
@@ -124,7 +124,7 @@ class Compiled:
     """A pure JAX function ``(x, arrays) -> (value, gradient)``, with the code and loops compiled from it."""
 
     def __init__(
-        self, pure: Callable[[Array, Tree], tuple[Array, Array]], asked: Callable[[], float] = lambda: EPS
+        self, pure: Callable[[Array, PyTree], tuple[Array, Array]], asked: Callable[[], float] = lambda: EPS
     ) -> None:  # fmt: skip
         make_room()
         # `asked` returns, once the code was traced, the rounding error of the coarsest type that the code asked for.
@@ -138,12 +138,12 @@ class Compiled:
         self.epoch: Function | None = None
         self.updates = 1
 
-    def __call__(self, x: np.ndarray, arrays: Tree) -> Slope:
+    def __call__(self, x: np.ndarray, arrays: PyTree) -> Slope:
         with compiled_code():
             both = np.array(self.jitted(x, arrays))
         return float(both[-1]), both[:-1]
 
-    def measure(self, x: np.ndarray, arrays: Tree) -> None:
+    def measure(self, x: np.ndarray, arrays: PyTree) -> None:
         """Trace the code, which the first call will compile, to find out its precision."""
         with compiled_code():
             code = self.jitted.code(x, arrays)

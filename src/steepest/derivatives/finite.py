@@ -11,7 +11,7 @@ from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.noise import noise_level
 from steepest.derivatives.structure import Calling, Leaf, array_of, read_call
 from steepest.printable import quoted
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 METHODS = ("forward", "central", "complex")
 MOST_LEVELS = 8
@@ -43,8 +43,8 @@ class FiniteDifference:
         "forward", "central" or "complex".
     """
 
-    derivative: Tree
-    error: Tree
+    derivative: PyTree
+    error: PyTree
     step: np.ndarray
     evaluations: int
     noise: float
@@ -54,7 +54,7 @@ class FiniteDifference:
 @np.errstate(all="ignore")
 def finite_difference(
     f: Function,
-    at: Tree,
+    at: PyTree,
     *,
     method: str = "central",
     h: float | np.ndarray | None = None,
@@ -175,7 +175,7 @@ class _Quotients:
             self._laid_out(derivative), self._laid_out(error), step, self.evaluations, noise, self.method
         )
 
-    def _laid_out(self, columns: np.ndarray) -> Tree:
+    def _laid_out(self, columns: np.ndarray) -> PyTree:
         """Return the slopes in the layout of the user's point."""
         layout = self.calling.structure.layout
         if self.calling.spread:

@@ -9,7 +9,7 @@ import numpy as np
 from steepest.derivatives.objective import Objective, differences_at
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, read_call
-from steepest.types import Function, Tree
+from steepest.types import Function, PyTree
 
 
 class Gradient:
@@ -43,7 +43,7 @@ class Gradient:
         return f"<gradient of {getattr(self.f, '__name__', self.f)!s}: {self.kind}>"
 
     @np.errstate(all="ignore")
-    def __call__(self, *point: Tree) -> Tree:
+    def __call__(self, *point: PyTree) -> PyTree:
         if not point:
             raise TypeError("the gradient needs a point: call it with the arguments of the function")
         calling, x = read_call(self.f, point[0] if len(point) == 1 else point)
@@ -62,7 +62,7 @@ def slope_at(objective: Objective, x: np.ndarray) -> tuple[float, np.ndarray, st
     return value, gradient, objective.kind, objective.why
 
 
-def _like_point(calling: Calling, gradient: np.ndarray) -> Tree:
+def _like_point(calling: Calling, gradient: np.ndarray) -> PyTree:
     """Return a gradient in the layout of the user's point."""
     return gradient if calling.spread else calling.structure.build(gradient)
 

@@ -17,7 +17,7 @@ from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Leaf, Structure, array_of, read_call
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 
 class Derivative:
@@ -45,7 +45,7 @@ class Derivative:
         return f"<{self.name} of {getattr(self.f, '__name__', self.f)!s}: {self.kind}>"
 
     @np.errstate(all="ignore")
-    def __call__(self, *point: Tree) -> Array:
+    def __call__(self, *point: PyTree) -> Array:
         if not point:
             raise TypeError(f"the {self.name} needs a point: call it with the arguments of the function")
         check_fork()
@@ -115,11 +115,11 @@ class _WeightedCalling(Calling):
 
 
 def _jacobian(pure: Function, n: int, outputs: int) -> Function:
-    def forward(x: Array, arrays: Tree) -> Array:
+    def forward(x: Array, arrays: PyTree) -> Array:
         # The gradient with respect to the weights is f itself.
         return jax.jacfwd(lambda x: pure(jnp.append(x, jnp.ones(outputs)), arrays)[1][n:])(x)
 
-    def reverse(x: Array, arrays: Tree) -> Array:
+    def reverse(x: Array, arrays: PyTree) -> Array:
         return jax.vmap(lambda w: pure(jnp.append(x, w), arrays)[1][:n])(jnp.eye(outputs))
 
     return forward if n <= outputs else reverse
@@ -277,7 +277,7 @@ def hessian(f: Function) -> Hessian:
 
 
 @np.errstate(all="ignore")
-def directional_derivative(f: Function, at: Tree, along: Tree) -> float:
+def directional_derivative(f: Function, at: PyTree, along: PyTree) -> float:
     """Return the slope of f at a point along a direction.
 
     The slope is ∇f(x) · v: how fast f changes if x moves with velocity v, which is not normalised.

@@ -16,7 +16,7 @@ from steepest.derivatives.differencing.noisy import NoisyDifferences
 from steepest.derivatives.differencing.slopes import Differences
 from steepest.derivatives.noise import Call
 from steepest.derivatives.scatter import Repeated, Scatter
-from steepest.types import Function, Tree
+from steepest.types import Function, PyTree
 
 # A relative tolerance is a share of the descent, or of the distance to the lower bound if that is less, but of at least
 # this share of the descent. At the lower bound the distance is 0, and no descent could meet a tolerance of 0.
@@ -103,7 +103,7 @@ class Objective:
     kind: str
     why: str
     compiled: Compiled | None = None
-    arrays: Tree = ()
+    arrays: PyTree = ()
     cost: int = 1
     key: Hashable = None
     heavy: bool = False

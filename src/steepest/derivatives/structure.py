@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from steepest.printable import quoted
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 # The layout of a tree: a `Leaf`, or a pair of a container's kind ("dict" or a type) and the layouts of its children.
 Layout = Any
@@ -65,12 +65,12 @@ class Structure:
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, start: Tree, root: str = "x") -> tuple[Structure, np.ndarray]:
+    def of(cls, start: PyTree, root: str = "x") -> tuple[Structure, np.ndarray]:
         """Return the layout of a start, and the start as a flat float64 vector."""
         pieces: list[np.ndarray] = []
         names: list[str] = []
 
-        def read(node: Tree, name: str) -> Layout:
+        def read(node: PyTree, name: str) -> Layout:
             if isinstance(node, dict):
                 return ("dict", tuple((key, read(value, _joined(name, key))) for key, value in node.items()))
             if isinstance(node, tuple) and hasattr(node, "_fields"):
@@ -95,11 +95,11 @@ class Structure:
             raise ValueError(f"the start has {names[wrong[0]]} = {vector[wrong[0]]}: every coordinate must be finite")
         return cls(layout, vector.size, tuple(names)), vector
 
-    def build(self, vector: Array) -> Tree:
+    def build(self, vector: Array) -> PyTree:
         """Return a flat vector in the layout of the user's point."""
         return _build(self.layout, vector)
 
-    def flatten(self, point: Tree, what: str) -> np.ndarray:
+    def flatten(self, point: PyTree, what: str) -> np.ndarray:
         """Return a point of this layout as a flat vector; dicts are matched by their keys.
 
         `what` describes the point in error messages.
@@ -115,7 +115,7 @@ class Structure:
         return vector
 
 
-def _ordered(layout: Layout, point: Tree, what: str) -> Tree:
+def _ordered(layout: Layout, point: PyTree, what: str) -> PyTree:
     """Return a point with the keys of its dicts in the order of a layout, which must have the same keys."""
     if not (isinstance(layout, tuple) and layout[0] == "dict" and isinstance(point, dict)):
         return point
@@ -133,14 +133,14 @@ def _subscript(index: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, index))}]"
 
 
-def _numbers(node: Tree, name: str) -> np.ndarray:
+def _numbers(node: PyTree, name: str) -> np.ndarray:
     array = np.asarray(node)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"the start has {name} = {quoted(node)}: it must hold real numbers")
     return array.astype(np.float64)
 
 
-def leaves_of(layout: Layout, node: Tree) -> Iterator[Array]:
+def leaves_of(layout: Layout, node: PyTree) -> Iterator[Array]:
     """Yield the arrays of a user's tree in the order of a layout."""
     if isinstance(layout, Leaf):
         yield node
@@ -151,7 +151,7 @@ def leaves_of(layout: Layout, node: Tree) -> Iterator[Array]:
             yield from leaves_of(child, value)
 
 
-def _build(layout: Layout, vector: Array) -> Tree:
+def _build(layout: Layout, vector: Array) -> PyTree:
     if isinstance(layout, Leaf):
         return layout(vector)
     kind, children = layout
@@ -190,12 +190,12 @@ class Calling:
             return f(*(vector[k] for k in range(self.structure.size)), *extra)
         return f(self.structure.build(vector), *extra)
 
-    def point(self, vector: np.ndarray) -> Tree:
+    def point(self, vector: np.ndarray) -> PyTree:
         """Return a vector in the layout of the user's point, or as an array if f takes several scalars."""
         return vector.copy() if self.spread else self.structure.build(vector.copy())
 
 
-def read_call(f: Function, start: Tree, args: tuple[Array, ...] = ()) -> tuple[Calling, np.ndarray]:
+def read_call(f: Function, start: PyTree, args: tuple[Array, ...] = ()) -> tuple[Calling, np.ndarray]:
     """Return how f takes its point, according to its signature, and the start as a flat vector.
 
     With one required positional parameter, not counting `args`, f gets the whole point; with several, one scalar each.
@@ -226,7 +226,7 @@ def read_call(f: Function, start: Tree, args: tuple[Array, ...] = ()) -> tuple[C
     return Calling(structure, spread=True, args=args), vector
 
 
-def array_of(returned: Tree) -> np.ndarray:
+def array_of(returned: PyTree) -> np.ndarray:
     """Return what a function of the user returned as an array.
 
     Raises

@@ -17,7 +17,7 @@ from steepest.saving.points import point_from_json, point_to_json, size_of
 from steepest.saving.record import write_record
 from steepest.saving.schema import RunRecord, checked
 from steepest.trace import MOST_COORDINATES, Certificate, Event, Outcome, Trace, dumps
-from steepest.types import Array, Json, Tree
+from steepest.types import Array, Json, PyTree
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,9 +71,9 @@ class Run:
         The layout and names of the points as the user sees them; None if the run was loaded from disk.
     """
 
-    x: Tree
+    x: PyTree
     fun: float
-    jac: Tree
+    jac: PyTree
     nit: int
     nfev: int
     njev: int
@@ -137,7 +137,7 @@ class Run:
     __hash__ = None  # type: ignore[assignment]
 
     @np.errstate(all="ignore")
-    def evaluate(self, x: Tree) -> float:
+    def evaluate(self, x: PyTree) -> float:
         """Return the value of the function that was descended, at a point.
 
         Parameters
@@ -165,7 +165,7 @@ class Run:
         return objective.value(view.flat(x))
 
     @np.errstate(all="ignore")
-    def gradient_at(self, x: Tree) -> np.ndarray:
+    def gradient_at(self, x: PyTree) -> np.ndarray:
         """Return the gradient of the function that was descended, at a point.
 
         Parameters
@@ -195,7 +195,7 @@ class Run:
         return view.slope(slope_at(objective, view.flat(x))[1])
 
     @np.errstate(all="ignore")
-    def curvature(self, x: Tree, v: Array) -> np.ndarray:
+    def curvature(self, x: PyTree, v: Array) -> np.ndarray:
         """Return the Hessian of the function times a vector, without forming the Hessian.
 
         H v = d/dt ∇f(x + t v) at t = 0: exact if the function was traced, else by a central difference of
@@ -314,7 +314,7 @@ class Run:
         )
 
     @classmethod
-    def _check_points(cls, trace: Trace, x: Tree) -> None:
+    def _check_points(cls, trace: Trace, x: PyTree) -> None:
         """Raise ValueError if the points of the trace are not like x."""
         if trace.x.shape[1] != (size := size_of(x)) <= MOST_COORDINATES:
             raise ValueError(f"the points of the trace have {trace.x.shape[1]} coordinates, and x has {size}")
@@ -326,7 +326,7 @@ class Run:
         return self.objective, self.view
 
 
-def _shown(x: Tree) -> str:
+def _shown(x: PyTree) -> str:
     """Return a point in one line."""
     if isinstance(x, dict):
         return ", ".join(f"{printable(name, MOST_LETTERS)} = {_shown(value)}" for name, value in x.items())

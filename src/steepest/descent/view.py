@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.derivatives.structure import Calling
-from steepest.types import Tree
+from steepest.types import PyTree
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,15 @@ class View:
         """Return a gradient of the loop in the user's coordinates, flat."""
         return gradient
 
-    def point(self, x: np.ndarray) -> Tree:
+    def point(self, x: np.ndarray) -> PyTree:
         """Return a point of the loop as the user sees it."""
         return self.calling.point(self.rows(x))
 
-    def gradient(self, gradient: np.ndarray) -> Tree:
+    def gradient(self, gradient: np.ndarray) -> PyTree:
         """Return a gradient of the loop as the user sees it, laid out like the point."""
         return self.calling.point(self.slope(gradient))
 
-    def flat(self, point: Tree) -> np.ndarray:
+    def flat(self, point: PyTree) -> np.ndarray:
         """Return a user's point, flat or laid out like the start, in the loop's coordinates."""
         structure = self.calling.structure
         if isinstance(point, dict):

@@ -39,7 +39,7 @@ from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, kink_of
 from steepest.printable import quoted
 from steepest.trace import Outcome
-from steepest.types import Function, Rows, RuleLike, Tree
+from steepest.types import Function, PyTree, Rows, RuleLike
 
 # The values that random_state= takes.
 RandomState = int | np.random.RandomState | None
@@ -305,7 +305,7 @@ class DescentEstimator(BaseEstimator):
         if self.early_stopping and self.warm_start:
             raise ValueError("early_stopping=True and warm_start=True do not go together for a network: choose one")
 
-    def _starts(self, X: Rows, outputs: int, warm: bool) -> list[Tree]:
+    def _starts(self, X: Rows, outputs: int, warm: bool) -> list[PyTree]:
         """Return the start of each output's fit: the parameters of its last fit if `warm`, else `start`."""
         if not warm:
             return first_starts(self.start, self.model, X, outputs)

@@ -24,7 +24,7 @@ from steepest.fitting.stream.learner import BATCH, StreamLearner
 from steepest.models import Custom, Linear, Network
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
-from steepest.types import Function, Rows, RuleLike, Tree
+from steepest.types import Function, PyTree, Rows, RuleLike
 
 NO_ROWS = "this fit can't be continued, because its estimator did not keep the rows: fit it again with warm_start=True"
 
@@ -44,7 +44,7 @@ class OutputFitter:
     intercept: bool = True
 
     def fit(
-        self, X: Rows, target: np.ndarray, weight: np.ndarray, start: Tree, epochs: int | None,
+        self, X: Rows, target: np.ndarray, weight: np.ndarray, start: PyTree, epochs: int | None,
         tolerance: float | None = None, validation: tuple[Rows, np.ndarray, np.ndarray] | None = None,
         classes: int | None = None,
     ) -> Fit:  # fmt: skip
@@ -69,7 +69,7 @@ class OutputFitter:
         return fitted
 
     def fit_block(
-        self, X: Rows, target: np.ndarray, weight: np.ndarray, start: Tree, learner: StreamLearner | None
+        self, X: Rows, target: np.ndarray, weight: np.ndarray, start: PyTree, learner: StreamLearner | None
     ) -> tuple[Fit, StreamLearner]:
         """Return the fit to all blocks so far, and the learner for the next block.
 

@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike
 
 from steepest.fitting.result import Fit
 from steepest.printable import quoted
-from steepest.types import Function, Rows, Tree
+from steepest.types import Function, PyTree, Rows
 
 # The values that start= takes: parameters by name or in order, or a function of X that returns parameters.
 Start = Mapping[str, ArrayLike] | Sequence[ArrayLike] | Function | None
 
 
-def first_starts(start: Start, model: str | Function, X: Rows, outputs: int) -> list[Tree]:
+def first_starts(start: Start, model: str | Function, X: Rows, outputs: int) -> list[PyTree]:
     """Return the start of each output in a first fit.
 
     Parameters
@@ -78,7 +78,7 @@ def mean_start(target: np.ndarray, weight: np.ndarray, for_classes: bool, column
 
 def next_starts(
     runs: Sequence[Fit], coefficients: tuple[np.ndarray, np.ndarray] | None, columns: int, outputs: int, joint: bool
-) -> list[Tree]:
+) -> list[PyTree]:
     """Return the start of each output: the parameters of its last fit.
 
     Parameters
@@ -104,7 +104,7 @@ def next_starts(
     ValueError
         If the number of columns or of fits differs from the last fit.
     """
-    starts: list[Tree] = [run.params for run in runs]
+    starts: list[PyTree] = [run.params for run in runs]
     if coefficients is not None:
         coef, intercept = coefficients
         if coef.shape[1] != columns:

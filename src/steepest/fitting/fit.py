@@ -18,7 +18,7 @@ from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.stream.fit import fit_blocks
 from steepest.models import Linear, Network, losses
 from steepest.printable import quoted
-from steepest.types import Array, Callback, Function, Rows, RuleLike, Seed, Tree
+from steepest.types import Array, Callback, Function, PyTree, Rows, RuleLike, Seed
 
 
 @our_words
@@ -28,7 +28,7 @@ def fit(
     X: Rows | Iterator[tuple[Array, ...]],
     y: Array = None,
     *,
-    start: Tree = None,
+    start: PyTree = None,
     loss: str | Function | None = None,
     penalty: Function | None = None,
     sample_weight: Array = None,
@@ -177,7 +177,7 @@ def fit(
 @interruptible()
 def fit_given(
     model: ModelLike, data: TrainingData, loss: str | Function | None, penalty: Function | None, budget: Budget, *,
-    start: Tree = None, batch_size: int | None = None, direction: RuleLike = None, step: RuleLike = "auto",
+    start: PyTree = None, batch_size: int | None = None, direction: RuleLike = None, step: RuleLike = "auto",
     shuffle: str | bool = "batches", rescale: str = "auto", dtype: DTypeLike | None = None, rng: Seed = None,
     callback: Callback | None = None, progress: bool | None = None,
 ) -> Fit:  # fmt: skip

@@ -22,7 +22,7 @@ from steepest.derivatives.serving.caller import number
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.rules.pair import Rules
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 # The model is traced and checked on this many rows. Chosen, not measured: with more rows the check covers more cases,
 # and takes longer.
@@ -33,13 +33,13 @@ SAMPLE_ROWS = 500
 HEAVY = 2**22
 
 # (parameters, X, y, weight) -> the weighted sum of losses, in NumPy.
-Total = Callable[[Tree, Array, Array, Array], Array]
+Total = Callable[[PyTree, Array, Array, Array], Array]
 # Parameters -> their penalty, in NumPy.
-Penalty = Callable[[Tree], Array]
+Penalty = Callable[[PyTree], Array]
 # A value with its gradient, or the sums over rows from which they are computed.
 ValueAndGrad = tuple[Array, Array]
 # The arrays that compiled code takes, by name.
-Arrays = dict[str, Tree]
+Arrays = dict[str, PyTree]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class ArrangedRows:
 
 
 def objective_of(
-    total: Total, penalty: Penalty | None, start: Tree, rows: ArrangedRows, seed: int
+    total: Total, penalty: Penalty | None, start: PyTree, rows: ArrangedRows, seed: int
 ) -> tuple[Objective, Calling]:
     """Return the objective of a fit, with the best gradient available.
 
@@ -128,7 +128,7 @@ def objective_of(
 
 
 def traced_objective(
-    loss: Compiled, closed: Tree, penalty: Objective | None, rows: ArrangedRows, seed: int, x: np.ndarray,
+    loss: Compiled, closed: PyTree, penalty: Objective | None, rows: ArrangedRows, seed: int, x: np.ndarray,
     plain: Callable[[np.ndarray], float] | None, key: Hashable,
 ) -> Objective:  # fmt: skip
     """Return the objective over all rows by compiled code.
@@ -190,7 +190,7 @@ class CompiledHessian:
             return np.full((x.size, x.size), np.nan)
 
 
-def _placed(rows: ArrangedRows, closed: Tree, penalty: Tree, seed: int) -> Arrays:
+def _placed(rows: ArrangedRows, closed: PyTree, penalty: PyTree, seed: int) -> Arrays:
     """Return the arrays that the compiled objective takes; `closed` are those that the user's code reads itself."""
     with compiled_code():
         data = jax.device_put((rows.X, rows.y, rows.weight))
@@ -246,13 +246,13 @@ def epoch_of(layout: Layout, on_batch: Callable[[Array, Array, Array, Arrays], V
     """
 
     def epoch(
-        rules: Rules, x: Array, memory: Tree, number: Array, arrays: Arrays, sizes: Array, first: Array
-    ) -> tuple[Array, Tree, Array]:
+        rules: Rules, x: Array, memory: PyTree, number: Array, arrays: Arrays, sizes: Array, first: Array
+    ) -> tuple[Array, PyTree, Array]:
         """Go through the batches once; return the point, the memory and the last step size."""
         order = order_of(layout, key_of(arrays, number))
         size = sizes_of(layout, rules, number, sizes, first)
 
-        def update(i: Array, carry: tuple[Array, Tree]) -> tuple[Array, Tree]:
+        def update(i: Array, carry: tuple[Array, PyTree]) -> tuple[Array, PyTree]:
             x, memory = carry
             value, gradient = on_batch(x, i, order, arrays)
             direction, memory = rules.next_direction(
@@ -273,7 +273,7 @@ def key_of(arrays: Arrays, number: Array) -> jax.Array:
 
 def sizes_of(
     layout: Layout, rules: Rules, number: Array, sizes: Array, first: Array
-) -> Callable[[Array, Tree], Array]:  # fmt: skip
+) -> Callable[[Array, PyTree], Array]:  # fmt: skip
     """Return the function of the step size: (update i of the epoch, memory of the rules) -> size."""
     return lambda i, memory: rules.size(number * layout.batches + i, sizes, first * layout.batches, memory)
 

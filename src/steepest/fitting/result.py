@@ -15,9 +15,10 @@ from steepest.derivatives.native.model import Native
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
 from steepest.models import Custom, Linear, Network
+from steepest.models.tree import Tree
 from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.saving.models import model_from_json, model_to_json
-from steepest.types import Array, Callback, Json, Rows, Tree
+from steepest.types import Array, Callback, Json, PyTree, Rows
 
 # The most parameters that are printed: about two screens.
 MOST_SHOWN = 100
@@ -72,15 +73,15 @@ class Fit(Run):
     A fit has all attributes of a run: `outcome`, `message`, `trace` and the rest; `x` is `params`.
     """
 
-    model: Linear | Custom | Network | None = None
+    model: Linear | Custom | Network | Tree | None = None
     columns: list[str] | None = None
     data: tuple[Rows, Array] | None = field(default=None, repr=False)
     solver: str = ""
-    state: Tree = field(default=None, repr=False)
+    state: PyTree = field(default=None, repr=False)
     resumable: Resumable | None = field(default=None, repr=False)
 
     @property
-    def params(self) -> Tree:
+    def params(self) -> PyTree:
         """The parameters by name, in the user's units; those of a model written for JAX are a tree like its start."""
         return self.x
 
@@ -227,7 +228,7 @@ class Fit(Run):
         return fit
 
 
-def _leaves(params: Tree) -> list[Array]:
+def _leaves(params: PyTree) -> list[Array]:
     """Return the arrays of parameters, in the order of the names of the trace."""
     if isinstance(params, dict):
         return [leaf for value in params.values() for leaf in _leaves(value)]

@@ -33,7 +33,7 @@ from steepest.printable import quoted
 from steepest.rules.choose import is_optax
 from steepest.rules.pair import Rules
 from steepest.trace import Trace
-from steepest.types import Array, Callback, Function, Rows, RuleLike, Tree
+from steepest.types import Array, Callback, Function, PyTree, Rows, RuleLike
 
 # The most epochs in batches if the user gives no number: each makes many updates, and a fit that has not settled by
 # then needs another step size rather than more time. Chosen, not measured: more epochs suit slow learning rates.
@@ -59,7 +59,7 @@ class FitOptions:
     model: Linear | Custom
     loss: Function
     penalty: Function | None
-    start: Tree
+    start: PyTree
     batch_size: int | None
     direction: RuleLike
     step: RuleLike

@@ -19,7 +19,7 @@ from steepest.fitting.objective import ArrangedRows, objective_of
 from steepest.fitting.result import Validation
 from steepest.models import Custom, Linear
 from steepest.printable import quoted
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 # A fit stops after this many epochs without a lower validation loss: on all rows, and in batches, where an epoch makes
 # many updates. Chosen, not measured: more epochs get over longer rises of the loss, and cost more.
@@ -130,7 +130,7 @@ def early_stopping(
     """
     params, X = view.point(start), model.shaped(held.X)
 
-    def total(parameters: Tree, X: Array, y: Array, weight: Array) -> Array:
+    def total(parameters: PyTree, X: Array, y: Array, weight: Array) -> Array:
         return (weight * loss(model(X, *parameters.values()), y)).sum()
 
     def plain(x: np.ndarray) -> float:

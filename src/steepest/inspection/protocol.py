@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from steepest.trace import Trace
-from steepest.types import Array, Function, Rows, Tree
+from steepest.types import Array, Function, PyTree, Rows
 
 
 class RunLike(Protocol):
@@ -43,10 +43,10 @@ class RunLike(Protocol):
 class Model(Protocol):
     """A model that was fitted to rows."""
 
-    def shaped(self, X: np.ndarray, params: Mapping[str, Tree] | None = None) -> np.ndarray:
+    def shaped(self, X: np.ndarray, params: Mapping[str, PyTree] | None = None) -> np.ndarray:
         """Return rows in the shape that the model takes."""
 
-    def __call__(self, X: np.ndarray, *params: Tree) -> Array:
+    def __call__(self, X: np.ndarray, *params: PyTree) -> Array:
         """Return the output of the model for each row."""
 
     def response(self, z: Array) -> Array:
@@ -62,7 +62,7 @@ class FitLike(RunLike, Protocol):
         """The model."""
 
     @property
-    def params(self) -> Mapping[str, Tree]:
+    def params(self) -> Mapping[str, PyTree]:
         """The fitted parameters by name."""
 
     @property
@@ -99,7 +99,7 @@ class NetworkFitLike(FitLike, Protocol):
         """The network."""
 
     @property
-    def snapshots(self) -> Mapping[int, Mapping[str, Tree]]:
+    def snapshots(self) -> Mapping[int, Mapping[str, PyTree]]:
         """The parameters of all members after some epochs; empty if they were not kept."""
 
     def member(self, number: int) -> dict[str, Array]:

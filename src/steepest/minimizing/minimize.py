@@ -26,13 +26,13 @@ from steepest.minimizing.restarts import RANDOM, BoundsLike, Starts, best_of, ra
 from steepest.printable import quoted
 from steepest.rules.choose import choose
 from steepest.rules.pair import Rules
-from steepest.types import Callback, Function, RuleLike, Seed, Tree
+from steepest.types import Callback, Function, PyTree, RuleLike, Seed
 
 
 @our_words
 def minimize(
     f: Function,
-    start: Tree,
+    start: PyTree,
     *,
     args: tuple[Any, ...] = (),
     gradient: Function | bool | None = None,
@@ -131,7 +131,7 @@ def minimize(
 @our_words
 def maximize(
     f: Function,
-    start: Tree,
+    start: PyTree,
     *,
     args: tuple[Any, ...] = (),
     gradient: Function | bool | None = None,
@@ -212,7 +212,7 @@ def maximize(
 
 
 @our_words
-def gradient_descent(f: Function, initial_point: Tree, *, learning_rate: float, iterations: int) -> Run:
+def gradient_descent(f: Function, initial_point: PyTree, *, learning_rate: float, iterations: int) -> Run:
     """Descend as textbooks do: repeat x ← x - learning rate · ∇f(x).
 
     Parameters
@@ -250,7 +250,7 @@ def gradient_descent(f: Function, initial_point: Tree, *, learning_rate: float, 
 @interruptible()
 @np.errstate(all="ignore")
 def _optimize(
-    f: Function, start: Tree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
+    f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
     direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, restarts: int | Starts, rng: Seed,
     callback: Callback | None, progress: bool | None, budget: Budget, repeats: int = 1,
 ) -> Run:  # fmt: skip
@@ -266,7 +266,7 @@ def _optimize(
 
 
 def make_plan(
-    f: Function, start: Tree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None, rules: Rules,
+    f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None, rules: Rules,
     bounds: BoundsLike | None, budget: Budget, draws: np.random.Generator, repeats: int = 1,
     clock: Clock | None = None,
 ) -> tuple[Plan, Calling, np.ndarray]:  # fmt: skip

@@ -21,7 +21,7 @@ from steepest.rules import directions, steps
 from steepest.rules.choose import choose, is_optax
 from steepest.rules.pair import Rules
 from steepest.trace import Outcome
-from steepest.types import Array, Function, RuleLike, Seed, Tree
+from steepest.types import Array, Function, PyTree, RuleLike, Seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +38,10 @@ ENTRIES = ("direction", "step")
 class Direction(Protocol):
     """An object that is a direction: steps lack `__call__`, and functions lack `start`."""
 
-    def start(self, x: Array) -> Tree:
+    def start(self, x: Array) -> PyTree:
         """Return the state before the first step."""
 
-    def __call__(self, g: Array, state: Tree, x: Array) -> tuple[Array, Tree]:
+    def __call__(self, g: Array, state: PyTree, x: Array) -> tuple[Array, PyTree]:
         """Return the direction for a gradient, and the new state."""
 
 
@@ -120,7 +120,7 @@ class Race:
 @np.errstate(all="ignore")
 def race(
     f: Function,
-    start: Tree,
+    start: PyTree,
     rules: Mapping[str, RuleLike],
     *,
     args: tuple[Any, ...] = (),

@@ -21,7 +21,7 @@ from steepest.descent.run import Run
 from steepest.minimizing.parallel import MAX_LANES, descend_parallel
 from steepest.printable import quoted
 from steepest.trace import Outcome
-from steepest.types import Callback, Tree
+from steepest.types import Callback, PyTree
 
 RANDOM = "random"
 # The most draws for one random start if f is not finite at the drawn points. Chosen, not measured: with more draws,
@@ -43,10 +43,10 @@ Pair = tuple[float | None, float | None]
 # The values that bounds= takes.
 BoundsLike = Pair | Sequence[Pair] | np.ndarray | Mapping[str, Pair] | SciPyBounds
 # The starts that restarts= takes, one in each row.
-Starts = np.ndarray | Sequence[Tree]
+Starts = np.ndarray | Sequence[PyTree]
 
 
-def start_like(bounds: BoundsLike | None) -> Tree:
+def start_like(bounds: BoundsLike | None) -> PyTree:
     """Return a point with the layout that the bounds suggest, as a template for a random start."""
     if bounds is None:
         raise ValueError("start='random' draws inside the bounds: give bounds=, a pair (low, high) for each coordinate")

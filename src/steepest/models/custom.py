@@ -12,7 +12,7 @@ import numpy as np
 from steepest.models.losses import squared
 from steepest.models.losses.base import Loss
 from steepest.printable import quoted
-from steepest.types import Array, Function, Rows, Tree
+from steepest.types import Array, Function, PyTree, Rows
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Custom:
     """
 
     function: Function
-    start: Tree = field(default=None, repr=False, compare=False)
-    state: Tree = field(default=None, repr=False, compare=False)
+    start: PyTree = field(default=None, repr=False, compare=False)
+    state: PyTree = field(default=None, repr=False, compare=False)
     loss: ClassVar[Loss] = squared
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ class Custom:
             raise TypeError(f"the model takes {len(names)} argument(s): it needs X and at least one parameter")
         return names[1:]
 
-    def named_start(self, X: np.ndarray, given: Tree = None) -> dict[str, Tree]:
+    def named_start(self, X: np.ndarray, given: PyTree = None) -> dict[str, PyTree]:
         """Return a starting value for each parameter, by name in the order of the signature; 1 by default.
 
         Parameters
@@ -116,7 +116,7 @@ class Custom:
             raise ValueError(f"the start names {', '.join(map(str, given))}; the model takes {', '.join(names)}")
         return {name: given[name] for name in names}
 
-    def shaped(self, X: Rows, params: Mapping[str, Tree] | None = None) -> Rows:
+    def shaped(self, X: Rows, params: Mapping[str, PyTree] | None = None) -> Rows:
         """Return X unchanged: the user's function may take any shape.
 
         Parameters
@@ -133,7 +133,7 @@ class Custom:
         """
         return X
 
-    def __call__(self, X: Rows, *parameters: Tree) -> Array:
+    def __call__(self, X: Rows, *parameters: PyTree) -> Array:
         return self.function(X, *parameters)
 
     def response(self, z: Array) -> Array:

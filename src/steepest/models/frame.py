@@ -133,15 +133,29 @@ class Frame:
             return np.logaddexp.reduce(z - np.logaddexp.reduce(z, axis=2, keepdims=True), axis=0) - count
         return z.mean(axis=0)
 
-    def responded(self, z: Array) -> Array:
-        """Return the predictions for outputs: numbers, means, or probabilities."""
-        if self.response == "means":
-            return np.exp(z)
-        if self.response == "probability":
-            return probabilities(z)[0]
-        if self.response == "probabilities":
-            return class_probabilities(z)
-        return z
+
+def responded(response: str, z: Array) -> Array:
+    """Return the predictions for outputs: numbers, means, or probabilities.
+
+    Parameters
+    ----------
+    response : str
+        One of `RESPONSES`.
+    z : array
+        Outputs.
+
+    Returns
+    -------
+    array
+        Predictions.
+    """
+    if response == "means":
+        return np.exp(z)
+    if response == "probability":
+        return probabilities(z)[0]
+    if response == "probabilities":
+        return class_probabilities(z)
+    return z
 
 
 def dense_blocks(X: Rows) -> Iterator[tuple[slice, np.ndarray]]:

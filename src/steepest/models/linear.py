@@ -15,7 +15,7 @@ from steepest.models.losses.softmax import class_probabilities
 from steepest.models.matrix import as_matrix
 from steepest.models.penalties import L2
 from steepest.printable import quoted
-from steepest.types import Array, Rows, Tree
+from steepest.types import Array, PyTree, Rows
 
 # Rows that `outputs` converts at a time. Chosen, not measured: more rows would take more memory, fewer rows more calls.
 BLOCK_ROWS = 4096
@@ -37,7 +37,7 @@ class Linear:
 
     loss: ClassVar[Loss] = squared
 
-    def start(self, X: np.ndarray, given: Tree = None) -> dict[str, Array]:
+    def start(self, X: np.ndarray, given: PyTree = None) -> dict[str, Array]:
         """Return the parameters to start from, by default zeros.
 
         Parameters
@@ -301,7 +301,7 @@ class Multinomial(Linear):
             raise ValueError(f"Multinomial({classes}) takes classes from 0 to {classes - 1}, and y has {most - 1}")
         return Multinomial(classes)
 
-    def start(self, X: np.ndarray, given: Tree = None) -> dict[str, Array]:
+    def start(self, X: np.ndarray, given: PyTree = None) -> dict[str, Array]:
         """Return the parameters to start from, by default zeros.
 
         Parameters

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeGuard
 
 import numpy as np
 
-from steepest.models.frame import RESPONSES, Frame, dense_blocks
+from steepest.models.frame import RESPONSES, Frame, dense_blocks, responded
 from steepest.models.layers import ACTIVATIONS, WAVES, Drop, Layers
 from steepest.models.losses import squared
 from steepest.models.losses.base import Loss
@@ -229,7 +229,7 @@ class Network:
         array
             Predictions in the units of y, the probability of class 1, or one probability for each of several classes.
         """
-        return z if self.frame is None else self.frame.responded(z)
+        return z if self.frame is None else responded(self.frame.response, z)
 
 
 def _check_shapes(known: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]]) -> None:

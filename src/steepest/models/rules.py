@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -97,11 +97,11 @@ class Rules:
     --------
     >>> splits = Splits(np.eye(3)[:, :2], np.array([14.5, 2.0, np.inf]), np.zeros(3, bool))
     >>> rules = Rules(splits, np.array([[1.0], [2.0], [3.0], [4.0]]), ["delay", "hour"])
-    >>> print(rules.text(["1", "2", "3", "4"]))
+    >>> print(rules.text(lambda leaf: str(rules.values[leaf.numbers[0], 0])))
     delay is at most 14.5
-      hour is at most 2: 1
-      hour is above 2: 2
-    delay is above 14.5: 3
+      hour is at most 2: 1.0
+      hour is above 2: 2.0
+    delay is above 14.5: 3.0
     """
 
     splits: Splits
@@ -200,13 +200,13 @@ class Rules:
         after = before & set(used) if are_inside else before - set(used)
         return replace(known, levels={**known.levels, category: after}) if after else None
 
-    def text(self, leaves: Sequence[str], full: bool = False) -> str:
+    def text(self, said: Callable[[Leaf], str], full: bool = False) -> str:
         """Return the rules: a line for each side of each split, with what follows below it.
 
         Parameters
         ----------
-        leaves : sequence of str
-            What is said of each leaf; that of merged leaves is said of the first.
+        said : callable
+            Returns what is said of a leaf.
         full : bool
             Whether numbers have all digits, and oblique splits all terms.
 
@@ -217,17 +217,17 @@ class Rules:
         """
         tree = self.tree
         if isinstance(tree, Leaf):
-            return f"always: {leaves[tree.numbers[0]]}"
-        return "\n".join(self._lines(tree, leaves, full, ""))
+            return f"always: {said(tree)}"
+        return "\n".join(self._lines(tree, said, full, ""))
 
-    def _lines(self, branch: Branch, leaves: Sequence[str], full: bool, indent: str) -> list[str]:
+    def _lines(self, branch: Branch, said: Callable[[Leaf], str], full: bool, indent: str) -> list[str]:
         lines = []
         for to_right, below in ((False, branch.left), (True, branch.right)):
             condition = indent + self.condition(branch.node, to_right, full)
             if isinstance(below, Leaf):
-                lines.append(f"{condition}: {leaves[below.numbers[0]]}")
+                lines.append(f"{condition}: {said(below)}")
             else:
-                lines += [condition, *self._lines(below, leaves, full, indent + INDENT)]
+                lines += [condition, *self._lines(below, said, full, indent + INDENT)]
         return lines
 
     def condition(self, node: int, to_right: bool, full: bool = False) -> str:

@@ -95,6 +95,45 @@ class Splits:
         """Return a copy, which can be changed by itself."""
         return Splits(self.weights.copy(), self.thresholds.copy(), self.missing.copy())
 
+    def without_empty_sides(self, X: Array) -> Splits:
+        """Return splits that send the rows to the same leaves, but all rows to one side where the other is empty.
+
+        Parameters
+        ----------
+        X : array of shape (rows, columns)
+            The rows.
+
+        Returns
+        -------
+        Splits
+            The splits.
+        """
+        splits = self.copy()
+        for level in range(self.depth):
+            at = self.nodes(X, level)
+            for node in range(2**level - 1, 2 ** (level + 1) - 1):
+                right = self.goes_right(node, X[at == node])
+                if right.all() or not right.any():
+                    to_right = len(right) > 0 and bool(right.all())
+                    splits.put(node, {}, -np.inf if to_right else np.inf, to_right)
+        return splits
+
+    def cut(self, depth: int) -> Splits:
+        """Return the splits of the first levels.
+
+        Parameters
+        ----------
+        depth : int
+            The number of levels.
+
+        Returns
+        -------
+        Splits
+            Their splits.
+        """
+        nodes = 2**depth - 1
+        return Splits(self.weights[:nodes], self.thresholds[:nodes], self.missing[:nodes])
+
     def leaves(self, X: Array, node: Array = 0) -> np.ndarray:
         """Return the number of the leaf of each row, from 0 on the left.
 

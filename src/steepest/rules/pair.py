@@ -11,7 +11,7 @@ from steepest.derivatives.bounds import Box
 from steepest.rules.directions.direction import Direction
 from steepest.rules.steps.schedules import Tabled
 from steepest.rules.steps.step import Seen, StepSize
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 
 @dataclass(frozen=True)
@@ -48,25 +48,25 @@ class Rules:
         """Return the rules for compiled code, which reads the sizes of a user's function from a table."""
         return replace(self, step=Tabled()) if self.step.tabled else self
 
-    def start(self, x: Array) -> Tree:
+    def start(self, x: Array) -> PyTree:
         """Return the memory before the first step."""
         memory = self.direction.start(x)
         return (memory, self.step.start(x)) if self.adapts else memory
 
-    def learn(self, memory: Tree, g: Array, x: Array, accepted: Array) -> tuple[Tree, Tree]:
+    def learn(self, memory: PyTree, g: Array, x: Array, accepted: Array) -> tuple[PyTree, PyTree]:
         """Add a trial point to the memory if it was accepted; return the last steps and the rest of the memory."""
         if not self.learns:
             return (), memory
         steps, rest = memory
         return self.direction.learn(steps, rest, g, x, accepted)
 
-    def restarted(self, rest: Tree, x: Array) -> Tree:
+    def restarted(self, rest: PyTree, x: Array) -> PyTree:
         """Return the memory before the first step, without the last steps if the direction keeps them apart."""
         return self.direction.restarted(rest, x) if self.learns else self.start(x)
 
     def search_direction(
-        self, steps: Tree, rest: Tree, g: Array, x: Array, value: Array, box: Box | None
-    ) -> tuple[Array, Tree]:  # fmt: skip
+        self, steps: PyTree, rest: PyTree, g: Array, x: Array, value: Array, box: Box | None
+    ) -> tuple[Array, PyTree]:  # fmt: skip
         """Return the direction of a search at x, and the memory without the last steps.
 
         In a box the direction follows a face: coordinates that a bound holds stay at the bound.
@@ -77,33 +77,33 @@ class Rules:
             return self.direction.search_direction(steps, rest, g)
         return self._along_face(steps, rest, g, x, box)
 
-    def memory_layout(self, x: Array) -> tuple[Tree, Tree]:
+    def memory_layout(self, x: Array) -> tuple[PyTree, PyTree]:
         """Return the memory of the rules and that of the search after one point, to show the shapes of their arrays."""
         if self.searches and self.learns:
             return self.start(x), self.remember()
         return self.next_direction(x, self.start(x), x, x.sum(), jnp.sum)[1], self.remember()
 
-    def remember(self) -> Tree:
+    def remember(self) -> PyTree:
         """Return the memory of a search before its first trial along a direction."""
         return self.step.remember() if self.searches else ()
 
-    def size(self, k: Array, sizes: Array, first: Array, memory: Tree) -> Array:
+    def size(self, k: Array, sizes: Array, first: Array, memory: PyTree) -> Array:
         """Return the size of step k, for rules that do not search; the table `sizes` begins at step `first`."""
         if self.adapts:
             return memory[1].t
         return jnp.asarray(sizes[k - first] if self.step.tabled else self.step.at(k), float)
 
-    def tried_first(self, t: Array, memory: Tree) -> Array:
+    def tried_first(self, t: Array, memory: PyTree) -> Array:
         """Return the first size that a search tries after a step of size t was accepted."""
         return memory[1].t if self.adapts else self.step.again(t, self.direction.metric)
 
-    def reference(self, value: Array, memory: Tree) -> Array:
+    def reference(self, value: Array, memory: PyTree) -> Array:
         """Return the value that a search compares trials with."""
         return self.step.reference(memory[1]) if self.adapts else value
 
     def next_direction(
-        self, g: Array, memory: Tree, x: Array, value: Array, f: Function | None = None, box: Box | None = None
-    ) -> tuple[Array, Tree]:
+        self, g: Array, memory: PyTree, x: Array, value: Array, f: Function | None = None, box: Box | None = None
+    ) -> tuple[Array, PyTree]:
         """Return the direction at x and the new memory; f is for a direction that evaluates trial points itself."""
         if not self.adapts:
             return self._direction(g, memory, x, value, f, box)
@@ -113,8 +113,8 @@ class Rules:
         return direction, (memory, self.step.learn(step_memory, Seen(x, value, free, direction)))
 
     def _direction(
-        self, g: Array, memory: Tree, x: Array, value: Array, f: Function | None, box: Box | None
-    ) -> tuple[Array, Tree]:
+        self, g: Array, memory: PyTree, x: Array, value: Array, f: Function | None, box: Box | None
+    ) -> tuple[Array, PyTree]:
         if self.direction.evaluates:
             return self.direction.evaluate(g, memory, x, value, f)
         direction, memory = self.direction(g, memory, x)
@@ -122,7 +122,7 @@ class Rules:
             return direction, memory
         return jnp.where(box.held(x, g), 0.0, direction), memory
 
-    def _along_face(self, steps: Tree, rest: Tree, g: Array, x: Array, box: Box) -> tuple[Array, Tree]:
+    def _along_face(self, steps: PyTree, rest: PyTree, g: Array, x: Array, box: Box) -> tuple[Array, PyTree]:
         """Return a direction that ends at a bound for each coordinate that would cross the bound.
 
         The direction of the other coordinates is then computed again, with those coordinates fixed.
@@ -147,13 +147,13 @@ class LeadingRules(Rules):
 
     learnt: int
 
-    def start(self, x: Array) -> Tree:
+    def start(self, x: Array) -> PyTree:
         """Return the memory before the first step."""
         return super().start(x[: self.learnt])
 
     def next_direction(
-        self, g: Array, memory: Tree, x: Array, value: Array, f: Function | None = None, box: Box | None = None
-    ) -> tuple[Array, Tree]:
+        self, g: Array, memory: PyTree, x: Array, value: Array, f: Function | None = None, box: Box | None = None
+    ) -> tuple[Array, PyTree]:
         """Return the direction at x, which is 0 along the other coordinates, and the new memory."""
         first, others = slice(self.learnt), x[self.learnt :]
         own = None if f is None else lambda x: f(jnp.concatenate([x, others]))

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from steepest.types import Json, Tree
+from steepest.types import Json, PyTree
 
 # The types of arrays that are stored under their own names; arrays of all other types are stored as doubles.
 NARROW = ("float16", "float32")
 
 
-def point_to_json(x: Tree) -> Json:
+def point_to_json(x: PyTree) -> Json:
     """Return a point as JSON, which distinguishes dicts, tuples, lists and arrays."""
     if isinstance(x, dict):
         return {"dict": [[key, point_to_json(value)] for key, value in x.items()]}
@@ -30,7 +30,7 @@ def point_to_json(x: Tree) -> Json:
     return {kind: array.astype(float).tolist()}
 
 
-def children_of(x: Tree) -> dict[str, Tree]:
+def children_of(x: PyTree) -> dict[str, PyTree]:
     """Return what a container holds, by name, one level deep."""
     from jax.tree_util import keystr, tree_flatten_with_path
 
@@ -38,7 +38,7 @@ def children_of(x: Tree) -> dict[str, Tree]:
     return {keystr(path, simple=True): value for path, value in found}
 
 
-def point_from_json(record: Mapping[str, Json]) -> Tree:
+def point_from_json(record: Mapping[str, Json]) -> PyTree:
     """Return the point from a record of `point_to_json`."""
     ((kind, content),) = record.items()
     if kind == "dict":
@@ -49,7 +49,7 @@ def point_from_json(record: Mapping[str, Json]) -> Tree:
     return array if array.ndim else array[()]
 
 
-def size_of(x: Tree) -> int:
+def size_of(x: PyTree) -> int:
     """Return the number of coordinates of a point."""
     if isinstance(x, dict):
         return sum(map(size_of, x.values()))

@@ -13,7 +13,7 @@ from steepest.fitting.result import Fit, described_fit
 from steepest.models import Linear, Network
 from steepest.tabular.method import has_coefficients
 from steepest.trace import Certificate, Event, Outcome, Trace
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -160,7 +160,7 @@ class HoldsFit:
         return self._network.linear
 
     @property
-    def snapshots(self) -> Mapping[int, Mapping[str, Tree]]:
+    def snapshots(self) -> Mapping[int, Mapping[str, PyTree]]:
         """The parameters of a network after some epochs, as `NetworkFit` documents them."""
         return self._network.snapshots
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import erf, expit, softmax
 
-from steepest.models.frame import Frame, column_scales
+from steepest.models.frame import Frame, column_scales, responded
 from steepest.models.layers import ACTIVATIONS, AMPLITUDE, Layers, wave
 
 HERE = np.linspace(-6, 6, 101)
@@ -71,10 +71,10 @@ def test_members_agree_on_the_mean_of_their_predictions():
     z = np.array([[[-1.0], [300.0]], [[2.0], [-300.0]]])
     for response, predict in (("outputs", lambda z: z), ("means", np.exp), ("probability", expit)):
         frame = frame_of(response)
-        assert frame.responded(frame.combined(z)) == pytest.approx(predict(z).mean(axis=0), rel=1e-12)
+        assert responded(frame.response, frame.combined(z)) == pytest.approx(predict(z).mean(axis=0), rel=1e-12)
     z = np.random.default_rng(0).normal(size=(3, 5, 4))
     frame = frame_of("probabilities")
-    assert frame.responded(frame.combined(z)) == pytest.approx(softmax(z, axis=2).mean(axis=0), rel=1e-12)
+    assert responded(frame.response, frame.combined(z)) == pytest.approx(softmax(z, axis=2).mean(axis=0), rel=1e-12)
 
 
 def test_a_linear_model_has_the_rest_of_the_prediction():

@@ -85,7 +85,7 @@ def test_text_sends_every_row_to_its_leaf(seed, gaps):
     names = ["delay", 'an "odd" is above 2', "a", "b", "c"]
     categories = {2: ("carrier", "UA"), 3: ("carrier", "or"), 4: ("carrier", "B 6 nor DL")}
     rules = Rules(splits, values, names, categories, gaps)
-    text = rules.text([repr(float(value)) for (value,) in values], full=True)
+    text = rules.text(lambda leaf: repr(float(values[leaf.numbers[0], 0])), full=True)
     expected = values[splits.leaves(X), 0]
     words = [None, "UA", "or", "B 6 nor DL"]
     for row, k, value in zip(X, level, expected, strict=True):
@@ -99,5 +99,5 @@ def test_redundant_splits_and_equal_leaves_go():
     # Every number up to 5 is at most 7.
     splits.put(1, {0: 1.0}, 7.0, False)
     splits.put(2, {0: 1.0}, 9.0, False)
-    text = Rules(splits, np.array([[1.0], [2.0], [3.0], [3.0]]), ["x"]).text(["1", "2", "3", "3"])
-    assert text == "x is at most 5: 1\nx is above 5: 3"
+    text = Rules(splits, np.array([[1.0], [2.0], [3.0], [3.0]]), ["x"]).text(lambda leaf: str(leaf.numbers))
+    assert text == "x is at most 5: (0,)\nx is above 5: (2, 3)"

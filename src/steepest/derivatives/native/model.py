@@ -15,7 +15,7 @@ from steepest.derivatives.native.trees import TreeLayout
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.tracing.fingerprint import Fingerprint
 from steepest.printable import quoted
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Native:
     state: TreeLayout | None
 
     @classmethod
-    def of(cls, apply: Function, params: Tree, state: Tree = None) -> tuple[Native, np.ndarray]:
+    def of(cls, apply: Function, params: PyTree, state: PyTree = None) -> tuple[Native, np.ndarray]:
         """Return the model with the layouts of its trees, and the point that they hold."""
         layout, x = TreeLayout.of(params, "the start")
         if state is None:

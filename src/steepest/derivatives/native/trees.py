@@ -14,7 +14,7 @@ import numpy as np
 
 from steepest.derivatives.precision import double_precision
 from steepest.printable import quoted
-from steepest.types import Array, Tree
+from steepest.types import Array, PyTree
 
 # Whole numbers up to this size are exact in double precision.
 EXACT = 2**53
@@ -60,7 +60,7 @@ class TreeLayout:
     plain: tuple[bool, ...] = field(compare=False)
 
     @classmethod
-    def of(cls, tree: Tree, what: str, floats: bool = True) -> tuple[TreeLayout, np.ndarray]:
+    def of(cls, tree: PyTree, what: str, floats: bool = True) -> tuple[TreeLayout, np.ndarray]:
         """Return the layout of a tree and its numbers; `what` is the tree in error messages.
 
         With `floats`, every array must hold floats, and there must be one.
@@ -95,11 +95,11 @@ class TreeLayout:
         """The name of each number."""
         return tuple(name for leaf in self.leaves for name in _subscripted(leaf))
 
-    def build(self, vector: Array) -> Tree:
+    def build(self, vector: Array) -> PyTree:
         """Return the tree whose numbers are a flat vector."""
         return self.structure.unflatten(self.arrays(vector))
 
-    def given(self, vector: np.ndarray) -> Tree:
+    def given(self, vector: np.ndarray) -> PyTree:
         """Return the tree as the user gave it: arrays of JAX are arrays of JAX again."""
         with double_precision():
             pairs = zip(self.arrays(np.array(vector)), self.plain, strict=True)
@@ -113,13 +113,13 @@ class TreeLayout:
             first += leaf.size
         return arrays
 
-    def flatten(self, tree: Tree, what: str) -> np.ndarray:
+    def flatten(self, tree: PyTree, what: str) -> np.ndarray:
         """Return the numbers of a tree that must have this layout; `what` is the tree in error messages."""
         found, vector = TreeLayout.of(tree, what, floats=False)
         self.check(found, what)
         return vector
 
-    def numbers(self, tree: Tree, what: str) -> Array:
+    def numbers(self, tree: PyTree, what: str) -> Array:
         """Return the numbers of a tree of traced arrays, which must have this layout."""
         arrays, structure = jax.tree.flatten(tree)
         shapes = [Leaf(leaf.name, _shape(array), leaf.dtype) for leaf, array in zip(self.leaves, arrays, strict=False)]

@@ -15,7 +15,7 @@ from steepest.derivatives.structure import Calling, leaves_of
 from steepest.derivatives.tracing.budget import running, tracing
 from steepest.derivatives.tracing.fingerprint import Fingerprint
 from steepest.derivatives.tracing.tracer import Traced, stack
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 
 @dataclass
@@ -89,7 +89,7 @@ class TraceAttempt:
             return scalar(call(f, x)), self._flat(call(gradient, x))
         return jax.value_and_grad(lambda x: scalar(call(f, x)))(x)
 
-    def _flat(self, gradient: Tree) -> Array:
+    def _flat(self, gradient: PyTree) -> Array:
         leaves = [jnp.ravel(jnp.asarray(stack(leaf))) for leaf in leaves_of(self.calling.layout, gradient)]
         flat = jnp.concatenate(leaves).astype(jnp.float64)
         size = self.calling.structure.size

@@ -14,7 +14,7 @@ from steepest.derivatives.clock import Clock
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import double_precision, rounding_of
 from steepest.derivatives.structure import Calling, holds_text, leaves_of
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Caller:
         """Tell whether the function may be called at a point."""
         return self.box is None or self.box.contains(x)
 
-    def raw(self, x: np.ndarray) -> tuple[Array, Tree]:
+    def raw(self, x: np.ndarray) -> tuple[Array, PyTree]:
         """Return the value as f returns it, with the gradient if f returns a pair, else None."""
         self.clock.admit()
         # Each call gets a copy: code that writes into its argument must not change the point of the run.
@@ -102,7 +102,7 @@ def number(returned: Array) -> float:
         raise ValueError(f"the function returned {what}: it must return one real number") from None
 
 
-def flat_gradient(calling: Calling, gradient: Tree) -> np.ndarray:
+def flat_gradient(calling: Calling, gradient: PyTree) -> np.ndarray:
     """Return a gradient from plain code as a flat vector; raise an error if the gradient does not fit the point."""
     size = calling.structure.size
     leaves = leaves_of(calling.layout, gradient)

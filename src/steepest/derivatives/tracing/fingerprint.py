@@ -18,7 +18,7 @@ import numpy as np
 
 from steepest.derivatives.tracing.namespaces import BUILTINS, Value, stand_in
 from steepest.derivatives.tracing.tracer import Traced
-from steepest.types import Array, Tree
+from steepest.types import Array, PyTree
 
 # Containers with more entries enter the key by their id. Chosen, not measured: every new fingerprint reads all entries.
 LONGEST = 1_000
@@ -129,7 +129,7 @@ class Fingerprint:
         walked = [self._walk(value) for value in values]
         return tuple(key for key, _ in walked), lambda parts: [make(parts) for _, make in walked]
 
-    def _container(self, value: Tree) -> tuple[Hashable, Rebuild]:
+    def _container(self, value: PyTree) -> tuple[Hashable, Rebuild]:
         kind = type(value)
         if kind is dict:
             names = tuple(value)

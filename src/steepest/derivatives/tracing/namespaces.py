@@ -23,7 +23,7 @@ from numpy.typing import DTypeLike
 from steepest.derivatives.tracing.budget import branching, note_type, refuse, running
 from steepest.derivatives.tracing.scipy_twins import scipy_stand_in
 from steepest.derivatives.tracing.tracer import Argument, Traced, apply, depends, stack, stacked, unwrap, wrap
-from steepest.types import Array, Function, Seed, Tree
+from steepest.types import Array, Function, PyTree, Seed
 
 # Any Python value that traced code reads: a module, a function, a generator, data.
 Value = Any
@@ -34,7 +34,7 @@ def _is_float(dtype: DTypeLike | None) -> bool:
     return dtype is None or np.dtype(dtype).kind in "fc"
 
 
-def _array(values: Tree, dtype: DTypeLike | None = None, *args: Argument, **options: Argument) -> Array:
+def _array(values: PyTree, dtype: DTypeLike | None = None, *args: Argument, **options: Argument) -> Array:
     if not depends(values):
         return wrap(np.array(unwrap(values), dtype, *args, **options))
     if not _is_float(dtype):
@@ -43,7 +43,7 @@ def _array(values: Tree, dtype: DTypeLike | None = None, *args: Argument, **opti
     return apply(np.array, lambda values: jnp.asarray(stack(values)).copy(), (values,), {})
 
 
-def _asarray(values: Tree, dtype: DTypeLike | None = None, *args: Argument, **options: Argument) -> Array:
+def _asarray(values: PyTree, dtype: DTypeLike | None = None, *args: Argument, **options: Argument) -> Array:
     if isinstance(values, Traced) and (dtype is None or (_is_float(dtype) and values.dtype.kind in "fc")):
         note_type(dtype)
         return values
@@ -275,7 +275,7 @@ class _Call:
     def __init__(self, plain: Function) -> None:
         self._plain = plain
 
-    def __call__(self, *args: Argument, **options: Argument) -> Tree:
+    def __call__(self, *args: Argument, **options: Argument) -> PyTree:
         return wrap(self._plain(*map(_joined, args), **{name: _joined(option) for name, option in options.items()}))
 
     def __getattr__(self, name: str) -> Value:
@@ -287,7 +287,7 @@ def _joined(value: Argument) -> Argument:
     return stacked(value) if isinstance(value, (list, tuple)) and _are_numbers(value) else value
 
 
-def _are_numbers(values: Tree) -> bool:
+def _are_numbers(values: PyTree) -> bool:
     return all(_are_numbers(v) if isinstance(v, (list, tuple)) else not np.ndim(v) for v in values)
 
 

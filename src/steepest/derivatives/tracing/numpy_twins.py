@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 
-def _choose(index: Array, choices: Tree, out: None = None, mode: str = "raise") -> Array:
+def _choose(index: Array, choices: PyTree, out: None = None, mode: str = "raise") -> Array:
     if mode == "raise":
         # JAX can't raise an error that depends on values, so NumPy checks the bounds here: the index is a plain array.
         np.choose(index, range(len(choices)))

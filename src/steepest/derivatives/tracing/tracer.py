@@ -14,13 +14,13 @@ from numpy.typing import DTypeLike
 from steepest.derivatives.tracing.budget import UntraceableError, answer, branching, note_type, refuse, spend
 from steepest.derivatives.tracing.numpy_twins import VIEWS, WRITERS, function_twin, ufunc_twin
 from steepest.printable import quoted
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 # An index, an option or another argument of a NumPy function: a slice, a number, an array, a tuple of them.
 Argument = Any
 
 
-def wrap(value: Tree) -> Tree:
+def wrap(value: PyTree) -> PyTree:
     """Wrap JAX arrays, and NumPy arrays of real or complex numbers, as `Traced`, also inside lists and tuples."""
     if isinstance(value, Traced):
         return value
@@ -32,7 +32,7 @@ def wrap(value: Tree) -> Tree:
     return value
 
 
-def unwrap(value: Tree) -> Tree:
+def unwrap(value: PyTree) -> PyTree:
     """Undo `wrap`, and return an object array of traced scalars as a JAX array."""
     if isinstance(value, Traced):
         return value.value
@@ -48,7 +48,7 @@ def unwrap(value: Tree) -> Tree:
     return value
 
 
-def depends(value: Tree) -> bool:
+def depends(value: PyTree) -> bool:
     """Tell whether a value, or any value in a container, depends on the point; such values are JAX arrays."""
     if isinstance(value, Traced):
         return isinstance(value.value, jax.Array)
@@ -61,19 +61,19 @@ def depends(value: Tree) -> bool:
     return isinstance(value, (list, tuple)) and any(map(depends, value))
 
 
-def stack(value: Tree) -> Array:
+def stack(value: PyTree) -> Array:
     """Return nested lists of traced and plain numbers as one JAX array."""
     if isinstance(value, (list, tuple)):
         return jnp.stack([jnp.asarray(stack(v)) for v in value]) if len(value) else jnp.zeros(0)
     return unwrap(value)
 
 
-def stacked(value: Tree) -> Tree:
+def stacked(value: PyTree) -> PyTree:
     """Return a list that contains traced values as one array; other values are unchanged."""
     return wrap(stack(value)) if isinstance(value, (list, tuple)) and depends(value) else value
 
 
-def apply(plain: Function, twin: Function | None, args: Argument, options: dict[str, Argument]) -> Tree:
+def apply(plain: Function, twin: Function | None, args: Argument, options: dict[str, Argument]) -> PyTree:
     """Call JAX's counterpart if an argument depends on the point, and NumPy's own function otherwise."""
     spend()
     args, options = unwrap(tuple(args)), unwrap(options)
@@ -147,7 +147,7 @@ def _forbidden(name: str, what: str) -> Function:
     return stop
 
 
-def _operands(self: Traced, other: Tree) -> tuple[Array, Array]:
+def _operands(self: Traced, other: PyTree) -> tuple[Array, Array]:
     """Return both operands as plain arrays, or both as JAX arrays."""
     spend()
     if isinstance(other, (list, tuple)):
@@ -157,7 +157,7 @@ def _operands(self: Traced, other: Tree) -> tuple[Array, Array]:
 
 
 def _binary(name: str) -> Function:
-    def operate(self: Traced, other: Tree) -> Tree:
+    def operate(self: Traced, other: PyTree) -> PyTree:
         if getattr(type(other), "__array_ufunc__", True) is None:
             return NotImplemented
         value, other = _operands(self, other)
@@ -168,7 +168,7 @@ def _binary(name: str) -> Function:
 
 
 def _in_place(name: str) -> Function:
-    def operate(self: Traced, other: Tree) -> Array:
+    def operate(self: Traced, other: PyTree) -> Array:
         value, other = _operands(self, other)
         changed = getattr(value, name)(other)
         if not self.ndim:
@@ -229,7 +229,7 @@ class Traced:
     def __jax_array__(self) -> Array:
         return jnp.asarray(self.value)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Tree, **options: Argument) -> Tree:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: PyTree, **options: Argument) -> PyTree:
         if method == "at":
             return _at(ufunc, *inputs)
         out, where = options.pop("out", None), options.get("where", True)
@@ -242,7 +242,7 @@ class Traced:
         result = apply(plain, ufunc_twin(ufunc, method), map(stacked, inputs), options)
         return result if out is None else _target(out, ufunc).store(result)
 
-    def __array_function__(self, func: Function, types: Argument, args: tuple, options: dict[str, Argument]) -> Tree:
+    def __array_function__(self, func: Function, types: Argument, args: tuple, options: dict[str, Argument]) -> PyTree:
         options = {name: option for name, option in options.items() if option is not np._NoValue}
         if func in WRITERS:
             return WRITERS[func](_target(args[:1], func), *args[1:], **options)
@@ -255,7 +255,7 @@ class Traced:
         result = apply(func, twin, args, options)
         return result if out is None else _target((out,), func).store(result)
 
-    def view_by(self, read: Function, index: Argument = _NO_INDEX) -> Tree:
+    def view_by(self, read: Function, index: Argument = _NO_INDEX) -> PyTree:
         """Call `read` on this array: return a view if NumPy would return one, else a new array."""
         spend()
         shadow = self.shadow()
@@ -280,7 +280,7 @@ class Traced:
         self[...] = new
         return self
 
-    def __getitem__(self, index: Argument) -> Tree:
+    def __getitem__(self, index: Argument) -> PyTree:
         index = _without_lists(index)
         if depends(index):
             spend()
@@ -289,7 +289,7 @@ class Traced:
         index = unwrap(index)
         return self.view_by(lambda array: array[index], index)
 
-    def __setitem__(self, index: Argument, new: Tree) -> None:
+    def __setitem__(self, index: Argument, new: PyTree) -> None:
         spend()
         index = unwrap(_without_lists(index))
         if isinstance(new, Traced) and new._lens and new._lens.base is self and _same(new._lens.index, index):
@@ -308,7 +308,7 @@ class Traced:
         with branching():
             self.value = written(self.value, index, new)
 
-    def __iter__(self) -> Iterator[Tree]:
+    def __iter__(self) -> Iterator[PyTree]:
         if not self.ndim:
             raise TypeError("iteration over a 0-d array")
         return (self[k] for k in range(len(self)))
@@ -440,14 +440,14 @@ def _same(one: Argument, other: Argument) -> bool:
     return repr(one) == repr(other)
 
 
-def _target(out: tuple[Tree, ...], function: Function) -> Traced:
+def _target(out: tuple[PyTree, ...], function: Function) -> Traced:
     """Return the array that a function writes into, or refuse the trace if that array is not traced."""
     if len(out) != 1 or not isinstance(out[0], Traced):
         refuse(f"{function.__name__} can write only into an array that the function makes")
     return out[0]
 
 
-def _at(ufunc: np.ufunc, target: Tree, *rest: Tree) -> None:
+def _at(ufunc: np.ufunc, target: PyTree, *rest: PyTree) -> None:
     """Call `ufunc.at` on a traced array."""
 
     def plain(array: np.ndarray, *rest: Array) -> np.ndarray:
@@ -458,7 +458,7 @@ def _at(ufunc: np.ufunc, target: Tree, *rest: Tree) -> None:
     _target((target,), ufunc).store(apply(plain, ufunc_twin(ufunc, "at"), (target, *rest), {}))
 
 
-def _masked(ufunc: np.ufunc, inputs: tuple[Tree, ...], out: tuple[Tree, ...] | None, where: Array) -> Traced:
+def _masked(ufunc: np.ufunc, inputs: tuple[PyTree, ...], out: tuple[PyTree, ...] | None, where: Array) -> Traced:
     """Call a ufunc where a mask is true, and leave `out` unchanged elsewhere."""
     if out is None:
         refuse(f"{ufunc.__name__} with where= and no out= leaves the other values undefined")

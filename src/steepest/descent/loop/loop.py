@@ -36,7 +36,7 @@ from steepest.descent.loop.state import (
 )
 from steepest.rules.pair import Rules
 from steepest.rules.steps.searches import Trial, Verdict
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 # The most trials along a direction: after 60 halvings, a step is smaller than the rounding error of its first length.
 MOST_TRIALS = 60
@@ -98,7 +98,7 @@ def advance(rules: Rules, state: State, value: Array, gradient: Array, limits: L
     return new._replace(memory=(steps, new.memory)) if rules.learns else new
 
 
-def _step(x: Array, t: Array, value: Array, gradient: Array, direction: Array, next_t: Array, memory: Tree) -> Path:
+def _step(x: Array, t: Array, value: Array, gradient: Array, direction: Array, next_t: Array, memory: PyTree) -> Path:
     """Return the path of one step of size t that led to x."""
     path = Path(x, value, gradient, direction, t, jnp.asarray(next_t, float), memory)
     return jax.tree.map(lambda array: jnp.asarray(array)[None], path)
@@ -123,7 +123,7 @@ def _rejected(rules: Rules, state: State, value: Array, verdict: Verdict, limits
 
 
 def _turn(
-    rules: Rules, state: State, steps: Tree, accepted: Array, x: Array, value: Array, gradient: Array, limits: Limits
+    rules: Rules, state: State, steps: PyTree, accepted: Array, x: Array, value: Array, gradient: Array, limits: Limits
 ) -> State:  # fmt: skip
     """Choose a direction at the trial point if it was accepted; else at the old point, with an empty memory."""
     here, f, g = (
@@ -155,8 +155,8 @@ def _turn(
 
 
 def _downhill(
-    rules: Rules, x: Array, value: Array, gradient: Array, steps: Tree, rest: Tree, tries: Array, limits: Limits
-) -> tuple[Array, Tree, Array]:
+    rules: Rules, x: Array, value: Array, gradient: Array, steps: PyTree, rest: PyTree, tries: Array, limits: Limits
+) -> tuple[Array, PyTree, Array]:
     """Return a direction at x, its memory, and how many directions were tried: 2 if the first led uphill.
 
     The second direction is computed with an empty memory. A loop around both directions compiles the code of the
@@ -164,13 +164,13 @@ def _downhill(
     """
     anew = rules.restarted(rest, x)
 
-    def turn(carry: tuple[Array, Tree, Array]) -> tuple[Array, Tree, Array]:
+    def turn(carry: tuple[Array, PyTree, Array]) -> tuple[Array, PyTree, Array]:
         _, rest, tries = carry
         rest = jax.tree.map(lambda old, new: jnp.where(tries == 0, old, new), rest, anew)
         direction, rest = rules.search_direction(steps, rest, gradient, x, value, limits.box)
         return direction, rest, tries + 1
 
-    def uphill(carry: tuple[Array, Tree, Array]) -> Array:
+    def uphill(carry: tuple[Array, PyTree, Array]) -> Array:
         direction, _, tries = carry
         return (tries < 2) & ~(gradient @ direction < 0)
 
@@ -181,7 +181,7 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
     """Return the loop for a function: (rules, packed state, arrays, limits) -> (packed state, rows)."""
 
     def chunk(
-        rules: Rules, packed: Packed, arrays: Tree, numbers: Array, sizes: Array, box: Box | None
+        rules: Rules, packed: Packed, arrays: PyTree, numbers: Array, sizes: Array, box: Box | None
     ) -> tuple[Packed, Array]:
         layout = layout_of(rules, packed)
         state, limits = unpack(layout, packed), Limits.unpack(numbers, sizes, box)
@@ -192,15 +192,15 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
         # one.
         whole = state.x.size > SMALL
         stand: Function = (lambda state: state) if whole else pack
-        standing: Callable[[Tree], State] = (lambda state: state) if whole else partial(unpack, layout)
-        here: Tree = state if whole else packed
+        standing: Callable[[PyTree], State] = (lambda state: state) if whole else partial(unpack, layout)
+        here: PyTree = state if whole else packed
 
-        def going(carry: tuple[Tree, Array]) -> Array:
+        def going(carry: tuple[PyTree, Array]) -> Array:
             here, names = carry[0], ("iteration", "evaluations", "code")
             iteration, evaluations, code = (getattr(here, name) if whole else here.read(name) for name in names)
             return (iteration - first < limits.rows) & (evaluations < stop) & (code == RUNNING)
 
-        def body(carry: tuple[Tree, Array]) -> tuple[Tree, Array]:
+        def body(carry: tuple[PyTree, Array]) -> tuple[PyTree, Array]:
             state, rows = standing(carry[0]), carry[1]
             left = jnp.minimum(first + limits.rows - state.iteration, stop - state.evaluations)
             new, written = go(state, left)
@@ -225,7 +225,7 @@ def begin_of(compiled: Compiled) -> Callable[..., Packed]:
         numbers: Array,
         sizes: Array,
         box: Box | None,
-        arrays: Tree,
+        arrays: PyTree,
     ) -> Packed:
         limits = Limits.unpack(numbers, sizes, box)
         return pack(begin(rules, x, value, gradient, limits, lambda x: _signed(compiled, x, arrays, limits)[0]))
@@ -236,7 +236,7 @@ def begin_of(compiled: Compiled) -> Callable[..., Packed]:
 def settle_of(compiled: Compiled) -> Callable[..., Array]:
     """Return a function that descends without a trace: (rules, start, arrays, limits) -> x, value, code, iterations."""
 
-    def settle(rules: Rules, x: Array, arrays: Tree, numbers: Array, sizes: Array) -> Array:
+    def settle(rules: Rules, x: Array, arrays: PyTree, numbers: Array, sizes: Array) -> Array:
         limits = Limits.unpack(numbers, sizes, None)
         value, gradient = _signed(compiled, x, arrays, limits)
         state = begin(rules, x, value, gradient, limits)
@@ -258,7 +258,7 @@ def settle_of(compiled: Compiled) -> Callable[..., Array]:
 Go = Callable[[State, Array], tuple[State, Array]]
 
 
-def _search(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, first: Array) -> Go:
+def _search(compiled: Compiled, rules: Rules, arrays: PyTree, limits: Limits, first: Array) -> Go:
     """Return a function that makes one trial; the row of a rejected trial is overwritten by the next row."""
 
     def go(state: State, left: Array) -> tuple[State, Array]:
@@ -271,7 +271,7 @@ def _search(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, firs
     return go
 
 
-def _march(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, first: Array) -> Go:
+def _march(compiled: Compiled, rules: Rules, arrays: PyTree, limits: Limits, first: Array) -> Go:
     """Return a function that takes several fixed steps, or several epochs, and judges them together."""
     cost = 2 if compiled.epoch else 1
 
@@ -295,15 +295,15 @@ def _march(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, first
         here = Path(state.x, state.value, state.gradient, state.direction, state.t, state.t, state.memory)
 
         # One row holds all numbers, as each array that a loop carries costs as much as a step.
-        def packed(path: Path) -> tuple[Array, Tree]:
+        def packed(path: Path) -> tuple[Array, PyTree]:
             numbers = jnp.stack([path.value, path.t, path.next_t])
             return jnp.concatenate([path.x, path.gradient, path.direction, numbers]), path.memory
 
-        def unpacked(row: Array, memory: Tree) -> Path:
+        def unpacked(row: Array, memory: PyTree) -> Path:
             x, gradient, direction, numbers = jnp.split(row, [n, 2 * n, 3 * n], axis=-1)
             return Path(x, numbers[..., 0], gradient, direction, numbers[..., 1], numbers[..., 2], memory)
 
-        def record(i: Array, carry: tuple[Tree, Tree]) -> tuple[Tree, Tree]:
+        def record(i: Array, carry: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
             new = packed(step(unpacked(*carry[0]), state.iteration + i))
             return new, jax.tree.map(lambda buffer, one: buffer.at[i].set(one), carry[1], new)
 
@@ -319,6 +319,6 @@ def _march(compiled: Compiled, rules: Rules, arrays: Tree, limits: Limits, first
     return go
 
 
-def _signed(compiled: Compiled, x: Array, arrays: Tree, limits: Limits) -> tuple[Array, Array]:
+def _signed(compiled: Compiled, x: Array, arrays: PyTree, limits: Limits) -> tuple[Array, Array]:
     value, gradient = compiled.pure(x, arrays)
     return limits.sign * value, limits.sign * gradient

@@ -12,7 +12,7 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS
 from steepest.rules.pair import Rules
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 # The codes of a status: whether the descent can continue, and why not.
 RUNNING, CANDIDATE, STALLED, NON_FINITE, UNBOUNDED, BOTTOMLESS, NO_GRADIENT = range(7)
@@ -61,8 +61,8 @@ class State(NamedTuple):
     t: Array
     low: Array
     high: Array
-    memory: Tree
-    search: Tree
+    memory: PyTree
+    search: PyTree
     fresh: Array
     iteration: Array
     evaluations: Array
@@ -133,12 +133,12 @@ def pack(state: State) -> Packed:
     return Packed(jnp.concatenate([scalars, *vectors, *real]), others, state.x.size)
 
 
-def layout_of(rules: Rules, packed: Packed) -> Tree:
+def layout_of(rules: Rules, packed: Packed) -> PyTree:
     """Return the shapes and types of the memories of the rules and of the search."""
     return jax.eval_shape(rules.memory_layout, jax.ShapeDtypeStruct((packed.size,), packed.numbers.dtype))
 
 
-def unpack(layout: Tree, packed: Packed) -> State:
+def unpack(layout: PyTree, packed: Packed) -> State:
     """Return the state from its packed form, with the memories, and with counts as integers."""
     leaves, tree = jax.tree.flatten(layout)
     sizes = [leaf.size for leaf in leaves if _is_real(leaf)]
@@ -261,7 +261,7 @@ class Path(NamedTuple):
     direction: Array
     t: Array
     next_t: Array
-    memory: Tree
+    memory: PyTree
 
 
 def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits, cost: int = 1) -> tuple[State, Array]:

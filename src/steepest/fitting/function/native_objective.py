@@ -22,7 +22,7 @@ from steepest.derivatives.tracing.tracer import Traced
 from steepest.fitting.objective import ArrangedRows, Arrays, batch_of, key_of, order_of, sizes_of, traced_objective
 from steepest.printable import quoted
 from steepest.rules.pair import Rules
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 
 @dataclass(frozen=True)
@@ -150,15 +150,15 @@ def stateful_epoch(layout: Layout, loss: NativeLoss, penalty: Compiled | None) -
         return value, gradient, after
 
     def epoch(
-        rules: Rules, x: Array, memory: Tree, number: Array, arrays: Arrays, sizes: Array, first: Array
-    ) -> tuple[Array, Tree, Array]:
+        rules: Rules, x: Array, memory: PyTree, number: Array, arrays: Arrays, sizes: Array, first: Array
+    ) -> tuple[Array, PyTree, Array]:
         """Go through the batches once; return the point, the memory and the last step size."""
         key = key_of(arrays, number)
         order, size = order_of(layout, key), sizes_of(layout, rules, number, sizes, first)
         # The key that shuffles the batches is not used again as it is.
         own = jax.random.fold_in(key, layout.batches)
 
-        def update(i: Array, carry: tuple[Array, Tree]) -> tuple[Array, Tree]:
+        def update(i: Array, carry: tuple[Array, PyTree]) -> tuple[Array, PyTree]:
             x, memory = carry
             take: Callable[[Array], tuple[Array, Array, Array]] = partial(
                 on_batch, key=jax.random.fold_in(own, i), data=batch_of(layout, arrays["data"], order, i)[1],

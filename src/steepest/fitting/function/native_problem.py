@@ -25,7 +25,7 @@ from steepest.models import Custom
 from steepest.models.losses import softmax
 from steepest.models.losses.base import Loss
 from steepest.printable import quoted
-from steepest.types import Function, Tree
+from steepest.types import Function, PyTree
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class NativeView(View):
     def slope(self, gradient: np.ndarray) -> np.ndarray:
         return self.rows(gradient)
 
-    def point(self, x: np.ndarray) -> Tree:
+    def point(self, x: np.ndarray) -> PyTree:
         return self.model.params.given(self.rows(x))
 
-    def gradient(self, gradient: np.ndarray) -> Tree:
+    def gradient(self, gradient: np.ndarray) -> PyTree:
         return self.point(gradient)
 
-    def flat(self, point: Tree) -> np.ndarray:
+    def flat(self, point: PyTree) -> np.ndarray:
         if isinstance(point, np.ndarray) and point.shape == (self.model.params.size,):
             return self.inward(point.astype(float))
         return self.inward(self.model.params.flatten(point, "the point"))
@@ -91,7 +91,7 @@ class NativeProblem:
 
     @classmethod
     def of(
-        cls, model: Custom, X: np.ndarray, y: np.ndarray, start: Tree, loss: Function, penalty: Function | None
+        cls, model: Custom, X: np.ndarray, y: np.ndarray, start: PyTree, loss: Function, penalty: Function | None
     ) -> NativeProblem:
         """Find out the shape of the outputs, which must be a prediction for each row; nothing is computed yet."""
         if is_sparse(X):

@@ -20,7 +20,7 @@ from steepest.models import Custom
 from steepest.models.losses import softmax
 from steepest.models.penalties import L2
 from steepest.trace import Event
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 # The most undetermined parameters that an event names.
 MOST_NAMED = 8
@@ -32,13 +32,13 @@ class CustomProblem:
 
     model: Custom
     X: np.ndarray
-    start: dict[str, Tree]
+    start: dict[str, PyTree]
     loss: Function
     user_penalty: Function | None
 
     @classmethod
     def of(
-        cls, model: Custom, X: np.ndarray, y: np.ndarray, start: Tree, loss: Function, penalty: Function | None
+        cls, model: Custom, X: np.ndarray, y: np.ndarray, start: PyTree, loss: Function, penalty: Function | None
     ) -> CustomProblem:
         """Call the model at its start, where it must return a prediction for each row."""
         if is_sparse(X):
@@ -68,7 +68,7 @@ class CustomProblem:
         """Return the weighted sum of losses as a NumPy function of the parameters."""
         function, loss = self.model.function, self.loss
 
-        def total(parameters: Tree, X: Array, y: Array, weight: Array) -> Array:
+        def total(parameters: PyTree, X: Array, y: Array, weight: Array) -> Array:
             return (weight * loss(function(X, *parameters.values()), y)).sum()
 
         return total
@@ -81,7 +81,7 @@ class CustomProblem:
         structure, _ = Structure.of(self.start)
         layout = structure.layout
 
-        def penalized(parameters: Tree) -> Array:
+        def penalized(parameters: PyTree) -> Array:
             return penalty(np.concatenate([np.ravel(leaf) for leaf in leaves_of(layout, parameters)]))
 
         return penalized

@@ -27,7 +27,7 @@ from steepest.fitting.objective import SAMPLE_ROWS, ArrangedRows
 from steepest.models import Custom, Linear
 from steepest.models.losses import squared
 from steepest.models.penalties import L2
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 # How many times random rounding errors are drawn to see their effect on second derivatives. Chosen, not measured: with
 # more draws the estimate of the effect is better, and each draw costs a Hessian.
@@ -267,7 +267,7 @@ def _second_order(pure: Function) -> Function:
 
 
 def residuals_of(
-    function: Function, start: Tree, rows: ArrangedRows, ridge: float, objective: Objective
+    function: Function, start: PyTree, rows: ArrangedRows, ridge: float, objective: Objective
 ) -> tuple[ModelResiduals, Objective]:
     """Return the residuals of ``function(X, *parameters)``, traced if possible.
 
@@ -293,7 +293,7 @@ def residuals_of(
     X, y, weight = rows.first(rows.layout.rows)
     root = np.sqrt(weight / rows.mass)
 
-    def weighted(parameters: Tree, X: Array, y: Array, u: Array) -> Array:
+    def weighted(parameters: PyTree, X: Array, y: Array, u: Array) -> Array:
         return (u * (function(X, *parameters.values()) - y)).sum()
 
     def plain(x: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import LEAST_PART
 from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.models.losses.base import Loss
-from steepest.types import Array, Tree
+from steepest.types import Array, PyTree
 
 # Stands for a loss of the user's own, of which only the values are known.
 UNKNOWN = Loss()
@@ -65,7 +65,9 @@ class Glm:
         """Return θ with a column for each output and the intercepts in the last row; unchanged for a single output."""
         return theta.reshape(-1, self.loss.outputs) if self.loss.outputs else theta
 
-    def over_blocks(self, part: Callable[..., tuple[Tree, Tree]], zeros: Tree, *columns: Array) -> tuple[Tree, Tree]:
+    def over_blocks(
+        self, part: Callable[..., tuple[PyTree, PyTree]], zeros: PyTree, *columns: Array
+    ) -> tuple[PyTree, PyTree]:
         """Call ``part(X, p, *columns)`` on each block; it returns sums over the block, and results for each row.
 
         Return the sums over all blocks, and the results for all rows in order. `zeros` has the shape of the sums.
@@ -74,7 +76,7 @@ class Glm:
         if len(self.y) == self.block:
             return part(*arrays)
 
-        def add(total: Tree, k: Array) -> tuple[Tree, Tree]:
+        def add(total: PyTree, k: Array) -> tuple[PyTree, PyTree]:
             new, rows = part(*(rows_of(a, k * self.block, self.block) for a in arrays))
             return jax.tree.map(jnp.add, total, new), rows
 
@@ -203,7 +205,7 @@ class Glm:
         by_output = self.reshape(theta)
         u, b, size = by_output[:-1], by_output[-1], theta.size
 
-        def part(X: Array, p: Array, y: Array) -> tuple[Tree, Array]:
+        def part(X: Array, p: Array, y: Array) -> tuple[PyTree, Array]:
             z = X @ u + b
             loss, first, second = self.losses(z, y, p)
             gradient = jnp.concatenate([(first.T @ X).T.ravel(), first.sum(axis=0).reshape(-1)])

@@ -38,7 +38,7 @@ from steepest.fitting.objective import (
 )
 from steepest.models.losses import Loss
 from steepest.rules.pair import Rules
-from steepest.types import Array, Tree
+from steepest.types import Array, PyTree
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _compiled(user_penalty: Compiled | None, layout: Layout) -> Compiled:
     compiled = Compiled(lambda x, arrays: arrays["direct"].value_and_grad(x, user_penalty))
     if layout.batches > 1:
 
-        def on_batch(x: Array, i: Array, order: Array, arrays: dict[str, Tree]) -> tuple[Array, Array]:
+        def on_batch(x: Array, i: Array, order: Array, arrays: dict[str, PyTree]) -> tuple[Array, Array]:
             glm = arrays["direct"].glm
             batch = batch_of(layout, (glm.X, glm.y, glm.weight), order, i)[1]
             return arrays["direct"].on(batch, arrays["batch_mass"], layout.size).value_and_grad(x, user_penalty)
@@ -185,8 +185,8 @@ def _compiled(user_penalty: Compiled | None, layout: Layout) -> Compiled:
         by_gradients = epoch_of(layout, on_batch)
 
         def epoch(
-            rules: Rules, x: Array, memory: Tree, number: Array, arrays: Tree, sizes: Array, first: Array
-        ) -> tuple[Array, Tree, Array]:
+            rules: Rules, x: Array, memory: PyTree, number: Array, arrays: PyTree, sizes: Array, first: Array
+        ) -> tuple[Array, PyTree, Array]:
             """Go through the batches once; return the point, the memory and the last step size."""
             here = arrays["direct"]
             if user_penalty is not None or here.kinks is not None or not sparse_epoch.serves(rules, here.glm):
@@ -200,5 +200,5 @@ def _compiled(user_penalty: Compiled | None, layout: Layout) -> Compiled:
     return compiled
 
 
-def _hessian(user_penalty: Compiled | None) -> Callable[[Array, Tree], Array]:
+def _hessian(user_penalty: Compiled | None) -> Callable[[Array, PyTree], Array]:
     return lambda x, arrays: arrays["direct"].hessian(x, user_penalty)

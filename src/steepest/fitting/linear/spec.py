@@ -28,7 +28,7 @@ from steepest.models.losses import Loss, softmax
 from steepest.models.losses.softmax import Contrasted
 from steepest.models.penalties import L1, L2, ElasticNet, kink_of, ridge_of, split
 from steepest.printable import quoted
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class LinearSpec:
 
     @classmethod
     def of(
-        cls, model: Linear, X: np.ndarray, y: np.ndarray, start: Tree, weight: np.ndarray, loss: Function,
+        cls, model: Linear, X: np.ndarray, y: np.ndarray, start: PyTree, weight: np.ndarray, loss: Function,
         penalty: Function | None, rescale: str, names: Sequence[str] | None,
     ) -> Self:  # fmt: skip
         """Choose the coordinates for a model on these rows."""

@@ -18,7 +18,7 @@ from steepest.fitting.setup import TrainingData
 from steepest.models import Network
 from steepest.models.penalties import L2
 from steepest.printable import quoted
-from steepest.types import Callback, Function, RuleLike, Tree
+from steepest.types import Callback, Function, PyTree, RuleLike
 
 # The arguments of `fit` that a network does not take, and why.
 REASONS = {
@@ -31,7 +31,7 @@ REASONS = {
 def fit_network(
     network: Network, data: TrainingData, loss: Function, budget: Budget, random: np.random.Generator,
     callback: Callback | None, progress: bool | None, *, batch_size: int | None, dtype: DTypeLike | None,
-    refused: Mapping[str, object], start: Tree = None, penalty: Function | None = None,
+    refused: Mapping[str, object], start: PyTree = None, penalty: Function | None = None,
     direction: RuleLike = None, step: RuleLike = "auto", classes: int | None = None,
 ) -> NetworkFit:  # fmt: skip
     """Fit a network to rows that were read and checked.
@@ -87,7 +87,7 @@ def fit_network(
     return fitted
 
 
-def _before(network: Network, start: Tree, data: TrainingData) -> tuple[Network | None, Before | None]:
+def _before(network: Network, start: PyTree, data: TrainingData) -> tuple[Network | None, Before | None]:
     """Return the network and the states of the members of an earlier fit; None if start= is None."""
     if start is None:
         return None, None

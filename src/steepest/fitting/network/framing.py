@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.fitting.network.start import LinearStarts
-from steepest.fitting.network.target import LOCATED, Target, targets_of
+from steepest.fitting.target import LOCATED, Target, response_of, targets_of
 from steepest.fitting.validation import LabelledRows
-from steepest.models import losses
 from steepest.models.frame import Frame, column_scales
 from steepest.types import Function
 
@@ -28,7 +27,7 @@ def framed(
         known = Frame(
             **column_scales(rows.X, rows.weight)._asdict(), coef=coef, intercept=intercept,
             unit=np.ones_like(intercept), low=np.full(outputs, -np.inf), high=np.full(outputs, np.inf),
-            share=np.array(1.0), line=starts.line, level=starts.level, response=_response(loss),
+            share=np.array(1.0), line=starts.line, level=starts.level, response=response_of(loss),
         )  # fmt: skip
     is_located = isinstance(loss, LOCATED) and not is_linear
     if is_located:
@@ -42,10 +41,3 @@ def framed(
         targets = targets_of(loss, starts_of_rows, [rows.at(numbers) for numbers in own])
         return replace(known, unit=np.stack([target.unit for target in targets])), targets
     return known, [Target.in_unit(loss, float(unit[0])) for unit in known.unit]
-
-
-def _response(loss: Function) -> str:
-    names = {losses.log_loss: "probability", losses.softmax: "probabilities"} | dict.fromkeys(
-        (losses.poisson, losses.gamma), "means"
-    )
-    return names.get(loss, "outputs") if isinstance(loss, losses.Loss) else "outputs"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from steepest.models import Network
+from steepest.models.frame import responded
 from steepest.trace import Event, Trace
 from steepest.types import Array, Rows
 
@@ -171,7 +172,7 @@ def saturated_outputs(epoch: int, network: Network, z: np.ndarray) -> list[Event
     frame = network.frame
     if frame is None or frame.response not in ("probability", "probabilities"):
         return []
-    p = frame.responded(frame.combined(z))
+    p = responded(frame.response, frame.combined(z))
     if not p.size or not (np.minimum(p, 1 - p) <= CERTAIN).all():
         return []
     detail = f"every probability is within {CERTAIN:g} of 0 or 1, on {len(p):,} rows: they are hardly to be believed"

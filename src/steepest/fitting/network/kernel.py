@@ -18,7 +18,7 @@ from steepest.derivatives.tracing.tracer import Traced, stack
 from steepest.fitting.network.recipe import MOMENTUM, RATE, SECOND_MOMENTUM, WEIGHT_DECAY, coslog, flat_cosine
 from steepest.models.layers import Layers
 from steepest.rules.pair import Rules
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 # Keeps the division of Adam finite, as in Kingma and Ba, "Adam" (2015).
 ADAM_EPS = 1e-8
@@ -59,7 +59,7 @@ class Member(NamedTuple):
     """
 
     theta: Array
-    memory: Tree
+    memory: PyTree
     best: Array
     least: Array
     loss: Array
@@ -222,7 +222,7 @@ def _learn(
         rate, flat = RATE * stack(coslog(Traced(t))), stack(flat_cosine(Traced(t)))
         return Pace(rate, flat, 1 - MOMENTUM**k, 1 - SECOND_MOMENTUM**k)
 
-    def adam(member: Member, slope: Array, pace: Pace) -> tuple[Array, Tree]:
+    def adam(member: Member, slope: Array, pace: Pace) -> tuple[Array, PyTree]:
         first, second = member.memory
         first = MOMENTUM * first + (1 - MOMENTUM) * slope
         second = SECOND_MOMENTUM * second + (1 - SECOND_MOMENTUM) * slope**2
@@ -230,7 +230,7 @@ def _learn(
         decay = WEIGHT_DECAY * pace.flat * rates.decay * member.theta
         return member.theta - pace.rate * (step + decay), (first, second)
 
-    def by_rules(member: Member, value: Array, slope: Array, done: Array, mean: Function) -> tuple[Array, Tree]:
+    def by_rules(member: Member, value: Array, slope: Array, done: Array, mean: Function) -> tuple[Array, PyTree]:
         rules = rates.rules
         assert rules is not None
         direction, memory = rules.next_direction(slope, member.memory, member.theta, value, mean)

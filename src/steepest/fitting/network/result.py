@@ -17,7 +17,7 @@ from steepest.printable import quoted
 from steepest.saving.points import point_to_json
 from steepest.saving.schema import NetworkRecord, checked
 from steepest.trace import Trace
-from steepest.types import Array, Function, Json, Tree
+from steepest.types import Array, Function, Json, PyTree
 
 # The prefixes of the names of arrays in a folder: the parameters, their gradient, and the arrays of the linear fit.
 PARAMETERS, SLOPES, LINEAR = "parameters/", "gradient/", "linear/"
@@ -61,7 +61,7 @@ class NetworkFit(Fit):
     out_of_fold_loss: float = math.nan
     linear_of: Callable[[], Fit] | None = field(default=None, repr=False)
     known_linear: Fit | None = field(default=None, repr=False)
-    snapshots: Mapping[int, Mapping[str, Tree]] = field(default_factory=dict, repr=False)
+    snapshots: Mapping[int, Mapping[str, PyTree]] = field(default_factory=dict, repr=False)
     loss_of: Callable[[int, int], Function] | None = field(default=None, repr=False)
 
     @property
@@ -144,7 +144,7 @@ class NetworkFit(Fit):
         return "\n".join(head + lines[-2:])
 
     @classmethod
-    def _check_points(cls, trace: Trace, x: Tree) -> None:
+    def _check_points(cls, trace: Trace, x: PyTree) -> None:
         """Do nothing: the trace holds sizes of groups of parameters."""
 
     def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:

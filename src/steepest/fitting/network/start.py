@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from steepest.descent.budget import Budget
-from steepest.fitting.network.target import LOCATED
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
+from steepest.fitting.target import LOCATED
 from steepest.fitting.validation import LabelledRows
 from steepest.models import Gamma, Linear, Logistic, Multinomial, Poisson, losses
 from steepest.models.frame import column_deviations, dense_blocks

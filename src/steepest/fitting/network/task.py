@@ -15,7 +15,7 @@ from steepest.derivatives.compiled import Jitted
 from steepest.derivatives.precision import compiled_code
 from steepest.fitting.network.kernel import Judged, Member, Rates, Rows, learner, sloper
 from steepest.fitting.network.recipe import SAMPLE_ROWS, factors_of, start_of
-from steepest.fitting.network.target import Target
+from steepest.fitting.target import Target
 from steepest.fitting.validation import LabelledRows
 from steepest.models import Network
 from steepest.models.frame import Frame, dense_blocks

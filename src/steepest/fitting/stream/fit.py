@@ -30,7 +30,7 @@ from steepest.printable import quoted
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
 from steepest.trace import Outcome
-from steepest.types import Array, Callback, Function, RuleLike, Seed, Tree
+from steepest.types import Array, Callback, Function, PyTree, RuleLike, Seed
 
 # A last block of at least this many rows tells whether the model has learnt anything. Chosen, not measured: the loss of
 # fewer rows varies more by chance.
@@ -42,7 +42,7 @@ ENDLESS = 2**62
 
 @interruptible()
 def fit_blocks(
-    model: ModelLike, X: Iterator[tuple[Array, ...]], start: Tree, loss: str | Function | None,
+    model: ModelLike, X: Iterator[tuple[Array, ...]], start: PyTree, loss: str | Function | None,
     penalty: Function | None, *, epochs: int | None, step: RuleLike, rescale: str, shuffle: str | bool,
     batch_size: int | None, dtype: DTypeLike | None, seconds: float | None, rng: Seed, callback: Callback | None,
     progress: bool | None, need_all_rows: Mapping[str, object],

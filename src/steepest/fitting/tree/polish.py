@@ -80,9 +80,9 @@ def polished(
         for level in reversed(range(splits.depth)):
             changed |= _solve_level(splits, level, values, columns, y, weight, loss)
         if not changed:
-            return Polished(splits, values, True)
+            return Polished(splits.without_empty_sides(X), values, True)
         values = refitted()
-    return Polished(splits, values, False)
+    return Polished(splits.without_empty_sides(X), values, False)
 
 
 def _solve_level(

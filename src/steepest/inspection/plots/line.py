@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import FitLike, RunLike, TableFitLike, has_members
-from steepest.types import Array, Rows, Tree
+from steepest.types import Array, PyTree, Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +78,7 @@ def is_line(fit: FitLike) -> bool:
     return one_column(fit.data) and classes_of(fit) == 1
 
 
-def curve_of(fit: FitLike, x: np.ndarray, params: Mapping[str, Tree] | None = None) -> np.ndarray:
+def curve_of(fit: FitLike, x: np.ndarray, params: Mapping[str, PyTree] | None = None) -> np.ndarray:
     """Return the predictions of a fit on one column.
 
     Parameters

@@ -13,7 +13,7 @@ from steepest.inspection.plots.descent import DescentDisplay
 from steepest.inspection.plots.line import LineDisplay, curve_of
 from steepest.inspection.protocol import FitLike
 from steepest.printable import quoted
-from steepest.types import Array, Tree
+from steepest.types import Array, PyTree
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -186,7 +186,7 @@ def _rows_of(epochs: Sequence[int], known: np.ndarray) -> np.ndarray:
     return np.unique(rows)
 
 
-def _leaves(tree: Tree) -> list[Array]:
+def _leaves(tree: PyTree) -> list[Array]:
     if isinstance(tree, dict):
         return [leaf for branch in tree.values() for leaf in _leaves(branch)]
     if isinstance(tree, (list, tuple)):
@@ -194,7 +194,7 @@ def _leaves(tree: Tree) -> list[Array]:
     return [tree]
 
 
-def _refilled(tree: Tree, numbers: Iterator[float]) -> Tree:
+def _refilled(tree: PyTree, numbers: Iterator[float]) -> PyTree:
     """Return a tree of the same layout with other numbers, in the order of the columns of a trace."""
     if isinstance(tree, dict):
         return {name: _refilled(branch, numbers) for name, branch in tree.items()}

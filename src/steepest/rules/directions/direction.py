@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from steepest.types import Array, Function, Tree
+from steepest.types import Array, Function, PyTree
 
 # The memory of a direction between iterations: a pytree of arrays.
-State = Tree
+State = PyTree
 
 
 class Direction:

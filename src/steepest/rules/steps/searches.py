@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from steepest.rules.rule import rule
 from steepest.rules.steps.step import StepSize, Trial, Verdict, check
-from steepest.types import Array, Tree
+from steepest.types import Array, PyTree
 
 # If a bracket is narrower than this share of the step, its upper end is a kink or a wall, beyond which f is not finite.
 # Chosen, not measured: a larger share stops farther from the wall, a smaller share takes more trials, one for each
@@ -26,7 +26,7 @@ class _Search(StepSize):
 
     searches: ClassVar[bool] = True
 
-    def remember(self) -> Tree:
+    def remember(self) -> PyTree:
         """Return the memory before the first trial along a direction."""
         return ()
 

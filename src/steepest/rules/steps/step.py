@@ -7,7 +7,7 @@ import numbers
 from typing import ClassVar, NamedTuple, Self
 
 from steepest.printable import quoted
-from steepest.types import Array, Tree
+from steepest.types import Array, PyTree
 
 
 class Trial(NamedTuple):
@@ -21,7 +21,7 @@ class Trial(NamedTuple):
     new_value: Array
     new_slope: Array
     rounding: Array
-    memory: Tree = ()
+    memory: PyTree = ()
 
 
 class Verdict(NamedTuple):
@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
     t: Array
     low: Array
     high: Array
-    memory: Tree = ()
+    memory: PyTree = ()
 
 
 class Seen(NamedTuple):
@@ -84,7 +84,7 @@ class StepSize:
 
     # Methods of a search.
 
-    def remember(self) -> Tree:
+    def remember(self) -> PyTree:
         """Return the memory of a search before its first trial."""
         raise NotImplementedError
 
@@ -102,15 +102,15 @@ class StepSize:
 
     # Methods of a size that adapts.
 
-    def start(self, x: Array) -> Tree:
+    def start(self, x: Array) -> PyTree:
         """Return the memory before the first step."""
         raise NotImplementedError
 
-    def learn(self, memory: Tree, here: Seen) -> Tree:
+    def learn(self, memory: PyTree, here: Seen) -> PyTree:
         """Return the memory updated by a point of the descent; the field `t` is the next size."""
         raise NotImplementedError
 
-    def reference(self, memory: Tree) -> Array:
+    def reference(self, memory: PyTree) -> Array:
         """Return the value to compare trials with, for a search that adapts."""
         raise NotImplementedError
 

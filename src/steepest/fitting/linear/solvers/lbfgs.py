@@ -27,7 +27,7 @@ from steepest.fitting.linear.solvers.base import LinearSolver, Opening, chunk_of
 from steepest.fitting.linear.solvers.plane_search import search
 from steepest.fitting.linear.solvers.smoothing import CENTRED, MOST_IDLE, idle_steps, is_suspect, sharpened
 from steepest.rules.directions import LBFGS
-from steepest.types import Array, Tree
+from steepest.types import Array, PyTree
 
 # Beyond this many coefficients, and without a metric from a Hessian, the larger of two estimates of the gap counts:
 # there the decrement of L-BFGS alone may be far too small. Chosen, not measured: a smaller number makes more descents
@@ -82,7 +82,7 @@ class State(NamedTuple):
     q: Array
     q_direction: Array
     q_step: Array
-    pairs: Tree
+    pairs: PyTree
     metric_age: Array
     iteration: Array
     evaluations: Array

@@ -23,7 +23,7 @@ from steepest.fitting.linear.solvers.base import LinearSolver, Opening, chunk_of
 from steepest.fitting.linear.solvers.plane_search import search
 from steepest.fitting.linear.solvers.smoothing import CENTRED, MOST_IDLE, idle_steps, is_suspect, sharpened
 from steepest.models.losses import squared
-from steepest.types import Array, Tree
+from steepest.types import Array, PyTree
 
 # The tolerance, as a share of the descent, of least squares in whitened coordinates, where one or two steps reach it.
 ROUNDED = EPS**1.5
@@ -131,7 +131,7 @@ class Method(Protocol):
     def direction(self, here: State) -> Array:
         """Return the step to the minimum of the quadratic model."""
 
-    def measured(self, here: State, d: Array, along: Array) -> dict[str, Tree]:
+    def measured(self, here: State, d: Array, along: Array) -> dict[str, PyTree]:
         """Return the fields with the parts of the bound, from the product of the rows with the direction."""
 
     def closes(self, here: State, gap: Array, target: Array, rounding: Array, tolerance: Array) -> Array:
@@ -144,7 +144,7 @@ class Method(Protocol):
 def initial_state(method: Method, x: Array, metric: Array, **own: Array) -> State:
     """Return the state at a start; `own` are fields that only this method has."""
     zero, none = jnp.zeros((), int), jnp.zeros(())
-    fields: dict[str, Tree] = dict.fromkeys(State._fields) | method.at(method.glm, x, metric) | own
+    fields: dict[str, PyTree] = dict.fromkeys(State._fields) | method.at(method.glm, x, metric) | own
     condition = none if fields["condition"] is None else fields["condition"]
     parts = BoundParts(none + jnp.inf, fields["value"], none, none, none, none, none != 0, none, none, condition)
     counts = {"iteration": zero, "evaluations": zero + 1, "first_value": method.glm.reference_value(fields["value"])}
@@ -227,7 +227,7 @@ class SmoothStep:
         """Return -H⁻¹ ∇f, as -M Mᵀ ∇f."""
         return -here.metric @ (here.metric.T @ here.gradient)
 
-    def measured(self, here: State, d: Array, along: Array) -> dict[str, Tree]:
+    def measured(self, here: State, d: Array, along: Array) -> dict[str, PyTree]:
         """Return the fields with the parts of the bound, from the product of the rows with the direction."""
         return {"parts": bound_parts(self.glm, here.x, here.value, here.gradient, here.z, d, along, here.condition)}
 

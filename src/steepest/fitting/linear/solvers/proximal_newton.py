@@ -20,7 +20,7 @@ from steepest.fitting.linear.quadratic_l1 import min_norm_subgradient, minimize_
 from steepest.fitting.linear.solvers.base import chunk_of
 from steepest.fitting.linear.solvers.newton import HessianSolver, SearchResult, State, initial_state, step
 from steepest.fitting.linear.solvers.proximal_gradient import MOST_IDLE, SUFFICIENT
-from steepest.types import Array, Tree
+from steepest.types import Array, PyTree
 
 # A step that was halved this many times is lost in rounding errors.
 MOST_HALVINGS = 60
@@ -54,7 +54,7 @@ class L1Step:
         """Return the step to the minimum of the quadratic model plus the penalty."""
         return self.glm.without_common_shift(minimize_quadratic_l1(here.hessian, here.slope, here.x, self.lam) - here.x)
 
-    def measured(self, here: State, d: Array, along: Array) -> dict[str, Tree]:
+    def measured(self, here: State, d: Array, along: Array) -> dict[str, PyTree]:
         """Return the fields with the parts of the bound, from the product of the rows with the direction."""
         parts, max_moves = bound_parts(
             self.glm, self.lam, here.x, here.value, here.slope, here.z, here.hessian, d, along

@@ -1,4 +1,4 @@
-"""The target of a network in units of what its linear start leaves, so that single precision suffices."""
+"""The target of a compiled descent in units of what its start leaves, so that single precision suffices."""
 
 from __future__ import annotations
 
@@ -77,3 +77,11 @@ def targets_of(loss: Function, linear: list[np.ndarray], rows: list[LabelledRows
         # The compiled code holds the parameter of the loss: one unit lets all members share it.
         return [Target.in_unit(loss, min(float(target.unit[0]) for target in targets))] * len(targets)
     return targets
+
+
+def response_of(loss: Function) -> str:
+    """Return how the outputs of a model with this loss become predictions, as `frame.RESPONSES` names it."""
+    names = {losses.log_loss: "probability", losses.softmax: "probabilities"} | dict.fromkeys(
+        (losses.poisson, losses.gamma), "means"
+    )
+    return names.get(loss, "outputs") if isinstance(loss, losses.Loss) else "outputs"

@@ -1,0 +1,106 @@
+"""The pool of finished trees: greedy, polished and descended ones, compared on rows held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.fitting.tree.columns import Columns
+from steepest.fitting.tree.criterion import Criterion
+from steepest.fitting.tree.grow import grown
+from steepest.fitting.tree.leaves import leaf_values
+from steepest.fitting.tree.polish import Polished, polished
+from steepest.fitting.tree.soft import Soft
+from steepest.fitting.tree.task import SoftTask
+from steepest.fitting.validation import LabelledRows
+from steepest.models.losses import Loss
+from steepest.models.splits import Splits
+
+# The restarts of the lowest loss that are polished. Chosen, not measured: each takes as long as the greedy tree.
+MOST_POLISHED = 4
+# The depths that are tried if the user gives none.
+DEPTHS = (2, 3, 4, 5, 6)
+GREEDY, POLISHED = "the greedy tree", "the greedy tree, polished"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A finished tree: how it came about, and its losses on the rows held out, one a row."""
+
+    name: str
+    splits: Splits
+    losses: np.ndarray
+
+    @property
+    def loss(self) -> float:
+        """The mean loss on the rows held out."""
+        return float(self.losses.mean())
+
+    def beats(self, other: Candidate) -> bool:
+        """Tell whether the mean loss is lower by more than a standard error of the differences row by row."""
+        gain = other.losses - self.losses
+        return bool(gain.mean() > gain.std() / np.sqrt(max(len(gain) - 1, 1)))
+
+
+@dataclass(frozen=True)
+class Grower:
+    """Makes finished trees from rows.
+
+    Attributes
+    ----------
+    loss, criterion : Loss, Criterion
+        The loss, and what a leaf does best.
+    categories : tuple of tuple of int
+        The columns that are the levels of each category.
+    """
+
+    loss: Loss
+    criterion: Criterion
+    categories: tuple[tuple[int, ...], ...]
+
+    def columns(self, rows: LabelledRows) -> Columns:
+        """Return the columns of rows, in order."""
+        return Columns.of(rows.X, self.categories)
+
+    def greedy(self, rows: LabelledRows, columns: Columns, depth: int) -> Splits:
+        """Return the greedy tree."""
+        return grown(columns, rows.y, rows.weight, self.criterion, depth)
+
+    def polished(self, splits: Splits, rows: LabelledRows, columns: Columns) -> Polished:
+        """Return a tree after its polish."""
+        return polished(splits, columns, rows.y, rows.weight, self.loss, self.criterion)
+
+    def values(self, splits: Splits, rows: LabelledRows) -> np.ndarray:
+        """Return the values of the leaves for rows."""
+        return leaf_values(
+            splits.leaves(rows.X), len(splits.thresholds) + 1, rows.y, rows.weight, self.criterion
+        )  # fmt: skip
+
+    def losses(self, splits: Splits, values: np.ndarray, rows: LabelledRows) -> np.ndarray:
+        """Return the loss of each row, times its weight over the mean weight."""
+        z = values[splits.leaves(rows.X)]
+        each = np.asarray(self.loss(z if z.shape[1] > 1 else z[:, 0], rows.y))
+        return each * (rows.weight / rows.weight.mean())
+
+    def candidate(self, name: str, splits: Splits, rows: LabelledRows, held: LabelledRows) -> Candidate:
+        """Return a tree with the losses on rows held out, for leaves fitted to the others."""
+        return Candidate(name, splits, self.losses(splits, self.values(splits, rows), held))
+
+    def best_depth(self, rows: LabelledRows, held: LabelledRows, columns: Columns) -> int:
+        """Return the depth whose polished greedy tree predicts rows held out best."""
+        deepest = self.greedy(rows, columns, DEPTHS[-1])
+        found = []
+        for depth in DEPTHS:
+            polish = self.polished(deepest.cut(depth), rows, columns)
+            found.append(self.candidate(str(depth), polish.splits, rows, held).loss)
+        return DEPTHS[int(np.argmin(found))]
+
+
+def hardened(soft: Soft, task: SoftTask) -> Splits:
+    """Return a soft tree with hard splits: each by the column of the largest choice, at its threshold."""
+    splits = Splits.none(task.depth, task.columns)
+    for node, (choice, rank) in enumerate(zip(soft.choice, soft.threshold, strict=True)):
+        column = int(choice[: task.columns].argmax())
+        splits.put(node, {column: 1.0}, task.ranks.threshold(column, float(rank)), False)
+    return splits

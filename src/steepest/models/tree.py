@@ -1,0 +1,138 @@
+"""A decision tree whose splits are found by descent."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from steepest.models.frame import dense_blocks, responded
+from steepest.models.losses import squared
+from steepest.models.losses.base import Loss
+from steepest.models.matrix import as_matrix
+from steepest.models.splits import Splits
+from steepest.printable import quoted
+from steepest.types import Array, Rows
+
+# The deepest tree: each level doubles the leaves, and nobody reads 512 of them.
+MOST_DEPTH = 8
+MOST_RESTARTS = 1024
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a tree takes from its rows before the descent.
+
+    Attributes
+    ----------
+    columns : int
+        The number of columns.
+    response : str
+        How outputs become predictions, one of `frame.RESPONSES`.
+    gaps : bool
+        Whether rows lacked values.
+    """
+
+    columns: int
+    response: str
+    gaps: bool
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A small decision tree that can be read.
+
+    A row goes through the splits, each of one column or of the levels of one category, to a leaf, whose value is the
+    prediction. Soft gates find the splits in a descent from several random starts, and sharpen on the way; the best
+    trees are polished split by split, and compared with the greedy tree on rows held out.
+
+    Parameters
+    ----------
+    depth : int, optional
+        The number of splits from the root to a leaf, from 1 to 8; by default, the best from 2 to 6 on rows held out.
+    restarts : int
+        The number of random starts.
+    categories : sequence of sequences of int
+        The columns that are the levels of each category: 1 for the level of the row, and else 0.
+    form : Form, optional
+        What the fit took from the rows.
+
+    Raises
+    ------
+    ValueError
+        If a setting makes no sense.
+
+    Examples
+    --------
+    >>> Tree(depth=9)
+    Traceback (most recent call last):
+        ...
+    ValueError: Tree(depth=9): give a whole number from 1 to 8, as nobody reads the 512 leaves of a deeper tree
+    """
+
+    depth: int | None = None
+    restarts: int = 16
+    categories: Sequence[Sequence[int]] = ()
+    form: Form | None = None
+
+    loss: ClassVar[Loss] = squared
+
+    def __post_init__(self) -> None:
+        is_whole = isinstance(self.depth, numbers.Integral) and not isinstance(self.depth, bool)
+        if self.depth is not None and not (is_whole and 1 <= self.depth <= MOST_DEPTH):
+            raise ValueError(
+                f"Tree(depth={quoted(self.depth)}): give a whole number from 1 to {MOST_DEPTH}, as nobody reads the "
+                f"{2 ** (MOST_DEPTH + 1)} leaves of a deeper tree"
+            )
+        is_whole = isinstance(self.restarts, numbers.Integral) and not isinstance(self.restarts, bool)
+        if not (is_whole and 1 <= self.restarts <= MOST_RESTARTS):
+            raise ValueError(f"Tree(restarts={quoted(self.restarts)}): give a whole number from 1 to {MOST_RESTARTS}")
+        object.__setattr__(self, "categories", tuple(tuple(map(int, own)) for own in self.categories))
+        used = [column for own in self.categories for column in own]
+        if any(column < 0 for column in used) or len(set(used)) < len(used):
+            raise ValueError(f"Tree(categories={quoted(self.categories)}): give each column once, by its number")
+
+    def shaped(self, X: Rows, params: Mapping[str, Array] | None = None) -> Rows:
+        """Return X as a matrix; a vector becomes one column.
+
+        Parameters
+        ----------
+        X : array or CSR
+            The rows.
+        params : mapping, optional
+            Fitted parameters, which are not used: the form knows the columns.
+
+        Returns
+        -------
+        array or CSR of shape (rows, columns)
+            The same numbers.
+
+        Raises
+        ------
+        ValueError
+            If X is not a matrix, or has more or fewer columns than in the fit.
+        """
+        return as_matrix(X, None if self.form is None else self.form.columns, "a tree")
+
+    def __call__(self, X: Rows, weights: Array, thresholds: Array, missing: Array, values: Array) -> Array:
+        splits = Splits(weights, thresholds, np.asarray(missing, dtype=bool))
+        z = np.concatenate([values[splits.leaves(rows)] for _, rows in dense_blocks(X)])
+        return z if z.shape[1] > 1 else z[:, 0]
+
+    def response(self, z: Array) -> Array:
+        """Return the prediction for an output: a number, a mean, or the probabilities of classes.
+
+        Parameters
+        ----------
+        z : array
+            Outputs.
+
+        Returns
+        -------
+        array
+            Predictions in the units of y, the probability of class 1, or one probability for each of several classes.
+        """
+        return z if self.form is None else responded(self.form.response, z)

@@ -1,0 +1,64 @@
+"""The fit of trees: what restarts find, the tree that is kept, and the same bits for the same seed."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_wine, make_friedman1
+
+from steepest import losses
+from steepest.descent.budget import Budget
+from steepest.fitting.setup import TrainingData
+from steepest.fitting.tree.setup import TreeOptions, TreeSetup
+from steepest.models.tree import Tree
+
+
+def fitted(X, y, loss=losses.squared, seed=0, epochs=None, weight=None, **settings):
+    """Return the fit of a tree."""
+    data = TrainingData.read(X, y, weight, None, None)
+    options = TreeOptions(Tree(**settings), loss, None, epochs, seed)
+    return TreeSetup.of(options, data, Budget.of(None, None, epochs=None)).go(None, False)[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_exclusive_or_is_found(seed):
+    X = np.random.default_rng(seed).normal(size=(1000, 8))
+    y = ((X[:, 2] > 0) ^ (X[:, 5] > 0.2)).astype(float)
+    fit = fitted(X, y, losses.log_loss, seed, depth=2)
+    assert ((fit.predict(X) > 0.5) == y).mean() > 0.99
+    assert fit.kept != "the greedy tree"
+
+
+def test_the_loss_is_that_of_the_predictions():
+    X, y = make_friedman1(300, 6, noise=1.0, random_state=0)
+    weight = np.random.default_rng(0).uniform(0.5, 2, 300)
+    fit = fitted(X, y, weight=weight, depth=3, epochs=20)
+    expected = np.average(losses.squared(fit.predict(X), y), weights=weight)
+    np.testing.assert_allclose(fit.fun, expected, rtol=1e-12)
+    assert fit.outcome == "completed"
+    assert fit.certificate.kind == "none"
+    assert min(fit.held_out.values()) <= fit.held_out["the greedy tree"]
+    assert len(fit.restarts) == 16
+    assert fit.leaf_rows.sum() == 300
+
+
+def test_probabilities_add_up_to_one():
+    X, y = load_wine(return_X_y=True)
+    fit = fitted(X, y.astype(float), losses.softmax, depth=2, epochs=20)
+    shares = fit.predict(X)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-12)
+    assert (shares.argmax(axis=1) == y).mean() > 0.9
+
+
+def test_the_same_seed_gives_the_same_bits():
+    X, y = make_friedman1(200, 5, noise=1.0, random_state=0)
+    first, second, other = (fitted(X, y, seed=seed, depth=2, epochs=30) for seed in (3, 3, 4))
+    assert first.trace.value.tolist() == second.trace.value.tolist()
+    assert first.restarts == second.restarts != other.restarts
+    np.testing.assert_array_equal(first.params["values"], second.params["values"])
+
+
+def test_depth_is_chosen_on_rows_held_out():
+    X = np.random.default_rng(0).uniform(size=(600, 3))
+    y = np.where(X[:, 1] > 0.4, 3.0, -1.0) + np.where(X[:, 0] > 0.5, 1.0, 0.0)
+    fit = fitted(X, y, epochs=5)
+    assert fit.model.depth == 2
+    np.testing.assert_allclose(fit.predict(X), y, atol=0.1)
