@@ -110,8 +110,7 @@ class TreeSetup:
             held = rows
             if len(rows.y) * HELD_SHARE >= LEAST_HELD:
                 own, held = drawn(rows, HELD_SHARE, options.seed)
-        columns = grower.columns(own)
-        depth = tree.depth or grower.best_depth(own, held, columns)
+        depth = tree.depth or grower.best_depth(own, held, np.random.default_rng([options.seed, 1]))
         center = grower.values(Splits.none(1, rows.X.shape[1]), own)[1]
         task = SoftTask.of(
             own, depth, loss, center, tree.restarts, options.epochs, options.batch_size, options.seed
