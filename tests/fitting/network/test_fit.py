@@ -253,3 +253,14 @@ def test_the_gradient_is_that_of_the_value(fit):
     h = 1e-4
     difference = (fit.evaluate(point + h * direction) - fit.evaluate(point - h * direction)) / (2 * h)
     assert fit.gradient_at(point) @ direction == pytest.approx(difference, rel=1e-2)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_predictions_stay_within_the_targets_where_a_line_does(sign):
+    x = np.linspace(-1, 1, 200)
+    fit = st.fit(st.models.Network(hidden=(16,), members=2), x, sign * x**2, epochs=60, rng=0)
+    far = sign * fit.predict(np.array([-30.0, 30.0]))
+    # The best line of a parabola is flat.
+    assert (far >= -1e-9).all()
+    assert (far <= 1 + 1e-9).all()
+    assert far.max() > 0.5

@@ -12,7 +12,18 @@ from steepest.fitting.network import recipe
 EPOCHS, BATCH = 3, 32
 
 
-def by_hand(X, r, orders, parts, factor, size, epochs):
+def random_bits(seed, shape):
+    """Return 32 bits for each unit of layer 1 by whole numbers of Python: the final mix of MurmurHash3."""
+    numbers = []
+    for counter in range(math.prod(shape)):
+        h = counter ^ ((seed * 0x9E3779B1 + 0x85EBCA77) % 2**32)
+        for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+            h = (h ^ (h >> shift)) * factor % 2**32
+        numbers.append(h ^ (h >> 16))
+    return np.array(numbers).reshape(shape)
+
+
+def by_hand(X, r, orders, parts, factor, size, epochs, dropout, seed):
     """Return the parameters after some epochs of a network with one layer of tanh units, for the squared loss."""
     names = list(parts)
     theta = {name: np.array(part, dtype=float) for name, part in parts.items()}
@@ -24,17 +35,21 @@ def by_hand(X, r, orders, parts, factor, size, epochs):
             rows = order[start : start + size]
             s, W, b, v, c = (theta[name] for name in names)
             scaled = X[rows] * s
-            h = np.tanh(scaled @ W / math.sqrt(X.shape[1]) + b)
+            t = done / total
+            flat = 1.0 if t < 0.5 else (1 + math.cos(2 * math.pi * (t - 0.5))) / 2
+            share = dropout * flat
+            # The mask of a batch with fewer rows is that of a full one without its last rows.
+            stays = random_bits((seed + done) % 2**32, (size, len(b)))[: len(rows)] >= share * 2**32
+            slope_of_units = 1 - (units := np.tanh(scaled @ W / math.sqrt(X.shape[1]) + b)) ** 2
+            h = np.where(stays, units / (1 - share), 0)
             error = 2 * (h @ v / math.sqrt(len(b)) + c - r[rows, None]) / len(rows)
-            inner = (error @ v.T) / math.sqrt(len(b)) * (1 - h**2)
+            inner = (error @ v.T) / math.sqrt(len(b)) * np.where(stays, slope_of_units / (1 - share), 0)
             back = inner @ W.T / math.sqrt(X.shape[1])
             slopes = dict(zip(names, (
                 (back * X[rows]).sum(axis=0), scaled.T @ inner / math.sqrt(X.shape[1]), inner.sum(axis=0),
                 h.T @ error / math.sqrt(len(b)), error.sum(axis=0),
             ), strict=True))  # fmt: skip
-            t = done / total
             rate = 0.04 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * t))) / 2
-            flat = 1.0 if t < 0.5 else (1 + math.cos(2 * math.pi * (t - 0.5))) / 2
             done += 1
             for name, slope in slopes.items():
                 first[name] = 0.9 * first[name] + 0.1 * slope
@@ -45,9 +60,10 @@ def by_hand(X, r, orders, parts, factor, size, epochs):
     return theta
 
 
-def test_epochs_are_those_of_adam_by_hand():
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_epochs_are_those_of_adam_by_hand(dropout):
     X, y = curved()
-    network = st.models.Network(hidden=(5,), members=1, activation="tanh", dropout=0.0)
+    network = st.models.Network(hidden=(5,), members=1, activation="tanh", dropout=dropout)
     fit = st.fit(network, X, y, rng=0, batch_size=BATCH, epochs=EPOCHS, dtype=float)
     task, frame = fit.resumable.setup.task, fit.model.frame
     part = task.parts[0]
@@ -55,7 +71,10 @@ def test_epochs_are_those_of_adam_by_hand():
     start = {name: a[0] for name, a in part.kind.parts(np.asarray(part.start.theta)[None]).items()}
     left = (y - frame.linear(X, 0)[:, 0]) / frame.unit[0, 0]
     orders = task.orders(0, 0, EPOCHS)[:EPOCHS, : len(y)]
-    expected = by_hand(frame.columns(X, has_waves=False), left, orders, start, recipe.FACTORS, size, EPOCHS)
+    seed = (1_000_003 * task.seed + 1) % 2**32
+    expected = by_hand(
+        frame.columns(X, has_waves=False), left, orders, start, recipe.FACTORS, size, EPOCHS, dropout, seed
+    )
     assert batches == 5
     for name, value in fit.params["plain"].items():
         assert value[0] == pytest.approx(expected[name], abs=1e-10)
