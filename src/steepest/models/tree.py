@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from steepest.models.frame import dense_blocks, responded
+from steepest.models.leaves import Leaves
 from steepest.models.losses import squared
 from steepest.models.losses.base import Loss
 from steepest.models.matrix import as_matrix
@@ -20,9 +21,10 @@ from steepest.types import Array, Rows
 # The deepest tree: each level doubles the leaves, and nobody reads 512 of them.
 MOST_DEPTH = 8
 MOST_RESTARTS = 1024
+LEAVES = ("constant", "linear")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Form:
     """What a tree takes from its rows before the descent.
 
@@ -34,11 +36,15 @@ class Form:
         How outputs become predictions, one of `frame.RESPONSES`.
     gaps : bool
         Whether rows lacked values.
+    filled, bounds : array of shape (columns,), array of shape (2,), or None
+        As `Leaves` takes them.
     """
 
     columns: int
     response: str
     gaps: bool
+    filled: np.ndarray | None = None
+    bounds: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class Tree:
     ----------
     depth : int, optional
         The number of splits from the root to a leaf, from 1 to 8; by default, the best from 2 to 6 on rows held out.
+    leaves : {"constant", "linear"}
+        Whether a leaf predicts one number, or has a linear model of its own; linear leaves are for the squared loss.
     restarts : int
         The number of random starts.
     categories : sequence of sequences of int
@@ -74,6 +82,7 @@ class Tree:
     """
 
     depth: int | None = None
+    leaves: str = "constant"
     restarts: int = 16
     categories: Sequence[Sequence[int]] = ()
     form: Form | None = None
@@ -87,6 +96,8 @@ class Tree:
                 f"Tree(depth={quoted(self.depth)}): give a whole number from 1 to {MOST_DEPTH}, as nobody reads the "
                 f"{2 ** (MOST_DEPTH + 1)} leaves of a deeper tree"
             )
+        if self.leaves not in LEAVES:
+            raise ValueError(f"Tree(leaves={quoted(self.leaves)}): give {' or '.join(map(repr, LEAVES))}")
         is_whole = isinstance(self.restarts, numbers.Integral) and not isinstance(self.restarts, bool)
         if not (is_whole and 1 <= self.restarts <= MOST_RESTARTS):
             raise ValueError(f"Tree(restarts={quoted(self.restarts)}): give a whole number from 1 to {MOST_RESTARTS}")
@@ -117,9 +128,12 @@ class Tree:
         """
         return as_matrix(X, None if self.form is None else self.form.columns, "a tree")
 
-    def __call__(self, X: Rows, weights: Array, thresholds: Array, missing: Array, values: Array) -> Array:
-        splits = Splits(weights, thresholds, np.asarray(missing, dtype=bool))
-        z = np.concatenate([values[splits.leaves(rows)] for _, rows in dense_blocks(X)])
+    def __call__(
+        self, X: Rows, weights: Array, thresholds: Array, missing: Array, values: Array, slopes: Array = None
+    ) -> Array:  # fmt: skip
+        splits, form = Splits(weights, thresholds, np.asarray(missing, dtype=bool)), self.form
+        leaves = Leaves(values, slopes, form.filled if form else None, form.bounds if form else None)
+        z = np.concatenate([leaves.outputs(splits.leaves(rows), rows) for _, rows in dense_blocks(X)])
         return z if z.shape[1] > 1 else z[:, 0]
 
     def response(self, z: Array) -> Array:

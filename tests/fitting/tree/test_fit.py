@@ -62,3 +62,16 @@ def test_depth_is_chosen_on_rows_held_out():
     fit = fitted(X, y, epochs=5)
     assert fit.model.depth == 2
     np.testing.assert_allclose(fit.predict(X), y, atol=0.1)
+
+
+def test_linear_leaves_fit_two_planes():
+    X = np.random.default_rng(0).uniform(-1, 1, size=(500, 4))
+    y = np.where(X[:, 2] > 0.2, 2 * X[:, 0] + 1, -3 * X[:, 1])
+    fit = fitted(X, y, depth=1, leaves="linear")
+    np.testing.assert_allclose(fit.predict(X), y, atol=0.05)
+    assert fit.params["slopes"].shape == (2, 4)
+
+
+def test_linear_leaves_refuse_classes():
+    with pytest.raises(ValueError, match="linear leaves"):
+        fitted(np.arange(20.0), np.arange(20) % 2, losses.log_loss, leaves="linear")

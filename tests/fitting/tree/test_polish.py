@@ -8,17 +8,18 @@ from steepest import losses
 from steepest.fitting.tree.columns import Columns
 from steepest.fitting.tree.criterion import criterion_of
 from steepest.fitting.tree.grow import grown
-from steepest.fitting.tree.leaves import leaf_values
+from steepest.fitting.tree.leaves import ConstantLeaves, ridge
 from steepest.fitting.tree.polish import polished
+from steepest.fitting.validation import LabelledRows
 
 
 def both(X, y, loss, depth, classes=0, categories=()):
     """Return the greedy tree with its leaf values, and the polished one."""
-    criterion, weight = criterion_of(loss, classes, 1), np.ones(len(y))
-    columns = Columns.of(X, categories)
-    greedy = grown(columns, y, weight, criterion, depth)
-    values = leaf_values(greedy.leaves(X), 2**depth, y, weight, criterion)
-    return greedy, values, polished(greedy, columns, y, weight, loss, criterion)
+    criterion, rows = criterion_of(loss, classes, 1), LabelledRows(X, y, np.ones(len(y)))
+    columns, fit_leaves = Columns.of(X, categories), ConstantLeaves(criterion)
+    greedy = grown(columns, y, rows.weight, criterion, depth)
+    values = fit_leaves(greedy.leaves(X), 2**depth, rows).values
+    return greedy, values, polished(greedy, columns, rows, loss, fit_leaves)
 
 
 def mean_loss(splits, values, X, y, loss):
@@ -31,14 +32,14 @@ def test_polish_finds_an_exclusive_or():
     y = ((X[:, 2] > 0) ^ (X[:, 5] > 0.2)).astype(float)
     greedy, values, polish = both(X, y, losses.log_loss, 2, classes=2)
     assert mean_loss(greedy, values, X, y, losses.log_loss) > 0.1
-    assert mean_loss(polish.splits, polish.values, X, y, losses.log_loss) < 0.01
+    assert mean_loss(polish.splits, polish.leaves.values, X, y, losses.log_loss) < 0.01
 
 
 @pytest.mark.parametrize("loss", [losses.squared, losses.absolute, losses.Quantile(0.8)])
 def test_polish_lowers_the_loss(loss):
     X, y = make_friedman1(800, 10, noise=1.0, random_state=0)
     greedy, values, polish = both(X, y, loss, 3)
-    before, after = mean_loss(greedy, values, X, y, loss), mean_loss(polish.splits, polish.values, X, y, loss)
+    before, after = mean_loss(greedy, values, X, y, loss), mean_loss(polish.splits, polish.leaves.values, X, y, loss)
     assert after < before
 
 
@@ -50,21 +51,43 @@ def test_no_split_of_one_node_is_better(seed):
     X[::7, 2] = np.nan
     _, _, polish = both(X, y, losses.squared, 2)
     assert polish.is_optimal
-    least = mean_loss(polish.splits, polish.values, X, y, losses.squared)
+    least = mean_loss(polish.splits, polish.leaves.values, X, y, losses.squared)
     for node in range(3):
         for column in range(4):
             for threshold in [-np.inf, *X[:, column][~np.isnan(X[:, column])], np.inf]:
                 for missing in (False, True):
                     other = polish.splits.copy()
                     other.put(node, {column: 1.0}, threshold, missing)
-                    assert mean_loss(other, polish.values, X, y, losses.squared) >= least * (1 - 1e-12)
+                    assert mean_loss(other, polish.leaves.values, X, y, losses.squared) >= least * (1 - 1e-12)
 
 
 def test_leaf_values_are_drawn_to_that_of_all_rows():
     y = np.array([0.0, 0.0, 0.0, 1.0])
     leaf = np.array([0, 0, 0, 1])
-    means = leaf_values(leaf, 3, y, np.ones(4), criterion_of(losses.squared, 0, 1))
+    rows = LabelledRows(np.zeros((4, 1)), y, np.ones(4))
+    means = ConstantLeaves(criterion_of(losses.squared, 0, 1))(leaf, 3, rows).values
     # (0 + 0 + 0 + ¼) / 4, (1 + ¼) / 2, and ¼ without rows.
     np.testing.assert_allclose(means[:, 0], [0.0625, 0.625, 0.25])
-    odds = leaf_values(leaf, 3, y, np.ones(4), criterion_of(losses.log_loss, 2, 1))
+    odds = ConstantLeaves(criterion_of(losses.log_loss, 2, 1))(leaf, 3, rows).values
     np.testing.assert_allclose(1 / (1 + np.exp(-odds[:, 0])), [0.0625, 0.625, 0.25])
+
+
+def test_the_penalty_of_a_ridge_is_chosen_by_leaving_out_each_row():
+    random = np.random.default_rng(0)
+    Z, weight = random.normal(size=(40, 6)), random.uniform(0.5, 2, 40)
+    y = Z[:, 0] + 3 * random.normal(size=40)
+    weight /= weight.mean()
+    design = np.column_stack([Z, np.ones(40)])
+
+    def solved(rows, penalty):
+        A, w = design[rows], weight[rows]
+        return np.linalg.solve((A.T * w) @ A + np.diag([penalty] * 6 + [0.0]), (A.T * w) @ y[rows])
+
+    def left_out(penalty):
+        errors = [y[k] - design[k] @ solved(np.arange(40) != k, penalty) for k in range(40)]
+        return float(weight @ np.square(errors))
+
+    penalty = min(np.geomspace(0.1, 1e4, 11), key=left_out)
+    assert 0.1 < penalty < 1e4
+    found = ridge(Z, y, weight)
+    np.testing.assert_allclose([*found.slope, found.level], solved(np.ones(40, dtype=bool), penalty), rtol=1e-9)

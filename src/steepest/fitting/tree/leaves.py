@@ -1,40 +1,112 @@
-"""The values of leaves: the best constants of their rows, drawn a little towards that of all rows."""
+"""The fit of leaves: the best constants of their rows, or a ridge regression in each."""
 
 from __future__ import annotations
+
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from steepest.fitting.tree.criterion import Criterion
+from steepest.fitting.validation import LabelledRows
+from steepest.models.leaves import Leaves
+
+# The penalties that are tried, as shares of the mean square of a standardised column; and with fewer rows than this, a
+# leaf is constant.
+PENALTIES = np.geomspace(0.1, 1e4, 11)
+FEWEST_ROWS = 5
 
 
-def leaf_values(
-    leaf: np.ndarray, leaves: int, y: np.ndarray, weight: np.ndarray, criterion: Criterion
-) -> np.ndarray:  # fmt: skip
-    """Return the value of each leaf, of shape (leaves, outputs).
+class LeafFitter(Protocol):
+    """Fits leaves to the rows that come to them."""
+
+    def __call__(self, leaf: np.ndarray, count: int, rows: LabelledRows) -> Leaves:
+        """Return `count` leaves for rows, of which each comes to one."""
+
+
+class ConstantLeaves:
+    """Leaves with the best constants of their rows, drawn a little towards that of all rows.
 
     Besides its own rows a leaf has one more row of mean weight, whose target is spread like those of all rows. So no
     share of a class is 0, and the value of a leaf without rows is that of all rows.
+    """
+
+    def __init__(self, criterion: Criterion) -> None:
+        self.criterion = criterion
+
+    def __call__(self, leaf: np.ndarray, count: int, rows: LabelledRows) -> Leaves:
+        _, y, weight = rows
+        light = weight.mean() * weight / weight.sum()
+        values = np.tile(self.criterion.best(y, weight), (count, 1))
+        for k in np.unique(leaf):
+            own = leaf == k
+            values[k] = self.criterion.best(np.append(y[own], y), np.append(weight[own], light))
+        return Leaves(values)
+
+
+class LinearLeaves:
+    """Leaves with a ridge regression each, which is drawn towards that of the whole table.
+
+    The penalty of each is the one whose errors are least if each row is left out: Allen, "The relationship between
+    variable selection and data augmentation" (1974). With few rows, a leaf has the slopes of the table and a constant.
+    """
+
+    def __call__(self, leaf: np.ndarray, count: int, rows: LabelledRows) -> Leaves:
+        X, y, weight = rows
+        filled = np.nan_to_num(np.nanmedian(X, axis=0)) if np.isnan(X).any() else np.zeros(X.shape[1])
+        X = np.where(np.isnan(X), filled, X)
+        deviation = X.std(axis=0)
+        rate = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+        table = ridge(X * rate, y, weight)
+        slopes, values = np.tile(table.slope, (count, 1)), np.full((count, 1), table.level)
+        left = y - (X * rate) @ table.slope
+        for k in np.unique(leaf):
+            own = leaf == k
+            if own.sum() < FEWEST_ROWS:
+                values[k] = np.average(left[own], weights=weight[own])
+                continue
+            more = ridge(X[own] * rate, left[own], weight[own])
+            slopes[k] += more.slope
+            values[k] = more.level
+        return Leaves(values, slopes * rate, filled, np.array([y.min(), y.max()]))
+
+
+class Line(NamedTuple):
+    """A linear model of one output."""
+
+    slope: np.ndarray
+    level: float
+
+
+def ridge(Z: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Line:
+    """Return the ridge regression whose penalty is chosen by leaving out each row.
 
     Parameters
     ----------
-    leaf : array of int of shape (rows,)
-        The leaf of each row.
-    leaves : int
-        The number of leaves.
+    Z : array of shape (rows, columns)
+        The columns, in units of their deviations.
     y, weight : array of shape (rows,)
         The targets and the weights.
-    criterion : Criterion
-        What a leaf does best.
 
     Returns
     -------
-    array of shape (leaves, outputs)
-        The values.
+    Line
+        The model; a constant if the mean predicts rows left out best.
     """
-    whole = criterion.best(y, weight)
-    light = weight.mean() * weight / weight.sum()
-    values = np.tile(whole, (leaves, 1))
-    for k in np.unique(leaf):
-        own = leaf == k
-        values[k] = criterion.best(np.append(y[own], y), np.append(weight[own], light))
-    return values
+    share = weight / weight.sum()
+    root = np.sqrt(share * len(y))[:, None]
+    middle, mean = share @ Z, float(share @ y)
+    U, d, Vt = np.linalg.svd((Z - middle) * root, full_matrices=False)
+    target = (y - mean) * root[:, 0]
+    turned = U.T @ target
+    # Of a row's own influence, the mean has a part as well.
+    of_mean = share
+    best, least = np.zeros(Z.shape[1]), np.inf
+    for penalty in (*PENALTIES, np.inf):
+        kept = d**2 / (d**2 + penalty) if np.isfinite(penalty) else np.zeros_like(d)
+        influence = of_mean + (U**2) @ kept
+        error = target - U @ (kept * turned)
+        left_out = float((error**2 / np.maximum(1 - influence, 1e-12) ** 2).sum())
+        if left_out < least:
+            scaled = np.divide(kept, d, out=np.zeros_like(d), where=d > 0)
+            best, least = Vt.T @ (scaled * turned), left_out
+    return Line(best, mean - float(middle @ best))

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.fitting.tree.columns import Columns
-from steepest.fitting.tree.criterion import Criterion
-from steepest.fitting.tree.leaves import leaf_values
+from steepest.fitting.tree.leaves import LeafFitter
 from steepest.fitting.tree.search import RESOLUTION, Split, best_split
+from steepest.fitting.validation import LabelledRows
+from steepest.models.leaves import Leaves
 from steepest.models.losses import Loss
 from steepest.models.splits import Splits
 
@@ -30,21 +31,20 @@ class Polished:
     ----------
     splits : Splits
         The splits.
-    values : array of shape (leaves, outputs)
-        The values of the leaves.
+    leaves : Leaves
+        The leaves.
     is_optimal : bool
         Whether no other split of a single node, by any column or category, lowers the loss while the other nodes and
         the values of the leaves stay as they are.
     """
 
     splits: Splits
-    values: np.ndarray
+    leaves: Leaves
     is_optimal: bool
 
 
 def polished(
-    splits: Splits, columns: Columns, y: np.ndarray, weight: np.ndarray, loss: Loss, criterion: Criterion,
-    sweeps: int = MOST_SWEEPS,
+    splits: Splits, columns: Columns, rows: LabelledRows, loss: Loss, fit_leaves: LeafFitter, sweeps: int = MOST_SWEEPS
 ) -> Polished:  # fmt: skip
     """Return a tree whose nodes were solved again, from the lowest level to the root, and whose leaves were refitted.
 
@@ -53,13 +53,13 @@ def polished(
     splits : Splits
         The tree.
     columns : Columns
+        All rows, in the order of each column.
+    rows : LabelledRows
         All rows.
-    y, weight : array of shape (rows,)
-        The targets and the weights.
     loss : Loss
         The loss.
-    criterion : Criterion
-        What a leaf does best.
+    fit_leaves : LeafFitter
+        Fits the leaves.
     sweeps : int
         The most sweeps.
 
@@ -68,31 +68,26 @@ def polished(
     Polished
         The tree.
     """
-    splits = splits.copy()
-    X, leaves = columns.X, len(splits.thresholds) + 1
-
-    def refitted() -> np.ndarray:
-        return leaf_values(splits.leaves(X), leaves, y, weight, criterion)
-
-    values = refitted()
+    splits, count = splits.copy(), len(splits.thresholds) + 1
+    leaves = fit_leaves(splits.leaves(rows.X), count, rows)
     for _ in range(sweeps):
         changed = False
         for level in reversed(range(splits.depth)):
-            changed |= _solve_level(splits, level, values, columns, y, weight, loss)
+            changed |= _solve_level(splits, level, leaves, columns, rows, loss)
         if not changed:
-            return Polished(splits.without_empty_sides(X), values, True)
-        values = refitted()
-    return Polished(splits.without_empty_sides(X), values, False)
+            return Polished(splits.without_empty_sides(rows.X), leaves, True)
+        leaves = fit_leaves(splits.leaves(rows.X), count, rows)
+    return Polished(splits.without_empty_sides(rows.X), leaves, False)
 
 
 def _solve_level(
-    splits: Splits, level: int, values: np.ndarray, columns: Columns, y: np.ndarray, weight: np.ndarray, loss: Loss
+    splits: Splits, level: int, leaves: Leaves, columns: Columns, rows: LabelledRows, loss: Loss
 ) -> bool:  # fmt: skip
     """Solve each node of a level again; return whether any changed."""
-    X = columns.X
+    X, y, weight = rows
     at = splits.nodes(X, level)
     # What the loss of each row would be on the left and on the right of its node.
-    left, right = (_losses(loss, values[splits.leaves(X, 2 * at + side)], y) for side in (1, 2))
+    left, right = (losses_of(loss, leaves.outputs(splits.leaves(X, 2 * at + side), X), y) for side in (1, 2))
     changed = False
     for node in np.unique(at):
         own = at == node
@@ -117,5 +112,6 @@ def _gain(left: np.ndarray, both: np.ndarray) -> np.ndarray:
     return -left[..., -1]
 
 
-def _losses(loss: Loss, z: np.ndarray, y: np.ndarray) -> np.ndarray:
+def losses_of(loss: Loss, z: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the loss of each row for outputs of shape (rows, outputs)."""
     return np.asarray(loss(z if z.shape[1] > 1 else z[:, 0], y))

@@ -9,11 +9,12 @@ import numpy as np
 from steepest.fitting.tree.columns import Columns
 from steepest.fitting.tree.criterion import Criterion
 from steepest.fitting.tree.grow import grown
-from steepest.fitting.tree.leaves import leaf_values
-from steepest.fitting.tree.polish import Polished, polished
+from steepest.fitting.tree.leaves import LeafFitter
+from steepest.fitting.tree.polish import Polished, losses_of, polished
 from steepest.fitting.tree.soft import Soft
 from steepest.fitting.tree.task import SoftTask
 from steepest.fitting.validation import LabelledRows
+from steepest.models.leaves import Leaves
 from steepest.models.losses import Loss
 from steepest.models.splits import Splits
 
@@ -52,14 +53,15 @@ class Grower:
 
     Attributes
     ----------
-    loss, criterion : Loss, Criterion
-        The loss, and what a leaf does best.
+    loss, criterion, fit_leaves : Loss, Criterion, LeafFitter
+        The loss, what a constant leaf does best, and what fits the leaves.
     categories : tuple of tuple of int
         The columns that are the levels of each category.
     """
 
     loss: Loss
     criterion: Criterion
+    fit_leaves: LeafFitter
     categories: tuple[tuple[int, ...], ...]
 
     def columns(self, rows: LabelledRows) -> Columns:
@@ -72,23 +74,20 @@ class Grower:
 
     def polished(self, splits: Splits, rows: LabelledRows, columns: Columns) -> Polished:
         """Return a tree after its polish."""
-        return polished(splits, columns, rows.y, rows.weight, self.loss, self.criterion)
+        return polished(splits, columns, rows, self.loss, self.fit_leaves)
 
-    def values(self, splits: Splits, rows: LabelledRows) -> np.ndarray:
-        """Return the values of the leaves for rows."""
-        return leaf_values(
-            splits.leaves(rows.X), len(splits.thresholds) + 1, rows.y, rows.weight, self.criterion
-        )  # fmt: skip
+    def leaves(self, splits: Splits, rows: LabelledRows) -> Leaves:
+        """Return the leaves for rows."""
+        return self.fit_leaves(splits.leaves(rows.X), len(splits.thresholds) + 1, rows)
 
-    def losses(self, splits: Splits, values: np.ndarray, rows: LabelledRows) -> np.ndarray:
+    def losses(self, splits: Splits, leaves: Leaves, rows: LabelledRows) -> np.ndarray:
         """Return the loss of each row, times its weight over the mean weight."""
-        z = values[splits.leaves(rows.X)]
-        each = np.asarray(self.loss(z if z.shape[1] > 1 else z[:, 0], rows.y))
+        each = losses_of(self.loss, leaves.outputs(splits.leaves(rows.X), rows.X), rows.y)
         return each * (rows.weight / rows.weight.mean())
 
     def candidate(self, name: str, splits: Splits, rows: LabelledRows, held: LabelledRows) -> Candidate:
         """Return a tree with the losses on rows held out, for leaves fitted to the others."""
-        return Candidate(name, splits, self.losses(splits, self.values(splits, rows), held))
+        return Candidate(name, splits, self.losses(splits, self.leaves(splits, rows), held))
 
     def best_depth(self, rows: LabelledRows, held: LabelledRows, random: np.random.Generator) -> int:
         """Return the least depth whose best polished tree predicts rows held out as well as any, up to an error.

@@ -20,6 +20,7 @@ from steepest.descent.view import View
 from steepest.fitting.setup import TrainingData
 from steepest.fitting.target import response_of
 from steepest.fitting.tree.criterion import criterion_of
+from steepest.fitting.tree.leaves import ConstantLeaves, LinearLeaves
 from steepest.fitting.tree.pool import GREEDY, MOST_POLISHED, POLISHED, Candidate, Grower, hardened
 from steepest.fitting.tree.result import TreeFit
 from steepest.fitting.tree.soft import Soft
@@ -27,6 +28,7 @@ from steepest.fitting.tree.solver import SoftSolver, flat, joined
 from steepest.fitting.tree.task import SoftTask
 from steepest.fitting.validation import LabelledRows, drawn
 from steepest.models import losses
+from steepest.models.leaves import Leaves
 from steepest.models.losses import Loss
 from steepest.models.splits import Splits
 from steepest.models.tree import Form, Tree
@@ -103,7 +105,12 @@ class TreeSetup:
             losses.check_targets(loss, held.y)
             held = held._replace(X=tree.shaped(held.X))
         outputs, classes = _outputs(loss, rows.y)
-        grower = Grower(loss, criterion_of(loss, classes, outputs), tuple(map(tuple, tree.categories)))
+        criterion = criterion_of(loss, classes, outputs)
+        is_linear = tree.leaves == "linear"
+        if is_linear and loss is not losses.squared:
+            raise ValueError(f"loss={loss!r} is not for linear leaves, which take the squared loss: use constant ones")
+        fit_leaves = LinearLeaves() if is_linear else ConstantLeaves(criterion)
+        grower = Grower(loss, criterion, fit_leaves, tuple(map(tuple, tree.categories)))
         own = rows
         if held is None:
             # With too few rows to hold any out, the same rows learn and choose.
@@ -111,7 +118,7 @@ class TreeSetup:
             if len(rows.y) * HELD_SHARE >= LEAST_HELD:
                 own, held = drawn(rows, HELD_SHARE, options.seed)
         depth = tree.depth or grower.best_depth(own, held, np.random.default_rng([options.seed, 1]))
-        center = grower.values(Splits.none(1, rows.X.shape[1]), own)[1]
+        center = np.asarray(criterion.best(own.y, own.weight))
         task = SoftTask.of(
             own, depth, loss, center, tree.restarts, options.epochs, options.batch_size, options.seed
         )  # fmt: skip
@@ -139,7 +146,7 @@ class TreeSetup:
         greedy = grower.greedy(own, columns, task.depth)
         softs = solver.softs
         hard = [hardened(soft, task) for soft in softs]
-        spread = [float(grower.losses(s, grower.values(s, own), own).mean()) for s in hard]
+        spread = [float(grower.losses(s, grower.leaves(s, own), own).mean()) for s in hard]
         best = np.argsort(spread, kind="stable")[:MOST_POLISHED]
         pool = [
             grower.candidate(GREEDY, greedy, own, held),
@@ -153,13 +160,16 @@ class TreeSetup:
         rivals = [rival for rival in pool[1:] if rival.beats(kept)]
         if rivals:
             kept = min(rivals, key=lambda rival: rival.loss)
-        splits, values, is_optimal = self.refitted(kept)
-        form = Form(own.X.shape[1], response_of(self.options.loss), bool(np.isnan(self.rows.X).any()))
+        splits, leaves, is_optimal = self.refitted(kept)
+        form = Form(
+            own.X.shape[1], response_of(self.options.loss), bool(np.isnan(self.rows.X).any()), leaves.filled,
+            leaves.bounds,
+        )  # fmt: skip
         params = {
             "weights": splits.weights, "thresholds": splits.thresholds,
-            "missing": splits.missing.astype(float), "values": values,
-        }  # fmt: skip
-        fun = float(grower.losses(splits, values, self.rows).mean())
+            "missing": splits.missing.astype(float), "values": leaves.values,
+        } | ({} if leaves.slopes is None else {"slopes": leaves.slopes})  # fmt: skip
+        fun = float(grower.losses(splits, leaves, self.rows).mean())
         facts = f"{kept.name} is kept, with depth {task.depth}; no optimum is certified"
         outcome = known["outcome"]
         known |= {
@@ -174,19 +184,19 @@ class TreeSetup:
             leaf_rows=np.bincount(splits.leaves(self.rows.X), minlength=2**task.depth),
         )  # fmt: skip
 
-    def refitted(self, kept: Candidate) -> tuple[Splits, np.ndarray, bool]:
-        """Return a tree after it was made again from all rows: its splits, its values, and whether it is optimal."""
+    def refitted(self, kept: Candidate) -> tuple[Splits, Leaves, bool]:
+        """Return a tree after it was made again from all rows: its splits, its leaves, and whether it is optimal."""
         grower, rows = self.grower, self.rows
         columns = grower.columns(rows)
         splits = kept.splits
         if kept.name in (GREEDY, POLISHED):
             splits = grower.greedy(rows, columns, self.task.depth)
         if kept.name == GREEDY:
-            values = grower.values(splits, rows)
+            leaves = grower.leaves(splits, rows)
             again = grower.polished(splits, rows, columns)
-            return splits, values, bool((again.splits.thresholds == splits.thresholds).all() and again.is_optimal)
+            return splits, leaves, bool((again.splits.thresholds == splits.thresholds).all() and again.is_optimal)
         polish = grower.polished(splits, rows, columns)
-        return polish.splits, polish.values, polish.is_optimal
+        return polish.splits, polish.leaves, polish.is_optimal
 
 
 def _outputs(loss: Loss, y: np.ndarray) -> tuple[int, int]:
