@@ -264,3 +264,11 @@ def test_predictions_stay_within_the_targets_where_a_line_does(sign):
     assert (far >= -1e-9).all()
     assert (far <= 1 + 1e-9).all()
     assert far.max() > 0.5
+
+
+def test_members_leave_out_the_same_share_of_each_class():
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(100, 2)), (np.arange(100) < 13).astype(float)
+    members = st.fit(replace(SMALL, members=4), X, y, loss="log loss", epochs=0, rng=0).resumable.setup.members
+    counts = np.array([np.bincount(members[y == k], minlength=4) for k in (0, 1)])
+    assert (np.ptp(counts, axis=1) <= 1).all()

@@ -65,9 +65,7 @@ def test_leaf_values_are_drawn_to_that_of_all_rows():
     y = np.array([0.0, 0.0, 0.0, 1.0])
     leaf = np.array([0, 0, 0, 1])
     rows = LabelledRows(np.zeros((4, 1)), y, np.ones(4))
-    means = ConstantLeaves(criterion_of(losses.squared, 0, 1))(leaf, 3, rows).values
     # (0 + 0 + 0 + ¼) / 4, (1 + ¼) / 2, and ¼ without rows.
-    np.testing.assert_allclose(means[:, 0], [0.0625, 0.625, 0.25])
     odds = ConstantLeaves(criterion_of(losses.log_loss, 2, 1))(leaf, 3, rows).values
     np.testing.assert_allclose(1 / (1 + np.exp(-odds[:, 0])), [0.0625, 0.625, 0.25])
 
@@ -91,3 +89,18 @@ def test_the_penalty_of_a_ridge_is_chosen_by_leaving_out_each_row():
     assert 0.1 < penalty < 1e4
     found = ridge(Z, y, weight)
     np.testing.assert_allclose([*found.slope, found.level], solved(np.ones(40, dtype=bool), penalty), rtol=1e-9)
+
+
+def test_means_are_drawn_in_as_far_as_their_scatter_says():
+    random = np.random.default_rng(0)
+    truth = random.normal(size=300)
+    leaf = np.repeat(np.arange(300), 4)
+    y = truth[leaf] + 2 * random.normal(size=1200)
+    means = ConstantLeaves(criterion_of(losses.squared, 0, 1))(
+        leaf, 300, LabelledRows(np.zeros((1200, 1)), y, np.ones(1200))
+    )
+    # With variances 4 in leaves and 1 between them, 4 rows count as much as 4 rows of the table.
+    raw = y.reshape(300, 4).mean(axis=1)
+    slope = np.polyfit(raw, means.values[:, 0], 1)[0]
+    assert abs(slope - 0.5) < 0.08
+    assert np.mean((means.values[:, 0] - truth) ** 2) < 0.6 * np.mean((raw - truth) ** 2)

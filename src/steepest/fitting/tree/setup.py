@@ -21,7 +21,7 @@ from steepest.fitting.setup import TrainingData
 from steepest.fitting.target import response_of
 from steepest.fitting.tree.criterion import criterion_of
 from steepest.fitting.tree.leaves import ConstantLeaves, LinearLeaves
-from steepest.fitting.tree.pool import GREEDY, MOST_POLISHED, POLISHED, Candidate, Grower, hardened
+from steepest.fitting.tree.pool import CLEARLY, GREEDY, MOST_POLISHED, POLISHED, Candidate, Grower, hardened
 from steepest.fitting.tree.result import TreeFit
 from steepest.fitting.tree.soft import Soft
 from steepest.fitting.tree.solver import SoftSolver, flat, joined
@@ -157,7 +157,7 @@ class TreeSetup:
             ),
         ]
         kept = pool[0]
-        rivals = [rival for rival in pool[1:] if rival.beats(kept)]
+        rivals = [rival for rival in pool[1:] if rival.beats(kept, 1.0 if rival.name == POLISHED else CLEARLY)]
         if rivals:
             kept = min(rivals, key=lambda rival: rival.loss)
         splits, leaves, is_optimal = self.refitted(kept)
