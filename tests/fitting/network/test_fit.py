@@ -272,3 +272,14 @@ def test_members_leave_out_the_same_share_of_each_class():
     members = st.fit(replace(SMALL, members=4), X, y, loss="log loss", epochs=0, rng=0).resumable.setup.members
     counts = np.array([np.bincount(members[y == k], minlength=4) for k in (0, 1)])
     assert (np.ptp(counts, axis=1) <= 1).all()
+
+
+def test_members_start_at_a_line_and_at_a_constant_by_turns():
+    X = np.random.default_rng(0).normal(size=(400, 3))
+    y = X @ [1.0, -2.0, 0.5] + 4
+    fit = st.fit(replace(SMALL, members=4), X, y, epochs=0, rng=0)
+    z = fit.model.by_member(X, *fit.params.values())[:, :, 0]
+    for k in (0, 2):
+        assert z[k] == pytest.approx(y, abs=0.1)
+    for k in (1, 3):
+        assert z[k] == pytest.approx(np.full(400, y.mean()), abs=0.2)
