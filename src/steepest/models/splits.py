@@ -67,6 +67,21 @@ class Splits:
         self.weights[node, list(weights)] = list(weights.values())
         self.thresholds[node], self.missing[node] = threshold, missing
 
+    def direction(self, node: int) -> dict[int, float]:
+        """Return the weights other than 0 of a node, by column.
+
+        Parameters
+        ----------
+        node : int
+            The number of the node.
+
+        Returns
+        -------
+        dict of int to float
+            The weights.
+        """
+        return {int(j): float(self.weights[node, j]) for j in np.flatnonzero(self.weights[node])}
+
     def goes_right(self, node: int, X: Array) -> np.ndarray:
         """Return for each row whether it goes right at a node.
 

@@ -21,6 +21,7 @@ from steepest.types import Array, Rows
 # The deepest tree: each level doubles the leaves, and nobody reads 512 of them.
 MOST_DEPTH = 8
 MOST_RESTARTS = 1024
+SPLITS = ("one", "all")
 LEAVES = ("constant", "linear")
 
 
@@ -36,14 +37,16 @@ class Form:
         How outputs become predictions, one of `frame.RESPONSES`.
     gaps : bool
         Whether rows lacked values.
-    filled, bounds : array of shape (columns,), array of shape (2,), or None
+    filled : array of shape (columns,)
+        The medians of the columns, in place of missing values where every value is needed.
+    bounds : array of shape (2,), or None
         As `Leaves` takes them.
     """
 
     columns: int
     response: str
     gaps: bool
-    filled: np.ndarray | None = None
+    filled: np.ndarray
     bounds: np.ndarray | None = None
 
 
@@ -59,6 +62,8 @@ class Tree:
     ----------
     depth : int, optional
         The number of splits from the root to a leaf, from 1 to 8; by default, the best from 2 to 6 on rows held out.
+    splits : {"one", "all"}
+        Whether a split looks at one column or category, or may look at a sum of all columns.
     leaves : {"constant", "linear"}
         Whether a leaf predicts one number, or has a linear model of its own; linear leaves are for the squared loss.
     restarts : int
@@ -82,6 +87,7 @@ class Tree:
     """
 
     depth: int | None = None
+    splits: str = "one"
     leaves: str = "constant"
     restarts: int = 16
     categories: Sequence[Sequence[int]] = ()
@@ -96,8 +102,9 @@ class Tree:
                 f"Tree(depth={quoted(self.depth)}): give a whole number from 1 to {MOST_DEPTH}, as nobody reads the "
                 f"{2 ** (MOST_DEPTH + 1)} leaves of a deeper tree"
             )
-        if self.leaves not in LEAVES:
-            raise ValueError(f"Tree(leaves={quoted(self.leaves)}): give {' or '.join(map(repr, LEAVES))}")
+        for name, known in (("splits", SPLITS), ("leaves", LEAVES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"Tree({name}={quoted(getattr(self, name))}): give {' or '.join(map(repr, known))}")
         is_whole = isinstance(self.restarts, numbers.Integral) and not isinstance(self.restarts, bool)
         if not (is_whole and 1 <= self.restarts <= MOST_RESTARTS):
             raise ValueError(f"Tree(restarts={quoted(self.restarts)}): give a whole number from 1 to {MOST_RESTARTS}")
@@ -132,9 +139,28 @@ class Tree:
         self, X: Rows, weights: Array, thresholds: Array, missing: Array, values: Array, slopes: Array = None
     ) -> Array:  # fmt: skip
         splits, form = Splits(weights, thresholds, np.asarray(missing, dtype=bool)), self.form
-        leaves = Leaves(values, slopes, form.filled if form else None, form.bounds if form else None)
-        z = np.concatenate([leaves.outputs(splits.leaves(rows), rows) for _, rows in dense_blocks(X)])
+        assert form is not None
+        leaves = Leaves(values, slopes, form.filled, form.bounds)
+        blocks = (self.filled(rows) for _, rows in dense_blocks(X))
+        z = np.concatenate([leaves.outputs(splits.leaves(rows), rows) for rows in blocks])
         return z if z.shape[1] > 1 else z[:, 0]
+
+    def filled(self, X: np.ndarray) -> np.ndarray:
+        """Return rows as the splits take them: those of sums need every value, and get the median for a missing one.
+
+        Parameters
+        ----------
+        X : array of shape (rows, columns)
+            The rows.
+
+        Returns
+        -------
+        array of shape (rows, columns)
+            The rows.
+        """
+        if self.splits == "one" or self.form is None:
+            return X
+        return np.where(np.isnan(X), self.form.filled, X)
 
     def response(self, z: Array) -> Array:
         """Return the prediction for an output: a number, a mean, or the probabilities of classes.

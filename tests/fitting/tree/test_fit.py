@@ -75,3 +75,11 @@ def test_linear_leaves_fit_two_planes():
 def test_linear_leaves_refuse_classes():
     with pytest.raises(ValueError, match="linear leaves"):
         fitted(np.arange(20.0), np.arange(20) % 2, losses.log_loss, leaves="linear")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_rotated_board_is_found_by_sums(seed):
+    X = np.random.default_rng(seed).uniform(-1, 1, size=(1500, 2))
+    y = ((X[:, 0] + X[:, 1] > 0) ^ (X[:, 0] - X[:, 1] > 0)).astype(float)
+    fit = fitted(X, y, losses.log_loss, seed, depth=2, splits="all")
+    assert ((fit.predict(X) > 0.5) == y).mean() > 0.97

@@ -86,7 +86,7 @@ class LinearLeaves:
 
     def __call__(self, leaf: np.ndarray, count: int, rows: LabelledRows) -> Leaves:
         X, y, weight = rows
-        filled = np.nan_to_num(np.nanmedian(X, axis=0)) if np.isnan(X).any() else np.zeros(X.shape[1])
+        filled = medians(X)
         X = np.where(np.isnan(X), filled, X)
         deviation = X.std(axis=0)
         rate = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
@@ -102,6 +102,12 @@ class LinearLeaves:
             slopes[k] += more.slope
             values[k] = more.level
         return Leaves(values, slopes * rate, filled, np.array([y.min(), y.max()]))
+
+
+def medians(X: np.ndarray) -> np.ndarray:
+    """Return the median of the known values of each column; 0 if there are none."""
+    lacks = np.isnan(X).all(axis=0)
+    return np.nanmedian(np.where(lacks, 0.0, X), axis=0)
 
 
 class Line(NamedTuple):

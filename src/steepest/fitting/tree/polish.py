@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.fitting.tree.columns import Columns
 from steepest.fitting.tree.leaves import LeafFitter
-from steepest.fitting.tree.search import RESOLUTION, Split, best_split
+from steepest.fitting.tree.search import RESOLUTION, Split, best_along, best_split
 from steepest.fitting.validation import LabelledRows
 from steepest.models.leaves import Leaves
 from steepest.models.losses import Loss
@@ -88,7 +88,7 @@ def _solve_level(
     at = splits.nodes(X, level)
     # What the loss of each row would be on the left and on the right of its node.
     left, right = (losses_of(loss, leaves.outputs(splits.leaves(X, 2 * at + side), X), y) for side in (1, 2))
-    changed = False
+    changed, in_category = False, {column for category in columns.categories for column in category}
     for node in np.unique(at):
         own = at == node
         # A row counts by what it gains on the left: its last sum.
@@ -98,7 +98,10 @@ def _solve_level(
             continue
         goes_right = splits.goes_right(int(node), X[own])
         present = float(excess[own][~goes_right].sum())
-        others = [best_split(columns.part(own), excess[:, None], _gain, scale)]
+        part, direction = columns.part(own), splits.direction(int(node))
+        others = [best_split(part, excess[:, None], _gain, scale)]
+        if len(direction) > 1 and next(iter(direction)) not in in_category:
+            others.append(best_along(direction, part, excess[:, None], _gain))
         total = float(excess[own].sum())
         found = [(-total, EVERY_ROW_LEFT), (0.0, EVERY_ROW_RIGHT), *((s.gain, s) for s in others if s)]
         gain, best = max(found, key=lambda pair: pair[0])

@@ -121,9 +121,8 @@ def random_splits(X: np.ndarray, depth: int, random: np.random.Generator) -> Spl
 
 
 def hardened(soft: Soft, task: SoftTask) -> Splits:
-    """Return a soft tree with hard splits: each by the column of the largest choice, at its threshold."""
+    """Return a soft tree with hard splits."""
     splits = Splits.none(task.depth, task.columns)
-    for node, (choice, rank) in enumerate(zip(soft.choice, soft.threshold, strict=True)):
-        column = int(choice[: task.columns].argmax())
-        splits.put(node, {column: 1.0}, task.ranks.threshold(column, float(rank)), False)
+    for node, (choice, threshold) in enumerate(zip(soft.choice, soft.threshold, strict=True)):
+        splits.put(node, *task.coordinates.split(choice[: task.columns], float(threshold)), False)
     return splits

@@ -64,6 +64,34 @@ def best_split(columns: Columns, sums: np.ndarray, gain: Gain, scale: float) -> 
     return best
 
 
+def best_along(
+    weights: dict[int, float], columns: Columns, sums: np.ndarray, gain: Gain
+) -> Split | None:  # fmt: skip
+    """Return the best split of a node by a sum of columns, or None if there is none.
+
+    Parameters
+    ----------
+    weights : dict of int to float
+        The weights of the sum, by column.
+    columns, sums, gain
+        As for `best_split`.
+
+    Returns
+    -------
+    Split or None
+        The split.
+    """
+    rows, used = columns.rows, list(weights)
+    if len(rows) < 2:
+        return None
+    z = columns.X[rows][:, used] @ np.array(list(weights.values()))
+    order = np.argsort(z, kind="stable")
+    (g,), (low,), (high,), (missing,) = _best_cuts(z[order][None], sums[rows][order][None], gain)
+    if not np.isfinite(g):
+        return None
+    return Split(float(g), weights, between(float(low), float(high)), bool(missing))
+
+
 def _of_numbers(columns: Columns, sums: np.ndarray, gain: Gain) -> Iterator[Split]:
     """Yield the best split by each column of numbers."""
     width, rows = columns.order.shape

@@ -20,7 +20,7 @@ from steepest.descent.view import View
 from steepest.fitting.setup import TrainingData
 from steepest.fitting.target import response_of
 from steepest.fitting.tree.criterion import criterion_of
-from steepest.fitting.tree.leaves import ConstantLeaves, LinearLeaves
+from steepest.fitting.tree.leaves import ConstantLeaves, LinearLeaves, medians
 from steepest.fitting.tree.pool import CLEARLY, GREEDY, MOST_POLISHED, POLISHED, Candidate, Grower, hardened
 from steepest.fitting.tree.result import TreeFit
 from steepest.fitting.tree.soft import Soft
@@ -100,10 +100,12 @@ class TreeSetup:
         tree, loss = options.tree, options.loss
         rows, held = data.split(options.seed)
         rows = rows.weighted()
-        rows = rows._replace(X=tree.shaped(rows.X))
+        gaps, middle = bool(np.isnan(rows.X).any()), medians(tree.shaped(rows.X))
+        tree = replace(tree, form=Form(len(middle), response_of(loss), gaps, middle))
+        rows = rows._replace(X=tree.filled(tree.shaped(rows.X)))
         if held is not None:
             losses.check_targets(loss, held.y)
-            held = held._replace(X=tree.shaped(held.X))
+            held = held._replace(X=tree.filled(tree.shaped(held.X)))
         outputs, classes = _outputs(loss, rows.y)
         criterion = criterion_of(loss, classes, outputs)
         is_linear = tree.leaves == "linear"
@@ -120,9 +122,10 @@ class TreeSetup:
         depth = tree.depth or grower.best_depth(own, held, np.random.default_rng([options.seed, 1]))
         center = np.asarray(criterion.best(own.y, own.weight))
         task = SoftTask.of(
-            own, depth, loss, center, tree.restarts, options.epochs, options.batch_size, options.seed
+            own, depth, loss, center, tree.restarts, options.epochs, options.batch_size, options.seed,
+            tree.splits == "all",
         )  # fmt: skip
-        return cls(options, data, rows, own, held, grower, task, _plan(task, budget))
+        return cls(replace(options, tree=tree), data, rows, own, held, grower, task, _plan(task, budget))
 
     def go(
         self, callback: Callback | None, progress: bool | None, checkpoint: Checkpoint | None = None,
@@ -161,10 +164,9 @@ class TreeSetup:
         if rivals:
             kept = min(rivals, key=lambda rival: rival.loss)
         splits, leaves, is_optimal = self.refitted(kept)
-        form = Form(
-            own.X.shape[1], response_of(self.options.loss), bool(np.isnan(self.rows.X).any()), leaves.filled,
-            leaves.bounds,
-        )  # fmt: skip
+        tree = self.options.tree
+        assert tree.form is not None
+        form = replace(tree.form, bounds=leaves.bounds)
         params = {
             "weights": splits.weights, "thresholds": splits.thresholds,
             "missing": splits.missing.astype(float), "values": leaves.values,
@@ -177,7 +179,7 @@ class TreeSetup:
             "message": f"{outcome}: {facts}" if outcome is Outcome.COMPLETED else f"{known['message']}; {facts}",
         }  # fmt: skip
         return TreeFit(
-            **known, model=replace(self.options.tree, depth=task.depth, form=form), columns=self.data.names,
+            **known, model=replace(tree, depth=task.depth, form=form), columns=self.data.names,
             data=self.data.source, solver=SOLVER, kept=kept.name, locally_optimal=is_optimal,
             soft_loss=min(task.loss(soft) for soft in softs), restarts=spread,
             held_out={one.name: one.loss for one in pool},

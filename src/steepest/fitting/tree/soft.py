@@ -28,6 +28,8 @@ MOMENTUM, SECOND_MOMENTUM, ADAM_EPS = 0.9, 0.99, 1e-8
 RATES = (0.03, 0.02, 0.03)
 SHARPNESS = (3.0, 60.0)
 WARM_UP, BALANCE = 0.05, 0.03
+# An L1 penalty on the weights of sums.
+SPARSITY = 1e-4
 # Added to the choice of a column that only pads the table, so that it is never the largest.
 NEVER = -1e9
 
@@ -38,7 +40,7 @@ class Soft(NamedTuple):
     Attributes
     ----------
     choice : array of shape (restarts, nodes, columns)
-        How much each node leans to each column.
+        How much each node leans to each column; for gates of sums, the weights of the columns.
     threshold : array of shape (restarts, nodes)
         Where each gate is half open.
     value : array of shape (restarts, leaves, outputs)
@@ -85,27 +87,31 @@ def leaf_shares(gates: Array, depth: int, numpy: ModuleType = jnp) -> Array:
     return shares
 
 
-def soft_shares(soft: Soft, X: Array, allowed: Array, sharpness: Array, depth: int) -> Array:
-    """Return the shares of the leaves of one tree for rows whose columns are ranks."""
-    weight = jax.nn.softmax(soft.choice + allowed, axis=-1)
-    chosen = jax.nn.one_hot(weight.argmax(axis=-1), weight.shape[-1], dtype=weight.dtype)
-    straight = weight + jax.lax.stop_gradient(chosen - weight)
+def soft_shares(soft: Soft, X: Array, allowed: Array, sharpness: Array, depth: int, is_oblique: bool) -> Array:
+    """Return the shares of the leaves of one tree for rows in the coordinates of the gates."""
+    straight = soft.choice
+    if not is_oblique:
+        weight = jax.nn.softmax(soft.choice + allowed, axis=-1)
+        chosen = jax.nn.one_hot(weight.argmax(axis=-1), weight.shape[-1], dtype=weight.dtype)
+        straight = weight + jax.lax.stop_gradient(chosen - weight)
     return leaf_shares(jax.nn.sigmoid(sharpness * (X @ straight.T - soft.threshold)), depth)
 
 
 def _sharpen(
-    depth: int, loss: Function, slot: int, state: State, X: Array, y: Array, weight: Array, allowed: Array,
-    orders: Array, span: Span,
+    depth: int, loss: Function, slot: int, is_oblique: bool, state: State, X: Array, y: Array, weight: Array,
+    allowed: Array, orders: Array, span: Span,
 ) -> State:  # fmt: skip
     """Make some updates of all restarts; `orders` hold the rows of each batch, (updates, slot)."""
 
     def mean(soft: Soft, rows: Array, t: Array) -> Array:
         own = jnp.where(jnp.arange(slot) < span.size, weight[rows], 0)
         start, end = SHARPNESS
-        shares = soft_shares(soft, X[rows], allowed, start * (end / start) ** t, depth)
+        shares = soft_shares(soft, X[rows], allowed, start * (end / start) ** t, depth, is_oblique)
         z = Traced(shares @ soft.value)
         each = stack(loss(z if z.shape[1] > 1 else z[:, 0], Traced(y[rows])))
-        return jnp.where(own > 0, own * each, 0).sum() / own.sum() + BALANCE * (1 - t) * _imbalance(shares, own)
+        sparsity = SPARSITY * jnp.abs(soft.choice).sum() if is_oblique else 0.0
+        value = jnp.where(own > 0, own * each, 0).sum() / own.sum()
+        return value + BALANCE * (1 - t) * _imbalance(shares, own) + sparsity
 
     def update(k: Array, state: State) -> State:
         kind = state.soft.threshold.dtype
@@ -132,18 +138,24 @@ def _imbalance(shares: Array, weight: Array) -> Array:
     return (mean * jnp.log(mean + 1e-9)).sum()
 
 
-def sharpener(depth: int, loss: Function, slot: int, key: Hashable) -> Jitted:
+def sharpener(depth: int, loss: Function, slot: int, is_oblique: bool, key: Hashable) -> Jitted:
     """Return the compiled code for trees of a depth, a loss and batches of `slot` rows; `key` tells losses apart."""
     return recalled(
-        ("tree", depth, key, slot), Jitted, lambda: Jitted(partial(_sharpen, depth, loss, slot), quick=False)
-    )
+        ("tree", depth, key, slot, is_oblique), Jitted,
+        lambda: Jitted(partial(_sharpen, depth, loss, slot, is_oblique), quick=False),
+    )  # fmt: skip
 
 
-def random_soft(restarts: int, depth: int, columns: int, value: np.ndarray, random: np.random.Generator) -> Soft:
-    """Return random soft trees whose leaves are near a value, of shape (outputs,)."""
-    nodes, leaves = 2**depth - 1, 2**depth
-    return Soft(
-        0.3 * random.standard_normal((restarts, nodes, columns)),
-        random.uniform(-0.7, 0.7, (restarts, nodes)),
-        value + 0.1 * random.standard_normal((restarts, leaves, len(value))),
-    )
+def random_soft(
+    restarts: int, depth: int, X: np.ndarray, is_oblique: bool, value: np.ndarray, random: np.random.Generator
+) -> Soft:  # fmt: skip
+    """Return random soft trees whose leaves are near a value, of shape (outputs,); gates of sums are among the rows."""
+    nodes, leaves, columns = 2**depth - 1, 2**depth, X.shape[1]
+    if is_oblique:
+        choice = random.standard_normal((restarts, nodes, columns)) / np.sqrt(columns)
+        rows = X[random.integers(len(X), size=(restarts, nodes))]
+        threshold = 0.5 * (rows * choice).sum(axis=2)
+    else:
+        choice = 0.3 * random.standard_normal((restarts, nodes, columns))
+        threshold = random.uniform(-0.7, 0.7, (restarts, nodes))
+    return Soft(choice, threshold, value + 0.1 * random.standard_normal((restarts, leaves, len(value))))

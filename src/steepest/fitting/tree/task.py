@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.derivatives.compiled import Jitted
 from steepest.fitting.target import Target
-from steepest.fitting.tree.ranks import Ranks
+from steepest.fitting.tree.coordinates import Coordinates, Ranks, Scaled
 from steepest.fitting.tree.soft import NEVER, SHARPNESS, Soft, leaf_shares, random_soft, sharpener
 from steepest.fitting.validation import LabelledRows
 from steepest.models.losses import Loss
@@ -33,8 +33,10 @@ class SoftTask:
         The depth of the trees.
     cost : Loss
         The loss in the user's units.
-    ranks : Ranks
-        The ranks of the columns.
+    is_oblique : bool
+        Whether a gate looks at a sum of columns, or at one of them.
+    coordinates : Coordinates
+        What the gates look at.
     target : Target
         The target in the units of compiled code.
     center : array of shape (outputs,)
@@ -42,7 +44,7 @@ class SoftTask:
     rows : LabelledRows
         The rows, in the user's units.
     arrays : (X, y, weight)
-        The rows for compiled code, padded, with ranks for columns.
+        The rows for compiled code, padded, in these coordinates.
     allowed : array of shape (columns,)
         What is added to the choice of each column.
     count, columns : int
@@ -59,7 +61,8 @@ class SoftTask:
 
     depth: int
     cost: Loss
-    ranks: Ranks
+    is_oblique: bool
+    coordinates: Coordinates
     target: Target
     center: np.ndarray
     rows: LabelledRows
@@ -77,7 +80,7 @@ class SoftTask:
     @classmethod
     def of(
         cls, rows: LabelledRows, depth: int, loss: Loss, center: np.ndarray, restarts: int, epochs: int | None,
-        batch: int | None, seed: int,
+        batch: int | None, seed: int, is_oblique: bool,
     ) -> SoftTask:  # fmt: skip
         """Lay out rows whose loss has the best constant `center`, and draw the starts."""
         count, columns = rows.X.shape
@@ -85,9 +88,9 @@ class SoftTask:
         y = (rows.y - center[0]) / target.unit[0] if target.is_located else rows.y
         # Padded rows lie in no batch.
         padded, width = _power(count, LEAST_ROWS), _power(columns, LEAST_COLUMNS)
-        ranks = Ranks.of(rows.X)
+        coordinates = Scaled.of(rows.X, rows.weight) if is_oblique else Ranks.of(rows.X)
         X = np.zeros((padded, width), dtype=np.float32)
-        X[:count, :columns] = ranks.ranked(rows.X)
+        X[:count, :columns] = coordinates.inward(rows.X)
         y, weight = (np.pad(a, (0, padded - count)).astype(np.float32) for a in (y, rows.weight / rows.weight.mean()))
         size = min(batch or BATCH, count)
         batches = min(-(-count // size), MOST_BATCHES)
@@ -95,11 +98,11 @@ class SoftTask:
         value = np.zeros(1) if target.is_located else center
         sizes = [TOGETHER] * (restarts // TOGETHER) + [restarts % TOGETHER] * (restarts % TOGETHER > 0)
         return cls(
-            depth, loss, ranks, target, center, rows, (X, y, weight),
+            depth, loss, is_oblique, coordinates, target, center, rows, (X, y, weight),
             np.where(np.arange(width) < columns, 0.0, NEVER).astype(np.float32), count, columns, size, batches,
             max(-(-UPDATES // batches), LEAST_EPOCHS) if epochs is None else epochs, seed,
-            [random_soft(own, depth, width, value, random) for own in sizes],
-            sharpener(depth, target.loss, _power(size, 1), target.loss),
+            [random_soft(own, depth, X[:count], is_oblique, value, random) for own in sizes],
+            sharpener(depth, target.loss, _power(size, 1), is_oblique, target.loss),
         )  # fmt: skip
 
     @property
@@ -117,9 +120,9 @@ class SoftTask:
 
     def loss(self, soft: Soft, sharpness: float = SHARPNESS[1]) -> float:
         """Return the mean loss of a soft tree on the rows, in the user's units; with gates as sharp as in the end."""
-        choice = soft.choice[:, : self.columns].argmax(axis=1)
-        X, _, _ = self.arrays
-        gates = sharpness * (X[: self.count, choice] - soft.threshold)
+        X = self.arrays[0][: self.count]
+        seen = X @ soft.choice.T if self.is_oblique else X[:, soft.choice[:, : self.columns].argmax(axis=1)]
+        gates = sharpness * (seen - soft.threshold)
         right = 0.5 + 0.5 * np.tanh(0.5 * gates)
         z = self.in_units(leaf_shares(right, self.depth, np) @ soft.value)
         each = np.asarray(self.cost(z if z.shape[1] > 1 else z[:, 0], self.rows.y))
