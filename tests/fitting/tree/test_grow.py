@@ -8,9 +8,9 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from steepest import losses
-from steepest.fitting.tree.columns import Columns
-from steepest.fitting.tree.criterion import criterion_of
-from steepest.fitting.tree.grow import grown
+from steepest.fitting.tree.hard.columns import Columns
+from steepest.fitting.tree.hard.criterion import criterion_of
+from steepest.fitting.tree.hard.grow import grown
 
 
 def greedy(X, y, loss, depth, classes=0, weight=None, categories=()):

@@ -5,11 +5,11 @@ import pytest
 from sklearn.datasets import load_diabetes, make_friedman1
 
 from steepest import losses
-from steepest.fitting.tree.columns import Columns
-from steepest.fitting.tree.criterion import criterion_of
-from steepest.fitting.tree.grow import grown
-from steepest.fitting.tree.leaves import ConstantLeaves, ridge
-from steepest.fitting.tree.polish import polished
+from steepest.fitting.tree.hard.columns import Columns
+from steepest.fitting.tree.hard.criterion import criterion_of
+from steepest.fitting.tree.hard.grow import grown
+from steepest.fitting.tree.hard.leaves import ConstantLeaves, ridge
+from steepest.fitting.tree.hard.polish import polished
 from steepest.fitting.validation import LabelledRows
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.fitting.tree.columns import Columns
-from steepest.fitting.tree.criterion import Criterion
-from steepest.fitting.tree.grow import grown
-from steepest.fitting.tree.leaves import LeafFitter
-from steepest.fitting.tree.polish import Polished, losses_of, polished
-from steepest.fitting.tree.soft import Soft
-from steepest.fitting.tree.task import SoftTask
+from steepest.fitting.tree.hard.columns import Columns
+from steepest.fitting.tree.hard.criterion import Criterion
+from steepest.fitting.tree.hard.grow import grown
+from steepest.fitting.tree.hard.leaves import LeafFitter
+from steepest.fitting.tree.hard.polish import Polished, losses_of, polished
+from steepest.fitting.tree.soft.kernel import Soft
+from steepest.fitting.tree.soft.task import SoftTask
 from steepest.fitting.validation import LabelledRows
 from steepest.models.leaves import Leaves
 from steepest.models.losses import Loss

@@ -19,13 +19,13 @@ from steepest.descent.progress import Progress
 from steepest.descent.view import View
 from steepest.fitting.setup import TrainingData
 from steepest.fitting.target import response_of
-from steepest.fitting.tree.criterion import criterion_of
-from steepest.fitting.tree.leaves import ConstantLeaves, LinearLeaves, medians
+from steepest.fitting.tree.hard.criterion import criterion_of
+from steepest.fitting.tree.hard.leaves import ConstantLeaves, LinearLeaves, medians
 from steepest.fitting.tree.pool import CLEARLY, GREEDY, MOST_POLISHED, POLISHED, Candidate, Grower, hardened
 from steepest.fitting.tree.result import TreeFit
-from steepest.fitting.tree.soft import Soft
-from steepest.fitting.tree.solver import SoftSolver, flat, joined
-from steepest.fitting.tree.task import SoftTask
+from steepest.fitting.tree.soft.kernel import Soft
+from steepest.fitting.tree.soft.solver import SoftSolver, flat, joined
+from steepest.fitting.tree.soft.task import SoftTask
 from steepest.fitting.validation import LabelledRows, drawn
 from steepest.models import losses
 from steepest.models.leaves import Leaves

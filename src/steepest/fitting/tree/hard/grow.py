@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from steepest.fitting.tree.columns import Columns
-from steepest.fitting.tree.criterion import Criterion
-from steepest.fitting.tree.search import best_split
+from steepest.fitting.tree.hard.columns import Columns
+from steepest.fitting.tree.hard.criterion import Criterion
+from steepest.fitting.tree.hard.search import best_split
 from steepest.models.splits import Splits
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steepest.fitting.tree.columns import Columns
+from steepest.fitting.tree.hard.columns import Columns
 
 # Of gains that are equal but for rounding errors, which stay below this share of the loss, that of the first column
 # counts.

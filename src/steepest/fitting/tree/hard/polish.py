@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.fitting.tree.columns import Columns
-from steepest.fitting.tree.leaves import LeafFitter
-from steepest.fitting.tree.search import RESOLUTION, Split, best_along, best_split
+from steepest.fitting.tree.hard.columns import Columns
+from steepest.fitting.tree.hard.leaves import LeafFitter
+from steepest.fitting.tree.hard.search import RESOLUTION, Split, best_along, best_split
 from steepest.fitting.validation import LabelledRows
 from steepest.models.leaves import Leaves
 from steepest.models.losses import Loss

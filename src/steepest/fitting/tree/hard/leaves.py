@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from steepest.fitting.tree.criterion import Criterion, Mean
+from steepest.fitting.tree.hard.criterion import Criterion, Mean
 from steepest.fitting.validation import LabelledRows
 from steepest.models.leaves import Leaves
 

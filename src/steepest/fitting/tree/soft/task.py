@@ -8,8 +8,8 @@ import numpy as np
 
 from steepest.derivatives.compiled import Jitted
 from steepest.fitting.target import Target
-from steepest.fitting.tree.coordinates import Coordinates, Ranks, Scaled
-from steepest.fitting.tree.soft import NEVER, SHARPNESS, Soft, leaf_shares, random_soft, sharpener
+from steepest.fitting.tree.soft.coordinates import Coordinates, Ranks, Scaled
+from steepest.fitting.tree.soft.kernel import NEVER, SHARPNESS, Soft, leaf_shares, random_soft, sharpener
 from steepest.fitting.validation import LabelledRows
 from steepest.models.losses import Loss
 from steepest.types import Array

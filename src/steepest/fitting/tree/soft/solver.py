@@ -19,8 +19,8 @@ from steepest.descent.ending import Ending
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import RUNNING
-from steepest.fitting.tree.soft import SHARPNESS, Soft, Span, State
-from steepest.fitting.tree.task import SoftTask
+from steepest.fitting.tree.soft.kernel import SHARPNESS, Soft, Span, State
+from steepest.fitting.tree.soft.task import SoftTask
 from steepest.rules.pair import Rules
 from steepest.trace import Outcome
 from steepest.types import Json
