@@ -94,7 +94,10 @@ def read_target(y: ArrayLike, rows: int, what: str = "y", features: str = "X") -
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise ValueError(f"{what} has the shape {array.shape}: give one number a row")
+        raise ValueError(
+            f"{what} has the shape {array.shape}: give one number a row; "
+            "steepest.estimators.DescentRegressor fits several outputs"
+        )
     if len(array) != rows:
         raise ValueError(f"{features} has {rows:,} rows and {what} has {len(array):,}: give one for each row")
     array = array.astype(np.float64)

@@ -233,6 +233,8 @@ def test_bad_rows_are_refused_in_words():
         st.fit(SMALL, curved(20)[0], np.ones(20), loss="log loss")
     with pytest.raises(ValueError, match="every target is 0"):
         st.fit(SMALL, curved(20)[0], np.zeros(20), loss="softmax")
+    with pytest.raises(ValueError, match="DescentRegressor fits several outputs"):
+        st.fit(SMALL, curved(20)[0], curved(20)[0][:, :2])
     with pytest.raises(TypeError, match="Network is a class"):
         st.fit(st.models.Network, *curved(20))
     fit = st.fit(SMALL, *curved(20), rng=0, epochs=1)
