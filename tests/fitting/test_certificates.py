@@ -65,7 +65,7 @@ class TestTangents:
 def test_no_certificate_of_random_problems_lies_below_the_truth():
     made = tight = 0
     bounded = narrow = 0
-    for _, bounds, gaps, values, errors, away in convex.trials(2_500, seed=7):
+    for _, bounds, gaps, values, errors, away in convex.trials(1_500, seed=7):
         sure = np.isfinite(errors) & np.isfinite(away) & np.isfinite(gaps)[:, None]
         assert np.all(errors[sure] >= away[sure])
         bounded, narrow = bounded + np.count_nonzero(sure), narrow + np.count_nonzero(errors[sure] < 100 * away[sure])
@@ -74,9 +74,9 @@ def test_no_certificate_of_random_problems_lies_below_the_truth():
         above_rounding = known & (gaps > 1e-10 * np.abs(values))
         tight += np.count_nonzero(bounds[above_rounding] < 1.2 * gaps[above_rounding])
         made += np.count_nonzero(above_rounding)
-    assert bounded > 2_000
+    assert bounded > 1_200
     assert narrow > 0.5 * bounded
-    assert made > 500
+    assert made > 300
     assert tight > 0.7 * made
 
 

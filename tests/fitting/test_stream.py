@@ -111,7 +111,7 @@ def test_blocks_are_let_go():
     kept = []
 
     def watched():
-        for k in range(30):
+        for k in range(10):
             X = np.random.default_rng(k).standard_normal((500, 3))
             kept.append(weakref.ref(X))
             yield X, X @ [1.0, 2, 3]

@@ -10,7 +10,7 @@ from steepest.fitting.tree.hard.columns import Columns
 from steepest.fitting.tree.hard.criterion import Criterion
 from steepest.fitting.tree.hard.grow import grown
 from steepest.fitting.tree.hard.leaves import LeafFitter
-from steepest.fitting.tree.hard.polish import Polished, losses_of, polished
+from steepest.fitting.tree.hard.polish import MOST_SWEEPS, Polished, losses_of, polished
 from steepest.fitting.tree.soft.kernel import Soft
 from steepest.fitting.tree.soft.task import SoftTask
 from steepest.fitting.validation import LabelledRows
@@ -75,9 +75,11 @@ class Grower:
         """Return the greedy tree."""
         return grown(columns, rows.y, rows.weight, self.criterion, depth)
 
-    def polished(self, splits: Splits, rows: LabelledRows, columns: Columns) -> Polished:
-        """Return a tree after its polish."""
-        return polished(splits, columns, rows, self.loss, self.fit_leaves)
+    def polished(
+        self, splits: Splits, rows: LabelledRows, columns: Columns, sweeps: int = MOST_SWEEPS
+    ) -> Polished:  # fmt: skip
+        """Return a tree after its polish, of at most so many sweeps."""
+        return polished(splits, columns, rows, self.loss, self.fit_leaves, sweeps)
 
     def leaves(self, splits: Splits, rows: LabelledRows) -> Leaves:
         """Return the leaves for rows."""

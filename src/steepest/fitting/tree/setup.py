@@ -194,9 +194,8 @@ class TreeSetup:
         if kept.name in (GREEDY, POLISHED):
             splits = grower.greedy(rows, columns, self.task.depth)
         if kept.name == GREEDY:
-            leaves = grower.leaves(splits, rows)
-            again = grower.polished(splits, rows, columns)
-            return splits, leaves, bool((again.splits.thresholds == splits.thresholds).all() and again.is_optimal)
+            # A first sweep changes nothing if no split of one node is better.
+            return splits, grower.leaves(splits, rows), grower.polished(splits, rows, columns, sweeps=1).is_optimal
         polish = grower.polished(splits, rows, columns)
         return polish.splits, polish.leaves, polish.is_optimal
 
