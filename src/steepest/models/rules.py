@@ -53,7 +53,7 @@ class Branch:
 
 
 class Range(NamedTuple):
-    """What a column can still be: a number above `low` and at most `high`, or missing."""
+    """The values that a column can have at a node: numbers above `low` and up to `high`, and perhaps missing ones."""
 
     low: float
     high: float
@@ -62,14 +62,14 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True)
 class Known:
-    """What the splits above a node say of the rows that reach it.
+    """The values that rows can have at a node, after the splits above it.
 
     Attributes
     ----------
     ranges : mapping of int to Range
-        What each column can still be; a column that is not here can be anything.
+        The values of each column; those of a column that is not here are not limited.
     levels : mapping of str to frozenset of int
-        The levels that each category can still have, by their columns, and `NO_LEVEL`.
+        The levels of each category, by their columns, and `NO_LEVEL`.
     """
 
     ranges: Mapping[int, Range] = field(default_factory=dict)

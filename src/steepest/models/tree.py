@@ -27,7 +27,7 @@ LEAVES = ("constant", "linear")
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """What a tree takes from its rows before the descent.
+    """The facts of the fitted rows that predictions and rules need.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Tree:
     categories : sequence of sequences of int
         The columns that are the levels of each category: 1 for the level of the row, and else 0.
     form : Form, optional
-        What the fit took from the rows.
+        The facts of the fitted rows.
 
     Raises
     ------

@@ -112,3 +112,11 @@ def test_a_quantile_is_split_where_it_changes():
     splits = greedy(X, y, losses.Quantile(0.9), 1)
     assert splits.weights[0].tolist() == [0, 1, 0]
     assert abs(splits.thresholds[0] - 0.6) < 0.02
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_values_that_no_row_lacked_are_taken_to_the_larger_side(sign):
+    X = sign * np.arange(10.0)[:, None]
+    splits = greedy(X, (np.arange(10) > 2).astype(float), losses.squared, 1)
+    is_right = bool(splits.goes_right(0, np.array([[np.nan]]))[0])
+    assert is_right == (splits.goes_right(0, X).sum() == 7)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from steepest.derivatives.compiled import Jitted, recalled
 from steepest.derivatives.tracing.tracer import Traced, stack
@@ -174,6 +175,36 @@ def _slope(layers: Layers, loss: Function, theta: Array, rows: Rows, weight: Arr
     return jax.grad(mean)(theta)
 
 
+def _pace_of(done: Array, span: Span, kind: np.dtype) -> Pace:
+    """Return the pace after so many updates of a span."""
+    t, k = (span.before + done).astype(kind) / span.total, (span.age + done + 1).astype(kind)
+    rate, flat = RATE * stack(coslog(Traced(t))), stack(flat_cosine(Traced(t)))
+    return Pace(rate, flat, 1 - MOMENTUM**k, 1 - SECOND_MOMENTUM**k)
+
+
+def _adam(member: Member, slope: Array, pace: Pace, rates: Rates) -> tuple[Array, PyTree]:
+    """Return the parameters and the moments after an update by the rule of the recipe.
+
+    It is Adam with decoupled weight decay: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
+    """
+    first, second = member.memory
+    first = MOMENTUM * first + (1 - MOMENTUM) * slope
+    second = SECOND_MOMENTUM * second + (1 - SECOND_MOMENTUM) * slope**2
+    step = rates.factor * (first / pace.first) / (jnp.sqrt(second / pace.second) + ADAM_EPS)
+    decay = WEIGHT_DECAY * pace.flat * rates.decay * member.theta
+    return member.theta - pace.rate * (step + decay), (first, second)
+
+
+def _by_rules(
+    member: Member, value: Array, slope: Array, age: Array, mean: Function, rates: Rates, first: Array
+) -> tuple[Array, PyTree]:  # fmt: skip
+    """Return the parameters and the memory after an update by the rules of the user; `first` is the age of sizes[0]."""
+    rules = rates.rules
+    assert rules is not None
+    direction, memory = rules.next_direction(slope, member.memory, member.theta, value, mean)
+    return member.theta + rules.size(age, rates.sizes, first, memory) * direction, memory
+
+
 def _learn(
     layers: Layers, loss: Function, slot: int, member: Member, rows: Rows, left_out: Judged, orders: Array,
     span: Span,
@@ -183,9 +214,6 @@ def _learn(
 
     Return the state, and a row for each epoch: the loss on its batches and on the rows left out, the norm of the
     gradient, and the squared length of each group of parameters. `orders` hold the numbers of the rows for each epoch.
-
-    The rule of the recipe is Adam with decoupled weight decay: Loshchilov and Hutter, "Decoupled weight decay
-    regularization" (2019).
     """
 
     def update(epoch: Array, batch: Array, carry: tuple[Member, Pace]) -> tuple[Member, Pace]:
@@ -210,32 +238,11 @@ def _learn(
 
         value, slope = jax.value_and_grad(mean)(member.theta)
         if rates.rules is None:
-            theta, memory = adam(member, slope, pace)
+            theta, memory = _adam(member, slope, pace, rates)
         else:
-            theta, memory = by_rules(member, value, slope, done, mean)
+            theta, memory = _by_rules(member, value, slope, span.age + done, mean, rates, span.age)
         member = member._replace(theta=theta, memory=memory, loss=member.loss + value, slope=member.slope + slope)
-        return member, pace_of(done + 1)
-
-    def pace_of(done: Array) -> Pace:
-        kind = member.theta.dtype
-        t, k = (span.before + done).astype(kind) / span.total, (span.age + done + 1).astype(kind)
-        rate, flat = RATE * stack(coslog(Traced(t))), stack(flat_cosine(Traced(t)))
-        return Pace(rate, flat, 1 - MOMENTUM**k, 1 - SECOND_MOMENTUM**k)
-
-    def adam(member: Member, slope: Array, pace: Pace) -> tuple[Array, PyTree]:
-        first, second = member.memory
-        first = MOMENTUM * first + (1 - MOMENTUM) * slope
-        second = SECOND_MOMENTUM * second + (1 - SECOND_MOMENTUM) * slope**2
-        step = rates.factor * (first / pace.first) / (jnp.sqrt(second / pace.second) + ADAM_EPS)
-        decay = WEIGHT_DECAY * pace.flat * rates.decay * member.theta
-        return member.theta - pace.rate * (step + decay), (first, second)
-
-    def by_rules(member: Member, value: Array, slope: Array, done: Array, mean: Function) -> tuple[Array, PyTree]:
-        rules = rates.rules
-        assert rules is not None
-        direction, memory = rules.next_direction(slope, member.memory, member.theta, value, mean)
-        size = rules.size(span.age + done, rates.sizes, span.age, memory)
-        return member.theta + size * direction, memory
+        return member, _pace_of(done + 1, span, member.theta.dtype)
 
     def judged(member: Member) -> tuple[Member, Array]:
         z, weight = outputs_of(layers, rates, member.theta, left_out.rows), left_out.rows.weight
@@ -253,7 +260,7 @@ def _learn(
         is_new = span.first == 0
         member = member._replace(loss=jnp.where(is_new, 0, member.loss), slope=jnp.where(is_new, 0, member.slope))
         # The loop holds the pace of the next update: else compiled code computes it anew for each parameter.
-        pace = pace_of(number * span.batches + span.first)
+        pace = _pace_of(number * span.batches + span.first, span, member.theta.dtype)
         member, _ = jax.lax.fori_loop(span.first, span.stop, partial(update, number), (member, pace))
         nothing = jnp.full_like(table[0], jnp.nan)
         member, row = jax.lax.cond(span.stop == span.batches, judged, lambda member: (member, nothing), member)

@@ -1,4 +1,4 @@
-"""What a constant leaf does best: its value, and the loss that it leaves, for each loss that a tree takes."""
+"""The best constant of a leaf for each loss that a tree takes, and the loss that remains with it."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def ridge(Z: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Line:
     U, d, Vt = np.linalg.svd((Z - middle) * root, full_matrices=False)
     target = (y - mean) * root[:, 0]
     turned = U.T @ target
-    # Of a row's own influence, the mean has a part as well.
+    # A row also changes its own prediction through the mean.
     of_mean = share
     best, least = np.zeros(Z.shape[1]), np.inf
     for penalty in (*PENALTIES, np.inf):

@@ -86,12 +86,12 @@ def _solve_level(
     """Solve each node of a level again; return whether any changed."""
     X, y, weight = rows
     at = splits.nodes(X, level)
-    # What the loss of each row would be on the left and on the right of its node.
+    # The loss of each row if it goes left at its node, and if it goes right.
     left, right = (losses_of(loss, leaves.outputs(splits.leaves(X, 2 * at + side), X), y) for side in (1, 2))
     changed, in_category = False, {column for category in columns.categories for column in category}
     for node in np.unique(at):
         own = at == node
-        # A row counts by what it gains on the left: its last sum.
+        # What the loss of a row grows by if it goes left.
         excess = np.where(own, weight * (left - right), 0.0)
         scale = float(np.abs(excess).sum())
         if scale == 0:

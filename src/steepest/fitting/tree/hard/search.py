@@ -9,8 +9,8 @@ import numpy as np
 
 from steepest.fitting.tree.hard.columns import Columns
 
-# Of gains that are equal but for rounding errors, which stay below this share of the loss, that of the first column
-# counts.
+# A column takes the place of an earlier one only if it gains more by this share of the loss. Rounding errors are
+# smaller.
 RESOLUTION = 1e-11
 # Columns are searched together while their sums are at most so many numbers.
 BLOCK_NUMBERS = 2**22
@@ -44,7 +44,7 @@ def best_split(columns: Columns, sums: np.ndarray, gain: Gain, scale: float) -> 
     columns : Columns
         The rows of the node.
     sums : array of shape (rows of the table, k)
-        What each row adds to the sums of its side: first something like a weight, and last what is to be split.
+        What each row adds to the sums of its side. The levels of a category are ordered by the last sum over the first.
     gain : callable
         What a split gains.
     scale : float
@@ -145,7 +145,7 @@ def _best_cuts(x: np.ndarray, sums: np.ndarray, gain: Gain) -> Cuts:
         place[some] = np.where(better, other.argmax(axis=1), place[some])
         gains[some] = np.where(better[:, None], other, gains[some])
         missing[some] = ~better
-    # Where no row lacks a value, one that does will go with the more of these rows.
+    # If no row of the node lacks a value, later rows that do go to the side with more rows.
     missing &= lacks[:, -1] | (2 * (place + 1) < x.shape[1])
     return Cuts(gains[every, place], x[every, place], x[every, place + 1], missing)
 
