@@ -7,7 +7,9 @@ from sklearn.datasets import load_wine, make_friedman1
 from steepest import losses
 from steepest.descent.budget import Budget
 from steepest.fitting.setup import TrainingData
+from steepest.fitting.tree.pool import Candidate
 from steepest.fitting.tree.setup import TreeOptions, TreeSetup
+from steepest.models.splits import Splits
 from steepest.models.tree import Tree
 
 
@@ -83,3 +85,20 @@ def test_a_rotated_board_is_found_by_sums():
     y = ((X[:, 0] + X[:, 1] > 0) ^ (X[:, 0] - X[:, 1] > 0)).astype(float)
     fit = fitted(X, y, losses.log_loss, seed, depth=2, splits="all")
     assert ((fit.predict(X) > 0.5) == y).mean() > 0.97
+
+
+def test_rows_of_weight_0_count_as_left_out():
+    X, y = make_friedman1(120, 5, noise=1.0, random_state=0)
+    weight, wild = np.ones(120), y.copy()
+    weight[100:], wild[100:] = 0, 1e6
+    kept = fitted(X[:100], y[:100], depth=2, epochs=5)
+    np.testing.assert_array_equal(fitted(X, wild, weight=weight, depth=2, epochs=5).predict(X), kept.predict(X))
+
+
+def test_a_tree_beats_another_by_more_than_errors():
+    gains = np.array([2.0, 0.0] * 50)
+    # A mean of 1, and a standard error of 1 / √99.
+    better, worse = (Candidate("", Splits.none(1, 1), losses) for losses in (np.zeros(100), gains))
+    assert better.beats(worse, 9.9)
+    assert not better.beats(worse, 10.0)
+    assert not worse.beats(better)

@@ -8,9 +8,10 @@ from steepest import losses
 from steepest.fitting.tree.hard.columns import Columns
 from steepest.fitting.tree.hard.criterion import criterion_of
 from steepest.fitting.tree.hard.grow import grown
-from steepest.fitting.tree.hard.leaves import ConstantLeaves, ridge
+from steepest.fitting.tree.hard.leaves import ConstantLeaves, LinearLeaves, ridge
 from steepest.fitting.tree.hard.polish import polished
 from steepest.fitting.validation import LabelledRows
+from steepest.models.splits import Splits
 
 
 def both(X, y, loss, depth, classes=0, categories=()):
@@ -106,3 +107,33 @@ def test_means_are_drawn_in_as_far_as_their_scatter_says():
     slope = np.polyfit(raw, means.values[:, 0], 1)[0]
     assert abs(slope - 0.5) < 0.08
     assert np.mean((means.values[:, 0] - truth) ** 2) < 0.6 * np.mean((raw - truth) ** 2)
+
+
+def test_a_linear_leaf_of_few_rows_has_the_slopes_of_the_table():
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    y = X @ [3.0, -1.0]
+    y[:4] += 10
+    leaf = (np.arange(200) < 4).astype(int)
+    leaves = LinearLeaves()(leaf, 2, LabelledRows(X, y, np.ones(200)))
+    table = ridge(X / X.std(axis=0), y, np.ones(200)).slope / X.std(axis=0)
+    np.testing.assert_allclose(leaves.slopes[1], table, rtol=1e-12)
+    np.testing.assert_allclose(leaves.values[1, 0], np.mean(y[:4] - X[:4] @ table), rtol=1e-12)
+
+
+def test_linear_leaves_stay_within_the_targets():
+    X = np.linspace(-1, 1, 50)[:, None]
+    y = 2 * X[:, 0]
+    leaves = LinearLeaves()(np.zeros(50, dtype=int), 1, LabelledRows(X, y, np.ones(50)))
+    z = leaves.outputs(np.zeros(3, dtype=int), np.array([[-9.0], [0.5], [9.0]]))[:, 0]
+    np.testing.assert_allclose(z, [-2, 1, 2], atol=0.01)
+
+
+def test_a_threshold_moves_along_the_direction_of_its_node():
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    y = (X @ [1.0, 2.0] > 0.7).astype(float)
+    splits = Splits.none(1, 2)
+    splits.put(0, {0: 1.0, 1: 2.0}, -1.0, False)
+    rows = LabelledRows(X, y, np.ones(300))
+    polish = polished(splits, Columns.of(X), rows, losses.squared, ConstantLeaves(criterion_of(losses.squared, 0, 1)))
+    assert polish.splits.direction(0) == {0: 1.0, 1: 2.0}
+    np.testing.assert_allclose(mean_loss(polish.splits, polish.leaves.values, X, y, losses.squared), 0, atol=1e-12)
