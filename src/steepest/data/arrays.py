@@ -14,7 +14,9 @@ from steepest.types import Rows
 LEAST_WEIGHT, LARGEST_WEIGHT = 1e-250, 1e250
 
 
-def read_features(X: Rows, dtype: DTypeLike | None = None, what: str = "X") -> tuple[Rows, list[str] | None]:
+def read_features(
+    X: Rows, dtype: DTypeLike | None = None, what: str = "X", gaps: bool = False
+) -> tuple[Rows, list[str] | None]:  # fmt: skip
     """Return X as floats, still dense or sparse, and the names of its columns, if there are any.
 
     Parameters
@@ -25,6 +27,8 @@ def read_features(X: Rows, dtype: DTypeLike | None = None, what: str = "X") -> t
         The precision; None keeps float32 and float64, and converts all other types to float64.
     what : str
         The name of X in an error message.
+    gaps : bool
+        Whether values may be missing (NaN).
 
     Returns
     -------
@@ -36,7 +40,7 @@ def read_features(X: Rows, dtype: DTypeLike | None = None, what: str = "X") -> t
     TypeError
         If X does not hold numbers.
     ValueError
-        If X has no rows or no columns, values that are missing or not finite, or two columns of the same name.
+        If X has no rows or no columns, values that are not finite, or two columns of the same name.
     """
     columns = getattr(X, "columns", None)
     names = None if columns is None or callable(columns) else [str(name) for name in columns]
@@ -60,7 +64,7 @@ def read_features(X: Rows, dtype: DTypeLike | None = None, what: str = "X") -> t
     if array.dtype.kind == "f" and kind.itemsize < array.dtype.itemsize:
         check_range(np.abs(array).reshape(len(array), -1).max(axis=0), kind, what, names)
     array = array.astype(kind, copy=False)
-    require_finite(array, what, names)
+    require_finite(array, what, names, gaps)
     return array, names
 
 
@@ -141,8 +145,8 @@ def read_weight(weight: ArrayLike | None, rows: int) -> np.ndarray:
     return array
 
 
-def require_finite(array: np.ndarray, what: str, names: list[str] | None) -> None:
-    """Raise if a value is NaN or infinite; the message names its row and column.
+def require_finite(array: np.ndarray, what: str, names: list[str] | None, gaps: bool = False) -> None:
+    """Raise if a value is infinite, or NaN unless gaps are allowed; the message names its row and column.
 
     Parameters
     ----------
@@ -152,18 +156,20 @@ def require_finite(array: np.ndarray, what: str, names: list[str] | None) -> Non
         The name of the array in the message.
     names : list of str or None
         The names of the columns.
+    gaps : bool
+        Whether values may be missing (NaN).
 
     Raises
     ------
     ValueError
-        If a value is not finite.
+        If there is such a value.
     """
     # A finite sum proves that all values are finite, without a second array as large as X. A sum that is not finite may
     # only have overflowed, so each value is then tested.
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(array.sum(dtype=np.float64)):
             return
-    wrong = np.argwhere(~np.isfinite(array))
+    wrong = np.argwhere(np.isinf(array) if gaps else ~np.isfinite(array))
     if len(wrong):
         row, *column = wrong[0].tolist()
         where = f", column {names[column[0]] if names else column[0]}" if column else ""

@@ -16,7 +16,8 @@ from steepest.fitting.result import Fit, Validation
 from steepest.fitting.resume import LiveFit
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.stream.fit import fit_blocks
-from steepest.models import Linear, Network, losses
+from steepest.fitting.tree.fit import fit_tree
+from steepest.models import Linear, Network, Tree, losses
 from steepest.printable import quoted
 from steepest.types import Array, Callback, Function, PyTree, Rows, RuleLike, Seed
 
@@ -166,7 +167,8 @@ def fit(
             f"penalty={quoted(penalty)}: give an object such as penalties.L2(1e-3), or a function of the weights"
         )
     budget = Budget.of(tolerance, seconds, epochs=epochs)
-    data = TrainingData.read(X, y, sample_weight, validation, dtype)
+    model = read_model(model)
+    data = TrainingData.read(X, y, sample_weight, validation, dtype, gaps=isinstance(model, Tree))
     return fit_given(
         model, data, loss, penalty, budget,
         start=start, batch_size=batch_size, direction=direction, step=step, shuffle=shuffle, rescale=rescale,
@@ -204,6 +206,17 @@ def fit_given(
             batch_size=batch_size, dtype=dtype, start=start, penalty=penalty,
             direction=direction, step=step,
             refused={
+                "rescale": None if rescale == "auto" else rescale,
+                "shuffle": None if isinstance(shuffle, str) and shuffle in ("batches", "rows") else shuffle,
+            },
+        )  # fmt: skip
+    if isinstance(model, Tree):
+        return fit_tree(
+            model, data, losses.named(model.loss if loss is None else loss), budget, generator(rng), callback, progress,
+            batch_size=batch_size,
+            refused={
+                "start": start, "penalty": penalty, "direction": direction, "dtype": dtype,
+                "step": None if isinstance(step, str) and step == "auto" else step,
                 "rescale": None if rescale == "auto" else rescale,
                 "shuffle": None if isinstance(shuffle, str) and shuffle in ("batches", "rows") else shuffle,
             },

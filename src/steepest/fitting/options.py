@@ -11,7 +11,7 @@ from steepest.data.batches import SHUFFLES
 from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.limits import WHITENED
 from steepest.fitting.linear.coordinates import CHOICES
-from steepest.models import Custom, Linear, Network
+from steepest.models import Custom, Linear, Network, Tree
 from steepest.models.losses import Loss
 from steepest.models.penalties import kink_of
 from steepest.printable import quoted
@@ -20,14 +20,14 @@ from steepest.rules.pair import Rules
 from steepest.types import Function, RuleLike
 
 # The types that model= accepts.
-ModelLike = Linear | Custom | Network | Function
+ModelLike = Linear | Custom | Network | Tree | Function
 
 
-def read_model(model: ModelLike) -> Linear | Custom | Network:
+def read_model(model: ModelLike) -> Linear | Custom | Network | Tree:
     """Return the model; a function becomes a `Custom` model."""
     if isinstance(model, type):
         raise TypeError(f"model={model.__name__} is a class: write {model.__name__}()")
-    if isinstance(model, (Linear, Custom, Network)):
+    if isinstance(model, (Linear, Custom, Network, Tree)):
         return model
     if not callable(model):
         raise TypeError(

@@ -14,8 +14,7 @@ from steepest.data.arrays import read_features
 from steepest.derivatives.native.model import Native
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
-from steepest.models import Custom, Linear, Network
-from steepest.models.tree import Tree
+from steepest.models import Custom, Linear, Network, Tree
 from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.saving.models import model_from_json, model_to_json
 from steepest.types import Array, Callback, Json, PyTree, Rows
@@ -123,7 +122,7 @@ class Fit(Run):
             if missing:
                 raise ValueError(f"X lacks the column {quoted(missing[0])}, which the model was fitted to")
             X = X[self.columns]
-        array, _ = read_features(X)
+        array, _ = read_features(X, gaps=isinstance(self.model, Tree))
         array = self.model.shaped(array, self.params)
         if isinstance(self.model, Custom) and self.model.is_native:
             native, x = Native.of(self.model.function, self.params, self.state)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
@@ -41,17 +42,7 @@ class LiveFit:
 
     def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
         """Continue with a new budget; an earlier tolerance holds unless replaced. Rows given again must be equal."""
-        X, y, weight, validation = rows
-        if any(part is not None for part in rows):
-            if X is None or y is None:
-                raise TypeError("give both X and y, or neither: this fit still has its rows")
-            known = self.setup.data
-            data = TrainingData.read(X, y, weight, validation, self.setup.options.dtype)
-            if weight is None:
-                data = replace(data, rows=data.rows._replace(weight=known.rows.weight))
-            if validation is None:
-                data = replace(data, validation=known.validation)
-            check_same(data, known.fingerprint(), known.rows.X.shape)
+        check_again(self.setup.data, rows, self.setup.options.dtype)
         before = self.setup.plan.budget
         budget = Budget.of(most=before.most, **how)
         budget = budget if budget.asked else replace(budget, tolerance=before.tolerance)
@@ -169,6 +160,21 @@ def fit_from_record(record: dict[str, Json], arrays: Arrays, kind: type[Fit] = F
     if state is not None:
         fit.resumable = SavedFit.of(state, arrays)
     return fit
+
+
+def check_again(known: TrainingData, rows: GivenRows, dtype: DTypeLike | None = None, gaps: bool = False) -> None:
+    """Raise an error if rows are given again and are not those of the fit; what is not given counts as equal."""
+    X, y, weight, validation = rows
+    if all(part is None for part in rows):
+        return
+    if X is None or y is None:
+        raise TypeError("give both X and y, or neither: this fit still has its rows")
+    data = TrainingData.read(X, y, weight, validation, dtype, gaps=gaps)
+    if weight is None:
+        data = replace(data, rows=data.rows._replace(weight=known.rows.weight))
+    if validation is None:
+        data = replace(data, validation=known.validation)
+    check_same(data, known.fingerprint(), known.rows.X.shape)
 
 
 def check_same(data: TrainingData, known: Mapping[str, str], shape: Sequence[int]) -> None:

@@ -99,14 +99,17 @@ class TrainingData:
     @classmethod
     def read(
         cls, X: Rows, y: Array, sample_weight: Array, validation: Validation, dtype: DTypeLike | None,
-        names: list[str] | None = None,
+        names: list[str] | None = None, gaps: bool = False,
     ) -> TrainingData:  # fmt: skip
-        """Read and check the data that `fit` was given; `names` are the column names if X itself has none."""
-        array, names_in_X = read_features(X, dtype)
+        """Read and check the data that `fit` was given; `names` are the column names if X itself has none.
+
+        Values may be missing if `gaps` are allowed.
+        """
+        array, names_in_X = read_features(X, dtype, gaps=gaps)
         names = names_in_X or names
         count = array.shape[0]
         rows = LabelledRows(array, read_target(y, count), read_weight(sample_weight, count))
-        return cls(rows, names, read_validation(validation, array, names, dtype), (X, y))
+        return cls(rows, names, read_validation(validation, array, names, dtype, gaps), (X, y))
 
     def fingerprint(self) -> dict[str, str]:
         """Return a digest of each part of the data, to recognise the same data later."""

@@ -44,7 +44,7 @@ class LabelledRows(NamedTuple):
 
 
 def read_validation(
-    validation: Validation, X: np.ndarray, names: list[str] | None, dtype: DTypeLike | None
+    validation: Validation, X: np.ndarray, names: list[str] | None, dtype: DTypeLike | None, gaps: bool = False
 ) -> float | LabelledRows | None:  # fmt: skip
     """Return the fraction of the rows to draw, or the given rows, checked like the training rows.
 
@@ -58,6 +58,8 @@ def read_validation(
         The names of its columns.
     dtype : dtype or None
         The type to store rows in.
+    gaps : bool
+        Whether values may be missing.
 
     Returns
     -------
@@ -88,7 +90,7 @@ def read_validation(
         if missing:
             raise ValueError(f"the X of validation lacks the column {quoted(missing[0])}, which X has")
         features = features[names]
-    array, _ = read_features(features, dtype, "the X of validation")
+    array, _ = read_features(features, dtype, "the X of validation", gaps)
     if array.shape[1:] != X.shape[1:]:
         raise ValueError(f"the X of validation has the shape {array.shape} and X has {X.shape}: give the same columns")
     rows = array.shape[0]

@@ -136,6 +136,11 @@ def check_interrupt() -> None:
         raise KeyboardInterrupt
 
 
+def interrupt_waits() -> bool:
+    """Tell whether an interrupt came in an `uninterrupted` block, which should then come to its end soon."""
+    return Interrupts.pending and _in_main_thread()
+
+
 def answer_interrupt() -> None:
     """Note that an interrupt is answered: the code that caught it returns the result so far."""
     if _in_main_thread():

@@ -18,7 +18,7 @@ from steepest.fitting.network.setup import ENDLESS, NetworkSetup
 from steepest.fitting.network.solver import NetworkSolver
 from steepest.fitting.network.task import Before
 from steepest.fitting.result import Fit, GivenRows, Limits
-from steepest.fitting.resume import PLACE, SavedFit, check_same, sound_state
+from steepest.fitting.resume import PLACE, SavedFit, check_again, check_same, sound_state
 from steepest.fitting.setup import TrainingData
 from steepest.models import Network
 from steepest.saving.objects import UnnamedError, from_json, to_json
@@ -49,11 +49,7 @@ class LiveNetwork:
         self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None
     ) -> NetworkFit:
         """Continue to the end of the schedule; at its end, begin another one, of as many epochs or those given."""
-        X, y, weight, validation = rows
-        if any(part is not None for part in rows):
-            if X is None or y is None:
-                raise TypeError("give both X and y, or neither: this fit still has its rows")
-            check_given(self.setup.data, TrainingData.read(X, y, weight, validation, None), rows)
+        check_again(self.setup.data, rows)
         if how.get("tolerance") is not None:
             raise ValueError("tolerance= is not for a network: no optimum is certified; use epochs= or seconds=")
         asked = Budget.of(None, how.get("seconds"), epochs=how.get("epochs"))
@@ -83,15 +79,6 @@ class LiveNetwork:
             "engine": solver.counters(),
         }
         return record, {f"{PLACE}state/{k}": array for k, array in enumerate(solver.arrays())}
-
-
-def check_given(known: TrainingData, given: TrainingData, rows: GivenRows) -> None:
-    """Raise ValueError if rows that were given again are not those of the fit; what was not given counts as equal."""
-    if rows[2] is None:
-        given = replace(given, rows=given.rows._replace(weight=known.rows.weight))
-    if rows[3] is None:
-        given = replace(given, validation=known.validation)
-    check_same(given, known.fingerprint(), known.rows.X.shape)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,12 +61,15 @@ class Grower:
         The loss, what a constant leaf does best, and what fits the leaves.
     categories : tuple of tuple of int
         The columns that are the levels of each category.
+    is_over : callable
+        Tells whether to come to an end, as the time is over or the user pressed Ctrl-C.
     """
 
     loss: Loss
     criterion: Criterion
     fit_leaves: LeafFitter
     categories: tuple[tuple[int, ...], ...]
+    is_over: Callable[[], bool]
 
     def columns(self, rows: LabelledRows) -> Columns:
         """Return the columns of rows, in order."""
@@ -79,7 +83,7 @@ class Grower:
         self, splits: Splits, rows: LabelledRows, columns: Columns, sweeps: int = MOST_SWEEPS
     ) -> Polished:  # fmt: skip
         """Return a tree after its polish, of at most so many sweeps."""
-        return polished(splits, columns, rows, self.loss, self.fit_leaves, sweeps)
+        return polished(splits, columns, rows, self.loss, self.fit_leaves, sweeps, self.is_over)
 
     def leaves(self, splits: Splits, rows: LabelledRows) -> Leaves:
         """Return the leaves for rows."""

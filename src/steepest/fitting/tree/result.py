@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from steepest.models.frame import responded
 from steepest.models.rules import Leaf, Rules, number
 from steepest.models.splits import Splits
 from steepest.models.tree import Tree
+from steepest.types import Array
 
 
 @dataclass(eq=False)
@@ -22,24 +23,27 @@ class TreeFit(Fit):
     ----------
     kept : str
         How the tree came about: "the greedy tree", "the greedy tree, polished" or the name of a restart.
-    locally_optimal : bool
-        Whether no other split of a single node lowers the loss of the rows while the rest of the tree stays as it is.
-    soft_loss : float
-        The least loss of a restart before its splits were hard, on the rows of the descent.
-    restarts : list of float
-        The loss of each restart with hard splits, on the rows of the descent.
+    locally_optimal : bool or None
+        Whether no other split of a single node lowers the loss of the rows while the rest of the tree stays as it is;
+        None if this was not checked, and for splits by sums of columns.
+    soft_losses, hard_losses : list of float
+        The loss of each restart on the rows of the descent, before and after its gates became hard splits.
     held_out : dict of str to float
         The loss of each finished tree on the rows held out.
     leaf_rows : array of int of shape (leaves,)
         How many rows came to each leaf.
+    snapshots : dict of int to dict
+        The soft trees of all restarts before the first epoch of the last round and after epochs 1, 2, 4, 8 and so on,
+        with gates in the coordinates of the descent. They are not saved.
     """
 
     kept: str = ""
-    locally_optimal: bool = False
-    soft_loss: float = math.nan
-    restarts: list[float] = field(default_factory=list)
+    locally_optimal: bool | None = None
+    soft_losses: list[float] = field(default_factory=list)
+    hard_losses: list[float] = field(default_factory=list)
     held_out: dict[str, float] = field(default_factory=dict)
     leaf_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int), repr=False)
+    snapshots: Mapping[int, Mapping[str, Array]] = field(default_factory=dict, repr=False)
 
     @property
     def splits(self) -> Splits:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.process.forks import check_fork
+from steepest.derivatives.process.interrupts import answer_interrupt, interrupt_waits, uninterrupted
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
@@ -19,26 +23,29 @@ from steepest.descent.progress import Progress
 from steepest.descent.view import View
 from steepest.fitting.setup import TrainingData
 from steepest.fitting.target import response_of
+from steepest.fitting.tree.choice import Choice, Refitted, choose, refitted
 from steepest.fitting.tree.hard.criterion import criterion_of
 from steepest.fitting.tree.hard.leaves import ConstantLeaves, LinearLeaves, medians
-from steepest.fitting.tree.pool import CLEARLY, GREEDY, MOST_POLISHED, POLISHED, Candidate, Grower, hardened
+from steepest.fitting.tree.pool import Candidate, Grower
 from steepest.fitting.tree.result import TreeFit
 from steepest.fitting.tree.soft.kernel import Soft
 from steepest.fitting.tree.soft.solver import SoftSolver, flat, joined
 from steepest.fitting.tree.soft.task import SoftTask
-from steepest.fitting.validation import LabelledRows, drawn
+from steepest.fitting.validation import LabelledRows
 from steepest.models import losses
-from steepest.models.leaves import Leaves
 from steepest.models.losses import Loss
 from steepest.models.splits import Splits
 from steepest.models.tree import Form, Tree
+from steepest.printable import quoted
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
 from steepest.trace import Outcome, Trace
-from steepest.types import Callback
+from steepest.types import Callback, Rows
 
-# The share of the rows that choose among the trees, and the least number of them.
-HELD_SHARE, LEAST_HELD = 0.2, 10
+# One row in so many is held out, to choose among the trees; with fewer rows in all, none are.
+HELD_EVERY, FEWEST_PARTED = 5, 20
+# The most numbers of sparse rows that are laid out densely: 0.8 GB.
+MOST_NUMBERS = 10**8
 SOLVER = "Adam on soft gates that sharpen, then exact splits: a tree"
 ENDLESS = 2**62
 
@@ -57,6 +64,8 @@ class TreeOptions:
         As for `fit`.
     seed : int
         The seed of everything random.
+    drawn : int or None
+        The seed that draws the validation rows, if a fraction of the rows is held out.
     """
 
     tree: Tree
@@ -64,6 +73,7 @@ class TreeOptions:
     batch_size: int | None
     epochs: int | None
     seed: int
+    drawn: int | None
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,8 @@ class TreeSetup:
         The soft descent.
     plan : Plan
         What the driver is to do.
+    before : Candidate or None
+        The tree that an earlier fit to these rows kept.
     """
 
     options: TreeOptions
@@ -92,33 +104,35 @@ class TreeSetup:
     grower: Grower
     task: SoftTask
     plan: Plan
+    before: Candidate | None = None
 
     @classmethod
     def of(cls, options: TreeOptions, data: TrainingData, budget: Budget) -> TreeSetup:
         """Hold rows out, choose the depth, and set up the descent."""
         check_fork()
         tree, loss = options.tree, options.loss
-        rows, held = data.split(options.seed)
+        rows, validation = data.split(options.drawn)
         rows = rows.weighted()
-        gaps, middle = bool(np.isnan(rows.X).any()), medians(tree.shaped(rows.X))
-        tree = replace(tree, form=Form(len(middle), response_of(loss), gaps, middle))
-        rows = rows._replace(X=tree.filled(tree.shaped(rows.X)))
-        if held is not None:
-            losses.check_targets(loss, held.y)
-            held = held._replace(X=tree.filled(tree.shaped(held.X)))
+        X = dense(tree.shaped(rows.X))
+        check_categories(tree.categories, X)
+        middle = medians(X)
+        tree = replace(tree, form=Form(len(middle), response_of(loss), bool(np.isnan(X).any()), middle))
+        rows = rows._replace(X=tree.filled(X))
         outputs, classes = _outputs(loss, rows.y)
         criterion = criterion_of(loss, classes, outputs)
         is_linear = tree.leaves == "linear"
         if is_linear and loss is not losses.squared:
             raise ValueError(f"loss={loss!r} is not for linear leaves, which take the squared loss: use constant ones")
         fit_leaves = LinearLeaves() if is_linear else ConstantLeaves(criterion)
-        grower = Grower(loss, criterion, fit_leaves, tuple(map(tuple, tree.categories)))
-        own = rows
-        if held is None:
-            # With too few rows to hold any out, the same rows learn and choose.
-            held = rows
-            if len(rows.y) * HELD_SHARE >= LEAST_HELD:
-                own, held = drawn(rows, HELD_SHARE, options.seed)
+        grower = Grower(
+            loss, criterion, fit_leaves, tuple(map(tuple, tree.categories)),
+            lambda: time.perf_counter() > budget.deadline,
+        )  # fmt: skip
+        if validation is not None:
+            losses.check_targets(loss, validation.y)
+            own, held = rows, validation._replace(X=tree.filled(dense(tree.shaped(validation.X))))
+        else:
+            own, held = parted(rows, options.seed)
         depth = tree.depth or grower.best_depth(own, held, np.random.default_rng([options.seed, 1]))
         center = np.asarray(criterion.best(own.y, own.weight))
         task = SoftTask.of(
@@ -127,77 +141,112 @@ class TreeSetup:
         )  # fmt: skip
         return cls(replace(options, tree=tree), data, rows, own, held, grower, task, _plan(task, budget))
 
+    @property
+    def start(self) -> np.ndarray:
+        """The parameters before the first epoch."""
+        return flat(self.task.starts(0))
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        # Nothing here changes, and compiled code can't be copied.
+        return self
+
+    def judged(self, name: str, splits: Splits) -> Candidate:
+        """Return a tree with its losses on the rows held out."""
+        return self.grower.candidate(name, splits, self.own, self.held)
+
     def go(
         self, callback: Callback | None, progress: bool | None, checkpoint: Checkpoint | None = None,
         trace: Trace | None = None,
-    ) -> tuple[TreeFit, Checkpoint]:  # fmt: skip
-        """Descend from the start, or from a checkpoint and its trace; return the fit and its own checkpoint."""
-        plan = self.plan
+    ) -> tuple[TreeFit, Checkpoint, Candidate]:  # fmt: skip
+        """Descend from the start, or from a checkpoint and its trace; return the fit, its checkpoint and its tree.
+
+        The tree is the one that was kept, before it was fitted to the rows held out.
+        """
         with Progress.of(progress, "epoch", (), validated=False) as shown:
-            driver = Driver(plan, flat(self.task.starts), callback, shown, checkpoint, trace)
+            driver = Driver(self.plan, self.start, callback, shown, checkpoint, trace)
             run = driver.finish(driver.go())
             shown.finish(run.trace)
-        solver = driver.solver
+        meter, solver = driver.meter, driver.solver
         assert isinstance(solver, SoftSolver)
-        known = {f.name: getattr(run, f.name) for f in fields(run)}
-        return self.finished(known, solver), driver.checkpoint  # type: ignore[return-value]
+        is_whole = run.outcome is Outcome.COMPLETED
+        grower = replace(
+            self.grower, is_over=lambda: not is_whole or interrupt_waits() or time.perf_counter() > meter.deadline
+        )
+        outcome, facts = run.outcome, run.message
+        with uninterrupted():
+            choice = choose(grower, self.own, self.held, self.task, solver, self.before)
+            tree = refitted(grower, choice.kept, self.rows, self.task.depth)
+            if is_whole and grower.is_over():
+                outcome = Outcome.INTERRUPTED if interrupt_waits() else Outcome.TIME_LIMIT
+                facts = f"{outcome}: the descent is complete, and the polish of its trees is not"
+            answer_interrupt()
+        known = {f.name: getattr(run, f.name) for f in fields(run)} | {"outcome": outcome, "seconds": meter.elapsed}
+        fitted = self.fit_of(known, facts, choice, tree)
+        fitted.snapshots = {epoch: soft._asdict() for epoch, soft in solver.snapshots.items()}
+        assert driver.checkpoint is not None
+        return fitted, driver.checkpoint, choice.kept
 
-    def finished(self, known: dict[str, Any], solver: SoftSolver) -> TreeFit:
-        """Return the fit: the restarts are hardened and polished, and the best tree is fitted to all rows."""
-        grower, own, held, task = self.grower, self.own, self.held, self.task
-        columns = grower.columns(own)
-        greedy = grower.greedy(own, columns, task.depth)
-        softs = solver.softs
-        hard = [hardened(soft, task) for soft in softs]
-        spread = [float(grower.losses(s, grower.leaves(s, own), own).mean()) for s in hard]
-        best = np.argsort(spread, kind="stable")[:MOST_POLISHED]
-        pool = [
-            grower.candidate(GREEDY, greedy, own, held),
-            grower.candidate(POLISHED, grower.polished(greedy, own, columns).splits, own, held),
-            *(
-                grower.candidate(f"restart {k + 1}, polished", grower.polished(hard[k], own, columns).splits, own, held)
-                for k in best
-            ),
-        ]
-        kept = pool[0]
-        rivals = [rival for rival in pool[1:] if rival.beats(kept, 1.0 if rival.name == POLISHED else CLEARLY)]
-        if rivals:
-            kept = min(rivals, key=lambda rival: rival.loss)
-        splits, leaves, is_optimal = self.refitted(kept)
-        tree = self.options.tree
+    def fit_of(self, known: dict[str, Any], facts: str, choice: Choice, kept: Refitted) -> TreeFit:
+        """Return the fit of the tree that was kept, with what is known of its descent."""
+        splits, leaves, rows, tree = kept.splits, kept.leaves, self.rows, self.options.tree
         assert tree.form is not None
-        form = replace(tree.form, bounds=leaves.bounds)
         params = {
             "weights": splits.weights, "thresholds": splits.thresholds,
             "missing": splits.missing.astype(float), "values": leaves.values,
         } | ({} if leaves.slopes is None else {"slopes": leaves.slopes})  # fmt: skip
-        fun = float(grower.losses(splits, leaves, self.rows).mean())
-        facts = f"{kept.name} is kept, with depth {task.depth}; no optimum is certified"
-        outcome = known["outcome"]
-        known |= {
-            "x": params, "fun": fun, "jac": {name: np.zeros_like(part) for name, part in params.items()},
-            "message": f"{outcome}: {facts}" if outcome is Outcome.COMPLETED else f"{known['message']}; {facts}",
-        }  # fmt: skip
+        greedy, chosen = choice.pool[0], choice.kept
+        which = "too few to hold any out" if self.held is self.rows else "held out"
+        beside = "" if chosen is greedy else f", and {greedy.loss:.6g} with the greedy tree"
+        message = (
+            f"{facts}; {chosen.name} is kept, of depth {self.task.depth}: its loss is {chosen.loss:.6g} on "
+            f"{len(self.held.y):,} rows {which}{beside}; no optimum is certified"
+        )
         return TreeFit(
-            **known, model=replace(tree, depth=task.depth, form=form), columns=self.data.names,
-            data=self.data.source, solver=SOLVER, kept=kept.name, locally_optimal=is_optimal,
-            soft_loss=min(task.loss(soft) for soft in softs), restarts=spread,
-            held_out={one.name: one.loss for one in pool},
-            leaf_rows=np.bincount(splits.leaves(self.rows.X), minlength=2**task.depth),
+            **known | {
+                "x": params, "jac": {name: np.full_like(part, np.nan) for name, part in params.items()},
+                "fun": float(self.grower.losses(splits, leaves, rows).mean()), "message": message,
+            },
+            model=replace(tree, depth=self.task.depth, form=replace(tree.form, bounds=leaves.bounds)),
+            columns=self.data.names, data=self.data.source, solver=SOLVER, kept=chosen.name,
+            locally_optimal=kept.is_optimal if tree.splits == "one" else None,
+            soft_losses=choice.soft_losses, hard_losses=choice.hard_losses,
+            held_out={one.name: one.loss for one in choice.pool},
+            leaf_rows=np.bincount(splits.leaves(rows.X), minlength=2**self.task.depth),
         )  # fmt: skip
 
-    def refitted(self, kept: Candidate) -> tuple[Splits, Leaves, bool]:
-        """Return a tree after it was made again from all rows: its splits, its leaves, and whether it is optimal."""
-        grower, rows = self.grower, self.rows
-        columns = grower.columns(rows)
-        splits = kept.splits
-        if kept.name in (GREEDY, POLISHED):
-            splits = grower.greedy(rows, columns, self.task.depth)
-        if kept.name == GREEDY:
-            # A first sweep changes nothing if no split of one node is better.
-            return splits, grower.leaves(splits, rows), grower.polished(splits, rows, columns, sweeps=1).is_optimal
-        polish = grower.polished(splits, rows, columns)
-        return polish.splits, polish.leaves, polish.is_optimal
+
+def parted(rows: LabelledRows, seed: int) -> tuple[LabelledRows, LabelledRows]:
+    """Return the rows to learn from and those that choose, with targets spread alike; with few rows both are all."""
+    count = len(rows.y)
+    if count < FEWEST_PARTED:
+        return rows, rows
+    order = np.random.default_rng(seed).permutation(count)
+    order = order[np.argsort(rows.y[order], kind="stable")]
+    held = np.zeros(count, dtype=bool)
+    held[order[HELD_EVERY // 2 :: HELD_EVERY]] = True
+    return rows.at(~held), rows.at(held)
+
+
+def dense(X: Rows) -> np.ndarray:
+    """Return rows as a dense array of double precision."""
+    if is_sparse(X):
+        if X.shape[0] * X.shape[1] > MOST_NUMBERS:
+            raise ValueError(
+                f"X is sparse, of shape {X.shape}: a tree takes dense rows, and these are more than {MOST_NUMBERS:,} "
+                "numbers; choose fewer columns, or models.Linear()"
+            )
+        X = X.toarray()
+    return np.asarray(X, dtype=float)
+
+
+def check_categories(categories: Sequence[Sequence[int]], X: np.ndarray) -> None:
+    """Raise ValueError if columns are not the levels of a category: 0 or 1, with at most one 1 in a row."""
+    for own in map(list, categories):
+        if max(own, default=-1) >= X.shape[1]:
+            raise ValueError(f"categories has the column {max(own)}, and X has {X.shape[1]} columns, from 0")
+        part = X[:, own]
+        if not np.isin(part, (0.0, 1.0)).all() or (part.sum(axis=1) > 1).any():
+            raise ValueError(f"categories={quoted(own)}: these columns must be 0 or 1, with at most one 1 in a row")
 
 
 def _outputs(loss: Loss, y: np.ndarray) -> tuple[int, int]:
@@ -214,7 +263,7 @@ def _outputs(loss: Loss, y: np.ndarray) -> tuple[int, int]:
 
 
 def _plan(task: SoftTask, budget: Budget) -> Plan:
-    structure, _ = Structure.of(joined(task.starts)._asdict())
+    structure, _ = Structure.of(joined(task.starts(0))._asdict())
 
     def value(x: np.ndarray) -> float:
         parts = Soft(**structure.build(x))

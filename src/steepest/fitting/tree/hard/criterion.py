@@ -7,11 +7,13 @@ from typing import Protocol
 import numpy as np
 
 from steepest.models import losses
-from steepest.models.losses import Quantile
+from steepest.models.losses import Loss, Quantile
+from steepest.printable import quoted
 from steepest.types import Function
 
-# The names of the losses that a tree takes.
-KNOWN = "squared, absolute, losses.Quantile(τ), log loss, softmax, Poisson and gamma"
+# The losses that a tree takes, besides those of quantiles, and their names.
+TAKEN = (losses.squared, losses.absolute, losses.log_loss, losses.softmax, losses.poisson, losses.gamma)
+KNOWN = "squared, absolute, losses.Quantile(τ), log loss, softmax, poisson and gamma"
 
 
 class Criterion(Protocol):
@@ -119,13 +121,20 @@ class Level:
         return np.array([y[low] / 2 + y[high] / 2])
 
 
-def criterion_of(loss: Function, classes: int, outputs: int) -> Criterion:
+def read_loss(loss: Function) -> Loss:
+    """Return the loss of a tree; raise ValueError if leaves have no formula for it."""
+    if not (isinstance(loss, Loss) and (loss in TAKEN or isinstance(loss, Quantile))):
+        raise ValueError(f"loss={quoted(loss)}: leaves have no formula for it; a tree takes {KNOWN}")
+    return loss
+
+
+def criterion_of(loss: Loss, classes: int, outputs: int) -> Criterion:
     """Return the criterion of a loss.
 
     Parameters
     ----------
-    loss : callable
-        The loss.
+    loss : Loss
+        One of the losses that a tree takes.
     classes, outputs : int
         The numbers of classes, if the targets are classes, and of the outputs of the model.
 
@@ -133,23 +142,14 @@ def criterion_of(loss: Function, classes: int, outputs: int) -> Criterion:
     -------
     Criterion
         Its criterion.
-
-    Raises
-    ------
-    ValueError
-        If a tree does not take this loss.
     """
-    if loss is losses.squared:
-        return Mean()
-    if loss is losses.log_loss or loss is losses.softmax:
+    if loss in (losses.log_loss, losses.softmax):
         return Shares(classes, outputs)
-    if loss is losses.poisson or loss is losses.gamma:
+    if loss in (losses.poisson, losses.gamma):
         return Rate(loss is losses.gamma)
-    if loss is losses.absolute:
-        return Level(0.5)
     if isinstance(loss, Quantile):
         return Level(loss.level)
-    raise ValueError(f"loss={loss!r} is not for a tree, whose leaves it has no formula for: it takes {KNOWN}")
+    return Level(0.5) if loss is losses.absolute else Mean()
 
 
 def _entropy(counts: np.ndarray) -> np.ndarray:

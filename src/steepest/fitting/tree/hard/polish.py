@@ -5,6 +5,7 @@ Carreira-Perpiñán and Tavallali, "Alternating optimization of decision trees" 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,8 @@ class Polished:
 
 
 def polished(
-    splits: Splits, columns: Columns, rows: LabelledRows, loss: Loss, fit_leaves: LeafFitter, sweeps: int = MOST_SWEEPS
+    splits: Splits, columns: Columns, rows: LabelledRows, loss: Loss, fit_leaves: LeafFitter,
+    sweeps: int = MOST_SWEEPS, is_over: Callable[[], bool] = lambda: False,
 ) -> Polished:  # fmt: skip
     """Return a tree whose nodes were solved again, from the lowest level to the root, and whose leaves were refitted.
 
@@ -62,6 +64,8 @@ def polished(
         Fits the leaves.
     sweeps : int
         The most sweeps.
+    is_over : callable
+        Tells whether to end before the next level is solved.
 
     Returns
     -------
@@ -73,6 +77,9 @@ def polished(
     for _ in range(sweeps):
         changed = False
         for level in reversed(range(splits.depth)):
+            if is_over():
+                leaves = fit_leaves(splits.leaves(rows.X), count, rows)
+                return Polished(splits.without_empty_sides(rows.X), leaves, False)
             changed |= _solve_level(splits, level, leaves, columns, rows, loss)
         if not changed:
             return Polished(splits.without_empty_sides(rows.X), leaves, True)

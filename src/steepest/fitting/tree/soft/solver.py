@@ -39,6 +39,10 @@ class SoftSolver:
         The loss of each restart in the last epoch, in the user's units; before the first, on all rows.
     epoch : int
         How many epochs are done.
+    round, began, epochs : int
+        The number of the round of restarts, from 0; the epoch at which it began, and the epochs of its schedule.
+    snapshots : dict of int to Soft
+        The soft trees of all restarts before the first epoch of the round and after 1, 2, 4, 8 and so on.
     """
 
     noise = 0.0
@@ -51,13 +55,25 @@ class SoftSolver:
     ) -> None:  # fmt: skip
         self.objective, self.sign, self.tolerance, self.start, self.box = objective, sign, tolerance, start, box
         self.task = task
-        self.states = [_fresh(soft) for soft in task.starts]
-        self.losses = np.array([task.loss(soft, SHARPNESS[0]) for soft in self.softs])
-        self.epoch, self.first_value = 0, float(self.losses.mean())
-        self.ending: Ending | None = None
-        self.code = RUNNING
+        self.epoch = self.round = 0
+        self.begin_round(task.epochs)
+        self.first_value = float(self.losses.mean())
         # The rows of the epochs of a call of `run`.
         self.made: list[np.ndarray] = []
+
+    def begin_round(self, epochs: int) -> None:
+        """Begin a schedule of so many epochs, from the random starts of the round."""
+        self.began, self.epochs = self.epoch, epochs
+        self.states = [_fresh(soft) for soft in self.task.starts(self.round)]
+        self.losses = np.array([self.task.loss(soft, SHARPNESS[0]) for soft in self.softs])
+        self.snapshots = {0: joined([state.soft for state in self.states])}
+        self.ending: Ending | None = None
+        self.code = RUNNING
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the schedule of the round is complete."""
+        return self.epoch >= self.began + self.epochs
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -81,7 +97,7 @@ class SoftSolver:
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         """Make at most this many epochs; return a row for each."""
-        self.made, most = [], min(rows, evaluations, self.task.epochs - self.epoch)
+        self.made, most = [], min(rows, evaluations, self.began + self.epochs - self.epoch)
         with ThreadPoolExecutor(min(len(self.states), os.cpu_count() or 1)) as pool:
             while len(self.made) < most and self.ending is None:
                 check_interrupt()
@@ -93,18 +109,19 @@ class SoftSolver:
                 self.states = [jax.tree.map(np.asarray, state) for state in states]
                 self.epoch += 1
                 self.losses = self.task.target.factor * np.concatenate([state.loss for state in self.states])
-                if self.epoch >= self.task.epochs:
-                    self.ending = Ending(Outcome.COMPLETED, f"{self.epoch:,} epochs of {self.task.restarts} restarts")
+                done = self.epoch - self.began
+                if done & (done - 1) == 0 or self.is_done:
+                    self.snapshots = {**self.snapshots, done: joined([state.soft for state in self.states])}
+                if self.is_done:
+                    self.ending = Ending(Outcome.COMPLETED, f"{done:,} epochs of {self.task.restarts} restarts")
                 self.made.append(self.row())
         return self.unfinished()
 
     def learn(self, state: State, orders: np.ndarray) -> State:
         """Return the restarts of a program after another epoch."""
         task = self.task
-        span = Span(
-            np.int32(self.epoch * task.batches), np.int32(task.batches), np.int32(task.epochs * task.batches),
-            np.int32(task.size),
-        )  # fmt: skip
+        done, total = ((epochs * task.batches) for epochs in (self.epoch - self.began, self.epochs))
+        span = Span(np.int32(done), np.int32(task.batches), np.int32(total), np.int32(task.size))
         return jax.block_until_ready(task.sharpen(state, *task.arrays, task.allowed, orders, span))
 
     def unfinished(self) -> np.ndarray:
@@ -136,7 +153,10 @@ class SoftSolver:
 
     def counters(self) -> dict[str, Json]:
         """Return the place in the schedule."""
-        return {"epoch": self.epoch, "losses": self.losses.tolist(), "first_value": self.first_value}
+        return {
+            **{name: getattr(self, name) for name in ("epoch", "round", "began", "epochs", "first_value")},
+            "losses": self.losses.tolist(),
+        }
 
     def restore(self, arrays: list[np.ndarray], counters: dict[str, Json]) -> None:
         """Continue from the state that `arrays` and `counters` returned."""
@@ -144,8 +164,9 @@ class SoftSolver:
         if [np.shape(leaf) for leaf in leaves] != [np.shape(array) for array in arrays]:
             raise ValueError("the states of the restarts have the wrong shapes")
         self.states = jax.tree.unflatten(layout, arrays)
-        self.epoch, self.losses = counters["epoch"], np.array(counters["losses"], float)
-        self.first_value = counters["first_value"]
+        self.losses = np.array(counters["losses"], float)
+        for name in ("epoch", "round", "began", "epochs", "first_value"):
+            setattr(self, name, counters[name])
 
 
 def joined(softs: list[Soft]) -> Soft:

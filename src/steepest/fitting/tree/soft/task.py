@@ -53,8 +53,8 @@ class SoftTask:
         The rows of a batch, the batches of an epoch, and the epochs of the schedule.
     seed : int
         The seed of the starts and the batches.
-    starts : list of Soft
-        The starts of each program.
+    sizes : list of int
+        The restarts of each program.
     sharpen : Jitted
         The compiled code.
     """
@@ -74,7 +74,7 @@ class SoftTask:
     batches: int
     epochs: int
     seed: int
-    starts: list[Soft]
+    sizes: list[int]
     sharpen: Jitted
 
     @classmethod
@@ -94,21 +94,24 @@ class SoftTask:
         y, weight = (np.pad(a, (0, padded - count)).astype(np.float32) for a in (y, rows.weight / rows.weight.mean()))
         size = min(batch or BATCH, count)
         batches = min(-(-count // size), MOST_BATCHES)
-        random = np.random.default_rng(seed)
-        value = np.zeros(1) if target.is_located else center
         sizes = [TOGETHER] * (restarts // TOGETHER) + [restarts % TOGETHER] * (restarts % TOGETHER > 0)
         return cls(
             depth, loss, is_oblique, coordinates, target, center, rows, (X, y, weight),
             np.where(np.arange(width) < columns, 0.0, NEVER).astype(np.float32), count, columns, size, batches,
-            max(-(-UPDATES // batches), LEAST_EPOCHS) if epochs is None else epochs, seed,
-            [random_soft(own, depth, X[:count], is_oblique, value, random) for own in sizes],
+            max(-(-UPDATES // batches), LEAST_EPOCHS) if epochs is None else epochs, seed, sizes,
             sharpener(depth, target.loss, _power(size, 1), is_oblique, target.loss),
         )  # fmt: skip
 
     @property
     def restarts(self) -> int:
         """The number of restarts."""
-        return sum(len(soft.threshold) for soft in self.starts)
+        return sum(self.sizes)
+
+    def starts(self, number: int) -> list[Soft]:
+        """Return the random starts of each program, for a round of restarts."""
+        X, random = self.arrays[0][: self.count], np.random.default_rng([self.seed, 0, number])
+        value = np.zeros(1) if self.target.is_located else self.center
+        return [random_soft(own, self.depth, X, self.is_oblique, value, random) for own in self.sizes]
 
     def orders(self, epoch: int) -> np.ndarray:
         """Return the rows of each batch of an epoch, (batches, slot); the last rows of a short batch do not count."""

@@ -1,0 +1,124 @@
+"""The choice among finished trees: the greedy tree stays unless another one is clearly better on rows held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.fitting.tree.pool import CLEARLY, GREEDY, MOST_POLISHED, POLISHED, Candidate, Grower, hardened
+from steepest.fitting.tree.soft.solver import SoftSolver
+from steepest.fitting.tree.soft.task import SoftTask
+from steepest.fitting.validation import LabelledRows
+from steepest.models.leaves import Leaves
+from steepest.models.splits import Splits
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The tree that is kept, and those that it was compared with.
+
+    Attributes
+    ----------
+    kept : Candidate
+        The tree.
+    pool : list of Candidate
+        All trees, the greedy one first.
+    soft_losses, hard_losses : list of float
+        The loss of each restart on the rows of the descent, before and after its gates became hard splits.
+    """
+
+    kept: Candidate
+    pool: list[Candidate]
+    soft_losses: list[float]
+    hard_losses: list[float]
+
+
+def choose(
+    grower: Grower, own: LabelledRows, held: LabelledRows, task: SoftTask, solver: SoftSolver, before: Candidate | None
+) -> Choice:
+    """Harden and polish the restarts, and compare them with the greedy tree and with the tree of an earlier fit.
+
+    Parameters
+    ----------
+    grower : Grower
+        Makes finished trees. If its time is over, trees stay without polish.
+    own, held : LabelledRows
+        The rows of the descent, and those that choose.
+    task, solver : SoftTask, SoftSolver
+        The soft descent at its end.
+    before : Candidate or None
+        The tree that an earlier fit to these rows kept.
+
+    Returns
+    -------
+    Choice
+        The choice.
+    """
+    columns = grower.columns(own)
+    greedy = grower.greedy(own, columns, task.depth)
+    pool = [grower.candidate(GREEDY, greedy, own, held), *([before] if before else [])]
+    if not grower.is_over():
+        pool.append(grower.candidate(POLISHED, grower.polished(greedy, own, columns).splits, own, held))
+    softs = solver.softs
+    trees = [hardened(soft, task) for soft in softs]
+    losses = [float(grower.losses(tree, grower.leaves(tree, own), own).mean()) for tree in trees]
+    for k in np.argsort(losses, kind="stable")[:MOST_POLISHED]:
+        tree, name = trees[k], f"restart {solver.round * task.restarts + k + 1}"
+        if not grower.is_over():
+            tree, name = grower.polished(tree, own, columns).splits, f"{name}, polished"
+        pool.append(grower.candidate(name, tree, own, held))
+    kept = before or pool[0]
+    rivals = [rival for rival in pool if rival.beats(kept, 1.0 if rival.name == POLISHED else CLEARLY)]
+    if rivals:
+        kept = min(rivals, key=lambda rival: rival.loss)
+    return Choice(kept, pool, [task.loss(soft) for soft in softs], losses)
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """The kept tree after it was made again from all rows.
+
+    Attributes
+    ----------
+    splits, leaves : Splits, Leaves
+        The tree.
+    is_optimal : bool or None
+        Whether no other split of a single node lowers the loss; None if this was not checked.
+    """
+
+    splits: Splits
+    leaves: Leaves
+    is_optimal: bool | None
+
+
+def refitted(grower: Grower, kept: Candidate, rows: LabelledRows, depth: int) -> Refitted:
+    """Return the kept tree after it was made again from all rows, in the way in which it came about.
+
+    Parameters
+    ----------
+    grower : Grower
+        Makes finished trees. If its time is over, the tree stays without polish.
+    kept : Candidate
+        The tree.
+    rows : LabelledRows
+        All rows.
+    depth : int
+        The depth of trees.
+
+    Returns
+    -------
+    Refitted
+        The tree.
+    """
+    columns, is_greedy = grower.columns(rows), kept.name in (GREEDY, POLISHED)
+    splits = grower.greedy(rows, columns, depth) if is_greedy else kept.splits.without_empty_sides(rows.X)
+    if grower.is_over():
+        return Refitted(splits, grower.leaves(splits, rows), None)
+    # A first sweep changes nothing if no split of one node is better.
+    sweeps = {"sweeps": 1} if kept.name == GREEDY else {}
+    polish = grower.polished(splits, rows, columns, **sweeps)
+    is_optimal = None if grower.is_over() and not polish.is_optimal else polish.is_optimal
+    if kept.name == GREEDY:
+        return Refitted(splits, grower.leaves(splits, rows), is_optimal)
+    return Refitted(polish.splits, polish.leaves, is_optimal)
