@@ -10,6 +10,7 @@ import numpy as np
 from steepest.descent.run import Run
 from steepest.fitting.network.resume import network_from_record
 from steepest.fitting.resume import fit_from_record
+from steepest.fitting.tree.resume import tree_from_record
 from steepest.places import path_of
 from steepest.saving.record import FAULTS, FORMAT, RECORD, includes, read_record, unreadable
 from steepest.tabular.result import TableFit
@@ -19,6 +20,7 @@ READERS: dict[str, Callable[[dict[str, Json], dict[str, np.ndarray]], Run | Tabl
     "run": Run._revive,
     "fit": fit_from_record,
     "network": network_from_record,
+    "tree": tree_from_record,
     "table": TableFit.from_record,
 }
 

@@ -149,8 +149,8 @@ SCALARS = (
     "epoch",
     "validation",
 )
-# The columns of the members of a network begin with these, and end with the number of the member.
-BY_MEMBER = ("training ", "validation ")
+# The columns of the members of a network, or of the restarts of a tree, begin with these, and end with a number.
+NUMBERED = ("training ", "validation ", "restart ")
 # A trace is thinned once it holds more than MOST_NUMBERS numbers (80 MB), and more than LEAST_ROWS rows (1,000 rows if
 # they have more than 100 columns). Chosen, not measured: larger limits keep more rows and take more memory.
 MOST_NUMBERS = 10_000_000
@@ -384,7 +384,7 @@ class Trace:
         ValueError
             If the sizes of the arrays do not agree.
         """
-        known = [*SCALARS, *(name for name in arrays if name.startswith(BY_MEMBER))]
+        known = [*SCALARS, *(name for name in arrays if name.startswith(NUMBERED))]
         columns = {name: arrays[name] for name in known if name in arrays}
         x, names = arrays["x"], header["names"]
         if x.ndim != 2 or any(column.shape != x.shape[:1] for column in columns.values()):

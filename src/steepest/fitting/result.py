@@ -117,12 +117,7 @@ class Fit(Run):
                 "function not at hand: this fit was loaded from disk, and functions are not saved with fits; "
                 "call your function with fit.params"
             )
-        if self.columns and hasattr(X, "columns"):
-            missing = [name for name in self.columns if name not in map(str, X.columns)]
-            if missing:
-                raise ValueError(f"X lacks the column {quoted(missing[0])}, which the model was fitted to")
-            X = X[self.columns]
-        array, _ = read_features(X, gaps=isinstance(self.model, Tree))
+        array, _ = read_features(self.in_order(X), gaps=isinstance(self.model, Tree))
         array = self.model.shaped(array, self.params)
         if isinstance(self.model, Custom) and self.model.is_native:
             native, x = Native.of(self.model.function, self.params, self.state)
@@ -131,6 +126,31 @@ class Fit(Run):
             z = np.asarray(self.model(array, *self.params.values()))
             # A function of the parameters alone returns one number, the prediction for every row.
             return np.asarray(self.model.response(z if z.ndim else np.full(array.shape[0], z)))
+
+    def in_order(self, X: Rows) -> Rows:
+        """Return rows with the columns of the fit, in their order, if X is a DataFrame.
+
+        Parameters
+        ----------
+        X : array or DataFrame
+            The rows.
+
+        Returns
+        -------
+        array or DataFrame
+            The rows.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing.
+        """
+        if not (self.columns and hasattr(X, "columns")):
+            return X
+        missing = [name for name in self.columns if name not in map(str, X.columns)]
+        if missing:
+            raise ValueError(f"X lacks the column {quoted(missing[0])}, which the model was fitted to")
+        return X[self.columns]
 
     @our_words
     def more(

@@ -19,7 +19,7 @@ from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.models import Linear
 from steepest.saving.models import NAMED
 from steepest.saving.objects import UnnamedError, from_json, to_json
-from steepest.saving.points import point_from_json, point_to_json
+from steepest.saving.points import point_from_json, point_to_json, under
 from steepest.saving.schema import FitRecord, checked
 from steepest.types import Callback, Json
 
@@ -137,8 +137,7 @@ class SavedFit:
 
     def under(self, prefix: str) -> Arrays:
         """Return the arrays whose names begin with a prefix, under their names without the prefix."""
-        place = PLACE + prefix
-        return {key.removeprefix(place): array for key, array in self.arrays.items() if key.startswith(place)}
+        return under(PLACE + prefix, self.arrays)
 
 
 @contextmanager

@@ -1,8 +1,12 @@
-"""The rows of a model as a matrix."""
+"""The rows of a model as a matrix, and the shapes of its parameters."""
 
 from __future__ import annotations
 
-from steepest.types import Rows
+from collections.abc import Mapping
+
+import numpy as np
+
+from steepest.types import Array, Rows
 
 
 def as_matrix(X: Rows, width: int | None, model: str) -> Rows:
@@ -40,3 +44,24 @@ def as_matrix(X: Rows, width: int | None, model: str) -> Rows:
     if width is not None and X.shape[1] != width:
         raise ValueError(f"X has {X.shape[1]} columns and the model was fitted on {width}")
     return X
+
+
+def check_shapes(known: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise ValueError if an array of a model is missing or has another shape.
+
+    Parameters
+    ----------
+    known : mapping of str to array
+        The arrays.
+    wanted : mapping of str to tuple of int
+        Their shapes.
+
+    Raises
+    ------
+    ValueError
+        If an array is missing or has another shape.
+    """
+    for name, shape in wanted.items():
+        found = np.shape(known[name]) if name in known else None
+        if found != shape:
+            raise ValueError(f"{name} of the model has the shape {found}, not {shape}")

@@ -13,7 +13,7 @@ from steepest.models.frame import RESPONSES, Frame, dense_blocks, responded
 from steepest.models.layers import ACTIVATIONS, WAVES, Drop, Layers
 from steepest.models.losses import squared
 from steepest.models.losses.base import Loss
-from steepest.models.matrix import as_matrix
+from steepest.models.matrix import as_matrix, check_shapes
 from steepest.printable import quoted
 from steepest.types import Array, Rows
 
@@ -148,13 +148,13 @@ class Network:
             raise ValueError(f"the response of the network is {quoted(frame.response)} (known: {', '.join(RESPONSES)})")
         scales: dict[str, tuple[int, ...]] = dict.fromkeys(("factor", "bounded", "mean", "rate", "waving"), (columns,))
         scales |= dict.fromkeys(("intercept", "unit"), (members, outputs))
-        _check_shapes(vars(frame), scales | {
+        check_shapes(vars(frame), scales | {
             "coef": (members, outputs, columns), "line": (outputs, columns), "level": (outputs,),
             "high": (outputs,), "share": (),
         })  # fmt: skip
         kinds = self.kinds(columns, outputs)
         for kind, (layers, count) in kinds.items():
-            _check_shapes(params.get(kind, {}), {name: (count, *shape) for name, shape in layers.shapes.items()})
+            check_shapes(params.get(kind, {}), {name: (count, *shape) for name, shape in layers.shapes.items()})
         return {kind: {name: params[kind][name] for name in layers.shapes} for kind, (layers, _) in kinds.items()}
 
     def __call__(self, X: Rows, *parameters: Mapping[str, Array]) -> Array:
@@ -230,13 +230,6 @@ class Network:
             Predictions in the units of y, the probability of class 1, or one probability for each of several classes.
         """
         return z if self.frame is None else responded(self.frame.response, z)
-
-
-def _check_shapes(known: Mapping[str, Array], wanted: Mapping[str, tuple[int, ...]]) -> None:
-    for name, shape in wanted.items():
-        found = np.shape(known[name]) if name in known else None
-        if found != shape:
-            raise ValueError(f"{name} of the network has the shape {found}, not {shape}")
 
 
 def _is_whole(number: object) -> TypeGuard[int]:

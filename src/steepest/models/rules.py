@@ -167,7 +167,7 @@ class Rules:
             return known if to_right == (threshold < 0) else None
         if used[0] in self.categories:
             return self.of_levels(used, (weights[used[0]] > 0) == to_right, known)
-        if len(used) > 1:
+        if len(used) > 1 or weights[used[0]] != 1:
             return known
         (column,) = used
         before = known.ranges.get(column, Range(-np.inf, np.inf, self.gaps))
@@ -256,12 +256,15 @@ class Rules:
             word = "is" if inside else "is not" if len(levels) == 1 else "is neither"
             return f"{named(self.categories[used[0]][0])} {word} {few}"
         or_missing = " or missing" if self.gaps and bool(self.splits.missing[node]) == to_right else ""
+        if len(used) == 1 and weights[used[0]] == -1:
+            word = "below" if to_right else "at least"
+            return f"{named(self.names[used[0]])} is {word} {number(-threshold, full)}{or_missing}"
         subject = self.terms(weights, used, full)
         if threshold == np.inf:
             return f"{subject} is {'missing' if to_right else 'known'}"
         return f"{subject} is {'above' if to_right else 'at most'} {number(threshold, full)}{or_missing}"
 
-    def terms(self, weights: np.ndarray, used: Sequence[int], full: bool) -> str:
+    def terms(self, weights: np.ndarray, used: Sequence[int], full: bool, alone: bool = True) -> str:
         """Return the column of a split, or the sum of several.
 
         Parameters
@@ -272,13 +275,15 @@ class Rules:
             The columns of weights other than 0.
         full : bool
             Whether all terms are written out.
+        alone : bool
+            Whether a column of weight 1 is named without its weight.
 
         Returns
         -------
         str
             The columns, such as "2 age - 0.5 income and 3 more".
         """
-        if len(used) == 1 and weights[used[0]] == 1:
+        if alone and len(used) == 1 and weights[used[0]] == 1:
             return named(self.names[used[0]])
         order = sorted(used, key=lambda j: -abs(weights[j]))
         shown = order if full else order[:MOST_TERMS]

@@ -9,11 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from steepest.models.frame import dense_blocks, responded
+from steepest.models.frame import RESPONSES, dense_blocks, responded
 from steepest.models.leaves import Leaves
 from steepest.models.losses import squared
 from steepest.models.losses.base import Loss
-from steepest.models.matrix import as_matrix
+from steepest.models.matrix import as_matrix, check_shapes
 from steepest.models.splits import Splits
 from steepest.printable import quoted
 from steepest.types import Array, Rows
@@ -134,6 +134,38 @@ class Tree:
             If X is not a matrix, or has more or fewer columns than in the fit.
         """
         return as_matrix(X, None if self.form is None else self.form.columns, "a tree")
+
+    def checked(self, params: Mapping[str, Array]) -> dict[str, Array]:
+        """Return parameters in their order.
+
+        Parameters
+        ----------
+        params : mapping
+            Parameters by name.
+
+        Returns
+        -------
+        dict
+            The parameters.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, or an array of the form, is missing or has another shape.
+        """
+        form, depth = self.form, self.depth
+        if form is None or depth is None:
+            raise ValueError("the fit of a tree has a depth and the facts of its rows, and this one has none")
+        if form.response not in RESPONSES:
+            raise ValueError(f"the response of the tree is {quoted(form.response)} (known: {', '.join(RESPONSES)})")
+        nodes, leaves = 2**depth - 1, 2**depth
+        shapes: dict[str, tuple[int, ...]] = {
+            "weights": (nodes, form.columns), "thresholds": (nodes,), "missing": (nodes,),
+            "values": (leaves, max(np.shape(params.get("values", ()))[1:], default=1)),
+        } | ({"slopes": (leaves, form.columns)} if self.leaves == "linear" else {})  # fmt: skip
+        check_shapes(params, shapes)
+        check_shapes(vars(form), {"filled": (form.columns,)} | ({"bounds": (2,)} if "slopes" in shapes else {}))
+        return {name: params[name] for name in shapes}
 
     def __call__(
         self, X: Rows, weights: Array, thresholds: Array, missing: Array, values: Array, slopes: Array = None

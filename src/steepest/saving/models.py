@@ -10,10 +10,12 @@ import numpy as np
 from steepest import models
 from steepest.models.features import KINDS
 from steepest.models.frame import Frame
+from steepest.models.tree import Form
+from steepest.saving.points import under
 from steepest.types import Function, Json
 
 # The models that can be saved, by their names in a record.
-NAMED: dict[str, type[models.Linear | models.Network]] = {
+NAMED: dict[str, type[models.Linear | models.Network | models.Tree]] = {
     "linear": models.Linear,
     "logistic": models.Logistic,
     "multinomial": models.Multinomial,
@@ -22,15 +24,16 @@ NAMED: dict[str, type[models.Linear | models.Network]] = {
     "svm": models.SVM,
     "svr": models.SVR,
     "network": models.Network,
+    "tree": models.Tree,
 }
 # The fields of models that hold arrays computed from the rows before the fit; they are saved apart from the settings.
-LEARNT = ("map", "frame")
+LEARNT = ("map", "frame", "form")
 # The names of a model's arrays begin with this, unlike those of the trace's arrays.
 PLACE = "model/"
 
 
 def model_to_json(
-    model: models.Linear | models.Network | Function | None,
+    model: models.Linear | models.Network | models.Tree | Function | None,
 ) -> tuple[dict[str, Json] | None, dict[str, np.ndarray]]:
     """Return a model as JSON and arrays; None for a function, which can't be saved.
 
@@ -50,20 +53,25 @@ def model_to_json(
     ({'kind': 'multinomial', 'with': {'classes': 3}}, {})
     """
     name = next((name for name, kind in NAMED.items() if type(model) is kind), None)
-    if name is None or not isinstance(model, (models.Linear, models.Network)):
+    if name is None or not isinstance(model, (models.Linear, models.Network, models.Tree)):
         return None, {}
     settings = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in LEARNT}
     learnt = next((getattr(model, f.name) for f in fields(model) if f.name in LEARNT), None)
     values = {} if learnt is None else vars(learnt)
     if isinstance(model, models.Network):
         settings |= {"hidden": list(model.hidden), "response": values.get("response")}
-    arrays = {PLACE + key: np.asarray(value) for key, value in values.items() if not isinstance(value, str)}
+    if isinstance(model, models.Tree):
+        categories = [list(own) for own in model.categories]
+        settings |= {"categories": categories, "response": values.get("response")}
+    arrays = {
+        PLACE + key: np.asarray(value) for key, value in values.items() if not (value is None or isinstance(value, str))
+    }
     return {"kind": name, "with": settings}, arrays
 
 
 def model_from_json(
     record: Mapping[str, Json] | None, arrays: Mapping[str, np.ndarray]
-) -> models.Linear | models.Network | None:
+) -> models.Linear | models.Network | models.Tree | None:
     """Return the model from a record of `model_to_json`.
 
     Parameters
@@ -73,7 +81,7 @@ def model_from_json(
 
     Returns
     -------
-    Linear, Network or None
+    Linear, Network, Tree or None
         An equal model; None if the record is None, because the model was a function.
 
     Examples
@@ -84,12 +92,21 @@ def model_from_json(
     if record is None:
         return None
     settings = dict(record["with"])
-    own = {key.removeprefix(PLACE): array for key, array in arrays.items() if key.startswith(PLACE)}
+    own = under(PLACE, arrays)
     if record["kind"] == "network":
         response = settings.pop("response")
         frame = None if response is None else Frame(**own, response=response)
         return models.Network(**settings | {"frame": frame})
+    if record["kind"] == "tree":
+        response = settings.pop("response")
+        form = None if response is None else _form(own, response)
+        return models.Tree(**settings | {"form": form})
     if own:
         features: dict[str, Json] = {key: array if array.ndim else float(array) for key, array in own.items()}
         settings["map"] = KINDS[settings["features"]](**features)
     return NAMED[record["kind"]](**settings)
+
+
+def _form(arrays: Mapping[str, np.ndarray], response: str) -> Form:
+    columns, gaps = int(arrays["columns"]), bool(arrays["gaps"])
+    return Form(columns, response, gaps, arrays["filled"], arrays.get("bounds"))

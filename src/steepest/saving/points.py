@@ -54,3 +54,8 @@ def size_of(x: PyTree) -> int:
     if isinstance(x, dict):
         return sum(map(size_of, x.values()))
     return sum(map(size_of, x)) if isinstance(x, list | tuple) else int(np.size(x))
+
+
+def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays whose names begin with a prefix, under their names without the prefix."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

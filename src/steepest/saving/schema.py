@@ -81,6 +81,17 @@ class NetworkRecord(FitRecord):
     linear: FitRecord | None
 
 
+class TreeRecord(FitRecord):
+    """A fit of a tree; its parameters are arrays, and x and jac are empty."""
+
+    kept: str
+    locally_optimal: bool | None
+    soft_losses: list[float]
+    hard_losses: list[float]
+    held_out: dict[str, float]
+    loss: Json
+
+
 class TableRecord(FitRecord):
     """A fit of a table."""
 

@@ -12,7 +12,8 @@ import numpy as np
 from steepest.fitting.network.resume import network_from_record
 from steepest.fitting.result import Fit, Limits
 from steepest.fitting.resume import fit_from_record
-from steepest.models import Network
+from steepest.fitting.tree.resume import tree_from_record
+from steepest.models import Network, Tree
 from steepest.printable import printable
 from steepest.saving.folder import staged
 from steepest.saving.objects import from_json, to_json
@@ -190,6 +191,8 @@ class TableFit(TablePredictor):
         classes, loss = own["classes"] and tuple(own["classes"]), from_json(own["loss"])
         if record["model"]["kind"] == "network":
             fit: Fit = network_from_record(record, arrays)
+        elif record["model"]["kind"] == "tree":
+            fit = tree_from_record(record, arrays)
         else:
             fit = fit_from_record(record, arrays, OneVsRestFit if needs_one_vs_rest(classes, loss) else Fit)
         if classes is not None and len(set(classes)) != _classes_of(fit):
@@ -211,6 +214,8 @@ def _classes_of(fit: Fit) -> int:
     if isinstance(fit.model, Network):
         assert fit.model.frame is not None
         return max(len(fit.model.frame.low), 2)
+    if isinstance(fit.model, Tree):
+        return max(fit.params["values"].shape[1], 2)
     coef = np.asarray(fit.params["coef"])
     return len(coef) if coef.ndim > 1 else 2
 

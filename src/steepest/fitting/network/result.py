@@ -14,7 +14,7 @@ from steepest.fitting.resume import SavedFit, fit_from_record
 from steepest.models import Network
 from steepest.models.network import KINDS
 from steepest.printable import quoted
-from steepest.saving.points import point_to_json
+from steepest.saving.points import point_to_json, under
 from steepest.saving.schema import NetworkRecord, checked
 from steepest.trace import Trace
 from steepest.types import Array, Function, Json, PyTree
@@ -175,13 +175,13 @@ class NetworkFit(Fit):
         linear = record.pop("linear")
         if linear is not None:
             linear = {name: value for name, value in linear.items() if name != "result"}
-            record["known_linear"] = fit_from_record(linear, _under(LINEAR, arrays))
+            record["known_linear"] = fit_from_record(linear, under(LINEAR, arrays))
         fit = super()._revive(record, arrays)
         assert isinstance(fit, cls)
         network = fit.model
         if not isinstance(network, Network) or network.frame is None:
             raise ValueError("the fit of a network has a network with its scales, and this one has none")
-        fit.x, fit.jac = (network.checked(_nested(_under(prefix, arrays))) for prefix in (PARAMETERS, SLOPES))
+        fit.x, fit.jac = (network.checked(_nested(under(prefix, arrays))) for prefix in (PARAMETERS, SLOPES))
         fit.out_of_fold = arrays.get(OUT_OF_FOLD)
         return fit
 
@@ -189,10 +189,6 @@ class NetworkFit(Fit):
 def _alone(linear: Fit) -> Fit:
     """Return the linear fit without the state from which it could go on."""
     return replace(linear, resumable=SavedFit({"why": ALONE}, {}))
-
-
-def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _nested(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:

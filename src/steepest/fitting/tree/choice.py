@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from steepest.fitting.tree.hard.polish import MOST_SWEEPS
 from steepest.fitting.tree.pool import CLEARLY, GREEDY, MOST_POLISHED, POLISHED, Candidate, Grower, hardened
 from steepest.fitting.tree.soft.solver import SoftSolver
 from steepest.fitting.tree.soft.task import SoftTask
@@ -64,10 +65,10 @@ def choose(
     trees = [hardened(soft, task) for soft in softs]
     losses = [float(grower.losses(tree, grower.leaves(tree, own), own).mean()) for tree in trees]
     for k in np.argsort(losses, kind="stable")[:MOST_POLISHED]:
-        tree, name = trees[k], f"restart {solver.round * task.restarts + k + 1}"
+        tree = trees[k]
         if not grower.is_over():
-            tree, name = grower.polished(tree, own, columns).splits, f"{name}, polished"
-        pool.append(grower.candidate(name, tree, own, held))
+            tree = grower.polished(tree, own, columns).splits
+        pool.append(grower.candidate(f"restart {solver.round * task.restarts + k + 1}", tree, own, held))
     kept = before or pool[0]
     rivals = [rival for rival in pool if rival.beats(kept, 1.0 if rival.name == POLISHED else CLEARLY)]
     if rivals:
@@ -116,9 +117,10 @@ def refitted(grower: Grower, kept: Candidate, rows: LabelledRows, depth: int) ->
     if grower.is_over():
         return Refitted(splits, grower.leaves(splits, rows), None)
     # A first sweep changes nothing if no split of one node is better.
-    sweeps = {"sweeps": 1} if kept.name == GREEDY else {}
-    polish = grower.polished(splits, rows, columns, **sweeps)
-    is_optimal = None if grower.is_over() and not polish.is_optimal else polish.is_optimal
-    if kept.name == GREEDY:
+    is_pure = kept.name == GREEDY
+    polish = grower.polished(splits, rows, columns, 1 if is_pure else MOST_SWEEPS)
+    if is_pure:
+        is_optimal = None if grower.is_over() else polish.is_optimal
         return Refitted(splits, grower.leaves(splits, rows), is_optimal)
-    return Refitted(polish.splits, polish.leaves, is_optimal)
+    # A polish that did not come to its end does not know.
+    return Refitted(polish.splits, polish.leaves, polish.is_optimal or None)

@@ -14,6 +14,8 @@ from steepest.types import Function
 # The losses that a tree takes, besides those of quantiles, and their names.
 TAKEN = (losses.squared, losses.absolute, losses.log_loss, losses.softmax, losses.poisson, losses.gamma)
 KNOWN = "squared, absolute, losses.Quantile(τ), log loss, softmax, poisson and gamma"
+# The share of a class that no row has: its logarithm must be finite.
+SMALL = 1e-9
 
 
 class Criterion(Protocol):
@@ -66,8 +68,8 @@ class Shares:
 
     def best(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
         counts = self.sums(y, weight).sum(axis=0)
-        with np.errstate(divide="ignore"):
-            scores = np.log(counts) - np.log(counts.sum())
+        counts = np.maximum(counts, SMALL * counts.sum())
+        scores = np.log(counts) - np.log(counts.sum())
         return scores if self.outputs > 1 else scores[1:] - scores[:1]
 
 

@@ -88,8 +88,10 @@ class Scaled:
         return (X - self.center) * self.rate
 
     def split(self, choice: np.ndarray, threshold: float) -> tuple[dict[int, float], float]:
-        """Return the split by a sum of columns, without those of small weight."""
+        """Return the split by a sum of columns, without those of small weight; the largest weight is 1 or -1."""
         weights = choice * self.rate
         large = np.abs(choice) >= SMALL * np.abs(choice).max()
         used = np.flatnonzero(large & (weights != 0))
-        return {int(j): float(weights[j]) for j in used}, float(threshold + weights[used] @ self.center[used])
+        unit = float(np.abs(weights[used]).max(initial=0.0)) or 1.0
+        threshold = (threshold + weights[used] @ self.center[used]) / unit
+        return {int(j): float(weights[j] / unit) for j in used}, float(threshold)
