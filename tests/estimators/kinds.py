@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.estimators import DescentClassifier, DescentRegressor
-from steepest.models import Network
+from steepest.models import Network, Tree
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ def excused_from_repeats(reason):
 BATCHES = excused_from_repeats("batches of repeated rows differ from batches of rows with larger weights")
 FEATURES = excused_from_repeats("the features of a kernel are drawn from the rows, and repeated rows change the draw")
 PARTS = excused_from_repeats("a member leaves out a part of the rows, and repeated rows may fall into two parts")
+HELD_OUT = excused_from_repeats("rows held out choose the tree, and a repeated row may lie on both sides")
+TREE = Tree(depth=2, restarts=2)
 NETWORK = Network(hidden=(8,), members=2)
 # The checks compare fits to weighted and to repeated rows, and want coefficients that agree to 7 digits.
 TIGHT = 1e-14
@@ -54,6 +56,10 @@ SLOW = [
     DescentClassifier(batch_size=8),
     DescentRegressor(NETWORK, max_epochs=60),
     DescentClassifier(NETWORK, max_epochs=60),
+    DescentRegressor(TREE, max_epochs=10),
+    DescentClassifier(TREE, max_epochs=10),
+    DescentRegressor("tree"),
+    DescentClassifier("tree"),
 ]
 
 
@@ -61,6 +67,8 @@ def excused(estimator):
     """Return the checks that may fail, with the reason."""
     if isinstance(estimator.model, Network):
         return PARTS
+    if estimator.model == "tree" or isinstance(estimator.model, Tree):
+        return HELD_OUT
     if estimator.kernel != "linear":
         return FEATURES
     return BATCHES if estimator.batch_size and isinstance(estimator, DescentClassifier) else {}

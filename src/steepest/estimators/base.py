@@ -28,6 +28,7 @@ from steepest.estimators.parameters import (
     network_of,
     read_loss,
     read_penalty,
+    tree_of,
 )
 from steepest.estimators.rows import check_rows
 from steepest.estimators.starts import Start, first_starts, mean_start, next_starts
@@ -72,6 +73,8 @@ def has_partial_fit(estimator: DescentEstimator) -> bool:
         loss, penalty = estimator._loss, estimator._penalty
     except (TypeError, ValueError):
         return True
+    if estimator._tree is not None:
+        raise AttributeError("partial_fit can't fit a tree, which needs all rows at once: use fit")
     if estimator.kernel != "linear":
         raise AttributeError(
             f"partial_fit can't fit kernel={quoted(estimator.kernel)}: its features need all rows; use fit"
@@ -108,7 +111,7 @@ class DescentEstimator(BaseEstimator):
     @our_words
     def __init__(
         self,
-        model: str | models.Network | Function = "linear",
+        model: str | models.Network | models.Tree | Function = "linear",
         *,
         loss: str | Function | None = None,
         penalty: str | None = "l2",
@@ -163,12 +166,17 @@ class DescentEstimator(BaseEstimator):
     @property
     def _is_linear(self) -> bool:
         """Whether the model is linear in the columns, with a coefficient for each."""
-        return isinstance(self.model, str) and self.model != "network" and self.kernel == "linear"
+        return isinstance(self.model, str) and self.model not in ("network", "tree") and self.kernel == "linear"
 
     @property
     def _network(self) -> models.Network | None:
         """The network, if the model is one."""
         return network_of(self.model)
+
+    @property
+    def _tree(self) -> models.Tree | None:
+        """The tree, if the model is one."""
+        return tree_of(self.model)
 
     @property
     def _streams(self) -> bool:
@@ -177,7 +185,8 @@ class DescentEstimator(BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = isinstance(self.model, (str, models.Network))
+        tags.input_tags.sparse = isinstance(self.model, (str, models.Network, models.Tree))
+        tags.input_tags.allow_nan = self._tree is not None
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -275,17 +284,17 @@ class DescentEstimator(BaseEstimator):
         """Return the fitter of the outputs, with the parameters of this estimator."""
         seed = random.randint(2**31 - 1)
         loss, penalty = self._loss, self._penalty
-        model: models.Linear | models.Custom | models.Network
+        model: models.Linear | models.Custom | models.Network | models.Tree
         if self._joint:
             loss = losses.softmax
         if not isinstance(self.fit_intercept, (bool, np.bool_)):
             raise ValueError(f"fit_intercept={quoted(self.fit_intercept)}: give True or False")
-        network = self._network
-        if not self.fit_intercept and network is None:
+        own = self._network or self._tree
+        if not self.fit_intercept and own is None:
             check_symmetric(loss, self._is_linear)
-        if network is not None:
-            model, penalty = network, None if self.alpha == self._default_alpha else penalty
-            self._check_network()
+        if own is not None:
+            model, penalty = own, None if self.alpha == self._default_alpha else penalty
+            self._check_own()
         elif self._is_linear:
             model = models.Multinomial(len(self.classes_)) if self._joint else linear_model(loss)
         elif isinstance(self.model, str):
@@ -298,10 +307,13 @@ class DescentEstimator(BaseEstimator):
             progress=bool(self.verbose), intercept=bool(self.fit_intercept),
         )  # fmt: skip
 
-    def _check_network(self) -> None:
-        """Refuse parameters that a network does not take."""
+    def _check_own(self) -> None:
+        """Refuse parameters that a network or a tree does not take."""
+        what = "a network" if self._network is not None else "a tree"
         if not self.fit_intercept:
-            raise ValueError("fit_intercept=False is not for a network: leave it out")
+            raise ValueError(f"fit_intercept=False is not for {what}: leave it out")
+        if self.warm_start and self._tree is not None:
+            raise ValueError("warm_start=True is not for a tree, which begins at random: go on with run_.more()")
         if self.early_stopping and self.warm_start:
             raise ValueError("early_stopping=True and warm_start=True do not go together for a network: choose one")
 

@@ -46,10 +46,11 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
 
     Parameters
     ----------
-    model : {"linear", "svm", "network"}, Network or callable
-        "svm" is a linear model with the hinge loss, and "network" a neural network; ``models.Network(hidden=(32,))``
-        has other layers than the default. A function ``model(X, *parameters)`` gets all rows first
-        and then its parameters, one argument each. It returns one score for each row, above 0 for the second class.
+    model : {"linear", "svm", "network", "tree"}, Network, Tree or callable
+        "svm" is a linear model with the hinge loss, "network" a neural network, and "tree" a small decision tree, which
+        also takes missing values. ``models.Network(hidden=(32,))`` has other layers than the default, and
+        ``models.Tree(depth=3)`` a depth of its own. A function ``model(X, *parameters)`` gets all rows first and then
+        its parameters, one argument each. It returns one score for each row, above 0 for the second class.
     loss : str or callable, optional
         "log loss", "hinge", "squared hinge", "softmax" for a function that returns a score for each row and class, or
         a function of (z, y) with y 0 or 1.
@@ -129,14 +130,19 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     """
 
     classes_: np.ndarray
-    _default_losses: ClassVar[dict[str, str]] = {"linear": "log loss", "svm": "hinge", "network": "log loss"}
+    _default_losses: ClassVar[dict[str, str]] = {
+        "linear": "log loss",
+        "svm": "hinge",
+        "network": "log loss",
+        "tree": "log loss",
+    }
     _for_classes: ClassVar[bool] = True
     _default_alpha = 1e-4
 
     @our_words
     def __init__(
         self,
-        model: str | models.Network | Function = "linear",
+        model: str | models.Network | models.Tree | Function = "linear",
         *,
         loss: str | Function | None = None,
         penalty: str | None = "l2",
@@ -315,13 +321,13 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     def _loss(self) -> Function:
         """The loss. For a linear model softmax counts as the log loss, which becomes softmax if the fit is joint."""
         loss = super()._loss
-        is_named = isinstance(self.model, (str, models.Network))
+        is_named = isinstance(self.model, (str, models.Network, models.Tree))
         return losses.log_loss if loss == losses.softmax and is_named else loss
 
     @property
     def _is_joint(self) -> bool:
         """Whether a single fit should output the scores of all classes."""
-        if self._network is not None:
+        if self._network is not None or self._tree is not None:
             return self._loss == losses.log_loss and len(self.classes_) > 2
         if self._is_linear:
             return not kink_of(self._penalty) and self._loss == losses.log_loss and len(self.classes_) > 2

@@ -21,7 +21,8 @@ from steepest.fitting.setup import TrainingData
 from steepest.fitting.stream.blocks import Blocks
 from steepest.fitting.stream.fit import ENDLESS, fit_stream
 from steepest.fitting.stream.learner import BATCH, StreamLearner
-from steepest.models import Custom, Linear, Network
+from steepest.fitting.tree.result import TreeFit
+from steepest.models import Custom, Linear, Network, Tree
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
 from steepest.types import Function, PyTree, Rows, RuleLike
@@ -33,7 +34,7 @@ NO_ROWS = "this fit can't be continued, because its estimator did not keep the r
 class OutputFitter:
     """Fits the outputs of an estimator, all with the same model, loss, penalty and rules."""
 
-    model: Linear | Custom | Network
+    model: Linear | Custom | Network | Tree
     loss: Function
     penalty: L1 | L2 | ElasticNet | None
     batch_size: int | None
@@ -125,4 +126,6 @@ def without_rows(run: Fit) -> Fit:
         A fit with the same model, parameters, outcome and trace. It can't be continued.
     """
     bare = replace(run, objective=None, view=None, data=None, resumable=SavedFit({"why": NO_ROWS}, {}))
-    return replace(bare, linear_of=None, loss_of=None, snapshots={}) if isinstance(bare, NetworkFit) else bare
+    if isinstance(bare, NetworkFit):
+        return replace(bare, linear_of=None, loss_of=None, snapshots={})
+    return replace(bare, weight=None, snapshots={}) if isinstance(bare, TreeFit) else bare

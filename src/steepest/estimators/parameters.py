@@ -93,7 +93,8 @@ def read_loss(
     >>> read_loss(None, "linear", {"linear": "squared"}, for_classes=False)
     losses.squared
     """
-    default = model if isinstance(model, str) else "network" if isinstance(model, models.Network) else "linear"
+    kinds = {models.Network: "network", models.Tree: "tree"}
+    default = model if isinstance(model, str) else kinds.get(type(model), "linear")
     cost = losses.named(defaults[default] if loss is None else loss)
     if isinstance(cost, losses.Loss) and cost.classes is not for_classes:
         targets, other = ("numbers", "DescentRegressor") if for_classes else ("classes", "DescentClassifier")
@@ -130,7 +131,7 @@ def check_model(model: str | Function, defaults: dict[str, str], kernel: str = "
         if model not in defaults:
             raise ValueError(f"model={quoted(model)} is not known (known: {names}, or a function of (X, *parameters))")
     elif isinstance(model, type) or not callable(model):
-        raise TypeError(f"model={quoted(model)}: give one of {names}, a models.Network, or a function")
+        raise TypeError(f"model={quoted(model)}: give one of {names}, a models.Network or models.Tree, or a function")
     if kernel not in KERNELS:
         raise ValueError(f"kernel={quoted(kernel)} is not known (known: {', '.join(map(repr, KERNELS))})")
     if kernel != "linear" and model != "svm":
@@ -158,6 +159,29 @@ def network_of(model: str | models.Network | Function) -> models.Network | None:
     if isinstance(model, models.Network):
         return model
     return models.Network() if isinstance(model, str) and model == "network" else None
+
+
+def tree_of(model: str | models.Tree | Function) -> models.Tree | None:
+    """Return the tree that the parameter `model` names or is; None for another model.
+
+    Parameters
+    ----------
+    model : str, Tree or callable
+        The parameter.
+
+    Returns
+    -------
+    Tree or None
+        The tree.
+
+    Examples
+    --------
+    >>> tree_of("tree").splits
+    'one'
+    """
+    if isinstance(model, models.Tree):
+        return model
+    return models.Tree() if isinstance(model, str) and model == "tree" else None
 
 
 def linear_model(loss: Function) -> models.Linear:

@@ -24,10 +24,11 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
 
     Parameters
     ----------
-    model : {"linear", "svm", "network"}, Network or callable
-        "svm" is a linear model with the epsilon-insensitive loss, and "network" a neural network;
-        ``models.Network(hidden=(32,))`` has other layers than the default. A function ``model(X, *parameters)`` gets
-        all rows first and then its parameters, one argument each. It returns one prediction for each row.
+    model : {"linear", "svm", "network", "tree"}, Network, Tree or callable
+        "svm" is a linear model with the epsilon-insensitive loss, "network" a neural network, and "tree" a small
+        decision tree, which also takes missing values. ``models.Network(hidden=(32,))`` has other layers than the
+        default, and ``models.Tree(depth=3)`` a depth of its own. A function ``model(X, *parameters)`` gets all rows
+        first and then its parameters, one argument each. It returns one prediction for each row.
     loss : str or callable, optional
         "squared", "absolute", "huber", "quantile", "epsilon-insensitive", "poisson", "gamma", a loss with
         its parameter such as ``losses.Huber(1.5)``, or a function of (z, y). With "poisson" and "gamma",
@@ -107,6 +108,7 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
         "linear": "squared",
         "svm": "epsilon-insensitive",
         "network": "squared",
+        "tree": "squared",
     }
     _for_classes: ClassVar[bool] = False
 

@@ -41,8 +41,11 @@ def check_rows(estimator: BaseEstimator, X: Rows) -> Rows:
     ValueError
         If X holds values other than finite numbers, or has other columns than the rows of the fit.
     """
-    with _explained(X):
-        return validate_data(estimator, X, reset=False, accept_sparse=_formats(estimator), dtype=FLOATS)
+    with _explained(X, _allows_gaps(estimator)):
+        return validate_data(
+            estimator, X, reset=False, accept_sparse=_formats(estimator), dtype=FLOATS,
+            ensure_all_finite="allow-nan" if _allows_gaps(estimator) else True,
+        )  # fmt: skip
 
 
 def check_rows_and_targets(
@@ -81,16 +84,17 @@ def check_rows_and_targets(
     ValueError
         If X holds values other than finite numbers, has other columns than the fit, or does not match y.
     """
-    with _explained(X):
+    with _explained(X, _allows_gaps(estimator)):
         X, y = validate_data(
             estimator, X, y, reset=reset, accept_sparse=_formats(estimator), dtype=FLOATS,
             multi_output=multi_output, y_numeric=y_numeric,
+            ensure_all_finite="allow-nan" if _allows_gaps(estimator) else True,
         )  # fmt: skip
     return X, np.asarray(y)
 
 
 @contextlib.contextmanager
-def _explained(X: Rows) -> Iterator[None]:
+def _explained(X: Rows, gaps: bool) -> Iterator[None]:
     """Refuse rows that scikit-learn would misread, and name the row and the column of a fault that it finds."""
     kind = X.dtype.kind if isinstance(X, np.ndarray) else None
     names = list(map(str, X.columns)) if hasattr(X, "columns") and not callable(X.columns) else []
@@ -106,7 +110,7 @@ def _explained(X: Rows) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, OverflowError) as error:
-        if fault := _fault(X):
+        if fault := _fault(X, gaps):
             raise ValueError(fault) from error
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(cut(str(error), LONGEST) if len(str(error)) > LONGEST else str(error)) from error
@@ -117,7 +121,12 @@ def _formats(estimator: BaseEstimator) -> str | bool:
     return "csr" if estimator.__sklearn_tags__().input_tags.sparse else False
 
 
-def _fault(X: Rows) -> str:
+def _allows_gaps(estimator: BaseEstimator) -> bool:
+    """Return whether an estimator takes missing values."""
+    return bool(estimator.__sklearn_tags__().input_tags.allow_nan)
+
+
+def _fault(X: Rows, gaps: bool) -> str:
     """Return a message on columns of X without numbers, or on a value that is not finite; "" if there is neither."""
     names = [str(name) for name in X.columns] if hasattr(X, "columns") and not callable(X.columns) else None
     if names:
@@ -136,7 +145,7 @@ def _fault(X: Rows) -> str:
         values = np.asarray(table, dtype=float)
     except (TypeError, ValueError, OverflowError):
         return ""
-    wrong = np.argwhere(~np.isfinite(values))
+    wrong = np.argwhere(np.isinf(values) if gaps else ~np.isfinite(values))
     if values.ndim != 2 or not len(wrong):
         return ""
     row, column = wrong[0]

@@ -213,9 +213,9 @@ def fit_given(
     if isinstance(model, Tree):
         return fit_tree(
             model, data, losses.named(model.loss if loss is None else loss), budget, generator(rng), callback, progress,
-            batch_size=batch_size,
+            batch_size=batch_size, penalty=penalty,
             refused={
-                "start": start, "penalty": penalty, "direction": direction, "dtype": dtype,
+                "start": start, "direction": direction, "dtype": dtype,
                 "step": None if isinstance(step, str) and step == "auto" else step,
                 "rescale": None if rescale == "auto" else rescale,
                 "shuffle": None if isinstance(shuffle, str) and shuffle in ("batches", "rows") else shuffle,

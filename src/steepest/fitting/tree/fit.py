@@ -14,13 +14,13 @@ from steepest.fitting.tree.result import TreeFit
 from steepest.fitting.tree.resume import LiveTree
 from steepest.fitting.tree.setup import TreeOptions, TreeSetup
 from steepest.models import Tree
+from steepest.models.penalties import L2
 from steepest.printable import quoted
 from steepest.types import Callback, Function
 
 # The arguments of `fit` that a tree does not take, and why.
 REASONS = {
     "start": "its restarts begin at random, and the greedy tree is always beside them; go on with fit.more()",
-    "penalty": "its depth limits it; give models.Tree(depth=...)",
     "direction": "its soft gates descend by Adam, and its splits are then solved exactly; leave it out",
     "step": "its soft gates descend by Adam, and its splits are then solved exactly; leave it out",
     "shuffle": "it learns from the rows in another order in each epoch; leave it out",
@@ -32,7 +32,8 @@ REASONS = {
 
 def fit_tree(
     tree: Tree, data: TrainingData, loss: Function, budget: Budget, random: np.random.Generator,
-    callback: Callback | None, progress: bool | None, *, batch_size: int | None, refused: Mapping[str, object],
+    callback: Callback | None, progress: bool | None, *, batch_size: int | None, penalty: Function | None,
+    refused: Mapping[str, object],
 ) -> TreeFit:  # fmt: skip
     """Fit a tree to rows that were read and checked.
 
@@ -50,6 +51,8 @@ def fit_tree(
         Draws the seeds.
     callback, progress, batch_size
         As for `fit`.
+    penalty : L2 or None
+        How far the values of leaves are drawn towards that of all rows; by default as their scatter suggests.
     refused : mapping
         The arguments of `fit` that a tree does not take; each must be None.
 
@@ -61,10 +64,14 @@ def fit_tree(
     for name, value in {**refused, "tolerance": budget.tolerance or None}.items():
         if value is not None:
             raise ValueError(f"{name}={quoted(value)} is not for a tree: {REASONS[name]}")
+    if not (penalty is None or isinstance(penalty, L2)):
+        raise ValueError(f"penalty={quoted(penalty)}: a tree takes only penalties.L2, on the values of its leaves")
+    if penalty is not None and tree.leaves == "linear":
+        raise ValueError(f"penalty={quoted(penalty)} is not for linear leaves, which find their own: leave it out")
     epochs = None if budget.iterations is None else int(budget.iterations)
     seed = int(random.integers(2**31))
     drawn = int(random.integers(2**31)) if isinstance(data.validation, float) else None
-    options = TreeOptions(tree, read_loss(loss), read_rows(batch_size), epochs, seed, drawn)
+    options = TreeOptions(tree, read_loss(loss), read_rows(batch_size), epochs, seed, drawn, penalty)
     setup = TreeSetup.of(options, data, budget)
     fitted, checkpoint, kept = setup.go(callback, progress)
     fitted.resumable = LiveTree(setup, checkpoint, kept)

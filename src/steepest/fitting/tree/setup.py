@@ -34,6 +34,7 @@ from steepest.fitting.tree.soft.task import SoftTask
 from steepest.fitting.validation import LabelledRows
 from steepest.models import losses
 from steepest.models.losses import Loss
+from steepest.models.penalties import L2
 from steepest.models.splits import Splits
 from steepest.models.tree import Form, Tree
 from steepest.printable import quoted
@@ -66,6 +67,8 @@ class TreeOptions:
         The seed of everything random.
     drawn : int or None
         The seed that draws the validation rows, if a fraction of the rows is held out.
+    penalty : L2 or None
+        How far the values of leaves are drawn towards that of all rows; None for as far as their scatter suggests.
     """
 
     tree: Tree
@@ -74,6 +77,7 @@ class TreeOptions:
     epochs: int | None
     seed: int
     drawn: int | None
+    penalty: L2 | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ class TreeSetup:
         is_linear = tree.leaves == "linear"
         if is_linear and loss is not losses.squared:
             raise ValueError(f"loss={loss!r} is not for linear leaves, which take the squared loss: use constant ones")
-        fit_leaves = LinearLeaves() if is_linear else ConstantLeaves(criterion)
+        fit_leaves = LinearLeaves() if is_linear else ConstantLeaves(criterion, options.penalty)
         grower = Grower(
             loss, criterion, fit_leaves, tuple(map(tuple, tree.categories)),
             lambda: time.perf_counter() > budget.deadline,

@@ -9,6 +9,7 @@ import numpy as np
 from steepest.fitting.tree.hard.criterion import Criterion, Mean
 from steepest.fitting.validation import LabelledRows
 from steepest.models.leaves import Leaves
+from steepest.models.penalties import L2
 
 # The penalties that are tried, as shares of the mean square of a standardised column; and with fewer rows than this, a
 # leaf is constant.
@@ -30,20 +31,29 @@ class ConstantLeaves:
     no share of a class is 0, and the value of a leaf without rows is that of all rows. The number is 1, and for means
     the variance in leaves over that between them, with which the means are best on average: Efron and Morris, "Data
     analysis using Stein's estimator" (1975).
+
+    A penalty of strength λ adds λ n/2 rows in their place, for n rows in all. For the squared loss this is the minimum
+    of the loss with λ/2 Σ (v - m)², over the values v of leaves and the mean m of all rows.
     """
 
-    def __init__(self, criterion: Criterion) -> None:
-        self.criterion = criterion
+    def __init__(self, criterion: Criterion, penalty: L2 | None = None) -> None:
+        self.criterion, self.penalty = criterion, penalty
 
     def __call__(self, leaf: np.ndarray, count: int, rows: LabelledRows) -> Leaves:
         _, y, weight = rows
         share = weight / weight.sum()
-        added = weight.mean() * share * (variance_ratio(leaf, y, weight) if isinstance(self.criterion, Mean) else 1.0)
+        added = weight.mean() * share * self.rows_added(leaf, y, weight)
         values = np.tile(self.criterion.best(y, weight), (count, 1))
         for k in np.unique(leaf):
             own = leaf == k
             values[k] = self.criterion.best(np.append(y[own], y), np.append(weight[own], added))
         return Leaves(values)
+
+    def rows_added(self, leaf: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
+        """Return how many rows of mean weight each leaf has besides its own."""
+        if self.penalty is not None:
+            return 0.5 * self.penalty.strength * len(y)
+        return variance_ratio(leaf, y, weight) if isinstance(self.criterion, Mean) else 1.0
 
 
 def variance_ratio(leaf: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
