@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,29 +12,29 @@ from steepest.printable import quoted
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time these imports would load NumPy, and the command line should start quickly.
-    from steepest.models import Network
+    from steepest.models import Network, Tree
     from steepest.models.losses import Loss
     from steepest.types import Function
 
+# The options of models that have settings of their own.
+SETTINGS = {"network": ("hidden", "members"), "tree": ("depth", "splits", "leaves")}
 PENALTIES = ("l2", "l1", "elasticnet", "none")
 
 
-def read_model(name: str, hidden: str | None, members: int | None) -> str | Network:
+def read_model(name: str, settings: Mapping[str, int | str | None]) -> str | Network | Tree:
     """Return the model that the options describe; an option that was not used is None.
 
     Parameters
     ----------
     name : str
         The name of the model.
-    hidden : str or None
-        The units of each hidden layer of a network, such as "64,64"; "" for none.
-    members : int or None
-        How many networks are averaged.
+    settings : mapping
+        The options of networks and trees, by name; the units of hidden layers as a text such as "64,64", "" for none.
 
     Returns
     -------
-    str or Network
-        The name, or a network with these settings.
+    str, Network or Tree
+        The name, or a model with these settings.
 
     Raises
     ------
@@ -42,24 +43,28 @@ def read_model(name: str, hidden: str | None, members: int | None) -> str | Netw
 
     Examples
     --------
-    >>> read_model("network", "32,16", None).hidden
+    >>> read_model("network", {"hidden": "32,16"}).hidden
     (32, 16)
     """
-    option = "--hidden" if hidden is not None else "--members"
-    if hidden is None and members is None:
+    given = {key: value for key, value in settings.items() if value is not None}
+    for key in given:
+        owner = next(model for model, own in SETTINGS.items() if key in own)
+        if owner != name:
+            raise click.UsageError(f"--{key} is for --model {owner}, and the model is {name}")
+    if not given:
         return name
-    if name != "network":
-        raise click.UsageError(f"{option} is for --model network, and the model is {name}")
-    from steepest.models import Network
+    from steepest.models import Network, Tree
 
+    options: dict[str, Any] = dict(given)
+    if "hidden" in options:
+        try:
+            options["hidden"] = tuple(int(part) for part in options["hidden"].split(",") if part.strip())
+        except ValueError:
+            raise click.UsageError(f"--hidden {options['hidden']}: give whole numbers, such as 64,64") from None
     try:
-        units = Network().hidden if hidden is None else tuple(int(part) for part in hidden.split(",") if part.strip())
-    except ValueError:
-        raise click.UsageError(f"--hidden {hidden}: give whole numbers, such as 64,64") from None
-    try:
-        return Network(units, members)
+        return Network(**options) if name == "network" else Tree(**options)
     except ValueError as error:
-        raise click.UsageError(f"{option}: {error}") from None
+        raise click.UsageError(f"--{next(iter(given))}: {error}") from None
 
 
 def read_loss(text: str | None) -> Loss | None:

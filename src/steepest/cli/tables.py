@@ -26,7 +26,7 @@ class Options(TypedDict):
     """The options that are passed to `fit_table` unchanged."""
 
     features: list[str] | None
-    missing: Missing
+    missing: Missing | None
     task: Task | None
     held_out: float
     max_categories: int
@@ -71,9 +71,8 @@ _max_bytes = click.option(
 @click.option("--drop", metavar="A,B", callback=_names, help="Columns to leave out.")
 @click.option(
     "--missing",
-    default="mean",
-    show_default=True,
-    help="Missing values: mean fills them, drop drops the row, or error.",
+    help="Missing values: mean fills them, drop drops the row, error, or keep, for a tree; keep for a tree by default, "
+    "else mean.",
 )
 @click.option("--task", help="regression or classification; the target decides by default.")
 @click.option(
@@ -90,10 +89,13 @@ _max_bytes = click.option(
     "--model",
     default="linear",
     show_default=True,
-    help="linear, svm: a support vector machine, or network: a neural network.",
+    help="linear, svm: a support vector machine, network: a neural network, or tree: a decision tree.",
 )
 @click.option("--hidden", metavar="64,64", help="For network: the units of each hidden layer.")
 @click.option("--members", type=int, help="For network: how many networks are averaged; 8 by default.")
+@click.option("--depth", type=int, help="For tree: its depth, from 1 to 8; the best from 2 to 6 by default.")
+@click.option("--splits", help="For tree: one column in each split, or all; one by default.")
+@click.option("--leaves", help="For tree: constant or linear; constant by default.")
 @click.option("--kernel", default="linear", show_default=True, help="For svm: linear or rbf.")
 @click.option("--gamma", type=float, help="γ of the kernel rbf, exp(-γ ‖x - x'‖²), for standardised columns.")
 @click.option(
@@ -146,6 +148,9 @@ def fit(
     model: str,
     hidden: str | None,
     members: int | None,
+    depth: int | None,
+    splits: str | None,
+    leaves: str | None,
     seed: int,
     **options: Unpack[Options],
 ) -> int:
@@ -155,13 +160,16 @@ def fit(
     """
     cost = read_loss(loss)
     weight_penalty = read_penalty(penalty, alpha, l1_ratio, ridge)
+    kind = read_model(model, {
+        "hidden": hidden, "members": members, "depth": depth, "splits": splits, "leaves": leaves,
+    })  # fmt: skip
     folder = check_folder(out, "--out", overwrite)
 
     from steepest.tabular.fit import fit_table
 
     step = "auto" if learning_rate is None else learning_rate
     fitted = fit_table(
-        file, target, drop=drop or (), model=read_model(model, hidden, members), loss=cost, penalty=weight_penalty,
+        file, target, drop=drop or (), model=kind, loss=cost, penalty=weight_penalty,
         step=step, rng=seed, **options,
     )  # fmt: skip
     say(fitted)

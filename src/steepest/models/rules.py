@@ -45,11 +45,14 @@ class Branch:
         The node of the whole tree.
     left, right : Branch or Leaf
         What follows on either side.
+    known : Known
+        What is known of the rows there.
     """
 
     node: int
     left: Branch | Leaf
     right: Branch | Leaf
+    known: Known
 
 
 class Range(NamedTuple):
@@ -142,7 +145,7 @@ class Rules:
             both = left.numbers + right.numbers
             if (self.values[list(both)] == self.values[both[0]]).all():
                 return Leaf(both)
-        return Branch(node, left, right)
+        return Branch(node, left, right, known)
 
     def narrowed(self, node: int, known: Known, to_right: bool) -> Known | None:
         """Return what is known of the rows on one side of a node; None if there can be no such rows.
@@ -223,20 +226,20 @@ class Rules:
     def _lines(self, branch: Branch, said: Callable[[Leaf], str], full: bool, indent: str) -> list[str]:
         lines = []
         for to_right, below in ((False, branch.left), (True, branch.right)):
-            condition = indent + self.condition(branch.node, to_right, full)
+            condition = indent + self.condition(branch, to_right, full)
             if isinstance(below, Leaf):
                 lines.append(f"{condition}: {said(below)}")
             else:
                 lines += [condition, *self._lines(below, said, full, indent + INDENT)]
         return lines
 
-    def condition(self, node: int, to_right: bool, full: bool = False) -> str:
+    def condition(self, branch: Branch, to_right: bool, full: bool = False) -> str:
         """Return the condition under which rows take one side of a node.
 
         Parameters
         ----------
-        node : int
-            The number of the node.
+        branch : Branch
+            The node.
         to_right : bool
             The side.
         full : bool
@@ -247,14 +250,21 @@ class Rules:
         str
             The condition, such as "delay is at most 14.5".
         """
+        node = branch.node
         weights, threshold = self.splits.weights[node], float(self.splits.thresholds[node])
         used = [int(j) for j in np.flatnonzero(weights)]
         if used[0] in self.categories:
+            category = self.categories[used[0]][0]
             inside = (weights[used[0]] > 0) == to_right
-            levels = [named(self.categories[j][1]) for j in used]
-            few = " or ".join(levels) if inside else " nor ".join(levels)
-            word = "is" if inside else "is not" if len(levels) == 1 else "is neither"
-            return f"{named(self.categories[used[0]][0])} {word} {few}"
+            side = self.of_levels(used, inside, branch.known)
+            left = side.levels[category] if side else frozenset()
+            if inside or NO_LEVEL not in left:
+                # A level that rows can't have here is left out.
+                levels, word, between = sorted(left), "is", " or "
+            else:
+                levels, between = used, " nor "
+                word = "is not" if len(levels) == 1 else "is neither"
+            return f"{named(category)} {word} {between.join(named(self.categories[j][1]) for j in levels)}"
         or_missing = " or missing" if self.gaps and bool(self.splits.missing[node]) == to_right else ""
         if len(used) == 1 and weights[used[0]] == -1:
             word = "below" if to_right else "at least"

@@ -88,7 +88,7 @@ class TreeRecord(FitRecord):
     locally_optimal: bool | None
     soft_losses: list[float]
     hard_losses: list[float]
-    held_out: dict[str, float]
+    candidates: dict[str, float]
     loss: Json
 
 

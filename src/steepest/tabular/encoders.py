@@ -7,7 +7,8 @@ for any later table. To support another kind of column, write such a class, add 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
@@ -68,7 +69,7 @@ class Number:
     column : str
         The column of the table.
     mean : float
-        The mean of the training rows, which replaces missing values.
+        The mean of the training rows, which replaces missing values; NaN to keep them.
     """
 
     column: str
@@ -101,7 +102,7 @@ class Flag:
     column : str
         The column of the table.
     mean : float
-        The share of true values among the training rows, which replaces missing values.
+        The share of true values among the training rows, which replaces missing values; NaN to keep them.
     """
 
     column: str
@@ -139,7 +140,7 @@ class Moment:
         The time that becomes 0, in microseconds since 1970: the start of the earliest training day. It is 0 for times
         of day and durations.
     mean : float
-        The mean of the training rows in days or hours, which replaces missing values.
+        The mean of the training rows in days or hours, which replaces missing values; NaN to keep them.
     """
 
     column: str
@@ -234,7 +235,9 @@ class Category:
 ENCODERS: dict[str, type[Encoder]] = {kind.__name__.lower(): kind for kind in (Number, Flag, Moment, Category)}
 
 
-def learn_encoder(name: str, data: pa.ChunkedArray, rows: Selection, most: int) -> tuple[Encoder | None, str]:
+def learn_encoder(
+    name: str, data: pa.ChunkedArray, rows: Selection, most: int, keep: bool = False
+) -> tuple[Encoder | None, str]:  # fmt: skip
     """Learn how a column becomes numbers, with the encoder class for the type of the column.
 
     Parameters
@@ -247,24 +250,32 @@ def learn_encoder(name: str, data: pa.ChunkedArray, rows: Selection, most: int) 
         The rows to learn from.
     most : int
         How many distinct values a column of texts may have.
+    keep : bool
+        Whether missing numbers stay missing, as NaN.
 
     Returns
     -------
     encoder, note : Encoder or None, str
         The encoder, or None if the column carries no information; a sentence about the column, or "".
     """
-    kind, types = data.type, arrow().types
+    types, kind = arrow().types, data.type
+    encoder: Encoder | None
     if types.is_null(kind):
         return None, f"{name}: no value in any row, so dropped"
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return Number.learn(name, data, rows, most)
-    if types.is_boolean(kind):
-        return Flag.learn(name, data, rows, most)
-    if family_of(kind):
-        return Moment.learn(name, data, rows, most)
-    if is_text(kind):
+        encoder, note = Number.learn(name, data, rows, most)
+    elif types.is_boolean(kind):
+        encoder, note = Flag.learn(name, data, rows, most)
+    elif family_of(kind):
+        encoder, note = Moment.learn(name, data, rows, most)
+    elif is_text(kind):
         return Category.learn(name, data, rows, most)
-    return None, f"{name}: a column of type {kind} can't be turned into numbers, so dropped"
+    else:
+        return None, f"{name}: a column of type {kind} can't be turned into numbers, so dropped"
+    if keep and isinstance(encoder, (Number, Flag, Moment)):
+        # Without a mean, missing values stay as they are.
+        return replace(encoder, mean=math.nan), note.partition(" filled")[0] + " kept" * bool(note)
+    return encoder, note
 
 
 def _useless(column: str, numbers: np.ndarray) -> str:
@@ -276,4 +287,5 @@ def _useless(column: str, numbers: np.ndarray) -> str:
 
 def _filled(name: str, numbers: np.ndarray, mean: float) -> str:
     count = int(np.count_nonzero(np.isnan(numbers)))
-    return f"{name}: {counted(count, 'missing value')} filled with the mean, {mean:.4g}" if count else ""
+    what = "kept" if math.isnan(mean) else f"filled with the mean, {mean:.4g}"
+    return f"{name}: {counted(count, 'missing value')} {what}" if count else ""

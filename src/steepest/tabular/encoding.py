@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.printable import quoted
 from steepest.saving.schema import checked
-from steepest.tabular.encoders import ENCODERS, Encoder, Selection, learn_encoder
+from steepest.tabular.encoders import ENCODERS, Category, Encoder, Selection, learn_encoder
 from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
 from steepest.tabular.reading.columns import check_choice, column_of
 from steepest.types import Json
@@ -18,7 +18,7 @@ from steepest.types import Json
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Missing = Literal["mean", "drop", "error"]
+Missing = Literal["mean", "drop", "error", "keep"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Encoding:
     ----------
     parts : tuple of Encoder
         One encoder per used column of the table, in order.
-    missing : {"mean", "drop", "error"}
+    missing : {"mean", "drop", "error", "keep"}
         How missing values are treated.
     notes : tuple of str
         Sentences on what each column became, and on the columns that were dropped.
@@ -76,6 +76,17 @@ class Encoding:
     def names(self) -> tuple[str, ...]:
         """The names of the columns of the matrix."""
         return tuple(name for part in self.parts for name in part.names)
+
+    @property
+    def categories(self) -> tuple[tuple[int, ...], ...]:
+        """The columns of the matrix that are the levels of each category."""
+        start, found = 0, []
+        for part in self.parts:
+            stop = start + len(part.names)
+            if isinstance(part, Category):
+                found.append(tuple(range(start, stop)))
+            start = stop
+        return tuple(found)
 
     def transform(self, table: pa.Table, dtype: type[np.floating] = np.float64) -> Encoded:
         """Turn a table into a matrix, with the learned encoders.
@@ -168,9 +179,9 @@ def learn_encoding(
         The columns to use, in this order; by default all but the target.
     drop : iterable of str
         Columns not to use.
-    missing : {"mean", "drop", "error"}
+    missing : {"mean", "drop", "error", "keep"}
         How missing values are treated: "mean" replaces them by the mean of the training rows (a missing
-        text is a category of its own), "drop" drops the row, "error" refuses the table.
+        text is a category of its own), "drop" drops the row, "error" refuses the table, "keep" leaves NaN.
     max_categories : int
         How many different texts a column may have.
     rows : array, optional
@@ -199,13 +210,13 @@ def learn_encoding(
     >>> print(*encoding.notes, sep="; ")
     plan: 1 column against the baseline plan=b, the most frequent; id: 3 different values, more than 2, so dropped; ...
     """
-    check_choice("missing", missing, ("mean", "drop", "error"))
+    check_choice("missing", missing, ("mean", "drop", "error", "keep"))
     data = {name: column_of(table, name) for name in _selected(table.column_names, target, features, drop)}
     training = np.zeros(table.num_rows, dtype=bool)
     training[slice(None) if rows is None else rows] = True
     if not training.any():
         raise TableError("there is no row to learn from: give a table with rows, or other rows=")
-    first = [learn_encoder(name, column, training, max_categories) for name, column in data.items()]
+    first = [learn_encoder(name, column, training, max_categories, missing == "keep") for name, column in data.items()]
     notes = [note for encoder, note in first if encoder is None]
     useful = {encoder.column: data[encoder.column] for encoder, _ in first if encoder}
     training, gaps = _complete(useful, training, missing)
@@ -252,7 +263,7 @@ def _selected(
 
 def _complete(data: Mapping[str, pa.ChunkedArray], rows: np.ndarray, missing: str) -> tuple[np.ndarray, list[str]]:
     """Return the rows without those to drop for missing values, and a note on how many are dropped, if any."""
-    if missing == "mean":
+    if missing in ("mean", "keep"):
         return rows, []
     is_null = arrow().compute.is_null
     gaps = {name: is_null(column, nan_is_null=True).to_numpy() & rows for name, column in data.items()}

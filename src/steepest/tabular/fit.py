@@ -17,7 +17,7 @@ from steepest.descent.budget import Budget
 from steepest.fitting.fit import fit_given
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
-from steepest.models import Linear, Network
+from steepest.models import Linear, Network, Tree
 from steepest.models.losses import Loss
 from steepest.models.penalties import L2
 from steepest.printable import quoted
@@ -41,11 +41,11 @@ def fit_table(
     *,
     features: Iterable[str] | None = None,
     drop: Iterable[str] = (),
-    missing: Missing = "mean",
+    missing: Missing | None = None,
     max_categories: int = 50,
     task: Task | None = None,
     held_out: float = 0.2,
-    model: str | Network = "linear",
+    model: str | Network | Tree = "linear",
     loss: str | Loss | None = None,
     kernel: str = "linear",
     gamma: float | None = None,
@@ -79,9 +79,10 @@ def fit_table(
         The columns to predict from; by default all others.
     drop : iterable of str
         Columns to leave out.
-    missing : {"mean", "drop", "error"}
-        How missing values are treated: they are replaced by the mean, their row is dropped, or the table is
-        refused. Rows without a target are always dropped.
+    missing : {"mean", "drop", "error", "keep"}, optional
+        How missing values are treated: they are replaced by the mean, their row is dropped, the table is refused, or
+        they are kept, which only a tree can. By default a tree keeps them, and other models get the mean. Rows without
+        a target are always dropped.
     max_categories : int
         How many different values a column of texts may have; a column with more is dropped.
     task : {"regression", "classification"}, optional
@@ -89,10 +90,11 @@ def fit_table(
     held_out : float
         The fraction of rows to hold out of the fit, for the score. They are drawn at random, the same fraction of each
         class; 0 for none.
-    model : {"linear", "svm", "network"} or Network
-        A linear model, a support vector machine, or a neural network; ``models.Network(hidden=(32,))`` for other layers
-        than the default. With the hinge or the squared hinge, more than two classes take
-        one fit per class, that class against the rest, each as long as a fit of two classes; `seconds` limits each fit.
+    model : {"linear", "svm", "network", "tree"}, Network or Tree
+        A linear model, a support vector machine, a neural network, or a decision tree; ``models.Network(hidden=(32,))``
+        for other layers than the default, and ``models.Tree(depth=3)`` for a depth of its own. With the
+        hinge or the squared hinge, more than two classes take one fit per class, that class against the rest, each as
+        long as a fit of two classes; `seconds` limits each fit.
     loss : str or Loss, optional
         A name such as "huber", or an object such as ``losses.Quantile(0.9)``. By default the loss named
         above; for a support vector machine the hinge, or the ε-insensitive loss for numbers. A loss for classes makes a
@@ -153,19 +155,20 @@ def fit_table(
     random = generator(rng)
     ready = prepare(
         table, target, asked, float(held_out), random,
-        features=features, drop=drop, missing=missing, max_categories=max_categories,
+        features=features, drop=drop, missing=method.missing(missing), max_categories=max_categories,
         max_bytes=max_bytes,
     )  # fmt: skip
     rows, classes, names = ready.training, ready.classes, list(ready.encoding.names)
-    resolved, cost = method.resolve(len(classes or ()), penalty, random)
+    resolved, cost = method.resolve(len(classes or ()), penalty, random, ready.encoding.categories)
     if classes is None:
         check_numbers(target, ready, cost)
     # The first fit's time includes reading the table; each further fit, of another class, has its own.
     budgets = chain([budget], (replace(budget, began=time.perf_counter()) for _ in count()))
 
     def descend(X: np.ndarray, y: np.ndarray, penalty: Function | None) -> Fit:
+        data = TrainingData.read(X, y, None, validation, None, names, gaps=isinstance(resolved, Tree))
         return fit_given(
-            resolved, TrainingData.read(X, y, None, validation, None, names), cost, penalty, next(budgets),
+            resolved, data, cost, penalty, next(budgets),
             batch_size=batch_size, direction=direction, step=step, rng=random, callback=callback, progress=progress,
         )  # fmt: skip
 
@@ -181,8 +184,8 @@ def fit_table(
         features_of_model = names if has_coefficients(resolved) else fitted.trace.names[:-1]
         fitted.trace.names = parameter_names(features_of_model, classes)
     unseen = held_out_of(fitted, ready.held_out)
-    # A network has as many members as the rows bear, which the fit finds out.
-    model = fitted.model if isinstance(fitted.model, Network) else resolved
+    # The fit finds out how many members the rows bear, and which depth a tree needs.
+    model = fitted.model if isinstance(fitted.model, (Network, Tree)) else resolved
     return TableFit(
         fit=fitted,
         encoding=ready.encoding,

@@ -10,7 +10,8 @@ import numpy as np
 
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit, described_fit
-from steepest.models import Linear, Network
+from steepest.fitting.tree.result import TreeFit
+from steepest.models import Linear, Network, Tree
 from steepest.tabular.method import has_coefficients
 from steepest.trace import Certificate, Event, Outcome, Trace
 from steepest.types import Array, Function, PyTree
@@ -34,10 +35,10 @@ class HoldsFit:
     fit: Fit
 
     @property
-    def model(self) -> Linear | Network:
+    def model(self) -> Linear | Network | Tree:
         """The model that was fitted."""
         model = self.fit.model
-        assert isinstance(model, (Linear, Network))
+        assert isinstance(model, (Linear, Network, Tree))
         return model
 
     @property
@@ -171,6 +172,22 @@ class HoldsFit:
     def member_loss(self, number: int, rows: int = 512) -> Function:
         """Return the loss of one member of a network as a function, as `NetworkFit.member_loss` does."""
         return self._network.member_loss(number, rows)
+
+    @property
+    def locally_optimal(self) -> bool | None:
+        """Whether no other split of a single node of a tree lowers the loss, as `TreeFit` documents it."""
+        return self._tree.locally_optimal
+
+    @property
+    def candidates(self) -> dict[str, float]:
+        """The losses of the finished trees that one was chosen from, as `TreeFit` documents them."""
+        return self._tree.candidates
+
+    @property
+    def _tree(self) -> TreeFit:
+        if not isinstance(self.fit, TreeFit):
+            raise AttributeError("only the fit of a tree has rules, candidates and the importance of columns")
+        return self.fit
 
     @property
     def _network(self) -> NetworkFit:

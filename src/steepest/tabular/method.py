@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -13,11 +13,19 @@ from steepest.models import losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2
 from steepest.printable import quoted
+from steepest.tabular.encoding import Missing
 from steepest.tabular.reading.arrow import Label
 from steepest.tabular.target import Task
 from steepest.types import Function
 
-MODELS = {"linear": "a linear model", "svm": "a support vector machine", "network": "a neural network"}
+MODELS = {
+    "linear": "a linear model",
+    "svm": "a support vector machine",
+    "network": "a neural network",
+    "tree": "a decision tree",
+}
+# The models with settings of their own.
+OWN: dict[str, type[models.Network | models.Tree]] = {"network": models.Network, "tree": models.Tree}
 KERNELS = ("linear", "rbf")
 # The losses for which means are predicted, each with its model.
 MEANS: dict[Loss, models.Linear] = {losses.poisson: models.Poisson(), losses.gamma: models.Gamma()}
@@ -31,7 +39,7 @@ class Method:
 
     Parameters
     ----------
-    name : {"linear", "svm", "network"}
+    name : {"linear", "svm", "network", "tree"}
         The model.
     loss : Loss or None
         The loss; None for the default of the model.
@@ -39,6 +47,8 @@ class Method:
         The kernel of a support vector machine.
     gamma, components : float, int or None
         γ of the kernel "rbf", and how many features approximate it.
+    own : Network, Tree or None
+        The network or the tree.
     """
 
     name: str
@@ -46,12 +56,12 @@ class Method:
     kernel: str
     gamma: float | None
     components: int | None
-    network: models.Network = field(default_factory=models.Network)
+    own: models.Network | models.Tree | None = None
 
     @classmethod
     def read(
         cls,
-        model: str | models.Network,
+        model: str | models.Network | models.Tree,
         loss: str | Loss | None,
         kernel: str,
         gamma: float | None,
@@ -76,8 +86,9 @@ class Method:
         TypeError
             If the loss is not one of the library, but a function of the user.
         """
-        network = model if isinstance(model, models.Network) else models.Network()
-        model = "network" if isinstance(model, models.Network) else model
+        own = None
+        if isinstance(model, (models.Network, models.Tree)):
+            own, model = model, "network" if isinstance(model, models.Network) else "tree"
         for argument, value, known in (("model", model, tuple(MODELS)), ("kernel", kernel, KERNELS)):
             if value not in known:
                 names = ", ".join(map(repr, known))
@@ -102,7 +113,31 @@ class Method:
             )
         if model == "network" and cost in (losses.hinge, losses.squared_hinge):
             raise ValueError(f"loss={quoted(loss)} is not for model='network': leave loss= out for the log loss")
-        return cls(model, cost, kernel, gamma, components, network)
+        if model in OWN and own is None:
+            own = OWN[model]()
+        return cls(model, cost, kernel, gamma, components, own)
+
+    def missing(self, asked: Missing | None) -> Missing:
+        """Return how missing values are treated; by default they are filled, except for a tree, which takes them.
+
+        Parameters
+        ----------
+        asked : {"mean", "drop", "error", "keep"} or None
+            The argument `missing`.
+
+        Returns
+        -------
+        {"mean", "drop", "error", "keep"}
+            The treatment.
+
+        Raises
+        ------
+        ValueError
+            If missing values are to be kept for a model that needs every value.
+        """
+        if asked == "keep" and self.name != "tree":
+            raise ValueError(f"missing='keep' is for model='tree', and {MODELS[self.name]} needs every value")
+        return asked or ("keep" if self.name == "tree" else "mean")
 
     def task(self, asked: Task | None) -> Task | None:
         """Return the task, if the arguments decide it.
@@ -135,8 +170,9 @@ class Method:
         return asked or own
 
     def resolve(
-        self, classes: int, penalty: Function | None, random: np.random.Generator
-    ) -> tuple[models.Linear | models.Network, Loss]:
+        self, classes: int, penalty: Function | None, random: np.random.Generator,
+        categories: Sequence[Sequence[int]] = (),
+    ) -> tuple[models.Linear | models.Network | models.Tree, Loss]:  # fmt: skip
         """Return the model and the loss for a target.
 
         Parameters
@@ -147,10 +183,12 @@ class Method:
             The penalty on the weights.
         random : numpy.random.Generator
             The generator that draws the seed of the kernel's features.
+        categories : sequence of sequences of int
+            The columns that are the levels of each category, for a tree.
 
         Returns
         -------
-        model, loss : Linear or Network, Loss
+        model, loss : Linear, Network or Tree, Loss
             The model and the loss to fit.
 
         Raises
@@ -166,8 +204,10 @@ class Method:
         if loss in (losses.log_loss, losses.softmax):
             # For two classes softmax is the same loss as the log loss, and needs two scores instead of one.
             loss = losses.softmax if classes > 2 else losses.log_loss
-        if self.name == "network":
-            return self.network, loss
+        if isinstance(self.own, models.Tree):
+            return replace(self.own, categories=categories), loss
+        if self.own is not None:
+            return self.own, loss
         if self.name == "linear":
             if loss == losses.softmax:
                 return models.Multinomial(classes), loss
@@ -181,12 +221,12 @@ class Method:
         return kind("rbf", gamma=self.gamma, components=components, seed=int(random.integers(2**31))), loss
 
 
-def described(model: models.Linear | models.Network, loss: Loss, penalty: Function | None) -> str:
+def described(model: models.Linear | models.Network | models.Tree, loss: Loss, penalty: Function | None) -> str:
     """Describe the model, the loss and the penalty of a fit.
 
     Parameters
     ----------
-    model : Linear or Network
+    model : Linear, Network or Tree
         The model.
     loss : Loss
         The loss.
@@ -203,6 +243,8 @@ def described(model: models.Linear | models.Network, loss: Loss, penalty: Functi
     >>> described(models.Linear(), losses.Huber(20.0), None)
     'a linear model with the huber loss (delta=20), no penalty'
     """
+    if isinstance(model, models.Tree):
+        return f"a tree of depth {model.depth} with the {loss_name(loss)}"
     if isinstance(model, models.Network):
         units = " and ".join(map(str, model.hidden)) or "no"
         of = f"{model.members} networks" if model.members != 1 else "a network"
@@ -238,18 +280,19 @@ def loss_name(loss: Loss) -> str:
     return f"{name} ({settings})" if settings else name
 
 
-def has_coefficients(model: models.Linear | models.Network) -> bool:
+def has_coefficients(model: models.Linear | models.Network | models.Tree) -> bool:
     """Return whether a model has a coefficient for each column.
 
     Parameters
     ----------
-    model : Linear or Network
+    model : Linear, Network or Tree
         The model.
 
     Returns
     -------
     bool
-        False for a network, and for a support vector machine with a Gaussian kernel, which is linear in other features.
+        False for a network or a tree, and for a support vector machine with a Gaussian kernel, which is linear in
+        other features.
     """
     return isinstance(model, models.Linear) and not (isinstance(model, models.SVM) and model.kernel != "linear")
 

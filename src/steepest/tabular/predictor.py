@@ -8,7 +8,7 @@ from typing import IO
 
 import numpy as np
 
-from steepest.models import Network
+from steepest.models import Network, Tree
 from steepest.models.losses import Loss
 from steepest.printable import printable
 from steepest.tabular.encoding import Encoding
@@ -52,6 +52,8 @@ class TablePredictor(HoldsFit):
             raise AttributeError(
                 "a network has no coefficients of columns; those of a linear model are in linear.params"
             )
+        if isinstance(self.model, Tree):
+            raise AttributeError("a tree has no coefficients of columns: see rules() and importance()")
         if not has_coefficients(self.model):
             raise AttributeError(
                 "a support vector machine with a Gaussian kernel has no coefficients of columns; the coefficients of "
@@ -62,6 +64,24 @@ class TablePredictor(HoldsFit):
             return dict(zip(columns, coef.tolist(), strict=True))
         by_class = [dict(zip(columns, row, strict=True)) for row in coef.tolist()]
         return dict(zip(self.classes or (), by_class, strict=True))
+
+    def rules(self, full: bool = False) -> str:
+        """Return a tree as nested sentences, as `TreeFit.rules` does, with the labels of the classes.
+
+        Parameters
+        ----------
+        full : bool
+            Whether the text is exact.
+
+        Returns
+        -------
+        str
+            The rules.
+        """
+        return self._tree.rules(full, self.classes)
+
+    def __str__(self) -> str:
+        return self._tree.described(self.classes) if isinstance(self.model, Tree) else super().__str__()
 
     def predict(self, X: Table) -> np.ndarray:
         """Predict each row of a table.

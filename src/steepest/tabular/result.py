@@ -25,7 +25,7 @@ from steepest.tabular.predictor import TablePredictor
 from steepest.tabular.prepare import TableRows, prepare_again
 from steepest.tabular.score import HeldOut, Score, score_of
 from steepest.trace import dumps
-from steepest.types import Callback, Json, Table
+from steepest.types import Callback, Json, Seed, Table
 
 PREDICTIONS = "predictions.csv"
 PICTURE = "descent.png"
@@ -140,6 +140,30 @@ class TableFit(TablePredictor):
             write_record(draft, *self._saved())
         return Path(folder)
 
+    def importance(self, repeats: int = 10, rng: Seed = 0) -> dict[str, float]:
+        """Return what the loss of a tree grows by if a column is shuffled, as `TreeFit.importance` does.
+
+        Parameters
+        ----------
+        repeats : int
+            How often each column is shuffled.
+        rng : int, numpy.random.Generator or None
+            Draws the orders.
+
+        Returns
+        -------
+        dict of str to float
+            The mean growth by column, on the rows held out; on those of the fit if there are none.
+
+        Raises
+        ------
+        RuntimeError
+            If the fit was loaded, as rows are not saved with it.
+        """
+        if self.held_out is None:
+            return self._tree.importance(repeats=repeats, rng=rng)
+        return self._tree.importance(self.held_out.X, self.held_out.truth, repeats=repeats, rng=rng)
+
     def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
         """Return the record and the arrays to save."""
         record, arrays = self.fit._saved()
@@ -192,7 +216,7 @@ class TableFit(TablePredictor):
         if record["model"]["kind"] == "network":
             fit: Fit = network_from_record(record, arrays)
         elif record["model"]["kind"] == "tree":
-            fit = tree_from_record(record, arrays)
+            fit = tree_from_record({**record, "loss": own["loss"]}, arrays)
         else:
             fit = fit_from_record(record, arrays, OneVsRestFit if needs_one_vs_rest(classes, loss) else Fit)
         if classes is not None and len(set(classes)) != _classes_of(fit):

@@ -37,7 +37,7 @@ def test_the_loss_is_that_of_the_predictions():
     np.testing.assert_allclose(fit.fun, expected, rtol=1e-12)
     assert fit.outcome == "completed"
     assert fit.certificate.kind == "none"
-    assert min(fit.held_out.values()) <= fit.held_out["the greedy tree"]
+    assert min(fit.candidates.values()) <= fit.candidates["the greedy tree"]
     assert len(fit.soft_losses) == len(fit.hard_losses) == 16
     assert fit.leaf_rows.sum() == 300
 

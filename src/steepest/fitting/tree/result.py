@@ -48,7 +48,7 @@ class TreeFit(Fit):
         None if this was not checked, and for splits by sums of columns.
     soft_losses, hard_losses : list of float
         The loss of each restart on the rows of the descent, before and after its gates became hard splits.
-    held_out : dict of str to float
+    candidates : dict of str to float
         The loss of each finished tree on the rows held out.
     leaf_rows : array of int of shape (leaves,)
         How many rows came to each leaf.
@@ -71,7 +71,7 @@ class TreeFit(Fit):
     locally_optimal: bool | None = None
     soft_losses: list[float] = field(default_factory=list)
     hard_losses: list[float] = field(default_factory=list)
-    held_out: dict[str, float] = field(default_factory=dict)
+    candidates: dict[str, float] = field(default_factory=dict)
     leaf_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int), repr=False)
     snapshots: Mapping[int, Mapping[str, Array]] = field(default_factory=dict, repr=False)
     loss: Loss = squared
@@ -158,6 +158,21 @@ class TreeFit(Fit):
         return rules.text(said, full) + words.remarks
 
     def __str__(self) -> str:
+        return self.described()
+
+    def described(self, labels: Sequence[object] | None = None) -> str:
+        """Return the fit as text, with its rules.
+
+        Parameters
+        ----------
+        labels : sequence, optional
+            The names of the classes; their numbers by default.
+
+        Returns
+        -------
+        str
+            The text.
+        """
         tree, leaves = self.model, int((self.leaf_rows > 0).sum())
         assert isinstance(tree, Tree)
         facts = [f"depth {tree.depth}, {leaves} {'leaves' if leaves > 1 else 'leaf'}"]
@@ -165,7 +180,7 @@ class TreeFit(Fit):
             facts.append(OPTIMAL if self.locally_optimal else NOT_OPTIMAL)
         soft, hard = np.array(self.soft_losses), np.array(self.hard_losses)
         best = int(hard.argmin())
-        rules = self.rules().splitlines()
+        rules = self.rules(labels=labels).splitlines()
         if len(rules) > MOST_LINES:
             rules = [*rules[:MOST_LINES], f"… and {len(rules) - MOST_LINES:,} more lines in rules()"]
         lines = [
@@ -290,7 +305,7 @@ class TreeFit(Fit):
 
     def _header(self) -> dict[str, Json]:
         nothing = point_to_json({})
-        known = ("kept", "locally_optimal", "soft_losses", "hard_losses", "held_out")
+        known = ("kept", "locally_optimal", "soft_losses", "hard_losses", "candidates")
         return super()._header() | {
             "result": "tree", "x": nothing, "jac": nothing, **{name: getattr(self, name) for name in known},
             "loss": to_json(self.loss),

@@ -200,7 +200,7 @@ class TreeSetup:
         } | ({} if leaves.slopes is None else {"slopes": leaves.slopes})  # fmt: skip
         greedy, chosen = choice.pool[0], choice.kept
         which = "too few to hold any out" if self.held is self.rows else "held out"
-        beside = "" if chosen is greedy else f", and {greedy.loss:.6g} with the greedy tree"
+        beside = "" if chosen.name == greedy.name else f", and {greedy.loss:.6g} with the greedy tree"
         message = (
             f"{facts}; {chosen.name} is kept, of depth {self.task.depth}: its loss is {chosen.loss:.6g} on "
             f"{len(self.held.y):,} rows {which}{beside}; no optimum is certified"
@@ -215,7 +215,7 @@ class TreeSetup:
             solver=SOLVER, kept=chosen.name,
             locally_optimal=kept.is_optimal if tree.splits == "one" else None,
             soft_losses=choice.soft_losses, hard_losses=choice.hard_losses,
-            held_out={one.name: one.loss for one in choice.pool},
+            candidates={one.name: one.loss for one in choice.pool},
             leaf_rows=np.bincount(splits.leaves(rows.X), minlength=2**self.task.depth),
         )  # fmt: skip
 
