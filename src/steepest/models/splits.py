@@ -201,13 +201,17 @@ class Splits:
         array of int of shape (rows,)
             Numbers of nodes, or of leaves plus the number of nodes.
         """
-        at = np.array(np.broadcast_to(node, len(X)), dtype=np.intp)
-        waiting = [(int(k), np.flatnonzero(at == k)) for k in np.unique(at)]
-        while waiting:
-            k, rows = waiting.pop()
-            if k >= last:
-                at[rows] = k
-                continue
-            right = self.goes_right(k, X[rows])
-            waiting += [(2 * k + 1, rows[~right]), (2 * k + 2, rows[right])]
+        at, rows = np.array(np.broadcast_to(node, len(X)), dtype=np.intp), np.arange(len(X))
+        used = self.weights != 0
+        # Nodes of one column are passed by all rows together, and the others one by one.
+        column, count = used.argmax(axis=1), used.sum(axis=1)
+        others = ~(count == 0) & ~((count == 1) & (self.weights[np.arange(len(count)), column] == 1))
+        while len(at) and at[0] < last:
+            x, threshold = X[rows, column[at]], self.thresholds[at]
+            right = np.where(np.isnan(x), self.missing[at], x > threshold)
+            right = np.where(count[at] == 0, threshold < 0, right)
+            for k in np.unique(at[others[at]]):
+                own = at == k
+                right[own] = self.goes_right(int(k), X[own])
+            at = 2 * at + 1 + right
         return at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,3 +64,19 @@ class Columns:
         # Each column holds the same rows, so that the same number of them remains.
         order = self.order[chosen[self.order]].reshape(len(self.order), len(rows))
         return Columns(self.X, self.numbers, order, self.categories, self.levels, rows)
+
+    def parts(self, at: np.ndarray) -> Iterator[tuple[int, Columns]]:
+        """Yield each node of a level with its rows; `at` is the node of each row of the table.
+
+        Only for the columns of the whole table.
+        """
+        first = int(at.min())
+        # Small whole numbers are sorted in one pass.
+        place = (at - first).astype(np.uint8)
+        order = np.take_along_axis(self.order, np.argsort(place[self.order], axis=1, kind="stable"), axis=1)
+        rows = np.argsort(place, kind="stable")
+        ends = np.cumsum(np.bincount(place))
+        for node, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True), first):
+            if start < end:
+                part = rows[start:end]
+                yield node, Columns(self.X, self.numbers, order[:, start:end], self.categories, self.levels, part)

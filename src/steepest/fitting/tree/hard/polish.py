@@ -95,25 +95,23 @@ def _solve_level(
     at = splits.nodes(X, level)
     # The loss of each row if it goes left at its node, and if it goes right.
     left, right = (losses_of(loss, leaves.outputs(splits.leaves(X, 2 * at + side), X), y) for side in (1, 2))
+    # What the loss of a row grows by if it goes left.
+    excess = weight * (left - right)
     changed, in_category = False, {column for category in columns.categories for column in category}
-    for node in np.unique(at):
-        own = at == node
-        # What the loss of a row grows by if it goes left.
-        excess = np.where(own, weight * (left - right), 0.0)
-        scale = float(np.abs(excess).sum())
+    for node, part in columns.parts(at):
+        own = excess[part.rows]
+        scale, total = float(np.abs(own).sum()), float(own.sum())
         if scale == 0:
             continue
-        goes_right = splits.goes_right(int(node), X[own])
-        present = float(excess[own][~goes_right].sum())
-        part, direction = columns.part(own), splits.direction(int(node))
+        present = float(own[~splits.goes_right(node, X[part.rows])].sum())
+        direction = splits.direction(node)
         others = [best_split(part, excess[:, None], _gain, scale)]
         if len(direction) > 1 and next(iter(direction)) not in in_category:
             others.append(best_along(direction, part, excess[:, None], _gain))
-        total = float(excess[own].sum())
         found = [(-total, EVERY_ROW_LEFT), (0.0, EVERY_ROW_RIGHT), *((s.gain, s) for s in others if s)]
         gain, best = max(found, key=lambda pair: pair[0])
         if gain > -present + RESOLUTION * scale:
-            splits.put(int(node), best.weights, best.threshold, best.missing)
+            splits.put(node, best.weights, best.threshold, best.missing)
             changed = True
     return changed
 

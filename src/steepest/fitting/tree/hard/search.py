@@ -58,7 +58,7 @@ def best_split(columns: Columns, sums: np.ndarray, gain: Gain, scale: float) -> 
     best: Split | None = None
     if len(columns.rows) < 2:
         return None
-    for candidate in (*_of_numbers(columns, sums, gain), *_of_categories(columns, sums, gain)):
+    for candidate in (*_of_numbers(columns, sums, gain, scale), *_of_categories(columns, sums, gain)):
         if candidate.gain > (best.gain if best else 0.0) + RESOLUTION * scale:
             best = candidate
     return best
@@ -92,16 +92,17 @@ def best_along(
     return Split(float(g), weights, between(float(low), float(high)), bool(missing))
 
 
-def _of_numbers(columns: Columns, sums: np.ndarray, gain: Gain) -> Iterator[Split]:
-    """Yield the best split by each column of numbers."""
+def _of_numbers(columns: Columns, sums: np.ndarray, gain: Gain, scale: float) -> Iterator[Split]:
+    """Yield the best split by the columns of numbers of each block: the first of those that gain as much as any."""
     width, rows = columns.order.shape
     step = max(BLOCK_NUMBERS // (rows * sums.shape[1]), 1)
     for start in range(0, width, step):
         order, numbers = columns.order[start : start + step], columns.numbers[start : start + step]
         cuts = _best_cuts(columns.X[order, numbers[:, None]], sums[order], gain)
-        for column, g, low, high, missing in zip(numbers, *cuts, strict=True):
-            if np.isfinite(g):
-                yield Split(float(g), {int(column): 1.0}, between(float(low), float(high)), bool(missing))
+        best = int((cuts.gain >= cuts.gain.max() - RESOLUTION * scale).argmax())
+        g, low, high, missing = (part[best] for part in cuts)
+        if np.isfinite(g):
+            yield Split(float(g), {int(numbers[best]): 1.0}, between(float(low), float(high)), bool(missing))
 
 
 def _of_categories(columns: Columns, sums: np.ndarray, gain: Gain) -> Iterator[Split]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -121,13 +122,19 @@ class SoftTask:
         order = np.resize(order, (self.batches, self.size))
         return np.pad(order, ((0, 0), (0, slot - self.size))).astype(np.int32)
 
+    @cached_property
+    def by_column(self) -> np.ndarray:
+        """The rows in the coordinates of the gates, (columns, rows)."""
+        return np.ascontiguousarray(self.arrays[0][: self.count].T)
+
     def loss(self, soft: Soft, sharpness: float = SHARPNESS[1]) -> float:
         """Return the mean loss of a soft tree on the rows, in the user's units; with gates as sharp as in the end."""
-        X = self.arrays[0][: self.count]
-        seen = X @ soft.choice.T if self.is_oblique else X[:, soft.choice[:, : self.columns].argmax(axis=1)]
-        gates = sharpness * (seen - soft.threshold)
-        right = 0.5 + 0.5 * np.tanh(0.5 * gates)
-        z = self.in_units(leaf_shares(right, self.depth, np) @ soft.value)
+        # In single precision, as in compiled code.
+        soft, columns = Soft(*(np.asarray(part, dtype=np.float32) for part in soft)), self.by_column
+        seen = soft.choice @ columns if self.is_oblique else columns[soft.choice[:, : self.columns].argmax(axis=1)]
+        gates = np.float32(sharpness) * (seen - soft.threshold[:, None])
+        right = np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * gates)
+        z = self.in_units(leaf_shares(right, self.depth, np).T @ soft.value)
         each = np.asarray(self.cost(z if z.shape[1] > 1 else z[:, 0], self.rows.y))
         return float(np.average(each, weights=self.rows.weight))
 
