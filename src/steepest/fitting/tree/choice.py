@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.fitting.tree.hard.polish import MOST_SWEEPS
-from steepest.fitting.tree.pool import CLEARLY, GREEDY, MOST_POLISHED, POLISHED, Candidate, Grower, hardened
+from steepest.fitting.tree.pool import CLEARLY, GREEDY, MOST_POLISHED, POLISHED, SCOUT, Candidate, Grower, hardened
 from steepest.fitting.tree.soft.solver import SoftSolver
 from steepest.fitting.tree.soft.task import SoftTask
 from steepest.fitting.validation import LabelledRows
@@ -36,8 +35,9 @@ class Choice:
 
 
 def choose(
-    grower: Grower, own: LabelledRows, held: LabelledRows, task: SoftTask, solver: SoftSolver, before: Candidate | None
-) -> Choice:
+    grower: Grower, own: LabelledRows, held: LabelledRows, task: SoftTask, solver: SoftSolver,
+    scout: Candidate | None, before: Candidate | None,
+) -> Choice:  # fmt: skip
     """Harden and polish the restarts, and compare them with the greedy tree and with the tree of an earlier fit.
 
     Parameters
@@ -48,6 +48,8 @@ def choose(
         The rows of the descent, and those that choose.
     task, solver : SoftTask, SoftSolver
         The soft descent at its end.
+    scout : Candidate or None
+        The tree that set the depth, found on some of the rows.
     before : Candidate or None
         The tree that an earlier fit to these rows kept.
 
@@ -61,6 +63,9 @@ def choose(
     pool = [grower.candidate(GREEDY, greedy, own, held), *([before] if before else [])]
     if not grower.is_over():
         pool.append(grower.candidate(POLISHED, grower.polished(greedy, own, columns).splits, own, held))
+    if scout is not None:
+        splits = scout.splits if grower.is_over() else grower.polished(scout.splits, own, columns).splits
+        pool.append(grower.candidate(SCOUT, splits, own, held))
     softs = solver.softs
     trees = [hardened(soft, task) for soft in softs]
     losses = [float(grower.losses(tree, grower.leaves(tree, own), own).mean()) for tree in trees]
@@ -94,14 +99,14 @@ class Refitted:
 
 
 def refitted(grower: Grower, kept: Candidate, rows: LabelledRows, depth: int) -> Refitted:
-    """Return the kept tree after it was made again from all rows, in the way in which it came about.
+    """Return the kept tree after it was made again from all rows.
 
     Parameters
     ----------
     grower : Grower
         Makes finished trees. If its time is over, the tree stays without polish.
     kept : Candidate
-        The tree.
+        The tree. A greedy one is grown again, unless it is then worse.
     rows : LabelledRows
         All rows.
     depth : int
@@ -112,15 +117,14 @@ def refitted(grower: Grower, kept: Candidate, rows: LabelledRows, depth: int) ->
     Refitted
         The tree.
     """
-    columns, is_greedy = grower.columns(rows), kept.name in (GREEDY, POLISHED)
-    splits = grower.greedy(rows, columns, depth) if is_greedy else kept.splits.without_empty_sides(rows.X)
-    if grower.is_over():
-        return Refitted(splits, grower.leaves(splits, rows), None)
+    columns, splits = grower.columns(rows), kept.splits.without_empty_sides(rows.X)
+    if kept.name != GREEDY and not grower.is_over():
+        polish = grower.polished(splits, rows, columns)
+        # A polish that did not come to its end does not know.
+        return Refitted(polish.splits, polish.leaves, polish.is_optimal or None)
+    if kept.name == GREEDY:
+        trees = (grower.greedy(rows, columns, depth), splits)
+        splits = min(trees, key=lambda tree: float(grower.losses(tree, grower.leaves(tree, rows), rows).mean()))
     # A first sweep changes nothing if no split of one node is better.
-    is_pure = kept.name == GREEDY
-    polish = grower.polished(splits, rows, columns, 1 if is_pure else MOST_SWEEPS)
-    if is_pure:
-        is_optimal = None if grower.is_over() else polish.is_optimal
-        return Refitted(splits, grower.leaves(splits, rows), is_optimal)
-    # A polish that did not come to its end does not know.
-    return Refitted(polish.splits, polish.leaves, polish.is_optimal or None)
+    is_optimal = grower.polished(splits, rows, columns, 1).is_optimal
+    return Refitted(splits, grower.leaves(splits, rows), None if grower.is_over() else is_optimal)

@@ -25,11 +25,11 @@ MOST_POLISHED = 4
 DEPTHS = (2, 3, 4, 5, 6)
 # The depth is chosen on at most so many rows, with so many random trees of each depth up to a limit. Measured: two in
 # five random trees of depth 4 find a parity of three columns once they are polished, and no greedy one does.
-MOST_TRIED, RANDOM_TREES, DEEPEST_RANDOM = 2000, 4, 4
+MOST_TRIED, RANDOM_TREES, DEEPEST_RANDOM = 2000, 6, 5
 # By how many standard errors a restart must be better than the greedy tree; its own polish needs one. Chosen by
 # measurement on 29 tables: with one, the best of several restarts was often better by chance.
 CLEARLY = 2.0
-GREEDY, POLISHED = "the greedy tree", "the polished greedy tree"
+GREEDY, POLISHED, SCOUT = "the greedy tree", "the polished greedy tree", "the tree that set the depth"
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ class Grower:
         """Return a tree with the losses on rows held out, for leaves fitted to the others."""
         return Candidate(name, splits, self.losses(splits, self.leaves(splits, rows), held))
 
-    def best_depth(self, rows: LabelledRows, held: LabelledRows, random: np.random.Generator) -> int:
-        """Return the least depth whose best polished tree predicts rows held out as well as any, up to an error.
+    def scout(self, rows: LabelledRows, held: LabelledRows, random: np.random.Generator) -> Candidate:
+        """Return the best tree of the least depth that predicts rows held out as well as any, up to a standard error.
 
         The trees are the greedy one, the best of the depth before with another level, and random ones of smaller
         depths, fitted to some of the rows.
@@ -115,19 +115,20 @@ class Grower:
                 starts += [random_splits(rows.X, depth, random) for _ in range(RANDOM_TREES)]
             if found:
                 starts.append(grown(columns, rows.y, rows.weight, self.criterion, depth, found[-1].splits))
-            trees = [self.candidate("", self.polished(own, rows, columns).splits, rows, held) for own in starts]
+            trees = [self.candidate(SCOUT, self.polished(own, rows, columns).splits, rows, held) for own in starts]
             found.append(min(trees, key=lambda tree: tree.loss))
         best = min(found, key=lambda tree: tree.loss)
-        return next(depth for depth, tree in zip(DEPTHS, found, strict=True) if not best.beats(tree))
+        return next(tree for tree in found if not best.beats(tree))
 
 
 def random_splits(X: np.ndarray, depth: int, random: np.random.Generator) -> Splits:
-    """Return splits at random: each by any column, at the value of any row."""
-    splits = Splits.none(depth, X.shape[1])
+    """Return splits at random: each by any column, at the value of any row but those of the largest value."""
+    splits, largest = Splits.none(depth, X.shape[1]), np.nanmax(X, axis=0, initial=-np.inf)
     for node in range(2**depth - 1):
         column = int(random.integers(X.shape[1]))
-        value = float(X[random.integers(len(X)), column])
-        splits.put(node, {column: 1.0}, np.inf if np.isnan(value) else value, False)
+        below = X[X[:, column] < largest[column], column]
+        if len(below):
+            splits.put(node, {column: 1.0}, float(random.choice(below)), False)
     return splits
 
 

@@ -65,7 +65,8 @@ class LiveTree:
             asked = {f.name: to_json(getattr(options, f.name)) for f in fields(options) if f.name != "tree"}
         except UnnamedError as error:
             return {"why": str(error)}, {}
-        trees = {"kept": self.kept} | ({} if setup.before is None else {"before": setup.before})
+        known = {"kept": self.kept, "scout": setup.scout, "before": setup.before}
+        trees = {name: tree for name, tree in known.items() if tree is not None}
         record = {
             "asked": asked,
             "rows": setup.data.fingerprint(),
@@ -108,7 +109,7 @@ class SavedTree(SavedFit):
             trees = {
                 name: setup.judged(said, Splits(**self.under(f"{name}/"))) for name, said in record["trees"].items()
             }
-            setup = replace(setup, before=trees.get("before"))
+            setup = replace(setup, scout=trees.get("scout"), before=trees.get("before"))
             return LiveTree(setup, Checkpoint(solver=solver, best=BestEpoch(), **record["halt"]), trees["kept"])
 
 

@@ -96,6 +96,8 @@ class TreeSetup:
         The soft descent.
     plan : Plan
         What the driver is to do.
+    scout : Candidate or None
+        The tree that set the depth, found on some of the rows, if the user gave no depth.
     before : Candidate or None
         The tree that an earlier fit to these rows kept.
     """
@@ -108,6 +110,7 @@ class TreeSetup:
     grower: Grower
     task: SoftTask
     plan: Plan
+    scout: Candidate | None = None
     before: Candidate | None = None
 
     @classmethod
@@ -137,13 +140,16 @@ class TreeSetup:
             own, held = rows, validation._replace(X=tree.filled(dense(tree.shaped(validation.X))))
         else:
             own, held = parted(rows, options.seed)
-        depth = tree.depth or grower.best_depth(own, held, np.random.default_rng([options.seed, 1]))
+        scout, depth = None, tree.depth
+        if depth is None:
+            scout = grower.scout(own, held, np.random.default_rng([options.seed, 1]))
+            depth = scout.splits.depth
         center = np.asarray(criterion.best(own.y, own.weight))
         task = SoftTask.of(
             own, depth, loss, center, tree.restarts, options.epochs, options.batch_size, options.seed,
             tree.splits == "all",
         )  # fmt: skip
-        return cls(replace(options, tree=tree), data, rows, own, held, grower, task, _plan(task, budget))
+        return cls(replace(options, tree=tree), data, rows, own, held, grower, task, _plan(task, budget), scout)
 
     @property
     def start(self) -> np.ndarray:
@@ -178,7 +184,7 @@ class TreeSetup:
         )
         outcome, facts = run.outcome, run.message
         with uninterrupted():
-            choice = choose(grower, self.own, self.held, self.task, solver, self.before)
+            choice = choose(grower, self.own, self.held, self.task, solver, self.scout, self.before)
             tree = refitted(grower, choice.kept, self.rows, self.task.depth)
             if is_whole and grower.is_over():
                 outcome = Outcome.INTERRUPTED if interrupt_waits() else Outcome.TIME_LIMIT
