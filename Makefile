@@ -30,6 +30,7 @@ bench: $(READY)
 	$(PY) benchmarks/digits.py
 	$(PY) benchmarks/steps.py
 	$(PY) benchmarks/networks.py
+	$(PY) benchmarks/trees.py
 
 # The site is docs/_build/html/index.html; a warning fails the build.
 docs: $(DOCS)

@@ -23,8 +23,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from attempt import Attempt, Slope
-from peers import PEERS, Race, peers
+from descent.attempt import Attempt, Slope
+from descent.peers import PEERS, Race, peers
 from tests.problems import Problem, every_problem
 
 import steepest as st

@@ -1,12 +1,10 @@
 """The network and its peers, each as a function from a split to predictions: numbers, or probabilities of classes."""
 
-import time
 import warnings
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
-from network.tables import Split
+from contest.judge import Method, Predict, log_loss, predicting
+from contest.tables import Split
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -21,42 +19,6 @@ GRID = [
     for rate in (1e-3, 1e-2)
     for alpha in (1e-4, 1e-2)
 ]
-# The least probability in a log loss.
-LEAST = 1e-7
-
-Predict = Callable[[np.ndarray], np.ndarray]
-Method = Callable[[Split, int], Predict]
-
-
-class Result(NamedTuple):
-    """The loss of each row, the score (R² or accuracy), and the processor seconds of the fit."""
-
-    losses: np.ndarray
-    score: float
-    seconds: float
-
-
-def judged(method: Method, rows: Split, seed: int) -> Result:
-    """Fit a method; return how well it predicts the test rows."""
-    began = time.process_time()
-    try:
-        predict = method(rows, seed)
-    except ValueError as error:
-        # Networks of scikit-learn raise it if their weights overflow.
-        print(f"    {error}")
-        return Result(np.full(len(rows.y_test), np.inf), -np.inf, time.process_time() - began)
-    seconds = time.process_time() - began
-    predicted = predict(rows.X_test)
-    losses = losses_of(predicted, rows.y_test, rows.classes)
-    score = (predicted.argmax(axis=1) == rows.y_test).mean() if rows.classes else 1 - losses.mean() / rows.y_test.var()
-    return Result(losses, float(score), seconds)
-
-
-def losses_of(predicted: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
-    """Return the squared error or the log loss of each row."""
-    if not classes:
-        return (predicted - y) ** 2
-    return -np.log(np.clip(predicted[np.arange(len(y)), y], LEAST, 1))
 
 
 def network(rows: Split, seed: int, model: st.models.Network | None = None, epochs: int | None = None) -> Predict:
@@ -68,16 +30,6 @@ def fit(rows: Split, seed: int, model: st.models.Network | None = None, epochs: 
     """Return the fit of our network."""
     loss = None if not rows.classes else "log loss" if rows.classes == 2 else "softmax"
     return st.fit(model or st.models.Network(), rows.X, rows.y, loss=loss, epochs=epochs, rng=seed)
-
-
-def predicting(fitted: st.Fit, classes: int) -> Predict:
-    """Return the predictions of a fit of ours, for two classes with the probabilities of both."""
-
-    def predict(X: np.ndarray) -> np.ndarray:
-        predicted = np.asarray(fitted.predict(X))
-        return np.column_stack([1 - predicted, predicted]) if classes == 2 else predicted
-
-    return predict
 
 
 def certified(rows: Split, seed: int) -> Predict:
@@ -114,7 +66,7 @@ def tuned(rows: Split, seed: int) -> Predict:
 
     def loss(options: dict[str, object]) -> float:
         predicted = scaled(fewer, seed, **options)(rows.X[left_out])
-        return float(losses_of(predicted, rows.y[left_out], rows.classes).mean())
+        return float(log_loss(predicted, rows.y[left_out], rows.classes).mean())
 
     return scaled(rows, seed, **min(GRID, key=loss))
 

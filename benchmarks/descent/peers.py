@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import scipy.optimize
-from attempt import Attempt, Slope
+from descent.attempt import Attempt, Slope
 from tests.problems import Problem
 
 from steepest.derivatives.objective import Objective

@@ -1,4 +1,4 @@
-"""Tables for networks: data and simulations of scikit-learn; flights, weather, planes and airports of 2013.
+"""Tables for contests of models: data and simulations of scikit-learn; flights, weather, planes and airports of 2013.
 
 Text becomes one column for each of its 20 most frequent values, and a missing number the mean of its column. All
 methods get the same numbers.
