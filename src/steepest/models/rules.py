@@ -247,6 +247,25 @@ class Rules:
         str
             The condition, such as "delay is at most 14.5".
         """
+        return " ".join(self.clause(node, to_right, full))
+
+    def clause(self, node: int, to_right: bool, full: bool = False) -> tuple[str, str]:
+        """Return the condition under which rows take one side of a node, in two parts.
+
+        Parameters
+        ----------
+        node : int
+            The number of the node.
+        to_right : bool
+            The side.
+        full : bool
+            Whether numbers have all digits, and oblique splits all terms.
+
+        Returns
+        -------
+        subject, predicate : str
+            What the split looks at, and what holds for it, such as "dep_delay" and "is at most 14.5".
+        """
         weights, threshold = self.splits.weights[node], float(self.splits.thresholds[node])
         used = [int(j) for j in np.flatnonzero(weights)]
         if used[0] in self.categories:
@@ -254,12 +273,12 @@ class Rules:
             levels = [named(self.categories[j][1]) for j in used]
             few = " or ".join(levels) if inside else " nor ".join(levels)
             word = "is" if inside else "is not" if len(levels) == 1 else "is neither"
-            return f"{named(self.categories[used[0]][0])} {word} {few}"
+            return named(self.categories[used[0]][0]), f"{word} {few}"
         or_missing = " or missing" if self.gaps and bool(self.splits.missing[node]) == to_right else ""
         subject = self.terms(weights, used, full)
         if threshold == np.inf:
-            return f"{subject} is {'missing' if to_right else 'known'}"
-        return f"{subject} is {'above' if to_right else 'at most'} {number(threshold, full)}{or_missing}"
+            return subject, f"is {'missing' if to_right else 'known'}"
+        return subject, f"is {'above' if to_right else 'at most'} {number(threshold, full)}{or_missing}"
 
     def terms(self, weights: np.ndarray, used: Sequence[int], full: bool) -> str:
         """Return the column of a split, or the sum of several.

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from steepest.fitting.result import Fit
+from steepest.fitting.tree.soft.coordinates import Coordinates
 from steepest.models.frame import responded
+from steepest.models.leaves import Leaves
+from steepest.models.outline import Node, outline
 from steepest.models.rules import Leaf, Rules, number
 from steepest.models.splits import Splits
 from steepest.models.tree import Tree
@@ -34,7 +37,9 @@ class TreeFit(Fit):
         How many rows came to each leaf.
     snapshots : dict of int to dict
         The soft trees of all restarts before the first epoch of the last round and after epochs 1, 2, 4, 8 and so on,
-        with gates in the coordinates of the descent. They are not saved.
+        with gates in the coordinates of the descent and their sharpness at that time. They are not saved.
+    coordinates : Coordinates or None
+        The coordinates of the descent, which are not saved either.
     """
 
     kept: str = ""
@@ -44,12 +49,69 @@ class TreeFit(Fit):
     held_out: dict[str, float] = field(default_factory=dict)
     leaf_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int), repr=False)
     snapshots: Mapping[int, Mapping[str, Array]] = field(default_factory=dict, repr=False)
+    coordinates: Coordinates | None = field(default=None, repr=False)
 
     @property
     def splits(self) -> Splits:
         """The splits of the tree."""
         params = self.params
         return Splits(params["weights"], params["thresholds"], np.asarray(params["missing"], dtype=bool))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns; x0, x1 and so on if X had none."""
+        tree = self.model
+        assert isinstance(tree, Tree)
+        assert tree.form is not None
+        return self.columns or [f"x{j}" for j in range(tree.form.columns)]
+
+    def simplified(self, full: bool = False) -> Rules:
+        """Return the rules as an object, whose `tree` has no redundant splits and no equal leaves side by side.
+
+        Parameters
+        ----------
+        full : bool
+            Whether conditions say where missing values go, even if the rows of the fit lacked none.
+
+        Returns
+        -------
+        Rules
+            The rules.
+        """
+        tree, params = self.model, self.params
+        assert isinstance(tree, Tree)
+        assert tree.form is not None
+        # Leaves are equal if their slopes are, too.
+        values = np.hstack([params["values"], params["slopes"]]) if "slopes" in params else params["values"]
+        return Rules(self.splits, values, self.names, _levels(tree, self.names), full or tree.form.gaps)
+
+    def outline(self) -> Node:
+        """Return the simplified tree as nested nodes, with the rows and the predictions of its leaves.
+
+        Returns
+        -------
+        Node
+            The root. A linear leaf has its prediction for the medians of the columns, and classes have the probability
+            of each.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> x = np.arange(60.0)
+        >>> root = st.fit(st.models.Tree(depth=1), x, np.where(x > 41, 5.0, 2.0), rng=0).outline()
+        >>> root.question, root.left.rows, root.right.prediction
+        (('x0', 'is at most 41.5'), 42, array([5.]))
+        """
+        tree, params = self.model, self.params
+        assert isinstance(tree, Tree)
+        assert tree.form is not None
+        form, count = tree.form, len(params["values"])
+        leaves = Leaves(params["values"], params.get("slopes"), form.filled, form.bounds)
+        z = leaves.outputs(np.arange(count), np.tile(form.filled, (count, 1)))
+        predictions = np.asarray(responded(form.response, z if z.shape[1] > 1 else z[:, 0])).reshape(count, -1)
+        if form.response == "probability":
+            predictions = np.hstack([1 - predictions, predictions])
+        return outline(self.simplified(), predictions, self.leaf_rows)
 
     def rules(self, full: bool = False) -> str:
         """Return the tree as nested sentences, with the prediction and the rows of each leaf.
@@ -67,8 +129,7 @@ class TreeFit(Fit):
         tree, values = self.model, self.params["values"]
         assert isinstance(tree, Tree)
         assert tree.form is not None
-        names = self.columns or [f"x{j}" for j in range(tree.form.columns)]
-        rules = Rules(self.splits, values, names, _levels(tree, names), full or tree.form.gaps)
+        rules = self.simplified(full)
         predictions = np.asarray(responded(tree.form.response, values if values.shape[1] > 1 else values[:, 0]))
         every = int(self.leaf_rows.sum())
 
