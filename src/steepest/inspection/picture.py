@@ -12,17 +12,20 @@ from steepest.inspection.plots.curve import CurveDisplay
 from steepest.inspection.plots.descent import DescentDisplay
 from steepest.inspection.plots.line import LineDisplay, is_line
 from steepest.inspection.plots.network.members import MembersDisplay
-from steepest.inspection.protocol import FitLike, RunLike, has_members
+from steepest.inspection.plots.tree.tree import TreeDisplay
+from steepest.inspection.protocol import FitLike, RunLike, has_members, tree_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Picture = ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay | MembersDisplay
+Picture = ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay | MembersDisplay | TreeDisplay
 
 
 def _picture(run: RunLike) -> Picture | None:
-    """Return a display of the fitted line or of the function of a run; None if there are too many dimensions."""
+    """Return a display of the fitted tree or line, or of the function; None if there are too many dimensions."""
+    if tree_of(run) is not None:
+        return TreeDisplay.from_run(run)
     if isinstance(run, FitLike):
         return LineDisplay.from_run(run) if is_line(run) else None
     x = np.asarray(run.trace.x)
@@ -36,9 +39,9 @@ def _picture(run: RunLike) -> Picture | None:
 def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
     """Draw the picture that suits a run.
 
-    A fit on one column is drawn as its data with the fitted line; a function of one parameter as a curve, and of two
-    parameters as contour lines, both with the path. Every other run is drawn as its descent: that of the members of a
-    network, or else of the value and the gradient norm.
+    The fit of a tree is drawn as its splits and leaves, and any other fit on one column as its data with the fitted
+    line; a function of one parameter as a curve, and of two parameters as contour lines, both with the path. Every
+    other run is drawn as its descent: that of the members of a network, or else of the value and the gradient norm.
 
     Parameters
     ----------
@@ -49,7 +52,7 @@ def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
 
     Returns
     -------
-    ContourDisplay, CurveDisplay, DescentDisplay, LineDisplay or MembersDisplay
+    ContourDisplay, CurveDisplay, DescentDisplay, LineDisplay, MembersDisplay or TreeDisplay
         The drawn display, which has its numbers as attributes.
 
     Examples
