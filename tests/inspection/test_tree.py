@@ -10,7 +10,15 @@ from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
 from tests.inspection.runs import halving
 
 import steepest as st
-from steepest.inspection import GatesDisplay, PartitionDisplay, TreeDisplay, overview, plot_run
+from steepest.inspection import (
+    GatesDisplay,
+    PartitionDisplay,
+    RestartsDisplay,
+    TreeDisplay,
+    descent_of,
+    overview,
+    plot_run,
+)
 from steepest.inspection.plots import style
 from steepest.inspection.plots.tree.edges import THICK, THIN
 from steepest.inspection.plots.tree.regions import clipped
@@ -20,7 +28,7 @@ from steepest.models.rules import Rules
 from steepest.models.splits import Splits
 
 X = np.random.default_rng(0).uniform(-2, 2, size=(240, 2))
-DISPLAYS = (TreeDisplay, PartitionDisplay, GatesDisplay)
+DISPLAYS = (TreeDisplay, PartitionDisplay, GatesDisplay, RestartsDisplay)
 
 
 def fitted(X, y, loss=None, epochs=5, **settings):
@@ -242,7 +250,8 @@ def test_texts_follow_the_size_and_the_ink_of_the_axes():
 def test_a_tree_is_plotted_as_its_splits_and_leaves(numbers):
     assert isinstance(numbers.plot(), TreeDisplay)
     assert isinstance(plot_run(numbers, Figure().add_subplot()), TreeDisplay)
-    assert len(overview(numbers).axes) == 3
+    assert isinstance(descent_of(numbers), RestartsDisplay)
+    assert len(overview(numbers).axes) == 2
     x = np.arange(40.0)
     assert isinstance(fitted(x, x, depth=1).plot(), TreeDisplay)
 
@@ -411,6 +420,28 @@ def test_gates_of_sums_are_drawn_over_the_sum(sums, saved):
     signs = ["−" if part < 0 else "" for part in w]
     assert f"{signs[1]}{x1:.2f} x1" in label.replace("− ", "−")
     assert f"{signs[0]}{x0:.2f} x0" in label.replace("− ", "−")
+
+
+# Restarts.
+
+
+def test_the_restart_of_the_smallest_last_loss_is_thick(saved):
+    losses = np.array([[9.0, 8.0, 7.0], [5.0, 2.0, 1.0], [4.0, 3.0, np.nan]])
+    saved(RestartsDisplay([0, 1, 2], losses))
+    ax = RestartsDisplay([0, 1, 2], losses).plot().ax_
+    thick, *thin = sorted(ax.lines, key=lambda line: -line.get_linewidth())
+    assert (thick.get_label(), thick.get_ydata().tolist()) == ("restart 2", [8, 2, 3])
+    assert [line.get_ydata().tolist() for line in thin] == [[9, 5, 4], [7, 1]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["2 other restarts", "restart 2"]
+
+
+def test_restarts_are_those_of_the_trace(numbers):
+    display = RestartsDisplay.from_run(numbers)
+    np.testing.assert_allclose(display.losses.mean(axis=1), numbers.trace.value)
+    np.testing.assert_array_equal(display.losses[:, 2], numbers.trace.columns["restart 3"])
+    assert display.epochs.tolist() == [0, 1, 2, 3, 4, 5]
+    alone = RestartsDisplay.from_run(fitted(X, X[:, 0], epochs=1, depth=1, restarts=1)).plot()
+    assert [line.get_label() for line in alone.ax_.lines] == ["restart 1"]
 
 
 def test_gates_refuse_what_is_not_there(numbers):

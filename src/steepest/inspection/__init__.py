@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.training import TrainingDisplay
     from steepest.inspection.plots.tree.gates import GatesDisplay
     from steepest.inspection.plots.tree.partition import PartitionDisplay
+    from steepest.inspection.plots.tree.restarts import RestartsDisplay
     from steepest.inspection.plots.tree.tree import TreeDisplay
 
 _HOMES = {
@@ -40,6 +41,7 @@ _HOMES = {
     "PartitionDisplay": "plots.tree.partition",
     "QuiverDisplay": "plots.quiver",
     "RaceDisplay": "plots.race",
+    "RestartsDisplay": "plots.tree.restarts",
     "SlopesDisplay": "plots.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
     "SurfaceDisplay": "plots.surface",
@@ -63,6 +65,7 @@ __all__ = [
     "PartitionDisplay",
     "QuiverDisplay",
     "RaceDisplay",
+    "RestartsDisplay",
     "SlopesDisplay",
     "SnapshotsDisplay",
     "SurfaceDisplay",

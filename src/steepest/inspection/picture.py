@@ -12,14 +12,16 @@ from steepest.inspection.plots.curve import CurveDisplay
 from steepest.inspection.plots.descent import DescentDisplay
 from steepest.inspection.plots.line import LineDisplay, is_line
 from steepest.inspection.plots.network.members import MembersDisplay
+from steepest.inspection.plots.tree.restarts import RestartsDisplay
 from steepest.inspection.plots.tree.tree import TreeDisplay
-from steepest.inspection.protocol import FitLike, RunLike, has_members, tree_of
+from steepest.inspection.protocol import FitLike, RunLike, has_members, has_restarts, tree_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Picture = ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay | MembersDisplay | TreeDisplay
+Descent = DescentDisplay | MembersDisplay | RestartsDisplay
+Picture = ContourDisplay | CurveDisplay | LineDisplay | TreeDisplay | Descent
 
 
 def _picture(run: RunLike) -> Picture | None:
@@ -69,7 +71,7 @@ def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
     return (_picture(run) or descent_of(run)).plot(ax)
 
 
-def descent_of(run: RunLike) -> DescentDisplay | MembersDisplay:
+def descent_of(run: RunLike) -> Descent:
     """Return the display of the descent of a run, not drawn yet.
 
     Parameters
@@ -79,9 +81,12 @@ def descent_of(run: RunLike) -> DescentDisplay | MembersDisplay:
 
     Returns
     -------
-    DescentDisplay or MembersDisplay
-        The losses of the members of a network; for every other run, the value and the gradient norm.
+    DescentDisplay, MembersDisplay or RestartsDisplay
+        The losses of the members of a network, or of the restarts of a tree; for every other run, the value and the
+        gradient norm.
     """
+    if has_restarts(run):
+        return RestartsDisplay.from_run(run)
     return MembersDisplay.from_run(run) if has_members(run) else DescentDisplay.from_run(run)
 
 
@@ -104,7 +109,7 @@ def overview(run: RunLike) -> Figure:
     if picture:
         picture.plot(style.dress(figure.add_subplot(grid[:, 0])))
         descent.title = ""
-    if isinstance(descent, MembersDisplay):
+    if isinstance(descent, MembersDisplay | RestartsDisplay):
         descent.plot(style.dress(figure.add_subplot(grid[:, -1])))
         return figure
     upper = style.dress(figure.add_subplot(grid[0, -1]))

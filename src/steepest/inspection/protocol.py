@@ -301,6 +301,22 @@ def has_members(run: RunLike) -> bool:
     return "training 1" in run.trace.columns
 
 
+def has_restarts(run: RunLike) -> bool:
+    """Return whether a run is the fit of a tree, whose trace has the losses of its restarts.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    bool
+        Whether its trace has restarts.
+    """
+    return "restart 1" in run.trace.columns
+
+
 def tree_of(run: RunLike) -> TreeFitLike | None:
     """Return the fit of a tree: the run itself, or the fit inside that of a table; None for other runs.
 
