@@ -1,6 +1,7 @@
 """Pictures of trees, against the words and the predictions of their fits."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -254,6 +255,18 @@ def test_a_tree_is_plotted_as_its_splits_and_leaves(numbers):
     assert len(overview(numbers).axes) == 2
     x = np.arange(40.0)
     assert isinstance(fitted(x, x, depth=1).plot(), TreeDisplay)
+
+
+def test_the_tree_of_a_table_has_the_names_of_its_classes_and_its_target(binary):
+    shared = ("maximized", "outcome", "title", "evaluate", "gradient_at", "model", "params", "columns", "data", "trace")
+    own = {name: getattr(binary, name) for name in shared}
+    table = SimpleNamespace(**own, fit=binary, target="kind", classes=["$out", "in"])
+    assert isinstance(plot_run(table), TreeDisplay)
+    assert TreeDisplay.from_run(table).labels == ["$out", "in"]
+    display = PartitionDisplay.from_run(table, size=4)
+    assert display.names == ["x0", "x1", "kind"]
+    assert [text.get_text() for text in display.plot().ax_.get_legend().get_texts()] == ["$out", "in"]
+    assert GatesDisplay.from_run(table).curves.keys() == GatesDisplay.from_run(binary).curves.keys()
 
 
 # The plane.
