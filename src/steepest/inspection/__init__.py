@@ -24,21 +24,29 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.slopes import SlopesDisplay
     from steepest.inspection.plots.surface import SurfaceDisplay
     from steepest.inspection.plots.training import TrainingDisplay
+    from steepest.inspection.plots.tree.gates import GatesDisplay
+    from steepest.inspection.plots.tree.partition import PartitionDisplay
+    from steepest.inspection.plots.tree.restarts import RestartsDisplay
+    from steepest.inspection.plots.tree.tree import TreeDisplay
 
 _HOMES = {
     "BasinDisplay": "plots.basins",
     "ContourDisplay": "plots.contour",
     "CurveDisplay": "plots.curve",
     "DescentDisplay": "plots.descent",
+    "GatesDisplay": "plots.tree.gates",
     "LandscapeDisplay": "plots.network.landscape",
     "LineDisplay": "plots.line",
     "MembersDisplay": "plots.network.members",
+    "PartitionDisplay": "plots.tree.partition",
     "QuiverDisplay": "plots.quiver",
     "RaceDisplay": "plots.race",
+    "RestartsDisplay": "plots.tree.restarts",
     "SlopesDisplay": "plots.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
     "SurfaceDisplay": "plots.surface",
     "TrainingDisplay": "plots.training",
+    "TreeDisplay": "plots.tree.tree",
     "descent_of": "picture",
     "overview": "picture",
     "plot_run": "picture",
@@ -50,15 +58,19 @@ __all__ = [
     "ContourDisplay",
     "CurveDisplay",
     "DescentDisplay",
+    "GatesDisplay",
     "LandscapeDisplay",
     "LineDisplay",
     "MembersDisplay",
+    "PartitionDisplay",
     "QuiverDisplay",
     "RaceDisplay",
+    "RestartsDisplay",
     "SlopesDisplay",
     "SnapshotsDisplay",
     "SurfaceDisplay",
     "TrainingDisplay",
+    "TreeDisplay",
     "descent_of",
     "overview",
     "plot_run",

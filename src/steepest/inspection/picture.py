@@ -12,17 +12,22 @@ from steepest.inspection.plots.curve import CurveDisplay
 from steepest.inspection.plots.descent import DescentDisplay
 from steepest.inspection.plots.line import LineDisplay, is_line
 from steepest.inspection.plots.network.members import MembersDisplay
-from steepest.inspection.protocol import FitLike, RunLike, has_members
+from steepest.inspection.plots.tree.restarts import RestartsDisplay
+from steepest.inspection.plots.tree.tree import TreeDisplay
+from steepest.inspection.protocol import FitLike, RunLike, has_members, has_restarts, tree_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Picture = ContourDisplay | CurveDisplay | DescentDisplay | LineDisplay | MembersDisplay
+Descent = DescentDisplay | MembersDisplay | RestartsDisplay
+Picture = ContourDisplay | CurveDisplay | LineDisplay | TreeDisplay | Descent
 
 
 def _picture(run: RunLike) -> Picture | None:
-    """Return a display of the fitted line or of the function of a run; None if there are too many dimensions."""
+    """Return a display of the fitted tree or line, or of the function; None if there are too many dimensions."""
+    if tree_of(run) is not None:
+        return TreeDisplay.from_run(run)
     if isinstance(run, FitLike):
         return LineDisplay.from_run(run) if is_line(run) else None
     x = np.asarray(run.trace.x)
@@ -36,9 +41,9 @@ def _picture(run: RunLike) -> Picture | None:
 def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
     """Draw the picture that suits a run.
 
-    A fit on one column is drawn as its data with the fitted line; a function of one parameter as a curve, and of two
-    parameters as contour lines, both with the path. Every other run is drawn as its descent: that of the members of a
-    network, or else of the value and the gradient norm.
+    The fit of a tree is drawn as its splits and leaves, and any other fit on one column as its data with the fitted
+    line; a function of one parameter as a curve, and of two parameters as contour lines, both with the path. Every
+    other run is drawn as its descent: that of the members of a network, or else of the value and the gradient norm.
 
     Parameters
     ----------
@@ -49,7 +54,7 @@ def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
 
     Returns
     -------
-    ContourDisplay, CurveDisplay, DescentDisplay, LineDisplay or MembersDisplay
+    ContourDisplay, CurveDisplay, DescentDisplay, LineDisplay, MembersDisplay or TreeDisplay
         The drawn display, which has its numbers as attributes.
 
     Examples
@@ -66,7 +71,7 @@ def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
     return (_picture(run) or descent_of(run)).plot(ax)
 
 
-def descent_of(run: RunLike) -> DescentDisplay | MembersDisplay:
+def descent_of(run: RunLike) -> Descent:
     """Return the display of the descent of a run, not drawn yet.
 
     Parameters
@@ -76,9 +81,12 @@ def descent_of(run: RunLike) -> DescentDisplay | MembersDisplay:
 
     Returns
     -------
-    DescentDisplay or MembersDisplay
-        The losses of the members of a network; for every other run, the value and the gradient norm.
+    DescentDisplay, MembersDisplay or RestartsDisplay
+        The losses of the members of a network, or of the restarts of a tree; for every other run, the value and the
+        gradient norm.
     """
+    if has_restarts(run):
+        return RestartsDisplay.from_run(run)
     return MembersDisplay.from_run(run) if has_members(run) else DescentDisplay.from_run(run)
 
 
@@ -101,7 +109,7 @@ def overview(run: RunLike) -> Figure:
     if picture:
         picture.plot(style.dress(figure.add_subplot(grid[:, 0])))
         descent.title = ""
-    if isinstance(descent, MembersDisplay):
+    if isinstance(descent, MembersDisplay | RestartsDisplay):
         descent.plot(style.dress(figure.add_subplot(grid[:, -1])))
         return figure
     upper = style.dress(figure.add_subplot(grid[0, -1]))

@@ -109,9 +109,124 @@ class NetworkFitLike(FitLike, Protocol):
         """Return the loss of one member as a function of its parameters."""
 
 
+class FormLike(Protocol):
+    """The facts of the rows that a tree was fitted to."""
+
+    @property
+    def response(self) -> str:
+        """The kind of its predictions: "probability", "probabilities", or that of numbers."""
+
+    @property
+    def filled(self) -> np.ndarray:
+        """The medians of the columns."""
+
+
+class TreeLike(Model, Protocol):
+    """A tree that was fitted to rows."""
+
+    @property
+    def form(self) -> FormLike | None:
+        """The facts of the rows."""
+
+    @property
+    def splits(self) -> str:
+        """Whether a split looks at "one" column or at a sum of "all"."""
+
+    @property
+    def leaves(self) -> str:
+        """Whether leaves are "constant" or "linear"."""
+
+
+class NodeLike(Protocol):
+    """A node of a simplified tree."""
+
+    @property
+    def number(self) -> int:
+        """The number of the split, or of the leaf."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows came here."""
+
+    @property
+    def prediction(self) -> np.ndarray | None:
+        """What a leaf predicts: a number, or a probability for each class."""
+
+    @property
+    def question(self) -> tuple[str, str] | None:
+        """The condition for going left, in two parts."""
+
+    @property
+    def left(self) -> NodeLike | None:
+        """What follows where the condition holds."""
+
+    @property
+    def right(self) -> NodeLike | None:
+        """What follows where it does not."""
+
+    @property
+    def leaves(self) -> Sequence[NodeLike]:
+        """The leaves, from left to right."""
+
+
+class SplitsLike(Protocol):
+    """The splits of a whole tree: a row x goes right where w·x > t."""
+
+    @property
+    def weights(self) -> np.ndarray:
+        """w of each node."""
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        """t of each node."""
+
+
+class CoordinatesLike(Protocol):
+    """What the gates of soft trees look at."""
+
+    def inward(self, X: np.ndarray) -> np.ndarray:
+        """Return rows in these coordinates."""
+
+
+@runtime_checkable
+class TreeFitLike(FitLike, Protocol):
+    """The fit of a tree."""
+
+    @property
+    def model(self) -> TreeLike:
+        """The tree."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns; x0, x1 and so on if X had none."""
+
+    @property
+    def splits(self) -> SplitsLike:
+        """The splits of the whole tree."""
+
+    @property
+    def hard_losses(self) -> Sequence[float]:
+        """The loss of each restart after its gates became hard splits."""
+
+    @property
+    def snapshots(self) -> Mapping[int, Mapping[str, Array]]:
+        """The soft trees of all restarts after some epochs; empty if they are not at hand."""
+
+    @property
+    def coordinates(self) -> CoordinatesLike | None:
+        """The coordinates of the soft trees; None if they are not at hand."""
+
+    def outline(self) -> NodeLike:
+        """Return the simplified tree."""
+
+
 @runtime_checkable
 class TableFitLike(FitLike, Protocol):
     """A fit to a table, with the name of the predicted column."""
+
+    @property
+    def fit(self) -> FitLike:
+        """The fit to the numbers of the table."""
 
     @property
     def target(self) -> str:
@@ -184,3 +299,36 @@ def has_members(run: RunLike) -> bool:
         Whether its trace has members.
     """
     return "training 1" in run.trace.columns
+
+
+def has_restarts(run: RunLike) -> bool:
+    """Return whether a run is the fit of a tree, whose trace has the losses of its restarts.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    bool
+        Whether its trace has restarts.
+    """
+    return "restart 1" in run.trace.columns
+
+
+def tree_of(run: RunLike) -> TreeFitLike | None:
+    """Return the fit of a tree: the run itself, or the fit inside that of a table; None for other runs.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    TreeFitLike or None
+        The fit of the tree.
+    """
+    inner = run.fit if isinstance(run, TableFitLike) else run
+    return inner if isinstance(inner, TreeFitLike) else None

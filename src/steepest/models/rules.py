@@ -250,6 +250,25 @@ class Rules:
         str
             The condition, such as "delay is at most 14.5".
         """
+        return " ".join(self.clause(branch, to_right, full))
+
+    def clause(self, branch: Branch, to_right: bool, full: bool = False) -> tuple[str, str]:
+        """Return the condition under which rows take one side of a node, in two parts.
+
+        Parameters
+        ----------
+        branch : Branch
+            The node.
+        to_right : bool
+            The side.
+        full : bool
+            Whether numbers have all digits, and oblique splits all terms.
+
+        Returns
+        -------
+        subject, predicate : str
+            What the split looks at, and what holds for it, such as "dep_delay" and "is at most 14.5".
+        """
         node = branch.node
         weights, threshold = self.splits.weights[node], float(self.splits.thresholds[node])
         used = [int(j) for j in np.flatnonzero(weights)]
@@ -264,15 +283,15 @@ class Rules:
             else:
                 levels, between = used, " nor "
                 word = "is not" if len(levels) == 1 else "is neither"
-            return f"{named(category)} {word} {between.join(named(self.categories[j][1]) for j in levels)}"
+            return named(category), f"{word} {between.join(named(self.categories[j][1]) for j in levels)}"
         or_missing = " or missing" if self.gaps and bool(self.splits.missing[node]) == to_right else ""
         if len(used) == 1 and weights[used[0]] == -1:
             word = "below" if to_right else "at least"
-            return f"{named(self.names[used[0]])} is {word} {number(-threshold, full)}{or_missing}"
+            return named(self.names[used[0]]), f"is {word} {number(-threshold, full)}{or_missing}"
         subject = self.terms(weights, used, full)
         if threshold == np.inf:
-            return f"{subject} is {'missing' if to_right else 'known'}"
-        return f"{subject} is {'above' if to_right else 'at most'} {number(threshold, full)}{or_missing}"
+            return subject, f"is {'missing' if to_right else 'known'}"
+        return subject, f"is {'above' if to_right else 'at most'} {number(threshold, full)}{or_missing}"
 
     def terms(self, weights: np.ndarray, used: Sequence[int], full: bool, alone: bool = True) -> str:
         """Return the column of a split, or the sum of several.

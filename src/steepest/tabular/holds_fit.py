@@ -208,7 +208,7 @@ class HoldsFit:
         return self.fit.curvature(x, v)
 
     def plot(self, ax: Axes | None = None) -> Picture:
-        """Draw the data and the fitted line if there is one column of numbers, else the descent of the loss.
+        """Draw a tree as its splits and leaves, a fit on one column with its data, or else the descent of the loss.
 
         Parameters
         ----------
@@ -217,7 +217,7 @@ class HoldsFit:
 
         Returns
         -------
-        LineDisplay, DescentDisplay or MembersDisplay
+        TreeDisplay, LineDisplay, DescentDisplay or MembersDisplay
             The display, with its figure, axes and numbers as attributes.
         """
         from steepest.inspection import plot_run

@@ -45,14 +45,14 @@ class LiveNetwork:
         assert isinstance(solver, NetworkSolver)
         return Before(solver.members, solver.age + solver.epoch)
 
-    def more(
-        self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None
-    ) -> NetworkFit:
+    def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
         """Continue to the end of the schedule; at its end, begin another one, of as many epochs or those given."""
         check_again(self.setup.data, rows)
         if how.get("tolerance") is not None:
             raise ValueError("tolerance= is not for a network: no optimum is certified; use epochs= or seconds=")
         asked = Budget.of(None, how.get("seconds"), epochs=how.get("epochs"))
+        if asked.iterations == 0:
+            return fit
         solver = copy.copy(self.checkpoint.solver)
         assert isinstance(solver, NetworkSolver)
         if solver.epoch >= solver.began + solver.epochs:

@@ -13,10 +13,14 @@ from steepest.arguments import generator
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
 from steepest.fitting.tree.importance import MOST_ROWS, importance_of
+from steepest.fitting.tree.soft.coordinates import Coordinates
 from steepest.fitting.tree.words import LeafWords
 from steepest.models import Tree
+from steepest.models.frame import responded
+from steepest.models.leaves import Leaves
 from steepest.models.losses import Loss, squared
 from steepest.models.matrix import check_shapes
+from steepest.models.outline import Node, outline
 from steepest.models.rules import Leaf, Rules
 from steepest.models.splits import Splits
 from steepest.printable import printable, quoted
@@ -54,7 +58,9 @@ class TreeFit(Fit):
         How many rows came to each leaf.
     snapshots : dict of int to dict
         The soft trees of all restarts before the first epoch of the last round and after epochs 1, 2, 4, 8 and so on,
-        with gates in the coordinates of the descent. They are not saved.
+        with gates in the coordinates of the descent and their sharpness at that time. They are not saved.
+    coordinates : Coordinates or None
+        The coordinates of the descent, which are not saved either.
     loss : Loss
         The loss.
     weight : array of shape (rows,) or None
@@ -74,6 +80,7 @@ class TreeFit(Fit):
     candidates: dict[str, float] = field(default_factory=dict)
     leaf_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int), repr=False)
     snapshots: Mapping[int, Mapping[str, Array]] = field(default_factory=dict, repr=False)
+    coordinates: Coordinates | None = field(default=None, repr=False)
     loss: Loss = squared
     weight: np.ndarray | None = field(default=None, repr=False)
 
@@ -122,6 +129,34 @@ class TreeFit(Fit):
         # Leaves are equal if their slopes are, too.
         values = np.hstack([params["values"], params["slopes"]]) if "slopes" in params else params["values"]
         return Rules(self.splits, values, self.names, self.levels, tree.splits == "one" and (full or tree.form.gaps))
+
+    def outline(self) -> Node:
+        """Return the simplified tree as nested nodes, with the rows and the predictions of its leaves.
+
+        Returns
+        -------
+        Node
+            The root. A linear leaf has its prediction for the medians of the columns, and classes have the probability
+            of each.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> x = np.arange(60.0)
+        >>> root = st.fit(st.models.Tree(depth=1), x, np.where(x > 41, 5.0, 2.0), rng=0).outline()
+        >>> root.question, root.left.rows, root.right.prediction
+        (('x0', 'is at most 41.5'), 42, array([5.]))
+        """
+        tree, params = self.model, self.params
+        assert isinstance(tree, Tree)
+        assert tree.form is not None
+        form, count = tree.form, len(params["values"])
+        leaves = Leaves(params["values"], params.get("slopes"), form.filled, form.bounds)
+        z = leaves.outputs(np.arange(count), np.tile(form.filled, (count, 1)))
+        predictions = np.asarray(responded(form.response, z if z.shape[1] > 1 else z[:, 0])).reshape(count, -1)
+        if form.response == "probability":
+            predictions = np.hstack([1 - predictions, predictions])
+        return outline(self.simplified(), predictions, self.leaf_rows)
 
     def rules(self, full: bool = False, labels: Sequence[object] | None = None) -> str:
         """Return the tree as nested sentences, with the prediction and the rows of each leaf.

@@ -40,12 +40,14 @@ class LiveTree:
         # Nothing here changes, and compiled code can't be copied.
         return self
 
-    def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> TreeFit:
+    def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
         """Continue to the end of the schedule; at its end, begin another round of restarts beside the tree kept."""
         check_again(self.setup.data, rows, gaps=True)
         if how.get("tolerance") is not None:
             raise ValueError("tolerance= is not for a tree: no optimum is certified; use epochs= or seconds=")
         asked = Budget.of(None, how.get("seconds"), epochs=how.get("epochs"))
+        if asked.iterations == 0:
+            return fit
         solver = copy.copy(self.checkpoint.solver)
         assert isinstance(solver, SoftSolver)
         before = None

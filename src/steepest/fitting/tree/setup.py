@@ -28,7 +28,7 @@ from steepest.fitting.tree.hard.criterion import criterion_of
 from steepest.fitting.tree.hard.leaves import ConstantLeaves, LinearLeaves, medians
 from steepest.fitting.tree.pool import Candidate, Grower
 from steepest.fitting.tree.result import TreeFit
-from steepest.fitting.tree.soft.kernel import Soft
+from steepest.fitting.tree.soft.kernel import Soft, sharpness_at
 from steepest.fitting.tree.soft.solver import SoftSolver, flat, joined
 from steepest.fitting.tree.soft.task import SoftTask
 from steepest.fitting.validation import LabelledRows
@@ -192,7 +192,11 @@ class TreeSetup:
             answer_interrupt()
         known = {f.name: getattr(run, f.name) for f in fields(run)} | {"outcome": outcome, "seconds": meter.elapsed}
         fitted = self.fit_of(known, facts, choice, tree)
-        fitted.snapshots = {epoch: soft._asdict() for epoch, soft in solver.snapshots.items()}
+        fitted.coordinates = self.task.coordinates
+        fitted.snapshots = {
+            epoch: soft._asdict() | {"sharpness": sharpness_at(epoch / max(solver.epochs, 1))}
+            for epoch, soft in solver.snapshots.items()
+        }
         assert driver.checkpoint is not None
         return fitted, driver.checkpoint, choice.kept
 

@@ -188,6 +188,14 @@ def one_or_two(ax: Axes | Sequence[Axes], what: str) -> tuple[Axes, Axes | None]
     return given[0], given[1] if len(given) == 2 else None
 
 
+def only(ax: Axes | Sequence[Axes]) -> Axes:
+    """Return the given axes, or the only ones in a sequence."""
+    given = np.ravel(np.asarray(ax, dtype=object))
+    if len(given) != 1:
+        raise ValueError(f"got {len(given)} axes, and this picture is drawn on one: give ax=ax")
+    return given[0]
+
+
 def axes_or_new(ax: Axes | None) -> Axes:
     """Return the given axes unchanged, or the axes of a new figure, which notebooks show."""
     return dress(pyplot_figure().add_subplot()) if ax is None else ax
@@ -261,3 +269,13 @@ def label(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = ""
         # The labels are set afterwards, because a legend would read a $ in them as the start of a formula.
         for text, content in zip(shown.get_texts(), labels, strict=True):
             text.set(parse_math=False, text=content)
+
+
+def legend_beside(ax: Axes) -> None:
+    """Add the legend to the right of axes, where it takes nothing from their height."""
+    handles, labels = ax.get_legend_handles_labels()
+    look: Look = {"frameon": False, "fontsize": 9, "labelcolor": ax.xaxis.label.get_color()}
+    shown = ax.legend(handles, ["·" for _ in labels], loc="upper left", bbox_to_anchor=(1.0, 1.0), **look)
+    # A legend would read a $ as the start of a formula.
+    for text, content in zip(shown.get_texts(), labels, strict=True):
+        text.set(parse_math=False, text=content)

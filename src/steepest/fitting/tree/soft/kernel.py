@@ -78,6 +78,12 @@ class Span(NamedTuple):
     size: Array
 
 
+def sharpness_at(t: Array) -> Array:
+    """Return the sharpness of the gates at a share of the schedule, from 0 to 1."""
+    start, end = SHARPNESS
+    return start * (end / start) ** t
+
+
 def leaf_shares(gates: Array, depth: int, numpy: ModuleType = jnp) -> Array:
     """Return the share of each row that comes to each leaf, (leaves, rows), for gates (nodes, rows)."""
     rows = gates.shape[1]
@@ -107,8 +113,7 @@ def _sharpen(
 
     def mean(soft: Soft, rows: Array, t: Array) -> Array:
         own = jnp.where(jnp.arange(slot) < span.size, weight[rows], 0)
-        start, end = SHARPNESS
-        shares = soft_shares(soft, X[rows], allowed, start * (end / start) ** t, depth, is_oblique)
+        shares = soft_shares(soft, X[rows], allowed, sharpness_at(t), depth, is_oblique)
         z = Traced(shares.T @ soft.value)
         each = stack(loss(z if z.shape[1] > 1 else z[:, 0], Traced(y[rows])))
         sparsity = SPARSITY * jnp.abs(soft.choice).sum() if is_oblique else 0.0

@@ -48,6 +48,7 @@ class SoftSolver:
     noise = 0.0
     gaps = 0
     rises = False
+    ending: Ending | None
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
@@ -67,8 +68,13 @@ class SoftSolver:
         self.states = [_fresh(soft) for soft in self.task.starts(self.round)]
         self.losses = np.array([self.task.loss(soft, SHARPNESS[0]) for soft in self.softs])
         self.snapshots = {0: joined([state.soft for state in self.states])}
-        self.ending: Ending | None = None
+        self.ending = self.completed() if self.is_done else None
         self.code = RUNNING
+
+    def completed(self) -> Ending:
+        """Return the ending at the end of the schedule."""
+        done = self.epoch - self.began
+        return Ending(Outcome.COMPLETED, f"{done:,} epoch{'s' * (done != 1)} of {self.task.restarts} restarts")
 
     @property
     def is_done(self) -> bool:
@@ -113,7 +119,7 @@ class SoftSolver:
                 if done & (done - 1) == 0 or self.is_done:
                     self.snapshots = {**self.snapshots, done: joined([state.soft for state in self.states])}
                 if self.is_done:
-                    self.ending = Ending(Outcome.COMPLETED, f"{done:,} epochs of {self.task.restarts} restarts")
+                    self.ending = self.completed()
                 self.made.append(self.row())
         return self.unfinished()
 

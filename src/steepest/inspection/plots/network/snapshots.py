@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
+from steepest.inspection.plots.plane import as_columns, drawn_rows, grid_over
 from steepest.inspection.protocol import NetworkFitLike, TableFitLike
 from steepest.inspection.window import HUGE, levels_of
 from steepest.printable import MOST_LETTERS, printable, quoted
-from steepest.types import Function, Rows
+from steepest.types import Function
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 ANSWER = "answer"
-MOST_POINTS = 400  # the most rows that a panel shows: more would hide what is predicted; chosen by eye
 OPACITY = 0.5  # of the colour of a class where its probability is 1, so that points in this colour stay visible
 PANEL = 2.2  # the width and height of a panel in inches
 LEAST_LINES = 6  # the contour lines of a surface: fewer than in a large picture
@@ -114,7 +114,7 @@ class SnapshotsDisplay:
                 "this fit has no snapshots, because it was loaded or has more than 1,000,000 parameters: fit it again, "
                 "or use MembersDisplay.from_run(fit)"
             )
-        X, y = _matrix(run.data[0]), np.asarray(run.data[1], dtype=float).ravel()
+        X, y = as_columns(run.data[0]), np.asarray(run.data[1], dtype=float).ravel()
         if X.shape[1] > 2:
             raise ValueError(
                 f"X has {X.shape[1]} columns and this picture shows 1 or 2: use MembersDisplay.from_run(fit)"
@@ -123,7 +123,7 @@ class SnapshotsDisplay:
         if missing := [epoch for epoch in epochs if epoch not in run.snapshots]:
             kept = ", ".join(map(str, run.snapshots))
             raise ValueError(f"epochs={quoted(epochs)}: epoch {quoted(missing[0])} was not kept; those kept are {kept}")
-        grids = [_over(column, size) for column in X.T]
+        grids = [grid_over(column, size) for column in X.T]
         rows = np.stack(np.meshgrid(*grids), axis=-1).reshape(-1, len(grids))
         snapshots = {f"epoch {epoch:,}": run.snapshots[epoch] for epoch in epochs} | {ANSWER: run.params}
         model, panels = run.model, {}
@@ -174,16 +174,16 @@ class SnapshotsDisplay:
         if len(axes) != len(self.panels):
             raise ValueError(f"got {len(axes)} axes, and {len(self.panels)} panels are drawn: give one axes for each")
         self.axes_, self.ax_, self.figure_ = axes, axes[-1], axes[-1].figure
-        rows = np.random.default_rng(0).permutation(len(self.y))[:MOST_POINTS]
+        rows = drawn_rows(len(self.y))
         for each, (name, values) in zip(axes, self.panels.items(), strict=True):
-            self._drawn_by(values)(each, values, np.sort(rows))
+            self._drawn_by(values)(each, values, rows)
             each.set_xlim(*self.grids[0][[0, -1]])
             spec = each.get_subplotspec()
             is_left, is_low = spec is None or spec.is_first_col(), spec is None or spec.is_last_row()
             style.label(each, title=name, x=self.names[0] if is_low else "", y=self.names[1] if is_left else "")
             each.locator_params(nbins=4)
             each.tick_params(labelsize=8, labelbottom=is_low, labelleft=is_left)
-        _add_legend(axes[-1])
+        style.legend_beside(axes[-1])
         return self
 
     def _drawn_by(self, values: np.ndarray) -> Function:
@@ -228,29 +228,6 @@ class SnapshotsDisplay:
         # An early curve that is far from the rows must not squeeze them together.
         margin = 0.1 * np.ptp(seen) or max(1.0, abs(seen[0]))
         ax.set_ylim(seen.min() - margin, seen.max() + margin)
-
-
-def _add_legend(ax: Axes) -> None:
-    """Add the legend to the right of a panel, where it takes no height from the row of panels."""
-    handles, labels = ax.get_legend_handles_labels()
-    look: style.Look = {"frameon": False, "fontsize": 9, "labelcolor": ax.xaxis.label.get_color()}
-    shown = ax.legend(handles, ["·" for _ in labels], loc="upper left", bbox_to_anchor=(1.0, 1.0), **look)
-    # A legend would read a $ as the start of a formula.
-    for text, content in zip(shown.get_texts(), labels, strict=True):
-        text.set(parse_math=False, text=content)
-
-
-def _matrix(X: Rows) -> np.ndarray:
-    dense = X.toarray() if hasattr(X, "tocsr") else X
-    array = np.asarray(dense, dtype=float)
-    return array[:, None] if array.ndim == 1 else array
-
-
-def _over(column: np.ndarray, size: int) -> np.ndarray:
-    """Return a grid over the values of a column, slightly wider."""
-    low, high = column.min(), column.max()
-    margin = 0.05 * (high - low) or max(1.0, abs(low))
-    return np.linspace(low - margin, high + margin, size)
 
 
 def _shaped(p: np.ndarray, columns: int, size: int, response: str | bool) -> np.ndarray:

@@ -1,0 +1,112 @@
+"""`RestartsDisplay`: the losses of the soft trees of all restarts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from steepest.inspection.plots import style
+from steepest.inspection.protocol import RunLike, has_restarts
+from steepest.inspection.window import HUGE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class RestartsDisplay:
+    """The loss of the soft tree of each restart by epoch.
+
+    The restart with the smallest last loss is thick. A loss may rise while the gates sharpen, because a hard split has
+    less freedom than a soft one. Numbers that are not finite are left out.
+
+    Parameters
+    ----------
+    epochs : array of shape (rows,)
+        The epochs.
+    losses : array of shape (rows, restarts)
+        The loss of each restart.
+    title : str, optional
+        The text above the picture.
+
+    Attributes
+    ----------
+    figure_ : matplotlib.figure.Figure
+        The figure, once the display is drawn.
+    ax_ : matplotlib.axes.Axes
+        The axes.
+
+    Examples
+    --------
+    >>> RestartsDisplay([0, 1], [[9.0, 8.0, 9.0], [4.0, 2.0, 3.0]]).best
+    1
+    """
+
+    def __init__(self, epochs: ArrayLike, losses: ArrayLike, *, title: str = "") -> None:
+        self.epochs, self.losses, self.title = np.asarray(epochs), np.asarray(losses, dtype=float), title
+
+    @classmethod
+    def from_run(cls, run: RunLike) -> RestartsDisplay:
+        """Read the losses of the restarts from the trace of a tree's fit.
+
+        Parameters
+        ----------
+        run : fit
+            The fit of a tree, or of a tree to a table.
+
+        Returns
+        -------
+        RestartsDisplay
+            The display, not drawn yet.
+
+        Raises
+        ------
+        ValueError
+            If the fit is not that of a tree.
+        """
+        if not has_restarts(run):
+            raise ValueError("this run is not the fit of a tree: use DescentDisplay.from_run(run), which draws any run")
+        columns = run.trace.columns
+        losses = [column for name, column in columns.items() if name.startswith("restart ")]
+        return cls(columns["epoch"], np.stack(losses, axis=1), title=run.title)
+
+    @property
+    def best(self) -> int:
+        """The place of the restart with the smallest last loss, from 0."""
+        return int(np.argmin(np.nan_to_num(self.losses[-1], nan=np.inf)))
+
+    @np.errstate(all="ignore")
+    def plot(self, ax: Axes | None = None) -> RestartsDisplay:
+        """Draw the losses.
+
+        Parameters
+        ----------
+        ax : axes, optional
+            The axes to draw on; a new figure by default.
+
+        Returns
+        -------
+        RestartsDisplay
+            This display.
+        """
+        self.ax_ = ax = style.axes_or_new(ax)
+        self.figure_ = ax.figure
+        count = self.losses.shape[1] - 1
+        others = f"{count} other restart{'s' * (count != 1)}"
+        thin = style.series(1) | {"linestyle": "-", "linewidth": 0.7, "alpha": 0.6}
+        for k, losses in enumerate(self.losses.T):
+            if k != self.best:
+                self._draw(losses, thin | {"label": others})
+                others = "_"  # the legend leaves it out
+        thick = style.series(0, len(self.epochs)) | {"linewidth": 2.2, "label": f"restart {self.best + 1}"}
+        self._draw(self.losses[:, self.best], thick)
+        style.label(ax, title=self.title, x="epoch", y="loss", legend=2)
+        ax.locator_params(axis="x", integer=True)
+        return self
+
+    def _draw(self, losses: np.ndarray, look: style.Look) -> None:
+        finite = np.isfinite(losses)
+        by, height = self.epochs[finite], np.clip(losses[finite], -HUGE, HUGE)
+        rows = style.rows_to_draw(height) if height.size else np.arange(0)
+        self.ax_.plot(by[rows], height[rows], **look)
