@@ -31,6 +31,8 @@ KINDS = {
     "stream": lambda: st.fit(st.models.Linear(), iter([(X[:20], Y[:20]), (X[20:], Y[20:])])),
     "function": lambda: st.fit(lambda x, a, b: a * x + b, X[:, 0], Y),
     "network": lambda: st.fit(st.models.Network(hidden=(3,), members=2), X, Y, epochs=2, rng=0),
+    "tree": lambda: st.fit(st.models.Tree(2, leaves="linear", restarts=2), X, Y, epochs=2, rng=0),
+    "tree of a table": lambda: st.fit_table(TABLE, "c", model=st.models.Tree(2, restarts=2), epochs=2, rng=0),
     "table": lambda: st.fit_table(TABLE, "y", rng=0),
     "labels": lambda: st.fit_table(TABLE, "c", model="svm", rng=0),
 }

@@ -2,16 +2,29 @@
 
 import json
 import math
+import operator
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import steepest as st
 from steepest.models.rules import Rules
 from steepest.models.splits import Splits
 
 NAME = r'(?:"(?:[^"\\]|\\.)*"|[^\W\d][\w.-]*)'
 NUMBER = r"-?(?:\d[\d.e+-]*|inf)"
+
+
+ORDERS = {"at most": operator.le, "above": operator.gt, "at least": operator.ge, "below": operator.lt}
+TERM = rf"([-+] )?({NUMBER} )?({NAME})"
+
+
+def summed(words, row):
+    """Return the sum that words such as "2 age - 0.5 income" stand for."""
+    terms = re.findall(TERM, words)
+    return sum((-1 if sign == "- " else 1) * float(factor or 1) * row[plain(name)] for sign, factor, name in terms)
 
 
 def plain(name):
@@ -23,13 +36,11 @@ def holds(condition, row):
     """Tell whether a condition, as the rules word it, holds for a row by name."""
     if match := re.fullmatch(rf"({NAME}) is (missing|known)", condition):
         return math.isnan(row[plain(match[1])]) == (match[2] == "missing")
-    if match := re.fullmatch(rf"(.+) is (at most|above) ({NUMBER})( or missing)?", condition):
-        total = 0.0
-        for sign, factor, name in re.findall(rf"([-+] )?({NUMBER} )?({NAME})", match[1]):
-            total += (-1 if sign == "- " else 1) * float(factor or 1) * row[plain(name)]
+    if match := re.fullmatch(rf"(.+) is (at most|above|at least|below) ({NUMBER})( or missing)?", condition):
+        total = summed(match[1], row)
         if math.isnan(total):
             return bool(match[4])
-        return total > float(match[3]) if match[2] == "above" else total <= float(match[3])
+        return ORDERS[match[2]](total, float(match[3]))
     name, word, levels = re.fullmatch(rf"({NAME}) (is neither|is not|is) (.+)", condition).groups()
     inside = row[plain(name)] in [plain(level) for level in re.findall(NAME, levels) if level not in ("or", "nor")]
     return inside if word == "is" else not inside
@@ -65,6 +76,8 @@ def random_tree(seed, depth, gaps):
             splits.put(node, {int(j): sign for j in levels}, sign / 2, missing)
         elif kind == 1:
             splits.put(node, {0: random.normal(), 1: random.normal()}, random.normal(), missing)
+        elif kind == 2 and seed % 2:
+            splits.put(node, {int(random.integers(2)): -1.0}, round(random.normal(), 1), missing)
         elif kind == 2 and gaps:
             splits.put(node, {int(random.integers(2)): 1.0}, np.inf, True)
         else:
@@ -101,3 +114,48 @@ def test_redundant_splits_and_equal_leaves_go():
     splits.put(2, {0: 1.0}, 9.0, False)
     text = Rules(splits, np.array([[1.0], [2.0], [3.0], [3.0]]), ["x"]).text(lambda leaf: str(leaf.numbers))
     assert text == "x is at most 5: (0,)\nx is above 5: (2, 3)"
+
+
+def predicted(text, row):
+    """Return the prediction of the whole text of a fit for a row by name."""
+    remarks = [line for line in text.splitlines() if line.startswith(("predictions", "a missing", "in leaves"))]
+    row, known, low, high = dict(row), dict(row), -math.inf, math.inf
+    for line in remarks:
+        if match := re.fullmatch(rf"predictions below ({NUMBER}) or above ({NUMBER}) are cut to these", line):
+            low, high = float(match[1]), float(match[2])
+        else:
+            place, _, medians = line.partition("a missing value counts as the median: ")
+            for name, value in re.findall(rf"({NAME}) ({NUMBER})", medians):
+                if math.isnan(row[plain(name)]):
+                    known[plain(name)] = float(value)
+            row = row if place else known
+    leaf = followed("\n".join(line for line in text.splitlines() if line not in remarks), row)
+    words = re.fullmatch(r"(.+) \([\d,]+ rows?, \d+%\)", leaf)[1]
+    constant, _, terms = words.partition(" ")
+    return min(max(float(constant) + summed(terms, known), low), high)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("splits", ["one", "all"])
+@pytest.mark.parametrize("leaves", ["constant", "linear"])
+def test_the_exact_text_of_a_fit_predicts_every_row(splits, leaves, gaps):
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.normal(size=(300, 3)), columns=["age", "is at most 5", "income"])
+    y = np.where(X["age"] + X["income"] > 0.3, X["age"], 2 - X["income"])
+    if gaps:
+        X = X.mask(random.random(X.shape) < 0.1)
+    fit = st.fit(st.models.Tree(depth=3, splits=splits, leaves=leaves, restarts=4), X, y, rng=0, epochs=10)
+    text = fit.rules(full=True)
+    rows = [*X.to_dict("records"), dict.fromkeys(X.columns, math.nan), dict.fromkeys(X.columns, 9.0)]
+    found = [predicted(text, row) for row in rows]
+    np.testing.assert_allclose(found, fit.predict(pd.DataFrame(rows)), rtol=1e-13)
+
+
+def test_short_rules_name_the_largest_terms_and_classes():
+    X = np.random.default_rng(0).normal(size=(400, 6))
+    direction = np.array([5.0, 4.0, -3.0, 2.0, 1.0, 0.5])
+    fit = st.fit(st.models.Tree(depth=1, splits="all", restarts=4), X, X @ direction > 0, loss="log loss", rng=0)
+    first, _, second = fit.rules(labels=["no", "yes"]).partition("\n")
+    assert " and 3 more is " in first
+    assert sorted(re.findall("no|yes", first + second)) == ["no", "yes"]
+    assert "more" not in fit.rules(full=True)

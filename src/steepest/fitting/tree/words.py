@@ -69,7 +69,7 @@ class LeafWords:
         if form.bounds is not None:
             low, high = (number(float(value), self.full) for value in form.bounds)
             lines.append(f"predictions below {low} or above {high} are cut to these")
-        if form.gaps and (form.bounds is not None or self.tree.splits == "all"):
+        if (form.gaps or self.full) and (form.bounds is not None or self.tree.splits == "all"):
             known = [f"{named(n)} {number(v, self.full)}" for n, v in zip(self.rules.names, form.filled, strict=True)]
             where = "" if self.tree.splits == "all" else "in leaves, "
             lines.append(f"{where}a missing value counts as the median: {', '.join(known)}")

@@ -1,0 +1,124 @@
+"""A tree's fit that stops, goes on, is saved and loaded; the same seed gives the same bits."""
+
+import hashlib
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import steepest as st
+
+SMALL = st.models.Tree(depth=2, restarts=4)
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(200, 4))
+Y = np.where(X[:, 0] > 0, X[:, 1] > 0.2, X[:, 2] > 0.1) * 2.0 + 0.3 * RANDOM.normal(size=200)
+WEIGHT = RANDOM.uniform(0.5, 2, 200)
+
+
+def fitted(**how):
+    return st.fit(SMALL, X, Y, sample_weight=WEIGHT, rng=0, epochs=8, **how)
+
+
+def stopped(after, **how):
+    def callback(intermediate_result):
+        if intermediate_result.nit == after:
+            raise StopIteration
+
+    return fitted(callback=callback, **how)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return fitted()
+
+
+def assert_same(one, other):
+    for name in one.params:
+        np.testing.assert_array_equal(one.params[name], other.params[name])
+    assert one.candidates == other.candidates
+    assert one.message == other.message
+    for name in set(one.trace.columns) - {"seconds"}:
+        np.testing.assert_array_equal(one.trace.columns[name], other.trace.columns[name])
+
+
+def test_it_goes_on_as_if_it_had_not_stopped(whole, tmp_path):
+    part = stopped(3)
+    assert part.outcome == "stopped by callback"
+    assert part.nit == 3
+    assert part.locally_optimal is None
+    assert "restart" in " ".join(part.candidates)
+    assert_same(part.more(), whole)
+    assert_same(part.more(epochs=2).more(), whole)
+    part.save(tmp_path / "part")
+    loaded = st.load(tmp_path / "part")
+    assert loaded == part
+    assert_same(loaded.more(X, Y, sample_weight=WEIGHT), whole)
+    with pytest.raises(RuntimeError, match="give them again"):
+        loaded.more()
+    with pytest.raises(ValueError, match="y is not what it was"):
+        loaded.more(X, Y + 1, sample_weight=WEIGHT)
+
+
+def test_a_complete_fit_makes_another_round_beside_the_tree_it_kept(whole, tmp_path):
+    more = whole.more()
+    assert more.nit == 16
+    assert not set(more.candidates) & {f"restart {k}" for k in range(1, 5)} - {whole.kept}
+    kept = {name: loss for name, loss in more.candidates.items() if name == whole.kept}
+    assert kept == {whole.kept: whole.candidates[whole.kept]}
+    assert more.candidates[more.kept] <= whole.candidates[whole.kept]
+    whole.save(tmp_path / "whole")
+    loaded = st.load(tmp_path / "whole")
+    assert loaded == whole
+    assert loaded.rules(full=True) == whole.rules(full=True)
+    assert_same(loaded.more(X, Y, sample_weight=WEIGHT), more)
+    assert whole.more(epochs=3).nit == 11
+    assert whole.more(epochs=0) is whole
+
+
+def test_a_loaded_fit_says_what_it_lacks(whole, tmp_path):
+    whole.save(tmp_path / "whole")
+    loaded = st.load(tmp_path / "whole")
+    np.testing.assert_array_equal(loaded.predict(X), whole.predict(X))
+    assert loaded.importance(X, Y) == whole.importance(X, Y)
+    for call in (loaded.importance, lambda: loaded.evaluate(loaded.params)):
+        with pytest.raises(RuntimeError, match="not at hand"):
+            call()
+    with pytest.raises(RuntimeError, match="no gradient"):
+        loaded.gradient_at(loaded.params)
+
+
+def test_validation_rows_choose_and_do_not_teach(tmp_path):
+    part = stopped(3, validation=0.3)
+    assert part.leaf_rows.sum() == 140
+    part.save(tmp_path / "part")
+    assert_same(st.load(tmp_path / "part").more(X, Y, sample_weight=WEIGHT), fitted(validation=0.3))
+    held = X[:50], Y[:50], WEIGHT[:50]
+    fit = st.fit(SMALL, X[50:], Y[50:], rng=0, epochs=3, validation=held)
+    assert fit.leaf_rows.sum() == 150
+    # The greedy tree that was kept is the one whose loss on the rows held out was named.
+    if fit.kept == "the greedy tree":
+        error = np.average((fit.predict(held[0]) - held[1]) ** 2, weights=held[2])
+        np.testing.assert_allclose(fit.candidates[fit.kept], error, rtol=1e-12)
+
+
+def test_a_limit_of_time_leaves_the_greedy_tree(whole):
+    fit = st.fit(SMALL, X, Y, rng=0, seconds=1e-9)
+    assert fit.outcome == "time limit"
+    assert "the greedy tree" in fit.candidates
+    assert "the polished greedy tree" not in fit.candidates
+    assert np.isfinite(fit.predict(X)).all()
+
+
+PROGRAM = """
+import hashlib, pickle, sys
+from tests.fitting.tree.test_more import fitted
+print(hashlib.sha256(pickle.dumps([fitted().params, fitted().trace.value])).hexdigest())
+"""
+
+
+def test_another_process_finds_the_same_bits(whole):
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    here = hashlib.sha256(pickle.dumps([whole.params, whole.trace.value])).hexdigest()
+    assert done.stdout.strip() == here
