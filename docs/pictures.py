@@ -10,20 +10,24 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
+from sklearn.datasets import load_diabetes
 
 import steepest as st
 from steepest.inspection import (
     BasinDisplay,
     ContourDisplay,
     CurveDisplay,
+    GatesDisplay,
     LandscapeDisplay,
     MembersDisplay,
+    PartitionDisplay,
     QuiverDisplay,
     RaceDisplay,
     SlopesDisplay,
     SnapshotsDisplay,
     SurfaceDisplay,
     TrainingDisplay,
+    TreeDisplay,
 )
 from steepest.inspection.plots import style
 
@@ -173,10 +177,36 @@ def snapshots() -> SnapshotsDisplay:
     return display.plot(display.room(style.blank))
 
 
+def tree() -> TreeDisplay:
+    """Draw a tree of depth 3."""
+    X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    return TreeDisplay.from_run(st.fit(st.models.Tree(depth=3), X, y, rng=0)).plot()
+
+
+@functools.cache
+def board() -> st.Fit:
+    """Fit a tree of sums to a board that is turned."""
+    random = np.random.default_rng(0)
+    X = random.uniform(-1, 1, size=(400, 2))
+    turned = X @ [[0.8, -0.6], [0.6, 0.8]]
+    y = (turned[:, 0] > 0) ^ (turned[:, 1] > 0)
+    return st.fit(st.models.Tree(depth=2, splits="all"), X, y, loss="log loss", rng=0)
+
+
+def partition() -> PartitionDisplay:
+    """Draw the regions of the leaves."""
+    return PartitionDisplay.from_run(board()).plot()
+
+
+def gates() -> GatesDisplay:
+    """Draw how a gate becomes sharp."""
+    return GatesDisplay.from_run(board()).plot()
+
+
 def pictures() -> Iterator[tuple[str, Figure]]:
     """Yield the name and the figure of each picture."""
     functions = (valley, surface, slopes, quiver, rates, zigzag, momentum, basins, race, fitted)
-    for draw in (*functions, members, landscape, snapshots):
+    for draw in (*functions, members, landscape, snapshots, tree, partition, gates):
         drawn = draw()
         figure = drawn if isinstance(drawn, Figure) else drawn.figure_
         yield draw.__name__.replace("fitted", "line"), figure

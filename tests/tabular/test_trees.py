@@ -65,6 +65,11 @@ def test_missing_values_are_kept_only_for_a_tree():
         st.fit_table(TABLE, "late", missing="keep")
 
 
+def test_categories_are_not_given_twice():
+    with pytest.raises(ValueError, match="a table's categories are its columns of texts"):
+        st.fit_table(TABLE, "late", model=st.models.Tree(categories=[[0, 1]]))
+
+
 def test_only_a_tree_has_rules():
     linear = st.fit_table(TABLE, "late", missing="drop")
     for call in (linear.rules, linear.importance, lambda: linear.candidates):

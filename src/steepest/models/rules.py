@@ -95,6 +95,8 @@ class Rules:
         The category and the level of each column that is a level.
     gaps : bool
         Whether values may be missing.
+    baselines : mapping of str to str
+        The level of a category that has no column.
 
     Examples
     --------
@@ -112,6 +114,7 @@ class Rules:
     names: Sequence[str]
     categories: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     gaps: bool = False
+    baselines: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tree(self) -> Branch | Leaf:
@@ -274,16 +277,8 @@ class Rules:
         used = [int(j) for j in np.flatnonzero(weights)]
         if used[0] in self.categories:
             category = self.categories[used[0]][0]
-            inside = (weights[used[0]] > 0) == to_right
-            side = self.of_levels(used, inside, branch.known)
-            left = side.levels[category] if side else frozenset()
-            if inside or NO_LEVEL not in left:
-                # A level that rows can't have here is left out.
-                levels, word, between = sorted(left), "is", " or "
-            else:
-                levels, between = used, " nor "
-                word = "is not" if len(levels) == 1 else "is neither"
-            return named(category), f"{word} {between.join(named(self.categories[j][1]) for j in levels)}"
+            side = self.of_levels(used, (weights[used[0]] > 0) == to_right, branch.known)
+            return named(category), self.among(category, sorted(side.levels[category]) if side else [], used, full)
         or_missing = " or missing" if self.gaps and bool(self.splits.missing[node]) == to_right else ""
         if len(used) == 1 and weights[used[0]] == -1:
             word = "below" if to_right else "at least"
@@ -292,6 +287,35 @@ class Rules:
         if threshold == np.inf:
             return subject, f"is {'missing' if to_right else 'known'}"
         return subject, f"is {'above' if to_right else 'at most'} {number(threshold, full)}{or_missing}"
+
+    def among(self, category: str, levels: Sequence[int], used: Sequence[int], full: bool) -> str:
+        """Return that a category has one of some levels, or none of those of a split, whichever is shorter.
+
+        Parameters
+        ----------
+        category : str
+            The category.
+        levels : sequence of int
+            The columns of the levels, and `NO_LEVEL`.
+        used : sequence of int
+            The columns of the split.
+        full : bool
+            Whether a row without a level may have any text, and not only that of the baseline.
+
+        Returns
+        -------
+        str
+            The words, such as "is UA or DL".
+        """
+        baseline = None if full else self.baselines.get(category)
+        outside = NO_LEVEL in levels
+        if outside and (baseline is None or len(used) < len(levels)):
+            word = "is not" if len(used) == 1 else "is neither"
+            return f"{word} {' nor '.join(named(self.categories[j][1]) for j in used)}"
+        texts = [self.categories[j][1] for j in levels if j != NO_LEVEL]
+        if outside and baseline is not None:
+            texts = sorted([*texts, baseline])
+        return f"is {' or '.join(map(named, texts))}"
 
     def terms(self, weights: np.ndarray, used: Sequence[int], full: bool, alone: bool = True) -> str:
         """Return the column of a split, or the sum of several.
@@ -316,9 +340,8 @@ class Rules:
             return named(self.names[used[0]])
         order = sorted(used, key=lambda j: -abs(weights[j]))
         shown = order if full else order[:MOST_TERMS]
-        parts = [
-            f"{'-' if weights[j] < 0 else '+'} {number(abs(weights[j]), full)} {named(self.names[j])}" for j in shown
-        ]
+        sizes = {j: "" if abs(weights[j]) == 1 else f"{number(abs(weights[j]), full)} " for j in shown}
+        parts = [f"{'-' if weights[j] < 0 else '+'} {sizes[j]}{named(self.names[j])}" for j in shown]
         words = " ".join(parts).removeprefix("+ ")
         return words if len(shown) == len(order) else f"{words} and {len(order) - len(shown)} more"
 

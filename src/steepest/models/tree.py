@@ -70,6 +70,8 @@ class Tree:
         The number of random starts.
     categories : sequence of sequences of int
         The columns that are the levels of each category: 1 for the level of the row, and else 0.
+    baselines : sequence of str
+        The level of each category that has no column, for the rules; none by default.
     form : Form, optional
         The facts of the fitted rows.
 
@@ -91,6 +93,7 @@ class Tree:
     leaves: str = "constant"
     restarts: int = 16
     categories: Sequence[Sequence[int]] = ()
+    baselines: Sequence[str] = ()
     form: Form | None = None
 
     loss: ClassVar[Loss] = squared
@@ -112,6 +115,12 @@ class Tree:
         used = [column for own in self.categories for column in own]
         if any(column < 0 for column in used) or len(set(used)) < len(used):
             raise ValueError(f"Tree(categories={quoted(self.categories)}): give each column once, by its number")
+        object.__setattr__(self, "baselines", tuple(map(str, self.baselines)))
+        if len(self.baselines) not in (0, len(self.categories)):
+            raise ValueError(
+                f"Tree(baselines={quoted(self.baselines)}): give one for each category, and there are "
+                f"{len(self.categories)}"
+            )
 
     def shaped(self, X: Rows, params: Mapping[str, Array] | None = None) -> Rows:
         """Return X as a matrix; a vector becomes one column.

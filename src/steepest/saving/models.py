@@ -62,7 +62,7 @@ def model_to_json(
         settings |= {"hidden": list(model.hidden), "response": values.get("response")}
     if isinstance(model, models.Tree):
         categories = [list(own) for own in model.categories]
-        settings |= {"categories": categories, "response": values.get("response")}
+        settings |= {"categories": categories, "baselines": list(model.baselines), "response": values.get("response")}
     arrays = {
         PLACE + key: np.asarray(value) for key, value in values.items() if not (value is None or isinstance(value, str))
     }

@@ -88,6 +88,11 @@ class Encoding:
             start = stop
         return tuple(found)
 
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """The level of each category that has no column."""
+        return tuple(part.baseline for part in self.parts if isinstance(part, Category))
+
     def transform(self, table: pa.Table, dtype: type[np.floating] = np.float64) -> Encoded:
         """Turn a table into a matrix, with the learned encoders.
 

@@ -159,7 +159,7 @@ def fit_table(
         max_bytes=max_bytes,
     )  # fmt: skip
     rows, classes, names = ready.training, ready.classes, list(ready.encoding.names)
-    resolved, cost = method.resolve(len(classes or ()), penalty, random, ready.encoding.categories)
+    resolved, cost = method.resolve(len(classes or ()), penalty, random, ready.encoding)
     if classes is None:
         check_numbers(target, ready, cost)
     # The first fit's time includes reading the table; each further fit, of another class, has its own.

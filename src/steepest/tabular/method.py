@@ -13,7 +13,7 @@ from steepest.models import losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2
 from steepest.printable import quoted
-from steepest.tabular.encoding import Missing
+from steepest.tabular.encoding import Encoding, Missing
 from steepest.tabular.reading.arrow import Label
 from steepest.tabular.target import Task
 from steepest.types import Function
@@ -113,6 +113,8 @@ class Method:
             )
         if model == "network" and cost in (losses.hinge, losses.squared_hinge):
             raise ValueError(f"loss={quoted(loss)} is not for model='network': leave loss= out for the log loss")
+        if isinstance(own, models.Tree) and own.categories:
+            raise ValueError("Tree(categories=...) is for fit: a table's categories are its columns of texts")
         if model in OWN and own is None:
             own = OWN[model]()
         return cls(model, cost, kernel, gamma, components, own)
@@ -171,7 +173,7 @@ class Method:
 
     def resolve(
         self, classes: int, penalty: Function | None, random: np.random.Generator,
-        categories: Sequence[Sequence[int]] = (),
+        encoding: Encoding | None = None,
     ) -> tuple[models.Linear | models.Network | models.Tree, Loss]:  # fmt: skip
         """Return the model and the loss for a target.
 
@@ -183,8 +185,8 @@ class Method:
             The penalty on the weights.
         random : numpy.random.Generator
             The generator that draws the seed of the kernel's features.
-        categories : sequence of sequences of int
-            The columns that are the levels of each category, for a tree.
+        encoding : Encoding, optional
+            The encoding of the table, whose categories a tree keeps together.
 
         Returns
         -------
@@ -204,8 +206,8 @@ class Method:
         if loss in (losses.log_loss, losses.softmax):
             # For two classes softmax is the same loss as the log loss, and needs two scores instead of one.
             loss = losses.softmax if classes > 2 else losses.log_loss
-        if isinstance(self.own, models.Tree):
-            return replace(self.own, categories=categories), loss
+        if isinstance(self.own, models.Tree) and encoding is not None:
+            return replace(self.own, categories=encoding.categories, baselines=encoding.baselines), loss
         if self.own is not None:
             return self.own, loss
         if self.name == "linear":

@@ -48,6 +48,7 @@ def test_arguments_are_refused(how, words):
         ({"leaves": "round"}, "'constant' or 'linear'"),
         ({"restarts": 0}, "from 1 to 1024"),
         ({"categories": [[0, 1], [1, 2]]}, "give each column once"),
+        ({"categories": [[0, 1]], "baselines": ["a", "b"]}, "one for each category, and there are 1"),
     ],
 )
 def test_settings_are_refused(settings, words):

@@ -159,3 +159,20 @@ def test_short_rules_name_the_largest_terms_and_classes():
     assert " and 3 more is " in first
     assert sorted(re.findall("no|yes", first + second)) == ["no", "yes"]
     assert "more" not in fit.rules(full=True)
+
+
+def test_a_baseline_is_named_where_it_makes_the_words_short():
+    splits = Splits.none(2, 3)
+    splits.put(0, {0: 1.0, 1: 1.0}, 0.5, False)
+    # Where the root leaves "a" or "b", this one parts them.
+    splits.put(2, {0: 1.0}, 0.5, False)
+    categories = {0: ("kind", "a"), 1: ("kind", "b"), 2: ("kind", "d")}
+    values = np.array([[1.0], [1.0], [2.0], [3.0]])
+    rules = Rules(splits, values, ["a", "b", "d"], categories, baselines={"kind": "c"})
+    lines = rules.text(lambda leaf: "").splitlines()
+    assert lines == ["kind is c or d: ", "kind is a or b", "  kind is b: ", "  kind is a: "]
+    exact = rules.text(lambda leaf: "", full=True).splitlines()
+    # A text that the rows of the fit lacked has no column either.
+    assert exact[0] == "kind is neither a nor b: "
+    bare = Rules(splits, values, ["a", "b", "d"], categories)
+    assert bare.text(lambda leaf: "").splitlines()[0] == "kind is neither a nor b: "

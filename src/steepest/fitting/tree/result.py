@@ -128,7 +128,10 @@ class TreeFit(Fit):
         assert tree.form is not None
         # Leaves are equal if their slopes are, too.
         values = np.hstack([params["values"], params["slopes"]]) if "slopes" in params else params["values"]
-        return Rules(self.splits, values, self.names, self.levels, tree.splits == "one" and (full or tree.form.gaps))
+        gaps, levels = tree.splits == "one" and (full or tree.form.gaps), self.levels
+        categories = [levels[own[0]][0] if own else "" for own in tree.categories]
+        baselines = dict(zip(categories, tree.baselines, strict=False))
+        return Rules(self.splits, values, self.names, levels, gaps, baselines)
 
     def outline(self) -> Node:
         """Return the simplified tree as nested nodes, with the rows and the predictions of its leaves.
