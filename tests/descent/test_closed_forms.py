@@ -24,6 +24,7 @@ FALLING = {
     "log": (lambda x: -np.log(1 + x**2), 1.0),
     "line": (lambda x: 3 - 2 * x, 0.0),
     "inflection": (lambda x: x**3, 1.0),
+    "top of a ridge": (lambda x, y: x**2 - y**2, (1.0, 0.0)),
     "saddle of fourth order": (lambda x, y: x**2 - y**4, (1.0, 0.5)),
     "root": (lambda x: -np.sqrt(1 + x**2), 1.0),
     "parabola": (lambda x: -(x**2), 1.0),
@@ -32,7 +33,7 @@ FALLING = {
 }
 
 
-@pytest.mark.parametrize(("f", "start"), cases(FALLING, 4))
+@pytest.mark.parametrize(("f", "start"), cases(FALLING, 5))
 def test_a_value_that_falls_without_end_is_unbounded(f, start):
     run = st.minimize(f, start)
     assert (run.outcome, run.success) == ("unbounded", False), run.message
