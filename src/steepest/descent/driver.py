@@ -255,6 +255,9 @@ class Driver:
         """Return the answer, its value and the ending; with early stopping, those of the best epoch."""
         status, best = self.solver.status, self.log.best
         if self.plan.early_stopping is not None:
+            if ending.outcome is Outcome.CONVERGED:
+                loss = self.plan.early_stopping.loss(status.best_x)
+                best = best.or_converged(loss, status.iteration, status.best_value, status.best_x)
             return *best.answer(status), best.ending(ending, status.iteration)
         scatter = self.solver.objective.scatter
         if scatter is not None and status.value <= min(status.best_value, best.value) + NOISES * scatter.level:
