@@ -110,6 +110,8 @@ class Driver:
                 ending = self.verdict()
                 if ending is not None and not self.log.stopped:
                     if not self.turns_out_noisy(ending):
+                        if ending.outcome is Outcome.CONVERGED:
+                            self.log.remember_convergence()
                         return ending
                     if objective.scatter is None:
                         return self.judge.noise_floor.unmeasured()
@@ -255,9 +257,6 @@ class Driver:
         """Return the answer, its value and the ending; with early stopping, those of the best epoch."""
         status, best = self.solver.status, self.log.best
         if self.plan.early_stopping is not None:
-            if ending.outcome is Outcome.CONVERGED:
-                loss = self.plan.early_stopping.loss(status.best_x)
-                best = best.or_converged(loss, status.iteration, status.best_value, status.best_x)
             return *best.answer(status), best.ending(ending, status.iteration)
         scatter = self.solver.objective.scatter
         if scatter is not None and status.value <= min(status.best_value, best.value) + NOISES * scatter.level:
