@@ -7,6 +7,7 @@ import pytest
 
 import steepest as st
 from steepest.derivatives import compiled
+from steepest.derivatives.tracing import budget
 from steepest.descent.loop import rule_solver
 
 MAPS = Path("/proc/self/maps")
@@ -62,3 +63,13 @@ def test_room_is_made_before_the_memory_maps_run_out(monkeypatch):
     assert len(compiled._cache) < 3
     # Code that was dropped is compiled again, with the same answer.
     np.testing.assert_allclose(st.minimize(bowls(1)[0], np.ones(2)).x, 0, atol=1e-3)
+
+
+def test_the_limit_of_operations_is_that_of_one_trace_of_a_users_code(monkeypatch):
+    """The library's own losses make operations too, whenever a table of another shape is compiled."""
+    monkeypatch.setattr(budget, "MOST_OPERATIONS", 50)
+    X = np.random.default_rng(0).normal(size=(40, 7))
+    for loss in ("squared", "huber", "quantile"):
+        assert st.fit(st.models.Linear(), X, X.sum(axis=1), loss=loss).success
+    assert st.minimize(lambda x: (x - 1.25) ** 2, 0.0).kind == "traced"
+    assert "more than 50 array operations" in st.minimize(lambda x: sum(np.cosh(x - k) for k in range(30)), 0.0).why

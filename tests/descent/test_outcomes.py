@@ -37,7 +37,7 @@ CASES = {
     Outcome.CONVERGED: lambda: st.minimize(lambda x, y: (x - 1) ** 2 + 100 * (y - x**2) ** 2, (-1.2, 1)),
     Outcome.COMPLETED: lambda: st.gradient_descent(lambda x: x**2, 9.0, learning_rate=0.1, iterations=20),
     Outcome.STALLED: lambda: st.minimize(wall, 9.0),
-    Outcome.SADDLE: lambda: st.minimize(lambda x, y: x**2 - y**2, (1.0, 0.0)),
+    Outcome.SADDLE: lambda: st.minimize(lambda x, y: x**2 - y**2, (1.0, 0.0), step=0.1),
     Outcome.FLAT: lambda: st.minimize(lambda x: 3 + 0 * x, 1.0),
     Outcome.UNBOUNDED: lambda: st.minimize(lambda x: -(x**2), 1.0),
     Outcome.NO_FINITE_OPTIMUM: lambda: st.fit(st.models.Logistic(), XS, XS > 0.3),

@@ -5,6 +5,8 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 import steepest as st
+from steepest.derivatives.precision import compiled_code
+from steepest.fitting.linear.glm import whitening
 
 losses, L1, L2 = st.losses, st.penalties.L1, st.penalties.L2
 LINEAR = st.models.Linear()
@@ -110,6 +112,27 @@ def test_targets_of_any_size(loss, penalty, unit):
         alike = fitted(X, y, loss=loss)
         power = 2 if loss is losses.squared else 1
         assert fit.fun == pytest.approx(unit**power * alike.fun, rel=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e2, 1e4, 1e7])
+def test_huber_of_targets_far_larger_than_delta(unit):
+    """Few rows lie within delta then, so that the Hessian is often singular but for rounding."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((48, 3))
+        fit = fitted(X, unit * (X[:, 0] + rng.standard_normal(48)), loss=losses.Huber())
+        assert fit.success, fit.message
+
+
+def test_a_matrix_that_only_rounding_makes_definite_is_singular():
+    for seed in range(100):
+        A = np.random.default_rng(seed).standard_normal((2, 3))
+        B = A.T @ A + 1e-3 * np.eye(3)
+        with compiled_code():
+            assert whitening(A.T @ A, np.ones(3))[1] == np.inf
+            M, condition = map(np.asarray, whitening(B, np.ones(3)))
+        assert condition < np.inf
+        np.testing.assert_allclose(M.T @ B @ M, np.eye(3), atol=1e-9)
 
 
 @pytest.mark.parametrize("penalty", [None, pytest.param(L1(1e-2), id="L1"), pytest.param(L2(1e-2), id="L2")])

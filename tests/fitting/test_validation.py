@@ -146,6 +146,12 @@ class TestOutcome:
         assert f"validation loss least at epoch {epoch} of 9, whose parameters these are" in told.facts
         assert told.certificate.kind == ("certified" if epoch == 9 else "none")
 
+    @pytest.mark.parametrize(("loss", "epoch"), [(0.5, 9), (0.5 + 2e-16, 9), (0.5 + 1e-6, 4), (np.nan, 4)])
+    def test_rounding_does_not_make_an_epoch_before_convergence_the_best(self, loss, epoch):
+        best = BestEpoch(0.5, 4, 1.0, np.zeros(2), unseen=3)
+        told = best.or_converged(loss, 9, 1.0, np.ones(2))
+        assert (told.epoch, told.x[0], told.unseen) == (epoch, float(epoch == 9), 3)
+
     def test_a_start_that_was_better_is_no_success(self):
         fit = st.fit(line, X, Y, start=(0, 0), step=STEP, epochs=50, validation=(X, -Y))
         assert str(fit.outcome) == "diverged"

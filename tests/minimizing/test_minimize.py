@@ -302,7 +302,7 @@ class TestOutcomes:
         assert run.fun < -1e30
 
     def test_saddle(self):
-        assert self.outcome(lambda x, y: x**2 - y**2, (1.0, 0.0)).outcome is Outcome.SADDLE
+        assert self.outcome(lambda x, y: x**2 - y**2, (1.0, 0.0), step=0.1).outcome is Outcome.SADDLE
 
     def test_flat(self):
         assert self.outcome(lambda x: 3 + 0 * x, 1.0).outcome is Outcome.FLAT
@@ -578,10 +578,25 @@ def test_a_saddle_is_left_along_its_negative_curvature(name):
     np.testing.assert_allclose(up.x, run.x)
 
 
-def test_a_saddle_is_not_left_if_f_is_unbounded_or_the_step_is_the_users():
+def test_a_saddle_from_which_the_value_falls_without_end_is_no_saddle_to_the_user():
     run = st.minimize(lambda x, y: x**2 - y**2, (1.0, 0.0))
-    assert run.outcome is Outcome.SADDLE
-    assert "along which the value falls without end" in run.message
+    assert run.outcome is Outcome.UNBOUNDED
+    assert "the value falls without end" in run.message
+
+
+@pytest.mark.parametrize("unit", [1.0, -1.0])
+def test_either_side_of_a_ridge_may_fall_without_end(unit):
+    run = st.minimize(lambda x: np.exp(-(x**2)) - np.maximum(unit * x, 0.0) ** 4, 0.0)
+    assert run.outcome is Outcome.UNBOUNDED, run.message
+
+
+def test_a_limit_on_the_way_from_a_saddle_is_not_the_limit_of_f():
+    run = st.minimize(lambda x: np.exp(-(x**2)) - np.exp(-100 * (x - 12) ** 2), 0.0)
+    assert run.outcome is Outcome.SADDLE, run.message
+    assert "along which the value falls as far as it was followed" in run.message
+
+
+def test_a_saddle_is_not_left_if_the_step_is_the_users():
     f, start, _ = RIDGES["two valleys"]
     run = st.minimize(f, start, step=0.1, tolerance=1e-8)
     assert run.outcome is Outcome.SADDLE

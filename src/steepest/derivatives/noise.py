@@ -54,6 +54,8 @@ class Noise:
         Whether f is constant over the shortest distances, so that short steps give no slope.
     calls : tuple of Call
         The calls that the level comes from, if it is more than rounding explains; else empty.
+    before : Noise or None
+        An earlier measurement, where f was larger.
     """
 
     level: float
@@ -63,6 +65,7 @@ class Noise:
     rise: float
     stairs: bool = False
     calls: tuple[Call, ...] = ()
+    before: Noise | None = None
 
     @property
     def relative(self) -> float:
@@ -70,8 +73,15 @@ class Noise:
         return max(self.level / self.size, EPS) if self.size else EPS
 
     def at(self, value: float) -> float:
-        """Return the noise of a value, in proportion to the size of the value."""
-        return self.relative * abs(value)
+        """Return the noise of a value: that of rounding in proportion to its size, other noise at least the level.
+
+        At a minimum of 0 the level may be as large as f itself. If `before` shows that larger values have less noise
+        than in proportion, they have.
+        """
+        if self.calls and abs(value) < self.size:
+            return self.level
+        in_proportion = self.relative * abs(value)
+        return min(in_proportion, max(self.level, self.before.at(value))) if self.before else in_proportion
 
     def with_level(self, level: float) -> Noise:
         """Return the same measurement with another level."""

@@ -110,6 +110,8 @@ class Driver:
                 ending = self.verdict()
                 if ending is not None and not self.log.stopped:
                     if not self.turns_out_noisy(ending):
+                        if ending.outcome is Outcome.CONVERGED:
+                            self.log.remember_convergence()
                         return ending
                     if objective.scatter is None:
                         return self.judge.noise_floor.unmeasured()

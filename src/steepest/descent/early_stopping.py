@@ -12,6 +12,9 @@ from steepest.descent.ending import Ending
 from steepest.descent.loop.solver import Status
 from steepest.trace import Certificate, Outcome
 
+# Validation losses that differ by at most this share are equal but for rounding. Chosen, not measured.
+EQUAL = 1e-12
+
 
 @dataclass(frozen=True)
 class EarlyStopping:
@@ -50,6 +53,14 @@ class BestEpoch:
         if not math.isfinite(loss):
             return replace(self, unseen=self.unseen + 1)
         return BestEpoch(loss, epoch, value, x.copy(), self.unseen) if loss < self.loss else self
+
+    def or_converged(self, loss: float, epoch: int, value: float, x: np.ndarray) -> BestEpoch:
+        """Return the epoch at which the descent converged, if no epoch was better by more than rounding; else this one.
+
+        Near its end a descent changes the loss by rounding alone, and chance must not decide what the fit may claim.
+        """
+        is_equal = self.x is not None and loss <= self.loss + EQUAL * abs(self.loss)
+        return BestEpoch(loss, epoch, value, x.copy(), self.unseen) if is_equal else self
 
     def answer(self, status: Status) -> tuple[np.ndarray, float]:
         """Return the point and value of the best epoch; if no validation loss was finite, the point of least value."""

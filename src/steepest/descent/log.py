@@ -85,6 +85,13 @@ class Log:
         row = rows[np.argmin(np.where(np.isnan(rows[:, 2]), np.inf, rows[:, 2]))]
         self.best = self.best.or_better(float(row[2]), int(row[0]), float(row[2]), row[len(COLUMNS) :])
 
+    def remember_convergence(self) -> None:
+        """Let the point of convergence be the best epoch, unless an earlier one was better by more than rounding."""
+        status = self.solver.status
+        if self.early_stopping is not None and self.best.epoch < status.iteration:
+            loss = self.early_stopping.loss(status.best_x)
+            self.best = self.best.or_converged(loss, status.iteration, status.best_value, status.best_x)
+
     def validation_losses(self, rows: np.ndarray) -> np.ndarray:
         """Return the validation losses of the rows as a column, and remember the best epoch.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -155,7 +156,7 @@ class Differences:
     def measured(self, x: np.ndarray, f0: float, size: np.ndarray) -> Noise:
         noise = measure_noise(self.value, x, f0, size, self.box, self.coarse())
         self.rough = noise.calls or self.rough
-        return noise
+        return replace(noise, before=self.noise) if self.noise and self.noise.size > noise.size else noise
 
     def outliers(self) -> list[Call]:
         """Return the calls whose values stand out: noise explains them, and so may the shape of f."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ class _Running(threading.local):
     ----------
     spent : int
         How many array operations the code has made.
+    most : float
+        How many it may make: infinitely many while no trace runs, as the library's own code is always compiled.
     refused : str
         Why the trace was refused; empty if it was not. The user's code may catch the exception and go on without a
         derivative, so the refusal is stored, and raised again at the end.
@@ -46,6 +49,7 @@ class _Running(threading.local):
     """
 
     spent = 0
+    most = math.inf
     refused = ""
     seeded = False
     precision = EPS
@@ -64,6 +68,7 @@ def tracing() -> Iterator[None]:
     """
     outer = dict(vars(running))
     vars(running).clear()
+    running.most = MOST_OPERATIONS
     try:
         yield
         if running.refused:
@@ -82,8 +87,8 @@ def note_type(dtype: DTypeLike | None) -> None:
 def spend() -> None:
     """Count one array operation."""
     running.spent += 1
-    if running.spent > MOST_OPERATIONS:
-        refuse(f"the code makes more than {MOST_OPERATIONS:,} array operations, too many to compile")
+    if running.spent > running.most:
+        refuse(f"the code makes more than {running.most:,} array operations, too many to compile")
 
 
 @contextmanager

@@ -69,16 +69,13 @@ def by_newton(f: Value, x: np.ndarray, value: float, step: np.ndarray, least: fl
 def along_line(f: Value, x: np.ndarray, value: float, direction: np.ndarray, least: float) -> LineSearch:
     """Follow a direction to both sides, in longer and longer steps, until f rises.
 
-    If f never rises on one side, no point is returned: there is no minimum on that side.
+    If f never rises on one side, no point is returned: there is no minimum on that side. If it never rises on either,
+    the result is that of the side on which it falls farther.
     """
-    found = []
-    for side in (direction, -direction):
-        search = along_ray(f, x, value, side, least)
-        if search.endless:
-            return search
-        if search.x is not None:
-            found.append(search)
-    return min(found, key=lambda search: search.value) if found else LineSearch(None)
+    searches = [along_ray(f, x, value, side, least) for side in (direction, -direction)]
+    endless = [search for search in searches if search.endless]
+    found = endless or [search for search in searches if search.x is not None]
+    return min(found, key=lambda search: search.value, default=LineSearch(None))
 
 
 def along_ray(f: Value, x: np.ndarray, value: float, direction: np.ndarray, least: float) -> LineSearch:

@@ -104,7 +104,8 @@ class Guide:
             return Ending(Outcome.STALLED, f"{missed}: rounding hides more", certificate)
         if not self.evaluator.has_full_help:
             return self.stalled(certificate)
-        noise = self.evaluator.noise(x)
+        # Errors of the gradient, which the floor includes, may hide more than the noise of values does.
+        noise = max(self.evaluator.noise(x), evidence.floor)
         hidden = max(evidence.gain, evidence.unknown_gain) <= noise and self.evaluator.is_small(noise)
         if hidden and not self.goal.missed(evidence.error):
             return self.wording.converged(certificate, noise)

@@ -17,7 +17,7 @@ from steepest.descent.loop.state import STALLED
 from steepest.descent.meter import Meter
 from steepest.descent.plan import Help, Plan
 from steepest.descent.verdict.audit import Audit, auditable, cost_of_audit
-from steepest.descent.verdict.escape import LineSearch, along_line, curves_down
+from steepest.descent.verdict.escape import LineSearch, Tail, along_line, curves_down
 from steepest.descent.verdict.estimate import Estimate
 from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.goal import Evidence, Goal
@@ -191,8 +191,11 @@ class Judge:
         if search.x is not None:
             self.evaluator.restart_at(search.x, "saddle", f"{facts}: the descent leaves along it")
             return None
+        if search.tail is Tail.FALLS:
+            return self.rays.ending(search)
         if search.endless:
-            facts += f", along which the value {self.wording.falls} without end"
+            # f has a limit there, or seems to have one, and may well be lower elsewhere.
+            facts += f", along which the value {self.wording.falls} as far as it was followed"
         elif ending := self.rays.along_path():
             return ending
         return Ending(Outcome.SADDLE, facts, replace(certificate, gap=math.nan, x_error=()))

@@ -42,16 +42,16 @@ class Modes:
     certain : array of bool
         Which curvatures are positive by more than the error of the Hessian.
     reach, extent : array
-        Lengths along each direction, as multiples of w: the length over which the curvature was measured, and the
-        length that moves a coordinate by its own size.
+        Lengths along each direction, as multiples of w: the shortest length over which the curvature was measured, and
+        the length that moves a coordinate by its own size.
     gradient, gradient_error : array
         The gradient, and the largest error of each entry.
     remaining : array
         The share of the slope along each direction that the last Newton step left; not updated where errors of the
         gradient hide the slope.
     unchecked, changed : array of bool
-        Directions along which errors of the gradient hide the curvature close to the point, and directions along which
-        that curvature differs from the one measured farther away.
+        Directions along which errors of the gradient hide the curvature nearer than `reach`, and directions along
+        which that curvature differs from the one measured farther away.
     """
 
     directions: np.ndarray
@@ -178,20 +178,30 @@ class Modes:
 
         If the curvature vanishes at the minimum, as that of x⁴ does, the curvature over a shorter step is smaller than
         that over the step of the Hessian's differences; then at most the slope times the longer step is left to gain.
-        The same bound holds where errors of the gradient hide the curvature over the shorter step.
+        The same bound holds where errors of the gradient hide the curvature over the shorter step. If they hide all
+        curvatures there, as noise does, the step is the shortest one at which a curvature is visible.
         """
         signs = np.where(np.arange(self.curvatures.size) % 2, -1.0, 1.0)
         direction = self.directions @ signs
         moves = direction != 0
-        t = NARROW * float(np.min(size[moves] / np.abs(direction[moves]), initial=math.inf))
-        if not 0 < t < math.inf:
+        closest = NARROW * float(np.min(size[moves] / np.abs(direction[moves]), initial=math.inf))
+        if not 0 < closest < math.inf:
             return self
+        errors = np.abs(self.directions).T @ self.gradient_error
+        # Errors hide a curvature over a step shorter than 16 times their ratio: take twice that.
+        visible = 32 * float(np.min(errors[self.certain] / self.curvatures[self.certain], initial=math.inf))
+        t = visible if closest < visible < self.reach.min() else closest
         found = signs * (self.directions.T @ (grad(x + t * direction) - self.gradient)) / t
         if not np.all(np.isfinite(found)):
             return self
-        unchecked = 8 * np.abs(self.directions).T @ self.gradient_error / t >= self.curvatures / 2
+        hidden = 8 * errors / t >= self.curvatures / 2
         same = (found >= self.curvatures / 2) & (found <= 2 * self.curvatures)
-        return replace(self, unchecked=unchecked, changed=self.certain & ~same & ~unchecked)
+        return replace(
+            self,
+            reach=np.where(same & ~hidden, np.minimum(self.reach, t), self.reach),
+            unchecked=hidden | (t > closest),
+            changed=self.certain & ~same & ~hidden,
+        )
 
     def with_gradient_error(self, error: np.ndarray) -> Modes:
         """Return the modes with gradient errors of at least these sizes."""

@@ -17,6 +17,9 @@ from steepest.types import Array, PyTree
 
 # Stands for a loss of the user's own, of which only the values are known.
 UNKNOWN = Loss()
+# A Hessian whose condition number is larger may differ from a singular one by rounding errors alone. Measured on 960
+# fits with Huber's loss: 100 times more or less changes nothing.
+SINGULAR = 0.01 / EPS
 
 
 @dataclass(frozen=True)
@@ -242,8 +245,8 @@ def gram(X: Array, second: Array) -> Array:
 def whitening(hessian: Array, gradient: Array) -> tuple[Array, Array]:
     """Return M with Mᵀ H M = I, by Cholesky, and a bound on the condition number of H scaled to a unit diagonal.
 
-    The bound is infinite if H is not positive definite. A coordinate with neither curvature nor slope is left out of M
-    and of the bound.
+    The bound is infinite if H is not positive definite, or only by rounding errors. A coordinate with neither
+    curvature nor slope is left out of M and of the bound.
     """
     diagonal = jnp.diag(hessian)
     alive = diagonal != 0
@@ -251,8 +254,9 @@ def whitening(hessian: Array, gradient: Array) -> tuple[Array, Array]:
     factor = jnp.linalg.cholesky(hessian / jnp.outer(scale, scale) + jnp.diag(jnp.where(alive, 0.0, 1.0)))
     inverse = jax.scipy.linalg.solve_triangular(factor, jnp.eye(len(hessian)), lower=True)
     metric = jnp.where(alive[:, None], (inverse / scale).T, 0.0)
-    sound = jnp.all(jnp.isfinite(metric)) & ~jnp.any(~alive & (gradient != 0))
-    return metric, jnp.where(sound, (factor**2).sum() * (inverse**2).sum(), jnp.inf)
+    condition = (factor**2).sum() * (inverse**2).sum()
+    sound = jnp.all(jnp.isfinite(metric)) & (condition < SINGULAR) & ~jnp.any(~alive & (gradient != 0))
+    return metric, jnp.where(sound, condition, jnp.inf)
 
 
 def _times(transform: Array, u: Array) -> Array:
