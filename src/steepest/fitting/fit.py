@@ -202,26 +202,22 @@ def fit_given(
         As `fit` returns it.
     """
     model = read_model(model)
-    if isinstance(model, Network):
-        return fit_network(
-            model, data, losses.named(model.loss if loss is None else loss), budget, generator(rng), callback, progress,
-            batch_size=batch_size, dtype=dtype, start=start, penalty=penalty,
-            direction=direction, step=step,
-            refused={
-                "rescale": None if rescale == "auto" else rescale,
-                "shuffle": None if isinstance(shuffle, str) and shuffle in ("batches", "rows") else shuffle,
-            },
-        )  # fmt: skip
-    if isinstance(model, Tree):
+    if isinstance(model, (Network, Tree)):
+        cost, random = losses.named(model.loss if loss is None else loss), generator(rng)
+        refused = {
+            "rescale": None if rescale == "auto" else rescale,
+            "shuffle": None if isinstance(shuffle, str) and shuffle in ("batches", "rows") else shuffle,
+        }
+        if isinstance(model, Network):
+            return fit_network(
+                model, data, cost, budget, random, callback, progress,
+                batch_size=batch_size, dtype=dtype, start=start, penalty=penalty, direction=direction, step=step,
+                refused=refused,
+            )  # fmt: skip
+        rule = None if isinstance(step, str) and step == "auto" else step
         return fit_tree(
-            model, data, losses.named(model.loss if loss is None else loss), budget, generator(rng), callback, progress,
-            batch_size=batch_size, penalty=penalty,
-            refused={
-                "start": start, "direction": direction, "dtype": dtype,
-                "step": None if isinstance(step, str) and step == "auto" else step,
-                "rescale": None if rescale == "auto" else rescale,
-                "shuffle": None if isinstance(shuffle, str) and shuffle in ("batches", "rows") else shuffle,
-            },
+            model, data, cost, budget, random, callback, progress, batch_size=batch_size, penalty=penalty,
+            refused=refused | {"start": start, "direction": direction, "dtype": dtype, "step": rule},
         )  # fmt: skip
     if isinstance(model, Linear):
         model = model.prepared(data.rows.X, data.rows.y)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -35,6 +36,13 @@ def read_model(model: ModelLike) -> Linear | Custom | Network | Tree:
             "(X, *parameters)"
         )
     return Custom(model)
+
+
+def refuse(what: str, given: Mapping[str, object], reasons: Mapping[str, str]) -> None:
+    """Raise ValueError for the first argument given that a model does not take; those left out are None."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name}={quoted(value)} is not for {what}: {reasons[name]}")
 
 
 def read_rows(size: int | None) -> int | None:

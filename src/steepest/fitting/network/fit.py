@@ -14,6 +14,7 @@ from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.network.resume import LiveNetwork
 from steepest.fitting.network.setup import NetworkSetup
 from steepest.fitting.network.task import Before
+from steepest.fitting.options import refuse
 from steepest.fitting.setup import TrainingData
 from steepest.models import Network
 from steepest.models.penalties import L2
@@ -66,9 +67,7 @@ def fit_network(
     NetworkFit
         The fit.
     """
-    for name, value in {**refused, "tolerance": budget.tolerance or None}.items():
-        if value is not None:
-            raise ValueError(f"{name}={quoted(value)} is not for a network: {REASONS[name]}")
+    refuse("a network", {**refused, "tolerance": budget.tolerance or None}, REASONS)
     if not (penalty is None or isinstance(penalty, L2)):
         raise ValueError(f"penalty={quoted(penalty)}: a network takes only penalties.L2, on its weights")
     known, before = _before(network, start, data)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from steepest.descent.budget import Budget
-from steepest.fitting.options import read_rows
+from steepest.fitting.options import read_rows, refuse
 from steepest.fitting.setup import TrainingData
 from steepest.fitting.tree.hard.criterion import read_loss
 from steepest.fitting.tree.result import TreeFit
@@ -61,9 +61,7 @@ def fit_tree(
     TreeFit
         The fit.
     """
-    for name, value in {**refused, "tolerance": budget.tolerance or None}.items():
-        if value is not None:
-            raise ValueError(f"{name}={quoted(value)} is not for a tree: {REASONS[name]}")
+    refuse("a tree", {**refused, "tolerance": budget.tolerance or None}, REASONS)
     if not (penalty is None or isinstance(penalty, L2)):
         raise ValueError(f"penalty={quoted(penalty)}: a tree takes only penalties.L2, on the values of its leaves")
     if penalty is not None and tree.leaves == "linear":
