@@ -49,11 +49,9 @@ def log_loss(predicted: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
     return -np.log(np.clip(predicted[np.arange(len(y)), y], LEAST, 1))
 
 
-def brier(predicted: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
-    """Return the squared error of each row: that of a number, or of the probabilities of all classes together."""
-    if not classes:
-        return (predicted - y) ** 2
-    return ((predicted - np.eye(classes)[y]) ** 2).sum(axis=1)
+def wrong(predicted: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+    """Return the squared error of each row, or 1 for a row whose most likely class is wrong."""
+    return (predicted.argmax(axis=1) != y).astype(float) if classes else (predicted - y) ** 2
 
 
 def predicting(fitted: st.Fit, classes: int) -> Predict:

@@ -3,7 +3,7 @@
 from functools import partial
 
 import numpy as np
-from contest.judge import Method, Predict, brier, predicting
+from contest.judge import Method, Predict, predicting, wrong
 from contest.tables import Split
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.model_selection import train_test_split
@@ -38,7 +38,7 @@ def best_greedy(rows: Split, seed: int) -> Predict:
     fewer = rows._replace(X=rows.X[own], y=rows.y[own])
 
     def loss(depth: int) -> float:
-        return float(brier(greedy(fewer, seed, depth)(rows.X[left_out]), rows.y[left_out], rows.classes).mean())
+        return float(wrong(greedy(fewer, seed, depth)(rows.X[left_out]), rows.y[left_out], rows.classes).mean())
 
     return greedy(rows, seed, min(DEPTHS, key=loss))
 
