@@ -33,7 +33,7 @@ PARTS = (1, 2, 3, 4)
 
 def contest(peers: Sequence[str]) -> Contest:
     """Return the network against some of its peers."""
-    return Contest(METHODS, "network", peers, log_loss, HELD_TO, lambda rows, seed: fit(rows, seed, epochs=1))
+    return Contest(METHODS, "network", peers, log_loss, HELD_TO, warm=lambda rows, seed: fit(rows, seed, epochs=1))
 
 
 def main() -> None:

@@ -29,6 +29,9 @@ class Contest:
         What they are judged by.
     held_to : mapping of str to float
         The share of tables on which ours is to be at or above a peer.
+    level : float
+        A difference of less than this share of the peer's loss is none: that of two methods that hardly differ is small
+        but steady, so that its standard error is smaller still.
     warm : callable
         Compiles the code of our model before its time counts.
     """
@@ -38,6 +41,7 @@ class Contest:
     peers: Sequence[str]
     losses: Losses
     held_to: Mapping[str, float] = field(default_factory=dict)
+    level: float = 0.0
     warm: Callable[[Split, int], object] = lambda rows, seed: None
 
 
@@ -77,6 +81,8 @@ class Results:
         gain = theirs - ours
         if not np.isfinite(gain).all():
             return np.inf
+        if abs(gain.mean()) < self.contest.level * theirs.mean():
+            return 0.0
         error = gain.std() / np.sqrt(len(gain))
         return float(gain.mean() / error) if error > 0 else 0.0
 
