@@ -289,8 +289,8 @@ class Rules:
             word = "below" if to_right else "at least"
             return named(self.names[used[0]]), f"is {word} {number(-threshold, full)}{or_missing}"
         subject = self.terms(weights, used, full)
-        if threshold == np.inf:
-            return subject, f"is {'missing' if to_right else 'known'}"
+        if np.isinf(threshold):
+            return subject, f"is {'missing' if to_right == (threshold > 0) else 'known'}"
         return subject, f"is {'above' if to_right else 'at most'} {number(threshold, full)}{or_missing}"
 
     def terms(self, weights: np.ndarray, used: Sequence[int], full: bool, alone: bool = True) -> str:

@@ -79,7 +79,8 @@ def random_tree(seed, depth, gaps):
         elif kind == 2 and seed % 2:
             splits.put(node, {int(random.integers(2)): -1.0}, round(random.normal(), 1), missing)
         elif kind == 2 and gaps:
-            splits.put(node, {int(random.integers(2)): 1.0}, np.inf, True)
+            to_right = bool(random.integers(2))
+            splits.put(node, {int(random.integers(2)): 1.0}, np.inf if to_right else -np.inf, to_right)
         else:
             splits.put(node, {int(random.integers(2)): 1.0}, round(random.normal(), 1), missing)
     X = np.column_stack([random.normal(size=(300, 2)).round(1), np.zeros((300, 3))])
@@ -104,6 +105,14 @@ def test_text_sends_every_row_to_its_leaf(seed, gaps):
     for row, k, value in zip(X, level, expected, strict=True):
         named = {"delay": row[0], names[1]: row[1], "carrier": words[k + 1]}
         assert float(followed(text, named)) == value
+
+
+@pytest.mark.parametrize("to_right", [False, True])
+def test_missing_values_by_themselves(to_right):
+    splits = Splits(np.ones((1, 1)), np.array([np.inf if to_right else -np.inf]), np.array([to_right]))
+    text = Rules(splits, np.array([[0.0], [1.0]]), ["x"], gaps=True).text(lambda leaf: str(leaf.numbers[0]))
+    words = ("known", "missing") if to_right else ("missing", "known")
+    assert text == f"x is {words[0]}: 0\nx is {words[1]}: 1"
 
 
 def test_redundant_splits_and_equal_leaves_go():
