@@ -13,8 +13,10 @@ import numpy as np
 from steepest.models.splits import Splits
 from steepest.printable import printable
 
-# The terms of an oblique split that are written out, the largest first, and the digits of a number, unless all are.
-MOST_TERMS, DIGITS = 3, 6
+# The terms of an oblique split that are written out, the largest first, unless all are.
+MOST_TERMS = 3
+# The least digits of a number, and the size from which even its whole part is not written out.
+DIGITS, LARGE = 6, 1e15
 INDENT = "  "
 # The words of the sentences, which are no plain names.
 WORDS = ("is", "not", "neither", "or", "nor", "and", "more", "known", "missing", "always")
@@ -324,7 +326,7 @@ class Rules:
 
 
 def number(value: float, full: bool) -> str:
-    """Return a number as text: all digits, or a few.
+    """Return a number as text: all digits, or six and at least one after the point.
 
     Parameters
     ----------
@@ -340,10 +342,14 @@ def number(value: float, full: bool) -> str:
 
     Examples
     --------
-    >>> number(0.1 + 0.2, full=True), number(0.1 + 0.2, full=False)
-    ('0.30000000000000004', '0.3')
+    >>> number(0.1 + 0.2, full=True), number(0.1 + 0.2, full=False), number(20240115.5, full=False)
+    ('0.30000000000000004', '0.3', '20240115.5')
     """
-    return repr(float(value)).removesuffix(".0") if full else f"{value:.{DIGITS}g}"
+    if full:
+        return repr(float(value)).removesuffix(".0")
+    # A threshold between two whole numbers must not be rounded to one of them.
+    digits = len(f"{abs(value):.0f}") + 1 if abs(value) < LARGE else 0
+    return f"{value:.{max(DIGITS, digits)}g}"
 
 
 def named(name: str) -> str:
@@ -365,4 +371,4 @@ def named(name: str) -> str:
     ('dep_delay', '"is at most 5"')
     """
     is_plain = re.fullmatch(r"[^\W\d][\w.-]*", name) and name not in WORDS
-    return name if is_plain else json.dumps(printable(name), ensure_ascii=False)
+    return name if is_plain else printable(json.dumps(name, ensure_ascii=False))

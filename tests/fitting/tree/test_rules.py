@@ -125,6 +125,27 @@ def test_redundant_splits_and_equal_leaves_go():
     assert text == "x is at most 5: (0,)\nx is above 5: (2, 3)"
 
 
+def test_thresholds_between_whole_numbers_are_not_rounded_to_one():
+    splits = Splits(np.ones((1, 1)), np.array([20240115.5]), np.zeros(1, bool))
+    rules = Rules(splits, np.array([[0.0], [1.0]]), ["day"])
+    assert rules.text(lambda leaf: str(leaf.numbers[0])).splitlines()[0] == "day is at most 20240115.5: 0"
+
+
+def test_categories_of_similar_names_stay_apart():
+    random = np.random.default_rng(0)
+    first, second = random.integers(2, size=(2, 200))
+    X = np.column_stack([first == 0, first == 1, second == 0, second == 1])
+    tree = st.models.Tree(depth=2, restarts=1, categories=[[0, 1], [2, 3]])
+    for names, called in (
+        (["a=x", "a=y", "b=p", "b=q"], ["a", "b"]),
+        (["a=1=x", "a=1=y", "a=2=p", "a=2=q"], ["category 0", "category 1"]),
+        (["a=x", "y", "b=p", "b=q"], ["category 0", "b"]),
+    ):
+        fit = st.fit(tree, pd.DataFrame(1.0 * X, columns=names), 2.0 * first + second, rng=0, epochs=1)
+        assert list(fit.importance(repeats=1)) == called
+        assert len(fit.outline().leaves) == 4
+
+
 def predicted(text, row):
     """Return the prediction of the whole text of a fit for a row by name."""
     remarks = [line for line in text.splitlines() if line.startswith(("predictions", "a missing", "in leaves"))]
