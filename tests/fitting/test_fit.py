@@ -290,6 +290,12 @@ class TestLinear:
         with pytest.raises(ValueError, match="lacks the column 'b'"):
             fit.predict(frame[["a", "c"]])
 
+    def test_columns_of_data_frames_may_be_numbers(self, raw):
+        pd = pytest.importorskip("pandas")
+        X, y = raw
+        fit = st.fit(st.models.Linear(), pd.DataFrame(X), y)
+        np.testing.assert_array_equal(fit.predict(pd.DataFrame(X)[[2, 0, 1]]), fit.predict(pd.DataFrame(X)))
+
 
 class TestFunctions:
     def test_a_nonlinear_model_recovers_its_parameters(self):

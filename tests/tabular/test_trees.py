@@ -36,6 +36,20 @@ def test_categories_and_gaps_are_read_as_rules(fit):
     assert fit.score.value > 0.9
 
 
+def test_names_may_hold_anything(tmp_path):
+    labels = np.where(DELAY > 20, "late\x1b[2J\n5", "in time")
+    table = {"a=b": CARRIER, "a=c": CARRIER[::-1], "a": DELAY, "x\ny": DELAY[::-1], "late": labels}
+    fit = st.fit_table(table, "late", model=TREE, rng=0, epochs=1)
+    assert sorted(fit.importance(repeats=1)) == ["a", "a=b", "a=c", "x\ny"]
+    assert "late\\x1b[2J\\n5 with probability" in fit.rules()
+    assert len(fit.rules().splitlines()) == 2
+    only = st.fit_table(table, "a", features=["a=b", "x\ny"], model=TREE, rng=0, epochs=1)
+    assert r'"x\ny" is at most' in only.rules()
+    assert '"a=b" is' in only.rules()
+    only.save(tmp_path / "fit")
+    assert st.load(tmp_path / "fit").rules() == only.rules()
+
+
 def test_predictions_follow_the_rules(fit):
     known = ~GAPS
     found = fit.predict(TABLE)[known]

@@ -52,7 +52,7 @@ def read_features(
     if names and hasattr(X, "sparse"):
         # X is a DataFrame whose columns are all sparse.
         return read_rows(X.sparse.to_coo(), dtype, what, names), names
-    array = as_array(X, what, names)
+    array = as_array(X, what, names, gaps)
     if array.dtype.kind not in NUMBERS:
         found = f"columns {', '.join(_not_numbers(X))}" if names else f"values such as {_first_value(array)}"
         raise TypeError(f"{what} must hold numbers, and has {found}: encode them, or use fit_table")

@@ -17,7 +17,7 @@ NUMBERS = "fiub"
 MISSING = ("NAType", "NaTType", "NoneType")
 
 
-def as_array(values: ArrayLike, what: str, names: list[str] | None) -> np.ndarray:
+def as_array(values: ArrayLike, what: str, names: list[str] | None, gaps: bool = False) -> np.ndarray:
     """Return an array; Python numbers become floats, and other objects stay objects.
 
     Parameters
@@ -28,6 +28,8 @@ def as_array(values: ArrayLike, what: str, names: list[str] | None) -> np.ndarra
         Its name in an error message.
     names : list of str or None
         The names of the columns.
+    gaps : bool
+        Whether values may be missing; they become NaN.
 
     Returns
     -------
@@ -40,6 +42,8 @@ def as_array(values: ArrayLike, what: str, names: list[str] | None) -> np.ndarra
         If a value is missing, masked or too large for a float, or the rows have different lengths.
     """
     if np.ma.isMaskedArray(values) and np.ma.is_masked(values):
+        if gaps:
+            return np.ma.filled(values.astype(float), np.nan)
         place = np.argwhere(np.ma.getmaskarray(values))[0]
         raise ValueError(f"{what} is masked {_where(place, names)}: fill it in or leave the row out")
     try:
@@ -48,13 +52,18 @@ def as_array(values: ArrayLike, what: str, names: list[str] | None) -> np.ndarra
         if "inhomogeneous" not in str(error):
             raise
         raise ValueError(f"{what} has rows of different lengths: give each row the same number of values") from None
-    return _from_objects(array, what, names) if array.dtype == object and array.ndim else array
+    return _from_objects(array, what, names, gaps) if array.dtype == object and array.ndim else array
 
 
-def _from_objects(array: np.ndarray, what: str, names: list[str] | None) -> np.ndarray:
+def _from_objects(array: np.ndarray, what: str, names: list[str] | None, gaps: bool) -> np.ndarray:
     """Return an array of objects as floats if all are numbers, else as it is."""
+    if gaps:
+        array = array.copy()
     for place, value in np.ndenumerate(array):
         if type(value).__name__ in MISSING:
+            if gaps:
+                array[place] = np.nan
+                continue
             raise ValueError(f"{what} has {value} {_where(place, names)}: fill it in or leave the row out")
         if not isinstance(value, (numbers.Real, Decimal)):
             return array

@@ -147,10 +147,12 @@ class Fit(Run):
         """
         if not (self.columns and hasattr(X, "columns")):
             return X
-        missing = [name for name in self.columns if name not in map(str, X.columns)]
+        # Names may be numbers, as pandas gives them by default.
+        known = {str(name): name for name in X.columns}
+        missing = [name for name in self.columns if name not in known]
         if missing:
             raise ValueError(f"X lacks the column {quoted(missing[0])}, which the model was fitted to")
-        return X[self.columns]
+        return X[[known[name] for name in self.columns]]
 
     @our_words
     def more(

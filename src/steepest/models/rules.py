@@ -13,8 +13,10 @@ import numpy as np
 from steepest.models.splits import Splits
 from steepest.printable import printable
 
-# The terms of an oblique split that are written out, the largest first, and the digits of a number, unless all are.
-MOST_TERMS, DIGITS = 3, 6
+# The terms of an oblique split that are written out, the largest first, unless all are.
+MOST_TERMS = 3
+# The least digits of a number, and the size from which even its whole part is not written out.
+DIGITS, LARGE = 6, 1e15
 INDENT = "  "
 # The words of the sentences, which are no plain names.
 WORDS = ("is", "not", "neither", "or", "nor", "and", "more", "known", "missing", "always")
@@ -284,8 +286,8 @@ class Rules:
             word = "below" if to_right else "at least"
             return named(self.names[used[0]]), f"is {word} {number(-threshold, full)}{or_missing}"
         subject = self.terms(weights, used, full)
-        if threshold == np.inf:
-            return subject, f"is {'missing' if to_right else 'known'}"
+        if np.isinf(threshold):
+            return subject, f"is {'missing' if to_right == (threshold > 0) else 'known'}"
         return subject, f"is {'above' if to_right else 'at most'} {number(threshold, full)}{or_missing}"
 
     def among(self, category: str, levels: Sequence[int], used: Sequence[int], full: bool) -> str:
@@ -347,7 +349,7 @@ class Rules:
 
 
 def number(value: float, full: bool) -> str:
-    """Return a number as text: all digits, or a few.
+    """Return a number as text: all digits, or six and at least one after the point.
 
     Parameters
     ----------
@@ -363,10 +365,14 @@ def number(value: float, full: bool) -> str:
 
     Examples
     --------
-    >>> number(0.1 + 0.2, full=True), number(0.1 + 0.2, full=False)
-    ('0.30000000000000004', '0.3')
+    >>> number(0.1 + 0.2, full=True), number(0.1 + 0.2, full=False), number(20240115.5, full=False)
+    ('0.30000000000000004', '0.3', '20240115.5')
     """
-    return repr(float(value)).removesuffix(".0") if full else f"{value:.{DIGITS}g}"
+    if full:
+        return repr(float(value)).removesuffix(".0")
+    # A threshold between two whole numbers must not be rounded to one of them.
+    digits = len(f"{abs(value):.0f}") + 1 if abs(value) < LARGE else 0
+    return f"{value:.{max(DIGITS, digits)}g}"
 
 
 def named(name: str) -> str:
@@ -388,4 +394,4 @@ def named(name: str) -> str:
     ('dep_delay', '"is at most 5"')
     """
     is_plain = re.fullmatch(r"[^\W\d][\w.-]*", name) and name not in WORDS
-    return name if is_plain else json.dumps(printable(name), ensure_ascii=False)
+    return name if is_plain else printable(json.dumps(name, ensure_ascii=False))

@@ -110,6 +110,22 @@ class Splits:
         """Return a copy, which can be changed by itself."""
         return Splits(self.weights.copy(), self.thresholds.copy(), self.missing.copy())
 
+    def same_as(self, other: Splits) -> bool:
+        """Tell whether other splits are the same, number by number.
+
+        Parameters
+        ----------
+        other : Splits
+            The other splits.
+
+        Returns
+        -------
+        bool
+            Whether they are.
+        """
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return all(np.array_equal(mine, others) for mine, others in pairs)
+
     def without_empty_sides(self, X: Array) -> Splits:
         """Return splits that send the rows to the same leaves, but all rows to one side where the other is empty.
 

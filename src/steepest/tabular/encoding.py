@@ -93,6 +93,11 @@ class Encoding:
         """The level of each category that has no column."""
         return tuple(part.baseline for part in self.parts if isinstance(part, Category))
 
+    @property
+    def category_names(self) -> list[str]:
+        """The columns of the table that are categories, in the order of `categories`."""
+        return [part.column for part in self.parts if isinstance(part, Category)]
+
     def transform(self, table: pa.Table, dtype: type[np.floating] = np.float64) -> Encoded:
         """Turn a table into a matrix, with the learned encoders.
 

@@ -8,6 +8,7 @@ from typing import IO
 
 import numpy as np
 
+from steepest.fitting.tree.result import TreeFit
 from steepest.models import Network, Tree
 from steepest.models.losses import Loss
 from steepest.printable import printable
@@ -44,6 +45,11 @@ class TablePredictor(HoldsFit):
     target: str
     classes: tuple[Label, ...] | None
     loss: Loss
+
+    def __post_init__(self) -> None:
+        if isinstance(self.fit, TreeFit):
+            # A name such as "a=b=c" does not tell which part of it is that of the column.
+            self.fit.category_names = self.encoding.category_names
 
     @property
     def coefficients(self) -> dict[str, float] | dict[Label, dict[str, float]]:

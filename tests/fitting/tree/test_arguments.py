@@ -74,6 +74,27 @@ def test_rows_are_refused(tree, rows, words):
         st.fit(tree, *rows, loss=loss)
 
 
+def test_counts_may_be_zero_in_a_part_of_the_rows_only():
+    # With the seed 0, the only count above 0 is held out.
+    counts = np.zeros(63)
+    counts[3] = 1
+    fit = st.fit(TREE, X[:63], counts, loss="poisson", rng=0, epochs=2)
+    assert np.isfinite(list(fit.candidates.values())).all()
+    assert np.isfinite(fit.predict(X)).all()
+    with pytest.raises(ValueError, match="every target is 0"):
+        st.fit(TREE, X[:63], np.zeros(63), loss="poisson")
+
+
+def test_missing_values_may_have_any_marker():
+    pandas = pytest.importorskip("pandas")
+    gaps = X > 1
+    fit = st.fit(TREE, np.where(gaps, np.nan, X), Y, rng=0, epochs=2)
+    frame = pandas.DataFrame(X).mask(gaps).astype("Float64")
+    for rows in (np.where(gaps, None, X.astype(object)), np.ma.masked_array(X, gaps), frame):
+        again = st.fit(TREE, rows, Y, rng=0, epochs=2)
+        np.testing.assert_array_equal(again.predict(rows), fit.predict(np.where(gaps, np.nan, X)))
+
+
 def test_a_frame_without_a_column_is_refused():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X, columns=["a", "b", "c"])
@@ -94,6 +115,7 @@ def test_sparse_rows_and_narrow_ones_give_the_same_tree():
         fit = st.fit(TREE, rows, Y, **how)
         np.testing.assert_array_equal(fit.params["thresholds"], dense.params["thresholds"])
         np.testing.assert_array_equal(fit.predict(rows), dense.predict(Z))
+        assert fit.importance(repeats=2) == dense.importance(repeats=2)
 
 
 def test_without_a_penalty_leaves_have_the_means_of_their_rows():

@@ -79,7 +79,8 @@ def random_tree(seed, depth, gaps):
         elif kind == 2 and seed % 2:
             splits.put(node, {int(random.integers(2)): -1.0}, round(random.normal(), 1), missing)
         elif kind == 2 and gaps:
-            splits.put(node, {int(random.integers(2)): 1.0}, np.inf, True)
+            to_right = bool(random.integers(2))
+            splits.put(node, {int(random.integers(2)): 1.0}, np.inf if to_right else -np.inf, to_right)
         else:
             splits.put(node, {int(random.integers(2)): 1.0}, round(random.normal(), 1), missing)
     X = np.column_stack([random.normal(size=(300, 2)).round(1), np.zeros((300, 3))])
@@ -106,6 +107,14 @@ def test_text_sends_every_row_to_its_leaf(seed, gaps):
         assert float(followed(text, named)) == value
 
 
+@pytest.mark.parametrize("to_right", [False, True])
+def test_missing_values_by_themselves(to_right):
+    splits = Splits(np.ones((1, 1)), np.array([np.inf if to_right else -np.inf]), np.array([to_right]))
+    text = Rules(splits, np.array([[0.0], [1.0]]), ["x"], gaps=True).text(lambda leaf: str(leaf.numbers[0]))
+    words = ("known", "missing") if to_right else ("missing", "known")
+    assert text == f"x is {words[0]}: 0\nx is {words[1]}: 1"
+
+
 def test_redundant_splits_and_equal_leaves_go():
     splits = Splits.none(2, 1)
     splits.put(0, {0: 1.0}, 5.0, False)
@@ -114,6 +123,27 @@ def test_redundant_splits_and_equal_leaves_go():
     splits.put(2, {0: 1.0}, 9.0, False)
     text = Rules(splits, np.array([[1.0], [2.0], [3.0], [3.0]]), ["x"]).text(lambda leaf: str(leaf.numbers))
     assert text == "x is at most 5: (0,)\nx is above 5: (2, 3)"
+
+
+def test_thresholds_between_whole_numbers_are_not_rounded_to_one():
+    splits = Splits(np.ones((1, 1)), np.array([20240115.5]), np.zeros(1, bool))
+    rules = Rules(splits, np.array([[0.0], [1.0]]), ["day"])
+    assert rules.text(lambda leaf: str(leaf.numbers[0])).splitlines()[0] == "day is at most 20240115.5: 0"
+
+
+def test_categories_of_similar_names_stay_apart():
+    random = np.random.default_rng(0)
+    first, second = random.integers(2, size=(2, 200))
+    X = np.column_stack([first == 0, first == 1, second == 0, second == 1])
+    tree = st.models.Tree(depth=2, restarts=1, categories=[[0, 1], [2, 3]])
+    for names, called in (
+        (["a=x", "a=y", "b=p", "b=q"], ["a", "b"]),
+        (["a=1=x", "a=1=y", "a=2=p", "a=2=q"], ["category 0", "category 1"]),
+        (["a=x", "y", "b=p", "b=q"], ["category 0", "b"]),
+    ):
+        fit = st.fit(tree, pd.DataFrame(1.0 * X, columns=names), 2.0 * first + second, rng=0, epochs=1)
+        assert list(fit.importance(repeats=1)) == called
+        assert len(fit.outline().leaves) == 4
 
 
 def predicted(text, row):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -10,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from steepest.arguments import generator
+from steepest.data.sparse.csr import is_sparse
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
 from steepest.fitting.tree.importance import MOST_ROWS, importance_of
@@ -48,8 +50,9 @@ class TreeFit(Fit):
     kept : str
         How the tree came about: "the greedy tree", "the polished greedy tree" or the name of a restart.
     locally_optimal : bool or None
-        Whether no other split of a single node lowers the loss of the rows while the rest of the tree stays as it is;
-        None if this was not checked, and for splits by sums of columns.
+        Whether no other split of a single node lowers the loss of the rows while the rest of the tree stays as it is.
+        A split by a number has its small values on the left. None if this was not checked, and for splits by sums of
+        columns.
     soft_losses, hard_losses : list of float
         The loss of each restart on the rows of the descent, before and after its gates became hard splits.
     candidates : dict of str to float
@@ -63,6 +66,8 @@ class TreeFit(Fit):
         The coordinates of the descent, which are not saved either.
     loss : Loss
         The loss.
+    category_names : list of str
+        The names of the categories; by default what the names of their levels have before "=".
     weight : array of shape (rows,) or None
         The weights of the rows of the fit; None if it was loaded.
 
@@ -82,6 +87,7 @@ class TreeFit(Fit):
     snapshots: Mapping[int, Mapping[str, Array]] = field(default_factory=dict, repr=False)
     coordinates: Coordinates | None = field(default=None, repr=False)
     loss: Loss = squared
+    category_names: list[str] = field(default_factory=list, repr=False)
     weight: np.ndarray | None = field(default=None, repr=False)
 
     @property
@@ -103,12 +109,19 @@ class TreeFit(Fit):
         """The category and the level of each column that is a level, from names such as "carrier=UA"."""
         tree, names = self.model, self.names
         assert isinstance(tree, Tree)
-        found = {}
-        for number_of, own in enumerate(tree.categories):
-            for column in own:
-                category, equals, level = names[column].partition("=")
-                found[column] = (category, level) if equals else (f"category {number_of}", names[column])
-        return found
+        pairs = zip(self.category_names or self._heads(), tree.categories, strict=True)
+        return {j: (category, names[j].removeprefix(f"{category}=")) for category, own in pairs for j in own}
+
+    def _heads(self) -> list[str]:
+        """Return what the names of the levels of each category begin with, or its number if that is no name for it."""
+        tree, names = self.model, self.names
+        assert isinstance(tree, Tree)
+        found = []
+        for own in tree.categories:
+            heads = {names[j].partition("=")[0] if "=" in names[j] else "" for j in own}
+            found.append(heads.pop() if len(heads) == 1 else "")
+        taken = Counter([*names, *found])
+        return [head if head and taken[head] == 1 else f"category {k}" for k, head in enumerate(found)]
 
     def simplified(self, full: bool = False) -> Rules:
         """Return the rules as an object, whose `tree` has no redundant splits and no equal leaves side by side.
@@ -322,7 +335,8 @@ class TreeFit(Fit):
         random, rows = generator(rng), data.rows
         if len(rows.y) > MOST_ROWS:
             rows = rows.at(np.sort(random.permutation(len(rows.y))[:MOST_ROWS]))
-        array = np.asarray(tree.shaped(rows.X), dtype=float)
+        array = tree.shaped(rows.X)
+        array = np.asarray(array.toarray() if is_sparse(array) else array, dtype=float)
         groups: dict[str, list[int]] = {}
         levels = self.levels
         for column, name in enumerate(self.names):

@@ -209,11 +209,11 @@ class TreeSetup:
             "missing": splits.missing.astype(float), "values": leaves.values,
         } | ({} if leaves.slopes is None else {"slopes": leaves.slopes})  # fmt: skip
         greedy, chosen = choice.pool[0], choice.kept
-        which = "too few to hold any out" if self.held is self.rows else "held out"
+        count, where = len(self.held.y), ", too few to hold any out" if self.held is self.rows else " held out"
         beside = "" if chosen.name == greedy.name else f", and {greedy.loss:.6g} with the greedy tree"
         message = (
             f"{facts}; {chosen.name} is kept, of depth {self.task.depth}: its loss is {chosen.loss:.6g} on "
-            f"{len(self.held.y):,} rows {which}{beside}; no optimum is certified"
+            f"{count:,} row{'s' * (count != 1)}{where}{beside}; no optimum is certified"
         )
         return TreeFit(
             **known | {
@@ -274,6 +274,8 @@ def _outputs(loss: Loss, y: np.ndarray) -> tuple[int, int]:
         return classes, classes
     if loss is losses.log_loss and y.min() == y.max():
         raise ValueError(f"every target is {y[0]:g}: a tree of two classes needs rows of both")
+    if loss is losses.poisson and not y.any():
+        raise ValueError("every target is 0: a tree of counts needs rows with other counts")
     return 1, 2
 
 

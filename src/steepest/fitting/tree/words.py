@@ -10,6 +10,7 @@ import numpy as np
 from steepest.models import Tree
 from steepest.models.frame import responded
 from steepest.models.rules import Leaf, Rules, named, number
+from steepest.printable import printable
 from steepest.types import Array
 
 
@@ -51,7 +52,7 @@ class LeafWords:
         shares = predicted if len(predicted) > 1 else np.array([1 - predicted[0], predicted[0]])
         best = int(shares.argmax())
         label = f"class {best}" if self.labels is None else self.labels[best]
-        return f"{label} with probability {shares[best]:.3g}"
+        return f"{printable(label)} with probability {shares[best]:.3g}"
 
     def line(self, constant: float, slopes: np.ndarray) -> str:
         """Return a linear model as text."""

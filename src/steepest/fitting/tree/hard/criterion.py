@@ -93,8 +93,8 @@ class Rate:
         return (count if self.is_gamma else -total) * np.log(rate)
 
     def best(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        with np.errstate(divide="ignore"):
-            return np.log(np.atleast_1d(np.average(y, weights=weight)))
+        # Counts may all be 0 in a part of the rows.
+        return np.log(np.maximum(np.atleast_1d(np.average(y, weights=weight)), np.finfo(float).tiny))
 
 
 class Level:

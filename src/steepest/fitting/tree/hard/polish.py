@@ -82,7 +82,11 @@ def polished(
                 return Polished(splits.without_empty_sides(rows.X), leaves, False)
             changed |= _solve_level(splits, level, leaves, columns, rows, loss)
         if not changed:
-            return Polished(splits.without_empty_sides(rows.X), leaves, True)
+            plain = splits.without_empty_sides(rows.X)
+            if plain.same_as(splits):
+                return Polished(splits, leaves, True)
+            # Rows of other splits would now take other ways.
+            splits = plain
         leaves = fit_leaves(splits.leaves(rows.X), count, rows)
     return Polished(splits.without_empty_sides(rows.X), leaves, False)
 

@@ -137,22 +137,26 @@ def _best_cuts(x: np.ndarray, sums: np.ndarray, gain: Gain) -> Cuts:
     between, last = x[:, :-1] < x[:, 1:], ~lacks[:, :-1] & lacks[:, 1:]
     gains = np.where(between | last, gain(left, total), -np.inf)
     missing, every = np.ones(len(x), dtype=bool), np.arange(len(x))
-    place = gains.argmax(axis=1)
+    place, alone = gains.argmax(axis=1), np.full(len(x), -np.inf)
     if (some := np.flatnonzero(lacks[:, -1])).size:
-        # The same cuts, with the rows that lack a value on the left.
+        # The same cuts, with the rows that lack a value on the left, where they may also be by themselves.
         lacking = (sums[some] * lacks[some, :, None]).sum(axis=1, keepdims=True)
         other = np.where(between[some], gain(left[some] + lacking, total[some]), -np.inf)
         better = other.max(axis=1) > gains[some].max(axis=1)
         place[some] = np.where(better, other.argmax(axis=1), place[some])
         gains[some] = np.where(better[:, None], other, gains[some])
         missing[some] = ~better
+        alone[some] = np.where(lacks[some, 0], -np.inf, gain(lacking, total[some])[:, 0])
+    best = gains[every, place]
+    is_alone = alone > best
     # If no row of the node lacks a value, later rows that do go to the side with more rows.
-    missing &= lacks[:, -1] | (2 * (place + 1) < x.shape[1])
-    return Cuts(gains[every, place], x[every, place], x[every, place + 1], missing)
+    missing &= (lacks[:, -1] | (2 * (place + 1) < x.shape[1])) & ~is_alone
+    low, high = np.where(is_alone, -np.inf, x[every, place]), np.where(is_alone, x[:, 0], x[every, place + 1])
+    return Cuts(np.where(is_alone, alone, best), low, high, missing)
 
 
 def between(low: float, high: float) -> float:
-    """Return a threshold with low on its left and high on its right; infinite if high is missing.
+    """Return a threshold with low on its left and high on its right; infinite if there is no low, or high is missing.
 
     Parameters
     ----------
