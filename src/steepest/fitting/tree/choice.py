@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.fitting.tree.pool import CLEARLY, GREEDY, MOST_POLISHED, POLISHED, SCOUT, Candidate, Grower, hardened
+from steepest.fitting.tree.pool import (
+    BY_GINI,
+    CLEARLY,
+    GREEDY,
+    MOST_POLISHED,
+    POLISHED,
+    SCOUT,
+    Candidate,
+    Grower,
+    hardened,
+)
 from steepest.fitting.tree.soft.solver import SoftSolver
 from steepest.fitting.tree.soft.task import SoftTask
 from steepest.fitting.validation import LabelledRows
@@ -63,6 +73,8 @@ def choose(
     pool = [grower.candidate(GREEDY, greedy, own, held), *([before] if before else [])]
     if not grower.is_over():
         pool.append(grower.candidate(POLISHED, grower.polished(greedy, own, columns).splits, own, held))
+    if grower.has_classes:
+        pool.append(grower.candidate(BY_GINI, grower.by_gini(own, columns, task.depth), own, held))
     if scout is not None:
         splits = scout.splits if grower.is_over() else grower.polished(scout.splits, own, columns).splits
         pool.append(grower.candidate(SCOUT, splits, own, held))
@@ -75,7 +87,7 @@ def choose(
             tree = grower.polished(tree, own, columns).splits
         pool.append(grower.candidate(f"restart {solver.round * task.restarts + k + 1}", tree, own, held))
     kept = before or pool[0]
-    rivals = [rival for rival in pool if rival.beats(kept, 1.0 if rival.name == POLISHED else CLEARLY)]
+    rivals = [rival for rival in pool if rival.beats(kept, 1.0 if rival.name in (POLISHED, BY_GINI) else CLEARLY)]
     if rivals:
         kept = min(rivals, key=lambda rival: rival.loss)
     return Choice(kept, pool, [task.loss(soft) for soft in softs], losses)
@@ -118,12 +130,13 @@ def refitted(grower: Grower, kept: Candidate, rows: LabelledRows, depth: int) ->
         The tree.
     """
     columns, splits = grower.columns(rows), kept.splits.without_empty_sides(rows.X)
-    if kept.name != GREEDY and not grower.is_over():
+    grow = {GREEDY: grower.greedy, BY_GINI: grower.by_gini}.get(kept.name)
+    if grow is None and not grower.is_over():
         polish = grower.polished(splits, rows, columns)
         # A polish that did not come to its end does not know.
         return Refitted(polish.splits, polish.leaves, polish.is_optimal or None)
-    if kept.name == GREEDY:
-        trees = (grower.greedy(rows, columns, depth), splits)
+    if grow is not None:
+        trees = (grow(rows, columns, depth), splits)
         splits = min(trees, key=lambda tree: float(grower.losses(tree, grower.leaves(tree, rows), rows).mean()))
     # A first sweep changes nothing if no split of one node is better.
     is_optimal = grower.polished(splits, rows, columns, 1).is_optimal
