@@ -97,6 +97,8 @@ class Rules:
         The category and the level of each column that is a level.
     gaps : bool
         Whether values may be missing.
+    spread : array of shape (columns,), optional
+        How far the values of each column are apart: its product with the weight tells how large a term of a sum is.
 
     Examples
     --------
@@ -114,6 +116,7 @@ class Rules:
     names: Sequence[str]
     categories: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     gaps: bool = False
+    spread: np.ndarray | None = None
 
     @property
     def tree(self) -> Branch | Leaf:
@@ -316,7 +319,8 @@ class Rules:
         """
         if alone and len(used) == 1 and weights[used[0]] == 1:
             return named(self.names[used[0]])
-        order = sorted(used, key=lambda j: -abs(weights[j]))
+        sizes = np.abs(weights) if self.spread is None else np.abs(weights) * self.spread
+        order = sorted(used, key=lambda j: -sizes[j])
         shown = order if full else order[:MOST_TERMS]
         parts = [
             f"{'-' if weights[j] < 0 else '+'} {number(abs(weights[j]), full)} {named(self.names[j])}" for j in shown

@@ -145,7 +145,8 @@ class TreeFit(Fit):
         assert tree.form is not None
         # Leaves are equal if their slopes are, too.
         values = np.hstack([params["values"], params["slopes"]]) if "slopes" in params else params["values"]
-        return Rules(self.splits, values, self.names, self.levels, tree.splits == "one" and (full or tree.form.gaps))
+        gaps = tree.splits == "one" and (full or tree.form.gaps)
+        return Rules(self.splits, values, self.names, self.levels, gaps, tree.form.spread)
 
     def outline(self) -> Node:
         """Return the simplified tree as nested nodes, with the rows and the predictions of its leaves.
