@@ -27,7 +27,7 @@ from steepest.types import Callback, Json
 PLACE = "onward/"
 # Options that are saved in another form than the rest: as a model, as a point, and as the name of a type.
 APART = ("model", "start", "dtype")
-ELSE = "more() continues with the same rows; for others begin a new fit, fit(model, X, y, start=fit.params)"
+ELSE = "more() continues with the same rows; for others begin a new fit, with start=fit.params if the model has one"
 FUNCTION = "function not at hand: the model of this fit is a function, and functions are not saved"
 
 Arrays = dict[str, np.ndarray]

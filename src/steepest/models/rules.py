@@ -99,6 +99,8 @@ class Rules:
         Whether values may be missing.
     baselines : mapping of str to str
         The level of a category that has no column.
+    spread : array of shape (columns,), optional
+        How far the values of each column are apart: its product with the weight tells how large a term of a sum is.
 
     Examples
     --------
@@ -117,6 +119,7 @@ class Rules:
     categories: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     gaps: bool = False
     baselines: Mapping[str, str] = field(default_factory=dict)
+    spread: np.ndarray | None = None
 
     @property
     def tree(self) -> Branch | Leaf:
@@ -340,10 +343,11 @@ class Rules:
         """
         if alone and len(used) == 1 and weights[used[0]] == 1:
             return named(self.names[used[0]])
-        order = sorted(used, key=lambda j: -abs(weights[j]))
+        sizes = np.abs(weights) if self.spread is None else np.abs(weights) * self.spread
+        order = sorted(used, key=lambda j: -sizes[j])
         shown = order if full else order[:MOST_TERMS]
-        sizes = {j: "" if abs(weights[j]) == 1 else f"{number(abs(weights[j]), full)} " for j in shown}
-        parts = [f"{'-' if weights[j] < 0 else '+'} {sizes[j]}{named(self.names[j])}" for j in shown]
+        factors = {j: "" if abs(weights[j]) == 1 else f"{number(abs(weights[j]), full)} " for j in shown}
+        parts = [f"{'-' if weights[j] < 0 else '+'} {factors[j]}{named(self.names[j])}" for j in shown]
         words = " ".join(parts).removeprefix("+ ")
         return words if len(shown) == len(order) else f"{words} and {len(order) - len(shown)} more"
 

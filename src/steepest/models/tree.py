@@ -39,6 +39,8 @@ class Form:
         Whether rows lacked values.
     filled : array of shape (columns,)
         The medians of the columns, in place of missing values where every value is needed.
+    spread : array of shape (columns,)
+        The mean distances of the columns from their medians, by which terms of sums are compared.
     bounds : array of shape (2,), or None
         As `Leaves` takes them.
     """
@@ -47,6 +49,7 @@ class Form:
     response: str
     gaps: bool
     filled: np.ndarray
+    spread: np.ndarray
     bounds: np.ndarray | None = None
 
 
@@ -173,7 +176,8 @@ class Tree:
             "values": (leaves, max(np.shape(params.get("values", ()))[1:], default=1)),
         } | ({"slopes": (leaves, form.columns)} if self.leaves == "linear" else {})  # fmt: skip
         check_shapes(params, shapes)
-        check_shapes(vars(form), {"filled": (form.columns,)} | ({"bounds": (2,)} if "slopes" in shapes else {}))
+        own: dict[str, tuple[int, ...]] = {"filled": (form.columns,), "spread": (form.columns,)}
+        check_shapes(vars(form), own | ({"bounds": (2,)} if "slopes" in shapes else {}))
         return {name: params[name] for name in shapes}
 
     def __call__(

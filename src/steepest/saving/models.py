@@ -109,4 +109,4 @@ def model_from_json(
 
 def _form(arrays: Mapping[str, np.ndarray], response: str) -> Form:
     columns, gaps = int(arrays["columns"]), bool(arrays["gaps"])
-    return Form(columns, response, gaps, arrays["filled"], arrays.get("bounds"))
+    return Form(columns, response, gaps, arrays["filled"], arrays["spread"], arrays.get("bounds"))

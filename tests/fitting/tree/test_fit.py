@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_wine, make_friedman1
 
+import steepest as st
 from steepest import losses
 from steepest.descent.budget import Budget
 from steepest.fitting.setup import TrainingData
@@ -102,3 +103,11 @@ def test_a_tree_beats_another_by_more_than_errors():
     assert better.beats(worse, 9.9)
     assert not better.beats(worse, 10.0)
     assert not worse.beats(better)
+    one = [Candidate(tree.name, tree.splits, tree.losses[:1]) for tree in (better, worse)]
+    assert not one[0].beats(one[1])
+
+
+def test_the_loss_is_that_of_the_rows_that_were_learnt():
+    X, y = make_friedman1(100, 6, noise=1.0, random_state=0)
+    fit = st.fit(Tree(depth=2, restarts=1), X, y, validation=0.3, rng=0, epochs=1)
+    assert fit.evaluate(fit.params) == pytest.approx(fit.fun, rel=1e-12)

@@ -182,12 +182,15 @@ def test_the_exact_text_of_a_fit_predicts_every_row(splits, leaves, gaps):
 
 
 def test_short_rules_name_the_largest_terms_and_classes():
-    X = np.random.default_rng(0).normal(size=(400, 6))
-    direction = np.array([5.0, 4.0, -3.0, 2.0, 1.0, 0.5])
+    # Terms are compared by what they add to the sum, whatever the units of their columns.
+    units = np.array([1e6, 1.0, 1e3, 1e-3, 1e-6, 1.0])
+    X = np.random.default_rng(0).normal(size=(400, 6)) * units
+    direction = np.array([5.0, 4.0, -3.0, 2.0, 1.0, 0.5]) / units
     fit = st.fit(st.models.Tree(depth=1, splits="all", restarts=4), X, X @ direction > 0, loss="log loss", rng=0)
     first, _, second = fit.rules(labels=["no", "yes"]).partition("\n")
     assert " and 3 more is " in first
     assert sorted(re.findall("no|yes", first + second)) == ["no", "yes"]
+    assert re.findall(r"x\d", first) == ["x0", "x1", "x2"]
     assert "more" not in fit.rules(full=True)
 
 

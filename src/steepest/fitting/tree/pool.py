@@ -50,7 +50,8 @@ class Candidate:
     def beats(self, other: Candidate, errors: float = 1.0) -> bool:
         """Tell whether the mean loss is lower by more than so many standard errors of the differences row by row."""
         gain = other.losses - self.losses
-        return bool(gain.mean() > errors * gain.std() / np.sqrt(max(len(gain) - 1, 1)))
+        # One row has no standard error.
+        return len(gain) > 1 and bool(gain.mean() > errors * gain.std() / np.sqrt(len(gain) - 1))
 
 
 @dataclass(frozen=True)

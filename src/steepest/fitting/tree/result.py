@@ -17,6 +17,7 @@ from steepest.fitting.setup import TrainingData
 from steepest.fitting.tree.importance import MOST_ROWS, importance_of
 from steepest.fitting.tree.soft.coordinates import Coordinates
 from steepest.fitting.tree.words import LeafWords
+from steepest.fitting.validation import LabelledRows
 from steepest.models import Tree
 from steepest.models.frame import responded
 from steepest.models.leaves import Leaves
@@ -70,6 +71,8 @@ class TreeFit(Fit):
         The names of the categories; by default what the names of their levels have before "=".
     weight : array of shape (rows,) or None
         The weights of the rows of the fit; None if it was loaded.
+    learnt : LabelledRows or None
+        The rows that the tree learnt from, without those for validation; None if it was loaded.
 
     Notes
     -----
@@ -89,6 +92,7 @@ class TreeFit(Fit):
     loss: Loss = squared
     category_names: list[str] = field(default_factory=list, repr=False)
     weight: np.ndarray | None = field(default=None, repr=False)
+    learnt: LabelledRows | None = field(default=None, repr=False)
 
     @property
     def splits(self) -> Splits:
@@ -144,7 +148,7 @@ class TreeFit(Fit):
         gaps, levels = tree.splits == "one" and (full or tree.form.gaps), self.levels
         categories = [levels[own[0]][0] if own else "" for own in tree.categories]
         baselines = dict(zip(categories, tree.baselines, strict=False))
-        return Rules(self.splits, values, self.names, levels, gaps, baselines)
+        return Rules(self.splits, values, self.names, levels, gaps, baselines, tree.form.spread)
 
     def outline(self) -> Node:
         """Return the simplified tree as nested nodes, with the rows and the predictions of its leaves.
@@ -265,9 +269,9 @@ class TreeFit(Fit):
         """
         tree = self.model
         assert isinstance(tree, Tree)
-        if self.data is None:
+        rows = self.learnt
+        if rows is None:
             raise RuntimeError("the rows of this fit are not at hand, as it was loaded: call predict with yours")
-        rows = TrainingData.read(*self.data, self.weight, None, None, gaps=True).rows.weighted()
         z = tree(tree.shaped(rows.X), *tree.checked(x).values())
         return float(np.average(self.loss(z, rows.y), weights=rows.weight))
 

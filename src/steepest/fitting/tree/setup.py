@@ -123,7 +123,8 @@ class TreeSetup:
         X = dense(tree.shaped(rows.X))
         check_categories(tree.categories, X)
         middle = medians(X)
-        tree = replace(tree, form=Form(len(middle), response_of(loss), bool(np.isnan(X).any()), middle))
+        spread = np.abs(np.where(np.isnan(X), middle, X) - middle).mean(axis=0)
+        tree = replace(tree, form=Form(len(middle), response_of(loss), bool(np.isnan(X).any()), middle, spread))
         rows = rows._replace(X=tree.filled(X))
         outputs, classes = _outputs(loss, rows.y)
         criterion = criterion_of(loss, classes, outputs)
@@ -221,7 +222,8 @@ class TreeSetup:
                 "fun": float(self.grower.losses(splits, leaves, rows).mean()), "message": message,
             },
             model=replace(tree, depth=self.task.depth, form=replace(tree.form, bounds=leaves.bounds)),
-            columns=self.data.names, data=self.data.source, weight=self.data.rows.weight, loss=self.options.loss,
+            columns=self.data.names, data=self.data.source, weight=self.data.rows.weight, learnt=rows,
+            loss=self.options.loss,
             solver=SOLVER, kept=chosen.name,
             locally_optimal=kept.is_optimal if tree.splits == "one" else None,
             soft_losses=choice.soft_losses, hard_losses=choice.hard_losses,
