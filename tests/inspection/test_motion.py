@@ -6,21 +6,28 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
-from tests.inspection.runs import bowl, halving, make_run, not_at_hand
+from tests.inspection.runs import bowl, halving, make_fit, make_run, not_at_hand
 
-from steepest.inspection import animate
+import steepest as st
+from steepest.inspection import (
+    BasinDisplay,
+    ContourDisplay,
+    CurveDisplay,
+    DescentDisplay,
+    GatesDisplay,
+    SlopesDisplay,
+    animate,
+)
 from steepest.inspection.motion import video
 from steepest.inspection.motion.film import HOLD, Film
 from steepest.inspection.motion.frames import Frames
 from steepest.inspection.motion.scenes.choose import scene_of
-from steepest.inspection.plots.contour import ContourDisplay
-from steepest.inspection.plots.curve import CurveDisplay
-from steepest.inspection.plots.descent import DescentDisplay
 
 
 def searching(rows=30):
@@ -302,3 +309,143 @@ def test_a_video_is_one(ending, tmp_path):
     head = path.read_bytes()
     assert head[4:8] == b"ftyp" if ending == ".mp4" else head[:4] == b"\x1a\x45\xdf\xa3"
     assert animate(searching(), path, frames=5).read_bytes() == head
+
+
+# Races, maps, slopes, fits.
+
+
+def test_the_runs_of_a_race_move_by_one_clock(tmp_path):
+    # The second run pays three times as much for each row.
+    slow = halving(10)
+    slow.trace.columns["evaluations"] = 6 * np.arange(10) + 1
+    race = SimpleNamespace(runs={"quick": halving(10), "slow": slow}, title="a race")
+    scene = scene_of(race, 12)
+    gaps, quick, slow_trail = scene.parts
+    counts = np.linspace(1, 55, 12).round()
+    lines = [line for line in gaps.lines if len(line.get_xdata()) > 1]
+    for k, count in enumerate(counts):
+        scene.draw(k)
+        # The gap of the last row is 0, which a logarithmic axis lacks.
+        assert [len(line.get_xdata()) for line in lines] == [
+            min(9, (count - 1) // 2 + 1),
+            min(9, (count - 1) // 6 + 1),
+        ]
+        assert len(slow_trail.line.get_xdata()) == (count - 1) // 6 + 1
+    still = race.runs["quick"].trace.x
+    np.testing.assert_array_equal(quick.line.get_xydata(), still)
+    assert scene.captions[2] == f"evaluation {counts[2]:.0f} of 55, best so far: quick, value {97 / 4**5 / 1:.4g}"
+    assert len(frames_of(animate(race, tmp_path / "race.gif", frames=4))[0]) == 4
+
+
+def test_a_race_of_many_parameters_has_no_paths():
+    scene = scene_of(SimpleNamespace(runs={"a": many_variables(), "b": many_variables()}, title=""), 5)
+    assert len(scene.parts) == len(scene.figure.axes) == 1
+
+
+def test_a_race_of_single_rows_does_not_move():
+    with pytest.raises(ValueError, match="each run of the race has 1 row"):
+        scene_of(SimpleNamespace(runs={"a": halving(1)}, title=""), 5)
+
+
+def basin_map(**more):
+    labels = np.array([[0, 0, 1], [0, -1, 1]])
+    found = {"grid_x": np.arange(3.0), "grid_y": np.arange(2.0), "labels": labels, "minima": np.array([[0, 0], [2, 1]])}
+    found |= {"values": np.zeros(2), "counts": np.array([3, 2]), "iterations": np.array([[0, 4, 8], [2, 99, 6]])}
+    return SimpleNamespace(**found | {"names": ("x", "y"), "title": ""} | more)
+
+
+def test_starts_appear_after_the_steps_that_they_need(tmp_path):
+    scene = scene_of(basin_map(), 5)
+    needed = np.array([[0, 4, 8], [2, np.inf, 6]])
+    for k, count in enumerate([0, 2, 4, 6, 8]):
+        scene.draw(k)
+        np.testing.assert_array_equal(np.ma.getmaskarray(scene.cells.get_array()).reshape(2, 3), needed > count)
+    assert scene.captions[1] == "after 2 of 8 steps, 33.3 % of the starts have reached a minimum"
+    still = BasinDisplay.from_basins(basin_map()).plot()
+    whole = still.ax_.collections[0].get_array()
+    np.testing.assert_array_equal(scene.cells.get_array().filled(-1), whole.filled(-1))
+    assert all(artist.get_visible() for artist in scene.moving)
+    assert len(frames_of(animate(basin_map(), tmp_path / "map.gif"))[0]) == 9
+
+
+def test_a_map_without_minima_does_not_move():
+    empty = basin_map(labels=np.full((2, 3), -1), minima=np.empty((0, 2)), values=np.empty(0), counts=np.empty(0))
+    with pytest.raises(ValueError, match="no start reaches a minimum"):
+        scene_of(empty, 5)
+
+
+def test_a_secant_turns_into_the_tangent(tmp_path):
+    h = np.array([1.0, 0.5, 0.25, 0.125])
+    display = SlopesDisplay.from_function(lambda x: x**2, lambda x: 2 * x, at=1.0, h=h)
+    scene = scene_of(display, 200)
+    for k, step in enumerate(h):
+        scene.draw(k)
+        x, y = scene.secant.get_data()
+        # The secant of x² through 1 and 1 + h has the slope 2 + h.
+        np.testing.assert_allclose(np.diff(y) / np.diff(x), 2 + step)
+        np.testing.assert_allclose(y[1], (1 + step) ** 2)
+        np.testing.assert_allclose(scene.quotient.get_ydata(), 2 * display.x + step)
+    assert scene.captions[0] == "h = 1: slope 3 of the secant, 2 of the tangent"
+    assert len(frames_of(animate(display, tmp_path / "secant.gif", frames=3))[0]) == 3
+
+
+def test_a_single_secant_does_not_turn():
+    display = SlopesDisplay.from_function(lambda x: x**2, lambda x: 2 * x, at=1.0, h=(1.0,))
+    with pytest.raises(ValueError, match="the slopes have one h"):
+        scene_of(display, 5)
+
+
+def line_fit():
+    x = np.linspace(0, 1, 20)
+    points = np.outer(1 - 0.5 ** np.arange(8), [3.0, 1.0])
+    fit = make_fit(lambda p: float((p[0] - 3) ** 2), points, (x, 3 * x + 1), {"m": 3.0, "b": 1.0})
+    return fit, points
+
+
+def test_a_line_turns_into_place(tmp_path):
+    fit, points = line_fit()
+    scene = scene_of(fit, 5)
+    for k, row in enumerate(Frames.of(fit, 5).rows):
+        scene.draw(k)
+        x, y = scene.line.get_data()
+        np.testing.assert_allclose(y, points[row, 0] * x + points[row, 1])
+    assert scene.captions[-1].startswith("epoch 7 of 7, loss")
+    assert len(frames_of(animate(fit, tmp_path / "line.gif", frames=5))[0]) == 5
+
+
+def test_a_network_shows_its_snapshots(tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = (X[:, 0] > 0).astype(float)
+    fit = st.fit(st.models.Network(hidden=(3,), members=1), X, y, loss="log loss", epochs=3, rng=0, progress=False)
+    scene = scene_of(fit, 200)
+    assert scene.captions == ["epoch 0", "epoch 1", "epoch 2", "answer"]
+    scene.draw(2)
+    assert [{artist.get_visible() for artist in group} for group in scene.groups] == [{False}, {False}, {True}, {False}]
+    assert scene_of(fit, 2).captions == ["epoch 0", "answer"]
+    assert len(frames_of(fit.animate(tmp_path / "network.gif"))[0]) == 4
+
+
+def test_a_tree_shows_how_its_gate_sharpens(tmp_path):
+    x = np.arange(60.0)
+    fit = st.fit(st.models.Tree(depth=1, restarts=2), x, np.where(x > 41, 5.0, 2.0), epochs=8, rng=0)
+    display, scene = GatesDisplay.from_run(fit), scene_of(fit, 200)
+    assert scene.captions == list(display.curves)
+    scene.draw(1)
+    assert [line.get_visible() for (line,) in scene.groups] == [True, True, False, False, False]
+    few = scene_of(fit, 2)
+    assert [len(group) for group in few.groups] == [1, 4]
+    fit.animate(tmp_path / "gate.gif")
+
+
+def test_other_things_are_refused(tmp_path):
+    with pytest.raises(TypeError, match=r"^3 can't be animated: give a run"):
+        animate(3, tmp_path / "run.gif")
+
+
+def test_progress_is_shown_on_the_error_output_if_asked(capsys, tmp_path):
+    animate(halving(4), tmp_path / "run.gif", frames=3, progress=True)
+    shown = capsys.readouterr()
+    assert "drawing frames" in shown.err
+    assert not shown.out
+    animate(halving(4), tmp_path / "run.gif", frames=3)
+    assert capsys.readouterr() == ("", "")

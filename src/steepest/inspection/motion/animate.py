@@ -97,8 +97,7 @@ def animate(
     scene = scene_of(what, int(frames))
     film = Film(scene, "none" if ending == PAGE else DARK if dark else WHITE)
     rate = pace(len(film)) if fps is None else float(fps)
-    order = shown(len(film), progress)
-    with new_file(path) as file:
+    with new_file(path) as file, shown(len(film), progress) as order:
         if ending == GIF:
             write_gif(film, order, file, rate)
         elif ending == PAGE:

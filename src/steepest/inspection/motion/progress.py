@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from steepest.printable import quoted
 
@@ -12,8 +13,9 @@ from steepest.printable import quoted
 PATIENCE = 2.0
 
 
-def shown(count: int, wanted: bool | None) -> Iterator[int]:
-    """Yield the numbers below a count, and show how far they are.
+@contextmanager
+def shown(count: int, wanted: bool | None) -> Iterator[Iterator[int]]:
+    """Yield an iterator over the numbers below a count, and show how far it is.
 
     Parameters
     ----------
@@ -24,22 +26,33 @@ def shown(count: int, wanted: bool | None) -> Iterator[int]:
 
     Yields
     ------
-    int
+    iterator of int
         The number of each step.
     """
     if wanted is False or (wanted is None and not sys.stderr.isatty()):
-        yield from range(count)
+        yield iter(range(count))
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    patience = 0.0 if wanted else PATIENCE
-    began = time.perf_counter()
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("drawing frames", total=count, visible=False)
+    console = Console(stderr=True)
+    # Without a terminal, Rich shows only the last state.
+    bar = Progress(console=console, transient=console.is_terminal)
+    task = bar.add_task("drawing frames", total=count)
+    due = time.perf_counter() + (0.0 if wanted else PATIENCE)
+
+    def steps() -> Iterator[int]:
         for k in range(count):
             yield k
-            bar.update(task, completed=k + 1, visible=time.perf_counter() - began > patience)
+            if time.perf_counter() >= due:
+                bar.start()
+            bar.update(task, completed=k + 1)
+
+    try:
+        yield steps()
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def check_progress(wanted: bool | None) -> None:

@@ -1,4 +1,4 @@
-"""`Scene`: a picture with artists that move."""
+"""`Scene`: a picture with artists that move; and the figure of axes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -31,3 +32,21 @@ class Scene(Protocol):
 
     def draw(self, k: int) -> None:
         """Bring the moving artists into the state of frame k."""
+
+
+def figure_of(ax: Axes) -> Figure:
+    """Return the whole figure of axes, which may lie in a part of it.
+
+    Parameters
+    ----------
+    ax : axes
+        The axes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+    """
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
