@@ -63,6 +63,16 @@ class TestMinimize:
         assert kept[1].splitlines()[1:-1] == out.splitlines()[1:-2]
         assert "<svg" in Path("again.svg").read_text()
 
+    def test_an_animation_of_a_run_and_of_a_saved_run(self, run):
+        words = ("x**2+y**2", "--start", "9,9", "--learning-rate", 0.1, "--iterations", 5)
+        code, out, _ = run("minimize", *words, "--animate", "p.gif", "--out", "kept")
+        assert code == 0
+        assert "animation: p.gif" in out
+        assert Path("p.gif").read_bytes()[:6] == b"GIF89a"
+        assert "animation: again.gif" in run("show", "kept", "--animate", "again.gif")[1]
+        # A saved run lacks its function, and so the contour lines.
+        assert Path("again.gif").read_bytes() != Path("p.gif").read_bytes()
+
     def test_an_end_that_is_no_success_says_how(self, run):
         code, out, _ = run("minimize", "-x**2", "--start", "1")
         assert code == 1
@@ -91,6 +101,8 @@ class TestMinimize:
             (["x**2", "--start", "1", "--iterations", "many"], "many"),
             (["x**2", "--start", "1", "--plot", "p.gif"], ".png"),
             (["x**2", "--start", "1", "--plot", "no/p.png"], "there is no folder no"),
+            (["x**2", "--start", "1", "--animate", "p.png"], ".gif, .html, .mp4, .webm"),
+            (["x**2", "--start", "1", "--animate", "no/p.gif"], "there is no folder no"),
             (["x**2", "--start", "1", "--out", "/dev/null/x"], "/dev/null"),
             (["x**2", "--start", "1", "--bounds", "y=1:2"], "'y' is not a variable"),
             (["x**2", "--start", "1", "--bounds", "1,2"], "has 2 of 1 pairs"),

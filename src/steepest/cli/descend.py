@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from steepest.cli.options import OVERWRITE, Command, check_figure, check_folder, say
+from steepest.cli.options import ANIMATE, OVERWRITE, Command, check_figure, check_film, check_folder, say
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time this import would load NumPy, and the command line should start quickly.
@@ -50,6 +50,7 @@ class Options(TypedDict):
 )
 @click.option("--maximize", "upwards", is_flag=True, help="Maximise instead.")
 @click.option("--plot", "picture", metavar="FILE", help="Draw the run into a .png, .svg or .pdf file.")
+@click.option("--animate", "film", metavar="FILE", help=ANIMATE)
 @click.option("--out", metavar="FOLDER", help="Save the run, for `steepest show`.")
 @click.option("--overwrite", is_flag=True, help=OVERWRITE)
 def minimize(
@@ -61,6 +62,7 @@ def minimize(
     seed: int,
     upwards: bool,
     picture: str | None,
+    film: str | None,
     out: str | None,
     overwrite: bool,
     **options: Unpack[Options],
@@ -84,6 +86,7 @@ def minimize(
     if learning_rate is not None and step is not None:
         raise click.UsageError("--learning-rate and --step both choose the step size: give one of them")
     figure = check_figure(picture) if picture is not None else None
+    motion = check_film(film) if film is not None else None
     folder = check_folder(out, "--out", overwrite) if out is not None else None
 
     from steepest.minimizing.minimize import maximize
@@ -110,6 +113,8 @@ def minimize(
         from steepest.inspection import overview, save_figure
 
         say(f"picture: {save_figure(overview(run), figure)}")
+    if motion:
+        say(f"animation: {run.animate(motion)}")
     if folder:
         say(f"saved in: {run.save(folder, overwrite=overwrite)}")
     return 0 if run.success else 1

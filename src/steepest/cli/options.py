@@ -15,6 +15,8 @@ from steepest.printable import printable
 from steepest.writing import check_replaceable
 
 FIGURES = (".png", ".svg", ".pdf")
+FILMS = (".gif", ".html", ".mp4", ".webm")
+ANIMATE = "Draw the run as an animation into a .gif, .html, .mp4 or .webm file."
 OVERWRITE = "Allow --out to be a folder with other files, and replace those with the same names."
 
 
@@ -83,10 +85,35 @@ def check_figure(path: str) -> Path:
     click.UsageError
         If no picture can be written there.
     """
-    _refuse_empty(path, "--plot")
-    if Path(path).suffix.lower() not in FIGURES:
-        raise click.UsageError(f"--plot {path}: the name of a picture ends in {', '.join(FIGURES)}")
-    return check_file(path, "--plot")
+    return _check_ending(path, "--plot", "a picture", FIGURES)
+
+
+def check_film(path: str) -> Path:
+    """Return the path of an animation to write, or refuse it before anything is computed.
+
+    Parameters
+    ----------
+    path : str
+        The path that was typed.
+
+    Returns
+    -------
+    pathlib.Path
+        The path.
+
+    Raises
+    ------
+    click.UsageError
+        If no animation can be written there.
+    """
+    return _check_ending(path, "--animate", "an animation", FILMS)
+
+
+def _check_ending(path: str, option: str, what: str, endings: tuple[str, ...]) -> Path:
+    _refuse_empty(path, option)
+    if Path(path).suffix.lower() not in endings:
+        raise click.UsageError(f"{option} {path}: the name of {what} ends in {', '.join(endings)}")
+    return check_file(path, option)
 
 
 def check_file(path: str, option: str, inputs: Iterable[Path] = ()) -> Path:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import click
 
-from steepest.cli.options import Command, check_figure, say
+from steepest.cli.options import ANIMATE, Command, check_figure, check_film, say
 
 
 @click.command(cls=Command)
 @click.argument("folder")
 @click.option("--plot", "picture", metavar="FILE", help="Draw the descent into a .png, .svg or .pdf file.")
-def show(folder: str, picture: str | None) -> int:
+@click.option("--animate", "film", metavar="FILE", help=ANIMATE)
+def show(folder: str, picture: str | None, film: str | None) -> int:
     """Print the run or fit that is saved in FOLDER."""
     figure = check_figure(picture) if picture is not None else None
+    motion = check_film(film) if film is not None else None
 
     from steepest.loading import load
 
@@ -24,4 +26,6 @@ def show(folder: str, picture: str | None) -> int:
         from steepest.inspection import descent_of, save_figure
 
         say(f"picture: {save_figure(descent_of(run), figure)}")
+    if motion:
+        say(f"animation: {run.animate(motion)}")
     return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from steepest.inspection.file import save_figure
+    from steepest.inspection.motion.animate import animate
     from steepest.inspection.picture import descent_of, overview, plot_run
     from steepest.inspection.plots.basins import BasinDisplay
     from steepest.inspection.plots.contour import ContourDisplay
@@ -47,6 +48,7 @@ _HOMES = {
     "SurfaceDisplay": "plots.surface",
     "TrainingDisplay": "plots.training",
     "TreeDisplay": "plots.tree.tree",
+    "animate": "motion.animate",
     "descent_of": "picture",
     "overview": "picture",
     "plot_run": "picture",
@@ -71,6 +73,7 @@ __all__ = [
     "SurfaceDisplay",
     "TrainingDisplay",
     "TreeDisplay",
+    "animate",
     "descent_of",
     "overview",
     "plot_run",

@@ -24,7 +24,7 @@ Descent = DescentDisplay | MembersDisplay | RestartsDisplay
 Picture = ContourDisplay | CurveDisplay | LineDisplay | TreeDisplay | Descent
 
 
-def _picture(run: RunLike) -> Picture | None:
+def picture_of(run: RunLike) -> Picture | None:
     """Return a display of the fitted tree or line, or of the function; None if there are too many dimensions."""
     if tree_of(run) is not None:
         return TreeDisplay.from_run(run)
@@ -68,7 +68,7 @@ def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
     array([[1.  , 1.  ],
            [0.5 , 0.25]])
     """
-    return (_picture(run) or descent_of(run)).plot(ax)
+    return (picture_of(run) or descent_of(run)).plot(ax)
 
 
 def descent_of(run: RunLike) -> Descent:
@@ -103,7 +103,7 @@ def overview(run: RunLike) -> Figure:
     matplotlib.figure.Figure
         A figure that is not registered with pyplot, so that notebooks do not show it twice.
     """
-    picture, descent = _picture(run), descent_of(run)
+    picture, descent = picture_of(run), descent_of(run)
     figure = style.blank(11 if picture else 6.4, 4.8)
     grid = figure.add_gridspec(2, 2 if picture else 1)
     if picture:

@@ -14,6 +14,7 @@ from steepest.trace import Trace
 from steepest.types import Array, Function, PyTree, Rows
 
 
+@runtime_checkable
 class RunLike(Protocol):
     """A finished descent."""
 
@@ -237,6 +238,7 @@ class TableFitLike(FitLike, Protocol):
         """The labels of a classification; None for a regression."""
 
 
+@runtime_checkable
 class RaceLike(Protocol):
     """Runs of one function by different rules."""
 
@@ -249,6 +251,7 @@ class RaceLike(Protocol):
         """The text above a picture."""
 
 
+@runtime_checkable
 class BasinsLike(Protocol):
     """A map of the minima that are reached by descent from the starts on a grid."""
 
@@ -275,6 +278,10 @@ class BasinsLike(Protocol):
     @property
     def counts(self) -> np.ndarray:
         """The number of starts from which each minimum is reached."""
+
+    @property
+    def iterations(self) -> np.ndarray:
+        """The number of steps from each start."""
 
     @property
     def names(self) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
+from steepest.inspection.plots.line import classes_of
 from steepest.inspection.plots.plane import as_columns, drawn_rows, grid_over
 from steepest.inspection.protocol import NetworkFitLike, TableFitLike
 from steepest.inspection.window import HUGE, levels_of
@@ -174,10 +175,8 @@ class SnapshotsDisplay:
         if len(axes) != len(self.panels):
             raise ValueError(f"got {len(axes)} axes, and {len(self.panels)} panels are drawn: give one axes for each")
         self.axes_, self.ax_, self.figure_ = axes, axes[-1], axes[-1].figure
-        rows = drawn_rows(len(self.y))
-        for each, (name, values) in zip(axes, self.panels.items(), strict=True):
-            self._drawn_by(values)(each, values, rows)
-            each.set_xlim(*self.grids[0][[0, -1]])
+        for each, name in zip(axes, self.panels, strict=True):
+            self.draw_panel(each, name)
             spec = each.get_subplotspec()
             is_left, is_low = spec is None or spec.is_first_col(), spec is None or spec.is_last_row()
             style.label(each, title=name, x=self.names[0] if is_low else "", y=self.names[1] if is_left else "")
@@ -185,6 +184,20 @@ class SnapshotsDisplay:
             each.tick_params(labelsize=8, labelbottom=is_low, labelleft=is_left)
         style.legend_beside(axes[-1])
         return self
+
+    def draw_panel(self, ax: Axes, name: str) -> None:
+        """Draw the predictions of one panel and the rows.
+
+        Parameters
+        ----------
+        ax : axes
+            The axes to draw on.
+        name : str
+            The name of the panel.
+        """
+        values = self.panels[name]
+        self._drawn_by(values)(ax, values, drawn_rows(len(self.y)))
+        ax.set_xlim(*self.grids[0][[0, -1]])
 
     def _drawn_by(self, values: np.ndarray) -> Function:
         return (self._draw_curve, self._draw_surface, self._draw_classes)[values.ndim - 1]
@@ -228,6 +241,25 @@ class SnapshotsDisplay:
         # An early curve that is far from the rows must not squeeze them together.
         margin = 0.1 * np.ptp(seen) or max(1.0, abs(seen[0]))
         ax.set_ylim(seen.min() - margin, seen.max() + margin)
+
+
+def has_panels(run: NetworkFitLike) -> bool:
+    """Return whether a fit has snapshots that a `SnapshotsDisplay` can draw.
+
+    Parameters
+    ----------
+    run : fit
+        The fit of a network.
+
+    Returns
+    -------
+    bool
+        Whether it has.
+    """
+    if not run.snapshots or run.data is None:
+        return False
+    columns = as_columns(run.data[0]).shape[1]
+    return columns == 2 or (columns == 1 and classes_of(run) == 1)
 
 
 def _shaped(p: np.ndarray, columns: int, size: int, response: str | bool) -> np.ndarray:
