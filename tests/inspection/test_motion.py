@@ -28,6 +28,7 @@ from steepest.inspection.motion import video
 from steepest.inspection.motion.film import HOLD, Film
 from steepest.inspection.motion.frames import Frames
 from steepest.inspection.motion.scenes.choose import scene_of
+from steepest.trace import Outcome
 
 
 def searching(rows=30):
@@ -266,6 +267,23 @@ def test_a_run_that_leaves_the_numbers_is_drawn_as_far_as_it_is_finite(tmp_path)
     scene.draw(len(scene.captions) - 1)
     assert len(scene.trail.line.get_xydata()) == 3
     frames_of(animate(run, tmp_path / "run.gif", frames=9))
+
+
+def test_arrows_of_a_run_that_diverges_fit_the_first_steps():
+    run = halving(60, t=1.2, outcome=Outcome.DIVERGED)
+    scene = scene_of(run, 200)
+    scene.draw(0)
+    assert scene.arrow.get_visible()
+    scene.draw(100)
+    assert not scene.arrow.get_visible()
+
+
+def test_a_gif_keeps_the_colours_of_the_figures(tmp_path):
+    # From here the arrow is too short to be drawn, so that only the legend has its colour.
+    run = halving(30)
+    run.gradient_at = lambda p: np.zeros(2)
+    frames, _ = frames_of(animate(run, tmp_path / "run.gif", frames=3))
+    assert (frames[0] == [0x00, 0x9E, 0x73]).all(axis=-1).sum() > 20
 
 
 def test_figures_and_pyplot_stay_as_they_are(tmp_path):
