@@ -28,6 +28,8 @@ from steepest.inspection.motion import video
 from steepest.inspection.motion.film import HOLD, Film
 from steepest.inspection.motion.frames import Frames
 from steepest.inspection.motion.scenes.choose import scene_of
+from steepest.inspection.plots import style
+from steepest.trace import Outcome
 
 
 def searching(rows=30):
@@ -223,6 +225,21 @@ def test_the_layers_of_a_page_make_the_frames_of_a_gif(tmp_path):
         seen = np.asarray(Image.alpha_composite(still, decoded(address)).convert("RGB"), dtype=float)
         expected = np.asarray(film.frame(k).convert("RGB"), dtype=float)
         assert np.abs(seen - expected).mean() < 1
+        # The page repeats only what moves.
+        assert np.mean(np.asarray(decoded(address))[..., 3] > 0) < 0.05
+
+
+def test_a_frame_is_what_matplotlib_draws_as_a_whole():
+    film = Film(scene_of(searching(), 5))
+    frames = [np.asarray(film.frame(k), dtype=float) for k in (3, 0, 3)]
+    np.testing.assert_array_equal(frames[0], frames[2])
+    figure = film.scene.figure
+    for artist in figure.findobj(lambda artist: artist.get_animated()):
+        artist.set_animated(False)
+    for k, frame in ((0, frames[1]), (3, frames[2])):
+        film.draw(k)
+        figure.canvas.draw()
+        assert np.abs(np.asarray(figure.canvas.buffer_rgba(), dtype=float) - frame).mean() < 0.05
 
 
 def test_a_page_is_light_or_dark_if_asked(tmp_path):
@@ -253,6 +270,22 @@ def test_a_run_that_leaves_the_numbers_is_drawn_as_far_as_it_is_finite(tmp_path)
     frames_of(animate(run, tmp_path / "run.gif", frames=9))
 
 
+def test_arrows_of_a_run_that_diverges_fit_the_first_steps():
+    run = halving(60, t=1.2, outcome=Outcome.DIVERGED)
+    scene = scene_of(run, 200)
+    scene.draw(0)
+    assert scene.arrow.get_visible()
+    scene.draw(100)
+    assert not scene.arrow.get_visible()
+
+
+def test_a_gif_has_the_colours_of_the_figures_in_its_palette(tmp_path):
+    with Image.open(animate(searching(), tmp_path / "run.gif", frames=3)) as image:
+        palette = {tuple(image.palette.palette[k : k + 3]) for k in range(0, 3 * 256, 3)}
+    colours = {tuple(bytes.fromhex(colour[1:])) for colour in (*style.COLOURS, style.GREY)}
+    assert colours <= palette
+
+
 def test_figures_and_pyplot_stay_as_they_are(tmp_path):
     known = plt.get_fignums()
     animate(many_variables(), tmp_path / "run.gif", frames=3)
@@ -279,6 +312,12 @@ def test_what_cannot_be_written_is_refused_in_one_line(name, options, said, tmp_
         animate(searching(), tmp_path / name, **options)
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_place_is_refused_before_anything_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr("steepest.inspection.motion.animate.scene_of", lambda *_: 1 / 0)
+    with pytest.raises(FileNotFoundError):
+        animate(searching(), tmp_path / "no" / "run.gif")
 
 
 def test_a_run_of_one_row_does_not_move(tmp_path):
@@ -442,10 +481,11 @@ def test_other_things_are_refused(tmp_path):
         animate(3, tmp_path / "run.gif")
 
 
-def test_progress_is_shown_on_the_error_output_if_asked(capsys, tmp_path):
+def test_progress_is_shown_on_the_error_output_if_asked(capsys, tmp_path, monkeypatch):
     animate(halving(4), tmp_path / "run.gif", frames=3, progress=True)
     shown = capsys.readouterr()
     assert "drawing frames" in shown.err
     assert not shown.out
+    monkeypatch.setattr("steepest.inspection.motion.progress.PATIENCE", 0.0)
     animate(halving(4), tmp_path / "run.gif", frames=3)
     assert capsys.readouterr() == ("", "")

@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.inspection.motion.film import HOLD, Film
 from steepest.inspection.motion.frames import chosen
+from steepest.inspection.plots import style
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -53,14 +54,17 @@ def write_gif(film: Film, order: Iterable[int], file: IO[bytes], fps: float) -> 
 
 def _palette(images: list[Image]) -> Image:
     """Return an image with the palette of several images."""
+    from matplotlib.colors import to_rgba_array
     from PIL import Image
 
     width, height = images[0].size
     sheet = Image.new("RGB", (width, height * len(images)))
     for k, image in enumerate(images):
         sheet.paste(image, (0, k * height))
-    few = sheet.quantize(COLOURS)
-    colours = np.array(few.getpalette()).reshape(-1, 3)
+    # A colour of a few pixels, such as that of a line in a legend, would be mixed with others.
+    kept = np.round(255 * to_rgba_array((*style.COLOURS, style.GREY))[:, :3]).astype(int)
+    few = sheet.quantize(COLOURS - len(kept))
+    colours = np.concatenate([np.array(few.getpalette()).reshape(-1, 3)[: COLOURS - len(kept)], kept])
     ground = np.array(sheet.getpixel((0, 0)))
     # The quantiser mixes the background with what is near it, and a white page would show the seam.
     colours[(np.abs(colours - ground) < NEAR).all(axis=1)] = ground

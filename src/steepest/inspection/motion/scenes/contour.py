@@ -48,7 +48,8 @@ class ContourScene:
         display.plot(ax)
         self.trail = Trail(ax, path, display.best, rows)
         gradients = gradients_at(run, path, rows)
-        self.arrows = None if gradients is None else _arrows(display, gradients if run.maximized else -gradients)
+        ways = None if gradients is None else gradients if run.maximized else -gradients
+        self.arrows = None if ways is None else _arrows(display, path[rows], ways)
         self.arrow = FancyArrowPatch((0, 0), (0, 0), arrowstyle="-|>", mutation_scale=14, shrinkA=0, shrinkB=0)
         self.arrow.set(color=style.GREEN, linewidth=2.2, zorder=4, visible=False)
         ax.add_patch(self.arrow)
@@ -70,11 +71,13 @@ class ContourScene:
 
 
 @np.errstate(all="ignore")
-def _arrows(display: ContourDisplay, ways: np.ndarray) -> np.ndarray:
+def _arrows(display: ContourDisplay, points: np.ndarray, ways: np.ndarray) -> np.ndarray:
     """Return ways as arrows, whose lengths are powers of the slopes, scaled to the window; NaN for no arrow."""
+    low, high = np.array([display.grid_x[[0, -1]], display.grid_y[[0, -1]]]).T
+    # The slopes outside the window, where a run has diverged, would leave no arrow long enough to be seen.
+    ways = np.where(((points >= low) & (points <= high)).all(axis=1, keepdims=True), ways, np.nan)
     slopes = np.linalg.norm(ways, axis=1, keepdims=True)
     arrows = np.where(slopes > 0, ways * slopes ** (POWER - 1), ways)
-    window = np.array([np.ptp(display.grid_x), np.ptp(display.grid_y)])
-    shares = np.abs(arrows / window).max(axis=1, keepdims=True)
+    shares = np.abs(arrows / (high - low)).max(axis=1, keepdims=True)
     scale = REACH / shares[np.isfinite(shares)].max(initial=np.finfo(float).tiny)
     return np.where(shares * scale >= LEAST, arrows * scale, np.nan)
