@@ -58,10 +58,11 @@ def fit(
     model : model or callable
         A model such as ``models.Linear()``, or a function ``model(X, *named)`` that takes the whole batch first and
         then its parameters by name. A network of your own is ``models.Custom(apply, start=tree)``, with
-        ``apply(params, X)`` written for JAX, as in Flax and Equinox.
+        ``apply(params, X)`` written for JAX, as in Flax and Equinox. A decision tree is ``models.Tree()``.
     X : array, DataFrame or sparse array of shape (rows,) or (rows, columns), or iterator
-        The features; they may be sparse for linear models. Linear models also take an iterator of blocks, (X, y) or
-        (X, y, weight), with the rows in random order; each block is read once and not stored.
+        The features; they may be sparse for linear models, networks and trees, and values may be missing for trees.
+        Linear models also take an iterator of blocks, (X, y) or (X, y, weight), with the rows in random order; each
+        block is read once and not stored.
     y : array of shape (rows,)
         Targets; 0 and 1 for two classes. Leave it out for an iterator, whose blocks contain their targets.
     start : dict or sequence, optional
@@ -94,7 +95,8 @@ def fit(
     validation : float, (X, y) or (X, y, weight), optional
         Rows that the model does not learn from: a fraction of the rows, drawn by `rng`, or other rows. Their mean loss,
         without the penalty, is recorded after each epoch. The fit stops when this loss has not fallen for 10 epochs, or
-        5 in batches, and returns the parameters of the epoch with the least loss.
+        5 in batches, and returns the parameters of the epoch with the least loss. For a tree, these rows only choose
+        among finished trees.
     tolerance : float, optional
         The largest distance of the loss from its minimum at the end, as a share of the whole descent. For a linear
         model with a loss of the library, it is a share of the remaining loss if that is less, but never of less than a
