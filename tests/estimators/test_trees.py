@@ -22,6 +22,7 @@ def test_a_regressor_takes_missing_values():
     assert regressor.score(X, Y) > 0.8
     assert "or missing" in regressor.run_.rules()
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(regressor)).predict(X), regressor.predict(X))  # noqa: S301
+    assert X.tobytes() not in pickle.dumps(regressor)
     both = DescentRegressor(TREE, max_epochs=5, random_state=0).fit(X, np.column_stack([Y, -Y]))
     assert both.predict(X).shape == (120, 2)
     with pytest.raises(ValueError, match="infinity, in row 3, column 1"):

@@ -128,4 +128,4 @@ def without_rows(run: Fit) -> Fit:
     bare = replace(run, objective=None, view=None, data=None, resumable=SavedFit({"why": NO_ROWS}, {}))
     if isinstance(bare, NetworkFit):
         return replace(bare, linear_of=None, loss_of=None, snapshots={})
-    return replace(bare, weight=None, snapshots={}) if isinstance(bare, TreeFit) else bare
+    return replace(bare, weight=None, learnt=None, snapshots={}) if isinstance(bare, TreeFit) else bare

@@ -36,6 +36,18 @@ class Leaves:
     filled: np.ndarray | None = None
     bounds: np.ndarray | None = None
 
+    def reorder(self, order: np.ndarray) -> None:
+        """Put other leaves in place of each.
+
+        Parameters
+        ----------
+        order : array of int of shape (leaves,)
+            The numbers of the leaves that come in place of each.
+        """
+        for part in (self.values, self.slopes):
+            if part is not None:
+                part[:] = part[order]
+
     def outputs(self, leaf: np.ndarray, X: Array) -> np.ndarray:
         """Return the outputs of rows.
 

@@ -110,6 +110,30 @@ class Splits:
         """Return a copy, which can be changed by itself."""
         return Splits(self.weights.copy(), self.thresholds.copy(), self.missing.copy())
 
+    def swap_children(self, node: int) -> np.ndarray:
+        """Let what follows on the left of a node follow on its right, and the reverse.
+
+        Parameters
+        ----------
+        node : int
+            The number of the node.
+
+        Returns
+        -------
+        array of int of shape (leaves,)
+            The leaves that are now in place of each.
+        """
+        inner = len(self.thresholds)
+        order = np.arange(2 * inner + 1)
+        start, width = 2 * node + 1, 1
+        while start < len(order):
+            own = slice(start, start + 2 * width)
+            order[own] = np.roll(order[own], width)
+            start, width = 2 * start + 1, 2 * width
+        for part in (self.weights, self.thresholds, self.missing):
+            part[:] = part[order[:inner]]
+        return order[inner:] - inner
+
     def same_as(self, other: Splits) -> bool:
         """Tell whether other splits are the same, number by number.
 

@@ -1,5 +1,7 @@
 """The polish of trees: it finds what greed does not, and no other split of one node is better in the end."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, make_friedman1
@@ -51,9 +53,9 @@ def assert_no_split_of_one_node_is_better(polish, X, y):
     for node in range(len(polish.splits.thresholds)):
         for column in range(X.shape[1]):
             for threshold in [-np.inf, *X[:, column][~np.isnan(X[:, column])], np.inf]:
-                for missing in (False, True):
+                for sign, missing in product((-1.0, 1.0), (False, True)):
                     other = polish.splits.copy()
-                    other.put(node, {column: 1.0}, threshold, missing)
+                    other.put(node, {column: sign}, sign * threshold, missing)
                     assert mean_loss(other, polish.leaves.values, X, y, losses.squared) >= least * (1 - 1e-12)
 
 

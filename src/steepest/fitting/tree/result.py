@@ -51,9 +51,8 @@ class TreeFit(Fit):
     kept : str
         How the tree came about: "the greedy tree", "the polished greedy tree" or the name of a restart.
     locally_optimal : bool or None
-        Whether no other split of a single node lowers the loss of the rows while the rest of the tree stays as it is.
-        A split by a number has its small values on the left. None if this was not checked, and for splits by sums of
-        columns.
+        Whether no other split of a single node, with its rows on either side, lowers the loss of the rows while the
+        rest of the tree stays as it is; None if this was not checked, and for splits by sums of columns.
     soft_losses, hard_losses : list of float
         The loss of each restart on the rows of the descent, before and after its gates became hard splits.
     candidates : dict of str to float

@@ -35,8 +35,8 @@ class Polished:
     leaves : Leaves
         The leaves.
     is_optimal : bool
-        Whether no other split of a single node, by any column or category, lowers the loss while the other nodes and
-        the values of the leaves stay as they are.
+        Whether no other split of a single node, by any column or category and with its rows on either side, lowers
+        the loss while the other nodes and the values of the leaves stay as they are.
     """
 
     splits: Splits
@@ -116,12 +116,16 @@ def _solve_level(
         gain, best = max(found, key=lambda pair: pair[0])
         if gain > -present + RESOLUTION * scale:
             splits.put(node, best.weights, best.threshold, best.missing)
+            on_left = float(own[~splits.goes_right(node, X[part.rows])].sum())
+            if on_left > total - on_left:
+                leaves.reorder(splits.swap_children(node))
             changed = True
     return changed
 
 
 def _gain(left: np.ndarray, both: np.ndarray) -> np.ndarray:
-    return -left[..., -1]
+    """Return what the loss falls by from that with all rows on the right; the children may also swap their places."""
+    return np.maximum(-left, left - both)[..., -1]
 
 
 def losses_of(loss: Loss, z: np.ndarray, y: np.ndarray) -> np.ndarray:
