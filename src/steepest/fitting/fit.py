@@ -49,118 +49,107 @@ def fit(
 ) -> Fit:
     """Fit a model to rows by descent: minimise Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty over its parameters.
 
-        `batch_size` alone chooses between full-batch, mini-batch and stochastic descent. The columns of linear models are
-        centred and scaled internally, and their coefficients mapped back to your units, unless you give a learning rate.
-        This changes the path of the descent, never the answer.
+    `batch_size` alone chooses between full-batch, mini-batch and stochastic descent. The columns of linear models are
+    centred and scaled internally, and their coefficients mapped back to your units, unless you give a learning rate.
+    This changes the path of the descent, never the answer.
 
-        Parameters
-        ----------
-        model : model or callable
-            A model such as ``models.Linear()``, or a function ``model(X, *named)`` that takes the whole batch first and
-            then its parameters by name. A network of your own is ``models.Custom(apply, start=tree)``, with
-            ``apply(params, X)`` written for JAX, as in Flax and Equinox. A decision tree is ``models.Tree()``.
-        X : array, DataFrame or sparse array of shape (rows,) or (rows, columns), or iterator
-    <<<<<<< HEAD
-            The features; they may be sparse for linear models, networks and trees, and lack values (NaN) for trees. Linear
-            models also take an iterator of blocks, (X, y) or
-            (X, y, weight), with the rows in random order; each block is read once and not stored.
-    =======
-            The features; they may be sparse for linear models, networks and trees, and values may be missing for trees.
-            Linear models also take an iterator of blocks, (X, y) or (X, y, weight), with the rows in random order; each
-            block is read once and not stored.
-    >>>>>>> brk
-        y : array of shape (rows,)
-            Targets; 0 and 1 for two classes. Leave it out for an iterator, whose blocks contain their targets.
-        start : dict or sequence, optional
-            The parameters to start from, by name or in order. Default: zeros for linear models, ones for functions, and
-            the tree of `models.Custom` for networks of your own.
-        loss : str or callable, optional
-            "squared", "log loss", or a function of predictions and targets that returns one number a row;
-            the model's own by default.
-        penalty : callable, optional
-            A penalty of the coefficients in your units, such as ``penalties.L2(1e-3)``, or ``penalties.L1(1e-3)`` for
-            exact zeros. The intercept of a linear model is not penalised; all parameters of a function are.
-        sample_weight : array of shape (rows,), optional
-            The weight of each row; a row of weight 2 counts as two rows.
-        batch_size : int, optional
-            Rows per update; all by default. A last short batch counts by its rows.
-        epochs : int, optional
-            At most this many passes through the rows; exactly this many with a fixed step and no tolerance.
-        direction : str, object or optax transformation, optional
-            As for `minimize`, or "levenberg-marquardt" for a function with the squared loss.
-        step : float, str, callable, object or optax transformation
-            As for `minimize`; a function gets the number of the update. If you give neither a step nor a direction, the
-            solver is chosen for the problem: Levenberg-Marquardt for a function of at most 200 parameters with the
-            squared loss; Newton's method or L-BFGS for linear models, after two epochs of SAGA if `batch_size` is given;
-            proximal steps for an L1 penalty; L-BFGS for the rest, or DoWG in batches. `solver` of the fit names it.
-        shuffle : {"batches", "rows", False}
-            What each epoch shuffles: the order of the batches, whose rows were permuted once; the rows themselves, which
-            is slower; or nothing.
-        rescale : {"auto", "whiten", "scale", "none"}
-            How the columns of a linear model are rescaled; those of a function never are.
-        validation : float, (X, y) or (X, y, weight), optional
-            Rows that the model does not learn from: a fraction of the rows, drawn by `rng`, or other rows. Their mean loss,
-            without the penalty, is recorded after each epoch. The fit stops when this loss has not fallen for 10 epochs, or
-    <<<<<<< HEAD
-            5 in batches, and returns the parameters of the epoch with the least loss. For a tree these rows choose among
-            its candidates, in place of a fifth of the rows.
-    =======
-            5 in batches, and returns the parameters of the epoch with the least loss. For a tree, these rows only choose
-            among finished trees.
-    >>>>>>> brk
-        tolerance : float, optional
-            The largest distance of the loss from its minimum at the end, as a share of the whole descent. For a linear
-            model with a loss of the library, it is a share of the remaining loss if that is less, but never of less than a
-            thousandth of the descent. Without a tolerance the fit continues until only rounding errors are left. It then
-            stops at 1e-9 of the remaining loss if the loss has kinks, and at 1e-8 if it has kinks and an L1 penalty, or an
-            L1 penalty on more than 1,000 coefficients.
-        dtype : dtype, optional
-            float32 or float64, the type that the rows are stored in; X's own by default. Parameters are float64.
-        seconds : float, optional
-            At most this much time.
-        rng : int, numpy.random.Generator or None
-            The seed or generator that draws and shuffles; the same seed gives the same fit.
-        callback : callable, optional
-            As for `minimize`; called after each epoch.
-        progress : bool, optional
-            Whether to show a live table; by default on a terminal after 2 seconds.
+    Parameters
+    ----------
+    model : model or callable
+        A model such as ``models.Linear()``, or a function ``model(X, *named)`` that takes the whole batch first and
+        then its parameters by name. A network of your own is ``models.Custom(apply, start=tree)``, with
+        ``apply(params, X)`` written for JAX, as in Flax and Equinox. A decision tree is ``models.Tree()``.
+    X : array, DataFrame or sparse array of shape (rows,) or (rows, columns), or iterator
+        The features; they may be sparse for linear models, networks and trees, and values may be missing for trees.
+        Linear models also take an iterator of blocks, (X, y) or (X, y, weight), with the rows in random order; each
+        block is read once and not stored.
+    y : array of shape (rows,)
+        Targets; 0 and 1 for two classes. Leave it out for an iterator, whose blocks contain their targets.
+    start : dict or sequence, optional
+        The parameters to start from, by name or in order. Default: zeros for linear models, ones for functions, and
+        the tree of `models.Custom` for networks of your own.
+    loss : str or callable, optional
+        "squared", "log loss", or a function of predictions and targets that returns one number a row;
+        the model's own by default.
+    penalty : callable, optional
+        A penalty of the coefficients in your units, such as ``penalties.L2(1e-3)``, or ``penalties.L1(1e-3)`` for
+        exact zeros. The intercept of a linear model is not penalised; all parameters of a function are.
+    sample_weight : array of shape (rows,), optional
+        The weight of each row; a row of weight 2 counts as two rows.
+    batch_size : int, optional
+        Rows per update; all by default. A last short batch counts by its rows.
+    epochs : int, optional
+        At most this many passes through the rows; exactly this many with a fixed step and no tolerance.
+    direction : str, object or optax transformation, optional
+        As for `minimize`, or "levenberg-marquardt" for a function with the squared loss.
+    step : float, str, callable, object or optax transformation
+        As for `minimize`; a function gets the number of the update. If you give neither a step nor a direction, the
+        solver is chosen for the problem: Levenberg-Marquardt for a function of at most 200 parameters with the
+        squared loss; Newton's method or L-BFGS for linear models, after two epochs of SAGA if `batch_size` is given;
+        proximal steps for an L1 penalty; L-BFGS for the rest, or DoWG in batches. `solver` of the fit names it.
+    shuffle : {"batches", "rows", False}
+        What each epoch shuffles: the order of the batches, whose rows were permuted once; the rows themselves, which
+        is slower; or nothing.
+    rescale : {"auto", "whiten", "scale", "none"}
+        How the columns of a linear model are rescaled; those of a function never are.
+    validation : float, (X, y) or (X, y, weight), optional
+        Rows that the model does not learn from: a fraction of the rows, drawn by `rng`, or other rows. Their mean loss,
+        without the penalty, is recorded after each epoch. The fit stops when this loss has not fallen for 10 epochs, or
+        5 in batches, and returns the parameters of the epoch with the least loss. For a tree these rows choose among
+        its candidates, in place of a fifth of the rows.
+    tolerance : float, optional
+        The largest distance of the loss from its minimum at the end, as a share of the whole descent. For a linear
+        model with a loss of the library, it is a share of the remaining loss if that is less, but never of less than a
+        thousandth of the descent. Without a tolerance the fit continues until only rounding errors are left. It then
+        stops at 1e-9 of the remaining loss if the loss has kinks, and at 1e-8 if it has kinks and an L1 penalty, or an
+        L1 penalty on more than 1,000 coefficients.
+    dtype : dtype, optional
+        float32 or float64, the type that the rows are stored in; X's own by default. Parameters are float64.
+    seconds : float, optional
+        At most this much time.
+    rng : int, numpy.random.Generator or None
+        The seed or generator that draws and shuffles; the same seed gives the same fit.
+    callback : callable, optional
+        As for `minimize`; called after each epoch.
+    progress : bool, optional
+        Whether to show a live table; by default on a terminal after 2 seconds.
 
-        Returns
-        -------
-        Fit
-            Parameters in your units, predictions, outcome and trace.
+    Returns
+    -------
+    Fit
+        Parameters in your units, predictions, outcome and trace.
 
-        Raises
-        ------
-        ValueError
-            If the rows, the start or an option make no sense.
-        TypeError
-            If an argument has the wrong type, or another name here.
+    Raises
+    ------
+    ValueError
+        If the rows, the start or an option make no sense.
+    TypeError
+        If an argument has the wrong type, or another name here.
 
-        Notes
-        -----
-        SAGA: Defazio, Bach and Lacoste-Julien (2014), in coordinates chosen for the rows, with the step of
-        Gazagnadou, Gower and Salmon (2019). DoWG: Khaled, Mishchenko and Jin, "DoWG unleashed" (2023). The sum
-        of losses of a batch is divided by the full batch size, also for a short last batch, so that every row
-        weighs alike over an epoch.
+    Notes
+    -----
+    SAGA: Defazio, Bach and Lacoste-Julien (2014), in coordinates chosen for the rows, with the step of
+    Gazagnadou, Gower and Salmon (2019). DoWG: Khaled, Mishchenko and Jin, "DoWG unleashed" (2023). The sum
+    of losses of a batch is divided by the full batch size, also for a short last batch, so that every row
+    weighs alike over an epoch.
 
-        The rows of an iterator are centred and whitened by running moments, and the model learns from them by
-        distance over gradients with averaging: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). The
-        trace then has a row per block, whose value is the loss before the model learnt from that block, with
-        the penalty; `fun` is the value of the last block, and `nfev` counts blocks. If a later block can't be read, the
-        fit ends with what it learnt before.
+    The rows of an iterator are centred and whitened by running moments, and the model learns from them by
+    distance over gradients with averaging: Ivgi, Hinder and Carmon, "DoG is SGD's best friend" (2023). The
+    trace then has a row per block, whose value is the loss before the model learnt from that block, with
+    the penalty; `fun` is the value of the last block, and `nfev` counts blocks. If a later block can't be read, the
+    fit ends with what it learnt before.
 
-        Levenberg-Marquardt: Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978), on
-        residuals whose Jacobian is traced from the model, or computed by central differences. An event of the
-        trace lists the parameters that the rows do not determine.
+    Levenberg-Marquardt: Moré, "The Levenberg-Marquardt algorithm: implementation and theory" (1978), on
+    residuals whose Jacobian is traced from the model, or computed by central differences. An event of the
+    trace lists the parameters that the rows do not determine.
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> x = np.arange(5.0)
-        >>> fitted = fit(lambda x, m, b: m * x + b, x, 3 * x + 1)
-        >>> {name: round(float(value), 2) for name, value in fitted.params.items()}
-        {'m': 3.0, 'b': 1.0}
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.arange(5.0)
+    >>> fitted = fit(lambda x, m, b: m * x + b, x, 3 * x + 1)
+    >>> {name: round(float(value), 2) for name, value in fitted.params.items()}
+    {'m': 3.0, 'b': 1.0}
     """
     check_callback(callback)
     if hasattr(X, "__next__"):
