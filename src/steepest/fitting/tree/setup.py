@@ -138,6 +138,11 @@ class TreeSetup:
         )  # fmt: skip
         if validation is not None:
             losses.check_targets(loss, validation.y)
+            if loss is losses.softmax and validation.y.max() >= outputs:
+                raise ValueError(
+                    f"the y of validation has the class {validation.y.max():g}, and that of the fit has none above "
+                    f"{outputs - 1}: leave its rows out"
+                )
             own, held = rows, validation._replace(X=tree.filled(dense(tree.shaped(validation.X))))
         else:
             own, held = parted(rows, options.seed)
