@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from steepest.inspection.motion.moving import Moving
 from steepest.printable import MOST_LETTERS, printable
 from steepest.saving.folder import staged
 from steepest.saving.points import point_from_json, point_to_json, size_of
@@ -34,7 +35,7 @@ MOST_NAMED = 6
 
 
 @dataclass(eq=False)
-class Run:
+class Run(Moving):
     """The result of a descent: the best point found, why the descent ended, and its trace.
 
     Attributes
@@ -246,54 +247,6 @@ class Run:
         from steepest.inspection import plot_run
 
         return plot_run(self, ax=ax)
-
-    def animate(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        frames: int = 200,
-        fps: float | None = None,
-        dark: bool | None = None,
-        progress: bool | None = None,
-    ) -> Path:
-        """Write an animation of the run, whose frames are evenly spaced in evaluations.
-
-        Parameters
-        ----------
-        path : path
-            The file: .gif, or .html for a page that plays without any other file, or .mp4 or .webm, which need ffmpeg.
-        frames : int
-            The largest number of frames.
-        fps : float, optional
-            The frames per second; by default so many that the animation takes about 6 seconds, but at most 20.
-        dark : bool, optional
-            Whether the background is dark. By default a page follows the reader's choice, and the others are light.
-        progress : bool, optional
-            Whether to show how far the drawing is; by default only on a terminal, after 2 seconds.
-
-        Returns
-        -------
-        pathlib.Path
-            The file.
-
-        Raises
-        ------
-        ValueError
-            If the file can't be of this kind here, nothing moves, or `frames` or `fps` is too small.
-        OSError
-            If the file can't be written.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> import steepest as st
-        >>> run = st.minimize(lambda x, y: (1 - x) ** 2 + 100 * (y - x**2) ** 2, (-1.2, 1.0))
-        >>> run.animate(Path(tempfile.mkdtemp()) / "valley.gif", frames=20).name
-        'valley.gif'
-        """
-        from steepest.inspection import animate
-
-        return animate(self, path, frames=frames, fps=fps, dark=dark, progress=progress)
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the run into a folder, as JSON and arrays, all of it or nothing.

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import numbers
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -32,6 +30,7 @@ from steepest.descent.loop.state import CANDIDATE, STALLED
 from steepest.descent.plan import Plan
 from steepest.descent.run import Run
 from steepest.descent.view import View
+from steepest.inspection.motion.moving import Moving
 from steepest.inspection.window import window_given
 from steepest.minimizing.parallel import MAX_LANES, descend_parallel
 from steepest.minimizing.restarts import random_start
@@ -60,7 +59,7 @@ UNSETTLED = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Basins:
+class Basins(Moving):
     """The minima of a function of two variables, and the starts from which descent reaches each of them.
 
     Attributes
@@ -127,53 +126,6 @@ class Basins:
         from steepest.inspection import BasinDisplay
 
         return BasinDisplay.from_basins(self).plot(ax)
-
-    def animate(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        frames: int = 200,
-        fps: float | None = None,
-        dark: bool | None = None,
-        progress: bool | None = None,
-    ) -> Path:
-        """Write an animation of the map, on which each start appears after the number of steps that it needs.
-
-        Parameters
-        ----------
-        path : path
-            The file: .gif, or .html for a page that plays without any other file, or .mp4 or .webm, which need ffmpeg.
-        frames : int
-            The largest number of frames.
-        fps : float, optional
-            The frames per second; by default so many that the animation takes about 6 seconds, but at most 20.
-        dark : bool, optional
-            Whether the background is dark. By default a page follows the reader's choice, and the others are light.
-        progress : bool, optional
-            Whether to show how far the drawing is; by default only on a terminal, after 2 seconds.
-
-        Returns
-        -------
-        pathlib.Path
-            The file.
-
-        Raises
-        ------
-        ValueError
-            If the file can't be of this kind here, nothing moves, or `frames` or `fps` is too small.
-        OSError
-            If the file can't be written.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> found = basins(lambda x, y: (x**2 - 1) ** 2 + (y**2 - 1) ** 2, ((-2, 2), (-2, 2)), size=20)
-        >>> found.animate(Path(tempfile.mkdtemp()) / "basins.gif").name
-        'basins.gif'
-        """
-        from steepest.inspection import animate
-
-        return animate(self, path, frames=frames, fps=fps, dark=dark, progress=progress)
 
 
 @our_words

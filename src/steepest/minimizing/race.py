@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +14,7 @@ from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.run import Run
+from steepest.inspection.motion.moving import Moving
 from steepest.minimizing.minimize import make_plan
 from steepest.minimizing.restarts import BoundsLike
 from steepest.printable import MOST_LETTERS, printable, quoted
@@ -48,7 +47,7 @@ class Direction(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Race:
+class Race(Moving):
     """The runs of a race: descents of one function from one start, each by its own rule.
 
     Attributes
@@ -115,53 +114,6 @@ class Race:
         from steepest.inspection import RaceDisplay
 
         return RaceDisplay.from_race(self).plot(ax)
-
-    def animate(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        frames: int = 200,
-        fps: float | None = None,
-        dark: bool | None = None,
-        progress: bool | None = None,
-    ) -> Path:
-        """Write an animation of the race, in which all runs have spent as many evaluations of f at each frame.
-
-        Parameters
-        ----------
-        path : path
-            The file: .gif, or .html for a page that plays without any other file, or .mp4 or .webm, which need ffmpeg.
-        frames : int
-            The largest number of frames.
-        fps : float, optional
-            The frames per second; by default so many that the animation takes about 6 seconds, but at most 20.
-        dark : bool, optional
-            Whether the background is dark. By default a page follows the reader's choice, and the others are light.
-        progress : bool, optional
-            Whether to show how far the drawing is; by default only on a terminal, after 2 seconds.
-
-        Returns
-        -------
-        pathlib.Path
-            The file.
-
-        Raises
-        ------
-        ValueError
-            If the file can't be of this kind here, nothing moves, or `frames` or `fps` is too small.
-        OSError
-            If the file can't be written.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> run = race(lambda x, y: x**2 + 9 * y**2, (9, 2), {"plain": 0.05, "momentum": "momentum"}, evaluations=20)
-        >>> run.animate(Path(tempfile.mkdtemp()) / "race.gif", frames=10).name
-        'race.gif'
-        """
-        from steepest.inspection import animate
-
-        return animate(self, path, frames=frames, fps=fps, dark=dark, progress=progress)
 
 
 @our_words

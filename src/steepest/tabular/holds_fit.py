@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +11,7 @@ import numpy as np
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit, described_fit
 from steepest.fitting.tree.result import TreeFit
+from steepest.inspection.motion.moving import Moving
 from steepest.models import Linear, Network, Tree
 from steepest.tabular.method import has_coefficients
 from steepest.trace import Certificate, Event, Outcome, Trace
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class HoldsFit:
+class HoldsFit(Moving):
     """An object that holds a fit and has the attributes of the fit, under the same names.
 
     Parameters
@@ -225,46 +224,6 @@ class HoldsFit:
         from steepest.inspection import plot_run
 
         return plot_run(self, ax=ax)
-
-    def animate(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        frames: int = 200,
-        fps: float | None = None,
-        dark: bool | None = None,
-        progress: bool | None = None,
-    ) -> Path:
-        """Write an animation of the fit, as `Fit.animate` does.
-
-        Parameters
-        ----------
-        path : path
-            The file: .gif, or .html for a page that plays without any other file, or .mp4 or .webm, which need ffmpeg.
-        frames : int
-            The largest number of frames.
-        fps : float, optional
-            The frames per second; by default so many that the animation takes about 6 seconds, but at most 20.
-        dark : bool, optional
-            Whether the background is dark. By default a page follows the reader's choice, and the others are light.
-        progress : bool, optional
-            Whether to show how far the drawing is; by default only on a terminal, after 2 seconds.
-
-        Returns
-        -------
-        pathlib.Path
-            The file.
-
-        Raises
-        ------
-        ValueError
-            If the file can't be of this kind here, nothing moves, or `frames` or `fps` is too small.
-        OSError
-            If the file can't be written.
-        """
-        from steepest.inspection import animate
-
-        return animate(self, path, frames=frames, fps=fps, dark=dark, progress=progress)
 
     def __str__(self) -> str:
         if has_coefficients(self.model) or isinstance(self.model, Network):
