@@ -204,18 +204,23 @@ def gates() -> GatesDisplay:
 
 
 def pictures() -> Iterator[tuple[str, Figure]]:
-    """Yield the name and the figure of each picture."""
-    functions = (valley, surface, slopes, quiver, rates, zigzag, momentum, basins, race, fitted)
-    for draw in (*functions, members, landscape, snapshots, tree, partition, gates):
-        drawn = draw()
-        figure = drawn if isinstance(drawn, Figure) else drawn.figure_
-        yield draw.__name__.replace("fitted", "line"), figure
+    """Yield the name, with its folder, and the figure of each picture."""
+    folders = {
+        "": (valley, surface, slopes, quiver, rates, zigzag, momentum, basins, race, fitted),
+        "networks/": (members, landscape, snapshots),
+        "trees/": (tree, partition, gates),
+    }
+    for folder, functions in folders.items():
+        for draw in functions:
+            drawn = draw()
+            figure = drawn if isinstance(drawn, Figure) else drawn.figure_
+            yield folder + draw.__name__.replace("fitted", "line"), figure
 
 
 def main() -> None:
     """Write all pictures with a transparent background, as small files."""
-    FOLDER.mkdir(exist_ok=True)
     for name, figure in pictures():
+        (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
         drawn = io.BytesIO()
         figure.savefig(drawn, format="png", dpi=DPI, transparent=True, bbox_inches="tight")
         with Image.open(drawn) as picture:
