@@ -94,30 +94,29 @@ class LinearLeaves:
     variable selection and data augmentation" (1974). With few rows, a leaf has the slopes of the table and a constant.
     """
 
+    def __init__(self) -> None:
+        # The last table: a polish fits leaves to the same rows many times.
+        self.last: tuple[LabelledRows, LinearTable] | None = None
+
     def __call__(self, leaf: np.ndarray, count: int, rows: LabelledRows) -> Leaves:
-        X, y, weight = rows
-        filled = medians(X)
-        X = np.where(np.isnan(X), filled, X)
-        deviation = X.std(axis=0)
-        rate = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-        table = ridge(X * rate, y, weight)
-        slopes, values = np.tile(table.slope, (count, 1)), np.full((count, 1), table.level)
-        left = y - (X * rate) @ table.slope
+        _, y, weight = rows
+        table = self.table(rows)
+        slopes, values = np.tile(table.line.slope, (count, 1)), np.full((count, 1), table.line.level)
         for k in np.unique(leaf):
             own = leaf == k
             if own.sum() < FEWEST_ROWS:
-                values[k] = np.average(left[own], weights=weight[own])
+                values[k] = np.average(table.left[own], weights=weight[own])
                 continue
-            more = ridge(X[own] * rate, left[own], weight[own])
+            more = ridge(table.Z[own], table.left[own], weight[own])
             slopes[k] += more.slope
             values[k] = more.level
-        return Leaves(values, slopes * rate, filled, np.array([y.min(), y.max()]))
+        return Leaves(values, slopes * table.rate, table.filled, np.array([y.min(), y.max()]))
 
-
-def medians(X: np.ndarray) -> np.ndarray:
-    """Return the median of the known values of each column; 0 if there are none."""
-    lacks = np.isnan(X).all(axis=0)
-    return np.nanmedian(np.where(lacks, 0.0, X), axis=0)
+    def table(self, rows: LabelledRows) -> LinearTable:
+        """Return the ridge regression of all rows, and what is left of their targets."""
+        if self.last is None or self.last[0] is not rows:
+            self.last = rows, LinearTable.of(rows)
+        return self.last[1]
 
 
 class Line(NamedTuple):
@@ -125,6 +124,46 @@ class Line(NamedTuple):
 
     slope: np.ndarray
     level: float
+
+
+class LinearTable(NamedTuple):
+    """The ridge regression of all rows.
+
+    Attributes
+    ----------
+    filled, rate : array of shape (columns,)
+        The medians of the columns, and the reciprocals of their deviations.
+    Z : array of shape (rows, columns)
+        The columns in units of their deviations, without gaps.
+    line : Line
+        The regression.
+    left : array of shape (rows,)
+        What its slopes leave of the targets.
+    """
+
+    filled: np.ndarray
+    rate: np.ndarray
+    Z: np.ndarray
+    line: Line
+    left: np.ndarray
+
+    @classmethod
+    def of(cls, rows: LabelledRows) -> LinearTable:
+        """Fit the regression to rows."""
+        X, y, weight = rows
+        filled = medians(X)
+        X = np.where(np.isnan(X), filled, X)
+        deviation = X.std(axis=0)
+        rate = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+        Z = X * rate
+        line = ridge(Z, y, weight)
+        return cls(filled, rate, Z, line, y - Z @ line.slope)
+
+
+def medians(X: np.ndarray) -> np.ndarray:
+    """Return the median of the known values of each column; 0 if there are none."""
+    lacks = np.isnan(X).all(axis=0)
+    return np.nanmedian(np.where(lacks, 0.0, X), axis=0)
 
 
 def ridge(Z: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Line:
