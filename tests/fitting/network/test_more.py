@@ -1,6 +1,7 @@
 """A network's fit that stops, goes on, is saved and loaded."""
 
 import copy
+import signal
 
 import numpy as np
 import optax
@@ -136,3 +137,13 @@ def test_a_copy_is_the_same_fit():
     twin = copy.deepcopy(fit)
     assert np.array_equal(twin.predict(curved()[0]), fit.predict(curved()[0]))
     assert same(twin.more(), fit.more())
+
+
+def test_the_keyboard_ends_more_epochs(whole):
+    def interrupt(intermediate_result):
+        if intermediate_result.nit == 14:
+            signal.raise_signal(signal.SIGINT)
+
+    more = whole.more(callback=interrupt)
+    assert more.outcome == "interrupted"
+    assert more.nit == 14

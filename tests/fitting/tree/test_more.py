@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import signal
 import subprocess
 import sys
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 import steepest as st
+from steepest.fitting.tree import pool
+from steepest.fitting.tree.pool import Grower
 
 SMALL = st.models.Tree(depth=2, restarts=4)
 RANDOM = np.random.default_rng(0)
@@ -122,3 +125,26 @@ def test_another_process_finds_the_same_bits(whole):
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     here = hashlib.sha256(pickle.dumps([whole.params, whole.trace.value])).hexdigest()
     assert done.stdout.strip() == here
+
+
+def test_the_keyboard_ends_a_polish(whole, monkeypatch):
+    def interrupted(self, *args):
+        signal.raise_signal(signal.SIGINT)
+        assert self.is_over()
+        return polish(self, *args)
+
+    polish = Grower.all_polished
+    monkeypatch.setattr(Grower, "all_polished", interrupted)
+    for part in (fitted(), whole.more()):
+        assert part.outcome == "interrupted"
+        assert "the polish of its trees is not" in part.message
+        assert part.locally_optimal is None
+    monkeypatch.undo()
+    # The descent was complete, so that only its end is made again.
+    assert part.more().params["values"].tolist() == whole.more().params["values"].tolist()
+
+
+def test_trees_are_polished_side_by_side_as_one_by_one(monkeypatch):
+    one = fitted()
+    monkeypatch.setattr(pool, "MANY_ROWS", 1)
+    assert_same(fitted(), one)

@@ -136,9 +136,13 @@ def check_interrupt() -> None:
         raise KeyboardInterrupt
 
 
-def interrupt_waits() -> bool:
-    """Tell whether an interrupt came in an `uninterrupted` block, which should then come to its end soon."""
-    return Interrupts.pending and _in_main_thread()
+def interrupt_waits() -> Callable[[], bool]:
+    """Return a function that tells whether an interrupt came in an `uninterrupted` block, which should then end soon.
+
+    The function may be called in other threads that work for this one.
+    """
+    gets_signals = _in_main_thread()
+    return lambda: gets_signals and Interrupts.pending
 
 
 def answer_interrupt() -> None:

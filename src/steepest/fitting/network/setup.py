@@ -11,6 +11,7 @@ import numpy as np
 
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.process.forks import check_fork
+from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
@@ -178,6 +179,7 @@ class NetworkSetup:
         """The parameters before the first epoch."""
         return self.task.outer([np.asarray(part.start.theta) for part in self.task.parts])
 
+    @interruptible()
     def go(
         self, callback: Callback | None, progress: bool | None, checkpoint: Checkpoint | None = None,
         trace: Trace | None = None,

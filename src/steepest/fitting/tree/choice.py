@@ -71,21 +71,18 @@ def choose(
     columns = grower.columns(own)
     greedy = grower.greedy(own, columns, task.depth)
     pool = [grower.candidate(GREEDY, greedy, own, held), *([before] if before else [])]
-    if not grower.is_over():
-        pool.append(grower.candidate(POLISHED, grower.polished(greedy, own, columns).splits, own, held))
     if grower.has_classes:
         pool.append(grower.candidate(BY_GINI, grower.by_gini(own, columns, task.depth), own, held))
-    if scout is not None:
-        splits = scout.splits if grower.is_over() else grower.polished(scout.splits, own, columns).splits
-        pool.append(grower.candidate(SCOUT, splits, own, held))
     softs = solver.softs
     trees = [hardened(soft, task) for soft in softs]
     losses = [float(grower.losses(tree, grower.leaves(tree, own), own).mean()) for tree in trees]
-    for k in np.argsort(losses, kind="stable")[:MOST_POLISHED]:
-        tree = trees[k]
-        if not grower.is_over():
-            tree = grower.polished(tree, own, columns).splits
-        pool.append(grower.candidate(f"restart {solver.round * task.restarts + k + 1}", tree, own, held))
+    starts = {} if grower.is_over() else {POLISHED: greedy}
+    if scout is not None:
+        starts[SCOUT] = scout.splits
+    best = np.argsort(losses, kind="stable")[:MOST_POLISHED]
+    starts |= {f"restart {solver.round * task.restarts + k + 1}": trees[k] for k in best}
+    ends = starts.values() if grower.is_over() else grower.all_polished(list(starts.values()), own, columns)
+    pool += [grower.candidate(name, tree, own, held) for name, tree in zip(starts, ends, strict=True)]
     kept = before or pool[0]
     rivals = [rival for rival in pool if rival.beats(kept, 1.0 if rival.name in (POLISHED, BY_GINI) else CLEARLY)]
     if rivals:

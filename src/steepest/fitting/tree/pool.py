@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +27,9 @@ MOST_POLISHED = 4
 DEPTHS = (2, 3, 4, 5, 6)
 # The depth is chosen on at most so many rows, with so many random trees of each depth up to a limit. Measured: two in
 # five random trees of depth 4 find a parity of three columns once they are polished, and no greedy one does.
-MOST_TRIED, RANDOM_TREES, DEEPEST_RANDOM = 2000, 6, 5
+MOST_TRIED, RANDOM_TREES, DEEPEST_RANDOM = 2000, 3, 5
+# With fewer rows, two threads wait for each other more than they help. Measured.
+MANY_ROWS = 4000
 # By how many standard errors a restart must be better than the greedy tree; its own polish, and a tree grown by another
 # criterion, need one. Chosen by measurement on 29 tables: with one, the best of several restarts was often better by
 # chance.
@@ -98,6 +102,15 @@ class Grower:
     ) -> Polished:  # fmt: skip
         """Return a tree after its polish, of at most so many sweeps."""
         return polished(splits, columns, rows, self.loss, self.fit_leaves, sweeps, self.is_over)
+
+    def all_polished(self, starts: Sequence[Splits], rows: LabelledRows, columns: Columns) -> list[Splits]:
+        """Return several trees after their polish; with many rows, two are polished side by side."""
+        # A thread has NumPy's own error state, and not that of the caller.
+        contexts = [copy_context() for _ in starts]
+        with ThreadPoolExecutor(2 if len(rows.y) >= MANY_ROWS else 1) as pool:
+            return list(
+                pool.map(lambda own, start: own.run(self.polished, start, rows, columns).splits, contexts, starts)
+            )
 
     def leaves(self, splits: Splits, rows: LabelledRows) -> Leaves:
         """Return the leaves for rows."""

@@ -13,7 +13,7 @@ import numpy as np
 from steepest.data.sparse.csr import is_sparse
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.process.forks import check_fork
-from steepest.derivatives.process.interrupts import answer_interrupt, interrupt_waits, uninterrupted
+from steepest.derivatives.process.interrupts import answer_interrupt, interrupt_waits, interruptible, uninterrupted
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
@@ -170,6 +170,7 @@ class TreeSetup:
         """Return a tree with its losses on the rows held out."""
         return self.grower.candidate(name, splits, self.own, self.held)
 
+    @interruptible()
     def go(
         self, callback: Callback | None, progress: bool | None, checkpoint: Checkpoint | None = None,
         trace: Trace | None = None,
@@ -184,16 +185,14 @@ class TreeSetup:
             shown.finish(run.trace)
         meter, solver = driver.meter, driver.solver
         assert isinstance(solver, SoftSolver)
-        is_whole = run.outcome is Outcome.COMPLETED
-        grower = replace(
-            self.grower, is_over=lambda: not is_whole or interrupt_waits() or time.perf_counter() > meter.deadline
-        )
+        is_whole, waits = run.outcome is Outcome.COMPLETED, interrupt_waits()
+        grower = replace(self.grower, is_over=lambda: not is_whole or waits() or time.perf_counter() > meter.deadline)
         outcome, facts = run.outcome, run.message
         with uninterrupted():
             choice = choose(grower, self.own, self.held, self.task, solver, self.scout, self.before)
             tree = refitted(grower, choice.kept, self.rows, self.task.depth)
             if is_whole and grower.is_over():
-                outcome = Outcome.INTERRUPTED if interrupt_waits() else Outcome.TIME_LIMIT
+                outcome = Outcome.INTERRUPTED if waits() else Outcome.TIME_LIMIT
                 facts = f"{outcome}: the descent is complete, and the polish of its trees is not"
             answer_interrupt()
         known = {f.name: getattr(run, f.name) for f in fields(run)} | {"outcome": outcome, "seconds": meter.elapsed}

@@ -114,9 +114,10 @@ class LinearLeaves:
 
     def table(self, rows: LabelledRows) -> LinearTable:
         """Return the ridge regression of all rows, and what is left of their targets."""
-        if self.last is None or self.last[0] is not rows:
-            self.last = rows, LinearTable.of(rows)
-        return self.last[1]
+        last = self.last
+        if last is None or last[0] is not rows:
+            last = self.last = rows, LinearTable.of(rows)
+        return last[1]
 
 
 class Line(NamedTuple):
