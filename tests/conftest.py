@@ -35,3 +35,11 @@ def _signals():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def hears_ctrl_c():
+    """Hear Ctrl-C also where a shell runs the tests as a background job, which it makes deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler

@@ -11,13 +11,7 @@ import steepest as st
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.process.interrupts import check_interrupt, ignore, interruptible, listen
 
-
-@pytest.fixture(autouse=True)
-def _listening():
-    """A shell makes its background jobs deaf to Ctrl-C, and the tests may run in one."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+pytestmark = pytest.mark.usefixtures("hears_ctrl_c")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from steepest.cli.options import ANIMATE, OVERWRITE, Command, check_figure, check_film, check_folder, say
+from steepest.cli.options import ANIMATE, OVERWRITE, Command, check_drawing, check_folder, say
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time this import would load NumPy, and the command line should start quickly.
@@ -85,8 +85,8 @@ def minimize(
     point = start if start == "random" else parse_point(start, function.names)
     if learning_rate is not None and step is not None:
         raise click.UsageError("--learning-rate and --step both choose the step size: give one of them")
-    figure = check_figure(picture) if picture is not None else None
-    motion = check_film(film) if film is not None else None
+    figure = check_drawing(picture, "--plot") if picture is not None else None
+    motion = check_drawing(film, "--animate") if film is not None else None
     folder = check_folder(out, "--out", overwrite) if out is not None else None
 
     from steepest.minimizing.minimize import maximize

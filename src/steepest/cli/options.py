@@ -14,8 +14,11 @@ from steepest.places import check_folders, file_of, naming, path_of, shown
 from steepest.printable import printable
 from steepest.writing import check_replaceable
 
-FIGURES = (".png", ".svg", ".pdf")
-FILMS = (".gif", ".html", ".mp4", ".webm")
+# The options that draw, each with what it writes and the endings of its files.
+DRAWINGS = {
+    "--plot": ("a picture", (".png", ".svg", ".pdf")),
+    "--animate": ("an animation", (".gif", ".html", ".mp4", ".webm")),
+}
 ANIMATE = "Draw the run as an animation into a .gif, .html, .mp4 or .webm file."
 OVERWRITE = "Allow --out to be a folder with other files, and replace those with the same names."
 
@@ -67,13 +70,15 @@ class Command(click.Command):
         return super().parse_args(ctx, [*rest, "--", *formulas] if formulas else rest)
 
 
-def check_figure(path: str) -> Path:
-    """Return the path of a picture to write, or refuse it before anything is computed.
+def check_drawing(path: str, option: str) -> Path:
+    """Return the path of a picture or an animation to write, or refuse it before anything is computed.
 
     Parameters
     ----------
     path : str
         The path that was typed.
+    option : {"--plot", "--animate"}
+        The option that it was typed for.
 
     Returns
     -------
@@ -83,33 +88,9 @@ def check_figure(path: str) -> Path:
     Raises
     ------
     click.UsageError
-        If no picture can be written there.
+        If no such drawing can be written there.
     """
-    return _check_ending(path, "--plot", "a picture", FIGURES)
-
-
-def check_film(path: str) -> Path:
-    """Return the path of an animation to write, or refuse it before anything is computed.
-
-    Parameters
-    ----------
-    path : str
-        The path that was typed.
-
-    Returns
-    -------
-    pathlib.Path
-        The path.
-
-    Raises
-    ------
-    click.UsageError
-        If no animation can be written there.
-    """
-    return _check_ending(path, "--animate", "an animation", FILMS)
-
-
-def _check_ending(path: str, option: str, what: str, endings: tuple[str, ...]) -> Path:
+    what, endings = DRAWINGS[option]
     _refuse_empty(path, option)
     if Path(path).suffix.lower() not in endings:
         raise click.UsageError(f"{option} {path}: the name of {what} ends in {', '.join(endings)}")

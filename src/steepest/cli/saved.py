@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from steepest.cli.options import ANIMATE, Command, check_figure, check_film, say
+from steepest.cli.options import ANIMATE, Command, check_drawing, say
 
 
 @click.command(cls=Command)
@@ -13,8 +13,8 @@ from steepest.cli.options import ANIMATE, Command, check_figure, check_film, say
 @click.option("--animate", "film", metavar="FILE", help=ANIMATE)
 def show(folder: str, picture: str | None, film: str | None) -> int:
     """Print the run or fit that is saved in FOLDER."""
-    figure = check_figure(picture) if picture is not None else None
-    motion = check_film(film) if film is not None else None
+    figure = check_drawing(picture, "--plot") if picture is not None else None
+    motion = check_drawing(film, "--animate") if film is not None else None
 
     from steepest.loading import load
 

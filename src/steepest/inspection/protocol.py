@@ -151,7 +151,7 @@ class NodeLike(Protocol):
 
     @property
     def prediction(self) -> np.ndarray | None:
-        """What a leaf predicts: a number, or a probability for each class."""
+        """The prediction of a leaf: a number, or a probability for each class; None for a split."""
 
     @property
     def question(self) -> tuple[str, str] | None:
@@ -159,11 +159,11 @@ class NodeLike(Protocol):
 
     @property
     def left(self) -> NodeLike | None:
-        """What follows where the condition holds."""
+        """The node for rows that meet the condition; None for a leaf."""
 
     @property
     def right(self) -> NodeLike | None:
-        """What follows where it does not."""
+        """The node for the other rows; None for a leaf."""
 
     @property
     def leaves(self) -> Sequence[NodeLike]:
@@ -183,7 +183,7 @@ class SplitsLike(Protocol):
 
 
 class CoordinatesLike(Protocol):
-    """What the gates of soft trees look at."""
+    """The coordinates in which soft trees have their gates."""
 
     def inward(self, X: np.ndarray) -> np.ndarray:
         """Return rows in these coordinates."""

@@ -139,6 +139,7 @@ def test_a_copy_is_the_same_fit():
     assert same(twin.more(), fit.more())
 
 
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_the_keyboard_ends_more_epochs(whole):
     def interrupt(intermediate_result):
         if intermediate_result.nit == 14:

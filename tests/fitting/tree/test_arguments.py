@@ -1,4 +1,4 @@
-"""What `fit` refuses of a tree, in one line that names the remedy; and what it takes."""
+"""Arguments that a tree refuses, in one line that names the remedy, and those that it takes."""
 
 import numpy as np
 import pytest

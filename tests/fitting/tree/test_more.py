@@ -127,6 +127,7 @@ def test_another_process_finds_the_same_bits(whole):
     assert done.stdout.strip() == here
 
 
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_the_keyboard_ends_a_polish(whole, monkeypatch):
     def interrupted(self, *args):
         signal.raise_signal(signal.SIGINT)

@@ -64,7 +64,7 @@ class LeafWords:
 
     @property
     def remarks(self) -> str:
-        """What holds for all leaves, on lines of their own: limits of linear ones, and what missing values count as."""
+        """Lines that follow the rules and hold for all leaves: the limits of predictions, and the values of gaps."""
         form, lines = self.tree.form, [""]
         assert form is not None
         if form.bounds is not None:

@@ -70,7 +70,7 @@ class Film:
 
     @property
     def still(self) -> Image:
-        """What doesn't move."""
+        """The image of all that stands still, which lies below every layer."""
         self._canvas.restore_region(self._still)
         return self._image()
 

@@ -99,7 +99,7 @@ def _solve_level(
     at = splits.nodes(X, level)
     # The loss of each row if it goes left at its node, and if it goes right.
     left, right = (losses_of(loss, leaves.outputs(splits.leaves(X, 2 * at + side), X), y) for side in (1, 2))
-    # What the loss of a row grows by if it goes left.
+    # The loss of each row if it goes left, minus its loss if it goes right.
     excess = weight * (left - right)
     changed, in_category = False, {column for category in columns.categories for column in category}
     for node, part in columns.parts(at):
