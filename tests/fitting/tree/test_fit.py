@@ -49,6 +49,7 @@ def test_probabilities_add_up_to_one():
     shares = fit.predict(X)
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-12)
     assert (shares.argmax(axis=1) == y).mean() > 0.9
+    assert "the greedy tree by the Gini index" in fit.candidates
 
 
 def test_the_same_seed_gives_the_same_bits():

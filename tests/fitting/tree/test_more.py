@@ -12,6 +12,8 @@ import pytest
 import steepest as st
 from steepest.fitting.tree import pool
 from steepest.fitting.tree.pool import Grower
+from steepest.fitting.tree.soft import solver
+from steepest.fitting.tree.soft.kernel import Span
 
 SMALL = st.models.Tree(depth=2, restarts=4)
 RANDOM = np.random.default_rng(0)
@@ -149,3 +151,42 @@ def test_trees_are_polished_side_by_side_as_one_by_one(monkeypatch):
     one = fitted()
     monkeypatch.setattr(pool, "MANY_ROWS", 1)
     assert_same(fitted(), one)
+
+
+def test_another_round_begins_elsewhere_with_gentle_gates(whole, monkeypatch):
+    spans = []
+
+    def noted(*span):
+        spans.append([int(part) for part in span])
+        return Span(*span)
+
+    monkeypatch.setattr(solver, "Span", noted)
+    more = whole.more(epochs=2)
+    done = [span[0] for span in spans]
+    assert done == [0, spans[0][1]]
+    assert not np.array_equal(more.snapshots[0]["choice"], whole.snapshots[0]["choice"])
+
+
+def test_a_saved_round_goes_on_beside_the_trees_it_began_with(whole, tmp_path):
+    def stop(intermediate_result):
+        if intermediate_result.nit == 11:
+            raise StopIteration
+
+    part = whole.more(callback=stop)
+    assert part.outcome == "stopped by callback"
+    part.save(tmp_path / "part")
+    assert_same(st.load(tmp_path / "part").more(X, Y, sample_weight=WEIGHT), part.more())
+    assert whole.kept in part.more().candidates
+
+
+def test_a_depth_that_was_found_stays_after_a_load(tmp_path):
+    def stop(intermediate_result):
+        if intermediate_result.nit == 1:
+            raise StopIteration
+
+    how = {"rng": 0, "epochs": 3}
+    found = st.fit(st.models.Tree(restarts=4), X, Y, **how)
+    assert "the tree that set the depth" in found.candidates
+    part = st.fit(st.models.Tree(restarts=4), X, Y, callback=stop, **how)
+    part.save(tmp_path / "part")
+    assert_same(st.load(tmp_path / "part").more(X, Y), found)

@@ -207,5 +207,17 @@ def test_a_baseline_is_named_where_it_makes_the_words_short():
     exact = rules.text(lambda leaf: "", full=True).splitlines()
     # A text that the rows of the fit lacked has no column either.
     assert exact[0] == "kind is neither a nor b: "
+    one = Splits.none(1, 3)
+    one.put(0, {0: 1.0}, 0.5, False)
+    lines = Rules(one, values[2:], ["a", "b", "d"], categories, baselines={"kind": "c"}).text(lambda leaf: "")
+    assert lines == "kind is not a: \nkind is a: "
     bare = Rules(splits, values, ["a", "b", "d"], categories)
     assert bare.text(lambda leaf: "").splitlines()[0] == "kind is neither a nor b: "
+
+
+def test_a_node_without_a_column_sends_all_rows_to_one_side():
+    rows = np.array([[1.0], [np.nan]])
+    for threshold, leaf in ((np.inf, 0), (-np.inf, 1)):
+        for missing in (False, True):
+            splits = Splits(np.zeros((1, 1)), np.array([threshold]), np.array([missing]))
+            assert splits.leaves(rows).tolist() == [leaf, leaf]

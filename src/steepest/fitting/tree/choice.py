@@ -83,11 +83,26 @@ def choose(
     starts |= {f"restart {solver.round * task.restarts + k + 1}": trees[k] for k in best}
     ends = starts.values() if grower.is_over() else grower.all_polished(list(starts.values()), own, columns)
     pool += [grower.candidate(name, tree, own, held) for name, tree in zip(starts, ends, strict=True)]
-    kept = before or pool[0]
-    rivals = [rival for rival in pool if rival.beats(kept, 1.0 if rival.name in (POLISHED, BY_GINI) else CLEARLY)]
-    if rivals:
-        kept = min(rivals, key=lambda rival: rival.loss)
-    return Choice(kept, pool, [task.loss(soft) for soft in softs], losses)
+    return Choice(kept_of(pool, before or pool[0]), pool, [task.loss(soft) for soft in softs], losses)
+
+
+def kept_of(pool: list[Candidate], stays: Candidate) -> Candidate:
+    """Return the best of the trees that are clearly better than the one that else stays, which is that one if none is.
+
+    Parameters
+    ----------
+    pool : list of Candidate
+        The trees.
+    stays : Candidate
+        The greedy tree, or the one that an earlier fit kept.
+
+    Returns
+    -------
+    Candidate
+        The tree.
+    """
+    rivals = [rival for rival in pool if rival.beats(stays, 1.0 if rival.name in (POLISHED, BY_GINI) else CLEARLY)]
+    return min(rivals, key=lambda rival: rival.loss, default=stays)
 
 
 @dataclass(frozen=True)
