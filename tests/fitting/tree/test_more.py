@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import steepest as st
-from steepest.fitting.tree import pool
+from steepest.fitting.tree import choice, pool
+from steepest.fitting.tree.choice import kept_of
 from steepest.fitting.tree.pool import Grower
 from steepest.fitting.tree.soft import solver
 from steepest.fitting.tree.soft.kernel import Span
@@ -160,8 +161,16 @@ def test_another_round_begins_elsewhere_with_gentle_gates(whole, monkeypatch):
         spans.append([int(part) for part in span])
         return Span(*span)
 
+    stay = []
+
+    def seen(pool, stays):
+        stay.append(stays)
+        return kept_of(pool, stays)
+
     monkeypatch.setattr(solver, "Span", noted)
+    monkeypatch.setattr(choice, "kept_of", seen)
     more = whole.more(epochs=2)
+    assert stay[0] is whole.resumable.kept
     done = [span[0] for span in spans]
     assert done == [0, spans[0][1]]
     assert not np.array_equal(more.snapshots[0]["choice"], whole.snapshots[0]["choice"])
