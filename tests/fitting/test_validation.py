@@ -197,3 +197,22 @@ def test_names_and_targets_are_checked():
         st.fit(LINEAR, X[:1], Y[:1], validation=0.2)
     with pytest.raises(TypeError, match=r"a fraction of the training rows here, such as 0\.2"):
         st.fit_table(frame.assign(y=Y), "y", validation=(X, Y))
+
+
+@pytest.mark.parametrize(
+    "model", [st.models.Multinomial(3), st.models.Network(hidden=(2,), members=1), st.models.Tree(depth=1, restarts=1)]
+)
+def test_a_class_that_only_validation_has_is_refused(model):
+    X, y = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 3
+    with pytest.raises(ValueError, match=r"in the rows for validation, y has the class 4, .* none above 2"):
+        st.fit(model, X, y, loss="softmax", validation=(X[:5], np.arange(5)))
+
+
+@pytest.mark.parametrize("model", [st.models.Network(hidden=(2,), members=1), st.models.Tree(depth=1, restarts=1)])
+def test_a_class_whose_only_row_is_drawn_for_validation_is_known(model):
+    X, y = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 2
+    y[7] = 2
+    for seed in range(4):
+        fit = st.fit(model, X, y, loss="softmax", validation=0.5, epochs=1, rng=seed)
+        assert fit.predict(X).shape == (30, 3)
+        assert np.isfinite(fit.predict(X)).all()

@@ -26,8 +26,15 @@ from steepest.fitting.objective import ArrangedRows
 from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules, refusal
 from steepest.fitting.result import Fit, Validation
 from steepest.fitting.solvers import Choice, choose_solver
-from steepest.fitting.validation import LabelledRows, drawn, early_stopping, patience_of, read_validation
-from steepest.models import Custom, Linear, losses
+from steepest.fitting.validation import (
+    LabelledRows,
+    check_validation_targets,
+    drawn,
+    early_stopping,
+    patience_of,
+    read_validation,
+)
+from steepest.models import Custom, Linear, Multinomial, losses
 from steepest.models.penalties import kink_of
 from steepest.printable import quoted
 from steepest.rules.choose import is_optax
@@ -117,6 +124,12 @@ class TrainingData:
         held = self.validation
         digests["validation"] = "".join(map(_digest, held)) if isinstance(held, LabelledRows) else repr(held)
         return digests
+
+    def targets_of(self, rows: LabelledRows, held: LabelledRows | None) -> np.ndarray:
+        """Return the targets that tell the classes: also those held out, if a fraction of the rows was drawn."""
+        if held is None or not isinstance(self.validation, float):
+            return rows.y
+        return np.concatenate([rows.y, held.y])
 
     def split(self, seed: int | None) -> tuple[LabelledRows, LabelledRows | None]:
         """Return the training rows and the validation rows, if there are any."""
@@ -231,7 +244,8 @@ class FitSetup:
             rows = rows._replace(X=options.model.shaped(rows.X))
         settings = Settings.resolve(options, rows)
         if held is not None:
-            _check_validation_targets(options.loss, held)
+            classes = options.model.classes if isinstance(options.model, Multinomial) else None
+            check_validation_targets(options.loss, held, classes)
         problem = problem_of(options, settings, rows, data.names, coordinates)
         layout = problem.layout(settings.batch, options.shuffle)
         arranged = ArrangedRows.arranged(layout, problem.columns(), rows.y, rows.weight, options.seed)
@@ -277,13 +291,6 @@ class FitSetup:
         if isinstance(self.problem, NativeProblem) and driver.answer is not None:
             self.problem.add_state(fitted, driver.answer)
         return fitted, driver.checkpoint
-
-
-def _check_validation_targets(loss: Function, held: LabelledRows) -> None:
-    try:
-        losses.check_targets(loss, held.y)
-    except ValueError as error:
-        raise ValueError(f"in the rows for validation, {error}") from None
 
 
 def _digest(array: Rows) -> str:

@@ -17,7 +17,7 @@ from steepest.descent.early_stopping import EarlyStopping
 from steepest.descent.view import View
 from steepest.fitting.objective import ArrangedRows, objective_of
 from steepest.fitting.result import Validation
-from steepest.models import Custom, Linear
+from steepest.models import Custom, Linear, losses
 from steepest.printable import quoted
 from steepest.types import Array, Function, PyTree
 
@@ -99,6 +99,19 @@ def read_validation(
         return LabelledRows(array, target, read_weight(weight[0] if weight else None, rows))
     except (TypeError, ValueError) as error:
         raise type(error)(str(error).replace("sample_weight", "the weight of validation")) from None
+
+
+def check_validation_targets(loss: Function, held: LabelledRows, classes: int | None = None) -> None:
+    """Raise ValueError if a loss does not take the targets for validation, or one is none of the classes of the fit."""
+    try:
+        losses.check_targets(loss, held.y)
+    except ValueError as error:
+        raise ValueError(f"in the rows for validation, {error}") from None
+    if classes is not None and held.y.max() >= classes:
+        raise ValueError(
+            f"in the rows for validation, y has the class {held.y.max():g}, and that of the fit has none above "
+            f"{classes - 1}: leave its rows out"
+        )
 
 
 def drawn(all_rows: LabelledRows, fraction: float, seed: int) -> tuple[LabelledRows, LabelledRows]:

@@ -95,12 +95,6 @@ def test_missing_values_may_have_any_marker():
         np.testing.assert_array_equal(again.predict(rows), fit.predict(np.where(gaps, np.nan, X)))
 
 
-def test_a_class_that_only_validation_has_is_refused():
-    classes = np.arange(100) % 3
-    with pytest.raises(ValueError, match="the y of validation has the class 4, and that of the fit has none above 2"):
-        st.fit(TREE, X, classes, loss="softmax", validation=(X[:5], np.arange(5)))
-
-
 def test_a_frame_without_a_column_is_refused():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X, columns=["a", "b", "c"])

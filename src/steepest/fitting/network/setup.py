@@ -30,7 +30,7 @@ from steepest.fitting.network.task import Before, NetworkTask, task_of
 from steepest.fitting.options import read_rows
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import TrainingData
-from steepest.fitting.validation import LabelledRows
+from steepest.fitting.validation import LabelledRows, check_validation_targets
 from steepest.models import Network, losses
 from steepest.rules import directions, steps
 from steepest.rules.pair import Rules
@@ -94,7 +94,6 @@ class Shares(NamedTuple):
         """Share out the rows among members: all of them to each, if there are others to be judged on."""
         every = [np.arange(len(rows.y))] * count
         if held is not None:
-            losses.check_targets(options.loss, held.y)
             return cls(every, [held._replace(X=options.network.shaped(held.X))] * count, None)
         if count == 1:
             return cls(every, [None], None)
@@ -143,7 +142,9 @@ class NetworkSetup:
         counted = rows.weight > 0
         rows = rows if counted.all() else rows.at(counted)
         rows = rows._replace(X=options.network.shaped(rows.X))
-        outputs = options.outputs(rows.y)
+        outputs = options.outputs(data.targets_of(rows, held))
+        if held is not None:
+            check_validation_targets(options.loss, held, outputs if options.loss is losses.softmax else None)
         linear = None
         if not options.network.hidden:
             linear = linear_fit(rows, data.names, options.loss, outputs, data.source, options.penalty)

@@ -31,7 +31,7 @@ from steepest.fitting.tree.result import TreeFit
 from steepest.fitting.tree.soft.kernel import Soft, sharpness_at
 from steepest.fitting.tree.soft.solver import SoftSolver, flat, joined
 from steepest.fitting.tree.soft.task import SoftTask
-from steepest.fitting.validation import LabelledRows
+from steepest.fitting.validation import LabelledRows, check_validation_targets
 from steepest.models import losses
 from steepest.models.losses import Loss
 from steepest.models.penalties import L2
@@ -126,7 +126,7 @@ class TreeSetup:
         spread = np.abs(np.where(np.isnan(X), middle, X) - middle).mean(axis=0)
         tree = replace(tree, form=Form(len(middle), response_of(loss), bool(np.isnan(X).any()), middle, spread))
         rows = rows._replace(X=tree.filled(X))
-        outputs, classes = _outputs(loss, rows.y)
+        outputs, classes = _outputs(loss, data.targets_of(rows, validation))
         criterion = criterion_of(loss, classes, outputs)
         is_linear = tree.leaves == "linear"
         if is_linear and loss is not losses.squared:
@@ -137,12 +137,7 @@ class TreeSetup:
             lambda: time.perf_counter() > budget.deadline,
         )  # fmt: skip
         if validation is not None:
-            losses.check_targets(loss, validation.y)
-            if loss is losses.softmax and validation.y.max() >= outputs:
-                raise ValueError(
-                    f"the y of validation has the class {validation.y.max():g}, and that of the fit has none above "
-                    f"{outputs - 1}: leave its rows out"
-                )
+            check_validation_targets(loss, validation, outputs if loss is losses.softmax else None)
             own, held = rows, validation._replace(X=tree.filled(dense(tree.shaped(validation.X))))
         else:
             own, held = parted(rows, options.seed)
