@@ -125,9 +125,9 @@ class TrainingData:
         digests["validation"] = "".join(map(_digest, held)) if isinstance(held, LabelledRows) else repr(held)
         return digests
 
-    def targets_of(self, rows: LabelledRows, held: LabelledRows | None) -> np.ndarray:
-        """Return the targets that tell the classes: also those held out, if a fraction of the rows was drawn."""
-        if held is None or not isinstance(self.validation, float):
+    def targets_of(self, loss: Function, rows: LabelledRows, held: LabelledRows | None) -> np.ndarray:
+        """Return the targets that tell how many classes there are: also those held out, if a fraction was drawn."""
+        if held is None or loss is not losses.softmax or not isinstance(self.validation, float):
             return rows.y
         return np.concatenate([rows.y, held.y])
 

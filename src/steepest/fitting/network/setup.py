@@ -142,7 +142,7 @@ class NetworkSetup:
         counted = rows.weight > 0
         rows = rows if counted.all() else rows.at(counted)
         rows = rows._replace(X=options.network.shaped(rows.X))
-        outputs = options.outputs(data.targets_of(rows, held))
+        outputs = options.outputs(data.targets_of(options.loss, rows, held))
         if held is not None:
             check_validation_targets(options.loss, held, outputs if options.loss is losses.softmax else None)
         linear = None

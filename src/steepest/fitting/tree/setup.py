@@ -126,7 +126,7 @@ class TreeSetup:
         spread = np.abs(np.where(np.isnan(X), middle, X) - middle).mean(axis=0)
         tree = replace(tree, form=Form(len(middle), response_of(loss), bool(np.isnan(X).any()), middle, spread))
         rows = rows._replace(X=tree.filled(X))
-        outputs, classes = _outputs(loss, data.targets_of(rows, validation))
+        outputs, classes = _outputs(loss, data.targets_of(loss, rows, validation))
         criterion = criterion_of(loss, classes, outputs)
         is_linear = tree.leaves == "linear"
         if is_linear and loss is not losses.squared:
