@@ -151,7 +151,8 @@ def drop_overlapping(ax: Axes, texts: Sequence[Text], points: np.ndarray | None 
     for text in texts:
         box = text.get_window_extent()
         inside = frame.contains(*box.min) and frame.contains(*box.max)
-        covered = ((free >= box.min - NEAR) & (free <= box.max + NEAR)).all(axis=1).any()
+        low, high = np.array(box.min) - NEAR, np.array(box.max) + NEAR
+        covered = ((free >= low) & (free <= high)).all(axis=1).any()
         if not inside or covered or any(box.overlaps(other) for other in kept):
             text.remove()
         else:
