@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.contour import ContourDisplay
     from steepest.inspection.plots.curve import CurveDisplay
     from steepest.inspection.plots.descent import DescentDisplay
+    from steepest.inspection.plots.fitted.calibration import CalibrationDisplay
+    from steepest.inspection.plots.fitted.coefficients import CoefficientsDisplay
+    from steepest.inspection.plots.fitted.confusion import ConfusionDisplay
+    from steepest.inspection.plots.fitted.predicted import PredictedDisplay
+    from steepest.inspection.plots.fitted.residuals import ResidualsDisplay
+    from steepest.inspection.plots.fitted.roc import RocDisplay
     from steepest.inspection.plots.line import LineDisplay
     from steepest.inspection.plots.network.landscape import LandscapeDisplay
     from steepest.inspection.plots.network.members import MembersDisplay
@@ -32,6 +38,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BasinDisplay": "plots.basins",
+    "CalibrationDisplay": "plots.fitted.calibration",
+    "CoefficientsDisplay": "plots.fitted.coefficients",
+    "ConfusionDisplay": "plots.fitted.confusion",
     "ContourDisplay": "plots.contour",
     "CurveDisplay": "plots.curve",
     "DescentDisplay": "plots.descent",
@@ -40,9 +49,12 @@ _HOMES = {
     "LineDisplay": "plots.line",
     "MembersDisplay": "plots.network.members",
     "PartitionDisplay": "plots.tree.partition",
+    "PredictedDisplay": "plots.fitted.predicted",
     "QuiverDisplay": "plots.quiver",
     "RaceDisplay": "plots.race",
+    "ResidualsDisplay": "plots.fitted.residuals",
     "RestartsDisplay": "plots.tree.restarts",
+    "RocDisplay": "plots.fitted.roc",
     "SlopesDisplay": "plots.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
     "SurfaceDisplay": "plots.surface",
@@ -57,6 +69,9 @@ _HOMES = {
 
 __all__ = [
     "BasinDisplay",
+    "CalibrationDisplay",
+    "CoefficientsDisplay",
+    "ConfusionDisplay",
     "ContourDisplay",
     "CurveDisplay",
     "DescentDisplay",
@@ -65,9 +80,12 @@ __all__ = [
     "LineDisplay",
     "MembersDisplay",
     "PartitionDisplay",
+    "PredictedDisplay",
     "QuiverDisplay",
     "RaceDisplay",
+    "ResidualsDisplay",
     "RestartsDisplay",
+    "RocDisplay",
     "SlopesDisplay",
     "SnapshotsDisplay",
     "SurfaceDisplay",

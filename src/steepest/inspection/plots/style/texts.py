@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # The letters in an inch of a legend or a caption, and the width of the line before a label, in letters.
 LETTERS, HANDLE = 15.3, 8
+# Small figures round the widths of letters up, so the lines of a caption hold fewer.
+CAPTION_LETTERS = 14.0
 ROOMIER = 1.12  # the layout, which is computed later, widens axes by about this factor
 
 
@@ -62,7 +64,7 @@ def legend_beside(ax: Axes) -> None:
 
 def write_caption(figure: Figure, caption: str) -> None:
     """Write a sentence below the axes of a figure, in lines that fit its width."""
-    lines = textwrap.wrap(printable(caption, 10_000), int(LETTERS * figure.get_figwidth()))
+    lines = textwrap.wrap(printable(caption, 10_000), int(CAPTION_LETTERS * figure.get_figwidth()))
     shown = figure.supxlabel("·", x=0.01, ha="left", fontsize=9, color=GREY)
     shown.set(parse_math=False, text="\n".join(lines))
 
