@@ -237,7 +237,8 @@ class LineDisplay(Display):
         """What to see, with the numbers of the fit."""
         what = f"The curve is the fit to {style.counted(len(self.x), 'row')}"
         if math.isfinite(self.r2):
-            what += f", with an R² of {self.r2:.4f}"
+            # Adding 0 turns -0 into 0.
+            what += f", with an R² of {round(self.r2, 4) + 0.0:.4f}".replace("-", "−")
         if self.band is None:
             return f"{what}; there is no band, because {self.note}." if self.note else f"{what}."
         share = f"{100 * self.band.level:.0f} %"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.inspection.protocol import FitLike, Model, PredictorLike
-from steepest.types import PyTree
+from steepest.types import Function, PyTree
 
 LEVEL = 0.95
 # The share of the residuals in a band that has no theory behind it. Chosen, not measured: fewer rows suffice for it
@@ -21,6 +21,10 @@ MIDDLE = 0.9
 FEWEST = 20
 # Losses of numbers, around whose curve the residuals scatter.
 OF_NUMBERS = ("squared", "absolute", "huber", "quantile", "epsilon-insensitive")
+GROWING = {
+    "Poisson": "the spread of counts grows with the mean",
+    "Gamma": "the spread of the rows grows with the mean",
+}
 # A curve is the one of least squares if it is nearer to it than this share of its own standard error.
 NEAR = 0.1
 # Residuals of this share of the targets are rounding errors.
@@ -89,7 +93,7 @@ def band_of(fit: FitLike, x: np.ndarray, curve: Curve) -> tuple[Band | None, str
     basis = fit.basis if isinstance(fit, PredictorLike) else None
     name = getattr(getattr(basis, "loss", None), "name", "")
     if basis is None or name not in OF_NUMBERS:
-        return None, "its loss is not one of numbers" if name else ""
+        return None, _why_no_numbers(basis.loss) if basis is not None else ""
     learnt = np.asarray(basis.learnt)
     X, y = np.ravel(np.asarray(basis.X, dtype=float))[learnt], np.asarray(basis.y, dtype=float)[learnt]
     residuals = y - curve(X, fit.params)
@@ -112,6 +116,12 @@ def band_of(fit: FitLike, x: np.ndarray, curve: Curve) -> tuple[Band | None, str
     return _of_residuals(curve(x, fit.params), residuals), why
 
 
+def _why_no_numbers(loss: Function) -> str:
+    if getattr(loss, "classes", False):
+        return "it predicts classes"
+    return GROWING.get(getattr(loss, "name", ""), "its loss is a function of your own")
+
+
 def _of_residuals(line: np.ndarray, residuals: np.ndarray) -> Band | None:
     if len(residuals) < FEWEST:
         return None
@@ -126,7 +136,7 @@ def _of_least_squares(
 
     count = sum(np.size(value) for value in fit.params.values() if _is_numbers(value))
     if not all(map(_is_numbers, fit.params.values())):
-        return None, "its parameters are nested"
+        return None, "there is no such theory for nested parameters"
     if len(X) <= count:
         return None, f"it has as many parameters as rows, {count}"
     if len(X) * count > MOST_NUMBERS:

@@ -21,6 +21,7 @@ BINS = 10
 # The quantile of the normal distribution for 95 % confidence.
 TWO_SIDED = 1.959963984540054
 BARS = 40
+PREDICTED = "the predicted class"
 # Probabilities may be this far outside 0 and 1 by rounding errors.
 ROUNDING = 1e-9
 # Bars that differ more than this in height have a logarithmic axis, on which the small ones can be seen.
@@ -96,7 +97,7 @@ class CalibrationDisplay(Display):
             probability, happened, event = rows.outputs, rows.truth == 1, class_named(rows.labels[1])
         else:
             probability, happened = rows.outputs.max(axis=1), rows.chosen == rows.truth
-            event = "the predicted class"
+            event = PREDICTED
         if probability.min() < -ROUNDING or probability.max() > 1 + ROUNDING:
             worst = probability.min() if probability.min() < 0 else probability.max()
             raise ValueError(f"a probability is {worst:.4g}: give numbers from 0 to 1, or use RocDisplay for scores")
@@ -125,7 +126,7 @@ class CalibrationDisplay(Display):
         Parameters
         ----------
         truth : array of shape (rows,)
-            The class of each row: 0, 1 and so on, or one of `labels`.
+            The class of each row: one of `labels`, or its number from 0.
         probabilities : array of shape (rows,) or (rows, classes)
             The probability of the second of two classes, or those of each class.
         bins : int, optional
@@ -199,10 +200,12 @@ class CalibrationDisplay(Display):
         """What to see, with the numbers of the curve."""
         where = f"{self.where[:1].upper()}{self.where[1:]}, " if self.where else ""
         worst = int(np.abs(self.predicted - self.happened).argmax())
-        subject = "probabilities and what happens are" if where else "Probabilities and what happens are"
-        words = f"{where}{subject} {100 * self.gap:.1f} points apart on average, and {int(self.touching.sum())} of "
-        words += f"{style.counted(len(self.counts), 'whisker')} reach the diagonal. Farthest from it: where "
-        words += f"{self.event} has a probability of {_percent(self.predicted[worst])}, it happens in "
+        subject = "probabilities and" if where else "Probabilities and"
+        words = f"{where}{subject} what {self._verb} are {100 * self.gap:.1f} points apart on average, and "
+        words += (
+            f"{int(self.touching.sum())} of {len(self.counts)} whiskers reach the diagonal. Farthest from it: where "
+        )
+        words += f"{self.event} has a probability of {_percent(self.predicted[worst])}, it {self._verb} in "
         return (
             words
             + f"{_percent(self.happened[worst])} of {style.counted(int(self.counts[worst]), 'row')}.{self._omission}"
@@ -249,13 +252,19 @@ class CalibrationDisplay(Display):
         look: style.Look = {"color": style.BLUE, "linewidth": 1.6, "marker": "o", "markersize": 6}
         whisker: style.Look = {"elinewidth": 1.2, "capsize": 3, "label": "share with 95 % confidence"}
         top.errorbar(self.predicted, self.happened, reach, **look, **whisker)
-        style.label(top, title=self.title, x="" if bottom is not None else self._axis, y="share that happens", legend=2)
+        style.label(
+            top, title=self.title, x="" if bottom is not None else self._axis, y=f"share that {self._verb}", legend=2
+        )
         if bottom is not None:
             heights, edges = np.histogram(self.probabilities, np.linspace(0, 1, BARS + 1))
             bottom.stairs(heights, edges, fill=True, color=style.BLUE)
             if heights.max() > UNEVEN * np.median(heights[heights > 0]):
                 bottom.set(yscale="log", ylim=(0.7, 2 * heights.max()))
             style.label(bottom, x=self._axis, y="rows")
+
+    @property
+    def _verb(self) -> str:
+        return "is right" if self.event == PREDICTED else "happens"
 
     @property
     def _axis(self) -> str:

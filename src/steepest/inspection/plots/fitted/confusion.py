@@ -178,9 +178,9 @@ class ConfusionDisplay(Display):
         if not self.confusions:
             return f"{words}: none is wrong.{self._omission}"
         actual, guess = self.confusions[0]
-        count = style.number(float(self.counts[actual, guess]))
+        times = float(self.counts[actual, guess])
         words += f". The most frequent mistake takes {class_named(self.labels[actual])} for "
-        words += f"{class_named(self.labels[guess])}: {count} times, "
+        words += f"{class_named(self.labels[guess])}: {style.number(times)} time{'s' * (times != 1)}, "
         words += f"{100 * self.shares[actual, guess]:.1f} % of its rows."
         if len(self.labels) > MOST_CLASSES and len(self.confusions) > MOST_LISTED:
             words += f" The {MOST_LISTED} most frequent of {len(self.confusions):,} different mistakes are shown."
@@ -260,12 +260,14 @@ class ConfusionDisplay(Display):
         ax.barh(heights, counts, color=style.ORANGE, height=0.7)
         names = [f"{self.labels[actual]} → {self.labels[guess]}" for actual, guess in pairs]
         ax.set_yticks(heights, names, parse_math=False, fontsize=9)
-        for height, pair in zip(heights, pairs, strict=True):
-            text = f" {style.number(float(self.counts[pair]))} ({100 * self.shares[pair]:.3g} %)"
+        texts = [f" {style.number(float(self.counts[pair]))} ({100 * self.shares[pair]:.3g} %)" for pair in pairs]
+        for height, pair, text in zip(heights, pairs, texts, strict=True):
             ax.text(
                 float(self.counts[pair]), float(height), text, va="center", fontsize=9, color=ax.xaxis.label.get_color()
             )
-        ax.set_xlim(0, 1.25 * max(counts.max(initial=0.0), 1.0))
+        # Room for the texts: a letter of this size is at most a thirtieth of the width of the axes.
+        room = 1 + max(map(len, texts)) / 30
+        ax.set_xlim(0, room * max(counts.max(initial=0.0), 1.0))
         ax.invert_yaxis()
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         style.label(ax, title=self.title, x="rows (share of the actual class)", y="actual → predicted")

@@ -186,5 +186,5 @@ def target_of(run: Any) -> str:
 
 def _r2_in_words(r2: float, rows: int) -> str:
     if math.isfinite(r2):
-        return f"R² is {r2:.3f}".replace("-", "−")
+        return f"R² is {round(r2, 3) + 0.0:.3f}".replace("-", "−")
     return "There is no R² (one row has none)" if rows == 1 else "There is no R² (all true values are equal)"

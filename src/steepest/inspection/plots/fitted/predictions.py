@@ -14,6 +14,8 @@ from steepest.inspection.protocol import PredictorLike, TablePredictorLike
 from steepest.printable import printable, quoted
 from steepest.types import Array, Function, Rows
 
+# The squares of larger numbers overflow in sums.
+LARGEST = 1e150
 # Labels are cut after so many letters.
 WIDEST_LABEL = 20
 # Names of losses whose outputs are probabilities of classes.
@@ -75,7 +77,9 @@ class Predictions:
             )
         if (weight < 0).any():
             raise ValueError(f"a weight is {weight.min():g}: weights must be 0 or more")
-        finite = np.isfinite(truth) & np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1) & np.isfinite(weight)
+        table = np.column_stack([truth, weight, outputs])
+        with np.errstate(all="ignore"):
+            finite = (np.abs(table) <= LARGEST).all(axis=1)
         if not finite.any():
             raise ValueError(f"none of {len(truth)} rows has a finite target and prediction: check X and y")
         counts = finite & (weight > 0)
@@ -123,7 +127,7 @@ class Predictions:
         if not self.left_out:
             return ""
         verb = "is" if self.left_out == 1 else "are"
-        return f" {style.counted(self.left_out, 'row')} that {verb} not finite {verb} left out."
+        return f" {style.counted(self.left_out, 'row')} that {verb} not finite, or above {LARGEST:g}, {verb} left out."
 
 
 def rows_named(count: int, source: str) -> str:
@@ -387,13 +391,15 @@ def classified(run: Any, X: Rows, y: Array, weight: Array, what: str) -> Predict
 def given_classes(
     truth: ArrayLike, outputs: ArrayLike, weight: ArrayLike | None, labels: Sequence[object] | None, scores: bool
 ) -> Predictions:
-    """Return rows of a classification from numbers; the classes are 0, 1 and so on, or those of `labels`."""
+    """Return rows of a classification from numbers; targets are labels, or the numbers of the classes from 0."""
     array = np.asarray(outputs, dtype=float)
     count = array.shape[1] if array.ndim == 2 and array.shape[1] > 1 else 2
     names = range(count) if labels is None else labels
     if len(names) != count:
         raise ValueError(f"there are {len(names)} labels for {count} classes: give one for each")
     indices = _indices(truth, names)
+    if np.isnan(indices).all() and np.asarray(truth).dtype.kind in "biuf":
+        indices = _indices(truth, range(count))
     if np.isnan(indices).all():
         first = quoted(np.ravel(np.asarray(truth, dtype=object))[0]) if len(indices) else "nothing"
         raise ValueError(

@@ -107,7 +107,7 @@ class RocDisplay(Display):
         Parameters
         ----------
         truth : array of shape (rows,)
-            The class of each row: 0, 1 and so on, or one of `labels`.
+            The class of each row: one of `labels`, or its number from 0.
         outputs : array of shape (rows,) or (rows, classes)
             The probability or score of the second of two classes, or those of each class.
         sample_weight : array of shape (rows,), optional
@@ -186,7 +186,8 @@ class RocDisplay(Display):
         """What to see, with the areas."""
         known = {label: area for label, area in self.areas.items() if math.isfinite(area)}
         if not known:
-            return f"All rows {self.where} are of one class, so there is nothing to rank.{self._omission}"
+            where = f"{self.where[:1].upper()}{self.where[1:]}, all" if self.where else "All"
+            return f"{where} rows are of one class, so there is nothing to rank.{self._omission}"
         if len(self.curves) == 1:
             ((label, area),) = known.items()
             label, other = class_named(label), class_named(self.labels[0]) if len(self.labels) == 2 else "another class"
