@@ -269,7 +269,7 @@ class ConfusionDisplay(Display):
         room = 1 + max(map(len, texts)) / 30
         ax.set_xlim(0, room * max(counts.max(initial=0.0), 1.0))
         ax.invert_yaxis()
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         style.label(ax, title=self.title, x="rows (share of the actual class)", y="actual → predicted")
 
 
