@@ -51,12 +51,15 @@ def test_a_function_has_its_parameters_by_their_last_values():
     assert display.names == ["a", "b"]
 
 
-def test_the_caption_says_when_the_coefficients_have_settled():
+def test_the_caption_says_whether_the_coefficients_have_settled():
     at = np.arange(11)
     paths = np.column_stack([1 - 0.1**at, np.full(11, 0.5)])
     caption = CoefficientsDisplay(at, paths, ["a", "b"]).caption
     # 0.1² is 1 % of the last value, and the value after 2 epochs is that near.
     assert "a ends largest, at 1; from epoch 2 on" in caption
+    # A straight line moves to its end.
+    caption = CoefficientsDisplay(np.arange(101), np.arange(101.0)[:, None], ["a"]).caption
+    assert caption.endswith("they still moved by more than 1 % in the last tenth, at epoch 98.")
 
 
 def test_a_path_of_penalties_goes_from_the_strongest_to_the_weakest():

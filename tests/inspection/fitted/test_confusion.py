@@ -32,15 +32,15 @@ def test_counts_are_those_of_sklearn(weighted):
 def test_cells_have_their_counts_and_colours():
     display = ConfusionDisplay([[90, 10], [0, 50]], ["cat", "dog"]).plot()
     texts = {text.get_text(): text for text in display.ax_.texts}
-    assert set(texts) == {"90\n90 %", "10\n10 %", "50\n100 %"}
+    assert set(texts) == {"90\n90.0 %", "10\n10.0 %", "50\n100.0 %"}
     (image,) = display.ax_.images
     colours = image.get_array()
     # The cell without rows is transparent; right ones are blue, wrong ones orange.
     np.testing.assert_array_equal(colours[..., 3], [[1, 1], [0, 1]])
     assert colours[0, 0, 2] > colours[0, 0, 0]
     assert colours[0, 1, 0] > colours[0, 1, 2]
-    assert to_rgb(texts["90\n90 %"].get_color()) == to_rgb(style.PAPER)
-    assert to_rgb(texts["10\n10 %"].get_color()) == to_rgb(style.INK)
+    assert to_rgb(texts["90\n90.0 %"].get_color()) == to_rgb(style.PAPER)
+    assert to_rgb(texts["10\n10.0 %"].get_color()) == to_rgb(style.INK)
     assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == ["cat", "dog"]
 
 

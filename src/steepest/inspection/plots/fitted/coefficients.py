@@ -25,6 +25,8 @@ WIDEST_NAME = 16
 MANY_EPOCHS = 200
 # A coefficient has settled if it is this near its end, as a share of the largest.
 SETTLED = 0.01
+# If they settle only in the last tenth of more than a few epochs, then because the epochs end.
+LATE, FEW_EPOCHS = 0.9, 20
 # The height of a name beside the axes, in inches.
 LINE = 0.17
 # The words of the axis and of the caption for what values were multiplied by.
@@ -200,8 +202,11 @@ class CoefficientsDisplay(Display):
         words = f"{style.counted(len(self.names), noun)} after each of {style.counted(int(self.at[-1]), 'epoch')}: "
         if self.units != "end":
             words += f"{printable(self.names[k], WIDEST_NAME)} ends largest, at {style.number(last[k])}; "
-        near = "1 % of " + ("their last value" if self.units == "end" else "the largest last value")
-        words += f"from epoch {int(settled):,} on, all are as near to their ends as {near}."
+        if settled > LATE * self.at[-1] and len(finite) > FEW_EPOCHS:
+            words += f"they still moved by more than 1 % in the last tenth, at epoch {int(settled) - 1:,}."
+        else:
+            near = "1 % of " + ("their last value" if self.units == "end" else "the largest last value")
+            words += f"from epoch {int(settled):,} on, all are as near to their ends as {near}."
         return words + units + broken_words
 
     def _caption_of_path(self) -> str:

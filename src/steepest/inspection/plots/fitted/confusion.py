@@ -235,7 +235,7 @@ class ConfusionDisplay(Display):
             light = linear @ [0.2126, 0.7152, 0.0722] > BRIGHT
             text = style.number(float(self.counts[row, column]))
             if count <= WITH_SHARES:
-                text += f"\n{100 * self.shares[row, column]:.3g} %"
+                text += f"\n{100 * self.shares[row, column]:.1f} %"
             look: style.Look = {"fontsize": size, "color": style.INK if light else style.PAPER}
             ax.text(float(column), float(row), text, ha="center", va="center", **look)
         slanted = max(map(len, self.labels)) > 34 / count
@@ -260,7 +260,7 @@ class ConfusionDisplay(Display):
         ax.barh(heights, counts, color=style.ORANGE, height=0.7)
         names = [f"{self.labels[actual]} → {self.labels[guess]}" for actual, guess in pairs]
         ax.set_yticks(heights, names, parse_math=False, fontsize=9)
-        texts = [f" {style.number(float(self.counts[pair]))} ({100 * self.shares[pair]:.3g} %)" for pair in pairs]
+        texts = [f" {style.number(float(self.counts[pair]))} ({100 * self.shares[pair]:.1f} %)" for pair in pairs]
         for height, pair, text in zip(heights, pairs, texts, strict=True):
             ax.text(
                 float(self.counts[pair]), float(height), text, va="center", fontsize=9, color=ax.xaxis.label.get_color()
