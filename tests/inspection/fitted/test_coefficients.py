@@ -107,6 +107,12 @@ def test_the_ten_largest_have_names_and_the_rest_are_thin():
     assert sorted(names(display.ax_)) == sorted(f"column {k}" for k in range(15, 25))
 
 
+def test_the_names_are_those_that_count_at_the_least_validation_loss():
+    paths = np.array([[0.0] * 12, [0.0] * 10 + [1.0, 2.0], [9.0] * 10 + [1.0, 2.0]])
+    display = CoefficientsDisplay([4, 2, 1], paths, list("abcdefghijkl"), penalty="l1", validation=[3, 1, 2])
+    assert [display.names[k] for k in display.order[:2]] == ["l", "k"]
+
+
 def test_values_that_are_not_finite_break_the_lines(saved):
     paths = np.array([[0.0, 1], [np.nan, 2], [2, np.inf], [3, 4]])
     display = CoefficientsDisplay(np.arange(4), paths, ["a", "$b^"])

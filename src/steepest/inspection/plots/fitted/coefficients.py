@@ -162,8 +162,9 @@ class CoefficientsDisplay(Display):
 
     @property
     def order(self) -> np.ndarray:
-        """The columns, that with the largest finite coefficient on its path first."""
-        size = np.nanmax(np.where(np.isfinite(self.paths), np.abs(self.paths), 0.0), axis=0, initial=0.0)
+        """The columns, the largest first: at the least validation loss, or else anywhere on their paths."""
+        size = np.where(np.isfinite(self.paths), np.abs(self.paths), 0.0)
+        size = size.max(axis=0, initial=0.0) if self.best is None else size[self.best]
         return np.argsort(-size, kind="stable")
 
     @property

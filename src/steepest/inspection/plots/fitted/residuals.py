@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The running median is that of so many groups of equal size, of at least FEWEST rows each. Chosen, not measured: more
-# groups follow the residuals more closely, and scatter more.
-GROUPS, FEWEST = 20, 30
+# The running median is that of at most GROUPS groups of equal size, with USUAL rows each; a few rows still make FEW
+# groups, of at least FEWEST. Chosen, not measured: more groups follow the residuals more closely, and scatter more.
+GROUPS, USUAL, FEW, FEWEST = 20, 30, 5, 10
 # The ends of the running band, which hold what one standard deviation around the mean holds of normal residuals.
 ENDS = (0.1587, 0.8413)
 FAR = 3.0
@@ -131,7 +131,8 @@ class ResidualsDisplay(Display):
         The quantiles are the median and those between which the middle 68 % lie. There are no groups if the rows or
         their different predictions are too few.
         """
-        count = min(GROUPS, len(self.residuals) // FEWEST)
+        rows = len(self.residuals)
+        count = min(GROUPS, max(rows // USUAL, min(FEW, rows // FEWEST)))
         if count < 2 or len(np.unique(self.predicted[: style.MAX_POINTS])) <= count:
             return (np.zeros(0),) * 4
         order = np.argsort(self.predicted, kind="stable")
