@@ -120,6 +120,7 @@ def test_where_nothing_true_can_be_drawn_there_is_no_band(make, why):
 
 def test_rows_kept_for_validation_do_not_count():
     fit = st.fit(st.models.Linear(), X, Y, validation=0.25, rng=0)
+    assert "the fit to 30 of 40 rows" in LineDisplay.from_run(fit).caption
     alone = st.fit(st.models.Linear(), X[fit.basis.learnt], Y[fit.basis.learnt])
     assert band_at(fit, [1.0])[0].spread == pytest.approx(band_at(alone, [1.0])[0].spread, rel=1e-6)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,7 @@ from steepest.inspection.plots import style
 from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.fitted.band import Band, band_of
 from steepest.inspection.plots.fitted.predictions import r2_of
-from steepest.inspection.protocol import FitLike, RunLike, TableFitLike, has_members
+from steepest.inspection.protocol import FitLike, PredictorLike, RunLike, TableFitLike, has_members
 from steepest.types import Array, PyTree, Rows
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ class LineDisplay(Display):
         The band around the curve.
     note : str, optional
         Why the band is not that of least squares, as the end of a sentence.
+    learnt : int, optional
+        How many of the rows the fit learnt from; all by default.
     r2 : float, optional
         1 - Σ(y - curve)² / Σ(y - mean)²; NaN if the curve does not predict y itself.
 
@@ -165,6 +167,7 @@ class LineDisplay(Display):
         title: str = "",
         band: Band | None = None,
         note: str = "",
+        learnt: int | None = None,
         r2: float = math.nan,
     ) -> None:
         self.x, self.y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
@@ -172,6 +175,7 @@ class LineDisplay(Display):
         self.names = names
         self.title = title
         self.band, self.note, self.r2 = band, note, r2
+        self.learnt = len(self.x) if learnt is None else learnt
 
     @classmethod
     @np.errstate(all="ignore")
@@ -226,16 +230,20 @@ class LineDisplay(Display):
         line_x = np.linspace(x.min(), x.max(), size)
         line_y = curve_of(run, line_x)
         found, note, r2 = None, "", math.nan
+        inner = run.fit if isinstance(run, TableFitLike) else run
+        basis = inner.basis if isinstance(inner, PredictorLike) else None
+        learnt = None if basis is None else int(np.sum(basis.learnt))
         if band:
-            inner = run.fit if isinstance(run, TableFitLike) else run
             found, note = band_of(inner, line_x, lambda points, params: curve_of(inner, points, params))
             r2 = r2_of(y, curve_of(run, x)) if found is not None else math.nan
-        return cls(x, y, line_x, line_y, names=names or _names_of(run), title=run.title, band=found, note=note, r2=r2)
+        told: dict[str, Any] = {"band": found, "note": note, "learnt": learnt, "r2": r2}
+        return cls(x, y, line_x, line_y, names=names or _names_of(run), title=run.title, **told)
 
     @property
     def caption(self) -> str:
         """What to see, with the numbers of the fit."""
-        what = f"The curve is the fit to {style.counted(len(self.x), 'row')}"
+        rows = style.counted(len(self.x), "row")
+        what = f"The curve is the fit to {rows if self.learnt == len(self.x) else f'{self.learnt:,} of {rows}'}"
         if math.isfinite(self.r2):
             # Adding 0 turns -0 into 0.
             what += f", with an R² of {round(self.r2, 4) + 0.0:.4f}".replace("-", "−")
