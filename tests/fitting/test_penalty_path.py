@@ -51,7 +51,6 @@ def test_the_path_of_l2_is_that_of_ridge():
     ("model", "loss", "y"),
     [
         (st.models.Logistic(), None, (Y > 140) * 1.0),
-        (st.models.Poisson(), None, np.round(Y / 50)),
         (st.models.Multinomial(), None, np.digitize(Y, [100, 200]) * 1.0),
         (st.models.Linear(), "huber", Y),
     ],
@@ -69,12 +68,12 @@ def test_the_first_strength_is_the_least_without_coefficients(model, loss, y):
 def test_validation_rows_choose_and_are_not_learnt_from():
     train, held = slice(0, 100), slice(100, 442)
     noisy = np.column_stack([X, np.random.default_rng(0).normal(scale=X.std(), size=(442, 30))])
-    path = st.penalty_path(st.models.Linear(), noisy[train], Y[train], validation=(noisy[held], Y[held]), strengths=20)
+    path = st.penalty_path(st.models.Linear(), noisy[train], Y[train], validation=(noisy[held], Y[held]), strengths=9)
     errors = [np.mean((fit.predict(noisy[held]) - Y[held]) ** 2) for fit in path.fits]
     np.testing.assert_allclose(path.validation, errors)
     assert path.best == np.argmin(errors)
     # With noise for columns neither end is the best.
-    assert 0 < path.best < 19
+    assert 0 < path.best < 8
     alone = st.penalty_path(st.models.Linear(), noisy[train], Y[train], strengths=path.strengths[[3]])
     np.testing.assert_allclose(alone.coef[0], path.coef[3], atol=1e-6)
     drawn = st.penalty_path(st.models.Linear(), X, Y, validation=0.5, strengths=[1.0], rng=0)
