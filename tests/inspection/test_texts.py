@@ -105,7 +105,7 @@ def test_the_caption_is_a_sentence_below_the_axes_and_the_table_has_columns_of_o
     assert display.caption.endswith(".")
     assert any(letter.isdigit() for letter in display.caption)
     figure = display.to_figure()
-    assert figure.get_supxlabel().replace("\n", " ") == display.caption
+    assert figure.get_supxlabel().replace("\n", " ").strip() == display.caption
     assert not display.to_figure(captioned=False).get_supxlabel()
     assert len({len(column) for column in display.table().values()}) == 1
 
