@@ -1,21 +1,21 @@
-"""A real browser: Debian's Chromium without a window, driven by Playwright. ``make browser`` runs the tests of this folder.
+"""A real browser: Debian's Chromium without a window, driven by Playwright. `make browser` runs the tests of this folder.
 
-Each of them is marked ``browser``, so that ``make test`` leaves it out. The fixture ``visit`` opens a page and records what
+Each of them is marked `browser`, so that `make test` leaves it out. The fixture `visit` opens a page, and records what
 it does::
 
     def test_my_page(visit, tmp_path):
-        seen = visit(write_page(tmp_path / "page.html"))  # a path, or an address; the network is off for a path
-        seen.page.click("#play")                          # Playwright's page: click, press, locator, evaluate, ...
-        seen.until("frame > 3")                           # waits until this holds in the page, at most 10 seconds
-        assert seen.requests == []                        # the addresses that the page asked for, itself left out
-        assert seen.complaints == []                      # errors and warnings of its console, and exceptions
-        assert seen.violations() == []                    # axe-core's, WCAG A and AA: light and dark, 390 and 1,280 pixels
-        assert seen.sideways(390) == 0                    # by how many pixels the page is wider than a phone
-        seen.shots("page")                                # page-390.png, page-1280.png, page-390-dark.png, page-print-1.png
+        seen = visit(write_page(tmp_path / "page.html"))  # a path, for which the network is off, or an address
+        seen.page.click("#play")  # Playwright's page: click, keyboard.press, locator, evaluate, ...
+        seen.until("frame > 3")  # waits until this holds in the page, at most 10 seconds
+        assert seen.requests == []  # the addresses that the page asked for, its own left out
+        assert seen.complaints == []  # errors and warnings of its console, and exceptions
+        assert seen.violations() == []  # axe-core's, WCAG A and AA, in light and dark, 390 and 1,280 pixels wide
+        assert seen.sideways(390) == 0  # by how many pixels the page is wider than a phone
+        seen.shots("page")  # page-390.png, page-390-dark.png, page-1280.png, ..., page-print.pdf, page-print-1.png
 
-``visit(path, scheme="dark", width=390, motion=False)`` opens it in dark, on a phone, for one who wants no motion; without
-``motion=False`` it moves. ``shots`` writes to the folder that the variable STEEPEST_SHOTS names, or else to ``tmp_path``.
-Playwright keeps a loop of asyncio running, so a test here starts none of its own: run a notebook in another process.
+`visit(path, scheme="dark", width=390, motion=False)` opens it in dark, on a phone, for one who wants no motion.
+`shots` writes to the folder that the variable STEEPEST_SHOTS names, or else to `tmp_path`. Playwright keeps a loop of
+asyncio running, so a test here starts none of its own: run a notebook in another process.
 """
 
 import os

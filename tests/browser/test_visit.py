@@ -4,7 +4,8 @@ BAD = """<!DOCTYPE html><html><head><title></title></head><body style="width: 50
 <img src="missing.png"><p style="color: #aaa">pale</p><script src="https://example.org/x.js"></script>
 <script>console.error("I complain"); setTimeout(() => { throw new Error("I throw") })</script></body></html>"""
 GOOD = """<!DOCTYPE html><html lang="en"><head><title>Good</title><meta name="viewport" content="width=device-width">
-</head><body><main><h1>Good</h1><img alt="a dot" src="data:image/gif;base64,R0lGODlhAQABAAAAACw="></main></body></html>"""
+</head><body><main><h1>Good</h1>
+<img alt="a dot" src="data:image/gif;base64,R0lGODlhAQABAAAAACw="></main></body></html>"""
 
 
 def test_a_bad_page_is_found_out(visit, tmp_path):
