@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium without a window, driven by Playwright. `make browser` runs the tests of this folder.
+"""A real browser: Debian's Chromium without a window, driven by Playwright. `make browser` runs these tests.
 
 Each of them is marked `browser`, so that `make test` leaves it out. The fixture `visit` opens a page, and records what
 it does::
