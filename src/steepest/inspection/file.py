@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from steepest.inspection.plots import style
+from steepest.inspection.plots.display import Display
 from steepest.places import file_of, path_of
 from steepest.printable import quoted
 from steepest.writing import new_file
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".svg", ".pdf")
 
 
-class Display(Protocol):
+class Drawable(Protocol):
     """A picture that can be drawn: a display of this library, or of another such as scikit-learn."""
 
     def plot(self, ax: Any) -> object:
@@ -38,7 +39,7 @@ class HasLayout(Protocol):
         """Return the axes, in a figure from `make`; None for axes that this display does not need."""
 
 
-def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path:
+def save_figure(display: Drawable | Figure, path: str | os.PathLike[str]) -> Path:
     """Write a display or a figure to a PNG, SVG or PDF file.
 
     If writing fails, no file is left behind, and an existing file is not changed.
@@ -75,12 +76,14 @@ def save_figure(display: Display | Figure, path: str | os.PathLike[str]) -> Path
     return path
 
 
-def _figure_of(display: Display | Figure) -> Figure:
+def _figure_of(display: Drawable | Figure) -> Figure:
     """Return a figure unchanged, or the figure of a display, which is drawn first if needed."""
     from matplotlib.figure import Figure
 
     if isinstance(display, Figure):
         return display
+    if isinstance(display, Display) and not hasattr(display, "figure_"):
+        return display.to_figure()
     if not hasattr(display, "figure_"):
         if isinstance(display, HasLayout):
             display.plot([ax for ax in display.room(style.blank) if ax is not None])

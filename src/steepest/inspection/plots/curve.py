@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.plots.path import draw_path, path_of
+from steepest.inspection.plots.display import Display
+from steepest.inspection.plots.path import describe_path, draw_path, path_of
 from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE, NOT_AT_HAND, values_at, window_around, window_given
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class CurveDisplay:
+class CurveDisplay(Display):
     """A function of one parameter as a curve, with the path of its descent.
 
     Parameters
@@ -94,22 +95,22 @@ class CurveDisplay:
         path = np.column_stack([points[:, 0], height])
         return cls(x, values_at(run, x[:, None]), path, best=best, name=run.trace.names[0], title=run.title)
 
-    @np.errstate(all="ignore")
-    def plot(self, ax: Axes | None = None) -> CurveDisplay:
-        """Draw the curve and the path.
+    @property
+    def caption(self) -> str:
+        """What to see, with the numbers of the run."""
+        return describe_path(self.path[:, :1], self.path[:, 1], self.best)
 
-        Parameters
-        ----------
-        ax : axes, optional
-            The axes to draw on; a new figure by default.
+    def table(self) -> dict[str, np.ndarray]:
+        """Return the points and the values of the run.
 
         Returns
         -------
-        CurveDisplay
-            This display.
+        dict of str to array
+            The parameter and the value of each row.
         """
-        self.ax_ = ax = style.axes_or_new(ax)
-        self.figure_ = ax.figure
+        return {self.name: self.path[:, 0], "value": self.path[:, 1]}
+
+    def _draw(self, ax: Axes) -> None:
         inside = self.path[(self.path[:, 0] >= self.x[0]) & (self.path[:, 0] <= self.x[-1]), 1]
         heights = np.concatenate([inside, [] if self.value is None else self.value])
         heights = np.clip(heights[np.isfinite(heights)], -HUGE, HUGE)
@@ -124,4 +125,3 @@ class CurveDisplay:
         draw_path(ax, self.path, self.best)
         note = NOT_AT_HAND if self.value is None else ""
         style.label(ax, title=self.title, note=note, x=self.name, y="value", legend=4)
-        return self

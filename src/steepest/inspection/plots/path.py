@@ -58,6 +58,41 @@ def path_of(run: RunLike, parameters: int) -> tuple[np.ndarray, np.ndarray, int]
     return x[finite], value, int(np.argmin(height))
 
 
+def describe_path(points: np.ndarray, value: np.ndarray, best: int) -> str:
+    """Return a sentence that says where a path began, and where it came best.
+
+    Parameters
+    ----------
+    points : array of shape (rows, parameters)
+        The points.
+    value : array of shape (rows,)
+        The value of each.
+    best : int
+        The row of the best point.
+
+    Returns
+    -------
+    str
+        The sentence.
+
+    Examples
+    --------
+    >>> describe_path(np.array([[9.0, 9.0], [0.0, 0.5]]), np.array([162.0, 0.25]), best=1)
+    'The path begins at (9, 9), where the value is 162; its best point is (0, 0.5), with 0.25, after 1 step.'
+    """
+
+    def said(row: int) -> str:
+        numbers = ", ".join(map(style.number, points[row]))
+        return f"({numbers})" if points.shape[1] > 1 else numbers
+
+    best %= len(points)
+    if best == 0:
+        return f"The path begins at {said(0)}, where the value is {style.number(value[0])}; no later point is better."
+    begin = f"The path begins at {said(0)}, where the value is {style.number(value[0])}"
+    end = f"its best point is {said(best)}, with {style.number(value[best])}"
+    return f"{begin}; {end}, after {style.counted(best, 'step')}."
+
+
 def draw_path(ax: Axes, path: np.ndarray, best: int, look: style.Look | None = None) -> None:
     """Draw a path with a hollow square at its start and a star at its best point; only the star if it is one point.
 

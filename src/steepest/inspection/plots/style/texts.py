@@ -1,0 +1,112 @@
+"""The texts of all pictures: titles, labels, legends and captions."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from steepest.inspection.plots.style.colours import GREY, Look
+from steepest.printable import printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# The letters in an inch of a legend or a caption, and the width of the line before a label, in letters.
+LETTERS, HANDLE = 15.3, 8
+ROOMIER = 1.12  # the layout, which is computed later, widens axes by about this factor
+
+
+def legend_columns(labels: Sequence[str], inches: float, most: int = 4) -> int:
+    """Return the number of columns in which a legend with these labels fits above axes of a width in inches."""
+    for count in range(min(most, len(labels)), 1, -1):
+        parts = np.array_split(np.array([len(label) for label in labels]), count)  # as matplotlib fills columns
+        if sum(part.max() + HANDLE for part in parts) <= LETTERS * inches:
+            return count
+    return 1
+
+
+def label(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = "", legend: int = 0) -> None:
+    """Write the title with a note, the labels and, above the axes, a legend of at most `legend` columns."""
+    handles, labels = ax.get_legend_handles_labels() if legend else ([], [])
+    width = ROOMIER * ax.get_window_extent().width / ax.figure.dpi
+    legend = legend_columns(labels, width, legend)
+    rows = -(-len(handles) // legend)
+    title = printable(title, 60 - len(note))
+    title = f"{title} ({note})" if note else title
+    ax.set_title(title, fontsize=11, pad=12 + 14 * rows if rows else 8, parse_math=False)
+    ax.set_xlabel(printable(x, 60), parse_math=False)
+    ax.set_ylabel(printable(y, 60), parse_math=False)
+    if rows:
+        place: Look = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.3}
+        colour = ax.xaxis.label.get_color()
+        look: Look = {"frameon": False, "fontsize": 9, "columnspacing": 1.5, "labelcolor": colour}
+        shown = ax.legend(handles, ["·" for _ in labels], ncols=legend, **place, **look)
+        # The labels are set afterwards, because a legend would read a $ in them as the start of a formula.
+        for text, content in zip(shown.get_texts(), labels, strict=True):
+            text.set(parse_math=False, text=content)
+
+
+def legend_beside(ax: Axes) -> None:
+    """Add the legend to the right of axes, where it takes nothing from their height."""
+    handles, labels = ax.get_legend_handles_labels()
+    look: Look = {"frameon": False, "fontsize": 9, "labelcolor": ax.xaxis.label.get_color()}
+    shown = ax.legend(handles, ["·" for _ in labels], loc="upper left", bbox_to_anchor=(1.0, 1.0), **look)
+    # A legend would read a $ as the start of a formula.
+    for text, content in zip(shown.get_texts(), labels, strict=True):
+        text.set(parse_math=False, text=content)
+
+
+def write_caption(figure: Figure, caption: str) -> None:
+    """Write a sentence below the axes of a figure, in lines that fit its width."""
+    lines = textwrap.wrap(printable(caption, 10_000), int(LETTERS * figure.get_figwidth()))
+    shown = figure.supxlabel("·", x=0.01, ha="left", fontsize=9, color=GREY)
+    shown.set(parse_math=False, text="\n".join(lines))
+
+
+def number(value: float) -> str:
+    """Return a number as captions and labels show it: in four digits, with the minus sign of printed texts.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+
+    Returns
+    -------
+    str
+        Its text.
+
+    Examples
+    --------
+    >>> number(-1234567.8), number(0.25), number(3e-21)
+    ('−1.235e6', '0.25', '3e−21')
+    """
+    text = f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.4g}"
+    return text.replace("e+0", "e").replace("e+", "e").replace("e-0", "e-").replace("-", "−")
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural if it is not 1.
+
+    Parameters
+    ----------
+    count : int
+        The count.
+    noun : str
+        The noun, whose plural ends in s.
+
+    Returns
+    -------
+    str
+        Both.
+
+    Examples
+    --------
+    >>> counted(1, "step"), counted(40_000, "step")
+    ('1 step', '40,000 steps')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
