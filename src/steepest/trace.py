@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.cards.card import card
+from steepest.notebook.card import card
 from steepest.printable import quoted
 from steepest.types import Array, Json
 

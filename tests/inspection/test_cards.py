@@ -14,10 +14,10 @@ from PIL import Image
 from tests.inspection.runs import bowl, halving, make_fit, make_run
 
 import steepest as st
-from steepest.cards import card as cards
-from steepest.cards.card import card
 from steepest.inspection import CurveDisplay
 from steepest.inspection.shown import Shown
+from steepest.notebook import card as cards
+from steepest.notebook.card import card
 from steepest.trace import Certificate, Trace
 
 EVIL = "<script>alert(1)</script>"

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from steepest.cards.card import card
 from steepest.inspection.picture import descent_of, picture_of
 from steepest.inspection.plots.basins import BasinDisplay
 from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.race import RaceDisplay
 from steepest.inspection.protocol import BasinsLike, FitLike, RaceLike, RunLike
+from steepest.notebook.card import card
 
 # The seconds in which a function may be evaluated for the picture of a card, which nobody asked for: below what a
 # reader waits for without noticing. POINTS are as many values as a curve, and contour lines, need.
@@ -49,9 +49,9 @@ def _thumbnail(display):  # type: ignore[no-untyped-def]
     if isinstance(display, Display):
         return display.thumbnail()
     # MERGE: displays that are no Display yet
-    from steepest.cards.card import Picture
-    from steepest.cards.png import small_png
     from steepest.inspection.plots import style
+    from steepest.notebook.card import Picture
+    from steepest.notebook.png import small_png
 
     if hasattr(display, "room"):
         display.plot(

@@ -175,7 +175,7 @@ def basins(
     seconds : float, optional
         The longest time of the descents. The minima that were reached by then are still found precisely.
     progress : bool, optional
-        Whether to show progress; by default on a terminal, after 2 seconds.
+        Whether to show progress; by default on a terminal or in a notebook, after 2 seconds.
 
     Returns
     -------

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from steepest.cards.card import Picture, card
-from steepest.cards.png import small_png
 from steepest.inspection.plots import style
+from steepest.notebook.card import Picture, card
+from steepest.notebook.png import small_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
