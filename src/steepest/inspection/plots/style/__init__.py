@@ -30,12 +30,21 @@ from steepest.inspection.plots.style.colours import (
     SHAPES,
     Look,
     additional,
+    casing,
     distinct,
     ramp,
     rows_to_draw,
     series,
 )
-from steepest.inspection.plots.style.texts import counted, label, legend_beside, legend_columns, number, write_caption
+from steepest.inspection.plots.style.texts import (
+    counted,
+    drop_overlapping,
+    label,
+    legend_beside,
+    legend_columns,
+    number,
+    write_caption,
+)
 
 __all__ = [
     "BLUE",
@@ -56,9 +65,11 @@ __all__ = [
     "additional",
     "axes_or_new",
     "blank",
+    "casing",
     "counted",
     "distinct",
     "dress",
+    "drop_overlapping",
     "is_3d",
     "is_registered",
     "label",
