@@ -18,6 +18,7 @@ it does::
 asyncio running, so a test here starts none of its own: run a notebook in another process.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -116,15 +117,18 @@ class Seen:
             assert time.monotonic() < due, f"{condition!r} did not come true in {PATIENCE:g} seconds"
             self.page.wait_for_timeout(20)
 
-    def violations(self):
-        """Return one line for each thing that axe-core finds wrong: in light and dark, on a phone and on a desk."""
+    def violations(self, inside="html"):
+        """Return one line for each thing that axe-core finds wrong: in light and dark, on a phone and on a desk.
+
+        `inside` is a selector of CSS for a part of the page.
+        """
         # By the protocol of the debugger, as the page may forbid scripts of others.
         debugger = self.page.context.new_cdp_session(self.page)
         source = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
         debugger.send("Runtime.evaluate", {"expression": source})
         found = {}
         for scheme, width in self._views():
-            run = f"axe.run(document, {{runOnly: {STANDARDS}, resultTypes: ['violations']}})"
+            run = f"axe.run({json.dumps(inside)}, {{runOnly: {STANDARDS}, resultTypes: ['violations']}})"
             answer = debugger.send(
                 "Runtime.evaluate",
                 {"expression": f"{run}.then(found => found.violations)", "awaitPromise": True, "returnByValue": True},
