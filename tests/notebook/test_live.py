@@ -69,7 +69,7 @@ def test_a_short_run_shows_its_card_alone(outputs):
     [card] = outputs[0][3]
     assert card.output_type == "execute_result"
     assert "data:image/png" in card.data["text/html"]
-    assert card.data["text/plain"].startswith("Run(")
+    assert card.data["text/plain"].startswith("completed: 50 iterations")
 
 
 def test_no_progress_is_none(outputs):

@@ -108,6 +108,14 @@ def test_a_move_takes_no_new_compilation(explorer):
     assert time.process_time() - began < 4
 
 
+def test_where_no_widgets_run_there_is_the_card_of_the_run(explorer):
+    bundle = explorer._repr_mimebundle_()
+    content = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "application/vnd.jupyter.widget-view+json" in content
+    assert content["text/plain"] == explorer.outcome
+    assert "data:image/png" in content["text/html"]
+
+
 def test_a_start_where_the_function_raises_is_no_error():
     def log(x):
         if float(x) <= 0:

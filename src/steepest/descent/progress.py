@@ -222,4 +222,6 @@ class LiveLine(Live):
         loss = "loss" if self.counted == "epoch" else "value"
         parts = [f"{count} {self.counted}{'s' * (count != '1')}", f"{loss} {value}"]
         parts += [f"validation {loss}" for loss in validation]
-        self._line.show(" · ".join([*parts, f"slope {slope}", f"{seconds} s"]))
+        # A tree has no slope.
+        parts += [f"slope {slope}"] * (slope != "nan")
+        self._line.show(" · ".join([*parts, f"{seconds} s"]))

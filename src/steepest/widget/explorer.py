@@ -78,6 +78,16 @@ class Explorer(anywidget.AnyWidget):
         """The current run."""
         return self._run
 
+    def _repr_mimebundle_(self, **kwargs: dict[str, Any]) -> Any:
+        """Return the widget for a notebook, and the card of the run for where no widgets run, as on a web page."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            content = bundle[0] if isinstance(bundle, tuple) else bundle
+            content["text/plain"] = self.outcome
+            if (html := self._run._repr_html_()) is not None:
+                content["text/html"] = html
+        return bundle
+
     @traitlets.validate("learning_rate")
     def _check_rate(self, proposal: Any) -> float:
         if not (math.isfinite(proposal.value) and proposal.value > 0):
