@@ -106,7 +106,7 @@ def points(explorer):
 
 def changed(seen, explorer, before):
     """Wait until the path differs, and return it."""
-    due = time.monotonic() + 10
+    due = time.monotonic() + 30
     while (now := points(explorer)) == before:
         assert time.monotonic() < due
         seen.page.wait_for_timeout(20)
