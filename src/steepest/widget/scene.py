@@ -18,7 +18,6 @@ from steepest.minimizing.minimize import minimize
 from steepest.notebook.png import small_png
 from steepest.printable import MOST_LETTERS, printable
 from steepest.rules.directions import Momentum
-from steepest.trace import Outcome
 from steepest.types import Function
 
 CURVE, GRID = 400, 100  # the points of a curve, and of a side of a grid
@@ -28,6 +27,7 @@ SLOWER, FASTER = 1e-3, 4.0
 # What is added on each side of a window, as a share of it, by the number of variables: there one clicks other starts.
 ROOM = {1: 0.3, 2: 0.1}
 PREVIEW = 200  # the steps of the path that the window shows
+FEW = 5  # the points of it if there is no minimum, as they may run away
 UNKNOWN_CEILING = 1.0  # the rate at which descent diverges, where no curvature is known
 
 
@@ -166,13 +166,15 @@ def _curvature_at(run: Run, point: np.ndarray) -> float:
 
 
 def _way(f: Function, calling: Calling, start: np.ndarray, best: Run) -> np.ndarray:
-    """Return the start, the minimum and the path of plain descent between them, if it does not blow up."""
-    # The automatic path may swing far out, and is not what the sliders show.
+    """Return the start, the minimum if there is one, and the points of two descents that lie around them."""
+    plain = np.asarray(descended(f, calling, start, usual_rate(best, start), 0.0, PREVIEW).trace.x, dtype=float)
+    if not best.success:
+        return plain[:FEW][np.isfinite(plain[:FEW]).all(axis=1)]
     ends = np.array([start, flat(best.x)])
-    run = descended(f, calling, start, usual_rate(best, start), 0.0, PREVIEW)
-    path = np.asarray(run.trace.x, dtype=float) if run.outcome is Outcome.COMPLETED else ends[:0]
-    points = np.concatenate([ends, path])
-    return points[np.isfinite(points).all(axis=1)]
+    path = np.concatenate([plain, np.asarray(best.trace.x, dtype=float)])
+    # Either may swing far out, where the picture would hide what lies between the start and the minimum.
+    near = np.linalg.norm(path - ends.mean(axis=0), axis=1) <= np.linalg.norm(ends[1] - ends[0])
+    return np.concatenate([ends, path[near]])
 
 
 def flat(x: object) -> np.ndarray:
