@@ -74,7 +74,9 @@ def test_the_ceiling_in_words_is_where_descent_begins_to_diverge(explorer, momen
 def test_words_say_how_it_ended(explorer):
     explorer.learning_rate = 1.5
     assert re.match(r"It diverged: after \d+ steps the value rose from 4 to \S+\. Try a smaller", explorer.outcome)
+    assert explorer.outcome.endswith("The path leaves the picture.")
     explorer.learning_rate, explorer.iterations = 0.25, 400
+    assert "leaves" not in explorer.outcome
     assert "the minimum up to rounding" in explorer.outcome
 
 

@@ -128,6 +128,9 @@ class Explorer(anywidget.AnyWidget):
             best = int(np.argmin(np.where(np.isfinite(value), value, np.inf)))
             least = self._scene.best.fun if self._scene.best.success else math.nan
             said = in_words(run, least, self._scene.curvature, self.momentum)
+            low, high = self._scene.box.T
+            if not ((drawn >= low) & (drawn <= high)).all():
+                said += " The path leaves the picture."
         # One message for all three, so that the picture never shows a path with the words of another.
         with self.hold_sync():
             self.outcome, self.path, self.best = said, np.ascontiguousarray(drawn, dtype="<f8").tobytes(), best
