@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from steepest.tabular.fit import fit_table
     from steepest.tabular.result import TableFit
     from steepest.trace import Certificate, Event, Outcome, Trace
+    from steepest.widget.explore import explore
 
 __version__ = "0.1.0"
 
@@ -53,6 +54,7 @@ _HOMES = {
     "difference_quotient": "steepest.derivatives.differences",
     "directional_derivative": "steepest.derivatives.higher",
     "directions": "steepest.rules",
+    "explore": "steepest.widget.explore",
     "finite_difference": "steepest.derivatives.finite",
     "fit": "steepest.fitting.fit",
     "fit_table": "steepest.tabular.fit",
@@ -93,6 +95,7 @@ __all__ = [
     "difference_quotient",
     "directional_derivative",
     "directions",
+    "explore",
     "finite_difference",
     "fit",
     "fit_table",

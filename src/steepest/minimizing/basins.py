@@ -31,6 +31,7 @@ from steepest.descent.plan import Plan
 from steepest.descent.run import Run
 from steepest.descent.view import View
 from steepest.inspection.motion.moving import Moving
+from steepest.inspection.shown import Shown
 from steepest.inspection.window import window_given
 from steepest.minimizing.parallel import MAX_LANES, descend_parallel
 from steepest.minimizing.restarts import random_start
@@ -59,7 +60,7 @@ UNSETTLED = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Basins(Moving):
+class Basins(Moving, Shown):
     """The minima of a function of two variables, and the starts from which descent reaches each of them.
 
     Attributes
@@ -174,7 +175,7 @@ def basins(
     seconds : float, optional
         The longest time of the descents. The minima that were reached by then are still found precisely.
     progress : bool, optional
-        Whether to show progress; by default on a terminal, after 2 seconds.
+        Whether to show progress; by default on a terminal or in a notebook, after 2 seconds.
 
     Returns
     -------

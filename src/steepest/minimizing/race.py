@@ -15,6 +15,7 @@ from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.run import Run
 from steepest.inspection.motion.moving import Moving
+from steepest.inspection.shown import Shown
 from steepest.minimizing.minimize import make_plan
 from steepest.minimizing.restarts import BoundsLike
 from steepest.printable import MOST_LETTERS, printable, quoted
@@ -47,7 +48,7 @@ class Direction(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Race(Moving):
+class Race(Moving, Shown):
     """The runs of a race: descents of one function from one start, each by its own rule.
 
     Attributes
@@ -97,6 +98,10 @@ class Race(Moving):
             run = self.runs[name]
             lines.append(f"{place:>3}. {shown[name]:<{width}}  {run.fun:<14.8g} {run.nfev:>7,} values  {run.outcome}")
         return "\n".join(lines)
+
+    def _summary(self) -> tuple[str, str]:
+        best = self.runs[self.winner]
+        return f"{self.winner} is ahead: {best.fun:.6g} in {best.nfev:,} values, {best.outcome}", str(self)
 
     def plot(self, ax: Axes | None = None) -> RaceDisplay:
         """Draw the distance of each run from the best value, by evaluation, and for two variables the paths.
