@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 import steepest as st
 from steepest.inspection import (
@@ -36,7 +37,15 @@ def written(figure):
         gone = [tick for tick in ticks if not low - margin <= tick.get_loc() <= high + margin]
         hidden |= {text for tick in gone for text in (tick.label1, tick.label2)}
     shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-    return [(text.get_text(), text.get_window_extent()) for text in shown if text not in hidden]
+    return [(text.get_text().strip(), inked(text)) for text in shown if text not in hidden]
+
+
+def inked(text):
+    """Return the box of a text without the blank line at its top, if there is one."""
+    box = text.get_window_extent()
+    lines = text.get_text().split("\n")
+    blank = box.height / len(lines) if not lines[0] else 0.0
+    return Bbox.from_extents(box.x0, box.y0, box.x1, box.y1 - blank)
 
 
 def overlapping(figure):
