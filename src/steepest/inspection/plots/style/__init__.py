@@ -34,6 +34,7 @@ from steepest.inspection.plots.style.colours import (
     rows_to_draw,
     series,
 )
+from steepest.inspection.plots.style.lines import NOT_FINITE, broken_line
 from steepest.inspection.plots.style.texts import counted, label, legend_beside, legend_columns, number, write_caption
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "MARKERS",
     "MAX_MARKERS",
     "MAX_POINTS",
+    "NOT_FINITE",
     "ORANGE",
     "PAPER",
     "PURPLE",
@@ -55,6 +57,7 @@ __all__ = [
     "additional",
     "axes_or_new",
     "blank",
+    "broken_line",
     "counted",
     "distinct",
     "dress",
