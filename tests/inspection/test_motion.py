@@ -357,7 +357,7 @@ def test_the_runs_of_a_race_move_by_one_clock(tmp_path):
     # The second run pays three times as much for each row.
     slow = halving(10)
     slow.trace.columns["evaluations"] = 6 * np.arange(10) + 1
-    race = SimpleNamespace(runs={"quick": halving(10), "slow": slow}, title="a race")
+    race = SimpleNamespace(runs={"quick": halving(10, outcome=Outcome.CONVERGED), "slow": slow}, title="a race")
     scene = scene_of(race, 12)
     gaps, quick, slow_trail = scene.parts
     counts = np.linspace(1, 55, 12).round()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.network.members import MembersDisplay
     from steepest.inspection.plots.network.snapshots import SnapshotsDisplay
     from steepest.inspection.plots.quiver import QuiverDisplay
-    from steepest.inspection.plots.race import RaceDisplay
+    from steepest.inspection.plots.races.race import RaceDisplay
+    from steepest.inspection.plots.races.sensitivity import SensitivityDisplay
     from steepest.inspection.plots.slopes import SlopesDisplay
     from steepest.inspection.plots.surface import SurfaceDisplay
     from steepest.inspection.plots.training import TrainingDisplay
@@ -41,8 +42,9 @@ _HOMES = {
     "MembersDisplay": "plots.network.members",
     "PartitionDisplay": "plots.tree.partition",
     "QuiverDisplay": "plots.quiver",
-    "RaceDisplay": "plots.race",
+    "RaceDisplay": "plots.races.race",
     "RestartsDisplay": "plots.tree.restarts",
+    "SensitivityDisplay": "plots.races.sensitivity",
     "SlopesDisplay": "plots.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
     "SurfaceDisplay": "plots.surface",
@@ -68,6 +70,7 @@ __all__ = [
     "QuiverDisplay",
     "RaceDisplay",
     "RestartsDisplay",
+    "SensitivityDisplay",
     "SlopesDisplay",
     "SnapshotsDisplay",
     "SurfaceDisplay",

@@ -251,6 +251,54 @@ class RaceLike(Protocol):
         """The text above a picture."""
 
 
+class SensitivityLike(Protocol):
+    """The best values that the rules of a race reach with several learning rates."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The rules that have a learning rate."""
+
+    @property
+    def rates(self) -> np.ndarray:
+        """The learning rates."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """The best value reached, for each rule and rate."""
+
+    @property
+    def diverged(self) -> np.ndarray:
+        """Whether the descent diverged, for each rule and rate."""
+
+    @property
+    def given(self) -> np.ndarray:
+        """The learning rate of each rule in the race."""
+
+    @property
+    def given_values(self) -> np.ndarray:
+        """The best value reached with it."""
+
+    @property
+    def unrated(self) -> Mapping[str, float]:
+        """The best values of rules without a learning rate."""
+
+    @property
+    def best(self) -> float:
+        """The value from which gaps are measured."""
+
+    @property
+    def budget(self) -> int:
+        """The evaluations that each descent had."""
+
+    @property
+    def order(self) -> Sequence[str]:
+        """All rules of the race, in order."""
+
+    @property
+    def title(self) -> str:
+        """The text above a picture."""
+
+
 @runtime_checkable
 class BasinsLike(Protocol):
     """A map of the minima that are reached by descent from the starts on a grid."""

@@ -26,7 +26,7 @@ from steepest.derivatives.structure import read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.loop.loop import settle_of
-from steepest.descent.loop.state import CANDIDATE, STALLED
+from steepest.descent.loop.state import BOTTOMLESS, CANDIDATE, NON_FINITE, STALLED, UNBOUNDED
 from steepest.descent.plan import Plan
 from steepest.descent.run import Run
 from steepest.descent.view import View
@@ -84,6 +84,8 @@ class Basins(Moving):
         Whether Ctrl-C stopped the descents. The remaining starts have the label -1.
     timed_out : bool
         Whether the time limit stopped the descents. The remaining starts have the label -1.
+    diverged : array of bool of shape (size, size) or None
+        Whether the descent ended above its start, fell without end, or met values that are not finite on its way.
     """
 
     grid_x: np.ndarray
@@ -97,14 +99,18 @@ class Basins(Moving):
     title: str = ""
     interrupted: bool = False
     timed_out: bool = False
+    diverged: np.ndarray | None = None
 
     def __str__(self) -> str:
         lines = [f"{len(self.minima)} reached from {self.labels.size:,} starts"]
         for point, value, count in zip(self.minima, self.values, self.counts, strict=True):
             at = ", ".join(f"{printable(name)} = {x:.6g}" for name, x in zip(self.names, point, strict=True))
             lines.append(f"  {count / self.labels.size:>6.1%}  {value:<12.6g} at {at}")
-        left = np.count_nonzero(self.labels == UNSETTLED)
-        if left:
+        lost = self.labels == UNSETTLED
+        away = 0 if self.diverged is None else np.count_nonzero(lost & self.diverged)
+        if away:
+            lines.append(f"  {away / self.labels.size:>6.1%}  none, as the descent diverged")
+        if left := np.count_nonzero(lost) - away:
             limit = " within the seconds given" if self.timed_out else " within the iterations given"
             why = ", as it was interrupted" if self.interrupted else limit
             lines.append(f"  {left / self.labels.size:>6.1%}  none{why}")
@@ -229,15 +235,16 @@ def basins(
         grid_x, grid_y, labels.reshape(size, size), minima, values,
         np.bincount(labels[labels >= 0], minlength=len(minima)), ends[:, 4].astype(int).reshape(size, size),
         (names[0], names[1]), interrupted=stopped is Outcome.INTERRUPTED, timed_out=stopped is Outcome.TIME_LIMIT,
+        diverged=(ends[:, 5] == 1).reshape(size, size),
     )  # fmt: skip
 
 
 def _descend_all(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple[np.ndarray, Outcome | None]:
     """Return the result of the descent from each start, and whether Ctrl-C or the clock came before all were done.
 
-    The columns of the results are x, y, value, code and iterations.
+    The columns of the results are x, y, value, code, iterations and whether the descent diverged.
     """
-    ends = np.full((len(starts), 5), [np.nan, np.nan, np.inf, UNSETTLED, 0])
+    ends = np.full((len(starts), 6), [np.nan, np.nan, np.inf, UNSETTLED, 0, np.nan])
     began = time.perf_counter()
     with plan.progress(progress) as shown:
         try:
@@ -282,14 +289,14 @@ def _tiles(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         full = np.resize(tile, (min(TILE, len(starts)), 2))
         with compiled_code():
             ends = np.asarray(loop(plan.rules, full, plan.objective.arrays, numbers, ()))
-        yield first, ends[: len(tile)]
+        yield first, _with_divergence(ends[: len(tile)])
 
 
 def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
     """Return the result of the descent from one start, in plain Python; raise `OutOfTime` at the time limit."""
     plan.objective.clock.check()
     if not math.isfinite(tentative(plan.objective.value, start)):
-        return np.array([*start, np.inf, UNSETTLED, 0])
+        return np.array([*start, np.inf, UNSETTLED, 0, False])
     # The limit is that of all descents, and each would begin to count anew.
     now, deadline = time.perf_counter(), plan.budget.deadline
     left = None if plan.budget.seconds is None else max(deadline - now, 0.0)
@@ -299,7 +306,16 @@ def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
     if run.outcome is Outcome.TIME_LIMIT:
         raise OutOfTime
     code = CANDIDATE if _is_minimum(run) else UNSETTLED
-    return np.array([*np.ravel(run.x), plan.sign * run.fun, code, run.nit])
+    away = run.outcome in (Outcome.DIVERGED, Outcome.NON_FINITE, Outcome.UNBOUNDED)
+    return np.array([*np.ravel(run.x), plan.sign * run.fun, code, run.nit, away])
+
+
+def _with_divergence(ends: np.ndarray) -> np.ndarray:
+    """Return the results of compiled descents with the first and the last value replaced by whether they diverged."""
+    best, code, _, first, last = ends[:, 2:].T
+    # A start at which f is not finite is no descent.
+    away = (np.isin(code, (NON_FINITE, UNBOUNDED, BOTTOMLESS)) & np.isfinite(best)) | (last > first)
+    return np.column_stack([ends[:, :5], away])
 
 
 def _is_minimum(run: Run) -> bool:
