@@ -332,6 +332,10 @@ class BasinsLike(Protocol):
         """The number of steps from each start."""
 
     @property
+    def diverged(self) -> np.ndarray | None:
+        """Whether the descent from each start diverged; None if that is not known."""
+
+    @property
     def names(self) -> tuple[str, str]:
         """The names of the variables."""
 

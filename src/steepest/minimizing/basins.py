@@ -295,6 +295,7 @@ def _tiles(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
     """Return the result of the descent from one start, in plain Python; raise `OutOfTime` at the time limit."""
     plan.objective.clock.check()
+    plan.objective.forget()
     if not math.isfinite(tentative(plan.objective.value, start)):
         return np.array([*start, np.inf, UNSETTLED, 0, False])
     # The limit is that of all descents, and each would begin to count anew.
@@ -306,7 +307,8 @@ def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
     if run.outcome is Outcome.TIME_LIMIT:
         raise OutOfTime
     code = CANDIDATE if _is_minimum(run) else UNSETTLED
-    away = run.outcome in (Outcome.DIVERGED, Outcome.NON_FINITE, Outcome.UNBOUNDED)
+    heights = plan.sign * np.asarray(run.trace.value, dtype=float)
+    away = run.outcome in (Outcome.DIVERGED, Outcome.NON_FINITE, Outcome.UNBOUNDED) or heights[-1] > heights[0]
     return np.array([*np.ravel(run.x), plan.sign * run.fun, code, run.nit, away])
 
 
@@ -336,6 +338,7 @@ def _group(
             groups[near & settled & (groups == UNSETTLED)] = len(seeds)
             seeds.append(int(k))
     runs = []
+    plan.objective.forget()
     for first in range(0, len(seeds), MAX_LANES):
         points = list(ends[seeds[first : first + MAX_LANES], :2])
         parallel = plan.objective.compiled is not None

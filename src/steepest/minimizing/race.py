@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 from steepest.arguments import generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
-from steepest.descent.plan import Plan
 from steepest.descent.run import Run
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.plots.races.clock import budget_of, clocks_of
@@ -258,13 +257,9 @@ def race(
         evaluations = EVALUATIONS
     budget = Budget.of(tolerance, seconds, evaluations, iterations=iterations)
     sign = -1.0 if maximize else 1.0
-    draws = generator(rng)
-    plan, calling, x = make_plan(f, start, sign, args, gradient, next(iter(chosen.values())), bounds, budget, draws)
-
-    def anew() -> Plan:
-        return make_plan(f, calling.point(x), sign, args, gradient, plan.rules, bounds, budget, draws)[0]
-
-    course, runs = Course(plan, x, chosen, anew), dict[str, Run]()
+    first = next(iter(chosen.values()))
+    plan, _, x = make_plan(f, start, sign, args, gradient, first, bounds, budget, generator(rng))
+    course, runs = Course(plan, x, chosen), dict[str, Run]()
     for name, rule in chosen.items():
         runs[name] = course.run(rule, progress)
         runs[name].title = name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from steepest.descent.run import Run
 from steepest.inspection.window import BLOWN_UP
 from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.rules.pair import Rules
+from steepest.trace import Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,21 +46,17 @@ class Course:
         The start.
     rules : mapping of str to Rules
         The rules.
-    anew : callable
-        Returns the plan with a function that was set up anew.
     """
 
     plan: Plan
     start: np.ndarray
     rules: Mapping[str, Rules]
-    anew: Callable[[], Plan]
 
     def run(self, rules: Rules, progress: bool | None, budget: Budget | None = None) -> Run:
         """Descend by rules, as if no other descent had gone before."""
-        # Differences learn their steps from the points where they were taken, so that a descent which diverges would
-        # leave useless steps to the next one.
-        plan = self.plan if self.plan.objective.compiled is not None else self.anew()
-        return descend(replace(plan.with_rules(rules), budget=budget or plan.budget), self.start, None, progress)
+        self.plan.objective.forget()
+        plan = replace(self.plan.with_rules(rules), budget=budget or self.plan.budget)
+        return descend(plan, self.start, None, progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,6 +268,8 @@ def _steps(course: Course, budget: int) -> int:
 def _alone(course: Course, rules: Rules, budget: int) -> tuple[float, bool]:
     """Return the best value of one run, and whether it diverged."""
     run, sign = course.run(rules, False, Budget(iterations=_steps(course, budget))), course.plan.sign
+    if run.outcome is Outcome.INTERRUPTED:
+        raise KeyboardInterrupt
     heights = sign * np.asarray(run.trace.value, dtype=float)
     away = run.outcome in BLOWN_UP or not heights[-1] <= heights[0]
     return sign * float(np.min(heights[np.isfinite(heights)], initial=np.inf)), bool(away)
