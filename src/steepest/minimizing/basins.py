@@ -228,9 +228,10 @@ def basins(
     names = calling.structure.names
     plan = Plan(objective, View(calling, names, "start"), rules, -1.0 if maximize else 1.0, budget)
     grid_x, grid_y = (np.linspace(low, high, int(size)) for low, high in box)
-    ends, stopped = _descend_all(plan, np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2), progress)
+    starts = np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2)
+    ends, stopped = _descend_all(plan, starts, progress)
     unlimited = replace(plan, budget=replace(budget, seconds=None))
-    labels, minima, values = _group(unlimited, ends, np.diff(box)[:, 0] * SAME_PLACE, value(sample))
+    labels, minima, values = _group(unlimited, starts, ends, np.diff(box)[:, 0] * SAME_PLACE, value(sample))
     return Basins(
         grid_x, grid_y, labels.reshape(size, size), minima, values,
         np.bincount(labels[labels >= 0], minlength=len(minima)), ends[:, 4].astype(int).reshape(size, size),
@@ -312,6 +313,14 @@ def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
     return np.array([*np.ravel(run.x), plan.sign * run.fun, code, run.nit, away])
 
 
+def _descend_on(plan: Plan, start: np.ndarray, x: np.ndarray) -> Run:
+    """Descend from a point to which a descent from a start has led, in plain Python."""
+    # At the minimum itself, differences find no steps that serve around it.
+    plan.objective.forget()
+    plan.objective.slope(start)
+    return descend(plan, x, None, False)
+
+
 def _with_divergence(ends: np.ndarray) -> np.ndarray:
     """Return the results of compiled descents with the first and the last value replaced by whether they diverged."""
     best, code, _, first, last = ends[:, 2:].T
@@ -326,7 +335,7 @@ def _is_minimum(run: Run) -> bool:
 
 
 def _group(
-    plan: Plan, ends: np.ndarray, radius: np.ndarray, typical: float
+    plan: Plan, starts: np.ndarray, ends: np.ndarray, radius: np.ndarray, typical: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the index of each descent's minimum, the minima and their values; `typical` is any value of f."""
     settled = np.isin(ends[:, 3], (CANDIDATE, STALLED)) & np.isfinite(ends[:, :3]).all(axis=1)
@@ -338,11 +347,12 @@ def _group(
             groups[near & settled & (groups == UNSETTLED)] = len(seeds)
             seeds.append(int(k))
     runs = []
-    plan.objective.forget()
     for first in range(0, len(seeds), MAX_LANES):
-        points = list(ends[seeds[first : first + MAX_LANES], :2])
-        parallel = plan.objective.compiled is not None
-        runs += descend_parallel(plan, points, False) if parallel else [descend(plan, x, None, False) for x in points]
+        group = seeds[first : first + MAX_LANES]
+        if plan.objective.compiled is not None:
+            runs += descend_parallel(plan, list(ends[group, :2]), False)
+        else:
+            runs += [_descend_on(plan, starts[k], ends[k, :2]) for k in group]
     best = min((plan.sign * run.fun for run in runs if _is_minimum(run)), default=0.0)
     resolution = SAME_VALUE * (abs(plan.sign * typical - best) + abs(best)) or 1.0
 

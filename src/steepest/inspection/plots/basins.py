@@ -34,8 +34,8 @@ class BasinDisplay(Display):
     """A map of the minima that are reached from the starts on a grid, with their values and shares.
 
     Each minimum has a colour, and a number that is written in its basin; the shade is the number of steps from the
-    start, from light for few to dark for many. Starts from which the descent diverged are hatched, and starts from which
-    it reached no minimum are dotted.
+    start, from light for few to dark for many. Starts from which the descent diverged are hatched, and starts from
+    which it reached no minimum are dotted.
 
     Parameters
     ----------
@@ -128,9 +128,16 @@ class BasinDisplay(Display):
             If the arrays of the map do not fit together.
         """
         found = basins.minima, basins.values, basins.counts
-        how = {"iterations": basins.iterations, "diverged": basins.diverged}
-        names, title = tuple(basins.names), basins.title
-        return cls(basins.grid_x, basins.grid_y, basins.labels, *found, **how, names=names, title=title)
+        return cls(
+            basins.grid_x,
+            basins.grid_y,
+            basins.labels,
+            *found,
+            iterations=basins.iterations,
+            diverged=basins.diverged,
+            names=tuple(basins.names),
+            title=basins.title,
+        )
 
     @property
     def lost(self) -> int:
