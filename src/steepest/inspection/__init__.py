@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.network.landscape import LandscapeDisplay
     from steepest.inspection.plots.network.members import MembersDisplay
     from steepest.inspection.plots.network.snapshots import SnapshotsDisplay
+    from steepest.inspection.plots.noise import NoiseConeDisplay
     from steepest.inspection.plots.quiver import QuiverDisplay
     from steepest.inspection.plots.races.race import RaceDisplay
     from steepest.inspection.plots.races.sensitivity import SensitivityDisplay
@@ -40,6 +41,7 @@ _HOMES = {
     "LandscapeDisplay": "plots.network.landscape",
     "LineDisplay": "plots.line",
     "MembersDisplay": "plots.network.members",
+    "NoiseConeDisplay": "plots.noise",
     "PartitionDisplay": "plots.tree.partition",
     "QuiverDisplay": "plots.quiver",
     "RaceDisplay": "plots.races.race",
@@ -66,6 +68,7 @@ __all__ = [
     "LandscapeDisplay",
     "LineDisplay",
     "MembersDisplay",
+    "NoiseConeDisplay",
     "PartitionDisplay",
     "QuiverDisplay",
     "RaceDisplay",

@@ -75,6 +75,18 @@ class FitLike(RunLike, Protocol):
         """X and y; None if the fit was loaded or read a stream."""
 
 
+@runtime_checkable
+class BatchedFitLike(FitLike, Protocol):
+    """A fit whose gradients on batches of rows are at hand."""
+
+    @property
+    def rows_learnt(self) -> int:
+        """The number of rows that the parameters are learnt from."""
+
+    def batch_gradients(self, params: PyTree, rows: Array) -> np.ndarray:
+        """Return the gradient on each batch of rows."""
+
+
 class FrameLike(Protocol):
     """The scales of a network."""
 
