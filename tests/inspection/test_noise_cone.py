@@ -195,7 +195,7 @@ def test_what_is_refused(plane, tmp_path):
     with pytest.raises(RuntimeError, match=r"gradients of batches are not at hand for models.Network"):
         NoiseConeDisplay.from_run(network)
     loaded = st.load(plane.save(tmp_path / "fit"))
-    with pytest.raises(RuntimeError, match="the rows of this fit are not at hand, as it was loaded from disk"):
+    with pytest.raises(RuntimeError, match="the rows of this fit are not at hand, as it was loaded, read a stream"):
         NoiseConeDisplay.from_run(loaded)
     plain = st.fit(lambda x, m: np.array([float(v) * float(m) for v in x]), X[:, 0], Y, epochs=1, progress=False)
     with pytest.raises(ValueError, match="batches need a model that can be traced, and this one can't be"):

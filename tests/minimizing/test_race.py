@@ -2,9 +2,15 @@
 
 import itertools
 
+import matplotlib as mpl
+
+mpl.use("Agg")
+
 import numpy as np
 import optax
 import pytest
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 import steepest as st
 
@@ -114,19 +120,18 @@ def test_the_gap_of_plain_descent_is_that_of_the_closed_form():
 
 RATED = {
     "momentum": {"direction": "momentum", "step": 0.05},
-    "adam": {"direction": "adam", "step": 0.3},
-    "cosine": st.steps.Cosine(0.1, 20),
     "one cycle": st.steps.OneCycle(0.1, 20),
     "a function": lambda k: 0.1 / (1 + k),
 }
 
 
 def test_lanes_are_single_runs():
-    race = st.race(bowl, (9, 9), RATED | {"exact": "exact", "optax": optax.sgd(0.1)}, iterations=20)
-    rates = [0.003, 0.02, 0.11]
+    race = st.race(bowl, (9, 9), RATED | {"optax": optax.sgd(0.1)}, iterations=20)
+    rates = [0.003, 0.11]
     found = race.sensitivity(rates)
     assert found.names == tuple(RATED)
-    assert set(found.unrated) == {"exact", "optax"}
+    # The learning rate of an optax transformation is hidden in it.
+    assert set(found.unrated) == {"optax"}
     for name, rule in RATED.items():
         for rate in rates:
             if name == "a function":
@@ -205,4 +210,5 @@ def test_a_race_is_drawn_with_its_sensitivity():
     race = st.race(bowl, (9, 9), {"plain": 0.1, "auto": "auto"}, iterations=20)
     display = race.plot(sensitivity=True)
     assert len(display.axes_) == 3
-    assert race.sensitivity([0.1]).plot().names == ["plain"]
+    plt.close(display.figure_)
+    assert race.sensitivity([0.1]).plot(Figure().add_subplot()).names == ["plain"]

@@ -206,7 +206,8 @@ class Fit(Run):
                 "of their own; a linear model, or a function of your own, has them"
             )
         raise RuntimeError(
-            "the rows of this fit are not at hand, as it was loaded from disk or read a stream: fit the rows again"
+            "the rows of this fit are not at hand, as it was loaded, read a stream or is several fits in one: "
+            "fit the rows again"
         )
 
     def in_order(self, X: Rows) -> Rows:
