@@ -138,6 +138,12 @@ def test_a_descent_that_leaves_is_told_from_one_that_has_not_arrived():
     assert not short.diverged.any()
 
 
+def test_a_descent_that_grows_slowly_diverges_too():
+    # Each step leads from x to -1.02 x, so that values rise, and stay finite.
+    found = st.basins(lambda x, y: x**2 + y**2, ((-1, 1), (-1, 1)), size=4, step=1.01, iterations=20)
+    assert found.diverged.all()
+
+
 def test_a_descent_without_a_bottom_diverges_and_a_start_without_a_value_does_not():
     found = st.basins(lambda x, y: np.where(x < 0, np.nan, -(x**2)) + y**2, ((-1, 1), (-1, 1)), size=6)
     assert not found.diverged[:, found.grid_x < 0].any()
