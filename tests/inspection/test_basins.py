@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
+from tests.inspection.runs import clashes
 
 from steepest.inspection import BasinDisplay
 from steepest.inspection.plots.basins import FILLS, SHADES, shades
@@ -102,6 +103,7 @@ def test_the_scale_of_the_steps_is_beside_the_map_and_its_marks_do_not_overlap(s
     boxes = sorted((text.get_window_extent() for text in scale.get_yticklabels()), key=lambda box: box.y0)
     assert all(low.y1 < high.y0 for low, high in itertools.pairwise(boxes))
     assert scale.get_window_extent().x0 > display.ax_.get_window_extent().x1
+    assert not clashes(BasinDisplay.from_basins(double_well()).to_figure())
     assert not shaded(np.full((2, 5), 3)).plot().ax_.child_axes
 
 

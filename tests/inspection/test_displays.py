@@ -7,7 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from tests.inspection.runs import bowl, make_fit, make_run, not_at_hand
+from tests.inspection.runs import bowl, clashes, make_fit, make_run, not_at_hand
 
 import steepest as st
 from steepest.inspection import (
@@ -131,6 +131,7 @@ def test_descent_marks_events_where_they_happened_below_the_upper_axes(saved):
     assert found == {"probe": [4], "reset (2)": [10, 44], "newton": [54], "rejected": [25]}
     assert len({(line.get_marker(), line.get_ydata()[0]) for line in marks.values()}) == 4
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == list(found)
+    assert not clashes(display.to_figure())
 
 
 def test_descent_has_a_place_for_losses_and_gradients_of_zero_and_below(saved):
@@ -144,6 +145,7 @@ def test_descent_has_a_place_for_losses_and_gradients_of_zero_and_below(saved):
     assert lower.get_yscale() == "log"
     (zero,) = [line for line in lower.lines if line.get_marker() == "v"]
     assert zero.get_xydata().tolist() == [[2, 0]]
+    assert not clashes(display.to_figure())
 
 
 def test_descent_of_many_rows_draws_no_more_marks_than_can_be_told_apart():

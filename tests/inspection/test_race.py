@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from tests.inspection.runs import bowl, halving, make_run, not_at_hand
+from tests.inspection.runs import bowl, clashes, halving, make_run, not_at_hand
 
 from steepest.inspection import RaceDisplay, SensitivityDisplay
 from steepest.inspection.plots import style
@@ -163,6 +163,7 @@ def test_each_rule_is_a_line_by_its_learning_rate_with_a_ring_where_the_race_was
     assert display.ranges == {"a": (0.1, 0.1), "b": (10, 10)}
     assert "within 40 evaluations: a comes nearest with 0.1 and diverges from 10 on; b comes nearest" in display.caption
     assert list(display.table()) == ["rate", "a", "b"]
+    assert not clashes(display.to_figure())
 
 
 def test_a_rule_that_always_diverges_and_gaps_that_do_not_fit(saved):
@@ -191,9 +192,11 @@ def test_the_learning_rates_are_drawn_below_the_race_in_the_same_looks(saved):
     assert display.gaps[1][-1] == pytest.approx(97 * 0.25**10 - 1e-6)
     assert display.sensitivity.gaps[0, 1] == 0
     assert gaps.get_window_extent().y0 > below.get_window_extent().y1
+    assert not clashes(display.to_figure())
     alone = RaceDisplay.from_race(wide(2), sensitivity=found)
     alone.names = ["t = 0.1", "t = 0.25"]
     assert len(alone.to_figure().axes) == 2
+    assert not clashes(alone.to_figure())
 
 
 def test_lengths_that_differ_100_times_are_drawn_on_a_log_axis():

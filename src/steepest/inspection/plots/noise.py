@@ -228,17 +228,15 @@ class NoiseConeDisplay(Display):
     def _draw(self, *axes: Axes) -> None:
         reach = self._reach()
         for ax, size, part, rest in zip(axes, self.sizes, self.along, self.across, strict=True):
+            # The title of the fit stands once, beside the first picture, as each picture has a title of its own.
+            beside = self.title if ax is axes[0] else ""
             self._draw_frame(ax, reach)
             self._draw_steps(ax, part, rest)
             share = float(np.mean(part < 0)) if part.size else np.nan
-            style.label(ax, title=f"batch {size:,}: {100 * share:.3g} % uphill", x="← uphill        downhill →")
+            style.label(
+                ax, title=f"batch {size:,}: {100 * share:.3g} % uphill", x="← uphill        downhill →", y=beside
+            )
         self._explain(axes[-1], reach)
-        if self.title:
-            # In the first panel alone, above its own title.
-            axes[0].annotate(
-                quoted(self.title)[1:-1], (0, 1), xycoords="axes fraction", xytext=(0, 30), textcoords="offset points",
-                color=axes[0].xaxis.label.get_color(), fontsize=11, parse_math=False,
-            )  # fmt: skip
 
     def _reach(self) -> float:
         """Return the radius of the picture, as a multiple of the full gradient."""

@@ -62,7 +62,7 @@ def legend_beside(ax: Axes) -> None:
 
 def write_caption(figure: Figure, caption: str) -> None:
     """Write a sentence below the axes of a figure, in lines that fit its width."""
-    lines = textwrap.wrap(printable(caption, 10_000), int(0.95 * LETTERS * figure.get_figwidth()))
+    lines = textwrap.wrap(printable(caption, 10_000), int(0.9 * LETTERS * figure.get_figwidth()))
     shown = figure.supxlabel("·", x=0.01, ha="left", fontsize=9, color=GREY)
     shown.set(parse_math=False, text="\n".join(lines))
 
