@@ -376,6 +376,17 @@ def test_the_runs_of_a_race_move_by_one_clock(tmp_path):
     assert len(frames_of(animate(race, tmp_path / "race.gif", frames=4))[0]) == 4
 
 
+def test_a_race_in_motion_ends_at_the_budget_that_all_runs_have_had():
+    slow = halving(10)
+    slow.trace.columns["evaluations"] = 6 * np.arange(10) + 1
+    scene = scene_of(SimpleNamespace(runs={"quick": halving(10), "slow": slow}, title=""), 100)
+    assert len(scene.captions) == 19
+    assert scene.captions[-1].startswith("evaluation 19 of 19, best so far: quick")
+    scene.draw(18)
+    _, quick, slow_trail = scene.parts
+    assert (len(quick.line.get_xdata()), len(slow_trail.line.get_xdata())) == (10, 4)
+
+
 def test_a_race_of_many_parameters_has_no_paths():
     scene = scene_of(SimpleNamespace(runs={"a": many_variables(), "b": many_variables()}, title=""), 5)
     assert len(scene.parts) == len(scene.figure.axes) == 1

@@ -169,6 +169,15 @@ def test_all_rates_of_a_rule_are_one_call_of_code_that_is_compiled_once(monkeypa
     assert len(calls[0].ready) == 1
 
 
+def test_lanes_of_large_points_are_swept_in_parts(monkeypatch):
+    race = st.race(quadratic, np.ones(3), {"plain": 0.05}, iterations=20)
+    rates = [0.01, 0.05, 0.1, 0.15]
+    whole = race.sensitivity(rates)
+    # Two lanes of three coordinates at a time; the fifth lane, with the rate of the race, is alone.
+    monkeypatch.setattr("steepest.minimizing.sensitivity.MOST_NUMBERS", 6)
+    np.testing.assert_allclose(race.sensitivity(rates).values, whole.values, rtol=1e-12)
+
+
 def test_code_that_cannot_be_traced_is_swept_run_by_run_and_says_so():
     def by_values(x, y):
         return float(x) ** 2 + 4 * float(y) ** 2

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Without rates of the user's own, they reach two decades below the smallest rate of the race and two above the largest.
 # Chosen, not measured: more rates show the edge of divergence more sharply. In plain Python each costs a whole run.
 PER_DECADE, PER_DECADE_UNCOMPILED, DECADES = 7.5, 2.5, 2
+# The most coordinates in all lanes together: the memory of a rule holds a few numbers for each. Chosen, not measured.
+MOST_NUMBERS = 2**22
 AWAY = (NON_FINITE, UNBOUNDED, BOTTOMLESS)
 
 
@@ -243,21 +245,29 @@ def _values(course: Course, name: str, rates: list[float], budget: int) -> tuple
 
 
 def _together(course: Course, lanes: list[Rules], budget: int) -> np.ndarray:
-    """Return the ends of the descents by all lanes, in one call of compiled code."""
+    """Return the ends of the descents by all lanes, in one call of compiled code unless points are very large."""
     plan, steps = course.plan, _steps(course, budget)
     compiled, tabled = plan.objective.compiled, lanes[0].step.tabled
     assert compiled is not None
-    sizes = np.array([lane.step.table(0, steps + 1) for lane in lanes]) if tabled else ()
-    # The learning rate of each lane is an argument of the code, so that all rates share one compilation.
-    rules = jax.tree.map(lambda *leaves: np.stack(leaves), *(lane.for_loop() for lane in lanes))
+    width = int(np.clip(MOST_NUMBERS // course.start.size, 1, len(lanes)))
     settle = compiled.loop(
-        ("sensitivity", jax.tree.structure(rules), tabled),
+        ("sensitivity", jax.tree.structure(lanes[0].for_loop()), tabled),
         lambda: jax.vmap(settle_of(compiled), in_axes=(0, None, None, None, 0 if tabled else None, None)),
     )
     numbers = np.array([steps, 2**30, -1.0, plan.sign, 2**30, plan.objective.relative_noise])
-    check_interrupt()
-    with compiled_code():
-        return np.asarray(settle(rules, course.start, plan.objective.arrays, numbers, sizes, plan.box))
+    ends = []
+    for first in range(0, len(lanes), width):
+        check_interrupt()
+        part = lanes[first : first + width]
+        # The last part is filled up to the width for which the code is compiled.
+        filled = part + part[:1] * (width - len(part))
+        sizes = np.array([lane.step.table(0, steps + 1) for lane in filled]) if tabled else ()
+        # The learning rate of each lane is an argument of the code, so that all rates share one compilation.
+        rules = jax.tree.map(lambda *leaves: np.stack(leaves), *(lane.for_loop() for lane in filled))
+        with compiled_code():
+            done = settle(rules, course.start, plan.objective.arrays, numbers, sizes, plan.box)
+        ends.append(np.asarray(done)[: len(part)])
+    return np.concatenate(ends)
 
 
 def _steps(course: Course, budget: int) -> int:
