@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.plots.contour import ContourDisplay
 from steepest.inspection.plots.descent import SPAN
 from steepest.inspection.plots.display import Display
-from steepest.inspection.plots.path import draw_path
+from steepest.inspection.plots.function.contour import ContourDisplay
+from steepest.inspection.plots.function.path import draw_path
 from steepest.inspection.plots.races.clock import CUT_SHORT, budget_of, clocks_of
 from steepest.inspection.plots.races.gaps import draw_gaps, set_gap_axis, shown_name
 from steepest.inspection.plots.races.sensitivity import SensitivityDisplay
 from steepest.inspection.protocol import RaceLike, RunLike, SensitivityLike
-from steepest.inspection.window import BLOWN_UP, HUGE, NOT_AT_HAND, levels_of, window_around
+from steepest.inspection.window import BLOWN_UP, window_around
 from steepest.printable import printable
 
 if TYPE_CHECKING:
@@ -286,22 +286,10 @@ class RaceDisplay(Display):
 
     def _draw_paths(self, ax: Axes) -> None:
         assert self.contour is not None
-        plane = self.contour
-        ax.set(xlim=plane.grid_x[[0, -1]], ylim=plane.grid_y[[0, -1]])
-        if 1 / 2 <= np.ptp(plane.grid_x) / np.ptp(plane.grid_y) <= 3:
-            ax.set_aspect("equal")
-        if plane.values is not None and np.isfinite(plane.values).any():
-            finite = np.ma.masked_invalid(plane.values).clip(-HUGE, HUGE)
-            height = finite.max() - finite if plane.maximized else finite - finite.min()
-            if (levels := levels_of(height.compressed())).size:
-                # Lines in grey, which is the colour of no run, instead of the areas of a contour picture.
-                lines: style.Look = {"colors": style.GREY, "linewidths": 0.8, "alpha": 0.6}
-                ax.contour(plane.grid_x, plane.grid_y, height, levels, **lines)
+        self.contour.plot(ax)
         for k, (path, best) in enumerate(zip(self.paths or [], self.bests, strict=True)):
             if len(path):
-                draw_path(ax, path, best, style.distinct(k) | {"markevery": 0.15, "linewidth": 1.4})
-        note = NOT_AT_HAND if plane.values is None else ""
-        style.label(ax, note=note, x=plane.names[0], y=plane.names[1])
+                draw_path(ax, path, best, style.distinct(k) | {"markevery": 0.15, "linewidth": 1.4}, numbered=False)
 
     def _labels(self) -> list[str]:
         return [_label(name, outcome) for name, outcome in zip(self.names, self.outcomes, strict=True)]
@@ -359,5 +347,5 @@ def _paths(
         boxes = np.array([window_around(paths[k], bests[k], runs[k].outcome) for k in sound])
         window = np.column_stack([boxes[..., 0].min(axis=0), boxes[..., 1].max(axis=0)])
     contour = ContourDisplay.from_run(runs[drawn[0]], window, size)
-    contour.path, contour.title = None, ""
+    contour.path, contour.title, contour.is_filled = None, "", False
     return paths, bests, contour

@@ -29,13 +29,22 @@ from steepest.inspection.plots.style.colours import (
     SHAPES,
     Look,
     additional,
+    casing,
     distinct,
     ramp,
     rows_to_draw,
     series,
 )
 from steepest.inspection.plots.style.lines import NOT_FINITE, broken_line
-from steepest.inspection.plots.style.texts import counted, label, legend_beside, legend_columns, number, write_caption
+from steepest.inspection.plots.style.texts import (
+    counted,
+    drop_overlapping,
+    label,
+    legend_beside,
+    legend_columns,
+    number,
+    write_caption,
+)
 
 __all__ = [
     "BLUE",
@@ -58,9 +67,11 @@ __all__ = [
     "axes_or_new",
     "blank",
     "broken_line",
+    "casing",
     "counted",
     "distinct",
     "dress",
+    "drop_overlapping",
     "is_3d",
     "label",
     "legend_beside",
