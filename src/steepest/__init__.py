@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from steepest.minimizing.basins import Basins, basins
     from steepest.minimizing.minimize import gradient_descent, maximize, minimize
     from steepest.minimizing.race import Race, race
+    from steepest.minimizing.sensitivity import Sensitivity
     from steepest.models import losses, penalties
     from steepest.rules import directions, steps
     from steepest.tabular.fit import fit_table
@@ -47,6 +48,7 @@ _HOMES = {
     "PenaltyPath": "steepest.fitting.penalty_path",
     "Race": "steepest.minimizing.race",
     "Run": "steepest.descent.run",
+    "Sensitivity": "steepest.minimizing.sensitivity",
     "TableFit": "steepest.tabular.result",
     "Trace": "steepest.trace",
     "basins": "steepest.minimizing.basins",
@@ -88,6 +90,7 @@ __all__ = [
     "PenaltyPath",
     "Race",
     "Run",
+    "Sensitivity",
     "TableFit",
     "Trace",
     "basins",

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.network.landscape import LandscapeDisplay
     from steepest.inspection.plots.network.members import MembersDisplay
     from steepest.inspection.plots.network.snapshots import SnapshotsDisplay
-    from steepest.inspection.plots.race import RaceDisplay
+    from steepest.inspection.plots.noise import NoiseConeDisplay
+    from steepest.inspection.plots.races.race import RaceDisplay
+    from steepest.inspection.plots.races.sensitivity import SensitivityDisplay
     from steepest.inspection.plots.training import TrainingDisplay
     from steepest.inspection.plots.tree.gates import GatesDisplay
     from steepest.inspection.plots.tree.partition import PartitionDisplay
@@ -50,13 +52,15 @@ _HOMES = {
     "LandscapeDisplay": "plots.network.landscape",
     "LineDisplay": "plots.line",
     "MembersDisplay": "plots.network.members",
+    "NoiseConeDisplay": "plots.noise",
     "PartitionDisplay": "plots.tree.partition",
     "PredictedDisplay": "plots.fitted.predicted",
     "QuiverDisplay": "plots.function.quiver",
-    "RaceDisplay": "plots.race",
+    "RaceDisplay": "plots.races.race",
     "ResidualsDisplay": "plots.fitted.residuals",
     "RestartsDisplay": "plots.tree.restarts",
     "RocDisplay": "plots.fitted.roc",
+    "SensitivityDisplay": "plots.races.sensitivity",
     "SlopesDisplay": "plots.function.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
     "SurfaceDisplay": "plots.function.surface",
@@ -82,6 +86,7 @@ __all__ = [
     "LandscapeDisplay",
     "LineDisplay",
     "MembersDisplay",
+    "NoiseConeDisplay",
     "PartitionDisplay",
     "PredictedDisplay",
     "QuiverDisplay",
@@ -89,6 +94,7 @@ __all__ = [
     "ResidualsDisplay",
     "RestartsDisplay",
     "RocDisplay",
+    "SensitivityDisplay",
     "SlopesDisplay",
     "SnapshotsDisplay",
     "SurfaceDisplay",

@@ -22,7 +22,7 @@ class Shown:
     def _repr_html_(self) -> str | None:
         """Return the object as HTML for a notebook; None without Jinja2, so that the notebook shows the text."""
         # Imported here, so that a run can be made without the pictures.
-        from steepest.inspection.suited import suited, thumbnail_of
+        from steepest.inspection.suited import suited
 
         headline, text = self._summary()
         picture, caption = None, ""
@@ -31,7 +31,7 @@ class Shown:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
                 display = suited(self)
-                picture, caption = thumbnail_of(display), getattr(display, "caption", "")
+                picture, caption = display.thumbnail(), display.caption
         except Exception as error:  # noqa: BLE001 - the user's function may raise anything
             caption = f"No picture: {error}"
         return card(headline, dedent(text), picture, caption)

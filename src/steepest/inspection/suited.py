@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
 
 import numpy as np
 
 from steepest.inspection.picture import descent_of, picture_of
 from steepest.inspection.plots.basins import BasinDisplay
 from steepest.inspection.plots.display import Display
-from steepest.inspection.plots.race import RaceDisplay
+from steepest.inspection.plots.races.race import RaceDisplay
 from steepest.inspection.protocol import BasinsLike, FitLike, RaceLike, RunLike
 
 # The seconds in which a function may be evaluated for the picture of a card, which nobody asked for: below what a
@@ -22,7 +21,7 @@ HOPELESS = 0.05  # seconds for one call, once it is compiled
 POINTS = {1: 200, 2: 10_000}
 
 
-def suited(what: object) -> Any:  # MERGE: -> Display
+def suited(what: object) -> Display:
     """Return the display that suits an object, not drawn yet."""
     # A run has all that a race has, so it comes first.
     if isinstance(what, RunLike):
@@ -57,21 +56,3 @@ def _seconds_of_values(run: RunLike) -> float:
         if count * least <= PATIENCE or hopeless:
             break
     return count * least
-
-
-def thumbnail_of(display):  # type: ignore[no-untyped-def]
-    if isinstance(display, Display):
-        return display.thumbnail()
-    # MERGE: displays that are no Display yet
-    from steepest.inspection.plots import style
-    from steepest.notebook.card import Picture
-    from steepest.notebook.png import small_png
-
-    if hasattr(display, "room"):
-        display.plot(
-            [ax for ax in display.room(lambda w=6.4, h=4.8: style.blank(0.75 * w, 0.75 * h)) if ax is not None]
-        )
-    else:
-        display.plot(style.dress(style.blank(4.8, 3.6).add_subplot()))
-    figure = display.figure_.figure
-    return Picture(small_png(figure), round(96 * figure.get_figwidth()), type(display).__name__)

@@ -36,6 +36,7 @@ from steepest.inspection.plots.style.colours import (
     rows_to_draw,
     series,
 )
+from steepest.inspection.plots.style.lines import NOT_FINITE, broken_line
 from steepest.inspection.plots.style.texts import (
     counted,
     drop_overlapping,
@@ -56,6 +57,7 @@ __all__ = [
     "MARKERS",
     "MAX_MARKERS",
     "MAX_POINTS",
+    "NOT_FINITE",
     "ORANGE",
     "PAPER",
     "PURPLE",
@@ -65,6 +67,7 @@ __all__ = [
     "additional",
     "axes_or_new",
     "blank",
+    "broken_line",
     "casing",
     "counted",
     "distinct",
