@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from steepest.inspection.motion.animate import animate
     from steepest.inspection.picture import descent_of, overview, plot_run
     from steepest.inspection.plots.basins import BasinDisplay
+    from steepest.inspection.plots.causes.divergence import DivergenceDisplay
+    from steepest.inspection.plots.causes.eigen import EigenDisplay
+    from steepest.inspection.plots.causes.ledger import LedgerDisplay
+    from steepest.inspection.plots.causes.rates import EffectiveRateDisplay
+    from steepest.inspection.plots.causes.slice import SliceDisplay
+    from steepest.inspection.plots.causes.stability import StabilityDisplay
+    from steepest.inspection.plots.causes.wrong import WrongGradientDisplay
     from steepest.inspection.plots.contour import ContourDisplay
     from steepest.inspection.plots.curve import CurveDisplay
     from steepest.inspection.plots.descent import DescentDisplay
@@ -35,19 +42,26 @@ _HOMES = {
     "ContourDisplay": "plots.contour",
     "CurveDisplay": "plots.curve",
     "DescentDisplay": "plots.descent",
+    "DivergenceDisplay": "plots.causes.divergence",
+    "EffectiveRateDisplay": "plots.causes.rates",
+    "EigenDisplay": "plots.causes.eigen",
     "GatesDisplay": "plots.tree.gates",
     "LandscapeDisplay": "plots.network.landscape",
+    "LedgerDisplay": "plots.causes.ledger",
     "LineDisplay": "plots.line",
     "MembersDisplay": "plots.network.members",
     "PartitionDisplay": "plots.tree.partition",
     "QuiverDisplay": "plots.quiver",
     "RaceDisplay": "plots.race",
     "RestartsDisplay": "plots.tree.restarts",
+    "SliceDisplay": "plots.causes.slice",
     "SlopesDisplay": "plots.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
+    "StabilityDisplay": "plots.causes.stability",
     "SurfaceDisplay": "plots.surface",
     "TrainingDisplay": "plots.training",
     "TreeDisplay": "plots.tree.tree",
+    "WrongGradientDisplay": "plots.causes.wrong",
     "animate": "motion.animate",
     "descent_of": "picture",
     "overview": "picture",
@@ -60,19 +74,26 @@ __all__ = [
     "ContourDisplay",
     "CurveDisplay",
     "DescentDisplay",
+    "DivergenceDisplay",
+    "EffectiveRateDisplay",
+    "EigenDisplay",
     "GatesDisplay",
     "LandscapeDisplay",
+    "LedgerDisplay",
     "LineDisplay",
     "MembersDisplay",
     "PartitionDisplay",
     "QuiverDisplay",
     "RaceDisplay",
     "RestartsDisplay",
+    "SliceDisplay",
     "SlopesDisplay",
     "SnapshotsDisplay",
+    "StabilityDisplay",
     "SurfaceDisplay",
     "TrainingDisplay",
     "TreeDisplay",
+    "WrongGradientDisplay",
     "animate",
     "descent_of",
     "overview",
