@@ -172,7 +172,8 @@ class DivergenceDisplay(PairDisplay):
     @property
     def model(self) -> np.ndarray:
         """The quadratic model at each step size."""
-        return self.start + self.slope * self.t + self.curvature * self.t**2 / 2
+        with np.errstate(all="ignore"):
+            return self.start + self.slope * self.t + self.curvature * self.t**2 / 2
 
     @property
     def ceiling(self) -> float:
@@ -198,11 +199,16 @@ class DivergenceDisplay(PairDisplay):
         if not np.isfinite(end):
             found += " and landed where the value is not finite."
         else:
-            compared = worse if end > self._sign * self.start else ("lower" if worse == "higher" else "higher")
-            found += f" and landed at {number(self.landed.value)}, which is {compared}."
+            better = "higher" if self.maximized else "lower"
+            rise = end - self._sign * self.start
+            compared = f"which is {worse if rise > 0 else better}" if rise else "which is the same"
+            found += f" and landed at {number(self.landed.value)}, {compared}."
         if not self._sign * self.slope < 0:
             way = "downhill" if self.maximized else "uphill"
-            return f"{found} Its direction leads {way} from the start, as momentum can."
+            if not self.slope or np.isnan(self.slope):
+                known = "has no slope" if self.slope == 0 else "has no known slope"
+                return f"{found} Along its line the function {known} at the start."
+            return f"{found} Its direction leads {way} from the start, as those of momentum and of batches can."
         if np.isfinite(self.ceiling):
             share = self.landed.t / self.ceiling
             found += f" It was {number(share)} times as long as the ceiling of its line, {self._named(self.ceiling)}."

@@ -248,7 +248,7 @@ class EigenDisplay(PairDisplay):
             most = int(np.nanargmax(apart))
             found += (
                 f". That of λ = {number(self.curvature[most])} it multiplies by {number(self.measured[most])}, where "
-                f"{number(self.expected[most])} is predicted: there the function is not this quadratic"
+                f"{number(self.expected[most])} is predicted: there the steps do not follow this quadratic"
             )
         if np.isnan(self.expected).all():
             found += f". {self.rule or 'This rule'} with these step sizes has no prediction"
@@ -275,11 +275,11 @@ class EigenDisplay(PairDisplay):
             self._draw_contractions(right)
 
     def _draw_distances(self, ax: Axes) -> None:
-        distance = np.abs(self.distance)
+        distance = np.minimum(np.abs(self.distance), HUGE)
         ax.set_yscale("log")
         largest = distance[np.isfinite(distance)].max(initial=0.0) or 1.0
         for line, curvature in enumerate(self.curvature):
-            shown = np.flatnonzero((distance[:, line] > 0) & (distance[:, line] < HUGE))
+            shown = np.flatnonzero((distance[:, line] > 0) & np.isfinite(distance[:, line]))
             height = np.maximum(distance[shown, line], 1 / HUGE)
             rows = style.rows_to_draw(np.log(height)) if shown.size else np.arange(0)
             look = self._look(line) | ({} if len(rows) <= style.MAX_MARKERS else {"marker": ""})

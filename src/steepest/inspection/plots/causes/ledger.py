@@ -167,14 +167,18 @@ class LedgerDisplay(Display):
         if not self.rises:
             wrong = f"In {steps}{drawn} the value never {rose}."
         if not share.size:
-            return f"{wrong} No step promised a {better} that can be told from rounding errors."
+            return f"{wrong} No step promised a {better} above rounding errors."
         middle = float(np.median(share))
-        if middle < 0:
+        if middle > 1:
+            meaning = "the function curves downwards along such steps, and longer ones would gain more"
+        elif 0.45 < middle < 0.55:
+            meaning = "such steps are about as long as those of an exact search, which keeps 50 % on a quadratic"
+        elif middle < 0:
             meaning = "such steps are longer than the ceiling of their line"
         elif middle < 0.5:
-            meaning = "such steps are longer than those of an exact search, whose share is 50 % on a quadratic"
+            meaning = "such steps are longer than those of an exact search, which keeps 50 % on a quadratic"
         else:
-            meaning = "such steps are no longer than those of an exact search, whose share is 50 % on a quadratic"
+            meaning = "such steps are no longer than those of an exact search, which keeps 50 % on a quadratic"
         kept = f"{style.number(100 * middle)} % of the {better} that its slope promised"
         return f"The median step kept {kept}: {meaning}. {wrong}"
 

@@ -166,6 +166,8 @@ class SliceDisplay(PairDisplay):
         parameters = self.axes.shape[1]
         begin = f"A plane through the best point of a path in {parameters:,} dimensions"
         begin += ", in the two directions in which it extends most"
+        if not np.isfinite(self.values).any():
+            begin += ", on which the function has no finite value"
         if self.off[far] < 1e-6:
             return f"{begin}. The path lies in this plane."
         found = (

@@ -204,10 +204,12 @@ class StabilityDisplay(Display):
             share = self.size / self.ceiling
         known = np.isfinite(share)
         drawn = f"{style.counted(len(self.at), 'step')}" + f" drawn of {self.total:,}" * (self.total > len(self.at))
+        if (self.ceiling[known] == np.inf).all() and known.any():
+            return f"The function does not curve upwards where the {drawn} begin, so there is no ceiling."
         if not known.any():
             return f"None of the {drawn} has a ceiling that can be computed."
         worst = int(np.nanargmax(np.where(known, share, np.nan)))
-        most = style.number(share[worst])
+        most = style.number(share[worst] if self.above.any() else 100 * share[worst])
         if self.above.any():
             first = self.at[np.flatnonzero(self.above)[0]]
             found = (
@@ -216,8 +218,8 @@ class StabilityDisplay(Display):
             )
         else:
             found = (
-                f"The step size stays below its ceiling {self._named} in all {drawn}; at most it is {most} of "
-                f"the ceiling, at {self.counted} {self.at[worst]:,}."
+                f"The step size stays below its ceiling {self._named} in {'all ' * (len(self.at) > 1)}{drawn}; "
+                f"at most it is {most} % of the ceiling, at {self.counted} {self.at[worst]:,}."
             )
         return f"{found} {self._remark}"
 

@@ -8,7 +8,7 @@ import numpy as np
 
 # The most products at a point. Chosen: with a gap of a few percent above the second eigenvalue, fewer are enough.
 MOST_PRODUCTS = 30
-# The eigenvalue is within this share of the one found: then no more products are computed.
+# No more products are computed once the error of the eigenvalue is below this share of it.
 SHARE = 1e-8
 # The share of a random vector in a start from a known eigenvector, without which a new largest one would stay hidden.
 FRESH = 0.1
@@ -38,7 +38,8 @@ def largest_curvature(
     Notes
     -----
     Lanczos, "An iteration method for the solution of the eigenvalue problem" (1950), with each vector made orthogonal
-    to all earlier ones, and stopped by the norm of the residual, which bounds the error.
+    to all earlier ones. The error is at most the norm r of the residual, and about r² over the gap to the next
+    eigenvalue.
 
     Examples
     --------
@@ -51,19 +52,21 @@ def largest_curvature(
     vector = start / (np.linalg.norm(start) or 1.0) + FRESH * draw / np.linalg.norm(draw)
     basis = np.empty((min(most, size), size))
     image = np.empty_like(basis)
+    matrix = np.empty((len(basis), len(basis)))
     count, value, best = 0, np.nan, vector
     while count < len(basis):
         basis[count] = vector / np.linalg.norm(vector)
         image[count] = product(basis[count])
         if not np.isfinite(image[count]).all():
             return np.nan, start
+        matrix[count, : count + 1] = basis[: count + 1] @ image[count]
         count += 1
-        matrix = basis[:count] @ image[:count].T
-        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+        values, vectors = np.linalg.eigh(matrix[:count, :count])
         value, best = float(values[-1]), vectors[:, -1] @ basis[:count]
         residual = vectors[:, -1] @ image[:count] - value * best
         vector = residual - basis[:count].T @ (basis[:count] @ residual)
         vector -= basis[:count].T @ (basis[:count] @ vector)  # once more, against rounding errors
-        if np.linalg.norm(vector) <= SHARE * np.abs(values).max():
+        error, gap = np.linalg.norm(vector), value - values[-2] if count > 1 else 0.0
+        if min(error, error**2 / gap if gap > 0 else np.inf) <= SHARE * np.abs(values).max():
             break
     return value, best

@@ -33,7 +33,7 @@ WRONG, SURE = 1e-5, 8.0
 AROUND, SIZE = 0.3, 30
 # The length of the longer arrow as a share of that half width.
 REACH = 0.8
-# The width of the window of the running median by which the best step is found.
+# How many neighbouring steps are compared, because a single error may be small by chance.
 SMOOTHED = 5
 
 
@@ -300,7 +300,7 @@ class WrongGradientDisplay(PairDisplay):
             return np.abs(slopes - target) / size
 
     def best_step(self, kind: str = "central") -> float:
-        """Return the step with the least error of the differences, by a running median over neighbouring steps.
+        """Return the step with the least error of the differences, by the largest error of neighbouring steps.
 
         Parameters
         ----------
@@ -315,8 +315,10 @@ class WrongGradientDisplay(PairDisplay):
         if kind not in ("central", "forward"):
             raise ValueError(f"kind={quoted(kind)}: give 'central' or 'forward'")
         errors = self._share(self.central if kind == "central" else self.forward, self.measured[self.coordinate])
-        smooth = np.median(_windows(errors), axis=1)
-        return float(self.h[SMOOTHED // 2 + int(np.argmin(smooth))] / self.scale)
+        worst = _windows(errors).max(axis=1)
+        # Where several steps give the slope exactly, as on some quadratics, the one in their middle.
+        least = np.flatnonzero(worst == worst.min())
+        return float(self.h[SMOOTHED // 2 + least[len(least) // 2]] / self.scale)
 
     @property
     def caption(self) -> str:
@@ -331,13 +333,8 @@ class WrongGradientDisplay(PairDisplay):
         else:
             verdict = ""
         if not wrong:
-            best = {kind: number(self.best_step(kind)) for kind in ("forward", "central")}
             agree = f"All {measured} agree" if len(self.claimed) > 1 else "The claimed slope agrees"
-            return (
-                f"{verdict}{agree} with differences. For {name} the error is least near "
-                f"h = {best['forward']} of the coordinate with forward differences, and near {best['central']} with "
-                f"central ones: a longer step adds curvature, and a shorter one rounding errors."
-            )
+            return f"{verdict}{agree} with differences. {self._valley(name)}"
         slip = f" ({self.check.slip})" if self.check is not None and self.check.slip else ""
         which = f"{wrong:,} of {measured} {'is' if wrong == 1 else 'are'} wrong{slip}"
         if len(self.claimed) == 1:
@@ -351,6 +348,17 @@ class WrongGradientDisplay(PairDisplay):
         return (
             f"{verdict}{which}. {claim}. No step h brings the error of this claim below {least} %; "
             f"that of a right one would fall to {number(100 * right)} %."
+        )
+
+    def _valley(self, name: str) -> str:
+        """Return a sentence about the step at which differences are best."""
+        both = [self._share(each, self.measured[self.coordinate]) for each in (self.forward, self.central)]
+        if min(_windows(each).max(axis=1).min() for each in both) < EPS:
+            return f"For {name} some differences are exact, as round numbers and simple formulas allow."
+        forward, central = (style.number(self.best_step(kind)) for kind in ("forward", "central"))
+        return (
+            f"For {name} the error is least near h = {forward} of the coordinate with forward differences, and near "
+            f"{central} with central ones: a longer step adds curvature, and a shorter one rounding errors."
         )
 
     def table(self) -> dict[str, np.ndarray]:
