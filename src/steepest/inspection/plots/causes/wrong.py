@@ -243,7 +243,7 @@ class WrongGradientDisplay(PairDisplay):
         if coordinate is not None and not -x.size <= coordinate < x.size:
             raise ValueError(f"coordinate={quoted(coordinate)}: the point has {x.size}, counted from 0")
         asked = [] if coordinate is None else [coordinate % x.size]
-        named = np.array([*asked, *(check.wrong if check else ())][:MOST_MEASURED], dtype=int)
+        named = np.array([*asked, *(() if check is None else check.wrong)][:MOST_MEASURED], dtype=int)
         chosen = np.union1d(evenly(np.arange(x.size), MOST_MEASURED), named)
         scale = np.where(x == 0, 1.0, np.abs(x))
         measured, error = np.array([_slope(value, x, k, SHARE * scale[k], centre) for k in chosen]).T
