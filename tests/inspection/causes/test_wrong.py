@@ -41,7 +41,7 @@ def test_the_error_of_a_wrong_gradient_stays():
     short = (display.h > 1e-9) & (display.h < 1e-3)
     np.testing.assert_allclose(display.central_error[short], 1 - 6.9 / 15.87, rtol=1e-4)
     assert "1 of 2 claimed slopes is wrong" in display.caption
-    assert "y is claimed to have 6.9, and differences give 15.87" in display.caption
+    assert "The slope of y is claimed to be 6.9, and differences give 15.87" in display.caption
 
 
 def test_the_slip_of_the_check_is_named():

@@ -34,6 +34,8 @@ WHAT = "the cut along a step"
 BEHIND, BEYOND, FARTHEST = 0.12, 1.15, 6.0
 # If the exact search would have made less than this share of the step, a second picture shows its surroundings.
 TINY = 0.12
+# A value below this share of that at the start is written as 0.
+ROUNDING = 1e-14
 # The evaluations of the function along the line, for each of the two pictures, and those that find its lowest point.
 SIZE, SEARCHED = 160, 40
 
@@ -215,10 +217,9 @@ class DivergenceDisplay(PairDisplay):
         else:
             found += " The line does not curve towards a best point at the start."
         if np.isfinite(self.exact.t):
-            best = (
-                f"The exact search would have stopped at {self._named(self.exact.t)}, with {number(self.exact.value)}"
-            )
-            return f"{found} {best}."
+            value = 0.0 if abs(self.exact.value) < ROUNDING * abs(self.start) else self.exact.value
+            best = f"{self._named(self.exact.t)}, with {number(value)}"
+            return f"{found} The exact search would have stopped at {best}."
         return f"{found} The line has no best point in the picture."
 
     def _named(self, t: float) -> str:
@@ -259,7 +260,7 @@ class DivergenceDisplay(PairDisplay):
         if zoom is not None:
             near = 2 * self.exact.t
             self._draw_line(zoom, -BEHIND * near, BEYOND * near, [self.start, self.exact.value])
-            style.label(zoom, title="near the start", x=self.unit, legend=3)
+            style.label(zoom, title="near the start", x=self.unit)
         self._draw_line(ax, *ends, [self.start, self.landed.value, self.exact.value])
         style.label(ax, title=self.title, x=self.unit, y="value", legend=3)
 

@@ -31,6 +31,8 @@ CONSTANT = 1e-9
 RANK = 1e-9
 # Eigenvalues that span more than this factor are drawn on a logarithmic axis, whose ticks need so much room.
 SPAN = 50
+# The distances that are drawn, as a share of the largest: those below are rounding errors.
+DIGITS = 1e-15
 # A measured factor that differs by more from the predicted one is named in the caption.
 APART = 0.05
 
@@ -284,7 +286,8 @@ class EigenDisplay(PairDisplay):
             rows = style.rows_to_draw(np.log(height)) if shown.size else np.arange(0)
             look = self._look(line) | ({} if len(rows) <= style.MAX_MARKERS else {"marker": ""})
             ax.plot(self.at[shown][rows], height[rows], label=f"λ = {style.number(curvature)}", **look)
-        ax.set_ylim(bottom=max(distance[distance > 0].min(initial=largest) / 2, 1e-15 * largest, 1 / HUGE))
+        least = distance[distance > 0].min(initial=largest)
+        ax.set_ylim(max(least / 2, DIGITS * largest, 1 / HUGE), 3 * largest)
         ax.locator_params(axis="x", integer=True)
         style.label(ax, title=self.title, x=self.counted, y="distance along eigenvector", legend=4)
 

@@ -250,7 +250,9 @@ class LedgerDisplay(Display):
             positive = np.concatenate([np.where(rose, np.abs(self.actual), self.actual), self.promised])
             positive = positive[np.isfinite(positive) & (positive > 0)]
             if positive.size:
-                ax.set_ylim(max(positive.min() / 2, 1 / HUGE), min(positive.max() * 2, HUGE))
+                hidden = self.floor[self.floor > 0].min(initial=np.inf)
+                least = max(positive.min(), hidden if hidden < positive.max() else 0.0)
+                ax.set_ylim(max(least / 2, 1 / HUGE), min(positive.max() * 2, HUGE))
         lines: style.Look = {"linewidth": 1.6, "marker": "_" if len(self.at) == 1 else "", "markersize": 14}
         for k, name, numbers in ((3, "promised by slope", self.promised), (2, "with curvature", self.curved)):
             shown = np.where((numbers > 0) & (numbers < HUGE), numbers, np.nan)

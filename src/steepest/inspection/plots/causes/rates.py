@@ -25,6 +25,9 @@ MOST_LINES = 6
 ALIKE = 1e-6
 # Rates that span more than this factor are drawn on a logarithmic axis.
 SPAN = 5
+# The share of the rates at each end that may lie outside of the picture.
+TAIL = 0.01
+EVERY = 5  # lines of several parameters have a marker at every such step; chosen by eye
 LETTERS = 18  # the most letters of a name in the legend
 
 
@@ -190,10 +193,15 @@ class EffectiveRateDisplay(Display):
             )
             ax.plot(self.at, levels[1], color=style.BLUE, linewidth=1.8, label="median")
         for line, k in enumerate(drawn):
-            ax.plot(self.at, rates[:, k], label=self._named(k), **style.distinct(line) | {"markersize": 4})
+            look = style.distinct(line) | {"markersize": 4, "markevery": EVERY if len(drawn) > 2 else 1}
+            ax.plot(self.at, rates[:, k], label=self._named(k), **look)
         if np.isfinite(self.size).any() and self.spans == 1:
             ax.plot(self.at, self.size, color=style.GREY, linewidth=1.2, linestyle=":", label="step size")
-        if positive.size and ax.get_yscale() == "linear":
+        if positive.size and ax.get_yscale() == "log":
+            # Where a slope crosses 0 its rate has a spike without a meaning.
+            low, high = np.quantile(positive, (TAIL, 1 - TAIL))
+            ax.set_ylim(low / 3, 3 * high)
+        elif positive.size:
             ax.set_ylim(0, 1.2 * max(positive.max(), np.nanmax(np.append(self.size, 0.0))))
         ax.locator_params(axis="x", integer=True)
         if len(self.at) == 1:

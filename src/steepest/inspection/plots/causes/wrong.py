@@ -339,7 +339,8 @@ class WrongGradientDisplay(PairDisplay):
         which = f"{wrong:,} of {measured} {'is' if wrong == 1 else 'are'} wrong{slip}"
         if len(self.claimed) == 1:
             which = f"The claimed slope is wrong{slip}"
-        claim = f"{name} is claimed to have {number(self.claimed[k])}, and differences give {number(self.measured[k])}"
+        claim = f"The slope of {name} is claimed to be {number(self.claimed[k])}"
+        claim += f", and differences give {number(self.measured[k])}"
         errors = self.central_error[np.isfinite(self.central_error)]
         if not (self.wrong[k] and errors.size):
             return f"{verdict}{which}. {claim}."
