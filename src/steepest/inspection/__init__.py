@@ -20,17 +20,18 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.causes.slice import SliceDisplay
     from steepest.inspection.plots.causes.stability import StabilityDisplay
     from steepest.inspection.plots.causes.wrong import WrongGradientDisplay
-    from steepest.inspection.plots.contour import ContourDisplay
-    from steepest.inspection.plots.curve import CurveDisplay
     from steepest.inspection.plots.descent import DescentDisplay
+    from steepest.inspection.plots.display import Display
+    from steepest.inspection.plots.function.contour import ContourDisplay
+    from steepest.inspection.plots.function.curve import CurveDisplay
+    from steepest.inspection.plots.function.quiver import QuiverDisplay
+    from steepest.inspection.plots.function.slopes import SlopesDisplay
+    from steepest.inspection.plots.function.surface import SurfaceDisplay
     from steepest.inspection.plots.line import LineDisplay
     from steepest.inspection.plots.network.landscape import LandscapeDisplay
     from steepest.inspection.plots.network.members import MembersDisplay
     from steepest.inspection.plots.network.snapshots import SnapshotsDisplay
-    from steepest.inspection.plots.quiver import QuiverDisplay
     from steepest.inspection.plots.race import RaceDisplay
-    from steepest.inspection.plots.slopes import SlopesDisplay
-    from steepest.inspection.plots.surface import SurfaceDisplay
     from steepest.inspection.plots.training import TrainingDisplay
     from steepest.inspection.plots.tree.gates import GatesDisplay
     from steepest.inspection.plots.tree.partition import PartitionDisplay
@@ -39,9 +40,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BasinDisplay": "plots.basins",
-    "ContourDisplay": "plots.contour",
-    "CurveDisplay": "plots.curve",
+    "ContourDisplay": "plots.function.contour",
+    "CurveDisplay": "plots.function.curve",
     "DescentDisplay": "plots.descent",
+    "Display": "plots.display",
     "DivergenceDisplay": "plots.causes.divergence",
     "EffectiveRateDisplay": "plots.causes.rates",
     "EigenDisplay": "plots.causes.eigen",
@@ -51,14 +53,14 @@ _HOMES = {
     "LineDisplay": "plots.line",
     "MembersDisplay": "plots.network.members",
     "PartitionDisplay": "plots.tree.partition",
-    "QuiverDisplay": "plots.quiver",
+    "QuiverDisplay": "plots.function.quiver",
     "RaceDisplay": "plots.race",
     "RestartsDisplay": "plots.tree.restarts",
     "SliceDisplay": "plots.causes.slice",
-    "SlopesDisplay": "plots.slopes",
+    "SlopesDisplay": "plots.function.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
     "StabilityDisplay": "plots.causes.stability",
-    "SurfaceDisplay": "plots.surface",
+    "SurfaceDisplay": "plots.function.surface",
     "TrainingDisplay": "plots.training",
     "TreeDisplay": "plots.tree.tree",
     "WrongGradientDisplay": "plots.causes.wrong",
@@ -74,6 +76,7 @@ __all__ = [
     "ContourDisplay",
     "CurveDisplay",
     "DescentDisplay",
+    "Display",
     "DivergenceDisplay",
     "EffectiveRateDisplay",
     "EigenDisplay",

@@ -1,10 +1,8 @@
-"""Runs on quadratic functions, whose every number has a closed form, and a check of the texts of a figure."""
+"""Runs on quadratic functions, whose every number has a closed form."""
 
 from types import SimpleNamespace
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Text
 
 from steepest.trace import Outcome, Trace
 
@@ -49,28 +47,3 @@ def descent(H, start, sizes, *, minimum=0.0, steps=40, **more):
         return float((x - minimum) @ H @ (x - minimum)) / 2
 
     return run_of(f, lambda x: H @ (x - minimum), lambda x, v: H @ v, points, sizes, **more)
-
-
-def overlapping(figure):
-    """Return the pairs of texts of a figure whose boxes overlap; ticks outside of their axes are not drawn."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    hidden = set()
-    for ax in figure.axes:
-        for axis, ends in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
-            low, high = sorted(ends)
-            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
-                if not low <= tick.get_loc() <= high:
-                    hidden |= {id(tick.label1), id(tick.label2)}
-    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-    boxes = [
-        (text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in texts if id(text) not in hidden
-    ]
-    found = []
-    for k, (text, box) in enumerate(boxes):
-        for other, its in boxes[k + 1 :]:
-            wide = min(box.x1, its.x1) - max(box.x0, its.x0)
-            tall = min(box.y1, its.y1) - max(box.y0, its.y0)
-            if wide > 1 and tall > 1:
-                found.append((text, other))
-    return found

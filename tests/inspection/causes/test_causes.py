@@ -5,8 +5,9 @@ import copy
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from tests.inspection.causes.quadratics import descent, overlapping, rotated
+from tests.inspection.causes.quadratics import descent, rotated
 from tests.inspection.runs import not_at_hand
+from tests.inspection.test_texts import overlapping
 
 import steepest as st
 from steepest import inspection

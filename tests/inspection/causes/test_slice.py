@@ -23,8 +23,8 @@ def test_values_are_those_of_the_function_on_the_plane():
     run = descent(matrix, [1, -2, 3, 1], 0.05)
     display = SliceDisplay.from_run(run, size=7)
     best = run.trace.x[-1]
-    for i, v in enumerate(display.grid_v):
-        for j, u in enumerate(display.grid_u):
+    for i, v in enumerate(display.grid_y):
+        for j, u in enumerate(display.grid_x):
             point = best + u * display.axes[0] + v * display.axes[1]
             assert display.values[i, j] == pytest.approx(run.evaluate(point), rel=1e-9)
 
@@ -46,7 +46,7 @@ def test_the_gap_compares_the_path_with_its_shadow():
     run = descent(np.diag([1.0, 4.0, 9.0]), [5, 4, 3], 0.05, steps=60)
     display = SliceDisplay.from_run(run, size=5)
     best = run.trace.x[-1]
-    shadows = best + display.shadow @ display.axes
+    shadows = best + display.path @ display.axes
     differences = [abs(run.evaluate(a) - b) for a, b in zip(shadows, run.trace.value, strict=True)]
     assert display.gap == pytest.approx(max(differences) / (run.trace.value[0] - run.trace.value[-1]), rel=0.05)
 
@@ -55,7 +55,7 @@ def test_a_straight_path_has_a_plane():
     run = descent(np.eye(3), [1, 2, 3], 0.1)
     display = SliceDisplay.from_run(run, size=5)
     np.testing.assert_allclose(display.axes @ display.axes.T, np.eye(2), atol=1e-12)
-    np.testing.assert_allclose(display.shadow[:, 1], 0, atol=1e-12)
+    np.testing.assert_allclose(display.path[:, 1], 0, atol=1e-12)
 
 
 def test_one_parameter_and_no_move_are_refused():

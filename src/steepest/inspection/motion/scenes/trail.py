@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.inspection.plots import style
-from steepest.inspection.protocol import RunLike
-from steepest.inspection.window import HUGE, NOT_AT_HAND
+from steepest.inspection.window import HUGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,23 +28,34 @@ class Trail:
         The row that is reached at each frame.
     look : dict, optional
         Keyword arguments of `matplotlib.axes.Axes.plot` for the path.
+    cased : bool, optional
+        Whether the path has a pale casing, which keeps it readable on filled bands.
     """
 
     def __init__(
-        self, ax: Axes, path: np.ndarray, best: int, rows: np.ndarray, look: style.Look | None = None
-    ) -> None:  # fmt: skip
+        self,
+        ax: Axes,
+        path: np.ndarray,
+        best: int,
+        rows: np.ndarray,
+        look: style.Look | None = None,
+        *,
+        cased: bool = False,
+    ) -> None:
         self.path, self.best, self.rows = np.clip(path, -HUGE, HUGE), best, rows
         # The rows of the frames are drawn also where a long path is thinned.
         self._drawn = np.unique(np.concatenate([rows, *(style.rows_to_draw(column) for column in self.path.T)]))
         dots = "." if len(self._drawn) <= style.MAX_MARKERS else ""
         usual: style.Look = {"color": style.ORANGE, "linewidth": 1.4, "marker": dots, "label": "path"}
         look = usual | (look or {})
+        look |= {"path_effects": style.casing()} if cased else {}
         mark: style.Look = {"color": look["color"], "zorder": 3}
+        edge: style.Look = {"markeredgecolor": style.PAPER if cased else look["color"]}
         hollow: style.Look = {"markersize": 12, "fillstyle": "none", "markeredgewidth": 1.8}
         (self.line,) = ax.plot([], [], **look)
         (self.start,) = ax.plot(*self.path[:1].T, "s", label="start", **hollow, **mark)
-        (self.now,) = ax.plot(*self.path[:1].T, "o", markersize=7, **mark)
-        (self.star,) = ax.plot(*self.path[[best]].T, "*", markersize=11, label="best", **mark)
+        (self.now,) = ax.plot(*self.path[:1].T, "o", markersize=8, **mark | edge)
+        (self.star,) = ax.plot(*self.path[[best]].T, "*", markersize=15, label="best", **mark | edge)
         self.moving = [self.line, self.start, self.now, self.star]
 
     def draw(self, k: int) -> None:
@@ -55,32 +65,3 @@ class Trail:
         self.now.set_data(*self.path[[row]].T)
         self.star.set_visible(row >= self.best)
         self.now.set_visible(row < len(self.path) - 1 or row != self.best)
-
-
-def gradients_at(run: RunLike, points: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
-    """Return the gradient of a run's function at some of its points, or None if the function is not at hand.
-
-    Parameters
-    ----------
-    run : run or fit
-        The run.
-    points : array of shape (points, parameters)
-        The points.
-    rows : array of int of shape (frames,)
-        The rows of the points.
-
-    Returns
-    -------
-    array of shape (frames, parameters) or None
-        The gradients, NaN where the function raised an exception.
-    """
-    needed, places = np.unique(rows, return_inverse=True)
-    gradients = np.full((len(needed), points.shape[1]), np.nan)
-    with np.errstate(all="ignore"):
-        for k, row in enumerate(needed):
-            try:
-                gradients[k] = run.gradient_at(points[row])
-            except Exception as error:  # noqa: BLE001 - a user's function may raise anything outside its domain
-                if isinstance(error, RuntimeError) and NOT_AT_HAND in str(error):
-                    return None
-    return gradients[places]

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 from steepest.inspection.plots import style
 from steepest.inspection.plots.causes.pair import PairDisplay
 from steepest.inspection.plots.causes.steps import computed, evenly, measurable, sign_of
-from steepest.inspection.plots.path import draw_path
+from steepest.inspection.plots.function.heights import above_best, draw_heights
+from steepest.inspection.plots.function.path import draw_path
 from steepest.inspection.protocol import RunLike
-from steepest.inspection.window import HUGE, levels_of, window_around
+from steepest.inspection.window import HUGE, window_around
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,11 +36,11 @@ class SliceDisplay(PairDisplay):
 
     Parameters
     ----------
-    grid_u, grid_v : array of shape (size,)
+    grid_x, grid_y : array of shape (size,)
         The grid on the plane, in the units of the parameters, from the best point.
     values : array of shape (size, size)
-        ``values[i, j]`` is f at ``grid_u[j]`` and ``grid_v[i]``, NaN if f has no value there.
-    shadow : array of shape (rows, 2)
+        ``values[i, j]`` is f at ``grid_x[j]`` and ``grid_y[i]``, NaN if f has no value there.
+    path : array of shape (rows, 2)
         The points of the run, projected on the plane.
     off : array of shape (rows,)
         The distance of each point from the plane, as a share of the length of the path.
@@ -76,13 +77,14 @@ class SliceDisplay(PairDisplay):
     """
 
     what = WHAT
+    is_filled = True
 
     def __init__(
         self,
-        grid_u: ArrayLike,
-        grid_v: ArrayLike,
+        grid_x: ArrayLike,
+        grid_y: ArrayLike,
         values: ArrayLike,
-        shadow: ArrayLike,
+        path: ArrayLike,
         off: ArrayLike,
         axes: ArrayLike,
         at: ArrayLike,
@@ -93,8 +95,8 @@ class SliceDisplay(PairDisplay):
         counted: str = "iteration",
         title: str = "",
     ) -> None:
-        self.grid_u, self.grid_v = np.asarray(grid_u, dtype=float), np.asarray(grid_v, dtype=float)
-        self.values, self.shadow = np.asarray(values, dtype=float), np.asarray(shadow, dtype=float)
+        self.grid_x, self.grid_y = np.asarray(grid_x, dtype=float), np.asarray(grid_y, dtype=float)
+        self.values, self.path = np.asarray(values, dtype=float), np.asarray(path, dtype=float)
         self.off, self.axes, self.at = np.asarray(off, dtype=float), np.asarray(axes, dtype=float), np.asarray(at)
         self.gap, self.best, self.maximized, self.counted, self.title = gap, best, maximized, counted, title
 
@@ -141,12 +143,12 @@ class SliceDisplay(PairDisplay):
         shadow = moved @ axes.T
         off = np.linalg.norm(moved - shadow @ axes, axis=1) / length
         window = window_around(shadow, best, run.outcome)
-        grid_u, grid_v = (np.linspace(low, high, size) for low, high in window)
+        grid_x, grid_y = (np.linspace(low, high, size) for low, high in window)
 
         def values_on(points: np.ndarray) -> np.ndarray:
             return computed(run.evaluate, list(path[best] + points @ axes), 1, WHAT)[:, 0]
 
-        values = values_on(np.stack(np.meshgrid(grid_u, grid_v), axis=-1).reshape(-1, 2)).reshape(size, size)
+        values = values_on(np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2)).reshape(size, size)
         some = evenly(inside, COMPARED)
         differences = np.abs(sign_of(run) * values_on(shadow[some]) - value[some])
         descent = np.nanmax(np.where(np.isfinite(value[inside]), value[inside], np.nan)) - value[best]
@@ -155,9 +157,19 @@ class SliceDisplay(PairDisplay):
         counted = "epoch" if "epoch" in run.trace.columns else "iteration"
         at = np.asarray(run.trace.columns.get(counted, np.arange(len(x))))[kept]
         return cls(
-            grid_u, grid_v, values, shadow, off, axes, at, gap=gap, best=best, maximized=run.maximized,
+            grid_x, grid_y, values, shadow, off, axes, at, gap=gap, best=best, maximized=run.maximized,
             counted=counted, title=run.title,
         )  # fmt: skip
+
+    @property
+    def height(self) -> np.ma.MaskedArray:
+        """How much worse each value of the grid is than the best one."""
+        return above_best(self.values, self.maximized)[0]
+
+    @property
+    def best_value(self) -> float:
+        """The best value of the grid."""
+        return above_best(self.values, self.maximized)[1]
 
     @property
     def caption(self) -> str:
@@ -168,6 +180,8 @@ class SliceDisplay(PairDisplay):
         begin += ", in the two directions in which it extends most"
         if not np.isfinite(self.values).any():
             begin += ", on which the function has no finite value"
+        else:
+            begin += f". Dark is {'high' if self.maximized else 'low'}"
         if self.off[far] < 1e-6:
             return f"{begin}. The path lies in this plane."
         found = (
@@ -188,26 +202,19 @@ class SliceDisplay(PairDisplay):
         dict of str to array
             The coordinates of each row on the plane, and its distance from the plane as a share of the path.
         """
-        return {self.counted: self.at, "first": self.shadow[:, 0], "second": self.shadow[:, 1], "off": self.off}
+        return {self.counted: self.at, "first": self.path[:, 0], "second": self.path[:, 1], "off": self.off}
 
     def _draw(self, ax: Axes, right: Axes | None = None) -> None:
-        ax.set(xlim=self.grid_u[[0, -1]], ylim=self.grid_v[[0, -1]])
-        if 1 / 2 <= np.ptp(self.grid_u) / np.ptp(self.grid_v) <= 3:
-            ax.set_aspect("equal")
-        if np.isfinite(self.values).any():
-            finite = np.ma.masked_invalid(self.values).clip(-HUGE, HUGE)
-            height = finite.max() - finite if self.maximized else finite - finite.min()
-            levels = levels_of(height.compressed())
-            if levels.size > 1:
-                ax.contourf(
-                    self.grid_u, self.grid_v, height, [0.0, *levels[levels > 0], np.inf], extend="neither",
-                    colors=style.ramp()(np.linspace(0, 1, len(levels) + 1)),
-                )  # fmt: skip
-        drawn = np.clip(self.shadow, -HUGE, HUGE)
-        draw_path(ax, drawn, self.best)
-        style.label(ax, title=self.title, x="first direction", y="second direction", legend=3)
         if right is not None:
             self._draw_distance(right)
+        ax.set(xlim=self.grid_x[[0, -1]], ylim=self.grid_y[[0, -1]])
+        if 1 / 2 <= np.ptp(self.grid_x) / np.ptp(self.grid_y) <= 3:
+            ax.set_aspect("equal")
+        # The layout narrows the axes, and the texts on the picture are placed for its final width.
+        ax.figure.figure.draw_without_rendering()
+        draw_heights(ax, self)
+        draw_path(ax, self.path, self.best, cased=True)
+        style.label(ax, title=self.title, x="first direction", y="second direction", legend=5)
 
     def _draw_distance(self, ax: Axes) -> None:
         """Draw how far each row is from the plane."""

@@ -14,9 +14,13 @@ from steepest.printable import printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
+    from matplotlib.transforms import Bbox
 
 # The letters in an inch of a legend or a caption, and the width of the line before a label, in letters.
 LETTERS, HANDLE = 15.3, 8
+NEAR = 7.0  # how near a text may come to points that stay free, in pixels: as far as a mark at a point reaches
+LINE = 0.16  # the height of a line of a caption in inches
 ROOMIER = 1.12  # the layout, which is computed later, widens axes by about this factor
 
 
@@ -38,8 +42,10 @@ def label(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = ""
     title = printable(title, 60 - len(note))
     title = f"{title} ({note})" if note else title
     ax.set_title(title, fontsize=11, pad=12 + 14 * rows if rows else 8, parse_math=False)
-    ax.set_xlabel(printable(x, 60), parse_math=False)
-    ax.set_ylabel(printable(y, 60), parse_math=False)
+    # The labels of three-dimensional axes would lie on their numbers.
+    pad = 12 if ax.name == "3d" else 4
+    ax.set_xlabel(printable(x, 60), parse_math=False, labelpad=pad)
+    ax.set_ylabel(printable(y, 60), parse_math=False, labelpad=pad)
     if rows:
         place: Look = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.3}
         colour = ax.xaxis.label.get_color()
@@ -62,9 +68,23 @@ def legend_beside(ax: Axes) -> None:
 
 def write_caption(figure: Figure, caption: str) -> None:
     """Write a sentence below the axes of a figure, in lines that fit its width."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     lines = textwrap.wrap(printable(caption, 10_000), int(LETTERS * figure.get_figwidth()))
+    if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        _make_room(figure, (len(lines) + 1) * LINE)
     shown = figure.supxlabel("·", x=0.01, ha="left", fontsize=9, color=GREY)
     shown.set(parse_math=False, text="\n".join(lines))
+
+
+def _make_room(figure: Figure, inches: float) -> None:
+    """Make a figure that nothing lays out higher, with its axes where they were below its top."""
+    height = figure.get_figheight()
+    figure.set_figheight(height + inches)
+    for ax in figure.axes:
+        box = ax.get_position(original=True)
+        places = np.array([box.y0, box.height]) * height
+        ax.set_position((box.x0, (places[0] + inches) / (height + inches), box.width, places[1] / (height + inches)))
 
 
 def number(value: float) -> str:
@@ -85,6 +105,7 @@ def number(value: float) -> str:
     >>> number(-1234567.8), number(0.25), number(3e-21)
     ('−1.235e6', '0.25', '3e−21')
     """
+    value += 0.0  # so that -0.0 has no sign
     text = f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.4g}"
     return text.replace("e+0", "e").replace("e+", "e").replace("e-0", "e-").replace("-", "−")
 
@@ -110,3 +131,29 @@ def counted(count: int, noun: str) -> str:
     ('1 step', '40,000 steps')
     """
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def drop_overlapping(ax: Axes, texts: Sequence[Text], points: np.ndarray | None = None) -> None:
+    """Remove each text that would lie on an earlier one or on a point, or that would leave the axes.
+
+    Parameters
+    ----------
+    ax : axes
+        The axes, with their limits.
+    texts : sequence of matplotlib.text.Text
+        The texts, the most important first.
+    points : array of shape (points, 2), optional
+        Points to leave free, in the units of the axes.
+    """
+    kept: list[Bbox] = []
+    frame = ax.get_window_extent()
+    free = np.empty((0, 2)) if points is None else ax.transData.transform(points)
+    for text in texts:
+        box = text.get_window_extent()
+        inside = frame.contains(*box.min) and frame.contains(*box.max)
+        low, high = np.array(box.min) - NEAR, np.array(box.max) + NEAR
+        covered = ((free >= low) & (free <= high)).all(axis=1).any()
+        if not inside or covered or any(box.padded(NEAR).overlaps(other) for other in kept):
+            text.remove()
+        else:
+            kept.append(box)
