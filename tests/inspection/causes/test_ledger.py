@@ -55,3 +55,12 @@ def test_a_decrease_below_rounding_has_no_share():
     display = LedgerDisplay.from_run(run)
     assert np.isnan(display.share).all()
     assert "above rounding errors" in display.caption
+
+
+def test_steps_that_lead_uphill_are_named():
+    # From 1 to 2 on x²: the slope promises a rise.
+    run = run_of(lambda x: float(x[0] ** 2), lambda x: 2 * x, lambda x, v: 2 * v, [[2.0], [1.0], [2.0]], 0.25)
+    display = LedgerDisplay.from_run(run)
+    np.testing.assert_allclose(display.promised, [4, -2])
+    assert np.isnan(display.share[1])
+    assert "1 of those led uphill from their start" in display.caption

@@ -166,6 +166,10 @@ class LedgerDisplay(Display):
         wrong = f"In {self.rises:,} of {steps}{drawn} the value {rose}."
         if not self.rises:
             wrong = f"In {steps}{drawn} the value never {rose}."
+        uphill = int(np.count_nonzero((self.promised < 0) & (self.actual < 0)))
+        if uphill:
+            way = "downhill" if self.maximized else "uphill"
+            wrong += f" {uphill:,} of those led {way} from their start, as momentum can."
         if not share.size:
             return f"{wrong} No step promised a {better} above rounding errors."
         middle = float(np.median(share))
