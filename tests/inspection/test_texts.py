@@ -30,11 +30,12 @@ def written(figure):
     canvas.draw()
     hidden = set()
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis, *([ax.zaxis] if style.is_3d(ax) else []))):
-        low, high = sorted(axis.get_view_interval())
+        place = axis.get_transform().transform  # so that a margin on a logarithmic axis is a share of its length
+        low, high = sorted(place(axis.get_view_interval()))
         margin = 1e-9 * (high - low)
         ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
         # Ticks outside the axes have texts, which are not drawn.
-        gone = [tick for tick in ticks if not low - margin <= tick.get_loc() <= high + margin]
+        gone = [tick for tick in ticks if not low - margin <= place(tick.get_loc()) <= high + margin]
         hidden |= {text for tick in gone for text in (tick.label1, tick.label2)}
     shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
     return [(text.get_text().strip(), inked(text)) for text in shown if text not in hidden]

@@ -63,6 +63,9 @@ class Run(Moving, Shown):
         Whether the function was maximised.
     title : str
         A title for pictures.
+    direction : dict
+        The rule of the direction and its numbers, such as ``{"name": "Momentum", "decay": 0.9}``. Empty if the solver
+        has no such rule, or takes its steps in other coordinates than x.
     seconds : float
         How long the run took, from the call to the result; NaN if the run was loaded from disk.
     runs : tuple of Run
@@ -87,6 +90,7 @@ class Run(Moving, Shown):
     why: str
     maximized: bool = False
     title: str = ""
+    direction: dict[str, str | int | float | bool] = field(default_factory=dict, repr=False)
     seconds: float = math.nan
     runs: tuple[Run, ...] = field(default=(), repr=False)
     objective: Objective | None = field(default=None, repr=False)
@@ -295,6 +299,7 @@ class Run(Moving, Shown):
             "certificate": _certificate_to_json(self.certificate),
             "maximized": self.maximized,
             "title": self.title,
+            "direction": self.direction,
             "trace": self.trace.header(),
         }
 

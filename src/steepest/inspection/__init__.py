@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from steepest.inspection.motion.animate import animate
     from steepest.inspection.picture import descent_of, overview, plot_run
     from steepest.inspection.plots.basins import BasinDisplay
+    from steepest.inspection.plots.causes.divergence import DivergenceDisplay
+    from steepest.inspection.plots.causes.eigen import EigenDisplay
+    from steepest.inspection.plots.causes.ledger import LedgerDisplay
+    from steepest.inspection.plots.causes.rates import EffectiveRateDisplay
+    from steepest.inspection.plots.causes.slice import SliceDisplay
+    from steepest.inspection.plots.causes.stability import StabilityDisplay
+    from steepest.inspection.plots.causes.wrong import WrongGradientDisplay
     from steepest.inspection.plots.descent import DescentDisplay
     from steepest.inspection.plots.display import Display
     from steepest.inspection.plots.fitted.calibration import CalibrationDisplay
@@ -48,8 +55,12 @@ _HOMES = {
     "CurveDisplay": "plots.function.curve",
     "DescentDisplay": "plots.descent",
     "Display": "plots.display",
+    "DivergenceDisplay": "plots.causes.divergence",
+    "EffectiveRateDisplay": "plots.causes.rates",
+    "EigenDisplay": "plots.causes.eigen",
     "GatesDisplay": "plots.tree.gates",
     "LandscapeDisplay": "plots.network.landscape",
+    "LedgerDisplay": "plots.causes.ledger",
     "LineDisplay": "plots.line",
     "MembersDisplay": "plots.network.members",
     "NoiseConeDisplay": "plots.noise",
@@ -61,11 +72,14 @@ _HOMES = {
     "RestartsDisplay": "plots.tree.restarts",
     "RocDisplay": "plots.fitted.roc",
     "SensitivityDisplay": "plots.races.sensitivity",
+    "SliceDisplay": "plots.causes.slice",
     "SlopesDisplay": "plots.function.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
+    "StabilityDisplay": "plots.causes.stability",
     "SurfaceDisplay": "plots.function.surface",
     "TrainingDisplay": "plots.training",
     "TreeDisplay": "plots.tree.tree",
+    "WrongGradientDisplay": "plots.causes.wrong",
     "animate": "motion.animate",
     "descent_of": "picture",
     "overview": "picture",
@@ -82,8 +96,12 @@ __all__ = [
     "CurveDisplay",
     "DescentDisplay",
     "Display",
+    "DivergenceDisplay",
+    "EffectiveRateDisplay",
+    "EigenDisplay",
     "GatesDisplay",
     "LandscapeDisplay",
+    "LedgerDisplay",
     "LineDisplay",
     "MembersDisplay",
     "NoiseConeDisplay",
@@ -95,11 +113,14 @@ __all__ = [
     "RestartsDisplay",
     "RocDisplay",
     "SensitivityDisplay",
+    "SliceDisplay",
     "SlopesDisplay",
     "SnapshotsDisplay",
+    "StabilityDisplay",
     "SurfaceDisplay",
     "TrainingDisplay",
     "TreeDisplay",
+    "WrongGradientDisplay",
     "animate",
     "descent_of",
     "overview",

@@ -41,6 +41,17 @@ class RunLike(Protocol):
         """Return the gradient of the function at a point."""
 
 
+class DescentLike(RunLike, Protocol):
+    """A finished descent whose second derivatives are at hand, and that knows its rule."""
+
+    @property
+    def direction(self) -> Mapping[str, str | int | float | bool]:
+        """The name of the rule of the direction and its numbers; empty if it is not known."""
+
+    def curvature(self, x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Return the Hessian at a point times a vector."""
+
+
 class Model(Protocol):
     """A model that was fitted to rows."""
 

@@ -157,7 +157,7 @@ def drop_overlapping(ax: Axes, texts: Sequence[Text], points: np.ndarray | None 
         inside = frame.contains(*box.min) and frame.contains(*box.max)
         low, high = np.array(box.min) - NEAR, np.array(box.max) + NEAR
         covered = ((free >= low) & (free <= high)).all(axis=1).any()
-        if not inside or covered or any(box.overlaps(other) for other in kept):
+        if not inside or covered or any(box.padded(NEAR).overlaps(other) for other in kept):
             text.remove()
         else:
             kept.append(box)
