@@ -27,7 +27,8 @@ class SensitivityDisplay(Display):
     """The gap that each rule reaches within one budget, by its learning rate.
 
     A wide valley is a rule that forgives a wrong learning rate. A ring marks the learning rate that the race used, and
-    a cross a learning rate with which the descent diverged. A rule without a learning rate, or with a hidden one as those of optax, is a level line.
+    a cross a learning rate with which the descent diverged. A rule without a learning rate, or with a hidden one as
+    those of optax, is a level line.
 
     Parameters
     ----------
