@@ -153,8 +153,8 @@ def test_each_rule_is_a_line_by_its_learning_rate_with_a_ring_where_the_race_was
     drawn = curves(ax)
     np.testing.assert_array_equal(drawn["a"].get_ydata(), [9, 1e-3, 0.1, np.nan])
     np.testing.assert_array_equal(drawn["b"].get_ydata(), display.gaps[1])
-    np.testing.assert_array_equal(drawn["auto (no rate)"].get_ydata(), [1e-2, 1e-2])
-    assert [drawn[name].get_color() for name in ("auto (no rate)", "a", "b")] == list(style.COLOURS[:3])
+    np.testing.assert_array_equal(drawn["auto (as raced)"].get_ydata(), [1e-2, 1e-2])
+    assert [drawn[name].get_color() for name in ("auto (as raced)", "a", "b")] == list(style.COLOURS[:3])
     rings = [line for line in ax.lines if line.get_marker() == "o" and line.get_fillstyle() == "none"]
     assert [tuple(ring.get_xydata()[0]) for ring in rings] == [(0.1, 1e-3), (10, 1e-6)]
     (cross,) = [line for line in ax.lines if line.get_marker() == "x"]

@@ -27,7 +27,8 @@ class SensitivityDisplay(Display):
     """The gap that each rule reaches within one budget, by its learning rate.
 
     A wide valley is a rule that forgives a wrong learning rate. A ring marks the learning rate that the race used, and
-    a cross a learning rate with which the descent diverged. A rule without a learning rate is a level line.
+    a cross a learning rate with which the descent diverged. A rule without a learning rate, or with a hidden one as
+    those of optax, is a level line.
 
     Parameters
     ----------
@@ -172,7 +173,7 @@ class SensitivityDisplay(Display):
             draw_gaps(ax, self.rates, gap, line, log, crosses=False)
         for name, gap in self.unrated.items():
             if np.isfinite(gap):
-                line = self._look(name) | {"marker": "", "label": f"{shown_name(name)} (no rate)" if legend else "_"}
+                line = self._look(name) | {"marker": "", "label": f"{shown_name(name)} (as raced)" if legend else "_"}
                 height, place = _placed(ax, gap)
                 ax.plot(self.rates[[0, -1]], [height, height], **line, **place)
         self._mark_given(ax)
