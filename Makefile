@@ -2,14 +2,21 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 DOCS := $(VENV)/.docs-ready
+BROWSER := $(VENV)/.browser-ready
 
-.PHONY: demo test nightly bench docs lint clean
+.PHONY: demo test browser nightly bench docs lint clean
 
 demo: $(READY)
 	$(PY) examples/demo.py
 
 test: lint
 	$(PY) -m pytest -n 2 --durations=10
+	@echo "Left out: the tests in a real browser, which make browser runs."
+
+# Reports, animations and notebooks in Debian's Chromium, without a window. Pictures of the pages: STEEPEST_SHOTS=folder make browser.
+browser: $(BROWSER)
+	@sh tests/browser/install.sh
+	$(PY) -m pytest -m browser --durations=10 tests/browser
 
 # 100,000 random convex problems: no certificate may lie below the truth. 20,000 damaged folders: none may load as another.
 nightly: $(READY)
@@ -54,6 +61,10 @@ $(READY): pyproject.toml constraints.txt
 $(DOCS): $(READY)
 	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
 	touch $(DOCS)
+
+$(BROWSER): $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[browser]"
+	touch $(BROWSER)
 
 clean:
 	rm -rf $(VENV) build dist docs/_build

@@ -64,4 +64,5 @@ def test_no_public_function_has_the_name_of_a_file_beside_it(package):
 
 def test_tests_have_the_rooms_of_the_code():
     folders = {path.name for path in (ROOT / "tests").iterdir() if any(path.glob("test_*.py"))}
-    assert folders <= rooms(HOUSE)
+    # The tests in a real browser are of several rooms, and what they need is installed apart.
+    assert folders <= rooms(HOUSE) | {"browser"}
