@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.tree.partition import PartitionDisplay
     from steepest.inspection.plots.tree.restarts import RestartsDisplay
     from steepest.inspection.plots.tree.tree import TreeDisplay
+    from steepest.inspection.report.standings import Comparison
+    from steepest.inspection.report.write import write_report
 
 _HOMES = {
     "BasinDisplay": "plots.basins",
+    "Comparison": "report.standings",
     "ContourDisplay": "plots.contour",
     "CurveDisplay": "plots.curve",
     "DescentDisplay": "plots.descent",
@@ -53,10 +56,12 @@ _HOMES = {
     "overview": "picture",
     "plot_run": "picture",
     "save_figure": "file",
+    "write_report": "report.write",
 }
 
 __all__ = [
     "BasinDisplay",
+    "Comparison",
     "ContourDisplay",
     "CurveDisplay",
     "DescentDisplay",
@@ -78,6 +83,7 @@ __all__ = [
     "overview",
     "plot_run",
     "save_figure",
+    "write_report",
 ]
 
 

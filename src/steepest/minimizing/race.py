@@ -15,6 +15,7 @@ from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.run import Run
 from steepest.inspection.motion.moving import Moving
+from steepest.inspection.report.reported import Reported
 from steepest.minimizing.minimize import make_plan
 from steepest.minimizing.restarts import BoundsLike
 from steepest.printable import MOST_LETTERS, printable, quoted
@@ -47,7 +48,7 @@ class Direction(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Race(Moving):
+class Race(Moving, Reported):
     """The runs of a race: descents of one function from one start, each by its own rule.
 
     Attributes

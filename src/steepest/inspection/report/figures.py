@@ -1,0 +1,134 @@
+"""`FIGURES`: which displays a report shows of which kind of run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from steepest import inspection
+from steepest.inspection.plots.display import Display
+from steepest.inspection.protocol import (
+    FitLike,
+    RaceLike,
+    ResultLike,
+    TableFitLike,
+    has_members,
+    has_restarts,
+)
+from steepest.inspection.report.illustration import Illustration
+
+
+class Row(NamedTuple):
+    """A display in reports.
+
+    Attributes
+    ----------
+    kinds : str
+        The kinds of run, as `kind_of` returns them, separated by spaces.
+    display : str
+        The name of the display in `steepest.inspection`.
+    make : str
+        The method that makes it of a run. If it raises ValueError, the run has no such picture, and it is left out.
+    heading : str
+        What it shows.
+    """
+
+    kinds: str
+    display: str
+    make: str
+    heading: str
+
+
+# In the order of the report: the answer first, then the way to it.
+FIGURES = (
+    Row("race", "RaceDisplay", "from_race", "The runs on one clock"),
+    Row("function", "CurveDisplay", "from_run", "The path along the function"),
+    Row("function", "ContourDisplay", "from_run", "The path across the function"),
+    Row("fit", "LineDisplay", "from_run", "The data and the fit"),
+    Row("tree", "TreeDisplay", "from_run", "The tree"),
+    Row("function fit", "DescentDisplay", "from_run", "The progress"),
+    Row("network", "MembersDisplay", "from_run", "The progress of the members"),
+    Row("tree", "RestartsDisplay", "from_run", "The progress of the restarts"),
+)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The pictures of a report.
+
+    Parameters
+    ----------
+    shown : list of Illustration
+        The pictures.
+    failed : list of str
+        What went wrong with others, one sentence each.
+    """
+
+    shown: list[Illustration]
+    failed: list[str]
+
+
+def kind_of(what: ResultLike | RaceLike) -> str:
+    """Return the kind of a run, which decides on its pictures.
+
+    Parameters
+    ----------
+    what : run, fit or race
+        The run.
+
+    Returns
+    -------
+    {"race", "network", "tree", "fit", "function"}
+        The kind.
+    """
+    if not isinstance(what, ResultLike):
+        return "race"
+    if has_restarts(what):
+        return "tree"
+    if has_members(what):
+        return "network"
+    return "fit" if isinstance(what, FitLike) else "function"
+
+
+def gallery_of(what: ResultLike | RaceLike) -> Gallery:
+    """Draw the pictures of a run.
+
+    Parameters
+    ----------
+    what : run, fit or race
+        The run.
+
+    Returns
+    -------
+    Gallery
+        The pictures. One that can't be made of this run is left out; one that fails otherwise is named.
+    """
+    gallery, kind = Gallery([], []), kind_of(what)
+    kinds = {kind, "table"} if isinstance(what, TableFitLike) else {kind}
+    for row in FIGURES:
+        if kinds & set(row.kinds.split()):
+            for display in _made(row, what, gallery):
+                try:
+                    name = f"figure-{len(gallery.shown) + 1}"
+                    gallery.shown.append(Illustration.of(display, name, row.heading))
+                except Exception as error:  # noqa: BLE001 - one picture that fails must not cost the reader the others
+                    gallery.failed.append(f"{row.heading}: {_reason(error)}")
+    return gallery
+
+
+def _made(row: Row, what: ResultLike | RaceLike, gallery: Gallery) -> Iterator[Display]:
+    """Yield the display of a row, if it can be made of a run."""
+    try:
+        display = getattr(getattr(inspection, row.display), row.make)(what)
+    except ValueError:
+        return
+    except Exception as error:  # noqa: BLE001 - as above
+        gallery.failed.append(f"{row.heading}: {_reason(error)}")
+        return
+    if isinstance(display, Display):
+        yield display
+
+
+def _reason(error: Exception) -> str:
+    return f"{error or type(error).__name__}"

@@ -1,0 +1,190 @@
+"""The numbers of a report: the answer with how near it is, the work, and the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.inspection.plots import style
+from steepest.inspection.protocol import FitLike, NetworkFitLike, ResultLike, TableFitLike, has_members, tree_of
+from steepest.types import PyTree
+
+# The parameters that are shown at once, and those that a reader can unfold. Chosen, not measured: about half a screen,
+# and a table of about 50 kB.
+MOST_SHOWN, MOST_LISTED = 20, 500
+BY_KIND = {
+    "certified": "proven: no point at all is better by more than this",
+    "audited": "checked by the curvature at the answer",
+    "estimated": "estimated from the curvature on the way",
+}
+GRADIENTS = {
+    "traced": "exact derivatives of the compiled code",
+    "given": "given by the user",
+    "differences": "differences of values, not exact",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number with its name.
+
+    Parameters
+    ----------
+    name : str
+        What it is.
+    value : str
+        The number, as text.
+    note : str
+        How it is known, or what it means.
+    """
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters of the answer.
+
+    Parameters
+    ----------
+    heading : str
+        What they are, with their number.
+    errors : bool
+        Whether an error is known for them.
+    shown, rest : list of tuple
+        Name, value and error of those that are shown at once, and of those that a reader can unfold.
+    left : int
+        How many are in neither list.
+    """
+
+    heading: str
+    errors: bool
+    shown: list[tuple[str, str, str]]
+    rest: list[tuple[str, str, str]]
+    left: int
+
+
+def facts_of(run: ResultLike) -> list[Fact]:
+    """Return the numbers of a run, the answer first.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    list of Fact
+        The numbers.
+    """
+    fitted, certificate = isinstance(run, FitLike), run.certificate
+    best = "Loss" if fitted else "Maximum" if run.maximized else "Minimum"
+    if not run.success and not fitted:
+        best = "Best value"
+    found = [Fact(best, _exact(run.fun), _penalised(run))]
+    if np.isfinite(certificate.gap):
+        side = "below the maximum" if run.maximized else "above the minimum"
+        by = BY_KIND.get(certificate.kind, "")
+        found.append(Fact("Distance", f"at most {style.number(certificate.gap)}", f"{side}; {by}"))
+    if out_of_fold := getattr(run, "out_of_fold_loss", None):
+        if np.isfinite(out_of_fold):
+            found.append(Fact("Loss out of fold", _exact(out_of_fold), "of the rows that a member has not learnt from"))
+    if fitted:
+        epochs = int(run.trace.columns["epoch"][-1])
+        found.append(Fact("Work", style.counted(epochs, "epoch"), f"{run.nfev:,} passes over the rows"))
+        if run.data is not None:
+            X, _ = run.data
+            shape = np.shape(X)
+            columns = style.counted(shape[1], "column") if len(shape) > 1 else "1 column"
+            found.append(Fact("Rows", f"{shape[0]:,}", f"that the model learnt from, in {columns}"))
+        if solver := getattr(run, "solver", ""):
+            name, _, serves = solver.partition(": ")
+            found.append(Fact("Solver", name, serves))
+    else:
+        work = f"{style.counted(run.nfev, 'value')} and {style.counted(run.njev, 'gradient')} of the function"
+        found.append(Fact("Work", style.counted(run.nit, "step"), work))
+    found.append(Fact("Gradient", GRADIENTS.get(run.kind, run.kind), run.why))
+    if run.runs:
+        values = np.array([each.fun for each in run.runs])
+        spent = sum(each.nfev for each in run.runs)
+        found.append(Fact("Starts", f"{len(values):,}", f"in {spent:,} values; this is the best of them"))
+    return found
+
+
+def parameters_of(run: ResultLike) -> Parameters | None:
+    """Return the parameters of the answer by name, the largest first if they are many.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    Parameters or None
+        The parameters; None for networks and trees, whose parameters mean nothing to a reader one by one.
+    """
+    inner = run.fit if isinstance(run, TableFitLike) else run
+    if tree_of(run) is not None or has_members(run) or isinstance(inner, NetworkFitLike):
+        return None
+    flat = flat_of(run.x)
+    if flat is None or not flat.size:
+        return None
+    names = [str(name) for name in run.trace.names]
+    if len(names) != flat.size:
+        names = [f"parameter {k}" for k in range(flat.size)]
+    error = np.array(run.certificate.x_error, dtype=float)
+    known = error.size == flat.size
+    many = flat.size > MOST_SHOWN
+    # The sort is stable, so that equal ones keep their order; NaN comes first, as what a reader must see.
+    order = np.argsort(-np.nan_to_num(np.abs(flat), nan=np.inf), kind="stable") if many else np.arange(flat.size)
+    errors = error if known else np.zeros(flat.size)
+    rows = [(names[k], _exact(flat[k]), _error(errors[k])) for k in order[: MOST_SHOWN + MOST_LISTED]]
+    heading = f"The {MOST_SHOWN} largest of {flat.size:,} parameters" if many else "Parameters"
+    left = max(flat.size - MOST_SHOWN - MOST_LISTED, 0)
+    return Parameters(heading, known, rows[:MOST_SHOWN], rows[MOST_SHOWN:], left)
+
+
+def flat_of(x: PyTree) -> np.ndarray | None:
+    """Return the numbers of a point in the order of their names; None for containers that only JAX knows.
+
+    Parameters
+    ----------
+    x : float, array, dict, list or tuple
+        The point.
+
+    Returns
+    -------
+    array or None
+        The numbers.
+
+    Examples
+    --------
+    >>> flat_of({"slope": 2.0, "offsets": [1.0, 3.0]})
+    array([2., 1., 3.])
+    """
+    if isinstance(x, dict | list | tuple):
+        parts: Sequence[PyTree] = list(x.values()) if isinstance(x, dict) else x
+        flat = [flat_of(part) for part in parts]
+        if any(part is None for part in flat):
+            return None
+        return np.concatenate([part for part in flat if part is not None]) if flat else np.zeros(0)
+    if np.isscalar(x) or hasattr(x, "__array__"):
+        return np.asarray(x, dtype=float).ravel()
+    return None
+
+
+def _exact(value: float) -> str:
+    return f"{value:.8g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-").replace("-", "−")
+
+
+def _error(error: float) -> str:
+    return f"± {style.number(error)}" if np.isfinite(error) else "not determined"
+
+
+def _penalised(run: ResultLike) -> str:
+    return "mean over the rows, with the penalty if there is one" if isinstance(run, FitLike) else ""

@@ -1,0 +1,105 @@
+"""`Comparison` and the standings of several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from steepest.inspection.plots import style
+from steepest.inspection.protocol import RaceLike, ResultLike
+from steepest.inspection.report.outcome import Verdict
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several runs to be compared in one report, such as those that were loaded from folders.
+
+    Parameters
+    ----------
+    runs : mapping of str to run
+        The runs by the names that the report gives them.
+    title : str, optional
+        The title of the report.
+
+    Examples
+    --------
+    >>> import steepest as st
+    >>> runs = {t: st.gradient_descent(lambda x: x**2, 3.0, learning_rate=t, iterations=20) for t in (0.1, 0.2)}
+    >>> [standing.name for standing in standings_of(Comparison(runs))]
+    ['0.2', '0.1']
+    """
+
+    runs: Mapping[str, ResultLike]
+    title: str = ""
+
+
+@runtime_checkable
+class Ranked(Protocol):
+    """A race that ranks its runs itself."""
+
+    @property
+    def ranking(self) -> list[str]:
+        """The names from best to worst."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A row of the table of several runs.
+
+    Parameters
+    ----------
+    place : int
+        Its place, from 1.
+    name : str
+        The name.
+    verdict : Verdict
+        How it ended.
+    value, distance : str
+        Its best value, and by how much the best of all is better.
+    steps, evaluations : str
+        Its work.
+    """
+
+    place: int
+    name: str
+    verdict: Verdict
+    value: str
+    distance: str
+    steps: str
+    evaluations: str
+
+
+def standings_of(race: RaceLike) -> list[Standing]:
+    """Return the runs from best to worst.
+
+    Parameters
+    ----------
+    race : Race or Comparison
+        The runs.
+
+    Returns
+    -------
+    list of Standing
+        The table.
+    """
+    runs = {str(name): run for name, run in race.runs.items() if isinstance(run, ResultLike)}
+    sign = -1.0 if any(run.maximized for run in runs.values()) else 1.0
+    values = {name: sign * run.fun if np.isfinite(run.fun) else np.inf for name, run in runs.items()}
+    best = min(values.values(), default=0.0)
+    order = sorted(runs, key=lambda name: (values[name], runs[name].nfev))
+    names = race.ranking if isinstance(race, Ranked) else order
+    return [
+        Standing(
+            place,
+            name,
+            Verdict.of(runs[name]),
+            f"{runs[name].fun:.8g}".replace("-", "−"),
+            style.number(values[name] - best) if np.isfinite(values[name] - best) else "–",
+            f"{runs[name].nit:,}",
+            f"{runs[name].nfev:,}",
+        )
+        for place, name in enumerate(names, start=1)
+    ]
