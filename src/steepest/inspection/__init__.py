@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from steepest.inspection.motion.animate import animate
     from steepest.inspection.picture import descent_of, overview, plot_run
     from steepest.inspection.plots.basins import BasinDisplay
-    from steepest.inspection.plots.contour import ContourDisplay
-    from steepest.inspection.plots.curve import CurveDisplay
     from steepest.inspection.plots.descent import DescentDisplay
+    from steepest.inspection.plots.display import Display
+    from steepest.inspection.plots.function.contour import ContourDisplay
+    from steepest.inspection.plots.function.curve import CurveDisplay
+    from steepest.inspection.plots.function.quiver import QuiverDisplay
+    from steepest.inspection.plots.function.slopes import SlopesDisplay
+    from steepest.inspection.plots.function.surface import SurfaceDisplay
     from steepest.inspection.plots.line import LineDisplay
     from steepest.inspection.plots.network.landscape import LandscapeDisplay
     from steepest.inspection.plots.network.members import MembersDisplay
     from steepest.inspection.plots.network.snapshots import SnapshotsDisplay
-    from steepest.inspection.plots.quiver import QuiverDisplay
     from steepest.inspection.plots.race import RaceDisplay
-    from steepest.inspection.plots.slopes import SlopesDisplay
-    from steepest.inspection.plots.surface import SurfaceDisplay
     from steepest.inspection.plots.training import TrainingDisplay
     from steepest.inspection.plots.tree.gates import GatesDisplay
     from steepest.inspection.plots.tree.partition import PartitionDisplay
@@ -34,21 +35,22 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BasinDisplay": "plots.basins",
+    "ContourDisplay": "plots.function.contour",
     "Comparison": "report.standings",
-    "ContourDisplay": "plots.contour",
-    "CurveDisplay": "plots.curve",
+    "CurveDisplay": "plots.function.curve",
     "DescentDisplay": "plots.descent",
+    "Display": "plots.display",
     "GatesDisplay": "plots.tree.gates",
     "LandscapeDisplay": "plots.network.landscape",
     "LineDisplay": "plots.line",
     "MembersDisplay": "plots.network.members",
     "PartitionDisplay": "plots.tree.partition",
-    "QuiverDisplay": "plots.quiver",
+    "QuiverDisplay": "plots.function.quiver",
     "RaceDisplay": "plots.race",
     "RestartsDisplay": "plots.tree.restarts",
-    "SlopesDisplay": "plots.slopes",
+    "SlopesDisplay": "plots.function.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
-    "SurfaceDisplay": "plots.surface",
+    "SurfaceDisplay": "plots.function.surface",
     "TrainingDisplay": "plots.training",
     "TreeDisplay": "plots.tree.tree",
     "animate": "motion.animate",
@@ -65,6 +67,7 @@ __all__ = [
     "ContourDisplay",
     "CurveDisplay",
     "DescentDisplay",
+    "Display",
     "GatesDisplay",
     "LandscapeDisplay",
     "LineDisplay",

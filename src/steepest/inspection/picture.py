@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.inspection.plots import style
-from steepest.inspection.plots.contour import ContourDisplay
-from steepest.inspection.plots.curve import CurveDisplay
 from steepest.inspection.plots.descent import DescentDisplay
+from steepest.inspection.plots.function.contour import ContourDisplay
+from steepest.inspection.plots.function.curve import CurveDisplay
 from steepest.inspection.plots.line import LineDisplay, is_line
 from steepest.inspection.plots.network.members import MembersDisplay
 from steepest.inspection.plots.tree.restarts import RestartsDisplay

@@ -117,6 +117,35 @@ def values_at(run: RunLike, points: np.ndarray) -> np.ndarray | None:
     return values
 
 
+def gradients_at(run: RunLike, points: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+    """Return the gradient of a run's function at some of its points, or None if the function is not at hand.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+    points : array of shape (points, parameters)
+        The points.
+    rows : array of int of shape (frames,)
+        The rows of the points.
+
+    Returns
+    -------
+    array of shape (frames, parameters) or None
+        The gradients, NaN where the function raised an exception.
+    """
+    needed, places = np.unique(rows, return_inverse=True)
+    gradients = np.full((len(needed), points.shape[1]), np.nan)
+    with np.errstate(all="ignore"):
+        for k, row in enumerate(needed):
+            try:
+                gradients[k] = run.gradient_at(points[row])
+            except Exception as error:  # noqa: BLE001 - a user's function may raise anything outside its domain
+                if isinstance(error, RuntimeError) and NOT_AT_HAND in str(error):
+                    return None
+    return gradients[places]
+
+
 def sampled(f: Function, points: np.ndarray, shape: tuple[int, ...] = ()) -> np.ndarray:
     """Return f at each point; if f raises an exception at every point, raise the first.
 
@@ -166,7 +195,8 @@ def levels_of(height: np.ndarray, count: int = LEVELS) -> np.ndarray:
     -------
     array
         Quantiles, so that neighbouring lines enclose equal shares of the window. If the heights span more
-        than a factor of 1,000, evenly spaced logarithms. Empty if the function is constant.
+        than a factor of 1,000, the numbers 1, 2, 5, 10, 20 and so on, or powers of ten if these are too many.
+        Empty if the function is constant.
 
     Examples
     --------
@@ -180,6 +210,18 @@ def levels_of(height: np.ndarray, count: int = LEVELS) -> np.ndarray:
         return above
     low, high = np.quantile(above, [0.02, 0.98])
     if high / SPAN > low:
-        return np.geomspace(low, high, count)
+        return _round_levels(low, high, count)
     levels = np.unique(np.quantile(above, np.linspace(0.02, 0.98, count)))
     return levels if levels[0] < above.max() else above[:1] / 2  # if there are only two heights, one line between them
+
+
+def _round_levels(low: float, high: float, count: int) -> np.ndarray:
+    """Return at most `count` round numbers between two that are far apart: 1, 2, 5, 10 and so on, or powers of ten."""
+    first, last = np.log10(low), np.log10(high)
+    powers = np.arange(np.ceil(first), np.floor(last) + 1)
+    if len(powers) > count:
+        return 10.0 ** np.linspace(powers[0], powers[-1], count).round()
+    ones = 10.0 ** np.arange(np.floor(first), np.ceil(last))
+    levels = np.sort(np.concatenate([ones, 2 * ones, 5 * ones]))
+    levels = levels[(levels >= low) & (levels <= high)]
+    return levels if len(levels) <= count else 10.0**powers

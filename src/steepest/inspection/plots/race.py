@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.plots.contour import ContourDisplay
 from steepest.inspection.plots.descent import SPAN
-from steepest.inspection.plots.path import draw_path
+from steepest.inspection.plots.function.contour import ContourDisplay
+from steepest.inspection.plots.function.path import draw_path
 from steepest.inspection.protocol import RaceLike, RunLike
 from steepest.inspection.window import BLOWN_UP, HUGE, window_around
 from steepest.printable import printable
@@ -218,11 +218,9 @@ class RaceDisplay:
     def _draw_paths(self, ax: Axes) -> None:
         assert self.contour is not None
         self.contour.plot(ax)
-        for lines in ax.collections:
-            lines.set(edgecolor=style.GREY, alpha=0.6)  # not blue, which is the colour of a run here
         for k, (path, best) in enumerate(zip(self.paths or [], self.bests, strict=True)):
             if len(path):
-                draw_path(ax, path, best, style.distinct(k) | {"markevery": 0.15, "linewidth": 1.4})
+                draw_path(ax, path, best, style.distinct(k) | {"markevery": 0.15, "linewidth": 1.4}, numbered=False)
 
     def _labels(self) -> list[str]:
         return [_label(name, outcome) for name, outcome in zip(self.names, self.outcomes, strict=True)]
@@ -301,5 +299,5 @@ def _paths(
         boxes = np.array([window_around(paths[k], bests[k], runs[k].outcome) for k in sound])
         window = np.column_stack([boxes[..., 0].min(axis=0), boxes[..., 1].max(axis=0)])
     contour = ContourDisplay.from_run(runs[drawn[0]], window, size)
-    contour.path, contour.title = None, ""
+    contour.path, contour.title, contour.is_filled = None, "", False
     return paths, bests, contour

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
 from steepest.inspection.plots.descent import DescentDisplay
+from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.line import LineDisplay, curve_of
 from steepest.inspection.protocol import FitLike
 from steepest.printable import quoted
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 PARTS = (1.0, 2 / 3, 1 / 3)
 
 
-class TrainingDisplay:
+class TrainingDisplay(Display):
     """The data and the line of a fit on one column at several epochs, and the loss by epoch.
 
     Parameters
@@ -36,15 +37,6 @@ class TrainingDisplay:
         The epochs whose lines are shown in addition to the fitted line.
     curves : array of shape (count, points)
         The lines of these epochs, at ``line.line_x``.
-
-    Attributes
-    ----------
-    figure_ : matplotlib.figure.Figure
-        The figure, once the display is drawn.
-    ax_ : matplotlib.axes.Axes
-        The axes of the data and the lines.
-    axes_ : tuple of matplotlib.axes.Axes
-        The axes of the data, then the axes of loss and gradient norm if these were drawn.
 
     Examples
     --------
@@ -116,26 +108,27 @@ class TrainingDisplay:
         """
         return style.side_by_side(make(*style.WIDE))
 
-    @np.errstate(all="ignore")
-    def plot(self, ax: Axes | Sequence[Axes] | None = None) -> TrainingDisplay:
-        """Draw the data with the lines, and the descent of the loss to the right.
+    def _given(self, ax: Axes | Sequence[Axes]) -> tuple[Axes, ...]:
+        left, right = style.one_or_two(ax, "a training")
+        return (left,) if right is None else (left, right)
 
-        Parameters
-        ----------
-        ax : axes or two axes, optional
-            One axes for data and lines alone, or two, the second of which loss and gradient norm share; a new
-            figure by default.
+    @property
+    def caption(self) -> str:
+        """What to see, with the epochs and their losses."""
+        value, epochs = self.descent.value, self.descent.evaluations
+        finite = np.flatnonzero(np.isfinite(value))
+        if not finite.size:
+            return "The fit is drawn through the data; no epoch has a finite loss."
+        first, last = finite[[0, -1]]
+        begin = f"From epoch {epochs[first]:,} to epoch {epochs[last]:,} the curve turns into the fit"
+        return f"{begin}; the loss goes from {style.number(value[first])} to {style.number(value[last])}."
 
-        Returns
-        -------
-        TrainingDisplay
-            This display.
-        """
-        pair = self.room(style.pyplot_figure) if ax is None else style.one_or_two(ax, "a training")
-        self.ax_, right = pair
-        self.figure_ = self.ax_.figure
-        self.axes_: tuple[Axes, ...] = (self.ax_,)
-        self._draw_lines(self.ax_)
+    def table(self) -> dict[str, np.ndarray]:
+        columns = {self.line.names[0]: self.line.line_x, "fit": self.line.line_y}
+        return columns | {f"epoch {epoch:,}": each for epoch, each in zip(self.epochs, self.curves, strict=True)}
+
+    def _draw(self, left: Axes, right: Axes | None = None) -> None:
+        self._draw_lines(left)
         if right is not None:
             shown = DescentDisplay(
                 self.descent.evaluations,
@@ -145,9 +138,8 @@ class TrainingDisplay:
                 maximized=self.descent.maximized,
                 validation=self.descent.validation,
             ).plot(right)
-            self.axes_ += shown.axes_
+            self.axes_ = (left, *shown.axes_)
             self._mark_epochs(shown.ax_)
-        return self
 
     def _draw_lines(self, ax: Axes) -> None:
         line = self.line.plot(ax)

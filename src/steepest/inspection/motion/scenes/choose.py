@@ -12,11 +12,11 @@ from steepest.inspection.motion.scenes.slides import GatesScene, SnapshotsScene
 from steepest.inspection.motion.scenes.slopes import SlopesScene
 from steepest.inspection.motion.scenes.training import TrainingScene
 from steepest.inspection.picture import picture_of
-from steepest.inspection.plots.contour import ContourDisplay
-from steepest.inspection.plots.curve import CurveDisplay
+from steepest.inspection.plots.function.contour import ContourDisplay
+from steepest.inspection.plots.function.curve import CurveDisplay
+from steepest.inspection.plots.function.slopes import SlopesDisplay
 from steepest.inspection.plots.line import LineDisplay
 from steepest.inspection.plots.network.snapshots import SnapshotsDisplay, has_panels
-from steepest.inspection.plots.slopes import SlopesDisplay
 from steepest.inspection.plots.tree.gates import GatesDisplay
 from steepest.inspection.protocol import BasinsLike, FitLike, NetworkFitLike, RaceLike, RunLike, tree_of
 from steepest.printable import quoted

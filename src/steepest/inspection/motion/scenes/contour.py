@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from steepest.inspection.motion.frames import Frames, captions_of
-from steepest.inspection.motion.scenes.trail import Trail, gradients_at
+from steepest.inspection.motion.scenes.trail import Trail
 from steepest.inspection.plots import style
-from steepest.inspection.plots.contour import ContourDisplay
+from steepest.inspection.plots.function.contour import ContourDisplay
 from steepest.inspection.protocol import RunLike
-from steepest.inspection.window import NOT_AT_HAND
+from steepest.inspection.window import NOT_AT_HAND, gradients_at
 
 # The lengths of the longest arrow and of the shortest that is drawn, as shares of the window. Chosen by eye: the head
 # of a shorter arrow would hide the point.

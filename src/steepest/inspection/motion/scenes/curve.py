@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from steepest.inspection.motion.frames import Frames, captions_of
-from steepest.inspection.motion.scenes.trail import Trail, gradients_at
+from steepest.inspection.motion.scenes.trail import Trail
 from steepest.inspection.plots import style
-from steepest.inspection.plots.curve import CurveDisplay
+from steepest.inspection.plots.function.curve import CurveDisplay
 from steepest.inspection.protocol import RunLike
-from steepest.inspection.window import NOT_AT_HAND
+from steepest.inspection.window import NOT_AT_HAND, gradients_at
 
 # The length of the tangent to each side of the point, as a share of the window. Chosen by eye.
 REACH = 0.22
@@ -37,8 +37,8 @@ class CurveScene:
         ax = style.dress(self.figure.add_subplot())
         display.plot(ax)
         # The display draws the whole path, which sets the height of the axes.
-        for line in ax.lines[display.value is not None :]:
-            line.remove()
+        for drawn in [*ax.lines[display.value is not None :], *ax.texts]:
+            drawn.remove()
         self.slopes = gradients_at(run, display.path[:, :1], rows)
         (self.tangent,) = ax.plot([], [], color=style.GREEN, linewidth=2.2, label="tangent", zorder=2.5)
         self.trail = Trail(ax, display.path, display.best, rows)

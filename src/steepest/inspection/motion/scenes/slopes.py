@@ -9,7 +9,7 @@ import numpy as np
 from steepest.inspection.motion.frames import chosen, number
 from steepest.inspection.motion.scenes.scene import figure_of
 from steepest.inspection.plots import style
-from steepest.inspection.plots.slopes import SlopesDisplay
+from steepest.inspection.plots.function.slopes import SlopesDisplay
 
 
 class SlopesScene:

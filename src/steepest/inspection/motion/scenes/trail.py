@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.inspection.plots import style
-from steepest.inspection.protocol import RunLike
-from steepest.inspection.window import HUGE, NOT_AT_HAND
+from steepest.inspection.window import HUGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,32 +54,3 @@ class Trail:
         self.now.set_data(*self.path[[row]].T)
         self.star.set_visible(row >= self.best)
         self.now.set_visible(row < len(self.path) - 1 or row != self.best)
-
-
-def gradients_at(run: RunLike, points: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
-    """Return the gradient of a run's function at some of its points, or None if the function is not at hand.
-
-    Parameters
-    ----------
-    run : run or fit
-        The run.
-    points : array of shape (points, parameters)
-        The points.
-    rows : array of int of shape (frames,)
-        The rows of the points.
-
-    Returns
-    -------
-    array of shape (frames, parameters) or None
-        The gradients, NaN where the function raised an exception.
-    """
-    needed, places = np.unique(rows, return_inverse=True)
-    gradients = np.full((len(needed), points.shape[1]), np.nan)
-    with np.errstate(all="ignore"):
-        for k, row in enumerate(needed):
-            try:
-                gradients[k] = run.gradient_at(points[row])
-            except Exception as error:  # noqa: BLE001 - a user's function may raise anything outside its domain
-                if isinstance(error, RuntimeError) and NOT_AT_HAND in str(error):
-                    return None
-    return gradients[places]

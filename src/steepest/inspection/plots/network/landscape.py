@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.plots.contour import ContourDisplay
-from steepest.inspection.plots.surface import SurfaceDisplay
+from steepest.inspection.plots.display import Display
+from steepest.inspection.plots.function.contour import ContourDisplay
+from steepest.inspection.plots.function.surface import SurfaceDisplay
 from steepest.inspection.protocol import NetworkFitLike
 from steepest.inspection.window import sampled
 from steepest.printable import quoted
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 NAMES = ("direction 1", "direction 2")
 
 
-class LandscapeDisplay:
+class LandscapeDisplay(Display):
     """The loss of one member of a network around its parameters, on the plane of two random directions.
 
     Each direction is scaled so that the weights of each unit have the length of those of the network, and it leaves
@@ -38,15 +39,6 @@ class LandscapeDisplay:
         ``values[i, j]`` is the loss after step ``grid[j]`` along the first and ``grid[i]`` along the second direction.
     title : str, optional
         The text above the picture.
-
-    Attributes
-    ----------
-    figure_ : matplotlib.figure.Figure
-        The figure, once the display is drawn.
-    ax_ : matplotlib.axes.Axes
-        The axes of the surface, or of the contour lines if these were drawn alone.
-    axes_ : tuple of matplotlib.axes.Axes
-        All axes.
 
     Examples
     --------
@@ -129,34 +121,29 @@ class LandscapeDisplay:
         """
         return style.side_by_side(make(*style.WIDE), projection="3d")
 
-    @np.errstate(all="ignore")
-    def plot(self, ax: Axes | Sequence[Axes] | None = None) -> LandscapeDisplay:
-        """Draw the loss as a surface, and as contour lines to the right; a star marks the parameters of the member.
+    def _given(self, ax: Axes | Sequence[Axes]) -> tuple[Axes, ...]:
+        first, second = style.one_or_two(ax, "a landscape")
+        return (first,) if second is None else (first, second)
 
-        Parameters
-        ----------
-        ax : axes or two axes, optional
-            Flat axes for contour lines alone, three-dimensional axes for the surface alone, or one of each, the
-            three-dimensional ones first; a new figure by default.
+    @property
+    def caption(self) -> str:
+        """What to see, with the losses."""
+        middle, reach = style.number(self.middle), style.number(self.grid[-1])
+        begin = f"The loss is {middle} at the parameters of the network, the star"
+        highest = style.number(self.values[np.isfinite(self.values)].max(initial=self.middle))
+        return f"{begin}, and up to {highest} where its weights change by up to {reach} times their length."
 
-        Returns
-        -------
-        LandscapeDisplay
-            This display.
-        """
-        pair = self.room(style.pyplot_figure) if ax is None else style.one_or_two(ax, "a landscape")
+    def table(self) -> dict[str, np.ndarray]:
+        first, second = (each.ravel() for each in np.meshgrid(self.grid, self.grid))
+        return {NAMES[0]: first, NAMES[1]: second, "loss": self.values.ravel()}
+
+    def _draw(self, *axes: Axes) -> None:
         look: style.Look = {"names": NAMES, "title": self.title}
-        drawn: ContourDisplay | SurfaceDisplay
-        if pair[1] is None and not style.is_3d(pair[0]):
-            drawn = ContourDisplay(self.grid, self.grid, self.values, [[0.0, 0.0]], **look).plot(pair[0])
-            self.axes_: tuple[Axes, ...] = (drawn.ax_,)
-        else:
-            given = [each for each in pair if each is not None]
-            drawn = SurfaceDisplay(self.grid, self.grid, self.values, [[0.0, 0.0, self.middle]], **look).plot(given)
-            self.axes_ = drawn.axes_
-            drawn.ax_.set(zlabel="loss")
-        self.ax_, self.figure_ = drawn.ax_, drawn.figure_
-        return self
+        if len(axes) == 1 and not style.is_3d(axes[0]):
+            ContourDisplay(self.grid, self.grid, self.values, [[0.0, 0.0]], **look).plot(axes[0])
+            return
+        SurfaceDisplay(self.grid, self.grid, self.values, [[0.0, 0.0, self.middle]], **look).plot(axes)
+        axes[0].set(zlabel="loss")
 
 
 def directions_at(parts: Mapping[str, Array], random: np.random.Generator) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
+from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.line import classes_of
 from steepest.inspection.plots.plane import as_columns, drawn_rows, grid_over
 from steepest.inspection.protocol import NetworkFitLike, TableFitLike
@@ -26,7 +27,7 @@ PANEL = 2.2  # the width and height of a panel in inches
 LEAST_LINES = 6  # the contour lines of a surface: fewer than in a large picture
 
 
-class SnapshotsDisplay:
+class SnapshotsDisplay(Display):
     """The predictions of a network at several epochs and at its answer, one panel each, with the rows as points.
 
     For classes on two columns the colour is that of the most probable class, stronger the more probable it is, and a
@@ -51,15 +52,6 @@ class SnapshotsDisplay:
         The names of the classes.
     title : str, optional
         The text above the picture.
-
-    Attributes
-    ----------
-    figure_ : matplotlib.figure.Figure
-        The figure, once the display is drawn.
-    ax_ : matplotlib.axes.Axes
-        The axes of the last panel.
-    axes_ : tuple of matplotlib.axes.Axes
-        The axes of all panels.
 
     Examples
     --------
@@ -157,24 +149,27 @@ class SnapshotsDisplay:
             figure.suptitle(printable(self.title, 60), fontsize=11, color=style.GREY, parse_math=False)
         return tuple(style.dress(figure.add_subplot(rows, columns, k + 1)) for k in range(count))
 
-    @np.errstate(all="ignore")
-    def plot(self, ax: Sequence[Axes] | None = None) -> SnapshotsDisplay:
-        """Draw the panels.
-
-        Parameters
-        ----------
-        ax : sequence of axes, optional
-            One axes for each panel; a new figure by default.
-
-        Returns
-        -------
-        SnapshotsDisplay
-            This display.
-        """
-        axes = self.room(style.pyplot_figure) if ax is None else tuple(np.ravel(np.asarray(ax, dtype=object)))
+    def _given(self, ax: Axes | Sequence[Axes]) -> tuple[Axes, ...]:
+        axes = tuple(np.ravel(np.asarray(ax, dtype=object)))
         if len(axes) != len(self.panels):
             raise ValueError(f"got {len(axes)} axes, and {len(self.panels)} panels are drawn: give one axes for each")
-        self.axes_, self.ax_, self.figure_ = axes, axes[-1], axes[-1].figure
+        return axes
+
+    @property
+    def caption(self) -> str:
+        """What to see, with the epochs."""
+        epochs = [name for name in self.panels if name != ANSWER]
+        begin = f"From {epochs[0]} to {epochs[-1]}" if len(epochs) > 1 else "From panel to panel"
+        classes = self.panels[ANSWER].ndim == 3 if ANSWER in self.panels else False
+        what = "the boundary between the classes forms" if classes else "the predictions form"
+        return f"{begin} {what}; the last panel is the answer. Points are {style.counted(len(self.y), 'row')}."
+
+    def table(self) -> dict[str, np.ndarray]:
+        columns = {name: self.X[:, k] for k, name in enumerate(self.names[: self.X.shape[1]])}
+        return columns | {"target": self.y}
+
+    def _draw(self, *axes: Axes) -> None:
+        self.ax_ = axes[-1]
         for each, name in zip(axes, self.panels, strict=True):
             self.draw_panel(each, name)
             spec = each.get_subplotspec()
@@ -183,7 +178,6 @@ class SnapshotsDisplay:
             each.locator_params(nbins=4)
             each.tick_params(labelsize=8, labelbottom=is_low, labelleft=is_left)
         style.legend_beside(axes[-1])
-        return self
 
     def draw_panel(self, ax: Axes, name: str) -> None:
         """Draw the predictions of one panel and the rows.

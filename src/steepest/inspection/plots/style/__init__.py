@@ -29,12 +29,21 @@ from steepest.inspection.plots.style.colours import (
     SHAPES,
     Look,
     additional,
+    casing,
     distinct,
     ramp,
     rows_to_draw,
     series,
 )
-from steepest.inspection.plots.style.texts import counted, label, legend_beside, legend_columns, number, write_caption
+from steepest.inspection.plots.style.texts import (
+    counted,
+    drop_overlapping,
+    label,
+    legend_beside,
+    legend_columns,
+    number,
+    write_caption,
+)
 
 __all__ = [
     "BLUE",
@@ -55,9 +64,11 @@ __all__ = [
     "additional",
     "axes_or_new",
     "blank",
+    "casing",
     "counted",
     "distinct",
     "dress",
+    "drop_overlapping",
     "is_3d",
     "label",
     "legend_beside",

@@ -8,6 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.patheffects import AbstractPathEffect
 
 # Keyword arguments of matplotlib's plotting methods.
 Look = dict[str, Any]
@@ -133,3 +134,21 @@ def ramp() -> LinearSegmentedColormap:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("steepest", RAMP)
+
+
+def casing(width: float = 3.0) -> list[AbstractPathEffect]:
+    """Return the effect that draws a pale edge around a line or a text, so that it stands out from filled bands.
+
+    Parameters
+    ----------
+    width : float, optional
+        The width of the edge in points, line included.
+
+    Returns
+    -------
+    list of matplotlib.patheffects.AbstractPathEffect
+        The effect.
+    """
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground=PAPER, alpha=0.85)]

@@ -14,6 +14,8 @@ from steepest.printable import printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
+    from matplotlib.transforms import Bbox
 
 # The letters in an inch of a legend or a caption, and the width of the line before a label, in letters.
 LETTERS, HANDLE = 15.3, 8
@@ -85,6 +87,7 @@ def number(value: float) -> str:
     >>> number(-1234567.8), number(0.25), number(3e-21)
     ('−1.235e6', '0.25', '3e−21')
     """
+    value += 0.0  # so that -0.0 has no sign
     text = f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.4g}"
     return text.replace("e+0", "e").replace("e+", "e").replace("e-0", "e-").replace("-", "−")
 
@@ -110,3 +113,28 @@ def counted(count: int, noun: str) -> str:
     ('1 step', '40,000 steps')
     """
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def drop_overlapping(ax: Axes, texts: Sequence[Text], points: np.ndarray | None = None) -> None:
+    """Remove each text that would lie on an earlier one or on a point, or that would leave the axes.
+
+    Parameters
+    ----------
+    ax : axes
+        The axes, with their limits.
+    texts : sequence of matplotlib.text.Text
+        The texts, the most important first.
+    points : array of shape (points, 2), optional
+        Points to leave free, in the units of the axes.
+    """
+    kept: list[Bbox] = []
+    frame = ax.get_window_extent()
+    free = np.empty((0, 2)) if points is None else ax.transData.transform(points)
+    for text in texts:
+        box = text.get_window_extent()
+        inside = frame.contains(*box.min) and frame.contains(*box.max)
+        covered = ((free >= box.min) & (free <= box.max)).all(axis=1).any()
+        if not inside or covered or any(box.overlaps(other) for other in kept):
+            text.remove()
+        else:
+            kept.append(box)

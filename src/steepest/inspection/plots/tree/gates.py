@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
+from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.tree.fitted import tree_fit
 from steepest.inspection.plots.tree.gate import Gate, seen_by
 from steepest.inspection.protocol import RunLike
@@ -22,7 +23,7 @@ SIZE = (8.0, 4.8)  # the width and height of a new figure in inches
 THIN, THICK = 0.8, 2.6  # the widths of the first and the last curve, in points
 
 
-class GatesDisplay:
+class GatesDisplay(Display):
     """A gate of a soft tree after several epochs: the share of a row that goes right, from a slope to a step.
 
     The curves run from blue and thin for the first epoch to orange and thick for the last. The legend has what the gate
@@ -38,13 +39,6 @@ class GatesDisplay:
         The name of x.
     title : str, optional
         The text above the picture.
-
-    Attributes
-    ----------
-    figure_ : matplotlib.figure.Figure
-        The figure, once the display is drawn.
-    ax_ : matplotlib.axes.Axes
-        The axes.
 
     Examples
     --------
@@ -123,23 +117,18 @@ class GatesDisplay:
         """
         return (style.dress(make(*SIZE).add_subplot()),)
 
-    def plot(self, ax: Axes | Sequence[Axes] | None = None) -> GatesDisplay:
-        """Draw the curves.
+    @property
+    def caption(self) -> str:
+        """What to see, with the epochs."""
+        labels = list(self.curves)
+        return f"From {labels[0]} (blue) to {labels[-1]} (orange) the gate sharpens: a slope becomes a step, a split."
 
-        Parameters
-        ----------
-        ax : axes, optional
-            The axes to draw on; a new figure by default.
+    def table(self) -> dict[str, np.ndarray]:
+        return {self.name: self.x} | self.curves
 
-        Returns
-        -------
-        GatesDisplay
-            This display.
-        """
+    def _draw(self, ax: Axes) -> None:
         from matplotlib.colors import LinearSegmentedColormap
 
-        self.ax_ = style.only(self.room(style.pyplot_figure) if ax is None else ax)
-        self.figure_, ax = self.ax_.figure, self.ax_
         colours = LinearSegmentedColormap.from_list("epochs", [style.BLUE, style.PURPLE, style.ORANGE])
         for late, (label, curve) in zip(np.linspace(0, 1, len(self.curves)), self.curves.items(), strict=True):
             width = THIN + (THICK - THIN) * late
@@ -148,4 +137,3 @@ class GatesDisplay:
         style.label(ax, title=self.title, x=self.name, y="share that goes right")
         ax.locator_params(axis="x", nbins=6)
         style.legend_beside(ax)
-        return self

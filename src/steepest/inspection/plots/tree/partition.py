@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
+from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.plane import as_columns, drawn_rows, grid_over
 from steepest.inspection.plots.tree.fitted import labels_of, target_of, tree_fit
 from steepest.inspection.plots.tree.regions import regions_of
@@ -24,7 +25,7 @@ MOST_SHARE = 0.9  # of the targets have a colour of their own: with all of them,
 HATCHES = ("", "///", "...", "xxx")  # of classes beyond those that have a colour of their own
 
 
-class PartitionDisplay:
+class PartitionDisplay(Display):
     """The plane of two columns, cut into the regions of a tree's leaves, with the rows as points.
 
     A region has the colour of its prediction, and a point that of its target; so a point that is hard to see is
@@ -49,13 +50,6 @@ class PartitionDisplay:
         The names of the classes; none if the tree predicts numbers.
     title : str, optional
         The text above the picture.
-
-    Attributes
-    ----------
-    figure_ : matplotlib.figure.Figure
-        The figure, once the display is drawn.
-    ax_ : matplotlib.axes.Axes
-        The axes.
 
     Examples
     --------
@@ -147,21 +141,16 @@ class PartitionDisplay:
             return self.shades.of_classes(self.predictions)
         return self.shades.of_numbers(self.predictions[..., 0])
 
-    def plot(self, ax: Axes | None = None) -> PartitionDisplay:
-        """Draw the regions and the rows.
+    @property
+    def caption(self) -> str:
+        """What to see, with the number of regions."""
+        begin = f"Each of {style.counted(len(self.regions), 'region')} is a leaf, in the colour of its prediction"
+        return f"{begin}. Points are {style.counted(len(self.y), 'row')}: one that stands out is predicted badly."
 
-        Parameters
-        ----------
-        ax : axes, optional
-            The axes to draw on; a new figure by default.
+    def table(self) -> dict[str, np.ndarray]:
+        return dict(zip(self.names, [*self.X.T, self.y], strict=True))
 
-        Returns
-        -------
-        PartitionDisplay
-            This display.
-        """
-        self.ax_ = ax = style.axes_or_new(ax)
-        self.figure_ = ax.figure
+    def _draw(self, ax: Axes) -> None:
         x, y = self.grids
         # The middle of each pixel is a point of the grid.
         aside, up = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
@@ -171,7 +160,6 @@ class PartitionDisplay:
         self._draw_rows(ax)
         ax.set(xlim=x[[0, -1]], ylim=y[[0, -1]])
         style.label(ax, title=self.title, x=self.names[0], y=self.names[1], legend=4)
-        return self
 
     def _draw_rows(self, ax: Axes) -> None:
         rows = drawn_rows(len(self.y), style.MAX_POINTS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.inspection.plots import style
+from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.tree.edges import Edge
 from steepest.inspection.plots.tree.fitted import labels_of, tree_fit
 from steepest.inspection.plots.tree.layout import Box, arranged, corners
@@ -27,7 +28,7 @@ MOST_SCALE = 1.6  # large axes have texts of at most so many times their size
 MOST_LABEL = 18  # the most letters of the name of a class
 
 
-class TreeDisplay:
+class TreeDisplay(Display):
     """The splits and leaves of a tree: its condition in each split, and its prediction in each leaf.
 
     Rows that meet a condition go left, or up if the tree grows to the right, as it does with more than eight leaves.
@@ -44,13 +45,6 @@ class TreeDisplay:
         Whether the leaves are linear models, whose predictions in ``root`` are those for one typical row.
     title : str, optional
         The text above the picture.
-
-    Attributes
-    ----------
-    figure_ : matplotlib.figure.Figure
-        The figure, once the display is drawn.
-    ax_ : matplotlib.axes.Axes
-        The axes.
 
     Examples
     --------
@@ -141,34 +135,35 @@ class TreeDisplay:
         """
         return arranged(self.root, self.said, self.is_sideways)
 
-    def plot(self, ax: Axes | Sequence[Axes] | None = None) -> TreeDisplay:
-        """Draw the tree.
+    @property
+    def caption(self) -> str:
+        """What to see, with the number of leaves."""
+        leaves = self.root.leaves
+        largest = max(leaves, key=lambda leaf: leaf.rows)
+        share = f"{100 * largest.rows / max(self.root.rows, 1):.0f} %"
+        begin = f"Each row follows the conditions to one of {len(leaves):,} lea{'f' if len(leaves) == 1 else 'ves'}"
+        end = f"The largest, with {share} of the rows, predicts {', '.join(self.said(largest))}."
+        return f"{begin}; the wider an edge, the more rows. {end}"
 
-        Parameters
-        ----------
-        ax : axes, optional
-            The axes to draw on, whose size decides that of the texts; a new figure by default.
+    def table(self) -> dict[str, np.ndarray]:
+        leaves = self.root.leaves
+        numbers = {"leaf": [leaf.number for leaf in leaves], "rows": [leaf.rows for leaf in leaves]}
+        said = {"prediction": [", ".join(self.said(leaf)) for leaf in leaves]}
+        return {name: np.array(column) for name, column in (numbers | said).items()}
 
-        Returns
-        -------
-        TreeDisplay
-            This display.
-        """
-        self.ax_ = style.only(self.room(style.pyplot_figure) if ax is None else ax)
-        self.figure_ = self.ax_.figure
+    def _draw(self, ax: Axes) -> None:
         boxes = self.boxes()
         low, high = corners(boxes)
-        self.ax_.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
-        self.ax_.set_axis_off()
-        style.label(self.ax_, title=self.title)
-        scale = min(*(_size(self.ax_) / (high - low)), MOST_SCALE)
+        ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+        ax.set_axis_off()
+        style.label(ax, title=self.title)
+        scale = min(*(_size(ax) / (high - low)), MOST_SCALE)
         colours = self.colours()
         for box in boxes:
             if box.parent is not None:
                 self._draw_edge(Edge.to(box, self.root.rows, self.is_sideways), scale)
         for box in boxes:
             self._draw_box(box, scale, colours.get(box.node.number) if box.is_leaf else None)
-        return self
 
     def colours(self) -> dict[int, np.ndarray]:
         """Return the colour of each leaf by its number.

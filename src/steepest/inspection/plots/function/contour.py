@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.plots.path import draw_path, path_of
+from steepest.inspection.plots.display import Display
+from steepest.inspection.plots.function.heights import above_best, draw_heights
+from steepest.inspection.plots.function.path import describe_path, draw_path, path_of
 from steepest.inspection.protocol import RunLike
-from steepest.inspection.window import HUGE, NOT_AT_HAND, levels_of, values_at, window_around, window_given
+from steepest.inspection.window import HUGE, NOT_AT_HAND, values_at, window_around, window_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 
-class GridDisplay:
+class GridDisplay(Display):
     """The data of a display of a function of two parameters: values on a grid, and the path of a run.
 
     Parameters
@@ -33,14 +34,17 @@ class GridDisplay:
         The row of the best point.
     maximized : bool, optional
         Whether the best value is the largest.
+    path_values : array of shape (rows,), optional
+        The value at each point of the path.
     names : pair of str, optional
         The names of the parameters.
     title : str, optional
         The text above the picture.
     """
 
-    ax_: Axes
-    figure_: Figure | SubFigure
+    path: np.ndarray | None
+    # Whether the bands between contour lines have colours; without them, several paths keep theirs apart.
+    is_filled = True
 
     def __init__(
         self,
@@ -51,13 +55,46 @@ class GridDisplay:
         *,
         best: int = -1,
         maximized: bool = False,
+        path_values: ArrayLike | None = None,
         names: Sequence[str] = ("x", "y"),
         title: str = "",
     ) -> None:
         self.grid_x, self.grid_y = np.asarray(grid_x, dtype=float), np.asarray(grid_y, dtype=float)
         self.values = None if values is None else np.asarray(values, dtype=float)
         self.path = None if path is None else np.asarray(path, dtype=float)
+        self.path_values = None if path_values is None else np.asarray(path_values, dtype=float)
         self.best, self.maximized, self.names, self.title = best, maximized, names, title
+
+    @property
+    def height(self) -> np.ma.MaskedArray:
+        """How much worse each value of the grid is than the best one of the grid and the path."""
+        return self._above_best[0]
+
+    @property
+    def best_value(self) -> float:
+        """The best value of the grid and the path."""
+        return self._above_best[1]
+
+    @property
+    def _above_best(self) -> tuple[np.ma.MaskedArray, float]:
+        assert self.values is not None
+        known = np.nan if self.path_values is None else np.clip(self.path_values[self.best], -HUGE, HUGE)
+        return above_best(self.values, self.maximized, known)
+
+    @property
+    def caption(self) -> str:
+        """What to see, with the numbers of the run."""
+        said = [] if self.path is None else [describe_path(self.path[:, :2], self.path_values, self.best)]
+        if self.values is not None and np.isfinite(self.values).any():
+            ends = np.nanmin(self.values), np.nanmax(self.values)
+            low, high = map(style.number, np.clip(ends, -HUGE, HUGE))
+            said.append(f"Dark is {'high' if self.maximized else 'low'}: values here go from {low} to {high}.")
+        return " ".join(said)
+
+    def table(self) -> dict[str, np.ndarray]:
+        path = np.empty((0, 2)) if self.path is None else self.path
+        columns = {name: path[:, k] for k, name in enumerate(self.names)}
+        return columns if self.path_values is None else columns | {"value": self.path_values}
 
 
 class ContourDisplay(GridDisplay):
@@ -75,17 +112,12 @@ class ContourDisplay(GridDisplay):
         The row of the best point.
     maximized : bool, optional
         Whether the best value is the largest.
+    path_values : array of shape (rows,), optional
+        The value at each point of the path.
     names : pair of str, optional
         The names of the parameters.
     title : str, optional
         The text above the picture.
-
-    Attributes
-    ----------
-    figure_ : matplotlib.figure.Figure
-        The figure, once the display is drawn.
-    ax_ : matplotlib.axes.Axes
-        The axes.
 
     Examples
     --------
@@ -117,7 +149,7 @@ class ContourDisplay(GridDisplay):
         ValueError
             If the run does not have two parameters or has no finite point, or the window is empty.
         """
-        path, _, best = path_of(run, 2)
+        path, path_values, best = path_of(run, 2)
         box = window_around(path, best, run.outcome) if window is None else window_given(window, 2)
         grid_x, grid_y = (np.linspace(low, high, size) for low, high in box)
         values = values_at(run, np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2))
@@ -128,37 +160,18 @@ class ContourDisplay(GridDisplay):
             path,
             best=best,
             maximized=run.maximized,
+            path_values=path_values,
             names=tuple(run.trace.names),
             title=run.title,
         )
 
-    @np.errstate(all="ignore")
-    def plot(self, ax: Axes | None = None) -> ContourDisplay:
-        """Draw the contour lines and the path.
-
-        Parameters
-        ----------
-        ax : axes, optional
-            The axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        ContourDisplay
-            This display.
-        """
-        self.ax_ = ax = style.axes_or_new(ax)
-        self.figure_ = ax.figure
+    def _draw(self, ax: Axes) -> None:
         ax.set(xlim=self.grid_x[[0, -1]], ylim=self.grid_y[[0, -1]])
         if 1 / 2 <= np.ptp(self.grid_x) / np.ptp(self.grid_y) <= 3:
             ax.set_aspect("equal")
-        if self.values is not None and np.isfinite(self.values).any():
-            finite = np.ma.masked_invalid(self.values).clip(-HUGE, HUGE)
-            height = finite.max() - finite if self.maximized else finite - finite.min()
-            levels = levels_of(height.compressed())
-            if levels.size:
-                ax.contour(self.grid_x, self.grid_y, height, levels, colors=style.BLUE, linewidths=0.8)
+        if self.values is not None:
+            draw_heights(ax, self)
         if self.path is not None:
-            draw_path(ax, self.path, self.best)
+            draw_path(ax, self.path, self.best, cased=self.values is not None and self.is_filled)
         note = NOT_AT_HAND if self.values is None else ""
-        style.label(ax, title=self.title, note=note, x=self.names[0], y=self.names[1], legend=3)
-        return self
+        style.label(ax, title=self.title, note=note, x=self.names[0], y=self.names[1], legend=5)

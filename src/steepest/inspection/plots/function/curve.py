@@ -9,12 +9,15 @@ from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
 from steepest.inspection.plots.display import Display
-from steepest.inspection.plots.path import describe_path, draw_path, path_of
+from steepest.inspection.plots.function.path import describe_path, draw_path, numbered_steps, path_of, round_steps
 from steepest.inspection.protocol import RunLike
-from steepest.inspection.window import HUGE, NOT_AT_HAND, values_at, window_around, window_given
+from steepest.inspection.window import HUGE, NOT_AT_HAND, gradients_at, values_at, window_around, window_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+TANGENT = 0.06  # the length of a tangent to each side of its point, as a share of the window; chosen by eye
 
 
 class CurveDisplay(Display):
@@ -30,6 +33,8 @@ class CurveDisplay(Display):
         The point and the value of each row of the run.
     best : int, optional
         The row of the best point.
+    slopes : array of shape (rows,), optional
+        The slope of the function at each row of the run, NaN where it is not known.
     name : str, optional
         The name of the parameter.
     title : str, optional
@@ -55,6 +60,7 @@ class CurveDisplay(Display):
         path: ArrayLike,
         *,
         best: int = -1,
+        slopes: ArrayLike | None = None,
         name: str = "x",
         title: str = "",
     ) -> None:
@@ -62,6 +68,7 @@ class CurveDisplay(Display):
         self.value = None if value is None else np.asarray(value, dtype=float)
         self.path = np.asarray(path, dtype=float)
         self.best = best
+        self.slopes = np.full(len(self.path), np.nan) if slopes is None else np.asarray(slopes, dtype=float)
         self.name = name
         self.title = title
 
@@ -93,7 +100,11 @@ class CurveDisplay(Display):
         box = window_around(points, best, run.outcome) if window is None else window_given(window, 1)
         x = np.linspace(box[0, 0], box[0, 1], size)
         path = np.column_stack([points[:, 0], height])
-        return cls(x, values_at(run, x[:, None]), path, best=best, name=run.trace.names[0], title=run.title)
+        slopes, rows = np.full(len(path), np.nan), np.array([0, *round_steps(len(path))])
+        if (known := gradients_at(run, points, rows)) is not None:
+            slopes[rows] = known[:, 0]
+        look: style.Look = {"best": best, "slopes": slopes, "name": run.trace.names[0], "title": run.title}
+        return cls(x, values_at(run, x[:, None]), path, **look)
 
     @property
     def caption(self) -> str:
@@ -101,13 +112,6 @@ class CurveDisplay(Display):
         return describe_path(self.path[:, :1], self.path[:, 1], self.best)
 
     def table(self) -> dict[str, np.ndarray]:
-        """Return the points and the values of the run.
-
-        Returns
-        -------
-        dict of str to array
-            The parameter and the value of each row.
-        """
         return {self.name: self.path[:, 0], "value": self.path[:, 1]}
 
     def _draw(self, ax: Axes) -> None:
@@ -122,6 +126,19 @@ class CurveDisplay(Display):
         if self.value is not None:
             shown = np.where(np.isfinite(self.value), np.clip(self.value, -HUGE, HUGE), np.nan)
             ax.plot(self.x, shown, label="function", **style.series(0))
+        self._draw_tangents(ax)
         draw_path(ax, self.path, self.best)
         note = NOT_AT_HAND if self.value is None else ""
-        style.label(ax, title=self.title, note=note, x=self.name, y="value", legend=4)
+        style.label(ax, title=self.title, note=note, x=self.name, y="value", legend=6)
+
+    def _draw_tangents(self, ax: Axes) -> None:
+        """Draw the tangents at the start and at the steps with a number, each as long on the page as the others."""
+        width, height = np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())
+        label = "tangent"
+        for step in [0, *numbered_steps(self.path, self.best, ax)]:
+            (x, value), slope = self.path[step], self.slopes[step]
+            if np.isfinite([value, slope]).all():
+                reach = TANGENT * width / np.hypot(1.0, slope * width / height) * np.array([-1, 1])
+                look: style.Look = {"color": style.GREEN, "linewidth": 2.4, "alpha": 0.9, "solid_capstyle": "round"}
+                ax.plot(x + reach, value + slope * reach, label=label, **look)
+                label = "_"  # the legend leaves it out

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.plots.contour import ContourDisplay, GridDisplay
+from steepest.inspection.plots.function.contour import ContourDisplay, GridDisplay
 from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE, sampled, window_given
 
@@ -43,6 +43,8 @@ class QuiverDisplay(GridDisplay):
         The row of the best point.
     maximized : bool, optional
         Whether the best value is the largest.
+    path_values : array of shape (rows,), optional
+        The value at each point of the path.
     downhill : bool, optional
         Whether the arrows point downhill, as a descent goes.
     power : float, optional
@@ -51,13 +53,6 @@ class QuiverDisplay(GridDisplay):
         The names of the variables.
     title : str, optional
         The text above the picture.
-
-    Attributes
-    ----------
-    figure_ : matplotlib.figure.Figure
-        The figure, once the display is drawn.
-    ax_ : matplotlib.axes.Axes
-        The axes.
 
     Examples
     --------
@@ -78,12 +73,14 @@ class QuiverDisplay(GridDisplay):
         path: ArrayLike | None = None,
         best: int = -1,
         maximized: bool = False,
+        path_values: ArrayLike | None = None,
         downhill: bool = False,
         power: float = 1.0,
         names: Sequence[str] = ("x", "y"),
         title: str = "",
     ) -> None:
-        super().__init__(grid_x, grid_y, values, path, best=best, maximized=maximized, names=names, title=title)
+        known: style.Look = {"best": best, "maximized": maximized, "path_values": path_values}
+        super().__init__(grid_x, grid_y, values, path, names=names, title=title, **known)
         self.arrow_x, self.arrow_y = np.asarray(arrow_x, dtype=float), np.asarray(arrow_y, dtype=float)
         self.slopes = np.asarray(slopes, dtype=float)
         self.downhill, self.power = downhill, power
@@ -190,7 +187,7 @@ class QuiverDisplay(GridDisplay):
             )
         field = _field(run.gradient_at, lines.grid_x, lines.grid_y, arrows)
         known: style.Look = {"path": lines.path, "best": lines.best, "maximized": lines.maximized, "names": lines.names}
-        known |= {"title": lines.title, "downhill": downhill, "power": power}
+        known |= {"title": lines.title, "path_values": lines.path_values, "downhill": downhill, "power": power}
         return cls(lines.grid_x, lines.grid_y, lines.values, *field, **known)
 
     @property
@@ -199,27 +196,21 @@ class QuiverDisplay(GridDisplay):
         cell = np.ptp(self.grid_x) / len(self.arrow_x), np.ptp(self.grid_y) / len(self.arrow_y)
         return _length(_arrows(self.slopes, self.power) / cell)
 
-    @np.errstate(all="ignore")
-    def plot(self, ax: Axes | None = None) -> QuiverDisplay:
-        """Draw the contour lines, the arrows and the path, if there is one.
+    @property
+    def caption(self) -> str:
+        """What to see, with the numbers of the slopes."""
+        lengths = np.hypot(*_finite(self.slopes).reshape(-1, 2).T)
+        steepest = lengths[np.isfinite(lengths)].max(initial=0.0)
+        way = "downhill, as a descent goes" if self.downhill else "uphill, across the contour lines"
+        return f"Arrows point {way}; the longest is a slope of {style.number(steepest)}. {super().caption}"
 
-        Parameters
-        ----------
-        ax : axes, optional
-            The axes to draw on; a new figure by default.
-
-        Returns
-        -------
-        QuiverDisplay
-            This display.
-        """
+    def _draw(self, ax: Axes) -> None:
         look: style.Look = {"best": self.best, "maximized": self.maximized, "names": self.names}
-        lines = ContourDisplay(self.grid_x, self.grid_y, self.values, self.path, title=self.title, **look).plot(ax)
-        self.ax_, self.figure_ = lines.ax_, lines.figure_
+        look["path_values"] = self.path_values
+        ContourDisplay(self.grid_x, self.grid_y, self.values, self.path, title=self.title, **look).plot(ax)
         if self.length:
-            _draw_arrows(self.ax_, self)
-        style.label(self.ax_, title=self.title, x=self.names[0], y=self.names[1], legend=4)
-        return self
+            _draw_arrows(ax, self)
+        style.label(ax, title=self.title, x=self.names[0], y=self.names[1], legend=4)
 
 
 def _draw_arrows(ax: Axes, display: QuiverDisplay) -> None:

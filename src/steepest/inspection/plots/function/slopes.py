@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.plots.path import path_of
+from steepest.inspection.plots.display import Display
+from steepest.inspection.plots.function.path import path_of
 from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE, sampled, window_given
 from steepest.printable import quoted
@@ -32,7 +33,7 @@ class Secants(TypedDict):
     secant_slopes: np.ndarray
 
 
-class SlopesDisplay:
+class SlopesDisplay(Display):
     """A function with its tangent and secants at a point, above its derivative and its difference quotients.
 
     The quotient for h is (f(x + h) - f(x)) / h, computed by this formula, so that the noise of rounding errors is
@@ -62,13 +63,6 @@ class SlopesDisplay:
         The name of the variable.
     title : str, optional
         The text above the picture.
-
-    Attributes
-    ----------
-    figure_ : matplotlib.figure.Figure
-        The figure, once the display is drawn.
-    axes_ : tuple of matplotlib.axes.Axes
-        The upper and the lower axes; ``ax_`` is the upper one.
 
     Examples
     --------
@@ -209,29 +203,27 @@ class SlopesDisplay:
         """
         return style.stacked(make(6.4, 6.4))
 
-    @np.errstate(all="ignore")
-    def plot(self, ax: Axes | Sequence[Axes] | None = None) -> SlopesDisplay:
-        """Draw the function with tangent and secants, and its derivative with the difference quotients below.
+    def _given(self, ax: Axes | Sequence[Axes]) -> tuple[Axes, ...]:
+        return style.stacked_axes(ax, "a derivative")
 
-        Parameters
-        ----------
-        ax : axes or two axes, optional
-            Two axes, or a single one to split in half; a new figure by default.
+    @property
+    def caption(self) -> str:
+        """What to see, with the slopes."""
+        nearest = int(np.argmin(np.abs(self.h)))
+        h, slope, tangent = map(style.number, (self.h[nearest], self.secant_slopes[nearest], self.tangent_slope))
+        begin = f"At {self.name} = {style.number(self.at)} the slope of the tangent is {tangent}"
+        return f"{begin}; the secant with h = {h} has {slope}. Below, the same at every {self.name}."
 
-        Returns
-        -------
-        SlopesDisplay
-            This display.
-        """
-        pair = self.room(style.pyplot_figure) if ax is None else ax
-        self.axes_ = style.stacked_axes(pair, "a derivative")
-        self.ax_, lower = self.axes_
-        self.figure_ = self.ax_.figure
-        _draw_function(self.ax_, self)
+    def table(self) -> dict[str, np.ndarray]:
+        columns = {self.name: self.x, "value": self.value, "derivative": self.derivative}
+        return columns | {f"quotient, h = {h:g}": each for h, each in zip(self.h, self.quotients, strict=True)}
+
+    def _draw(self, upper: Axes, lower: Axes) -> None:
+        upper.tick_params(labelbottom=False)
+        _draw_function(upper, self)
         _draw_slopes(lower, self)
-        style.label(self.ax_, title=self.title, y="value", legend=3)
+        style.label(upper, title=self.title, y="value", legend=3)
         style.label(lower, x=self.name, y="slope", legend=4)
-        return self
 
 
 def _steps(h: ArrayLike) -> np.ndarray:
