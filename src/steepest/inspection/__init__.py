@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BasinDisplay": "plots.basins",
-    "ContourDisplay": "plots.function.contour",
     "Comparison": "report.standings",
+    "ContourDisplay": "plots.function.contour",
     "CurveDisplay": "plots.function.curve",
     "DescentDisplay": "plots.descent",
     "Display": "plots.display",

@@ -45,6 +45,4 @@ def _environment() -> Environment:
     except ModuleNotFoundError:
         raise ModuleNotFoundError('writing .html needs Jinja2: pip install "steepest[html]"') from None
     loader = FunctionLoader(lambda name: resources.files(HOME).joinpath(name).read_text("utf-8"))
-    return Environment(
-        autoescape=True, undefined=StrictUndefined, loader=loader, trim_blocks=True, lstrip_blocks=True
-    )
+    return Environment(autoescape=True, undefined=StrictUndefined, loader=loader, trim_blocks=True, lstrip_blocks=True)

@@ -37,7 +37,8 @@ part("back").addEventListener("click", () => step(-1));
 part("next").addEventListener("click", () => step(1));
 scrub.addEventListener("input", () => { stop(); show(Number(scrub.value)); });
 {# On a page of its own the whole page takes the keys; elsewhere they scroll, unless the focus is in the player. #}
-{{ "document" if film.alone else 'part("controls")' }}.addEventListener("keydown", event => {
+const stage = {% if film.alone %}document{% else %}part("controls"){% endif %};
+stage.addEventListener("keydown", event => {
   const own = event.target.closest("input, select");
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.key === " " && !event.target.closest("button, select")) toggle();

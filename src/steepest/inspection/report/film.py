@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # The frames that a report shows at most, and the bytes that they may have. Chosen, not measured: a report is to be
 # smaller than 600 kB, and its figures take half of that.
 FRAMES, MOST_BYTES = 60, 220_000
-LEAST = 4
+# With fewer frames an animation shows nothing that the figures don't. Chosen, not measured.
+LEAST = 6
 
 
 def reel_of(what: object) -> Reel | None:
@@ -30,13 +31,15 @@ def reel_of(what: object) -> Reel | None:
     Returns
     -------
     Reel or None
-        The animation, in as many frames as fit; None if nothing moves.
+        The animation, in as many frames as fit; None if hardly anything moves.
     """
     try:
         scene = scene_of(cast("Animated", what), FRAMES)
     except ValueError:
         return None
-    film = Film(scene, "none")
+    if len(scene.captions) < LEAST:
+        return None
+    film = Film(scene, "none", captioned=False)
     order = range(len(film))
     reel = _reel(film, order)
     if (size := sum(map(len, reel.layers))) > MOST_BYTES:

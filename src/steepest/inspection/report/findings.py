@@ -131,8 +131,10 @@ def _in_words(events: list[Event], counted: str) -> str:
     details = list(dict.fromkeys(event.detail for event in events if event.detail))
     if first.kind == "rejected":
         worst = max(events, key=lambda event: event.count)
-        often = f"at {style.counted(len(events), counted)}; at most {worst.count:,}, at {counted} {worst.iteration:,}"
-        return f"{style.counted(total, 'trial step')} {often}."
+        often = (
+            f"in {style.counted(len(events), counted)}, most of them in {counted} {worst.iteration:,} ({worst.count:,})"
+        )
+        return f"{style.counted(total, 'trial')} {often}."
     where = "" if not last.iteration else f" ({counted} {first.iteration:,})"
     if len(events) > 1 and last.iteration > first.iteration:
         where = f" ({len(events):,} times, from {counted} {first.iteration:,} to {last.iteration:,})"

@@ -11,6 +11,9 @@ from steepest.inspection.report.svg import svg_of
 
 # The most rows and columns of a table behind a picture. Chosen, not measured: a reader who needs more has the trace.
 MOST_ROWS, MOST_COLUMNS = 200, 12
+# The size of figures as a share of their usual size, so that texts can be read on a phone, which shows a figure of
+# 5 inches in 3.7.
+SCALE = 0.8
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class Illustration:
         """
         display.title = ""
         caption, data = display.caption, DataTable.from_columns(display.table())
-        figure = display.to_figure(captioned=False)
+        figure = display.to_figure(captioned=False, scale=SCALE)
         width, height = figure.get_size_inches()
         return cls(name, heading, caption, svg_of(figure, name, heading, caption), data, width > 1.7 * height)
 

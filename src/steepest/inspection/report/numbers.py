@@ -19,11 +19,7 @@ BY_KIND = {
     "audited": "checked by the curvature at the answer",
     "estimated": "estimated from the curvature on the way",
 }
-GRADIENTS = {
-    "traced": "exact derivatives of the compiled code",
-    "given": "given by the user",
-    "differences": "differences of values, not exact",
-}
+GRADIENTS = {"traced": "exact", "eager": "exact", "given": "given by the user", "differences": "by differences"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Parameters:
     heading : str
         What they are, with their number.
     errors : bool
-        Whether an error is known for them.
+        Whether it is known how far they may be from the best ones.
     shown, rest : list of tuple
         Name, value and error of those that are shown at once, and of those that a reader can unfold.
     left : int
@@ -89,10 +85,9 @@ def facts_of(run: ResultLike) -> list[Fact]:
     if np.isfinite(certificate.gap):
         side = "below the maximum" if run.maximized else "above the minimum"
         by = BY_KIND.get(certificate.kind, "")
-        found.append(Fact("Distance", f"at most {style.number(certificate.gap)}", f"{side}; {by}"))
-    if out_of_fold := getattr(run, "out_of_fold_loss", None):
-        if np.isfinite(out_of_fold):
-            found.append(Fact("Loss out of fold", _exact(out_of_fold), "of the rows that a member has not learnt from"))
+        found.append(Fact("Distance", f"at most {_rough(certificate.gap)}", f"{side}; {by}"))
+    if np.isfinite(out_of_fold := getattr(run, "out_of_fold_loss", np.nan)):
+        found.append(Fact("Loss out of fold", _exact(out_of_fold), "of the rows that a member has not learnt from"))
     if fitted:
         epochs = int(run.trace.columns["epoch"][-1])
         found.append(Fact("Work", style.counted(epochs, "epoch"), f"{run.nfev:,} passes over the rows"))
@@ -103,11 +98,11 @@ def facts_of(run: ResultLike) -> list[Fact]:
             found.append(Fact("Rows", f"{shape[0]:,}", f"that the model learnt from, in {columns}"))
         if solver := getattr(run, "solver", ""):
             name, _, serves = solver.partition(": ")
-            found.append(Fact("Solver", name, serves))
+            found.append(Fact("Solver", name, f"for {serves}" if serves else ""))
     else:
         work = f"{style.counted(run.nfev, 'value')} and {style.counted(run.njev, 'gradient')} of the function"
         found.append(Fact("Work", style.counted(run.nit, "step"), work))
-    found.append(Fact("Gradient", GRADIENTS.get(run.kind, run.kind), run.why))
+    found.append(Fact("Gradient", GRADIENTS.get(run.kind, run.kind), run.why.removeprefix("exact: ")))
     if run.runs:
         values = np.array([each.fun for each in run.runs])
         spent = sum(each.nfev for each in run.runs)
@@ -183,8 +178,12 @@ def _exact(value: float) -> str:
 
 
 def _error(error: float) -> str:
-    return f"± {style.number(error)}" if np.isfinite(error) else "not determined"
+    return f"at most {_rough(error)}" if np.isfinite(error) else "not determined"
+
+
+def _rough(error: float) -> str:
+    return style.number(float(f"{error:.2g}"))
 
 
 def _penalised(run: ResultLike) -> str:
-    return "mean over the rows, with the penalty if there is one" if isinstance(run, FitLike) else ""
+    return "mean over the rows, penalty included" if isinstance(run, FitLike) else ""

@@ -81,13 +81,10 @@ class Verdict:
             The verdict.
         """
         outcome = Outcome(run.outcome)
-        if outcome is Outcome.CONVERGED:
-            words = FOUND.get(run.certificate.kind, OTHERWISE)
-        else:
-            words = HEADLINES[outcome]
+        words = FOUND.get(run.certificate.kind, OTHERWISE) if outcome is Outcome.CONVERGED else HEADLINES[outcome]
         up = run.maximized
         best = "smallest loss" if isinstance(run, FitLike) else "maximum" if up else "minimum"
         words = words.format(best=best, falls="rises" if up else "falls", down="up" if up else "down")
         words = words.replace("A smallest", "The smallest")
         tone = "good" if run.success else "open" if outcome in OPEN else "bad"
-        return cls(tone, str(outcome), words, run.message)
+        return cls(tone, str(outcome), words, run.message[:1].upper() + run.message[1:])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.inspection.plots import style
-from steepest.inspection.plots.path import describe_path, path_of
+from steepest.inspection.plots.function.path import describe_path, path_of
 from steepest.inspection.protocol import FitLike, ResultLike
 from steepest.inspection.window import NOT_AT_HAND, values_at, window_around
 from steepest.types import Json
@@ -100,9 +100,7 @@ class Space:
             traces.append(_line("best", points[[best]], height[[best]], "markers", size=7, symbol="diamond"))
         if 0 in rows:
             traces.append(_line("start", points[:1], height[:1], "markers", size=7, symbol="square-open"))
-        axes = {
-            f"{axis}axis": {"title": {"text": text}} for axis, text in zip("xyz", [*names, "value"], strict=True)
-        }
+        axes = {f"{axis}axis": {"title": {"text": text}} for axis, text in zip("xyz", [*names, "value"], strict=True)}
         axes["zaxis"]["range"] = [low, high]
         layout = {
             "scene": axes | {"camera": {"eye": {"x": 1.3, "y": -1.5, "z": 0.9}}},
@@ -150,9 +148,11 @@ def _heights(surface: np.ndarray, path: np.ndarray, maximized: bool) -> tuple[fl
 def _line(name: str, points: np.ndarray, height: np.ndarray, mode: str, **marker: Json) -> dict[str, Json]:
     look = {"color": style.ORANGE, **marker}
     place = {"x": _numbers(points[:, 0]), "y": _numbers(points[:, 1]), "z": _numbers(height)}
-    return {"type": "scatter3d", "name": name, "mode": mode, "marker": look} | place | {
-        "line": {"color": style.ORANGE, "width": 5}
-    }
+    return (
+        {"type": "scatter3d", "name": name, "mode": mode, "marker": look}
+        | place
+        | {"line": {"color": style.ORANGE, "width": 5}}
+    )
 
 
 def _numbers(values: np.ndarray) -> list[float | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -103,3 +103,26 @@ def standings_of(race: RaceLike) -> list[Standing]:
         )
         for place, name in enumerate(names, start=1)
     ]
+
+
+def leader_of(standings: Sequence[Standing]) -> str:
+    """Return in a sentence which run came furthest.
+
+    Parameters
+    ----------
+    standings : sequence of Standing
+        The runs from best to worst.
+
+    Returns
+    -------
+    str
+        The sentence; empty if there is only one run.
+    """
+    if len(standings) < 2:
+        return ""
+    first, second = standings[:2]
+    ahead = f"“{first.name}” came furthest: its best value is {first.value}, after {first.evaluations} evaluations"
+    if second.distance == "0":
+        return f"{ahead}. “{second.name}” came as far, after {second.evaluations}."
+    behind = f"“{second.name}” follows, {second.distance} behind" if second.distance != "–" else "no other run has one"
+    return f"{ahead}; {behind}."

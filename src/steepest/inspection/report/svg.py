@@ -80,8 +80,8 @@ def svg_of(figure: Figure, name: str, title: str, description: str) -> str:
         "viewBox": root.attrib["viewBox"],
         "role": "img",
         "aria-labelledby": f"{name}-title {name}-desc",
-        # So wide that a text of 10 points has 10.4 pixels. A phone is narrower, and scrolls.
-        "style": f"min-width: {1.04 * box[2]:.0f}px; max-width: {1.6 * box[2]:.0f}px",
+        # So wide that a text of 10 points has 9 to 18 pixels. Where this is too wide for a phone, it scrolls.
+        "style": f"min-width: {0.9 * box[2]:.0f}px; max-width: {1.8 * box[2]:.0f}px",
     }
     return ElementTree.tostring(root, encoding="unicode")
 

@@ -17,7 +17,7 @@ from steepest.inspection.report.findings import findings_of, findings_of_race
 from steepest.inspection.report.numbers import facts_of, parameters_of
 from steepest.inspection.report.outcome import Verdict
 from steepest.inspection.report.space import Space
-from steepest.inspection.report.standings import standings_of
+from steepest.inspection.report.standings import Ranked, leader_of, standings_of
 from steepest.inspection.templates import check_jinja, page
 from steepest.places import file_of, path_of
 from steepest.printable import printable, quoted
@@ -28,11 +28,20 @@ Reportable = ResultLike | RaceLike
 MOST_LINES, MOST_LETTERS = 100, 120
 # What is reported, if it has no title of its own.
 KINDS = {
-    "race": "Comparison of {count} runs",
+    "race": "Race of {count} rules",
+    "comparison": "Comparison of {count} runs",
     "network": "Fit of a neural network",
     "tree": "Fit of a decision tree",
     "fit": "Fit of {model}",
     "function": "Descent of a function of {parameters}",
+}
+
+# The models whose classes are not named as users call them.
+MODELS = {
+    "NoneType": "a function",
+    "Custom": "a function",
+    "SVM": "a support vector machine",
+    "SVR": "a support vector machine",
 }
 
 
@@ -142,10 +151,13 @@ def _content(what: Reportable, title: str | None, date: str | None) -> dict[str,
         "parameters": None,
         "rules": None,
         "standings": [],
+        "leader": "",
+        "fitted": isinstance(what, FitLike),
     }
     if not isinstance(what, ResultLike):
         found = findings_of_race(what)
-        content["standings"] = standings_of(what)
+        content["standings"] = standings = standings_of(what)
+        content["leader"] = leader_of(standings)
     else:
         found = findings_of(what)
         content |= {"verdict": Verdict.of(what), "facts": facts_of(what), "parameters": parameters_of(what)}
@@ -159,14 +171,12 @@ def _content(what: Reportable, title: str | None, date: str | None) -> dict[str,
 
 def _kind_in_words(what: Reportable) -> str:
     if not isinstance(what, ResultLike):
-        return KINDS["race"].format(count=len(what.runs))
+        return KINDS["race" if isinstance(what, Ranked) else "comparison"].format(count=len(what.runs))
     target = f", which predicts {what.target}" if isinstance(what, TableFitLike) else ""
     count, model = what.trace.x.shape[1], getattr(what, "model", None)
     name = type(model).__name__
-    words = {"NoneType": "a function of the user", "Custom": "a function of the user", "SVM": "a support vector machine"}
-    words |= {"SVR": "a support vector machine for numbers"}
-    parameters = style.counted(count, "parameter")
-    return KINDS[kind_of(what)].format(model=words.get(name, f"a {name.lower()} model"), parameters=parameters) + target
+    words = MODELS.get(name, f"a {name.lower()} model")
+    return KINDS[kind_of(what)].format(model=words, parameters=style.counted(count, "parameter")) + target
 
 
 def _score(fit: TableFitLike) -> dict[str, object] | None:
