@@ -46,16 +46,18 @@ class ContourScene:
         self.figure, self.title, self.captions = style.blank(), run.title, captions_of(run, frames)
         ax = style.dress(self.figure.add_subplot())
         display.plot(ax)
-        self.trail = Trail(ax, path, display.best, rows)
+        self.trail = Trail(ax, path, display.best, rows, cased=display.values is not None)
         gradients = gradients_at(run, path, rows)
         ways = None if gradients is None else gradients if run.maximized else -gradients
         self.arrows = None if ways is None else _arrows(display, path[rows], ways)
-        self.arrow = FancyArrowPatch((0, 0), (0, 0), arrowstyle="-|>", mutation_scale=14, shrinkA=0, shrinkB=0)
-        self.arrow.set(color=style.GREEN, linewidth=2.2, zorder=4, visible=False)
+        self.arrow = FancyArrowPatch((0, 0), (0, 0), arrowstyle="simple", mutation_scale=16, shrinkA=0, shrinkB=0)
+        pale: style.Look = {"facecolor": style.PAPER, "edgecolor": style.INK}
+        self.arrow.set(**pale, linewidth=0.8, zorder=4, visible=False)
         ax.add_patch(self.arrow)
         if self.arrows is not None:
             label = "steepest ascent" if run.maximized else "steepest descent"
-            ax.plot([], [], color=style.GREEN, linewidth=2.2, label=label)
+            mark: style.Look = {"markerfacecolor": style.PAPER, "markeredgecolor": style.INK, "markersize": 8}
+            ax.plot([], [], linestyle="", marker=">", label=label, **mark)
         note = NOT_AT_HAND if self.arrows is None else ""
         style.label(ax, title=display.title, note=note, x=display.names[0], y=display.names[1], legend=4)
         self.moving = [*self.trail.moving, self.arrow]

@@ -218,10 +218,24 @@ def _draw_arrows(ax: Axes, display: QuiverDisplay) -> None:
     arrows = _arrows(display.slopes, display.power)
     across, up = np.moveaxis(-arrows if display.downhill else arrows, 2, 0)
     look: style.Look = {"angles": "xy", "scale_units": "xy", "scale": 1 / display.length, "pivot": "middle"}
-    ax.quiver(display.arrow_x, display.arrow_y, across, up, color=style.GREEN, width=0.004, zorder=2.5, **look)
+    # Pale with a dark edge, the arrows stand out from all bands of colour.
+    pale: style.Look = {"facecolor": style.PAPER, "edgecolor": style.INK, "linewidth": 0.7}
+    ax.quiver(
+        display.arrow_x,
+        display.arrow_y,
+        across,
+        up,
+        width=0.006,
+        headwidth=3.5,
+        headlength=4,
+        headaxislength=3.5,
+        zorder=2.5,
+        **look | pale,
+    )
     slopes = np.hypot(*_finite(display.slopes).T)
     label = f"{'downhill' if display.downhill else 'uphill'}, slopes up to {np.nanmax(slopes):,.4g}"
-    ax.plot([], [], color=style.GREEN, marker=">", label=label)
+    mark: style.Look = {"markerfacecolor": style.PAPER, "markeredgecolor": style.INK, "markersize": 8}
+    ax.plot([], [], linestyle="", marker=">", label=label, **mark)
 
 
 def _length(arrows: np.ndarray) -> float:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # The letters in an inch of a legend or a caption, and the width of the line before a label, in letters.
 LETTERS, HANDLE = 15.3, 8
+LINE = 0.16  # the height of a line of a caption in inches
 ROOMIER = 1.12  # the layout, which is computed later, widens axes by about this factor
 
 
@@ -40,8 +41,10 @@ def label(ax: Axes, *, title: str = "", note: str = "", x: str = "", y: str = ""
     title = printable(title, 60 - len(note))
     title = f"{title} ({note})" if note else title
     ax.set_title(title, fontsize=11, pad=12 + 14 * rows if rows else 8, parse_math=False)
-    ax.set_xlabel(printable(x, 60), parse_math=False)
-    ax.set_ylabel(printable(y, 60), parse_math=False)
+    # The labels of three-dimensional axes would lie on their numbers.
+    pad = 12 if ax.name == "3d" else 4
+    ax.set_xlabel(printable(x, 60), parse_math=False, labelpad=pad)
+    ax.set_ylabel(printable(y, 60), parse_math=False, labelpad=pad)
     if rows:
         place: Look = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.3}
         colour = ax.xaxis.label.get_color()
@@ -64,9 +67,23 @@ def legend_beside(ax: Axes) -> None:
 
 def write_caption(figure: Figure, caption: str) -> None:
     """Write a sentence below the axes of a figure, in lines that fit its width."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     lines = textwrap.wrap(printable(caption, 10_000), int(LETTERS * figure.get_figwidth()))
+    if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        _make_room(figure, (len(lines) + 1) * LINE)
     shown = figure.supxlabel("·", x=0.01, ha="left", fontsize=9, color=GREY)
     shown.set(parse_math=False, text="\n".join(lines))
+
+
+def _make_room(figure: Figure, inches: float) -> None:
+    """Make a figure that nothing lays out higher, with its axes where they were below its top."""
+    height = figure.get_figheight()
+    figure.set_figheight(height + inches)
+    for ax in figure.axes:
+        box = ax.get_position(original=True)
+        places = np.array([box.y0, box.height]) * height
+        ax.set_position((box.x0, (places[0] + inches) / (height + inches), box.width, places[1] / (height + inches)))
 
 
 def number(value: float) -> str:
