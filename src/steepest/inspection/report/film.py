@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from steepest.inspection.motion.film import Film, pace
+from steepest.inspection.motion.film import DPI, Film, pace
 from steepest.inspection.motion.player import Reel
 from steepest.inspection.motion.scenes.choose import scene_of
+from steepest.inspection.report.illustration import SCALE
 
 if TYPE_CHECKING:
     from steepest.inspection.motion.scenes.choose import Animated
@@ -39,7 +40,9 @@ def reel_of(what: object) -> Reel | None:
         return None
     if len(scene.captions) < LEAST:
         return None
-    film = Film(scene, "none", captioned=False)
+    width, height = scene.figure.get_size_inches().tolist()
+    scene.figure.set_size_inches(SCALE * width, SCALE * height)
+    film = Film(scene, "none", captioned=False, dpi=round(DPI / SCALE))
     order = range(len(film))
     reel = _reel(film, order)
     if (size := sum(map(len, reel.layers))) > MOST_BYTES:

@@ -11,6 +11,8 @@ import numpy as np
 
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import FitLike, RaceLike, ResultLike, TableFitLike
+from steepest.inspection.report.standings import Ranked
+from steepest.printable import MOST_LETTERS, printable
 from steepest.trace import Event
 
 Level = Literal["warning", "note"]
@@ -102,6 +104,10 @@ def findings_of_race(race: RaceLike) -> list[Finding]:
     elif len({round(float(run.trace.value[0]), 12) for run in runs.values() if len(run.trace)}) > 1:
         text = "Their first values differ, so they start elsewhere, or belong to different functions."
         found.append(Finding("note", "The runs do not start alike", text))
+    titles = {run.title for run in runs.values() if run.title}
+    if len(titles) > 1 and not isinstance(race, Ranked):
+        text = f"They are titled {', '.join(f'“{printable(title, MOST_LETTERS)}”' for title in sorted(titles)[:3])}."
+        found.append(Finding("note", "The runs may be of different functions", text))
     if len({run.maximized for run in runs.values()}) > 1:
         found.append(Finding("warning", "Some runs maximise, and others minimise", "Their values can't be ranked."))
     spent = {name: int(run.trace.columns["evaluations"][-1]) for name, run in runs.items() if len(run.trace)}
@@ -131,6 +137,8 @@ def _in_words(events: list[Event], counted: str) -> str:
     details = list(dict.fromkeys(event.detail for event in events if event.detail))
     if first.kind == "rejected":
         worst = max(events, key=lambda event: event.count)
+        if len(events) == 1:
+            return f"{style.counted(total, 'trial')}, in {counted} {first.iteration:,}."
         often = (
             f"in {style.counted(len(events), counted)}, most of them in {counted} {worst.iteration:,} ({worst.count:,})"
         )
@@ -161,7 +169,10 @@ def _of_errors(run: ResultLike) -> Iterator[Finding]:
     error, names = np.array(run.certificate.x_error, dtype=float), run.trace.names
     loose = np.flatnonzero(~np.isfinite(error)).tolist()
     if loose:
-        named = [str(names[k]) if len(names) == error.size else f"parameter {k}" for k in loose[:MOST_NAMED]]
+        named = [
+            printable(names[k], MOST_LETTERS) if len(names) == error.size else f"parameter {k}"
+            for k in loose[:MOST_NAMED]
+        ]
         text = f"Other values fit as well: {', '.join(named)}{', …' * (len(loose) > MOST_NAMED)}."
         yield Finding("warning", f"{style.counted(len(loose), 'parameter')} not determined", text)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.inspection.plots.display import Display
 from steepest.inspection.report.svg import svg_of
+from steepest.printable import MOST_LETTERS, printable
 
 # The most rows and columns of a table behind a picture. Chosen, not measured: a reader who needs more has the trace.
 MOST_ROWS, MOST_COLUMNS = 200, 12
@@ -62,7 +63,7 @@ class DataTable:
         drawn = np.unique(np.linspace(0, max(rows - 1, 0), min(rows, MOST_ROWS)).round().astype(int))
         cells = [[_cell(value) for value in values[drawn].tolist()] for values in shown.values()]
         lines = [list(line) for line in zip(*cells, strict=True)]
-        return cls([str(name) for name in shown], lines, rows, max(len(columns) - MOST_COLUMNS, 0))
+        return cls([printable(name, MOST_LETTERS) for name in shown], lines, rows, max(len(columns) - MOST_COLUMNS, 0))
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Illustration:
 
 def _cell(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        return printable(value, MOST_LETTERS)
     if isinstance(value, int):
         return f"{value:,}".replace("-", "−")
     if not np.isfinite(value):

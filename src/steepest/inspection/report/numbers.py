@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import FitLike, NetworkFitLike, ResultLike, TableFitLike, has_members, tree_of
+from steepest.printable import MOST_LETTERS, printable
 from steepest.types import PyTree
 
 # The parameters that are shown at once, and those that a reader can unfold. Chosen, not measured: about half a screen,
@@ -77,23 +79,22 @@ def facts_of(run: ResultLike) -> list[Fact]:
     list of Fact
         The numbers.
     """
-    fitted, certificate = isinstance(run, FitLike), run.certificate
-    best = "Loss" if fitted else "Maximum" if run.maximized else "Minimum"
-    if not run.success and not fitted:
-        best = "Best value"
-    found = [Fact(best, _exact(run.fun), _penalised(run))]
+    certificate = run.certificate
+    best = "Maximum" if run.maximized else "Minimum"
+    best = "Loss" if isinstance(run, FitLike) else best if run.success else "Best value"
+    found = [*scores_of(run), Fact(best, _exact(run.fun), _where(run))]
     if np.isfinite(certificate.gap):
         side = "below the maximum" if run.maximized else "above the minimum"
         by = BY_KIND.get(certificate.kind, "")
         found.append(Fact("Distance", f"at most {_rough(certificate.gap)}", f"{side}; {by}"))
     if np.isfinite(out_of_fold := getattr(run, "out_of_fold_loss", np.nan)):
         found.append(Fact("Loss out of fold", _exact(out_of_fold), "of the rows that a member has not learnt from"))
-    if fitted:
+    if isinstance(run, FitLike):
         epochs = int(run.trace.columns["epoch"][-1])
         found.append(Fact("Work", style.counted(epochs, "epoch"), f"{run.nfev:,} passes over the rows"))
-        if run.data is not None:
-            X, _ = run.data
-            shape = np.shape(X)
+        data = run.data
+        if data is not None:
+            shape = np.shape(data[0])
             columns = style.counted(shape[1], "column") if len(shape) > 1 else "1 column"
             found.append(Fact("Rows", f"{shape[0]:,}", f"that the model learnt from, in {columns}"))
         if solver := getattr(run, "solver", ""):
@@ -129,7 +130,7 @@ def parameters_of(run: ResultLike) -> Parameters | None:
     flat = flat_of(run.x)
     if flat is None or not flat.size:
         return None
-    names = [str(name) for name in run.trace.names]
+    names = [printable(name, MOST_LETTERS) for name in run.trace.names]
     if len(names) != flat.size:
         names = [f"parameter {k}" for k in range(flat.size)]
     error = np.array(run.certificate.x_error, dtype=float)
@@ -138,7 +139,9 @@ def parameters_of(run: ResultLike) -> Parameters | None:
     # The sort is stable, so that equal ones keep their order; NaN comes first, as what a reader must see.
     order = np.argsort(-np.nan_to_num(np.abs(flat), nan=np.inf), kind="stable") if many else np.arange(flat.size)
     errors = error if known else np.zeros(flat.size)
-    rows = [(names[k], _exact(flat[k]), _error(errors[k])) for k in order[: MOST_SHOWN + MOST_LISTED]]
+    rows = [
+        (names[k], _exact(_within(flat[k], errors[k])), _error(errors[k])) for k in order[: MOST_SHOWN + MOST_LISTED]
+    ]
     heading = f"The {MOST_SHOWN} largest of {flat.size:,} parameters" if many else "Parameters"
     left = max(flat.size - MOST_SHOWN - MOST_LISTED, 0)
     return Parameters(heading, known, rows[:MOST_SHOWN], rows[MOST_SHOWN:], left)
@@ -173,6 +176,14 @@ def flat_of(x: PyTree) -> np.ndarray | None:
     return None
 
 
+def _within(value: float, error: float) -> float:
+    """Return a number without the digits that its error makes meaningless, but for one."""
+    if not (0 < error < math.inf and math.isfinite(value)):
+        return value
+    # The sum with 0 has no sign if it is 0.
+    return round(value, 1 - math.floor(math.log10(error))) + 0.0
+
+
 def _exact(value: float) -> str:
     return f"{value:.8g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-").replace("-", "−")
 
@@ -185,5 +196,41 @@ def _rough(error: float) -> str:
     return style.number(float(f"{error:.2g}"))
 
 
-def _penalised(run: ResultLike) -> str:
-    return "mean over the rows, penalty included" if isinstance(run, FitLike) else ""
+def _where(run: ResultLike) -> str:
+    """Return what the value is, or where it was met."""
+    if isinstance(run, FitLike):
+        return "mean over the rows, penalty included"
+    value = np.asarray(run.trace.value, dtype=float)
+    if run.success or not np.isfinite(value).any():
+        return ""
+    row = int(np.nanargmax(np.where(np.isfinite(value), value if run.maximized else -value, np.nan)))
+    return (
+        "at the start: no later point is better"
+        if row == 0
+        else f"at step {int(run.trace.columns['iteration'][row]):,}"
+    )
+
+
+def scores_of(run: ResultLike) -> list[Fact]:
+    """Return how well the fit of a table predicts rows that were held out.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    list of Fact
+        R² or the accuracy; nothing if there is no score.
+    """
+    score = getattr(run, "score", None)
+    if not isinstance(run, TableFitLike) or score is None:
+        return []
+    on = f"on {style.counted(score.rows, 'row')} held out"
+    if score.confusion is not None:
+        note = f"{on}; always guessing the most frequent class: {100 * score.baseline:.1f} %"
+        return [Fact("Accuracy", f"{100 * score.value:.1f} %", note)]
+    if np.isnan(score.value):
+        return []
+    return [Fact("R²", f"{score.value:.4f}", f"{on}; 0 is guessing the mean, and 1 is perfect")]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from steepest.inspection.protocol import FitLike, ResultLike
+from steepest.printable import printable
 from steepest.trace import Outcome
 
 # For each outcome: what it means, where {best} is "minimum" or "maximum", {falls} "falls" or "rises" and {down} "down"
 # or "up". A run that converged has words of its own.
 HEADLINES = {
-    Outcome.COMPLETED: "All steps that were asked for are done",
+    Outcome.COMPLETED: "It is done, without a claim that this is the {best}",
     Outcome.STALLED: "No step leads further {down}, and nothing shows that this is the {best}",
     Outcome.NOISE_FLOOR: "Noise in the values hides the rest of the way",
     Outcome.SADDLE: "It stopped at a saddle, which is no {best}",
@@ -51,8 +52,8 @@ class Verdict:
 
     Parameters
     ----------
-    tone : {"good", "open", "bad"}
-        Whether the run did what was asked of it, stopped on the way, or failed.
+    tone : {"good", "done", "open", "bad"}
+        Whether the run found what was asked for, made all its steps, stopped on the way, or failed.
     outcome : str
         The outcome.
     headline : str
@@ -87,4 +88,5 @@ class Verdict:
         words = words.format(best=best, falls="rises" if up else "falls", down="up" if up else "down")
         words = words.replace("A smallest", "The smallest")
         tone = "good" if run.success else "open" if outcome in OPEN else "bad"
-        return cls(tone, str(outcome), words, run.message[:1].upper() + run.message[1:])
+        tone = "done" if outcome is Outcome.COMPLETED else tone
+        return cls(tone, str(outcome), words, printable(run.message[:1].upper() + run.message[1:]))

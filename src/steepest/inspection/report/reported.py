@@ -64,7 +64,7 @@ class Reported:
         >>> "A minimum is found, and checked" in page.read_text("utf-8")
         True
         """
-        from steepest.inspection import write_report
+        from steepest.inspection.report.write import write_report
 
         what = cast("Reportable", self)
         return write_report(what, path, title=title, date=date, animation=animation, three_d=three_d)

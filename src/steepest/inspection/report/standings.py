@@ -10,7 +10,9 @@ import numpy as np
 
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import RaceLike, ResultLike
+from steepest.inspection.report.numbers import scores_of
 from steepest.inspection.report.outcome import Verdict
+from steepest.printable import MOST_LETTERS, printable
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Standing:
         Its best value, and by how much the best of all is better.
     steps, evaluations : str
         Its work.
+    score : str
+        For the fit of a table, R² or the accuracy on rows held out; else "".
     """
 
     place: int
@@ -70,6 +74,7 @@ class Standing:
     distance: str
     steps: str
     evaluations: str
+    score: str
 
 
 def standings_of(race: RaceLike) -> list[Standing]:
@@ -85,12 +90,12 @@ def standings_of(race: RaceLike) -> list[Standing]:
     list of Standing
         The table.
     """
-    runs = {str(name): run for name, run in race.runs.items() if isinstance(run, ResultLike)}
+    runs = {printable(name, MOST_LETTERS): run for name, run in race.runs.items() if isinstance(run, ResultLike)}
     sign = -1.0 if any(run.maximized for run in runs.values()) else 1.0
     values = {name: sign * run.fun if np.isfinite(run.fun) else np.inf for name, run in runs.items()}
     best = min(values.values(), default=0.0)
     order = sorted(runs, key=lambda name: (values[name], runs[name].nfev))
-    names = race.ranking if isinstance(race, Ranked) else order
+    names = [printable(name, MOST_LETTERS) for name in race.ranking] if isinstance(race, Ranked) else order
     return [
         Standing(
             place,
@@ -100,6 +105,7 @@ def standings_of(race: RaceLike) -> list[Standing]:
             style.number(values[name] - best) if np.isfinite(values[name] - best) else "–",
             f"{runs[name].nit:,}",
             f"{runs[name].nfev:,}",
+            next((f"{fact.name} {fact.value}" for fact in scores_of(runs[name])), ""),
         )
         for place, name in enumerate(names, start=1)
     ]

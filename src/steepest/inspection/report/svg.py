@@ -6,8 +6,10 @@ import base64
 import io
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
+
+import numpy as np
 
 from steepest.inspection.plots import style
 
@@ -27,7 +29,7 @@ DPI = 150
 LETTERS = {style.GREY: "--soft", style.BLUE: "--blue", style.ORANGE: "--orange", style.GREEN: "--green"} | {
     style.PURPLE: "--purple"
 }
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # Texts as texts: a third of the size of outlines, and a reader can search and copy them.
     "svg.hashsalt": "steepest",  # The same figure has the same names, and so the same bytes.
     "svg.image_inline": True,
@@ -104,11 +106,13 @@ def _large(figure: Figure) -> Iterator[Artist]:
 
     for artist in figure.findobj():
         if isinstance(artist, Line2D):
-            corners = len(artist.get_path().vertices)
+            corners = np.size(artist.get_path().vertices) // 2
         elif isinstance(artist, Collection):
-            corners = sum(len(path.vertices) for path in artist.get_paths())
+            corners = sum(np.size(path.vertices) // 2 for path in artist.get_paths())
             # A surface has its corners only once it is projected, and a mesh has them in arrays.
             corners = max(corners, 4 * (0 if (array := artist.get_array()) is None else array.size))
+            # A scatter repeats one path, and each place takes as many bytes as about ten corners.
+            corners = max(corners, 10 * len(np.atleast_2d(artist.get_offsets())))
         else:
             continue
         if corners > FEW_CORNERS:

@@ -20,6 +20,7 @@ from steepest.inspection.report.space import Space
 from steepest.inspection.report.standings import Ranked, leader_of, standings_of
 from steepest.inspection.templates import check_jinja, page
 from steepest.places import file_of, path_of
+from steepest.printable import MOST_LETTERS as MOST_NAME
 from steepest.printable import printable, quoted
 from steepest.writing import check_replaceable, new_file
 
@@ -163,7 +164,7 @@ def _content(what: Reportable, title: str | None, date: str | None) -> dict[str,
         content |= {"verdict": Verdict.of(what), "facts": facts_of(what), "parameters": parameters_of(what)}
         content["rules"] = _rules(what)
         if isinstance(what, TableFitLike):
-            content |= {"reading": getattr(what, "notes", []), "score": _score(what)}
+            content |= {"reading": list(map(printable, getattr(what, "notes", []))), "score": _score(what)}
     content["warnings"] = [each for each in found if each.level == "warning"]
     content["notes"] = [each for each in found if each.level == "note"]
     return content
@@ -172,7 +173,7 @@ def _content(what: Reportable, title: str | None, date: str | None) -> dict[str,
 def _kind_in_words(what: Reportable) -> str:
     if not isinstance(what, ResultLike):
         return KINDS["race" if isinstance(what, Ranked) else "comparison"].format(count=len(what.runs))
-    target = f", which predicts {what.target}" if isinstance(what, TableFitLike) else ""
+    target = f" that predicts “{printable(what.target, MOST_NAME)}”" if isinstance(what, TableFitLike) else ""
     count, model = what.trace.x.shape[1], getattr(what, "model", None)
     name = type(model).__name__
     words = MODELS.get(name, f"a {name.lower()} model")
