@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AROUND = 0.6  # how far the window goes on the side of the best point where it is short, as a share of the other side
 LIFT = 0.012  # how far above the surface the path is drawn, as a share of its height, so that it stays in sight
 DIMMEST, BRIGHTEST = 0.72, 1.18  # by what the light multiplies the colours of heights; chosen by eye
-FACETS = 100  # the facets in each direction: more would take long to draw and add no detail
+FACETS = 60  # the facets in each direction: more would take long to draw and add no detail
 TICKS = 4  # the most ticks of an axis: more would collide where two edges of the box meet
 
 
@@ -138,8 +138,7 @@ class SurfaceDisplay(GridDisplay):
         if np.isfinite(grid_z).any():
             path = np.column_stack([x, y, height + LIFT * (np.nanmax(grid_z) - np.nanmin(grid_z))])
             # The colours are of the corners of the facets, so both are thinned alike.
-            every = max(1, len(self.grid_y) // FACETS), max(1, len(self.grid_x) // FACETS)
-            rows, columns = (np.unique([*range(0, n, k), n - 1]) for n, k in zip(grid_z.shape, every, strict=True))
+            rows, columns = (np.unique(np.linspace(0, n - 1, FACETS + 1).round().astype(int)) for n in grid_z.shape)
             corners = np.ix_(rows, columns)
             mesh = np.meshgrid(self.grid_x[columns], self.grid_y[rows])
             look: style.Look = {"facecolors": shaded(self.height)[corners], "shade": False}

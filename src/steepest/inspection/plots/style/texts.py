@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # The letters in an inch of a legend or a caption, and the width of the line before a label, in letters.
 LETTERS, HANDLE = 15.3, 8
+NEAR = 7.0  # how near a text may come to points that stay free, in pixels: as far as a mark at a point reaches
 LINE = 0.16  # the height of a line of a caption in inches
 ROOMIER = 1.12  # the layout, which is computed later, widens axes by about this factor
 
@@ -150,7 +151,8 @@ def drop_overlapping(ax: Axes, texts: Sequence[Text], points: np.ndarray | None 
     for text in texts:
         box = text.get_window_extent()
         inside = frame.contains(*box.min) and frame.contains(*box.max)
-        covered = ((free >= box.min) & (free <= box.max)).all(axis=1).any()
+        low, high = np.array(box.min) - NEAR, np.array(box.max) + NEAR
+        covered = ((free >= low) & (free <= high)).all(axis=1).any()
         if not inside or covered or any(box.overlaps(other) for other in kept):
             text.remove()
         else:
