@@ -224,10 +224,22 @@ def test_a_picture_that_fails_is_named_and_costs_no_other(steps, paged, monkeypa
 
 
 def test_each_row_of_the_table_of_figures_names_a_display():
-    kinds = {"race", "function", "fit", "network", "tree", "table"}
+    kinds = {"race", "function", "fit", "network", "tree", "table", "one", "two", "many", "fixed", "blown-up"}
+    kinds |= {"unfinished", "own-gradient"}
     for row in figures.FIGURES:
         assert callable(getattr(getattr(inspection, row.display), row.make))
         assert set(row.kinds.split()) <= kinds
+
+
+def test_the_kinds_of_runs(run, steps, race, table):
+    kinds = figures.kinds_of
+    assert kinds(run) == {"function", "two"}
+    assert kinds(steps) == {"function", "one", "fixed"}
+    assert kinds(race) == {"race"}
+    assert kinds(table) == {"fit", "table"}
+    assert kinds(race.runs["too fast"]) >= {"two", "fixed", "blown-up", "unfinished"}
+    given = st.minimize(lambda v: np.sum(v**2), np.ones(3), gradient=lambda v: 2 * v)
+    assert kinds(given) >= {"function", "many", "own-gradient"}
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

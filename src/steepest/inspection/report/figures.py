@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from steepest import inspection
 from steepest.inspection.plots.display import Display
 from steepest.inspection.protocol import (
@@ -17,6 +19,7 @@ from steepest.inspection.protocol import (
     has_restarts,
 )
 from steepest.inspection.report.illustration import Illustration
+from steepest.inspection.window import BLOWN_UP
 
 
 class Row(NamedTuple):
@@ -25,7 +28,7 @@ class Row(NamedTuple):
     Attributes
     ----------
     kinds : str
-        The kinds of run, as `kind_of` returns them, separated by spaces.
+        The kinds of run that it suits, of those that `kinds_of` returns, separated by spaces.
     display : str
         The name of the display in `steepest.inspection`.
     make : str
@@ -43,8 +46,8 @@ class Row(NamedTuple):
 # In the order of the report: the answer first, then the way to it.
 FIGURES = (
     Row("race", "RaceDisplay", "from_race", "The runs on one clock"),
-    Row("function", "CurveDisplay", "from_run", "The path along the function"),
-    Row("function", "ContourDisplay", "from_run", "The path across the function"),
+    Row("one", "CurveDisplay", "from_run", "The path along the function"),
+    Row("two", "ContourDisplay", "from_run", "The path across the function"),
     Row("fit", "LineDisplay", "from_run", "The data and the fit"),
     Row("tree", "TreeDisplay", "from_run", "The tree"),
     Row("function fit", "DescentDisplay", "from_run", "The progress"),
@@ -69,8 +72,41 @@ class Gallery:
     failed: list[str]
 
 
+def kinds_of(what: ResultLike | RaceLike) -> set[str]:
+    """Return the kinds of a run, which decide on its pictures.
+
+    Parameters
+    ----------
+    what : run, fit or race
+        The run.
+
+    Returns
+    -------
+    set of str
+        What `kind_of` returns, and "table" for the fit of a table. For the descent of a function also "one", "two" or
+        "many" parameters; "fixed" if all steps have one size; "blown-up" if it diverged or met values that are not
+        finite; "unfinished" if it did not do what was asked; and "own-gradient" if the user gave the gradient.
+    """
+    kinds = {kind_of(what)}
+    if not isinstance(what, ResultLike):
+        return kinds
+    if isinstance(what, TableFitLike):
+        kinds.add("table")
+    if "function" not in kinds:
+        return kinds
+    kinds.add({1: "one", 2: "two"}.get(what.trace.x.shape[1], "many"))
+    sizes = np.asarray(what.trace.columns.get("step_size", ()), dtype=float)[1:]
+    found = {
+        "fixed": len(sizes) > 1 and bool(np.isfinite(sizes).all()) and float(np.ptp(sizes)) == 0,
+        "blown-up": what.outcome in BLOWN_UP,
+        "unfinished": not what.success,
+        "own-gradient": what.kind == "given",
+    }
+    return kinds | {kind for kind, holds in found.items() if holds}
+
+
 def kind_of(what: ResultLike | RaceLike) -> str:
-    """Return the kind of a run, which decides on its pictures.
+    """Return the main kind of a run.
 
     Parameters
     ----------
@@ -104,8 +140,7 @@ def gallery_of(what: ResultLike | RaceLike) -> Gallery:
     Gallery
         The pictures. One that can't be made of this run is left out; one that fails otherwise is named.
     """
-    gallery, kind = Gallery([], []), kind_of(what)
-    kinds = {kind, "table"} if isinstance(what, TableFitLike) else {kind}
+    gallery, kinds = Gallery([], []), kinds_of(what)
     for row in FIGURES:
         if kinds & set(row.kinds.split()):
             for display in _made(row, what, gallery):
