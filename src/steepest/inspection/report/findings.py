@@ -10,7 +10,14 @@ from typing import Literal
 import numpy as np
 
 from steepest.inspection.plots import style
-from steepest.inspection.protocol import FitLike, RaceLike, ResultLike, TableFitLike
+from steepest.inspection.protocol import (
+    FitLike,
+    RaceLike,
+    ResultLike,
+    TableFitLike,
+    has_members,
+    has_restarts,
+)
 from steepest.inspection.report.standings import Ranked
 from steepest.printable import MOST_LETTERS, printable
 from steepest.trace import Event
@@ -204,10 +211,20 @@ def _of_scores(run: ResultLike) -> Iterator[Finding]:
         )
 
 
+def _of_fits(run: ResultLike) -> Iterator[Finding]:
+    """Yield a note if nothing is known of rows that a fit has not seen; networks and trees hold out rows themselves."""
+    if not isinstance(run, FitLike) or has_members(run) or has_restarts(run):
+        return
+    if "validation" not in run.trace.columns and getattr(run, "score", None) is None:
+        text = "Nothing here tells how well the model predicts rows that it has not seen."
+        yield Finding("note", "No rows were held out", text)
+
+
 # Each yields the findings of one kind.
 FINDERS: tuple[Callable[[ResultLike], Iterable[Finding]], ...] = (
     _of_values,
     _of_scores,
+    _of_fits,
     _of_errors,
     _of_gradients,
     _of_starts,
