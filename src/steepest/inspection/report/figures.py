@@ -20,6 +20,10 @@ from steepest.inspection.protocol import (
 )
 from steepest.inspection.report.illustration import Illustration
 from steepest.inspection.window import BLOWN_UP
+from steepest.printable import printable
+
+# The most letters of an error. Chosen, not measured: two lines.
+MOST_QUOTED = 200
 
 
 class Row(NamedTuple):
@@ -148,7 +152,7 @@ def gallery_of(what: ResultLike | RaceLike) -> Gallery:
                     name = f"figure-{len(gallery.shown) + 1}"
                     gallery.shown.append(Illustration.of(display, name, row.heading))
                 except Exception as error:  # noqa: BLE001 - one picture that fails must not cost the reader the others
-                    gallery.failed.append(f"{row.heading}: {_reason(error)}")
+                    gallery.failed.append(f"{row.heading}: {reason(error)}")
     return gallery
 
 
@@ -159,11 +163,28 @@ def _made(row: Row, what: ResultLike | RaceLike, gallery: Gallery) -> Iterator[D
     except ValueError:
         return
     except Exception as error:  # noqa: BLE001 - as above
-        gallery.failed.append(f"{row.heading}: {_reason(error)}")
+        gallery.failed.append(f"{row.heading}: {reason(error)}")
         return
     if isinstance(display, Display):
         yield display
 
 
-def _reason(error: Exception) -> str:
-    return f"{error or type(error).__name__}"
+def reason(error: Exception) -> str:
+    """Return what went wrong, in words.
+
+    Parameters
+    ----------
+    error : Exception
+        The error.
+
+    Returns
+    -------
+    str
+        Its class and its message, on one line.
+
+    Examples
+    --------
+    >>> reason(KeyError("x"))
+    "KeyError: 'x'"
+    """
+    return printable(f"{type(error).__name__}: {error}", MOST_QUOTED)

@@ -113,22 +113,25 @@ def findings_of_race(race: RaceLike) -> list[Finding]:
         found.append(Finding("note", "The runs do not start alike", text))
     titles = {run.title for run in runs.values() if run.title}
     if len(titles) > 1 and not isinstance(race, Ranked):
-        text = f"They are titled {', '.join(f'“{printable(title, MOST_LETTERS)}”' for title in sorted(titles)[:3])}."
+        text = f"They are titled {', '.join(f'“{_named(title)}”' for title in sorted(titles)[:3])}."
         found.append(Finding("note", "The runs may be of different functions", text))
     if len({run.maximized for run in runs.values()}) > 1:
         found.append(Finding("warning", "Some runs maximise, and others minimise", "Their values can't be ranked."))
     spent = {name: int(run.trace.columns["evaluations"][-1]) for name, run in runs.items() if len(run.trace)}
     if spent and max(spent.values()) > 2 * min(spent.values()):
         least, most = min(spent, key=spent.__getitem__), max(spent, key=spent.__getitem__)
-        text = (
-            f"“{least}” ended after {style.counted(spent[least], 'evaluation')}, and “{most}” after {spent[most]:,}: "
-            "compare them at the same evaluation, as the figure does."
-        )
+        ended = f"“{_named(least)}” ended after {style.counted(spent[least], 'evaluation')}"
+        later = f"“{_named(most)}” after {spent[most]:,}"
+        text = f"{ended}, and {later}: compare them at the same evaluation, as the figure does."
         found.append(Finding("note", "The runs took unequal work", text))
     for name, run in runs.items():
         doubts = [each for each in findings_of(run) if each.level == "warning"] if isinstance(run, ResultLike) else []
-        found += [Finding("warning", f"{name}: {each.title}", each.text) for each in doubts]
+        found += [Finding("warning", f"{_named(name)}: {each.title}", each.text) for each in doubts]
     return sorted(found, key=lambda finding: finding.level != "warning")
+
+
+def _named(name: object) -> str:
+    return printable(name, MOST_LETTERS)
 
 
 def _of_events(run: ResultLike) -> Iterator[Finding]:
@@ -176,10 +179,7 @@ def _of_errors(run: ResultLike) -> Iterator[Finding]:
     error, names = np.array(run.certificate.x_error, dtype=float), run.trace.names
     loose = np.flatnonzero(~np.isfinite(error)).tolist()
     if loose:
-        named = [
-            printable(names[k], MOST_LETTERS) if len(names) == error.size else f"parameter {k}"
-            for k in loose[:MOST_NAMED]
-        ]
+        named = [_named(names[k]) if len(names) == error.size else f"parameter {k}" for k in loose[:MOST_NAMED]]
         text = f"Other values fit as well: {', '.join(named)}{', …' * (len(loose) > MOST_NAMED)}."
         yield Finding("warning", f"{style.counted(len(loose), 'parameter')} not determined", text)
 

@@ -90,16 +90,16 @@ def standings_of(race: RaceLike) -> list[Standing]:
     list of Standing
         The table.
     """
-    runs = {printable(name, MOST_LETTERS): run for name, run in race.runs.items() if isinstance(run, ResultLike)}
+    runs = {str(name): run for name, run in race.runs.items() if isinstance(run, ResultLike)}
     sign = -1.0 if any(run.maximized for run in runs.values()) else 1.0
     values = {name: sign * run.fun if np.isfinite(run.fun) else np.inf for name, run in runs.items()}
     best = min(values.values(), default=0.0)
     order = sorted(runs, key=lambda name: (values[name], runs[name].nfev))
-    names = [printable(name, MOST_LETTERS) for name in race.ranking] if isinstance(race, Ranked) else order
+    names = race.ranking if isinstance(race, Ranked) else order
     return [
         Standing(
             place,
-            name,
+            printable(name, MOST_LETTERS),
             Verdict.of(runs[name]),
             f"{runs[name].fun:.8g}".replace("-", "−"),
             style.number(values[name] - best) if np.isfinite(values[name] - best) else "–",

@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import FitLike, RaceLike, ResultLike, TableFitLike, tree_of
-from steepest.inspection.report.figures import gallery_of, kind_of
+from steepest.inspection.report.figures import Gallery, gallery_of, kind_of, reason
 from steepest.inspection.report.film import reel_of
 from steepest.inspection.report.findings import findings_of, findings_of_race
 from steepest.inspection.report.numbers import facts_of, parameters_of
@@ -104,10 +104,15 @@ def write_report(
     (True, True)
     """
     _check(what, path, title, date, animation, three_d)
-    content = _content(what, title, date)
-    content["film"] = reel_of(what) if animation else None
-    content["space"] = Space.of(what) if three_d else None
-    text = page("report/report.html", **content)
+    # Made first, as it is the only part that may be refused.
+    space = Space.of(what) if three_d else None
+    gallery, film = gallery_of(what), None
+    if animation:
+        try:
+            film = reel_of(what)
+        except Exception as error:  # noqa: BLE001 - an animation that fails must not cost the reader the rest
+            gallery.failed.append(f"The animation: {reason(error)}")
+    text = page("report/report.html", film=film, space=space, **_content(what, gallery, title, date))
     with new_file(path) as file:
         file.write(text.encode("utf-8"))
     return path_of(path, "file")
@@ -132,9 +137,9 @@ def _check(what: object, path: Any, title: object, date: object, animation: obje
     check_replaceable(file_of(path))
 
 
-def _content(what: Reportable, title: str | None, date: str | None) -> dict[str, object]:
+def _content(what: Reportable, gallery: Gallery, title: str | None, date: str | None) -> dict[str, object]:
     """Return what the template shows."""
-    kind, gallery = _kind_in_words(what), gallery_of(what)
+    kind = _kind_in_words(what)
     named = title if title is not None else what.title
     content: dict[str, object] = {
         "title": printable(named, MOST_LETTERS) or kind,
