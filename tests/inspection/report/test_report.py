@@ -268,6 +268,25 @@ def test_a_run_that_diverged_says_so_and_where_it_was_best(paged):
     assert "Apart from the outcome, nothing suspicious" in page.one("section", id="findings").text
 
 
+def test_a_best_point_outside_the_record_is_not_called_the_start(paged):
+    run = st.minimize(lambda x: -(x**2), 1.0)
+    assert abs(run.x) > 1e9
+    assert "start" not in facts_in(paged(run))["Best value"]
+
+
+def test_a_function_of_very_many_parameters_keeps_their_number(paged):
+    run = st.minimize(lambda v: np.sum((v - 1) ** 2), np.zeros(1500))
+    page = paged(run)
+    assert page.one("h1").text == "Descent of a function of 1,500 parameters"
+    assert "The other 980 are smaller." in page.one("section", id="numbers").text
+
+
+def test_features_of_a_kernel_are_not_listed(paged):
+    x = np.linspace(-1, 1, 30)[:, None]
+    fit = st.fit(st.models.SVR("rbf"), x, np.sin(3 * x[:, 0]))
+    assert not paged(fit).all("table", class_="numbers")
+
+
 def test_a_maximum_is_called_one(paged):
     run = st.maximize(lambda x, y: -(x**2) - y**2 + 5, (3.0, 1.0))
     page = paged(run)

@@ -96,7 +96,7 @@ def facts_of(run: ResultLike) -> list[Fact]:
         if data is not None:
             shape = np.shape(data[0])
             columns = style.counted(shape[1], "column") if len(shape) > 1 else "1 column"
-            found.append(Fact("Rows", f"{shape[0]:,}", f"that the model learnt from, in {columns}"))
+            found.append(Fact("Rows", f"{shape[0]:,}", f"given to the fit, in {columns}"))
         if solver := getattr(run, "solver", ""):
             name, _, serves = solver.partition(": ")
             found.append(Fact("Solver", name, f"for {serves}" if serves else ""))
@@ -122,10 +122,12 @@ def parameters_of(run: ResultLike) -> Parameters | None:
     Returns
     -------
     Parameters or None
-        The parameters; None for networks and trees, whose parameters mean nothing to a reader one by one.
+        The parameters; None for networks, trees and features of a kernel, which mean nothing to a reader one by one.
     """
     inner = run.fit if isinstance(run, TableFitLike) else run
     if tree_of(run) is not None or has_members(run) or isinstance(inner, NetworkFitLike):
+        return None
+    if getattr(getattr(inner, "model", None), "map", None) is not None:
         return None
     flat = flat_of(run.x)
     if flat is None or not flat.size:
@@ -202,6 +204,9 @@ def _where(run: ResultLike) -> str:
         return "mean over the rows, penalty included"
     value = np.asarray(run.trace.value, dtype=float)
     if run.success or not np.isfinite(value).any():
+        return ""
+    # A run may have met its best point outside the steps of its record.
+    if not (value == run.fun).any():
         return ""
     row = int(np.nanargmax(np.where(np.isfinite(value), value if run.maximized else -value, np.nan)))
     return (

@@ -14,7 +14,7 @@ from steepest.inspection.protocol import FitLike, RaceLike, ResultLike, TableFit
 from steepest.inspection.report.figures import Gallery, gallery_of, kind_of, reason
 from steepest.inspection.report.film import reel_of
 from steepest.inspection.report.findings import findings_of, findings_of_race
-from steepest.inspection.report.numbers import facts_of, parameters_of
+from steepest.inspection.report.numbers import facts_of, flat_of, parameters_of
 from steepest.inspection.report.outcome import Verdict
 from steepest.inspection.report.space import Space
 from steepest.inspection.report.standings import Ranked, leader_of, standings_of
@@ -179,7 +179,9 @@ def _kind_in_words(what: Reportable) -> str:
     if not isinstance(what, ResultLike):
         return KINDS["race" if isinstance(what, Ranked) else "comparison"].format(count=len(what.runs))
     target = f" that predicts “{printable(what.target, MOST_NAME)}”" if isinstance(what, TableFitLike) else ""
-    count, model = what.trace.x.shape[1], getattr(what, "model", None)
+    # The record of a run of very many parameters has fewer columns.
+    point, model = flat_of(what.x), getattr(what, "model", None)
+    count = what.trace.x.shape[1] if point is None else point.size
     name = type(model).__name__
     words = MODELS.get(name, f"a {name.lower()} model")
     return KINDS[kind_of(what)].format(model=words, parameters=style.counted(count, "parameter")) + target
