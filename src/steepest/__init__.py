@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from steepest.derivatives.higher import directional_derivative, hessian, jacobian
     from steepest.descent.run import Run
     from steepest.fitting.fit import fit, linear_gradient
+    from steepest.fitting.penalty_path import PenaltyPath, penalty_path
     from steepest.fitting.result import Fit
     from steepest.loading import load
     from steepest.minimizing.basins import Basins, basins
@@ -42,6 +43,7 @@ _HOMES = {
     "Fit": "steepest.fitting.result",
     "GradientCheck": "steepest.derivatives.check",
     "Outcome": "steepest.trace",
+    "PenaltyPath": "steepest.fitting.penalty_path",
     "Race": "steepest.minimizing.race",
     "Run": "steepest.descent.run",
     "TableFit": "steepest.tabular.result",
@@ -67,6 +69,7 @@ _HOMES = {
     "models": "steepest",
     "partial_derivative": "steepest.derivatives.differences",
     "penalties": "steepest.models",
+    "penalty_path": "steepest.fitting.penalty_path",
     "race": "steepest.minimizing.race",
     "steps": "steepest.rules",
     "value_and_gradient": "steepest.derivatives.gradient",
@@ -80,6 +83,7 @@ __all__ = [
     "Fit",
     "GradientCheck",
     "Outcome",
+    "PenaltyPath",
     "Race",
     "Run",
     "TableFit",
@@ -105,6 +109,7 @@ __all__ = [
     "models",
     "partial_derivative",
     "penalties",
+    "penalty_path",
     "race",
     "steps",
     "value_and_gradient",

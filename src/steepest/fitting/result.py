@@ -14,6 +14,7 @@ from steepest.data.arrays import read_features
 from steepest.derivatives.native.model import Native
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
+from steepest.fitting.basis import Basis
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.saving.models import model_from_json, model_to_json
@@ -46,6 +47,9 @@ class Resumable(Protocol):
 
     def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
         """Return the state as JSON and arrays, to be written to a folder."""
+
+    def basis(self) -> Basis | None:
+        """Return the loss, the penalty and the rows; None if the rows are not in memory."""
 
 
 @dataclass(eq=False)
@@ -83,6 +87,11 @@ class Fit(Run):
     def params(self) -> PyTree:
         """The parameters by name, in the user's units; those of a model written for JAX are a tree like its start."""
         return self.x
+
+    @property
+    def basis(self) -> Basis | None:
+        """The loss, the penalty and the rows, with those that the model learnt from; None if these are not at hand."""
+        return None if self.resumable is None else self.resumable.basis()
 
     @np.errstate(all="ignore")
     def predict(self, X: Rows) -> np.ndarray:

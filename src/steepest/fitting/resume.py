@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
+from steepest.fitting.basis import Basis
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.result import Fit, GivenRows, Limits
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
@@ -50,6 +51,11 @@ class LiveFit:
         fitted, checkpoint = setup.go(callback, progress, self.checkpoint, fit.trace)
         fitted.resumable = LiveFit(setup, checkpoint)
         return fitted
+
+    def basis(self) -> Basis | None:
+        """Return the loss, the penalty and the rows."""
+        options = self.setup.options
+        return self.setup.data.basis(options.loss, options.penalty, options.drawn)
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:
         """Return all but the rows as JSON and arrays; if the fit can't continue once saved, the reason as JSON."""
@@ -93,6 +99,10 @@ class SavedFit:
     def of(cls, record: dict[str, Json], arrays: Mapping[str, np.ndarray]) -> Self:
         """Return the saved state with those of the arrays that belong to it."""
         return cls(record, {name: array for name, array in arrays.items() if name.startswith(PLACE)})
+
+    def basis(self) -> Basis | None:
+        """Return None: rows are not saved with a fit."""
+        return None
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:
         """Return the state as it was saved, to be saved again."""

@@ -18,6 +18,7 @@ from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.driver import Driver
 from steepest.descent.early_stopping import EarlyStopping
 from steepest.descent.plan import Plan
+from steepest.fitting.basis import Basis
 from steepest.fitting.function.native_problem import NativeProblem
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals
@@ -130,6 +131,15 @@ class TrainingData:
         if held is None or loss is not losses.softmax or not isinstance(self.validation, float):
             return rows.y
         return np.concatenate([rows.y, held.y])
+
+    def basis(self, loss: Function, penalty: Function | None, seed: int | None) -> Basis:
+        """Return what a fit to these data rests on; `seed` drew the validation rows, if a fraction was held out."""
+        X, y, weight = self.rows
+        numbered = replace(self, rows=self.rows._replace(X=np.arange(len(y))))
+        learnt = np.zeros(len(y), dtype=bool)
+        learnt[numbered.split(seed)[0].weighted().X] = True
+        others = self.validation if isinstance(self.validation, LabelledRows) else None
+        return Basis(loss, penalty, X, y, weight, learnt, others)
 
     def split(self, seed: int | None) -> tuple[LabelledRows, LabelledRows | None]:
         """Return the training rows and the validation rows, if there are any."""

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.basins import BasinDisplay
     from steepest.inspection.plots.descent import DescentDisplay
     from steepest.inspection.plots.display import Display
+    from steepest.inspection.plots.fitted.calibration import CalibrationDisplay
+    from steepest.inspection.plots.fitted.coefficients import CoefficientsDisplay
+    from steepest.inspection.plots.fitted.confusion import ConfusionDisplay
+    from steepest.inspection.plots.fitted.predicted import PredictedDisplay
+    from steepest.inspection.plots.fitted.residuals import ResidualsDisplay
+    from steepest.inspection.plots.fitted.roc import RocDisplay
     from steepest.inspection.plots.function.contour import ContourDisplay
     from steepest.inspection.plots.function.curve import CurveDisplay
     from steepest.inspection.plots.function.quiver import QuiverDisplay
@@ -35,7 +41,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BasinDisplay": "plots.basins",
+    "CalibrationDisplay": "plots.fitted.calibration",
+    "CoefficientsDisplay": "plots.fitted.coefficients",
     "Comparison": "report.standings",
+    "ConfusionDisplay": "plots.fitted.confusion",
     "ContourDisplay": "plots.function.contour",
     "CurveDisplay": "plots.function.curve",
     "DescentDisplay": "plots.descent",
@@ -45,9 +54,12 @@ _HOMES = {
     "LineDisplay": "plots.line",
     "MembersDisplay": "plots.network.members",
     "PartitionDisplay": "plots.tree.partition",
+    "PredictedDisplay": "plots.fitted.predicted",
     "QuiverDisplay": "plots.function.quiver",
     "RaceDisplay": "plots.race",
+    "ResidualsDisplay": "plots.fitted.residuals",
     "RestartsDisplay": "plots.tree.restarts",
+    "RocDisplay": "plots.fitted.roc",
     "SlopesDisplay": "plots.function.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
     "SurfaceDisplay": "plots.function.surface",
@@ -63,7 +75,10 @@ _HOMES = {
 
 __all__ = [
     "BasinDisplay",
+    "CalibrationDisplay",
+    "CoefficientsDisplay",
     "Comparison",
+    "ConfusionDisplay",
     "ContourDisplay",
     "CurveDisplay",
     "DescentDisplay",
@@ -73,9 +88,12 @@ __all__ = [
     "LineDisplay",
     "MembersDisplay",
     "PartitionDisplay",
+    "PredictedDisplay",
     "QuiverDisplay",
     "RaceDisplay",
+    "ResidualsDisplay",
     "RestartsDisplay",
+    "RocDisplay",
     "SlopesDisplay",
     "SnapshotsDisplay",
     "SurfaceDisplay",

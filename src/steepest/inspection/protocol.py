@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from steepest.trace import Certificate, Event, Outcome, Trace
-from steepest.types import Array, Function, PyTree, Rows
+from steepest.types import Array, Function, PyTree, Rows, Table
 
 
 @runtime_checkable
@@ -130,6 +130,53 @@ class FitLike(RunLike, Protocol):
     @property
     def data(self) -> tuple[Rows, Array] | None:
         """X and y; None if the fit was loaded or read a stream."""
+
+
+class BasisLike(Protocol):
+    """What a fit rests on."""
+
+    @property
+    def loss(self) -> Function:
+        """The loss that was minimised."""
+
+    @property
+    def penalty(self) -> Function | None:
+        """The penalty."""
+
+    @property
+    def X(self) -> Rows:  # noqa: N802 - the field's name for a table
+        """All rows that the user gave, as numbers."""
+
+    @property
+    def y(self) -> Array:
+        """Their targets."""
+
+    @property
+    def weight(self) -> Array:
+        """Their weights."""
+
+    @property
+    def learnt(self) -> Array:
+        """Which of them the model learnt from."""
+
+    @property
+    def validation(self) -> tuple[Array, Array, Array] | None:
+        """Validation rows that were given apart, with targets and weights."""
+
+
+@runtime_checkable
+class PredictorLike(FitLike, Protocol):
+    """A fit that predicts other rows, and knows what it rests on."""
+
+    @property
+    def basis(self) -> BasisLike | None:
+        """What it rests on; None if the rows are not at hand."""
+
+    def predict(self, X: Rows) -> Array:
+        """Return the predictions for rows."""
+
+    def in_order(self, X: Rows) -> Rows:
+        """Return rows with the columns of the fit, in their order."""
 
 
 class FrameLike(Protocol):
@@ -293,6 +340,71 @@ class TableFitLike(FitLike, Protocol):
     @property
     def classes(self) -> Sequence[object] | None:
         """The labels of a classification; None for a regression."""
+
+
+class HeldOutLike(Protocol):
+    """The rows that were held out of the fit to a table."""
+
+    @property
+    def truth(self) -> np.ndarray:
+        """The targets: numbers, or the index of each row's class."""
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The outputs of the model."""
+
+
+@runtime_checkable
+class TablePredictorLike(TableFitLike, Protocol):
+    """A fit to a table that predicts other tables, and has rows that were held out of it."""
+
+    @property
+    def loss(self) -> Function:
+        """The loss that was minimised."""
+
+    @property
+    def held_out(self) -> HeldOutLike | None:
+        """The held-out rows; None if there are none."""
+
+    def outputs(self, table: Table) -> tuple[np.ndarray, list[str]]:
+        """Return the outputs of the model for each row of a table, and notes."""
+
+
+@runtime_checkable
+class PenaltyPathLike(Protocol):
+    """The fits of a linear model at several strengths of a penalty."""
+
+    @property
+    def strengths(self) -> np.ndarray:
+        """The strengths, from the largest to the smallest."""
+
+    @property
+    def coef(self) -> np.ndarray:
+        """The coefficients: a row for each strength, and a column for each column of X."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the columns."""
+
+    @property
+    def spread(self) -> np.ndarray:
+        """The standard deviation of each column."""
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The loss on the rows of the fit at each strength, without the penalty."""
+
+    @property
+    def validation(self) -> np.ndarray | None:
+        """The loss on other rows at each strength; None if there are none."""
+
+    @property
+    def penalty(self) -> str:
+        """The name of the penalty."""
+
+    @property
+    def title(self) -> str:
+        """The text above a picture."""
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from functools import reduce
 import numpy as np
 
 from steepest.data.arrays import read_features
+from steepest.fitting.basis import Basis
 from steepest.fitting.result import Fit, Limits
 from steepest.models import SVM, Linear, losses
 from steepest.models.losses import Loss
@@ -74,6 +75,10 @@ class LiveOneVsRest:
         assert fit.data is not None
         fits = (each.more(**how, callback=callback, progress=progress) for each in self.fits)
         return combined(self.labels, fits, fit.data)
+
+    def basis(self) -> Basis | None:
+        """Return what the fit of the first class rests on, whose targets are 1 for that class and 0 for the rest."""
+        return self.fits[0].basis
 
     def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
         """Return why a saved fit can't be continued: the states of the fits of the classes are not written."""

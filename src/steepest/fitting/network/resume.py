@@ -12,6 +12,7 @@ import numpy as np
 from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
+from steepest.fitting.basis import Basis
 from steepest.fitting.network.options import NetworkOptions
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.network.setup import ENDLESS, NetworkSetup
@@ -62,6 +63,11 @@ class LiveNetwork:
         fitted, checkpoint = setup.go(callback, progress, replace(self.checkpoint, solver=solver), fit.trace)
         fitted.resumable = LiveNetwork(setup, checkpoint)
         return fitted
+
+    def basis(self) -> Basis | None:
+        """Return the loss, the penalty and the rows."""
+        options = self.setup.options
+        return self.setup.data.basis(options.loss, options.penalty, options.drawn)
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:
         """Return all but the rows as JSON and arrays; if the fit can't continue once saved, the reason as JSON."""

@@ -12,6 +12,7 @@ import numpy as np
 from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
+from steepest.fitting.basis import Basis
 from steepest.fitting.result import Fit, GivenRows, Limits
 from steepest.fitting.resume import PLACE, SavedFit, check_again, check_same, sound_state
 from steepest.fitting.setup import TrainingData
@@ -59,6 +60,11 @@ class LiveTree:
         fitted, checkpoint, kept = setup.go(callback, progress, replace(self.checkpoint, solver=solver), fit.trace)
         fitted.resumable = LiveTree(setup, checkpoint, kept)
         return fitted
+
+    def basis(self) -> Basis | None:
+        """Return the loss, the penalty and the rows."""
+        options = self.setup.options
+        return self.setup.data.basis(options.loss, options.penalty, options.drawn)
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:
         """Return all but the rows as JSON and arrays; if the fit can't continue once saved, the reason as JSON."""

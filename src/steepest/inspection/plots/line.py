@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.protocol import FitLike, RunLike, TableFitLike, has_members
+from steepest.inspection.plots.display import Display
+from steepest.inspection.plots.fitted.band import Band, band_of
+from steepest.inspection.plots.fitted.predictions import r2_of
+from steepest.inspection.protocol import FitLike, PredictorLike, RunLike, TableFitLike, has_members
 from steepest.types import Array, PyTree, Rows
 
 if TYPE_CHECKING:
@@ -103,8 +107,12 @@ def curve_of(fit: FitLike, x: np.ndarray, params: Mapping[str, PyTree] | None = 
         return np.ravel(np.asarray(model.response(model(model.shaped(X, params), *params.values())), dtype=float))
 
 
-class LineDisplay:
-    """The data of a fit on one column, and the fitted curve over their range.
+class LineDisplay(Display):
+    """The data of a fit on one column, and the fitted curve over their range, with its band.
+
+    For the squared loss without a penalty the band is that of least squares: a darker one that holds the true curve at
+    each point with 95 % confidence, and a paler one that holds 95 % of new rows. For other losses of numbers it holds
+    the middle 90 % of the residuals of the fit.
 
     Parameters
     ----------
@@ -116,6 +124,14 @@ class LineDisplay:
         The names of the column and of the target.
     title : str, optional
         The text above the picture.
+    band : Band, optional
+        The band around the curve.
+    note : str, optional
+        Why the band is not that of least squares, as the end of a sentence.
+    learnt : int, optional
+        How many of the rows the fit learnt from; all by default.
+    r2 : float, optional
+        1 - Σ(y - curve)² / Σ(y - mean)²; NaN if the curve does not predict y itself.
 
     Attributes
     ----------
@@ -124,10 +140,20 @@ class LineDisplay:
     ax_ : matplotlib.axes.Axes
         The axes.
 
+    Notes
+    -----
+    The band of a curve that is not linear in its parameters is that of the delta method: Seber and Wild, "Nonlinear
+    Regression" (1989), section 5.1. Both bands hold at each point by itself, if the errors of the rows are independent,
+    normal, and equally spread.
+
     Examples
     --------
-    >>> LineDisplay([0, 1, 2], [1, 3, 5], [0, 2], [1, 5]).line_y
-    array([1., 5.])
+    >>> import steepest as st
+    >>> x = np.arange(10.0)
+    >>> fit = st.fit(st.models.Linear(), x, 2 * x + np.array([0.1, -0.1] * 5))
+    >>> display = LineDisplay.from_run(fit)
+    >>> bool(np.all(display.band.curve_high < display.band.high)), display.band.level
+    (True, 0.95)
     """
 
     def __init__(
@@ -139,15 +165,23 @@ class LineDisplay:
         *,
         names: Sequence[str] = ("x", "y"),
         title: str = "",
+        band: Band | None = None,
+        note: str = "",
+        learnt: int | None = None,
+        r2: float = math.nan,
     ) -> None:
         self.x, self.y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
         self.line_x, self.line_y = np.asarray(line_x, dtype=float), np.asarray(line_y, dtype=float)
         self.names = names
         self.title = title
+        self.band, self.note, self.r2 = band, note, r2
+        self.learnt = len(self.x) if learnt is None else learnt
 
     @classmethod
     @np.errstate(all="ignore")
-    def from_run(cls, run: RunLike, names: Sequence[str] | None = None, size: int = 200) -> LineDisplay:
+    def from_run(
+        cls, run: RunLike, names: Sequence[str] | None = None, size: int = 200, *, band: bool = True
+    ) -> LineDisplay:
         """Evaluate the curve of a fit over the range of its data.
 
         Parameters
@@ -158,6 +192,8 @@ class LineDisplay:
             The names of the column and of the target; by default the names in the data, or else "x" and "y".
         size : int, optional
             The number of points of the curve.
+        band : bool, optional
+            Whether to compute the band around the curve.
 
         Returns
         -------
@@ -193,24 +229,57 @@ class LineDisplay:
         x, y = x[finite], y[finite]
         line_x = np.linspace(x.min(), x.max(), size)
         line_y = curve_of(run, line_x)
-        return cls(x, y, line_x, line_y, names=names or _names_of(run), title=run.title)
+        found, note, r2 = None, "", math.nan
+        inner = run.fit if isinstance(run, TableFitLike) else run
+        basis = inner.basis if isinstance(inner, PredictorLike) else None
+        learnt = None if basis is None else int(np.sum(basis.learnt))
+        if band:
+            found, note = band_of(inner, line_x, lambda points, params: curve_of(inner, points, params))
+            r2 = r2_of(y, curve_of(run, x)) if found is not None else math.nan
+        told: dict[str, Any] = {"band": found, "note": note, "learnt": learnt, "r2": r2}
+        return cls(x, y, line_x, line_y, names=names or _names_of(run), title=run.title, **told)
 
-    @np.errstate(all="ignore")
-    def plot(self, ax: Axes | None = None) -> LineDisplay:
-        """Draw the data and the curve.
+    @property
+    def caption(self) -> str:
+        """What to see, with the numbers of the fit."""
+        rows = style.counted(len(self.x), "row")
+        what = f"The curve is the fit to {rows if self.learnt == len(self.x) else f'{self.learnt:,} of {rows}'}"
+        if math.isfinite(self.r2):
+            # Adding 0 turns -0 into 0.
+            what += f", with an R² of {round(self.r2, 4) + 0.0:.4f}".replace("-", "−")
+        if self.band is None:
+            return f"{what}; there is no band, because {self.note}." if self.note else f"{what}."
+        share = f"{100 * self.band.level:.0f} %"
+        if not self.band.has_theory:
+            below, above = self.line_y - self.band.low, self.band.high - self.line_y
+            return (
+                f"{what}. The band holds the middle {share} of its residuals, from {style.number(-below[0])} to "
+                f"{style.number(above[0])}; it is not one of confidence, because {self.note}."
+            )
+        assert self.band.curve_low is not None
+        half = np.array([self.band.curve_high - self.line_y, self.band.high - self.line_y]).min(axis=1)
+        return (
+            f"{what}. At each point the darker band holds the true curve with {share} confidence "
+            f"(± {style.number(half[0])} at its narrowest), and the paler one {share} of new rows "
+            f"(± {style.number(half[1])}), if errors are independent, normal and equally spread."
+        )
 
-        Parameters
-        ----------
-        ax : axes, optional
-            The axes to draw on; a new figure by default.
+    def table(self) -> dict[str, np.ndarray]:
+        """Return the curve and its band.
 
         Returns
         -------
-        LineDisplay
-            This display.
+        dict of str to array
+            The points and the heights of the curve; with a band also its ends.
         """
-        self.ax_ = ax = style.axes_or_new(ax)
-        self.figure_ = ax.figure
+        columns = {self.names[0]: self.line_x, "fit": self.line_y}
+        if self.band is None:
+            return columns
+        if self.band.curve_low is not None and self.band.curve_high is not None:
+            columns |= {"curve low": self.band.curve_low, "curve high": self.band.curve_high}
+        return columns | {"low": self.band.low, "high": self.band.high}
+
+    def _draw(self, ax: Axes) -> None:
         rows = np.arange(len(self.x))
         label = "data"
         if len(rows) > style.MAX_POINTS:
@@ -218,8 +287,21 @@ class LineDisplay:
             label = f"data ({style.MAX_POINTS:,} of {len(self.x):,} rows)"
         ax.scatter(self.x[rows], self.y[rows], s=14, color=style.BLUE, alpha=0.8, linewidths=0, label=label)
         ax.plot(self.line_x, self.line_y, label="fit", **(style.series(1) | {"linestyle": "-"}))
-        style.label(ax, title=self.title, x=self.names[0], y=self.names[1], legend=2)
-        return self
+        if self.band is not None:
+            self._draw_band(ax, self.band)
+        style.label(ax, title=self.title, x=self.names[0], y=self.names[1], legend=4)
+
+    def _draw_band(self, ax: Axes, band: Band) -> None:
+        share = f"{100 * band.level:.0f} %"
+        pale: style.Look = {"color": style.ORANGE, "linewidth": 0}
+        edge: style.Look = {"color": style.ORANGE, "linewidth": 0.8, "linestyle": ":", "alpha": 0.9}
+        if band.curve_low is not None and band.curve_high is not None:
+            curves = band.curve_low, band.curve_high
+            ax.fill_between(self.line_x, *curves, alpha=0.4, label=f"{share} confidence", **pale)
+        label = f"{share} of new rows" if band.has_theory else f"{share} of residuals"
+        ax.fill_between(self.line_x, band.low, band.high, alpha=0.13, label=label, **pale)
+        for end in (band.low, band.high):
+            ax.plot(self.line_x, end, **edge)
 
 
 def _names_of(fit: FitLike) -> tuple[str, str]:

@@ -85,7 +85,7 @@ class TrainingDisplay(Display):
         ValueError
             If the fit has no data or more than one column, or an epoch lies before the first of the trace.
         """
-        line, descent = LineDisplay.from_run(run, names, size), DescentDisplay.from_run(run)
+        line, descent = LineDisplay.from_run(run, names, size, band=False), DescentDisplay.from_run(run)
         x = np.asarray(run.trace.x, dtype=float)
         complete = x.shape[1] == sum(np.size(leaf) for leaf in _leaves(run.params))
         rows = _rows_of_progress(descent) if epochs is None else _rows_of(epochs, descent.evaluations)

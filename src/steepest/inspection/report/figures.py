@@ -47,13 +47,19 @@ class Row(NamedTuple):
     heading: str
 
 
-# In the order of the report: the answer first, then the way to it.
+# In the order of the report: the answer first, then the way to it, then why it went so.
 FIGURES = (
     Row("race", "RaceDisplay", "from_race", "The runs on one clock"),
     Row("one", "CurveDisplay", "from_run", "The path along the function"),
     Row("two", "ContourDisplay", "from_run", "The path across the function"),
-    Row("fit", "LineDisplay", "from_run", "The data and the fit"),
+    Row("fit network", "LineDisplay", "from_run", "The data and the fit"),
     Row("tree", "TreeDisplay", "from_run", "The tree"),
+    Row("table", "ConfusionDisplay", "from_run", "The classes, actual and predicted"),
+    Row("table", "RocDisplay", "from_run", "How well the classes are told apart"),
+    Row("table", "CalibrationDisplay", "from_run", "Whether the probabilities are right"),
+    Row("fit network tree", "PredictedDisplay", "from_run", "The predictions against the targets"),
+    Row("fit network tree", "ResidualsDisplay", "from_run", "The residuals"),
+    Row("fit", "CoefficientsDisplay", "from_run", "The coefficients"),
     Row("function fit", "DescentDisplay", "from_run", "The progress"),
     Row("network", "MembersDisplay", "from_run", "The progress of the members"),
     Row("tree", "RestartsDisplay", "from_run", "The progress of the restarts"),

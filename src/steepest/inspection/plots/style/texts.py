@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LETTERS, HANDLE = 15.3, 8
 NEAR = 7.0  # how near a text may come to points that stay free, in pixels: as far as a mark at a point reaches
 LINE = 0.16  # the height of a line of a caption in inches
+# Small figures round the widths of letters up, so the lines of a caption hold fewer.
+CAPTION_LETTERS = 14.0
 ROOMIER = 1.12  # the layout, which is computed later, widens axes by about this factor
 
 
@@ -70,7 +72,7 @@ def write_caption(figure: Figure, caption: str) -> None:
     """Write a sentence below the axes of a figure, in lines that fit its width."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    lines = textwrap.wrap(printable(caption, 10_000), int(LETTERS * figure.get_figwidth()))
+    lines = textwrap.wrap(printable(caption, 10_000), int(CAPTION_LETTERS * figure.get_figwidth()))
     if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         _make_room(figure, (len(lines) + 1) * LINE)
     shown = figure.supxlabel("·", x=0.01, ha="left", fontsize=9, color=GREY)

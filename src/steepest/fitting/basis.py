@@ -1,0 +1,35 @@
+"""`Basis`: what a fit rests on, its loss and penalty, and its rows with those that it did not learn from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from steepest.types import Array, Function, Rows
+
+
+class Basis(NamedTuple):
+    """What a fit rests on: the loss, the penalty and the rows.
+
+    Attributes
+    ----------
+    loss : callable
+        The loss that was minimised.
+    penalty : callable or None
+        The penalty.
+    X, y, weight : array
+        All rows that the user gave, as numbers.
+    learnt : array of bool of shape (rows,)
+        Which of them the model learnt from: those with a weight, and not drawn for validation.
+    validation : (X, y, weight) or None
+        The validation rows, if they were given apart from X.
+    """
+
+    loss: Function
+    penalty: Function | None
+    X: Rows
+    y: np.ndarray
+    weight: np.ndarray
+    learnt: np.ndarray
+    validation: tuple[Array, Array, Array] | None
