@@ -1,4 +1,4 @@
-"""The command line: `steepest minimize`, `check`, `fit`, `predict` and `show`."""
+"""The command line: `steepest minimize`, `check`, `fit`, `predict`, `show`, `report` and `compare`."""
 
 from __future__ import annotations
 

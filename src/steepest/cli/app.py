@@ -9,6 +9,7 @@ import click
 from steepest.arguments import guess_or_list
 from steepest.cli.check import check
 from steepest.cli.descend import minimize
+from steepest.cli.reports import compare, report
 from steepest.cli.saved import show
 from steepest.cli.tables import fit, predict
 from steepest.cli.written import Written
@@ -42,7 +43,7 @@ def app() -> None:
     """
 
 
-for command in (minimize, check, fit, predict, show):
+for command in (minimize, check, fit, predict, show, report, compare):
     app.add_command(command)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from steepest.inspection.motion.moving import Moving
+from steepest.inspection.report.reported import Reported
 from steepest.inspection.shown import Shown
 from steepest.printable import MOST_LETTERS, printable
 from steepest.saving.folder import staged
@@ -36,7 +37,7 @@ MOST_NAMED = 6
 
 
 @dataclass(eq=False)
-class Run(Moving, Shown):
+class Run(Moving, Reported, Shown):
     """The result of a descent: the best point found, why the descent ended, and its trace.
 
     Attributes

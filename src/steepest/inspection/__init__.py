@@ -45,11 +45,14 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.tree.partition import PartitionDisplay
     from steepest.inspection.plots.tree.restarts import RestartsDisplay
     from steepest.inspection.plots.tree.tree import TreeDisplay
+    from steepest.inspection.report.standings import Comparison
+    from steepest.inspection.report.write import write_report
 
 _HOMES = {
     "BasinDisplay": "plots.basins",
     "CalibrationDisplay": "plots.fitted.calibration",
     "CoefficientsDisplay": "plots.fitted.coefficients",
+    "Comparison": "report.standings",
     "ConfusionDisplay": "plots.fitted.confusion",
     "ContourDisplay": "plots.function.contour",
     "CurveDisplay": "plots.function.curve",
@@ -85,12 +88,14 @@ _HOMES = {
     "overview": "picture",
     "plot_run": "picture",
     "save_figure": "file",
+    "write_report": "report.write",
 }
 
 __all__ = [
     "BasinDisplay",
     "CalibrationDisplay",
     "CoefficientsDisplay",
+    "Comparison",
     "ConfusionDisplay",
     "ContourDisplay",
     "CurveDisplay",
@@ -126,6 +131,7 @@ __all__ = [
     "overview",
     "plot_run",
     "save_figure",
+    "write_report",
 ]
 
 

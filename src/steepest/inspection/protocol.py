@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from steepest.trace import Trace
+from steepest.trace import Certificate, Event, Outcome, Trace
 from steepest.types import Array, Function, PyTree, Rows, Table
 
 
@@ -50,6 +50,63 @@ class DescentLike(RunLike, Protocol):
 
     def curvature(self, x: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return the Hessian at a point times a vector."""
+
+
+@runtime_checkable
+class ResultLike(RunLike, Protocol):
+    """A finished descent with all that a report says of it."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the run ended."""
+
+    @property
+    def success(self) -> bool:
+        """Whether the run did what was asked of it."""
+
+    @property
+    def message(self) -> str:
+        """The outcome, the evidence and what to try next, in one sentence."""
+
+    @property
+    def certificate(self) -> Certificate:
+        """How far above the minimum the answer may lie."""
+
+    @property
+    def events(self) -> list[Event]:
+        """The events of the run."""
+
+    @property
+    def x(self) -> PyTree:
+        """The best point found."""
+
+    @property
+    def fun(self) -> float:
+        """The value at x."""
+
+    @property
+    def nit(self) -> int:
+        """The number of iterations."""
+
+    @property
+    def nfev(self) -> int:
+        """The number of evaluations of the value."""
+
+    @property
+    def njev(self) -> int:
+        """The number of evaluations of the gradient."""
+
+    @property
+    def kind(self) -> str:
+        """How the gradient was computed."""
+
+    @property
+    def why(self) -> str:
+        """Why the gradient was computed in this way."""
+
+    @property
+    def runs(self) -> Sequence[ResultLike]:
+        """The runs from all starts; empty if there was one start."""
 
 
 class Model(Protocol):

@@ -16,6 +16,7 @@ from steepest.descent.budget import Budget
 from steepest.descent.run import Run
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.plots.races.clock import budget_of, clocks_of
+from steepest.inspection.report.reported import Reported
 from steepest.inspection.shown import Shown
 from steepest.minimizing.minimize import make_plan
 from steepest.minimizing.restarts import BoundsLike
@@ -50,7 +51,7 @@ class Direction(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Race(Moving, Shown):
+class Race(Moving, Reported, Shown):
     """The runs of a race: descents of one function from one start, each by its own rule.
 
     Attributes

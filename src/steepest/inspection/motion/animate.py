@@ -10,10 +10,11 @@ import numpy as np
 
 from steepest.inspection.motion.film import DARK, WHITE, Film, pace
 from steepest.inspection.motion.gif import FASTEST, write_gif
-from steepest.inspection.motion.player import check_jinja, write_player
+from steepest.inspection.motion.player import write_player
 from steepest.inspection.motion.progress import check_progress, shown
 from steepest.inspection.motion.scenes.choose import Animated, scene_of
 from steepest.inspection.motion.video import CODECS, has_ffmpeg, write_video
+from steepest.inspection.templates import check_jinja
 from steepest.places import file_of, path_of
 from steepest.printable import quoted
 from steepest.writing import check_replaceable, new_file

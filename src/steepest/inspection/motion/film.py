@@ -30,15 +30,20 @@ class Film:
         The scene.
     background : str
         The colour behind it; "none" for transparent images.
+    captioned : bool
+        Whether the images have the captions in them.
+    dpi : int
+        The pixels in an inch of the figure.
     """
 
-    def __init__(self, scene: Scene, background: str = WHITE) -> None:
+    def __init__(self, scene: Scene, background: str = WHITE, *, captioned: bool = True, dpi: int = DPI) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         self.scene, self.captions = scene, scene.captions
         figure = scene.figure
-        figure.set(facecolor=background, dpi=DPI)
-        self._caption = figure.supxlabel("", color=style.GREY, fontsize=10, parse_math=False)
+        figure.set(facecolor=background, dpi=dpi)
+        self._caption = figure.supxlabel("", color=style.GREY, fontsize=10, parse_math=False, visible=captioned)
+        self._caption.set_in_layout(captioned)
         self._moving = sorted(scene.moving, key=lambda artist: artist.get_zorder())
         self._canvas = FigureCanvasAgg(figure)
         # The layout is that of the last frame, which shows most, and stays. So do the pixels of what doesn't move.

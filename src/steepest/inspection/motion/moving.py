@@ -60,6 +60,6 @@ class Moving:
         >>> run.animate(Path(tempfile.mkdtemp()) / "valley.gif", frames=20).name
         'valley.gif'
         """
-        from steepest.inspection import animate
+        from steepest.inspection.motion.animate import animate
 
         return animate(cast("Animated", self), path, frames=frames, fps=fps, dark=dark, progress=progress)

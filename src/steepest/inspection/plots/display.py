@@ -100,20 +100,23 @@ class Display(abc.ABC):
         return self
 
     @np.errstate(all="ignore")
-    def to_figure(self, *, captioned: bool = True) -> Figure:
+    def to_figure(self, *, captioned: bool = True, scale: float = 1.0) -> Figure:
         """Draw the picture on a figure of its own, which is not registered with pyplot.
 
         Parameters
         ----------
         captioned : bool, optional
             Whether the caption is written below the axes.
+        scale : float, optional
+            The size of the figure as a share of its usual size. Texts keep their size, so that they stay legible where
+            a small figure is shown, as on a phone.
 
         Returns
         -------
         matplotlib.figure.Figure
             The figure, with a transparent background.
         """
-        figure = self._draw_on(self.room(style.blank))
+        figure = self._draw_on(self.room(lambda width=6.4, height=4.8: style.blank(scale * width, scale * height)))
         if captioned:
             style.write_caption(figure, self.caption)
         return figure

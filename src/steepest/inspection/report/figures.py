@@ -1,0 +1,196 @@
+"""`FIGURES`: which displays a report shows of which kind of run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from steepest import inspection
+from steepest.inspection.plots.display import Display
+from steepest.inspection.protocol import (
+    FitLike,
+    RaceLike,
+    ResultLike,
+    TableFitLike,
+    has_members,
+    has_restarts,
+)
+from steepest.inspection.report.illustration import Illustration
+from steepest.inspection.window import BLOWN_UP
+from steepest.printable import printable
+
+# The most letters of an error. Chosen, not measured: two lines.
+MOST_QUOTED = 200
+
+
+class Row(NamedTuple):
+    """A display in reports.
+
+    Attributes
+    ----------
+    kinds : str
+        The kinds of run that it suits, of those that `kinds_of` returns, separated by spaces.
+    display : str
+        The name of the display in `steepest.inspection`.
+    make : str
+        The method that makes it of a run. If it raises ValueError, the run has no such picture, and it is left out.
+    heading : str
+        What it shows.
+    """
+
+    kinds: str
+    display: str
+    make: str
+    heading: str
+
+
+# In the order of the report: the answer first, then the way to it, then why it went so.
+FIGURES = (
+    Row("race", "RaceDisplay", "from_race", "The runs on one clock"),
+    Row("one", "CurveDisplay", "from_run", "The path along the function"),
+    Row("two", "ContourDisplay", "from_run", "The path across the function"),
+    Row("fit network", "LineDisplay", "from_run", "The data and the fit"),
+    Row("tree", "TreeDisplay", "from_run", "The tree"),
+    Row("table", "ConfusionDisplay", "from_run", "The classes, actual and predicted"),
+    Row("table", "RocDisplay", "from_run", "How well the classes are told apart"),
+    Row("table", "CalibrationDisplay", "from_run", "Whether the probabilities are right"),
+    Row("fit network tree", "PredictedDisplay", "from_run", "The predictions against the targets"),
+    Row("fit network tree", "ResidualsDisplay", "from_run", "The residuals"),
+    Row("fit", "CoefficientsDisplay", "from_run", "The coefficients"),
+    Row("function fit", "DescentDisplay", "from_run", "The progress"),
+    Row("network", "MembersDisplay", "from_run", "The progress of the members"),
+    Row("tree", "RestartsDisplay", "from_run", "The progress of the restarts"),
+)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The pictures of a report.
+
+    Parameters
+    ----------
+    shown : list of Illustration
+        The pictures.
+    failed : list of str
+        What went wrong with others, one sentence each.
+    """
+
+    shown: list[Illustration]
+    failed: list[str]
+
+
+def kinds_of(what: ResultLike | RaceLike) -> set[str]:
+    """Return the kinds of a run, which decide on its pictures.
+
+    Parameters
+    ----------
+    what : run, fit or race
+        The run.
+
+    Returns
+    -------
+    set of str
+        What `kind_of` returns, and "table" for the fit of a table. For the descent of a function also "one", "two" or
+        "many" parameters; "fixed" if all steps have one size; "blown-up" if it diverged or met values that are not
+        finite; "unfinished" if it did not do what was asked; and "own-gradient" if the user gave the gradient.
+    """
+    kinds = {kind_of(what)}
+    if not isinstance(what, ResultLike):
+        return kinds
+    if isinstance(what, TableFitLike):
+        kinds.add("table")
+    if "function" not in kinds:
+        return kinds
+    kinds.add({1: "one", 2: "two"}.get(what.trace.x.shape[1], "many"))
+    sizes = np.asarray(what.trace.columns.get("step_size", ()), dtype=float)[1:]
+    found = {
+        "fixed": len(sizes) > 1 and bool(np.isfinite(sizes).all()) and float(np.ptp(sizes)) == 0,
+        "blown-up": what.outcome in BLOWN_UP,
+        "unfinished": not what.success,
+        "own-gradient": what.kind == "given",
+    }
+    return kinds | {kind for kind, holds in found.items() if holds}
+
+
+def kind_of(what: ResultLike | RaceLike) -> str:
+    """Return the main kind of a run.
+
+    Parameters
+    ----------
+    what : run, fit or race
+        The run.
+
+    Returns
+    -------
+    {"race", "network", "tree", "fit", "function"}
+        The kind.
+    """
+    if not isinstance(what, ResultLike):
+        return "race"
+    if has_restarts(what):
+        return "tree"
+    if has_members(what):
+        return "network"
+    return "fit" if isinstance(what, FitLike) else "function"
+
+
+def gallery_of(what: ResultLike | RaceLike) -> Gallery:
+    """Draw the pictures of a run.
+
+    Parameters
+    ----------
+    what : run, fit or race
+        The run.
+
+    Returns
+    -------
+    Gallery
+        The pictures. One that can't be made of this run is left out; one that fails otherwise is named.
+    """
+    gallery, kinds = Gallery([], []), kinds_of(what)
+    for row in FIGURES:
+        if kinds & set(row.kinds.split()):
+            for display in _made(row, what, gallery):
+                try:
+                    name = f"figure-{len(gallery.shown) + 1}"
+                    gallery.shown.append(Illustration.of(display, name, row.heading))
+                except Exception as error:  # noqa: BLE001 - one picture that fails must not cost the reader the others
+                    gallery.failed.append(f"{row.heading}: {reason(error)}")
+    return gallery
+
+
+def _made(row: Row, what: ResultLike | RaceLike, gallery: Gallery) -> Iterator[Display]:
+    """Yield the display of a row, if it can be made of a run."""
+    try:
+        display = getattr(getattr(inspection, row.display), row.make)(what)
+    except ValueError:
+        return
+    except Exception as error:  # noqa: BLE001 - as above
+        gallery.failed.append(f"{row.heading}: {reason(error)}")
+        return
+    if isinstance(display, Display):
+        yield display
+
+
+def reason(error: Exception) -> str:
+    """Return what went wrong, in words.
+
+    Parameters
+    ----------
+    error : Exception
+        The error.
+
+    Returns
+    -------
+    str
+        Its class and its message, on one line.
+
+    Examples
+    --------
+    >>> reason(KeyError("x"))
+    "KeyError: 'x'"
+    """
+    return printable(f"{type(error).__name__}: {error}", MOST_QUOTED)

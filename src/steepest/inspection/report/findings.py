@@ -1,0 +1,232 @@
+"""`Finding`: what looks suspicious in a run, and what merely happened. A diagnosis adds a function to `FINDERS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+import numpy as np
+
+from steepest.inspection.plots import style
+from steepest.inspection.protocol import (
+    FitLike,
+    RaceLike,
+    ResultLike,
+    TableFitLike,
+    has_members,
+    has_restarts,
+)
+from steepest.inspection.report.standings import Ranked
+from steepest.printable import MOST_LETTERS, printable
+from steepest.trace import Event
+
+Level = Literal["warning", "note"]
+
+# What each kind of event means, and whether it casts doubt on the answer. A kind that is missing here is a note.
+EVENTS: dict[str, tuple[Level, str]] = {
+    "rejected": ("note", "Steps that led too far were tried again, shorter"),
+    "reset": ("note", "The direction was begun anew"),
+    "non-finite": ("warning", "The function had no finite value at points that were tried"),
+    "differences": ("note", "Derivatives were taken by differences"),
+    "thinned": ("note", "The record was too long to keep every row"),
+    "audit": ("note", "The answer was audited"),
+    "retraced": ("note", "The code was traced again, because it took another branch"),
+    "probe": ("note", "The curvature of the coordinates was probed"),
+    "newton": ("note", "Newton's steps were taken"),
+    "saddle": ("note", "A saddle was met, and left"),
+    "features": ("note", "Columns were replaced or left out"),
+    "members": ("note", "The network has several members"),
+    "collinear": ("warning", "Columns depend on each other"),
+    "ill-conditioned": ("warning", "Columns nearly depend on each other"),
+    "rank-deficient": ("warning", "The data do not determine all parameters"),
+    "dead units": ("warning", "Units of the network are dead"),
+    "saturated": ("warning", "The probabilities are too sure of themselves"),
+    "exploding weights": ("warning", "Weights of the network exploded"),
+}
+# The most parameters that a finding names.
+MOST_NAMED = 6
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a reader of a report should know.
+
+    Parameters
+    ----------
+    level : {"warning", "note"}
+        Whether it casts doubt on the answer, or merely happened.
+    title : str
+        What was found, in a few words.
+    text : str
+        The evidence, with its numbers and where it was seen; and what to do, if anything.
+
+    Examples
+    --------
+    >>> Finding("warning", "Columns depend on each other", "2 of 5 columns depend on others").level
+    'warning'
+    """
+
+    level: Level
+    title: str
+    text: str
+
+
+def findings_of(run: ResultLike) -> list[Finding]:
+    """Return what was found in a run, warnings first.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    list of Finding
+        The findings of all `FINDERS`.
+    """
+    found = [finding for finder in FINDERS for finding in finder(run)]
+    return sorted(found, key=lambda finding: finding.level != "warning")
+
+
+def findings_of_race(race: RaceLike) -> list[Finding]:
+    """Return what makes runs hard to compare, or worth a look one by one.
+
+    Parameters
+    ----------
+    race : RaceLike
+        The runs.
+
+    Returns
+    -------
+    list of Finding
+        The findings.
+    """
+    runs, found = race.runs, []
+    names = {tuple(run.trace.names) for run in runs.values()}
+    if len(names) > 1:
+        text = "They have different parameters, so their values may belong to different functions."
+        found.append(Finding("warning", "The runs may not be comparable", text))
+    elif len({round(float(run.trace.value[0]), 12) for run in runs.values() if len(run.trace)}) > 1:
+        text = "Their first values differ, so they start elsewhere, or belong to different functions."
+        found.append(Finding("note", "The runs do not start alike", text))
+    titles = {run.title for run in runs.values() if run.title}
+    if len(titles) > 1 and not isinstance(race, Ranked):
+        text = f"They are titled {', '.join(f'“{_named(title)}”' for title in sorted(titles)[:3])}."
+        found.append(Finding("note", "The runs may be of different functions", text))
+    if len({run.maximized for run in runs.values()}) > 1:
+        found.append(Finding("warning", "Some runs maximise, and others minimise", "Their values can't be ranked."))
+    spent = {name: int(run.trace.columns["evaluations"][-1]) for name, run in runs.items() if len(run.trace)}
+    if spent and max(spent.values()) > 2 * min(spent.values()):
+        least, most = min(spent, key=spent.__getitem__), max(spent, key=spent.__getitem__)
+        ended = f"“{_named(least)}” ended after {style.counted(spent[least], 'evaluation')}"
+        later = f"“{_named(most)}” after {spent[most]:,}"
+        text = f"{ended}, and {later}: compare them at the same evaluation, as the figure does."
+        found.append(Finding("note", "The runs took unequal work", text))
+    for name, run in runs.items():
+        doubts = [each for each in findings_of(run) if each.level == "warning"] if isinstance(run, ResultLike) else []
+        found += [Finding("warning", f"{_named(name)}: {each.title}", each.text) for each in doubts]
+    return sorted(found, key=lambda finding: finding.level != "warning")
+
+
+def _named(name: object) -> str:
+    return printable(name, MOST_LETTERS)
+
+
+def _of_events(run: ResultLike) -> Iterator[Finding]:
+    """Yield one finding for each kind of event, as a run may have thousands of events."""
+    counted = "epoch" if isinstance(run, FitLike) else "step"
+    for kind, same in groupby(sorted(run.events, key=lambda event: event.kind), key=lambda event: event.kind):
+        level, title = EVENTS.get(kind, ("note", kind))
+        yield Finding(level, title, _in_words(list(same), counted))
+
+
+def _in_words(events: list[Event], counted: str) -> str:
+    total, first, last = sum(event.count for event in events), events[0], events[-1]
+    details = list(dict.fromkeys(event.detail for event in events if event.detail))
+    if first.kind == "rejected":
+        worst = max(events, key=lambda event: event.count)
+        if len(events) == 1:
+            return f"{style.counted(total, 'trial')}, in {counted} {first.iteration:,}."
+        often = (
+            f"in {style.counted(len(events), counted)}, most of them in {counted} {worst.iteration:,} ({worst.count:,})"
+        )
+        return f"{style.counted(total, 'trial')} {often}."
+    where = "" if not last.iteration else f" ({counted} {first.iteration:,})"
+    if len(events) > 1 and last.iteration > first.iteration:
+        where = f" ({len(events):,} times, from {counted} {first.iteration:,} to {last.iteration:,})"
+    shown = "; ".join(details[:3]) + ("; …" if len(details) > 3 else "")
+    times = f", {first.count:,} times" if len(events) == 1 and first.count > 1 and not shown[:1].isdigit() else ""
+    return f"{shown[:1].upper()}{shown[1:]}{times}{where}."
+
+
+def _of_values(run: ResultLike) -> Iterator[Finding]:
+    bad = ~np.isfinite(np.asarray(run.trace.value, dtype=float))
+    bad |= ~np.isfinite(np.asarray(run.trace.x, dtype=float)).all(axis=1)
+    if bad.any():
+        first = int(run.trace.columns["iteration"][np.argmax(bad)])
+        text = f"{int(bad.sum()):,} of {len(bad):,} rows of the record are not finite, the first at {first:,}."
+        yield Finding("warning", "Values are infinite or not numbers", text)
+
+
+def _of_gradients(run: ResultLike) -> Iterator[Finding]:
+    if run.kind == "differences":
+        yield Finding("note", "The derivatives are not exact", f"{run.why[:1].upper()}{run.why[1:]}.")
+
+
+def _of_errors(run: ResultLike) -> Iterator[Finding]:
+    error, names = np.array(run.certificate.x_error, dtype=float), run.trace.names
+    loose = np.flatnonzero(~np.isfinite(error)).tolist()
+    if loose:
+        named = [_named(names[k]) if len(names) == error.size else f"parameter {k}" for k in loose[:MOST_NAMED]]
+        text = f"Other values fit as well: {', '.join(named)}{', …' * (len(loose) > MOST_NAMED)}."
+        yield Finding("warning", f"{style.counted(len(loose), 'parameter')} not determined", text)
+
+
+def _of_starts(run: ResultLike) -> Iterator[Finding]:
+    values = np.array([each.fun for each in run.runs])
+    if not values.size:
+        return
+    falls = [abs(float(each.trace.value[0]) - run.fun) for each in run.runs]
+    # As the run itself counts them: equal up to a millionth of the descent.
+    same = int(np.sum(np.abs(values - run.fun) <= 1e-6 * max(filter(np.isfinite, falls), default=0.0)))
+    text = f"{same:,} of {len(values):,} starts came to this value."
+    if same == 1:
+        yield Finding("warning", "Only one start came to this value", f"{text} More starts may find a better one.")
+    else:
+        yield Finding("note", "Several starts agree", text)
+
+
+def _of_scores(run: ResultLike) -> Iterator[Finding]:
+    score = getattr(run, "score", None)
+    if not isinstance(run, TableFitLike) or score is None:
+        return
+    if not score.loss < score.baseline_loss:
+        yield Finding(
+            "warning",
+            "The model predicts no better than a guess",
+            f"On rows held out its loss is {style.number(score.loss)}, and that of guessing {score.guess} is "
+            f"{style.number(score.baseline_loss)}.",
+        )
+
+
+def _of_fits(run: ResultLike) -> Iterator[Finding]:
+    """Yield a note if nothing is known of rows that a fit has not seen; networks and trees hold out rows themselves."""
+    if not isinstance(run, FitLike) or has_members(run) or has_restarts(run):
+        return
+    if "validation" not in run.trace.columns and getattr(run, "score", None) is None:
+        text = "Nothing here tells how well the model predicts rows that it has not seen."
+        yield Finding("note", "No rows were held out", text)
+
+
+# Each yields the findings of one kind.
+FINDERS: tuple[Callable[[ResultLike], Iterable[Finding]], ...] = (
+    _of_values,
+    _of_scores,
+    _of_fits,
+    _of_errors,
+    _of_gradients,
+    _of_starts,
+    _of_events,
+)
