@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -239,6 +240,7 @@ def gallery() -> Iterator[tuple[str, Figure]]:
                 exec(compile(line.source, "gallery.md", "single"), names)  # noqa: S102 - our own page
         if found := re.search(r"\]\(pictures/(gallery/[\w-]+)\.png\)", entry):
             yield found[1], names["picture"].figure_
+            pyplot.close("all")
 
 
 def animations() -> Iterator[tuple[str, st.Run, int]]:
@@ -317,7 +319,7 @@ def save(picture: Image.Image, name: str) -> None:
 
 def main() -> None:
     """Write all pictures and animations."""
-    for name, figure in (*pictures(), *gallery()):
+    for name, figure in itertools.chain(pictures(), gallery()):
         save(drawn(figure), name)
         if tall := stacked(figure):
             save(tall, f"{name}-tall")

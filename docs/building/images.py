@@ -20,6 +20,8 @@ def write(page: Any, node: Any) -> None:
 
     source = Path(page.builder.srcdir, node["uri"])
     dark = source.with_stem(source.stem + "-dark")
+    if not source.is_file():
+        raise SkipNode  # Sphinx has warned of it
     if dark.is_file():
         page.body.append(picture(page, node, source, "only-light") + picture(page, node, dark, "only-dark"))
     else:
@@ -29,14 +31,15 @@ def write(page: Any, node: Any) -> None:
 
 def picture(page: Any, node: Any, source: Path, theme: str = "") -> str:
     """Return the element of one file, with the files for narrow screens and for less motion."""
-    sources = [
-        f'<source srcset="{address(page, other)}" media="{media}" {size(other)}>'
-        for media, name in ((STILL, f"{source.stem}-still.png"), (NARROW, f"{source.stem}-tall{source.suffix}"))
-        if (other := source.with_name(name)).is_file()
-    ]
-    classes = " ".join(node.get("classes", []))
-    image = f'<img src="{address(page, source)}" alt="{page.attval(node.get("alt", ""))}" {size(source)} class="{classes}">'
-    return f'<picture class="{theme}">{"".join(sources)}{image}</picture>'
+    tall = source.with_name(f"{source.stem}-tall{source.suffix}")
+    still = source.with_name(f"{source.stem}-still.png")
+    variants = [(media, file) for media, file in ((STILL, still), (NARROW, tall)) if file.is_file()]
+    sources = [f'<source srcset="{address(page, file)}" media="{media}" {size(file)}>' for media, file in variants]
+    moving = f'data-still="{address(page, still)}"' if still.is_file() else ""
+    classes = " ".join(filter(None, [theme, "moving" if moving else ""]))
+    text = page.attval(node.get("alt", ""))
+    image = f'<img src="{address(page, source)}" alt="{text}" {size(source)} {moving}>'
+    return f'<picture class="{classes}">{"".join(sources)}{image}</picture>'
 
 
 def address(page: Any, source: Path) -> str:
