@@ -268,18 +268,21 @@ def drawn(figure: Figure, region: str | None = "tight") -> Image.Image:
         return picture.convert("RGBA")
 
 
-def panels(figure: Figure) -> list[Bbox]:
-    """Return the regions of the panels of a figure, in inches: axes that overlap, and their colour bars, are one panel."""
+def panels(figure: Figure) -> list[tuple[list[Axes], Bbox]]:
+    """Return the axes of each panel and its region in inches; colour bars and twins belong to the panel of their axes."""
     figure.draw_without_rendering()
-    found: dict[Axes, Bbox] = {}
+    found: dict[Axes, list[Axes]] = {}
     for ax in figure.axes:
         bar = getattr(ax, "_colorbar", None)
         owner = bar.mappable.axes if bar is not None and bar.mappable.axes else ax
         # Twins share their place, so that the second one belongs to the panel of the first.
         owner = next((other for other in found if other.bbox.bounds == owner.bbox.bounds), owner)
-        region = ax.get_tightbbox()
-        found[owner] = Bbox.union([found[owner], region]) if owner in found else region
-    return [region.transformed(figure.dpi_scale_trans.inverted()).padded(0.08) for region in found.values()]
+        found.setdefault(owner, []).append(ax)
+    inches = figure.dpi_scale_trans.inverted()
+    regions = [Bbox.union([ax.get_tightbbox() for ax in panel]) for panel in found.values()]
+    return [
+        (panel, region.transformed(inches).padded(0.08)) for panel, region in zip(found.values(), regions, strict=True)
+    ]
 
 
 def side_by_side(one: Bbox, other: Bbox) -> bool:
@@ -295,11 +298,16 @@ def pixels(region: Bbox, height: int) -> tuple[int, int, int, int]:
 
 def stacked(figure: Figure) -> Image.Image | None:
     """Return the panels of a wide figure below one another, in two columns if there are many; None for a single panel."""
-    regions = panels(figure)
-    if not any(side_by_side(*pair) for pair in itertools.combinations(regions, 2)):
+    parts = panels(figure)
+    if not any(side_by_side(*pair) for pair in itertools.combinations([region for _, region in parts], 2)):
         return None
-    whole = drawn(figure, None)
-    pieces = [whole.crop(pixels(region, whole.height)) for region in regions]
+    figure.set_layout_engine("none")  # so that the panels stay where they are
+    pieces = []
+    for panel, region in parts:
+        for ax in figure.axes:
+            ax.set_visible(ax in panel)  # the texts of a neighbour may reach into this region
+        whole = drawn(figure, None)
+        pieces.append(whole.crop(pixels(region, whole.height)))
     columns = 1 if len(pieces) <= 3 else 2
     width, rows = max(piece.width for piece in pieces), [pieces[k : k + columns] for k in range(0, len(pieces), columns)]
     heights = [max(piece.height for piece in row) for row in rows]
