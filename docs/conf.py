@@ -29,7 +29,9 @@ exclude_patterns = ["_build"]
 
 html_theme = "furo"
 # The colour that animations for the dark theme are drawn on.
-html_theme_options = {"dark_css_variables": {"color-background-primary": "#1e1e1e", "color-background-secondary": "#191919"}}
+html_theme_options = {
+    "dark_css_variables": {"color-background-primary": "#1e1e1e", "color-background-secondary": "#191919"}
+}
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]

@@ -1,7 +1,7 @@
 """Draw the pictures of the README and of the pages into docs/pictures.
 
-Those of the gallery are drawn by the lines that its page shows. A picture of several panels side by side also gets a file
-`NAME-tall.png`, with the panels below one another, for narrow screens: see docs/building/images.py.
+Those of the gallery are drawn by the lines that its page shows. A picture of several panels side by side also gets a
+file `NAME-tall.png`, with the panels below one another, for narrow screens: see docs/building/images.py.
 """
 
 from __future__ import annotations
@@ -269,7 +269,7 @@ def drawn(figure: Figure, region: str | None = "tight") -> Image.Image:
 
 
 def panels(figure: Figure) -> list[tuple[list[Axes], Bbox]]:
-    """Return the axes of each panel and its region in inches; colour bars and twins belong to the panel of their axes."""
+    """Return the axes of each panel and its region in inches; colour bars and twins are part of the panel."""
     figure.draw_without_rendering()
     found: dict[Axes, list[Axes]] = {}
     for ax in figure.axes:
@@ -297,7 +297,7 @@ def pixels(region: Bbox, height: int) -> tuple[int, int, int, int]:
 
 
 def stacked(figure: Figure) -> Image.Image | None:
-    """Return the panels of a wide figure below one another, in two columns if there are many; None for a single panel."""
+    """Return the panels of a wide figure below one another, or two by two if there are many; None for one panel."""
     parts = panels(figure)
     if not any(side_by_side(*pair) for pair in itertools.combinations([region for _, region in parts], 2)):
         return None
@@ -309,7 +309,10 @@ def stacked(figure: Figure) -> Image.Image | None:
         whole = drawn(figure, None)
         pieces.append(whole.crop(pixels(region, whole.height)))
     columns = 1 if len(pieces) <= 3 else 2
-    width, rows = max(piece.width for piece in pieces), [pieces[k : k + columns] for k in range(0, len(pieces), columns)]
+    width, rows = (
+        max(piece.width for piece in pieces),
+        [pieces[k : k + columns] for k in range(0, len(pieces), columns)],
+    )
     heights = [max(piece.height for piece in row) for row in rows]
     tall = Image.new("RGBA", (columns * width, sum(heights)))
     for k, row in enumerate(rows):

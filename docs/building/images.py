@@ -1,7 +1,7 @@
 """Pictures that suit the reader's screen, from files beside them.
 
-A page names `pictures/valley.png`. If `pictures/valley-tall.png` lies beside it, narrow screens show that one. In the same way
-`-dark` is for the dark theme, and `-still` for readers who have asked for less motion.
+A page names `pictures/valley.png`. If `pictures/valley-tall.png` lies beside it, narrow screens show that one. In the
+same way `-dark` is for the dark theme, and `-still` for readers who have asked for less motion.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The reference: tables of the public names, and a page for each class.
 
-A page of docs/api has a line `.. public:: module`, for all public names of a module, or with names below it, for these. It becomes
-a table of the names with their first sentences. The functions follow on the same page, and each class gets a page of its own, which
-is written into docs/api/names while the site is built.
+A page of docs/api has a line `.. public:: module`, for all public names of a module, or with names below it, for
+these. It becomes a table of the names with their first sentences. The functions follow on the same page. Each class
+gets a page of its own, which is written into docs/api/names while the site is built.
 """
 
 from __future__ import annotations
