@@ -39,8 +39,9 @@ html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
-pygments_style = "friendly"
-pygments_dark_style = "github-dark"
+# Styles whose colours have enough contrast (WCAG AA); accessible-pygments comes with the theme.
+pygments_style = "github-light-high-contrast"
+pygments_dark_style = "github-dark-high-contrast"
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
@@ -53,6 +54,7 @@ autosummary_generate = False
 numpydoc_show_class_members = False
 python_maximum_signature_line_length = 80
 
+SIGNATURE = re.compile(r"<dl>\n((?:<dd>.*</dd>\n)+)</dl>")
 BARS = re.compile(r"(``.*?``)|\|")
 # Doctest needs an empty line before the closing fence; a reader does not.
 ENDS = re.compile(r"(```python\n.*?)\n+```$", flags=re.DOTALL | re.MULTILINE)
@@ -62,11 +64,22 @@ def setup(app: Any) -> None:
     """Connect the functions below to the events of Sphinx."""
     app.connect("source-read", tidy_blocks)
     app.connect("autodoc-process-docstring", keep_bars, priority=900)  # after numpydoc
+    app.connect("html-page-context", mend, priority=900)  # after the theme
 
 
 def tidy_blocks(app: Any, page: str, source: list[str]) -> None:
     """Remove the empty lines at the ends of code blocks."""
     source[0] = ENDS.sub(r"\1\n```", source[0])
+
+
+def mend(app: Any, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Mend two things that mislead screen readers: captions without a level, and signatures as lists of definitions."""
+    context["body"] = SIGNATURE.sub(
+        lambda found: f'<span class="parameters">{found[1].replace("dd>", "span>")}</span>', context.get("body", "")
+    )
+    if "furo_navigation_tree" in context:
+        caption = 'class="caption" role="heading"'
+        context["furo_navigation_tree"] = context["furo_navigation_tree"].replace(caption, f'{caption} aria-level="2"')
 
 
 def keep_bars(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:

@@ -13,7 +13,7 @@ def inline(page: Any, node: Any) -> None:
 
 def display(page: Any, node: Any) -> None:
     """Write a formula on a line of its own, which scrolls if it is wider than the page."""
-    page.body.append(f'<div class="formula" tabindex="0">{mathml(node.astext(), display="block")}</div>\n')
+    page.body.append(f'<div class="formula">{mathml(node.astext(), display="block")}</div>\n')
     skip()
 
 

@@ -21,3 +21,13 @@ addEventListener("DOMContentLoaded", () => {
     button.classList.add(...[...image.parentElement.classList].filter((name) => name.startsWith("only-")));
   }
 });
+
+// What scrolls sideways can be reached, and scrolled, with the keyboard.
+const reachable = () => {
+  for (const block of document.querySelectorAll("pre, .table-wrapper, .formula")) {
+    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
+    else block.removeAttribute("tabindex");
+  }
+};
+addEventListener("DOMContentLoaded", reachable);
+addEventListener("resize", reachable);
