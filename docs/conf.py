@@ -28,9 +28,13 @@ extensions = [
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
-# The colour that animations for the dark theme are drawn on.
 html_theme_options = {
-    "dark_css_variables": {"color-background-primary": "#1e1e1e", "color-background-secondary": "#191919"}
+    "light_css_variables": {"color-code-background": "#f6f8fa"},
+    "dark_css_variables": {
+        "color-background-primary": "#1e1e1e",  # that of animations for the dark theme
+        "color-background-secondary": "#191919",
+        "color-code-background": "#141414",
+    },
 }
 html_static_path = ["static"]
 html_css_files = ["site.css"]
