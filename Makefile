@@ -56,4 +56,4 @@ $(DOCS): $(READY)
 	touch $(DOCS)
 
 clean:
-	rm -rf $(VENV) build dist docs/_build
+	rm -rf $(VENV) build dist docs/_build docs/api/names
