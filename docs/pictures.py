@@ -47,6 +47,8 @@ FOLDER = Path(__file__).parent / "pictures"
 DPI = 100
 # Colours with their opacities. Chosen by eye: more make larger files that look the same.
 COLOURS = 128
+# The largest animation, which readers wait for; a longer one gets fewer frames. Chosen, not measured.
+MOST_BYTES = 600_000
 
 
 def bowl(x, y):
@@ -255,6 +257,9 @@ def animate(name: str, run: st.Run, frames: int) -> None:
     for theme, dark in (("", False), ("-dark", True)):
         path = FOLDER / f"{name}{theme}.gif"
         run.animate(path, frames=frames, dark=dark)
+        while path.stat().st_size > MOST_BYTES and frames > 20:
+            frames = 3 * frames // 4
+            run.animate(path, frames=frames, dark=dark)
         with Image.open(path) as film:
             last = list(ImageSequence.Iterator(film))[-1].convert("RGB")
         last.quantize(COLOURS).save(path.with_name(f"{path.stem}-still.png"), optimize=True)
@@ -297,27 +302,33 @@ def pixels(region: Bbox, height: int) -> tuple[int, int, int, int]:
 
 
 def stacked(figure: Figure) -> Image.Image | None:
-    """Return the panels of a wide figure below one another, or two by two if there are many; None for one panel."""
+    """Return the panels of a wide figure below one another, or two by two if there are many; None for one panel.
+
+    Legends of the whole figure come first. Its other texts, such as a caption, are left out: they are as wide as all
+    panels together.
+    """
     parts = panels(figure)
     if not any(side_by_side(*pair) for pair in itertools.combinations([region for _, region in parts], 2)):
         return None
     figure.set_layout_engine("none")  # so that the panels stay where they are
+    inches = figure.dpi_scale_trans.inverted()
+    keys = [([legend], legend.get_window_extent().transformed(inches).padded(0.05)) for legend in figure.legends]
     pieces = []
-    for panel, region in parts:
-        for ax in figure.axes:
-            ax.set_visible(ax in panel)  # the texts of a neighbour may reach into this region
+    for shown, region in [*keys, *parts]:
+        for artist in (*figure.axes, *figure.legends, *figure.texts):
+            artist.set_visible(artist in shown)  # the texts of a neighbour may reach into this region
         whole = drawn(figure, None)
         pieces.append(whole.crop(pixels(region, whole.height)))
+    heads, pieces = pieces[: len(keys)], pieces[len(keys) :]
     columns = 1 if len(pieces) <= 3 else 2
-    width, rows = (
-        max(piece.width for piece in pieces),
-        [pieces[k : k + columns] for k in range(0, len(pieces), columns)],
-    )
+    rows = [[head] for head in heads] + [pieces[k : k + columns] for k in range(0, len(pieces), columns)]
     heights = [max(piece.height for piece in row) for row in rows]
-    tall = Image.new("RGBA", (columns * width, sum(heights)))
+    width = max([*(head.width for head in heads), columns * max(piece.width for piece in pieces)])
+    tall = Image.new("RGBA", (width, sum(heights)))
     for k, row in enumerate(rows):
         for column, piece in enumerate(row):
-            tall.paste(piece, (column * width + (width - piece.width) // 2, sum(heights[:k])))
+            room = width // len(row) if k < len(heads) else width // columns
+            tall.paste(piece, (column * room + (room - piece.width) // 2, sum(heights[:k])))
     return tall
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.patches import Patch
 
 import steepest
 from steepest.inspection.plots import style
@@ -112,13 +113,17 @@ def test_panels_side_by_side_are_stacked_in_their_order():
     figure = style.blank(8, 3)
     for column, colour in enumerate(["#ff0000", "#00ff00"]):
         figure.add_subplot(1, 2, column + 1).axvspan(0, 1, color=colour)
+    figure.legend(handles=[Patch(color="#0000ff", label="a key")], loc="outside upper center")
+    figure.text(0.5, 0, "a caption of the whole figure " * 4, ha="center")
     wide, tall = pictures.drawn(figure), pictures.stacked(figure)
     assert wide.width > 2 * wide.height
     assert tall.width < tall.height
     rows = np.asarray(tall)[:, :, :3] / 255.0
     opaque = np.asarray(tall)[:, :, 3] > 250
-    red, green = (opaque & (np.abs(rows - colour).max(axis=2) < 0.1) for colour in ([1, 0, 0], [0, 1, 0]))
+    red, green, blue = (opaque & (np.abs(rows - colour).max(axis=2) < 0.1) for colour in np.eye(3))
     assert red.sum() == pytest.approx(green.sum(), rel=0.02)
+    assert blue.any()
+    assert np.flatnonzero(blue.any(axis=1)).max() < np.flatnonzero(red.any(axis=1)).min()
     assert np.flatnonzero(red.any(axis=1)).max() < np.flatnonzero(green.any(axis=1)).min()
 
 
