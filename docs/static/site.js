@@ -22,12 +22,12 @@ addEventListener("DOMContentLoaded", () => {
   }
 });
 
-// What scrolls sideways can be reached, and scrolled, with the keyboard.
-const reachable = () => {
-  for (const block of document.querySelectorAll("pre, .table-wrapper, .formula")) {
-    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
-    else block.removeAttribute("tabindex");
+// What scrolls sideways on a phone can be reached, and scrolled, with the keyboard.
+addEventListener("DOMContentLoaded", () => {
+  const phone = 300; // pixels for the text, on the narrowest in use
+  for (const block of document.querySelectorAll("pre, .formula, .table-wrapper")) {
+    const content = document.createRange();
+    content.selectNodeContents(block);
+    if (block.matches(".table-wrapper") || content.getBoundingClientRect().width > phone) block.tabIndex = 0;
   }
-};
-addEventListener("DOMContentLoaded", reachable);
-addEventListener("resize", reachable);
+});
