@@ -224,7 +224,7 @@ def test_a_picture_that_fails_is_named_and_costs_no_other(steps, paged, monkeypa
 
 
 def test_an_animation_that_fails_is_named(steps, tmp_path, monkeypatch):
-    monkeypatch.setattr(write, "reel_of", lambda what: 1 / 0)
+    monkeypatch.setattr(write, "reel_of", lambda *_: 1 / 0)
     page = read(steps.report(tmp_path / "run.html"))
     assert "The animation: ZeroDivisionError" in page.one("p", class_="failed").text
     assert page.all("figure")
@@ -396,13 +396,16 @@ def test_an_animation_is_part_of_the_page_and_fits_in_it(steps, tmp_path):
     assert not read(steps.report(tmp_path / "run.html", animation=False)).all("script")
 
 
-def test_an_animation_that_is_too_large_has_fewer_frames_with_both_ends(steps, monkeypatch):
+def test_an_animation_that_is_too_large_has_fewer_frames_with_both_ends(steps, tmp_path, monkeypatch):
     whole = film.reel_of(steps)
-    monkeypatch.setattr(film, "MOST_BYTES", sum(map(len, whole.layers)) // 2)
-    small = film.reel_of(steps)
+    small = film.reel_of(steps, sum(map(len, whole.layers)) // 2)
     assert len(small.layers) == len(small.captions) == len(whole.layers) // 2
     assert (small.captions[0], small.captions[-1]) == (whole.captions[0], whole.captions[-1])
     assert set(small.layers) < set(whole.layers)
+    assert film.reel_of(steps, 100) is None
+    # It takes what the figures leave.
+    monkeypatch.setattr(write, "MOST_PAGE", 0)
+    assert not read(steps.report(tmp_path / "run.html")).all("script")
 
 
 def test_what_hardly_moves_has_no_animation():
