@@ -42,6 +42,7 @@ bench: $(READY)
 # The site is docs/_build/html/index.html; a warning fails the build.
 docs: $(DOCS)
 	$(PY) docs/pictures.py
+	cp examples/*.ipynb docs/notebooks/
 	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs docs/_build/html
 
 lint: $(READY)

@@ -15,7 +15,21 @@ from rich.console import Console
 from rich.table import Table
 
 import steepest as st
-from steepest.inspection import ContourDisplay, CurveDisplay, DescentDisplay, Display, QuiverDisplay, SurfaceDisplay
+from steepest.inspection import (
+    ContourDisplay,
+    CurveDisplay,
+    DescentDisplay,
+    Display,
+    DivergenceDisplay,
+    EffectiveRateDisplay,
+    EigenDisplay,
+    LedgerDisplay,
+    QuiverDisplay,
+    SliceDisplay,
+    StabilityDisplay,
+    SurfaceDisplay,
+    WrongGradientDisplay,
+)
 
 ROWS = 100_000
 
@@ -45,6 +59,13 @@ def main() -> None:
         "quiver": lambda: QuiverDisplay.from_run(flat),
         "curve": lambda: CurveDisplay.from_run(line),
         "descent": lambda: DescentDisplay.from_run(flat),
+        "stability": lambda: StabilityDisplay.from_run(flat),
+        "divergence": lambda: DivergenceDisplay.from_run(flat),
+        "wrong gradient": lambda: WrongGradientDisplay.from_run(flat),
+        "effective rate": lambda: EffectiveRateDisplay.from_run(flat),
+        "eigen": lambda: EigenDisplay.from_run(flat),
+        "ledger": lambda: LedgerDisplay.from_run(flat),
+        "slice": lambda: SliceDisplay.from_run(flat),
     }
     table = Table(title=f"Pictures of {ROWS:,} rows", title_justify="left")
     for column in ("", "first", "second"):

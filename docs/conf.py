@@ -12,7 +12,7 @@ project = "steepest"
 release = version = metadata.version(project)
 html_title = f"{project} {release}"
 
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
+extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
@@ -23,6 +23,14 @@ pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 
 myst_heading_anchors = 3
+# Notebooks are executed at each build. A page can't run widgets, so it shows what else a cell gave, and loads nothing.
+nb_execution_mode = "force"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_merge_streams = True
+nb_ipywidgets_js = {}
+nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
 
 # A name in single backticks becomes a link if it is a name of the library, and stays plain code otherwise.
 default_role = "py:obj"

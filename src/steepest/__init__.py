@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from steepest.minimizing.basins import Basins, basins
     from steepest.minimizing.minimize import gradient_descent, maximize, minimize
     from steepest.minimizing.race import Race, race
+    from steepest.minimizing.sensitivity import Sensitivity
     from steepest.models import losses, penalties
     from steepest.rules import directions, steps
     from steepest.tabular.fit import fit_table
     from steepest.tabular.result import TableFit
     from steepest.trace import Certificate, Event, Outcome, Trace
+    from steepest.widget.explore import explore
 
 __version__ = "0.1.0"
 
@@ -46,6 +48,7 @@ _HOMES = {
     "PenaltyPath": "steepest.fitting.penalty_path",
     "Race": "steepest.minimizing.race",
     "Run": "steepest.descent.run",
+    "Sensitivity": "steepest.minimizing.sensitivity",
     "TableFit": "steepest.tabular.result",
     "Trace": "steepest.trace",
     "basins": "steepest.minimizing.basins",
@@ -53,6 +56,7 @@ _HOMES = {
     "difference_quotient": "steepest.derivatives.differences",
     "directional_derivative": "steepest.derivatives.higher",
     "directions": "steepest.rules",
+    "explore": "steepest.widget.explore",
     "finite_difference": "steepest.derivatives.finite",
     "fit": "steepest.fitting.fit",
     "fit_table": "steepest.tabular.fit",
@@ -86,6 +90,7 @@ __all__ = [
     "PenaltyPath",
     "Race",
     "Run",
+    "Sensitivity",
     "TableFit",
     "Trace",
     "basins",
@@ -93,6 +98,7 @@ __all__ = [
     "difference_quotient",
     "directional_derivative",
     "directions",
+    "explore",
     "finite_difference",
     "fit",
     "fit_table",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.notebook.card import card
 from steepest.printable import quoted
 from steepest.types import Array, Json
 
@@ -71,6 +72,16 @@ _STATUS = {
 }
 
 
+# What each kind of certificate says about the gap.
+CLAIMS = {
+    "certified": "a proven bound",
+    "audited": "measured by the Hessian at the answer, or by cutting planes at a kink",
+    "estimated": "from the curvature that the descent met",
+    "none": "nothing is claimed about how close the answer is",
+}
+MOST_ERRORS = 6  # the most errors of parameters that a card names
+
+
 @dataclass(frozen=True)
 class Certificate:
     """A bound or estimate of how far the answer lies above the minimum, and how it was obtained.
@@ -107,6 +118,18 @@ class Certificate:
     def is_met(self) -> bool:
         """Whether the gap is at most the tolerance; false if either is not known."""
         return self.gap <= self.tolerance
+
+    def _repr_html_(self) -> str | None:
+        """Return the certificate as HTML for a notebook; None without Jinja2, so that the notebook shows the text."""
+        rows = [("gap", f"{self.gap:.2g} or less" if self.gap == self.gap else "not known")]
+        if self.tolerance == self.tolerance:
+            rows.append(("allowed", f"{self.tolerance:.2g}"))
+        if self.curvature:
+            rows.append(("curvature", " to ".join(f"{number:.4g}" for number in self.curvature)))
+        if self.x_error:
+            shown = [f"{number:.2g}" for number in self.x_error[:MOST_ERRORS]]
+            rows.append(("error", ", ".join(shown) + ", …" * (len(self.x_error) > MOST_ERRORS)))
+        return card(f"{self.kind}: {CLAIMS.get(self.kind, '')}", "\n".join(f"{name:>9}  {text}" for name, text in rows))
 
 
 @dataclass(frozen=True)

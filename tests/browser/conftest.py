@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium without a window, driven by Playwright. `make browser` runs the tests of this folder.
+"""A real browser: Debian's Chromium without a window, driven by Playwright. `make browser` runs these tests.
 
 Each of them is marked `browser`, so that `make test` leaves it out. The fixture `visit` opens a page, and records what
 it does::
@@ -6,7 +6,7 @@ it does::
     def test_my_page(visit, tmp_path):
         seen = visit(write_page(tmp_path / "page.html"))  # a path, for which the network is off, or an address
         seen.page.click("#play")  # Playwright's page: click, keyboard.press, locator, evaluate, ...
-        seen.until("frame > 3")  # waits until this holds in the page, at most 10 seconds
+        seen.until("frame > 3")  # waits until this holds in the page, at most 30 seconds
         assert seen.requests == []  # the addresses that the page asked for, its own left out
         assert seen.complaints == []  # errors and warnings of its console, and exceptions
         assert seen.violations() == []  # axe-core's, WCAG A and AA, in light and dark, 390 and 1,280 pixels wide
@@ -18,6 +18,7 @@ it does::
 asyncio running, so a test here starts none of its own: run a notebook in another process.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -32,7 +33,7 @@ import pytest
 HERE = Path(__file__).parent
 PHONE, DESK = 390, 1280
 HEIGHT = 800
-PATIENCE = 10.0  # seconds
+PATIENCE = 30.0  # seconds
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # Schemes that a page holds its own data in, for which no request leaves it.
@@ -116,15 +117,18 @@ class Seen:
             assert time.monotonic() < due, f"{condition!r} did not come true in {PATIENCE:g} seconds"
             self.page.wait_for_timeout(20)
 
-    def violations(self):
-        """Return one line for each thing that axe-core finds wrong: in light and dark, on a phone and on a desk."""
+    def violations(self, inside="html"):
+        """Return one line for each thing that axe-core finds wrong: in light and dark, on a phone and on a desk.
+
+        `inside` is a selector of CSS for a part of the page.
+        """
         # By the protocol of the debugger, as the page may forbid scripts of others.
         debugger = self.page.context.new_cdp_session(self.page)
         source = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
         debugger.send("Runtime.evaluate", {"expression": source})
         found = {}
         for scheme, width in self._views():
-            run = f"axe.run(document, {{runOnly: {STANDARDS}, resultTypes: ['violations']}})"
+            run = f"axe.run({json.dumps(inside)}, {{runOnly: {STANDARDS}, resultTypes: ['violations']}})"
             answer = debugger.send(
                 "Runtime.evaluate",
                 {"expression": f"{run}.then(found => found.violations)", "awaitPromise": True, "returnByValue": True},

@@ -6,7 +6,7 @@ command -v chromium > /dev/null || command -v chromium-browser > /dev/null || co
 command -v pdftoppm > /dev/null || missing="$missing poppler-utils"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
-    echo "make browser needs, and only root on Debian gets by itself: $missing; install it by your system's package manager" >&2
+    echo "make browser needs $missing, which it installs by itself only as root on Debian: install it by your package manager" >&2
     exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive

@@ -7,7 +7,7 @@ import steepest as st
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    """Return the path of a page with a film of 21 frames, whose title is out to break it."""
+    """Return the path of a page with a film of 21 frames."""
     run = st.gradient_descent(
         lambda x, y: x**2 + 2 * y**2, (9.0, 4.0), learning_rate=0.1, iterations=20
     )  # fmt: skip

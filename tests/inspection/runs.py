@@ -47,3 +47,24 @@ def halving(rows=11, start=(9, 4), t=0.25, **more):
     shrink = (1 - 2 * t) ** np.arange(rows)
     with np.errstate(over="ignore"):
         return make_run(bowl, np.outer(shrink, start), gradient_at=lambda p: 2 * np.asarray(p), **more)
+
+
+def clashes(figure):
+    """Return the pairs of texts of a figure that lie on each other, and the texts that leave the page."""
+    from matplotlib.axis import Axis
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
+
+    FigureCanvasAgg(figure).draw()
+    # Labels of ticks outside of the limits are not drawn.
+    unseen = {
+        tick.label1
+        for axis in figure.findobj(Axis)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
+    }
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text() and text not in unseen]
+    boxes = [(text.get_text(), text.get_window_extent().padded(-1)) for text in texts]
+    page = figure.bbox.padded(2)
+    found = [name for name, box in boxes if not (page.contains(*box.min) and page.contains(*box.max))]
+    return found + [(a, b) for k, (a, one) in enumerate(boxes) for b, other in boxes[:k] if one.overlaps(other)]

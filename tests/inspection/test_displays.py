@@ -1,11 +1,13 @@
 """Displays against closed forms, and the promises of every figure: transparent and legible."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from tests.inspection.runs import bowl, make_fit, make_run, not_at_hand
+from tests.inspection.runs import bowl, clashes, make_fit, make_run, not_at_hand
 
 import steepest as st
 from steepest.inspection import (
@@ -19,7 +21,7 @@ from steepest.inspection import (
 )
 from steepest.inspection.plots import style
 from steepest.models import Custom
-from steepest.trace import Outcome
+from steepest.trace import Event, Outcome, Trace
 
 
 def textbook(rows=51):
@@ -55,7 +57,7 @@ def test_descent_holds_the_columns_of_the_trace():
 def test_descent_draws_the_gap_on_a_log_axis_with_the_best_at_its_foot():
     display = DescentDisplay.from_run(textbook()).plot()
     upper, lower = display.axes_
-    line, star = upper.lines
+    line, star = upper.lines[:2]
     np.testing.assert_allclose(line.get_ydata(), 162 * (0.64 ** np.arange(50) - 0.64**50))
     assert (star.get_xdata(), star.get_ydata()) == (101, 0)
     assert upper.get_yscale() == lower.get_yscale() == "log"
@@ -75,10 +77,13 @@ def test_descent_of_a_fit_counts_epochs():
     np.testing.assert_array_equal(display.evaluations, np.arange(7))
 
 
-def test_descent_leaves_out_what_is_not_finite_and_survives_what_is_huge(tmp_path):
+def test_descent_breaks_off_where_numbers_are_not_finite_and_survives_what_is_huge(tmp_path):
     value = np.array([1.0, np.nan, 5e307, -1.7e308, np.inf, 1.7e308])
     display = DescentDisplay(np.arange(6), value, np.full(6, np.nan)).plot()
-    assert np.isfinite(display.ax_.lines[0].get_ydata()).all()
+    line, crosses = display.ax_.lines[:2]
+    np.testing.assert_array_equal(np.isfinite(line.get_ydata()), [True, False, True, True, False, True])
+    assert (crosses.get_marker(), list(crosses.get_xdata())) == ("x", [0, 3])
+    assert "2 values are not finite" in display.caption
     assert display.axes_[1].texts[0].get_text() == "no finite number"
     save_figure(display, tmp_path / "huge.png")
     save_figure(DescentDisplay([0, 1], [np.nan] * 2, [np.nan] * 2).plot(), tmp_path / "none.png")
@@ -96,6 +101,61 @@ def test_descent_thins_what_it_draws_and_keeps_the_extremes():
     drawn = DescentDisplay(np.arange(100_000), value, value).plot().ax_.lines[0]
     assert len(drawn.get_xdata()) <= style.MAX_POINTS + 2
     assert {0, 5, 31_337, 77_777, 99_999} <= set(drawn.get_xdata())
+
+
+@pytest.mark.parametrize("by", ["evaluations", "iteration", "seconds"])
+def test_descent_is_drawn_by_any_clock_of_the_trace(by):
+    run = textbook()
+    run.trace.columns["seconds"] = np.arange(51) / 10
+    display = DescentDisplay.from_run(run, by=by).plot()
+    np.testing.assert_array_equal(display.ax_.lines[0].get_xdata(), run.trace.columns[by][:-1])
+    assert display.axes_[1].get_xlabel() == by
+    units = {"evaluations": "101 evaluations", "iteration": "50 steps", "seconds": "5 s"}
+    assert f"within {units[by]}, and the gradient norm ends at" in display.caption
+
+
+def test_descent_names_the_clocks_that_a_trace_has():
+    with pytest.raises(ValueError, match=r"by='epoch': .*give evaluations or iteration$"):
+        DescentDisplay.from_run(textbook(), by="epoch")
+
+
+def test_descent_marks_events_where_they_happened_below_the_upper_axes(saved):
+    run = textbook()
+    run.trace.stored_events += [Event(3, "probe"), Event(40, "reset"), Event(9, "reset"), Event(99, "newton")]
+    run.trace.columns["evaluations"] = np.arange(51) + 3 * (np.arange(51) > 20) + 1
+    display = DescentDisplay.from_run(run)
+    saved(display)
+    marks = {line.get_label(): line for line in display.ax_.lines[2:]}
+    found = {label: list(line.get_xdata()) for label, line in marks.items()}
+    # Row 21 took 4 evaluations. An event after the last row is at its end.
+    assert found == {"probe": [4], "reset (2)": [10, 44], "newton": [54], "rejected": [25]}
+    assert len({(line.get_marker(), line.get_ydata()[0]) for line in marks.values()}) == 4
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == list(found)
+    assert not clashes(display.to_figure())
+
+
+def test_descent_has_a_place_for_losses_and_gradients_of_zero_and_below(saved):
+    loss = np.array([50.0, -2.0, 0.0, 1e-3, np.nan, -40.0])
+    display = DescentDisplay(np.arange(6), loss, [9, 3, 0, 1e-3, 1e-4, 1], counted="epoch", validation=loss / 2)
+    saved(display)
+    upper, lower = display.axes_
+    assert upper.get_yscale() == "symlog"
+    drawn = upper.lines[0].get_ydata()
+    np.testing.assert_array_equal(drawn, loss)
+    assert lower.get_yscale() == "log"
+    (zero,) = [line for line in lower.lines if line.get_marker() == "v"]
+    assert zero.get_xydata().tolist() == [[2, 0]]
+    assert not clashes(display.to_figure())
+
+
+def test_descent_of_many_rows_draws_no_more_marks_than_can_be_told_apart():
+    rows = np.arange(100_000)
+    columns = {"iteration": rows, "evaluations": np.cumsum(1 + rows % 2), "value": np.exp(-rows / 1e4)}
+    trace = Trace(columns | {"gradient_norm": np.exp(-rows / 2e4)}, rows[:, None].astype(float), ["x"])
+    display = DescentDisplay.from_run(SimpleNamespace(trace=trace, maximized=False, title=""))
+    assert len(display.events["rejected"]) == 50_000
+    display.to_figure()
+    assert sum(len(line.get_xdata()) for ax in display.axes_ for line in ax.lines) < 3 * style.MAX_POINTS
 
 
 def test_descent_takes_one_axes_or_two():

@@ -357,7 +357,7 @@ def test_the_runs_of_a_race_move_by_one_clock(tmp_path):
     # The second run pays three times as much for each row.
     slow = halving(10)
     slow.trace.columns["evaluations"] = 6 * np.arange(10) + 1
-    race = SimpleNamespace(runs={"quick": halving(10), "slow": slow}, title="a race")
+    race = SimpleNamespace(runs={"quick": halving(10, outcome=Outcome.CONVERGED), "slow": slow}, title="a race")
     scene = scene_of(race, 12)
     gaps, quick, slow_trail = scene.parts
     counts = np.linspace(1, 55, 12).round()
@@ -376,6 +376,17 @@ def test_the_runs_of_a_race_move_by_one_clock(tmp_path):
     assert len(frames_of(animate(race, tmp_path / "race.gif", frames=4))[0]) == 4
 
 
+def test_a_race_in_motion_ends_at_the_budget_that_all_runs_have_had():
+    slow = halving(10)
+    slow.trace.columns["evaluations"] = 6 * np.arange(10) + 1
+    scene = scene_of(SimpleNamespace(runs={"quick": halving(10), "slow": slow}, title=""), 100)
+    assert len(scene.captions) == 19
+    assert scene.captions[-1].startswith("evaluation 19 of 19, best so far: quick")
+    scene.draw(18)
+    _, quick, slow_trail = scene.parts
+    assert (len(quick.line.get_xdata()), len(slow_trail.line.get_xdata())) == (10, 4)
+
+
 def test_a_race_of_many_parameters_has_no_paths():
     scene = scene_of(SimpleNamespace(runs={"a": many_variables(), "b": many_variables()}, title=""), 5)
     assert len(scene.parts) == len(scene.figure.axes) == 1
@@ -390,6 +401,7 @@ def basin_map(**more):
     labels = np.array([[0, 0, 1], [0, -1, 1]])
     found = {"grid_x": np.arange(3.0), "grid_y": np.arange(2.0), "labels": labels, "minima": np.array([[0, 0], [2, 1]])}
     found |= {"values": np.zeros(2), "counts": np.array([3, 2]), "iterations": np.array([[0, 4, 8], [2, 99, 6]])}
+    found |= {"diverged": np.array([[False, False, False], [False, True, False]])}
     return SimpleNamespace(**found | {"names": ("x", "y"), "title": ""} | more)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from tests.inspection.runs import bowl, halving, make_run, not_at_hand
+from tests.inspection.runs import bowl, clashes, halving, make_run, not_at_hand
 
-from steepest.inspection import RaceDisplay
+from steepest.inspection import RaceDisplay, SensitivityDisplay
 from steepest.inspection.plots import style
 from steepest.trace import Outcome
 
@@ -83,20 +83,138 @@ def test_a_span_within_100_is_drawn_on_a_linear_axis():
     assert display.ax_.get_ylim()[0] < 0
 
 
+def test_all_runs_end_at_the_budget_that_none_lacked():
+    # The search pays for its trials: 11 rows cost it 61 evaluations, and 10 steps of the others 21.
+    field = race(0.1, 0.25)
+    search = halving(t=0.4)
+    search.trace.columns["evaluations"] = 6 * np.arange(11) + 1
+    field.runs["search"] = search
+    field.runs["done"] = halving(rows=4, t=0.3, outcome=Outcome.CONVERGED)
+    display = RaceDisplay.from_race(field, best=0.0).plot()
+    assert display.budget == 21
+    drawn = {name: list(line.get_xdata()) for name, line in curves(display.ax_).items()}
+    assert drawn["search"] == [1, 7, 13, 19]
+    assert drawn["done (converged)"] == [1, 3, 5, 7]
+    assert len(display.paths[2]) == 4
+    assert "Each of the 4 rules has 21 evaluations, a value with its gradient as one" in display.caption
+    reached = {"t = 0.1": 97 * 0.8**20, "t = 0.25": 97 * 0.25**10, "search": 97 * 0.2**6, "done": 97 * 0.4**6}
+    assert display.reached == pytest.approx(reached)
+    assert "t = 0.25 comes nearest" in display.caption
+    assert "t = 0.1 stays farthest" in display.caption
+
+
+def test_a_race_against_the_clock_ends_when_the_quickest_does():
+    field = race(0.1, 0.25)
+    for k, run in enumerate(field.runs.values()):
+        run.trace.columns["seconds"] = 5 + (k + 1) * np.arange(11) / 10
+    display = RaceDisplay.from_race(field, by="seconds").plot()
+    assert display.budget == pytest.approx(1.0)
+    assert [len(line.get_xdata()) for line in curves(display.ax_).values()] == [11, 6]
+    assert display.ax_.get_xlabel() == "seconds"
+    assert "has 1 s, compilation included" in display.caption
+    with pytest.raises(ValueError, match=r"by='epoch': give one of evaluations, seconds"):
+        RaceDisplay.from_race(field, by="epoch")
+    with pytest.raises(ValueError, match=r"by='seconds': a run of this race has no such column"):
+        RaceDisplay.from_race(race(0.1), by="seconds")
+
+
+def test_a_search_that_stops_short_of_the_budget_does_not_shorten_the_race():
+    field = race(0.1, 0.25, outcome=Outcome.EVALUATION_LIMIT)
+    field.runs["search"] = halving(rows=9, outcome=Outcome.EVALUATION_LIMIT)
+    assert RaceDisplay.from_race(field).budget == 21
+
+
+def test_a_run_breaks_off_where_its_values_are_not_finite(saved):
+    field = race(0.1)
+    field.runs["t = 0.1"].trace.columns["value"][4:6] = np.nan, np.inf
+    display = RaceDisplay.from_race(field)
+    saved(display)
+    line = curves(display.ax_)["t = 0.1"]
+    assert np.isnan(line.get_ydata()).sum() == 1
+    (cross,) = [line for line in display.ax_.lines if line.get_marker() == "x"]
+    np.testing.assert_allclose(cross.get_xydata(), [[7, display.gaps[0][3]]])
+
+
+# How far each rule comes with other learning rates.
+
+
+def rates(**more):
+    gaps = [[9.0, 1e-3, 0.1, 8.0], [8.0, 2.0, 1e-4, 1e-6]]
+    diverged = [[False, False, False, True], [False] * 4]
+    how = {"given": [(0.1, 1e-3), (10.0, 1e-6)], "unrated": {"auto": 1e-2}, "budget": 40, "order": ["auto", "a", "b"]}
+    return SensitivityDisplay(["a", "b"], [0.01, 0.1, 1.0, 10.0], gaps, diverged, **how | more)
+
+
+def test_each_rule_is_a_line_by_its_learning_rate_with_a_ring_where_the_race_was(saved):
+    display = rates()
+    saved(display)
+    ax = display.ax_
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    drawn = curves(ax)
+    np.testing.assert_array_equal(drawn["a"].get_ydata(), [9, 1e-3, 0.1, np.nan])
+    np.testing.assert_array_equal(drawn["b"].get_ydata(), display.gaps[1])
+    np.testing.assert_array_equal(drawn["auto (as raced)"].get_ydata(), [1e-2, 1e-2])
+    assert [drawn[name].get_color() for name in ("auto (as raced)", "a", "b")] == list(style.COLOURS[:3])
+    rings = [line for line in ax.lines if line.get_marker() == "o" and line.get_fillstyle() == "none"]
+    assert [tuple(ring.get_xydata()[0]) for ring in rings] == [(0.1, 1e-3), (10, 1e-6)]
+    (cross,) = [line for line in ax.lines if line.get_marker() == "x"]
+    assert list(cross.get_xdata()) == [10]
+    assert cross.get_color() == drawn["a"].get_color()
+    assert display.ranges == {"a": (0.1, 0.1), "b": (10, 10)}
+    assert "within 40 evaluations: a comes nearest with 0.1 and diverges from 10 on; b comes nearest" in display.caption
+    assert list(display.table()) == ["rate", "a", "b"]
+    assert not clashes(display.to_figure())
+
+
+def test_a_rule_that_always_diverges_and_gaps_that_do_not_fit(saved):
+    display = SensitivityDisplay(["a"], [0.1, 1.0], [[3.0, 3.0]], [[True, True]], given=[(0.1, np.nan)])
+    saved(display)
+    assert "a diverges with every rate" in display.caption
+    with pytest.raises(ValueError, match=r"gaps have the shape \(1, 2\) for 1 rules and 3 rates: give \(1, 3\)"):
+        SensitivityDisplay(["a"], [0.1, 1.0, 2.0], [[3.0, 3.0]])
+
+
+def test_the_learning_rates_are_drawn_below_the_race_in_the_same_looks(saved):
+    values = [[9.0, 1e-6, 97.0], [9.0, 1e-2, 1e-4]]
+    found = SimpleNamespace(
+        names=("t = 0.1", "t = 0.25"), rates=np.array([0.01, 0.1, 1.0]), values=np.array(values), best=1e-6,
+        diverged=np.zeros((2, 3), bool), given=np.array([0.1, 0.25]), given_values=np.array([1e-6, 1e-3]),
+        unrated={}, budget=21, order=("t = 0.1", "t = 0.25"), title="rates",
+    )  # fmt: skip
+    display = RaceDisplay.from_race(race(0.1, 0.25), sensitivity=found)
+    saved(display)
+    gaps, _, below = display.axes_
+    for name, line in curves(below).items():
+        if name in display.names:
+            assert line.get_color() == curves(gaps)[name].get_color()
+            assert line.get_linestyle() == curves(gaps)[name].get_linestyle()
+    # The rate 0.1 came lower than any run, so that both pictures measure gaps from there.
+    assert display.gaps[1][-1] == pytest.approx(97 * 0.25**10 - 1e-6)
+    assert display.sensitivity.gaps[0, 1] == 0
+    assert gaps.get_window_extent().y0 > below.get_window_extent().y1
+    assert not clashes(display.to_figure())
+    alone = RaceDisplay.from_race(wide(2), sensitivity=found)
+    alone.names = ["t = 0.1", "t = 0.25"]
+    assert len(alone.to_figure().axes) == 2
+    assert not clashes(alone.to_figure())
+
+
 def test_lengths_that_differ_100_times_are_drawn_on_a_log_axis():
-    runs = {"quick": halving(rows=3), "slow": halving(rows=500, t=0.001)}
+    quick = halving(rows=3, outcome=Outcome.CONVERGED)
+    runs = {"quick": quick, "slow": halving(rows=500, t=0.001)}
     assert RaceDisplay.from_race(SimpleNamespace(runs=runs, title="")).plot().ax_.get_xscale() == "log"
 
 
 def test_a_run_that_blew_up_leaves_the_picture_at_the_top_and_is_named(saved):
-    field = race(0.25)
+    field = race(0.25, outcome=Outcome.CONVERGED)
     field.runs["too far"] = halving(rows=600, t=1.5, outcome=Outcome.DIVERGED)
     field.runs["broken"] = make_run(bowl, np.full((3, 2), np.nan), outcome=Outcome.NON_FINITE)
     display = RaceDisplay.from_race(field)
     saved(display)
     gaps, paths = display.axes_
     assert gaps.get_ylim()[1] < 97 * 100
-    assert set(curves(gaps)) == {"t = 0.25", "too far (diverged)", "broken (non-finite)"}
+    assert set(curves(gaps)) == {"t = 0.25 (converged)", "too far (diverged)", "broken (non-finite)"}
+    assert "too far, broken diverged" in display.caption
     assert curves(gaps)["too far (diverged)"].get_ydata().max() > 1e100
     np.testing.assert_allclose(paths.get_xlim(), [9 * 0.5**10 - (9 - 9 * 0.5**10) / 4, 9 + (9 - 9 * 0.5**10) / 4])
     assert len(display.paths[2]) == 0
@@ -160,9 +278,9 @@ def test_race_takes_one_axes_for_the_gaps_or_two(saved):
     assert len(alone.figure.axes) == 1
     pair = tuple(Figure().subplots(1, 2))
     assert display.plot(pair).axes_ == pair
-    with pytest.raises(ValueError, match=r"got 3 axes, and a race is drawn on 2 side by side"):
+    with pytest.raises(ValueError, match=r"got 3 axes, and this race is drawn on 2: give ax=\(gaps, paths\) or one"):
         display.plot([*pair, alone])
-    with pytest.raises(ValueError, match=r"got 2 axes, and this race has no paths of two parameters .*: give one"):
+    with pytest.raises(ValueError, match=r"got 2 axes, and this race is drawn on 1: give ax=ax"):
         RaceDisplay.from_race(wide(2)).plot(tuple(Figure().subplots(1, 2)))
     saved(RaceDisplay.from_race(race(0.1, 0.25)))
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 import steepest as st
 from steepest.inspection import (
@@ -29,14 +30,23 @@ def written(figure):
     canvas.draw()
     hidden = set()
     for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis, *([ax.zaxis] if style.is_3d(ax) else []))):
-        low, high = sorted(axis.get_view_interval())
+        place = axis.get_transform().transform  # so that a margin on a logarithmic axis is a share of its length
+        low, high = sorted(place(axis.get_view_interval()))
         margin = 1e-9 * (high - low)
         ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
         # Ticks outside the axes have texts, which are not drawn.
-        gone = [tick for tick in ticks if not low - margin <= tick.get_loc() <= high + margin]
+        gone = [tick for tick in ticks if not low - margin <= place(tick.get_loc()) <= high + margin]
         hidden |= {text for tick in gone for text in (tick.label1, tick.label2)}
     shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-    return [(text.get_text(), text.get_window_extent()) for text in shown if text not in hidden]
+    return [(text.get_text().strip(), inked(text)) for text in shown if text not in hidden]
+
+
+def inked(text):
+    """Return the box of a text without the blank line at its top, if there is one."""
+    box = text.get_window_extent()
+    lines = text.get_text().split("\n")
+    blank = box.height / len(lines) if not lines[0] else 0.0
+    return Bbox.from_extents(box.x0, box.y0, box.x1, box.y1 - blank)
 
 
 def overlapping(figure):
@@ -105,7 +115,7 @@ def test_the_caption_is_a_sentence_below_the_axes_and_the_table_has_columns_of_o
     assert display.caption.endswith(".")
     assert any(letter.isdigit() for letter in display.caption)
     figure = display.to_figure()
-    assert figure.get_supxlabel().replace("\n", " ") == display.caption
+    assert figure.get_supxlabel().replace("\n", " ").strip() == display.caption
     assert not display.to_figure(captioned=False).get_supxlabel()
     assert len({len(column) for column in display.table().values()}) == 1
 

@@ -442,7 +442,9 @@ def test_the_restart_of_the_smallest_last_loss_is_thick(saved):
     losses = np.array([[9.0, 8.0, 7.0], [5.0, 2.0, 1.0], [4.0, 3.0, np.nan]])
     saved(RestartsDisplay([0, 1, 2], losses))
     ax = RestartsDisplay([0, 1, 2], losses).plot().ax_
-    thick, *thin = sorted(ax.lines, key=lambda line: -line.get_linewidth())
+    (cross,) = [line for line in ax.lines if line.get_marker() == "x"]
+    assert cross.get_xydata().tolist() == [[1, 1]]
+    thick, *thin = sorted(set(ax.lines) - {cross}, key=lambda line: (-line.get_linewidth(), -line.get_ydata()[0]))
     assert (thick.get_label(), thick.get_ydata().tolist()) == ("restart 2", [8, 2, 3])
     assert [line.get_ydata().tolist() for line in thin] == [[9, 5, 4], [7, 1]]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["2 other restarts", "restart 2"]

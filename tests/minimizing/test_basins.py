@@ -122,3 +122,34 @@ def test_a_time_limit_of_compiled_descents():
     assert st.basins(wells, ((-2, 2), (-2, 2)), size=20, seconds=1e6).counts.tolist() == [100] * 4
     with pytest.raises(ValueError, match="seconds=-1: give a positive number"):
         st.basins(wells, ((-2, 2), (-2, 2)), seconds=-1)
+
+
+def test_a_descent_that_leaves_is_told_from_one_that_has_not_arrived():
+    def quartic(x, y):
+        return x**4 + y**2
+
+    found = st.basins(quartic, ((-4, 4), (-1, 1)), size=16, step=0.1, iterations=300)
+    # Each step leads from x to x - 0.4 x³, which is closer to 0 if x² < 5, and farther away if x² > 5.
+    np.testing.assert_array_equal(found.diverged.any(axis=0), found.grid_x**2 > 5)
+    assert (found.labels[found.diverged] == -1).all()
+    assert "none, as the descent diverged" in str(found)
+    short = st.basins(quartic, ((-2, 2), (-1, 1)), size=5, step=0.001, iterations=3)
+    assert (short.labels == -1).sum() > 0
+    assert not short.diverged.any()
+
+
+def test_a_descent_that_grows_slowly_diverges_too():
+    # Each step leads from x to -1.02 x, so that values rise, and stay finite.
+    found = st.basins(lambda x, y: x**2 + y**2, ((-1, 1), (-1, 1)), size=4, step=1.01, iterations=20)
+    assert found.diverged.all()
+
+
+def test_a_descent_without_a_bottom_diverges_and_a_start_without_a_value_does_not():
+    found = st.basins(lambda x, y: np.where(x < 0, np.nan, -(x**2)) + y**2, ((-1, 1), (-1, 1)), size=6)
+    assert not found.diverged[:, found.grid_x < 0].any()
+    assert found.diverged[:, found.grid_x > 0].all()
+
+
+def test_a_descent_in_plain_python_tells_of_divergence_too():
+    found = st.basins(lambda x, y: float(x) ** 4 + float(y) ** 2, ((-4, 4), (-1, 1)), size=4, step=0.1, iterations=50)
+    np.testing.assert_array_equal(found.diverged.any(axis=0), found.grid_x**2 > 5)

@@ -141,7 +141,7 @@ class TestForged:
     def test_missing_entries(self, folder):
         record = json.loads((folder / "run.json").read_text())["record"]
         text = (folder / "run.json").read_text()
-        for name in record:
+        for name in record.keys() - {"direction"}:  # folders of earlier versions lack it
             forge(folder, lambda body, name=name: body["record"].pop(name))
             with pytest.raises(ValueError, match=f"run.json.*{name}"):
                 st.load(folder)

@@ -137,6 +137,8 @@ class Compiled:
         # For fits in batches: a function that makes the updates of one epoch, one per batch, and the number of updates.
         self.epoch: Function | None = None
         self.updates = 1
+        # For fits: a function ``(x, rows, mass, arrays) -> (value, gradient)`` of the objective on some of the rows.
+        self.on_rows: Function | None = None
 
     def __call__(self, x: np.ndarray, arrays: PyTree) -> Slope:
         with compiled_code():

@@ -162,6 +162,11 @@ class Objective:
         """How many values were computed to find the steps of differences, in addition to the `cost` of gradients."""
         return self.differences.overhead if self.differences else 0
 
+    def forget(self) -> None:
+        """Forget what differences have learnt at the points of one descent, before another one begins."""
+        if self.differences:
+            self.differences.forget()
+
     def slope_error(self, x: np.ndarray) -> np.ndarray | None:
         """Return the error of each entry of the gradient at a point, infinite if it is unknown.
 

@@ -15,7 +15,7 @@ from steepest.descent.answer import checked, gradient_at
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.ending import Ending, message
 from steepest.descent.log import Log
-from steepest.descent.loop.rule_solver import CHUNK_SECONDS, FIRST_CHUNK, chunk_sizes
+from steepest.descent.loop.rule_solver import CHUNK_SECONDS, FIRST_CHUNK, RuleSolver, chunk_sizes
 from steepest.descent.loop.state import BOTTOMLESS, CANDIDATE, NON_FINITE, RUNNING, STALLED, UNBOUNDED
 from steepest.descent.meter import Meter
 from steepest.descent.plan import Plan
@@ -268,6 +268,14 @@ class Driver:
             return best.x, best.value, ending
         return status.best_x.copy(), status.best_value, ending
 
+    def direction(self) -> dict[str, str | int | float | bool]:
+        """Return the rule of the direction, if there is one and it works in the coordinates that the user sees."""
+        if type(self.solver) is not RuleSolver:
+            return {}
+        view, ones = self.plan.view, np.ones(len(self.plan.view.names))
+        is_own = np.array_equal(view.along(ones)[: ones.size], ones)
+        return self.solver.rules.direction.described() if is_own else {}
+
     def finish(self, ending: Ending) -> Run:
         """Return the run with this ending, after a check of the answer."""
         solver, view, objective = self.solver, self.plan.view, self.solver.objective
@@ -309,6 +317,7 @@ class Driver:
             kind=objective.kind,
             why=objective.why,
             maximized=solver.sign < 0,
+            direction=self.direction(),
             seconds=self.meter.elapsed,
             objective=objective,
             view=view,

@@ -1,4 +1,4 @@
-"""The display of a run while it goes on: a live table on a terminal, its last state elsewhere."""
+"""The display of a run while it goes on: a live table on a terminal, a line in a notebook, its last state elsewhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.notebook.line import Line, in_notebook
 from steepest.printable import printable, quoted
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ MOST_PARAMETERS = 4
 # The width of a column in characters.
 COLUMN = 14
 
-# A terminal shows one live table at a time: a run in another thread, or one that the function of a run begins, shows
-# nothing meanwhile.
+# A terminal shows one live table at a time, and a cell one live line: a run in another thread, or one that the function
+# of a run begins, shows nothing meanwhile.
 _screen = threading.Lock()
 
 
@@ -39,12 +40,12 @@ class Progress:
 
     @staticmethod
     def of(wanted: bool | None, counted: str, names: Sequence[str], validated: bool = False) -> Progress:
-        """Return the display that `progress=` asks for: by default a table on a terminal, after 2 seconds.
+        """Return the display that `progress=` asks for: by default a table on a terminal or a line in a notebook.
 
         Parameters
         ----------
         wanted : bool or None
-            Whether to show anything; None shows a table only on a terminal.
+            Whether to show anything; None shows it only on a terminal and in a notebook, after 2 seconds.
         counted : str
             The unit of a row: "iteration" or "epoch".
         names : sequence of str
@@ -64,9 +65,12 @@ class Progress:
         """
         if wanted not in (None, True, False):
             raise TypeError(f"progress={quoted(wanted)}: give True or False, or leave it out")
-        if wanted is None:
-            return Live(counted, names, PATIENCE, validated) if sys.stderr.isatty() else Progress()
-        return Live(counted, names, 0.0, validated) if wanted else Progress()
+        patience = PATIENCE if wanted is None else 0.0
+        if wanted is not False and in_notebook():
+            return LiveLine(counted, (), patience, validated)
+        if wanted or (wanted is None and sys.stderr.isatty()):
+            return Live(counted, names, patience, validated)
+        return Progress()
 
     def __enter__(self) -> Progress:
         return self
@@ -148,7 +152,7 @@ class Live(Progress):
         self._refresh()
 
     def finish(self, trace: Trace) -> None:
-        if self._live is None and self.patience:
+        if not self._has_begun and self.patience:
             return
         count = trace.columns[self.counted]
         picked = np.unique(np.linspace(0, len(trace) - 1, MOST_ROWS).round().astype(int))
@@ -164,6 +168,10 @@ class Live(Progress):
     ) -> list[str]:  # fmt: skip
         shown = [f"{number:.6g}" for number in (*x[: len(self.names)], value, *validation)]
         return [f"{int(count):,}", *shown, f"{gradient_norm:.1e}", f"{seconds:.3g}"]
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._live is not None
 
     def _refresh(self) -> None:
         if self._live is None:
@@ -194,3 +202,26 @@ class Live(Progress):
         for row in self.rows:
             table.add_row(*row)
         return table
+
+
+class LiveLine(Live):
+    """A line below a cell of a notebook, with the last row of the table."""
+
+    _line: Line | None = None
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._line is not None
+
+    def _refresh(self) -> None:
+        self._has_screen = self._has_screen or _screen.acquire(blocking=False)
+        if not self._has_screen:
+            return
+        self._line = self._line or Line()
+        count, value, *validation, slope, seconds = self.rows[-1]
+        loss = "loss" if self.counted == "epoch" else "value"
+        parts = [f"{count} {self.counted}{'s' * (count != '1')}", f"{loss} {value}"]
+        parts += [f"validation {loss}" for loss in validation]
+        # A tree has no slope.
+        parts += [f"slope {slope}"] * (slope != "nan")
+        self._line.show(" · ".join([*parts, f"{seconds} s"]))

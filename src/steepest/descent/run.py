@@ -13,6 +13,7 @@ import numpy as np
 
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.report.reported import Reported
+from steepest.inspection.shown import Shown
 from steepest.printable import MOST_LETTERS, printable
 from steepest.saving.folder import staged
 from steepest.saving.points import point_from_json, point_to_json, size_of
@@ -36,7 +37,7 @@ MOST_NAMED = 6
 
 
 @dataclass(eq=False)
-class Run(Moving, Reported):
+class Run(Moving, Reported, Shown):
     """The result of a descent: the best point found, why the descent ended, and its trace.
 
     Attributes
@@ -63,6 +64,9 @@ class Run(Moving, Reported):
         Whether the function was maximised.
     title : str
         A title for pictures.
+    direction : dict
+        The rule of the direction and its numbers, such as ``{"name": "Momentum", "decay": 0.9}``. Empty if the solver
+        has no such rule, or takes its steps in other coordinates than x.
     seconds : float
         How long the run took, from the call to the result; NaN if the run was loaded from disk.
     runs : tuple of Run
@@ -87,6 +91,7 @@ class Run(Moving, Reported):
     why: str
     maximized: bool = False
     title: str = ""
+    direction: dict[str, str | int | float | bool] = field(default_factory=dict, repr=False)
     seconds: float = math.nan
     runs: tuple[Run, ...] = field(default=(), repr=False)
     objective: Objective | None = field(default=None, repr=False)
@@ -295,6 +300,7 @@ class Run(Moving, Reported):
             "certificate": _certificate_to_json(self.certificate),
             "maximized": self.maximized,
             "title": self.title,
+            "direction": self.direction,
             "trace": self.trace.header(),
         }
 

@@ -125,7 +125,8 @@ def without_rows(run: Fit) -> Fit:
     Fit
         A fit with the same model, parameters, outcome and trace. It can't be continued.
     """
-    bare = replace(run, objective=None, view=None, data=None, resumable=SavedFit({"why": NO_ROWS}, {}))
+    resumable = SavedFit({"why": NO_ROWS}, {})
+    bare = replace(run, objective=None, view=None, data=None, resumable=resumable, row_gradients=None)
     if isinstance(bare, NetworkFit):
         return replace(bare, linear_of=None, loss_of=None, snapshots={})
     return replace(bare, weight=None, learnt=None, snapshots={}) if isinstance(bare, TreeFit) else bare

@@ -112,7 +112,7 @@ def fit(
     callback : callable, optional
         As for `minimize`; called after each epoch.
     progress : bool, optional
-        Whether to show a live table; by default on a terminal after 2 seconds.
+        Whether to show progress; by default on a terminal or in a notebook, after 2 seconds.
 
     Returns
     -------

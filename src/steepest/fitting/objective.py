@@ -233,7 +233,11 @@ def _over_blocks(loss: Compiled, penalty: Compiled | None, layout: Layout) -> Co
     def on_batch(x: Array, i: Array, order: Array, arrays: Arrays) -> ValueAndGrad:
         return part(x, batch_of(layout, arrays["data"], order, i)[1], arrays["batch_mass"], arrays)
 
+    def on_rows(x: Array, rows: Array, mass: Array, arrays: Arrays) -> ValueAndGrad:
+        return part(x, tuple(picked_from(a, rows) for a in arrays["data"]), mass, arrays)
+
     compiled = Compiled(whole)
+    compiled.on_rows = on_rows
     if layout.batches > 1:
         compiled.epoch, compiled.updates = epoch_of(layout, on_batch), layout.batches
     return compiled

@@ -52,6 +52,17 @@ class Resumable(Protocol):
         """Return the loss, the penalty and the rows; None if the rows are not in memory."""
 
 
+class Batches(Protocol):
+    """The gradients of a fit on batches of its rows."""
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+
+    def __call__(self, point: PyTree, rows: Array) -> np.ndarray:
+        """Return the gradient on each batch, a row of numbers for each."""
+
+
 @dataclass(eq=False)
 class Fit(Run):
     """A model fitted to data.
@@ -70,6 +81,8 @@ class Fit(Run):
         The state of the model at `params`, such as the means of a batch norm; None for models without one.
     resumable : Resumable or None
         The state that `more` continues from; None if the rows came as a stream.
+    row_gradients : Batches or None
+        The gradients on batches; None if the fit was loaded, or its model is a network or a tree of the library.
 
     Notes
     -----
@@ -82,6 +95,7 @@ class Fit(Run):
     solver: str = ""
     state: PyTree = field(default=None, repr=False)
     resumable: Resumable | None = field(default=None, repr=False)
+    row_gradients: Batches | None = field(default=None, repr=False)
 
     @property
     def params(self) -> PyTree:
@@ -135,6 +149,75 @@ class Fit(Run):
             z = np.asarray(self.model(array, *self.params.values()))
             # A function of the parameters alone returns one number, the prediction for every row.
             return np.asarray(self.model.response(z if z.ndim else np.full(array.shape[0], z)))
+
+    @property
+    def rows_learnt(self) -> int:
+        """The number of rows that the parameters are learnt from, without those held out for validation."""
+        return self._batches().count
+
+    @np.errstate(all="ignore")
+    def batch_gradients(self, params: PyTree, rows: Array) -> np.ndarray:
+        """Return the gradient of the loss on batches of rows, with the penalty, as descent in batches takes it.
+
+        The mean over all batches of one size is the gradient over all rows, `gradient_at`: the sum of the weighted
+        losses of a batch is divided by the mean weight of as many rows.
+
+        Parameters
+        ----------
+        params : dict or array
+            The parameters at which to differentiate, in your units, by name or flat in the order of the trace.
+        rows : array of int of shape (batches, size)
+            The numbers of the rows in each batch, from 0 to `rows_learnt` - 1. Rows held out for validation are not
+            counted.
+
+        Returns
+        -------
+        array of shape (batches, parameters)
+            A gradient for each batch, in your units, in the order of the trace.
+
+        Raises
+        ------
+        ValueError
+            If there are no such rows, or the model can't be traced.
+        RuntimeError
+            If the fit was loaded, its rows were a stream, or its model is a network or a tree of the library.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> x = np.array([0.0, 1.0, 2.0])
+        >>> fit = st.fit(lambda x, m, b: m * x + b, x, 3 * x + 1)
+        >>> fit.batch_gradients({"m": 3.0, "b": 2.0}, [[0], [1], [2]])
+        array([[0., 2.],
+               [2., 2.],
+               [4., 2.]])
+        >>> fit.gradient_at({"m": 3.0, "b": 2.0})
+        array([2., 2.])
+        """
+        batches, numbers = self._batches(), np.asarray(rows)
+        if numbers.ndim != 2 or not numbers.size or numbers.dtype.kind not in "iu":
+            raise ValueError(f"rows={quoted(rows)}: give the numbers of rows, one list of them for each batch")
+        if numbers.min() < 0 or numbers.max() >= batches.count:
+            low, high = numbers.min(), numbers.max()
+            raise ValueError(
+                f"rows go from {low} to {high}, and the fit has learnt from {batches.count:,}: give 0 to "
+                f"{batches.count - 1:,}"
+            )
+        return batches(params, numbers)
+
+    def _batches(self) -> Batches:
+        if self.row_gradients is not None:
+            return self.row_gradients
+        if isinstance(self.model, (Network, Tree)):
+            kind = type(self.model).__name__
+            raise RuntimeError(
+                f"gradients of batches are not at hand for models.{kind}: its members or candidates learn from batches "
+                "of their own; a linear model, or a function of your own, has them"
+            )
+        raise RuntimeError(
+            "the rows of this fit are not at hand, as it was loaded, read a stream or is several fits in one: "
+            "fit the rows again"
+        )
 
     def in_order(self, X: Rows) -> Rows:
         """Return rows with the columns of the fit, in their order, if X is a DataFrame.

@@ -26,6 +26,7 @@ from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.objective import ArrangedRows
 from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules, refusal
 from steepest.fitting.result import Fit, Validation
+from steepest.fitting.row_gradients import RowGradients
 from steepest.fitting.solvers import Choice, choose_solver
 from steepest.fitting.validation import (
     LabelledRows,
@@ -294,6 +295,7 @@ class FitSetup:
         fitted = Fit(
             **known, model=self.options.model, columns=self.data.names, data=self.data.source, solver=str(self.choice)
         )
+        fitted.row_gradients = RowGradients(self.problem, self.rows, self.plan.view)
         self.problem.annotate(fitted, self.rows.y, self.rows.weight)
         if isinstance(self.problem, CustomProblem) and self.residuals is not None:
             self.problem.name_undetermined(fitted, self.residuals)

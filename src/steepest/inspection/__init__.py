@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from steepest.inspection.motion.animate import animate
     from steepest.inspection.picture import descent_of, overview, plot_run
     from steepest.inspection.plots.basins import BasinDisplay
+    from steepest.inspection.plots.causes.divergence import DivergenceDisplay
+    from steepest.inspection.plots.causes.eigen import EigenDisplay
+    from steepest.inspection.plots.causes.ledger import LedgerDisplay
+    from steepest.inspection.plots.causes.rates import EffectiveRateDisplay
+    from steepest.inspection.plots.causes.slice import SliceDisplay
+    from steepest.inspection.plots.causes.stability import StabilityDisplay
+    from steepest.inspection.plots.causes.wrong import WrongGradientDisplay
     from steepest.inspection.plots.descent import DescentDisplay
     from steepest.inspection.plots.display import Display
     from steepest.inspection.plots.fitted.calibration import CalibrationDisplay
@@ -30,7 +37,9 @@ if TYPE_CHECKING:
     from steepest.inspection.plots.network.landscape import LandscapeDisplay
     from steepest.inspection.plots.network.members import MembersDisplay
     from steepest.inspection.plots.network.snapshots import SnapshotsDisplay
-    from steepest.inspection.plots.race import RaceDisplay
+    from steepest.inspection.plots.noise import NoiseConeDisplay
+    from steepest.inspection.plots.races.race import RaceDisplay
+    from steepest.inspection.plots.races.sensitivity import SensitivityDisplay
     from steepest.inspection.plots.training import TrainingDisplay
     from steepest.inspection.plots.tree.gates import GatesDisplay
     from steepest.inspection.plots.tree.partition import PartitionDisplay
@@ -49,22 +58,31 @@ _HOMES = {
     "CurveDisplay": "plots.function.curve",
     "DescentDisplay": "plots.descent",
     "Display": "plots.display",
+    "DivergenceDisplay": "plots.causes.divergence",
+    "EffectiveRateDisplay": "plots.causes.rates",
+    "EigenDisplay": "plots.causes.eigen",
     "GatesDisplay": "plots.tree.gates",
     "LandscapeDisplay": "plots.network.landscape",
+    "LedgerDisplay": "plots.causes.ledger",
     "LineDisplay": "plots.line",
     "MembersDisplay": "plots.network.members",
+    "NoiseConeDisplay": "plots.noise",
     "PartitionDisplay": "plots.tree.partition",
     "PredictedDisplay": "plots.fitted.predicted",
     "QuiverDisplay": "plots.function.quiver",
-    "RaceDisplay": "plots.race",
+    "RaceDisplay": "plots.races.race",
     "ResidualsDisplay": "plots.fitted.residuals",
     "RestartsDisplay": "plots.tree.restarts",
     "RocDisplay": "plots.fitted.roc",
+    "SensitivityDisplay": "plots.races.sensitivity",
+    "SliceDisplay": "plots.causes.slice",
     "SlopesDisplay": "plots.function.slopes",
     "SnapshotsDisplay": "plots.network.snapshots",
+    "StabilityDisplay": "plots.causes.stability",
     "SurfaceDisplay": "plots.function.surface",
     "TrainingDisplay": "plots.training",
     "TreeDisplay": "plots.tree.tree",
+    "WrongGradientDisplay": "plots.causes.wrong",
     "animate": "motion.animate",
     "descent_of": "picture",
     "overview": "picture",
@@ -83,10 +101,15 @@ __all__ = [
     "CurveDisplay",
     "DescentDisplay",
     "Display",
+    "DivergenceDisplay",
+    "EffectiveRateDisplay",
+    "EigenDisplay",
     "GatesDisplay",
     "LandscapeDisplay",
+    "LedgerDisplay",
     "LineDisplay",
     "MembersDisplay",
+    "NoiseConeDisplay",
     "PartitionDisplay",
     "PredictedDisplay",
     "QuiverDisplay",
@@ -94,11 +117,15 @@ __all__ = [
     "ResidualsDisplay",
     "RestartsDisplay",
     "RocDisplay",
+    "SensitivityDisplay",
+    "SliceDisplay",
     "SlopesDisplay",
     "SnapshotsDisplay",
+    "StabilityDisplay",
     "SurfaceDisplay",
     "TrainingDisplay",
     "TreeDisplay",
+    "WrongGradientDisplay",
     "animate",
     "descent_of",
     "overview",

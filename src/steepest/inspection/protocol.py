@@ -41,6 +41,17 @@ class RunLike(Protocol):
         """Return the gradient of the function at a point."""
 
 
+class DescentLike(RunLike, Protocol):
+    """A finished descent whose second derivatives are at hand, and that knows its rule."""
+
+    @property
+    def direction(self) -> Mapping[str, str | int | float | bool]:
+        """The name of the rule of the direction and its numbers; empty if it is not known."""
+
+    def curvature(self, x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Return the Hessian at a point times a vector."""
+
+
 @runtime_checkable
 class ResultLike(RunLike, Protocol):
     """A finished descent with all that a report says of it."""
@@ -177,6 +188,18 @@ class PredictorLike(FitLike, Protocol):
 
     def in_order(self, X: Rows) -> Rows:
         """Return rows with the columns of the fit, in their order."""
+
+
+@runtime_checkable
+class BatchedFitLike(FitLike, Protocol):
+    """A fit whose gradients on batches of rows are at hand."""
+
+    @property
+    def rows_learnt(self) -> int:
+        """The number of rows that the parameters are learnt from."""
+
+    def batch_gradients(self, params: PyTree, rows: Array) -> np.ndarray:
+        """Return the gradient on each batch of rows."""
 
 
 class FrameLike(Protocol):
@@ -420,6 +443,54 @@ class RaceLike(Protocol):
         """The text above a picture."""
 
 
+class SensitivityLike(Protocol):
+    """The best values that the rules of a race reach with several learning rates."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The rules that have a learning rate."""
+
+    @property
+    def rates(self) -> np.ndarray:
+        """The learning rates."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """The best value reached, for each rule and rate."""
+
+    @property
+    def diverged(self) -> np.ndarray:
+        """Whether the descent diverged, for each rule and rate."""
+
+    @property
+    def given(self) -> np.ndarray:
+        """The learning rate of each rule in the race."""
+
+    @property
+    def given_values(self) -> np.ndarray:
+        """The best value reached with it."""
+
+    @property
+    def unrated(self) -> Mapping[str, float]:
+        """The best values of rules without a learning rate."""
+
+    @property
+    def best(self) -> float:
+        """The value from which gaps are measured."""
+
+    @property
+    def budget(self) -> int:
+        """The evaluations that each descent had."""
+
+    @property
+    def order(self) -> Sequence[str]:
+        """All rules of the race, in order."""
+
+    @property
+    def title(self) -> str:
+        """The text above a picture."""
+
+
 @runtime_checkable
 class BasinsLike(Protocol):
     """A map of the minima that are reached by descent from the starts on a grid."""
@@ -451,6 +522,10 @@ class BasinsLike(Protocol):
     @property
     def iterations(self) -> np.ndarray:
         """The number of steps from each start."""
+
+    @property
+    def diverged(self) -> np.ndarray | None:
+        """Whether the descent from each start diverged; None if that is not known."""
 
     @property
     def names(self) -> tuple[str, str]:

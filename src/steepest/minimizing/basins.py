@@ -26,11 +26,12 @@ from steepest.derivatives.structure import read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.loop.loop import settle_of
-from steepest.descent.loop.state import CANDIDATE, STALLED
+from steepest.descent.loop.state import BOTTOMLESS, CANDIDATE, NON_FINITE, STALLED, UNBOUNDED
 from steepest.descent.plan import Plan
 from steepest.descent.run import Run
 from steepest.descent.view import View
 from steepest.inspection.motion.moving import Moving
+from steepest.inspection.shown import Shown
 from steepest.inspection.window import window_given
 from steepest.minimizing.parallel import MAX_LANES, descend_parallel
 from steepest.minimizing.restarts import random_start
@@ -59,7 +60,7 @@ UNSETTLED = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Basins(Moving):
+class Basins(Moving, Shown):
     """The minima of a function of two variables, and the starts from which descent reaches each of them.
 
     Attributes
@@ -84,6 +85,8 @@ class Basins(Moving):
         Whether Ctrl-C stopped the descents. The remaining starts have the label -1.
     timed_out : bool
         Whether the time limit stopped the descents. The remaining starts have the label -1.
+    diverged : array of bool of shape (size, size) or None
+        Whether the descent ended above its start, fell without end, or met values that are not finite on its way.
     """
 
     grid_x: np.ndarray
@@ -97,14 +100,18 @@ class Basins(Moving):
     title: str = ""
     interrupted: bool = False
     timed_out: bool = False
+    diverged: np.ndarray | None = None
 
     def __str__(self) -> str:
         lines = [f"{len(self.minima)} reached from {self.labels.size:,} starts"]
         for point, value, count in zip(self.minima, self.values, self.counts, strict=True):
             at = ", ".join(f"{printable(name)} = {x:.6g}" for name, x in zip(self.names, point, strict=True))
             lines.append(f"  {count / self.labels.size:>6.1%}  {value:<12.6g} at {at}")
-        left = np.count_nonzero(self.labels == UNSETTLED)
-        if left:
+        lost = self.labels == UNSETTLED
+        away = 0 if self.diverged is None else np.count_nonzero(lost & self.diverged)
+        if away:
+            lines.append(f"  {away / self.labels.size:>6.1%}  none, as the descent diverged")
+        if left := np.count_nonzero(lost) - away:
             limit = " within the seconds given" if self.timed_out else " within the iterations given"
             why = ", as it was interrupted" if self.interrupted else limit
             lines.append(f"  {left / self.labels.size:>6.1%}  none{why}")
@@ -174,7 +181,7 @@ def basins(
     seconds : float, optional
         The longest time of the descents. The minima that were reached by then are still found precisely.
     progress : bool, optional
-        Whether to show progress; by default on a terminal, after 2 seconds.
+        Whether to show progress; by default on a terminal or in a notebook, after 2 seconds.
 
     Returns
     -------
@@ -222,22 +229,24 @@ def basins(
     names = calling.structure.names
     plan = Plan(objective, View(calling, names, "start"), rules, -1.0 if maximize else 1.0, budget)
     grid_x, grid_y = (np.linspace(low, high, int(size)) for low, high in box)
-    ends, stopped = _descend_all(plan, np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2), progress)
+    starts = np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2)
+    ends, stopped = _descend_all(plan, starts, progress)
     unlimited = replace(plan, budget=replace(budget, seconds=None))
-    labels, minima, values = _group(unlimited, ends, np.diff(box)[:, 0] * SAME_PLACE, value(sample))
+    labels, minima, values = _group(unlimited, starts, ends, np.diff(box)[:, 0] * SAME_PLACE, value(sample))
     return Basins(
         grid_x, grid_y, labels.reshape(size, size), minima, values,
         np.bincount(labels[labels >= 0], minlength=len(minima)), ends[:, 4].astype(int).reshape(size, size),
         (names[0], names[1]), interrupted=stopped is Outcome.INTERRUPTED, timed_out=stopped is Outcome.TIME_LIMIT,
+        diverged=(ends[:, 5] == 1).reshape(size, size),
     )  # fmt: skip
 
 
 def _descend_all(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple[np.ndarray, Outcome | None]:
     """Return the result of the descent from each start, and whether Ctrl-C or the clock came before all were done.
 
-    The columns of the results are x, y, value, code and iterations.
+    The columns of the results are x, y, value, code, iterations and whether the descent diverged.
     """
-    ends = np.full((len(starts), 5), [np.nan, np.nan, np.inf, UNSETTLED, 0])
+    ends = np.full((len(starts), 6), [np.nan, np.nan, np.inf, UNSETTLED, 0, np.nan])
     began = time.perf_counter()
     with plan.progress(progress) as shown:
         try:
@@ -282,14 +291,15 @@ def _tiles(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         full = np.resize(tile, (min(TILE, len(starts)), 2))
         with compiled_code():
             ends = np.asarray(loop(plan.rules, full, plan.objective.arrays, numbers, ()))
-        yield first, ends[: len(tile)]
+        yield first, _with_divergence(ends[: len(tile)])
 
 
 def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
     """Return the result of the descent from one start, in plain Python; raise `OutOfTime` at the time limit."""
     plan.objective.clock.check()
+    plan.objective.forget()
     if not math.isfinite(tentative(plan.objective.value, start)):
-        return np.array([*start, np.inf, UNSETTLED, 0])
+        return np.array([*start, np.inf, UNSETTLED, 0, False])
     # The limit is that of all descents, and each would begin to count anew.
     now, deadline = time.perf_counter(), plan.budget.deadline
     left = None if plan.budget.seconds is None else max(deadline - now, 0.0)
@@ -299,7 +309,25 @@ def _descend_one(plan: Plan, start: np.ndarray) -> np.ndarray:
     if run.outcome is Outcome.TIME_LIMIT:
         raise OutOfTime
     code = CANDIDATE if _is_minimum(run) else UNSETTLED
-    return np.array([*np.ravel(run.x), plan.sign * run.fun, code, run.nit])
+    heights = plan.sign * np.asarray(run.trace.value, dtype=float)
+    away = run.outcome in (Outcome.DIVERGED, Outcome.NON_FINITE, Outcome.UNBOUNDED) or heights[-1] > heights[0]
+    return np.array([*np.ravel(run.x), plan.sign * run.fun, code, run.nit, away])
+
+
+def _descend_on(plan: Plan, start: np.ndarray, x: np.ndarray) -> Run:
+    """Descend from a point to which a descent from a start has led, in plain Python."""
+    # At the minimum itself, differences find no steps that serve around it.
+    plan.objective.forget()
+    plan.objective.slope(start)
+    return descend(plan, x, None, False)
+
+
+def _with_divergence(ends: np.ndarray) -> np.ndarray:
+    """Return the results of compiled descents with the first and the last value replaced by whether they diverged."""
+    best, code, _, first, last = ends[:, 2:].T
+    # A start at which f is not finite is no descent.
+    away = (np.isin(code, (NON_FINITE, UNBOUNDED, BOTTOMLESS)) & np.isfinite(best)) | (last > first)
+    return np.column_stack([ends[:, :5], away])
 
 
 def _is_minimum(run: Run) -> bool:
@@ -308,7 +336,7 @@ def _is_minimum(run: Run) -> bool:
 
 
 def _group(
-    plan: Plan, ends: np.ndarray, radius: np.ndarray, typical: float
+    plan: Plan, starts: np.ndarray, ends: np.ndarray, radius: np.ndarray, typical: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the index of each descent's minimum, the minima and their values; `typical` is any value of f."""
     settled = np.isin(ends[:, 3], (CANDIDATE, STALLED)) & np.isfinite(ends[:, :3]).all(axis=1)
@@ -321,9 +349,11 @@ def _group(
             seeds.append(int(k))
     runs = []
     for first in range(0, len(seeds), MAX_LANES):
-        points = list(ends[seeds[first : first + MAX_LANES], :2])
-        parallel = plan.objective.compiled is not None
-        runs += descend_parallel(plan, points, False) if parallel else [descend(plan, x, None, False) for x in points]
+        group = seeds[first : first + MAX_LANES]
+        if plan.objective.compiled is not None:
+            runs += descend_parallel(plan, list(ends[group, :2]), False)
+        else:
+            runs += [_descend_on(plan, starts[k], ends[k, :2]) for k in group]
     best = min((plan.sign * run.fun for run in runs if _is_minimum(run)), default=0.0)
     resolution = SAME_VALUE * (abs(plan.sign * typical - best) + abs(best)) or 1.0
 

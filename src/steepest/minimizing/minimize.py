@@ -100,7 +100,7 @@ def minimize(
         Called as ``callback(intermediate_result)`` after each iteration, with SciPy's fields x, fun and
         nit. A callback stops the run by raising StopIteration.
     progress : bool, optional
-        Whether to show progress; by default on a terminal, after 2 seconds.
+        Whether to show progress; by default on a terminal or in a notebook, after 2 seconds.
 
     Returns
     -------

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from steepest.arguments import generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
-from steepest.descent.driver import descend
 from steepest.descent.run import Run
 from steepest.inspection.motion.moving import Moving
+from steepest.inspection.plots.races.clock import budget_of, clocks_of
 from steepest.inspection.report.reported import Reported
+from steepest.inspection.shown import Shown
 from steepest.minimizing.minimize import make_plan
 from steepest.minimizing.restarts import BoundsLike
+from steepest.minimizing.sensitivity import Course, Sensitivity, sweep
 from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.rules import directions, steps
 from steepest.rules.choose import choose, is_optax
@@ -48,7 +51,7 @@ class Direction(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Race(Moving, Reported):
+class Race(Moving, Reported, Shown):
     """The runs of a race: descents of one function from one start, each by its own rule.
 
     Attributes
@@ -57,10 +60,13 @@ class Race(Moving, Reported):
         The runs by the names of their rules, in the given order.
     title : str
         The text above a picture.
+    course : Course or None
+        The function, the start and the rules; None if the race was made of runs.
     """
 
     runs: dict[str, Run]
     title: str = ""
+    course: Course | None = field(default=None, repr=False)
 
     @property
     def names(self) -> list[str]:
@@ -99,13 +105,72 @@ class Race(Moving, Reported):
             lines.append(f"{place:>3}. {shown[name]:<{width}}  {run.fun:<14.8g} {run.nfev:>7,} values  {run.outcome}")
         return "\n".join(lines)
 
-    def plot(self, ax: Axes | None = None) -> RaceDisplay:
+    def _summary(self) -> tuple[str, str]:
+        best = self.runs[self.winner]
+        return f"{self.winner} is ahead: {best.fun:.6g} in {best.nfev:,} values, {best.outcome}", str(self)
+
+    @our_words
+    @interruptible()
+    @np.errstate(all="ignore")
+    def sensitivity(self, rates: ArrayLike | None = None, *, best: float | None = None) -> Sensitivity:
+        """Descend by each rule with other learning rates, and return how far each comes within the same budget.
+
+        The budget is that at which the runs of the race are compared: the most evaluations that no run lacked. The
+        descents of a rule run side by side in one compiled loop, whose learning rates are its arguments; for a function
+        that can't be compiled, they run one after the other.
+
+        Parameters
+        ----------
+        rates : array, optional
+            The learning rates for all rules; by default 7 or 8 in each decade, from a hundredth of the smallest rate of
+            the race to a hundred times the largest.
+        best : float, optional
+            The best value of the function, if it is known; by default the best value that was reached.
+
+        Returns
+        -------
+        Sensitivity
+            The values, from which `gaps` follow, and `plot`. Rules without a learning rate have a single value.
+
+        Raises
+        ------
+        ValueError
+            If no rule has a learning rate, a rate is not positive, or a descent was better than `best`.
+        RuntimeError
+            If the race was made of runs, and not by `steepest.race`.
+
+        Examples
+        --------
+        >>> found = race(lambda x, y: x**2 + 4 * y**2, (9, 9), {"plain": 0.1, "auto": "auto"}, iterations=20)
+        >>> swept = found.sensitivity([0.01, 0.1, 1.0], best=0.0)
+        >>> swept.gaps.round(3).tolist(), swept.diverged.tolist()
+        ([[65.535, 0.011, 405.0]], [[False, False, True]])
+        """
+        if self.course is None:
+            raise RuntimeError(
+                "function not at hand: this race was made of runs that were done before; race the rules with "
+                "steepest.race to compare their learning rates"
+            )
+        runs = list(self.runs.values())
+        clocks = clocks_of(runs)
+        budget = int(budget_of(runs, clocks))
+        sign = self.course.plan.sign
+        reached = {}
+        for name, run, clock in zip(self.runs, runs, clocks, strict=True):
+            heights = sign * np.asarray(run.trace.value, dtype=float)[clock <= budget]
+            reached[name] = sign * float(heights[np.isfinite(heights)].min(initial=np.inf))
+        course = replace(self.course, rules={name: self.course.rules[name] for name in self.runs})
+        return sweep(course, budget, reached, rates, best, self.title)
+
+    def plot(self, ax: Axes | None = None, *, sensitivity: bool = False) -> RaceDisplay:
         """Draw the distance of each run from the best value, by evaluation, and for two variables the paths.
 
         Parameters
         ----------
         ax : matplotlib axes, optional
             The axes to draw on; a new figure by default.
+        sensitivity : bool, optional
+            Whether to draw below how far each rule comes with other learning rates, which takes further descents.
 
         Returns
         -------
@@ -114,7 +179,7 @@ class Race(Moving, Reported):
         """
         from steepest.inspection import RaceDisplay
 
-        return RaceDisplay.from_race(self).plot(ax)
+        return RaceDisplay.from_race(self, sensitivity=self.sensitivity() if sensitivity else None).plot(ax)
 
 
 @our_words
@@ -198,15 +263,15 @@ def race(
         evaluations = EVALUATIONS
     budget = Budget.of(tolerance, seconds, evaluations, iterations=iterations)
     sign = -1.0 if maximize else 1.0
-    runs: dict[str, Run] = {}
+    first = next(iter(chosen.values()))
+    plan, _, x = make_plan(f, start, sign, args, gradient, first, bounds, budget, generator(rng))
+    course, runs = Course(plan, x, chosen), dict[str, Run]()
     for name, rule in chosen.items():
-        if not runs:
-            plan, _, x = make_plan(f, start, sign, args, gradient, rule, bounds, budget, generator(rng))
-        runs[name] = descend(plan.with_rules(rule), x, None, progress)
+        runs[name] = course.run(rule, progress)
         runs[name].title = name
         if runs[name].outcome is Outcome.INTERRUPTED:
             break
-    return Race(runs)
+    return Race(runs, course=course)
 
 
 def _read_rule(name: str, rule: RuleLike, boxed: bool) -> Rules:

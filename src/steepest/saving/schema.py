@@ -45,7 +45,10 @@ ModelRecord = TypedDict("ModelRecord", {"kind": str, "with": dict[str, Json]})
 
 
 class RunRecord(TypedDict):
-    """A run; the runs from several starts are records of the same kind."""
+    """A run; the runs from several starts are records of the same kind.
+
+    Folders of earlier versions lack `direction`.
+    """
 
     runs: list[RunRecord]
     x: Point
@@ -61,6 +64,7 @@ class RunRecord(TypedDict):
     certificate: CertificateRecord
     maximized: bool
     title: str
+    direction: NotRequired[dict[str, str | int | float | bool]]
     trace: TraceRecord
 
 

@@ -13,6 +13,7 @@ from steepest.fitting.result import Fit, described_fit
 from steepest.fitting.tree.result import TreeFit
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.report.reported import Reported
+from steepest.inspection.shown import Shown
 from steepest.models import Linear, Network, Tree
 from steepest.tabular.method import has_coefficients
 from steepest.trace import Certificate, Event, Outcome, Trace
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class HoldsFit(Moving, Reported):
+class HoldsFit(Moving, Reported, Shown):
     """An object that holds a fit and has the attributes of the fit, under the same names.
 
     Parameters

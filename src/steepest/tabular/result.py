@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from textwrap import dedent
 from typing import Unpack
 
 import numpy as np
@@ -170,8 +171,14 @@ class TableFit(TablePredictor):
         return record | self._record(), arrays | {"learnt": self.learnt}
 
     def __str__(self) -> str:
-        score = self.score.words() if self.score else "no rows were held out, so there is no score"
-        return "\n".join([*map(printable, self.notes), "", super().__str__(), "", score])
+        return "\n".join([*map(printable, self.notes), "", super().__str__(), "", self._score_in_words()])
+
+    def _summary(self) -> tuple[str, str]:
+        headline, _, text = super().__str__().partition("\n")
+        return headline, "\n".join([self._score_in_words(), "", dedent(text), "", *self.notes])
+
+    def _score_in_words(self) -> str:
+        return self.score.words() if self.score else "no rows were held out, so there is no score"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TableFit):

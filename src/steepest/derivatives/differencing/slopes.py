@@ -87,6 +87,15 @@ class Differences:
         self.past: deque[list[Line]] = deque(maxlen=max(2, MOST_LINES // start.size))
         self.rough: tuple[Call, ...] = ()
 
+    def forget(self) -> None:
+        """Search for new steps at the next point, as another descent begins there.
+
+        Steps that were found far out, where a descent diverged, are useless near a minimum.
+        """
+        self.noise, self.last, self.rough = None, None, ()
+        self.since_check, self.interval = 0, FIRST_CHECK
+        self.past.clear()
+
     def value(self, x: np.ndarray) -> float:
         self.calls += 1
         return self.plain(x)

@@ -234,10 +234,15 @@ def begin_of(compiled: Compiled) -> Callable[..., Packed]:
 
 
 def settle_of(compiled: Compiled) -> Callable[..., Array]:
-    """Return a function that descends without a trace: (rules, start, arrays, limits) -> x, value, code, iterations."""
+    """Return a function that descends without a trace: (rules, start, arrays, limits) -> results.
 
-    def settle(rules: Rules, x: Array, arrays: PyTree, numbers: Array, sizes: Array) -> Array:
-        limits = Limits.unpack(numbers, sizes, None)
+    The results are the best point, its value, the code, the number of iterations, and the first and the last value.
+    """
+
+    def settle(
+        rules: Rules, x: Array, arrays: PyTree, numbers: Array, sizes: Array, box: Box | None = None
+    ) -> Array:  # fmt: skip
+        limits = Limits.unpack(numbers, sizes, box)
         value, gradient = _signed(compiled, x, arrays, limits)
         state = begin(rules, x, value, gradient, limits)
         sound = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
@@ -250,7 +255,8 @@ def settle_of(compiled: Compiled) -> Callable[..., Array]:
             return within & (state.code == RUNNING)
 
         state = jax.lax.while_loop(going, lambda state: go(state, limits.rows - state.iteration)[0], state)
-        return jnp.concatenate([state.best_x, jnp.stack([state.best_value, state.code, state.iteration])])
+        told = state.best_value, state.code, state.iteration, state.first_value, state.value
+        return jnp.concatenate([state.best_x, jnp.stack(told)])
 
     return settle
 

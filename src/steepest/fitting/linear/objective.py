@@ -15,6 +15,7 @@ import numpy as np
 
 from steepest.data.batches import Layout
 from steepest.data.sparse.csr import is_sparse
+from steepest.data.sparse.segments import picked_from
 from steepest.derivatives.compiled import Compiled, recalled, remember
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
@@ -175,6 +176,13 @@ class Plain:
 
 def _compiled(user_penalty: Compiled | None, layout: Layout) -> Compiled:
     compiled = Compiled(lambda x, arrays: arrays["direct"].value_and_grad(x, user_penalty))
+
+    def on_rows(x: Array, rows: Array, mass: Array, arrays: dict[str, PyTree]) -> tuple[Array, Array]:
+        glm = arrays["direct"].glm
+        batch = tuple(picked_from(a, rows) for a in (glm.X, glm.y, glm.weight))
+        return arrays["direct"].on(batch, mass, rows.size).value_and_grad(x, user_penalty)
+
+    compiled.on_rows = on_rows
     if layout.batches > 1:
 
         def on_batch(x: Array, i: Array, order: Array, arrays: dict[str, PyTree]) -> tuple[Array, Array]:

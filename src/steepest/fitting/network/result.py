@@ -188,7 +188,7 @@ class NetworkFit(Fit):
 
 def _alone(linear: Fit) -> Fit:
     """Return the linear fit without the state from which it could go on."""
-    return replace(linear, resumable=SavedFit({"why": ALONE}, {}))
+    return replace(linear, resumable=SavedFit({"why": ALONE}, {}), row_gradients=None)
 
 
 def _nested(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:

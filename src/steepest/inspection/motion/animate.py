@@ -56,7 +56,7 @@ def animate(
     dark : bool, optional
         Whether the background is dark. By default a page follows the reader's choice, and the others are light.
     progress : bool, optional
-        Whether to show how far the drawing is; by default only on a terminal, after 2 seconds.
+        Whether to show how far the drawing is; by default on a terminal or in a notebook, after 2 seconds.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""`shown`: how far the drawing of a film is, on a terminal."""
+"""`shown`: how far the drawing of a film is, on a terminal or in a notebook."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from steepest.notebook.line import Line, in_notebook
 from steepest.printable import quoted
 
-# Seconds before a terminal shows anything, as for a descent.
+# Seconds before anything is shown, and between two states of a line, as for a descent.
 PATIENCE = 2.0
+PAUSE = 0.5
 
 
 @contextmanager
@@ -22,13 +24,16 @@ def shown(count: int, wanted: bool | None) -> Iterator[Iterator[int]]:
     count : int
         The number of steps.
     wanted : bool or None
-        Whether to show anything; None shows a bar only on a terminal, and only after 2 seconds.
+        Whether to show anything; None shows a bar on a terminal, or a line in a notebook, and only after 2 seconds.
 
     Yields
     ------
     iterator of int
         The number of each step.
     """
+    if wanted is not False and in_notebook():
+        yield _lined(count, 0.0 if wanted else PATIENCE)
+        return
     if wanted is False or (wanted is None and not sys.stderr.isatty()):
         yield iter(range(count))
         return
@@ -53,6 +58,18 @@ def shown(count: int, wanted: bool | None) -> Iterator[Iterator[int]]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+def _lined(count: int, patience: float) -> Iterator[int]:
+    """Yield the numbers below a count, and show how far it is in one line."""
+    began = time.perf_counter()
+    due, line = began + patience, None
+    for k in range(count):
+        yield k
+        now = time.perf_counter()
+        if now >= due or (line and k + 1 == count):
+            line, due = line or Line(), now + PAUSE
+            line.show(f"drawing frames · {k + 1:,} of {count:,} · {now - began:.1f} s")
 
 
 def check_progress(wanted: bool | None) -> None:

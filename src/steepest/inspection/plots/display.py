@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import abc
+import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from steepest.inspection.plots import style
+from steepest.notebook.card import Picture, card
+from steepest.notebook.png import small_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+
+
+# The size of a picture on a card, as a share of its own. Chosen by eye: its texts, which keep their size, still fit.
+SMALL = 0.75
+PIXELS = 96  # of CSS, in an inch
 
 
 class Display(abc.ABC):
@@ -112,6 +120,31 @@ class Display(abc.ABC):
         if captioned:
             style.write_caption(figure, self.caption)
         return figure
+
+    @np.errstate(all="ignore")
+    def thumbnail(self) -> Picture:
+        """Draw a small picture without its caption; the display stays as it is.
+
+        Returns
+        -------
+        Picture
+            The picture, as a PNG image.
+        """
+
+        def small(width: float = 6.4, height: float = 4.8) -> Figure:
+            return style.blank(SMALL * width, SMALL * height)
+
+        figure = copy.copy(self)._draw_on(self.room(small))
+        kind = type(self).__name__.removesuffix("Display").lower()
+        return Picture(
+            small_png(figure), round(PIXELS * figure.get_figwidth()), f"{kind} of {self.title}" if self.title else kind
+        )
+
+    def _repr_html_(self) -> str | None:
+        """Return the picture with its caption for a notebook; None if pyplot shows it already, or without Jinja2."""
+        if hasattr(self, "figure_") and style.is_registered(self.figure_.figure):
+            return None
+        return card(self.title, picture=self.thumbnail(), caption=self.caption)
 
     def _draw_on(self, axes: tuple[Axes, ...]) -> Figure:
         self.axes_, self.ax_, self.figure_ = axes, axes[0], axes[0].figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import ClassVar
 
 from steepest.types import Array, Function, PyTree
@@ -25,6 +26,12 @@ class Direction:
     learns: ClassVar[bool] = False
     # Whether the direction makes its own trials of f. If so, `evaluate` needs the value and f, too.
     evaluates: ClassVar[bool] = False
+
+    def described(self) -> dict[str, str | int | float | bool]:
+        """Return the name of the rule and its numbers, for the record of a run."""
+        named: list[str] = [each.name for each in dataclasses.fields(self)] if dataclasses.is_dataclass(self) else []
+        numbers = {name: getattr(self, name) for name in named if isinstance(getattr(self, name), (bool, int, float))}
+        return {"name": type(self).__name__, **numbers}
 
     def start(self, x: Array) -> State:
         """Return the state before the first step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -23,6 +23,15 @@ class _Fixed(StepSize):
     def __post_init__(self) -> None:
         limits = {f.name: 1.0 if f.name in _AT_MOST_ONE else math.inf for f in fields(self)}  # type: ignore[arg-type]
         check(self, **limits)
+
+    # The learning rate is the first field of each rule.
+
+    @property
+    def rate(self) -> float:
+        return float(getattr(self, fields(self)[0].name))  # type: ignore[arg-type]
+
+    def with_rate(self, rate: float) -> StepSize:
+        return replace(self, **{fields(self)[0].name: rate})  # type: ignore[arg-type, type-var]
 
 
 @rule
@@ -228,6 +237,16 @@ class Schedule(StepSize):
 
     tabled: ClassVar[bool] = True
     function: Callable[[int], float]
+
+    @property
+    def rate(self) -> float | None:
+        """The first size, unless it is 0 or less; other rates multiply all sizes."""
+        first = float(self.function(0))
+        return first if 0 < first < math.inf else None
+
+    def with_rate(self, rate: float) -> StepSize:
+        function, first = self.function, self.function(0)
+        return Schedule(lambda k: rate / first * function(k))
 
     def table(self, first: int, count: int) -> list[float]:
         """Return the sizes of the steps from `first` to `first + count - 1`.

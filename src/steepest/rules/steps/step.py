@@ -68,6 +68,15 @@ class StepSize:
         """The optimum of the function that the loop minimises; None if the user gave none."""
         return None
 
+    @property
+    def rate(self) -> float | None:
+        """The learning rate, from which the rule makes its sizes; None if it finds them itself."""
+        return None
+
+    def with_rate(self, rate: float) -> StepSize:
+        """Return the same rule with another learning rate, if it has one."""
+        raise NotImplementedError
+
     def signed(self, sign: float) -> Self:
         """Return the rule for a loop that minimises `sign` times the user's function; most rules ignore the sign."""
         return self

@@ -9,13 +9,14 @@ from steepest.inspection.motion.scenes.growing import Growing
 from steepest.inspection.motion.scenes.scene import figure_of
 from steepest.inspection.motion.scenes.trail import Trail
 from steepest.inspection.plots import style
-from steepest.inspection.plots.race import RaceDisplay
+from steepest.inspection.plots.races.race import RaceDisplay
 from steepest.inspection.protocol import RaceLike
 from steepest.printable import printable
 
 
 class RaceScene:
-    """The gaps of the runs of a race and, for two parameters, their paths. All runs have spent as many evaluations.
+    """The gaps of the runs of a race and, for two parameters, their paths. All runs have spent as many evaluations, and
+    end at the budget that they share.
 
     Parameters
     ----------
@@ -34,13 +35,14 @@ class RaceScene:
         display, runs = RaceDisplay.from_race(race), list(race.runs.values())
         if max(len(run.trace) for run in runs) < 2:
             raise ValueError("each run of the race has 1 row, and nothing moves: draw it with race.plot()")
-        clocks = [np.asarray(run.trace.evaluations) for run in runs]
-        counts = even_counts(min(clock[0] for clock in clocks), max(clock[-1] for clock in clocks), most)
+        clocks = display.evaluations
+        counts = even_counts(min(clock[0] for clock in clocks), display.budget, most)
         paths, bests = display.paths or [], display.bests
         # The display draws the contour lines without the paths, which move.
         display.paths, display.bests = [], []
-        gaps, plane = display.room(style.blank)
-        display.plot([ax for ax in (gaps, plane) if ax is not None])
+        gaps, *others = display.room(style.blank)
+        display.plot([gaps, *others])
+        plane = others[0] if others else None
         self.figure, self.title, self.captions = figure_of(gaps), race.title, _captions(race, clocks, counts)
         self.parts: list[Growing | Trail] = [Growing([gaps], counts)]
         for k, (run, path, best) in enumerate(zip(runs, paths, bests, strict=False)):

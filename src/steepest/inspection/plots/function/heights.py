@@ -19,9 +19,12 @@ class GridLike(Protocol):
 
     grid_x: np.ndarray
     grid_y: np.ndarray
-    path: np.ndarray | None
     maximized: bool
     is_filled: bool
+
+    @property
+    def path(self) -> np.ndarray | None:
+        """The points of a run, which stay free of texts; None for no path."""
 
     @property
     def height(self) -> np.ma.MaskedArray:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
+from steepest.inspection.plots.display import Display
 from steepest.inspection.protocol import RunLike, has_members
 from steepest.inspection.window import HUGE
 
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class MembersDisplay:
+class MembersDisplay(Display):
     """The losses of each member of a network by epoch, their means, and the best epoch of each member.
 
     The curve of a member is thin, and the mean of all members is thick. A star marks the epoch that a member keeps: the
     one with its smallest validation loss, or the last one if there is no validation loss. The axis is logarithmic
-    if all losses are positive. Numbers that are not finite are left out.
+    if all losses are positive. Where numbers are not finite the line is broken, with a cross at each of its ends.
 
     Parameters
     ----------
@@ -93,22 +94,38 @@ class MembersDisplay:
         """The best epoch of each member."""
         return self.epochs[self.rows_of_best]
 
-    @np.errstate(all="ignore")
-    def plot(self, ax: Axes | None = None) -> MembersDisplay:
-        """Draw the losses.
+    @property
+    def caption(self) -> str:
+        """What to see, with the numbers of the fit."""
+        count = self.training.shape[1]
+        judged, rows = self.training if self.validation is None else self.validation, self.rows_of_best
+        losses = judged[rows, np.arange(count)]
+        kind = "training" if self.validation is None else "validation"
+        at = ", ".join(f"{epoch:,}" for epoch in np.unique(self.best_epochs)[:5]) + ", …" * (
+            np.unique(self.best_epochs).size > 5
+        )
+        several = np.unique(self.best_epochs).size > 1
+        said = f"{style.counted(count, 'member')} learnt for {style.counted(int(self.epochs[-1]), 'epoch')}"
+        if np.isfinite(losses).any():
+            mean = style.number(float(np.nanmean(np.where(np.isfinite(losses), losses, np.nan))))
+            said += f"; the mean {kind} loss of those kept, from epoch{'s' * several} {at}, is {mean}"
+        return said + "."
 
-        Parameters
-        ----------
-        ax : axes, optional
-            The axes to draw on; a new figure by default.
+    def table(self) -> dict[str, np.ndarray]:
+        """Return the losses of each epoch.
 
         Returns
         -------
-        MembersDisplay
-            This display.
+        dict of str to array
+            The epochs, then the training and the validation loss of each member.
         """
-        self.ax_ = ax = style.axes_or_new(ax)
-        self.figure_ = ax.figure
+        table = {"epoch": self.epochs}
+        kinds = {"training": self.training} | ({} if self.validation is None else {"validation": self.validation})
+        for kind, losses in kinds.items():
+            table |= {f"{kind} {k}": column for k, column in enumerate(losses.T, start=1)}
+        return table
+
+    def _draw(self, ax: Axes) -> None:
         judged = self.training if self.validation is None else self.validation
         every = np.concatenate([self.training, judged])
         finite = every[np.isfinite(every)]
@@ -120,17 +137,16 @@ class MembersDisplay:
                 ax.yaxis.set_minor_formatter("{x:g}")
         if not finite.size:
             ax.text(0.5, 0.5, "no finite number", color=style.GREY, transform=ax.transAxes, ha="center")
-        self._draw(ax, "training", self.training, 0)
+        self._draw_losses(ax, "training", self.training, 0)
         if self.validation is not None:
-            self._draw(ax, "validation", self.validation, 1)
+            self._draw_losses(ax, "validation", self.validation, 1)
         self._mark_best(ax, judged)
         style.label(ax, title=self.title, x="epoch", y="loss", legend=3)
         ax.locator_params(axis="x", integer=True)
         if len(self.epochs) == 1:
             ax.set_xlim(self.epochs[0] - 1, self.epochs[0] + 1)
-        return self
 
-    def _draw(self, ax: Axes, name: str, losses: np.ndarray, k: int) -> None:
+    def _draw_losses(self, ax: Axes, name: str, losses: np.ndarray, k: int) -> None:
         look = style.series(k)
         several = losses.shape[1] > 1
         for member in losses.T if several else ():
@@ -140,10 +156,8 @@ class MembersDisplay:
         self._line(ax, losses.mean(axis=1), marked)
 
     def _line(self, ax: Axes, losses: np.ndarray, look: style.Look) -> None:
-        finite = np.isfinite(losses)
-        by, height = self.epochs[finite], np.clip(losses[finite], -HUGE, HUGE)
-        rows = style.rows_to_draw(height) if height.size else np.arange(0)
-        ax.plot(by[rows], height[rows], **look)
+        shown = np.where(np.isfinite(losses), np.clip(losses, -HUGE, HUGE), np.nan)
+        style.broken_line(ax, self.epochs, shown, look)
 
     def _mark_best(self, ax: Axes, losses: np.ndarray) -> None:
         rows = self.rows_of_best

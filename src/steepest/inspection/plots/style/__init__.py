@@ -6,6 +6,7 @@ from steepest.inspection.plots.style.axes import (
     blank,
     dress,
     is_3d,
+    is_registered,
     one_or_two,
     only,
     pyplot_figure,
@@ -35,6 +36,7 @@ from steepest.inspection.plots.style.colours import (
     rows_to_draw,
     series,
 )
+from steepest.inspection.plots.style.lines import NOT_FINITE, broken_line
 from steepest.inspection.plots.style.texts import (
     counted,
     drop_overlapping,
@@ -55,6 +57,7 @@ __all__ = [
     "MARKERS",
     "MAX_MARKERS",
     "MAX_POINTS",
+    "NOT_FINITE",
     "ORANGE",
     "PAPER",
     "PURPLE",
@@ -64,12 +67,14 @@ __all__ = [
     "additional",
     "axes_or_new",
     "blank",
+    "broken_line",
     "casing",
     "counted",
     "distinct",
     "dress",
     "drop_overlapping",
     "is_3d",
+    "is_registered",
     "label",
     "legend_beside",
     "legend_columns",

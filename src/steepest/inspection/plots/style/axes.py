@@ -59,6 +59,13 @@ def pyplot_figure(width: float = 6.4, height: float = 4.8) -> Figure:
     return plt.figure(figsize=(width, height), facecolor="none", layout="constrained")
 
 
+def is_registered(figure: Figure) -> bool:
+    """Return whether pyplot has a figure, so that a notebook shows it after the cell."""
+    from matplotlib._pylab_helpers import Gcf
+
+    return any(manager.canvas.figure is figure for manager in Gcf.get_all_fig_managers())
+
+
 def side_by_side(figure: Figure, projection: str | None = None) -> tuple[Axes, Axes]:
     """Add two dressed axes to a figure, side by side; `projection` applies to the left axes."""
     left, right = figure.add_subplot(1, 2, 1, projection=projection), figure.add_subplot(1, 2, 2)

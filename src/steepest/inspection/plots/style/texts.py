@@ -75,6 +75,8 @@ def write_caption(figure: Figure, caption: str) -> None:
     lines = textwrap.wrap(printable(caption, 10_000), int(CAPTION_LETTERS * figure.get_figwidth()))
     if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         _make_room(figure, (len(lines) + 1) * LINE)
+    if any(ax.name == "3d" for ax in figure.axes):
+        lines.insert(0, "")  # the layout leaves no room for the labels of three-dimensional axes
     shown = figure.supxlabel("·", x=0.01, ha="left", fontsize=9, color=GREY)
     shown.set(parse_math=False, text="\n".join(lines))
 
@@ -155,7 +157,7 @@ def drop_overlapping(ax: Axes, texts: Sequence[Text], points: np.ndarray | None 
         inside = frame.contains(*box.min) and frame.contains(*box.max)
         low, high = np.array(box.min) - NEAR, np.array(box.max) + NEAR
         covered = ((free >= low) & (free <= high)).all(axis=1).any()
-        if not inside or covered or any(box.overlaps(other) for other in kept):
+        if not inside or covered or any(box.padded(NEAR).overlaps(other) for other in kept):
             text.remove()
         else:
             kept.append(box)

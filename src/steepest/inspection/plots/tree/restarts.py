@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
+from steepest.inspection.plots.display import Display
 from steepest.inspection.protocol import RunLike, has_restarts
 from steepest.inspection.window import HUGE
 
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class RestartsDisplay:
+class RestartsDisplay(Display):
     """The loss of the soft tree of each restart by epoch.
 
     The restart with the smallest last loss is thick. A loss may rise while the gates sharpen, because a hard split has
-    less freedom than a soft one. Numbers that are not finite are left out.
+    less freedom than a soft one. Where numbers are not finite the line is broken, with a cross at each of its ends.
 
     Parameters
     ----------
@@ -76,37 +77,38 @@ class RestartsDisplay:
         """The place of the restart with the smallest last loss, from 0."""
         return int(np.argmin(np.nan_to_num(self.losses[-1], nan=np.inf)))
 
-    @np.errstate(all="ignore")
-    def plot(self, ax: Axes | None = None) -> RestartsDisplay:
-        """Draw the losses.
+    @property
+    def caption(self) -> str:
+        """What to see, with the numbers of the fit."""
+        count, last = self.losses.shape[1], style.number(self.losses[-1, self.best])
+        found = f"restart {self.best + 1} ends lowest, with a loss of {last}"
+        if count == 1:
+            return f"The soft tree ends with a loss of {last}, after {style.counted(int(self.epochs[-1]), 'epoch')}."
+        return f"{style.counted(count, 'soft tree')} descend from different starts: {found}."
 
-        Parameters
-        ----------
-        ax : axes, optional
-            The axes to draw on; a new figure by default.
+    def table(self) -> dict[str, np.ndarray]:
+        """Return the losses of each epoch.
 
         Returns
         -------
-        RestartsDisplay
-            This display.
+        dict of str to array
+            The epochs, then the loss of each restart.
         """
-        self.ax_ = ax = style.axes_or_new(ax)
-        self.figure_ = ax.figure
+        return {"epoch": self.epochs} | {f"restart {k}": column for k, column in enumerate(self.losses.T, start=1)}
+
+    def _draw(self, ax: Axes) -> None:
         count = self.losses.shape[1] - 1
         others = f"{count} other restart{'s' * (count != 1)}"
         thin = style.series(1) | {"linestyle": "-", "linewidth": 0.7, "alpha": 0.6}
         for k, losses in enumerate(self.losses.T):
             if k != self.best:
-                self._draw(losses, thin | {"label": others})
+                self._line(ax, losses, thin | {"label": others})
                 others = "_"  # the legend leaves it out
         thick = style.series(0, len(self.epochs)) | {"linewidth": 2.2, "label": f"restart {self.best + 1}"}
-        self._draw(self.losses[:, self.best], thick)
+        self._line(ax, self.losses[:, self.best], thick)
         style.label(ax, title=self.title, x="epoch", y="loss", legend=2)
         ax.locator_params(axis="x", integer=True)
-        return self
 
-    def _draw(self, losses: np.ndarray, look: style.Look) -> None:
-        finite = np.isfinite(losses)
-        by, height = self.epochs[finite], np.clip(losses[finite], -HUGE, HUGE)
-        rows = style.rows_to_draw(height) if height.size else np.arange(0)
-        self.ax_.plot(by[rows], height[rows], **look)
+    def _line(self, ax: Axes, losses: np.ndarray, look: style.Look) -> None:
+        shown = np.where(np.isfinite(losses), np.clip(losses, -HUGE, HUGE), np.nan)
+        style.broken_line(ax, self.epochs, shown, look)
