@@ -232,7 +232,7 @@ def test_an_animation_that_fails_is_named(steps, tmp_path, monkeypatch):
 
 def test_each_row_of_the_table_of_figures_names_a_display():
     kinds = {"race", "function", "fit", "network", "tree", "table", "one", "two", "many", "fixed", "blown-up"}
-    kinds |= {"unfinished", "own-gradient"}
+    kinds |= {"unfinished", "own-gradient", "coefficients", "batches"}
     for row in figures.FIGURES:
         assert callable(getattr(getattr(inspection, row.display), row.make))
         assert set(row.kinds.split()) <= kinds
@@ -243,7 +243,11 @@ def test_the_kinds_of_runs(run, steps, race, table):
     assert kinds(run) == {"function", "two"}
     assert kinds(steps) == {"function", "one", "fixed"}
     assert kinds(race) == {"race"}
-    assert kinds(table) == {"fit", "table"}
+    assert kinds(table) == {"fit", "table", "coefficients"}
+    x = np.linspace(-1, 1, 30)
+    batched = st.fit(st.models.Linear(), x, x, batch_size=5, step=0.1, direction="plain", epochs=3)
+    assert kinds(batched) == {"fit", "coefficients", "batches"}
+    assert kinds(st.fit(st.models.SVR("rbf"), x, np.sin(3 * x))) == {"fit"}
     assert kinds(race.runs["too fast"]) >= {"two", "fixed", "blown-up", "unfinished"}
     given = st.minimize(lambda v: np.sum(v**2), np.ones(3), gradient=lambda v: 2 * v)
     assert kinds(given) >= {"function", "many", "own-gradient"}
