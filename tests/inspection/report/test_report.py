@@ -223,6 +223,14 @@ def test_a_picture_that_fails_is_named_and_costs_no_other(steps, paged, monkeypa
     assert page.one("p", class_="failed").text == said
 
 
+def test_a_picture_that_needs_what_is_not_at_hand_is_left_out_and_named(paged):
+    x = np.linspace(-1, 1, 40)[:, None]
+    blocks = ((x[k : k + 10], 3 * x[k : k + 10, 0]) for k in range(0, 40, 10))
+    page = paged(st.fit(st.models.Linear(), blocks))
+    assert "not at hand: The gradients of batches." in page.one("section", id="figures").text
+    assert not page.all("p", class_="failed")
+
+
 def test_an_animation_that_fails_is_named(steps, tmp_path, monkeypatch):
     monkeypatch.setattr(write, "reel_of", lambda *_: 1 / 0)
     page = read(steps.report(tmp_path / "run.html"))

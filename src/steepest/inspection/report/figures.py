@@ -23,6 +23,8 @@ from steepest.inspection.report.numbers import has_features
 from steepest.inspection.window import BLOWN_UP
 from steepest.printable import printable
 
+# What the messages of loaded runs say of a function or of rows.
+NOT_AT_HAND = "not at hand"
 # The most letters of an error. Chosen, not measured: two lines.
 MOST_QUOTED = 200
 
@@ -82,11 +84,14 @@ class Gallery:
     ----------
     shown : list of Illustration
         The pictures.
+    absent : list of str
+        What others would show, which need the function or the rows, and these are not at hand.
     failed : list of str
         What went wrong with others, one sentence each.
     """
 
     shown: list[Illustration]
+    absent: list[str]
     failed: list[str]
 
 
@@ -164,7 +169,7 @@ def gallery_of(what: ResultLike | RaceLike) -> Gallery:
     Gallery
         The pictures. One that can't be made of this run is left out; one that fails otherwise is named.
     """
-    gallery, kinds = Gallery([], []), kinds_of(what)
+    gallery, kinds = Gallery([], [], []), kinds_of(what)
     for row in FIGURES:
         if kinds & set(row.kinds.split()):
             for display in _made(row, what, gallery):
@@ -181,6 +186,12 @@ def _made(row: Row, what: ResultLike | RaceLike, gallery: Gallery) -> Iterator[D
     try:
         display = getattr(getattr(inspection, row.display), row.make)(what)
     except ValueError:
+        return
+    except RuntimeError as error:
+        if NOT_AT_HAND not in str(error):
+            gallery.failed.append(f"{row.heading}: {reason(error)}")
+        else:
+            gallery.absent.append(row.heading)
         return
     except Exception as error:  # noqa: BLE001 - as above
         gallery.failed.append(f"{row.heading}: {reason(error)}")

@@ -150,6 +150,7 @@ def _content(what: Reportable, gallery: Gallery, title: str | None, date: str | 
         "date": date,
         "version": _version(),
         "pictures": gallery.shown,
+        "absent": gallery.absent,
         "failed": gallery.failed,
         "warnings": [],
         "notes": [],
