@@ -68,4 +68,4 @@ $(BROWSER): $(READY)
 	touch $(BROWSER)
 
 clean:
-	rm -rf $(VENV) build dist docs/_build
+	rm -rf $(VENV) build dist docs/_build docs/api/names

@@ -1,15 +1,27 @@
-"""Draw the pictures of the README and of the pages into docs/pictures."""
+"""Draw the pictures of the README and of the pages into docs/pictures.
+
+Those of the gallery are drawn by the lines that its page shows. A picture of several panels side by side also gets a
+file `NAME-tall.png`, with the panels below one another, for narrow screens: see docs/building/images.py.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import doctest
 import functools
 import io
+import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib import pyplot
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
+from matplotlib.transforms import Bbox
+from PIL import Image, ImageSequence
 from sklearn.datasets import load_diabetes
 
 import steepest as st
@@ -35,6 +47,8 @@ FOLDER = Path(__file__).parent / "pictures"
 DPI = 100
 # Colours with their opacities. Chosen by eye: more make larger files that look the same.
 COLOURS = 128
+# The largest animation, which readers wait for; a longer one gets fewer frames. Chosen, not measured.
+MOST_BYTES = 600_000
 
 
 def bowl(x, y):
@@ -212,20 +226,127 @@ def pictures() -> Iterator[tuple[str, Figure]]:
     }
     for folder, functions in folders.items():
         for draw in functions:
-            drawn = draw()
-            figure = drawn if isinstance(drawn, Figure) else drawn.figure_
+            picture = draw()
+            figure = picture if isinstance(picture, Figure) else picture.figure_
             yield folder + draw.__name__.replace("fitted", "line"), figure
 
 
+def gallery() -> Iterator[tuple[str, Figure]]:
+    """Yield the name and the figure of each entry of the gallery: its last line sets `picture`."""
+    page = (FOLDER.parent / "gallery.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    for entry in re.split(r"^## ", page, flags=re.MULTILINE):
+        # The output that an entry shows is for its test.
+        with contextlib.redirect_stdout(io.StringIO()):
+            for line in doctest.DocTestParser().get_examples(entry):
+                exec(compile(line.source, "gallery.md", "single"), names)  # noqa: S102 - our own page
+        if found := re.search(r"\]\(pictures/(gallery/[\w-]+)\.png\)", entry):
+            yield found[1], names["picture"].figure_
+            pyplot.close("all")
+
+
+def animations() -> Iterator[tuple[str, st.Run, int]]:
+    """Yield the name, the run and the number of frames of each animation."""
+    yield "descent", st.minimize(rosenbrock, (-1.2, 1)), 60
+    rolling = {"direction": st.directions.Momentum(0.95), "step": 0.05}
+    yield "rolling", st.minimize(wavy, 4.8, iterations=300, **rolling), 90
+
+
+def animate(name: str, run: st.Run, frames: int) -> None:
+    """Write an animation for both themes, and the last frame of each for readers who want no motion."""
+    for theme, dark in (("", False), ("-dark", True)):
+        path = FOLDER / f"{name}{theme}.gif"
+        run.animate(path, frames=frames, dark=dark)
+        while path.stat().st_size > MOST_BYTES and frames > 20:
+            frames = 3 * frames // 4
+            run.animate(path, frames=frames, dark=dark)
+        with Image.open(path) as film:
+            last = list(ImageSequence.Iterator(film))[-1].convert("RGB")
+        last.quantize(COLOURS).save(path.with_name(f"{path.stem}-still.png"), optimize=True)
+
+
+def drawn(figure: Figure, region: str | None = "tight") -> Image.Image:
+    """Return a figure as a transparent picture, without its margins if the region is "tight"."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=DPI, transparent=True, bbox_inches=region)
+    with Image.open(file) as picture:
+        return picture.convert("RGBA")
+
+
+def panels(figure: Figure) -> list[tuple[list[Axes], Bbox]]:
+    """Return the axes of each panel and its region in inches; colour bars and twins are part of the panel."""
+    figure.draw_without_rendering()
+    found: dict[Axes, list[Axes]] = {}
+    for ax in figure.axes:
+        bar = getattr(ax, "_colorbar", None)
+        owner = bar.mappable.axes if bar is not None and bar.mappable.axes else ax
+        # Twins share their place, so that the second one belongs to the panel of the first.
+        owner = next((other for other in found if other.bbox.bounds == owner.bbox.bounds), owner)
+        found.setdefault(owner, []).append(ax)
+    inches = figure.dpi_scale_trans.inverted()
+    regions = [Bbox.union([ax.get_tightbbox() for ax in panel]) for panel in found.values()]
+    return [
+        (panel, region.transformed(inches).padded(0.08)) for panel, region in zip(found.values(), regions, strict=True)
+    ]
+
+
+def side_by_side(one: Bbox, other: Bbox) -> bool:
+    """Return whether two regions share more than half of their heights."""
+    return min(one.y1, other.y1) - max(one.y0, other.y0) > min(one.height, other.height) / 2
+
+
+def pixels(region: Bbox, height: int) -> tuple[int, int, int, int]:
+    """Return a region in inches as left, upper, right and lower edge in pixels, which count from the top."""
+    x0, y0, x1, y1 = (round(DPI * edge) for edge in region.extents)
+    return x0, height - y1, x1, height - y0
+
+
+def stacked(figure: Figure) -> Image.Image | None:
+    """Return the panels of a wide figure below one another, or two by two if there are many; None for one panel.
+
+    Legends of the whole figure come first. Its other texts, such as a caption, are left out: they are as wide as all
+    panels together.
+    """
+    parts = panels(figure)
+    if not any(side_by_side(*pair) for pair in itertools.combinations([region for _, region in parts], 2)):
+        return None
+    figure.set_layout_engine("none")  # so that the panels stay where they are
+    inches = figure.dpi_scale_trans.inverted()
+    keys = [([legend], legend.get_window_extent().transformed(inches).padded(0.05)) for legend in figure.legends]
+    pieces = []
+    for shown, region in [*keys, *parts]:
+        for artist in (*figure.axes, *figure.legends, *figure.texts):
+            artist.set_visible(artist in shown)  # the texts of a neighbour may reach into this region
+        whole = drawn(figure, None)
+        pieces.append(whole.crop(pixels(region, whole.height)))
+    heads, pieces = pieces[: len(keys)], pieces[len(keys) :]
+    columns = 1 if len(pieces) <= 3 else 2
+    rows = [[head] for head in heads] + [pieces[k : k + columns] for k in range(0, len(pieces), columns)]
+    heights = [max(piece.height for piece in row) for row in rows]
+    width = max([*(head.width for head in heads), columns * max(piece.width for piece in pieces)])
+    tall = Image.new("RGBA", (width, sum(heights)))
+    for k, row in enumerate(rows):
+        for column, piece in enumerate(row):
+            room = width // len(row) if k < len(heads) else width // columns
+            tall.paste(piece, (column * room + (room - piece.width) // 2, sum(heights[:k])))
+    return tall
+
+
+def save(picture: Image.Image, name: str) -> None:
+    """Write a picture with few colours, as a small file."""
+    path = FOLDER / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
 def main() -> None:
-    """Write all pictures with a transparent background, as small files."""
-    for name, figure in pictures():
-        (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format="png", dpi=DPI, transparent=True, bbox_inches="tight")
-        with Image.open(drawn) as picture:
-            reduced = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-            reduced.save(FOLDER / f"{name}.png", optimize=True)
+    """Write all pictures and animations."""
+    for name, figure in itertools.chain(pictures(), gallery()):
+        save(drawn(figure), name)
+        if tall := stacked(figure):
+            save(tall, f"{name}-tall")
+    for name, run, frames in animations():
+        animate(name, run, frames)
 
 
 if __name__ == "__main__":
