@@ -223,8 +223,16 @@ def test_a_picture_that_fails_is_named_and_costs_no_other(steps, paged, monkeypa
     assert page.one("p", class_="failed").text == said
 
 
+def test_a_picture_that_needs_what_is_not_at_hand_is_left_out_and_named(paged):
+    x = np.linspace(-1, 1, 40)[:, None]
+    blocks = ((x[k : k + 10], 3 * x[k : k + 10, 0]) for k in range(0, 40, 10))
+    page = paged(st.fit(st.models.Linear(), blocks))
+    assert "not at hand: The gradients of batches." in page.one("section", id="figures").text
+    assert not page.all("p", class_="failed")
+
+
 def test_an_animation_that_fails_is_named(steps, tmp_path, monkeypatch):
-    monkeypatch.setattr(write, "reel_of", lambda what: 1 / 0)
+    monkeypatch.setattr(write, "reel_of", lambda *_: 1 / 0)
     page = read(steps.report(tmp_path / "run.html"))
     assert "The animation: ZeroDivisionError" in page.one("p", class_="failed").text
     assert page.all("figure")
@@ -232,7 +240,7 @@ def test_an_animation_that_fails_is_named(steps, tmp_path, monkeypatch):
 
 def test_each_row_of_the_table_of_figures_names_a_display():
     kinds = {"race", "function", "fit", "network", "tree", "table", "one", "two", "many", "fixed", "blown-up"}
-    kinds |= {"unfinished", "own-gradient"}
+    kinds |= {"unfinished", "own-gradient", "coefficients", "batches"}
     for row in figures.FIGURES:
         assert callable(getattr(getattr(inspection, row.display), row.make))
         assert set(row.kinds.split()) <= kinds
@@ -243,7 +251,11 @@ def test_the_kinds_of_runs(run, steps, race, table):
     assert kinds(run) == {"function", "two"}
     assert kinds(steps) == {"function", "one", "fixed"}
     assert kinds(race) == {"race"}
-    assert kinds(table) == {"fit", "table"}
+    assert kinds(table) == {"fit", "table", "coefficients"}
+    x = np.linspace(-1, 1, 30)
+    batched = st.fit(st.models.Linear(), x, x, batch_size=5, step=0.1, direction="plain", epochs=3)
+    assert kinds(batched) == {"fit", "coefficients", "batches"}
+    assert kinds(st.fit(st.models.SVR("rbf"), x, np.sin(3 * x))) == {"fit"}
     assert kinds(race.runs["too fast"]) >= {"two", "fixed", "blown-up", "unfinished"}
     given = st.minimize(lambda v: np.sum(v**2), np.ones(3), gradient=lambda v: 2 * v)
     assert kinds(given) >= {"function", "many", "own-gradient"}
@@ -396,13 +408,16 @@ def test_an_animation_is_part_of_the_page_and_fits_in_it(steps, tmp_path):
     assert not read(steps.report(tmp_path / "run.html", animation=False)).all("script")
 
 
-def test_an_animation_that_is_too_large_has_fewer_frames_with_both_ends(steps, monkeypatch):
+def test_an_animation_that_is_too_large_has_fewer_frames_with_both_ends(steps, tmp_path, monkeypatch):
     whole = film.reel_of(steps)
-    monkeypatch.setattr(film, "MOST_BYTES", sum(map(len, whole.layers)) // 2)
-    small = film.reel_of(steps)
+    small = film.reel_of(steps, sum(map(len, whole.layers)) // 2)
     assert len(small.layers) == len(small.captions) == len(whole.layers) // 2
     assert (small.captions[0], small.captions[-1]) == (whole.captions[0], whole.captions[-1])
     assert set(small.layers) < set(whole.layers)
+    assert film.reel_of(steps, 100) is None
+    # It takes what the figures leave.
+    monkeypatch.setattr(write, "MOST_PAGE", 0)
+    assert not read(steps.report(tmp_path / "run.html")).all("script")
 
 
 def test_what_hardly_moves_has_no_animation():

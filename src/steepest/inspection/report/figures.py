@@ -19,9 +19,12 @@ from steepest.inspection.protocol import (
     has_restarts,
 )
 from steepest.inspection.report.illustration import Illustration
+from steepest.inspection.report.numbers import has_features
 from steepest.inspection.window import BLOWN_UP
 from steepest.printable import printable
 
+# What the messages of loaded runs say of a function or of rows.
+NOT_AT_HAND = "not at hand"
 # The most letters of an error. Chosen, not measured: two lines.
 MOST_QUOTED = 200
 
@@ -50,8 +53,10 @@ class Row(NamedTuple):
 # In the order of the report: the answer first, then the way to it, then why it went so.
 FIGURES = (
     Row("race", "RaceDisplay", "from_race", "The runs on one clock"),
+    Row("own-gradient", "WrongGradientDisplay", "from_run", "The gradient against differences"),
     Row("one", "CurveDisplay", "from_run", "The path along the function"),
     Row("two", "ContourDisplay", "from_run", "The path across the function"),
+    Row("many", "SliceDisplay", "from_run", "The path in the plane where it varies most"),
     Row("fit network", "LineDisplay", "from_run", "The data and the fit"),
     Row("tree", "TreeDisplay", "from_run", "The tree"),
     Row("table", "ConfusionDisplay", "from_run", "The classes, actual and predicted"),
@@ -59,10 +64,15 @@ FIGURES = (
     Row("table", "CalibrationDisplay", "from_run", "Whether the probabilities are right"),
     Row("fit network tree", "PredictedDisplay", "from_run", "The predictions against the targets"),
     Row("fit network tree", "ResidualsDisplay", "from_run", "The residuals"),
-    Row("fit", "CoefficientsDisplay", "from_run", "The coefficients"),
+    Row("coefficients", "CoefficientsDisplay", "from_run", "The coefficients"),
+    Row("batches", "NoiseConeDisplay", "from_run", "The gradients of batches"),
+    Row("blown-up", "DivergenceDisplay", "from_run", "Why it diverged"),
     Row("function fit", "DescentDisplay", "from_run", "The progress"),
     Row("network", "MembersDisplay", "from_run", "The progress of the members"),
     Row("tree", "RestartsDisplay", "from_run", "The progress of the restarts"),
+    Row("fixed", "StabilityDisplay", "from_run", "The step size under its ceiling"),
+    Row("fixed", "EigenDisplay", "from_run", "The path along the axes of the curvature"),
+    Row("unfinished", "LedgerDisplay", "from_run", "What each step promised, and gave"),
 )
 
 
@@ -74,11 +84,14 @@ class Gallery:
     ----------
     shown : list of Illustration
         The pictures.
+    absent : list of str
+        What others would show, which need the function or the rows, and these are not at hand.
     failed : list of str
         What went wrong with others, one sentence each.
     """
 
     shown: list[Illustration]
+    absent: list[str]
     failed: list[str]
 
 
@@ -93,15 +106,21 @@ def kinds_of(what: ResultLike | RaceLike) -> set[str]:
     Returns
     -------
     set of str
-        What `kind_of` returns, and "table" for the fit of a table. For the descent of a function also "one", "two" or
-        "many" parameters; "fixed" if all steps have one size; "blown-up" if it diverged or met values that are not
-        finite; "unfinished" if it did not do what was asked; and "own-gradient" if the user gave the gradient.
+        What `kind_of` returns, and "table" for the fit of a table. For a fit also "coefficients", unless they are those
+        of features of a kernel, and "batches" if it made several steps in an epoch. For the descent of a function also
+        "one", "two" or "many" parameters; "fixed" if all steps have one size; "blown-up" if it diverged or met values
+        that are not finite; "unfinished" if it did not do what was asked; and "own-gradient" if the user gave the
+        gradient.
     """
     kinds = {kind_of(what)}
     if not isinstance(what, ResultLike):
         return kinds
     if isinstance(what, TableFitLike):
         kinds.add("table")
+    if "fit" in kinds:
+        epochs = int(what.trace.columns["epoch"][-1])
+        found = {"coefficients": not has_features(what), "batches": 0 < epochs < what.nit}
+        return kinds | {kind for kind, holds in found.items() if holds}
     if "function" not in kinds:
         return kinds
     kinds.add({1: "one", 2: "two"}.get(what.trace.x.shape[1], "many"))
@@ -150,7 +169,7 @@ def gallery_of(what: ResultLike | RaceLike) -> Gallery:
     Gallery
         The pictures. One that can't be made of this run is left out; one that fails otherwise is named.
     """
-    gallery, kinds = Gallery([], []), kinds_of(what)
+    gallery, kinds = Gallery([], [], []), kinds_of(what)
     for row in FIGURES:
         if kinds & set(row.kinds.split()):
             for display in _made(row, what, gallery):
@@ -167,6 +186,12 @@ def _made(row: Row, what: ResultLike | RaceLike, gallery: Gallery) -> Iterator[D
     try:
         display = getattr(getattr(inspection, row.display), row.make)(what)
     except ValueError:
+        return
+    except RuntimeError as error:
+        if NOT_AT_HAND not in str(error):
+            gallery.failed.append(f"{row.heading}: {reason(error)}")
+        else:
+            gallery.absent.append(row.heading)
         return
     except Exception as error:  # noqa: BLE001 - as above
         gallery.failed.append(f"{row.heading}: {reason(error)}")

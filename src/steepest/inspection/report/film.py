@@ -15,24 +15,26 @@ if TYPE_CHECKING:
     from steepest.inspection.motion.scenes.choose import Animated
 
 # The frames that a report shows at most, and the bytes that they may have. Chosen, not measured: a report is to be
-# smaller than 600 kB, and its figures take half of that.
+# smaller than 600 kB.
 FRAMES, MOST_BYTES = 60, 220_000
 # With fewer frames an animation shows nothing that the figures don't. Chosen, not measured.
 LEAST = 6
 
 
-def reel_of(what: object) -> Reel | None:
+def reel_of(what: object, most: int = MOST_BYTES) -> Reel | None:
     """Return the animation of a run.
 
     Parameters
     ----------
     what : run, fit or race
         What is animated.
+    most : int, optional
+        The most bytes of all frames.
 
     Returns
     -------
     Reel or None
-        The animation, in as many frames as fit; None if hardly anything moves.
+        The animation, in as many frames as fit; None if hardly anything moves, or too few frames fit.
     """
     try:
         scene = scene_of(cast("Animated", what), FRAMES)
@@ -45,9 +47,11 @@ def reel_of(what: object) -> Reel | None:
     film = Film(scene, "none", captioned=False, dpi=round(DPI / SCALE))
     order = range(len(film))
     reel = _reel(film, order)
-    if (size := sum(map(len, reel.layers))) > MOST_BYTES:
+    if (size := sum(map(len, reel.layers))) > most:
         # All frames have about the same size.
-        frames = max(int(len(order) * MOST_BYTES / size), LEAST)
+        frames = int(len(order) * max(most, 0) / size)
+        if frames < LEAST:
+            return None
         order = np.linspace(0, len(film) - 1, frames).round().astype(int).tolist()
         reel = Reel(
             reel.still,

@@ -12,6 +12,7 @@ from steepest.printable import MOST_LETTERS, printable
 
 # The most rows and columns of a table behind a picture. Chosen, not measured: a reader who needs more has the trace.
 MOST_ROWS, MOST_COLUMNS = 200, 12
+BYTES = 20  # of a cell of that table, in a page
 # The size of figures as a share of their usual size, so that texts can be read on a phone, which shows a figure of
 # 5 inches in 3.7.
 SCALE = 0.8
@@ -92,6 +93,11 @@ class Illustration:
     svg: str
     data: DataTable
     wide: bool
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes in a page."""
+        return len(self.svg) + BYTES * sum(map(len, self.data.rows))
 
     @classmethod
     def of(cls, display: Display, name: str, heading: str) -> Illustration:

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.inspection.plots import style
-from steepest.inspection.protocol import FitLike, NetworkFitLike, ResultLike, TableFitLike, has_members, tree_of
+from steepest.inspection.protocol import (
+    FitLike,
+    NetworkFitLike,
+    ResultLike,
+    RunLike,
+    TableFitLike,
+    has_members,
+    tree_of,
+)
 from steepest.printable import MOST_LETTERS, printable
 from steepest.types import PyTree
 
@@ -127,7 +135,7 @@ def parameters_of(run: ResultLike) -> Parameters | None:
     inner = run.fit if isinstance(run, TableFitLike) else run
     if tree_of(run) is not None or has_members(run) or isinstance(inner, NetworkFitLike):
         return None
-    if getattr(getattr(inner, "model", None), "map", None) is not None:
+    if has_features(inner):
         return None
     flat = flat_of(run.x)
     if flat is None or not flat.size:
@@ -147,6 +155,22 @@ def parameters_of(run: ResultLike) -> Parameters | None:
     heading = f"The {MOST_SHOWN} largest of {flat.size:,} parameters" if many else "Parameters"
     left = max(flat.size - MOST_SHOWN - MOST_LISTED, 0)
     return Parameters(heading, known, rows[:MOST_SHOWN], rows[MOST_SHOWN:], left)
+
+
+def has_features(run: RunLike) -> bool:
+    """Tell whether the coefficients of a fit are those of features of a kernel.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    bool
+        Whether they are.
+    """
+    return getattr(getattr(run, "model", None), "map", None) is not None
 
 
 def flat_of(x: PyTree) -> np.ndarray | None:

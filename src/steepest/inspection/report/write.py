@@ -12,7 +12,7 @@ import numpy as np
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import FitLike, RaceLike, ResultLike, TableFitLike, tree_of
 from steepest.inspection.report.figures import Gallery, gallery_of, kind_of, reason
-from steepest.inspection.report.film import reel_of
+from steepest.inspection.report.film import MOST_BYTES, reel_of
 from steepest.inspection.report.findings import findings_of, findings_of_race
 from steepest.inspection.report.numbers import facts_of, flat_of, parameters_of
 from steepest.inspection.report.outcome import Verdict
@@ -27,6 +27,9 @@ from steepest.writing import check_replaceable, new_file
 Reportable = ResultLike | RaceLike
 # The most lines of the rules of a tree, and the most letters of a title. Chosen, not measured.
 MOST_LINES, MOST_LETTERS = 100, 120
+# The bytes of the pictures and the animation of a page. The rest of it takes about 20 kB, and it is to be smaller than
+# 600 kB.
+MOST_PAGE = 560_000
 # What is reported, if it has no title of its own.
 KINDS = {
     "race": "Race of {count} rules",
@@ -109,7 +112,7 @@ def write_report(
     gallery, film = gallery_of(what), None
     if animation:
         try:
-            film = reel_of(what)
+            film = reel_of(what, min(MOST_BYTES, MOST_PAGE - sum(picture.size for picture in gallery.shown)))
         except Exception as error:  # noqa: BLE001 - an animation that fails must not cost the reader the rest
             gallery.failed.append(f"The animation: {reason(error)}")
     text = page("report/report.html", film=film, space=space, **_content(what, gallery, title, date))
@@ -147,6 +150,7 @@ def _content(what: Reportable, gallery: Gallery, title: str | None, date: str | 
         "date": date,
         "version": _version(),
         "pictures": gallery.shown,
+        "absent": gallery.absent,
         "failed": gallery.failed,
         "warnings": [],
         "notes": [],
