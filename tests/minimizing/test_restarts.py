@@ -108,6 +108,18 @@ def test_code_that_cannot_be_traced_goes_one_by_one():
     assert abs(run.x) == pytest.approx(3.0207, abs=1e-3)
 
 
+def test_a_start_from_which_the_descent_diverges_spoils_no_later_one():
+    def f(x):
+        return float(str(float(np.sum(np.asarray(x) ** 4) / 4)))  # text can't be traced
+
+    run = st.minimize(f, (50.0, 50.0), restarts=np.array([[1.0, 1.0]]), step=0.05, iterations=200)
+    assert [each.outcome for each in run.runs] == [Outcome.DIVERGED, Outcome.COMPLETED]
+    x = 1.0
+    for _ in range(200):
+        x -= 0.05 * x**3
+    np.testing.assert_allclose(run.x, [x, x], rtol=1e-6)
+
+
 def test_limits_are_shared():
     run = st.minimize(rastrigin, np.full(2, 4.2), restarts=9, rng=0, evaluations=100)
     assert sum(each.trace.evaluations[-1] for each in run.runs) <= 100

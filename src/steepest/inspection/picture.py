@@ -111,7 +111,8 @@ def overview(run: RunLike) -> Figure:
         descent.title = ""
     if isinstance(descent, MembersDisplay | RestartsDisplay):
         descent.plot(style.dress(figure.add_subplot(grid[:, -1])))
-        return figure
-    upper = style.dress(figure.add_subplot(grid[0, -1]))
-    descent.plot([upper, style.dress(figure.add_subplot(grid[1, -1], sharex=upper))])
+    else:
+        upper = style.dress(figure.add_subplot(grid[0, -1]))
+        descent.plot([upper, style.dress(figure.add_subplot(grid[1, -1], sharex=upper))])
+    style.write_caption(figure, " ".join(each.caption for each in (picture, descent) if each is not None))
     return figure

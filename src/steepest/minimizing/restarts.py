@@ -141,6 +141,7 @@ def best_of(
         group, rest = starts[first : first + size], _with_time_left(plan) if runs else plan
         if runs and rest.budget.seconds is not None and rest.budget.seconds <= 0:
             break
+        plan.objective.forget()
         try:
             new = descend_parallel(rest, group, progress) if parallel else [descend(rest, group[0], callback, progress)]
         except KeyboardInterrupt:

@@ -32,7 +32,7 @@ def test_counts_are_those_of_sklearn(weighted):
 def test_cells_have_their_counts_and_colours():
     display = ConfusionDisplay([[90, 10], [0, 50]], ["cat", "dog"]).plot()
     texts = {text.get_text(): text for text in display.ax_.texts}
-    assert set(texts) == {"90\n90.0 %", "10\n10.0 %", "50\n100.0 %"}
+    assert set(texts) == {"90\n90.0 %", "10\n10.0 %", "50\n100.0 %", "0"}
     (image,) = display.ax_.images
     colours = image.get_array()
     # The cell without rows is transparent; right ones are blue, wrong ones orange.

@@ -238,6 +238,8 @@ class ConfusionDisplay(Display):
                 text += f"\n{100 * self.shares[row, column]:.1f} %"
             look: style.Look = {"fontsize": size, "color": style.INK if light else style.PAPER}
             ax.text(float(column), float(row), text, ha="center", va="center", **look)
+        for row, column in zip(*np.nonzero(self.counts == 0), strict=True):
+            ax.text(float(column), float(row), "0", ha="center", va="center", fontsize=size, color=style.GREY)
         slanted = max(map(len, self.labels)) > 34 / count
         turn: style.Look = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
         fine = 10 if count <= 12 else 8

@@ -45,6 +45,8 @@ class GridDisplay(Display):
     path: np.ndarray | None
     # Whether the bands between contour lines have colours; without them, several paths keep theirs apart.
     is_filled = True
+    # Whether contour lines have their values.
+    is_labelled = True
 
     def __init__(
         self,

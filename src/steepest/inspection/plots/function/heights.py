@@ -21,6 +21,7 @@ class GridLike(Protocol):
     grid_y: np.ndarray
     maximized: bool
     is_filled: bool
+    is_labelled: bool
 
     @property
     def path(self) -> np.ndarray | None:
@@ -127,6 +128,8 @@ def draw_heights(ax: Axes, display: GridLike) -> None:
         ax.contourf(x, y, height, edges, colors=colours, zorder=0.6)
     ink = style.PAPER if display.is_filled else style.GREY
     lines = ax.contour(x, y, height, levels, colors=ink, linewidths=0.6, alpha=0.7, zorder=0.7)
+    if not display.is_labelled:
+        return
     inks = [style.PAPER if k < len(levels) / 2 else style.INK for k in range(len(levels))]
     names = names_of_levels(levels, best, display.maximized)
     _write(ax, lines, names, inks if display.is_filled else [style.GREY] * len(levels), display.path)

@@ -207,7 +207,9 @@ class QuiverDisplay(GridDisplay):
     def _draw(self, ax: Axes) -> None:
         look: style.Look = {"best": self.best, "maximized": self.maximized, "names": self.names}
         look["path_values"] = self.path_values
-        ContourDisplay(self.grid_x, self.grid_y, self.values, self.path, title=self.title, **look).plot(ax)
+        lines = ContourDisplay(self.grid_x, self.grid_y, self.values, self.path, title=self.title, **look)
+        lines.is_labelled = False  # the arrows would cover the values
+        lines.plot(ax)
         if self.length:
             _draw_arrows(ax, self)
         style.label(ax, title=self.title, x=self.names[0], y=self.names[1], legend=4)

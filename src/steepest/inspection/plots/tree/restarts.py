@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 class RestartsDisplay(Display):
-    """The loss of the soft tree of each restart by epoch.
+    """What is minimised by the soft tree of each restart, by epoch.
 
-    The restart with the smallest last loss is thick. A loss may rise while the gates sharpen, because a hard split has
-    less freedom than a soft one. Where numbers are not finite the line is broken, with a cross at each of its ends.
+    It is the loss, and a term that keeps rows in all leaves and fades to 0 by the end; so it may be negative. It may
+    rise, also because a hard split has less freedom than a soft one. The restart that ends lowest is thick. Where
+    numbers are not finite the line is broken, with a cross at each of its ends.
 
     Parameters
     ----------
@@ -81,10 +82,11 @@ class RestartsDisplay(Display):
     def caption(self) -> str:
         """What to see, with the numbers of the fit."""
         count, last = self.losses.shape[1], style.number(self.losses[-1, self.best])
-        found = f"restart {self.best + 1} ends lowest, with a loss of {last}"
+        found = f"restart {self.best + 1} ends lowest, at {last}"
         if count == 1:
-            return f"The soft tree ends with a loss of {last}, after {style.counted(int(self.epochs[-1]), 'epoch')}."
-        return f"{style.counted(count, 'soft tree')} descend from different starts: {found}."
+            return f"The soft tree ends at {last}, after {style.counted(int(self.epochs[-1]), 'epoch')}."
+        begin = f"{style.counted(count, 'soft tree')} descend from different starts: {found}"
+        return f"{begin}. They minimise the loss and the imbalance of leaves."
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the losses of each epoch.
@@ -106,7 +108,7 @@ class RestartsDisplay(Display):
                 others = "_"  # the legend leaves it out
         thick = style.series(0, len(self.epochs)) | {"linewidth": 2.2, "label": f"restart {self.best + 1}"}
         self._line(ax, self.losses[:, self.best], thick)
-        style.label(ax, title=self.title, x="epoch", y="loss", legend=2)
+        style.label(ax, title=self.title, x="epoch", y="loss + balance of leaves", legend=2)
         ax.locator_params(axis="x", integer=True)
 
     def _line(self, ax: Axes, losses: np.ndarray, look: style.Look) -> None:
