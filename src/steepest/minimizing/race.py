@@ -144,7 +144,7 @@ class Race(Moving, Reported, Shown):
         >>> found = race(lambda x, y: x**2 + 4 * y**2, (9, 9), {"plain": 0.1, "auto": "auto"}, iterations=20)
         >>> swept = found.sensitivity([0.01, 0.1, 1.0], best=0.0)
         >>> swept.gaps.round(3).tolist(), swept.diverged.tolist()
-        ([[65.535, 0.011, 405.0]], [[False, False, True]])
+        ([[47.638, 0.011, 405.0]], [[False, False, True]])
         """
         if self.course is None:
             raise RuntimeError(

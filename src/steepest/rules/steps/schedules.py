@@ -249,20 +249,7 @@ class Schedule(StepSize):
         return Schedule(lambda k: rate / first * function(k))
 
     def table(self, first: int, count: int) -> list[float]:
-        """Return the sizes of the steps from `first` to `first + count - 1`.
-
-        Parameters
-        ----------
-        first : int
-            The first step.
-        count : int
-            The number of steps.
-
-        Returns
-        -------
-        list of float
-            The sizes.
-        """
+        """Return the sizes of the steps from `first` to `first + count - 1`."""
         sizes = [float(self.function(k)) for k in range(first, first + count)]
         for k, size in enumerate(sizes, first):
             if not math.isfinite(size):

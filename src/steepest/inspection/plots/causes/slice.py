@@ -78,6 +78,7 @@ class SliceDisplay(PairDisplay):
 
     what = WHAT
     is_filled = True
+    is_labelled = True
 
     def __init__(
         self,
