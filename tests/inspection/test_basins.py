@@ -19,7 +19,7 @@ def double_well(nx=40, ny=30):
     labels = np.where(np.abs(grid_y)[:, None] > 1.5, -1, (grid_x > 0).astype(int) * np.ones((ny, 1), int))
     counts = np.bincount(labels[labels >= 0])
     record = {"minima": [[-1, 0], [1, 0]], "values": [0.0, 0.25], "names": ("$u", "v"), "title": "two wells"}
-    record |= {"iterations": None, "diverged": None}
+    record |= {"iterations": None, "diverged": None, "maximized": False}
     return SimpleNamespace(grid_x=grid_x, grid_y=grid_y, labels=labels, counts=counts, **record)
 
 
@@ -129,7 +129,7 @@ def test_starts_that_diverged_are_hatched_and_those_that_reached_nothing_are_dot
 
 def test_a_map_is_told_in_words_and_numbers():
     display = shaded(np.ones((2, 5)))
-    assert display.caption == "40 % of 10 starts lead to minimum 1 at (0, 0), the widest of 2 basins."
+    assert display.caption == "40 % of 10 starts lead to minimum 1 at (0, 0), as wide as the widest other of 2 basins."
     table = display.table()
     assert {name: list(column) for name, column in table.items()} == {
         "x": [0, 2], "y": [0, 0], "value": [1, 2], "starts": [4, 4]
@@ -212,3 +212,11 @@ def test_basins_refuse_arrays_that_do_not_fit_together():
         BasinDisplay(*grid, np.eye(2, 3, dtype=int), [[0, 0]], [0], [6])
     with pytest.raises(ValueError, match=r"1 minima, 2 values and 1 counts, and each minimum has one value and"):
         BasinDisplay(*grid, np.zeros((2, 3), int), [[0, 0]], [0, 1], [6])
+
+
+def test_the_caption_says_maximum_and_equally_wide_where_they_are():
+    how = {"maximized": True, "diverged": [[False, False, False]]}
+    display = BasinDisplay([0, 1, 2], [0], [[0, 1, -1]], [[0, 0], [1, 0]], [1.0, 1.0], [1, 1], **how)
+    assert "lead to maximum 1 at (0, 0), as wide as the widest other of 2 basins" in display.caption
+    assert "it reaches no maximum" in display.caption
+    assert "minimum" not in display.caption

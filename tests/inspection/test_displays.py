@@ -111,7 +111,7 @@ def test_descent_is_drawn_by_any_clock_of_the_trace(by):
     np.testing.assert_array_equal(display.ax_.lines[0].get_xdata(), run.trace.columns[by][:-1])
     assert display.axes_[1].get_xlabel() == by
     units = {"evaluations": "101 evaluations", "iteration": "50 steps", "seconds": "5 s"}
-    assert f"within {units[by]}, and the gradient norm ends at" in display.caption
+    assert f"within {units[by]}; the gradient norm ends at" in display.caption
 
 
 def test_descent_names_the_clocks_that_a_trace_has():
@@ -502,3 +502,33 @@ def test_both_axes_of_a_saved_descent_look_alike(tmp_path):
     assert lower.yaxis.label.get_color() == upper.yaxis.label.get_color() != "black"
     assert [s.get_visible() for s in lower.spines.values()] == [s.get_visible() for s in upper.spines.values()]
     assert lower.get_facecolor() == upper.get_facecolor()
+
+
+def descent_of_values(values, **more):
+    return DescentDisplay(np.arange(len(values)), values, np.ones(len(values)), **more).caption
+
+
+def test_the_caption_of_a_descent_tells_the_best_value_from_the_last():
+    assert descent_of_values([9.0, 4.0, 1.0]).startswith(
+        "The value falls from 9 to 1 within 2 evaluations; the gradient"
+    )
+    assert "falls from 9 to 4 within 1 evaluation, rises again and ends at 1e32" in descent_of_values([9.0, 4.0, 1e32])
+    assert "begins at −13 and ends at −20; it was never better" in descent_of_values([-13.0, -20.0], maximized=True)
+    assert "begins at 5 and never gets better" in descent_of_values([5.0, 5.0])
+    assert "falls from 1.00000000002e12 to 1e12" in descent_of_values([1e12 + 20, 1e12])
+    assert "1 value is not finite" in descent_of_values([2.0, np.nan, 1.0])
+    assert "What is above 1e150 is drawn there" in descent_of_values([1.0, 1e200])
+
+
+def test_a_path_is_drawn_until_it_leaves_for_good():
+    points = np.array([[0, 0], [3, 0], [0.5, 0.5], [9, 9], [-9, 9], [9, -9]])
+    display = ContourDisplay.from_run(make_run(bowl, points), window=((-1, 1), (-1, 1))).plot()
+    path = next(line for line in display.ax_.lines if line.get_label() == "path")
+    np.testing.assert_array_equal(np.column_stack(path.get_data()), points[:4])
+    assert "end" not in [line.get_label() for line in display.ax_.lines]
+
+
+def test_the_best_point_between_the_points_of_a_grid_counts_among_the_values():
+    display = ContourDisplay.from_run(make_run(bowl, [[3, 2], [0, 0]]), window=((-1, 4), (-1, 4)), size=4)
+    assert display.values.min() > 0.1
+    assert "values here go from 0 to 32" in display.caption

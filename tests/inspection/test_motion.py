@@ -401,7 +401,7 @@ def basin_map(**more):
     labels = np.array([[0, 0, 1], [0, -1, 1]])
     found = {"grid_x": np.arange(3.0), "grid_y": np.arange(2.0), "labels": labels, "minima": np.array([[0, 0], [2, 1]])}
     found |= {"values": np.zeros(2), "counts": np.array([3, 2]), "iterations": np.array([[0, 4, 8], [2, 99, 6]])}
-    found |= {"diverged": np.array([[False, False, False], [False, True, False]])}
+    found |= {"maximized": False, "diverged": np.array([[False, False, False], [False, True, False]])}
     return SimpleNamespace(**found | {"names": ("x", "y"), "title": ""} | more)
 
 

@@ -28,7 +28,7 @@ def test_himmelblau_has_four_basins():
         start = (found.grid_x[j], found.grid_y[i])
         alone = st.minimize(himmelblau, start, direction="plain", tolerance=1e-10)
         np.testing.assert_allclose(found.minima[found.labels[i, j]], alone.x, atol=1e-3)
-    assert "4 reached from 3,600 starts" in str(found)
+    assert "4 minima reached from 3,600 starts" in str(found)
 
 
 @pytest.mark.parametrize("rule", [{}, {"direction": "l-bfgs"}, {"step": 0.02}])

@@ -528,6 +528,10 @@ class BasinsLike(Protocol):
         """Whether the descent from each start diverged; None if that is not known."""
 
     @property
+    def maximized(self) -> bool:
+        """Whether the minima are maxima."""
+
+    @property
     def names(self) -> tuple[str, str]:
         """The names of the variables."""
 

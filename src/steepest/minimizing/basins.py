@@ -87,6 +87,8 @@ class Basins(Moving, Shown):
         Whether the time limit stopped the descents. The remaining starts have the label -1.
     diverged : array of bool of shape (size, size) or None
         Whether the descent ended above its start, fell without end, or met values that are not finite on its way.
+    maximized : bool
+        Whether the minima are maxima.
     """
 
     grid_x: np.ndarray
@@ -101,9 +103,11 @@ class Basins(Moving, Shown):
     interrupted: bool = False
     timed_out: bool = False
     diverged: np.ndarray | None = None
+    maximized: bool = False
 
     def __str__(self) -> str:
-        lines = [f"{len(self.minima)} reached from {self.labels.size:,} starts"]
+        kind = ("maxim" if self.maximized else "minim") + ("um" if len(self.minima) == 1 else "a")
+        lines = [f"{len(self.minima)} {kind} reached from {self.labels.size:,} starts"]
         for point, value, count in zip(self.minima, self.values, self.counts, strict=True):
             at = ", ".join(f"{printable(name)} = {x:.6g}" for name, x in zip(self.names, point, strict=True))
             lines.append(f"  {count / self.labels.size:>6.1%}  {value:<12.6g} at {at}")
@@ -237,7 +241,7 @@ def basins(
         grid_x, grid_y, labels.reshape(size, size), minima, values,
         np.bincount(labels[labels >= 0], minlength=len(minima)), ends[:, 4].astype(int).reshape(size, size),
         (names[0], names[1]), interrupted=stopped is Outcome.INTERRUPTED, timed_out=stopped is Outcome.TIME_LIMIT,
-        diverged=(ends[:, 5] == 1).reshape(size, size),
+        diverged=(ends[:, 5] == 1).reshape(size, size), maximized=maximize,
     )  # fmt: skip
 
 

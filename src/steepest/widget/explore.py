@@ -12,14 +12,12 @@ from steepest.arguments import our_words
 from steepest.derivatives.structure import read_call
 from steepest.printable import quoted
 from steepest.types import Function, PyTree
-from steepest.widget.scene import Scene
+from steepest.widget.scene import MOST_STEPS, Scene
 
 if TYPE_CHECKING:
     from steepest.widget.explorer import Explorer
 
 MOST_PARAMETERS = 2
-# The most steps of the slider. Chosen, not measured: more dots can't be told apart.
-MOST_STEPS = 500
 
 
 @our_words

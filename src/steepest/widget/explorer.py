@@ -12,7 +12,7 @@ import numpy as np
 import traitlets
 
 from steepest.descent.run import Run
-from steepest.widget.scene import Scene
+from steepest.widget.scene import MOST_STEPS, Scene
 from steepest.widget.words import in_words
 
 HERE = Path(__file__).parent
@@ -102,8 +102,8 @@ class Explorer(anywidget.AnyWidget):
 
     @traitlets.validate("iterations")
     def _check_iterations(self, proposal: Any) -> int:
-        if proposal.value < 1:
-            raise traitlets.TraitError(f"iterations={proposal.value!r}: give 1 or more")
+        if not 1 <= proposal.value <= MOST_STEPS:
+            raise traitlets.TraitError(f"iterations={proposal.value!r}: give a whole number from 1 to {MOST_STEPS}")
         return int(proposal.value)
 
     @traitlets.validate("start")

@@ -26,6 +26,8 @@ WIDTH, HEIGHT = 6.4, 4.4  # of the picture, in inches
 SLOWER, FASTER = 1e-3, 4.0
 # What is added on each side of a window, as a share of it, by the number of variables: there one clicks other starts.
 ROOM = {1: 0.3, 2: 0.1}
+# The most steps of the slider. Chosen, not measured: more dots can't be told apart.
+MOST_STEPS = 500
 PREVIEW = 200  # the steps of the path that the window shows
 FEW = 5  # the points of it if there is no minimum, as they may run away
 UNKNOWN_CEILING = 1.0  # the rate at which descent diverges, where no curvature is known

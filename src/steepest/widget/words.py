@@ -44,7 +44,9 @@ def in_words(run: Run, least: float, curvature: float, momentum: float) -> str:
     value = run.trace.value
     first, last = float(value[0]), float(value[-1])
     steps = counted(len(value) - 1, "step")
-    if run.outcome in (Outcome.DIVERGED, Outcome.NON_FINITE):
+    if run.outcome is Outcome.NON_FINITE:
+        return f"After {steps} a step met a value that is not finite. Try a smaller learning rate, or another start."
+    if run.outcome is Outcome.DIVERGED:
         rise = f"the value rose from {number(first)} to {number(last)}" if math.isfinite(last) else "there is no value"
         near = f" Near the minimum, rates below {number(ceiling)} settle." if math.isfinite(ceiling) else ""
         return f"It diverged: after {steps} {rise}. Try a smaller learning rate.{near}"

@@ -55,6 +55,8 @@ class BasinDisplay(Display):
         The number of steps from each start; without it, no basin is shaded.
     diverged : array of bool of shape (ny, nx), optional
         Whether the descent from each start diverged; without it, all starts that reach no minimum are hatched.
+    maximized : bool, optional
+        Whether the minima are maxima.
     names : pair of str, optional
         The names of the variables.
     title : str, optional
@@ -84,9 +86,11 @@ class BasinDisplay(Display):
         *,
         iterations: ArrayLike | None = None,
         diverged: ArrayLike | None = None,
+        maximized: bool = False,
         names: Sequence[str] = ("x", "y"),
         title: str = "",
     ) -> None:
+        self.maximized = maximized
         self.grid_x, self.grid_y = np.asarray(grid_x, dtype=float), np.asarray(grid_y, dtype=float)
         self.labels = np.asarray(labels, dtype=int)
         self.minima = np.asarray(minima, dtype=float).reshape(-1, 2)
@@ -135,6 +139,7 @@ class BasinDisplay(Display):
             *found,
             iterations=basins.iterations,
             diverged=basins.diverged,
+            maximized=basins.maximized,
             names=tuple(basins.names),
             title=basins.title,
         )
@@ -161,24 +166,26 @@ class BasinDisplay(Display):
     @property
     def caption(self) -> str:
         """What to see, with the numbers of the map."""
-        starts = f"{self.labels.size:,} starts"
+        starts, kind = f"{self.labels.size:,} starts", "maximum" if self.maximized else "minimum"
         if not len(self.minima):
-            said = f"None of {starts} leads to a minimum."
+            said = f"None of {starts} leads to a {kind}."
         else:
             most = int(self.counts.argmax())
             # A coordinate that rounding errors of the descent moved away from 0 is 0.
             widths = np.array([np.ptp(self.grid_x), np.ptp(self.grid_y)])
             point = np.where(np.abs(self.minima[most]) < 1e-6 * widths, 0.0, self.minima[most])
             at = ", ".join(map(style.number, point))
-            said = f"{self._percent(self.counts[most])} of {starts} lead to minimum {most + 1} at ({at})"
-            said += f", the widest of {len(self.minima)} basins." if len(self.minima) > 1 else "."
+            said = f"{self._percent(self.counts[most])} of {starts} lead to {kind} {most + 1} at ({at})"
+            as_many = self.counts == self.counts[most]
+            alike = "the widest" if as_many.sum() == 1 else "as wide as the widest other"
+            said += f", {alike} of {len(self.minima)} basins." if len(self.minima) > 1 else "."
         if self.steps is not None:
             said += f" Darker starts need more steps: from {self.steps[0]:,.0f} to {self.steps[1]:,.0f}."
-        for kind, cells in self._kinds():
-            if kind == "diverged":
+        for way, cells in self._kinds():
+            if way == "diverged":
                 said += f" From the hatched {self._percent(cells.sum())} the descent diverges."
-            elif kind == "no minimum":
-                said += f" From the dotted {self._percent(cells.sum())} it reaches no minimum."
+            elif way == "no minimum":
+                said += f" From the dotted {self._percent(cells.sum())} it reaches no {kind}."
         return said
 
     def table(self) -> dict[str, np.ndarray]:

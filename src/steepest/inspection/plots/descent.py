@@ -29,6 +29,8 @@ CLOCKS = {"evaluations": "evaluation", "iteration": "step", "epoch": "epoch", "s
 # height of these axes.
 STRIP, LINE = -0.07, 0.055
 
+NON_FINITE = "non-finite"  # the kind of the event that a trial had no finite value
+
 
 class DescentDisplay(Display):
     """Value and gradient norm of a run, one above the other, by evaluation, iteration, epoch or second.
@@ -151,20 +153,35 @@ class DescentDisplay(Display):
         finite = np.isfinite(self.value)
         if not finite.any():
             return f"None of the {len(self.value):,} values is finite."
-        first, best = np.flatnonzero(finite)[0], int(np.nanargmin(np.where(finite, self.gap, np.nan)))
-        verb, name = ("rises" if self.maximized else "falls"), ("value" if self.validation is None else "loss")
-        start, end = style.number(self.value[first]), style.number(self.value[best])
-        said = [f"The {name} {verb} from {start} to {end} within {self._counted(self.evaluations[best])}"]
+        said = [self._course(np.flatnonzero(finite))]
         norms = self.gradient_norm[np.isfinite(self.gradient_norm)]
         if norms.size:
-            said[0] += f", and the gradient norm ends at {style.number(norms[-1])}"
+            said[0] += f"; the gradient norm ends at {style.number(norms[-1])}"
         if self.validation is not None and np.isfinite(self.validation).any():
             row = int(np.nanargmin(np.where(np.isfinite(self.validation), self.validation, np.nan)))
             least = style.number(self.validation[row])
             said.append(f"The loss on rows held out is least after {self._counted(self.evaluations[row])}: {least}")
         if lost := int((~finite).sum()):
-            said.append(f"A cross marks where the line breaks off: {style.counted(lost, 'value')} are not finite")
+            many = f"{style.counted(lost, 'value')} {'is' if lost == 1 else 'are'} not finite"
+            said.append(f"A cross marks where the line breaks off: {many}")
+        if NON_FINITE in self.events:
+            said.append("A trial step met a value that is not finite")
+        if (np.abs(np.concatenate([self.gap, self.gradient_norm])) > HUGE).any():
+            said.append(f"What is above {style.number(HUGE)} is drawn there")
         return ". ".join(said) + "."
+
+    def _course(self, rows: np.ndarray) -> str:
+        """Say where the value began, came best and ended; `rows` are those with a finite value."""
+        first, last = rows[0], rows[-1]
+        best = int(rows[np.argmin(self.gap[rows])])
+        name = "value" if self.validation is None else "loss"
+        better, worse = ("rises", "falls") if self.maximized else ("falls", "rises")
+        start, least, end = style.apart(*self.value[[first, best, last]])
+        if best == first:
+            said = f"The {name} begins at {start}"
+            return f"{said} and ends at {end}; it was never better" if end != start else f"{said} and never gets better"
+        said = f"The {name} {better} from {start} to {least} within {self._counted(self.evaluations[best])}"
+        return said if self.value[last] == self.value[best] else f"{said}, {worse} again and ends at {end}"
 
     def _counted(self, number: float) -> str:
         if self.counted == "seconds":

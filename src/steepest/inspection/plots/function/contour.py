@@ -88,9 +88,13 @@ class GridDisplay(Display):
         """What to see, with the numbers of the run."""
         said = [] if self.path is None else [describe_path(self.path[:, :2], self.path_values, self.best)]
         if self.values is not None and np.isfinite(self.values).any():
-            ends = np.nanmin(self.values), np.nanmax(self.values)
-            low, high = map(style.number, np.clip(ends, -HUGE, HUGE))
+            finite = self.values[np.isfinite(self.values)]
+            known = [] if self.path_values is None else [self.path_values[self.best]]
+            # The best point of a path may lie between the points of the grid.
+            low, high = style.apart(np.nanmin([*known, finite.min()]), np.nanmax([*known, finite.max()]))
             said.append(f"Dark is {'high' if self.maximized else 'low'}: values here go from {low} to {high}.")
+            if np.abs(finite).max() > HUGE:
+                said.append(f"Values above {style.number(HUGE)} are drawn as if they were equal.")
         return " ".join(said)
 
     def table(self) -> dict[str, np.ndarray]:

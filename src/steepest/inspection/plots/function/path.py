@@ -85,13 +85,14 @@ def describe_path(points: np.ndarray, value: np.ndarray | None, best: int) -> st
     """
     best %= len(points)
     begin = f"The path begins at {_said(points[0])}"
-    if value is not None:
-        begin += f", where the value is {style.number(value[0])}"
+    known = [] if value is None else style.apart(value[0], value[best])
+    if known:
+        begin += f", where the value is {known[0]}"
     if best == 0:
         return f"{begin}; no later point is better." if len(points) > 1 else f"{begin}, its only point."
     end = f"its best point is {_said(points[best])}"
-    if value is not None:
-        end += f", with {style.number(value[best])}"
+    if known:
+        end += f", with {known[1]}"
     return f"{begin}; {end}, after {style.counted(best, 'step')}."
 
 
@@ -124,6 +125,8 @@ def draw_path(
     """
     best %= len(path)
     path = np.clip(path, -HUGE, HUGE)
+    rows_drawn = _leaves(ax, path, best) if path.shape[1] == 2 else len(path)
+    ends_inside, path = rows_drawn >= len(path), path[:rows_drawn]
     complete = np.where(np.isnan(path), path[best], path)
     rows = np.unique(np.concatenate([style.rows_to_draw(column) for column in complete.T]))
     dots = "." if len(rows) <= style.MAX_MARKERS else ""
@@ -132,12 +135,19 @@ def draw_path(
     if len(path) > 1:
         ax.plot(*path[rows].T, **look | ({"path_effects": style.casing()} if cased else {}))
         _mark(ax, path[0], look["color"], cased, marker="s", markersize=12, label="start")
-    if best < len(path) - 1:
+    if best < len(path) - 1 and ends_inside:
         _mark(ax, path[-1], look["color"], cased, marker="o", markersize=8, label="end")
     star: style.Look = {"markersize": 15, "markeredgecolor": style.PAPER if cased else look["color"]}
     ax.plot(*path[[best]].T, "*", color=look["color"], zorder=3.2, label="best", linestyle="", **star)
     if numbered and path.shape[1] == 2:
         _number_steps(ax, path, best, look["color"], cased)
+
+
+def _leaves(ax: Axes, path: np.ndarray, best: int) -> int:
+    """Return how many rows to draw: those until a path leaves the axes for good, where it would only cross them."""
+    low, high = np.sort([ax.get_xlim(), ax.get_ylim()], axis=1).T
+    inside = np.flatnonzero(((path >= low) & (path <= high)).all(axis=1))
+    return min(max(int(inside[-1]) + 2 if inside.size else 0, best + 1), len(path))
 
 
 def _mark(ax: Axes, point: np.ndarray, colour: str, cased: bool, **look: Any) -> None:

@@ -38,6 +38,7 @@ from steepest.inspection.plots.style.colours import (
 )
 from steepest.inspection.plots.style.lines import NOT_FINITE, broken_line
 from steepest.inspection.plots.style.texts import (
+    apart,
     counted,
     drop_overlapping,
     label,
@@ -65,6 +66,7 @@ __all__ = [
     "WIDE",
     "Look",
     "additional",
+    "apart",
     "axes_or_new",
     "blank",
     "broken_line",

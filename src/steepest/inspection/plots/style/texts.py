@@ -91,13 +91,15 @@ def _make_room(figure: Figure, inches: float) -> None:
         ax.set_position((box.x0, (places[0] + inches) / (height + inches), box.width, places[1] / (height + inches)))
 
 
-def number(value: float) -> str:
+def number(value: float, digits: int = 4) -> str:
     """Return a number as captions and labels show it: in four digits, with the minus sign of printed texts.
 
     Parameters
     ----------
     value : float
         The number.
+    digits : int, optional
+        The most significant digits.
 
     Returns
     -------
@@ -110,8 +112,34 @@ def number(value: float) -> str:
     ('−1.235e6', '0.25', '3e−21')
     """
     value += 0.0  # so that -0.0 has no sign
-    text = f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.4g}"
+    text = f"{value:,.0f}" if digits == 4 and 1000 <= abs(value) < 1e6 else f"{value:.{digits}g}"
     return text.replace("e+0", "e").replace("e+", "e").replace("e-0", "e-").replace("-", "−")
+
+
+def apart(*values: float) -> list[str]:
+    """Return numbers as texts in four digits, or in as many more as tell different numbers apart.
+
+    Parameters
+    ----------
+    *values : float
+        The numbers.
+
+    Returns
+    -------
+    list of str
+        Their texts.
+
+    Examples
+    --------
+    >>> apart(24.2, 0.0), apart(1e12, 1e12 + 24.2)
+    (['24.2', '0'], ['1e12', '1.00000000002e12'])
+    """
+    texts = [number(value) for value in values]
+    for digits in range(5, 18):
+        if len(set(texts)) == len({float(value) for value in values}):
+            break
+        texts = [number(value, digits) for value in values]
+    return texts
 
 
 def counted(count: int, noun: str) -> str:
