@@ -75,7 +75,7 @@ class Explorer(anywidget.AnyWidget):
 
     @property
     def run(self) -> Run:
-        """The current run."""
+        """The last run; where no descent was possible from a start, that of the start before."""
         return self._run
 
     def _repr_mimebundle_(self, **kwargs: dict[str, Any]) -> Any:
