@@ -107,3 +107,78 @@ def test_the_arrows_have_the_lengths_of_the_slopes():
     display = WrongGradientDisplay.from_function(lambda x, y: x * y, lambda x, y: (y, 2 * x), (1.5, 1.25)).plot()
     measured, claimed = (np.array([arrow.U[0], arrow.V[0]]) for arrow in display.ax_.collections[-2:])
     np.testing.assert_allclose(claimed / measured, [1, 2], rtol=1e-8)
+
+
+def bowl(x, y):
+    return x**2 + 10 * y**2
+
+
+# Gradients of the bowl that are wrong a little, and at which end of the run that shows.
+SLIGHTLY = {
+    "at the start": lambda x, y: np.array([2 * x, 20 * y * (1 + 1e-5)]),
+    "at the best point": lambda x, y: np.array([2 * x, 20 * y + (1e-3 if x < 5 else 0)]),
+}
+
+
+@pytest.mark.parametrize("place", SLIGHTLY)
+def test_the_picture_of_a_run_says_of_its_gradient_what_the_run_says(place):
+    run = st.minimize(bowl, (9, 1), gradient=SLIGHTLY[place], step=0.05, iterations=50)
+    assert run.outcome == "wrong gradient"
+    display = WrongGradientDisplay.from_run(run)
+    np.testing.assert_array_equal(display.wrong, [False, True])
+    assert f"{place[0].upper()}{place[1:]}, 1 of 2 claimed slopes is wrong" in display.caption
+    assert "agree" not in display.caption
+    # Two numbers that differ are never written alike.
+    words = display.caption.split()
+    assert words[words.index("be") + 1].strip(",") != words[words.index("give") + 1].strip(":")
+
+
+def test_a_right_gradient_is_not_called_wrong_where_the_check_calls_it_right():
+    rng = np.random.default_rng(0)
+    for scale in 10.0 ** rng.uniform(-3, 3, 20):
+        wave, at = 3 * scale, rng.uniform(1, 2, 2) / scale
+        functions = (lambda x, w=wave: np.sin(w * x).sum(), lambda x, w=wave: w * np.cos(w * x), at)
+        assert st.check_gradient(*functions)
+        assert not WrongGradientDisplay.from_function(*functions).wrong.any()
+
+
+def test_no_gradient_that_a_run_found_wrong_is_said_to_agree():
+    run = st.minimize(bowl, (9, 1), gradient=lambda x, y: np.array([2 * x, 20 * y]), step=0.05, iterations=50)
+    assert "all 2 claimed slopes agree" in WrongGradientDisplay.from_run(run).caption
+    run.outcome = "wrong gradient"
+    caption = WrongGradientDisplay.from_run(run).caption
+    assert "agree" not in caption
+    assert "The gradient was found to be wrong, but at the start, differences do not show it" in caption
+
+
+def test_slopes_below_the_error_of_differences_are_not_judged():
+    # At the kink of |x| differences are 0, with an error as large as the slopes of both sides.
+    caption = WrongGradientDisplay.from_function(abs, lambda x: 1.0, 0.0).caption
+    assert "agree" not in caption
+    assert "can't judge" in caption
+
+
+def test_the_error_of_a_claim_is_that_against_the_best_differences():
+    # The shortest steps give any slope by chance, the claimed one too.
+    caption = WrongGradientDisplay.from_function(bowl, lambda x, y: (2 * x, 16 * y), (9, 1)).caption
+    assert "claimed to be 16, and differences give 20: the claim is off by 20 %" in caption
+
+
+def test_a_best_step_is_named_only_where_longer_ones_are_worse():
+    # The error of central differences comes from the third derivative, which a parabola lacks.
+    curved = WrongGradientDisplay.from_function(np.exp, np.exp, 1.2).caption
+    assert "adds curvature, and with central differences near" in curved
+    assert "adds the third derivative" in curved
+    parabola = WrongGradientDisplay.from_function(lambda x: 1.1 * x**2, lambda x: 2.2 * x, 1.37).caption
+    assert "with forward differences near" in parabola
+    assert "Central differences of x show rounding errors only" in parabola
+    line = WrongGradientDisplay.from_function(lambda x: 1.1 * x + 0.3, lambda x: 1.1, 1.37).caption
+    assert "Forward and central differences of x show rounding errors only" in line
+
+
+@pytest.mark.parametrize("at", [(9.0, 1.0), (1e-3, 40.0), (5.0, 0.0), (0.0, 0.0)])
+def test_the_map_has_one_scale_for_both_coordinates_so_that_gradients_cross_its_lines_squarely(at):
+    display = WrongGradientDisplay.from_function(lambda x, y: 3 * x + bowl(x, y), lambda x, y: (2 * x + 3, 20 * y), at)
+    ax = display.plot().axes_[0]
+    assert np.ptp(ax.get_xlim()) == pytest.approx(np.ptp(ax.get_ylim()))
+    assert ax.get_aspect() == 1

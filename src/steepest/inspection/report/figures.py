@@ -66,7 +66,7 @@ FIGURES = (
     Row("fit network tree", "ResidualsDisplay", "from_run", "The residuals"),
     Row("coefficients", "CoefficientsDisplay", "from_run", "The coefficients"),
     Row("batches", "NoiseConeDisplay", "from_run", "The gradients of batches"),
-    Row("blown-up", "DivergenceDisplay", "from_run", "Why it diverged"),
+    Row("blown-up", "DivergenceDisplay", "from_run", "The step that went too far"),
     Row("function fit", "DescentDisplay", "from_run", "The progress"),
     Row("network", "MembersDisplay", "from_run", "The progress of the members"),
     Row("tree", "RestartsDisplay", "from_run", "The progress of the restarts"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from steepest.inspection.plots.causes.steps import (
 )
 from steepest.inspection.protocol import DescentLike, RunLike
 from steepest.inspection.window import BLOWN_UP, HUGE
+from steepest.trace import Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +54,7 @@ class DivergenceDisplay(PairDisplay):
 
     Along the line the function is f(x + t d), with the slope f′ = g · d and the curvature f″ = dᵀH d at the start. The
     quadratic model f + f′ t + f″ t² / 2 is lowest at t = -f′/f″, and at twice this t it is as high as at the start.
-    This is the ceiling of the line: a longer step ends higher than it began.
+    This is the ceiling of the line by the model: on a quadratic function a longer step ends higher than it began.
 
     Parameters
     ----------
@@ -129,8 +131,8 @@ class DivergenceDisplay(PairDisplay):
             The run. The function is evaluated at most 360 times along the line.
         iteration : int, optional
             The iteration (for a fit: the epoch) at which the step begins. By default the one that left the best point
-            if the run diverged, else the one that rose most; if no step rose, the one that went farthest beyond the
-            exact search, out of 60.
+            if the run diverged, and the one that met a value that is not finite if the run ended so, else the one that
+            rose most; if no step rose, the one that went farthest beyond the exact search, out of 60.
 
         Returns
         -------
@@ -140,22 +142,28 @@ class DivergenceDisplay(PairDisplay):
         Raises
         ------
         ValueError
-            If there is no such step, the points are not at hand, or the run was loaded without its function.
+            If there is no such step, it is not known which one met a value that is not finite, the points are not at
+            hand, or the run was loaded without its function.
         """
         run, sign = measurable(run, WHAT), sign_of(run)
         rows = finite_steps(run, WHAT)
         rows = rows[np.isfinite(np.asarray(run.trace.value, dtype=float)[rows])]
+        lost = _trial(run) if iteration is None else None
         if not rows.size:
             raise ValueError(
                 f"{WHAT} needs a step from a point with a finite value and the run has none: read run.message"
             )
         row = _chosen(run, rows) if iteration is None else _given(run, rows, iteration)
-        step = steps_at(run, np.array([row]), len(rows))
-        known = step.spans == 1 and step.size[0] > 0
-        whole = float(step.size[0]) if known else 1.0
+        step = steps_at(run, np.array([row]), len(rows)) if lost is None else lost
         slope = float((slopes_of(run, step, WHAT) @ step.move[0])[0])
         bend = float((products_of(run, step, WHAT) @ step.move[0])[0])
         best = -slope / bend if bend > 0 and slope < 0 else np.nan
+        known = step.spans == 1 and step.size[0] > 0
+        whole = np.float64(step.size[0]) if known else np.float64(1.0)
+        if not _is_held(slope, slope / whole) or not _is_held(bend, bend / whole / whole):
+            # So far from 1, a step size has derivatives that no number holds; a share of the step has.
+            known, whole = False, np.float64(1.0)
+        per_t = bend / whole / whole
 
         def along(share: np.ndarray) -> np.ndarray:
             points = step.x[0] + np.multiply.outer(share, step.move[0])
@@ -165,9 +173,9 @@ class DivergenceDisplay(PairDisplay):
         value = along(share)
         exact = _lowest(along, share, value)
         return cls(
-            share * whole, sign * value, slope=sign * slope / whole, curvature=sign * bend / whole**2,
-            start=float(sign * step.value[0]), landed=(whole, float(sign * step.landed[0])),
-            exact=(exact[0] * whole, sign * exact[1]), at=int(step.at[0]), counted=step.counted,
+            share * whole, sign * value, slope=float(sign * slope / whole), curvature=sign * float(per_t),
+            start=float(sign * step.value[0]), landed=(float(whole), float(sign * step.landed[0])),
+            exact=(float(exact[0] * whole), sign * exact[1]), at=int(step.at[0]), counted=step.counted,
             unit="step size" if known else "share of the step", maximized=run.maximized, title=run.title,
         )  # fmt: skip
 
@@ -180,8 +188,9 @@ class DivergenceDisplay(PairDisplay):
     @property
     def ceiling(self) -> float:
         """The step size at which the model is as high as at the start; NaN if it has none."""
-        t = -2 * self.slope / self.curvature if self.curvature else np.nan
-        return t if t > 0 and self._sign * self.curvature > 0 else np.nan
+        with np.errstate(all="ignore"):
+            t = float(np.divide(-2 * self.slope, self.curvature)) if self.curvature else np.nan
+        return t if 0 < t < np.inf and self._sign * self.curvature > 0 else np.nan
 
     @property
     def _sign(self) -> float:
@@ -213,14 +222,18 @@ class DivergenceDisplay(PairDisplay):
             return f"{found} Its direction leads {way} from the start, as those of momentum and of batches can."
         if np.isfinite(self.ceiling):
             share = self.landed.t / self.ceiling
-            found += f" It was {number(share)} times as long as the ceiling of its line, {self._named(self.ceiling)}."
+            ceiling = f"the ceiling of its line is {self._named(self.ceiling)}"
+            found += f" By the quadratic model, {ceiling}, and the step was {number(share)} times as long."
+            rose = not np.isfinite(end) or end > self._sign * self.start
+            if rose != (share > 1) and end != self._sign * self.start and not 0.99 < share < 1.01:
+                found += " The function does not follow the model so far."
         else:
             found += " The line does not curve towards a best point at the start."
         if np.isfinite(self.exact.t):
             value = 0.0 if abs(self.exact.value) < ROUNDING * abs(self.start) else self.exact.value
             best = f"{self._named(self.exact.t)}, with {number(value)}"
             return f"{found} The exact search would have stopped at {best}."
-        return f"{found} The line has no best point in the picture."
+        return f"{found} Along the line no best point was found."
 
     def _named(self, t: float) -> str:
         return f"{'t = ' if self.unit == 'step size' else ''}{style.number(t)}" + " of the step" * (
@@ -261,15 +274,24 @@ class DivergenceDisplay(PairDisplay):
             near = 2 * self.exact.t
             self._draw_line(zoom, -BEHIND * near, BEYOND * near, [self.start, self.exact.value])
             style.label(zoom, title="near the start", x=self.unit)
+        value = "value" if self._drawn_unit == 1 else f"value / {self._drawn_unit:.0e}"
         self._draw_line(ax, *ends, [self.start, self.landed.value, self.exact.value])
-        style.label(ax, title=self.title, x=self.unit, y="value", legend=3)
+        style.label(ax, title=self.title, x=self.unit, y=value, legend=3)
+
+    @property
+    def _drawn_unit(self) -> float:
+        """What the values are divided by in the picture: matplotlib's margins overflow for numbers beyond HUGE."""
+        return float(10.0 ** np.floor(np.log10(abs(self.start)))) if HUGE < abs(self.start) < np.inf else 1.0
 
     def _draw_line(self, ax: Axes, low: float, high: float, heights: list[float]) -> None:
         """Draw the line between two step sizes; all the `heights` are in the picture."""
         shown = (self.t >= low) & (self.t <= high)
         t = self.t[shown]
-        value, model = (np.where(np.abs(each) <= HUGE, each, np.nan)[shown] for each in (self.value, self.model))
-        tall = np.array([each for each in heights if abs(each) <= HUGE])
+        unit = self._drawn_unit
+        start, exact, landed = self.start / unit, self.exact.value / unit, self.landed.value / unit
+        drawn = self.value / unit, self.model / unit
+        value, model = (np.where(np.abs(each) <= HUGE, each, np.nan)[shown] for each in drawn)
+        tall = np.array([each / unit for each in heights if abs(each / unit) <= HUGE])
         inside = value[np.isfinite(value) & (t >= 0)]
         deepest = inside if not inside.size else (inside.max() if self.maximized else inside.min())
         ends = np.append(tall, deepest)
@@ -277,31 +299,69 @@ class DivergenceDisplay(PairDisplay):
         floor, top = ends.min() - margin, ends.max() + margin
         ax.set(xlim=(low, high), ylim=(floor, top))
         ax.locator_params(axis="x", nbins=5)
-        ax.axhline(self.start, color=style.GREY, linewidth=0.8, linestyle=":")
+        ax.axhline(start, color=style.GREY, linewidth=0.8, linestyle=":")
         ax.plot(t, value, label="function", **style.series(0))
         model_look = style.series(3) | {"linestyle": "--", "marker": ""}
         ax.plot(t, model, label="quadratic model", **model_look)
         if low <= self.ceiling <= high:
-            ax.axvline(self.ceiling, color=style.GREY, linewidth=1.2, linestyle="-.", label="ceiling")
+            ax.axvline(self.ceiling, color=style.GREY, linewidth=1.2, linestyle="-.", label="ceiling of the model")
         mark: style.Look = {"linestyle": "none", "zorder": 4, "clip_on": False}
-        ax.plot(0, self.start, "s", markersize=11, fillstyle="none", markeredgewidth=1.8, color=style.BLUE,
+        ax.plot(0, start, "s", markersize=11, fillstyle="none", markeredgewidth=1.8, color=style.BLUE,
                 label="start", zorder=4)  # fmt: skip
         if np.isfinite(self.exact.t):
-            ax.plot(*self.exact, "D", markersize=8, color=style.GREEN, label="exact search", **mark)
+            ax.plot(self.exact.t, exact, "D", markersize=8, color=style.GREEN, label="exact search", **mark)
         if low <= self.landed.t <= high:
             best = floor if self.maximized else top
-            end = self.landed.value if abs(self.landed.value) <= HUGE else best
+            end = landed if abs(landed) <= HUGE else best
             jump: style.Look = {"arrowstyle": "->", "color": style.ORANGE, "shrinkA": 9, "shrinkB": 7}
-            place: style.Look = {"xy": (self.landed.t, end), "xytext": (0, self.start), "annotation_clip": False}
-            ax.annotate("", **place, arrowprops=jump | {"connectionstyle": "arc3,rad=-0.25"})
+            place: style.Look = {"xy": (self.landed.t, end), "xytext": (0, start), "annotation_clip": False}
+            # A bent arrow would leave the axes where the step ends at their edge.
+            ax.annotate("", **place, arrowprops=jump)
             label = "landed" if np.isfinite(self.landed.value) else "landed: not finite"
             ax.plot(self.landed.t, end, "^", markersize=10, color=style.ORANGE, label=label, **mark)
+
+
+def _is_held(whole: float, part: np.float64) -> bool:
+    """Return whether a number is still one after a division, neither infinite nor 0."""
+    return not np.isfinite(whole) or (bool(np.isfinite(part)) and bool(part) == bool(whole))
+
+
+def _trial(run: DescentLike) -> Steps | None:
+    """Return the step to a value that is not finite, with which a run ended; None if the trace has it.
+
+    Raises
+    ------
+    ValueError
+        If the run ended so and the step is not known: that of another rule than plain descent by one step size.
+    """
+    value = np.asarray(run.trace.value, dtype=float)
+    if str(run.outcome) != Outcome.NON_FINITE or not np.isfinite(value).all():
+        return None
+    last = steps_at(run, np.array([len(value) - 2]), len(value) - 1)
+    sizes = np.asarray(run.trace.columns.get("step_size", [np.nan]), dtype=float)[1:]
+    start = replace(
+        last, row=last.row + 1, at=np.asarray(run.trace.columns.get(last.counted, np.arange(len(value))))[-1:],
+        x=np.asarray(run.trace.x, dtype=float)[-1:], value=last.landed,
+    )  # fmt: skip
+    plain = run.direction.get("name") == "Plain" and last.spans == 1 and sizes.size and np.ptp(sizes) == 0
+    if plain:
+        move = -sizes[-1] * slopes_of(run, start, WHAT)
+        landed = computed(run.evaluate, list(start.x + move), 1, WHAT)[0]
+        if np.isfinite(move).all() and not np.isfinite(landed).all():
+            return replace(start, move=move, landed=sign_of(run) * landed)
+    raise ValueError(
+        f"{WHAT} needs the step that met a value that is not finite and the trace lacks it: give iteration=, or "
+        "use DescentDisplay.from_run(run)"
+    )
 
 
 def _chosen(run: DescentLike, rows: np.ndarray) -> int:
     """Return the row at which the step begins that shows best why the run overshot."""
     sign, value = sign_of(run), np.asarray(run.trace.value, dtype=float)
     value = np.where(np.isfinite(value), sign * value, np.inf)
+    met = rows[~np.isfinite(value[rows + 1])]
+    if str(run.outcome) == Outcome.NON_FINITE and met.size:
+        return int(met[0])
     if run.outcome in BLOWN_UP or value[-1] > value[0]:
         best = rows[rows <= int(np.argmin(value))]
         return int(best[-1] if best.size else rows[0])
@@ -348,7 +408,9 @@ def _lowest(along: Callable[[np.ndarray], np.ndarray], share: np.ndarray, value:
 
     height = np.where(np.isfinite(value), value, np.inf)[share >= 0]
     forward = share[share >= 0]
-    turns = np.flatnonzero((height[1:-1] <= height[:-2]) & (height[1:-1] < height[2:])) + 1
+    # Beside a value that is not finite the function may fall without end, as a logarithm does.
+    turned = (height[1:-1] <= height[:-2]) & (height[1:-1] < height[2:]) & np.isfinite(height[2:])
+    turns = np.flatnonzero(turned) + 1
     if not turns.size:
         return np.nan, np.nan
     k = int(turns[0])

@@ -11,16 +11,18 @@ from numpy.typing import ArrayLike
 from steepest.inspection.plots import style
 from steepest.inspection.plots.causes.steps import (
     MOST_STEPS,
+    Steps,
     evenly,
     finite_steps,
     measurable,
     products_of,
     sign_of,
     slopes_of,
+    spread,
     steps_at,
 )
 from steepest.inspection.plots.display import Display
-from steepest.inspection.protocol import RunLike
+from steepest.inspection.protocol import DescentLike, RunLike
 from steepest.inspection.window import HUGE
 
 if TYPE_CHECKING:
@@ -31,12 +33,15 @@ WHAT = "a step ledger"
 EPS = float(np.finfo(float).eps)
 # A decrease below this many roundings of the value says nothing. Chosen, not measured.
 ROUNDINGS = 64
+# The steps whose shares stand for those of all. Chosen: each takes a gradient, and a median of so many is within a few
+# hundredths of the ranks of that of all.
+SAMPLED = 200
 # The part of the ratios that is drawn; those beyond are drawn at the edge.
 LEAST, MOST = -0.75, 1.25
 # Positive numbers that span more than this factor are drawn on a logarithmic axis.
 SPAN = 20
-# The heights that the lower axes name: those of a step to the ceiling of its line, by an exact search, and without any
-# curvature.
+# The heights that the lower axes name: on a quadratic function those of a step to the ceiling of its line, by an exact
+# search, and without any curvature.
 NAMED = ((0.0, "ceiling"), (0.5, "exact search"), (1.0, "no curvature"))
 
 
@@ -59,6 +64,10 @@ class LedgerDisplay(Display):
         The actual decrease.
     floor : array of shape (steps,), optional
         The decrease that rounding errors hide, for each step.
+    kept : array of shape (sampled,), optional
+        The shares of steps that stand for all, NaN for those without one. By default those of the steps that are drawn.
+    uphill : int, optional
+        How many of these steps led uphill and ended higher; by default, of those that are drawn.
     rises : int, optional
         How many of all steps ended higher than they began; by default, of those that are drawn.
     total : int, optional
@@ -94,6 +103,8 @@ class LedgerDisplay(Display):
         actual: ArrayLike,
         *,
         floor: ArrayLike = 0.0,
+        kept: ArrayLike | None = None,
+        uphill: int | None = None,
         rises: int | None = None,
         total: int | None = None,
         counted: str = "iteration",
@@ -105,6 +116,9 @@ class LedgerDisplay(Display):
         self.floor = np.broadcast_to(np.asarray(floor, dtype=float), self.promised.shape)
         self.rises = int(np.count_nonzero(self.actual < 0)) if rises is None else rises
         self.total = len(self.at) if total is None else total
+        self.is_sampled = kept is not None
+        self.kept = self.share if kept is None else np.asarray(kept, dtype=float)
+        self.uphill = int(np.count_nonzero(self._led_uphill)) if uphill is None else uphill
         self.counted, self.maximized, self.title = counted, maximized, title
 
     @classmethod
@@ -115,7 +129,8 @@ class LedgerDisplay(Display):
         Parameters
         ----------
         run : run or fit
-            The run. It takes a gradient and a product with the Hessian for each step that is drawn.
+            The run. It takes a gradient and a product with the Hessian for each step that is drawn, and in a long run
+            200 gradients more, for the median of all.
         most : int, optional
             The most steps that are drawn: up to half of them those that rose most, and the others evenly spaced.
 
@@ -140,21 +155,31 @@ class LedgerDisplay(Display):
             drawn = np.union1d(evenly(np.arange(len(rows)), most - len(worst)), worst)
         else:
             drawn = np.arange(len(rows))
+        # The steps that are drawn are chosen to be bad, so they don't stand for all.
+        sampled = drawn if len(drawn) == len(rows) else spread(np.arange(len(rows)), SAMPLED)
         steps = steps_at(run, rows[drawn], len(rows))
-        promised = -np.sum(slopes_of(run, steps, WHAT) * steps.move, axis=1)
+        promised = _promised(run, steps)
         curved = promised - np.sum(products_of(run, steps, WHAT) * steps.move, axis=1) / 2
+        actual = steps.value - steps.landed
+        sample: style.Look = {}
+        if sampled is not drawn:
+            others = steps_at(run, rows[sampled], len(rows))
+            by_slope, came = _promised(run, others), others.value - others.landed
+            sample["kept"] = _share(by_slope, came, floors[sampled])
+            sample["uphill"] = int(np.count_nonzero((by_slope < 0) & (came < -floors[sampled])))
         return cls(
-            steps.at, promised, curved, steps.value - steps.landed, floor=floors[drawn], rises=len(risen),
-            total=len(rows), counted=steps.counted, maximized=run.maximized, title=run.title,
+            steps.at, promised, curved, actual, floor=floors[drawn], rises=len(risen), total=len(rows),
+            counted=steps.counted, maximized=run.maximized, title=run.title, **sample,
         )  # fmt: skip
 
     @property
     def share(self) -> np.ndarray:
         """The actual decrease as a share of the promised one; NaN if rounding errors hide it."""
-        with np.errstate(all="ignore"):
-            share = self.actual / self.promised
-        clear = (np.abs(self.promised) > self.floor) & np.isfinite(share)
-        return np.where(clear & (self.promised > 0), share, np.nan)
+        return _share(self.promised, self.actual, self.floor)
+
+    @property
+    def _led_uphill(self) -> np.ndarray:
+        return (self.promised < 0) & (self.actual < -self.floor)
 
     @property
     def caption(self) -> str:
@@ -162,29 +187,36 @@ class LedgerDisplay(Display):
         steps = style.counted(self.total, "step")
         drawn = f" ({len(self.at)} are drawn)" if self.total > len(self.at) else ""
         better, rose = ("increase", "fell") if self.maximized else ("decrease", "rose")
-        share = self.share[np.isfinite(self.share)]
         wrong = f"In {self.rises:,} of {steps}{drawn} the value {rose}."
         if not self.rises:
             wrong = f"In {steps}{drawn} the value never {rose}."
-        uphill = int(np.count_nonzero((self.promised < 0) & (self.actual < 0)))
-        if uphill:
+        # The steps that the median and the count of those uphill are of.
+        whole = self.total == len(self.kept)
+        some = f" {'spread over the run' if self.is_sampled else 'that are drawn'}" * (not whole)
+        all_of = f"{style.counted(len(self.kept), 'step')}{some}"
+        if self.uphill:
             way = "downhill" if self.maximized else "uphill"
-            wrong += f" {uphill:,} of those led {way} from their start, as momentum can."
+            of, also = ("those", "") if whole else (f"the {all_of}", f" and {rose}")
+            wrong += f" {self.uphill:,} of {of} led {way} from their start{also}, as momentum can."
+        share = self.kept[np.isfinite(self.kept)]
         if not share.size:
-            return f"{wrong} No step promised a {better} above rounding errors."
+            return f"{wrong} No step{some} promised a {better} above rounding errors."
         middle = float(np.median(share))
         if middle > 1:
-            meaning = "the function curves downwards along such steps, and longer ones would gain more"
+            meaning = "somewhere along such steps the slope is steeper than at their start"
         elif 0.45 < middle < 0.55:
-            meaning = "such steps are about as long as those of an exact search, which keeps 50 % on a quadratic"
+            meaning = "an exact search does the same on a quadratic function"
         elif middle < 0:
-            meaning = "such steps are longer than the ceiling of their line"
-        elif middle < 0.5:
-            meaning = "such steps are longer than those of an exact search, which keeps 50 % on a quadratic"
+            worse = "lower" if self.maximized else "higher"
+            meaning = f"such steps ended {worse} than they began"
         else:
-            meaning = "such steps are no longer than those of an exact search, which keeps 50 % on a quadratic"
+            meaning = "on a quadratic function an exact search keeps 50 %, and a shorter step more"
         kept = f"{style.number(100 * middle)} % of the {better} that its slope promised"
-        return f"The median step kept {kept}: {meaning}. {wrong}"
+        if len(share) < len(self.kept):
+            which = f"Of the {style.counted(len(share), 'step')}{some} that promised a {better}, the median"
+        else:
+            which = "The median step" if whole else f"The median of {all_of}"
+        return f"{which} kept {kept}: {meaning}. {wrong}"
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the decreases.
@@ -231,18 +263,31 @@ class LedgerDisplay(Display):
                 1.01, height, name, transform=lower.get_yaxis_transform(), va="center", fontsize=9,
                 color=lower.yaxis.label.get_color(),
             )  # fmt: skip
-        share = np.clip(self.share, LEAST, MOST)
+        lower.text(
+            1.01, MOST, "on a quadratic:", transform=lower.get_yaxis_transform(), va="center", fontsize=9,
+            color=lower.yaxis.label.get_color(),
+        )  # fmt: skip
+        share = np.where((self.share < LEAST) | (self.share > MOST), np.nan, self.share)
         for chosen, marker, colour in ((~rose, "o", style.BLUE), (rose, "^", style.ORANGE)):
             # The layout would make room at 0 for an unclipped line without points.
             if np.isfinite(share[chosen]).any():
                 lower.plot(self.at[chosen], share[chosen], marker, markersize=5, color=colour, clip_on=False)
         lower.set_ylim(LEAST, MOST)
+        if ((self.share < LEAST) | (self.share > MOST)).any():
+            self._mark_clipped(lower)
         lower.set_yticks((-0.5, 0, 0.5, 1))
         lower.locator_params(axis="x", integer=True)
         if len(self.at) == 1:
             lower.set_xlim(self.at[0] - 1, self.at[0] + 1)
         style.label(ax, title=self.title, y=better, legend=4)
         style.label(lower, x=self.counted, y="actual / promised")
+
+    def _mark_clipped(self, lower: Axes) -> None:
+        """Mark the ratios beyond the axes with an arrow on the edge."""
+        for beyond, edge, marker in ((self.share < LEAST, LEAST, "v"), (self.share > MOST, MOST, "^")):
+            look: style.Look = {"linestyle": "none", "markersize": 8, "markeredgecolor": style.INK, "clip_on": False}
+            colours = {LEAST: style.ORANGE, MOST: style.BLUE}
+            lower.plot(self.at[beyond], np.full(beyond.sum(), edge), marker=marker, color=colours[edge], **look)
 
     def _draw_decreases(self, ax: Axes, rose: np.ndarray) -> None:
         """Draw the decreases on a logarithmic axis, with marks at the sizes of those that are rises."""
@@ -267,3 +312,15 @@ class LedgerDisplay(Display):
         if (rose & np.isfinite(actual)).any():
             worse = "fell" if self.maximized else "rose"
             ax.plot(self.at[rose], actual[rose], "^", markersize=6, color=style.ORANGE, label=f"{worse} by so much")
+
+
+def _promised(run: DescentLike, steps: Steps) -> np.ndarray:
+    """Return the decrease of each step by its slope."""
+    return -np.sum(slopes_of(run, steps, WHAT) * steps.move, axis=1)
+
+
+def _share(promised: np.ndarray, actual: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    """Return the actual decreases as shares of the promised ones; NaN if rounding errors hide them."""
+    with np.errstate(all="ignore"):
+        share = actual / promised
+    return np.where((promised > floor) & np.isfinite(share), share, np.nan)

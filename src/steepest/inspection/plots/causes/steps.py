@@ -182,6 +182,34 @@ def evenly(rows: np.ndarray, most: int = MOST_STEPS) -> np.ndarray:
     return rows[np.unique(np.linspace(0, len(rows) - 1, most).round().astype(int))]
 
 
+def spread(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return rows that stand for all: one by chance from each of `most` equal parts, the same in each call.
+
+    Rows at equal distances would not do: if every second step is long, they may hold the long ones only.
+
+    Parameters
+    ----------
+    rows : array of int
+        The rows.
+    most : int
+        How many at most.
+
+    Returns
+    -------
+    array of int
+        The rows, in order.
+
+    Examples
+    --------
+    >>> len(spread(np.arange(1_000), most=10)), spread(np.arange(4), most=10)
+    (10, array([0, 1, 2, 3]))
+    """
+    if len(rows) <= most:
+        return rows
+    edges = np.linspace(0, len(rows), most + 1).round().astype(int)
+    return rows[np.random.default_rng(most).integers(edges[:-1], edges[1:])]
+
+
 def steps_at(run: RunLike, rows: np.ndarray, total: int) -> Steps:
     """Return the steps that begin at some rows.
 

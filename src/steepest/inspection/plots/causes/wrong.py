@@ -12,9 +12,12 @@ from numpy.typing import ArrayLike
 from steepest.inspection.plots import style
 from steepest.inspection.plots.causes.pair import PairDisplay
 from steepest.inspection.plots.causes.steps import computed, evenly, measurable
+from steepest.inspection.plots.function.contour import ContourDisplay
+from steepest.inspection.plots.function.heights import draw_heights
 from steepest.inspection.protocol import RunLike
-from steepest.inspection.window import HUGE, levels_of
+from steepest.inspection.window import HUGE
 from steepest.printable import printable, quoted
+from steepest.trace import Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,12 +30,17 @@ STEPS = np.geomspace(1e-15, 1e-1, 57)
 SHARE = EPS**0.2
 # The most coordinates whose slopes are measured, and the most whose names are written below the axes.
 MOST_MEASURED, MOST_NAMED, LETTERS = 40, 10, 9
-# A claim is wrong if it differs by more than this share and this many errors of the differences.
-WRONG, SURE = 1e-5, 8.0
+# A claim is wrong if it differs by more than this share and this many errors of the differences, as for the check that
+# every run with a gradient of its own gets.
+RIGHT, SURE = 3e-7, 8.0
+# A claim that seems wrong is measured again with these multiples of the step, before it is called so.
+AGAIN = (30.0, 0.2, 0.03, 0.003)
 # The half width of the map around the point, as a share of each coordinate, and its points in each direction.
 AROUND, SIZE = 0.3, 30
 # The length of the longer arrow as a share of that half width.
 REACH = 0.8
+# The error has a clear minimum if at the longest steps it is this many times as large. Chosen, not measured.
+CLEAR = 100.0
 # How many neighbouring steps are compared, because a single error may be small by chance.
 SMOOTHED = 5
 
@@ -88,6 +96,10 @@ class WrongGradientDisplay(PairDisplay):
         The number of all coordinates, if only some were measured.
     title : str, optional
         The text above the picture.
+    place : str, optional
+        Where the point is, as in "at the start", for the caption.
+    blamed : bool, optional
+        Whether the gradient was found to be wrong already, by the run or by a check.
 
     Attributes
     ----------
@@ -122,6 +134,8 @@ class WrongGradientDisplay(PairDisplay):
         at: ArrayLike = (),
         total: int | None = None,
         title: str = "",
+        place: str = "",
+        blamed: bool = False,
     ) -> None:
         self.claimed, self.measured = np.asarray(claimed, dtype=float), np.asarray(measured, dtype=float)
         self.error, self.h = np.asarray(error, dtype=float), np.asarray(h, dtype=float)
@@ -129,6 +143,7 @@ class WrongGradientDisplay(PairDisplay):
         self.coordinate, self.scale, self.names, self.check = coordinate, scale, list(names), check
         self.around, self.at, self.title = around, np.asarray(at, dtype=float), title
         self.total = len(self.claimed) if total is None else total
+        self.place, self.blamed = place, blamed or (check is not None and check.verdict == "wrong")
 
     @classmethod
     @np.errstate(all="ignore")
@@ -182,14 +197,13 @@ class WrongGradientDisplay(PairDisplay):
             return function(*point) if spread else function(point.reshape(shape)[()])
 
         claimed = np.ravel(np.asarray(called(gradient, x.copy()), dtype=float))
-        return cls._of(
-            lambda point: called(f, point), claimed, x, names, check=check, coordinate=coordinate, title=title
-        )
+        probe = _Probe(lambda point: called(f, point), x, claimed, () if check is None else check.wrong, coordinate)
+        return cls._of(probe, names, check=check, title=title)
 
     @classmethod
     @np.errstate(all="ignore")
     def from_run(
-        cls, run: RunLike, row: int = 0, *, coordinate: int | None = None, check: CheckLike | None = None
+        cls, run: RunLike, row: int | None = None, *, coordinate: int | None = None, check: CheckLike | None = None
     ) -> WrongGradientDisplay:
         """Compare the gradient that a run used with slopes of its function.
 
@@ -198,7 +212,8 @@ class WrongGradientDisplay(PairDisplay):
         run : run or fit
             The run.
         row : int, optional
-            The row of the trace at whose point the gradient is checked; by default the start.
+            The row of the trace at whose point the gradient is checked. By default the start, unless the gradient is
+            wrong at the best point only: the check of a run looks at both.
         coordinate : int, optional
             The coordinate whose error is drawn by h; by default the one whose claim is farthest off.
         check : GradientCheck, optional
@@ -216,63 +231,57 @@ class WrongGradientDisplay(PairDisplay):
         """
         run = measurable(run, WHAT)
         rows = len(run.trace.x)
-        if not -rows <= row < rows:
+        if row is not None and not -rows <= row < rows:
             raise ValueError(f"row={row} is not in the trace, which has {rows:,} rows: give one of them")
-        x = np.asarray(run.trace.x, dtype=float)[row]
-        if not np.isfinite(x).all():
-            raise ValueError(f"{WHAT} needs a finite point and that of row {row} is not: give another row")
-        claimed = computed(run.gradient_at, [x], x.size, WHAT)[0]
-        return cls._of(
-            run.evaluate, claimed, x, run.trace.names, check=check, coordinate=coordinate, title=run.title
-        )  # fmt: skip
+        points = np.asarray(run.trace.x, dtype=float)
+        best = _best(run)
+        # A check that is given was made at one point, which the caller knows; it is the start unless a row says so.
+        tried = {0: 0, best: best} if row is None and check is None else {row or 0: (row or 0) % rows}
+        if not any(np.isfinite(points[each]).all() for each in tried.values()):
+            raise ValueError(f"{WHAT} needs a finite point and that of row {row or 0} is not: give another row")
+        found, refused = [], None
+        for each in tried.values():
+            if not np.isfinite(points[each]).all():
+                continue
+            claimed = computed(run.gradient_at, [points[each]], points.shape[1], WHAT)[0]
+            try:
+                probe = _Probe(run.evaluate, points[each], claimed, () if check is None else check.wrong, coordinate)
+            except ValueError as error:
+                refused = error
+                continue
+            found.append((each, probe))
+            if probe.wrong.any():
+                break
+        if not found:
+            raise refused or ValueError(f"{WHAT} needs a finite point and the run has none: read run.message")
+        chosen = found[-1] if found[-1][1].wrong.any() else found[0]
+        place = {best: "at the best point", 0: "at the start"}.get(chosen[0], f"at row {chosen[0]:,}")
+        blamed = str(run.outcome) == Outcome.WRONG_GRADIENT
+        return cls._of(chosen[1], run.trace.names, check=check, title=run.title, place=place, blamed=blamed)
 
     @classmethod
     def _of(
-        cls, f: Callable[[np.ndarray], Any], claimed: np.ndarray, x: np.ndarray, names: Sequence[str], *,
-        check: CheckLike | None, coordinate: int | None, title: str,
+        cls, probe: _Probe, names: Sequence[str], *, check: CheckLike | None, title: str, place: str = "",
+        blamed: bool = False,
     ) -> WrongGradientDisplay:  # fmt: skip
-        if claimed.size != x.size:
-            raise ValueError(f"the gradient has {claimed.size} entries and the point {x.size}: return one for each")
-
-        def value(points: Sequence[np.ndarray]) -> np.ndarray:
-            return computed(f, points, 1, WHAT)[:, 0]
-
-        centre = float(value([x])[0])
-        if not np.isfinite(centre):
-            raise ValueError(f"the function is {centre} at the point: check where it is finite")
-        if coordinate is not None and not -x.size <= coordinate < x.size:
-            raise ValueError(f"coordinate={quoted(coordinate)}: the point has {x.size}, counted from 0")
-        asked = [] if coordinate is None else [coordinate % x.size]
-        named = np.array([*asked, *(() if check is None else check.wrong)][:MOST_MEASURED], dtype=int)
-        chosen = np.union1d(evenly(np.arange(x.size), MOST_MEASURED), named)
-        scale = np.where(x == 0, 1.0, np.abs(x))
-        measured, error = np.array([_slope(value, x, k, SHARE * scale[k], centre) for k in chosen]).T
-        off = np.abs(claimed[chosen] - measured)
-        size = np.maximum(np.maximum(np.abs(claimed[chosen]), np.abs(measured)), error)
-        off = np.where(np.isfinite(claimed[chosen]), off / np.where(size > 0, size, 1.0), np.inf)
-        place = int(np.argmax(np.where(np.isnan(off), -1.0, off)))
-        if coordinate is not None:
-            place = int(np.flatnonzero(chosen == coordinate % x.size)[0])
-        elif not _is_wrong(claimed[chosen], measured, error).any():
-            place = int(np.argmax(np.abs(measured)))
-        k = int(chosen[place])
+        x, scale, k = probe.x, probe.scale, int(probe.chosen[probe.place])
         steps = STEPS * scale[k]
         up, down = x[k] + steps, x[k] - steps
-        above, below = (value(_moved(x, k, ends)) for ends in (up, down))
-        forward = np.where(up > x[k], (above - centre) / (up - x[k]), np.nan)
+        above, below = (probe.value(_moved(x, k, ends)) for ends in (up, down))
+        forward = np.where(up > x[k], (above - probe.centre) / (up - x[k]), np.nan)
         central = np.where(up > down, (above - below) / (up - down), np.nan)
         around: tuple[np.ndarray, ...] | None = None
         if x.size <= 2:
-            alike = scale.max() <= 3 * scale.min()
-            half = AROUND * (np.full(x.size, scale.max()) if alike else scale)
-            grid = [
-                np.linspace(a - b, a + b, SIZE if x.size == 2 else SIZE**2 // 10) for a, b in zip(x, half, strict=True)
-            ]
+            # One scale for both coordinates: only then do gradients cross the lines of equal value at right angles.
+            half = AROUND * (np.abs(x).max() or 1.0)
+            count = SIZE if x.size == 2 else SIZE**2 // 10
+            grid = [np.linspace(each - half, each + half, count) for each in x]
             points = np.stack(np.meshgrid(*grid), axis=-1).reshape(-1, x.size)
-            around = (*grid, value(list(points)).reshape([len(each) for each in grid]))
+            around = (*grid, probe.value(list(points)).reshape([len(each) for each in grid]))
         return cls(
-            claimed[chosen], measured, error, steps, forward, central, coordinate=place, scale=float(scale[k]),
-            names=[names[k] for k in chosen], check=check, around=around, at=x[chosen], total=x.size, title=title,
+            probe.claimed[probe.chosen], probe.measured, probe.error, steps, forward, central, coordinate=probe.place,
+            scale=float(scale[k]), names=[names[k] for k in probe.chosen], check=check, around=around,
+            at=x[probe.chosen], total=x.size, title=title, place=place, blamed=blamed,
         )  # fmt: skip
 
     @property
@@ -291,11 +300,9 @@ class WrongGradientDisplay(PairDisplay):
         return self._share(self.central, self.claimed[self.coordinate])
 
     def _share(self, slopes: np.ndarray, target: float) -> np.ndarray:
-        size = max(
-            abs(each)
-            for each in (self.claimed[self.coordinate], self.measured[self.coordinate], 1e-300)
-            if each == each
-        )
+        k = self.coordinate
+        known = (self.measured[k],) if self._is_resolved else (self.claimed[k], self.measured[k])
+        size = max(abs(each) for each in (*known, 1e-300) if each == each)
         with np.errstate(all="ignore"):
             return np.abs(slopes - target) / size
 
@@ -332,35 +339,86 @@ class WrongGradientDisplay(PairDisplay):
             verdict = f"The check found: {self.check.verdict}. "
         else:
             verdict = ""
+        where = f"{self.place[:1].upper()}{self.place[1:]}, " if self.place else ""
+        if not wrong and self.blamed:
+            return f"{verdict}{self._unseen(where)}"
         if not wrong:
-            agree = f"All {measured} agree" if len(self.claimed) > 1 else "The claimed slope agrees"
-            return f"{verdict}{agree} with differences. {self._valley(name)}"
+            return f"{verdict}{_sentence(where + self._agreement(measured))}. {self._valley(name)}"
         slip = f" ({self.check.slip})" if self.check is not None and self.check.slip else ""
-        which = f"{wrong:,} of {measured} {'is' if wrong == 1 else 'are'} wrong{slip}"
+        which = f"{where}{wrong:,} of {measured} {'is' if wrong == 1 else 'are'} wrong{slip}"
         if len(self.claimed) == 1:
-            which = f"The claimed slope is wrong{slip}"
-        claim = f"The slope of {name} is claimed to be {number(self.claimed[k])}"
-        claim += f", and differences give {number(self.measured[k])}"
-        errors = self.central_error[np.isfinite(self.central_error)]
-        if not (self.wrong[k] and errors.size):
+            which = _sentence(f"{where}the claimed slope is wrong{slip}")
+        claimed, slope = _apart(self.claimed[k], self.measured[k])
+        claim = f"The slope of {name} is claimed to be {claimed}, and differences give {slope}"
+        if not (self.wrong[k] and np.isfinite(self.claimed[k]) and self._is_resolved):
             return f"{verdict}{which}. {claim}."
-        least = number(100 * errors.min())
+        off = abs(self.claimed[k] - self.measured[k]) / abs(self.measured[k])
         right = _windows(self._share(self.central, self.measured[k])).max(axis=1).min()
         return (
-            f"{verdict}{which}. {claim}. No step h brings the error of this claim below {least} %; "
-            f"that of a right one would fall to {number(100 * right)} %."
+            f"{verdict}{which}. {claim}: the claim is off by {number(100 * off)} %, and shorter steps h do not "
+            f"change that. The error of a right claim would fall to {number(100 * right)} %."
         )
+
+    @property
+    def _is_resolved(self) -> bool:
+        """Whether the slope of the drawn coordinate stands out from the error of differences."""
+        k = self.coordinate
+        return bool(abs(self.measured[k]) > SURE * self.error[k])
+
+    @property
+    def _room(self) -> tuple[np.ndarray, np.ndarray]:
+        """How far off each claim may be without being called wrong, and the size of the slope."""
+        size = np.maximum(np.abs(self.claimed), np.abs(self.measured))
+        return SURE * self.error + RIGHT * size, size
+
+    def _agreement(self, measured: str) -> str:
+        """Return how many of the claims agree with differences, none of which is wrong."""
+        room, size = self._room
+        known, one = (room < size) | (size == 0), len(self.claimed) == 1
+        if known.all():
+            return "the claimed slope agrees with differences" if one else f"all {measured} agree with differences"
+        if not known.any():
+            return f"differences can't judge the claimed slope{'' if one else 's'}: their error is larger"
+        return f"{np.count_nonzero(known):,} of {measured} agree with differences, whose error hides the rest"
+
+    def _unseen(self, where: str) -> str:
+        """Return what differences can tell of a gradient that is known to be wrong, but not at this point."""
+        room, size = self._room
+        known = room < size
+        found = f"The gradient was found to be wrong, but {where[:1].lower()}{where[1:]}differences do not show it."
+        if not known.any():
+            return f"{found} Their error is larger than these slopes, so they tell nothing here."
+        worst = style.number(100 * float((room[known] / size[known]).max()))
+        some = "" if known.all() else f", for {np.count_nonzero(known):,} of {len(known):,} slopes"
+        return f"{found} They resolve errors above {worst} %{some}."
 
     def _valley(self, name: str) -> str:
         """Return a sentence about the step at which differences are best."""
-        both = [self._share(each, self.measured[self.coordinate]) for each in (self.forward, self.central)]
-        if min(_windows(each).max(axis=1).min() for each in both) < EPS:
+        if not self._is_resolved:
+            return f"The slope of {name} is too small for differences to show how their error depends on the step."
+        slopes = {"forward": self.forward, "central": self.central}
+        errors = {kind: _windows(self._share(each, self.measured[self.coordinate])) for kind, each in slopes.items()}
+        worst = {kind: each.max(axis=1) for kind, each in errors.items()}
+        if min(each.min() for each in worst.values()) < EPS:
             return f"For {name} some differences are exact, as round numbers and simple formulas allow."
-        forward, central = (style.number(self.best_step(kind)) for kind in ("forward", "central"))
-        return (
-            f"For {name} the error is least near h = {forward} of the coordinate with forward differences, and near "
-            f"{central} with central ones: a longer step adds curvature, and a shorter one rounding errors."
+        # Without curvature forward differences have no error but rounding, and without a third derivative central ones:
+        # the least error is then that of chance.
+        clear = {kind: each[-1] > CLEAR * each.min() for kind, each in worst.items()}
+        ends = {"forward": "curvature", "central": "the third derivative"}
+        parts = [
+            f"with {kind} differences near h = {style.number(self.best_step(kind))} of the coordinate, "
+            f"as a longer step adds {ends[kind]}"
+            for kind in slopes
+            if clear[kind]
+        ]
+        plain = " and ".join(kind for kind in slopes if not clear[kind])
+        found = f"For {name} the error is least {', and '.join(parts)}; a shorter step adds rounding errors." * bool(
+            parts
         )
+        if not plain:
+            return found
+        rest = f"{plain.capitalize()} differences of {name} show rounding errors only, which longer steps make smaller."
+        return f"{found} {rest}".strip()
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the slopes.
@@ -402,26 +460,23 @@ class WrongGradientDisplay(PairDisplay):
     def _draw_arrows(self, ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray) -> None:
         """Draw both gradients as arrows from the point; a right one crosses the lines of equal value squarely."""
         half = np.array([np.ptp(x), np.ptp(y)]) / 2
-        finite = np.where(np.isfinite(values), np.clip(values, -HUGE, HUGE), np.nan)
-        height = finite - np.nanmin(np.append(finite, HUGE))
-        levels = levels_of(height)
-        if levels.size:
-            ax.contour(x, y, np.ma.masked_invalid(height), levels, colors=style.GREY, linewidths=0.7, alpha=0.7)
+        ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+        map_ = ContourDisplay(x, y, values, None)
+        map_.is_labelled = False  # the arrows would cover the values
+        draw_heights(ax, map_)
         both = np.array([self.measured, self.claimed])
         finite_both = np.where(np.isfinite(both), both, 0.0)
         # The longest arrow that stays within the map, in both directions.
         with np.errstate(divide="ignore"):
             factor = REACH * np.min(half / np.abs(finite_both).max(axis=0))
-        looks = ((style.BLUE, "differences"), (style.ORANGE, "claimed"))
-        for (colour, name), slope, thick in zip(looks, finite_both, (14.0, 4.0), strict=True):
+        looks = ((style.PAPER, style.INK, "differences"), (style.ORANGE, style.PAPER, "claimed"))
+        for (colour, edge, name), slope, thick in zip(looks, finite_both, (14.0, 5.0), strict=True):
             ax.quiver(
-                *self.at, *(factor * slope if np.isfinite(factor) else slope), color=colour, angles="xy",
-                scale_units="xy", scale=1, width=0.002 * thick, zorder=3, label=name,
+                *self.at, *(factor * slope if np.isfinite(factor) else slope), color=colour, edgecolor=edge,
+                linewidth=0.9, angles="xy", scale_units="xy", scale=1, width=0.002 * thick, zorder=3, label=name,
             )  # fmt: skip
-        ax.plot(*self.at, "o", markersize=5, color=style.GREY, zorder=4)
-        ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
-        if 1 / 3 <= half[0] / half[1] <= 3:
-            ax.set_aspect("equal")
+        ax.plot(*self.at, "o", markersize=6, color=style.INK, markeredgecolor=style.PAPER, zorder=4)
+        ax.set_aspect("equal")
         style.label(ax, title=self.title, x=self.names[0], y=self.names[1], legend=2)
 
     def _draw_slopes(self, ax: Axes) -> None:
@@ -473,15 +528,89 @@ def _windows(errors: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(np.where(np.isnan(errors), np.inf, errors), SMOOTHED)
 
 
-def _slope(
-    value: Callable[[Sequence[np.ndarray]], np.ndarray], x: np.ndarray, k: int, h: float, centre: float
-) -> tuple[float, float]:  # fmt: skip
-    """Return the slope of a coordinate by four values, and its error as estimated."""
-    f = value(_moved(x, k, x[k] + h * np.array([-2, -1, 1, 2])))
-    near, far = (f[2] - f[1]) / (2 * h), (f[3] - f[0]) / (4 * h)
-    slope = (4 * near - far) / 3
-    # The extrapolation removes the error of `near`; what remains is smaller by about h², but a kink keeps it all.
-    return slope, abs(slope - near) * 1e-2 + 4 * EPS * max(np.abs(f).max(), abs(centre)) / h
+class _Probe:
+    """The slopes of some coordinates at one point by differences, beside those that are claimed."""
+
+    def __init__(
+        self, f: Callable[[np.ndarray], Any], x: np.ndarray, claimed: np.ndarray, named: Sequence[int],
+        coordinate: int | None,
+    ) -> None:  # fmt: skip
+        if claimed.size != x.size:
+            raise ValueError(f"the gradient has {claimed.size} entries and the point {x.size}: return one for each")
+        self.f, self.x, self.claimed = f, x, claimed
+        self.centre = float(self.value([x])[0])
+        if not np.isfinite(self.centre):
+            raise ValueError(f"the function is {self.centre} at the point: check where it is finite")
+        if coordinate is not None and not -x.size <= coordinate < x.size:
+            raise ValueError(f"coordinate={quoted(coordinate)}: the point has {x.size}, counted from 0")
+        asked = [] if coordinate is None else [coordinate % x.size]
+        always = np.array([*asked, *named][:MOST_MEASURED], dtype=int)
+        self.chosen = np.union1d(evenly(np.arange(x.size), MOST_MEASURED), always)
+        self.scale = np.where(x == 0, 1.0, np.abs(x))
+        self.measured, self.error = np.array([self._slope(int(k)) for k in self.chosen]).T
+        claims = claimed[self.chosen]
+        self.wrong = _is_wrong(claims, self.measured, self.error)
+        if coordinate is not None:
+            self.place = int(np.flatnonzero(self.chosen == coordinate % x.size)[0])
+        elif not self.wrong.any():
+            self.place = int(np.argmax(np.abs(self.measured)))
+        else:
+            size = np.maximum(np.maximum(np.abs(claims), np.abs(self.measured)), self.error)
+            off = np.abs(claims - self.measured) / np.where(size > 0, size, 1.0)
+            off = np.where(np.isfinite(claims), off, np.inf)
+            # A slope that is drowned in rounding may seem far off; one that is wrong is meant.
+            self.place = int(np.argmax(np.where(self.wrong & ~np.isnan(off), off, -1.0)))
+
+    def value(self, points: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the value at each point, NaN where f raises an exception."""
+        return computed(self.f, points, 1, WHAT)[:, 0]
+
+    def _slope(self, k: int) -> tuple[float, float]:
+        """Return the slope of a coordinate and its error, from other steps too if the claim seems wrong."""
+        h, claim = SHARE * self.scale[k], self.claimed[k]
+        slope, error = self._quotient(k, h)
+        if np.isfinite(slope) and not _is_wrong(claim, np.array(slope), np.array(error)):
+            return slope, error
+        tried = [(slope, error), *(self._quotient(k, part * h) for part in AGAIN)]
+        tried = [each for each in tried if np.isfinite(each).all()]
+        if not tried:
+            return slope, error
+        slope, error = min(tried, key=lambda each: each[1])
+        # Two steps that disagree by more than their errors show that these are too small, as noise and kinks make them.
+        gaps = [abs(slope - other) - far for other, far in tried if (other, far) != (slope, error)]
+        return slope, max(error, min(gaps, default=0.0))
+
+    def _quotient(self, k: int, h: float) -> tuple[float, float]:
+        """Return the slope of a coordinate by four values, and its error as estimated."""
+        f = self.value(_moved(self.x, k, self.x[k] + h * np.array([-2, -1, 1, 2])))
+        near, far = (f[2] - f[1]) / (2 * h), (f[3] - f[0]) / (4 * h)
+        slope = (4 * near - far) / 3
+        # Differences of the fourth order are about as large as the noise of the values.
+        noise = abs(f[0] - 4 * f[1] + 6 * self.centre - 4 * f[2] + f[3]) / np.sqrt(70)
+        noise = max(noise, EPS * max(np.abs(f).max(), abs(self.centre)), EPS * abs(slope * self.x[k]))
+        # The extrapolation removes the error of `near`; what remains is smaller by about h², but a kink keeps it all.
+        return slope, abs(slope - near) * 1e-2 + 4 * noise / h
+
+
+def _best(run: RunLike) -> int:
+    """Return the row of the best finite value of a run; 0 if it has none."""
+    value = np.asarray(run.trace.value, dtype=float) * (-1 if run.maximized else 1)
+    value = np.where(np.isfinite(value), value, np.inf)
+    return int(np.argmin(value)) if np.isfinite(value).any() else 0
+
+
+def _apart(a: float, b: float) -> tuple[str, str]:
+    """Return two numbers as texts, with more digits than usual if they would look the same."""
+    texts = style.number(a), style.number(b)
+    for digits in range(5, 16):
+        if texts[0] != texts[1] or a == b:
+            break
+        texts = f"{a:,.{digits}g}".replace("-", "−"), f"{b:,.{digits}g}".replace("-", "−")
+    return texts
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _moved(x: np.ndarray, k: int, ends: np.ndarray) -> list[np.ndarray]:
@@ -494,7 +623,7 @@ def _moved(x: np.ndarray, k: int, ends: np.ndarray) -> list[np.ndarray]:
 def _is_wrong(claimed: np.ndarray, measured: np.ndarray, error: np.ndarray) -> np.ndarray:
     """Tell which claims differ from differences by more than their error; a claim that is not finite is wrong."""
     size = np.maximum(np.abs(claimed), np.abs(measured))
-    off = np.abs(claimed - measured) > SURE * error + WRONG * size
+    off = np.abs(claimed - measured) > SURE * error + RIGHT * size
     return np.where(np.isfinite(claimed), off & np.isfinite(measured), True)
 
 
