@@ -7,7 +7,7 @@ import pytest
 from tests.inspection.causes.quadratics import descent, run_of
 
 import steepest as st
-from steepest.inspection import StabilityDisplay
+from steepest.inspection import EigenDisplay, StabilityDisplay
 from steepest.inspection.plots.causes.top import largest_curvature
 
 
@@ -83,3 +83,75 @@ class TestStability:
         assert marks["step size"] == [1]
         assert marks["step size, ceiling not known"] == [0]
         assert marks["step size above its ceiling"] == [2]
+
+
+DIGIT = "more digit takes"
+
+
+class TestEigen:
+    def test_a_direction_without_distance_has_no_factor(self):
+        run = st.gradient_descent(lambda x, y: (x + y - 1) ** 2, (3, 5), learning_rate=0.1, iterations=40)
+        display = EigenDisplay.from_run(run)
+        np.testing.assert_allclose(display.measured, [np.nan, 0.6], atol=1e-6)
+        assert "do not follow" not in display.caption
+        # 0.6 to the power of 5 is the first one below 0.1.
+        assert f"At this rate, one {DIGIT} 5 steps" in display.caption
+
+    def test_kinks_without_curvature_have_no_factor(self):
+        run = st.gradient_descent(lambda x, y: abs(x) + 3 * abs(y), (3.0, 5.0), learning_rate=0.1, iterations=40)
+        display = EigenDisplay.from_run(run)
+        assert np.isnan(display.measured).all()
+        assert "all 0. Without curvature" in display.caption
+
+    @pytest.mark.parametrize("step", [0.05, 0.1, 0.2])
+    def test_fits_to_batches_have_no_factor(self, step):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(200, 3))
+        y = X @ [1, 2, 3] + 0.1 * rng.normal(size=200)
+        fit = st.fit(st.models.Linear(), X, y, step=step, batch_size=32, epochs=10)
+        display = EigenDisplay.from_run(fit)
+        assert np.isnan(display.measured).all()
+        assert "batches of rows, whose noise hides" in display.caption
+        whole = EigenDisplay.from_run(st.fit(st.models.Linear(), X, y, step=step, epochs=40))
+        np.testing.assert_allclose(whole.measured, whole.expected, atol=1e-6)
+
+    @pytest.mark.parametrize("iterations", [60, 3_000])
+    @pytest.mark.parametrize(
+        "f", [lambda x: -np.log(x), lambda x: np.exp(-x), lambda x: 1 / x, lambda x: x**-20.0], ids=lambda f: ""
+    )
+    def test_without_a_minimum_no_digits_are_promised(self, f, iterations):
+        # Plain descent, which crawls away for ever.
+        h, x, points = 1e-4, 1.0, []
+
+        def slope(x):
+            return (f(x + h) - f(x - h)) / (2 * h)
+
+        def bend(x):
+            return (f(x + h) - 2 * f(x) + f(x - h)) / h**2
+
+        for _ in range(iterations):
+            points.append([x])
+            x -= 0.002 * slope(x)
+        run = run_of(lambda x: f(x[0]), slope, lambda x, v: bend(x) * v, points, 0.002)
+        assert DIGIT not in EigenDisplay.from_run(run).caption
+
+    def test_a_quadratic_that_the_run_left_half_way_promises_no_digits(self):
+        display = EigenDisplay.from_run(descent(np.diag([1.0, 2.0]), [1, 1], 0.01, steps=30))
+        assert DIGIT not in display.caption
+        assert "to which the run has not come" in display.caption
+        assert f"{DIGIT} 22 steps" in EigenDisplay.from_run(descent(np.eye(2), [1, 1], 0.1, steps=60)).caption
+
+    def test_a_saddle_is_not_called_a_minimum(self):
+        display = EigenDisplay.from_run(descent(np.diag([-2.0, 2.0]), [0, 1], 0.1, steps=60))
+        assert "Along λ = −2 the function curves downwards, so the best point is no minimum" in display.caption
+        assert DIGIT not in display.caption
+        np.testing.assert_allclose(display.measured, [np.nan, 0.8], atol=1e-6)
+
+    def test_a_step_to_the_minimum_itself(self):
+        caption = EigenDisplay.from_run(descent(np.diag([3.0]), [np.pi], 1 / 3, steps=1)).caption
+        assert caption.startswith("The curvature is 3. A step multiplies the distance along λ = 3 by 0; |1 − tλ|")
+        assert DIGIT not in caption
+
+    def test_a_run_at_rest_has_no_factor(self):
+        caption = EigenDisplay.from_run(descent(np.diag([1.0, 4.0]), [0, 0], 0.1)).caption
+        assert "No contraction can be measured" in caption
