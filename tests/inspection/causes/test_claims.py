@@ -7,7 +7,7 @@ import pytest
 from tests.inspection.causes.quadratics import descent, run_of
 
 import steepest as st
-from steepest.inspection import EigenDisplay, StabilityDisplay
+from steepest.inspection import EffectiveRateDisplay, EigenDisplay, StabilityDisplay
 from steepest.inspection.plots.causes.top import largest_curvature
 
 
@@ -155,3 +155,63 @@ class TestEigen:
     def test_a_run_at_rest_has_no_factor(self):
         caption = EigenDisplay.from_run(descent(np.diag([1.0, 4.0]), [0, 0], 0.1)).caption
         assert "No contraction can be measured" in caption
+
+
+class TestEffectiveRates:
+    @pytest.mark.filterwarnings("error")
+    def test_a_parameter_that_stays_at_its_bound(self):
+        rates = [[0.1, 0.1], [0.0, 0.1], [0.0, 0.1]]
+        display = EffectiveRateDisplay(np.arange(3), rates, names=["x", "y"])
+        assert "each moves by 0.1, at the median step with a rate above 0." in display.caption
+        display = EffectiveRateDisplay(np.arange(3), [[0.0, 0.1]] * 3, names=["x", "y"])
+        assert display.caption == (
+            "For a slope of 1, y moves by 0.1, at the median step; the other parameter has no rate."
+        )
+
+    def test_a_bounded_run(self):
+        run = st.minimize(bowl, (9, 1), direction="plain", step=0.04, bounds=[(2, None), (None, None)], iterations=40)
+        caption = EffectiveRateDisplay.from_run(run).caption
+        assert "by 0 " not in caption
+        assert "inf" not in caption
+
+    def test_equal_medians_have_no_factor(self):
+        display = EffectiveRateDisplay(np.arange(3), [[0.4, 0.4], [0.2, 0.3], [0.5, 0.6]], names=["x", "y"])
+        assert "Both parameters move alike at the median step, by 0.4 for a slope of 1, but not" in display.caption
+        assert "factor" not in display.caption
+        alone = EffectiveRateDisplay(np.arange(2), [[0.4, np.nan], [0.3, np.nan]], names=["x", "y"])
+        assert "factor" not in alone.caption
+
+    def test_a_slope_of_noise_has_no_rate(self):
+        # The slope along z is the rounding error of a sum that is 0.
+        scales = np.array([1.0, 10.0, 1e-17])
+        points = np.array([[1.0, 1, 1], [0.9, 0.8, 0.9], [0.8, 0.6, 0.8]])
+        run = run_of(lambda x: float(scales @ x**2) / 2, lambda x: scales * x, lambda x, v: scales * v, points, 0.1)
+        display = EffectiveRateDisplay.from_run(run)
+        assert np.isnan(display.rates[:, 2]).all()
+        np.testing.assert_allclose(display.rates[0, :2], [0.1, 0.02])
+        # The medians are those of 1 / 10 and 1 / 9, and of 2 / 100 and 2 / 80.
+        assert "a factor of 4.691; the other parameter has no rate" in display.caption
+
+    def test_a_slope_of_noise_after_convergence_has_no_rate(self):
+        run = descent(np.eye(2), [1, 1], 0.9, steps=30)
+        run.gradient_at = lambda x: np.maximum(np.abs(x), 1e-16)
+        assert np.isnan(EffectiveRateDisplay.from_run(run).rates[-1]).all()
+        # A slope that grows makes no rounding errors of those before it.
+        grown = descent(np.eye(2), [1, 1], -1e3, steps=9)
+        np.testing.assert_allclose(EffectiveRateDisplay.from_run(grown).rates, 1e3)
+
+    @pytest.mark.parametrize("rate", [0.09, 0.09e200])
+    def test_tiny_slopes(self, rate):
+        run = st.gradient_descent(lambda x, y: 1e-200 * bowl(x, y), (9, 1), learning_rate=rate, iterations=20)
+        display = EffectiveRateDisplay.from_run(run)
+        if rate < 1:
+            assert display.caption == "No parameter moves at the steps at which its slope is known."
+        else:
+            assert "Both parameters have the same rate at each step: for a slope of 1 each moves by 9e198" in (
+                display.caption
+            )
+        display.to_figure().draw_without_rendering()
+
+    def test_slopes_of_one_parameter_fall_by_any_factor(self):
+        run = descent(np.eye(1), [1.0], 0.9, steps=60)
+        np.testing.assert_allclose(EffectiveRateDisplay.from_run(run).rates, 0.9)
