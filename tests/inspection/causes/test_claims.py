@@ -7,7 +7,7 @@ import pytest
 from tests.inspection.causes.quadratics import descent, run_of
 
 import steepest as st
-from steepest.inspection import EffectiveRateDisplay, EigenDisplay, StabilityDisplay
+from steepest.inspection import EffectiveRateDisplay, EigenDisplay, SliceDisplay, StabilityDisplay
 from steepest.inspection.plots.causes.top import largest_curvature
 
 
@@ -215,3 +215,25 @@ class TestEffectiveRates:
     def test_slopes_of_one_parameter_fall_by_any_factor(self):
         run = descent(np.eye(1), [1.0], 0.9, steps=60)
         np.testing.assert_allclose(EffectiveRateDisplay.from_run(run).rates, 0.9)
+
+
+class TestSlices:
+    def test_a_straight_path_is_not_drawn_as_the_spiral_of_its_rounding_errors(self):
+        # Adam divides each slope by its size, so that all coordinates fall alike, to within its epsilon.
+        weights = np.arange(1, 11.0)
+        run = st.minimize(lambda x: (weights * x**2).sum(), np.ones(10), direction="adam", step=0.1, iterations=300)
+        display = SliceDisplay.from_run(run, size=9)
+        sizes = np.linalg.svd(run.trace.x - run.trace.x[display.best], compute_uv=False)
+        assert 0 < sizes[1] < 1e-6 * sizes[0]
+        assert display.straight
+        np.testing.assert_allclose(display.axes @ display.axes.T, np.eye(2), atol=1e-12)
+        np.testing.assert_allclose(display.grid_y[[0, -1]] * 2, np.ptp(display.grid_x) * np.array([-1, 1]))
+        assert np.abs(display.path[:, 1]).max() < 1e-6 * np.ptp(display.grid_y)
+        assert "this path, which is a straight line, and one that is square to it" in display.caption
+        assert "extends most" not in display.caption
+
+    def test_a_path_that_bends_is_not_called_straight(self):
+        display = SliceDisplay.from_run(descent(np.diag([1.0, 1.001, 1]), [1, 2, 3], 0.1), size=9)
+        assert not display.straight
+        assert "straight" not in display.caption
+        assert "in the two directions in which it extends most" in display.caption
