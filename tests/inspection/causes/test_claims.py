@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from tests.inspection.causes.quadratics import descent, run_of
+from tests.inspection.causes.quadratics import descent, rotated, run_of
 
 import steepest as st
 from steepest.inspection import EffectiveRateDisplay, EigenDisplay, SliceDisplay, StabilityDisplay
@@ -112,6 +112,8 @@ class TestEigen:
         display = EigenDisplay.from_run(fit)
         assert np.isnan(display.measured).all()
         assert "batches of rows, whose noise hides" in display.caption
+        _, right = display.plot().axes_
+        assert "measured" not in [line.get_label() for line in right.lines]
         whole = EigenDisplay.from_run(st.fit(st.models.Linear(), X, y, step=step, epochs=40))
         np.testing.assert_allclose(whole.measured, whole.expected, atol=1e-6)
 
@@ -151,6 +153,12 @@ class TestEigen:
         caption = EigenDisplay.from_run(descent(np.diag([3.0]), [np.pi], 1 / 3, steps=1)).caption
         assert caption.startswith("The curvature is 3. A step multiplies the distance along λ = 3 by 0; |1 − tλ|")
         assert DIGIT not in caption
+
+    def test_a_distance_that_grows_lends_no_rounding_errors_to_others(self):
+        matrix, _ = rotated([1.0, 4.0, 9.0])
+        display = EigenDisplay.from_run(descent(matrix, [1.3, 2.1, 3.7], 0.4))
+        np.testing.assert_allclose(display.measured, [0.6, 0.6, 2.6], atol=1e-6)
+        assert "that of λ = 9, by 2.6; |1 − tλ| predicts 2.6, so this distance grows." in display.caption
 
     def test_a_run_at_rest_has_no_factor(self):
         caption = EigenDisplay.from_run(descent(np.diag([1.0, 4.0]), [0, 0], 0.1)).caption

@@ -22,7 +22,8 @@ WHAT = "an eigen-lens"
 MOST_PARAMETERS = 200
 # The most eigenvectors that are drawn, whose lines can be told apart.
 MOST_LINES = 12
-# Distances below this share of the largest are left out of a measurement, because of rounding errors.
+# Distances below this share of the first one, and of that along another eigenvector at the same time, are left out of a
+# measurement, because of rounding errors.
 CLEAR = 1e-9
 # An eigenvalue below this share of the largest counts as 0.
 FLAT = 1e-12
@@ -44,6 +45,7 @@ ASTRAY = (
     Outcome.SADDLE, Outcome.FLAT, Outcome.UNBOUNDED, Outcome.NO_FINITE_OPTIMUM, Outcome.DIVERGED, Outcome.NON_FINITE,
     Outcome.WRONG_GRADIENT,
 )  # fmt: skip
+RULES = ("Plain", "Momentum", "Nesterov")  # those with a prediction
 NO_FACTOR = "No contraction can be measured from these rows"
 NOISY = "The steps follow gradients on batches of rows, whose noise hides the factor of a step"
 NO_CURVATURE = "Without curvature, this quadratic has no point towards which a distance shrinks"
@@ -294,7 +296,10 @@ class EigenDisplay(PairDisplay):
                 f"{number(self.expected[most])} is predicted: there the steps do not follow this quadratic"
             )
         if np.isnan(self.expected).all():
-            found += f". {self.rule or 'This rule'} with these step sizes has no prediction"
+            if self.rule in RULES:
+                found += f". Without known and equal step sizes, {self.rule} has no prediction"
+            else:
+                found += f". {self.rule or 'This rule'} with these step sizes has no prediction"
         return found + "."
 
     @property
@@ -354,9 +359,11 @@ class EigenDisplay(PairDisplay):
                 ax.plot(
                     self.curvature[shown], self.expected[shown], "_", markersize=16, color=style.GREY, label="predicted"
                 )
-        for line, (curvature, measured) in enumerate(zip(self.curvature, self.measured, strict=True)):
+        known = np.flatnonzero(np.isfinite(self.measured))
+        for line in known.tolist():
             look = self._look(line) | {"linestyle": "none", "markersize": 8}
-            ax.plot(curvature, measured, label="measured" if line == 0 else "_", **look)
+            label = "measured" if line == known[0] else "_"
+            ax.plot(self.curvature[line], self.measured[line], label=label, **look)
         ax.set(xlim=ends, ylim=(0, top))
         style.label(ax, x="eigenvalue λ", y="factor of a step", legend=3)
 
@@ -403,11 +410,12 @@ class _Lens:
     def _window(self, line: int) -> tuple[int, int]:
         """Return the first and the last row of a measurement: the later half of those above rounding errors."""
         size = np.abs(self.distance[:, line])
-        floor = CLEAR * max(size.max(), self.scale if self.rule != "Plain" else 0.0)
+        largest = np.abs(self.distance).max(axis=1)
+        floor = CLEAR * np.maximum(largest, max(size[0], self.scale if self.rule != "Plain" else 0.0))
         # With momentum the distance passes through 0 many times, so a row counts with its neighbour.
         clear = np.maximum(size, np.append(size[1:], 0.0)) > floor
         last = int(np.argmin(clear)) - 1 if not clear.all() else len(size) - 1
-        if last == 0 and len(size) > 1:
+        if last == 0 and len(size) > 1 and clear[0]:
             last = 1  # a step to a distance of 0
         return (last // 2 if last > 3 else 0), max(last, 0)
 
