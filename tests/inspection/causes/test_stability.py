@@ -79,7 +79,7 @@ def test_the_steps_at_which_the_size_crosses_its_ceiling_are_drawn():
     display = StabilityDisplay.from_run(run)
     assert {11_233, 11_234} <= set(display.at)
     assert len(display.at) <= 60
-    assert "first at iteration 11,234" in display.caption
+    assert "the first of those drawn at iteration 11,234" in display.caption
     # |1 - tλ| = |1 - 3| = 2
     assert "grows 2 times" in display.caption
 

@@ -12,6 +12,7 @@ from steepest.inspection.plots.causes.pair import PairDisplay
 from steepest.inspection.plots.causes.steps import computed, evenly, measurable, sign_of, steps_at
 from steepest.inspection.protocol import RunLike
 from steepest.inspection.window import HUGE
+from steepest.trace import Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,8 @@ WHAT = "an eigen-lens"
 MOST_PARAMETERS = 200
 # The most eigenvectors that are drawn, whose lines can be told apart.
 MOST_LINES = 12
-# Distances below this share of the largest are left out of a measurement, because of rounding errors.
+# Distances below this share of the first one, and of that along another eigenvector at the same time, are left out of a
+# measurement, because of rounding errors.
 CLEAR = 1e-9
 # An eigenvalue below this share of the largest counts as 0.
 FLAT = 1e-12
@@ -35,6 +37,18 @@ SPAN = 50
 DIGITS = 1e-15
 # A measured factor that differs by more from the predicted one is named in the caption.
 APART = 0.05
+# A run has come to the minimum of its quadratic if its distance fell to this share, and the slope on the way is that of
+# the quadratic to within the other share: along exp(-x), which has no minimum, it differs by 15 % or more.
+FALLEN, BENT = 0.1, 0.05
+# Outcomes of runs that have not come to a minimum.
+ASTRAY = (
+    Outcome.SADDLE, Outcome.FLAT, Outcome.UNBOUNDED, Outcome.NO_FINITE_OPTIMUM, Outcome.DIVERGED, Outcome.NON_FINITE,
+    Outcome.WRONG_GRADIENT,
+)  # fmt: skip
+RULES = ("Plain", "Momentum", "Nesterov")  # those with a prediction
+NO_FACTOR = "No contraction can be measured from these rows"
+NOISY = "The steps follow gradients on batches of rows, whose noise hides the factor of a step"
+NO_CURVATURE = "Without curvature, this quadratic has no point towards which a distance shrinks"
 
 
 def predicted(rule: str, decay: float, size: ArrayLike, curvature: ArrayLike) -> np.ndarray:
@@ -100,7 +114,8 @@ class EigenDisplay(PairDisplay):
 
     Near the answer the function is a quadratic, and along each eigenvector a descent goes its own way: a step of size t
     multiplies the distance by 1 - tλ, with momentum by the larger root of a quadratic equation. The distances are
-    measured from the lowest point of this quadratic, which is the answer if the descent came to its end.
+    measured from the point at which the slope of this quadratic is zero: its lowest point if all eigenvalues are
+    positive, which is the answer if the descent came to its end.
 
     Parameters
     ----------
@@ -111,7 +126,12 @@ class EigenDisplay(PairDisplay):
     curvature : array of shape (lines,)
         The eigenvalue λ of each.
     measured, expected : array of shape (lines,)
-        The factor by which a step shrank the distance, as measured and as the rule predicts; NaN if not known.
+        The factor by which a step shrank the distance, as measured and as the rule predicts; NaN if not known. Where
+        the function is flat, or all distances are zero, none is measured, nor in fits to batches, because of noise.
+    settled : bool, optional
+        Whether the run came to the minimum of its quadratic.
+    batched : bool, optional
+        Whether the steps follow gradients on batches of rows.
     size : float, optional
         The step size t, if it was constant.
     rule : str, optional
@@ -151,6 +171,8 @@ class EigenDisplay(PairDisplay):
         measured: ArrayLike,
         expected: ArrayLike,
         *,
+        settled: bool = False,
+        batched: bool = False,
         size: float = np.nan,
         rule: str = "",
         decay: float = 0.0,
@@ -161,7 +183,8 @@ class EigenDisplay(PairDisplay):
         self.at, self.distance = np.asarray(at), np.asarray(distance, dtype=float)
         self.curvature = np.asarray(curvature, dtype=float)
         self.measured, self.expected = np.asarray(measured, dtype=float), np.asarray(expected, dtype=float)
-        self.size, self.rule, self.decay, self.counted, self.title = size, rule, decay, counted, title
+        self.settled, self.batched, self.size = settled, batched, size
+        self.rule, self.decay, self.counted, self.title = rule, decay, counted, title
         self.parameters = len(self.curvature) if parameters is None else parameters
 
     @classmethod
@@ -172,7 +195,7 @@ class EigenDisplay(PairDisplay):
         Parameters
         ----------
         run : run or fit
-            A run of at most 200 parameters. It takes one product with the Hessian for each, and one gradient.
+            A run of at most 200 parameters. It takes one product with the Hessian for each, and two gradients.
 
         Returns
         -------
@@ -215,11 +238,21 @@ class EigenDisplay(PairDisplay):
         lens = _Lens(distance, iteration, sizes, rule, decay, scale)
         pairs = [lens.contraction(line, each) for line, each in enumerate(values)]
         measured, expected = np.array(pairs).reshape(-1, 2).T
+        batched = "epoch" in run.trace.columns and np.diff(iteration).max(initial=0) > 1
+        measured[~curved | batched] = np.nan
+        settled = False
+        if np.isfinite(measured).any() and values[0] > -FLAT * values[-1] and run.outcome not in ASTRAY:
+            slowest = int(np.nanargmax(measured))
+            row, away = lens.check(slowest)
+            slope = sign * computed(run.gradient_at, [x[finite[row]]], size, WHAT)[0] @ vectors[:, slowest]
+            is_quadratic = abs(slope - values[slowest] * away) <= BENT * abs(slope)
+            settled = bool(is_quadratic and _fell(distance[:, slowest]))
         all_steps = steps_at(run, np.arange(0), 0)
         at = np.asarray(run.trace.columns.get(all_steps.counted, iteration))
         return cls(
-            at[finite] if len(at) == len(x) else at, distance, values, measured, expected, size=lens.size, rule=rule,
-            decay=decay, parameters=size, counted=all_steps.counted, title=run.title,
+            at[finite] if len(at) == len(x) else at, distance, values, measured, expected, settled=settled,
+            batched=bool(batched), size=lens.size, rule=rule, decay=decay, parameters=size, counted=all_steps.counted,
+            title=run.title,
         )  # fmt: skip
 
     @property
@@ -228,23 +261,33 @@ class EigenDisplay(PairDisplay):
         number, low, high = style.number, self.curvature.min(), self.curvature.max()
         drawn = f" ({len(self.curvature)} are drawn)" if self.parameters > len(self.curvature) else ""
         count = style.counted(self.parameters, "eigenvalue")
-        found = f"The Hessian has {count}{drawn}, from {number(low)} to {number(high)}"
+        span = f"from {number(low)} to {number(high)}" if number(low) != number(high) else f"all {number(low)}"
+        found = f"The Hessian has {count}{drawn}, {span}"
         if len(self.curvature) == 1:
             found = f"The curvature is {number(high)}"
+        if low < -FLAT * abs(high):
+            found += f". Along λ = {number(low)} the function curves downwards, so the best point is no minimum"
         known = np.flatnonzero(np.isfinite(self.measured))
         if not known.size:
-            return f"{found}. There are too few rows to measure a contraction."
-        slowest = known[np.argmax(self.measured[known])]
+            reason = NO_FACTOR if self.curvature.any() else NO_CURVATURE
+            return f"{found}. {NOISY if self.batched else reason}."
+        upwards = known[self.curvature[known] > 0]
+        shown = upwards if upwards.size else known
+        slowest = shown[np.argmax(self.measured[shown])]
         rate = self.measured[slowest]
-        found += f". A step multiplies the slowest distance, that of λ = {number(self.curvature[slowest])}, "
-        found += f"by {number(rate)}"
+        which = f"distance along λ = {number(self.curvature[slowest])}"
+        if len(known) > 1 and low > 0:
+            which = f"slowest distance, that of λ = {number(self.curvature[slowest])},"
+        found += f". A step multiplies the {which} by {number(rate)}"
         if np.isfinite(self.expected[slowest]):
             found += f"; {self.formula} predicts {number(self.expected[slowest])}"
-        if 0 < rate < 1:
+        if 0 < rate < 1 and self.settled:
             steps = np.log(0.1) / np.log(rate)
-            found += f". One more digit takes {style.counted(int(np.ceil(steps)), 'step')}"
-        elif rate > 1:
+            found += f". At this rate, one more digit takes {style.counted(int(np.ceil(steps)), 'step')}"
+        elif rate > 1 and number(rate) != "1":
             found += ", so this distance grows"
+        elif low > 0 and not _fell(self.distance[:, slowest]):
+            found += ". Distances are from the lowest point of the quadratic, to which the run has not come"
         apart = np.abs(self.measured - self.expected)
         if (apart > APART).any():
             most = int(np.nanargmax(apart))
@@ -253,7 +296,10 @@ class EigenDisplay(PairDisplay):
                 f"{number(self.expected[most])} is predicted: there the steps do not follow this quadratic"
             )
         if np.isnan(self.expected).all():
-            found += f". {self.rule or 'This rule'} with these step sizes has no prediction"
+            if self.rule in RULES:
+                found += f". Without known and equal step sizes, {self.rule} has no prediction"
+            else:
+                found += f". {self.rule or 'This rule'} with these step sizes has no prediction"
         return found + "."
 
     @property
@@ -313,9 +359,11 @@ class EigenDisplay(PairDisplay):
                 ax.plot(
                     self.curvature[shown], self.expected[shown], "_", markersize=16, color=style.GREY, label="predicted"
                 )
-        for line, (curvature, measured) in enumerate(zip(self.curvature, self.measured, strict=True)):
+        known = np.flatnonzero(np.isfinite(self.measured))
+        for line in known.tolist():
             look = self._look(line) | {"linestyle": "none", "markersize": 8}
-            ax.plot(curvature, measured, label="measured" if line == 0 else "_", **look)
+            label = "measured" if line == known[0] else "_"
+            ax.plot(self.curvature[line], self.measured[line], label=label, **look)
         ax.set(xlim=ends, ylim=(0, top))
         style.label(ax, x="eigenvalue λ", y="factor of a step", legend=3)
 
@@ -353,20 +401,34 @@ class _Lens:
         measured = _pair_factor(distance) if is_pair and len(distance) > 3 else _mean_factor(distance)
         return float(measured ** (1 / self.span)), expected
 
+    def check(self, line: int) -> tuple[int, float]:
+        """Return the row of a measurement that is farthest along an eigenvector, and its distance."""
+        low, high = self._window(line)
+        row = low + int(np.argmax(np.abs(self.distance[low : high + 1, line])))
+        return row, float(self.distance[row, line])
+
     def _window(self, line: int) -> tuple[int, int]:
         """Return the first and the last row of a measurement: the later half of those above rounding errors."""
         size = np.abs(self.distance[:, line])
-        floor = CLEAR * max(size.max(), self.scale if self.rule != "Plain" else 0.0)
+        largest = np.abs(self.distance).max(axis=1)
+        floor = CLEAR * np.maximum(largest, max(size[0], self.scale if self.rule != "Plain" else 0.0))
         # With momentum the distance passes through 0 many times, so a row counts with its neighbour.
         clear = np.maximum(size, np.append(size[1:], 0.0)) > floor
-        last = int(np.argmin(clear)) if not clear.all() else len(size) - 1
-        last = min(max(last, 1), len(size) - 1)
-        return (last // 2 if last > 3 else 0), last
+        last = int(np.argmin(clear)) - 1 if not clear.all() else len(size) - 1
+        if last == 0 and len(size) > 1 and clear[0]:
+            last = 1  # a step to a distance of 0
+        return (last // 2 if last > 3 else 0), max(last, 0)
 
 
 def _mean_factor(distance: np.ndarray) -> float:
-    """Return the mean factor from the first distance to the last."""
-    return float(abs(distance[-1] / distance[0]) ** (1 / (len(distance) - 1)))
+    """Return the mean factor from the first distance to the last; NaN if the first is 0."""
+    ratio = abs(distance[-1] / distance[0]) if distance[0] else np.nan
+    return 0.0 if ratio <= CLEAR and len(distance) == 2 else float(ratio ** (1 / (len(distance) - 1)))
+
+
+def _fell(distance: np.ndarray) -> bool:
+    """Return whether a distance fell to a small share of what it was."""
+    return bool(np.abs(distance).min() <= FALLEN * np.abs(distance[0]))
 
 
 def _pair_factor(distance: np.ndarray) -> float:

@@ -23,6 +23,8 @@ WHAT = "an effective rate"
 MOST_LINES = 6
 # Rates within this share of each other count as equal: rounding errors of the moves are smaller.
 ALIKE = 1e-6
+# Slopes below these shares of the largest slope, of the same step and of the steps so far, are rounding errors.
+LOST, LOST_SO_FAR = 1e-12, 1e-15
 # Rates that span more than this factor are drawn on a logarithmic axis.
 SPAN = 5
 # The share of the rates at each end that may lie outside of the picture.
@@ -42,7 +44,7 @@ class EffectiveRateDisplay(Display):
     at : array of shape (steps,)
         The iteration or epoch at which each step begins.
     rates : array of shape (steps, parameters)
-        |Δxᵢ| / |gᵢ|; NaN where the slope is zero or not known.
+        |Δxᵢ| / |gᵢ|; NaN where the slope is zero, a rounding error or not known.
     size : array of shape (steps,), optional
         The step size of the rule.
     names : sequence of str
@@ -114,46 +116,72 @@ class EffectiveRateDisplay(Display):
         rows = finite_steps(run, WHAT)
         steps = steps_at(run, evenly(rows, most), len(rows))
         slopes = np.abs(slopes_of(run, steps, WHAT))
-        rates = np.where(slopes > 0, np.abs(steps.move) / slopes, np.nan)
+        largest = np.where(np.isfinite(slopes), slopes, 0.0).max(axis=1, keepdims=True)
+        lost = np.maximum(LOST * largest, LOST_SO_FAR * np.maximum.accumulate(largest))
+        # The slope of one parameter is compared with no other, and may fall by any factor.
+        is_clear = (slopes > 0) & ((slopes >= lost) | (slopes.shape[1] == 1))
+        rates = np.where(is_clear, np.abs(steps.move) / slopes, np.nan)
         return cls(
-            steps.at, np.where(rates <= HUGE, rates, np.nan), steps.size, names=run.trace.names, spans=steps.spans,
-            total=len(rows), counted=steps.counted, title=run.title,
+            steps.at, np.where(np.isfinite(rates), rates, np.nan), steps.size, names=run.trace.names,
+            spans=steps.spans, total=len(rows), counted=steps.counted, title=run.title,
         )  # fmt: skip
 
     @property
     def middle(self) -> np.ndarray:
-        """The median rate of each parameter over the steps; NaN if it has none."""
-        known = np.isfinite(self.rates)
-        columns = zip(self.rates.T, known.T, strict=True)
+        """The median rate of each parameter over the steps at which it moves; NaN if it has none."""
+        columns = zip(self.rates.T, self._moving.T, strict=True)
         return np.array([np.median(column[seen]) if seen.any() else np.nan for column, seen in columns])
+
+    @property
+    def _moving(self) -> np.ndarray:
+        """Whether each rate is known, and above 0."""
+        return np.isfinite(self.rates) & (self.rates > 0)
 
     @property
     def caption(self) -> str:
         """What to see, with the numbers of the run."""
-        middle = self.middle
-        if not np.isfinite(middle).any():
-            return "No parameter has a rate: its slope is zero or not known at each step."
-        low, high = int(np.nanargmin(middle)), int(np.nanargmax(middle))
+        middle, number = self.middle, style.number
+        rated, known = np.flatnonzero(np.isfinite(middle)), np.isfinite(self.rates)
+        if not rated.size and known.any():
+            return "No parameter moves at the steps at which its slope is known."
+        if not rated.size:
+            return "No parameter has a rate: at each step its slope is zero, a rounding error or not known."
+        low, high = rated[np.argmin(middle[rated])], rated[np.argmax(middle[rated])]
         over = f" over {self.spans:,} steps at a time" if self.spans > 1 else ""
-        drawn = f" ({len(self.at)} of {self.total:,} steps)" if self.total > len(self.at) else ""
-        if len(self.names) == 1:
-            return (
-                f"For a slope of 1 the parameter moves by {style.number(middle[0])}{over}, at the median step{drawn}."
-            )
-        known = np.isfinite(self.rates)
+        drawn = f" ({len(self.at):,} of {self.total:,} steps)" if self.total > len(self.at) else ""
+        is_whole = self._moving[:, rated].all()
+        begin, median = "For a slope of 1", f"at the median step{'' if is_whole else ' with a rate above 0'}{drawn}"
+        count, rest = len(self.names), len(self.names) - rated.size
+        end = "."
+        if rest:
+            others = "the other parameter has no rate" if rest == 1 else f"the {rest:,} other parameters have no rate"
+            end = f"; {others}."
+        if rated.size == 1:
+            name = "the parameter" if count == 1 else self._named(high)
+            return f"{begin}, {name} moves by {number(middle[high])}{over}, {median}{end}"
+        among = ("Both" if count == 2 else f"All {count:,}") if not rest else f"{rated.size:,}"
+        if self._is_one_rate():
+            moves = f"for a slope of 1 each moves by {number(middle[low])}{over}"
+            return f"{among} parameters have the same rate at each step: {moves}, {median}{end}"
         with np.errstate(all="ignore"):
-            highest = np.where(known, self.rates, -np.inf).max(axis=1)
-            spread = highest / np.where(known, self.rates, np.inf).min(axis=1)
-        if (spread[np.isfinite(spread)] <= 1 + ALIKE).all():
+            factor = middle[high] / middle[low]
+        if number(factor) == "1":
             return (
-                f"All {len(self.names):,} parameters have the same rate at each step: for a slope of 1 each moves by "
-                f"{style.number(middle[low])}{over}, at the median step{drawn}."
+                f"{among} parameters move alike {median}, by {number(middle[low])}{over} for a slope of 1, but not at "
+                f"each step{end}"
             )
+        ratio = f": a factor of {number(factor)}" if np.isfinite(factor) else ""
         return (
-            f"For a slope of 1, {self._named(high)} moves by {style.number(middle[high])}{over} and {self._named(low)} "
-            f"by {style.number(middle[low])}, at the median step{drawn}: a factor of "
-            f"{style.number(middle[high] / middle[low])}."
+            f"{begin}, {self._named(high)} moves by {number(middle[high])}{over} and {self._named(low)} by "
+            f"{number(middle[low])}, {median}{ratio}{end}"
         )
+
+    def _is_one_rate(self) -> bool:
+        """Return whether at each step the rates of all parameters that move are equal."""
+        with np.errstate(all="ignore"):
+            highest = np.where(self._moving, self.rates, -np.inf).max(axis=1)
+            spread = highest / np.where(self._moving, self.rates, np.inf).min(axis=1)
+        return bool((spread[~np.isnan(spread)] <= 1 + ALIKE).all())
 
     def _named(self, k: int) -> str:
         return printable(self.names[k], LETTERS)
@@ -179,11 +207,11 @@ class EffectiveRateDisplay(Display):
         return np.concatenate([order[: MOST_LINES // 2], order[-MOST_LINES // 2 :]])
 
     def _draw(self, ax: Axes) -> None:
-        drawn = self.drawn
-        positive = self.rates[np.isfinite(self.rates) & (self.rates > 0)]
+        drawn, given = self.drawn, np.minimum(self.rates, HUGE)
+        positive = np.maximum(given[self._moving], 1 / HUGE)
         if positive.size and positive.max() > SPAN * positive.min():
             ax.set_yscale("log")
-        rates = np.where(self.rates > 0, self.rates, np.nan) if ax.get_yscale() == "log" else self.rates
+        rates = np.where(given > 0, np.maximum(given, 1 / HUGE), np.nan) if ax.get_yscale() == "log" else given
         if len(drawn) < len(self.names):
             known = np.isfinite(rates).any(axis=1)
             levels = np.full((3, len(self.at)), np.nan)
@@ -196,13 +224,15 @@ class EffectiveRateDisplay(Display):
             look = style.distinct(line) | {"markersize": 4, "markevery": EVERY if len(drawn) > 2 else 1}
             ax.plot(self.at, rates[:, k], label=self._named(k), **look)
         if np.isfinite(self.size).any() and self.spans == 1:
-            ax.plot(self.at, self.size, color=style.GREY, linewidth=1.2, linestyle=":", label="step size")
+            ax.plot(
+                self.at, np.minimum(self.size, HUGE), color=style.GREY, linewidth=1.2, linestyle=":", label="step size"
+            )
         if positive.size and ax.get_yscale() == "log":
             # Where a slope crosses 0 its rate has a spike without a meaning.
             low, high = np.quantile(positive, (TAIL, 1 - TAIL))
             ax.set_ylim(low / 3, 3 * high)
         elif positive.size:
-            ax.set_ylim(0, 1.2 * max(positive.max(), np.nanmax(np.append(self.size, 0.0))))
+            ax.set_ylim(0, 1.2 * max(positive.max(), min(np.nanmax(np.append(self.size, 0.0)), HUGE)))
         ax.locator_params(axis="x", integer=True)
         if len(self.at) == 1:
             ax.set_xlim(self.at[0] - 1, self.at[0] + 1)

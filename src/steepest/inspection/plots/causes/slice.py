@@ -23,16 +23,18 @@ WHAT = "a slice"
 MOST_ROWS, COMPARED = 2_000, 60
 # The grid points in each direction. Chosen: contour lines are smooth, and 2,500 values of most functions are cheap.
 SIZE = 50
-# A second direction with less than this share of the first is rounding: the path is a straight line.
-STRAIGHT = 1e-9
+SQUARE = "the direction of this path, which is a straight line, and one that is square to it"
+# A second direction with less than this share of the first is rounding, or invisible: the path is a straight line.
+STRAIGHT = 1e-6
 
 
 class SliceDisplay(PairDisplay):
     """Contour lines on a plane through the path of a run, with the path's shadow on it and its distance from it.
 
     The plane goes through the best point, in the two directions in which the path extends most (its principal
-    directions). A path of more than two parameters leaves the plane, so the contour lines are not the values of its
-    points. The right axes say how far each row is from the plane, as a share of the length of the whole path.
+    directions). A straight path gets a second direction that is square to it. A path of more than two parameters
+    leaves the plane, so the contour lines are not the values of its points. The right axes say how far each row is
+    from the plane, as a share of the length of the whole path.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ class SliceDisplay(PairDisplay):
     gap : float, optional
         The largest difference between the value of a row and that of its shadow, as a share of the whole descent; NaN
         if it is not known.
+    straight : bool, optional
+        Whether the path is a straight line, as far as it is drawn.
     best : int, optional
         The row of the best point.
     maximized : bool, optional
@@ -91,6 +95,7 @@ class SliceDisplay(PairDisplay):
         at: ArrayLike,
         *,
         gap: float = np.nan,
+        straight: bool = False,
         best: int = -1,
         maximized: bool = False,
         counted: str = "iteration",
@@ -99,7 +104,8 @@ class SliceDisplay(PairDisplay):
         self.grid_x, self.grid_y = np.asarray(grid_x, dtype=float), np.asarray(grid_y, dtype=float)
         self.values, self.path = np.asarray(values, dtype=float), np.asarray(path, dtype=float)
         self.off, self.axes, self.at = np.asarray(off, dtype=float), np.asarray(axes, dtype=float), np.asarray(at)
-        self.gap, self.best, self.maximized, self.counted, self.title = gap, best, maximized, counted, title
+        self.gap, self.straight, self.best, self.maximized = gap, straight, best, maximized
+        self.counted, self.title = counted, title
 
     @classmethod
     @np.errstate(all="ignore")
@@ -140,10 +146,13 @@ class SliceDisplay(PairDisplay):
         # A run that blew up is seen around its best point, as in other pictures.
         box = window_around(path, best, run.outcome)
         inside = np.flatnonzero(((path >= box[:, 0]) & (path <= box[:, 1])).all(axis=1))
-        axes = _plane(moved[evenly(inside, MOST_ROWS)], moved[0])
+        axes, straight = _plane(moved[evenly(inside, MOST_ROWS)], moved[0])
         shadow = moved @ axes.T
         off = np.linalg.norm(moved - shadow @ axes, axis=1) / length
         window = window_around(shadow, best, run.outcome)
+        if straight:
+            # The width of the path in the second direction is rounding, which a window around it would magnify.
+            window[1] = (window[0, 1] - window[0, 0]) / 2 * np.array([-1.0, 1.0])
         grid_x, grid_y = (np.linspace(low, high, size) for low, high in window)
 
         def values_on(points: np.ndarray) -> np.ndarray:
@@ -158,8 +167,8 @@ class SliceDisplay(PairDisplay):
         counted = "epoch" if "epoch" in run.trace.columns else "iteration"
         at = np.asarray(run.trace.columns.get(counted, np.arange(len(x))))[kept]
         return cls(
-            grid_x, grid_y, values, shadow, off, axes, at, gap=gap, best=best, maximized=run.maximized,
-            counted=counted, title=run.title,
+            grid_x, grid_y, values, shadow, off, axes, at, gap=gap, straight=straight, best=best,
+            maximized=run.maximized, counted=counted, title=run.title,
         )  # fmt: skip
 
     @property
@@ -178,7 +187,7 @@ class SliceDisplay(PairDisplay):
         number, far = style.number, int(np.argmax(self.off))
         parameters = self.axes.shape[1]
         begin = f"A plane through the best point of a path in {parameters:,} dimensions"
-        begin += ", in the two directions in which it extends most"
+        begin += f", in {SQUARE if self.straight else 'the two directions in which it extends most'}"
         if not np.isfinite(self.values).any():
             begin += ", on which the function has no finite value"
         else:
@@ -230,17 +239,20 @@ class SliceDisplay(PairDisplay):
         style.label(ax, x=self.counted, y="distance from the plane, % of the path")
 
 
-def _plane(moved: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Return the two principal directions of points around 0, both of which point towards the start."""
+def _plane(moved: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Return two directions, both of which point towards the start, and whether points around 0 lie on a line.
+
+    They are the principal directions of the points; for a line, the second one is square to the first.
+    """
     scale = np.abs(moved).max() or 1.0
     _, sizes, directions = np.linalg.svd(moved / scale, full_matrices=False)
-    first = directions[0]
-    if len(sizes) > 1 and sizes[1] > STRAIGHT * sizes[0]:
-        second = directions[1]
-    else:
-        # A straight path gives no second direction: take the coordinate that is most nearly square to it.
+    first, is_straight = directions[0], len(sizes) < 2 or bool(sizes[1] <= STRAIGHT * sizes[0])
+    if is_straight:
+        # Take the coordinate that is most nearly square to the line.
         second = np.eye(len(first))[np.argmin(np.abs(first))]
         second = second - (second @ first) * first
         second /= np.linalg.norm(second)
+    else:
+        second = directions[1]
     axes = np.array([first, second])
-    return np.where(axes @ start < 0, -1.0, 1.0)[:, None] * axes
+    return np.where(axes @ start < 0, -1.0, 1.0)[:, None] * axes, is_straight

@@ -41,6 +41,7 @@ CEILINGS: dict[str, tuple[Callable[[float], float], str]] = {
     "Nesterov": (lambda decay: 2 * (1 + decay) / (1 + 2 * decay), "2 (1 + μ) / ((1 + 2 μ) λ)"),
 }
 ALONG = "that of its own line"
+RISES = "a step ends higher than it began, on the parabola with the slope and curvature of its line."
 
 
 def largest_stable(rule: str, decay: float, curvature: ArrayLike) -> np.ndarray:
@@ -177,20 +178,32 @@ class StabilityDisplay(Display):
             known |= dict(zip(wanted.tolist(), measure(rows[wanted]), strict=True))
             drawn = np.array(sorted(known))
             curvature = np.array([known[k] for k in drawn])
-            ceiling = largest_stable(rule, decay, curvature) if rule in CEILINGS else curvature * sizes[drawn]
-            wanted = _between(drawn, sizes[drawn] > ceiling, most - len(known))
+            if rule in CEILINGS:
+                ceiling = largest_stable(rule, decay, curvature)
+            else:
+                # A search may return a negative size, and a step of size 0 may have no ceiling.
+                ceiling = np.where(curvature == np.inf, np.inf, curvature * np.abs(sizes[drawn]))
+            wanted = _between(drawn, np.abs(sizes[drawn]) > ceiling, most - len(known))
         steps = steps_at(run, rows[drawn], len(rows))
         if rule not in CEILINGS:
-            curvature = np.where(ceiling > 0, 2 / ceiling, 0.0)
+            curvature = 2 / ceiling
+        # Between two rows of a thinned trace, or of a fit to batches, lie several steps.
+        iteration = np.asarray(run.trace.columns.get("iteration", np.arange(len(run.trace.x))))
+        total = int((iteration[rows + 1] - iteration[rows]).sum())
         return cls(
-            steps.at, steps.size, ceiling, curvature, rule=rule, decay=decay, total=len(rows), counted=steps.counted,
+            steps.at, steps.size, ceiling, curvature, rule=rule, decay=decay, total=total, counted=steps.counted,
             title=run.title,
         )  # fmt: skip
 
     @property
     def above(self) -> np.ndarray:
-        """Whether each step is longer than its ceiling."""
-        return self.size > self.ceiling
+        """Whether each step is longer than its ceiling; false where the ceiling is not known."""
+        return self.known & (np.abs(self.size) > self.ceiling)
+
+    @property
+    def known(self) -> np.ndarray:
+        """Whether the step size and the ceiling of each step are known."""
+        return np.isfinite(self.size) & ~np.isnan(self.ceiling)
 
     @property
     def formula(self) -> str:
@@ -200,28 +213,46 @@ class StabilityDisplay(Display):
     @property
     def caption(self) -> str:
         """What to see, with the numbers of the run."""
+        if not self.known.any():
+            return f"{self._among(0)} has both a step size and a ceiling that can be computed."
+        count = int(np.count_nonzero(self.known))
+        others = ""
+        if count < len(self.at):
+            others = f" The step size or the ceiling of {len(self.at) - count:,} more is not known."
+        if (self.ceiling[self.known] == np.inf).all():
+            where = f"where {self._among(count)} {'begins' if count == 1 else 'begin'}"
+            if self.rule not in CEILINGS:
+                where = f"along the line{'s' * (count > 1)} of {self._among(count)}"
+            return f"The function does not curve upwards {where}, so there is no ceiling.{others}"
+        return f"{self._found(count)}{others} {self._remark}"
+
+    def _found(self, count: int) -> str:
+        """Return how the step sizes lie to their ceilings, of which a number is known."""
         with np.errstate(all="ignore"):
-            share = self.size / self.ceiling
-        known = np.isfinite(share)
-        drawn = f"{style.counted(len(self.at), 'step')}" + f" drawn of {self.total:,}" * (self.total > len(self.at))
-        if (self.ceiling[known] == np.inf).all() and known.any():
-            return f"The function does not curve upwards where the {drawn} begin, so there is no ceiling."
-        if not known.any():
-            return f"None of the {drawn} has a ceiling that can be computed."
-        worst = int(np.nanargmax(np.where(known, share, np.nan)))
-        most = style.number(share[worst] if self.above.any() else 100 * share[worst])
+            share = np.where(self.known & (self.ceiling > 0), np.abs(self.size) / self.ceiling, np.nan)
+            share[self.size == 0] = 0.0
         if self.above.any():
-            first = self.at[np.flatnonzero(self.above)[0]]
-            found = (
-                f"The step size is above its ceiling {self._named} in {np.count_nonzero(self.above):,} of {drawn}, "
-                f"first at {self.counted} {first:,}, and up to {most} times as large. {self._consequence(worst)}"
-            )
-        else:
-            found = (
-                f"The step size stays below its ceiling {self._named} in {'all ' * (len(self.at) > 1)}{drawn}; "
-                f"at most it is {most} % of the ceiling, at {self.counted} {self.at[worst]:,}."
-            )
-        return f"{found} {self._remark}"
+            first, is_all = self.at[np.flatnonzero(self.above)[0]], self.total <= len(self.at)
+            found = f"The step size is above its ceiling {self._named} in {self._among(int(self.above.sum()))}"
+            found += f", {'first' if is_all else 'the first of those drawn'} at {self.counted} {first:,}"
+            if not (share > 1).any():
+                return f"{found}. There no step is short enough."
+            worst = int(np.nanargmax(share))
+            return f"{found}, and up to {style.number(share[worst])} times as large. {self._consequence(worst)}"
+        worst = int(np.nanargmax(share))
+        below = "below" if share[worst] < 1 else "at or below"
+        return (
+            f"The step size stays {below} its ceiling {self._named} in {self._among(count)}; at most it is "
+            f"{style.number(100 * share[worst])} % of the ceiling, at {self.counted} {self.at[worst]:,}."
+        )
+
+    def _among(self, count: int) -> str:
+        """Return a number of steps in words, as a part of those drawn, which may be a part of all."""
+        drawn = f"{style.counted(len(self.at), 'step')}"
+        drawn += f" drawn of {self.total:,}" if self.total > len(self.at) else ""
+        if len(self.at) == 1:
+            return "the only step" if self.total <= 1 and count else f"{'the' if count else 'None of the'} {drawn}"
+        return f"all {drawn}" if count == len(self.at) else f"{f'{count:,}' if count else 'None'} of the {drawn}"
 
     @property
     def _named(self) -> str:
@@ -233,7 +264,7 @@ class StabilityDisplay(Display):
         if self.rule == "Plain":
             grown = style.number(abs(1 - self.size[worst] * self.curvature[worst]))
             return f"There the distance along the most curved direction grows {grown} times in a step."
-        return "There " + ("the oscillations grow." if self.rule in CEILINGS else "a step ends higher than it began.")
+        return "There " + ("the oscillations grow." if self.rule in CEILINGS else RISES)
 
     @property
     def _remark(self) -> str:
@@ -279,8 +310,12 @@ class StabilityDisplay(Display):
             ax.fill_between(at, floor, stable, color=style.BLUE, alpha=0.13, linewidth=0, label="stable")
         ax.plot(at, ceiling, label=f"ceiling {self._short}", **_look(style.BLUE, len(at), "_"))
         ax.plot(at, size, color=style.GREY, linewidth=0.8)
-        under = ~self.above & np.isfinite(size)
-        ax.plot(at[under], size[under], "o", markersize=4, color=style.GREEN, label="step size")
+        under, unknown = ~self.above & self.known, ~self.known & np.isfinite(size)
+        if under.any() or not unknown.any():
+            ax.plot(at[under], size[under], "o", markersize=4, color=style.GREEN, label="step size")
+        if unknown.any():
+            label = "step size, ceiling not known"
+            ax.plot(at[unknown], size[unknown], "o", markersize=4, color=style.GREY, fillstyle="none", label=label)
         if self.above.any():
             above = self.above
             ax.plot(at[above], size[above], "^", markersize=6, color=style.ORANGE, label="step size above its ceiling")

@@ -39,7 +39,8 @@ def largest_curvature(
     -----
     Lanczos, "An iteration method for the solution of the eigenvalue problem" (1950), with each vector made orthogonal
     to all earlier ones. The error is at most the norm r of the residual, and about r² over the gap to the next
-    eigenvalue.
+    eigenvalue. The products are divided by a power of 2 about as large as the first one that is not 0, so that the
+    squares of very large or very small entries neither overflow nor vanish.
 
     Examples
     --------
@@ -53,12 +54,15 @@ def largest_curvature(
     basis = np.empty((min(most, size), size))
     image = np.empty_like(basis)
     matrix = np.empty((len(basis), len(basis)))
-    count, value, best = 0, np.nan, vector
+    count, value, best, power = 0, np.nan, vector, None
     while count < len(basis):
         basis[count] = vector / np.linalg.norm(vector)
         image[count] = product(basis[count])
         if not np.isfinite(image[count]).all():
             return np.nan, start
+        if power is None and image[count].any():
+            power = int(np.frexp(np.abs(image[count]).max())[1])
+        image[count] = np.ldexp(image[count], -(power or 0))
         matrix[count, : count + 1] = basis[: count + 1] @ image[count]
         count += 1
         values, vectors = np.linalg.eigh(matrix[:count, :count])
@@ -69,4 +73,4 @@ def largest_curvature(
         error, gap = np.linalg.norm(vector), value - values[-2] if count > 1 else 0.0
         if min(error, error**2 / gap if gap > 0 else np.inf) <= SHARE * np.abs(values).max():
             break
-    return value, best
+    return float(np.ldexp(value, power or 0)), best
