@@ -120,7 +120,7 @@ class PredictedDisplay(Display):
         words += ". Predictions go from {}, true values from {}; points above the line are predicted too high.".format(
             *spans
         )
-        return words + self.rows.omission
+        return words + self.rows.remarks
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the rows.
