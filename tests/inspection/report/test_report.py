@@ -227,8 +227,43 @@ def test_a_picture_that_needs_what_is_not_at_hand_is_left_out_and_named(paged):
     x = np.linspace(-1, 1, 40)[:, None]
     blocks = ((x[k : k + 10], 3 * x[k : k + 10, 0]) for k in range(0, 40, 10))
     page = paged(st.fit(st.models.Linear(), blocks))
-    assert "not at hand: The gradients of batches." in page.one("section", id="figures").text
+    text = page.one("section", id="figures").text
+    assert "not at hand, which are not saved with a fit: The data and the fit; The predictions" in text
+    assert "The residuals; The gradients of batches." in text
     assert not page.all("p", class_="failed")
+
+
+def again(run, folder):
+    """Save a run, and load it."""
+    return st.load(run.save(folder / "saved"))
+
+
+X = np.random.default_rng(0).normal(size=(60, 2))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: st.gradient_descent(lambda x: x**2, 3.0, learning_rate=0.1, iterations=20),
+        lambda: st.gradient_descent(lambda v: np.sum(v**4), (1.0, 2.0, 3.0), learning_rate=0.01, iterations=20),
+        lambda: st.gradient_descent(lambda x, y: x**2 + 4 * y**2, (3.0, 1.0), learning_rate=9.0, iterations=20),
+        lambda: st.fit(st.models.Linear(), X, X @ [1.0, 2.0] + X[:, 0] ** 2),
+        lambda: st.fit(st.models.Linear(), X[:, 0], X @ [1.0, 2.0]),
+        lambda: st.fit(st.models.Logistic(), X, (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(float)),
+        lambda: st.fit_table({"a": X[:, 0], "b": X[:, 0] + X[:, 1]}, "b"),
+        lambda: st.fit_table({"a": X[:, 0], "b": np.where(X[:, 0] + X[:, 1] > 0, "u", "v")}, "b"),
+    ],
+)
+def test_a_loaded_run_names_each_picture_that_it_lacks_and_no_other(make, paged, tmp_path):
+    run = make()
+    loaded = again(run, tmp_path)
+    before, after = figures.gallery_of(run), figures.gallery_of(loaded)
+    assert not before.absent
+    shown = [each.heading for each in before.shown]
+    assert sorted(shown) == sorted([each.heading for each in after.shown] + after.absent)
+    asides = [each.text for each in paged(loaded).all("p", class_="aside") if each.text.startswith("Left out")]
+    assert len(asides) == bool(after.absent)
+    assert all(heading in asides[0] for heading in after.absent)
 
 
 def test_an_animation_that_fails_is_named(steps, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.fitted.band import Band, band_of
 from steepest.inspection.plots.fitted.predictions import meant, point_of, predictions_of, r2_of, translation_of
 from steepest.inspection.protocol import FitLike, PredictorLike, RunLike, TableFitLike, has_members
+from steepest.inspection.window import NotAtHandError
 from steepest.types import Array, Function, PyTree, Rows
 
 if TYPE_CHECKING:
@@ -218,7 +219,8 @@ class LineDisplay(Display):
             the model predicts several classes.
         """
         if not isinstance(run, FitLike) or run.data is None:
-            raise ValueError(
+            suits = isinstance(run, FitLike) and _may_be_a_line(run)
+            raise (NotAtHandError if suits else ValueError)(
                 "a line needs the data of a fit and this run has none, because it was loaded or is not a fit: "
                 "use DescentDisplay.from_run(run), which draws any run"
             )
@@ -319,6 +321,13 @@ class LineDisplay(Display):
         ax.fill_between(self.line_x, band.low, band.high, alpha=0.13, label=label, **pale)
         for end in (band.low, band.high):
             ax.plot(self.line_x, end, **edge)
+
+
+def _may_be_a_line(fit: FitLike) -> bool:
+    """Return whether a fit without its data is one of a single column, as far as its parameters tell."""
+    if fit.columns is not None and len(fit.columns) != 1:
+        return False
+    return np.size(fit.params.get("coef", ())) == 1
 
 
 def _r2_of_learnt(fit: PredictorLike) -> float:

@@ -20,7 +20,7 @@ from steepest.inspection.protocol import (
 )
 from steepest.inspection.report.illustration import Illustration
 from steepest.inspection.report.numbers import has_features
-from steepest.inspection.window import BLOWN_UP
+from steepest.inspection.window import BLOWN_UP, NotAtHandError
 from steepest.printable import printable
 
 # What the messages of loaded runs say of a function or of rows.
@@ -39,7 +39,8 @@ class Row(NamedTuple):
     display : str
         The name of the display in `steepest.inspection`.
     make : str
-        The method that makes it of a run. If it raises ValueError, the run has no such picture, and it is left out.
+        The method that makes it of a run. If it raises NotAtHandError, it is named as left out; if another
+        ValueError, the run has no such picture, and nothing is said.
     heading : str
         What it shows.
     """
@@ -185,16 +186,12 @@ def _made(row: Row, what: ResultLike | RaceLike, gallery: Gallery) -> Iterator[D
     """Yield the display of a row, if it can be made of a run."""
     try:
         display = getattr(getattr(inspection, row.display), row.make)(what)
-    except ValueError:
-        return
-    except RuntimeError as error:
-        if NOT_AT_HAND not in str(error):
-            gallery.failed.append(f"{row.heading}: {reason(error)}")
-        else:
-            gallery.absent.append(row.heading)
-        return
     except Exception as error:  # noqa: BLE001 - as above
-        gallery.failed.append(f"{row.heading}: {reason(error)}")
+        # Pictures raise the one, and the methods of runs that they call the other.
+        if isinstance(error, NotAtHandError) or (isinstance(error, RuntimeError) and NOT_AT_HAND in str(error)):
+            gallery.absent.append(row.heading)
+        elif not isinstance(error, ValueError):
+            gallery.failed.append(f"{row.heading}: {reason(error)}")
         return
     if isinstance(display, Display):
         yield display

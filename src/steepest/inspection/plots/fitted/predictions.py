@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import Model, PredictorLike, TablePredictorLike
-from steepest.inspection.window import BLOWN_UP
+from steepest.inspection.window import BLOWN_UP, NotAtHandError
 from steepest.printable import printable, quoted
 from steepest.types import Array, Function, Rows
 
@@ -229,7 +229,7 @@ def _of_fit(fit: PredictorLike, X: Rows, y: Array, weight: Array) -> Predictions
             y, outputs, weight, kind=kind, labels=_numbered(kind, outputs), title=fit.title, source="given", note=note
         )
     if basis is None:
-        raise ValueError(NO_ROWS)
+        raise NotAtHandError(NO_ROWS)
     counts = basis.learnt | (basis.weight > 0)
     outputs = _outputs_of(fit, basis.X, loss)
     truth, weights, unseen = basis.y, np.where(counts, basis.weight, 0.0), ~basis.learnt
@@ -265,7 +265,7 @@ def _of_table(fit: TablePredictorLike, X: Rows, y: Array, weight: Array) -> Pred
     if held is not None:
         parts.append((held.truth, held.predicted, True))
     if not parts:
-        raise ValueError("this fit has no rows at hand, because it was loaded: give X=, a table with its target")
+        raise NotAtHandError("this fit has no rows at hand, because it was loaded: give X=, a table with its target")
     truth = np.concatenate([part[0] for part in parts])
     outputs = np.concatenate([np.asarray(part[1], dtype=float) for part in parts])
     unseen = np.concatenate([np.full(len(part[0]), part[2]) for part in parts])
@@ -299,6 +299,13 @@ def _loss_of(fit: PredictorLike) -> Function | None:
     if fit.basis is not None:
         return fit.basis.loss
     return getattr(fit, "loss", None) or getattr(fit.model, "loss", None)
+
+
+def _kind_of_fit(run: Any) -> str:
+    """Return what a fit predicts, without its rows."""
+    if isinstance(run, TablePredictorLike):
+        return "numbers" if run.classes is None else _kind_of(run.loss)
+    return _kind_of(_loss_of(run))
 
 
 def _kind_of(loss: Function | None) -> str:
@@ -468,8 +475,13 @@ def r2_of(truth: np.ndarray, predicted: np.ndarray, weight: np.ndarray | None = 
 
 def numbers_of(run: Any, X: Rows, y: Array, weight: Array, what: str) -> Predictions:
     """Return the rows of a regression; raise ValueError for classes, with the display that suits them."""
-    found = predictions_of(run, X, y, weight)
-    if found.kind != "numbers":
+    try:
+        found = predictions_of(run, X, y, weight)
+        kind = found.kind
+    except NotAtHandError:
+        if (kind := _kind_of_fit(run)) == "numbers":
+            raise
+    if kind != "numbers":
         raise ValueError(
             f"this fit predicts classes, which have no {what}: use ConfusionDisplay, RocDisplay or CalibrationDisplay"
         )
@@ -480,8 +492,13 @@ def numbers_of(run: Any, X: Rows, y: Array, weight: Array, what: str) -> Predict
 
 def classified(run: Any, X: Rows, y: Array, weight: Array, what: str) -> Predictions:
     """Return the rows of a classification; raise ValueError for numbers, with the display that suits them."""
-    found = predictions_of(run, X, y, weight)
-    if found.kind == "numbers":
+    try:
+        found = predictions_of(run, X, y, weight)
+        kind = found.kind
+    except NotAtHandError:
+        if (kind := _kind_of_fit(run)) != "numbers":
+            raise
+    if kind == "numbers":
         raise ValueError(
             f"this fit predicts numbers, and {what} is for classes: use PredictedDisplay or ResidualsDisplay"
         )
