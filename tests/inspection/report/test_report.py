@@ -399,7 +399,9 @@ def test_standings_are_those_of_the_race(race, paged):
     head, *rows = page.one("table", class_="standings").table()
     names = [row[head.index("run")] for row in rows]
     assert names == race.ranking
-    assert [row[head.index("evaluations")] for row in rows] == [str(race.runs[name].nfev) for name in names]
+    assert [row[head.index("evaluations")] for row in rows] == [
+        str(race.runs[name].trace.columns["evaluations"][-1]) for name in names
+    ]
     assert [row[head.index("outcome")].split(maxsplit=1)[1] for row in rows] == [
         race.runs[name].outcome for name in names
     ]
@@ -424,6 +426,35 @@ def test_a_comparison_warns_of_runs_that_cannot_be_compared(run, steps, paged):
     assert [row[1] for row in table[1:]] == ["best", "later"]
     same = paged(Comparison({"one": run, "two": run})).one("section", id="findings").text
     assert "different parameters" not in same
+
+
+def test_runs_of_different_functions_are_not_ranked(run, steps, paged):
+    down = {"good": steps, "worse": st.gradient_descent(lambda x: x**2 + 48, 3.0, learning_rate=5.0, iterations=30)}
+    up = {"up": st.maximize(lambda x: -(x**2), 3.0), "down": steps}
+    for runs, reason in ((down, "different values"), (up, "Some maximise"), ({"a": run, "b": steps}, "parameters")):
+        page = paged(Comparison(runs), animation=True)
+        text = page.one("main").text
+        assert "came furthest" not in text
+        assert "not ranked" in page.one("section", id="outcome").text
+        assert reason in page.one("section", id="findings").text
+        rows = page.one("table", class_="standings").table()[1:]
+        assert [(row[0], row[1], row[3]) for row in rows] == [("–", name, "–") for name in runs]
+        # Gaps from one best value, still or moving, would rank them all the same.
+        assert not page.all("figure")
+        assert not page.all("section", id="animation")
+        assert "figure does" not in text
+
+
+def test_one_page_counts_evaluations_in_one_way(paged):
+    fast = st.minimize(valley, (-1.2, 1.0))
+    slow = st.gradient_descent(valley, (-1.2, 1.0), learning_rate=1e-4, iterations=200)
+    counts = [int(each.trace.columns["evaluations"][-1]) for each in (fast, slow)]
+    assert fast.nfev > counts[0]  # the audit
+    page = paged(Comparison({"fast": fast, "slow": slow}))
+    rows = page.one("table", class_="standings").table()[1:]
+    assert [int(row[5]) for row in rows] == counts
+    assert f"after {counts[0]} evaluations" in page.one("section", id="outcome").text
+    assert f"“fast” ended after {counts[0]} evaluations, and “slow” after {counts[1]}" in page.text
 
 
 def test_a_tree_shows_its_rules(paged):

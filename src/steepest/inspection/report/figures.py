@@ -20,6 +20,7 @@ from steepest.inspection.protocol import (
 )
 from steepest.inspection.report.illustration import Illustration
 from steepest.inspection.report.numbers import has_features
+from steepest.inspection.report.standings import why_unranked
 from steepest.inspection.window import BLOWN_UP, NotAtHandError
 from steepest.printable import printable
 
@@ -107,15 +108,16 @@ def kinds_of(what: ResultLike | RaceLike) -> set[str]:
     Returns
     -------
     set of str
-        What `kind_of` returns, and "table" for the fit of a table. For a fit also "coefficients", unless they are those
-        of features of a kernel, and "batches" if it made several steps in an epoch. For the descent of a function also
-        "one", "two" or "many" parameters; "fixed" if all steps have one size; "blown-up" if it diverged or met values
-        that are not finite; "unfinished" if it did not do what was asked; and "own-gradient" if the user gave the
-        gradient.
+        What `kind_of` returns, but "unranked" for runs whose values can't be ranked; and "table" for the fit of a
+        table. For a fit also "coefficients", unless they are those of features of a kernel, and "batches" if it made
+        several steps in an epoch. For the descent of a function also "one", "two" or "many" parameters; "fixed" if all
+        steps have one size; "blown-up" if it diverged or met values that are not finite; "unfinished" if it did not do
+        what was asked; and "own-gradient" if the user gave the gradient.
     """
     kinds = {kind_of(what)}
     if not isinstance(what, ResultLike):
-        return kinds
+        # Gaps from one best value mean nothing if the values are those of different functions.
+        return {"unranked"} if why_unranked(what) else kinds
     if isinstance(what, TableFitLike):
         kinds.add("table")
     if "fit" in kinds:

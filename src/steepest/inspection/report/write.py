@@ -17,7 +17,7 @@ from steepest.inspection.report.findings import findings_of, findings_of_race
 from steepest.inspection.report.numbers import facts_of, flat_of, parameters_of
 from steepest.inspection.report.outcome import Verdict
 from steepest.inspection.report.space import Space
-from steepest.inspection.report.standings import Ranked, leader_of, standings_of
+from steepest.inspection.report.standings import Ranked, leader_of, standings_of, why_unranked
 from steepest.inspection.templates import check_jinja, page
 from steepest.places import file_of, path_of
 from steepest.printable import MOST_LETTERS as MOST_NAME
@@ -110,7 +110,7 @@ def write_report(
     # Made first, as it is the only part that may be refused.
     space = Space.of(what) if three_d else None
     gallery, film = gallery_of(what), None
-    if animation:
+    if animation and (isinstance(what, ResultLike) or not why_unranked(what)):
         try:
             film = reel_of(what, min(MOST_BYTES, MOST_PAGE - sum(picture.size for picture in gallery.shown)))
         except Exception as error:  # noqa: BLE001 - an animation that fails must not cost the reader the rest
@@ -165,7 +165,7 @@ def _content(what: Reportable, gallery: Gallery, title: str | None, date: str | 
         "fitted": isinstance(what, FitLike),
     }
     if not isinstance(what, ResultLike):
-        found = findings_of_race(what)
+        found = findings_of_race(what, figure=bool(gallery.shown))
         content["standings"] = standings = standings_of(what)
         content["leader"] = leader_of(standings)
     else:
