@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from steepest.inspection.plots.display import Display
 from steepest.inspection.report import figures, film, write
 from steepest.inspection.report.findings import findings_of
 from steepest.inspection.report.outcome import Verdict
+from steepest.inspection.report.patience import Patience
 from steepest.trace import Certificate, Event, Outcome
 
 NASTY = '<script>alert("1")</script>'
@@ -264,6 +266,38 @@ def test_a_loaded_run_names_each_picture_that_it_lacks_and_no_other(make, paged,
     asides = [each.text for each in paged(loaded).all("p", class_="aside") if each.text.startswith("Left out")]
     assert len(asides) == bool(after.absent)
     assert all(heading in asides[0] for heading in after.absent)
+
+
+def sleepy(x, y):
+    time.sleep(0.001)
+    return (x - 1) ** 2 + 4 * y**2
+
+
+def test_what_takes_long_is_left_out_with_its_time(tmp_path):
+    slow = st.minimize(sleepy, (3.0, 2.0), gradient=lambda x, y: (2 * (x - 1), 8 * y))
+    began = time.perf_counter()
+    page = read(slow.report(tmp_path / "run.html"))
+    # The contour lines alone would take 10 s.
+    assert time.perf_counter() - began < 9
+    lines = [each.text for each in page.all("p", class_="aside") if "would take" in each.text]
+    assert [line.partition(":")[0] for line in lines] == ["The path across the function", "The animation"]
+    assert "run.plot() draws it" in lines[0]
+    seconds = float(re.search(r"about (\d+) s", lines[0])[1])
+    assert 10 <= seconds < 40
+    race = st.race(sleepy, (3.0, 2.0), {"a": 0.1, "b": 0.05}, evaluations=5)
+    page = read(race.report(tmp_path / "race.html"))
+    assert "race.plot() draws it" in page.one("section", id="figures").text
+    assert "figure does" not in page.text
+
+
+def test_all_pictures_together_have_one_patience(run):
+    patience = Patience(run, seconds=60.0)
+    assert not patience.lacking("ContourDisplay")
+    assert not patience.lacking("DescentDisplay")
+    spent = 60.0 - patience.left
+    assert spent > 0
+    assert Patience(run, seconds=spent / 1e6).lacking("ContourDisplay") > 0
+    assert not Patience(run, seconds=0.0).lacking("DescentDisplay")
 
 
 def test_an_animation_that_fails_is_named(steps, tmp_path, monkeypatch):
