@@ -166,6 +166,17 @@ def test_the_pictures_of_a_fit_have_one_r2():
         assert PredictedDisplay.from_run(fit).r2 == pytest.approx(expected)
 
 
+def test_one_value_is_no_span():
+    display = PredictedDisplay(Y, np.zeros(300))
+    assert "Predictions are all 0, true values go from" in display.caption
+    level = ResidualsDisplay(np.r_[np.zeros(200), Y[:100]], np.r_[np.linspace(0, 1, 200), np.linspace(2, 3, 100)])
+    assert "times the narrowest" in level.caption
+    flat = ResidualsDisplay(
+        np.r_[np.linspace(0, 1, 200), Y[:100]], np.r_[np.linspace(0, 1, 200), np.linspace(2, 3, 100)]
+    )
+    assert "the narrowest 68 % band has no width" in flat.caption
+
+
 def test_a_fit_that_diverged_says_whose_parameters_are_shown():
     fit = st.fit(st.models.Linear(), X[:, 0], Y, step=50.0)
     assert fit.outcome == "diverged"

@@ -166,8 +166,11 @@ class ResidualsDisplay(Display):
             width, worst = high - low, int(np.abs(middle).argmax())
             words += (
                 f" Their median strays farthest from 0 near {style.number(at[worst])}, to {style.number(middle[worst])}"
-                f"; the widest 68 % band is {width.max() / max(width.min(), 1e-300):.1f} times the narrowest."
             )
+            if width.min() > ROUNDING * width.max():
+                words += f"; the widest 68 % band is {width.max() / width.min():.1f} times the narrowest."
+            else:
+                words += "; the narrowest 68 % band has no width."
         return words + self.rows.remarks
 
     def table(self) -> dict[str, np.ndarray]:
