@@ -111,7 +111,7 @@ def test_a_race_against_the_clock_ends_when_the_quickest_does():
     assert display.budget == pytest.approx(1.0)
     assert [len(line.get_xdata()) for line in curves(display.ax_).values()] == [11, 6]
     assert display.ax_.get_xlabel() == "seconds"
-    assert "has 1 s, compilation included" in display.caption
+    assert "up to 1 s, compilation included" in display.caption
     with pytest.raises(ValueError, match=r"by='epoch': give one of evaluations, seconds"):
         RaceDisplay.from_race(field, by="epoch")
     with pytest.raises(ValueError, match=r"by='seconds': a run of this race has no such column"):
