@@ -169,11 +169,10 @@ def test_the_pictures_of_a_fit_have_one_r2():
 def test_one_value_is_no_span():
     display = PredictedDisplay(Y, np.zeros(300))
     assert "Predictions are all 0, true values go from" in display.caption
-    level = ResidualsDisplay(np.r_[np.zeros(200), Y[:100]], np.r_[np.linspace(0, 1, 200), np.linspace(2, 3, 100)])
+    predicted = np.r_[np.linspace(0, 1, 200), np.linspace(2, 3, 100)]
+    level = ResidualsDisplay(np.r_[np.zeros(200), Y[:100]], predicted)
     assert "times the narrowest" in level.caption
-    flat = ResidualsDisplay(
-        np.r_[np.linspace(0, 1, 200), Y[:100]], np.r_[np.linspace(0, 1, 200), np.linspace(2, 3, 100)]
-    )
+    flat = ResidualsDisplay(np.r_[predicted[:200], Y[:100]], predicted)
     assert "the narrowest 68 % band has no width" in flat.caption
 
 
