@@ -198,3 +198,9 @@ def test_what_is_refused(plane, tmp_path):
     plain = st.fit(lambda x, m: np.array([float(v) * float(m) for v in x]), X[:, 0], Y, epochs=1, progress=False)
     with pytest.raises(ValueError, match="batches need a model that can be traced, and this one can't be"):
         NoiseConeDisplay.from_run(plain)
+
+
+def test_one_batch_has_no_percents():
+    display = NoiseConeDisplay([1], [[1.0]], [[0.0]], norm=1.0, complete=[True])
+    assert "Steps that point uphill: 0 of 1 batch of 1." in display.caption
+    assert "no gradient is finite" in NoiseConeDisplay([8], [[]], [[]], norm=1.0).caption

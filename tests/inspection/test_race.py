@@ -96,7 +96,7 @@ def test_all_runs_end_at_the_budget_that_none_lacked():
     assert drawn["search"] == [1, 7, 13, 19]
     assert drawn["done (converged)"] == [1, 3, 5, 7]
     assert len(display.paths[2]) == 4
-    assert "Each of the 4 rules has 21 evaluations, a value with its gradient as one" in display.caption
+    assert "4 runs are compared up to 21 evaluations, a value with its gradient as one" in display.caption
     reached = {"t = 0.1": 97 * 0.8**20, "t = 0.25": 97 * 0.25**10, "search": 97 * 0.2**6, "done": 97 * 0.4**6}
     assert display.reached == pytest.approx(reached)
     assert "t = 0.25 comes nearest" in display.caption
@@ -111,7 +111,7 @@ def test_a_race_against_the_clock_ends_when_the_quickest_does():
     assert display.budget == pytest.approx(1.0)
     assert [len(line.get_xdata()) for line in curves(display.ax_).values()] == [11, 6]
     assert display.ax_.get_xlabel() == "seconds"
-    assert "has 1 s, compilation included" in display.caption
+    assert "up to 1 s, compilation included" in display.caption
     with pytest.raises(ValueError, match=r"by='epoch': give one of evaluations, seconds"):
         RaceDisplay.from_race(field, by="epoch")
     with pytest.raises(ValueError, match=r"by='seconds': a run of this race has no such column"):
@@ -293,3 +293,14 @@ def test_race_of_loaded_runs_of_one_row_and_of_none(saved):
     saved(RaceDisplay(["nothing"], [[1, 2]], [[np.nan, np.inf]]))
     with pytest.raises(ValueError, match=r"the race has 0 runs and a picture needs one at least"):
         RaceDisplay.from_race(SimpleNamespace(runs={}, title=""))
+
+
+def test_runs_that_come_equally_near_are_named_together():
+    clock = [[1, 2]] * 3
+    assert "All reach one value." in RaceDisplay(["a", "b"], clock[:2], [[4, 0], [4, 0]]).caption
+    tied = RaceDisplay(["a", "b", "c"], clock, [[4, 0], [4, 0], [4, 1]]).caption
+    assert "a and b come nearest to the best value, and c stays farthest, 1 away" in tied
+    lost = RaceDisplay(["a", "b"], clock[:2], [[np.nan, np.inf], [np.nan, np.nan]]).caption
+    assert "No run has a finite value" in lost
+    for caption in (tied, lost):
+        assert "rule" not in caption

@@ -22,6 +22,10 @@ SPAN = 1_000
 NOT_AT_HAND = "function not at hand"  # begins the message of a loaded run's `evaluate`
 
 
+class NotAtHandError(ValueError):
+    """A picture suits a run, but needs its function or its rows, and these were not saved with it."""
+
+
 def window_around(path: np.ndarray, best: int, outcome: str) -> np.ndarray:
     """Return the box of a path, widened by a quarter of its width on every side.
 

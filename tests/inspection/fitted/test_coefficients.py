@@ -135,3 +135,12 @@ def test_models_without_coefficients_are_refused():
         CoefficientsDisplay.from_run(fit)
     with pytest.raises(ValueError, match=r"paths has the shape \(2, 1\): give a row for each of 1 places"):
         CoefficientsDisplay([0], [[1], [2]], ["a"])
+
+
+def test_coefficients_that_stay_or_end_at_0_have_no_largest():
+    still = CoefficientsDisplay([0, 1, 2], np.zeros((3, 2)), ["a", "b"]).caption
+    assert still == "2 coefficients after each of 2 epochs: none has left 0."
+    back = CoefficientsDisplay([0, 1, 2], [[0, 0], [1, 2], [0, 0]], ["a", "b"]).caption
+    assert "all end at 0; " in back
+    assert "largest, at" not in still + back
+    assert "it ends at 3; " in CoefficientsDisplay([0, 1], [[0], [3]], ["a"]).caption

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import expit
 
 import steepest as st
-from steepest.inspection import PredictedDisplay, ResidualsDisplay
+from steepest.inspection import LineDisplay, PredictedDisplay, ResidualsDisplay, RocDisplay
 
 metrics = pytest.importorskip("sklearn.metrics")
 
@@ -121,3 +122,63 @@ def test_one_row_equal_targets_and_equal_predictions_are_drawn(truth, predicted,
     assert ("There is no R²" in display.caption) == (len(set(truth)) == 1)
     saved(display)
     saved(ResidualsDisplay(truth, predicted))
+
+
+@pytest.mark.parametrize("loss", ["poisson", "gamma"])
+@pytest.mark.parametrize("model", [st.models.Linear(), lambda X, a, b, c: a * X[:, 0] + b * X[:, 1] + c])
+def test_the_logarithms_of_means_are_shown_as_means(loss, model):
+    counts = np.random.default_rng(1).poisson(np.exp(0.5 * X[:, 0] + 1)) + 1.0
+    fit = st.fit(model, X[:, :2], counts, loss=loss)
+    means = np.exp(fit.predict(X[:, :2]))
+    display, residuals = PredictedDisplay.from_run(fit), ResidualsDisplay.from_run(fit)
+    assert display.r2 == pytest.approx(metrics.r2_score(counts, means))
+    np.testing.assert_allclose(residuals.residuals, counts - means)
+    for caption in (display.caption, residuals.caption):
+        assert "exp of the outputs" in caption
+    column = st.fit(st.models.Linear(), X[:, 0], counts, loss=loss)
+    line = LineDisplay.from_run(column)
+    np.testing.assert_allclose(line.line_y, np.exp(column.predict(line.line_x)))
+    assert "exp of the outputs" in line.caption
+
+
+def test_models_that_predict_means_are_not_translated_again():
+    counts = np.random.default_rng(1).poisson(np.exp(0.5 * X[:, 0]))
+    fit = st.fit(st.models.Poisson(), X, counts)
+    display = PredictedDisplay.from_run(fit)
+    np.testing.assert_allclose(display.predicted, fit.predict(X))
+    assert "exp of" not in display.caption
+
+
+def test_log_odds_are_shown_as_probabilities():
+    fit = st.fit(st.models.Linear(), X[:, 0], (Y > 0).astype(float), loss="log loss")
+    line = LineDisplay.from_run(fit)
+    np.testing.assert_allclose(line.line_y, expit(fit.predict(line.line_x)))
+    assert "log odds" in line.caption
+    assert "log odds" in RocDisplay.from_run(fit).caption
+
+
+def test_the_pictures_of_a_fit_have_one_r2():
+    x = X[:, 0]
+    for weight in (np.random.default_rng(2).uniform(0.1, 5, 300), (np.arange(300) < 150).astype(float)):
+        fit = st.fit(st.models.Linear(), x, Y, sample_weight=weight)
+        expected = metrics.r2_score(Y, fit.predict(x), sample_weight=weight)
+        assert LineDisplay.from_run(fit).r2 == pytest.approx(expected)
+        assert PredictedDisplay.from_run(fit).r2 == pytest.approx(expected)
+
+
+def test_one_value_is_no_span():
+    display = PredictedDisplay(Y, np.zeros(300))
+    assert "Predictions are all 0, true values go from" in display.caption
+    predicted = np.r_[np.linspace(0, 1, 200), np.linspace(2, 3, 100)]
+    level = ResidualsDisplay(np.r_[np.zeros(200), Y[:100]], predicted)
+    assert "times the narrowest" in level.caption
+    flat = ResidualsDisplay(np.r_[predicted[:200], Y[:100]], predicted)
+    assert "the narrowest 68 % band has no width" in flat.caption
+
+
+def test_a_fit_that_diverged_says_whose_parameters_are_shown():
+    fit = st.fit(st.models.Linear(), X[:, 0], Y, step=50.0)
+    assert fit.outcome == "diverged"
+    for display in (PredictedDisplay, ResidualsDisplay, LineDisplay):
+        assert "diverged, and these are the parameters of its best epoch, 0." in display.from_run(fit).caption
+    assert "best epoch" not in PredictedDisplay.from_run(st.fit(st.models.Linear(), X, Y)).caption

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from steepest.inspection.plots.display import Display
 from steepest.inspection.report import figures, film, write
 from steepest.inspection.report.findings import findings_of
 from steepest.inspection.report.outcome import Verdict
+from steepest.inspection.report.patience import Patience
 from steepest.trace import Certificate, Event, Outcome
 
 NASTY = '<script>alert("1")</script>'
@@ -227,8 +229,75 @@ def test_a_picture_that_needs_what_is_not_at_hand_is_left_out_and_named(paged):
     x = np.linspace(-1, 1, 40)[:, None]
     blocks = ((x[k : k + 10], 3 * x[k : k + 10, 0]) for k in range(0, 40, 10))
     page = paged(st.fit(st.models.Linear(), blocks))
-    assert "not at hand: The gradients of batches." in page.one("section", id="figures").text
+    text = page.one("section", id="figures").text
+    assert "not at hand, which are not saved with a fit: The data and the fit; The predictions" in text
+    assert "The residuals; The gradients of batches." in text
     assert not page.all("p", class_="failed")
+
+
+def again(run, folder):
+    """Save a run, and load it."""
+    return st.load(run.save(folder / "saved"))
+
+
+X = np.random.default_rng(0).normal(size=(60, 2))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: st.gradient_descent(lambda x: x**2, 3.0, learning_rate=0.1, iterations=20),
+        lambda: st.gradient_descent(lambda v: np.sum(v**4), (1.0, 2.0, 3.0), learning_rate=0.01, iterations=20),
+        lambda: st.gradient_descent(lambda x, y: x**2 + 4 * y**2, (3.0, 1.0), learning_rate=9.0, iterations=20),
+        lambda: st.fit(st.models.Linear(), X, X @ [1.0, 2.0] + X[:, 0] ** 2),
+        lambda: st.fit(st.models.Linear(), X[:, 0], X @ [1.0, 2.0]),
+        lambda: st.fit(st.models.Logistic(), X, (X[:, 0] + X[:, 1] ** 2 > 0.5).astype(float)),
+        lambda: st.fit_table({"a": X[:, 0], "b": X[:, 0] + X[:, 1]}, "b"),
+        lambda: st.fit_table({"a": X[:, 0], "b": np.where(X[:, 0] + X[:, 1] > 0, "u", "v")}, "b"),
+    ],
+)
+def test_a_loaded_run_names_each_picture_that_it_lacks_and_no_other(make, paged, tmp_path):
+    run = make()
+    loaded = again(run, tmp_path)
+    before, after = figures.gallery_of(run), figures.gallery_of(loaded)
+    assert not before.absent
+    shown = [each.heading for each in before.shown]
+    assert sorted(shown) == sorted([each.heading for each in after.shown] + after.absent)
+    asides = [each.text for each in paged(loaded).all("p", class_="aside") if each.text.startswith("Left out")]
+    assert len(asides) == bool(after.absent)
+    assert all(heading in asides[0] for heading in after.absent)
+
+
+def sleepy(x, y):
+    time.sleep(0.001)
+    return (x - 1) ** 2 + 4 * y**2
+
+
+def test_what_takes_long_is_left_out_with_its_time(tmp_path):
+    slow = st.minimize(sleepy, (3.0, 2.0), gradient=lambda x, y: (2 * (x - 1), 8 * y))
+    began = time.perf_counter()
+    page = read(slow.report(tmp_path / "run.html"))
+    # The contour lines alone would take 10 s.
+    assert time.perf_counter() - began < 9
+    lines = [each.text for each in page.all("p", class_="aside") if "would take" in each.text]
+    assert [line.partition(":")[0] for line in lines] == ["The path across the function", "The animation"]
+    assert "run.plot() draws it" in lines[0]
+    seconds = float(re.search(r"about (\d+) s", lines[0])[1])
+    assert 10 <= seconds < 40
+    race = st.race(sleepy, (3.0, 2.0), {"a": 0.1, "b": 0.05}, evaluations=5)
+    page = read(race.report(tmp_path / "race.html"))
+    assert "race.plot() draws it" in page.one("section", id="figures").text
+    assert "figure does" not in page.text
+
+
+def test_all_pictures_together_have_one_patience(run):
+    patience = Patience(run, seconds=60.0)
+    assert not patience.lacking("ContourDisplay")
+    assert not patience.lacking("DescentDisplay")
+    spent = 60.0 - patience.left
+    assert spent > 0
+    assert Patience(run, seconds=spent / 1e6).lacking("ContourDisplay") > 0
+    assert not Patience(run, seconds=0.0).lacking("DescentDisplay")
 
 
 def test_an_animation_that_fails_is_named(steps, tmp_path, monkeypatch):
@@ -364,7 +433,9 @@ def test_standings_are_those_of_the_race(race, paged):
     head, *rows = page.one("table", class_="standings").table()
     names = [row[head.index("run")] for row in rows]
     assert names == race.ranking
-    assert [row[head.index("evaluations")] for row in rows] == [str(race.runs[name].nfev) for name in names]
+    assert [row[head.index("evaluations")] for row in rows] == [
+        str(race.runs[name].trace.columns["evaluations"][-1]) for name in names
+    ]
     assert [row[head.index("outcome")].split(maxsplit=1)[1] for row in rows] == [
         race.runs[name].outcome for name in names
     ]
@@ -389,6 +460,35 @@ def test_a_comparison_warns_of_runs_that_cannot_be_compared(run, steps, paged):
     assert [row[1] for row in table[1:]] == ["best", "later"]
     same = paged(Comparison({"one": run, "two": run})).one("section", id="findings").text
     assert "different parameters" not in same
+
+
+def test_runs_of_different_functions_are_not_ranked(run, steps, paged):
+    down = {"good": steps, "worse": st.gradient_descent(lambda x: x**2 + 48, 3.0, learning_rate=5.0, iterations=30)}
+    up = {"up": st.maximize(lambda x: -(x**2), 3.0), "down": steps}
+    for runs, reason in ((down, "different values"), (up, "Some maximise"), ({"a": run, "b": steps}, "parameters")):
+        page = paged(Comparison(runs), animation=True)
+        text = page.one("main").text
+        assert "came furthest" not in text
+        assert "not ranked" in page.one("section", id="outcome").text
+        assert reason in page.one("section", id="findings").text
+        rows = page.one("table", class_="standings").table()[1:]
+        assert [(row[0], row[1], row[3]) for row in rows] == [("–", name, "–") for name in runs]
+        # Gaps from one best value, still or moving, would rank them all the same.
+        assert not page.all("figure")
+        assert not page.all("section", id="animation")
+        assert "figure does" not in text
+
+
+def test_one_page_counts_evaluations_in_one_way(paged):
+    fast = st.minimize(valley, (-1.2, 1.0))
+    slow = st.gradient_descent(valley, (-1.2, 1.0), learning_rate=1e-4, iterations=200)
+    counts = [int(each.trace.columns["evaluations"][-1]) for each in (fast, slow)]
+    assert fast.nfev > counts[0]  # the audit
+    page = paged(Comparison({"fast": fast, "slow": slow}))
+    rows = page.one("table", class_="standings").table()[1:]
+    assert [int(row[5]) for row in rows] == counts
+    assert f"after {counts[0]} evaluations" in page.one("section", id="outcome").text
+    assert f"“fast” ended after {counts[0]} evaluations, and “slow” after {counts[1]}" in page.text
 
 
 def test_a_tree_shows_its_rules(paged):

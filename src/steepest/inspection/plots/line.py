@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from steepest.inspection.plots import style
 from steepest.inspection.plots.display import Display
 from steepest.inspection.plots.fitted.band import Band, band_of
-from steepest.inspection.plots.fitted.predictions import r2_of
+from steepest.inspection.plots.fitted.predictions import meant, point_of, predictions_of, r2_of, translation_of
 from steepest.inspection.protocol import FitLike, PredictorLike, RunLike, TableFitLike, has_members
-from steepest.types import Array, PyTree, Rows
+from steepest.inspection.window import NotAtHandError
+from steepest.types import Array, Function, PyTree, Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +105,14 @@ def curve_of(fit: FitLike, x: np.ndarray, params: Mapping[str, PyTree] | None = 
     # The model is called directly, because the `predict` of a fit to a table takes tables only.
     model, params = fit.model, fit.params if params is None else params
     with np.errstate(all="ignore"):
-        return np.ravel(np.asarray(model.response(model(model.shaped(X, params), *params.values())), dtype=float))
+        outputs = np.asarray(model.response(model(model.shaped(X, params), *params.values())), dtype=float)
+        return np.ravel(meant(outputs, _loss_of(fit), model))
+
+
+def _loss_of(fit: FitLike) -> Function | None:
+    inner = fit.fit if isinstance(fit, TableFitLike) else fit
+    basis = inner.basis if isinstance(inner, PredictorLike) else None
+    return None if basis is None else basis.loss
 
 
 class LineDisplay(Display):
@@ -131,7 +139,10 @@ class LineDisplay(Display):
     learnt : int, optional
         How many of the rows the fit learnt from; all by default.
     r2 : float, optional
-        1 - Σ(y - curve)² / Σ(y - mean)²; NaN if the curve does not predict y itself.
+        1 - Σw(y - curve)² / Σw(y - mean)² over the rows it learnt from, with their weights w; NaN if the curve does not
+        predict y itself.
+    remark : str, optional
+        What else the caption says.
 
     Attributes
     ----------
@@ -169,12 +180,13 @@ class LineDisplay(Display):
         note: str = "",
         learnt: int | None = None,
         r2: float = math.nan,
+        remark: str = "",
     ) -> None:
         self.x, self.y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
         self.line_x, self.line_y = np.asarray(line_x, dtype=float), np.asarray(line_y, dtype=float)
         self.names = names
         self.title = title
-        self.band, self.note, self.r2 = band, note, r2
+        self.band, self.note, self.r2, self.remark = band, note, r2, remark
         self.learnt = len(self.x) if learnt is None else learnt
 
     @classmethod
@@ -207,7 +219,8 @@ class LineDisplay(Display):
             the model predicts several classes.
         """
         if not isinstance(run, FitLike) or run.data is None:
-            raise ValueError(
+            suits = isinstance(run, FitLike) and _may_be_a_line(run)
+            raise (NotAtHandError if suits else ValueError)(
                 "a line needs the data of a fit and this run has none, because it was loaded or is not a fit: "
                 "use DescentDisplay.from_run(run), which draws any run"
             )
@@ -235,13 +248,19 @@ class LineDisplay(Display):
         learnt = None if basis is None else int(np.sum(basis.learnt))
         if band:
             found, note = band_of(inner, line_x, lambda points, params: curve_of(inner, points, params))
-            r2 = r2_of(y, curve_of(run, x)) if found is not None else math.nan
+            r2 = _r2_of_learnt(inner) if found is not None and isinstance(inner, PredictorLike) else math.nan
+        remarks = translation_of(_loss_of(run), run.model), point_of(inner) if isinstance(inner, PredictorLike) else ""
         told: dict[str, Any] = {"band": found, "note": note, "learnt": learnt, "r2": r2}
+        told["remark"] = " ".join(filter(None, remarks))
         return cls(x, y, line_x, line_y, names=names or _names_of(run), title=run.title, **told)
 
     @property
     def caption(self) -> str:
         """What to see, with the numbers of the fit."""
+        return f"{self._said} {self.remark}".rstrip()
+
+    @property
+    def _said(self) -> str:
         rows = style.counted(len(self.x), "row")
         what = f"The curve is the fit to {rows if self.learnt == len(self.x) else f'{self.learnt:,} of {rows}'}"
         if math.isfinite(self.r2):
@@ -302,6 +321,20 @@ class LineDisplay(Display):
         ax.fill_between(self.line_x, band.low, band.high, alpha=0.13, label=label, **pale)
         for end in (band.low, band.high):
             ax.plot(self.line_x, end, **edge)
+
+
+def _may_be_a_line(fit: FitLike) -> bool:
+    """Return whether a fit without its data is one of a single column, as far as its parameters tell."""
+    if fit.columns is not None and len(fit.columns) != 1:
+        return False
+    return np.size(fit.params.get("coef", ())) == 1
+
+
+def _r2_of_learnt(fit: PredictorLike) -> float:
+    """Return R² as the picture of the predictions has it."""
+    rows = predictions_of(fit)
+    seen = rows.at(~rows.unseen, rows.source)
+    return r2_of(seen.truth, seen.outputs, seen.weight) if len(seen) else math.nan
 
 
 def _names_of(fit: FitLike) -> tuple[str, str]:

@@ -177,10 +177,8 @@ class NoiseConeDisplay(Display):
     @property
     def caption(self) -> str:
         """What to see, with the numbers of the fit."""
-        shares = [
-            f"{100 * share:.3g} % of {'all ' if whole else ''}{len(part):,} batches of {size}"
-            for share, whole, part, size in zip(self.uphill, self.complete, self.along, self.sizes, strict=True)
-        ]
+        groups = zip(self.uphill, self.complete, self.along, self.sizes, strict=True)
+        shares = [_share_in_words(share, len(part), whole, size) for share, whole, part, size in groups]
         said = f"Steps that point uphill{f' {self.where}' if self.where else ''}: {', '.join(shares)}."
         noisy, noise = self.noise[0], self.noise
         if len(noise) > 1 and (np.diff(self.sizes) > 0).all() and (np.diff(noise) < 0).all():
@@ -287,6 +285,15 @@ class NoiseConeDisplay(Display):
                 ax.plot(x[rows], y[rows], marker, color=colour, markersize=3.5, alpha=0.6, markeredgewidth=0)
         arrow: style.Look = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.014, "zorder": 4}
         ax.quiver([0], [0], [1], [0], color=style.GREEN, **arrow)
+
+
+def _share_in_words(share: float, count: int, whole: bool, size: int) -> str:
+    """Return which share of some batches points uphill."""
+    if not count:
+        return f"unknown for batches of {size}, as no gradient is finite"
+    if count == 1:
+        return f"{int(share)} of 1 batch of {size}"
+    return f"{100 * share:.3g} % of {'all ' if whole else ''}{count:,} batches of {size}"
 
 
 def _checked(sizes: Sequence[int], count: int) -> list[int]:

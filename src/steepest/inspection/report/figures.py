@@ -20,11 +20,15 @@ from steepest.inspection.protocol import (
 )
 from steepest.inspection.report.illustration import Illustration
 from steepest.inspection.report.numbers import has_features
-from steepest.inspection.window import BLOWN_UP
+from steepest.inspection.report.patience import Patience
+from steepest.inspection.report.standings import why_unranked
+from steepest.inspection.window import BLOWN_UP, NotAtHandError
 from steepest.printable import printable
 
 # What the messages of loaded runs say of a function or of rows.
 NOT_AT_HAND = "not at hand"
+# What draws the pictures that need most values; others are drawn by their displays.
+DRAWN = {"CurveDisplay": "run.plot()", "ContourDisplay": "run.plot()", "RaceDisplay": "race.plot()"}
 # The most letters of an error. Chosen, not measured: two lines.
 MOST_QUOTED = 200
 
@@ -39,7 +43,8 @@ class Row(NamedTuple):
     display : str
         The name of the display in `steepest.inspection`.
     make : str
-        The method that makes it of a run. If it raises ValueError, the run has no such picture, and it is left out.
+        The method that makes it of a run. If it raises NotAtHandError, it is named as left out; if another
+        ValueError, the run has no such picture, and nothing is said.
     heading : str
         What it shows.
     """
@@ -86,12 +91,15 @@ class Gallery:
         The pictures.
     absent : list of str
         What others would show, which need the function or the rows, and these are not at hand.
+    slow : list of str
+        What others would show, which would take long, with their time, one sentence each.
     failed : list of str
         What went wrong with others, one sentence each.
     """
 
     shown: list[Illustration]
     absent: list[str]
+    slow: list[str]
     failed: list[str]
 
 
@@ -106,15 +114,16 @@ def kinds_of(what: ResultLike | RaceLike) -> set[str]:
     Returns
     -------
     set of str
-        What `kind_of` returns, and "table" for the fit of a table. For a fit also "coefficients", unless they are those
-        of features of a kernel, and "batches" if it made several steps in an epoch. For the descent of a function also
-        "one", "two" or "many" parameters; "fixed" if all steps have one size; "blown-up" if it diverged or met values
-        that are not finite; "unfinished" if it did not do what was asked; and "own-gradient" if the user gave the
-        gradient.
+        What `kind_of` returns, but "unranked" for runs whose values can't be ranked; and "table" for the fit of a
+        table. For a fit also "coefficients", unless they are those of features of a kernel, and "batches" if it made
+        several steps in an epoch. For the descent of a function also "one", "two" or "many" parameters; "fixed" if all
+        steps have one size; "blown-up" if it diverged or met values that are not finite; "unfinished" if it did not do
+        what was asked; and "own-gradient" if the user gave the gradient.
     """
     kinds = {kind_of(what)}
     if not isinstance(what, ResultLike):
-        return kinds
+        # Gaps from one best value mean nothing if the values are those of different functions.
+        return {"unranked"} if why_unranked(what) else kinds
     if isinstance(what, TableFitLike):
         kinds.add("table")
     if "fit" in kinds:
@@ -156,22 +165,29 @@ def kind_of(what: ResultLike | RaceLike) -> str:
     return "fit" if isinstance(what, FitLike) else "function"
 
 
-def gallery_of(what: ResultLike | RaceLike) -> Gallery:
+def gallery_of(what: ResultLike | RaceLike, patience: Patience | None = None) -> Gallery:
     """Draw the pictures of a run.
 
     Parameters
     ----------
     what : run, fit or race
         The run.
+    patience : Patience, optional
+        How long its function may be evaluated.
 
     Returns
     -------
     Gallery
         The pictures. One that can't be made of this run is left out; one that fails otherwise is named.
     """
-    gallery, kinds = Gallery([], [], []), kinds_of(what)
+    gallery, kinds = Gallery([], [], [], []), kinds_of(what)
+    patience = Patience(what) if patience is None else patience
     for row in FIGURES:
         if kinds & set(row.kinds.split()):
+            if seconds := patience.lacking(row.display):
+                drawn = DRAWN.get(row.display, f"inspection.{row.display}.{row.make}(run).plot()")
+                gallery.slow.append(in_time(row.heading, seconds, drawn))
+                continue
             for display in _made(row, what, gallery):
                 try:
                     name = f"figure-{len(gallery.shown) + 1}"
@@ -185,19 +201,40 @@ def _made(row: Row, what: ResultLike | RaceLike, gallery: Gallery) -> Iterator[D
     """Yield the display of a row, if it can be made of a run."""
     try:
         display = getattr(getattr(inspection, row.display), row.make)(what)
-    except ValueError:
-        return
-    except RuntimeError as error:
-        if NOT_AT_HAND not in str(error):
-            gallery.failed.append(f"{row.heading}: {reason(error)}")
-        else:
-            gallery.absent.append(row.heading)
-        return
     except Exception as error:  # noqa: BLE001 - as above
-        gallery.failed.append(f"{row.heading}: {reason(error)}")
+        # Pictures raise the one, and the methods of runs that they call the other.
+        if isinstance(error, NotAtHandError) or (isinstance(error, RuntimeError) and NOT_AT_HAND in str(error)):
+            gallery.absent.append(row.heading)
+        elif not isinstance(error, ValueError):
+            gallery.failed.append(f"{row.heading}: {reason(error)}")
         return
     if isinstance(display, Display):
         yield display
+
+
+def in_time(heading: str, seconds: float, instead: str) -> str:
+    """Return in a sentence that something was left out, as it would take long.
+
+    Parameters
+    ----------
+    heading : str
+        What it shows.
+    seconds : float
+        How long it would take.
+    instead : str
+        What makes it.
+
+    Returns
+    -------
+    str
+        The sentence.
+
+    Examples
+    --------
+    >>> in_time("The path", 21.3, "run.plot()")
+    'The path: left out, as it would take about 20 s; run.plot() draws it.'
+    """
+    return f"{heading}: left out, as it would take about {float(f'{seconds:.1g}'):,g} s; {instead} draws it."
 
 
 def reason(error: Exception) -> str:

@@ -18,7 +18,7 @@ from steepest.inspection.protocol import (
     has_members,
     has_restarts,
 )
-from steepest.inspection.report.standings import Ranked
+from steepest.inspection.report.standings import Ranked, evaluations_of, why_unranked
 from steepest.printable import MOST_LETTERS, printable
 from steepest.trace import Event
 
@@ -90,13 +90,15 @@ def findings_of(run: ResultLike) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.level != "warning")
 
 
-def findings_of_race(race: RaceLike) -> list[Finding]:
+def findings_of_race(race: RaceLike, figure: bool = True) -> list[Finding]:
     """Return what makes runs hard to compare, or worth a look one by one.
 
     Parameters
     ----------
     race : RaceLike
         The runs.
+    figure : bool, optional
+        Whether the report has the figure that compares them on one clock.
 
     Returns
     -------
@@ -104,25 +106,22 @@ def findings_of_race(race: RaceLike) -> list[Finding]:
         The findings.
     """
     runs, found = race.runs, []
-    names = {tuple(run.trace.names) for run in runs.values()}
-    if len(names) > 1:
-        text = "They have different parameters, so their values may belong to different functions."
-        found.append(Finding("warning", "The runs may not be comparable", text))
+    unranked = why_unranked(race)
+    if unranked:
+        found.append(Finding("warning", "The runs can't be ranked", unranked))
     elif len({round(float(run.trace.value[0]), 12) for run in runs.values() if len(run.trace)}) > 1:
         text = "Their first values differ, so they start elsewhere, or belong to different functions."
         found.append(Finding("note", "The runs do not start alike", text))
     titles = {run.title for run in runs.values() if run.title}
-    if len(titles) > 1 and not isinstance(race, Ranked):
+    if len(titles) > 1 and not isinstance(race, Ranked) and not unranked:
         text = f"They are titled {', '.join(f'“{_named(title)}”' for title in sorted(titles)[:3])}."
         found.append(Finding("note", "The runs may be of different functions", text))
-    if len({run.maximized for run in runs.values()}) > 1:
-        found.append(Finding("warning", "Some runs maximise, and others minimise", "Their values can't be ranked."))
-    spent = {name: int(run.trace.columns["evaluations"][-1]) for name, run in runs.items() if len(run.trace)}
-    if spent and max(spent.values()) > 2 * min(spent.values()):
+    spent = {name: evaluations_of(run) for name, run in runs.items() if len(run.trace)}
+    if spent and not unranked and max(spent.values()) > 2 * min(spent.values()):
         least, most = min(spent, key=spent.__getitem__), max(spent, key=spent.__getitem__)
         ended = f"“{_named(least)}” ended after {style.counted(spent[least], 'evaluation')}"
         later = f"“{_named(most)}” after {spent[most]:,}"
-        text = f"{ended}, and {later}: compare them at the same evaluation, as the figure does."
+        text = f"{ended}, and {later}: compare them at the same evaluation{', as the figure does' * figure}."
         found.append(Finding("note", "The runs took unequal work", text))
     for name, run in runs.items():
         doubts = [each for each in findings_of(run) if each.level == "warning"] if isinstance(run, ResultLike) else []

@@ -9,10 +9,13 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from steepest.inspection.plots import style
-from steepest.inspection.protocol import RaceLike, ResultLike
+from steepest.inspection.protocol import RaceLike, ResultLike, RunLike
 from steepest.inspection.report.numbers import scores_of
 from steepest.inspection.report.outcome import Verdict
+from steepest.inspection.window import BLOWN_UP
 from steepest.printable import MOST_LETTERS, printable
+
+SAME = 1e-6  # values at one start that differ by less than this share are those of one function
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,8 @@ class Standing:
 
     Parameters
     ----------
-    place : int
-        Its place, from 1.
+    place : int or None
+        Its place, from 1; None if the runs can't be ranked.
     name : str
         The name.
     verdict : Verdict
@@ -62,12 +65,12 @@ class Standing:
     value, distance : str
         Its best value, and by how much the best of all is better.
     steps, evaluations : str
-        Its work.
+        Its work: the evaluations of the descent, a value with its gradient as one, without the audit of the answer.
     score : str
         For the fit of a table, R² or the accuracy on rows held out; else "".
     """
 
-    place: int
+    place: int | None
     name: str
     verdict: Verdict
     value: str
@@ -77,8 +80,41 @@ class Standing:
     score: str
 
 
+def why_unranked(race: RaceLike) -> str:
+    """Return why the values of runs can't be ranked, in a sentence.
+
+    Parameters
+    ----------
+    race : Race or Comparison
+        The runs.
+
+    Returns
+    -------
+    str
+        The sentence; "" if they can be ranked.
+
+    Examples
+    --------
+    >>> import steepest as st
+    >>> up, down = st.maximize(lambda x: 1 - x**2, 3.0), st.minimize(lambda x: x**2, 3.0)
+    >>> why_unranked(Comparison({"up": up, "down": down})), why_unranked(Comparison({"a": down, "b": down}))
+    ('Some maximise, and others minimise.', '')
+    """
+    runs = list(race.runs.values())
+    if len({run.maximized for run in runs}) > 1:
+        return "Some maximise, and others minimise."
+    if len({tuple(run.trace.names) for run in runs}) > 1:
+        return "They have different parameters, so their values belong to different functions."
+    starts = [(np.asarray(run.trace.x[0]), float(run.trace.value[0])) for run in runs if len(run.trace)]
+    for x, value in starts:
+        # Of equal values one may be compiled, and the other not.
+        if np.array_equal(x, starts[0][0]) and not np.isclose(value, starts[0][1], rtol=SAME, atol=0, equal_nan=True):
+            return "They start at one point with different values, so these belong to different functions."
+    return ""
+
+
 def standings_of(race: RaceLike) -> list[Standing]:
-    """Return the runs from best to worst.
+    """Return the runs from best to worst, or as they are given if they can't be ranked.
 
     Parameters
     ----------
@@ -91,24 +127,42 @@ def standings_of(race: RaceLike) -> list[Standing]:
         The table.
     """
     runs = {str(name): run for name, run in race.runs.items() if isinstance(run, ResultLike)}
+    ranked = not why_unranked(race)
     sign = -1.0 if any(run.maximized for run in runs.values()) else 1.0
     values = {name: sign * run.fun if np.isfinite(run.fun) else np.inf for name, run in runs.items()}
     best = min(values.values(), default=0.0)
-    order = sorted(runs, key=lambda name: (values[name], runs[name].nfev))
-    names = race.ranking if isinstance(race, Ranked) else order
+    order = sorted(runs, key=lambda name: (values[name], runs[name].outcome in BLOWN_UP, runs[name].nfev))
+    names = race.ranking if isinstance(race, Ranked) else order if ranked else list(runs)
     return [
         Standing(
-            place,
+            place if ranked else None,
             printable(name, MOST_LETTERS),
             Verdict.of(runs[name]),
             f"{runs[name].fun:.8g}".replace("-", "−"),
-            style.number(values[name] - best) if np.isfinite(values[name] - best) else "–",
+            style.number(values[name] - best) if ranked and np.isfinite(values[name] - best) else "–",
             f"{runs[name].nit:,}",
-            f"{runs[name].nfev:,}",
+            f"{evaluations_of(runs[name]):,}",
             next((f"{fact.name} {fact.value}" for fact in scores_of(runs[name])), ""),
         )
         for place, name in enumerate(names, start=1)
     ]
+
+
+def evaluations_of(run: RunLike) -> int:
+    """Return how many evaluations a descent took, a value with its gradient as one, without the audit of its answer.
+
+    Parameters
+    ----------
+    run : run or fit
+        The run.
+
+    Returns
+    -------
+    int
+        The number.
+    """
+    counted = np.asarray(run.trace.columns.get("evaluations", ()))
+    return int(counted[-1]) if counted.size else 0
 
 
 def leader_of(standings: Sequence[Standing]) -> str:
@@ -127,8 +181,12 @@ def leader_of(standings: Sequence[Standing]) -> str:
     if len(standings) < 2:
         return ""
     first, second = standings[:2]
-    ahead = f"“{first.name}” came furthest: its best value is {first.value}, after {first.evaluations} evaluations"
+    if first.place is None:
+        return "The runs are as they were given, and not ranked: the findings say why."
+    work = "1 evaluation" if first.evaluations == "1" else f"{first.evaluations} evaluations"
+    ahead = f"“{first.name}” came furthest: its best value is {first.value}, after {work}"
     if second.distance == "0":
-        return f"{ahead}. “{second.name}” came as far, after {second.evaluations}."
+        both = f"“{first.name}” and “{second.name}” came equally far: their best value is {first.value}"
+        return f"{both}, after {first.evaluations} and {second.evaluations} evaluations."
     behind = f"“{second.name}” follows, {second.distance} behind" if second.distance != "–" else "no other run has one"
     return f"{ahead}; {behind}."

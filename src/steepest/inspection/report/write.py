@@ -11,13 +11,14 @@ import numpy as np
 
 from steepest.inspection.plots import style
 from steepest.inspection.protocol import FitLike, RaceLike, ResultLike, TableFitLike, tree_of
-from steepest.inspection.report.figures import Gallery, gallery_of, kind_of, reason
+from steepest.inspection.report.figures import Gallery, gallery_of, in_time, kind_of, reason
 from steepest.inspection.report.film import MOST_BYTES, reel_of
 from steepest.inspection.report.findings import findings_of, findings_of_race
 from steepest.inspection.report.numbers import facts_of, flat_of, parameters_of
 from steepest.inspection.report.outcome import Verdict
+from steepest.inspection.report.patience import Patience
 from steepest.inspection.report.space import Space
-from steepest.inspection.report.standings import Ranked, leader_of, standings_of
+from steepest.inspection.report.standings import Ranked, leader_of, standings_of, why_unranked
 from steepest.inspection.templates import check_jinja, page
 from steepest.places import file_of, path_of
 from steepest.printable import MOST_LETTERS as MOST_NAME
@@ -109,10 +110,14 @@ def write_report(
     _check(what, path, title, date, animation, three_d)
     # Made first, as it is the only part that may be refused.
     space = Space.of(what) if three_d else None
-    gallery, film = gallery_of(what), None
-    if animation:
+    patience = Patience(what)
+    gallery, film = gallery_of(what, patience), None
+    if animation and (isinstance(what, ResultLike) or not why_unranked(what)):
         try:
-            film = reel_of(what, min(MOST_BYTES, MOST_PAGE - sum(picture.size for picture in gallery.shown)))
+            if seconds := patience.lacking("animation"):
+                gallery.slow.append(in_time("The animation", seconds, "animate(path)"))
+            else:
+                film = reel_of(what, min(MOST_BYTES, MOST_PAGE - sum(picture.size for picture in gallery.shown)))
         except Exception as error:  # noqa: BLE001 - an animation that fails must not cost the reader the rest
             gallery.failed.append(f"The animation: {reason(error)}")
     text = page("report/report.html", film=film, space=space, **_content(what, gallery, title, date))
@@ -151,6 +156,7 @@ def _content(what: Reportable, gallery: Gallery, title: str | None, date: str | 
         "version": _version(),
         "pictures": gallery.shown,
         "absent": gallery.absent,
+        "slow": gallery.slow,
         "failed": gallery.failed,
         "warnings": [],
         "notes": [],
@@ -165,7 +171,7 @@ def _content(what: Reportable, gallery: Gallery, title: str | None, date: str | 
         "fitted": isinstance(what, FitLike),
     }
     if not isinstance(what, ResultLike):
-        found = findings_of_race(what)
+        found = findings_of_race(what, figure=bool(gallery.shown))
         content["standings"] = standings = standings_of(what)
         content["leader"] = leader_of(standings)
     else:

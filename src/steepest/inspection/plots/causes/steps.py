@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from steepest.inspection.protocol import DescentLike, RunLike, TableFitLike, has_members, has_restarts, tree_of
-from steepest.inspection.window import NOT_AT_HAND
+from steepest.inspection.window import NOT_AT_HAND, NotAtHandError
 from steepest.trace import SKETCH
 
 # The most steps whose derivatives a picture computes. Chosen: as many as can be told apart across a figure.
@@ -82,7 +82,7 @@ def computed(f: Callable[[np.ndarray], object], points: Sequence[np.ndarray], si
                 found[row] = np.ravel(np.asarray(f(point), dtype=float))
             except Exception as error:  # noqa: BLE001 - a user's function may raise anything outside its domain
                 if isinstance(error, RuntimeError) and NOT_AT_HAND in str(error):
-                    raise ValueError(
+                    raise NotAtHandError(
                         f"{what} needs the function and this run lacks it, because it was loaded: "
                         "draw a run before you save it, or use DescentDisplay.from_run(run)"
                     ) from None

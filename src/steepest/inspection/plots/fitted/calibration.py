@@ -113,7 +113,7 @@ class CalibrationDisplay(Display):
         mean, share = sums / mass, hits / mass
         low, high = wilson(share, mass**2 / squares)
         made = cls(mean, share, low, high, counts[full], probability, event=event, where=rows.where, title=rows.title)
-        made.mass, made._omission = mass, rows.omission
+        made.mass, made._remarks = mass, rows.remarks
         return made
 
     @classmethod
@@ -181,7 +181,7 @@ class CalibrationDisplay(Display):
         """
         return cls._of(classified(run, X, y, sample_weight, "a calibration curve"), bins)
 
-    _omission = ""
+    _remarks = ""
     mass: np.ndarray | None = None
 
     @property
@@ -208,7 +208,7 @@ class CalibrationDisplay(Display):
         words += f"{self.event} has a probability of {_percent(self.predicted[worst])}, it {self._verb} in "
         return (
             words
-            + f"{_percent(self.happened[worst])} of {style.counted(int(self.counts[worst]), 'row')}.{self._omission}"
+            + f"{_percent(self.happened[worst])} of {style.counted(int(self.counts[worst]), 'row')}.{self._remarks}"
         )
 
     def table(self) -> dict[str, np.ndarray]:

@@ -201,7 +201,14 @@ class CoefficientsDisplay(Display):
         k = int(np.abs(last).argmax())
         noun = "parameter" if self.units == "end" else "coefficient"
         words = f"{style.counted(len(self.names), noun)} after each of {style.counted(int(self.at[-1]), 'epoch')}: "
-        if self.units != "end":
+        if (finite == last).all():
+            at = "0" if not last.any() else "its start"
+            return f"{words}none has left {at}.{units}{broken_words}"
+        if not last.any():
+            words += "all end at 0; "
+        elif self.units != "end" and len(self.names) == 1:
+            words += f"it ends at {style.number(last[k])}; "
+        elif self.units != "end":
             words += f"{printable(self.names[k], WIDEST_NAME)} ends largest, at {style.number(last[k])}; "
         if settled > LATE * self.at[-1] and len(finite) > FEW_EPOCHS:
             words += f"they still moved by more than 1 % in the last tenth, at epoch {int(settled) - 1:,}."

@@ -157,10 +157,10 @@ class ConfusionDisplay(Display):
         weight = rows.weight if rows.weight.min() < rows.weight.max() else None
         counts = _counted(rows.truth.astype(int), rows.chosen, len(rows.labels), weight)
         made = cls(counts, rows.labels, where=rows.where, title=rows.title)
-        made._omission = rows.omission
+        made._remarks = rows.remarks
         return made
 
-    _omission = ""
+    _remarks = ""
 
     @property
     def confusions(self) -> list[tuple[int, int]]:
@@ -176,7 +176,7 @@ class ConfusionDisplay(Display):
         words = f"{100 * self.accuracy:.1f} % of predictions {self.where}".rstrip() + " are right "
         words += f"({style.number(float(right))} of {style.number(float(total))})"
         if not self.confusions:
-            return f"{words}: none is wrong.{self._omission}"
+            return f"{words}: none is wrong.{self._remarks}"
         actual, guess = self.confusions[0]
         times = float(self.counts[actual, guess])
         words += f". The most frequent mistake takes {class_named(self.labels[actual])} for "
@@ -184,7 +184,7 @@ class ConfusionDisplay(Display):
         words += f"{100 * self.shares[actual, guess]:.1f} % of its rows."
         if len(self.labels) > MOST_CLASSES and len(self.confusions) > MOST_LISTED:
             words += f" The {MOST_LISTED} most frequent of {len(self.confusions):,} different mistakes are shown."
-        return words + self._omission
+        return words + self._remarks
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the cells.

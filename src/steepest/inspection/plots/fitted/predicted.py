@@ -116,11 +116,9 @@ class PredictedDisplay(Display):
         if honest is not self.rows and not self.unseen.all():
             seen = self.rows.at(~self.unseen, self.rows.source)
             words += f" ({_r2_in_words(self._score(seen)[0], len(seen))} {seen.where})"
-        spans = (f"{style.number(each.min())} to {style.number(each.max())}" for each in (honest.outputs, honest.truth))
-        words += ". Predictions go from {}, true values from {}; points above the line are predicted too high.".format(
-            *spans
-        )
-        return words + self.rows.omission
+        words += f". Predictions {_span_of(honest.outputs)}, true values {_span_of(honest.truth)}; "
+        words += "points above the line are predicted too high."
+        return words + self.rows.remarks
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the rows.
@@ -182,6 +180,11 @@ def target_of(run: Any) -> str:
     target = getattr(run, "target", None)
     data = getattr(run, "data", None)
     return target if isinstance(target, str) else str(getattr(data[1], "name", None) or "") if data else ""
+
+
+def _span_of(values: np.ndarray) -> str:
+    low, high = style.number(values.min()), style.number(values.max())
+    return f"are all {low}" if low == high else f"go from {low} to {high}"
 
 
 def _r2_in_words(r2: float, rows: int) -> str:

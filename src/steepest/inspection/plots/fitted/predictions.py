@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.inspection.plots import style
-from steepest.inspection.protocol import PredictorLike, TablePredictorLike
+from steepest.inspection.protocol import Model, PredictorLike, TablePredictorLike
+from steepest.inspection.window import BLOWN_UP, NotAtHandError
 from steepest.printable import printable, quoted
 from steepest.types import Array, Function, Rows
 
@@ -20,6 +21,8 @@ LARGEST = 1e150
 WIDEST_LABEL = 20
 # Names of losses whose outputs are probabilities of classes.
 LIKELY = ("log loss", "softmax")
+# Names of losses whose outputs are the logarithms of means.
+OF_MEANS = ("Poisson", "Gamma")
 NO_ROWS = "this fit has no rows at hand, because it was loaded, read a stream or is an estimator: give X= and y="
 
 
@@ -47,6 +50,8 @@ class Predictions:
         How many rows were left out.
     title : str
         The title of the fit.
+    note : str
+        What else a caption must say of the predictions; "" or sentences.
     """
 
     truth: np.ndarray
@@ -58,11 +63,12 @@ class Predictions:
     source: str = "it was fitted to"
     left_out: int = 0
     title: str = ""
+    note: str = ""
 
     @classmethod
     def of(
         cls, truth: ArrayLike, outputs: ArrayLike, weight: ArrayLike | None = None, unseen: ArrayLike | None = None, *,
-        kind: str = "numbers", labels: Sequence[object] = (), source: str = "given", title: str = "",
+        kind: str = "numbers", labels: Sequence[object] = (), source: str = "given", title: str = "", note: str = "",
     ) -> Predictions:  # fmt: skip
         """Check numbers and leave out the rows that are not finite."""
         truth, outputs = np.asarray(truth, dtype=float).ravel(), np.asarray(outputs, dtype=float)
@@ -87,7 +93,8 @@ class Predictions:
             raise ValueError("every weight is 0: give some row a weight")
         named = tuple(printable(label, WIDEST_LABEL) for label in labels)
         left_out = int((~finite).sum())
-        return cls(truth[counts], outputs[counts], weight[counts], unseen[counts], kind, named, source, left_out, title)
+        rows = truth[counts], outputs[counts], weight[counts], unseen[counts]
+        return cls(*rows, kind, named, source, left_out, title, note)
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -96,7 +103,7 @@ class Predictions:
         """Return some of the rows, by a mask."""
         return Predictions(
             self.truth[rows], self.outputs[rows], self.weight[rows], self.unseen[rows], self.kind, self.labels, source,
-            self.left_out, self.title,
+            self.left_out, self.title, self.note,
         )  # fmt: skip
 
     @property
@@ -122,12 +129,14 @@ class Predictions:
         return f"on {rows_named(len(self), self.source)}"
 
     @property
-    def omission(self) -> str:
-        """A sentence on the rows that were left out; "" if there are none."""
+    def remarks(self) -> str:
+        """The ends of a caption: what else the predictions are, and how many rows were left out; "" if nothing is."""
+        note = f" {self.note}" if self.note else ""
         if not self.left_out:
-            return ""
+            return note
         verb = "is" if self.left_out == 1 else "are"
-        return f" {style.counted(self.left_out, 'row')} that {verb} not finite, or above {LARGEST:g}, {verb} left out."
+        rows = style.counted(self.left_out, "row")
+        return f"{note} {rows} that {verb} not finite, or above {LARGEST:g}, {verb} left out."
 
 
 def rows_named(count: int, source: str) -> str:
@@ -212,15 +221,15 @@ def predictions_of(run: Any, X: Rows = None, y: Array = None, weight: Array = No
 def _of_fit(fit: PredictorLike, X: Rows, y: Array, weight: Array) -> Predictions:
     basis = fit.basis
     loss = _loss_of(fit)
-    kind = _kind_of(loss)
+    kind, note = _kind_of(loss), _note_of(fit, loss)
     if X is not None or y is not None:
         _check_pair(X, y)
         outputs = _outputs_of(fit, X, loss)
         return Predictions.of(
-            y, outputs, weight, kind=kind, labels=_numbered(kind, outputs), title=fit.title, source="given"
+            y, outputs, weight, kind=kind, labels=_numbered(kind, outputs), title=fit.title, source="given", note=note
         )
     if basis is None:
-        raise ValueError(NO_ROWS)
+        raise NotAtHandError(NO_ROWS)
     counts = basis.learnt | (basis.weight > 0)
     outputs = _outputs_of(fit, basis.X, loss)
     truth, weights, unseen = basis.y, np.where(counts, basis.weight, 0.0), ~basis.learnt
@@ -231,20 +240,20 @@ def _of_fit(fit: PredictorLike, X: Rows, y: Array, weight: Array) -> Predictions
         unseen = np.concatenate([unseen, np.ones(len(other), dtype=bool)])
     return Predictions.of(
         truth, outputs, weights, unseen, kind=kind, labels=_numbered(kind, outputs), title=fit.title,
-        source="it was fitted to",
+        source="it was fitted to", note=note,
     )  # fmt: skip
 
 
 def _of_table(fit: TablePredictorLike, X: Rows, y: Array, weight: Array) -> Predictions:
     kind = "numbers" if fit.classes is None else _kind_of(fit.loss)
-    classes = fit.classes or ()
+    classes, note = fit.classes or (), point_of(fit)
     if X is not None:
         outputs, _ = fit.outputs(X)
         if y is None:
             y = _column(X, fit.target)
         return Predictions.of(
             _indices(y, classes) if classes else y, outputs, weight, kind=kind, labels=classes, title=fit.title,
-            source="given",
+            source="given", note=note,
         )  # fmt: skip
     if y is not None:
         _check_pair(X, y)
@@ -256,12 +265,12 @@ def _of_table(fit: TablePredictorLike, X: Rows, y: Array, weight: Array) -> Pred
     if held is not None:
         parts.append((held.truth, held.predicted, True))
     if not parts:
-        raise ValueError("this fit has no rows at hand, because it was loaded: give X=, a table with its target")
+        raise NotAtHandError("this fit has no rows at hand, because it was loaded: give X=, a table with its target")
     truth = np.concatenate([part[0] for part in parts])
     outputs = np.concatenate([np.asarray(part[1], dtype=float) for part in parts])
     unseen = np.concatenate([np.full(len(part[0]), part[2]) for part in parts])
     return Predictions.of(
-        truth, outputs, None, unseen, kind=kind, labels=classes, title=fit.title, source="it was fitted to"
+        truth, outputs, None, unseen, kind=kind, labels=classes, title=fit.title, source="it was fitted to", note=note
     )
 
 
@@ -292,6 +301,13 @@ def _loss_of(fit: PredictorLike) -> Function | None:
     return getattr(fit, "loss", None) or getattr(fit.model, "loss", None)
 
 
+def _kind_of_fit(run: Any) -> str:
+    """Return what a fit predicts, without its rows."""
+    if isinstance(run, TablePredictorLike):
+        return "numbers" if run.classes is None else _kind_of(run.loss)
+    return _kind_of(_loss_of(run))
+
+
 def _kind_of(loss: Function | None) -> str:
     name = getattr(loss, "name", "")
     if name in LIKELY:
@@ -308,7 +324,7 @@ def _numbered(kind: str, outputs: np.ndarray) -> Sequence[object]:
 
 def _outputs_of(fit: PredictorLike, X: Rows, loss: Function | None) -> np.ndarray:
     """Return the predictions of numbers, the probabilities of classes, or their scores."""
-    name, kind = getattr(loss, "name", ""), _kind_of(loss)
+    kind = _kind_of(loss)
     model, params = fit.model, fit.params
     with np.errstate(all="ignore"):
         if kind == "scores" and "coef" in params:
@@ -317,13 +333,104 @@ def _outputs_of(fit: PredictorLike, X: Rows, loss: Function | None) -> np.ndarra
             z = model(model.shaped(rows, params), np.transpose(params["coef"]), params["intercept"])
             return np.asarray(z, dtype=float)
         found = np.asarray(fit.predict(X), dtype=float)
-        # Functions of the user, and linear models with a loss of classes, predict log odds.
-        if kind == "probabilities" and not np.any(np.asarray(model.response(np.zeros((1, 2))))):
-            if name == "softmax":
-                power = np.exp(found - found.max(axis=1, keepdims=True))
-                return power / power.sum(axis=1, keepdims=True)
-            return 1 / (1 + np.exp(-found))
-    return found
+        return meant(found, loss, model)
+
+
+def meant(outputs: np.ndarray, loss: Function | None, model: Model) -> np.ndarray:
+    """Return what outputs of a model stand for under a loss: probabilities, means, or the outputs themselves.
+
+    Parameters
+    ----------
+    outputs : array of shape (rows,) or (rows, classes)
+        What the model predicts.
+    loss : callable or None
+        The loss.
+    model : model
+        The model.
+
+    Returns
+    -------
+    array
+        The probabilities of classes for the losses of log odds, means for those of the logarithms of means; the outputs
+        themselves for other losses, and for a model that predicts these itself.
+
+    Examples
+    --------
+    >>> import steepest as st
+    >>> meant(np.zeros(1), st.losses.poisson, st.models.Linear()), meant(np.ones(1), None, st.models.Linear())
+    (array([1.]), array([1.]))
+    """
+    if not _is_translated(loss, model):
+        return outputs
+    name = getattr(loss, "name", "")
+    with np.errstate(all="ignore"):
+        if name in OF_MEANS:
+            return np.exp(outputs)
+        if name == "softmax":
+            power = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+            return power / power.sum(axis=1, keepdims=True)
+        return 1 / (1 + np.exp(-outputs))
+
+
+def translation_of(loss: Function | None, model: Model) -> str:
+    """Return how the outputs of a model became predictions, in a sentence.
+
+    Parameters
+    ----------
+    loss : callable or None
+        The loss.
+    model : model
+        The model.
+
+    Returns
+    -------
+    str
+        The sentence; "" if they are the predictions themselves.
+
+    Examples
+    --------
+    >>> import steepest as st
+    >>> translation_of(st.losses.gamma, st.models.Linear())
+    'The outputs of the model are logarithms of means: shown are the means, exp of the outputs.'
+    """
+    if not _is_translated(loss, model):
+        return ""
+    if getattr(loss, "name", "") in OF_MEANS:
+        return "The outputs of the model are logarithms of means: shown are the means, exp of the outputs."
+    return "The outputs of the model are log odds: shown are the probabilities."
+
+
+def _is_translated(loss: Function | None, model: Model) -> bool:
+    # Functions of the user, and linear models with such a loss, predict log odds or logarithms of means: 0 stays 0.
+    told = getattr(loss, "name", "") in (*LIKELY, *OF_MEANS)
+    return told and not np.any(np.asarray(model.response(np.zeros((1, 2)))))
+
+
+def point_of(fit: PredictorLike | TablePredictorLike) -> str:
+    """Return a sentence on the parameters of a fit that diverged, which are not its last ones; "" for other fits.
+
+    Parameters
+    ----------
+    fit : fit or fit of a table
+        The fit.
+
+    Returns
+    -------
+    str
+        The sentence.
+    """
+    if fit.outcome not in BLOWN_UP:
+        return ""
+    columns = fit.trace.columns
+    losses = np.asarray(columns.get("validation", fit.trace.value), dtype=float)
+    epochs = np.asarray(columns.get("epoch", np.arange(len(losses))))
+    finite = np.isfinite(losses)
+    where = f", {int(epochs[np.argmin(np.where(finite, losses, np.inf))]):,}" if finite.any() else ""
+    return f"The fit diverged, and these are the parameters of its best epoch{where}."
+
+
+def _note_of(fit: PredictorLike, loss: Function | None) -> str:
+    return " ".join(filter(None, (translation_of(loss, fit.model), point_of(fit))))
 
 
 def _column(table: Rows, target: str) -> Array:
@@ -368,8 +475,13 @@ def r2_of(truth: np.ndarray, predicted: np.ndarray, weight: np.ndarray | None = 
 
 def numbers_of(run: Any, X: Rows, y: Array, weight: Array, what: str) -> Predictions:
     """Return the rows of a regression; raise ValueError for classes, with the display that suits them."""
-    found = predictions_of(run, X, y, weight)
-    if found.kind != "numbers":
+    try:
+        found = predictions_of(run, X, y, weight)
+        kind = found.kind
+    except NotAtHandError:
+        if (kind := _kind_of_fit(run)) == "numbers":
+            raise
+    if kind != "numbers":
         raise ValueError(
             f"this fit predicts classes, which have no {what}: use ConfusionDisplay, RocDisplay or CalibrationDisplay"
         )
@@ -380,8 +492,13 @@ def numbers_of(run: Any, X: Rows, y: Array, weight: Array, what: str) -> Predict
 
 def classified(run: Any, X: Rows, y: Array, weight: Array, what: str) -> Predictions:
     """Return the rows of a classification; raise ValueError for numbers, with the display that suits them."""
-    found = predictions_of(run, X, y, weight)
-    if found.kind == "numbers":
+    try:
+        found = predictions_of(run, X, y, weight)
+        kind = found.kind
+    except NotAtHandError:
+        if (kind := _kind_of_fit(run)) != "numbers":
+            raise
+    if kind == "numbers":
         raise ValueError(
             f"this fit predicts numbers, and {what} is for classes: use PredictedDisplay or ResidualsDisplay"
         )

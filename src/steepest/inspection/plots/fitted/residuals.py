@@ -158,7 +158,7 @@ class ResidualsDisplay(Display):
         words = f"The residuals {self.rows.where} have a mean of {style.number(bias)} and a spread of "
         words += f"{style.number(self.spread)} (standard deviation)"
         if not self.spread:
-            return f"{words}: all are equal.{self.rows.omission}"
+            return f"{words}: all are equal.{self.rows.remarks}"
         words += f"; {100 * self.far:.2g} % lie farther than 3 spreads out "
         words += f"({100 * FAR_IF_NORMAL:.2g} % if they were normal)."
         at, middle, low, high = self.running
@@ -166,9 +166,12 @@ class ResidualsDisplay(Display):
             width, worst = high - low, int(np.abs(middle).argmax())
             words += (
                 f" Their median strays farthest from 0 near {style.number(at[worst])}, to {style.number(middle[worst])}"
-                f"; the widest 68 % band is {width.max() / max(width.min(), 1e-300):.1f} times the narrowest."
             )
-        return words + self.rows.omission
+            if width.min() > ROUNDING * width.max():
+                words += f"; the widest 68 % band is {width.max() / width.min():.1f} times the narrowest."
+            else:
+                words += "; the narrowest 68 % band has no width."
+        return words + self.rows.remarks
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the rows.

@@ -94,7 +94,7 @@ class RocDisplay(Display):
             }
             threshold = math.nan
         made = cls(curves, threshold=threshold, labels=rows.labels, where=rows.where, title=rows.title)
-        made._omission = rows.omission
+        made._remarks = rows.remarks
         return made
 
     @classmethod
@@ -158,7 +158,7 @@ class RocDisplay(Display):
         """
         return cls._of(classified(run, X, y, sample_weight, "a ROC curve"))
 
-    _omission = ""
+    _remarks = ""
 
     @property
     def areas(self) -> dict[str, float]:
@@ -187,7 +187,7 @@ class RocDisplay(Display):
         known = {label: area for label, area in self.areas.items() if math.isfinite(area)}
         if not known:
             where = f"{self.where[:1].upper()}{self.where[1:]}, all" if self.where else "All"
-            return f"{where} rows are of one class, so there is nothing to rank.{self._omission}"
+            return f"{where} rows are of one class, so there is nothing to rank.{self._remarks}"
         if len(self.curves) == 1:
             ((label, area),) = known.items()
             label, other = class_named(label), class_named(self.labels[0]) if len(self.labels) == 2 else "another class"
@@ -197,14 +197,14 @@ class RocDisplay(Display):
                 false, true = self.chosen
                 words += f". At the dot, {_percent(true)} of {label} are found, with {_percent(false)} of "
                 words += f"{other} as false alarms"
-            return f"{words}.{self._omission}"
+            return f"{words}.{self._remarks}"
         worst, best = (kind(known, key=lambda label: known[label]) for kind in (min, max))
         words = f"Each class against the rest, {self.where}".rstrip().rstrip(",")
         words += f": {class_named(worst)} is told apart worst (area {known[worst]:.3f}), "
         words += f"{class_named(best)} best ({known[best]:.3f})."
         if len(self.shown) < len(self.curves):
             words += f" The {len(self.shown)} worst of {len(self.curves)} classes are shown."
-        return words + self._omission
+        return words + self._remarks
 
     def table(self) -> dict[str, np.ndarray]:
         """Return the points of the curves.

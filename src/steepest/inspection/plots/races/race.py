@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -188,16 +188,12 @@ class RaceDisplay(Display):
         """What to see, with the numbers of the race."""
         reached = self.reached
         places = sorted(reached, key=lambda name: reached[name])
-        each = "The rule" if len(places) == 1 else f"Each of the {len(places)} rules"
+        each = "The run is shown" if len(places) == 1 else f"{len(places)} runs are compared"
         if self.counted == "evaluations":
-            budget = f"{each} has {style.counted(int(self.budget), 'evaluation')}, a value with its gradient as one"
+            budget = f"{each} up to {style.counted(int(self.budget), 'evaluation')}, a value with its gradient as one"
         else:
-            budget = f"{each} has {style.number(self.budget)} s, compilation included"
-        first, last = (printable(places[k], 40) for k in (0, -1))
-        said = f"{budget}. {first} comes nearest to the best value"
-        if len(places) > 1 and np.isfinite(reached[places[-1]]):
-            said += f", and {last} stays farthest, {style.number(reached[places[-1]])} away"
-        said += "."
+            budget = f"{each} up to {style.number(self.budget)} s, compilation included"
+        said = f"{budget}. {_nearest(places, reached)}."
         lost = [printable(name, 40) for name, end in zip(self.names, self.outcomes, strict=True) if end in BLOWN_UP]
         if lost:
             said += f" {', '.join(lost)} diverged." if len(lost) < 4 else f" {len(lost)} of them diverged."
@@ -293,6 +289,26 @@ class RaceDisplay(Display):
 
     def _labels(self) -> list[str]:
         return [_label(name, outcome) for name, outcome in zip(self.names, self.outcomes, strict=True)]
+
+
+def _nearest(places: Sequence[str], reached: Mapping[str, float]) -> str:
+    """Return which runs come nearest to the best value, and which stays farthest; `places` are from best to worst."""
+    least, most = reached[places[0]], reached[places[-1]]
+    if not np.isfinite(least):
+        return "No run has a finite value"
+    first = [printable(name, 40) for name in places if reached[name] == least]
+    if len(first) == len(places) > 1:
+        return (
+            f"All come equally near to the best value, {style.number(least)} away" if least else "All reach one value"
+        )
+    if len(first) > 1:
+        who = f"{first[0]} and {first[1]}" if len(first) == 2 else f"{len(first)} of them"
+        words = f"{who} come nearest to the best value"
+    else:
+        words = f"{first[0]} comes nearest to the best value"
+    if len(places) > 1 and np.isfinite(most):
+        words += f", and {printable(places[-1], 40)} stays farthest, {style.number(most)} away"
+    return words
 
 
 def _label(name: str, outcome: str) -> str:
