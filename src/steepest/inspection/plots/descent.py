@@ -152,7 +152,7 @@ class DescentDisplay(Display):
         """What to see, with the numbers of the run."""
         finite = np.isfinite(self.value)
         if not finite.any():
-            return f"None of the {len(self.value):,} values is finite."
+            return f"No value is finite, of {len(self.value):,}." if len(self.value) else "There is no value to draw."
         said = [self._course(np.flatnonzero(finite))]
         norms = self.gradient_norm[np.isfinite(self.gradient_norm)]
         if norms.size:
