@@ -1,4 +1,4 @@
-"""What the examples of the pages need: libraries that the tests may lack, and room for figures."""
+"""Set up the examples of the pages: skip those whose libraries are missing, and close their figures."""
 
 from importlib.util import find_spec
 

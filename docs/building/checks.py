@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-# What people type, and the page that a search shows first. A page names such words by a directive `index`, with an
+# Words to search for, and the page that must come first. A page claims words by a directive `index` with an
 # exclamation mark.
 SEARCHES = {
     "minimise": "howto",

@@ -20,7 +20,7 @@ from typing import Any
 RULES = ("directions", "steps", "losses", "penalties", "models")
 BLOCK = re.compile(r"^\.\. public:: (\S+)\n(?:   :(\w+):\n)?((?:\n*   [\w ]+$)*)", flags=re.MULTILINE)
 TITLE = re.compile(r"^(.+)\n=+$", flags=re.MULTILINE)
-# What autodoc shows of a class, if not all that the class itself defines.
+# The options of autodoc for classes that do not show exactly the members that they define.
 MEMBERS = {
     "TableFit": ":members:\n   :inherited-members:",
     "DescentRegressor": ":members: fit, partial_fit, predict",

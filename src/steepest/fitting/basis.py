@@ -10,7 +10,7 @@ from steepest.types import Array, Function, Rows
 
 
 class Basis(NamedTuple):
-    """What a fit rests on: the loss, the penalty and the rows.
+    """The loss, the penalty and the rows that a fit was made of.
 
     Attributes
     ----------

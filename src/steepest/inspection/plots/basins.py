@@ -165,7 +165,7 @@ class BasinDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the map."""
+        """A description of the picture, with the numbers of the map."""
         starts, kind = f"{self.labels.size:,} starts", "maximum" if self.maximized else "minimum"
         if not len(self.minima):
             said = f"None of {starts} leads to a {kind}."

@@ -149,7 +149,7 @@ class DescentDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the run."""
+        """A description of the picture, with the numbers of the run."""
         finite = np.isfinite(self.value)
         if not finite.any():
             return f"No value is finite, of {len(self.value):,}." if len(self.value) else "There is no value to draw."

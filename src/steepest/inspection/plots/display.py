@@ -44,7 +44,7 @@ class Display(abc.ABC):
     @property
     @abc.abstractmethod
     def caption(self) -> str:
-        """What to see in the picture, in a plain sentence or two with its numbers."""
+        """A description of the picture in a plain sentence or two, with its numbers."""
 
     @abc.abstractmethod
     def table(self) -> dict[str, np.ndarray]:

@@ -256,7 +256,7 @@ class LineDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the fit."""
+        """A description of the picture, with the numbers of the fit."""
         return f"{self._said} {self.remark}".rstrip()
 
     @property

@@ -176,7 +176,7 @@ class NoiseConeDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the fit."""
+        """A description of the picture, with the numbers of the fit."""
         groups = zip(self.uphill, self.complete, self.along, self.sizes, strict=True)
         shares = [_share_in_words(share, len(part), whole, size) for share, whole, part, size in groups]
         said = f"Steps that point uphill{f' {self.where}' if self.where else ''}: {', '.join(shares)}."

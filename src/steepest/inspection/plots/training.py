@@ -114,7 +114,7 @@ class TrainingDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the epochs and their losses."""
+        """A description of the picture, with the epochs and their losses."""
         value, epochs = self.descent.value, self.descent.evaluations
         finite = np.flatnonzero(np.isfinite(value))
         if not finite.size:

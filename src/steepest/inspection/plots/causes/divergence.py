@@ -203,7 +203,7 @@ class DivergenceDisplay(PairDisplay):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the step."""
+        """A description of the picture, with the numbers of the step."""
         number, worse = style.number, "lower" if self.maximized else "higher"
         found = f"The step from {self.counted} {self.at:,} began at {number(self.start)}"
         end = self._sign * self.landed.value
@@ -280,7 +280,7 @@ class DivergenceDisplay(PairDisplay):
 
     @property
     def _drawn_unit(self) -> float:
-        """What the values are divided by in the picture: matplotlib's margins overflow for numbers beyond HUGE."""
+        """The divisor of the drawn values; not 1 beyond HUGE, where the margins of matplotlib overflow."""
         return float(10.0 ** np.floor(np.log10(abs(self.start)))) if HUGE < abs(self.start) < np.inf else 1.0
 
     def _draw_line(self, ax: Axes, low: float, high: float, heights: list[float]) -> None:

@@ -257,7 +257,7 @@ class EigenDisplay(PairDisplay):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the run."""
+        """A description of the picture, with the numbers of the run."""
         number, low, high = style.number, self.curvature.min(), self.curvature.max()
         drawn = f" ({len(self.curvature)} are drawn)" if self.parameters > len(self.curvature) else ""
         count = style.counted(self.parameters, "eigenvalue")

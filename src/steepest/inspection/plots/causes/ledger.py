@@ -183,7 +183,7 @@ class LedgerDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the run."""
+        """A description of the picture, with the numbers of the run."""
         steps = style.counted(self.total, "step")
         drawn = f" ({len(self.at)} are drawn)" if self.total > len(self.at) else ""
         better, rose = ("increase", "fell") if self.maximized else ("decrease", "rose")

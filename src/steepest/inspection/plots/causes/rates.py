@@ -139,7 +139,7 @@ class EffectiveRateDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the run."""
+        """A description of the picture, with the numbers of the run."""
         middle, number = self.middle, style.number
         rated, known = np.flatnonzero(np.isfinite(middle)), np.isfinite(self.rates)
         if not rated.size and known.any():
@@ -228,7 +228,7 @@ class EffectiveRateDisplay(Display):
                 self.at, np.minimum(self.size, HUGE), color=style.GREY, linewidth=1.2, linestyle=":", label="step size"
             )
         if positive.size and ax.get_yscale() == "log":
-            # Where a slope crosses 0 its rate has a spike without a meaning.
+            # A slope that crosses 0 makes its rate very large for a step; the axis leaves such spikes out.
             low, high = np.quantile(positive, (TAIL, 1 - TAIL))
             ax.set_ylim(low / 3, 3 * high)
         elif positive.size:

@@ -183,7 +183,7 @@ class SliceDisplay(PairDisplay):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the run."""
+        """A description of the picture, with the numbers of the run."""
         number, far = style.number, int(np.argmax(self.off))
         parameters = self.axes.shape[1]
         begin = f"A plane through the best point of a path in {parameters:,} dimensions"

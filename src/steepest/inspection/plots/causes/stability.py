@@ -212,7 +212,7 @@ class StabilityDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the run."""
+        """A description of the picture, with the numbers of the run."""
         if not self.known.any():
             return f"{self._among(0)} has both a step size and a ceiling that can be computed."
         count = int(np.count_nonzero(self.known))

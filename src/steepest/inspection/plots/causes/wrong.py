@@ -50,7 +50,7 @@ class CheckLike(Protocol):
 
     @property
     def verdict(self) -> str:
-        """What was found."""
+        """A sentence that says whether the claims agree with differences."""
 
     @property
     def wrong(self) -> tuple[int, ...]:
@@ -323,13 +323,13 @@ class WrongGradientDisplay(PairDisplay):
             raise ValueError(f"kind={quoted(kind)}: give 'central' or 'forward'")
         errors = self._share(self.central if kind == "central" else self.forward, self.measured[self.coordinate])
         worst = _windows(errors).max(axis=1)
-        # Where several steps give the slope exactly, as on some quadratics, the one in their middle.
+        # On some quadratics several steps give the slope exactly: take the middle one.
         least = np.flatnonzero(worst == worst.min())
         return float(self.h[SMOOTHED // 2 + least[len(least) // 2]] / self.scale)
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the check."""
+        """A description of the picture, with the numbers of the check."""
         number, k, wrong = style.number, self.coordinate, int(np.count_nonzero(self.wrong))
         name = printable(self.names[k], 30)
         measured = f"{len(self.claimed)} claimed slopes"

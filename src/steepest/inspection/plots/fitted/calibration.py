@@ -197,7 +197,7 @@ class CalibrationDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the curve."""
+        """A description of the picture, with the numbers of the curve."""
         where = f"{self.where[:1].upper()}{self.where[1:]}, " if self.where else ""
         worst = int(np.abs(self.predicted - self.happened).argmax())
         subject = "probabilities and" if where else "Probabilities and"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# So many lines have a name and a colour; the others are thin and grey. Chosen, not measured: more names do not fit
+# The most lines with a name and a colour; the others are thin and grey. Chosen, not measured: more names do not fit
 # beside the axes of a small figure.
 MOST_NAMED = 10
 WIDEST_NAME = 16
@@ -186,7 +186,7 @@ class CoefficientsDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the paths."""
+        """A description of the picture, with the numbers of the paths."""
         units = UNITS[self.units][1]
         broken = int((~np.isfinite(self.paths).all(axis=1)).sum())
         broken_words = f" {style.counted(broken, 'row')} with values that are not finite left out." if broken else ""

@@ -171,7 +171,7 @@ class ConfusionDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the matrix."""
+        """A description of the picture, with the numbers of the matrix."""
         total, right = self.counts.sum(), self.counts.trace()
         words = f"{100 * self.accuracy:.1f} % of predictions {self.where}".rstrip() + " are right "
         words += f"({style.number(float(right))} of {style.number(float(total))})"

@@ -109,7 +109,7 @@ class PredictedDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the fit."""
+        """A description of the picture, with the numbers of the fit."""
         honest = self.rows.honest
         words = f"{_r2_in_words(self.r2, len(honest))} {honest.where}, with a root mean square error of "
         words += style.number(self.error)

@@ -153,7 +153,7 @@ class ResidualsDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the residuals."""
+        """A description of the picture, with the numbers of the residuals."""
         bias = self.bias if abs(self.bias) > ROUNDING * self.spread else 0.0
         words = f"The residuals {self.rows.where} have a mean of {style.number(bias)} and a spread of "
         words += f"{style.number(self.spread)} (standard deviation)"

@@ -183,7 +183,7 @@ class RocDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the areas."""
+        """A description of the picture, with the areas."""
         known = {label: area for label, area in self.areas.items() if math.isfinite(area)}
         if not known:
             where = f"{self.where[:1].upper()}{self.where[1:]}, all" if self.where else "All"

@@ -85,7 +85,7 @@ class GridDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the run."""
+        """A description of the picture, with the numbers of the run."""
         said = [] if self.path is None else [describe_path(self.path[:, :2], self.path_values, self.best)]
         if self.values is not None and np.isfinite(self.values).any():
             finite = self.values[np.isfinite(self.values)]

@@ -108,7 +108,7 @@ class CurveDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the run."""
+        """A description of the picture, with the numbers of the run."""
         return describe_path(self.path[:, :1], self.path[:, 1], self.best)
 
     def table(self) -> dict[str, np.ndarray]:

@@ -198,7 +198,7 @@ class QuiverDisplay(GridDisplay):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the slopes."""
+        """A description of the picture, with the numbers of the slopes."""
         lengths = np.hypot(*self.slopes.reshape(-1, 2).T)
         steepest = lengths[np.isfinite(lengths)].max(initial=0.0)
         way = "downhill, as a descent goes" if self.downhill else "uphill, across the contour lines"

@@ -208,7 +208,7 @@ class SlopesDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the slopes."""
+        """A description of the picture, with the slopes."""
         nearest = int(np.argmin(np.abs(self.h)))
         h, slope, tangent = map(style.number, (self.h[nearest], self.secant_slopes[nearest], self.tangent_slope))
         begin = f"At {self.name} = {style.number(self.at)} the slope of the tangent is {tangent}"

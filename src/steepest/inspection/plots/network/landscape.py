@@ -127,7 +127,7 @@ class LandscapeDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the losses."""
+        """A description of the picture, with the losses."""
         middle, reach = style.number(self.middle), style.number(self.grid[-1])
         begin = f"The loss is {middle} at the parameters of the network, the star"
         highest = style.number(self.values[np.isfinite(self.values)].max(initial=self.middle))

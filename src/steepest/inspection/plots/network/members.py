@@ -96,7 +96,7 @@ class MembersDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the fit."""
+        """A description of the picture, with the numbers of the fit."""
         count = self.training.shape[1]
         judged, rows = self.training if self.validation is None else self.validation, self.rows_of_best
         losses = judged[rows, np.arange(count)]

@@ -157,7 +157,7 @@ class SnapshotsDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the epochs."""
+        """A description of the picture, with the epochs."""
         epochs = [name for name in self.panels if name != ANSWER]
         begin = f"From {epochs[0]} to {epochs[-1]}" if len(epochs) > 1 else "From panel to panel"
         classes = self.panels[ANSWER].ndim == 3 if ANSWER in self.panels else False

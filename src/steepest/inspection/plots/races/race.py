@@ -185,7 +185,7 @@ class RaceDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the race."""
+        """A description of the picture, with the numbers of the race."""
         reached = self.reached
         places = sorted(reached, key=lambda name: reached[name])
         each = "The run is shown" if len(places) == 1 else f"{len(places)} runs are compared"

@@ -137,7 +137,7 @@ class SensitivityDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the race."""
+        """A description of the picture, with the numbers of the race."""
         said = []
         for k, name in enumerate(self.names):
             sound = np.isfinite(self.gaps[k]) & ~self.diverged[k]

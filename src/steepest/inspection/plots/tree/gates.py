@@ -119,7 +119,7 @@ class GatesDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the epochs."""
+        """A description of the picture, with the epochs."""
         labels = list(self.curves)
         return f"From {labels[0]} (blue) to {labels[-1]} (orange) the gate sharpens: a slope becomes a step, a split."
 

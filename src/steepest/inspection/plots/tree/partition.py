@@ -143,7 +143,7 @@ class PartitionDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the number of regions."""
+        """A description of the picture, with the number of regions."""
         begin = f"Each of {style.counted(len(self.regions), 'region')} is a leaf, in the colour of its prediction"
         return f"{begin}. Points are {style.counted(len(self.y), 'row')}: one that stands out is predicted badly."
 

@@ -80,7 +80,7 @@ class RestartsDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the numbers of the fit."""
+        """A description of the picture, with the numbers of the fit."""
         count, last = self.losses.shape[1], style.number(self.losses[-1, self.best])
         found = f"restart {self.best + 1} ends lowest, at {last}"
         if count == 1:

@@ -137,7 +137,7 @@ class TreeDisplay(Display):
 
     @property
     def caption(self) -> str:
-        """What to see, with the number of leaves."""
+        """A description of the picture, with the number of leaves."""
         leaves = self.root.leaves
         largest = max(leaves, key=lambda leaf: leaf.rows)
         share = f"{100 * largest.rows / max(self.root.rows, 1):.0f} %"
