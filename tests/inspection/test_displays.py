@@ -532,3 +532,45 @@ def test_the_best_point_between_the_points_of_a_grid_counts_among_the_values():
     display = ContourDisplay.from_run(make_run(bowl, [[3, 2], [0, 0]]), window=((-1, 4), (-1, 4)), size=4)
     assert display.values.min() > 0.1
     assert "values here go from 0 to 32" in display.caption
+
+
+def test_the_value_on_a_contour_line_is_that_of_the_function_there():
+    display = ContourDisplay.from_run(make_run(bowl, [[3, 2], [0.5, 0.5]]), window=((-4, 4), (-4, 4))).plot()
+    labels = [text for text in display.ax_.texts if text.get_zorder() < 1]
+    assert len(labels) > 2
+    for label in labels:
+        np.testing.assert_allclose(bowl(label.get_position()), float(label.get_text()), rtol=0.1)
+
+
+def test_the_best_point_of_the_path_is_the_lowest_height():
+    display = ContourDisplay.from_run(make_run(bowl, [[3, 2], [0, 0]]), window=((-1, 4), (-1, 4)), size=4)
+    assert display.best_value == 0
+    np.testing.assert_allclose(display.height, display.values)
+
+
+def test_heights_grow_evenly_lighter():
+    linear = np.array(style.ramp()(np.linspace(0, 1, 13)))[:, :3]
+    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
+    lightness = 116 * np.cbrt(linear @ [0.2126, 0.7152, 0.0722]) - 16  # CIELAB's L*
+    steps = np.diff(lightness)
+    assert steps.min() > 0.7 * steps.mean()
+    assert steps.max() < 1.4 * steps.mean()
+
+
+def test_tangents_have_the_slope_of_the_function_and_one_length_on_the_page():
+    run = make_run(lambda p: float(p[0] ** 2), [[3.0], [-2.0], [1.0]], gradient_at=lambda p: 2 * np.asarray(p))
+    ax = CurveDisplay.from_run(run).plot().ax_
+    tangents = [line for line in ax.lines if line.get_color() == style.GREEN]
+    assert len(tangents) > 1
+    shares = np.array([np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())])
+    for line in tangents:
+        x, y = line.get_data()
+        np.testing.assert_allclose(np.diff(y) / np.diff(x), 2 * x.mean(), rtol=1e-9)
+        np.testing.assert_allclose(np.hypot(*(np.array([np.ptp(x), np.ptp(y)]) / shares)), 0.12, rtol=1e-9)
+
+
+def test_a_text_on_a_point_that_stays_free_is_dropped():
+    ax = style.blank().add_subplot()
+    near, far = ax.text(0.2, 0.2, "near"), ax.text(0.8, 0.8, "far")
+    style.drop_overlapping(ax, [near, far], np.array([[0.2, 0.2]]))
+    assert list(ax.texts) == [far]

@@ -134,3 +134,9 @@ def test_surface_names_keep_their_dollars_and_a_maximum_its_best():
 
 def test_a_run_of_two_parameters_is_still_plotted_as_its_contour_lines():
     assert plot_run(halving()).ax_.name == "rectilinear"
+
+
+def test_a_bowl_does_not_end_at_its_lowest_point():
+    display = SurfaceDisplay.from_run(halving(), size=10)
+    for grid, best in zip((display.grid_x, display.grid_y), display.path[display.best, :2], strict=True):
+        assert best - grid[0] > 0.59 * (grid[-1] - best)
