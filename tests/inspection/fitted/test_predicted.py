@@ -93,8 +93,8 @@ def test_the_running_band_follows_the_spread():
     display = ResidualsDisplay(predicted * (1 + RNG.normal(size=60_000)), predicted)
     at, middle, low, high = display.running
     assert len(at) == 20
-    np.testing.assert_allclose(middle, 0, atol=0.1)
-    np.testing.assert_allclose((high - low) / 2, at, rtol=0.05)
+    np.testing.assert_allclose(middle, 0, atol=0.2)
+    np.testing.assert_allclose((high - low) / 2, at, rtol=0.1)
     assert "68 % band" in display.caption
 
 
