@@ -8,6 +8,8 @@ import pytest
 
 import steepest as st
 from steepest import Outcome
+from steepest.descent.ending import Ending
+from steepest.descent.verdict.judge import Judge
 
 LIMIT, COST = 1.0, 0.3
 
@@ -85,3 +87,19 @@ def test_the_time_of_a_fit_counts_from_its_call(monkeypatch):
     rows = np.linspace(0, 1, 20)[:, None].view(Rows)
     fit = st.fit(st.models.Linear(), rows, np.linspace(0, 2, 20))
     assert fit.seconds == pytest.approx(clock.now - 100)
+
+
+def test_a_descent_whose_points_are_all_judged_and_none_is_the_answer_keeps_to_the_limit(monkeypatch):
+    now, judged = [100.0], []
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def undecided(judge, code):
+        now[0] += COST
+        judged.append(code)
+        # Without a limit the descent would go on for ever.
+        return Ending(Outcome.STALLED, "never decided") if len(judged) > 100 else None
+
+    monkeypatch.setattr(Judge, "verdict", undecided)
+    run = st.minimize(lambda x: (x - 2) ** 2, 9.0, seconds=LIMIT)
+    assert run.outcome is Outcome.TIME_LIMIT, run.message
+    assert now[0] - 100 <= LIMIT + COST

@@ -244,7 +244,7 @@ class Driver:
             # At the limit of iterations the `Judge` takes no steps, but in a longer run it would: keep the state
             # before.
             self.checkpoint = before
-        return ending or self.stopping.overfitted(done)
+        return ending or self.stopping.overfitted(done) or (self.meter.timed_out() if self.meter.out_of_time else None)
 
     def idle(self) -> int:
         """Return the number of evaluations since the last iteration."""
