@@ -189,11 +189,10 @@ def test_linear_models_between_bounds_are_solved_as_scipys_do():
 
 class TestOtherSolvers:
     def reference(self, loss, low, high, c):
-        found = optimize.minimize(
+        return optimize.minimize(
             lambda q: loss(decay(X, *q, c), Y).mean(), [1.0, 0.7], bounds=[(low, high), (None, 1)], method="L-BFGS-B",
             options={"ftol": 1e-15, "gtol": 1e-12},
         )  # fmt: skip
-        return found
 
     def test_another_loss(self):
         huber = st.losses.Huber(0.05)
