@@ -28,6 +28,8 @@ class Sums:
         Σ w Jᵀs, with the scores s.
     pearson : float
         Pearson's χ², Σ w s² / information; for the squared loss the weighted sum of squares.
+    size : float
+        Σ w y², the size of the data.
     mass : float
         Σ w.
     count : int
@@ -38,13 +40,14 @@ class Sums:
     curvature: np.ndarray | None
     gradient: np.ndarray
     pearson: float
+    size: float
     mass: float
     count: int
 
     @classmethod
     def over(cls, rows: DerivedRows, family: Family, observed: bool) -> Self:
         """Return the sums over all rows; `observed` asks for the observed information if it differs."""
-        triangle, gradient, pearson, mass, count = np.zeros((0, 0)), np.zeros(0), 0.0, 0.0, 0
+        triangle, gradient, pearson, size, mass, count = np.zeros((0, 0)), np.zeros(0), 0.0, 0.0, 0.0, 0
         curvature = rows.bend(family) if observed and family.curved else None
         for block in rows.blocks():
             weighted, scores = informed(block, family), family.score(block.z, block.y)
@@ -59,7 +62,8 @@ class Sums:
             if family.dispersed:
                 pearson += float(block.weight @ (scores / family.root(block.z, block.y)) ** 2)
             mass, count = mass + float(block.weight.sum()), count + len(block.y)
-        return cls(triangle, curvature, gradient, pearson, mass, count)
+            size += float(block.weight @ block.y**2)
+        return cls(triangle, curvature, gradient, pearson, size, mass, count)
 
     def inverse(self, penalty: np.ndarray, noise: float) -> Inverse | None:
         """Return the inverse of the information and a penalty RᵀR; None if that is not positive."""
