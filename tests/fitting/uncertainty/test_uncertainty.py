@@ -323,6 +323,17 @@ class TestFitsWithoutErrors:
         assert "before" not in linear("squared").uncertainty().label
         assert "before" not in st.fit(st.models.Linear(), X, 3 * X[:, 0]).uncertainty().label
 
+    def test_a_row_that_alone_determines_a_parameter(self):
+        alone = np.column_stack([X[:, 0], np.arange(N) == 3])
+        fit = st.fit(st.models.Linear(), alone, TARGETS["squared"])
+        assert "leverage 1" in fit.uncertainty("HC3").why
+        assert not fit.uncertainty("HC1").why
+
+    def test_derivatives_that_are_not_finite(self):
+        fit = st.fit(decay, CURVE_X, CURVE_Y)
+        fit.x = {**fit.params, "b": -1e3}
+        assert "not finite" in fit.uncertainty().why
+
     def test_several_fits_in_one(self):
         table = {"x": list(X[:, 0]), "y": ["abc"[k % 3] for k in range(N)]}
         fit = st.fit_table(table, "y", loss="squared hinge", held_out=0)

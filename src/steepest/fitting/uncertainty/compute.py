@@ -103,6 +103,8 @@ class Statement:
         """Return the uncertainty from the sums over the rows; `ridge` is the penalty's curvature, in units of these."""
         request = self.request
         factor, q = rows.ridge
+        if not all(np.isfinite(part).all() for part in (sums.triangle, sums.gradient, sums.pearson)):
+            return self.none("a prediction, its loss or their derivatives are not finite in some rows", reasons)
         inverse = sums.inverse(math.sqrt(ridge) * factor, rows.precision)
         if inverse is None:
             return self.none("the loss is not at a minimum: its curvature is negative along some direction", reasons)
@@ -120,6 +122,8 @@ class Statement:
         if robust:
             shift = sums.gradient / sums.mass if ridge else np.zeros(len(q))
             half = Sandwich(robust, inverse.root, shift).half(rows, family, request, count / left)
+            if not np.isfinite(half).all():
+                return self.none(f"a row has the leverage 1, and {robust} divides by 1 minus it: ask for HC1", reasons)
         else:
             half = math.sqrt(scale) * (inverse.root @ spread.T if ridge else inverse.root)
         root = np.full((len(self.names), half.shape[1]), math.nan)

@@ -13,6 +13,9 @@ from steepest.fitting.uncertainty.families import Family
 from steepest.fitting.uncertainty.request import Request
 from steepest.fitting.uncertainty.rows import Block, DerivedRows
 
+# A row whose leverage is as near to 1 has it but for rounding.
+ALONE = 1e-10
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -108,7 +111,9 @@ class Sandwich:
             size = np.sqrt(block.weight) if frequency else block.weight
             if self.kind in ("HC2", "HC3"):
                 leverage = ((block.J * family.root(block.z, block.y)[:, None] @ self.root) ** 2).sum(axis=1)
-                left = np.maximum(1 - (leverage if frequency else block.weight * leverage), 0.0)
+                left = 1 - (leverage if frequency else block.weight * leverage)
+                # The fit goes through a row of leverage 1, whatever its error, so that nothing is known of that error.
+                left = np.where(left > ALONE, left, math.nan)
                 size = size / (np.sqrt(left) if self.kind == "HC2" else left)
             each = (by_parameters(block, scores) - self.shift) @ self.root
             triangle = stacked(triangle, size[:, None] * each)
