@@ -99,6 +99,18 @@ class TestProperties:
         for kind, wanted in zip((False, "HC2"), whole, strict=True):
             close(linear("gamma").uncertainty(kind).covariance, wanted)
 
+    @pytest.mark.parametrize("columns", [X, np.column_stack([X, X[:, 0]]), np.column_stack([X, X[:, 0] + 1e-6 * Z**2])])
+    def test_rows_that_are_multiplied_have_the_errors_of_those_decomposed(self, columns, monkeypatch):
+        from steepest.fitting.uncertainty import sums
+
+        fit = st.fit(st.models.Linear(), columns, TARGETS["squared"])
+        wanted = fit.uncertainty("HC1")
+        fit._uncertain.clear()
+        monkeypatch.setattr(sums, "FEW", -1)
+        found = fit.uncertainty("HC1")
+        np.testing.assert_allclose(found.flat_errors, wanted.flat_errors, rtol=1e-8)
+        assert found.reasons == wanted.reasons
+
     def test_a_function_of_classes_has_the_errors_of_multinomial(self):
         y = RNG.integers(0, 3, N)
         by_class = st.fit(st.models.Multinomial(), X[:, :1], y).uncertainty()
