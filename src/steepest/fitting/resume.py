@@ -54,8 +54,9 @@ class LiveFit:
 
     def basis(self) -> Basis | None:
         """Return the loss, the penalty and the rows."""
-        options = self.setup.options
-        return self.setup.data.basis(options.loss, options.penalty, options.drawn)
+        options, residuals = self.setup.options, self.setup.residuals
+        basis = self.setup.data.basis(options.loss, options.penalty, options.drawn)
+        return basis._replace(slopes=residuals.slopes) if residuals is not None and residuals.traced else basis
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:
         """Return all but the rows as JSON and arrays; if the fit can't continue once saved, the reason as JSON."""
