@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -39,11 +38,10 @@ class Refits(Protocol):
         """
 
 
-@dataclass(frozen=True)
 class Held:
     """The residuals of a model with one parameter held fixed, as a function of the others: `Residuals`.
 
-    Attributes
+    Parameters
     ----------
     whole : Residuals
         The residuals as a function of all parameters.
@@ -53,9 +51,14 @@ class Held:
         Its value.
     """
 
-    whole: Residuals
-    k: int
-    held: float
+    def __init__(self, whole: Residuals, k: int, held: float) -> None:
+        self.whole, self.k, self.held = whole, k, held
+        self.size, self.rows, self.precision, self.gaps = whole.size, whole.rows, whole.precision, whole.gaps
+
+    @property
+    def traced(self) -> bool:
+        """Whether derivatives are exact."""
+        return self.whole.traced
 
     def triangle(self, x: np.ndarray) -> np.ndarray:
         """Return a matrix with the inner products of [J ρ], without the column of the held parameter."""
@@ -63,9 +66,6 @@ class Held:
 
     def second_order(self, x: np.ndarray) -> SecondOrder | None:
         """Return None: no refit needs it."""
-
-    def __getattr__(self, name: str) -> float:
-        return getattr(self.whole, name)
 
 
 class _Solver(LeastSquaresSolver):

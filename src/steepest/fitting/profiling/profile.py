@@ -1,4 +1,4 @@
-"""Profile intervals: a parameter is moved, all others are fitted again, and the interval ends where the fit gets bad."""
+"""`Profile`: a parameter is moved and all others are fitted again, until the fit is worse than chance allows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steepest.fitting.uncertainty.ends import end_of
-from steepest.fitting.uncertainty.refits import Refits
+from steepest.fitting.profiling.ends import end_of
+from steepest.fitting.profiling.refits import Refits
 
 # A refit ends within this share of the cost at the threshold. Chosen, not measured: the ends then have about 9 digits.
 ENOUGH = 1e-10

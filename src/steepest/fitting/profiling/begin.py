@@ -1,0 +1,62 @@
+"""`profile_of`: the profile of a fit, by the refits that suit its problem."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steepest.derivatives.higher import hessian_at
+from steepest.derivatives.objective import Objective
+from steepest.descent.view import View
+from steepest.fitting.function.hessian import value_of
+from steepest.fitting.function.problem import CustomProblem
+from steepest.fitting.function.residuals import ModelResiduals
+from steepest.fitting.objective import ArrangedRows
+from steepest.fitting.profiling.profile import Profile
+from steepest.fitting.profiling.refits import SmoothRefits, SquaresRefits
+from steepest.fitting.uncertainty.answer import Uncertainty
+from steepest.fitting.uncertainty.families import Family
+from steepest.fitting.validation import LabelledRows
+from steepest.models.losses import squared
+
+
+def profile_of(
+    problem: object, objective: Objective, view: View, residuals: ModelResiduals | None, rows: LabelledRows,
+    uncertainty: Uncertainty, family: Family,
+) -> Profile:  # fmt: skip
+    """Return the profile of a fit.
+
+    Parameters
+    ----------
+    problem : LinearProblem, CustomProblem or NativeProblem
+        The model on its rows.
+    objective, view
+        Its objective, and how points are shown to the user.
+    residuals : ModelResiduals or None
+        The residuals, if the fit has them.
+    rows : LabelledRows
+        The rows that it learnt from.
+    uncertainty : Uncertainty
+        The Wald errors.
+    family : Family
+        The likelihood that the loss stands for.
+
+    Returns
+    -------
+    Profile
+        The profile.
+    """
+    # The objective is a mean over the rows, in units of minus a log likelihood times `unit` and the dispersion.
+    weight = 2 * float(rows.weight.sum()) / (family.unit * uncertainty.scale)
+    if isinstance(problem, CustomProblem) and problem.loss is squared:
+        if residuals is None:
+            arranged = ArrangedRows.arranged(
+                problem.layout(None, False), problem.columns(), rows.y, rows.weight, seed=0
+            )
+            residuals, _ = problem.residuals(objective, arranged)
+        x = uncertainty.estimates
+        refits = SquaresRefits(residuals, objective, uncertainty.covariance)
+        return Profile(refits, x, value_of(residuals.triangle(x)), weight)
+    x, zero = view.flat(uncertainty.params), np.zeros((1, objective.size))
+    coordinates = (view.rows(np.eye(objective.size)) - view.rows(zero)).T
+    smooth = SmoothRefits(objective, lambda x: hessian_at(objective, x), coordinates, x)
+    return Profile(smooth, x, objective.slope(x)[0], weight)
