@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypedDict
@@ -15,6 +16,9 @@ from steepest.derivatives.native.model import Native
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run
 from steepest.fitting.basis import Basis
+from steepest.fitting.uncertainty.answer import Uncertainty
+from steepest.fitting.uncertainty.compute import uncertainty_of
+from steepest.fitting.uncertainty.request import Request, read_level
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.saving.models import model_from_json, model_to_json
@@ -96,6 +100,7 @@ class Fit(Run):
     state: PyTree = field(default=None, repr=False)
     resumable: Resumable | None = field(default=None, repr=False)
     row_gradients: Batches | None = field(default=None, repr=False)
+    _uncertain: dict[Request, Uncertainty] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def params(self) -> PyTree:
@@ -149,6 +154,109 @@ class Fit(Run):
             z = np.asarray(self.model(array, *self.params.values()))
             # A function of the parameters alone returns one number, the prediction for every row.
             return np.asarray(self.model.response(z if z.ndim else np.full(array.shape[0], z)))
+
+    def uncertainty(
+        self,
+        robust: bool | str = False,
+        weights: str = "frequency",
+        level: float = 0.95,
+        absolute_sigma: bool = False,
+    ) -> Uncertainty:
+        """Return how far the parameters may be from the truth: covariance, standard errors and intervals.
+
+        Computed at the first call, from the rows of the fit. A squared loss has the covariance s² (JᵀJ)⁻¹, with the
+        derivatives J of the predictions and s² = Σ w r² / (n - p). A log likelihood has its inverse Fisher
+        information, for Gamma targets times Pearson's χ² / (n - p). Under an L2 penalty the errors are those of the
+        penalised estimate around its own mean, A⁻¹ F A⁻¹ with the information F and the curvature A of loss and
+        penalty; the bias that the penalty adds is not in them. Smooth losses that are no likelihood, such as Huber's,
+        have sandwiches.
+
+        Parameters
+        ----------
+        robust : bool or {"HC0", "HC1", "HC2", "HC3"}
+            Whether the variance may differ from row to row: the sandwich, by default HC1.
+        weights : {"frequency", "precision"}
+            What `sample_weight` means: how many rows a row stands for, so that n is their sum; or 1/σ², up to a factor.
+        level : float
+            The level of the intervals.
+        absolute_sigma : bool
+            Whether weights of "precision" are exactly 1/σ², so that no variance is estimated, as in SciPy.
+
+        Returns
+        -------
+        Uncertainty
+            The errors, or the reason why there are none (`why`).
+
+        Raises
+        ------
+        ValueError
+            If an option is not known, or two of them contradict each other.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> x = np.array([0.0, 1.0, 2.0, 3.0])
+        >>> fit = st.fit(lambda x, m, b: m * x + b, x, np.array([1.0, 3.1, 4.9, 7.0]))
+        >>> fit.uncertainty(robust="HC3").flat_errors.round(4)
+        array([0.0462, 0.0901])
+        """
+        request, level = Request.read(robust, weights, absolute_sigma), read_level(level)
+        if request not in self._uncertain:
+            self._uncertain[request] = uncertainty_of(self, request, level)
+        return self._uncertain[request].at_level(level)
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """The covariance of the parameters, in the order of the trace; see `uncertainty`."""
+        return self._certain().covariance
+
+    @property
+    def standard_errors(self) -> PyTree:
+        """The standard errors of the parameters, laid out like them; see `uncertainty`."""
+        return self._certain().standard_errors
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """The correlations of the parameters, in the order of the trace; see `uncertainty`."""
+        return self._certain().correlation
+
+    def confidence_intervals(self, level: float = 0.95, method: str = "wald") -> PyTree:
+        """Return an interval for each parameter, laid out like the parameters with a last axis (low, high).
+
+        Parameters
+        ----------
+        level : float
+            The share of such intervals that hold the true parameter.
+        method : {"wald"}
+            The estimate ± a quantile times the standard error: of Student's t for a squared loss, else of the normal
+            distribution.
+
+        Returns
+        -------
+        dict or tree
+            The intervals.
+
+        Raises
+        ------
+        ValueError
+            If the level or the method makes no sense.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> x = np.array([0.0, 1.0, 2.0, 3.0])
+        >>> fit = st.fit(lambda x, m, b: m * x + b, x, np.array([1.0, 3.1, 4.9, 7.0]))
+        >>> fit.confidence_intervals(0.9)["m"].round(2)
+        array([1.86, 2.1 ])
+        """
+        return self._certain().confidence_intervals(level, method)
+
+    def _certain(self) -> Uncertainty:
+        """Return the uncertainty; warn if it has no errors, because an array of NaN says nothing."""
+        found = self.uncertainty()
+        if found.why:
+            warnings.warn(f"no standard errors: {found.why}", RuntimeWarning, stacklevel=3)
+        return found
 
     @property
     def rows_learnt(self) -> int:

@@ -1,0 +1,189 @@
+"""The uncertainty of a fit: one pass over its rows for the information, and a second one for a sandwich."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.derivatives.structure import Structure
+from steepest.fitting.basis import Basis
+from steepest.fitting.uncertainty.answer import Uncertainty
+from steepest.fitting.uncertainty.families import Family, family_of
+from steepest.fitting.uncertainty.inverse import Inverse, stacked
+from steepest.fitting.uncertainty.reasons import Fitted, held, obstacle
+from steepest.fitting.uncertainty.request import Request
+from steepest.fitting.uncertainty.rows import DerivedRows, FunctionRows, LinearRows
+from steepest.fitting.uncertainty.sums import Sandwich, Sums
+from steepest.models import Custom, Linear
+from steepest.models.penalties import ridge_of
+
+# A fit that ended farther from the minimum than this share of a standard error is said to have ended before it. Chosen,
+# not measured: a tenth of an error is not seen in a statement with two digits.
+NEAR = 0.1
+# A step of less than this share of a parameter may be a rounding error, as where the model goes through every row.
+ROUNDED = 1e-8
+EPS = float(np.finfo(float).eps)
+LOOSE = "the rows do not determine it: other values fit equally well"
+
+
+@np.errstate(all="ignore")
+def uncertainty_of(fit: Fitted, request: Request, level: float) -> Uncertainty:
+    """Return the uncertainty of a fit; one without errors, with the reason, if none follow from it.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    request : Request
+        What the user asks for.
+    level : float
+        The level of the intervals.
+
+    Returns
+    -------
+    Uncertainty
+        The uncertainty.
+    """
+    try:
+        structure, x = Structure.of(fit.params)
+    except (TypeError, ValueError):
+        # The parameters of networks and trees may be empty, or arrays that NumPy does not know.
+        return Statement(fit, request, level, (), np.zeros(0)).none(obstacle(fit, 0))
+    names = tuple(fit.view.names if fit.view else fit.trace.names)
+    statement = Statement(fit, request, level, names if len(names) == x.size else structure.names, x)
+    return statement.computed()
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The uncertainty of a fit as it is being computed."""
+
+    fit: Fitted
+    request: Request
+    level: float
+    names: tuple[str, ...]
+    x: np.ndarray
+
+    def none(self, why: str, reasons: dict[str, str] | None = None) -> Uncertainty:
+        """Return an uncertainty without errors, and why."""
+        size = len(self.x)
+        return Uncertainty(
+            self.names, np.full((size, size), math.nan), reasons or {}, why, "", self.level, math.nan, math.nan,
+            self.request.robust, self.request.weights, self.request.absolute_sigma, self.x, self.fit.params,
+            np.full((size, 0), math.nan),
+        )  # fmt: skip
+
+    def computed(self) -> Uncertainty:
+        """Return the uncertainty."""
+        fit, basis = self.fit, self.fit.basis
+        if why := obstacle(fit, self.x.size):
+            return self.none(why)
+        assert basis is not None
+        family = family_of(basis.loss)
+        if isinstance(family, str):
+            return self.none(family)
+        if family is None:
+            return self.none("its loss is a function of your own")
+        reasons = held(fit, self.names)
+        free = np.array([name not in reasons for name in self.names])
+        if not free.any():
+            return self.none("every parameter was held, or ended on a bound", reasons)
+        rows = _rows(fit, basis, free)
+        sums = Sums.over(rows, family)
+        return self.stated(rows, sums, family, ridge_of(basis.penalty) * sums.mass / family.unit, reasons, free)
+
+    def stated(
+        self, rows: DerivedRows, sums: Sums, family: Family, ridge: float, reasons: dict[str, str], free: np.ndarray
+    ) -> Uncertainty:  # fmt: skip
+        """Return the uncertainty from the sums over the rows; `ridge` is the penalty's curvature, in units of these."""
+        request = self.request
+        factor, q = rows.ridge
+        whole = stacked(sums.triangle, np.diag(math.sqrt(ridge) * factor)) if ridge else sums.triangle
+        inverse = Inverse.of_triangle(whole, rows.precision)
+        # Without a penalty its columns are orthonormal, so that their squares add up to the rank. With one they add up
+        # to the effective number of parameters, the trace of the hat matrix.
+        spread = sums.triangle @ inverse.root
+        used = float((spread**2).sum())
+        count = sums.mass if request.weights == "frequency" else float(sums.count)
+        left = count - used
+        robust = request.robust or ("" if family.likely else "HC1")
+        estimated = family.dispersed and not request.absolute_sigma and not robust
+        if (estimated or robust == "HC1") and left < 1e-6 * count:
+            return self.none(self.too_few(count, used, sums), reasons)
+        scale = math.nan if robust else sums.pearson / left if estimated else 1.0
+        if robust:
+            shift = sums.gradient / sums.mass if ridge else np.zeros(len(q))
+            half = Sandwich(robust, inverse.root, shift).half(rows, family, request, count / left)
+        else:
+            half = math.sqrt(scale) * (inverse.root @ spread.T if ridge else inverse.root)
+        root = np.full((len(self.names), half.shape[1]), math.nan)
+        root[free] = rows.to_user(half)
+        loose = np.zeros(len(self.names), dtype=bool)
+        loose[free] = inverse.undetermined(rows.to_user, rows.reach)
+        root[loose] = math.nan
+        covariance = root @ root.T
+        covariance[loose, loose] = math.inf
+        reasons = reasons | {name: LOOSE for name, is_loose in zip(self.names, loose, strict=True) if is_loose}
+        gradient = sums.gradient + ridge * factor**2 * q
+        label = _label(family, request, robust, bool(ridge))
+        degrees = left if family.normal and not request.absolute_sigma else math.inf
+        move = inverse.root.T @ gradient
+        step = rows.to_user(inverse.root @ move[:, None])[:, 0]
+        if estimated:
+            # The variance at the minimum, which is smaller than that at a point far from it.
+            step = step / math.sqrt(max(1 - float(move @ move) / sums.pearson, EPS))
+        if late := self.unfinished(np.where(np.abs(step) > ROUNDED * np.abs(self.x[free]), step, 0.0), root[free]):
+            label = f"{label}; {late}"
+        return Uncertainty(
+            self.names, covariance, reasons, "", label, self.level, degrees, scale, robust, request.weights,
+            request.absolute_sigma, self.x, self.fit.params, root,
+        )  # fmt: skip
+
+    def too_few(self, count: float, used: float, sums: Sums) -> str:
+        """Return why no variance can be estimated."""
+        if self.request.weights == "frequency" and count < sums.count:
+            return (
+                f"the weights add up to {count:.4g}, and they count rows: no variance can be estimated beside "
+                f'{used:.4g} parameters; if the weights are 1/σ², ask for weights="precision"'
+            )
+        return (
+            f"{count:.4g} rows leave nothing to estimate the variance from beside {used:.4g} parameters: give more "
+            "rows, or hold parameters with fixed="
+        )
+
+    def unfinished(self, step: np.ndarray, root: np.ndarray) -> str:
+        """Return how far the fit is from the minimum in standard errors, if that is far; else ""."""
+        error = np.linalg.norm(root, axis=1)
+        far = np.max(np.abs(step) / error, where=np.isfinite(error) & (error > 0), initial=0.0)
+        if not far > NEAR:
+            return ""
+        return f"the fit ended {far:.2g} standard errors before the minimum ({self.fit.outcome}): let it go on"
+
+
+def _rows(fit: Fitted, basis: Basis, free: np.ndarray) -> DerivedRows:
+    model, learnt = fit.model, basis.learnt
+    assert isinstance(model, (Linear, Custom))
+    X = basis.X if learnt.all() else basis.X[np.flatnonzero(learnt)]
+    y, weight = (np.asarray(part, dtype=float)[learnt] for part in (basis.y, basis.weight))
+    if isinstance(model, Linear):
+        return LinearRows(model, fit.params, model.shaped(X, fit.params), y, weight, free)
+    return FunctionRows(model, fit.params, X, y, weight, free)
+
+
+def _label(family: Family, request: Request, robust: str, penalised: bool) -> str:
+    """Return what errors assume."""
+    if robust and family.likely:
+        parts = [f"sandwich ({robust}), which allows for errors of unequal variance"]
+    elif robust:
+        parts = [f"{family.label} ({robust})"]
+    elif request.absolute_sigma:
+        parts = ["errors with the known variances 1/weight"]
+    else:
+        parts = [family.label]
+    if request.weights == "precision" and not request.absolute_sigma:
+        parts.append("weights taken as 1/σ² up to a factor")
+    if penalised:
+        parts.append("penalised, strength taken as fixed")
+    return "; ".join(parts)

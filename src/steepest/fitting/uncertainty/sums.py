@@ -1,0 +1,105 @@
+"""The information in the rows of a fit, and the meat of its sandwich, each by one pass over the rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from steepest.fitting.uncertainty.families import Family
+from steepest.fitting.uncertainty.inverse import stacked
+from steepest.fitting.uncertainty.request import Request
+from steepest.fitting.uncertainty.rows import Block, DerivedRows
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over the rows of a fit at its answer.
+
+    Attributes
+    ----------
+    triangle : array of shape (n, n)
+        R with RᵀR = Σ w Jᵀ(BᵀB)J, the expected information of the rows.
+    gradient : array of shape (n,)
+        Σ w Jᵀs, with the scores s.
+    pearson : float
+        Pearson's χ², Σ w s² / information; for the squared loss the weighted sum of squares.
+    mass : float
+        Σ w.
+    count : int
+        The number of rows.
+    """
+
+    triangle: np.ndarray
+    gradient: np.ndarray
+    pearson: float
+    mass: float
+    count: int
+
+    @classmethod
+    def over(cls, rows: DerivedRows, family: Family) -> Self:
+        """Return the sums over all rows."""
+        triangle, gradient, pearson, mass, count = np.zeros((0, 0)), np.zeros(0), 0.0, 0.0, 0
+        for block in rows.blocks():
+            weighted, scores = informed(block, family), family.score(block.z, block.y)
+            if not count:
+                triangle, gradient = np.zeros((0, weighted.shape[1])), np.zeros(weighted.shape[1])
+            triangle = stacked(triangle, weighted)
+            gradient = gradient + (block.weight[:, None] * by_parameters(block, scores)).sum(axis=0)
+            if family.dispersed:
+                pearson += float(block.weight @ (scores / family.root(block.z, block.y)) ** 2)
+            mass, count = mass + float(block.weight.sum()), count + len(block.y)
+        return cls(triangle, gradient, pearson, mass, count)
+
+
+@dataclass(frozen=True)
+class Sandwich:
+    """The covariance G M Gᵀ of an estimate whatever the scatter of its rows, by the scores of single rows.
+
+    Attributes
+    ----------
+    kind : {"HC0", "HC1", "HC2", "HC3"}
+        The correction for the degrees of freedom that the estimate has used: none; n / (n - p) overall; or 1 / (1 - h)
+        for each row, with its leverage h, once or squared.
+    root : array of shape (n, rank)
+        G, with G Gᵀ the inverse of the information.
+    shift : array of shape (n,)
+        The mean of the scores, which is not 0 if there is a penalty.
+    """
+
+    kind: str
+    root: np.ndarray
+    shift: np.ndarray
+
+    def half(self, rows: DerivedRows, family: Family, request: Request, factor: float) -> np.ndarray:
+        """Return H with H Hᵀ the sandwich; `factor` is n / (n - p)."""
+        triangle = np.zeros((0, self.root.shape[1]))
+        frequency = request.weights == "frequency"
+        for block in rows.blocks():
+            scores = family.score(block.z, block.y)
+            # A row that counts w times adds w squares of its score; one of precision w has a score w times as large.
+            size = np.sqrt(block.weight) if frequency else block.weight
+            if self.kind in ("HC2", "HC3"):
+                leverage = ((block.J * family.root(block.z, block.y)[:, None] @ self.root) ** 2).sum(axis=1)
+                left = np.maximum(1 - (leverage if frequency else block.weight * leverage), 0.0)
+                size = size / (np.sqrt(left) if self.kind == "HC2" else left)
+            each = (by_parameters(block, scores) - self.shift) @ self.root
+            triangle = stacked(triangle, size[:, None] * each)
+        corrected = math.sqrt(factor) if self.kind == "HC1" else 1.0
+        return corrected * self.root @ triangle.T
+
+
+def informed(block: Block, family: Family) -> np.ndarray:
+    """Return √w B J, whose squares add up to the information."""
+    root, J, size = family.root(block.z, block.y), block.J, np.sqrt(block.weight)
+    if J.ndim == 2:
+        return (size * root)[:, None] * J
+    rows = np.einsum("nlk,nkp->nlp", root, J) * size[:, None, None]
+    return rows.reshape(-1, J.shape[-1])
+
+
+def by_parameters(block: Block, scores: np.ndarray) -> np.ndarray:
+    """Return Jᵀs for each row."""
+    return scores[:, None] * block.J if block.J.ndim == 2 else np.einsum("nk,nkp->np", scores, block.J)
