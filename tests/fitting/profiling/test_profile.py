@@ -188,7 +188,7 @@ def test_a_profile_of_a_sandwich_is_refused():
 
 def test_an_unknown_method_is_named():
     fit = st.fit(lambda x, m, b: m * x + b, X, Y)
-    with pytest.raises(ValueError, match='method=.profil.: give "wald" or "profile"'):
+    with pytest.raises(ValueError, match=r'method=.profil.: give "wald" or "profile"'):
         fit.confidence_intervals(method="profil")
 
 

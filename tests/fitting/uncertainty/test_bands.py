@@ -119,7 +119,7 @@ def test_an_interval_that_does_not_follow_from_the_fit_is_refused_with_the_reaso
 
 
 def test_a_level_needs_an_interval():
-    with pytest.raises(ValueError, match="level=0.9 is for intervals: give interval="):
+    with pytest.raises(ValueError, match=r"level=0\.9 is for intervals: give interval="):
         fit_of("linear").predict(NEW, level=0.9)
 
 

@@ -27,7 +27,7 @@ def fit_of(name, **how):
 @pytest.mark.parametrize("name", list(MODELS))
 def test_a_summary_has_the_numbers_of_statsmodels(name):
     theirs, frame = ORACLE["statsmodels"][name], fit_of(name).summary().to_frame()
-    assert list(frame.index) == ["x0", "x1", "intercept"]
+    assert list(frame.index) == ["coef[0]", "coef[1]", "intercept"]
     test = "t" if name == "linear" else "z"
     assert list(frame.columns) == ["estimate", "error", test, "p", "low", "high"]
     for ours, key in {"estimate": "params", "error": "errors", test: "t", "p": "p"}.items():
@@ -69,7 +69,7 @@ def test_the_table_has_other_levels_and_profiles():
     ends = fit_of("poisson").confidence_intervals(0.9, method="profile")
     np.testing.assert_allclose(summary.low[:2], ends["coef"][:, 0], rtol=1e-6)
     assert "<td>" in summary._repr_html_()
-    assert "x0" in summary._repr_html_()
+    assert "coef[0]" in summary._repr_html_()
 
 
 def test_the_text_of_a_summary_lines_up():
@@ -83,7 +83,7 @@ def test_the_text_of_a_summary_lines_up():
 def test_print_has_errors_with_two_digits_and_the_test():
     fit, line = fit_of("linear"), None
     for line in str(fit).split("\n"):
-        if line.split()[:1] == ["x0"]:
+        if line.split()[:1] == ["coef[0]"]:
             break
     value, plus, error, t, p = line.split()[1:]
     assert (value, plus, error) == ("0.72", "±", "0.12")
@@ -98,7 +98,7 @@ def test_print_has_errors_with_two_digits_and_the_test():
     [
         (lambda: fit_of("linear", penalty=st.penalties.L1(0.1)), "an L1 penalty sets parameters to exactly 0"),
         (lambda: fit_of("linear", loss="absolute"), "the absolute loss has kinks"),
-        (lambda: st.fit(st.models.Linear(), X[:3], np.arange(3.0)), "rows leave nothing to estimate"),
+        (lambda: st.fit(st.models.Linear(), X[:3], np.arange(3.0)), "3 rows leave nothing to estimate"),
         (lambda: st.fit(st.models.Network(), X, np.arange(80.0), epochs=1, rng=0), "parameters of a network"),
     ],
 )
@@ -178,7 +178,8 @@ def test_numbers_are_rounded_to_their_errors(value, error, text):
 
 def test_rounded_numbers_differ_from_the_exact_ones_by_less_than_a_tenth_of_the_error():
     rng = np.random.default_rng(0)
-    for value, error in zip(rng.normal(size=500) * 10 ** rng.uniform(-12, 12, 500), 10 ** rng.uniform(-12, 12, 500)):
+    values, errors = rng.normal(size=500) * 10 ** rng.uniform(-12, 12, 500), 10 ** rng.uniform(-12, 12, 500)
+    for value, error in zip(values, errors, strict=True):
         shown, shown_error = map(float, stated(value, error))
         assert abs(shown - value) <= 0.051 * error + 1e-9 * abs(value)
         assert shown_error == pytest.approx(error, rel=0.051)

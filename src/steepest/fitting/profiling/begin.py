@@ -8,8 +8,10 @@ from steepest.derivatives.higher import hessian_at
 from steepest.derivatives.objective import Objective
 from steepest.descent.view import View
 from steepest.fitting.function.hessian import value_of
+from steepest.fitting.function.native_problem import NativeProblem
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals
+from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.objective import ArrangedRows
 from steepest.fitting.profiling.profile import Profile
 from steepest.fitting.profiling.refits import SmoothRefits, SquaresRefits
@@ -18,9 +20,11 @@ from steepest.fitting.uncertainty.families import Family
 from steepest.fitting.validation import LabelledRows
 from steepest.models.losses import squared
 
+Problem = LinearProblem | CustomProblem | NativeProblem
+
 
 def profile_of(
-    problem: object, objective: Objective, view: View, residuals: ModelResiduals | None, rows: LabelledRows,
+    problem: Problem, objective: Objective, view: View, residuals: ModelResiduals | None, rows: LabelledRows,
     uncertainty: Uncertainty, family: Family,
 ) -> Profile:  # fmt: skip
     """Return the profile of a fit.

@@ -3,67 +3,69 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
+from steepest.derivatives.objective import Objective
 from steepest.descent.view import View
-from steepest.fitting.profiling.profile import BetterFitError, Profile
-from steepest.fitting.uncertainty.answer import Uncertainty
+from steepest.fitting.function.residuals import ModelResiduals
+from steepest.fitting.profiling.begin import Problem, profile_of
+from steepest.fitting.profiling.profile import BetterFitError
+from steepest.fitting.uncertainty.answer import Ends, Uncertainty
+from steepest.fitting.uncertainty.families import Family, family_of
+from steepest.fitting.validation import LabelledRows
+from steepest.models.penalties import ridge_of
 
-# What an end that is not an ordinary one is called; {side} is "lower" or "upper", {more} "smaller" or "larger".
+# What an end that is not an ordinary one is called; {side} is "lower" or "upper", {more} "small" or "large".
 ENDS = {
-    "flat": "it has no {side} end: however {more} it is, the rest can be fitted so that the loss stays below the threshold",
+    "flat": "it has no {side} end: however {more} it is, the rest can be fitted nearly as well",
     "edge": "its {side} end is where the model stops being finite",
     "limit": "its {side} end is its bound",
 }
 
 
-class ProfileIntervals(NamedTuple):
-    """Profile intervals, flat in the order of the trace.
-
-    Attributes
-    ----------
-    low, high : array of shape (parameters,)
-        The ends; infinite where there is none, and NaN for a parameter without an error.
-    reasons : dict
-        What is special about the ends of a parameter, by its name.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
-    reasons: dict[str, str]
-
-
 def profile_intervals(
-    uncertainty: Uncertainty, profile: Profile, view: View, level: float, bounds: Mapping[str, tuple[float, float]]
-) -> ProfileIntervals:
+    problem: Problem, objective: Objective, view: View, residuals: ModelResiduals | None, rows: LabelledRows,
+    uncertainty: Uncertainty, level: float,
+) -> Ends:  # fmt: skip
     """Return the profile interval of each parameter.
 
     Parameters
     ----------
+    problem : LinearProblem, CustomProblem or NativeProblem
+        The model on its rows.
+    objective, view
+        Its objective, and how points are shown to the user.
+    residuals : ModelResiduals or None
+        The residuals, if the fit has them.
+    rows : LabelledRows
+        The rows that it learnt from.
     uncertainty : Uncertainty
         The Wald errors, from which the searches begin.
-    profile : Profile
-        The profile of the fit.
-    view : View
-        How points of the descent are shown to the user.
     level : float
         The level.
-    bounds : mapping
-        The bounds of parameters by their names.
 
     Returns
     -------
-    ProfileIntervals
+    Ends
         The intervals.
 
     Raises
     ------
+    ValueError
+        If the loss is no likelihood, or there is a penalty.
     RuntimeError
         If a refit is better than the fit.
     """
+    family = family_of(problem.loss)
+    if not isinstance(family, Family) or not family.likely:
+        raise ValueError('method="profile" follows a likelihood, and the loss is no likelihood: give method="wald"')
+    if ridge_of(problem.user_penalty):
+        raise ValueError(
+            'method="profile" follows a likelihood, and a penalty draws the fit away from its maximum: '
+            'give method="wald", or fit without the penalty'
+        )
+    profile = profile_of(problem, objective, view, residuals, rows, uncertainty, family)
     target, errors = uncertainty.quantile(level), uncertainty.flat_errors
     low, high = np.full((2, errors.size), math.nan)
     reasons = dict(uncertainty.reasons)
@@ -72,7 +74,7 @@ def profile_intervals(
             low[k], high[k] = -math.inf, math.inf
         if not 0 < errors[k] < math.inf:
             continue
-        limits = bounds.get(name, (-math.inf, math.inf))
+        limits = (-math.inf, math.inf)
         try:
             found = profile.interval(k, float(uncertainty.estimates[k]), float(errors[k]), target, limits)
         except BetterFitError as better:
@@ -80,7 +82,7 @@ def profile_intervals(
         low[k], high[k] = found.low, found.high
         if words := _words(found.why_low, found.why_high):
             reasons[name] = words
-    return ProfileIntervals(low, high, reasons)
+    return Ends(low, high, reasons)
 
 
 def _words(low: str, high: str) -> str:

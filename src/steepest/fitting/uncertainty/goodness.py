@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from steepest.fitting.uncertainty.answer import Uncertainty
 from steepest.fitting.uncertainty.reasons import Fitted
 from steepest.fitting.uncertainty.wording import chance
 from steepest.models import Custom, Linear, losses
+from steepest.models.losses import Loss
 from steepest.models.losses.softmax import Softmax
 from steepest.models.penalties import ridge_of
 from steepest.printable import quoted
@@ -19,21 +19,8 @@ from steepest.printable import quoted
 LIKELIHOODS = (losses.log_loss, losses.poisson, losses.gamma)
 
 
-@dataclass(frozen=True)
-class Goodness:
-    """How well a fit agrees with its rows.
-
-    Attributes
-    ----------
-    values : dict
-        The numbers by name: "rows", "degrees of freedom", "s", "R²", "adjusted R²", "F", "F p", "deviance",
-        "null deviance", "scale"; those that the loss does not have are missing.
-    lines : tuple of (str, str)
-        The same as text: names and what they are.
-    """
-
-    values: dict[str, float]
-    lines: tuple[tuple[str, str], ...]
+# Numbers by name, and the same as text: names and what they are.
+Goodness = tuple[dict[str, float], tuple[tuple[str, str], ...]]
 
 
 @np.errstate(all="ignore")
@@ -49,12 +36,20 @@ def goodness_of(fit: Fitted, uncertainty: Uncertainty) -> Goodness:
 
     Returns
     -------
-    Goodness
-        The numbers; none if the rows are not at hand.
+    dict
+        "rows", "degrees of freedom", "s", "R²", "adjusted R²", "F", "F p", "deviance", "null deviance" and "scale", but
+        for those that the loss does not have; empty if the rows are not at hand.
+    tuple of (str, str)
+        The same as text: names and what they are.
     """
     basis, model = fit.basis, fit.model
-    if basis is None or not isinstance(model, (Linear, Custom)) or getattr(model, "is_native", False):
-        return Goodness({}, ())
+    if (
+        basis is None
+        or not isinstance(model, (Linear, Custom))
+        or getattr(model, "is_native", False)
+        or hasattr(fit, "fits")
+    ):
+        return {}, ()
     y, weight, z = _rows(model, fit, basis)
     name = getattr(basis.loss, "name", "") or quoted(getattr(basis.loss, "__name__", basis.loss))
     rows = f"{len(y):,}"
@@ -64,9 +59,9 @@ def goodness_of(fit: Fitted, uncertainty: Uncertainty) -> Goodness:
     values, lines = {"rows": float(len(y))}, [("rows", rows), ("loss", name)]
     if basis.loss is losses.squared:
         _add_squares(values, lines, y, weight, z, uncertainty, basis, isinstance(model, Linear))
-    elif basis.loss in LIKELIHOODS or isinstance(basis.loss, Softmax):
-        _add_deviance(values, lines, y, weight, z, uncertainty, basis)
-    return Goodness(values, tuple(lines))
+    elif isinstance(basis.loss, Loss) and (basis.loss in LIKELIHOODS or isinstance(basis.loss, Softmax)):
+        _add_deviance(values, lines, y, weight, z, uncertainty, basis.loss, bool(ridge_of(basis.penalty)))
+    return values, tuple(lines)
 
 
 def _rows(model: Linear | Custom, fit: Fitted, basis: Basis) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -113,10 +108,9 @@ def _add_squares(
 
 def _add_deviance(
     values: dict[str, float], lines: list[tuple[str, str]], y: np.ndarray, weight: np.ndarray, z: np.ndarray,
-    uncertainty: Uncertainty, basis: Basis,
+    uncertainty: Uncertainty, loss: Loss, is_penalised: bool,
 ) -> None:  # fmt: skip
     """Add the deviance, and that of a constant prediction."""
-    loss = basis.loss
 
     def deviance(z: np.ndarray) -> float:
         return 2 * float(weight @ (loss(z, y) - loss.lowest(y)))
@@ -129,14 +123,14 @@ def _add_deviance(
         constant = np.full(len(y), float(loss.link(mean)))
     values["deviance"], values["null deviance"] = deviance(z), deviance(constant)
     text = f"{values['deviance']:.6g}"
-    if not (ridge_of(basis.penalty) or uncertainty.why or uncertainty.robust):
+    if not (is_penalised or uncertainty.why or uncertainty.robust):
         count = float(weight.sum()) if uncertainty.weights == "frequency" else float(len(y))
         values["degrees of freedom"] = degrees = count - uncertainty.root.shape[1]
         text += f" with {_count(degrees)} degrees of freedom"
     if values["null deviance"] > 0:
         text += f", against {values['null deviance']:.6g} of a constant"
     lines.append(("deviance", text))
-    if uncertainty.scale not in (1.0,) and math.isfinite(uncertainty.scale):
+    if uncertainty.scale != 1.0 and math.isfinite(uncertainty.scale):
         values["scale"] = uncertainty.scale
         lines.append(("scale", f"{uncertainty.scale:.5g}, Pearson's χ² / degrees of freedom"))
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.fitting.uncertainty.answer import Uncertainty
-from steepest.fitting.uncertainty.goodness import Goodness
 from steepest.fitting.uncertainty.wording import aligned, chance, ratio, stated
 from steepest.printable import MOST_LETTERS, printable
 
@@ -49,6 +47,8 @@ class Summary:
         What the errors assume.
     values : dict
         How well the fit agrees with its rows: "rows", "degrees of freedom", "s", "R²", "deviance" and others.
+    facts : tuple of (str, str)
+        The same as text: names and what they are.
 
     Examples
     --------
@@ -59,11 +59,11 @@ class Summary:
             rows  4
             loss  squared
                s  0.094868 with 2 degrees of freedom
-              R²  0.999091, adjusted 0.998636
+              R²  0.999083, adjusted 0.998624
     <BLANKLINE>
-            estimate  error     t        p  95 % low  95 % high
-         m     1.980  0.042  46.7  0.00046     1.797      2.163
-         b     1.030  0.079  13.0   0.0059     0.689      1.371
+                  estimate  error     t        p  95 % low  95 % high
+               m     1.980  0.042  46.7  0.00046     1.797      2.163
+               b     1.030  0.079  13.0   0.0059     0.688      1.372
     <BLANKLINE>
     errors of equal variance
     """
@@ -81,26 +81,8 @@ class Summary:
     reasons: dict[str, str]
     why: str
     label: str
-    goodness: Goodness = field(repr=False)
-
-    @classmethod
-    @np.errstate(all="ignore")
-    def of(
-        cls, uncertainty: Uncertainty, goodness: Goodness, ends: tuple[np.ndarray, np.ndarray], method: str,
-        reasons: dict[str, str],
-    ) -> Summary:  # fmt: skip
-        """Return the summary of an uncertainty, with the ends of its intervals."""
-        t, p = tests_of(uncertainty)
-        return cls(
-            uncertainty.names, uncertainty.estimates, uncertainty.flat_errors, t, p,
-            "t" if math.isfinite(uncertainty.degrees) else "z", *ends, uncertainty.level, method, reasons,
-            uncertainty.why, uncertainty.label, goodness,
-        )  # fmt: skip
-
-    @property
-    def values(self) -> dict[str, float]:
-        """How well the fit agrees with its rows, by name."""
-        return self.goodness.values
+    values: dict[str, float] = field(repr=False)
+    facts: tuple[tuple[str, str], ...] = field(repr=False)
 
     def to_frame(self) -> pandas.DataFrame:
         """Return the table as a DataFrame of pandas, with a row for each parameter.
@@ -135,7 +117,9 @@ class Summary:
         for k, name in enumerate(self.names[:MOST_LISTED]):
             value, error = stated(float(self.estimates[k]), float(self.errors[k]))
             ends = [stated(float(end), float(self.errors[k]))[0] for end in (self.low[k], self.high[k])]
-            ends = ["—" if math.isnan(end) else text for end, text in zip((self.low[k], self.high[k]), ends, strict=True)]
+            ends = [
+                "—" if math.isnan(end) else text for end, text in zip((self.low[k], self.high[k]), ends, strict=True)
+            ]
             test = [ratio(float(self.statistics[k])), chance(float(self.p[k]))]
             found.append([printable(name, MOST_LETTERS), value, error, *test, *ends])
         return found
@@ -152,11 +136,10 @@ class Summary:
         return [printable(note) for note in found if note]
 
     def __str__(self) -> str:
-        facts = self.goodness.lines
         table = aligned(self.rows(), left=())
         shift = max(0, 10 - max(len(row[0]) for row in self.rows()))
-        lines = [f"  {name:>10}  {printable(text)}" for name, text in facts]
-        lines += [""] * bool(facts) + ["  " + " " * shift + line for line in table]
+        lines = [f"  {name:>10}  {printable(text)}" for name, text in self.facts]
+        lines += [""] * bool(self.facts) + ["  " + " " * shift + line for line in table]
         return "\n".join([*lines, "", *self.notes]).rstrip()
 
     def _repr_html_(self) -> str:
@@ -169,19 +152,25 @@ class Summary:
             + "</tr>"
             for name, *rest in rows
         )
-        facts = "<br>".join(f"{html.escape(name)}: {html.escape(text)}" for name, text in self.goodness.lines)
+        facts = "<br>".join(f"{html.escape(name)}: {html.escape(text)}" for name, text in self.facts)
         notes = "<br>".join(map(html.escape, self.notes))
         return f"<p>{facts}</p><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table><p>{notes}</p>"
 
 
+def _end(value: float, error: float) -> str:
+    return "—" if math.isnan(value) else stated(value, error)[0]
+
+
 @np.errstate(all="ignore")
-def tests_of(uncertainty: Uncertainty) -> tuple[np.ndarray, np.ndarray]:
+def significance(estimates: np.ndarray, errors: np.ndarray, degrees: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the statistic of each parameter, and the probability of one as far from 0 if the parameter were 0.
 
     Parameters
     ----------
-    uncertainty : Uncertainty
-        The errors.
+    estimates, errors : array
+        The parameters and their standard errors.
+    degrees : float
+        The degrees of freedom of Student's t; infinite for the normal distribution.
 
     Returns
     -------
@@ -190,7 +179,6 @@ def tests_of(uncertainty: Uncertainty) -> tuple[np.ndarray, np.ndarray]:
     """
     from scipy.special import ndtr, stdtr
 
-    error = uncertainty.flat_errors
-    t = uncertainty.estimates / np.where(np.isfinite(error) & (error > 0), error, math.nan)
-    below = stdtr(uncertainty.degrees, -np.abs(t)) if math.isfinite(uncertainty.degrees) else ndtr(-np.abs(t))
+    t = estimates / np.where(np.isfinite(errors) & (errors > 0), errors, math.nan)
+    below = stdtr(degrees, -np.abs(t)) if math.isfinite(degrees) else ndtr(-np.abs(t))
     return t, 2 * below

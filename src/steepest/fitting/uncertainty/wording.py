@@ -38,15 +38,15 @@ def stated(value: float, error: float) -> tuple[str, str]:
     if not (math.isfinite(value) and math.isfinite(error) and error > 0):
         return f"{value:.8g}", "—" if math.isnan(error) or not error else f"{error:.2g}"
     # The place of the second digit of the error, after it was rounded.
-    last = _exponent(float(f"{error:.1e}")) - 1
-    size = max(_exponent(value), last + 1) if value else last + 1
-    last = max(last, size - MOST_DIGITS + 1)
+    second = _exponent(float(f"{error:.1e}")) - 1
+    size = max(_exponent(value), second + 1) if value else second + 1
+    last = max(second, size - MOST_DIGITS + 1)
     # The sum with 0 has no sign if it is 0.
     rounded = round(value, -last) + 0.0
-    if -LONGEST <= last and size <= LONGEST:
-        places = max(-last, 0)
-        return f"{rounded:.{places}f}", f"{round(error, -last):.{places}f}" if error >= 10.0**last else f"{error:.2g}"
-    return f"{rounded:.{size - last}e}", f"{error:.1e}"
+    if not (-LONGEST <= last and size <= LONGEST):
+        return f"{rounded:.{size - last}e}", f"{error:.1e}"
+    places = max(-last, 0)
+    return f"{rounded:.{places}f}", f"{round(error, -last):.{places}f}" if last == second else f"{error:.2g}"
 
 
 def _exponent(value: float) -> int:
