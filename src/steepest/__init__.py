@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from steepest.derivatives.gradient import gradient, value_and_gradient
     from steepest.derivatives.higher import directional_derivative, hessian, jacobian
     from steepest.descent.run import Run
+    from steepest.fitting.curve_fit import curve_fit
     from steepest.fitting.fit import fit, linear_gradient
     from steepest.fitting.penalty_path import PenaltyPath, penalty_path
     from steepest.fitting.result import Fit
+    from steepest.fitting.uncertainty.answer import Uncertainty
     from steepest.loading import load
     from steepest.minimizing.basins import Basins, basins
     from steepest.minimizing.minimize import gradient_descent, maximize, minimize
@@ -51,8 +53,10 @@ _HOMES = {
     "Sensitivity": "steepest.minimizing.sensitivity",
     "TableFit": "steepest.tabular.result",
     "Trace": "steepest.trace",
+    "Uncertainty": "steepest.fitting.uncertainty.answer",
     "basins": "steepest.minimizing.basins",
     "check_gradient": "steepest.derivatives.check",
+    "curve_fit": "steepest.fitting.curve_fit",
     "difference_quotient": "steepest.derivatives.differences",
     "directional_derivative": "steepest.derivatives.higher",
     "directions": "steepest.rules",
@@ -93,8 +97,10 @@ __all__ = [
     "Sensitivity",
     "TableFit",
     "Trace",
+    "Uncertainty",
     "basins",
     "check_gradient",
+    "curve_fit",
     "difference_quotient",
     "directional_derivative",
     "directions",

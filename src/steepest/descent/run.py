@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from steepest.descent.covariance import covariance_at
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.report.reported import Reported
 from steepest.inspection.shown import Shown
@@ -236,6 +238,32 @@ class Run(Moving, Reported, Shown):
 
         objective, view = self._at_hand()
         return view.slope(hessian_product(objective, view.flat(x), view.along(np.asarray(v, dtype=float))))
+
+    @property
+    @np.errstate(all="ignore")
+    def covariance(self) -> np.ndarray:
+        """The inverse of the Hessian at x: the covariance of the estimates if the function is minus a log likelihood.
+
+        The function must be the sum over independent rows, not their mean, and x its minimum; for a log likelihood that
+        was maximised the sign is turned. The Hessian is exact if the function was traced. A variable that the function
+        does not determine has the variance infinity. One that was held, or ended on a bound, has none (NaN), and the
+        others are those with it held there. If there are none at all, a RuntimeWarning says why.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> y = np.array([1.0, 2.0, 4.0, 5.0])
+        >>> run = st.minimize(lambda m, s: np.sum((y - m) ** 2 / (2 * s**2) + np.log(s)), (1, 1))
+        >>> np.diag(run.covariance).round(4)
+        array([0.625 , 0.3125])
+        """
+        objective, view = self._at_hand()
+        held = {*getattr(self, "at_bound", {}), *getattr(self, "fixed", {})}
+        free = np.array([name not in held for name in view.names])
+        covariance, why = covariance_at(objective, view.flat(self.x), free, self.outcome, self.maximized)
+        if why:
+            warnings.warn(why, RuntimeWarning, stacklevel=2)
+        return covariance
 
     def plot(self, ax: Axes | None = None) -> Picture:
         """Draw the run in a picture that depends on the number of variables.

@@ -63,7 +63,14 @@ class LiveFit:
         """Return the profile intervals of the parameters."""
         setup = self.setup
         return profile_intervals(
-            setup.problem, setup.plan.objective, setup.plan.view, setup.residuals, setup.rows, uncertainty, level
+            setup.problem,
+            setup.options.loss,
+            setup.plan.objective,
+            setup.plan.view,
+            setup.residuals,
+            setup.rows,
+            uncertainty,
+            level,
         )
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:

@@ -105,9 +105,25 @@ def test_the_intervals_of_curves_are_those_of_lmfit(name):
     data = NonLinear(name)
     found = profile(st.fit(data.predict, data.x, data.y, start=data.starts[1]))
     theirs = np.array(ORACLE["lmfit"][name])
+    off = abs(np.array(list(found.values())) - theirs) / np.diff(theirs, axis=1)
+    if name == "Thurber":
+        # lmfit's lower end of b6 is too high, as a refit by SciPy shows; the next test has that end.
+        off[5, 0] = 0.0
     # lmfit looks for its ends on the probability, to about 5 digits of the width.
-    width = np.diff(theirs, axis=1)
-    np.testing.assert_array_less(abs(np.array(list(found.values())) - theirs) / width, 1e-4)
+    np.testing.assert_array_less(off, 1e-4)
+
+
+def test_the_sum_of_squares_is_at_the_threshold_where_lmfit_misses_it():
+    data = NonLinear("Thurber")
+    found = profile(st.fit(data.predict, data.x, data.y, start=data.starts[1]))["b6"][0]
+    others = np.delete(data.certified, 5)
+
+    def residual(q):
+        return data.predict(data.x, *np.insert(q * others, 5, found)) - data.y
+
+    refit = optimize.least_squares(residual, np.ones(6), xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=2000)
+    variance, t2 = data.rss / (len(data.y) - 7), stats.t.ppf(0.975, len(data.y) - 7) ** 2
+    assert (2 * refit.cost - data.rss) / variance == pytest.approx(t2, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", list(ORACLE["minos"]))
@@ -159,12 +175,11 @@ def test_an_end_where_the_model_stops_being_finite_says_so():
 
 
 def test_a_better_fit_on_the_way_is_reported_with_its_place():
-    rng = np.random.default_rng(0)
-    x = np.linspace(0, 10, 60)
-    y = np.sin(2.0 * x) + 0.3 * np.sin(2.75 * x) + 0.1 * rng.normal(size=60)
-    fit = st.fit(lambda x, w: np.sin(w * x), x, y, start={"w": 2.9})
-    assert abs(float(fit.params["w"]) - 2.0) > 0.5
-    with pytest.raises(RuntimeError, match=r"the profile of w met a better fit than this one: the loss is .* at w = "):
+    # g has two minima, the lower one at -1; the rows lie below both, and a ridge hardly above the noise parts them.
+    y = -1 + np.resize([1.0, -1.0], 10)
+    fit = st.fit(lambda x, c: 0.2 * (c**4 - 2 * c**2) + 0.02 * c + 0 * x, np.zeros(10), y, start={"c": 1.3})
+    assert float(fit.params["c"]) > 0.9
+    with pytest.raises(RuntimeError, match=r"the profile of c met a better fit than this one: the loss is .* at c = -"):
         profile(fit)
 
 
@@ -172,7 +187,7 @@ def test_a_better_fit_on_the_way_is_reported_with_its_place():
     ("make", "why"),
     [
         (lambda: st.fit(st.models.Linear(), X[:, None], Y, penalty=st.penalties.L2(0.1)), "a penalty"),
-        (lambda: st.fit(st.models.Linear(), X[:, None], Y, loss="huber"), "no likelihood"),
+        (lambda: st.fit(st.models.Linear(), X[:, None], Y, loss="huber"), "sandwich"),
     ],
 )
 def test_fits_without_a_likelihood_have_no_profile(make, why):
@@ -182,7 +197,7 @@ def test_fits_without_a_likelihood_have_no_profile(make, why):
 
 def test_a_profile_of_a_sandwich_is_refused():
     errors = st.fit(lambda x, m, b: m * x + b, X, Y).uncertainty(robust=True)
-    with pytest.raises(ValueError, match="robust"):
+    with pytest.raises(ValueError, match="sandwich"):
         errors.confidence_intervals(method="profile")
 
 

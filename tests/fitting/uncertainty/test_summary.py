@@ -99,7 +99,6 @@ def test_print_has_errors_with_two_digits_and_the_test():
         (lambda: fit_of("linear", penalty=st.penalties.L1(0.1)), "an L1 penalty sets parameters to exactly 0"),
         (lambda: fit_of("linear", loss="absolute"), "the absolute loss has kinks"),
         (lambda: st.fit(st.models.Linear(), X[:3], np.arange(3.0)), "3 rows leave nothing to estimate"),
-        (lambda: st.fit(st.models.Network(), X, np.arange(80.0), epochs=1, rng=0), "parameters of a network"),
     ],
 )
 def test_print_says_in_one_line_why_there_are_no_errors(make, why):

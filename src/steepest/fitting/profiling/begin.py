@@ -16,7 +16,6 @@ from steepest.fitting.objective import ArrangedRows
 from steepest.fitting.profiling.profile import Profile
 from steepest.fitting.profiling.refits import SmoothRefits, SquaresRefits
 from steepest.fitting.uncertainty.answer import Uncertainty
-from steepest.fitting.uncertainty.families import Family
 from steepest.fitting.validation import LabelledRows
 from steepest.models.losses import squared
 
@@ -25,7 +24,7 @@ Problem = LinearProblem | CustomProblem | NativeProblem
 
 def profile_of(
     problem: Problem, objective: Objective, view: View, residuals: ModelResiduals | None, rows: LabelledRows,
-    uncertainty: Uncertainty, family: Family,
+    uncertainty: Uncertainty, unit: float,
 ) -> Profile:  # fmt: skip
     """Return the profile of a fit.
 
@@ -41,8 +40,8 @@ def profile_of(
         The rows that it learnt from.
     uncertainty : Uncertainty
         The Wald errors.
-    family : Family
-        The likelihood that the loss stands for.
+    unit : float
+        How many times minus the log likelihood the loss is, but for the dispersion.
 
     Returns
     -------
@@ -50,7 +49,7 @@ def profile_of(
         The profile.
     """
     # The objective is a mean over the rows, in units of minus a log likelihood times `unit` and the dispersion.
-    weight = 2 * float(rows.weight.sum()) / (family.unit * uncertainty.scale)
+    weight = 2 * float(rows.weight.sum()) / (unit * uncertainty.scale)
     if isinstance(problem, CustomProblem) and problem.loss is squared:
         if residuals is None:
             arranged = ArrangedRows.arranged(

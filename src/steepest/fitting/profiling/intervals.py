@@ -15,6 +15,7 @@ from steepest.fitting.uncertainty.answer import Ends, Uncertainty
 from steepest.fitting.uncertainty.families import Family, family_of
 from steepest.fitting.validation import LabelledRows
 from steepest.models.penalties import ridge_of
+from steepest.types import Function
 
 # What an end that is not an ordinary one is called; {side} is "lower" or "upper", {more} "small" or "large".
 ENDS = {
@@ -25,8 +26,8 @@ ENDS = {
 
 
 def profile_intervals(
-    problem: Problem, objective: Objective, view: View, residuals: ModelResiduals | None, rows: LabelledRows,
-    uncertainty: Uncertainty, level: float,
+    problem: Problem, loss: Function, objective: Objective, view: View, residuals: ModelResiduals | None,
+    rows: LabelledRows, uncertainty: Uncertainty, level: float,
 ) -> Ends:  # fmt: skip
     """Return the profile interval of each parameter.
 
@@ -34,6 +35,8 @@ def profile_intervals(
     ----------
     problem : LinearProblem, CustomProblem or NativeProblem
         The model on its rows.
+    loss : callable
+        The loss, as the user gave it.
     objective, view
         Its objective, and how points are shown to the user.
     residuals : ModelResiduals or None
@@ -53,19 +56,19 @@ def profile_intervals(
     Raises
     ------
     ValueError
-        If the loss is no likelihood, or there is a penalty.
+        If there is a penalty.
     RuntimeError
         If a refit is better than the fit.
     """
-    family = family_of(problem.loss)
-    if not isinstance(family, Family) or not family.likely:
-        raise ValueError('method="profile" follows a likelihood, and the loss is no likelihood: give method="wald"')
+    family = family_of(loss)
+    # A loss of the user's own is taken as minus a log likelihood. Others have sandwiches or no errors, and were refused.
+    unit = family.unit if isinstance(family, Family) else 1.0
     if ridge_of(problem.user_penalty):
         raise ValueError(
             'method="profile" follows a likelihood, and a penalty draws the fit away from its maximum: '
             'give method="wald", or fit without the penalty'
         )
-    profile = profile_of(problem, objective, view, residuals, rows, uncertainty, family)
+    profile = profile_of(problem, objective, view, residuals, rows, uncertainty, unit)
     target, errors = uncertainty.quantile(level), uncertainty.flat_errors
     low, high = np.full((2, errors.size), math.nan)
     reasons = dict(uncertainty.reasons)

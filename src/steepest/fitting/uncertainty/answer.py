@@ -197,7 +197,8 @@ class Uncertainty:
             return Ends(self.estimates - reach, self.estimates + reach, self.reasons)
         if self.robust:
             raise ValueError(
-                'method="profile" follows a likelihood, and robust= is for fits without one: give method="wald"'
+                'method="profile" follows a likelihood, and these errors are a sandwich, which does without one: '
+                'give method="wald"'
             )
         if self.source is None:
             raise ValueError('method="profile" needs the fit: ask it for the intervals')
@@ -243,11 +244,33 @@ class Uncertainty:
         return str(self.summary())
 
     def laid_out(self, flat: np.ndarray) -> PyTree:
-        """Return numbers, one for each parameter, in the layout of the parameters."""
+        """Return numbers, one for each parameter, in the layout of the parameters.
+
+        Parameters
+        ----------
+        flat : array of shape (parameters,)
+            The numbers, in the order of `names`.
+
+        Returns
+        -------
+        dict or tree
+            The same numbers.
+        """
         return Structure.of(self.params)[0].build(flat)
 
     def at_level(self, level: float) -> Self:
-        """Return the same uncertainty with intervals of another level."""
+        """Return the same uncertainty with intervals of another level.
+
+        Parameters
+        ----------
+        level : float
+            The level, between 0 and 1.
+
+        Returns
+        -------
+        Uncertainty
+            The uncertainty.
+        """
         return replace(self, level=read_level(level))
 
 

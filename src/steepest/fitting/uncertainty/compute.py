@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.derivatives.structure import Structure
+from steepest.descent.covariance import NEAR, distance, without
 from steepest.fitting.basis import Basis
 from steepest.fitting.uncertainty.answer import Uncertainty
 from steepest.fitting.uncertainty.families import Family, family_of
-from steepest.fitting.uncertainty.inverse import Inverse, stacked
+from steepest.fitting.uncertainty.own_loss import own_family
 from steepest.fitting.uncertainty.reasons import Fitted, held, obstacle
 from steepest.fitting.uncertainty.request import Request
 from steepest.fitting.uncertainty.rows import DerivedRows, FunctionRows, LinearRows
@@ -19,11 +20,6 @@ from steepest.fitting.uncertainty.sums import Sandwich, Sums
 from steepest.models import Custom, Linear
 from steepest.models.penalties import ridge_of
 
-# A fit that ended farther from the minimum than this share of a standard error is said to have ended before it. Chosen,
-# not measured: a tenth of an error is not seen in a statement with two digits.
-NEAR = 0.1
-# A step of less than this share of a parameter may be a rounding error, as where the model goes through every row.
-ROUNDED = 1e-8
 EPS = float(np.finfo(float).eps)
 LOOSE = "the rows do not determine it: other values fit equally well"
 
@@ -70,7 +66,7 @@ class Statement:
         """Return an uncertainty without errors, and why."""
         size = len(self.x)
         return Uncertainty(
-            self.names, np.full((size, size), math.nan), reasons or {}, why, "", self.level, math.nan, math.nan,
+            self.names, without(size), reasons or {}, why, "", self.level, math.nan, math.nan,
             self.request.robust, self.request.weights, self.request.absolute_sigma, self.x, self.fit.params,
             np.full((size, 0), math.nan),
         )  # fmt: skip
@@ -84,14 +80,15 @@ class Statement:
         family = family_of(basis.loss)
         if isinstance(family, str):
             return self.none(family)
-        if family is None:
-            return self.none("its loss is a function of your own")
+        own = family is None
+        family = own_family(basis.loss) if family is None else family
         reasons = held(fit, self.names)
         free = np.array([name not in reasons for name in self.names])
         if not free.any():
             return self.none("every parameter was held, or ended on a bound", reasons)
         rows = _rows(fit, basis, free)
-        sums = Sums.over(rows, family)
+        observed = own or bool(self.request.robust)
+        sums = Sums.over(rows, family, observed)
         return self.stated(rows, sums, family, ridge_of(basis.penalty) * sums.mass / family.unit, reasons, free)
 
     def stated(
@@ -100,11 +97,12 @@ class Statement:
         """Return the uncertainty from the sums over the rows; `ridge` is the penalty's curvature, in units of these."""
         request = self.request
         factor, q = rows.ridge
-        whole = stacked(sums.triangle, np.diag(math.sqrt(ridge) * factor)) if ridge else sums.triangle
-        inverse = Inverse.of_triangle(whole, rows.precision)
+        inverse = sums.inverse(math.sqrt(ridge) * factor, rows.precision)
+        if inverse is None:
+            return self.none("the loss is not at a minimum: its curvature is negative along some direction", reasons)
         # Without a penalty its columns are orthonormal, so that their squares add up to the rank. With one they add up
         # to the effective number of parameters, the trace of the hat matrix.
-        spread = sums.triangle @ inverse.root
+        spread = sums.spread(inverse.root)
         used = float((spread**2).sum())
         count = sums.mass if request.weights == "frequency" else float(sums.count)
         left = count - used
@@ -134,8 +132,10 @@ class Statement:
         if estimated:
             # The variance at the minimum, which is smaller than that at a point far from it.
             step = step / math.sqrt(max(1 - float(move @ move) / sums.pearson, EPS))
-        if late := self.unfinished(np.where(np.abs(step) > ROUNDED * np.abs(self.x[free]), step, 0.0), root[free]):
-            label = f"{label}; {late}"
+        far = distance(step, self.x[free], np.linalg.norm(root[free], axis=1))
+        if far > NEAR:
+            outcome = self.fit.outcome
+            label = f"{label}; the fit ended {far:.2g} standard errors before the minimum ({outcome}): let it go on"
         return Uncertainty(
             self.names, covariance, reasons, "", label, self.level, degrees, scale, robust, request.weights,
             request.absolute_sigma, self.x, self.fit.params, root,
@@ -152,14 +152,6 @@ class Statement:
             f"{count:.4g} rows leave nothing to estimate the variance from beside {used:.4g} parameters: give more "
             "rows, or hold parameters with fixed="
         )
-
-    def unfinished(self, step: np.ndarray, root: np.ndarray) -> str:
-        """Return how far the fit is from the minimum in standard errors, if that is far; else ""."""
-        error = np.linalg.norm(root, axis=1)
-        far = np.max(np.abs(step) / error, where=np.isfinite(error) & (error > 0), initial=0.0)
-        if not far > NEAR:
-            return ""
-        return f"the fit ended {far:.2g} standard errors before the minimum ({self.fit.outcome}): let it go on"
 
 
 def _rows(fit: Fitted, basis: Basis, free: np.ndarray) -> DerivedRows:

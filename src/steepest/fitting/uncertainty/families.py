@@ -38,6 +38,9 @@ class Family:
         Whether intervals with an estimated variance follow Student's t.
     likely : bool
         Whether the loss is a log likelihood; if not, only the sandwich holds.
+    curved : callable or None
+        The observed second derivative of the loss by the output, where it differs from the expected one: sandwiches use
+        it, and so does a loss of the user's own.
     """
 
     label: str
@@ -47,6 +50,7 @@ class Family:
     dispersed: bool = False
     normal: bool = False
     likely: bool = True
+    curved: OfRows | None = None
 
 
 def _one(z: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -87,6 +91,7 @@ FAMILIES: dict[Loss, Family] = {
         lambda z, y: 1 - y * np.exp(-z),
         _one,
         dispersed=True,
+        curved=lambda z, y: y * np.exp(-z),
     ),
     losses.squared_hinge: Family(
         "sandwich of the squared hinge, which is no likelihood",

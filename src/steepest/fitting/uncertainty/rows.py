@@ -10,8 +10,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from steepest.data.sparse.csr import is_sparse
-from steepest.derivatives.higher import Jacobian
+from steepest.derivatives.higher import Hessian, Jacobian
 from steepest.derivatives.structure import Calling, Structure
+from steepest.fitting.uncertainty.families import Family
 from steepest.models import Custom, Linear, Multinomial
 from steepest.models.losses.softmax import Contrasted
 from steepest.types import Array, PyTree, Rows
@@ -54,6 +55,9 @@ class DerivedRows(Protocol):
 
     def reach(self, columns: np.ndarray) -> np.ndarray:
         """Do the same with absolute values, so that nothing cancels."""
+
+    def bend(self, family: Family) -> np.ndarray:
+        """Return Σ w ℓ′ ∇²z, the part of the observed information that bent outputs add."""
 
     @property
     def ridge(self) -> tuple[np.ndarray, np.ndarray]:
@@ -149,6 +153,10 @@ class LinearRows:
         coef_by_class = by_class[:, :-1].reshape(len(Q) * len(mean), columns.shape[1])
         return np.concatenate([coef_by_class, by_class[:, -1]])
 
+    def bend(self, family: Family) -> np.ndarray:
+        size = (len(self.frame[0]) + self.has_intercept) * (1 if self.contrasts is None else self.contrasts.shape[1])
+        return np.zeros((size, size))
+
     @property
     def ridge(self) -> tuple[np.ndarray, np.ndarray]:
         scale, Q = self.frame[1], self.contrasts
@@ -220,6 +228,18 @@ class FunctionRows:
 
     def reach(self, columns: np.ndarray) -> np.ndarray:
         return columns
+
+    def bend(self, family: Family) -> np.ndarray:
+        structure, x = Structure.of(self.params)
+        z = self.derived[0]
+        slopes = self.weight * family.score(z, self.y)
+        function, X = self.model.function, self.X
+
+        def along(point: Array) -> Array:
+            return (slopes * function(X, *structure.build(point).values())).sum()
+
+        H = Hessian(along).at(Calling(Structure.of(x)[0], spread=False), x)
+        return H[np.ix_(self.free, self.free)]
 
     @property
     def ridge(self) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,8 @@ from typing import Self
 
 import numpy as np
 
+from steepest.descent.covariance import Inverse, stacked
 from steepest.fitting.uncertainty.families import Family
-from steepest.fitting.uncertainty.inverse import stacked
 from steepest.fitting.uncertainty.request import Request
 from steepest.fitting.uncertainty.rows import Block, DerivedRows
 
@@ -22,6 +22,8 @@ class Sums:
     ----------
     triangle : array of shape (n, n)
         R with RᵀR = Σ w Jᵀ(BᵀB)J, the expected information of the rows.
+    curvature : array of shape (n, n) or None
+        The observed information, if that is to be used.
     gradient : array of shape (n,)
         Σ w Jᵀs, with the scores s.
     pearson : float
@@ -33,25 +35,44 @@ class Sums:
     """
 
     triangle: np.ndarray
+    curvature: np.ndarray | None
     gradient: np.ndarray
     pearson: float
     mass: float
     count: int
 
     @classmethod
-    def over(cls, rows: DerivedRows, family: Family) -> Self:
-        """Return the sums over all rows."""
+    def over(cls, rows: DerivedRows, family: Family, observed: bool) -> Self:
+        """Return the sums over all rows; `observed` asks for the observed information if it differs."""
         triangle, gradient, pearson, mass, count = np.zeros((0, 0)), np.zeros(0), 0.0, 0.0, 0
+        curvature = rows.bend(family) if observed and family.curved else None
         for block in rows.blocks():
             weighted, scores = informed(block, family), family.score(block.z, block.y)
             if not count:
                 triangle, gradient = np.zeros((0, weighted.shape[1])), np.zeros(weighted.shape[1])
             triangle = stacked(triangle, weighted)
             gradient = gradient + (block.weight[:, None] * by_parameters(block, scores)).sum(axis=0)
+            if curvature is not None and family.curved:
+                curvature = (
+                    curvature + (block.J * (block.weight * family.curved(block.z, block.y))[:, None]).T @ block.J
+                )
             if family.dispersed:
                 pearson += float(block.weight @ (scores / family.root(block.z, block.y)) ** 2)
             mass, count = mass + float(block.weight.sum()), count + len(block.y)
-        return cls(triangle, gradient, pearson, mass, count)
+        return cls(triangle, curvature, gradient, pearson, mass, count)
+
+    def inverse(self, penalty: np.ndarray, noise: float) -> Inverse | None:
+        """Return the inverse of the information and a penalty RᵀR; None if that is not positive."""
+        if self.curvature is not None:
+            return Inverse.of_symmetric(self.curvature + np.diag(penalty**2), noise)
+        return Inverse.of_triangle(stacked(self.triangle, np.diag(penalty)) if penalty.any() else self.triangle, noise)
+
+    def spread(self, root: np.ndarray) -> np.ndarray:
+        """Return S with SᵀS = GᵀFG, for G and the information F of the rows alone."""
+        if self.curvature is None:
+            return self.triangle @ root
+        values, vectors = np.linalg.eigh(root.T @ self.curvature @ root)
+        return np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
 
 
 @dataclass(frozen=True)

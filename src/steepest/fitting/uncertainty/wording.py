@@ -43,7 +43,7 @@ def stated(value: float, error: float) -> tuple[str, str]:
     last = max(second, size - MOST_DIGITS + 1)
     # The sum with 0 has no sign if it is 0.
     rounded = round(value, -last) + 0.0
-    if not (-LONGEST <= last and size <= LONGEST):
+    if not (last >= -LONGEST and size <= LONGEST):
         return f"{rounded:.{size - last}e}", f"{error:.1e}"
     places = max(-last, 0)
     return f"{rounded:.{places}f}", f"{round(error, -last):.{places}f}" if last == second else f"{error:.2g}"

@@ -1,0 +1,215 @@
+"""Covariances as inverses of information matrices, and the parameters that such a matrix does not determine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from steepest.derivatives.gradient import slope_at
+from steepest.derivatives.higher import hessian_at
+from steepest.derivatives.objective import Objective
+from steepest.trace import Outcome
+
+EPS = float(np.finfo(float).eps)
+# A singular value is rounding noise below this many rounding errors of the largest. It is that of the solver
+# (`fitting/function/levenberg.py`), so that both name the same parameters.
+ROUNDED = 8.0
+# A parameter is undetermined if it makes up this share of a direction without information, or more where the smallest
+# singular value that counts is so small that rounding mixes directions.
+LOOSE = 1e-8
+
+# The relative errors of a Hessian: by differences of exact gradients, about eps^(2/3), and of values, about eps^(1/2),
+# each with a margin.
+ERRORS = {"traced": EPS, "differences": 1e-6}
+OF_SLOPES = 1e-9
+# The most variables of which a Hessian is formed: 200 MB.
+MOST_VARIABLES = 5_000
+# A run that ended farther from the minimum than this share of a standard error is said to have ended before it. Chosen,
+# not measured: a tenth of an error is not seen in a statement with two digits.
+NEAR = 0.1
+# A step of less than this share of a variable may be a rounding error.
+STILL = 1e-8
+# Outcomes at whose points a function has no minimum.
+WITHOUT_MINIMUM = (
+    Outcome.SADDLE, Outcome.FLAT, Outcome.UNBOUNDED, Outcome.NO_FINITE_OPTIMUM, Outcome.DIVERGED, Outcome.NON_FINITE,
+    Outcome.WRONG_GRADIENT, Outcome.RAISED,
+)  # fmt: skip
+
+# A linear map from the coordinates of the computation to parameters in the user's units, applied to columns.
+Map = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Inverse:
+    """G with G Gᵀ = A⁺, the pseudo-inverse of a matrix A in coordinates whose columns have length 1.
+
+    Attributes
+    ----------
+    root : array of shape (n, rank)
+        G.
+    null : array of shape (n, n - rank)
+        The directions without information.
+    """
+
+    root: np.ndarray
+    null: np.ndarray
+
+    @classmethod
+    def of_triangle(cls, triangle: np.ndarray, noise: float = EPS) -> Self:
+        """Return the inverse of RᵀR, for the R of a QR decomposition whose entries have the relative error `noise`."""
+        length = column_lengths(triangle)
+        _, singular, V = np.linalg.svd(triangle / length, full_matrices=True)
+        singular = np.append(singular, np.zeros(len(V) - singular.size))
+        return cls._of(singular, V.T, length, noise)
+
+    @classmethod
+    def of_symmetric(cls, matrix: np.ndarray, noise: float = EPS) -> Self | None:
+        """Return the inverse of a symmetric matrix; None if it has a negative eigenvalue."""
+        length = np.sqrt(np.abs(np.diag(matrix)))
+        length = np.where(length > 0, length, 1.0)
+        values, vectors = np.linalg.eigh(matrix / length / length[:, None])
+        floor = ROUNDED * noise * len(values) * max(float(np.abs(values).max()), 1e-300)
+        if values[0] < -floor:
+            return None
+        # Singular values are the roots of the eigenvalues, and those that rounding hides count as 0.
+        singular = np.sqrt(np.where(values > floor, values, 0.0))[::-1]
+        return cls._of(singular, vectors[:, ::-1], length, noise)
+
+    @classmethod
+    def _of(cls, singular: np.ndarray, V: np.ndarray, length: np.ndarray, noise: float) -> Self:
+        floor = ROUNDED * noise * len(V) * max(float(singular[0]) if singular.size else 0.0, 1e-300)
+        known = int(np.sum(singular > floor))
+        least = float(singular[known - 1] / singular[0]) if known else 1.0
+        # Smaller shares of a direction are rounding errors.
+        loose = V[:, known:]
+        loose = np.where(np.abs(loose) > max(LOOSE, 100 * noise / least), loose, 0.0)
+        return cls(V[:, :known] / singular[:known] / length[:, None], loose / length[:, None])
+
+    def undetermined(self, to_user: Map, reach: Map) -> np.ndarray:
+        """Return which of the user's parameters change along a direction without information.
+
+        Parameters
+        ----------
+        to_user : callable
+            The map to the user's parameters.
+        reach : callable
+            The same map with absolute values, which bounds the rounding errors of `to_user`.
+
+        Returns
+        -------
+        array of bool of shape (parameters,)
+            Which parameters.
+        """
+        if not self.null.shape[1]:
+            return np.zeros(len(to_user(self.null)), dtype=bool)
+        return np.asarray((np.abs(to_user(self.null)) > LOOSE * reach(np.abs(self.null))).any(axis=1))
+
+
+def column_lengths(columns: np.ndarray) -> np.ndarray:
+    """Return the lengths of columns, also of those whose squares would overflow or vanish; 1 for a column of zeros."""
+    unit = np.ldexp(1.0, np.frexp(np.abs(columns).max(axis=0, initial=0.0))[1])
+    length = unit * np.linalg.norm(columns / unit, axis=0)
+    return np.where(length > 0, length, 1.0)
+
+
+def stacked(triangle: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the R of the QR decomposition of a triangle with more rows."""
+    return np.asarray(np.linalg.qr(np.vstack([triangle, rows]), mode="r"))
+
+
+def distance(step: np.ndarray, x: np.ndarray, error: np.ndarray) -> float:
+    """Return how long the step to the minimum is in standard errors, in the coordinate where it is longest.
+
+    Parameters
+    ----------
+    step : array of shape (n,)
+        The step.
+    x : array of shape (n,)
+        The point; a step that may be a rounding error of it counts as 0.
+    error : array of shape (n,)
+        The standard errors.
+
+    Returns
+    -------
+    float
+        The distance.
+    """
+    counts = np.isfinite(error) & (error > 0) & (np.abs(step) > STILL * np.abs(x))
+    return float(np.max(np.abs(step) / error, where=counts, initial=0.0))
+
+
+def covariance_at(
+    objective: Objective, x: np.ndarray, free: np.ndarray, outcome: Outcome, maximized: bool
+) -> tuple[np.ndarray, str]:  # fmt: skip
+    """Return the inverse Hessian of minus a log likelihood at its minimum, and a warning or "".
+
+    Parameters
+    ----------
+    objective : Objective
+        The function.
+    x : array of shape (n,)
+        The minimum.
+    free : array of bool of shape (n,)
+        The variables that are free; the others have no error.
+    outcome : Outcome
+        How the run ended.
+    maximized : bool
+        Whether the function is a log likelihood, and x its maximum.
+
+    Returns
+    -------
+    array of shape (n, n)
+        The covariance; NaN if there is none.
+    str
+        Why there is none, or why it may be wrong.
+    """
+    none, sign = without(x.size), -1.0 if maximized else 1.0
+    place = "maximum" if maximized else "minimum"
+    if outcome in WITHOUT_MINIMUM:
+        return none, f"no covariance: the outcome is {outcome}, and the function has no {place} there"
+    if objective.scatter is not None:
+        return none, "no covariance: the values of the function differ from call to call, and hide its curvature"
+    if x.size > MOST_VARIABLES:
+        return none, f"no covariance: {x.size:,} variables have a matrix of {x.size**2:,} numbers"
+    if not free.any():
+        return none, "no covariance: every variable was held, or ended on a bound"
+    hessian = sign * hessian_at(objective, x)[np.ix_(free, free)]
+    if not np.isfinite(hessian).all():
+        return none, f"no covariance: the curvature of the function is not finite at the {place}"
+    inverse = Inverse.of_symmetric(hessian, ERRORS.get(objective.kind, OF_SLOPES))
+    if inverse is None:
+        return none, f"no covariance: the curvature is negative along some direction, so that this is no {place}"
+    loose = inverse.undetermined(_same, _same)
+    covariance = inverse.root @ inverse.root.T
+    error = np.sqrt(np.diag(covariance))
+    step = -inverse.root @ (inverse.root.T @ (sign * slope_at(objective, x)[1][free]))
+    covariance[loose, :] = covariance[:, loose] = np.nan
+    covariance[loose, loose] = np.inf
+    whole = np.full(none.shape, np.nan)
+    whole[np.ix_(free, free)] = covariance
+    far = distance(step, x[free], np.where(loose, np.inf, error))
+    late = f"the run ended {far:.2g} standard errors before the {place} ({outcome}), where the curvature may differ"
+    return whole, late if far > NEAR else ""
+
+
+def without(size: int) -> np.ndarray:
+    """Return a square of NaN, for a covariance that there is none of; it takes no memory.
+
+    Parameters
+    ----------
+    size : int
+        The number of variables.
+
+    Returns
+    -------
+    array of shape (size, size)
+        The NaN, which can't be written to.
+    """
+    return np.broadcast_to(np.nan, (size, size))
+
+
+def _same(columns: np.ndarray) -> np.ndarray:
+    return columns
