@@ -1,6 +1,7 @@
 """Intervals of predictions against statsmodels, SciPy's line and NIST's curves."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,12 @@ LINE_X = np.linspace(0, 3, 25)
 LINE_Y = 2 * LINE_X + np.random.default_rng(1).normal(size=25)
 
 
-def fit_of(name, **how):
+@cache
+def fit_of(name):
+    return st.fit(MODELS[name], X, np.array(ORACLE["targets"][name]))
+
+
+def new_fit(name, **how):
     return st.fit(MODELS[name], X, np.array(ORACLE["targets"][name]), **how)
 
 
@@ -54,7 +60,7 @@ def test_the_bands_of_a_line_are_the_textbook_ones(model, level):
     assert (curve.level, curve.interval, rows.interval) == (level, "confidence", "prediction")
 
 
-@pytest.mark.parametrize("name", ["Misra1a", "Chwirut1", "Thurber"])
+@pytest.mark.parametrize("name", ["Misra1a", "Chwirut1"])
 def test_the_band_of_a_curve_is_that_of_the_covariance_of_scipy(name):
     data = NonLinear(name)
     fit = st.fit(data.predict, data.x, data.y, start=data.starts[1])
@@ -101,8 +107,8 @@ def test_sparse_rows_have_the_same_band():
         (lambda: fit_of("linear"), True, 'give "confidence"'),
         (lambda: fit_of("logistic"), "prediction", "known for the squared loss, and not for the log loss one"),
         (lambda: fit_of("gamma"), "prediction", "known for the squared loss, and not for the Gamma one"),
-        (lambda: fit_of("linear", penalty=st.penalties.L2(0.1)), "prediction", "a penalty draws the curve away"),
-        (lambda: fit_of("linear", penalty=st.penalties.L1(0.1)), "confidence", "an L1 penalty sets"),
+        (lambda: new_fit("linear", penalty=st.penalties.L2(0.1)), "prediction", "a penalty draws the curve away"),
+        (lambda: new_fit("linear", penalty=st.penalties.L1(0.1)), "confidence", "an L1 penalty sets"),
         (lambda: st.fit(st.models.Multinomial(), X, np.resize([0, 1, 2], 80)), "confidence", "several classes"),
         (
             lambda: st.fit(lambda x, a, b, c: a * x + b * x + c, LINE_X, LINE_Y),

@@ -61,7 +61,7 @@ def profile_intervals(
         If a refit is better than the fit.
     """
     family = family_of(loss)
-    # A loss of the user's own is taken as minus a log likelihood. Others have sandwiches or no errors, and were refused.
+    # A loss of the user's own is taken as minus a log likelihood. Those that are none were refused before.
     unit = family.unit if isinstance(family, Family) else 1.0
     if ridge_of(problem.user_penalty):
         raise ValueError(
@@ -72,19 +72,20 @@ def profile_intervals(
     target, errors = uncertainty.quantile(level), uncertainty.flat_errors
     low, high = np.full((2, errors.size), math.nan)
     reasons = dict(uncertainty.reasons)
-    for k, name in enumerate(uncertainty.names):
-        if math.isinf(errors[k]):
-            low[k], high[k] = -math.inf, math.inf
-        if not 0 < errors[k] < math.inf:
-            continue
-        limits = (-math.inf, math.inf)
-        try:
+    try:
+        profile.check(target)
+        for k, name in enumerate(uncertainty.names):
+            if math.isinf(errors[k]):
+                low[k], high[k] = -math.inf, math.inf
+            if not 0 < errors[k] < math.inf:
+                continue
+            limits = (-math.inf, math.inf)
             found = profile.interval(k, float(uncertainty.estimates[k]), float(errors[k]), target, limits)
-        except BetterFitError as better:
-            raise RuntimeError(_better(name, better, profile.value, uncertainty.names, view)) from None
-        low[k], high[k] = found.low, found.high
-        if words := _words(found.why_low, found.why_high):
-            reasons[name] = words
+            low[k], high[k] = found.low, found.high
+            if words := _words(found.why_low, found.why_high):
+                reasons[name] = words
+    except BetterFitError as better:
+        raise RuntimeError(_better(better, profile.value, uncertainty.names, view)) from None
     return Ends(low, high, reasons)
 
 
@@ -93,12 +94,12 @@ def _words(low: str, high: str) -> str:
     return "; ".join(ENDS[why].format(side=side, more=more) for side, more, why in sides if why)
 
 
-def _better(name: str, better: BetterFitError, value: float, names: tuple[str, ...], view: View) -> str:
+def _better(better: BetterFitError, value: float, names: tuple[str, ...], view: View) -> str:
     """Return that a refit is better than the fit, and where."""
     x = view.rows(better.point[None])[0]
     where = ", ".join(f"{each} = {number:.6g}" for each, number in list(zip(names, x, strict=True))[:8])
     return (
-        f"the profile of {name} met a better fit than this one: the loss is {better.value:.6g} at {where}"
+        f"the profile met a better fit than this one: the loss is {better.value:.6g} at {where}"
         f"{', …' if len(names) > 8 else ''}, against {value:.6g} here; intervals around this fit would be wrong: "
         "fit again with these values as start="
     )

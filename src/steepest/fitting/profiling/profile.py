@@ -74,6 +74,17 @@ class Profile:
     value: float
     weight: float
 
+    def check(self, target: float) -> None:
+        """Raise BetterFitError if a refit of all parameters from the point of the fit is better than the fit."""
+        self.cost(*self.refits.best(None, self.point, ENOUGH * target**2 / self.weight))
+
+    def cost(self, point: np.ndarray, value: float) -> float:
+        """Return the cost of a point with a value; raise BetterFitError if it is better than the fit."""
+        cost = self.weight * (value - self.value)
+        if cost < -BETTER:
+            raise BetterFitError(point, value)
+        return cost
+
     def interval(
         self, k: int, estimate: float, error: float, target: float, limits: tuple[float, float] = (-math.inf, math.inf)
     ) -> Interval:
@@ -121,9 +132,7 @@ class _Side:
             # The last step outwards may have been too long for its start: try another before the end is found.
             if profile.weight * (value - profile.value) <= self.target**2:
                 break
-        cost = profile.weight * (value - profile.value)
-        if cost < -BETTER:
-            raise BetterFitError(best, value)
+        cost = profile.cost(best, value)
         if math.isfinite(cost):
             self.known[s] = best
         return math.sqrt(max(cost, 0.0))

@@ -31,10 +31,10 @@ class Refits(Protocol):
     def along(self, k: int) -> np.ndarray:
         """Return how the best point moves with parameter k, to first order."""
 
-    def best(self, k: int, start: np.ndarray, enough: float) -> tuple[np.ndarray, float]:
+    def best(self, k: int | None, start: np.ndarray, enough: float) -> tuple[np.ndarray, float]:
         """Return the best point with the parameter k of `start`, up to a gain of `enough`, and the value there.
 
-        The value is infinite if the model is not finite at the start.
+        No parameter is held if k is None. The value is infinite if the model is not finite at the start.
         """
 
 
@@ -98,21 +98,22 @@ class SquaresRefits:
         """Return how the best point moves with parameter k, to first order."""
         return self.covariance[:, k] / self.covariance[k, k]
 
-    def best(self, k: int, start: np.ndarray, enough: float) -> tuple[np.ndarray, float]:
+    def best(self, k: int | None, start: np.ndarray, enough: float) -> tuple[np.ndarray, float]:
         """Return the best point with the parameter k of `start`, up to a gain of `enough`."""
-        held = Held(self.residuals, k, float(start[k]))
         rules = Rules(LevenbergMarquardt(), TrustRegion())
+        residuals = self.residuals if k is None else Held(self.residuals, k, float(start[k]))
+        free = start if k is None else np.delete(start, k)
         try:
-            if start.size == 1:
+            if not free.size:
                 return start, value_of(self.residuals.triangle(start))
-            solver = _Solver(self.objective, rules, 1.0, 0.0, np.delete(start, k), None, residuals=held)
+            solver = _Solver(self.objective, rules, 1.0, 0.0, free, None, residuals=residuals)
             solver.enough = enough
             solver.check_tolerance()
             while solver.code == RUNNING and solver.evaluations < MOST_EVALUATIONS:
                 solver.run(MOST_EVALUATIONS, MOST_EVALUATIONS, 1)
         except Exception:  # noqa: BLE001 - outside its domain the user's function may raise anything
             return start, math.inf
-        return np.insert(solver.x, k, held.held), solver.value
+        return solver.x if k is None else np.insert(solver.x, k, start[k]), solver.value
 
 
 class SmoothRefits:
@@ -144,12 +145,14 @@ class SmoothRefits:
         slope = self.L.T @ self.coordinates[k]
         return self.L @ slope / (slope @ slope)
 
-    def plane(self, k: int) -> np.ndarray:
+    def plane(self, k: int | None) -> np.ndarray:
         """Return a basis of the moves of a point that leave parameter k as it is."""
+        if k is None:
+            return self.L
         slope = self.L.T @ self.coordinates[k]
         return self.L @ np.linalg.qr(slope[:, None], mode="complete")[0][:, 1:]
 
-    def best(self, k: int, start: np.ndarray, enough: float) -> tuple[np.ndarray, float]:
+    def best(self, k: int | None, start: np.ndarray, enough: float) -> tuple[np.ndarray, float]:
         """Return the best point with the parameter k of `start`, up to a gain of `enough`."""
         plane, x = self.plane(k), start
         value, gradient = self.objective.slope(x)
