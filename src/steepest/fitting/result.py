@@ -30,8 +30,9 @@ from steepest.types import Array, Callback, Json, PyTree, Rows
 
 # The most parameters that are printed: about two screens.
 MOST_SHOWN = 100
-# The most work for errors that a print does unasked: rows times parameters squared, about 0.1 s.
-MOST_PRINTED_WORK = 10**8
+# The most work for errors that a print does unasked: rows times parameters squared, measured
+# as about 0.15 s.
+MOST_PRINTED_WORK = 2 * 10**7
 # The most parameters whose reasons are printed.
 MOST_REASONS = 3
 
@@ -559,7 +560,7 @@ def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:
         lines += [f"  {name:>{width}}{row}" for name, row in zip(["", *names], aligned(rows), strict=True)]
     if (left := len(fit.trace.names) - len(shown)) > 0:
         lines.append(f"  {'…':>{width}}  and {left:,} more in params")
-    lines.append(f"  {'errors':>{width}}  {printable(about)}")
+    lines.append(f"  {'errors' if uncertainty is None else '±':>{width}}  {printable(about)}")
     epochs = int(fit.trace.epoch[-1])
     # Only the trace of a stream has more rows than epochs.
     work = "blocks read once" if len(fit.trace) > epochs + 1 else "passes over the rows"
@@ -578,7 +579,8 @@ def _printed_uncertainty(fit: Fit, shown: int) -> tuple[Uncertainty | None, str]
     known = fit._uncertain.get(Request())
     rows, size = 0 if fit.row_gradients is None else fit.row_gradients.count, len(fit.trace.names)
     if known is None and (size > MOST_SHOWN or rows * size**2 > MOST_PRINTED_WORK):
-        return None, f"not computed for this print, as {size:,} parameters take a while: fit.summary() has them"
+        on = f" on {rows:,} rows" if rows else ""
+        return None, f"not computed for this print, as {size:,} parameters{on} take a while: fit.summary() has them"
     try:
         found = fit.uncertainty()
     except Exception as error:  # noqa: BLE001 - a print must not raise, whatever the user's function does

@@ -85,6 +85,10 @@ class Uncertainty:
         A matrix whose product with its transpose is the covariance of the free parameters; its rows are NaN where
         there is no error. The standard error of a function of the parameters is the length of its gradient times
         `root`.
+    distance : float
+        How many standard errors the fit is from the minimum, for the parameter that is farthest.
+    source : Source or None
+        The fit.
 
     Examples
     --------
@@ -110,6 +114,7 @@ class Uncertainty:
     estimates: np.ndarray = field(repr=False)
     params: PyTree = field(repr=False)
     root: np.ndarray = field(repr=False)
+    distance: float = 0.0
     source: Source | None = field(default=None, repr=False)
 
     @property

@@ -129,7 +129,7 @@ class Statement:
         degrees = left if family.normal and not request.absolute_sigma else math.inf
         move = inverse.root.T @ gradient
         step = rows.to_user(inverse.root @ move[:, None])[:, 0]
-        if estimated:
+        if estimated and sums.pearson:
             # The variance at the minimum, which is smaller than that at a point far from it.
             step = step / math.sqrt(max(1 - float(move @ move) / sums.pearson, EPS))
         far = distance(step, self.x[free], np.linalg.norm(root[free], axis=1))
@@ -138,7 +138,7 @@ class Statement:
             label = f"{label}; the fit ended {far:.2g} standard errors before the minimum ({outcome}): let it go on"
         return Uncertainty(
             self.names, covariance, reasons, "", label, self.level, degrees, scale, robust, request.weights,
-            request.absolute_sigma, self.x, self.fit.params, root,
+            request.absolute_sigma, self.x, self.fit.params, root, far,
         )  # fmt: skip
 
     def too_few(self, count: float, used: float, sums: Sums) -> str:

@@ -17,7 +17,7 @@ def stated(value: float, error: float) -> tuple[str, str]:
     Parameters
     ----------
     value, error : float
-        The estimate and its error; an error that is 0, infinite or NaN rounds nothing.
+        The estimate and its error; one that is 0, infinite or NaN rounds nothing.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def stated(value: float, error: float) -> tuple[str, str]:
     ('2.5', '—')
     """
     if not (math.isfinite(value) and math.isfinite(error) and error > 0):
-        return f"{value:.8g}", "—" if math.isnan(error) or not error else f"{error:.2g}"
+        return f"{value:.8g}", "—" if math.isnan(error) else f"{error:.2g}"
     # The place of the second digit of the error, after it was rounded.
     second = _exponent(float(f"{error:.1e}")) - 1
     size = max(_exponent(value), second + 1) if value else second + 1
