@@ -321,7 +321,7 @@ class TestSaved:
         st.fit_table(sizes(), "size", features=["age"]).save(tmp_path)
         names = """
             result runs x fun jac nit nfev njev message kind why outcome certificate maximized title
-            trace model columns solver onward encoding target classes loss score notes direction
+            trace model columns solver onward encoding target classes loss score notes direction uncertainty
         """
         assert set(json.loads((tmp_path / "run.json").read_text())["record"]) == set(names.split())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,9 @@ class Basis(NamedTuple):
         Which of them the model learnt from: those with a weight, and not drawn for validation.
     validation : (X, y, weight) or None
         The validation rows, if they were given apart from X.
+    slopes : callable or None
+        The exact derivatives of the predictions by the parameters, flat, in the rows that the model learnt from, by
+        code that the fit has compiled; None if it has none.
     """
 
     loss: Function
@@ -33,3 +37,4 @@ class Basis(NamedTuple):
     weight: np.ndarray
     learnt: np.ndarray
     validation: tuple[Array, Array, Array] | None
+    slopes: Callable[[np.ndarray], np.ndarray] | None = None

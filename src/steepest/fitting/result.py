@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from steepest.fitting.uncertainty.bands import PredictedInterval, check_interval
 from steepest.fitting.uncertainty.compute import uncertainty_of
 from steepest.fitting.uncertainty.goodness import Goodness, goodness_of
 from steepest.fitting.uncertainty.request import Request, read_level
+from steepest.fitting.uncertainty.saved import MOST_NUMBERS, MOST_PARAMETERS, from_records, to_records
 from steepest.fitting.uncertainty.summary import Summary, significance
 from steepest.fitting.uncertainty.wording import aligned, chance, ratio, stated
 from steepest.models import Custom, Linear, Network, Tree
@@ -519,7 +521,21 @@ class Fit(Run):
     def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
         record, arrays = super()._saved()
         state, state_arrays = self.resumable.saved() if self.resumable else (None, {})
-        return record | {"onward": state}, arrays | state_arrays | model_to_json(self.model)[1]
+        self._compute_to_save()
+        records, errors = to_records(self._uncertain)
+        found: dict[str, Json] = {"uncertainty": records} if records else {}
+        return record | {"onward": state} | found, arrays | state_arrays | model_to_json(self.model)[1] | errors
+
+    def _compute_to_save(self) -> None:
+        """Compute the default uncertainty if that is quick, so that a loaded fit has it without its rows."""
+        basis = self.basis if isinstance(self.model, (Linear, Custom)) else None
+        if basis is None or self._uncertain or not (isinstance(self.model, Linear) or basis.slopes):
+            return
+        size = sum(np.size(leaf) for leaf in _leaves(self.params))
+        if size <= MOST_PARAMETERS and size * len(basis.y) <= MOST_NUMBERS:
+            # The fit is done, and the user's function may raise anything in another call.
+            with contextlib.suppress(Exception):
+                self.uncertainty()
 
     def _header(self) -> dict[str, Json]:
         return super()._header() | {
@@ -532,7 +548,9 @@ class Fit(Run):
     @classmethod
     def _revive(cls, record: dict[str, Json], arrays: dict[str, np.ndarray]) -> Fit:
         model = model_from_json(record.pop("model"), arrays)
+        errors = record.pop("uncertainty", [])
         fit = super()._revive(record | {"model": model, "resumable": None}, arrays)
+        fit._uncertain |= from_records(errors, arrays, fit.params, fit.trace.names)
         if isinstance(model, Linear) and set(fit.params) != {"coef", "intercept"}:
             raise ValueError("a linear model has the parameters coef and intercept, and this one has others")
         return fit

@@ -56,8 +56,9 @@ class LiveFit:
 
     def basis(self) -> Basis | None:
         """Return the loss, the penalty and the rows."""
-        options = self.setup.options
-        return self.setup.data.basis(options.loss, options.penalty, options.drawn)
+        options, residuals = self.setup.options, self.setup.residuals
+        basis = self.setup.data.basis(options.loss, options.penalty, options.drawn)
+        return basis._replace(slopes=residuals.slopes) if residuals is not None and residuals.traced else basis
 
     def profile(self, uncertainty: Uncertainty, level: float) -> Ends:
         """Return the profile intervals of the parameters."""

@@ -68,13 +68,31 @@ class RunRecord(TypedDict):
     trace: TraceRecord
 
 
+class UncertaintyRecord(TypedDict):
+    """The uncertainty of the parameters of a fit, but for its arrays."""
+
+    robust: str
+    weights: Literal["frequency", "precision"]
+    absolute_sigma: bool
+    why: str
+    reasons: dict[str, str]
+    label: str
+    degrees: float
+    scale: float
+    sandwich: str
+
+
 class FitRecord(RunRecord):
-    """A fit. The entry `onward` has the state from which the fit continues, or the reason why it can't."""
+    """A fit. The entry `onward` has the state from which the fit continues, or the reason why it can't.
+
+    Folders of earlier versions lack `uncertainty`.
+    """
 
     model: ModelRecord | None
     columns: list[str] | None
     solver: str
     onward: NotRequired[dict[str, Json] | None]
+    uncertainty: NotRequired[list[UncertaintyRecord]]
 
 
 class NetworkRecord(FitRecord):

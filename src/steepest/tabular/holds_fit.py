@@ -11,6 +11,7 @@ import numpy as np
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit, described_fit
 from steepest.fitting.tree.result import TreeFit
+from steepest.fitting.uncertainty.answer import Uncertainty
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.report.reported import Reported
 from steepest.inspection.shown import Shown
@@ -209,6 +210,35 @@ class HoldsFit(Moving, Reported, Shown):
     def curvature(self, x: Array, v: Array) -> np.ndarray:
         """Return the Hessian at parameters times a vector, as `Fit.curvature` does."""
         return self.fit.curvature(x, v)
+
+    def uncertainty(
+        self,
+        robust: bool | str = False,
+        weights: str = "frequency",
+        level: float = 0.95,
+        absolute_sigma: bool = False,
+    ) -> Uncertainty:
+        """Return how far the parameters may be from the truth, as `Fit.uncertainty` does."""
+        return self.fit.uncertainty(robust, weights, level, absolute_sigma)
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """The covariance of the parameters, as `Fit` documents it."""
+        return self.fit.covariance
+
+    @property
+    def standard_errors(self) -> PyTree:
+        """The standard errors of the parameters, laid out like them."""
+        return self.fit.standard_errors
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """The correlations of the parameters, as `Fit` documents them."""
+        return self.fit.correlation
+
+    def confidence_intervals(self, level: float = 0.95, method: str = "wald") -> PyTree:
+        """Return an interval for each parameter, as `Fit.confidence_intervals` does."""
+        return self.fit.confidence_intervals(level, method)
 
     def plot(self, ax: Axes | None = None) -> Picture:
         """Draw a tree as its splits and leaves, a fit on one column with its data, or else the descent of the loss.

@@ -102,6 +102,13 @@ class ModelResiduals:
         """Whether derivatives are exact."""
         return self.exact is not None
 
+    def slopes(self, x: np.ndarray) -> np.ndarray:
+        """Return the exact derivatives of the predictions by the parameters, without the weights of the rows."""
+        assert self.exact is not None
+        roots = np.concatenate([block[-1] for block in self.exact.blocks])
+        rows = np.vstack(list(self.exact.columns(x)))[roots > 0, :-1]
+        return np.asarray(rows / roots[roots > 0, None])
+
     def relative_steps(self, effects: np.ndarray) -> np.ndarray:
         """Return the relative step of a central difference for each parameter.
 

@@ -150,7 +150,8 @@ def _obstacle(fit: Fitted, uncertainty: Uncertainty, interval: str) -> str:
     if interval == "confidence":
         return ""
     basis = fit.basis
-    assert basis is not None
+    if basis is None:
+        return "" if math.isfinite(uncertainty.degrees) else f"the fit was loaded without its loss; {INSTEAD}"
     if basis.loss is not losses.squared:
         name = getattr(basis.loss, "name", "") or "other"
         return f"the scatter of new rows is known for the squared loss, and not for the {name} one; {INSTEAD}"

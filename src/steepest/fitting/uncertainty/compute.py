@@ -129,7 +129,7 @@ class Statement:
         degrees = left if family.normal and not request.absolute_sigma else math.inf
         move = inverse.root.T @ gradient
         step = rows.to_user(inverse.root @ move[:, None])[:, 0]
-        if estimated and sums.pearson:
+        if estimated and sums.pearson > 0:
             # The variance at the minimum, which is smaller than that at a point far from it.
             step = step / math.sqrt(max(1 - float(move @ move) / sums.pearson, EPS))
         far = distance(step, self.x[free], np.linalg.norm(root[free], axis=1))
@@ -161,7 +161,7 @@ def _rows(fit: Fitted, basis: Basis, free: np.ndarray) -> DerivedRows:
     y, weight = (np.asarray(part, dtype=float)[learnt] for part in (basis.y, basis.weight))
     if isinstance(model, Linear):
         return LinearRows(model, fit.params, model.shaped(X, fit.params), y, weight, free)
-    return FunctionRows(model, fit.params, X, y, weight, free)
+    return FunctionRows(model, fit.params, X, y, weight, free, basis.slopes)
 
 
 def _label(family: Family, request: Request, robust: str, penalised: bool) -> str:

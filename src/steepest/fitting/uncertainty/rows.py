@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol
@@ -19,6 +19,9 @@ from steepest.types import Array, PyTree, Rows
 
 # The numbers in a block of derivatives, 8 MB. Chosen, not measured.
 BLOCK = 2**20
+EPS = float(np.finfo(float).eps)
+# The relative error of central differences, about eps^(2/3), with a margin.
+BY_DIFFERENCES = 1e-9
 
 
 class Block(NamedTuple):
@@ -87,7 +90,7 @@ class LinearRows:
     weight: np.ndarray
     free: np.ndarray
 
-    precision = float(np.finfo(float).eps)
+    precision = EPS
 
     @cached_property
     def contrasts(self) -> np.ndarray | None:
@@ -194,6 +197,8 @@ class FunctionRows:
         The rows.
     free : array of bool
         Which parameters are free, flat.
+    slopes : callable or None
+        The derivatives of the outputs by all parameters, if the fit has compiled code for them.
     """
 
     model: Custom
@@ -202,11 +207,16 @@ class FunctionRows:
     y: np.ndarray
     weight: np.ndarray
     free: np.ndarray
+    slopes: Callable[[np.ndarray], np.ndarray] | None = None
 
     @cached_property
     def derived(self) -> tuple[np.ndarray, np.ndarray, float]:
         """The outputs of all rows, their derivatives by all parameters, and the relative error of these."""
-        J, precision = slopes_of(self.model, self.params, self.X)
+        J, precision = None, EPS
+        if self.slopes is not None:
+            J = self.slopes(Structure.of(self.params)[1])
+        if J is None or not np.isfinite(J).all():
+            J, precision = slopes_of(self.model, self.params, self.X)
         z = np.asarray(self.model(self.X, *self.params.values()), dtype=float)
         z = z if z.ndim else np.full(len(self.y), float(z))
         return z, np.broadcast_to(J, (*z.shape, J.shape[-1])), precision
@@ -247,10 +257,6 @@ class FunctionRows:
         return np.ones(x.size), x
 
 
-# The relative error of central differences, about eps^(2/3), with a margin.
-BY_DIFFERENCES = 1e-9
-
-
 def slopes_of(model: Custom, params: PyTree, X: Rows) -> tuple[np.ndarray, float]:
     """Return the derivatives of a function's outputs by its parameters, and their relative error.
 
@@ -273,4 +279,4 @@ def slopes_of(model: Custom, params: PyTree, X: Rows) -> tuple[np.ndarray, float
     structure, x = Structure.of(params)
     derivative = Jacobian(lambda point: model.function(X, *structure.build(point).values()))
     J = derivative.at(Calling(Structure.of(x)[0], spread=False), x)
-    return J, float(np.finfo(float).eps) if derivative.kind == "traced" else BY_DIFFERENCES
+    return J, EPS if derivative.kind == "traced" else BY_DIFFERENCES
