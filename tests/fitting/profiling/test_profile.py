@@ -215,3 +215,35 @@ def test_a_level_out_of_range_is_refused(level):
     fit = st.fit(lambda x, m, b: m * x + b, X, Y)
     with pytest.raises(ValueError, match="level="):
         fit.summary(level=level)
+
+
+def test_a_parameter_that_was_held_stays_there_while_others_are_profiled():
+    held = st.fit(lambda x, m, b: m * x + b, X, Y, fixed={"b": 1.0})
+    alone = st.fit(lambda x, m: m * x + 1.0, X, Y)
+    found = profile(held)
+    np.testing.assert_allclose(found["m"], profile(alone)["m"], rtol=1e-8)
+    assert np.isnan(found["b"]).all()
+
+
+def test_an_interval_ends_at_a_bound_that_comes_first():
+    free = profile(st.fit(lambda x, m, b: m * x + b, X, Y))["m"]
+    edge = float(np.mean([free[0], free.mean()]))
+    fit = st.fit(lambda x, m, b: m * x + b, X, Y, bounds={"m": (edge, None)})
+    with pytest.warns(RuntimeWarning, match="m: its lower end is its bound"):
+        found = profile(fit)
+    np.testing.assert_allclose(found["m"], [edge, free[1]], rtol=1e-8)
+
+
+def test_a_parameter_on_its_bound_has_the_interval_that_the_sum_of_squares_gives():
+    line = stats.linregress(X, Y)
+    bound = line.slope + line.stderr
+    fit = st.fit(lambda x, m, b: m * x + b, X, Y, bounds={"m": (bound, None)})
+    assert fit.at_bound == {"m": "low"}
+    found = profile(fit)["m"]
+    # S(m) = S* + (m - m*)² Sxx, and s² is that of the fit on the bound.
+    width, least = ((X - X.mean()) ** 2).sum(), 23 * line.stderr**2 * ((X - X.mean()) ** 2).sum()
+    scale = fit.uncertainty().scale
+    t2 = stats.t.ppf(0.975, fit.uncertainty().degrees) ** 2
+    at = least + (bound - line.slope) ** 2 * width
+    high = line.slope + np.sqrt((at + t2 * scale - least) / width)
+    np.testing.assert_allclose(found, [bound, high], rtol=1e-7)

@@ -57,8 +57,17 @@ def profile_of(
             )
             residuals, _ = problem.residuals(objective, arranged)
         x = uncertainty.estimates
-        refits = SquaresRefits(residuals, objective, uncertainty.covariance)
-        return Profile(refits, x, value_of(residuals.triangle(x)), weight)
+        refits, triangle = (
+            SquaresRefits(residuals, objective, uncertainty.covariance, problem.box),
+            residuals.triangle(x),
+        )
+        # A parameter on a bound has no standard error. Its error with all others held is the unit of the search.
+        errors = 1 / np.sqrt(weight * (triangle[:, :-1] ** 2).sum(axis=0))
+        return Profile(refits, x, value_of(triangle), weight, refits.box, errors)
+    if getattr(problem, "box", None) is not None:
+        raise ValueError(
+            'method="profile" beside bounds= or fixed= is for functions with the squared loss: give method="wald"'
+        )
     x, zero = view.flat(uncertainty.params), np.zeros((1, objective.size))
     coordinates = (view.rows(np.eye(objective.size)) - view.rows(zero)).T
     smooth = SmoothRefits(objective, lambda x: hessian_at(objective, x), coordinates, x)

@@ -77,10 +77,11 @@ def profile_intervals(
         for k, name in enumerate(uncertainty.names):
             if math.isinf(errors[k]):
                 low[k], high[k] = -math.inf, math.inf
-            if not 0 < errors[k] < math.inf:
+            estimate = float(uncertainty.estimates[k])
+            error = profile.unit(k, estimate) if math.isnan(errors[k]) else float(errors[k])
+            if not 0 < error < math.inf:
                 continue
-            limits = (-math.inf, math.inf)
-            found = profile.interval(k, float(uncertainty.estimates[k]), float(errors[k]), target, limits)
+            found = profile.interval(k, estimate, error, target)
             low[k], high[k] = found.low, found.high
             if words := _words(found.why_low, found.why_high):
                 reasons[name] = words

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from steepest.derivatives.bounds import Box
 from steepest.fitting.profiling.ends import end_of
 from steepest.fitting.profiling.refits import Refits
 
@@ -67,12 +68,27 @@ class Profile:
     weight : float
         The cost of one unit of the objective: the number of rows over s² for the squared loss, and twice the number of
         rows for minus a log likelihood. The cost is near ((θ - θ̂) / error)².
+    box : Box or None
+        The bounds of the parameters.
+    units : array or None
+        The errors of the parameters with all others held, if they are known.
     """
 
     refits: Refits
     point: np.ndarray
     value: float
     weight: float
+    box: Box | None = None
+    units: np.ndarray | None = None
+
+    def limits(self, k: int) -> tuple[float, float]:
+        """Return the bounds of parameter k."""
+        return (-math.inf, math.inf) if self.box is None else (float(self.box.low[k]), float(self.box.high[k]))
+
+    def unit(self, k: int, estimate: float) -> float:
+        """Return the unit of the search for a parameter without a standard error; NaN unless it rests on a bound."""
+        low, high = self.limits(k)
+        return float(self.units[k]) if self.units is not None and low < high and estimate in (low, high) else math.nan
 
     def check(self, target: float) -> None:
         """Raise BetterFitError if a refit of all parameters from the point of the fit is better than the fit."""
@@ -85,9 +101,7 @@ class Profile:
             raise BetterFitError(point, value)
         return cost
 
-    def interval(
-        self, k: int, estimate: float, error: float, target: float, limits: tuple[float, float] = (-math.inf, math.inf)
-    ) -> Interval:
+    def interval(self, k: int, estimate: float, error: float, target: float) -> Interval:
         """Return the interval of parameter k: where the root of the cost reaches `target` on either side.
 
         Parameters
@@ -98,11 +112,9 @@ class Profile:
             Its value and its standard error, from which the search begins.
         target : float
             The quantile of the standard normal or of Student's distribution.
-        limits : (float, float)
-            How far the parameter may go.
         """
         ends = []
-        for sign, limit in zip((-1.0, 1.0), limits, strict=True):
+        for sign, limit in zip((-1.0, 1.0), self.limits(k), strict=True):
             side = _Side(self, k, sign * error, target)
             far = abs(limit - estimate) / error
             ends.append((sign, end_of(side.root_cost, target, far)))

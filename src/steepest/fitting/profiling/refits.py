@@ -8,9 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.objective import Objective
 from steepest.descent.loop.state import CANDIDATE, RUNNING
-from steepest.fitting.function.hessian import Residuals, SecondOrder, value_of
+from steepest.fitting.function.hessian import Residuals, value_of
 from steepest.fitting.function.least_squares import LeastSquaresSolver
 from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.rules.pair import Rules
@@ -38,36 +39,6 @@ class Refits(Protocol):
         """
 
 
-class Held:
-    """The residuals of a model with one parameter held fixed, as a function of the others: `Residuals`.
-
-    Parameters
-    ----------
-    whole : Residuals
-        The residuals as a function of all parameters.
-    k : int
-        The parameter that is held.
-    held : float
-        Its value.
-    """
-
-    def __init__(self, whole: Residuals, k: int, held: float) -> None:
-        self.whole, self.k, self.held = whole, k, held
-        self.size, self.rows, self.precision, self.gaps = whole.size, whole.rows, whole.precision, whole.gaps
-
-    @property
-    def traced(self) -> bool:
-        """Whether derivatives are exact."""
-        return self.whole.traced
-
-    def triangle(self, x: np.ndarray) -> np.ndarray:
-        """Return a matrix with the inner products of [J ρ], without the column of the held parameter."""
-        return np.delete(self.whole.triangle(np.insert(x, self.k, self.held)), self.k, axis=1)
-
-    def second_order(self, x: np.ndarray) -> SecondOrder | None:
-        """Return None: no refit needs it."""
-
-
 class _Solver(LeastSquaresSolver):
     """Levenberg-Marquardt that stops once its next step would gain too little to change an end."""
 
@@ -79,7 +50,7 @@ class _Solver(LeastSquaresSolver):
 
 
 class SquaresRefits:
-    """The refits of a sum of squares, by Levenberg-Marquardt on the residuals of the fit: `Refits`.
+    """The refits of a sum of squares, by Levenberg-Marquardt in the box of the fit: `Refits`.
 
     Parameters
     ----------
@@ -89,31 +60,44 @@ class SquaresRefits:
         The objective of the fit, whose clock the residuals obey.
     covariance : array of shape (n, n)
         The covariance of the parameters, up to a factor.
+    box : Box or None
+        The bounds of the parameters; equal ones hold a parameter.
     """
 
-    def __init__(self, residuals: Residuals, objective: Objective, covariance: np.ndarray) -> None:
+    def __init__(
+        self, residuals: Residuals, objective: Objective, covariance: np.ndarray, box: Box | None = None
+    ) -> None:  # fmt: skip
+        size = len(covariance)
         self.residuals, self.objective, self.covariance = residuals, objective, covariance
+        self.box = Box(np.full(size, -math.inf), np.full(size, math.inf)) if box is None else box
 
     def along(self, k: int) -> np.ndarray:
         """Return how the best point moves with parameter k, to first order."""
-        return self.covariance[:, k] / self.covariance[k, k]
+        unit = np.eye(len(self.covariance))[k]
+        # A parameter that was held, or rests on a bound, has no covariance: none follows it, and it follows none.
+        slope = self.covariance[:, k] / self.covariance[k, k]
+        return np.where(np.isfinite(slope), slope, unit)
 
     def best(self, k: int | None, start: np.ndarray, enough: float) -> tuple[np.ndarray, float]:
         """Return the best point with the parameter k of `start`, up to a gain of `enough`."""
         rules = Rules(LevenbergMarquardt(), TrustRegion())
-        residuals = self.residuals if k is None else Held(self.residuals, k, float(start[k]))
-        free = start if k is None else np.delete(start, k)
+        low, high = self.box.low.copy(), self.box.high.copy()
+        if k is not None:
+            low[k] = high[k] = start[k]
+        start = np.clip(start, low, high)
+        # With nothing held and no bound anywhere, the steps need no box.
+        box = Box(low, high) if np.isfinite(low).any() or np.isfinite(high).any() else None
         try:
-            if not free.size:
+            if (low == high).all():
                 return start, value_of(self.residuals.triangle(start))
-            solver = _Solver(self.objective, rules, 1.0, 0.0, free, None, residuals=residuals)
+            solver = _Solver(self.objective, rules, 1.0, 0.0, start, box, residuals=self.residuals)
             solver.enough = enough
             solver.check_tolerance()
             while solver.code == RUNNING and solver.evaluations < MOST_EVALUATIONS:
                 solver.run(MOST_EVALUATIONS, MOST_EVALUATIONS, 1)
         except Exception:  # noqa: BLE001 - outside its domain the user's function may raise anything
             return start, math.inf
-        return solver.x if k is None else np.insert(solver.x, k, start[k]), solver.value
+        return solver.x, solver.value
 
 
 class SmoothRefits:
