@@ -110,7 +110,7 @@ class Summary:
             columns["reason"] = [self.reasons.get(name, "") for name in self.names]
         return pandas.DataFrame(columns, index=pandas.Index(self.names, name="parameter"))
 
-    def rows(self) -> list[list[str]]:
+    def _rows(self) -> list[list[str]]:
         """Return the table as texts, the heading first."""
         level = f"{100 * self.level:.6g} %"
         found = [["", "estimate", "error", self.statistic, "p", f"{level} low", f"{level} high"]]
@@ -136,15 +136,15 @@ class Summary:
         return [printable(note) for note in found if note]
 
     def __str__(self) -> str:
-        table = aligned(self.rows(), left=())
-        shift = max(0, 10 - max(len(row[0]) for row in self.rows()))
+        table = aligned(self._rows(), left=())
+        shift = max(0, 10 - max(len(row[0]) for row in self._rows()))
         lines = [f"  {name:>10}  {printable(text)}" for name, text in self.facts]
         lines += [""] * bool(self.facts) + ["  " + " " * shift + line for line in table]
         return "\n".join([*lines, "", *self.notes]).rstrip()
 
     def _repr_html_(self) -> str:
         """Return the summary as HTML for a notebook."""
-        heading, *rows = self.rows()
+        heading, *rows = self._rows()
         cells = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heading)
         body = "".join(
             f'<tr><th scope="row">{html.escape(name)}</th>'
