@@ -202,6 +202,10 @@ class ErrorsLike(Protocol):
         """The standard errors, in the order of the trace."""
 
     @property
+    def label(self) -> str:
+        """What they assume."""
+
+    @property
     def scale(self) -> float:
         """The estimated variance of a target."""
 

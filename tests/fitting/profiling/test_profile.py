@@ -124,11 +124,12 @@ def test_the_intervals_of_likelihoods_are_those_of_minos(name):
     np.testing.assert_array_less(abs(ours - theirs) / np.diff(theirs, axis=1), 2e-3)
 
 
-def test_the_ends_of_several_classes_reach_the_threshold():
+def test_several_classes_have_profiles_and_a_deviance_and_no_bands():
     rng = np.random.default_rng(5)
     table = rng.normal(size=(60, 1))
     y = np.digitize(table[:, 0] + rng.normal(size=60), [-0.5, 0.5]).astype(float)
-    found = profile(st.fit(st.models.Multinomial(), table, y))
+    fit = st.fit(st.models.Multinomial(), table, y)
+    found = profile(fit)
     target = stats.chi2.ppf(0.95, 1)
 
     def cost(free, held):
@@ -142,6 +143,12 @@ def test_the_ends_of_several_classes_reach_the_threshold():
     for end in found["coef"][0, 0]:
         best = optimize.minimize(cost, np.zeros(3), (end,), options={"gtol": 1e-10}).fun
         assert best - least == pytest.approx(target, rel=1e-5)
+    values, counts = fit.summary().values, np.bincount(y.astype(int))
+    assert values["deviance"] == pytest.approx(least, rel=1e-8)
+    assert values["null deviance"] == pytest.approx(-2 * counts @ np.log(counts / 60), rel=1e-10)
+    assert values["degrees of freedom"] == pytest.approx(60 - 4)
+    with pytest.raises(ValueError, match="a row of several classes has a probability for each"):
+        fit.predict(table, interval="confidence")
 
 
 def test_a_parameter_without_an_upper_end_has_infinity_and_the_reason():

@@ -53,12 +53,11 @@ def test_intervals_of_counts_hold_the_truth_in_19_of_20_samples(method):
     rng = np.random.default_rng(2)
     X, truth = rng.normal(size=(60, 2)), np.array([0.4, -0.3, 1.5])
     found = []
-    for _ in range(FITS if method == "wald" else FITS // 4):
+    for _ in range(FITS):
         y = rng.poisson(np.exp(X @ truth[:-1] + truth[-1])).astype(float)
         intervals = st.fit(st.models.Poisson(), X, y).confidence_intervals(LEVEL, method=method)
         found.append(np.vstack([intervals["coef"], intervals["intercept"]]))
-    # A quarter of the fits scatters twice as much.
-    np.testing.assert_allclose(coverage(found, truth), LEVEL, atol=0.01 if method == "wald" else 0.02)
+    np.testing.assert_allclose(coverage(found, truth), LEVEL, atol=0.01)
 
 
 @pytest.mark.nightly

@@ -58,16 +58,6 @@ def test_a_likelihood_has_its_deviance(name):
     assert values.get("scale", 1.0) == pytest.approx(theirs["scale"], rel=1e-7)
 
 
-def test_the_deviance_of_several_classes_is_twice_minus_the_log_likelihood():
-    y = np.resize([0.0, 1.0, 2.0, 1.0], 80)
-    fit = st.fit(st.models.Multinomial(), X, y)
-    p = fit.predict(X)[np.arange(80), y.astype(int)]
-    values, shares = fit.summary().values, np.array([0.25, 0.5, 0.25])
-    assert values["deviance"] == pytest.approx(-2 * np.log(p).sum(), rel=1e-10)
-    assert values["null deviance"] == pytest.approx(-2 * 80 * shares @ np.log(shares), rel=1e-10)
-    assert values["degrees of freedom"] == pytest.approx(80 - 6)
-
-
 def test_the_table_has_other_levels_and_profiles():
     summary = fit_of("poisson").summary(level=0.9, method="profile")
     assert "90 % low" in str(summary)
