@@ -141,6 +141,7 @@ def distance(step: np.ndarray, x: np.ndarray, error: np.ndarray) -> float:
     return float(np.max(np.abs(step) / error, where=counts, initial=0.0))
 
 
+@np.errstate(all="ignore")
 def covariance_at(
     objective: Objective, x: np.ndarray, free: np.ndarray, outcome: Outcome, maximized: bool
 ) -> tuple[np.ndarray, str]:  # fmt: skip

@@ -250,7 +250,6 @@ class Run(Moving, Reported, Shown):
         return view.slope(hessian_product(objective, view.flat(x), view.along(np.asarray(v, dtype=float))))
 
     @property
-    @np.errstate(all="ignore")
     def covariance(self) -> np.ndarray:
         """The inverse of the Hessian at x: the covariance of the estimates if the function is minus a log likelihood.
 

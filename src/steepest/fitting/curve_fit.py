@@ -92,9 +92,7 @@ def curve_fit(
     if y.ndim != 1 or not y.size:
         raise ValueError(f"ydata has the shape {y.shape}: give one number for each point, (M,)")
     if start.size > y.size:
-        raise TypeError(
-            f"there are {start.size} parameters and {y.size} data: give at least as many data as parameters"
-        )
+        raise TypeError(f"there are {start.size} parameters and only {y.size} data: give at least as many data")
     model, X, y, weight = _rows(f, xdata, y, sigma, start.size)
     fitted = fit(model, X, y, start={"p": start}, sample_weight=weight)
     if fitted.outcome not in FOUND:

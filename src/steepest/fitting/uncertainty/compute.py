@@ -11,16 +11,19 @@ from steepest.derivatives.structure import Structure
 from steepest.descent.covariance import NEAR, distance, without
 from steepest.fitting.basis import Basis
 from steepest.fitting.uncertainty.answer import Uncertainty
-from steepest.fitting.uncertainty.families import Family, family_of
+from steepest.fitting.uncertainty.families import FAMILIES, Family, family_of
 from steepest.fitting.uncertainty.own_loss import own_family
 from steepest.fitting.uncertainty.reasons import Fitted, held, obstacle
 from steepest.fitting.uncertainty.request import Request
 from steepest.fitting.uncertainty.rows import DerivedRows, FunctionRows, LinearRows
 from steepest.fitting.uncertainty.sums import Sandwich, Sums
-from steepest.models import Custom, Linear
+from steepest.models import Custom, Linear, Multinomial
+from steepest.models.losses import softmax
 from steepest.models.penalties import ridge_of
 
 EPS = float(np.finfo(float).eps)
+# A step that moves the predictions by less than this share of the data may be a rounding error.
+ROUNDED = 1e-10
 LOOSE = "the rows do not determine it: other values fit equally well"
 
 
@@ -82,10 +85,13 @@ class Statement:
             return self.none(family)
         own = family is None
         family = own_family(basis.loss) if family is None else family
+        self.check(family)
         reasons = held(fit, self.names)
         free = np.array([name not in reasons for name in self.names])
         if not free.any():
             return self.none("every parameter was held, or ended on a bound", reasons)
+        if isinstance(fit.model, Multinomial) and not free.all():
+            return self.none("errors of several classes are not known where some coefficients are held", reasons)
         rows = _rows(fit, basis, free)
         observed = own or bool(self.request.robust)
         sums = Sums.over(rows, family, observed)
@@ -97,6 +103,8 @@ class Statement:
         """Return the uncertainty from the sums over the rows; `ridge` is the penalty's curvature, in units of these."""
         request = self.request
         factor, q = rows.ridge
+        if not all(np.isfinite(part).all() for part in (sums.triangle, sums.gradient, sums.pearson)):
+            return self.none("a prediction, its loss or their derivatives are not finite in some rows", reasons)
         inverse = sums.inverse(math.sqrt(ridge) * factor, rows.precision)
         if inverse is None:
             return self.none("the loss is not at a minimum: its curvature is negative along some direction", reasons)
@@ -114,6 +122,8 @@ class Statement:
         if robust:
             shift = sums.gradient / sums.mass if ridge else np.zeros(len(q))
             half = Sandwich(robust, inverse.root, shift).half(rows, family, request, count / left)
+            if not np.isfinite(half).all():
+                return self.none(f"a row has the leverage 1, and {robust} divides by 1 minus it: ask for HC1", reasons)
         else:
             half = math.sqrt(scale) * (inverse.root @ spread.T if ridge else inverse.root)
         root = np.full((len(self.names), half.shape[1]), math.nan)
@@ -133,13 +143,29 @@ class Statement:
             # The variance at the minimum, which is smaller than that at a point far from it.
             step = step / math.sqrt(max(1 - float(move @ move) / sums.pearson, EPS))
         far = distance(step, self.x[free], np.linalg.norm(root[free], axis=1))
-        if far > NEAR:
+        # Where the model goes through every row, the errors are rounding errors, and so is the step.
+        rounded = family.normal and float(move @ move) <= ROUNDED**2 * sums.size
+        if far > NEAR and not rounded:
             outcome = self.fit.outcome
             label = f"{label}; the fit ended {far:.2g} standard errors before the minimum ({outcome}): let it go on"
         return Uncertainty(
             self.names, covariance, reasons, "", label, self.level, degrees, scale, robust, request.weights,
             request.absolute_sigma, self.x, self.fit.params, root, far,
         )  # fmt: skip
+
+    def check(self, family: Family) -> None:
+        """Raise ValueError if the loss has not what was asked for."""
+        request, loss = self.request, getattr(self.fit.basis, "loss", None)
+        if request.absolute_sigma and not family.normal:
+            raise ValueError(
+                f"absolute_sigma=True is for the squared loss, whose weights are 1/σ², and this one is {loss!r}: leave "
+                "it out"
+            )
+        if request.robust in ("HC2", "HC3") and family is FAMILIES[softmax]:
+            raise ValueError(
+                f'robust="{request.robust}" divides by the leverage of a row, and a row of several classes has none: '
+                'give "HC0" or "HC1"'
+            )
 
     def too_few(self, count: float, used: float, sums: Sums) -> str:
         """Return why no variance can be estimated."""

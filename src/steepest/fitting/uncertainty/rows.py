@@ -212,13 +212,14 @@ class FunctionRows:
     @cached_property
     def derived(self) -> tuple[np.ndarray, np.ndarray, float]:
         """The outputs of all rows, their derivatives by all parameters, and the relative error of these."""
-        J, precision = None, EPS
-        if self.slopes is not None:
-            J = self.slopes(Structure.of(self.params)[1])
-        if J is None or not np.isfinite(J).all():
-            J, precision = slopes_of(self.model, self.params, self.X)
         z = np.asarray(self.model(self.X, *self.params.values()), dtype=float)
         z = z if z.ndim else np.full(len(self.y), float(z))
+        x = Structure.of(self.params)[1]
+        if not np.isfinite(z).all():
+            return z, np.full((*z.shape, x.size), np.nan), EPS
+        J, precision = None if self.slopes is None else self.slopes(x), EPS
+        if J is None or not np.isfinite(J).all():
+            J, precision = slopes_of(self.model, self.params, self.X)
         return z, np.broadcast_to(J, (*z.shape, J.shape[-1])), precision
 
     @property

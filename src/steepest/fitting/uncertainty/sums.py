@@ -13,6 +13,9 @@ from steepest.fitting.uncertainty.families import Family
 from steepest.fitting.uncertainty.request import Request
 from steepest.fitting.uncertainty.rows import Block, DerivedRows
 
+# A row whose leverage is as near to 1 has it but for rounding.
+ALONE = 1e-10
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -28,6 +31,8 @@ class Sums:
         Σ w Jᵀs, with the scores s.
     pearson : float
         Pearson's χ², Σ w s² / information; for the squared loss the weighted sum of squares.
+    size : float
+        Σ w y², the size of the data.
     mass : float
         Σ w.
     count : int
@@ -38,13 +43,14 @@ class Sums:
     curvature: np.ndarray | None
     gradient: np.ndarray
     pearson: float
+    size: float
     mass: float
     count: int
 
     @classmethod
     def over(cls, rows: DerivedRows, family: Family, observed: bool) -> Self:
         """Return the sums over all rows; `observed` asks for the observed information if it differs."""
-        triangle, gradient, pearson, mass, count = np.zeros((0, 0)), np.zeros(0), 0.0, 0.0, 0
+        triangle, gradient, pearson, size, mass, count = np.zeros((0, 0)), np.zeros(0), 0.0, 0.0, 0.0, 0
         curvature = rows.bend(family) if observed and family.curved else None
         for block in rows.blocks():
             weighted, scores = informed(block, family), family.score(block.z, block.y)
@@ -59,7 +65,8 @@ class Sums:
             if family.dispersed:
                 pearson += float(block.weight @ (scores / family.root(block.z, block.y)) ** 2)
             mass, count = mass + float(block.weight.sum()), count + len(block.y)
-        return cls(triangle, curvature, gradient, pearson, mass, count)
+            size += float(block.weight @ block.y**2)
+        return cls(triangle, curvature, gradient, pearson, size, mass, count)
 
     def inverse(self, penalty: np.ndarray, noise: float) -> Inverse | None:
         """Return the inverse of the information and a penalty RᵀR; None if that is not positive."""
@@ -104,7 +111,9 @@ class Sandwich:
             size = np.sqrt(block.weight) if frequency else block.weight
             if self.kind in ("HC2", "HC3"):
                 leverage = ((block.J * family.root(block.z, block.y)[:, None] @ self.root) ** 2).sum(axis=1)
-                left = np.maximum(1 - (leverage if frequency else block.weight * leverage), 0.0)
+                left = 1 - (leverage if frequency else block.weight * leverage)
+                # The fit goes through a row of leverage 1, whatever its error, so that nothing is known of that error.
+                left = np.where(left > ALONE, left, math.nan)
                 size = size / (np.sqrt(left) if self.kind == "HC2" else left)
             each = (by_parameters(block, scores) - self.shift) @ self.root
             triangle = stacked(triangle, size[:, None] * each)

@@ -1,0 +1,114 @@
+"""`run.covariance` of negative log likelihoods, compared with closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+
+import steepest as st
+from steepest.descent.covariance import Inverse
+
+Y = np.array([1.0, 2.0, 4.0, 5.5, 3.0])
+VARIANCE = Y.var()
+# Of the mean and of the standard deviation of normal targets.
+WANTED = np.diag([VARIANCE / 5, VARIANCE / 10])
+
+
+def normal(m, s):
+    return np.sum((Y - m) ** 2 / (2 * s**2) + np.log(s))
+
+
+def by_values(m, s):
+    return sum((float(y) - float(m)) ** 2 / (2 * float(s) ** 2) + math.log(float(s)) for y in Y)
+
+
+@pytest.mark.parametrize(
+    ("run", "kind", "digits"),
+    [
+        (lambda: st.minimize(normal, (1, 1)), "traced", 1e-8),
+        (lambda: st.maximize(lambda m, s: -normal(m, s), (1, 1)), "traced", 1e-8),
+        (lambda: st.minimize(by_values, (1, 1)), "differences", 1e-5),
+        (
+            lambda: st.minimize(
+                by_values, (1, 1),
+                gradient=lambda m, s: [-np.sum(Y - m) / s**2, len(Y) / s - np.sum((Y - m) ** 2) / s**3],
+            ),
+            None, 1e-6,
+        ),
+    ],
+    ids=["traced", "maximised", "values", "own gradient"],
+)  # fmt: skip
+def test_a_normal_likelihood(run, kind, digits):
+    run = run()
+    assert kind in (None, run.kind)
+    np.testing.assert_allclose(run.covariance, WANTED, atol=digits * WANTED.max())
+
+
+def test_a_variable_that_has_no_effect_is_infinite():
+    covariance = st.minimize(lambda a, b, c: (a + b - 2) ** 2 + c**2 / 2, (1, 3, 1)).covariance
+    assert np.isinf(np.diag(covariance)[:2]).all()
+    assert covariance[2, 2] == pytest.approx(1)
+    assert np.isnan(covariance[0, 2])
+
+
+@pytest.mark.parametrize("name", ["at_bound", "fixed"])
+def test_a_variable_that_is_held_has_none(name):
+    run = st.minimize(lambda a, b: (a**2 + a * b + b**2) / 2, (1, 3))
+    vars(run)[name] = {"b": "low"}
+    covariance = run.covariance
+    # Of a alone; with b free it would be 4/3.
+    assert covariance[0, 0] == pytest.approx(1)
+    assert np.isnan(covariance[1]).all()
+
+
+def test_scales_do_not_hide_each_other():
+    covariance = st.minimize(lambda a, b: (1e12 * a**2 + 1e-12 * b**2) / 2 + 0.5 * a * b, (1.0, 1.0)).covariance
+    wanted = np.linalg.inv(np.array([[1, 0.5], [0.5, 1]])) * np.outer([1e-6, 1e6], [1e-6, 1e6])
+    np.testing.assert_allclose(covariance, wanted, rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (lambda: st.minimize(lambda a: -(a**2), 1.0), "has no minimum there"),
+        (lambda: st.maximize(lambda a: a**2, 1.0), "has no maximum there"),
+        (lambda: st.minimize(lambda a, b: a**2 - b**2, (0.5, 0.5), iterations=1, step=0.1), "negative along"),
+    ],
+)
+def test_without_a_minimum_there_is_none(run, words):
+    run = run()
+    with pytest.warns(RuntimeWarning, match=words) as seen:
+        assert np.isnan(run.covariance).all()
+    assert seen[0].filename == __file__
+
+
+def test_noise_hides_the_curvature():
+    rng = np.random.default_rng(0)
+    run = st.minimize(lambda a, b: a**2 + b**2 + 1e-3 * rng.normal(), (1, 1), rng=0)
+    with pytest.warns(RuntimeWarning, match="differ from call to call"):
+        assert np.isnan(run.covariance).all()
+
+
+def test_a_run_that_ended_early_warns_and_has_its_curvature():
+    run = st.minimize(lambda a, b: (a**2 + b**2) / 2, (9, 9), step=0.1, iterations=2)
+    with pytest.warns(RuntimeWarning, match="standard errors before the minimum"):
+        np.testing.assert_allclose(run.covariance, np.eye(2), atol=1e-12)
+
+
+def test_a_loaded_run_has_no_function(tmp_path):
+    st.minimize(normal, (1, 1)).save(tmp_path / "run")
+    with pytest.raises(RuntimeError, match="not at hand"):
+        _ = st.load(tmp_path / "run").covariance
+
+
+def test_an_inverse_of_columns_that_depend_on_each_other():
+    rng = np.random.default_rng(3)
+    A = rng.normal(size=(30, 3)) * [1, 1e8, 1e-8]
+    A = np.column_stack([A, A[:, 1] * 1e-3])
+    inverse = Inverse.of_triangle(np.linalg.qr(A, mode="r"))
+    assert inverse.root.shape == (4, 3)
+    loose = inverse.undetermined(lambda columns: columns, lambda columns: columns)
+    assert loose.tolist() == [False, True, False, True]
+    kept = np.linalg.inv(A[:, :3].T @ A[:, :3] / np.outer([1, 1e8, 1e-8], [1, 1e8, 1e-8]))
+    found = (inverse.root @ inverse.root.T)[[0, 2]][:, [0, 2]] * np.outer([1, 1e-8], [1, 1e-8])
+    np.testing.assert_allclose(found, kept[[0, 2]][:, [0, 2]], rtol=1e-9)
