@@ -40,6 +40,8 @@ class LeastSquaresSolver:
     rises = False
     columns: tuple[str, ...] = ()
     ending: Ending | None = None
+    # The iteration at which Newton's step last failed.
+    rested = -1
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
@@ -212,23 +214,26 @@ class LeastSquaresSolver:
         """
         free = self.free
         if free is not None and not free.any():
-            self.code = CANDIDATE
-            return False
+            return self.rest()
         here = self.hessian or self.hessian_at(self.x, self.triangle, free)
         x = self.after(here.step if free is None else placed(free, here.step))
         triangle = self.triangle_at(x)
         self.evaluations += 1
         value = value_of(triangle)
         if not value <= self.value + self.noise:
-            self.code = CANDIDATE
-            return False
+            return self.rest()
         there = self.hessian_at(x, triangle, free)
         if not there.decrement < here.decrement:
-            self.code = CANDIDATE
-            return False
+            return self.rest()
         self.move_to(x, triangle, 1.0)
         self.hessian = there
         return True
+
+    def rest(self) -> bool:
+        """Return False at a point that Newton's step does not improve; a second time at one point, there is no step."""
+        self.code = STALLED if self.rested == self.iteration else CANDIDATE
+        self.rested = self.iteration
+        return False
 
     def move_to(self, x: np.ndarray, triangle: np.ndarray, taken: float) -> None:
         """Make a point the current one; `taken` is the length of the step as a share of the Gauss-Newton step."""
