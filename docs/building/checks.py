@@ -15,6 +15,7 @@ SEARCHES = {
     "gradient descent": "howto",
     "learning rate": "howto",
     "curve fitting": "howto",
+    "confidence interval": "guide",
     "logistic regression": "howto",
     "lasso": "howto",
     "quantile regression": "howto",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from steepest.fitting.penalty_path import PenaltyPath, penalty_path
     from steepest.fitting.result import Fit
     from steepest.fitting.uncertainty.answer import Uncertainty
+    from steepest.fitting.uncertainty.bands import PredictedInterval
+    from steepest.fitting.uncertainty.summary import Summary
     from steepest.loading import load
     from steepest.minimizing.basins import Basins, basins
     from steepest.minimizing.minimize import gradient_descent, maximize, minimize
@@ -48,9 +50,11 @@ _HOMES = {
     "GradientCheck": "steepest.derivatives.check",
     "Outcome": "steepest.trace",
     "PenaltyPath": "steepest.fitting.penalty_path",
+    "PredictedInterval": "steepest.fitting.uncertainty.bands",
     "Race": "steepest.minimizing.race",
     "Run": "steepest.descent.run",
     "Sensitivity": "steepest.minimizing.sensitivity",
+    "Summary": "steepest.fitting.uncertainty.summary",
     "TableFit": "steepest.tabular.result",
     "Trace": "steepest.trace",
     "Uncertainty": "steepest.fitting.uncertainty.answer",
@@ -92,9 +96,11 @@ __all__ = [
     "GradientCheck",
     "Outcome",
     "PenaltyPath",
+    "PredictedInterval",
     "Race",
     "Run",
     "Sensitivity",
+    "Summary",
     "TableFit",
     "Trace",
     "Uncertainty",

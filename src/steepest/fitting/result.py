@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypedDict
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol, TypedDict, overload, runtime_checkable
 
 import jax
 import numpy as np
@@ -17,10 +17,14 @@ from steepest.derivatives.native.model import Native
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run, limits_in_words
 from steepest.fitting.basis import Basis
-from steepest.fitting.uncertainty.answer import Uncertainty
+from steepest.fitting.uncertainty.answer import Ends, Uncertainty
+from steepest.fitting.uncertainty.bands import PredictedInterval, check_interval, predicted_interval
 from steepest.fitting.uncertainty.compute import uncertainty_of
+from steepest.fitting.uncertainty.goodness import Goodness, goodness_of
 from steepest.fitting.uncertainty.request import Request, read_level
 from steepest.fitting.uncertainty.saved import MOST_NUMBERS, MOST_PARAMETERS, from_records, to_records
+from steepest.fitting.uncertainty.summary import Summary, significance
+from steepest.fitting.uncertainty.wording import aligned, chance, ratio, stated
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.saving.models import model_from_json, model_to_json
@@ -28,6 +32,11 @@ from steepest.types import Array, Callback, Json, PyTree, Rows
 
 # The most parameters that are printed: about two screens.
 MOST_SHOWN = 100
+# The most work for errors that a print does unasked: rows times parameters squared, measured
+# as about 0.15 s.
+MOST_PRINTED_WORK = 2 * 10**7
+# The most parameters whose reasons are printed.
+MOST_REASONS = 3
 
 
 class Limits(TypedDict, total=False):
@@ -56,6 +65,14 @@ class Resumable(Protocol):
 
     def basis(self) -> Basis | None:
         """Return the loss, the penalty and the rows; None if the rows are not in memory."""
+
+
+@runtime_checkable
+class Profiled(Protocol):
+    """The state of a fit that can be fitted again with a parameter held."""
+
+    def profile(self, uncertainty: Uncertainty, level: float) -> Ends:
+        """Return the profile intervals."""
 
 
 class Batches(Protocol):
@@ -114,34 +131,67 @@ class Fit(Run):
         """The loss, the penalty and the rows, with those that the model learnt from; None if these are not at hand."""
         return None if self.resumable is None else self.resumable.basis()
 
+    @overload
+    def predict(self, X: Rows, *, interval: None = None, level: float | None = None) -> np.ndarray: ...
+    @overload
+    def predict(
+        self, X: Rows, *, interval: Literal["confidence", "prediction"], level: float | None = None
+    ) -> PredictedInterval: ...
     @np.errstate(all="ignore")
-    def predict(self, X: Rows) -> np.ndarray:
-        """Return the predictions of the model.
+    def predict(
+        self, X: Rows, *, interval: str | None = None, level: float | None = None
+    ) -> np.ndarray | PredictedInterval:
+        """Return the predictions of the model, with intervals if you ask for them.
+
+        The interval of a curve at x has the standard error √(g' C g), with the gradient g of the prediction by the
+        parameters and their covariance C: exact for linear models, the delta method for others. For log loss, Poisson
+        and Gamma it is made for the output X w + b, and mapped like the prediction. A new row has the standard error
+        √(g' C g + s²).
 
         Parameters
         ----------
         X : array or DataFrame of shape (rows, columns)
             Rows like those of the fit; the columns of a DataFrame are found by name.
+        interval : {"confidence", "prediction"}, optional
+            The interval of the curve at each row, or of the target of a new row, which is known for the squared loss.
+        level : float, optional
+            How often such an interval holds what it is for; 0.95 by default.
 
         Returns
         -------
-        array of shape (rows,)
-            Predictions: in the units of y, or probabilities of class 1 from a logistic model.
+        array of shape (rows,), or PredictedInterval
+            Predictions: in the units of y, or probabilities of class 1 from a logistic model. With ``interval=`` an
+            object with the arrays `prediction`, `low` and `high`, which unpacks into these three.
 
         Raises
         ------
         ValueError
-            If the columns are not those of the fit.
+            If the columns are not those of the fit, or if no such interval follows from the fit, with the reason.
         RuntimeError
             If the model was a function and the fit was loaded from disk.
 
         Examples
         --------
         >>> import numpy as np, steepest as st
-        >>> fit = st.fit(lambda x, m, b: m * x + b, np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0]))
-        >>> fit.predict(np.array([10.0])).round(6)
-        array([21.])
+        >>> x = np.array([0.0, 1.0, 2.0, 3.0])
+        >>> fit = st.fit(lambda x, m, b: m * x + b, x, np.array([1.0, 3.1, 4.9, 7.0]))
+        >>> fit.predict(np.array([10.0])).round(2)
+        array([20.83])
+        >>> prediction, low, high = fit.predict(np.array([10.0]), interval="confidence")
+        >>> low.round(2), high.round(2)
+        (array([19.26]), array([22.4]))
         """
+        if interval is not None:
+            check_interval(interval)
+            uncertainty = self.uncertainty(level=0.95 if level is None else level)
+            prediction, array = self._predicted(X)
+            return predicted_interval(self, uncertainty, array, prediction, interval)
+        if level is not None:
+            raise ValueError(f'level={quoted(level)} is for intervals: give interval="confidence" or "prediction", too')
+        return self._predicted(X)[0]
+
+    def _predicted(self, X: Rows) -> tuple[np.ndarray, Rows]:
+        """Return the predictions, and the rows as the model takes them."""
         if self.model is None:
             raise RuntimeError(
                 "function not at hand: this fit was loaded from disk, and functions are not saved with fits; "
@@ -151,11 +201,11 @@ class Fit(Run):
         array = self.model.shaped(array, self.params)
         if isinstance(self.model, Custom) and self.model.is_native:
             native, x = Native.of(self.model.function, self.params, self.state)
-            return native.predicted(x, array)
+            return native.predicted(x, array), array
         with double_precision(), np.errstate(all="ignore"):
             z = np.asarray(self.model(array, *self.params.values()))
             # A function of the parameters alone returns one number, the prediction for every row.
-            return np.asarray(self.model.response(z if z.ndim else np.full(array.shape[0], z)))
+            return np.asarray(self.model.response(z if z.ndim else np.full(array.shape[0], z))), array
 
     def uncertainty(
         self,
@@ -205,7 +255,38 @@ class Fit(Run):
         request, level = Request.read(robust, weights, absolute_sigma), read_level(level)
         if request not in self._uncertain:
             self._uncertain[request] = uncertainty_of(self, request, level)
-        return self._uncertain[request].at_level(level)
+        return replace(self._uncertain[request], level=level, source=_Source(self))
+
+    def summary(self, level: float = 0.95, method: str = "wald") -> Summary:
+        """Return a table of the parameters with errors, tests and intervals, and how well the fit agrees with its rows.
+
+        Parameters
+        ----------
+        level : float
+            The level of the intervals.
+        method : {"wald", "profile"}
+            How they are made; see `confidence_intervals`.
+
+        Returns
+        -------
+        Summary
+            The table: print it, or take its `to_frame`, a DataFrame of pandas. Other errors have a summary, too, as in
+            ``fit.uncertainty(robust=True).summary()``.
+
+        Raises
+        ------
+        ValueError
+            If the level or the method makes no sense.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> x = np.array([0.0, 1.0, 2.0, 3.0])
+        >>> fit = st.fit(lambda x, m, b: m * x + b, x, np.array([1.0, 3.1, 4.9, 7.0]))
+        >>> fit.summary().values["s"].__round__(4)
+        0.0949
+        """
+        return self.uncertainty(level=level).summary(method)
 
     @property
     def covariance(self) -> np.ndarray:
@@ -229,19 +310,27 @@ class Fit(Run):
         ----------
         level : float
             The share of such intervals that hold the true parameter.
-        method : {"wald"}
-            The estimate ± a quantile times the standard error: of Student's t for a squared loss, else of the normal
-            distribution.
+        method : {"wald", "profile"}
+            "wald" is the estimate ± a quantile times the standard error: of Student's t for a squared loss, else of the
+            normal distribution. "profile" moves the parameter and fits all others again, until the loss is higher
+            than chance allows: the squared loss by s² t², minus twice the log likelihood by the quantile of χ². Where
+            the model is not linear, profiles hold the truth more nearly as often as they say.
 
         Returns
         -------
         dict or tree
-            The intervals.
+            The intervals. A warning names the ends that do not exist, which are infinite, with the reason.
 
         Raises
         ------
         ValueError
-            If the level or the method makes no sense.
+            If the level or the method makes no sense, or the fit has no profiles.
+        RuntimeError
+            If a refit is better than the fit, which is then at another minimum, or not finished.
+
+        Notes
+        -----
+        Profiles of curves: Bates and Watts, "Nonlinear Regression Analysis and Its Applications" (1988), chapter 6.
 
         Examples
         --------
@@ -481,9 +570,15 @@ def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:
     names = [printable(name, MOST_LETTERS) for name in shown]
     width = max(10, *map(len, names))
     lines = [printable(fit.message), f"  {'loss':>{width}}  {fit.fun:.10g}"]
-    lines += [f"  {name:>{width}}  {value:.8g}" for name, value in zip(names, shown.values(), strict=True)]
+    uncertainty, about = _printed_uncertainty(fit, len(shown))
+    if uncertainty is None:
+        lines += [f"  {name:>{width}}  {value:.8g}" for name, value in zip(names, shown.values(), strict=True)]
+    else:
+        rows = [["", *row] for row in _rows_with_errors(uncertainty, len(shown))]
+        lines += [f"  {name:>{width}}{row}" for name, row in zip(["", *names], aligned(rows), strict=True)]
     if (left := len(fit.trace.names) - len(shown)) > 0:
         lines.append(f"  {'…':>{width}}  and {left:,} more in params")
+    lines.append(f"  {'errors' if uncertainty is None else '±':>{width}}  {printable(about)}")
     lines += [f"  {name:>{width}}  {words}" for name, words in limits_in_words(fit)]
     epochs = int(fit.trace.epoch[-1])
     # Only the trace of a stream has more rows than epochs.
@@ -496,3 +591,48 @@ def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:
         gap = f"{fit.certificate.gap:.2g} or less from the best, {fit.certificate.kind}"
         lines.append(f"  {'gap':>{width}}  {gap}")
     return "\n".join(lines)
+
+
+def _printed_uncertainty(fit: Fit, shown: int) -> tuple[Uncertainty | None, str]:
+    """Return the uncertainty to print, and a line about it; None, and why, if there is none or it takes long."""
+    known = fit._uncertain.get(Request())
+    rows, size = 0 if fit.row_gradients is None else fit.row_gradients.count, len(fit.trace.names)
+    if known is None and (size > MOST_SHOWN or rows * size**2 > MOST_PRINTED_WORK):
+        on = f" on {rows:,} rows" if rows else ""
+        return None, f"not computed for this print, as {size:,} parameters{on} take a while: fit.summary() has them"
+    try:
+        found = fit.uncertainty()
+    except Exception as error:  # noqa: BLE001 - a print must not raise, whatever the user's function does
+        return None, f"none: they could not be computed ({error})"
+    if found.why:
+        return None, f"none: {found.why}"
+    if len(found.names) < shown or not np.any(np.isfinite(found.flat_errors)):
+        return None, "none: " + next(iter(found.reasons.values()), "they are not finite")
+    about = [found.label, *(f"{name}: {why}" for name, why in list(found.reasons.items())[:MOST_REASONS])]
+    return found, "; ".join(about)
+
+
+def _rows_with_errors(uncertainty: Uncertainty, count: int) -> list[list[str]]:
+    """Return the first parameters with error, statistic and probability, as texts below a heading."""
+    statistics, p = significance(uncertainty.estimates, uncertainty.flat_errors, uncertainty.degrees)
+    rows = [["estimate", "", "error", "t" if np.isfinite(uncertainty.degrees) else "z", "p"]]
+    for k in range(count):
+        value, error = stated(float(uncertainty.estimates[k]), float(uncertainty.flat_errors[k]))
+        rows.append([value, "±", error, ratio(float(statistics[k])), chance(float(p[k]))])
+    return rows
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A fit as its uncertainty needs it."""
+
+    fit: Fit
+
+    def profile(self, uncertainty: Uncertainty, level: float) -> Ends:
+        state = self.fit.resumable
+        if not isinstance(state, Profiled):
+            raise ValueError('method="profile" needs the rows of the fit, and they are not at hand: fit them again')
+        return state.profile(uncertainty, level)
+
+    def goodness(self, uncertainty: Uncertainty) -> Goodness:
+        return goodness_of(self.fit, uncertainty)

@@ -15,8 +15,10 @@ from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
 from steepest.fitting.basis import Basis
 from steepest.fitting.linear.problem import LinearProblem
+from steepest.fitting.profiling.intervals import profile_intervals
 from steepest.fitting.result import Fit, GivenRows, Limits
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
+from steepest.fitting.uncertainty.answer import Ends, Uncertainty
 from steepest.models import Linear
 from steepest.saving.models import NAMED
 from steepest.saving.objects import UnnamedError, from_json, to_json
@@ -57,6 +59,20 @@ class LiveFit:
         options, residuals = self.setup.options, self.setup.residuals
         basis = self.setup.data.basis(options.loss, options.penalty, options.drawn)
         return basis._replace(slopes=residuals.slopes) if residuals is not None and residuals.traced else basis
+
+    def profile(self, uncertainty: Uncertainty, level: float) -> Ends:
+        """Return the profile intervals of the parameters."""
+        setup = self.setup
+        return profile_intervals(
+            setup.problem,
+            setup.options.loss,
+            setup.plan.objective,
+            setup.plan.view,
+            setup.residuals,
+            setup.rows,
+            uncertainty,
+            level,
+        )
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:
         """Return all but the rows as JSON and arrays; if the fit can't continue once saved, the reason as JSON."""

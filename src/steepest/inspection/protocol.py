@@ -6,7 +6,7 @@ The classes themselves are defined in packages that import this package, so disp
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -188,6 +188,41 @@ class PredictorLike(FitLike, Protocol):
 
     def in_order(self, X: Rows) -> Rows:
         """Return rows with the columns of the fit, in their order."""
+
+
+class ErrorsLike(Protocol):
+    """How far the parameters of a fit may be from the truth."""
+
+    @property
+    def why(self) -> str:
+        """Why there are no errors; "" if there are some."""
+
+    @property
+    def flat_errors(self) -> np.ndarray:
+        """The standard errors, in the order of the trace."""
+
+    @property
+    def label(self) -> str:
+        """What they assume."""
+
+    @property
+    def scale(self) -> float:
+        """The estimated variance of a target."""
+
+    @property
+    def distance(self) -> float:
+        """How many standard errors the fit is from the minimum."""
+
+
+@runtime_checkable
+class StatedFitLike(PredictorLike, Protocol):
+    """A fit that states how far its parameters and predictions may be off."""
+
+    def uncertainty(self, *, level: float) -> ErrorsLike:
+        """Return the errors of the parameters."""
+
+    def predict(self, X: Rows, *, interval: str | None = None, level: float | None = None) -> Any:
+        """Return predictions; with an interval three arrays, the predictions and the ends."""
 
 
 @runtime_checkable

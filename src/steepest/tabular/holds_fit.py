@@ -12,6 +12,7 @@ from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit, described_fit
 from steepest.fitting.tree.result import TreeFit
 from steepest.fitting.uncertainty.answer import Uncertainty
+from steepest.fitting.uncertainty.summary import Summary
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.report.reported import Reported
 from steepest.inspection.shown import Shown
@@ -220,6 +221,10 @@ class HoldsFit(Moving, Reported, Shown):
     ) -> Uncertainty:
         """Return how far the parameters may be from the truth, as `Fit.uncertainty` does."""
         return self.fit.uncertainty(robust, weights, level, absolute_sigma)
+
+    def summary(self, level: float = 0.95, method: str = "wald") -> Summary:
+        """Return a table of the parameters with errors, tests and intervals, as `Fit.summary` does."""
+        return self.fit.summary(level, method)
 
     @property
     def covariance(self) -> np.ndarray:

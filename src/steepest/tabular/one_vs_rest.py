@@ -13,7 +13,7 @@ from steepest.fitting.basis import Basis
 from steepest.fitting.result import Fit, Limits
 from steepest.models import SVM, Linear, losses
 from steepest.models.losses import Loss
-from steepest.printable import printable
+from steepest.printable import printable, quoted
 from steepest.tabular.reading.arrow import Label
 from steepest.trace import Certificate, Outcome, Trace
 from steepest.types import Callback, Function, Json, Rows
@@ -38,19 +38,25 @@ class OneVsRestFit(Fit):
 
     fits: tuple[Fit, ...] = field(default=(), repr=False)
 
-    def predict(self, X: Rows) -> np.ndarray:
+    def predict(  # type: ignore[override]
+        self, X: Rows, *, interval: str | None = None, level: float | None = None
+    ) -> np.ndarray:
         """Return the index of each row's class: the class with the highest score.
 
         Parameters
         ----------
         X : array of shape (rows, columns)
             The rows.
+        interval, level : optional
+            Not for classes: an index has no interval.
 
         Returns
         -------
         array of int of shape (rows,)
             The indices.
         """
+        if interval is not None:
+            raise ValueError(f"interval={quoted(interval)}: the prediction is a class, which has no interval")
         return linear_outputs(self, read_features(X)[0]).argmax(axis=1)
 
 

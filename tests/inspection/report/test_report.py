@@ -94,6 +94,19 @@ def test_it_says_how_the_run_ended_and_gives_its_numbers(run, paged):
     np.testing.assert_allclose(errors, run.certificate.x_error, rtol=0.1)
 
 
+def test_parameters_of_a_fit_have_their_standard_errors(paged):
+    x = np.arange(8.0)
+    fit = st.fit(lambda x, m, b: m * x + b, x, 2 * x + np.resize([1.0, -1.0, 0.5], 8))
+    page = paged(fit)
+    head, *rows = page.one("table", class_="numbers").table()
+    assert head[:3] == ["name", "value", "standard error"]
+    stated = [float(row[2].removeprefix("±")) for row in rows]
+    np.testing.assert_allclose(stated, list(fit.standard_errors.values()), rtol=0.05)
+    assert "how sure the data make a parameter: errors of equal variance." in page.one("section", id="numbers").text
+    lasso = paged(st.fit(st.models.Linear(), x, x, penalty=st.penalties.L1(0.1)))
+    assert "standard error" not in lasso.one("table", class_="numbers").text
+
+
 def test_it_is_complete_and_leads_nowhere(run, table, race, tmp_path):
     for k, what in enumerate((run, table, race)):
         path = what.report(tmp_path / f"{k}.html")

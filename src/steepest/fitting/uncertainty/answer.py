@@ -3,15 +3,49 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import numpy as np
 
 from steepest.derivatives.structure import Structure
 from steepest.fitting.uncertainty.request import read_level
+from steepest.fitting.uncertainty.summary import Summary, significance
+from steepest.printable import quoted
 from steepest.types import PyTree
+
+if TYPE_CHECKING:
+    import pandas
+
+METHODS = ("wald", "profile")
+
+
+class Ends(NamedTuple):
+    """The ends of intervals, flat in the order of the trace.
+
+    Attributes
+    ----------
+    low, high : array of shape (parameters,)
+        The ends; infinite where there is none, and NaN for a parameter without an error.
+    reasons : dict
+        What is special about a parameter, by its name.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    reasons: dict[str, str]
+
+
+class Source(Protocol):
+    """The fit that an uncertainty is about."""
+
+    def profile(self, uncertainty: Uncertainty, level: float) -> Ends:
+        """Return the profile intervals."""
+
+    def goodness(self, uncertainty: Uncertainty) -> tuple[dict[str, float], tuple[tuple[str, str], ...]]:
+        """Return how well the fit agrees with its rows, as numbers and as text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +85,10 @@ class Uncertainty:
         A matrix whose product with its transpose is the covariance of the free parameters; its rows are NaN where
         there is no error. The standard error of a function of the parameters is the length of its gradient times
         `root`.
+    distance : float
+        How many standard errors the fit is from the minimum, for the parameter that is farthest.
+    source : Source or None
+        The fit.
 
     Examples
     --------
@@ -76,6 +114,8 @@ class Uncertainty:
     estimates: np.ndarray = field(repr=False)
     params: PyTree = field(repr=False)
     root: np.ndarray = field(repr=False)
+    distance: float = 0.0
+    source: Source | None = field(default=None, repr=False)
 
     @property
     def flat_errors(self) -> np.ndarray:
@@ -113,30 +153,100 @@ class Uncertainty:
         return float(stdtrit(self.degrees, upper) if math.isfinite(self.degrees) else ndtri(upper))
 
     def confidence_intervals(self, level: float | None = None, method: str = "wald") -> PyTree:
-        """Return an interval for each parameter: the estimate ± quantile × standard error.
+        """Return an interval for each parameter, laid out like the parameters with a last axis (low, high).
 
         Parameters
         ----------
         level : float, optional
             The share of such intervals that hold the true parameter; that of this object by default.
-        method : {"wald"}
-            How the intervals are made.
+        method : {"wald", "profile"}
+            "wald" is the estimate ± quantile × standard error. "profile" moves the parameter and fits all others again,
+            until the loss is higher than chance allows: better where the model is not linear, at the cost of about ten
+            refits for each parameter.
 
         Returns
         -------
         dict or tree
-            Laid out like the parameters, with a last axis of two numbers: the lower and the upper end.
+            The intervals. A warning names the ends that do not exist, which are infinite, with the reason.
 
         Raises
         ------
         ValueError
-            If the level is not between 0 and 1, or the method is not known.
+            If the level is not between 0 and 1, the method is not known, or the fit has no profiles.
+        RuntimeError
+            If a refit is better than the fit.
         """
-        if method != "wald":
-            raise ValueError(f'method={method!r} is not known: give "wald"')
-        reach = self.quantile(level) * self.flat_errors
-        low, high = self.laid_out(self.estimates - reach), self.laid_out(self.estimates + reach)
-        return _paired(low, high)
+        ends = self.ends(level, method)
+        if method == "profile" and (unusual := {k: why for k, why in ends.reasons.items() if k not in self.reasons}):
+            warnings.warn("; ".join(f"{name}: {why}" for name, why in unusual.items()), RuntimeWarning, stacklevel=3)
+        return _paired(self.laid_out(ends.low), self.laid_out(ends.high))
+
+    def ends(self, level: float | None = None, method: str = "wald") -> Ends:
+        """Return the ends of the intervals, flat, with what is special about single parameters.
+
+        Parameters
+        ----------
+        level, method
+            As for `confidence_intervals`.
+
+        Returns
+        -------
+        Ends
+            The ends.
+        """
+        level = self.level if level is None else read_level(level)
+        if method not in METHODS:
+            raise ValueError(f'method={quoted(method)}: give "wald" or "profile"')
+        if method == "wald" or self.why:
+            reach = self.quantile(level) * self.flat_errors
+            return Ends(self.estimates - reach, self.estimates + reach, self.reasons)
+        if self.robust:
+            raise ValueError(
+                'method="profile" follows a likelihood, and these errors are a sandwich, which does without one: '
+                'give method="wald"'
+            )
+        if self.source is None:
+            raise ValueError('method="profile" needs the fit: ask it for the intervals')
+        return self.source.profile(self, level)
+
+    def summary(self, method: str = "wald") -> Summary:
+        """Return a table of the parameters with errors, tests and intervals.
+
+        Parameters
+        ----------
+        method : {"wald", "profile"}
+            How the intervals are made.
+
+        Returns
+        -------
+        Summary
+            The table: print it, or take its `to_frame`.
+        """
+        ends = self.ends(method=method)
+        values, facts = self.source.goodness(self) if self.source else ({}, ())
+        statistics, p = significance(self.estimates, self.flat_errors, self.degrees)
+        return Summary(
+            self.names, self.estimates, self.flat_errors, statistics, p, "t" if math.isfinite(self.degrees) else "z",
+            ends.low, ends.high, self.level, method, ends.reasons, self.why, self.label, values, facts,
+        )  # fmt: skip
+
+    def to_frame(self, method: str = "wald") -> pandas.DataFrame:
+        """Return the summary as a DataFrame of pandas, with a row for each parameter.
+
+        Parameters
+        ----------
+        method : {"wald", "profile"}
+            How the intervals are made.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns estimate, error, t or z, p, low and high, and reason if there are any.
+        """
+        return self.summary(method).to_frame()
+
+    def __str__(self) -> str:
+        return str(self.summary())
 
     def laid_out(self, flat: np.ndarray) -> PyTree:
         """Return numbers, one for each parameter, in the layout of the parameters.

@@ -150,7 +150,7 @@ class Statement:
             label = f"{label}; the fit ended {far:.2g} standard errors before the minimum ({outcome}): let it go on"
         return Uncertainty(
             self.names, covariance, reasons, "", label, self.level, degrees, scale, robust, request.weights,
-            request.absolute_sigma, self.x, self.fit.params, root,
+            request.absolute_sigma, self.x, self.fit.params, root, far,
         )  # fmt: skip
 
     def check(self, family: Family) -> None:

@@ -14,6 +14,7 @@ from steepest.inspection.protocol import (
     NetworkFitLike,
     ResultLike,
     RunLike,
+    StatedFitLike,
     TableFitLike,
     has_members,
     tree_of,
@@ -24,6 +25,9 @@ from steepest.types import PyTree
 # The parameters that are shown at once, and those that a reader can unfold. Chosen, not measured: about half a screen,
 # and a table of about 50 kB.
 MOST_SHOWN, MOST_LISTED = 20, 500
+# The most parameters of which a report states standard errors, for which it may read all rows.
+MOST_STATED = 200
+LEVEL = 0.95
 BY_KIND = {
     "certified": "proven: no point at all is better by more than this",
     "audited": "checked by the curvature at the answer",
@@ -61,16 +65,19 @@ class Parameters:
         What they are, with their number.
     errors : bool
         Whether it is known how far they may be from the best ones.
+    stated : str
+        What their standard errors assume; "" if there are none.
     shown, rest : list of tuple
-        Name, value and error of those that are shown at once, and of those that a reader can unfold.
+        Name, value, standard error and error of those that are shown at once, and of those that a reader can unfold.
     left : int
         How many are in neither list.
     """
 
     heading: str
     errors: bool
-    shown: list[tuple[str, str, str]]
-    rest: list[tuple[str, str, str]]
+    stated: str
+    shown: list[tuple[str, str, str, str]]
+    rest: list[tuple[str, str, str, str]]
     left: int
 
 
@@ -149,12 +156,26 @@ def parameters_of(run: ResultLike) -> Parameters | None:
     # The sort is stable, so that equal ones keep their order; NaN comes first, as what a reader must see.
     order = np.argsort(-np.nan_to_num(np.abs(flat), nan=np.inf), kind="stable") if many else np.arange(flat.size)
     errors = error if known else np.zeros(flat.size)
+    standard, stated = _standard_errors(inner, flat.size)
     rows = [
-        (names[k], _exact(_within(flat[k], errors[k])), _error(errors[k])) for k in order[: MOST_SHOWN + MOST_LISTED]
+        (names[k], _exact(_within(flat[k], errors[k])), _standard(standard[k]), _error(errors[k]))
+        for k in order[: MOST_SHOWN + MOST_LISTED]
     ]
     heading = f"The {MOST_SHOWN} largest of {flat.size:,} parameters" if many else "Parameters"
     left = max(flat.size - MOST_SHOWN - MOST_LISTED, 0)
-    return Parameters(heading, known, rows[:MOST_SHOWN], rows[MOST_SHOWN:], left)
+    return Parameters(heading, known, stated, rows[:MOST_SHOWN], rows[MOST_SHOWN:], left)
+
+
+def _standard_errors(fit: object, size: int) -> tuple[np.ndarray, str]:
+    """Return the standard errors of the parameters, and what they assume; NaN and "" if there are none."""
+    none = np.full(size, math.nan), ""
+    if not isinstance(fit, StatedFitLike) or size > MOST_STATED:
+        return none
+    try:
+        found = fit.uncertainty(level=LEVEL)
+    except Exception:  # noqa: BLE001 - the user's function may raise anything, and the report goes without
+        return none
+    return none if found.why or found.flat_errors.size != size else (found.flat_errors, found.label)
 
 
 def has_features(run: RunLike) -> bool:
@@ -216,6 +237,10 @@ def _exact(value: float) -> str:
 
 def _error(error: float) -> str:
     return f"at most {_rough(error)}" if np.isfinite(error) else "not determined"
+
+
+def _standard(error: float) -> str:
+    return "not determined" if math.isinf(error) else "–" if math.isnan(error) else f"± {_rough(error)}"
 
 
 def _rough(error: float) -> str:

@@ -1,16 +1,14 @@
-"""`Band`: how far the curve of a fit, and new rows around it, may be off.
-
-This is the one place that computes standard errors for pictures.
-"""
+"""`Band`: how far the curve of a fit, and new rows around it, may be off, as the fit itself states it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.inspection.protocol import FitLike, Model, PredictorLike
+from steepest.inspection.protocol import FitLike, PredictorLike, StatedFitLike
 from steepest.types import Function, PyTree
 
 LEVEL = 0.95
@@ -25,13 +23,11 @@ GROWING = {
     "Poisson": "the spread of counts grows with the mean",
     "Gamma": "the spread of the rows grows with the mean",
 }
-# A curve is the one of least squares if it is nearer to it than this share of its own standard error.
+# A fit is that of least squares if it is nearer to it than this share of a standard error.
 NEAR = 0.1
 # Residuals of this share of the targets are rounding errors.
 EXACT = 1e-10
-# The step of a difference with five points, relative to the parameter: its error is about eps⁰·⁸.
-STEP = float(np.finfo(float).eps) ** 0.2
-# The most numbers in a Jacobian (160 MB).
+# The most numbers in a Jacobian (160 MB) for a picture that nobody may have asked for.
 MOST_NUMBERS = 2e7
 
 # A function from the points and the parameters of a curve to its heights.
@@ -70,9 +66,7 @@ class Band:
 def band_of(fit: FitLike, x: np.ndarray, curve: Curve) -> tuple[Band | None, str]:
     """Return the band of a fit on one column at points x, or None, and why it is not the band of least squares.
 
-    For the squared loss without a penalty, the curve at x has the standard error s √(g'(J'J)⁻¹g), with the gradient g
-    of the curve by its parameters, the Jacobian J of all rows and s² = Σr² / (rows - parameters). For a line this is
-    exact, for other curves the delta method. A new row has the standard error s √(1 + g'(J'J)⁻¹g).
+    For the squared loss without a penalty both bands are those of ``fit.predict(x, interval=…)``.
 
     Parameters
     ----------
@@ -110,7 +104,7 @@ def band_of(fit: FitLike, x: np.ndarray, curve: Curve) -> tuple[Band | None, str
     elif weight.min() < weight.max():
         why = "its rows have different weights"
     else:
-        band, why = _of_least_squares(fit, curve, X, residuals, x)
+        band, why = _of_least_squares(fit, X, x)
         if band is not None:
             return band, ""
     return _of_residuals(curve(x, fit.params), residuals), why
@@ -129,61 +123,25 @@ def _of_residuals(line: np.ndarray, residuals: np.ndarray) -> Band | None:
     return Band(line + low, line + high, MIDDLE)
 
 
-def _of_least_squares(
-    fit: FitLike, curve: Curve, X: np.ndarray, residuals: np.ndarray, x: np.ndarray
-) -> tuple[Band | None, str]:
-    from scipy.special import stdtrit
-
-    count = sum(np.size(value) for value in fit.params.values() if _is_numbers(value))
-    if not all(map(_is_numbers, fit.params.values())):
-        return None, "there is no such theory for nested parameters"
+def _of_least_squares(fit: FitLike, X: np.ndarray, x: np.ndarray) -> tuple[Band | None, str]:
+    if not isinstance(fit, StatedFitLike):
+        return None, "it states no errors"
+    count = len(fit.trace.names)
     if len(X) <= count:
         return None, f"it has as many parameters as rows, {count}"
     if len(X) * count > MOST_NUMBERS:
         return None, f"it has {count:,} parameters"
-    J, g = (_jacobian(fit, curve, points) for points in (X, x))
-    length = np.linalg.norm(J, axis=0)
-    if not (np.isfinite(J).all() and np.isfinite(g).all() and length.all()):
-        return None, "its derivatives by the parameters are not finite or vanish"
-    Q, R = np.linalg.qr(J / length)
-    if np.linalg.cond(R) > 1 / np.sqrt(np.finfo(float).eps):
+    errors = fit.uncertainty(level=LEVEL)
+    if errors.why:
+        return None, errors.why.partition(":")[0]
+    if np.isinf(errors.flat_errors).any():
         return None, "the rows do not determine its parameters"
-    free = len(X) - count
-    spread = float(np.linalg.norm(residuals) / np.sqrt(free))
-    if np.linalg.norm(Q.T @ residuals) > NEAR * spread:
+    if errors.distance > NEAR:
         return None, "its descent ended before least squares"
-    leverage = np.sum(np.linalg.solve(R.T, (g / length).T) ** 2, axis=0)
-    t, line = float(stdtrit(free, (1 + LEVEL) / 2)), curve(x, fit.params)
-    of_curve, of_rows = t * spread * np.sqrt(leverage), t * spread * np.sqrt(1 + leverage)
-    return Band(line - of_rows, line + of_rows, LEVEL, line - of_curve, line + of_curve, spread), ""
-
-
-def _is_numbers(value: PyTree) -> bool:
-    return not isinstance(value, (dict, list, tuple)) and np.asarray(value).dtype.kind in "biuf"
-
-
-def _is_straight(model: Model, params: Mapping[str, PyTree]) -> bool:
-    """Return whether a model is a line: one coefficient, an intercept, and outputs that are the predictions."""
-    if list(params) != ["coef", "intercept"] or np.size(params["coef"]) != 1 or hasattr(model, "map"):
-        return False
-    return bool(np.all(np.asarray(model.response(np.array([-1.5, 2.0]))) == [-1.5, 2.0]))
-
-
-def _jacobian(fit: FitLike, curve: Curve, points: np.ndarray) -> np.ndarray:
-    """Return the derivatives of the curve by each parameter: exact for a line, else by differences of five points."""
-    if _is_straight(fit.model, fit.params):
-        return np.column_stack([points, np.ones(len(points))])
-
-    def moved(name: str, place: tuple[int, ...], by: float) -> np.ndarray:
-        value = np.array(fit.params[name], dtype=float)
-        value[place] += by
-        return curve(points, {**fit.params, name: value[()]})
-
-    columns = []
-    for name, value in fit.params.items():
-        for place in np.ndindex(np.shape(value)):
-            step = STEP * (abs(float(np.asarray(value)[place])) or 1.0)
-            wide = moved(name, place, 2 * step) - moved(name, place, -2 * step)
-            narrow = moved(name, place, step) - moved(name, place, -step)
-            columns.append((8 * narrow - wide) / (12 * step))
-    return np.column_stack(columns)
+    assert fit.data is not None
+    points = x.reshape(-1, 1) if np.ndim(fit.data[0]) == 2 else x
+    _, low, high = fit.predict(points, interval="confidence", level=LEVEL)
+    _, rows_low, rows_high = fit.predict(points, interval="prediction", level=LEVEL)
+    if not all(np.isfinite(each).all() for each in (low, high, rows_low, rows_high)):
+        return None, "its derivatives by the parameters are not finite"
+    return Band(rows_low, rows_high, LEVEL, low, high, math.sqrt(errors.scale)), ""

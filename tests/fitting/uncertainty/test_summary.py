@@ -1,0 +1,186 @@
+"""Summaries and prints against statsmodels' tables, and what they say where there is no error."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import steepest as st
+from steepest.fitting.uncertainty.wording import chance, stated
+
+ORACLE = json.loads((Path(__file__).parents[2] / "oracles" / "intervals.json").read_text())
+X = np.array(ORACLE["X"])
+MODELS = {
+    "linear": st.models.Linear(),
+    "logistic": st.models.Logistic(),
+    "poisson": st.models.Poisson(),
+    "gamma": st.models.Gamma(),
+}
+
+
+@cache
+def fit_of(name):
+    return st.fit(MODELS[name], X, np.array(ORACLE["targets"][name]))
+
+
+def new_fit(name="linear", **how):
+    return st.fit(MODELS[name], X, np.array(ORACLE["targets"][name]), **how)
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_a_summary_has_the_numbers_of_statsmodels(name):
+    theirs, frame = ORACLE["statsmodels"][name], fit_of(name).summary().to_frame()
+    assert list(frame.index) == ["coef[0]", "coef[1]", "intercept"]
+    test = "t" if name == "linear" else "z"
+    assert list(frame.columns) == ["estimate", "error", test, "p", "low", "high"]
+    for ours, key in {"estimate": "params", "error": "errors", test: "t", "p": "p"}.items():
+        np.testing.assert_allclose(frame[ours], theirs[key], rtol=1e-7, err_msg=ours)
+    np.testing.assert_allclose(frame[["low", "high"]], theirs["interval"], rtol=1e-6)
+
+
+def test_a_squared_loss_has_s_and_r2_and_the_f_test():
+    values, theirs = fit_of("linear").summary().values, ORACLE["statsmodels"]["linear"]
+    names = {"s": "s", "R²": "r2", "adjusted R²": "adjusted r2", "F": "F", "F p": "F p"}
+    assert {ours: values[ours] for ours in names} == pytest.approx(
+        {ours: theirs[key] for ours, key in names.items()}, rel=1e-8
+    )
+    assert (values["rows"], values["degrees of freedom"]) == pytest.approx((80, 77))
+
+
+@pytest.mark.parametrize("name", ["logistic", "poisson", "gamma"])
+def test_a_likelihood_has_its_deviance(name):
+    values, theirs = fit_of(name).summary().values, ORACLE["statsmodels"][name]
+    ours = [values["deviance"], values["null deviance"], values["degrees of freedom"]]
+    assert ours == pytest.approx([theirs["deviance"], theirs["null deviance"], 77], rel=1e-8)
+    assert values.get("scale", 1.0) == pytest.approx(theirs["scale"], rel=1e-7)
+
+
+def test_the_table_has_other_levels_and_profiles():
+    summary = fit_of("poisson").summary(level=0.9, method="profile")
+    assert "90 % low" in str(summary)
+    assert "intervals by profiles" in str(summary)
+    ends = fit_of("poisson").confidence_intervals(0.9, method="profile")
+    np.testing.assert_allclose(summary.low[:2], ends["coef"][:, 0], rtol=1e-6)
+    assert "<td>" in summary._repr_html_()
+    assert "coef[0]" in summary._repr_html_()
+
+
+def test_the_text_of_a_summary_lines_up():
+    lines = str(fit_of("linear").summary()).split("\n")
+    head = next(k for k, line in enumerate(lines) if "estimate" in line)
+    ends = [lines[head].index("error") + 5, lines[head].index(" t ") + 2]
+    for line in lines[head + 1 : head + 4]:
+        assert all(line[end - 1] != " " and line[end] == " " for end in ends), line
+
+
+def test_print_has_errors_with_two_digits_and_the_test():
+    fit, line = fit_of("linear"), None
+    for line in str(fit).split("\n"):
+        if line.split()[:1] == ["coef[0]"]:
+            break
+    value, plus, error, t, p = line.split()[1:]
+    assert (value, plus, error) == ("0.72", "±", "0.12")
+    assert float(t) == pytest.approx(fit.summary().statistics[0], rel=1e-2)
+    assert p == chance(fit.summary().p[0])
+    assert "errors of equal variance" in str(fit)
+    assert "0.72 ± 0.12" in " ".join(fit._repr_html_().split())
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda: new_fit("linear", penalty=st.penalties.L1(0.1)), "an L1 penalty sets parameters to exactly 0"),
+        (lambda: new_fit("linear", loss="quantile", step=0.1, epochs=2), "the quantile loss has kinks"),
+        (lambda: st.fit(st.models.Linear(), X[:3], np.arange(3.0)), "3 rows leave nothing to estimate"),
+    ],
+)
+def test_print_says_in_one_line_why_there_are_no_errors(make, why):
+    lines = str(make()).split("\n")
+    (line,) = [line for line in lines if line.split()[:1] == ["errors"]]
+    assert f"none: {why}" in " ".join(line.split())
+    assert not any("±" in line for line in lines)
+
+
+def test_print_leaves_errors_to_uncertainty_where_they_take_long(monkeypatch):
+    from steepest.fitting import result
+
+    monkeypatch.setattr(result, "MOST_PRINTED_WORK", 10)
+    fit = new_fit()
+    assert "not computed for this print" in str(fit)
+    assert not fit._uncertain
+    # Errors that are known are printed.
+    fit.uncertainty()
+    assert "±" in str(fit)
+
+
+def test_print_never_raises(monkeypatch):
+    from steepest.fitting import result
+
+    def fails(*args):
+        raise ZeroDivisionError("no luck")
+
+    monkeypatch.setattr(result, "uncertainty_of", fails)
+    assert "errors  none: they could not be computed (no luck)" in str(new_fit())
+
+
+def test_a_parameter_that_the_rows_do_not_determine_has_its_reason():
+    x = np.linspace(0, 1, 20)
+    y = 3 * x + np.sin(50 * x)
+    fit = st.fit(lambda x, a, b, c: a * x + b * x + c, x, y)
+    text = str(fit.summary())
+    assert "a: the rows do not determine it" in text
+    assert "c: " not in text
+    assert fit.summary().to_frame().loc["b", "reason"].startswith("the rows do not determine it")
+
+
+def test_the_intervals_of_a_robust_uncertainty_have_a_summary():
+    errors = fit_of("linear").uncertainty(robust="HC3", level=0.9)
+    frame = errors.summary().to_frame()
+    np.testing.assert_allclose(frame["error"], errors.flat_errors)
+    assert "HC3" in str(errors)
+    np.testing.assert_allclose(errors.to_frame()["high"], frame["high"])
+
+
+def test_weights_as_frequencies_count_rows():
+    y = np.array(ORACLE["targets"]["linear"])
+    times = np.resize([1, 2, 3], 80)
+    weighted = st.fit(st.models.Linear(), X, y, sample_weight=times.astype(float)).summary()
+    repeated = st.fit(st.models.Linear(), np.repeat(X, times, axis=0), np.repeat(y, times)).summary()
+    np.testing.assert_allclose(weighted.errors, repeated.errors, rtol=1e-8)
+    for name in ("s", "R²", "adjusted R²", "F", "degrees of freedom"):
+        assert weighted.values[name] == pytest.approx(repeated.values[name], rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (1.00736931, 0.01749, ("1.007", "0.017")),
+        (99.96, 0.9996, ("100.0", "1.0")),
+        (12345678.9, 43210.0, ("12346000", "43000")),
+        (6.02214076e23, 1.2e19, ("6.02214e+23", "1.2e+19")),
+        (-0.004, 12.0, ("0", "12")),
+        (3.0, 1e-16, ("3.000000000", "1e-16")),
+        (2.5, float("inf"), ("2.5", "inf")),
+        (2.5, float("nan"), ("2.5", "—")),
+    ],
+)
+def test_numbers_are_rounded_to_their_errors(value, error, text):
+    assert stated(value, error) == text
+
+
+def test_rounded_numbers_differ_from_the_exact_ones_by_less_than_a_tenth_of_the_error():
+    rng = np.random.default_rng(0)
+    values, errors = rng.normal(size=500) * 10 ** rng.uniform(-12, 12, 500), 10 ** rng.uniform(-12, 12, 500)
+    for value, error in zip(values, errors, strict=True):
+        shown, shown_error = map(float, stated(value, error))
+        assert abs(shown - value) <= 0.051 * error + 1e-9 * abs(value)
+        assert shown_error == pytest.approx(error, rel=0.051)
+
+
+def test_the_p_value_is_that_of_student():
+    fit = fit_of("linear")
+    expected = 2 * stats.t.sf(abs(fit.summary().statistics), 77)
+    np.testing.assert_allclose(fit.summary().p, expected, rtol=1e-10)
