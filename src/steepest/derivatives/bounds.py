@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from steepest.derivatives.structure import Calling, Structure
 from steepest.printable import quoted
-from steepest.types import Array
-
-# The value of bounds=: pairs (low, high), a mapping of them, or a `scipy.optimize.Bounds`.
-Bounds = Any
+from steepest.types import Array, Bounds
 
 
 class Box(NamedTuple):

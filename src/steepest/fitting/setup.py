@@ -42,7 +42,7 @@ from steepest.printable import quoted
 from steepest.rules.choose import is_optax
 from steepest.rules.pair import Rules
 from steepest.trace import Trace
-from steepest.types import Array, Callback, Function, PyTree, Rows, RuleLike
+from steepest.types import Array, Bounds, Callback, Fixed, Function, PyTree, Rows, RuleLike
 
 # The most epochs in batches if the user gives no number: each makes many updates, and a fit that has not settled by
 # then needs another step size rather than more time. Chosen, not measured: more epochs suit slow learning rates.
@@ -63,6 +63,8 @@ class FitOptions:
         The seed that shuffles batches.
     drawn : int or None
         The seed that draws the validation rows, if a fraction of the rows is held out.
+    bounds, fixed
+        As for `fit`; options of earlier versions lack them.
     """
 
     model: Linear | Custom
@@ -77,6 +79,8 @@ class FitOptions:
     dtype: DTypeLike | None
     seed: int
     drawn: int | None
+    bounds: Bounds | None = None
+    fixed: Fixed | None = None
 
     @property
     def automatic(self) -> bool:
