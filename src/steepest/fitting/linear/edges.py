@@ -10,12 +10,13 @@ import numpy as np
 
 from steepest.derivatives.bounds import Box
 from steepest.printable import quoted
+from steepest.types import Bounds, Fixed
 
 # The parameters of a linear model.
 COEF, INTERCEPT = "coef", "intercept"
 
 
-def read_edges(bounds: Any, fixed: Any, columns: int, names: Sequence[str] | None) -> Box | None:
+def read_edges(bounds: Bounds | None, fixed: Fixed | None, columns: int, names: Sequence[str] | None) -> Box | None:
     """Return the bounds of all coefficients and of the intercept, in the user's units; None if there are none.
 
     Parameters
@@ -24,11 +25,11 @@ def read_edges(bounds: Any, fixed: Any, columns: int, names: Sequence[str] | Non
         Pairs (low, high), with None for a missing side: for "coef" one pair for all coefficients or a pair for each,
         for "intercept", and for single columns by name, which count before "coef".
     fixed : mapping or None
-        Numbers at which parameters are held, by the same names.
+        Numbers at which parameters are held, by the same names; None in an array leaves a coefficient free.
     columns : int
         The number of columns.
     names : sequence of str or None
-        The names of the columns; without names a column is called coef[0], coef[1] and so on.
+        The names of the columns, if they have names; coef[0], coef[1] and so on always stand for them, too.
 
     Returns
     -------
@@ -51,6 +52,8 @@ def read_edges(bounds: Any, fixed: Any, columns: int, names: Sequence[str] | Non
     for name, value in _items("fixed", fixed, "0.0", places):
         place = places[name]
         for k, number in zip(place, _numbers(name, value, len(place)), strict=True):
+            if np.isnan(number):
+                continue
             if not low[k] <= number <= high[k]:
                 raise ValueError(
                     f"fixed={{{name!r}: {number:g}}} is outside the bounds ({low[k]:g}, {high[k]:g}) of "
@@ -65,8 +68,9 @@ def read_edges(bounds: Any, fixed: Any, columns: int, names: Sequence[str] | Non
 
 def _places(columns: int, names: Sequence[str] | None) -> dict[str, range]:
     """Return which parameters each name stands for."""
-    each = names if names is not None else [f"{COEF}[{j}]" for j in range(columns)]
-    known = {str(name): range(j, j + 1) for j, name in enumerate(each)}
+    each = () if names is None else names
+    known = {f"{COEF}[{j}]": range(j, j + 1) for j in range(columns)}
+    known |= {str(name): range(j, j + 1) for j, name in enumerate(each)}
     return known | {COEF: range(columns), INTERCEPT: range(columns, columns + 1)}
 
 
@@ -120,12 +124,15 @@ def _sides(what: str, pair: Any) -> tuple[float, float]:
 
 
 def _numbers(name: str, given: Any, count: int) -> np.ndarray:
-    """Return `count` finite numbers from one for all, or one for each."""
+    """Return `count` numbers from one for all, or one for each; NaN where None leaves a parameter free."""
     try:
+        # None becomes NaN, and any other number that is not finite is refused.
         numbers = np.broadcast_to(np.asarray(given, dtype=float), count)
+        free = np.array([each is None for each in np.ravel(np.asarray(given, dtype=object))])
+        sound = bool(np.all(np.isfinite(numbers) | np.broadcast_to(free, count)))
     except (TypeError, ValueError):
-        numbers = np.full(count, np.nan)
-    if not np.all(np.isfinite(numbers)):
+        sound = False
+    if not sound:
         wanted = "a finite number" if count == 1 else f"a finite number, or {count} of them"
         raise ValueError(f"fixed={{{name!r}: {quoted(given)}}}: give {wanted}")
     return numbers
