@@ -187,7 +187,7 @@ class BoxCertifier:
         known = known or self.measure(theta)
         if known is None:
             return None
-        parts, rows = BoundParts(*map(np.asarray, known.parts)), np.asarray(known.sensitivity)
+        parts, rows = BoundParts(*map(float, known.parts)), np.asarray(known.sensitivity)
         if self.recession.found is None and moves_little(parts, rows, theta, self.coordinates, self.glm):
             self.recession.exclude()
         finding = self.recession.decide(self.coordinates.to_user(theta))
