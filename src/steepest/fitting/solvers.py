@@ -250,6 +250,12 @@ TABLE = (
         lambda case: case.has_narrow_bounds, _by(BoxedNewtonSolver),
     ),
     Choice(
+        "Newton's method on working sets",
+        f"a linear model with bounds and more than {PROXIMAL_NEWTON:,} coefficients",
+        "most coefficients are on a bound, so that a Hessian of some at a time is enough",
+        lambda case: case.has_bounds, _by(BoxedNewtonSolver),
+    ),
+    Choice(
         "proximal Newton",
         f"a linear model with an L1 penalty, up to {PROXIMAL_NEWTON:,} coefficients",
         "coefficients become exactly 0, and few steps give the last digits",

@@ -14,7 +14,7 @@ from steepest.types import Array
 
 # The most Newton steps, and how many more for each coordinate: a step sets coordinates to their bounds or frees them.
 # Chosen, not measured: random problems take about ten.
-MOST_STEPS, A_COORDINATE = 50, 3
+MOST_STEPS, A_COORDINATE = 50, 1
 # What is added to each squared scale so that a Cholesky factor exists if columns depend on one another; the larger one
 # if the smaller does not suffice. Chosen, not measured: about 100 eps times the size of a common problem, and far above.
 FAINT, CLEAR = 1e-14, 1e-10
@@ -23,16 +23,17 @@ CORRECTIONS = 2
 # The parts of the step that are tried, each projected to the box. The part up to the first edge is tried as well.
 PARTS = (1.0, 0.5, 0.25, 0.0625)
 # A step gains nothing if the model falls by less than this share of the sum of its terms: by its rounding error.
-GAINED = EPS**2
+GAINED = 100 * EPS**2
 
 
-def minimize_quadratic_box(H: Array, g: Array, x: Array, box: Box) -> Array:
+def minimize_quadratic_box(H: Array, g: Array, x: Array, box: Box, most: int | None = None) -> Array:
     """Return the y in the box that minimises gᵀ(y - x) + ½ (y - x)ᵀ H (y - x).
 
     Each step is Newton's in the coordinates that are free to descend, projected to the box. If columns depend on one
     another, H is singular, and many y are best: a small multiple of the identity then chooses a step, and is corrected
-    for by the residual of that step.
+    for by the residual of that step. After `most` steps the best y so far is returned.
     """
+    most = MOST_STEPS + A_COORDINATE * len(x) if most is None else most
     h = jnp.diag(H)
     scale = jnp.where(h > 0, jnp.sqrt(jnp.where(h > 0, h, 1.0)), 1.0)
     low, high = (box.low - x) * scale, (box.high - x) * scale
@@ -92,9 +93,9 @@ def minimize_quadratic_box(H: Array, g: Array, x: Array, box: Box) -> Array:
 
     def unsolved(carry: tuple[Array, ...]) -> Array:
         y, r, steps, _, going = carry
-        rounding = 4 * EPS * (jnp.abs(g) + absolute @ jnp.abs(y))
+        rounding = 16 * EPS * (jnp.abs(g) + absolute @ jnp.abs(y))
         left = jnp.where(held(y, r), 0.0, r)
-        return going & (steps < MOST_STEPS + A_COORDINATE * len(y)) & jnp.any(jnp.abs(left) > rounding)
+        return going & (steps < most) & jnp.any(jnp.abs(left) > rounding)
 
     begin = (jnp.zeros_like(x), g, jnp.asarray(0), jnp.asarray(False), jnp.asarray(True))
     y = jax.lax.while_loop(unsolved, one_step, begin)[0]

@@ -18,12 +18,12 @@ from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.bound import Bound
-from steepest.fitting.limits import CERTIFIED
 from steepest.fitting.linear.certificates.base import BoundParts, Measurement
 from steepest.fitting.linear.certificates.recession import Recession
 from steepest.fitting.linear.certificates.rounding import ROUNDINGS, Rounding, bound_at_lowest, column_reach
 from steepest.fitting.linear.certificates.separation import falls_without_end, is_separated, largest_move
 from steepest.fitting.linear.certificates.smooth import MOST_LOST, LowerBound, sums
+from steepest.fitting.linear.certificates.working_set import is_wide, multipliers, working_step
 from steepest.fitting.linear.coordinates import Coordinates
 from steepest.fitting.linear.glm import Glm, whitening
 from steepest.fitting.linear.quadratic_box import minimize_quadratic_box
@@ -54,19 +54,24 @@ jax.tree_util.register_dataclass(Edges, ["box", "cost"], [])
 
 
 def bound_parts(
-    glm: Glm, edges: Edges, theta: Array, value: Array, slope: Array, z: Array, H: Array, d: Array, along: Array
+    glm: Glm, edges: Edges, theta: Array, value: Array, slope: Array, z: Array, H: Array | None, d: Array, along: Array
 ) -> tuple[BoundParts, Array]:  # fmt: skip
     """Return the parts of the bound at θ, and rows of numbers by coordinate that tell what rounding adds to it.
 
     Let d be the step to the minimum of the quadratic model in the box. The slope of the model there, r = ∇F + H d, is
     the multiplier of the bounds: above 0 only at a lower, below 0 only at an upper bound. Tangents of slopes ℓ′ + ℓ″ A d
     prove F - F* ≤ Σ p Δ + λ/2 ‖T d‖² + Σ rⱼ (θⱼ - the bound that rⱼ presses against). If a coordinate without such a
-    bound has a multiplier that is no rounding error, the gap is infinite.
+    bound has a multiplier that is no rounding error, the gap is infinite. Without H, which would be too large, r is
+    computed from products with the rows.
 
-    The rows are: how far each coordinate may be from its optimum; the square root of the largest number in (H⁻¹)ⱼⱼ, as
-    a bound, if nothing holds the coordinate, else 0; and the multiplier where nothing holds the coordinate.
+    The rows are: how far each coordinate may be from its optimum; the square root of a bound on the entries of H⁻¹, if
+    nothing holds the coordinate, else 0; and the multiplier where nothing holds the coordinate.
     """
-    r, W, low, high = slope + H @ d, glm.weights(d), theta - edges.box.low, edges.box.high - theta
+    W, low, high = glm.weights(d), theta - edges.box.low, edges.box.high - theta
+    if H is None:
+        r, error = multipliers(glm, slope, z, d, along)
+    else:
+        r, error = slope + H @ d, ROUNDINGS * EPS * (jnp.abs(H) @ jnp.abs(d))
     parts = sums(glm, jnp.zeros(()), value, slope, z, d, jnp.asarray(1.0))
     scale = jnp.abs(edges.cost) + parts.slope_sum + parts.curvature_sum * jnp.abs(z).max()
     held = jnp.abs(r) > HELD * scale
@@ -79,8 +84,7 @@ def bound_parts(
     moves = jnp.where(held, pressed, jnp.minimum(moves, jnp.maximum(low, high)))
     distance = jnp.minimum(moves, pressed)
     presses = jnp.where((r == 0) | (distance == 0), 0.0, jnp.abs(r) * distance)
-    # What rounding of H d adds to r.
-    unsure = jnp.where(moves > 0, ROUNDINGS * EPS * (jnp.abs(H) @ jnp.abs(d)) * moves, 0.0)
+    unsure = jnp.where(moves > 0, error * moves, 0.0)
     gap = glm.fenchel_young_gap(z, along) + glm.ridge / 2 * (W @ W) + presses.sum() + unsure.sum()
     gap = jnp.where(glm.at_the_lowest(value), value - glm.lowest, gap)
     free = ~held & (edges.box.low < edges.box.high)
@@ -90,13 +94,15 @@ def bound_parts(
     return parts, jnp.stack([moves, spread, jnp.where(free, jnp.abs(r), 0.0)])
 
 
-def _spread(glm: Glm, free: Array, r: Array, H: Array, along: Array) -> tuple[Array, Array]:
+def _spread(glm: Glm, free: Array, r: Array, H: Array | None, along: Array) -> tuple[Array, Array]:
     """Return the second row of `bound_parts`, and the most that the step moves an output; infinite if H is singular.
 
     Both are needed only if the loss may have no minimum.
     """
     if glm.transform is not None or glm.loss.asymptote(np.zeros(1), np.zeros(1)) is None:
         return jnp.zeros_like(r), jnp.zeros(())
+    if H is None:
+        return jnp.zeros_like(r), jnp.asarray(jnp.inf)
     part = jnp.where(free[:, None] & free, H, jnp.eye(len(r)))
     condition = whitening(part, jnp.zeros_like(r))[1]
     sound = ROUNDINGS * EPS * condition < MOST_LOST
@@ -106,10 +112,15 @@ def _spread(glm: Glm, free: Array, r: Array, H: Array, along: Array) -> tuple[Ar
 
 @shared
 def measured_parts(glm: Glm, edges: Edges, theta: Array) -> tuple[BoundParts, Array]:
-    """Read X twice; return what `bound_parts` returns at θ."""
-    f, g, z, H = glm.value_grad_hessian(theta)
-    slope = g + edges.cost
-    d = minimize_quadratic_box(H, slope, theta, edges.box) - theta
+    """Read X twice, or four times if there are many columns; return what `bound_parts` returns at θ."""
+    if is_wide(glm):
+        f, g, z = glm.value_and_grad(theta)
+        H, slope = None, g + edges.cost
+        d = working_step(glm, edges.box, theta, slope, z)
+    else:
+        f, g, z, H = glm.value_grad_hessian(theta)
+        slope = g + edges.cost
+        d = minimize_quadratic_box(H, slope, theta, edges.box) - theta
     value = (f if glm.smoothing is None else glm.unsmoothed(theta, z)) + edges.cost @ theta
     return bound_parts(glm, edges, theta, value, slope, z, H, d, glm.along(d))
 
@@ -169,8 +180,8 @@ class BoxCertifier:
     lower_bound: LowerBound = field(default_factory=LowerBound)
 
     def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:
-        """Return the parts of a bound at θ; None if the Hessian would be too large, or if there is no minimum."""
-        if theta.size > CERTIFIED or self.recession.endless:
+        """Return the parts of a bound at θ; None if there is no minimum."""
+        if self.recession.endless:
             return None
         glm = self.glm if smoothing is None else replace(self.glm, smoothing=smoothing)
         with compiled_code():

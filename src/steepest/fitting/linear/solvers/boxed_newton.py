@@ -18,6 +18,7 @@ from steepest.derivatives.differences import EPS
 from steepest.descent.loop.solver import Status
 from steepest.fitting.linear.certificates.base import Measurement
 from steepest.fitting.linear.certificates.box import Edges, bound_parts
+from steepest.fitting.linear.certificates.working_set import is_wide, working_step
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic_box import minimize_quadratic_box
 from steepest.fitting.linear.solvers.base import chunk_of
@@ -42,7 +43,10 @@ class BoxStep:
 
     def at(self, glm: Glm, x: Array, known: Array) -> dict[str, Array]:
         """Return the fields of the state that depend on the point alone; `known` is the Hessian at an earlier point."""
-        if glm.loss is squared and known is not None:
+        if is_wide(glm):
+            height, slope, z = glm.value_and_grad(x)
+            H = None
+        elif glm.loss is squared and known is not None:
             # This Hessian is the same everywhere.
             height, slope, z = glm.value_and_grad(x)
             H = known
@@ -55,7 +59,9 @@ class BoxStep:
         return point | {"height": height + cost, "value": value + cost}
 
     def direction(self, here: State) -> Array:
-        """Return the step to the minimum of the quadratic model in the box."""
+        """Return the step to the minimum of the quadratic model in the box, or in a working set of many coefficients."""
+        if here.hessian is None:
+            return working_step(self.glm, self.edges.box, here.x, here.slope, here.z)
         return minimize_quadratic_box(here.hessian, here.slope, here.x, self.edges.box) - here.x
 
     def measured(self, here: State, d: Array, along: Array) -> dict[str, PyTree]:
@@ -121,7 +127,7 @@ class BoxedNewtonSolver(HessianSolver[BoxStep]):
 
     def measurement(self) -> Measurement | None:
         """Return the parts of the bound that the last step has computed."""
-        return self.measurement_of(self.state.parts, self._state.max_moves)
+        return Measurement(np.asarray(self.state.x), self.state.parts, self._state.max_moves, 0)
 
     @property
     def last_tolerance(self) -> float:
