@@ -20,6 +20,7 @@ from steepest.descent.driver import Driver
 from steepest.descent.early_stopping import EarlyStopping
 from steepest.descent.plan import Plan
 from steepest.fitting.basis import Basis
+from steepest.fitting.function.held import Held
 from steepest.fitting.function.native_problem import NativeProblem
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals
@@ -83,6 +84,11 @@ class FitOptions:
     drawn: int | None
     bounds: Bounds | None = None
     fixed: Fixed | None = None
+
+    @property
+    def held(self) -> Held:
+        """The values of bounds= and fixed=."""
+        return Held(self.bounds or None, self.fixed or None)
 
     @property
     def automatic(self) -> bool:
@@ -180,7 +186,11 @@ class Settings:
         model, loss, penalty, step = options.model, options.loss, options.penalty, options.step
         batch = read_batch(options.batch_size, len(rows.y))
         rules = read_rules(
-            options.direction, step, batch is not None, isinstance(model, Custom) and model.state is not None
+            options.direction,
+            step,
+            batch is not None,
+            isinstance(model, Custom) and model.state is not None,
+            boxed=bool(options.bounds),
         )
         check_shuffle(options.shuffle)
         losses.check_targets(loss, rows.y)
@@ -208,9 +218,9 @@ def problem_of(
     """Return the model on its rows; `coordinates` are those of an earlier fit, `bounds` those of a linear model."""
     X, y, weight = rows
     if isinstance(options.model, Custom) and options.model.is_native:
-        return NativeProblem.of(options.model, X, y, options.start, options.loss, options.penalty)
+        return NativeProblem.of(options.model, X, y, options.start, options.loss, options.penalty, options.held)
     if not isinstance(options.model, Linear):
-        return CustomProblem.of(options.model, X, y, options.start, options.loss, options.penalty)
+        return CustomProblem.of(options.model, X, y, options.start, options.loss, options.penalty, options.held)
     problem = LinearProblem.of(
         options.model, X, y, options.start, weight, options.loss, options.penalty, settings.rescale, names, bounds
     )
@@ -306,6 +316,10 @@ class FitSetup:
             run = driver.finish(driver.go())
             shown.finish(run.trace)
         known = {f.name: getattr(run, f.name) for f in fields(run)}
+        if isinstance(self.problem, LinearProblem) and (box := self.problem.bounds) is not None:
+            # The driver knows the bounds in the coordinates of the descent.
+            names = self.plan.view.names
+            known |= {"bounds": box.intervals(names), "fixed": box.values(names)}
         fitted = Fit(
             **known, model=self.options.model, columns=self.data.names, data=self.data.source, solver=str(self.choice)
         )

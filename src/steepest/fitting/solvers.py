@@ -313,6 +313,5 @@ def choose_solver(
     if case.has_l1 and isinstance(problem, LinearProblem):
         problem.check_width()
     choice = next(row for row in TABLE if row.condition(case))
-    box = problem.box if isinstance(problem, LinearProblem) else None
-    plan, residuals = choice.planned(case, Plan(objective, problem.view(calling), rules, 1.0, budget, box))
+    plan, residuals = choice.planned(case, Plan(objective, problem.view(calling), rules, 1.0, budget, problem.box))
     return plan, residuals, choice
