@@ -66,6 +66,16 @@ def read_edges(bounds: Bounds | None, fixed: Fixed | None, columns: int, names: 
     return None if free else Box(low, high)
 
 
+def to_json(box: Box) -> list[list[float | None]]:
+    """Return the bounds as JSON, a pair for each coefficient and for the intercept, with None for a missing side."""
+    return [[float(side) if np.isfinite(side) else None for side in pair] for pair in zip(*box, strict=True)]
+
+
+def from_json(pairs: list[list[float | None]]) -> dict[str, Bounds]:
+    """Return the argument bounds= from `to_json`; a parameter with equal bounds is fixed."""
+    return {COEF: pairs[:-1], INTERCEPT: pairs[-1]}
+
+
 def _places(columns: int, names: Sequence[str] | None) -> dict[str, range]:
     """Return which parameters each name stands for."""
     each = () if names is None else names
@@ -96,9 +106,9 @@ def _label(name: str, k: int, places: Mapping[str, range]) -> str:
 
 def _pairs(name: str, given: Any, count: int) -> list[Any]:
     """Return `count` pairs from one pair for all, or a pair for each."""
-    if given is None or (np.ndim(given) == 1 and len(given) == 2 and all(np.ndim(side) == 0 for side in given)):
-        return [given] * count
     pairs = list(given) if isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, str) else [given]
+    if given is None or (len(pairs) == 2 and all(side is None or np.isscalar(side) for side in pairs)):
+        return [given] * count
     if name == COEF and len(pairs) != count:
         raise ValueError(
             f"the bounds of coef are {quoted(given)}: give one pair (low, high) for all {count} coefficients, "
