@@ -26,6 +26,7 @@ from steepest.estimators.parameters import (
     kernel_machine,
     linear_model,
     network_of,
+    read_bounds,
     read_loss,
     read_penalty,
     tree_of,
@@ -40,7 +41,7 @@ from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, kink_of
 from steepest.printable import quoted
 from steepest.trace import Outcome
-from steepest.types import Function, PyTree, Rows, RuleLike
+from steepest.types import Bounds, Function, PyTree, Rows, RuleLike
 
 # The values that random_state= takes.
 RandomState = int | np.random.RandomState | None
@@ -79,6 +80,8 @@ def has_partial_fit(estimator: DescentEstimator) -> bool:
         raise AttributeError(
             f"partial_fit can't fit kernel={quoted(estimator.kernel)}: its features need all rows; use fit"
         )
+    if estimator._is_bounded:
+        raise AttributeError("partial_fit can't keep coefficients within bounds, which need all rows at once: use fit")
     if estimator._streams and kink_of(penalty):
         raise AttributeError(
             f"partial_fit can't apply penalty={quoted(estimator.penalty)}: L1 needs all rows; use fit, or penalty='l2'"
@@ -132,6 +135,8 @@ class DescentEstimator(BaseEstimator):
         random_state: RandomState = None,
         verbose: int = 0,
         fit_intercept: bool = True,
+        positive: bool = False,
+        bounds: Bounds | None = None,
     ) -> None:
         self.model = model
         self.loss = loss
@@ -153,6 +158,8 @@ class DescentEstimator(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.bounds = bounds
 
     @property
     def _loss(self) -> Function:
@@ -167,6 +174,11 @@ class DescentEstimator(BaseEstimator):
     def _is_linear(self) -> bool:
         """Whether the model is linear in the columns, with a coefficient for each."""
         return isinstance(self.model, str) and self.model not in ("network", "tree") and self.kernel == "linear"
+
+    @property
+    def _is_bounded(self) -> bool:
+        """Whether parameters have bounds."""
+        return bool(self.positive) or self.bounds is not None
 
     @property
     def _network(self) -> models.Network | None:
@@ -290,7 +302,10 @@ class DescentEstimator(BaseEstimator):
         if not isinstance(self.fit_intercept, (bool, np.bool_)):
             raise ValueError(f"fit_intercept={quoted(self.fit_intercept)}: give True or False")
         own = self._network or self._tree
-        if not self.fit_intercept and own is None:
+        is_function = not (self._is_linear or isinstance(self.model, str) or own is not None)
+        names = getattr(self, "feature_names_in_", None)
+        bounds = read_bounds(self.positive, self.bounds, names, self._is_linear, is_function)
+        if not self.fit_intercept and own is None and not (self._is_linear and self._is_bounded):
             check_symmetric(loss, self._is_linear)
         if own is not None:
             model, penalty = own, None if self.alpha == self._default_alpha else penalty
@@ -304,7 +319,7 @@ class DescentEstimator(BaseEstimator):
             model = models.Custom(self.model)
         return OutputFitter(
             model, loss, penalty, self.batch_size, self.direction, self.step, seed,
-            progress=bool(self.verbose), intercept=bool(self.fit_intercept),
+            progress=bool(self.verbose), intercept=bool(self.fit_intercept), bounds=bounds,
         )  # fmt: skip
 
     def _check_own(self) -> None:

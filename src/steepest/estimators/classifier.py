@@ -27,7 +27,7 @@ from steepest.estimators.starts import Start
 from steepest.models import losses
 from steepest.models.penalties import kink_of
 from steepest.printable import quoted
-from steepest.types import Function, Rows, RuleLike
+from steepest.types import Bounds, Function, Rows, RuleLike
 
 
 def _has_probabilities(classifier: DescentClassifier) -> bool:
@@ -41,8 +41,8 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     """Classification by gradient descent, without a learning rate to choose or columns to scale.
 
     The fit minimises Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty, where z = X w + b or the output of your function. With more than
-    two classes, the log loss becomes softmax, the likelihood of all classes. With an L1 penalty, another loss or a
-    function, each class is fitted against the rest.
+    two classes, the log loss becomes softmax, the likelihood of all classes. With an L1 penalty, bounds, another loss or
+    a function, each class is fitted against the rest.
 
     Parameters
     ----------
@@ -95,8 +95,12 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     verbose : int
         Whether to show progress.
     fit_intercept : bool
-        Whether a linear model has an intercept. Without one, `fit` reads each row twice; the loss must be squared,
-        absolute, "huber" or "epsilon-insensitive", or one for two classes.
+        Whether a linear model has an intercept. Without one and without bounds, `fit` reads each row twice; the loss
+        must be squared, absolute, "huber" or "epsilon-insensitive", or one for two classes.
+    positive : bool
+        Whether the coefficients of a linear model are kept at 0 or above; the intercept is free.
+    bounds : mapping, optional
+        As for `fit`: ``{"coef": (0, 1)}``, or pairs for single columns by name, or for the parameters of a function.
 
     Attributes
     ----------
@@ -164,13 +168,15 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         random_state: RandomState = None,
         verbose: int = 0,
         fit_intercept: bool = True,
+        positive: bool = False,
+        bounds: Bounds | None = None,
     ) -> None:
         super().__init__(
             model, loss=loss, penalty=penalty, alpha=alpha, l1_ratio=l1_ratio, kernel=kernel, gamma=gamma,
             n_components=n_components, batch_size=batch_size, step=step, direction=direction, max_epochs=max_epochs,
             tol=tol, early_stopping=early_stopping, validation_fraction=validation_fraction, start=start,
             warm_start=warm_start, random_state=random_state, verbose=verbose,
-            fit_intercept=fit_intercept,
+            fit_intercept=fit_intercept, positive=positive, bounds=bounds,
         )  # fmt: skip
         self.class_weight = class_weight
 
@@ -330,7 +336,8 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
         if self._network is not None or self._tree is not None:
             return self._loss == losses.log_loss and len(self.classes_) > 2
         if self._is_linear:
-            return not kink_of(self._penalty) and self._loss == losses.log_loss and len(self.classes_) > 2
+            apart = kink_of(self._penalty) or self._is_bounded
+            return not apart and self._loss == losses.log_loss and len(self.classes_) > 2
         return self._loss == losses.softmax
 
     def _read(self, X: Rows, y: ArrayLike, reset: bool) -> tuple[Rows, np.ndarray]:

@@ -25,7 +25,7 @@ from steepest.fitting.tree.result import TreeFit
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
-from steepest.types import Function, PyTree, Rows, RuleLike
+from steepest.types import Bounds, Function, PyTree, Rows, RuleLike
 
 NO_ROWS = "this fit can't be continued, because its estimator did not keep the rows: fit it again with warm_start=True"
 
@@ -43,6 +43,7 @@ class OutputFitter:
     seed: int
     progress: bool
     intercept: bool = True
+    bounds: Bounds | None = None
 
     def fit(
         self, X: Rows, target: np.ndarray, weight: np.ndarray, start: PyTree, epochs: int | None,
@@ -57,14 +58,16 @@ class OutputFitter:
                 self.progress, batch_size=self.batch_size, dtype=None, start=start, classes=classes,
                 penalty=self.penalty, direction=self.direction, step=self.step, refused={},
             )  # fmt: skip
-        if not self.intercept:
+        fixed = {"intercept": 0.0} if self.bounds is not None and not self.intercept else None
+        if not self.intercept and fixed is None:
             X, target, weight = with_images(X, target, weight, self.loss)
         fitted = fit(
             self.model, X, target, start=start, loss=self.loss, penalty=self.penalty, sample_weight=weight,
             batch_size=self.batch_size, direction=self.direction, step=self.step, rng=self.seed,
-            progress=self.progress, epochs=epochs, tolerance=tolerance, validation=validation,
+            progress=self.progress, epochs=epochs, tolerance=tolerance, validation=validation, bounds=self.bounds,
+            fixed=fixed,
         )  # fmt: skip
-        if not self.intercept:
+        if not self.intercept and fixed is None:
             # The best intercept is 0, and this one is within rounding errors of it.
             fitted.params["intercept"] = np.float64(0.0)
         return fitted

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from steepest import models
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, named
 from steepest.printable import quoted
-from steepest.types import Function
+from steepest.types import Bounds, Function
 
 KERNELS = ("linear", "rbf")
 PENALTIES = ("l2", "l1", "elasticnet", None)
@@ -101,6 +104,62 @@ def read_loss(
         suitable = ", ".join(repr(name) for name, known in losses.NAMED.items() if known.classes is for_classes)
         raise ValueError(f"loss={quoted(loss)} is for {targets}: use {other}, or one of the losses {suitable}")
     return cost
+
+
+def read_bounds(
+    positive: bool, bounds: Bounds | None, names: Sequence[str] | None, is_linear: bool, is_function: bool
+) -> Bounds | None:  # fmt: skip
+    """Return the argument bounds= of `fit` for an estimator's parameters.
+
+    Parameters
+    ----------
+    positive : bool
+        Whether all coefficients are at least 0.
+    bounds : mapping or None
+        The estimator's bounds.
+    names : sequence of str or None
+        The names of the columns, which bounds may use.
+    is_linear : bool
+        Whether the model is linear in the columns.
+    is_function : bool
+        Whether the model is a function of the user's.
+
+    Returns
+    -------
+    mapping or None
+        The bounds, with columns by number.
+
+    Raises
+    ------
+    ValueError
+        If the model takes no bounds, or both parameters bound the same coefficients.
+    TypeError
+        If `bounds` is no mapping.
+
+    Examples
+    --------
+    >>> read_bounds(True, {"intercept": (None, 1)}, None, is_linear=True, is_function=False)
+    {'coef': (0, None), 'intercept': (None, 1)}
+    >>> read_bounds(False, {"age": (0, 1)}, ["age"], is_linear=True, is_function=False)
+    {'coef[0]': (0, 1)}
+    """
+    if not isinstance(positive, (bool, np.bool_)):
+        raise ValueError(f"positive={quoted(positive)}: give True or False")
+    if not positive and bounds is None:
+        return None
+    if not is_linear and (positive or not is_function):
+        option = "positive=True" if positive else f"bounds={quoted(bounds)}"
+        other = "a function takes bounds= for its parameters by name" if is_function else 'leave it out'
+        raise ValueError(f"{option} is for models that are linear in the columns: {other}")
+    if bounds is not None and not isinstance(bounds, Mapping):
+        raise TypeError(f'bounds={quoted(bounds)}: give names with pairs, such as {{"coef": (0, None)}}')
+    places = {str(name): f"coef[{j}]" for j, name in enumerate(() if names is None else names)}
+    by_number = {places.get(name, name) if is_linear else name: pair for name, pair in (bounds or {}).items()}
+    if not positive:
+        return by_number
+    if "coef" in by_number:
+        raise ValueError("positive=True and bounds= both bound all coefficients: give one of the two")
+    return {"coef": (0, None)} | by_number
 
 
 def check_model(model: str | Function, defaults: dict[str, str], kernel: str = "linear") -> None:

@@ -71,8 +71,12 @@ class DescentRegressor(RegressorMixin, DescentEstimator):
     verbose : int
         Whether to show progress.
     fit_intercept : bool
-        Whether a linear model has an intercept. Without one, `fit` reads each row twice; the loss must be squared,
-        absolute, "huber" or "epsilon-insensitive", or one for two classes.
+        Whether a linear model has an intercept. Without one and without bounds, `fit` reads each row twice; the loss
+        must be squared, absolute, "huber" or "epsilon-insensitive", or one for two classes.
+    positive : bool
+        Whether the coefficients of a linear model are kept at 0 or above; the intercept is free.
+    bounds : mapping, optional
+        As for `fit`: ``{"coef": (0, 1)}``, or pairs for single columns by name, or for the parameters of a function.
 
     Attributes
     ----------

@@ -232,9 +232,6 @@ def fit_given(
             refused=refused | {"start": start, "direction": direction, "dtype": dtype, "step": rule},
         )  # fmt: skip
     if isinstance(model, Linear):
-        for name, given in {"bounds": bounds, "fixed": fixed}.items():
-            if given is not None:
-                raise ValueError(f"{name}={quoted(given)}: linear models do not take {name}= yet: leave it out")
         model = model.prepared(data.rows.X, data.rows.y)
         penalty = model.default_penalty(float(data.rows.weight.sum())) if penalty is None else penalty
     cost, random = losses.named(model.loss if loss is None else loss), generator(rng)

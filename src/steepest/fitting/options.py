@@ -9,11 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from steepest.data.batches import SHUFFLES
+from steepest.derivatives.bounds import Box
 from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
-from steepest.fitting.limits import WHITENED
+from steepest.fitting.limits import PROXIMAL_NEWTON, WHITENED
 from steepest.fitting.linear.coordinates import CHOICES
-from steepest.models import Custom, Linear, Network, Tree
-from steepest.models.losses import Loss
+from steepest.models import SVM, Custom, Linear, Multinomial, Network, Tree
+from steepest.models.losses import Kinked, Loss
 from steepest.models.penalties import kink_of
 from steepest.printable import quoted
 from steepest.rules.choose import LEVENBERG, choose, is_optax
@@ -144,4 +145,32 @@ def refusal(
         )
     if rescale == "none":
         return "its proximal steps need columns of equal scale, and rescale='none' keeps yours: leave rescale= out"
+    return ""
+
+
+def bounds_refusal(
+    bounds: Box, penalty: Function | None, model: Linear, loss: Function, in_batches: bool, rescale: str
+) -> str:  # fmt: skip
+    """Return why a linear model can't have bounds together with these options; "" if it can."""
+    if isinstance(model, Multinomial):
+        return (
+            "the coefficients of several classes sum to 0, so they have no bounds of their own: fit each class against "
+            "the rest by models.Logistic(), as DescentClassifier does if it is given bounds"
+        )
+    if isinstance(model, SVM) and model.map is not None:
+        return f"the features of kernel={quoted(model.kernel)} have no names: use kernel='linear'"
+    if rescale == "whiten":
+        return "bounds are those of single coefficients, and rescale='whiten' mixes them: leave rescale= out"
+    if in_batches:
+        return "bounds need all rows at once: leave batch_size= out"
+    if kink_of(penalty) and not np.all((bounds.low >= 0) | (bounds.high <= 0) | (np.arange(len(bounds.low)) == len(bounds.low) - 1)):
+        return (
+            f"penalty={quoted(penalty)} goes with bounds only if they keep each coefficient on one side of 0, as "
+            '{"coef": (0, None)} does: use penalties.L2, or other bounds'
+        )
+    if isinstance(loss, Kinked) and len(bounds.low) > PROXIMAL_NEWTON:
+        return (
+            f"the {loss.name} loss, which has kinks, takes bounds with at most {PROXIMAL_NEWTON - 1:,} columns, and X has "
+            f"{len(bounds.low) - 1:,}: use another loss"
+        )
     return ""

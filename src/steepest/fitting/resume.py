@@ -14,6 +14,7 @@ from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
 from steepest.fitting.basis import Basis
+from steepest.fitting.linear import edges
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.profiling.intervals import profile_intervals
 from steepest.fitting.result import Fit, GivenRows, Limits
@@ -28,8 +29,8 @@ from steepest.types import Callback, Json
 
 # The prefix of the names of the state's arrays in a folder. It can't change, because older folders have it.
 PLACE = "onward/"
-# Options that are saved in another form than the rest: as a model, as a point, and as the name of a type.
-APART = ("model", "start", "dtype")
+# Options that are saved in another form than the rest: as a model, as a point, as the name of a type, and as pairs.
+APART = ("model", "start", "dtype", "bounds", "fixed")
 ELSE = "more() continues with the same rows; for others begin a new fit, with start=fit.params if the model has one"
 FUNCTION = "function not at hand: the model of this fit is a function, and functions are not saved"
 
@@ -86,6 +87,7 @@ class LiveFit:
         except UnnamedError as error:
             return {"why": str(error)}, {}
         asked["start"] = None if options.start is None else point_to_json(setup.problem.params)
+        asked["bounds"] = None if setup.problem.bounds is None else edges.to_json(setup.problem.bounds)
         asked["dtype"] = None if options.dtype is None else np.dtype(options.dtype).name
         best = {name: value for name, value in asdict(checkpoint.best).items() if name != "x"}
         record = {
@@ -144,7 +146,10 @@ class SavedFit:
         X, y, weight, validation = rows
         record = self.record
         with sound_state():
-            values = {name: from_json(value) for name, value in record["asked"].items() if name != "start"}
+            apart = ("start", "bounds")
+            values = {name: from_json(value) for name, value in record["asked"].items() if name not in apart}
+            pairs = record["asked"].get("bounds")
+            values["bounds"] = None if pairs is None else edges.from_json(pairs)
             start = record["asked"]["start"]
             options = FitOptions(model=model, start=None if start is None else point_from_json(start), **values)
         if validation is None and options.drawn is not None:

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.sparse.csr import is_sparse
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.structure import Structure
@@ -23,9 +24,10 @@ from steepest.fitting.function.held import Held
 from steepest.fitting.function.native_problem import NativeProblem
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals
+from steepest.fitting.linear.edges import read_edges
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.objective import ArrangedRows
-from steepest.fitting.options import check_shuffle, read_batch, read_rescaling, read_rules, refusal
+from steepest.fitting.options import bounds_refusal, check_shuffle, read_batch, read_rescaling, read_rules, refusal
 from steepest.fitting.result import Fit, Validation
 from steepest.fitting.row_gradients import RowGradients
 from steepest.fitting.solvers import Choice, choose_solver
@@ -179,8 +181,8 @@ class Settings:
     rescale: str
 
     @classmethod
-    def resolve(cls, options: FitOptions, rows: LabelledRows) -> Settings:
-        """Return the settings for these rows."""
+    def resolve(cls, options: FitOptions, rows: LabelledRows, bounds: Box | None = None) -> Settings:
+        """Return the settings for these rows, and for the bounds of a linear model."""
         model, loss, penalty, step = options.model, options.loss, options.penalty, options.step
         batch = read_batch(options.batch_size, len(rows.y))
         rules = read_rules(
@@ -201,22 +203,26 @@ class Settings:
         if why := refusal(penalty, model, loss, by_hand, has_rate, options.rescale):
             raise ValueError(f"penalty={quoted(penalty)}: {why}")
         # An L1 penalty sets single coefficients to 0, and whitened columns would mix these: scale the columns instead.
+        if bounds is not None:
+            if why := bounds_refusal(bounds, penalty, model, loss, batch is not None, options.rescale):
+                given = "fixed" if options.bounds is None else "bounds"
+                raise ValueError(f"{given}={quoted(getattr(options, given))}: {why}")
+            rescale = "scale" if rescale == "whiten" else rescale
         return cls(rules, batch, "scale" if kink_of(penalty) and finds_its_step else rescale)
 
 
 def problem_of(
     options: FitOptions, settings: Settings, rows: LabelledRows, names: list[str] | None,
-    coordinates: dict[str, np.ndarray] | None,
+    coordinates: dict[str, np.ndarray] | None, bounds: Box | None,
 ) -> Problem:  # fmt: skip
-    """Return the model on its rows; `coordinates` are those of an earlier fit, to be used again."""
+    """Return the model on its rows; `coordinates` are those of an earlier fit, `bounds` those of a linear model."""
     X, y, weight = rows
     if isinstance(options.model, Custom) and options.model.is_native:
         return NativeProblem.of(options.model, X, y, options.start, options.loss, options.penalty, options.held)
     if not isinstance(options.model, Linear):
         return CustomProblem.of(options.model, X, y, options.start, options.loss, options.penalty, options.held)
-    names = None if X.shape[1] != len(names or ()) else names
     problem = LinearProblem.of(
-        options.model, X, y, options.start, weight, options.loss, options.penalty, settings.rescale, names
+        options.model, X, y, options.start, weight, options.loss, options.penalty, settings.rescale, names, bounds
     )
     if coordinates is None:
         return problem
@@ -267,11 +273,15 @@ class FitSetup:
         rows = rows.weighted()
         if isinstance(options.model, Linear):
             rows = rows._replace(X=options.model.shaped(rows.X))
-        settings = Settings.resolve(options, rows)
+        names = data.names if rows.X.ndim == 2 and rows.X.shape[1] == len(data.names or ()) else None
+        bounds = None
+        if isinstance(options.model, Linear) and not (options.bounds is None and options.fixed is None):
+            bounds = read_edges(options.bounds, options.fixed, rows.X.shape[1], names)
+        settings = Settings.resolve(options, rows, bounds)
         if held is not None:
             classes = options.model.classes if isinstance(options.model, Multinomial) else None
             check_validation_targets(options.loss, held, classes)
-        problem = problem_of(options, settings, rows, data.names, coordinates)
+        problem = problem_of(options, settings, rows, names, coordinates, bounds)
         layout = problem.layout(settings.batch, options.shuffle)
         arranged = ArrangedRows.arranged(layout, problem.columns(), rows.y, rows.weight, options.seed)
         if settings.batch is not None:
@@ -306,6 +316,10 @@ class FitSetup:
             run = driver.finish(driver.go())
             shown.finish(run.trace)
         known = {f.name: getattr(run, f.name) for f in fields(run)}
+        if isinstance(self.problem, LinearProblem) and (box := self.problem.bounds) is not None:
+            # The driver knows the bounds in the coordinates of the descent.
+            names = self.plan.view.names
+            known |= {"bounds": box.intervals(names), "fixed": box.values(names)}
         fitted = Fit(
             **known, model=self.options.model, columns=self.data.names, data=self.data.source, solver=str(self.choice)
         )

@@ -23,9 +23,11 @@ from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals, levenberg_obstacle
 from steepest.fitting.limits import LEVENBERG_PARAMETERS, LEVENBERG_WORK, NEWTON, NEWTON_IF_JUMPS, PROXIMAL_NEWTON
 from steepest.fitting.linear.certificates.base import LinearCertifier
+from steepest.fitting.linear.certificates.box import BoxCertifier
 from steepest.fitting.linear.certificates.l1 import L1Certifier
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.problem import LinearProblem
+from steepest.fitting.linear.solvers.boxed_newton import BoxedNewtonSolver
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
 from steepest.fitting.linear.solvers.newton import NewtonSolver
 from steepest.fitting.linear.solvers.proximal_gradient import ProximalGradientSolver
@@ -112,6 +114,11 @@ class Case:
         return self.automatic and isinstance(self.certifier, L1Certifier)
 
     @property
+    def has_bounds(self) -> bool:
+        """Whether the solver is to be chosen for a linear model that has a certificate and bounds."""
+        return self.automatic and isinstance(self.certifier, BoxCertifier)
+
+    @property
     def is_narrow(self) -> bool:
         """Whether the coefficients are few enough for Newton's method; whitened least squares needs no Hessian."""
         loss, problem = self.problem.loss, self.problem
@@ -125,6 +132,11 @@ class Case:
         problem = self.problem
         return self.has_l1 and isinstance(problem, LinearProblem) and len(problem.kinks) <= PROXIMAL_NEWTON
 
+    @property
+    def has_narrow_bounds(self) -> bool:
+        """Whether a linear model has bounds and few enough coefficients for Newton's method in a box."""
+        return self.has_bounds and self.objective.size <= PROXIMAL_NEWTON
+
     def solved_by(self, solver: Callable[..., Solver], with_saga: bool) -> Callable[..., Solver]:
         """Return the constructor of a solver of linear models with its first arguments filled in.
 
@@ -134,6 +146,8 @@ class Case:
         assert isinstance(problem, LinearProblem)
         assert certifier is not None
         glm = problem.smoothed(certifier.glm)
+        if isinstance(certifier, BoxCertifier):
+            return partial(solver, glm, certifier.edges, problem.curvature, certifier)
         if isinstance(certifier, L1Certifier):
             # Proximal gradient, which serves more coefficients, does not smooth the loss.
             model = certifier.glm if len(problem.kinks) > PROXIMAL_NEWTON else glm
@@ -230,6 +244,18 @@ TABLE = (
         lambda case: case.has_smooth_penalty, _by(LbfgsSolver),
     ),
     Choice(
+        "Newton's method in a box",
+        f"a linear model with bounds, up to {PROXIMAL_NEWTON:,} coefficients",
+        "coefficients end exactly on their bounds, and few steps give the last digits and a certificate",
+        lambda case: case.has_narrow_bounds, _by(BoxedNewtonSolver),
+    ),
+    Choice(
+        "Newton's method on working sets",
+        f"a linear model with bounds and more than {PROXIMAL_NEWTON:,} coefficients",
+        "most coefficients are on a bound, so that a Hessian of some at a time is enough",
+        lambda case: case.has_bounds, _by(BoxedNewtonSolver),
+    ),
+    Choice(
         "proximal Newton",
         f"a linear model with an L1 penalty, up to {PROXIMAL_NEWTON:,} coefficients",
         "coefficients become exactly 0, and few steps give the last digits",
@@ -287,6 +313,5 @@ def choose_solver(
     if case.has_l1 and isinstance(problem, LinearProblem):
         problem.check_width()
     choice = next(row for row in TABLE if row.condition(case))
-    box = None if isinstance(problem, LinearProblem) else problem.box
-    plan, residuals = choice.planned(case, Plan(objective, problem.view(calling), rules, 1.0, budget, box))
+    plan, residuals = choice.planned(case, Plan(objective, problem.view(calling), rules, 1.0, budget, problem.box))
     return plan, residuals, choice

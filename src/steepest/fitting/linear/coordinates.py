@@ -123,8 +123,9 @@ class Coordinates:
 
 
 def coordinates(
-    X: Rows, weight: np.ndarray | None, rescale: str, ridge: float = 0.0, names: Sequence[str] | None = None
-) -> Coordinates:
+    X: Rows, weight: np.ndarray | None, rescale: str, ridge: float = 0.0, names: Sequence[str] | None = None,
+    centred: bool = True,
+) -> Coordinates:  # fmt: skip
     """Choose coordinates in which a linear model on these columns is well conditioned.
 
     "scale" centres the columns and divides them by √(variance + ρ), rounded to a power of two. So
@@ -144,6 +145,9 @@ def coordinates(
         ρ, the strength of an L2 penalty divided by the curvature of the loss.
     names : sequence of str or None
         The names of the columns, for messages.
+    centred : bool
+        Whether "scale" centres the columns. If not, they are divided by √(mean square + ρ) alone, and the intercept
+        is its own coordinate.
 
     Returns
     -------
@@ -176,7 +180,7 @@ def coordinates(
             root = root / units
     check_strength(np.broadcast_to(root, columns), "L2", names)
     # The mean of a constant column is that constant, without the rounding error of a sum.
-    mean = np.where(low == high, low, _mean(X, weight))
+    mean = np.where(low == high, low, _mean(X, weight)) if centred else np.zeros(columns)
     spread, gram = _moments(X, mean, weight, full=rescale == "whiten")
     reach = np.maximum(high - mean, mean - low)
     spread = np.where(spread > (8 * EPS * mean) ** 2, spread, 0.0)

@@ -11,6 +11,7 @@ from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling
 from steepest.fitting.limits import PROXIMAL_NEWTON
 from steepest.fitting.linear.certificates.base import LinearCertifier
+from steepest.fitting.linear.certificates.box import BoxCertifier, Edges
 from steepest.fitting.linear.certificates.l1 import L1Certifier
 from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.objective import direct
@@ -31,7 +32,7 @@ class LinearProblem(LinearSpec):
         """Return the objective, and how its parameters are laid out."""
         objective, calling = direct(self, rows, seed) or self.traced_whole(rows, seed)
         loss_is_smooth = self.loss.curved if isinstance(self.loss, Loss) else True
-        objective.smooth = loss_is_smooth and not kink_of(self.user_penalty)
+        objective.smooth = loss_is_smooth and not kink_of(self.user_penalty) and self.bounds is None
         objective.baseline, objective.lowest = self.value_at_mean, self.lowest
         return objective, calling
 
@@ -52,11 +53,19 @@ class LinearProblem(LinearSpec):
         glm = self.smoothed(objective.arrays["direct"].glm)
         if glm.smoothing is not None and glm.loss.least_smoothing:
             glm = replace(glm, smoothing=np.asarray(glm.loss.least_smoothing, float))
+        if self.bounds is not None:
+            return None if self.rescale == "whiten" else BoxCertifier(glm, self.edges, self.coordinates, self.recession)
         if not kink_of(self.user_penalty):
             return Certifier(glm, self.coordinates, self.recession)
         if self.rescale == "whiten":
             return None
         return L1Certifier(glm, self.kinks, self.coordinates, self.recession)
+
+    @property
+    def edges(self) -> Edges:
+        """The bounds in the coordinates of the descent, with the slope of an L1 penalty between them."""
+        assert self.box is not None
+        return Edges(self.box, np.where(self.box.low >= 0, 1.0, -1.0) * self.kinks)
 
     def check_width(self) -> None:
         """Raise ValueError if an L1 penalty needs proximal Newton, but has too many coefficients for that method."""

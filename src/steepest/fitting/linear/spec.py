@@ -13,6 +13,7 @@ import numpy as np
 
 from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.data.sparse.csr import SparseColumns, is_sparse
+from steepest.derivatives.bounds import Box, check_inside
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
 from steepest.fitting.limits import CERTIFIED
@@ -57,6 +58,8 @@ class LinearSpec:
         The names of the columns, if they have names.
     y, weight : array of shape (rows,)
         Targets and row weights.
+    bounds : Box or None
+        The bounds of the coefficients and of the intercept, in the user's units.
     """
 
     model: Linear
@@ -70,11 +73,12 @@ class LinearSpec:
     names: Sequence[str] | None
     y: np.ndarray
     weight: np.ndarray
+    bounds: Box | None = None
 
     @classmethod
     def of(
         cls, model: Linear, X: np.ndarray, y: np.ndarray, start: PyTree, weight: np.ndarray, loss: Function,
-        penalty: Function | None, rescale: str, names: Sequence[str] | None,
+        penalty: Function | None, rescale: str, names: Sequence[str] | None, bounds: Box | None = None,
     ) -> Self:  # fmt: skip
         """Choose the coordinates for a model on these rows."""
         if isinstance(model, Multinomial):
@@ -87,9 +91,14 @@ class LinearSpec:
         elif loss is softmax:
             raise ValueError("loss='softmax' needs a model with a score for each class: give models.Multinomial()")
         at_mean = curvature(loss, float(np.average(y, weights=weight)))
-        chosen = coordinates(X, weight, rescale, ridge_of(penalty) / at_mean, names)
+        # A bound of the intercept is one of a coordinate only if no means are subtracted from the columns.
+        centred = bounds is None or bool(np.isinf(bounds.low[-1]) and np.isinf(bounds.high[-1]))
+        chosen = coordinates(X, weight, rescale, ridge_of(penalty) / at_mean, names, centred)
         check_strength(kink_of(penalty) / chosen.scale, "L1", names)
-        return cls(model, X, model.start(X, start), loss, penalty, rescale, chosen, at_mean, names, y, weight)
+        params = model.start(X, start)
+        if bounds is not None:
+            params = _inside(bounds, params, start is not None, parameter_names(names, 0) if names else None)
+        return cls(model, X, params, loss, penalty, rescale, chosen, at_mean, names, y, weight, bounds)
 
     @property
     def start(self) -> np.ndarray:
@@ -101,6 +110,14 @@ class LinearSpec:
         """The map from the coordinates of the descent to all parameters: that of the columns, once for each output."""
         contrasts = self.loss.contrasts if isinstance(self.loss, Loss) else None
         return self.coordinates if contrasts is None else ClassCoordinates(self.coordinates, contrasts)
+
+    @property
+    def box(self) -> Box | None:
+        """The bounds, in the coordinates of the descent."""
+        if self.bounds is None:
+            return None
+        scale = np.append(self.coordinates.scale, 1.0)
+        return Box(self.bounds.low * scale, self.bounds.high * scale)
 
     @property
     def outputs(self) -> int:
@@ -153,7 +170,7 @@ class LinearSpec:
     def recession(self) -> Recession:
         """Whether the loss, which must be one of the library's, falls without end on these rows."""
         assert isinstance(self.loss, Loss)
-        return Recession(self.X, self.y, self.weight, self.loss, not self.is_penalised, self.names)
+        return Recession(self.X, self.y, self.weight, self.loss, not self.is_penalised, self.names, self.bounds)
 
     @property
     def value_at_mean(self) -> float:
@@ -223,6 +240,16 @@ class LinearSpec:
         loss = self.loss if isinstance(self.loss, Loss) else UNKNOWN
         arrays = (*data, rows.mass, ridge, transform, None, self.lowest)
         return Glm(*arrays, loss, rows.layout.block, self.rescale == "whiten")
+
+
+def _inside(bounds: Box, params: dict[str, Array], given: bool, names: Sequence[str] | None) -> dict[str, Array]:
+    """Return parameters within bounds: moved there, unless the user gave them, who is then told what lies outside."""
+    flat = np.append(params["coef"], params["intercept"])
+    if given:
+        each = [f"coef[{j}]" for j in range(flat.size - 1)] + ["intercept"] if names is None else names
+        check_inside(bounds, flat, each)
+    flat = np.clip(flat, bounds.low, bounds.high)
+    return {"coef": flat[:-1], "intercept": flat[-1]}
 
 
 def curvature(loss: Function, mean: float) -> float:

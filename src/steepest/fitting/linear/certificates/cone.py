@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from steepest.data.sparse.csr import is_sparse
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS
 from steepest.fitting.linear.coordinates import coordinates, edges
 from steepest.models.losses.base import Loss
@@ -53,6 +54,9 @@ class Cone:
         Which vectors c each kind has.
     contrasts : array or None
         The matrix that maps outputs to the scores of several classes.
+    within : array of shape (columns + 1, 2) or None
+        With bounds of the parameters, the range of each component of a direction that is cut off at ±1: a component
+        has no way down from a lower bound, or up from an upper bound.
     """
 
     X: Rows
@@ -62,17 +66,21 @@ class Cone:
     normals: np.ndarray
     exists: np.ndarray
     contrasts: np.ndarray | None
+    within: np.ndarray | None = None
 
     @classmethod
-    def of(cls, X: Rows, y: np.ndarray, weight: np.ndarray, loss: Loss) -> Cone:
-        """Return the cone of a loss on the rows of positive weight."""
+    def of(cls, X: Rows, y: np.ndarray, weight: np.ndarray, loss: Loss, bounds: Box | None = None) -> Cone:
+        """Return the cone of a loss on the rows of positive weight; `bounds` are those of the parameters."""
         counts = weight > 0
         X = X if counts.all() else X[counts]
         y = y[counts]
         chosen = coordinates(X, None, "scale")
         # Centring removes an offset that is much larger than the spread of a column. A sparse column contains zeros, so
         # it has no such offset, and centring would make it dense.
-        mean = np.zeros_like(chosen.mean) if is_sparse(X) else chosen.mean
+        within = None if bounds is None else np.c_[-1.0 * np.isinf(bounds.low), 1.0 * np.isinf(bounds.high)]
+        # Bounds of the intercept are those of a component only if the columns are not centred.
+        uncentred = is_sparse(X) or (within is not None and not within[-1].all())
+        mean = np.zeros_like(chosen.mean) if uncentred else chosen.mean
         scale = chosen.scale
         if is_sparse(X):
             largest = np.abs(edges(X)).max(axis=0)
@@ -82,7 +90,7 @@ class Cone:
         # The kinds of rows: the output may fall, may not move, may grow.
         exists = np.array([[False, True], [True, True], [True, False]])
         normals = np.tile(np.array([[[1.0], [-1.0]]]), (3, 1, 1))
-        return cls(X, mean, scale, growth_signs(loss, y) + 1, normals, exists, None)
+        return cls(X, mean, scale, growth_signs(loss, y) + 1, normals, exists, None, within)
 
     @property
     def outputs(self) -> int:
@@ -123,6 +131,13 @@ class Cone:
         order = np.argsort(-size, kind="stable")
         return [int(j) for j in order if size[j] > 1e-3 * size.max(initial=0.0)]
 
+    def allowed(self, V: np.ndarray) -> np.ndarray:
+        """Return a direction without the components that bounds of the parameters stop."""
+        if self.within is None:
+            return V
+        down, up = (self.within != 0).T
+        return np.clip(V, np.where(down, -np.inf, 0.0)[:, None], np.where(up, np.inf, 0.0)[:, None])
+
     def rows(self, which: slice | np.ndarray) -> Rows:
         """Return some rows in scaled columns, with a last column of ones for the intercept."""
         part = self.X[which]
@@ -151,7 +166,7 @@ class Cone:
 
     def proves(self, V: np.ndarray) -> bool:
         """Tell whether, along a direction, no row's loss grows beyond rounding and some row's loss falls."""
-        if not np.all(np.isfinite(V)) or not V.any():
+        if not np.all(np.isfinite(V)) or not V.any() or not np.array_equal(V, self.allowed(V)):
             return False
         margins, rounding = self.margins(V)
         # A row whose output may not move has two margins of opposite signs; take the larger.

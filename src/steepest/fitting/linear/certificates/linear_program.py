@@ -108,7 +108,8 @@ def _solved(cone: Cone, chosen: np.ndarray, deadline: float) -> tuple[np.ndarray
         "primal_feasibility_tolerance": FEASIBLE, "dual_feasibility_tolerance": FEASIBLE,
         "time_limit": max(deadline - time.perf_counter(), 0.1),
     }  # fmt: skip
-    found = linprog(-each, bounds=(-1, 1), method="highs", options=options, **constraints)
+    bounds = (-1, 1) if cone.within is None else cone.within
+    found = linprog(-each, bounds=bounds, method="highs", options=options, **constraints)
     if found.status != 0:
         return None
     multipliers = np.zeros(len(chosen))
@@ -116,7 +117,7 @@ def _solved(cone: Cone, chosen: np.ndarray, deadline: float) -> tuple[np.ndarray
         multipliers[free] = 1 / max(len(chosen), 1) - found.ineqlin.marginals
     if fixed.any():
         multipliers[fixed] = found.eqlin.marginals
-    return found.x.reshape(-1, cone.outputs), multipliers, matrix
+    return cone.allowed(found.x.reshape(-1, cone.outputs)), multipliers, matrix
 
 
 def _undetermined(cone: Cone, matrix: Array, everything: np.ndarray) -> np.ndarray:
@@ -141,11 +142,13 @@ def _undetermined(cone: Cone, matrix: Array, everything: np.ndarray) -> np.ndarr
 def _disproves(cone: Cone, matrix: Array, multipliers: np.ndarray, chosen: np.ndarray) -> bool:
     """Tell whether the multipliers prove that no direction exists.
 
-    They do if `matrix.T @ multipliers` is 0 and the multiplier of each strict inequality is above 0. Rounding leaves a
-    small product. So the least change of the multipliers that makes the product 0 must leave the multipliers of strict
+    They do if `matrix.T @ multipliers` is 0 and the multiplier of each strict inequality is above 0. Where a bound of
+    a parameter stops directions of one sign, the product may press against the bound. Rounding leaves a small product. So the least change of the multipliers that makes the product 0 must leave the multipliers of strict
     inequalities above 0.
     """
     rest = np.asarray(matrix.T @ multipliers).ravel()
+    if cone.within is not None:
+        rest = cone.allowed(rest[:, None])[:, 0]
     strict = ~cone.fixed[chosen // cone.present.shape[1]]
     if cone.size > WIDEST_GRAM:
         return bool(np.abs(rest).max() <= SMALL * multipliers[strict].min(initial=np.inf))

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from steepest.derivatives.bounds import Box
 from steepest.fitting.linear.certificates import reasons
 from steepest.fitting.linear.certificates.cone import Cone, growth_signs
 from steepest.fitting.linear.certificates.linear_program import find_direction
@@ -50,6 +51,8 @@ class Recession:
         Whether there is no penalty at all; with a penalty only the intercepts are free.
     names : sequence of str or None
         The names of the columns, if they have names.
+    bounds : Box or None
+        The bounds of the parameters, in the user's units: no parameter grows without end beyond them.
     found : Finding or None
         The answer; None before it was found.
     """
@@ -60,11 +63,13 @@ class Recession:
     loss: Loss
     unpenalised: bool
     names: Sequence[str] | None
+    bounds: Box | None = None
     found: Finding | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         nothing = np.zeros((1, self.loss.outputs) if self.loss.outputs else 1)
-        if self.loss.asymptote(nothing, np.zeros(1)) is None:
+        closed = self.bounds is not None and bool(np.all(np.isfinite(self.bounds.low) & np.isfinite(self.bounds.high)))
+        if closed or self.loss.asymptote(nothing, np.zeros(1)) is None:
             self.found = NONE
         elif reason := self.from_targets():
             self.found = Finding(reason)
@@ -102,10 +107,10 @@ class Recession:
         """
         if self.found is not None:
             return self.found
-        if columns := self.separating_columns():
+        if self.bounds is None and (columns := self.separating_columns()):
             self.found = self.falls_along(columns, together=False)
             return self.found
-        cone = Cone.of(self.X, self.y, self.weight, self.loss)
+        cone = Cone.of(self.X, self.y, self.weight, self.loss, self.bounds)
         direction = None if point is None else cone.from_user(point)
         if direction is not None and cone.proves(direction):
             self.found = self.falls_along(cone.columns(direction), together=True)
@@ -132,7 +137,8 @@ class Recession:
                 return reasons.EQUAL_TARGETS
             return reasons.of_absent_classes(absent.tolist())
         signs = growth_signs(self.loss, y)
-        return reasons.EQUAL_TARGETS if np.all(signs > 0) or np.all(signs < 0) else ""
+        up, down = (True, True) if self.bounds is None else (np.isinf(self.bounds.high[-1]), np.isinf(self.bounds.low[-1]))
+        return reasons.EQUAL_TARGETS if (up and np.all(signs > 0)) or (down and np.all(signs < 0)) else ""
 
     def separating_columns(self) -> list[int]:
         """Return the columns that separate the rows each by itself; comparisons find them without rounding errors."""

@@ -33,7 +33,7 @@ CLOSER = 1 / 16
 
 
 class State(NamedTuple):
-    """The state of Newton's method, smooth or proximal; a field that a method does not use is None.
+    """The state of Newton's method, smooth, proximal or in a box; a field that a method does not use is None.
 
     Saved folders hold the fields in this order.
 
@@ -44,23 +44,24 @@ class State(NamedTuple):
     value, height : float
         The objective, and the objective with the smoothed loss, which the steps lower.
     slope : array of shape (n,) or None
-        With an L1 penalty, the gradient without that penalty.
+        With an L1 penalty, the gradient without that penalty; with bounds, the whole gradient.
     gradient : array of shape (n,)
-        The gradient; with an L1 penalty, the shortest subgradient.
+        The gradient; with an L1 penalty, the shortest subgradient; with bounds, without the entries that press against
+        them.
     z : array
         The outputs A x.
     metric, condition : array of shape (n, n) or None, float or None
         M with Mᵀ H M = I, and the condition number of H; if this number is infinite, M belongs to an earlier point.
     hessian : array of shape (n, n) or None
-        H, for an L1 penalty.
+        H, for an L1 penalty and for bounds.
     smoothing : float or None
         The smoothing of the loss.
     step, along_step : array or None
         The last step and its product with the rows, for the search in the plane.
     parts : BoundParts
         The parts of the bound.
-    max_moves : array of shape (n,) or None
-        With an L1 penalty, how far each coefficient may still move.
+    max_moves : array of shape (n,) or (3, n), or None
+        With an L1 penalty, how far each coefficient may still move; with bounds, as `bound_parts` returns it.
     iteration, evaluations, first_value, steepest, idle, code
         As in `Status`; `idle` counts the steps without a fall.
     """
@@ -112,7 +113,7 @@ class SearchResult(NamedTuple):
 
 
 class Method(Protocol):
-    """The parts in which the smooth and the proximal step differ.
+    """The parts in which the smooth step, the proximal one and the one in a box differ.
 
     The descent has stalled after `most_idle` steps without a fall.
     """
@@ -125,8 +126,12 @@ class Method(Protocol):
     def smoothed(self, smoothing: Array | None) -> Self:
         """Return the method for the loss with another smoothing."""
 
-    def at(self, glm: Glm, x: Array, metric: Array) -> dict[str, Array]:
-        """Return the fields of the state that depend on the point alone."""
+    def at(self, glm: Glm, x: Array, known: Array) -> dict[str, Array]:
+        """Return the fields of the state that depend on the point alone.
+
+        `known` is the metric at an earlier point, or the Hessian of a method without a metric; None at the start if it
+        has none.
+        """
 
     def direction(self, here: State) -> Array:
         """Return the step to the minimum of the quadratic model."""
@@ -139,6 +144,9 @@ class Method(Protocol):
 
     def search(self, here: State, d: Array, along: Array, rounding: Array, closing: Array) -> SearchResult:
         """Return the step to take; a closing step is the whole direction."""
+
+    def reached(self, here: State, step: Array) -> Array:
+        """Return the point a step away."""
 
 
 def initial_state(method: Method, x: Array, metric: Array, **own: Array) -> State:
@@ -182,8 +190,9 @@ def advanced(
     if here.smoothing is not None:
         centred = jnp.isfinite(here.parts.gap) & (found.promise <= CENTRED * here.parts.gap)
         glm = sharpened(glm, centred, along)
-    x = here.x + found.step
-    there = here._replace(x=x, smoothing=glm.smoothing, **method.at(glm, x, here.metric))
+    x = method.reached(here, found.step)
+    known = here.metric if here.hessian is None else here.hessian
+    there = here._replace(x=x, smoothing=glm.smoothing, **method.at(glm, x, known))
     before, after = (state.gradient if state.slope is None else state.slope for state in (here, there))
     curvature = (found.step @ (after - before)) / (found.step @ found.step)
     idle = idle_steps(glm, here, there.height, rounding)
@@ -209,8 +218,9 @@ class SmoothStep:
         """Return the method for the loss with another smoothing."""
         return replace(self, glm=replace(self.glm, smoothing=smoothing))
 
-    def at(self, glm: Glm, x: Array, metric: Array) -> dict[str, Array]:
-        """Return the fields of the state that depend on the point alone."""
+    def at(self, glm: Glm, x: Array, known: Array) -> dict[str, Array]:
+        """Return the fields of the state that depend on the point alone; `known` is the metric at an earlier point."""
+        metric = known
         if glm.is_whitened and glm.loss is squared:
             height, gradient, z = glm.value_and_grad(x)
             condition = jnp.asarray(1.0)
@@ -252,6 +262,10 @@ class SmoothStep:
         stuck = ~(height <= here.height + rounding) | (jnp.all(step == 0) & (glm.smoothing is None))
         return SearchResult(step, a[0] * along + a[1] * here.along_step, a[0], -(here.gradient @ d) / 2, stuck)
 
+    def reached(self, here: State, step: Array) -> Array:
+        """Return the point a step away."""
+        return here.x + step
+
 
 jax.tree_util.register_dataclass(SmoothStep, ["glm"], [])
 
@@ -266,7 +280,7 @@ N = TypeVar("N", bound=Method)
 
 
 class HessianSolver(LinearSolver[N, State]):
-    """The base of Newton's method with and without the kinks of an L1 penalty: both have the same state."""
+    """The base of Newton's method, with the kinks of an L1 penalty, with bounds or with neither: all have one state."""
 
     @property
     def glm(self) -> Glm:

@@ -41,7 +41,7 @@ class L1Step:
         """Return the method for the loss with another smoothing."""
         return replace(self, glm=replace(self.glm, smoothing=smoothing))
 
-    def at(self, glm: Glm, x: Array, metric: Array) -> dict[str, Array]:
+    def at(self, glm: Glm, x: Array, known: Array) -> dict[str, Array]:
         """Return the fields of the state that depend on the point alone."""
         height, slope, z, H = glm.value_grad_hessian(x)
         kinks = self.lam @ jnp.abs(x)
@@ -86,6 +86,10 @@ class L1Step:
 
         t, halvings = jax.lax.while_loop(too_long, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.ones(()), 0))
         return SearchResult(t * d, None, t, -fall / 2, halvings >= MOST_HALVINGS)
+
+    def reached(self, here: State, step: Array) -> Array:
+        """Return the point a step away."""
+        return here.x + step
 
 
 jax.tree_util.register_dataclass(L1Step, ["glm", "lam"], [])
