@@ -171,11 +171,11 @@ def hessian_by_differences(
 ) -> np.ndarray:
     """Return the Hessian at x by central differences of the gradient, with one step per coordinate."""
     hessian = np.empty((x.size, x.size))
-    for k, h in enumerate(steps):
-        up, down = x.copy(), x.copy()
-        up[k] += h
-        down[k] -= h
-        with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):
+        for k, h in enumerate(steps):
+            up, down = x.copy(), x.copy()
+            up[k] += h
+            down[k] -= h
             hessian[k] = (slope(up)[1] - slope(down)[1]) / (up[k] - down[k])
     return hessian
 
