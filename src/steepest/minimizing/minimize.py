@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,13 @@ from steepest.descent.view import View
 from steepest.minimizing.restarts import RANDOM, BoundsLike, Starts, best_of, random_start, read_restarts, start_like
 from steepest.printable import quoted
 from steepest.rules.choose import choose
+from steepest.rules.directions import BFGS
 from steepest.rules.pair import Rules
 from steepest.types import Callback, Function, PyTree, RuleLike, Seed
+
+# Up to this many variables the matrices of BFGS take no more numbers than the steps of L-BFGS. The code is shorter:
+# a loop of two variables, which compiled in 0.8 s and made 53 trials in 570 µs, takes 0.5 s and 140 µs.
+FEW = 10
 
 
 @our_words
@@ -255,14 +261,27 @@ def _optimize(
     callback: Callback | None, progress: bool | None, budget: Budget, repeats: int = 1,
 ) -> Run:  # fmt: skip
     check_callback(callback)
-    clock, draws = Clock(), generator(rng)
+    clock, draws = Clock(), _without_seed() if rng is None and not _draws(start, restarts) else generator(rng)
     rules = choose(direction, step, boxed=bounds is not None).signed(sign)
     plan, calling, x = make_plan(f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock)
     automatic = direction is None and isinstance(step, str) and step == "auto"
+    if automatic and bounds is None and x.size <= FEW:
+        plan = plan.with_rules(replace(rules, direction=BFGS()))
     plan = replace(plan, help=Help.FULL if automatic else Help.NONE)
     with clock.ends(budget.deadline):
         starts = read_restarts(restarts, plan, x, draws, calling)
     return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
+
+
+def _draws(start: PyTree, restarts: int | Starts) -> bool:
+    """Tell whether a start is drawn at random."""
+    return isinstance(start, str) or not (type(restarts) is int and restarts == 0)
+
+
+@cache
+def _without_seed() -> np.random.Generator:
+    """Return a generator that is not used: a new seed from the system would take as long as some steps of a descent."""
+    return generator(0)
 
 
 def make_plan(
