@@ -16,6 +16,7 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import coarseness, compiled_code
+from steepest.derivatives.process.programs import load_or_compile
 from steepest.types import Array, Function, PyTree
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Jitted:
         self.function, self.quick = function, quick
         # By the shapes and types of the arguments: the compiled functions, those that are traced only, and the locks of
         # the threads at work.
-        self.ready: dict[Hashable, JitFunction] = {}
+        self.ready: dict[Hashable, Function] = {}
         self.traces: dict[Hashable, tuple[JitFunction, jax.stages.Traced]] = {}
         self.locks: dict[Hashable, threading.RLock] = {}
 
@@ -88,27 +89,30 @@ class Jitted:
         try:
             known = self.traces.get(signature)
             if known is None:
-                few = self.quick and sum(np.size(leaf) for leaf in jax.tree.leaves(args)) <= FEW_NUMBERS
                 # A new function: JAX lets a thread wait, without an end, for the trace of the same function in another.
-                jitted = _jit(lambda *args: self.function(*args), _options() if few else None)
+                jitted = _jit(lambda *args: self.function(*args), self.options(args) or None)
                 known = self.traces[signature] = jitted, jitted.trace(*args)
             return known
         finally:
             if is_alone:
                 lock.release()
 
-    def compiled(self, signature: Hashable, args: tuple[PyTree, ...]) -> JitFunction:
-        """Return the function compiled for these arguments, by this thread or another."""
+    def compiled(self, signature: Hashable, args: tuple[PyTree, ...]) -> Function:
+        """Return the function compiled for these arguments, by this thread or another, or by an earlier process."""
         jitted, traced = self.traced(signature, args)
         with self.locks.setdefault(signature, threading.RLock()):
             if signature not in self.ready:
-                traced.lower().compile()
-                self.ready[signature] = jitted
+                self.ready[signature] = load_or_compile(traced, self.options(args)) or jitted
         return self.ready.get(signature, jitted)
+
+    def options(self, args: tuple[PyTree, ...]) -> dict[str, bool]:
+        """Return the options of the compiler for these arguments."""
+        few = self.quick and sum(np.size(leaf) for leaf in jax.tree.leaves(args)) <= FEW_NUMBERS
+        return _options() if few else {}
 
     def forget(self) -> None:
         """Drop the compiled code; the next call compiles it again."""
-        for jitted in list(self.ready.values()):
+        for jitted, _ in list(self.traces.values()):
             jitted.clear_cache()
         for memory in (self.ready, self.traces, self.locks):
             memory.clear()
