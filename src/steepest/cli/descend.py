@@ -35,7 +35,7 @@ class Options(TypedDict):
 )
 @click.option(
     "--direction",
-    help="plain, momentum, nesterov, adagrad, rmsprop, adam, amsgrad, nadam, adamw, adadelta or l-bfgs.",
+    help="plain, momentum, nesterov, adagrad, rmsprop, adam, amsgrad, nadam, adamw, adadelta, bfgs or l-bfgs.",
 )
 @click.option("--bounds", metavar="x=-5:5,y=0:", help="The limits of each variable.")
 @click.option("--restarts", type=click.IntRange(min=0), default=0, help="The number of additional random starts.")

@@ -57,8 +57,9 @@ def minimize(
 ) -> Run:
     """Find a minimum of f by descent from a start, with nothing to tune.
 
-    Each step goes from x to x + t d. By default the direction d is that of L-BFGS and a Wolfe search finds the
-    size t. Gradients are exact if the code of f can be traced, which includes plain NumPy code.
+    Each step goes from x to x + t d. By default the direction d is that of BFGS, or of L-BFGS for more than 10
+    variables and with bounds, and a Wolfe search finds the size t. Gradients are exact if the code of f can be
+    traced, which includes plain NumPy code.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def minimize(
         The gradient, a function with the parameters of f; True if f returns ``(value, gradient)``.
     direction : str, object or optax transformation, optional
         "plain", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam",
-        "amsgrad", "l-bfgs", or an object of `steepest.directions`.
+        "amsgrad", "bfgs", "l-bfgs", or an object of `steepest.directions`.
     step : float, str, callable, object or optax transformation
         A learning rate, "auto", "armijo", "wolfe", "strong-wolfe", "exact", "barzilai-borwein", "polyak",
         "adgd", "dog", "dowg", a function of the iteration, or an object of `steepest.steps`. A learning
