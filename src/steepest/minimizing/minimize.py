@@ -266,9 +266,9 @@ def _optimize(
     rules = choose(direction, step, boxed=bounds is not None).signed(sign)
     plan, calling, x = make_plan(f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock)
     automatic = direction is None and isinstance(step, str) and step == "auto"
-    if automatic and bounds is None and x.size <= FEW:
-        plan = plan.with_rules(replace(rules, direction=BFGS()))
-    plan = replace(plan, help=Help.FULL if automatic else Help.NONE)
+    if automatic:
+        few = bounds is None and x.size <= FEW
+        plan = replace(plan, help=Help.FULL, rules=replace(rules, direction=BFGS()) if few else rules)
     with clock.ends(budget.deadline):
         starts = read_restarts(restarts, plan, x, draws, calling)
     return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)

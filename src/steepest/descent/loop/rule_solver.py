@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -168,7 +167,7 @@ class RuleSolver:
     def stand(self, packed: Packed) -> None:
         """Set the state."""
         self._due = None
-        self._packed = replace(packed, numbers=np.asarray(packed.numbers))
+        self._packed = Packed(np.asarray(packed.numbers), packed.others, packed.size)
         self._state = state = self._packed.state
         self.level = state.value
         self.status = Status(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -120,7 +120,7 @@ class Packed:
         numbers = np.array(self.numbers)
         for name, value in changes.items():
             numbers[self._place(name)] = value
-        return replace(self, numbers=numbers)
+        return Packed(numbers, self.others, self.size)
 
 
 jax.tree_util.register_dataclass(Packed, ["numbers", "others"], ["size"])

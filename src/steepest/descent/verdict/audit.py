@@ -356,7 +356,10 @@ def _soft(
         if not np.isfinite(scaled).all():
             return ()
         eigenvalues, vectors = np.linalg.eigh(scaled)
-    soft = vectors.T[eigenvalues < SOFT * np.abs(eigenvalues).max()][:MOST_SOFT]
+    faint = eigenvalues < SOFT * np.abs(eigenvalues).max()
+    if not faint.any():
+        return ()
+    soft = vectors.T[faint][:MOST_SOFT]
     return tuple(_placed(free, _as_long(vector * units, steps)) for vector in soft)
 
 
