@@ -55,6 +55,25 @@ def test_a_program_is_read_instead_of_compiled(folder, no_compiler):
     assert np.array_equal(answer(), expected)
 
 
+def test_a_program_is_read_from_a_disk_that_cannot_be_written(folder, monkeypatch, no_compiler):
+    def refuse(*args, **options):
+        raise OSError(errno.EROFS, "read-only file system")
+
+    expected = answer()
+    monkeypatch.setattr(programs.os, "utime", refuse)
+    no_compiler()
+    assert np.array_equal(answer(), expected)
+
+
+def test_no_home_is_made_for_the_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(programs, "WORTHWHILE", 0.0)
+    monkeypatch.setenv(programs.VARIABLE, "")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    np.testing.assert_allclose(answer(), np.sin(3 * POINT), rtol=1e-14)
+    assert not (tmp_path / "nobody").exists()
+
+
 def test_another_constant_is_another_program(folder):
     for factor in (3.0, 4.0):
         np.testing.assert_allclose(answer(factor), np.sin(factor * POINT), rtol=1e-14)

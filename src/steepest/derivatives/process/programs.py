@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 # The variable that switches the folder off ("0"), or names another folder.
 VARIABLE = "STEEPEST_CACHE"
@@ -57,7 +57,7 @@ CALLS = re.compile(r"custom_call\s+@\"?([\w.$]+)")
 INERT = ("cache", "log", "traceback", "dump")
 
 
-def load_or_compile(traced: Any, options: dict[str, bool]) -> Callable[..., Any] | None:
+def load_or_compile(traced: Any, options: Mapping[str, bool | int]) -> Callable[..., Any] | None:
     """Compile a traced function, or load the program from the folder; return the loaded program, or None if compiled.
 
     `traced` is the result of `jax.jit(f).trace(…)`, and `options` are those given to the compiler.
@@ -95,10 +95,13 @@ def _folder() -> Path | None:
 
 def _home_of_caches() -> Path:
     """Return the folder in which programs keep what they can make again."""
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(given) if Path(given).is_absolute() else Path.home() / ".cache"
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if given.is_absolute() and sys.platform != "darwin":
+        return given
+    home = Path.home()
+    if not home.is_dir():
+        raise FileNotFoundError(f"{home} does not exist, and is not made for the sake of a cache")
+    return home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
 
 
 def _is_private(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
@@ -106,7 +109,7 @@ def _is_private(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
     return is_kind(status.st_mode) and status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077
 
 
-def _name(traced: Any, lowered: Any, options: dict[str, bool]) -> str:
+def _name(traced: Any, lowered: Any, options: Mapping[str, bool | int]) -> str:
     """Return the digest of all that a program depends on; "" if another process can't run the program."""
     code = traced.jaxpr
     if jax.default_backend() != "cpu" or jax.device_count() != 1 or code.effects:
@@ -160,7 +163,9 @@ def _read(path: Path, lowered: Any) -> Callable[..., Any] | None:
             if not _is_private(os.fstat(descriptor), stat.S_ISREG):
                 return None
             content = file.read(LARGEST_PROGRAM + 1)
-            os.utime(descriptor)
+            with suppress(OSError):
+                # The time of the last use; on a disk that can't be written, nothing is removed either.
+                os.utime(descriptor)
     except OSError:
         return None
     head, body = content[: len(MAGIC) + 32], content[len(MAGIC) + 32 :]
