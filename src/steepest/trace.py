@@ -447,7 +447,7 @@ class Recorder:
         """Add rows, given as their scalar columns, in the order of the constructor's `columns`, and their points."""
         if self._projection is not None:
             points = np.hstack([points[:, :SKETCH], points @ self._projection])
-        rows = np.hstack([scalars, points])
+        rows = np.concatenate([scalars, points], axis=1)
         if self.stride > 1:
             rows = rows[scalars[:, 0] % self.stride == 0]
         if not len(rows):

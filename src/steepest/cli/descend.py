@@ -38,7 +38,7 @@ class Options(TypedDict):
 )
 @click.option(
     "--direction",
-    help="plain, momentum, nesterov, adagrad, rmsprop, adam, amsgrad, nadam, adamw, adadelta or l-bfgs.",
+    help="plain, momentum, nesterov, adagrad, rmsprop, adam, amsgrad, nadam, adamw, adadelta, bfgs or l-bfgs.",
 )
 @click.option("--bounds", metavar="x=-5:5,y=0:", help="The limits of each variable.")
 @click.option("--fix", "fix", metavar="y=2", help="Variables that keep a value; --start need not give them.")

@@ -118,7 +118,7 @@ _max_bytes = click.option(
 @click.option("--epochs", type=int, help="Passes through the rows, at most; with a learning rate, exactly.")
 @click.option("--validation", type=float, help="The share of the training rows held out for early stopping.")
 @click.option("--learning-rate", type=float, help="A constant learning rate; by default each step chooses its size.")
-@click.option("--direction", help="plain, momentum, nesterov, adam or l-bfgs.")
+@click.option("--direction", help="plain, momentum, nesterov, adam, bfgs or l-bfgs.")
 @click.option(
     "--tolerance",
     type=float,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 
 class OutOfTime(BaseException):
@@ -52,11 +51,21 @@ class Clock:
         self.check()
         self.calls += 1
 
-    @contextmanager
-    def ends(self, until: float) -> Iterator[None]:
+    def ends(self, until: float) -> AbstractContextManager[None]:
         """Set the time limit inside this context, and restore the old one after it."""
-        before, self.until = self.until, until
-        try:
-            yield
-        finally:
-            self.until = before
+        return _Limited(self, until)
+
+
+class _Limited:
+    """A time limit, inside its context."""
+
+    __slots__ = ("before", "clock", "until")
+
+    def __init__(self, clock: Clock, until: float) -> None:
+        self.clock, self.until, self.before = clock, until, clock.until
+
+    def __enter__(self) -> None:
+        self.before, self.clock.until = self.clock.until, self.until
+
+    def __exit__(self, *error: object) -> None:
+        self.clock.until = self.before

@@ -16,6 +16,7 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import coarseness, compiled_code
+from steepest.derivatives.process.programs import load_or_compile
 from steepest.types import Array, Function, PyTree
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ MOST_COMPILED = 128
 # to be compiled, and the user's own code, must fit in the rest.
 CROWDED = 0.4
 # Options for quick compilation, used for at most FEW_NUMBERS numbers, where compiling takes longer than a descent. With
-# them a first result took 2 s instead of 3.5 s, and a second function 1 s instead of 2 s; code for large arrays takes
-# up to twice as long.
-QUICKLY, FEW_NUMBERS = {"xla_cpu_use_fusion_emitters": False}, 100_000
+# the first a first result took 2 s instead of 3.5 s, and a second function 1 s instead of 2 s; code for large arrays
+# takes up to twice as long. The second, one part for the code generator instead of many, saves a fifth of the time.
+QUICKLY = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+FEW_NUMBERS = 100_000
 # How many seconds a thread waits for the trace of a function in another thread. Chosen, not measured: a trace takes
 # less, and if the two threads wait for each other, so long is the delay.
 PATIENCE = 10.0
@@ -49,7 +51,7 @@ class JitFunction(Protocol):
     def clear_cache(self) -> None: ...
 
 
-def _jit(function: Function, options: dict[str, bool] | None = None) -> JitFunction:
+def _jit(function: Function, options: dict[str, bool | int] | None = None) -> JitFunction:
     # The type that JAX declares lacks `clear_cache`, so leave the type open.
     jitted: Any = jax.jit(function, compiler_options=options)
     return jitted
@@ -68,7 +70,7 @@ class Jitted:
         self.function, self.quick = function, quick
         # By the shapes and types of the arguments: the compiled functions, those that are traced only, and the locks of
         # the threads at work.
-        self.ready: dict[Hashable, JitFunction] = {}
+        self.ready: dict[Hashable, Function] = {}
         self.traces: dict[Hashable, tuple[JitFunction, jax.stages.Traced]] = {}
         self.locks: dict[Hashable, threading.RLock] = {}
 
@@ -88,27 +90,30 @@ class Jitted:
         try:
             known = self.traces.get(signature)
             if known is None:
-                few = self.quick and sum(np.size(leaf) for leaf in jax.tree.leaves(args)) <= FEW_NUMBERS
                 # A new function: JAX lets a thread wait, without an end, for the trace of the same function in another.
-                jitted = _jit(lambda *args: self.function(*args), _options() if few else None)
+                jitted = _jit(lambda *args: self.function(*args), self.options(args) or None)
                 known = self.traces[signature] = jitted, jitted.trace(*args)
             return known
         finally:
             if is_alone:
                 lock.release()
 
-    def compiled(self, signature: Hashable, args: tuple[PyTree, ...]) -> JitFunction:
-        """Return the function compiled for these arguments, by this thread or another."""
+    def compiled(self, signature: Hashable, args: tuple[PyTree, ...]) -> Function:
+        """Return the function compiled for these arguments, by this thread or another, or by an earlier process."""
         jitted, traced = self.traced(signature, args)
         with self.locks.setdefault(signature, threading.RLock()):
             if signature not in self.ready:
-                traced.lower().compile()
-                self.ready[signature] = jitted
+                self.ready[signature] = load_or_compile(traced, self.options(args)) or jitted
         return self.ready.get(signature, jitted)
+
+    def options(self, args: tuple[PyTree, ...]) -> dict[str, bool | int]:
+        """Return the options of the compiler for these arguments."""
+        few = self.quick and sum(np.size(leaf) for leaf in jax.tree.leaves(args)) <= FEW_NUMBERS
+        return _options() if few else {}
 
     def forget(self) -> None:
         """Drop the compiled code; the next call compiles it again."""
-        for jitted in list(self.ready.values()):
+        for jitted, _ in list(self.traces.values()):
             jitted.clear_cache()
         for memory in (self.ready, self.traces, self.locks):
             memory.clear()
@@ -177,7 +182,7 @@ _shared: list[Jitted] = []
 
 
 @cache
-def _options() -> dict[str, bool]:
+def _options() -> dict[str, bool | int]:
     """Return the options for quick compilation, or none if this version of the compiler refuses them."""
     try:
         jax.jit(lambda: 0.0, compiler_options=QUICKLY).lower().compile()

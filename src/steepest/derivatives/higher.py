@@ -174,12 +174,12 @@ def hessian_by_differences(
     A coordinate whose step is 0 is left as it is, and has a row of zeros.
     """
     hessian = np.zeros((x.size, x.size))
-    for k in map(int, np.flatnonzero(steps)):
-        h = steps[k]
-        up, down = x.copy(), x.copy()
-        up[k] += h
-        down[k] -= h
-        with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):
+        for k in map(int, np.flatnonzero(steps)):
+            h = steps[k]
+            up, down = x.copy(), x.copy()
+            up[k] += h
+            down[k] -= h
             hessian[k] = (slope(up)[1] - slope(down)[1]) / (up[k] - down[k])
     return hessian
 

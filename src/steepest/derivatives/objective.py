@@ -138,7 +138,7 @@ class Objective:
         It is the descent, or the distance to the lower bound if that is less, but at least `LEAST_PART` of the descent.
         """
         descent = min(first, self.baseline) - value
-        return float(np.clip(value - self.lowest, LEAST_PART * descent, descent))
+        return float(min(max(value - self.lowest, LEAST_PART * descent), descent))
 
     @property
     def updates(self) -> int:

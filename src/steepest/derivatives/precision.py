@@ -12,7 +12,7 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.process.forks import check_fork
-from steepest.derivatives.process.interrupts import interruptible, uninterrupted
+from steepest.derivatives.process.interrupts import Interrupts, interruptible, uninterrupted
 from steepest.types import Array, Function
 
 if TYPE_CHECKING:
@@ -33,16 +33,31 @@ def double_precision() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def compiled_code() -> Iterator[None]:
-    """Return a context for compiled code: it computes in 64 bits, and Ctrl-C takes effect when the code has finished.
+class compiled_code:  # noqa: N801 - a context manager, written as a class because its time counts in small problems
+    """A context for compiled code: it computes in 64 bits, and Ctrl-C takes effect when the code has finished.
 
     XLA keeps compiling after an interrupt, and a process that ends meanwhile crashes. The user's own code
     runs in this context only while it is traced, so a plain call of it can always be interrupted.
     """
-    check_fork()
-    with interruptible(), uninterrupted(), double_precision():
-        yield
+
+    __slots__ = ("contexts",)
+
+    def __enter__(self) -> None:
+        check_fork()
+        watched = () if Interrupts.watched else (interruptible(),)
+        self.contexts = (*watched, uninterrupted(), jax.enable_x64(True), jax.core.eval_context())
+        for context in self.contexts:
+            context.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        *watched, held, double, eager = self.contexts
+        eager.__exit__(None, None, None)
+        double.__exit__(None, None, None)
+        try:
+            held.__exit__(None, None, None)
+        finally:
+            for context in watched:
+                context.__exit__(*error)
 
 
 def rounding_of(value: Array) -> float:

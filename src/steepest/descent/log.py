@@ -71,12 +71,13 @@ class Log:
         losses = self.validation_losses(rows)
         rows[:, 1] *= self.solver.objective.cost
         rows[:, 2] *= self.solver.sign
-        seconds = np.linspace(since, self.meter.elapsed, len(rows) + 1)[1:, None]
-        scalars, further, points = np.split(rows, [len(COLUMNS), len(COLUMNS) + len(self.solver.columns)], axis=1)
+        elapsed, first, last = self.meter.elapsed, len(COLUMNS), len(COLUMNS) + len(self.solver.columns)
+        seconds = np.linspace(since, elapsed, len(rows) + 1)[1:, None] if len(rows) > 1 else np.array([[elapsed]])
+        scalars, further, points = rows[:, :first], rows[:, first:last], rows[:, last:]
         points = self.view.rows(points)
         epochs = self.view.epochs(scalars)
         scalars[:, 0] *= self.solver.objective.updates
-        self.recorder.append(np.hstack([scalars, seconds, epochs, losses, further]), points)
+        self.recorder.append(np.concatenate([scalars, seconds, epochs, losses, further], axis=1), points)
         shown = further[-1, :1] if "validation" in self.solver.columns else losses[-1]
         self.progress.show(rows[-1, 0], rows[-1, 2], rows[-1, 3], points[-1], self.meter.elapsed, *shown)
 

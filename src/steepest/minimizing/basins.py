@@ -173,7 +173,7 @@ def basins(
     args : tuple
         Further arguments of f, which stay fixed.
     direction : str or object
-        As for `minimize`; "l-bfgs" is the direction that `minimize` chooses by default.
+        As for `minimize`; "bfgs" is the direction that `minimize` chooses by default.
     step : float, str or object
         As for `minimize`; "auto" takes longer steps, which may jump into another basin.
     maximize : bool

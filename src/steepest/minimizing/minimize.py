@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,13 @@ from steepest.minimizing.restarts import (
 )
 from steepest.printable import quoted
 from steepest.rules.choose import choose
+from steepest.rules.directions import BFGS
 from steepest.rules.pair import Rules
 from steepest.types import Callback, Fixed, Function, PyTree, RuleLike, Seed
+
+# Up to this many variables the matrices of BFGS take no more numbers than the steps of L-BFGS. The code is shorter:
+# a loop of two variables, which compiled in 0.8 s and made 53 trials in 570 µs, takes 0.5 s and 140 µs.
+FEW = 10
 
 
 @our_words
@@ -61,8 +67,9 @@ def minimize(
 ) -> Run:
     """Find a minimum of f by descent from a start, with nothing to tune.
 
-    Each step goes from x to x + t d. By default the direction d is that of L-BFGS and a Wolfe search finds the
-    size t. Gradients are exact if the code of f can be traced, which includes plain NumPy code.
+    Each step goes from x to x + t d. By default the direction d is that of BFGS, or of L-BFGS for more than 10
+    variables and with bounds, and a Wolfe search finds the size t. Gradients are exact if the code of f can be
+    traced, which includes plain NumPy code.
 
     Parameters
     ----------
@@ -77,7 +84,7 @@ def minimize(
         The gradient, a function with the parameters of f; True if f returns ``(value, gradient)``.
     direction : str, object or optax transformation, optional
         "plain", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam",
-        "amsgrad", "l-bfgs", or an object of `steepest.directions`.
+        "amsgrad", "bfgs", "l-bfgs", or an object of `steepest.directions`.
     step : float, str, callable, object or optax transformation
         A learning rate, "auto", "armijo", "wolfe", "strong-wolfe", "exact", "barzilai-borwein", "polyak",
         "adgd", "dog", "dowg", a function of the iteration, or an object of `steepest.steps`. A learning
@@ -278,16 +285,29 @@ def _optimize(
     rng: Seed, callback: Callback | None, progress: bool | None, budget: Budget, repeats: int = 1,
 ) -> Run:  # fmt: skip
     check_callback(callback)
-    clock, draws = Clock(), generator(rng)
+    clock, draws = Clock(), _without_seed() if rng is None and not _draws(start, restarts) else generator(rng)
     rules = choose(direction, step, boxed=bounds is not None).signed(sign)
     plan, calling, x = make_plan(
         f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock, fixed=fixed
     )  # fmt: skip
     automatic = direction is None and isinstance(step, str) and step == "auto"
-    plan = replace(plan, help=Help.FULL if automatic else Help.NONE)
+    if automatic:
+        few = bounds is None and x.size <= FEW
+        plan = replace(plan, help=Help.FULL, rules=replace(rules, direction=BFGS()) if few else rules)
     with clock.ends(budget.deadline):
         starts = read_restarts(restarts, plan, x, draws, calling, fixed)
     return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
+
+
+def _draws(start: PyTree, restarts: int | Starts) -> bool:
+    """Tell whether a start is drawn at random."""
+    return isinstance(start, str) or not (type(restarts) is int and restarts == 0)
+
+
+@cache
+def _without_seed() -> np.random.Generator:
+    """Return a generator that is not used: a new seed from the system would take as long as some steps of a descent."""
+    return generator(0)
 
 
 def make_plan(

@@ -83,7 +83,7 @@ def _run_chunk(
     assert compiled is not None
 
     def vectorised() -> Function:
-        return jax.vmap(chunk_of(compiled, capacity), in_axes=(None, 0, None, 0, 0, None))
+        return jax.vmap(chunk_of(compiled, capacity, alone=False), in_axes=(None, 0, None, 0, 0, None))
 
     loop = compiled.loop((capacity, jax.tree.structure(model.bare), width), vectorised)
     # The compiled loop has a fixed width, so unused lanes hold a copy of the first descent and take no steps.

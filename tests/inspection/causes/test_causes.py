@@ -173,7 +173,8 @@ def test_a_run_knows_the_rule_of_its_direction():
     assert rule(direction=st.directions.Momentum(0.8), step=0.1, iterations=2) == {"name": "Momentum", "decay": 0.8}
     nesterov = st.directions.Nesterov(0.7, restart=True)
     assert rule(direction=nesterov, step=0.1, iterations=2) == {"name": "Nesterov", "decay": 0.7, "restart": True}
-    assert rule()["name"] == "LBFGS"
+    assert rule() == {"name": "BFGS"}
+    assert rule(direction="l-bfgs") == {"name": "LBFGS", "memory": 10}
     # A fit that rescales its columns takes its steps in other coordinates; one with a given step does not.
     X, y = np.arange(8.0)[:, None], np.arange(8.0) ** 2
     assert st.fit(st.models.Linear(), X, y).direction == {}

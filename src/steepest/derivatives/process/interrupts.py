@@ -115,19 +115,21 @@ def _show(error: sys.UnraisableHookArgs) -> None:
         Interrupts.unraisable(error)
 
 
-@contextmanager
-def uninterrupted() -> Iterator[None]:
+class uninterrupted:  # noqa: N801 - a context manager, written as a class because its time counts in small problems
     """Delay Ctrl-C until the end of this context, unless it is pressed twice."""
-    if not _in_main_thread():
-        yield
-        return
-    try:
-        Interrupts.held += 1
-        yield
-    finally:
-        Interrupts.held -= 1
-        # Raised even in place of another error, for which the code outside may have a remedy.
-        check_interrupt()
+
+    __slots__ = ("counts",)
+
+    def __enter__(self) -> None:
+        self.counts = _in_main_thread()
+        if self.counts:
+            Interrupts.held += 1
+
+    def __exit__(self, *error: object) -> None:
+        if self.counts:
+            Interrupts.held -= 1
+            # Raised even in place of another error, for which the code outside may have a remedy.
+            check_interrupt()
 
 
 def check_interrupt() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from functools import partial
 
 import numpy as np
 
@@ -103,8 +102,8 @@ def _traced(
                 if fresh:
                     compiled.measure(probes[0][0], attempt.arrays)
                 precision = max(compiled.precision, caller.precision)
-                slope = _Timed(compiled, attempt)
-                if not agrees(slope, probes, caller, precision):
+                slope = _Slopes(compiled, attempt, probes[0][0])
+                if not agrees(slope.timed, probes, caller, precision):
                     obstacle = obstacle or IMPURE
                     drop(attempt.key)
                     if fresh:
@@ -115,31 +114,42 @@ def _traced(
                 obstacle = obstacle or failure_reason(error)
                 break
             remember(attempt.key, compiled)
-            return _compiled(caller, attempt, compiled, probes, precision, slope.seconds), ""
+            return _compiled(caller, attempt, compiled, probes, precision, slope), ""
     return None, obstacle
 
 
-class _Timed:
-    """Values and gradients by compiled code, with the time that the last call took."""
+class _Slopes:
+    """Values and gradients by compiled code, with the time that the first calls took.
 
-    def __init__(self, compiled: Compiled, attempt: TraceAttempt) -> None:
-        self.compiled, self.arrays, self.seconds = compiled, attempt.arrays, 0.0
+    The value and the gradient at the start are kept: a descent begins there.
+    """
+
+    def __init__(self, compiled: Compiled, attempt: TraceAttempt, start: np.ndarray) -> None:
+        self.compiled, self.arrays, self.start, self.seconds = compiled, attempt.arrays, start.tobytes(), 0.0
+        self.at_start: Slope | None = None
 
     def __call__(self, x: np.ndarray) -> Slope:
+        if x.tobytes() != self.start:
+            return self.compiled(x, self.arrays)
+        if self.at_start is None:
+            self.at_start = self.compiled(x, self.arrays)
+        return self.at_start[0], self.at_start[1].copy()
+
+    def timed(self, x: np.ndarray) -> Slope:
+        """Return the value and the gradient, and measure the time."""
         began = time.perf_counter()
-        slope = self.compiled(x, self.arrays)
+        slope = self(x)
         self.seconds = time.perf_counter() - began
         return slope
 
 
 def _compiled(
     caller: Caller, attempt: TraceAttempt, compiled: Compiled, probes: list[tuple[np.ndarray, float]],
-    precision: float, seconds: float,
+    precision: float, slope: _Slopes,
 ) -> Objective:  # fmt: skip
     start, start_value = probes[0]
     is_given = attempt.given or attempt.paired
     why = "the gradient given, compiled" if is_given else "exact: the code was traced and compiled"
-    slope = partial(compiled, arrays=attempt.arrays)
     return Objective(
         start.size,
         caller,
@@ -150,7 +160,7 @@ def _compiled(
         attempt.arrays,
         key=attempt.key,
         # The first call includes compilation: only a second call measures the time of a slope.
-        slope_seconds=seconds if len(probes) > 1 else 0.0,
+        slope_seconds=slope.seconds if len(probes) > 1 else 0.0,
         precision=precision,
         condition=1.0 if precision == EPS else condition(start, *slope(start)),
         clock=caller.clock,

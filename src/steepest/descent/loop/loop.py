@@ -7,6 +7,7 @@ search advances trial by trial.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -31,6 +32,7 @@ from steepest.descent.loop.state import (
     follow,
     layout_of,
     pack,
+    row_of,
     table,
     unpack,
 )
@@ -135,7 +137,7 @@ def _turn(
     def onward() -> State:
         t = rules.tried_first(state.t, memory)
         path = _step(x, state.t, value, gradient, direction, t, ())
-        reached, _ = follow(rules, state._replace(memory=()), path, 1, limits, cost=0)
+        reached, _ = follow(rules, state._replace(memory=()), path, 1, limits, cost=0, accepted=True)
         reached = reached._replace(memory=memory)
         if limits.box is None:
             return reached
@@ -177,8 +179,11 @@ def _downhill(
     return jax.lax.while_loop(uphill, turn, (jnp.zeros_like(x), rest, tries))
 
 
-def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, Array]]:
-    """Return the loop for a function: (rules, packed state, arrays, limits) -> (packed state, rows)."""
+def chunk_of(compiled: Compiled, capacity: int, alone: bool = True) -> Callable[..., tuple[Packed, Array]]:
+    """Return the loop for a function: (rules, packed state, arrays, limits) -> (packed state, rows).
+
+    `alone` is false if several descents run side by side: then each of them advances trial by trial.
+    """
 
     def chunk(
         rules: Rules, packed: Packed, arrays: PyTree, numbers: Array, sizes: Array, box: Box | None
@@ -191,6 +196,8 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
         # With few variables, each array that the loop carries costs as much as all of the computation: carry a single
         # one.
         whole = state.x.size > SMALL
+        if alone and rules.searches and not whole:
+            return _in_one_thread(compiled, rules, packed, arrays, (numbers, sizes, box), capacity)
         stand: Function = (lambda state: state) if whole else pack
         standing: Callable[[PyTree], State] = (lambda state: state) if whole else partial(unpack, layout)
         here: PyTree = state if whole else packed
@@ -212,6 +219,58 @@ def chunk_of(compiled: Compiled, capacity: int) -> Callable[..., tuple[Packed, A
         return (pack(here) if whole else here), rows
 
     return chunk
+
+
+def _in_one_thread(
+    compiled: Compiled, rules: Rules, packed: Packed, arrays: PyTree, given: tuple[Array, Array, Box | None],
+    capacity: int,
+) -> tuple[Packed, Array]:  # fmt: skip
+    """Search until the limits of a chunk, in code that XLA runs without handing its parts to other threads.
+
+    XLA hands parts out if there are more than 8 and one of their arrays has more than 512 bytes. So the trials are made
+    in a loop of their own, whose arrays are small, and the loop around it, which has the rows, does little. The limits
+    are in the vector of the state: XLA would move the parts that read them out of both loops.
+    """
+    numbers, sizes, box = given
+    layout, few = layout_of(rules, packed), len(packed.numbers)
+
+    def state_in(here: Packed) -> Packed:
+        return replace(here, numbers=here.numbers[:few])
+
+    def limits_in(here: Packed) -> Limits:
+        return Limits.unpack(here.numbers[few:-2], sizes, box)
+
+    def going(here: Packed, before: Array) -> Array:
+        """Tell whether the search goes on: no step was taken since, and the limits allow another trial."""
+        stop = here.numbers[-2]
+        searching = (here.read("code") == RUNNING) & (here.read("iteration") == before)
+        return searching & (here.read("evaluations") < stop)
+
+    def attempt(carry: tuple[Packed, Array]) -> tuple[Packed, Array]:
+        here, limits = carry[0], limits_in(carry[0])
+        state = unpack(layout, state_in(here))
+        x = limits.inside(state.x + state.t * state.direction)
+        value, gradient = _signed(compiled, x, arrays, limits)
+        new = pack(advance(rules, state, value, gradient, limits, state.iteration))
+        return replace(new, numbers=jnp.concatenate([new.numbers, here.numbers[few:]])), state.t
+
+    def more(carry: tuple[Packed, Array]) -> Array:
+        here = carry[0]
+        return going(here, here.read("iteration")) & (here.read("iteration") - here.numbers[-1] < here.numbers[few])
+
+    def step(carry: tuple[Packed, Array]) -> tuple[Packed, Array]:
+        here, rows = carry
+        before = here.read("iteration")
+        row = (before - here.numbers[-1]).astype(int)
+        here, t = jax.lax.while_loop(lambda carry: going(carry[0], before), attempt, (here, jnp.zeros(())))
+        # The row of a search that the limits end is overwritten, or is beyond the rows of the chunk.
+        return here, jax.lax.dynamic_update_slice(rows, row_of(here, t, limits_in(here)), (row, 0))
+
+    stop = packed.read("evaluations") + numbers[1]
+    both = jnp.concatenate([packed.numbers, numbers, jnp.stack([stop, packed.read("iteration")])])
+    rows = jnp.zeros((capacity + 1, len(COLUMNS) + packed.size))
+    here, rows = jax.lax.while_loop(more, step, (replace(packed, numbers=both), rows))
+    return state_in(here), rows
 
 
 def begin_of(compiled: Compiled) -> Callable[..., Packed]:

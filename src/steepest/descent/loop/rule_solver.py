@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -26,12 +25,14 @@ from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.loop import PATH_ROWS, advance, begin_of, chunk_of
 from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import (
+    CANDIDATE,
     COLUMNS,
     NO_GRADIENT,
     NON_FINITE,
     RUNNING,
     Limits,
     Packed,
+    State,
     begin,
     layout_of,
     pack,
@@ -78,8 +79,6 @@ class RuleSolver:
 
     Attributes
     ----------
-    state : State
-        The state without the memory of the rules.
     status : Status
         The progress so far.
     width : int
@@ -106,6 +105,8 @@ class RuleSolver:
         self.scale = np.ones(start.size)
         self.least = least_size(start)
         self._recorded: list[np.ndarray] = []
+        # The arguments of `_begin` and the changes to its result, if the state is not computed yet.
+        self._due: tuple[tuple[Any, ...], dict[str, Any]] | None = None
         # A table replaces the user's function of step sizes, because that function must not enter the cache key.
         self.bare = rules.for_loop()
         value, gradient = self.first(start)
@@ -143,10 +144,31 @@ class RuleSolver:
         self.gaps = int(counters.get("gaps", 0))
         self.stand(jax.tree.unflatten(jax.tree.structure(self.packed), arrays))
 
+    @property
+    def packed(self) -> Packed:
+        """The whole state, in one vector."""
+        self._catch_up()
+        return self._packed
+
+    @property
+    def state(self) -> State:
+        """The state without the memory of the rules."""
+        self._catch_up()
+        return self._state
+
+    def _catch_up(self) -> None:
+        """Compute the state at the point of `begin_at`, if that was left for later."""
+        if self._due is not None:
+            (arguments, changes), self._due = self._due, None
+            with compiled_code():
+                packed = _begin(*arguments)
+            self.stand(packed.amended(**changes))
+
     def stand(self, packed: Packed) -> None:
         """Set the state."""
-        self.packed = replace(packed, numbers=np.asarray(packed.numbers))
-        self.state = state = self.packed.state
+        self._due = None
+        self._packed = Packed(np.asarray(packed.numbers), packed.others, packed.size)
+        self._state = state = self._packed.state
         self.level = state.value
         self.status = Status(
             x=state.x, gradient=state.gradient, value=state.value, iteration=int(state.iteration),
@@ -164,21 +186,38 @@ class RuleSolver:
         `known` are the value and the gradient at x, if they were computed before; x then becomes the best point, even
         if its value is higher by noise.
         """
-        before = self.state
+        before = self.status
         self.scale = self.scale if scale is None else scale
         value, gradient = known or self.objective.slope(x)
         gradient, self.level = self.mended(x, value, gradient), value
-        with compiled_code():
-            packed = _begin(*self._begun_from(x, value, gradient))
-        carried = {name: getattr(before, name) for name in ("first_value", "steepest", "resets", "non_finite")}
-        if known is None and not self.sign * value < before.best_value:
-            carried |= {"best_x": before.best_x, "best_value": before.best_value}
-        counts = {"iteration": before.iteration + 1, "evaluations": before.evaluations + (known is None)}
-        self.stand(packed.amended(**carried, **counts))
+        arguments = self._begun_from(x, value, gradient)
+        changes = {name: getattr(before, name) for name in ("first_value", "steepest", "resets", "non_finite")}
+        changes |= {"iteration": before.iteration + 1, "evaluations": before.evaluations + (known is None)}
+        signed, slope = arguments[2], arguments[3]
+        best = {"best_x": x, "best_value": signed}
+        if known is None and not signed < before.best_value:
+            best = {"best_x": before.best_x, "best_value": before.best_value}
+            changes |= best
+        # Often the run ends here: the compiled code, which chooses a direction, waits until the descent continues.
+        self._due = arguments, changes
+        flat = self.tolerance >= 0 and not self._norm(x, slope)
+        self.status = Status(
+            x=x, gradient=slope, value=signed, estimate=math.inf, code=CANDIDATE if flat else RUNNING, **changes | best
+        )
 
     def mark(self, code: int) -> None:
         """Set the code of the status."""
-        self.stand(self.packed.amended(code=code))
+        if self._due is not None:
+            self._due[1]["code"] = code
+            self.status = self.status._replace(code=code)
+        else:
+            self.stand(self.packed.amended(code=code))
+
+    def _norm(self, x: np.ndarray, gradient: np.ndarray) -> float:
+        """Return the norm of the gradient, without the entries that press against an edge of the box."""
+        free = gradient if self.box is None else gradient * ~self.box.held(x, gradient)
+        with np.errstate(over="ignore"):
+            return math.sqrt((free * free).sum())
 
     def _begun_from(self, x: np.ndarray, value: float, gradient: np.ndarray) -> tuple[Any, ...]:
         """Return the arguments of `_begin`: they always have the same types, so that it is compiled once."""
@@ -196,7 +235,7 @@ class RuleSolver:
         rows = 2**20 // (len(COLUMNS) + self.start.size) // self.width
         if self.rules.step.tabled:
             rows = min(rows, MOST_TABLED // self.objective.updates)
-        return int(np.clip(rows, 1 if self.rules.step.tabled else 16, 256 if self.rules.searches else 4096))
+        return min(max(rows, 1 if self.rules.step.tabled else 16), 256 if self.rules.searches else 4096)
 
     def limits(self, rows: int, evaluations: int, k: int, count: int, together: int = 1) -> tuple[np.ndarray, Any]:
         """Return the limits of a chunk of `count` rows from row k on, in the form that compiled code takes."""
@@ -216,11 +255,9 @@ class RuleSolver:
 
     def row(self, t: float = 0.0) -> np.ndarray:
         """Return the current point as a row of the trace; t is the step size that led there."""
-        state = self.state
-        free = state.gradient if self.box is None else state.gradient * ~self.box.held(state.x, state.gradient)
-        with np.errstate(over="ignore"):
-            norm = np.sqrt((free * free).sum())
-        return np.concatenate([[state.iteration, state.evaluations, state.value, norm, t], state.x])
+        status = self.status
+        norm = self._norm(status.x, status.gradient)
+        return np.concatenate([[status.iteration, status.evaluations, status.value, norm, t], status.x])
 
     def trial_point(self) -> np.ndarray:
         """Return the point at which the function is evaluated next."""
@@ -238,7 +275,7 @@ class RuleSolver:
         compiled, capacity = self.objective.compiled, self.capacity
         assert compiled is not None
         chunk = compiled.loop((capacity, jax.tree.structure(self.bare)), lambda: chunk_of(compiled, capacity))
-        limits = self.limits(rows, evaluations, int(self.state.iteration), rows, together)
+        limits = self.limits(rows, evaluations, self.status.iteration, rows, together)
         with compiled_code():
             packed, recorded = chunk(self.bare, self.packed, self.objective.arrays, *limits, self.box)
         return self.reach(packed, np.asarray(recorded))

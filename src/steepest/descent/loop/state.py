@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -79,7 +79,8 @@ class State(NamedTuple):
 
 
 _VECTORS = ("x", "gradient", "direction", "best_x")
-_WHOLE = {"iteration", "evaluations", "trials", "resets", "non_finite", "code"}
+# Not a set: its order differs between processes, and with it the text of the code, by which a program is stored.
+_WHOLE = ("iteration", "evaluations", "trials", "resets", "non_finite", "code")
 _SCALARS = tuple(name for name in State._fields if name not in (*_VECTORS, "memory", "search"))
 _PLACES = {name: place for place, name in enumerate((*_SCALARS, *_VECTORS))}
 
@@ -119,7 +120,7 @@ class Packed:
         numbers = np.array(self.numbers)
         for name, value in changes.items():
             numbers[self._place(name)] = value
-        return replace(self, numbers=numbers)
+        return Packed(numbers, self.others, self.size)
 
 
 jax.tree_util.register_dataclass(Packed, ["numbers", "others"], ["size"])
@@ -266,12 +267,17 @@ class Path(NamedTuple):
     memory: PyTree
 
 
-def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits, cost: int = 1) -> tuple[State, Array]:
+def follow(
+    rules: Rules, state: State, path: Path, reach: Array, limits: Limits, cost: int = 1, accepted: bool = False
+) -> tuple[State, Array]:  # fmt: skip
     """Return the state after following a path, and the number of rows that were followed.
 
     The path is followed up to the first row that is near enough to a minimum or no longer moves, but never to a row
     that is not finite. ‖g‖² / 2μ estimates the gain that is left, with μ the smallest positive curvature sᵀy / sᵀs of
     all steps s; a direction with a metric B has its own estimate, ½ gᵀBg. A row took `cost` evaluations.
+
+    `accepted` tells that the path is one step that a search has accepted. Its row is finite, and the code is shorter:
+    XLA runs a program at once, without another thread, if it estimates fewer than 1,000 operations.
     """
     x, g = path.x, path.gradient
     s = x - jnp.concatenate([state.x[None], x[:-1]])
@@ -296,11 +302,11 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     # With momentum, a point that rests at an edge may leave the edge later, so it is not stuck there.
     pressed = limits.box is not None and not rules.searches
     stuck = (limits.tolerance >= 0) & jnp.all(s == 0, axis=1) & (not pressed)
-    broken = ~(jnp.isfinite(path.value) & jnp.all(jnp.isfinite(g), axis=1))
+    broken = jnp.zeros(1, bool) if accepted else ~(jnp.isfinite(path.value) & jnp.all(jnp.isfinite(g), axis=1))
 
     arrived = _first(near | stuck) + 1
     wall = _first(broken)
-    kept = jnp.minimum(jnp.minimum(arrived, wall), reach)
+    kept = jnp.ones((), int) if accepted else jnp.minimum(jnp.minimum(arrived, wall), reach)
     # A constant index compiles faster, so a path of a single row has its own.
     single = len(x) == 1
     last, ahead = (0, 0) if single else (jnp.maximum(kept - 1, 0), jnp.minimum(wall, len(x) - 1))
@@ -317,7 +323,7 @@ def follow(rules: Rules, state: State, path: Path, reach: Array, limits: Limits,
     better = seen[best] < state.best_value
 
     def at(old: Array, new: Array) -> Array:
-        return jnp.where(kept > 0, new[last], old)
+        return new[last] if accepted else jnp.where(kept > 0, new[last], old)
 
     return state._replace(
         x=at(state.x, x), value=at(state.value, path.value), gradient=at(state.gradient, g),
@@ -337,6 +343,14 @@ def table(state: State, path: Path, limits: Limits, cost: int = 1) -> Array:
     norms = jnp.sqrt(_dots(free, free))
     head = [state.iteration + steps, state.evaluations + cost * steps, path.value, norms, path.t]
     return jnp.concatenate([jnp.stack([jnp.asarray(column, float) for column in head], axis=1), path.x], axis=1)
+
+
+def row_of(here: Packed, t: Array, limits: Limits) -> Array:
+    """Return the row of the trace for a state that a step of size t has just reached."""
+    x, gradient = here.read("x"), here.read("gradient")
+    free = limits.free(x, gradient)
+    head = [here.read("iteration"), here.read("evaluations"), here.read("value"), jnp.sqrt(free @ free), t]
+    return jnp.concatenate([jnp.stack(head), x])[None]
 
 
 def _dots(a: Array, b: Array) -> Array:

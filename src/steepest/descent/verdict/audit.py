@@ -264,21 +264,24 @@ def _by_eigenvalues(model: QuadraticModel, noise: float, by_values: bool, exact:
     units = steps if by_values else _units(hessian, gradient, x, steps, exact)
     with np.errstate(over="ignore", invalid="ignore"):
         scaled, error = hessian * np.outer(units, units), asymmetry * np.outer(units, units)
-    if not (np.all(np.isfinite(scaled)) and np.all(np.isfinite(gradient))):
+    if not (np.isfinite(scaled).all() and np.isfinite(gradient).all()):
         return None
     eigenvalues, vectors = np.linalg.eigh(scaled)
     sizes, slopes = np.abs(eigenvalues), vectors.T @ (gradient * units)
     unsure = float(np.linalg.norm(error)) + x.size * EPS * float(sizes.max())
     curved = eigenvalues > EPS * sizes.max()
     decrement = float(np.sum(slopes[curved] ** 2 / eigenvalues[curved]) / 2)
-    # Along a direction without curvature the gain grows with the length of the step. Count the gain of a step that
-    # moves each coordinate by its typical size, or by 1 if that is more.
-    slope_noise = 64 * EPS * np.abs(vectors.T) @ (units * (np.abs(hessian) @ np.abs(x)))
-    flat = ~curved & (np.abs(slopes) > slope_noise)
-    decrement += float(np.abs(slopes[flat]) @ np.abs(vectors.T @ (np.maximum(scale, 1.0) / units))[flat])
+    if not curved.all():
+        # Along a direction without curvature the gain grows with the length of the step. Count the gain of a step that
+        # moves each coordinate by its typical size, or by 1 if that is more.
+        slope_noise = 64 * EPS * np.abs(vectors.T) @ (units * (np.abs(hessian) @ np.abs(x)))
+        flat = ~curved & (np.abs(slopes) > slope_noise)
+        decrement += float(np.abs(slopes[flat]) @ np.abs(vectors.T @ (np.maximum(scale, 1.0) / units))[flat])
     down = eigenvalues < -SURE * unsure
-    saddle_distance = float(np.max(np.abs(slopes[down] / eigenvalues[down]) * np.min(units / scale), initial=0.0))
-    negative = float(eigenvalues[0] / sizes.max()) if down.any() else 0.0
+    saddle_distance = negative = 0.0
+    if down.any():
+        saddle_distance = float(np.max(np.abs(slopes[down] / eigenvalues[down]) * np.min(units / scale)))
+        negative = float(eigenvalues[0] / sizes.max())
     if negative < -SADDLED and saddle_distance >= AT_SADDLE:
         # f curves down and still falls along this mode, so nothing bounds the gain.
         decrement = math.inf
@@ -297,7 +300,8 @@ def _by_eigenvalues(model: QuadraticModel, noise: float, by_values: bool, exact:
     return Audit(
         decrement, floor, *_extremes(hessian, eigenvalues), saddle_distance, not free.all(),
         negative_curvature=negative, escape_direction=_placed(free, _as_long(units * vectors[:, 0], steps)),
-        step=_placed(free, step), soft_directions=_soft(hessian, steps, free), modes=modes,
+        step=_placed(free, step), modes=modes,
+        soft_directions=_soft(hessian, steps, free, (units, eigenvalues, vectors)),
     )  # fmt: skip
 
 
@@ -337,16 +341,26 @@ def _as_long(direction: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return direction / np.max(np.abs(direction) / steps)
 
 
-def _soft(hessian: np.ndarray, steps: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the directions of least curvature, in units in which each coordinate's own curvature is 1."""
+def _soft(
+    hessian: np.ndarray, steps: np.ndarray, free: np.ndarray, known: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, ...]:
+    """Return the directions of least curvature, in units in which each coordinate's own curvature is 1.
+
+    `known` are the eigenvalues and eigenvectors in other units, which are often the same.
+    """
     diagonal = np.abs(np.diag(hessian))
     units = np.divide(1.0, np.sqrt(diagonal), out=steps.copy(), where=diagonal > 0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = hessian * np.outer(units, units)
-    if not np.all(np.isfinite(scaled)):
+    others, eigenvalues, vectors = known
+    if not (units == others).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = hessian * np.outer(units, units)
+        if not np.isfinite(scaled).all():
+            return ()
+        eigenvalues, vectors = np.linalg.eigh(scaled)
+    faint = eigenvalues < SOFT * np.abs(eigenvalues).max()
+    if not faint.any():
         return ()
-    eigenvalues, vectors = np.linalg.eigh(scaled)
-    soft = vectors.T[eigenvalues < SOFT * np.abs(eigenvalues).max()][:MOST_SOFT]
+    soft = vectors.T[faint][:MOST_SOFT]
     return tuple(_placed(free, _as_long(vector * units, steps)) for vector in soft)
 
 

@@ -30,8 +30,8 @@ class Evaluator:
 
     Attributes
     ----------
-    least : array
-        The size below which each coordinate counts as 0.
+    least, unit : array
+        The size below which each coordinate counts as 0, and the same with 1 for 0.
     has_full_help : bool
         Whether the `Judge` may also measure noise and look for kinks; false if the rules are the user's.
     """
@@ -39,6 +39,7 @@ class Evaluator:
     def __init__(self, solver: Solver, start: np.ndarray, has_full_help: bool, meter: Meter, log: Log) -> None:
         self.solver, self.meter, self.log = solver, meter, log
         self.start, self.least = start, least_size(start)
+        self.unit = np.where(self.least > 0, self.least, 1.0)
         self.has_full_help = has_full_help
         # The calls of the last measurement of noise that found more than rounding.
         self.rough: tuple[Call, ...] = ()
@@ -75,15 +76,15 @@ class Evaluator:
 
     def value_and_grad(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the value and the gradient at a point inside the box."""
-        solver, nothing = self.solver, (math.nan, np.full(x.size, math.nan))
+        solver = self.solver
         outside = solver.box is not None and not solver.box.contains(x)
         if outside or self.meter.out_of_time or not self.affords(solver.objective.cost):
-            return nothing
+            return math.nan, np.full(x.size, math.nan)
         self.meter.judged += solver.objective.cost
         try:
             value, gradient = solver.objective.slope(x)
         except Exception:  # noqa: BLE001 - away from the descent's path the user's function may raise anything
-            return nothing
+            return math.nan, np.full(x.size, math.nan)
         return solver.sign * value, solver.sign * gradient
 
     def grad(self, x: np.ndarray) -> np.ndarray:
@@ -127,16 +128,16 @@ class Evaluator:
 
     def size(self, x: np.ndarray) -> np.ndarray:
         """Return the size of each coordinate of a point: 1 if the coordinate is 0 both there and at the start."""
-        return np.maximum(np.abs(x), np.where(self.least > 0, self.least, 1.0))
+        return np.maximum(np.abs(x), self.unit)
 
     def is_long(self, x: np.ndarray, step: np.ndarray | None) -> bool:
         """Tell whether a step is so long that the curvature may change along the step."""
-        return step is not None and bool(np.any(np.abs(step) > NARROW * self.size(x)))
+        return step is not None and bool((np.abs(step) > NARROW * self.size(x)).any())
 
     def is_rounding(self, x: np.ndarray, step: np.ndarray) -> bool:
         """Tell whether a step is no longer than the rounding error of the point."""
         size = np.maximum(np.abs(x), self.least)
-        return bool(np.all(np.abs(step) <= self.solver.objective.precision * size))
+        return bool((np.abs(step) <= self.solver.objective.precision * size).all())
 
     def restart_at(
         self, x: np.ndarray, kind: str, detail: str, scale: np.ndarray | None = None,

@@ -80,6 +80,13 @@ class Modes:
             directions, curvatures, certain, reach, extent, gradient, gradient_error, remaining, none, none
         )  # fmt: skip
 
+    def with_changes(self, **changes: np.ndarray) -> Modes:
+        """Return the same modes at another point, or with other errors: the Hessian and its inverse stay."""
+        new = replace(self, **changes)
+        known = ((name, vars(self)[name]) for name in ("inverse", "hessian") if name in vars(self))
+        vars(new).update(known)
+        return new
+
     @cached_property
     def inverse(self) -> np.ndarray:
         """The inverse of the Hessian, 0 along directions without curvature."""
@@ -100,7 +107,8 @@ class Modes:
     @property
     def decrement(self) -> float:
         """The gain of Newton's step, ½ gᵀH⁻¹g, and of a step of length `extent` along modes without curvature."""
-        flat = float((self.slopes * self.extent)[self.curvatures == 0].sum())
+        none = self.curvatures == 0
+        flat = float((self.slopes * self.extent)[none].sum()) if none.any() else 0.0
         return float(self.gradient @ self.inverse @ self.gradient) / 2 + flat
 
     @cached_property
@@ -118,7 +126,7 @@ class Modes:
     @property
     def predicted(self) -> bool:
         """Whether the last step left hardly any slope along every mode, as the curvature predicted."""
-        return not np.any((self.remaining > PREDICTED) & (self.slopes > 0))
+        return not ((self.remaining > PREDICTED) & (self.slopes > 0)).any()
 
     @cached_property
     def unknown_gain(self) -> float:
@@ -171,7 +179,7 @@ class Modes:
         before, after = (np.abs(self.directions.T @ g) for g in (self.gradient, gradient))
         visible = (before > 0) & (after > np.abs(self.directions).T @ self.gradient_error)
         remaining = np.divide(after, before, out=self.remaining.copy(), where=visible)
-        return replace(self, gradient=gradient, remaining=remaining)
+        return self.with_changes(gradient=gradient, remaining=remaining)
 
     def checked_close(self, x: np.ndarray, grad: Grad, size: np.ndarray) -> Modes:
         """Return the modes with their curvature checked by one more gradient close to x; `size` is that of x.
@@ -196,8 +204,7 @@ class Modes:
             return self
         hidden = 8 * errors / t >= self.curvatures / 2
         same = (found >= self.curvatures / 2) & (found <= 2 * self.curvatures)
-        return replace(
-            self,
+        return self.with_changes(
             reach=np.where(same & ~hidden, np.minimum(self.reach, t), self.reach),
             unchecked=hidden | (t > closest),
             changed=self.certain & ~same & ~hidden,
@@ -205,4 +212,4 @@ class Modes:
 
     def with_gradient_error(self, error: np.ndarray) -> Modes:
         """Return the modes with gradient errors of at least these sizes."""
-        return replace(self, gradient_error=np.maximum(self.gradient_error, error))
+        return self.with_changes(gradient_error=np.maximum(self.gradient_error, error))

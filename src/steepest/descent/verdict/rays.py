@@ -60,12 +60,12 @@ class Rays:
     def lower(self, x: np.ndarray, audit: Audit, tolerance: float) -> LineSearch:
         """Search along Newton's step and directions of little curvature for a value that contradicts the audit."""
         evaluator, value = self.evaluator, self.evaluator.best_value
-        for direction in (audit.step, *audit.soft_directions):
-            # Over a shorter step the curvature can't change, so no test is needed.
-            if direction is not None and evaluator.is_long(x, direction):
-                search = along_line(evaluator.value, x, value, direction, audit.floor)
-                if search.value < value - max(tolerance, 2 * audit.decrement):
-                    return search
+        # Over a short Newton step the curvature can't change, so no test is needed.
+        steps = (audit.step,) if audit.step is not None and evaluator.is_long(x, audit.step) else ()
+        for direction in (*steps, *audit.soft_directions):
+            search = along_line(evaluator.value, x, value, direction, audit.floor)
+            if search.value < value - max(tolerance, 2 * audit.decrement):
+                return search
         return LineSearch(None)
 
     def ending(self, search: LineSearch) -> Ending:

@@ -5,6 +5,7 @@ Called with a gradient, its state and the point, it returns the direction d and 
 moves to x + t d, with the step size t from `steepest.rules.steps`.
 """
 
+from steepest.rules.directions.bfgs import BFGS
 from steepest.rules.directions.first_order import (
     Adadelta,
     AdaGrad,
@@ -21,6 +22,7 @@ from steepest.rules.directions.lbfgs import LBFGS
 from steepest.rules.directions.transformation import Optax
 
 __all__ = [
+    "BFGS",
     "LBFGS",
     "NAMED",
     "AMSGrad",
@@ -48,4 +50,5 @@ NAMED = {
     "nadam": NAdam,
     "amsgrad": AMSGrad,
     "l-bfgs": LBFGS,
+    "bfgs": BFGS,
 }

@@ -96,11 +96,16 @@ class LBFGS(Direction):
         return direction, (steps, metric)
 
 
+def has_curvature(s: Array, y: Array) -> Array:
+    """Tell whether the curvature along a step s is positive, beyond rounding errors."""
+    return s @ y > FLAT * jnp.sqrt(s @ s) * jnp.sqrt(y @ y)
+
+
 def _updated(steps: Steps, metric: Metric, g: Array, x: Array, accepted: Array) -> tuple[Steps, Metric]:
     """Replace the oldest pair by the newest, if the last step was accepted and has positive curvature."""
     s, y = x - metric.x, g - metric.g
-    ss, sy, yy = s @ s, s @ y, y @ y
-    usable = accepted & (sy > FLAT * jnp.sqrt(ss) * jnp.sqrt(yy))
+    ss, sy = s @ s, s @ y
+    usable = accepted & has_curvature(s, y)
     row = metric.k % len(steps.s)
 
     def stored(old: Array, new: Array) -> Array:

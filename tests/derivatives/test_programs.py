@@ -1,0 +1,216 @@
+"""Compiled programs are kept for later processes: never a wrong one, nor in an unsafe place. JAX is left alone."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from steepest.derivatives.compiled import Jitted
+from steepest.derivatives.precision import compiled_code
+from steepest.derivatives.process import programs
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="without owners of files no folder is used")
+POINT = np.array([1.0, 2.0])
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return a folder for programs, in which even the smallest is worth a file."""
+    monkeypatch.setattr(programs, "WORTHWHILE", 0.0)
+    monkeypatch.setenv(programs.VARIABLE, str(tmp_path / "programs"))
+    return tmp_path / "programs"
+
+
+def answer(factor=3.0):
+    """Return what a function gives that is new to this process, as if the process were new."""
+    with compiled_code():
+        return np.asarray(Jitted(lambda x: jnp.sin(factor * x))(POINT))
+
+
+def files(folder):
+    return sorted(folder.glob("*")) if folder.is_dir() else []
+
+
+@pytest.fixture
+def no_compiler(monkeypatch):
+    def refuse(*args, **options):
+        raise AssertionError("the program was compiled")
+
+    return lambda: monkeypatch.setattr(jax.stages.Lowered, "compile", refuse)
+
+
+def test_a_program_is_read_instead_of_compiled(folder, no_compiler):
+    expected = answer()
+    np.testing.assert_allclose(expected, np.sin(3 * POINT), rtol=1e-14)
+    assert len(files(folder)) == 1
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert files(folder)[0].stat().st_mode & 0o777 == 0o600
+    no_compiler()
+    assert np.array_equal(answer(), expected)
+
+
+def test_a_program_is_read_from_a_disk_that_cannot_be_written(folder, monkeypatch, no_compiler):
+    def refuse(*args, **options):
+        raise OSError(errno.EROFS, "read-only file system")
+
+    expected = answer()
+    monkeypatch.setattr(programs.os, "utime", refuse)
+    no_compiler()
+    assert np.array_equal(answer(), expected)
+
+
+def test_no_home_is_made_for_the_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(programs, "WORTHWHILE", 0.0)
+    monkeypatch.setenv(programs.VARIABLE, "")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    np.testing.assert_allclose(answer(), np.sin(3 * POINT), rtol=1e-14)
+    assert not (tmp_path / "nobody").exists()
+
+
+def test_another_constant_is_another_program(folder):
+    for factor in (3.0, 4.0):
+        np.testing.assert_allclose(answer(factor), np.sin(factor * POINT), rtol=1e-14)
+    assert len(files(folder)) == 2
+
+
+@pytest.mark.parametrize("change", ["XLA_FLAGS", "machine", "setting"])
+def test_another_compiler_or_processor_is_another_program(folder, monkeypatch, change):
+    answer()
+    if change == "XLA_FLAGS":
+        monkeypatch.setenv("XLA_FLAGS", os.environ.get("XLA_FLAGS", "") + " ")
+    elif change == "machine":
+        monkeypatch.setattr(programs, "_machine", lambda: "another processor")
+    else:
+        monkeypatch.setattr(programs, "_settings", lambda: "another setting")
+    answer()
+    assert len(files(folder)) == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "other"])
+def test_a_damaged_file_is_written_anew(folder, damage):
+    expected = answer()
+    (path,) = files(folder)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    changed = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    path.write_bytes({"cut": whole[:middle], "changed": changed, "empty": b"", "other": b"#!/bin/sh\n"}[damage])
+    assert np.array_equal(answer(), expected)
+    assert files(folder)[0].read_bytes()[: len(programs.MAGIC)] == programs.MAGIC
+    assert len(files(folder)[0].read_bytes()) > middle
+
+
+@pytest.mark.parametrize("place", ["open", "link", "stranger", "file", "under a file", "relative"])
+def test_an_unsafe_or_useless_folder_is_not_used(folder, monkeypatch, place):
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    if place == "open":
+        folder.mkdir()
+        folder.chmod(0o770)
+    elif place == "link":
+        folder.symlink_to(elsewhere)
+    elif place == "stranger":
+        monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+    elif place == "file":
+        folder.write_text("mine")
+    elif place == "under a file":
+        (elsewhere / "file").write_text("mine")
+        monkeypatch.setenv(programs.VARIABLE, str(elsewhere / "file" / "programs"))
+    else:
+        monkeypatch.chdir(elsewhere)
+        monkeypatch.setenv(programs.VARIABLE, "programs")
+    np.testing.assert_allclose(answer(), np.sin(3 * POINT), rtol=1e-14)
+    assert not list(folder.parent.rglob(f"*{programs.ENDING}"))
+
+
+def test_a_file_that_others_may_write_is_not_read(folder, monkeypatch):
+    answer()
+    files(folder)[0].chmod(0o666)
+    loaded = []
+    monkeypatch.setattr(programs, "deserialize_and_load", loaded.append, raising=False)
+    lowered = jax.jit(lambda x: x).lower(1.0)
+    assert programs._read(files(folder)[0], lowered) is None
+    assert files(folder)
+
+
+def test_a_full_disk_leaves_nothing_behind(folder, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(programs.os, "fdopen", full)
+    np.testing.assert_allclose(answer(), np.sin(3 * POINT), rtol=1e-14)
+    assert not files(folder)
+
+
+def test_the_folder_has_a_largest_size(folder, monkeypatch):
+    answer(1.0)
+    size = files(folder)[0].stat().st_size
+    monkeypatch.setattr(programs, "LARGEST_FOLDER", int(2.5 * size))
+    for k, factor in enumerate((2.0, 3.0, 4.0), 1):
+        for path in files(folder):
+            os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 10 * k))
+        answer(factor)
+        assert 1 <= len(files(folder)) <= 2
+        assert sum(path.stat().st_size for path in files(folder)) <= programs.LARGEST_FOLDER
+
+
+def test_code_that_calls_back_is_not_stored(folder):
+    def twice(x):
+        return jax.pure_callback(lambda x: 2 * np.asarray(x), jax.ShapeDtypeStruct(x.shape, x.dtype), x)
+
+    for _ in range(2):
+        with compiled_code():
+            assert np.array_equal(Jitted(twice)(POINT), 2 * POINT)
+    assert not files(folder)
+
+
+@pytest.mark.parametrize("wish", ["0", "off", "its own"])
+def test_nothing_is_stored_if_the_user_wants_no_folder_or_has_one(folder, tmp_path, monkeypatch, wish):
+    if wish == "its own":
+        monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "own"))
+    else:
+        monkeypatch.setenv(programs.VARIABLE, wish)
+    answer()
+    assert not files(folder)
+
+
+BOTH = """
+import sys, jax, jax.numpy as jnp, numpy as np
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+theirs = sys.argv[1:]
+before = dict(jax.config.values)
+first, second = (jax.jit(lambda x, k=k: jnp.tanh(k * x)) for k in (2.0, 3.0))
+first(np.ones(3))
+import steepest as st
+run = st.minimize(lambda x: (x[0] - a) ** 2 + (x[1] - 1) ** 4 if (a := 2.0) else 0.0, (0.0, 0.0))
+assert dict(jax.config.values) == before
+if theirs:
+    jax.config.update("jax_compilation_cache_dir", theirs[0])
+second(np.ones(3))
+print(run.x[0])
+"""
+
+
+@pytest.mark.parametrize("has_own", [False, True])
+def test_the_programs_of_other_code_stay_where_they_were(tmp_path, has_own):
+    own = tmp_path / "own"
+    variables = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "ours"), "HOME": str(tmp_path)}
+    variables.pop(programs.VARIABLE, None)
+    command = [sys.executable, "-c", BOTH, *([str(own)] if has_own else [])]
+    done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
+    assert round(float(done.stdout), 6) == 2
+    stored = [path for path in tmp_path.rglob("*") if path.is_file()]
+    ours = [path for path in stored if path.suffix == programs.ENDING]
+    assert ours
+    assert {path.parent.name for path in ours} == {"steepest"}
+    # The user's second function, which is compiled after the descent, goes to the user's folder, and nothing else does.
+    others = [path for path in stored if path not in ours]
+    assert all(Path(own) in path.parents for path in others)
+    assert bool(others) == has_own
