@@ -54,8 +54,7 @@ class LiveFit:
 
     def basis(self) -> Basis | None:
         """Return the loss, the penalty and the rows."""
-        options = self.setup.options
-        return self.setup.data.basis(options.loss, options.penalty, options.drawn)
+        return basis_of(self.setup)
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:
         """Return all but the rows as JSON and arrays; if the fit can't continue once saved, the reason as JSON."""
@@ -86,6 +85,12 @@ class LiveFit:
         coordinates = vars(setup.problem.coordinates)
         arrays |= {f"coordinates/{name}": value for name, value in coordinates.items() if value is not None}
         return record, {PLACE + name: np.asarray(value) for name, value in arrays.items()}
+
+
+def basis_of(setup: FitSetup) -> Basis:
+    """Return the loss, the penalty and the rows of a fit."""
+    options = setup.options
+    return setup.data.basis(options.loss, options.penalty, options.drawn)
 
 
 @dataclass(frozen=True)
