@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from steepest.descent.run import Run
     from steepest.fitting.fit import fit, linear_gradient
     from steepest.fitting.penalty_path import PenaltyPath, penalty_path
+    from steepest.fitting.resampling.bootstrap import Bootstrap
     from steepest.fitting.result import Fit
     from steepest.loading import load
     from steepest.minimizing.basins import Basins, basins
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Basins": "steepest.minimizing.basins",
+    "Bootstrap": "steepest.fitting.resampling.bootstrap",
     "Certificate": "steepest.trace",
     "Event": "steepest.trace",
     "FiniteDifference": "steepest.derivatives.finite",
@@ -81,6 +83,7 @@ _HOMES = {
 
 __all__ = [
     "Basins",
+    "Bootstrap",
     "Certificate",
     "Event",
     "FiniteDifference",

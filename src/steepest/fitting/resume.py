@@ -15,6 +15,8 @@ from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
 from steepest.fitting.basis import Basis
 from steepest.fitting.linear.problem import LinearProblem
+from steepest.fitting.refits.refit import bootstrap
+from steepest.fitting.resampling.bootstrap import Bootstrap
 from steepest.fitting.result import Fit, GivenRows, Limits
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.models import Linear
@@ -22,7 +24,7 @@ from steepest.saving.models import NAMED
 from steepest.saving.objects import UnnamedError, from_json, to_json
 from steepest.saving.points import point_from_json, point_to_json, under
 from steepest.saving.schema import FitRecord, checked
-from steepest.types import Callback, Json
+from steepest.types import Callback, Json, Seed
 
 # The prefix of the names of the state's arrays in a folder. It can't change, because older folders have it.
 PLACE = "onward/"
@@ -51,6 +53,10 @@ class LiveFit:
         fitted, checkpoint = setup.go(callback, progress, self.checkpoint, fit.trace)
         fitted.resumable = LiveFit(setup, checkpoint)
         return fitted
+
+    def bootstrap(self, fit: Fit, resamples: int, kind: str, rng: Seed, progress: bool | None) -> Bootstrap:
+        """Refit the model to resampled data."""
+        return bootstrap(self.setup, fit, resamples, kind, rng, progress)
 
     def basis(self) -> Basis | None:
         """Return the loss, the penalty and the rows."""

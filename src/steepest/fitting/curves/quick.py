@@ -32,6 +32,8 @@ from steepest.fitting.curves.curve import Closed, Curve
 from steepest.fitting.function.kernel import Descended
 from steepest.fitting.function.least_squares import COUNTERS
 from steepest.fitting.limits import KERNEL_PARAMETERS, KERNEL_ROWS
+from steepest.fitting.refits.refit import bootstrap
+from steepest.fitting.resampling.bootstrap import Bootstrap
 from steepest.fitting.result import Fit, GivenRows, Limits
 from steepest.fitting.resume import LiveFit, basis_of
 from steepest.fitting.row_gradients import RowGradients
@@ -41,7 +43,7 @@ from steepest.models import Custom
 from steepest.models.losses import check_targets, squared
 from steepest.rules.choose import LEVENBERG
 from steepest.trace import Certificate, Event, Outcome, Trace
-from steepest.types import Callback, Json, PyTree
+from steepest.types import Callback, Json, PyTree, Seed
 
 # The types of numbers that a start may hold; other starts are read in the usual way.
 PLAIN = (float, int, np.float64)
@@ -264,6 +266,10 @@ class LateFit:
     def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
         """Return the state to save, as `LiveFit` does."""
         return self.live.saved()
+
+    def bootstrap(self, fit: Fit, resamples: int, kind: str, rng: Seed, progress: bool | None) -> Bootstrap:
+        """Refit the model to resampled data, as `LiveFit` does."""
+        return bootstrap(self.setup, fit, resamples, kind, rng, progress)
 
     def basis(self) -> Basis | None:
         """Return the loss, the penalty and the rows."""

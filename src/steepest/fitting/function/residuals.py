@@ -240,17 +240,23 @@ class Exact:
         return SecondOrder(matrix, SAFELY * (np.linalg.norm(drawn, axis=0) + EPS * np.abs(matrix)), np.zeros(x.size))
 
 
-def _errors(pure: Function, x: Array, closed: Arrays, X: Array, y: Array) -> Array:
-    """Return z - y, which is the gradient by u."""
-    return jax.grad(lambda u: pure(x, (*closed, X, y, u))[0])(jnp.zeros_like(y))
+def errors_of(pure: Function) -> Function:
+    """Return the function of z - y, which is the gradient of the traced sum by u."""
+
+    def errors(x: Array, closed: Arrays, X: Array, y: Array) -> Array:
+        return jax.grad(lambda u: pure(x, (*closed, X, y, u))[0])(jnp.zeros_like(y))
+
+    return errors
 
 
 def columns_of(pure: Function) -> Function:
     """Return the function of [J ρ] over rows, from the traced model that `Exact` describes."""
 
+    errors = errors_of(pure)
+
     def columns(x: Array, closed: Arrays, X: Array, y: Array, root: Array) -> Array:
         def residuals(x: Array) -> Array:
-            return root * _errors(pure, x, closed, X, y)
+            return root * errors(x, closed, X, y)
 
         return jnp.column_stack([jax.jacfwd(residuals)(x), residuals(x)])
 
@@ -261,7 +267,7 @@ def second_order_of(pure: Function) -> Function:
     """Return the function of Σ ρᵢ ∇²ρᵢ over rows, and of the same sums with random rounding errors in place of ρ."""
 
     def second_order(x: Array, closed: Arrays, X: Array, y: Array, root: Array) -> Array:
-        errors = _errors(pure, x, closed, X, y)
+        errors = errors_of(pure)(x, closed, X, y)
         drawn = jnp.sin(jnp.outer(jnp.arange(1.0, DRAWS + 1), jnp.arange(1.0, y.size + 1) ** 2))
         rounded = EPS * (jnp.abs(y) + jnp.abs(errors)) * drawn
         weights = root**2 * jnp.vstack([errors, rounded])
