@@ -156,6 +156,8 @@ class LinearSolver(ABC, Generic[M, S]):
     gaps = 0
     columns: tuple[str, ...] = ()
     ending: Ending | None = None
+    # A state with its status, which the driver and the judge read many times.
+    _known_status: tuple[S, Status] | None = None
 
     def __init__(
         self, model: M, first: Array, certifier: LinearCertifier, objective: Objective, rules: Rules,
@@ -178,6 +180,11 @@ class LinearSolver(ABC, Generic[M, S]):
     def status(self) -> Status:
         """The progress so far; the current point is the best, as no step raises the value."""
         state = self.state
+        if self._known_status is None or self._known_status[0] is not state:
+            self._known_status = state, self._status_of(state)
+        return self._known_status[1]
+
+    def _status_of(self, state: S) -> Status:
         return Status(
             x=np.asarray(state.x), gradient=np.asarray(state.gradient), value=float(state.value),
             iteration=int(state.iteration), evaluations=int(state.evaluations), first_value=float(state.first_value),
