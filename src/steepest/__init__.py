@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from steepest.fitting.curve_fit import curve_fit
     from steepest.fitting.fit import fit, linear_gradient
     from steepest.fitting.penalty_path import PenaltyPath, penalty_path
+    from steepest.fitting.resampling.bootstrap import Bootstrap
     from steepest.fitting.result import Fit
     from steepest.fitting.uncertainty.answer import Uncertainty
     from steepest.fitting.uncertainty.bands import PredictedInterval
@@ -43,6 +44,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Basins": "steepest.minimizing.basins",
+    "Bootstrap": "steepest.fitting.resampling.bootstrap",
     "Certificate": "steepest.trace",
     "Event": "steepest.trace",
     "FiniteDifference": "steepest.derivatives.finite",
@@ -89,6 +91,7 @@ _HOMES = {
 
 __all__ = [
     "Basins",
+    "Bootstrap",
     "Certificate",
     "Event",
     "FiniteDifference",

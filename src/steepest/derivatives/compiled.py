@@ -198,6 +198,14 @@ def shared(function: Function) -> Jitted:
     return jitted
 
 
+def stored(key: Hashable) -> Function | None:
+    """Return the function stored under a key, which counts as used; None if there is none."""
+    known = _cache.get(key)
+    if known is not None:
+        remember(key, known)
+    return known
+
+
 def recalled(key: Hashable, kind: type[Stored], make: Callable[[], Stored]) -> Stored:
     """Return the function of this kind stored under a key; make and store it if there is none.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -10,6 +11,7 @@ from numpy.typing import DTypeLike
 from steepest.arguments import check_callback, generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
+from steepest.fitting.curves.quick import Attempt
 from steepest.fitting.network.fit import fit_network
 from steepest.fitting.options import ModelLike, read_model
 from steepest.fitting.result import Fit, Validation
@@ -234,17 +236,30 @@ def fit_given(
     if isinstance(model, Linear):
         model = model.prepared(data.rows.X, data.rows.y)
         penalty = model.default_penalty(float(data.rows.weight.sum())) if penalty is None else penalty
-    cost, random = losses.named(model.loss if loss is None else loss), generator(rng)
+    cost, draw = losses.named(model.loss if loss is None else loss), _seeds(rng)
     # Keep the order of the two draws: in another order, a seed would give another fit than before.
-    drawn = int(random.integers(2**31)) if isinstance(data.validation, float) else None
+    drawn = draw() if isinstance(data.validation, float) else None
     options = FitOptions(
         model, cost, penalty, start, batch_size, direction, step, shuffle, rescale, dtype,
-        seed=int(random.integers(2**31)), drawn=drawn, bounds=bounds, fixed=fixed,
+        seed=draw(), drawn=drawn, bounds=bounds, fixed=fixed,
     )  # fmt: skip
+    attempt = Attempt.of(options, data, budget, callback, progress)
+    if attempt and (quick := attempt.again()):
+        return quick
     setup = FitSetup.of(options, data, budget)
+    if attempt and (quick := attempt.first(setup)):
+        return quick
     fitted, checkpoint = setup.go(callback, progress)
     fitted.resumable = LiveFit(setup, checkpoint)
     return fitted
+
+
+def _seeds(rng: Seed) -> Callable[[], int]:
+    """Return the function that draws seeds: from `rng`, or from the system, which takes less time than a generator."""
+    if rng is None:
+        return lambda: secrets.randbits(31)
+    random = generator(rng)
+    return lambda: int(random.integers(2**31))
 
 
 @np.errstate(all="ignore")

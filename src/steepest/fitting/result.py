@@ -17,6 +17,7 @@ from steepest.derivatives.native.model import Native
 from steepest.derivatives.precision import double_precision
 from steepest.descent.run import Run, limits_in_words
 from steepest.fitting.basis import Basis
+from steepest.fitting.resampling.bootstrap import Bootstrap
 from steepest.fitting.uncertainty.answer import Ends, Uncertainty
 from steepest.fitting.uncertainty.bands import PredictedInterval, check_interval, predicted_interval
 from steepest.fitting.uncertainty.compute import uncertainty_of
@@ -28,7 +29,7 @@ from steepest.fitting.uncertainty.wording import aligned, chance, ratio, stated
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.saving.models import model_from_json, model_to_json
-from steepest.types import Array, Callback, Json, PyTree, Rows
+from steepest.types import Array, Callback, Json, PyTree, Rows, Seed
 
 # The most parameters that are printed: about two screens.
 MOST_SHOWN = 100
@@ -508,6 +509,65 @@ class Fit(Run):
             )
         how: Limits = {"tolerance": tolerance, "seconds": seconds, "epochs": epochs}
         return self.resumable.more(self, (X, y, sample_weight, validation), how, callback, progress)
+
+    @our_words
+    def bootstrap(
+        self, resamples: int = 1000, kind: str = "rows", *, rng: Seed = None, progress: bool | None = None
+    ) -> Bootstrap:
+        """Refit the model to resampled data, to see how much its parameters would vary if the data were drawn again.
+
+        The refits of functions with the squared loss, and those of linear models with a smooth loss, are made many at
+        a time. All others are made one by one.
+
+        Parameters
+        ----------
+        resamples : int
+            The number of refits.
+        kind : {"rows", "residuals"}
+            "rows" draws as many rows as there are, with replacement, with their weights; the rows must be independent
+            draws. "residuals" keeps the rows, and adds to each prediction a residual that is drawn from all, less their
+            mean; it is for the squared loss, and takes the noise of all rows for equal.
+        rng : int, numpy.random.Generator or None
+            The seed or generator that draws; the same seed gives the same refits.
+        progress : bool, optional
+            Whether to show progress; by default on a terminal or in a notebook, after 2 seconds.
+
+        Returns
+        -------
+        Bootstrap
+            The refits, with standard errors and intervals, and with the number of refits that failed.
+
+        Raises
+        ------
+        ValueError
+            If the fit has not converged or had validation rows, or residuals can't be drawn for it.
+        RuntimeError
+            If the rows are not at hand, or the model is a network or a tree of the library.
+
+        Examples
+        --------
+        >>> import numpy as np, steepest as st
+        >>> x = np.linspace(0, 9, 30)
+        >>> fit = st.fit(st.models.Linear(), x, 2 * x + np.sin(9 * x))
+        >>> boot = fit.bootstrap(200, rng=0)
+        >>> low, high = boot.confidence_intervals()["coef"][0]
+        >>> bool(low < 2 < high), boot.failed
+        (True, {})
+        """
+        if self.resumable is None:
+            raise RuntimeError(
+                "bootstrap needs the rows, and those of a stream are read only once: give X and y as arrays"
+            )
+        make = getattr(self.resumable, "bootstrap", None)
+        if make is not None:
+            found: Bootstrap = make(self, resamples, kind, rng, progress)
+            return found
+        if isinstance(self.model, (Network, Tree)):
+            kind = type(self.model).__name__
+            raise RuntimeError(f"bootstrap is for functions and linear models, and not for models.{kind}")
+        raise RuntimeError(
+            "bootstrap needs the rows, which are not at hand: this fit was loaded, or is several fits in one; fit again"
+        )
 
     def __str__(self) -> str:
         return described_fit(self, self._named)

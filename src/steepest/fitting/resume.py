@@ -17,6 +17,8 @@ from steepest.fitting.basis import Basis
 from steepest.fitting.linear import edges
 from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.profiling.intervals import profile_intervals
+from steepest.fitting.refits.refit import bootstrap
+from steepest.fitting.resampling.bootstrap import Bootstrap
 from steepest.fitting.result import Fit, GivenRows, Limits
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.uncertainty.answer import Ends, Uncertainty
@@ -25,7 +27,7 @@ from steepest.saving.models import NAMED
 from steepest.saving.objects import UnnamedError, from_json, to_json
 from steepest.saving.points import point_from_json, point_to_json, under
 from steepest.saving.schema import FitRecord, checked
-from steepest.types import Callback, Json
+from steepest.types import Callback, Json, Seed
 
 # The prefix of the names of the state's arrays in a folder. It can't change, because older folders have it.
 PLACE = "onward/"
@@ -55,25 +57,17 @@ class LiveFit:
         fitted.resumable = LiveFit(setup, checkpoint)
         return fitted
 
+    def bootstrap(self, fit: Fit, resamples: int, kind: str, rng: Seed, progress: bool | None) -> Bootstrap:
+        """Refit the model to resampled data."""
+        return bootstrap(self.setup, fit, resamples, kind, rng, progress)
+
     def basis(self) -> Basis | None:
         """Return the loss, the penalty and the rows."""
-        options, residuals = self.setup.options, self.setup.residuals
-        basis = self.setup.data.basis(options.loss, options.penalty, options.drawn)
-        return basis._replace(slopes=residuals.slopes) if residuals is not None and residuals.traced else basis
+        return basis_of(self.setup)
 
     def profile(self, uncertainty: Uncertainty, level: float) -> Ends:
         """Return the profile intervals of the parameters."""
-        setup = self.setup
-        return profile_intervals(
-            setup.problem,
-            setup.options.loss,
-            setup.plan.objective,
-            setup.plan.view,
-            setup.residuals,
-            setup.rows,
-            uncertainty,
-            level,
-        )
+        return profile_of(self.setup, uncertainty, level)
 
     def saved(self) -> tuple[dict[str, Json], Arrays]:
         """Return all but the rows as JSON and arrays; if the fit can't continue once saved, the reason as JSON."""
@@ -105,6 +99,21 @@ class LiveFit:
         coordinates = vars(setup.problem.coordinates)
         arrays |= {f"coordinates/{name}": value for name, value in coordinates.items() if value is not None}
         return record, {PLACE + name: np.asarray(value) for name, value in arrays.items()}
+
+
+def basis_of(setup: FitSetup) -> Basis:
+    """Return the loss, the penalty and the rows of a fit."""
+    options, residuals = setup.options, setup.residuals
+    basis = setup.data.basis(options.loss, options.penalty, options.drawn)
+    return basis._replace(slopes=residuals.slopes) if residuals is not None and residuals.traced else basis
+
+
+def profile_of(setup: FitSetup, uncertainty: Uncertainty, level: float) -> Ends:
+    """Return the profile intervals of the parameters of a fit."""
+    return profile_intervals(
+        setup.problem, setup.options.loss, setup.plan.objective, setup.plan.view, setup.residuals, setup.rows,
+        uncertainty, level,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -56,13 +56,19 @@ class Wording:
             return f"{within}, as near as was asked"
         if self.objective.precision > EPS:
             return f"{within}: rounding in single or half precision hides the rest"
-        noisy = self.objective.relative_noise > NOISY
-        return f"{within}: {'the noise of the function' if noisy else 'rounding'} hides the rest"
+        if self.objective.relative_noise > NOISY:
+            return f"{within}: the noise of the function hides the rest"
+        return within_rounding(certificate.gap, self.extreme)
 
 
 def in_words(gap: float) -> str:
     """Return a gap with two digits."""
     return "rounding" if gap < TINY else f"{gap:.2g}"
+
+
+def within_rounding(gap: float, extreme: str) -> str:
+    """Return in words that only rounding limits the accuracy of an answer."""
+    return f"the value is within {in_words(gap)} of the {extreme}: rounding hides the rest"
 
 
 def left_in_words(gap: float) -> str:

@@ -64,7 +64,7 @@ class ModelResiduals:
         λ.
     precision : float
         The relative rounding error of a prediction.
-    exact : _Exact or None
+    exact : Exact or None
         The traced model; None if it can't be traced.
     gaps : int
         At how many points J was computed by differences, because the exact one was not finite.
@@ -82,7 +82,7 @@ class ModelResiduals:
     rows: float
     ridge: float
     precision: float = EPS
-    exact: _Exact | None = None
+    exact: Exact | None = None
     box: Box | None = None
     gaps: int = field(default=0, init=False)
     bends: dict[int, deque[Bend]] = field(default_factory=dict, init=False)
@@ -241,7 +241,7 @@ class ModelResiduals:
 
 
 @dataclass(frozen=True)
-class _Exact:
+class Exact:
     """The traced model: the function Σ uᵢ (zᵢ - yᵢ) of θ and of weights u, with its gradient.
 
     The gradient of this function by u is z - y, and its Hessian by θ is Σ ρᵢ ∇²ρᵢ if u = √(w / Σw) ρ.
@@ -262,7 +262,7 @@ class _Exact:
 
     def columns(self, x: np.ndarray) -> Iterator[np.ndarray]:
         """Yield [J ρ] for each block of rows."""
-        jitted = self.traced.loop("residuals", lambda: _columns(self.traced.pure))
+        jitted = self.traced.loop("residuals", lambda: columns_of(self.traced.pure))
         with compiled_code():
             for block in self.blocks:
                 yield np.asarray(jitted(x, self.closed, *block))
@@ -272,7 +272,7 @@ class _Exact:
 
         The error is estimated by the same sum with random rounding errors in place of ρ.
         """
-        jitted = self.traced.loop("second order", lambda: _second_order(self.traced.pure))
+        jitted = self.traced.loop("second order", lambda: second_order_of(self.traced.pure))
         try:
             with compiled_code():
                 matrix, *drawn = np.sum([jitted(x, self.closed, *block) for block in self.blocks], axis=0)
@@ -281,24 +281,34 @@ class _Exact:
         return SecondOrder(matrix, SAFELY * (np.linalg.norm(drawn, axis=0) + EPS * np.abs(matrix)), np.zeros(x.size))
 
 
-def _errors(pure: Function, x: Array, closed: Arrays, X: Array, y: Array) -> Array:
-    """Return z - y, which is the gradient by u."""
-    return jax.grad(lambda u: pure(x, (*closed, X, y, u))[0])(jnp.zeros_like(y))
+def errors_of(pure: Function) -> Function:
+    """Return the function of z - y, which is the gradient of the traced sum by u."""
+
+    def errors(x: Array, closed: Arrays, X: Array, y: Array) -> Array:
+        return jax.grad(lambda u: pure(x, (*closed, X, y, u))[0])(jnp.zeros_like(y))
+
+    return errors
 
 
-def _columns(pure: Function) -> Function:
+def columns_of(pure: Function) -> Function:
+    """Return the function of [J ρ] over rows, from the traced model that `Exact` describes."""
+
+    errors = errors_of(pure)
+
     def columns(x: Array, closed: Arrays, X: Array, y: Array, root: Array) -> Array:
         def residuals(x: Array) -> Array:
-            return root * _errors(pure, x, closed, X, y)
+            return root * errors(x, closed, X, y)
 
         return jnp.column_stack([jax.jacfwd(residuals)(x), residuals(x)])
 
     return columns
 
 
-def _second_order(pure: Function) -> Function:
+def second_order_of(pure: Function) -> Function:
+    """Return the function of Σ ρᵢ ∇²ρᵢ over rows, and of the same sums with random rounding errors in place of ρ."""
+
     def second_order(x: Array, closed: Arrays, X: Array, y: Array, root: Array) -> Array:
-        errors = _errors(pure, x, closed, X, y)
+        errors = errors_of(pure)(x, closed, X, y)
         drawn = jnp.sin(jnp.outer(jnp.arange(1.0, DRAWS + 1), jnp.arange(1.0, y.size + 1) ** 2))
         rounded = EPS * (jnp.abs(y) + jnp.abs(errors)) * drawn
         weights = root**2 * jnp.vstack([errors, rounded])
@@ -358,7 +368,7 @@ def residuals_of(
     # The model may have kept X, y or u as constants of its code. Such code can't be evaluated for other rows.
     if served.compiled is not None and len(served.arrays) >= len(sample):
         closed = tuple(served.arrays[: len(served.arrays) - len(sample)])
-        residuals.exact = _Exact(served.compiled, closed, _blocks(rows))
+        residuals.exact = Exact(served.compiled, closed, _blocks(rows))
         return residuals, replace(objective, audit=audit)
     value = objective.value(x)
     usual = rounding(residuals, residuals.triangle(x), x) / SAFELY

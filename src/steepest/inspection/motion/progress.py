@@ -1,4 +1,4 @@
-"""`shown`: how far the drawing of a film is, on a terminal or in a notebook."""
+"""`shown`: how far the drawing of a film, or other work in steps, is: on a terminal or in a notebook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAUSE = 0.5
 
 
 @contextmanager
-def shown(count: int, wanted: bool | None) -> Iterator[Iterator[int]]:
+def shown(count: int, wanted: bool | None, what: str = "drawing frames") -> Iterator[Iterator[int]]:
     """Yield an iterator over the numbers below a count, and show how far it is.
 
     Parameters
@@ -25,6 +25,8 @@ def shown(count: int, wanted: bool | None) -> Iterator[Iterator[int]]:
         The number of steps.
     wanted : bool or None
         Whether to show anything; None shows a bar on a terminal, or a line in a notebook, and only after 2 seconds.
+    what : str
+        What the steps are.
 
     Yields
     ------
@@ -32,7 +34,7 @@ def shown(count: int, wanted: bool | None) -> Iterator[Iterator[int]]:
         The number of each step.
     """
     if wanted is not False and in_notebook():
-        yield _lined(count, 0.0 if wanted else PATIENCE)
+        yield _lined(count, 0.0 if wanted else PATIENCE, what)
         return
     if wanted is False or (wanted is None and not sys.stderr.isatty()):
         yield iter(range(count))
@@ -43,7 +45,7 @@ def shown(count: int, wanted: bool | None) -> Iterator[Iterator[int]]:
     console = Console(stderr=True)
     # Without a terminal, Rich shows only the last state.
     bar = Progress(console=console, transient=console.is_terminal)
-    task = bar.add_task("drawing frames", total=count)
+    task = bar.add_task(what, total=count)
     due = time.perf_counter() + (0.0 if wanted else PATIENCE)
 
     def steps() -> Iterator[int]:
@@ -60,7 +62,7 @@ def shown(count: int, wanted: bool | None) -> Iterator[Iterator[int]]:
             bar.stop()
 
 
-def _lined(count: int, patience: float) -> Iterator[int]:
+def _lined(count: int, patience: float, what: str) -> Iterator[int]:
     """Yield the numbers below a count, and show how far it is in one line."""
     began = time.perf_counter()
     due, line = began + patience, None
@@ -69,7 +71,7 @@ def _lined(count: int, patience: float) -> Iterator[int]:
         now = time.perf_counter()
         if now >= due or (line and k + 1 == count):
             line, due = line or Line(), now + PAUSE
-            line.show(f"drawing frames · {k + 1:,} of {count:,} · {now - began:.1f} s")
+            line.show(f"{what} · {k + 1:,} of {count:,} · {now - began:.1f} s")
 
 
 def check_progress(wanted: bool | None) -> None:

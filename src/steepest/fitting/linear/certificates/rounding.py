@@ -6,7 +6,10 @@ docs/certificates.md lists all terms.
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,6 +19,7 @@ from steepest.descent.loop.bound import Bound
 from steepest.fitting.linear.certificates.base import BoundParts
 from steepest.fitting.linear.coordinates import Coordinates, edges
 from steepest.fitting.linear.glm import Glm
+from steepest.types import Array
 
 # A bound on the rounding error of a sum, in units of eps times the sum of the absolute terms. Random errors of n terms
 # grow as √n. `tests/convex.py` compares the bounds with values in extended precision, on random problems.
@@ -90,11 +94,24 @@ def by_output(theta: np.ndarray, glm: Glm) -> np.ndarray:
     return theta.reshape(-1, max(glm.loss.outputs, 1))
 
 
+@dataclass(frozen=True)
+class _Reach:
+    """The reach of the columns of some rows, as long as these are in memory; `last` is the one computed last."""
+
+    rows: Callable[[], Array | None]
+    reach: np.ndarray
+    last: ClassVar[_Reach | None] = None
+
+
 def column_reach(glm: Glm, coordinates: Coordinates) -> np.ndarray:
     """Return a bound on the absolute entries of each column, in the coordinates of the descent."""
     if coordinates.basis is None:
         return np.zeros(len(coordinates.scale)) if coordinates.reach is None else coordinates.reach
     if isinstance(glm.X, SparseRows):
         return coordinates.reach @ np.abs(coordinates.basis)
-    low, high = edges(np.asarray(glm.X))
-    return np.maximum(high, -low)
+    known = _Reach.last
+    if known is None or known.rows() is not glm.X:
+        low, high = edges(np.asarray(glm.X))
+        # A certificate asks for the same rows several times, and each time they would all be read.
+        known = _Reach.last = _Reach(weakref.ref(glm.X), np.maximum(high, -low))
+    return known.reach

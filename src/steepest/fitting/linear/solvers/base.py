@@ -156,6 +156,8 @@ class LinearSolver(ABC, Generic[M, S]):
     gaps = 0
     columns: tuple[str, ...] = ()
     ending: Ending | None = None
+    # A state with its status, which the driver and the judge read many times.
+    _known_status: tuple[S, Status] | None = None
 
     def __init__(
         self, model: M, first: Array, certifier: LinearCertifier, objective: Objective, rules: Rules,
@@ -178,6 +180,11 @@ class LinearSolver(ABC, Generic[M, S]):
     def status(self) -> Status:
         """The progress so far; the current point is the best, as no step raises the value."""
         state = self.state
+        if self._known_status is None or self._known_status[0] is not state:
+            self._known_status = state, self._status_of(state)
+        return self._known_status[1]
+
+    def _status_of(self, state: S) -> Status:
         return Status(
             x=np.asarray(state.x), gradient=np.asarray(state.gradient), value=float(state.value),
             iteration=int(state.iteration), evaluations=int(state.evaluations), first_value=float(state.first_value),
@@ -234,7 +241,8 @@ class LinearSolver(ABC, Generic[M, S]):
         """Make a state the current one; copy the fields that the driver reads from JAX to NumPy."""
         self._state = state
         small = {name: value for name, value in state._asdict().items() if name not in _LARGE}
-        self.state = state._replace(**jax.device_get(small))
+        # `jax.device_get` does the same, and takes twice as long for so many small arrays.
+        self.state = state._replace(**jax.tree.map(np.asarray, small))
         if int(self.state.code) == CANDIDATE:
             self.known = self.measurement()
 
@@ -279,7 +287,7 @@ class LinearSolver(ABC, Generic[M, S]):
     def row(self, t: float = 0.0) -> np.ndarray:
         """Return the current point as a row of the trace; t is the step size that led there."""
         with compiled_code():
-            return np.array(row_of(self._state, t))
+            return np.array(_row_of(self._state, np.float64(t)))
 
     def unfinished(self) -> np.ndarray:
         """Return no rows: compiled code completes a chunk, or leaves nothing of it."""
@@ -354,3 +362,4 @@ _PRODUCTS = {"z": "x", "along_step": "step"}
 # Fields that the driver does not read: they stay in the memory of JAX.
 _LARGE = ("z", "along_step", "metric", "pairs", "hessian", "max_moves")
 _along = shared(lambda glm, d: glm.along(d))
+_row_of = shared(row_of)

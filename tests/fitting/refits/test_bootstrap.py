@@ -1,0 +1,237 @@
+"""The bootstrap, compared with closed forms, with SciPy's, and with refits made one by one."""
+
+import re
+
+import numpy as np
+import pytest
+from scipy import stats
+from tests.interrupts import interrupted
+
+import steepest as st
+
+RNG = np.random.default_rng(0)
+X = np.linspace(0, 3, 40)
+Y = 2.5 * np.exp(-1.3 * X) + 0.4 + 0.1 * RNG.normal(size=40)
+TABLE = RNG.normal(size=(60, 3)) * [1.0, 30.0, 0.01]
+TARGET = TABLE @ [1.0, 0.05, -80.0] + 2.0 + RNG.normal(size=60)
+A = np.column_stack([TABLE, np.ones(60)])
+
+
+def decay(x, a, b, c):
+    return a * np.exp(-b * x) + c
+
+
+def values(params):
+    return np.concatenate([np.ravel(value) for value in params.values()])
+
+
+def redrawn(rows, resamples, seed):
+    """Return the rows that the bootstrap draws, as it draws few of them: all in one call."""
+    return np.random.default_rng(seed).integers(0, rows, (resamples, rows))
+
+
+class TestClosedForms:
+    @pytest.mark.parametrize("model", [lambda x, mean: mean + 0 * x, st.models.Linear()])
+    def test_the_variance_of_a_mean(self, model):
+        # Of the linear model only the intercept varies, as its column is 0.
+        x = np.zeros(40) if isinstance(model, st.models.Linear) else X
+        boot = st.fit(model, x, Y).bootstrap(4000, rng=1)
+        drawn = values(boot.standard_errors)[-1] ** 2
+        np.testing.assert_allclose(drawn, Y.var() / 40, rtol=0.1)
+        assert not boot.failed
+
+    def test_rows_of_a_linear_model_have_the_variance_of_the_sandwich(self):
+        fit = st.fit(st.models.Linear(), TABLE, TARGET)
+        errors = A @ values(fit.params) - TARGET
+        bread = np.linalg.inv(A.T @ A)
+        leverage = np.einsum("ij,jk,ik->i", A, bread, A)
+        # The variance of the bootstrap lies between HC0 and HC3.
+        least = np.sqrt(np.diag(bread @ (A.T * errors**2) @ A @ bread))
+        most = np.sqrt(np.diag(bread @ (A.T * (errors / (1 - leverage)) ** 2) @ A @ bread))
+        found = values(fit.bootstrap(4000, rng=1).standard_errors)
+        assert np.all((0.93 * least < found) & (found < 1.07 * most))
+
+    def test_residuals_of_a_linear_model_have_the_classic_variance(self):
+        fit = st.fit(st.models.Linear(), TABLE, TARGET)
+        errors = A @ values(fit.params) - TARGET
+        classic = np.sqrt(errors @ errors / 60 * np.diag(np.linalg.inv(A.T @ A)))
+        boot = fit.bootstrap(4000, "residuals", rng=1)
+        np.testing.assert_allclose(values(boot.standard_errors), classic, rtol=0.06)
+        np.testing.assert_allclose(values(boot.bias) / classic, 0, atol=0.06)
+
+    def test_residuals_of_a_curve(self):
+        fit = st.fit(decay, X, Y)
+        a, b, _ = values(fit.params)
+        J = np.column_stack([np.exp(-b * X), -a * X * np.exp(-b * X), np.ones(40)])
+        classic = np.sqrt(fit.fun * np.diag(np.linalg.inv(J.T @ J)))
+        found = values(fit.bootstrap(4000, "residuals", rng=1).standard_errors)
+        # The model is nearly linear at this noise.
+        np.testing.assert_allclose(found, classic, rtol=0.1)
+
+
+class TestRefits:
+    """Refits side by side are those that the solver of the fit makes alone."""
+
+    def alone(self, fit, model, x, y, drawn, **options):
+        boot = fit.bootstrap(len(drawn), rng=5)
+        for k in range(3):
+            one = st.fit(model, x[drawn[k]], y[drawn[k]], start=fit.params, **options)
+            off = np.abs(values(one.params) - boot.flat[k]) / boot.flat.std(axis=0)
+            assert np.all(off < 1e-5)
+
+    def test_of_a_curve(self):
+        self.alone(st.fit(decay, X, Y), decay, X, Y, redrawn(40, 50, 5))
+
+    @pytest.mark.parametrize("penalty", [None, st.penalties.L2(0.05)])
+    def test_of_a_linear_model(self, penalty):
+        model = st.models.Linear()
+        fit = st.fit(model, TABLE, TARGET, penalty=penalty)
+        self.alone(fit, model, TABLE, TARGET, redrawn(60, 50, 5), penalty=penalty)
+
+    def test_of_counts(self):
+        counts = RNG.poisson(np.exp(0.5 * TABLE[:, 0] + 1)).astype(float)
+        fit = st.fit(st.models.Poisson(), TABLE, counts)
+        self.alone(fit, st.models.Poisson(), TABLE, counts, redrawn(60, 50, 5))
+
+    def test_by_code_that_is_not_traced(self):
+        def branching(x, a, b, c):
+            return decay(x, a, b, c) if float(b) > 0 else np.full(len(x), np.inf)
+
+        boot = st.fit(branching, X, Y).bootstrap(3, rng=5)
+        traced = st.fit(decay, X, Y).bootstrap(3, rng=5)
+        np.testing.assert_allclose(boot.flat, traced.flat, rtol=1e-5)
+
+    def test_with_weights(self):
+        weight = RNG.uniform(0.2, 3, 40)
+        fit = st.fit(decay, X, Y, sample_weight=weight)
+        boot, drawn = fit.bootstrap(4, rng=5), redrawn(40, 4, 5)
+        for k in range(2):
+            one = st.fit(decay, X[drawn[k]], Y[drawn[k]], start=fit.params, sample_weight=weight[drawn[k]])
+            np.testing.assert_allclose(boot.flat[k], values(one.params), rtol=1e-6)
+
+    def test_the_same_seed_gives_the_same_refits(self):
+        fit = st.fit(decay, X, Y)
+        one, two, other = (fit.bootstrap(300, rng=seed) for seed in (3, np.random.default_rng(3), 4))
+        np.testing.assert_array_equal(one.flat, two.flat)
+        assert np.all(one.flat[0] != other.flat[0])
+
+    def test_parameters_that_are_arrays(self):
+        fit = st.fit(lambda X, w, b: X @ w + b, TABLE, TARGET, start={"w": np.zeros(3), "b": 0.0})
+        boot = fit.bootstrap(50, rng=5)
+        linear = st.fit(st.models.Linear(), TABLE, TARGET).bootstrap(50, rng=5)
+        assert boot.draws["w"].shape == (50, 3)
+        np.testing.assert_allclose(boot.draws["w"], linear.draws["coef"], rtol=1e-5, atol=1e-6)
+        assert boot.confidence_intervals()["w"].shape == (3, 2)
+
+
+class TestIntervals:
+    @pytest.mark.parametrize("method", ["percentile", "basic", "bca"])
+    def test_as_scipy_has_them(self, method):
+        # A mean of skewed data: the fit of a constant.
+        y = RNG.exponential(size=50)
+        ours = st.fit(lambda x, mean: mean + 0 * x, np.arange(50.0), y).bootstrap(8000, rng=1)
+        found = ours.confidence_intervals(0.9, method)["mean"]
+        name = {"bca": "BCa"}.get(method, method)
+        theirs = stats.bootstrap((y,), np.mean, n_resamples=8000, confidence_level=0.9, method=name, rng=2)
+        width = theirs.confidence_interval.high - theirs.confidence_interval.low
+        np.testing.assert_allclose(found, theirs.confidence_interval, atol=0.03 * width)
+
+    def test_on_given_draws_as_scipy_computes_them(self):
+        y = RNG.exponential(size=30)
+        ours = st.fit(lambda x, mean: mean + 0 * x, np.arange(30.0), y).bootstrap(500, rng=1)
+        draws = stats.bootstrap((y,), np.mean, n_resamples=500, method="BCa", rng=2).bootstrap_distribution
+        ours.flat = draws[:, None]
+        theirs = stats.bootstrap((y,), np.mean, n_resamples=500, method="BCa", rng=2).confidence_interval
+        np.testing.assert_allclose(ours.confidence_intervals(method="bca")["mean"], theirs, rtol=1e-6)
+
+    def test_the_table_and_the_text(self):
+        boot = st.fit(decay, X, Y).bootstrap(200, rng=0)
+        table = boot.to_frame()
+        assert list(table.index) == ["a", "b", "c"]
+        np.testing.assert_allclose(table["standard error"], values(boot.standard_errors))
+        assert "200 refits with rows drawn again" in str(boot)
+        assert re.search(r"b +1\.\d+ .* to ", str(boot))
+
+
+class TestFailures:
+    def test_separable_resamples_are_counted(self):
+        rng = np.random.default_rng(0)
+        x = np.r_[rng.normal(size=12), rng.normal(size=12) + 2.5]
+        y = np.r_[np.zeros(12), np.ones(12)]
+        boot = st.fit(st.models.Logistic(), x, y).bootstrap(100, rng=1)
+        drawn = redrawn(24, 100, 1)
+        # One column: classes are separable if their ranges share no point.
+        parts = [(x[rows][y[rows] == 0], x[rows][y[rows] == 1]) for rows in drawn]
+        apart = [not (a.size and b.size) or a.max() < b.min() or b.max() < a.min() for a, b in parts]
+        assert 0 < sum(apart) < 100
+        assert boot.failed == {"ended with 'no finite optimum'": sum(apart)}
+        assert len(boot.flat) == 100 - sum(apart)
+        assert boot.resamples == 100
+        assert f"{sum(apart)} that failed" in str(boot)
+
+    def test_a_missing_refit_without_a_row_leaves_no_bca(self):
+        # Without its last row, the slope of this line is not determined.
+        x, y = np.r_[np.zeros(9), 1.0], np.arange(10.0)
+        boot = st.fit(lambda x, m, b: m * x + b, x, y).bootstrap(60, rng=0)
+        assert sum(boot.failed.values()) == sum(9 not in rows for rows in redrawn(10, 60, 0)) > 0
+        with pytest.raises(ValueError, match="1 of these refits failed"):
+            boot.confidence_intervals(method="bca")
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"resamples": 1}, "give a whole number of refits, 2 or more"),
+            ({"kind": "columns"}, "give 'rows', 'residuals'"),
+            ({"rng": "seed"}, "give a whole number from 0"),
+        ],
+    )
+    def test_arguments(self, options, words):
+        with pytest.raises(ValueError, match=words):
+            st.fit(decay, X, Y).bootstrap(**options)
+
+    def test_fits_that_have_none(self, tmp_path):
+        fit = st.fit(decay, X, Y)
+        fit.save(tmp_path / "fit")
+        with pytest.raises(RuntimeError, match="this fit was loaded"):
+            st.load(tmp_path / "fit").bootstrap()
+        stream = st.fit(st.models.Linear(), iter([(TABLE, TARGET)]))
+        with pytest.raises(RuntimeError, match="those of a stream are read only once"):
+            stream.bootstrap()
+        tree = st.fit(st.models.Tree(depth=1), TABLE, TARGET, rng=0)
+        with pytest.raises(RuntimeError, match=r"not for models\.Tree"):
+            tree.bootstrap()
+        with pytest.raises(ValueError, match="ended with 'iteration limit'"):
+            st.fit(decay, X, Y, start=(20, 9, -5), epochs=2).bootstrap()
+        with pytest.raises(ValueError, match="stops before its minimum"):
+            st.fit(decay, X, Y, validation=0.2, rng=0).bootstrap()
+        with pytest.raises(ValueError, match="the rows differ in weight"):
+            st.fit(decay, X, Y, sample_weight=np.arange(1.0, 41)).bootstrap(kind="residuals")
+        with pytest.raises(ValueError, match="for the squared loss"):
+            st.fit(st.models.Linear(), TABLE, TARGET, loss="huber").bootstrap(kind="residuals")
+
+    def test_few_refits_have_no_interval(self):
+        boot = st.fit(decay, X, Y).bootstrap(5, rng=0)
+        assert str(boot).startswith("bootstrap: 5 refits")
+        with pytest.raises(ValueError, match="too few for an interval"):
+            boot.confidence_intervals()
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            boot.confidence_intervals(95)
+
+    def test_ctrl_c_keeps_the_refits_so_far(self):
+        script = """
+import time, numpy as np, steepest as st
+from steepest.fitting.refits.refit import Refits
+alone, calls = Refits.alone, [0]
+def slow(self, counts, y):
+    calls[0] += 1
+    if calls[0] == 3: print("going", flush=True)
+    if calls[0] > 3: time.sleep(0.05)
+    return alone(self, counts, y)
+Refits.alone = slow
+x = np.linspace(0, 3, 20)
+fit = st.fit(st.models.Linear(), x, 2 * x + np.cos(9 * x), loss="absolute")
+boot = fit.bootstrap(1000, rng=0)
+print(boot.was_stopped, 2 <= boot.resamples < 1000, "stopped from the keyboard" in str(boot))
+"""
+        code, out, err = interrupted(script)
+        assert (code, out.split("\n")[-2]) == (0, "True True True"), err
