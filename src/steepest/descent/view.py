@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.derivatives.structure import Calling
+from steepest.sets.chart import Chart
 from steepest.types import PyTree
 
 
@@ -49,6 +50,10 @@ class View:
         """Return a gradient of the loop in the user's coordinates, flat."""
         return gradient
 
+    def errors(self, errors: tuple[float, ...]) -> tuple[float, ...]:
+        """Return errors of the loop's coordinates as errors of the user's."""
+        return errors
+
     def point(self, x: np.ndarray) -> PyTree:
         """Return a point of the loop as the user sees it."""
         return self.calling.point(self.rows(x))
@@ -66,3 +71,37 @@ class View:
         if flat.size != structure.size:
             raise ValueError(f"the point has {flat.size} numbers where the function takes {structure.size}")
         return self.inward(flat)
+
+
+@dataclass(frozen=True)
+class ChartView(View):
+    """The points of a function whose parts lie in affine sets: the loop moves in coordinates of those sets."""
+
+    @property
+    def chart(self) -> Chart:
+        """The coordinates."""
+        assert self.calling.chart is not None
+        return self.calling.chart
+
+    def rows(self, points: np.ndarray) -> np.ndarray:
+        """Return points of the loop in the user's coordinates, flat."""
+        return np.asarray(self.chart.outward(points))
+
+    def inward(self, point: np.ndarray) -> np.ndarray:
+        """Return a user's flat point in the loop's coordinates."""
+        return self.chart.inward(point)
+
+    def along(self, direction: np.ndarray) -> np.ndarray:
+        """Return the part of a user's flat direction within the sets, in the loop's coordinates."""
+        return np.asarray(direction @ self.chart.matrix)
+
+    def slope(self, gradient: np.ndarray) -> np.ndarray:
+        """Return a gradient of the loop in the user's coordinates: the part within the sets."""
+        return np.asarray(self.chart.matrix @ gradient)
+
+    def errors(self, errors: tuple[float, ...]) -> tuple[float, ...]:
+        """Return errors of the loop's coordinates as errors of the user's."""
+        if not errors:
+            return ()
+        parts = np.abs(self.chart.matrix)
+        return tuple(np.where(parts > 0, parts * np.array(errors), 0.0).sum(axis=1).tolist())

@@ -17,11 +17,13 @@ from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.serving.caller import Caller
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, read_call
+from steepest.derivatives.within import Within, holds_curved, read_within
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.plan import Help, Plan
 from steepest.descent.run import Run
-from steepest.descent.view import View
+from steepest.descent.loop.set_solver import SetSolver
+from steepest.descent.view import ChartView, View
 from steepest.minimizing.restarts import RANDOM, BoundsLike, Starts, best_of, random_start, read_restarts, start_like
 from steepest.printable import quoted
 from steepest.rules.choose import choose
@@ -39,6 +41,7 @@ def minimize(
     direction: RuleLike = None,
     step: RuleLike = "auto",
     bounds: BoundsLike | None = None,
+    within: Within | None = None,
     tolerance: float | Mapping[str, float] | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
@@ -75,6 +78,10 @@ def minimize(
     bounds : pairs, dict or scipy.optimize.Bounds, optional
         ``(low, high)`` for each coordinate, with None for no bound; a dict if the coordinates have names. Each
         step is projected into this box, and f is never called outside of it.
+    within : set or dict, optional
+        A convex set of `steepest.sets` that the whole point is held to, such as ``st.sets.Simplex()``; or a dict of
+        sets by the names of parameters, such as ``{"w": st.sets.Ball(2)}``. Points are projected into the sets, and f
+        is never called outside of them.
     tolerance : float or mapping, optional
         By default the descent continues until rounding errors hide any further decrease. A number is the largest
         f - f* as a share of the whole descent, f₀ - f. A mapping sets several limits, all of which must be met:
@@ -124,7 +131,7 @@ def minimize(
     """
     return _optimize(
         f, start, 1.0, args, gradient, direction, step, bounds, restarts, rng, callback, progress,
-        Budget.of(tolerance, seconds, evaluations, iterations=iterations), repeats,
+        Budget.of(tolerance, seconds, evaluations, iterations=iterations), repeats, within,
     )  # fmt: skip
 
 
@@ -138,6 +145,7 @@ def maximize(
     direction: RuleLike = None,
     step: RuleLike = "auto",
     bounds: BoundsLike | None = None,
+    within: Within | None = None,
     tolerance: float | Mapping[str, float] | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
@@ -167,6 +175,8 @@ def maximize(
     step : float, str, callable, object or optax transformation
         As for `minimize`.
     bounds : pairs, dict or scipy.optimize.Bounds, optional
+        As for `minimize`.
+    within : set or dict, optional
         As for `minimize`.
     tolerance : float or mapping, optional
         As for `minimize`.
@@ -207,7 +217,7 @@ def maximize(
     """
     return _optimize(
         f, start, -1.0, args, gradient, direction, step, bounds, restarts, rng, callback, progress,
-        Budget.of(tolerance, seconds, evaluations, iterations=iterations), repeats,
+        Budget.of(tolerance, seconds, evaluations, iterations=iterations), repeats, within,
     )  # fmt: skip
 
 
@@ -253,13 +263,16 @@ def _optimize(
     f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
     direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, restarts: int | Starts, rng: Seed,
     callback: Callback | None, progress: bool | None, budget: Budget, repeats: int = 1,
+    within: Within | None = None,
 ) -> Run:  # fmt: skip
     check_callback(callback)
     clock, draws = Clock(), generator(rng)
-    rules = choose(direction, step, boxed=bounds is not None).signed(sign)
-    plan, calling, x = make_plan(f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock)
+    rules = choose(direction, step, boxed=bounds is not None, curved=holds_curved(within)).signed(sign)
+    plan, calling, x = make_plan(f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock, within)
     automatic = direction is None and isinstance(step, str) and step == "auto"
     plan = replace(plan, help=Help.FULL if automatic else Help.NONE)
+    if automatic and plan.objective.region is not None:
+        plan = replace(plan, solver=SetSolver)
     with clock.ends(budget.deadline):
         starts = read_restarts(restarts, plan, x, draws, calling)
     return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
@@ -268,7 +281,7 @@ def _optimize(
 def make_plan(
     f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None, rules: Rules,
     bounds: BoundsLike | None, budget: Budget, draws: np.random.Generator, repeats: int = 1,
-    clock: Clock | None = None,
+    clock: Clock | None = None, within: Within | None = None,
 ) -> tuple[Plan, Calling, np.ndarray]:  # fmt: skip
     """Return the plan of a descent, the calling convention of f, and the start as a flat array."""
     clock = clock or Clock()
@@ -284,11 +297,23 @@ def make_plan(
     is_random = isinstance(start, str)
     if is_random and start != RANDOM:
         raise ValueError(f"start={quoted(start)}: give a point, or 'random' with bounds=")
-    calling, x = read_call(f, start_like(bounds) if is_random else start, args)
+    calling, x = read_call(f, start_like(bounds, within) if is_random else start, args)
     box = None if bounds is None else read_bounds(bounds, calling)
-    if is_random:
-        x = random_start(Caller(f, calling, paired=gradient is True, box=box, clock=clock), x, box, draws)
-    if box is not None:
+    if not is_random and box is not None:
         check_inside(box, x, calling.structure.names)
-    objective = serve(f, calling, x, gradient, box, budget.deadline, int(repeats), clock)
-    return Plan(objective, View(calling, calling.structure.names), rules, sign, budget, box), calling, np.array(x)
+    domain = read_within(within, box, calling)
+    calling, box, region = replace(calling, chart=domain.chart), domain.box, domain.region
+    if is_random:
+        x = x if domain.chart is None else domain.chart.inward(x)
+        caller = Caller(f, calling, paired=gradient is True, box=box, region=region, clock=clock)
+        x = random_start(caller, x, box, draws, region)
+    else:
+        x = domain.entered(x)
+    objective = serve(f, calling, x, gradient, box, budget.deadline, int(repeats), clock, region)
+    if region is not None and objective.scatter is not None:
+        raise ValueError(
+            "values of the function differ from call to call, and within= needs values that repeat: "
+            "fix the random numbers inside the function"
+        )
+    view = (View if domain.chart is None else ChartView)(calling, calling.structure.names)
+    return Plan(objective, view, rules, sign, budget, box), calling, np.array(x)

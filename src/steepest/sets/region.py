@@ -38,7 +38,9 @@ class Region:
         return self._joined(x, [one.nearest(x[part]) for part, one in self.parts])
 
     def free(self, x: Array, gradient: Array) -> Array:
-        """Return the part of the gradient that a small step can follow within the region."""
+        """Return the part of the gradient that a small step can follow within the region; also for rows of points."""
+        if np.ndim(x) == 2:
+            return jax.vmap(self.free)(x, gradient)
         return self._joined(x, [-one.steepest(x[part], gradient[part]) for part, one in self.parts])
 
     def along(self, x: np.ndarray, v: np.ndarray) -> np.ndarray:

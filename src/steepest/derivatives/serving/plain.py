@@ -16,11 +16,11 @@ from steepest.types import Function
 
 def differenced(caller: Caller, start: np.ndarray, start_value: float, obstacle: str) -> Objective:
     """Return an objective whose gradients are differences of values."""
-    slope = Differences(caller, start, caller.box, lambda: caller.precision)
+    slope = Differences(caller, start, caller.box, lambda: caller.precision, region=caller.region)
     return Objective(
         start.size, caller, slope, "differences", by_differences(obstacle), cost=2 * start.size + 1,
         differences=slope, precision=caller.precision, clock=caller.clock, start_value=start_value, box=caller.box,
-        obstacle=obstacle, by_calls=True,
+        region=caller.region, obstacle=obstacle, by_calls=True,
     )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def given(
     why = f"the gradient given, called plainly, because {obstacle}"
     return Objective(
         start.size, caller, slope, "given", why, clock=caller.clock, start_value=start_value, box=caller.box,
-        obstacle=obstacle, by_calls=True,
+        region=caller.region, obstacle=obstacle, by_calls=True,
     )  # fmt: skip
 
 

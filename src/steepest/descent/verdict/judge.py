@@ -20,6 +20,7 @@ from steepest.descent.verdict.audit import Audit, auditable, cost_of_audit
 from steepest.descent.verdict.escape import LineSearch, Tail, along_line, curves_down
 from steepest.descent.verdict.estimate import Estimate
 from steepest.descent.verdict.evaluator import Evaluator
+from steepest.descent.verdict.faces import Faces
 from steepest.descent.verdict.goal import Evidence, Goal
 from steepest.descent.verdict.guide import MOST_AUDITS, Guide
 from steepest.descent.verdict.noise_floor import NoiseFloor
@@ -48,8 +49,10 @@ class Judge:
         self.polish, self.estimate = Polish(self.evaluator, self.goal), Estimate(self.evaluator, self.goal)
         self.rays = Rays(self.evaluator, plan.view, self.wording)
         self.guide = Guide(plan, self.evaluator, self.goal, self.wording, self.rays)
+        self.faces = Faces(self.evaluator, self.goal, self.wording, self.guide)
         self.noise_floor = NoiseFloor(self.evaluator, self.goal, self.wording)
-        self.probes = Probes(self.evaluator, self.polish, bool(plan.help) and plan.rules.learns)
+        scaled = bool(plan.help) and plan.rules.learns and solver.objective.region is None
+        self.probes = Probes(self.evaluator, self.polish, scaled)
 
     def known(self) -> JudgeState:
         """Return the judge's fields of a checkpoint."""
@@ -79,6 +82,8 @@ class Judge:
         objective = self.solver.objective
         if objective.scatter is not None:
             return self.noise_floor()
+        if objective.region is not None:
+            return self.faces(code)
         bound = self.bound(code)
         if bound is not None:
             self.guide.audits += 1

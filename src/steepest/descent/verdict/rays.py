@@ -9,7 +9,7 @@ from steepest.descent.verdict.audit import Audit
 from steepest.descent.verdict.escape import LineSearch, Tail, along_line, along_ray
 from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.wording import Wording
-from steepest.descent.view import View
+from steepest.descent.view import ChartView, View
 from steepest.trace import Outcome
 
 # A Newton step longer than this share of the point may lead to infinity. Chosen, not measured: a smaller share costs
@@ -46,7 +46,8 @@ class Rays:
         """
         evaluator, best = self.evaluator, self.evaluator.best
         trace = evaluator.log.trace()
-        if trace.x.shape[1] != best.size or not len(trace):
+        size = len(self.view.names) if isinstance(self.view, ChartView) else best.size
+        if trace.x.shape[1] != size or not len(trace):
             return None
         for row in sorted({0, len(trace) // 2}):
             start, value = self.view.inward(trace.x[row]), evaluator.solver.sign * float(trace.value[row])
