@@ -144,6 +144,15 @@ class Ball(ConvexSet):
         sign = np.sign(arm)
         return sign * (v * sign - (v @ sign) / np.abs(sign).sum())
 
+    def onward(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Return the point that a step along the face leads to; no entry of a ball of order 1 changes its sign."""
+        arm = self._arm(x)
+        if self.order != 1 or not self._is_at_edge(arm):
+            return np.asarray(self.nearest(x + step))
+        sign = np.sign(arm)
+        moved = sign * Simplex.nearest(_Sum(self.r), np.where(sign == 0, -self.r, sign * (arm + step)))
+        return np.asarray(moved if self.centre is None else self.centre + moved)
+
     def face(self, x: np.ndarray) -> bytes:
         """Return whether x lies on the edge, and on which side of it."""
         arm = self._arm(x)

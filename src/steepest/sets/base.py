@@ -168,6 +168,10 @@ class ConvexSet(ABC):
     def along(self, x: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return the projection of a vector onto the directions of the face of x: those with both signs."""
 
+    def onward(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Return the point that a step along the face of x leads to; it ends where the face ends."""
+        return np.asarray(self.nearest(x + step))
+
     @abstractmethod
     def face(self, x: np.ndarray) -> bytes:
         """Return which face of the set x lies on."""

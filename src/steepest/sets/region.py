@@ -47,6 +47,10 @@ class Region:
         """Return the part of a vector along the face of x."""
         return np.concatenate([one.along(x[part], v[part]) for part, one in self.parts])
 
+    def onward(self, x: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Return the point that a step along the face of x leads to; it ends where the face ends."""
+        return np.concatenate([one.onward(x[part], step[part]) for part, one in self.parts])
+
     def turned(self, x: Array, gradient: Array, direction: Array) -> Array:  # noqa: ARG002
         """Return the direction of a search, which follows the projection of a line: the line itself."""
         return direction

@@ -211,10 +211,10 @@ class SetSolver:
             yield accepted
 
     def _search(self, direction: np.ndarray, reference: float, bent: bool) -> Iterator[bool]:
-        """Shorten a step until the value is enough below a reference; `bent` projects the points of the line."""
+        """Shorten a step until the value is enough below a reference; `bent` follows the face."""
         t = 1.0
         for _ in range(MOST_TRIALS):
-            x = self.region.nearest(self.x + t * direction)
+            x = self.region.onward(self.x, t * direction) if bent else self.region.nearest(self.x + t * direction)
             fall = float(self.gradient @ (x - self.x))
             if np.array_equal(x, self.x) or (not bent and not fall < 0):
                 return

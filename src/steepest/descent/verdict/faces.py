@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steepest.derivatives.differences import EPS
+from steepest.derivatives.differences import EPS, scale_of
+from steepest.derivatives.higher import hessian_product
 from steepest.descent.ending import Ending
 from steepest.descent.loop.state import STALLED
 from steepest.descent.verdict.audit import LARGEST_AUDIT, ROUNDINGS, SADDLED, SURE
@@ -15,18 +16,27 @@ from steepest.descent.verdict.escape import along_line, along_ray
 from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.goal import Goal
 from steepest.descent.verdict.guide import Guide
+from steepest.descent.verdict.plateau import described
 from steepest.descent.verdict.wording import Wording, left_in_words
 from steepest.sets.curve import Curve
 from steepest.sets.region import Region
 from steepest.trace import Certificate, Outcome
 
-# The most Newton steps of one verdict, and the share of the gradient that each must take away. Chosen, not measured.
-MOST_STEPS, SHRUNK = 12, 0.5
+# The most Newton steps of one verdict, and the share of the gradient that each may leave, unless it gains
+# the last share of what the Hessian predicts. Chosen, not measured.
+MOST_STEPS, SHRUNK, ENOUGH = 12, 0.5, 0.1
+# The most products with the Hessian of a large problem, and the share of the gradient that conjugate gradients leave.
+# Chosen, not measured.
+MOST_PRODUCTS, SOLVED = 200, 1e-10
 # Differences of gradients take this step, as a share of the size of the point: the cube root of the rounding error. A
 # curve shorter than SHORT times that size is left out: rounding errors would hide the curvature.
 STEP, SHORT = EPS ** (1 / 3), 1e-10
 # A direction into the set leads nowhere at first order if the slope along it is below this share of the gradient.
 FAINT = 1e-7
+# The first probe of n variables comes after PATIENCE · (n + 10) iterations, as that of other descents.
+PATIENCE = 4
+# The factor of the estimated errors of differences. Chosen, not measured: a smaller one calls answers stalled.
+SAFETY = 4.0
 # The most such directions that values of f are tried along. Chosen, not measured: each costs some values.
 MOST_FAINT = 20
 
@@ -97,6 +107,9 @@ class Faces:
         if code != STALLED and self.solver.tolerance and self.guide.may_move:
             self.guide.sharpen(min(0.1, certificate.tolerance / gap) if gap > 0 and not near else 0.1, missed)
             return None
+        noise = max(evaluator.noise(x), floor) if self.guide.may_move else 0.0
+        if gap <= noise and evaluator.is_small(noise) and not self.goal.missed(certificate.x_error):
+            return self.converged(replace(certificate, tolerance=max(noise, certificate.tolerance)), audit)
         if near:
             return Ending(Outcome.STALLED, f"{missed}: rounding hides more, or it can't be told here", certificate)
         return self.guide.stalled(certificate)
@@ -132,7 +145,8 @@ class Faces:
         """Return the rounding error of the value, and what errors of the gradient add to the gap."""
         objective, value = self.solver.objective, self.evaluator.best_value
         error = objective.slope_error(x)
-        error = ROUNDINGS * objective.precision * np.abs(gradient) if error is None else error
+        # The errors of differences are estimates, and may be a few times as large.
+        error = ROUNDINGS * objective.precision * np.abs(gradient) if error is None else SAFETY * error
         reach = self.region.reach(x, gradient)
         return 4 * objective.relative_noise * abs(value) + float(np.where(reach > 0, error * reach, 0.0).sum())
 
@@ -142,13 +156,14 @@ class Faces:
         allowed = max(asked if math.isfinite(asked) else gap, floor)
         if audit is None:
             return Certificate("estimated", gap, allowed)
-        return Certificate("audited", gap, allowed, audit.curvature, tuple(audit.error.tolist()))
+        kind = "audited" if self.solver.objective.size <= LARGEST_AUDIT else "estimated"
+        return Certificate(kind, gap, allowed, audit.curvature, tuple(audit.error.tolist()))
 
     def converged(self, certificate: Certificate, audit: FaceAudit | None) -> Ending:
         """Return the ending of a run that has converged, unless f is the same everywhere."""
         status = self.solver.status
         if not np.any(status.gradient) and not status.iteration and (audit is None or not any(audit.curvature)):
-            return Ending(Outcome.FLAT, "the function has no slope at the start")
+            return self.flat()
         ending = self.wording.converged(certificate)
         x = self.evaluator.best
         if certificate.gap == self.region.gap(x, self.gradient_at(x)) and ending.outcome is Outcome.CONVERGED:
@@ -156,11 +171,20 @@ class Faces:
             ending.facts += f" (by the Frank–Wolfe gap, a bound if the function is {shape})"
         return ending
 
+    def flat(self) -> Ending:
+        """Return the ending at a start without slope or curvature, with the kind of flatness."""
+        evaluator, status, objective = self.evaluator, self.solver.status, self.solver.objective
+        size, values = scale_of(evaluator.best, evaluator.start), (status.best_value, status.first_value)
+        sign, noise = self.solver.sign, objective.relative_noise
+        return Ending(Outcome.FLAT, described(evaluator.value, evaluator.best, size, *values, sign, noise))
+
     def audited(self, x: np.ndarray, gradient: np.ndarray) -> FaceAudit | None:
         """Return the audit of a point; None if gradients are inexact, or the face has too many directions."""
         objective = self.solver.objective
-        if objective.kind == "differences" or not objective.smooth or x.size > LARGEST_AUDIT:
+        if objective.kind == "differences" or not objective.smooth:
             return None
+        if x.size > LARGEST_AUDIT:
+            return self.by_products(x, gradient)
         size = max(float(np.abs(x).max()), float(self.evaluator.least.max()), SHORT)
         curves = [c for c in self.region.curves(x) if c.in_face and min(-c.low, c.high) > SHORT * size]
         if not self.evaluator.affords((2 * len(curves) + 2) * objective.cost):
@@ -174,6 +198,32 @@ class Faces:
         if not np.all(np.isfinite(products)):
             return None
         return _audit_of(basis, products, gradient, size, objective.precision)
+
+    def by_products(self, x: np.ndarray, gradient: np.ndarray) -> FaceAudit | None:
+        """Return Newton's step along the face by conjugate gradients, where no Hessian is formed."""
+        objective, region = self.solver.objective, self.region
+        if objective.compiled is None or objective.in_epochs or not self.evaluator.affords(MOST_PRODUCTS):
+            return None
+        bend, step, gain = region.bend(x, gradient), np.zeros(x.size), 0.0
+        residual = -region.along(x, gradient)
+        squared = first = float(residual @ residual)
+        direction, curvatures = residual, []
+        while len(curvatures) < MOST_PRODUCTS and squared > SOLVED**2 * first:
+            self.evaluator.meter.judged += 1
+            hessian_times = self.solver.sign * hessian_product(objective, x, direction)
+            product = region.along(x, hessian_times + bend * direction)
+            length, curved = float(direction @ direction), float(direction @ product)
+            curvatures.append(curved / length)
+            if not curved > 0:
+                is_negative = curved < -SADDLED * max(map(abs, curvatures)) * length
+                escape = direction * (STEP * max(float(np.abs(x).max()), SHORT) / math.sqrt(length)) if is_negative else None
+                return FaceAudit(step, math.inf, (), escape, np.zeros(0))
+            t = squared / curved
+            step, residual, gain = step + t * direction, residual - t * product, gain + t * squared / 2
+            squared, before = float(residual @ residual), squared
+            direction = residual + squared / before * direction
+        extremes = (min(curvatures), max(curvatures)) if curvatures else ()
+        return FaceAudit(step, gain, extremes, None, np.zeros(0))
 
     def product(self, x: np.ndarray, curve: Curve, step: float) -> np.ndarray:
         """Return the Hessian times the direction of a curve, by a difference of gradients along it."""
@@ -191,13 +241,15 @@ class Faces:
             steepest = max(audit.curvature, default=0.0) or self.solver.status.steepest
             down = gradient / steepest if steepest else np.zeros(x.size)
             found = None
-            for new in (x + audit.step, x - down):
-                new = evaluator.clip(new)
+            # Rounding errors of the step must not move entries off an edge.
+            for new in (self.region.onward(x, self.region.along(x, audit.step)), evaluator.clip(x - down)):
                 if np.array_equal(new, x):
                     continue
                 new_value, new_gradient = evaluator.value_and_grad(new)
                 slack = self.floor(x, gradient)
-                if new_value <= value + slack and self.left(new, new_gradient) <= SHRUNK * self.left(x, gradient):
+                falls = new_value < value - max(slack, ENOUGH * audit.decrement)
+                flatter = self.left(new, new_gradient) <= SHRUNK * self.left(x, gradient)
+                if falls or (new_value <= value + slack and flatter):
                     found = new, new_value, new_gradient
                     break
             if found is None:
@@ -235,13 +287,36 @@ class Faces:
             for curve in self.region.curves(x)
             if curve.low == 0 < curve.high and abs(float(gradient @ curve.direction)) <= FAINT * steep
         ]
-        for curve in faint[:MOST_FAINT]:
-            direction = curve.direction * (min(curve.high, size) * 1e-3)
+        moves = [curve.direction * (min(curve.high, size) * 1e-3) for curve in faint[:MOST_FAINT]]
+        # Between two edges f may curve down although it does not along either.
+        for direction in [*moves, np.sum(moves, axis=0)] if moves else []:
             search = along_ray(self.evaluator.value, x, self.evaluator.best_value, direction, floor)
             if search.x is not None and search.value < self.evaluator.best_value - floor:
                 self.evaluator.restart_at(search.x, "saddle", "the value falls along an edge without slope")
                 return True
         return False
+
+
+class FaceProbes:
+    """Takes Newton steps along the face during a slow descent; each probe comes after twice as many iterations.
+
+    Attributes
+    ----------
+    after : float
+        The iteration after which the next probe comes.
+    """
+
+    def __init__(self, faces: Faces) -> None:
+        self.faces, size = faces, faces.solver.start.size
+        self.after = PATIENCE * (size + 10) if faces.guide.plan.help and size <= LARGEST_AUDIT else math.inf
+
+    def __call__(self) -> None:
+        """Make the probe that is due."""
+        self.after *= 2
+        x = self.faces.evaluator.best
+        gradient = self.faces.gradient_at(x)
+        if np.all(np.isfinite(gradient)):
+            self.faces.polished(x, gradient, self.faces.audited(x, gradient))
 
 
 def _audit_of(

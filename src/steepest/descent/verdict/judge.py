@@ -20,7 +20,7 @@ from steepest.descent.verdict.audit import Audit, auditable, cost_of_audit
 from steepest.descent.verdict.escape import LineSearch, Tail, along_line, curves_down
 from steepest.descent.verdict.estimate import Estimate
 from steepest.descent.verdict.evaluator import Evaluator
-from steepest.descent.verdict.faces import Faces
+from steepest.descent.verdict.faces import FaceProbes, Faces
 from steepest.descent.verdict.goal import Evidence, Goal
 from steepest.descent.verdict.guide import MOST_AUDITS, Guide
 from steepest.descent.verdict.noise_floor import NoiseFloor
@@ -51,8 +51,11 @@ class Judge:
         self.guide = Guide(plan, self.evaluator, self.goal, self.wording, self.rays)
         self.faces = Faces(self.evaluator, self.goal, self.wording, self.guide)
         self.noise_floor = NoiseFloor(self.evaluator, self.goal, self.wording)
-        scaled = bool(plan.help) and plan.rules.learns and solver.objective.region is None
-        self.probes = Probes(self.evaluator, self.polish, scaled)
+        self.probes: Probes | FaceProbes = (
+            Probes(self.evaluator, self.polish, bool(plan.help) and plan.rules.learns)
+            if solver.objective.region is None
+            else FaceProbes(self.faces)
+        )
 
     def known(self) -> JudgeState:
         """Return the judge's fields of a checkpoint."""
