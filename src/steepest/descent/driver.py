@@ -290,7 +290,7 @@ class Driver:
         try:
             with objective.clock.ends(self.meter.deadline):
                 gradient = gradient_at(solver, x)
-                names = view.names if len(view.names) == x.size else [f"direction {k}" for k in range(x.size)]
+                names = view.inner_names(x.size)
                 ending, value, checks = checked(solver, names, self.start, ending, x, value, gradient, again)
         except KeyboardInterrupt:
             # Without the check the end of the descent is not certain, but its best point is.

@@ -30,6 +30,10 @@ class View:
     names: Sequence[str]
     counted: str = "iteration"
 
+    def inner_names(self, size: int) -> Sequence[str]:
+        """Return the names of the loop's coordinates, of which there are `size`."""
+        return self.names if len(self.names) == size else [f"direction {k}" for k in range(size)]
+
     def epochs(self, rows: np.ndarray) -> np.ndarray:
         """Return the epochs of rows of the trace as a column; no column if iterations are counted."""
         return rows[:, :1].copy() if self.counted == "epoch" else rows[:, :0]
@@ -76,6 +80,11 @@ class View:
 @dataclass(frozen=True)
 class ChartView(View):
     """The points of a function whose parts lie in affine sets: the loop moves in coordinates of those sets."""
+
+    def inner_names(self, size: int) -> Sequence[str]:
+        """Return the names of the loop's coordinates: that of a parameter, if the coordinate is one."""
+        own = [np.flatnonzero(column) for column in self.chart.matrix.T]
+        return [self.names[places[0]] if places.size == 1 else f"direction {k}" for k, places in zip(range(size), own, strict=True)]
 
     @property
     def chart(self) -> Chart:

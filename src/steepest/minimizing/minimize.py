@@ -274,7 +274,7 @@ def _optimize(
     if automatic and plan.objective.region is not None:
         plan = replace(plan, solver=SetSolver)
     with clock.ends(budget.deadline):
-        starts = read_restarts(restarts, plan, x, draws, calling)
+        starts = read_restarts(restarts, plan, x, draws, calling, within)
     return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
 
 

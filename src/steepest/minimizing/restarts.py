@@ -15,7 +15,7 @@ from steepest.derivatives.bounds import Box, check_inside
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.process.interrupts import answer_interrupt
 from steepest.derivatives.structure import Calling
-from steepest.derivatives.within import Within, like
+from steepest.derivatives.within import Within, like, read_within
 from steepest.descent.driver import descend
 from steepest.descent.loop.rule_solver import RuleSolver
 from steepest.descent.plan import Plan
@@ -103,8 +103,9 @@ def random_start(
 
 
 def read_restarts(
-    restarts: int | Starts, plan: Plan, x: np.ndarray, draws: np.random.Generator, calling: Calling
-) -> list[np.ndarray]:
+    restarts: int | Starts, plan: Plan, x: np.ndarray, draws: np.random.Generator, calling: Calling,
+    within: Within | None = None,
+) -> list[np.ndarray]:  # fmt: skip
     """Return all starts as flat arrays: first x, then the random or the given starts."""
     if isinstance(restarts, numbers.Integral) and not isinstance(restarts, bool):
         if restarts < 0:
@@ -124,9 +125,11 @@ def read_restarts(
         rows = [calling.structure.flatten(row, f"restarts[{k}]") for k, row in enumerate(restarts)]
     except TypeError:
         raise TypeError(refusal) from None
+    domain = read_within(within, None, replace(calling, chart=None))
     for k, row in enumerate(rows):
+        rows[k] = row = domain.entered(row, f"restarts[{k}]")
         if plan.box is not None:
-            check_inside(plan.box, row, calling.structure.names, f"restarts[{k}]")
+            check_inside(plan.box, row, plan.view.inner_names(row.size), f"restarts[{k}]")
         try:
             value = plan.objective.value(row)
         except OutOfTime:

@@ -51,9 +51,10 @@ def choose(direction: RuleLike, step: RuleLike, noisy: bool = False, boxed: bool
             "leave batch_size= out, or give a learning rate such as step=0.01"
         )
     if (boxed or curved) and size.searches and not isinstance(size, Backtracking):
+        edges = "sets" if curved else "bounds"
         raise ValueError(
-            f"{type(size).__name__} searches along a straight line, which may leave the bounds: "
-            "use step='armijo', whose search follows the bounds, or a learning rate such as step=0.01"
+            f"{type(size).__name__} searches along a straight line, which may leave the {edges}: "
+            f"use step='armijo', whose search follows the {edges}, or a learning rate such as step=0.01"
         )
     automatic = automatic and direction is None
     if curved and size.searches and not automatic and not isinstance(chosen, directions.Plain):

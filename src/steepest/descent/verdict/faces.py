@@ -26,8 +26,8 @@ from steepest.trace import Certificate, Outcome
 # the last share of what the Hessian predicts. Chosen, not measured.
 MOST_STEPS, SHRUNK, ENOUGH = 12, 0.5, 0.1
 # The most products with the Hessian of a large problem, and the share of the gradient that conjugate gradients leave.
-# Chosen, not measured.
-MOST_PRODUCTS, SOLVED = 200, 1e-10
+# Once they have left the second share, a curvature that is not positive is a rounding error. Chosen, not measured.
+MOST_PRODUCTS, SOLVED, MOSTLY_SOLVED = 200, 1e-8, 1e-3
 # Differences of gradients take this step, as a share of the size of the point: the cube root of the rounding error. A
 # curve shorter than SHORT times that size is left out: rounding errors would hide the curvature.
 STEP, SHORT = EPS ** (1 / 3), 1e-10
@@ -205,19 +205,24 @@ class Faces:
         if objective.compiled is None or objective.in_epochs or not self.evaluator.affords(MOST_PRODUCTS):
             return None
         bend, step, gain = region.bend(x, gradient), np.zeros(x.size), 0.0
-        residual = -region.along(x, gradient)
+        # Projected twice: near a minimum, the first result is the difference of numbers that are nearly equal.
+        residual = -region.along(x, region.along(x, gradient))
         squared = first = float(residual @ residual)
         direction, curvatures = residual, []
         while len(curvatures) < MOST_PRODUCTS and squared > SOLVED**2 * first:
             self.evaluator.meter.judged += 1
             hessian_times = self.solver.sign * hessian_product(objective, x, direction)
-            product = region.along(x, hessian_times + bend * direction)
+            product = region.along(x, region.along(x, hessian_times + bend * direction))
             length, curved = float(direction @ direction), float(direction @ product)
-            curvatures.append(curved / length)
             if not curved > 0:
+                if squared <= MOSTLY_SOLVED**2 * first:
+                    # What is left is a rounding error.
+                    break
+                curvatures.append(curved / length)
                 is_negative = curved < -SADDLED * max(map(abs, curvatures)) * length
                 escape = direction * (STEP * max(float(np.abs(x).max()), SHORT) / math.sqrt(length)) if is_negative else None
-                return FaceAudit(step, math.inf, (), escape, np.zeros(0))
+                return FaceAudit(step, math.inf, (min(curvatures), max(curvatures)), escape, np.zeros(0))
+            curvatures.append(curved / length)
             t = squared / curved
             step, residual, gain = step + t * direction, residual - t * product, gain + t * squared / 2
             squared, before = float(residual @ residual), squared
