@@ -60,7 +60,9 @@ class Domain(NamedTuple):
         for first, last, one, name in self.parts:
             if not one.contains(x[first:last], TYPED):
                 given = f"{what} lies" if not name else f"{name} of {what} lies"
-                raise ValueError(f"{given} outside {one!r}: take the nearest point inside, set.project({name or 'start'})")
+                raise ValueError(
+                    f"{given} outside {one!r}: take the nearest point inside, set.project({name or 'start'})"
+                )
             x[first:last] = one.nearest(x[first:last])
         return x if self.chart is None else self.chart.inward(x)
 

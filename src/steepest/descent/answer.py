@@ -13,8 +13,8 @@ from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import scale_of
 from steepest.derivatives.differencing.noisy import NoisyDifferences
-from steepest.derivatives.scatter import CALLS, Scatter
 from steepest.derivatives.objective import Objective
+from steepest.derivatives.scatter import CALLS, Scatter
 from steepest.descent.ending import Ending
 from steepest.descent.loop.solver import Solver
 from steepest.descent.verdict.audit import LARGEST_AUDIT

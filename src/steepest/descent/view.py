@@ -11,6 +11,9 @@ from steepest.derivatives.structure import Calling
 from steepest.sets.chart import Chart
 from steepest.types import PyTree
 
+# A point that the user gave lies in its sets if it misses them by at most this share of its size.
+NEAR = 1e-9
+
 
 @dataclass(frozen=True)
 class View:
@@ -84,13 +87,23 @@ class ChartView(View):
     def inner_names(self, size: int) -> Sequence[str]:
         """Return the names of the loop's coordinates: that of a parameter, if the coordinate is one."""
         own = [np.flatnonzero(column) for column in self.chart.matrix.T]
-        return [self.names[places[0]] if places.size == 1 else f"direction {k}" for k, places in zip(range(size), own, strict=True)]
+        return [
+            self.names[places[0]] if places.size == 1 else f"direction {k}"
+            for k, places in zip(range(size), own, strict=True)
+        ]
 
     @property
     def chart(self) -> Chart:
         """The coordinates."""
         assert self.calling.chart is not None
         return self.calling.chart
+
+    def flat(self, point: PyTree) -> np.ndarray:
+        """Return a user's point in the loop's coordinates; NaN if it lies outside the sets."""
+        outer = View(self.calling, self.names).flat(point)
+        inner = self.inward(outer)
+        off = np.abs(self.chart.outward(inner) - outer).max()
+        return inner if off <= NEAR * max(float(np.abs(outer).max()), 1.0) else np.full(inner.size, np.nan)
 
     def rows(self, points: np.ndarray) -> np.ndarray:
         """Return points of the loop in the user's coordinates, flat."""

@@ -20,9 +20,9 @@ from steepest.derivatives.structure import Calling, read_call
 from steepest.derivatives.within import Within, holds_curved, read_within
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
+from steepest.descent.loop.set_solver import SetSolver
 from steepest.descent.plan import Help, Plan
 from steepest.descent.run import Run
-from steepest.descent.loop.set_solver import SetSolver
 from steepest.descent.view import ChartView, View
 from steepest.minimizing.restarts import RANDOM, BoundsLike, Starts, best_of, random_start, read_restarts, start_like
 from steepest.printable import quoted
@@ -275,7 +275,10 @@ def _optimize(
         plan = replace(plan, solver=SetSolver)
     with clock.ends(budget.deadline):
         starts = read_restarts(restarts, plan, x, draws, calling, within)
-    return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
+    run = best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
+    if within is None:
+        return run
+    return replace(run, within=within, runs=tuple(replace(one, within=within) for one in run.runs))
 
 
 def make_plan(

@@ -21,8 +21,8 @@ from steepest.descent.loop.rule_solver import RuleSolver
 from steepest.descent.plan import Plan
 from steepest.descent.run import Run
 from steepest.minimizing.parallel import MAX_LANES, descend_parallel
-from steepest.sets.region import Region
 from steepest.printable import quoted
+from steepest.sets.region import Region
 from steepest.trace import Outcome
 from steepest.types import Callback, PyTree
 

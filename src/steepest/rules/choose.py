@@ -19,7 +19,9 @@ T = TypeVar("T")
 LEVENBERG = "levenberg-marquardt"
 
 
-def choose(direction: RuleLike, step: RuleLike, noisy: bool = False, boxed: bool = False, curved: bool = False) -> Rules:
+def choose(
+    direction: RuleLike, step: RuleLike, noisy: bool = False, boxed: bool = False, curved: bool = False
+) -> Rules:
     """Return the rules that `direction=` and `step=` ask for, with defaults for those that are not given.
 
     `noisy` tells whether values come from batches, `boxed` whether there are bounds, and `curved` whether

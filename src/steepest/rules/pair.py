@@ -103,7 +103,13 @@ class Rules:
         return self.step.reference(memory[1]) if self.adapts else value
 
     def next_direction(
-        self, g: Array, memory: PyTree, x: Array, value: Array, f: Function | None = None, box: Box | Region | None = None
+        self,
+        g: Array,
+        memory: PyTree,
+        x: Array,
+        value: Array,
+        f: Function | None = None,
+        box: Box | Region | None = None,
     ) -> tuple[Array, PyTree]:
         """Return the direction at x and the new memory; f is for a direction that evaluates trial points itself."""
         if not self.adapts:
@@ -153,7 +159,13 @@ class LeadingRules(Rules):
         return super().start(x[: self.learnt])
 
     def next_direction(
-        self, g: Array, memory: PyTree, x: Array, value: Array, f: Function | None = None, box: Box | Region | None = None
+        self,
+        g: Array,
+        memory: PyTree,
+        x: Array,
+        value: Array,
+        f: Function | None = None,
+        box: Box | Region | None = None,
     ) -> tuple[Array, PyTree]:
         """Return the direction at x, which is 0 along the other coordinates, and the new memory."""
         first, others = slice(self.learnt), x[self.learnt :]

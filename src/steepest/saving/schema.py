@@ -47,7 +47,7 @@ ModelRecord = TypedDict("ModelRecord", {"kind": str, "with": dict[str, Json]})
 class RunRecord(TypedDict):
     """A run; the runs from several starts are records of the same kind.
 
-    Folders of earlier versions lack `direction`.
+    Folders of earlier versions lack `direction`; only runs within sets have `within`.
     """
 
     runs: list[RunRecord]
@@ -65,6 +65,7 @@ class RunRecord(TypedDict):
     maximized: bool
     title: str
     direction: NotRequired[dict[str, str | int | float | bool]]
+    within: NotRequired[dict[str, Json]]
     trace: TraceRecord
 
 

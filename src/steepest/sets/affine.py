@@ -70,9 +70,13 @@ class Affine(ConvexSet):
     def _refuse(self, k: int) -> None:
         """Raise the error for row k, which is a combination of the rows above it."""
         parts = np.linalg.lstsq(self.A[:k].T, self.A[k], rcond=None)[0]
-        if abs(float(parts @ self.b[:k]) - float(self.b[k])) > 1e-9 * (np.abs(parts) @ np.abs(self.b[:k]) + abs(self.b[k])):
+        if abs(float(parts @ self.b[:k]) - float(self.b[k])) > 1e-9 * (
+            np.abs(parts) @ np.abs(self.b[:k]) + abs(self.b[k])
+        ):
             raise ValueError(f"no x solves A x = b: row {k} of A is a combination of those above, and b contradicts it")
-        raise ValueError(f"row {k} of A is a combination of those above, so the equation says nothing new: leave it out")
+        raise ValueError(
+            f"row {k} of A is a combination of those above, so the equation says nothing new: leave it out"
+        )
 
     @property
     def is_bounded(self) -> bool:
@@ -101,15 +105,15 @@ class Affine(ConvexSet):
         open_part = self.along(self.origin, slope)
         return None if np.abs(open_part).max() > SLACK * np.abs(slope).max() else self.origin.copy()
 
-    def steepest(self, x: Array, slope: Array) -> Array:  # noqa: ARG002
+    def steepest(self, x: Array, slope: Array) -> Array:
         """Return the part of -slope within the set."""
         return -(self.open_directions @ (self.open_directions.T @ slope))
 
-    def along(self, x: np.ndarray, v: np.ndarray) -> np.ndarray:  # noqa: ARG002
+    def along(self, x: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return the part of v within the set."""
         return np.asarray(self.open_directions @ (self.open_directions.T @ v))
 
-    def face(self, x: np.ndarray) -> bytes:  # noqa: ARG002
+    def face(self, x: np.ndarray) -> bytes:
         """Return the only face."""
         return b"whole"
 

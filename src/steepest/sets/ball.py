@@ -10,7 +10,7 @@ import numpy as np
 from steepest.sets.base import SLACK, ConvexSet, convex_set, library_of, positive, vector
 from steepest.sets.curve import Curve, lines
 from steepest.sets.halfspace import orthonormal
-from steepest.sets.simplex import Simplex, threshold
+from steepest.sets.simplex import onto_simplex, threshold
 from steepest.types import Array
 
 ORDERS = (1, 2, math.inf)
@@ -77,7 +77,7 @@ class Ball(ConvexSet):
         if self.order == 2:
             near = arm * (self.r / xp.maximum(length, self.r))
         elif self.order == 1:
-            near = xp.sign(arm) * Simplex.nearest(_Sum(self.r), abs(arm))
+            near = xp.sign(arm) * onto_simplex(abs(arm), self.r)
         else:
             near = xp.clip(arm, -self.r, self.r)
         near = near if self.centre is None else self.centre + near
@@ -150,7 +150,7 @@ class Ball(ConvexSet):
         if self.order != 1 or not self._is_at_edge(arm):
             return np.asarray(self.nearest(x + step))
         sign = np.sign(arm)
-        moved = sign * Simplex.nearest(_Sum(self.r), np.where(sign == 0, -self.r, sign * (arm + step)))
+        moved = sign * onto_simplex(np.where(sign == 0, -self.r, sign * (arm + step)), self.r)
         return np.asarray(moved if self.centre is None else self.centre + moved)
 
     def face(self, x: np.ndarray) -> bytes:
@@ -203,7 +203,9 @@ class Ball(ConvexSet):
                 dual = -np.where(sign == 0, 1.0, sign)
                 found.append(Curve(-sign[j] * units[j], dual, 0.0, float(size[j])))
             else:
-                found.append(Curve(own * units[i] - sign[j] * units[j], own * units[i], -float(size[i]), float(size[j])))
+                found.append(
+                    Curve(own * units[i] - sign[j] * units[j], own * units[i], -float(size[i]), float(size[j]))
+                )
         return found
 
     def drawn(self, draws: np.random.Generator, around: np.ndarray) -> np.ndarray:
@@ -238,13 +240,3 @@ class Ball(ConvexSet):
     @property
     def _slack(self) -> Array:
         return SLACK * (self.r if self.centre is None else self.r + abs(self.centre).max())
-
-
-class _Sum:
-    """The total that the absolute entries of a ball of order 1 are projected to."""
-
-    def __init__(self, total: Array) -> None:
-        self.total = total
-
-    def _is_in(self, x: Array) -> bool:  # noqa: ARG002
-        return False

@@ -184,12 +184,12 @@ class ConvexSet(ABC):
     def drawn(self, draws: np.random.Generator, around: np.ndarray) -> np.ndarray:
         """Return a random point of the set; `around` says how large the point is where the set is unbounded."""
 
-    def bend(self, x: np.ndarray, slope: np.ndarray) -> float:  # noqa: ARG002
+    def bend(self, x: np.ndarray, slope: np.ndarray) -> float:
         """Return the curvature that the curved edge of the set adds along the face of x; 0 on flat faces."""
         return 0.0
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._value == other._value  # type: ignore[attr-defined]
+        return isinstance(other, ConvexSet) and self._value == other._value
 
     def __hash__(self) -> int:
         return hash(self._value)
@@ -204,7 +204,7 @@ class ConvexSet(ABC):
         parts = []
         for field in (field for field in fields(self) if field.init):  # type: ignore[arg-type]
             value, named = getattr(self, field.name), field.kw_only or field.metadata.get("named")
-            if not np.array_equal(value, field.default):
+            if not (value is field.default or np.array_equal(np.asarray(value), np.asarray(field.default))):
                 parts.append(f"{field.name}={_shown(value)}" if named else _shown(value))
         return f"{type(self).__name__}({', '.join(parts)})"
 

@@ -119,7 +119,9 @@ def _side(side: Array, name: str, none: float) -> np.ndarray:
     try:
         array = np.array(entries, dtype=float)
     except (TypeError, ValueError):
-        raise TypeError(f"{name}={quoted(side)}: give a number or a vector of numbers, with None for no bound") from None
+        raise TypeError(
+            f"{name}={quoted(side)}: give a number or a vector of numbers, with None for no bound"
+        ) from None
     if array.ndim > 1 or not array.size:
         raise ValueError(f"{name} has the shape {array.shape}: give a number or a vector")
     if np.any(np.isnan(array)):

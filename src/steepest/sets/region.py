@@ -51,7 +51,7 @@ class Region:
         """Return the point that a step along the face of x leads to; it ends where the face ends."""
         return np.concatenate([one.onward(x[part], step[part]) for part, one in self.parts])
 
-    def turned(self, x: Array, gradient: Array, direction: Array) -> Array:  # noqa: ARG002
+    def turned(self, x: Array, gradient: Array, direction: Array) -> Array:
         """Return the direction of a search, which follows the projection of a line: the line itself."""
         return direction
 
@@ -100,4 +100,3 @@ class Region:
 
 
 jax.tree_util.register_dataclass(Region, ["sets"], ["ends"])
-

@@ -51,14 +51,7 @@ class Simplex(ConvexSet):
 
     def nearest(self, x: Array) -> Array:
         """Return the nearest point, max(0, x - τ) with the threshold τ that makes the sum right."""
-        xp = library_of(x, self.total)
-        # Entries farther below the largest than the total are 0 in any case; cut off there, they cost no digits.
-        shifted = xp.maximum(x - x.max(), -self.total)
-        tau = threshold(shifted, xp.zeros_like(shifted, dtype=bool), self.total)
-        for _ in range(CORRECTIONS):
-            kept = shifted > tau
-            tau = tau + (xp.where(kept, shifted - tau, 0.0).sum() - self.total) / xp.maximum(kept.sum(), 1)
-        return xp.where(self._is_in(x), x, xp.maximum(shifted - tau, 0.0))
+        return library_of(x, self.total).where(self._is_in(x), x, onto_simplex(x, self.total))
 
     def _is_in(self, x: Array) -> Array:
         return (x >= 0).all() & (abs(x.sum() - self.total) <= 1e-15 * math.sqrt(x.size) * self.total)
@@ -106,6 +99,18 @@ class Simplex(ConvexSet):
     def drawn(self, draws: np.random.Generator, around: np.ndarray) -> np.ndarray:
         """Return a random point, every one as likely as another."""
         return self.nearest(self.total * draws.dirichlet(np.ones(around.size)))
+
+
+def onto_simplex(x: Array, total: Array) -> Array:
+    """Return the nearest vector with entries of 0 or more that add up to a total."""
+    xp = library_of(x, total)
+    # Entries farther below the largest than the total are 0 in any case; cut off there, they cost no digits.
+    shifted = xp.maximum(x - x.max(), -total)
+    tau = threshold(shifted, xp.zeros_like(shifted, dtype=bool), total)
+    for _ in range(CORRECTIONS):
+        kept = shifted > tau
+        tau = tau + (xp.where(kept, shifted - tau, 0.0).sum() - total) / xp.maximum(kept.sum(), 1)
+    return xp.maximum(shifted - tau, 0.0)
 
 
 def threshold(values: Array, unclipped: Array, total: Array) -> Array:

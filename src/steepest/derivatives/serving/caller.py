@@ -63,6 +63,9 @@ class Caller:
 
     def allows(self, x: np.ndarray) -> bool:
         """Tell whether the function may be called at a point."""
+        if self.calling.chart is not None and not np.all(np.isfinite(x)):
+            # A point outside its sets has no coordinates.
+            return False
         return (self.box is None or self.box.contains(x)) and (self.region is None or self.region.contains(x))
 
     def raw(self, x: np.ndarray) -> tuple[Array, PyTree]:

@@ -72,7 +72,11 @@ class EagerSlopes:
                 self.compiles = False
                 if self.is_slow():
                     differences = Differences(
-                        self.caller, self.start, self.caller.box, lambda: self.caller.precision, paid=1,
+                        self.caller,
+                        self.start,
+                        self.caller.box,
+                        lambda: self.caller.precision,
+                        paid=1,
                         region=self.caller.region,
                     )
                     self.objective.use_differences(differences, self.slowness(failure_reason(error)))

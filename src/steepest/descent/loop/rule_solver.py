@@ -276,7 +276,9 @@ class RuleSolver:
         k = int(self.state.iteration)
         limits = self.limits(1, 1, k, 1)
         with compiled_code():
-            self.stand(_advance(self.bare, self.packed, self.sign * value, self.sign * gradient, *limits, self.domain, k))
+            self.stand(
+                _advance(self.bare, self.packed, self.sign * value, self.sign * gradient, *limits, self.domain, k)
+            )
 
     def _plain(self, rows: int, evaluations: int) -> np.ndarray:
         self._recorded = []

@@ -64,7 +64,7 @@ class SetSolver:
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
-        box: Box | None = None,  # noqa: ARG002 - the bounds are a part of the region
+        box: Box | None = None,
     ) -> None:  # fmt: skip
         assert objective.region is not None
         self.objective, self.rules, self.sign, self.tolerance = objective, rules, sign, tolerance
@@ -121,7 +121,7 @@ class SetSolver:
             self.best_value, self.estimate, self.code, self.steepest, self.resets, self.non_finite,
         )  # fmt: skip
 
-    def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:  # noqa: ARG002
+    def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         """Continue for at most this many rows and evaluations; return the rows."""
         self._recorded = []
         stop = self.evaluations + evaluations
@@ -156,7 +156,7 @@ class SetSolver:
         self.iteration += 1
         self._stand(x.copy(), value, gradient)
 
-    def bound(self, x: np.ndarray) -> Bound | None:  # noqa: ARG002
+    def bound(self, x: np.ndarray) -> Bound | None:
         """Return None: whether f is convex is not known, so nothing is proven."""
         return None
 
@@ -237,7 +237,13 @@ class SetSolver:
             yield False
             # The least of the parabola through the value, the slope and the new value; within a tenth and a half.
             bend = value - self.value - fall
-            t *= float(np.clip(-fall / (2 * bend), 0.1, 0.5)) if finite and bend > 0 and fall < 0 else 0.5 if finite else 0.1
+            t *= (
+                float(np.clip(-fall / (2 * bend), 0.1, 0.5))
+                if finite and bend > 0 and fall < 0
+                else 0.5
+                if finite
+                else 0.1
+            )
 
     def _accept(self, x: np.ndarray, value: float, gradient: np.ndarray) -> None:
         """Step to a point, and learn the curvature along the step."""

@@ -220,7 +220,9 @@ class Faces:
                     break
                 curvatures.append(curved / length)
                 is_negative = curved < -SADDLED * max(map(abs, curvatures)) * length
-                escape = direction * (STEP * max(float(np.abs(x).max()), SHORT) / math.sqrt(length)) if is_negative else None
+                escape = (
+                    direction * (STEP * max(float(np.abs(x).max()), SHORT) / math.sqrt(length)) if is_negative else None
+                )
                 return FaceAudit(step, math.inf, (min(curvatures), max(curvatures)), escape, np.zeros(0))
             curvatures.append(curved / length)
             t = squared / curved
