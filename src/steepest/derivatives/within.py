@@ -59,10 +59,8 @@ class Domain(NamedTuple):
         x = x.copy()
         for first, last, one, name in self.parts:
             if not one.contains(x[first:last], TYPED):
-                given = f"{what} lies" if not name else f"{name} of {what} lies"
-                raise ValueError(
-                    f"{given} outside {one!r}: take the nearest point inside, set.project({name or 'start'})"
-                )
+                given, cure = f"{name} of {what}" if name else what, f"set.project({name or 'start'})"
+                raise ValueError(f"{given} lies outside {one!r}: take the nearest point inside, {cure}")
             x[first:last] = one.nearest(x[first:last])
         return x if self.chart is None else self.chart.inward(x)
 
@@ -74,8 +72,12 @@ def read_within(within: Within | None, box: Box | None, calling: Calling) -> Dom
     parts = _parts(within, calling)
     size, names = calling.structure.size, calling.structure.names
     low, high = (np.full(size, -np.inf), np.full(size, np.inf)) if box is None else (box.low, box.high)
-    chart_parts, sets, ends, inner, at, reached = [], [], [], [], 0, 0
-    for first, last, one, name in [*parts, Part(size, size, boxes.Box(), "")]:
+    chart_parts: list[tuple[int, int, Affine]] = []
+    sets: list[ConvexSet] = []
+    ends: list[int] = []
+    inner: list[np.ndarray] = []
+    at = reached = 0
+    for first, last, one, _ in [*parts, Part(size, size, boxes.Box(), "")]:
         if at < first:
             sets.append(boxes.Box(low[at:first], high[at:first]))
             inner.append(np.arange(at, first))

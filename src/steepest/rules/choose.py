@@ -61,8 +61,8 @@ def choose(
     automatic = automatic and direction is None
     if curved and size.searches and not automatic and not isinstance(chosen, directions.Plain):
         raise ValueError(
-            f"{type(chosen).__name__} with {type(size).__name__} does not follow the edges of sets: leave direction= and "
-            "step= out, or give a learning rate such as step=0.01"
+            f"{type(chosen).__name__} with {type(size).__name__} does not follow the edges of sets: leave direction= "
+            "and step= out, or give a learning rate such as step=0.01"
         )
     if isinstance(chosen, directions.AdamW) and size.searches:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The options of a fit on disk: names, numbers, and objects of this library such as losses, penalties, rules and sets."""
+"""The options of a fit or a run on disk: names, numbers, and objects of this library such as losses, rules and sets."""
 
 from __future__ import annotations
 

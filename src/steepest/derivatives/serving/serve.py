@@ -52,8 +52,8 @@ def serve(
     The ways, from the best: trace and compile the code; trace it at each point; take differences of values. A gradient
     that the user gave is compiled, or else called plainly. A trace is used only if plain calls agree with it at the
     start and at a point nearby. A noisy function, whose values differ from call to call, is not traced; each of its
-    values is the mean of `repeats` calls. f is never called outside the box and the region. After the time `until` no more
-    traces are tried.
+    values is the mean of `repeats` calls. f is never called outside the box and the region. After the time
+    `until` no more traces are tried.
     """
     # The first call of a function that is written for JAX would already wait for ever.
     check_fork()

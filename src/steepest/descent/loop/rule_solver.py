@@ -58,7 +58,8 @@ def _begin(
 
 @shared
 def _advance(
-    rules: Rules, packed: Packed, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | Region | None, first: Any
+    rules: Rules, packed: Packed, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | Region | None,
+    first: Any,
 ) -> Packed:  # fmt: skip
     return pack(
         advance(

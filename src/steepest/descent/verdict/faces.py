@@ -208,7 +208,8 @@ class Faces:
         # Projected twice: near a minimum, the first result is the difference of numbers that are nearly equal.
         residual = -region.along(x, region.along(x, gradient))
         squared = first = float(residual @ residual)
-        direction, curvatures = residual, []
+        direction = residual
+        curvatures: list[float] = []
         while len(curvatures) < MOST_PRODUCTS and squared > SOLVED**2 * first:
             self.evaluator.meter.judged += 1
             hessian_times = self.solver.sign * hessian_product(objective, x, direction)
