@@ -171,7 +171,9 @@ class Ball(ConvexSet):
         """Return lines along the coordinates; on the edge, arcs along the edge and a line inward."""
         arm = self._arm(x)
         if self.order == math.inf:
-            return lines(np.minimum(-self.r - arm, 0.0), np.maximum(self.r - arm, 0.0))
+            edge = self.r - self._slack
+            low, high = np.where(arm <= -edge, 0.0, -self.r - arm), np.where(arm >= edge, 0.0, self.r - arm)
+            return lines(low, high)
         if self.order == 2:
             return self._round_curves(arm)
         return self._pointed_curves(arm)
