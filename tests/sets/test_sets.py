@@ -18,8 +18,7 @@ INF = float("inf")
 
 def sets_of(n, seed=0):
     """Return sets of points with n numbers, by name."""
-    draws = np.random.default_rng(seed)
-    a, centre = draws.standard_normal(n) + 0.1, draws.standard_normal(n)
+    a, centre = np.random.default_rng(seed).standard_normal((2, n))
     some = {
         "simplex": st.sets.Simplex(),
         "large simplex": st.sets.Simplex(250.0),
@@ -33,8 +32,10 @@ def sets_of(n, seed=0):
         "half-space": st.sets.Halfspace(a, -0.3),
     }
     if n > 1:
-        rows = max(1, n // 3)
-        some["affine"] = st.sets.Affine(draws.standard_normal((rows, n)), draws.standard_normal(rows))
+        rows = max(1, min(n // 3, 20))
+        some["affine"] = st.sets.Affine(
+            np.random.default_rng(seed).standard_normal((rows, n)), np.arange(1.0, rows + 1)
+        )
     return some
 
 
@@ -125,8 +126,8 @@ def test_projections_agree_with_a_quadratic_programme(name):
             return 0.5 * np.sum((one.centre + z[:n] - z[n:] - x) ** 2)
 
         found = minimize(
-            far, np.full(2 * n, 0.1), method="SLSQP", bounds=[(0, None)] * (2 * n), options={"ftol": 1e-15, "maxiter": 500},
-            constraints=[LinearConstraint(np.ones(2 * n), -np.inf, one.r)],
+            far, np.full(2 * n, 0.1), method="SLSQP", bounds=[(0, None)] * (2 * n),
+            constraints=[LinearConstraint(np.ones(2 * n), -np.inf, one.r)], options={"ftol": 1e-15, "maxiter": 500},
         ).x  # fmt: skip
         reference = one.centre + found[:n] - found[n:]
     else:
@@ -291,7 +292,10 @@ def test_the_text_of_a_set_is_clear(one, text):
         (lambda: st.sets.Affine([1, 1], 1), "A has 1 dimension: give a matrix"),
         (lambda: st.sets.Affine([[1, 1]], [1, 2]), "A has 1 rows and b has 2 entries"),
         (lambda: st.sets.Affine([[1, float("nan")]], [1]), "A holds nan"),
-        (lambda: st.sets.Affine([[1, 1], [2, 2]], [1, 2]), "row 1 of A is a combination of those above, .*leave it out"),
+        (
+            lambda: st.sets.Affine([[1, 1], [2, 2]], [1, 2]),
+            "row 1 of A is a combination of those .*leave it out",
+        ),
         (lambda: st.sets.Affine([[1, 1], [2, 2]], [1, 3]), "no x solves A x = b: row 1 of A .*b contradicts it"),
         (lambda: st.sets.Affine([[0, 0]], [1]), "row 0 of A is 0 in every entry"),
         (lambda: st.sets.Affine(np.eye(3)[:, :2], [1, 1, 1]), "A has 3 equations for 2 entries"),
@@ -306,7 +310,12 @@ def test_sets_that_are_empty_or_make_no_sense_are_refused_in_one_line(make, word
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: st.sets.Simplex("1"), lambda: st.sets.Ball(True), lambda: st.sets.Halfspace("ab", 1), lambda: st.sets.Box("a")],
+    [
+        lambda: st.sets.Simplex("1"),
+        lambda: st.sets.Ball(True),
+        lambda: st.sets.Halfspace("ab", 1),
+        lambda: st.sets.Box("a"),
+    ],
 )
 def test_what_is_not_a_number_is_refused(make):
     with pytest.raises(TypeError, match="give a"):

@@ -59,8 +59,11 @@ class Halfspace(ConvexSet):
     def nearest(self, x: Array) -> Array:
         """Return the nearest point."""
         xp = library_of(x, self.a)
-        excess = self.a @ x - self.b
-        return xp.where(excess <= self._slack(x), x, x - self.a * (excess / (self.a @ self.a)))
+        # The second pass removes the rounding errors of the first, which are those of a point far away.
+        for _ in range(2):
+            excess = self.a @ x - self.b
+            x = xp.where(excess <= self._slack(x), x, x - self.a * (excess / (self.a @ self.a)))
+        return x
 
     def farthest(self, slope: np.ndarray) -> np.ndarray | None:
         """Return the nearest point to the origin if slope · x is least there; None if slope · x falls without end."""

@@ -31,8 +31,8 @@ WITHIN = 0.1
 ENOUGH, HISTORY, PAIRS = 1e-4, 10, 10
 # The most trials of a step: after 60 halvings it is shorter than the rounding errors of its first length.
 MOST_TRIALS = 60
-# The range of spectral steps, that of Birgin, Martínez and Raydan.
-SHORTEST, LONGEST = 1e-30, 1e30
+# The range of spectral steps. Chosen, not measured: with the longest, a descent without end comes farther than ENDLESS.
+SHORTEST, LONGEST = 1e-30, 1e60
 # A pair has positive curvature if sᵀy exceeds this share of ‖s‖ ‖y‖, some thousand rounding errors.
 FLAT = 1e-12
 # The factor of the spectral step while no curvature is seen. Chosen, not measured.

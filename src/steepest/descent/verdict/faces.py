@@ -65,6 +65,11 @@ class FaceAudit:
     escape: np.ndarray | None
     error: np.ndarray
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether there is neither slope nor curvature along the face."""
+        return bool(self.curvature) and not any(self.curvature) and self.decrement == 0
+
 
 class Faces:
     """Judges a point of a region, and takes Newton steps along its face if the rules are not the user's."""
@@ -93,6 +98,9 @@ class Faces:
         floor = self.floor(x, gradient)
         certificate = self.certificate(self.gap(x, gradient, audit, floor), floor, audit)
         gap = certificate.gap
+        bounded = all(one.is_bounded for one in self.region.sets)
+        if audit is not None and not bounded and (ending := self.guide.rays.beyond(x, audit.step, audit.is_flat)):
+            return ending
         if audit is not None and audit.escape is not None and gap <= certificate.tolerance:
             return self.at_saddle(x, audit, certificate)
         if self.is_at_rest(x, gradient, audit) and not gap <= certificate.tolerance:

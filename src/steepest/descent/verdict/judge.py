@@ -126,7 +126,7 @@ class Judge:
         x, proven = self.evaluator.best, self.solver.objective.quadratic
         evidence = Evidence.of_audit(audit, proven)
         certificate = self.goal.certificate(evidence)
-        if not proven and (ending := self.rays.beyond(x, audit)):
+        if not proven and (ending := self.rays.beyond(x, audit.step, audit.is_flat)):
             return ending
         if audit.is_saddle:
             return self.at_saddle(x, audit, certificate)

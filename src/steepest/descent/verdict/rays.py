@@ -29,15 +29,15 @@ class Rays:
     def __init__(self, evaluator: Evaluator, view: View, wording: Wording) -> None:
         self.evaluator, self.view, self.wording = evaluator, view, wording
 
-    def beyond(self, x: np.ndarray, audit: Audit) -> Ending | None:
+    def beyond(self, x: np.ndarray, step: np.ndarray | None, is_flat: bool) -> Ending | None:
         """Return the ending if f falls without end along Newton's step or the path of the descent."""
-        evaluator, step = self.evaluator, audit.step
+        evaluator = self.evaluator
         if step is not None and np.any(np.abs(step) > LONG * np.maximum(np.abs(x), evaluator.least)):
             search = along_ray(evaluator.value, x, evaluator.best_value, step, 0.0)
             if search.endless:
                 return self.ending(search)
         far = np.any(np.abs(x) > DRIVEN * np.maximum(np.abs(evaluator.start), 1.0))
-        return self.along_path() if far or audit.is_flat else None
+        return self.along_path() if far or is_flat else None
 
     def along_path(self) -> Ending | None:
         """Return the ending if f falls without end on a ray through the best point.
