@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from steepest.derivatives.within import Within
+from steepest.derivatives.serving.within import Within
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.report.reported import Reported
 from steepest.inspection.shown import Shown

@@ -16,8 +16,8 @@ from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.serving.caller import Caller
 from steepest.derivatives.serving.serve import serve
+from steepest.derivatives.serving.within import Within, holds_curved, read_within
 from steepest.derivatives.structure import Calling, read_call
-from steepest.derivatives.within import Within, holds_curved, read_within
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.loop.set_solver import SetSolver

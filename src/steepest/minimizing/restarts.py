@@ -14,8 +14,8 @@ import numpy as np
 from steepest.derivatives.bounds import Box, check_inside
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.process.interrupts import answer_interrupt
+from steepest.derivatives.serving.within import Within, like, read_within
 from steepest.derivatives.structure import Calling
-from steepest.derivatives.within import Within, like, read_within
 from steepest.descent.driver import descend
 from steepest.descent.loop.rule_solver import RuleSolver
 from steepest.descent.plan import Plan

@@ -28,7 +28,7 @@ class Affine(ConvexSet):
 
     Examples
     --------
-    >>> Affine([[1, 1]], [2]).project([3.0, 1.0])
+    >>> Affine([[1, 1]], [2]).project([3.0, 1.0]).round(12)
     array([2., 0.])
     """
 
