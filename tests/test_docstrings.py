@@ -18,7 +18,7 @@ ROOMS += [".estimators", ".sets"]
 CHECKS = {"GL02", "GL03", "GL05", "GL06", "GL07", "GL08", "GL10", "SS01", "SS02", "SS03"} | {
     "PR01", "PR02", "PR03", "PR07", "PR10", "RT01", "RT03", "YD01",
 }  # fmt: skip
-# A method of a rule, a loss or a set computes one formula, so its docstring is one line and may lack Parameters and Returns.
+# A method of a rule, a loss or a set computes one formula, so its docstring is one line without Parameters and Returns.
 FORMULAS = (Loss, StepSize, Direction, ConvexSet)
 
 

@@ -106,6 +106,10 @@ def test_trust_region_problem_agrees_with_its_secular_equation(least):
     run = st.minimize(f, np.zeros(15), within=st.sets.Ball(0.5))
     assert run.x == pytest.approx(vectors @ (parts / (values + shift)), abs=1e-10)
     assert np.linalg.norm(run.x) == pytest.approx(0.5, abs=1e-14)
+    # Along the edge the curvature is that of f and the multiplier's together.
+    edge = np.linalg.svd(run.x[None])[2][1:]
+    along = np.linalg.eigvalsh(edge @ (C + shift * np.eye(15)) @ edge.T)
+    assert run.certificate.curvature == pytest.approx((along[0], along[-1]), rel=1e-5)
 
 
 def test_a_minimum_inside_a_ball_is_that_without_the_ball():
@@ -457,7 +461,10 @@ def test_a_run_without_sets_is_saved_as_before():
     assert "within" not in st.minimize(lambda x: x**2, 1.0)._header()
 
 
-def test_points_outside_of_equations_have_no_value():
+def test_points_outside_of_sets_have_no_value():
+    run = st.minimize(lambda w: w @ w, [0.5, 0.5], within=st.sets.Ball(1))
+    assert run.evaluate([0.6, 0.8]) == pytest.approx(1)
+    assert np.isnan(run.evaluate([0.8, 0.8]))
     run = st.minimize(lambda w: w @ w, [0.5, 0.5], within=st.sets.Affine([[1, 1]], [1]))
     assert run.evaluate([0.75, 0.25]) == pytest.approx(0.625)
     assert np.isnan(run.evaluate([1.0, 1.0]))
