@@ -11,14 +11,15 @@ from numpydoc.validate import validate
 from steepest.models.losses import Loss
 from steepest.rules.directions.direction import Direction
 from steepest.rules.steps.step import StepSize
+from steepest.sets import ConvexSet
 
 ROOMS = ["", ".models", ".models.losses", ".models.penalties", ".rules.directions", ".rules.steps", ".inspection"]
-ROOMS += [".estimators"]
+ROOMS += [".estimators", ".sets"]
 CHECKS = {"GL02", "GL03", "GL05", "GL06", "GL07", "GL08", "GL10", "SS01", "SS02", "SS03"} | {
     "PR01", "PR02", "PR03", "PR07", "PR10", "RT01", "RT03", "YD01",
 }  # fmt: skip
-# A method of a rule or a loss computes one formula, so its docstring is one line and may lack Parameters and Returns.
-FORMULAS = (Loss, StepSize, Direction)
+# A method of a rule, a loss or a set computes one formula, so its docstring is one line without Parameters and Returns.
+FORMULAS = (Loss, StepSize, Direction, ConvexSet)
 
 
 def public():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from steepest.derivatives.process import forks as _forks  # noqa: F401
 
 if TYPE_CHECKING:
-    from steepest import models
+    from steepest import models, sets
     from steepest.data.batches import minibatches
     from steepest.derivatives.check import GradientCheck, check_gradient
     from steepest.derivatives.differences import difference_quotient, partial_derivative
@@ -85,6 +85,7 @@ _HOMES = {
     "penalties": "steepest.models",
     "penalty_path": "steepest.fitting.penalty_path",
     "race": "steepest.minimizing.race",
+    "sets": "steepest",
     "steps": "steepest.rules",
     "value_and_gradient": "steepest.derivatives.gradient",
 }
@@ -132,6 +133,7 @@ __all__ = [
     "penalties",
     "penalty_path",
     "race",
+    "sets",
     "steps",
     "value_and_gradient",
 ]
@@ -141,7 +143,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     home = _HOMES[name]
-    if name in ("directions", "losses", "models", "penalties", "steps"):
+    if name in ("directions", "losses", "models", "penalties", "sets", "steps"):
         return importlib.import_module(f"{home}.{name}")
     value = getattr(importlib.import_module(home), name)
     globals()[name] = value

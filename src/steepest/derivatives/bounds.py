@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.arguments import guess
 from steepest.printable import quoted
+from steepest.sets.base import library_of
 from steepest.types import Array, Bounds, Fixed
 
 # The most names that a message lists.
@@ -30,6 +31,18 @@ class Box(NamedTuple):
     def held(self, x: Array, gradient: Array) -> Array:
         """Tell which coordinates can't descend: at an edge that the descent would cross, or with equal bounds."""
         return ((x <= self.low) & (gradient > 0)) | ((x >= self.high) & (gradient < 0)) | (self.low == self.high)
+
+    def free(self, x: Array, gradient: Array) -> Array:
+        """Return the gradient without the entries that press against an edge."""
+        return library_of(x, gradient).where(self.held(x, gradient), 0.0, gradient)
+
+    def turned(self, x: Array, gradient: Array, direction: Array) -> Array:
+        """Return the direction of a search along the face of x."""
+        return library_of(x, direction).where(self.held(x, gradient), 0.0, direction)
+
+    def nearest(self, x: Array) -> Array:
+        """Return the nearest point of the box."""
+        return library_of(x, self.low).clip(x, self.low, self.high)
 
     @property
     def fixed(self) -> np.ndarray:

@@ -125,7 +125,7 @@ def _bits(value: float) -> int:
 @np.errstate(all="ignore")
 def measure_noise(
     value: Callable[[np.ndarray], float], x: np.ndarray, f0: float, size: np.ndarray, box: Box | None = None,
-    coarse: float = EPS,
+    coarse: float = EPS, inward: np.ndarray | None = None,
 ) -> Noise:  # fmt: skip
     """Estimate the noise in f near x from a table of differences along one direction.
 
@@ -137,6 +137,9 @@ def measure_noise(
     direction = np.random.default_rng(0).standard_normal(x.size)
     # An uneven length: with steps that are round fractions, the rounding errors of all values could be alike.
     direction *= UNEVEN * size / np.linalg.norm(direction)
+    if inward is not None:
+        # Only on the way to another point of its region is f sure to be defined.
+        direction = inward * (np.linalg.norm(direction) / np.linalg.norm(inward))
     if box is not None:
         direction = np.where(x + 8 * FARTHEST * direction > box.high, -np.abs(direction), direction)
         direction = np.where(x + 8 * FARTHEST * direction < box.low, np.abs(direction), direction)

@@ -16,6 +16,7 @@ from steepest.derivatives.differencing.noisy import NoisyDifferences
 from steepest.derivatives.differencing.slopes import Differences
 from steepest.derivatives.noise import Call
 from steepest.derivatives.scatter import Repeated, Scatter
+from steepest.sets.region import Region
 from steepest.types import Function, PyTree
 
 # A relative tolerance is a share of the descent, or of the distance to the lower bound if that is less, but of at least
@@ -81,6 +82,8 @@ class Objective:
         The plain value at the start.
     box : Box or None
         Where f may be called.
+    region : Region or None
+        The sets in which f may be called.
     by_calls : bool
         Whether values and gradients come from plain calls alone, which the clock counts.
     scatter : Scatter or None
@@ -124,6 +127,7 @@ class Objective:
     condition: float = 1.0
     start_value: float = math.nan
     box: Box | None = None
+    region: Region | None = None
     obstacle: str = ""
     by_calls: bool = False
     scatter: Scatter | None = None
@@ -198,4 +202,4 @@ def by_differences(obstacle: str) -> str:
 
 def differences_at(objective: Objective, x: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Return the gradient by central differences at a point where the exact gradient is NaN."""
-    return Differences(objective.value, start, objective.box)(x)[1]
+    return Differences(objective.value, start, objective.box, region=objective.region)(x)[1]

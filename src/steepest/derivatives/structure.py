@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from steepest.printable import quoted
+from steepest.sets.chart import Chart
 from steepest.types import Array, Function, PyTree
 
 # The layout of a tree: a `Leaf`, or a pair of a container's kind ("dict" or a type) and the layouts of its children.
@@ -173,11 +174,14 @@ class Calling:
         Whether each coordinate is an argument of its own; else the whole point is the first argument.
     args : tuple
         Further arguments, the same in every call.
+    chart : Chart or None
+        The coordinates of the loop, if they are not those of the point.
     """
 
     structure: Structure
     spread: bool
     args: tuple[Array, ...] = ()
+    chart: Chart | None = None
 
     @property
     def layout(self) -> Layout:
@@ -186,9 +190,15 @@ class Calling:
 
     def __call__(self, f: Function, vector: Array, args: tuple[Array, ...] | None = None) -> Array:
         extra = self.args if args is None else args
+        if self.chart is not None:
+            vector = self.chart.outward(vector)
         if self.spread:
             return f(*(vector[k] for k in range(self.structure.size)), *extra)
         return f(self.structure.build(vector), *extra)
+
+    def pulled(self, gradient: Array) -> Array:
+        """Return a flat gradient of the user's function in the coordinates of the loop."""
+        return gradient if self.chart is None else gradient @ self.chart.matrix
 
     def point(self, vector: np.ndarray) -> PyTree:
         """Return a vector in the layout of the user's point, or as an array if f takes several scalars."""

@@ -13,10 +13,12 @@ from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.compiled import drop
 from steepest.derivatives.differences import scale_of
 from steepest.derivatives.differencing.noisy import NoisyDifferences
+from steepest.derivatives.objective import Objective
 from steepest.derivatives.scatter import CALLS, Scatter
 from steepest.descent.ending import Ending
 from steepest.descent.loop.solver import Solver
 from steepest.descent.verdict.audit import LARGEST_AUDIT
+from steepest.sets.region import Region
 from steepest.trace import Outcome
 
 # The distance from the edges of the box at which a given gradient is checked, as a share of each coordinate:
@@ -90,6 +92,12 @@ def _wrong_slope(solver: Solver, coordinates: Sequence[str], points: dict[str, n
     objective, box, spent = solver.objective, solver.box, 0
     for place, x in points.items():
         free = np.ones(x.size, dtype=bool)
+        if objective.region is not None:
+            wrong, cost = _wrong_along_curves(objective, objective.region, coordinates, place, x)
+            spent += cost
+            if wrong:
+                return wrong, spent
+            continue
         if box is not None:
             # f can't be evaluated beyond an edge, so check a point inside.
             x, free = box.within(x, MARGIN * scale_of(x, x)), ~box.fixed
@@ -109,6 +117,31 @@ def _wrong_slope(solver: Solver, coordinates: Sequence[str], points: dict[str, n
             slip = f" ({check.slip})" if check.slip else ""
             return f"at the {place}{slip}, {check.evidence}", spent
     return "", spent
+
+
+def _wrong_along_curves(
+    objective: Objective, region: Region, coordinates: Sequence[str], place: str, x: np.ndarray
+) -> tuple[str, int]:  # fmt: skip
+    """Return an error of the given gradient as `_wrong_slope` does, by slopes along curves within a region."""
+    # On an edge there is room on one side only, so check a point inside.
+    x = region.nearest(x + MARGIN * region.inward(x))
+    value, given = objective.slope(x)
+    curves = [curve for curve in region.curves(x) if curve.in_face]
+    if not (math.isfinite(value) and curves):
+        return "", 0
+
+    def along(t: np.ndarray) -> float:
+        return objective.value(x + sum(curve.move(length) for curve, length in zip(curves, t, strict=True)))
+
+    slopes = np.array([given @ curve.direction for curve in curves])
+    names = []
+    for curve in curves:
+        own, other = coordinates[int(np.argmax(np.abs(curve.dual)))], int(np.argmin(curve.direction))
+        names.append(f"{own} less {coordinates[other]}" if curve.direction[other] < 0 else own)
+    check = check_slope(along, slopes, np.zeros(len(curves)), names, most_named=LARGEST_AUDIT)
+    if check.verdict is Verdict.WRONG:
+        return f"near the {place}, {check.evidence}", check.evaluations
+    return "", check.evaluations
 
 
 def _wrong_noisy_slope(solver: Solver, coordinates: Sequence[str], points: dict[str, np.ndarray]) -> tuple[str, int]:

@@ -6,6 +6,7 @@ import copy
 import math
 import time
 import traceback
+from dataclasses import replace
 
 import numpy as np
 
@@ -305,7 +306,8 @@ class Driver:
         try:
             with objective.clock.ends(self.meter.deadline):
                 gradient = gradient_at(solver, x)
-                ending, value, checks = checked(solver, view.names, self.start, ending, x, value, gradient, again)
+                names = view.inner_names(x.size)
+                ending, value, checks = checked(solver, names, self.start, ending, x, value, gradient, again)
         except KeyboardInterrupt:
             # Without the check the end of the descent is not certain, but its best point is.
             ending, value = self.interrupted(), solver.sign * value
@@ -317,6 +319,7 @@ class Driver:
         ):
             if count:
                 self.log.add_event(kind, detail, count)
+        certificate = replace(ending.certificate, x_error=view.errors(ending.certificate.x_error))
         trace = self.log.trace()
         trace.cost = objective.cost
         box, names = self.plan.box, view.names
@@ -329,7 +332,7 @@ class Driver:
             njev=spent // objective.cost,
             outcome=ending.outcome,
             message=message(ending.outcome, ending.facts, ending.certificate, view.counted),
-            certificate=ending.certificate,
+            certificate=certificate,
             trace=trace,
             kind=objective.kind,
             why=objective.why,

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from steepest.descent.covariance import covariance_at
+from steepest.derivatives.serving.within import Within
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.report.reported import Reported
 from steepest.inspection.shown import Shown
 from steepest.printable import MOST_LETTERS, printable
 from steepest.saving.folder import staged
+from steepest.saving.objects import from_json, to_json
 from steepest.saving.points import point_from_json, point_to_json, size_of
 from steepest.saving.record import write_record
 from steepest.saving.schema import RunRecord, checked
+from steepest.sets.base import ConvexSet
 from steepest.trace import MOST_COORDINATES, Certificate, Event, Outcome, Trace, dumps
 from steepest.types import Array, Json, PyTree
 
@@ -79,6 +82,8 @@ class Run(Moving, Reported, Shown):
         How long the run took, from the call to the result; NaN if the run was loaded from disk.
     runs : tuple of Run
         The runs from all starts, in order, if there were several starts; this run is the best of them.
+    within : set, dict or None
+        The sets that the point, or its parameters by name, were held to.
     objective : Objective or None
         The function that was descended; None if the run was loaded from disk.
     view : View or None
@@ -105,6 +110,7 @@ class Run(Moving, Reported, Shown):
     direction: dict[str, str | int | float | bool] = field(default_factory=dict, repr=False)
     seconds: float = math.nan
     runs: tuple[Run, ...] = field(default=(), repr=False)
+    within: Within | None = field(default=None, repr=False)
     objective: Objective | None = field(default=None, repr=False)
     view: View | None = field(default=None, repr=False)
 
@@ -137,6 +143,8 @@ class Run(Moving, Reported, Shown):
             f"  {'at':>10}  {_shown(self.x)}",
             f"  {'work':>10}  {self.nit:,} iterations, {self.nfev:,} values, {self.njev:,} gradients ({self.kind})",
         ]
+        if self.within is not None:
+            lines.append(f"  {'within':>10}  {_within_in_words(self.within)}")
         if np.isfinite(self.certificate.gap):
             lines.append(f"  {'gap':>10}  {self.certificate.gap:.2g} or less from the best, {self.certificate.kind}")
         if self.certificate.x_error:
@@ -341,6 +349,7 @@ class Run(Moving, Reported, Shown):
             "bounds": {name: list(sides) for name, sides in self.bounds.items()},
             "fixed": self.fixed,
             "at_bound": self.at_bound,
+            **({} if self.within is None else {"within": _within_to_json(self.within)}),
             "trace": self.trace.header(),
         }
 
@@ -350,6 +359,7 @@ class Run(Moving, Reported, Shown):
         record = {**record, **checked(record, RunRecord)}
         runs = [cls._revive(*_part(k, one, arrays)) for k, one in enumerate(record.pop("runs"))]
         bounds = {name: (low, high) for name, (low, high) in record.pop("bounds", {}).items()}
+        within = record.pop("within", None)
         x, trace = point_from_json(record.pop("x")), Trace.rebuild(record.pop("trace"), arrays)
         cls._check_points(trace, x)
         return cls(
@@ -360,6 +370,7 @@ class Run(Moving, Reported, Shown):
             trace=trace,
             runs=tuple(runs),
             bounds=bounds,
+            within=None if within is None else _within_from_json(within),
             **record,
         )
 
@@ -420,6 +431,25 @@ def _error_in_words(x_error: Sequence[float], names: Sequence[str]) -> str:
         ]
         parts.append(f"not determined: {', '.join(loose[:MOST_NAMED])}" + ", …" * (len(loose) > MOST_NAMED))
     return "; ".join(parts)
+
+
+def _within_in_words(within: Within) -> str:
+    """Return the sets of a run in one line."""
+    if isinstance(within, ConvexSet):
+        return repr(within)
+    return ", ".join(f"{printable(name, MOST_LETTERS)} in {one!r}" for name, one in within.items())
+
+
+def _within_to_json(within: Within) -> dict[str, Json]:
+    if isinstance(within, ConvexSet):
+        return {"whole": to_json(within)}
+    return {"parts": {name: to_json(one) for name, one in within.items()}}
+
+
+def _within_from_json(record: dict[str, Json]) -> Within:
+    if "whole" in record:
+        return from_json(record["whole"])
+    return {name: from_json(one) for name, one in record["parts"].items()}
 
 
 def _agreement(best: Run) -> str:

@@ -17,12 +17,14 @@ from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.serving.caller import Caller
 from steepest.derivatives.serving.serve import serve
+from steepest.derivatives.serving.within import Within, holds_curved, read_within
 from steepest.derivatives.structure import Calling, read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
+from steepest.descent.loop.set_solver import SetSolver
 from steepest.descent.plan import Help, Plan
 from steepest.descent.run import Run
-from steepest.descent.view import View
+from steepest.descent.view import ChartView, View
 from steepest.minimizing.restarts import (
     RANDOM,
     BoundsLike,
@@ -55,6 +57,7 @@ def minimize(
     step: RuleLike = "auto",
     bounds: BoundsLike | None = None,
     fixed: Fixed | None = None,
+    within: Within | None = None,
     tolerance: float | Mapping[str, float] | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
@@ -97,6 +100,10 @@ def minimize(
         Coordinates that keep a value, in place of that of the start: by name as ``{"y": 2.0}``, by position as
         ``{1: 2.0}``, or a value for each coordinate, with None for those that are free. A dict as start need not hold
         them. They stay in `x` and in the trace, and f is never called with another value of them.
+    within : set or dict, optional
+        A convex set of `steepest.sets` that the whole point is held to, such as ``st.sets.Simplex()``; or a dict of
+        sets by the names of parameters, such as ``{"w": st.sets.Ball(2)}``. Points are projected into the sets, and f
+        is never called outside of them.
     tolerance : float or mapping, optional
         By default the descent continues until rounding errors hide any further decrease. A number is the largest
         f - f* as a share of the whole descent, f₀ - f. A mapping sets several limits, all of which must be met:
@@ -151,7 +158,7 @@ def minimize(
     """
     return _optimize(
         f, start, 1.0, args, gradient, direction, step, bounds, fixed, restarts, rng, callback, progress,
-        Budget.of(tolerance, seconds, evaluations, iterations=iterations), repeats,
+        Budget.of(tolerance, seconds, evaluations, iterations=iterations), repeats, within,
     )  # fmt: skip
 
 
@@ -166,6 +173,7 @@ def maximize(
     step: RuleLike = "auto",
     bounds: BoundsLike | None = None,
     fixed: Fixed | None = None,
+    within: Within | None = None,
     tolerance: float | Mapping[str, float] | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
@@ -197,6 +205,8 @@ def maximize(
     bounds : pairs, dict or scipy.optimize.Bounds, optional
         As for `minimize`.
     fixed : mapping or sequence, optional
+        As for `minimize`.
+    within : set or dict, optional
         As for `minimize`.
     tolerance : float or mapping, optional
         As for `minimize`.
@@ -237,7 +247,7 @@ def maximize(
     """
     return _optimize(
         f, start, -1.0, args, gradient, direction, step, bounds, fixed, restarts, rng, callback, progress,
-        Budget.of(tolerance, seconds, evaluations, iterations=iterations), repeats,
+        Budget.of(tolerance, seconds, evaluations, iterations=iterations), repeats, within,
     )  # fmt: skip
 
 
@@ -283,20 +293,26 @@ def _optimize(
     f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
     direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, fixed: Fixed | None, restarts: int | Starts,
     rng: Seed, callback: Callback | None, progress: bool | None, budget: Budget, repeats: int = 1,
+    within: Within | None = None,
 ) -> Run:  # fmt: skip
     check_callback(callback)
     clock, draws = Clock(), _without_seed() if rng is None and not _draws(start, restarts) else generator(rng)
-    rules = choose(direction, step, boxed=bounds is not None).signed(sign)
+    rules = choose(direction, step, boxed=bounds is not None, curved=holds_curved(within)).signed(sign)
     plan, calling, x = make_plan(
-        f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock, fixed=fixed
+        f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock, fixed=fixed, within=within
     )  # fmt: skip
     automatic = direction is None and isinstance(step, str) and step == "auto"
     if automatic:
-        few = bounds is None and x.size <= FEW
+        few = plan.box is None and plan.objective.region is None and x.size <= FEW
         plan = replace(plan, help=Help.FULL, rules=replace(rules, direction=BFGS()) if few else rules)
+        if plan.objective.region is not None:
+            plan = replace(plan, solver=SetSolver)
     with clock.ends(budget.deadline):
-        starts = read_restarts(restarts, plan, x, draws, calling, fixed)
-    return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
+        starts = read_restarts(restarts, plan, x, draws, calling, fixed, within)
+    run = best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
+    if within is None:
+        return run
+    return replace(run, within=within, runs=tuple(replace(one, within=within) for one in run.runs))
 
 
 def _draws(start: PyTree, restarts: int | Starts) -> bool:
@@ -313,7 +329,7 @@ def _without_seed() -> np.random.Generator:
 def make_plan(
     f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None, rules: Rules,
     bounds: BoundsLike | None, budget: Budget, draws: np.random.Generator, repeats: int = 1,
-    clock: Clock | None = None, *, fixed: Fixed | None = None,
+    clock: Clock | None = None, *, fixed: Fixed | None = None, within: Within | None = None,
 ) -> tuple[Plan, Calling, np.ndarray]:  # fmt: skip
     """Return the plan of a descent, the calling convention of f, and the start as a flat array."""
     clock = clock or Clock()
@@ -329,14 +345,30 @@ def make_plan(
     is_random = isinstance(start, str)
     if is_random and start != RANDOM:
         raise ValueError(f"start={quoted(start)}: give a point, or 'random' with bounds=")
-    template = start_like(bounds, fixed) if is_random else completed(start, fixed)
+    template = start_like(bounds, fixed, within) if is_random else completed(start, fixed)
     calling, x = read_call(f, template, args)
     names = calling.structure.names
+    if fixed is not None and within is not None:
+        raise ValueError("fixed= and within= together: leave one of them out, or hold the values inside the function")
     box = read_box(bounds, fixed, names)
+    if not is_random:
+        x = with_fixed(x, read_fixed(fixed, names))
+        if box is not None:
+            check_inside(box, x, names)
+    domain = read_within(within, box, calling)
+    calling, box, region = replace(calling, chart=domain.chart), domain.box, domain.region
     if is_random:
-        x = random_start(Caller(f, calling, paired=gradient is True, box=box, clock=clock), x, box, draws)
-    x = with_fixed(x, read_fixed(fixed, names))
-    if box is not None:
-        check_inside(box, x, names)
-    objective = serve(f, calling, x, gradient, box, budget.deadline, int(repeats), clock)
-    return Plan(objective, View(calling, names), rules, sign, budget, box), calling, np.array(x)
+        x = x if domain.chart is None else domain.chart.inward(x)
+        caller = Caller(f, calling, paired=gradient is True, box=box, region=region, clock=clock)
+        x = random_start(caller, x, box, draws, region)
+        x = x if fixed is None else with_fixed(x, read_fixed(fixed, names))
+    else:
+        x = domain.entered(x)
+    objective = serve(f, calling, x, gradient, box, budget.deadline, int(repeats), clock, region)
+    if region is not None and objective.scatter is not None:
+        raise ValueError(
+            "values of the function differ from call to call, and within= needs values that repeat: "
+            "fix the random numbers inside the function"
+        )
+    view = (View if domain.chart is None else ChartView)(calling, names)
+    return Plan(objective, view, rules, sign, budget, box), calling, np.array(x)

@@ -97,7 +97,7 @@ def _run_chunk(
     packed = jax.tree.map(lambda *parts: np.stack(parts), *(solvers[k].packed for k in lanes))
     numbers, sizes = jax.tree.map(lambda *parts: np.stack(parts), *limits)
     with compiled_code():
-        packed, recorded = loop(model.bare, packed, model.objective.arrays, numbers, sizes, model.box)
+        packed, recorded = loop(model.bare, packed, model.objective.arrays, numbers, sizes, model.domain)
     packed, recorded = jax.tree.map(np.asarray, packed), np.asarray(recorded)
     return [solvers[k].reach(_lane(packed, k), recorded[k]) for k in running]
 

@@ -14,12 +14,15 @@ import numpy as np
 from steepest.derivatives.bounds import Box, check_inside, check_values, is_whole, read_fixed, with_fixed
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.process.interrupts import answer_interrupt
+from steepest.derivatives.serving.within import Within, like, read_within
 from steepest.derivatives.structure import Calling
 from steepest.descent.driver import descend
+from steepest.descent.loop.rule_solver import RuleSolver
 from steepest.descent.plan import Plan
 from steepest.descent.run import Run
 from steepest.minimizing.parallel import MAX_LANES, descend_parallel
 from steepest.printable import quoted
+from steepest.sets.region import Region
 from steepest.trace import Outcome
 from steepest.types import Callback, Fixed, PyTree
 
@@ -54,8 +57,12 @@ def completed(start: PyTree, fixed: Fixed | None) -> PyTree:
     return start | {name: value for name, value in fixed.items() if name not in start and is_whole(name, value)}
 
 
-def start_like(bounds: BoundsLike | None, fixed: Fixed | None = None) -> PyTree:
+def start_like(bounds: BoundsLike | None, fixed: Fixed | None = None, within: Within | None = None) -> PyTree:
     """Return a point with the layout that the bounds suggest, as a template for a random start."""
+    if bounds is None and within is not None:
+        if (template := like(within)) is None:
+            raise ValueError("start='random' needs to know how many numbers the point has: give a start instead")
+        return template
     if bounds is None:
         raise ValueError("start='random' draws inside the bounds: give bounds=, a pair (low, high) for each coordinate")
     if isinstance(bounds, SciPyBounds):
@@ -70,9 +77,10 @@ def start_like(bounds: BoundsLike | None, fixed: Fixed | None = None) -> PyTree:
 
 
 def random_start(
-    value: Callable[[np.ndarray], float], x: np.ndarray, box: Box | None, draws: np.random.Generator
-) -> np.ndarray:
-    """Return a random start at which f is finite: inside the box, or around x if there is no box.
+    value: Callable[[np.ndarray], float], x: np.ndarray, box: Box | None, draws: np.random.Generator,
+    region: Region | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Return a random start at which f is finite: inside the box or the region, or else around x.
 
     On a side without a bound, a coordinate is drawn up to max(1, |x|) away from x.
     """
@@ -83,8 +91,11 @@ def random_start(
         low, high = np.where(np.isfinite(box.low), box.low, low), np.where(np.isfinite(box.high), box.high, high)
     last = ""
     for _ in range(MAX_DRAWS):
-        part = draws.random(x.size)
-        start = np.clip((1 - part) * low + part * high, low, high)
+        if region is not None:
+            start = region.drawn(draws, x)
+        else:
+            part = draws.random(x.size)
+            start = np.clip((1 - part) * low + part * high, low, high)
         try:
             found = value(start)
         except Exception as error:  # noqa: BLE001 - a user's function may raise anything outside its domain
@@ -100,13 +111,9 @@ def random_start(
 
 
 def read_restarts(
-    restarts: int | Starts,
-    plan: Plan,
-    x: np.ndarray,
-    draws: np.random.Generator,
-    calling: Calling,
-    fixed: Fixed | None = None,
-) -> list[np.ndarray]:
+    restarts: int | Starts, plan: Plan, x: np.ndarray, draws: np.random.Generator, calling: Calling,
+    fixed: Fixed | None = None, within: Within | None = None,
+) -> list[np.ndarray]:  # fmt: skip
     """Return all starts as flat arrays: first x, then the random or the given starts."""
     if isinstance(restarts, numbers.Integral) and not isinstance(restarts, bool):
         if restarts < 0:
@@ -114,7 +121,7 @@ def read_restarts(
         starts = [x]
         try:
             for _ in range(int(restarts)):
-                starts.append(random_start(plan.objective.value, x, plan.box, draws))
+                starts.append(random_start(plan.objective.value, x, plan.box, draws, plan.objective.region))
         except OutOfTime:
             # Only the starts that were drawn in time are descended from.
             pass
@@ -126,11 +133,13 @@ def read_restarts(
         rows = [calling.structure.flatten(completed(row, fixed), f"restarts[{k}]") for k, row in enumerate(restarts)]
     except TypeError:
         raise TypeError(refusal) from None
+    domain = read_within(within, None, replace(calling, chart=None))
     values = read_fixed(fixed, calling.structure.names)
     rows = [with_fixed(row, values) for row in rows]
     for k, row in enumerate(rows):
+        rows[k] = row = domain.entered(row, f"restarts[{k}]")
         if plan.box is not None:
-            check_inside(plan.box, row, calling.structure.names, f"restarts[{k}]")
+            check_inside(plan.box, row, plan.view.inner_names(row.size), f"restarts[{k}]")
         try:
             value = plan.objective.value(row)
         except OutOfTime:
@@ -149,7 +158,7 @@ def best_of(
         if not share:
             raise ValueError(f"evaluations={plan.budget.evaluations} is less than one for each of {len(starts)} starts")
         plan = replace(plan, budget=replace(plan.budget, evaluations=share))
-    parallel = plan.objective.compiled is not None and callback is None
+    parallel = plan.objective.compiled is not None and callback is None and plan.solver is RuleSolver
     size = MAX_LANES if parallel else 1
     runs: list[Run] = []
     for first in range(0, len(starts), size):

@@ -19,10 +19,13 @@ T = TypeVar("T")
 LEVENBERG = "levenberg-marquardt"
 
 
-def choose(direction: RuleLike, step: RuleLike, noisy: bool = False, boxed: bool = False) -> Rules:
+def choose(
+    direction: RuleLike, step: RuleLike, noisy: bool = False, boxed: bool = False, curved: bool = False
+) -> Rules:
     """Return the rules that `direction=` and `step=` ask for, with defaults for those that are not given.
 
-    `noisy` tells whether values come from batches, and `boxed` whether there are bounds.
+    `noisy` tells whether values come from batches, `boxed` whether there are bounds, and `curved` whether
+    points are projected into convex sets.
     """
     if is_optax(direction) or is_optax(step):
         return _optax(direction, step)
@@ -33,7 +36,7 @@ def choose(direction: RuleLike, step: RuleLike, noisy: bool = False, boxed: bool
         )
     automatic = isinstance(step, str) and step == "auto"
     chosen = _direction(direction, automatic)
-    size = _automatic(chosen, boxed) if automatic else _step(step)
+    size = _automatic(chosen, boxed or curved) if automatic else _step(step)
     if size.plain_only and not isinstance(chosen, directions.Plain):
         raise ValueError(
             f"{type(size).__name__} is a step size for plain descent only: leave direction= out, "
@@ -49,10 +52,17 @@ def choose(direction: RuleLike, step: RuleLike, noisy: bool = False, boxed: bool
             f"{type(size).__name__} needs exact values, and a batch gives noisy ones: "
             "leave batch_size= out, or give a learning rate such as step=0.01"
         )
-    if boxed and size.searches and not isinstance(size, Backtracking):
+    if (boxed or curved) and size.searches and not isinstance(size, Backtracking):
+        edges = "sets" if curved else "bounds"
         raise ValueError(
-            f"{type(size).__name__} searches along a straight line, which may leave the bounds: "
-            "use step='armijo', whose search follows the bounds, or a learning rate such as step=0.01"
+            f"{type(size).__name__} searches along a straight line, which may leave the {edges}: "
+            f"use step='armijo', whose search follows the {edges}, or a learning rate such as step=0.01"
+        )
+    automatic = automatic and direction is None
+    if curved and size.searches and not automatic and not isinstance(chosen, directions.Plain):
+        raise ValueError(
+            f"{type(chosen).__name__} with {type(size).__name__} does not follow the edges of sets: leave direction= "
+            "and step= out, or give a learning rate such as step=0.01"
         )
     if isinstance(chosen, directions.AdamW) and size.searches:
         raise ValueError(

@@ -11,6 +11,7 @@ from steepest.derivatives.bounds import Box
 from steepest.rules.directions.direction import Direction
 from steepest.rules.steps.schedules import Tabled
 from steepest.rules.steps.step import Seen, StepSize
+from steepest.sets.region import Region
 from steepest.types import Array, Function, PyTree
 
 
@@ -65,7 +66,7 @@ class Rules:
         return self.direction.restarted(rest, x) if self.learns else self.start(x)
 
     def search_direction(
-        self, steps: PyTree, rest: PyTree, g: Array, x: Array, value: Array, box: Box | None
+        self, steps: PyTree, rest: PyTree, g: Array, x: Array, value: Array, box: Box | Region | None
     ) -> tuple[Array, PyTree]:  # fmt: skip
         """Return the direction of a search at x, and the memory without the last steps.
 
@@ -73,7 +74,7 @@ class Rules:
         """
         if not self.learns:
             return self.next_direction(g, rest, x, value, box=box)
-        if box is None:
+        if not isinstance(box, Box):
             return self.direction.search_direction(steps, rest, g)
         return self._along_face(steps, rest, g, x, box)
 
@@ -102,25 +103,31 @@ class Rules:
         return self.step.reference(memory[1]) if self.adapts else value
 
     def next_direction(
-        self, g: Array, memory: PyTree, x: Array, value: Array, f: Function | None = None, box: Box | None = None
+        self,
+        g: Array,
+        memory: PyTree,
+        x: Array,
+        value: Array,
+        f: Function | None = None,
+        box: Box | Region | None = None,
     ) -> tuple[Array, PyTree]:
         """Return the direction at x and the new memory; f is for a direction that evaluates trial points itself."""
         if not self.adapts:
             return self._direction(g, memory, x, value, f, box)
         memory, step_memory = memory
         direction, memory = self._direction(g, memory, x, value, f, box)
-        free = g if box is None else jnp.where(box.held(x, g), 0.0, g)
+        free = g if box is None else box.free(x, g)
         return direction, (memory, self.step.learn(step_memory, Seen(x, value, free, direction)))
 
     def _direction(
-        self, g: Array, memory: PyTree, x: Array, value: Array, f: Function | None, box: Box | None
+        self, g: Array, memory: PyTree, x: Array, value: Array, f: Function | None, box: Box | Region | None
     ) -> tuple[Array, PyTree]:
         if self.direction.evaluates:
             return self.direction.evaluate(g, memory, x, value, f)
         direction, memory = self.direction(g, memory, x)
         if box is None or not self.searches:
             return direction, memory
-        return jnp.where(box.held(x, g), 0.0, direction), memory
+        return box.turned(x, g, direction), memory
 
     def _along_face(self, steps: PyTree, rest: PyTree, g: Array, x: Array, box: Box) -> tuple[Array, PyTree]:
         """Return a direction that ends at a bound for each coordinate that would cross the bound.
@@ -152,7 +159,13 @@ class LeadingRules(Rules):
         return super().start(x[: self.learnt])
 
     def next_direction(
-        self, g: Array, memory: PyTree, x: Array, value: Array, f: Function | None = None, box: Box | None = None
+        self,
+        g: Array,
+        memory: PyTree,
+        x: Array,
+        value: Array,
+        f: Function | None = None,
+        box: Box | Region | None = None,
     ) -> tuple[Array, PyTree]:
         """Return the direction at x, which is 0 along the other coordinates, and the new memory."""
         first, others = slice(self.learnt), x[self.learnt :]

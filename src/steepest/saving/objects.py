@@ -1,4 +1,4 @@
-"""The options of a fit on disk: names, numbers, and objects of this library such as losses, penalties and rules."""
+"""The options of a fit or a run on disk: names, numbers, and objects of this library such as losses, rules and sets."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 
+from steepest import sets
 from steepest.models import losses, penalties
 from steepest.rules import directions, steps
 from steepest.types import Json, RuleLike
 
 # The modules whose objects can be saved, by their names in a record.
-MODULES = {"directions": directions, "steps": steps, "penalties": penalties, "losses": losses}
+MODULES = {"directions": directions, "steps": steps, "penalties": penalties, "losses": losses, "sets": sets}
 
 
 class UnnamedError(TypeError):
@@ -45,6 +46,8 @@ def to_json(thing: RuleLike) -> Json:
     """
     if thing is None or isinstance(thing, (bool, str)):
         return thing
+    if isinstance(thing, np.ndarray) and thing.ndim:
+        return {"array": thing.tolist()}
     if isinstance(thing, (tuple, list)):
         return {"tuple": [to_json(part) for part in thing]}
     if isinstance(thing, numbers.Integral):
@@ -57,7 +60,11 @@ def to_json(thing: RuleLike) -> Json:
     kind = type(thing).__name__
     for name, module in MODULES.items():
         if is_dataclass(thing) and getattr(module, kind, None) is type(thing):
-            return {"of": name, "kind": kind, "with": {f.name: to_json(getattr(thing, f.name)) for f in fields(thing)}}
+            return {
+                "of": name,
+                "kind": kind,
+                "with": {f.name: to_json(getattr(thing, f.name)) for f in fields(thing) if f.init},
+            }
     raise UnnamedError(f"function not at hand: {thing!r:.80} is not an object of this library, so it was not saved")
 
 
@@ -81,6 +88,8 @@ def from_json(record: Json) -> RuleLike:
     """
     if not isinstance(record, Mapping):
         return record
+    if "array" in record:
+        return np.array(record["array"], dtype=float)
     if "tuple" in record:
         return tuple(from_json(part) for part in record["tuple"])
     if "loss" in record:

@@ -47,7 +47,7 @@ ModelRecord = TypedDict("ModelRecord", {"kind": str, "with": dict[str, Json]})
 class RunRecord(TypedDict):
     """A run; the runs from several starts are records of the same kind.
 
-    Folders of earlier versions lack `direction`, `bounds`, `fixed` and `at_bound`.
+    Folders of earlier versions lack `direction`, `bounds`, `fixed` and `at_bound`; only runs within sets have `within`.
     """
 
     runs: list[RunRecord]
@@ -68,6 +68,7 @@ class RunRecord(TypedDict):
     bounds: NotRequired[dict[str, tuple[float | None, float | None]]]
     fixed: NotRequired[dict[str, float]]
     at_bound: NotRequired[dict[str, Literal["low", "high"]]]
+    within: NotRequired[dict[str, Json]]
     trace: TraceRecord
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import tentative
 from steepest.derivatives.noise import Noise
+from steepest.sets.curve import Curve
 
 # Two quotients are consistent if their slopes differ by at most the share ALIKE, and if the growth of their second
 # differences differs from h² by at most the share SQUARED. Chosen, not measured: larger shares accept longer steps
@@ -123,6 +124,35 @@ class Line:
             return 0.0
         h = power_of_two(max(h, self.shortest)) if h > 0 else self.shortest
         return min(h, 2.0 ** math.floor(math.log2(room))) if math.isfinite(room) else h
+
+
+class CurveLine(Line):
+    """The values of f along a curve that stays inside a region, such as an arc of its edge."""
+
+    def __init__(
+        self, value: Callable[[np.ndarray], float], x: np.ndarray, f0: float, curve: Curve, size: float
+    ) -> None:  # fmt: skip
+        self.value, self.x, self.curve, self.size = value, x, curve, size
+        self.low, self.high, self.values = curve.low, curve.high, {0.0: f0}
+
+    @property
+    def room(self) -> float:
+        """The distance to the farther of the two ends."""
+        return max(-self.low, self.high)
+
+    @property
+    def shortest(self) -> float:
+        """The shortest useful step: below this length, rounding of the point dominates the quotient."""
+        return 4 * float(np.spacing(np.abs(self.x[self.curve.direction != 0]).max(initial=0.0)))
+
+    def point(self, t: float) -> np.ndarray:
+        """Return the point at this distance."""
+        return self.x + self.curve.move(t)
+
+    def at(self, t: float) -> float:
+        if t not in self.values:
+            self.values[t] = tentative(self.value, self.point(t)) if self.low <= t <= self.high else math.nan
+        return self.values[t]
 
 
 def consistent(near: Quotient, wide: Quotient, noise: float) -> bool:

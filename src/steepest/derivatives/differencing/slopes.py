@@ -13,9 +13,10 @@ from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Slope
 from steepest.derivatives.differences import EPS, scale_of, tentative
 from steepest.derivatives.differencing.outliers import odd_calls, sharp_bends
-from steepest.derivatives.differencing.quotients import Line, power_of_two
+from steepest.derivatives.differencing.quotients import CurveLine, Line, power_of_two
 from steepest.derivatives.differencing.search import RUNG, FoundStep, StepSearch
 from steepest.derivatives.noise import Call, Noise, measure_noise
+from steepest.sets.region import Region
 
 # At each point the steps are scaled with the noise there, by factors within these limits. Chosen, not measured: wider
 # limits trust the steps farther from the point where they were found.
@@ -55,6 +56,8 @@ class Differences:
         Returns the relative rounding error of the coarsest type that f has returned so far.
     paid : int or None
         How many values of each gradient the caller counts itself; by default 2n + 1.
+    region : Region or None
+        The sets in which f may be called: the differences then run along its curves instead of the coordinates.
 
     Attributes
     ----------
@@ -72,9 +75,9 @@ class Differences:
 
     def __init__(
         self, value: Callable[[np.ndarray], float], start: np.ndarray, box: Box | None = None,
-        coarse: Callable[[], float] = lambda: EPS, paid: int | None = None,
+        coarse: Callable[[], float] = lambda: EPS, paid: int | None = None, region: Region | None = None,
     ) -> None:  # fmt: skip
-        self.plain, self.start, self.box, self.coarse = value, start, box, coarse
+        self.plain, self.start, self.box, self.coarse, self.region = value, start, box, coarse, region
         self.paid = 2 * start.size + 1 if paid is None else paid
         self.noise: Noise | None = None
         self.steps, self.third = np.zeros(start.size), np.zeros(start.size)
@@ -159,13 +162,30 @@ class Differences:
 
     def lines(self, x: np.ndarray, f0: float) -> list[Line]:
         size = scale_of(x, self.start)
-        self.past.append([Line(self.value, x, f0, k, size[k], self.box) for k in range(x.size)])
+        if self.region is not None:
+            curves = self.region.curves(x)
+            sizes = [float(np.max(size * (curve.direction != 0), initial=0.0)) for curve in curves]
+            self.past.append([CurveLine(self.value, x, f0, one, of) for one, of in zip(curves, sizes, strict=True)])
+        else:
+            self.past.append([Line(self.value, x, f0, k, size[k], self.box) for k in range(x.size)])
         return self.past[-1]
 
     def measured(self, x: np.ndarray, f0: float, size: np.ndarray) -> Noise:
-        noise = measure_noise(self.value, x, f0, size, self.box, self.coarse())
+        noise = measure_noise(self.value, x, f0, size, self.box, self.coarse(), self.inward(x))
         self.rough = noise.calls or self.rough
         return replace(noise, before=self.noise) if self.noise and self.noise.size > noise.size else noise
+
+    def inward(self, x: np.ndarray) -> np.ndarray | None:
+        return None if self.region is None else self.region.inward(x)
+
+    def along_coordinates(self, slopes: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient and its errors, given the slopes along the last lines."""
+        if self.region is None:
+            return slopes, errors
+        duals = np.array([line.curve.dual for line in self.past[-1] if isinstance(line, CurveLine)])
+        # An unknown error, infinite, leaves the entries unknown that it enters.
+        entering = np.where(duals != 0, errors[:, None] * np.abs(duals), 0.0)
+        return slopes @ duals, entering.sum(axis=0)
 
     def outliers(self) -> list[Call]:
         """Return the calls whose values stand out: noise explains them, and so may the shape of f."""
@@ -183,10 +203,13 @@ class Differences:
             quotient = line.quotient(h)
             gradient[k] = quotient.slope
             error[k] = quotient.error(self.third[k], noise) if self.bounded[k] else math.inf
-        return gradient, error
+        return self.along_coordinates(gradient, error)
 
     def still_serve(self, noise: Noise, x: np.ndarray, f0: float, gradient: np.ndarray, error: np.ndarray) -> bool:
         """Tell whether the steps are still good: f changes as predicted if all coordinates move by three steps."""
+        if self.region is not None:
+            # A move of all coordinates at once may leave the region.
+            return True
         signs = np.where(np.sin(np.arange(x.size) ** 2 + 1.0) < 0, -3.0, 3.0)
         move = signs * self.steps
         up, down = (tentative(self.value, x + step) if self.allows(x + step) else math.nan for step in (move, -move))
@@ -220,7 +243,7 @@ class Differences:
             slopes, errors, steps = (
                 np.array(part) for part in zip(*((f.slope, f.error, f.h) for f in found), strict=True)
             )
-            if self.noise.accounted_for(slopes, errors, self.lengths(steps)):
+            if self.noise.accounted_for(*self.along_coordinates(slopes, errors), self.lengths(steps)):
                 break
             # The values from which the noise was measured do not rise as these slopes predict: try shorter steps.
             shrunk /= RUNG**2
@@ -228,4 +251,4 @@ class Differences:
         self.third = np.array([one.third for one in found])
         error = np.array([one.error for one in found])
         self.bounded = np.isfinite(error)
-        return np.array([one.slope for one in found]), error
+        return self.along_coordinates(np.array([one.slope for one in found]), error)

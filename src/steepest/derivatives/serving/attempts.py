@@ -56,6 +56,7 @@ class TraceAttempt:
             self.fingerprint.key,
             self.calling.structure,
             self.calling.spread,
+            self.calling.chart,
             self.native,
             self.given,
             self.paired,
@@ -95,7 +96,7 @@ class TraceAttempt:
         size = self.calling.structure.size
         if flat.size != size:
             raise ValueError(f"the gradient has {flat.size} numbers where the function takes {size}")
-        return flat
+        return self.calling.pulled(flat)
 
 
 def attempts(f: Function, gradient: Function | None, calling: Calling, paired: bool) -> Iterator[TraceAttempt]:

@@ -14,6 +14,7 @@ from steepest.derivatives.clock import Clock
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import double_precision, rounding_of
 from steepest.derivatives.structure import Calling, holds_text, leaves_of
+from steepest.sets.region import Region
 from steepest.types import Array, Function, PyTree
 
 
@@ -33,6 +34,8 @@ class Caller:
         Whether the function is written for JAX and must run in the 64-bit context; found out by the first call.
     box : Box or None
         Where the function may be called; elsewhere the value is NaN.
+    region : Region or None
+        The sets in which the function may be called.
     clock : Clock
         The time after which the function may no longer be called.
     precision : float
@@ -46,6 +49,7 @@ class Caller:
     paired: bool = False
     native: bool = False
     box: Box | None = None
+    region: Region | None = None
     clock: Clock = field(default_factory=Clock)
     precision: float = EPS
     repeats: int = 1
@@ -59,7 +63,10 @@ class Caller:
 
     def allows(self, x: np.ndarray) -> bool:
         """Tell whether the function may be called at a point."""
-        return self.box is None or self.box.contains(x)
+        if self.calling.chart is not None and not np.all(np.isfinite(x)):
+            # A point outside its sets has no coordinates.
+            return False
+        return (self.box is None or self.box.contains(x)) and (self.region is None or self.region.contains(x))
 
     def raw(self, x: np.ndarray) -> tuple[Array, PyTree]:
         """Return the value as f returns it, with the gradient if f returns a pair, else None."""
@@ -115,4 +122,4 @@ def flat_gradient(calling: Calling, gradient: PyTree) -> np.ndarray:
         raise ValueError(f"the gradient returned {gradient!r:.60}, which does not fit the point: {error}") from None
     if flat.size != size:
         raise ValueError(f"the gradient returned {flat.size} numbers where the function takes {size}")
-    return flat
+    return np.asarray(calling.pulled(flat))

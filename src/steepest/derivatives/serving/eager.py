@@ -50,7 +50,8 @@ class EagerSlopes:
         self.probed: dict[bytes, Slope] = {}
         self.objective = Objective(
             start.size, caller, self, "eager", f"exact, traced anew at each point, because {obstacle}",
-            clock=caller.clock, start_value=start_value, box=caller.box, obstacle=obstacle,
+            clock=caller.clock, start_value=start_value, box=caller.box,
+            region=caller.region, obstacle=obstacle,
         )  # fmt: skip
 
     def __call__(self, x: np.ndarray) -> Slope:
@@ -71,7 +72,12 @@ class EagerSlopes:
                 self.compiles = False
                 if self.is_slow():
                     differences = Differences(
-                        self.caller, self.start, self.caller.box, lambda: self.caller.precision, paid=1
+                        self.caller,
+                        self.start,
+                        self.caller.box,
+                        lambda: self.caller.precision,
+                        paid=1,
+                        region=self.caller.region,
                     )
                     self.objective.use_differences(differences, self.slowness(failure_reason(error)))
                     return differences(x)
@@ -114,7 +120,7 @@ def eager(caller: Caller, probes: list[tuple[np.ndarray, float]], obstacle: str)
     calling = caller.calling
     fingerprint = Fingerprint([caller.f, *calling.args], constants=True)
     f, *args = fingerprint.rebuild(())
-    key = ("branches", fingerprint.key, calling.structure, calling.spread)
+    key = ("branches", fingerprint.key, calling.structure, calling.spread, calling.chart)
     branches = recalled(key, Branches, lambda: Branches(lambda x: scalar(calling(f, Traced(x), tuple(args)))))
     slopes = EagerSlopes(caller, branches, start, start_value, obstacle)
     try:

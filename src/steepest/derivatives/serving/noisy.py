@@ -74,7 +74,8 @@ def watch_repeats(objective: Objective, caller: Caller, gradient: Function | Non
         except Exception:  # noqa: BLE001 - the last check of the answer calls f there, too, and names the error
             return None
         differs = differ(first, again)
-        if differs:
+        # Within sets there are no differences for noisy values: the descent then ends.
+        if differs and caller.region is None:
             caller.repeats = repeats
             # One call in many may differ, so that some more calls show no noise at all.
             make_noisy(objective, caller, gradient, best, deviation(first, again) / math.sqrt(repeats))

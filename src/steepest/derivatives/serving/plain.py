@@ -19,11 +19,11 @@ def differenced(caller: Caller, start: np.ndarray, start_value: float, obstacle:
     # A coordinate with equal bounds has no room for differences.
     free = start.size if caller.box is None else np.count_nonzero(~caller.box.fixed)
     cost = 2 * int(free) + 1
-    slope = Differences(caller, start, caller.box, lambda: caller.precision, paid=cost)
+    slope = Differences(caller, start, caller.box, lambda: caller.precision, paid=cost, region=caller.region)
     return Objective(
         start.size, caller, slope, "differences", by_differences(obstacle), cost=cost,
         differences=slope, precision=caller.precision, clock=caller.clock, start_value=start_value, box=caller.box,
-        obstacle=obstacle, by_calls=True,
+        region=caller.region, obstacle=obstacle, by_calls=True,
     )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def given(
     why = f"the gradient given, called plainly, because {obstacle}"
     return Objective(
         start.size, caller, slope, "given", why, clock=caller.clock, start_value=start_value, box=caller.box,
-        obstacle=obstacle, by_calls=True,
+        region=caller.region, obstacle=obstacle, by_calls=True,
     )  # fmt: skip
 
 

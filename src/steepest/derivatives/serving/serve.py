@@ -21,6 +21,7 @@ from steepest.derivatives.serving.eager import eager
 from steepest.derivatives.serving.noisy import is_noisy, noisy_objective, watch_repeats
 from steepest.derivatives.serving.plain import differenced, given
 from steepest.derivatives.structure import Calling
+from steepest.sets.region import Region
 from steepest.types import Function
 
 # The noise of a value is assumed to be at most this many rounding errors. Chosen, not measured: a larger number allows
@@ -43,19 +44,20 @@ def serve(
     until: float = math.inf,
     repeats: int = 1,
     clock: Clock | None = None,
+    region: Region | None = None,
 ) -> Objective:
     """Return f as an objective, with gradients by the best way that works at the start.
 
     The ways, from the best: trace and compile the code; trace it at each point; take differences of values. A gradient
     that the user gave is compiled, or else called plainly. A trace is used only if plain calls agree with it at the
     start and at a point nearby. A noisy function, whose values differ from call to call, is not traced; each of its
-    values is the mean of `repeats` calls. f is never called outside the box. After the time `until` no more
-    traces are tried.
+    values is the mean of `repeats` calls. f is never called outside the box and the region. After the time
+    `until` no more traces are tried.
     """
     # The first call of a function that is written for JAX would already wait for ever.
     check_fork()
     clock = clock or Clock()
-    caller = Caller(f, calling, paired=gradient is True, box=box, clock=clock)
+    caller = Caller(f, calling, paired=gradient is True, box=box, region=region, clock=clock)
     function = gradient if callable(gradient) else None
     probes = _probes(caller, start, until)
     start_value = probes[0][1]
@@ -166,6 +168,7 @@ def _compiled(
         clock=caller.clock,
         start_value=start_value,
         box=caller.box,
+        region=caller.region,
     )
 
 
@@ -195,7 +198,7 @@ def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.nd
     step = nudge * np.where(start == 0, 1.0, np.abs(start))
     probes = [(start, value)]
     for part in NEARER ** np.arange(MOST_NUDGES):
-        for nearby in _neighbours(start, part * step, caller.box):
+        for nearby in _neighbours(start, part * step, caller.region or caller.box):
             if time.perf_counter() > until:
                 return probes
             try:
@@ -210,7 +213,7 @@ def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.nd
     return probes
 
 
-def _neighbours(start: np.ndarray, step: np.ndarray, box: Box | None) -> tuple[np.ndarray, ...]:
+def _neighbours(start: np.ndarray, step: np.ndarray, box: Box | Region | None) -> tuple[np.ndarray, ...]:
     return (start + step, start - step) if box is None else (box.neighbour(start, step),)
 
 

@@ -38,6 +38,7 @@ from steepest.descent.loop.state import (
 )
 from steepest.rules.pair import Rules
 from steepest.rules.steps.searches import Trial, Verdict
+from steepest.sets.region import Region
 from steepest.types import Array, Function, PyTree
 
 # The most trials along a direction: after 60 halvings, a step is smaller than the rounding error of its first length.
@@ -186,7 +187,7 @@ def chunk_of(compiled: Compiled, capacity: int, alone: bool = True) -> Callable[
     """
 
     def chunk(
-        rules: Rules, packed: Packed, arrays: PyTree, numbers: Array, sizes: Array, box: Box | None
+        rules: Rules, packed: Packed, arrays: PyTree, numbers: Array, sizes: Array, box: Box | Region | None
     ) -> tuple[Packed, Array]:
         layout = layout_of(rules, packed)
         state, limits = unpack(layout, packed), Limits.unpack(numbers, sizes, box)
@@ -283,7 +284,7 @@ def begin_of(compiled: Compiled) -> Callable[..., Packed]:
         gradient: Array,
         numbers: Array,
         sizes: Array,
-        box: Box | None,
+        box: Box | Region | None,
         arrays: PyTree,
     ) -> Packed:
         limits = Limits.unpack(numbers, sizes, box)
@@ -299,7 +300,7 @@ def settle_of(compiled: Compiled) -> Callable[..., Array]:
     """
 
     def settle(
-        rules: Rules, x: Array, arrays: PyTree, numbers: Array, sizes: Array, box: Box | None = None
+        rules: Rules, x: Array, arrays: PyTree, numbers: Array, sizes: Array, box: Box | Region | None = None
     ) -> Array:  # fmt: skip
         limits = Limits.unpack(numbers, sizes, box)
         value, gradient = _signed(compiled, x, arrays, limits)

@@ -39,6 +39,7 @@ from steepest.descent.loop.state import (
     unpack,
 )
 from steepest.rules.pair import Rules
+from steepest.sets.region import Region
 from steepest.types import Json
 
 CHUNK_SECONDS = 0.1
@@ -51,14 +52,15 @@ MOST_TABLED = 2**16
 
 @shared
 def _begin(
-    rules: Rules, x: Any, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | None, scale: Any
+    rules: Rules, x: Any, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | Region | None, scale: Any
 ) -> Packed:  # fmt: skip
     return pack(begin(rules, x, value, gradient, Limits.unpack(numbers, sizes, box), scale=scale))
 
 
 @shared
 def _advance(
-    rules: Rules, packed: Packed, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | None, first: Any
+    rules: Rules, packed: Packed, value: Any, gradient: Any, numbers: Any, sizes: Any, box: Box | Region | None,
+    first: Any,
 ) -> Packed:  # fmt: skip
     return pack(
         advance(
@@ -118,6 +120,11 @@ class RuleSolver:
                 # the start, which was computed from all rows.
                 packed = _unlearned(self.bare, packed)
         self.stand(packed)
+
+    @property
+    def domain(self) -> Box | Region | None:
+        """The bounds, or the sets that the point is held to."""
+        return self.objective.region or self.box
 
     def bound(self, x: np.ndarray) -> Bound | None:
         """Return the proven bound at a point; None if the problem has none."""
@@ -215,14 +222,14 @@ class RuleSolver:
 
     def _norm(self, x: np.ndarray, gradient: np.ndarray) -> float:
         """Return the norm of the gradient, without the entries that press against an edge of the box."""
-        free = gradient if self.box is None else gradient * ~self.box.held(x, gradient)
+        free = gradient if self.domain is None else self.domain.free(x, gradient)
         with np.errstate(over="ignore"):
             return math.sqrt((free * free).sum())
 
     def _begun_from(self, x: np.ndarray, value: float, gradient: np.ndarray) -> tuple[Any, ...]:
         """Return the arguments of `_begin`: they always have the same types, so that it is compiled once."""
         slope = self.sign * float(value), self.sign * gradient
-        return self.bare, x, *slope, *self.limits(0, 0, 0, 1), self.box, self.scale
+        return self.bare, x, *slope, *self.limits(0, 0, 0, 1), self.domain, self.scale
 
     def _begun(self, x: np.ndarray, value: float, gradient: np.ndarray) -> Packed:
         here, compiled = self._begun_from(x, value, gradient), self.objective.compiled
@@ -262,7 +269,7 @@ class RuleSolver:
     def trial_point(self) -> np.ndarray:
         """Return the point at which the function is evaluated next."""
         at = self.state.x + self.state.t * self.state.direction
-        return at if self.box is None else np.clip(at, self.box.low, self.box.high)
+        return at if self.domain is None else self.domain.nearest(at)
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
         """Continue for at most this many rows and evaluations; return the rows."""
@@ -277,7 +284,7 @@ class RuleSolver:
         chunk = compiled.loop((capacity, jax.tree.structure(self.bare)), lambda: chunk_of(compiled, capacity))
         limits = self.limits(rows, evaluations, self.status.iteration, rows, together)
         with compiled_code():
-            packed, recorded = chunk(self.bare, self.packed, self.objective.arrays, *limits, self.box)
+            packed, recorded = chunk(self.bare, self.packed, self.objective.arrays, *limits, self.domain)
         return self.reach(packed, np.asarray(recorded))
 
     def reach(self, packed: Packed, recorded: np.ndarray) -> np.ndarray:
@@ -304,7 +311,9 @@ class RuleSolver:
         k = int(self.state.iteration)
         limits = self.limits(1, 1, k, 1)
         with compiled_code():
-            self.stand(_advance(self.bare, self.packed, self.sign * value, self.sign * gradient, *limits, self.box, k))
+            self.stand(
+                _advance(self.bare, self.packed, self.sign * value, self.sign * gradient, *limits, self.domain, k)
+            )
 
     def _plain(self, rows: int, evaluations: int) -> np.ndarray:
         self._recorded = []

@@ -12,6 +12,7 @@ import numpy as np
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS
 from steepest.rules.pair import Rules
+from steepest.sets.region import Region
 from steepest.types import Array, Function, PyTree
 
 # The codes of a status: whether the descent can continue, and why not.
@@ -183,8 +184,8 @@ class Limits(NamedTuple):
         The size below which each coordinate counts as 0.
     sizes : array
         The table of step sizes; empty if the sizes are computed.
-    box : Box or None
-        The bounds.
+    box : Box, Region or None
+        The bounds, or the sets that the point is held to.
     """
 
     rows: Array
@@ -195,10 +196,10 @@ class Limits(NamedTuple):
     noise: Array
     least: Array
     sizes: Array
-    box: Box | None = None
+    box: Box | Region | None = None
 
     @classmethod
-    def unpack(cls, numbers: Array, sizes: Array, box: Box | None) -> Limits:
+    def unpack(cls, numbers: Array, sizes: Array, box: Box | Region | None) -> Limits:
         """Return the limits from a vector of numbers, the step sizes and the box."""
         rows, evaluations, tolerance, sign, together, noise = numbers[:LIMITS]
         least = numbers[LIMITS:] if len(numbers) > LIMITS else 0.0
@@ -215,11 +216,11 @@ class Limits(NamedTuple):
 
     def inside(self, x: Array) -> Array:
         """Return the nearest point of the box."""
-        return x if self.box is None else jnp.clip(x, self.box.low, self.box.high)
+        return x if self.box is None else self.box.nearest(x)
 
     def free(self, x: Array, gradient: Array) -> Array:
         """Return the gradient without the entries that press against an edge of the box."""
-        return gradient if self.box is None else jnp.where(self.box.held(x, gradient), 0.0, gradient)
+        return gradient if self.box is None else self.box.free(x, gradient)
 
 
 def begin(

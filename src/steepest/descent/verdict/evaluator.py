@@ -93,10 +93,15 @@ class Evaluator:
 
     def noise(self, x: np.ndarray) -> float:
         """Return a bound on the noise of f near a point, measured by values."""
-        noise = measure_noise(self.value, x, self.best_value, scale_of(x, x))
+        noise = measure_noise(self.value, x, self.best_value, scale_of(x, x), inward=self.inward(x))
         # The first value is the best one, which compiled code may have rounded differently from a plain call.
         self.rough = noise.calls[1:] or self.rough
         return NOISES * noise.level
+
+    def inward(self, x: np.ndarray) -> np.ndarray | None:
+        """Return a direction into the region, if there is one."""
+        region = self.solver.objective.region
+        return None if region is None else region.inward(x)
 
     def outliers(self) -> list[Call]:
         """Return the calls of the run whose values stand out, as noise makes them do."""
@@ -115,8 +120,9 @@ class Evaluator:
         return gap <= SMALL_GAP * max(abs(self.best_value), first - self.best_value)
 
     def clip(self, x: np.ndarray) -> np.ndarray:
-        """Return the nearest point of the box."""
-        return x if self.solver.box is None else np.clip(x, *self.solver.box)
+        """Return the nearest point of the box or the region."""
+        domain = self.solver.objective.region or self.solver.box
+        return x if domain is None else np.asarray(domain.nearest(x))
 
     def is_confined(self, direction: np.ndarray) -> bool:
         """Tell whether the box ends every way along a direction, so that nothing can fall without end there."""

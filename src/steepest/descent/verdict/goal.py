@@ -108,6 +108,7 @@ class Goal:
         if math.isfinite(accuracy.gradient):
             x, box = self.evaluator.best, self.evaluator.solver.box
             gradient = self.evaluator.grad(x)
-            # A slope that only presses against an edge of the box does not count.
-            gradient = self.view.slope(gradient if box is None else gradient * ~box.held(x, gradient))
-        return accuracy.missed(error, gradient)
+            # A slope that only presses against an edge does not count.
+            domain = self.evaluator.solver.objective.region or box
+            gradient = self.view.slope(gradient if domain is None else domain.free(x, gradient))
+        return accuracy.missed(self.view.errors(error), gradient)

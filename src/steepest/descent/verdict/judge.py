@@ -20,6 +20,7 @@ from steepest.descent.verdict.audit import Audit, auditable, cost_of_audit
 from steepest.descent.verdict.escape import LineSearch, Tail, along_line, curves_down
 from steepest.descent.verdict.estimate import Estimate
 from steepest.descent.verdict.evaluator import Evaluator
+from steepest.descent.verdict.faces import FaceProbes, Faces
 from steepest.descent.verdict.goal import Evidence, Goal
 from steepest.descent.verdict.guide import MOST_AUDITS, Guide
 from steepest.descent.verdict.noise_floor import NoiseFloor
@@ -48,8 +49,13 @@ class Judge:
         self.polish, self.estimate = Polish(self.evaluator, self.goal), Estimate(self.evaluator, self.goal)
         self.rays = Rays(self.evaluator, plan.view, self.wording)
         self.guide = Guide(plan, self.evaluator, self.goal, self.wording, self.rays)
+        self.faces = Faces(self.evaluator, self.goal, self.wording, self.guide)
         self.noise_floor = NoiseFloor(self.evaluator, self.goal, self.wording)
-        self.probes = Probes(self.evaluator, self.polish, bool(plan.help) and plan.rules.learns)
+        self.probes: Probes | FaceProbes = (
+            Probes(self.evaluator, self.polish, bool(plan.help) and plan.rules.learns)
+            if solver.objective.region is None
+            else FaceProbes(self.faces)
+        )
 
     def known(self) -> JudgeState:
         """Return the judge's fields of a checkpoint."""
@@ -79,6 +85,8 @@ class Judge:
         objective = self.solver.objective
         if objective.scatter is not None:
             return self.noise_floor()
+        if objective.region is not None:
+            return self.faces(code)
         bound = self.bound(code)
         if bound is not None:
             self.guide.audits += 1
@@ -118,7 +126,7 @@ class Judge:
         x, proven = self.evaluator.best, self.solver.objective.quadratic
         evidence = Evidence.of_audit(audit, proven)
         certificate = self.goal.certificate(evidence)
-        if not proven and (ending := self.rays.beyond(x, audit)):
+        if not proven and (ending := self.rays.beyond(x, audit.step, audit.is_flat)):
             return ending
         if audit.is_saddle:
             return self.at_saddle(x, audit, certificate)

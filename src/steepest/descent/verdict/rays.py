@@ -9,7 +9,7 @@ from steepest.descent.verdict.audit import Audit
 from steepest.descent.verdict.escape import LineSearch, Tail, along_line, along_ray
 from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.wording import Wording
-from steepest.descent.view import View
+from steepest.descent.view import ChartView, View
 from steepest.trace import Outcome
 
 # A Newton step longer than this share of the point may lead to infinity. Chosen, not measured: a smaller share costs
@@ -29,15 +29,15 @@ class Rays:
     def __init__(self, evaluator: Evaluator, view: View, wording: Wording) -> None:
         self.evaluator, self.view, self.wording = evaluator, view, wording
 
-    def beyond(self, x: np.ndarray, audit: Audit) -> Ending | None:
+    def beyond(self, x: np.ndarray, step: np.ndarray | None, is_flat: bool) -> Ending | None:
         """Return the ending if f falls without end along Newton's step or the path of the descent."""
-        evaluator, step = self.evaluator, audit.step
+        evaluator = self.evaluator
         if step is not None and np.any(np.abs(step) > LONG * np.maximum(np.abs(x), evaluator.least)):
             search = along_ray(evaluator.value, x, evaluator.best_value, step, 0.0)
             if search.endless and not evaluator.is_confined(step):
                 return self.ending(search)
         far = np.any(np.abs(x) > DRIVEN * np.maximum(np.abs(evaluator.start), 1.0))
-        return self.along_path() if far or audit.is_flat else None
+        return self.along_path() if far or is_flat else None
 
     def along_path(self) -> Ending | None:
         """Return the ending if f falls without end on a ray through the best point.
@@ -46,7 +46,8 @@ class Rays:
         """
         evaluator, best = self.evaluator, self.evaluator.best
         trace = evaluator.log.trace()
-        if trace.x.shape[1] != best.size or not len(trace):
+        size = len(self.view.names) if isinstance(self.view, ChartView) else best.size
+        if trace.x.shape[1] != size or not len(trace):
             return None
         for row in sorted({0, len(trace) // 2}):
             start, value = self.view.inward(trace.x[row]), evaluator.solver.sign * float(trace.value[row])
