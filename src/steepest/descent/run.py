@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from steepest.descent.covariance import covariance_at
 from steepest.derivatives.serving.within import Within
+from steepest.descent.covariance import covariance_at
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.report.reported import Reported
 from steepest.inspection.shown import Shown

@@ -223,7 +223,7 @@ def chunk_of(compiled: Compiled, capacity: int, alone: bool = True) -> Callable[
 
 
 def _in_one_thread(
-    compiled: Compiled, rules: Rules, packed: Packed, arrays: PyTree, given: tuple[Array, Array, Box | None],
+    compiled: Compiled, rules: Rules, packed: Packed, arrays: PyTree, given: tuple[Array, Array, Box | Region | None],
     capacity: int,
 ) -> tuple[Packed, Array]:  # fmt: skip
     """Search until the limits of a chunk, in code that XLA runs without handing its parts to other threads.
