@@ -27,6 +27,7 @@ nightly: $(READY)
 bench: $(READY)
 	$(PY) benchmarks/tutorial.py
 	$(PY) benchmarks/functions.py
+	$(PY) benchmarks/small.py
 	$(PY) benchmarks/textbook.py
 	$(PY) benchmarks/flights.py
 	$(PY) benchmarks/least_squares.py

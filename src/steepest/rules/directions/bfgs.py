@@ -46,8 +46,9 @@ class BFGS(Direction):
     Examples
     --------
     >>> import steepest as st
-    >>> st.minimize(lambda x, y: x**2 + 10 * y**2, (9, 9), direction="bfgs").x
-    array([0., 0.])
+    >>> run = st.minimize(lambda x, y: (x - 1) ** 2 + 10 * (y - 2) ** 2, (9, 9), direction="bfgs")
+    >>> run.x.round(6)
+    array([1., 2.])
     """
 
     metric: ClassVar[bool] = True
