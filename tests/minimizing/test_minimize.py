@@ -618,6 +618,24 @@ def test_a_saddle_is_found_in_any_unit(unit, start):
     assert run.fun == pytest.approx(-0.25, abs=1e-7)
 
 
+@pytest.mark.parametrize("direction", [None, "l-bfgs", "plain"])
+def test_no_point_beside_a_degenerate_saddle_is_called_a_minimum(direction):
+    # At 0 the curvature along y is 0, and 1e-15 away it is positive, and tiny.
+    for start in np.random.default_rng(0).normal(size=(6, 2)) * 2:
+        run = st.minimize(lambda x, y: x**2 + y**3, (start[0], abs(start[1])), direction=direction)
+        assert run.outcome is Outcome.UNBOUNDED, run.message
+        run = st.minimize(lambda x, y: x**2 + y**3 + y**4, (start[0], abs(start[1])), direction=direction)
+        found = run.x[1] == pytest.approx(-0.75, abs=1e-6)
+        # A rule of the user's own may end beside the saddle, and then claims nothing.
+        assert found if direction is None else found or not run.success, run.message
+
+
+@pytest.mark.parametrize("f", [lambda x, y: x**2 + y**4, lambda x, y: x**2 + 1e-14 * y**2])
+def test_a_faint_curvature_is_no_saddle(f):
+    run = st.minimize(f, (1.0, 2.0))
+    assert run.outcome is Outcome.CONVERGED, run.message
+
+
 DEGENERATE = [(lambda x: x**3, 1.0), (lambda x, y: x**2 + y**3, (1.0, 1.0)), (lambda x, y: x**2 - y**4, (1.0, 0.0))]
 
 

@@ -27,6 +27,10 @@ MOST_LOST = 0.9
 # The Hessian predicted a step if at most this share of the slope along each mode is left. Chosen, not measured: a
 # larger share trusts less accurate Hessians, a smaller share takes more steps.
 PREDICTED = 0.01
+# A mode is shallow if f rises by at most this share of the descent over the mode's extent, says the curvature. Such a
+# curvature may be that of a point next to a degenerate saddle, as of x² + y³ at 0. Chosen, not measured: about √ε; a
+# larger share costs values at ordinary minima.
+SHALLOW = 1e-8
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,14 @@ class Modes:
         """The gain that may be left along modes whose curvature close to the point is unknown."""
         near, far = self.certain & (self.unchecked | self.changed), ~self.certain | self.unpredicted
         return float((self.slopes * self.reach)[near].sum() + (self.slopes * self.extent)[far].sum())
+
+    def shallow(self, descent: float) -> np.ndarray:
+        """Return the directions, in rows, along which the curvature predicts hardly any rise, after this descent.
+
+        Their lengths are far below the size of each coordinate, so that a search in growing steps meets the first fall.
+        """
+        faint = self.certain & (self.curvatures * self.extent**2 / 2 <= SHALLOW * descent)
+        return (self.directions * self.extent * NARROW)[:, faint].T
 
     @property
     def stretch(self) -> np.ndarray:

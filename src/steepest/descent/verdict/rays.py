@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from steepest.descent.ending import Ending
-from steepest.descent.verdict.audit import Audit
+from steepest.descent.verdict.audit import MOST_SOFT, Audit
 from steepest.descent.verdict.escape import LineSearch, Tail, along_line, along_ray
 from steepest.descent.verdict.evaluator import Evaluator
 from steepest.descent.verdict.wording import Wording
@@ -63,7 +63,9 @@ class Rays:
         evaluator, value = self.evaluator, self.evaluator.best_value
         # Over a short Newton step the curvature can't change, so no test is needed.
         steps = (audit.step,) if audit.step is not None and evaluator.is_long(x, audit.step) else ()
-        for direction in (*steps, *audit.soft_directions):
+        status = evaluator.solver.status
+        shallow = () if audit.modes is None else audit.modes.shallow(abs(status.first_value - value))[:MOST_SOFT]
+        for direction in (*steps, *audit.soft_directions, *shallow):
             search = along_line(evaluator.value, x, value, direction, audit.floor)
             if search.value < value - max(tolerance, 2 * audit.decrement):
                 return search
