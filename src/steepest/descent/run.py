@@ -47,7 +47,7 @@ class Run(Moving, Reported, Shown):
     fun : float
         The value at x, in the user's own sign.
     jac : like x
-        The gradient at x, in the user's own sign. For a fixed coordinate it is 0 if the gradient comes from differences.
+        The gradient at x, in the user's own sign; 0 for a fixed coordinate if the gradient comes from differences.
     nit, nfev, njev : int
         Iterations, evaluations of the value, evaluations of the gradient.
     outcome : Outcome
