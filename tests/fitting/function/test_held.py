@@ -1,5 +1,7 @@
 """Fits of functions with bounds and fixed parameters, compared with SciPy, reduced problems and closed forms."""
 
+from types import SimpleNamespace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,8 +9,11 @@ from scipy import optimize
 from tests.oracles.nist import NonLinear
 
 import steepest as st
+from steepest.derivatives.bounds import Box
 from steepest.descent.run import Run
 from steepest.fitting.function.boxed import BoxedModel
+from steepest.fitting.function.least_squares import LeastSquaresSolver
+from steepest.fitting.function.residuals import ModelResiduals
 
 X = np.linspace(0, 4, 60)
 Y = 2.5 * np.exp(-1.3 * X) + 0.4 + 0.05 * np.cos(40 * X)
@@ -41,22 +46,29 @@ def theirs(model, x, y, start, low, high):
     return found.x, 2 * found.cost
 
 
-def assert_optimal(fit, low, high):
-    """Check the conditions of a minimum in a box: no slope inside, and slopes outward at bounds alone."""
-    x, slopes = values(fit), np.array(list(fit.jac.values()), dtype=float)
-    assert np.all((x >= low) & (x <= high))
-    held = {name: k for k, name in enumerate(fit.trace.names)}
+def assert_optimal(fit, model, x, y, low, high):
+    """Check the conditions of a minimum in a box: no slope inside, and slopes outward at bounds alone.
+
+    The largest slope allowed is a cosine of 1e-6 between the residuals and the effect of the parameter, as in MINPACK.
+    """
+    point, slopes = values(fit), np.array(list(fit.jac.values()), dtype=float)
+    assert np.all((point >= low) & (point <= high))
+    free = {name: k for k, name in enumerate(fit.trace.names)}
     for name, side in fit.at_bound.items():
-        k = held.pop(name)
-        assert x[k] == (low if side == "low" else high)[k]
+        k = free.pop(name)
+        assert point[k] == (low if side == "low" else high)[k]
         assert slopes[k] > 0 if side == "low" else slopes[k] < 0
-    free = list(held.values())
-    steep = np.abs(slopes[free]) * np.maximum(np.abs(x[free]), 1e-3)
-    assert np.all(steep <= 1e-7 * max(fit.fun, float(fit.trace.value[0]) * 1e-9))
+    left = model(x, *point) - y
+    for k in free.values():
+        shift = np.where(np.arange(point.size) == k, 1e-6 * np.abs(point), 0.0)
+        effect = (model(x, *(point + shift)) - model(x, *(point - shift))) / (2 * shift[k])
+        # A parameter on a plateau has no effect, and no slope.
+        steepest = np.linalg.norm(effect) * np.linalg.norm(left)
+        assert abs(slopes[k]) * len(y) / 2 <= 1e-6 * steepest + 1e-12 * fit.fun
 
 
 # The bound sends these to infinity, where SciPy gives up, too: an exponential that cancels another, or a plateau.
-ENDLESS = {("Lanczos1", 0), ("Lanczos2", 0), ("Lanczos3", 0), ("MGH17", 0), ("MGH17", 1), ("MGH09", 0)}
+ENDLESS = {("Lanczos1", 0), ("Lanczos2", 0), ("Lanczos3", 0), ("MGH17", 0), ("MGH17", 1), ("MGH09", 0), ("MGH10", 0)}
 FEW = ("Misra1a", "Thurber", "BoxBOD", "Eckerle4")
 
 
@@ -81,8 +93,9 @@ def test_bounds_between_start_and_certified_values_as_scipys(name):
             assert fit.fun * len(problem.y) <= value * (1 + 1e-10)
             assert fit.outcome == "converged"
             assert fit.certificate.kind == "audited"
-            assert fit.at_bound
-            assert_optimal(fit, low, high)
+            # Lanczos has two more minima, in which the exponentials change places.
+            assert fit.at_bound or name.startswith("Lanczos")
+            assert_optimal(fit, problem.predict, problem.x, problem.y, low, high)
 
 
 @pytest.mark.parametrize("fixed", [{"c": 0.3}, {"a": 2.0}, {"a": 2.0, "b": 1.0}])
@@ -180,11 +193,38 @@ def test_linear_models_between_bounds_are_solved_as_scipys_do():
         assert mine <= 2 * found.cost * (1 + 1e-10) + 1e-20, trial
         assert model.decrement == pytest.approx(rho @ rho - mine, abs=1e-10)
         assert np.all((model.full.p >= low) & (model.full.p <= high))
+        for side in (low, high):
+            # A step that ends at a bound ends there exactly.
+            assert np.all(
+                model.full.p[np.abs(model.full.p - side) < 1e-12] == side[np.abs(model.full.p - side) < 1e-12]
+            )
         short = model.step(0.05 * model.full.length or 1.0)
         damped = np.vstack([J, np.sqrt(short.damping) * np.diag(model.scale)])
         other = optimize.lsq_linear(damped, -np.append(rho, np.zeros(n)), (low - 1e-300, high), tol=1e-14)
         mine = np.sum((damped @ short.p + np.append(rho, np.zeros(n))) ** 2)
         assert mine <= 2 * other.cost * (1 + 1e-9) + 1e-20, trial
+
+
+def test_a_point_lands_on_its_bound_in_spite_of_rounding():
+    rng = np.random.default_rng(2)
+    x, low = rng.uniform(0.5, 1, 2_000), -rng.uniform(0, 1e-3, 2_000)
+    assert np.any(x + (low - x) > low)
+    solver = SimpleNamespace(x=x, box=Box(low, np.full(x.size, np.inf)))
+    np.testing.assert_array_equal(LeastSquaresSolver.after(solver, low - x), low)
+
+
+def test_slopes_at_an_edge_are_as_accurate_as_inside():
+    for b in (0.0, 1e-7, 1.0 - 1e-7, 1.0):
+        x, box = np.array([2.0, b, 0.3]), Box(np.array([-np.inf, 0, 0.3]), np.array([np.inf, 1, 0.3]))
+        residuals = ModelResiduals(lambda p: plain(X, *p) - Y, np.ones(3), float(np.linalg.norm(Y)), 60.0, 0.0, box=box)
+        CALLED.clear()
+        J = residuals.by_differences(x)
+        exact = np.column_stack([np.exp(-b * X), -2 * X * np.exp(-b * X), np.zeros(60), decay(X, *x) - Y])
+        np.testing.assert_allclose(J, exact, atol=2e-8)
+        curved = residuals.second_order_by_differences(x).matrix
+        assert curved[0, 1] == pytest.approx(-(X * np.exp(-b * X)) @ exact[:, 3], rel=1e-2)
+        assert curved[1, 1] == pytest.approx((2 * X**2 * np.exp(-b * X)) @ exact[:, 3], rel=1e-2)
+        assert all(0 <= point[1] <= 1 and point[2] == 0.3 for point in CALLED)
 
 
 class TestOtherSolvers:
@@ -211,6 +251,14 @@ class TestOtherSolvers:
         assert fit.fun <= exact.fun * 1.02
         assert fit.outcome == "completed"
         assert fit.at_bound == {"b": "high"}
+
+    def test_a_bound_that_presses_hard_does_not_stop_the_others(self):
+        def steep(x, a, b, c):
+            return 1000 * (a * x + b) + c
+
+        y, held = 1000 * (2 * X + 5) + Y, {"bounds": {"b": (None, 1)}, "fixed": {"c": 0.3}}
+        fit = st.fit(steep, X, y, batch_size=16, epochs=40, start=(1, 0.9, 0), rng=0, **held)
+        assert fit.fun <= st.fit(steep, X, y, **held).fun * (1 + 3e-5)
 
     def test_a_tree_of_parameters_by_the_names_of_its_leaves(self):
         net = st.models.Custom(
