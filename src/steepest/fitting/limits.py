@@ -21,8 +21,8 @@ PROXIMAL_NEWTON = 1_000
 # chosen, not measured.
 LEVENBERG_PARAMETERS, LEVENBERG_WORK = 200, 2**32
 # Up to this many rows and parameters a function with the squared loss is fitted in one compiled call. Measured on
-# curves of 50 points: a fit took 0.6 ms instead of 9 ms, of which 0.3 ms were compiled code. With more rows compiled
-# code takes most of the time in either way. More parameters take longer to compile.
+# curves of 50 points: a fit took 0.7 ms instead of 9 ms, half of it in compiled code. With more rows, compiled code
+# takes most of the time in either way. More parameters take longer to compile.
 KERNEL_ROWS, KERNEL_PARAMETERS = 500, 12
 # rescale="auto" whitens up to this many columns, which takes columns² numbers and rows x columns² multiplications. On
 # 18 raw tables of up to 64 columns, fits in whitened columns took 9 to 12 passes over the rows, and no fit in raw

@@ -21,7 +21,7 @@ NEAR = 1e-12
 DAMPED, FACTOR = 1e-3, 10.0
 # The most steps of a first pass over all lanes, and of a second one over those that have not converged. Chosen, not
 # measured: a pass goes on until its last lane has converged.
-FIRST_PASS, SECOND_PASS = 12, 200
+FIRST_PASS, SECOND_PASS = 12, 100
 # Up to this many parameters the decomposition is written out. Chosen, not measured: its code grows with their cube.
 UNROLLED = 6
 

@@ -77,6 +77,8 @@ class Refits:
         self.budget = Budget() if self.side is None else Budget(iterations=SECOND_PASS)
         self.unit = math.nan
         self.reasons: list[str] = []
+        # Refits that have not converged: the results that they belong to, their place, their counts and their targets.
+        self.late: list[tuple[np.ndarray, int, np.ndarray | None, np.ndarray | None]] = []
 
     @property
     def lanes(self) -> int:
@@ -91,28 +93,46 @@ class Refits:
         return np.asarray(self.fit.predict(self.rows.X)) if self.side is None else self.side.predictions()
 
     def of(self, counts: np.ndarray | None, y: np.ndarray | None) -> np.ndarray:
-        """Return the parameters of refits, flat, in the user's units; a row of NaN for each that failed.
+        """Return the parameters of refits, flat, in the user's units; a row of NaN for each that failed or is late.
 
-        `counts` are how often each refit counts each row, as an array with a row for each refit; `y` are the targets.
+        `finish` makes the late ones, and writes them into the arrays that this method has returned. `counts` are how
+        often each refit counts each row, as an array with a row for each refit; `y` are the targets.
         """
         given = counts if counts is not None else y
         assert given is not None
         if self.side is None:
             return np.array([self.alone(*_at(counts, y, k)) for k in range(len(given))])
-        size, lanes, x = len(given), self.lanes, self.side.x
-        # The last call is filled up to the size for which the code is compiled.
-        every = np.resize(np.arange(size), lanes)
-        starts = np.broadcast_to(x, (lanes, x.size))
-        answers, done, self.unit = self.side.refit(*_at(counts, y, every), starts, self.unit, FIRST_PASS)
-        answers, done = answers[:size].copy(), done[:size].copy()
-        if len(late := np.flatnonzero(~done)):
-            again = np.resize(late, lanes)
-            slow, ready, _ = self.side.refit(*_at(counts, y, again), starts, self.unit, SECOND_PASS)
-            answers[late], done[late] = slow[: len(late)], ready[: len(late)]
-        found = self.setup.plan.view.rows(answers)
+        answers, done = self.beside(counts, y, FIRST_PASS)
+        found = np.array(self.setup.plan.view.rows(answers))
+        found[~done] = np.nan
         for k in np.flatnonzero(~done).tolist():
-            found[k] = self.alone(*_at(counts, y, k))
+            self.late.append((found, k, *_at(counts, y, k)))
+        if len(self.late) >= self.lanes:
+            self.finish()
         return found
+
+    def beside(
+        self, counts: np.ndarray | None, y: np.ndarray | None, most: int
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+        """Return the answers of refits side by side, in at most so many steps, and which of them have converged."""
+        assert self.side is not None
+        given = counts if counts is not None else y
+        assert given is not None
+        size, lanes, x = len(given), self.lanes, self.side.x
+        # The call is filled up to the size for which the code is compiled.
+        every, starts = np.resize(np.arange(size), lanes), np.broadcast_to(x, (lanes, x.size))
+        answers, done, self.unit = self.side.refit(*_at(counts, y, every), starts, self.unit, most)
+        return answers[:size], done[:size]
+
+    def finish(self) -> None:
+        """Make the refits that have not converged so far: side by side in more steps, and then alone."""
+        while self.late:
+            part, self.late = self.late[: self.lanes], self.late[self.lanes :]
+            counts, y = _stacked([late[2] for late in part]), _stacked([late[3] for late in part])
+            answers, done = self.beside(counts, y, SECOND_PASS)
+            answers = self.setup.plan.view.rows(answers)
+            for (found, place, own_counts, own_y), answer, is_done in zip(part, answers, done, strict=True):
+                found[place] = answer if is_done else self.alone(own_counts, own_y)
 
     def alone(self, counts: np.ndarray | None, y: np.ndarray | None) -> np.ndarray:
         """Return the parameters of one refit by the solver of the fit; NaN, and a reason in `reasons`, if it fails."""
@@ -143,6 +163,12 @@ def _at(
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the counts and the targets of some refits."""
     return None if counts is None else counts[which], None if y is None else y[which]
+
+
+def _stacked(rows: list[np.ndarray | None]) -> np.ndarray | None:
+    """Return rows as one array, or None if there are none."""
+    known = [row for row in rows if row is not None]
+    return np.stack(known) if known else None
 
 
 def flat_of(fit: Fit) -> np.ndarray:
@@ -176,16 +202,19 @@ def bootstrap(
                 else:
                     found.append(refits.of(None, predicted + residuals[drawn]))
                 check_interrupt()
+            refits.finish()
     except KeyboardInterrupt:
         if not found:
             raise
         answer_interrupt()
         was_stopped = True
-    flat = np.concatenate(found)
-    failed = failures(refits.reasons)
+    flat, failed = np.concatenate(found), failures(refits.reasons)
+    flat = flat[np.isfinite(flat).all(axis=1)]
+    # Ctrl-C may leave refits that have neither converged nor failed.
+    made = len(flat) + sum(failed.values())
     return Bootstrap(
-        tuple(fit.trace.names), fit.params, flat[np.isfinite(flat).all(axis=1)], kind, len(flat), failed,
-        was_stopped, jackknife=(lambda: jackknife(setup, fit)) if kind == "rows" else None,
+        tuple(fit.trace.names), fit.params, flat, kind, made, failed, was_stopped,
+        jackknife=(lambda: jackknife(setup, fit)) if kind == "rows" else None,
     )  # fmt: skip
 
 
@@ -213,6 +242,7 @@ def jackknife(setup: FitSetup, fit: Fit) -> np.ndarray:
         counts = np.ones((len(left_out), rows))
         counts[np.arange(len(left_out)), left_out] = 0
         found.append(refits.of(counts, None))
+    refits.finish()
     return np.concatenate(found)
 
 
