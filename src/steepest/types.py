@@ -26,5 +26,9 @@ RuleLike = Any
 Rows = Any
 # A table: a path, a DataFrame, a table of pyarrow or a dict of columns.
 Table = Any
+# The value of bounds=: pairs (low, high), a mapping from names to pairs, or a `scipy.optimize.Bounds`.
+Bounds = Any
+# The value of fixed=: a mapping from names or positions to the values of coordinates that stay as they are.
+Fixed = Any
 # Any value that JSON can hold.
 Json = Any

@@ -117,7 +117,11 @@ class Jitted:
 def _signature(args: tuple[PyTree, ...]) -> Hashable:
     """Return the layout of arguments, and the shape and the type of each number or array in them."""
     leaves, tree = jax.tree.flatten(args)
-    return tree, *((getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf))) for leaf in leaves)
+    return tree, *[
+        (leaf.shape, leaf.dtype.char) if type(leaf) is np.ndarray
+        else (getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf)))
+        for leaf in leaves
+    ]  # fmt: skip
 
 
 class Compiled:

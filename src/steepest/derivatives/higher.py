@@ -169,9 +169,13 @@ def _product(pure: Function) -> Function:
 def hessian_by_differences(
     slope: Callable[[np.ndarray], tuple[float, np.ndarray]], x: np.ndarray, steps: np.ndarray
 ) -> np.ndarray:
-    """Return the Hessian at x by central differences of the gradient, with one step per coordinate."""
-    hessian = np.empty((x.size, x.size))
-    for k, h in enumerate(steps):
+    """Return the Hessian at x by central differences of the gradient, with one step per coordinate.
+
+    A coordinate whose step is 0 is left as it is, and has a row of zeros.
+    """
+    hessian = np.zeros((x.size, x.size))
+    for k in map(int, np.flatnonzero(steps)):
+        h = steps[k]
         up, down = x.copy(), x.copy()
         up[k] += h
         down[k] -= h

@@ -10,6 +10,7 @@ import traceback
 import numpy as np
 
 from steepest.derivatives.clock import OutOfTime
+from steepest.derivatives.differences import scale_of
 from steepest.derivatives.process.interrupts import answer_interrupt, check_interrupt
 from steepest.descent.answer import checked, gradient_at
 from steepest.descent.checkpoint import Checkpoint
@@ -268,6 +269,21 @@ class Driver:
             return best.x, best.value, ending
         return status.best_x.copy(), status.best_value, ending
 
+    def pushed(self, x: np.ndarray, value: float, gradient: np.ndarray) -> dict[int, str]:
+        """Return the side of the box for each coordinate of an answer that only a bound keeps from going on.
+
+        A slope counts if it changes the value by more than rounding, or its noise, over the size of the coordinate.
+        """
+        box, objective = self.plan.box, self.solver.objective
+        if box is None:
+            return {}
+        downhill = self.solver.sign * gradient
+        if objective.slope_rounding is not None and np.any(box.bounded & box.held(x, downhill)):
+            with objective.clock.ends(math.inf):
+                return box.pushed(x, downhill, objective.slope_rounding(x))
+        noise = objective.scatter.level if objective.scatter else objective.relative_noise * abs(value)
+        return box.pushed(x, downhill, NOISES * noise / scale_of(x, self.start))
+
     def direction(self) -> dict[str, str | int | float | bool]:
         """Return the rule of the direction, if there is one and it works in the coordinates that the user sees."""
         if type(self.solver) is not RuleSolver:
@@ -303,6 +319,7 @@ class Driver:
                 self.log.add_event(kind, detail, count)
         trace = self.log.trace()
         trace.cost = objective.cost
+        box, names = self.plan.box, view.names
         return Run(
             x=view.point(x),
             fun=value,
@@ -318,6 +335,9 @@ class Driver:
             why=objective.why,
             maximized=solver.sign < 0,
             direction=self.direction(),
+            bounds={} if box is None else box.intervals(names),
+            fixed={} if box is None else box.values(names),
+            at_bound={names[k]: side for k, side in self.pushed(x, value, gradient).items() if k < len(names)},
             seconds=self.meter.elapsed,
             objective=objective,
             view=view,

@@ -66,6 +66,12 @@ class Run(Moving, Reported, Shown):
         Whether the function was maximised.
     title : str
         A title for pictures.
+    bounds : dict of str to (low, high)
+        The bounds of each coordinate that has some and could move, by its name in the trace; None for a missing side.
+    fixed : dict of str to float
+        The coordinates that were fixed, or whose bounds are equal, with their values.
+    at_bound : dict of str to {"low", "high"}
+        The coordinates of x that rest at a bound, where only the bound keeps the value from getting better.
     direction : dict
         The rule of the direction and its numbers, such as ``{"name": "Momentum", "decay": 0.9}``. Empty if the solver
         has no such rule, or takes its steps in other coordinates than x.
@@ -93,6 +99,9 @@ class Run(Moving, Reported, Shown):
     why: str
     maximized: bool = False
     title: str = ""
+    bounds: dict[str, tuple[float | None, float | None]] = field(default_factory=dict, repr=False)
+    fixed: dict[str, float] = field(default_factory=dict, repr=False)
+    at_bound: dict[str, str] = field(default_factory=dict, repr=False)
     direction: dict[str, str | int | float | bool] = field(default_factory=dict, repr=False)
     seconds: float = math.nan
     runs: tuple[Run, ...] = field(default=(), repr=False)
@@ -132,6 +141,7 @@ class Run(Moving, Reported, Shown):
             lines.append(f"  {'gap':>10}  {self.certificate.gap:.2g} or less from the best, {self.certificate.kind}")
         if self.certificate.x_error:
             lines.append(f"  {'error':>10}  {_error_in_words(self.certificate.x_error, self.trace.names)}")
+        lines += [f"  {name:>10}  {words}" for name, words in limits_in_words(self)]
         if self.runs:
             lines.append(f"  {'starts':>10}  {_agreement(self)}")
         return "\n".join(lines)
@@ -328,6 +338,9 @@ class Run(Moving, Reported, Shown):
             "maximized": self.maximized,
             "title": self.title,
             "direction": self.direction,
+            "bounds": {name: list(sides) for name, sides in self.bounds.items()},
+            "fixed": self.fixed,
+            "at_bound": self.at_bound,
             "trace": self.trace.header(),
         }
 
@@ -336,6 +349,7 @@ class Run(Moving, Reported, Shown):
         """Return the run from its saved record and arrays."""
         record = {**record, **checked(record, RunRecord)}
         runs = [cls._revive(*_part(k, one, arrays)) for k, one in enumerate(record.pop("runs"))]
+        bounds = {name: (low, high) for name, (low, high) in record.pop("bounds", {}).items()}
         x, trace = point_from_json(record.pop("x")), Trace.rebuild(record.pop("trace"), arrays)
         cls._check_points(trace, x)
         return cls(
@@ -345,6 +359,7 @@ class Run(Moving, Reported, Shown):
             certificate=_certificate_from_json(record.pop("certificate")),
             trace=trace,
             runs=tuple(runs),
+            bounds=bounds,
             **record,
         )
 
@@ -359,6 +374,28 @@ class Run(Moving, Reported, Shown):
         if self.objective is None or self.view is None:
             raise RuntimeError("function not at hand: this run was loaded from disk, or its rows were read only once")
         return self.objective, self.view
+
+
+def limits_in_words(run: Run) -> list[tuple[str, str]]:
+    """Return lines on the coordinates at a bound, and on those that were fixed, each with its heading."""
+    lines = []
+    verb = "rises" if run.maximized else "falls"
+    sides = {"low": ("lower", 0), "high": ("upper", 1)}
+    for name, side in list(run.at_bound.items())[:MOST_NAMED]:
+        word, k = sides[side]
+        # A run may be loaded from a folder that holds no bounds.
+        bound = run.bounds.get(name, (None, None))[k]
+        value = "" if bound is None else f" {bound:.6g}"
+        place = f"{printable(name, MOST_LETTERS)} is at its {word} bound{value}"
+        lines.append(("at a bound", f"{place}, where the function still {verb} outward"))
+    if (left := len(run.at_bound) - MOST_NAMED) > 0:
+        lines.append(("…", f"and {left:,} more in at_bound"))
+    if run.fixed:
+        shown = [
+            f"{printable(name, MOST_LETTERS)} = {value:.6g}" for name, value in list(run.fixed.items())[:MOST_NAMED]
+        ]
+        lines.append(("fixed", ", ".join(shown) + ", …" * (len(run.fixed) > MOST_NAMED)))
+    return lines
 
 
 def _shown(x: PyTree) -> str:

@@ -19,7 +19,7 @@ from steepest.fitting.stream.fit import fit_blocks
 from steepest.fitting.tree.fit import fit_tree
 from steepest.models import Linear, Network, Tree, losses
 from steepest.printable import quoted
-from steepest.types import Array, Callback, Function, PyTree, Rows, RuleLike, Seed
+from steepest.types import Array, Bounds, Callback, Fixed, Function, PyTree, Rows, RuleLike, Seed
 
 
 @our_words
@@ -30,6 +30,8 @@ def fit(
     y: Array = None,
     *,
     start: PyTree = None,
+    bounds: Bounds | None = None,
+    fixed: Fixed | None = None,
     loss: str | Function | None = None,
     penalty: Function | None = None,
     sample_weight: Array = None,
@@ -68,6 +70,12 @@ def fit(
     start : dict or sequence, optional
         The parameters to start from, by name or in order. Default: zeros for linear models, ones for functions, and
         the tree of `models.Custom` for networks of your own.
+    bounds : mapping, optional
+        The limits of parameters, by name: ``{"rate": (0, None)}``, with None for a side without a limit. For an array,
+        give one pair for all its entries, or a pair for each. A parameter whose limits are equal is fixed.
+    fixed : mapping, optional
+        Parameters that keep a value, by name: ``{"offset": 1.0}``. The others are fitted. For an array, None leaves an
+        entry free, or give single entries as ``{"w[2]": 1.0}``.
     loss : str or callable, optional
         "squared", "log loss", or a function of predictions and targets that returns one number a row;
         the model's own by default.
@@ -159,7 +167,7 @@ def fit(
             seconds=seconds, rng=rng, callback=callback, progress=progress,
             need_all_rows={
                 "y": y, "sample_weight": sample_weight, "direction": direction, "tolerance": tolerance,
-                "validation": validation,
+                "validation": validation, "bounds": bounds, "fixed": fixed,
             },
         )  # fmt: skip
     if y is None:
@@ -173,17 +181,17 @@ def fit(
     data = TrainingData.read(X, y, sample_weight, validation, dtype, gaps=isinstance(model, Tree))
     return fit_given(
         model, data, loss, penalty, budget,
-        start=start, batch_size=batch_size, direction=direction, step=step, shuffle=shuffle, rescale=rescale,
-        dtype=dtype, rng=rng, callback=callback, progress=progress,
+        start=start, bounds=bounds, fixed=fixed, batch_size=batch_size, direction=direction, step=step,
+        shuffle=shuffle, rescale=rescale, dtype=dtype, rng=rng, callback=callback, progress=progress,
     )  # fmt: skip
 
 
 @interruptible()
 def fit_given(
     model: ModelLike, data: TrainingData, loss: str | Function | None, penalty: Function | None, budget: Budget, *,
-    start: PyTree = None, batch_size: int | None = None, direction: RuleLike = None, step: RuleLike = "auto",
-    shuffle: str | bool = "batches", rescale: str = "auto", dtype: DTypeLike | None = None, rng: Seed = None,
-    callback: Callback | None = None, progress: bool | None = None,
+    start: PyTree = None, bounds: Bounds | None = None, fixed: Fixed | None = None, batch_size: int | None = None,
+    direction: RuleLike = None, step: RuleLike = "auto", shuffle: str | bool = "batches", rescale: str = "auto",
+    dtype: DTypeLike | None = None, rng: Seed = None, callback: Callback | None = None, progress: bool | None = None,
 ) -> Fit:  # fmt: skip
     """Fit a model to rows that were read and checked.
 
@@ -193,7 +201,9 @@ def fit_given(
         The rows, the names of their columns, and the validation rows.
     budget : Budget
         How near the descent has to come, and how much it may spend.
-    model, loss, penalty, start, batch_size, direction, step, shuffle, rescale, dtype, rng, callback, progress
+    model, loss, penalty, start, bounds, fixed, batch_size, direction, step, shuffle, rescale
+        As for `fit`.
+    dtype, rng, callback, progress
         As for `fit`.
 
     Returns
@@ -205,6 +215,8 @@ def fit_given(
     if isinstance(model, (Network, Tree)):
         cost, random = losses.named(model.loss if loss is None else loss), generator(rng)
         refused = {
+            "bounds": bounds,
+            "fixed": fixed,
             "rescale": None if rescale == "auto" else rescale,
             "shuffle": None if isinstance(shuffle, str) and shuffle in ("batches", "rows") else shuffle,
         }
@@ -220,6 +232,9 @@ def fit_given(
             refused=refused | {"start": start, "direction": direction, "dtype": dtype, "step": rule},
         )  # fmt: skip
     if isinstance(model, Linear):
+        for name, given in {"bounds": bounds, "fixed": fixed}.items():
+            if given is not None:
+                raise ValueError(f"{name}={quoted(given)}: linear models do not take {name}= yet: leave it out")
         model = model.prepared(data.rows.X, data.rows.y)
         penalty = model.default_penalty(float(data.rows.weight.sum())) if penalty is None else penalty
     cost, random = losses.named(model.loss if loss is None else loss), generator(rng)
@@ -227,7 +242,7 @@ def fit_given(
     drawn = int(random.integers(2**31)) if isinstance(data.validation, float) else None
     options = FitOptions(
         model, cost, penalty, start, batch_size, direction, step, shuffle, rescale, dtype,
-        seed=int(random.integers(2**31)), drawn=drawn,
+        seed=int(random.integers(2**31)), drawn=drawn, bounds=bounds, fixed=fixed,
     )  # fmt: skip
     setup = FitSetup.of(options, data, budget)
     fitted, checkpoint = setup.go(callback, progress)

@@ -15,6 +15,7 @@ import numpy as np
 
 from steepest.data.batches import ArrangedColumns, AsTheyAre, Columns, Layout
 from steepest.data.sparse.segments import picked_from, rows_of
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Compiled, Jitted, Slope
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import compiled_code, precisely
@@ -79,7 +80,7 @@ class ArrangedRows:
 
 
 def objective_of(
-    total: Total, penalty: Penalty | None, start: PyTree, rows: ArrangedRows, seed: int
+    total: Total, penalty: Penalty | None, start: PyTree, rows: ArrangedRows, seed: int, box: Box | None = None
 ) -> tuple[Objective, Calling]:
     """Return the objective of a fit, with the best gradient available.
 
@@ -95,6 +96,8 @@ def objective_of(
         The data.
     seed : int
         The seed that shuffles the batches.
+    box : Box or None
+        Where the user's code may be called.
 
     Returns
     -------
@@ -111,8 +114,8 @@ def objective_of(
         return value + (number(precisely(lambda x: penalty(structure.build(x)), x)) if penalty else 0.0)
 
     sample = rows.first(SAMPLE_ROWS)
-    served = serve(total, Calling(structure, spread=False, args=sample), x)
-    served_penalty = serve(penalty, calling, x) if penalty else None
+    served = serve(total, Calling(structure, spread=False, args=sample), x, box=box)
+    served_penalty = serve(penalty, calling, x, box=box) if penalty else None
     # The model may have kept X, y or the weights as constants of its code. Such code can't be evaluated for other rows.
     if (
         served.compiled is None
@@ -122,14 +125,14 @@ def objective_of(
         why = served_penalty.why if served_penalty and served_penalty.compiled is None else served.why
         if rows.layout.batches > 1:
             raise ValueError(f"batches need a model that can be traced, and this one can't be: {why}")
-        return serve(lambda parameters: plain(structure.flatten(parameters, "the point")), calling, x), calling
+        return serve(lambda parameters: plain(structure.flatten(parameters, "the point")), calling, x, box=box), calling
     closed = served.arrays[: len(served.arrays) - len(sample)]
-    return traced_objective(served.compiled, closed, served_penalty, rows, seed, x, plain, served.key), calling
+    return traced_objective(served.compiled, closed, served_penalty, rows, seed, x, plain, served.key, box), calling
 
 
 def traced_objective(
     loss: Compiled, closed: PyTree, penalty: Objective | None, rows: ArrangedRows, seed: int, x: np.ndarray,
-    plain: Callable[[np.ndarray], float] | None, key: Hashable,
+    plain: Callable[[np.ndarray], float] | None, key: Hashable, box: Box | None = None,
 ) -> Objective:  # fmt: skip
     """Return the objective over all rows by compiled code.
 
@@ -151,6 +154,8 @@ def traced_objective(
         The value by plain calls; None for code written for JAX, whose compiled code is the only one.
     key : hashable
         The key of `loss` in the cache.
+    box : Box or None
+        The box of the parameters, into which each update on a batch is projected.
 
     Returns
     -------
@@ -161,14 +166,14 @@ def traced_objective(
     compiled = loss.get_or_make(
         (rows.layout, compiled_penalty), lambda: _over_blocks(loss, compiled_penalty, rows.layout)
     )
-    arrays = _placed(rows, closed, penalty.arrays if penalty else (), seed)
+    arrays = _placed(rows, closed, penalty.arrays if penalty else (), seed, box)
     sentence = "exact: the model was traced and compiled"
 
     def slope(x: np.ndarray) -> Slope:
         return compiled(x, arrays)
 
     value = plain or (lambda x: slope(x)[0])
-    objective = Objective(x.size, value, slope, "traced", sentence, compiled, arrays, key=key)
+    objective = Objective(x.size, value, slope, "traced", sentence, compiled, arrays, key=key, box=box)
     objective.heavy = rows.X.size > HEAVY
     if objective.heavy:
         objective.hessian = CompiledHessian(hessian_over_blocks(loss, compiled_penalty, rows.layout), arrays)
@@ -190,7 +195,7 @@ class CompiledHessian:
             return np.full((x.size, x.size), np.nan)
 
 
-def _placed(rows: ArrangedRows, closed: PyTree, penalty: PyTree, seed: int) -> Arrays:
+def _placed(rows: ArrangedRows, closed: PyTree, penalty: PyTree, seed: int, box: Box | None) -> Arrays:
     """Return the arrays that the compiled objective takes; `closed` are those that the user's code reads itself."""
     with compiled_code():
         data = jax.device_put((rows.X, rows.y, rows.weight))
@@ -201,6 +206,7 @@ def _placed(rows: ArrangedRows, closed: PyTree, penalty: PyTree, seed: int) -> A
         "mass": rows.mass,
         "batch_mass": batch_mass(rows),
         "seed": seed,
+        "box": box,
     }
 
 
@@ -259,15 +265,31 @@ def epoch_of(layout: Layout, on_batch: Callable[[Array, Array, Array, Arrays], V
         def update(i: Array, carry: tuple[Array, PyTree]) -> tuple[Array, PyTree]:
             x, memory = carry
             value, gradient = on_batch(x, i, order, arrays)
+            gradient = sloping(arrays, x, gradient)
             direction, memory = rules.next_direction(
                 gradient, memory, x, value, lambda x: on_batch(x, i, order, arrays)[0]
             )
-            return x + size(i, memory) * direction, memory
+            return inside(arrays, x + size(i, memory) * direction), memory
 
         x, memory = jax.lax.fori_loop(0, layout.batches, update, (x, memory))
         return x, memory, size(layout.batches - 1, memory)
 
     return epoch
+
+
+def inside(arrays: Arrays, x: Array) -> Array:
+    """Return the nearest point of the box, if there is one."""
+    box = arrays.get("box")
+    return x if box is None else jnp.clip(x, box.low, box.high)
+
+
+def sloping(arrays: Arrays, x: Array, gradient: Array) -> Array:
+    """Return a gradient without the slopes that only press against an edge of the box.
+
+    Rules that find their step from the gradients would otherwise take ever shorter steps at an edge.
+    """
+    box = arrays.get("box")
+    return gradient if box is None else jnp.where(box.held(x, gradient), 0.0, gradient)
 
 
 def key_of(arrays: Arrays, number: Array) -> jax.Array:

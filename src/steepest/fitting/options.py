@@ -60,8 +60,13 @@ def read_batch(size: int | None, rows: int) -> int | None:
     return None if size is None or size >= rows else size
 
 
-def read_rules(direction: RuleLike, step: RuleLike, batched: bool, stateful: bool = False) -> Rules:
-    """Return the rules that direction= and step= ask for; the values of a `stateful` model change from call to call."""
+def read_rules(
+    direction: RuleLike, step: RuleLike, batched: bool, stateful: bool = False, boxed: bool = False
+) -> Rules:  # fmt: skip
+    """Return the rules that direction= and step= ask for; the values of a `stateful` model change from call to call.
+
+    `boxed` tells whether there are bounds.
+    """
     if isinstance(direction, str) and direction == LEVENBERG:
         if not (isinstance(step, str) and step == "auto"):
             raise ValueError(f"direction={quoted(direction)} finds its own step size: leave step={quoted(step)} out")
@@ -76,7 +81,7 @@ def read_rules(direction: RuleLike, step: RuleLike, batched: bool, stateful: boo
         import optax
 
         return choose(None, optax.contrib.dowg())
-    rules = choose(direction, step, noisy=batched)
+    rules = choose(direction, step, noisy=batched, boxed=boxed)
     if stateful and (rules.searches or rules.step.exact):
         raise ValueError(
             f"{type(rules.step).__name__} needs values that are the same in every call, and those of a model with a "

@@ -15,7 +15,7 @@ from steepest.arguments import check_callback, our_words
 from steepest.data.arrays import read_features
 from steepest.derivatives.native.model import Native
 from steepest.derivatives.precision import double_precision
-from steepest.descent.run import Run
+from steepest.descent.run import Run, limits_in_words
 from steepest.fitting.basis import Basis
 from steepest.fitting.uncertainty.answer import Uncertainty
 from steepest.fitting.uncertainty.compute import uncertainty_of
@@ -484,6 +484,7 @@ def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:
     lines += [f"  {name:>{width}}  {value:.8g}" for name, value in zip(names, shown.values(), strict=True)]
     if (left := len(fit.trace.names) - len(shown)) > 0:
         lines.append(f"  {'…':>{width}}  and {left:,} more in params")
+    lines += [f"  {name:>{width}}  {words}" for name, words in limits_in_words(fit)]
     epochs = int(fit.trace.epoch[-1])
     # Only the trace of a stream has more rows than epochs.
     work = "blocks read once" if len(fit.trace) > epochs + 1 else "passes over the rows"

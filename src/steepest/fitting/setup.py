@@ -19,6 +19,7 @@ from steepest.descent.driver import Driver
 from steepest.descent.early_stopping import EarlyStopping
 from steepest.descent.plan import Plan
 from steepest.fitting.basis import Basis
+from steepest.fitting.function.held import Held
 from steepest.fitting.function.native_problem import NativeProblem
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals
@@ -42,7 +43,7 @@ from steepest.printable import quoted
 from steepest.rules.choose import is_optax
 from steepest.rules.pair import Rules
 from steepest.trace import Trace
-from steepest.types import Array, Callback, Function, PyTree, Rows, RuleLike
+from steepest.types import Array, Bounds, Callback, Fixed, Function, PyTree, Rows, RuleLike
 
 # The most epochs in batches if the user gives no number: each makes many updates, and a fit that has not settled by
 # then needs another step size rather than more time. Chosen, not measured: more epochs suit slow learning rates.
@@ -63,6 +64,8 @@ class FitOptions:
         The seed that shuffles batches.
     drawn : int or None
         The seed that draws the validation rows, if a fraction of the rows is held out.
+    bounds, fixed
+        As for `fit`; options of earlier versions lack them.
     """
 
     model: Linear | Custom
@@ -77,6 +80,13 @@ class FitOptions:
     dtype: DTypeLike | None
     seed: int
     drawn: int | None
+    bounds: Bounds | None = None
+    fixed: Fixed | None = None
+
+    @property
+    def held(self) -> Held:
+        """The values of bounds= and fixed=."""
+        return Held(self.bounds or None, self.fixed or None)
 
     @property
     def automatic(self) -> bool:
@@ -174,7 +184,11 @@ class Settings:
         model, loss, penalty, step = options.model, options.loss, options.penalty, options.step
         batch = read_batch(options.batch_size, len(rows.y))
         rules = read_rules(
-            options.direction, step, batch is not None, isinstance(model, Custom) and model.state is not None
+            options.direction,
+            step,
+            batch is not None,
+            isinstance(model, Custom) and model.state is not None,
+            boxed=bool(options.bounds),
         )
         check_shuffle(options.shuffle)
         losses.check_targets(loss, rows.y)
@@ -197,9 +211,9 @@ def problem_of(
     """Return the model on its rows; `coordinates` are those of an earlier fit, to be used again."""
     X, y, weight = rows
     if isinstance(options.model, Custom) and options.model.is_native:
-        return NativeProblem.of(options.model, X, y, options.start, options.loss, options.penalty)
+        return NativeProblem.of(options.model, X, y, options.start, options.loss, options.penalty, options.held)
     if not isinstance(options.model, Linear):
-        return CustomProblem.of(options.model, X, y, options.start, options.loss, options.penalty)
+        return CustomProblem.of(options.model, X, y, options.start, options.loss, options.penalty, options.held)
     names = None if X.shape[1] != len(names or ()) else names
     problem = LinearProblem.of(
         options.model, X, y, options.start, weight, options.loss, options.penalty, settings.rescale, names

@@ -287,5 +287,6 @@ def choose_solver(
     if case.has_l1 and isinstance(problem, LinearProblem):
         problem.check_width()
     choice = next(row for row in TABLE if row.condition(case))
-    plan, residuals = choice.planned(case, Plan(objective, problem.view(calling), rules, 1.0, budget))
+    box = None if isinstance(problem, LinearProblem) else problem.box
+    plan, residuals = choice.planned(case, Plan(objective, problem.view(calling), rules, 1.0, budget, box))
     return plan, residuals, choice

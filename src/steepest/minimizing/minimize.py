@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from steepest.arguments import check_callback, generator, our_words
-from steepest.derivatives.bounds import check_inside, read_bounds
+from steepest.derivatives.bounds import check_inside, read_box, read_fixed, with_fixed
 from steepest.derivatives.clock import Clock
 from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.process.interrupts import interruptible
@@ -22,11 +22,20 @@ from steepest.descent.driver import descend
 from steepest.descent.plan import Help, Plan
 from steepest.descent.run import Run
 from steepest.descent.view import View
-from steepest.minimizing.restarts import RANDOM, BoundsLike, Starts, best_of, random_start, read_restarts, start_like
+from steepest.minimizing.restarts import (
+    RANDOM,
+    BoundsLike,
+    Starts,
+    best_of,
+    completed,
+    random_start,
+    read_restarts,
+    start_like,
+)
 from steepest.printable import quoted
 from steepest.rules.choose import choose
 from steepest.rules.pair import Rules
-from steepest.types import Callback, Function, PyTree, RuleLike, Seed
+from steepest.types import Callback, Fixed, Function, PyTree, RuleLike, Seed
 
 
 @our_words
@@ -39,6 +48,7 @@ def minimize(
     direction: RuleLike = None,
     step: RuleLike = "auto",
     bounds: BoundsLike | None = None,
+    fixed: Fixed | None = None,
     tolerance: float | Mapping[str, float] | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
@@ -73,8 +83,13 @@ def minimize(
         "adgd", "dog", "dowg", a function of the iteration, or an object of `steepest.steps`. A learning
         rate without a direction means plain descent.
     bounds : pairs, dict or scipy.optimize.Bounds, optional
-        ``(low, high)`` for each coordinate, with None for no bound; a dict if the coordinates have names. Each
-        step is projected into this box, and f is never called outside of it.
+        ``(low, high)`` for each coordinate, with None for no bound; a dict if the coordinates have names, with one
+        pair for all entries of an array, or a pair for each. Each step is projected into this box, and f is never
+        called outside of it.
+    fixed : mapping or sequence, optional
+        Coordinates that keep a value, in place of that of the start: by name as ``{"y": 2.0}``, by position as
+        ``{1: 2.0}``, or a value for each coordinate, with None for those that are free. A dict as start need not hold
+        them. They stay in `x` and in the trace, and f is never called with another value of them.
     tolerance : float or mapping, optional
         By default the descent continues until rounding errors hide any further decrease. A number is the largest
         f - f* as a share of the whole descent, f₀ - f. A mapping sets several limits, all of which must be met:
@@ -121,9 +136,14 @@ def minimize(
     array([1., 1.])
     >>> run.outcome
     <Outcome.CONVERGED: 'converged'>
+
+    With y held at 2, the best x is the nearest to it on the parabola:
+
+    >>> minimize(lambda x, y: (x - 1) ** 2 + 100 * (y - x**2) ** 2, (1.2, 1), fixed={"y": 2.0}).x.round(3)
+    array([1.414, 2.   ])
     """
     return _optimize(
-        f, start, 1.0, args, gradient, direction, step, bounds, restarts, rng, callback, progress,
+        f, start, 1.0, args, gradient, direction, step, bounds, fixed, restarts, rng, callback, progress,
         Budget.of(tolerance, seconds, evaluations, iterations=iterations), repeats,
     )  # fmt: skip
 
@@ -138,6 +158,7 @@ def maximize(
     direction: RuleLike = None,
     step: RuleLike = "auto",
     bounds: BoundsLike | None = None,
+    fixed: Fixed | None = None,
     tolerance: float | Mapping[str, float] | None = None,
     iterations: int | None = None,
     evaluations: int | None = None,
@@ -167,6 +188,8 @@ def maximize(
     step : float, str, callable, object or optax transformation
         As for `minimize`.
     bounds : pairs, dict or scipy.optimize.Bounds, optional
+        As for `minimize`.
+    fixed : mapping or sequence, optional
         As for `minimize`.
     tolerance : float or mapping, optional
         As for `minimize`.
@@ -206,7 +229,7 @@ def maximize(
     (2.0, 5.0)
     """
     return _optimize(
-        f, start, -1.0, args, gradient, direction, step, bounds, restarts, rng, callback, progress,
+        f, start, -1.0, args, gradient, direction, step, bounds, fixed, restarts, rng, callback, progress,
         Budget.of(tolerance, seconds, evaluations, iterations=iterations), repeats,
     )  # fmt: skip
 
@@ -251,24 +274,26 @@ def gradient_descent(f: Function, initial_point: PyTree, *, learning_rate: float
 @np.errstate(all="ignore")
 def _optimize(
     f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
-    direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, restarts: int | Starts, rng: Seed,
-    callback: Callback | None, progress: bool | None, budget: Budget, repeats: int = 1,
+    direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, fixed: Fixed | None, restarts: int | Starts,
+    rng: Seed, callback: Callback | None, progress: bool | None, budget: Budget, repeats: int = 1,
 ) -> Run:  # fmt: skip
     check_callback(callback)
     clock, draws = Clock(), generator(rng)
     rules = choose(direction, step, boxed=bounds is not None).signed(sign)
-    plan, calling, x = make_plan(f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock)
+    plan, calling, x = make_plan(
+        f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock, fixed=fixed
+    )  # fmt: skip
     automatic = direction is None and isinstance(step, str) and step == "auto"
     plan = replace(plan, help=Help.FULL if automatic else Help.NONE)
     with clock.ends(budget.deadline):
-        starts = read_restarts(restarts, plan, x, draws, calling)
+        starts = read_restarts(restarts, plan, x, draws, calling, fixed)
     return best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
 
 
 def make_plan(
     f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None, rules: Rules,
     bounds: BoundsLike | None, budget: Budget, draws: np.random.Generator, repeats: int = 1,
-    clock: Clock | None = None,
+    clock: Clock | None = None, *, fixed: Fixed | None = None,
 ) -> tuple[Plan, Calling, np.ndarray]:  # fmt: skip
     """Return the plan of a descent, the calling convention of f, and the start as a flat array."""
     clock = clock or Clock()
@@ -284,11 +309,14 @@ def make_plan(
     is_random = isinstance(start, str)
     if is_random and start != RANDOM:
         raise ValueError(f"start={quoted(start)}: give a point, or 'random' with bounds=")
-    calling, x = read_call(f, start_like(bounds) if is_random else start, args)
-    box = None if bounds is None else read_bounds(bounds, calling)
+    template = start_like(bounds, fixed) if is_random else completed(start, fixed)
+    calling, x = read_call(f, template, args)
+    names = calling.structure.names
+    box = read_box(bounds, fixed, names)
     if is_random:
         x = random_start(Caller(f, calling, paired=gradient is True, box=box, clock=clock), x, box, draws)
+    x = with_fixed(x, read_fixed(fixed, names))
     if box is not None:
-        check_inside(box, x, calling.structure.names)
+        check_inside(box, x, names)
     objective = serve(f, calling, x, gradient, box, budget.deadline, int(repeats), clock)
-    return Plan(objective, View(calling, calling.structure.names), rules, sign, budget, box), calling, np.array(x)
+    return Plan(objective, View(calling, names), rules, sign, budget, box), calling, np.array(x)

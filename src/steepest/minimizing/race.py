@@ -26,7 +26,7 @@ from steepest.rules import directions, steps
 from steepest.rules.choose import choose, is_optax
 from steepest.rules.pair import Rules
 from steepest.trace import Outcome
-from steepest.types import Array, Function, PyTree, RuleLike, Seed
+from steepest.types import Array, Fixed, Function, PyTree, RuleLike, Seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -193,6 +193,7 @@ def race(
     args: tuple[Any, ...] = (),
     gradient: Function | bool | None = None,
     bounds: BoundsLike | None = None,
+    fixed: Fixed | None = None,
     maximize: bool = False,
     tolerance: float | None = None,
     iterations: int | None = None,
@@ -217,6 +218,8 @@ def race(
     gradient : callable or True, optional
         As for `minimize`.
     bounds : pairs, dict or scipy.optimize.Bounds, optional
+        As for `minimize`.
+    fixed : mapping or sequence, optional
         As for `minimize`.
     maximize : bool
         Whether to look for a maximum.
@@ -264,7 +267,7 @@ def race(
     budget = Budget.of(tolerance, seconds, evaluations, iterations=iterations)
     sign = -1.0 if maximize else 1.0
     first = next(iter(chosen.values()))
-    plan, _, x = make_plan(f, start, sign, args, gradient, first, bounds, budget, generator(rng))
+    plan, _, x = make_plan(f, start, sign, args, gradient, first, bounds, budget, generator(rng), fixed=fixed)
     course, runs = Course(plan, x, chosen), dict[str, Run]()
     for name, rule in chosen.items():
         runs[name] = course.run(rule, progress)

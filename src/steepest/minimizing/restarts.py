@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from steepest.derivatives.bounds import Box, check_inside
+from steepest.derivatives.bounds import Box, check_inside, check_values, is_whole, read_fixed, with_fixed
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.process.interrupts import answer_interrupt
 from steepest.derivatives.structure import Calling
@@ -21,7 +21,7 @@ from steepest.descent.run import Run
 from steepest.minimizing.parallel import MAX_LANES, descend_parallel
 from steepest.printable import quoted
 from steepest.trace import Outcome
-from steepest.types import Callback, PyTree
+from steepest.types import Callback, Fixed, PyTree
 
 RANDOM = "random"
 # The most draws for one random start if f is not finite at the drawn points. Chosen, not measured: with more draws,
@@ -46,14 +46,22 @@ BoundsLike = Pair | Sequence[Pair] | np.ndarray | Mapping[str, Pair] | SciPyBoun
 Starts = np.ndarray | Sequence[PyTree]
 
 
-def start_like(bounds: BoundsLike | None) -> PyTree:
+def completed(start: PyTree, fixed: Fixed | None) -> PyTree:
+    """Return a start with the fixed values that it lacks, if it is a dict."""
+    if not (isinstance(start, dict) and isinstance(fixed, Mapping)):
+        return start
+    check_values(fixed)
+    return start | {name: value for name, value in fixed.items() if name not in start and is_whole(name, value)}
+
+
+def start_like(bounds: BoundsLike | None, fixed: Fixed | None = None) -> PyTree:
     """Return a point with the layout that the bounds suggest, as a template for a random start."""
     if bounds is None:
         raise ValueError("start='random' draws inside the bounds: give bounds=, a pair (low, high) for each coordinate")
     if isinstance(bounds, SciPyBounds):
         return np.zeros(np.broadcast(bounds.lb, bounds.ub).shape)
     if isinstance(bounds, Mapping):
-        return dict.fromkeys(bounds, 0.0)
+        return completed(dict.fromkeys(bounds, 0.0), fixed)
     try:
         pairs = list(bounds)
     except TypeError:
@@ -92,7 +100,12 @@ def random_start(
 
 
 def read_restarts(
-    restarts: int | Starts, plan: Plan, x: np.ndarray, draws: np.random.Generator, calling: Calling
+    restarts: int | Starts,
+    plan: Plan,
+    x: np.ndarray,
+    draws: np.random.Generator,
+    calling: Calling,
+    fixed: Fixed | None = None,
 ) -> list[np.ndarray]:
     """Return all starts as flat arrays: first x, then the random or the given starts."""
     if isinstance(restarts, numbers.Integral) and not isinstance(restarts, bool):
@@ -110,9 +123,11 @@ def read_restarts(
     if not isinstance(restarts, Iterable):
         raise TypeError(refusal)
     try:
-        rows = [calling.structure.flatten(row, f"restarts[{k}]") for k, row in enumerate(restarts)]
+        rows = [calling.structure.flatten(completed(row, fixed), f"restarts[{k}]") for k, row in enumerate(restarts)]
     except TypeError:
         raise TypeError(refusal) from None
+    values = read_fixed(fixed, calling.structure.names)
+    rows = [with_fixed(row, values) for row in rows]
     for k, row in enumerate(rows):
         if plan.box is not None:
             check_inside(plan.box, row, calling.structure.names, f"restarts[{k}]")

@@ -47,7 +47,7 @@ ModelRecord = TypedDict("ModelRecord", {"kind": str, "with": dict[str, Json]})
 class RunRecord(TypedDict):
     """A run; the runs from several starts are records of the same kind.
 
-    Folders of earlier versions lack `direction`.
+    Folders of earlier versions lack `direction`, `bounds`, `fixed` and `at_bound`.
     """
 
     runs: list[RunRecord]
@@ -65,6 +65,9 @@ class RunRecord(TypedDict):
     maximized: bool
     title: str
     direction: NotRequired[dict[str, str | int | float | bool]]
+    bounds: NotRequired[dict[str, tuple[float | None, float | None]]]
+    fixed: NotRequired[dict[str, float]]
+    at_bound: NotRequired[dict[str, Literal["low", "high"]]]
     trace: TraceRecord
 
 

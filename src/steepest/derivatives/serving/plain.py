@@ -16,9 +16,12 @@ from steepest.types import Function
 
 def differenced(caller: Caller, start: np.ndarray, start_value: float, obstacle: str) -> Objective:
     """Return an objective whose gradients are differences of values."""
-    slope = Differences(caller, start, caller.box, lambda: caller.precision)
+    # A coordinate with equal bounds has no room for differences.
+    free = start.size if caller.box is None else np.count_nonzero(~caller.box.fixed)
+    cost = 2 * int(free) + 1
+    slope = Differences(caller, start, caller.box, lambda: caller.precision, paid=cost)
     return Objective(
-        start.size, caller, slope, "differences", by_differences(obstacle), cost=2 * start.size + 1,
+        start.size, caller, slope, "differences", by_differences(obstacle), cost=cost,
         differences=slope, precision=caller.precision, clock=caller.clock, start_value=start_value, box=caller.box,
         obstacle=obstacle, by_calls=True,
     )  # fmt: skip

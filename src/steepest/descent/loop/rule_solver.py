@@ -80,6 +80,8 @@ class RuleSolver:
     ----------
     state : State
         The state without the memory of the rules.
+    status : Status
+        The progress so far.
     width : int
         How many descents run side by side and share the memory for rows.
     scale : array
@@ -116,17 +118,6 @@ class RuleSolver:
                 packed = _unlearned(self.bare, packed)
         self.stand(packed)
 
-    @property
-    def status(self) -> Status:
-        """The progress so far."""
-        state = self.state
-        return Status(
-            x=state.x, gradient=state.gradient, value=float(state.value), iteration=int(state.iteration),
-            evaluations=int(state.evaluations), first_value=float(state.first_value), best_x=state.best_x,
-            best_value=float(state.best_value), estimate=float(state.estimate), code=int(state.code),
-            steepest=float(state.steepest), resets=int(state.resets), non_finite=int(state.non_finite),
-        )  # fmt: skip
-
     def bound(self, x: np.ndarray) -> Bound | None:
         """Return the proven bound at a point; None if the problem has none."""
         return self.certifier(x) if self.certifier else None
@@ -155,8 +146,14 @@ class RuleSolver:
     def stand(self, packed: Packed) -> None:
         """Set the state."""
         self.packed = replace(packed, numbers=np.asarray(packed.numbers))
-        self.state = self.packed.state
-        self.level = float(self.state.value)
+        self.state = state = self.packed.state
+        self.level = state.value
+        self.status = Status(
+            x=state.x, gradient=state.gradient, value=state.value, iteration=int(state.iteration),
+            evaluations=int(state.evaluations), first_value=state.first_value, best_x=state.best_x,
+            best_value=state.best_value, estimate=state.estimate, code=int(state.code), steepest=state.steepest,
+            resets=int(state.resets), non_finite=int(state.non_finite),
+        )  # fmt: skip
 
     def begin_at(
         self, x: np.ndarray, scale: np.ndarray | None = None, known: tuple[float, np.ndarray] | None = None

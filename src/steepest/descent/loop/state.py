@@ -81,6 +81,7 @@ class State(NamedTuple):
 _VECTORS = ("x", "gradient", "direction", "best_x")
 _WHOLE = {"iteration", "evaluations", "trials", "resets", "non_finite", "code"}
 _SCALARS = tuple(name for name in State._fields if name not in (*_VECTORS, "memory", "search"))
+_PLACES = {name: place for place, name in enumerate((*_SCALARS, *_VECTORS))}
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Packed:
     @property
     def state(self) -> State:
         """The state without the memories of the rules and the search; counts and flags are floats."""
-        scalars = dict(zip(_SCALARS, self.numbers, strict=False))
+        scalars = dict(zip(_SCALARS, self.numbers[: len(_SCALARS)].tolist(), strict=True))
         return State(**{name: self.read(name) for name in _VECTORS}, **scalars, memory=(), search=())
 
     def read(self, name: str) -> Array:
@@ -107,9 +108,10 @@ class Packed:
 
     def _place(self, name: str) -> int | slice:
         """Return the index or the slice of a field in the vector."""
-        if name in _SCALARS:
-            return _SCALARS.index(name)
-        first = len(_SCALARS) + _VECTORS.index(name) * self.size
+        place = _PLACES[name]
+        if place < len(_SCALARS):
+            return place
+        first = len(_SCALARS) + (place - len(_SCALARS)) * self.size
         return slice(first, first + self.size)
 
     def amended(self, **changes: Array) -> Packed:

@@ -234,7 +234,8 @@ def _hessian(
         # Traced code needs no differences: the steps only set the units of coordinates without curvature.
         hessian, steps = hessian_at(objective, x), np.maximum(scale, 1.0) * precision ** (1 / 3)
     else:
-        hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, steps)
+        moves = steps if box is None else np.where(box.fixed, 0.0, steps)
+        hessian = objective.hessian(x) if objective.hessian else hessian_by_differences(objective.slope, x, moves)
     if box is not None and objective.compiled is not None and not np.all(np.isfinite(hessian)):
         # The differences reach beyond the edge, where f may not be finite: take the Hessian of the compiled code.
         hessian = hessian_at(objective, x)
@@ -247,7 +248,7 @@ def _inside(box: Box, model: QuadraticModel, unsure: np.ndarray) -> tuple[Quadra
     slack = 64 * EPS * np.abs(hessian) @ np.abs(x) + unsure
     faint = ((x <= box.low) | (x >= box.high)) & ~box.fixed & ~(np.abs(gradient) > slack)
     free = ~box.held(x, gradient) & ~faint
-    inward = _inward(hessian, free, faint, np.where(x <= box.low, 1.0, -1.0))
+    inward = inward_curvature(hessian, free, faint, np.where(x <= box.low, 1.0, -1.0))
     return model.among(free), inward
 
 
@@ -349,7 +350,7 @@ def _soft(hessian: np.ndarray, steps: np.ndarray, free: np.ndarray) -> tuple[np.
     return tuple(_placed(free, _as_long(vector * units, steps)) for vector in soft)
 
 
-def _inward(hessian: np.ndarray, free: np.ndarray, faint: np.ndarray, inside: np.ndarray) -> float:
+def inward_curvature(hessian: np.ndarray, free: np.ndarray, faint: np.ndarray, inside: np.ndarray) -> float:
     """Return the lowest curvature along directions into the box, 0 if none is negative.
 
     `faint` coordinates lie at an edge and have no slope: they can move only into the box.

@@ -130,13 +130,13 @@ def curves_down(f: Value, x: np.ndarray, value: float, direction: np.ndarray, no
     return False
 
 
-def inverse_curvatures(grad: Grad, x: np.ndarray, steps: np.ndarray) -> np.ndarray | None:
+def inverse_curvatures(grad: Grad, x: np.ndarray, steps: np.ndarray, free: np.ndarray) -> np.ndarray | None:
     """Return the largest curvature divided by that of each coordinate; None if the curvatures are alike or not finite.
 
-    The curvatures are central differences of the gradient, and cost 2n gradients.
+    The curvatures are central differences of the gradient, and cost 2 gradients for each of the coordinates in `free`.
     """
     moves = np.diag(steps)
-    second = [(grad(x + move)[k] - grad(x - move)[k]) / (2 * steps[k]) for k, move in enumerate(moves)]
+    second = [(grad(x + moves[k])[k] - grad(x - moves[k])[k]) / (2 * steps[k]) for k in free]
     curvature = np.abs(np.array(second))
     largest = curvature.max()
     if not (np.isfinite(largest) and largest > ALIKE * curvature.min()):

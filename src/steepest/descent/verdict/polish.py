@@ -212,6 +212,8 @@ class Polish:
             return report
         modes, signs = report.modes, np.where(np.arange(x.size) % 2, -1.0, 1.0)
         move = ROUGH * self.solver.objective.precision * evaluator.size(x) * signs
+        if self.solver.box is not None:
+            move = np.where(self.solver.box.fixed, 0.0, move)
         error = evaluator.grad(x + move) - modes.gradient - modes.hessian @ move
         if not np.all(np.isfinite(error)):
             return report
@@ -249,8 +251,13 @@ class Probes:
         if not self.evaluator.affords((2 * x.size + 1) * objective.cost):
             return
         steps = objective.scales(x, self.evaluator.start) * objective.precision ** (1 / 3)
-        scale = inverse_curvatures(lambda x: objective.slope(x)[1], x, steps)
-        self.evaluator.meter.judged += 2 * x.size * objective.cost
+        box = self.evaluator.solver.box
+        free = np.arange(x.size) if box is None else np.flatnonzero(~box.fixed)
+        found = inverse_curvatures(lambda x: objective.slope(x)[1], x, steps, free)
+        self.evaluator.meter.judged += 2 * free.size * objective.cost
+        scale = None if found is None else np.ones(x.size)
+        if scale is not None:
+            scale[free] = found
         if scale is not None:
             factor = scale.max() / scale.min()
             detail = f"the curvatures of coordinates differ {factor:.2g}-fold: the descent continues in scaled ones"

@@ -8,8 +8,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS, scale_of
-from steepest.descent.verdict.audit import Audit
+from steepest.descent.verdict.audit import Audit, inward_curvature
 from steepest.fitting.function.levenberg import rank
 
 # A parameter is free if it makes up at least this share of a direction without curvature. Chosen, not measured: with a
@@ -101,11 +102,20 @@ class Hessian:
 
     @classmethod
     def at(
-        cls, residuals: Residuals, triangle: np.ndarray, x: np.ndarray, second_order: SecondOrder | None
+        cls, residuals: Residuals, triangle: np.ndarray, x: np.ndarray, second_order: SecondOrder | None,
+        free: np.ndarray | None = None,
     ) -> Hessian:  # fmt: skip
-        """Return the Hessian at x from the R of [J ρ] and the second-order term; without that term, return 2 JᵀJ."""
+        """Return the Hessian at x from the R of [J ρ] and the second-order term; without that term, return 2 JᵀJ.
+
+        It is the Hessian of the parameters that are `free` only, if some are not.
+        """
         zeros = np.zeros((x.size, x.size))
         matrix, error, slope_error = second_order or SecondOrder(zeros, zeros, zeros[0])
+        terms = _size(residuals, triangle, x)
+        if free is not None:
+            square = np.ix_(free, free)
+            matrix, error, slope_error, x = matrix[square], error[square], slope_error[free], x[free]
+            triangle = triangle[:, np.append(free, True)]
         norms = column_norms(triangle)
         scale = np.where(norms > 0, norms, 1.0)
         U, singular, V = np.linalg.svd(triangle[:, :-1] / scale)
@@ -122,7 +132,7 @@ class Hessian:
         # error of a slope is 1 / √n times the length of these errors.
         share = SAFELY / math.sqrt(residuals.rows)
         slope_error = slope_error + share * EPS * math.sqrt(value_of(triangle)) * norms
-        slope_error = share * residuals.precision * _size(residuals, triangle, x) + slope_error @ np.abs(W)
+        slope_error = share * residuals.precision * terms + slope_error @ np.abs(W)
         return cls(W, curvatures, slopes, curvature_error, slope_error, norms)
 
     @property
@@ -170,53 +180,120 @@ class Hessian:
         return np.where(free, math.inf, np.abs(self.step) + np.linalg.norm(by_slopes, axis=1) + EPS * np.abs(x))
 
 
-def audit_squares(residuals: Residuals, x: np.ndarray, start: np.ndarray) -> Audit | None:
-    """Return the audit by the whole Hessian of ‖ρ‖² at a point where a descent rests; None if it is not finite."""
+def audit_squares(
+    residuals: Residuals, x: np.ndarray, start: np.ndarray, box: Box | None = None
+) -> Audit | None:  # fmt: skip
+    """Return the audit by the whole Hessian of ‖ρ‖² at a point where a descent rests; None if it is not finite.
+
+    Parameters that a bound holds are left out, as they can't move.
+    """
     triangle, second_order = residuals.triangle(x), residuals.second_order(x)
     if second_order is None or not np.all(np.isfinite(triangle)):
         return None
-    hessian = Hessian.at(residuals, triangle, x, second_order)
-    W, curvatures, up, down = hessian.W, hessian.curvatures, hessian.positive, hessian.negative
     whole = 2 * (triangle[:, :-1].T @ triangle[:, :-1] + second_order.matrix)
-    smallest, largest = np.linalg.eigvalsh(whole)[[0, -1]]
+    free, faint = movable(residuals, triangle, x, second_order, box)
+    if box is not None and faint.any():
+        inward = inward_curvature(whole, free, faint, np.where(x <= box.low, 1.0, -1.0))
+        if inward < 0:
+            # The value falls from the bound into the box, so this is no minimum.
+            largest = float(np.abs(np.diag(whole)).max())
+            return Audit(0.0, 0.0, inward, largest, 0.0, held=True, negative_curvature=-1.0)
+    noise = rounding(residuals, triangle, x)
+    if not free.any():
+        # A parameter without a slope may lie off its bound as far as rounding of the slope allows.
+        error = errors_of(residuals, triangle, x, second_order, faint)
+        return Audit(0.0, noise, math.nan, math.nan, 0.0, held=True, x_error=error)
+    hessian = Hessian.at(residuals, triangle, x, second_order, free)
+    W, curvatures, up, down = hessian.W, hessian.curvatures, hessian.positive, hessian.negative
+    smallest, largest = np.linalg.eigvalsh(whole[np.ix_(free, free)])[[0, -1]]
     if up.all():
         # Compute the smallest eigenvalue from the inverse, whose largest eigenvalue is precise even if the smallest of
         # the matrix is rounding noise.
         smallest = 1 / np.linalg.norm(W / np.sqrt(2 * curvatures), 2) ** 2
     elif not down.any():
         smallest = 0.0
-    size, lowest = scale_of(x, start), W[:, np.argmin(np.where(down, curvatures, math.inf))]
+    size, lowest = scale_of(x, start)[free], W[:, np.argmin(np.where(down, curvatures, math.inf))]
+    # If all slopes may be rounding errors, no step is worth taking.
+    step = hessian.step if np.any(np.abs(hessian.slopes) > hessian.slope_error) else np.zeros(size.size)
     return Audit(
         decrement=hessian.decrement,
-        floor=max(rounding(residuals, triangle, x), min(hessian.hidden, FAINT * value_of(triangle))),
+        floor=max(noise, min(hessian.hidden, FAINT * value_of(triangle))),
         smallest=float(smallest),
         largest=float(largest),
         saddle_distance=float(np.abs(W[:, down] * hessian.step_in_q[down] / size[:, None]).max(initial=0.0)),
+        held=not free.all(),
         negative_curvature=float(curvatures[down].min() / np.abs(curvatures).max()) if down.any() else 0.0,
-        escape_direction=lowest * EPS ** (1 / 3) / np.abs(lowest / size).max(),
-        # If all slopes may be rounding errors, no step is worth taking.
-        step=hessian.step if np.any(np.abs(hessian.slopes) > hessian.slope_error) else np.zeros(x.size),
-        x_error=np.where(without_effect(residuals, triangle, x, hessian), math.inf, hessian.error(x)),
+        escape_direction=placed(free, lowest * EPS ** (1 / 3) / np.abs(lowest / size).max()),
+        step=placed(free, step),
+        x_error=errors_of(residuals, triangle, x, second_order, free | faint, None if faint.any() else hessian),
     )
 
 
-def undetermined(residuals: Residuals, x: np.ndarray) -> np.ndarray:
-    """Return which parameters can change, alone or together, without changing the value by more than rounding."""
-    triangle = residuals.triangle(x)
-    hessian = Hessian.at(residuals, triangle, x, residuals.second_order(x))
-    return np.isinf(hessian.error(x)) | without_effect(residuals, triangle, x, hessian)
+def movable(
+    residuals: Residuals, triangle: np.ndarray, x: np.ndarray, second_order: SecondOrder, box: Box | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which parameters are free, and which rest at a bound without a slope that rounding can't explain."""
+    every = np.ones(x.size, dtype=bool)
+    if box is None:
+        return every, ~every
+    slopes, unsure = triangle[:, :-1].T @ triangle[:, -1], slope_rounding(residuals, triangle, x)
+    unsure = unsure + second_order.slope_error
+    faint = ((x <= box.low) | (x >= box.high)) & ~box.fixed & ~(np.abs(slopes) > unsure)
+    return ~box.held(x, slopes) & ~faint, faint
 
 
-def without_effect(residuals: Residuals, triangle: np.ndarray, x: np.ndarray, hessian: Hessian) -> np.ndarray:
+def slope_rounding(residuals: Residuals, triangle: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return how large each entry of Jᵀρ can be by rounding alone."""
+    rounded = EPS * math.sqrt(value_of(triangle)) + residuals.precision * _size(residuals, triangle, x)
+    return SAFELY / math.sqrt(residuals.rows) * rounded * column_norms(triangle)
+
+
+def errors_of(
+    residuals: Residuals, triangle: np.ndarray, x: np.ndarray, second_order: SecondOrder | None, free: np.ndarray,
+    hessian: Hessian | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Return how far each of the free parameters may lie from the minimiser: infinitely far if it has no effect.
+
+    `hessian` is that of the free parameters, if it is known. The others have no error.
+    """
+    if not free.any():
+        return np.zeros(x.size)
+    hessian = hessian or Hessian.at(residuals, triangle, x, second_order, free)
+    error = placed(free, hessian.error(x[free]))
+    idle = without_effect(residuals, triangle, x, placed(free, hessian.norms), error)
+    return np.where(idle, math.inf, error)
+
+
+def undetermined(residuals: Residuals, x: np.ndarray, box: Box | None = None) -> np.ndarray:
+    """Return which parameters can change, alone or together, without changing the value by more than rounding.
+
+    Those that a bound holds are determined by it.
+    """
+    triangle, second_order = residuals.triangle(x), residuals.second_order(x)
+    zeros = np.zeros((x.size, x.size))
+    free, _ = movable(residuals, triangle, x, second_order or SecondOrder(zeros, zeros, zeros[0]), box)
+    return np.isinf(errors_of(residuals, triangle, x, second_order, free))
+
+
+def placed(free: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Return a vector of all parameters from its entries for the free ones; the other entries are 0."""
+    whole = np.zeros(free.size)
+    whole[free] = part
+    return whole
+
+
+def without_effect(
+    residuals: Residuals, triangle: np.ndarray, x: np.ndarray, norms: np.ndarray, error: np.ndarray
+) -> np.ndarray:
     """Return the parameters that can take a step without changing the value, though the Hessian predicts a rise.
 
-    Only parameters whose error exceeds their size are tried.
+    Only parameters whose error exceeds their size are tried. `norms` are those of the columns of J.
     """
     value, floor = value_of(triangle), rounding(residuals, triangle, x)
-    found, error = np.zeros(x.size, dtype=bool), hessian.error(x)
+    found = np.zeros(x.size, dtype=bool)
     for k in np.flatnonzero(np.isfinite(error) & (error > np.abs(x))):
         # Along this step JᵀJ predicts a rise of 100 times the rounding error.
-        step = 10 * math.sqrt(floor) / hessian.norms[k] * np.eye(x.size)[k]
+        step = 10 * math.sqrt(floor) / norms[k] * np.eye(x.size)[k]
         found[k] = any(abs(value_of(residuals.triangle(x + s)) - value) < 10 * floor for s in (step, -step))
     return found
 

@@ -15,7 +15,8 @@ from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.rule_solver import CHUNK_SECONDS
 from steepest.descent.loop.solver import Status
 from steepest.descent.loop.state import CANDIDATE, COLUMNS, RUNNING, STALLED
-from steepest.fitting.function.hessian import Hessian, Residuals, column_norms, rounding, value_of
+from steepest.fitting.function.boxed import BoxedModel
+from steepest.fitting.function.hessian import Hessian, Residuals, column_norms, placed, rounding, value_of
 from steepest.fitting.function.levenberg import LevenbergMarquardt, LinearModel
 from steepest.rules.pair import Rules
 from steepest.types import Json
@@ -31,6 +32,7 @@ COUNTERS = (
 class LeastSquaresSolver:
     """A descent of ‖ρ‖² by Levenberg-Marquardt steps, chunk by chunk: a `Solver`.
 
+    In a box, steps end at bounds, and the parameters that a bound holds are left out of the last Newton steps.
     It stops when the Gauss-Newton step would gain at most the tolerance. With a tolerance of 0 the solver goes on until
     rounding hides the rest: the last steps double the number of correct digits, so there are few of them.
     """
@@ -38,6 +40,8 @@ class LeastSquaresSolver:
     rises = False
     columns: tuple[str, ...] = ()
     ending: Ending | None = None
+    # The iteration at which Newton's step last failed.
+    rested = -1
 
     def __init__(
         self, objective: Objective, rules: Rules, sign: float, tolerance: float, start: np.ndarray,
@@ -61,11 +65,36 @@ class LeastSquaresSolver:
         # A parameter that has no influence at the start keeps its own units.
         self.scale = np.where(norms > 0, norms, 1.0)
         self.region = self.first_region()
-        self.linear = LinearModel.of(self.triangle, self.scale)
+        self.linear = self.linear_model()
         self.noise = rounding(residuals, self.triangle, start)
         self.first_value, self.taken, self.code = self.value, 1.0, RUNNING
         self.iteration, self.evaluations, self.non_finite = 0, 1, 0
         self.check_tolerance()
+
+    def linear_model(self) -> LinearModel | BoxedModel:
+        """Return the residuals as a linear function of a step from the current point."""
+        if self.box is None:
+            return LinearModel.of(self.triangle, self.scale)
+        return BoxedModel.of(self.triangle, self.scale, self.x, self.box)
+
+    @property
+    def free(self) -> np.ndarray | None:
+        """The parameters that no bound holds at the current point; None if there are no bounds."""
+        return None if self.box is None else ~self.box.held(self.x, self.slopes)
+
+    @property
+    def slopes(self) -> np.ndarray:
+        """The gradient at the current point, 2 Jᵀρ."""
+        return 2 * self.triangle[:, :-1].T @ self.triangle[:, -1]
+
+    def after(self, step: np.ndarray) -> np.ndarray:
+        """Return the point after a step; a step that ends at a bound ends there exactly."""
+        x = self.x + step
+        if self.box is None:
+            return x
+        x = np.where(step == self.box.low - self.x, self.box.low, x)
+        x = np.where(step == self.box.high - self.x, self.box.high, x)
+        return np.clip(x, self.box.low, self.box.high)
 
     def triangle_at(self, x: np.ndarray) -> np.ndarray:
         """Return the R of [J ρ] at a point, and count the point if J was computed by differences there."""
@@ -78,7 +107,7 @@ class LeastSquaresSolver:
     def status(self) -> Status:
         """The progress so far; the current point is the best, as each step lowers the value, up to rounding."""
         return Status(
-            x=self.x, gradient=2 * self.triangle[:, :-1].T @ self.triangle[:, -1], value=self.value,
+            x=self.x, gradient=self.slopes, value=self.value,
             iteration=self.iteration, evaluations=self.evaluations, first_value=self.first_value, best_x=self.x,
             best_value=self.value, estimate=self.linear.decrement, code=self.code, non_finite=self.non_finite,
         )  # fmt: skip
@@ -111,7 +140,8 @@ class LeastSquaresSolver:
 
     def first_region(self) -> float:
         """Return the first Δ."""
-        return self.rule.reach * (float(np.linalg.norm(self.scale * self.x)) or 1.0)
+        size = self.scale * self.x
+        return self.rule.reach * (float(np.linalg.norm(size if self.box is None else size[~self.box.fixed])) or 1.0)
 
     def mark(self, code: int) -> None:
         """Set the code of the status."""
@@ -119,7 +149,7 @@ class LeastSquaresSolver:
 
     def row(self, t: float = 0.0) -> np.ndarray:
         """Return the current point as a row of the trace; the step size is the share of a Gauss-Newton step."""
-        norm = float(np.linalg.norm(self.status.gradient))
+        norm = float(np.linalg.norm(self.slopes if self.free is None else self.slopes[self.free]))
         return np.concatenate([[self.iteration, self.evaluations, self.value, norm, self.taken], self.x])
 
     def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
@@ -149,7 +179,7 @@ class LeastSquaresSolver:
         if self.linear.decrement <= self.noise:
             return self.newton_step()
         step = self.linear.step(self.region)
-        x = self.x + step.p
+        x = self.after(step.p)
         triangle = self.triangle_at(x)
         self.evaluations += 1
         value = value_of(triangle)
@@ -162,16 +192,19 @@ class LeastSquaresSolver:
         self.region = self.rule.next_region(self.region, step, ratio, fall)
         if ratio <= ENOUGH:
             return self.reject(step.length)
-        gauss_newton = float(np.linalg.norm(self.linear.damped(0.0)))
-        self.move_to(x, triangle, step.length / gauss_newton if gauss_newton else 1.0)
+        full = self.linear.full_length
+        self.move_to(x, triangle, step.length / full if full else 1.0)
         self.check_tolerance()
         return True
 
-    def hessian_at(self, x: np.ndarray, triangle: np.ndarray) -> Hessian:
-        """Return the Hessian at a point; 2 JᵀJ alone if J is by differences, or if there is negative curvature."""
+    def hessian_at(self, x: np.ndarray, triangle: np.ndarray, free: np.ndarray | None) -> Hessian:
+        """Return the Hessian at a point, of the parameters that are free if there are bounds.
+
+        It is 2 JᵀJ alone if J is by differences, or if there is negative curvature.
+        """
         second_order = self.residuals.second_order(x) if self.residuals.traced else None
-        whole = Hessian.at(self.residuals, triangle, x, second_order)
-        return Hessian.at(self.residuals, triangle, x, None) if whole.negative.any() else whole
+        whole = Hessian.at(self.residuals, triangle, x, second_order, free)
+        return Hessian.at(self.residuals, triangle, x, None, free) if whole.negative.any() else whole
 
     def newton_step(self) -> bool:
         """Try Newton's step once values no longer show whether a step is better; stop when the decrement stops falling.
@@ -179,28 +212,35 @@ class LeastSquaresSolver:
         If the first derivatives come from differences, second derivatives cost more than they gain here, and the step
         is that of Gauss-Newton.
         """
-        here = self.hessian or self.hessian_at(self.x, self.triangle)
-        x = self.x + here.step
+        free = self.free
+        if free is not None and not free.any():
+            return self.rest()
+        here = self.hessian or self.hessian_at(self.x, self.triangle, free)
+        x = self.after(here.step if free is None else placed(free, here.step))
         triangle = self.triangle_at(x)
         self.evaluations += 1
         value = value_of(triangle)
         if not value <= self.value + self.noise:
-            self.code = CANDIDATE
-            return False
-        there = self.hessian_at(x, triangle)
+            return self.rest()
+        there = self.hessian_at(x, triangle, free)
         if not there.decrement < here.decrement:
-            self.code = CANDIDATE
-            return False
+            return self.rest()
         self.move_to(x, triangle, 1.0)
         self.hessian = there
         return True
+
+    def rest(self) -> bool:
+        """Return False at a point that Newton's step does not improve; a second time at one point, there is no step."""
+        self.code = STALLED if self.rested == self.iteration else CANDIDATE
+        self.rested = self.iteration
+        return False
 
     def move_to(self, x: np.ndarray, triangle: np.ndarray, taken: float) -> None:
         """Make a point the current one; `taken` is the length of the step as a share of the Gauss-Newton step."""
         self.x, self.triangle, self.value, self.taken = x, triangle, value_of(triangle), taken
         self.iteration += 1
         self.scale, self.hessian = np.maximum(self.scale, column_norms(triangle)), None
-        self.linear, self.noise = LinearModel.of(triangle, self.scale), rounding(self.residuals, triangle, x)
+        self.linear, self.noise = self.linear_model(), rounding(self.residuals, triangle, x)
 
     def reject(self, length: float) -> bool:
         """Return False for a step that was not accepted; stop if it was so short that rounding hides it."""

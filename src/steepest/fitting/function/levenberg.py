@@ -50,7 +50,10 @@ class LevenbergMarquardt(Direction):
     def next_region(self, region: float, step: Step, ratio: float, fall: float) -> float:
         """Return the next Δ after a step; the value fell by `fall`, which is `ratio` times the predicted fall."""
         if ratio > 0.25:
-            return 2 * step.length if ratio >= 0.75 or step.damping == 0 else region
+            if not (ratio >= 0.75 or step.damping == 0):
+                return region
+            # A bound that made the step shorter tells nothing of how far the linear model holds.
+            return max(2 * step.length, region) if step.stopped else 2 * step.length
         # The minimum of the parabola through the old value, with its slope, and the new value.
         least = 0.5 if fall >= 0 else step.slope / (2 * (step.slope + fall))
         return float(np.clip(least, 0.1, 0.5)) * min(region, 10 * step.length)
@@ -64,13 +67,17 @@ class TrustRegion(StepSize):
 
 @dataclass(frozen=True)
 class Step:
-    """A step p, with ‖D p‖, the damping μ, the slope 2 ρᵀJ p, and the fall of the value by the linear model."""
+    """A step p, with ‖D p‖, the damping μ, the slope 2 ρᵀJ p, and the fall of the value by the linear model.
+
+    `stopped` tells whether a bound made the step shorter.
+    """
 
     p: np.ndarray
     length: float
     damping: float
     slope: float
     predicted: float
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,11 @@ class LinearModel:
         """The fall of the value that the linear model predicts for the Gauss-Newton step: ‖Uᵀρ‖²."""
         return float(self.c @ self.c)
 
+    @property
+    def full_length(self) -> float:
+        """The length ‖D p‖ of the Gauss-Newton step."""
+        return float(np.linalg.norm(self.damped(0.0)))
+
     def step(self, region: float) -> Step:
         """Return the best step with ‖D p‖ ≤ region."""
         mu = self.damping(region)
@@ -122,7 +134,7 @@ class LinearModel:
 
     def damping(self, region: float) -> float:
         """Return the μ for which ‖D p‖ is Δ within 10 %, by Newton's method for 1 / ‖D p‖ between bounds."""
-        if np.linalg.norm(self.damped(0.0)) <= 1.1 * region:
+        if self.full_length <= 1.1 * region:
             return 0.0
         low, high = 0.0, float(np.linalg.norm(self.singular * self.c)) / region
         mu = 1e-3 * high

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.batches import Layout
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Compiled, recalled
 from steepest.derivatives.native.model import Native
 from steepest.derivatives.objective import Objective
@@ -19,7 +20,17 @@ from steepest.derivatives.serving.attempts import failure_reason, scalar
 from steepest.derivatives.tracing.budget import tracing
 from steepest.derivatives.tracing.fingerprint import Fingerprint
 from steepest.derivatives.tracing.tracer import Traced
-from steepest.fitting.objective import ArrangedRows, Arrays, batch_of, key_of, order_of, sizes_of, traced_objective
+from steepest.fitting.objective import (
+    ArrangedRows,
+    Arrays,
+    batch_of,
+    inside,
+    key_of,
+    order_of,
+    sizes_of,
+    sloping,
+    traced_objective,
+)
 from steepest.printable import quoted
 from steepest.rules.pair import Rules
 from steepest.types import Array, Function, PyTree
@@ -122,11 +133,11 @@ class NativeLoss:
 
 
 def native_objective(
-    loss: NativeLoss, penalty: Objective | None, x: np.ndarray, rows: ArrangedRows, seed: int
+    loss: NativeLoss, penalty: Objective | None, x: np.ndarray, rows: ArrangedRows, seed: int, box: Box | None = None
 ) -> Objective:
     """Return the objective over all rows; with a state, each iteration is an epoch that also changes the state."""
     compiled = recalled(loss.key, Compiled, lambda: Compiled(loss.pure))
-    objective = traced_objective(compiled, (), penalty, rows, seed, x, None, loss.key)
+    objective = traced_objective(compiled, (), penalty, rows, seed, x, None, loss.key, box)
     code = objective.compiled
     assert code is not None
     if loss.model.state is not None:
@@ -165,8 +176,10 @@ def stateful_epoch(layout: Layout, loss: NativeLoss, penalty: Compiled | None) -
                 arrays=arrays,
             )  # fmt: skip
             value, gradient, after = take(x)
+            gradient = sloping(arrays, x, gradient)
             direction, memory = rules.next_direction(gradient, memory, x, value, lambda x: take(x)[0])
-            return jnp.concatenate([(x + size(i, memory) * direction)[: -after.size or None], after]), memory
+            x = inside(arrays, x + size(i, memory) * direction)
+            return jnp.concatenate([x[: -after.size or None], after]), memory
 
         x, memory = jax.lax.fori_loop(0, layout.batches, update, (x, memory))
         return x, memory, size(layout.batches - 1, memory)

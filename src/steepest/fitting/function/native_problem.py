@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.data.sparse.csr import is_sparse
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.native.model import Native
 from steepest.derivatives.objective import Objective
@@ -17,6 +18,7 @@ from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.serving.serve import condition, serve
 from steepest.derivatives.structure import Calling, Leaf, Structure
 from steepest.descent.view import View
+from steepest.fitting.function.held import Held
 from steepest.fitting.function.native_objective import NativeLoss, RowsLoss, native_objective
 from steepest.fitting.function.problem import check_scores
 from steepest.fitting.objective import ArrangedRows
@@ -81,6 +83,8 @@ class NativeProblem:
         The parameters to start from and the state, flat.
     loss, user_penalty : callable, callable or None
         The loss and the penalty of the user.
+    box : Box or None
+        The box of the parameters and the state, whose numbers have no bounds.
     """
 
     native: Native
@@ -88,18 +92,26 @@ class NativeProblem:
     start: np.ndarray
     loss: Function
     user_penalty: Function | None
+    box: Box | None = None
 
     @classmethod
     def of(
-        cls, model: Custom, X: np.ndarray, y: np.ndarray, start: PyTree, loss: Function, penalty: Function | None
-    ) -> NativeProblem:
+        cls, model: Custom, X: np.ndarray, y: np.ndarray, start: PyTree, loss: Function, penalty: Function | None,
+        held: Held,
+    ) -> NativeProblem:  # fmt: skip
         """Find out the shape of the outputs, which must be a prediction for each row; nothing is computed yet."""
         if is_sparse(X):
             raise TypeError("X is sparse, and functions of your own take arrays: give X.toarray(), or models.Linear()")
         native, x = Native.of(model.function, model.start, model.state)
         if start is not None:
             x = np.concatenate([native.params.flatten(start, "start="), native.split(x)[1]])
-        problem = cls(native, X.astype(native.dtype, copy=False), x, loss, penalty)
+        theta, state = x[: native.params.size], x[native.params.size :]
+        theta, box = held.within(theta, native.params.names)
+        if box is not None:
+            open_sides = np.full(state.size, np.inf)
+            box = Box(np.append(box.low, -open_sides), np.append(box.high, open_sides))
+        x = np.concatenate([theta, state])
+        problem = cls(native, X.astype(native.dtype, copy=False), x, loss, penalty, box)
         z = native.shape(x, problem.X)
         if loss is softmax:
             check_scores(np.broadcast_to(0.0, z.shape), y)
@@ -140,7 +152,7 @@ class NativeProblem:
 
     def objective(self, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling]:
         """Return the objective, which must be finite at the start, and how its points are laid out."""
-        objective = native_objective(self.sum_of_losses, self.penalty(), self.start, rows, seed)
+        objective = native_objective(self.sum_of_losses, self.penalty(), self.start, rows, seed, self.box)
         code = objective.compiled
         assert code is not None
         if not code.measured:

@@ -9,9 +9,11 @@ import numpy as np
 
 from steepest.data.batches import AsTheyAre, Columns, Layout
 from steepest.data.sparse.csr import is_sparse
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.structure import Calling, Structure, leaves_of
 from steepest.descent.view import View
+from steepest.fitting.function.held import Held
 from steepest.fitting.function.hessian import undetermined
 from steepest.fitting.function.residuals import ModelResiduals, residuals_of
 from steepest.fitting.objective import ArrangedRows, objective_of
@@ -28,23 +30,24 @@ MOST_NAMED = 8
 
 @dataclass(frozen=True)
 class CustomProblem:
-    """A function ``model(X, *named)`` with its rows, its loss and its penalty."""
+    """A function ``model(X, *named)`` with its rows, its loss, its penalty, and the box of its parameters."""
 
     model: Custom
     X: np.ndarray
     start: dict[str, PyTree]
     loss: Function
     user_penalty: Function | None
+    box: Box | None = None
 
     @classmethod
     def of(
-        cls, model: Custom, X: np.ndarray, y: np.ndarray, start: PyTree, loss: Function, penalty: Function | None
-    ) -> CustomProblem:
+        cls, model: Custom, X: np.ndarray, y: np.ndarray, start: PyTree, loss: Function, penalty: Function | None,
+        held: Held,
+    ) -> CustomProblem:  # fmt: skip
         """Call the model at its start, where it must return a prediction for each row."""
         if is_sparse(X):
             raise TypeError("X is sparse, and functions of your own take arrays: give X.toarray(), or models.Linear()")
-        params = model.named_start(X, start)
-        Structure.of(params)
+        params, box = held.start_of(model, X, start)
         with np.errstate(all="ignore"):
             try:
                 z = np.asarray(model(X, *params.values()))
@@ -58,7 +61,7 @@ class CustomProblem:
             elif z.shape != ():
                 _check_rows("model", z, y)
             _check_rows("loss", np.asarray(loss(z, y)), y)
-        return cls(model, X, params, loss, penalty)
+        return cls(model, X, params, loss, penalty, box)
 
     def columns(self) -> Columns:
         """Return the columns of the rows, unchanged."""
@@ -92,7 +95,7 @@ class CustomProblem:
 
     def objective(self, rows: ArrangedRows, seed: int) -> tuple[Objective, Calling]:
         """Return the objective, and how its parameters are laid out."""
-        return objective_of(self.total(), self.penalty(), self.start, rows, seed)
+        return objective_of(self.total(), self.penalty(), self.start, rows, seed, self.box)
 
     def view(self, calling: Calling) -> View:
         """Return the view of points as named parameters."""
@@ -102,13 +105,13 @@ class CustomProblem:
         """Return the residuals, and the objective with the gradient and the audit that they offer."""
         penalty = self.user_penalty
         ridge = penalty.strength if isinstance(penalty, L2) else 0.0
-        return residuals_of(self.model.function, self.start, rows, ridge, objective)
+        return residuals_of(self.model.function, self.start, rows, ridge, objective, self.box)
 
     def name_undetermined(self, fitted: Fit, residuals: ModelResiduals) -> None:
         """Add an event to the trace that names the parameters that the rows do not determine."""
         structure, _ = Structure.of(self.start)
         try:
-            free = undetermined(residuals, structure.flatten(fitted.x, "the answer"))
+            free = undetermined(residuals, structure.flatten(fitted.x, "the answer"), self.box)
         except Exception:  # noqa: BLE001 - the run is over, whatever the user's function raises now
             return
         names = [name for name, is_free in zip(structure.names, free, strict=True) if is_free]

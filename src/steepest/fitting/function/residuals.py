@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.data.batches import Layout
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS, scale_of
 from steepest.derivatives.differencing.outliers import Bend, odd_calls, sharpest
@@ -21,7 +22,7 @@ from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.verdict.audit import Audit
-from steepest.fitting.function.hessian import SAFELY, SecondOrder, audit_squares, rounding
+from steepest.fitting.function.hessian import SAFELY, SecondOrder, audit_squares, rounding, slope_rounding
 from steepest.fitting.limits import LEVENBERG_PARAMETERS
 from steepest.fitting.objective import SAMPLE_ROWS, ArrangedRows
 from steepest.models import Custom, Linear
@@ -71,6 +72,8 @@ class ModelResiduals:
         The last second differences of the objective along each parameter.
     rough : tuple of Call
         The calls of the measurement of noise, if it found more than rounding.
+    box : Box or None
+        Where the model may be called.
     """
 
     plain: Callable[[np.ndarray], np.ndarray]
@@ -80,6 +83,7 @@ class ModelResiduals:
     ridge: float
     precision: float = EPS
     exact: _Exact | None = None
+    box: Box | None = None
     gaps: int = field(default=0, init=False)
     bends: dict[int, deque[Bend]] = field(default_factory=dict, init=False)
     rough: tuple[Call, ...] = field(default=(), init=False)
@@ -128,14 +132,16 @@ class ModelResiduals:
         fine, coarse = self.by_differences(x), self.by_differences(x, 2.0)
         here, size, scale = fine[:, -1], x.size, scale_of(x, self.start)
         relative = self.relative_steps(np.linalg.norm(fine[:, :-1], axis=0) * scale)
-        steps = scale * relative
+        steps, free = self.inward(x, scale * relative), self.free(size)
         shifts = np.diag(steps)
-        once = [here @ self.at_trial(x + shift, here.size) for shift in shifts]
+        once = [here @ self.at_trial(x + shifts[k], here.size) if free[k] else math.nan for k in range(size)]
         matrix, length = np.zeros((size, size)), math.sqrt(here @ here)
         for j, k in zip(*np.triu_indices(size), strict=True):
+            if not (free[j] and free[k]):
+                continue
             twice = here @ self.at_trial(x + shifts[j] + shifts[k], here.size)
             matrix[j, k] = matrix[k, j] = (twice - once[j] - once[k] + here @ here) / (steps[j] * steps[k])
-        rounded = self.precision * length * (self.size + length) / math.sqrt(self.rows) / np.outer(steps, steps)
+        rounded = self.precision * length * (self.size + length) / math.sqrt(self.rows) / np.abs(np.outer(steps, steps))
         # A step twice as long has four times the truncation error, so a third of the difference between the two
         # Jacobians estimates the truncation error of J. Its product with ρ is an error of Jᵀρ; the second term of
         # `slopes` is the size of this product if the error of J is random.
@@ -165,17 +171,34 @@ class ModelResiduals:
             return columns
         scale = longer * scale_of(x, self.start)
         least = self.relative_steps(np.full(x.size, math.inf))
-        for k in range(x.size):
+        free = self.free(x.size)
+        columns[:, :-1][:, ~free] = 0.0
+        for k in map(int, np.flatnonzero(free)):
             columns[:, k] = self.slope(x, residuals, k, least[k] * scale[k])
         # If a parameter has little effect on large data, a short step is lost in rounding: take a longer one.
         with np.errstate(over="ignore", invalid="ignore"):
             longer_steps = self.relative_steps(np.linalg.norm(columns[:, :-1], axis=0) * scale)
-        for k in map(int, np.flatnonzero(longer_steps > FARTHER * least)):
+        for k in map(int, np.flatnonzero(free & (longer_steps > FARTHER * least))):
             columns[:, k] = self.slope(x, residuals, k, longer_steps[k] * scale[k])
         return columns
 
+    def free(self, size: int) -> np.ndarray:
+        """Return which parameters have room to move: a parameter with equal bounds has none."""
+        return np.ones(size, dtype=bool) if self.box is None else ~self.box.fixed
+
+    def inward(self, x: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """Return steps of which two lead to no point outside the box; those across an edge go the other way."""
+        if self.box is None:
+            return steps
+        above, below = self.box.high - x, x - self.box.low
+        sides = np.where((2 * steps > above) & (below > above), -1.0, 1.0)
+        room = np.where(sides > 0, above, below) / 2
+        return sides * np.where(room > 0, np.minimum(steps, room), steps)
+
     def slope(self, x: np.ndarray, residuals: np.ndarray, k: int, h: float) -> np.ndarray:
-        """Return column k of J by a central difference; by a one-sided one if the model is not finite on one side."""
+        """Return column k of J by a central difference; by one to one side at an edge of the box, or of the model."""
+        if self.box is not None and not self.box.low[k] <= x[k] - h < x[k] + h <= self.box.high[k]:
+            return self.slope_inside(x, residuals, k, h)
         up, down = x.copy(), x.copy()
         up[k], down[k] = x[k] + h, x[k] - h
         above, below = self.at_trial(up, residuals.size), self.at_trial(down, residuals.size)
@@ -190,6 +213,15 @@ class ModelResiduals:
             self.bends.setdefault(k, deque(maxlen=MOST_BENDS)).append(Bend.of(here, there, back, h, EPS))
         return (above - below) / (up[k] - down[k]) if up[k] != down[k] else np.full(residuals.size, math.nan)
 
+    def slope_inside(self, x: np.ndarray, residuals: np.ndarray, k: int, h: float) -> np.ndarray:
+        """Return column k of J near an edge of the box: the slope of the parabola through three points inside."""
+        shift = np.zeros(x.size)
+        shift[k] = self.inward(x, np.full(x.size, h))[k]
+        once, twice = (self.at_trial(x + times * shift, residuals.size) for times in (1.0, 2.0))
+        if np.all(np.isfinite(twice)):
+            return (4 * once - twice - 3 * residuals) / (2 * shift[k])
+        return (once - residuals) / shift[k]
+
     def total(self, x: np.ndarray, residuals: np.ndarray) -> float:
         """Return the value of the objective at a point with these residuals."""
         return float(residuals @ residuals + self.ridge / 2 * (x @ x))
@@ -199,7 +231,9 @@ class ModelResiduals:
         return odd_calls(self.rough) + sharpest([list(bends) for bends in self.bends.values()])
 
     def at_trial(self, x: np.ndarray, rows: int) -> np.ndarray:
-        """Return the residuals at a trial point, NaN if the model raises."""
+        """Return the residuals at a trial point, NaN if it is outside the box or the model raises."""
+        if self.box is not None and not self.box.contains(x):
+            return np.full(rows, math.nan)
         try:
             return self.plain(x)
         except Exception:  # noqa: BLE001 - outside its domain the user's function may raise anything
@@ -274,7 +308,7 @@ def _second_order(pure: Function) -> Function:
 
 
 def residuals_of(
-    function: Function, start: PyTree, rows: ArrangedRows, ridge: float, objective: Objective
+    function: Function, start: PyTree, rows: ArrangedRows, ridge: float, objective: Objective, box: Box | None = None
 ) -> tuple[ModelResiduals, Objective]:
     """Return the residuals of ``function(X, *parameters)``, traced if possible.
 
@@ -290,6 +324,8 @@ def residuals_of(
         The strength λ of a penalty λ/2 ‖θ‖², 0 for none.
     objective : Objective
         The objective of the fit.
+    box : Box or None
+        Where the model may be called.
 
     Returns
     -------
@@ -309,11 +345,16 @@ def residuals_of(
         return np.asarray(root * (z - y), dtype=float)
 
     def audit(at: np.ndarray) -> Audit | None:
-        return audit_squares(residuals, at, x)
+        return audit_squares(residuals, at, x, box)
 
-    residuals = ModelResiduals(plain, x, float(np.linalg.norm(root * y)), float(1 / (root**4).sum()), ridge)
+    def rounded(at: np.ndarray) -> np.ndarray:
+        error = 2 * slope_rounding(residuals, residuals.triangle(at), at)
+        return error if residuals.traced else error + 2 * residuals.second_order_by_differences(at).slope_error
+
+    objective = replace(objective, slope_rounding=rounded)
+    residuals = ModelResiduals(plain, x, float(np.linalg.norm(root * y)), float(1 / (root**4).sum()), ridge, box=box)
     sample = (*rows.first(SAMPLE_ROWS)[:2], 1.0 + 0.5 * np.sin(np.arange(min(SAMPLE_ROWS, len(y))) ** 2 + 1.0))
-    served = serve(weighted, Calling(structure, spread=False, args=sample), x)
+    served = serve(weighted, Calling(structure, spread=False, args=sample), x, box=box)
     # The model may have kept X, y or u as constants of its code. Such code can't be evaluated for other rows.
     if served.compiled is not None and len(served.arrays) >= len(sample):
         closed = tuple(served.arrays[: len(served.arrays) - len(sample)])
@@ -321,11 +362,11 @@ def residuals_of(
         return residuals, replace(objective, audit=audit)
     value = objective.value(x)
     usual = rounding(residuals, residuals.triangle(x), x) / SAFELY
-    noise = measure_noise(objective.value, x, value, scale_of(x, x))
+    noise = measure_noise(objective.value, x, value, scale_of(x, x), box)
     residuals.precision *= max(1.0, noise.level / usual)
     residuals.rough = noise.calls
     why = f"central differences of residuals, because {served.obstacle or served.why}"
-    cost = 2 * x.size + 1
+    cost = 2 * int(np.count_nonzero(residuals.free(x.size))) + 1
     return residuals, replace(
         objective, kind="differences", why=why, cost=cost, compiled=None, audit=audit, outliers=residuals.outliers
     )

@@ -23,6 +23,8 @@ from steepest.types import Callback, Function, PyTree, RuleLike
 
 # The arguments of `fit` that a network does not take, and why.
 REASONS = {
+    "bounds": "single weights of a network have no meaning of their own; leave it out",
+    "fixed": "single weights of a network have no meaning of their own; leave it out",
     "shuffle": "it learns from the rows in another order in each epoch; leave it out",
     "tolerance": "no optimum is certified; limit the fit by epochs= or seconds=",
     "rescale": "its columns are scaled by their quartiles; leave it out",

@@ -20,6 +20,8 @@ from steepest.types import Callback, Function
 
 # The arguments of `fit` that a tree does not take, and why.
 REASONS = {
+    "bounds": "its splits are searched, and its leaves follow from the rows; leave it out",
+    "fixed": "its splits are searched, and its leaves follow from the rows; leave it out",
     "start": "its restarts begin at random, and the greedy tree is always beside them; go on with fit.more()",
     "direction": "its soft gates descend by Adam, and its splits are then solved exactly; leave it out",
     "step": "its soft gates descend by Adam, and its splits are then solved exactly; leave it out",

@@ -55,24 +55,35 @@ class KinkSearch:
         """
         evaluator = self.evaluator
         solver = evaluator.solver
-        unfit = x.size > WIDEST or solver.box is not None or self.searches >= MOST_SEARCHES
+        free = np.ones(x.size, dtype=bool) if solver.box is None else ~solver.box.fixed
+        is_bounded = solver.box is not None and bool(np.any(solver.box.bounded))
+        unfit = np.count_nonzero(free) > WIDEST or is_bounded or self.searches >= MOST_SEARCHES
         if not evaluator.has_full_help or unfit or evaluator.meter.out_of_iterations:
             return None
         self.searches += 1
-        value, size, asked = evaluator.best_value, evaluator.size(x), self.goal.asked
+        value, size, asked = evaluator.best_value, evaluator.size(x)[free], self.goal.asked
         rounding = 4 * solver.objective.relative_noise * abs(value)
         enough = max(asked, rounding) if math.isfinite(asked) else rounding
         gradient = evaluator.grad(x)
         if not np.all(np.isfinite(gradient)):
             return None
 
-        def value_and_grad(x: np.ndarray) -> tuple[float, np.ndarray]:
-            return evaluator.value_and_grad(x) if evaluator.can_continue() else (math.nan, np.full(x.size, math.nan))
+        def whole(part: np.ndarray) -> np.ndarray:
+            point = x.copy()
+            point[free] = part
+            return point
 
-        found = minimize_by_planes(value_and_grad, x, value, gradient, size, enough)
+        def value_and_grad(part: np.ndarray) -> tuple[float, np.ndarray]:
+            if not evaluator.can_continue():
+                return math.nan, np.full(part.size, math.nan)
+            there, slope = evaluator.value_and_grad(whole(part))
+            return there, slope[free]
+
+        found = minimize_by_planes(value_and_grad, x[free], value, gradient[free], size, enough)
         if found.value < value and (found.kinked or found.value < value - evaluator.noise(x)):
             detail = "the planes of slopes around a kink lead to a lower point"
-            evaluator.restart_at(found.x, "kink", detail, known=(found.value, found.gradient))
+            known = (found.value, found.gradient) if free.all() else None
+            evaluator.restart_at(whole(found.x), "kink", detail, known=known)
         return self.ending(found, size, enough) if found.kinked and math.isfinite(found.gap) else None
 
     def ending(self, found: PlaneMinimum, size: np.ndarray, enough: float) -> Ending:
