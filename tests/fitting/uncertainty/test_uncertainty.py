@@ -258,6 +258,16 @@ class TestParametersWithoutErrors:
         assert set(fit.uncertainty().reasons) == {"b", "c"}
         assert fit.standard_errors["a"] == pytest.approx(line.standard_errors["a"], rel=1e-9)
 
+    def test_differences_that_hide_what_acts_as_one(self):
+        def hidden(x, a, b, c):
+            return np.array(
+                [float(a) * np.exp(-float(b) * float(t)) + float(c) * np.exp(-float(b) * float(t)) for t in x]
+            )
+
+        fit = st.fit(hidden, CURVE_X, CURVE_Y)
+        assert fit.kind == "differences"
+        assert list(fit.uncertainty().reasons) == ["a", "c"]
+
     @pytest.mark.parametrize("how", ["fixed", "at_bound"])
     def test_what_is_held_has_none_and_the_others_are_those_with_it_held(self, how):
         start = {"a": 2.5, "b": 1.3, "c": 0.4}
@@ -271,6 +281,17 @@ class TestParametersWithoutErrors:
         assert np.isnan(found.standard_errors["c"])
         close(found.covariance[:2, :2], free.covariance)
         assert found.degrees == pytest.approx(28)
+
+    @pytest.mark.parametrize("options", [{"fixed": {"c": 0.3}}, {"bounds": {"c": (0, 0.3)}}], ids=["fixed", "bounds"])
+    def test_fits_with_a_parameter_held(self, options):
+        free = st.fit(lambda x, a, b: decay(x, a, b, 0.3), CURVE_X, CURVE_Y)
+        found = st.fit(decay, CURVE_X, CURVE_Y, **options).uncertainty()
+        assert list(found.reasons) == ["c"]
+        assert "before the minimum" not in found.label
+        close(found.covariance[:2, :2], free.covariance, 1e-5)
+        wide = st.fit(decay, CURVE_X, CURVE_Y, bounds={"c": (0, 9)})
+        assert not wide.uncertainty().reasons
+        close(wide.covariance, st.fit(decay, CURVE_X, CURVE_Y).covariance, 1e-5)
 
     def test_a_coefficient_and_an_intercept_that_are_held(self):
         y = TARGETS["squared"]
@@ -334,6 +355,11 @@ class TestFitsWithoutErrors:
         assert "standard errors before the minimum" in short.uncertainty().label
         assert "before" not in linear("squared").uncertainty().label
         assert "before" not in st.fit(st.models.Linear(), X, 3 * X[:, 0]).uncertainty().label
+
+    @pytest.mark.parametrize("loss", ["squared", "log loss"])
+    def test_a_penalty_does_not_pull_a_fit_from_its_minimum(self, loss):
+        label = linear(loss, penalty=st.penalties.L2(0.3)).uncertainty().label
+        assert label.endswith("penalised, strength taken as fixed")
 
     def test_a_row_that_alone_determines_a_parameter(self):
         alone = np.column_stack([X[:, 0], np.arange(N) == 3])
