@@ -23,6 +23,9 @@ TITLE = re.compile(r"^(.+)\n=+$", flags=re.MULTILINE)
 # The options of autodoc for classes that do not show exactly the members that they define.
 MEMBERS = {
     "TableFit": ":members:\n   :inherited-members:",
+    **dict.fromkeys(
+        ("Affine", "Ball", "Box", "ConvexSet", "Halfspace", "Simplex"), ":members: project, contains, linear_minimiser"
+    ),
     "DescentRegressor": ":members: fit, partial_fit, predict",
     "DescentClassifier": ":members: fit, partial_fit, predict, predict_proba, predict_log_proba, decision_function",
 }

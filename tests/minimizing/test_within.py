@@ -347,6 +347,7 @@ def test_the_frank_wolfe_gap_bounds_what_is_left():
         assert run.fun - least <= run.certificate.gap + 1e-15
         assert run.certificate.gap <= run.certificate.tolerance
         assert "a bound if the function is convex" in run.message
+        assert run.certificate.gap == pytest.approx(run.jac @ run.x - run.jac.min(), rel=1e-6, abs=1e-16)
 
 
 def test_the_error_of_each_parameter_covers_the_distance():
@@ -474,6 +475,8 @@ def test_points_outside_of_sets_have_no_value():
 def test_runs_within_sets_are_drawn(one):
     run = st.minimize(lambda x, y: (x - 2) ** 2 + 3 * y**2, (0.5, 0.5), within=one)
     picture = run.plot()
+    # A line has nothing around it that contour lines could show.
+    assert (type(picture).__name__ == "ContourDisplay") != one.is_thin
     picture.figure_.canvas.draw()
     plt.close(picture.figure_)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,8 +36,14 @@ def picture_of(run: RunLike) -> Picture | None:
         return None
     if x.shape[1] == 1:
         return CurveDisplay.from_run(run)
-    # Beside a variable that is fixed there are no values, and so no contour lines.
-    return ContourDisplay.from_run(run) if x.shape[1] == 2 and not getattr(run, "fixed", None) else None
+    return ContourDisplay.from_run(run) if x.shape[1] == 2 and not _is_thin(run) else None
+
+
+def _is_thin(run: RunLike) -> bool:
+    """Tell whether a run has values on a line alone, around which contour lines would show nothing."""
+    within = getattr(run, "within", None)
+    sets = within.values() if isinstance(within, Mapping) else [within]
+    return bool(getattr(run, "fixed", None)) or any(one is not None and one.is_thin for one in sets)
 
 
 def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:

@@ -32,7 +32,7 @@ class Affine(ConvexSet):
     array([2., 0.])
     """
 
-    noun = "affine set"
+    is_thin = True
 
     A: Array
     b: Array

@@ -40,8 +40,6 @@ class Ball(ConvexSet):
     False
     """
 
-    noun = "ball"
-
     r: float
     centre: Array = field(default=None, metadata={"named": True})
     order: float = field(default=2, metadata={"static": True, "named": True})

@@ -32,8 +32,8 @@ class ConvexSet(ABC):
     methods serve the descent: they take flat vectors. `nearest` and `steepest` also work on traced arrays of JAX.
     """
 
-    # How messages name the set.
-    noun: ClassVar[str] = "set"
+    # Whether the set has no inside: no picture of two coordinates shows more of it than a line.
+    is_thin: ClassVar[bool] = False
 
     def project(self, x: Array) -> Array:
         """Return the nearest point of the set.

@@ -29,8 +29,6 @@ class Box(ConvexSet):
     array([1., 2.])
     """
 
-    noun = "box"
-
     low: Array = field(default=None, metadata={"named": True})
     high: Array = field(default=None, metadata={"named": True})
 

@@ -28,8 +28,6 @@ class Halfspace(ConvexSet):
     array([2., 0.])
     """
 
-    noun = "half-space"
-
     a: Array
     b: float
 

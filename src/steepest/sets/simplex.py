@@ -31,7 +31,7 @@ class Simplex(ConvexSet):
     True
     """
 
-    noun = "simplex"
+    is_thin = True
 
     total: float = 1.0
 
