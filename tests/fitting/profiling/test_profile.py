@@ -193,6 +193,24 @@ def test_a_better_minimum_beyond_a_ridge_is_met():
     assert met.value.point[0] > 1.5
 
 
+class _Fragile:
+    """Refits that fail from starts whose second coordinate is above 5, where it never needs to be."""
+
+    def along(self, k):
+        return np.array([1.0, 0.0])
+
+    def best(self, k, start, enough):
+        if start[1] > 5:
+            return start, math.inf
+        return np.array([start[0], min(abs(start[0]), 4.0)]), float(0.01 * start[0] ** 2)
+
+
+def test_a_step_outwards_that_was_too_long_for_one_start_is_tried_from_another():
+    found = Profile(_Fragile(), np.zeros(2), 0.0, 1.0).interval(0, 0.0, 1.0, 1.96)
+    assert (found.low, found.high) == pytest.approx((-19.6, 19.6))
+    assert (found.why_low, found.why_high) == ("", "")
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
