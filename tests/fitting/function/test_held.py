@@ -1,5 +1,7 @@
 """Fits of functions with bounds and fixed parameters, compared with SciPy, reduced problems and closed forms."""
 
+from types import SimpleNamespace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,8 +9,11 @@ from scipy import optimize
 from tests.oracles.nist import NonLinear
 
 import steepest as st
+from steepest.derivatives.bounds import Box
 from steepest.descent.run import Run
 from steepest.fitting.function.boxed import BoxedModel
+from steepest.fitting.function.least_squares import LeastSquaresSolver
+from steepest.fitting.function.residuals import ModelResiduals
 
 X = np.linspace(0, 4, 60)
 Y = 2.5 * np.exp(-1.3 * X) + 0.4 + 0.05 * np.cos(40 * X)
@@ -180,6 +185,11 @@ def test_linear_models_between_bounds_are_solved_as_scipys_do():
         assert mine <= 2 * found.cost * (1 + 1e-10) + 1e-20, trial
         assert model.decrement == pytest.approx(rho @ rho - mine, abs=1e-10)
         assert np.all((model.full.p >= low) & (model.full.p <= high))
+        for side in (low, high):
+            # A step that ends at a bound ends there exactly.
+            assert np.all(
+                model.full.p[np.abs(model.full.p - side) < 1e-12] == side[np.abs(model.full.p - side) < 1e-12]
+            )
         short = model.step(0.05 * model.full.length or 1.0)
         damped = np.vstack([J, np.sqrt(short.damping) * np.diag(model.scale)])
         other = optimize.lsq_linear(damped, -np.append(rho, np.zeros(n)), (low - 1e-300, high), tol=1e-14)
@@ -187,13 +197,34 @@ def test_linear_models_between_bounds_are_solved_as_scipys_do():
         assert mine <= 2 * other.cost * (1 + 1e-9) + 1e-20, trial
 
 
+def test_a_point_lands_on_its_bound_in_spite_of_rounding():
+    rng = np.random.default_rng(2)
+    x, low = rng.uniform(0.5, 1, 2_000), -rng.uniform(0, 1e-3, 2_000)
+    assert np.any(x + (low - x) > low)
+    solver = SimpleNamespace(x=x, box=Box(low, np.full(x.size, np.inf)))
+    np.testing.assert_array_equal(LeastSquaresSolver.after(solver, low - x), low)
+
+
+def test_slopes_at_an_edge_are_as_accurate_as_inside():
+    for b in (0.0, 1e-7, 1.0 - 1e-7, 1.0):
+        x, box = np.array([2.0, b, 0.3]), Box(np.array([-np.inf, 0, 0.3]), np.array([np.inf, 1, 0.3]))
+        residuals = ModelResiduals(lambda p: plain(X, *p) - Y, np.ones(3), float(np.linalg.norm(Y)), 60.0, 0.0, box=box)
+        CALLED.clear()
+        J = residuals.by_differences(x)
+        exact = np.column_stack([np.exp(-b * X), -2 * X * np.exp(-b * X), np.zeros(60), decay(X, *x) - Y])
+        np.testing.assert_allclose(J, exact, atol=2e-8)
+        curved = residuals.second_order_by_differences(x).matrix
+        assert curved[0, 1] == pytest.approx(-(X * np.exp(-b * X)) @ exact[:, 3], rel=1e-2)
+        assert curved[1, 1] == pytest.approx((2 * X**2 * np.exp(-b * X)) @ exact[:, 3], rel=1e-2)
+        assert all(0 <= point[1] <= 1 and point[2] == 0.3 for point in CALLED)
+
+
 class TestOtherSolvers:
     def reference(self, loss, low, high, c):
-        found = optimize.minimize(
+        return optimize.minimize(
             lambda q: loss(decay(X, *q, c), Y).mean(), [1.0, 0.7], bounds=[(low, high), (None, 1)], method="L-BFGS-B",
             options={"ftol": 1e-15, "gtol": 1e-12},
         )  # fmt: skip
-        return found
 
     def test_another_loss(self):
         huber = st.losses.Huber(0.05)
@@ -212,6 +243,14 @@ class TestOtherSolvers:
         assert fit.fun <= exact.fun * 1.02
         assert fit.outcome == "completed"
         assert fit.at_bound == {"b": "high"}
+
+    def test_a_bound_that_presses_hard_does_not_stop_the_others(self):
+        def steep(x, a, b, c):
+            return 1000 * (a * x + b) + c
+
+        y, held = 1000 * (2 * X + 5) + Y, {"bounds": {"b": (None, 1)}, "fixed": {"c": 0.3}}
+        fit = st.fit(steep, X, y, batch_size=16, epochs=40, start=(1, 0.9, 0), rng=0, **held)
+        assert fit.fun <= st.fit(steep, X, y, **held).fun * (1 + 3e-5)
 
     def test_a_tree_of_parameters_by_the_names_of_its_leaves(self):
         net = st.models.Custom(
