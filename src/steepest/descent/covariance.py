@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
@@ -17,6 +18,8 @@ EPS = float(np.finfo(float).eps)
 # A singular value is rounding noise below this many rounding errors of the largest. It is that of the solver
 # (`fitting/function/levenberg.py`), so that both name the same parameters.
 ROUNDED = 8.0
+# Columns with a smaller condition number are far from collinear.
+APART = 1e6
 # A parameter is undetermined if it makes up this share of a direction without information, or more where the smallest
 # singular value that counts is so small that rounding mixes directions.
 LOOSE = 1e-8
@@ -61,6 +64,8 @@ class Inverse:
     def of_triangle(cls, triangle: np.ndarray, noise: float = EPS) -> Self:
         """Return the inverse of RᵀR, for the R of a QR decomposition whose entries have the relative error `noise`."""
         length = column_lengths(triangle)
+        if (inverse := inverse_of(triangle / length)) is not None:
+            return cls(inverse / length[:, None], np.zeros((length.size, 0)))
         _, singular, V = np.linalg.svd(triangle / length, full_matrices=True)
         singular = np.append(singular, np.zeros(len(V) - singular.size))
         return cls._of(singular, V.T, length, noise)
@@ -106,6 +111,20 @@ class Inverse:
         if not self.null.shape[1]:
             return np.zeros(len(to_user(self.null)), dtype=bool)
         return np.asarray((np.abs(to_user(self.null)) > LOOSE * reach(np.abs(self.null))).any(axis=1))
+
+
+def inverse_of(triangle: np.ndarray, most: float = APART) -> np.ndarray | None:
+    """Return the inverse of a triangle whose columns have length 1; None if its condition number is not below `most`.
+
+    A few parts of the time of singular values, which only near collinear columns need.
+    """
+    from scipy.linalg import solve_triangular
+
+    size = triangle.shape[1]
+    if triangle.shape[0] != size or not np.diag(triangle).all():
+        return None
+    inverse = solve_triangular(triangle, np.eye(size), check_finite=False)
+    return inverse if math.sqrt(size) * np.linalg.norm(inverse) < most else None
 
 
 def column_lengths(columns: np.ndarray) -> np.ndarray:

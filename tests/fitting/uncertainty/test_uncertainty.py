@@ -99,6 +99,18 @@ class TestProperties:
         for kind, wanted in zip((False, "HC2"), whole, strict=True):
             close(linear("gamma").uncertainty(kind).covariance, wanted)
 
+    @pytest.mark.parametrize("columns", [X, np.column_stack([X, X[:, 0]]), np.column_stack([X, X[:, 0] + 1e-6 * Z**2])])
+    def test_rows_that_are_multiplied_have_the_errors_of_those_decomposed(self, columns, monkeypatch):
+        from steepest.fitting.uncertainty import sums
+
+        fit = st.fit(st.models.Linear(), columns, TARGETS["squared"])
+        wanted = fit.uncertainty("HC1")
+        fit._uncertain.clear()
+        monkeypatch.setattr(sums, "FEW", -1)
+        found = fit.uncertainty("HC1")
+        np.testing.assert_allclose(found.flat_errors, wanted.flat_errors, rtol=1e-8)
+        assert found.reasons == wanted.reasons
+
     def test_a_function_of_classes_has_the_errors_of_multinomial(self):
         y = RNG.integers(0, 3, N)
         by_class = st.fit(st.models.Multinomial(), X[:, :1], y).uncertainty()
@@ -246,6 +258,16 @@ class TestParametersWithoutErrors:
         assert set(fit.uncertainty().reasons) == {"b", "c"}
         assert fit.standard_errors["a"] == pytest.approx(line.standard_errors["a"], rel=1e-9)
 
+    def test_differences_that_hide_what_acts_as_one(self):
+        def hidden(x, a, b, c):
+            return np.array(
+                [float(a) * np.exp(-float(b) * float(t)) + float(c) * np.exp(-float(b) * float(t)) for t in x]
+            )
+
+        fit = st.fit(hidden, CURVE_X, CURVE_Y)
+        assert fit.kind == "differences"
+        assert list(fit.uncertainty().reasons) == ["a", "c"]
+
     @pytest.mark.parametrize("how", ["fixed", "at_bound"])
     def test_what_is_held_has_none_and_the_others_are_those_with_it_held(self, how):
         start = {"a": 2.5, "b": 1.3, "c": 0.4}
@@ -322,6 +344,11 @@ class TestFitsWithoutErrors:
         assert "standard errors before the minimum" in short.uncertainty().label
         assert "before" not in linear("squared").uncertainty().label
         assert "before" not in st.fit(st.models.Linear(), X, 3 * X[:, 0]).uncertainty().label
+
+    @pytest.mark.parametrize("loss", ["squared", "log loss"])
+    def test_a_penalty_does_not_pull_a_fit_from_its_minimum(self, loss):
+        label = linear(loss, penalty=st.penalties.L2(0.3)).uncertainty().label
+        assert label.endswith("penalised, strength taken as fixed")
 
     def test_a_row_that_alone_determines_a_parameter(self):
         alone = np.column_stack([X[:, 0], np.arange(N) == 3])

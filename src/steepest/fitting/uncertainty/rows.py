@@ -126,14 +126,13 @@ class LinearRows:
 
     def blocks(self) -> Iterator[Block]:
         mean, scale = self.frame
-        unit = np.where(scale > 0, scale, 1.0)
+        inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
         coef, intercept, Q = np.asarray(self.params["coef"]), self.params["intercept"], self.contrasts
-        used = np.flatnonzero(self.used)
+        used = slice(None) if self.used.all() else np.flatnonzero(self.used)
         for X, y, weight in self._dense(whole=True):
             z = X @ coef.T + intercept
-            A = np.where(scale > 0, (X[:, used] - mean) / unit, 0.0)
-            if self.has_intercept:
-                A = np.column_stack([A, np.ones(len(A))])
+            A = np.ones((len(X), len(mean) + self.has_intercept))
+            np.multiply(X[:, used] - mean, inverse, out=A[:, : len(mean)])
             yield Block(A if Q is None else np.einsum("nj,ck->ncjk", A, Q).reshape(len(A), len(Q), -1), z, y, weight)
 
     def to_user(self, columns: np.ndarray) -> np.ndarray:

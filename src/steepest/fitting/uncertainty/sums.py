@@ -8,11 +8,15 @@ from typing import Self
 
 import numpy as np
 
-from steepest.descent.covariance import Inverse, stacked
+from steepest.descent.covariance import Inverse, inverse_of, stacked
 from steepest.fitting.uncertainty.families import Family
 from steepest.fitting.uncertainty.request import Request
 from steepest.fitting.uncertainty.rows import Block, DerivedRows
 
+# Up to this many multiplications, rows are decomposed and never multiplied: at most a few milliseconds.
+FEW = 10**7
+# The largest condition number of columns that are multiplied. The product has its square, which leaves ten digits.
+APART = 1e3
 # A row whose leverage is as near to 1 has it but for rounding.
 ALONE = 1e-10
 
@@ -50,14 +54,12 @@ class Sums:
     @classmethod
     def over(cls, rows: DerivedRows, family: Family, observed: bool) -> Self:
         """Return the sums over all rows; `observed` asks for the observed information if it differs."""
-        triangle, gradient, pearson, size, mass, count = np.zeros((0, 0)), np.zeros(0), 0.0, 0.0, 0.0, 0
+        triangle = _triangle(rows, family)
+        gradient, pearson, size, mass, count = np.zeros(triangle.shape[1]), 0.0, 0.0, 0.0, 0
         curvature = rows.bend(family) if observed and family.curved else None
         for block in rows.blocks():
-            weighted, scores = informed(block, family), family.score(block.z, block.y)
-            if not count:
-                triangle, gradient = np.zeros((0, weighted.shape[1])), np.zeros(weighted.shape[1])
-            triangle = stacked(triangle, weighted)
-            gradient = gradient + (block.weight[:, None] * by_parameters(block, scores)).sum(axis=0)
+            scores = family.score(block.z, block.y)
+            gradient = gradient + summed(block, (block.weight * scores.T).T)
             if curvature is not None and family.curved:
                 curvature = (
                     curvature + (block.J * (block.weight * family.curved(block.z, block.y))[:, None]).T @ block.J
@@ -103,7 +105,7 @@ class Sandwich:
 
     def half(self, rows: DerivedRows, family: Family, request: Request, factor: float) -> np.ndarray:
         """Return H with H Hᵀ the sandwich; `factor` is n / (n - p)."""
-        triangle = np.zeros((0, self.root.shape[1]))
+        meat = np.zeros((self.root.shape[1],) * 2)
         frequency = request.weights == "frequency"
         for block in rows.blocks():
             scores = family.score(block.z, block.y)
@@ -115,10 +117,13 @@ class Sandwich:
                 # The fit goes through a row of leverage 1, whatever its error, so that nothing is known of that error.
                 left = np.where(left > ALONE, left, math.nan)
                 size = size / (np.sqrt(left) if self.kind == "HC2" else left)
-            each = (by_parameters(block, scores) - self.shift) @ self.root
-            triangle = stacked(triangle, size[:, None] * each)
-        corrected = math.sqrt(factor) if self.kind == "HC1" else 1.0
-        return corrected * self.root @ triangle.T
+            each = size[:, None] * ((by_parameters(block, scores) - self.shift) @ self.root)
+            meat += each.T @ each
+        if not np.isfinite(meat).all():
+            return np.full(self.root.shape, math.nan)
+        # In these coordinates the information is the identity, so that the meat has no small eigenvalue to lose.
+        values, vectors = np.linalg.eigh(meat * (factor if self.kind == "HC1" else 1.0))
+        return self.root @ (vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 def informed(block: Block, family: Family) -> np.ndarray:
@@ -128,6 +133,47 @@ def informed(block: Block, family: Family) -> np.ndarray:
         return (size * root)[:, None] * J
     rows = np.einsum("nlk,nkp->nlp", root, J) * size[:, None, None]
     return rows.reshape(-1, J.shape[-1])
+
+
+def summed(block: Block, scores: np.ndarray) -> np.ndarray:
+    """Return Σ Jᵀs over the rows."""
+    return np.asarray(scores @ block.J if block.J.ndim == 2 else np.einsum("nk,nkp->p", scores, block.J))
+
+
+def _triangle(rows: DerivedRows, family: Family) -> np.ndarray:
+    """Return the R of a QR decomposition of the weighted derivatives.
+
+    Many rows are multiplied first, which is several times faster. The product has the digits that are needed if the
+    columns are far from collinear; otherwise the rows are read again.
+    """
+    triangle, product, read = None, None, 0
+    for block in rows.blocks():
+        weighted = informed(block, family)
+        read += weighted.size * weighted.shape[1]
+        if triangle is None or product is None:
+            triangle, product = np.zeros((0, weighted.shape[1])), np.zeros((weighted.shape[1],) * 2)
+        if product.any() or read > FEW:
+            product += weighted.T @ weighted
+        else:
+            triangle = stacked(triangle, weighted)
+    assert triangle is not None
+    assert product is not None
+    if not product.any():
+        return triangle
+    product += triangle.T @ triangle
+    length = np.sqrt(np.diag(product))
+    length = np.where(length > 0, length, 1.0)
+    scaled = product / length / length[:, None]
+    try:
+        factor = np.linalg.cholesky(scaled).T
+    except np.linalg.LinAlgError:
+        factor = np.zeros_like(scaled)
+    if inverse_of(factor, APART) is not None:
+        return np.asarray(factor * length)
+    triangle = triangle[:0]
+    for block in rows.blocks():
+        triangle = stacked(triangle, informed(block, family))
+    return triangle
 
 
 def by_parameters(block: Block, scores: np.ndarray) -> np.ndarray:
