@@ -272,3 +272,27 @@ def test_a_parameter_on_its_bound_has_the_interval_that_the_sum_of_squares_gives
     at = least + (bound - line.slope) ** 2 * width
     high = line.slope + np.sqrt((at + t2 * scale - least) / width)
     np.testing.assert_allclose(found, [bound, high], rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"weights": "precision"}, {"weights": "precision", "absolute_sigma": True}], ids=str
+)
+def test_the_intervals_of_a_weighted_line_are_those_of_wald(how):
+    fit = st.fit(lambda x, m, b: m * x + b, X, Y, sample_weight=np.linspace(0.5, 3, 25))
+    errors = fit.uncertainty(**how)
+    wald, found = errors.confidence_intervals(0.9), errors.confidence_intervals(0.9, method="profile")
+    np.testing.assert_allclose([found["m"], found["b"]], [wald["m"], wald["b"]], rtol=1e-8)
+
+
+def test_the_interval_of_a_gamma_mean_ends_at_the_roots_of_its_scaled_deviance():
+    y = np.random.default_rng(4).gamma(2.0, 1.5, 20)
+    fit = st.fit(lambda x, a: a + 0 * x, np.zeros(20), y, loss="gamma")
+    mean = y.mean()
+    dispersion = ((y / mean - 1) ** 2).sum() / 19
+    here, target = math.log(mean), stats.chi2.ppf(0.95, 1)
+
+    def excess(a):
+        return 40 * (a + mean * math.exp(-a) - here - 1) / dispersion - target
+
+    ends = [optimize.brentq(excess, here - 3, here), optimize.brentq(excess, here, here + 3)]
+    np.testing.assert_allclose(profile(fit)["a"], ends, rtol=1e-6)
