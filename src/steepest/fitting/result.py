@@ -668,7 +668,9 @@ def _printed_uncertainty(fit: Fit, shown: int) -> tuple[Uncertainty | None, str]
         return None, f"none: {found.why}"
     if len(found.names) < shown or not np.any(np.isfinite(found.flat_errors)):
         return None, "none: " + next(iter(found.reasons.values()), "they are not finite")
-    about = [found.label, *(f"{name}: {why}" for name, why in list(found.reasons.items())[:MOST_REASONS])]
+    # Another line names those that were fixed.
+    reasons = [f"{name}: {why}" for name, why in found.reasons.items() if name not in fit.fixed]
+    about = [found.label, *reasons[:MOST_REASONS]] + ["…"] * (len(reasons) > MOST_REASONS)
     return found, "; ".join(about)
 
 
@@ -678,6 +680,9 @@ def _rows_with_errors(uncertainty: Uncertainty, count: int) -> list[list[str]]:
     rows = [["estimate", "", "error", "t" if np.isfinite(uncertainty.degrees) else "z", "p"]]
     for k in range(count):
         value, error = stated(float(uncertainty.estimates[k]), float(uncertainty.flat_errors[k]))
+        if np.isnan(uncertainty.flat_errors[k]):
+            rows.append([value, "", "", "", ""])
+            continue
         rows.append([value, "±", error, ratio(float(statistics[k])), chance(float(p[k]))])
     return rows
 

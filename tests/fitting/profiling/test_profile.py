@@ -183,6 +183,8 @@ class _Wells:
     def along(self, k):
         return np.ones(1)
 
+    straight = along
+
     def best(self, k, start, enough):
         return start, float(start[0] ** 2 * (1 - start[0] / 1.5))
 
@@ -191,6 +193,41 @@ def test_a_better_minimum_beyond_a_ridge_is_met():
     with pytest.raises(BetterFitError) as met:
         Profile(_Wells(), np.zeros(1), 0.0, 1.0).interval(0, 0.0, 1.0, 1.96)
     assert met.value.point[0] > 1.5
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [
+        ("Rat43", {"b1": [668.1015, 739.428], "b2": [0.4482425, 12.49217], "b4": [0.1077549, 3.843635]}),
+        ("Nelson", {"b2": [4.763104e-10, 3.997597e-08]}),
+    ],
+)
+def test_an_interval_follows_the_branch_of_the_fit(name, ends):
+    # On the way refits may cross to another branch, such as b4 < 0 of Rat43, where the curve falls and the sum of
+    # squares is larger. SciPy's least_squares, from 15 starts, reaches the threshold at these ends to 8 digits.
+    data = NonLinear(name)
+    found = profile(st.fit(data.predict, data.x, data.y, start=data.starts[1]))
+    np.testing.assert_allclose([found[each] for each in ends], list(ends.values()), rtol=1e-6)
+
+
+class _Fragile:
+    """Refits that fail from starts whose second coordinate is above 5, where it never needs to be."""
+
+    def along(self, k):
+        return np.array([1.0, 0.0])
+
+    straight = along
+
+    def best(self, k, start, enough):
+        if start[1] > 5:
+            return start, math.inf
+        return np.array([start[0], min(abs(start[0]), 4.0)]), float(0.01 * start[0] ** 2)
+
+
+def test_a_step_outwards_that_was_too_long_for_one_start_is_tried_from_another():
+    found = Profile(_Fragile(), np.zeros(2), 0.0, 1.0).interval(0, 0.0, 1.0, 1.96)
+    assert (found.low, found.high) == pytest.approx((-19.6, 19.6))
+    assert (found.why_low, found.why_high) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -254,3 +291,27 @@ def test_a_parameter_on_its_bound_has_the_interval_that_the_sum_of_squares_gives
     at = least + (bound - line.slope) ** 2 * width
     high = line.slope + np.sqrt((at + t2 * scale - least) / width)
     np.testing.assert_allclose(found, [bound, high], rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"weights": "precision"}, {"weights": "precision", "absolute_sigma": True}], ids=str
+)
+def test_the_intervals_of_a_weighted_line_are_those_of_wald(how):
+    fit = st.fit(lambda x, m, b: m * x + b, X, Y, sample_weight=np.linspace(0.5, 3, 25))
+    errors = fit.uncertainty(**how)
+    wald, found = errors.confidence_intervals(0.9), errors.confidence_intervals(0.9, method="profile")
+    np.testing.assert_allclose([found["m"], found["b"]], [wald["m"], wald["b"]], rtol=1e-8)
+
+
+def test_the_interval_of_a_gamma_mean_ends_at_the_roots_of_its_scaled_deviance():
+    y = np.random.default_rng(4).gamma(2.0, 1.5, 20)
+    fit = st.fit(lambda x, a: a + 0 * x, np.zeros(20), y, loss="gamma")
+    mean = y.mean()
+    dispersion = ((y / mean - 1) ** 2).sum() / 19
+    here, target = math.log(mean), stats.chi2.ppf(0.95, 1)
+
+    def excess(a):
+        return 40 * (a + mean * math.exp(-a) - here - 1) / dispersion - target
+
+    ends = [optimize.brentq(excess, here - 3, here), optimize.brentq(excess, here, here + 3)]
+    np.testing.assert_allclose(profile(fit)["a"], ends, rtol=1e-6)

@@ -184,3 +184,20 @@ def test_the_p_value_is_that_of_student():
     fit = fit_of("linear")
     expected = 2 * stats.t.sf(abs(fit.summary().statistics), 77)
     np.testing.assert_allclose(fit.summary().p, expected, rtol=1e-10)
+
+
+def test_a_summary_without_errors_lists_values_and_the_reason():
+    fit = st.fit(st.models.Network(), X, np.arange(80.0), epochs=1, rng=0)
+    text = str(fit.summary())
+    assert "no errors: the parameters of a network have no errors" in text
+    assert "more parameters: to_frame() has all" in text
+    assert len(text.split("\n")) < 30
+    assert len(fit.summary().to_frame()) == len(fit.summary().names)
+
+
+def test_the_print_of_a_parameter_that_was_fixed_has_no_error():
+    x = np.linspace(0, 1, 9)
+    fit = st.fit(lambda x, m, b: m * x + b, x, 2 * x + np.resize([0.1, -0.1], 9), fixed={"b": 0.0})
+    lines = [line.split() for line in str(fit).split("\n")]
+    assert ["b", "0"] in lines
+    assert ["±", "errors", "of", "equal", "variance"] in lines

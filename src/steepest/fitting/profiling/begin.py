@@ -17,7 +17,7 @@ from steepest.fitting.profiling.profile import Profile
 from steepest.fitting.profiling.refits import SmoothRefits, SquaresRefits
 from steepest.fitting.uncertainty.answer import Uncertainty
 from steepest.fitting.validation import LabelledRows
-from steepest.models.losses import squared
+from steepest.models.losses import Loss, squared
 
 Problem = LinearProblem | CustomProblem | NativeProblem
 
@@ -71,4 +71,6 @@ def profile_of(
     x, zero = view.flat(uncertainty.params), np.zeros((1, objective.size))
     coordinates = (view.rows(np.eye(objective.size)) - view.rows(zero)).T
     smooth = SmoothRefits(objective, lambda x: hessian_at(objective, x), coordinates, x)
-    return Profile(smooth, x, objective.slope(x)[0], weight)
+    # The likelihoods of linear models are convex; with a loss of the user's own nobody knows.
+    is_convex = isinstance(problem, LinearProblem) and isinstance(problem.loss, Loss)
+    return Profile(smooth, x, objective.slope(x)[0], weight, is_convex=is_convex)

@@ -15,8 +15,13 @@ WIDEN = 4.0
 FARTHEST = 1e7
 # Refits for one end: a flat side takes about 15 to reach `FARTHEST`, a crossing about 5.
 MOST_REFITS = 80
-# A bracket this narrow, relative to its place, is as narrow as numbers are.
-NARROW = 1e-14
+# A bracket this narrow, relative to its place, holds a jump. Chosen, not measured.
+NARROW = 1e-10
+# An end is confirmed if no other refit there lowers τ by more than this share: less may be rounding. The search goes
+# on at most so often.
+CONFIRMED, MOST_ROUNDS = 0.01, 6
+
+RootCost = Callable[[float], float]
 
 
 class End(NamedTuple):
@@ -34,7 +39,9 @@ class End(NamedTuple):
     why: str = ""
 
 
-def end_of(root_cost: Callable[[float], float], target: float, limit: float = math.inf) -> End:
+def end_of(
+    root_cost: RootCost, target: float, limit: float = math.inf, confirm: RootCost | None = None
+) -> End:  # fmt: skip
     """Return where the root of a cost first reaches a target, at a distance s > 0 from the estimate.
 
     Parameters
@@ -46,6 +53,8 @@ def end_of(root_cost: Callable[[float], float], target: float, limit: float = ma
         The value of τ at the end.
     limit : float
         How far s may go; the end is there if τ does not reach its target before.
+    confirm : callable, optional
+        Takes s and returns τ(s) by more thorough refits. The search goes on if they are better.
 
     Returns
     -------
@@ -69,8 +78,25 @@ def end_of(root_cost: Callable[[float], float], target: float, limit: float = ma
         found = root_cost(s)
         return math.inf if math.isnan(found) else found - target
 
-    below, above = (0.0, -target), (math.nan, math.inf)
-    before, s = below, min(target, limit)
+    below = 0.0, -target
+    for _ in range(MOST_ROUNDS):
+        end = _beyond(below, excess, target, limit)
+        if confirm is None or not math.isfinite(end.at) or end.why == "limit":
+            return end
+        # Beyond an edge lies what stopped the search.
+        s = end.at * (1 + NARROW) if end.why else end.at
+        found = confirm(s)
+        if not found < target * (1 - CONFIRMED):
+            return end
+        below = s, found - target
+    return end
+
+
+def _beyond(below: tuple[float, float], excess: RootCost, target: float, limit: float) -> End:
+    """Return the end beyond a point at which τ is below the target."""
+    start, before = below[0], (0.0, -target)
+    above = (math.nan, math.inf)
+    s = min(_next(before, below) if start else target, limit)
     for _ in range(MOST_REFITS):
         here = s, excess(s)
         if abs(here[1]) <= NEAR * target:
@@ -83,17 +109,21 @@ def end_of(root_cost: Callable[[float], float], target: float, limit: float = ma
         if s >= FARTHEST:
             return End(math.inf, "flat")
         before, below = below, here
-        rise = (below[1] - before[1]) / (below[0] - before[0])
-        ahead = -below[1] / rise if rise > 0 else math.inf
-        # A little further than the secant points, so that the next value brackets the end.
-        s = min(limit, s + min(max(1.1 * ahead, 0.1 * s), (WIDEN - 1) * s))
+        s = min(limit, _next(before, below))
     if math.isnan(above[0]):
         return End(math.inf, "flat")
     return _between(excess, below, above, target)
 
 
+def _next(before: tuple[float, float], here: tuple[float, float]) -> float:
+    """Return the next point outwards: a little beyond where the secant points, so that it brackets the end."""
+    rise = (here[1] - before[1]) / (here[0] - before[0])
+    ahead = -here[1] / rise if rise > 0 else math.inf
+    return here[0] + min(max(1.1 * ahead, 0.1 * here[0]), (WIDEN - 1) * here[0])
+
+
 def _between(
-    excess: Callable[[float], float], low: tuple[float, float], high: tuple[float, float], target: float
+    excess: RootCost, low: tuple[float, float], high: tuple[float, float], target: float
 ) -> End:  # fmt: skip
     """Return the end between two points, by inverse quadratic interpolation where that is safe, else by halves."""
     (a, fa), (b, fb) = high, low

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -72,6 +73,8 @@ class Profile:
         The bounds of the parameters.
     units : array or None
         The errors of the parameters with all others held, if they are known.
+    is_convex : bool
+        Whether a refit has one minimum, whatever its start.
     """
 
     refits: Refits
@@ -80,6 +83,7 @@ class Profile:
     weight: float
     box: Box | None = None
     units: np.ndarray | None = None
+    is_convex: bool = False
 
     def limits(self, k: int) -> tuple[float, float]:
         """Return the bounds of parameter k."""
@@ -117,7 +121,7 @@ class Profile:
         for sign, limit in zip((-1.0, 1.0), self.limits(k), strict=True):
             side = _Side(self, k, sign * error, target)
             far = abs(limit - estimate) / error
-            ends.append((sign, end_of(side.root_cost, target, far)))
+            ends.append((sign, end_of(side.root_cost, target, far, None if self.is_convex else side.confirmed)))
         (_, low), (_, high) = ends
         return Interval(estimate - error * low.at, estimate + error * high.at, low.why, high.why)
 
@@ -134,29 +138,49 @@ class _Side:
 
     def root_cost(self, s: float) -> float:
         """Return the root of the cost of the best fit with the parameter s standard errors from the estimate."""
+        return self.best_of(s, self.starts(s), self.target**2)
+
+    def confirmed(self, s: float) -> float:
+        """Return the same by refits from the point of the fit, and from the nearest point that is nearer in."""
+        known = {0.0: self.profile.point, **self.known}
+        inner = {0.0, max(at for at in known if at < s)}
+        starts = [known[at] + (s - at) * move for at in inner for move in self.moves]
+        return self.best_of(s, starts, -1.0)
+
+    @property
+    def moves(self) -> tuple[np.ndarray, np.ndarray]:
+        """How a point moves with the parameter, if all others follow to first order, and if none does."""
+        refits = self.profile.refits
+        return self.error * refits.along(self.k), self.error * refits.straight(self.k)
+
+    def best_of(self, s: float, starts: Iterable[np.ndarray], enough: float) -> float:
+        """Return the root of the least cost from these starts, or of the first cost that is at most `enough`."""
         profile = self.profile
-        enough = ENOUGH * self.target**2 / profile.weight
+        gain = ENOUGH * self.target**2 / profile.weight
         best, value = profile.point, math.inf
-        for start in self.starts(s):
-            point, found = profile.refits.best(self.k, start, enough)
+        for start in starts:
+            point, found = profile.refits.best(self.k, start, gain)
             if found < value:
                 best, value = point, found
-            # The last step outwards may have been too long for its start: try another before the end is found.
-            if profile.weight * (value - profile.value) <= self.target**2:
+            if profile.weight * (value - profile.value) <= enough:
                 break
         cost = profile.cost(best, value)
         if math.isfinite(cost):
             self.known[s] = best
         return math.sqrt(max(cost, 0.0))
 
-    def starts(self, s: float) -> list[np.ndarray]:
-        """Return where to begin: on the line through the nearest two points, and on the tangent at the nearest."""
-        along = self.error * self.profile.refits.along(self.k)
+    def starts(self, s: float) -> Iterator[np.ndarray]:
+        """Yield where to begin: on the line through the nearest two points, and beside the nearest that is nearer in.
+
+        A step outwards may be too long for one of these starts, and lead to another branch of the model.
+        """
         known = {0.0: self.profile.point, **self.known}
         near = sorted(known, key=lambda at: abs(at - s))[:2]
-        tangent = known[near[0]] + (s - near[0]) * along
-        if len(near) == 1:
-            return [tangent]
-        slope = (known[near[1]] - known[near[0]]) / (near[1] - near[0])
-        line = known[near[0]] + (s - near[0]) * slope
-        return [line] if max(known) > s else [line, tangent]
+        if len(near) == 2:
+            slope = (known[near[1]] - known[near[0]]) / (near[1] - near[0])
+            yield known[near[0]] + (s - near[0]) * slope
+        if len(near) == 2 and self.profile.is_convex:
+            return
+        inner = max(at for at in known if at < s or at == 0.0)
+        for move in self.moves:
+            yield known[inner] + (s - inner) * move

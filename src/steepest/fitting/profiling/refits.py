@@ -32,6 +32,9 @@ class Refits(Protocol):
     def along(self, k: int) -> np.ndarray:
         """Return how the best point moves with parameter k, to first order."""
 
+    def straight(self, k: int) -> np.ndarray:
+        """Return how a point moves with parameter k if no other parameter follows."""
+
     def best(self, k: int | None, start: np.ndarray, enough: float) -> tuple[np.ndarray, float]:
         """Return the best point with the parameter k of `start`, up to a gain of `enough`, and the value there.
 
@@ -73,10 +76,13 @@ class SquaresRefits:
 
     def along(self, k: int) -> np.ndarray:
         """Return how the best point moves with parameter k, to first order."""
-        unit = np.eye(len(self.covariance))[k]
         # A parameter that was held, or rests on a bound, has no covariance: none follows it, and it follows none.
         slope = self.covariance[:, k] / self.covariance[k, k]
-        return np.where(np.isfinite(slope), slope, unit)
+        return np.where(np.isfinite(slope), slope, self.straight(k))
+
+    def straight(self, k: int) -> np.ndarray:
+        """Return how a point moves with parameter k if no other parameter follows."""
+        return np.eye(len(self.covariance))[k]
 
     def best(self, k: int | None, start: np.ndarray, enough: float) -> tuple[np.ndarray, float]:
         """Return the best point with the parameter k of `start`, up to a gain of `enough`."""
@@ -128,6 +134,11 @@ class SmoothRefits:
         """Return how the best point moves with parameter k, to first order."""
         slope = self.L.T @ self.coordinates[k]
         return self.L @ slope / (slope @ slope)
+
+    def straight(self, k: int) -> np.ndarray:
+        """Return how a point moves with parameter k on the shortest way."""
+        slope = self.coordinates[k]
+        return slope / (slope @ slope)
 
     def plane(self, k: int | None) -> np.ndarray:
         """Return a basis of the moves of a point that leave parameter k as it is."""

@@ -131,7 +131,9 @@ def predicted_interval(
 def _errors(model: Linear | Custom, fit: Fitted, X: Rows, root: np.ndarray, rows: int) -> np.ndarray:
     """Return the standard error of the output of each row: the length of its gradient times the root."""
     if isinstance(model, Custom):
-        return np.linalg.norm(np.atleast_2d(slopes_of(model, fit.params, X)[0]) @ root, axis=1)
+        error = np.linalg.norm(np.atleast_2d(slopes_of(model, fit.params, X)[0]) @ root, axis=1)
+        # A function of the parameters alone has one gradient for all rows.
+        return np.broadcast_to(error, (rows,))
     size = max(1, BLOCK // max(1, root.shape[1]))
     blocks = [X[first : first + size] @ root[:-1] + root[-1] for first in range(0, rows, size)]
     return np.concatenate([np.linalg.norm(block, axis=1) for block in blocks]) if blocks else np.zeros(0)

@@ -92,10 +92,10 @@ def _add_squares(
     if not total > 0:
         return
     values["R²"] = r2 = 1 - residual / total
-    text = f"{r2:.6g}"
+    text = _share(r2)
     if math.isfinite(degrees) and count > 1:
         values["adjusted R²"] = adjusted = 1 - residual / degrees / (total / (count - 1))
-        text += f", adjusted {adjusted:.6g}"
+        text += f", adjusted {_share(adjusted)}"
     lines.append(("R²", text))
     tested = count - 1 - degrees
     if is_linear and not ridge_of(basis.penalty) and math.isfinite(degrees) and tested >= 1 and residual > 0:
@@ -133,6 +133,11 @@ def _add_deviance(
     if uncertainty.scale != 1.0 and math.isfinite(uncertainty.scale):
         values["scale"] = uncertainty.scale
         lines.append(("scale", f"{uncertainty.scale:.5g}, Pearson's χ² / degrees of freedom"))
+
+
+def _share(r2: float) -> str:
+    """Return R² as text, with 0 for what is only a rounding error."""
+    return f"{round(r2, 12) + 0.0:.6g}"
 
 
 def _count(number: float) -> str:

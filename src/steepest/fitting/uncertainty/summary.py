@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # The most parameters in the text of a summary. Chosen, not measured: about ten screens; `to_frame` has them all.
 MOST_LISTED = 500
+# The most if they have no errors: their values are in `params`.
+MOST_WITHOUT_ERRORS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,10 @@ class Summary:
         return pandas.DataFrame(columns, index=pandas.Index(self.names, name="parameter"))
 
     def _rows(self) -> list[list[str]]:
-        """Return the table as texts, the heading first."""
+        """Return the table as texts, the heading first; estimates alone if there are no errors."""
+        if self.why:
+            pairs = zip(self.names[:MOST_WITHOUT_ERRORS], self.estimates.tolist(), strict=False)
+            return [["", "estimate"], *([printable(name, MOST_LETTERS), f"{value:.8g}"] for name, value in pairs)]
         level = f"{100 * self.level:.6g} %"
         found = [["", "estimate", "error", self.statistic, "p", f"{level} low", f"{level} high"]]
         for k, name in enumerate(self.names[:MOST_LISTED]):
@@ -130,7 +135,7 @@ class Summary:
         found = [self.why and f"no errors: {self.why}", self.label]
         if self.method == "profile" and not self.why:
             found.append("intervals by profiles: all other parameters were fitted again at the ends")
-        if (left := len(self.names) - MOST_LISTED) > 0:
+        if (left := len(self.names) - (MOST_WITHOUT_ERRORS if self.why else MOST_LISTED)) > 0:
             found.append(f"and {left:,} more parameters: to_frame() has all")
         found += [f"{name}: {why}" for name, why in list(self.reasons.items())[:MOST_LISTED]]
         return [printable(note) for note in found if note]

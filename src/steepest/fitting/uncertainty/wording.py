@@ -76,7 +76,8 @@ def ratio(value: float) -> str:
         return "—"
     if abs(value) >= 1e4:
         return f"{value:.1e}"
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"
+    places = 2 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{round(value, places) + 0.0:.{places}f}"
 
 
 def chance(p: float) -> str:
