@@ -59,7 +59,7 @@ class BoxStep:
         return point | {"height": height + cost, "value": value + cost}
 
     def direction(self, here: State) -> Array:
-        """Return the step to the minimum of the quadratic model in the box, or in a working set of many coefficients."""
+        """Return the step to the minimum of the quadratic model in the box: in a working set, if there are many."""
         if here.hessian is None:
             return working_step(self.glm, self.edges.box, here.x, here.slope, here.z)
         return minimize_quadratic_box(here.hessian, here.slope, here.x, self.edges.box) - here.x
