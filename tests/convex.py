@@ -253,8 +253,14 @@ def points(rng: np.random.Generator, exact: Exact, optimum: np.ndarray, given: P
     noise = np.where(np.isfinite(noise), noise, 0)
     v = np.where((exact.kink > 0) & (optimum == 0) & (rng.random(noise.shape) < 0.7), 0, optimum + noise)
     if exact.low is not None:
+        # Without a finite optimum, the best point so far may be anywhere.
+        v = np.where(np.abs(v) < 1e100, v, 0)
         at_edge = (optimum <= exact.low) | (optimum >= exact.high)
-        v = np.clip(np.where(at_edge & (rng.random(noise.shape) < 0.7), optimum, v), exact.low, exact.high)
+        v = np.clip(
+            np.where(at_edge & (rng.random(noise.shape) < 0.7) & (np.abs(optimum) < 1e100), optimum, v),
+            exact.low,
+            exact.high,
+        )
     return exact.in_users_units(v).astype(float)
 
 
@@ -329,6 +335,7 @@ def certificate_curvature(given: Problems, k: int) -> float:
 Trial = tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
+@np.errstate(all="ignore")
 def trial(batch: int, seed: int, boxed: bool = False) -> Trial:
     """Return a batch as (what, bounds, true gaps, values, bounds of parameters, their true errors)."""
     rng = np.random.default_rng([seed, batch] + [1] * boxed)
