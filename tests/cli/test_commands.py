@@ -54,6 +54,18 @@ class TestMinimize:
         assert "starts  21" in out
         assert run(*words)[1] == out
 
+    def test_variables_that_are_fixed(self, run):
+        formula = "(x-1)**2 + 100*(y-x**2)**2"
+        for start in ("x=1.2", "1.2", "x=1.2,y=5", "1.2,5"):
+            code, out, _ = run(
+                "minimize", formula, "--start", start, "--fix", "y=2", "--bounds", "x=:1.3", "--out", "kept"
+            )
+            assert code == 0
+            assert "minimum  9.7\n" in out
+            assert "x is at its upper bound 1.3, where the function still falls outward" in out
+            assert "fixed  y = 2" in out
+        assert "fixed  y = 2" in run("show", "kept")[1]
+
     def test_pictures_and_a_folder(self, run):
         code, out, _ = run("minimize", "x**2+y**2", "--start", "9,9", "--plot", "p.png", "--out", "kept")
         assert code == 0
@@ -111,6 +123,13 @@ class TestMinimize:
             (["x**2", "--start", "1", "--bounds", "2:3"], "outside its bounds"),
             (["x**2", "--start", "random"], "add --bounds x=-5:5"),
             (["x**2", "--start", "1", "--bounds", "0:3", "--step", "wolfe"], "step='armijo'"),
+            (["x*y", "--start", "x=1", "--fix", "z=2"], "--fix z: the formula has no such variable"),
+            (["x*y", "--start", "x=1", "--fix", "x=2,y=1"], "--fix holds every variable"),
+            (["x*y", "--start", "x=1", "--fix", "y=q"], "q for y is not a finite number"),
+            (["x*y", "--start", "x=1", "--fix", "y"], "write a name and a value for each"),
+            (["x*y", "--start", "x=1", "--fix", "y=1,y=2"], "y is given twice"),
+            (["x*y", "--fix", "y=2"], "add --start x=1"),
+            (["x*y", "--start", "x=1", "--fix", "y=2", "--bounds", "y=0:1"], "y is fixed at 2, outside its bounds"),
             (["x**2", "--start", "1", "--restarts", "-1"], "-1"),
             (["x**2", "--start", "1", "--seed", "x"], "x"),
         ],

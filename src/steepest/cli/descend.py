@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from steepest.cli.options import ANIMATE, OVERWRITE, Command, check_drawing, check_folder, say
+from steepest.arguments import guess_or_list
+from steepest.cli.options import ANIMATE, OVERWRITE, Command, check_drawing, check_folder, read_fixed, say
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time this import would load NumPy, and the command line should start quickly.
+    from collections.abc import Sequence
+
     from steepest.types import PyTree
 
 
@@ -38,6 +41,7 @@ class Options(TypedDict):
     help="plain, momentum, nesterov, adagrad, rmsprop, adam, amsgrad, nadam, adamw, adadelta or l-bfgs.",
 )
 @click.option("--bounds", metavar="x=-5:5,y=0:", help="The limits of each variable.")
+@click.option("--fix", "fix", metavar="y=2", help="Variables that keep a value; --start need not give them.")
 @click.option("--restarts", type=click.IntRange(min=0), default=0, help="The number of additional random starts.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of random starts.")
 @click.option("--iterations", type=int, help="The number of steps, at most; with a learning rate, exactly.")
@@ -59,6 +63,7 @@ def minimize(
     learning_rate: float | None,
     step: str | None,
     bounds: str | None,
+    fix: str | None,
     seed: int,
     upwards: bool,
     picture: str | None,
@@ -72,17 +77,25 @@ def minimize(
     The formula may use + - * / **, brackets, numbers, pi, e, functions such as exp, log, sqrt, abs, sin, and
     where(x < 0, a, b). It is parsed, and never executed as Python code.
     """
-    from steepest.expression import parse, parse_bounds, parse_point
+    from steepest.expression import parse, parse_bounds
 
     function = parse(formula)
+    held = read_fixed(fix) or {}
+    unknown = [name for name in held if name not in function.names]
+    if unknown:
+        hint = guess_or_list(unknown[0], function.names)
+        raise click.UsageError(f"--fix {unknown[0]}: the formula has no such variable; {hint}")
+    free = [name for name in function.names if name not in held]
+    if not free:
+        raise click.UsageError("--fix holds every variable, so there is nothing to look for: leave one of them free")
     if start is None:
-        example = ",".join(f"{name}=1" for name in function.names)
+        example = ",".join(f"{name}=1" for name in free)
         raise click.UsageError(f"there is no start: add --start {example}")
     box = parse_bounds(bounds, function.names) if bounds is not None else None
     if start == "random" and box is None:
-        example = ",".join(f"{name}=-5:5" for name in function.names)
+        example = ",".join(f"{name}=-5:5" for name in free)
         raise click.UsageError(f"--start random draws a point between bounds: add --bounds {example}")
-    point = start if start == "random" else parse_point(start, function.names)
+    point = start if start == "random" else _point(start, function.names, held)
     if learning_rate is not None and step is not None:
         raise click.UsageError("--learning-rate and --step both choose the step size: give one of them")
     figure = check_drawing(picture, "--plot") if picture is not None else None
@@ -102,7 +115,7 @@ def minimize(
         begin = point[name] if isinstance(point, dict) else point
         limits = None if box is None else box.get(name, (None, None))
     optimize = maximize if upwards else minimize_function
-    run = optimize(function, begin, step=rule, bounds=limits, rng=seed, **options)
+    run = optimize(function, begin, step=rule, bounds=limits, fixed=held or None, rng=seed, **options)
     run.title = function.text
     at = (run.runs or (run,))[0].trace.x[0]
     where = ", ".join(f"{name} = {x:g}" for name, x in zip(function.names, at, strict=True))
@@ -118,3 +131,15 @@ def minimize(
     if folder:
         say(f"saved in: {run.save(folder, overwrite=overwrite)}")
     return 0 if run.success else 1
+
+
+def _point(text: str, names: Sequence[str], held: dict[str, float]) -> dict[str, float]:
+    """Return the start that a text describes: of all variables, or of those alone that are not fixed."""
+    from steepest.expression import parse_point
+
+    named = {part.partition("=")[0].strip() for part in text.split(",")}
+    free = [name for name in names if name not in held]
+    wanted = [name for name in names if name in free or name in named]
+    if "=" not in text and len(text.split(",")) == len(names):
+        wanted = list(names)
+    return {**parse_point(text, wanted), **held}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -68,6 +69,74 @@ class Command(click.Command):
             option = known.get(word)
             is_value = not is_value and option is not None and not option.is_flag
         return super().parse_args(ctx, [*rest, "--", *formulas] if formulas else rest)
+
+
+def read_bounds(text: str | None, option: str = "--bounds") -> dict[str, tuple[float | None, float | None]] | None:
+    """Return the bounds that a text gives by name, such as "rate=0:,shift=-1:1".
+
+    Whether there are such names is for the command to find out: a name may be a column of a table.
+
+    Parameters
+    ----------
+    text : str or None
+        The text after the option; None if the option was not used.
+    option : str
+        The option, for messages.
+
+    Returns
+    -------
+    dict of str to (low, high), or None
+        The bounds, with None for a side that is left out; None if the option was not used.
+
+    Raises
+    ------
+    click.UsageError
+        If the text is not a list of bounds, or names one twice.
+
+    Examples
+    --------
+    >>> read_bounds("rate=0:, shift=-1:1")
+    {'rate': (0.0, None), 'shift': (-1.0, 1.0)}
+    """
+    if text is None:
+        return None
+    bounds: dict[str, tuple[float | None, float | None]] = {}
+    for name, pair in _by_name(text, option, "rate=0:").items():
+        low, colon, high = (side.strip() for side in pair.partition(":"))
+        if not colon:
+            raise click.UsageError(f"{option} {name}={pair}: put a colon between the two sides, such as {name}=0:1")
+        bounds[name] = (_number(low, option, name) if low else None, _number(high, option, name) if high else None)
+    return bounds
+
+
+def read_fixed(text: str | None, option: str = "--fix") -> dict[str, float] | None:
+    """Return the values that a text gives by name, such as "offset=1,rate=0.5".
+
+    Parameters
+    ----------
+    text : str or None
+        The text after the option; None if the option was not used.
+    option : str
+        The option, for messages.
+
+    Returns
+    -------
+    dict of str to float, or None
+        The values; None if the option was not used.
+
+    Raises
+    ------
+    click.UsageError
+        If the text is not a list of values, or names one twice.
+
+    Examples
+    --------
+    >>> read_fixed("offset=1, rate=0.5")
+    {'offset': 1.0, 'rate': 0.5}
+    """
+    if text is None:
+        return None
+    return {name: _number(value, option, name) for name, value in _by_name(text, option, "offset=1").items()}
 
 
 def check_drawing(path: str, option: str) -> Path:
@@ -192,6 +261,29 @@ def written() -> Written:
         The notes.
     """
     return click.get_current_context().ensure_object(Written)
+
+
+def _by_name(text: str, option: str, example: str) -> dict[str, str]:
+    """Return the text behind each name of "name=text,name=text"; a name may itself have an equals sign."""
+    given: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, value = (piece.strip() for piece in part.rpartition("="))
+        if not (equals and name and value):
+            raise click.UsageError(f"{option} {text}: write a name and a value for each, such as {example}")
+        if name in given:
+            raise click.UsageError(f"{option} {text}: {name} is given twice")
+        given[name] = value
+    return given
+
+
+def _number(text: str, option: str, name: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise click.UsageError(f"{option}: {text} for {name} is not a finite number: write one such as -1.5")
+    return number
 
 
 def _refuse_empty(text: str, option: str) -> None:

@@ -97,7 +97,7 @@ def read_box(bounds: Bounds | None, fixed: Fixed | None, names: Sequence[str]) -
             if held[places].all():
                 raise ValueError(f"{label} has bounds and is fixed, so that it can't move: give one of the two")
     box = Box(np.where(held, values, box.low), np.where(held, values, box.high))
-    if bool(np.all(box.fixed)) and held.any():
+    if bool(np.all(box.fixed)):
         raise ValueError("every parameter is fixed, so there is nothing to look for: leave one of them free")
     return box
 
@@ -260,6 +260,13 @@ def _sides(pair: Bounds, name: str) -> tuple[float, float]:
 
 def _or_none(side: float) -> float | None:
     return float(side) if np.isfinite(side) else None
+
+
+def check_values(fixed: Mapping[Hashable, Fixed]) -> None:
+    """Raise ValueError if a value of fixed= is no finite number, before it becomes part of a start."""
+    for name, value in fixed.items():
+        if not isinstance(value, Mapping):
+            _numbers(value, np.array(value, dtype=object).size, str(name))
 
 
 def is_whole(name: Hashable, value: Fixed) -> bool:

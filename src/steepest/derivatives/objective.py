@@ -93,6 +93,9 @@ class Objective:
         or not the user's.
     outliers : callable or None
         Returns the calls whose values stand out, if another source of the gradient than `differences` knows them.
+    slope_rounding : callable or None
+        A function from a point to the rounding error of each entry of the gradient, where more is known of it than that
+        of the value.
     obstacle : str
         Why the gradient does not come from compiled code, the best way; empty if it does.
     """
@@ -125,6 +128,7 @@ class Objective:
     by_calls: bool = False
     scatter: Scatter | None = None
     noisy_differences: NoisyDifferences | None = None
+    slope_rounding: Callable[[np.ndarray], np.ndarray] | None = None
     outliers: Callable[[], list[Call]] | None = None
     check_repeats: Callable[[np.ndarray, float | None, np.ndarray], Repeated | None] | None = None
 

@@ -277,8 +277,12 @@ class Driver:
         box, objective = self.plan.box, self.solver.objective
         if box is None:
             return {}
+        downhill = self.solver.sign * gradient
+        if objective.slope_rounding is not None and np.any(box.bounded & box.held(x, downhill)):
+            with objective.clock.ends(math.inf):
+                return box.pushed(x, downhill, objective.slope_rounding(x))
         noise = objective.scatter.level if objective.scatter else objective.relative_noise * abs(value)
-        return box.pushed(x, self.solver.sign * gradient, NOISES * noise / scale_of(x, self.start))
+        return box.pushed(x, downhill, NOISES * noise / scale_of(x, self.start))
 
     def direction(self) -> dict[str, str | int | float | bool]:
         """Return the rule of the direction, if there is one and it works in the coordinates that the user sees."""

@@ -35,14 +35,16 @@ def picture_of(run: RunLike) -> Picture | None:
         return None
     if x.shape[1] == 1:
         return CurveDisplay.from_run(run)
-    return ContourDisplay.from_run(run) if x.shape[1] == 2 else None
+    # Beside a variable that is fixed there are no values, and so no contour lines.
+    return ContourDisplay.from_run(run) if x.shape[1] == 2 and not getattr(run, "fixed", None) else None
 
 
 def plot_run(run: RunLike, ax: Axes | None = None) -> Picture:
     """Draw the picture that suits a run.
 
     The fit of a tree is drawn as its splits and leaves, and any other fit on one column as its data with the fitted
-    line; a function of one parameter as a curve, and of two parameters as contour lines, both with the path. Every
+    line; a function of one parameter as a curve, and of two
+    parameters, if none is fixed, as contour lines, both with the path. Every
     other run is drawn as its descent: that of the members of a network, or else of the value and the gradient norm.
 
     Parameters

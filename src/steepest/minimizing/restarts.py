@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from steepest.derivatives.bounds import Box, check_inside, is_whole, read_fixed, with_fixed
+from steepest.derivatives.bounds import Box, check_inside, check_values, is_whole, read_fixed, with_fixed
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.process.interrupts import answer_interrupt
 from steepest.derivatives.structure import Calling
@@ -50,6 +50,7 @@ def completed(start: PyTree, fixed: Fixed | None) -> PyTree:
     """Return a start with the fixed values that it lacks, if it is a dict."""
     if not (isinstance(start, dict) and isinstance(fixed, Mapping)):
         return start
+    check_values(fixed)
     return start | {name: value for name, value in fixed.items() if name not in start and is_whole(name, value)}
 
 

@@ -117,6 +117,14 @@ class Evaluator:
         """Return the nearest point of the box."""
         return x if self.solver.box is None else np.clip(x, *self.solver.box)
 
+    def is_confined(self, direction: np.ndarray) -> bool:
+        """Tell whether the box ends every way along a direction, so that nothing can fall without end there."""
+        box = self.solver.box
+        if box is None:
+            return False
+        ends = np.where(direction > 0, box.high, np.where(direction < 0, box.low, 0.0))
+        return bool(np.all(np.isfinite(ends)))
+
     def size(self, x: np.ndarray) -> np.ndarray:
         """Return the size of each coordinate of a point: 1 if the coordinate is 0 both there and at the start."""
         return np.maximum(np.abs(x), np.where(self.least > 0, self.least, 1.0))

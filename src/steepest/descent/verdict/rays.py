@@ -34,7 +34,7 @@ class Rays:
         evaluator, step = self.evaluator, audit.step
         if step is not None and np.any(np.abs(step) > LONG * np.maximum(np.abs(x), evaluator.least)):
             search = along_ray(evaluator.value, x, evaluator.best_value, step, 0.0)
-            if search.endless:
+            if search.endless and not evaluator.is_confined(step):
                 return self.ending(search)
         far = np.any(np.abs(x) > DRIVEN * np.maximum(np.abs(evaluator.start), 1.0))
         return self.along_path() if far or audit.is_flat else None
@@ -53,7 +53,7 @@ class Rays:
             path = best - start
             if np.any(path):
                 search = along_ray(evaluator.value, start, value, path * FIRST, 0.0)
-                if search.endless:
+                if search.endless and not evaluator.is_confined(path):
                     return self.ending(search)
         return None
 

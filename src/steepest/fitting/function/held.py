@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.derivatives.bounds import Box, check_inside, is_whole, read_box, read_fixed, with_fixed
+from steepest.derivatives.bounds import Box, check_inside, check_values, is_whole, read_box, read_fixed, with_fixed
 from steepest.derivatives.structure import Structure
 from steepest.models import Custom
 from steepest.printable import quoted
@@ -42,6 +42,7 @@ class Held:
         A start need not name the parameters that are fixed. Without a start, parameters begin at 1, or inside their
         bounds.
         """
+        check_values(self.fixed or {})
         fixed = {name: value for name, value in (self.fixed or {}).items() if is_whole(name, value)}
         chosen = given if given is None or not isinstance(given, Mapping) else {**fixed, **given}
         start = model.named_start(X, chosen)

@@ -236,12 +236,16 @@ def movable(
     every = np.ones(x.size, dtype=bool)
     if box is None:
         return every, ~every
-    slopes, norms = triangle[:, :-1].T @ triangle[:, -1], column_norms(triangle)
-    share = SAFELY / math.sqrt(residuals.rows)
-    rounded = EPS * math.sqrt(value_of(triangle)) + residuals.precision * _size(residuals, triangle, x)
-    unsure = share * rounded * norms + second_order.slope_error
+    slopes, unsure = triangle[:, :-1].T @ triangle[:, -1], slope_rounding(residuals, triangle, x)
+    unsure = unsure + second_order.slope_error
     faint = ((x <= box.low) | (x >= box.high)) & ~box.fixed & ~(np.abs(slopes) > unsure)
     return ~box.held(x, slopes) & ~faint, faint
+
+
+def slope_rounding(residuals: Residuals, triangle: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return how large each entry of Jᵀρ can be by rounding alone."""
+    rounded = EPS * math.sqrt(value_of(triangle)) + residuals.precision * _size(residuals, triangle, x)
+    return SAFELY / math.sqrt(residuals.rows) * rounded * column_norms(triangle)
 
 
 def errors_of(

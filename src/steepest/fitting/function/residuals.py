@@ -22,7 +22,7 @@ from steepest.derivatives.precision import compiled_code, precisely
 from steepest.derivatives.serving.serve import serve
 from steepest.derivatives.structure import Calling, Structure
 from steepest.descent.verdict.audit import Audit
-from steepest.fitting.function.hessian import SAFELY, SecondOrder, audit_squares, rounding
+from steepest.fitting.function.hessian import SAFELY, SecondOrder, audit_squares, rounding, slope_rounding
 from steepest.fitting.limits import LEVENBERG_PARAMETERS
 from steepest.fitting.objective import SAMPLE_ROWS, ArrangedRows
 from steepest.models import Custom, Linear
@@ -340,6 +340,11 @@ def residuals_of(
     def audit(at: np.ndarray) -> Audit | None:
         return audit_squares(residuals, at, x, box)
 
+    def rounded(at: np.ndarray) -> np.ndarray:
+        error = 2 * slope_rounding(residuals, residuals.triangle(at), at)
+        return error if residuals.traced else error + 2 * residuals.second_order_by_differences(at).slope_error
+
+    objective = replace(objective, slope_rounding=rounded)
     residuals = ModelResiduals(plain, x, float(np.linalg.norm(root * y)), float(1 / (root**4).sum()), ridge, box=box)
     sample = (*rows.first(SAMPLE_ROWS)[:2], 1.0 + 0.5 * np.sin(np.arange(min(SAMPLE_ROWS, len(y))) ** 2 + 1.0))
     served = serve(weighted, Calling(structure, spread=False, args=sample), x, box=box)
