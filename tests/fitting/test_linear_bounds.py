@@ -130,6 +130,9 @@ def test_other_losses_agree_with_scipy_and_meet_the_rules_of_an_optimum(loss):
         g = slope(c)
         wrong = np.where(c <= low, np.minimum(g, 0), np.where(c >= high, np.maximum(g, 0), g))
         assert np.abs(wrong).max() < 1e-12
+        # A bound is met exactly, or clearly not.
+        for side in (low, high):
+            np.testing.assert_array_equal(c[np.abs(c - side) < 1e-9], side[np.abs(c - side) < 1e-9])
         held = {name for name, k in zip(fit.trace.names, range(5), strict=True) if g[k] > 1e-6 and c[k] == low[k]}
         held |= {name for name, k in zip(fit.trace.names, range(5), strict=True) if g[k] < -1e-6 and c[k] == high[k]}
         assert set(fit.at_bound) == held
@@ -280,6 +283,17 @@ class TestNames:
     def test_what_makes_no_sense_is_refused(self, words, kind, says):
         with pytest.raises(kind, match=says):
             st.fit(st.models.Linear(), self.X, self.y, **words)
+
+    def test_a_tolerance_counts_only_constants_within_the_bounds(self):
+        """The mean of the targets, 100, is no prediction without an intercept, so the descent is not measured from it."""
+        for fixed in (NO_INTERCEPT, {"coef[0]": 1.0}):
+            words = {"bounds": POSITIVE, "fixed": fixed}
+            fit = st.fit(st.models.Linear(), self.X, self.y + 100, tolerance=1e-3, **words)
+            assert (fit.outcome, fit.certificate.kind) == ("converged", "certified")
+            assert fit.certificate.tolerance > 1e-9 * fit.fun
+            assert fit.fun - st.fit(st.models.Linear(), self.X, self.y + 100, **words).fun <= fit.certificate.tolerance
+        words = {"bounds": POSITIVE, "fixed": NO_INTERCEPT, "step": 0.05, "epochs": 300}
+        assert st.fit(st.models.Linear(), self.X, self.y + 100, **words).outcome == "completed"
 
     def test_several_classes_and_kernels_are_refused(self):
         with pytest.raises(ValueError, match="fit each class against"):
