@@ -1,5 +1,7 @@
 """Linear models within bounds are compared with SciPy, scikit-learn, linear programs and the rules of an optimum."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -8,6 +10,10 @@ from scipy.special import expit
 from tests import convex
 
 import steepest as st
+from steepest.derivatives.bounds import Box
+from steepest.derivatives.precision import compiled_code
+from steepest.fitting.linear.certificates.box import Edges
+from steepest.fitting.linear.solvers.boxed_newton import BoxStep
 
 losses = st.losses
 POSITIVE, NO_INTERCEPT = {"coef": (0, None)}, {"intercept": 0.0}
@@ -204,17 +210,31 @@ def test_an_l1_penalty_is_linear_where_bounds_keep_one_sign():
     np.testing.assert_allclose(mirrored.params["coef"], -lasso.coef_, atol=1e-9)
 
 
-@pytest.mark.parametrize("rows", [50, pytest.param(1_200, marks=pytest.mark.nightly)])
-def test_many_columns_take_working_sets(rows):
+@pytest.mark.parametrize(
+    ("rows", "ridge"), [(50, 0.1), *(pytest.param(rows, 0.0, marks=pytest.mark.nightly) for rows in (50, 1_200))]
+)
+def test_many_columns_take_working_sets(rows, ridge):
     rng = np.random.default_rng(1)
     A = np.abs(rng.standard_normal((rows, 1_050)))
     y = A @ np.where(rng.random(1_050) < 0.01, rng.random(1_050), 0) + rng.standard_normal(rows)
-    x, length = nnls(A, y, maxiter=10_000)
-    fit = st.fit(st.models.Linear(), A, y, bounds=POSITIVE, fixed=NO_INTERCEPT)
+    # The penalty is the square of further rows.
+    more = np.sqrt(ridge * rows / 2) * np.eye(1_050)
+    x, length = nnls(np.vstack([A, more]), np.append(y, np.zeros(1_050)), maxiter=10_000)
+    penalty = st.penalties.L2(ridge) if ridge else None
+    fit = st.fit(st.models.Linear(), A, y, penalty=penalty, bounds=POSITIVE, fixed=NO_INTERCEPT)
     assert fit.solver.startswith("Newton's method on working sets")
     assert (fit.outcome, fit.certificate.kind) == ("converged", "certified")
     assert fit.fun == pytest.approx(length**2 / rows, rel=1e-10)
     np.testing.assert_allclose(fit.params["coef"], x, atol=1e-10)
+
+
+def test_a_step_to_a_bound_ends_on_it_in_spite_of_rounding():
+    x, low = np.random.default_rng(0).random((2, 100))
+    step = low - x
+    assert np.any(x + step != low)
+    method = BoxStep(None, Edges(Box(low, np.full(100, np.inf)), np.zeros(100)))
+    with compiled_code():
+        np.testing.assert_array_equal(method.reached(SimpleNamespace(x=x), step), low)
 
 
 def test_sparse_rows_and_weights_give_the_fit_of_dense_and_repeated_ones():
@@ -285,7 +305,7 @@ class TestNames:
             st.fit(st.models.Linear(), self.X, self.y, **words)
 
     def test_a_tolerance_counts_only_constants_within_the_bounds(self):
-        """The mean of the targets, 100, is no prediction without an intercept, so the descent is not measured from it."""
+        """The mean of the targets, 100, is no prediction without an intercept."""
         for fixed in (NO_INTERCEPT, {"coef[0]": 1.0}):
             words = {"bounds": POSITIVE, "fixed": fixed}
             fit = st.fit(st.models.Linear(), self.X, self.y + 100, tolerance=1e-3, **words)
