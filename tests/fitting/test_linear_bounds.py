@@ -229,7 +229,7 @@ def test_many_columns_take_working_sets(rows, ridge):
 
 
 def test_a_step_to_a_bound_ends_on_it_in_spite_of_rounding():
-    x, low = np.random.default_rng(0).random((2, 100))
+    x, low = np.random.default_rng(0).standard_normal((2, 100))
     step = low - x
     assert np.any(x + step != low)
     method = BoxStep(None, Edges(Box(low, np.full(100, np.inf)), np.zeros(100)))
