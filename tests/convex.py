@@ -1,6 +1,7 @@
 """Random convex problems, whose certificates are compared with Newton's method in extended precision.
 
-As a program (`make nightly`) it tries 100,000 of them, or as many as its first argument says; the second is the seed.
+As a program (`make nightly`) it tries 100,000 of them, or as many as its first argument says, and a quarter as many
+with bounds; the second argument is the seed.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ import operator
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import jax
 import numpy as np
 
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.precision import double_precision
+from steepest.fitting.linear.certificates import box as box_certificate
 from steepest.fitting.linear.certificates import l1 as l1_certificate
 from steepest.fitting.linear.certificates import smooth as smooth_certificate
 from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
@@ -37,12 +41,20 @@ class Problems:
     weight: np.ndarray
     ridge: np.ndarray
     kink: np.ndarray
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+
+    @property
+    def centred(self) -> bool:
+        """Whether columns may be centred: not if the intercept, which is last, has bounds."""
+        return self.low is None or bool(np.isinf(self.low[:, -1]).all() and np.isinf(self.high[:, -1]).all())
 
 
-def drawn(rng: np.random.Generator, loss: object, rows: int, columns: int, l1: bool) -> Problems:
+def drawn(rng: np.random.Generator, loss: object, rows: int, columns: int, l1: bool, boxed: bool = False) -> Problems:
     """Draw a batch: means up to 10⁶ standard deviations, units from 10⁻³ to 10⁴, some weights 0.
 
-    In half of the problems the columns are correlated.
+    In half of the problems the columns are correlated. If they are boxed, a coefficient has no bound, one or two, or is
+    fixed; in half of such batches the intercept has bounds, too.
     """
     shape = (BATCH, rows, columns)
     mixing = rng.standard_normal((BATCH, columns, columns))
@@ -68,7 +80,19 @@ def drawn(rng: np.random.Generator, loss: object, rows: int, columns: int, l1: b
     size = np.abs(y).mean(axis=1) + 1
     ridge = np.where(rng.random(BATCH) < 0.3, 0.0, 10 ** rng.uniform(-8, 2, BATCH) * usual**2)
     kink = 10 ** rng.uniform(-4, 0, BATCH) * usual * size if l1 else np.zeros(BATCH)
-    return Problems(loss, X, y, weight, ridge, kink)
+    if not boxed:
+        return Problems(loss, X, y, weight, ridge, kink)
+    sizes = np.hstack(
+        [np.abs(y).mean(axis=1, keepdims=True) / scale[:, 0] if loss is squared else 1 / scale[:, 0], size[:, None]]
+    )
+    low = np.where(rng.random(sizes.shape) < 0.3, -np.inf, rng.uniform(-1, 0.5, sizes.shape) * sizes)
+    low = np.where(np.isfinite(low) & (rng.random(sizes.shape) < 0.5), 0.0, low)
+    width = rng.choice([0.0, 1.0, np.inf], sizes.shape, p=[0.1, 0.4, 0.5]) * sizes
+    free = rng.choice([0.0, np.inf], sizes.shape)
+    high = np.where(np.isfinite(low), np.where(np.isfinite(low), low, 0.0) + width, free)
+    if rng.random() < 0.5:
+        low[:, -1], high[:, -1] = -np.inf, np.inf
+    return Problems(loss, X, y, weight, ridge, kink, low, high)
 
 
 class Exact:
@@ -78,12 +102,16 @@ class Exact:
         self.loss, self.y = given.loss, given.y.astype(EXACT)
         self.p = given.weight.astype(EXACT) / given.weight.astype(EXACT).sum(axis=1, keepdims=True)
         X = given.X.astype(EXACT)
-        self.mean = (self.p[:, :, None] * X).sum(axis=1, keepdims=True)
+        self.mean = (self.p[:, :, None] * X).sum(axis=1, keepdims=True) * given.centred
         self.scale = np.sqrt((self.p[:, :, None] * (X - self.mean) ** 2).sum(axis=1, keepdims=True))
         self.A = np.concatenate([(X - self.mean) / self.scale, np.ones_like(X[:, :, :1])], axis=2)
         none = np.zeros((len(X), 1), EXACT)
         self.ridge = np.hstack([given.ridge.astype(EXACT)[:, None] / self.scale[:, 0] ** 2, none])
         self.kink = np.hstack([given.kink.astype(EXACT)[:, None] / self.scale[:, 0], none])
+        self.low = self.high = None
+        if given.low is not None:
+            scale = np.hstack([self.scale[:, 0], none + 1])
+            self.low, self.high = given.low.astype(EXACT) * scale, given.high.astype(EXACT) * scale
 
     def terms(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return ℓ, ℓ′ and ℓ″ from their textbook formulas."""
@@ -132,6 +160,8 @@ class Exact:
     def step(self, v: np.ndarray) -> np.ndarray:
         """Return the step to the minimum of the quadratic model with the L1 penalty."""
         g, H = self.slopes(v)
+        if self.low is not None:
+            return self.step_in_box(v, g, H)
         if not self.kink.any():
             return solved(H, -g)
         w, r = v.copy(), g.copy()
@@ -143,9 +173,26 @@ class Exact:
                 w[:, j] = new
         return w - v
 
+    def step_in_box(self, v: np.ndarray, g: np.ndarray, H: np.ndarray) -> np.ndarray:
+        """Return the step to the minimum of the quadratic model in the box: sweeps, then Newton's step of the rest."""
+        w, r = v.copy(), g.copy()
+        for _ in range(SWEEPS):
+            for j in range(v.shape[1]):
+                with np.errstate(all="ignore"):
+                    new = np.clip(w[:, j] - r[:, j] / H[:, j, j], self.low[:, j], self.high[:, j])
+                new = np.where(np.isfinite(new), new, w[:, j])
+                r += H[:, j] * (new - w[:, j])[:, None]
+                w[:, j] = new
+        free = (w > self.low) & (w < self.high)
+        masked = np.where(free[:, :, None] & free[:, None], H, np.eye(v.shape[1], dtype=EXACT))
+        there = w + solved(masked, np.where(free, -r, 0))
+        inside = ((there >= self.low) & (there <= self.high)).all(axis=1, keepdims=True)
+        return np.where(inside, there, w) - v
+
     def optimum(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the optimum of each problem and its value, by Newton steps that are halved until they descend."""
         v = np.zeros(self.A.shape[::2], EXACT)
+        v = v if self.low is None else np.clip(v, self.low, self.high)
         best, done = self.value(v), np.zeros(len(v), bool)
         for _ in range(STEPS):
             step = self.step(v)
@@ -153,6 +200,7 @@ class Exact:
             t, fell = np.ones((len(v), 1), EXACT), done.copy()
             for _ in range(HALVINGS):
                 there = np.where(fell[:, None], v, v + t * step)
+                there = there if self.low is None else np.clip(there, self.low, self.high)
                 value = self.value(there)
                 better = ~fell & (value < best)
                 v, best = np.where(better[:, None], there, v), np.where(better, value, best)
@@ -164,7 +212,7 @@ class Exact:
             done |= ~fell
             if done.all():
                 break
-        if not self.kink.any():
+        if not self.kink.any() and self.low is None:
             # Values agree to rounding now, but gradients still improve the point.
             for _ in range(2):
                 step = self.step(v)
@@ -204,6 +252,15 @@ def points(rng: np.random.Generator, exact: Exact, optimum: np.ndarray, given: P
             noise[:, j] = (noise[:, j] - (L[:, j + 1 :, j] * noise[:, j + 1 :]).sum(axis=1)) / L[:, j, j]
     noise = np.where(np.isfinite(noise), noise, 0)
     v = np.where((exact.kink > 0) & (optimum == 0) & (rng.random(noise.shape) < 0.7), 0, optimum + noise)
+    if exact.low is not None:
+        # Without a finite optimum, the best point so far may be anywhere.
+        v = np.where(np.abs(v) < 1e100, v, 0)
+        at_edge = (optimum <= exact.low) | (optimum >= exact.high)
+        v = np.clip(
+            np.where(at_edge & (rng.random(noise.shape) < 0.7) & (np.abs(optimum) < 1e100), optimum, v),
+            exact.low,
+            exact.high,
+        )
     return exact.in_users_units(v).astype(float)
 
 
@@ -212,12 +269,18 @@ def certified(given: Problems, near: np.ndarray, rescale: str) -> tuple[np.ndarr
     where: list[Coordinates] = []
     A = np.empty_like(given.X)
     for k, X in enumerate(given.X):
-        found = coordinates(X, given.weight[k], rescale, given.ridge[k] / certificate_curvature(given, k))
+        ridge = given.ridge[k] / certificate_curvature(given, k)
+        found = coordinates(X, given.weight[k], rescale, ridge, centred=given.centred)
         where.append(found)
         if found.directions == X.shape[1]:
             Changed(X, found).write(A[k], None)
     whole = np.array([found.directions == given.X.shape[2] for found in where])
     theta = np.stack([found.from_user(x) if full else 0 * x for found, x, full in zip(where, near, whole, strict=True)])
+    boxed = given.low is not None
+    scales = np.stack([np.append(found.scale, 1.0) for found in where])
+    box = Box(given.low * scales, given.high * scales) if boxed else None
+    if box is not None:
+        theta = np.clip(theta, box.low, box.high)
     at = np.stack(
         [found.to_user(t) if full else x for found, t, x, full in zip(where, theta, near, whole, strict=True)]
     )
@@ -240,11 +303,17 @@ def certified(given: Problems, near: np.ndarray, rescale: str) -> tuple[np.ndarr
         )
         l1 = given.kink.any()
         measured = l1_certificate.measured_parts if l1 else smooth_certificate.measured_parts
-        parts, sensitivity = jax.device_get(jax.vmap(measured)(*([glm, lam] if l1 else [glm]), theta))
+        more = [lam] if l1 else []
+        if box is not None:
+            measured, more = box_certificate.measured_parts, [box_certificate.Edges(box, 0 * lam)]
+        parts, sensitivity = jax.device_get(jax.vmap(measured)(glm, *more, theta))
     bounds, errors = np.full(len(near), np.nan), np.full(near.shape, np.nan)
     for k in np.flatnonzero(whole):
         one = jax.tree.map(operator.itemgetter(k), parts)
-        if l1:
+        if boxed:
+            alone = replace(glm, X=A[k], lowest=-np.inf)
+            report = box_certificate.bound_of(one, sensitivity[k], theta[k], where[k], alone)
+        elif l1:
             report = l1_certificate.bound_of(
                 one, sensitivity[k], theta[k], where[k], replace(glm, X=A[k], lowest=-np.inf)
             )
@@ -266,13 +335,14 @@ def certificate_curvature(given: Problems, k: int) -> float:
 Trial = tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def trial(batch: int, seed: int) -> Trial:
+@np.errstate(all="ignore")
+def trial(batch: int, seed: int, boxed: bool = False) -> Trial:
     """Return a batch as (what, bounds, true gaps, values, bounds of parameters, their true errors)."""
-    rng = np.random.default_rng([seed, batch])
+    rng = np.random.default_rng([seed, batch] + [1] * boxed)
     loss = LOSSES[batch % 3]
     rows, columns = SIZES[batch // 3 % len(SIZES)]
-    l1, rescale = batch % 5 == 4, "scale" if batch % 2 else "whiten"
-    given = drawn(rng, loss, rows, columns, l1)
+    l1, rescale = batch % 5 == 4 and not boxed, "scale" if batch % 2 or boxed else "whiten"
+    given = drawn(rng, loss, rows, columns, l1, boxed)
     exact = Exact(given)
     v, best = exact.optimum()
     at, bounds, errors = certified(given, points(rng, exact, v, given), "scale" if l1 else rescale)
@@ -280,20 +350,20 @@ def trial(batch: int, seed: int) -> Trial:
     with np.errstate(over="ignore", invalid="ignore"):
         gaps, values = (value - best).astype(float), value.astype(float)
     away = np.abs(at - exact.in_users_units(v)).astype(float)
-    return f"{loss.name}{', L1' if l1 else ''}", bounds, gaps, values, errors, away
+    return f"{loss.name}{', L1' if l1 else ''}{', bounds' if boxed else ''}", bounds, gaps, values, errors, away
 
 
-def trials(count: int, seed: int) -> Iterator[Trial]:
+def trials(count: int, seed: int, boxed: bool = False) -> Iterator[Trial]:
     """Yield batches of `count` problems in all, rounded up to whole batches."""
     for batch in range(-(-count // BATCH)):
-        yield trial(batch, seed)
+        yield trial(batch, seed, boxed)
 
 
 def main(count: int, seed: int) -> int:
     """Print a summary; return how many bounds lay below the truth."""
     wrong = made = finite = known_errors = far = 0
     tight: dict[str, list[np.ndarray]] = {}
-    for what, bounds, gaps, values, errors, away in trials(count, seed):
+    for what, bounds, gaps, values, errors, away in chain(trials(count, seed), trials(count // 4, seed, boxed=True)):
         bounded = np.isfinite(errors) & np.isfinite(away) & np.isfinite(gaps)[:, None]
         known_errors, far = known_errors + int(bounded.sum()), far + int(np.sum(errors[bounded] < away[bounded]))
         known = np.isfinite(bounds) & np.isfinite(gaps)

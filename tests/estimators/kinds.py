@@ -45,6 +45,7 @@ SLOW = [
     DescentRegressor(penalty="l1", alpha=0.01),
     DescentRegressor(loss="huber", tol=TIGHT),
     DescentRegressor(model="svm", alpha=0.01, tol=TIGHT),
+    DescentRegressor(positive=True, alpha=0.01),
     DescentRegressor(batch_size=8),
     DescentClassifier(tol=TIGHT),
     DescentClassifier(model="svm", alpha=0.01, tol=TIGHT),

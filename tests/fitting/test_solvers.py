@@ -30,6 +30,13 @@ CASES = {
     "SAGA, then L-BFGS": (st.models.Logistic(), WIDE, Y > 0, {"batch_size": 8, "penalty": L2}),
     "Newton's method": (st.models.Logistic(), X, Y > 0, {"penalty": L2}),
     "L-BFGS with a search in a plane": (st.models.Logistic(), WIDE, Y > 0, {"penalty": L2}),
+    "Newton's method in a box": (st.models.Linear(), X, Y, {"bounds": {"coef": (0, None)}}),
+    "Newton's method on working sets": (
+        st.models.Linear(),
+        DRAWS.standard_normal((40, 1_001)),
+        Y[:40],
+        {"bounds": {"coef": (0, None)}, "penalty": L2},
+    ),
     "proximal Newton": (st.models.Linear(), X, Y, {"penalty": L1}),
     "proximal gradient": (st.models.Linear(), DRAWS.standard_normal((40, 1_001)), Y[:40], {"penalty": L1}),
     "L-BFGS": (line, X, Y, {"loss": "huber"}),

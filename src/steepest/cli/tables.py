@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from steepest.cli.model_options import read_loss, read_model, read_penalty
-from steepest.cli.options import OVERWRITE, Command, check_file, check_folder, say, written
+from steepest.cli.options import (
+    OVERWRITE,
+    Command,
+    check_file,
+    check_folder,
+    read_bounds,
+    read_fixed,
+    say,
+    written,
+)
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time these imports would load NumPy, and the command line should start quickly.
@@ -114,6 +123,9 @@ _max_bytes = click.option(
 @click.option("--alpha", type=float, help="The strength λ: λ/2 ‖w‖² for l2, λ ‖w‖₁ for l1.")
 @click.option("--l1-ratio", type=float, help="The share of λ for l1 in an elastic net; 0.5 by default.")
 @click.option("--ridge", type=float, help="Short for --penalty l2 --alpha.")
+@click.option("--positive", is_flag=True, help="Keep all coefficients at 0 or above.")
+@click.option("--bounds", metavar="age=0:,dose=-1:1", help="The limits of coefficients; coef stands for all of them.")
+@click.option("--fix", "fix", metavar="intercept=0", help="Coefficients that keep a value.")
 @click.option("--batch-size", type=int, metavar="ROWS", help="Rows per update; all by default.")
 @click.option("--epochs", type=int, help="Passes through the rows, at most; with a learning rate, exactly.")
 @click.option("--validation", type=float, help="The share of the training rows held out for early stopping.")
@@ -151,6 +163,9 @@ def fit(
     depth: int | None,
     splits: str | None,
     leaves: str | None,
+    positive: bool,
+    bounds: str | None,
+    fix: str | None,
     seed: int,
     **options: Unpack[Options],
 ) -> int:
@@ -163,6 +178,12 @@ def fit(
     kind = read_model(model, {
         "hidden": hidden, "members": members, "depth": depth, "splits": splits, "leaves": leaves,
     })  # fmt: skip
+    limits = read_bounds(bounds)
+    if positive:
+        if limits and "coef" in limits:
+            raise click.UsageError("--positive and --bounds coef= both limit all coefficients: give one of the two")
+        limits = {"coef": (0.0, None)} | (limits or {})
+    held = read_fixed(fix)
     folder = check_folder(out, "--out", overwrite)
 
     from steepest.tabular.fit import fit_table
@@ -170,7 +191,7 @@ def fit(
     step = "auto" if learning_rate is None else learning_rate
     fitted = fit_table(
         file, target, drop=drop or (), model=kind, loss=cost, penalty=weight_penalty,
-        step=step, rng=seed, **options,
+        bounds=limits, fixed=held, step=step, rng=seed, **options,
     )  # fmt: skip
     say(fitted)
     fitted.save(folder, overwrite=overwrite)

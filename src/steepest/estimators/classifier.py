@@ -41,8 +41,8 @@ class DescentClassifier(ClassifierMixin, DescentEstimator):
     """Classification by gradient descent, without a learning rate to choose or columns to scale.
 
     The fit minimises Σ wᵢ ℓ(zᵢ, yᵢ) / Σ wᵢ + penalty, where z = X w + b or the output of your function. With more than
-    two classes, the log loss becomes softmax, the likelihood of all classes. With an L1 penalty, bounds, another loss or
-    a function, each class is fitted against the rest.
+    two classes, the log loss becomes softmax, the likelihood of all classes. With an L1 penalty, bounds, another loss
+    or a function, each class is fitted against the rest.
 
     Parameters
     ----------

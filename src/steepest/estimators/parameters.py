@@ -149,7 +149,7 @@ def read_bounds(
         return None
     if not is_linear and (positive or not is_function):
         option = "positive=True" if positive else f"bounds={quoted(bounds)}"
-        other = "a function takes bounds= for its parameters by name" if is_function else 'leave it out'
+        other = "a function takes bounds= for its parameters by name" if is_function else "leave it out"
         raise ValueError(f"{option} is for models that are linear in the columns: {other}")
     if bounds is not None and not isinstance(bounds, Mapping):
         raise TypeError(f'bounds={quoted(bounds)}: give names with pairs, such as {{"coef": (0, None)}}')

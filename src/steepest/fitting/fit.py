@@ -74,7 +74,8 @@ def fit(
         the tree of `models.Custom` for networks of your own.
     bounds : mapping, optional
         The limits of parameters, by name: ``{"rate": (0, None)}``, with None for a side without a limit. For an array,
-        give one pair for all its entries, or a pair for each. A parameter whose limits are equal is fixed.
+        give one pair for all its entries, or a pair for each. A parameter whose limits are equal is fixed. A linear
+        model has the names "coef", for all coefficients, "intercept", and those of the columns.
     fixed : mapping, optional
         Parameters that keep a value, by name: ``{"offset": 1.0}``. The others are fitted. For an array, None leaves an
         entry free, or give single entries as ``{"w[2]": 1.0}``.
@@ -96,7 +97,8 @@ def fit(
         As for `minimize`; a function gets the number of the update. If you give neither a step nor a direction, the
         solver is chosen for the problem: Levenberg-Marquardt for a function of at most 200 parameters with the
         squared loss; Newton's method or L-BFGS for linear models, after two epochs of SAGA if `batch_size` is given;
-        proximal steps for an L1 penalty; L-BFGS for the rest, or DoWG in batches. `solver` of the fit names it.
+        proximal steps for an L1 penalty, and Newton's in a box for bounds; L-BFGS for the rest, or DoWG in batches.
+        `solver` of the fit names it.
     shuffle : {"batches", "rows", False}
         What each epoch shuffles: the order of the batches, whose rows were permuted once; the rows themselves, which
         is slower; or nothing.

@@ -149,7 +149,7 @@ def refusal(
 
 
 def bounds_refusal(
-    bounds: Box, penalty: Function | None, model: Linear, loss: Function, in_batches: bool, rescale: str
+    bounds: Box, penalty: Function | None, model: Linear | Custom, loss: Function, in_batches: bool, rescale: str
 ) -> str:  # fmt: skip
     """Return why a linear model can't have bounds together with these options; "" if it can."""
     if isinstance(model, Multinomial):
@@ -163,14 +163,16 @@ def bounds_refusal(
         return "bounds are those of single coefficients, and rescale='whiten' mixes them: leave rescale= out"
     if in_batches:
         return "bounds need all rows at once: leave batch_size= out"
-    if kink_of(penalty) and not np.all((bounds.low >= 0) | (bounds.high <= 0) | (np.arange(len(bounds.low)) == len(bounds.low) - 1)):
+    if kink_of(penalty) and not np.all(
+        (bounds.low >= 0) | (bounds.high <= 0) | (np.arange(len(bounds.low)) == len(bounds.low) - 1)
+    ):
         return (
             f"penalty={quoted(penalty)} goes with bounds only if they keep each coefficient on one side of 0, as "
             '{"coef": (0, None)} does: use penalties.L2, or other bounds'
         )
     if isinstance(loss, Kinked) and len(bounds.low) > PROXIMAL_NEWTON:
         return (
-            f"the {loss.name} loss, which has kinks, takes bounds with at most {PROXIMAL_NEWTON - 1:,} columns, and X has "
-            f"{len(bounds.low) - 1:,}: use another loss"
+            f"the {loss.name} loss, which has kinks, takes bounds with at most {PROXIMAL_NEWTON - 1:,} columns, and X "
+            f"has {len(bounds.low) - 1:,}: use another loss"
         )
     return ""

@@ -13,7 +13,7 @@ from steepest.saving.schema import checked
 from steepest.tabular.encoders import ENCODERS, Category, Encoder, Selection, learn_encoder
 from steepest.tabular.reading.arrow import MOST_NAMES, TableError, arrow, counted, nearest
 from steepest.tabular.reading.columns import check_choice, column_of
-from steepest.types import Json
+from steepest.types import Bounds, Json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,6 +92,27 @@ class Encoding:
     def baselines(self) -> tuple[str, ...]:
         """The level of each category that has no column."""
         return tuple(part.baseline for part in self.parts if isinstance(part, Category))
+
+    def by_coefficient(self, given: Bounds | None) -> Bounds | None:
+        """Return values by the names of coefficients, from those by names that may be columns of the table.
+
+        Parameters
+        ----------
+        given : mapping or None
+            Values by name; the name of a category stands for all its levels.
+
+        Returns
+        -------
+        mapping or None
+            The same values by the names in `names`; other names, and what is no mapping, are left as they are.
+        """
+        if not isinstance(given, Mapping):
+            return given
+        levels = {part.column: part.names for part in self.parts if part.names != (part.column,)}
+        known = set(self.names)
+        wide = {name for name in given if name in levels and name not in known}
+        found = {level: given[name] for name in wide for level in levels[name]}
+        return found | {name: value for name, value in given.items() if name not in wide}
 
     @property
     def category_names(self) -> list[str]:

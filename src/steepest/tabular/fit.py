@@ -29,7 +29,7 @@ from steepest.tabular.result import TableFit, held_out_of
 from steepest.tabular.score import score_of
 from steepest.tabular.target import Task
 from steepest.trace import Outcome
-from steepest.types import Callback, Function, RuleLike, Seed, Table
+from steepest.types import Bounds, Callback, Fixed, Function, RuleLike, Seed, Table
 
 
 @our_words
@@ -51,6 +51,8 @@ def fit_table(
     gamma: float | None = None,
     components: int | None = None,
     penalty: Function | None = None,
+    bounds: Bounds | None = None,
+    fixed: Fixed | None = None,
     batch_size: int | None = None,
     epochs: int | None = None,
     direction: RuleLike = None,
@@ -108,6 +110,10 @@ def fit_table(
     penalty : callable, optional
         As for `fit`. If none is given and the classes are separable, the loss has no minimum; then L2(1/n) is added
         for n training rows, with a note in `notes`.
+    bounds, fixed : mapping, optional
+        Limits of the coefficients of a linear model, and those that keep a value, as for `fit`:
+        ``{"coef": (0, None)}``, or by the name of a column. A column of texts has a coefficient for each level but the
+        most frequent one, such as ``sex=m``, and its own name stands for all of them.
     batch_size, epochs, direction, step : optional
         As for `fit`.
     validation : float, optional
@@ -162,13 +168,14 @@ def fit_table(
     resolved, cost = method.resolve(len(classes or ()), penalty, random, ready.encoding)
     if classes is None:
         check_numbers(target, ready, cost)
+    bounds, fixed = (ready.encoding.by_coefficient(given) for given in (bounds, fixed))
     # The first fit's time includes reading the table; each further fit, of another class, has its own.
     budgets = chain([budget], (replace(budget, began=time.perf_counter()) for _ in count()))
 
     def descend(X: np.ndarray, y: np.ndarray, penalty: Function | None) -> Fit:
         data = TrainingData.read(X, y, None, validation, None, names, gaps=isinstance(resolved, Tree))
         return fit_given(
-            resolved, data, cost, penalty, next(budgets),
+            resolved, data, cost, penalty, next(budgets), bounds=bounds, fixed=fixed,
             batch_size=batch_size, direction=direction, step=step, rng=random, callback=callback, progress=progress,
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from steepest.types import Array
 # Chosen, not measured: random problems take about ten.
 MOST_STEPS, A_COORDINATE = 50, 1
 # What is added to each squared scale so that a Cholesky factor exists if columns depend on one another; the larger one
-# if the smaller does not suffice. Chosen, not measured: about 100 eps times the size of a common problem, and far above.
+# if the smaller does not suffice. Chosen, not measured: about 50 eps, and far above.
 FAINT, CLEAR = 1e-14, 1e-10
 # How often a step is corrected by its own residual, which removes the error of that addition.
 CORRECTIONS = 2

@@ -31,7 +31,7 @@ def remark(problem: LinearSpec, fitted: Fit, y: np.ndarray, weight: np.ndarray) 
     # Early stopping by validation keeps coefficients finite, so separable rows do no harm.
     if problem.is_convex and "validation" not in fitted.trace.columns:
         remark_on_optimum(problem, fitted)
-    if fitted.outcome is Outcome.COMPLETED and isinstance(problem.loss, Loss):
+    if fitted.outcome is Outcome.COMPLETED and isinstance(problem.loss, Loss) and problem.allows_constants:
         compare_with_constant(problem, problem.loss, fitted, y, weight)
 
 

@@ -120,6 +120,14 @@ class LinearSpec:
         return Box(self.bounds.low * scale, self.bounds.high * scale)
 
     @property
+    def allows_constants(self) -> bool:
+        """Whether every constant prediction is within the bounds."""
+        if self.bounds is None:
+            return True
+        low, high = self.bounds
+        return bool(np.all((low[:-1] <= 0) & (high[:-1] >= 0)) and np.isinf(low[-1]) and np.isinf(high[-1]))
+
+    @property
     def outputs(self) -> int:
         """The length of a row's output, 0 if the output is a single number."""
         return self.loss.outputs if isinstance(self.loss, Loss) else 0
@@ -176,6 +184,8 @@ class LinearSpec:
     def value_at_mean(self) -> float:
         """The objective if every prediction is the mean of the targets; infinite if that is not known."""
         if not isinstance(self.loss, Loss) or self.outputs or not self.has_known_penalty:
+            return math.inf
+        if not self.allows_constants:
             return math.inf
         with np.errstate(all="ignore"):
             z = self.loss.link(np.average(self.y, weights=self.weight))

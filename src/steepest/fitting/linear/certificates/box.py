@@ -59,10 +59,10 @@ def bound_parts(
     """Return the parts of the bound at θ, and rows of numbers by coordinate that tell what rounding adds to it.
 
     Let d be the step to the minimum of the quadratic model in the box. The slope of the model there, r = ∇F + H d, is
-    the multiplier of the bounds: above 0 only at a lower, below 0 only at an upper bound. Tangents of slopes ℓ′ + ℓ″ A d
-    prove F - F* ≤ Σ p Δ + λ/2 ‖T d‖² + Σ rⱼ (θⱼ - the bound that rⱼ presses against). If a coordinate without such a
-    bound has a multiplier that is no rounding error, the gap is infinite. Without H, which would be too large, r is
-    computed from products with the rows.
+    the multiplier of the bounds: above 0 only at a lower, below 0 only at an upper bound. Tangents of slopes
+    ℓ′ + ℓ″ A d prove F - F* ≤ Σ p Δ + λ/2 ‖T d‖² + Σ rⱼ (θⱼ - the bound that rⱼ presses against). If a coordinate
+    without such a bound has a multiplier that is no rounding error, the gap is infinite. Without H, which would be too
+    large, r is computed from products with the rows.
 
     The rows are: how far each coordinate may be from its optimum; the square root of a bound on the entries of H⁻¹, if
     nothing holds the coordinate, else 0; and the multiplier where nothing holds the coordinate.

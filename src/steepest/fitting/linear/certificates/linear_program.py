@@ -143,8 +143,9 @@ def _disproves(cone: Cone, matrix: Array, multipliers: np.ndarray, chosen: np.nd
     """Tell whether the multipliers prove that no direction exists.
 
     They do if `matrix.T @ multipliers` is 0 and the multiplier of each strict inequality is above 0. Where a bound of
-    a parameter stops directions of one sign, the product may press against the bound. Rounding leaves a small product. So the least change of the multipliers that makes the product 0 must leave the multipliers of strict
-    inequalities above 0.
+    a parameter stops directions of one sign, the product may press against the bound. Rounding leaves a small product.
+    So the least change of the multipliers that makes the product 0 must leave the multipliers of strict inequalities
+    above 0.
     """
     rest = np.asarray(matrix.T @ multipliers).ravel()
     if cone.within is not None:

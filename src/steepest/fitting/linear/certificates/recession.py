@@ -137,7 +137,9 @@ class Recession:
                 return reasons.EQUAL_TARGETS
             return reasons.of_absent_classes(absent.tolist())
         signs = growth_signs(self.loss, y)
-        up, down = (True, True) if self.bounds is None else (np.isinf(self.bounds.high[-1]), np.isinf(self.bounds.low[-1]))
+        up, down = (
+            (True, True) if self.bounds is None else (np.isinf(self.bounds.high[-1]), np.isinf(self.bounds.low[-1]))
+        )
         return reasons.EQUAL_TARGETS if (up and np.all(signs > 0)) or (down and np.all(signs < 0)) else ""
 
     def separating_columns(self) -> list[int]:

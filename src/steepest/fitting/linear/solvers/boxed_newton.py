@@ -59,7 +59,7 @@ class BoxStep:
         return point | {"height": height + cost, "value": value + cost}
 
     def direction(self, here: State) -> Array:
-        """Return the step to the minimum of the quadratic model in the box, or in a working set of many coefficients."""
+        """Return the step to the minimum of the quadratic model in the box: in a working set, if there are many."""
         if here.hessian is None:
             return working_step(self.glm, self.edges.box, here.x, here.slope, here.z)
         return minimize_quadratic_box(here.hessian, here.slope, here.x, self.edges.box) - here.x
@@ -109,7 +109,11 @@ jax.tree_util.register_dataclass(BoxStep, ["glm", "edges"], [])
 
 def begin(method: BoxStep, x: Array, curvature: Array) -> State:
     """Return the state at a start; `curvature` is not used, because the Hessian is computed."""
-    return initial_state(method, x, None, max_moves=jnp.stack([jnp.abs(x), jnp.zeros_like(x), jnp.zeros_like(x)]))
+    start = initial_state(method, x, None, max_moves=jnp.stack([jnp.abs(x), jnp.zeros_like(x), jnp.zeros_like(x)]))
+    low, high = method.edges.box
+    # The constants that progress is measured from must be predictions within the bounds.
+    allows_constants = jnp.all((low[:-1] <= 0) & (high[:-1] >= 0)) & jnp.isinf(low[-1]) & jnp.isinf(high[-1])
+    return start._replace(first_value=jnp.where(allows_constants, start.first_value, start.value))
 
 
 class BoxedNewtonSolver(HessianSolver[BoxStep]):
