@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from steepest.printable import quoted
 from steepest.trace import Outcome
 from steepest.types import Array, Function
 
+# The lower and the upper bound of a parameter; None for none.
+Pair = tuple[float | None, float | None]
 # Outcomes at which the parameters are those of a minimum, as near as numbers allow.
 FOUND = (Outcome.CONVERGED, Outcome.STALLED, Outcome.NOISE_FLOOR)
 
@@ -49,14 +51,16 @@ def curve_fit(
         Whether sigma is in the units of `ydata`. By default only the relative sizes count, and the covariance is
         multiplied by the variance of the weighted residuals.
     bounds : pair
-        Not yet taken: only the default, without bounds.
+        The lower and the upper bounds, each a number or one for each parameter. Without `p0` a parameter starts in the
+        middle of its bounds, or 1 away from its only one.
 
     Returns
     -------
     popt : array of shape (N,)
         The parameters.
     pcov : array of shape (N, N)
-        Their covariance; infinite if it can't be estimated.
+        Their covariance; infinite if it can't be estimated. A parameter that ends on a bound has an infinite variance,
+        and the others are those with it held there; SciPy ignores bounds here.
 
     Raises
     ------
@@ -82,36 +86,53 @@ def curve_fit(
     """
     from scipy.optimize import OptimizeWarning
 
-    if not (np.all(np.asarray(bounds[0]) == -np.inf) and np.all(np.asarray(bounds[1]) == np.inf)):
-        raise ValueError(
-            f"bounds={quoted(bounds)}: curve_fit does not take bounds yet; write parameters that can't leave them, "
-            "such as exp(p) for one above 0"
-        )
-    start = _start(f, p0)
+    start, box = _start(f, p0, bounds)
     y = np.asarray(ydata, dtype=float)
     if y.ndim != 1 or not y.size:
         raise ValueError(f"ydata has the shape {y.shape}: give one number for each point, (M,)")
     if start.size > y.size:
         raise TypeError(f"there are {start.size} parameters and only {y.size} data: give at least as many data")
     model, X, y, weight = _rows(f, xdata, y, sigma, start.size)
-    fitted = fit(model, X, y, start={"p": start}, sample_weight=weight)
+    fitted = fit(model, X, y, start={"p": start}, sample_weight=weight, bounds=box)
     if fitted.outcome not in FOUND:
         raise RuntimeError(f"optimal parameters not found: {fitted.message}")
     found = fitted.uncertainty(weights="precision", absolute_sigma=bool(absolute_sigma))
-    if found.why or found.reasons:
-        why = found.why or "; ".join(f"{name}: {reason}" for name, reason in found.reasons.items())
-        warnings.warn(f"Covariance of the parameters could not be estimated: {why}", OptimizeWarning, stacklevel=3)
-        return fitted.params["p"], np.full((start.size, start.size), np.inf)
-    return fitted.params["p"], found.covariance
+    if not (found.why or found.reasons):
+        return fitted.params["p"], found.covariance
+    why = found.why or "; ".join(f"{name}: {reason}" for name, reason in found.reasons.items())
+    warnings.warn(f"Covariance of the parameters could not be estimated: {why}", OptimizeWarning, stacklevel=3)
+    on_a_bound = not found.why and set(found.reasons) <= set(fitted.at_bound)
+    return fitted.params["p"], np.where(np.isfinite(found.covariance) & on_a_bound, found.covariance, np.inf)
 
 
-def _start(f: Function, p0: Array) -> np.ndarray:
-    """Return the start: ones, as many as f has parameters after x, if none was given."""
-    if p0 is not None:
-        start = np.atleast_1d(np.asarray(p0, dtype=float))
-        if start.ndim != 1 or not start.size:
-            raise ValueError(f"p0={quoted(p0)}: give one number for each parameter")
-        return start
+def _start(f: Function, p0: Array, bounds: tuple[Array, Array]) -> tuple[np.ndarray, Mapping[str, list[Pair]] | None]:
+    """Return the start, inside the bounds if none was given, and the bounds as `fit` takes them, None for none."""
+    given = None if p0 is None else np.atleast_1d(np.asarray(p0, dtype=float))
+    if given is not None and (given.ndim != 1 or not given.size):
+        raise ValueError(f"p0={quoted(p0)}: give one number for each parameter")
+    count = _parameters(f) if given is None else given.size
+    try:
+        low, high = (np.broadcast_to(np.asarray(side, dtype=float), count) for side in bounds)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"bounds={quoted(bounds)}: give a pair, (lower, upper), each a number or {count} numbers"
+        ) from None
+    has_low, has_high = np.isfinite(low), np.isfinite(high)
+    if given is None:
+        below, above = np.where(has_low, low, 0.0), np.where(has_high, high, 0.0)
+        one_sided = np.where(has_low, below + 1, np.where(has_high, above - 1, 1.0))
+        given = np.where(has_low & has_high, (below + above) / 2, one_sided)
+    if not (has_low.any() or has_high.any()):
+        return given, None
+    pairs = [
+        (float(a) if is_low else None, float(b) if is_high else None)
+        for a, b, is_low, is_high in zip(low, high, has_low, has_high, strict=True)
+    ]
+    return given, {"p": pairs}
+
+
+def _parameters(f: Function) -> int:
+    """Return how many parameters f has after x."""
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
@@ -120,7 +141,7 @@ def _start(f: Function, p0: Array) -> np.ndarray:
     count = sum(p.kind in places for p in parameters) - 1
     if count < 1 or any(p.kind is p.VAR_POSITIONAL for p in parameters):
         raise ValueError(f"f={quoted(f)} does not name its parameters: give their start, p0=")
-    return np.ones(count)
+    return count
 
 
 def _rows(

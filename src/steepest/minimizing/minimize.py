@@ -140,7 +140,7 @@ def minimize(
     With y held at 2, the best x is the nearest to it on the parabola:
 
     >>> minimize(lambda x, y: (x - 1) ** 2 + 100 * (y - x**2) ** 2, (1.2, 1), fixed={"y": 2.0}).x.round(3)
-    array([1.413, 2.   ])
+    array([1.414, 2.   ])
     """
     return _optimize(
         f, start, 1.0, args, gradient, direction, step, bounds, fixed, restarts, rng, callback, progress,

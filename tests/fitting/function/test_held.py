@@ -46,22 +46,28 @@ def theirs(model, x, y, start, low, high):
     return found.x, 2 * found.cost
 
 
-def assert_optimal(fit, low, high):
-    """Check the conditions of a minimum in a box: no slope inside, and slopes outward at bounds alone."""
-    x, slopes = values(fit), np.array(list(fit.jac.values()), dtype=float)
-    assert np.all((x >= low) & (x <= high))
-    held = {name: k for k, name in enumerate(fit.trace.names)}
+def assert_optimal(fit, model, x, y, low, high):
+    """Check the conditions of a minimum in a box: no slope inside, and slopes outward at bounds alone.
+
+    A slope counts by the cosine between the residuals and the effect of the parameter, as in MINPACK.
+    """
+    point, slopes = values(fit), np.array(list(fit.jac.values()), dtype=float)
+    assert np.all((point >= low) & (point <= high))
+    free = {name: k for k, name in enumerate(fit.trace.names)}
     for name, side in fit.at_bound.items():
-        k = held.pop(name)
-        assert x[k] == (low if side == "low" else high)[k]
+        k = free.pop(name)
+        assert point[k] == (low if side == "low" else high)[k]
         assert slopes[k] > 0 if side == "low" else slopes[k] < 0
-    free = list(held.values())
-    steep = np.abs(slopes[free]) * np.maximum(np.abs(x[free]), 1e-3)
-    assert np.all(steep <= 1e-7 * max(fit.fun, float(fit.trace.value[0]) * 1e-9))
+    left = model(x, *point) - y
+    for k in free.values():
+        shift = np.where(np.arange(point.size) == k, 1e-6 * np.abs(point), 0.0)
+        effect = (model(x, *(point + shift)) - model(x, *(point - shift))) / (2 * shift[k])
+        cosine = abs(slopes[k]) * len(y) / 2 / (np.linalg.norm(effect) * np.linalg.norm(left))
+        assert cosine <= 1e-6
 
 
 # The bound sends these to infinity, where SciPy gives up, too: an exponential that cancels another, or a plateau.
-ENDLESS = {("Lanczos1", 0), ("Lanczos2", 0), ("Lanczos3", 0), ("MGH17", 0), ("MGH17", 1), ("MGH09", 0)}
+ENDLESS = {("Lanczos1", 0), ("Lanczos2", 0), ("Lanczos3", 0), ("MGH17", 0), ("MGH17", 1), ("MGH09", 0), ("MGH10", 0)}
 FEW = ("Misra1a", "Thurber", "BoxBOD", "Eckerle4")
 
 
@@ -86,8 +92,9 @@ def test_bounds_between_start_and_certified_values_as_scipys(name):
             assert fit.fun * len(problem.y) <= value * (1 + 1e-10)
             assert fit.outcome == "converged"
             assert fit.certificate.kind == "audited"
-            assert fit.at_bound
-            assert_optimal(fit, low, high)
+            # Lanczos has two more minima, in which the exponentials change places.
+            assert fit.at_bound or name.startswith("Lanczos")
+            assert_optimal(fit, problem.predict, problem.x, problem.y, low, high)
 
 
 @pytest.mark.parametrize("fixed", [{"c": 0.3}, {"a": 2.0}, {"a": 2.0, "b": 1.0}])

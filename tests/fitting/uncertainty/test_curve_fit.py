@@ -50,6 +50,25 @@ def test_models_and_data_as_scipy_takes_them(f, x, options):
     np.testing.assert_allclose(found[1], wanted[1], rtol=1e-5)
 
 
+@pytest.mark.parametrize("p0", [None, [2, 1, 0.1]])
+@pytest.mark.parametrize(
+    "bounds", [(0, 3), ([0, -np.inf, 0.1], np.inf), (-np.inf, [9, 5, 9])], ids=["both", "low", "high"]
+)
+def test_bounds_that_do_not_bite(bounds, p0):
+    found, wanted = (each(decay, X, Y, p0=p0, bounds=bounds) for each in (st.curve_fit, optimize.curve_fit))
+    np.testing.assert_allclose(found[0], wanted[0], rtol=1e-5)
+    np.testing.assert_allclose(found[1], wanted[1], rtol=1e-3)
+
+
+def test_a_bound_that_bites_has_an_infinite_variance():
+    with pytest.warns(optimize.OptimizeWarning, match="bound"):
+        popt, pcov = st.curve_fit(decay, X, Y, bounds=(0, [9, 9, 0.3]))
+    held, covariance = optimize.curve_fit(lambda x, a, b: decay(x, a, b, 0.3), X, Y)
+    np.testing.assert_allclose(popt, [*held, 0.3], rtol=1e-6)
+    np.testing.assert_allclose(pcov[:2, :2], covariance, rtol=1e-4)
+    assert np.isinf(pcov[2]).all()
+
+
 @pytest.mark.parametrize("rows", [2, 40])
 def test_a_covariance_that_cannot_be_estimated(rows):
     def f(x, a, b):
@@ -67,7 +86,8 @@ def test_a_covariance_that_cannot_be_estimated(rows):
         (ValueError, r"sigma\[0\] = 0", {"sigma": np.zeros(40)}),
         (ValueError, "positive definite", {"sigma": -CORRELATED}),
         (ValueError, r"shape \(2,\)", {"sigma": [1, 2]}),
-        (ValueError, "bounds", {"bounds": (0, 1)}),
+        (ValueError, "bounds", {"bounds": ([0, 0], [1, 1])}),
+        (ValueError, "start", {"bounds": (0, 1), "p0": [2, 0.5, 0.5]}),
         (ValueError, "p0", {"f": lambda x, *p: p[0] * x}),
         (ValueError, "p0", {"p0": []}),
         (ValueError, "ydata", {"ydata": np.ones((40, 2))}),

@@ -282,6 +282,17 @@ class TestParametersWithoutErrors:
         close(found.covariance[:2, :2], free.covariance)
         assert found.degrees == pytest.approx(28)
 
+    @pytest.mark.parametrize("options", [{"fixed": {"c": 0.3}}, {"bounds": {"c": (0, 0.3)}}], ids=["fixed", "bounds"])
+    def test_fits_with_a_parameter_held(self, options):
+        free = st.fit(lambda x, a, b: decay(x, a, b, 0.3), CURVE_X, CURVE_Y)
+        found = st.fit(decay, CURVE_X, CURVE_Y, **options).uncertainty()
+        assert list(found.reasons) == ["c"]
+        assert "before the minimum" not in found.label
+        close(found.covariance[:2, :2], free.covariance, 1e-5)
+        wide = st.fit(decay, CURVE_X, CURVE_Y, bounds={"c": (0, 9)})
+        assert not wide.uncertainty().reasons
+        close(wide.covariance, st.fit(decay, CURVE_X, CURVE_Y).covariance, 1e-5)
+
     def test_a_coefficient_and_an_intercept_that_are_held(self):
         y = TARGETS["squared"]
         origin = st.fit(lambda X, w: w * X[:, 1], X, y)
