@@ -49,7 +49,7 @@ class Run(Moving, Reported, Shown):
     fun : float
         The value at x, in the user's own sign.
     jac : like x
-        The gradient at x, in the user's own sign.
+        The gradient at x, in the user's own sign; 0 for a fixed coordinate if the gradient comes from differences.
     nit, nfev, njev : int
         Iterations, evaluations of the value, evaluations of the gradient.
     outcome : Outcome
