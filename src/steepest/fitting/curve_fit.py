@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.arguments import our_words
 from steepest.fitting.fit import fit
+from steepest.fitting.uncertainty.wording import grouped
 from steepest.printable import quoted
 from steepest.trace import Outcome
 from steepest.types import Array, Function
@@ -99,7 +100,7 @@ def curve_fit(
     found = fitted.uncertainty(weights="precision", absolute_sigma=bool(absolute_sigma))
     if not (found.why or found.reasons):
         return fitted.params["p"], found.covariance
-    why = found.why or "; ".join(f"{name}: {reason}" for name, reason in found.reasons.items())
+    why = found.why or "; ".join(grouped(found.reasons))
     warnings.warn(f"Covariance of the parameters could not be estimated: {why}", OptimizeWarning, stacklevel=3)
     on_a_bound = not found.why and set(found.reasons) <= set(fitted.at_bound)
     return fitted.params["p"], np.where(np.isfinite(found.covariance) & on_a_bound, found.covariance, np.inf)

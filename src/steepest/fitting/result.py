@@ -25,7 +25,7 @@ from steepest.fitting.uncertainty.goodness import Goodness, goodness_of
 from steepest.fitting.uncertainty.request import Request, read_level
 from steepest.fitting.uncertainty.saved import MOST_NUMBERS, MOST_PARAMETERS, from_records, to_records
 from steepest.fitting.uncertainty.summary import Summary, significance
-from steepest.fitting.uncertainty.wording import aligned, chance, ratio, stated
+from steepest.fitting.uncertainty.wording import aligned, chance, grouped, ratio, stated
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.printable import MOST_LETTERS, printable, quoted
 from steepest.saving.models import model_from_json, model_to_json
@@ -36,7 +36,7 @@ MOST_SHOWN = 100
 # The most work for errors that a print does unasked: rows times parameters squared, measured
 # as about 0.15 s.
 MOST_PRINTED_WORK = 2 * 10**7
-# The most parameters whose reasons are printed.
+# The most reasons that are printed.
 MOST_REASONS = 3
 
 
@@ -669,7 +669,7 @@ def _printed_uncertainty(fit: Fit, shown: int) -> tuple[Uncertainty | None, str]
     if len(found.names) < shown or not np.any(np.isfinite(found.flat_errors)):
         return None, "none: " + next(iter(found.reasons.values()), "they are not finite")
     # Another line names those that were fixed.
-    reasons = [f"{name}: {why}" for name, why in found.reasons.items() if name not in fit.fixed]
+    reasons = grouped({name: why for name, why in found.reasons.items() if name not in fit.fixed})
     about = [found.label, *reasons[:MOST_REASONS]] + ["…"] * (len(reasons) > MOST_REASONS)
     return found, "; ".join(about)
 

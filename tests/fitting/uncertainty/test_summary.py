@@ -131,9 +131,9 @@ def test_a_parameter_that_the_rows_do_not_determine_has_its_reason():
     y = 3 * x + np.sin(50 * x)
     fit = st.fit(lambda x, a, b, c: a * x + b * x + c, x, y)
     text = str(fit.summary())
-    assert "a: the rows do not determine it" in text
+    assert "a, b: not determined by the rows" in text
     assert "c: " not in text
-    assert fit.summary().to_frame().loc["b", "reason"].startswith("the rows do not determine it")
+    assert fit.summary().to_frame().loc["b", "reason"].startswith("not determined by the rows")
 
 
 def test_the_intervals_of_a_robust_uncertainty_have_a_summary():

@@ -24,7 +24,7 @@ from steepest.models.penalties import ridge_of
 EPS = float(np.finfo(float).eps)
 # A step that moves the predictions by less than this share of the data may be a rounding error.
 ROUNDED = 1e-10
-LOOSE = "the rows do not determine it: other values fit equally well"
+LOOSE = "not determined by the rows: other values fit equally well"
 
 
 @np.errstate(all="ignore")

@@ -16,6 +16,7 @@ from steepest.types import PyTree
 
 # The most parameters of which a covariance is formed: 200 MB.
 MOST_PARAMETERS = 5_000
+SIDES = {"low": "lower", "high": "upper"}
 # Outcomes at whose points the loss has no minimum, with the reason.
 NO_MINIMUM = {
     Outcome.NO_FINITE_OPTIMUM: "the loss has no finite minimum, so its curvature tells nothing: add a penalty such as "
@@ -119,13 +120,13 @@ def held(fit: Fitted, names: tuple[str, ...]) -> dict[str, str]:
     owners = [name for name, size in sizes.items() for _ in range(size)] if sum(sizes.values()) == len(names) else names
     fixed, bounds = getattr(fit, "fixed", {}), getattr(fit, "at_bound", {})
     known = {
-        name: "it was held at this value"
+        name: "held at this value"
         for name, owner in zip(names, owners, strict=True)
         if name in fixed or owner in fixed
     }
     at_bound = {
-        name: f"it ended on its {side} bound, where the estimate is not normal around the truth; the errors of the "
-        "others are those with this parameter held there"
+        name: f"on its {SIDES[side]} bound, where an estimate is not normal around the truth; the errors of the others "
+        "are those with it held there"
         for name, side in bounds.items()
     }
     return at_bound | known

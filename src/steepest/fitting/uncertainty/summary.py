@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.fitting.uncertainty.wording import aligned, chance, ratio, stated
+from steepest.fitting.uncertainty.wording import aligned, chance, grouped, ratio, stated
 from steepest.printable import MOST_LETTERS, printable
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Summary:
             found.append("intervals by profiles: all other parameters were fitted again at the ends")
         if (left := len(self.names) - (MOST_WITHOUT_ERRORS if self.why else MOST_LISTED)) > 0:
             found.append(f"and {left:,} more parameters: to_frame() has all")
-        found += [f"{name}: {why}" for name, why in list(self.reasons.items())[:MOST_LISTED]]
+        found += grouped(self.reasons)[:MOST_LISTED]
         return [printable(note) for note in found if note]
 
     def __str__(self) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 # The most significant digits of an estimate: beyond them an error is smaller than rounding.
 MOST_DIGITS = 10
 # Numbers with more digits before or after the point than this are written with an exponent.
 LONGEST = 9
+# The most names before a reason that they share.
+MOST_ALIKE = 6
 
 
 def stated(value: float, error: float) -> tuple[str, str]:
@@ -103,6 +105,30 @@ def chance(p: float) -> str:
     if p < 1e-300:
         return "< 1e-300"
     return f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
+
+
+def grouped(reasons: Mapping[str, str]) -> list[str]:
+    """Return reasons as texts, each once, after the names of the parameters that share it.
+
+    Parameters
+    ----------
+    reasons : mapping
+        The reasons by the names of the parameters.
+
+    Returns
+    -------
+    list of str
+        The texts.
+
+    Examples
+    --------
+    >>> grouped({"a": "held at this value", "b": "on its lower bound", "c": "held at this value"})
+    ['a, c: held at this value', 'b: on its lower bound']
+    """
+    names: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        names.setdefault(why, []).append(name)
+    return [f"{', '.join(alike[:MOST_ALIKE])}{', …' * (len(alike) > MOST_ALIKE)}: {why}" for why, alike in names.items()]
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> list[str]:
