@@ -28,6 +28,7 @@ bench: $(READY)
 	$(PY) benchmarks/tutorial.py
 	$(PY) benchmarks/functions.py
 	$(PY) benchmarks/small.py
+	$(PY) benchmarks/small_fits.py
 	$(PY) benchmarks/textbook.py
 	$(PY) benchmarks/flights.py
 	$(PY) benchmarks/least_squares.py
