@@ -156,6 +156,17 @@ def test_no_certificate_of_random_problems_with_bounds_lies_below_the_truth():
     assert tight > 0.7 * made
 
 
+@pytest.mark.parametrize("shift", [1e2, 1e8])
+def test_no_gap_exceeds_the_loss_and_no_fit_converges_whose_loss_rounding_hides(shift):
+    """No mean square is below 0. With a bounded intercept, columns far from 0 can't be centred."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 4)) + shift
+    y = X @ [1, -1, 0.5, -0.5] + 0.3 * rng.standard_normal(40)
+    fit = st.fit(st.models.Linear(), X, y, bounds={"intercept": (-1, 1)})
+    assert 0 < fit.certificate.gap < 1.001 * fit.fun
+    assert fit.success == (shift == 1e2)
+
+
 @pytest.mark.parametrize("is_poisson", [False, True])
 def test_a_finite_optimum_is_found_or_excluded_as_a_linear_program_says(is_poisson):
     """A direction of the bounds along which no row's loss grows, and some row's falls."""
