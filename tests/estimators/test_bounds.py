@@ -67,6 +67,11 @@ def test_what_makes_no_sense_is_refused(words, kind, says):
         DescentRegressor(**words).fit(X, Y)
 
 
+def test_a_column_with_the_name_of_a_parameter_is_refused():
+    with pytest.raises(ValueError, match="rename the column"):
+        DescentRegressor(positive=True).fit(X.rename(columns={"bmi": "coef"}), Y)
+
+
 def test_parts_of_the_rows_are_refused():
     with pytest.raises(AttributeError):
         _ = DescentRegressor(positive=True).partial_fit

@@ -315,6 +315,14 @@ class TestNames:
         with pytest.raises(kind, match=says):
             st.fit(st.models.Linear(), self.X, self.y, **words)
 
+    @pytest.mark.parametrize("columns", [["coef", "b", "c"], ["a", "intercept", "c"], ["coef[1]", "b", "c"]])
+    def test_columns_with_the_name_of_another_parameter_are_refused(self, columns):
+        import pandas as pd
+
+        frame = pd.DataFrame(self.X, columns=columns)
+        with pytest.raises(ValueError, match="rename the column"):
+            st.fit(st.models.Linear(), frame, self.y, bounds={"coef": (0, None)})
+
     def test_a_tolerance_counts_only_constants_within_the_bounds(self):
         """The mean of the targets, 100, is no prediction without an intercept."""
         for fixed in (NO_INTERCEPT, {"coef[0]": 1.0}):

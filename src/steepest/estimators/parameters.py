@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from steepest import models
+from steepest.fitting.linear.edges import check_columns
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, named
 from steepest.printable import quoted
@@ -153,6 +154,8 @@ def read_bounds(
         raise ValueError(f"{option} is for models that are linear in the columns: {other}")
     if bounds is not None and not isinstance(bounds, Mapping):
         raise TypeError(f'bounds={quoted(bounds)}: give names with pairs, such as {{"coef": (0, None)}}')
+    if is_linear:
+        check_columns(names)
     places = {str(name): f"coef[{j}]" for j, name in enumerate(() if names is None else names)}
     by_number = {places.get(name, name) if is_linear else name: pair for name, pair in (bounds or {}).items()}
     if not positive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from steepest.types import Bounds, Fixed
 
 # The parameters of a linear model.
 COEF, INTERCEPT = "coef", "intercept"
+# The name of a coefficient by its number.
+LABEL = re.compile(rf"{COEF}\[\d+\]")
 
 
 def read_edges(bounds: Bounds | None, fixed: Fixed | None, columns: int, names: Sequence[str] | None) -> Box | None:
@@ -41,9 +44,11 @@ def read_edges(bounds: Bounds | None, fixed: Fixed | None, columns: int, names: 
     TypeError
         If `bounds` or `fixed` is no mapping.
     ValueError
-        If a name is unknown, a pair makes no sense, a number is outside its bounds, or nothing is left to fit.
+        If a name is unknown, or that of two parameters, a pair makes no sense, a number is outside its bounds, or
+        nothing is left to fit.
     """
     low, high = np.full(columns + 1, -np.inf), np.full(columns + 1, np.inf)
+    check_columns(names)
     places = _places(columns, names)
     for name, pair in _items("bounds", bounds, "(0, None)", places):
         place = places[name]
@@ -64,6 +69,16 @@ def read_edges(bounds: Bounds | None, fixed: Fixed | None, columns: int, names: 
         raise ValueError("bounds= and fixed= hold all coefficients and the intercept: leave one of them free to fit")
     free = np.all(np.isinf(low) & np.isinf(high))
     return None if free else Box(low, high)
+
+
+def check_columns(names: Sequence[str] | None) -> None:
+    """Raise ValueError if a column has a name that stands for another parameter, too."""
+    for j, name in enumerate(map(str, () if names is None else names)):
+        if name in (COEF, INTERCEPT) or (LABEL.fullmatch(name) and name != f"{COEF}[{j}]"):
+            raise ValueError(
+                f"X has a column {quoted(name)}, a name that stands for another parameter in bounds= and fixed=: "
+                "rename the column"
+            )
 
 
 def to_json(box: Box) -> list[list[float | None]]:
