@@ -276,6 +276,8 @@ class TestNames:
             st.models.Linear(), frame, self.y, bounds={"dose": (0, None), "coef": (None, 1.5)}, fixed={"age": 0.25}
         )
         assert fit.bounds == {"dose": (0.0, None), "mass": (None, 1.5)}
+        with pytest.raises(ValueError, match="the columns: age, dose, mass$"):
+            st.fit(st.models.Linear(), frame, self.y, fixed={"z": 0.25})
         assert fit.fixed == {"age": 0.25}
         assert fit.at_bound == {"dose": "low", "mass": "high"}
         np.testing.assert_array_equal(fit.params["coef"], [0.25, 0.0, 1.5])
@@ -287,6 +289,12 @@ class TestNames:
         )
         free = st.fit(st.models.Linear(), self.X[:, [2]], self.y - self.X @ [0.5, 1.0, 0.0])
         np.testing.assert_allclose(fit.params["coef"], [0.5, 1.0, free.params["coef"][0]])
+
+    def test_a_single_column_is_fixed_outside_the_bounds_of_all(self):
+        fit = st.fit(st.models.Linear(), self.X, self.y, bounds=POSITIVE, fixed={"coef[1]": -1.0})
+        rest = st.fit(st.models.Linear(), self.X[:, [0, 2]], self.y + self.X[:, 1], bounds=POSITIVE)
+        np.testing.assert_allclose(fit.params["coef"][[0, 2]], rest.params["coef"], atol=1e-12)
+        assert fit.fixed == {"coef[1]": -1.0}
 
     def test_a_fit_without_any_side_is_the_plain_one(self):
         fit = st.fit(st.models.Linear(), self.X, self.y, bounds={"coef": (None, None)})
@@ -302,7 +310,11 @@ class TestNames:
             ({"bounds": {"coef": [(0, 1)] * 2}}, ValueError, "or 3 pairs"),
             ({"bounds": {"coef": (0, "x")}}, ValueError, "None for a missing side"),
             ({"bounds": {"coef": (np.inf, None)}}, ValueError, "which no number meets"),
-            ({"bounds": {"coef": (0, 1)}, "fixed": {"coef[1]": 3}}, ValueError, "outside the bounds"),
+            ({"bounds": {"coef": ("0", "1")}}, ValueError, "None for a missing side"),
+            ({"fixed": {"coef[0]": "1"}}, ValueError, "give a finite number"),
+            ({"bounds": {"z": (0, 1)}}, ValueError, r"the columns: coef\[0\], coef\[1\], coef\[2\]$"),
+            ({"bounds": {"coef[1]": (0, 1)}, "fixed": {"coef[1]": 3}}, ValueError, "outside the bounds"),
+            ({"bounds": {"coef": (0, 1)}, "fixed": {"coef": 3}}, ValueError, "outside the bounds"),
             ({"fixed": {"coef": 0, "intercept": 0}}, ValueError, "leave one of them free"),
             ({"fixed": {"intercept": np.nan}}, ValueError, "give a finite number"),
             ({"bounds": POSITIVE, "batch_size": 8}, ValueError, "leave batch_size= out"),

@@ -15,6 +15,8 @@ from steepest.types import Bounds, Fixed
 
 # The parameters of a linear model.
 COEF, INTERCEPT = "coef", "intercept"
+# The most columns that a message lists.
+MOST_NAMED = 6
 # The name of a coefficient by its number.
 LABEL = re.compile(rf"{COEF}\[\d+\]")
 
@@ -28,7 +30,8 @@ def read_edges(bounds: Bounds | None, fixed: Fixed | None, columns: int, names: 
         Pairs (low, high), with None for a missing side: for "coef" one pair for all coefficients or a pair for each,
         for "intercept", and for single columns by name, which count before "coef".
     fixed : mapping or None
-        Numbers at which parameters are held, by the same names; None in an array leaves a coefficient free.
+        Numbers at which parameters are held, by the same names; None in an array leaves a coefficient free. A number
+        for a single column counts before the bounds of "coef", too.
     columns : int
         The number of columns.
     names : sequence of str or None
@@ -50,16 +53,20 @@ def read_edges(bounds: Bounds | None, fixed: Fixed | None, columns: int, names: 
     low, high = np.full(columns + 1, -np.inf), np.full(columns + 1, np.inf)
     check_columns(names)
     places = _places(columns, names)
-    for name, pair in _items("bounds", bounds, "(0, None)", places):
+    # The parameters with a pair of their own.
+    own = set[int]()
+    for name, pair in _items("bounds", bounds, "(0, None)", places, names):
         place = places[name]
+        own |= set(place) if name != COEF else set()
         for k, each in zip(place, _pairs(name, pair, len(place)), strict=True):
             low[k], high[k] = _sides(f"the bounds of {_label(name, k, places)}", each)
-    for name, value in _items("fixed", fixed, "0.0", places):
+    for name, value in _items("fixed", fixed, "0.0", places, names):
         place = places[name]
         for k, number in zip(place, _numbers(name, value, len(place)), strict=True):
             if np.isnan(number):
                 continue
-            if not low[k] <= number <= high[k]:
+            counts = name == COEF or k in own
+            if counts and not low[k] <= number <= high[k]:
                 raise ValueError(
                     f"fixed={{{name!r}: {number:g}}} is outside the bounds ({low[k]:g}, {high[k]:g}) of "
                     f"{_label(name, k, places)}: give a number inside, or leave the bounds out"
@@ -99,7 +106,9 @@ def _places(columns: int, names: Sequence[str] | None) -> dict[str, range]:
     return known | {COEF: range(columns), INTERCEPT: range(columns, columns + 1)}
 
 
-def _items(option: str, given: Any, example: str, places: Mapping[str, range]) -> list[tuple[str, Any]]:
+def _items(
+    option: str, given: Any, example: str, places: Mapping[str, range], names: Sequence[str] | None
+) -> list[tuple[str, Any]]:  # fmt: skip
     """Return the pairs of a mapping, those for all coefficients first."""
     if given is None:
         return []
@@ -108,8 +117,9 @@ def _items(option: str, given: Any, example: str, places: Mapping[str, range]) -
     for name in given:
         if name not in places:
             near = difflib.get_close_matches(str(name), places, n=1)
-            known = "coef, intercept and the columns of X: " + ", ".join(list(places)[:6])
-            meant = f"did you mean {near[0]!r}?" if near else f"known are {known}"
+            columns = list(places)[: len(places[COEF])] if names is None else list(map(str, names))
+            listed = ", ".join(columns[:MOST_NAMED]) + ", …" * (len(columns) > MOST_NAMED)
+            meant = f"did you mean {near[0]!r}?" if near else f"known are coef, intercept and the columns: {listed}"
             raise ValueError(f"{option}= names {quoted(name)}, which is no parameter and no column: {meant}")
     return sorted(given.items(), key=lambda item: item[0] != COEF)
 
@@ -138,6 +148,8 @@ def _sides(what: str, pair: Any) -> tuple[float, float]:
         return -np.inf, np.inf
     try:
         low, high = pair
+        if isinstance(low, (str, bytes)) or isinstance(high, (str, bytes)):
+            raise TypeError("a text is no number")
         low, high = (-np.inf if low is None else float(low)), (np.inf if high is None else float(high))
     except (TypeError, ValueError):
         raise ValueError(f"{what} are {quoted(pair)}: give (low, high), with None for a missing side") from None
@@ -151,9 +163,12 @@ def _sides(what: str, pair: Any) -> tuple[float, float]:
 def _numbers(name: str, given: Any, count: int) -> np.ndarray:
     """Return `count` numbers from one for all, or one for each; NaN where None leaves a parameter free."""
     try:
+        each_given = np.ravel(np.asarray(given, dtype=object))
+        if any(isinstance(each, (str, bytes)) for each in each_given):
+            raise TypeError("a text is no number")
         # None becomes NaN, and any other number that is not finite is refused.
         numbers = np.broadcast_to(np.asarray(given, dtype=float), count)
-        free = np.array([each is None for each in np.ravel(np.asarray(given, dtype=object))])
+        free = np.array([each is None for each in each_given])
         sound = bool(np.all(np.isfinite(numbers) | np.broadcast_to(free, count)))
     except (TypeError, ValueError):
         sound = False
