@@ -38,6 +38,13 @@ def test_bounds_name_columns_of_a_data_frame():
     assert fitted.coef_[list(X.columns).index("sex")] == 0.0
 
 
+def test_a_warm_start_begins_at_the_nearest_point_within_new_bounds():
+    model = DescentRegressor(warm_start=True).fit(X, Y)
+    assert model.coef_.min() < 0
+    known = LinearRegression(positive=True).fit(X, Y).coef_
+    np.testing.assert_allclose(model.set_params(positive=True).fit(X, Y).coef_, known, atol=1e-9)
+
+
 def test_each_class_is_fitted_against_the_rest():
     rows, labels = load_iris(return_X_y=True)
     fitted = DescentClassifier(positive=True, alpha=1e-2).fit(rows, labels)
@@ -60,6 +67,8 @@ def test_a_function_has_bounds_of_its_parameters():
         ({"bounds": (0, 1)}, TypeError, "give names with pairs"),
         ({"positive": True, "bounds": {"coef": (0, 1)}}, ValueError, "give one of the two"),
         ({"bounds": {"bmx": (0, 1)}}, ValueError, "no parameter and no column"),
+        ({"positive": True, "batch_size": 8}, ValueError, "^positive=True: bounds need all rows"),
+        ({"bounds": {"intercept": (1, 2)}, "fit_intercept": False}, ValueError, "fit_intercept=False leaves it out"),
     ],
 )
 def test_what_makes_no_sense_is_refused(words, kind, says):

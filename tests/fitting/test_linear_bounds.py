@@ -276,7 +276,7 @@ class TestNames:
             st.models.Linear(), frame, self.y, bounds={"dose": (0, None), "coef": (None, 1.5)}, fixed={"age": 0.25}
         )
         assert fit.bounds == {"dose": (0.0, None), "mass": (None, 1.5)}
-        with pytest.raises(ValueError, match="the columns: age, dose, mass$"):
+        with pytest.raises(ValueError, match=r"the columns: age, dose, mass$"):
             st.fit(st.models.Linear(), frame, self.y, fixed={"z": 0.25})
         assert fit.fixed == {"age": 0.25}
         assert fit.at_bound == {"dose": "low", "mass": "high"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from steepest.types import Bounds, Fixed
 
 # The parameters of a linear model.
 COEF, INTERCEPT = "coef", "intercept"
+# All coefficients at 0 or above: bounds that other options stand for.
+POSITIVE: Bounds = {COEF: (0, None)}
 # The most columns that a message lists.
 MOST_NAMED = 6
 # The name of a coefficient by its number.
@@ -86,6 +89,18 @@ def check_columns(names: Sequence[str] | None) -> None:
                 f"X has a column {quoted(name)}, a name that stands for another parameter in bounds= and fixed=: "
                 "rename the column"
             )
+
+
+@contextmanager
+def positive_as(option: str) -> Iterator[None]:
+    """Word errors about the bounds `POSITIVE` by the option that the user gave in their place."""
+    try:
+        yield
+    except ValueError as error:
+        words, given = str(error), f"bounds={quoted(POSITIVE)}"
+        if not words.startswith(given):
+            raise
+        raise ValueError(option + words.removeprefix(given)) from None
 
 
 def to_json(box: Box) -> list[list[float | None]]:
