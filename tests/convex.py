@@ -312,7 +312,7 @@ def certified(given: Problems, near: np.ndarray, rescale: str) -> tuple[np.ndarr
         one = jax.tree.map(operator.itemgetter(k), parts)
         if boxed:
             alone = replace(glm, X=A[k], lowest=-np.inf)
-            report = box_certificate.bound_of(one, sensitivity[k], theta[k], where[k], alone)
+            report = box_certificate.bound_of(one, sensitivity[k], theta[k], where[k], alone, 0.0)
         elif l1:
             report = l1_certificate.bound_of(
                 one, sensitivity[k], theta[k], where[k], replace(glm, X=A[k], lowest=-np.inf)

@@ -14,6 +14,7 @@ def test_the_shell_takes_bounds_and_fixed_coefficients(run, refused):
     words = ["fit", "table.csv", "--target", "gain", "--out", "fit", "--positive"]
     assert "give one of the two" in refused(*words, "--bounds", "coef=0:1")
     assert "did you mean 'age'" in refused(*words, "--bounds", "agee=0:1")
+    assert "--positive: bounds need all rows at once" in refused(*words, "--batch-size", "8")
     code, out, _ = run(*words, "--bounds", "age=0:0.5", "--fix", "intercept=0")
     assert code == 0
     assert "site=b is at its lower bound 0" in out

@@ -4,6 +4,8 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import jax
@@ -104,6 +106,29 @@ def test_a_damaged_file_is_written_anew(folder, damage):
     assert np.array_equal(answer(), expected)
     assert files(folder)[0].read_bytes()[: len(programs.MAGIC)] == programs.MAGIC
     assert len(files(folder)[0].read_bytes()) > middle
+
+
+def test_a_program_under_the_name_of_another_is_not_run(folder):
+    answer(3.0)
+    (first,) = files(folder)
+    answer(4.0)
+    (second,) = set(files(folder)) - {first}
+    second.write_bytes(first.read_bytes())
+    np.testing.assert_allclose(answer(4.0), np.sin(4 * POINT), rtol=1e-14)
+
+
+def test_a_pipe_in_the_folder_is_not_waited_for(folder):
+    answer()
+    (path,) = files(folder)
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    # If the pipe were waited for, the reader would wait for ever: so a writer comes after a while.
+    late = threading.Timer(5.0, lambda: os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK)))
+    late.start()
+    began = time.perf_counter()
+    np.testing.assert_allclose(answer(), np.sin(3 * POINT), rtol=1e-14)
+    late.cancel()
+    assert time.perf_counter() - began < 4.0
 
 
 @pytest.mark.parametrize("place", ["open", "link", "stranger", "file", "under a file", "relative"])

@@ -66,7 +66,7 @@ def compare_with_nnls(seeds):
 
 def test_least_squares_without_negative_coefficients_agree_with_scipy():
     # Each shape is compiled anew, so that two of them are enough here.
-    compare_with_nnls([seed for seed in range(300) if seed % len(SHAPES) < 2])
+    compare_with_nnls([seed for seed in range(100) if seed % len(SHAPES) < 2])
 
 
 @pytest.mark.nightly
@@ -76,7 +76,7 @@ def test_a_thousand_tables_agree_with_scipy():
 
 @pytest.mark.parametrize("bounds", [(-0.2, 0.3), (0.1, np.inf), (-np.inf, 0.25), (-0.1, 0.05)])
 def test_least_squares_in_a_box_agree_with_scipy(bounds):
-    for seed in (0, 2, 5, 7, 20, 22):
+    for seed in (0, 5, 20, 25):
         A, y = table(seed)
         A = A / np.linalg.norm(A, axis=0).clip(1e-300)
         A[:, ~A.any(axis=0)] = 1.0
@@ -113,7 +113,9 @@ def test_other_losses_agree_with_scipy_and_meet_the_rules_of_an_optimum(loss):
             "huber": z + rng.standard_t(2, 60),
         }
         draws |= {"Gamma": rng.gamma(2, np.exp(z)), "squared hinge": rng.random(60) < expit(z)}
-        y, weight = np.asarray(draws[loss.name], float), rng.random(60) * (rng.random(60) < 0.9)
+        y, weight = np.asarray(draws[loss.name], float), rng.random(60)
+        # Rows without weight are left out: the same number each time, so that one shape is compiled.
+        weight[rng.permutation(60)[:6]] = 0
         ridge = 0.05 * (seed % 2)
         pair, inner = [(0, np.inf), (-0.1, 0.3), (0.05, np.inf)][seed % 3], [(-np.inf, np.inf), (-0.2, 0.2)][seed // 3]
         low, high = np.append(np.full(4, pair[0]), inner[0]), np.append(np.full(4, pair[1]), inner[1])
@@ -144,16 +146,29 @@ def test_other_losses_agree_with_scipy_and_meet_the_rules_of_an_optimum(loss):
         assert set(fit.at_bound) == held
 
 
-def test_no_certificate_of_random_problems_with_bounds_lies_below_the_truth():
+# Each batch of 500 problems has a shape of its own, which is compiled.
+@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=pytest.mark.nightly)])
+def test_no_certificate_of_random_problems_with_bounds_lies_below_the_truth(count):
     made = tight = 0
-    for _, bounds, gaps, values, *_ in convex.trials(1_500, seed=3, boxed=True):
+    for _, bounds, gaps, values, *_ in convex.trials(count, seed=3, boxed=True):
         known = np.isfinite(bounds) & np.isfinite(gaps)
         assert np.all(bounds[known] >= gaps[known])
         above_rounding = known & (gaps > 1e-9 * np.abs(values))
         tight += np.count_nonzero(bounds[above_rounding] < 1.2 * gaps[above_rounding])
         made += np.count_nonzero(above_rounding)
-    assert made > 300
+    assert made > 0.2 * count
     assert tight > 0.7 * made
+
+
+@pytest.mark.parametrize("shift", [1e2, 1e8])
+def test_no_gap_exceeds_the_loss_and_no_fit_converges_whose_loss_rounding_hides(shift):
+    """No mean square is below 0. With a bounded intercept, columns far from 0 can't be centred."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 3)) + shift
+    y = X @ [1, -0.5, -0.5] + 0.3 * rng.standard_normal(80)
+    fit = st.fit(st.models.Linear(), X, y, bounds={"intercept": (-1, 1)})
+    assert 0 < fit.certificate.gap < 1.001 * fit.fun
+    assert fit.success == (shift == 1e2)
 
 
 @pytest.mark.parametrize("is_poisson", [False, True])
@@ -237,19 +252,17 @@ def test_a_step_to_a_bound_ends_on_it_in_spite_of_rounding():
         np.testing.assert_array_equal(method.reached(SimpleNamespace(x=x), step), low)
 
 
-def test_sparse_rows_and_weights_give_the_fit_of_dense_and_repeated_ones():
+def test_sparse_rows_with_weights_agree_with_scikit_learn():
+    from sklearn.linear_model import LinearRegression
+
     rng = np.random.default_rng(2)
     S = sparse.random_array((120, 12), density=0.3, rng=rng, format="csr")
-    y, weight = (
-        S @ np.abs(rng.standard_normal(12)) - S @ rng.random(12) + 0.1 * rng.standard_normal(120),
-        rng.integers(0, 3, 120),
-    )
-    fits = [
-        st.fit(st.models.Linear(), S, y, sample_weight=weight, bounds=POSITIVE),
-        st.fit(st.models.Linear(), S.toarray().repeat(weight, axis=0), y.repeat(weight), bounds=POSITIVE),
-    ]
-    np.testing.assert_allclose(fits[0].params["coef"], fits[1].params["coef"], atol=1e-11)
-    assert fits[0].at_bound == fits[1].at_bound != {}
+    y = S @ np.abs(rng.standard_normal(12)) - S @ rng.random(12) + 0.1 * rng.standard_normal(120)
+    weight = rng.integers(0, 3, 120)
+    fit = st.fit(st.models.Linear(), S, y, sample_weight=weight, bounds=POSITIVE)
+    known = LinearRegression(positive=True).fit(S.toarray(), y, weight)
+    np.testing.assert_allclose(fit.params["coef"], known.coef_, atol=1e-10)
+    assert fit.at_bound == {f"coef[{j}]": "low" for j in np.flatnonzero(known.coef_ == 0)} != {}
 
 
 class TestNames:
@@ -265,6 +278,8 @@ class TestNames:
             st.models.Linear(), frame, self.y, bounds={"dose": (0, None), "coef": (None, 1.5)}, fixed={"age": 0.25}
         )
         assert fit.bounds == {"dose": (0.0, None), "mass": (None, 1.5)}
+        with pytest.raises(ValueError, match=r"the columns: age, dose, mass$"):
+            st.fit(st.models.Linear(), frame, self.y, fixed={"z": 0.25})
         assert fit.fixed == {"age": 0.25}
         assert fit.at_bound == {"dose": "low", "mass": "high"}
         np.testing.assert_array_equal(fit.params["coef"], [0.25, 0.0, 1.5])
@@ -276,6 +291,12 @@ class TestNames:
         )
         free = st.fit(st.models.Linear(), self.X[:, [2]], self.y - self.X @ [0.5, 1.0, 0.0])
         np.testing.assert_allclose(fit.params["coef"], [0.5, 1.0, free.params["coef"][0]])
+
+    def test_a_single_column_is_fixed_outside_the_bounds_of_all(self):
+        fit = st.fit(st.models.Linear(), self.X, self.y, bounds=POSITIVE, fixed={"coef[1]": -1.0})
+        rest = st.fit(st.models.Linear(), self.X[:, [0, 2]], self.y + self.X[:, 1], bounds=POSITIVE)
+        np.testing.assert_allclose(fit.params["coef"][[0, 2]], rest.params["coef"], atol=1e-12)
+        assert fit.fixed == {"coef[1]": -1.0}
 
     def test_a_fit_without_any_side_is_the_plain_one(self):
         fit = st.fit(st.models.Linear(), self.X, self.y, bounds={"coef": (None, None)})
@@ -291,7 +312,11 @@ class TestNames:
             ({"bounds": {"coef": [(0, 1)] * 2}}, ValueError, "or 3 pairs"),
             ({"bounds": {"coef": (0, "x")}}, ValueError, "None for a missing side"),
             ({"bounds": {"coef": (np.inf, None)}}, ValueError, "which no number meets"),
-            ({"bounds": {"coef": (0, 1)}, "fixed": {"coef[1]": 3}}, ValueError, "outside the bounds"),
+            ({"bounds": {"coef": ("0", "1")}}, ValueError, "None for a missing side"),
+            ({"fixed": {"coef[0]": "1"}}, ValueError, "give a finite number"),
+            ({"bounds": {"z": (0, 1)}}, ValueError, r"the columns: coef\[0\], coef\[1\], coef\[2\]$"),
+            ({"bounds": {"coef[1]": (0, 1)}, "fixed": {"coef[1]": 3}}, ValueError, "outside the bounds"),
+            ({"bounds": {"coef": (0, 1)}, "fixed": {"coef": 3}}, ValueError, "outside the bounds"),
             ({"fixed": {"coef": 0, "intercept": 0}}, ValueError, "leave one of them free"),
             ({"fixed": {"intercept": np.nan}}, ValueError, "give a finite number"),
             ({"bounds": POSITIVE, "batch_size": 8}, ValueError, "leave batch_size= out"),
@@ -303,6 +328,14 @@ class TestNames:
     def test_what_makes_no_sense_is_refused(self, words, kind, says):
         with pytest.raises(kind, match=says):
             st.fit(st.models.Linear(), self.X, self.y, **words)
+
+    @pytest.mark.parametrize("columns", [["coef", "b", "c"], ["a", "intercept", "c"], ["coef[1]", "b", "c"]])
+    def test_columns_with_the_name_of_another_parameter_are_refused(self, columns):
+        import pandas as pd
+
+        frame = pd.DataFrame(self.X, columns=columns)
+        with pytest.raises(ValueError, match="rename the column"):
+            st.fit(st.models.Linear(), frame, self.y, bounds={"coef": (0, None)})
 
     def test_a_tolerance_counts_only_constants_within_the_bounds(self):
         """The mean of the targets, 100, is no prediction without an intercept."""
@@ -331,8 +364,9 @@ class TestNames:
 
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_fit_within_bounds_goes_on_bit_for_bit(tmp_path, epochs):
+    # The shape of the fits to Poisson's loss above.
     rng = np.random.default_rng(5)
-    X = rng.standard_normal((60, 4))
+    X = rng.standard_normal((54, 4))
     y = rng.poisson(np.exp(X @ [0.5, -0.3, 0.2, 0.1]))
     words = {"bounds": {"coef": (0, 0.4), "intercept": (None, 0.1)}, "fixed": {"coef[3]": 0.2}}
     whole = st.fit(st.models.Poisson(), X, y, **words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -179,20 +180,20 @@ def fit(
         "hidden": hidden, "members": members, "depth": depth, "splits": splits, "leaves": leaves,
     })  # fmt: skip
     limits = read_bounds(bounds)
-    if positive:
-        if limits and "coef" in limits:
-            raise click.UsageError("--positive and --bounds coef= both limit all coefficients: give one of the two")
-        limits = {"coef": (0.0, None)} | (limits or {})
+    if positive and limits and "coef" in limits:
+        raise click.UsageError("--positive and --bounds coef= both limit all coefficients: give one of the two")
     held = read_fixed(fix)
     folder = check_folder(out, "--out", overwrite)
 
+    from steepest.fitting.linear.edges import POSITIVE, positive_as
     from steepest.tabular.fit import fit_table
 
     step = "auto" if learning_rate is None else learning_rate
-    fitted = fit_table(
-        file, target, drop=drop or (), model=kind, loss=cost, penalty=weight_penalty,
-        bounds=limits, fixed=held, step=step, rng=seed, **options,
-    )  # fmt: skip
+    with positive_as("--positive") if positive else nullcontext():
+        fitted = fit_table(
+            file, target, drop=drop or (), model=kind, loss=cost, penalty=weight_penalty,
+            bounds={**POSITIVE, **(limits or {})} if positive else limits, fixed=held, step=step, rng=seed, **options,
+        )  # fmt: skip
     say(fitted)
     fitted.save(folder, overwrite=overwrite)
     say(f"saved in: {folder} (model and preprocessing, trace, predictions.csv, descent.png)")

@@ -67,6 +67,11 @@ class Box(NamedTuple):
         held = self.bounded & self.held(x, gradient) & (np.abs(gradient) > least)
         return {int(k): "low" if gradient[k] > 0 else "high" for k in np.flatnonzero(held)}
 
+    def on_edge(self, x: np.ndarray) -> dict[int, str]:
+        """Return the side, "low" or "high", for each coordinate that is exactly at a bound, wherever f descends."""
+        found = self.bounded & ((x <= self.low) | (x >= self.high))
+        return {int(k): "low" if x[k] <= self.low[k] else "high" for k in np.flatnonzero(found)}
+
     def intervals(self, names: Sequence[str]) -> dict[str, Interval]:
         """Return the bounds of the coordinates that have some and can move, by name."""
         places = np.flatnonzero(self.bounded[: len(names)]).tolist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +35,7 @@ from steepest.estimators.parameters import (
 from steepest.estimators.rows import check_rows
 from steepest.estimators.starts import Start, first_starts, mean_start, next_starts
 from steepest.estimators.through_origin import check_symmetric
+from steepest.fitting.linear.edges import positive_as
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.result import Fit
 from steepest.fitting.stream.learner import StreamLearner
@@ -233,10 +235,11 @@ class DescentEstimator(BaseEstimator):
             validation = [(X[held_out], target[held_out], weight[held_out]) for target in targets.T]
             X, targets, weight = X[train], targets[train], weight[train]
         fitter = self._fitter(random)
-        runs = [
-            fitter.fit(X, target, weight, start, self.max_epochs, self.tol, held)
-            for target, start, held in zip(targets.T, starts, validation, strict=True)
-        ]
+        with positive_as("positive=True") if self.positive else nullcontext():
+            runs = [
+                fitter.fit(X, target, weight, start, self.max_epochs, self.tol, held)
+                for target, start, held in zip(targets.T, starts, validation, strict=True)
+            ]
         self._learners = self._memory = None
         self._store(runs, max(int(run.trace.epoch[-1]) for run in runs))
         warn_of_failures(runs)
@@ -304,7 +307,9 @@ class DescentEstimator(BaseEstimator):
         own = self._network or self._tree
         is_function = not (self._is_linear or isinstance(self.model, str) or own is not None)
         names = getattr(self, "feature_names_in_", None)
-        bounds = read_bounds(self.positive, self.bounds, names, self._is_linear, is_function)
+        bounds = read_bounds(
+            self.positive, self.bounds, names, self._is_linear, is_function, bool(self.fit_intercept)
+        )  # fmt: skip
         if not self.fit_intercept and own is None and not (self._is_linear and self._is_bounded):
             check_symmetric(loss, self._is_linear)
         if own is not None:

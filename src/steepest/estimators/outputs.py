@@ -12,6 +12,7 @@ from steepest.derivatives.precision import double_precision
 from steepest.descent.budget import Budget
 from steepest.estimators.through_origin import with_images
 from steepest.fitting.fit import fit
+from steepest.fitting.linear.edges import read_edges
 from steepest.fitting.network.fit import fit_network
 from steepest.fitting.network.result import NetworkFit
 from steepest.fitting.options import read_rows
@@ -25,7 +26,7 @@ from steepest.fitting.tree.result import TreeFit
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
-from steepest.types import Bounds, Function, PyTree, Rows, RuleLike
+from steepest.types import Bounds, Fixed, Function, PyTree, Rows, RuleLike
 
 NO_ROWS = "this fit can't be continued, because its estimator did not keep the rows: fit it again with warm_start=True"
 
@@ -59,6 +60,8 @@ class OutputFitter:
                 penalty=self.penalty, direction=self.direction, step=self.step, refused={},
             )  # fmt: skip
         fixed = {"intercept": 0.0} if self.bounds is not None and not self.intercept else None
+        if isinstance(self.model, Linear) and start is not None and self.bounds is not None:
+            start = self._inside(start, fixed, X.shape[1])
         if not self.intercept and fixed is None:
             X, target, weight = with_images(X, target, weight, self.loss)
         fitted = fit(
@@ -71,6 +74,14 @@ class OutputFitter:
             # The best intercept is 0, and this one is within rounding errors of it.
             fitted.params["intercept"] = np.float64(0.0)
         return fitted
+
+    def _inside(self, start: tuple[np.ndarray, float], fixed: Fixed | None, columns: int) -> tuple[np.ndarray, float]:
+        """Return the nearest start within the bounds, which an earlier fit may not have had."""
+        box = read_edges(self.bounds, fixed, columns, None)
+        if box is None:
+            return start
+        *coef, intercept = box.nearest(np.append(*start))
+        return np.array(coef), float(intercept)
 
     def fit_block(
         self, X: Rows, target: np.ndarray, weight: np.ndarray, start: PyTree, learner: StreamLearner | None

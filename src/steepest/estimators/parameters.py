@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from steepest import models
+from steepest.fitting.linear.edges import INTERCEPT, POSITIVE, check_columns
 from steepest.models import losses
 from steepest.models.penalties import L1, L2, ElasticNet, named
 from steepest.printable import quoted
@@ -107,7 +108,8 @@ def read_loss(
 
 
 def read_bounds(
-    positive: bool, bounds: Bounds | None, names: Sequence[str] | None, is_linear: bool, is_function: bool
+    positive: bool, bounds: Bounds | None, names: Sequence[str] | None, is_linear: bool, is_function: bool,
+    has_intercept: bool = True,
 ) -> Bounds | None:  # fmt: skip
     """Return the argument bounds= of `fit` for an estimator's parameters.
 
@@ -123,6 +125,8 @@ def read_bounds(
         Whether the model is linear in the columns.
     is_function : bool
         Whether the model is a function of the user's.
+    has_intercept : bool
+        Whether a linear model has an intercept.
 
     Returns
     -------
@@ -132,7 +136,7 @@ def read_bounds(
     Raises
     ------
     ValueError
-        If the model takes no bounds, or both parameters bound the same coefficients.
+        If the model takes no bounds, both parameters bound the same coefficients, or there is no intercept to bound.
     TypeError
         If `bounds` is no mapping.
 
@@ -153,13 +157,20 @@ def read_bounds(
         raise ValueError(f"{option} is for models that are linear in the columns: {other}")
     if bounds is not None and not isinstance(bounds, Mapping):
         raise TypeError(f'bounds={quoted(bounds)}: give names with pairs, such as {{"coef": (0, None)}}')
+    if is_linear:
+        check_columns(names)
     places = {str(name): f"coef[{j}]" for j, name in enumerate(() if names is None else names)}
     by_number = {places.get(name, name) if is_linear else name: pair for name, pair in (bounds or {}).items()}
+    if is_linear and not has_intercept and INTERCEPT in by_number:
+        raise ValueError(
+            f"bounds= gives the intercept {quoted(by_number[INTERCEPT])}, but fit_intercept=False leaves it out: "
+            "leave one of the two out"
+        )
     if not positive:
         return by_number
     if "coef" in by_number:
         raise ValueError("positive=True and bounds= both bound all coefficients: give one of the two")
-    return {"coef": (0, None)} | by_number
+    return {**POSITIVE, **by_number}
 
 
 def check_model(model: str | Function, defaults: dict[str, str], kernel: str = "linear") -> None:

@@ -316,10 +316,15 @@ class FitSetup:
             run = driver.finish(driver.go())
             shown.finish(run.trace)
         known = {f.name: getattr(run, f.name) for f in fields(run)}
+        names, box = self.plan.view.names, self.plan.box
         if isinstance(self.problem, LinearProblem) and (box := self.problem.bounds) is not None:
             # The driver knows the bounds in the coordinates of the descent.
-            names = self.plan.view.names
             known |= {"bounds": box.intervals(names), "fixed": box.values(names)}
+        if self.plan.early_stopping is not None and box is not None:
+            # At an earlier epoch f may descend away from a bound that the descent was projected to: the value is that
+            # bound, and no estimate, all the same.
+            flat = self.plan.view.calling.structure.flatten(run.x, "the answer")
+            known["at_bound"] = {names[k]: side for k, side in box.on_edge(flat).items()}
         fitted = Fit(
             **known, model=self.options.model, columns=self.data.names, data=self.data.source, solver=str(self.choice)
         )

@@ -163,6 +163,21 @@ def test_a_parameter_that_happens_to_lie_at_its_bound_is_not_held_by_it():
     assert np.all(np.array(fit.certificate.x_error) > 0)
 
 
+def test_after_early_stopping_each_parameter_exactly_at_a_bound_is_named():
+    """At an earlier epoch the slope at a bound may point inward, but its value is the bound and no estimate."""
+    x, rng = np.linspace(0.1, 4, 40), np.random.default_rng(0)
+    y = 2 * np.exp(-1.5 * x) + 0.3 + 0.02 * rng.standard_normal(40)
+    inward = 0
+    for seed in range(2):
+        fit = st.fit(
+            lambda x, a, rate, off: a * np.exp(-rate * x) + off, x, y, bounds={"rate": (0, 1.2)}, validation=0.2,
+            rng=seed,
+        )  # fmt: skip
+        assert fit.at_bound == ({"rate": "high"} if fit.params["rate"] == 1.2 else {})
+        inward += fit.params["rate"] == 1.2 and fit.jac["rate"] > 0
+    assert inward
+
+
 def test_a_minimum_that_lies_exactly_at_a_bound():
     x = np.arange(5.0)
     fit = st.fit(lambda x, m, b: m * x + b**2, x, 3 * x, start=(4, 1), bounds={"m": (3, None), "b": (0, None)})

@@ -48,7 +48,7 @@ LARGEST_PROGRAM, LARGEST_FOLDER = 16 * 2**20, 128 * 2**20
 MOST_CONSTANTS = 100_000
 # Drafts that are this old, in seconds, were left by a process that has ended.
 ABANDONED = 3600.0
-MAGIC = b"steepest program 1\n"
+MAGIC = b"steepest program 2\n"
 ENDING, DRAFT = ".program", ".draft"
 # Calls out of a program that another process can make, too: routines of LAPACK, and operations of XLA by name.
 PORTABLE = re.compile(r"(lapack_\w+|mhlo\.\w+|chlo\.\w+|Sharding)$")
@@ -158,7 +158,8 @@ def _read(path: Path, lowered: Any) -> Callable[..., Any] | None:
     from jax.experimental.serialize_executable import deserialize_and_load
 
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # To open a pipe would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             if not _is_private(os.fstat(descriptor), stat.S_ISREG):
                 return None
@@ -169,7 +170,7 @@ def _read(path: Path, lowered: Any) -> Callable[..., Any] | None:
     except OSError:
         return None
     head, body = content[: len(MAGIC) + 32], content[len(MAGIC) + 32 :]
-    if head != MAGIC + hashlib.sha256(body).digest():
+    if head != _head(path.name, body):
         _remove(path)
         return None
     try:
@@ -179,6 +180,11 @@ def _read(path: Path, lowered: Any) -> Callable[..., Any] | None:
         _remove(path)
         return None
     return program
+
+
+def _head(name: str, body: bytes) -> bytes:
+    """Return the first bytes of a file: a file that is damaged, or has the name of another program, has others."""
+    return MAGIC + hashlib.sha256(name.encode() + b"\0" + body).digest()
 
 
 def _store(folder: Path, name: str, compiled: Any) -> None:
@@ -196,7 +202,7 @@ def _store(folder: Path, name: str, compiled: Any) -> None:
         _make_room(folder, len(body))
         descriptor, draft = tempfile.mkstemp(DRAFT, dir=folder)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(MAGIC + hashlib.sha256(body).digest() + body)
+            file.write(_head(name + ENDING, body) + body)
         Path(draft).replace(folder / (name + ENDING))
     except OSError:
         if draft is not None:

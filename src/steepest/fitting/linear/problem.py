@@ -54,7 +54,10 @@ class LinearProblem(LinearSpec):
         if glm.smoothing is not None and glm.loss.least_smoothing:
             glm = replace(glm, smoothing=np.asarray(glm.loss.least_smoothing, float))
         if self.bounds is not None:
-            return None if self.rescale == "whiten" else BoxCertifier(glm, self.edges, self.coordinates, self.recession)
+            if self.rescale == "whiten":
+                return None
+            scale = self.constant_loss - float(glm.lowest)
+            return BoxCertifier(glm, self.edges, self.coordinates, self.recession, scale)
         if not kink_of(self.user_penalty):
             return Certifier(glm, self.coordinates, self.recession)
         if self.rescale == "whiten":

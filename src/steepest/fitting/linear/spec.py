@@ -183,9 +183,12 @@ class LinearSpec:
     @property
     def value_at_mean(self) -> float:
         """The objective if every prediction is the mean of the targets; infinite if that is not known."""
+        return self.constant_loss if self.allows_constants else math.inf
+
+    @property
+    def constant_loss(self) -> float:
+        """The objective as `value_at_mean`, even if the bounds allow no such prediction."""
         if not isinstance(self.loss, Loss) or self.outputs or not self.has_known_penalty:
-            return math.inf
-        if not self.allows_constants:
             return math.inf
         with np.errstate(all="ignore"):
             z = self.loss.link(np.average(self.y, weights=self.weight))

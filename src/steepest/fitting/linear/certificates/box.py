@@ -32,6 +32,9 @@ from steepest.types import Array
 # A multiplier above this share of the slopes of the losses holds its coordinate; a smaller one may be a rounding error.
 # Chosen, not measured: far above rounding errors, and far below any slope that matters.
 HELD = 1e-8
+# Rounding may hide this share of how far the loss is, or the constants are, above the lowest value that the loss can
+# have, and a fit still counts as converged. Chosen, not measured.
+MOST_HIDDEN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -126,9 +129,13 @@ def measured_parts(glm: Glm, edges: Edges, theta: Array) -> tuple[BoundParts, Ar
 
 
 def bound_of(
-    parts: BoundParts, rows: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm
+    parts: BoundParts, rows: np.ndarray, theta: np.ndarray, coordinates: Coordinates, glm: Glm, scale: float
 ) -> Bound | None:  # fmt: skip
-    """Return the bound with the rounding errors of its parts added; None if no bound on these errors is known."""
+    """Return the bound with the rounding errors of its parts added; None if no bound on these errors is known.
+
+    No value is below the lowest that the loss can have, so the bound is at most the distance from it. `scale` is how
+    far the constants are above it: what rounding hides counts as noise up to a small share of the larger of the two.
+    """
     if not math.isfinite(parts.gap):
         return Bound(math.inf, 0.0, 1)
     rounding = Rounding.at(parts, theta, coordinates, glm)
@@ -139,9 +146,11 @@ def bound_of(
     # A coordinate that is held on its bound does not move.
     moved = rows[0] > 0
     slack = rounding.value + float(rounding.gradient[moved] @ rows[0][moved])
-    if not math.isfinite(slack):
+    above = max(float(parts.value) - float(glm.lowest), 0.0)
+    gap = min(max(float(parts.gap), 0.0) + slack, above + rounding.value)
+    if not math.isfinite(gap):
         return Bound(math.inf, 0.0, 1)
-    return Bound(max(float(parts.gap), 0.0) + slack, 4 * slack, 1)
+    return Bound(gap, min(4 * slack, MOST_HIDDEN * max(above, scale if math.isfinite(scale) else 0.0)), 1)
 
 
 def moves_little(
@@ -171,12 +180,15 @@ class BoxCertifier:
         As for `Certifier`.
     edges : Edges
         The bounds.
+    scale : float
+        How far the constants are above the lowest value that the loss can have.
     """
 
     glm: Glm
     edges: Edges
     coordinates: Coordinates
     recession: Recession
+    scale: float
     lower_bound: LowerBound = field(default_factory=LowerBound)
 
     def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:
@@ -204,7 +216,7 @@ class BoxCertifier:
         finding = self.recession.decide(self.coordinates.to_user(theta))
         if finding.endless or not finding.sure:
             return Bound(math.inf, 0.0, known.cost, endless=finding.endless)
-        report = bound_of(parts, rows, theta, self.coordinates, self.glm)
+        report = bound_of(parts, rows, theta, self.coordinates, self.glm, self.scale)
         rounding = Rounding.at(parts, theta, self.coordinates, self.glm)
         report = self.lower_bound.tighten(report, parts, rounding)
         return report and replace(report, cost=known.cost, floor=max(report.floor, near))
