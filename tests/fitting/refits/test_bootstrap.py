@@ -31,13 +31,9 @@ def redrawn(rows, resamples, seed):
 
 
 class TestClosedForms:
-    @pytest.mark.parametrize("model", [lambda x, mean: mean + 0 * x, st.models.Linear()])
-    def test_the_variance_of_a_mean(self, model):
-        # Of the linear model only the intercept varies, as its column is 0.
-        x = np.zeros(40) if isinstance(model, st.models.Linear) else X
-        boot = st.fit(model, x, Y).bootstrap(4000, rng=1)
-        drawn = values(boot.standard_errors)[-1] ** 2
-        np.testing.assert_allclose(drawn, Y.var() / 40, rtol=0.1)
+    def test_the_variance_of_a_mean(self):
+        boot = st.fit(lambda x, mean: mean + 0 * x, X, Y).bootstrap(4000, rng=1)
+        np.testing.assert_allclose(boot.standard_errors["mean"] ** 2, Y.var() / 40, rtol=0.1)
         assert not boot.failed
 
     def test_rows_of_a_linear_model_have_the_variance_of_the_sandwich(self):
@@ -151,6 +147,54 @@ class TestIntervals:
         np.testing.assert_allclose(table["standard error"], values(boot.standard_errors))
         assert "200 refits with rows drawn again" in str(boot)
         assert re.search(r"b +1\.\d+ .* to ", str(boot))
+
+
+def rank_of(columns, drawn):
+    return np.linalg.matrix_rank(np.column_stack([columns, np.ones(len(columns))])[drawn])
+
+
+class TestRank:
+    """Refits whose rows do not determine the parameters have failed, and a fit to such rows has no bootstrap."""
+
+    rare = np.column_stack([np.cos(np.arange(30.0)), np.arange(30) < 2])
+    y = 2 * rare[:, 0] + np.sin(5.0 * np.arange(30))
+
+    @pytest.mark.parametrize(
+        "options",
+        [{}, {"bounds": {"coef": (-9, 9)}, "resamples": 20}, {"fixed": {"coef": [2.0, None]}, "resamples": 20}],
+    )
+    def test_linear_refits_without_the_rows_of_a_level(self, options):
+        resamples = options.pop("resamples", 100)
+        boot = st.fit(st.models.Linear(), self.rare, self.y, **options).bootstrap(resamples, rng=1)
+        lost = sum(rank_of(self.rare, drawn) < 3 for drawn in redrawn(30, resamples, 1))
+        assert boot.failed == {"whose rows do not determine the parameters": lost}
+        # No refit is a rounding error that was divided by a rounding error.
+        assert np.ptp(boot.draws["coef"], axis=0).max() < 10
+
+    def test_a_penalty_determines_them(self):
+        fit = st.fit(st.models.Linear(), self.rare, self.y, penalty=st.penalties.L2(0.01))
+        assert not fit.bootstrap(100, rng=1).failed
+
+    @pytest.mark.parametrize(
+        ("X", "names"),
+        [
+            (np.column_stack([X, X]), r"coef\[0\], coef\[1\]:"),
+            (np.eye(10)[np.arange(40) % 10], r"coef\[0\], .*, …"),
+        ],
+    )
+    def test_dependent_columns(self, X, names):
+        with pytest.raises(ValueError, match=f"the rows do not determine {names}"):
+            st.fit(st.models.Linear(), X, Y).bootstrap(30)
+
+    def test_dependent_parameters_of_a_curve(self):
+        with pytest.raises(ValueError, match="the rows do not determine a, b:"):
+            st.fit(lambda x, a, b, c: (a + b) * x + c, X, Y).bootstrap(30)
+
+    def test_as_many_rows_as_parameters(self):
+        with pytest.raises(ValueError, match="rows: 4, free parameters: 4"):
+            st.fit(st.models.Linear(), TABLE[:4], TARGET[:4]).bootstrap(30)
+        with pytest.raises(ValueError, match="rows: 1, free parameters: 1"):
+            st.fit(lambda x, mean: mean + 0 * x, X[:1], Y[:1]).bootstrap(30)
 
 
 class TestFailures:

@@ -12,7 +12,7 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.problem import LinearProblem
-from steepest.fitting.refits.lanes import descended
+from steepest.fitting.refits.lanes import apart, descended
 from steepest.fitting.setup import FitSetup
 from steepest.models.losses import Loss, squared
 from steepest.models.penalties import L2
@@ -74,6 +74,13 @@ class LinearLanes:
         return curvature
 
     @property
+    def blurred(self) -> float:
+        """The relative rounding error of the columns in the coordinates of the descent."""
+        problem = self.setup.problem
+        assert isinstance(problem, LinearProblem)
+        return EPS * problem.coordinates.condition
+
+    @property
     def numbers(self) -> int:
         """How many numbers of memory a refit takes."""
         return 6 * self.rows + self.x.size**2
@@ -94,7 +101,8 @@ class LinearLanes:
         targets = self.y[None] if y is None else y
         with compiled_code():
             found = run(x, self.columns, targets, shares, self.penalty, np.float64(unit), self.floor, most)
-            answers, done, new_unit = (np.asarray(part) for part in found)
+            answers, done, new_unit, hessians = (np.asarray(part) for part in found)
+        done = done & apart(hessians, self.blurred)
         if loss is not squared:
             reach = np.abs(answers @ self.columns.T).max(axis=1)
             done = done & (reach <= FAR + 2 * np.abs(self.predictions()).max())
@@ -113,7 +121,7 @@ def _refits(loss: Loss) -> Function:
 
     def run(
         x: Array, A: Array, y: Array, shares: Array, penalty: Array, unit: Array, floor: Array, most: Array
-    ) -> tuple[Array, Array, Array]:
+    ) -> tuple[Array, Array, Array, Array]:
         n = A.shape[1]
         products = (A[:, :, None] * A[:, None, :]).reshape(-1, n * n)
 

@@ -14,6 +14,7 @@ from steepest.descent.budget import Budget
 from steepest.fitting.refits.curves import CurveLanes
 from steepest.fitting.refits.lanes import FIRST_PASS, SECOND_PASS
 from steepest.fitting.refits.linear import LinearLanes
+from steepest.fitting.refits.rank import free_of, is_plain, loose, undetermined
 from steepest.fitting.resampling.bootstrap import Bootstrap, failures, leaves
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import FitSetup, TrainingData
@@ -21,7 +22,7 @@ from steepest.fitting.validation import LabelledRows
 from steepest.inspection.motion.progress import check_progress, shown
 from steepest.models import Custom
 from steepest.models.losses import squared
-from steepest.printable import quoted
+from steepest.printable import printable, quoted
 from steepest.trace import Outcome
 from steepest.types import Seed
 
@@ -32,6 +33,8 @@ MOST_NUMBERS, MOST_LANES = 2**22, 256
 # The most rows that are left out one at a time.
 MOST_LEFT_OUT = 20_000
 UNDETERMINED = "whose rows do not determine the parameters"
+# The most parameters that a message names.
+MOST_NAMED = 5
 
 
 class Side(Protocol):
@@ -69,7 +72,7 @@ class Refits:
         if setup.options.batch_size is not None:
             setup = FitSetup.of(options, setup.data, Budget())
         self.setup, self.fit = setup, fit
-        self.options, self.rows = options, setup.rows
+        self.options, self.rows, self.plain = options, setup.rows, is_plain(setup)
         x = setup.plan.view.flat(fit.params if isinstance(options.model, Custom) else flat_of(fit))
         is_free = not (getattr(fit, "bounds", {}) or getattr(fit, "fixed", {}))
         self.side: Side | None = (CurveLanes.of(setup, x) or LinearLanes.of(setup, x)) if is_free else None
@@ -106,7 +109,11 @@ class Refits:
         found = np.array(self.setup.plan.view.rows(answers))
         found[~done] = np.nan
         for k in np.flatnonzero(~done).tolist():
-            self.late.append((found, k, *_at(counts, y, k)))
+            own_counts, own_y = _at(counts, y, k)
+            if self.is_loose(own_counts):
+                self.reasons.append(UNDETERMINED)
+            else:
+                self.late.append((found, k, own_counts, own_y))
         if len(self.late) >= self.lanes:
             self.finish()
         return found
@@ -134,10 +141,26 @@ class Refits:
             for (found, place, own_counts, own_y), answer, is_done in zip(part, answers, done, strict=True):
                 found[place] = answer if is_done else self.alone(own_counts, own_y)
 
+    def is_loose(self, counts: np.ndarray | None, fitted: Fit | None = None) -> bool:
+        """Return whether the rows that are counted do not determine a linear model.
+
+        Bounds may determine what the rows do not, so that the answer depends on which of them bite in the refit.
+        """
+        fit = self.fit if fitted is None else fitted
+        if counts is None or not self.plain or (fitted is None and bool(getattr(fit, "bounds", {}))):
+            return False
+        drawn = np.flatnonzero(counts)
+        return bool(
+            loose(fit, LabelledRows(self.rows.X[drawn], self.rows.y[drawn], (self.rows.weight * counts)[drawn]))
+        )
+
     def alone(self, counts: np.ndarray | None, y: np.ndarray | None) -> np.ndarray:
         """Return the parameters of one refit by the solver of the fit; NaN, and a reason in `reasons`, if it fails."""
         X, known, weight = self.rows
         nothing = np.full(flat_of(self.fit).size, np.nan)
+        if self.side is None and self.is_loose(counts):
+            self.reasons.append(UNDETERMINED)
+            return nothing
         if counts is not None:
             # As many rows as before, some of them several times: compiled code depends on their number.
             picked = np.repeat(np.arange(len(known)), counts.astype(int))
@@ -152,7 +175,10 @@ class Refits:
         if fitted.outcome is not Outcome.CONVERGED:
             self.reasons.append(f"ended with {str(fitted.outcome)!r}")
             return nothing
-        if any(event.kind == "rank-deficient" for event in fitted.trace.stored_events):
+        is_bounded = bool(getattr(fitted, "bounds", {}))
+        if any(event.kind == "rank-deficient" for event in fitted.trace.stored_events) or (
+            is_bounded and self.is_loose(counts, fitted)
+        ):
             self.reasons.append(UNDETERMINED)
             return nothing
         return flat_of(fitted)
@@ -265,6 +291,7 @@ def check(setup: FitSetup, fit: Fit, resamples: int, kind: str) -> None:
         raise ValueError(
             f"the fit ended with {str(fit.outcome)!r}, and refits start from a converged answer: fit until it converges"
         )
+    check_rows(setup, fit)
     if kind == "residuals":
         if setup.options.loss is not squared:
             raise ValueError(
@@ -275,3 +302,21 @@ def check(setup: FitSetup, fit: Fit, resamples: int, kind: str) -> None:
                 "kind='residuals' takes all residuals for draws of one distribution, and the rows differ in weight: "
                 "give kind='rows'"
             )
+
+
+def check_rows(setup: FitSetup, fit: Fit) -> None:
+    """Raise ValueError if the rows of a fit say nothing about how much its parameters would vary."""
+    rows, used = len(setup.rows.y), int(free_of(fit).sum())
+    is_penalised = setup.problem.user_penalty is not None
+    if rows <= (1 if is_penalised else used):
+        raise ValueError(
+            f"rows: {rows:,}, free parameters: {used:,}: a fit to so few goes through each row whatever its error, so "
+            "that refits would show no scatter; give more rows, or hold parameters with fixed="
+        )
+    if names := undetermined(setup, fit):
+        shown = ", ".join(map(printable, names[:MOST_NAMED])) + ", …" * (len(names) > MOST_NAMED)
+        raise ValueError(
+            f"the rows do not determine {shown}: other values fit equally well, so that the scatter of refits would be "
+            "that of an arbitrary choice; leave out columns that depend on others, hold parameters with fixed=, or add "
+            "a penalty such as penalties.L2(1e-3)"
+        )
