@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import linalg, stats
 from tests.interrupts import interrupted
 
 import steepest as st
@@ -47,22 +47,45 @@ class TestClosedForms:
         found = values(fit.bootstrap(4000, rng=1).standard_errors)
         assert np.all((0.93 * least < found) & (found < 1.07 * most))
 
-    def test_residuals_of_a_linear_model_have_the_classic_variance(self):
-        fit = st.fit(st.models.Linear(), TABLE, TARGET)
-        errors = A @ values(fit.params) - TARGET
-        classic = np.sqrt(errors @ errors / 60 * np.diag(np.linalg.inv(A.T @ A)))
+    @pytest.mark.parametrize("penalty", [None, st.penalties.L2(0.3)])
+    def test_residuals_of_a_linear_model(self, penalty):
+        # Twice as many rows as parameters, of unequal leverage.
+        fit = st.fit(st.models.Linear(), TABLE[:8], TARGET[:8], penalty=penalty)
+        y, ridge = TARGET[:8], 0.0 if penalty is None else 0.3 * 8 / 2
+        inverse = np.linalg.inv(A[:8].T @ A[:8] + ridge * np.diag([1, 1, 1, 0])) @ A[:8].T
+        errors = (y - A[:8] @ (inverse @ y)) / np.sqrt(1 - np.diag(A[:8] @ inverse))
+        exact = np.sqrt(errors.var() * np.diag(inverse @ inverse.T))
         boot = fit.bootstrap(4000, "residuals", rng=1)
-        np.testing.assert_allclose(values(boot.standard_errors), classic, rtol=0.06)
-        np.testing.assert_allclose(values(boot.bias) / classic, 0, atol=0.06)
+        np.testing.assert_allclose(values(boot.standard_errors), exact, rtol=0.05)
+        np.testing.assert_allclose(
+            (boot.flat.mean(axis=0) - inverse @ (A[:8] @ values(fit.params))) / exact, 0, atol=0.06
+        )
+
+    def test_residuals_of_equal_leverage_have_the_classic_variance(self):
+        H = linalg.hadamard(16)[:, :9]
+        y = RNG.normal(size=16)
+        classic = np.sqrt(np.linalg.lstsq(H, y)[1] / 7 / 16)
+        boot = st.fit(st.models.Linear(), H[:, 1:], y).bootstrap(2000, "residuals", rng=1)
+        np.testing.assert_allclose(np.sqrt(np.mean(values(boot.standard_errors) ** 2)), classic, rtol=0.05)
+
+    def test_a_row_that_determines_a_parameter_alone_is_not_drawn(self):
+        alone = np.arange(20) == 7
+        y = RNG.normal(size=20)
+        boot = st.fit(st.models.Linear(), alone, y).bootstrap(4000, "residuals", rng=1)
+        # The mean of the other 19 rows; and the one row.
+        spread = np.std(y[~alone], ddof=1)
+        np.testing.assert_allclose(boot.standard_errors["intercept"], spread / 19**0.5, rtol=0.06)
+        np.testing.assert_allclose(boot.standard_errors["coef"], spread * (20 / 19) ** 0.5, rtol=0.06)
 
     def test_residuals_of_a_curve(self):
-        fit = st.fit(decay, X, Y)
+        # So little noise that the curve is linear in its parameters.
+        x, y = X[::5], decay(X[::5], 2.5, 1.3, 0.4) + 0.01 * RNG.normal(size=8)
+        fit = st.fit(decay, x, y)
         a, b, _ = values(fit.params)
-        J = np.column_stack([np.exp(-b * X), -a * X * np.exp(-b * X), np.ones(40)])
-        classic = np.sqrt(fit.fun * np.diag(np.linalg.inv(J.T @ J)))
-        found = values(fit.bootstrap(4000, "residuals", rng=1).standard_errors)
-        # The model is nearly linear at this noise.
-        np.testing.assert_allclose(found, classic, rtol=0.1)
+        J = np.column_stack([np.exp(-b * x), -a * x * np.exp(-b * x), np.ones(8)])
+        classic = np.sqrt(8 * fit.fun / 5 * np.diag(np.linalg.inv(J.T @ J)))
+        found = values(fit.bootstrap(2000, "residuals", rng=1).standard_errors)
+        np.testing.assert_allclose(found, classic, rtol=0.07)
 
 
 class TestRefits:

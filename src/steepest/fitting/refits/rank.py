@@ -1,4 +1,4 @@
-"""Which parameters rows determine, by the rule of the standard errors, and what each row leaves of its residual."""
+"""Which parameters rows determine, by the rule of the standard errors."""
 
 from __future__ import annotations
 
@@ -55,18 +55,28 @@ def loose(fit: Fit, rows: LabelledRows) -> list[str]:
     free = free_of(fit)
     if free.size > MOST_PARAMETERS or not free.any():
         return []
-    assert isinstance(fit.model, Linear)
     if isinstance(fit.model, Multinomial):
         free = np.ones(free.size, dtype=bool)
-    X = fit.model.shaped(rows.X, fit.params)
-    derived = LinearRows(fit.model, fit.params, X, np.asarray(rows.y), np.asarray(rows.weight, dtype=float), free)
+    derived = rows_of(fit, rows, free)
+    inverse = Inverse.of_triangle(triangle_of(derived))
+    names = [name for name, is_free in zip(fit.trace.names, free, strict=True) if is_free]
+    is_loose = inverse.undetermined(derived.to_user, derived.reach)
+    return [name for name, unknown in zip(names, is_loose, strict=True) if unknown]
+
+
+def rows_of(fit: Fit, rows: LabelledRows, free: np.ndarray) -> LinearRows:
+    """Return rows with the derivatives of a linear model's outputs by its free parameters."""
+    assert isinstance(fit.model, Linear)
+    y, weight = (np.asarray(part, dtype=float) for part in (rows.y, rows.weight))
+    return LinearRows(fit.model, fit.params, fit.model.shaped(rows.X, fit.params), y, weight, free)
+
+
+def triangle_of(rows: LinearRows) -> np.ndarray:
+    """Return the R of the QR decomposition of the weighted derivatives."""
     triangle: np.ndarray | None = None
-    for block in derived.blocks():
+    for block in rows.blocks():
         J = block.J.reshape(-1, block.J.shape[-1])
         weighted = np.sqrt(np.repeat(block.weight, len(J) // len(block.weight)))[:, None] * J
         triangle = stacked(weighted[:0] if triangle is None else triangle, weighted)
     assert triangle is not None
-    inverse = Inverse.of_triangle(triangle)
-    names = [name for name, is_free in zip(fit.trace.names, free, strict=True) if is_free]
-    is_loose = inverse.undetermined(derived.to_user, derived.reach)
-    return [name for name, unknown in zip(names, is_loose, strict=True) if unknown]
+    return triangle

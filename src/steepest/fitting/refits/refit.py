@@ -15,7 +15,8 @@ from steepest.fitting.refits.curves import CurveLanes
 from steepest.fitting.refits.lanes import FIRST_PASS, SECOND_PASS
 from steepest.fitting.refits.linear import LinearLanes
 from steepest.fitting.refits.rank import free_of, is_plain, loose, undetermined
-from steepest.fitting.resampling.bootstrap import Bootstrap, failures, leaves
+from steepest.fitting.refits.residuals import modified
+from steepest.fitting.resampling.bootstrap import Bootstrap, failures, flat_of
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import FitSetup, TrainingData
 from steepest.fitting.validation import LabelledRows
@@ -73,7 +74,7 @@ class Refits:
             setup = FitSetup.of(options, setup.data, Budget())
         self.setup, self.fit = setup, fit
         self.options, self.rows, self.plain = options, setup.rows, is_plain(setup)
-        x = setup.plan.view.flat(fit.params if isinstance(options.model, Custom) else flat_of(fit))
+        x = setup.plan.view.flat(fit.params if isinstance(options.model, Custom) else flat_of(fit.params))
         is_free = not (getattr(fit, "bounds", {}) or getattr(fit, "fixed", {}))
         self.side: Side | None = (CurveLanes.of(setup, x) or LinearLanes.of(setup, x)) if is_free else None
         # A refit that did not converge in as many steps side by side seldom does alone.
@@ -157,7 +158,7 @@ class Refits:
     def alone(self, counts: np.ndarray | None, y: np.ndarray | None) -> np.ndarray:
         """Return the parameters of one refit by the solver of the fit; NaN, and a reason in `reasons`, if it fails."""
         X, known, weight = self.rows
-        nothing = np.full(flat_of(self.fit).size, np.nan)
+        nothing = np.full(flat_of(self.fit.params).size, np.nan)
         if self.side is None and self.is_loose(counts):
             self.reasons.append(UNDETERMINED)
             return nothing
@@ -181,7 +182,7 @@ class Refits:
         ):
             self.reasons.append(UNDETERMINED)
             return nothing
-        return flat_of(fitted)
+        return flat_of(fitted.params)
 
 
 def _at(
@@ -195,11 +196,6 @@ def _stacked(rows: list[np.ndarray | None]) -> np.ndarray | None:
     """Return rows as one array, or None if there are none."""
     known = [row for row in rows if row is not None]
     return np.stack(known) if known else None
-
-
-def flat_of(fit: Fit) -> np.ndarray:
-    """Return the parameters of a fit, flat, in the user's units."""
-    return np.concatenate([np.ravel(np.asarray(leaf, dtype=float)) for leaf in leaves(fit.params)])
 
 
 @np.errstate(all="ignore")
@@ -216,16 +212,15 @@ def bootstrap(
     was_stopped = False
     if kind == "residuals":
         predicted = refits.predictions()
-        residuals = refits.rows.y - predicted
-        residuals = residuals - residuals.mean()
+        residuals = modified(refits.setup, fit, refits.rows.y - predicted)
     try:
         with shown(-(-resamples // lanes), progress, "refits") as chunks:
             for k in chunks:
                 count = min(lanes, resamples - k * lanes)
-                drawn = random.integers(0, rows, (count, rows))
                 if kind == "rows":
-                    found.append(refits.of(counted(drawn), None))
+                    found.append(refits.of(counted(random.integers(0, rows, (count, rows))), None))
                 else:
+                    drawn = random.integers(0, len(residuals), (count, rows))
                     found.append(refits.of(None, predicted + residuals[drawn]))
                 check_interrupt()
             refits.finish()

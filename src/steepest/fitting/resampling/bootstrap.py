@@ -93,7 +93,7 @@ class Bootstrap:
     @cached_property
     def estimate(self) -> np.ndarray:
         """The parameters of the fit itself, flat."""
-        return np.concatenate([np.ravel(np.asarray(leaf, dtype=float)) for leaf in leaves(self.params)])
+        return flat_of(self.params)
 
     @cached_property
     def left_out(self) -> np.ndarray:
@@ -214,6 +214,11 @@ def leaves(params: PyTree) -> list[PyTree]:
     if isinstance(params, (list, tuple)):
         return [leaf for value in params for leaf in leaves(value)]
     return [params]
+
+
+def flat_of(params: PyTree) -> np.ndarray:
+    """Return parameters, flat, in the order of their names."""
+    return np.concatenate([np.ravel(np.asarray(leaf, dtype=float)) for leaf in leaves(params)])
 
 
 def laid_out(params: PyTree, flat: np.ndarray, last: bool = False) -> dict[str, PyTree]:
