@@ -2,12 +2,15 @@
 
 import re
 
+import jax
 import numpy as np
 import pytest
 from scipy import linalg, stats
 from tests.interrupts import interrupted
 
 import steepest as st
+from steepest.fitting.refits.linear import _refits
+from steepest.models.losses import squared
 
 RNG = np.random.default_rng(0)
 X = np.linspace(0, 3, 40)
@@ -106,6 +109,21 @@ class TestRefits:
         model = st.models.Linear()
         fit = st.fit(model, TABLE, TARGET, penalty=penalty)
         self.alone(fit, model, TABLE, TARGET, redrawn(60, 50, 5), penalty=penalty)
+
+    def test_many_rows_take_no_table_of_products(self):
+        rng = np.random.default_rng(2)
+        x = rng.normal(size=(5000, 15))
+        y = x.sum(axis=1) + rng.normal(size=5000)
+        fit = st.fit(st.models.Linear(), x, y)
+        boot, drawn, B = fit.bootstrap(2, rng=5), redrawn(5000, 2, 5), np.column_stack([x, np.ones(5000)])
+        for k in range(2):
+            np.testing.assert_allclose(boot.flat[k], np.linalg.lstsq(B[drawn[k]], y[drawn[k]])[0], atol=1e-6)
+        number, most = jax.ShapeDtypeStruct((), np.float32), jax.ShapeDtypeStruct((), np.int32)
+        shapes = [(4, 51), (3000, 51), (1, 3000), (4, 3000), (51, 51)]
+        arrays = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]
+        compiled = jax.jit(_refits(squared)).lower(*arrays, number, number, most).compile()
+        # A few copies of the rows, of 0.6 MB each. The products of their entries would take 31 MB.
+        assert compiled.memory_analysis().temp_size_in_bytes < 5e6
 
     def test_of_counts(self):
         counts = RNG.poisson(np.exp(0.5 * TABLE[:, 0] + 1)).astype(float)

@@ -21,6 +21,8 @@ from steepest.types import Array, Function
 # A refit is judged by its certificate, one by one, if an output is this much larger than all of the fit: it may be on
 # its way to infinity, as where classes are separable. Chosen, not measured.
 FAR = 25.0
+# The most numbers of a table of the products of each row's entries, 8 MB. Chosen, not measured.
+MOST_PRODUCTS = 2**20
 
 
 class LinearLanes:
@@ -122,14 +124,19 @@ def _refits(loss: Loss) -> Function:
     def run(
         x: Array, A: Array, y: Array, shares: Array, penalty: Array, unit: Array, floor: Array, most: Array
     ) -> tuple[Array, Array, Array, Array]:
-        n = A.shape[1]
-        products = (A[:, :, None] * A[:, None, :]).reshape(-1, n * n)
+        rows, n = A.shape
+        few = rows * n * n <= MOST_PRODUCTS
+        products = (A[:, :, None] * A[:, None, :]).reshape(-1, n * n) if few else None
 
         def local(x: Array) -> tuple[Array, Array, Array]:
             z = x @ A.T
             value, first, second = glm.losses(z, jnp.broadcast_to(y, z.shape), jnp.broadcast_to(shares, z.shape))
             pull = x @ penalty
-            hessian = (second @ products).reshape(-1, n, n) + penalty
+            if products is None:
+                # One refit at a time, whose weighted rows take no more memory than the rows.
+                hessian = jax.lax.map(lambda weight: (weight[:, None] * A).T @ A, second) + penalty
+            else:
+                hessian = (second @ products).reshape(-1, n, n) + penalty
             return value.sum(axis=1) + (pull * x).sum(axis=1) / 2, first @ A + pull, hessian
 
         return descended(local, x, unit, floor, most)
