@@ -1,6 +1,8 @@
 """The bootstrap, compared with closed forms, with SciPy's, and with refits made one by one."""
 
+import pickle
 import re
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -238,6 +240,71 @@ class TestRank:
             st.fit(lambda x, mean: mean + 0 * x, X[:1], Y[:1]).bootstrap(30)
 
 
+def pickled(boot):
+    return pickle.loads(pickle.dumps(boot))  # noqa: S301 - written in this line
+
+
+class Pair(NamedTuple):
+    slope: float
+    offset: float
+
+
+class TestLayout:
+    """Results of fits with held parameters, bounds and named tuples, and their copies."""
+
+    def test_a_held_parameter_has_no_error(self):
+        fit = st.fit(st.models.Linear(), X, Y, fixed={"intercept": 0.1})
+        boot = fit.bootstrap(25, rng=0)
+        assert re.search(r"intercept +0\.1 +— +held at this value", str(boot))
+        numbers = [
+            boot.standard_errors,
+            boot.bias,
+            boot.confidence_intervals(),
+            boot.confidence_intervals(method="bca"),
+        ]
+        for found in numbers:
+            assert np.all(np.isnan(found["intercept"]))
+            assert np.all(np.isfinite(found["coef"]))
+        assert np.isnan(fit.standard_errors["intercept"])
+        # A line through a point: the slope is a ratio of sums.
+        (rows,) = redrawn(40, 1, 0)
+        np.testing.assert_allclose(boot.flat[0, 0], X[rows] @ (Y[rows] - 0.1) / (X[rows] @ X[rows]), rtol=1e-6)
+
+    def test_basic_intervals_end_at_bounds(self):
+        y = RNG.normal(size=30)
+        y += 0.05 - y.mean()
+        bounded = st.fit(st.models.Linear(), np.arange(30.0), y, bounds={"intercept": (0, None)}, fixed={"coef": 0.0})
+        boot = bounded.bootstrap(60, rng=0)
+        low, high = boot.confidence_intervals(method="basic")["intercept"]
+        upper = np.quantile(boot.flat[:, 1], 0.975)
+        assert 2 * 0.05 - upper < 0
+        assert low == 0 < high
+
+    def test_named_tuples_stay_named_tuples(self):
+        def line(x, pair):
+            return pair.slope * x + pair.offset
+
+        boot = st.fit(line, X, Y, start={"pair": Pair(1.0, 0.0)}).bootstrap(30, rng=0)
+        for found in (boot.standard_errors, boot.bias, boot.draws, boot.confidence_intervals()):
+            assert isinstance(found["pair"], Pair)
+        np.testing.assert_array_equal(boot.draws["pair"].offset, boot.flat[:, 1])
+
+    def test_a_pickled_bootstrap_keeps_its_refits(self):
+        boot = st.fit(decay, X, Y).bootstrap(30, rng=0)
+        again = pickled(boot)
+        np.testing.assert_array_equal(again.flat, boot.flat)
+        assert str(again) == str(boot)
+        with pytest.raises(ValueError, match="pickled without its rows"):
+            again.confidence_intervals(method="bca")
+        corrected = boot.bounds(method="bca")
+        np.testing.assert_array_equal(pickled(boot).bounds(method="bca"), corrected)
+
+    def test_an_l1_penalty_is_noted(self):
+        boot = st.fit(st.models.Linear(), TABLE, TARGET, penalty=st.penalties.L1(0.1)).bootstrap(20, rng=0)
+        assert str(boot).endswith("these intervals may miss the truth far more often than they say")
+        assert "penalty" not in str(st.fit(st.models.Linear(), TABLE, TARGET).bootstrap(20, rng=0))
+
+
 class TestFailures:
     def test_separable_resamples_are_counted(self):
         rng = np.random.default_rng(0)
@@ -299,8 +366,9 @@ class TestFailures:
         assert str(boot).startswith("bootstrap: 5 refits")
         with pytest.raises(ValueError, match="too few for an interval"):
             boot.confidence_intervals()
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            boot.confidence_intervals(95)
+        for level in (95, "a", True, [0.9]):
+            with pytest.raises(ValueError, match="between 0 and 1"):
+                boot.confidence_intervals(level)
 
     def test_ctrl_c_keeps_the_refits_so_far(self):
         script = """

@@ -13,6 +13,7 @@ from steepest.derivatives.process.interrupts import answer_interrupt, check_inte
 from steepest.descent.budget import Budget
 from steepest.fitting.refits.curves import CurveLanes
 from steepest.fitting.refits.lanes import FIRST_PASS, SECOND_PASS
+from steepest.fitting.refits.limits import held_of, limits_of
 from steepest.fitting.refits.linear import LinearLanes
 from steepest.fitting.refits.rank import free_of, is_plain, loose, undetermined
 from steepest.fitting.refits.residuals import modified
@@ -23,6 +24,7 @@ from steepest.fitting.validation import LabelledRows
 from steepest.inspection.motion.progress import check_progress, shown
 from steepest.models import Custom
 from steepest.models.losses import squared
+from steepest.models.penalties import kink_of
 from steepest.printable import printable, quoted
 from steepest.trace import Outcome
 from steepest.types import Seed
@@ -34,6 +36,10 @@ MOST_NUMBERS, MOST_LANES = 2**22, 256
 # The most rows that are left out one at a time.
 MOST_LEFT_OUT = 20_000
 UNDETERMINED = "whose rows do not determine the parameters"
+SET_TO_ZERO = (
+    "an L1 penalty sets parameters to exactly 0, and the scatter of such refits is not that of the estimate: these "
+    "intervals may miss the truth far more often than they say"
+)
 # The most parameters that a message names.
 MOST_NAMED = 5
 
@@ -235,7 +241,8 @@ def bootstrap(
     made = len(flat) + sum(failed.values())
     return Bootstrap(
         tuple(fit.trace.names), fit.params, flat, kind, made, failed, was_stopped,
-        jackknife=(lambda: jackknife(setup, fit)) if kind == "rows" else None,
+        jackknife=(lambda: jackknife(setup, fit)) if kind == "rows" else None, held=held_of(fit), limits=limits_of(fit),
+        note=SET_TO_ZERO if kink_of(setup.problem.user_penalty) else "",
     )  # fmt: skip
 
 
