@@ -244,6 +244,38 @@ def pickled(boot):
     return pickle.loads(pickle.dumps(boot))  # noqa: S301 - written in this line
 
 
+class TestTables:
+    def test_refits_of_the_encoded_columns(self):
+        columns = {"size": TABLE[:, 0], "kind": np.array(list("pqr"))[np.arange(60) % 3], "y": TARGET}
+        fit = st.fit_table(columns, "y", rng=0)
+        boot = fit.bootstrap(30, rng=5)
+        assert boot.names == ("size", "kind=p", "kind=q", "intercept")
+        learnt_X, y = fit.fit.data
+        B = np.column_stack([learnt_X, np.ones(len(y))])
+        for k, rows in enumerate(redrawn(len(y), 30, 5)[:2]):
+            np.testing.assert_allclose(boot.flat[k], np.linalg.lstsq(B[rows], np.asarray(y)[rows])[0], rtol=1e-5)
+
+
+def pickled(boot):
+    return pickle.loads(pickle.dumps(boot))  # noqa: S301 - written in this line
+
+
+class TestTables:
+    def test_refits_of_the_encoded_columns(self):
+        columns = {"size": TABLE[:, 0], "kind": np.array(list("pqr"))[np.arange(60) % 3], "y": TARGET}
+        fit = st.fit_table(columns, "y", rng=0)
+        boot = fit.bootstrap(30, rng=5)
+        assert boot.names == ("size", "kind=p", "kind=q", "intercept")
+        learnt_X, y = fit.fit.data
+        B = np.column_stack([learnt_X, np.ones(len(y))])
+        for k, rows in enumerate(redrawn(len(y), 30, 5)[:2]):
+            np.testing.assert_allclose(boot.flat[k], np.linalg.lstsq(B[rows], np.asarray(y)[rows])[0], rtol=1e-5)
+
+    def test_a_tree_has_none(self):
+        with pytest.raises(RuntimeError, match=r"not for models\.Tree"):
+            st.fit_table(self.columns, "y", model=st.models.Tree(depth=1)).bootstrap()
+
+
 class Pair(NamedTuple):
     slope: float
     offset: float
