@@ -20,6 +20,7 @@ Y = 2.5 * np.exp(-1.3 * X) + 0.4 + 0.1 * RNG.normal(size=40)
 TABLE = RNG.normal(size=(60, 3)) * [1.0, 30.0, 0.01]
 TARGET = TABLE @ [1.0, 0.05, -80.0] + 2.0 + RNG.normal(size=60)
 A = np.column_stack([TABLE, np.ones(60)])
+COUNTS = RNG.poisson(np.exp(0.5 * TABLE[:, 0] + 1)).astype(float)
 
 
 def decay(x, a, b, c):
@@ -128,9 +129,8 @@ class TestRefits:
         assert compiled.memory_analysis().temp_size_in_bytes < 5e6
 
     def test_of_counts(self):
-        counts = RNG.poisson(np.exp(0.5 * TABLE[:, 0] + 1)).astype(float)
-        fit = st.fit(st.models.Poisson(), TABLE, counts)
-        self.alone(fit, st.models.Poisson(), TABLE, counts, redrawn(60, 50, 5))
+        fit = st.fit(st.models.Poisson(), TABLE, COUNTS)
+        self.alone(fit, st.models.Poisson(), TABLE, COUNTS, redrawn(60, 50, 5))
 
     def test_by_code_that_is_not_traced(self):
         def branching(x, a, b, c):
@@ -256,26 +256,6 @@ class TestTables:
             np.testing.assert_allclose(boot.flat[k], np.linalg.lstsq(B[rows], np.asarray(y)[rows])[0], rtol=1e-5)
 
 
-def pickled(boot):
-    return pickle.loads(pickle.dumps(boot))  # noqa: S301 - written in this line
-
-
-class TestTables:
-    def test_refits_of_the_encoded_columns(self):
-        columns = {"size": TABLE[:, 0], "kind": np.array(list("pqr"))[np.arange(60) % 3], "y": TARGET}
-        fit = st.fit_table(columns, "y", rng=0)
-        boot = fit.bootstrap(30, rng=5)
-        assert boot.names == ("size", "kind=p", "kind=q", "intercept")
-        learnt_X, y = fit.fit.data
-        B = np.column_stack([learnt_X, np.ones(len(y))])
-        for k, rows in enumerate(redrawn(len(y), 30, 5)[:2]):
-            np.testing.assert_allclose(boot.flat[k], np.linalg.lstsq(B[rows], np.asarray(y)[rows])[0], rtol=1e-5)
-
-    def test_a_tree_has_none(self):
-        with pytest.raises(RuntimeError, match=r"not for models\.Tree"):
-            st.fit_table(self.columns, "y", model=st.models.Tree(depth=1)).bootstrap()
-
-
 class Pair(NamedTuple):
     slope: float
     offset: float
@@ -381,17 +361,17 @@ class TestFailures:
         stream = st.fit(st.models.Linear(), iter([(TABLE, TARGET)]))
         with pytest.raises(RuntimeError, match="those of a stream are read only once"):
             stream.bootstrap()
-        tree = st.fit(st.models.Tree(depth=1), TABLE, TARGET, rng=0)
+        tree = st.fit(st.models.Tree(depth=1), X[:8], Y[:8], epochs=1, rng=0)
         with pytest.raises(RuntimeError, match=r"not for models\.Tree"):
             tree.bootstrap()
         with pytest.raises(ValueError, match="ended with 'iteration limit'"):
             st.fit(decay, X, Y, start=(20, 9, -5), epochs=2).bootstrap()
         with pytest.raises(ValueError, match="stops before its minimum"):
-            st.fit(decay, X, Y, validation=0.2, rng=0).bootstrap()
+            st.fit(st.models.Linear(), TABLE, TARGET, validation=0.2, rng=0).bootstrap()
         with pytest.raises(ValueError, match="the rows differ in weight"):
-            st.fit(decay, X, Y, sample_weight=np.arange(1.0, 41)).bootstrap(kind="residuals")
+            st.fit(st.models.Linear(), TABLE, TARGET, sample_weight=np.arange(1.0, 61)).bootstrap(kind="residuals")
         with pytest.raises(ValueError, match="for the squared loss"):
-            st.fit(st.models.Linear(), TABLE, TARGET, loss="huber").bootstrap(kind="residuals")
+            st.fit(st.models.Poisson(), TABLE, COUNTS).bootstrap(kind="residuals")
 
     def test_few_refits_have_no_interval(self):
         boot = st.fit(decay, X, Y).bootstrap(5, rng=0)
@@ -414,7 +394,7 @@ def slow(self, counts, y):
     return alone(self, counts, y)
 Refits.alone = slow
 x = np.linspace(0, 3, 20)
-fit = st.fit(st.models.Linear(), x, 2 * x + np.cos(9 * x), loss="absolute")
+fit = st.fit(st.models.Linear(), x, 2 * x + np.cos(9 * x), bounds={"coef": (0, None)})
 boot = fit.bootstrap(1000, rng=0)
 print(boot.was_stopped, 2 <= boot.resamples < 1000, "stopped from the keyboard" in str(boot))
 """
