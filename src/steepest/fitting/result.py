@@ -525,8 +525,11 @@ class Fit(Run):
             The number of refits.
         kind : {"rows", "residuals"}
             "rows" draws as many rows as there are, with replacement, with their weights; the rows must be independent
-            draws. "residuals" keeps the rows, and adds to each prediction a residual that is drawn from all, less their
-            mean; it is for the squared loss, and takes the noise of all rows for equal.
+            draws. A weight does not count rows: give a row that stands for several as several rows. "residuals" keeps
+            the rows, and adds to each prediction a residual that is drawn from all; it is for the squared loss, and
+            takes the noise of all rows for equal. Residuals are smaller than the errors, because the fit bends to its
+            rows. So those of a linear model are divided by √(1 - h), with the leverage h of the row, and those of a
+            curve multiplied by √(n / (n - p)), for n rows and p parameters; then their mean is subtracted.
         rng : int, numpy.random.Generator or None
             The seed or generator that draws; the same seed gives the same refits.
         progress : bool, optional
@@ -540,7 +543,8 @@ class Fit(Run):
         Raises
         ------
         ValueError
-            If the fit has not converged or had validation rows, or residuals can't be drawn for it.
+            If the fit has not converged or had validation rows, if its rows do not determine its parameters or are no
+            more than these, or if residuals can't be drawn for it.
         RuntimeError
             If the rows are not at hand, or the model is a network or a tree of the library.
 

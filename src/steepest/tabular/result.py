@@ -11,6 +11,7 @@ from typing import Unpack
 import numpy as np
 
 from steepest.fitting.network.resume import network_from_record
+from steepest.fitting.resampling.bootstrap import Bootstrap
 from steepest.fitting.result import Fit, Limits
 from steepest.fitting.resume import fit_from_record
 from steepest.fitting.tree.resume import tree_from_record
@@ -109,6 +110,32 @@ class TableFit(TablePredictor):
         if held_out is not None and fitted.data is not None:
             score = score_of(held_out, fitted.data[1], self.loss, self.classes)
         return replace(self, fit=fitted, score=score, held_out=held_out)
+
+    def bootstrap(
+        self, resamples: int = 1000, kind: str = "rows", *, rng: Seed = None, progress: bool | None = None
+    ) -> Bootstrap:
+        """Refit the model to the rows of the fit drawn again, as `Fit.bootstrap` does.
+
+        The encoding of the columns stays that of the fit. Rows that were held out are not drawn.
+
+        Parameters
+        ----------
+        resamples, kind, rng, progress
+            As for `Fit.bootstrap`.
+
+        Returns
+        -------
+        Bootstrap
+            The refits, with standard errors and intervals for each encoded column.
+
+        Raises
+        ------
+        ValueError
+            If the fit has not converged, or its rows do not determine its coefficients.
+        RuntimeError
+            If the fit was loaded, or its model is a network, a tree or one of each class against the rest.
+        """
+        return self.fit.bootstrap(resamples, kind, rng=rng, progress=progress)
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the fit, its encoding, its held-out predictions and a picture into a folder: all of them, or none.

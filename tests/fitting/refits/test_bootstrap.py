@@ -1,13 +1,18 @@
 """The bootstrap, compared with closed forms, with SciPy's, and with refits made one by one."""
 
+import pickle
 import re
+from typing import NamedTuple
 
+import jax
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import linalg, stats
 from tests.interrupts import interrupted
 
 import steepest as st
+from steepest.fitting.refits.linear import _refits
+from steepest.models.losses import squared
 
 RNG = np.random.default_rng(0)
 X = np.linspace(0, 3, 40)
@@ -15,6 +20,7 @@ Y = 2.5 * np.exp(-1.3 * X) + 0.4 + 0.1 * RNG.normal(size=40)
 TABLE = RNG.normal(size=(60, 3)) * [1.0, 30.0, 0.01]
 TARGET = TABLE @ [1.0, 0.05, -80.0] + 2.0 + RNG.normal(size=60)
 A = np.column_stack([TABLE, np.ones(60)])
+COUNTS = RNG.poisson(np.exp(0.5 * TABLE[:, 0] + 1)).astype(float)
 
 
 def decay(x, a, b, c):
@@ -31,13 +37,9 @@ def redrawn(rows, resamples, seed):
 
 
 class TestClosedForms:
-    @pytest.mark.parametrize("model", [lambda x, mean: mean + 0 * x, st.models.Linear()])
-    def test_the_variance_of_a_mean(self, model):
-        # Of the linear model only the intercept varies, as its column is 0.
-        x = np.zeros(40) if isinstance(model, st.models.Linear) else X
-        boot = st.fit(model, x, Y).bootstrap(4000, rng=1)
-        drawn = values(boot.standard_errors)[-1] ** 2
-        np.testing.assert_allclose(drawn, Y.var() / 40, rtol=0.1)
+    def test_the_variance_of_a_mean(self):
+        boot = st.fit(lambda x, mean: mean + 0 * x, X, Y).bootstrap(4000, rng=1)
+        np.testing.assert_allclose(boot.standard_errors["mean"] ** 2, Y.var() / 40, rtol=0.1)
         assert not boot.failed
 
     def test_rows_of_a_linear_model_have_the_variance_of_the_sandwich(self):
@@ -51,22 +53,45 @@ class TestClosedForms:
         found = values(fit.bootstrap(4000, rng=1).standard_errors)
         assert np.all((0.93 * least < found) & (found < 1.07 * most))
 
-    def test_residuals_of_a_linear_model_have_the_classic_variance(self):
-        fit = st.fit(st.models.Linear(), TABLE, TARGET)
-        errors = A @ values(fit.params) - TARGET
-        classic = np.sqrt(errors @ errors / 60 * np.diag(np.linalg.inv(A.T @ A)))
+    @pytest.mark.parametrize("penalty", [None, st.penalties.L2(0.3)])
+    def test_residuals_of_a_linear_model(self, penalty):
+        # Twice as many rows as parameters, of unequal leverage.
+        fit = st.fit(st.models.Linear(), TABLE[:8], TARGET[:8], penalty=penalty)
+        y, ridge = TARGET[:8], 0.0 if penalty is None else 0.3 * 8 / 2
+        inverse = np.linalg.inv(A[:8].T @ A[:8] + ridge * np.diag([1, 1, 1, 0])) @ A[:8].T
+        errors = (y - A[:8] @ (inverse @ y)) / np.sqrt(1 - np.diag(A[:8] @ inverse))
+        exact = np.sqrt(errors.var() * np.diag(inverse @ inverse.T))
         boot = fit.bootstrap(4000, "residuals", rng=1)
-        np.testing.assert_allclose(values(boot.standard_errors), classic, rtol=0.06)
-        np.testing.assert_allclose(values(boot.bias) / classic, 0, atol=0.06)
+        np.testing.assert_allclose(values(boot.standard_errors), exact, rtol=0.05)
+        np.testing.assert_allclose(
+            (boot.flat.mean(axis=0) - inverse @ (A[:8] @ values(fit.params))) / exact, 0, atol=0.06
+        )
+
+    def test_residuals_of_equal_leverage_have_the_classic_variance(self):
+        H = linalg.hadamard(16)[:, :9]
+        y = RNG.normal(size=16)
+        classic = np.sqrt(np.linalg.lstsq(H, y)[1] / 7 / 16)
+        boot = st.fit(st.models.Linear(), H[:, 1:], y).bootstrap(2000, "residuals", rng=1)
+        np.testing.assert_allclose(np.sqrt(np.mean(values(boot.standard_errors) ** 2)), classic, rtol=0.05)
+
+    def test_a_row_that_determines_a_parameter_alone_is_not_drawn(self):
+        alone = np.arange(20) == 7
+        y = RNG.normal(size=20)
+        boot = st.fit(st.models.Linear(), alone, y).bootstrap(4000, "residuals", rng=1)
+        # The mean of the other 19 rows; and the one row.
+        spread = np.std(y[~alone], ddof=1)
+        np.testing.assert_allclose(boot.standard_errors["intercept"], spread / 19**0.5, rtol=0.06)
+        np.testing.assert_allclose(boot.standard_errors["coef"], spread * (20 / 19) ** 0.5, rtol=0.06)
 
     def test_residuals_of_a_curve(self):
-        fit = st.fit(decay, X, Y)
+        # So little noise that the curve is linear in its parameters.
+        x, y = X[::5], decay(X[::5], 2.5, 1.3, 0.4) + 0.01 * RNG.normal(size=8)
+        fit = st.fit(decay, x, y)
         a, b, _ = values(fit.params)
-        J = np.column_stack([np.exp(-b * X), -a * X * np.exp(-b * X), np.ones(40)])
-        classic = np.sqrt(fit.fun * np.diag(np.linalg.inv(J.T @ J)))
-        found = values(fit.bootstrap(4000, "residuals", rng=1).standard_errors)
-        # The model is nearly linear at this noise.
-        np.testing.assert_allclose(found, classic, rtol=0.1)
+        J = np.column_stack([np.exp(-b * x), -a * x * np.exp(-b * x), np.ones(8)])
+        classic = np.sqrt(8 * fit.fun / 5 * np.diag(np.linalg.inv(J.T @ J)))
+        found = values(fit.bootstrap(2000, "residuals", rng=1).standard_errors)
+        np.testing.assert_allclose(found, classic, rtol=0.07)
 
 
 class TestRefits:
@@ -88,10 +113,24 @@ class TestRefits:
         fit = st.fit(model, TABLE, TARGET, penalty=penalty)
         self.alone(fit, model, TABLE, TARGET, redrawn(60, 50, 5), penalty=penalty)
 
+    def test_many_rows_take_no_table_of_products(self):
+        rng = np.random.default_rng(2)
+        x = rng.normal(size=(5000, 15))
+        y = x.sum(axis=1) + rng.normal(size=5000)
+        fit = st.fit(st.models.Linear(), x, y)
+        boot, drawn, B = fit.bootstrap(2, rng=5), redrawn(5000, 2, 5), np.column_stack([x, np.ones(5000)])
+        for k in range(2):
+            np.testing.assert_allclose(boot.flat[k], np.linalg.lstsq(B[drawn[k]], y[drawn[k]])[0], atol=1e-6)
+        number, most = jax.ShapeDtypeStruct((), np.float32), jax.ShapeDtypeStruct((), np.int32)
+        shapes = [(4, 51), (3000, 51), (1, 3000), (4, 3000), (51, 51)]
+        arrays = [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes]
+        compiled = jax.jit(_refits(squared)).lower(*arrays, number, number, most).compile()
+        # A few copies of the rows, of 0.6 MB each. The products of their entries would take 31 MB.
+        assert compiled.memory_analysis().temp_size_in_bytes < 5e6
+
     def test_of_counts(self):
-        counts = RNG.poisson(np.exp(0.5 * TABLE[:, 0] + 1)).astype(float)
-        fit = st.fit(st.models.Poisson(), TABLE, counts)
-        self.alone(fit, st.models.Poisson(), TABLE, counts, redrawn(60, 50, 5))
+        fit = st.fit(st.models.Poisson(), TABLE, COUNTS)
+        self.alone(fit, st.models.Poisson(), TABLE, COUNTS, redrawn(60, 50, 5))
 
     def test_by_code_that_is_not_traced(self):
         def branching(x, a, b, c):
@@ -153,6 +192,131 @@ class TestIntervals:
         assert re.search(r"b +1\.\d+ .* to ", str(boot))
 
 
+def rank_of(columns, drawn):
+    return np.linalg.matrix_rank(np.column_stack([columns, np.ones(len(columns))])[drawn])
+
+
+class TestRank:
+    """Refits whose rows do not determine the parameters have failed, and a fit to such rows has no bootstrap."""
+
+    rare = np.column_stack([np.cos(np.arange(30.0)), np.arange(30) < 2])
+    y = 2 * rare[:, 0] + np.sin(5.0 * np.arange(30))
+
+    @pytest.mark.parametrize(
+        "options",
+        [{}, {"bounds": {"coef": (-9, 9)}, "resamples": 20}, {"fixed": {"coef": [2.0, None]}, "resamples": 20}],
+    )
+    def test_linear_refits_without_the_rows_of_a_level(self, options):
+        resamples = options.pop("resamples", 100)
+        boot = st.fit(st.models.Linear(), self.rare, self.y, **options).bootstrap(resamples, rng=1)
+        lost = sum(rank_of(self.rare, drawn) < 3 for drawn in redrawn(30, resamples, 1))
+        assert boot.failed == {"whose rows do not determine the parameters": lost}
+        # No refit is a rounding error that was divided by a rounding error.
+        assert np.ptp(boot.draws["coef"], axis=0).max() < 10
+
+    def test_a_penalty_determines_them(self):
+        fit = st.fit(st.models.Linear(), self.rare, self.y, penalty=st.penalties.L2(0.01))
+        assert not fit.bootstrap(100, rng=1).failed
+
+    @pytest.mark.parametrize(
+        ("X", "names"),
+        [
+            (np.column_stack([X, X]), r"coef\[0\], coef\[1\]:"),
+            (np.eye(10)[np.arange(40) % 10], r"coef\[0\], .*, …"),
+        ],
+    )
+    def test_dependent_columns(self, X, names):
+        with pytest.raises(ValueError, match=f"the rows do not determine {names}"):
+            st.fit(st.models.Linear(), X, Y).bootstrap(30)
+
+    def test_dependent_parameters_of_a_curve(self):
+        with pytest.raises(ValueError, match="the rows do not determine a, b:"):
+            st.fit(lambda x, a, b, c: (a + b) * x + c, X, Y).bootstrap(30)
+
+    def test_as_many_rows_as_parameters(self):
+        with pytest.raises(ValueError, match="rows: 4, free parameters: 4"):
+            st.fit(st.models.Linear(), TABLE[:4], TARGET[:4]).bootstrap(30)
+        with pytest.raises(ValueError, match="rows: 1, free parameters: 1"):
+            st.fit(lambda x, mean: mean + 0 * x, X[:1], Y[:1]).bootstrap(30)
+
+
+def pickled(boot):
+    return pickle.loads(pickle.dumps(boot))  # noqa: S301 - written in this line
+
+
+class TestTables:
+    def test_refits_of_the_encoded_columns(self):
+        columns = {"size": TABLE[:, 0], "kind": np.array(list("pqr"))[np.arange(60) % 3], "y": TARGET}
+        fit = st.fit_table(columns, "y", rng=0)
+        boot = fit.bootstrap(30, rng=5)
+        assert boot.names == ("size", "kind=p", "kind=q", "intercept")
+        learnt_X, y = fit.fit.data
+        B = np.column_stack([learnt_X, np.ones(len(y))])
+        for k, rows in enumerate(redrawn(len(y), 30, 5)[:2]):
+            np.testing.assert_allclose(boot.flat[k], np.linalg.lstsq(B[rows], np.asarray(y)[rows])[0], rtol=1e-5)
+
+
+class Pair(NamedTuple):
+    slope: float
+    offset: float
+
+
+class TestLayout:
+    """Results of fits with held parameters, bounds and named tuples, and their copies."""
+
+    def test_a_held_parameter_has_no_error(self):
+        fit = st.fit(st.models.Linear(), X, Y, fixed={"intercept": 0.1})
+        boot = fit.bootstrap(25, rng=0)
+        assert re.search(r"intercept +0\.1 +— +held at this value", str(boot))
+        numbers = [
+            boot.standard_errors,
+            boot.bias,
+            boot.confidence_intervals(),
+            boot.confidence_intervals(method="bca"),
+        ]
+        for found in numbers:
+            assert np.all(np.isnan(found["intercept"]))
+            assert np.all(np.isfinite(found["coef"]))
+        assert np.isnan(fit.standard_errors["intercept"])
+        # A line through a point: the slope is a ratio of sums.
+        (rows,) = redrawn(40, 1, 0)
+        np.testing.assert_allclose(boot.flat[0, 0], X[rows] @ (Y[rows] - 0.1) / (X[rows] @ X[rows]), rtol=1e-6)
+
+    def test_basic_intervals_end_at_bounds(self):
+        y = RNG.normal(size=30)
+        y += 0.05 - y.mean()
+        bounded = st.fit(st.models.Linear(), np.arange(30.0), y, bounds={"intercept": (0, None)}, fixed={"coef": 0.0})
+        boot = bounded.bootstrap(60, rng=0)
+        low, high = boot.confidence_intervals(method="basic")["intercept"]
+        upper = np.quantile(boot.flat[:, 1], 0.975)
+        assert 2 * 0.05 - upper < 0
+        assert low == 0 < high
+
+    def test_named_tuples_stay_named_tuples(self):
+        def line(x, pair):
+            return pair.slope * x + pair.offset
+
+        boot = st.fit(line, X, Y, start={"pair": Pair(1.0, 0.0)}).bootstrap(30, rng=0)
+        for found in (boot.standard_errors, boot.bias, boot.draws, boot.confidence_intervals()):
+            assert isinstance(found["pair"], Pair)
+        np.testing.assert_array_equal(boot.draws["pair"].offset, boot.flat[:, 1])
+
+    def test_a_pickled_bootstrap_keeps_its_refits(self):
+        boot = st.fit(decay, X, Y).bootstrap(30, rng=0)
+        again = pickled(boot)
+        np.testing.assert_array_equal(again.flat, boot.flat)
+        assert str(again) == str(boot)
+        with pytest.raises(ValueError, match="pickled without its rows"):
+            again.confidence_intervals(method="bca")
+        corrected = boot.bounds(method="bca")
+        np.testing.assert_array_equal(pickled(boot).bounds(method="bca"), corrected)
+
+    def test_an_l1_penalty_is_noted(self):
+        boot = st.fit(st.models.Linear(), TABLE, TARGET, penalty=st.penalties.L1(0.1)).bootstrap(20, rng=0)
+        assert str(boot).endswith("these intervals may miss the truth far more often than they say")
+        assert "penalty" not in str(st.fit(st.models.Linear(), TABLE, TARGET).bootstrap(20, rng=0))
+
+
 class TestFailures:
     def test_separable_resamples_are_counted(self):
         rng = np.random.default_rng(0)
@@ -197,25 +361,26 @@ class TestFailures:
         stream = st.fit(st.models.Linear(), iter([(TABLE, TARGET)]))
         with pytest.raises(RuntimeError, match="those of a stream are read only once"):
             stream.bootstrap()
-        tree = st.fit(st.models.Tree(depth=1), TABLE, TARGET, rng=0)
+        tree = st.fit(st.models.Tree(depth=1), X[:8], Y[:8], epochs=1, rng=0)
         with pytest.raises(RuntimeError, match=r"not for models\.Tree"):
             tree.bootstrap()
         with pytest.raises(ValueError, match="ended with 'iteration limit'"):
             st.fit(decay, X, Y, start=(20, 9, -5), epochs=2).bootstrap()
         with pytest.raises(ValueError, match="stops before its minimum"):
-            st.fit(decay, X, Y, validation=0.2, rng=0).bootstrap()
+            st.fit(st.models.Linear(), TABLE, TARGET, validation=0.2, rng=0).bootstrap()
         with pytest.raises(ValueError, match="the rows differ in weight"):
-            st.fit(decay, X, Y, sample_weight=np.arange(1.0, 41)).bootstrap(kind="residuals")
+            st.fit(st.models.Linear(), TABLE, TARGET, sample_weight=np.arange(1.0, 61)).bootstrap(kind="residuals")
         with pytest.raises(ValueError, match="for the squared loss"):
-            st.fit(st.models.Linear(), TABLE, TARGET, loss="huber").bootstrap(kind="residuals")
+            st.fit(st.models.Poisson(), TABLE, COUNTS).bootstrap(kind="residuals")
 
     def test_few_refits_have_no_interval(self):
         boot = st.fit(decay, X, Y).bootstrap(5, rng=0)
         assert str(boot).startswith("bootstrap: 5 refits")
         with pytest.raises(ValueError, match="too few for an interval"):
             boot.confidence_intervals()
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            boot.confidence_intervals(95)
+        for level in (95, "a", True, [0.9]):
+            with pytest.raises(ValueError, match="between 0 and 1"):
+                boot.confidence_intervals(level)
 
     def test_ctrl_c_keeps_the_refits_so_far(self):
         script = """
@@ -229,7 +394,7 @@ def slow(self, counts, y):
     return alone(self, counts, y)
 Refits.alone = slow
 x = np.linspace(0, 3, 20)
-fit = st.fit(st.models.Linear(), x, 2 * x + np.cos(9 * x), loss="absolute")
+fit = st.fit(st.models.Linear(), x, 2 * x + np.cos(9 * x), bounds={"coef": (0, None)})
 boot = fit.bootstrap(1000, rng=0)
 print(boot.was_stopped, 2 <= boot.resamples < 1000, "stopped from the keyboard" in str(boot))
 """

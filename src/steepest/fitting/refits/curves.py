@@ -8,7 +8,7 @@ import numpy as np
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.fitting.function.residuals import Exact, errors_of
-from steepest.fitting.refits.lanes import descended
+from steepest.fitting.refits.lanes import apart, descended
 from steepest.fitting.setup import FitSetup
 from steepest.models import Custom
 from steepest.types import Array, Function
@@ -71,8 +71,8 @@ class CurveLanes:
         targets = self.y if y is None else y
         with compiled_code():
             found = run(x, self.exact.closed, self.X, targets, shares, np.float64(unit), self.floor, most)
-            answers, done, new_unit = (np.asarray(part) for part in found)
-        return answers, done, float(new_unit)
+            answers, done, new_unit, hessians = (np.asarray(part) for part in found)
+        return answers, done & apart(hessians), float(new_unit)
 
 
 def _refits(pure: Function, by_counts: bool, by_targets: bool) -> Function:
@@ -80,7 +80,7 @@ def _refits(pure: Function, by_counts: bool, by_targets: bool) -> Function:
 
     def run(
         x: Array, closed: tuple[Array, ...], X: Array, y: Array, shares: Array, unit: Array, floor: Array, most: Array
-    ) -> tuple[Array, Array, Array]:
+    ) -> tuple[Array, Array, Array, Array]:
         def one(x: Array, y: Array, shares: Array) -> tuple[Array, Array, Array]:
             def twice(x: Array) -> tuple[Array, Array]:
                 found = errors(x, closed, X, y)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from steepest.types import Array
 
@@ -22,6 +23,10 @@ DAMPED, FACTOR = 1e-3, 10.0
 # The most steps of a first pass over all lanes, and of a second one over those that have not converged. Chosen, not
 # measured: a pass goes on until its last lane has converged.
 FIRST_PASS, SECOND_PASS = 12, 100
+# A lane whose Hessian has a smaller eigenvalue, as a share of its largest, is judged alone: rounding hides whether its
+# rows determine all parameters. It is the square of the condition number at which the errors of a fit stop to trust
+# their quick inverse (`descent/covariance.py`).
+SINGULAR = 1e-12
 # Up to this many parameters the decomposition is written out. Chosen, not measured: its code grows with their cube.
 UNROLLED = 6
 
@@ -41,8 +46,8 @@ class Lanes(NamedTuple):
     times: Array
 
 
-def descended(local: Local, x: Array, unit: Array, floor: Array, most: Array) -> tuple[Array, Array, Array]:
-    """Return the points that the lanes reach, which of them have converged, and the unit of their gains.
+def descended(local: Local, x: Array, unit: Array, floor: Array, most: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the points that the lanes reach, which of them have converged, the unit of gains, and the Hessians.
 
     Parameters
     ----------
@@ -85,7 +90,31 @@ def descended(local: Local, x: Array, unit: Array, floor: Array, most: Array) ->
         )  # fmt: skip
 
     lanes = jax.lax.while_loop(lambda lanes: ~jnp.all(lanes.done) & (lanes.times < most), advanced, begun)
-    return lanes.x, lanes.done, unit
+    return lanes.x, lanes.done, unit, lanes.hessian
+
+
+def apart(hessians: np.ndarray, blurred: float = 0.0) -> np.ndarray:
+    """Return which Hessians are certainly not singular, in units in which each of their curvatures is 1.
+
+    Parameters
+    ----------
+    hessians : array of shape (lanes, n, n)
+        The Hessians.
+    blurred : float
+        The relative rounding error of what the Hessians are squares of.
+
+    Returns
+    -------
+    array of bool of shape (lanes,)
+        Which ones. The others are judged one by one.
+    """
+    curvatures = np.diagonal(hessians, axis1=1, axis2=2)
+    is_known = np.isfinite(hessians).all(axis=(1, 2)) & (curvatures > 0).all(axis=1)
+    unit = 1 / np.sqrt(np.where(is_known[:, None], curvatures, 1.0))
+    scaled = np.where(is_known[:, None, None], hessians, 0.0) * unit[:, :, None] * unit[:, None, :]
+    values = np.linalg.eigvalsh(scaled)
+    apart: np.ndarray = is_known & (values[:, 0] > max(SINGULAR, (100 * blurred) ** 2) * values[:, -1])
+    return apart
 
 
 def _step(lanes: Lanes) -> Array:

@@ -12,7 +12,7 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.problem import LinearProblem
-from steepest.fitting.refits.lanes import descended
+from steepest.fitting.refits.lanes import apart, descended
 from steepest.fitting.setup import FitSetup
 from steepest.models.losses import Loss, squared
 from steepest.models.penalties import L2
@@ -21,6 +21,8 @@ from steepest.types import Array, Function
 # A refit is judged by its certificate, one by one, if an output is this much larger than all of the fit: it may be on
 # its way to infinity, as where classes are separable. Chosen, not measured.
 FAR = 25.0
+# The most numbers of a table of the products of each row's entries, 8 MB. Chosen, not measured.
+MOST_PRODUCTS = 2**20
 
 
 class LinearLanes:
@@ -74,6 +76,13 @@ class LinearLanes:
         return curvature
 
     @property
+    def blurred(self) -> float:
+        """The relative rounding error of the columns in the coordinates of the descent."""
+        problem = self.setup.problem
+        assert isinstance(problem, LinearProblem)
+        return EPS * problem.coordinates.condition
+
+    @property
     def numbers(self) -> int:
         """How many numbers of memory a refit takes."""
         return 6 * self.rows + self.x.size**2
@@ -94,7 +103,8 @@ class LinearLanes:
         targets = self.y[None] if y is None else y
         with compiled_code():
             found = run(x, self.columns, targets, shares, self.penalty, np.float64(unit), self.floor, most)
-            answers, done, new_unit = (np.asarray(part) for part in found)
+            answers, done, new_unit, hessians = (np.asarray(part) for part in found)
+        done = done & apart(hessians, self.blurred)
         if loss is not squared:
             reach = np.abs(answers @ self.columns.T).max(axis=1)
             done = done & (reach <= FAR + 2 * np.abs(self.predictions()).max())
@@ -113,15 +123,20 @@ def _refits(loss: Loss) -> Function:
 
     def run(
         x: Array, A: Array, y: Array, shares: Array, penalty: Array, unit: Array, floor: Array, most: Array
-    ) -> tuple[Array, Array, Array]:
-        n = A.shape[1]
-        products = (A[:, :, None] * A[:, None, :]).reshape(-1, n * n)
+    ) -> tuple[Array, Array, Array, Array]:
+        rows, n = A.shape
+        few = rows * n * n <= MOST_PRODUCTS
+        products = (A[:, :, None] * A[:, None, :]).reshape(-1, n * n) if few else None
 
         def local(x: Array) -> tuple[Array, Array, Array]:
             z = x @ A.T
             value, first, second = glm.losses(z, jnp.broadcast_to(y, z.shape), jnp.broadcast_to(shares, z.shape))
             pull = x @ penalty
-            hessian = (second @ products).reshape(-1, n, n) + penalty
+            if products is None:
+                # One refit at a time, whose weighted rows take no more memory than the rows.
+                hessian = jax.lax.map(lambda weight: (weight[:, None] * A).T @ A, second) + penalty
+            else:
+                hessian = (second @ products).reshape(-1, n, n) + penalty
             return value.sum(axis=1) + (pull * x).sum(axis=1) / 2, first @ A + pull, hessian
 
         return descended(local, x, unit, floor, most)

@@ -13,15 +13,19 @@ from steepest.derivatives.process.interrupts import answer_interrupt, check_inte
 from steepest.descent.budget import Budget
 from steepest.fitting.refits.curves import CurveLanes
 from steepest.fitting.refits.lanes import FIRST_PASS, SECOND_PASS
+from steepest.fitting.refits.limits import held_of, limits_of
 from steepest.fitting.refits.linear import LinearLanes
-from steepest.fitting.resampling.bootstrap import Bootstrap, failures, leaves
+from steepest.fitting.refits.rank import free_of, is_plain, loose, undetermined
+from steepest.fitting.refits.residuals import modified
+from steepest.fitting.resampling.bootstrap import Bootstrap, failures, flat_of
 from steepest.fitting.result import Fit
 from steepest.fitting.setup import FitSetup, TrainingData
 from steepest.fitting.validation import LabelledRows
 from steepest.inspection.motion.progress import check_progress, shown
 from steepest.models import Custom
 from steepest.models.losses import squared
-from steepest.printable import quoted
+from steepest.models.penalties import kink_of
+from steepest.printable import printable, quoted
 from steepest.trace import Outcome
 from steepest.types import Seed
 
@@ -32,6 +36,12 @@ MOST_NUMBERS, MOST_LANES = 2**22, 256
 # The most rows that are left out one at a time.
 MOST_LEFT_OUT = 20_000
 UNDETERMINED = "whose rows do not determine the parameters"
+SET_TO_ZERO = (
+    "an L1 penalty sets parameters to exactly 0, and the scatter of such refits is not that of the estimate: these "
+    "intervals may miss the truth far more often than they say"
+)
+# The most parameters that a message names.
+MOST_NAMED = 5
 
 
 class Side(Protocol):
@@ -69,8 +79,8 @@ class Refits:
         if setup.options.batch_size is not None:
             setup = FitSetup.of(options, setup.data, Budget())
         self.setup, self.fit = setup, fit
-        self.options, self.rows = options, setup.rows
-        x = setup.plan.view.flat(fit.params if isinstance(options.model, Custom) else flat_of(fit))
+        self.options, self.rows, self.plain = options, setup.rows, is_plain(setup)
+        x = setup.plan.view.flat(fit.params if isinstance(options.model, Custom) else flat_of(fit.params))
         is_free = not (getattr(fit, "bounds", {}) or getattr(fit, "fixed", {}))
         self.side: Side | None = (CurveLanes.of(setup, x) or LinearLanes.of(setup, x)) if is_free else None
         # A refit that did not converge in as many steps side by side seldom does alone.
@@ -106,7 +116,11 @@ class Refits:
         found = np.array(self.setup.plan.view.rows(answers))
         found[~done] = np.nan
         for k in np.flatnonzero(~done).tolist():
-            self.late.append((found, k, *_at(counts, y, k)))
+            own_counts, own_y = _at(counts, y, k)
+            if self.is_loose(own_counts):
+                self.reasons.append(UNDETERMINED)
+            else:
+                self.late.append((found, k, own_counts, own_y))
         if len(self.late) >= self.lanes:
             self.finish()
         return found
@@ -134,10 +148,26 @@ class Refits:
             for (found, place, own_counts, own_y), answer, is_done in zip(part, answers, done, strict=True):
                 found[place] = answer if is_done else self.alone(own_counts, own_y)
 
+    def is_loose(self, counts: np.ndarray | None, fitted: Fit | None = None) -> bool:
+        """Return whether the rows that are counted do not determine a linear model.
+
+        Bounds may determine what the rows do not, so that the answer depends on which of them bite in the refit.
+        """
+        fit = self.fit if fitted is None else fitted
+        if counts is None or not self.plain or (fitted is None and bool(getattr(fit, "bounds", {}))):
+            return False
+        drawn = np.flatnonzero(counts)
+        return bool(
+            loose(fit, LabelledRows(self.rows.X[drawn], self.rows.y[drawn], (self.rows.weight * counts)[drawn]))
+        )
+
     def alone(self, counts: np.ndarray | None, y: np.ndarray | None) -> np.ndarray:
         """Return the parameters of one refit by the solver of the fit; NaN, and a reason in `reasons`, if it fails."""
         X, known, weight = self.rows
-        nothing = np.full(flat_of(self.fit).size, np.nan)
+        nothing = np.full(flat_of(self.fit.params).size, np.nan)
+        if self.side is None and self.is_loose(counts):
+            self.reasons.append(UNDETERMINED)
+            return nothing
         if counts is not None:
             # As many rows as before, some of them several times: compiled code depends on their number.
             picked = np.repeat(np.arange(len(known)), counts.astype(int))
@@ -152,10 +182,13 @@ class Refits:
         if fitted.outcome is not Outcome.CONVERGED:
             self.reasons.append(f"ended with {str(fitted.outcome)!r}")
             return nothing
-        if any(event.kind == "rank-deficient" for event in fitted.trace.stored_events):
+        is_bounded = bool(getattr(fitted, "bounds", {}))
+        if any(event.kind == "rank-deficient" for event in fitted.trace.stored_events) or (
+            is_bounded and self.is_loose(counts, fitted)
+        ):
             self.reasons.append(UNDETERMINED)
             return nothing
-        return flat_of(fitted)
+        return flat_of(fitted.params)
 
 
 def _at(
@@ -169,11 +202,6 @@ def _stacked(rows: list[np.ndarray | None]) -> np.ndarray | None:
     """Return rows as one array, or None if there are none."""
     known = [row for row in rows if row is not None]
     return np.stack(known) if known else None
-
-
-def flat_of(fit: Fit) -> np.ndarray:
-    """Return the parameters of a fit, flat, in the user's units."""
-    return np.concatenate([np.ravel(np.asarray(leaf, dtype=float)) for leaf in leaves(fit.params)])
 
 
 @np.errstate(all="ignore")
@@ -190,16 +218,15 @@ def bootstrap(
     was_stopped = False
     if kind == "residuals":
         predicted = refits.predictions()
-        residuals = refits.rows.y - predicted
-        residuals = residuals - residuals.mean()
+        residuals = modified(refits.setup, fit, refits.rows.y - predicted)
     try:
         with shown(-(-resamples // lanes), progress, "refits") as chunks:
             for k in chunks:
                 count = min(lanes, resamples - k * lanes)
-                drawn = random.integers(0, rows, (count, rows))
                 if kind == "rows":
-                    found.append(refits.of(counted(drawn), None))
+                    found.append(refits.of(counted(random.integers(0, rows, (count, rows))), None))
                 else:
+                    drawn = random.integers(0, len(residuals), (count, rows))
                     found.append(refits.of(None, predicted + residuals[drawn]))
                 check_interrupt()
             refits.finish()
@@ -214,7 +241,8 @@ def bootstrap(
     made = len(flat) + sum(failed.values())
     return Bootstrap(
         tuple(fit.trace.names), fit.params, flat, kind, made, failed, was_stopped,
-        jackknife=(lambda: jackknife(setup, fit)) if kind == "rows" else None,
+        jackknife=(lambda: jackknife(setup, fit)) if kind == "rows" else None, held=held_of(fit), limits=limits_of(fit),
+        note=SET_TO_ZERO if kink_of(setup.problem.user_penalty) else "",
     )  # fmt: skip
 
 
@@ -265,6 +293,7 @@ def check(setup: FitSetup, fit: Fit, resamples: int, kind: str) -> None:
         raise ValueError(
             f"the fit ended with {str(fit.outcome)!r}, and refits start from a converged answer: fit until it converges"
         )
+    check_rows(setup, fit)
     if kind == "residuals":
         if setup.options.loss is not squared:
             raise ValueError(
@@ -275,3 +304,21 @@ def check(setup: FitSetup, fit: Fit, resamples: int, kind: str) -> None:
                 "kind='residuals' takes all residuals for draws of one distribution, and the rows differ in weight: "
                 "give kind='rows'"
             )
+
+
+def check_rows(setup: FitSetup, fit: Fit) -> None:
+    """Raise ValueError if the rows of a fit say nothing about how much its parameters would vary."""
+    rows, used = len(setup.rows.y), int(free_of(fit).sum())
+    is_penalised = setup.problem.user_penalty is not None
+    if rows <= (1 if is_penalised else used):
+        raise ValueError(
+            f"rows: {rows:,}, free parameters: {used:,}: a fit to so few goes through each row whatever its error, so "
+            "that refits would show no scatter; give more rows, or hold parameters with fixed="
+        )
+    if names := undetermined(setup, fit):
+        shown = ", ".join(map(printable, names[:MOST_NAMED])) + ", …" * (len(names) > MOST_NAMED)
+        raise ValueError(
+            f"the rows do not determine {shown}: other values fit equally well, so that the scatter of refits would be "
+            "that of an arbitrary choice; leave out columns that depend on others, hold parameters with fixed=, or add "
+            "a penalty such as penalties.L2(1e-3)"
+        )

@@ -45,6 +45,12 @@ class Bootstrap:
         Whether Ctrl-C ended it before all refits were made.
     level : float
         The level of the intervals that are shown.
+    held : array of bool or None
+        Which parameters were held at a value, flat: their standard errors, biases and intervals are NaN.
+    limits : (low, high) or None
+        The bounds of the parameters, flat, infinite where there is none.
+    note : str
+        What the reader of the intervals must know; "" if nothing.
 
     Examples
     --------
@@ -69,6 +75,9 @@ class Bootstrap:
     was_stopped: bool = False
     level: float = 0.95
     jackknife: Callable[[], np.ndarray] | None = field(default=None, repr=False)
+    held: np.ndarray | None = field(default=None, repr=False)
+    limits: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    note: str = ""
 
     @property
     def draws(self) -> dict[str, PyTree]:
@@ -78,7 +87,10 @@ class Bootstrap:
     @cached_property
     def covariance(self) -> np.ndarray:
         """The covariance of the refits, in the order of `names`."""
-        return np.atleast_2d(np.cov(self.flat, rowvar=False))
+        covariance = np.atleast_2d(np.cov(self.flat, rowvar=False))
+        if self.held is not None:
+            covariance[self.held] = covariance[:, self.held] = np.nan
+        return covariance
 
     @property
     def standard_errors(self) -> dict[str, PyTree]:
@@ -88,16 +100,25 @@ class Bootstrap:
     @property
     def bias(self) -> dict[str, PyTree]:
         """The mean of the refits less the fit itself, laid out like the parameters."""
-        return laid_out(self.params, self.flat.mean(axis=0) - self.estimate)
+        return laid_out(self.params, self._off())
+
+    def _off(self) -> np.ndarray:
+        off = self.flat.mean(axis=0) - self.estimate
+        return off if self.held is None else np.where(self.held, np.nan, off)
 
     @cached_property
     def estimate(self) -> np.ndarray:
         """The parameters of the fit itself, flat."""
-        return np.concatenate([np.ravel(np.asarray(leaf, dtype=float)) for leaf in leaves(self.params)])
+        return flat_of(self.params)
 
     @cached_property
     def left_out(self) -> np.ndarray:
         """The parameters of refits that each leave out one row; rows of NaN for refits that failed."""
+        if self.jackknife is None and self.kind == "rows":
+            raise ValueError(
+                "method='bca' leaves out one row at a time, and this bootstrap was copied or pickled without its rows: "
+                "ask for method='bca' before that, or give method='percentile'"
+            )
         if self.jackknife is None:
             raise ValueError(
                 f"method='bca' leaves out one row at a time, and this bootstrap is of {self.kind}: give "
@@ -113,13 +134,15 @@ class Bootstrap:
         level : float, optional
             The share of samples in which the interval is to hold the true value; 0.95 by default.
         method : {"percentile", "basic", "bca"}
-            "percentile" takes quantiles of the refits. "basic" mirrors them at the fit. "bca" corrects them for bias,
-            and for a spread that changes with the parameter, from refits that leave out one row at a time.
+            "percentile" takes quantiles of the refits. "basic" mirrors them at the fit, and cuts the ends off at the
+            bounds of the fit. "bca" corrects them for bias, and for a spread that changes with the parameter, from
+            refits that leave out one row at a time.
 
         Returns
         -------
         dict
-            (low, high) by name, laid out like the parameters, with low and high along a last axis.
+            (low, high) by name, laid out like the parameters, with low and high along a last axis; NaN for one that was
+            held.
 
         Raises
         ------
@@ -146,14 +169,17 @@ class Bootstrap:
             The low and the high ends.
         """
         level = self.level if level is None else level
-        if not 0 < level < 1:
+        is_number = isinstance(level, (int, float, np.integer, np.floating)) and not isinstance(level, bool)
+        if not is_number or not 0 < level < 1:
             raise ValueError(f"level={quoted(level)}: give a share between 0 and 1, such as 0.95")
         if method not in METHODS:
             raise ValueError(f"method={quoted(method)}: give {', '.join(map(quoted, METHODS))}")
-        if method == "bca":
-            return bca(self.flat, self.estimate, self.left_out, level)
-        ends = percentile(self.flat, level)
-        return ends if method == "percentile" else 2 * self.estimate - ends[::-1]
+        ends = bca(self.flat, self.estimate, self.left_out, level) if method == "bca" else percentile(self.flat, level)
+        if method == "basic":
+            ends = 2 * self.estimate - ends[::-1]
+            if self.limits is not None:
+                ends = np.clip(ends, *self.limits)
+        return ends if self.held is None else np.where(self.held, np.nan, ends)
 
     def to_frame(self, level: float | None = None, method: str = "percentile") -> pd.DataFrame:
         """Return the results as a pandas DataFrame with a row for each parameter.
@@ -174,7 +200,7 @@ class Bootstrap:
         columns = {
             "estimate": self.estimate,
             "standard error": np.sqrt(np.diag(self.covariance)),
-            "bias": self.flat.mean(axis=0) - self.estimate,
+            "bias": self._off(),
             "low": low,
             "high": high,
         }
@@ -196,12 +222,21 @@ class Bootstrap:
         width = max(10, *map(len, names))
         lines.append(f"  {'':>{width}}  {'estimate':>12}  {'± error':>9}  {self.level:.0%} of refits")
         for k, name in enumerate(names):
+            if self.held is not None and self.held[k]:
+                lines.append(f"  {name:>{width}}  {self.estimate[k]:>12.6g}  {'—':>9}  held at this value")
+                continue
             lines.append(
                 f"  {name:>{width}}  {self.estimate[k]:>12.6g}  {error[k]:>9.2g}  {low[k]:.6g} to {high[k]:.6g}"
             )
         if (left := len(self.names) - len(names)) > 0:
             lines.append(f"  {'…':>{width}}  and {left:,} more in standard_errors")
+        if self.note:
+            lines.append(f"  {self.note}")
         return "\n".join(lines)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out the function that makes other refits: it holds the rows, and code that no file can hold."""
+        return self.__dict__ | {"jackknife": None}
 
     def __repr__(self) -> str:
         return f"Bootstrap({len(self.flat)} of {self.resamples} refits, kind={self.kind!r})"
@@ -214,6 +249,11 @@ def leaves(params: PyTree) -> list[PyTree]:
     if isinstance(params, (list, tuple)):
         return [leaf for value in params for leaf in leaves(value)]
     return [params]
+
+
+def flat_of(params: PyTree) -> np.ndarray:
+    """Return parameters, flat, in the order of their names."""
+    return np.concatenate([np.ravel(np.asarray(leaf, dtype=float)) for leaf in leaves(params)])
 
 
 def laid_out(params: PyTree, flat: np.ndarray, last: bool = False) -> dict[str, PyTree]:
@@ -229,7 +269,8 @@ def laid_out(params: PyTree, flat: np.ndarray, last: bool = False) -> dict[str, 
         if isinstance(value, Mapping):
             return {name: taken(part) for name, part in value.items()}
         if isinstance(value, (list, tuple)):
-            return [taken(part) for part in value]
+            parts = [taken(part) for part in value]
+            return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
         shape = np.shape(value)
         part = slice(place, place + int(np.prod(shape, dtype=int)))
         place = part.stop
