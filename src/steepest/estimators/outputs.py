@@ -10,7 +10,7 @@ import numpy as np
 from steepest.arguments import generator
 from steepest.derivatives.precision import double_precision
 from steepest.descent.budget import Budget
-from steepest.estimators.through_origin import with_images
+from steepest.estimators.through_origin import through_origin, with_images
 from steepest.fitting.fit import fit
 from steepest.fitting.network.fit import fit_network
 from steepest.fitting.network.result import NetworkFit
@@ -25,7 +25,7 @@ from steepest.fitting.tree.result import TreeFit
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
-from steepest.types import Bounds, Function, PyTree, Rows, RuleLike
+from steepest.types import Bounds, Fixed, Function, PyTree, Rows, RuleLike
 
 NO_ROWS = "this fit can't be continued, because its estimator did not keep the rows: fit it again with warm_start=True"
 
@@ -58,19 +58,21 @@ class OutputFitter:
                 self.progress, batch_size=self.batch_size, dtype=None, start=start, classes=classes,
                 penalty=self.penalty, direction=self.direction, step=self.step, refused={},
             )  # fmt: skip
-        fixed = {"intercept": 0.0} if self.bounds is not None and not self.intercept else None
-        if not self.intercept and fixed is None:
-            X, target, weight = with_images(X, target, weight, self.loss)
-        fitted = fit(
-            self.model, X, target, start=start, loss=self.loss, penalty=self.penalty, sample_weight=weight,
-            batch_size=self.batch_size, direction=self.direction, step=self.step, rng=self.seed,
-            progress=self.progress, epochs=epochs, tolerance=tolerance, validation=validation, bounds=self.bounds,
-            fixed=fixed,
-        )  # fmt: skip
-        if not self.intercept and fixed is None:
-            # The best intercept is 0, and this one is within rounding errors of it.
-            fitted.params["intercept"] = np.float64(0.0)
-        return fitted
+
+        def fitted(X: Rows, target: np.ndarray, weight: np.ndarray, fixed: Fixed | None) -> Fit:
+            return fit(
+                self.model, X, target, start=start, loss=self.loss, penalty=self.penalty, sample_weight=weight,
+                batch_size=self.batch_size, direction=self.direction, step=self.step, rng=self.seed,
+                progress=self.progress, epochs=epochs, tolerance=tolerance, validation=validation, bounds=self.bounds,
+                fixed=fixed,
+            )  # fmt: skip
+
+        if self.intercept or self.bounds is not None:
+            return fitted(X, target, weight, None if self.intercept else {"intercept": 0.0})
+        return through_origin(
+            fitted(*with_images(X, target, weight, self.loss), None),
+            lambda: fitted(X, target, weight, {"intercept": 0.0}),
+        )
 
     def fit_block(
         self, X: Rows, target: np.ndarray, weight: np.ndarray, start: PyTree, learner: StreamLearner | None

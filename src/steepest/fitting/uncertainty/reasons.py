@@ -120,9 +120,7 @@ def held(fit: Fitted, names: tuple[str, ...]) -> dict[str, str]:
     owners = [name for name, size in sizes.items() for _ in range(size)] if sum(sizes.values()) == len(names) else names
     fixed, bounds = getattr(fit, "fixed", {}), getattr(fit, "at_bound", {})
     known = {
-        name: "held at this value"
-        for name, owner in zip(names, owners, strict=True)
-        if name in fixed or owner in fixed
+        name: "held at this value" for name, owner in zip(names, owners, strict=True) if name in fixed or owner in fixed
     }
     at_bound = {
         name: f"on its {SIDES[side]} bound, where an estimate is not normal around the truth; the errors of the others "

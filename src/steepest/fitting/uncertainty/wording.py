@@ -128,7 +128,9 @@ def grouped(reasons: Mapping[str, str]) -> list[str]:
     names: dict[str, list[str]] = {}
     for name, why in reasons.items():
         names.setdefault(why, []).append(name)
-    return [f"{', '.join(alike[:MOST_ALIKE])}{', …' * (len(alike) > MOST_ALIKE)}: {why}" for why, alike in names.items()]
+    return [
+        f"{', '.join(alike[:MOST_ALIKE])}{', …' * (len(alike) > MOST_ALIKE)}: {why}" for why, alike in names.items()
+    ]
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> list[str]:
