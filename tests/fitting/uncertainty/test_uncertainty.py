@@ -442,3 +442,34 @@ class TestOnDemand:
             warnings.simplefilter("error")
             assert fit.standard_errors["coef"].shape == (1,)
             assert fit.correlation.shape == (2, 2)
+
+
+class TestRowsThatChange:
+    @pytest.mark.parametrize("make", [np.copy, sparse.csr_array])
+    def test_a_small_array_may_change_after_the_fit(self, make):
+        rows = make(X)
+        fit = st.fit(st.models.Linear(), rows, TARGETS["squared"])
+        rows *= 0.5
+        close(fit.covariance, linear("squared").covariance)
+
+    @pytest.mark.parametrize("change", ["scaled", "shuffled", "one"])
+    def test_a_large_array_that_has_changed_gives_no_errors(self, change, monkeypatch):
+        monkeypatch.setattr("steepest.data.unchanged.MOST_COPIED", 100)
+        rows = X.copy()
+        fit = st.fit(st.models.Linear(), rows, TARGETS["squared"])
+        assert not fit.uncertainty().why
+        known, fit._uncertain = fit.covariance, {}
+        if change == "scaled":
+            rows *= 0.5
+        elif change == "shuffled":
+            RNG.shuffle(rows)
+        else:
+            rows[3, 1] += 1e-9
+        assert "X has changed since the fit" in fit.uncertainty().why
+        assert not fit.summary().values
+        for call in (fit.more, fit.bootstrap, lambda: fit.batch_gradients(fit.params, [[0]])):
+            with pytest.raises(ValueError, match="X has changed since the fit"):
+                call()
+        rows[:] = X
+        fit._uncertain = {}
+        close(fit.covariance, known)

@@ -45,6 +45,7 @@ def goodness_of(fit: Fitted, uncertainty: Uncertainty) -> Goodness:
     basis, model = fit.basis, fit.model
     if (
         basis is None
+        or not basis.intact
         or not isinstance(model, (Linear, Custom))
         or getattr(model, "is_native", False)
         or hasattr(fit, "fits")

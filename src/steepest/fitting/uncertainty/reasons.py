@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from steepest.descent.view import View
-from steepest.fitting.basis import Basis
+from steepest.fitting.basis import CHANGED, Basis
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.models.penalties import L2, kink_of
 from steepest.printable import quoted
@@ -87,6 +87,8 @@ def obstacle(fit: Fitted, size: int) -> str:
             "the rows are not at hand, because the fit was loaded or its rows came as a stream: fit the rows again, or "
             "save a fit whose errors were computed"
         )
+    if not basis.intact:
+        return f"X {CHANGED}"
     if size > MOST_PARAMETERS:
         return f"the covariance of {size:,} parameters is a matrix of {size**2:,} numbers: at most {MOST_PARAMETERS:,}"
     if kink_of(basis.penalty):
