@@ -277,7 +277,7 @@ class TestParametersWithoutErrors:
         vars(fit)[how] = {"c": 0.4} if how == "fixed" else {"c": "low"}
         found = fit.uncertainty()
         assert list(found.reasons) == ["c"]
-        assert ("held" if how == "fixed" else "low bound") in found.reasons["c"]
+        assert ("held" if how == "fixed" else "lower bound") in found.reasons["c"]
         assert np.isnan(found.standard_errors["c"])
         close(found.covariance[:2, :2], free.covariance)
         assert found.degrees == pytest.approx(28)
