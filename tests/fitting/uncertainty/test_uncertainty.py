@@ -367,6 +367,23 @@ class TestFitsWithoutErrors:
         assert "leverage 1" in fit.uncertainty("HC3").why
         assert not fit.uncertainty("HC1").why
 
+    def test_a_variance_needs_a_degree_of_freedom(self):
+        """Student's t with a thousandth of a degree has intervals of 1e100 and more."""
+        fit = st.fit(st.models.Linear(), X[:3] / [1, 1000], Z[:3] + X[:3, 0] ** 2, penalty=st.penalties.L2(1e-4))
+        assert "degrees of freedom" in fit.uncertainty().why
+        strong = st.fit(st.models.Linear(), X[:6] / [1, 1000], Z[:6], penalty=st.penalties.L2(1e-4))
+        assert not strong.uncertainty().why
+
+    def test_too_few_rows_are_counted_against_parameters_and_not_the_rank(self):
+        fit = st.fit(decay, CURVE_X[:2], CURVE_Y[:2])
+        assert "2 rows leave nothing to estimate the variance from beside 3 parameters" in fit.uncertainty().why
+
+    def test_a_fit_through_every_row_says_that_its_errors_are_rounding(self):
+        exact = st.fit(st.models.Linear(), X, X @ [2.0, 1.0] + 1)
+        assert "mean nothing" in exact.uncertainty().label
+        assert "mean nothing" not in linear("squared").uncertainty().label
+        assert "mean nothing" not in st.fit(decay, CURVE_X, decay(CURVE_X, 2, 1, 1).round(13)).uncertainty().label
+
     def test_derivatives_that_are_not_finite(self):
         fit = st.fit(decay, CURVE_X, CURVE_Y)
         fit.x = {**fit.params, "b": -1e3}
