@@ -264,7 +264,8 @@ class Run(Moving, Reported, Shown):
         The function must be the sum over independent rows, not their mean, and x its minimum; for a log likelihood that
         was maximised the sign is turned. The Hessian is exact if the function was traced. A variable that the function
         does not determine has the variance infinity. One that was held, or ended on a bound, has none (NaN), and the
-        others are those with it held there. On the edge of a set of `within` there are none. If there are none at all, a RuntimeWarning says why.
+        others are those with it held there. On the edge of a set of `within` there are none. If there are none at all,
+        a RuntimeWarning says why.
 
         Examples
         --------

@@ -11,6 +11,7 @@ from steepest.arguments import generator
 from steepest.derivatives.precision import double_precision
 from steepest.descent.budget import Budget
 from steepest.estimators.through_origin import through_origin, with_images
+from steepest.fitting.basis import NO_ROWS
 from steepest.fitting.fit import fit
 from steepest.fitting.network.fit import fit_network
 from steepest.fitting.network.result import NetworkFit
@@ -26,8 +27,6 @@ from steepest.models import Custom, Linear, Network, Tree
 from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
 from steepest.types import Bounds, Fixed, Function, PyTree, Rows, RuleLike
-
-NO_ROWS = "this fit can't be continued, because its estimator did not keep the rows: fit it again with warm_start=True"
 
 
 @dataclass(frozen=True)

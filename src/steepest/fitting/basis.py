@@ -14,6 +14,9 @@ CHANGED = (
     "has changed since the fit, which keeps no copy of so large an array: fit again, or change a copy, such as X.copy()"
 )
 
+# Why a fit can't be continued whose estimator has dropped the rows; errors know such fits by it.
+NO_ROWS = "this fit can't be continued, because its estimator did not keep the rows: fit it again with warm_start=True"
+
 
 class Basis(NamedTuple):
     """The loss, the penalty and the rows that a fit was made of.

@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse, stats
 
 import steepest as st
+from steepest.estimators import DescentRegressor
 
 RNG = np.random.default_rng(5)
 N = 40
@@ -360,6 +361,18 @@ class TestFitsWithoutErrors:
     def test_a_penalty_does_not_pull_a_fit_from_its_minimum(self, loss):
         label = linear(loss, penalty=st.penalties.L2(0.3)).uncertainty().label
         assert label.endswith("penalised, strength taken as fixed")
+
+    def test_an_estimator_that_made_several_fits_says_so(self):
+        found = DescentRegressor(penalty=None).fit(X, np.column_stack([Z, -Z])).run_.uncertainty().why
+        assert "several fits" in found
+        assert "stream" not in found
+
+    @pytest.mark.parametrize(("loss", "has_factor"), [("log loss", False), ("poisson", False), ("gamma", True)])
+    def test_precisions_scale_the_information_by_a_factor_if_the_loss_has_one(self, loss, has_factor):
+        """As var_weights in statsmodels: twice the precision is half the covariance, unless a factor is estimated."""
+        once, twice = (linear(loss, sample_weight=np.full(N, w)).uncertainty(weights="precision") for w in (1.0, 2.0))
+        close(twice.covariance, once.covariance / (1 if has_factor else 2), 1e-6)
+        assert ("up to a factor" in twice.label) is has_factor
 
     def test_a_row_that_alone_determines_a_parameter(self):
         alone = np.column_stack([X[:, 0], np.arange(N) == 3])

@@ -214,7 +214,11 @@ def _label(family: Family, request: Request, robust: str, penalised: bool) -> st
     else:
         parts = [family.label]
     if request.weights == "precision" and not request.absolute_sigma:
-        parts.append("weights taken as 1/σ² up to a factor")
+        # The variance of two classes or of counts follows from their mean, and has no factor of its own.
+        scaled = family.dispersed or robust
+        parts.append(
+            "weights taken as 1/σ² up to a factor" if scaled else "weights taken as precisions, without a factor"
+        )
     if penalised:
         parts.append("penalised, strength taken as fixed")
     return "; ".join(parts)
