@@ -27,6 +27,7 @@ ROUNDED = 1e-10
 # Residuals below this share of the data are rounding errors. Those of Lanczos1 of NIST, whose data have 14 digits, are
 # ten times larger.
 EXACT = 32 * EPS
+EARLY = "standard errors before the minimum"
 LOOSE = "not determined by the rows: other values fit equally well"
 
 
@@ -154,7 +155,7 @@ class Statement:
         rounded = family.normal and float(move @ move) <= ROUNDED**2 * sums.size
         if far > NEAR and not rounded:
             outcome = self.fit.outcome
-            label = f"{label}; the fit ended {far:.2g} standard errors before the minimum ({outcome}): let it go on"
+            label = f"{label}; the fit ended {far:.2g} {EARLY} ({outcome}): let it go on"
         return Uncertainty(
             self.names, covariance, reasons, "", label, self.level, degrees, scale, robust, request.weights,
             request.absolute_sigma, self.x, self.fit.params, root, far,
