@@ -432,6 +432,13 @@ class TestFitsWithoutErrors:
 
 
 class TestOnDemand:
+    def test_the_arrays_that_a_fit_keeps_cannot_be_written_to(self):
+        fit = linear("squared")
+        with pytest.raises(ValueError, match="read-only"):
+            fit.covariance[0, 0] = 7
+        fit.standard_errors["coef"][0] = 7
+        assert fit.standard_errors["coef"][0] != 7
+
     def test_nothing_is_computed_before_it_is_asked_for(self):
         calls = []
 
