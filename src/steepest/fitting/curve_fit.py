@@ -115,7 +115,8 @@ def _start(f: Function, p0: Array, bounds: tuple[Array, Array]) -> tuple[np.ndar
     if given is not None and (given.ndim != 1 or not given.size):
         raise ValueError(f"p0={quoted(p0)}: give one number for each parameter")
     count = _parameters(f) if given is None else given.size
-    bounds = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") and hasattr(bounds, "ub") else bounds
+    # SciPy's Bounds has its sides as attributes.
+    bounds = (getattr(bounds, "lb", None), getattr(bounds, "ub", None)) if hasattr(bounds, "lb") else bounds
     try:
         low, high = (np.broadcast_to(np.asarray(side, dtype=float), count) for side in bounds)
     except (TypeError, ValueError):

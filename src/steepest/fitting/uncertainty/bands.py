@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.fitting.uncertainty.answer import Uncertainty
-from steepest.fitting.uncertainty.compute import EARLY
-from steepest.fitting.uncertainty.reasons import Fitted
+from steepest.fitting.uncertainty.reasons import EARLY, Fitted
 from steepest.fitting.uncertainty.rows import slopes_of
 from steepest.models import Custom, Linear, Multinomial, losses
 from steepest.models.penalties import ridge_of

@@ -13,7 +13,7 @@ from steepest.fitting.basis import Basis
 from steepest.fitting.uncertainty.answer import Uncertainty
 from steepest.fitting.uncertainty.families import FAMILIES, Family, family_of
 from steepest.fitting.uncertainty.own_loss import own_family
-from steepest.fitting.uncertainty.reasons import Fitted, held, obstacle
+from steepest.fitting.uncertainty.reasons import EARLY, Fitted, held, obstacle
 from steepest.fitting.uncertainty.request import Request
 from steepest.fitting.uncertainty.rows import DerivedRows, FunctionRows, LinearRows
 from steepest.fitting.uncertainty.sums import Sandwich, Sums
@@ -27,7 +27,6 @@ ROUNDED = 1e-10
 # Residuals below this share of the data are rounding errors. Those of Lanczos1 of NIST, whose data have 14 digits, are
 # ten times larger.
 EXACT = 32 * EPS
-EARLY = "standard errors before the minimum"
 LOOSE = "not determined by the rows: other values fit equally well"
 
 

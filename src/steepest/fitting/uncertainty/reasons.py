@@ -16,6 +16,8 @@ from steepest.types import PyTree
 
 # The most parameters of which a covariance is formed: 200 MB.
 MOST_PARAMETERS = 5_000
+# What the label says of a fit that stopped early, after a number.
+EARLY = "standard errors before the minimum"
 SIDES = {"low": "lower", "high": "upper"}
 # Outcomes at whose points the loss has no minimum, with the reason.
 NO_MINIMUM = {
