@@ -1,6 +1,7 @@
 """Summaries and prints against statsmodels' tables, and what they say where there is no error."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -137,6 +138,13 @@ def test_print_leaves_errors_to_uncertainty_where_they_take_long(monkeypatch):
     # Errors that are known are printed.
     fit.uncertainty()
     assert "±" in str(fit)
+
+
+def test_print_counts_parameters_and_not_the_projections_of_the_trace():
+    fit = fit_of("linear")
+    many = replace(fit, x={"coef": np.zeros(2000), "intercept": 0.0})
+    assert "2,001 parameters" in str(many)
+    assert not many._uncertain
 
 
 def test_print_never_raises(monkeypatch):
