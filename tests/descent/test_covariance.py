@@ -112,3 +112,29 @@ def test_an_inverse_of_columns_that_depend_on_each_other():
     kept = np.linalg.inv(A[:, :3].T @ A[:, :3] / np.outer([1, 1e8, 1e-8], [1, 1e8, 1e-8]))
     found = (inverse.root @ inverse.root.T)[[0, 2]][:, [0, 2]] * np.outer([1, 1e-8], [1, 1e-8])
     np.testing.assert_allclose(found, kept[[0, 2]][:, [0, 2]], rtol=1e-9)
+
+
+def test_a_set_has_no_covariance_on_its_edge_and_the_usual_one_inside():
+    def bowl(x):
+        return ((x - np.array([0.1, 2.0, 3.0])) ** 2 * np.array([1.0, 2.0, 3.0])).sum()
+
+    inside = st.minimize(bowl, np.full(3, 1 / 3), within=st.sets.Ball(9.0))
+    np.testing.assert_allclose(inside.covariance, np.diag(1 / np.array([2.0, 4.0, 6.0])), rtol=1e-9, atol=1e-12)
+    edges = {"edge": st.sets.Ball(1.0), "ties": st.sets.Affine([[1.0, 1.0, 1.0]], [1.0])}
+    for word, within in edges.items():
+        run = st.minimize(bowl, np.full(3, 1 / 3), within=within)
+        with pytest.warns(RuntimeWarning, match=word):
+            found = run.covariance
+        assert found.shape == (3, 3)
+        assert np.isnan(found).all()
+
+
+def test_a_large_constant_hides_the_curvature():
+    def bowl(constant):
+        return lambda m, s: constant + 50 * (float(m) - 1) ** 2 + 0.5 * (float(s) - 1) ** 2
+
+    np.testing.assert_allclose(np.diag(st.minimize(bowl(1), (0.5, 2)).covariance), [0.01, 1], rtol=1e-4)
+    run = st.minimize(bowl(1e9), (0.5, 2))
+    with pytest.warns(RuntimeWarning, match="hide the curvature along .*s"):
+        found = np.diag(run.covariance)
+    assert not np.isfinite(found[1])

@@ -26,6 +26,26 @@ def test_least_squares_without_an_intercept(kind):
     assert found.run_.certificate.kind == "certified"
 
 
+def test_errors_without_an_intercept_are_those_of_the_rows_alone():
+    found = DescentRegressor(fit_intercept=False, penalty=None).fit(X, Y).run_
+    residuals = Y - X @ np.linalg.lstsq(X, Y, rcond=None)[0]
+    covariance = residuals @ residuals / 57 * np.linalg.inv(X.T @ X)
+    np.testing.assert_allclose(found.standard_errors["coef"], np.sqrt(np.diag(covariance)), rtol=1e-9)
+    assert np.isnan(found.standard_errors["intercept"])
+    assert found.uncertainty().degrees == pytest.approx(57)
+    assert found.summary().values["rows"] == 60
+    boot = found.bootstrap(400, rng=0)
+    drawn = np.random.default_rng(1).integers(0, 60, (400, 60))
+    spread = np.std([np.linalg.lstsq(X[k], Y[k], rcond=None)[0] for k in drawn], axis=0)
+    # Two spreads of 400 draws each differ by about 5 %, and those of 120 rows would be smaller by 30 %.
+    np.testing.assert_allclose(boot.standard_errors["coef"], spread, rtol=0.2)
+    classes = DescentClassifier(fit_intercept=False, penalty=None).fit(X, CLASSES).run_
+    p = 1 / (1 + np.exp(-X @ classes.params["coef"]))
+    information = (X.T * (p * (1 - p))) @ X
+    errors = np.sqrt(np.diag(np.linalg.inv(information)))
+    np.testing.assert_allclose(classes.standard_errors["coef"], errors, rtol=1e-7)
+
+
 def test_ridge_without_an_intercept_and_with_weights():
     weight = RNG.uniform(0.5, 2, size=60)
     known = Ridge(3.0, fit_intercept=False, tol=1e-12).fit(X, Y, weight)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn import metrics
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
@@ -298,6 +299,21 @@ class TestItsFit:
         assert DescentDisplay.from_run(fitted).title == "sizes"
         assert not isinstance(fitted, st.Run)
         assert fitted != fitted.fit
+        assert fitted.bootstrap(20, rng=0).failed == {}
+        self.has_the_textbook_band(fitted)
+
+    def has_the_textbook_band(self, fitted):
+        frame = sizes()[fitted.learnt]
+        A = np.column_stack([frame["age"], frame["colour"] == "blue", np.ones(len(frame))]).astype(float)
+        y = frame["size"].to_numpy()
+        coef = np.linalg.lstsq(A, y, rcond=None)[0]
+        s2 = np.sum((y - A @ coef) ** 2) / (len(y) - 3)
+        error = np.sqrt(np.einsum("nj,jk,nk->n", A, s2 * np.linalg.inv(A.T @ A), A))
+        reach = stats.t.ppf(0.95, len(y) - 3) * error
+        found = fitted.predict(frame, interval="confidence", level=0.9)
+        np.testing.assert_allclose(np.asarray(found).T, [A @ coef, A @ coef - reach, A @ coef + reach], rtol=1e-6)
+        with pytest.raises(ValueError, match="level=0"):
+            fitted.predict(frame, level=0.9)
 
     def test_rows_are_held_once(self, iris):
         whole = st.fit_table(iris, "sepal width", drop=["species"], held_out=0)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
+from steepest.derivatives.differences import scale_of
 from steepest.derivatives.gradient import slope_at
 from steepest.derivatives.higher import hessian_at
 from steepest.derivatives.objective import Objective
+from steepest.derivatives.serving.within import Within
+from steepest.sets.base import ConvexSet
 from steepest.trace import Outcome
+from steepest.types import PyTree
 
 EPS = float(np.finfo(float).eps)
 # A singular value is rounding noise below this many rounding errors of the largest. It is that of the solver
@@ -28,6 +32,13 @@ LOOSE = 1e-8
 # each with a margin.
 ERRORS = {"traced": EPS, "differences": 1e-6}
 OF_SLOPES = 1e-9
+# A curvature by differences of values is hidden if it is not this many times its rounding error: the error would have
+# less than two digits.
+HIDDEN = 100.0
+# A point lies inside a set if it may move by this share of itself along each variable, and stays in the set.
+INSIDE = 1e-6
+# The most names in a warning.
+MOST_NAMED = 4
 # The most variables of which a Hessian is formed: 200 MB.
 MOST_VARIABLES = 5_000
 # A run that ended farther from the minimum than this share of a standard error is said to have ended before it. Chosen,
@@ -162,7 +173,7 @@ def distance(step: np.ndarray, x: np.ndarray, error: np.ndarray) -> float:
 
 @np.errstate(all="ignore")
 def covariance_at(
-    objective: Objective, x: np.ndarray, free: np.ndarray, outcome: Outcome, maximized: bool
+    objective: Objective, x: np.ndarray, free: np.ndarray, outcome: Outcome, maximized: bool, names: Sequence[str]
 ) -> tuple[np.ndarray, str]:  # fmt: skip
     """Return the inverse Hessian of minus a log likelihood at its minimum, and a warning or "".
 
@@ -178,6 +189,8 @@ def covariance_at(
         How the run ended.
     maximized : bool
         Whether the function is a log likelihood, and x its maximum.
+    names : sequence of str
+        The names of the variables.
 
     Returns
     -------
@@ -196,7 +209,18 @@ def covariance_at(
         return none, f"no covariance: {x.size:,} variables have a matrix of {x.size**2:,} numbers"
     if not free.any():
         return none, "no covariance: every variable was held, or ended on a bound"
-    hessian = sign * hessian_at(objective, x)[np.ix_(free, free)]
+    hessian = sign * hessian_at(objective, x)
+    hidden = free & _hidden(objective, x, np.diag(hessian))
+    free, unseen = free & ~hidden, ""
+    if hidden.any():
+        shown = ", ".join(np.array(names)[hidden][:MOST_NAMED]) + ", …" * int(hidden.sum() > MOST_NAMED)
+        unseen = (
+            f"the rounding errors of values such as {objective.value(x):.3g} hide the curvature along {shown}: leave "
+            "constants out of the function, or give it a gradient="
+        )
+        if not free.any():
+            return none, f"no covariance: {unseen}"
+    hessian = hessian[np.ix_(free, free)]
     if not np.isfinite(hessian).all():
         return none, f"no covariance: the curvature of the function is not finite at the {place}"
     inverse = Inverse.of_symmetric(hessian, ERRORS.get(objective.kind, OF_SLOPES))
@@ -210,9 +234,48 @@ def covariance_at(
     covariance[loose, loose] = np.inf
     whole = np.full(none.shape, np.nan)
     whole[np.ix_(free, free)] = covariance
+    whole[hidden, hidden] = np.inf
     far = distance(step, x[free], np.where(loose, np.inf, error))
     late = f"the run ended {far:.2g} standard errors before the {place} ({outcome}), where the curvature may differ"
-    return whole, late if far > NEAR else ""
+    return whole, "; ".join(filter(None, [unseen, late if far > NEAR else ""]))
+
+
+def _hidden(objective: Objective, x: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+    """Return which variables have a curvature that rounding hides; one that is exactly 0 has none."""
+    if objective.compiled is not None or objective.kind != "differences":
+        return np.zeros(x.size, dtype=bool)
+    noise = max(objective.relative_noise, EPS)
+    step = scale_of(x, x) * min(noise**0.25, 0.1)
+    error = 4 * noise * abs(objective.value(x)) / step**2
+    return (curvature != 0) & (np.abs(curvature) < HIDDEN * error)
+
+
+def edge(within: Within, x: PyTree) -> str:
+    """Return why the estimate within a set has no covariance; "" if it lies inside, so that the set does not matter.
+
+    Parameters
+    ----------
+    within : set or dict
+        The set of the whole point, or those of parameters.
+    x : array, dict or tree
+        The point.
+
+    Returns
+    -------
+    str
+        The reason, or "".
+    """
+    for one, part in [(within, x)] if isinstance(within, ConvexSet) else [(within[name], x[name]) for name in within]:
+        if one.is_thin:
+            return (
+                f"no covariance: {one!r} ties its variables to each other: write the function with as many variables "
+                "as are free, and take that of the others from theirs"
+            )
+        flat = np.asarray(part, dtype=float)
+        for move in np.diag(INSIDE * np.maximum(np.abs(flat.ravel()), INSIDE)):
+            if not all(one.contains(flat + side * move.reshape(flat.shape)) for side in (-1.0, 1.0)):
+                return f"no covariance: the run ended on the edge of {one!r}, where an estimate is not normal"
+    return ""
 
 
 def without(size: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from steepest.derivatives.serving.within import Within
-from steepest.descent.covariance import covariance_at
+from steepest.descent.covariance import covariance_at, edge, without
 from steepest.inspection.motion.moving import Moving
 from steepest.inspection.report.reported import Reported
 from steepest.inspection.shown import Shown
@@ -264,7 +264,8 @@ class Run(Moving, Reported, Shown):
         The function must be the sum over independent rows, not their mean, and x its minimum; for a log likelihood that
         was maximised the sign is turned. The Hessian is exact if the function was traced. A variable that the function
         does not determine has the variance infinity. One that was held, or ended on a bound, has none (NaN), and the
-        others are those with it held there. If there are none at all, a RuntimeWarning says why.
+        others are those with it held there. On the edge of a set of `within` there are none. If there are none at all,
+        a RuntimeWarning says why.
 
         Examples
         --------
@@ -277,7 +278,11 @@ class Run(Moving, Reported, Shown):
         objective, view = self._at_hand()
         held = {*getattr(self, "at_bound", {}), *getattr(self, "fixed", {})}
         free = np.array([name not in held for name in view.names])
-        covariance, why = covariance_at(objective, view.flat(self.x), free, self.outcome, self.maximized)
+        if self.within is not None and (why := edge(self.within, self.x)):
+            covariance = without(len(view.names))
+        else:
+            x = view.flat(self.x)
+            covariance, why = covariance_at(objective, x, free, self.outcome, self.maximized, view.names)
         if why:
             warnings.warn(why, RuntimeWarning, stacklevel=2)
         return covariance

@@ -10,7 +10,8 @@ import numpy as np
 from steepest.arguments import generator
 from steepest.derivatives.precision import double_precision
 from steepest.descent.budget import Budget
-from steepest.estimators.through_origin import with_images
+from steepest.estimators.through_origin import through_origin, with_images
+from steepest.fitting.basis import NO_ROWS
 from steepest.fitting.fit import fit
 from steepest.fitting.linear.edges import read_edges
 from steepest.fitting.network.fit import fit_network
@@ -28,7 +29,6 @@ from steepest.models.losses import Loss
 from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
 from steepest.types import Bounds, Fixed, Function, PyTree, Rows, RuleLike
 
-NO_ROWS = "this fit can't be continued, because its estimator did not keep the rows: fit it again with warm_start=True"
 
 
 @dataclass(frozen=True)
@@ -59,21 +59,23 @@ class OutputFitter:
                 self.progress, batch_size=self.batch_size, dtype=None, start=start, classes=classes,
                 penalty=self.penalty, direction=self.direction, step=self.step, refused={},
             )  # fmt: skip
-        fixed = {"intercept": 0.0} if self.bounds is not None and not self.intercept else None
+        fixed = None if self.intercept else {"intercept": 0.0}
         if isinstance(self.model, Linear) and start is not None and self.bounds is not None:
             start = self._inside(start, fixed, X.shape[1])
-        if not self.intercept and fixed is None:
-            X, target, weight = with_images(X, target, weight, self.loss)
-        fitted = fit(
-            self.model, X, target, start=start, loss=self.loss, penalty=self.penalty, sample_weight=weight,
-            batch_size=self.batch_size, direction=self.direction, step=self.step, rng=self.seed,
-            progress=self.progress, epochs=epochs, tolerance=tolerance, validation=validation, bounds=self.bounds,
-            fixed=fixed,
-        )  # fmt: skip
-        if not self.intercept and fixed is None:
-            # The best intercept is 0, and this one is within rounding errors of it.
-            fitted.params["intercept"] = np.float64(0.0)
-        return fitted
+
+        def fitted(X: Rows, target: np.ndarray, weight: np.ndarray, fixed: Fixed | None) -> Fit:
+            return fit(
+                self.model, X, target, start=start, loss=self.loss, penalty=self.penalty, sample_weight=weight,
+                batch_size=self.batch_size, direction=self.direction, step=self.step, rng=self.seed,
+                progress=self.progress, epochs=epochs, tolerance=tolerance, validation=validation, bounds=self.bounds,
+                fixed=fixed,
+            )  # fmt: skip
+
+        if self.intercept or self.bounds is not None:
+            return fitted(X, target, weight, fixed)
+        return through_origin(
+            fitted(*with_images(X, target, weight, self.loss), None), lambda: fitted(X, target, weight, fixed)
+        )
 
     def _inside(self, start: tuple[np.ndarray, float], fixed: Fixed | None, columns: int) -> tuple[np.ndarray, float]:
         """Return the nearest start within the bounds, which an earlier fit may not have had."""

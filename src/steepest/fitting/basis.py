@@ -9,6 +9,14 @@ import numpy as np
 
 from steepest.types import Array, Function, Rows
 
+# Why rows are of no use, after their name.
+CHANGED = (
+    "has changed since the fit, which keeps no copy of so large an array: fit again, or change a copy, such as X.copy()"
+)
+
+# Why a fit can't be continued whose estimator has dropped the rows; errors know such fits by it.
+NO_ROWS = "this fit can't be continued, because its estimator did not keep the rows: fit it again with warm_start=True"
+
 
 class Basis(NamedTuple):
     """The loss, the penalty and the rows that a fit was made of.
@@ -28,6 +36,8 @@ class Basis(NamedTuple):
     slopes : callable or None
         The exact derivatives of the predictions by the parameters, flat, in the rows that the model learnt from, by
         code that the fit has compiled; None if it has none.
+    intact : bool
+        Whether X is what it was in the fit: a large array is the user's own, and may have changed.
     """
 
     loss: Function
@@ -38,3 +48,4 @@ class Basis(NamedTuple):
     learnt: np.ndarray
     validation: tuple[Array, Array, Array] | None
     slopes: Callable[[np.ndarray], np.ndarray] | None = None
+    intact: bool = True

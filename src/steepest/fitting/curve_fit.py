@@ -35,6 +35,7 @@ def curve_fit(
 
     `fit` tells more: the outcome, the certificate, the trace, errors by name and pictures. This function is for code
     that was written for SciPy. Derivatives are exact where the code can be traced, and no evaluations need be counted.
+    SciPy's method=, jac=, maxfev=, full_output=, nan_policy= and check_finite= have no counterpart: leave them out.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def curve_fit(
     absolute_sigma : bool
         Whether sigma is in the units of `ydata`. By default only the relative sizes count, and the covariance is
         multiplied by the variance of the weighted residuals.
-    bounds : pair
+    bounds : pair or scipy.optimize.Bounds
         The lower and the upper bounds, each a number or one for each parameter. Without `p0` a parameter starts in the
         middle of its bounds, or 1 away from its only one.
 
@@ -101,8 +102,10 @@ def curve_fit(
     if not (found.why or found.reasons):
         return fitted.params["p"], found.covariance
     why = found.why or "; ".join(grouped(found.reasons))
-    warnings.warn(f"Covariance of the parameters could not be estimated: {why}", OptimizeWarning, stacklevel=3)
-    on_a_bound = not found.why and set(found.reasons) <= set(fitted.at_bound)
+    # A parameter with equal bounds was held.
+    on_a_bound = not found.why and set(found.reasons) <= {*fitted.at_bound, *fitted.fixed}
+    which = "all parameters" if on_a_bound else "the parameters"
+    warnings.warn(f"Covariance of {which} could not be estimated: {why}", OptimizeWarning, stacklevel=3)
     return fitted.params["p"], np.where(np.isfinite(found.covariance) & on_a_bound, found.covariance, np.inf)
 
 
@@ -112,6 +115,8 @@ def _start(f: Function, p0: Array, bounds: tuple[Array, Array]) -> tuple[np.ndar
     if given is not None and (given.ndim != 1 or not given.size):
         raise ValueError(f"p0={quoted(p0)}: give one number for each parameter")
     count = _parameters(f) if given is None else given.size
+    # SciPy's Bounds has its sides as attributes.
+    bounds = (getattr(bounds, "lb", None), getattr(bounds, "ub", None)) if hasattr(bounds, "lb") else bounds
     try:
         low, high = (np.broadcast_to(np.asarray(side, dtype=float), count) for side in bounds)
     except (TypeError, ValueError):
@@ -178,6 +183,9 @@ def _whitened(
     """Return the model L⁻¹ f for errors of the covariance L Lᵀ: each row of L⁻¹ is a row of data."""
     from scipy.linalg import solve_triangular
 
+    if not np.allclose(sigma, sigma.T, rtol=1e-8, atol=0):
+        # Cholesky's algorithm reads one half only.
+        raise ValueError("sigma is no covariance: it must be symmetric: take (sigma + sigma.T) / 2 if that is meant")
     try:
         L = np.linalg.cholesky(sigma)
     except np.linalg.LinAlgError:

@@ -660,7 +660,9 @@ def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:
 def _printed_uncertainty(fit: Fit, shown: int) -> tuple[Uncertainty | None, str]:
     """Return the uncertainty to print, and a line about it; None, and why, if there is none or it takes long."""
     known = fit._uncertain.get(Request())
-    rows, size = 0 if fit.row_gradients is None else fit.row_gradients.count, len(fit.trace.names)
+    rows = 0 if fit.row_gradients is None else fit.row_gradients.count
+    # The trace of a model with many parameters has projections in their place.
+    size = sum(np.size(leaf) for leaf in _leaves(fit.params))
     if known is None and (size > MOST_SHOWN or rows * size**2 > MOST_PRINTED_WORK):
         on = f" on {rows:,} rows" if rows else ""
         return None, f"not computed for this print, as {size:,} parameters{on} take a while: fit.summary() has them"

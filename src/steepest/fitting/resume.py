@@ -48,6 +48,7 @@ class LiveFit:
 
     def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
         """Continue with a new budget; an earlier tolerance holds unless replaced. Rows given again must be equal."""
+        self.setup.data.check_intact()
         check_again(self.setup.data, rows, self.setup.options.dtype)
         before = self.setup.plan.budget
         budget = Budget.of(most=before.most, **how)
@@ -59,6 +60,7 @@ class LiveFit:
 
     def bootstrap(self, fit: Fit, resamples: int, kind: str, rng: Seed, progress: bool | None) -> Bootstrap:
         """Refit the model to resampled data."""
+        self.setup.data.check_intact()
         return bootstrap(self.setup, fit, resamples, kind, rng, progress)
 
     def basis(self) -> Basis | None:
@@ -110,6 +112,7 @@ def basis_of(setup: FitSetup) -> Basis:
 
 def profile_of(setup: FitSetup, uncertainty: Uncertainty, level: float) -> Ends:
     """Return the profile intervals of the parameters of a fit."""
+    setup.data.check_intact()
     return profile_intervals(
         setup.problem, setup.options.loss, setup.plan.objective, setup.plan.view, setup.residuals, setup.rows,
         uncertainty, level,

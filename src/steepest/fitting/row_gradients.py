@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,11 +35,14 @@ class RowGradients:
         The rows, in the order in which the user gave them.
     view : View
         The view of points and gradients in the user's units.
+    check : callable
+        Raises ValueError if the user has changed the rows.
     """
 
     problem: LinearProblem | CustomProblem | NativeProblem
     rows: LabelledRows
     view: View
+    check: Callable[[], None]
 
     @property
     def count(self) -> int:
@@ -68,6 +72,7 @@ class RowGradients:
         array of shape (batches, parameters)
             The gradients.
         """
+        self.check()
         compiled = self.objective.compiled
         if compiled is None:
             raise ValueError(f"batches need a model that can be traced, and this one can't be: {self.objective.why}")

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from steepest.data.arrays import read_features, read_target, read_weight
 from steepest.data.sparse.csr import is_sparse
+from steepest.data.unchanged import Mark, kept, mark_of
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.process.interrupts import interruptible
@@ -19,7 +20,7 @@ from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.driver import Driver
 from steepest.descent.early_stopping import EarlyStopping
 from steepest.descent.plan import Plan
-from steepest.fitting.basis import Basis
+from steepest.fitting.basis import CHANGED, Basis
 from steepest.fitting.function.held import Held
 from steepest.fitting.function.native_problem import NativeProblem
 from steepest.fitting.function.problem import CustomProblem
@@ -110,12 +111,15 @@ class TrainingData:
         The fraction of the rows to hold out, or other rows.
     source : (X, y)
         The objects that the user gave.
+    mark : tuple of int or None
+        The mark of the rows X if they are the user's array, which may change; None if they are a copy.
     """
 
     rows: LabelledRows
     names: list[str] | None
     validation: float | LabelledRows | None
     source: tuple[Rows, Array]
+    mark: Mark | None = None
 
     @classmethod
     def read(
@@ -127,10 +131,21 @@ class TrainingData:
         Values may be missing if `gaps` are allowed.
         """
         array, names_in_X = read_features(X, dtype, gaps=gaps)
+        array, mark = kept(array, X)
         names = names_in_X or names
         count = array.shape[0]
         rows = LabelledRows(array, read_target(y, count), read_weight(sample_weight, count))
-        return cls(rows, names, read_validation(validation, array, names, dtype, gaps), (X, y))
+        return cls(rows, names, read_validation(validation, array, names, dtype, gaps), (X, y), mark)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the rows are those that were read: the user may change a large array, which is not copied."""
+        return self.mark is None or mark_of(self.rows.X) == self.mark
+
+    def check_intact(self) -> None:
+        """Raise ValueError if the user has changed the rows."""
+        if not self.is_intact:
+            raise ValueError(f"X {CHANGED}")
 
     def fingerprint(self) -> dict[str, str]:
         """Return a digest of each part of the data, to recognise the same data later."""
@@ -152,7 +167,7 @@ class TrainingData:
         learnt = np.zeros(len(y), dtype=bool)
         learnt[numbered.split(seed)[0].weighted().X] = True
         others = self.validation if isinstance(self.validation, LabelledRows) else None
-        return Basis(loss, penalty, X, y, weight, learnt, others)
+        return Basis(loss, penalty, X, y, weight, learnt, others, intact=self.is_intact)
 
     def split(self, seed: int | None) -> tuple[LabelledRows, LabelledRows | None]:
         """Return the training rows and the validation rows, if there are any."""
@@ -328,7 +343,7 @@ class FitSetup:
         fitted = Fit(
             **known, model=self.options.model, columns=self.data.names, data=self.data.source, solver=str(self.choice)
         )
-        fitted.row_gradients = RowGradients(self.problem, self.rows, self.plan.view)
+        fitted.row_gradients = RowGradients(self.problem, self.rows, self.plan.view, self.data.check_intact)
         self.problem.annotate(fitted, self.rows.y, self.rows.weight)
         if isinstance(self.problem, CustomProblem) and self.residuals is not None:
             self.problem.name_undetermined(fitted, self.residuals)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import IO
+from dataclasses import dataclass, replace
+from typing import IO, Any, Literal, overload
 
 import numpy as np
 
 from steepest.fitting.tree.result import TreeFit
+from steepest.fitting.uncertainty.bands import PredictedInterval
 from steepest.models import Network, Tree
 from steepest.models.losses import Loss
 from steepest.printable import printable
@@ -89,24 +90,44 @@ class TablePredictor(HoldsFit):
     def __str__(self) -> str:
         return self._tree.described(self.classes) if isinstance(self.model, Tree) else super().__str__()
 
-    def predict(self, X: Table) -> np.ndarray:
-        """Predict each row of a table.
+    @overload
+    def predict(self, X: Table, *, interval: None = None, level: float | None = None) -> np.ndarray: ...
+    @overload
+    def predict(
+        self, X: Table, *, interval: Literal["confidence", "prediction"], level: float | None = None
+    ) -> PredictedInterval: ...
+    def predict(
+        self, X: Table, *, interval: str | None = None, level: float | None = None
+    ) -> np.ndarray | PredictedInterval:
+        """Predict each row of a table, with intervals if you ask for them.
 
         Parameters
         ----------
         X : path, DataFrame, pyarrow.Table or dict
             A table with the columns that the fit uses; other columns are ignored.
+        interval, level : optional
+            As for `Fit.predict`. For two classes the interval is that of the probability of the second.
 
         Returns
         -------
-        array
-            A number or a label per row. If ``missing="drop"``, rows with missing values get NaN or None.
+        array, or PredictedInterval
+            A number or a label per row. If ``missing="drop"``, rows with missing values get NaN or None. With
+            ``interval=`` an object with the arrays `prediction`, `low` and `high`.
 
         Raises
         ------
         TableError
             If a column is missing or can't be read as the kind of column that was learned.
+        ValueError
+            If no such interval follows from the fit, with the reason.
         """
+        if interval is not None or level is not None:
+            read, _ = read_table(X, None)
+            encoded = self.encoding.transform(read)
+            found: Any = self.fit.predict(encoded.X, interval=interval, level=level)  # type: ignore[arg-type]
+            ends = np.full((read.num_rows, 3), np.nan)
+            ends[encoded.kept] = np.asarray(found)
+            return replace(found, prediction=ends[:, 0], low=ends[:, 1], high=ends[:, 2])
         return self.labels(self.outputs(X)[0])
 
     @np.errstate(all="ignore")

@@ -123,6 +123,20 @@ def test_an_interval_that_does_not_follow_from_the_fit_is_refused_with_the_reaso
         fit.predict(rows, interval=interval)
 
 
+def test_the_band_of_a_fit_that_has_not_converged_warns():
+    fit = new_fit("linear", step=1e-7, epochs=2)
+    with pytest.warns(RuntimeWarning, match="standard errors before the minimum") as seen:
+        fit.predict(NEW, interval="confidence")
+    assert seen[0].filename == __file__
+
+
+def test_a_row_without_a_prediction_has_no_band_and_leaves_the_others_theirs():
+    fit = st.fit(lambda x, a, b: a * np.log(x) + b, LINE_X + 1, LINE_Y)
+    found = np.asarray(fit.predict(np.array([2.0, -1.0, 3.0]), interval="confidence"))
+    assert np.isnan(found[1]).all()
+    np.testing.assert_allclose(found[[0, 2]], np.asarray(fit.predict(np.array([2.0, 3.0]), interval="confidence")))
+
+
 def test_a_level_needs_an_interval():
     with pytest.raises(ValueError, match=r"level=0\.9 is for intervals: give interval="):
         fit_of("linear").predict(NEW, level=0.9)

@@ -61,8 +61,11 @@ def test_bounds_that_do_not_bite(bounds, p0):
 
 
 def test_a_bound_that_bites_has_an_infinite_variance():
-    with pytest.warns(optimize.OptimizeWarning, match="bound"):
+    with pytest.warns(optimize.OptimizeWarning, match="Covariance of all parameters could not be estimated: .*bound"):
         popt, pcov = st.curve_fit(decay, X, Y, bounds=(0, [9, 9, 0.3]))
+    with pytest.warns(optimize.OptimizeWarning, match="held at this value"):
+        equal = st.curve_fit(decay, X, Y, bounds=optimize.Bounds([0, 0, 0.3], [9, 9, 0.3]))
+    np.testing.assert_allclose(equal[1], pcov, rtol=1e-3)
     held, covariance = optimize.curve_fit(lambda x, a, b: decay(x, a, b, 0.3), X, Y)
     np.testing.assert_allclose(popt, [*held, 0.3], rtol=1e-6)
     np.testing.assert_allclose(pcov[:2, :2], covariance, rtol=1e-4)
@@ -85,6 +88,7 @@ def test_a_covariance_that_cannot_be_estimated(rows):
     [
         (ValueError, r"sigma\[0\] = 0", {"sigma": np.zeros(40)}),
         (ValueError, "positive definite", {"sigma": -CORRELATED}),
+        (ValueError, "symmetric", {"sigma": CORRELATED + np.triu(np.full((40, 40), 1e-3), 1)}),
         (ValueError, r"shape \(2,\)", {"sigma": [1, 2]}),
         (ValueError, "bounds", {"bounds": ([0, 0], [1, 1])}),
         (ValueError, "start", {"bounds": (0, 1), "p0": [2, 0.5, 0.5]}),

@@ -1,6 +1,7 @@
 """Summaries and prints against statsmodels' tables, and what they say where there is no error."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -48,6 +49,29 @@ def test_a_squared_loss_has_s_and_r2_and_the_f_test():
         {ours: theirs[key] for ours, key in names.items()}, rel=1e-8
     )
     assert (values["rows"], values["degrees of freedom"]) == pytest.approx((80, 77))
+
+
+def test_r2_and_f_without_an_intercept_are_against_0():
+    """As in statsmodels for a matrix without a constant: 1 - RSS / Σ y², and F on p and n - p degrees."""
+    y = np.array(ORACLE["targets"]["linear"])
+    fit = new_fit(fixed={"intercept": 0.0})
+    residual = np.sum((y - X @ np.linalg.lstsq(X, y, rcond=None)[0]) ** 2)
+    values = fit.summary().values
+    f = (y @ y - residual) / 2 / (residual / 78)
+    found = [values[name] for name in ("R²", "adjusted R²", "F", "F p")]
+    wanted = [1 - residual / (y @ y), 1 - residual / (y @ y) * 80 / 78, f, stats.f.sf(f, 2, 78)]
+    assert found == pytest.approx(wanted, rel=1e-7)
+    assert "against 0" in str(fit.summary())
+    # The state of the fit stands for others, which would have to be compiled.
+    fit.fixed = {"coef[0]": 51.0}
+    assert "F" not in fit.summary().values
+    assert "values other than 0" in str(fit.summary())
+    fit.fixed, fit.at_bound = {}, {"coef[0]": "low"}
+    assert "F" not in fit.summary().values
+    fit.at_bound, fit.fixed = {}, {"intercept": 3.0}
+    assert "R²" not in fit.summary().values
+    robust = fit_of("linear").uncertainty(robust=True).summary()
+    assert "F" not in robust.values
 
 
 @pytest.mark.parametrize("name", ["logistic", "poisson", "gamma"])
@@ -114,6 +138,13 @@ def test_print_leaves_errors_to_uncertainty_where_they_take_long(monkeypatch):
     # Errors that are known are printed.
     fit.uncertainty()
     assert "±" in str(fit)
+
+
+def test_print_counts_parameters_and_not_the_projections_of_the_trace():
+    fit = fit_of("linear")
+    many = replace(fit, x={"coef": np.zeros(2000), "intercept": 0.0})
+    assert "2,001 parameters" in str(many)
+    assert not many._uncertain
 
 
 def test_print_never_raises(monkeypatch):

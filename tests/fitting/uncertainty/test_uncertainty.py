@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse, stats
 
 import steepest as st
+from steepest.estimators import DescentRegressor
 
 RNG = np.random.default_rng(5)
 N = 40
@@ -277,7 +278,7 @@ class TestParametersWithoutErrors:
         vars(fit)[how] = {"c": 0.4} if how == "fixed" else {"c": "low"}
         found = fit.uncertainty()
         assert list(found.reasons) == ["c"]
-        assert ("held" if how == "fixed" else "low bound") in found.reasons["c"]
+        assert ("held" if how == "fixed" else "lower bound") in found.reasons["c"]
         assert np.isnan(found.standard_errors["c"])
         close(found.covariance[:2, :2], free.covariance)
         assert found.degrees == pytest.approx(28)
@@ -361,11 +362,40 @@ class TestFitsWithoutErrors:
         label = linear(loss, penalty=st.penalties.L2(0.3)).uncertainty().label
         assert label.endswith("penalised, strength taken as fixed")
 
+    def test_an_estimator_that_made_several_fits_says_so(self):
+        found = DescentRegressor(penalty=None).fit(X, np.column_stack([Z, -Z])).run_.uncertainty().why
+        assert "several fits" in found
+        assert "stream" not in found
+
+    @pytest.mark.parametrize(("loss", "has_factor"), [("log loss", False), ("poisson", False), ("gamma", True)])
+    def test_precisions_scale_the_information_by_a_factor_if_the_loss_has_one(self, loss, has_factor):
+        """As var_weights in statsmodels: twice the precision is half the covariance, unless a factor is estimated."""
+        once, twice = (linear(loss, sample_weight=np.full(N, w)).uncertainty(weights="precision") for w in (1.0, 2.0))
+        close(twice.covariance, once.covariance / (1 if has_factor else 2), 1e-6)
+        assert ("up to a factor" in twice.label) is has_factor
+
     def test_a_row_that_alone_determines_a_parameter(self):
         alone = np.column_stack([X[:, 0], np.arange(N) == 3])
         fit = st.fit(st.models.Linear(), alone, TARGETS["squared"])
         assert "leverage 1" in fit.uncertainty("HC3").why
         assert not fit.uncertainty("HC1").why
+
+    def test_a_variance_needs_a_degree_of_freedom(self):
+        """Student's t with a thousandth of a degree has intervals of 1e100 and more."""
+        fit = st.fit(st.models.Linear(), X[:3] / [1, 1000], Z[:3] + X[:3, 0] ** 2, penalty=st.penalties.L2(1e-4))
+        assert "degrees of freedom" in fit.uncertainty().why
+        strong = st.fit(st.models.Linear(), X[:6] / [1, 1000], Z[:6], penalty=st.penalties.L2(1e-4))
+        assert not strong.uncertainty().why
+
+    def test_too_few_rows_are_counted_against_parameters_and_not_the_rank(self):
+        fit = st.fit(decay, CURVE_X[:2], CURVE_Y[:2])
+        assert "2 rows leave nothing to estimate the variance from beside 3 parameters" in fit.uncertainty().why
+
+    def test_a_fit_through_every_row_says_that_its_errors_are_rounding(self):
+        exact = st.fit(st.models.Linear(), X, X @ [2.0, 1.0] + 1)
+        assert "mean nothing" in exact.uncertainty().label
+        assert "mean nothing" not in linear("squared").uncertainty().label
+        assert "mean nothing" not in st.fit(decay, CURVE_X, decay(CURVE_X, 2, 1, 1).round(13)).uncertainty().label
 
     def test_derivatives_that_are_not_finite(self):
         fit = st.fit(decay, CURVE_X, CURVE_Y)
@@ -402,6 +432,13 @@ class TestFitsWithoutErrors:
 
 
 class TestOnDemand:
+    def test_the_arrays_that_a_fit_keeps_cannot_be_written_to(self):
+        fit = linear("squared")
+        with pytest.raises(ValueError, match="read-only"):
+            fit.covariance[0, 0] = 7
+        fit.standard_errors["coef"][0] = 7
+        assert fit.standard_errors["coef"][0] != 7
+
     def test_nothing_is_computed_before_it_is_asked_for(self):
         calls = []
 
@@ -442,3 +479,34 @@ class TestOnDemand:
             warnings.simplefilter("error")
             assert fit.standard_errors["coef"].shape == (1,)
             assert fit.correlation.shape == (2, 2)
+
+
+class TestRowsThatChange:
+    @pytest.mark.parametrize("make", [np.copy, sparse.csr_array])
+    def test_a_small_array_may_change_after_the_fit(self, make):
+        rows = make(X)
+        fit = st.fit(st.models.Linear(), rows, TARGETS["squared"])
+        rows *= 0.5
+        close(fit.covariance, linear("squared").covariance)
+
+    @pytest.mark.parametrize("change", ["scaled", "shuffled", "one"])
+    def test_a_large_array_that_has_changed_gives_no_errors(self, change, monkeypatch):
+        monkeypatch.setattr("steepest.data.unchanged.MOST_COPIED", 100)
+        rows = X.copy()
+        fit = st.fit(st.models.Linear(), rows, TARGETS["squared"])
+        assert not fit.uncertainty().why
+        known, fit._uncertain = fit.covariance, {}
+        if change == "scaled":
+            rows *= 0.5
+        elif change == "shuffled":
+            RNG.shuffle(rows)
+        else:
+            rows[3, 1] += 1e-9
+        assert "X has changed since the fit" in fit.uncertainty().why
+        assert not fit.summary().values
+        for call in (fit.more, fit.bootstrap, lambda: fit.batch_gradients(fit.params, [[0]])):
+            with pytest.raises(ValueError, match="X has changed since the fit"):
+                call()
+        rows[:] = X
+        fit._uncertain = {}
+        close(fit.covariance, known)

@@ -240,7 +240,7 @@ def fitted_by(setup: FitSetup, found: Descended, value: float, data: TrainingDat
         data=data.source,
         solver=str(setup.choice),
     )
-    fitted.row_gradients = RowGradients(setup.problem, setup.rows, view)
+    fitted.row_gradients = RowGradients(setup.problem, setup.rows, view, setup.data.check_intact)
     return fitted
 
 
@@ -272,6 +272,7 @@ class LateFit:
 
     def bootstrap(self, fit: Fit, resamples: int, kind: str, rng: Seed, progress: bool | None) -> Bootstrap:
         """Refit the model to resampled data, as `LiveFit` does."""
+        self.setup.data.check_intact()
         return bootstrap(self.setup, fit, resamples, kind, rng, progress)
 
     def profile(self, uncertainty: Uncertainty, level: float) -> Ends:

@@ -117,6 +117,11 @@ class Uncertainty:
     distance: float = 0.0
     source: Source | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        # A fit keeps its errors, and all who ask get the same arrays.
+        for array in (self.covariance, self.root, self.estimates):
+            array.flags.writeable = False
+
     @property
     def flat_errors(self) -> np.ndarray:
         """The standard errors as one array, in the order of `names`."""

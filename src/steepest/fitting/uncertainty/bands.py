@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.fitting.uncertainty.answer import Uncertainty
-from steepest.fitting.uncertainty.reasons import Fitted
+from steepest.fitting.uncertainty.reasons import EARLY, Fitted
 from steepest.fitting.uncertainty.rows import slopes_of
 from steepest.models import Custom, Linear, Multinomial, losses
 from steepest.models.penalties import ridge_of
@@ -118,8 +119,11 @@ def predicted_interval(
     model = fit.model
     if why := _obstacle(fit, uncertainty, interval):
         raise ValueError(f"interval={quoted(interval)}: {why}")
+    if EARLY in uncertainty.label:
+        # Level 5 is the user's line: this function and `Fit.predict` are each called through np.errstate.
+        warnings.warn(f"the intervals may be wrong: {uncertainty.label}", RuntimeWarning, stacklevel=5)
     assert isinstance(model, (Linear, Custom))
-    error = _errors(model, fit, X, np.where(np.isnan(uncertainty.root), 0.0, uncertainty.root), len(prediction))
+    error = _errors(model, fit, X, np.where(np.isnan(uncertainty.root), 0.0, uncertainty.root), prediction)
     if interval == "prediction":
         error = np.sqrt(error**2 + uncertainty.scale)
     reach = uncertainty.quantile() * error
@@ -128,9 +132,17 @@ def predicted_interval(
     return PredictedInterval(prediction, low, high, uncertainty.level, interval, uncertainty.label)
 
 
-def _errors(model: Linear | Custom, fit: Fitted, X: Rows, root: np.ndarray, rows: int) -> np.ndarray:
+def _errors(model: Linear | Custom, fit: Fitted, X: Rows, root: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Return the standard error of the output of each row: the length of its gradient times the root."""
+    rows = len(z)
     if isinstance(model, Custom):
+        finite = np.isfinite(z)
+        if not finite.all():
+            # Derivatives are taken at all rows at once, and only rows with a prediction have them.
+            error = np.full(rows, math.nan)
+            if finite.any():
+                error[finite] = _errors(model, fit, X[finite], root, z[finite])
+            return error
         error = np.linalg.norm(np.atleast_2d(slopes_of(model, fit.params, X)[0]) @ root, axis=1)
         # A function of the parameters alone has one gradient for all rows.
         return np.broadcast_to(error, (rows,))

@@ -13,7 +13,7 @@ from steepest.fitting.basis import Basis
 from steepest.fitting.uncertainty.answer import Uncertainty
 from steepest.fitting.uncertainty.families import FAMILIES, Family, family_of
 from steepest.fitting.uncertainty.own_loss import own_family
-from steepest.fitting.uncertainty.reasons import Fitted, held, obstacle
+from steepest.fitting.uncertainty.reasons import EARLY, Fitted, held, obstacle
 from steepest.fitting.uncertainty.request import Request
 from steepest.fitting.uncertainty.rows import DerivedRows, FunctionRows, LinearRows
 from steepest.fitting.uncertainty.sums import Sandwich, Sums
@@ -24,6 +24,9 @@ from steepest.models.penalties import ridge_of
 EPS = float(np.finfo(float).eps)
 # A step that moves the predictions by less than this share of the data may be a rounding error.
 ROUNDED = 1e-10
+# Residuals below this share of the data are rounding errors. Those of Lanczos1 of NIST, whose data have 14 digits, are
+# ten times larger.
+EXACT = 32 * EPS
 LOOSE = "not determined by the rows: other values fit equally well"
 
 
@@ -116,8 +119,8 @@ class Statement:
         left = count - used
         robust = request.robust or ("" if family.likely else "HC1")
         estimated = family.dispersed and not request.absolute_sigma and not robust
-        if (estimated or robust == "HC1") and left < 1e-6 * count:
-            return self.none(self.too_few(count, used, sums), reasons)
+        if (estimated or robust == "HC1") and left < 1 - 1e-6 * count:
+            return self.none(self.too_few(count, used if ridge else float(free.sum()), left, sums), reasons)
         scale = math.nan if robust else sums.pearson / left if estimated else 1.0
         if robust:
             shift = sums.gradient / sums.mass if ridge else np.zeros(len(q))
@@ -136,6 +139,10 @@ class Statement:
         reasons = reasons | {name: LOOSE for name, is_loose in zip(self.names, loose, strict=True) if is_loose}
         gradient = sums.gradient + ridge * factor**2 * q
         label = _label(family, request, robust, bool(ridge))
+        if family.normal and (estimated or robust) and sums.pearson <= EXACT**2 * sums.size:
+            label += (
+                "; the model goes through every row: residuals are rounding errors, and errors from them mean nothing"
+            )
         degrees = left if family.normal and not request.absolute_sigma else math.inf
         move = inverse.root.T @ gradient
         step = rows.to_user(inverse.root @ move[:, None])[:, 0]
@@ -147,7 +154,7 @@ class Statement:
         rounded = family.normal and float(move @ move) <= ROUNDED**2 * sums.size
         if far > NEAR and not rounded:
             outcome = self.fit.outcome
-            label = f"{label}; the fit ended {far:.2g} standard errors before the minimum ({outcome}): let it go on"
+            label = f"{label}; the fit ended {far:.2g} {EARLY} ({outcome}): let it go on"
         return Uncertainty(
             self.names, covariance, reasons, "", label, self.level, degrees, scale, robust, request.weights,
             request.absolute_sigma, self.x, self.fit.params, root, far,
@@ -167,12 +174,18 @@ class Statement:
                 'give "HC0" or "HC1"'
             )
 
-    def too_few(self, count: float, used: float, sums: Sums) -> str:
+    def too_few(self, count: float, used: float, left: float, sums: Sums) -> str:
         """Return why no variance can be estimated."""
         if self.request.weights == "frequency" and count < sums.count:
             return (
                 f"the weights add up to {count:.4g}, and they count rows: no variance can be estimated beside "
                 f'{used:.4g} parameters; if the weights are 1/σ², ask for weights="precision"'
+            )
+        if left > 1e-6 * count:
+            # Under a penalty the effective number of parameters is no whole number.
+            return (
+                f"{count:.4g} rows leave {left:.2g} degrees of freedom beside {used:.4g} parameters, and a variance "
+                "needs 1: give more rows, a stronger penalty, or hold parameters with fixed="
             )
         return (
             f"{count:.4g} rows leave nothing to estimate the variance from beside {used:.4g} parameters: give more "
@@ -201,7 +214,11 @@ def _label(family: Family, request: Request, robust: str, penalised: bool) -> st
     else:
         parts = [family.label]
     if request.weights == "precision" and not request.absolute_sigma:
-        parts.append("weights taken as 1/σ² up to a factor")
+        # The variance of two classes or of counts follows from their mean, and has no factor of its own.
+        scaled = family.dispersed or robust
+        parts.append(
+            "weights taken as 1/σ² up to a factor" if scaled else "weights taken as precisions, without a factor"
+        )
     if penalised:
         parts.append("penalised, strength taken as fixed")
     return "; ".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,6 +46,7 @@ def goodness_of(fit: Fitted, uncertainty: Uncertainty) -> Goodness:
     basis, model = fit.basis, fit.model
     if (
         basis is None
+        or not basis.intact
         or not isinstance(model, (Linear, Custom))
         or getattr(model, "is_native", False)
         or hasattr(fit, "fits")
@@ -58,7 +60,7 @@ def goodness_of(fit: Fitted, uncertainty: Uncertainty) -> Goodness:
         rows += f", with weights from {weight.min():.4g} to {weight.max():.4g}, {kind}"
     values, lines = {"rows": float(len(y))}, [("rows", rows), ("loss", name)]
     if basis.loss is losses.squared:
-        _add_squares(values, lines, y, weight, z, uncertainty, basis, isinstance(model, Linear))
+        _add_squares(values, lines, y, weight, z, uncertainty, basis, _null(fit))
     elif isinstance(basis.loss, Loss) and (basis.loss in LIKELIHOODS or isinstance(basis.loss, Softmax)):
         _add_deviance(values, lines, y, weight, z, uncertainty, basis.loss, bool(ridge_of(basis.penalty)))
     return values, tuple(lines)
@@ -75,12 +77,13 @@ def _rows(model: Linear | Custom, fit: Fitted, basis: Basis) -> tuple[np.ndarray
 
 def _add_squares(
     values: dict[str, float], lines: list[tuple[str, str]], y: np.ndarray, weight: np.ndarray, z: np.ndarray,
-    uncertainty: Uncertainty, basis: Basis, is_linear: bool,
+    uncertainty: Uncertainty, basis: Basis, null: _Null,
 ) -> None:  # fmt: skip
     """Add s, R² and the F test of all coefficients."""
     count = float(weight.sum()) if uncertainty.weights == "frequency" else float(len(y))
     residual = float(weight @ (y - z) ** 2)
-    total = float(weight @ (y - weight @ y / weight.sum()) ** 2)
+    centre = 0.0 if null.is_origin else weight @ y / weight.sum()
+    total = float(weight @ (y - centre) ** 2)
     degrees = uncertainty.degrees
     if math.isfinite(degrees):
         values["degrees of freedom"] = degrees
@@ -89,21 +92,61 @@ def _add_squares(
     elif uncertainty.absolute_sigma:
         values["χ²"] = residual
         lines.append(("χ²", f"{residual:.5g} with σ known"))
-    if not total > 0:
+    if null.no_r2:
+        lines.append(("R²", f"none: {null.no_r2}"))
+    if null.no_r2 or not total > 0:
         return
     values["R²"] = r2 = 1 - residual / total
     text = _share(r2)
-    if math.isfinite(degrees) and count > 1:
-        values["adjusted R²"] = adjusted = 1 - residual / degrees / (total / (count - 1))
+    base = count - (not null.is_origin)
+    if math.isfinite(degrees) and base > 0:
+        values["adjusted R²"] = adjusted = 1 - residual / degrees / (total / base)
         text += f", adjusted {_share(adjusted)}"
-    lines.append(("R²", text))
-    tested = count - 1 - degrees
-    if is_linear and not ridge_of(basis.penalty) and math.isfinite(degrees) and tested >= 1 and residual > 0:
-        from scipy.special import fdtrc
+    lines.append(("R²", text + ", against 0 and not the mean" * null.is_origin))
+    tested = base - degrees
+    if ridge_of(basis.penalty) or not (null.is_linear and math.isfinite(degrees) and tested >= 1 and residual > 0):
+        return
+    equal = "it takes all errors for equally large, and these allow for others: test the parameters one by one"
+    if why := null.no_f or (uncertainty.robust and equal):
+        lines.append(("F", f"none: {why}"))
+        return
+    from scipy.special import fdtrc
 
-        values["F"] = f = (total - residual) / tested / (residual / degrees)
-        values["F p"] = p = float(fdtrc(tested, degrees, f))
-        lines.append(("F", f"{f:.5g} on {_count(tested)} and {_count(degrees)} degrees, p = {chance(p)}"))
+    values["F"] = f = (total - residual) / tested / (residual / degrees)
+    values["F p"] = p = float(fdtrc(tested, degrees, f))
+    lines.append(("F", f"{f:.5g} on {_count(tested)} and {_count(degrees)} degrees, p = {chance(p)}"))
+
+
+class _Null(NamedTuple):
+    """The model that R² and F compare a fit with: the mean of the targets, or 0 without an intercept.
+
+    Attributes
+    ----------
+    is_linear : bool
+        Whether the model of the fit is linear, so that there is an F test.
+    is_origin : bool
+        Whether the intercept was held at 0.
+    no_r2, no_f : str
+        Why there is no R², and no F; "" if there are.
+    """
+
+    is_linear: bool
+    is_origin: bool = False
+    no_r2: str = ""
+    no_f: str = ""
+
+
+def _null(fit: Fitted) -> _Null:
+    if not isinstance(fit.model, Linear):
+        return _Null(False)
+    fixed, bounds = getattr(fit, "fixed", {}), getattr(fit, "at_bound", {})
+    intercept = fixed.get("intercept")
+    if "intercept" in bounds or intercept:
+        return _Null(True, no_r2="the intercept was held, so that the mean of the targets is no special case of it")
+    no_f = "a parameter is on its bound, where the test does not follow F" if bounds else ""
+    if any(value for value in fixed.values()):
+        no_f = "coefficients were held at values other than 0, so that 0 for all is no special case of the model"
+    return _Null(True, intercept is not None, no_f=no_f)
 
 
 def _add_deviance(

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from steepest.descent.view import View
-from steepest.fitting.basis import Basis
+from steepest.fitting.basis import CHANGED, NO_ROWS, Basis
 from steepest.models import Custom, Linear, Network, Tree
 from steepest.models.penalties import L2, kink_of
 from steepest.printable import quoted
@@ -16,6 +16,8 @@ from steepest.types import PyTree
 
 # The most parameters of which a covariance is formed: 200 MB.
 MOST_PARAMETERS = 5_000
+# What the label says of a fit that stopped early, after a number.
+EARLY = "standard errors before the minimum"
 SIDES = {"low": "lower", "high": "upper"}
 # Outcomes at whose points the loss has no minimum, with the reason.
 NO_MINIMUM = {
@@ -83,20 +85,33 @@ def obstacle(fit: Fitted, size: int) -> str:
         )
     basis = fit.basis
     if basis is None or model is None:
-        return (
-            "the rows are not at hand, because the fit was loaded or its rows came as a stream: fit the rows again, or "
-            "save a fit whose errors were computed"
-        )
+        return _rowless(fit)
+    if not basis.intact:
+        return f"X {CHANGED}"
     if size > MOST_PARAMETERS:
         return f"the covariance of {size:,} parameters is a matrix of {size**2:,} numbers: at most {MOST_PARAMETERS:,}"
     if kink_of(basis.penalty):
         return (
-            "an L1 penalty sets parameters to exactly 0, and their estimates are not normal around the truth: refit "
-            "the columns that it kept without a penalty on other rows, or refit rows drawn with replacement"
+            "an L1 penalty sets parameters to exactly 0, and their estimates are not normal around the truth, nor are "
+            "those of refits to rows drawn with replacement: refit the columns that it kept without a penalty, on "
+            "other rows"
         )
     if basis.penalty is not None and not isinstance(basis.penalty, L2):
         return f"penalty={quoted(basis.penalty)} is a function of your own, and errors are known for penalties.L2 alone"
     return ""
+
+
+def _rowless(fit: Fitted) -> str:
+    """Return why the rows are not at hand, and what to do."""
+    if getattr(getattr(fit, "resumable", None), "record", {}).get("why") == NO_ROWS:
+        return (
+            "the estimator has not kept the rows, because it made several fits or was copied by pickle: give the rows "
+            "and the targets of one fit to st.fit"
+        )
+    return (
+        "the rows are not at hand, because the fit was loaded or its rows came as a stream: fit the rows again, or "
+        "save a fit whose errors were computed"
+    )
 
 
 def held(fit: Fitted, names: tuple[str, ...]) -> dict[str, str]:
