@@ -313,6 +313,20 @@ def test_equations_of_one_parameter_join_sets_and_bounds_of_others(other):
     assert len(run.certificate.x_error) == 6
 
 
+@pytest.mark.parametrize("one", [st.sets.Affine([[1, 1]], [1]), st.sets.Simplex()], ids=["affine", "simplex"])
+def test_bounds_beside_a_set_are_recorded_by_name(one):
+    def f(p):
+        return ((p["w"] - 1) ** 2).sum() + (p["b"] - 3) ** 2 + (p["c"] + 5) ** 2 + (p["d"] - 4) ** 2 + p["e"] ** 2
+
+    start = {"w": np.array([0.5, 0.5]), "b": 1.0, "c": 1.0, "d": 2.0, "e": 1.0}
+    bounds = {"b": (0, 2), "c": (0, None), "d": (2, 2), "e": (-1, 1)}
+    run = st.minimize(f, start, within={"w": one}, bounds=bounds)
+    assert run.at_bound == {"b": "high", "c": "low"}, "each of the four minima is known on its own"
+    assert run.bounds == {"b": (0, 2), "c": (0, None), "e": (-1, 1)}
+    assert run.fixed == {"d": 2.0}
+    assert "b = 2" in str(run)
+
+
 def test_functions_of_scalars_take_sets_of_the_point_and_of_single_arguments():
     assert st.minimize(lambda x, y: x**2 + 3 * y**2, (0.5, 0.5), within=st.sets.Simplex()).x == pytest.approx(
         [0.75, 0.25]
