@@ -387,6 +387,22 @@ def test_what_has_no_minimum_or_shows_none_is_not_called_converged(f, one, outco
     assert st.minimize(f, np.zeros(2), within=one).outcome is outcome
 
 
+@pytest.mark.parametrize("one", [st.sets.Box(-1e6, 1e6), st.sets.Halfspace([1.0] * 8, 1e6)], ids=["box", "half-space"])
+def test_steep_and_shallow_directions_together_are_no_stall(one):
+    draws = np.random.default_rng(1)
+    turn = np.linalg.qr(draws.standard_normal((8, 8)))[0]
+    C, answer = (turn * np.geomspace(1, 1e-12, 8)) @ turn.T, 100 * draws.standard_normal(8)
+    C = (C + C.T) / 2
+    m = C @ answer
+
+    def f(w):
+        return 0.5 * w @ C @ w - m @ w
+
+    run = st.minimize(f, np.zeros(8), within=one)
+    assert run.outcome is st.Outcome.CONVERGED, run.message
+    assert run.fun == pytest.approx(f(answer), rel=1e-13), "f is least where its gradient Cw - m is 0"
+
+
 def test_limits_are_kept():
     f, *_ = quadratic(30, least=1e-6)
     one, start = problem("ball", 30)

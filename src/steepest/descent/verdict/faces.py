@@ -31,6 +31,9 @@ MOST_PRODUCTS, SOLVED, MOSTLY_SOLVED = 200, 1e-8, 1e-3
 # Differences of gradients take this step, as a share of the size of the point: the cube root of the rounding error. A
 # curve shorter than SHORT times that size is left out: rounding errors would hide the curvature.
 STEP, SHORT = EPS ** (1 / 3), 1e-10
+# If the least curvature is below this share of the largest, differences of gradients may not show it: their errors are
+# some 1e-10 of the largest. Chosen, not measured.
+COARSE = 1e-7
 # A direction into the set leads nowhere at first order if the slope along it is below this share of the gradient.
 FAINT = 1e-7
 # The first probe of n variables comes after PATIENCE · (n + 10) iterations, as that of other descents.
@@ -195,17 +198,25 @@ class Faces:
             return self.by_products(x, gradient)
         size = max(float(np.abs(x).max()), float(self.evaluator.least.max()), SHORT)
         curves = [c for c in self.region.curves(x) if c.in_face and min(-c.low, c.high) > SHORT * size]
-        if not self.evaluator.affords((2 * len(curves) + 2) * objective.cost):
+        if not self.evaluator.affords((3 * len(curves) + 2) * objective.cost):
             return None
         if not curves:
             none = np.zeros(x.size)
             return FaceAudit(none, 0.0, (), None, none)
         products = np.array([self.product(x, curve, STEP * size) for curve in curves]).T
         basis = np.array([curve.direction for curve in curves]).T
-        products = products + self.region.bend(x, gradient)[:, None] * basis
-        if not np.all(np.isfinite(products)):
+        bend = self.region.bend(x, gradient)[:, None] * basis
+        if not np.all(np.isfinite(products + bend)):
             return None
-        return _audit_of(basis, products, gradient, size, objective.precision)
+        audit = _audit_of(basis, products + bend, gradient, size, objective.precision)
+        if abs(audit.curvature[0]) > COARSE * audit.curvature[-1] or objective.compiled is None or objective.in_epochs:
+            return audit
+        # The errors of differences may be as large as the least curvature.
+        exact = np.array([self.solver.sign * hessian_product(objective, x, curve.direction) for curve in curves]).T
+        self.evaluator.meter.judged += len(curves)
+        return (
+            _audit_of(basis, exact + bend, gradient, size, objective.precision) if np.isfinite(exact).all() else audit
+        )
 
     def by_products(self, x: np.ndarray, gradient: np.ndarray) -> FaceAudit | None:
         """Return Newton's step along the face by conjugate gradients, where no Hessian is formed."""
