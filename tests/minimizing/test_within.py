@@ -1,5 +1,8 @@
 """Descents within convex sets, compared with SciPy, closed forms and the conditions of Karush, Kuhn and Tucker."""
 
+from fractions import Fraction
+from operator import mul
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -362,6 +365,21 @@ def test_the_frank_wolfe_gap_bounds_what_is_left():
         assert run.certificate.gap <= run.certificate.tolerance
         assert "a bound if the function is convex" in run.message
         assert run.certificate.gap == pytest.approx(run.jac @ run.x - run.jac.min(), rel=1e-6, abs=1e-16)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 4])
+def test_the_gap_on_an_edge_covers_the_rounding_of_the_point(seed):
+    draws = np.random.default_rng(seed)
+    h, t, a = 2.0 ** -np.arange(6), 100 * draws.standard_normal(6), draws.standard_normal(6)
+    one = st.sets.Halfspace(a, float(a @ t) - 300)
+    run = st.minimize(lambda w: 0.5 * (h * (w - t) ** 2).sum(), one.project(np.zeros(6)), within=one)
+    H, T, A, X = ([Fraction(float(v)) for v in vector] for vector in (h, t, a, run.x))
+    # The nearest point to t in the norm of h is t - μ a / h, where a · x = b; the value there is ½ μ (a · t - b).
+    excess = sum(map(mul, A, T)) - Fraction(one.b)
+    least = excess**2 / sum(v * v / c for v, c in zip(A, H, strict=True)) / 2
+    left = sum(c * (x - v) ** 2 for c, x, v in zip(H, X, T, strict=True)) / 2 - least
+    assert run.outcome is st.Outcome.CONVERGED
+    assert left <= run.certificate.gap < 1e-12 * run.fun
 
 
 def test_the_error_of_each_parameter_covers_the_distance():

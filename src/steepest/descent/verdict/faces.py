@@ -18,6 +18,7 @@ from steepest.descent.verdict.goal import Goal
 from steepest.descent.verdict.guide import Guide
 from steepest.descent.verdict.plateau import described
 from steepest.descent.verdict.wording import Wording, left_in_words
+from steepest.sets.base import SLACK
 from steepest.sets.curve import Curve
 from steepest.sets.region import Region
 from steepest.trace import Certificate, Outcome
@@ -60,6 +61,8 @@ class FaceAudit:
         The direction of the lowest curvature, if it is negative by more than its error.
     error : array
         How far each coordinate may be from the minimiser: the step, and what errors of the gradient may hide.
+    hidden : float
+        How much more than the decrement may be gained, as errors of the gradient hide it.
     """
 
     step: np.ndarray
@@ -67,6 +70,7 @@ class FaceAudit:
     curvature: tuple[float, ...]
     escape: np.ndarray | None
     error: np.ndarray
+    hidden: float = 0.0
 
     @property
     def is_flat(self) -> bool:
@@ -98,7 +102,7 @@ class Faces:
         audit = self.audited(x, gradient)
         if self.guide.may_move:
             x, gradient, audit = self.polished(x, gradient, audit)
-        floor = self.floor(x, gradient)
+        floor = self.floor(x, gradient) + self.hidden(x, gradient, audit)
         certificate = self.certificate(self.gap(x, gradient, audit, floor), floor, audit)
         gap = certificate.gap
         bounded = all(one.is_bounded for one in self.region.sets)
@@ -150,7 +154,16 @@ class Faces:
         # The part of the gradient that leads to another face: its gain is that of a step by the least curvature.
         pressed = self.region.free(x, gradient) - self.region.along(x, gradient)
         left, least = float(pressed @ pressed), min((c for c in audit.curvature if c > 0), default=0.0)
-        return min(gap, audit.decrement + (left / (2 * least) if least else math.inf if left else 0.0))
+        onward = left / (2 * least) if least else math.inf if left else 0.0
+        return min(gap, audit.decrement + onward + self.hidden(x, gradient, audit))
+
+    def hidden(self, x: np.ndarray, gradient: np.ndarray, audit: FaceAudit | None) -> float:
+        """Return what rounding hides of the gap: of the gradient, and of the distance from the edges."""
+        if audit is None:
+            return 0.0
+        across = gradient - self.region.along(x, gradient)
+        size = np.maximum(np.abs(x), max((one.size for one in self.region.sets), default=0.0))
+        return audit.hidden + 2 * SLACK * float(np.abs(across[across != 0]) @ size[across != 0])
 
     def floor(self, x: np.ndarray, gradient: np.ndarray) -> float:
         """Return the rounding error of the value, and what errors of the gradient add to the gap."""
@@ -369,10 +382,12 @@ def _audit_of(
     hidden = np.abs(modes).T @ rounding
     distances = np.divide(np.abs(slopes) + hidden, np.abs(values), out=np.full_like(slopes, math.inf), where=curved)
     error = np.where(np.abs(modes) > FAINT, np.abs(modes) * distances, 0.0).sum(axis=1)
+    unseen = np.divide(hidden * (2 * np.abs(slopes) + hidden), np.abs(values), out=np.zeros_like(slopes), where=curved)
     return FaceAudit(
         -modes @ parts,
         float(slopes @ parts) / 2 + flat_gain,
         (float(values[0]), float(values[-1])),
         modes[:, 0] * STEP * size if is_negative else None,
         error,
+        float(unseen.sum()) / 2,
     )
