@@ -242,6 +242,19 @@ def test_differences_stay_in_the_set(name):
     assert run.x == pytest.approx(exact.x, abs=1e-5)
 
 
+@pytest.mark.parametrize(("a", "b"), [([1, 1, 1], 1), ([1, -2, 0.5], -3)])
+def test_differences_converge_on_the_edge_of_a_half_space(a, b):
+    def distance(x):
+        # float() keeps the code from being traced.
+        return sum((float(v) - k) ** 2 for k, v in enumerate(x))
+
+    one, far = st.sets.Halfspace(a, b), np.arange(3.0)
+    run = st.minimize(distance, one.project(np.zeros(3)), within=one)
+    assert run.kind == "differences"
+    assert run.outcome is st.Outcome.CONVERGED, run.message
+    assert run.x == pytest.approx(far - np.array(a) * (far @ a - b) / (np.array(a) @ a), abs=1e-7)
+
+
 def test_a_given_gradient_is_called_in_the_set_alone():
     f, C, m = quadratic(5)
     one, seen = st.sets.Simplex(), []
