@@ -75,8 +75,10 @@ class Halfspace(ConvexSet):
         """Return how far slope · x is above its least value in the set: the Frank–Wolfe gap; infinite without one."""
         if self.farthest(slope) is None:
             return math.inf
-        # The slope is a multiple of a, but for rounding: along the edge nothing is to be gained.
-        return max(float(slope @ self.a) / float(self.a @ self.a) * float(self.a @ x - self.b), 0.0)
+        # The slope is a multiple of a, but for rounding: nothing is to be gained along the edge. The distance from the
+        # edge is uncertain by rounding errors.
+        distance = max(self.b - float(self.a @ x), 0.0) + float(self._slack(x))
+        return abs(float(slope @ self.a)) / float(self.a @ self.a) * distance
 
     def steepest(self, x: Array, slope: Array) -> Array:
         """Return -slope, without its part that leads out."""

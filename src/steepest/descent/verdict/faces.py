@@ -159,11 +159,9 @@ class Faces:
 
     def hidden(self, x: np.ndarray, gradient: np.ndarray, audit: FaceAudit | None) -> float:
         """Return what rounding hides of the gap: of the gradient, and of the distance from the edges."""
-        if audit is None:
-            return 0.0
         across = gradient - self.region.along(x, gradient)
         size = np.maximum(np.abs(x), max((one.size for one in self.region.sets), default=0.0))
-        return audit.hidden + 2 * SLACK * float(np.abs(across[across != 0]) @ size[across != 0])
+        return (audit.hidden if audit else 0.0) + 2 * SLACK * float(np.abs(across[across != 0]) @ size[across != 0])
 
     def floor(self, x: np.ndarray, gradient: np.ndarray) -> float:
         """Return the rounding error of the value, and what errors of the gradient add to the gap."""
