@@ -484,6 +484,15 @@ def test_contradictions_are_refused_in_one_line(how, words):
     assert "\n" not in str(error.value)
 
 
+def test_a_tuple_is_given_advice_that_a_tuple_can_follow():
+    start = np.ones(2), 2.0
+    with pytest.raises(ValueError, match="one array, or as a dict") as error:
+        st.minimize(lambda p: (p[0] ** 2).sum() + p[1] ** 2, start, within=st.sets.Ball(2))
+    assert "'w'" not in str(error.value), "its parts have no names"
+    with pytest.raises(ValueError, match=r"within=\{'w': Ball\(2\)\}"):
+        st.minimize(lambda p: (p["w"] ** 2).sum(), {"w": start[0]}, within=st.sets.Ball(2))
+
+
 def test_sets_of_named_parameters_are_checked():
     start, f = {"w": np.ones(3) / 3, "b": 0.0}, lambda p: p["w"] @ p["w"] + p["b"] ** 2
     with pytest.raises(ValueError, match=r"has parts: name the part, such as within=\{'w': Simplex"):
