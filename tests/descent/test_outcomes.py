@@ -177,3 +177,31 @@ def test_a_curvature_that_overflows_names_no_step():
     run = st.minimize(lambda x: 1e300 * (x * x).sum(), np.ones(2), step=1.5e-300, iterations=20)
     assert run.outcome is Outcome.DIVERGED
     assert "the curvature overflowed, so take a far smaller step" in run.message
+
+
+def flat_along_a_line(seed, n=10):
+    """Return ½xᵀHx - cᵀx with a singular H: it falls without end, with large rounding errors far away."""
+    draws = np.random.default_rng(seed)
+    a = draws.standard_normal((n - 1, n))
+    h, c = a.T @ a / n, 100 * draws.standard_normal(n)
+    along = np.linalg.svd(a)[2][-1]
+    assert abs(c @ along) > 1, "c has a part along which H does not curve, so there is no minimum"
+    return lambda x: 0.5 * (x * (h @ x)).sum() - (c * x).sum()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rounding_far_away_is_no_wrong_gradient_and_no_minimum(seed):
+    run = st.minimize(flat_along_a_line(seed), np.zeros(10))
+    assert run.outcome in (Outcome.UNBOUNDED, Outcome.STALLED), run.message
+
+
+def test_a_function_that_changes_behind_compiled_code_is_found_out():
+    scale = [1.0]
+
+    def change(intermediate_result):
+        scale[0] = 2.0
+
+    run = st.minimize(lambda x, y: scale[0] * ((x - 1) ** 2 + y**2 + 3), (4.0, 2.0), callback=change)
+    assert run.outcome is Outcome.WRONG_GRADIENT
+    assert "does f change between calls?" in run.message
+    assert "gradient=" not in run.message, "no gradient was given, so there is none to mend"

@@ -1,5 +1,8 @@
 """Descents within convex sets, compared with SciPy, closed forms and the conditions of Karush, Kuhn and Tucker."""
 
+from fractions import Fraction
+from operator import mul
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -239,6 +242,19 @@ def test_differences_stay_in_the_set(name):
     assert run.x == pytest.approx(exact.x, abs=1e-5)
 
 
+@pytest.mark.parametrize(("a", "b"), [([1, 1, 1], 1), ([1, -2, 0.5], -3)])
+def test_differences_converge_on_the_edge_of_a_half_space(a, b):
+    def distance(x):
+        # float() keeps the code from being traced.
+        return sum((float(v) - k) ** 2 for k, v in enumerate(x))
+
+    one, far = st.sets.Halfspace(a, b), np.arange(3.0)
+    run = st.minimize(distance, one.project(np.zeros(3)), within=one)
+    assert run.kind == "differences"
+    assert run.outcome is st.Outcome.CONVERGED, run.message
+    assert run.x == pytest.approx(far - np.array(a) * (far @ a - b) / (np.array(a) @ a), abs=1e-7)
+
+
 def test_a_given_gradient_is_called_in_the_set_alone():
     f, C, m = quadratic(5)
     one, seen = st.sets.Simplex(), []
@@ -313,6 +329,20 @@ def test_equations_of_one_parameter_join_sets_and_bounds_of_others(other):
     assert len(run.certificate.x_error) == 6
 
 
+@pytest.mark.parametrize("one", [st.sets.Affine([[1, 1]], [1]), st.sets.Simplex()], ids=["affine", "simplex"])
+def test_bounds_beside_a_set_are_recorded_by_name(one):
+    def f(p):
+        return ((p["w"] - 1) ** 2).sum() + (p["b"] - 3) ** 2 + (p["c"] + 5) ** 2 + (p["d"] - 4) ** 2 + p["e"] ** 2
+
+    start = {"w": np.array([0.5, 0.5]), "b": 1.0, "c": 1.0, "d": 2.0, "e": 1.0}
+    bounds = {"b": (0, 2), "c": (0, None), "d": (2, 2), "e": (-1, 1)}
+    run = st.minimize(f, start, within={"w": one}, bounds=bounds)
+    assert run.at_bound == {"b": "high", "c": "low"}, "each of the four minima is known on its own"
+    assert run.bounds == {"b": (0, 2), "c": (0, None), "e": (-1, 1)}
+    assert run.fixed == {"d": 2.0}
+    assert "b = 2" in str(run)
+
+
 def test_functions_of_scalars_take_sets_of_the_point_and_of_single_arguments():
     assert st.minimize(lambda x, y: x**2 + 3 * y**2, (0.5, 0.5), within=st.sets.Simplex()).x == pytest.approx(
         [0.75, 0.25]
@@ -350,6 +380,21 @@ def test_the_frank_wolfe_gap_bounds_what_is_left():
         assert run.certificate.gap == pytest.approx(run.jac @ run.x - run.jac.min(), rel=1e-6, abs=1e-16)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 4])
+def test_the_gap_on_an_edge_covers_the_rounding_of_the_point(seed):
+    draws = np.random.default_rng(seed)
+    h, t, a = 2.0 ** -np.arange(6), 100 * draws.standard_normal(6), draws.standard_normal(6)
+    one = st.sets.Halfspace(a, float(a @ t) - 300)
+    run = st.minimize(lambda w: 0.5 * (h * (w - t) ** 2).sum(), one.project(np.zeros(6)), within=one)
+    H, T, A, X = ([Fraction(float(v)) for v in vector] for vector in (h, t, a, run.x))
+    # The nearest point to t in the norm of h is t - μ a / h, where a · x = b; the value there is ½ μ (a · t - b).
+    excess = sum(map(mul, A, T)) - Fraction(one.b)
+    least = excess**2 / sum(v * v / c for v, c in zip(A, H, strict=True)) / 2
+    left = sum(c * (x - v) ** 2 for c, x, v in zip(H, X, T, strict=True)) / 2 - least
+    assert run.outcome is st.Outcome.CONVERGED
+    assert left <= run.certificate.gap < 1e-12 * run.fun
+
+
 def test_the_error_of_each_parameter_covers_the_distance():
     f, *_ = quadratic(6)
     x = np.full(6, 1 / 6)
@@ -371,6 +416,22 @@ def test_the_error_of_each_parameter_covers_the_distance():
 )
 def test_what_has_no_minimum_or_shows_none_is_not_called_converged(f, one, outcome):
     assert st.minimize(f, np.zeros(2), within=one).outcome is outcome
+
+
+@pytest.mark.parametrize("one", [st.sets.Box(-1e6, 1e6), st.sets.Halfspace([1.0] * 8, 1e6)], ids=["box", "half-space"])
+def test_steep_and_shallow_directions_together_are_no_stall(one):
+    draws = np.random.default_rng(1)
+    turn = np.linalg.qr(draws.standard_normal((8, 8)))[0]
+    C, answer = (turn * np.geomspace(1, 1e-12, 8)) @ turn.T, 100 * draws.standard_normal(8)
+    C = (C + C.T) / 2
+    m = C @ answer
+
+    def f(w):
+        return 0.5 * w @ C @ w - m @ w
+
+    run = st.minimize(f, np.zeros(8), within=one)
+    assert run.outcome is st.Outcome.CONVERGED, run.message
+    assert run.fun == pytest.approx(f(answer), rel=1e-13), "f is least where its gradient Cw - m is 0"
 
 
 def test_limits_are_kept():
@@ -421,6 +482,15 @@ def test_contradictions_are_refused_in_one_line(how, words):
     with pytest.raises(ValueError, match=words) as error:
         st.minimize(lambda w: w @ w, **how)
     assert "\n" not in str(error.value)
+
+
+def test_a_tuple_is_given_advice_that_a_tuple_can_follow():
+    start = np.ones(2), 2.0
+    with pytest.raises(ValueError, match="one array, or as a dict") as error:
+        st.minimize(lambda p: (p[0] ** 2).sum() + p[1] ** 2, start, within=st.sets.Ball(2))
+    assert "'w'" not in str(error.value), "its parts have no names"
+    with pytest.raises(ValueError, match=r"within=\{'w': Ball\(2\)\}"):
+        st.minimize(lambda p: (p["w"] ** 2).sum(), {"w": start[0]}, within=st.sets.Ball(2))
 
 
 def test_sets_of_named_parameters_are_checked():

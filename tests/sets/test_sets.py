@@ -285,6 +285,7 @@ def test_the_text_of_a_set_is_clear(one, text):
         (lambda: st.sets.Box(1, 0), r"Box: entry 0 has the bounds \(1, 0\): low must not exceed high"),
         (lambda: st.sets.Box([0, 2], [1, 1]), r"Box: entry 1 has the bounds \(2, 1\)"),
         (lambda: st.sets.Box([0, 2], [1, 1, 1]), "low has 2 entries and high 3"),
+        (lambda: st.sets.Box([1, 2], [3]), "low has 2 entries and high 1: give as many of both"),
         (lambda: st.sets.Box(float("nan")), "low holds nan"),
         (lambda: st.sets.Box(INF), "low holds inf: no number is above it"),
         (lambda: st.sets.Halfspace([0, 0], 1), "a is 0 in every entry"),

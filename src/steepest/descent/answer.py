@@ -27,6 +27,11 @@ MARGIN = 0.1
 # The gradient of a noisy function is wrong if it differs from differences by more than this many standard deviations
 # and this share: its steps are long, and the curvature may change along them. Chosen, not measured.
 SURE, ROUGHLY = 8.0, 0.2
+# If compiled code and a plain call disagree, f is called at so many points beside the answer. Their values may differ
+# by so many times less than the two. Chosen, not measured: more calls find a rarer rounding error.
+NEIGHBOURS, ROUNDINGS = 8, 10.0
+# Nothing has converged if such a rounding error is more than this share of the descent. Chosen, not measured.
+VAGUE = 1e-6
 
 
 def gradient_at(solver: Solver, x: np.ndarray) -> np.ndarray:
@@ -73,7 +78,7 @@ def checked(
             return ending, descended, spent
         return Ending(Outcome.RAISED, f"{type(error).__name__}: {error}, at the best point"), descended, spent
     if wrong:
-        return Ending(Outcome.WRONG_GRADIENT, wrong), plain, spent
+        return Ending(Outcome.WRONG_GRADIENT, f"{wrong}; fix gradient=, or leave it out"), plain, spent
     if objective.scatter is not None:
         return ending, plain, spent
     slack = slack_of([plain, solver.status.first_value], x, gradient, objective.precision)
@@ -81,10 +86,40 @@ def checked(
     # estimates this error.
     slack += 100 * solver.noise
     if objective.compiled is not None and not agree(descended, plain, slack):
+        rounding, cost = _rounding(solver, x, plain)
+        spent += cost
+        if agree(descended, plain, slack + ROUNDINGS * rounding):
+            hidden = max(rounding, abs(descended - plain))
+            if ending.outcome is Outcome.CONVERGED and hidden > VAGUE * abs(solver.status.first_value - plain):
+                facts = f"rounding errors may change the value by {hidden:.2g} here, which may hide a better point"
+                ending = Ending(Outcome.STALLED, facts, ending.certificate)
+            return ending, plain, spent
         drop(objective.key)
         facts = f"compiled code gives {descended:.6g} here and a plain call {plain:.6g}: does f change between calls?"
         return Ending(Outcome.WRONG_GRADIENT, facts), plain, spent
     return ending, plain, spent
+
+
+def _rounding(solver: Solver, x: np.ndarray, value: float) -> tuple[float, int]:
+    """Return the rounding error of f at x, and how many values that took.
+
+    Large terms that cancel leave a rounding error that neither the value nor its slopes show. Values at points that
+    differ from x by rounding alone show it. It is 0 if a second call at x gives another value: f then changes.
+    """
+    objective, box = solver.objective, solver.box
+    draws, largest = np.random.default_rng(0), 0.0
+    try:
+        with objective.clock.ends(math.inf):
+            if objective.value(x) != value:
+                return 0.0, 1
+            for _ in range(NEIGHBOURS):
+                near = x * (1 + 2 * objective.precision * draws.uniform(-1, 1, x.size))
+                near = near if box is None else box.nearest(near)
+                near = near if objective.region is None else objective.region.nearest(near)
+                largest = max(largest, abs(objective.value(near) - value))
+    except Exception:  # noqa: BLE001 - f may be undefined beside the answer
+        return 0.0, NEIGHBOURS + 1
+    return (largest if math.isfinite(largest) else 0.0), NEIGHBOURS + 1
 
 
 def _wrong_slope(solver: Solver, coordinates: Sequence[str], points: dict[str, np.ndarray]) -> tuple[str, int]:

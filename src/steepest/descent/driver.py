@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.clock import OutOfTime
 from steepest.derivatives.differences import scale_of
 from steepest.derivatives.process.interrupts import answer_interrupt, check_interrupt
@@ -275,7 +276,7 @@ class Driver:
 
         A slope counts if it changes the value by more than rounding, or its noise, over the size of the coordinate.
         """
-        box, objective = self.plan.box, self.solver.objective
+        box, objective, view = self.box, self.solver.objective, self.plan.view
         if box is None:
             return {}
         downhill = self.solver.sign * gradient
@@ -283,7 +284,16 @@ class Driver:
             with objective.clock.ends(math.inf):
                 return box.pushed(x, downhill, objective.slope_rounding(x))
         noise = objective.scatter.level if objective.scatter else objective.relative_noise * abs(value)
-        return box.pushed(x, downhill, NOISES * noise / scale_of(x, self.start))
+        least = NOISES * noise / scale_of(x, self.start)
+        if self.plan.bounds is not None:
+            # Sets may give the loop coordinates of its own, but none to a parameter with bounds.
+            x, downhill, least = view.rows(x), view.slope(downhill), np.array(view.errors(tuple(least)))
+        return box.pushed(x, downhill, least)
+
+    @property
+    def box(self) -> Box | None:
+        """The bounds of the coordinates that the user knows by name."""
+        return self.plan.box if self.plan.bounds is None else self.plan.bounds
 
     def direction(self) -> dict[str, str | int | float | bool]:
         """Return the rule of the direction, if there is one and it works in the coordinates that the user sees."""
@@ -322,7 +332,7 @@ class Driver:
         certificate = replace(ending.certificate, x_error=view.errors(ending.certificate.x_error))
         trace = self.log.trace()
         trace.cost = objective.cost
-        box, names = self.plan.box, view.names
+        box, names = self.box, view.names
         return Run(
             x=view.point(x),
             fun=value,

@@ -17,7 +17,6 @@ _ADVICE = {
     Outcome.UNBOUNDED: "there is no best value: check the sign, or whether you want minimize or maximize",
     Outcome.NON_FINITE: "start elsewhere, or take a smaller step",
     Outcome.RAISED: "fix the function there, or start elsewhere",
-    Outcome.WRONG_GRADIENT: "fix gradient=, or leave it out",
 }
 
 

@@ -37,7 +37,15 @@ class Help(IntEnum):
 
 @dataclass(frozen=True)
 class Plan:
-    """The function to descend, the rules, the budget, and the help of the `Judge`; several starts can share a plan."""
+    """The function to descend, the rules, the budget, and the help of the `Judge`; several starts can share a plan.
+
+    Attributes
+    ----------
+    box : Box or None
+        The bounds in the coordinates of the loop, where they are kept by a box.
+    bounds : Box or None
+        The bounds in the coordinates of the user, where some parts of the point are also held to sets.
+    """
 
     objective: Objective
     view: View
@@ -48,6 +56,7 @@ class Plan:
     solver: Callable[..., Solver] = RuleSolver
     help: Help = Help.NONE
     early_stopping: EarlyStopping | None = None
+    bounds: Box | None = None
 
     @property
     def is_exact_count(self) -> bool:

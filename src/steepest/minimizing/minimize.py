@@ -355,7 +355,7 @@ def make_plan(
         x = with_fixed(x, read_fixed(fixed, names))
         if box is not None:
             check_inside(box, x, names)
-    domain = read_within(within, box, calling)
+    domain, named = read_within(within, box, calling), None if within is None else box
     calling, box, region = replace(calling, chart=domain.chart), domain.box, domain.region
     if is_random:
         x = x if domain.chart is None else domain.chart.inward(x)
@@ -371,4 +371,4 @@ def make_plan(
             "fix the random numbers inside the function"
         )
     view = (View if domain.chart is None else ChartView)(calling, names)
-    return Plan(objective, view, rules, sign, budget, box), calling, np.array(x)
+    return Plan(objective, view, rules, sign, budget, box, bounds=named), calling, np.array(x)

@@ -34,10 +34,10 @@ class Box(ConvexSet):
 
     def __post_init__(self) -> None:
         low, high = _side(self.low, "low", -np.inf), _side(self.high, "high", np.inf)
-        try:
-            wrong = np.flatnonzero(~(low <= high))
-        except ValueError:
-            raise ValueError(f"low has {low.size} entries and high {high.size}: give as many of both") from None
+        if low.ndim and high.ndim and low.size != high.size:
+            # Broadcasting would hold every entry to a bound that was given for one.
+            raise ValueError(f"low has {low.size} entries and high {high.size}: give as many of both")
+        wrong = np.flatnonzero(~(low <= high))
         if wrong.size:
             k = int(wrong[0])
             pair = f"({np.resize(low, k + 1)[k]:g}, {np.resize(high, k + 1)[k]:g})"

@@ -71,6 +71,15 @@ class Halfspace(ConvexSet):
             return None
         return self.a * (self.b / float(self.a @ self.a)) if part else self.nearest(np.zeros(slope.size))
 
+    def gap(self, x: np.ndarray, slope: np.ndarray) -> float:
+        """Return how far slope · x is above its least value in the set: the Frank–Wolfe gap; infinite without one."""
+        if self.farthest(slope) is None:
+            return math.inf
+        # The slope is a multiple of a, but for rounding: nothing is to be gained along the edge. The distance from the
+        # edge is uncertain by rounding errors.
+        distance = max(self.b - float(self.a @ x), 0.0) + float(self._slack(x))
+        return abs(float(slope @ self.a)) / float(self.a @ self.a) * distance
+
     def steepest(self, x: Array, slope: Array) -> Array:
         """Return -slope, without its part that leads out."""
         xp = library_of(x, slope, self.a)

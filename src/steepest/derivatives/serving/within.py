@@ -131,11 +131,13 @@ def _parts(within: Within, calling: Calling) -> list[Part]:
     structure = calling.structure
     if isinstance(within, ConvexSet):
         if not isinstance(structure.layout, Leaf):
-            example = next(iter(_places(calling)), "w")
-            raise ValueError(
-                f"within={within!r} holds a point that is one array, and the start has parts: "
-                f"name the part, such as within={{{example!r}: {within!r}}}"
+            names = list(_places(calling))
+            cure = (
+                f"name the part, such as within={{{names[0]!r}: {within!r}}}"
+                if names
+                else "give the start as one array, or as a dict, whose parts have names"
             )
+            raise ValueError(f"within={within!r} holds a point that is one array, and the start has parts: {cure}")
         found = [Part(0, structure.size, within, "")]
     elif isinstance(within, Mapping):
         places = _places(calling)

@@ -18,6 +18,7 @@ from steepest.descent.verdict.goal import Goal
 from steepest.descent.verdict.guide import Guide
 from steepest.descent.verdict.plateau import described
 from steepest.descent.verdict.wording import Wording, left_in_words
+from steepest.sets.base import SLACK
 from steepest.sets.curve import Curve
 from steepest.sets.region import Region
 from steepest.trace import Certificate, Outcome
@@ -31,6 +32,9 @@ MOST_PRODUCTS, SOLVED, MOSTLY_SOLVED = 200, 1e-8, 1e-3
 # Differences of gradients take this step, as a share of the size of the point: the cube root of the rounding error. A
 # curve shorter than SHORT times that size is left out: rounding errors would hide the curvature.
 STEP, SHORT = EPS ** (1 / 3), 1e-10
+# If the least curvature is below this share of the largest, differences of gradients may not show it: their errors are
+# some 1e-10 of the largest. Chosen, not measured.
+COARSE = 1e-7
 # A direction into the set leads nowhere at first order if the slope along it is below this share of the gradient.
 FAINT = 1e-7
 # The first probe of n variables comes after PATIENCE · (n + 10) iterations, as that of other descents.
@@ -57,6 +61,8 @@ class FaceAudit:
         The direction of the lowest curvature, if it is negative by more than its error.
     error : array
         How far each coordinate may be from the minimiser: the step, and what errors of the gradient may hide.
+    hidden : float
+        How much more than the decrement may be gained, as errors of the gradient hide it.
     """
 
     step: np.ndarray
@@ -64,6 +70,7 @@ class FaceAudit:
     curvature: tuple[float, ...]
     escape: np.ndarray | None
     error: np.ndarray
+    hidden: float = 0.0
 
     @property
     def is_flat(self) -> bool:
@@ -95,7 +102,7 @@ class Faces:
         audit = self.audited(x, gradient)
         if self.guide.may_move:
             x, gradient, audit = self.polished(x, gradient, audit)
-        floor = self.floor(x, gradient)
+        floor = self.floor(x, gradient) + self.hidden(x, gradient, audit)
         certificate = self.certificate(self.gap(x, gradient, audit, floor), floor, audit)
         gap = certificate.gap
         bounded = all(one.is_bounded for one in self.region.sets)
@@ -147,7 +154,14 @@ class Faces:
         # The part of the gradient that leads to another face: its gain is that of a step by the least curvature.
         pressed = self.region.free(x, gradient) - self.region.along(x, gradient)
         left, least = float(pressed @ pressed), min((c for c in audit.curvature if c > 0), default=0.0)
-        return min(gap, audit.decrement + (left / (2 * least) if least else math.inf if left else 0.0))
+        onward = left / (2 * least) if least else math.inf if left else 0.0
+        return min(gap, audit.decrement + onward + self.hidden(x, gradient, audit))
+
+    def hidden(self, x: np.ndarray, gradient: np.ndarray, audit: FaceAudit | None) -> float:
+        """Return what rounding hides of the gap: of the gradient, and of the distance from the edges."""
+        across = gradient - self.region.along(x, gradient)
+        size = np.maximum(np.abs(x), max((one.size for one in self.region.sets), default=0.0))
+        return (audit.hidden if audit else 0.0) + 2 * SLACK * float(np.abs(across[across != 0]) @ size[across != 0])
 
     def floor(self, x: np.ndarray, gradient: np.ndarray) -> float:
         """Return the rounding error of the value, and what errors of the gradient add to the gap."""
@@ -195,17 +209,25 @@ class Faces:
             return self.by_products(x, gradient)
         size = max(float(np.abs(x).max()), float(self.evaluator.least.max()), SHORT)
         curves = [c for c in self.region.curves(x) if c.in_face and min(-c.low, c.high) > SHORT * size]
-        if not self.evaluator.affords((2 * len(curves) + 2) * objective.cost):
+        if not self.evaluator.affords((3 * len(curves) + 2) * objective.cost):
             return None
         if not curves:
             none = np.zeros(x.size)
             return FaceAudit(none, 0.0, (), None, none)
         products = np.array([self.product(x, curve, STEP * size) for curve in curves]).T
         basis = np.array([curve.direction for curve in curves]).T
-        products = products + self.region.bend(x, gradient)[:, None] * basis
-        if not np.all(np.isfinite(products)):
+        bend = self.region.bend(x, gradient)[:, None] * basis
+        if not np.all(np.isfinite(products + bend)):
             return None
-        return _audit_of(basis, products, gradient, size, objective.precision)
+        audit = _audit_of(basis, products + bend, gradient, size, objective.precision)
+        if abs(audit.curvature[0]) > COARSE * audit.curvature[-1] or objective.compiled is None or objective.in_epochs:
+            return audit
+        # The errors of differences may be as large as the least curvature.
+        exact = np.array([self.solver.sign * hessian_product(objective, x, curve.direction) for curve in curves]).T
+        self.evaluator.meter.judged += len(curves)
+        return (
+            _audit_of(basis, exact + bend, gradient, size, objective.precision) if np.isfinite(exact).all() else audit
+        )
 
     def by_products(self, x: np.ndarray, gradient: np.ndarray) -> FaceAudit | None:
         """Return Newton's step along the face by conjugate gradients, where no Hessian is formed."""
@@ -358,10 +380,12 @@ def _audit_of(
     hidden = np.abs(modes).T @ rounding
     distances = np.divide(np.abs(slopes) + hidden, np.abs(values), out=np.full_like(slopes, math.inf), where=curved)
     error = np.where(np.abs(modes) > FAINT, np.abs(modes) * distances, 0.0).sum(axis=1)
+    unseen = np.divide(hidden * (2 * np.abs(slopes) + hidden), np.abs(values), out=np.zeros_like(slopes), where=curved)
     return FaceAudit(
         -modes @ parts,
         float(slopes @ parts) / 2 + flat_gain,
         (float(values[0]), float(values[-1])),
         modes[:, 0] * STEP * size if is_negative else None,
         error,
+        float(unseen.sum()) / 2,
     )
