@@ -208,7 +208,8 @@ class WorkingSetSolver(LinearSolver[Model, State]):
         support = int(in_use.sum())
         size = min(max(LEAST, GROWTH * support), MOST)
         # If too many are in use, take the steepest of all.
-        rank = np.where(in_use, np.inf, slopes) if support <= size else slopes
+        fits = GROWTH * support <= size or support + LEAST <= size
+        rank = np.where(in_use, np.inf, slopes) if fits else slopes
         places = np.argpartition(-rank, size)[:size] if size < rank.size else np.arange(rank.size)
         return np.sort(places[rank[places] > 0])
 
