@@ -23,8 +23,8 @@ MOST_ROUNDS, LEFT = 10, 1e-3
 # How many sweeps come before Newton steps, and how many of those come before the next sweeps. Measured on text: without
 # sweeps, Newton steps were cut short up to 86 times in one model.
 SWEEPS, STEPS = 3, 10
-# A step is accepted if the model falls by this share of the fall of its tangent. If none of so many attempts is, the
-# first one is cut where a coordinate reaches 0. Both chosen, not measured.
+# A step is accepted if the model falls by this share of the fall of its tangent. If none of so many attempts is, a
+# step in those that are not 0 is cut where a coordinate reaches 0. Both chosen, not measured.
 ENOUGH, ATTEMPTS = 1e-2, 4
 # The share of the diagonal that is added to it, and its growth if the factorisation fails.
 RIDGE, GROWTH = 16 * EPS, 1e3
@@ -100,11 +100,9 @@ def newton_step(here: Model) -> tuple[Model, bool]:
     H, lam, y, r = here
     sign = np.where(lam > 0, np.where(y != 0, np.sign(y), -np.sign(r)), 0.0)
     slope, d = r + lam * sign, np.zeros_like(y)
-    whole = d
     free = (y != 0) | (np.abs(r) > lam)
     for attempt in range(ATTEMPTS):
         d = d + solution(H, slope + H @ d if attempt else slope, np.flatnonzero(free))
-        whole = whole if attempt else d
         # A coordinate that would leave 0 on the wrong side stays.
         crosses = (y + d) * sign < 0
         d = np.where(crosses, -y, d)
@@ -117,7 +115,7 @@ def newton_step(here: Model) -> tuple[Model, bool]:
             break
         free &= ~crosses
     # Where columns depend on one another, the step is long along directions of no curvature: drop a coordinate.
-    d = np.where((y == 0) & (whole * sign < 0), 0.0, whole)
+    d = solution(H, slope, np.flatnonzero((y != 0) | (lam == 0)))
     crosses = (y + d) * sign < 0
     reach = np.where(crosses, -y / np.where(crosses, d, 1.0), np.inf)
     t = min(1.0, float(reach.min()))

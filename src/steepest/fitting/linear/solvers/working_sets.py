@@ -11,13 +11,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
-from steepest.descent.loop.state import CANDIDATE, COLUMNS, RUNNING, STALLED
+from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.solvers.active_set import minimize_model, shortest_subgradient
 from steepest.fitting.linear.solvers.base import LinearSolver, capacity_of
@@ -131,7 +130,7 @@ class WorkingSetSolver(LinearSolver[Model, State]):
         d = np.asarray(d)
         return self.columns_of_x.along(d[:-1]) + d[-1]
 
-    def begin(self, model: Model, x: Array, first: Array) -> State:  # type: ignore[override]
+    def begin(self, model: Model, x: Array, first: Array) -> State:
         """Return the state at a start."""
         zero = np.zeros(())
         count = np.zeros((), int)
