@@ -35,6 +35,7 @@ bench: $(READY)
 	$(PY) benchmarks/glms.py
 	$(PY) benchmarks/fits.py
 	$(PY) benchmarks/tables.py
+	$(PY) benchmarks/text.py
 	$(PY) benchmarks/limits.py
 	$(PY) benchmarks/digits.py
 	$(PY) benchmarks/steps.py

@@ -50,7 +50,7 @@ def lasso(columns: int) -> Callable[[], Any]:
 CASES = {
     "NEWTON": ("Newton / L-BFGS, log loss", logistic, (32, 64, 128, 256)),
     "NEWTON_IF_JUMPS": ("Newton / L-BFGS, Huber loss", huber, (125, 250, 500, 1_000)),
-    "PROXIMAL_NEWTON": ("proximal Newton / proximal gradient", lasso, (250, 500, 999, 2_000)),
+    "PROXIMAL_NEWTON": ("proximal Newton / on working sets", lasso, (250, 500, 999, 2_000)),
 }
 
 

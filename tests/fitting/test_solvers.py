@@ -38,7 +38,12 @@ CASES = {
         {"bounds": {"coef": (0, None)}, "penalty": L2},
     ),
     "proximal Newton": (st.models.Linear(), X, Y, {"penalty": L1}),
-    "proximal gradient": (st.models.Linear(), DRAWS.standard_normal((40, 1_001)), Y[:40], {"penalty": L1}),
+    "proximal Newton on working sets": (
+        st.models.Linear(),
+        DRAWS.standard_normal((40, 1_001)),
+        Y[:40],
+        {"penalty": L1},
+    ),
     "L-BFGS": (line, X, Y, {"loss": "huber"}),
     "DoWG": (line, X, Y, {"batch_size": 8, "epochs": 2}),
     "the rules given": (line, X, Y, {"direction": "adam", "step": 0.1, "epochs": 2}),

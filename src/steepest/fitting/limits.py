@@ -12,8 +12,8 @@ from __future__ import annotations
 # Hessian is worth it for more coefficients: benchmarks/glms.py and benchmarks/tables.py have cases on both sides.
 NEWTON, NEWTON_IF_JUMPS = 65, 501
 # Proximal Newton is used up to this many coefficients: its quadratic model takes memory that grows with the square of
-# their number, and time that grows with the cube. Proximal gradient, which is used for more coefficients, takes many
-# more steps.
+# their number, and time that grows with the cube. Working sets, which are used for more coefficients, take a Hessian of
+# some at a time.
 PROXIMAL_NEWTON = 1_000
 # Levenberg-Marquardt is possible up to this many parameters: a step decomposes a matrix of that size, in time that
 # grows with its cube. It is the default up to this much work, which is that of a QR decomposition: the rows times the

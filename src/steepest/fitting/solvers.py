@@ -30,9 +30,9 @@ from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.linear.solvers.boxed_newton import BoxedNewtonSolver
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
 from steepest.fitting.linear.solvers.newton import NewtonSolver
-from steepest.fitting.linear.solvers.proximal_gradient import ProximalGradientSolver
 from steepest.fitting.linear.solvers.proximal_newton import ProximalNewtonSolver
 from steepest.fitting.linear.solvers.saga import Saga
+from steepest.fitting.linear.solvers.working_sets import WorkingSetSolver
 from steepest.fitting.objective import ArrangedRows
 from steepest.models.losses import Loss, log_loss, softmax, squared
 from steepest.printable import quoted
@@ -149,7 +149,7 @@ class Case:
         if isinstance(certifier, BoxCertifier):
             return partial(solver, glm, certifier.edges, problem.curvature, certifier)
         if isinstance(certifier, L1Certifier):
-            # Proximal gradient, which serves more coefficients, does not smooth the loss.
+            # On working sets, which serve more coefficients, the loss is not smoothed.
             model = certifier.glm if len(problem.kinks) > PROXIMAL_NEWTON else glm
             return partial(solver, model, certifier.lam, problem.curvature, certifier)
         opening = Saga(glm, self.layout, self.seed) if with_saga else None
@@ -262,10 +262,10 @@ TABLE = (
         lambda case: case.has_narrow_l1, _by(ProximalNewtonSolver),
     ),
     Choice(
-        "proximal gradient",
+        "proximal Newton on working sets",
         f"a linear model with an L1 penalty and more than {PROXIMAL_NEWTON:,} coefficients",
-        "it needs no Hessian, which is expensive for many coefficients",
-        lambda case: case.has_l1, _by(ProximalGradientSolver),
+        "most coefficients are 0, so that a Hessian of some at a time is enough",
+        lambda case: case.has_l1, _by(WorkingSetSolver),
     ),
     Choice(
         "L-BFGS",

@@ -23,8 +23,7 @@ from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic_box import minimize_quadratic_box
 from steepest.fitting.linear.solvers.base import chunk_of
 from steepest.fitting.linear.solvers.newton import CLOSER, HessianSolver, SearchResult, State, initial_state, step
-from steepest.fitting.linear.solvers.proximal_gradient import MOST_IDLE, SUFFICIENT
-from steepest.fitting.linear.solvers.proximal_newton import MOST_HALVINGS, NEAR_BOTH
+from steepest.fitting.linear.solvers.proximal_newton import MOST_HALVINGS, MOST_IDLE, NEAR_BOTH, SUFFICIENT
 from steepest.models.losses import squared
 from steepest.types import Array, PyTree
 

@@ -19,9 +19,14 @@ from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic_l1 import min_norm_subgradient, minimize_quadratic_l1
 from steepest.fitting.linear.solvers.base import chunk_of
 from steepest.fitting.linear.solvers.newton import HessianSolver, SearchResult, State, initial_state, step
-from steepest.fitting.linear.solvers.proximal_gradient import MOST_IDLE, SUFFICIENT
 from steepest.types import Array, PyTree
 
+# A step is accepted if the value falls by this share of the fall of the quadratic model. Wright, Nowak and Figueiredo
+# take 0.01 to 1e-5.
+SUFFICIENT = 1e-4
+# The descent has stalled after this many steps without a fall. Chosen, not measured: a smaller number would stop at a
+# rise by rounding alone.
+MOST_IDLE = 3
 # A step that was halved this many times is lost in rounding errors.
 MOST_HALVINGS = 60
 # For a loss with kinks, as a share of the remaining loss: the gap at which rounding errors of the certificate exceed

@@ -1,0 +1,139 @@
+"""Products of the rows with some of their columns, in NumPy and SciPy: a working set takes other columns in each round.
+
+Compiled code would need a compilation for each size of a set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csc_array, csr_array
+
+from steepest.data.sparse.segments import SparseRows
+from steepest.types import Array
+
+# The most numbers of dense rows that are copied at once (16 MiB). Chosen, not measured.
+BLOCK_NUMBERS = 2**21
+# A product of two sparse matrices takes about this many times as long for a multiplication as one of dense matrices.
+# Measured: 12 to 20 times.
+SPARSE_COST = 16
+
+
+def read_columns(X: Array) -> DenseColumns | SparseColumns:
+    """Return the rows of a `Glm` for products with some of their columns; dense rows are not copied."""
+    return SparseColumns.of(X) if isinstance(X, SparseRows) else DenseColumns(np.asarray(X))
+
+
+@dataclass(frozen=True)
+class DenseColumns:
+    """Columns of dense rows; single precision is made double a block at a time.
+
+    Attributes
+    ----------
+    X : array of shape (rows, columns)
+        The rows.
+    chosen : array or None
+        The numbers of the columns that are in use; None for all.
+    """
+
+    X: np.ndarray
+    chosen: np.ndarray | None = None
+
+    @property
+    def width(self) -> int:
+        """The number of columns in use."""
+        return self.X.shape[1] if self.chosen is None else len(self.chosen)
+
+    def take(self, chosen: np.ndarray) -> DenseColumns:
+        """Return the same rows with some of the columns."""
+        return DenseColumns(self.X, chosen)
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield (slice, block) for each block of rows, in double precision."""
+        size = max(BLOCK_NUMBERS // max(self.width, 1), 1)
+        for start in range(0, len(self.X), size):
+            rows = slice(start, start + size)
+            block = self.X[rows] if self.chosen is None else self.X[rows][:, self.chosen]
+            yield rows, np.asarray(block, float)
+
+    def along(self, u: np.ndarray) -> np.ndarray:
+        """Return X u."""
+        return np.concatenate([block @ u for _, block in self.blocks()])
+
+    def slopes(self, r: np.ndarray) -> np.ndarray:
+        """Return Xᵀ r."""
+        return np.asarray(sum(r[rows] @ block for rows, block in self.blocks()))
+
+    def squares(self, r: np.ndarray) -> np.ndarray:
+        """Return the diagonal of Xᵀ diag(r) X."""
+        return np.asarray(sum(r[rows] @ block**2 for rows, block in self.blocks()))
+
+    def gram(self, r: np.ndarray) -> np.ndarray:
+        """Return Xᵀ diag(r) X."""
+        return np.asarray(sum(block.T @ (r[rows, None] * block) for rows, block in self.blocks()))
+
+
+@dataclass(frozen=True)
+class SparseColumns:
+    """Columns of (X - mean) transform with X sparse, which is never formed.
+
+    Attributes
+    ----------
+    X : csc_array
+        The rows, a column at a time.
+    mean, transform : array of shape (columns,)
+        The number that is subtracted from each column, and the factor of the difference.
+    """
+
+    X: csc_array
+    mean: np.ndarray
+    transform: np.ndarray
+
+    @classmethod
+    def of(cls, rows: SparseRows) -> SparseColumns:
+        """Return the columns of rows that are split into segments."""
+        used, width = int(rows.starts[-1]), rows.shape[1]
+        values = np.asarray(rows.values)[:used]
+        place = np.nonzero(values)
+        owner, columns = np.asarray(rows.owner)[place[0]], np.asarray(rows.columns)[place]
+        X = csc_array((values[place].astype(float), (owner, columns)), shape=(len(rows), width))
+        mean = np.zeros(width) if rows.mean is None else np.asarray(rows.mean)
+        return cls(X, mean, np.ones(width) if rows.transform is None else np.asarray(rows.transform))
+
+    def take(self, chosen: np.ndarray) -> SparseColumns:
+        """Return the same rows with some of the columns."""
+        return SparseColumns(self.X[:, chosen], self.mean[chosen], self.transform[chosen])
+
+    def along(self, u: np.ndarray) -> np.ndarray:
+        """Return (X - mean) transform u."""
+        v = self.transform * u
+        return self.X @ v - self.mean @ v
+
+    def slopes(self, r: np.ndarray) -> np.ndarray:
+        """Return transform (X - mean)ᵀ r."""
+        return self.transform * (self.X.T @ r - self.mean * r.sum())
+
+    def squares(self, r: np.ndarray) -> np.ndarray:
+        """Return the diagonal of the matrix that `gram` returns."""
+        X, mean = self.X, self.mean
+        squared = csc_array((X.data**2, X.indices, X.indptr), shape=X.shape)
+        return self.transform**2 * np.maximum(squared.T @ r - 2 * mean * (X.T @ r) + mean**2 * r.sum(), 0.0)
+
+    def gram(self, r: np.ndarray) -> np.ndarray:
+        """Return transform (X - mean)ᵀ diag(r) (X - mean) transform."""
+        crossed = self.mean[:, None] * (self.X.T @ r)
+        gram = self.raw_gram(r) - crossed - crossed.T + r.sum() * np.outer(self.mean, self.mean)
+        return self.transform[:, None] * gram * self.transform
+
+    def raw_gram(self, r: np.ndarray) -> np.ndarray:
+        """Return Xᵀ diag(r) X, by whichever of the two products is quicker."""
+        rows = self.X.tocsr()
+        lengths = np.diff(rows.indptr)
+        if SPARSE_COST * float(lengths.astype(float) @ lengths) > rows.shape[0] * rows.shape[1] ** 2:
+            size = max(BLOCK_NUMBERS // max(rows.shape[1], 1), 1)
+            blocks = ((slice(k, k + size), rows[k : k + size].toarray()) for k in range(0, rows.shape[0], size))
+            return np.asarray(sum(block.T @ (r[place, None] * block) for place, block in blocks))
+        scaled = csr_array((rows.data * np.repeat(r, lengths), rows.indices, rows.indptr), shape=rows.shape)
+        return (self.X.T @ scaled).toarray()
