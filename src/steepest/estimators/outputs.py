@@ -30,7 +30,6 @@ from steepest.models.penalties import L1, L2, ElasticNet, ridge_of
 from steepest.types import Bounds, Fixed, Function, PyTree, Rows, RuleLike
 
 
-
 @dataclass(frozen=True)
 class OutputFitter:
     """Fits the outputs of an estimator, all with the same model, loss, penalty and rules."""
