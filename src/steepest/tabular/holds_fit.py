@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steepest.fitting.network.result import NetworkFit
-from steepest.fitting.resampling.bootstrap import Bootstrap
 from steepest.fitting.result import Fit, described_fit
 from steepest.fitting.tree.result import TreeFit
 from steepest.fitting.uncertainty.answer import Uncertainty
@@ -20,7 +19,7 @@ from steepest.inspection.shown import Shown
 from steepest.models import Linear, Network, Tree
 from steepest.tabular.method import has_coefficients
 from steepest.trace import Certificate, Event, Outcome, Trace
-from steepest.types import Array, Function, PyTree, Seed
+from steepest.types import Array, Function, PyTree
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -222,12 +221,6 @@ class HoldsFit(Moving, Reported, Shown):
     ) -> Uncertainty:
         """Return how far the parameters may be from the truth, as `Fit.uncertainty` does."""
         return self.fit.uncertainty(robust, weights, level, absolute_sigma)
-
-    def bootstrap(
-        self, resamples: int = 1000, kind: str = "rows", *, rng: Seed = None, progress: bool | None = None
-    ) -> Bootstrap:
-        """Refit the model to resampled rows, as `Fit.bootstrap` does."""
-        return self.fit.bootstrap(resamples, kind, rng=rng, progress=progress)
 
     def summary(self, level: float = 0.95, method: str = "wald") -> Summary:
         """Return a table of the parameters with errors, tests and intervals, as `Fit.summary` does."""
