@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import statsmodels
-import statsmodels.api as sm
 
 TIGHT = {"maxiter": 200, "tol": 1e-14}
 SANDWICHES = ("HC0", "HC1", "HC2", "HC3")
@@ -29,12 +27,17 @@ def by_kind(make):
 
 def glm(y, X, family, **weights):
     """Return the covariances of a generalised linear model."""
+    import statsmodels.api as sm
+
     model = sm.GLM(y, X, family, **weights)
     return {kind: listed(model.fit(**TIGHT, cov_type=kind or "nonrobust").cov_params()) for kind in ("", "HC0")}
 
 
 def main():
     """Draw the rows, fit them and write the file."""
+    import statsmodels
+    import statsmodels.api as sm
+
     rng = np.random.default_rng(21)
     columns = np.round(rng.normal(size=(60, 3)) * [1, 40, 0.02] + [0, 300, 0], 4)
     X = sm.add_constant(columns)

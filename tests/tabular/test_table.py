@@ -333,11 +333,12 @@ class TestItsFit:
 
 class TestSaved:
     def test_the_names_in_the_record_do_not_change(self, tmp_path):
-        # Folders that earlier versions wrote have these, but for direction and uncertainty, and must load.
+        # Folders that earlier versions wrote have these, but for direction, uncertainty, bounds, fixed and at_bound, and must load.
         st.fit_table(sizes(), "size", features=["age"]).save(tmp_path)
         names = """
             result runs x fun jac nit nfev njev message kind why outcome certificate maximized title
             trace model columns solver onward encoding target classes loss score notes direction uncertainty
+            bounds fixed at_bound
         """
         assert set(json.loads((tmp_path / "run.json").read_text())["record"]) == set(names.split())
 
