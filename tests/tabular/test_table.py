@@ -333,7 +333,7 @@ class TestItsFit:
 
 class TestSaved:
     def test_the_names_in_the_record_do_not_change(self, tmp_path):
-        # Folders that earlier versions wrote have these, but for direction, uncertainty, bounds, fixed and at_bound, and must load.
+        # Folders that earlier versions wrote have these, but for direction and those after it, and must load.
         st.fit_table(sizes(), "size", features=["age"]).save(tmp_path)
         names = """
             result runs x fun jac nit nfev njev message kind why outcome certificate maximized title

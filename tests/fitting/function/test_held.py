@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import optimize
-from tests.oracles.nist import NonLinear
+from tests.oracles.nist import NonLinear, sets
 
 import steepest as st
 from steepest.derivatives.bounds import Box
@@ -72,9 +72,7 @@ ENDLESS = {("Lanczos1", 0), ("Lanczos2", 0), ("Lanczos3", 0), ("MGH17", 0), ("MG
 FEW = ("Misra1a", "Thurber", "BoxBOD", "Eckerle4")
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.nightly) for name in NonLinear.names]
-)
+@pytest.mark.parametrize("name", sets(FEW))
 def test_bounds_between_start_and_certified_values_as_scipys(name):
     problem = NonLinear(name)
     n = problem.certified.size

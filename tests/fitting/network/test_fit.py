@@ -97,7 +97,14 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("loss", [*LOSSES, "quantile"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "absolute",
+        "poisson",
+        *(pytest.param(loss, marks=pytest.mark.nightly) for loss in ("huber", "gamma", "quantile")),
+    ],
+)
 def test_every_loss_is_lower_than_that_of_the_linear_model(loss):
     X, y = curved()
     cost, formula = loss, LOSSES.get(loss)
