@@ -243,6 +243,19 @@ def test_many_columns_take_working_sets(rows, ridge):
     np.testing.assert_allclose(fit.params["coef"], x, atol=1e-10)
 
 
+def test_more_coefficients_between_their_bounds_than_a_set_holds():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((100, 2_500)), rng.standard_normal(100)
+    fit = st.fit(st.models.Linear(), X, y, penalty=st.penalties.L2(0.1), bounds=POSITIVE, fixed=NO_INTERCEPT)
+    assert (fit.outcome, fit.certificate.kind) == ("converged", "certified"), fit.message
+    w = fit.params["coef"]
+    slope = 2 * X.T @ (X @ w - y) / len(y) + 0.1 * w
+    inside = w > 0
+    assert inside.sum() > 999
+    np.testing.assert_allclose(slope[inside], 0, atol=1e-10)
+    assert slope[~inside].min() > -1e-10
+
+
 def test_a_step_to_a_bound_ends_on_it_in_spite_of_rounding():
     x, low = np.random.default_rng(0).standard_normal((2, 100))
     step = low - x

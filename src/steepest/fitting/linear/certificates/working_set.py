@@ -22,6 +22,9 @@ from steepest.types import Array
 # measured: a larger set takes fewer rounds, each of which takes time that grows with the cube of its size, and a set
 # that is larger than the number of rows has many optima.
 LEAST, A_ROW, MOST_STEPS = 128, 1.25, 100
+# This part of a set is kept for coefficients that enter. Chosen, not measured: without room a set that is full of
+# coefficients between their bounds never changes.
+ROOM = 8
 
 
 def is_wide(glm: Glm) -> bool:
@@ -35,11 +38,13 @@ def working_step(glm: Glm, box: Box, theta: Array, slope: Array, z: Array) -> Ar
     The set has the coefficients between their bounds, and of those on a bound the ones of the steepest slope inwards.
     """
     columns = glm.X.shape[1]
-    size = min(columns, PROXIMAL_NEWTON - 1, max(LEAST, int(A_ROW * len(glm.y))))
+    # Under a penalty more coefficients than rows may be between their bounds.
+    enough = max(LEAST, int(A_ROW * len(glm.y))) if glm.transform is None else columns
+    size = min(columns, PROXIMAL_NEWTON - 1, enough)
     steep = jnp.where(box.held(theta, slope), 0.0, jnp.abs(slope))
     inside = (theta > box.low) & (theta < box.high)
-    # If too many are between their bounds, take the steepest of all.
-    first = inside & (jnp.sum(inside) <= size)
+    # Those on a bound need room to enter: if too many are between their bounds, take the steepest of all.
+    first = inside & (jnp.sum(inside) <= size - size // ROOM)
     chosen = jax.lax.top_k((steep + jnp.where(first, 2 * jnp.max(steep) + 1.0, 0.0))[:-1], size)[1]
     places = jnp.append(chosen, columns)
     second = glm.losses(z, glm.y, glm.weight / glm.mass)[2]
