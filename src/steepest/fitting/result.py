@@ -15,6 +15,7 @@ from steepest.arguments import check_callback, our_words
 from steepest.data.arrays import read_features
 from steepest.derivatives.native.model import Native
 from steepest.derivatives.precision import double_precision
+from steepest.derivatives.structure import Structure
 from steepest.descent.run import Run, limits_in_words
 from steepest.fitting.basis import Basis
 from steepest.fitting.resampling.bootstrap import Bootstrap
@@ -577,10 +578,18 @@ class Fit(Run):
         return described_fit(self, self._named)
 
     @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The names of all parameters, flat; the trace of a model with many has projections in their place."""
+        size = sum(np.size(leaf) for leaf in _leaves(self.params))
+        for names in (self.trace.names, self.view.names if self.view else ()):
+            if len(names) == size:
+                return tuple(names)
+        return Structure.of(self.params)[0].names
+
+    @property
     def _named(self) -> Mapping[str, float]:
         flat = np.concatenate([np.ravel(value) for value in _leaves(self.params)])
-        names = list(self.trace.names)
-        return dict(list(zip(names, flat, strict=False))[:MOST_SHOWN])
+        return dict(list(zip(self.parameter_names, flat, strict=True))[:MOST_SHOWN])
 
     def _saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
         record, arrays = super()._saved()
@@ -640,7 +649,7 @@ def described_fit(fit: Fit, shown: Mapping[str, float]) -> str:
     else:
         rows = [["", *row] for row in _rows_with_errors(uncertainty, len(shown))]
         lines += [f"  {name:>{width}}{row}" for name, row in zip(["", *names], aligned(rows), strict=True)]
-    if (left := len(fit.trace.names) - len(shown)) > 0:
+    if (left := len(fit.parameter_names) - len(shown)) > 0:
         lines.append(f"  {'…':>{width}}  and {left:,} more in params")
     lines.append(f"  {'errors' if uncertainty is None else '±':>{width}}  {printable(about)}")
     lines += [f"  {name:>{width}}  {words}" for name, words in limits_in_words(fit)]
@@ -661,8 +670,7 @@ def _printed_uncertainty(fit: Fit, shown: int) -> tuple[Uncertainty | None, str]
     """Return the uncertainty to print, and a line about it; None, and why, if there is none or it takes long."""
     known = fit._uncertain.get(Request())
     rows = 0 if fit.row_gradients is None else fit.row_gradients.count
-    # The trace of a model with many parameters has projections in their place.
-    size = sum(np.size(leaf) for leaf in _leaves(fit.params))
+    size = len(fit.parameter_names)
     if known is None and (size > MOST_SHOWN or rows * size**2 > MOST_PRINTED_WORK):
         on = f" on {rows:,} rows" if rows else ""
         return None, f"not computed for this print, as {size:,} parameters{on} take a while: fit.summary() has them"

@@ -232,3 +232,16 @@ def test_the_print_of_a_parameter_that_was_fixed_has_no_error():
     lines = [line.split() for line in str(fit).split("\n")]
     assert ["b", "0"] in lines
     assert ["±", "errors", "of", "equal", "variance"] in lines
+
+
+def test_each_of_many_coefficients_has_its_own_name():
+    # The trace of so many has projections of the point.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 60))
+    fit = st.fit(st.models.Linear(), X, X[:, 0] + rng.standard_normal(80), bounds={"coef": (0, None)})
+    names = [f"coef[{k}]" for k in range(60)] + ["intercept"]
+    printed = [line.split()[0] for line in str(fit).splitlines()[3:64]]
+    assert printed == names
+    boot = fit.bootstrap(5, rng=0)
+    assert list(boot.names) == names
+    assert boot.flat[:, :-1].min() >= 0

@@ -16,7 +16,7 @@ from steepest.models import Linear, Multinomial
 
 def free_of(fit: Fit) -> np.ndarray:
     """Return which parameters of a fit are free, flat: neither held at a value nor on a bound."""
-    names = tuple(fit.trace.names)
+    names = fit.parameter_names
     reasons = held(fit, names)
     return np.array([name not in reasons for name in names], dtype=bool)
 
@@ -59,7 +59,7 @@ def loose(fit: Fit, rows: LabelledRows) -> list[str]:
         free = np.ones(free.size, dtype=bool)
     derived = rows_of(fit, rows, free)
     inverse = Inverse.of_triangle(triangle_of(derived))
-    names = [name for name, is_free in zip(fit.trace.names, free, strict=True) if is_free]
+    names = [name for name, is_free in zip(fit.parameter_names, free, strict=True) if is_free]
     is_loose = inverse.undetermined(derived.to_user, derived.reach)
     return [name for name, unknown in zip(names, is_loose, strict=True) if unknown]
 

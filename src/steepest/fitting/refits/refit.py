@@ -240,7 +240,7 @@ def bootstrap(
     # Ctrl-C may leave refits that have neither converged nor failed.
     made = len(flat) + sum(failed.values())
     return Bootstrap(
-        tuple(fit.trace.names), fit.params, flat, kind, made, failed, was_stopped,
+        fit.parameter_names, fit.params, flat, kind, made, failed, was_stopped,
         jackknife=(lambda: jackknife(setup, fit)) if kind == "rows" else None, held=held_of(fit), limits=limits_of(fit),
         note=SET_TO_ZERO if kink_of(setup.problem.user_penalty) else "",
     )  # fmt: skip
