@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         written = Written()
         code = run(arguments, written)
     except KeyboardInterrupt:
-        pass
+        # The message and the exit code follow below.
+        code = None
     finally:
         # Assigned, because in a call Python could handle another signal first. An interrupt of a command that has just
         # ended changes nothing.

@@ -144,7 +144,7 @@ class FitLike(RunLike, Protocol):
 
 
 class BasisLike(Protocol):
-    """What a fit rests on."""
+    """The loss, the penalty and the rows of a fit."""
 
     @property
     def loss(self) -> Function:

@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 
 class Domain(NamedTuple):
-    """Where a descent may go.
+    """The sets and bounds that a descent keeps to, in the coordinates that it uses.
 
     Attributes
     ----------

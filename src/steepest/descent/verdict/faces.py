@@ -247,7 +247,7 @@ class Faces:
             length, curved = float(direction @ direction), float(direction @ product)
             if not curved > 0:
                 if squared <= MOSTLY_SOLVED**2 * first:
-                    # What is left is a rounding error.
+                    # The residual is already small, so this curvature is only a rounding error.
                     break
                 curvatures.append(curved / length)
                 is_negative = curved < -SADDLED * max(map(abs, curvatures)) * length

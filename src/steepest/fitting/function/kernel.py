@@ -23,8 +23,8 @@ from steepest.types import Array
 # The most rows of the trace, and the most evaluations: a longer descent is left to `LeastSquaresSolver`. Chosen, not
 # measured: all rows are copied after each call, however few there are.
 MOST_ROWS, MOST_EVALUATIONS = 256, 1_024
-# What the next evaluation is for: the first value, a step of Levenberg-Marquardt, the Hessian at the same point, or a
-# step by that Hessian.
+# The purpose of the next evaluation: the first value, a step of Levenberg-Marquardt, the Hessian at the same point, or
+# a step by that Hessian.
 BEGIN, TRY, LOOK, POLISH = range(4)
 
 # θ -> [J ρ], the Jacobian of the residuals beside the residuals.

@@ -15,8 +15,8 @@ from steepest.types import Array
 # The most Newton steps, and how many more for each coordinate: a step sets coordinates to their bounds or frees them.
 # Chosen, not measured: random problems take about ten.
 MOST_STEPS, A_COORDINATE = 50, 1
-# What is added to each squared scale so that a Cholesky factor exists if columns depend on one another; the larger one
-# if the smaller does not suffice. Chosen, not measured: about 50 eps, and far above.
+# If columns depend on one another, H has no Cholesky factor. Then FAINT is added to its diagonal, whose entries are 1,
+# or CLEAR if that is too little. Chosen, not measured: about 50 eps, and far above.
 FAINT, CLEAR = 1e-14, 1e-10
 # How often a step is corrected by its own residual, which removes the error of that addition.
 CORRECTIONS = 2

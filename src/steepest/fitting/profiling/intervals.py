@@ -17,7 +17,8 @@ from steepest.fitting.validation import LabelledRows
 from steepest.models.penalties import ridge_of
 from steepest.types import Function
 
-# What an end that is not an ordinary one is called; {side} is "lower" or "upper", {more} "small" or "large".
+# The reasons for ends that are not where the profile crosses its level; {side} is "lower" or "upper", {more} "small" or
+# "large".
 ENDS = {
     "flat": "it has no {side} end: however {more} it is, the rest can be fitted nearly as well",
     "edge": "its {side} end is where the model stops being finite",

@@ -117,7 +117,7 @@ class LinearLanes:
 
 
 def _refits(loss: Loss) -> Function:
-    # Of this model only the loss is used.
+    # Only the loss of this model is used.
     none = jnp.zeros(0)
     glm = Glm(none, none, none, none, none, None, None, none, loss, 0)
 

@@ -150,7 +150,7 @@ class Statement:
             # The variance at the minimum, which is smaller than that at a point far from it.
             step = step / math.sqrt(max(1 - float(move @ move) / sums.pearson, EPS))
         far = distance(step, self.x[free], np.linalg.norm(root[free], axis=1))
-        # Where the model goes through every row, the errors are rounding errors, and so is the step.
+        # If the model goes through every row, the errors and the step are rounding errors, so the step proves nothing.
         rounded = family.normal and float(move @ move) <= ROUNDED**2 * sums.size
         if far > NEAR and not rounded:
             outcome = self.fit.outcome

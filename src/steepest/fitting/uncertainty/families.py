@@ -1,4 +1,4 @@
-"""What each loss says about the scatter of its targets: the likelihood that it stands for, if it stands for one."""
+"""The likelihood behind each loss, if it has one: its scores, its information and its dispersion."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from steepest.types import PyTree
 
 # The most parameters of which a covariance is formed: 200 MB.
 MOST_PARAMETERS = 5_000
-# What the label says of a fit that stopped early, after a number.
+# The words in the label of a fit that stopped early; a number comes before them.
 EARLY = "standard errors before the minimum"
 SIDES = {"low": "lower", "high": "upper"}
 # Outcomes at whose points the loss has no minimum, with the reason.
@@ -34,7 +34,7 @@ NO_MINIMUM = {
 
 
 class Fitted(Protocol):
-    """What the uncertainty of a fit is computed from."""
+    """The attributes of a fit that its uncertainty is computed from."""
 
     model: Linear | Custom | Network | Tree | None
     outcome: Outcome

@@ -120,7 +120,7 @@ class LinearRows:
         scale = np.zeros_like(mean)
         for X, *_ in self._dense():
             scale = np.maximum(scale, np.abs(X - mean).max(axis=0, initial=0.0))
-        # What is left of a constant column is the rounding error of its mean.
+        # A centred constant column holds only the rounding error of its mean.
         varies = scale > 8 * self.precision * np.abs(mean)
         return mean, np.where(varies, scale, 0.0)
 

@@ -131,7 +131,7 @@ class Summary:
 
     @property
     def notes(self) -> list[str]:
-        """What to keep in mind, a sentence a line."""
+        """Remarks below the table: assumptions, and reasons for missing errors."""
         found = [self.why and f"no errors: {self.why}", self.label]
         if self.method == "profile" and not self.why:
             found.append("intervals by profiles: all other parameters were fitted again at the ends")

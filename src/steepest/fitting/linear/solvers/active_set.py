@@ -114,7 +114,8 @@ def newton_step(here: Model) -> tuple[Model, bool]:
         if not (crosses & free).any():
             break
         free &= ~crosses
-    # Where columns depend on one another, the step is long along directions of no curvature: drop a coordinate.
+    # No step was accepted: columns depend on one another, and the step is long along directions without curvature. Go
+    # only as far as the first coordinate that reaches 0.
     d = solution(H, slope, np.flatnonzero((y != 0) | (lam == 0)))
     crosses = (y + d) * sign < 0
     reach = np.where(crosses, -y / np.where(crosses, d, 1.0), np.inf)

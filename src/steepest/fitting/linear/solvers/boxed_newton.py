@@ -23,7 +23,7 @@ from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic_box import minimize_quadratic_box
 from steepest.fitting.linear.solvers.base import chunk_of
 from steepest.fitting.linear.solvers.newton import CLOSER, HessianSolver, SearchResult, State, initial_state, step
-from steepest.fitting.linear.solvers.proximal_newton import MOST_HALVINGS, MOST_IDLE, NEAR_BOTH, SUFFICIENT
+from steepest.fitting.linear.solvers.proximal_newton import MOST_IDLE, NEAR_BOTH, halving_search
 from steepest.models.losses import squared
 from steepest.types import Array, PyTree
 
@@ -88,13 +88,7 @@ class BoxStep:
             loss = glm.losses(z + t * along, glm.y, p)[0].sum()
             return loss + glm.ridge / 2 * (weights @ weights) + cost + t * rise
 
-        def too_long(carry: tuple[Array, Array]) -> Array:
-            t, halvings = carry
-            high = ~(height(t) <= here.height + SUFFICIENT * t * fall + rounding)
-            return high & ~closing & (halvings < MOST_HALVINGS)
-
-        t, halvings = jax.lax.while_loop(too_long, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.ones(()), 0))
-        return SearchResult(t * d, None, t, -fall / 2, halvings >= MOST_HALVINGS)
+        return halving_search(height, here, d, fall, rounding, closing)
 
     def reached(self, here: State, step: Array) -> Array:
         """Return the point a step away, in the box, and exactly on a bound that it misses by rounding alone."""

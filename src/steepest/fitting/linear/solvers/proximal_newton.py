@@ -19,7 +19,7 @@ from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic_l1 import min_norm_subgradient, minimize_quadratic_l1
 from steepest.fitting.linear.solvers.base import chunk_of
 from steepest.fitting.linear.solvers.newton import HessianSolver, SearchResult, State, initial_state, step
-from steepest.types import Array, PyTree
+from steepest.types import Array, Function, PyTree
 
 # A step is accepted if the value falls by this share of the fall of the quadratic model. Wright, Nowak and Figueiredo
 # take 0.01 to 1e-5.
@@ -84,13 +84,7 @@ class L1Step:
             loss = glm.losses(z + t * along, glm.y, p)[0].sum()
             return loss + glm.ridge / 2 * (weights @ weights) + lam @ jnp.abs(x + t * d)
 
-        def too_long(carry: tuple[Array, Array]) -> Array:
-            t, halvings = carry
-            high = ~(height(t) <= here.height + SUFFICIENT * t * fall + rounding)
-            return high & ~closing & (halvings < MOST_HALVINGS)
-
-        t, halvings = jax.lax.while_loop(too_long, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.ones(()), 0))
-        return SearchResult(t * d, None, t, -fall / 2, halvings >= MOST_HALVINGS)
+        return halving_search(height, here, d, fall, rounding, closing)
 
     def reached(self, here: State, step: Array) -> Array:
         """Return the point a step away."""
@@ -98,6 +92,23 @@ class L1Step:
 
 
 jax.tree_util.register_dataclass(L1Step, ["glm", "lam"], [])
+
+
+def halving_search(
+    height: Function, here: State, d: Array, fall: Array, rounding: Array, closing: Array
+) -> SearchResult:  # fmt: skip
+    """Return the direction d, halved until F falls enough; a closing step is the whole direction.
+
+    `height` is F along d, and `fall` is the fall that the slope promises for the whole direction.
+    """
+
+    def too_long(carry: tuple[Array, Array]) -> Array:
+        t, halvings = carry
+        high = ~(height(t) <= here.height + SUFFICIENT * t * fall + rounding)
+        return high & ~closing & (halvings < MOST_HALVINGS)
+
+    t, halvings = jax.lax.while_loop(too_long, lambda carry: (carry[0] / 2, carry[1] + 1), (jnp.ones(()), 0))
+    return SearchResult(t * d, None, t, -fall / 2, halvings >= MOST_HALVINGS)
 
 
 def begin(method: L1Step, x: Array, curvature: Array) -> State:

@@ -89,7 +89,7 @@ class WorkingSetSolver(LinearSolver[Model, State]):
 
     def __init__(self, glm: Glm, lam: Array, curvature: float, *arguments: Any) -> None:
         with compiled_code():
-            # What the losses need, without the columns: compiled code would be handed those again at each step.
+            # Leave X out: the losses do not need it, and each call of compiled code would pass it again.
             self.rows = replace(glm, X=np.zeros((len(glm.y), 0)), transform=None)
             self.columns_of_x = read_columns(glm.X)
             self.lam, self.y_weight = np.asarray(lam), np.asarray(glm.weight / glm.mass)

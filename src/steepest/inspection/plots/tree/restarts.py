@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RestartsDisplay(Display):
-    """What is minimised by the soft tree of each restart, by epoch.
+    """The objective of the soft tree of each restart, by epoch.
 
     It is the loss, and a term that keeps rows in all leaves and fades to 0 by the end; so it may be negative. It may
     rise, also because a hard split has less freedom than a soft one. The restart that ends lowest is thick. Where
