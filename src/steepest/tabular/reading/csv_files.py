@@ -9,8 +9,10 @@ import io
 import os
 import re
 import threading
+import time
+import weakref
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -30,6 +32,8 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # The bytes that pyarrow parses at a time, as one block (by default 2**20). Chosen, not measured: a row must fit in a
 # block, and larger blocks take more memory.
 BLOCK = 1 << 22
+# How many seconds pyarrow has to let go of a file after its last read. Chosen, not measured.
+PATIENCE = 5.0
 # The most bytes to read in search of the header: a file that is no CSV may have no line break at all.
 LONGEST_HEADER = 100_000
 # The first bytes of files of other kinds that are named like a CSV; each with the kind, and what the user can do.
@@ -176,44 +180,76 @@ def _separator(header: str, expected: str) -> str:
 
 def _parse(file: CsvFile, separator: str, decimal_point: str = ".") -> pa.Table:
     reader = arrow().csv
-    with file.open() as stream, contextlib.closing(_QuoteCounter(stream)) as counting:
-        table = reader.read_csv(
-            counting,
-            read_options=reader.ReadOptions(block_size=BLOCK),
-            parse_options=reader.ParseOptions(delimiter=separator, newlines_in_values=True),
-            convert_options=reader.ConvertOptions(
-                null_values=NULLS, strings_can_be_null=True, decimal_point=decimal_point
-            ),
-        )
-    if counting.quotes % 2 and (line := _open_quote(file, separator)):
+    with file.open() as stream:
+        counter = _QuoteCounter(stream)
+        with counter.to_pyarrow() as lend:
+            table = reader.read_csv(
+                lend(),
+                read_options=reader.ReadOptions(block_size=BLOCK),
+                parse_options=reader.ParseOptions(delimiter=separator, newlines_in_values=True),
+                convert_options=reader.ConvertOptions(
+                    null_values=NULLS, strings_can_be_null=True, decimal_point=decimal_point
+                ),
+            )
+    if counter.quotes % 2 and (line := _open_quote(file, separator)):
         raise TableError(f"line {line:,} of {file.label} opens a quote that is never closed: close it or remove it")
     return table
 
 
-class _QuoteCounter(io.RawIOBase):
-    """A stream that counts the quotation marks read from it: if the count is odd, a quote may be left open.
-
-    pyarrow reads it in a thread of its own, and leaves that thread alone after Ctrl-C or an error. A process that ends
-    while the thread runs Python code crashes, so `close` waits for the thread and lets it find the end of the file.
-    """
+class _QuoteCounter:
+    """Counts the quotation marks in a stream while pyarrow reads it: if the count is odd, a quote may be left open."""
 
     def __init__(self, stream: ByteStream) -> None:
         self.stream, self.quotes = stream, 0
         self.reading, self.ended = threading.Lock(), False
+        # What pyarrow has of us: the file, and the blocks that were read.
+        self.lent: list[weakref.ref[object]] = []
+
+    def read(self, size: int) -> memoryview:
+        """Read and count; once `ended` is set, the stream is at its end."""
+        with self.reading:
+            data = b"" if self.ended else self.stream.read(size)
+            self.quotes += data.count(b'"')
+            # Unlike bytes, a view can be watched until pyarrow releases it.
+            block = memoryview(data)
+            self.lent.append(weakref.ref(block))
+        return block
+
+    @contextlib.contextmanager
+    def to_pyarrow(self) -> Iterator[Callable[[], io.RawIOBase]]:
+        """Give a maker of a file that pyarrow may read, and at the end wait until pyarrow has released all it got.
+
+        pyarrow reads the file in a thread of its own, parses the blocks in others, and leaves these threads alone after
+        Ctrl-C or an error. A process that ends while one of them calls Python, or releases a block, crashes. So the
+        file is at its end from here on, and the wait lasts for at most `PATIENCE` seconds.
+        """
+
+        def lend() -> io.RawIOBase:
+            file = _LentFile(self)
+            self.lent.append(weakref.ref(file))
+            return file
+
+        try:
+            yield lend
+        finally:
+            self.ended = True
+            with self.reading:
+                until = time.monotonic() + PATIENCE
+            while any(lent() is not None for lent in self.lent) and time.monotonic() < until:
+                time.sleep(1e-3)
+
+
+class _LentFile(io.RawIOBase):
+    """A file for pyarrow, which alone refers to it."""
+
+    def __init__(self, counter: _QuoteCounter) -> None:
+        self.counter = counter
 
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
-        with self.reading:
-            data = b"" if self.ended else self.stream.read(size)
-        self.quotes += data.count(b'"')
-        return data
-
-    def close(self) -> None:
-        self.ended = True
-        with self.reading:
-            super().close()
+    def read(self, size: int = -1) -> memoryview:
+        return self.counter.read(size)
 
 
 def _open_quote(file: CsvFile, separator: str) -> int:
