@@ -82,6 +82,12 @@ ADVICE = {
     "coef_init": ANY_START,
     "intercept_init": ANY_START,
     "fit_intercept": "to fit without an intercept, give a function such as lambda X, w: X @ w, or use the estimators",
+    "method": "the method follows from the problem: leave it out",
+    "jac": "derivatives are exact where the code can be traced: leave it out",
+    "maxfev": "a descent ends by itself: leave it out",
+    "full_output": "call fit(…), whose result has the residuals, the evaluations and the outcome",
+    "nan_policy": "leave out the rows with missing values before the call",
+    "check_finite": "values are always checked: leave it out",
     "normalize": "columns are rescaled inside: leave it out",
 }
 

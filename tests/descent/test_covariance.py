@@ -138,3 +138,25 @@ def test_a_large_constant_hides_the_curvature():
     with pytest.warns(RuntimeWarning, match="hide the curvature along .*s"):
         found = np.diag(run.covariance)
     assert not np.isfinite(found[1])
+
+
+@pytest.mark.parametrize(
+    ("f", "start", "along"),
+    [
+        (lambda a, b: abs(a) + b**2, (1, 1), "a"),
+        (lambda a, b: a**4 + b**2, (1, 1), "a"),
+        (lambda a, b: (a + b) ** 6 + (a - b) ** 2, (2, 1), "a, b"),
+    ],
+)
+def test_a_curvature_that_does_not_describe_the_function_is_no_error(f, start, along):
+    with pytest.warns(RuntimeWarning, match=f"a kink or a higher power there along {along}$"):
+        assert np.isnan(st.minimize(f, start).covariance).all()
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_curvatures_of_flat_and_skewed_functions_are_taken(scale):
+    # Poisson counts: the inverse information of a rate is rate² / sum; the log likelihood is skewed.
+    counts = np.array([0.0, 1.0, 0.0, 1.0])
+    run = st.minimize(lambda r, free: np.sum(r / scale - counts * np.log(r / scale)), (scale, 1))
+    np.testing.assert_allclose(run.covariance[0, 0], (0.5 * scale) ** 2 / 2, rtol=1e-7)
+    assert run.covariance[1, 1] == np.inf

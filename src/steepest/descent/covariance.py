@@ -37,6 +37,13 @@ OF_SLOPES = 1e-9
 HIDDEN = 100.0
 # A point lies inside a set if it may move by this share of itself along each variable, and stays in the set.
 INSIDE = 1e-6
+# A curvature describes the function only if one standard error along it, to both sides, raises the value by ½ on the
+# average, to this factor. Chosen, not measured.
+ALIKE = 10.0
+# Along a direction of no curvature the value may rise by this share of what the largest curvature would add.
+LEVEL = 1e-6
+# The most directions of which values are looked at, those with the least curvature.
+MOST_DIRECTIONS = 100
 # The most names in a warning.
 MOST_NAMED = 4
 # The most variables of which a Hessian is formed: 200 MB.
@@ -213,7 +220,7 @@ def covariance_at(
     hidden = free & _hidden(objective, x, np.diag(hessian))
     free, unseen = free & ~hidden, ""
     if hidden.any():
-        shown = ", ".join(np.array(names)[hidden][:MOST_NAMED]) + ", …" * int(hidden.sum() > MOST_NAMED)
+        shown = _most_of(np.ones(int(hidden.sum())), np.array(names)[hidden])
         unseen = (
             f"the rounding errors of values such as {objective.value(x):.3g} hide the curvature along {shown}: leave "
             "constants out of the function, or give it a gradient="
@@ -226,6 +233,11 @@ def covariance_at(
     inverse = Inverse.of_symmetric(hessian, ERRORS.get(objective.kind, OF_SLOPES))
     if inverse is None:
         return none, f"no covariance: the curvature is negative along some direction, so that this is no {place}"
+    if (axis := _unlike(objective, x, free, inverse, hessian, sign)) is not None:
+        return none, (
+            f"no covariance: the curvature at the {place} does not describe the function, which has a kink or a higher "
+            f"power there along {_most_of(axis, np.array(names)[free])}"
+        )
     loose = inverse.undetermined(_same, _same)
     covariance = inverse.root @ inverse.root.T
     error = np.sqrt(np.diag(covariance))
@@ -240,9 +252,47 @@ def covariance_at(
     return whole, "; ".join(filter(None, [unseen, late if far > NEAR else ""]))
 
 
+def _unlike(
+    objective: Objective, x: np.ndarray, free: np.ndarray, inverse: Inverse, hessian: np.ndarray, sign: float
+) -> np.ndarray | None:
+    """Return a direction along which the function does not rise as its curvature says; None if there is none.
+
+    A Hessian by differences of values agrees with them, and is not compared.
+    """
+    if _of_values(objective):
+        return None
+    here, whole = objective.value(x), np.zeros(x.size)
+    rounding = ROUNDED * max(objective.relative_noise, EPS) * abs(here)
+
+    def rise(axis: np.ndarray) -> float:
+        whole[free] = axis
+        return sign * ((objective.value(x + whole) + objective.value(x - whole)) / 2 - here)
+
+    for axis in inverse.root.T[: -MOST_DIRECTIONS - 1 : -1]:
+        if (mean := rise(axis)) - rounding > ALIKE / 2 or mean + rounding < 0.5 / ALIKE:
+            return axis
+    size = np.maximum(np.abs(x[free]), 1.0)
+    for axis in inverse.null.T[:MOST_DIRECTIONS]:
+        step = axis * np.min(size / np.maximum(np.abs(axis), 1e-300))
+        if rise(step) > LEVEL * step**2 @ np.abs(np.diag(hessian)) + ROUNDED * rounding:
+            return axis
+    return None
+
+
+def _most_of(axis: np.ndarray, names: np.ndarray) -> str:
+    """Return the names of the variables that make up most of a direction."""
+    large = np.abs(axis) > 0.1 * np.abs(axis).max()
+    return ", ".join(names[large][:MOST_NAMED]) + ", …" * int(large.sum() > MOST_NAMED)
+
+
+def _of_values(objective: Objective) -> bool:
+    """Tell whether the Hessian comes from differences of values."""
+    return objective.compiled is None and objective.kind == "differences"
+
+
 def _hidden(objective: Objective, x: np.ndarray, curvature: np.ndarray) -> np.ndarray:
     """Return which variables have a curvature that rounding hides; one that is exactly 0 has none."""
-    if objective.compiled is not None or objective.kind != "differences":
+    if not _of_values(objective):
         return np.zeros(x.size, dtype=bool)
     noise = max(objective.relative_noise, EPS)
     step = scale_of(x, x) * min(noise**0.25, 0.1)

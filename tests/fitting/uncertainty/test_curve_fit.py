@@ -104,3 +104,13 @@ def test_a_covariance_that_cannot_be_estimated(rows):
 def test_what_makes_no_sense(error, words, options):
     with pytest.raises(error, match=words):
         st.curve_fit(**{"f": decay, "xdata": X, "ydata": Y} | options)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "advice"),
+    [("method", "leave it out"), ("jac", "exact"), ("maxfev", "ends by itself"), ("full_output", r"call fit\("),
+     ("nan_policy", "missing values"), ("check_finite", "always checked")],
+)  # fmt: skip
+def test_other_words_of_scipy_are_answered(keyword, advice):
+    with pytest.raises(TypeError, match=rf"no argument {keyword!r}: .*{advice}"):
+        st.curve_fit(lambda x, a: a * x, [1.0, 2.0], [1.0, 2.0], **{keyword: None})
