@@ -444,3 +444,12 @@ class TestRefusals:
             st.fit_table(sizes().assign(less=lambda frame: np.where(frame.index == 2, -5, frame.index + 1)), **options)
         assert words in str(error.value)
         assert "\n" not in str(error.value)
+
+
+def test_errors_of_several_classes_are_named_by_their_labels():
+    iris = load_iris()
+    kinds = iris.target_names[iris.target]
+    table = {"length": iris.data[:, 2], "width": iris.data[:, 3], "kind": kinds}
+    fit = st.fit_table(table, "kind", penalty=st.penalties.L2(0.1))
+    wanted = [f"{kind}: {name}" for kind in iris.target_names for name in ("length", "width")]
+    assert list(fit.summary().names) == [*wanted, *(f"{kind}: intercept" for kind in iris.target_names)]

@@ -190,6 +190,8 @@ def fit_table(
     if isinstance(resolved, Linear):
         features_of_model = names if has_coefficients(resolved) else fitted.trace.names[:-1]
         fitted.trace.names = parameter_names(features_of_model, classes)
+        if fitted.view is not None:
+            fitted.view = replace(fitted.view, names=tuple(fitted.trace.names))
     unseen = held_out_of(fitted, ready.held_out)
     # The fit finds out how many members the rows bear, and which depth a tree needs.
     model = fitted.model if isinstance(fitted.model, (Network, Tree)) else resolved
