@@ -133,9 +133,6 @@ class Method(Protocol):
         has none.
         """
 
-    def direction(self, here: State) -> Array:
-        """Return the step to the minimum of the quadratic model."""
-
     def measured(self, here: State, d: Array, along: Array) -> dict[str, PyTree]:
         """Return the fields with the parts of the bound, from the product of the rows with the direction."""
 
@@ -149,6 +146,13 @@ class Method(Protocol):
         """Return the point a step away."""
 
 
+class CompiledMethod(Method, Protocol):
+    """A method whose direction is compiled with the step."""
+
+    def direction(self, here: State) -> Array:
+        """Return the step to the minimum of the quadratic model."""
+
+
 def initial_state(method: Method, x: Array, metric: Array, **own: Array) -> State:
     """Return the state at a start; `own` are fields that only this method has."""
     zero, none = jnp.zeros((), int), jnp.zeros(())
@@ -160,10 +164,15 @@ def initial_state(method: Method, x: Array, metric: Array, **own: Array) -> Stat
     return State(**fields | counts | status | {"x": x, "smoothing": method.glm.smoothing})
 
 
-def step(method: Method, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
+def step(method: CompiledMethod, here: State, tolerance: Array, watch: Array) -> tuple[State, Array]:
     """Take one step, unless the bound shows that none is needed; also return the coefficient of the direction."""
+    return step_along(method, here, method.smoothed(here.smoothing).direction(here), tolerance, watch)
+
+
+def step_along(method: Method, here: State, d: Array, tolerance: Array, watch: Array) -> tuple[State, Array]:
+    """Take one step along d, which leads to the minimum of the quadratic model, as `step` does."""
     method = method.smoothed(here.smoothing)
-    glm, d = method.glm, method.direction(here)
+    glm = method.glm
     along = glm.along(d)
     measured = method.measured(here, d, along)
     gap, rounding = measured["parts"].gap, glm.rounding(here.value)
