@@ -74,7 +74,7 @@ def bound_parts(
         r, error = multipliers(glm, slope, z, d, along)
     else:
         r, error = slope + H @ d, ROUNDINGS * EPS * (jnp.abs(H) @ jnp.abs(d))
-    parts = sums(glm, jnp.zeros(()), value, slope, z, d, jnp.asarray(1.0))
+    parts = sums(glm, jnp.zeros(()), value, slope, z, d, jnp.ones(()))
     scale = jnp.abs(edges.cost) + parts.slope_sum + parts.curvature_sum * jnp.abs(z).max()
     held = jnp.abs(r) > HELD * scale
     # The optimum of a coordinate that nothing holds is about as far away as the model says. An intercept far from 0 may

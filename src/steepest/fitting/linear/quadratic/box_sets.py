@@ -43,6 +43,11 @@ class RowModel:
     second: np.ndarray
     ridge: np.ndarray
 
+    @property
+    def rank(self) -> int:
+        """A bound on the rank of H."""
+        return self.ridge.size if self.ridge.any() else int(np.count_nonzero(self.second))
+
     def minimum(
         self, g: np.ndarray, x: np.ndarray, z: np.ndarray, box: Box, is_over: Callable[[], bool]
     ) -> np.ndarray:  # fmt: skip
@@ -71,8 +76,7 @@ class RowModel:
             outside[places] = False
             part, here = self.columns.take(places[:-1]), Box(box.low[places], box.high[places])
             H = part.hessian(self.second, self.ridge[places])
-            rank = None if self.ridge.any() else len(z)
-            there = minimize_quadratic_box(H, r[places], y[places], here, MOST_STEPS, rank)
+            there = minimize_quadratic_box(H, r[places], y[places], here, MOST_STEPS, self.rank)
             step = there - y[places]
             fall = -(r[places] @ step + step @ (H @ step) / 2)
             if not fall > 0:

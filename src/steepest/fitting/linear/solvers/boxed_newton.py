@@ -36,6 +36,7 @@ class BoxStep:
     """Newton's step in a box: the search halves the step until F falls enough."""
 
     most_idle: ClassVar[int] = MOST_IDLE
+    rests: ClassVar[bool] = True
     glm: Glm
     edges: Edges
 

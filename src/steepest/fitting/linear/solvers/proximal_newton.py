@@ -39,6 +39,7 @@ class L1Step:
     """Newton's step with the penalty Σ λⱼ |θⱼ|: the search halves the step until F falls enough."""
 
     most_idle: ClassVar[int] = MOST_IDLE
+    rests: ClassVar[bool] = False
     glm: Glm
     lam: Array
 
