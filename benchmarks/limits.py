@@ -1,7 +1,7 @@
 """The limits by which a solver is chosen: seconds and readings of the rows by both solvers, below, at and above each.
 
 Each pair of solvers fits the same rows to the same certificate, alternately, and medians are shown. A row tells who
-should serve that many coefficients.
+should serve that many coefficients. A second table has least squares with coefficients of 0 or above, and SciPy's nnls.
 """
 
 import time
@@ -13,6 +13,7 @@ from unittest.mock import patch
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy.optimize import nnls
 
 import steepest as st
 from steepest.fitting import solvers
@@ -70,8 +71,42 @@ def measured(name: str, fit: Callable[[], Any]) -> dict[int, tuple[float, float,
     return found
 
 
+# Rows and columns, and whether entries are positive: with fewer rows than columns of both signs all targets are met.
+POSITIVE = ((300, 500, False), (300, 1_500, True), (300, 1_500, False), (1_000, 1_500, False), (2_000, 2_000, False))
+
+
+def of_nnls() -> Table:
+    """Return seconds and the difference of the least values, relative to the squared targets, a row a size."""
+    table = Table(
+        "rows x columns", "steepest", "nnls", "ratio", "difference", "gap", title="Coefficients of 0 or above"
+    )
+    for count, columns, is_positive in POSITIVE:
+        rng = np.random.default_rng(1)
+        X = rng.standard_normal((count, columns))
+        X = np.abs(X) if is_positive else X
+        y = X @ np.where(rng.random(columns) < 0.05, rng.random(columns), 0.0) + rng.standard_normal(count)
+        spent: tuple[list[float], list[float]] = ([], [])
+        for k in range(ROUNDS + 1):
+            began = time.process_time()
+            fit = st.fit(st.models.Linear(), X, y, bounds={"coef": (0, None)}, fixed={"intercept": 0.0})
+            between = time.process_time()
+            length = nnls(X, y, maxiter=100_000)[1]
+            # The first round compiles.
+            if k:
+                spent[0].append(between - began)
+                spent[1].append(time.process_time() - between)
+        ours, theirs = map(median, spent)
+        size = float(y @ y) / count
+        table.add_row(
+            f"{count:,} x {columns:,}{', above 0' if is_positive else ''}", f"{ours:.3f}", f"{theirs:.3f}",
+            f"{ours / theirs:.1f}", f"{(fit.fun - length**2 / count) / size:.1e}", f"{fit.certificate.gap / size:.1e}",
+        )  # fmt: skip
+    return table
+
+
 def main() -> None:
     """Print a row a size."""
+    Console(width=140).print(of_nnls())
     table = Table("limit", "solvers", "columns", "seconds", "ratio", "evaluations", "outcomes", title="Limits")
     for name, (words, case, sizes) in CASES.items():
         for columns in sizes:

@@ -22,6 +22,7 @@ from steepest.fitting.linear.certificates import l1 as l1_certificate
 from steepest.fitting.linear.certificates import smooth as smooth_certificate
 from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
 from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.quadratic.box import minimize_quadratic_box
 from steepest.models.losses import log_loss, poisson, squared
 
 LOSSES = (squared, log_loss, poisson)
@@ -302,11 +303,22 @@ def certified(given: Problems, near: np.ndarray, rescale: str) -> tuple[np.ndarr
             given.X.shape[1],
         )
         l1 = given.kink.any()
-        measured = l1_certificate.measured_parts if l1 else smooth_certificate.measured_parts
-        more = [lam] if l1 else []
         if box is not None:
-            measured, more = box_certificate.measured_parts, [box_certificate.Edges(box, 0 * lam)]
-        parts, sensitivity = jax.device_get(jax.vmap(measured)(glm, *more, theta))
+            edges = box_certificate.Edges(box, 0 * lam)
+            value, slope, z, H = jax.vmap(box_certificate.point_parts)(glm, edges, theta)
+            # The step is computed in NumPy, one problem at a time.
+            d = np.stack(
+                [
+                    minimize_quadratic_box(*map(np.asarray, (H[k], slope[k])), theta[k], Box(box.low[k], box.high[k]))
+                    for k in range(len(theta))
+                ]
+            )
+            parts, sensitivity = jax.vmap(box_certificate.step_parts)(glm, edges, theta, value, slope, z, H, d - theta)
+        elif l1:
+            parts, sensitivity = jax.vmap(l1_certificate.measured_parts)(glm, lam, theta)
+        else:
+            parts, sensitivity = jax.vmap(smooth_certificate.measured_parts)(glm, theta)
+        parts, sensitivity = jax.device_get((parts, sensitivity))
     bounds, errors = np.full(len(near), np.nan), np.full(near.shape, np.nan)
     for k in np.flatnonzero(whole):
         one = jax.tree.map(operator.itemgetter(k), parts)

@@ -66,6 +66,16 @@ class TestMinimize:
             assert "fixed  y = 2" in out
         assert "fixed  y = 2" in run("show", "kept")[1]
 
+    def test_variables_held_to_sets(self, run):
+        formula = "(x-3)**2 + (y-4)**2 + (z-2)**2"
+        for start in ("x=0,y=0,z=1", "random"):
+            words = ("minimize", formula, "--start", start, "--within", "x,y=ball:1", "--within", "z=simplex")
+            code, out, _ = run(*words, "--out", "kept", "--overwrite")
+            assert code == 0
+            assert "minimum  17\n" in out
+            assert "within  (x, y) in Ball(1), z in Simplex()" in out
+        assert "within  (x, y) in Ball(1), z in Simplex()" in run("show", "kept")[1]
+
     def test_pictures_and_a_folder(self, run):
         code, out, _ = run("minimize", "x**2+y**2", "--start", "9,9", "--plot", "p.png", "--out", "kept")
         assert code == 0
@@ -129,6 +139,16 @@ class TestMinimize:
             (["x*y", "--start", "x=1", "--fix", "y"], "write a name and a value for each"),
             (["x*y", "--start", "x=1", "--fix", "y=1,y=2"], "y is given twice"),
             (["x*y", "--fix", "y=2"], "add --start x=1"),
+            (["x*y", "--start", "1,1", "--within", "y,x=ball:1"], "side by side, in the order x, y"),
+            (["x*y", "--start", "1,1", "--within", "x,z=ball:1"], "there is no variable z"),
+            (["x*y", "--start", "1,1", "--within", "x,y=ball"], "give the radius, such as x,y=ball:2"),
+            (["x*y", "--start", "1,1", "--within", "x,y=cube:2"], "write variables and a set"),
+            (["x*y", "--start", "1,1", "--within", "x,y=ball:q"], "q for ball is not a finite number"),
+            (["x*y", "--start", "1,1", "--within", "x,y=ball:-1"], "give a positive number"),
+            (["x*y", "--start", "1,1", "--within", "x,y=ball:1"], "x, y of the start lie outside Ball(1)"),
+            (["x*y", "--start", "1,1", "--within", "x=ball:1", "--within", "x=ball:2"], "x is already in a set"),
+            (["x*y", "--start", "1,1", "--within", "x=ball:1", "--fix", "y=1"], "give one of them"),
+            (["x*y", "--start", "random", "--within", "x=ball:1"], "add --bounds x=-5:5,y=-5:5"),
             (["x*y", "--start", "x=1", "--fix", "y=2", "--bounds", "y=0:1"], "y is fixed at 2, outside its bounds"),
             (["x**2", "--start", "1", "--restarts", "-1"], "-1"),
             (["x**2", "--start", "1", "--seed", "x"], "x"),

@@ -7,8 +7,8 @@ from sklearn.linear_model import ElasticNet, LogisticRegression
 
 import steepest as st
 from steepest.fitting import solvers
+from steepest.fitting.linear.quadratic.active_set import minimize_model, shortest_subgradient
 from steepest.fitting.linear.solvers import working_sets
-from steepest.fitting.linear.solvers.active_set import minimize_model, shortest_subgradient
 
 DRAWS = np.random.default_rng(3)
 SMALL = DRAWS.standard_normal((80, 30)) * DRAWS.uniform(0.2, 5, 30) + DRAWS.standard_normal(30)

@@ -351,6 +351,57 @@ def test_functions_of_scalars_take_sets_of_the_point_and_of_single_arguments():
     assert run.x == pytest.approx([1, 0])
 
 
+def test_a_set_holds_several_arguments_together(tmp_path):
+    """The nearest points of a circle and of a segment have closed forms."""
+
+    def f(x, y, z, w):
+        return (x - 3) ** 2 + (y - 4) ** 2 + (z - 2) ** 2 + (w - 1) ** 2
+
+    within = {("x", "y"): st.sets.Ball(1), ("z", "w"): st.sets.Simplex()}
+    run = st.minimize(f, (0, 0, 0.5, 0.5), within=within)
+    np.testing.assert_allclose(run.x, [0.6, 0.8, 1.0, 0.0], atol=1e-12)
+    assert "(x, y) in Ball(1), (z, w) in Simplex()" in str(run)
+    assert st.minimize(f, "random", within=within, rng=0).fun == pytest.approx(run.fun)
+    run.save(tmp_path / "run")
+    assert st.load(tmp_path / "run").within == within
+    with pytest.warns(RuntimeWarning, match=r"the run ended on the edge of Ball\(1\)"):
+        assert np.isnan(run.covariance).all()
+    for keys, words in {
+        (("x", "z"),): "neighbours, in the order of the point, x, y, z, w",
+        (("x", "y"), ("y", "z")): "names 'y' in two sets",
+        (("x", "q"),): "names 'q'",
+    }.items():
+        with pytest.raises(ValueError, match=words):
+            st.minimize(f, (0, 0, 0, 0), within=dict.fromkeys(keys, st.sets.Ball(1)))
+
+
+def test_a_race_keeps_to_sets_with_all_rates():
+    rules = {"auto": "auto", "plain": 0.1}
+    race = st.race(lambda w: ((w - [3, 4]) ** 2).sum(), [0, 0.1], rules, within=st.sets.Ball(1), iterations=60)
+    for run in race.runs.values():
+        np.testing.assert_allclose(run.x, [0.6, 0.8], atol=1e-6)
+        assert np.linalg.norm(run.trace.x, axis=1).max() <= 1 + 1e-14
+        assert run.within == st.sets.Ball(1)
+    # No rate leads out of the ball, where values would be less than 16.
+    assert race.sensitivity([0.1, 1.0]).values.min() == pytest.approx(16)
+    with pytest.raises(ValueError, match="wolfe: StrongWolfe searches along a straight line, which may leave the sets"):
+        st.race(lambda w: w @ w, [0, 0], {"wolfe": "strong-wolfe"}, within=st.sets.Ball(1))
+
+
+def test_basins_are_those_within_the_set():
+    """The double well has its four minima at the corners, and a half-plane cuts two off."""
+    half = st.sets.Halfspace([1, 0], 0.5)
+    found = st.basins(lambda p: (p[0] ** 2 - 1) ** 2 + (p[1] ** 2 - 1) ** 2, [(-2, 2), (-2, 2)], size=20, within=half)
+    expected = [[-1, -1], [-1, 1], [0.5, -1], [0.5, 1]]
+    np.testing.assert_allclose(found.minima, expected, atol=1e-4)
+    np.testing.assert_allclose(found.values, [0, 0, 0.5625, 0.5625], atol=1e-9)
+    np.testing.assert_array_equal(found.outside, found.grid_x[None, :] + 0 * found.grid_y[:, None] > 0.5)
+    assert np.all((found.labels == -1) == found.outside)
+    assert "none, as the start lies outside the sets" in str(found)
+    with pytest.raises(ValueError, match="no part of the window lies in it"):
+        st.basins(lambda p: p @ p, [(-2, 2), (-2, 2)], within=st.sets.Simplex())
+
+
 def test_random_starts_are_drawn_in_the_set():
     seen = []
     one = st.sets.Simplex()
@@ -377,7 +428,7 @@ def test_the_frank_wolfe_gap_bounds_what_is_left():
         assert run.fun - least <= run.certificate.gap + 1e-15
         assert run.certificate.gap <= run.certificate.tolerance
         assert "a bound if the function is convex" in run.message
-        assert run.certificate.gap == pytest.approx(run.jac @ run.x - run.jac.min(), rel=1e-6, abs=1e-16)
+        assert run.certificate.gap == pytest.approx(run.jac @ run.x - run.jac.min(), rel=1e-6, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 4])
@@ -393,6 +444,40 @@ def test_the_gap_on_an_edge_covers_the_rounding_of_the_point(seed):
     left = sum(c * (x - v) ** 2 for c, x, v in zip(H, X, T, strict=True)) / 2 - least
     assert run.outcome is st.Outcome.CONVERGED
     assert left <= run.certificate.gap < 1e-12 * run.fun
+
+
+def solved(M, b):
+    """Solve linear equations in fractions."""
+    rows = [[*map(Fraction, row), Fraction(v)] for row, v in zip(M, b, strict=True)]
+    for j in range(len(rows)):
+        k = next(k for k in range(j, len(rows)) if rows[k][j])
+        rows[j], rows[k] = rows[k], rows[j]
+        rows[j] = [v / rows[j][j] for v in rows[j]]
+        for k in set(range(len(rows))) - {j}:
+            rows[k] = [v - rows[k][j] * u for v, u in zip(rows[k], rows[j], strict=True)]
+    return [row[-1] for row in rows]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_gap_within_equations_covers_the_rounding_of_the_point(seed):
+    draws = np.random.default_rng(seed)
+    a, t, h = draws.standard_normal(4), 10 * draws.standard_normal(4), 10 ** draws.uniform(-2, 2, 4)
+    one = st.sets.Affine([a], [float(draws.standard_normal())])
+    run = st.minimize(lambda w: (h * (w - t) ** 2).sum(), one.project(np.ones(4)), within=one)
+    # The slope at the minimum is a multiple of a.
+    M = np.block([[np.diag(2 * h), a[:, None]], [a, np.zeros((1, 1))]])
+    best = solved(M.tolist(), [*(2 * Fraction(c) * Fraction(v) for c, v in zip(h, t, strict=True)), one.b[0]])[:4]
+    H, T, X = ([Fraction(float(v)) for v in vector] for vector in (h, t, run.x))
+    value, least = (sum(c * (x - v) ** 2 for c, x, v in zip(H, at, T, strict=True)) for at in (X, best))
+    assert run.outcome is st.Outcome.CONVERGED
+    assert value - least <= run.certificate.gap < 1e-11 * run.fun
+    assert all(abs(x - v) <= e for x, v, e in zip(X, best, run.certificate.x_error, strict=True))
+
+
+def test_a_coordinate_of_0_within_equations_has_an_error():
+    run = st.minimize(lambda w: ((w - [1, 1, 2]) ** 2).sum(), np.zeros(3), within=st.sets.Affine([[1, 1, 0]], [0]))
+    np.testing.assert_allclose(run.certificate.curvature, 2)
+    assert max(run.certificate.x_error) < 1e-13
 
 
 def test_the_error_of_each_parameter_covers_the_distance():

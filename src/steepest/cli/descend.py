@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from steepest.arguments import guess_or_list
-from steepest.cli.options import ANIMATE, OVERWRITE, Command, check_drawing, check_folder, read_fixed, say
+from steepest.cli.options import ANIMATE, OVERWRITE, Command, check_drawing, check_folder, read_fixed, read_sets, say
 
 if TYPE_CHECKING:
     # For the type checker alone: at run time this import would load NumPy, and the command line should start quickly.
@@ -42,6 +42,12 @@ class Options(TypedDict):
 )
 @click.option("--bounds", metavar="x=-5:5,y=0:", help="The limits of each variable.")
 @click.option("--fix", "fix", metavar="y=2", help="Variables that keep a value; --start need not give them.")
+@click.option(
+    "--within",
+    multiple=True,
+    metavar="x,y=ball:2",
+    help="A set that variables stay in: ball with its radius, or simplex; may be repeated.",
+)
 @click.option("--restarts", type=click.IntRange(min=0), default=0, help="The number of additional random starts.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of random starts.")
 @click.option("--iterations", type=int, help="The number of steps, at most; with a learning rate, exactly.")
@@ -64,6 +70,7 @@ def minimize(
     step: str | None,
     bounds: str | None,
     fix: str | None,
+    within: tuple[str, ...],
     seed: int,
     upwards: bool,
     picture: str | None,
@@ -92,7 +99,11 @@ def minimize(
         example = ",".join(f"{name}=1" for name in free)
         raise click.UsageError(f"there is no start: add --start {example}")
     box = parse_bounds(bounds, function.names) if bounds is not None else None
-    if start == "random" and box is None:
+    sets = read_sets(within, function.names)
+    if sets and held:
+        raise click.UsageError("--fix and --within: give one of them, or write the value into the formula")
+    is_drawn = {name for names in sets for name in names} == set(function.names)
+    if start == "random" and box is None and not is_drawn:
         example = ",".join(f"{name}=-5:5" for name in free)
         raise click.UsageError(f"--start random draws a point between bounds: add --bounds {example}")
     point = start if start == "random" else _point(start, function.names, held)
@@ -108,14 +119,16 @@ def minimize(
     rule = learning_rate if learning_rate is not None else step or "auto"
     begin: PyTree = point
     limits: PyTree = box
+    held_to: PyTree = sets or None
     if len(function.names) == 1:
         # `minimize` calls a function of one variable with a number, and a function of several variables with a number
         # for each name.
         (name,) = function.names
         begin = point[name] if isinstance(point, dict) else point
         limits = None if box is None else box.get(name, (None, None))
+        held_to = next(iter(sets.values()), None)
     optimize = maximize if upwards else minimize_function
-    run = optimize(function, begin, step=rule, bounds=limits, fixed=held or None, rng=seed, **options)
+    run = optimize(function, begin, step=rule, bounds=limits, fixed=held or None, within=held_to, rng=seed, **options)
     run.title = function.text
     at = (run.runs or (run,))[0].trace.x[0]
     where = ", ".join(f"{name} = {x:g}" for name, x in zip(function.names, at, strict=True))

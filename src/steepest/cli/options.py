@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,10 @@ from steepest.cli.written import Written
 from steepest.places import check_folders, file_of, naming, path_of, shown
 from steepest.printable import printable
 from steepest.writing import check_replaceable
+
+if TYPE_CHECKING:
+    # At run time this import would load NumPy, and the command line should start quickly.
+    from steepest.sets import ConvexSet
 
 # The options that draw, each with what it writes and the endings of its files.
 DRAWINGS = {
@@ -137,6 +142,72 @@ def read_fixed(text: str | None, option: str = "--fix") -> dict[str, float] | No
     if text is None:
         return None
     return {name: _number(value, option, name) for name, value in _by_name(text, option, "offset=1").items()}
+
+
+def read_sets(texts: Sequence[str], names: Sequence[str], option: str = "--within") -> dict[tuple[str, ...], ConvexSet]:
+    """Return the convex sets that texts such as "x,y=ball:2" and "p,q=simplex" hold variables to.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        The texts after the option, one for each set.
+    names : sequence of str
+        The variables, in order.
+    option : str
+        The option, for messages.
+
+    Returns
+    -------
+    dict of tuple of str to ConvexSet
+        The sets by the names of the variables that they hold.
+
+    Raises
+    ------
+    click.UsageError
+        If a text names no set, or variables that do not exist or that do not lie side by side.
+
+    Examples
+    --------
+    >>> read_sets(["x,y=ball:2", "z=simplex:3"], "xyz")
+    {('x', 'y'): Ball(2), ('z',): Simplex(3)}
+    """
+    from steepest.sets import Ball, Simplex
+
+    kinds = {"simplex": Simplex, "ball": Ball}
+    found: dict[tuple[str, ...], ConvexSet] = {}
+    taken: list[str] = []
+    for text in texts:
+        left, equals, right = text.partition("=")
+        held = tuple(name.strip() for name in left.split(","))
+        kind, colon, size = (piece.strip() for piece in right.partition(":"))
+        if not equals or kind not in kinds:
+            raise click.UsageError(
+                f"{option} {text}: write variables and a set, such as x,y=ball:2 (the radius), x,y=simplex, or "
+                "x,y=simplex:100 (the sum); other sets are in steepest.sets, for Python"
+            )
+        for name in held:
+            if name not in names:
+                raise click.UsageError(f"{option} {text}: there is no variable {name}; {guess_or_list(name, names)}")
+        first = list(names).index(held[0])
+        if held != tuple(names[first : first + len(held)]):
+            raise click.UsageError(
+                f"{option} {text}: a set holds variables that lie side by side, in the order {', '.join(names)}"
+            )
+        if twice := [name for name in held if name in taken]:
+            raise click.UsageError(f"{option} {text}: {twice[0]} is already in a set")
+        taken += held
+        if kind == "ball" and not colon:
+            raise click.UsageError(f"{option} {text}: give the radius, such as {left}=ball:2")
+        try:
+            found[held] = kinds[kind](_whole(_number(size, option, kind))) if colon else kinds[kind]()
+        except ValueError as error:
+            raise click.UsageError(f"{option} {text}: {error}") from None
+    return found
+
+
+def _whole(number: float) -> float:
+    """Return a whole number as an integer, which messages show without a point."""
+    return int(number) if number.is_integer() else number
 
 
 def check_drawing(path: str, option: str) -> Path:

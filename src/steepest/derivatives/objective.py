@@ -16,6 +16,7 @@ from steepest.derivatives.differencing.noisy import NoisyDifferences
 from steepest.derivatives.differencing.slopes import Differences
 from steepest.derivatives.noise import Call
 from steepest.derivatives.scatter import Repeated, Scatter
+from steepest.sets.chart import Chart
 from steepest.sets.region import Region
 from steepest.types import Function, PyTree
 
@@ -84,6 +85,8 @@ class Objective:
         Where f may be called.
     region : Region or None
         The sets in which f may be called.
+    chart : Chart or None
+        The coordinates of the point, if some of its parts lie in affine sets.
     by_calls : bool
         Whether values and gradients come from plain calls alone, which the clock counts.
     scatter : Scatter or None
@@ -128,6 +131,7 @@ class Objective:
     start_value: float = math.nan
     box: Box | None = None
     region: Region | None = None
+    chart: Chart | None = None
     obstacle: str = ""
     by_calls: bool = False
     scatter: Scatter | None = None
@@ -187,7 +191,10 @@ class Objective:
 
         Otherwise return the typical size of each coordinate.
         """
-        return self.differences.scales() if self.differences else scale_of(x, start)
+        if self.differences:
+            return self.differences.scales()
+        scale = scale_of(x, start)
+        return scale if self.chart is None else np.maximum(scale, self.chart.sizes(x))
 
     def use_differences(self, differences: Differences, obstacle: str) -> None:
         """Obtain the gradient by differences from now on."""

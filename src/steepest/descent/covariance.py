@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,7 +13,7 @@ from steepest.derivatives.differences import scale_of
 from steepest.derivatives.gradient import slope_at
 from steepest.derivatives.higher import hessian_at
 from steepest.derivatives.objective import Objective
-from steepest.derivatives.serving.within import Within
+from steepest.derivatives.serving.within import Names, Within
 from steepest.sets.base import ConvexSet
 from steepest.trace import Outcome
 from steepest.types import PyTree
@@ -315,7 +315,7 @@ def edge(within: Within, x: PyTree) -> str:
     str
         The reason, or "".
     """
-    for one, part in [(within, x)] if isinstance(within, ConvexSet) else [(within[name], x[name]) for name in within]:
+    for one, part in [(within, x)] if isinstance(within, ConvexSet) else _parts(within, x):
         if one.is_thin:
             return (
                 f"no covariance: {one!r} ties its variables to each other: write the function with as many variables "
@@ -346,3 +346,11 @@ def without(size: int) -> np.ndarray:
 
 def _same(columns: np.ndarray) -> np.ndarray:
     return columns
+
+
+def _parts(within: Mapping[Names, ConvexSet], x: PyTree) -> list[tuple[ConvexSet, PyTree]]:
+    """Return each set with the part of the point that it holds."""
+    return [
+        (one, np.concatenate([np.ravel(x[each]) for each in name]) if isinstance(name, tuple) else x[name])
+        for name, one in within.items()
+    ]

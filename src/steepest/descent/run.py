@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -278,7 +278,10 @@ class Run(Moving, Reported, Shown):
         objective, view = self._at_hand()
         held = {*getattr(self, "at_bound", {}), *getattr(self, "fixed", {})}
         free = np.array([name not in held for name in view.names])
-        if self.within is not None and (why := edge(self.within, self.x)):
+        # A function of several numbers has its point as an array, and sets by the names of numbers.
+        spread = isinstance(self.x, np.ndarray) and isinstance(self.within, Mapping)
+        x = dict(zip(self.trace.names, self.x, strict=True)) if spread else self.x
+        if self.within is not None and (why := edge(self.within, x)):
             covariance = without(len(view.names))
         else:
             x = view.flat(self.x)
@@ -442,19 +445,25 @@ def _within_in_words(within: Within) -> str:
     """Return the sets of a run in one line."""
     if isinstance(within, ConvexSet):
         return repr(within)
-    return ", ".join(f"{printable(name, MOST_LETTERS)} in {one!r}" for name, one in within.items())
+    named = [(name if isinstance(name, tuple) else (name,), one) for name, one in within.items()]
+    in_words = [(", ".join(printable(each, MOST_LETTERS) for each in names), one) for names, one in named]
+    return ", ".join(f"({names}) in {one!r}" if ", " in names else f"{names} in {one!r}" for names, one in in_words)
 
 
 def _within_to_json(within: Within) -> dict[str, Json]:
     if isinstance(within, ConvexSet):
         return {"whole": to_json(within)}
-    return {"parts": {name: to_json(one) for name, one in within.items()}}
+    # JSON has no keys of several names.
+    parts = {name: to_json(one) for name, one in within.items() if isinstance(name, str)}
+    groups = [[list(name), to_json(one)] for name, one in within.items() if isinstance(name, tuple)]
+    return {"parts": parts} | ({"groups": groups} if groups else {})
 
 
 def _within_from_json(record: dict[str, Json]) -> Within:
     if "whole" in record:
         return from_json(record["whole"])
-    return {name: from_json(one) for name, one in record["parts"].items()}
+    parts = {name: from_json(one) for name, one in record["parts"].items()}
+    return parts | {tuple(names): from_json(one) for names, one in record.get("groups", [])}
 
 
 def _agreement(best: Run) -> str:

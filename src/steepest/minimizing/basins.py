@@ -22,6 +22,7 @@ from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.process.interrupts import answer_interrupt, interruptible
 from steepest.derivatives.serving.caller import Caller
 from steepest.derivatives.serving.serve import serve
+from steepest.derivatives.serving.within import Within, holds_curved, read_within
 from steepest.derivatives.structure import read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
@@ -89,6 +90,8 @@ class Basins(Moving, Shown):
         Whether the descent ended above its start, fell without end, or met values that are not finite on its way.
     maximized : bool
         Whether the minima are maxima.
+    outside : array of bool of shape (size, size) or None
+        Whether the start lies outside the sets of ``within=``, so that there is no descent from it.
     """
 
     grid_x: np.ndarray
@@ -104,6 +107,7 @@ class Basins(Moving, Shown):
     timed_out: bool = False
     diverged: np.ndarray | None = None
     maximized: bool = False
+    outside: np.ndarray | None = None
 
     def __str__(self) -> str:
         kind = ("maxim" if self.maximized else "minim") + ("um" if len(self.minima) == 1 else "a")
@@ -115,7 +119,10 @@ class Basins(Moving, Shown):
         away = 0 if self.diverged is None else np.count_nonzero(lost & self.diverged)
         if away:
             lines.append(f"  {away / self.labels.size:>6.1%}  none, as the descent diverged")
-        if left := np.count_nonzero(lost) - away:
+        beyond = 0 if self.outside is None else int(np.count_nonzero(self.outside))
+        if beyond:
+            lines.append(f"  {beyond / self.labels.size:>6.1%}  none, as the start lies outside the sets")
+        if left := np.count_nonzero(lost) - away - beyond:
             limit = " within the seconds given" if self.timed_out else " within the iterations given"
             why = ", as it was interrupted" if self.interrupted else limit
             lines.append(f"  {left / self.labels.size:>6.1%}  none{why}")
@@ -150,6 +157,7 @@ def basins(
     args: tuple[Any, ...] = (),
     direction: RuleLike = "plain",
     step: RuleLike = "armijo",
+    within: Within | None = None,
     maximize: bool = False,
     tolerance: float | None = None,
     iterations: int = 1_000,
@@ -176,6 +184,8 @@ def basins(
         As for `minimize`; "bfgs" is the direction that `minimize` chooses by default.
     step : float, str or object
         As for `minimize`; "auto" takes longer steps, which may jump into another basin.
+    within : set or dict, optional
+        As for `minimize`; starts outside the sets have no descent.
     maximize : bool
         Whether to look for maxima.
     tolerance : float, optional
@@ -212,7 +222,7 @@ def basins(
         raise ValueError(
             f"iterations={quoted(iterations)}: give the largest number of steps from each start, 1 or more"
         )
-    rules = choose(direction, step)
+    rules = choose(direction, step, curved=holds_curved(within))
     if rules.step.tabled or rules.direction.evaluates:
         raise ValueError(
             "basins takes rules of this library only: give a number, a name, or an object of steepest.directions or "
@@ -221,10 +231,17 @@ def basins(
     budget = Budget.of(1e-10 if tolerance is None else tolerance, seconds, iterations=iterations)
     calling, middle = read_call(f, box.mean(axis=1), args if isinstance(args, tuple) else (args,))
     check_fork()
-    value = Caller(f, calling)
+    domain = read_within(within, None, calling)
+    if any(one.set.is_thin for one in domain.parts):
+        thin = next(one.set for one in domain.parts if one.set.is_thin)
+        raise ValueError(f"within={quoted(thin)}: no part of the window lies in it; minimize it from several restarts")
+    region = domain.region
+    value = Caller(f, calling, region=region)
+    if region is not None:
+        middle = np.asarray(region.nearest(middle))
     finite = math.isfinite(tentative(value, middle))
-    sample = middle if finite else random_start(value, middle, Box(*box.T), generator(0))
-    objective = serve(f, calling, sample, until=budget.deadline)
+    sample = middle if finite else random_start(value, middle, Box(*box.T), generator(0), region)
+    objective = serve(f, calling, sample, until=budget.deadline, region=region)
     if objective.compiled is None and size > MAX_SIZE_UNCOMPILED:
         raise ValueError(
             f"size={size}: f can't be compiled ({objective.why}), so that each of {size**2:,} starts costs a "
@@ -234,7 +251,8 @@ def basins(
     plan = Plan(objective, View(calling, names, "start"), rules, -1.0 if maximize else 1.0, budget)
     grid_x, grid_y = (np.linspace(low, high, int(size)) for low, high in box)
     starts = np.stack(np.meshgrid(grid_x, grid_y), axis=-1).reshape(-1, 2)
-    ends, stopped = _descend_all(plan, starts, progress)
+    outside = np.zeros(len(starts), bool) if region is None else ~np.array([region.contains(x) for x in starts])
+    ends, stopped = _descend_all(plan, starts, progress, outside)
     unlimited = replace(plan, budget=replace(budget, seconds=None))
     labels, minima, values = _group(unlimited, starts, ends, np.diff(box)[:, 0] * SAME_PLACE, value(sample))
     return Basins(
@@ -242,11 +260,16 @@ def basins(
         np.bincount(labels[labels >= 0], minlength=len(minima)), ends[:, 4].astype(int).reshape(size, size),
         (names[0], names[1]), interrupted=stopped is Outcome.INTERRUPTED, timed_out=stopped is Outcome.TIME_LIMIT,
         diverged=(ends[:, 5] == 1).reshape(size, size), maximized=maximize,
+        outside=None if region is None else outside.reshape(size, size),
     )  # fmt: skip
 
 
-def _descend_all(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple[np.ndarray, Outcome | None]:
+def _descend_all(
+    plan: Plan, starts: np.ndarray, progress: bool | None, outside: np.ndarray
+) -> tuple[np.ndarray, Outcome | None]:  # fmt: skip
     """Return the result of the descent from each start, and whether Ctrl-C or the clock came before all were done.
+
+    There is no descent from the starts that lie outside the sets.
 
     The columns of the results are x, y, value, code, iterations and whether the descent diverged.
     """
@@ -254,9 +277,10 @@ def _descend_all(plan: Plan, starts: np.ndarray, progress: bool | None) -> tuple
     began = time.perf_counter()
     with plan.progress(progress) as shown:
         try:
-            for first, rows in _tiles(plan, starts):
+            inside, done = np.flatnonzero(~outside), 0
+            for first, rows in _tiles(plan, starts[inside]):
                 done = first + len(rows)
-                ends[first:done] = rows
+                ends[inside[first:done]] = rows
                 best = ends[np.nanargmin(ends[:, 2])]
                 shown.show(done, plan.sign * best[2], math.nan, best[:2], time.perf_counter() - began)
         except KeyboardInterrupt:
@@ -284,7 +308,7 @@ def _tiles(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         return
     loop = compiled.loop(
         ("settle", jax.tree.structure(plan.rules)),
-        lambda: jax.vmap(settle_of(compiled), in_axes=(None, 0, None, None, None)),
+        lambda: jax.vmap(settle_of(compiled), in_axes=(None, 0, None, None, None, None)),
     )
     numbers = np.array([plan.budget.iterations, 2**30, plan.budget.tolerance, plan.sign, 2**30, EPS], dtype=float)
     for first in range(0, len(starts), TILE):
@@ -294,7 +318,7 @@ def _tiles(plan: Plan, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         # The last tile is filled up to the size for which the loop is compiled.
         full = np.resize(tile, (min(TILE, len(starts)), 2))
         with compiled_code():
-            ends = np.asarray(loop(plan.rules, full, plan.objective.arrays, numbers, ()))
+            ends = np.asarray(loop(plan.rules, full, plan.objective.arrays, numbers, (), plan.objective.region))
         yield first, _with_divergence(ends[: len(tile)])
 
 

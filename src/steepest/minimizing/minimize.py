@@ -102,8 +102,8 @@ def minimize(
         them. They stay in `x` and in the trace, and f is never called with another value of them.
     within : set or dict, optional
         A convex set of `steepest.sets` that the whole point is held to, such as ``st.sets.Simplex()``; or a dict of
-        sets by the names of parameters, such as ``{"w": st.sets.Ball(2)}``. Points are projected into the sets, and f
-        is never called outside of them.
+        sets by the names of parameters, such as ``{"w": st.sets.Ball(2)}``, or of several that lie side by side, such
+        as ``{("x", "y"): st.sets.Ball(2)}``. Points are projected into the sets, and f is never called outside of them.
     tolerance : float or mapping, optional
         By default the descent continues until rounding errors hide any further decrease. A number is the largest
         f - f* as a share of the whole descent, f₀ - f. A mapping sets several limits, all of which must be met:
@@ -365,6 +365,7 @@ def make_plan(
     else:
         x = domain.entered(x)
     objective = serve(f, calling, x, gradient, box, budget.deadline, int(repeats), clock, region)
+    objective.chart = domain.chart
     if region is not None and objective.scatter is not None:
         raise ValueError(
             "values of the function differ from call to call, and within= needs values that repeat: "

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from steepest.arguments import generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
+from steepest.derivatives.serving.within import Within, holds_curved
 from steepest.descent.budget import Budget
 from steepest.descent.run import Run
 from steepest.inspection.motion.moving import Moving
@@ -194,6 +195,7 @@ def race(
     gradient: Function | bool | None = None,
     bounds: BoundsLike | None = None,
     fixed: Fixed | None = None,
+    within: Within | None = None,
     maximize: bool = False,
     tolerance: float | None = None,
     iterations: int | None = None,
@@ -220,6 +222,8 @@ def race(
     bounds : pairs, dict or scipy.optimize.Bounds, optional
         As for `minimize`.
     fixed : mapping or sequence, optional
+        As for `minimize`.
+    within : set or dict, optional
         As for `minimize`.
     maximize : bool
         Whether to look for a maximum.
@@ -261,26 +265,31 @@ def race(
         raise ValueError(f"rules={quoted(rules)}: give at least one, by name, such as {{'plain': 0.1}}")
     if len({str(name) for name in rules}) < len(rules):
         raise ValueError(f"two rules have one name in {', '.join(map(repr, rules))}: give each its own name")
-    chosen = {str(name): _read_rule(name, rule, bounds is not None) for name, rule in rules.items()}
+    edges = {"boxed": bounds is not None, "curved": holds_curved(within)}
+    chosen = {str(name): _read_rule(name, rule, **edges) for name, rule in rules.items()}
     if (iterations, evaluations, seconds) == (None, None, None):
         evaluations = EVALUATIONS
     budget = Budget.of(tolerance, seconds, evaluations, iterations=iterations)
     sign = -1.0 if maximize else 1.0
     first = next(iter(chosen.values()))
-    plan, _, x = make_plan(f, start, sign, args, gradient, first, bounds, budget, generator(rng), fixed=fixed)
+    plan, _, x = make_plan(
+        f, start, sign, args, gradient, first, bounds, budget, generator(rng), fixed=fixed, within=within
+    )
     course, runs = Course(plan, x, chosen), dict[str, Run]()
     for name, rule in chosen.items():
-        runs[name] = course.run(rule, progress)
+        automatic = _options(rules[name]) == {"direction": None, "step": "auto"}
+        run = course.run(rule, progress, by_sets=automatic and plan.objective.region is not None)
+        runs[name] = run if within is None else replace(run, within=within)
         runs[name].title = name
         if runs[name].outcome is Outcome.INTERRUPTED:
             break
     return Race(runs, course=course)
 
 
-def _read_rule(name: str, rule: RuleLike, boxed: bool) -> Rules:
+def _read_rule(name: str, rule: RuleLike, boxed: bool, curved: bool) -> Rules:
     """Return the direction and the step of an entry of the race; errors begin with the name of the entry."""
     try:
-        return choose(**_options(rule), boxed=boxed)
+        return choose(**_options(rule), boxed=boxed, curved=curved)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name}: {error}") from None
 

@@ -15,8 +15,9 @@ from steepest.derivatives.process.interrupts import check_interrupt
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.loop.loop import settle_of
+from steepest.descent.loop.set_solver import SetSolver
 from steepest.descent.loop.state import BOTTOMLESS, NO_GRADIENT, NON_FINITE, UNBOUNDED
-from steepest.descent.plan import Plan
+from steepest.descent.plan import Help, Plan
 from steepest.descent.run import Run
 from steepest.inspection.window import BLOWN_UP
 from steepest.printable import MOST_LETTERS, printable, quoted
@@ -54,10 +55,14 @@ class Course:
     start: np.ndarray
     rules: Mapping[str, Rules]
 
-    def run(self, rules: Rules, progress: bool | None, budget: Budget | None = None) -> Run:
-        """Descend by rules, as if no other descent had gone before."""
+    def run(
+        self, rules: Rules, progress: bool | None, budget: Budget | None = None, by_sets: bool = False
+    ) -> Run:  # fmt: skip
+        """Descend by rules, as if no other descent had gone before; `by_sets` as `minimize` does within sets."""
         self.plan.objective.forget()
         plan = replace(self.plan.with_rules(rules), budget=budget or self.plan.budget)
+        if by_sets:
+            plan = replace(plan, solver=SetSolver, help=Help.FULL)
         return descend(plan, self.start, None, progress)
 
 
@@ -265,7 +270,7 @@ def _together(course: Course, lanes: list[Rules], budget: int) -> np.ndarray:
         # The learning rate of each lane is an argument of the code, so that all rates share one compilation.
         rules = jax.tree.map(lambda *leaves: np.stack(leaves), *(lane.for_loop() for lane in filled))
         with compiled_code():
-            done = settle(rules, course.start, plan.objective.arrays, numbers, sizes, plan.box)
+            done = settle(rules, course.start, plan.objective.arrays, numbers, sizes, plan.objective.region or plan.box)
         ends.append(np.asarray(done)[: len(part)])
     return np.concatenate(ends)
 

@@ -37,7 +37,7 @@ class Affine(ConvexSet):
     A: Array
     b: Array
     # Orthonormal directions: those that the equations fix, and those that they leave open; and the least solution.
-    _across: np.ndarray = field(init=False)
+    fixed_directions: np.ndarray = field(init=False)
     open_directions: np.ndarray = field(init=False)
     origin: np.ndarray = field(init=False)
 
@@ -60,7 +60,7 @@ class Affine(ConvexSet):
         left = np.abs(np.diag(triangle))
         if left.min() <= DEPENDENT:
             self._refuse(int(np.argmax(left <= DEPENDENT)))
-        object.__setattr__(self, "_across", basis[:, :rows])
+        object.__setattr__(self, "fixed_directions", basis[:, :rows])
         object.__setattr__(self, "open_directions", basis[:, rows:])
         least = basis[:, :rows] @ np.linalg.solve(triangle[:rows].T, self.b / sizes)
         # One correction: the first solution misses the equations by the condition of A times a rounding error.
@@ -97,7 +97,7 @@ class Affine(ConvexSet):
         """Return the nearest point."""
         # The second pass removes the rounding errors of the first.
         for _ in range(2):
-            x = x - self._across @ (self._across.T @ (x - self.origin))
+            x = x - self.fixed_directions @ (self.fixed_directions.T @ (x - self.origin))
         return x
 
     def farthest(self, slope: np.ndarray) -> np.ndarray | None:

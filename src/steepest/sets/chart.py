@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from steepest.sets.affine import Affine
+from steepest.sets.base import SLACK
 from steepest.types import Array
 
 
@@ -50,3 +51,28 @@ class Chart:
     def inward(self, x: np.ndarray) -> np.ndarray:
         """Return the coordinates of a point, or of the nearest one that lies in the sets."""
         return np.asarray((x - self.origin) @ self.matrix)
+
+    def sizes(self, y: np.ndarray) -> np.ndarray:
+        """Return the size of the numbers that each coordinate is computed from: of all entries of its affine set.
+
+        A coordinate may be 0 where no entry is. Other parts keep their coordinates, and have the size 0 here.
+        """
+        x, found, column = np.abs(self.outward(y)), np.zeros(self.matrix.shape[1]), 0
+        at = 0
+        for first, last, one in self.parts:
+            column += first - at
+            width = one.open_directions.shape[1]
+            found[column : column + width] = x[first:last].max()
+            column, at = column + width, last
+        return found
+
+    def across(self, y: np.ndarray) -> list[np.ndarray]:
+        """Return moves of the point across the sets, one for each equation, as long as rounding errors of the point."""
+        x, moves = self.outward(y), []
+        for first, last, one in self.parts:
+            size = SLACK * float(np.abs(x[first:last]).max())
+            for direction in one.fixed_directions.T:
+                move = np.zeros(self.size)
+                move[first:last] = size * direction
+                moves.append(move)
+        return moves

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -18,8 +19,10 @@ from steepest.sets.chart import Chart
 from steepest.sets.region import Region
 from steepest.types import PyTree
 
+# The name of a parameter, or the names of several numbers that one set holds together.
+Names = str | tuple[str, ...]
 # The value of within=: a set for the whole point, or sets by the names of parameters.
-Within = ConvexSet | Mapping[str, ConvexSet]
+Within = ConvexSet | Mapping[Names, ConvexSet]
 # A start may miss its set by this share of its size: numbers of a few digits, typed in, seldom fit to the last digit.
 TYPED = 1e-9
 
@@ -59,8 +62,9 @@ class Domain(NamedTuple):
         x = x.copy()
         for first, last, one, name in self.parts:
             if not one.contains(x[first:last], TYPED):
-                given, cure = f"{name} of {what}" if name else what, f"set.project({name or 'start'})"
-                raise ValueError(f"{given} lies outside {one!r}: take the nearest point inside, {cure}")
+                given, part = f"{name} of {what}" if name else what, f"[{name}]" if ", " in name else name or "start"
+                verb = "lie" if ", " in name else "lies"
+                raise ValueError(f"{given} {verb} outside {one!r}: take the nearest point inside, set.project({part})")
             x[first:last] = one.nearest(x[first:last])
         return x if self.chart is None else self.chart.inward(x)
 
@@ -122,8 +126,15 @@ def like(within: Within | None) -> PyTree:
     """Return a point with the layout that the sets suggest, as a template for a random start; None if they do not."""
     if within is None or isinstance(within, ConvexSet):
         return None if within is None or within.numbers is None else np.zeros(within.numbers)
-    sizes = {name: getattr(one, "numbers", None) for name, one in within.items()}
-    return None if None in sizes.values() else {name: np.zeros(size) for name, size in sizes.items()}
+    template: dict[str, PyTree] = {}
+    for name, one in within.items():
+        if isinstance(name, tuple):
+            template |= dict.fromkeys(name, 0.0)
+        elif (size := getattr(one, "numbers", None)) is None:
+            return None
+        else:
+            template[name] = np.zeros(size)
+    return template
 
 
 def _parts(within: Within, calling: Calling) -> list[Part]:
@@ -141,11 +152,17 @@ def _parts(within: Within, calling: Calling) -> list[Part]:
         found = [Part(0, structure.size, within, "")]
     elif isinstance(within, Mapping):
         places = _places(calling)
-        for name in within:
-            if name not in places:
-                known = ", ".join(map(str, places)) or "one array, so give a single set"
-                raise ValueError(f"within names {quoted(name)}{guess(str(name), list(places))}; the point has {known}")
-        found = sorted(Part(*places[name], one, str(name)) for name, one in within.items())
+        taken = dict[str, Names]()
+        for key in within:
+            for name in key if isinstance(key, tuple) else (key,):
+                if name not in places:
+                    known = ", ".join(map(str, places)) or "one array, so give a single set"
+                    raise ValueError(
+                        f"within names {quoted(name)}{guess(str(name), list(places))}; the point has {known}"
+                    )
+                if taken.setdefault(name, key) is not key:
+                    raise ValueError(f"within names {quoted(name)} in two sets: give it one")
+        found = sorted((_part(key, one, places) for key, one in within.items()), key=lambda part: part.first)
     else:
         found = [Part(0, structure.size, within, "")]
     for first, last, one, name in found:
@@ -156,6 +173,19 @@ def _parts(within: Within, calling: Calling) -> list[Part]:
         if why := one.misfit(last - first):
             raise ValueError(f"{where}: {why}")
     return found
+
+
+def _part(names: Names, one: ConvexSet, places: Mapping[str, tuple[int, int]]) -> Part:
+    """Return the part of the flat point that a parameter is, or several that lie side by side."""
+    each = names if isinstance(names, tuple) else (names,)
+    if not each:
+        raise ValueError("within has a set for no parameter: name one, or several as a tuple")
+    spans = [places[name] for name in each]
+    if any(before[1] != after[0] for before, after in itertools.pairwise(spans)):
+        raise ValueError(
+            f"within={{{names!r}: …}}: a set holds neighbours, in the order of the point, {', '.join(places)}"
+        )
+    return Part(spans[0][0], spans[-1][1], one, ", ".join(each))
 
 
 def _places(calling: Calling) -> dict[str, tuple[int, int]]:

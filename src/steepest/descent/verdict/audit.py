@@ -199,6 +199,8 @@ def audit(
     hessian, steps = _hessian(objective, x, scale, box, reach, exact)
     even, odd = (hessian + hessian.T) / 2, np.abs(hessian - hessian.T) / 2
     size = np.maximum(np.abs(x), least_size(start))
+    if objective.chart is not None:
+        size = np.maximum(size, objective.chart.sizes(x))
     # Held coordinates may have no finite curvature, as the differences may reach beyond the edge.
     error = rounding_of(np.where(np.isfinite(even), even, 0.0), size, precision)
     if slope_error is not None:

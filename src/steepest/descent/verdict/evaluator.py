@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from steepest.derivatives.differences import EPS, least_size, scale_of
 from steepest.derivatives.differencing.outliers import odd_calls
 from steepest.derivatives.noise import Call, measure_noise
+from steepest.derivatives.serving.caller import Caller
 from steepest.descent.log import Log
 from steepest.descent.loop.solver import Solver
 from steepest.descent.meter import Meter
@@ -134,7 +136,23 @@ class Evaluator:
 
     def size(self, x: np.ndarray) -> np.ndarray:
         """Return the size of each coordinate of a point: 1 if the coordinate is 0 both there and at the start."""
-        return np.maximum(np.abs(x), self.unit)
+        chart, size = self.solver.objective.chart, np.maximum(np.abs(x), self.unit)
+        return size if chart is None else np.maximum(size, chart.sizes(x))
+
+    def across(self, x: np.ndarray) -> float:
+        """Return how far rounding errors of the point may change the value by leading out of affine sets."""
+        objective = self.solver.objective
+        if objective.chart is None or not isinstance(objective.value, Caller):
+            return 0.0
+        caller = replace(objective.value, calling=replace(objective.value.calling, chart=None), box=None, region=None)
+        point, moves = objective.chart.outward(x), objective.chart.across(x)
+        if not self.affords(2 * len(moves)):
+            return math.inf
+        self.meter.judged += 2 * len(moves)
+        try:
+            return sum(abs(caller(point + move) - caller(point - move)) for move in moves)
+        except Exception:  # noqa: BLE001 - beyond the set the user's function may raise anything
+            return math.nan
 
     def is_long(self, x: np.ndarray, step: np.ndarray | None) -> bool:
         """Tell whether a step is so long that the curvature may change along the step."""

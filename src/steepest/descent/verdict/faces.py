@@ -84,6 +84,7 @@ class Faces:
     def __init__(self, evaluator: Evaluator, goal: Goal, wording: Wording, guide: Guide) -> None:
         self.evaluator, self.goal, self.wording, self.guide = evaluator, goal, wording, guide
         self.solver = evaluator.solver
+        self.hides = 0.0
 
     @property
     def region(self) -> Region:
@@ -94,6 +95,16 @@ class Faces:
 
     def __call__(self, code: int) -> Ending | None:
         """Judge the best point: return the ending, or None if the descent continues."""
+        ending = self.judged(code)
+        if ending is None or not math.isfinite(ending.certificate.gap):
+            return ending
+        # What rounding hides is part of the gap.
+        certificate = ending.certificate
+        gap, tolerance = certificate.gap + self.hides, certificate.tolerance + self.hides
+        return replace(ending, certificate=replace(certificate, gap=gap, tolerance=tolerance))
+
+    def judged(self, code: int) -> Ending | None:
+        """Judge the best point as a call does, by a gap without rounding errors."""
         self.guide.audits += 1
         evaluator = self.evaluator
         x, gradient = evaluator.best, self.gradient_at(evaluator.best)
@@ -102,7 +113,7 @@ class Faces:
         audit = self.audited(x, gradient)
         if self.guide.may_move:
             x, gradient, audit = self.polished(x, gradient, audit)
-        floor = self.floor(x, gradient) + self.hidden(x, gradient, audit)
+        floor = self.hides = self.floor(x, gradient) + self.hidden(x, gradient, audit)
         certificate = self.certificate(self.gap(x, gradient, audit, floor), floor, audit)
         gap = certificate.gap
         bounded = all(one.is_bounded for one in self.region.sets)

@@ -82,6 +82,21 @@ class Judge:
     @np.errstate(all="ignore")
     def verdict(self, code: int) -> Ending | None:
         """Judge a point where the solver stops: return the ending, or None if the descent continues."""
+        ending = self.judged(code)
+        if ending is None or self.solver.objective.chart is None or not math.isfinite(ending.certificate.gap):
+            return ending
+        # The slope across affine sets is not 0, so that rounding errors of the point count more than those of a minimum
+        # elsewhere.
+        x, value = self.evaluator.best, self.evaluator.best_value
+        hidden = self.evaluator.across(x) + 4 * self.solver.objective.relative_noise * abs(value)
+        certificate = ending.certificate
+        return replace(
+            ending,
+            certificate=replace(certificate, gap=certificate.gap + hidden, tolerance=certificate.tolerance + hidden),
+        )
+
+    def judged(self, code: int) -> Ending | None:
+        """Judge a point as `verdict` does, without the rounding errors that lead out of affine sets."""
         objective = self.solver.objective
         if objective.scatter is not None:
             return self.noise_floor()

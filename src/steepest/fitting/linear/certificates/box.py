@@ -23,10 +23,9 @@ from steepest.fitting.linear.certificates.recession import Recession
 from steepest.fitting.linear.certificates.rounding import ROUNDINGS, Rounding, bound_at_lowest, column_reach
 from steepest.fitting.linear.certificates.separation import falls_without_end, is_separated, largest_move
 from steepest.fitting.linear.certificates.smooth import MOST_LOST, LowerBound, sums
-from steepest.fitting.linear.certificates.working_set import is_wide, multipliers, working_step
+from steepest.fitting.linear.certificates.working_set import is_wide, multipliers, step_in_box
 from steepest.fitting.linear.coordinates import Coordinates
 from steepest.fitting.linear.glm import Glm, whitening
-from steepest.fitting.linear.quadratic_box import minimize_quadratic_box
 from steepest.types import Array
 
 # A multiplier above this share of the slopes of the losses holds its coordinate; a smaller one may be a rounding error.
@@ -75,7 +74,7 @@ def bound_parts(
         r, error = multipliers(glm, slope, z, d, along)
     else:
         r, error = slope + H @ d, ROUNDINGS * EPS * (jnp.abs(H) @ jnp.abs(d))
-    parts = sums(glm, jnp.zeros(()), value, slope, z, d, jnp.asarray(1.0))
+    parts = sums(glm, jnp.zeros(()), value, slope, z, d, jnp.ones(()))
     scale = jnp.abs(edges.cost) + parts.slope_sum + parts.curvature_sum * jnp.abs(z).max()
     held = jnp.abs(r) > HELD * scale
     # The optimum of a coordinate that nothing holds is about as far away as the model says. An intercept far from 0 may
@@ -114,18 +113,26 @@ def _spread(glm: Glm, free: Array, r: Array, H: Array | None, along: Array) -> t
 
 
 @shared
-def measured_parts(glm: Glm, edges: Edges, theta: Array) -> tuple[BoundParts, Array]:
-    """Read X twice, or four times if there are many columns; return what `bound_parts` returns at θ."""
-    if is_wide(glm):
-        f, g, z = glm.value_and_grad(theta)
-        H, slope = None, g + edges.cost
-        d = working_step(glm, edges.box, theta, slope, z)
-    else:
-        f, g, z, H = glm.value_grad_hessian(theta)
-        slope = g + edges.cost
-        d = minimize_quadratic_box(H, slope, theta, edges.box) - theta
+def point_parts(glm: Glm, edges: Edges, theta: Array) -> tuple[Array, Array, Array, Array | None]:
+    """Return the value at θ, the slope, the outputs and the Hessian, which is None if there are many columns."""
+    f, g, z, H = (*glm.value_and_grad(theta), None) if is_wide(glm) else glm.value_grad_hessian(theta)
     value = (f if glm.smoothing is None else glm.unsmoothed(theta, z)) + edges.cost @ theta
+    return value, g + edges.cost, z, H
+
+
+@shared
+def step_parts(
+    glm: Glm, edges: Edges, theta: Array, value: Array, slope: Array, z: Array, H: Array | None, d: Array
+) -> tuple[BoundParts, Array]:  # fmt: skip
+    """Return what `bound_parts` returns at θ for a step d."""
     return bound_parts(glm, edges, theta, value, slope, z, H, d, glm.along(d))
+
+
+def measured_parts(glm: Glm, edges: Edges, theta: Array) -> tuple[BoundParts, Array]:
+    """Read X twice, or a few times if there are many columns; return what `bound_parts` returns at θ."""
+    value, slope, z, H = point_parts(glm, edges, theta)
+    d = step_in_box(glm, edges.box, theta, slope, z, H)
+    return step_parts(glm, edges, theta, value, slope, z, H, d)
 
 
 def bound_of(

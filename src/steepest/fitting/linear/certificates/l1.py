@@ -25,7 +25,7 @@ from steepest.fitting.linear.certificates.rounding import ROUNDINGS, Rounding, b
 from steepest.fitting.linear.certificates.smooth import LowerBound, sums
 from steepest.fitting.linear.coordinates import Coordinates
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic_l1 import minimize_quadratic_l1
+from steepest.fitting.linear.quadratic.l1 import minimize_quadratic_l1
 from steepest.models.losses.base import Loss
 from steepest.models.losses.smooth import LogLoss, Poisson, Squared
 from steepest.types import Array

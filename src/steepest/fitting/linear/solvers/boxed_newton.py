@@ -13,16 +13,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.derivatives.bounds import Box
 from steepest.derivatives.compiled import shared
 from steepest.derivatives.differences import EPS
+from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.solver import Status
+from steepest.descent.loop.state import RUNNING
 from steepest.fitting.linear.certificates.base import Measurement
 from steepest.fitting.linear.certificates.box import Edges, bound_parts
-from steepest.fitting.linear.certificates.working_set import is_wide, working_step
+from steepest.fitting.linear.certificates.working_set import is_wide, step_in_box
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic_box import minimize_quadratic_box
-from steepest.fitting.linear.solvers.base import chunk_of
-from steepest.fitting.linear.solvers.newton import CLOSER, HessianSolver, SearchResult, State, initial_state, step
+from steepest.fitting.linear.quadratic.products import read_columns
+from steepest.fitting.linear.solvers.base import row_of
+from steepest.fitting.linear.solvers.newton import CLOSER, HessianSolver, SearchResult, State, initial_state, step_along
 from steepest.fitting.linear.solvers.proximal_newton import MOST_IDLE, NEAR_BOTH, halving_search
 from steepest.models.losses import squared
 from steepest.types import Array, PyTree
@@ -33,6 +36,7 @@ class BoxStep:
     """Newton's step in a box: the search halves the step until F falls enough."""
 
     most_idle: ClassVar[int] = MOST_IDLE
+    rests: ClassVar[bool] = True
     glm: Glm
     edges: Edges
 
@@ -56,12 +60,6 @@ class BoxStep:
         gradient = jnp.where(self.edges.box.held(x, slope), 0.0, slope)
         point = {"slope": slope, "gradient": gradient, "z": z, "hessian": H}
         return point | {"height": height + cost, "value": value + cost}
-
-    def direction(self, here: State) -> Array:
-        """Return the step to the minimum of the quadratic model in the box: in a working set, if there are many."""
-        if here.hessian is None:
-            return working_step(self.glm, self.edges.box, here.x, here.slope, here.z)
-        return minimize_quadratic_box(here.hessian, here.slope, here.x, self.edges.box) - here.x
 
     def measured(self, here: State, d: Array, along: Array) -> dict[str, PyTree]:
         """Return the fields with the parts of the bound, from the product of the rows with the direction."""
@@ -112,10 +110,37 @@ def begin(method: BoxStep, x: Array, curvature: Array) -> State:
 class BoxedNewtonSolver(HessianSolver[BoxStep]):
     """Newton's method in a box, for linear models with bounds."""
 
-    begin, chunk = staticmethod(shared(begin)), staticmethod(chunk_of(step))
+    begin = staticmethod(shared(begin))
 
     def __init__(self, glm: Glm, edges: Edges, curvature: float, *arguments: Any) -> None:
+        self.box_of_steps = Box(*map(np.asarray, edges.box))
+        with compiled_code():
+            self.columns_of_x = read_columns(glm.X) if is_wide(glm) else None
         super().__init__(BoxStep(glm, edges), curvature, *arguments)
+
+    def direction(self, here: State) -> np.ndarray:
+        """Return the step to the minimum of the quadratic model in the box."""
+        glm = replace(self.glm, smoothing=here.smoothing)
+        return step_in_box(
+            glm, self.box_of_steps, here.x, here.slope, here.z, here.hessian, self.columns_of_x, self.is_over
+        )
+
+    def is_over(self) -> bool:
+        """Tell whether the time limit has passed: a step then ends early, but lowers the value."""
+        return self.objective.clock.over
+
+    def chunk(self, model: BoxStep, state: State, limits: Array) -> tuple[State, Array]:
+        """Take steps up to the limits, each compiled but for its direction; return the state and the rows."""
+        rows, stop, tolerance, watch = limits
+        stop, recorded = stop + int(state.evaluations), list[np.ndarray]()
+        while len(recorded) < rows and int(state.evaluations) < stop and int(state.code) == RUNNING:
+            before = int(state.iteration)
+            state, t = _step_along(model, state, self.direction(state), tolerance, watch)
+            if int(state.iteration) > before:
+                recorded.append(np.asarray(_row_of(state, t)))
+            if self.is_over():
+                break
+        return state, np.stack(recorded) if recorded else self.unfinished()
 
     @property
     def status(self) -> Status:
@@ -130,3 +155,6 @@ class BoxedNewtonSolver(HessianSolver[BoxStep]):
     def last_tolerance(self) -> float:
         """The share of the remaining loss to stop at if no tolerance was given."""
         return NEAR_BOTH if self.glm.loss.kinked else 0.0
+
+
+_step_along, _row_of = shared(step_along), shared(row_of)

@@ -16,7 +16,7 @@ from steepest.derivatives.compiled import shared
 from steepest.fitting.linear.certificates.base import Measurement
 from steepest.fitting.linear.certificates.l1 import bound_parts
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.quadratic_l1 import min_norm_subgradient, minimize_quadratic_l1
+from steepest.fitting.linear.quadratic.l1 import min_norm_subgradient, minimize_quadratic_l1
 from steepest.fitting.linear.solvers.base import chunk_of
 from steepest.fitting.linear.solvers.newton import HessianSolver, SearchResult, State, initial_state, step
 from steepest.types import Array, Function, PyTree
@@ -39,6 +39,7 @@ class L1Step:
     """Newton's step with the penalty Σ λⱼ |θⱼ|: the search halves the step until F falls enough."""
 
     most_idle: ClassVar[int] = MOST_IDLE
+    rests: ClassVar[bool] = False
     glm: Glm
     lam: Array
 

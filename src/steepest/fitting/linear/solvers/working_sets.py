@@ -18,9 +18,9 @@ from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.glm import Glm
-from steepest.fitting.linear.solvers.active_set import minimize_model, shortest_subgradient
+from steepest.fitting.linear.quadratic.active_set import minimize_model, shortest_subgradient
+from steepest.fitting.linear.quadratic.products import read_columns
 from steepest.fitting.linear.solvers.base import LinearSolver, capacity_of
-from steepest.fitting.linear.solvers.products import read_columns
 from steepest.fitting.linear.solvers.proximal_newton import MOST_HALVINGS, MOST_IDLE, SUFFICIENT
 from steepest.types import Array
 
@@ -230,11 +230,8 @@ class WorkingSetSolver(LinearSolver[Model, State]):
             v = shortest_subgradient(slope, x, lam)
             if k and (np.max(np.abs(v) / np.sqrt(np.where(width > 0, width, 1.0))) <= until or self.is_over()):
                 break
-            crossed = columns.slopes(second)
-            H = np.empty((len(places), len(places)))
-            H[:-1, :-1], H[:-1, -1], H[-1, :-1], H[-1, -1] = columns.gram(second), crossed, crossed, second.sum()
             # A coefficient without curvature moves, too, if its slope asks for it: the search then finds how far.
-            H[np.diag_indices_from(H)] += ridge + (damping + EPS) * width
+            H = columns.hessian(second, ridge + (damping + EPS) * width)
             for strength in dict.fromkeys((factor, 1.0)):
                 d = minimize_model(H, slope, x, strength * lam, self.is_over) - x
                 fall = slope @ d + lam @ (np.abs(x + d) - np.abs(x))

@@ -5,6 +5,7 @@ Compiled code would need a compilation for each size of a set.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,8 +27,28 @@ def read_columns(X: Array) -> DenseColumns | SparseColumns:
     return SparseColumns.of(X) if isinstance(X, SparseRows) else DenseColumns(np.asarray(X))
 
 
+class _Columns(ABC):
+    """What columns of both kinds compute from their products."""
+
+    @abstractmethod
+    def slopes(self, r: np.ndarray) -> np.ndarray:
+        """Return Xᵀ r."""
+
+    @abstractmethod
+    def gram(self, r: np.ndarray) -> np.ndarray:
+        """Return Xᵀ diag(r) X."""
+
+    def hessian(self, r: np.ndarray, added: np.ndarray) -> np.ndarray:
+        """Return Aᵀ diag(r) A + diag(added), where A has a last column of ones."""
+        crossed = self.slopes(r)
+        H = np.empty((len(added), len(added)))
+        H[:-1, :-1], H[:-1, -1], H[-1, :-1], H[-1, -1] = self.gram(r), crossed, crossed, r.sum()
+        H[np.diag_indices_from(H)] += added
+        return H
+
+
 @dataclass(frozen=True)
-class DenseColumns:
+class DenseColumns(_Columns):
     """Columns of dense rows; single precision is made double a block at a time.
 
     Attributes
@@ -76,7 +97,7 @@ class DenseColumns:
 
 
 @dataclass(frozen=True)
-class SparseColumns:
+class SparseColumns(_Columns):
     """Columns of (X - mean) transform with X sparse, which is never formed.
 
     Attributes

@@ -3,7 +3,7 @@
 Sweeps of coordinate descent find which coordinates are 0, and always gain. A Newton step in the others, by a Cholesky
 factorisation, then takes the model to its minimum at once; it is cut short where it does not lower the model.
 Hintermüller, Ito and Kunisch, "The primal-dual active set strategy as a semismooth Newton method" (2003), show when
-such steps alone are enough. `quadratic_l1` does the same in compiled code, for one size at a time.
+such steps alone are enough. `l1` does the same in compiled code, for one size at a time.
 """
 
 from __future__ import annotations
