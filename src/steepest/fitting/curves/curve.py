@@ -25,7 +25,7 @@ from steepest.fitting.function.hessian import audit_squares
 from steepest.fitting.function.kernel import Descended, Facts, descend
 from steepest.fitting.function.least_squares import LeastSquaresSolver
 from steepest.fitting.function.problem import CustomProblem
-from steepest.fitting.function.residuals import Exact, ModelResiduals, columns_of, second_order_by_rows
+from steepest.fitting.function.residuals import Exact, ModelResiduals, columns_of, errors_of, second_order_by_rows
 from steepest.fitting.objective import ArrangedRows, batch_mass
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.solvers import Choice
@@ -88,7 +88,7 @@ class Curve:
         empty = replace(objective, value=_gone, slope=_gone, audit=None, arrays={}, clock=Clock())
         plan = replace(setup.plan, objective=empty, solver=_gone)
         layout = Layout.of(len(setup.rows.y), 1, None, False)
-        return cls(plan, setup.choice, layout, traced, traced.loop("curve", lambda: _descent(traced.pure)))
+        return cls(plan, setup.choice, layout, traced, traced.loop("curve", lambda: _descent(traced.pure), brief=True))
 
     def setup(
         self, options: FitOptions, data: TrainingData, rows: LabelledRows, budget: Budget, start: dict[str, float],
@@ -151,7 +151,8 @@ def _gone(*_: object) -> Any:
 
 def _descent(pure: Function) -> Function:
     """Return the descent of a traced model as a function of its start and its data."""
-    columns, second_order = columns_of(pure), second_order_by_rows(pure)
+    errors = errors_of(pure)
+    columns, second_order = columns_of(errors), second_order_by_rows(errors)
 
     def run(x: Array, closed: Closed, X: Array, y: Array, root: Array, numbers: Array) -> Array:
         return descend(
