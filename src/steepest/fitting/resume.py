@@ -103,6 +103,42 @@ class LiveFit:
         return record, {PLACE + name: np.asarray(value) for name, value in arrays.items()}
 
 
+class LateFit:
+    """A fit with its rows in memory that took no usual descent: what continues from it is made only once it is asked.
+
+    Attributes
+    ----------
+    setup : FitSetup
+        The set-up of the usual descent.
+    live : LiveFit
+        The fit with the state of the usual solver at the end.
+    """
+
+    setup: FitSetup
+    live: LiveFit
+
+    def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
+        """Continue in the usual way, as `LiveFit` does."""
+        return self.live.more(fit, rows, how, callback, progress)
+
+    def saved(self) -> tuple[dict[str, Json], Arrays]:
+        """Return the state to save, as `LiveFit` does."""
+        return self.live.saved()
+
+    def bootstrap(self, fit: Fit, resamples: int, kind: str, rng: Seed, progress: bool | None) -> Bootstrap:
+        """Refit the model to resampled data, as `LiveFit` does."""
+        self.setup.data.check_intact()
+        return bootstrap(self.setup, fit, resamples, kind, rng, progress)
+
+    def profile(self, uncertainty: Uncertainty, level: float) -> Ends:
+        """Return the profile intervals, as `LiveFit` does."""
+        return profile_of(self.setup, uncertainty, level)
+
+    def basis(self) -> Basis | None:
+        """Return the loss, the penalty and the rows."""
+        return basis_of(self.setup)
+
+
 def basis_of(setup: FitSetup) -> Basis:
     """Return the loss, the penalty and the rows of a fit."""
     options, residuals = setup.options, setup.residuals

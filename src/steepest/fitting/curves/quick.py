@@ -27,24 +27,20 @@ from steepest.descent.loop.state import CANDIDATE, COLUMNS
 from steepest.descent.verdict.modes import NARROW
 from steepest.descent.verdict.rays import DRIVEN
 from steepest.descent.verdict.wording import within_rounding
-from steepest.fitting.basis import Basis
 from steepest.fitting.curves.curve import Closed, Curve
 from steepest.fitting.function.kernel import Descended
 from steepest.fitting.function.least_squares import COUNTERS
 from steepest.fitting.limits import KERNEL_PARAMETERS, KERNEL_ROWS
-from steepest.fitting.refits.refit import bootstrap
-from steepest.fitting.resampling.bootstrap import Bootstrap
-from steepest.fitting.result import Fit, GivenRows, Limits
-from steepest.fitting.resume import LiveFit, basis_of, profile_of
+from steepest.fitting.result import Fit
+from steepest.fitting.resume import LateFit, LiveFit
 from steepest.fitting.row_gradients import RowGradients
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
-from steepest.fitting.uncertainty.answer import Ends, Uncertainty
 from steepest.fitting.validation import LabelledRows
 from steepest.models import Custom
 from steepest.models.losses import check_targets, squared
 from steepest.rules.choose import LEVENBERG
 from steepest.trace import Certificate, Event, Outcome, Trace
-from steepest.types import Callback, Json, PyTree, Seed
+from steepest.types import Callback, PyTree
 
 # The types of numbers that a start may hold; other starts are read in the usual way.
 PLAIN = (float, int, np.float64)
@@ -162,7 +158,7 @@ class Attempt:
             drop(self.key)
             return None
         fitted = fitted_by(setup, found, value, self.data)
-        fitted.resumable = LateFit(setup, found)
+        fitted.resumable = LateCurveFit(setup, found)
         return fitted
 
 
@@ -244,7 +240,7 @@ def fitted_by(setup: FitSetup, found: Descended, value: float, data: TrainingDat
     return fitted
 
 
-class LateFit:
+class LateCurveFit(LateFit):
     """A quick fit with its rows in memory, as `Fit.more` needs it; its checkpoint is made only then."""
 
     def __init__(self, setup: FitSetup, found: Descended) -> None:
@@ -261,24 +257,3 @@ class LateFit:
             seconds=0.0, best=BestEpoch(), anchor=found.first_value,
         )  # fmt: skip
         return LiveFit(self.setup, checkpoint)
-
-    def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
-        """Continue in the usual way, as `LiveFit` does."""
-        return self.live.more(fit, rows, how, callback, progress)
-
-    def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
-        """Return the state to save, as `LiveFit` does."""
-        return self.live.saved()
-
-    def bootstrap(self, fit: Fit, resamples: int, kind: str, rng: Seed, progress: bool | None) -> Bootstrap:
-        """Refit the model to resampled data, as `LiveFit` does."""
-        self.setup.data.check_intact()
-        return bootstrap(self.setup, fit, resamples, kind, rng, progress)
-
-    def profile(self, uncertainty: Uncertainty, level: float) -> Ends:
-        """Return the profile intervals, as `LiveFit` does."""
-        return profile_of(self.setup, uncertainty, level)
-
-    def basis(self) -> Basis | None:
-        """Return the loss, the penalty and the rows."""
-        return basis_of(self.setup)
