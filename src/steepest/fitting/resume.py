@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -103,19 +104,18 @@ class LiveFit:
         return record, {PLACE + name: np.asarray(value) for name, value in arrays.items()}
 
 
-class LateFit:
-    """A fit with its rows in memory that took no usual descent: what continues from it is made only once it is asked.
+class LateFit(ABC):
+    """A fit with its rows in memory, and without a usual descent: the state to continue from is made when needed."""
 
-    Attributes
-    ----------
-    setup : FitSetup
-        The set-up of the usual descent.
-    live : LiveFit
-        The fit with the state of the usual solver at the end.
-    """
+    @property
+    @abstractmethod
+    def setup(self) -> FitSetup:
+        """The set-up of the usual descent."""
 
-    setup: FitSetup
-    live: LiveFit
+    @property
+    @abstractmethod
+    def live(self) -> LiveFit:
+        """The fit with the state of the usual solver at the end."""
 
     def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
         """Continue in the usual way, as `LiveFit` does."""

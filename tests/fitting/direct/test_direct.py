@@ -48,7 +48,7 @@ class TestTheSameAsTheUsualDescent:
         "options",
         [
             {},
-            {"penalty": st.penalties.L2(0.3)},
+            {"penalty": st.penalties.ElasticNet(0, 0.3)},
             {"sample_weight": np.linspace(0, 2, 60)},
             {"start": {"coef": [1.0, 2.0, 3.0, 4.0], "intercept": 5.0}, "penalty": st.penalties.L2(1e-3)},
         ],

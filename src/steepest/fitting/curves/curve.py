@@ -52,7 +52,7 @@ class Curve:
     traced : Compiled
         The weighted sum of errors, from which residuals come.
     run : Jitted
-        The descent: ``(x, closed, X, y, √(w / Σw), numbers) -> vector``, see `kernel.descend`.
+        The descent: ``(numbers, closed, X) -> vector``, see `_descent` and `kernel.descend`.
     """
 
     plan: Plan
@@ -66,9 +66,11 @@ class Curve:
         residuals = setup.residuals
         assert residuals is not None
         assert residuals.exact is not None
-        numbers = np.array([residuals.size, residuals.rows])
+        X, y, root = residuals.exact.blocks[0]
+        # One array in place of four: JAX copies each to the device apart, and that takes as long as some iterations.
+        numbers = np.concatenate([(residuals.size, residuals.rows), setup.start, y, root])
         with compiled_code():
-            vector = np.asarray(self.run(setup.start, residuals.exact.closed, *residuals.exact.blocks[0], numbers))
+            vector = np.asarray(self.run(numbers, residuals.exact.closed, X))
         return Descended.unpacked(vector, setup.start.size)
 
     @classmethod
@@ -150,11 +152,16 @@ def _gone(*_: object) -> Any:
 
 
 def _descent(pure: Function) -> Function:
-    """Return the descent of a traced model as a function of its start and its data."""
+    """Return the descent of a traced model as a function of its data and of its numbers, in one array.
+
+    These are the size and the effective number of rows of `Facts`, the start, the targets, and √(w / Σw) of each row.
+    """
     errors = errors_of(pure)
     columns, second_order = columns_of(errors), second_order_by_rows(errors)
 
-    def run(x: Array, closed: Closed, X: Array, y: Array, root: Array, numbers: Array) -> Array:
+    def run(numbers: Array, closed: Closed, X: Array) -> Array:
+        rows = len(X)
+        x, y, root = numbers[2 : -2 * rows], numbers[-2 * rows : -rows], numbers[-rows:]
         return descend(
             lambda x: columns(x, closed, X, y, root),
             lambda x: second_order(x, closed, X, y, root),

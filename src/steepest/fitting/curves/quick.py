@@ -240,11 +240,17 @@ def fitted_by(setup: FitSetup, found: Descended, value: float, data: TrainingDat
     return fitted
 
 
+@dataclass(frozen=True)
 class LateCurveFit(LateFit):
     """A quick fit with its rows in memory, as `Fit.more` needs it; its checkpoint is made only then."""
 
-    def __init__(self, setup: FitSetup, found: Descended) -> None:
-        self.setup, self.found = setup, found
+    ready: FitSetup
+    found: Descended
+
+    @property
+    def setup(self) -> FitSetup:
+        """The set-up of the fit."""
+        return self.ready
 
     @cached_property
     def live(self) -> LiveFit:

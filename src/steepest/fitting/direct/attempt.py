@@ -31,7 +31,7 @@ from steepest.fitting.solvers import TABLE
 from steepest.fitting.validation import LabelledRows
 from steepest.models import Linear
 from steepest.models.losses import check_targets, squared
-from steepest.models.penalties import L2
+from steepest.models.penalties import L1, L2, ElasticNet, kink_of
 from steepest.trace import Certificate, Outcome, Trace
 from steepest.types import Callback
 
@@ -47,7 +47,7 @@ def direct_fit(
     model, rows = options.model, data.rows
     if type(model) is not Linear or options.loss is not squared or callback is not None:
         return None
-    if not (options.penalty is None or type(options.penalty) is L2):
+    if not (options.penalty is None or type(options.penalty) in (L1, L2, ElasticNet)) or kink_of(options.penalty):
         return None
     is_usual = options.automatic and options.batch_size is None and options.rescale == "auto"
     is_whole = options.bounds is None and options.fixed is None and data.validation is None

@@ -1,7 +1,7 @@
-"""Least squares of a small table by NumPy alone: the steps and the certificate of Newton's method, without compiled code.
+"""Least squares of a small table by NumPy alone: the steps and the certificate of Newton's method, nothing compiled.
 
-In whitened coordinates the Hessian is 2 I, so that a step is the solution up to rounding. The next step is not taken: its
-length proves how near the minimum is.
+In whitened coordinates the Hessian is 2 I, so that a step is the solution up to rounding. The next step is not taken:
+its length proves how near the minimum is.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from steepest.fitting.linear.certificates.smooth import Certifier
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.spec import LinearSpec
 from steepest.fitting.linear.units import ORDINARY
+from steepest.models.losses import squared
 
 # One step is usual, and rounding errors of the first may need a second. More steps are for the usual descent.
 MOST_STEPS = 3
-# With a larger condition number the user is warned, and whitening leaves rounding errors: that is for the usual descent.
+# With a larger condition number whitening leaves rounding errors, and the user may be warned: the usual descent does.
 WELL = 1e6
 
 
@@ -138,8 +139,8 @@ def solution(problem: LinearSpec) -> Solution | None:
     else:
         return None
     glm = Glm(
-        whitened, problem.y, problem.weight, mass, ridge, transform, None, problem.lowest, problem.loss,
-        len(problem.y), True,
+        X=whitened, y=problem.y, weight=problem.weight, mass=mass, ridge=ridge, transform=transform, smoothing=None,
+        lowest=problem.lowest, loss=squared, block=len(problem.y), is_whitened=True,
     )  # fmt: skip
     metric = np.eye(theta.size) / np.sqrt(2.0)
     measurement = Measurement(theta, squares.parts(value, gradient, weighted, d, gap), metric, 0)
