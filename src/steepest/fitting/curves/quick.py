@@ -23,9 +23,7 @@ from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
 from steepest.descent.ending import message
-from steepest.descent.loop.state import CANDIDATE, COLUMNS
-from steepest.descent.verdict.modes import NARROW
-from steepest.descent.verdict.rays import DRIVEN
+from steepest.descent.loop.state import COLUMNS
 from steepest.descent.verdict.wording import within_rounding
 from steepest.fitting.curves.curve import Closed, Curve
 from steepest.fitting.function.kernel import Descended
@@ -147,7 +145,7 @@ class Attempt:
     def answer(self, setup: FitSetup, found: Descended) -> Fit | None:
         """Return the fit, or None unless it has converged beyond doubt, and a plain call gives the same value."""
         objective, x = setup.plan.objective, found.x
-        if not is_clear(found, setup.start):
+        if not found.is_clear(setup.start):
             return None
         try:
             value = objective.value(x)
@@ -178,21 +176,6 @@ def _start_of(model: Custom, given: PyTree) -> dict[str, float] | None:
     if not all(type(value) in PLAIN and math.isfinite(value) for value in values):
         return None
     return dict(zip(names, map(float, values), strict=True))
-
-
-def is_clear(found: Descended, start: np.ndarray) -> bool:
-    """Tell whether the `Judge` would end the descent here as converged, without a further step or value."""
-    if found.code != CANDIDATE or not found.is_minimum or not found.decrement <= found.floor:
-        return False
-    if not (0 < found.largest < math.inf and found.decrement <= max(found.first_value, 2 * found.value) - found.value):
-        return False
-    # Numbers of Python: for so few parameters they take less time than arrays.
-    for x, begun, step, error in zip(*(a.tolist() for a in (found.x, start, found.step, found.error)), strict=True):
-        size, least = abs(x), min(abs(begun), 1.0)
-        is_near = abs(step) <= NARROW * max(size, least) and size <= DRIVEN * max(abs(begun), 1.0)
-        if not (is_near and error <= size):
-            return False
-    return True
 
 
 def fitted_by(setup: FitSetup, found: Descended, value: float, data: TrainingData) -> Fit:

@@ -155,6 +155,7 @@ class LateObjective:
         self.late = late
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        # Without the second, a copy that has no attributes yet would ask for `late` without an end.
+        if name.startswith("__") or name == "late":
             raise AttributeError(name)
         return getattr(self.late.setup.plan.objective, name)

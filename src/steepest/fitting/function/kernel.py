@@ -6,6 +6,7 @@ problem spends most of its time between two calls of compiled code: here there i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,13 +14,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS
+from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.state import CANDIDATE, COLUMNS, NON_FINITE, RUNNING, STALLED
+from steepest.descent.verdict.modes import NARROW
+from steepest.descent.verdict.rays import DRIVEN
 from steepest.fitting.function.hessian import FAINT, SAFELY
 from steepest.fitting.function.least_squares import ENOUGH
 from steepest.fitting.function.levenberg import MOST_SEARCHED, ROUNDED, LevenbergMarquardt
-from steepest.fitting.function.residuals import DRAWS
-from steepest.types import Array, PyTree
+from steepest.fitting.function.residuals import DRAWS, columns_of, errors_of, second_order_by_rows
+from steepest.types import Array, Function, PyTree
 
 # The most rows of the trace, and the most evaluations: a longer descent is left to `LeastSquaresSolver`. Chosen, not
 # measured: all rows are copied after each call, however few there are.
@@ -98,6 +103,21 @@ class Descended(NamedTuple):
             code, iteration, evaluations, non_finite, value, first_value, region, taken, noise, decrement, floor,
             smallest, largest, is_minimum > 0, x, gradient, scale, step, error, rows,
         )  # fmt: skip
+
+    def is_clear(self, start: np.ndarray) -> bool:
+        """Tell whether the `Judge` would end the descent here as converged, without a further step or value."""
+        if self.code != CANDIDATE or not self.is_minimum or not self.decrement <= self.floor:
+            return False
+        gained = max(self.first_value, 2 * self.value) - self.value
+        if not (0 < self.largest < math.inf and self.decrement <= gained):
+            return False
+        # Numbers of Python: for so few parameters they take less time than arrays.
+        for x, begun, step, error in zip(*(a.tolist() for a in (self.x, start, self.step, self.error)), strict=True):
+            size, least = abs(x), min(abs(begun), 1.0)
+            is_near = abs(step) <= NARROW * max(size, least) and size <= DRIVEN * max(abs(begun), 1.0)
+            if not (is_near and error <= size):
+                return False
+        return True
 
 
 # How many fields of `Descended` are numbers, and how many are vectors of the parameters.
@@ -191,6 +211,42 @@ class Step(NamedTuple):
     predicted: Array
     gauss_newton: Array
     decrement: Array
+
+
+def descent_of(pure: Function) -> Function:
+    """Return the descent of a traced model as a function of its numbers, the arrays that it reads, and its rows.
+
+    `numbers` are the size and the effective number of rows of `Facts`, the start, the targets, and √(w / Σw) of each
+    row: one array in place of four, as JAX copies each to the device apart, which takes as long as some iterations.
+    """
+    errors = errors_of(pure)
+    columns, second_order = columns_of(errors), second_order_by_rows(errors)
+
+    def run(numbers: Array, closed: tuple[Array, ...], X: Array) -> Array:
+        rows = len(X)
+        x, y, root = numbers[2 : -2 * rows], numbers[-2 * rows : -rows], numbers[-rows:]
+        return descend(
+            lambda x: columns(x, closed, X, y, root),
+            lambda x: second_order(x, closed, X, y, root),
+            x, Facts(numbers[0], numbers[1]),
+        )  # fmt: skip
+
+    return run
+
+
+def descended(
+    traced: Compiled, closed: tuple[Array, ...], X: np.ndarray, y: np.ndarray, root: np.ndarray, x: np.ndarray,
+    size: float, rows: float,
+) -> Descended:  # fmt: skip
+    """Run the descent of a traced model from x, for rows with the square roots of their shares of the weight.
+
+    `size` and `rows` are those of `Residuals`.
+    """
+    run = traced.loop("curve", lambda: descent_of(traced.pure), brief=True)
+    numbers = np.concatenate([(size, rows), x, y, root])
+    with compiled_code():
+        vector = np.asarray(run(numbers, closed, X))
+    return Descended.unpacked(vector, x.size)
 
 
 def descend(columns: Columns, second_order: SecondOrder, x: Array, facts: Facts) -> Array:
