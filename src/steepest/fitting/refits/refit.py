@@ -181,6 +181,9 @@ class Refits:
         except (ArithmeticError, ValueError, TypeError) as error:
             self.reasons.append(" ".join(str(error).split())[:80])
             return nothing
+        if fitted.outcome is Outcome.INTERRUPTED:
+            # The descent has answered a Ctrl-C that was meant for all refits.
+            raise KeyboardInterrupt
         if fitted.outcome is not Outcome.CONVERGED:
             self.reasons.append(f"ended with {str(fitted.outcome)!r}")
             return nothing
