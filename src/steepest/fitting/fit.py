@@ -12,6 +12,7 @@ from steepest.arguments import check_callback, generator, our_words
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.descent.budget import Budget
 from steepest.fitting.curves.quick import Attempt
+from steepest.fitting.direct.attempt import direct_fit
 from steepest.fitting.network.fit import fit_network
 from steepest.fitting.options import ModelLike, read_model
 from steepest.fitting.result import Fit, Validation
@@ -245,6 +246,8 @@ def fit_given(
         model, cost, penalty, start, batch_size, direction, step, shuffle, rescale, dtype,
         seed=draw(), drawn=drawn, bounds=bounds, fixed=fixed,
     )  # fmt: skip
+    if direct := direct_fit(options, data, budget, callback, progress):
+        return direct
     attempt = Attempt.of(options, data, budget, callback, progress)
     if attempt and (quick := attempt.again()):
         return quick

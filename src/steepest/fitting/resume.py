@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -101,6 +102,41 @@ class LiveFit:
         coordinates = vars(setup.problem.coordinates)
         arrays |= {f"coordinates/{name}": value for name, value in coordinates.items() if value is not None}
         return record, {PLACE + name: np.asarray(value) for name, value in arrays.items()}
+
+
+class LateFit(ABC):
+    """A fit with its rows in memory, and without a usual descent: the state to continue from is made when needed."""
+
+    @property
+    @abstractmethod
+    def setup(self) -> FitSetup:
+        """The set-up of the usual descent."""
+
+    @property
+    @abstractmethod
+    def live(self) -> LiveFit:
+        """The fit with the state of the usual solver at the end."""
+
+    def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
+        """Continue in the usual way, as `LiveFit` does."""
+        return self.live.more(fit, rows, how, callback, progress)
+
+    def saved(self) -> tuple[dict[str, Json], Arrays]:
+        """Return the state to save, as `LiveFit` does."""
+        return self.live.saved()
+
+    def bootstrap(self, fit: Fit, resamples: int, kind: str, rng: Seed, progress: bool | None) -> Bootstrap:
+        """Refit the model to resampled data, as `LiveFit` does."""
+        self.setup.data.check_intact()
+        return bootstrap(self.setup, fit, resamples, kind, rng, progress)
+
+    def profile(self, uncertainty: Uncertainty, level: float) -> Ends:
+        """Return the profile intervals, as `LiveFit` does."""
+        return profile_of(self.setup, uncertainty, level)
+
+    def basis(self) -> Basis | None:
+        """Return the loss, the penalty and the rows."""
+        return basis_of(self.setup)
 
 
 def basis_of(setup: FitSetup) -> Basis:

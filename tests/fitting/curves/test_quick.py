@@ -7,6 +7,7 @@ from tests.oracles.nist import NonLinear, sets
 
 import steepest as st
 from steepest.fitting.curves.quick import Attempt
+from steepest.fitting.function import kernel
 
 X = np.linspace(0, 3, 50)
 
@@ -142,6 +143,15 @@ class TestManyFits:
         fitted(noisy(1))
         # A plain call at the start and one at the answer, and no trace.
         assert calls == [np.ndarray, np.ndarray]
+
+    def test_of_another_function_share_the_trace_of_the_steps(self, monkeypatch):
+        calls, moved = [], kernel.next_step
+        monkeypatch.setattr(kernel, "next_step", lambda *args: calls.append(1) or moved(*args))
+        for power in (1, 2):
+            fit = st.fit(lambda x, a, b, c, power=power: a * np.exp(-b * x) + c * x**power, X, noisy(0))
+            assert fit.outcome == "converged"
+        # None if an earlier test has traced them.
+        assert len(calls) <= 1
 
     def test_of_other_shapes(self):
         for rows in (10, 20, 10):

@@ -11,7 +11,9 @@ from scipy import linalg, stats
 from tests.interrupts import interrupted
 
 import steepest as st
+from steepest.fitting.refits import refit
 from steepest.fitting.refits.linear import _refits
+from steepest.fitting.setup import FitSetup
 from steepest.models.losses import squared
 
 RNG = np.random.default_rng(0)
@@ -106,6 +108,14 @@ class TestRefits:
 
     def test_of_a_curve(self):
         self.alone(st.fit(decay, X, Y), decay, X, Y, redrawn(40, 50, 5))
+
+    def test_of_a_curve_whose_resamples_need_more_steps(self, monkeypatch):
+        # With a single step side by side, each refit is made alone: by the compiled descent of small curves.
+        monkeypatch.setattr(refit, "FIRST_PASS", 1)
+        monkeypatch.setattr(refit, "SECOND_PASS", 1)
+        monkeypatch.setattr(FitSetup, "go", None)
+        fit = st.fit(decay, X, Y)
+        self.alone(fit, decay, X, Y, redrawn(40, 50, 5))
 
     @pytest.mark.parametrize("penalty", [None, st.penalties.L2(0.05)])
     def test_of_a_linear_model(self, penalty):

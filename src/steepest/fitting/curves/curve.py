@@ -15,23 +15,21 @@ import numpy as np
 
 from steepest.data.batches import Layout
 from steepest.derivatives.clock import Clock
-from steepest.derivatives.compiled import Compiled, Jitted, Slope
+from steepest.derivatives.compiled import Compiled, Slope
 from steepest.derivatives.objective import Objective
-from steepest.derivatives.precision import compiled_code
 from steepest.descent.budget import Budget
 from steepest.descent.plan import Plan
 from steepest.descent.verdict.audit import Audit
 from steepest.fitting.function.hessian import audit_squares
-from steepest.fitting.function.kernel import Descended, Facts, descend
+from steepest.fitting.function.kernel import Descended, descended
 from steepest.fitting.function.least_squares import LeastSquaresSolver
 from steepest.fitting.function.problem import CustomProblem
-from steepest.fitting.function.residuals import Exact, ModelResiduals, columns_of, second_order_by_rows
+from steepest.fitting.function.residuals import Exact, ModelResiduals
 from steepest.fitting.objective import ArrangedRows, batch_mass
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
 from steepest.fitting.solvers import Choice
 from steepest.fitting.validation import LabelledRows
 from steepest.models import Custom
-from steepest.types import Array, Function
 
 # The arrays that the user's function reads from its surroundings.
 Closed = tuple[np.ndarray, ...]
@@ -51,25 +49,21 @@ class Curve:
         The layout of the rows.
     traced : Compiled
         The weighted sum of errors, from which residuals come.
-    run : Jitted
-        The descent: ``(x, closed, X, y, √(w / Σw), numbers) -> vector``, see `kernel.descend`.
     """
 
     plan: Plan
     choice: Choice
     layout: Layout
     traced: Compiled
-    run: Jitted
 
     def __call__(self, setup: FitSetup) -> Descended:
         """Run the descent of a fit."""
         residuals = setup.residuals
         assert residuals is not None
         assert residuals.exact is not None
-        numbers = np.array([residuals.size, residuals.rows])
-        with compiled_code():
-            vector = np.asarray(self.run(setup.start, residuals.exact.closed, *residuals.exact.blocks[0], numbers))
-        return Descended.unpacked(vector, setup.start.size)
+        X, y, root = residuals.exact.blocks[0]
+        size, rows = residuals.size, residuals.rows
+        return descended(self.traced, residuals.exact.closed, X, y, root, setup.start, size, rows)
 
     @classmethod
     def of(cls, setup: FitSetup, closed: Closed) -> Curve | None:
@@ -88,7 +82,7 @@ class Curve:
         empty = replace(objective, value=_gone, slope=_gone, audit=None, arrays={}, clock=Clock())
         plan = replace(setup.plan, objective=empty, solver=_gone)
         layout = Layout.of(len(setup.rows.y), 1, None, False)
-        return cls(plan, setup.choice, layout, traced, traced.loop("curve", lambda: _descent(traced.pure)))
+        return cls(plan, setup.choice, layout, traced)
 
     def setup(
         self, options: FitOptions, data: TrainingData, rows: LabelledRows, budget: Budget, start: dict[str, float],
@@ -147,17 +141,3 @@ def _kept(array: np.ndarray) -> np.ndarray:
 
 def _gone(*_: object) -> Any:
     raise RuntimeError("the data of this plan are gone")
-
-
-def _descent(pure: Function) -> Function:
-    """Return the descent of a traced model as a function of its start and its data."""
-    columns, second_order = columns_of(pure), second_order_by_rows(pure)
-
-    def run(x: Array, closed: Closed, X: Array, y: Array, root: Array, numbers: Array) -> Array:
-        return descend(
-            lambda x: columns(x, closed, X, y, root),
-            lambda x: second_order(x, closed, X, y, root),
-            x, Facts(numbers[0], numbers[1]),
-        )  # fmt: skip
-
-    return run

@@ -23,28 +23,22 @@ from steepest.descent.budget import Budget
 from steepest.descent.checkpoint import Checkpoint
 from steepest.descent.early_stopping import BestEpoch
 from steepest.descent.ending import message
-from steepest.descent.loop.state import CANDIDATE, COLUMNS
-from steepest.descent.verdict.modes import NARROW
-from steepest.descent.verdict.rays import DRIVEN
+from steepest.descent.loop.state import COLUMNS
 from steepest.descent.verdict.wording import within_rounding
-from steepest.fitting.basis import Basis
 from steepest.fitting.curves.curve import Closed, Curve
 from steepest.fitting.function.kernel import Descended
 from steepest.fitting.function.least_squares import COUNTERS
 from steepest.fitting.limits import KERNEL_PARAMETERS, KERNEL_ROWS
-from steepest.fitting.refits.refit import bootstrap
-from steepest.fitting.resampling.bootstrap import Bootstrap
-from steepest.fitting.result import Fit, GivenRows, Limits
-from steepest.fitting.resume import LiveFit, basis_of, profile_of
+from steepest.fitting.result import Fit
+from steepest.fitting.resume import LateFit, LiveFit
 from steepest.fitting.row_gradients import RowGradients
 from steepest.fitting.setup import FitOptions, FitSetup, TrainingData
-from steepest.fitting.uncertainty.answer import Ends, Uncertainty
 from steepest.fitting.validation import LabelledRows
 from steepest.models import Custom
 from steepest.models.losses import check_targets, squared
 from steepest.rules.choose import LEVENBERG
 from steepest.trace import Certificate, Event, Outcome, Trace
-from steepest.types import Callback, Json, PyTree, Seed
+from steepest.types import Callback, PyTree
 
 # The types of numbers that a start may hold; other starts are read in the usual way.
 PLAIN = (float, int, np.float64)
@@ -151,7 +145,7 @@ class Attempt:
     def answer(self, setup: FitSetup, found: Descended) -> Fit | None:
         """Return the fit, or None unless it has converged beyond doubt, and a plain call gives the same value."""
         objective, x = setup.plan.objective, found.x
-        if not is_clear(found, setup.start):
+        if not found.is_clear(setup.start):
             return None
         try:
             value = objective.value(x)
@@ -162,7 +156,7 @@ class Attempt:
             drop(self.key)
             return None
         fitted = fitted_by(setup, found, value, self.data)
-        fitted.resumable = LateFit(setup, found)
+        fitted.resumable = LateCurveFit(setup, found)
         return fitted
 
 
@@ -182,21 +176,6 @@ def _start_of(model: Custom, given: PyTree) -> dict[str, float] | None:
     if not all(type(value) in PLAIN and math.isfinite(value) for value in values):
         return None
     return dict(zip(names, map(float, values), strict=True))
-
-
-def is_clear(found: Descended, start: np.ndarray) -> bool:
-    """Tell whether the `Judge` would end the descent here as converged, without a further step or value."""
-    if found.code != CANDIDATE or not found.is_minimum or not found.decrement <= found.floor:
-        return False
-    if not (0 < found.largest < math.inf and found.decrement <= max(found.first_value, 2 * found.value) - found.value):
-        return False
-    # Numbers of Python: for so few parameters they take less time than arrays.
-    for x, begun, step, error in zip(*(a.tolist() for a in (found.x, start, found.step, found.error)), strict=True):
-        size, least = abs(x), min(abs(begun), 1.0)
-        is_near = abs(step) <= NARROW * max(size, least) and size <= DRIVEN * max(abs(begun), 1.0)
-        if not (is_near and error <= size):
-            return False
-    return True
 
 
 def fitted_by(setup: FitSetup, found: Descended, value: float, data: TrainingData) -> Fit:
@@ -244,11 +223,17 @@ def fitted_by(setup: FitSetup, found: Descended, value: float, data: TrainingDat
     return fitted
 
 
-class LateFit:
+@dataclass(frozen=True)
+class LateCurveFit(LateFit):
     """A quick fit with its rows in memory, as `Fit.more` needs it; its checkpoint is made only then."""
 
-    def __init__(self, setup: FitSetup, found: Descended) -> None:
-        self.setup, self.found = setup, found
+    ready: FitSetup
+    found: Descended
+
+    @property
+    def setup(self) -> FitSetup:
+        """The set-up of the fit."""
+        return self.ready
 
     @cached_property
     def live(self) -> LiveFit:
@@ -261,24 +246,3 @@ class LateFit:
             seconds=0.0, best=BestEpoch(), anchor=found.first_value,
         )  # fmt: skip
         return LiveFit(self.setup, checkpoint)
-
-    def more(self, fit: Fit, rows: GivenRows, how: Limits, callback: Callback | None, progress: bool | None) -> Fit:
-        """Continue in the usual way, as `LiveFit` does."""
-        return self.live.more(fit, rows, how, callback, progress)
-
-    def saved(self) -> tuple[dict[str, Json], dict[str, np.ndarray]]:
-        """Return the state to save, as `LiveFit` does."""
-        return self.live.saved()
-
-    def bootstrap(self, fit: Fit, resamples: int, kind: str, rng: Seed, progress: bool | None) -> Bootstrap:
-        """Refit the model to resampled data, as `LiveFit` does."""
-        self.setup.data.check_intact()
-        return bootstrap(self.setup, fit, resamples, kind, rng, progress)
-
-    def profile(self, uncertainty: Uncertainty, level: float) -> Ends:
-        """Return the profile intervals, as `LiveFit` does."""
-        return profile_of(self.setup, uncertainty, level)
-
-    def basis(self) -> Basis | None:
-        """Return the loss, the penalty and the rows."""
-        return basis_of(self.setup)

@@ -6,6 +6,7 @@ problem spends most of its time between two calls of compiled code: here there i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,12 +14,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.derivatives.compiled import Compiled
 from steepest.derivatives.differences import EPS
+from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.state import CANDIDATE, COLUMNS, NON_FINITE, RUNNING, STALLED
+from steepest.descent.verdict.modes import NARROW
+from steepest.descent.verdict.rays import DRIVEN
 from steepest.fitting.function.hessian import FAINT, SAFELY
 from steepest.fitting.function.least_squares import ENOUGH
 from steepest.fitting.function.levenberg import MOST_SEARCHED, ROUNDED, LevenbergMarquardt
-from steepest.types import Array
+from steepest.fitting.function.residuals import DRAWS, columns_of, errors_of, second_order_by_rows
+from steepest.types import Array, Function, PyTree
 
 # The most rows of the trace, and the most evaluations: a longer descent is left to `LeastSquaresSolver`. Chosen, not
 # measured: all rows are copied after each call, however few there are.
@@ -98,6 +104,21 @@ class Descended(NamedTuple):
             smallest, largest, is_minimum > 0, x, gradient, scale, step, error, rows,
         )  # fmt: skip
 
+    def is_clear(self, start: np.ndarray) -> bool:
+        """Tell whether the `Judge` would end the descent here as converged, without a further step or value."""
+        if self.code != CANDIDATE or not self.is_minimum or not self.decrement <= self.floor:
+            return False
+        gained = max(self.first_value, 2 * self.value) - self.value
+        if not (0 < self.largest < math.inf and self.decrement <= gained):
+            return False
+        # Numbers of Python: for so few parameters they take less time than arrays.
+        for x, begun, step, error in zip(*(a.tolist() for a in (self.x, start, self.step, self.error)), strict=True):
+            size, least = abs(x), min(abs(begun), 1.0)
+            is_near = abs(step) <= NARROW * max(size, least) and size <= DRIVEN * max(abs(begun), 1.0)
+            if not (is_near and error <= size):
+                return False
+        return True
+
 
 # How many fields of `Descended` are numbers, and how many are vectors of the parameters.
 NUMBERS, VECTORS = 14, 5
@@ -168,6 +189,66 @@ class State(NamedTuple):
     rows: Array
 
 
+class Evaluated(NamedTuple):
+    """A point that was evaluated: the R of [J ρ], the value, the norms of the columns of J, and the Hessian."""
+
+    x: Array
+    triangle: Array
+    value: Array
+    norms: Array
+    hessian: Curved
+    has_values: Array
+    is_finite: Array
+
+
+class Step(NamedTuple):
+    """A step, as `levenberg.Step` has it, with the length of the Gauss-Newton step and the gain of that step."""
+
+    p: Array
+    length: Array
+    damping: Array
+    slope: Array
+    predicted: Array
+    gauss_newton: Array
+    decrement: Array
+
+
+def descent_of(pure: Function) -> Function:
+    """Return the descent of a traced model as a function of its numbers, the arrays that it reads, and its rows.
+
+    `numbers` are the size and the effective number of rows of `Facts`, the start, the targets, and √(w / Σw) of each
+    row: one array in place of four, as JAX copies each to the device apart, which takes as long as some iterations.
+    """
+    errors = errors_of(pure)
+    columns, second_order = columns_of(errors), second_order_by_rows(errors)
+
+    def run(numbers: Array, closed: tuple[Array, ...], X: Array) -> Array:
+        rows = len(X)
+        x, y, root = numbers[2 : -2 * rows], numbers[-2 * rows : -rows], numbers[-rows:]
+        return descend(
+            lambda x: columns(x, closed, X, y, root),
+            lambda x: second_order(x, closed, X, y, root),
+            x, Facts(numbers[0], numbers[1]),
+        )  # fmt: skip
+
+    return run
+
+
+def descended(
+    traced: Compiled, closed: tuple[Array, ...], X: np.ndarray, y: np.ndarray, root: np.ndarray, x: np.ndarray,
+    size: float, rows: float,
+) -> Descended:  # fmt: skip
+    """Run the descent of a traced model from x, for rows with the square roots of their shares of the weight.
+
+    `size` and `rows` are those of `Residuals`.
+    """
+    run = traced.loop("curve", lambda: descent_of(traced.pure), brief=True)
+    numbers = np.concatenate([(size, rows), x, y, root])
+    with compiled_code():
+        vector = np.asarray(run(numbers, closed, X))
+    return Descended.unpacked(vector, x.size)
+
+
 def descend(columns: Columns, second_order: SecondOrder, x: Array, facts: Facts) -> Array:
     """Return the descent from x as one vector, which `Descended.unpacked` reads."""
     state = jax.lax.while_loop(
@@ -192,70 +273,94 @@ def begun(x: Array) -> State:
 
 
 def advanced(columns: Columns, second_order: SecondOrder, s: State, facts: Facts) -> State:
-    """Return the state after one evaluation."""
-    n = s.x.size
-    begins, tries, looks, polishes = (s.phase == phase for phase in (BEGIN, TRY, LOOK, POLISH))
+    """Return the state after one evaluation; only this part is the user's own code."""
     x = s.x + s.step
-    found = columns(x)
+    asks = (s.phase == LOOK) | (s.phase == POLISH)
+    parts = jax.lax.cond(asks, lambda: second_order(x), lambda: jnp.zeros((DRAWS + 1, x.size, x.size)))
+    return moved(s, evaluated(s, x, columns(x), parts, facts), facts)
+
+
+# JAX keeps the traces of the next two functions, so that the next model with as many parameters need not trace them.
+@jax.jit
+def evaluated(s: State, x: Array, found: Array, parts: Array, facts: Facts) -> Evaluated:
+    """Return the point x with its [J ρ], and with its Hessian if the state asks for it."""
     has_values, is_finite = jnp.all(jnp.isfinite(found[:, -1])), jnp.all(jnp.isfinite(found))
     reduced = jnp.linalg.qr(jnp.where(is_finite, found, 0.0), mode="r")
     # The last row of R is the part of ρ that no step changes.
-    triangle, value = reduced[:n], jnp.where(is_finite, jnp.sum(reduced[:, n] ** 2), jnp.nan)
+    triangle, value = reduced[: x.size], jnp.where(is_finite, jnp.sum(reduced[:, x.size] ** 2), jnp.nan)
     norms = column_norms(triangle)
-
-    fall = s.value - value
-    ratio = fall / s.predicted
-    good = tries & is_finite & (ratio > ENOUGH)
     hessian = jax.lax.cond(
-        looks | polishes, lambda: hessian_at(second_order(x), triangle, value, norms, x, facts), lambda: s.hessian
+        (s.phase == LOOK) | (s.phase == POLISH),
+        lambda: hessian_at(parts, triangle, value, norms, x, facts),
+        lambda: s.hessian,
     )
-    better = polishes & (value <= s.value + s.noise) & (hessian.decrement < s.newton)
-    accepted, moves = begins | good | looks | better, good | better
+    return Evaluated(x, triangle, value, norms, hessian, has_values, is_finite)
 
-    def current(new: Array, old: Array) -> Array:
-        return jnp.where(accepted, new, old)
 
-    x, triangle, value = current(x, s.x), current(triangle, s.triangle), current(value, s.value)
-    hessian = jax.tree.map(current, hessian, s.hessian)
+@jax.jit
+def moved(s: State, found: Evaluated, facts: Facts) -> State:
+    """Return the state after an evaluation, with the next step."""
+    begins, tries, looks, polishes = (s.phase == phase for phase in (BEGIN, TRY, LOOK, POLISH))
+    fall = s.value - found.value
+    ratio = fall / s.predicted
+    good = tries & found.is_finite & (ratio > ENOUGH)
+    better = polishes & (found.value <= s.value + s.noise) & (found.hessian.decrement < s.newton)
+    accepted, moves, has_hessian = begins | good | looks | better, good | better, looks | better
+
+    def current(new: PyTree, old: PyTree) -> PyTree:
+        return jax.tree.map(lambda new, old: jnp.where(accepted, new, old), new, old)
+
+    x, triangle, value, hessian = current(
+        (found.x, found.triangle, found.value, found.hessian), (s.x, s.triangle, s.value, s.hessian)
+    )
     # A parameter that has no influence at the start keeps its own units.
-    wider = jnp.where(begins, jnp.where(norms > 0, norms, 1.0), jnp.maximum(s.scale, norms))
-    scale, noise = current(wider, s.scale), current(rounding(value, norms, x, facts), s.noise)
+    wider = jnp.where(begins, jnp.where(found.norms > 0, found.norms, 1.0), jnp.maximum(s.scale, found.norms))
+    scale, noise = current((wider, rounding(value, found.norms, x, facts)), (s.scale, s.noise))
     reach = jnp.linalg.norm(scale * x)
-    region = jnp.where(tries, next_region(s, ratio, fall, is_finite), s.region)
+    region = jnp.where(tries, next_region(s, ratio, fall, found.is_finite), s.region)
     region = jnp.where(begins, LevenbergMarquardt().reach * jnp.where(reach > 0, reach, 1.0), region)
-
-    # The next step, by the linear model of the residuals: J = U S V D, c = Uᵀρ.
-    U, singular, V = jnp.linalg.svd(triangle[:, :n] / scale)
-    known = is_known(singular)
-    singular, c = jnp.where(known, singular, 1.0), jnp.where(known, U.T @ triangle[:, n], 0.0)
-    decrement = c @ c
-    mu = damping(singular, c, region)
-    q = -singular * c / (singular**2 + mu)
-    polish, has_hessian = decrement <= noise, looks | better
-    by_hessian = jnp.where(has_hessian, hessian.step, 0.0)
+    step = next_step(triangle, scale, region)
 
     stalls = tries & ~good & ((s.length <= EPS * reach) | (s.length == 0))
-    rests = (polishes & ~better) | ((begins | good) & (decrement <= 0))
+    rests = (polishes & ~better) | ((begins | good) & (step.decrement <= 0))
     code = jnp.where(stalls, STALLED, jnp.where(rests, CANDIDATE, RUNNING))
     # Gradients that are not finite, and negative curvature, are for the other solver.
-    unfit = (is_finite != has_values) | (begins & ~is_finite) | (has_hessian & is_unfit(hessian))
-    code = jnp.where(unfit, NON_FINITE, code)
+    unfit = (found.is_finite != found.has_values) | (begins & ~found.is_finite) | (has_hessian & is_unfit(hessian))
     whole = jnp.where(s.gauss_newton > 0, s.gauss_newton, s.length)
     taken = jnp.where(good, s.length / whole, jnp.where(better, 1.0, s.taken))
-    counters = s.counters + jnp.stack([moves, ~looks, tries & ~has_values]).astype(s.counters.dtype)
-    gradient = 2 * triangle[:, :n].T @ triangle[:, n]
+    counters = s.counters + jnp.stack([moves, ~looks, tries & ~found.has_values]).astype(s.counters.dtype)
+    gradient, place = slopes(triangle), counters[0]
     row = jnp.concatenate([jnp.stack([*counters[:2], value, jnp.linalg.norm(gradient), taken]), x])
-    place = counters[0]
+    polish = step.decrement <= noise
+    by_hessian = jnp.where(has_hessian, hessian.step, 0.0)
     return State(
-        phase=jnp.where(polish, jnp.where(has_hessian, POLISH, LOOK), TRY), code=code, x=x, triangle=triangle,
-        value=value, scale=scale, region=region, noise=noise, taken=taken,
+        phase=jnp.where(polish, jnp.where(has_hessian, POLISH, LOOK), TRY), code=jnp.where(unfit, NON_FINITE, code),
+        x=x, triangle=triangle, value=value, scale=scale, region=region, noise=noise, taken=taken,
         first_value=jnp.where(begins, value, s.first_value), counters=counters,
-        step=jnp.where(polish, by_hessian, V.T @ q / scale), length=jnp.linalg.norm(q), damping=mu,
-        slope=2 * jnp.sum(singular * c * q), predicted=jnp.sum((singular**2 + 2 * mu) * q**2),
-        gauss_newton=jnp.linalg.norm(c / singular),
+        step=jnp.where(polish, by_hessian, step.p), length=step.length, damping=step.damping, slope=step.slope,
+        predicted=step.predicted, gauss_newton=step.gauss_newton,
         newton=jnp.where(has_hessian, hessian.decrement, jnp.inf), hessian=hessian,
         rows=s.rows.at[place].set(jnp.where(begins | moves, row, s.rows[place])),
     )  # fmt: skip
+
+
+def next_step(triangle: Array, scale: Array, region: Array) -> Step:
+    """Return the next step by the linear model of the residuals: J = U S V D, c = Uᵀρ."""
+    n = scale.size
+    U, singular, V = jnp.linalg.svd(triangle[:, :n] / scale)
+    known = is_known(singular)
+    singular, c = jnp.where(known, singular, 1.0), jnp.where(known, U.T @ triangle[:, n], 0.0)
+    mu = damping(singular, c, region)
+    q = -singular * c / (singular**2 + mu)
+    return Step(
+        V.T @ q / scale, jnp.linalg.norm(q), mu, 2 * jnp.sum(singular * c * q),
+        jnp.sum((singular**2 + 2 * mu) * q**2), jnp.linalg.norm(c / singular), c @ c,
+    )  # fmt: skip
+
+
+def slopes(triangle: Array) -> Array:
+    """Return the gradient, 2 Jᵀρ."""
+    return 2 * triangle[:, :-1].T @ triangle[:, -1]
 
 
 def next_region(s: State, ratio: Array, fall: Array, is_finite: Array) -> Array:
@@ -341,6 +446,7 @@ def column_norms(triangle: Array) -> Array:
     return unit * jnp.linalg.norm(columns / unit, axis=0)
 
 
+@jax.jit
 def packed(s: State, facts: Facts) -> Array:
     """Return the numbers of a finished descent as one vector, with those of its audit."""
     n, hessian = s.x.size, s.hessian
@@ -358,6 +464,6 @@ def packed(s: State, facts: Facts) -> Array:
         s.code, *s.counters, s.value, s.first_value, s.region, s.taken, s.noise, hessian.decrement, floor,
         smallest, jnp.linalg.eigvalsh(whole)[-1], jnp.all(up),
     ])  # fmt: skip
-    gradient = 2 * s.triangle[:, :n].T @ s.triangle[:, n]
+    gradient = slopes(s.triangle)
     step = jnp.where(has_slope, hessian.step, 0.0)
     return jnp.concatenate([numbers, s.x, gradient, s.scale, step, error, s.rows.ravel()])

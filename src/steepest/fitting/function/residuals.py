@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +34,9 @@ from steepest.types import Array, Function, PyTree
 # How many times random rounding errors are drawn to see their effect on second derivatives. Chosen, not measured: with
 # more draws the estimate of the effect is better, and each draw costs a Hessian.
 DRAWS = 4
+# The random rounding errors of up to this many rows are constants of the compiled code. Chosen, not measured: code with
+# large constants takes long to compile.
+MOST_CONSTANT = 1_000
 # A difference is computed again if the best step is this many times longer than the step that was used. Chosen, not
 # measured: up to this factor the step that was used is nearly as good.
 FARTHER = 4.0
@@ -262,7 +266,7 @@ class Exact:
 
     def columns(self, x: np.ndarray) -> Iterator[np.ndarray]:
         """Yield [J ρ] for each block of rows."""
-        jitted = self.traced.loop("residuals", lambda: columns_of(self.traced.pure))
+        jitted = self.traced.loop("residuals", lambda: columns_of(errors_of(self.traced.pure)))
         with compiled_code():
             for block in self.blocks:
                 yield np.asarray(jitted(x, self.closed, *block))
@@ -282,18 +286,32 @@ class Exact:
 
 
 def errors_of(pure: Function) -> Function:
-    """Return the function of z - y, which is the gradient of the traced sum by u."""
+    """Return the function of z - y, which is the gradient of the traced sum by u.
+
+    The sum is traced once for rows of some shape: its derivatives are then those of the code of z - y alone.
+    """
+    known: dict[Hashable, Function] = {}
+
+    def gradient(x: Array, closed: Arrays, X: Array, y: Array) -> Array:
+        return jax.grad(lambda u: pure(x, (*closed, X, y, u))[0])(jnp.zeros_like(y))
 
     def errors(x: Array, closed: Arrays, X: Array, y: Array) -> Array:
-        return jax.grad(lambda u: pure(x, (*closed, X, y, u))[0])(jnp.zeros_like(y))
+        leaves, tree = jax.tree.flatten((x, closed, X, y))
+        shapes = [jax.ShapeDtypeStruct(np.shape(leaf), jnp.result_type(leaf)) for leaf in leaves]
+        key = tree, *((shape.shape, shape.dtype) for shape in shapes)
+        if key not in known:
+            # This import takes 20 ms.
+            from jax.extend.core import jaxpr_as_fun
+
+            code: Any = jax.make_jaxpr(gradient)(*jax.tree.unflatten(tree, shapes))
+            known[key] = jaxpr_as_fun(code)
+        return known[key](*leaves)[0]
 
     return errors
 
 
-def columns_of(pure: Function) -> Function:
-    """Return the function of [J ρ] over rows, from the traced model that `Exact` describes."""
-
-    errors = errors_of(pure)
+def columns_of(errors: Function) -> Function:
+    """Return the function of [J ρ] over rows, from that of z - y."""
 
     def columns(x: Array, closed: Arrays, X: Array, y: Array, root: Array) -> Array:
         def residuals(x: Array) -> Array:
@@ -315,23 +333,24 @@ def second_order_of(pure: Function) -> Function:
     return second_order
 
 
-def second_order_by_rows(pure: Function) -> Function:
-    """Return the same function as `second_order_of`, from the second derivatives of each row.
+def second_order_by_rows(errors: Function) -> Function:
+    """Return the same function as `second_order_of`, from z - y and the second derivatives of each row.
 
     For few rows this code compiles in half the time. It takes memory for a matrix for each row.
     """
-    errors_at = errors_of(pure)
 
     def second_order(x: Array, closed: Arrays, X: Array, y: Array, root: Array) -> Array:
-        weights = second_order_weights(errors_at(x, closed, X, y), y, root)
-        return jnp.tensordot(weights, jax.jacfwd(jax.jacfwd(lambda x: errors_at(x, closed, X, y)))(x), 1)
+        weights = second_order_weights(errors(x, closed, X, y), y, root)
+        return jnp.tensordot(weights, jax.jacfwd(jax.jacfwd(lambda x: errors(x, closed, X, y)))(x), 1)
 
     return second_order
 
 
 def second_order_weights(errors: Array, y: Array, root: Array) -> Array:
     """Return the weights of ∇²z of each row in the sums of the second-order term, a row of them for each sum."""
-    drawn = jnp.sin(jnp.outer(jnp.arange(1.0, DRAWS + 1), jnp.arange(1.0, y.size + 1) ** 2))
+    # For few rows a constant of the code: most of the time of a small problem would go into these sines.
+    arrays = np if y.size <= MOST_CONSTANT else jnp
+    drawn = arrays.sin(arrays.outer(arrays.arange(1.0, DRAWS + 1), arrays.arange(1.0, y.size + 1) ** 2))
     rounded = EPS * (jnp.abs(y) + jnp.abs(errors)) * drawn
     return root**2 * jnp.vstack([errors, rounded])
 

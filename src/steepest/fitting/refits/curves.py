@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import numpy as np
 
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
+from steepest.fitting.function.kernel import descended as descended_alone
 from steepest.fitting.function.residuals import Exact, errors_of
+from steepest.fitting.limits import KERNEL_PARAMETERS, KERNEL_ROWS
 from steepest.fitting.refits.lanes import apart, descended
 from steepest.fitting.setup import FitSetup
 from steepest.models import Custom
@@ -73,6 +77,20 @@ class CurveLanes:
             found = run(x, self.exact.closed, self.X, targets, shares, np.float64(unit), self.floor, most)
             answers, done, new_unit, hessians = (np.asarray(part) for part in found)
         return answers, done & apart(hessians), float(new_unit)
+
+    def alone(self, counts: np.ndarray | None, y: np.ndarray | None) -> np.ndarray | None:
+        """Return the answer of one refit by the compiled descent of small curves; None unless it clearly converged."""
+        if self.rows > KERNEL_ROWS or self.x.size > KERNEL_PARAMETERS:
+            return None
+        weights = self.shares if counts is None else self.shares * counts
+        shares, targets = weights / weights.sum(), self.y if y is None else y
+        size, rows = math.sqrt(float(shares @ targets**2)), 1 / float(shares @ shares)
+        traced, closed = self.exact.traced, self.exact.closed
+        try:
+            found = descended_alone(traced, closed, self.X, targets, np.sqrt(shares), self.x, size, rows)
+        except Exception:  # noqa: BLE001 - the user's code may have no second derivative in JAX
+            return None
+        return found.x if found.is_clear(self.x) else None
 
 
 def _refits(pure: Function, by_counts: bool, by_targets: bool) -> Function:

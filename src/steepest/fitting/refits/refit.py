@@ -168,6 +168,8 @@ class Refits:
         if self.side is None and self.is_loose(counts):
             self.reasons.append(UNDETERMINED)
             return nothing
+        if isinstance(self.side, CurveLanes) and (quick := self.side.alone(counts, y)) is not None:
+            return np.asarray(self.setup.plan.view.rows(quick))
         if counts is not None:
             # As many rows as before, some of them several times: compiled code depends on their number.
             picked = np.repeat(np.arange(len(known)), counts.astype(int))
@@ -179,6 +181,9 @@ class Refits:
         except (ArithmeticError, ValueError, TypeError) as error:
             self.reasons.append(" ".join(str(error).split())[:80])
             return nothing
+        if fitted.outcome is Outcome.INTERRUPTED:
+            # The descent has answered a Ctrl-C that was meant for all refits.
+            raise KeyboardInterrupt
         if fitted.outcome is not Outcome.CONVERGED:
             self.reasons.append(f"ended with {str(fitted.outcome)!r}")
             return nothing

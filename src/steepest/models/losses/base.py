@@ -199,8 +199,9 @@ class Loss:
             If a target is out of range, or not a whole number though the loss needs whole numbers; or if the targets
             are so large that the loss overflows, or so small that it vanishes.
         """
-        wrong = np.flatnonzero((y < self.least) | (y > self.most) | (self.whole & (y != np.floor(y))))
-        if wrong.size:
+        takes_all = self.least == -math.inf and self.most == math.inf and not self.whole
+        outside = () if takes_all else (y < self.least) | (y > self.most) | (self.whole & (y != np.floor(y)))
+        if (wrong := np.flatnonzero(outside)).size:
             article, noun = "" if self.name == "softmax" else "the ", "" if self.classes else " loss"
             remedy = ": recode them" if self.classes else ""
             raise ValueError(
