@@ -30,7 +30,7 @@ FEW_ROWS = 4096
 # Smaller tables are padded to this many rows, or numbers: a step on them takes a fraction of a millisecond, and another
 # number of rows would take seconds to compile.
 LEAST_ROWS, LEAST_NUMBERS = 512, 2**13
-# The blocks of larger tables have a number of rows of so many binary digits: at most an eighth is padding, and tables of
+# Blocks of larger tables have a number of rows of so many binary digits: at most an eighth is padding, and tables of
 # similar size share compiled code. Chosen, not measured.
 ROW_BITS = 4
 

@@ -108,7 +108,9 @@ class LinearLanes:
         shares = np.broadcast_to(self.shares, (1, self.rows)) if counts is None else self._shares(counts)
         targets = self.y[None] if y is None else y
         with compiled_code():
-            found = run(x[..., self.kept], self.columns, targets, shares, self.penalty, np.float64(unit), self.floor, most)
+            found = run(
+                x[..., self.kept], self.columns, targets, shares, self.penalty, np.float64(unit), self.floor, most
+            )
             answers, done, new_unit, hessians = (np.asarray(part) for part in found)
         done = done & apart(hessians, self.blurred)
         if loss is not squared:
