@@ -36,8 +36,10 @@ def own_name(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
     str
         The text; "" if code of the user may be part of the function or of its arguments.
     """
+    if not (code := _of_function(function)):
+        return ""
     leaves, tree = jax.tree.flatten(args)
-    parts = (_of_function(function), _of_tree(tree), _sources())
+    parts = (code, _of_tree(tree), _sources())
     return "\0".join((*parts, repr([_of_array(leaf) for leaf in leaves]))) if all(parts) else ""
 
 

@@ -107,7 +107,7 @@ class LinearSpec:
             params = _inside(bounds, params, start is not None, parameter_names(names, 0) if names else None)
         spec = cls(model, X, params, loss, penalty, rescale, chosen, at_mean, names, y, weight, bounds)
         if padded and bounds is None and spec.is_convex and rescale != "none" and not is_sparse(X):
-            spec = replace(spec, coordinates=chosen.padded(padded_width(*X.shape, spec.outputs)))
+            spec = replace(spec, coordinates=chosen.padded(padded_width(X.shape[0], X.shape[1], spec.outputs)))
         return spec
 
     @property
