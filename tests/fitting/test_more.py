@@ -163,7 +163,7 @@ class TestWhereItStopped:
     def test_what_is_saved_does_not_grow_with_the_rows(self):
         fit = st.fit(LOGISTIC, X, C, sample_weight=WEIGHT)
         _, arrays = fit.resumable.saved()
-        # Rows are padded, so that the largest array, the metric of padded columns, may have more numbers than X has rows.
+        # The metric of padded columns may have more numbers than X has rows, which are padded, too.
         rows = len(fit.resumable.setup.plan.objective.arrays["direct"].glm.y)
         assert max(array.size for array in arrays.values()) < rows
 
