@@ -29,6 +29,7 @@ bench: $(READY)
 	$(PY) benchmarks/functions.py
 	$(PY) benchmarks/small.py
 	$(PY) benchmarks/small_fits.py
+	$(PY) benchmarks/waiting.py
 	$(PY) benchmarks/textbook.py
 	$(PY) benchmarks/flights.py
 	$(PY) benchmarks/least_squares.py

@@ -16,6 +16,14 @@ import pytest
 from steepest.derivatives.compiled import Jitted
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.process import programs
+from steepest.derivatives.process.own_code import own_name
+from steepest.fitting.linear.glm import Glm, gram, whitening
+from steepest.fitting.linear.solvers import base
+from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
+from steepest.fitting.linear.solvers.newton import NewtonSolver
+from steepest.models.losses import Huber, log_loss
+from steepest.models.losses.base import Loss
+from steepest.models.losses.softmax import Contrasted
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="without owners of files no folder is used")
 POINT = np.array([1.0, 2.0])
@@ -239,3 +247,63 @@ def test_the_programs_of_other_code_stay_where_they_were(tmp_path, has_own):
     others = [path for path in stored if path not in ours]
     assert all(Path(own) in path.parents for path in others)
     assert bool(others) == has_own
+
+
+NEW_PROCESS = """
+import numpy as np
+from steepest.derivatives.compiled import Jitted
+from steepest.derivatives.precision import compiled_code
+from steepest.fitting.linear.glm import whitening
+
+loaded = Jitted(whitening)
+with compiled_code():
+    metric, condition = loaded(np.diag([4.0, 9.0]), np.ones(2))
+print(np.asarray(metric).tolist(), float(condition), len(loaded.traces))
+"""
+
+
+def test_code_of_the_library_is_read_without_a_trace(folder):
+    first = Jitted(whitening)
+    with compiled_code():
+        metric, condition = first(np.diag([4.0, 9.0]), np.ones(2))
+    assert len(first.traces) == len(files(folder)) == 1
+    # A new process, in which JAX has not yet looked for the routines of LAPACK.
+    done = subprocess.run([sys.executable, "-c", NEW_PROCESS], capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.split() == f"{np.asarray(metric).tolist()} {float(condition)} 0".split()
+
+
+def test_names_of_the_librarys_code_tell_all_apart():
+    def glm(loss, block=512):
+        return Glm(np.ones((4, 2)), np.ones(4), np.ones(4), 4.0, 0.0, None, None, 0.0, loss, block)
+
+    point = np.zeros(3)
+    with compiled_code():
+        named = [
+            own_name(whitening, (np.eye(2), np.ones(2))),
+            own_name(whitening, (np.eye(3), np.ones(3))),
+            own_name(whitening, (np.eye(2, dtype=np.float32), np.ones(2))),
+            own_name(whitening, (np.eye(2), 1.0)),
+            own_name(gram, (np.eye(2), np.ones(2))),
+            *(own_name(solver.chunk.function, (glm(log_loss), point)) for solver in (NewtonSolver, LbfgsSolver)),
+            *(
+                own_name(base._along.function, (glm(loss), point))
+                for loss in (log_loss, Huber(1.0), Huber(1.5), Contrasted(3))
+            ),
+            own_name(base._along.function, (glm(log_loss, 1024), point)),
+        ]
+    assert all(named)
+    assert len(set(named)) == len(named)
+
+
+def test_code_of_the_user_is_always_traced():
+    class Own(Loss):
+        def __call__(self, z, y):
+            return (z - y) ** 2
+
+    def own(glm, x):
+        return x
+
+    glm = Glm(np.ones((4, 2)), np.ones(4), np.ones(4), 4.0, 0.0, None, None, 0.0, Own(), 512)
+    assert own_name(base._along.function, (glm, np.zeros(3))) == ""
+    assert own_name(own, (np.zeros(3), np.zeros(3))) == ""
+    assert own_name(base.chunk_of(own).function, (np.zeros(3), np.zeros(3))) == ""

@@ -83,10 +83,14 @@ def test_the_docs_show_the_table():
         assert f"| {row.name} | {row.serves} | {row.why} |" in rows
 
 
+def set_up(name):
+    model, X, y, words = CASES[name]
+    return st.fit(model, X, y, **words).resumable.setup
+
+
 def begun(name):
     """Return two solvers of the same fit, both at its start."""
-    model, X, y, words = CASES[name]
-    setup = st.fit(model, X, y, **words).resumable.setup
+    setup = set_up(name)
     return setup.plan.solver_at(setup.start), setup.plan.solver_at(setup.start)
 
 
@@ -103,7 +107,8 @@ def test_a_state_that_was_saved_goes_on_bit_for_bit(name):
 @pytest.mark.parametrize("name", CASES)
 def test_a_solver_begins_at_another_point(name):
     solver, unmoved = begun(name)
-    x = solver.start + 0.25
+    view = set_up(name).plan.view
+    x = view.inward(view.rows(solver.start) + 0.25)
     solver.begin_at(x)
     before, status = unmoved.status, solver.status
     np.testing.assert_array_equal(status.x, x)

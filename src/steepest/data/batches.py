@@ -27,6 +27,18 @@ ALIGNMENT = 64
 # Tables with at most this many rows may be padded to a power of two. Chosen, not measured: a higher limit would save
 # compilations of larger tables, at up to twice the work.
 FEW_ROWS = 4096
+# Smaller tables are padded to this many rows, or numbers: a step on them takes a fraction of a millisecond, and another
+# number of rows would take seconds to compile.
+LEAST_ROWS, LEAST_NUMBERS = 512, 2**13
+# Blocks of larger tables have a number of rows of so many binary digits: at most an eighth is padding, and tables of
+# similar size share compiled code. Chosen, not measured.
+ROW_BITS = 4
+
+
+def rounded_up(number: int, bits: int) -> int:
+    """Return the least number, at least the given one, of which all but the first `bits` binary digits are 0."""
+    unit = 1 << max(number.bit_length() - bits, 0)
+    return -(-number // unit) * unit
 
 
 def minibatches(dataset: Array, batch_size: int, shuffle: bool = True, rng: Seed = None) -> Iterator[Array]:
@@ -86,14 +98,17 @@ class Layout:
     def of(cls, rows: int, width: int, size: int | None, shuffle: str | bool, rounded: bool = False) -> Layout:
         """Choose the size of blocks for rows of `width` numbers, in batches of `size` rows (None: all rows at once).
 
-        With `rounded`, small tables are padded to a power of two, so that tables of similar size share compiled code.
+        With `rounded`, tables are padded, small ones to a power of two, so that tables of similar size share compiled
+        code.
         """
         most = int(np.clip(BLOCK_NUMBERS // max(width, 1), LEAST_BLOCK, LARGEST_BLOCK))
         if size is None or size >= rows:
             if rounded and rows <= FEW_ROWS:
-                power = 1 << (rows - 1).bit_length()
+                least = max(rows, min(LEAST_NUMBERS // max(width, 1), LEAST_ROWS))
+                power = 1 << (least - 1).bit_length()
                 return cls(rows, rows, min(power, 1 << (most.bit_length() - 1)))
-            return cls(rows, rows, math.ceil(rows / math.ceil(rows / most)))
+            block = math.ceil(rows / math.ceil(rows / most))
+            return cls(rows, rows, rounded_up(block, ROW_BITS) if rounded else block)
         together = max(SHUFFLED_ROWS // size, 1) if rows >= MANY_ROWS and shuffle == "batches" else 1
         batches = math.ceil(rows / size)
         blocks = math.ceil(batches / max(most // size, 1))

@@ -16,7 +16,7 @@ import numpy as np
 
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import coarseness, compiled_code
-from steepest.derivatives.process.programs import load_or_compile
+from steepest.derivatives.process.programs import load_or_compile, load_own
 from steepest.types import Array, Function, PyTree
 
 if TYPE_CHECKING:
@@ -105,10 +105,16 @@ class Jitted:
 
     def compiled(self, signature: Hashable, args: tuple[PyTree, ...]) -> Function:
         """Return the function compiled for these arguments, by this thread or another, or by an earlier process."""
+        options = self.options(args)
+        with self.locks.setdefault(signature, threading.RLock()):
+            own, program = ("", None) if signature in self.traces else load_own(self.function, args, options)
+            if program is not None:
+                return self.ready.setdefault(signature, program)
+        # The code of a user is traced while no lock is held.
         jitted, traced = self.traced(signature, args)
         with self.locks.setdefault(signature, threading.RLock()):
             if signature not in self.ready:
-                self.ready[signature] = load_or_compile(traced, self.options(args)) or jitted
+                self.ready[signature] = load_or_compile(traced, options, own) or jitted
         return self.ready.get(signature, jitted)
 
     def options(self, args: tuple[PyTree, ...]) -> dict[str, bool | int]:

@@ -36,3 +36,9 @@ WHITENED = 500
 # A certificate, which needs a Hessian, is computed up to this many coefficients. Chosen, not measured: at this size a
 # Hessian takes 32 MB, and its inverse seconds.
 CERTIFIED = 2_000
+# Columns are padded by zeros to the next number of this many binary digits, and to this many coefficients at least, so
+# that tables of similar width share compiled code: a new width took 1.2 to 4 s to compile, and small fits with padding
+# take 1.0 to 1.2 times as long. Wider tables get at most half as many columns more. Tables of more numbers or
+# coefficients than these are not padded: their steps take long. These sizes were chosen, not measured.
+WIDTH_BITS, LEAST_COEFFICIENTS = 2, 16
+PADDED_NUMBERS, PADDED_COEFFICIENTS = 2**20, 512

@@ -100,7 +100,10 @@ class LiveFit:
         if checkpoint.best.x is not None:
             arrays["best"] = checkpoint.best.x
         coordinates = vars(setup.problem.coordinates)
-        arrays |= {f"coordinates/{name}": value for name, value in coordinates.items() if value is not None}
+        arrays |= {
+            f"coordinates/{name}": value
+            for name, value in coordinates.items() if name != "columns" and value is not None
+        }  # fmt: skip
         return record, {PLACE + name: np.asarray(value) for name, value in arrays.items()}
 
 

@@ -237,14 +237,15 @@ def problem_of(
     if not isinstance(options.model, Linear):
         return CustomProblem.of(options.model, X, y, options.start, options.loss, options.penalty, options.held)
     problem = LinearProblem.of(
-        options.model, X, y, options.start, weight, options.loss, options.penalty, settings.rescale, names, bounds
-    )
+        options.model, X, y, options.start, weight, options.loss, options.penalty, settings.rescale, names, bounds,
+        padded=options.automatic and settings.batch is None,
+    )  # fmt: skip
     if coordinates is None:
         return problem
     # Use the coordinates of the earlier fit. If they were computed again, they could differ by rounding errors, or by
     # the order of directions of equal variance.
     known: dict[str, Array] = {name: a if a.ndim else float(a) for name, a in coordinates.items()}
-    return replace(problem, coordinates=replace(problem.coordinates, **known))
+    return replace(problem, coordinates=replace(problem.coordinates, columns=X.shape[1], **known))
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,8 @@ class Case:
         loss, problem = self.problem.loss, self.problem
         most = NEWTON if isinstance(loss, Loss) and loss.curved else NEWTON_IF_JUMPS
         whitened = isinstance(problem, LinearProblem) and problem.rescale == "whiten"
-        return (loss is squared and whitened) or self.objective.size <= most
+        size = problem.size if isinstance(problem, LinearProblem) else self.objective.size
+        return (loss is squared and whitened) or size <= most
 
     @property
     def has_narrow_l1(self) -> bool:

@@ -8,7 +8,7 @@ A file holds one program of XLA, in the form that `jax.experimental.serialize_ex
 digest of all that the program depends on: the text of the code, with its constants; the options of the compiler; the
 versions of this library, of JAX and of its compiler; the processor; and the settings of JAX. So a file can be
 superfluous, but never out of date. (Globals that the user's function reads are in the text: the code is traced anew in
-each process.)
+each process.) For code of the library alone its source files take the place of the text, so that it need not be traced.
 
 To load a program is to run code, whatever the format, and part of this one is a pickle. So the folder and each file
 must belong to the user, and nobody else may be able to read or write there; else they are not used.
@@ -33,6 +33,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
+from jax.errors import JaxRuntimeError
+
+from steepest.derivatives.process.own_code import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,7 +51,7 @@ LARGEST_PROGRAM, LARGEST_FOLDER = 16 * 2**20, 128 * 2**20
 MOST_CONSTANTS = 100_000
 # Drafts that are this old, in seconds, were left by a process that has ended.
 ABANDONED = 3600.0
-MAGIC = b"steepest program 2\n"
+MAGIC = b"steepest program 3\n"
 ENDING, DRAFT = ".program", ".draft"
 # Calls out of a program that another process can make, too: routines of LAPACK, and operations of XLA by name.
 PORTABLE = re.compile(r"(lapack_\w+|mhlo\.\w+|chlo\.\w+|Sharding)$")
@@ -57,20 +60,39 @@ CALLS = re.compile(r"custom_call\s+@\"?([\w.$]+)")
 INERT = ("cache", "log", "traceback", "dump")
 
 
-def load_or_compile(traced: Any, options: Mapping[str, bool | int]) -> Callable[..., Any] | None:
+def load_own(
+    function: Callable[..., Any], args: tuple[Any, ...], options: Mapping[str, bool | int]
+) -> tuple[str, Callable[..., Any] | None]:
+    """Load the program of a function of the library, for such arguments, without tracing it.
+
+    Return its name, or "" for code that is not the library's alone, and the program, or None if there is none.
+    """
+    folder = _folder()
+    known = own_name(function, args) if folder and _is_plain() else ""
+    if not (folder and known):
+        return "", None
+    name = _digest(known, options)
+    _prepare_lapack()
+    return name, _read(folder / (name + ENDING), jax.tree.structure((args, {})))
+
+
+def load_or_compile(traced: Any, options: Mapping[str, bool | int], own: str) -> Callable[..., Any] | None:
     """Compile a traced function, or load the program from the folder; return the loaded program, or None if compiled.
 
-    `traced` is the result of `jax.jit(f).trace(…)`, and `options` are those given to the compiler.
+    `traced` is the result of `jax.jit(f).trace(…)`, and `options` are those given to the compiler. A program of the
+    library's own code is stored by its name `own`.
     """
+    began = time.perf_counter()
     lowered = traced.lower()
     folder = _folder()
     name = _name(traced, lowered, options) if folder else ""
-    if folder and name and (program := _read(folder / (name + ENDING), lowered)) is not None:
-        return program
-    began = time.perf_counter()
+    if folder and name and not own:
+        if (program := _read(folder / (name + ENDING), jax.tree.structure(lowered.args_info))) is not None:
+            return program
+        began = time.perf_counter()
     compiled = lowered.compile()
     if folder and name and time.perf_counter() - began >= WORTHWHILE:
-        _store(folder, name, compiled)
+        _store(folder, own or name, compiled)
     return None
 
 
@@ -109,10 +131,21 @@ def _is_private(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
     return is_kind(status.st_mode) and status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077
 
 
+def _is_plain() -> bool:
+    """Tell whether programs run on the processor alone."""
+    return jax.default_backend() == "cpu" and jax.device_count() == 1
+
+
+def _digest(text: str, options: Mapping[str, bool | int]) -> str:
+    """Return the name of a program from the text of its code and all else that it depends on."""
+    parts = (text, repr(sorted(options.items())), _machine(), _settings())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
 def _name(traced: Any, lowered: Any, options: Mapping[str, bool | int]) -> str:
     """Return the digest of all that a program depends on; "" if another process can't run the program."""
     code = traced.jaxpr
-    if jax.default_backend() != "cpu" or jax.device_count() != 1 or code.effects:
+    if not _is_plain() or code.effects:
         return ""
     if sum(getattr(constant, "size", 1) for constant in code.consts) > MOST_CONSTANTS:
         return ""
@@ -120,15 +153,25 @@ def _name(traced: Any, lowered: Any, options: Mapping[str, bool | int]) -> str:
     if not all(PORTABLE.match(name) for name in CALLS.findall(text)):
         # The code calls back into this process.
         return ""
-    parts = (text, repr(sorted(options.items())), repr(code.in_avals), _machine(), _settings())
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return _digest(text + "\0" + repr(code.in_avals), options)
 
 
 def _settings() -> str:
     """Return the settings of JAX and XLA that may change a program."""
     values: dict[str, Any] = getattr(jax.config, "values", {})
-    kept = sorted((name, repr(value)) for name, value in values.items() if not any(word in name for word in INERT))
+    # An attribute has the value in this thread, which a context may have changed.
+    wanted = (name for name in values if not any(word in name for word in INERT))
+    kept = sorted((name, repr(getattr(jax.config, name, values[name]))) for name in wanted)
     return repr((kept, os.environ.get("XLA_FLAGS", "")))
+
+
+@cache
+def _prepare_lapack() -> None:
+    """Let JAX find the routines of LAPACK, which it does when it first translates a call of one.
+
+    A program that is loaded in a process without such a call would crash.
+    """
+    jax.jit(jax.lax.linalg.cholesky).lower(jax.ShapeDtypeStruct((1, 1), "float32"))
 
 
 @cache
@@ -153,8 +196,11 @@ def _version(name: str) -> str:
         return ""
 
 
-def _read(path: Path, lowered: Any) -> Callable[..., Any] | None:
-    """Return the program in a file; None if there is none, or it is damaged or not the user's own."""
+def _read(path: Path, tree: Any) -> Callable[..., Any] | None:
+    """Return the program in a file, for arguments of this layout.
+
+    Return None if there is none, or if it is damaged or not the user's own.
+    """
     from jax.experimental.serialize_executable import deserialize_and_load
 
     try:
@@ -174,8 +220,8 @@ def _read(path: Path, lowered: Any) -> Callable[..., Any] | None:
         _remove(path)
         return None
     try:
-        tree = jax.tree.structure(lowered.args_info)
-        program: Callable[..., Any] = deserialize_and_load(zlib.decompress(body), tree, lowered.out_tree)
+        code, results = pickle.loads(zlib.decompress(body))  # noqa: S301 - the file is the user's own
+        program: Callable[..., Any] = deserialize_and_load(code, tree, jax.tree.structure(results))
     except Exception:  # noqa: BLE001 - whatever is wrong with a file, the code can be compiled
         _remove(path)
         return None
@@ -192,8 +238,10 @@ def _store(folder: Path, name: str, compiled: Any) -> None:
     from jax.experimental.serialize_executable import serialize
 
     try:
-        body = zlib.compress(serialize(compiled)[0], 1)
-    except (ValueError, NotImplementedError, TypeError, pickle.PicklingError, jax.errors.JaxRuntimeError):
+        code, _, tree = serialize(compiled)
+        # JAX can't write the layout of results itself: a process that reads it crashes. So write results.
+        body = zlib.compress(pickle.dumps((code, jax.tree.unflatten(tree, range(tree.num_leaves)))), 1)
+    except (ValueError, NotImplementedError, TypeError, AttributeError, pickle.PicklingError, JaxRuntimeError):
         return
     if len(body) > LARGEST_PROGRAM:
         return

@@ -60,7 +60,7 @@ class ClassCoordinates:
         """Return the coefficients in the user's units, by code that can be traced."""
         u = theta.reshape(-1, self.contrasts.shape[1])[:-1]
         coef = (u if self.columns.basis is None else self.columns.basis @ u) / self.columns.scale[:, None]
-        return (self.contrasts @ coef.T).ravel()
+        return (self.contrasts @ coef[: self.columns.width].T).ravel()
 
     def _by_class(self, each: np.ndarray) -> np.ndarray:
         """Map numbers for each output to numbers for each class: all coefficients, then all intercepts."""

@@ -42,6 +42,8 @@ class Coordinates:
         The largest absolute entry of each centred and scaled column; None if it is not known.
     condition : float
         The condition number of the scaled columns if they are whitened, else 1.
+    columns : int or None
+        How many columns X has, if the arrays are padded beyond them; None if they are not.
     """
 
     mean: np.ndarray
@@ -49,6 +51,7 @@ class Coordinates:
     basis: np.ndarray | None = None
     reach: np.ndarray | None = None
     condition: float = 1.0
+    columns: int | None = None
 
     @property
     def transform(self) -> np.ndarray:
@@ -60,6 +63,27 @@ class Coordinates:
         """The length of u."""
         return len(self.scale) if self.basis is None else self.basis.shape[1]
 
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return len(self.scale) if self.columns is None else self.columns
+
+    @property
+    def varying(self) -> int:
+        """The length of u without padding."""
+        return self.width if self.basis is None else int(self.basis.any(axis=0).sum())
+
+    def padded(self, size: int) -> Coordinates:
+        """Return the map for `size` coordinates u: the last change no output, and stay at 0.
+
+        So tables of different width share compiled code.
+        """
+        more = size - len(self.scale)
+        basis = None if self.basis is None else np.pad(self.basis, [(0, more), (0, size - self.directions)])
+        mean, scale = np.pad(self.mean, (0, more)), np.pad(self.scale, (0, more), constant_values=1.0)
+        reach = None if self.reach is None else np.pad(self.reach, (0, more))
+        return replace(self, mean=mean, scale=scale, basis=basis, reach=reach, columns=self.width)
+
     def to_user(self, theta: np.ndarray) -> np.ndarray:
         """Return (coef, intercept) in the user's units, for each row of θ."""
         u = theta[..., :-1]
@@ -67,17 +91,19 @@ class Coordinates:
             # Multiply row by row: the rounding errors of a matrix product would depend on the number of rows.
             rows = [self.basis @ row[:-1] for row in theta.reshape(-1, theta.shape[-1])]
             u = np.reshape(rows, (*u.shape[:-1], len(self.basis)))
-        coef = u / self.scale
-        intercept = theta[..., -1] - (coef * self.mean).sum(axis=-1)
+        coef = (u / self.scale)[..., : self.width]
+        intercept = theta[..., -1] - (coef * self.mean[: self.width]).sum(axis=-1)
         return np.concatenate([coef, intercept[..., None]], axis=-1)
 
     def from_user(self, point: np.ndarray) -> np.ndarray:
         """Return the θ that gives the outputs of (coef, intercept), without directions that change no output."""
-        coef, intercept = point[:-1], point[-1]
-        u = coef * self.scale
+        coef, intercept, width = point[:-1], point[-1], self.width
+        u = coef * self.scale[:width]
         if self.basis is not None:
-            u = np.linalg.lstsq(self.basis, u, rcond=None)[0] if u.any() else np.zeros(self.directions)
-        return np.append(u, intercept + coef @ self.mean)
+            basis = self.basis[:width, : self.varying]
+            u = np.linalg.lstsq(basis, u, rcond=None)[0] if u.any() else np.zeros(self.varying)
+        padding = np.zeros(self.directions - len(u))
+        return np.concatenate([u, padding, [intercept + coef @ self.mean[:width]]])
 
     def blur(self, theta: np.ndarray) -> tuple[float, float]:
         """Return two bounds on the change of an output if θ is rounded after conversion to the user's units.
@@ -95,31 +121,34 @@ class Coordinates:
     def terms(self, theta: np.ndarray) -> np.ndarray:
         """Return a bound on the sum of the absolute terms of each coefficient and of the intercept."""
         u = np.abs(theta[:-1])
-        coef = (u if self.basis is None else np.abs(self.basis) @ u) / self.scale
-        return np.append(coef, abs(theta[-1]) + coef @ np.abs(self.mean))
+        coef = ((u if self.basis is None else np.abs(self.basis) @ u) / self.scale)[: self.width]
+        return np.append(coef, abs(theta[-1]) + coef @ np.abs(self.mean[: self.width]))
 
     @property
     def undetermined(self) -> np.ndarray:
         """Whether each coefficient, and the intercept, depends on directions that were left out as rounding noise."""
-        none = np.zeros(len(self.scale) + 1, bool)
-        if self.basis is None or self.directions == len(self.scale):
+        width = self.width
+        none = np.zeros(width + 1, bool)
+        if self.basis is None or self.varying == width:
             return none
-        V = self.basis / np.linalg.norm(self.basis, axis=0)
-        centre = self.mean / self.scale
+        basis = self.basis[:width, : self.varying]
+        V = basis / np.linalg.norm(basis, axis=0)
+        centre = (self.mean / self.scale)[:width]
         outside = np.linalg.norm(centre - V @ (V.T @ centre))
         return np.append((V**2).sum(axis=1) < 1 - LEFT_OUT, outside > LEFT_OUT * np.linalg.norm(centre))
 
     def weights(self, theta: Array) -> Array:
         """Return the coefficients in the user's units, by code that can be traced."""
         u = theta[:-1]
-        return (u if self.basis is None else self.basis @ u) / self.scale
+        return ((u if self.basis is None else self.basis @ u) / self.scale)[: self.width]
 
     def gradient_to_user(self, gradient: np.ndarray) -> np.ndarray:
         """Return the gradient by (coef, intercept), from the gradient by θ."""
-        by_scaled = gradient[:-1]
+        width, by_scaled = self.width, gradient[: self.width]
         if self.basis is not None:
-            by_scaled = np.linalg.lstsq(self.basis.T, by_scaled, rcond=None)[0]
-        return np.append(self.scale * by_scaled + self.mean * gradient[-1], gradient[-1])
+            basis = self.basis[:width, : self.varying]
+            by_scaled = np.linalg.lstsq(basis.T, gradient[: self.varying], rcond=None)[0]
+        return np.append(self.scale[:width] * by_scaled + self.mean[:width] * gradient[-1], gradient[-1])
 
 
 def coordinates(
@@ -292,11 +321,13 @@ class Changed:
         return self.X.dtype
 
     def write(self, out: np.ndarray, order: np.ndarray | None) -> None:
-        mean, scale, basis = self.coordinates.mean, self.coordinates.scale, self.coordinates.basis
+        used, width, basis = self.coordinates.varying, self.coordinates.width, self.coordinates.basis
+        mean, scale = self.coordinates.mean[:width], self.coordinates.scale[:width]
+        out[:, used:] = 0
         for start in range(0, len(out), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
             scaled = (self.X[rows if order is None else order[rows]] - mean) / scale
-            out[rows] = scaled if basis is None else scaled @ basis
+            out[rows, :used] = scaled if basis is None else scaled @ basis[:width, :used]
 
 
 def _moments(X: Rows, mean: np.ndarray, weight: np.ndarray | None, full: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -250,11 +250,12 @@ def whitening(hessian: Array, gradient: Array) -> tuple[Array, Array]:
     """
     diagonal = jnp.diag(hessian)
     alive = diagonal != 0
+    of_alive = jnp.outer(alive, alive)
     scale = jnp.where(alive, jnp.sqrt(diagonal), 1.0)
     factor = jnp.linalg.cholesky(hessian / jnp.outer(scale, scale) + jnp.diag(jnp.where(alive, 0.0, 1.0)))
     inverse = jax.scipy.linalg.solve_triangular(factor, jnp.eye(len(hessian)), lower=True)
     metric = jnp.where(alive[:, None], (inverse / scale).T, 0.0)
-    condition = (factor**2).sum() * (inverse**2).sum()
+    condition = jnp.sum(factor**2, where=of_alive) * jnp.sum(inverse**2, where=of_alive)
     sound = jnp.all(jnp.isfinite(metric)) & (condition < SINGULAR) & ~jnp.any(~alive & (gradient != 0))
     return metric, jnp.where(sound, condition, jnp.inf)
 

@@ -44,7 +44,7 @@ def remark_on_columns(problem: LinearSpec, fitted: Fit) -> None:
         events.append(Event(0, "features", detail))
         fitted.message += f"; {detail}"
         return
-    if problem.rescale == "whiten" and (lost := problem.X.shape[1] - columns.directions):
+    if problem.rescale == "whiten" and (lost := problem.X.shape[1] - columns.varying):
         detail = (
             f"{lost} of {problem.X.shape[1]} columns are constant or depend on others: "
             f"many coefficients fit equally well, and small ones were chosen"

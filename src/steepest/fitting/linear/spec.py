@@ -11,12 +11,18 @@ from typing import Self
 import jax
 import numpy as np
 
-from steepest.data.batches import AsTheyAre, Columns, Layout
+from steepest.data.batches import AsTheyAre, Columns, Layout, rounded_up
 from steepest.data.sparse.csr import SparseColumns, is_sparse
 from steepest.derivatives.bounds import Box, check_inside
 from steepest.derivatives.precision import compiled_code
 from steepest.derivatives.structure import Calling, Structure
-from steepest.fitting.limits import CERTIFIED
+from steepest.fitting.limits import (
+    CERTIFIED,
+    LEAST_COEFFICIENTS,
+    PADDED_COEFFICIENTS,
+    PADDED_NUMBERS,
+    WIDTH_BITS,
+)
 from steepest.fitting.linear.certificates.recession import Recession
 from steepest.fitting.linear.classes import ClassCoordinates
 from steepest.fitting.linear.coordinates import Changed, Coordinates, coordinates
@@ -78,9 +84,10 @@ class LinearSpec:
     @classmethod
     def of(
         cls, model: Linear, X: np.ndarray, y: np.ndarray, start: PyTree, weight: np.ndarray, loss: Function,
-        penalty: Function | None, rescale: str, names: Sequence[str] | None, bounds: Box | None = None,
+        penalty: Function | None, rescale: str, names: Sequence[str] | None, bounds: Box | None = None, *,
+        padded: bool = False,
     ) -> Self:  # fmt: skip
-        """Choose the coordinates for a model on these rows."""
+        """Choose the coordinates for a model on these rows; `padded`, if that saves compilations."""
         if isinstance(model, Multinomial):
             if loss is not softmax:
                 raise ValueError(
@@ -98,7 +105,10 @@ class LinearSpec:
         params = model.start(X, start)
         if bounds is not None:
             params = _inside(bounds, params, start is not None, parameter_names(names, 0) if names else None)
-        return cls(model, X, params, loss, penalty, rescale, chosen, at_mean, names, y, weight, bounds)
+        spec = cls(model, X, params, loss, penalty, rescale, chosen, at_mean, names, y, weight, bounds)
+        if padded and bounds is None and spec.is_convex and rescale != "none" and not is_sparse(X):
+            spec = replace(spec, coordinates=chosen.padded(padded_width(X.shape[0], X.shape[1], spec.outputs)))
+        return spec
 
     @property
     def start(self) -> np.ndarray:
@@ -126,6 +136,11 @@ class LinearSpec:
             return True
         low, high = self.bounds
         return bool(np.all((low[:-1] <= 0) & (high[:-1] >= 0)) and np.isinf(low[-1]) and np.isinf(high[-1]))
+
+    @property
+    def size(self) -> int:
+        """The number of coefficients that change an output, with the intercepts."""
+        return (self.coordinates.varying + 1) * max(self.outputs, 1)
 
     @property
     def outputs(self) -> int:
@@ -263,6 +278,14 @@ def _inside(bounds: Box, params: dict[str, Array], given: bool, names: Sequence[
         check_inside(bounds, flat, each)
     flat = np.clip(flat, bounds.low, bounds.high)
     return {"coef": flat[:-1], "intercept": flat[-1]}
+
+
+def padded_width(rows: int, columns: int, outputs: int) -> int:
+    """Return the number of columns that this many are padded to; it is the same for tables of similar width."""
+    each = max(outputs, 1)
+    width = max(rounded_up(columns, WIDTH_BITS), LEAST_COEFFICIENTS // each)
+    few = rows * width <= PADDED_NUMBERS and (width + 1) * each <= PADDED_COEFFICIENTS
+    return width if few else columns
 
 
 def curvature(loss: Function, mean: float) -> float:

@@ -60,18 +60,24 @@ class LinearLanes:
         return cls(setup, glm, x)
 
     @cached_property
+    def kept(self) -> np.ndarray:
+        """The numbers of the coordinates that are no padding."""
+        assert isinstance(self.setup.problem, LinearProblem)
+        return np.append(np.arange(self.setup.problem.coordinates.varying), self.x.size - 1)
+
+    @cached_property
     def columns(self) -> np.ndarray:
-        """The rows in the coordinates of the descent, with a column of ones."""
+        """The rows in the coordinates of the descent that are no padding, with a column of ones."""
         X = np.asarray(self.glm.X, dtype=float)[: self.rows]
-        return np.column_stack([X, np.ones(self.rows)])
+        return np.column_stack([X, np.ones(self.rows)])[:, self.kept]
 
     @cached_property
     def penalty(self) -> np.ndarray:
         """The curvature of the penalty."""
-        n = self.x.size
+        n = len(self.kept)
         curvature = np.zeros((n, n))
         if self.glm.transform is not None:
-            T = np.asarray(self.glm.transform)
+            T = np.asarray(self.glm.transform)[..., self.kept[:-1]]
             curvature[:-1, :-1] = float(self.glm.ridge) * (np.diag(T**2) if T.ndim == 1 else T.T @ T)
         return curvature
 
@@ -85,11 +91,11 @@ class LinearLanes:
     @property
     def numbers(self) -> int:
         """How many numbers of memory a refit takes."""
-        return 6 * self.rows + self.x.size**2
+        return 6 * self.rows + len(self.kept) ** 2
 
     def predictions(self) -> np.ndarray:
         """Return the outputs of the fit."""
-        outputs: np.ndarray = self.columns @ self.x
+        outputs: np.ndarray = self.columns @ self.x[self.kept]
         return outputs
 
     def refit(
@@ -102,13 +108,17 @@ class LinearLanes:
         shares = np.broadcast_to(self.shares, (1, self.rows)) if counts is None else self._shares(counts)
         targets = self.y[None] if y is None else y
         with compiled_code():
-            found = run(x, self.columns, targets, shares, self.penalty, np.float64(unit), self.floor, most)
+            found = run(
+                x[..., self.kept], self.columns, targets, shares, self.penalty, np.float64(unit), self.floor, most
+            )
             answers, done, new_unit, hessians = (np.asarray(part) for part in found)
         done = done & apart(hessians, self.blurred)
         if loss is not squared:
             reach = np.abs(answers @ self.columns.T).max(axis=1)
             done = done & (reach <= FAR + 2 * np.abs(self.predictions()).max())
-        return answers, done, float(new_unit)
+        full = np.zeros((len(answers), self.x.size))
+        full[:, self.kept] = answers
+        return full, done, float(new_unit)
 
     def _shares(self, counts: np.ndarray) -> np.ndarray:
         weight = counts * self.weight

@@ -228,7 +228,8 @@ class LinearSolver(ABC, Generic[M, S]):
         self.epochs_left = int(counters.get("left", 0))
         state = jax.tree.unflatten(jax.tree.structure(self._state), arrays)
         for name, of in _products(state):
-            if not getattr(state, name).size:
+            # It was left out, or an earlier version padded the rows to another number.
+            if len(getattr(state, name)) != len(self.glm.y):
                 state = state._replace(**{name: self.product(getattr(state, of))})
         self.go_to(state)
 
