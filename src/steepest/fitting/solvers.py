@@ -21,7 +21,7 @@ from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.function.native_problem import NativeProblem
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals, levenberg_obstacle
-from steepest.fitting.limits import LEVENBERG_PARAMETERS, LEVENBERG_WORK, NEWTON, NEWTON_IF_JUMPS, PROXIMAL_NEWTON
+from steepest.fitting.limits import LEVENBERG_PARAMETERS, LEVENBERG_WORK, NEWTON, NEWTON_IF_JUMPS, PROXIMAL_NEWTON, WHITENED
 from steepest.fitting.linear.certificates.base import LinearCertifier
 from steepest.fitting.linear.certificates.box import BoxCertifier
 from steepest.fitting.linear.certificates.l1 import L1Certifier
@@ -30,6 +30,7 @@ from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.linear.solvers.boxed_newton import BoxedNewtonSolver
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
 from steepest.fitting.linear.solvers.newton import NewtonSolver
+from steepest.fitting.linear.solvers.newton_cg import NewtonCgSolver
 from steepest.fitting.linear.solvers.proximal_newton import ProximalNewtonSolver
 from steepest.fitting.linear.solvers.saga import Saga
 from steepest.fitting.linear.solvers.working_sets import WorkingSetSolver
@@ -107,6 +108,14 @@ class Case:
     def has_smooth_penalty(self) -> bool:
         """Whether the solver is to be chosen for a linear model that has a certificate and no L1 penalty."""
         return self.automatic and isinstance(self.certifier, Certifier)
+
+    @property
+    def has_wide_ridge(self) -> bool:
+        """Whether a linear model has an L2 penalty and too many columns to whiten them, and a loss of steady curvature."""
+        problem = self.problem
+        if not (self.has_smooth_penalty and isinstance(problem, LinearProblem) and problem.is_penalised):
+            return False
+        return isinstance(problem.loss, Loss) and problem.loss.curved and not problem.loss.kinked and len(problem.coordinates.scale) > WHITENED and problem.rescale != "whiten"
 
     @property
     def has_l1(self) -> bool:
@@ -236,6 +245,12 @@ TABLE = (
         f"a linear model, {FEW_ENOUGH}",
         "it takes about half the passes over the rows, and its steps give the certificate at no cost",
         lambda case: case.has_smooth_penalty and case.is_narrow, _by(NewtonSolver),
+    ),
+    Choice(
+        "Newton's method with conjugate gradients",
+        f"a linear model with an L2 penalty and more than {WHITENED} columns, if the curvature of the loss does not jump",
+        "it needs only products with the rows, and few of them far from the minimum",
+        lambda case: case.has_wide_ridge, _by(NewtonCgSolver),
     ),
     Choice(
         "L-BFGS with a search in a plane",

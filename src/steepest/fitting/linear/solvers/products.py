@@ -5,8 +5,8 @@ Compiled code would need a compilation for each size of a set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csc_array, csr_array
@@ -21,9 +21,15 @@ BLOCK_NUMBERS = 2**21
 SPARSE_COST = 16
 
 
-def read_columns(X: Array) -> DenseColumns | SparseColumns:
-    """Return the rows of a `Glm` for products with some of their columns; dense rows are not copied."""
-    return SparseColumns.of(X) if isinstance(X, SparseRows) else DenseColumns(np.asarray(X))
+def read_columns(X: Array, whole: bool = False) -> DenseColumns | SparseColumns:
+    """Return the rows of a `Glm` for products with some of their columns; dense rows are not copied.
+
+    `whole` makes products with all columns of sparse rows quicker, by a second copy.
+    """
+    if not isinstance(X, SparseRows):
+        return DenseColumns(np.asarray(X))
+    columns = SparseColumns.of(X)
+    return replace(columns, by_rows=columns.X.tocsr()) if whole else columns
 
 
 @dataclass(frozen=True)
@@ -36,10 +42,17 @@ class DenseColumns:
         The rows.
     chosen : array or None
         The numbers of the columns that are in use; None for all.
+    entrywise : callable
+        A function such as `numpy.abs`, applied to each block when it is read.
     """
 
     X: np.ndarray
     chosen: np.ndarray | None = None
+    entrywise: Callable[[np.ndarray], np.ndarray] = np.asarray
+
+    def __abs__(self) -> DenseColumns:
+        """Return the products with the absolute entries."""
+        return replace(self, entrywise=np.abs)
 
     @property
     def width(self) -> int:
@@ -56,7 +69,7 @@ class DenseColumns:
         for start in range(0, len(self.X), size):
             rows = slice(start, start + size)
             block = self.X[rows] if self.chosen is None else self.X[rows][:, self.chosen]
-            yield rows, np.asarray(block, float)
+            yield rows, self.entrywise(np.asarray(block, float))
 
     def along(self, u: np.ndarray) -> np.ndarray:
         """Return X u."""
@@ -64,11 +77,11 @@ class DenseColumns:
 
     def slopes(self, r: np.ndarray) -> np.ndarray:
         """Return Xᵀ r."""
-        return np.asarray(sum(r[rows] @ block for rows, block in self.blocks()))
+        return np.asarray(sum(block.T @ r[rows] for rows, block in self.blocks()))
 
     def squares(self, r: np.ndarray) -> np.ndarray:
         """Return the diagonal of Xᵀ diag(r) X."""
-        return np.asarray(sum(r[rows] @ block**2 for rows, block in self.blocks()))
+        return np.asarray(sum((block**2).T @ r[rows] for rows, block in self.blocks()))
 
     def gram(self, r: np.ndarray) -> np.ndarray:
         """Return Xᵀ diag(r) X."""
@@ -83,6 +96,8 @@ class SparseColumns:
     ----------
     X : csc_array
         The rows, a column at a time.
+    by_rows : csr_array or None
+        The same rows, a row at a time, for the products with all columns; None for those of a working set.
     mean, transform : array of shape (columns,)
         The number that is subtracted from each column, and the factor of the difference.
     """
@@ -90,6 +105,7 @@ class SparseColumns:
     X: csc_array
     mean: np.ndarray
     transform: np.ndarray
+    by_rows: csr_array | None = None
 
     @classmethod
     def of(cls, rows: SparseRows) -> SparseColumns:
@@ -108,18 +124,23 @@ class SparseColumns:
 
     def along(self, u: np.ndarray) -> np.ndarray:
         """Return (X - mean) transform u."""
-        v = self.transform * u
-        return self.X @ v - self.mean @ v
+        v = (self.transform * u.T).T
+        return (self.X if self.by_rows is None else self.by_rows) @ v - self.mean @ v
 
     def slopes(self, r: np.ndarray) -> np.ndarray:
         """Return transform (X - mean)ᵀ r."""
-        return self.transform * (self.X.T @ r - self.mean * r.sum())
+        return (self.transform * (self.X.T @ r - np.multiply.outer(self.mean, r.sum(axis=0))).T).T
+
+    def __abs__(self) -> SparseColumns:
+        """Return the products with (|X| + |mean|) |transform|, an upper bound of each absolute entry."""
+        return SparseColumns(abs(self.X), -np.abs(self.mean), np.abs(self.transform))
 
     def squares(self, r: np.ndarray) -> np.ndarray:
         """Return the diagonal of the matrix that `gram` returns."""
         X, mean = self.X, self.mean
         squared = csc_array((X.data**2, X.indices, X.indptr), shape=X.shape)
-        return self.transform**2 * np.maximum(squared.T @ r - 2 * mean * (X.T @ r) + mean**2 * r.sum(), 0.0)
+        cross, total = (X.T @ r).T, np.multiply.outer(mean**2, r.sum(axis=0)).T
+        return (self.transform**2 * np.maximum((squared.T @ r).T - 2 * mean * cross + total, 0.0)).T
 
     def gram(self, r: np.ndarray) -> np.ndarray:
         """Return transform (X - mean)ᵀ diag(r) (X - mean) transform."""
