@@ -32,3 +32,7 @@ WHITENED = 500
 # A certificate, which needs a Hessian, is computed up to this many coefficients. Chosen, not measured: at this size a
 # Hessian takes 32 MB, and its inverse seconds.
 CERTIFIED = 2_000
+# Newton's method with conjugate gradients forms and factors a Hessian up to this many coefficients. Measured on 1,797
+# images of digits with 64 columns and 10 classes, 585 coefficients: 0.7 s instead of 1.2 s, and it does not matter how
+# much the columns depend on one another.
+FACTORED = 1_000

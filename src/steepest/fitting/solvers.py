@@ -21,7 +21,15 @@ from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.function.native_problem import NativeProblem
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals, levenberg_obstacle
-from steepest.fitting.limits import LEVENBERG_PARAMETERS, LEVENBERG_WORK, NEWTON, NEWTON_IF_JUMPS, PROXIMAL_NEWTON, WHITENED
+from steepest.fitting.limits import (
+    FACTORED,
+    LEVENBERG_PARAMETERS,
+    LEVENBERG_WORK,
+    NEWTON,
+    NEWTON_IF_JUMPS,
+    PROXIMAL_NEWTON,
+    WHITENED,
+)
 from steepest.fitting.linear.certificates.base import LinearCertifier
 from steepest.fitting.linear.certificates.box import BoxCertifier
 from steepest.fitting.linear.certificates.l1 import L1Certifier
@@ -110,12 +118,14 @@ class Case:
         return self.automatic and isinstance(self.certifier, Certifier)
 
     @property
-    def has_wide_ridge(self) -> bool:
-        """Whether a linear model has an L2 penalty and too many columns to whiten them, and a loss of steady curvature."""
+    def has_steady_ridge(self) -> bool:
+        """Whether a linear model has an L2 penalty and a loss of steady curvature, and many columns or several classes."""
         problem = self.problem
-        if not (self.has_smooth_penalty and isinstance(problem, LinearProblem) and problem.is_penalised):
+        if not (self.has_smooth_penalty and isinstance(problem, LinearProblem) and isinstance(problem.loss, Loss)):
             return False
-        return isinstance(problem.loss, Loss) and problem.loss.curved and not problem.loss.kinked and len(problem.coordinates.scale) > WHITENED and problem.rescale != "whiten"
+        steady = problem.loss.curved and not problem.loss.kinked and problem.is_penalised
+        many = len(problem.coordinates.scale) > WHITENED and problem.rescale != "whiten"
+        return steady and (many or problem.outputs > 0)
 
     @property
     def has_l1(self) -> bool:
@@ -221,6 +231,7 @@ def _by_rules(case: Case, plan: Plan) -> Planned:
 
 
 FEW_ENOUGH = f"up to {NEWTON} coefficients, or {NEWTON_IF_JUMPS} if the slope or curvature of the loss jumps"
+STEADY = f"more than {WHITENED} columns or several classes, and a loss whose curvature does not jump"
 TABLE = (
     Choice(
         "Levenberg-Marquardt",
@@ -233,6 +244,12 @@ TABLE = (
         f"a linear model in batches, {FEW_ENOUGH}",
         "two epochs in batches come near the minimum, and steps over all rows give the last digits and a certificate",
         lambda case: case.has_smooth_penalty and case.in_batches and case.is_narrow, _by(NewtonSolver, with_saga=True),
+    ),
+    Choice(
+        "SAGA, then Newton's method with conjugate gradients",
+        f"a linear model in batches with an L2 penalty, {STEADY}",
+        "the same by products with the rows, which need no Hessian",
+        lambda case: case.has_steady_ridge and case.in_batches, _by(NewtonCgSolver, with_saga=True),
     ),
     Choice(
         "SAGA, then L-BFGS",
@@ -248,9 +265,9 @@ TABLE = (
     ),
     Choice(
         "Newton's method with conjugate gradients",
-        f"a linear model with an L2 penalty and more than {WHITENED} columns, if the curvature of the loss does not jump",
-        "it needs only products with the rows, and few of them far from the minimum",
-        lambda case: case.has_wide_ridge, _by(NewtonCgSolver),
+        f"a linear model with an L2 penalty, {STEADY}",
+        f"few products with the rows come near the minimum; up to {FACTORED:,} coefficients it factors the Hessian",
+        lambda case: case.has_steady_ridge, _by(NewtonCgSolver),
     ),
     Choice(
         "L-BFGS with a search in a plane",

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from scipy.linalg.lapack import dposv
 
+from steepest.data.sparse.segments import SparseRows
 from steepest.derivatives.compiled import shared
-from steepest.derivatives.differences import EPS
 from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.bound import Bound
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
-from steepest.fitting.limits import CERTIFIED
+from steepest.fitting.limits import CERTIFIED, FACTORED
 from steepest.fitting.linear.certificates.ridge import RidgeBound
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.solvers.base import LinearSolver, Opening, capacity_of
@@ -30,13 +31,16 @@ from steepest.types import Array
 # at most LOOSEST: the share is the progress of the descent, the gradient as a share of the first one, to the power of
 # FORCING. Measured on text of 13,891 rows and 15,944 columns; see benchmarks/text.py.
 LOOSEST, FORCING = 0.25, 0.5
+# The share for the squared loss, whose minimum is one step away.
+FOR_QUADRATICS = 1e-10
 # The most products with H in a step, and how often it is halved. Chosen, not measured: a step that ends early is still
 # a descent direction.
 MOST_PRODUCTS, MOST_HALVINGS = 500, 40
 # A step is accepted if the value falls by this share of the fall of its tangent.
 SUFFICIENT = 1e-4
-# Without a tolerance the descent goes on while each step makes the estimated gap at most this share of itself.
-CLOSER = 1 / 16
+# Without a tolerance the descent ends at this share of the rounding error of the value, because the gap is quadratic in
+# the coefficients, which then have about 13 digits; or earlier if a step does not make the gap CLOSER times as small.
+FINEST, CLOSER = 1e-10, 1 / 16
 # The descent has stalled after so many steps without a fall.
 MOST_IDLE = 3
 
@@ -86,14 +90,12 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
 
     def __init__(self, glm: Glm, curvature: float, *arguments: Any, opening: Opening | None = None) -> None:
         with compiled_code():
-            self.columns_of_x = read_columns(glm.X, whole=True)
+            self.columns_of_x = read_columns(glm.X)
             # Leave X out: the losses do not need it, and each call of compiled code would pass it again.
             self.rows = replace(glm, X=np.zeros((len(glm.y), 0)), transform=None)
         assert glm.transform is not None
-        each = float(glm.ridge) * np.asarray(glm.transform) ** 2
-        self.ridge = np.append(each, 0.0)
-        if glm.loss.outputs:
-            self.ridge = self.ridge[:, None]
+        transform = np.asarray(glm.transform)
+        self.ridge = float(glm.ridge) * (transform**2 if transform.ndim == 1 else transform.T @ transform)
         super().__init__(glm, curvature, *arguments, opening=opening)
 
     @property
@@ -134,6 +136,12 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         """Return Aᵀ r, in the shape of `by_output`."""
         return np.concatenate([self.columns_of_x.slopes(r), r.sum(axis=0)[None]])
 
+    def pull(self, theta: np.ndarray) -> np.ndarray:
+        """Return λ (Tᵀ T u, 0), the gradient of the penalty, in the shape of `by_output`."""
+        u = theta[:-1]
+        by_u = self.ridge @ u if self.ridge.ndim == 2 else (self.ridge * u.T).T
+        return np.concatenate([by_u, np.zeros_like(theta[-1:])])
+
     def losses(self, z: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Return the sum of the losses at outputs, and the first and second derivatives of each row's loss."""
         loss, first, second = jax.device_get(_losses(self.rows, z))
@@ -146,7 +154,7 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         here = self.at(blank, np.asarray(x, float))
         here = here._replace(first_value=np.asarray(_reference(self.rows, here.value)))
         _, rounding = _targets(self.rows, 0.0, here.first_value, here.value)
-        code = CANDIDATE if here.estimate <= EPS * rounding else RUNNING
+        code = CANDIDATE if here.estimate <= FINEST * rounding else RUNNING
         return here._replace(first_slope=np.linalg.norm(here.gradient), code=np.asarray(code))
 
     def is_over(self) -> bool:
@@ -157,12 +165,12 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         """Return the state at a new point, without its code."""
         z, theta = self.product(x), self.by_output(x)
         loss, first, second = self.losses(z)
-        gradient = self.slopes(first) + self.ridge * theta
-        value = loss + float((self.ridge * theta**2).sum()) / 2
+        pull = self.pull(theta)
+        gradient, value = self.slopes(first) + pull, loss + float((pull * theta).sum()) / 2
         # The curvature of the penalty along the coefficients, and that of the loss along the intercepts.
-        total = np.abs(np.einsum("nkk->k", second) if second.ndim == 3 else second.sum())
-        along = np.concatenate([np.broadcast_to(self.ridge[:-1], theta[:-1].shape), np.reshape(total, (1, *theta[-1].shape))])
-        estimate = (gradient**2 / np.where(along > 0, along, 1.0)).sum() / 2
+        total = np.einsum("nkk->k", second) if second.ndim == 3 else second.sum()
+        by_penalty = (solve(self.ridge, gradient[:-1]) * gradient[:-1]).sum()
+        estimate = (by_penalty + (gradient[-1] ** 2 / np.where(total > 0, total, 1.0)).sum()) / 2
         return before._replace(
             x=x, value=np.asarray(value), gradient=gradient.ravel(), z=z, estimate=np.asarray(estimate),
             iteration=before.iteration + 1, evaluations=before.evaluations + 1,
@@ -193,8 +201,9 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         d, decrement = self.direction(here, second)
         along, slope = self.product(d), float(here.gradient @ d)
         theta, step = self.by_output(here.x), self.by_output(d)
-        bent, turn = float((self.ridge * step**2).sum()), float((self.ridge * theta * step).sum())
-        penalty = float((self.ridge * theta**2).sum()) / 2
+        pull = self.pull(step)
+        bent, turn = float((pull * step).sum()), float((pull * theta).sum())
+        penalty = float((self.pull(theta) * theta).sum()) / 2
         target, rounding = map(float, _targets(self.rows, self.step_tolerance, here.first_value, here.value))
         t = 1.0
         for _ in range(MOST_HALVINGS):
@@ -210,21 +219,42 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         target, rounding = map(float, _targets(self.rows, self.step_tolerance, here.first_value, there.value))
         gained = there.value < here.value - rounding or there.estimate < CLOSER * here.estimate
         idle = 0 if gained else int(here.idle) + 1
-        near = there.estimate <= max(target, EPS * rounding) or (idle and there.estimate <= rounding)
+        near = there.estimate <= max(target, FINEST * rounding) or (idle and there.estimate <= rounding)
         code = CANDIDATE if near or self.certifier.recession.watch > 1 else STALLED if idle >= MOST_IDLE else RUNNING
         steepest = max(float(here.steepest), float(d @ (there.gradient - here.gradient)) / (t * float(d @ d)))
         return there._replace(idle=np.asarray(idle), steepest=np.asarray(steepest), code=np.asarray(code)), t
 
     def direction(self, here: State, second: np.ndarray) -> tuple[np.ndarray, float]:
         """Return a step d that nearly solves H d = -g by conjugate gradients, and gᵀ d / 2 without its sign."""
+        if here.x.size <= FACTORED and (d := self.by_factor(here, second)) is not None:
+            return d, -float(here.gradient @ d) / 2
         curvature = second if second.ndim == 1 else np.einsum("nkk->nk", second)
-        diagonal = np.concatenate([self.columns_of_x.squares(curvature), curvature.sum(axis=0)[None]]) + self.ridge
+        each = self.ridge.diagonal() if self.ridge.ndim == 2 else self.ridge
+        squares = (self.columns_of_x.squares(curvature).T + each).T
+        diagonal = np.concatenate([squares, curvature.sum(axis=0)[None]])
         M = np.where(diagonal > 0, diagonal, 1.0)
         g = self.by_output(here.gradient)
         progress = float(np.linalg.norm(here.gradient)) / max(float(here.first_slope), 1e-300)
-        until = min(LOOSEST, progress**FORCING)
+        until = min(LOOSEST, progress**FORCING) if self.rows.loss.unsteady else FOR_QUADRATICS
         d = conjugate_gradients(self.curved(second), g, M, until, self.is_over)
         return d.ravel(), -float((g * d).sum()) / 2
+
+    def by_factor(self, here: State, second: np.ndarray) -> np.ndarray | None:
+        """Return the step -H⁻¹ g by a Cholesky factor of H; None if H is singular up to rounding errors."""
+        size = len(self.by_output(here.x))
+        blocks = second if second.ndim == 3 else second[:, None, None]
+        outputs = blocks.shape[1]
+        H = np.zeros((size, outputs, size, outputs))
+        for k in range(outputs):
+            for m in range(k + 1):
+                r = blocks[:, k, m]
+                block, crossed = self.columns_of_x.gram(r), self.columns_of_x.slopes(r)
+                H[:-1, k, :-1, m] = block
+                H[-1, k, :-1, m], H[:-1, k, -1, m], H[-1, k, -1, m] = crossed, crossed, r.sum()
+                H[:, m, :, k] = H[:, k, :, m]
+            H[:-1, k, :-1, k] += self.ridge if self.ridge.ndim == 2 else np.diag(self.ridge)
+        _, d, failed = dposv(H.reshape(here.x.size, -1), -here.gradient, overwrite_a=True)
+        return None if failed or not np.all(np.isfinite(d)) else d
 
     def curved(self, second: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         """Return the product with H = Aᵀ diag(p ℓ″) A + λ Tᵀ T."""
@@ -232,17 +262,24 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         def product(d: np.ndarray) -> np.ndarray:
             along = self.columns_of_x.along(d[:-1]) + d[-1]
             moved = second * along if second.ndim == 1 else np.einsum("nkl,nl->nk", second, along)
-            return self.slopes(moved) + self.ridge * d
+            return self.slopes(moved) + self.pull(d)
 
         return product
 
     def bound(self, x: np.ndarray) -> Bound | None:
         """Return the certificate at a point: by products with the rows if a Hessian would be too large."""
-        if x.size <= CERTIFIED or self.certifier.recession.endless:
+        if x.size <= CERTIFIED or self.certifier.recession.endless or self.ridge.ndim == 2:
             return super().bound(x)
-        precision = float(np.finfo(np.dtype(self.glm.X.dtype)).eps)
-        bound = RidgeBound(self.rows, self.columns_of_x, self.ridge[:-1], self.certifier.coordinates, precision)
+        # Dense rows of single precision were rescaled in that precision; sparse ones never are.
+        dense = not isinstance(self.glm.X, SparseRows)
+        precision = float(np.finfo(np.dtype(self.glm.X.dtype)).eps) if dense else 0.0
+        bound = RidgeBound(self.rows, self.columns_of_x, self.ridge, self.certifier.coordinates, precision)
         return bound(x, self.negligible_gap)
+
+
+def solve(ridge: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """Return R⁻¹ g, for a matrix or its diagonal."""
+    return np.linalg.lstsq(ridge, g)[0] if ridge.ndim == 2 else (g.T / ridge).T
 
 
 def conjugate_gradients(

@@ -21,15 +21,9 @@ BLOCK_NUMBERS = 2**21
 SPARSE_COST = 16
 
 
-def read_columns(X: Array, whole: bool = False) -> DenseColumns | SparseColumns:
-    """Return the rows of a `Glm` for products with some of their columns; dense rows are not copied.
-
-    `whole` makes products with all columns of sparse rows quicker, by a second copy.
-    """
-    if not isinstance(X, SparseRows):
-        return DenseColumns(np.asarray(X))
-    columns = SparseColumns.of(X)
-    return replace(columns, by_rows=columns.X.tocsr()) if whole else columns
+def read_columns(X: Array) -> DenseColumns | SparseColumns:
+    """Return the rows of a `Glm` for products with some of their columns; dense rows are not copied."""
+    return SparseColumns.of(X) if isinstance(X, SparseRows) else DenseColumns(np.asarray(X))
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ class SparseColumns:
     X : csc_array
         The rows, a column at a time.
     by_rows : csr_array or None
-        The same rows, a row at a time, for the products with all columns; None for those of a working set.
+        The same rows, a row at a time, whose products with all columns are quicker; None for a working set.
     mean, transform : array of shape (columns,)
         The number that is subtracted from each column, and the factor of the difference.
     """
@@ -112,11 +106,13 @@ class SparseColumns:
         """Return the columns of rows that are split into segments."""
         used, width = int(rows.starts[-1]), rows.shape[1]
         values = np.asarray(rows.values)[:used]
-        place = np.nonzero(values)
-        owner, columns = np.asarray(rows.owner)[place[0]], np.asarray(rows.columns)[place]
-        X = csc_array((values[place].astype(float), (owner, columns)), shape=(len(rows), width))
+        entries = values != 0
+        counts = np.append(0, np.cumsum(entries.sum(axis=1)))[np.asarray(rows.starts)]
+        data, columns = values[entries].astype(float, copy=False), np.asarray(rows.columns)[:used][entries]
+        by_rows = csr_array((data, columns, counts.astype(columns.dtype)), shape=(len(rows), width))
         mean = np.zeros(width) if rows.mean is None else np.asarray(rows.mean)
-        return cls(X, mean, np.ones(width) if rows.transform is None else np.asarray(rows.transform))
+        transform = np.ones(width) if rows.transform is None else np.asarray(rows.transform)
+        return cls(by_rows.tocsc(), mean, transform, by_rows)
 
     def take(self, chosen: np.ndarray) -> SparseColumns:
         """Return the same rows with some of the columns."""
