@@ -119,7 +119,7 @@ class Case:
 
     @property
     def has_steady_ridge(self) -> bool:
-        """Whether a linear model has an L2 penalty and a loss of steady curvature, and many columns or several classes."""
+        """Whether a linear model has an L2 penalty, many columns or several classes, and a loss of steady curvature."""
         problem = self.problem
         if not (self.has_smooth_penalty and isinstance(problem, LinearProblem) and isinstance(problem.loss, Loss)):
             return False

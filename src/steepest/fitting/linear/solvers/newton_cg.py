@@ -197,8 +197,8 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
 
     def step(self, here: State) -> tuple[State, float]:
         """Return the state after a step, and the size of the step; 0 if no step lowers the value."""
-        _, first, second = self.losses(here.z)
-        d, decrement = self.direction(here, second)
+        _, _, second = self.losses(here.z)
+        d = self.direction(here, second)
         along, slope = self.product(d), float(here.gradient @ d)
         theta, step = self.by_output(here.x), self.by_output(d)
         pull = self.pull(step)
@@ -224,10 +224,10 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         steepest = max(float(here.steepest), float(d @ (there.gradient - here.gradient)) / (t * float(d @ d)))
         return there._replace(idle=np.asarray(idle), steepest=np.asarray(steepest), code=np.asarray(code)), t
 
-    def direction(self, here: State, second: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return a step d that nearly solves H d = -g by conjugate gradients, and gᵀ d / 2 without its sign."""
+    def direction(self, here: State, second: np.ndarray) -> np.ndarray:
+        """Return a step d that solves H d = -g, by a factor of H or nearly by conjugate gradients."""
         if here.x.size <= FACTORED and (d := self.by_factor(here, second)) is not None:
-            return d, -float(here.gradient @ d) / 2
+            return d
         curvature = second if second.ndim == 1 else np.einsum("nkk->nk", second)
         each = self.ridge.diagonal() if self.ridge.ndim == 2 else self.ridge
         squares = (self.columns_of_x.squares(curvature).T + each).T
@@ -236,8 +236,7 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
         g = self.by_output(here.gradient)
         progress = float(np.linalg.norm(here.gradient)) / max(float(here.first_slope), 1e-300)
         until = min(LOOSEST, progress**FORCING) if self.rows.loss.unsteady else FOR_QUADRATICS
-        d = conjugate_gradients(self.curved(second), g, M, until, self.is_over)
-        return d.ravel(), -float((g * d).sum()) / 2
+        return conjugate_gradients(self.curved(second), g, M, until, self.is_over).ravel()
 
     def by_factor(self, here: State, second: np.ndarray) -> np.ndarray | None:
         """Return the step -H⁻¹ g by a Cholesky factor of H; None if H is singular up to rounding errors."""
