@@ -252,7 +252,7 @@ class NewtonCgSolver(LinearSolver[Glm, State]):
                 H[-1, k, :-1, m], H[:-1, k, -1, m], H[-1, k, -1, m] = crossed, crossed, r.sum()
                 H[:, m, :, k] = H[:, k, :, m]
             H[:-1, k, :-1, k] += self.ridge if self.ridge.ndim == 2 else np.diag(self.ridge)
-        _, d, failed = dposv(H.reshape(here.x.size, -1), -here.gradient, overwrite_a=True)
+        _, d, failed = dposv(H.reshape(here.x.size, -1).T, -here.gradient, overwrite_a=True)
         return None if failed or not np.all(np.isfinite(d)) else d
 
     def curved(self, second: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
