@@ -282,17 +282,18 @@ def solve(ridge: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 
 def conjugate_gradients(
-    product: Callable[[np.ndarray], np.ndarray], g: np.ndarray, M: np.ndarray, until: float, is_over: Callable[[], bool]
+    product: Callable[[np.ndarray], np.ndarray], g: np.ndarray, M: np.ndarray, until: float, is_over: Callable[[], bool],
+    most: int = MOST_PRODUCTS,
 ) -> np.ndarray:  # fmt: skip
     """Return a d with H d near -g, by conjugate gradients with the diagonal M as the preconditioner.
 
-    The residual ends at the share `until` of g, both in the norm of the inverse of M. Hestenes and Stiefel (1952).
+    The residual ends at the share `until` of g, both in the norm of the inverse of M, or after `most` products. Hestenes and Stiefel (1952).
     """
     d, residual = np.zeros_like(g), -g
     ahead = residual / M
     conjugate, size = ahead, float((residual * ahead).sum())
     enough = until**2 * size
-    for _ in range(MOST_PRODUCTS):
+    for _ in range(most):
         turned = product(conjugate)
         curvature = float((conjugate * turned).sum())
         # Without curvature, or beyond rounding errors, stop: the first direction is then the scaled gradient.
