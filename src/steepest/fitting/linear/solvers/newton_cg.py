@@ -282,12 +282,13 @@ def solve(ridge: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 
 def conjugate_gradients(
-    product: Callable[[np.ndarray], np.ndarray], g: np.ndarray, M: np.ndarray, until: float, is_over: Callable[[], bool],
-    most: int = MOST_PRODUCTS,
+    product: Callable[[np.ndarray], np.ndarray], g: np.ndarray, M: np.ndarray, until: float,
+    is_over: Callable[[], bool], most: int = MOST_PRODUCTS,
 ) -> np.ndarray:  # fmt: skip
     """Return a d with H d near -g, by conjugate gradients with the diagonal M as the preconditioner.
 
-    The residual ends at the share `until` of g, both in the norm of the inverse of M, or after `most` products. Hestenes and Stiefel (1952).
+    They end when the residual is the share `until` of g, both in the norm of the inverse of M, or after `most` products.
+    Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems" (1952).
     """
     d, residual = np.zeros_like(g), -g
     ahead = residual / M
