@@ -287,7 +287,8 @@ def conjugate_gradients(
 ) -> np.ndarray:  # fmt: skip
     """Return a d with H d near -g, by conjugate gradients with the diagonal M as the preconditioner.
 
-    They end when the residual is the share `until` of g, both in the norm of the inverse of M, or after `most` products.
+    They end when the residual is the share `until` of g, both in the norm of the inverse of M, or after `most`
+    products.
     Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems" (1952).
     """
     d, residual = np.zeros_like(g), -g

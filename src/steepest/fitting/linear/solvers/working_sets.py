@@ -43,9 +43,10 @@ WEAKER = 0.3
 # If a step is cut to a share below SHORT, the next steps are damped by this share of the curvature, and ten times as
 # much after each further cut; a whole step divides the damping by ten. Losses with straight parts need it.
 SHORT, FIRST_DAMPING, LEAST_DAMPING = 0.1, 1e-3, 1e-6
-# On sparse rows, rounds before the estimated gap is this share of the value take cheap steps: NEARBY of them, or as many
-# as the path of penalties has, by at most PRODUCTS products with all columns each, up to this share of the slope.
-# Measured on text with 2,034 coefficients at the end: 0.8 s instead of 4 s. More products a step took up to ten times as long.
+# On sparse rows, rounds before the estimated gap is this share of the value take cheap steps: NEARBY of them, or as
+# many as the path of penalties has, by at most PRODUCTS products with all columns each, up to this share of the slope.
+# Measured on text with 2,034 coefficients at the end: 0.8 s of CPU instead of 4 s. More products a step took up to ten
+# times as long.
 APPROACHED, NEARBY, PRODUCTS, LOOSE = 1e-5, 10, 10, 0.3
 # The factor of the penalty falls to this share of itself in each step of the path, and the path has at most LONGEST
 # steps. If NEARBY steps leave more than LITTLE of the gap, steps in a working set follow.
