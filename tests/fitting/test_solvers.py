@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import steepest as st
 from steepest.descent.loop import rule_solver
@@ -16,6 +17,7 @@ from steepest.fitting.solvers import TABLE
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "automatic.md"
 DRAWS = np.random.default_rng(0)
 X, WIDE = DRAWS.standard_normal((60, 3)), DRAWS.standard_normal((60, NEWTON + 5))
+MANY = scipy.sparse.csr_array(np.where(DRAWS.random((60, 1_500)) < 0.9, 0.0, DRAWS.standard_normal((60, 1_500))))
 Y = X @ [1.0, -2.0, 0.5] + DRAWS.standard_normal(60)
 L1, L2 = st.penalties.L1(0.1), st.penalties.L2(0.1)
 
@@ -27,8 +29,15 @@ def line(X, a, b):
 CASES = {
     "Levenberg-Marquardt": (line, X, Y, {}),
     "SAGA, then Newton's method": (st.models.Logistic(), X, Y > 0, {"batch_size": 8, "penalty": L2}),
+    "SAGA, then Newton's method with conjugate gradients": (
+        st.models.Logistic(),
+        MANY,
+        Y > 0,
+        {"batch_size": 8, "penalty": L2},
+    ),
     "SAGA, then L-BFGS": (st.models.Logistic(), WIDE, Y > 0, {"batch_size": 8, "penalty": L2}),
     "Newton's method": (st.models.Logistic(), X, Y > 0, {"penalty": L2}),
+    "Newton's method with conjugate gradients": (st.models.Logistic(), MANY, Y > 0, {"penalty": L2}),
     "L-BFGS with a search in a plane": (st.models.Logistic(), WIDE, Y > 0, {"penalty": L2}),
     "Newton's method in a box": (st.models.Linear(), X, Y, {"bounds": {"coef": (0, None)}}),
     "Newton's method on working sets": (

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import ElasticNet, LogisticRegression
 
 import steepest as st
+from steepest.derivatives.precision import compiled_code
 from steepest.fitting import solvers
 from steepest.fitting.linear.quadratic.active_set import minimize_model, shortest_subgradient
 from steepest.fitting.linear.solvers import working_sets
@@ -63,6 +64,22 @@ def test_rows_may_have_weights_and_sparse_columns(monkeypatch):
         fit = on_sets(monkeypatch, model, rows, y, sample_weight=weight, **words)
         assert fit.fun == pytest.approx(repeated.fun, rel=1e-12)
         np.testing.assert_allclose(fit.params["coef"], repeated.params["coef"], atol=1e-7)
+
+
+def test_cheap_steps_on_sparse_rows_come_near_the_minimum():
+    words = {"penalty": st.penalties.L1(2e-3)}
+    fit = st.fit(st.models.Logistic(), TEXT, LABELS, **words)
+    setup = fit.resumable.setup
+    solver = setup.plan.solver_at(setup.start)
+    with compiled_code():
+        there = solver.approached(solver.state)
+    assert fit.fun <= there.value < fit.fun + 0.01 * (solver.state.value - fit.fun)
+    # A coefficient that would change its sign ends at 0.
+    assert 0 < np.count_nonzero(there.x) < 150
+    # From a start near the minimum, the stronger penalties of the path must not lead away.
+    solver.begin_at(there.x)
+    with compiled_code():
+        assert solver.approached(solver.state).value <= there.value
 
 
 @pytest.mark.parametrize("form", [sp.csr_array, lambda X: X.toarray()])

@@ -7,6 +7,7 @@ import math
 import types
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -18,6 +19,9 @@ from steepest.types import Array, Function, PyTree
 
 # The layout of a tree: a `Leaf`, or a pair of a container's kind ("dict" or a type) and the layouts of its children.
 Layout = Any
+
+# The names of the elements of up to so many numbers are remembered: a fit asks for them three times.
+MOST_REMEMBERED = 2**16
 
 
 def positional_names(f: Function) -> list[str] | None:
@@ -83,8 +87,8 @@ class Structure:
             array = _numbers(node, name)
             leaf = Leaf(array.shape, sum(piece.size for piece in pieces))
             pieces.append(array.ravel())
-            places = product(*map(range, array.shape))
-            names.extend([name + _subscript(k) for k in places] if array.shape else [name])
+            named = _remembered if array.size <= MOST_REMEMBERED else _named
+            names.extend(named(name, array.shape))
             return leaf
 
         layout = read(start, "" if isinstance(start, dict) else root)
@@ -128,6 +132,14 @@ def _ordered(layout: Layout, point: PyTree, what: str) -> PyTree:
 
 def _joined(name: str, key: Hashable) -> str:
     return f"{name}.{key}" if name else str(key)
+
+
+def _named(name: str, shape: tuple[int, ...]) -> list[str]:
+    """Return the names of the elements of an array."""
+    return [name + _subscript(k) for k in product(*map(range, shape))] if shape else [name]
+
+
+_remembered = lru_cache(maxsize=4)(_named)
 
 
 def _subscript(index: tuple[int, ...]) -> str:

@@ -42,3 +42,7 @@ CERTIFIED = 2_000
 # coefficients than these are not padded: their steps take long. These sizes were chosen, not measured.
 WIDTH_BITS, LEAST_COEFFICIENTS = 2, 16
 PADDED_NUMBERS, PADDED_COEFFICIENTS = 2**20, 512
+# Newton's method with conjugate gradients forms and factors a Hessian up to this many coefficients. Measured on 1,797
+# images of digits with 64 columns and 10 classes, 585 coefficients: 0.7 s instead of 1.2 s, and it does not matter how
+# much the columns depend on one another.
+FACTORED = 1_000

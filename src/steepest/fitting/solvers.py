@@ -21,7 +21,15 @@ from steepest.fitting.function.levenberg import LevenbergMarquardt, TrustRegion
 from steepest.fitting.function.native_problem import NativeProblem
 from steepest.fitting.function.problem import CustomProblem
 from steepest.fitting.function.residuals import ModelResiduals, levenberg_obstacle
-from steepest.fitting.limits import LEVENBERG_PARAMETERS, LEVENBERG_WORK, NEWTON, NEWTON_IF_JUMPS, PROXIMAL_NEWTON
+from steepest.fitting.limits import (
+    FACTORED,
+    LEVENBERG_PARAMETERS,
+    LEVENBERG_WORK,
+    NEWTON,
+    NEWTON_IF_JUMPS,
+    PROXIMAL_NEWTON,
+    WHITENED,
+)
 from steepest.fitting.linear.certificates.base import LinearCertifier
 from steepest.fitting.linear.certificates.box import BoxCertifier
 from steepest.fitting.linear.certificates.l1 import L1Certifier
@@ -30,6 +38,7 @@ from steepest.fitting.linear.problem import LinearProblem
 from steepest.fitting.linear.solvers.boxed_newton import BoxedNewtonSolver
 from steepest.fitting.linear.solvers.lbfgs import LbfgsSolver
 from steepest.fitting.linear.solvers.newton import NewtonSolver
+from steepest.fitting.linear.solvers.newton_cg import NewtonCgSolver
 from steepest.fitting.linear.solvers.proximal_newton import ProximalNewtonSolver
 from steepest.fitting.linear.solvers.saga import Saga
 from steepest.fitting.linear.solvers.working_sets import WorkingSetSolver
@@ -107,6 +116,16 @@ class Case:
     def has_smooth_penalty(self) -> bool:
         """Whether the solver is to be chosen for a linear model that has a certificate and no L1 penalty."""
         return self.automatic and isinstance(self.certifier, Certifier)
+
+    @property
+    def has_steady_ridge(self) -> bool:
+        """Whether a linear model has an L2 penalty, many columns or several classes, and a loss of steady curvature."""
+        problem = self.problem
+        if not (self.has_smooth_penalty and isinstance(problem, LinearProblem) and isinstance(problem.loss, Loss)):
+            return False
+        steady = problem.loss.curved and not problem.loss.kinked and problem.is_penalised
+        many = len(problem.coordinates.scale) > WHITENED and problem.rescale != "whiten"
+        return steady and (many or problem.outputs > 0)
 
     @property
     def has_l1(self) -> bool:
@@ -213,6 +232,7 @@ def _by_rules(case: Case, plan: Plan) -> Planned:
 
 
 FEW_ENOUGH = f"up to {NEWTON} coefficients, or {NEWTON_IF_JUMPS} if the slope or curvature of the loss jumps"
+STEADY = f"more than {WHITENED} columns or several classes, and a loss whose curvature does not jump"
 TABLE = (
     Choice(
         "Levenberg-Marquardt",
@@ -227,6 +247,12 @@ TABLE = (
         lambda case: case.has_smooth_penalty and case.in_batches and case.is_narrow, _by(NewtonSolver, with_saga=True),
     ),
     Choice(
+        "SAGA, then Newton's method with conjugate gradients",
+        f"a linear model in batches with an L2 penalty, {STEADY}",
+        "the same by products with the rows, which need no Hessian",
+        lambda case: case.has_steady_ridge and case.in_batches, _by(NewtonCgSolver, with_saga=True),
+    ),
+    Choice(
         "SAGA, then L-BFGS",
         "a linear model in batches, with too many coefficients for Newton's method",
         "the same without Hessians, which are expensive for many coefficients",
@@ -237,6 +263,12 @@ TABLE = (
         f"a linear model, {FEW_ENOUGH}",
         "it takes about half the passes over the rows, and its steps give the certificate at no cost",
         lambda case: case.has_smooth_penalty and case.is_narrow, _by(NewtonSolver),
+    ),
+    Choice(
+        "Newton's method with conjugate gradients",
+        f"a linear model with an L2 penalty, {STEADY}",
+        f"few products with the rows come near the minimum; up to {FACTORED:,} coefficients it factors the Hessian",
+        lambda case: case.has_steady_ridge, _by(NewtonCgSolver),
     ),
     Choice(
         "L-BFGS with a search in a plane",

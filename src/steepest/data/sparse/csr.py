@@ -176,7 +176,14 @@ def blocks(X: csr_array, order: np.ndarray | None = None) -> Iterator[tuple[slic
     step = max(BLOCK_ENTRIES * rows // max(X.nnz, 1), 1)
     for start in range(0, rows, step):
         place = slice(start, min(start + step, rows))
-        yield place, X[place] if order is None else X[order[place]]
+        yield place, _part(X, place) if order is None else X[order[place]]
+
+
+def _part(X: csr_array, place: slice) -> csr_array:
+    """Return consecutive rows as a view."""
+    starts = X.indptr[place.start : place.stop + 1]
+    entries = slice(starts[0], starts[-1])
+    return csr_array((X.data[entries], X.indices[entries], starts - starts[0]), shape=(len(starts) - 1, X.shape[1]))
 
 
 def edges(X: csr_array) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from steepest.descent.loop.bound import Bound
 from steepest.fitting.linear.certificates.recession import Recession
+from steepest.fitting.linear.coordinates import Coordinates
 from steepest.fitting.linear.glm import Glm
 from steepest.types import Array
 
@@ -78,11 +79,14 @@ class LinearCertifier(Protocol):
     ----------
     glm : Glm
         The model on its rows.
+    coordinates : Coordinates
+        The map from the coordinates of the descent to the user's units, for one output.
     recession : Recession
         Whether the loss falls without end on these rows.
     """
 
     glm: Glm
+    coordinates: Coordinates
     recession: Recession
 
     def measure(self, theta: np.ndarray, smoothing: Array | None = None) -> Measurement | None:

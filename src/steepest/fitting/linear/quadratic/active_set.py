@@ -126,12 +126,12 @@ def newton_step(here: Model) -> tuple[Model, bool]:
 
 def solution(H: np.ndarray, slope: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Return the step -H⁻¹ slope in the free coordinates, with a share of the diagonal added if H is singular."""
-    step = np.zeros_like(slope)
-    part = H[np.ix_(free, free)]
-    diagonal, ridge = part.diagonal().copy(), RIDGE
+    step, diagonal, ridge = np.zeros_like(slope), H.diagonal()[free], RIDGE
     while free.size and ridge < 1:
+        part = H[np.ix_(free, free)]
         np.fill_diagonal(part, diagonal * (1 + ridge))
-        _, d, failed = dposv(part, -slope[free])
+        # H is symmetric: LAPACK reads the transpose in place, where it would copy the matrix itself.
+        _, d, failed = dposv(part.T, -slope[free], overwrite_a=True)
         if not failed and np.all(np.isfinite(d)):
             step[free] = d
             break

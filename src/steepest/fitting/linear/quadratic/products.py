@@ -6,8 +6,8 @@ Compiled code would need a compilation for each size of a set.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csc_array, csr_array
@@ -20,6 +20,9 @@ BLOCK_NUMBERS = 2**21
 # A product of two sparse matrices takes about this many times as long for a multiplication as one of dense matrices.
 # Measured: 12 to 20 times.
 SPARSE_COST = 16
+# How many rows of a Gram matrix are changed at once, so that intermediate results stay in the cache. Chosen, not
+# measured.
+BLOCK_ROWS = 32
 
 
 def read_columns(X: Array) -> DenseColumns | SparseColumns:
@@ -57,10 +60,17 @@ class DenseColumns(_Columns):
         The rows.
     chosen : array or None
         The numbers of the columns that are in use; None for all.
+    entrywise : callable
+        A function such as `numpy.abs`, applied to each block when it is read.
     """
 
     X: np.ndarray
     chosen: np.ndarray | None = None
+    entrywise: Callable[[np.ndarray], np.ndarray] = np.asarray
+
+    def __abs__(self) -> DenseColumns:
+        """Return the products with the absolute entries."""
+        return replace(self, entrywise=np.abs)
 
     @property
     def width(self) -> int:
@@ -77,7 +87,7 @@ class DenseColumns(_Columns):
         for start in range(0, len(self.X), size):
             rows = slice(start, start + size)
             block = self.X[rows] if self.chosen is None else self.X[rows][:, self.chosen]
-            yield rows, np.asarray(block, float)
+            yield rows, self.entrywise(np.asarray(block, float))
 
     def along(self, u: np.ndarray) -> np.ndarray:
         """Return X u."""
@@ -85,11 +95,11 @@ class DenseColumns(_Columns):
 
     def slopes(self, r: np.ndarray) -> np.ndarray:
         """Return Xᵀ r."""
-        return np.asarray(sum(r[rows] @ block for rows, block in self.blocks()))
+        return np.asarray(sum(block.T @ r[rows] for rows, block in self.blocks()))
 
     def squares(self, r: np.ndarray) -> np.ndarray:
         """Return the diagonal of Xᵀ diag(r) X."""
-        return np.asarray(sum(r[rows] @ block**2 for rows, block in self.blocks()))
+        return np.asarray(sum((block**2).T @ r[rows] for rows, block in self.blocks()))
 
     def gram(self, r: np.ndarray) -> np.ndarray:
         """Return Xᵀ diag(r) X."""
@@ -104,6 +114,8 @@ class SparseColumns(_Columns):
     ----------
     X : csc_array
         The rows, a column at a time.
+    by_rows : csr_array or None
+        The same rows, a row at a time, whose products with all columns are quicker; None for a working set.
     mean, transform : array of shape (columns,)
         The number that is subtracted from each column, and the factor of the difference.
     """
@@ -111,17 +123,20 @@ class SparseColumns(_Columns):
     X: csc_array
     mean: np.ndarray
     transform: np.ndarray
+    by_rows: csr_array | None = None
 
     @classmethod
     def of(cls, rows: SparseRows) -> SparseColumns:
         """Return the columns of rows that are split into segments."""
         used, width = int(rows.starts[-1]), rows.shape[1]
         values = np.asarray(rows.values)[:used]
-        place = np.nonzero(values)
-        owner, columns = np.asarray(rows.owner)[place[0]], np.asarray(rows.columns)[place]
-        X = csc_array((values[place].astype(float), (owner, columns)), shape=(len(rows), width))
+        entries = values != 0
+        counts = np.append(0, np.cumsum(entries.sum(axis=1)))[np.asarray(rows.starts)]
+        data, columns = values[entries].astype(float, copy=False), np.asarray(rows.columns)[:used][entries]
+        by_rows = csr_array((data, columns, counts.astype(columns.dtype)), shape=(len(rows), width))
         mean = np.zeros(width) if rows.mean is None else np.asarray(rows.mean)
-        return cls(X, mean, np.ones(width) if rows.transform is None else np.asarray(rows.transform))
+        transform = np.ones(width) if rows.transform is None else np.asarray(rows.transform)
+        return cls(by_rows.tocsc(), mean, transform, by_rows)
 
     def take(self, chosen: np.ndarray) -> SparseColumns:
         """Return the same rows with some of the columns."""
@@ -129,24 +144,35 @@ class SparseColumns(_Columns):
 
     def along(self, u: np.ndarray) -> np.ndarray:
         """Return (X - mean) transform u."""
-        v = self.transform * u
-        return self.X @ v - self.mean @ v
+        v = (self.transform * u.T).T
+        return (self.X if self.by_rows is None else self.by_rows) @ v - self.mean @ v
 
     def slopes(self, r: np.ndarray) -> np.ndarray:
         """Return transform (X - mean)ᵀ r."""
-        return self.transform * (self.X.T @ r - self.mean * r.sum())
+        return (self.transform * (self.X.T @ r - np.multiply.outer(self.mean, r.sum(axis=0))).T).T
+
+    def __abs__(self) -> SparseColumns:
+        """Return the products with (|X| + |mean|) |transform|, an upper bound of each absolute entry."""
+        return SparseColumns(abs(self.X), -np.abs(self.mean), np.abs(self.transform))
 
     def squares(self, r: np.ndarray) -> np.ndarray:
         """Return the diagonal of the matrix that `gram` returns."""
         X, mean = self.X, self.mean
         squared = csc_array((X.data**2, X.indices, X.indptr), shape=X.shape)
-        return self.transform**2 * np.maximum(squared.T @ r - 2 * mean * (X.T @ r) + mean**2 * r.sum(), 0.0)
+        cross, total = (X.T @ r).T, np.multiply.outer(mean**2, r.sum(axis=0)).T
+        return (self.transform**2 * np.maximum((squared.T @ r).T - 2 * mean * cross + total, 0.0)).T
 
     def gram(self, r: np.ndarray) -> np.ndarray:
         """Return transform (X - mean)ᵀ diag(r) (X - mean) transform."""
-        crossed = self.mean[:, None] * (self.X.T @ r)
-        gram = self.raw_gram(r) - crossed - crossed.T + r.sum() * np.outer(self.mean, self.mean)
-        return self.transform[:, None] * gram * self.transform
+        # With s = Σ r, add m mᵀ s - c mᵀ - m cᵀ to the raw matrix, in place: that is h mᵀ + m hᵀ for h = s m / 2 - c.
+        gram, mean = self.raw_gram(r), self.mean
+        half = r.sum() / 2 * mean - self.X.T @ r
+        for start in range(0, len(gram), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            block = gram[rows]
+            block += np.stack([half[rows], mean[rows]], axis=1) @ np.stack([mean, half])
+            block *= np.multiply.outer(self.transform[rows], self.transform)
+        return gram
 
     def raw_gram(self, r: np.ndarray) -> np.ndarray:
         """Return Xᵀ diag(r) X, by whichever of the two products is quicker."""

@@ -2,12 +2,14 @@
 
 At the optimum most coefficients are 0, so that a Hessian of some of them is enough. A round takes the coefficients that
 are not 0 and those that most want to leave 0, descends in these alone, and then looks at all slopes again. Massias,
-Gramfort and Salmon, "Celer: a fast solver for the Lasso with dual extrapolation" (2018), grow their sets alike.
+Gramfort and Salmon, "Celer: a fast solver for the Lasso with dual extrapolation" (2018), grow their sets alike. On
+sparse rows, cheap steps by conjugate gradients come near the minimum before.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,8 +21,9 @@ from steepest.derivatives.precision import compiled_code
 from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
 from steepest.fitting.linear.glm import Glm
 from steepest.fitting.linear.quadratic.active_set import minimize_model, shortest_subgradient
-from steepest.fitting.linear.quadratic.products import read_columns
+from steepest.fitting.linear.quadratic.products import SparseColumns, read_columns
 from steepest.fitting.linear.solvers.base import LinearSolver, capacity_of
+from steepest.fitting.linear.solvers.newton_cg import conjugate_gradients
 from steepest.fitting.linear.solvers.proximal_newton import MOST_HALVINGS, MOST_IDLE, SUFFICIENT
 from steepest.types import Array
 
@@ -40,6 +43,14 @@ WEAKER = 0.3
 # If a step is cut to a share below SHORT, the next steps are damped by this share of the curvature, and ten times as
 # much after each further cut; a whole step divides the damping by ten. Losses with straight parts need it.
 SHORT, FIRST_DAMPING, LEAST_DAMPING = 0.1, 1e-3, 1e-6
+# On sparse rows, rounds before the estimated gap is this share of the value take cheap steps: NEARBY of them, or as
+# many as the path of penalties has, by at most PRODUCTS products with all columns each, up to this share of the slope.
+# Measured on text with 2,034 coefficients at the end: 0.8 s of CPU instead of 4 s. More products a step took up to ten
+# times as long.
+APPROACHED, NEARBY, PRODUCTS, LOOSE = 1e-5, 10, 10, 0.3
+# The factor of the penalty falls to this share of itself in each step of the path, and the path has at most LONGEST
+# steps. If NEARBY steps leave more than LITTLE of the gap, steps in a working set follow.
+WEAKENED, LONGEST, LITTLE = 0.5, 60, 0.5
 
 
 class State(NamedTuple):
@@ -178,8 +189,12 @@ class WorkingSetSolver(LinearSolver[Model, State]):
 
     def round(self, here: State) -> tuple[State, float]:
         """Return the state after a round, and the size of its last step."""
-        x, t, damping, decrement = self.descend(here)
-        there = self.at(here, x)._replace(damping=np.asarray(damping))
+        there, t, decrement = here, 1.0, np.inf
+        if isinstance(self.columns_of_x, SparseColumns) and here.estimate > APPROACHED * abs(here.value):
+            there = self.approached(here)
+        if there is here or there.estimate > LITTLE * here.estimate:
+            x, t, damping, decrement = self.descend(there)
+            there = self.at(here, x)._replace(damping=np.asarray(damping))
         target, rounding = map(float, _targets(self.rows, self.step_tolerance, here.first_value, there.value))
         violation = self.scaled(there.gradient).max()
         gains = there.value < here.value - rounding or violation < here.violation / 2
@@ -189,6 +204,60 @@ class WorkingSetSolver(LinearSolver[Model, State]):
         code = CANDIDATE if near else STALLED if idle >= MOST_IDLE else RUNNING
         least = np.minimum(violation, here.violation)
         return there._replace(violation=least, idle=np.asarray(idle), code=np.asarray(code)), t
+
+    def approached(self, here: State) -> State:
+        """Return the state after some cheap steps; the same state if they do not lower the value."""
+        factor = self.strengthened(here) if int(here.iteration) == 0 else 1.0
+        for strength in dict.fromkeys((factor, 1.0)):
+            there = self.at(here, self.cheap_steps(here, strength))
+            if there.value < here.value:
+                return there
+        return here
+
+    def cheap_steps(self, here: State, factor: float) -> np.ndarray:
+        """Return the point after steps by conjugate gradients in the coefficients that are free; all keep their signs.
+
+        Free are those that are not 0, and those that the slope moves away from 0. A coefficient that would change its
+        sign ends at 0. The penalty is `factor` times as strong in the first step. Andrew and Gao, "Scalable training
+        of L1-regularized log-linear models" (2007), search along such paths.
+        """
+        x, z, slope = here.x, here.z, here.smooth_gradient
+        loss, first, second = jax.device_get(_losses(self.rows, z))
+        for k in range(LONGEST):
+            if (factor == 1 and k >= NEARBY) or self.is_over():
+                break
+            lam = factor * self.lam
+            free = (x != 0) | (np.abs(slope) > lam)
+            sign = np.where(lam > 0, np.where(x != 0, np.sign(x), -np.sign(slope)), 0.0)
+            v = np.where(free, slope + lam * sign, 0.0)
+            d = conjugate_gradients(
+                partial(self.turned, free, second), v, self.diagonal(second), LOOSE, self.is_over, PRODUCTS
+            )
+            height, t = loss + self.ridge @ x**2 / 2 + lam @ np.abs(x), 1.0
+            for _ in range(MOST_HALVINGS):
+                new = np.where((x + t * d) * sign < 0, 0.0, x + t * d)
+                ahead = z + self.product(new - x)
+                trial = jax.device_get(_losses(self.rows, ahead))
+                if trial[0] + self.ridge @ new**2 / 2 + lam @ np.abs(new) <= height + SUFFICIENT * (v @ (new - x)):
+                    break
+                t /= 2
+            else:
+                break
+            x, z, (loss, first, second) = new, ahead, trial
+            slope = np.append(self.columns_of_x.slopes(first), first.sum()) + self.ridge * x
+            ratio = np.max(np.abs(slope[self.lam > 0]) / self.lam[self.lam > 0], initial=0.0)
+            factor = max(1.0, min(WEAKENED * factor, WEAKER * float(ratio)))
+        return x
+
+    def diagonal(self, second: np.ndarray) -> np.ndarray:
+        """Return the diagonal of the Hessian, above 0 where a coefficient changes anything."""
+        diagonal = np.append(self.columns_of_x.squares(second), second.sum()) + self.ridge + EPS * self.width
+        return np.where(diagonal > 0, diagonal, 1.0)
+
+    def turned(self, free: np.ndarray, second: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """Return H d in the free coefficients, by two products with the rows."""
+        r = second * self.product(d)
+        return np.where(free, np.append(self.columns_of_x.slopes(r), r.sum()) + self.ridge * d, 0.0)
 
     def scaled(self, v: np.ndarray) -> np.ndarray:
         """Return slopes in units in which every coefficient has the curvature 1."""
@@ -205,7 +274,7 @@ class WorkingSetSolver(LinearSolver[Model, State]):
         v = shortest_subgradient(here.smooth_gradient, here.x, factor * self.lam)
         slopes, in_use = self.scaled(v)[:-1], np.asarray(here.x[:-1] != 0)
         support = int(in_use.sum())
-        size = min(max(LEAST, GROWTH * support), MOST)
+        size = min(max(LEAST, int(GROWTH * support)), MOST)
         # If too many are in use, take the steepest of all.
         fits = GROWTH * support <= size or support + LEAST <= size
         rank = np.where(in_use, np.inf, slopes) if fits else slopes

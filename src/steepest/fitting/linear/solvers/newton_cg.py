@@ -1,0 +1,311 @@
+"""Newton's method with conjugate gradients, for linear models with an L2 penalty and many coefficients.
+
+A step solves H d = -g by products with the rows alone, no further than the progress of the descent is worth: far from
+the minimum a few products suffice. Dembo, Eisenstat and Steihaug, "Inexact Newton methods" (1982). The products are
+NumPy's and SciPy's, which need no compilation: only the losses of the rows are compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from scipy.linalg.lapack import dposv
+
+from steepest.data.sparse.segments import SparseRows
+from steepest.derivatives.compiled import shared
+from steepest.derivatives.precision import compiled_code
+from steepest.descent.loop.bound import Bound
+from steepest.descent.loop.state import CANDIDATE, RUNNING, STALLED
+from steepest.fitting.limits import CERTIFIED, FACTORED
+from steepest.fitting.linear.certificates.ridge import RidgeBound
+from steepest.fitting.linear.glm import Glm
+from steepest.fitting.linear.quadratic.products import read_columns
+from steepest.fitting.linear.solvers.base import LinearSolver, Opening, capacity_of
+from steepest.types import Array
+
+# Conjugate gradients end when the residual is this share of the gradient, both in the norm of the preconditioner, and
+# at most LOOSEST: the share is the progress of the descent, the gradient as a share of the first one, to the power of
+# FORCING. Measured on text of 13,891 rows and 15,944 columns; see benchmarks/text.py.
+LOOSEST, FORCING = 0.25, 0.5
+# The share for the squared loss, whose minimum is one step away.
+FOR_QUADRATICS = 1e-10
+# The most products with H in a step, and how often it is halved. Chosen, not measured: a step that ends early is still
+# a descent direction.
+MOST_PRODUCTS, MOST_HALVINGS = 500, 40
+# A step is accepted if the value falls by this share of the fall of its tangent.
+SUFFICIENT = 1e-4
+# Without a tolerance the descent ends at this share of the rounding error of the value, because the gap is quadratic in
+# the coefficients, which then have about 13 digits; or earlier if a step does not make the gap CLOSER times as small.
+FINEST, CLOSER = 1e-10, 1 / 16
+# The descent has stalled after so many steps without a fall.
+MOST_IDLE = 3
+
+
+class State(NamedTuple):
+    """The state of Newton's method with conjugate gradients. Saved folders hold the fields in this order.
+
+    `first_slope` is the norm of the gradient at the start of the descent, `estimate` the estimated gap, and `idle` the
+    number of steps without progress.
+    """
+
+    x: Array
+    value: Array
+    gradient: Array
+    z: Array
+    iteration: Array
+    evaluations: Array
+    first_value: Array
+    first_slope: Array
+    estimate: Array
+    steepest: Array
+    idle: Array
+    code: Array
+
+
+@shared
+def _losses(glm: Glm, z: Array) -> tuple[Array, Array, Array]:
+    """Return the sum of the losses, and the first and second derivatives of each row's loss."""
+    loss, first, second = glm.losses(z, glm.y, glm.weight / glm.mass)
+    return loss.sum(), first, second
+
+
+@shared
+def _targets(glm: Glm, tolerance: Array, first: Array, value: Array) -> tuple[Array, Array]:
+    """Return the gap at which to stop, and the rounding error of the value."""
+    return glm.target_gap(tolerance, first, value), glm.rounding(value)
+
+
+_reference = shared(lambda glm, value: glm.reference_value(value))
+
+
+class NewtonCgSolver(LinearSolver[Glm, State]):
+    """Newton's method with conjugate gradients; an evaluation is a step, with all its products.
+
+    `curvature` is the second derivative of the loss at the mean of the targets.
+    """
+
+    def __init__(self, glm: Glm, curvature: float, *arguments: Any, opening: Opening | None = None) -> None:
+        with compiled_code():
+            self.columns_of_x = read_columns(glm.X)
+            # Leave X out: the losses do not need it, and each call of compiled code would pass it again.
+            self.rows = replace(glm, X=np.zeros((len(glm.y), 0)), transform=None)
+        assert glm.transform is not None
+        transform = np.asarray(glm.transform)
+        self.ridge = float(glm.ridge) * (transform**2 if transform.ndim == 1 else transform.T @ transform)
+        super().__init__(glm, curvature, *arguments, opening=opening)
+
+    @property
+    def glm(self) -> Glm:
+        """The model on its rows."""
+        return self.model
+
+    @property
+    def estimate(self) -> float:
+        """An estimate of how far the value is above the minimum."""
+        return float(self.state.estimate)
+
+    @property
+    def smoothing(self) -> None:
+        """None: this solver serves only losses without kinks."""
+
+    def row(self, t: float = 0.0) -> np.ndarray:
+        """Return the current point as a row of the trace; t is the step size that led there."""
+        return self.row_of(self.state, t)
+
+    @staticmethod
+    def row_of(state: State, t: float) -> np.ndarray:
+        """Return a state as a row of the trace."""
+        norm = float(np.linalg.norm(state.gradient))
+        head = [float(state.iteration), float(state.evaluations), float(state.value), norm, t]
+        return np.concatenate([head, state.x])
+
+    def product(self, d: Array) -> Array:
+        """Return A d."""
+        by_output = self.by_output(np.asarray(d))
+        return self.columns_of_x.along(by_output[:-1]) + by_output[-1]
+
+    def by_output(self, theta: np.ndarray) -> np.ndarray:
+        """Return θ with a column for each output, if there are several."""
+        return np.asarray(self.rows.reshape(theta))
+
+    def slopes(self, r: np.ndarray) -> np.ndarray:
+        """Return Aᵀ r, in the shape of `by_output`."""
+        return np.concatenate([self.columns_of_x.slopes(r), r.sum(axis=0)[None]])
+
+    def pull(self, theta: np.ndarray) -> np.ndarray:
+        """Return λ (Tᵀ T u, 0), the gradient of the penalty, in the shape of `by_output`."""
+        u = theta[:-1]
+        by_u = self.ridge @ u if self.ridge.ndim == 2 else (self.ridge * u.T).T
+        return np.concatenate([by_u, np.zeros_like(theta[-1:])])
+
+    def losses(self, z: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the sum of the losses at outputs, and the first and second derivatives of each row's loss."""
+        loss, first, second = jax.device_get(_losses(self.rows, z))
+        return float(loss), first, second
+
+    def begin(self, model: Glm, x: Array, first: Array) -> State:
+        """Return the state at a start."""
+        zero, count = np.zeros(()), np.zeros((), int)
+        blank = State(x, zero, x, x, count - 1, count, zero, zero, zero, zero, count, count)
+        here = self.at(blank, np.asarray(x, float))
+        here = here._replace(first_value=np.asarray(_reference(self.rows, here.value)))
+        _, rounding = _targets(self.rows, 0.0, here.first_value, here.value)
+        code = CANDIDATE if here.estimate <= FINEST * rounding else RUNNING
+        return here._replace(first_slope=np.linalg.norm(here.gradient), code=np.asarray(code))
+
+    def is_over(self) -> bool:
+        """Tell whether the time limit has passed: a step then ends early, but is complete."""
+        return self.objective.clock.over
+
+    def at(self, before: State, x: np.ndarray) -> State:
+        """Return the state at a new point, without its code."""
+        z, theta = self.product(x), self.by_output(x)
+        loss, first, second = self.losses(z)
+        pull = self.pull(theta)
+        gradient, value = self.slopes(first) + pull, loss + float((pull * theta).sum()) / 2
+        # The curvature of the penalty along the coefficients, and that of the loss along the intercepts.
+        total = np.einsum("nkk->k", second) if second.ndim == 3 else second.sum()
+        by_penalty = (solve(self.ridge, gradient[:-1]) * gradient[:-1]).sum()
+        estimate = (by_penalty + (gradient[-1] ** 2 / np.where(total > 0, total, 1.0)).sum()) / 2
+        return before._replace(
+            x=x, value=np.asarray(value), gradient=gradient.ravel(), z=z, estimate=np.asarray(estimate),
+            iteration=before.iteration + 1, evaluations=before.evaluations + 1,
+        )  # fmt: skip
+
+    def run(self, rows: int, evaluations: int, together: int) -> np.ndarray:
+        """Take steps until this many rows or evaluations are reached; return the rows of the trace."""
+        if self.opening and self.epochs_left:
+            return self.opening_epoch(self.opening)
+        recorded: list[np.ndarray] = []
+        most = min(rows, evaluations, capacity_of(self.start.size))
+        while len(recorded) < most and int(self.state.code) == RUNNING and not (recorded and self.is_over()):
+            with compiled_code():
+                state, t = self.step(self.state)
+            # A delayed Ctrl-C is raised at the end of the context above: the state is then the one before the step.
+            self.go_to(state)
+            if t:
+                recorded.append(self.row_of(state, t))
+        return np.stack(recorded) if recorded else self.unfinished()
+
+    def go_to(self, state: State) -> None:
+        """Make a state the current one."""
+        self._state = self.state = State(*map(np.asarray, state))
+
+    def step(self, here: State) -> tuple[State, float]:
+        """Return the state after a step, and the size of the step; 0 if no step lowers the value."""
+        _, _, second = self.losses(here.z)
+        d = self.direction(here, second)
+        along, slope = self.product(d), float(here.gradient @ d)
+        theta, step = self.by_output(here.x), self.by_output(d)
+        pull = self.pull(step)
+        bent, turn = float((pull * step).sum()), float((pull * theta).sum())
+        penalty = float((self.pull(theta) * theta).sum()) / 2
+        target, rounding = map(float, _targets(self.rows, self.step_tolerance, here.first_value, here.value))
+        t = 1.0
+        for _ in range(MOST_HALVINGS):
+            reached = self.losses(here.z + t * along)[0] + penalty + t * turn + t**2 * bent / 2
+            if reached <= here.value + SUFFICIENT * t * slope + rounding:
+                break
+            t /= 2
+        else:
+            return here._replace(evaluations=here.evaluations + 1, code=np.asarray(STALLED)), 0.0
+        there = self.at(here, here.x + t * d)
+        if there.value > here.value + rounding:
+            return here._replace(evaluations=there.evaluations, code=np.asarray(STALLED)), 0.0
+        target, rounding = map(float, _targets(self.rows, self.step_tolerance, here.first_value, there.value))
+        gained = there.value < here.value - rounding or there.estimate < CLOSER * here.estimate
+        idle = 0 if gained else int(here.idle) + 1
+        near = there.estimate <= max(target, FINEST * rounding) or (idle and there.estimate <= rounding)
+        code = CANDIDATE if near or self.certifier.recession.watch > 1 else STALLED if idle >= MOST_IDLE else RUNNING
+        steepest = max(float(here.steepest), float(d @ (there.gradient - here.gradient)) / (t * float(d @ d)))
+        return there._replace(idle=np.asarray(idle), steepest=np.asarray(steepest), code=np.asarray(code)), t
+
+    def direction(self, here: State, second: np.ndarray) -> np.ndarray:
+        """Return a step d that solves H d = -g, by a factor of H or nearly by conjugate gradients."""
+        if here.x.size <= FACTORED and (d := self.by_factor(here, second)) is not None:
+            return d
+        curvature = second if second.ndim == 1 else np.einsum("nkk->nk", second)
+        each = self.ridge.diagonal() if self.ridge.ndim == 2 else self.ridge
+        squares = (self.columns_of_x.squares(curvature).T + each).T
+        diagonal = np.concatenate([squares, curvature.sum(axis=0)[None]])
+        M = np.where(diagonal > 0, diagonal, 1.0)
+        g = self.by_output(here.gradient)
+        progress = float(np.linalg.norm(here.gradient)) / max(float(here.first_slope), 1e-300)
+        until = min(LOOSEST, progress**FORCING) if self.rows.loss.unsteady else FOR_QUADRATICS
+        return conjugate_gradients(self.curved(second), g, M, until, self.is_over).ravel()
+
+    def by_factor(self, here: State, second: np.ndarray) -> np.ndarray | None:
+        """Return the step -H⁻¹ g by a Cholesky factor of H; None if H is singular up to rounding errors."""
+        size = len(self.by_output(here.x))
+        blocks = second if second.ndim == 3 else second[:, None, None]
+        outputs = blocks.shape[1]
+        H = np.zeros((size, outputs, size, outputs))
+        for k in range(outputs):
+            for m in range(k + 1):
+                r = blocks[:, k, m]
+                block, crossed = self.columns_of_x.gram(r), self.columns_of_x.slopes(r)
+                H[:-1, k, :-1, m] = block
+                H[-1, k, :-1, m], H[:-1, k, -1, m], H[-1, k, -1, m] = crossed, crossed, r.sum()
+                H[:, m, :, k] = H[:, k, :, m]
+            H[:-1, k, :-1, k] += self.ridge if self.ridge.ndim == 2 else np.diag(self.ridge)
+        _, d, failed = dposv(H.reshape(here.x.size, -1).T, -here.gradient, overwrite_a=True)
+        return None if failed or not np.all(np.isfinite(d)) else d
+
+    def curved(self, second: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Return the product with H = Aᵀ diag(p ℓ″) A + λ Tᵀ T."""
+
+        def product(d: np.ndarray) -> np.ndarray:
+            along = self.columns_of_x.along(d[:-1]) + d[-1]
+            moved = second * along if second.ndim == 1 else np.einsum("nkl,nl->nk", second, along)
+            return self.slopes(moved) + self.pull(d)
+
+        return product
+
+    def bound(self, x: np.ndarray) -> Bound | None:
+        """Return the certificate at a point: by products with the rows if a Hessian would be too large."""
+        if x.size <= CERTIFIED or self.certifier.recession.endless or self.ridge.ndim == 2:
+            return super().bound(x)
+        # Dense rows of single precision were rescaled in that precision; sparse ones never are.
+        dense = not isinstance(self.glm.X, SparseRows)
+        precision = float(np.finfo(np.dtype(self.glm.X.dtype)).eps) if dense else 0.0
+        bound = RidgeBound(self.rows, self.columns_of_x, self.ridge, self.certifier.coordinates, precision)
+        return bound(x, self.negligible_gap)
+
+
+def solve(ridge: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """Return R⁻¹ g, for a matrix or its diagonal."""
+    return np.linalg.lstsq(ridge, g)[0] if ridge.ndim == 2 else (g.T / ridge).T
+
+
+def conjugate_gradients(
+    product: Callable[[np.ndarray], np.ndarray], g: np.ndarray, M: np.ndarray, until: float,
+    is_over: Callable[[], bool], most: int = MOST_PRODUCTS,
+) -> np.ndarray:  # fmt: skip
+    """Return a d with H d near -g, by conjugate gradients with the diagonal M as the preconditioner.
+
+    They end when the residual is the share `until` of g, both in the norm of the inverse of M, or after `most`
+    products.
+    Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems" (1952).
+    """
+    d, residual = np.zeros_like(g), -g
+    ahead = residual / M
+    conjugate, size = ahead, float((residual * ahead).sum())
+    enough = until**2 * size
+    for _ in range(most):
+        turned = product(conjugate)
+        curvature = float((conjugate * turned).sum())
+        # Without curvature, or beyond rounding errors, stop: the first direction is then the scaled gradient.
+        if not curvature > 0:
+            return d if np.any(d) else conjugate
+        t = size / curvature
+        d, residual = d + t * conjugate, residual - t * turned
+        ahead, before = residual / M, size
+        size = float((residual * ahead).sum())
+        if size <= enough or is_over():
+            break
+        conjugate = ahead + size / before * conjugate
+    return d
