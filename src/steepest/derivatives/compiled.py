@@ -75,9 +75,12 @@ class Jitted:
         self.locks: dict[Hashable, threading.RLock] = {}
 
     def __call__(self, *args: PyTree) -> PyTree:
+        return self.program(*args)(*args)
+
+    def program(self, *args: PyTree) -> Function:
+        """Return the compiled function for arguments of these shapes and types, which is called in less time."""
         signature = _signature(args)
-        jitted = self.ready.get(signature) or self.compiled(signature, args)
-        return jitted(*args)
+        return self.ready.get(signature) or self.compiled(signature, args)
 
     def code(self, *args: PyTree) -> ClosedJaxpr:
         """Return the traced code, which the first call will compile."""
@@ -167,6 +170,14 @@ class Compiled:
             # If two threads make an object, both use the first that is stored.
             self.loops.setdefault(key, make())
         return self.loops[key]
+
+    def slopes(self) -> Jitted:
+        """Return the compiled function ``(points, arrays) -> gradients``, both a row each."""
+
+        def make(points: Array, arrays: PyTree) -> Array:
+            return jax.lax.map(lambda x: self.pure(x, arrays)[1], points)
+
+        return self.loop("slopes", lambda: make)
 
     def loop(self, key: Hashable, make: Callable[[], Function]) -> Jitted:
         """Return the function compiled under a key; if there is none, compile the result of `make`."""

@@ -95,7 +95,7 @@ def coarseness(code: Jaxpr | ClosedJaxpr, depends: list[bool] | None = None) -> 
             continue
         tainted.update(equation.outvars)
         coarsest = max((coarsest, *(rounding_of(var.aval) for var in equation.outvars)))
-        for inner in _inner(equation.params.values()):
+        for inner in inner_codes(equation.params.values()):
             # If the inner code takes other arguments than the operation, as the body of a loop does, assume that all of
             # them depend on the point.
             matches = len(_open(inner).invars) == len(inputs)
@@ -108,11 +108,11 @@ def _open(code: Array) -> Jaxpr:
     return code.jaxpr if hasattr(code, "jaxpr") else code
 
 
-def _inner(values: Iterable[Array]) -> Iterator[Jaxpr | ClosedJaxpr]:
+def inner_codes(values: Iterable[Array]) -> Iterator[Jaxpr | ClosedJaxpr]:
     """Yield the traced code inside the parameters of an operation."""
     for value in values:
         if isinstance(value, (tuple, list)):
-            yield from _inner(value)
+            yield from inner_codes(value)
         elif hasattr(_open(value), "eqns"):
             yield value
 

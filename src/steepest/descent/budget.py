@@ -105,6 +105,11 @@ class Budget:
         """Whether the user gave a tolerance."""
         return self.tolerance > 0 or bool(self.accuracy)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the user gave neither a limit nor a tolerance."""
+        return self.iterations is None and self.evaluations is None and self.seconds is None and not self.asked
+
     def is_exact_count(self, rules: Rules) -> bool:
         """Tell whether to do exactly the iterations given: the step size is fixed, and no tolerance was given."""
         return not (rules.searches or rules.adapts) and self.iterations is not None and not self.asked

@@ -16,13 +16,14 @@ from steepest.derivatives.clock import Clock
 from steepest.derivatives.process.forks import check_fork
 from steepest.derivatives.process.interrupts import interruptible
 from steepest.derivatives.serving.caller import Caller
-from steepest.derivatives.serving.serve import serve
+from steepest.derivatives.serving.serve import serve, served_again
 from steepest.derivatives.serving.within import Within, holds_curved, read_within
 from steepest.derivatives.structure import Calling, read_call
 from steepest.descent.budget import Budget
 from steepest.descent.driver import descend
 from steepest.descent.loop.set_solver import SetSolver
 from steepest.descent.plan import Help, Plan
+from steepest.descent.quick.descent import quick
 from steepest.descent.run import Run
 from steepest.descent.view import ChartView, View
 from steepest.minimizing.restarts import (
@@ -296,23 +297,44 @@ def _optimize(
     within: Within | None = None,
 ) -> Run:  # fmt: skip
     check_callback(callback)
+    automatic = direction is None and isinstance(step, str) and step == "auto"
+    is_plain = (
+        automatic and bounds is None and fixed is None and within is None and rng is None and callback is None
+        and progress in (None, False) and type(restarts) is int and restarts == 0 and repeats == 1
+        and budget.is_open and (gradient is None or gradient is False)
+    )  # fmt: skip
+    if is_plain and (run := quick_again(f, start, args, sign, budget)):
+        return run
     clock, draws = Clock(), _without_seed() if rng is None and not _draws(start, restarts) else generator(rng)
     rules = choose(direction, step, boxed=bounds is not None, curved=holds_curved(within)).signed(sign)
     plan, calling, x = make_plan(
         f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock, fixed=fixed, within=within
     )  # fmt: skip
-    automatic = direction is None and isinstance(step, str) and step == "auto"
     if automatic:
         few = plan.box is None and plan.objective.region is None and x.size <= FEW
         plan = replace(plan, help=Help.FULL, rules=replace(rules, direction=BFGS()) if few else rules)
         if plan.objective.region is not None:
             plan = replace(plan, solver=SetSolver)
+    if is_plain and x.size <= FEW and (run := quick(plan.objective, plan.view, sign, x, budget.began)):
+        return run
     with clock.ends(budget.deadline):
         starts = read_restarts(restarts, plan, x, draws, calling, fixed, within)
     run = best_of(plan, starts, callback, progress) if len(starts) > 1 else descend(plan, x, callback, progress)
     if within is None:
         return run
     return replace(run, within=within, runs=tuple(replace(one, within=within) for one in run.runs))
+
+
+def quick_again(
+    f: Function, start: PyTree, args: tuple[Any, ...], sign: float, budget: Budget
+) -> Run | None:  # fmt: skip
+    """Return the run of a small function whose code is compiled; None if there is none, or it needs the usual way."""
+    check_fork()
+    if isinstance(start, str):
+        return None
+    calling, x = read_call(f, start, args if isinstance(args, tuple) else (args,))
+    objective = served_again(f, calling, x) if x.size <= FEW else None
+    return objective and quick(objective, View(calling, calling.structure.names), sign, x, budget.began)
 
 
 def _draws(start: PyTree, restarts: int | Starts) -> bool:

@@ -7,10 +7,10 @@ import time
 
 import numpy as np
 
-from steepest.derivatives.agreement import agrees
+from steepest.derivatives.agreement import agree, agrees, slack_of
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.clock import Clock, OutOfTime
-from steepest.derivatives.compiled import Compiled, Slope, drop, remember
+from steepest.derivatives.compiled import Compiled, Slope, drop, remember, stored
 from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Objective
 from steepest.derivatives.precision import precision_note
@@ -21,6 +21,7 @@ from steepest.derivatives.serving.eager import eager
 from steepest.derivatives.serving.noisy import is_noisy, noisy_objective, watch_repeats
 from steepest.derivatives.serving.plain import differenced, given
 from steepest.derivatives.structure import Calling
+from steepest.derivatives.tracing.fingerprint import Fingerprint
 from steepest.sets.region import Region
 from steepest.types import Function
 
@@ -71,6 +72,33 @@ def serve(
         if gradient:
             return given(caller, function, start, start_value, TOO_LATE)
         return differenced(caller, start, start_value, TOO_LATE)
+
+
+def served_again(f: Function, calling: Calling, start: np.ndarray) -> Objective | None:
+    """Return f as an objective, if its code was traced and checked before, by one plain call; else None.
+
+    The plain value at the start must be that of the stored code: the code may read what no key of it shows, such as
+    the attributes of an object. A slope of 0 may be one that the trace has lost, and is checked at a point nearby.
+    """
+    attempt = TraceAttempt(Fingerprint([f, None, *calling.args]), calling, native=False, given=False, paired=False)
+    compiled = stored(attempt.key)
+    if not (isinstance(compiled, Compiled) and compiled.measured and compiled.precision == EPS):
+        return None
+    caller = Caller(f, calling)
+    slope = _Slopes(compiled, attempt, start)
+    try:
+        value = caller(start)
+        served, gradient = slope(start)
+        if not (math.isfinite(value) and agree(served, value, slack_of([value], start, gradient))):
+            return None
+        if not (gradient.all() or agrees(slope, _probes(caller, start, math.inf), caller)):
+            return None
+    except Exception:  # noqa: BLE001 - the usual way calls the function, too, and names the error
+        return None
+    if caller.precision > EPS:
+        return None
+    objective = _compiled(caller, attempt, compiled, [(start, value)], EPS, slope)
+    return watch_repeats(objective, caller, None, 1)
 
 
 def _served(
