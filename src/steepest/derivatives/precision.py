@@ -63,7 +63,7 @@ class compiled_code:  # noqa: N801 - a context manager, written as a class becau
 def rounding_of(value: Array) -> float:
     """Return the relative rounding error of a value's type, that of a double if the type is no float."""
     dtype = getattr(value, "dtype", None)
-    if dtype is None or not jnp.issubdtype(dtype, jnp.floating) or dtype.itemsize >= 8:
+    if dtype == float or dtype is None or not jnp.issubdtype(dtype, jnp.floating) or dtype.itemsize >= 8:
         return EPS
     return float(jnp.finfo(dtype).eps)
 

@@ -85,6 +85,8 @@ class Budget:
     ) -> Budget:  # fmt: skip
         """Return the budget that the user gave, after checking it; `count` is ``iterations=`` or ``epochs=``."""
         ((name, iterations),) = count.items()
+        if tolerance is None and seconds is None and evaluations is None and iterations is None:
+            return cls(most=most)
         for word, number in {name: iterations, "evaluations": evaluations}.items():
             if number is not None and not (_is_number(number) and number == int(number) and number >= 0):
                 raise ValueError(f"{word}={quoted(number)}: give a whole number, 0 or more")

@@ -288,8 +288,6 @@ def gradient_descent(f: Function, initial_point: PyTree, *, learning_rate: float
     return minimize(f, initial_point, step=learning_rate, iterations=iterations)
 
 
-@interruptible()
-@np.errstate(all="ignore")
 def _optimize(
     f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
     direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, fixed: Fixed | None, restarts: int | Starts,
@@ -297,25 +295,38 @@ def _optimize(
     within: Within | None = None,
 ) -> Run:  # fmt: skip
     check_callback(callback)
-    automatic = direction is None and isinstance(step, str) and step == "auto"
-    is_plain = (
-        automatic and bounds is None and fixed is None and within is None and rng is None and callback is None
-        and progress in (None, False) and type(restarts) is int and restarts == 0 and repeats == 1
-        and budget.is_open and (gradient is None or gradient is False)
+    is_default = (
+        direction is None and isinstance(step, str) and step == "auto" and (gradient is None or gradient is False)
+        and bounds is None and fixed is None and within is None and type(restarts) is int and restarts == 0
+        and rng is None and callback is None and not progress and repeats == 1 and budget.is_open
     )  # fmt: skip
-    if is_plain and (run := quick_again(f, start, args, sign, budget)):
-        return run
+    # Compiled code takes less time than a watch for Ctrl-C, which then raises KeyboardInterrupt.
+    return (is_default and quick_again(f, start, args, sign, budget)) or _optimize_usually(
+        f, start, sign, args, gradient, direction, step, bounds, fixed, restarts, rng, callback, progress, budget,
+        repeats, within, is_default,
+    )  # fmt: skip
+
+
+@interruptible()
+@np.errstate(all="ignore")
+def _optimize_usually(
+    f: Function, start: PyTree, sign: float, args: tuple[Any, ...], gradient: Function | bool | None,
+    direction: RuleLike, step: RuleLike, bounds: BoundsLike | None, fixed: Fixed | None, restarts: int | Starts,
+    rng: Seed, callback: Callback | None, progress: bool | None, budget: Budget, repeats: int, within: Within | None,
+    is_default: bool,
+) -> Run:  # fmt: skip
     clock, draws = Clock(), _without_seed() if rng is None and not _draws(start, restarts) else generator(rng)
     rules = choose(direction, step, boxed=bounds is not None, curved=holds_curved(within)).signed(sign)
     plan, calling, x = make_plan(
         f, start, sign, args, gradient, rules, bounds, budget, draws, repeats, clock, fixed=fixed, within=within
     )  # fmt: skip
+    automatic = direction is None and isinstance(step, str) and step == "auto"
     if automatic:
         few = plan.box is None and plan.objective.region is None and x.size <= FEW
         plan = replace(plan, help=Help.FULL, rules=replace(rules, direction=BFGS()) if few else rules)
         if plan.objective.region is not None:
             plan = replace(plan, solver=SetSolver)
-    if is_plain and x.size <= FEW and (run := quick(plan.objective, plan.view, sign, x, budget.began)):
+    if is_default and x.size <= FEW and (run := quick(plan.objective, plan.view, sign, x, budget.began)):
         return run
     with clock.ends(budget.deadline):
         starts = read_restarts(restarts, plan, x, draws, calling, fixed, within)

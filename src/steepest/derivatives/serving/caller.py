@@ -94,6 +94,8 @@ class Caller:
 
 def number(returned: Array) -> float:
     """Return the result of a function as a float, or raise an error that names the problem."""
+    if type(returned) in (float, np.float64):
+        return float(returned)
     if isinstance(returned, (tuple, list)) or np.size(returned) != 1:
         shape = getattr(returned, "shape", None)
         what = f"an array of shape {shape}" if shape is not None else f"{type(returned).__name__} {returned!r:.60}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 import numpy as np
 
-from steepest.derivatives.agreement import agree, agrees, slack_of
+from steepest.derivatives.agreement import agrees
 from steepest.derivatives.bounds import Box
 from steepest.derivatives.clock import Clock, OutOfTime
 from steepest.derivatives.compiled import Compiled, Slope, drop, remember, stored
@@ -60,7 +61,7 @@ def serve(
     clock = clock or Clock()
     caller = Caller(f, calling, paired=gradient is True, box=box, region=region, clock=clock)
     function = gradient if callable(gradient) else None
-    probes = _probes(caller, start, until)
+    probes = _probes(caller, start, until, region or box)
     start_value = probes[0][1]
     try:
         with clock.ends(until):
@@ -75,30 +76,31 @@ def serve(
 
 
 def served_again(f: Function, calling: Calling, start: np.ndarray) -> Objective | None:
-    """Return f as an objective, if its code was traced and checked before, by one plain call; else None.
+    """Return f as an objective, if its code was traced and checked before; else None.
 
-    The plain value at the start must be that of the stored code: the code may read what no key of it shows, such as
-    the attributes of an object. A slope of 0 may be one that the trace has lost, and is checked at a point nearby.
+    The caller compares the code with plain calls: it may read what its key does not show, such as the attributes of an
+    object.
     """
     attempt = TraceAttempt(Fingerprint([f, None, *calling.args]), calling, native=False, given=False, paired=False)
     compiled = stored(attempt.key)
     if not (isinstance(compiled, Compiled) and compiled.measured and compiled.precision == EPS):
         return None
     caller = Caller(f, calling)
-    slope = _Slopes(compiled, attempt, start)
     try:
         value = caller(start)
-        served, gradient = slope(start)
-        if not (math.isfinite(value) and agree(served, value, slack_of([value], start, gradient))):
-            return None
-        if not (gradient.all() or agrees(slope, _probes(caller, start, math.inf), caller)):
-            return None
     except Exception:  # noqa: BLE001 - the usual way calls the function, too, and names the error
         return None
-    if caller.precision > EPS:
+    if not math.isfinite(value) or caller.precision > EPS:
         return None
+    slope = _Slopes(compiled, attempt, start)
     objective = _compiled(caller, attempt, compiled, [(start, value)], EPS, slope)
     return watch_repeats(objective, caller, None, 1)
+
+
+def agrees_nearby(objective: Objective, start: np.ndarray) -> bool:
+    """Tell whether the slopes of an objective explain how plain values change from the start to a point nearby."""
+    value = objective.value
+    return agrees(objective.slope, _probes(value, start, math.inf, objective.box), value, objective.precision)
 
 
 def _served(
@@ -206,7 +208,9 @@ def condition(x: np.ndarray, value: float, gradient: np.ndarray) -> float:
     return min(1.0 + change / abs(value), MOST_ROUNDINGS) if value else 1.0
 
 
-def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.ndarray, float]]:
+def _probes(
+    caller: Callable[[np.ndarray], float], start: np.ndarray, until: float, domain: Box | Region | None
+) -> list[tuple[np.ndarray, float]]:
     """Return plain values at the start and, if there is time, at a point nearby; f must be finite at the start.
 
     Nearby means that f has nearly the same value there: far from zero, a wave or a bump of f may be shorter than a
@@ -226,7 +230,7 @@ def _probes(caller: Caller, start: np.ndarray, until: float) -> list[tuple[np.nd
     step = nudge * np.where(start == 0, 1.0, np.abs(start))
     probes = [(start, value)]
     for part in NEARER ** np.arange(MOST_NUDGES):
-        for nearby in _neighbours(start, part * step, caller.region or caller.box):
+        for nearby in _neighbours(start, part * step, domain):
             if time.perf_counter() > until:
                 return probes
             try:

@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from steepest.derivatives.agreement import agree, slack_of
-from steepest.derivatives.compiled import Compiled, Slope
-from steepest.derivatives.differences import EPS, least_size
+from steepest.derivatives.agreement import agree, slack_from
+from steepest.derivatives.compiled import Compiled
+from steepest.derivatives.differences import EPS
 from steepest.derivatives.objective import Objective
-from steepest.derivatives.precision import compiled_code
+from steepest.derivatives.precision import compiled_code, double_precision
 from steepest.derivatives.scatter import differ
+from steepest.derivatives.serving.serve import agrees_nearby
 from steepest.derivatives.tracing.work import work_of
 from steepest.descent.ending import message
 from steepest.descent.loop.loop import PATH_ROWS, chunk_of
 from steepest.descent.loop.state import CANDIDATE, COLUMNS, STALLED, Packed
 from steepest.descent.plan import EARLY
-from steepest.descent.quick.settle import Point, Settled, settle
+from steepest.descent.quick.settle import Matrix, Point, Settled, Vector, settle
 from steepest.descent.quick.start import RULES, begun
 from steepest.descent.run import Run
 from steepest.descent.verdict.polish import PATIENCE
@@ -39,15 +42,22 @@ from steepest.types import Function, PyTree
 MOST_WORK, MOST_EVALUATIONS = 20_000, 1_000
 # The rows that the compiled loop of so few variables holds, as `RuleSolver.capacity` has it.
 CAPACITY = 256
+# The words of the events, as the `Driver` and `Polish` have them.
+RESET, NON_FINITE = (
+    "the direction no longer led downhill and was reset",
+    "trial points where the function is not finite",
+)
+DIRECTION = RULES.direction.described()
 
 
-class Programs(NamedTuple):
+@dataclass(frozen=True)
+class Programs:
     """The compiled code of a small function.
 
     Attributes
     ----------
     slope, slopes : callable
-        The gradient and the value at a point, and the gradients at several.
+        The gradient and the value at a point, in one array; and the gradients at several points.
     loop : callable
         The loop of the descent.
     """
@@ -57,15 +67,64 @@ class Programs(NamedTuple):
     loop: Function
 
     @classmethod
-    def of(cls, compiled: Compiled, start: np.ndarray, arrays: PyTree) -> Programs:
-        """Compile the code for starts of a size, as far as it is not compiled yet."""
-        loop = compiled.loop((CAPACITY, jax.tree.structure(RULES)), lambda: chunk_of(compiled, CAPACITY))
-        state, limits = begun(start, 0.0, np.ones(start.size)), limits_at(start, 1.0)
-        return cls(
-            compiled.jitted.program(start, arrays),
-            compiled.slopes().program(np.zeros((2 * start.size, start.size)), arrays),
-            loop.program(RULES, state, arrays, limits, (), None),
-        )
+    def of(cls, compiled: Compiled, start: np.ndarray, arrays: PyTree) -> Programs | None:
+        """Compile the code for starts of a size, as far as it is not compiled yet; None if it is too much work."""
+        n = start.size
+        with compiled_code():
+            if work_of(compiled.jitted.code(start, arrays)) > MOST_WORK:
+                return None
+            loop = compiled.loop((CAPACITY, jax.tree.structure(RULES)), lambda: chunk_of(compiled, CAPACITY))
+            state, limits = begun(start, 0.0, np.ones(n)), limits_at(start, 1.0)
+            return cls(
+                compiled.jitted.program(start, arrays),
+                compiled.slopes().program(np.zeros((2 * n, n)), arrays),
+                loop.program(RULES, state, arrays, limits, (), None),
+            )
+
+
+class Descent(NamedTuple):
+    """The descent of a function from a start, by compiled code.
+
+    Attributes
+    ----------
+    programs : Programs
+        The code.
+    arrays : tree
+        The data that it takes.
+    sign : float
+        1 to minimise, -1 to maximise.
+    """
+
+    programs: Programs
+    arrays: PyTree
+    sign: float
+
+    def slope(self, x: Vector) -> tuple[float, Vector]:
+        """Return the value and the gradient at a point, in the sign in which they are minimised."""
+        found = np.asarray(self.programs.slope(np.array(x), self.arrays))
+        *gradient, value = (found if self.sign > 0 else -found).tolist()
+        return value, gradient
+
+    def slopes(self, points: Matrix) -> Matrix:
+        """Return the gradients at several points."""
+        found = np.asarray(self.programs.slopes(np.array(points), self.arrays))
+        rows: Matrix = (found if self.sign > 0 else -found).tolist()
+        return rows
+
+    def reached(self, start: np.ndarray, value: float, gradient: Vector) -> Reached | None:
+        """Run the loop until it stops; return None unless it stops at its best point, which may be a minimum."""
+        if not (math.isfinite(value + sum(gradient)) and any(gradient)):
+            return None
+        state, limits = begun(start, value, np.array(gradient)), limits_at(start, self.sign)
+        packed, recorded = self.programs.loop(RULES, state, self.arrays, limits, (), None)
+        here = Packed(np.asarray(packed.numbers), (), start.size)
+        x, code, iteration = here.read("x").tolist(), here.read("code"), int(here.read("iteration"))
+        if code not in (CANDIDATE, STALLED) or x != here.read("best_x").tolist():
+            return None
+        return Reached(
+            Point(x, float(here.read("value")), here.read("gradient").tolist()), np.asarray(recorded)[:iteration],
+            iteration, int(here.read("evaluations")), int(here.read("resets")), int(here.read("non_finite")),
+        )  # fmt: skip
 
 
 class Reached(NamedTuple):
@@ -82,56 +141,61 @@ class Reached(NamedTuple):
 def quick(objective: Objective, view: View, sign: float, start: np.ndarray, began: float) -> Run | None:
     """Return the run of a small descent with the default rules; None unless it converges beyond doubt.
 
-    The function must have been compared with plain calls at the start. `began` is the time of the user's call.
+    The compiled code is compared with plain calls at the start and at the answer. `began` is the time of the user's
+    call.
     """
-    compiled, arrays = objective.compiled, objective.arrays
-    if compiled is None or objective.kind != "traced" or objective.precision > EPS or not compiled.get_or_make(
-        "is light", lambda: _is_light(compiled, start, arrays)
-    ):  # fmt: skip
+    compiled = objective.compiled
+    if compiled is None or objective.kind != "traced" or objective.precision > EPS:
         return None
-    value, gradient = objective.slope(start)
-    first = sign * value
+    programs = compiled.get_or_make("quick", lambda: Programs.of(compiled, start, objective.arrays))
+    if programs is None:
+        return None
     begins = time.perf_counter() - began
-    with compiled_code():
-        programs = compiled.get_or_make("quick", lambda: Programs.of(compiled, start, arrays))
-
-        def slope(x: np.ndarray) -> Slope:
-            both = np.asarray(programs.slope(x, arrays))
-            return sign * float(both[-1]), sign * both[:-1]
-
-        def slopes(points: np.ndarray) -> np.ndarray:
-            return sign * np.asarray(programs.slopes(points, arrays))
-
-        reached = _descended(programs.loop, start, first, sign * gradient, sign, arrays)
-        end = settle(slope, slopes, reached.point, start, first) if reached else None
+    descent, begun_at = Descent(programs, objective.arrays, sign), start.tolist()
+    try:
+        with double_precision():
+            first, gradient = descent.slope(begun_at)
+            if not _is_same(sign * first, objective.start_value, first, begun_at, gradient):
+                return None
+            reached = descent.reached(start, first, gradient)
+            end = reached and settle(descent.slope, descent.slopes, reached.point, begun_at, first)
+    except ArithmeticError:
+        # The numbers of Python raise an error where those of arrays become 0 or infinite.
+        return None
     if reached is None or end is None:
         return None
-    plain = _confirmed(objective, end, sign, value)
-    if plain is None:
+    at, value, slope = end.point
+    x = np.array(at)
+    try:
+        plain, again = objective.value(x), objective.value(x)
+        # A slope of 0 at the start may be one that the trace has lost.
+        is_sound = all(gradient) or agrees_nearby(objective, start)
+    except Exception:  # noqa: BLE001 - the usual way calls the function there, too, and names the error
+        return None
+    if differ(plain, again) or not is_sound or not _is_same(sign * value, plain, first, at, slope):
         return None
     elapsed = time.perf_counter() - began
-    head = np.concatenate([[0.0, 1.0, first, math.sqrt(float(gradient.dot(gradient))), 0.0], start])
-    norm = math.sqrt(float(end.gradient.dot(end.gradient)))
-    last = np.concatenate([[reached.iteration + 1, reached.evaluations, end.value, norm, 0.0], end.x])
-    rows = np.concatenate([head[None], reached.rows, last[None]])
+    head = [0.0, 1.0, first, math.hypot(*gradient), 0.0, *begun_at]
+    last = [reached.iteration + 1.0, reached.evaluations, value, math.hypot(*slope), 0.0, *at]
+    rows = np.concatenate([[head], reached.rows, [last]])
     spent = reached.evaluations + end.spent
     certificate = Certificate("audited", end.gap, end.tolerance, end.curvature, end.error)
-    extreme = "minimum" if sign > 0 else "maximum"
+    facts = within_rounding(end.gap, "minimum" if sign > 0 else "maximum")
     return Run(
-        x=view.point(end.x),
+        x=view.point(x),
         fun=plain,
-        jac=view.gradient(sign * end.gradient),
+        jac=view.gradient(sign * np.array(slope)),
         nit=reached.iteration + 1,
         nfev=spent,
         njev=spent,
         outcome=Outcome.CONVERGED,
-        message=message(Outcome.CONVERGED, within_rounding(end.gap, extreme), certificate),
+        message=message(Outcome.CONVERGED, facts, certificate),
         certificate=certificate,
         trace=_trace(rows, sign, view, _events(reached, end), (begins, elapsed)),
         kind=objective.kind,
         why=objective.why,
         maximized=sign < 0,
-        direction=RULES.direction.described(),
+        direction=DIRECTION.copy(),
         seconds=elapsed,
         objective=objective,
         view=view,
@@ -140,54 +204,32 @@ def quick(objective: Objective, view: View, sign: float, start: np.ndarray, bega
 
 def limits_at(start: np.ndarray, sign: float) -> np.ndarray:
     """Return the limits of the loop: those of the `Driver`, up to the iteration at which it probes the curvature."""
-    rows = PATIENCE * (start.size + 10)
-    return np.concatenate([[rows, MOST_EVALUATIONS, EARLY, sign, PATH_ROWS, EPS], least_size(start)])
+    limits = _limits(start.size).copy()
+    limits[3] = sign
+    np.minimum(np.abs(start), 1.0, out=limits[6:])
+    return limits
 
 
-def _is_light(compiled: Compiled, start: np.ndarray, arrays: PyTree) -> bool:
-    """Tell whether an evaluation is so little work that the descent may be done in one go."""
-    with compiled_code():
-        return work_of(compiled.jitted.code(start, arrays)) <= MOST_WORK
+@cache
+def _limits(n: int) -> np.ndarray:
+    return np.array([PATIENCE * (n + 10), MOST_EVALUATIONS, EARLY, 1.0, PATH_ROWS, EPS, *[0.0] * n])
 
 
-def _descended(
-    loop: Function, start: np.ndarray, value: float, gradient: np.ndarray, sign: float, arrays: PyTree
-) -> Reached | None:
-    """Run the loop until it stops; return None unless it stops at its best point, which may be a minimum."""
-    if not (math.isfinite(value) and math.isfinite(float(gradient.sum())) and gradient.any()):
-        return None
-    packed, recorded = loop(RULES, begun(start, value, gradient), arrays, limits_at(start, sign), (), None)
-    here = Packed(np.asarray(packed.numbers), (), start.size)
-    names = ("code", "iteration", "evaluations", "resets", "non_finite")
-    code, *counters = (int(here.read(name)) for name in names)
-    x = here.read("x")
-    if code not in (CANDIDATE, STALLED) or x.tolist() != here.read("best_x").tolist():
-        return None
-    point = Point(x, float(here.read("value")), here.read("gradient"), np.zeros(start.size))
-    return Reached(point, np.asarray(recorded)[: counters[0]], *counters)
-
-
-def _confirmed(objective: Objective, end: Settled, sign: float, first: float) -> float | None:
-    """Return the plain value of the answer; None unless two plain calls repeat it, and agree with compiled code."""
-    try:
-        plain, again = objective.value(end.x), objective.value(end.x)
-    except Exception:  # noqa: BLE001 - the usual way calls the function there, too, and names the error
-        return None
-    is_same = agree(sign * end.value, plain, slack_of([plain, first], end.x, end.gradient))
-    return plain if is_same and not differ(plain, again) else None
+def _is_same(served: float, plain: float, first: float, x: Vector, gradient: Vector) -> bool:
+    """Tell whether a value of compiled code is that of a plain call, up to rounding; `first` is that at the start."""
+    inputs = sum(abs(a * b) for a, b in zip(x, gradient, strict=True))
+    return agree(served, plain, slack_from(max(abs(plain), abs(first)), inputs))
 
 
 def _events(reached: Reached, end: Settled) -> list[Event]:
     """Return the events of a descent, in the words of the `Driver`."""
     detail = f"{end.taken} Newton steps by the Hessian" if end.taken > 1 else "a Newton step by the Hessian"
-    iteration = reached.iteration + 1
-    events = [Event(iteration, "newton", detail)]
+    last = reached.iteration + 1
+    events = [Event(last, "newton", detail)]
     if reached.resets:
-        detail = "the direction no longer led downhill and was reset"
-        events.append(Event(iteration, "reset", detail, reached.resets))
+        events.append(Event(last, "reset", RESET, reached.resets))
     if reached.non_finite:
-        detail = "trial points where the function is not finite"
-        events.append(Event(iteration, "non-finite", detail, reached.non_finite))
+        events.append(Event(last, "non-finite", NON_FINITE, reached.non_finite))
     return events
 
 
@@ -196,6 +238,8 @@ def _trace(rows: np.ndarray, sign: float, view: View, events: list[Event], times
     columns = {name: rows[:, k].copy() for k, name in enumerate(COLUMNS)}
     for name in ("iteration", "evaluations"):
         columns[name] = columns[name].astype(np.int64)
-    columns["value"] *= sign
-    columns["seconds"] = np.linspace(*times, len(rows))
-    return Trace(columns, rows[:, len(COLUMNS) :].copy(), view.names, events)
+    if sign < 0:
+        columns["value"] *= sign
+    begins, elapsed = times
+    columns["seconds"] = begins + (elapsed - begins) / (len(rows) - 1) * np.arange(len(rows))
+    return Trace(columns, rows[:, len(COLUMNS) :].copy(), list(view.names), events)

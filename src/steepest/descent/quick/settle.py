@@ -1,20 +1,20 @@
 """The end of a small descent: Newton's steps from the best point, and the audit of the answer.
 
 The steps are those of `Polish`, and the audit is that of `audit` and `Modes`, with the same constants; both agree with
-them up to rounding. Only the plainest case is computed: one Hessian, at least one Newton step, and a minimum that the
+them up to rounding. Vectors are lists here: for so few coordinates the numbers of Python take a fraction of the time
+that arrays do. Only the plainest case is computed: one Hessian, at least one Newton step, and a minimum that the
 `Judge` would accept without a further value. In all other cases nothing is returned, and the `Driver` descends.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterable
+from operator import add, mul, sub
 from typing import NamedTuple
 
 import numpy as np
 
-from steepest.derivatives.compiled import Slope
 from steepest.derivatives.differences import EPS
 from steepest.descent.driver import DOUBTFUL
 from steepest.descent.verdict.audit import ROUNDINGS, SOFT, SURE
@@ -25,10 +25,22 @@ from steepest.descent.verdict.rays import DRIVEN, LONG
 
 # The step of the differences of gradients, as a share of the size of a coordinate.
 SHORT = EPS ** (1 / 3)
-# The rounding error of a curvature, as `audit` has it for differences.
+# The rounding error of a curvature by differences, as `audit` has it.
 UNSURE = 512 * EPS
-# Points, a row each, to gradients, a row each.
-Slopes = Callable[[np.ndarray], np.ndarray]
+
+Vector = list[float]
+Matrix = list[Vector]
+# A point to the value and the gradient there, and points to the gradients there.
+SlopeAt = Callable[[Vector], tuple[float, Vector]]
+SlopesAt = Callable[[Matrix], Matrix]
+
+
+class Point(NamedTuple):
+    """A point, with the value and the gradient there."""
+
+    x: Vector
+    value: float
+    gradient: Vector
 
 
 class Settled(NamedTuple):
@@ -36,10 +48,10 @@ class Settled(NamedTuple):
 
     Attributes
     ----------
-    x, gradient : array of shape (n,)
-        The answer, and the gradient there.
-    value, gap, tolerance : float
-        The value, how far it may be above the minimum, and the gap that rounding hides.
+    point : Point
+        The answer.
+    gap, tolerance : float
+        How far the value may be above the minimum, and the gap that rounding hides.
     curvature : tuple of float
         The smallest and the largest curvature.
     error : tuple of float
@@ -48,9 +60,7 @@ class Settled(NamedTuple):
         How many Newton steps were taken, and how many gradients were computed.
     """
 
-    x: np.ndarray
-    gradient: np.ndarray
-    value: float
+    point: Point
     gap: float
     tolerance: float
     curvature: tuple[float, float]
@@ -64,150 +74,163 @@ class Model(NamedTuple):
 
     Attributes
     ----------
-    hessian, size : array
+    hessian, size : matrix
         The Hessian, and its entries without their signs.
-    directions, curvatures : array
-        Its modes, a column each, and the curvature along each.
-    inverse : array
-        Its inverse.
+    modes : matrix
+        Its modes, a row each.
+    curvatures : vector
+        The curvature along each mode.
+    inverse : matrix
+        The inverse of the Hessian.
     ends : tuple of float
-        The smallest and the largest eigenvalue.
+        Its smallest and its largest eigenvalue.
     floor : float
         The rounding error of the value.
     """
 
-    hessian: np.ndarray
-    size: np.ndarray
-    directions: np.ndarray
-    curvatures: np.ndarray
-    inverse: np.ndarray
+    hessian: Matrix
+    size: Matrix
+    modes: Matrix
+    curvatures: Vector
+    inverse: Matrix
     ends: tuple[float, float]
     floor: float
 
 
-class Point(NamedTuple):
-    """A point that a Newton step has reached, with the share of the slope along each mode that the step left."""
-
-    x: np.ndarray
-    value: float
-    gradient: np.ndarray
-    left: np.ndarray
-
-
-def settle(
-    slope: Callable[[np.ndarray], Slope], slopes: Slopes, here: Point, start: np.ndarray, first: float
-) -> Settled | None:  # fmt: skip
+def settle(slope: SlopeAt, slopes: SlopesAt, here: Point, start: Vector, first: float) -> Settled | None:
     """Return the minimum that Newton's steps from a point lead to; None unless it is one beyond doubt.
 
-    `first` is the value at the start; `slopes` returns the gradients at several points.
+    `first` is the value at the start.
     """
-    n = start.size
-    least = np.minimum(np.abs(start), 1.0)
-    scale = _positive(np.maximum(np.abs(here.x), np.abs(start)))
+    n = len(start)
+    least = [min(abs(begun), 1.0) for begun in start]
+    scale = [max(abs(at), abs(begun)) or 1.0 for at, begun in zip(here.x, start, strict=True)]
     model = _model(slopes, here, scale, least)
     if model is None:
         return None
-    error = (ROUNDINGS * EPS) * model.size.dot(np.maximum(np.abs(here.x), least))
-    shares = np.abs(model.directions)
-    end, taken, tried = _by_chords(slope, model, here, least, shares.T.dot(error))
+    error = _rounding(model, here.x, least)
+    shares = [sizes(mode) for mode in model.modes]
+    end, left, taken, tried = _by_chords(slope, model, here, least, times(shares, error))
     if not taken:
         # No step has tested the Hessian.
         return None
-    x, gradient, value = end.x, end.gradient, end.value
-    step = model.inverse.dot(gradient)
-    gain = float(gradient.dot(step)) / 2
-    descent = first - value
+    x, value, gradient = end
+    step = times(model.inverse, gradient)
+    gain, descent = dot(gradient, step) / 2, first - value
     if not (gain <= model.floor and _is_simple(x, step, start, least) and _is_deep(model, shares, scale, descent)):
         return None
 
     # Errors of the gradient: of rounding x, and as another gradient nearby shows them.
-    error = np.maximum(error, (ROUNDINGS * EPS) * model.size.dot(np.maximum(np.abs(x), least)))
-    slopes_left, doubled = np.abs(gradient.dot(model.directions)), 2 * end.left
-    if ((doubled > MOST_LOST) & (slopes_left > shares.T.dot(error))).any():
+    error = larger(error, _rounding(model, x, least))
+    along = sizes(times(model.modes, gradient))
+    blur = times(shares, error)
+    if any(2 * q > MOST_LOST and here > hidden for q, here, hidden in zip(left, along, blur, strict=True)):
         return None
-    move = (ROUGH * EPS) * np.maximum(np.abs(x), _positive(least)) * _signs(n)
-    error = np.maximum(error, 2 * np.abs(slope(x + move)[1] - gradient - model.hessian.dot(move)))
-    stretch = 1 / (1 - np.minimum(doubled, MOST_LOST))
-    distances, longest = stretch * slopes_left / model.curvatures, float(stretch.max())
-    reached = longest * np.abs(model.inverse).dot(error)
-    hidden = float(error.dot(reached)) / 2
-    gap = float(model.curvatures.dot(distances * distances)) / 2 + hidden
+    move = [ROUGH * EPS * max(abs(at), unit or 1.0) * (-1) ** k for k, (at, unit) in enumerate(zip(x, least, strict=True))]
+    rough = minus(minus(slope(plus(x, move))[1], gradient), times(model.hessian, move))
+    if not math.isfinite(sum(rough)):
+        return None
+    error = larger(error, [2 * abs(entry) for entry in rough])
+    stretch = [1 / (1 - min(2 * q, MOST_LOST)) for q in left]
+    distances = [s * slope / curvature for s, slope, curvature in zip(stretch, along, model.curvatures, strict=True)]
+    longest = max(stretch)
+    reached = [longest * dot(sizes(row), error) for row in model.inverse]
+    hidden = dot(error, reached) / 2
+    gap = dot(model.curvatures, map(mul, distances, distances)) / 2 + hidden
     gained = max(descent, abs(value))
-    # A large gap needs more evidence, or is none of a minimum. An infinite or undefined one fails, too.
+    # A large gap needs more evidence, or is none of a minimum.
     known = gap <= gained and gap <= DOUBTFUL * (abs(value) + abs(descent))
     if not (known and gap - hidden <= max(model.floor, SMALL_GAP * gained)):
         return None
-    return Settled(
-        x, gradient, value, gap, max(model.floor, gap - gain), model.ends,
-        tuple((shares.dot(distances) + reached).tolist()), taken, 2 * n + tried + 1,
-    )  # fmt: skip
+    x_error = tuple(dot(column, distances) + one for column, one in zip(zip(*shares, strict=True), reached, strict=True))
+    return Settled(end, gap, max(model.floor, gap - gain), model.ends, x_error, taken, 2 * n + tried + 1)
 
 
-def _model(slopes: Slopes, here: Point, scale: np.ndarray, least: np.ndarray) -> Model | None:
+def _model(slopes: SlopesAt, here: Point, scale: Vector, least: Vector) -> Model | None:
     """Return the Hessian by differences of gradients; None unless f surely curves up along each direction."""
-    x, n = here.x, here.x.size
-    steps = scale * SHORT
-    gradients = slopes(x + _moves(n) * steps)
-    raw = (gradients[:n] - gradients[n:]) / ((x + steps) - (x - steps))[:, None]
-    hessian, asymmetry = (raw + raw.T) / 2, np.abs(raw - raw.T) / 2
-    size, here_size = np.abs(hessian), np.abs(x)
-    diagonal = size.diagonal()
-    if not (diagonal > UNSURE * (size.dot(here_size) + np.abs(here.gradient)) / steps).all():
-        # Also if something is not a number.
+    x, n = here.x, len(here.x)
+    steps = [SHORT * size for size in scale]
+    up, down = plus(x, steps), minus(x, steps)
+    gradients = slopes([[*x[:k], ends[k], *x[k + 1 :]] for ends in (up, down) for k in range(n)])
+    raw = [
+        [(after - before) / width for after, before in zip(gradients[k], gradients[n + k], strict=True)]
+        for k, width in enumerate(minus(up, down))
+    ]
+    turned = list(zip(*raw, strict=True))
+    hessian = [[(a + b) / 2 for a, b in zip(row, column, strict=True)] for row, column in zip(raw, turned, strict=True)]
+    size, far = [sizes(row) for row in hessian], sizes(x)
+    units = []
+    for k, (row, slope, step) in enumerate(zip(size, here.gradient, steps, strict=True)):
+        if not row[k] > UNSURE * (dot(row, far) + abs(slope)) / step:
+            # Also if something is not a number.
+            return None
+        units.append(1 / math.sqrt(row[k]))
+    scaled = [[entry * a * b for entry, b in zip(row, units, strict=True)] for row, a in zip(hessian, units, strict=True)]
+    error = sum(
+        ((a - b) / 2 * one * other) * ((a - b) / 2 * one * other)
+        for row, column, one in zip(raw, turned, units, strict=True)
+        for a, b, other in zip(row, column, units, strict=True)
+    )
+    if not math.isfinite(error + sum(map(sum, scaled))):
         return None
-    units = 1 / np.sqrt(diagonal)
-    both = units[:, None] * units
-    scaled = hessian * both
-    if not math.isfinite(scaled.sum()):
+    eigenvalues, vectors = np.linalg.eigh([scaled, hessian])
+    curvatures, ends = eigenvalues.tolist()
+    lowest, highest = curvatures[0], curvatures[-1]
+    if not (lowest > SURE * (math.sqrt(error) + n * EPS * highest) and lowest >= SOFT * highest):
         return None
-    curvatures, vectors = np.linalg.eigh(scaled)
-    lowest, highest = float(curvatures[0]), float(curvatures[-1])
-    unsure = math.sqrt(float(((asymmetry * both) ** 2).sum())) + n * EPS * highest
-    if not (lowest > SURE * unsure and lowest >= SOFT * highest):
-        return None
-    directions = units[:, None] * vectors
-    ends = np.linalg.eigvalsh(hessian)
-    rounding = EPS * np.maximum(here_size, least)
-    floor = 4 * EPS * abs(here.value) + float(rounding.dot(size.dot(rounding)))
-    inverse = (directions / curvatures).dot(directions.T)
-    return Model(hessian, size, directions, curvatures, inverse, (max(float(ends[0]), 0.0), float(ends[-1])), floor)
+    modes = [[entry * unit for entry, unit in zip(mode, units, strict=True)] for mode in vectors[0].T.tolist()]
+    rounding = [EPS * max(a, b) for a, b in zip(far, least, strict=True)]
+    floor = 4 * EPS * abs(here.value) + dot(rounding, times(size, rounding))
+    flattened = [[entry / curvature for entry in mode] for mode, curvature in zip(modes, curvatures, strict=True)]
+    columns, others = list(zip(*modes, strict=True)), list(zip(*flattened, strict=True))
+    inverse = [[dot(a, b) for b in columns] for a in others]
+    return Model(hessian, size, modes, curvatures, inverse, (max(ends[0], 0.0), ends[-1]), floor)
 
 
 def _by_chords(
-    slope: Callable[[np.ndarray], Slope], model: Model, here: Point, least: np.ndarray, blur: np.ndarray
-) -> tuple[Point, int, int]:
+    slope: SlopeAt, model: Model, here: Point, least: Vector, blur: Vector
+) -> tuple[Point, Vector, int, int]:  # fmt: skip
     """Take Newton steps with one Hessian while each leaves at most a quarter of the gain.
 
-    `blur` is the error of the slope along each mode. Return the last point, the number of steps, and that of the steps
-    that were tried. If a step raises the value although it shrinks the gradient, no step counts.
+    `blur` is the error of the slope along each mode. Return the last point, the share of the slope along each mode that
+    the last step left, the number of steps, and that of the steps that were tried. If a step raises the value although
+    it shrinks the gradient, no step counts.
     """
-    x, value, gradient, left = here
-    step = model.inverse.dot(gradient)
-    decrement, taken, tried = float(gradient.dot(step)), 0, 0
-    along = np.abs(gradient.dot(model.directions))
+    x, value, gradient = here
+    left = [0.0] * len(x)
+    step = times(model.inverse, gradient)
+    decrement, taken, tried = dot(gradient, step), 0, 0
+    along = sizes(times(model.modes, gradient))
     while taken < MOST_CHORDS and decrement > 0:
-        new = x - step
-        if (np.abs(step) <= EPS * np.maximum(np.abs(x), least)).all() or (new == x).all():
+        new = minus(x, step)
+        if all(abs(s) <= EPS * max(abs(a), b) for s, a, b in zip(step, x, least, strict=True)) or new == x:
             break
         new_value, new_gradient = slope(new)
         tried += 1
-        new_step = model.inverse.dot(new_gradient)
-        new_decrement = float(new_gradient.dot(new_step))
+        step = times(model.inverse, new_gradient)
+        new_decrement = dot(new_gradient, step)
         if not new_decrement <= CONTRACTED * decrement:
             break
         if not new_value <= value + model.floor:
-            return here, 0, tried
-        new_along = np.abs(new_gradient.dot(model.directions))
-        visible = (along > 0) & (new_along > blur)
-        left = np.divide(new_along, along, out=left.copy(), where=visible)
-        x, value, gradient, step, decrement, along = new, new_value, new_gradient, new_step, new_decrement, new_along
+            return here, left, 0, tried
+        new_along = sizes(times(model.modes, new_gradient))
+        left = [
+            after / before if before > 0 and after > hidden else q
+            for after, before, hidden, q in zip(new_along, along, blur, left, strict=True)
+        ]
+        x, value, gradient, decrement, along = new, new_value, new_gradient, new_decrement, new_along
         taken += 1
-    return Point(x, value, gradient, left), taken, tried
+    return Point(x, value, gradient), left, taken, tried
 
 
-def _is_simple(x: np.ndarray, step: np.ndarray, start: np.ndarray, least: np.ndarray) -> bool:
+def _rounding(model: Model, x: Vector, least: Vector) -> Vector:
+    """Return the error of the gradient from rounding x."""
+    return [ROUNDINGS * EPS * entry for entry in times(model.size, larger(sizes(x), least))]
+
+
+def _is_simple(x: Vector, step: Vector, start: Vector, least: Vector) -> bool:
     """Tell whether the next step is so short, and x so near the start, that nothing suggests a lower value far out."""
-    for at, move, begun, small in zip(*(vector.tolist() for vector in (x, step, start, least)), strict=True):
+    for at, move, begun, small in zip(x, step, start, least, strict=True):
         size, length = abs(at), abs(move)
         is_short = length <= LONG * max(size, small) and length <= NARROW * max(size, small or 1.0)
         if not (is_short and size <= DRIVEN * max(abs(begun), 1.0)):
@@ -215,24 +238,34 @@ def _is_simple(x: np.ndarray, step: np.ndarray, start: np.ndarray, least: np.nda
     return True
 
 
-def _is_deep(model: Model, shares: np.ndarray, scale: np.ndarray, descent: float) -> bool:
+def _is_deep(model: Model, shares: Matrix, scale: Vector, descent: float) -> bool:
     """Tell whether f rises along each mode, over the size of x, by more than a small share of the descent."""
-    reach = (shares / np.maximum(scale, 1.0)[:, None]).max(axis=0)
-    return bool((model.curvatures > 2 * SHALLOW * abs(descent) * reach * reach).all())
+    for share, curvature in zip(shares, model.curvatures, strict=True):
+        reach = max(entry / max(size, 1.0) for entry, size in zip(share, scale, strict=True))
+        if not curvature > 2 * SHALLOW * abs(descent) * reach * reach:
+            return False
+    return True
 
 
-def _positive(sizes: np.ndarray) -> np.ndarray:
-    """Return sizes, with 1 in place of 0."""
-    return sizes if sizes.all() else np.where(sizes == 0, 1.0, sizes)
+def dot(a: Iterable[float], b: Iterable[float]) -> float:
+    return sum(map(mul, a, b))
 
 
-@cache
-def _signs(n: int) -> np.ndarray:
-    """Return the signs of a step by which rounding errors are measured."""
-    return np.where(np.arange(n) % 2, -1.0, 1.0)
+def times(matrix: Matrix, vector: Vector) -> Vector:
+    return [sum(map(mul, row, vector)) for row in matrix]
 
 
-@cache
-def _moves(n: int) -> np.ndarray:
-    """Return the steps of the differences, a row each, as multiples of those of the coordinates."""
-    return np.concatenate([np.eye(n), -np.eye(n)])
+def plus(a: Vector, b: Vector) -> Vector:
+    return list(map(add, a, b))
+
+
+def minus(a: Vector, b: Vector) -> Vector:
+    return list(map(sub, a, b))
+
+
+def larger(a: Vector, b: Vector) -> Vector:
+    return list(map(max, a, b))
+
+
+def sizes(a: Iterable[float]) -> Vector:
+    return list(map(abs, a))
