@@ -172,10 +172,10 @@ class Compiled:
         return self.loops[key]
 
     def slopes(self) -> Jitted:
-        """Return the compiled function ``(points, arrays) -> gradients``, both a row each."""
+        """Return the compiled function ``(points, arrays) -> rows`` of gradients and values, each value at the end."""
 
         def make(points: Array, arrays: PyTree) -> Array:
-            return jax.lax.map(lambda x: self.pure(x, arrays)[1], points)
+            return jax.lax.map(lambda x: jnp.append(*reversed(self.pure(x, arrays))), points)
 
         return self.loop("slopes", lambda: make)
 
@@ -211,10 +211,10 @@ def shared(function: Function) -> Jitted:
 
 def stored(key: Hashable) -> Function | None:
     """Return the function stored under a key, which counts as used; None if there is none."""
-    known = _cache.get(key)
-    if known is not None:
-        remember(key, known)
-    return known
+    with _changing:
+        if key in _cache:
+            _cache.move_to_end(key)
+        return _cache.get(key)
 
 
 def recalled(key: Hashable, kind: type[Stored], make: Callable[[], Stored]) -> Stored:

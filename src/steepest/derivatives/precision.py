@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import jax
@@ -23,14 +22,23 @@ if TYPE_CHECKING:
 HALF = 1e-5
 
 
-@contextmanager
-def double_precision() -> Iterator[None]:
-    """Return a context in which JAX computes in 64 bits, in this thread only.
+class double_precision:  # noqa: N801 - a context manager, written as a class because its time counts in small problems
+    """A context in which JAX computes in 64 bits, in this thread only.
 
     Numbers are computed at once, also while JAX traces a function of the user that calls this library itself.
     """
-    with jax.enable_x64(True), jax.core.eval_context():
-        yield
+
+    __slots__ = ("contexts",)
+
+    def __enter__(self) -> None:
+        self.contexts = jax.enable_x64(True), jax.core.eval_context()
+        for context in self.contexts:
+            context.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        double, eager = self.contexts
+        eager.__exit__(None, None, None)
+        double.__exit__(None, None, None)
 
 
 class compiled_code:  # noqa: N801 - a context manager, written as a class because its time counts in small problems
@@ -63,7 +71,7 @@ class compiled_code:  # noqa: N801 - a context manager, written as a class becau
 def rounding_of(value: Array) -> float:
     """Return the relative rounding error of a value's type, that of a double if the type is no float."""
     dtype = getattr(value, "dtype", None)
-    if dtype == float or dtype is None or not jnp.issubdtype(dtype, jnp.floating) or dtype.itemsize >= 8:
+    if dtype is None or not jnp.issubdtype(dtype, jnp.floating) or dtype.itemsize >= 8:
         return EPS
     return float(jnp.finfo(dtype).eps)
 

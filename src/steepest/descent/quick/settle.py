@@ -30,8 +30,7 @@ UNSURE = 512 * EPS
 
 Vector = list[float]
 Matrix = list[Vector]
-# A point to the value and the gradient there, and points to the gradients there.
-SlopeAt = Callable[[Vector], tuple[float, Vector]]
+# Points to the gradients and the values there: a row each, with the value at its end.
 SlopesAt = Callable[[Matrix], Matrix]
 
 
@@ -69,6 +68,25 @@ class Settled(NamedTuple):
     spent: int
 
 
+class Reached(NamedTuple):
+    """The point that a Newton step has reached.
+
+    Attributes
+    ----------
+    point : Point
+        The point.
+    left : vector
+        The share of the slope along each mode that the step has left.
+    move, nearby : vector
+        A step of a few rounding errors, and the gradient after it.
+    """
+
+    point: Point
+    left: Vector
+    move: Vector
+    nearby: Vector
+
+
 class Model(NamedTuple):
     """The Hessian at a point, and what follows from it.
 
@@ -97,7 +115,7 @@ class Model(NamedTuple):
     floor: float
 
 
-def settle(slope: SlopeAt, slopes: SlopesAt, here: Point, start: Vector, first: float) -> Settled | None:
+def settle(slopes: SlopesAt, here: Point, start: Vector, first: float) -> Settled | None:
     """Return the minimum that Newton's steps from a point lead to; None unless it is one beyond doubt.
 
     `first` is the value at the start.
@@ -110,11 +128,11 @@ def settle(slope: SlopeAt, slopes: SlopesAt, here: Point, start: Vector, first: 
         return None
     error = _rounding(model, here.x, least)
     shares = [sizes(mode) for mode in model.modes]
-    end, left, taken, tried = _by_chords(slope, model, here, least, times(shares, error))
+    end, taken, tried = _by_chords(slopes, model, here, least, times(shares, error))
     if not taken:
         # No step has tested the Hessian.
         return None
-    x, value, gradient = end
+    (x, value, gradient), left, move, nearby = end
     step = times(model.inverse, gradient)
     gain, descent = dot(gradient, step) / 2, first - value
     if not (gain <= model.floor and _is_simple(x, step, start, least) and _is_deep(model, shares, scale, descent)):
@@ -126,8 +144,7 @@ def settle(slope: SlopeAt, slopes: SlopesAt, here: Point, start: Vector, first: 
     blur = times(shares, error)
     if any(2 * q > MOST_LOST and here > hidden for q, here, hidden in zip(left, along, blur, strict=True)):
         return None
-    move = [ROUGH * EPS * max(abs(at), unit or 1.0) * (-1) ** k for k, (at, unit) in enumerate(zip(x, least, strict=True))]
-    rough = minus(minus(slope(plus(x, move))[1], gradient), times(model.hessian, move))
+    rough = minus(minus(nearby, gradient), times(model.hessian, move))
     if not math.isfinite(sum(rough)):
         return None
     error = larger(error, [2 * abs(entry) for entry in rough])
@@ -143,7 +160,8 @@ def settle(slope: SlopeAt, slopes: SlopesAt, here: Point, start: Vector, first: 
     if not (known and gap - hidden <= max(model.floor, SMALL_GAP * gained)):
         return None
     x_error = tuple(dot(column, distances) + one for column, one in zip(zip(*shares, strict=True), reached, strict=True))
-    return Settled(end, gap, max(model.floor, gap - gain), model.ends, x_error, taken, 2 * n + tried + 1)
+    # The last gradient of `_by_chords` is one more; those near the other points come for nothing.
+    return Settled(end.point, gap, max(model.floor, gap - gain), model.ends, x_error, taken, 2 * n + tried + 1)
 
 
 def _model(slopes: SlopesAt, here: Point, scale: Vector, least: Vector) -> Model | None:
@@ -153,7 +171,8 @@ def _model(slopes: SlopesAt, here: Point, scale: Vector, least: Vector) -> Model
     up, down = plus(x, steps), minus(x, steps)
     gradients = slopes([[*x[:k], ends[k], *x[k + 1 :]] for ends in (up, down) for k in range(n)])
     raw = [
-        [(after - before) / width for after, before in zip(gradients[k], gradients[n + k], strict=True)]
+        # Both rows end with a value, which is no part of the gradient.
+        [(after - before) / width for after, before, _ in zip(gradients[k], gradients[n + k], x, strict=False)]
         for k, width in enumerate(minus(up, down))
     ]
     turned = list(zip(*raw, strict=True))
@@ -173,12 +192,12 @@ def _model(slopes: SlopesAt, here: Point, scale: Vector, least: Vector) -> Model
     )
     if not math.isfinite(error + sum(map(sum, scaled))):
         return None
-    eigenvalues, vectors = np.linalg.eigh([scaled, hessian])
-    curvatures, ends = eigenvalues.tolist()
+    curvatures, vectors = eigen(scaled)
+    ends, _ = eigen(hessian)
     lowest, highest = curvatures[0], curvatures[-1]
     if not (lowest > SURE * (math.sqrt(error) + n * EPS * highest) and lowest >= SOFT * highest):
         return None
-    modes = [[entry * unit for entry, unit in zip(mode, units, strict=True)] for mode in vectors[0].T.tolist()]
+    modes = [[entry * unit for entry, unit in zip(mode, units, strict=True)] for mode in vectors]
     rounding = [EPS * max(a, b) for a, b in zip(far, least, strict=True)]
     floor = 4 * EPS * abs(here.value) + dot(rounding, times(size, rounding))
     flattened = [[entry / curvature for entry in mode] for mode, curvature in zip(modes, curvatures, strict=True)]
@@ -187,17 +206,41 @@ def _model(slopes: SlopesAt, here: Point, scale: Vector, least: Vector) -> Model
     return Model(hessian, size, modes, curvatures, inverse, (max(ends[0], 0.0), ends[-1]), floor)
 
 
+def eigen(matrix: Matrix) -> tuple[Vector, Matrix]:
+    """Return the eigenvalues of a symmetric matrix in rising order, and its eigenvectors, a row each.
+
+    For two coordinates the eigenvectors are the axes turned by the angle φ with tan 2φ = 2b / (a - d): one of Jacobi's
+    rotations.
+    """
+    if len(matrix) > 2:
+        values, vectors = np.linalg.eigh(matrix)
+        return values.tolist(), vectors.T.tolist()
+    if len(matrix) == 1:
+        return matrix[0], [[1.0]]
+    (a, b), (_, d) = matrix
+    t = 0.0
+    if b:
+        # The smaller of the two angles: its tangent solves t² + 2θt = 1 with θ = (d - a) / 2b.
+        theta = (d - a) / (2 * b)
+        t = math.copysign(1 / (abs(theta) + math.hypot(theta, 1.0)), theta)
+    c = 1 / math.hypot(t, 1.0)
+    s = t * c
+    first, second = (a - t * b, [c, -s]), (d + t * b, [s, c])
+    low, high = (first, second) if first[0] <= second[0] else (second, first)
+    return [low[0], high[0]], [low[1], high[1]]
+
+
 def _by_chords(
-    slope: SlopeAt, model: Model, here: Point, least: Vector, blur: Vector
-) -> tuple[Point, Vector, int, int]:  # fmt: skip
+    slopes: SlopesAt, model: Model, here: Point, least: Vector, blur: Vector
+) -> tuple[Reached, int, int]:  # fmt: skip
     """Take Newton steps with one Hessian while each leaves at most a quarter of the gain.
 
-    `blur` is the error of the slope along each mode. Return the last point, the share of the slope along each mode that
-    the last step left, the number of steps, and that of the steps that were tried. If a step raises the value although
-    it shrinks the gradient, no step counts.
+    `blur` is the error of the slope along each mode. Return what the last step reached, the number of steps, and that
+    of the steps that were tried. If a step raises the value although it shrinks the gradient, no step counts.
     """
     x, value, gradient = here
-    left = [0.0] * len(x)
+    n = len(x)
+    reached = Reached(here, [0.0] * n, [], [])
     step = times(model.inverse, gradient)
     decrement, taken, tried = dot(gradient, step), 0, 0
     along = sizes(times(model.modes, gradient))
@@ -205,22 +248,26 @@ def _by_chords(
         new = minus(x, step)
         if all(abs(s) <= EPS * max(abs(a), b) for s, a, b in zip(step, x, least, strict=True)) or new == x:
             break
-        new_value, new_gradient = slope(new)
+        move = [ROUGH * EPS * max(abs(at), unit or 1.0) for at, unit in zip(new, least, strict=True)]
+        move[1::2] = [-length for length in move[1::2]]
+        there, nearby = slopes([new, plus(new, move)])
         tried += 1
+        *new_gradient, new_value = there
         step = times(model.inverse, new_gradient)
         new_decrement = dot(new_gradient, step)
         if not new_decrement <= CONTRACTED * decrement:
             break
         if not new_value <= value + model.floor:
-            return here, left, 0, tried
+            return reached, 0, tried
         new_along = sizes(times(model.modes, new_gradient))
         left = [
             after / before if before > 0 and after > hidden else q
-            for after, before, hidden, q in zip(new_along, along, blur, left, strict=True)
+            for after, before, hidden, q in zip(new_along, along, blur, reached.left, strict=True)
         ]
         x, value, gradient, decrement, along = new, new_value, new_gradient, new_decrement, new_along
+        reached = Reached(Point(x, value, gradient), left, move, nearby[:n])
         taken += 1
-    return Point(x, value, gradient), left, taken, tried
+    return reached, taken, tried
 
 
 def _rounding(model: Model, x: Vector, least: Vector) -> Vector:
