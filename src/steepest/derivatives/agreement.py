@@ -38,7 +38,7 @@ def slack_of(values: Sequence[float], x: np.ndarray, gradient: np.ndarray, preci
 
 
 def slack_from(largest: float, inputs: float, precision: float = EPS) -> float:
-    """Return the slack of values up to `largest`, where rounding each input once may change f by `inputs` rounding errors."""
+    """Return the slack of values up to `largest`, if rounding the inputs changes f by `inputs` rounding errors."""
     coarse = COARSE * precision if precision > EPS else 0.0
     return max(1e-9, coarse) * largest + max(1e3 * EPS, coarse) * inputs + 1e-300
 

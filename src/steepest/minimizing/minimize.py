@@ -298,10 +298,11 @@ def _optimize(
     is_default = (
         direction is None and isinstance(step, str) and step == "auto" and (gradient is None or gradient is False)
         and bounds is None and fixed is None and within is None and type(restarts) is int and restarts == 0
-        and rng is None and callback is None and not progress and repeats == 1 and budget.is_open
+        and rng is None and callback is None and not progress and type(repeats) is int and repeats == 1
+        and budget.is_open
     )  # fmt: skip
     # Compiled code takes less time than a watch for Ctrl-C, which then raises KeyboardInterrupt.
-    return (is_default and quick_again(f, start, args, sign, budget)) or _optimize_usually(
+    return (is_default and _quick_again(f, start, args, sign, budget)) or _optimize_usually(
         f, start, sign, args, gradient, direction, step, bounds, fixed, restarts, rng, callback, progress, budget,
         repeats, within, is_default,
     )  # fmt: skip
@@ -336,7 +337,7 @@ def _optimize_usually(
     return replace(run, within=within, runs=tuple(replace(one, within=within) for one in run.runs))
 
 
-def quick_again(
+def _quick_again(
     f: Function, start: PyTree, args: tuple[Any, ...], sign: float, budget: Budget
 ) -> Run | None:  # fmt: skip
     """Return the run of a small function whose code is compiled; None if there is none, or it needs the usual way."""
@@ -345,7 +346,9 @@ def quick_again(
         return None
     calling, x = read_call(f, start, args if isinstance(args, tuple) else (args,))
     objective = served_again(f, calling, x) if x.size <= FEW else None
-    return objective and quick(objective, View(calling, calling.structure.names), sign, x, budget.began)
+    if objective is None:
+        return None
+    return quick(objective, View(calling, calling.structure.names), sign, x, budget.began)
 
 
 def _draws(start: PyTree, restarts: int | Starts) -> bool:

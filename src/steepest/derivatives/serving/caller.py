@@ -17,7 +17,6 @@ from steepest.derivatives.structure import Calling, holds_text, leaves_of
 from steepest.sets.region import Region
 from steepest.types import Array, Function, PyTree
 
-
 # The types of most values, which need no further look: others take a while to be told apart.
 FLOATS = (float, np.float64)
 

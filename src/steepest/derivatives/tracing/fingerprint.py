@@ -75,12 +75,15 @@ class Fingerprint:
         # meets them.
         self._numbers: dict[int, int] = {}
         self._arrays_in_key = self.constants
+        if not self.varying:
+            self.key, self._rebuild = self._items(list(self.values))
+            return
         split = len(self.values) - self.varying
         key, make = self._items(list(self.values[:split]))
         self._arrays_in_key = False
         last, make_last = self._items(list(self.values[split:]))
         self.key = (*key, *last)
-        self._rebuild: Rebuild = lambda parts: make(parts) + make_last(parts)
+        self._rebuild = lambda parts: make(parts) + make_last(parts)
 
     def rebuild(self, arrays: Sequence[Array], native: bool = False) -> list[Value]:
         """Return the values with these arrays in place of their own, and stand-ins for `np`, `math` and SciPy.
@@ -126,8 +129,10 @@ class Fingerprint:
         return ("object", id(value)), lambda _: stand_in(value)
 
     def _items(self, values: list[Value]) -> tuple[tuple[Hashable, ...], Callable[[Parts], list[Value]]]:
-        walked = [self._walk(value) for value in values]
-        return tuple(key for key, _ in walked), lambda parts: [make(parts) for _, make in walked]
+        if not values:
+            return (), lambda _: []
+        keys, makes = zip(*map(self._walk, values), strict=True)
+        return keys, lambda parts: [make(parts) for make in makes]
 
     def _container(self, value: PyTree) -> tuple[Hashable, Rebuild]:
         kind = type(value)

@@ -27,8 +27,8 @@ from steepest.descent.ending import message
 from steepest.descent.loop.loop import PATH_ROWS, chunk_of
 from steepest.descent.loop.state import CANDIDATE, COLUMNS, SCALARS, STALLED
 from steepest.descent.plan import EARLY
-from steepest.descent.quick.settle import Matrix, Point, Settled, Vector, settle
-from steepest.descent.quick.start import RULES, begun
+from steepest.descent.quick.settle import Matrix, Point, Vector, settle
+from steepest.descent.quick.start import PLACES, RULES, begun
 from steepest.descent.run import Run
 from steepest.descent.verdict.polish import PATIENCE
 from steepest.descent.verdict.wording import within_rounding
@@ -123,13 +123,17 @@ class Descent(NamedTuple):
         state, limits = begun(start, value, gradient), limits_at(start, self.sign)
         packed, recorded = self.programs.loop(RULES, state, self.arrays, limits, (), None)
         numbers, n = np.asarray(packed.numbers).tolist(), len(start)
-        scalars = dict(zip(SCALARS, numbers, strict=False))
-        # The vectors follow the scalars.
-        x, slope, _, best = (numbers[k : k + n] for k in range(len(SCALARS), len(SCALARS) + 4 * n, n))
-        if scalars["code"] not in (CANDIDATE, STALLED) or x != best:
+        # The vectors x, gradient, direction and best_x follow the scalars.
+        k = len(SCALARS)
+        x, slope, best = numbers[k : k + n], numbers[k + n : k + 2 * n], numbers[k + 3 * n : k + 4 * n]
+        if numbers[PLACES["code"]] not in (CANDIDATE, STALLED) or x != best:
             return None
-        iteration, *counters = (int(scalars[name]) for name in ("iteration", "evaluations", "resets", "non_finite"))
-        return Reached(Point(x, scalars["value"], slope), np.asarray(recorded)[:iteration], iteration, *counters)
+        iteration = int(numbers[PLACES["iteration"]])
+        point = Point(x, numbers[PLACES["value"]], slope)
+        return Reached(
+            point, np.asarray(recorded)[:iteration], iteration, int(numbers[PLACES["evaluations"]]),
+            int(numbers[PLACES["resets"]]), int(numbers[PLACES["non_finite"]]),
+        )  # fmt: skip
 
 
 class Reached(NamedTuple):
@@ -183,8 +187,12 @@ def quick(objective: Objective, view: View, sign: float, start: np.ndarray, bega
         return None
     elapsed = time.perf_counter() - began
     head = [0.0, 1.0, first, math.hypot(*gradient), 0.0, *begun_at]
-    last = [reached.iteration + 1.0, reached.evaluations, value, math.hypot(*slope), 0.0, *at]
-    rows = np.concatenate([[head], reached.rows, [last]])
+    # Newton's steps count as one iteration.
+    done = reached.iteration + (end.taken > 0)
+    rows = np.empty((done + 1, len(head)))
+    rows[0], rows[1 : reached.iteration + 1] = head, reached.rows
+    if end.taken:
+        rows[-1] = [done, reached.evaluations, value, math.hypot(*slope), 0.0, *at]
     spent = reached.evaluations + end.spent
     certificate = Certificate("audited", end.gap, end.tolerance, end.curvature, end.error)
     facts = within_rounding(end.gap, "minimum" if sign > 0 else "maximum")
@@ -192,13 +200,13 @@ def quick(objective: Objective, view: View, sign: float, start: np.ndarray, bega
         x=view.point(x),
         fun=plain,
         jac=view.gradient(sign * np.array(slope)),
-        nit=reached.iteration + 1,
+        nit=done,
         nfev=spent,
         njev=spent,
         outcome=Outcome.CONVERGED,
         message=message(Outcome.CONVERGED, facts, certificate),
         certificate=certificate,
-        trace=_trace(rows, sign, view, _events(reached, end), (begins, elapsed)),
+        trace=_trace(rows, sign, view, _events(reached, end.taken, done), (begins, elapsed)),
         kind=objective.kind,
         why=objective.why,
         maximized=sign < 0,
@@ -221,11 +229,12 @@ def _is_same(served: float, plain: float, first: float, x: Vector, gradient: Vec
     return agree(served, plain, slack_from(max(abs(plain), abs(first)), inputs))
 
 
-def _events(reached: Reached, end: Settled) -> list[Event]:
-    """Return the events of a descent, in the words of the `Driver`."""
-    detail = f"{end.taken} Newton steps by the Hessian" if end.taken > 1 else "a Newton step by the Hessian"
-    last = reached.iteration + 1
-    events = [Event(last, "newton", detail)]
+def _events(reached: Reached, taken: int, last: int) -> list[Event]:
+    """Return the events of a descent with so many Newton steps, in the words of the `Driver`."""
+    events = []
+    if taken:
+        detail = f"{taken} Newton steps by the Hessian" if taken > 1 else "a Newton step by the Hessian"
+        events.append(Event(last, "newton", detail))
     if reached.resets:
         events.append(Event(last, "reset", RESET, reached.resets))
     if reached.non_finite:
@@ -241,5 +250,6 @@ def _trace(rows: np.ndarray, sign: float, view: View, events: list[Event], times
     if sign < 0:
         columns["value"] *= sign
     begins, elapsed = times
-    columns["seconds"] = begins + (elapsed - begins) / (len(rows) - 1) * np.arange(len(rows))
+    share = (elapsed - begins) / (len(rows) - 1)
+    columns["seconds"] = np.array([begins + share * k for k in range(len(rows))])
     return Trace(columns, rows[:, len(COLUMNS) :].copy(), list(view.names), events)

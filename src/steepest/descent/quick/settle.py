@@ -2,15 +2,15 @@
 
 The steps are those of `Polish`, and the audit is that of `audit` and `Modes`, with the same constants; both agree with
 them up to rounding. Vectors are lists here: for so few coordinates the numbers of Python take a fraction of the time
-that arrays do. Only the plainest case is computed: one Hessian, at least one Newton step, and a minimum that the
-`Judge` would accept without a further value. In all other cases nothing is returned, and the `Driver` descends.
+that arrays do. Only the plainest case is computed: one Hessian, and a minimum that the `Judge` would accept
+without a further value. In all other cases nothing is returned, and the `Driver` descends.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from operator import add, mul, sub
+from operator import add, mul, sub, truediv
 from typing import NamedTuple
 
 import numpy as np
@@ -128,10 +128,17 @@ def settle(slopes: SlopesAt, here: Point, start: Vector, first: float) -> Settle
         return None
     error = _rounding(model, here.x, least)
     shares = [sizes(mode) for mode in model.modes]
-    end, taken, tried = _by_chords(slopes, model, here, least, times(shares, error))
+    blur = times(shares, error)
+    found = _by_chords(slopes, model, here, least, blur)
+    if found is None:
+        return None
+    end, taken, tried = found
     if not taken:
         # No step has tested the Hessian.
-        return None
+        closer = _close(slopes, model, here, least, blur)
+        if closer is None:
+            return None
+        end, tried = closer, tried + 1
     (x, value, gradient), left, move, nearby = end
     step = times(model.inverse, gradient)
     gain, descent = dot(gradient, step) / 2, first - value
@@ -159,7 +166,9 @@ def settle(slopes: SlopesAt, here: Point, start: Vector, first: float) -> Settle
     known = gap <= gained and gap <= DOUBTFUL * (abs(value) + abs(descent))
     if not (known and gap - hidden <= max(model.floor, SMALL_GAP * gained)):
         return None
-    x_error = tuple(dot(column, distances) + one for column, one in zip(zip(*shares, strict=True), reached, strict=True))
+    x_error = tuple(
+        dot(column, distances) + one for column, one in zip(zip(*shares, strict=True), reached, strict=True)
+    )
     # The last gradient of `_by_chords` is one more; those near the other points come for nothing.
     return Settled(end.point, gap, max(model.floor, gap - gain), model.ends, x_error, taken, 2 * n + tried + 1)
 
@@ -175,27 +184,31 @@ def _model(slopes: SlopesAt, here: Point, scale: Vector, least: Vector) -> Model
         [(after - before) / width for after, before, _ in zip(gradients[k], gradients[n + k], x, strict=False)]
         for k, width in enumerate(minus(up, down))
     ]
-    turned = list(zip(*raw, strict=True))
-    hessian = [[(a + b) / 2 for a, b in zip(row, column, strict=True)] for row, column in zip(raw, turned, strict=True)]
-    size, far = [sizes(row) for row in hessian], sizes(x)
+    hessian, size, far = [row.copy() for row in raw], [row.copy() for row in raw], sizes(x)
+    for k in range(n):
+        for i in range(k + 1):
+            hessian[k][i] = hessian[i][k] = entry = (raw[k][i] + raw[i][k]) / 2
+            size[k][i] = size[i][k] = abs(entry)
     units = []
-    for k, (row, slope, step) in enumerate(zip(size, here.gradient, steps, strict=True)):
-        if not row[k] > UNSURE * (dot(row, far) + abs(slope)) / step:
+    for k, row in enumerate(size):
+        if not row[k] > UNSURE * (dot(row, far) + abs(here.gradient[k])) / steps[k]:
             # Also if something is not a number.
             return None
         units.append(1 / math.sqrt(row[k]))
-    scaled = [[entry * a * b for entry, b in zip(row, units, strict=True)] for row, a in zip(hessian, units, strict=True)]
-    error = sum(
-        ((a - b) / 2 * one * other) * ((a - b) / 2 * one * other)
-        for row, column, one in zip(raw, turned, units, strict=True)
-        for a, b, other in zip(row, column, units, strict=True)
-    )
-    if not math.isfinite(error + sum(map(sum, scaled))):
+    scaled, asymmetry = [row.copy() for row in raw], 0.0
+    for k, unit in enumerate(units):
+        for i in range(k + 1):
+            both = unit * units[i]
+            scaled[k][i] = scaled[i][k] = hessian[k][i] * both
+            # Half of the difference, in two places.
+            odd = (raw[k][i] - raw[i][k]) * both
+            asymmetry += odd * odd / 2
+    if not math.isfinite(asymmetry + sum(map(sum, scaled))):
         return None
     curvatures, vectors = eigen(scaled)
     ends, _ = eigen(hessian)
     lowest, highest = curvatures[0], curvatures[-1]
-    if not (lowest > SURE * (math.sqrt(error) + n * EPS * highest) and lowest >= SOFT * highest):
+    if not (lowest > SURE * (math.sqrt(asymmetry) + n * EPS * highest) and lowest >= SOFT * highest):
         return None
     modes = [[entry * unit for entry, unit in zip(mode, units, strict=True)] for mode in vectors]
     rounding = [EPS * max(a, b) for a, b in zip(far, least, strict=True)]
@@ -232,11 +245,11 @@ def eigen(matrix: Matrix) -> tuple[Vector, Matrix]:
 
 def _by_chords(
     slopes: SlopesAt, model: Model, here: Point, least: Vector, blur: Vector
-) -> tuple[Reached, int, int]:  # fmt: skip
+) -> tuple[Reached, int, int] | None:  # fmt: skip
     """Take Newton steps with one Hessian while each leaves at most a quarter of the gain.
 
     `blur` is the error of the slope along each mode. Return what the last step reached, the number of steps, and that
-    of the steps that were tried. If a step raises the value although it shrinks the gradient, no step counts.
+    of the steps that were tried; None if a step raises the value although it shrinks the gradient.
     """
     x, value, gradient = here
     n = len(x)
@@ -248,8 +261,7 @@ def _by_chords(
         new = minus(x, step)
         if all(abs(s) <= EPS * max(abs(a), b) for s, a, b in zip(step, x, least, strict=True)) or new == x:
             break
-        move = [ROUGH * EPS * max(abs(at), unit or 1.0) for at, unit in zip(new, least, strict=True)]
-        move[1::2] = [-length for length in move[1::2]]
+        move = _move(new, least)
         there, nearby = slopes([new, plus(new, move)])
         tried += 1
         *new_gradient, new_value = there
@@ -258,7 +270,7 @@ def _by_chords(
         if not new_decrement <= CONTRACTED * decrement:
             break
         if not new_value <= value + model.floor:
-            return reached, 0, tried
+            return None
         new_along = sizes(times(model.modes, new_gradient))
         left = [
             after / before if before > 0 and after > hidden else q
@@ -268,6 +280,35 @@ def _by_chords(
         reached = Reached(Point(x, value, gradient), left, move, nearby[:n])
         taken += 1
     return reached, taken, tried
+
+
+def _close(slopes: SlopesAt, model: Model, here: Point, least: Vector, blur: Vector) -> Reached | None:
+    """Return a point where no step is left to take; None unless the curvature close to it is that of the Hessian.
+
+    One gradient shows the curvature along all modes, as in `Modes.checked_close`.
+    """
+    x, _, gradient = here
+    n = len(x)
+    signs = [(-1.0) ** k for k in range(n)]
+    direction = [dot(signs, column) for column in zip(*model.modes, strict=True)]
+    lengths = [max(abs(at), unit or 1.0) / abs(d) for at, unit, d in zip(x, least, direction, strict=True) if d]
+    t = NARROW * min(lengths, default=math.inf)
+    if not 0 < t < math.inf or 32 * min(map(truediv, blur, model.curvatures)) > t:
+        return None
+    move = _move(x, least)
+    close, nearby = slopes([[at + t * d for at, d in zip(x, direction, strict=True)], plus(x, move)])
+    change = times(model.modes, minus(close[:n], gradient))
+    for one, sign, curvature, hidden in zip(change, signs, model.curvatures, blur, strict=True):
+        if not (0.5 <= sign * one / t / curvature <= 2 and 8 * hidden / t < curvature / 2):
+            return None
+    return Reached(here, [0.0] * n, move, nearby[:n])
+
+
+def _move(x: Vector, least: Vector) -> Vector:
+    """Return a step of a few rounding errors, with signs by turns."""
+    move = [ROUGH * EPS * max(abs(at), unit or 1.0) for at, unit in zip(x, least, strict=True)]
+    move[1::2] = [-length for length in move[1::2]]
+    return move
 
 
 def _rounding(model: Model, x: Vector, least: Vector) -> Vector:
